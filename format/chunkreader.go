@@ -1,0 +1,245 @@
+package format
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+)
+
+// A ChunkReader reads a chunk from its first byte to its last and checks all of
+// it.
+type ChunkReader struct {
+	name   string
+	r      *bufio.Reader
+	codec  *Codec
+	header Header
+	footer *Footer
+
+	hash   hash.Hash
+	seek   []seekEntry
+	seq    sequence
+	stats  Stats
+	frames int // of records, so far
+	index  [][]byte
+
+	start int64    // offset of the current frame
+	next  int64    // offset of the frame after
+	frame rawFrame // current
+	raw   []byte   // what it decompresses to
+	off   int      // offset in raw of the next record
+	err   error
+}
+
+// NewChunkReader reads the header of the chunk in r. The name is for errors: the
+// file's name within the dump.
+func NewChunkReader(r io.Reader, codec *Codec, name string) (*ChunkReader, error) {
+	cr := &ChunkReader{name: name, r: bufio.NewReaderSize(r, 64<<10), codec: codec, hash: sha256.New()}
+	err := cr.readFrame()
+	if err == nil && cr.frame.skippable {
+		err = errFrame
+	}
+	if err == nil {
+		err = unmarshalHeader(cr.raw, &cr.header)
+	}
+	if err != nil {
+		return nil, cr.fail(noEOF(err))
+	}
+	if cr.header.Continues {
+		cr.seq.continues(cr.header.Start)
+	}
+	cr.off = len(cr.raw)
+	return cr, nil
+}
+
+// unmarshalHeader reads a header. The version is looked at first: a newer
+// version may have fields that this one does not know.
+func unmarshalHeader(data []byte, h *Header) error {
+	var probe struct {
+		Magic   string `msgpack:"magic"`
+		Version int    `msgpack:"version"`
+	}
+	if n, err := checkLengths(data); err != nil || n != len(data) {
+		return errors.Join(errors.New("no chunk header"), err)
+	}
+	if err := unmarshalLoose(data, &probe); err != nil {
+		return fmt.Errorf("no chunk header: %w", err)
+	}
+	if probe.Magic == Magic && probe.Version != Version {
+		return (&Header{Magic: Magic, Version: probe.Version}).validate()
+	}
+	if err := unmarshalMap(data, h); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	return h.validate()
+}
+
+// Header returns the chunk's header.
+func (cr *ChunkReader) Header() Header { return cr.header }
+
+// Footer returns the chunk's footer, after Next has returned io.EOF.
+func (cr *ChunkReader) Footer() Footer {
+	if cr.footer == nil {
+		return Footer{}
+	}
+	return *cr.footer
+}
+
+// SHA256 returns the hash of the whole file, after Next has returned io.EOF.
+func (cr *ChunkReader) SHA256() []byte { return cr.hash.Sum(nil) }
+
+// Size returns how many bytes of the file have been read so far.
+func (cr *ChunkReader) Size() int64 { return cr.next }
+
+// Next reads the next record into rec. It returns io.EOF after the last, when the whole
+// file has been checked. Errors are final. The slices of rec are valid until the
+// next call.
+func (cr *ChunkReader) Next(rec *Record) error {
+	for cr.err == nil && cr.off == len(cr.raw) {
+		cr.nextFrame()
+	}
+	if cr.err != nil {
+		return cr.err
+	}
+	n, err := DecodeRecord(cr.raw[cr.off:], rec)
+	if err == nil {
+		err = cr.accept(rec, n)
+	}
+	if err != nil {
+		return cr.fail(fmt.Errorf("record at byte %d of the frame: %w", cr.off, err))
+	}
+	cr.off += n
+	return nil
+}
+
+func (cr *ChunkReader) accept(rec *Record, size int) error {
+	if !cr.header.Type.Holds(rec.Kind) {
+		return fmt.Errorf("a %s record in a chunk of type %s", rec.Kind, cr.header.Type)
+	}
+	if bytes.Compare(rec.Key, cr.header.Start) < 0 {
+		return fmt.Errorf("key %q lies before the chunk's range", short(rec.Key))
+	}
+	if cr.off == 0 {
+		cr.index = append(cr.index, bytes.Clone(rec.Key))
+	}
+	cr.stats.count(rec, size)
+	return cr.seq.next(rec)
+}
+
+// nextFrame reads the next frame of records, or the end of the chunk; it sets err.
+func (cr *ChunkReader) nextFrame() {
+	err := cr.readFrame()
+	if err == nil && cr.frame.skippable {
+		err = errFrame
+	}
+	switch {
+	case err != nil:
+		cr.fail(noEOF(err))
+	case isMap(cr.raw):
+		if err := cr.readEnd(); err != nil {
+			cr.fail(noEOF(err))
+			return
+		}
+		cr.err = io.EOF
+	default:
+		cr.frames++
+		cr.off = 0
+	}
+}
+
+// isMap tells the footer from records: its first byte is a map's.
+func isMap(raw []byte) bool {
+	return raw[0]&0xf0 == 0x80 || raw[0] == 0xde || raw[0] == 0xdf
+}
+
+// readFrame reads and decompresses one frame. It returns io.EOF only between frames.
+func (cr *ChunkReader) readFrame() error {
+	cr.start = cr.next
+	f, err := readFrame(cr.r, cr.frame.data)
+	cr.frame = f
+	if err != nil {
+		return err
+	}
+	cr.next += int64(len(f.data))
+	if f.skippable {
+		return nil
+	}
+	if len(cr.seek) > MaxFrames {
+		return fmt.Errorf("more than %d frames: %w", MaxFrames, ErrLimit)
+	}
+	cr.hash.Write(f.data)
+	raw, err := cr.codec.decode(f, cr.raw)
+	if err != nil {
+		return err
+	}
+	cr.raw, cr.off = raw, 0
+	cr.seek = append(cr.seek, seekEntry{uint32(len(f.data)), uint32(len(raw)), f.checksum()})
+	return nil
+}
+
+// readEnd checks everything from the footer, which is in raw, to the end of the file.
+func (cr *ChunkReader) readEnd() error {
+	var f Footer
+	if err := unmarshalMap(cr.raw, &f); err != nil {
+		return fmt.Errorf("footer: %w", err)
+	}
+	if err := cr.checkFooter(&f); err != nil {
+		return fmt.Errorf("footer: %w", err)
+	}
+	sum := cr.hash.Sum(nil)
+	if err := cr.readFrame(); err != nil {
+		return err
+	}
+	d := cr.frame
+	if d.magic != digestMagic || len(d.data) != 8+digestSize {
+		return fmt.Errorf("%w: the digest must follow the footer", errFrame)
+	}
+	if !bytes.Equal(d.data[8:], sum) {
+		return ErrChecksum
+	}
+	cr.hash.Write(d.data)
+	cr.seek = append(cr.seek, seekEntry{uint32(len(d.data)), 0, emptyChecksum})
+	if err := cr.readFrame(); err != nil {
+		return err
+	}
+	if !bytes.Equal(cr.frame.data, appendSeekTable(nil, cr.seek)) {
+		return errors.New("the seek table does not fit the frames")
+	}
+	cr.hash.Write(cr.frame.data)
+	cr.start = cr.next
+	if _, err := cr.r.ReadByte(); err != io.EOF {
+		if err == nil {
+			err = errors.New("bytes follow the end of the chunk")
+		}
+		return err
+	}
+	cr.footer = &f
+	return nil
+}
+
+func (cr *ChunkReader) checkFooter(f *Footer) error {
+	if f.Stats != cr.stats {
+		return fmt.Errorf("it counts %+v, but the chunk holds %+v", f.Stats, cr.stats)
+	}
+	if f.Open != cr.seq.open {
+		return fmt.Errorf("it says open=%v, but the last record says open=%v", f.Open, cr.seq.open)
+	}
+	if len(f.Index) != len(cr.index) {
+		return fmt.Errorf("it indexes %d frames of %d", len(f.Index), len(cr.index))
+	}
+	for i, k := range f.Index {
+		if !bytes.Equal(k, cr.index[i]) {
+			return fmt.Errorf("the index has a wrong key for frame %d", i+1)
+		}
+	}
+	return checkEnd(&cr.header, cr.seq.key, cr.seq.started, cr.seq.open, f.End)
+}
+
+// fail makes err final, with the place where it was met.
+func (cr *ChunkReader) fail(err error) error {
+	cr.err = &CorruptError{cr.name, cr.start, err}
+	return cr.err
+}

@@ -1,0 +1,197 @@
+package format
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+)
+
+// A ChunkWriter writes one chunk. After an error it must be thrown away, and what
+// it wrote with it.
+type ChunkWriter struct {
+	w      io.Writer
+	codec  *Codec
+	header Header
+	footer Footer
+	seq    sequence
+	raw    []byte // records of the frame that is being filled
+	zbuf   []byte // a compressed frame
+	seek   []seekEntry
+	hash   hash.Hash
+	size   int64
+	index  int // bytes of keys in footer.Index
+	err    error
+}
+
+// NewChunkWriter begins a chunk on w: magic, version and range start as h says.
+// It writes the header at once.
+func NewChunkWriter(w io.Writer, codec *Codec, h Header) (*ChunkWriter, error) {
+	h.Magic, h.Version = Magic, Version
+	if h.Start == nil {
+		h.Start = []byte{}
+	}
+	if err := h.validate(); err != nil {
+		return nil, fmt.Errorf("begin chunk: %w", err)
+	}
+	cw := &ChunkWriter{w: w, codec: codec, header: h, hash: sha256.New()}
+	if h.Continues {
+		cw.seq.continues(h.Start)
+	}
+	data, err := marshalMap(&h)
+	if err != nil {
+		return nil, fmt.Errorf("begin chunk: %w", err)
+	}
+	return cw, cw.writeFrame(data)
+}
+
+// Write adds a record. It keeps nothing of r. Records must come in the order
+// that docs/FORMAT.md §5.3 asks for and lie in the chunk's range.
+func (cw *ChunkWriter) Write(r *Record) error {
+	if cw.err != nil {
+		return cw.err
+	}
+	if err := cw.check(r); err != nil {
+		cw.err = fmt.Errorf("write record: %w", err)
+		return cw.err
+	}
+	if len(cw.raw) == 0 {
+		cw.footer.Index = append(cw.footer.Index, bytes.Clone(r.Key))
+		cw.index += len(r.Key) + 8
+	}
+	before := len(cw.raw)
+	cw.raw = AppendRecord(cw.raw, r)
+	cw.footer.Stats.count(r, len(cw.raw)-before)
+	if len(cw.raw) >= FrameTarget {
+		return cw.flush()
+	}
+	return nil
+}
+
+func (cw *ChunkWriter) check(r *Record) error {
+	if err := r.Validate(); err != nil {
+		return err
+	}
+	if !cw.header.Type.Holds(r.Kind) {
+		return fmt.Errorf("a %s record in a chunk of type %s", r.Kind, cw.header.Type)
+	}
+	if bytes.Compare(r.Key, cw.header.Start) < 0 {
+		return fmt.Errorf("key %q lies before the chunk's range", short(r.Key))
+	}
+	return cw.seq.next(r)
+}
+
+// Size returns how many bytes of the chunk have been written so far.
+func (cw *ChunkWriter) Size() int64 { return cw.size }
+
+// Stats counts what has been written so far.
+func (cw *ChunkWriter) Stats() Stats { return cw.footer.Stats }
+
+// Full reports that the chunk holds as much as its index should cover: the caller
+// should close it and begin another, whatever its size.
+func (cw *ChunkWriter) Full() bool {
+	return cw.index >= indexTarget || len(cw.seek) >= MaxFrames/2
+}
+
+// Open reports whether the last record was not its key's last, and the key.
+func (cw *ChunkWriter) Open() (key []byte, open bool) { return cw.seq.key, cw.seq.open }
+
+func (cw *ChunkWriter) flush() error {
+	if len(cw.raw) == 0 {
+		return nil
+	}
+	err := cw.writeFrame(cw.raw)
+	cw.raw = cw.raw[:0]
+	if cap(cw.raw) > 4*FrameTarget { // after a giant record
+		cw.raw = nil
+	}
+	return err
+}
+
+func (cw *ChunkWriter) writeFrame(data []byte) error {
+	if len(data) > MaxFrame || len(cw.seek) >= MaxFrames {
+		cw.err = fmt.Errorf("write frame %d of %d bytes: %w", len(cw.seek), len(data), ErrLimit)
+		return cw.err
+	}
+	cw.zbuf = cw.codec.enc.EncodeAll(data, cw.zbuf[:0])
+	cw.seek = append(cw.seek, seekEntry{
+		uint32(len(cw.zbuf)), uint32(len(data)), binary.LittleEndian.Uint32(cw.zbuf[len(cw.zbuf)-4:]),
+	})
+	err := cw.write(cw.zbuf)
+	if cap(cw.zbuf) > 4*FrameTarget {
+		cw.zbuf = nil
+	}
+	return err
+}
+
+func (cw *ChunkWriter) write(data []byte) error {
+	cw.hash.Write(data)
+	n, err := cw.w.Write(data)
+	cw.size += int64(n)
+	if err != nil {
+		cw.err = fmt.Errorf("write chunk: %w", err)
+	}
+	return cw.err
+}
+
+// Close finishes the chunk: end is the key to go on from, nil when the range is open
+// to the end of the keyspace. When the last record left its key open, end must be that
+// key. It returns the footer and does not close the underlying writer.
+func (cw *ChunkWriter) Close(end []byte) (Footer, error) {
+	if cw.err != nil {
+		return Footer{}, cw.err
+	}
+	if err := cw.flush(); err != nil {
+		return Footer{}, err
+	}
+	key, open := cw.Open()
+	if err := checkEnd(&cw.header, key, cw.seq.started, open, end); err != nil {
+		return Footer{}, fmt.Errorf("close chunk: %w", err)
+	}
+	cw.footer.End, cw.footer.Open = end, open
+	if cw.footer.Index == nil {
+		cw.footer.Index = [][]byte{}
+	}
+	data, err := marshalMap(&cw.footer)
+	if err != nil {
+		return Footer{}, fmt.Errorf("close chunk: %w", err)
+	}
+	if err := cw.writeFrame(data); err != nil {
+		return Footer{}, err
+	}
+	digest := binary.LittleEndian.AppendUint32(nil, digestMagic)
+	digest = binary.LittleEndian.AppendUint32(digest, digestSize)
+	digest = cw.hash.Sum(digest)
+	cw.seek = append(cw.seek, seekEntry{uint32(len(digest)), 0, emptyChecksum})
+	if err := cw.write(digest); err != nil {
+		return Footer{}, err
+	}
+	if err := cw.write(appendSeekTable(nil, cw.seek)); err != nil {
+		return Footer{}, err
+	}
+	cw.err = errors.New("write chunk: the chunk is closed")
+	return cw.footer, nil
+}
+
+// SHA256 returns the hash of the whole file, after Close.
+func (cw *ChunkWriter) SHA256() []byte { return cw.hash.Sum(nil) }
+
+// checkEnd checks the end of a chunk's range against its start and last key.
+func checkEnd(h *Header, last []byte, any, open bool, end []byte) error {
+	switch {
+	case open && (end == nil || !bytes.Equal(end, last)):
+		return fmt.Errorf("key %q is left open, but the range ends elsewhere", short(last))
+	case end == nil:
+		return nil
+	case len(end) > MaxBulk+1:
+		return fmt.Errorf("end of %d bytes: %w", len(end), ErrLimit)
+	case !open && any && bytes.Compare(last, end) >= 0:
+		return fmt.Errorf("key %q lies behind the end of the range", short(last))
+	case bytes.Compare(end, h.Start) < 0:
+		return errors.New("the range ends before it starts")
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Causes that a caller branches on, with errors.Is.
+var (
+	// ErrVersion: the file is of a format version that this package does not know.
+	ErrVersion = errors.New("unknown format version")
+	// ErrKind: a record is of a kind that this package does not know.
+	ErrKind = errors.New("unknown record kind")
+	// ErrChecksum: the bytes are not those that were written.
+	ErrChecksum = errors.New("checksum mismatch")
+	// ErrLimit: a length in the file is above a limit of the format.
+	ErrLimit = errors.New("above the limit of the format")
+)
+
+// A CorruptError says that a file of a dump is damaged, cut short, or not what
+// it claims to be, and where.
+type CorruptError struct {
+	Name   string // the file, as its reader was told
+	Offset int64  // bytes from its start at which what could not be read begins
+	Err    error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("read %s at %d: %v", e.Name, e.Offset, e.Err)
+}
+
+func (e *CorruptError) Unwrap() error { return e.Err }
+
+// noEOF turns an end of file in the middle of something into an error that no
+// caller can take for the regular end.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,202 @@
+package format
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// Level is how hard a chunk is compressed: zstd's levels as klauspost/compress
+// names them.
+type Level = zstd.EncoderLevel
+
+// The levels, from the fastest. Fastest is the default: on records it is the
+// best ratio as well, and the others cost two to five times the time.
+const (
+	Fastest = zstd.SpeedFastest
+	Default = zstd.SpeedDefault
+	Better  = zstd.SpeedBetterCompression
+)
+
+// A Codec compresses and decompresses frames. One serves any number of chunks
+// at once; its memory grows with the calls that run at the same time.
+type Codec struct {
+	enc *zstd.Encoder
+	dec *zstd.Decoder
+}
+
+// NewCodec returns a Codec that compresses at level (0: Fastest) and lets at most
+// concurrency calls of each direction run at once (0: one per core).
+func NewCodec(level Level, concurrency int) (*Codec, error) {
+	if level == 0 {
+		level = Fastest
+	}
+	eopts := []zstd.EOption{zstd.WithEncoderLevel(level), zstd.WithEncoderCRC(true), zstd.WithWindowSize(1 << 20)}
+	dopts := []zstd.DOption{
+		zstd.WithDecoderMaxWindow(MaxWindow), zstd.WithDecoderMaxMemory(MaxFrame),
+		zstd.WithDecoderLowmem(true), zstd.WithDecoderConcurrency(concurrency),
+	}
+	if concurrency > 0 {
+		eopts = append(eopts, zstd.WithEncoderConcurrency(concurrency))
+	}
+	enc, err := zstd.NewWriter(nil, eopts...)
+	if err != nil {
+		return nil, fmt.Errorf("start zstd: %w", err)
+	}
+	dec, err := zstd.NewReader(nil, dopts...)
+	if err != nil {
+		return nil, fmt.Errorf("start zstd: %w", err)
+	}
+	return &Codec{enc, dec}, nil
+}
+
+// Close frees what the codec holds. No call may be running.
+func (c *Codec) Close() {
+	c.enc.Close()
+	c.dec.Close()
+}
+
+// Zstd's framing (RFC 8878 §3.1).
+const (
+	zstdMagic      = 0xfd2fb528
+	skippableMagic = 0x184d2a50 // the first of 16
+	maxBlock       = 128 << 10
+)
+
+// A rawFrame is one frame of a chunk file as it was found: compressed, or, if
+// skippable, as it is.
+type rawFrame struct {
+	data      []byte // the whole frame
+	magic     uint32
+	content   uint64 // what it decompresses to, by its header; 0 if skippable
+	skippable bool
+}
+
+var errFrame = errors.New("not a frame of a chunk")
+
+// readFrame reads the next frame of r into buf, which it may grow. It returns io.EOF
+// only where no byte follows. It reads block by block, so that it never
+// allocates for what a header claims and the file does not hold.
+func readFrame(r *bufio.Reader, buf []byte) (rawFrame, error) {
+	f := rawFrame{data: buf[:0]}
+	if _, err := r.Peek(1); err != nil {
+		return f, err
+	}
+	if err := f.grow(r, 4); err != nil {
+		return f, err
+	}
+	f.magic = binary.LittleEndian.Uint32(f.data)
+	if f.magic&^0xf == skippableMagic {
+		f.skippable = true
+		if err := f.grow(r, 4); err != nil {
+			return f, err
+		}
+		n := binary.LittleEndian.Uint32(f.data[4:])
+		if n > maxSkippable {
+			return f, fmt.Errorf("skippable frame of %d bytes: %w", n, ErrLimit)
+		}
+		return f, f.grow(r, int(n))
+	}
+	if f.magic != zstdMagic {
+		return f, fmt.Errorf("%w: magic number %#08x", errFrame, f.magic)
+	}
+	return f, f.readBlocks(r)
+}
+
+// grow appends the next n bytes of r to the frame.
+func (f *rawFrame) grow(r *bufio.Reader, n int) error {
+	for n > 0 {
+		step := min(n, 1<<20)
+		old := len(f.data)
+		f.data = append(f.data, make([]byte, step)...)
+		if _, err := io.ReadFull(r, f.data[old:]); err != nil {
+			return noEOF(err)
+		}
+		n -= step
+	}
+	return nil
+}
+
+// readBlocks reads the rest of a zstd frame: header, blocks, checksum.
+func (f *rawFrame) readBlocks(r *bufio.Reader) error {
+	if err := f.grow(r, 1); err != nil {
+		return err
+	}
+	d := f.data[4]
+	single := d>>5&1 == 1
+	width := [4]int{0, 2, 4, 8}[d>>6]
+	if width == 0 && single {
+		width = 1
+	}
+	// Content size and checksum are there, a dictionary is not, reserved bits are
+	// zero (docs/FORMAT.md §3.1).
+	if d&0x04 == 0 || d&0x1b != 0 || width == 0 {
+		return fmt.Errorf("%w: frame header descriptor %#02x", errFrame, d)
+	}
+	head := width
+	if !single {
+		head++
+	}
+	if err := f.grow(r, head); err != nil {
+		return err
+	}
+	var le [8]byte
+	copy(le[:], f.data[len(f.data)-width:])
+	f.content = binary.LittleEndian.Uint64(le[:])
+	if width == 2 {
+		f.content += 256
+	}
+	if f.content == 0 || f.content > MaxFrame {
+		return fmt.Errorf("frame of %d bytes: %w", f.content, ErrLimit)
+	}
+	room := uint64(0)
+	for last := false; !last; {
+		if err := f.grow(r, 3); err != nil {
+			return err
+		}
+		b := f.data[len(f.data)-3:]
+		h := int(b[0]) | int(b[1])<<8 | int(b[2])<<16
+		last = h&1 == 1
+		size := h >> 3
+		if size > maxBlock {
+			return fmt.Errorf("block of %d bytes: %w", size, ErrLimit)
+		}
+		if h>>1&3 == 1 { // a run of one byte
+			size = 1
+		}
+		if room += maxBlock; room > f.content+maxBlock {
+			return fmt.Errorf("%w: more blocks than its %d bytes need", errFrame, f.content)
+		}
+		if err := f.grow(r, size); err != nil {
+			return err
+		}
+	}
+	if f.content > room {
+		return fmt.Errorf("%w: too few blocks for its %d bytes", errFrame, f.content)
+	}
+	return f.grow(r, 4)
+}
+
+// decode decompresses f into dst, which it may grow.
+func (c *Codec) decode(f rawFrame, dst []byte) ([]byte, error) {
+	out, err := c.dec.DecodeAll(f.data, dst[:0])
+	switch {
+	case errors.Is(err, zstd.ErrCRCMismatch):
+		return nil, ErrChecksum
+	case err != nil:
+		return nil, fmt.Errorf("decompress: %w", noEOF(err))
+	case uint64(len(out)) != f.content:
+		return nil, fmt.Errorf("%w: decompressed to %d bytes, not %d", errFrame, len(out), f.content)
+	}
+	return out, nil
+}
+
+// checksum is the low half of the XXH64 of what the frame decompresses to. Zstd puts
+// it at the end of a frame.
+func (f *rawFrame) checksum() uint32 {
+	return binary.LittleEndian.Uint32(f.data[len(f.data)-4:])
+}

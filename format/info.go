@@ -1,0 +1,82 @@
+package format
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"time"
+)
+
+// dumpFormat is the value of "format" in dump.json and manifest.json.
+const dumpFormat = "pika2kvrocks dump"
+
+// InfoName is the name of the file that is written first in a dump.
+const InfoName = "dump.json"
+
+// Info is dump.json: what a dump is of, written before anything else of it
+// (docs/FORMAT.md §6.2).
+type Info struct {
+	Format  string    `json:"format"`
+	Version int       `json:"version"`
+	Dump    string    `json:"dump"` // id: 32 hexadecimal digits, drawn at random
+	Tool    string    `json:"tool"` // name and version of the program
+	Started time.Time `json:"started"`
+	Source  Source    `json:"source"`
+	Options Options   `json:"options"`
+}
+
+// Source names the server that was dumped. It never holds credentials.
+type Source struct {
+	Address   string `json:"address"`
+	Server    string `json:"server"`  // pika
+	Version   string `json:"version"` // as the server calls itself
+	RunID     string `json:"run_id,omitempty"`
+	Role      string `json:"role"`
+	Databases int    `json:"databases"`
+}
+
+// Options says which part of the source the dump covers.
+type Options struct {
+	Databases []int  `json:"databases"`
+	Types     []Type `json:"types"`
+	Match     string `json:"match,omitempty"` // glob that keys matched; empty: all
+}
+
+// NewInfo returns the Info of a new dump, with an id of its own.
+func NewInfo(tool string, started time.Time, source Source, options Options) Info {
+	var id [16]byte
+	rand.Read(id[:]) // never fails
+	return Info{dumpFormat, Version, hex.EncodeToString(id[:]), tool, started.UTC().Truncate(time.Millisecond), source, options}
+}
+
+// Marshal returns the bytes of dump.json.
+func (in *Info) Marshal() ([]byte, error) { return seal(in) }
+
+// ParseInfo reads dump.json.
+func ParseInfo(data []byte) (*Info, error) {
+	var in Info
+	if err := unseal(data, InfoName, &in); err != nil {
+		return nil, err
+	}
+	if err := in.validate(); err != nil {
+		return nil, &CorruptError{InfoName, 0, err}
+	}
+	return &in, nil
+}
+
+func (in *Info) validate() error {
+	if !dumpID.MatchString(in.Dump) {
+		return fmt.Errorf("dump id %q is not 32 hexadecimal digits", short([]byte(in.Dump)))
+	}
+	for _, t := range in.Options.Types {
+		if _, err := ParseType(string(t)); err != nil {
+			return err
+		}
+	}
+	for _, db := range in.Options.Databases {
+		if db < 0 || db > MaxDatabase {
+			return fmt.Errorf("database %d: %w", db, ErrLimit)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,314 @@
+package format
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// ManifestName is the name of the file that is written last in a dump: where it is,
+// the dump is whole.
+const ManifestName = "manifest.json"
+
+// Names of the lists of keys that need attention (docs/FORMAT.md §6.4).
+const (
+	ConflictsName = "conflicts.jsonl"
+	SkippedName   = "skipped.jsonl"
+)
+
+// Manifest is manifest.json: what a finished dump consists of (docs/FORMAT.md §6.3).
+type Manifest struct {
+	Info
+	Finished    time.Time   `json:"finished"`
+	SourceState SourceState `json:"source_state"`
+	Consistency Consistency `json:"consistency"`
+	Totals      []Total     `json:"totals"`  // per database and type
+	Expired     int64       `json:"expired"` // keys that expired between being listed and being read
+	Skipped     []Reason    `json:"skipped"` // lines of skipped.jsonl by reason
+	Conflicts   int64       `json:"conflicts"`
+	Lists       []File      `json:"lists"` // conflicts.jsonl, skipped.jsonl
+	Chunks      []ChunkInfo `json:"chunks"`
+}
+
+// SourceState is what the source said of itself before and after the dump.
+type SourceState struct {
+	ClockDifference int64            `json:"clock_difference_ms"` // source minus dumping host
+	WriteBinlog     string           `json:"write_binlog"`        // yes, no or unknown
+	Before          []BinlogPosition `json:"binlog_before"`
+	After           []BinlogPosition `json:"binlog_after"`
+}
+
+// BinlogPosition is how far the binlog of a database was written.
+type BinlogPosition struct {
+	DB     int   `json:"db"`
+	File   int64 `json:"file"`
+	Offset int64 `json:"offset"`
+}
+
+// The statements of a Consistency.
+const (
+	NoWrites     = "no write happened during the dump"
+	Writes       = "writes happened during the dump"
+	CannotBeTold = "cannot be told"
+)
+
+// Consistency says whether the dump is of one moment.
+type Consistency struct {
+	Statement string `json:"statement"`
+	Reason    string `json:"reason"`
+}
+
+// Judge draws the consistency statement from the positions of s.
+func (s *SourceState) Judge() Consistency {
+	switch {
+	case s.WriteBinlog != "yes":
+		return Consistency{CannotBeTold, "the source writes no binlog (write-binlog is " + s.WriteBinlog + ")"}
+	case len(s.Before) == 0 || len(s.Before) != len(s.After):
+		return Consistency{CannotBeTold, "the source did not show its binlog positions"}
+	}
+	for i, b := range s.Before {
+		if s.After[i] != b {
+			return Consistency{Writes, "the binlog position of db" + strconv.Itoa(b.DB) +
+				" moved: keys that were written meanwhile are in the dump as they were at one moment or another"}
+		}
+	}
+	return Consistency{NoWrites, "the binlog positions before and after the dump are equal"}
+}
+
+// Total sums up the chunks of one database and type.
+type Total struct {
+	DB     int   `json:"db"`
+	Type   Type  `json:"type"`
+	Chunks int   `json:"chunks"`
+	Stored int64 `json:"stored_bytes"`
+	Stats
+}
+
+// A Reason counts the keys that were left out for one reason.
+type Reason struct {
+	Reason string `json:"reason"`
+	Keys   int64  `json:"keys"`
+}
+
+// File is a file of the dump.
+type File struct {
+	Name   string `json:"name"` // from the top of the dump, with slashes
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
+
+// ChunkInfo is a chunk as the manifest lists it.
+type ChunkInfo struct {
+	File
+	DB        int    `json:"db"`
+	Type      Type   `json:"type"`
+	Start     []byte `json:"start"`          // base64
+	Continues bool   `json:"continues"`      // begins inside key Start
+	End       []byte `json:"end"`            // base64; null: to the end of the keyspace
+	Open      bool   `json:"open,omitempty"` // ends inside key End
+	Stats
+}
+
+// ChunkName returns the name of the chunk of that database, type and number.
+func ChunkName(db int, t Type, number int) string {
+	return fmt.Sprintf("chunks/db%d/%s/%06d.mpz", db, t, number)
+}
+
+var chunkName = regexp.MustCompile(`^chunks/db(0|[1-9][0-9]{0,4})/([a-z]+)/([0-9]{6,10})\.mpz$`)
+
+// ParseChunkName returns what a chunk's name says. Every other name is refused:
+// nothing that a manifest lists can lie outside its dump.
+func ParseChunkName(name string) (db int, t Type, number int, err error) {
+	if m := chunkName.FindStringSubmatch(name); m != nil {
+		db, _ = strconv.Atoi(m[1])
+		t, err = ParseType(m[2])
+		number, _ = strconv.Atoi(m[3])
+		if err == nil && ChunkName(db, t, number) == name && db <= MaxDatabase && number <= MaxNumber {
+			return db, t, number, nil
+		}
+	}
+	return 0, "", 0, fmt.Errorf("%q is not the name of a chunk", short([]byte(name)))
+}
+
+// NewChunkInfo describes a finished chunk of size bytes.
+func NewChunkInfo(h Header, f Footer, size int64, sha256 []byte) ChunkInfo {
+	return ChunkInfo{
+		File: File{ChunkName(h.DB, h.Type, h.Number), size, hex.EncodeToString(sha256)},
+		DB:   h.DB, Type: h.Type, Start: h.Start, Continues: h.Continues, End: f.End, Open: f.Open, Stats: f.Stats,
+	}
+}
+
+// SortChunks puts chunks in the order of the manifest: by database, type and key
+// range, the parts of an open key after one another.
+func SortChunks(chunks []ChunkInfo) {
+	slices.SortFunc(chunks, func(a, b ChunkInfo) int {
+		return cmp.Or(cmp.Compare(a.DB, b.DB), cmp.Compare(typeOrder(a.Type), typeOrder(b.Type)),
+			bytes.Compare(a.Start, b.Start), compareBool(a.Continues, b.Continues), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
+	})
+}
+
+func typeOrder(t Type) int { return slices.Index(Types, t) }
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// SumUp sets Totals from Chunks, which it sorts.
+func (m *Manifest) SumUp() {
+	SortChunks(m.Chunks)
+	m.Totals = sumUp(m.Chunks)
+}
+
+func sumUp(chunks []ChunkInfo) []Total {
+	totals := []Total{}
+	for _, c := range chunks {
+		if n := len(totals); n == 0 || totals[n-1].DB != c.DB || totals[n-1].Type != c.Type {
+			totals = append(totals, Total{DB: c.DB, Type: c.Type})
+		}
+		t := &totals[len(totals)-1]
+		t.Chunks++
+		t.Stored += c.Size
+		t.Stats.Add(c.Stats)
+	}
+	return totals
+}
+
+// Marshal checks m and returns the bytes of manifest.json.
+func (m *Manifest) Marshal() ([]byte, error) {
+	if err := m.validate(); err != nil {
+		return nil, fmt.Errorf("manifest: %w", err)
+	}
+	return seal(m)
+}
+
+// ParseManifest reads manifest.json and checks that its chunks cover every database
+// and type of the dump from the first key to the last.
+func ParseManifest(data []byte) (*Manifest, error) {
+	var m Manifest
+	if err := unseal(data, ManifestName, &m); err != nil {
+		return nil, err
+	}
+	if err := m.validate(); err != nil {
+		return nil, &CorruptError{ManifestName, 0, err}
+	}
+	return &m, nil
+}
+
+func (m *Manifest) validate() error {
+	if err := m.Info.validate(); err != nil {
+		return err
+	}
+	for _, f := range m.Lists {
+		if f.Name != ConflictsName && f.Name != SkippedName {
+			return fmt.Errorf("%q is not the name of a list", short([]byte(f.Name)))
+		}
+		if err := f.validate(); err != nil {
+			return err
+		}
+	}
+	names := make(map[string]bool, len(m.Chunks))
+	for i := range m.Chunks {
+		c := &m.Chunks[i]
+		if err := c.validate(); err != nil {
+			return fmt.Errorf("chunk %q: %w", short([]byte(c.Name)), err)
+		}
+		if names[c.Name] {
+			return fmt.Errorf("chunk %s is listed twice", c.Name)
+		}
+		names[c.Name] = true
+	}
+	if !slices.Equal(m.Totals, sumUp(m.Chunks)) {
+		return errors.New("the totals are not the sum of the chunks")
+	}
+	return m.checkCoverage()
+}
+
+func (f *File) validate() error {
+	if sum, err := hex.DecodeString(f.SHA256); err != nil || len(sum) != digestSize {
+		return fmt.Errorf("%s: its sha256 is not 64 hexadecimal digits", f.Name)
+	}
+	if f.Size < 0 {
+		return fmt.Errorf("%s: its size is negative", f.Name)
+	}
+	return nil
+}
+
+func (c *ChunkInfo) validate() error {
+	db, t, _, err := ParseChunkName(c.Name)
+	if err != nil {
+		return err
+	}
+	if db != c.DB || t != c.Type {
+		return errors.New("its name says another database or type")
+	}
+	s := c.Stats
+	if min(s.Records, s.Keys, s.Elements, s.Expiring, s.Raw) < 0 || s.Expiring > s.Keys || s.Keys > s.Records {
+		return errors.New("its counts contradict each other")
+	}
+	return c.File.validate()
+}
+
+// checkCoverage checks that for each database and type of the options the chunks'
+// ranges follow one another from the first key to the last, without gap or overlap.
+func (m *Manifest) checkCoverage() error {
+	rest := m.Chunks
+	for _, db := range m.Options.Databases {
+		for _, t := range Types {
+			if !slices.Contains(m.Options.Types, t) {
+				continue
+			}
+			n := 0
+			for n < len(rest) && rest[n].DB == db && rest[n].Type == t {
+				n++
+			}
+			if err := Covers(rest[:n]); err != nil {
+				return fmt.Errorf("db%d %s: %w", db, t, err)
+			}
+			rest = rest[n:]
+		}
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("chunk %s is out of order or outside the dump's options", rest[0].Name)
+	}
+	return nil
+}
+
+// Covers reports the first gap or overlap in chunks, which must be those of one
+// database and type in the order of SortChunks; nil if they cover the whole keyspace.
+func Covers(chunks []ChunkInfo) error {
+	if len(chunks) == 0 {
+		return errors.New("no chunk covers it")
+	}
+	from, open := []byte{}, false
+	for i := range chunks {
+		c := &chunks[i]
+		switch {
+		case from == nil:
+			return fmt.Errorf("chunk %s overlaps the one before", c.Name)
+		case !bytes.Equal(c.Start, from):
+			return fmt.Errorf("no chunk covers the keys between %q and chunk %s", short(from), c.Name)
+		case c.Continues != open:
+			return fmt.Errorf("chunk %s does not go on where the one before ends", c.Name)
+		}
+		from, open = c.End, c.Open
+		if open && from == nil {
+			return fmt.Errorf("chunk %s is open but has no end", c.Name)
+		}
+	}
+	if from != nil {
+		return fmt.Errorf("no chunk covers the keys from %q on", short(from))
+	}
+	return nil
+}

@@ -1,0 +1,109 @@
+package format
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+)
+
+// A Chunk is a sealed chunk opened for reading at random: header and footer have been
+// read, frames are read when asked for. It checks what it reads, but not the
+// rest of the file: ChunkReader does.
+type Chunk struct {
+	Header Header
+	Footer Footer
+
+	name    string
+	r       io.ReaderAt
+	codec   *Codec
+	seek    []seekEntry
+	offsets []int64
+}
+
+// OpenChunk reads the seek table, header and footer of a chunk of size bytes.
+func OpenChunk(r io.ReaderAt, size int64, codec *Codec, name string) (*Chunk, error) {
+	seek, err := readSeekTable(r, size)
+	if err != nil {
+		return nil, &CorruptError{name, max(0, size-seekFooterSize), err}
+	}
+	c := &Chunk{name: name, r: r, codec: codec, seek: seek}
+	off := int64(0)
+	for _, e := range seek {
+		c.offsets = append(c.offsets, off)
+		off += int64(e.compressed)
+	}
+	if len(seek) < 3 { // header, footer, digest
+		return nil, &CorruptError{name, off, errSeekTable}
+	}
+	raw, err := c.frame(0, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := unmarshalHeader(raw, &c.Header); err != nil {
+		return nil, c.corrupt(0, err)
+	}
+	last := len(seek) - 2
+	if raw, err = c.frame(last, nil); err != nil {
+		return nil, err
+	}
+	if err := unmarshalMap(raw, &c.Footer); err != nil {
+		return nil, c.corrupt(last, fmt.Errorf("footer: %w", err))
+	}
+	if len(c.Footer.Index) != len(seek)-3 {
+		return nil, c.corrupt(last, fmt.Errorf("footer: it indexes %d frames of %d", len(c.Footer.Index), len(seek)-3))
+	}
+	return c, nil
+}
+
+func (c *Chunk) corrupt(frame int, err error) error {
+	return &CorruptError{c.name, c.offsets[frame], err}
+}
+
+// frame reads and decompresses frame i into dst, which it may grow.
+func (c *Chunk) frame(i int, dst []byte) ([]byte, error) {
+	e := c.seek[i]
+	r := bufio.NewReader(io.NewSectionReader(c.r, c.offsets[i], int64(e.compressed)))
+	f, err := readFrame(r, nil)
+	if err == nil && (f.skippable || uint32(len(f.data)) != e.compressed || f.content != uint64(e.decompressed) || f.checksum() != e.checksum) {
+		err = errors.New("the frame does not fit the seek table")
+	}
+	if err == nil {
+		dst, err = c.codec.decode(f, dst)
+	}
+	if err != nil {
+		return nil, c.corrupt(i, noEOF(err))
+	}
+	return dst, nil
+}
+
+// Find calls emit for each record of key, in order, reading only the frames that can
+// hold it. The record is valid until emit returns.
+func (c *Chunk) Find(key []byte, emit func(*Record) error) error {
+	index := c.Footer.Index
+	// The key may begin in the frame before the first that starts at or behind it.
+	i := sort.Search(len(index), func(i int) bool { return bytes.Compare(index[i], key) >= 0 })
+	var raw []byte
+	var rec Record
+	for i = max(0, i-1); i < len(index) && bytes.Compare(index[i], key) <= 0; i++ {
+		var err error
+		if raw, err = c.frame(i+1, raw); err != nil {
+			return err
+		}
+		for off := 0; off < len(raw); {
+			n, err := DecodeRecord(raw[off:], &rec)
+			if err != nil {
+				return c.corrupt(i+1, fmt.Errorf("record at byte %d of the frame: %w", off, err))
+			}
+			off += n
+			if bytes.Equal(rec.Key, key) {
+				if err := emit(&rec); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,254 @@
+package format
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+)
+
+// Kind is the kind of a record: the first value of its array (docs/FORMAT.md §5).
+type Kind uint8
+
+// The kinds of format version 1. Deleted is reserved for delta dumps: no version 1
+// chunk holds it, and readers refuse it like an unknown kind.
+const (
+	String      Kind = 1
+	Hash        Kind = 2
+	List        Kind = 3
+	Set         Kind = 4
+	Zset        Kind = 5
+	Stream      Kind = 6
+	HyperLogLog Kind = 7
+	Deleted     Kind = 16
+)
+
+var kindNames = map[Kind]string{
+	String: "string", Hash: "hash", List: "list", Set: "set", Zset: "zset",
+	Stream: "stream", HyperLogLog: "hyperloglog", Deleted: "deleted",
+}
+
+func (k Kind) String() string {
+	if s, ok := kindNames[k]; ok {
+		return s
+	}
+	return "kind " + strconv.Itoa(int(k))
+}
+
+// Type is the type of a chunk: the keyspace of the source that it covers a range of.
+type Type string
+
+// The types, in the order in which Pika looks a name up (SERVERS.md §5).
+const (
+	TypeString Type = "string" // holds String and HyperLogLog records
+	TypeHash   Type = "hash"
+	TypeList   Type = "list"
+	TypeZset   Type = "zset"
+	TypeSet    Type = "set"
+	TypeStream Type = "stream"
+)
+
+// Types lists all types in the order in which Pika looks a name up.
+var Types = []Type{TypeString, TypeHash, TypeList, TypeZset, TypeSet, TypeStream}
+
+// Holds reports whether a chunk of type t may hold records of kind k.
+func (t Type) Holds(k Kind) bool {
+	switch k {
+	case String, HyperLogLog:
+		return t == TypeString
+	case Hash, List, Set, Zset, Stream:
+		return string(t) == kindNames[k]
+	}
+	return false
+}
+
+// ParseType returns the type called s.
+func ParseType(s string) (Type, error) {
+	for _, t := range Types {
+		if string(t) == s {
+			return t, nil
+		}
+	}
+	return "", fmt.Errorf("unknown type %q: the types are string, hash, list, zset, set and stream", s)
+}
+
+// Part says which part of its key a record is. A small key is one record with
+// PartWhole; a large one is many, in order, with no other key between them.
+type Part uint8
+
+// The bits of a Part.
+const (
+	PartFirst Part = 1 // the record is its key's first
+	PartLast  Part = 2 // the record is its key's last
+	PartWhole      = PartFirst | PartLast
+)
+
+// A Record is one key, or one part of a large one. Which fields count depends on Kind.
+// Slices that a reader hands out are valid until its next call.
+type Record struct {
+	Kind   Kind
+	Key    []byte
+	Expire int64 // Unix time in ms; 0 for a key that does not expire
+	Part   Part
+
+	Value   []byte       // String: this part of the value. HyperLogLog: the registers
+	Elems   [][]byte     // Hash: field, value, … List: elements. Set, Zset: members
+	Scores  []float64    // Zset: the score of each of Elems
+	Entries []Entry      // Stream
+	State   *StreamState // Stream: on the last part, nil on others
+}
+
+// StreamID is the id of a stream entry: milliseconds and a sequence number.
+type StreamID struct{ Ms, Seq uint64 }
+
+// String returns the id as servers write it: "ms-seq".
+func (id StreamID) String() string {
+	return strconv.FormatUint(id.Ms, 10) + "-" + strconv.FormatUint(id.Seq, 10)
+}
+
+// An Entry is one entry of a stream: its id, then field, value, ….
+type Entry struct {
+	ID     StreamID
+	Fields [][]byte
+}
+
+// StreamState is what a stream knows beside its entries: XINFO STREAM's
+// last-generated-id, max-deleted-entry-id and entries-added.
+type StreamState struct {
+	LastID       StreamID
+	MaxDeletedID StreamID
+	EntriesAdded uint64
+}
+
+// Elements returns how many elements the record holds: fields, members, elements
+// or entries; 1 for the first record of a string or hyperloglog, 0 for the others.
+func (r *Record) Elements() int {
+	switch r.Kind {
+	case Hash:
+		return len(r.Elems) / 2
+	case List, Set, Zset:
+		return len(r.Elems)
+	case Stream:
+		return len(r.Entries)
+	}
+	return int(r.Part & PartFirst)
+}
+
+// Validate reports the first rule of docs/FORMAT.md §5 that the record breaks.
+func (r *Record) Validate() error {
+	if err := r.validateHead(); err != nil {
+		return err
+	}
+	switch r.Kind {
+	case String, HyperLogLog:
+		if len(r.Value) > MaxBulk {
+			return fmt.Errorf("value of %d bytes: %w", len(r.Value), ErrLimit)
+		}
+		return nil
+	case Stream:
+		return r.validateStream()
+	}
+	if r.Kind == Hash && len(r.Elems)%2 != 0 {
+		return errors.New("hash with a field that has no value")
+	}
+	if r.Kind == Zset && len(r.Elems) != len(r.Scores) {
+		return fmt.Errorf("zset with %d members and %d scores", len(r.Elems), len(r.Scores))
+	}
+	n := len(r.Elems)
+	if r.Kind == Zset {
+		n *= 2
+	}
+	return validateBulks(r.Elems, n)
+}
+
+func (r *Record) validateHead() error {
+	switch r.Kind {
+	case String, Hash, List, Set, Zset, Stream, HyperLogLog:
+	default:
+		return fmt.Errorf("%w %d", ErrKind, r.Kind)
+	}
+	switch {
+	case len(r.Key) > MaxBulk:
+		return fmt.Errorf("key of %d bytes: %w", len(r.Key), ErrLimit)
+	case r.Expire < 0:
+		return fmt.Errorf("expiry %d is before 1970", r.Expire)
+	case r.Part > PartWhole:
+		return fmt.Errorf("unknown part bits %#x", uint8(r.Part))
+	case r.Kind == HyperLogLog && r.Part != PartWhole:
+		return errors.New("hyperloglog in parts")
+	}
+	return nil
+}
+
+func (r *Record) validateStream() error {
+	if (r.State != nil) != (r.Part&PartLast != 0) {
+		return errors.New("stream state must stand on the last part, and only there")
+	}
+	if len(r.Entries) > MaxElements {
+		return fmt.Errorf("%d entries: %w", len(r.Entries), ErrLimit)
+	}
+	for i := range r.Entries {
+		f := r.Entries[i].Fields
+		if len(f)%2 != 0 {
+			return fmt.Errorf("stream entry %s with a field that has no value", r.Entries[i].ID)
+		}
+		if err := validateBulks(f, len(f)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func validateBulks(bulks [][]byte, values int) error {
+	if values > MaxElements {
+		return fmt.Errorf("%d values in one record: %w", values, ErrLimit)
+	}
+	for _, b := range bulks {
+		if len(b) > MaxBulk {
+			return fmt.Errorf("element of %d bytes: %w", len(b), ErrLimit)
+		}
+	}
+	return nil
+}
+
+// sequence checks that records follow one another as docs/FORMAT.md §5.3 asks:
+// keys in byte order, each once, a key's parts together and whole.
+type sequence struct {
+	started bool
+	open    bool // the last record was not its key's last part
+	kind    Kind
+	expire  int64
+	key     []byte
+}
+
+// continues starts the sequence inside key: the chunk goes on with a key that
+// the chunk before left open.
+func (s *sequence) continues(key []byte) {
+	s.started, s.open, s.kind = true, true, 0
+	s.key = append(s.key[:0], key...)
+}
+
+func (s *sequence) next(r *Record) error {
+	first := r.Part&PartFirst != 0
+	switch {
+	case s.open && (first || !bytes.Equal(s.key, r.Key)):
+		return fmt.Errorf("key %q follows before the last part of %q", short(r.Key), short(s.key))
+	case !s.open && !first:
+		return fmt.Errorf("key %q has no first part", short(r.Key))
+	case s.open && s.kind != 0 && (s.kind != r.Kind || s.expire != r.Expire):
+		return fmt.Errorf("the parts of key %q differ in kind or expiry", short(r.Key))
+	case !s.open && s.started && bytes.Compare(s.key, r.Key) >= 0:
+		return fmt.Errorf("key %q does not come after %q", short(r.Key), short(s.key))
+	}
+	if first {
+		s.key = append(s.key[:0], r.Key...)
+	}
+	s.started, s.open = true, r.Part&PartLast == 0
+	s.kind, s.expire = r.Kind, r.Expire
+	return nil
+}
+
+// short cuts a key to a length that an error can show.
+func short(key []byte) []byte {
+	return key[:min(len(key), 64)]
+}

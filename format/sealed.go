@@ -1,0 +1,71 @@
+package format
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+)
+
+// Sealed JSON (docs/FORMAT.md §6.1): one JSON object whose last member is the SHA-256
+// of all bytes before that member, so that a file can be checked as it stands,
+// with sha256sum, and is JSON to every other program.
+const (
+	sealHead = ",\n  \"sha256\": \""
+	sealTail = "\"\n}\n"
+	sealSize = len(sealHead) + 2*sha256.Size + len(sealTail)
+)
+
+// seal returns v as sealed JSON.
+func seal(v any) ([]byte, error) {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	data, ok := bytes.CutSuffix(data, []byte("\n}"))
+	if !ok {
+		return nil, errors.New("an empty object cannot be sealed")
+	}
+	sum := sha256.Sum256(data)
+	data = append(data, sealHead...)
+	data = hex.AppendEncode(data, sum[:])
+	return append(data, sealTail...), nil
+}
+
+// unseal checks the seal of data and decodes it into v. The name is for errors.
+func unseal(data []byte, name string, v any) error {
+	if len(data) > MaxManifest {
+		return &CorruptError{name, 0, fmt.Errorf("%d bytes: %w", len(data), ErrLimit)}
+	}
+	at := len(data) - sealSize
+	if at < 0 {
+		return &CorruptError{name, 0, errors.New("cut short")}
+	}
+	body, tail := data[:at], data[at:]
+	sum := sha256.Sum256(body)
+	if string(tail) != sealHead+hex.EncodeToString(sum[:])+sealTail {
+		return &CorruptError{name, int64(at), fmt.Errorf("%w: the file is damaged, cut short or was edited", ErrChecksum)}
+	}
+	object := append(body[:at:at], "\n}"...)
+	var probe struct {
+		Format  string `json:"format"`
+		Version int    `json:"version"`
+	}
+	if err := json.Unmarshal(object, &probe); err != nil {
+		return &CorruptError{name, 0, err}
+	}
+	if probe.Format != dumpFormat {
+		return &CorruptError{name, 0, fmt.Errorf("format is %q: this is no dump", short([]byte(probe.Format)))}
+	}
+	if probe.Version != Version {
+		return &CorruptError{name, 0, fmt.Errorf("%w %d: this program reads version %d; use a newer one", ErrVersion, probe.Version, Version)}
+	}
+	dec := json.NewDecoder(bytes.NewReader(object))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		return &CorruptError{name, 0, err}
+	}
+	return nil
+}
