@@ -1,0 +1,121 @@
+package pikasim
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+func ping(c *call) { c.out.status("PONG") }
+func echo(c *call) { c.out.bulk(c.args[1]) }
+
+func quit(c *call) {
+	c.out.ok()
+	c.cut = true
+}
+
+// selectDB is SELECT.
+func selectDB(c *call) {
+	n, err := strconv.Atoi(c.str(1))
+	switch {
+	case err != nil || strconv.Itoa(n) != c.str(1):
+		c.fail("ERR invalid DB index for 'select'")
+	case n < 0 || n >= len(c.server.dbs):
+		c.fail("ERR invalid DB index for 'select DB index is out of range'")
+	default:
+		c.session.db = n
+		c.out.ok()
+	}
+}
+
+// timeNow is TIME.
+func timeNow(c *call) {
+	now := c.server.opt.Clock()
+	c.out.texts([]string{strconv.FormatInt(now.Unix(), 10), strconv.Itoa(now.Nanosecond() / 1000)})
+}
+
+const clientSyntax = "ERR Syntax error, try CLIENT (LIST [order by [addr|idle]| KILL ip:port)"
+
+// client is CLIENT LIST, and since 3.5 GETNAME and SETNAME.
+func client(c *call) {
+	word, named := c.word(1), c.version() != V340
+	switch {
+	case word == "list" && (len(c.args) == 2 || len(c.args) == 5):
+		c.out.text(c.server.clients())
+	case named && word == "getname" && len(c.args) == 2:
+		c.out.text(c.session.name)
+	case named && word == "setname" && len(c.args) == 3:
+		c.session.name = c.str(2)
+		c.out.ok()
+	case named && word == "setname":
+		c.fail("ERR Unknown subcommand or wrong number of arguments for 'SETNAME'., try CLIENT SETNAME <name>")
+	default:
+		c.fail(clientSyntax)
+	}
+}
+
+// clients is CLIENT LIST's text, by address.
+func (s *Server) clients() string {
+	s.connMu.Lock()
+	defer s.connMu.Unlock()
+	lines := make([]string, 0, len(s.conns))
+	for c := range s.conns {
+		lines = append(lines, c.conn.RemoteAddr().String())
+	}
+	slices.SortFunc(lines, cmp.Compare)
+	for i, addr := range lines {
+		lines[i] = fmt.Sprintf("addr=%s fd=%d idle=0\n", addr, 100+i)
+	}
+	return strings.Join(lines, "")
+}
+
+func flushAll(c *call) {
+	for _, db := range c.server.dbs {
+		db.flush()
+	}
+	c.out.ok()
+}
+
+// flushDB is FLUSHDB [type].
+func flushDB(c *call) {
+	if len(c.args) == 1 {
+		c.db.flush()
+		c.out.ok()
+		return
+	}
+	k := kindNamed(strings.TrimSuffix(c.word(1), "s"))
+	if k == noKind || c.db.oneType {
+		c.fail("ERR Invalid argument for 'flushdb' command")
+		return
+	}
+	c.db.names[k] = new(keyspace)
+	c.out.ok()
+}
+
+// bgSave pretends: the dump is done when it is answered.
+func bgSave(c *call) {
+	c.server.lastSave = c.server.opt.Clock()
+	c.out.status("Background saving started")
+}
+
+func lastSave(c *call) { c.out.integer(c.server.lastSave.Unix()) }
+
+// slaveOf is SLAVEOF NO ONE; to become a replica is not simulated.
+func slaveOf(c *call) {
+	if c.word(1) != "no" || c.word(2) != "one" {
+		c.fail("ERR SLAVEOF host port is not simulated")
+		return
+	}
+	c.server.replica = false
+	c.out.ok()
+}
+
+// role is master or slave.
+func (s *Server) role() string {
+	if s.replica {
+		return "slave"
+	}
+	return "master"
+}

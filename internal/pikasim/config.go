@@ -1,0 +1,78 @@
+package pikasim
+
+import (
+	"slices"
+	"strconv"
+)
+
+// configuration is the parameters CONFIG GET knows; SET takes effect for
+// cache-model, write-binlog and max-client-response-size.
+type configuration struct {
+	values map[string]string
+}
+
+// newConfiguration has the values of the recorded servers.
+func newConfiguration(opt Options) configuration {
+	values := map[string]string{
+		"databases":                strconv.Itoa(opt.Databases),
+		"timeout":                  "60",
+		"thread-pool-size":         "12",
+		"write-binlog":             "yes",
+		"instance-mode":            "classic",
+		"max-client-response-size": "1073741824",
+		"maxclients":               "2000",
+		"requirepass":              opt.Password,
+		"slave-read-only":          "yes",
+	}
+	if opt.Version == V340 {
+		values["thread-pool-size"] = "4"
+	} else {
+		values["slotmigrate"] = "no"
+		values["slow-cmd-pool"] = "no"
+		values["slow-cmd-list"] = ""
+		values["cache-model"] = "1"
+	}
+	for name, v := range opt.Config {
+		values[name] = v
+	}
+	return configuration{values}
+}
+
+func (f configuration) get(name string) string { return f.values[name] }
+
+// caching tells whether the cache in front of the store answers some reads.
+func (f configuration) caching() bool {
+	model, known := f.values["cache-model"]
+	return known && model != "0"
+}
+
+// configure is CONFIG GET pattern and CONFIG SET name value.
+func configure(c *call) {
+	f := c.server.config
+	switch word, n := c.word(1), len(c.args); {
+	case word == "get" && n == 3:
+		var names []string
+		for name := range f.values {
+			if matches(c.word(2), name) {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		c.out.array(2 * len(names))
+		for _, name := range names {
+			c.out.text(name)
+			c.out.text(f.values[name])
+		}
+	case word == "set" && n == 4:
+		if _, known := f.values[c.word(2)]; !known {
+			c.fail("ERR Unsupported CONFIG parameter: " + c.str(2))
+			return
+		}
+		f.values[c.word(2)] = c.str(3)
+		c.out.ok()
+	case word == "rewrite" && n == 2, word == "resetstat" && n == 2:
+		c.out.ok()
+	default:
+		c.fail(wrongNumber(c.name))
+	}
+}

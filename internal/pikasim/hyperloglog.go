@@ -1,0 +1,120 @@
+package pikasim
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+)
+
+// Pika's HyperLogLog is a plain string of one byte a register, hashed with
+// MurmurHash3_x86_32; no other server counts it.
+const (
+	hllPrecision = 17
+	hllRegisters = 1 << hllPrecision
+	hllSeed      = 313
+)
+
+func pfadd(c *call) {
+	name := c.str(1)
+	t, found, ok := c.registers(name)
+	if !ok {
+		return
+	}
+	b := []byte{}
+	if found {
+		b = t.b
+	}
+	changed := !found
+	for _, member := range c.args[2:] {
+		if len(b) == 0 {
+			b = make([]byte, hllRegisters)
+		}
+		h := murmur3(member)
+		i := h & (hllRegisters - 1)
+		rank := byte(min(bits.TrailingZeros32(h>>hllPrecision), 32-hllPrecision) + 1)
+		if b[i] < rank {
+			b[i], changed = rank, true
+		}
+	}
+	// The value is written anew, without the expiry.
+	c.db.put(strKind, name, &text{b: b, registers: c.db.oneType})
+	if changed {
+		c.out.integer(1)
+	} else {
+		c.out.integer(0)
+	}
+}
+
+func pfcount(c *call) {
+	union := make([]byte, hllRegisters)
+	for i := 1; i < len(c.args); i++ {
+		t, found, ok := c.registers(c.str(i))
+		if !ok {
+			return
+		}
+		if found {
+			for j, r := range t.b {
+				union[j] = max(union[j], r)
+			}
+		}
+	}
+	c.out.integer(int64(estimate(union)))
+}
+
+// registers is the HyperLogLog of a name. 4.0 knows a plain string from one
+// and says so; ≤3.5 read beyond a shorter string, for which the connection
+// closing stands.
+func (c *call) registers(name string) (t *text, found, ok bool) {
+	t, found, other := find[*text](c, strKind, name)
+	whole := found && (len(t.b) == hllRegisters || len(t.b) == 0)
+	switch {
+	case other != noKind:
+		c.fail("ERR Invalid argument: WRONGTYPE, key: " + name + ", expect type: hyperloglog get type: " + other.String())
+		return nil, false, false
+	case found && c.db.oneType && !t.registers:
+		c.fail("ERR Invalid argument: WRONGTYPE, key: " + name + ",expect type: hyperloglog get type: string")
+		return nil, false, false
+	case found && !whole:
+		c.failed, c.cut = true, true
+		return nil, false, false
+	}
+	return t, found, true
+}
+
+func estimate(registers []byte) float64 {
+	const m = hllRegisters
+	sum, zeros := 0.0, 0
+	for _, r := range registers {
+		sum += 1 / float64(uint64(1)<<min(r, 63))
+		if r == 0 {
+			zeros++
+		}
+	}
+	e := 0.7213 / (1 + 1.079/m) * m * m / sum
+	switch {
+	case e <= 2.5*m && zeros > 0:
+		return m * math.Log(m/float64(zeros))
+	case e > 2.5*m && e > (1<<32)/30.0:
+		return -math.Log1p(-e/(1<<32)) * (1 << 32)
+	}
+	return e
+}
+
+// murmur3 is MurmurHash3_x86_32 with Pika's seed.
+func murmur3(b []byte) uint32 {
+	const c1, c2 = 0xcc9e2d51, 0x1b873593
+	h, n := uint32(hllSeed), len(b)
+	for ; len(b) >= 4; b = b[4:] {
+		k := bits.RotateLeft32(binary.LittleEndian.Uint32(b)*c1, 15) * c2
+		h = bits.RotateLeft32(h^k, 13)*5 + 0xe6546b64
+	}
+	if len(b) > 0 {
+		var tail [4]byte
+		copy(tail[:], b)
+		h ^= bits.RotateLeft32(binary.LittleEndian.Uint32(tail[:])*c1, 15) * c2
+	}
+	h ^= uint32(n)
+	h = (h ^ h>>16) * 0x85ebca6b
+	h = (h ^ h>>13) * 0xc2b2ae35
+	return h ^ h>>16
+}

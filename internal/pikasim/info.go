@@ -1,0 +1,188 @@
+package pikasim
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+)
+
+// infoText is a section being written, with CR LF line ends.
+type infoText struct {
+	strings.Builder
+}
+
+func (t *infoText) line(format string, args ...any) {
+	fmt.Fprintf(t, format+"\r\n", args...)
+}
+
+// info is INFO [section]. Of the sections it has server, data, clients, stats,
+// replication and keyspace; another one is answered empty, as an unknown one is.
+func info(c *call) {
+	var t infoText
+	if len(c.args) == 1 || c.word(1) == "all" {
+		for _, section := range []func(*infoText){c.infoServer, c.infoData, c.infoClients, c.infoStats, c.infoReplication} {
+			section(&t)
+			t.line("")
+		}
+		c.infoKeyspace(&t, nil)
+		c.out.text(t.String())
+		return
+	}
+	if word := c.word(1); len(c.args) > 2 && word != "keyspace" || len(c.args) > 4 {
+		c.fail(syntax)
+		return
+	}
+	switch c.word(1) {
+	case "server":
+		c.infoServer(&t)
+	case "data":
+		c.infoData(&t)
+	case "clients":
+		c.infoClients(&t)
+	case "stats":
+		c.infoStats(&t)
+	case "replication":
+		c.infoReplication(&t)
+	case "keyspace":
+		c.keyspaceSection(&t)
+		return
+	}
+	if t.Len() == 0 {
+		c.out.text("")
+		return
+	}
+	c.out.text(t.String())
+}
+
+func (c *call) infoServer(t *infoText) {
+	up := c.server.opt.Clock().Sub(c.server.started)
+	_, port, _ := net.SplitHostPort(c.server.Addr())
+	version := c.version()
+	if version == V401 {
+		version = V400 // both patch releases call themselves so
+	}
+	t.line("# Server")
+	t.line("pika_version:%s", version)
+	t.line("pika_git_sha:%040x", 0)
+	t.line("pika_build_compile_date: 2026-11-22 08:25:13")
+	t.line("os:Linux 6.18.44 x86_64")
+	t.line("arch_bits:64")
+	t.line("process_id:%d", os.Getpid())
+	t.line("tcp_port:%s", port)
+	t.line("thread_num:1")
+	t.line("sync_thread_num:6")
+	if version != V340 {
+		t.line("sync_binlog_thread_num:1")
+	}
+	t.line("uptime_in_seconds:%d", int64(up/time.Second))
+	t.line("uptime_in_days:%d", int64(up/(24*time.Hour))+1)
+	t.line("config_file:pika.conf")
+	t.line("server_id:1")
+	if version != V340 {
+		t.line("run_id:%040x", 1)
+	}
+}
+
+func (c *call) infoData(t *infoText) {
+	t.line("# Data")
+	t.line("db_size:0")
+	t.line("db_size_human:0M")
+	t.line("log_size:0")
+	t.line("log_size_human:0M")
+	t.line("compression:snappy")
+	t.line("used_memory:0")
+	t.line("used_memory_human:0M")
+	t.line("db_memtable_usage:0")
+	t.line("db_tablereader_usage:0")
+	if c.version() == V355 {
+		t.line("db_block_cache_usage:0")
+		t.line("db_redis_cache_usage:0")
+	}
+	t.line("db_fatal:0")
+	if c.version() == V340 {
+		t.line("db_fatal_msg:NULL")
+	} else {
+		t.line("db_fatal_msg:nullptr")
+	}
+}
+
+func (c *call) infoClients(t *infoText) {
+	c.server.connMu.Lock()
+	defer c.server.connMu.Unlock()
+	t.line("# Clients")
+	t.line("connected_clients:%d", len(c.server.conns))
+}
+
+func (c *call) infoStats(t *infoText) {
+	c.server.connMu.Lock()
+	accepted := c.server.accepted
+	c.server.connMu.Unlock()
+	t.line("# Stats")
+	t.line("total_connections_received:%d", accepted)
+	t.line("instantaneous_ops_per_sec:0")
+	t.line("total_commands_processed:%d", c.server.served())
+	if c.version() == V340 {
+		t.line("is_bgsaving:No")
+		t.line("is_scaning_keyspace:No")
+		t.line("is_compact:No")
+		t.line("compact_cron:")
+		t.line("compact_interval:")
+		return
+	}
+	for _, name := range []string{
+		"total_net_input_bytes", "total_net_output_bytes", "total_net_repl_input_bytes", "total_net_repl_output_bytes",
+		"instantaneous_input_kbps", "instantaneous_output_kbps", "instantaneous_input_repl_kbps", "instantaneous_output_repl_kbps",
+	} {
+		t.line("%s:0", name)
+	}
+	t.line("is_bgsaving:No")
+	t.line("is_scaning_keyspace:No")
+	t.line("is_compact:No")
+	t.line("compact_cron:")
+	t.line("compact_interval:")
+	t.line("is_slots_reloading:No, , 0")
+	t.line("is_slots_cleaningup:No, , 0")
+	t.line("is_slots_migrating:No, , 0")
+	t.line("slow_logs_count:0")
+}
+
+// infoReplication has the binlog position of each database. The lines of a
+// slave are from Pika's source, those of a master were recorded.
+func (c *call) infoReplication(t *infoText) {
+	v, slave := c.version(), c.server.replica
+	if slave {
+		t.line("# Replication(SLAVE)")
+	} else {
+		t.line("# Replication(MASTER)")
+	}
+	t.line("role:%s", c.server.role())
+	if v != V340 {
+		t.line("ReplicationID:")
+	}
+	switch {
+	case slave:
+		t.line("master_host:127.0.0.1")
+		t.line("master_port:9221")
+		t.line("master_link_status:up")
+		t.line("slave_priority:100")
+		t.line("slave_read_only:1")
+	default:
+		t.line("connected_slaves:0")
+	}
+	if v != V340 && !slave {
+		t.line("is_eligible_for_master_election:true")
+	}
+	separator, total := ":", int64(0)
+	if v == V340 {
+		separator = " "
+	}
+	for i, db := range c.server.dbs {
+		t.line("db%d%sbinlog_offset=%d %d,safety_purge=none", i, separator, db.binlog.file, db.binlog.offset)
+		total += db.binlog.file*binlogFileSize + db.binlog.offset
+	}
+	if v != V340 {
+		t.line("slave_repl_offset:%d", total)
+	}
+}

@@ -1,0 +1,220 @@
+package pikasim
+
+import (
+	"encoding/binary"
+	"strings"
+
+	"github.com/tidwall/btree"
+)
+
+// kind is a data type.
+type kind int
+
+// In the order of INFO keyspace and of TYPE's search on ≤3.5.
+const (
+	strKind kind = iota
+	hashKind
+	listKind
+	zsetKind
+	setKind
+	streamKind
+	kinds
+	noKind kind = -1
+)
+
+// String is the name TYPE answers.
+func (k kind) String() string {
+	return [...]string{"string", "hash", "list", "zset", "set", "streams"}[k]
+}
+
+// kindNamed is the kind of a type word in an argument.
+func kindNamed(word string) kind {
+	switch word {
+	case "string":
+		return strKind
+	case "hash":
+		return hashKind
+	case "list":
+		return listKind
+	case "zset":
+		return zsetKind
+	case "set":
+		return setKind
+	}
+	return noKind
+}
+
+// value is what a record holds: *text, *hash, *list, *zset, *set, *stream, or gone.
+type value interface {
+	// size is 0 for a collection that reads as absent.
+	size() int
+}
+
+// gone is left of a deleted collection: Pika keeps the meta record, so that
+// TYPE on 4.0 still names it and INFO keyspace counts it as invalid.
+type gone struct{}
+
+func (gone) size() int { return 0 }
+
+// record is one name of one type.
+type record struct {
+	expire int64 // ticks; 0 is never
+	value  value
+}
+
+// alive tells whether a record can be read at a time. Pika's test is
+// etime < now: a record lives through the tick it expires in.
+func (r *record) alive(now int64) bool {
+	return (r.expire == 0 || r.expire >= now) && r.value.size() > 0
+}
+
+// keyspace is the names of one type in byte order, dead ones included.
+type keyspace = btree.Map[string, *record]
+
+// database is one numbered database.
+type database struct {
+	oneType bool
+	names   [kinds]*keyspace
+	scans   *cursors        // of SCAN and KEYS
+	members [kinds]*cursors // of HSCAN, SSCAN and ZSCAN
+	binlog  binlog
+	census  census
+	// cached is the expiry in seconds which the cache took over for keys
+	// whose stored expiry overflowed, see expiry.go.
+	cached map[string]int64
+	// orphans counts the names with a NUL inside, see stored.
+	orphans uint64
+}
+
+func newDatabase(v Version) *database {
+	db := &database{oneType: v.oneType(), scans: newCursors()}
+	for k := range db.members {
+		db.members[k] = newCursors()
+	}
+	db.flush()
+	return db
+}
+
+// flush empties the database. Cursors stay, as the counts of the census do.
+func (db *database) flush() {
+	for k := range db.names {
+		db.names[k] = new(keyspace)
+	}
+	db.cached = map[string]int64{}
+}
+
+// shown is the name listed for a stored name: 4.0 cuts names after a NUL.
+func (db *database) shown(name string) string {
+	if db.oneType {
+		if i := strings.IndexByte(name, 0); i >= 0 {
+			return name[:i+1]
+		}
+	}
+	return name
+}
+
+// stored is the name to write a record under. On 4.0 a NUL with bytes after it
+// makes a record whose tail is stack garbage: it is listed under the cut name
+// and no read finds it, as GET and HGETALL showed.
+func (db *database) stored(name string) string {
+	cut := db.shown(name)
+	if cut == name {
+		return name
+	}
+	db.orphans++
+	return cut + string(binary.BigEndian.AppendUint64(nil, db.orphans))
+}
+
+// record is the record of a name, dead or alive, or nil.
+func (db *database) record(k kind, name string) *record {
+	if db.shown(name) != name {
+		return nil
+	}
+	r, _ := db.names[k].Get(name)
+	return r
+}
+
+// live is the record of a name if it can be read, or nil.
+func (db *database) live(k kind, name string, now int64) *record {
+	if r := db.record(k, name); r != nil && r.alive(now) {
+		return r
+	}
+	return nil
+}
+
+// clash is the other kind a name lives as, where a name has one type only.
+func (db *database) clash(k kind, name string, now int64) kind {
+	if !db.oneType {
+		return noKind
+	}
+	for other := range kinds {
+		if other != k && db.names[other].Len() > 0 && db.live(other, name, now) != nil {
+			return other
+		}
+	}
+	return noKind
+}
+
+// put stores a fresh record in place of whatever dead is left of the name.
+func (db *database) put(k kind, name string, v value) *record {
+	r := &record{value: v}
+	if db.oneType {
+		for other := range kinds {
+			if other != k && db.names[other].Len() > 0 {
+				db.names[other].Delete(name)
+			}
+		}
+	}
+	db.forget(name)
+	db.names[k].Set(db.stored(name), r)
+	return r
+}
+
+// remove deletes a name of one type. Of a collection the empty record stays.
+func (db *database) remove(k kind, name string) {
+	db.forget(name)
+	if k == strKind {
+		db.names[k].Delete(name)
+		return
+	}
+	r, _ := db.names[k].Get(name)
+	r.expire, r.value = 0, gone{}
+}
+
+// forget drops what the cache remembers of a name.
+func (db *database) forget(name string) {
+	if len(db.cached) > 0 {
+		delete(db.cached, name)
+	}
+}
+
+// find is the live value of a name, and the kind it has instead on 4.0.
+func find[T value](c *call, k kind, name string) (v T, found bool, other kind) {
+	if r := c.db.live(k, name, c.now); r != nil {
+		v, found = r.value.(T)
+		return v, found, noKind
+	}
+	return v, false, c.db.clash(k, name, c.now)
+}
+
+// read is find with -WRONGTYPE answered; then ok is false.
+func read[T value](c *call, k kind, name string) (v T, found, ok bool) {
+	v, found, other := find[T](c, k, name)
+	if other != noKind {
+		c.fail(wrongType)
+		return v, false, false
+	}
+	return v, found, true
+}
+
+// edit is the live value of a name to change, made if there is none. When
+// -WRONGTYPE was answered ok is false.
+func edit[T value](c *call, k kind, name string, fresh func() T) (v T, ok bool) {
+	v, found, ok := read[T](c, k, name)
+	if !ok || found {
+		return v, ok
+	}
+	v = fresh()
+	c.db.put(k, name, v)
+	return v, true
+}

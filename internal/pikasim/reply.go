@@ -1,0 +1,43 @@
+package pikasim
+
+import "strconv"
+
+// reply builds RESP2 answers.
+type reply []byte
+
+func (r *reply) head(kind byte, n int64) {
+	b := append(*r, kind)
+	b = strconv.AppendInt(b, n, 10)
+	*r = append(b, '\r', '\n')
+}
+
+func (r *reply) array(n int)     { r.head('*', int64(n)) }
+func (r *reply) integer(n int64) { r.head(':', n) }
+func (r *reply) null()           { *r = append(*r, "$-1\r\n"...) }
+func (r *reply) ok()             { r.status("OK") }
+
+func (r *reply) status(s string) {
+	*r = append(append(append(*r, '+'), s...), '\r', '\n')
+}
+
+// error takes the whole text, with its code.
+func (r *reply) error(text string) {
+	*r = append(append(append(*r, '-'), text...), '\r', '\n')
+}
+
+func (r *reply) bulk(b []byte) {
+	r.head('$', int64(len(b)))
+	*r = append(append(*r, b...), '\r', '\n')
+}
+
+func (r *reply) text(s string) {
+	r.head('$', int64(len(s)))
+	*r = append(append(*r, s...), '\r', '\n')
+}
+
+func (r *reply) texts(list []string) {
+	r.array(len(list))
+	for _, s := range list {
+		r.text(s)
+	}
+}

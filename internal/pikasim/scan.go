@@ -1,0 +1,216 @@
+package pikasim
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// scanStep is how many keys one step inside SCAN and KEYS takes at most.
+const scanStep = 1000
+
+// anyKind stands for all types in a scan.
+const anyKind = kinds
+
+// scanTag is the letter of a kind in the cursor table: an untyped scan stores
+// its positions under 'a'.
+func scanTag(k kind) byte { return "khlzsxa"[k] }
+
+// tagKind is the kind of a letter.
+func tagKind(tag byte) kind { return kind(strings.IndexByte("khlzsxa", tag)) }
+
+// scanOrder is the order in which an untyped scan goes through the types.
+func (v Version) scanOrder() []kind {
+	switch {
+	case v == V340:
+		return []kind{strKind, hashKind, setKind, listKind, zsetKind}
+	case v == V355:
+		return []kind{strKind, hashKind, setKind, listKind, streamKind, zsetKind}
+	}
+	return []kind{strKind, hashKind, setKind, listKind, zsetKind, streamKind}
+}
+
+// scan is SCAN cursor [MATCH p] [COUNT n] [TYPE t].
+func scan(c *call) {
+	cursor, ok := c.number(1)
+	if !ok {
+		return
+	}
+	pattern, typeWord, count := "*", "", int64(10)
+	options := map[string]any{"match": &pattern, "count": &count}
+	if c.version() != V340 {
+		options["type"] = &typeWord
+	}
+	if !c.options(2, 1, options) {
+		return
+	}
+	k := anyKind
+	if typeWord != "" {
+		if k = kindNamed(strings.ToLower(typeWord)); k == noKind {
+			c.fail(syntax)
+			return
+		}
+	}
+	found := []string{}
+	bytes := 0
+	for left := count; ; {
+		step := min(left, scanStep)
+		left -= step
+		var page []string
+		page, cursor = c.scanPage(k, cursor, pattern, step)
+		if found, ok = c.gather(found, page, &bytes); !ok {
+			return
+		}
+		if cursor == 0 || left == 0 {
+			break
+		}
+	}
+	c.out.array(2)
+	c.out.text(strconv.FormatInt(cursor, 10))
+	c.out.texts(found)
+}
+
+// keys is KEYS pattern [type]: a scan in steps through the same cursor table.
+func keys(c *call) {
+	k := anyKind
+	if len(c.args) == 3 {
+		k = kindNamed(c.word(2))
+		if c.word(2) == "stream" && c.version() != V340 {
+			k = streamKind
+		}
+	}
+	if k == noKind || len(c.args) > 3 {
+		c.fail(syntax)
+		return
+	}
+	found := []string{}
+	bytes, ok := 0, true
+	for cursor := int64(0); ; {
+		var page []string
+		page, cursor = c.scanPage(k, cursor, c.str(1), scanStep)
+		if found, ok = c.gather(found, page, &bytes); !ok {
+			return
+		}
+		if cursor == 0 {
+			break
+		}
+	}
+	c.out.texts(found)
+}
+
+// gather adds a page to a reply, within max-client-response-size.
+func (c *call) gather(found, page []string, bytes *int) ([]string, bool) {
+	for _, key := range page {
+		*bytes += len("$\r\n\r\n") + decimals(len(key)) + len(key)
+	}
+	limit, err := strconv.Atoi(c.server.config.get("max-client-response-size"))
+	if err == nil && *bytes >= limit {
+		c.fail("ERR Response exceeds the max-client-response-size limit")
+		return nil, false
+	}
+	return append(found, page...), true
+}
+
+// scanPage is one step of a scan from a cursor. A cursor that is not in the
+// table starts again from the beginning, without an error.
+func (c *call) scanPage(k kind, cursor int64, pattern string, count int64) (found []string, next int64) {
+	if cursor < 0 {
+		return nil, 0
+	}
+	prefix, _ := tailPrefix(pattern)
+	first := k
+	if k == anyKind {
+		first = strKind
+	}
+	start := prefix
+	at, ok := c.db.scans.load(scanIndex(k, cursor))
+	switch {
+	case !ok:
+		cursor = 0
+	case c.db.oneType && len(at) < 3:
+		// 4.0 does not take a position at a name of one byte or none: what
+		// it uses is uninitialised, and the scan never ends.
+		start = ""
+	default:
+		first, start = tagKind(at[0]), at[1:]
+	}
+	store := func(under, resume kind, key string) int64 {
+		c.db.scans.store(scanIndex(under, cursor+count), string(scanTag(resume))+key)
+		return cursor + count
+	}
+	order := c.version().scanOrder()
+	left := count
+	for i := slices.Index(order, first); i >= 0 && i < len(order); i++ {
+		t := order[i]
+		under := k
+		if t == streamKind && c.version() == V355 {
+			under = streamKind // of an untyped scan too, which so loses its place
+		}
+		page, resume, more := c.walk(t, start, pattern, &left)
+		found = append(found, page...)
+		switch {
+		case more:
+			return found, store(under, t, resume)
+		case k == t || i+1 == len(order):
+			return found, 0
+		case left == 0 && t == streamKind && !c.db.oneType:
+			return found, store(under, strKind, prefix)
+		case left == 0 && !c.db.oneType:
+			return found, store(under, order[i+1], prefix)
+		}
+		start = prefix
+	}
+	return found, 0
+}
+
+// walk lists the names of one type from start on, until left are counted or
+// the pattern's prefix is passed. Where a dead name follows, ≤3.5 promises
+// more. ≤3.5 count what they visit, 4.0 what matches.
+func (c *call) walk(k kind, start, pattern string, left *int64) (found []string, next string, more bool) {
+	prefix, _ := tailPrefix(pattern)
+	c.db.names[k].Ascend(start, func(name string, r *record) bool {
+		shown := c.db.shown(name)
+		if c.db.oneType {
+			if !r.alive(c.now) || !matches(pattern, shown) {
+				return true
+			}
+		}
+		if *left == 0 {
+			if more = shown <= prefix || strings.HasPrefix(shown, prefix); more {
+				next = shown
+			}
+			return false
+		}
+		if !r.alive(c.now) {
+			return true
+		}
+		if c.db.oneType || matches(pattern, shown) {
+			found = append(found, shown)
+		}
+		*left--
+		return true
+	})
+	return found, next, more
+}
+
+// scanx is SCANX type start [MATCH p] [COUNT n], which needs no cursor.
+func scanx(c *call) {
+	k := kindNamed(c.word(1))
+	if k == noKind {
+		c.fail(badKind)
+		return
+	}
+	pattern, count := "*", int64(10)
+	if !c.options(3, 1, map[string]any{"match": &pattern, "count": &count}) {
+		return
+	}
+	found, next, _ := c.walk(k, c.str(2), pattern, &count)
+	c.out.array(2)
+	c.out.text(next)
+	c.out.texts(found)
+}
+
+// scanIndex is where a cursor's position is kept.
+func scanIndex(k kind, cursor int64) string {
+	return string(scanTag(k)) + strconv.FormatInt(cursor, 10)
+}

@@ -1,0 +1,270 @@
+package pikasim
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// streamID is ms-seq.
+type streamID struct{ ms, seq uint64 }
+
+var lastStreamID = streamID{math.MaxUint64, math.MaxUint64}
+
+func (id streamID) String() string {
+	return strconv.FormatUint(id.ms, 10) + "-" + strconv.FormatUint(id.seq, 10)
+}
+
+func (id streamID) compare(to streamID) int {
+	return cmp.Or(cmp.Compare(id.ms, to.ms), cmp.Compare(id.seq, to.seq))
+}
+
+// parseStreamID reads ms or ms-seq; without -seq it takes the one given.
+func parseStreamID(s string, seq uint64) (id streamID, whole, ok bool) {
+	ms, tail, whole := strings.Cut(s, "-")
+	var err error
+	if id.ms, err = strconv.ParseUint(ms, 10, 64); err != nil {
+		return id, whole, false
+	}
+	id.seq = seq
+	if whole {
+		id.seq, err = strconv.ParseUint(tail, 10, 64)
+	}
+	return id, whole, err == nil
+}
+
+// stream is entries by ID, with what XINFO STREAM tells. There are no groups.
+type stream struct {
+	entries []streamEntry
+	last    streamID
+	first   streamID // as recorded, see xdel
+	deleted streamID // the highest ID deleted
+	added   int64
+}
+
+type streamEntry struct {
+	id     streamID
+	fields [][]byte
+}
+
+func newStream() *stream    { return new(stream) }
+func (s *stream) size() int { return len(s.entries) }
+
+// stream is the stream of the call's key.
+func (c *call) stream() (s *stream, found, ok bool) {
+	s, found, other := find[*stream](c, streamKind, c.str(1))
+	if other != noKind {
+		c.spelledWrongType(streamKind, other)
+		return nil, false, false
+	}
+	return s, found, true
+}
+
+// search is the place of the first entry not below an ID.
+func (s *stream) search(id streamID) (int, bool) {
+	return slices.BinarySearchFunc(s.entries, id, func(e streamEntry, id streamID) int { return e.id.compare(id) })
+}
+
+const badStreamID = "ERR Invalid stream ID specified as stream "
+
+// xadd is XADD key id|ms-*|* field value ...
+func xadd(c *call) {
+	fields := c.args[3:]
+	if len(fields)%2 != 0 || len(fields) == 0 {
+		c.fail(wrongNumber(c.name))
+		return
+	}
+	word := strings.TrimSuffix(c.str(2), "-*")
+	auto := word == "*"
+	id, whole, ok := parseStreamID(word, 0)
+	if !auto && !ok {
+		c.fail(badStreamID)
+		return
+	}
+	s, found, ok := read[*stream](c, streamKind, c.str(1))
+	if !ok {
+		return
+	}
+	if !found {
+		s = newStream()
+	}
+	if auto {
+		id.ms = max(uint64(max(c.server.opt.Clock().UnixMilli(), 0)), s.last.ms)
+	}
+	switch {
+	case whole && id == streamID{}:
+		c.fail("ERR Invalid argument: The ID specified in XADD must be greater than 0-0")
+		return
+	case whole && id.compare(s.last) <= 0:
+		c.fail("ERR Invalid argument: INVALID ID given")
+		return
+	case !whole && (id.ms < s.last.ms || id.ms == s.last.ms && s.last.seq == math.MaxUint64):
+		c.fail("ERR Invalid argument: The ID specified in XADD is equal or smaller")
+		return
+	case !whole && id.ms == s.last.ms:
+		id.seq = s.last.seq + 1
+	}
+	if !found {
+		c.db.put(streamKind, c.str(1), s)
+	}
+	if s.size() == 0 {
+		s.first = id
+	}
+	s.entries = append(s.entries, streamEntry{id, fields})
+	s.last = id
+	s.added++
+	c.out.text(id.String())
+}
+
+// xdel is XDEL key id ... When the last ID goes, Pika records the entry before
+// it as the first one: XINFO STREAM showed so.
+func xdel(c *call) {
+	var ids []streamID
+	for i := 2; i < len(c.args); i++ {
+		id, _, ok := parseStreamID(c.str(i), 0)
+		if !ok {
+			c.fail(badStreamID)
+			return
+		}
+		ids = append(ids, id)
+	}
+	s, found, ok := c.stream()
+	if !ok {
+		return
+	}
+	var n int64
+	for i := 0; found && i < len(ids); i++ {
+		if at, there := s.search(ids[i]); there {
+			s.entries = slices.Delete(s.entries, at, at+1)
+			n++
+		}
+	}
+	for i := 0; found && i < len(ids); i++ {
+		if ids[i].compare(s.deleted) > 0 {
+			s.deleted = ids[i]
+		}
+		switch {
+		case ids[i] != s.first && ids[i] != s.last:
+		case s.size() == 0:
+			s.first = streamID{}
+		case ids[i] == s.first:
+			s.first = s.entries[0].id
+		default:
+			s.first = s.entries[s.size()-1].id
+		}
+	}
+	c.out.integer(n)
+}
+
+func xlen(c *call) {
+	s, found, ok := c.stream()
+	switch {
+	case !ok:
+	case !found:
+		c.out.integer(0)
+	default:
+		c.out.integer(int64(s.size()))
+	}
+}
+
+// xrange is XRANGE key from to [COUNT n]; an ID after ( is left out.
+func xrange(c *call) {
+	from, ok1 := parseBound(c.str(2), 0)
+	to, ok2 := parseBound(c.str(3), math.MaxUint64)
+	if !ok1 || !ok2 {
+		c.fail(badStreamID)
+		return
+	}
+	limit := int64(math.MaxInt32)
+	if len(c.args) == 6 {
+		n, err := strconv.ParseInt(c.str(5), 10, 32)
+		if err != nil {
+			c.fail("ERR COUNT should be a integer greater than 0 and not bigger than INT32_MAX")
+			return
+		}
+		limit = n
+	}
+	s, found, ok := c.stream()
+	if !ok {
+		return
+	}
+	var list []streamEntry
+	if found && from.id.compare(to.id) <= 0 {
+		i, hit := s.search(from.id)
+		if hit && from.exclusive {
+			i++
+		}
+		j, hit := s.search(to.id)
+		if hit && !to.exclusive {
+			j++
+		}
+		list = s.entries[i:max(i, j)]
+	}
+	list = list[:max(min(int64(len(list)), limit), 0)]
+	c.out.array(len(list))
+	for _, e := range list {
+		c.out.array(2)
+		c.out.text(e.id.String())
+		c.out.array(len(e.fields))
+		for _, b := range e.fields {
+			c.out.bulk(b)
+		}
+	}
+}
+
+// streamBound is one end of a range.
+type streamBound struct {
+	id        streamID
+	exclusive bool
+}
+
+func parseBound(s string, seq uint64) (b streamBound, ok bool) {
+	switch s {
+	case "-":
+		return b, true
+	case "+":
+		b.id = lastStreamID
+		return b, true
+	}
+	rest, exclusive := strings.CutPrefix(s, "(")
+	b.exclusive = exclusive
+	b.id, _, ok = parseStreamID(rest, seq)
+	return b, ok
+}
+
+// xinfo is XINFO STREAM key. For the other forms Pika sends no reply or reads
+// beyond its arguments.
+func xinfo(c *call) {
+	if c.word(1) != "stream" || len(c.args) != 3 {
+		c.fail(syntax)
+		return
+	}
+	name := c.str(2)
+	if other := c.db.clash(streamKind, name, c.now); other != noKind {
+		c.args = c.args[1:]
+		c.spelledWrongType(streamKind, other)
+		return
+	}
+	// A stream emptied by XDEL is still told about.
+	var s *stream
+	if r := c.db.record(streamKind, name); r != nil {
+		s, _ = r.value.(*stream)
+	}
+	if s == nil {
+		c.fail("ERR no such key")
+		return
+	}
+	c.out.array(10)
+	c.out.text("length")
+	c.out.integer(int64(s.size()))
+	c.out.text("last-generated-id")
+	c.out.text(s.last.String())
+	c.out.text("max-deleted-entry-id")
+	c.out.text(s.deleted.String())
+	c.out.text("entries-added")
+	c.out.integer(s.added)
+	c.out.text("recorded-first-entry-id")
+	c.out.text(s.first.String())
+}

@@ -1,0 +1,118 @@
+package reader
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A collection is how one type of collection is read, n elements at a time.
+type collection interface {
+	kind() format.Kind
+	// ask adds the command that reads n elements of key from pos on to b.
+	ask(b *batch, key []byte, pos *position, n int)
+	// read takes its reply, appends the elements to r, and moves pos behind them. It
+	// reports whether there are more.
+	read(p *parser, pos *position, n int, r *format.Record) (more bool, err error)
+}
+
+// A position is how far a collection has been read.
+type position struct {
+	count    int64  // list: elements so far. set, zset: the server's cursor
+	last     []byte // hash, set, zset: the last field or member
+	next     []byte // hash: the field to go on from
+	restarts int    // how often the server lost the cursor
+}
+
+// collectionReader reads collections: the first piece of many keys in one flight, the
+// rest of large ones alone.
+type collectionReader struct {
+	w *walk
+	c collection
+}
+
+func (cr *collectionReader) word() (string, int) { return string(cr.w.pass.Type), 1 }
+
+func (cr *collectionReader) ask(b *batch, key []byte) {
+	cr.c.ask(b, key, &position{}, cr.w.s.o.PieceElements)
+}
+
+func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, expire int64) error {
+	key, w := items[0], cr.w
+	r := w.head(cr.c.kind(), key, expire)
+	from := p.off
+	var pos position
+	more, err := cr.c.read(p, &pos, w.s.o.PieceElements, r)
+	if err != nil {
+		return err
+	}
+	if expire < 0 || len(r.Elems) == 0 && !more {
+		return w.gone(key, expire)
+	}
+	if !more {
+		r.Part = format.PartWhole
+		return w.sink.Record(r)
+	}
+	lim := newLimit(w.s.o.PieceElements, w.s.o.PieceElements, w.s.o.ReplyBytes)
+	lim.saw(w.s.o.PieceElements, p.off-from)
+	return cr.putRest(ctx, r, &pos, lim)
+}
+
+// putRest hands over a key that is read in pieces; r holds the first.
+func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *position, lim limit) error {
+	w := cr.w
+	var b batch
+	for more := true; more; {
+		if err := w.sink.Record(r); err != nil {
+			return err
+		}
+		r.Part, r.Elems, r.Scores = 0, r.Elems[:0], r.Scores[:0]
+		b.reset()
+		cr.c.ask(&b, r.Key, pos, lim.n)
+		p, err := w.c.send(ctx, &b, &w.pieces)
+		if err != nil {
+			return err
+		}
+		more, err = cr.c.read(p, pos, lim.n, r)
+		var re *ReplyError
+		if errors.As(err, &re) && re.wrongType() { // 4.0: overwritten meanwhile
+			if err := w.sink.Skip(r.Key, Retyped, "while it was read in pieces"); err != nil {
+				return err
+			}
+			more, err = false, nil
+		}
+		if err != nil {
+			return err
+		}
+		lim.saw(lim.n, len(p.b))
+	}
+	r.Part |= format.PartLast
+	return w.sink.Record(r)
+}
+
+// ascending drops from the items behind from, which come in steps of a member and what
+// belongs to it, those at or before pos.last; if there are more to come it moves pos.last.
+// What a scan delivers is in byte order (SERVERS.md P2), so that after a lost cursor,
+// when the server begins anew, nothing is handed over twice.
+func ascending(p *parser, items [][]byte, from, step int, pos *position, more bool) ([][]byte, error) {
+	out := items[:from]
+	var prev []byte
+	for i := from; i < len(items); i += step {
+		member := items[i]
+		if i > from && bytes.Compare(prev, member) >= 0 {
+			return nil, fmt.Errorf("%s: %s comes after %s: not in byte order", p.cmd, quoteKey(member), quoteKey(prev))
+		}
+		prev = member
+		if pos.last != nil && bytes.Compare(member, pos.last) <= 0 {
+			continue
+		}
+		out = append(out, items[i:i+step]...)
+	}
+	if more && len(out) > from {
+		pos.last = append(make([]byte, 0, len(prev)), prev...)
+	}
+	return out, nil
+}

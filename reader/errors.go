@@ -1,0 +1,59 @@
+package reader
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Causes that a caller branches on, with errors.Is.
+var (
+	// ErrAuth: the server wants other credentials, or the account may not read.
+	ErrAuth = errors.New("not authorised")
+	// ErrRefused: this server, in this state, cannot be dumped. The text says what to do.
+	ErrRefused = errors.New("refused")
+	// ErrUnavailable: the connection failed or a reply did not come in time. Trying
+	// again later may help.
+	ErrUnavailable = errors.New("source unavailable")
+)
+
+// A ReplyError is an error reply, or a reply that no Pika should give.
+type ReplyError struct {
+	Command string // name and key, without values
+	Reply   string
+}
+
+func (e *ReplyError) Error() string {
+	return fmt.Sprintf("%s: the source answers %q", e.Command, e.Reply)
+}
+
+// Unwrap lets ErrAuth be found where the reply refuses the account (SERVERS.md P8).
+func (e *ReplyError) Unwrap() error {
+	for _, s := range []string{"NOAUTH", "NOPERM", "WRONGPASS", "invalid password", "no password is set"} {
+		if strings.Contains(e.Reply, s) {
+			return ErrAuth
+		}
+	}
+	return nil
+}
+
+// wrongType reports that the key is of another type by now: 4.0 has two texts for it
+// (SERVERS.md P5).
+func (e *ReplyError) wrongType() bool { return strings.Contains(e.Reply, "WRONGTYPE") }
+
+// unknownCommand reports that the server does not know the command: each line of
+// versions has its own text (SERVERS.md P7).
+func (e *ReplyError) unknownCommand() bool {
+	s := strings.ToLower(e.Reply)
+	return strings.Contains(s, "unknown command") || strings.Contains(s, "unknown or unsupported command")
+}
+
+func quoteKey(key []byte) string {
+	if len(key) > 64 {
+		return fmt.Sprintf("%q…", key[:64])
+	}
+	return fmt.Sprintf("%q", key)
+}
+
+func formatInt(n int64) string { return ":" + strconv.FormatInt(n, 10) }

@@ -1,0 +1,42 @@
+package reader
+
+import "github.com/pika2kvrocks/pika2kvrocks/format"
+
+// hash reads by PKHSCANRANGE: stateless, in byte order of the fields, past the cache
+// (SERVERS.md P1, P12).
+type hash struct{}
+
+func (hash) kind() format.Kind { return format.Hash }
+
+func (hash) ask(b *batch, key []byte, pos *position, n int) {
+	next := pos.next
+	if next == nil {
+		next = []byte{}
+	}
+	b.add("PKHSCANRANGE", key, next, []byte{}, "LIMIT", n)
+}
+
+func (hash) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
+	if _, err := p.array(2); err != nil {
+		return false, err
+	}
+	next, err := p.bulk()
+	if err != nil {
+		return false, err
+	}
+	from := len(r.Elems)
+	if r.Elems, err = p.bulks(r.Elems, 2); err != nil {
+		return false, err
+	}
+	if r.Elems, err = ascending(p, r.Elems, from, 2, pos, len(next) > 0); err != nil {
+		return false, err
+	}
+	if len(next) == 0 {
+		return false, nil
+	}
+	if pos.next != nil && string(next) <= string(pos.next) {
+		return false, &ReplyError{p.cmd, "next field " + quoteKey(next)}
+	}
+	pos.next = append([]byte(nil), next...)
+	return true, nil
+}

@@ -1,0 +1,81 @@
+package reader
+
+import (
+	"crypto/tls"
+	"fmt"
+	"time"
+)
+
+// Options says where the source is and how hard it may be asked. Zero values mean
+// the defaults.
+type Options struct {
+	Addr     string // host:port
+	Username string // for AUTH; empty: AUTH with the password alone
+	Password string // empty: no AUTH
+	TLS      *tls.Config
+
+	DialTimeout  time.Duration // for connecting; default 10 s
+	ReplyTimeout time.Duration // for one reply, or one pipeline's replies; default 90 s
+
+	// ReplyBytes is the size that replies are steered to by adapting LIMIT and COUNT:
+	// default 1 MiB, at least 4 KiB. One value that is larger comes in one reply
+	// all the same.
+	ReplyBytes int
+	// PageKeys is the most keys asked for in one page: default 256. It bounds
+	// a reply when values suddenly become large, before the adaptation sees it.
+	PageKeys int
+	// BatchKeys is the most collections read in one pipeline: default 128.
+	BatchKeys int
+	// PieceElements is how many elements of a collection are read at once, and
+	// at most put into one record: default 512. A collection of fewer is
+	// one record.
+	PieceElements int
+}
+
+func (o *Options) check() error {
+	setDefault(&o.DialTimeout, 10*time.Second)
+	setDefault(&o.ReplyTimeout, 90*time.Second)
+	setDefault(&o.ReplyBytes, 1<<20)
+	setDefault(&o.PageKeys, 256)
+	setDefault(&o.BatchKeys, 128)
+	setDefault(&o.PieceElements, 512)
+	switch {
+	case o.Addr == "":
+		return fmt.Errorf("reader: no address")
+	case o.DialTimeout < 0 || o.ReplyTimeout < 0:
+		return fmt.Errorf("reader: a timeout is negative")
+	case o.ReplyBytes < 4<<10 || o.ReplyBytes > 256<<20:
+		return fmt.Errorf("reader: ReplyBytes is %d, not between 4 KiB and 256 MiB", o.ReplyBytes)
+	case o.PageKeys < 1 || o.BatchKeys < 1 || o.PageKeys > 1<<20 || o.BatchKeys > 1<<20:
+		return fmt.Errorf("reader: PageKeys and BatchKeys must lie between 1 and 1048576")
+	case o.PieceElements < 2 || o.PieceElements > 1<<18:
+		return fmt.Errorf("reader: PieceElements is %d, not between 2 and 262144", o.PieceElements)
+	}
+	return nil
+}
+
+func setDefault[T int | time.Duration](v *T, def T) {
+	if *v == 0 {
+		*v = def
+	}
+}
+
+// A limit is a LIMIT, COUNT or batch size that adapts to the size of what comes
+// back: it grows at most fourfold at a time and shrinks at once.
+type limit struct {
+	n, max int
+	target int // bytes
+}
+
+func newLimit(first, max, target int) limit {
+	return limit{min(first, max), max, target}
+}
+
+// saw tells the limit that items took bytes.
+func (l *limit) saw(items, bytes int) {
+	if items == 0 {
+		return
+	}
+	fit := l.target / max(1, bytes/items)
+	l.n = max(1, min(fit, 4*l.n, l.max))
+}

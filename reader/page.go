@@ -1,0 +1,62 @@
+package reader
+
+import (
+	"bytes"
+	"errors"
+)
+
+// Pages of keys: PKSCANRANGE type start end LIMIT n answers the key to go on from, empty
+// at the end, and the keys; both bounds are inclusive (SERVERS.md P1).
+
+// askPage adds the command for the next page of type word from start on to b.
+func (w *walk) askPage(b *batch, word string, start []byte, n int) {
+	if start == nil {
+		start = []byte{}
+	}
+	end := w.end
+	if end == nil {
+		end = []byte{}
+	}
+	b.add("PKSCANRANGE", word, start, end, "LIMIT", n)
+}
+
+// A page is a reply to askPage.
+type page struct {
+	next  []byte // nil: this was the last page
+	items [][]byte
+	bytes int // size of the reply
+}
+
+// errStuck: a page ends at the name at which it began. On 4.0 several keys can be listed
+// under one name (SERVERS.md P4): a page with room for all of them gets past.
+var errStuck = errors.New("the key to go on from does not lie behind the page's start")
+
+// maxStuck is the largest page asked for to get past such names.
+const maxStuck = 1 << 16
+
+// readPage takes the reply of a page whose items come in groups (1: keys, 2: keys and values).
+func (w *walk) readPage(p *parser, pg *page, start []byte, group int) error {
+	p.cmd = "PKSCANRANGE " + string(w.pass.Type) + " " + quoteKey(start)
+	from := p.off
+	if _, err := p.array(2); err != nil {
+		return err
+	}
+	next, err := p.bulk()
+	if err != nil {
+		return err
+	}
+	if pg.items, err = p.bulks(pg.items[:0], group); err != nil {
+		return err
+	}
+	pg.bytes = p.off - from
+	pg.next = nil
+	switch {
+	case len(next) == 0:
+	case w.end != nil && bytes.Compare(next, w.end) >= 0:
+	case bytes.Compare(next, start) <= 0:
+		return errStuck
+	default:
+		pg.next = next
+	}
+	return nil
+}

@@ -1,0 +1,202 @@
+package reader
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// maxReply is the most bytes of the replies of one pipeline: a hash field and its value
+// of the format's largest size, and some. Above it the run stops before memory does.
+const maxReply = 1<<30 + 1<<20
+
+var errReplyTooLarge = fmt.Errorf("replies of more than %d bytes", maxReply)
+
+// A replyBuffer collects the raw replies of one pipeline. It is an io.ReaderFrom so that
+// go-redis copies values into it without a buffer in between, and it never
+// allocates more than has arrived.
+type replyBuffer struct {
+	b []byte
+}
+
+// keepBuffer is the capacity up to which a buffer is used again.
+const keepBuffer = 8 << 20
+
+func (w *replyBuffer) reset() {
+	if cap(w.b) > keepBuffer {
+		w.b = nil
+	}
+	w.b = w.b[:0]
+}
+
+func (w *replyBuffer) Write(p []byte) (int, error) {
+	if len(w.b)+len(p) > maxReply {
+		return 0, errReplyTooLarge
+	}
+	w.b = append(w.b, p...)
+	return len(p), nil
+}
+
+func (w *replyBuffer) ReadFrom(r io.Reader) (n int64, err error) {
+	for {
+		if len(w.b) == cap(w.b) {
+			w.b = append(w.b, 0)[:len(w.b)]
+		}
+		m, err := r.Read(w.b[len(w.b):cap(w.b)])
+		w.b = w.b[:len(w.b)+m]
+		n += int64(m)
+		switch {
+		case len(w.b) > maxReply:
+			return n, errReplyTooLarge
+		case err == io.EOF:
+			return n, nil
+		case err != nil:
+			return n, err
+		}
+	}
+}
+
+// A parser takes raw RESP2 replies apart. Slices that it returns point into the buffer.
+type parser struct {
+	b   []byte
+	off int
+	cmd string // what the replies answer, for errors
+}
+
+var errReply = errors.New("not a RESP2 reply")
+
+// line takes one line without its CR LF.
+func (p *parser) line() ([]byte, error) {
+	i := bytes.Index(p.b[p.off:], []byte("\r\n"))
+	if i < 1 {
+		return nil, fmt.Errorf("%s: %w", p.cmd, errReply)
+	}
+	l := p.b[p.off : p.off+i]
+	p.off += i + 2
+	return l, nil
+}
+
+// head takes a line of type t and returns the number in it.
+func (p *parser) head(t byte) (int64, error) {
+	l, err := p.line()
+	if err != nil {
+		return 0, err
+	}
+	if l[0] == '-' {
+		return 0, &ReplyError{p.cmd, string(l[1:])}
+	}
+	n, err := parseInt(l[1:])
+	if l[0] != t || err != nil {
+		return 0, &ReplyError{p.cmd, string(l[:min(len(l), 80)])}
+	}
+	return n, nil
+}
+
+func parseInt(b []byte) (int64, error) {
+	if len(b) == 0 || len(b) > 18 {
+		return strconv.ParseInt(string(b), 10, 64)
+	}
+	var n int64
+	digits := b
+	if b[0] == '-' {
+		digits = b[1:]
+	}
+	if len(digits) == 0 {
+		return 0, errReply
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, errReply
+		}
+		n = n*10 + int64(c-'0')
+	}
+	if b[0] == '-' {
+		n = -n
+	}
+	return n, nil
+}
+
+// integer takes an integer reply.
+func (p *parser) integer() (int64, error) { return p.head(':') }
+
+// array takes the head of an array of n values: -1 accepts any number.
+func (p *parser) array(want int) (int, error) {
+	n, err := p.head('*')
+	if err != nil {
+		return 0, err
+	}
+	// Every value takes four bytes at least.
+	if n < 0 || n > int64(len(p.b)-p.off)/4+1 || want >= 0 && n != int64(want) {
+		return 0, &ReplyError{p.cmd, fmt.Sprintf("*%d", n)}
+	}
+	return int(n), nil
+}
+
+// bulk takes a bulk string; nil is an error.
+func (p *parser) bulk() ([]byte, error) {
+	n, err := p.head('$')
+	if err != nil {
+		return nil, err
+	}
+	if n < 0 || n > int64(len(p.b)-p.off-2) {
+		return nil, &ReplyError{p.cmd, fmt.Sprintf("$%d", n)}
+	}
+	v := p.b[p.off : p.off+int(n) : p.off+int(n)]
+	p.off += int(n) + 2
+	return v, nil
+}
+
+// bulks takes an array of bulk strings and appends them to dst. The number must
+// be a multiple of group.
+func (p *parser) bulks(dst [][]byte, group int) ([][]byte, error) {
+	n, err := p.array(-1)
+	if err != nil {
+		return dst, err
+	}
+	if n%group != 0 {
+		return dst, &ReplyError{p.cmd, fmt.Sprintf("*%d where pairs must stand", n)}
+	}
+	for range n {
+		v, err := p.bulk()
+		if err != nil {
+			return dst, err
+		}
+		dst = append(dst, v)
+	}
+	return dst, nil
+}
+
+// status takes a status reply; any other is an error.
+func (p *parser) status() error {
+	l, err := p.line()
+	if err == nil && l[0] != '+' {
+		err = &ReplyError{p.cmd, string(bytes.TrimPrefix(l, []byte("-")))}
+	}
+	return err
+}
+
+// skipReply takes one reply, whatever it is.
+func (p *parser) skipReply() error {
+	for left := 1; left > 0; left-- {
+		l, err := p.line()
+		if err != nil {
+			return err
+		}
+		n, _ := parseInt(l[1:])
+		switch {
+		case l[0] == '$' && n >= 0:
+			if n > int64(len(p.b)-p.off-2) {
+				return fmt.Errorf("%s: %w", p.cmd, errReply)
+			}
+			p.off += int(n) + 2
+		case l[0] == '*' && n > 0:
+			if n > int64(len(p.b)-p.off) {
+				return fmt.Errorf("%s: %w", p.cmd, errReply)
+			}
+			left += int(n)
+		}
+	}
+	return nil
+}

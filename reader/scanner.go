@@ -1,0 +1,213 @@
+package reader
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A Scanner reads one Pika. Its methods may be called from many goroutines.
+type Scanner struct {
+	o      Options
+	source *Source
+	unit   pttlUnit
+}
+
+// Open checks o, connects, identifies the server and proves by reading that the account may
+// do what a dump needs.
+func Open(ctx context.Context, o Options) (*Scanner, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	c, err := dial(ctx, &o, 0)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", o.Addr, err)
+	}
+	defer c.close()
+	s := &Scanner{o: o}
+	if s.source, err = identify(ctx, c, &o); err != nil {
+		return nil, fmt.Errorf("look at %s: %w", o.Addr, err)
+	}
+	if err := s.prove(ctx, c); err != nil {
+		return nil, fmt.Errorf("look at %s: %w", o.Addr, err)
+	}
+	return s, nil
+}
+
+// Source returns what the server said of itself.
+func (s *Scanner) Source() *Source { return s.source }
+
+// Types returns the types that the source can hold, of those asked for (nil: all).
+func (s *Scanner) Types(asked []format.Type) []format.Type {
+	var types []format.Type
+	for _, t := range format.Types {
+		wanted := asked == nil
+		for _, a := range asked {
+			wanted = wanted || a == t
+		}
+		if wanted && (t != format.TypeStream || s.source.Streams()) {
+			types = append(types, t)
+		}
+	}
+	return types
+}
+
+// BinlogPositions reads how far the binlog of each database is written now: equal
+// positions before and after a dump mean that nothing was written meanwhile.
+func (s *Scanner) BinlogPositions(ctx context.Context) ([]format.BinlogPosition, error) {
+	c, err := dial(ctx, &s.o, 0)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+	}
+	defer c.close()
+	return c.binlogPositions(ctx, s.source)
+}
+
+// prove sends each command that a dump needs. A Pika says OK to a wrong password when
+// it has a limited user, and commands can be renamed or blacklisted (SERVERS.md P8).
+func (s *Scanner) prove(ctx context.Context, c *conn) error {
+	probe := []byte("pikadump:probe")
+	var b batch
+	b.add("TTL", probe)
+	b.add("PTTL", probe)
+	for _, t := range []string{"string", "string_with_value", "hash", "list", "zset", "set"} {
+		b.add("PKSCANRANGE", t, probe, probe, "LIMIT", 1)
+	}
+	b.add("PKHSCANRANGE", probe, "", "", "LIMIT", 1)
+	b.add("SSCAN", probe, 0, "COUNT", 1)
+	b.add("ZSCAN", probe, 0, "COUNT", 1)
+	b.add("LRANGE", probe, 0, 0)
+	if s.source.Streams() {
+		b.add("KEYS", string(probe), "stream")
+		b.add("XRANGE", probe, "-", "+", "COUNT", 1)
+	}
+	p, err := c.send(ctx, &b, &c.spare)
+	if err != nil {
+		return err
+	}
+	for _, args := range b.cmds {
+		p.cmd = commandName(args)
+		if err := p.proved(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proved takes one reply, and returns an error if it shows that the command cannot be used.
+func (p *parser) proved() error {
+	if p.off < len(p.b) && p.b[p.off] != '-' {
+		return p.skipReply()
+	}
+	l, err := p.line()
+	if err != nil {
+		return err
+	}
+	re := &ReplyError{p.cmd, string(l[1:])}
+	switch {
+	case errors.Is(re, ErrAuth):
+		return fmt.Errorf("the account may not send what a dump needs: %w", re)
+	case re.unknownCommand():
+		return fmt.Errorf("%w: %w (is the command renamed or blacklisted?)", ErrRefused, re)
+	case re.wrongType(): // somebody has a key of that name: the command works
+		return nil
+	}
+	return re
+}
+
+// A Pass is one ordered walk over the keys of one type in one database.
+type Pass struct {
+	DB    int
+	Type  format.Type
+	Start []byte // first key that can be in the pass; nil: from the first
+	End   []byte // key before which it ends; nil: to the last
+	// Prefix narrows the pass to keys that begin with it, without asking for
+	// others: for a filter that Keep applies.
+	Prefix []byte
+	// Keep reports whether the user wants the key; nil: all. What it declines is not
+	// reported.
+	Keep func(key []byte) bool
+}
+
+// A Sink takes what a pass finds, in key order, from one goroutine. What it is handed is
+// valid until it returns. An error ends the pass.
+type Sink interface {
+	// Record takes a key, or the next part of one.
+	Record(r *format.Record) error
+	// Skip takes a key that was listed but is not in the dump, and why.
+	Skip(key []byte, reason Reason, detail string) error
+}
+
+// A Reason says why a listed key was not handed over.
+type Reason string
+
+// The reasons.
+const (
+	Expired   Reason = "expired"        // its expiry came before it was read: nothing is lost
+	Gone      Reason = "gone"           // not there any more when it was read: deleted, or expired
+	Retyped   Reason = "retyped"        // of another type when it was read (4.0)
+	Duplicate Reason = "duplicate-name" // listed under the name of the key before: its own was cut at a NUL (4.0)
+	Internal  Reason = "internal"       // Pika's own bookkeeping for slot migration
+	TooLarge  Reason = "too-large"      // an element is above what the format and every target can hold
+)
+
+// Scan makes one pass. It returns nil only when the pass is complete.
+func (s *Scanner) Scan(ctx context.Context, pass Pass, sink Sink) error {
+	c, err := dial(ctx, &s.o, pass.DB)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+	}
+	defer c.close()
+	w := &walk{s: s, c: c, pass: pass, sink: sink}
+	w.start, w.end = pass.bounds()
+	switch pass.Type {
+	case format.TypeString:
+		err = w.run(ctx, stringReader{w})
+	case format.TypeHash:
+		err = w.run(ctx, &collectionReader{w: w, c: hash{}})
+	case format.TypeList:
+		err = w.run(ctx, &collectionReader{w: w, c: list{}})
+	case format.TypeSet:
+		err = w.run(ctx, &collectionReader{w: w, c: set{}})
+	case format.TypeZset:
+		err = w.run(ctx, &collectionReader{w: w, c: zset{}})
+	case format.TypeStream:
+		err = w.streams(ctx)
+	default:
+		err = errors.New("unknown type")
+	}
+	if err != nil {
+		return fmt.Errorf("scan db%d %s: %w", pass.DB, pass.Type, err)
+	}
+	return nil
+}
+
+// bounds narrows the range to the prefix.
+func (p *Pass) bounds() (start, end []byte) {
+	start, end = p.Start, p.End
+	if len(p.Prefix) == 0 {
+		return start, end
+	}
+	if bytes.Compare(start, p.Prefix) < 0 {
+		start = p.Prefix
+	}
+	if next := successor(p.Prefix); next != nil && (end == nil || bytes.Compare(next, end) < 0) {
+		end = next
+	}
+	return start, end
+}
+
+// successor returns the first key behind all that begin with prefix; nil if there is none.
+func successor(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			next := bytes.Clone(prefix[:i+1])
+			next[i]++
+			return next
+		}
+	}
+	return nil
+}

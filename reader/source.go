@@ -1,0 +1,243 @@
+package reader
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// Source is what the server said of itself when it was opened.
+type Source struct {
+	format.Source
+	ClockDifference time.Duration // its clock minus ours
+	WriteBinlog     string        // yes, no or unknown
+	ThreadPool      int           // thread-pool-size; 0: unknown
+	Timeout         time.Duration // after which it closes idle connections, and busy ones too; 0: never or unknown
+	CacheModel      string        // cache-model; empty: the version has none
+
+	version version
+}
+
+// A version of Pika: 4.0.0 and 4.0.1 both call themselves 4.0.0 (SERVERS.md P3).
+type version struct{ major, minor, patch int }
+
+func (v version) atLeast(major, minor, patch int) bool {
+	w := version{major, minor, patch}
+	if v.major != w.major {
+		return v.major > w.major
+	}
+	if v.minor != w.minor {
+		return v.minor > w.minor
+	}
+	return v.patch >= w.patch
+}
+
+// Streams reports whether the version has streams.
+func (s *Source) Streams() bool { return s.version.atLeast(3, 5, 3) }
+
+// ManyTypes reports whether one name can hold values of several types (SERVERS.md P5).
+func (s *Source) ManyTypes() bool { return !s.version.atLeast(4, 0, 0) }
+
+var versionPattern = regexp.MustCompile(`^(\d+)\.(\d+)\.(\d+)`)
+
+func parseVersion(s string) (version, bool) {
+	m := versionPattern.FindStringSubmatch(s)
+	if m == nil {
+		return version{}, false
+	}
+	var n [3]int
+	for i := range n {
+		n[i], _ = strconv.Atoi(m[i+1])
+	}
+	return version{n[0], n[1], n[2]}, true
+}
+
+// identify finds out what the server is and refuses what cannot be dumped.
+func identify(ctx context.Context, c *conn, o *Options) (*Source, error) {
+	info, err := c.info(ctx, "server")
+	if err != nil {
+		var re *ReplyError
+		if errors.As(err, &re) && errors.Is(err, ErrAuth) {
+			return nil, fmt.Errorf("%w (give the password of an account that may read; a Pika with a limited user accepts any password as that user's)", err)
+		}
+		return nil, err
+	}
+	s := &Source{Source: format.Source{Address: o.Addr, Server: "pika", RunID: info["run_id"], Databases: 1}}
+	s.Version = info["pika_version"]
+	var ok bool
+	if s.version, ok = parseVersion(s.Version); !ok {
+		return nil, fmt.Errorf("%w: %s is %s, not a Pika; give the address of a Pika server (behind a proxy, of each server itself)", ErrRefused, o.Addr, otherServer(info))
+	}
+	if !s.version.atLeast(3, 0, 5) {
+		return nil, fmt.Errorf("%w: Pika %s has no PKSCANRANGE; this pikadump reads 3.0.5 and newer", ErrRefused, s.Version)
+	}
+	mode, err := c.config(ctx, "instance-mode")
+	if err != nil {
+		return nil, err
+	}
+	if mode == "sharding" {
+		return nil, fmt.Errorf("%w: %s runs in sharding mode, where a key range lies in many slots; move it to classic mode first", ErrRefused, o.Addr)
+	}
+	return s, s.describe(ctx, c)
+}
+
+func otherServer(info map[string]string) string {
+	for _, f := range []struct{ field, name string }{
+		{"kvrocks_version", "a Kvrocks"}, {"dragonfly_version", "a Dragonfly"}, {"valkey_version", "a Valkey"},
+		{"keydb_version", "a KeyDB"}, {"redis_version", "a Redis"},
+	} {
+		if v := info[f.field]; v != "" {
+			return f.name + " " + v
+		}
+	}
+	return "a server that gives no pika_version, such as a proxy"
+}
+
+// describe reads what a dump needs to know beside the version.
+func (s *Source) describe(ctx context.Context, c *conn) error {
+	var number = func(name string) (int, error) {
+		v, err := c.config(ctx, name)
+		n, _ := strconv.Atoi(v) // a version without the parameter: 0
+		return n, err
+	}
+	var err error
+	// Before 3.1 there is one keyspace, and SELECT of any number says OK (SERVERS.md P6).
+	if s.version.atLeast(3, 1, 0) {
+		n, err := number("databases")
+		if err != nil {
+			return err
+		}
+		if n < 1 || n > format.MaxDatabase {
+			return fmt.Errorf("%w: the source says that it has %d databases", ErrRefused, n)
+		}
+		s.Databases = n
+	}
+	if s.ThreadPool, err = number("thread-pool-size"); err != nil {
+		return err
+	}
+	seconds, err := number("timeout")
+	if err != nil {
+		return err
+	}
+	s.Timeout = time.Duration(seconds) * time.Second
+	if s.WriteBinlog, err = c.config(ctx, "write-binlog"); err != nil {
+		return err
+	}
+	if s.WriteBinlog == "" {
+		s.WriteBinlog = "unknown"
+	}
+	if s.CacheModel, err = c.config(ctx, "cache-model"); err != nil {
+		return err
+	}
+	repl, err := c.info(ctx, "replication")
+	if err != nil {
+		return err
+	}
+	s.Role = repl["role"]
+	now, err := c.time(ctx)
+	if err != nil {
+		return err
+	}
+	s.ClockDifference = time.UnixMilli(now).Sub(time.Now()).Round(time.Millisecond)
+	return nil
+}
+
+// info reads one section of INFO into its fields.
+func (c *conn) info(ctx context.Context, section string) (map[string]string, error) {
+	p, err := c.do(ctx, "INFO", section)
+	if err != nil {
+		return nil, err
+	}
+	text, err := p.bulk()
+	if err != nil {
+		return nil, err
+	}
+	fields := map[string]string{}
+	for sc := bufio.NewScanner(bytes.NewReader(text)); sc.Scan(); {
+		if k, v, ok := strings.Cut(sc.Text(), ":"); ok && !strings.HasPrefix(k, "#") {
+			fields[k] = strings.TrimSpace(v)
+		}
+	}
+	return fields, nil
+}
+
+// config reads one parameter; empty if the server has none of that name.
+func (c *conn) config(ctx context.Context, name string) (string, error) {
+	p, err := c.do(ctx, "CONFIG", "GET", name)
+	if err != nil {
+		return "", err
+	}
+	pair, err := p.bulks(nil, 1)
+	if err != nil || len(pair) < 2 {
+		return "", err
+	}
+	return string(pair[1]), nil
+}
+
+// time returns the server's clock in Unix ms.
+func (c *conn) time(ctx context.Context) (int64, error) {
+	p, err := c.do(ctx, "TIME")
+	if err != nil {
+		return 0, err
+	}
+	return p.time()
+}
+
+// time takes the reply of TIME: Unix ms.
+func (p *parser) time() (int64, error) {
+	if _, err := p.array(2); err != nil {
+		return 0, err
+	}
+	sec, err := p.bulk()
+	if err != nil {
+		return 0, err
+	}
+	us, err := p.bulk()
+	if err != nil {
+		return 0, err
+	}
+	s, err1 := parseInt(sec)
+	u, err2 := parseInt(us)
+	if err1 != nil || err2 != nil || s < 0 || s > 1<<40 || u < 0 || u > 999_999 {
+		return 0, &ReplyError{"TIME", fmt.Sprintf("%q %q", sec, us)}
+	}
+	return s*1000 + u/1000, nil
+}
+
+// binlogPattern finds a position in the lines of INFO replication of 3.1 ("db0:binlog_offset=0 0,…"),
+// 3.2 to 3.5.2 ("db0 binlog_offset=…") and later, and of 3.0 ("binlog_offset:0 0").
+var binlogPattern = regexp.MustCompile(`(?m)^(?:db(\d+)[ :])?binlog_offset[=:](\d+) (\d+)`)
+
+// binlogPositions reads how far each database's binlog is written (SERVERS.md P9).
+func (c *conn) binlogPositions(ctx context.Context, s *Source) ([]format.BinlogPosition, error) {
+	section := "replication"
+	if !s.version.atLeast(3, 1, 0) {
+		section = "log"
+	}
+	p, err := c.do(ctx, "INFO", section)
+	if err != nil {
+		return nil, err
+	}
+	text, err := p.bulk()
+	if err != nil {
+		return nil, err
+	}
+	positions := []format.BinlogPosition{}
+	for _, m := range binlogPattern.FindAllSubmatch(text, -1) {
+		db, _ := strconv.Atoi(string(m[1]))
+		file, err1 := strconv.ParseInt(string(m[2]), 10, 64)
+		offset, err2 := strconv.ParseInt(string(m[3]), 10, 64)
+		if err1 == nil && err2 == nil {
+			positions = append(positions, format.BinlogPosition{DB: db, File: file, Offset: offset})
+		}
+	}
+	return positions, nil
+}

@@ -1,0 +1,199 @@
+package reader
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// streams walks the streams. No range command lists them: KEYS pattern stream does, in one
+// reply (SERVERS.md P13).
+func (w *walk) streams(ctx context.Context) error {
+	pattern := "*"
+	if len(w.pass.Prefix) > 0 {
+		pattern = escapeGlob(w.pass.Prefix) + "*"
+	}
+	p, err := w.c.do(ctx, "KEYS", pattern, "stream")
+	if err != nil {
+		return err
+	}
+	listed, err := p.bulks(nil, 1)
+	if err != nil {
+		return err
+	}
+	names := make([][]byte, 0, len(listed))
+	for _, n := range listed {
+		if bytes.Compare(n, w.start) >= 0 && (w.end == nil || bytes.Compare(n, w.end) < 0) {
+			names = append(names, bytes.Clone(n))
+		}
+	}
+	slices.SortFunc(names, bytes.Compare)
+	lim := newLimit(w.s.o.PieceElements, w.s.o.PieceElements, w.s.o.ReplyBytes)
+	for _, key := range names {
+		ok, err := w.wants(key)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		err = w.stream(ctx, key, &lim)
+		var re *ReplyError
+		if errors.As(err, &re) && re.wrongType() && w.rec.Part&format.PartFirst != 0 {
+			err = w.sink.Skip(key, Retyped, re.Reply)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// escapeGlob returns a pattern that matches prefix itself.
+func escapeGlob(prefix []byte) string {
+	var s strings.Builder
+	for _, c := range prefix {
+		if strings.IndexByte(`*?[]\^-`, c) >= 0 {
+			s.WriteByte('\\')
+		}
+		s.WriteByte(c)
+	}
+	return s.String()
+}
+
+// stream hands over one stream up to the last id that it had at the beginning. Streams
+// do not expire on any version (SERVERS.md P13).
+func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
+	r := w.head(format.Stream, key, 0)
+	var b batch
+	b.add("XINFO", "STREAM", key)
+	b.add("XRANGE", key, "-", "+", "COUNT", lim.n)
+	p, err := w.c.send(ctx, &b, &w.pieces)
+	if err != nil {
+		return err
+	}
+	p.cmd = "XINFO STREAM " + quoteKey(key)
+	state, err := p.streamState()
+	var re *ReplyError
+	if errors.As(err, &re) && strings.Contains(re.Reply, "no such key") {
+		return w.sink.Skip(key, Gone, "")
+	}
+	if err != nil {
+		return err
+	}
+	p.cmd = "XRANGE " + quoteKey(key)
+	for {
+		asked := lim.n
+		from := p.off
+		if err := p.entries(r); err != nil {
+			return err
+		}
+		lim.saw(len(r.Entries), p.off-from)
+		if len(r.Entries) < asked {
+			break
+		}
+		last := r.Entries[len(r.Entries)-1].ID
+		if err := w.sink.Record(r); err != nil {
+			return err
+		}
+		r.Part, r.Entries = 0, r.Entries[:0]
+		b.reset()
+		b.add("XRANGE", key, "("+last.String(), state.LastID.String(), "COUNT", lim.n)
+		if p, err = w.c.send(ctx, &b, &w.pieces); err != nil {
+			return err
+		}
+	}
+	// Entries that were added after XINFO are not for this dump.
+	for len(r.Entries) > 0 && after(r.Entries[len(r.Entries)-1].ID, state.LastID) {
+		r.Entries = r.Entries[:len(r.Entries)-1]
+	}
+	r.Part |= format.PartLast
+	r.State = state
+	return w.sink.Record(r)
+}
+
+func after(a, b format.StreamID) bool {
+	return a.Ms > b.Ms || a.Ms == b.Ms && a.Seq > b.Seq
+}
+
+// streamState takes the reply of XINFO STREAM: names and values in turn.
+func (p *parser) streamState() (*format.StreamState, error) {
+	n, err := p.array(-1)
+	if err != nil {
+		return nil, err
+	}
+	var s format.StreamState
+	found := 0
+	for i := 0; i < n; i += 2 {
+		name, err := p.bulk()
+		if err != nil {
+			return nil, err
+		}
+		switch string(name) {
+		case "last-generated-id":
+			s.LastID, err = p.streamID()
+		case "max-deleted-entry-id":
+			s.MaxDeletedID, err = p.streamID()
+		case "entries-added":
+			var added int64
+			added, err = p.integer()
+			s.EntriesAdded = uint64(added)
+		default:
+			found--
+			err = p.skipReply()
+		}
+		found++
+		if err != nil {
+			return nil, err
+		}
+	}
+	if found != 3 {
+		return nil, &ReplyError{p.cmd, "no last-generated-id, max-deleted-entry-id and entries-added"}
+	}
+	return &s, nil
+}
+
+// streamID takes an id: "ms-seq".
+func (p *parser) streamID() (format.StreamID, error) {
+	text, err := p.bulk()
+	if err != nil {
+		return format.StreamID{}, err
+	}
+	ms, seq, ok := strings.Cut(string(text), "-")
+	m, err1 := strconv.ParseUint(ms, 10, 64)
+	s, err2 := strconv.ParseUint(seq, 10, 64)
+	if !ok || err1 != nil || err2 != nil {
+		return format.StreamID{}, &ReplyError{p.cmd, "id " + quoteKey(text)}
+	}
+	return format.StreamID{Ms: m, Seq: s}, nil
+}
+
+// entries takes the reply of XRANGE into r.
+func (p *parser) entries(r *format.Record) error {
+	n, err := p.array(-1)
+	if err != nil {
+		return err
+	}
+	for range n {
+		if _, err := p.array(2); err != nil {
+			return err
+		}
+		var e format.Entry
+		if e.ID, err = p.streamID(); err != nil {
+			return err
+		}
+		if k := len(r.Entries); k > 0 && !after(e.ID, r.Entries[k-1].ID) {
+			return &ReplyError{p.cmd, "entry " + e.ID.String() + " out of order"}
+		}
+		if e.Fields, err = p.bulks(nil, 2); err != nil {
+			return err
+		}
+		r.Entries = append(r.Entries, e)
+	}
+	return nil
+}

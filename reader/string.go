@@ -1,0 +1,78 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// partBytes is how much of a string one record holds.
+const partBytes = 1 << 20
+
+// stringReader hands over strings, whose values come with the page.
+type stringReader struct{ w *walk }
+
+func (stringReader) word() (string, int) { return "string_with_value", 2 }
+func (stringReader) ask(*batch, []byte)  {}
+
+func (s stringReader) put(ctx context.Context, _ *parser, items [][]byte, expire int64) error {
+	key, value := items[0], items[1]
+	if expire < 0 {
+		return s.w.gone(key, expire)
+	}
+	if len(value) > format.MaxBulk {
+		return s.w.sink.Skip(key, TooLarge, strconv.Itoa(len(value))+" bytes")
+	}
+	hll, err := s.w.isHyperLogLog(ctx, key, value)
+	if err != nil {
+		return err
+	}
+	if hll {
+		r := s.w.head(format.HyperLogLog, key, expire)
+		r.Part, r.Value = format.PartWhole, value
+		return s.w.sink.Record(r)
+	}
+	r := s.w.head(format.String, key, expire)
+	for len(value) > partBytes {
+		r.Value, value = value[:partBytes], value[partBytes:]
+		if err := s.w.sink.Record(r); err != nil {
+			return err
+		}
+		r.Part = 0
+	}
+	r.Value = value
+	r.Part |= format.PartLast
+	return s.w.sink.Record(r)
+}
+
+const (
+	hllBytes    = 131072 // registers of Pika's hyperloglog, a byte each
+	hllRegister = 16     // the largest value of one
+)
+
+// isHyperLogLog tells a hyperloglog from a string. 4.0 tags them, and PFCOUNT tells;
+// before, it reads beyond short values and any string looks like one, so length and
+// register range decide (SERVERS.md P11).
+func (w *walk) isHyperLogLog(ctx context.Context, key, value []byte) (bool, error) {
+	if len(value) != hllBytes {
+		return false, nil
+	}
+	if !w.s.source.ManyTypes() {
+		p, err := w.c.do(ctx, "PFCOUNT", key)
+		if err != nil {
+			return false, err
+		}
+		var re *ReplyError
+		if _, err = p.integer(); errors.As(err, &re) && re.wrongType() {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	largest := byte(0)
+	for _, b := range value {
+		largest = max(largest, b)
+	}
+	return largest > 0 && largest <= hllRegister, nil
+}
