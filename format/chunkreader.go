@@ -19,12 +19,13 @@ type ChunkReader struct {
 	header Header
 	footer *Footer
 
-	hash   hash.Hash
-	seek   []seekEntry
-	seq    sequence
-	stats  Stats
-	frames int // of records, so far
-	index  [][]byte
+	hash  hash.Hash
+	seek  []seekEntry
+	seq   sequence
+	stats Stats
+	index [][]byte // the key of the first record of each
+
+	indexed int64 // bytes in index
 
 	start int64    // offset of the current frame
 	next  int64    // offset of the frame after
@@ -43,7 +44,7 @@ func NewChunkReader(r io.Reader, codec *Codec, name string) (*ChunkReader, error
 		err = errFrame
 	}
 	if err == nil {
-		err = unmarshalHeader(cr.raw, &cr.header)
+		err = decodeHeader(cr.raw, &cr.header)
 	}
 	if err != nil {
 		return nil, cr.fail(noEOF(err))
@@ -53,28 +54,6 @@ func NewChunkReader(r io.Reader, codec *Codec, name string) (*ChunkReader, error
 	}
 	cr.off = len(cr.raw)
 	return cr, nil
-}
-
-// unmarshalHeader reads a header. The version is looked at first: a newer
-// version may have fields that this one does not know.
-func unmarshalHeader(data []byte, h *Header) error {
-	var probe struct {
-		Magic   string `msgpack:"magic"`
-		Version int    `msgpack:"version"`
-	}
-	if n, err := checkLengths(data); err != nil || n != len(data) {
-		return errors.Join(errors.New("no chunk header"), err)
-	}
-	if err := unmarshalLoose(data, &probe); err != nil {
-		return fmt.Errorf("no chunk header: %w", err)
-	}
-	if probe.Magic == Magic && probe.Version != Version {
-		return (&Header{Magic: Magic, Version: probe.Version}).validate()
-	}
-	if err := unmarshalMap(data, h); err != nil {
-		return fmt.Errorf("header: %w", err)
-	}
-	return h.validate()
 }
 
 // Header returns the chunk's header.
@@ -124,6 +103,9 @@ func (cr *ChunkReader) accept(rec *Record, size int) error {
 	}
 	if cr.off == 0 {
 		cr.index = append(cr.index, bytes.Clone(rec.Key))
+		if cr.indexed += int64(len(rec.Key)); cr.indexed > MaxFrame { // no footer could hold it
+			return fmt.Errorf("index of more than %d bytes: %w", MaxFrame, ErrLimit)
+		}
 	}
 	cr.stats.count(rec, size)
 	return cr.seq.next(rec)
@@ -145,19 +127,21 @@ func (cr *ChunkReader) nextFrame() {
 		}
 		cr.err = io.EOF
 	default:
-		cr.frames++
 		cr.off = 0
 	}
 }
 
 // isMap tells the footer from records: its first byte is a map's.
 func isMap(raw []byte) bool {
-	return raw[0]&0xf0 == 0x80 || raw[0] == 0xde || raw[0] == 0xdf
+	return raw[0]&0xf0 == mpFixMap || raw[0] == mpMap16 || raw[0] == mpMap32
 }
 
 // readFrame reads and decompresses one frame. It returns io.EOF only between frames.
 func (cr *ChunkReader) readFrame() error {
 	cr.start = cr.next
+	if cap(cr.raw) > 4*FrameTarget { // after a giant record
+		cr.raw, cr.frame.data = nil, nil
+	}
 	f, err := readFrame(cr.r, cr.frame.data)
 	cr.frame = f
 	if err != nil {
@@ -167,7 +151,7 @@ func (cr *ChunkReader) readFrame() error {
 	if f.skippable {
 		return nil
 	}
-	if len(cr.seek) > MaxFrames {
+	if len(cr.seek) >= MaxFrames {
 		return fmt.Errorf("more than %d frames: %w", MaxFrames, ErrLimit)
 	}
 	cr.hash.Write(f.data)
@@ -183,7 +167,7 @@ func (cr *ChunkReader) readFrame() error {
 // readEnd checks everything from the footer, which is in raw, to the end of the file.
 func (cr *ChunkReader) readEnd() error {
 	var f Footer
-	if err := unmarshalMap(cr.raw, &f); err != nil {
+	if err := decodeFooter(cr.raw, &f); err != nil {
 		return fmt.Errorf("footer: %w", err)
 	}
 	if err := cr.checkFooter(&f); err != nil {
@@ -210,11 +194,12 @@ func (cr *ChunkReader) readEnd() error {
 	}
 	cr.hash.Write(cr.frame.data)
 	cr.start = cr.next
-	if _, err := cr.r.ReadByte(); err != io.EOF {
-		if err == nil {
-			err = errors.New("bytes follow the end of the chunk")
-		}
-		return err
+	switch _, err := cr.r.ReadByte(); err {
+	case io.EOF:
+	case nil:
+		return errors.New("bytes follow the end of the chunk")
+	default:
+		return sourceError{err}
 	}
 	cr.footer = &f
 	return nil
@@ -227,8 +212,8 @@ func (cr *ChunkReader) checkFooter(f *Footer) error {
 	if f.Open != cr.seq.open {
 		return fmt.Errorf("it says open=%v, but the last record says open=%v", f.Open, cr.seq.open)
 	}
-	if len(f.Index) != len(cr.index) {
-		return fmt.Errorf("it indexes %d frames of %d", len(f.Index), len(cr.index))
+	if err := f.validate(&cr.header, len(cr.index)); err != nil {
+		return err
 	}
 	for i, k := range f.Index {
 		if !bytes.Equal(k, cr.index[i]) {
@@ -240,6 +225,6 @@ func (cr *ChunkReader) checkFooter(f *Footer) error {
 
 // fail makes err final, with the place where it was met.
 func (cr *ChunkReader) fail(err error) error {
-	cr.err = &CorruptError{cr.name, cr.start, err}
+	cr.err = corrupt(cr.name, cr.start, err)
 	return cr.err
 }

@@ -58,13 +58,21 @@ func (cw *ChunkWriter) Write(r *Record) error {
 		cw.err = fmt.Errorf("write record: %w", err)
 		return cw.err
 	}
-	if len(cw.raw) == 0 {
+	before := len(cw.raw)
+	cw.raw = AppendRecord(cw.raw, r)
+	size := len(cw.raw) - before
+	cw.footer.Stats.count(r, size)
+	if before > 0 && size >= FrameTarget { // it gets a frame of its own
+		if err := cw.writeFrame(cw.raw[:before]); err != nil {
+			return err
+		}
+		cw.raw = cw.raw[before:]
+		before = 0
+	}
+	if before == 0 {
 		cw.footer.Index = append(cw.footer.Index, bytes.Clone(r.Key))
 		cw.index += len(r.Key) + 8
 	}
-	before := len(cw.raw)
-	cw.raw = AppendRecord(cw.raw, r)
-	cw.footer.Stats.count(r, len(cw.raw)-before)
 	if len(cw.raw) >= FrameTarget {
 		return cw.flush()
 	}
@@ -116,7 +124,7 @@ func (cw *ChunkWriter) writeFrame(data []byte) error {
 		cw.err = fmt.Errorf("write frame %d of %d bytes: %w", len(cw.seek), len(data), ErrLimit)
 		return cw.err
 	}
-	cw.zbuf = cw.codec.enc.EncodeAll(data, cw.zbuf[:0])
+	cw.zbuf = cw.codec.encode(data, cw.zbuf)
 	cw.seek = append(cw.seek, seekEntry{
 		uint32(len(cw.zbuf)), uint32(len(data)), binary.LittleEndian.Uint32(cw.zbuf[len(cw.zbuf)-4:]),
 	})
@@ -131,6 +139,9 @@ func (cw *ChunkWriter) write(data []byte) error {
 	cw.hash.Write(data)
 	n, err := cw.w.Write(data)
 	cw.size += int64(n)
+	if err == nil && n < len(data) {
+		err = io.ErrShortWrite
+	}
 	if err != nil {
 		cw.err = fmt.Errorf("write chunk: %w", err)
 	}
@@ -190,8 +201,20 @@ func checkEnd(h *Header, last []byte, any, open bool, end []byte) error {
 		return fmt.Errorf("end of %d bytes: %w", len(end), ErrLimit)
 	case !open && any && bytes.Compare(last, end) >= 0:
 		return fmt.Errorf("key %q lies behind the end of the range", short(last))
-	case bytes.Compare(end, h.Start) < 0:
+	}
+	return checkRange(h.Start, end, open)
+}
+
+// checkRange checks the ends of a chunk's range, of which end may be nil. Only an open
+// range may end where it starts: inside that key.
+func checkRange(start, end []byte, open bool) error {
+	switch c := bytes.Compare(end, start); {
+	case open && end == nil:
+		return errors.New("it is open but has no end")
+	case end != nil && c < 0:
 		return errors.New("the range ends before it starts")
+	case end != nil && c == 0 && !open:
+		return errors.New("the range is empty")
 	}
 	return nil
 }

@@ -19,7 +19,8 @@ var (
 )
 
 // A CorruptError says that a file of a dump is damaged, cut short, or not what
-// it claims to be, and where.
+// it claims to be, and where. Errors of the reader that a file comes from are
+// passed on as they are, and are no CorruptError.
 type CorruptError struct {
 	Name   string // the file, as its reader was told
 	Offset int64  // bytes from its start at which what could not be read begins
@@ -31,6 +32,22 @@ func (e *CorruptError) Error() string {
 }
 
 func (e *CorruptError) Unwrap() error { return e.Err }
+
+// A sourceError is an error of the reader that a file comes from: a network that broke
+// or a read that was cancelled says nothing about the file.
+type sourceError struct{ err error }
+
+func (e sourceError) Error() string { return e.err.Error() }
+
+// corrupt returns the CorruptError of err, or, if it is the source that failed,
+// an error that is none.
+func corrupt(name string, offset int64, err error) error {
+	var source sourceError
+	if errors.As(err, &source) {
+		return fmt.Errorf("read %s at %d: %w", name, offset, source.err)
+	}
+	return &CorruptError{name, offset, err}
+}
 
 // noEOF turns an end of file in the middle of something into an error that no
 // caller can take for the regular end.

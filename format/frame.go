@@ -25,9 +25,13 @@ const (
 // A Codec compresses and decompresses frames. One serves any number of chunks
 // at once; its memory grows with the calls that run at the same time.
 type Codec struct {
-	enc *zstd.Encoder
+	enc *zstd.Encoder // for frames of at most encWindow bytes
+	big *zstd.Encoder // for those that are longer; it allocates when first used
 	dec *zstd.Decoder
 }
+
+// encWindow is the window that a frame is compressed with.
+const encWindow = 1 << 20
 
 // NewCodec returns a Codec that compresses at level (0: Fastest) and lets at most
 // concurrency calls of each direction run at once (0: one per core).
@@ -35,7 +39,7 @@ func NewCodec(level Level, concurrency int) (*Codec, error) {
 	if level == 0 {
 		level = Fastest
 	}
-	eopts := []zstd.EOption{zstd.WithEncoderLevel(level), zstd.WithEncoderCRC(true), zstd.WithWindowSize(1 << 20)}
+	eopts := []zstd.EOption{zstd.WithEncoderLevel(level), zstd.WithEncoderCRC(true), zstd.WithWindowSize(encWindow)}
 	dopts := []zstd.DOption{
 		zstd.WithDecoderMaxWindow(MaxWindow), zstd.WithDecoderMaxMemory(MaxFrame),
 		zstd.WithDecoderLowmem(true), zstd.WithDecoderConcurrency(concurrency),
@@ -43,7 +47,13 @@ func NewCodec(level Level, concurrency int) (*Codec, error) {
 	if concurrency > 0 {
 		eopts = append(eopts, zstd.WithEncoderConcurrency(concurrency))
 	}
-	enc, err := zstd.NewWriter(nil, eopts...)
+	big, err := zstd.NewWriter(nil, eopts...)
+	if err != nil {
+		return nil, fmt.Errorf("start zstd: %w", err)
+	}
+	// A single segment always says its content's size; without it, klauspost/compress
+	// leaves out sizes below 256.
+	enc, err := zstd.NewWriter(nil, append(eopts, zstd.WithSingleSegment(true))...)
 	if err != nil {
 		return nil, fmt.Errorf("start zstd: %w", err)
 	}
@@ -51,13 +61,22 @@ func NewCodec(level Level, concurrency int) (*Codec, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start zstd: %w", err)
 	}
-	return &Codec{enc, dec}, nil
+	return &Codec{enc, big, dec}, nil
 }
 
 // Close frees what the codec holds. No call may be running.
 func (c *Codec) Close() {
 	c.enc.Close()
+	c.big.Close()
 	c.dec.Close()
+}
+
+// encode compresses data into a frame at the start of dst, which it may grow.
+func (c *Codec) encode(data, dst []byte) []byte {
+	if len(data) > encWindow {
+		return c.big.EncodeAll(data, dst[:0])
+	}
+	return c.enc.EncodeAll(data, dst[:0])
 }
 
 // Zstd's framing (RFC 8878 §3.1).
@@ -65,6 +84,10 @@ const (
 	zstdMagic      = 0xfd2fb528
 	skippableMagic = 0x184d2a50 // the first of 16
 	maxBlock       = 128 << 10
+
+	// A frame may be longer than what it decompresses to by 1/256 and this: the bound
+	// that zstd itself gives, rounded up.
+	frameOverhead = 1 << 10
 )
 
 // A rawFrame is one frame of a chunk file as it was found: compressed, or, if
@@ -83,8 +106,10 @@ var errFrame = errors.New("not a frame of a chunk")
 // allocates for what a header claims and the file does not hold.
 func readFrame(r *bufio.Reader, buf []byte) (rawFrame, error) {
 	f := rawFrame{data: buf[:0]}
-	if _, err := r.Peek(1); err != nil {
+	if _, err := r.Peek(1); err == io.EOF {
 		return f, err
+	} else if err != nil {
+		return f, sourceError{err}
 	}
 	if err := f.grow(r, 4); err != nil {
 		return f, err
@@ -107,16 +132,20 @@ func readFrame(r *bufio.Reader, buf []byte) (rawFrame, error) {
 	return f, f.readBlocks(r)
 }
 
-// grow appends the next n bytes of r to the frame.
+// grow appends the next n bytes of r to the frame. It allocates no more than a
+// small multiple of what is there.
 func (f *rawFrame) grow(r *bufio.Reader, n int) error {
 	for n > 0 {
-		step := min(n, 1<<20)
 		old := len(f.data)
-		f.data = append(f.data, make([]byte, step)...)
-		if _, err := io.ReadFull(r, f.data[old:]); err != nil {
-			return noEOF(err)
+		f.data = append(f.data, make([]byte, min(n, maxBlock))...)
+		got, err := r.Read(f.data[old:])
+		f.data = f.data[:old+got]
+		n -= got
+		if err == io.EOF {
+			return io.ErrUnexpectedEOF
+		} else if err != nil {
+			return sourceError{err}
 		}
-		n -= step
 	}
 	return nil
 }
@@ -153,7 +182,9 @@ func (f *rawFrame) readBlocks(r *bufio.Reader) error {
 	if f.content == 0 || f.content > MaxFrame {
 		return fmt.Errorf("frame of %d bytes: %w", f.content, ErrLimit)
 	}
-	room := uint64(0)
+	// At most 128 KiB come from a compressed block: a frame that declares more than its
+	// blocks can hold is refused before anything is allocated for its content.
+	room, most := uint64(0), f.content+f.content>>8+frameOverhead
 	for last := false; !last; {
 		if err := f.grow(r, 3); err != nil {
 			return err
@@ -165,11 +196,17 @@ func (f *rawFrame) readBlocks(r *bufio.Reader) error {
 		if size > maxBlock {
 			return fmt.Errorf("block of %d bytes: %w", size, ErrLimit)
 		}
-		if h>>1&3 == 1 { // a run of one byte
+		switch h >> 1 & 3 {
+		case 0: // stored
+			room += uint64(size)
+		case 1: // a run of one byte
+			room += uint64(size)
 			size = 1
+		default:
+			room += maxBlock
 		}
-		if room += maxBlock; room > f.content+maxBlock {
-			return fmt.Errorf("%w: more blocks than its %d bytes need", errFrame, f.content)
+		if uint64(len(f.data)+size) > most {
+			return fmt.Errorf("%w: longer than its %d bytes can need", errFrame, f.content)
 		}
 		if err := f.grow(r, size); err != nil {
 			return err

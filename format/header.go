@@ -65,6 +65,11 @@ func (s *Stats) count(r *Record, size int) {
 	}
 }
 
+// contradictory reports counts that no chunk can have.
+func (s *Stats) contradictory() bool {
+	return min(s.Records, s.Keys, s.Elements, s.Expiring, s.Raw) < 0 || s.Expiring > s.Keys || s.Keys > s.Records
+}
+
 var dumpID = regexp.MustCompile(`^[0-9a-f]{32}$`)
 
 func (h *Header) validate() error {
@@ -96,73 +101,29 @@ func marshalMap(v any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// unmarshalMap reads the one map that data must be. Lengths inside were compared
-// with the frame's size by checkLengths before the library sees them: it
-// allocates what a length declares.
-func unmarshalMap(data []byte, v any) error {
-	n, err := checkLengths(data)
-	if err != nil {
-		return err
-	}
-	if n != len(data) {
-		return errors.New("bytes follow the map")
-	}
-	dec := msgpack.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields(true)
-	return dec.Decode(v)
-}
-
-// checkLengths walks one msgpack value and returns its size. No value's length
-// may be above what is left of data.
-func checkLengths(data []byte) (int, error) {
-	c := cursor{buf: data}
-	for left := 1; left > 0 && c.err == nil; {
-		left += c.skip() - 1
-		if left > len(data)-c.off {
-			c.fail(errCut)
-		}
-	}
-	return c.off, c.err
-}
-
-// skip takes the next value, of a map or array only the head, and returns how many
-// values that head announces.
-func (c *cursor) skip() int {
-	t := c.typeByte()
+// validate checks what a footer says by itself, in a chunk with so many frames of
+// records.
+func (f *Footer) validate(h *Header, frames int) error {
+	s := f.Stats
 	switch {
-	case t < 0x80 || t >= 0xe0: // integers of one byte
-	case t < 0x90:
-		return 2 * int(t&0x0f)
-	case t < 0xa0:
-		return int(t & 0x0f)
-	case t < 0xc0: // fixstr
-		c.take(int(t & 0x1f))
-	case t == mpNil || t == 0xc2 || t == 0xc3:
-	case t == mpBin8 || t == 0xd9:
-		c.take(c.size(1))
-	case t == mpBin16 || t == 0xda:
-		c.take(c.size(2))
-	case t == mpBin32 || t == 0xdb:
-		c.take(c.size(4))
-	case t >= mpUint8 && t <= mpUint64:
-		c.take(1 << (t - mpUint8))
-	case t >= 0xd0 && t <= 0xd3:
-		c.take(1 << (t - 0xd0))
-	case t == mpFloat64:
-		c.take(8)
-	case t == mpArray16:
-		return c.size(2)
-	case t == mpArray32:
-		return c.size(4)
-	case t == 0xde:
-		return 2 * c.size(2)
-	default:
-		c.wrong("a header or footer value", t)
+	case len(f.End) > MaxBulk+1:
+		return fmt.Errorf("end of %d bytes: %w", len(f.End), ErrLimit)
+	case s.contradictory():
+		return errors.New("its counts contradict each other")
+	case len(f.Index) != frames:
+		return fmt.Errorf("it indexes %d frames of %d", len(f.Index), frames)
+	case (frames > 0) != (s.Records > 0):
+		return fmt.Errorf("it counts %d records in %d frames", s.Records, frames)
 	}
-	return 0
-}
-
-// unmarshalLoose reads some fields of a map and ignores the others.
-func unmarshalLoose(data []byte, v any) error {
-	return msgpack.NewDecoder(bytes.NewReader(data)).Decode(v)
+	last := h.Start
+	for i, k := range f.Index {
+		if bytes.Compare(k, last) < 0 {
+			return fmt.Errorf("the key of frame %d is out of order", i+1)
+		}
+		last = k
+	}
+	if f.End != nil && frames > 0 && bytes.Compare(last, f.End) > 0 {
+		return errors.New("the last frame lies behind the end of the range")
+	}
+	return checkRange(h.Start, f.End, f.Open)
 }

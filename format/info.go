@@ -3,7 +3,9 @@ package format
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -50,7 +52,12 @@ func NewInfo(tool string, started time.Time, source Source, options Options) Inf
 }
 
 // Marshal returns the bytes of dump.json.
-func (in *Info) Marshal() ([]byte, error) { return seal(in) }
+func (in *Info) Marshal() ([]byte, error) {
+	if err := in.validate(); err != nil {
+		return nil, fmt.Errorf("dump.json: %w", err)
+	}
+	return seal(in)
+}
 
 // ParseInfo reads dump.json.
 func ParseInfo(data []byte) (*Info, error) {
@@ -65,18 +72,31 @@ func ParseInfo(data []byte) (*Info, error) {
 }
 
 func (in *Info) validate() error {
-	if !dumpID.MatchString(in.Dump) {
+	switch {
+	case in.Format != dumpFormat || in.Version != Version:
+		return fmt.Errorf("%w %d of format %q", ErrVersion, in.Version, in.Format)
+	case !dumpID.MatchString(in.Dump):
 		return fmt.Errorf("dump id %q is not 32 hexadecimal digits", short([]byte(in.Dump)))
+	case len(in.Options.Databases) == 0 || len(in.Options.Types) == 0:
+		return errors.New("a dump of no databases or no types")
 	}
-	for _, t := range in.Options.Types {
+	for i, t := range in.Options.Types {
 		if _, err := ParseType(string(t)); err != nil {
 			return err
 		}
-	}
-	for _, db := range in.Options.Databases {
-		if db < 0 || db > MaxDatabase {
-			return fmt.Errorf("database %d: %w", db, ErrLimit)
+		if slices.Contains(in.Options.Types[:i], t) {
+			return fmt.Errorf("type %s is named twice", t)
 		}
+	}
+	last := -1
+	for _, db := range in.Options.Databases {
+		switch {
+		case db < 0 || db > MaxDatabase:
+			return fmt.Errorf("database %d: %w", db, ErrLimit)
+		case db <= last:
+			return fmt.Errorf("database %d is out of order or named twice", db)
+		}
+		last = db
 	}
 	return nil
 }

@@ -15,9 +15,10 @@ const (
 	MaxFrame = 1<<31 - 1
 	// MaxElements is the most values in the array of one record.
 	MaxElements = 1 << 20
-	// MaxFrames is the most zstd frames of one chunk.
+	// MaxFrames is the most zstd frames of one chunk, header and footer included.
 	MaxFrames = 1 << 20
-	// MaxWindow is the largest window a frame may ask a decoder for.
+	// MaxWindow is the largest window a frame may ask a decoder for. The window of a
+	// single-segment frame is its content.
 	MaxWindow = 8 << 20
 	// MaxDatabase is the largest database number.
 	MaxDatabase = 65535

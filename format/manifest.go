@@ -138,6 +138,9 @@ func ParseChunkName(name string) (db int, t Type, number int, err error) {
 
 // NewChunkInfo describes a finished chunk of size bytes.
 func NewChunkInfo(h Header, f Footer, size int64, sha256 []byte) ChunkInfo {
+	if h.Start == nil {
+		h.Start = []byte{}
+	}
 	return ChunkInfo{
 		File: File{ChunkName(h.DB, h.Type, h.Number), size, hex.EncodeToString(sha256)},
 		DB:   h.DB, Type: h.Type, Start: h.Start, Continues: h.Continues, End: f.End, Open: f.Open, Stats: f.Stats,
@@ -210,13 +213,8 @@ func (m *Manifest) validate() error {
 	if err := m.Info.validate(); err != nil {
 		return err
 	}
-	for _, f := range m.Lists {
-		if f.Name != ConflictsName && f.Name != SkippedName {
-			return fmt.Errorf("%q is not the name of a list", short([]byte(f.Name)))
-		}
-		if err := f.validate(); err != nil {
-			return err
-		}
+	if err := m.validateLists(); err != nil {
+		return err
 	}
 	names := make(map[string]bool, len(m.Chunks))
 	for i := range m.Chunks {
@@ -233,6 +231,40 @@ func (m *Manifest) validate() error {
 		return errors.New("the totals are not the sum of the chunks")
 	}
 	return m.checkCoverage()
+}
+
+// validateLists checks that each list is there if and only if it is not empty.
+func (m *Manifest) validateLists() error {
+	lines := map[string]int64{ConflictsName: m.Conflicts, SkippedName: 0}
+	if min(m.Conflicts, m.Expired) < 0 {
+		return errors.New("a count is negative")
+	}
+	for _, r := range m.Skipped {
+		if r.Keys < 1 {
+			return fmt.Errorf("%d keys were skipped for reason %q", r.Keys, short([]byte(r.Reason)))
+		}
+		lines[SkippedName] += r.Keys
+	}
+	for i := range m.Lists {
+		f := &m.Lists[i]
+		n, ok := lines[f.Name]
+		if !ok {
+			return fmt.Errorf("%q is not the name of a list, or is listed twice", short([]byte(f.Name)))
+		}
+		if n == 0 {
+			return fmt.Errorf("%s is listed, but the manifest counts no line of it", f.Name)
+		}
+		if err := f.validate(); err != nil {
+			return err
+		}
+		delete(lines, f.Name)
+	}
+	for name, n := range lines {
+		if n != 0 {
+			return fmt.Errorf("%s is not listed, but the manifest counts %d lines of it", name, n)
+		}
+	}
+	return nil
 }
 
 func (f *File) validate() error {
@@ -253,8 +285,13 @@ func (c *ChunkInfo) validate() error {
 	if db != c.DB || t != c.Type {
 		return errors.New("its name says another database or type")
 	}
-	s := c.Stats
-	if min(s.Records, s.Keys, s.Elements, s.Expiring, s.Raw) < 0 || s.Expiring > s.Keys || s.Keys > s.Records {
+	if c.Start == nil {
+		return errors.New("it has no start")
+	}
+	if err := checkRange(c.Start, c.End, c.Open); err != nil {
+		return err
+	}
+	if c.Stats.contradictory() {
 		return errors.New("its counts contradict each other")
 	}
 	return c.File.validate()
@@ -303,8 +340,8 @@ func Covers(chunks []ChunkInfo) error {
 			return fmt.Errorf("chunk %s does not go on where the one before ends", c.Name)
 		}
 		from, open = c.End, c.Open
-		if open && from == nil {
-			return fmt.Errorf("chunk %s is open but has no end", c.Name)
+		if err := checkRange(c.Start, from, open); err != nil {
+			return fmt.Errorf("chunk %s: %w", c.Name, err)
 		}
 	}
 	if from != nil {

@@ -13,8 +13,12 @@ import (
 
 // Type bytes of the msgpack specification.
 const (
+	mpFixMap   = 0x80
 	mpFixArray = 0x90
+	mpFixStr   = 0xa0
 	mpNil      = 0xc0
+	mpFalse    = 0xc2
+	mpTrue     = 0xc3
 	mpBin8     = 0xc4
 	mpBin16    = 0xc5
 	mpBin32    = 0xc6
@@ -23,8 +27,13 @@ const (
 	mpUint16   = 0xcd
 	mpUint32   = 0xce
 	mpUint64   = 0xcf
+	mpStr8     = 0xd9
+	mpStr16    = 0xda
+	mpStr32    = 0xdb
 	mpArray16  = 0xdc
 	mpArray32  = 0xdd
+	mpMap16    = 0xde
+	mpMap32    = 0xdf
 )
 
 func appendUint(dst []byte, v uint64) []byte {
@@ -86,21 +95,22 @@ func (c *cursor) fail(err error) {
 }
 
 // take returns the next n bytes.
-func (c *cursor) take(n int) []byte {
-	if c.err != nil || n > len(c.buf)-c.off {
+func (c *cursor) take(n uint64) []byte {
+	if c.err != nil || n > uint64(len(c.buf)-c.off) {
 		c.fail(errCut)
 		return nil
 	}
-	b := c.buf[c.off : c.off+n : c.off+n]
-	c.off += n
+	end := c.off + int(n)
+	b := c.buf[c.off:end:end]
+	c.off = end
 	return b
 }
 
 // size reads a big-endian length of width bytes.
-func (c *cursor) size(width int) int {
-	n := 0
+func (c *cursor) size(width uint64) uint64 {
+	n := uint64(0)
 	for _, b := range c.take(width) {
-		n = n<<8 | int(b)
+		n = n<<8 | uint64(b)
 	}
 	return n
 }
@@ -122,9 +132,11 @@ func (c *cursor) wrong(want string, got byte) {
 	c.fail(fmt.Errorf("msgpack type 0x%02x where %s must stand", got, want))
 }
 
-func (c *cursor) bin() []byte {
+func (c *cursor) bin() []byte { return c.binMax(MaxBulk) }
+
+func (c *cursor) binMax(most uint64) []byte {
 	t := c.typeByte()
-	var n int
+	var n uint64
 	switch t {
 	case mpBin8:
 		n = c.size(1)
@@ -136,7 +148,7 @@ func (c *cursor) bin() []byte {
 		c.wrong("bin", t)
 		return nil
 	}
-	if n > MaxBulk {
+	if n > most {
 		c.fail(fmt.Errorf("value of %d bytes: %w", n, ErrLimit))
 		return nil
 	}
@@ -147,11 +159,11 @@ func (c *cursor) uint() uint64 {
 	t := c.typeByte()
 	switch t {
 	case mpUint8:
-		return uint64(c.size(1))
+		return c.size(1)
 	case mpUint16:
-		return uint64(c.size(2))
+		return c.size(2)
 	case mpUint32:
-		return uint64(c.size(4))
+		return c.size(4)
 	case mpUint64:
 		if b := c.take(8); b != nil {
 			return binary.BigEndian.Uint64(b)
@@ -179,10 +191,10 @@ func (c *cursor) float() float64 {
 // above what is left of the frame is damage.
 func (c *cursor) array() int {
 	t := c.typeByte()
-	var n int
+	var n uint64
 	switch {
 	case t&0xf0 == mpFixArray:
-		n = int(t & 0x0f)
+		n = uint64(t & 0x0f)
 	case t == mpArray16:
 		n = c.size(2)
 	case t == mpArray32:
@@ -194,13 +206,13 @@ func (c *cursor) array() int {
 	switch {
 	case n > MaxElements:
 		c.fail(fmt.Errorf("array of %d values: %w", n, ErrLimit))
-	case n > len(c.buf)-c.off:
+	case n > uint64(len(c.buf)-c.off):
 		c.fail(errCut)
 	}
 	if c.err != nil {
 		return 0
 	}
-	return n
+	return int(n)
 }
 
 // null reports whether the next value is nil, and takes it if so.

@@ -27,7 +27,7 @@ type Chunk struct {
 func OpenChunk(r io.ReaderAt, size int64, codec *Codec, name string) (*Chunk, error) {
 	seek, err := readSeekTable(r, size)
 	if err != nil {
-		return nil, &CorruptError{name, max(0, size-seekFooterSize), err}
+		return nil, corrupt(name, max(0, size-seekFooterSize), err)
 	}
 	c := &Chunk{name: name, r: r, codec: codec, seek: seek}
 	off := int64(0)
@@ -35,38 +35,39 @@ func OpenChunk(r io.ReaderAt, size int64, codec *Codec, name string) (*Chunk, er
 		c.offsets = append(c.offsets, off)
 		off += int64(e.compressed)
 	}
-	if len(seek) < 3 { // header, footer, digest
-		return nil, &CorruptError{name, off, errSeekTable}
-	}
 	raw, err := c.frame(0, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := unmarshalHeader(raw, &c.Header); err != nil {
+	if err := decodeHeader(raw, &c.Header); err != nil {
 		return nil, c.corrupt(0, err)
 	}
 	last := len(seek) - 2
 	if raw, err = c.frame(last, nil); err != nil {
 		return nil, err
 	}
-	if err := unmarshalMap(raw, &c.Footer); err != nil {
-		return nil, c.corrupt(last, fmt.Errorf("footer: %w", err))
+	if err = decodeFooter(raw, &c.Footer); err == nil {
+		err = c.Footer.validate(&c.Header, len(seek)-3)
 	}
-	if len(c.Footer.Index) != len(seek)-3 {
-		return nil, c.corrupt(last, fmt.Errorf("footer: it indexes %d frames of %d", len(c.Footer.Index), len(seek)-3))
+	if err != nil {
+		return nil, c.corrupt(last, fmt.Errorf("footer: %w", err))
 	}
 	return c, nil
 }
 
 func (c *Chunk) corrupt(frame int, err error) error {
-	return &CorruptError{c.name, c.offsets[frame], err}
+	return corrupt(c.name, c.offsets[frame], err)
 }
 
-// frame reads and decompresses frame i into dst, which it may grow.
+// frame reads frame i with one ReadAt, for that may be a request to a server, and
+// decompresses it into dst, which it may grow.
 func (c *Chunk) frame(i int, dst []byte) ([]byte, error) {
 	e := c.seek[i]
-	r := bufio.NewReader(io.NewSectionReader(c.r, c.offsets[i], int64(e.compressed)))
-	f, err := readFrame(r, nil)
+	data := make([]byte, e.compressed) // no more than the file holds: readSeekTable
+	if err := readAt(c.r, data, c.offsets[i]); err != nil {
+		return nil, c.corrupt(i, err)
+	}
+	f, err := readFrame(bufio.NewReader(bytes.NewReader(data)), nil)
 	if err == nil && (f.skippable || uint32(len(f.data)) != e.compressed || f.content != uint64(e.decompressed) || f.checksum() != e.checksum) {
 		err = errors.New("the frame does not fit the seek table")
 	}

@@ -57,10 +57,12 @@ func (t Type) Holds(k Kind) bool {
 	case String, HyperLogLog:
 		return t == TypeString
 	case Hash, List, Set, Zset, Stream:
-		return string(t) == kindNames[k]
+		return t == kindTypes[k]
 	}
 	return false
 }
+
+var kindTypes = [...]Type{Hash: TypeHash, List: TypeList, Set: TypeSet, Zset: TypeZset, Stream: TypeStream}
 
 // ParseType returns the type called s.
 func ParseType(s string) (Type, error) {

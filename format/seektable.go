@@ -21,7 +21,7 @@ const (
 	digestMagic = 0x184d2a50 // of the skippable frame that holds the digest
 	digestSize  = 32         // SHA-256
 
-	maxSkippable = (MaxFrames+3)*seekEntrySize + seekFooterSize
+	maxSkippable = (MaxFrames+1)*seekEntrySize + seekFooterSize
 
 	// emptyChecksum is the low half of the XXH64 of nothing: what the seek table says
 	// of the digest's frame.
@@ -57,8 +57,8 @@ func readSeekTable(r io.ReaderAt, size int64) ([]seekEntry, error) {
 	if size < seekFooterSize {
 		return nil, errSeekTable
 	}
-	if _, err := r.ReadAt(foot[:], size-seekFooterSize); err != nil {
-		return nil, noEOF(err)
+	if err := readAt(r, foot[:], size-seekFooterSize); err != nil {
+		return nil, err
 	}
 	le := binary.LittleEndian
 	n := int64(le.Uint32(foot[:]))
@@ -66,15 +66,15 @@ func readSeekTable(r io.ReaderAt, size int64) ([]seekEntry, error) {
 		return nil, errSeekTable
 	}
 	length := 8 + n*seekEntrySize + seekFooterSize
-	if n > MaxFrames+3 {
+	if n > MaxFrames+1 {
 		return nil, fmt.Errorf("seek table of %d frames: %w", n, ErrLimit)
 	}
 	if length > size {
 		return nil, errSeekTable
 	}
 	table := make([]byte, length)
-	if _, err := r.ReadAt(table, size-length); err != nil {
-		return nil, noEOF(err)
+	if err := readAt(r, table, size-length); err != nil {
+		return nil, err
 	}
 	if le.Uint32(table) != seekMagic || int64(le.Uint32(table[4:])) != length-8 {
 		return nil, errSeekTable
@@ -89,5 +89,22 @@ func readSeekTable(r io.ReaderAt, size int64) ([]seekEntry, error) {
 	if sum != size {
 		return nil, fmt.Errorf("the seek table accounts for %d bytes of %d", sum, size)
 	}
+	// Header, footer and digest are always there.
+	if n < 3 || entries[n-1] != (seekEntry{8 + digestSize, 0, emptyChecksum}) {
+		return nil, errors.New("the seek table lists no header, footer or digest")
+	}
 	return entries, nil
+}
+
+// readAt fills buf from offset off of r. A ReaderAt may return io.EOF along with the
+// last bytes.
+func readAt(r io.ReaderAt, buf []byte, off int64) error {
+	n, err := r.ReadAt(buf, off)
+	switch {
+	case n == len(buf):
+		return nil
+	case err == io.EOF:
+		return io.ErrUnexpectedEOF
+	}
+	return sourceError{err}
 }

@@ -42,12 +42,10 @@ var censusTitles = [kinds]string{"Strings", "Hashes", "Lists", "Zsets", "Sets", 
 
 // keyspaceSection is INFO keyspace [0|1|off [db0,db1]].
 func (c *call) keyspaceSection(t *infoText) {
-	var dbs []int
-	all := len(c.args) < 4
-	for i := range c.server.dbs {
-		if all || slices.Contains(strings.Split(c.str(3), ","), "db"+strconv.Itoa(i)) {
-			dbs = append(dbs, i)
-		}
+	dbs := c.allDBs()
+	if len(c.args) == 4 {
+		named := strings.Split(c.str(3), ",")
+		dbs = slices.DeleteFunc(dbs, func(i int) bool { return !slices.Contains(named, "db"+strconv.Itoa(i)) })
 	}
 	count := false
 	if len(c.args) > 2 {
@@ -71,6 +69,14 @@ func (c *call) keyspaceSection(t *infoText) {
 			c.server.dbs[i].take(c.now, at)
 		}
 	}
+}
+
+// allDBs is the numbers of the databases.
+func (c *call) allDBs() (list []int) {
+	for i := range c.server.dbs {
+		list = append(list, i)
+	}
+	return list
 }
 
 // infoKeyspace writes the last counts of databases. Since 3.5 plain INFO

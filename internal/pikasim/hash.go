@@ -86,7 +86,7 @@ func hlen(c *call) {
 func hgetall(c *call) {
 	h, found, other := find[*hash](c, hashKind, c.str(1))
 	if other != noKind {
-		c.spelledWrongType(hashKind, other)
+		c.spelledWrongType(c.str(1), hashKind, other)
 		return
 	}
 	if !found {
@@ -103,10 +103,10 @@ func hgetall(c *call) {
 
 // spelledWrongType is the error of 4.0's commands that test the wrong status
 // variable; it has two spellings.
-func (c *call) spelledWrongType(want, got kind) {
+func (c *call) spelledWrongType(name string, want, got kind) {
 	expect, get := ", expect type: ", ", get type: "
 	if want == zsetKind || want == streamKind {
 		expect, get = ", expected type: ", ", got type: "
 	}
-	c.fail("ERR Invalid argument: WRONGTYPE, key: " + c.str(1) + expect + want.String() + get + got.String())
+	c.fail("ERR Invalid argument: WRONGTYPE, key: " + name + expect + want.String() + get + got.String())
 }

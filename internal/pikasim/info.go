@@ -26,7 +26,7 @@ func info(c *call) {
 			section(&t)
 			t.line("")
 		}
-		c.infoKeyspace(&t, nil)
+		c.infoKeyspace(&t, c.allDBs())
 		c.out.text(t.String())
 		return
 	}
@@ -47,10 +47,6 @@ func info(c *call) {
 		c.infoReplication(&t)
 	case "keyspace":
 		c.keyspaceSection(&t)
-		return
-	}
-	if t.Len() == 0 {
-		c.out.text("")
 		return
 	}
 	c.out.text(t.String())

@@ -55,7 +55,7 @@ func memberScan[T value](c *call, k kind, width int, open func(T) rows) {
 	}
 	v, found, other := find[T](c, k, c.str(1))
 	if other != noKind {
-		c.spelledWrongType(k, other)
+		c.spelledWrongType(c.str(1), k, other)
 		return
 	}
 	var page reply

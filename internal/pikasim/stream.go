@@ -56,7 +56,7 @@ func (s *stream) size() int { return len(s.entries) }
 func (c *call) stream() (s *stream, found, ok bool) {
 	s, found, other := find[*stream](c, streamKind, c.str(1))
 	if other != noKind {
-		c.spelledWrongType(streamKind, other)
+		c.spelledWrongType(c.str(1), streamKind, other)
 		return nil, false, false
 	}
 	return s, found, true
@@ -243,8 +243,7 @@ func xinfo(c *call) {
 	}
 	name := c.str(2)
 	if other := c.db.clash(streamKind, name, c.now); other != noKind {
-		c.args = c.args[1:]
-		c.spelledWrongType(streamKind, other)
+		c.spelledWrongType(name, streamKind, other)
 		return
 	}
 	// A stream emptied by XDEL is still told about.

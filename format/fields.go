@@ -1,0 +1,269 @@
+package format
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Header and footer are maps. They are read by hand as records are: the library
+// allocates what a length declares, recurses as deep as a file wants, and takes a key
+// that is missing or comes twice without a word.
+
+var (
+	headerFields = []string{"magic", "version", "dump", "db", "type", "number", "start", "continues", "writer"}
+	footerFields = []string{"end", "open", "stats", "index"}
+	statsFields  = []string{"records", "keys", "elements", "expiring", "raw"}
+)
+
+// decodeHeader reads the header that data must be. The version is looked at first:
+// a newer version may have fields that this one does not know.
+func decodeHeader(data []byte, h *Header) error {
+	magic, version, err := probeHeader(data)
+	if err != nil {
+		return fmt.Errorf("no chunk header: %w", err)
+	}
+	if magic != Magic || version != Version {
+		return (&Header{Magic: magic, Version: version}).validate()
+	}
+	c := cursor{buf: data}
+	c.fields(headerFields, func(name string) {
+		switch name {
+		case "magic":
+			h.Magic = c.str()
+		case "version":
+			h.Version = c.int()
+		case "dump":
+			h.Dump = c.str()
+		case "db":
+			h.DB = c.int()
+		case "type":
+			h.Type = Type(c.str())
+		case "number":
+			h.Number = c.int()
+		case "start":
+			h.Start = c.binMax(MaxBulk + 1)
+		case "continues":
+			h.Continues = c.bool()
+		case "writer":
+			h.Writer = c.str()
+		}
+	})
+	if err := c.end(); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	h.Start = slices.Clone(h.Start) // data is used again
+	return h.validate()
+}
+
+// probeHeader reads only what every version of a header has.
+func probeHeader(data []byte) (magic string, version int, err error) {
+	c := cursor{buf: data}
+	for n := c.mapSize(); n > 0 && c.err == nil; n-- {
+		switch c.str() {
+		case "magic":
+			magic = c.str()
+		case "version":
+			version = c.int()
+		default:
+			c.skip()
+		}
+	}
+	return magic, version, c.end()
+}
+
+// decodeFooter reads the footer that data must be.
+func decodeFooter(data []byte, f *Footer) error {
+	c := cursor{buf: data}
+	c.fields(footerFields, func(name string) {
+		switch name {
+		case "end":
+			if !c.null() {
+				f.End = slices.Clone(c.binMax(MaxBulk + 1))
+			}
+		case "open":
+			f.Open = c.bool()
+		case "stats":
+			c.fields(statsFields, func(name string) { c.stat(&f.Stats, name) })
+		case "index":
+			f.Index = make([][]byte, c.array())
+			for i := range f.Index {
+				f.Index[i] = slices.Clone(c.bin())
+			}
+		}
+	})
+	return c.end()
+}
+
+func (c *cursor) stat(s *Stats, name string) {
+	n := int64(c.int())
+	switch name {
+	case "records":
+		s.Records = n
+	case "keys":
+		s.Keys = n
+	case "elements":
+		s.Elements = n
+	case "expiring":
+		s.Expiring = n
+	case "raw":
+		s.Raw = n
+	}
+}
+
+// fields reads a map that has each of names once and nothing else. It calls read
+// where the value of a name stands.
+func (c *cursor) fields(names []string, read func(name string)) {
+	n := c.mapSize()
+	var seen []string
+	for i := 0; i < n && c.err == nil; i++ {
+		name := c.str()
+		switch {
+		case c.err != nil:
+			return
+		case !slices.Contains(names, name):
+			c.fail(fmt.Errorf("unknown field %q", short([]byte(name))))
+			return
+		case slices.Contains(seen, name):
+			c.fail(fmt.Errorf("field %q stands twice", name))
+			return
+		}
+		seen = append(seen, name)
+		read(name)
+	}
+	for _, name := range names {
+		if c.err == nil && !slices.Contains(seen, name) {
+			c.fail(fmt.Errorf("field %q is missing", name))
+		}
+	}
+}
+
+// end reports the first error, or that bytes are left over.
+func (c *cursor) end() error {
+	if c.err == nil && c.off != len(c.buf) {
+		c.fail(errors.New("bytes follow the map"))
+	}
+	if c.err != nil {
+		return fmt.Errorf("at byte %d of the frame: %w", c.off, c.err)
+	}
+	return nil
+}
+
+// mapSize reads a map's number of pairs.
+func (c *cursor) mapSize() int {
+	t := c.typeByte()
+	var n uint64
+	switch {
+	case t&0xf0 == mpFixMap:
+		n = uint64(t & 0x0f)
+	case t == mpMap16:
+		n = c.size(2)
+	case t == mpMap32:
+		n = c.size(4)
+	default:
+		c.wrong("a map", t)
+	}
+	if n > uint64(len(c.buf)-c.off)/2 {
+		c.fail(errCut)
+	}
+	if c.err != nil {
+		return 0
+	}
+	return int(n)
+}
+
+func (c *cursor) str() string {
+	t := c.typeByte()
+	var n uint64
+	switch {
+	case t&0xe0 == mpFixStr:
+		n = uint64(t & 0x1f)
+	case t == mpStr8:
+		n = c.size(1)
+	case t == mpStr16:
+		n = c.size(2)
+	case t == mpStr32:
+		n = c.size(4)
+	default:
+		c.wrong("a string", t)
+	}
+	return string(c.take(n))
+}
+
+func (c *cursor) bool() bool {
+	t := c.typeByte()
+	if t != mpFalse && t != mpTrue {
+		c.wrong("a boolean", t)
+	}
+	return t == mpTrue
+}
+
+// int reads an unsigned integer that an int64 and an int can hold.
+func (c *cursor) int() int {
+	n := c.uint()
+	if n > math.MaxInt {
+		c.fail(fmt.Errorf("number %d: %w", n, ErrLimit))
+		return 0
+	}
+	return int(n)
+}
+
+// skip takes one value of any type, without recursion. No announced length may be
+// above what is left of the frame.
+func (c *cursor) skip() {
+	for left := uint64(1); left > 0 && c.err == nil; left-- {
+		left += c.skipHead()
+		if left > uint64(len(c.buf)-c.off)+1 {
+			c.fail(errCut)
+		}
+	}
+}
+
+// skipHead takes a value, of an array or map only the head, and returns how many
+// values that head announces.
+func (c *cursor) skipHead() uint64 {
+	switch t := c.typeByte(); {
+	case t < 0x80 || t >= 0xe0: // an integer of one byte
+	case t < mpFixArray:
+		return 2 * uint64(t&0x0f)
+	case t < mpFixStr:
+		return uint64(t & 0x0f)
+	case t < mpNil:
+		c.take(uint64(t & 0x1f))
+	case t == mpNil || t == mpFalse || t == mpTrue:
+	case t == mpBin8 || t == mpStr8:
+		c.take(c.size(1))
+	case t == mpBin16 || t == mpStr16:
+		c.take(c.size(2))
+	case t == mpBin32 || t == mpStr32:
+		c.take(c.size(4))
+	case t == 0xc7: // ext 8, and a byte for its type
+		c.take(c.size(1) + 1)
+	case t == 0xc8:
+		c.take(c.size(2) + 1)
+	case t == 0xc9:
+		c.take(c.size(4) + 1)
+	case t == 0xca: // float32
+		c.take(4)
+	case t == mpFloat64:
+		c.take(8)
+	case t >= mpUint8 && t <= mpUint64:
+		c.take(1 << (t - mpUint8))
+	case t >= 0xd0 && t <= 0xd3: // signed integers
+		c.take(1 << (t - 0xd0))
+	case t >= 0xd4 && t <= 0xd8: // fixext
+		c.take(1<<(t-0xd4) + 1)
+	case t == mpArray16:
+		return c.size(2)
+	case t == mpArray32:
+		return c.size(4)
+	case t == mpMap16:
+		return 2 * c.size(2)
+	case t == mpMap32:
+		return 2 * c.size(4)
+	default:
+		c.wrong("a msgpack value", t)
+	}
+	return 0
+}

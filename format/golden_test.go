@@ -1,0 +1,5 @@
+package format
+
+import "flag"
+
+var update = flag.Bool("update", false, "write golden files and seeds anew")

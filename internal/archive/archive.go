@@ -1,0 +1,160 @@
+package archive
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// ErrIncomplete: there is no dump, or one that was not finished.
+var ErrIncomplete = errors.New("no finished dump")
+
+// An Archive is a finished dump.
+type Archive struct {
+	Manifest *format.Manifest
+
+	dir   *storage.Dir
+	codec *format.Codec
+}
+
+// Open reads the manifest of the dump in the directory at path. Threads is how many frames
+// are decompressed at once; 0 means one per core.
+func Open(path string, threads int) (*Archive, error) {
+	dir, err := storage.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+	data, err := dir.ReadFile(format.ManifestName, format.MaxManifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w in %s: %s", ErrIncomplete, path, whyIncomplete(dir))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open dump: %w", err)
+	}
+	m, err := format.ParseManifest(data)
+	if err != nil {
+		return nil, inDir(dir, err)
+	}
+	codec, err := format.NewCodec(0, threads)
+	if err != nil {
+		return nil, err
+	}
+	return &Archive{m, dir, codec}, nil
+}
+
+func whyIncomplete(dir *storage.Dir) string {
+	if _, err := dir.ReadFile(format.InfoName, format.MaxManifest); err == nil {
+		return "it has dump.json but no manifest.json, so pikadump did not finish it; wait for it, or dump again"
+	}
+	return "it has neither dump.json nor manifest.json; give the directory that pikadump --out wrote"
+}
+
+// inDir puts the directory before the name in a CorruptError.
+func inDir(dir *storage.Dir, err error) error {
+	var ce *format.CorruptError
+	if errors.As(err, &ce) {
+		ce.Name = filepath.Join(dir.Path(), filepath.FromSlash(ce.Name))
+	}
+	return err
+}
+
+// Close frees what the archive holds.
+func (a *Archive) Close() { a.codec.Close() }
+
+// Path returns where the dump is.
+func (a *Archive) Path() string { return a.dir.Path() }
+
+// Conflicts hands over the names that stand in several types, by database and in
+// key order.
+func (a *Archive) Conflicts(each func(ConflictKey) error) error {
+	return readNamed(a, format.ConflictsName, each)
+}
+
+// Skipped hands over the keys that are not in the dump.
+func (a *Archive) Skipped(each func(SkippedKey) error) error {
+	return readNamed(a, format.SkippedName, each)
+}
+
+func readNamed[T any](a *Archive, name string, each func(T) error) error {
+	for _, f := range a.Manifest.Lists {
+		if f.Name == name {
+			return inDir(a.dir, readList(a.dir, f, each))
+		}
+	}
+	return nil
+}
+
+// A ChunkSource reads the records of one chunk and checks the chunk against the manifest.
+type ChunkSource struct {
+	f    *os.File
+	cr   *format.ChunkReader
+	info format.ChunkInfo
+	rec  format.Record
+}
+
+// OpenChunk opens a chunk of the manifest.
+func (a *Archive) OpenChunk(c format.ChunkInfo) (*ChunkSource, error) {
+	return openChunk(a.dir, a.codec, a.Manifest.Dump, c)
+}
+
+func openChunk(dir *storage.Dir, codec *format.Codec, dump string, c format.ChunkInfo) (*ChunkSource, error) {
+	f, err := dir.OpenFile(c.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, inDir(dir, &format.CorruptError{Name: c.Name, Err: errors.New("the manifest lists this chunk, but it is not there")})
+	}
+	if err != nil {
+		return nil, err
+	}
+	cr, err := format.NewChunkReader(f, codec, filepath.Join(dir.Path(), filepath.FromSlash(c.Name)))
+	if err == nil {
+		err = checkHeader(cr.Header(), dump, c)
+		if err != nil {
+			err = inDir(dir, &format.CorruptError{Name: c.Name, Err: err})
+		}
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &ChunkSource{f: f, cr: cr, info: c}, nil
+}
+
+func checkHeader(h format.Header, dump string, c format.ChunkInfo) error {
+	if h.Dump != dump {
+		return fmt.Errorf("it belongs to dump %s, not to %s", h.Dump, dump)
+	}
+	if format.ChunkName(h.DB, h.Type, h.Number) != c.Name || string(h.Start) != string(c.Start) || h.Continues != c.Continues {
+		return errors.New("its header is not that of the chunk that the manifest lists under this name")
+	}
+	return nil
+}
+
+// Next returns the next record, valid until the next call, and io.EOF at the end, when
+// the whole chunk has been found to be what the manifest says.
+func (s *ChunkSource) Next() (*format.Record, error) {
+	err := s.cr.Next(&s.rec)
+	if err == nil {
+		return &s.rec, nil
+	}
+	if err == io.EOF {
+		f := s.cr.Footer()
+		got := format.NewChunkInfo(s.cr.Header(), f, s.cr.Size(), s.cr.SHA256())
+		if got.File != s.info.File || got.Stats != s.info.Stats || string(got.End) != string(s.info.End) || got.Open != s.info.Open {
+			err = &format.CorruptError{Name: s.f.Name(), Err: fmt.Errorf("%w: it is not the chunk that the manifest lists (sha256 %s)", format.ErrChecksum, hex.EncodeToString(s.cr.SHA256()))}
+		}
+	}
+	return nil, err
+}
+
+// Read returns how many bytes of the chunk have been read.
+func (s *ChunkSource) Read() int64 { return s.cr.Size() }
+
+// Close closes the file.
+func (s *ChunkSource) Close() error { return s.f.Close() }

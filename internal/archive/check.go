@@ -1,0 +1,122 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// Check reads the whole dump: every checksum, count and range. It calls failed for each file
+// that is not what the manifest says, and done after each chunk, and returns how
+// many files failed.
+func (a *Archive) Check(done func(format.ChunkInfo), failed func(error)) (int, error) {
+	bad := 0
+	fail := func(err error) {
+		bad++
+		failed(err)
+	}
+	for _, c := range a.Manifest.Chunks {
+		if err := a.checkChunk(c); err != nil {
+			fail(err)
+		}
+		done(c)
+	}
+	if err := a.checkLists(fail); err != nil {
+		return bad, err
+	}
+	names, err := a.dir.List()
+	if err != nil {
+		return bad, fmt.Errorf("check dump: %w", err)
+	}
+	for _, n := range names {
+		if !a.listed(n) {
+			fail(fmt.Errorf("%s is not in the manifest", n))
+		}
+	}
+	return bad, nil
+}
+
+func (a *Archive) checkChunk(c format.ChunkInfo) error {
+	src, err := a.OpenChunk(c)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
+	for {
+		if _, err := src.Next(); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+// checkLists checks dump.json and the lists.
+func (a *Archive) checkLists(fail func(error)) error {
+	data, err := a.dir.ReadFile(format.InfoName, format.MaxManifest)
+	if err != nil {
+		fail(err)
+	} else if info, err := format.ParseInfo(data); err != nil {
+		fail(inDir(a.dir, err))
+	} else if info.Dump != a.Manifest.Dump {
+		fail(inDir(a.dir, &format.CorruptError{Name: format.InfoName, Err: fmt.Errorf("it belongs to dump %s, not to %s", info.Dump, a.Manifest.Dump)}))
+	}
+	conflicts, skipped := int64(0), int64(0)
+	if err := a.Conflicts(func(ConflictKey) error { conflicts++; return nil }); err != nil {
+		fail(err)
+	} else if conflicts != a.Manifest.Conflicts {
+		fail(fmt.Errorf("%s has %d lines, not %d", format.ConflictsName, conflicts, a.Manifest.Conflicts))
+	}
+	want := int64(0)
+	for _, r := range a.Manifest.Skipped {
+		want += r.Keys
+	}
+	if err := a.Skipped(func(SkippedKey) error { skipped++; return nil }); err != nil {
+		fail(err)
+	} else if skipped != want {
+		fail(fmt.Errorf("%s has %d lines, not %d", format.SkippedName, skipped, want))
+	}
+	return nil
+}
+
+func (a *Archive) listed(name string) bool {
+	if name == format.InfoName || name == format.ManifestName {
+		return true
+	}
+	return slices.ContainsFunc(a.Manifest.Lists, func(f format.File) bool { return f.Name == name }) ||
+		slices.ContainsFunc(a.Manifest.Chunks, func(c format.ChunkInfo) bool { return c.Name == name })
+}
+
+// Holds reports whether the dump has a key of that name in one of its types.
+func (a *Archive) Holds(db int, key []byte) (bool, error) {
+	found := errors.New("found")
+	for _, c := range a.Manifest.Chunks {
+		if c.DB != db || string(key) < string(c.Start) || c.End != nil && string(key) >= string(c.End) {
+			continue
+		}
+		err := a.find(c, key, func(*format.Record) error { return found })
+		if err == found {
+			return true, nil
+		}
+		if err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+func (a *Archive) find(c format.ChunkInfo, key []byte, emit func(*format.Record) error) error {
+	f, err := a.dir.OpenFile(c.Name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	chunk, err := format.OpenChunk(f, c.Size, a.codec, c.Name)
+	if err != nil {
+		return inDir(a.dir, err)
+	}
+	return inDir(a.dir, chunk.Find(key, emit))
+}

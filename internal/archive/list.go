@@ -1,0 +1,124 @@
+package archive
+
+import (
+	"bufio"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// SkippedKey is a line of skipped.jsonl (docs/FORMAT.md §6.4).
+type SkippedKey struct {
+	DB     int         `json:"db"`
+	Type   format.Type `json:"type"`
+	Key    []byte      `json:"key"`  // base64
+	Name   string      `json:"name"` // the key for people: quoted
+	Reason string      `json:"reason"`
+	Detail string      `json:"detail,omitempty"`
+}
+
+// ConflictKey is a line of conflicts.jsonl: a name that stands in several types.
+type ConflictKey struct {
+	DB    int           `json:"db"`
+	Key   []byte        `json:"key"`
+	Name  string        `json:"name"`
+	Types []format.Type `json:"types"` // in the order in which Pika looks them up
+}
+
+func name(key []byte) string { return strconv.Quote(string(key)) }
+
+// A list is a file of JSON lines that is being written.
+type list struct {
+	name string
+	f    *storage.File
+	w    *bufio.Writer
+	hash hash.Hash
+	size int64
+}
+
+func newList(dir *storage.Dir, name string) (*list, error) {
+	f, err := dir.CreateFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("begin %s: %w", name, err)
+	}
+	return &list{name: name, f: f, w: bufio.NewWriter(f), hash: sha256.New()}, nil
+}
+
+func (l *list) add(v any) error {
+	line, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	line = append(line, '\n')
+	l.hash.Write(line)
+	l.size += int64(len(line))
+	if _, err = l.w.Write(line); err != nil {
+		return fmt.Errorf("write %s: %w", l.name, err)
+	}
+	return nil
+}
+
+func (l *list) commit() (format.File, error) {
+	if err := l.w.Flush(); err != nil {
+		return format.File{}, fmt.Errorf("write %s: %w", l.name, err)
+	}
+	if err := l.f.Commit(); err != nil {
+		return format.File{}, fmt.Errorf("write %s: %w", l.name, err)
+	}
+	return format.File{Name: l.name, Size: l.size, SHA256: hex.EncodeToString(l.hash.Sum(nil))}, nil
+}
+
+func (l *list) discard() { l.f.Discard() }
+
+func sortReasons(counts map[string]int64) []format.Reason {
+	reasons := []format.Reason{}
+	for r, n := range counts {
+		reasons = append(reasons, format.Reason{Reason: r, Keys: n})
+	}
+	slices.SortFunc(reasons, func(a, b format.Reason) int { return cmp.Compare(a.Reason, b.Reason) })
+	return reasons
+}
+
+// maxLine is the longest line of a list: a key of the largest size in base64, and twice
+// more for its name.
+const maxLine = 4 * format.MaxBulk
+
+// readList hands each line of a list to each and checks the file against the manifest.
+func readList[T any](dir *storage.Dir, file format.File, each func(T) error) error {
+	f, err := dir.OpenFile(file.Name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	h := sha256.New()
+	sc := bufio.NewScanner(io.TeeReader(f, h))
+	sc.Buffer(nil, maxLine)
+	offset := int64(0)
+	for sc.Scan() {
+		var v T
+		if err := json.Unmarshal(sc.Bytes(), &v); err != nil {
+			return &format.CorruptError{Name: file.Name, Offset: offset, Err: err}
+		}
+		if err := each(v); err != nil {
+			return err
+		}
+		offset += int64(len(sc.Bytes())) + 1
+	}
+	if err := sc.Err(); err != nil {
+		return &format.CorruptError{Name: file.Name, Offset: offset, Err: err}
+	}
+	if hex.EncodeToString(h.Sum(nil)) != file.SHA256 {
+		return &format.CorruptError{Name: file.Name, Offset: 0, Err: errors.Join(format.ErrChecksum)}
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package archive
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// A Segment takes the records of one pass, in key order, and rolls them into chunks.
+// It is for one goroutine.
+type Segment struct {
+	w         *Writer
+	id        segmentID
+	end       []byte // of the pass's range
+	start     []byte // of the chunk at hand
+	continues bool
+	file      *storage.File
+	cw        *format.ChunkWriter
+	number    int
+}
+
+// Segment begins the range [start, end) of the keys of one database and type; nil means
+// from the first, or to the last.
+func (w *Writer) Segment(db int, t format.Type, start, end []byte) *Segment {
+	return &Segment{w: w, id: segmentID{db, t}, start: start, end: end}
+}
+
+// splitFactor is how many times as large as others a chunk grows before it is closed in
+// the middle of a key.
+const splitFactor = 4
+
+// Record adds a record.
+func (s *Segment) Record(r *format.Record) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	if err := s.cw.Write(r); err != nil {
+		return s.failed(err)
+	}
+	complete := r.Part&format.PartLast != 0
+	full := s.cw.Full() || s.cw.Size() >= s.w.o.ChunkBytes
+	if !full || !complete && s.cw.Size() < splitFactor*s.w.o.ChunkBytes {
+		return nil
+	}
+	next := bytes.Clone(r.Key)
+	if complete {
+		next = append(next, 0) // the key that follows in byte order
+	}
+	return s.seal(next, !complete)
+}
+
+// begin begins a chunk if none is at hand.
+func (s *Segment) begin() error {
+	if s.cw != nil {
+		return nil
+	}
+	s.number = s.w.nextNumber(s.id)
+	f, err := s.w.dir.CreateFile(format.ChunkName(s.id.db, s.id.typ, s.number))
+	if err != nil {
+		return fmt.Errorf("begin chunk: %w", err)
+	}
+	s.file = f
+	s.cw, err = format.NewChunkWriter(f, s.w.codec, format.Header{
+		Dump: s.w.Info.Dump, DB: s.id.db, Type: s.id.typ, Number: s.number,
+		Start: s.start, Continues: s.continues, Writer: s.w.Info.Tool,
+	})
+	if err != nil {
+		return s.failed(err)
+	}
+	return nil
+}
+
+// seal closes the chunk at hand; the next begins at next.
+func (s *Segment) seal(next []byte, open bool) error {
+	footer, err := s.cw.Close(next)
+	if err != nil {
+		return s.failed(err)
+	}
+	if err := s.file.Commit(); err != nil {
+		return s.failed(err)
+	}
+	h := format.Header{DB: s.id.db, Type: s.id.typ, Number: s.number, Start: s.start, Continues: s.continues}
+	if h.Start == nil {
+		h.Start = []byte{}
+	}
+	s.w.sealed(format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256()))
+	s.start, s.continues, s.cw, s.file = next, open, nil, nil
+	return nil
+}
+
+func (s *Segment) failed(err error) error {
+	return fmt.Errorf("chunk %s: %w", format.ChunkName(s.id.db, s.id.typ, s.number), err)
+}
+
+// Close ends the pass: its range is covered. A range without keys gets an empty chunk, which
+// says so.
+func (s *Segment) Close() error {
+	if s.cw == nil && s.start != nil && s.end != nil && bytes.Equal(s.start, s.end) {
+		return nil
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	return s.seal(s.end, false)
+}
+
+// Discard throws away the chunk at hand. After Close it does nothing.
+func (s *Segment) Discard() {
+	if s.file != nil {
+		s.file.Discard()
+	}
+}

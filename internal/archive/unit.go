@@ -1,0 +1,88 @@
+package archive
+
+import (
+	"io"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A Unit is what one worker loads alone: a chunk, or chunks of which each but the last
+// ends inside a key, whose parts must stay in order.
+type Unit []format.ChunkInfo
+
+// Units returns the chunks that keep accepts, as units, in the order of the manifest.
+func (a *Archive) Units(keep func(format.ChunkInfo) bool) []Unit {
+	var units []Unit
+	for _, c := range a.Manifest.Chunks {
+		if !keep(c) {
+			continue
+		}
+		if n := len(units); c.Continues && n > 0 {
+			units[n-1] = append(units[n-1], c)
+		} else {
+			units = append(units, Unit{c})
+		}
+	}
+	return units
+}
+
+// Stored returns the bytes of the unit's files.
+func (u Unit) Stored() (n int64) {
+	for _, c := range u {
+		n += c.Size
+	}
+	return n
+}
+
+// A UnitSource reads the records of a unit, one chunk after the other.
+type UnitSource struct {
+	a    *Archive
+	rest Unit
+	src  *ChunkSource
+	read int64 // bytes of chunks that are done
+}
+
+// OpenUnit begins to read a unit.
+func (a *Archive) OpenUnit(u Unit) *UnitSource { return &UnitSource{a: a, rest: u} }
+
+// Next returns the next record, valid until the next call, and io.EOF at the end.
+func (s *UnitSource) Next() (*format.Record, error) {
+	for {
+		if s.src == nil {
+			if len(s.rest) == 0 {
+				return nil, io.EOF
+			}
+			src, err := s.a.OpenChunk(s.rest[0])
+			if err != nil {
+				return nil, err
+			}
+			s.src, s.rest = src, s.rest[1:]
+		}
+		r, err := s.src.Next()
+		if err != io.EOF {
+			return r, err
+		}
+		s.read += s.src.Read()
+		if err := s.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Read returns how many bytes of files have been read.
+func (s *UnitSource) Read() int64 {
+	if s.src != nil {
+		return s.read + s.src.Read()
+	}
+	return s.read
+}
+
+// Close closes the file that is open.
+func (s *UnitSource) Close() error {
+	if s.src == nil {
+		return nil
+	}
+	err := s.src.Close()
+	s.src = nil
+	return err
+}

@@ -1,0 +1,194 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// ErrExists: where a dump is to be written there is something already.
+var ErrExists = errors.New("the output is not empty")
+
+// Options of a Writer. Zero values mean the defaults.
+type Options struct {
+	ChunkBytes int64        // stored bytes at which a chunk is closed: default 64 MiB
+	Level      format.Level // of compression: default format.Fastest
+	Threads    int          // frames compressed at once: default one per core
+}
+
+// A Writer writes one dump. Its methods, and those of different segments, may be
+// called from many goroutines.
+type Writer struct {
+	Info format.Info
+
+	dir   *storage.Dir
+	codec *format.Codec
+	o     Options
+
+	mu      sync.Mutex
+	numbers map[segmentID]int
+	chunks  []format.ChunkInfo
+	skipped *list
+	reasons map[string]int64
+	expired int64
+	stored  int64
+}
+
+type segmentID struct {
+	db  int
+	typ format.Type
+}
+
+// Create begins a dump in the directory at path, which must be empty or not there,
+// and writes dump.json.
+func Create(path string, info format.Info, o Options) (*Writer, error) {
+	if o.ChunkBytes == 0 {
+		o.ChunkBytes = 64 << 20
+	}
+	if o.ChunkBytes < 1 {
+		return nil, fmt.Errorf("chunk size %d is negative", o.ChunkBytes)
+	}
+	dir, err := storage.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("create dump: %w", err)
+	}
+	if err := mustBeEmpty(dir); err != nil {
+		return nil, err
+	}
+	data, err := info.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("create dump: %w", err)
+	}
+	if err := dir.WriteFile(format.InfoName, data); err != nil {
+		return nil, fmt.Errorf("create dump: %w", err)
+	}
+	codec, err := format.NewCodec(o.Level, o.Threads)
+	if err != nil {
+		return nil, err
+	}
+	return &Writer{
+		Info: info, dir: dir, codec: codec, o: o,
+		numbers: map[segmentID]int{}, reasons: map[string]int64{},
+	}, nil
+}
+
+func mustBeEmpty(dir *storage.Dir) error {
+	names, err := dir.List()
+	if err != nil {
+		return fmt.Errorf("create dump: %w", err)
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	what := "a file, " + names[0]
+	for _, n := range names {
+		switch n {
+		case format.ManifestName:
+			what = "a finished dump"
+		case format.InfoName:
+			what = "an unfinished dump"
+		default:
+			continue
+		}
+		break
+	}
+	return fmt.Errorf("%w: %s holds %s; give another directory, or remove this one if it is not needed", ErrExists, dir.Path(), what)
+}
+
+// Close frees what the writer holds. It does not finish the dump.
+func (w *Writer) Close() {
+	w.codec.Close()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.skipped != nil {
+		w.skipped.discard()
+	}
+}
+
+// Stored returns how many bytes of sealed chunks there are.
+func (w *Writer) Stored() int64 {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.stored
+}
+
+func (w *Writer) nextNumber(id segmentID) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.numbers[id]++
+	return w.numbers[id]
+}
+
+func (w *Writer) sealed(c format.ChunkInfo) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.chunks = append(w.chunks, c)
+	w.stored += c.Size
+}
+
+// Skip lists a key that is not in the dump.
+func (w *Writer) Skip(db int, t format.Type, key []byte, reason, detail string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.skipped == nil {
+		var err error
+		if w.skipped, err = newList(w.dir, format.SkippedName); err != nil {
+			return err
+		}
+	}
+	w.reasons[reason]++
+	return w.skipped.add(SkippedKey{db, t, key, name(key), reason, detail})
+}
+
+// Expired counts a key that expired between being listed and being read.
+func (w *Writer) Expired() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.expired++
+}
+
+// Finish finds the names that stand in several types if manyTypes says that the source can
+// have such, and writes the lists and the manifest. All segments must be closed.
+func (w *Writer) Finish(state format.SourceState, manyTypes bool) (*format.Manifest, error) {
+	m := &format.Manifest{Info: w.Info, SourceState: state, Consistency: state.Judge(), Expired: w.expired,
+		Skipped: []format.Reason{}, Lists: []format.File{}, Chunks: w.chunks}
+	m.SumUp()
+	if manyTypes {
+		f, n, err := writeConflicts(w.dir, w.codec, m)
+		if err != nil {
+			return nil, fmt.Errorf("find names in several types: %w", err)
+		}
+		if n > 0 {
+			m.Conflicts = n
+			m.Lists = append(m.Lists, f)
+		}
+	}
+	if w.skipped != nil {
+		f, err := w.skipped.commit()
+		if err != nil {
+			return nil, fmt.Errorf("finish dump: %w", err)
+		}
+		m.Lists = append(m.Lists, f)
+		m.Skipped = sortReasons(w.reasons)
+	}
+	m.Finished = time.Now().UTC().Truncate(time.Millisecond)
+	data, err := m.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("finish dump: %w", err)
+	}
+	if err := w.dir.WriteFile(format.ManifestName, data); err != nil {
+		return nil, fmt.Errorf("finish dump: %w", err)
+	}
+	return m, nil
+}
+
+// IsMissing reports that an error means that a file is not there.
+func IsMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "not a directory")
+}

@@ -1,0 +1,183 @@
+// Package storage keeps the files of a dump in a local directory, so that a file is
+// either whole under its name or not there: it is written under a temporary
+// name, synced, renamed, and its directory synced.
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// tempPrefix begins the names of files that are being written.
+const tempPrefix = ".tmp-"
+
+// Dir is a directory. Names are relative to it, with slashes, and never lie outside.
+type Dir struct{ root string }
+
+// Open returns the directory at path, which must be there.
+func Open(path string) (*Dir, error) {
+	st, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !st.IsDir() {
+		return nil, fmt.Errorf("%s is not a directory", path)
+	}
+	return &Dir{path}, nil
+}
+
+// Create returns the directory at path and makes it if need be, readable by its
+// owner only: a dump holds whatever the database holds.
+func Create(path string) (*Dir, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, err
+	}
+	return Open(path)
+}
+
+// Path returns where the directory is.
+func (d *Dir) Path() string { return d.root }
+
+func (d *Dir) path(name string) (string, error) {
+	if !fs.ValidPath(name) {
+		return "", fmt.Errorf("%q is not the name of a file in %s", name, d.root)
+	}
+	return filepath.Join(d.root, filepath.FromSlash(name)), nil
+}
+
+// OpenFile opens a file for reading.
+func (d *Dir) OpenFile(name string) (*os.File, error) {
+	p, err := d.path(name)
+	if err != nil {
+		return nil, err
+	}
+	return os.Open(p)
+}
+
+// ReadFile reads a whole file of at most limit bytes.
+func (d *Dir) ReadFile(name string, limit int64) ([]byte, error) {
+	p, err := d.path(name)
+	if err != nil {
+		return nil, err
+	}
+	st, err := os.Stat(p)
+	if err != nil {
+		return nil, err
+	}
+	if st.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes, more than the %d that it can have", p, st.Size(), limit)
+	}
+	return os.ReadFile(p)
+}
+
+// List returns the names of all files, in order, those that are being written
+// left out.
+func (d *Dir) List() ([]string, error) {
+	var names []string
+	err := filepath.WalkDir(d.root, func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), tempPrefix) {
+			return err
+		}
+		rel, err := filepath.Rel(d.root, p)
+		names = append(names, filepath.ToSlash(rel))
+		return err
+	})
+	slices.Sort(names)
+	return names, err
+}
+
+// A File is being written. Exactly one of Commit and Discard ends it; Discard after
+// either does nothing.
+type File struct {
+	f    *os.File
+	path string // where Commit puts it
+	done bool
+}
+
+// CreateFile begins a file of that name, which must not be there.
+func (d *Dir) CreateFile(name string) (*File, error) {
+	p, err := d.path(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("create %s: %w", p, fs.ErrExist)
+	}
+	if err := mkdirSynced(filepath.Dir(p)); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(filepath.Dir(p), tempPrefix+filepath.Base(p)), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &File{f: f, path: p}, nil
+}
+
+// mkdirSynced makes a directory and those above it, each entry synced.
+func mkdirSynced(path string) error {
+	if _, err := os.Stat(path); err == nil {
+		return nil
+	}
+	if err := mkdirSynced(filepath.Dir(path)); err != nil {
+		return err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	err = f.Sync()
+	return errors.Join(err, f.Close())
+}
+
+func (f *File) Write(p []byte) (int, error) { return f.f.Write(p) }
+
+// Commit makes the file visible under its name, and durable.
+func (f *File) Commit() error {
+	if f.done {
+		return errors.New("commit " + f.path + ": already ended")
+	}
+	if err := errors.Join(f.f.Sync(), f.f.Close()); err != nil {
+		f.Discard()
+		return err
+	}
+	if err := os.Rename(f.f.Name(), f.path); err != nil {
+		f.Discard()
+		return err
+	}
+	f.done = true
+	return syncDir(filepath.Dir(f.path))
+}
+
+// Discard removes what was written.
+func (f *File) Discard() {
+	if !f.done {
+		f.done = true
+		f.f.Close()
+		os.Remove(f.f.Name())
+	}
+}
+
+// WriteFile writes a small file as CreateFile and Commit do.
+func (d *Dir) WriteFile(name string, data []byte) error {
+	f, err := d.CreateFile(name)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Commit()
+}

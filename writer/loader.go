@@ -1,0 +1,163 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Loader loads one target. Its methods are safe for concurrent use.
+type Loader struct {
+	options Options
+	target  Target
+}
+
+// Open checks o, connects to every place once, and finds out what the server is.
+// An error is an ErrAuth, an ErrPreflight, or neither.
+func Open(ctx context.Context, o Options) (*Loader, error) {
+	o, err := o.checked()
+	if err != nil {
+		return nil, err
+	}
+	l := &Loader{options: o}
+	keyspaces := make(map[string]int, len(o.Places))
+	for i, db := range slices.Sorted(maps.Keys(o.Places)) {
+		if err := l.visit(ctx, db, i == 0, keyspaces); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// visit connects to the place of db and sees that no other has the same keyspace.
+func (l *Loader) visit(ctx context.Context, db int, first bool, keyspaces map[string]int) (err error) {
+	o := &l.options
+	p := o.Places[db]
+	if first && p.DB != 0 {
+		// What the server is decides how a refused SELECT reads.
+		if err := l.identify(ctx, Place{}); err != nil {
+			return err
+		}
+	}
+	c, err := o.dial(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	if l.target.Server == "" {
+		if l.target, err = o.identify(ctx, c); err != nil {
+			return err
+		}
+	}
+	if p.Token != "" && l.target.Server != kvrocks {
+		return preflightError("database %d goes to a namespace, but target %s is a Redis, which has none: give a database number", db, o.Addr)
+	}
+	info, err := c.Do(ctx, "CLIENT", "INFO").Text()
+	if reply, ok := errorReply(err); ok {
+		if strings.HasPrefix(reply, "NOAUTH") {
+			return o.refusedAtStart("CLIENT", reply)
+		}
+		return nil // not allowed, or Kvrocks before 2.4: the places differ in name, that must do
+	}
+	if err != nil {
+		return o.connectError(err)
+	}
+	// A server names the namespace or the database, not both.
+	keyspace := clientField(info, "namespace") + "/" + clientField(info, "db")
+	if keyspace == "/" {
+		return nil
+	}
+	if other, ok := keyspaces[keyspace]; ok {
+		return preflightError("databases %d and %d would go to the same keyspace of target %s: give each its own", other, db, o.Addr)
+	}
+	keyspaces[keyspace] = db
+	return nil
+}
+
+// identify fills in the target over a connection that is then closed.
+func (l *Loader) identify(ctx context.Context, p Place) (err error) {
+	c, err := l.options.dial(ctx, p)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	l.target, err = l.options.identify(ctx, c)
+	return err
+}
+
+// Target returns what Open found.
+func (l *Loader) Target() Target { return l.target }
+
+// countStep is how many keys CountKeys asks for at a time.
+const countStep = 1000
+
+// CountKeys counts the keys at the place of a source database, up to limit, and
+// says whether there are more. A limit of zero or less counts all. It goes by SCAN: the
+// DBSIZE of a Kvrocks is of the last time somebody had it counted (SERVERS.md K10). Redis
+// may count a key twice.
+func (l *Loader) CountKeys(ctx context.Context, db, limit int) (n int, more bool, err error) {
+	c, err := l.dial(ctx, db)
+	if err != nil {
+		return 0, false, err
+	}
+	defer func() { err = errors.Join(err, c.Close()) }()
+	step := countStep
+	if limit > 0 {
+		step = min(step, limit+1)
+	}
+	for cursor := "0"; ; {
+		// A cursor is text: Kvrocks' may be "_" and a key.
+		page, err := c.Do(ctx, "SCAN", cursor, "COUNT", strconv.Itoa(step)).Slice()
+		if reply, ok := errorReply(err); ok {
+			return 0, false, l.options.refusedAtStart("SCAN", reply)
+		}
+		if err != nil {
+			return 0, false, l.options.connectError(err)
+		}
+		if len(page) != 2 {
+			return 0, false, preflightError("target %s answers SCAN with %d values", l.options.Addr, len(page))
+		}
+		next, isText := page[0].(string)
+		keys, isList := page[1].([]any)
+		if !isText || !isList {
+			return 0, false, preflightError("target %s answers SCAN with %T and %T", l.options.Addr, page[0], page[1])
+		}
+		n += len(keys)
+		if limit > 0 && n > limit {
+			return limit, true, nil
+		}
+		if next == "0" {
+			return n, false, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return 0, false, err
+		}
+		cursor = next
+	}
+}
+
+// NewWorker opens a connection for the records of a source database.
+func (l *Loader) NewWorker(ctx context.Context, db int) (*Worker, error) {
+	c, err := l.dial(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return &Worker{loader: l, db: db, conn: c}, nil
+}
+
+func (l *Loader) dial(ctx context.Context, db int) (*conn, error) {
+	p, ok := l.options.Places[db]
+	if !ok {
+		return nil, preflightError("database %d has no place on target %s: say where its keys go", db, l.options.Addr)
+	}
+	return l.options.dial(ctx, p)
+}
+
+// clock returns the target's time.
+func (l *Loader) clock() time.Time {
+	return time.Now().Add(l.target.ClockOffset)
+}

@@ -1,0 +1,207 @@
+package writer
+
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// OnExists says what becomes of a key that the target already holds.
+type OnExists int
+
+// The ways to treat a key that the target already holds.
+const (
+	// Fail writes as to fresh keys: the caller has seen with CountKeys that the
+	// target is empty. A collection that turns out not to be fresh stops the load.
+	Fail OnExists = iota
+	// Skip leaves the target's key as it is and reports ReasonExists. It asks EXISTS
+	// before each pipeline: a key that somebody creates in between is not protected.
+	Skip
+	// Replace deletes the target's key, or overwrites it, with the first command.
+	Replace
+)
+
+var onExistsNames = [...]string{Fail: "fail", Skip: "skip", Replace: "replace"}
+
+func (e OnExists) String() string {
+	if e < 0 || int(e) >= len(onExistsNames) {
+		return fmt.Sprintf("OnExists(%d)", int(e))
+	}
+	return onExistsNames[e]
+}
+
+// ParseOnExists returns the OnExists called s.
+func ParseOnExists(s string) (OnExists, error) {
+	if i := slices.Index(onExistsNames[:], s); i >= 0 {
+		return OnExists(i), nil
+	}
+	return 0, fmt.Errorf("unknown way to treat existing keys %q: it is fail, skip or replace", s)
+}
+
+// HLLPolicy says what becomes of Pika's HyperLogLogs, which no Kvrocks can take as
+// such (SERVERS.md K9).
+type HLLPolicy int
+
+// The ways to treat a HyperLogLog.
+const (
+	LeaveOut HLLPolicy = iota // report ReasonHyperLogLog
+	AsString                  // SET the registers: the bytes are kept, PFCOUNT refuses them
+)
+
+var hllPolicyNames = [...]string{LeaveOut: "leave-out", AsString: "as-string"}
+
+func (p HLLPolicy) String() string {
+	if p < 0 || int(p) >= len(hllPolicyNames) {
+		return fmt.Sprintf("HLLPolicy(%d)", int(p))
+	}
+	return hllPolicyNames[p]
+}
+
+// ParseHLLPolicy returns the HLLPolicy called s.
+func ParseHLLPolicy(s string) (HLLPolicy, error) {
+	if i := slices.Index(hllPolicyNames[:], s); i >= 0 {
+		return HLLPolicy(i), nil
+	}
+	return 0, fmt.Errorf("unknown way to treat hyperloglogs %q: it is leave-out or as-string", s)
+}
+
+// A Place is where the keys of one source database go.
+type Place struct {
+	// Token is a Kvrocks namespace's: AUTH with it chooses the namespace. Empty
+	// for the credentials of Options.
+	Token string
+	// DB is sent with SELECT, for servers that have real databases.
+	DB int
+}
+
+// Options are checked once, by Open.
+type Options struct {
+	// Addr is the target's host:port.
+	Addr string
+	// Username is for Redis with ACLs. Kvrocks has none: leave it empty there.
+	Username string
+	// Password is sent with AUTH; empty for none.
+	Password string
+	// TLS is nil for a plain connection.
+	TLS *tls.Config
+	// DialTimeout is 10 s when zero.
+	DialTimeout time.Duration
+	// ReadTimeout bounds the writing, and then the reading, of one whole pipeline.
+	// It is 2 minutes when zero: a Kvrocks whose compaction is behind does not
+	// refuse a write, it lets it wait.
+	ReadTimeout time.Duration
+
+	// Places has one entry for each source database to be loaded, no two of them
+	// the same keyspace. Nil is {0: {}}.
+	Places map[int]Place
+
+	// BatchBytes and BatchCommands bound one pipeline. 256 KiB and 512 when zero.
+	// A single command that is larger travels alone.
+	BatchBytes    int
+	BatchCommands int
+	// PieceBytes and PieceElements bound one command of a collection. 512 KiB and
+	// 512 when zero. A single element that is larger travels alone.
+	PieceBytes    int
+	PieceElements int
+
+	OnExists    OnExists
+	HyperLogLog HLLPolicy
+
+	// Rename is asked once for each key that would be written, and returns the name
+	// to write it under (nil: unchanged) and, if it must be left out, the reason.
+	// Two keys must not get one name. It is called by every worker: it must be safe
+	// for concurrent use. Nil changes no name.
+	Rename func(db int, kind format.Kind, key []byte) (newKey []byte, leaveOut string)
+
+	// Report is told of each key, or part of a key, that does not reach the target.
+	// It is called by every worker: it must be safe for concurrent use. Nil only counts.
+	Report func(LeftOut)
+}
+
+// Defaults and limits of Options.
+const (
+	defaultDialTimeout = 10 * time.Second
+	defaultReadTimeout = 2 * time.Minute
+	defaultBatchBytes  = 256 << 10
+	defaultBatchCmds   = 512
+	defaultPieceBytes  = 512 << 10
+	defaultPieceElems  = 512
+
+	// maxPieceElems keeps a command of pairs below maxArguments.
+	maxPieceElems = 500_000
+	// maxArguments is the most arguments that Kvrocks takes (SERVERS.md K4).
+	maxArguments = 1 << 20
+)
+
+// checked returns o with its defaults filled in.
+func (o Options) checked() (Options, error) {
+	if o.Addr == "" {
+		return o, errors.New("the target has no address")
+	}
+	if o.Username != "" && o.Password == "" {
+		return o, errors.New("a user name without a password")
+	}
+	if int(o.OnExists) < 0 || int(o.OnExists) >= len(onExistsNames) {
+		return o, fmt.Errorf("unknown %s", o.OnExists)
+	}
+	if int(o.HyperLogLog) < 0 || int(o.HyperLogLog) >= len(hllPolicyNames) {
+		return o, fmt.Errorf("unknown %s", o.HyperLogLog)
+	}
+	if o.DialTimeout < 0 || o.ReadTimeout < 0 {
+		return o, errors.New("a negative timeout")
+	}
+	if o.DialTimeout == 0 {
+		o.DialTimeout = defaultDialTimeout
+	}
+	if o.ReadTimeout == 0 {
+		o.ReadTimeout = defaultReadTimeout
+	}
+	for _, size := range []struct {
+		name  string
+		value *int
+		zero  int
+		most  int
+	}{
+		{"BatchBytes", &o.BatchBytes, defaultBatchBytes, 1 << 30},
+		{"BatchCommands", &o.BatchCommands, defaultBatchCmds, 1 << 20},
+		{"PieceBytes", &o.PieceBytes, defaultPieceBytes, 1 << 30},
+		{"PieceElements", &o.PieceElements, defaultPieceElems, maxPieceElems},
+	} {
+		if *size.value == 0 {
+			*size.value = size.zero
+		}
+		if *size.value < 1 || *size.value > size.most {
+			return o, fmt.Errorf("%s of %d: it must be 1 to %d", size.name, *size.value, size.most)
+		}
+	}
+	if o.Places == nil {
+		o.Places = map[int]Place{0: {}}
+	}
+	return o, o.checkPlaces()
+}
+
+func (o *Options) checkPlaces() error {
+	if len(o.Places) == 0 {
+		return errors.New("no database has a place on the target")
+	}
+	taken := make(map[Place]int, len(o.Places))
+	for _, db := range slices.Sorted(maps.Keys(o.Places)) {
+		p := o.Places[db]
+		if p.DB < 0 {
+			return fmt.Errorf("database %d goes to database %d of the target", db, p.DB)
+		}
+		if p.Token != "" && p.DB != 0 {
+			return fmt.Errorf("database %d goes to a namespace and to database %d at once", db, p.DB)
+		}
+		if other, ok := taken[p]; ok {
+			return fmt.Errorf("databases %d and %d go to the same keyspace of the target: give each its own", other, db)
+		}
+		taken[p] = db
+	}
+	return nil
+}

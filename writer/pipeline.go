@@ -1,0 +1,131 @@
+package writer
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// flush sends what is queued and checks every reply.
+func (w *Worker) flush(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("load database %d: %w", w.db, err)
+	}
+	w.batch.closeGroup()
+	if w.loader.options.OnExists == Skip {
+		if err := w.askExists(ctx); err != nil {
+			return err
+		}
+	}
+	for commands := w.batch.commands; len(commands) > 0; {
+		commands = w.dropDead(commands)
+		if err := w.exec(ctx, commands); err != nil {
+			return err
+		}
+		var more []command
+		for i := range commands {
+			c := &commands[i]
+			again, err := w.check(c)
+			if err != nil {
+				return err
+			}
+			more = append(more, again...)
+		}
+		commands = more
+	}
+	w.batch.reset()
+	return nil
+}
+
+// dropDead removes the commands of keys that are out since they were queued.
+func (w *Worker) dropDead(commands []command) []command {
+	kept := commands[:0]
+	for _, c := range commands {
+		if c.key != nil && c.key.out != alive && !c.always {
+			w.answered(&c)
+			continue
+		}
+		kept = append(kept, c)
+	}
+	return kept
+}
+
+// answered takes c off what its key waits for.
+func (w *Worker) answered(c *command) {
+	k := c.key
+	k.pending--
+	if c.data {
+		k.data--
+	}
+	w.done(k)
+}
+
+// exec sends commands as one pipeline. An error reply is not its error.
+func (w *Worker) exec(ctx context.Context, commands []command) error {
+	if len(commands) == 0 {
+		return nil
+	}
+	w.cmders = w.cmders[:0]
+	for i := range commands {
+		w.cmders = append(w.cmders, commands[i].reply)
+	}
+	pipe := w.conn.Pipeline()
+	if err := pipe.BatchProcess(ctx, w.cmders...); err != nil {
+		return err
+	}
+	_, err := pipe.Exec(ctx)
+	if _, ok := errorReply(err); err == nil || ok {
+		return nil
+	}
+	// Replies that came before the connection was lost are not looked at: the caller
+	// cannot use half a pipeline.
+	c := &commands[0]
+	for i := range commands {
+		if err := commands[i].reply.Err(); err != nil {
+			if _, ok := errorReply(err); !ok {
+				c = &commands[i]
+				break
+			}
+		}
+	}
+	return w.stop(c, "", noEOF(err))
+}
+
+// askExists leaves out the keys of the batch that the target holds already.
+func (w *Worker) askExists(ctx context.Context) error {
+	var asks []command
+	w.cmders = w.cmders[:0]
+	for i := range w.batch.commands {
+		k := w.batch.commands[i].key
+		if k.checked || k.out != alive {
+			continue
+		}
+		k.checked = true
+		name := bulk(k.name)
+		asks = append(asks, command{name: "EXISTS", key: k, reply: redis.NewCmd(ctx, "EXISTS", &name)})
+	}
+	if err := w.exec(ctx, asks); err != nil {
+		return err
+	}
+	for i := range asks {
+		a := &asks[i]
+		w.stats.commands.Add(1)
+		val, err := a.reply.Result()
+		if reply, ok := errorReply(err); ok {
+			advice := stopsLoad(reply)
+			if advice == nil {
+				advice = errUnexpected
+			}
+			return w.stop(a, reply, advice)
+		}
+		switch val {
+		case int64(0):
+		case int64(1):
+			w.leave(a.key, ReasonExists, "", "")
+		default:
+			return w.stop(a, show(val), errUnexpected)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,257 @@
+package writer
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// expiryMargin is how long a key must have to live for it to be written: less, and it
+// could be over before its commands are through. Such a key counts as expired.
+const expiryMargin = time.Second
+
+// A Source hands out records as a chunk holds them: the parts of a key together and
+// in order. Next returns io.EOF at the end; what it returned before is not used after
+// the next call. format.ChunkReader is one.
+type Source interface {
+	Next() (*format.Record, error)
+}
+
+// A Worker writes the records of one source database over one connection. Only Stats
+// may be called while Load runs.
+type Worker struct {
+	loader *Loader
+	db     int
+	conn   *conn
+	batch  batch
+	open   *key // the key whose last part has not come yet
+	free   []*key
+	score  []byte // room for the text of a score or id
+	cmders []redis.Cmder
+	failed error
+	stats  counters
+}
+
+// Stats returns what the target has acknowledged so far.
+func (w *Worker) Stats() Stats { return w.stats.snapshot() }
+
+// Close closes the connection. It is an error when the last part of a key never came,
+// unless Load has failed.
+func (w *Worker) Close() error {
+	err := w.conn.Close()
+	if w.open != nil && w.failed == nil {
+		w.failed = fmt.Errorf("load database %d: the last part of key %s never came", w.db, quote(w.open.source))
+		return errors.Join(w.failed, err)
+	}
+	return err
+}
+
+// Load writes every record of src. When it returns nil, the target has acknowledged
+// them all, or those that it did not take have been reported. A key may go on in the
+// Source of the next call. After an error the worker is of no more use: what the last
+// pipeline did is not known.
+func (w *Worker) Load(ctx context.Context, src Source) error {
+	if w.failed != nil {
+		return fmt.Errorf("load database %d after an error: %w", w.db, w.failed)
+	}
+	if err := w.load(ctx, src); err != nil {
+		w.failed = err
+		return err
+	}
+	return nil
+}
+
+func (w *Worker) load(ctx context.Context, src Source) error {
+	for {
+		r, err := src.Next()
+		if errors.Is(err, io.EOF) {
+			return w.flush(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if err := w.record(ctx, r); err != nil {
+			return err
+		}
+	}
+}
+
+// record queues the commands of r, and flushes when the batch is full.
+func (w *Worker) record(ctx context.Context, r *format.Record) error {
+	if err := r.Validate(); err != nil {
+		return fmt.Errorf("load database %d, key %s: %w", w.db, quote(r.Key), err)
+	}
+	k, err := w.keyOf(r)
+	if err != nil {
+		return err
+	}
+	if k.out == alive {
+		if err := w.queue(ctx, k, r); err != nil {
+			return err
+		}
+	}
+	if r.Part&format.PartLast != 0 {
+		if err := w.confirmExpiry(ctx, k); err != nil {
+			return err
+		}
+		k.closed = true
+		w.open = nil
+		w.done(k)
+	}
+	if w.batch.borrowed {
+		return w.flush(ctx)
+	}
+	return nil
+}
+
+// keyOf returns the key that r belongs to. A new one has been decided on: it may be out.
+func (w *Worker) keyOf(r *format.Record) (*key, error) {
+	first := r.Part&format.PartFirst != 0
+	k := w.open
+	switch {
+	case first && k != nil:
+		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, quote(r.Key), quote(k.source))
+	case !first && k == nil:
+		return nil, fmt.Errorf("load database %d: key %s has no first part", w.db, quote(r.Key))
+	case !first && (!bytes.Equal(k.source, r.Key) || k.kind != r.Kind || k.expire != r.Expire):
+		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, quote(r.Key), quote(k.source))
+	case !first:
+		return k, nil
+	}
+	k = w.newKey(r)
+	w.open = k
+	o := &w.loader.options
+	if w.isOver(k.expire) {
+		w.expire(k)
+		return k, nil
+	}
+	if k.kind == format.HyperLogLog && o.HyperLogLog == LeaveOut {
+		w.leave(k, ReasonHyperLogLog, "", "")
+		return k, nil
+	}
+	if o.Rename != nil {
+		name, reason := o.Rename(w.db, k.kind, k.source)
+		if reason != "" {
+			w.leave(k, reason, "", "")
+			return k, nil
+		}
+		if name != nil {
+			k.name = append(k.name[:0], name...)
+		}
+	}
+	if w.tooLong(k.name) {
+		w.leave(k, ReasonRefused, "", w.limitText("name", len(k.name)))
+	}
+	return k, nil
+}
+
+// isOver reports whether an expiry is not worth being written any more.
+func (w *Worker) isOver(expire int64) bool {
+	return expire != 0 && expire <= w.loader.clock().Add(expiryMargin).UnixMilli()
+}
+
+// hasPassed reports whether the target must have expired a key by now.
+func (w *Worker) hasPassed(expire int64) bool {
+	return expire != 0 && expire <= w.loader.clock().UnixMilli()
+}
+
+// tooLong reports whether the target takes no argument of b's length: it would close
+// the connection, and what was sent before in the same breath with it (SERVERS.md K4).
+func (w *Worker) tooLong(b []byte) bool {
+	return int64(len(b)) > w.loader.target.MaxBulk
+}
+
+func (w *Worker) limitText(what string, n int) string {
+	return fmt.Sprintf("a %s of %d bytes: the target takes at most %d (proto-max-bulk-len)", what, n, w.loader.target.MaxBulk)
+}
+
+func (w *Worker) queue(ctx context.Context, k *key, r *format.Record) error {
+	switch k.kind {
+	case format.String, format.HyperLogLog:
+		return w.queueString(ctx, k, r)
+	case format.Hash:
+		return w.queueHash(ctx, k, r)
+	case format.List:
+		return w.queueList(ctx, k, r)
+	case format.Set:
+		return w.queueSet(ctx, k, r)
+	case format.Zset:
+		return w.queueZset(ctx, k, r)
+	case format.Stream:
+		return w.queueStream(ctx, k, r)
+	default:
+		return fmt.Errorf("load database %d, key %s: %w %d", w.db, quote(r.Key), format.ErrKind, k.kind)
+	}
+}
+
+// spareCommands is the most that one data command brings along: DEL and PEXPIREAT.
+const spareCommands = 2
+
+// ready makes room for a data command of k of about size bytes, and reports whether
+// it is still to be sent: a flush may have ended the key.
+func (w *Worker) ready(ctx context.Context, k *key, size int) (bool, error) {
+	o := &w.loader.options
+	full := w.batch.size+size > o.BatchBytes || len(w.batch.commands)+1+spareCommands > o.BatchCommands
+	if full && !w.batch.empty() || k.ordered() && k.data > 0 {
+		if err := w.flush(ctx); err != nil {
+			return false, err
+		}
+	}
+	if k.out != alive {
+		return false, nil
+	}
+	// Nothing may be written to a key that is over: it would come back without an
+	// expiry (SERVERS.md K6).
+	if k.queued > 0 && w.isOver(k.expire) {
+		w.expire(k)
+		return false, nil
+	}
+	if k.queued == 0 && o.OnExists == Replace && k.kind != format.String && k.kind != format.HyperLogLog {
+		w.batch.begin("DEL")
+		w.batch.name(k)
+		w.batch.end(command{key: k, want: wantAny})
+	}
+	return true, nil
+}
+
+// expireAfter gives k its expiry behind its first data command, so that a load that is
+// cut off leaves no large key that lives for ever.
+func (w *Worker) expireAfter(k *key) {
+	if k.expire == 0 || k.ttlSure {
+		return
+	}
+	k.ttlSure = true
+	w.pexpireat(k)
+}
+
+func (w *Worker) pexpireat(k *key) {
+	w.batch.begin("PEXPIREAT")
+	w.batch.name(k)
+	w.batch.number(k.expire)
+	w.batch.end(command{key: k, want: wantExpiry})
+}
+
+// confirmExpiry repeats the expiry of a key that took several commands: had it been
+// over between two of them, the second had made it anew without one. It costs no write
+// when nothing has changed (SERVERS.md K6).
+func (w *Worker) confirmExpiry(ctx context.Context, k *key) error {
+	if k.expire == 0 || k.queued < 2 || k.out != alive {
+		return nil
+	}
+	if len(w.batch.commands) >= w.loader.options.BatchCommands {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if k.out == alive {
+		w.pexpireat(k)
+	}
+	return nil
+}
