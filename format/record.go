@@ -254,3 +254,18 @@ func (s *sequence) next(r *Record) error {
 func short(key []byte) []byte {
 	return key[:min(len(key), 64)]
 }
+
+// Size returns the bytes of user data in the record beside its key.
+func (r *Record) Size() int {
+	n := len(r.Value) + 8*len(r.Scores)
+	for _, e := range r.Elems {
+		n += len(e)
+	}
+	for i := range r.Entries {
+		n += 16
+		for _, f := range r.Entries[i].Fields {
+			n += len(f)
+		}
+	}
+	return n
+}

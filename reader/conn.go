@@ -130,6 +130,10 @@ func (c *conn) failed(ctx context.Context, b *batch, err error) error {
 	if n := len(b.cmds); n > 1 {
 		what = fmt.Sprintf("%s and %d more commands", what, n-1)
 	}
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return fmt.Errorf("%w: %w; is the address right, and is the server running?", ErrUnavailable, err)
+	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return fmt.Errorf("%w: no reply to %s in time: %w", ErrUnavailable, what, err)

@@ -32,7 +32,8 @@ type Options struct {
 	PieceElements int
 }
 
-func (o *Options) check() error {
+// Check fills in the defaults and reports the first option out of range.
+func (o *Options) Check() error {
 	setDefault(&o.DialTimeout, 10*time.Second)
 	setDefault(&o.ReplyTimeout, 90*time.Second)
 	setDefault(&o.ReplyBytes, 1<<20)

@@ -19,7 +19,7 @@ type Scanner struct {
 // Open checks o, connects, identifies the server and proves by reading that the account may
 // do what a dump needs.
 func Open(ctx context.Context, o Options) (*Scanner, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	c, err := dial(ctx, &o, 0)

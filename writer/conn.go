@@ -3,6 +3,7 @@ package writer
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 
 	"github.com/redis/go-redis/v9"
@@ -109,7 +110,7 @@ func (o *Options) checkSelect(ctx context.Context, c *conn, db int) error {
 	if _, ok := errorReply(err); err != nil && !ok {
 		return o.connectError(err)
 	}
-	if err == nil && clientField(info, "db") == itoa(db) {
+	if err == nil && clientField(info, "db") == strconv.Itoa(db) {
 		return nil
 	}
 	return preflightError("SELECT %d on target %s answers OK and changes nothing, so the databases would be mixed: "+

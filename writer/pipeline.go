@@ -78,15 +78,17 @@ func (w *Worker) exec(ctx context.Context, commands []command) error {
 	if _, ok := errorReply(err); err == nil || ok {
 		return nil
 	}
-	// Replies that came before the connection was lost are not looked at: the caller
-	// cannot use half a pipeline.
+	// Replies that came before the connection was lost are looked at only for the reason:
+	// the caller cannot use half a pipeline.
 	c := &commands[0]
 	for i := range commands {
-		if err := commands[i].reply.Err(); err != nil {
-			if _, ok := errorReply(err); !ok {
-				c = &commands[i]
-				break
-			}
+		c = &commands[i]
+		reply, ok := errorReply(c.reply.Err())
+		if advice := stopsLoad(reply); ok && advice != nil {
+			return w.stop(c, reply, advice)
+		}
+		if c.reply.Err() != nil && !ok {
+			break
 		}
 	}
 	return w.stop(c, "", noEOF(err))

@@ -97,11 +97,11 @@ func TestRefused(t *testing.T) {
 			records: []format.Record{str("longname", "1", 0), str("s", "12345", 0), whole(format.Hash, "t", "f", "12345", "g", "1"),
 				whole(format.List, "u", "1", "12345"), zset("v", []float64{1, 2}, "12345", "m")},
 			want: []LeftOut{
-				{Kind: format.String, Key: b("longname"), Reason: ReasonRefused, Reply: "a name of 8 bytes: the target takes at most 4 (proto-max-bulk-len)"},
-				{Kind: format.String, Key: b("s"), Reason: ReasonRefused, Command: "SET", Reply: "a value of 5 bytes: the target takes at most 4 (proto-max-bulk-len)"},
-				{Kind: format.Hash, Key: b("t"), Reason: ReasonRefused, Member: b("f"), Command: `HSET "f"`, Reply: "a element of 5 bytes: the target takes at most 4 (proto-max-bulk-len)"},
-				{Kind: format.List, Key: b("u"), Reason: ReasonRefused, Command: "RPUSH", Reply: "a element of 5 bytes: the target takes at most 4 (proto-max-bulk-len)"},
-				{Kind: format.Zset, Key: b("v"), Reason: ReasonRefused, Member: b("12345"), Command: `ZADD "12345"`, Reply: "a element of 5 bytes: the target takes at most 4 (proto-max-bulk-len)"},
+				{Kind: format.String, Key: b("longname"), Reason: ReasonRefused, Reply: "name of 8 bytes: the target takes at most 4 (proto-max-bulk-len)"},
+				{Kind: format.String, Key: b("s"), Reason: ReasonRefused, Command: "SET", Reply: "value of 5 bytes: the target takes at most 4 (proto-max-bulk-len)"},
+				{Kind: format.Hash, Key: b("t"), Reason: ReasonRefused, Member: b("f"), Command: `HSET "f"`, Reply: "element of 5 bytes: the target takes at most 4 (proto-max-bulk-len)"},
+				{Kind: format.List, Key: b("u"), Reason: ReasonRefused, Command: "RPUSH", Reply: "element of 5 bytes: the target takes at most 4 (proto-max-bulk-len)"},
+				{Kind: format.Zset, Key: b("v"), Reason: ReasonRefused, Member: b("12345"), Command: `ZADD "12345"`, Reply: "element of 5 bytes: the target takes at most 4 (proto-max-bulk-len)"},
 			},
 			keys: 2,
 		},
@@ -177,11 +177,11 @@ func TestStops(t *testing.T) {
 		{"disk full", map[string]string{"RPUSH": "-ERR IO error: No space left on device\r\n"}, list, "make room", nil},
 		{"out of memory", map[string]string{"RPUSH": "-OOM command not allowed when used memory > 'maxmemory'.\r\n"}, list, "maxmemory", nil},
 		{"cannot save", map[string]string{"RPUSH": "-MISCONF Redis is configured to save RDB snapshots\r\n"}, list, "takes no writes", nil},
-		{"read only", map[string]string{"RPUSH": "-READONLY You can't write against a read only slave.\r\n"}, list, "master", ErrPreflight},
-		{"moved", map[string]string{"RPUSH": "-MOVED 12182 127.0.0.1:16674\r\n"}, list, "cluster", ErrPreflight},
-		{"moved, Kvrocks 2.6", map[string]string{"RPUSH": "-ERR MOVED 12182 127.0.0.1:16674\r\n"}, list, "cluster", ErrPreflight},
-		{"cluster down", map[string]string{"RPUSH": "-CLUSTERDOWN Hash slot not served\r\n"}, list, "cluster", ErrPreflight},
-		{"loading", map[string]string{"RPUSH": "-LOADING kvrocks is restoring the db from backup\r\n"}, list, "when it is done", ErrPreflight},
+		{"read only", map[string]string{"RPUSH": "-READONLY You can't write against a read only slave.\r\n"}, list, "master", nil},
+		{"moved", map[string]string{"RPUSH": "-MOVED 12182 127.0.0.1:16674\r\n"}, list, "cluster", nil},
+		{"moved, Kvrocks 2.6", map[string]string{"RPUSH": "-ERR MOVED 12182 127.0.0.1:16674\r\n"}, list, "cluster", nil},
+		{"cluster down", map[string]string{"RPUSH": "-CLUSTERDOWN Hash slot not served\r\n"}, list, "cluster", nil},
+		{"loading", map[string]string{"RPUSH": "-LOADING kvrocks is restoring the db from backup\r\n"}, list, "when it is done", nil},
 		{"no auth", map[string]string{"RPUSH": "-NOAUTH Authentication required.\r\n"}, list, "password", ErrAuth},
 		{"unknown", map[string]string{"RPUSH": "-ERR unknown command `RPUSH`, with args beginning with: \r\n"}, list, "does not know", nil},
 		{"protocol", map[string]string{"RPUSH": "-ERR Protocol error: invalid bulk length\r\n"}, list, "proto-max-bulk-len", nil},
@@ -201,7 +201,7 @@ func TestStops(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			f := startFake(t, answer(tc.replies))
-			records := []format.Record{tc.record}
+			records := []format.Record{tc.record, whole(format.Set, "t", "a")}
 			if tc.name == "string grew" {
 				records = parts(tc.record, tc.record)
 			}
@@ -293,7 +293,6 @@ func TestExpiredMeanwhile(t *testing.T) {
 
 // TestExpiryAnswersZero: PEXPIREAT finds no key, and the clock says why.
 func TestExpiryAnswersZero(t *testing.T) {
-	var l *Loader
 	f := startFake(t, func(cmd []string) (string, bool) {
 		if cmd[0] == "PEXPIREAT" {
 			return ":0\r\n", true

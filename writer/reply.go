@@ -138,22 +138,22 @@ func (w *Worker) stop(c *command, reply string, err error) error {
 type stopper struct {
 	text   string // the reply begins with it, or with "ERR " and it
 	within bool   // the reply holds it anywhere
-	kind   error  // ErrAuth, ErrPreflight or nil
+	auth   bool   // it is an ErrAuth
 	advice string
 }
 
 // stoppers are in the words of Kvrocks and of Redis (SERVERS.md K12).
 var stoppers = []stopper{
-	{text: "NOAUTH", kind: ErrAuth, advice: "the server has got a password since the load began: give it and load again"},
-	{text: "NOPERM", kind: ErrAuth, advice: "this user may not run the command: give it the right, or use another user"},
-	{text: "READONLY", kind: ErrPreflight, advice: "the server has become a replica: load into its master"},
-	{text: "MOVED", kind: ErrPreflight, advice: "the server is part of a cluster, which this version cannot load"},
-	{text: "ASK ", kind: ErrPreflight, advice: "the server is part of a cluster, which this version cannot load"},
-	{text: "CROSSSLOT", kind: ErrPreflight, advice: "the server is part of a cluster, which this version cannot load"},
-	{text: "CLUSTERDOWN", kind: ErrPreflight, advice: "the server is part of a cluster, which this version cannot load"},
-	{text: "TRYAGAIN", kind: ErrPreflight, advice: "the server is moving slots of a cluster, which this version cannot load"},
-	{text: "MASTERDOWN", kind: ErrPreflight, advice: "the server is a replica that has lost its master: load into a master"},
-	{text: "LOADING", kind: ErrPreflight, advice: "the server is loading its data: load again when it is done"},
+	{text: "NOAUTH", auth: true, advice: "the server has got a password since the load began: give it and load again"},
+	{text: "NOPERM", auth: true, advice: "this user may not run the command: give it the right, or use another user"},
+	{text: "READONLY", advice: "the server has become a replica: load into its master"},
+	{text: "MOVED", advice: "the server is part of a cluster, which this version cannot load"},
+	{text: "ASK ", advice: "the server is part of a cluster, which this version cannot load"},
+	{text: "CROSSSLOT", advice: "the server is part of a cluster, which this version cannot load"},
+	{text: "CLUSTERDOWN", advice: "the server is part of a cluster, which this version cannot load"},
+	{text: "TRYAGAIN", advice: "the server is moving slots of a cluster, which this version cannot load"},
+	{text: "MASTERDOWN", advice: "the server is a replica that has lost its master: load into a master"},
+	{text: "LOADING", advice: "the server is loading its data: load again when it is done"},
 	{text: "BUSY ", advice: "a script keeps the server busy: load again when it is done"},
 	{text: "MISCONF", advice: "the server cannot save its data and takes no writes: look into its log"},
 	{text: "NOREPLICAS", advice: "the server has too few replicas to take writes (min-replicas-to-write)"},
@@ -185,8 +185,8 @@ func stopsLoad(reply string) error {
 		if s.within && !strings.Contains(lower, s.text) || !s.within && !strings.HasPrefix(bare, s.text) {
 			continue
 		}
-		if s.kind != nil {
-			return &targetError{s.kind, s.advice}
+		if s.auth {
+			return authError("%s", s.advice)
 		}
 		return errors.New(s.advice)
 	}

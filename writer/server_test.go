@@ -239,6 +239,7 @@ func startFake(t *testing.T, script func(cmd []string) (string, bool)) *fake {
 		for i, a := range rc.Args {
 			cmd[i] = string(a)
 		}
+		cmd[0] = strings.ToUpper(cmd[0]) // go-redis' own are in lower case
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		handshake, ok := kvrocksHandshake(cmd)
@@ -260,6 +261,9 @@ func startFake(t *testing.T, script func(cmd []string) (string, bool)) *fake {
 			reply = takeAll(cmd, lengths)
 		}
 		conn.WriteRaw([]byte(reply))
+		if strings.HasPrefix(reply, "-ERR Protocol error") {
+			_ = conn.Close()
+		}
 	}
 	lis, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -178,5 +178,3 @@ func clientField(info, name string) string {
 	}
 	return ""
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }

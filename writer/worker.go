@@ -19,7 +19,7 @@ const expiryMargin = time.Second
 
 // A Source hands out records as a chunk holds them: the parts of a key together and
 // in order. Next returns io.EOF at the end; what it returned before is not used after
-// the next call. format.ChunkReader is one.
+// the next call.
 type Source interface {
 	Next() (*format.Record, error)
 }
@@ -169,7 +169,7 @@ func (w *Worker) tooLong(b []byte) bool {
 }
 
 func (w *Worker) limitText(what string, n int) string {
-	return fmt.Sprintf("a %s of %d bytes: the target takes at most %d (proto-max-bulk-len)", what, n, w.loader.target.MaxBulk)
+	return fmt.Sprintf("%s of %d bytes: the target takes at most %d (proto-max-bulk-len)", what, n, w.loader.target.MaxBulk)
 }
 
 func (w *Worker) queue(ctx context.Context, k *key, r *format.Record) error {

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,13 +13,16 @@ import (
 // Check reads the whole dump: every checksum, count and range. It calls failed for each file
 // that is not what the manifest says, and done after each chunk, and returns how
 // many files failed.
-func (a *Archive) Check(done func(format.ChunkInfo), failed func(error)) (int, error) {
+func (a *Archive) Check(ctx context.Context, done func(format.ChunkInfo), failed func(error)) (int, error) {
 	bad := 0
 	fail := func(err error) {
 		bad++
 		failed(err)
 	}
 	for _, c := range a.Manifest.Chunks {
+		if ctx.Err() != nil {
+			return bad, context.Cause(ctx)
+		}
 		if err := a.checkChunk(c); err != nil {
 			fail(err)
 		}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A conflictPolicy says what becomes of a name that stands in several types: the target
+// has one type per name.
+type conflictPolicy string
+
+const (
+	conflictFail   conflictPolicy = "fail"
+	conflictFirst  conflictPolicy = "first"
+	conflictSuffix conflictPolicy = "suffix"
+)
+
+func parseConflict(s string) (conflictPolicy, error) {
+	p := conflictPolicy(s)
+	if p != conflictFail && p != conflictFirst && p != conflictSuffix {
+		return "", command.Usage("--on-conflict %q: it is fail, first or suffix", s)
+	}
+	return p, nil
+}
+
+// maxConflictBytes bounds the names that are kept in memory.
+const maxConflictBytes = 32 << 20
+
+// conflicts knows the names that stand in several of the types that are loaded.
+type conflicts struct {
+	policy conflictPolicy
+	types  map[int]map[string][]format.Type // by database and name, in Pika's order
+}
+
+// readConflicts reads the dump's list and refuses it under the policy fail. Under the policy
+// suffix it makes sure that no new name is in the dump already.
+func readConflicts(a *archive.Archive, f *filter.Filter, policy conflictPolicy) (*conflicts, error) {
+	cs := &conflicts{policy, map[int]map[string][]format.Type{}}
+	var shown []string
+	count, size := 0, 0
+	keep := f.Key()
+	err := a.Conflicts(func(k archive.ConflictKey) error {
+		types := slices.DeleteFunc(k.Types, func(t format.Type) bool { return !f.Type(t) })
+		if len(types) < 2 || !f.DB(k.DB) || keep != nil && !keep(k.Key) {
+			return nil
+		}
+		count++
+		if policy == conflictFail {
+			if len(shown) < 3 {
+				shown = append(shown, fmt.Sprintf("%s in db%d is %v", k.Name, k.DB, types))
+			}
+			return nil
+		}
+		if size += len(k.Key) + 64; size > maxConflictBytes {
+			return fmt.Errorf("%w: more than %d names stand in several types; load one type at a time with --type", errRefused, count)
+		}
+		if cs.types[k.DB] == nil {
+			cs.types[k.DB] = map[string][]format.Type{}
+		}
+		cs.types[k.DB][string(k.Key)] = types
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	if policy == conflictFail && count > 0 {
+		return nil, fmt.Errorf("%w: %d names stand in several types, which Kvrocks cannot hold (%s, …; all in %s): "+
+			"choose --on-conflict first or suffix, or load one type with --type", errRefused, count, shown[0], format.ConflictsName)
+	}
+	if policy == conflictSuffix {
+		return cs, cs.checkNames(a)
+	}
+	return cs, nil
+}
+
+// suffixed is the name under which the type of key is written.
+func suffixed(key []byte, t format.Type) []byte {
+	return slices.Concat(key, []byte(":"), []byte(t))
+}
+
+func (cs *conflicts) checkNames(a *archive.Archive) error {
+	for db, names := range cs.types {
+		for name, types := range names {
+			for _, t := range types[1:] {
+				key := suffixed([]byte(name), t)
+				taken, err := a.Holds(db, key)
+				if err != nil {
+					return err
+				}
+				if taken {
+					return fmt.Errorf("%w: --on-conflict suffix would write the %s %q as %q, but db%d has a key of that name already; use --on-conflict first",
+						errRefused, t, name, key, db)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// rename is writer.Options.Rename.
+func (cs *conflicts) rename(db int, kind format.Kind, key []byte) (newKey []byte, leaveOut string) {
+	types, ok := cs.types[db][string(key)]
+	if !ok || types[0].Holds(kind) {
+		return nil, ""
+	}
+	if cs.policy == conflictFirst {
+		return nil, writer.ReasonConflict
+	}
+	for _, t := range types[1:] {
+		if t.Holds(kind) {
+			return suffixed(key, t), ""
+		}
+	}
+	return nil, "" // a type that the list does not name has the name to itself
+}

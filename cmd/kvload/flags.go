@@ -1,0 +1,142 @@
+package main
+
+import (
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// loadOptions is what kvload load is told to do.
+type loadOptions struct {
+	server   connect.Server
+	filter   filter.Filter
+	in       string
+	mapDB    map[int]writer.Place // nil: none given
+	conflict conflictPolicy
+	threads  int
+	report   string // file for what was left out; empty: the default name
+	writer   writer.Options
+	quiet    bool
+}
+
+const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
+have expired since the dump are left out and counted.
+
+A target that holds keys is not touched unless --on-exists says how. A dump of several databases needs
+--map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
+environment variable.
+
+EXAMPLES:
+   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika
+   NS1=token1 kvload load --uri redis://10.0.0.9:6666 -a secret --in dump --map-db 0=default,1=NS1
+   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix`
+
+func loadCommand() *cli.Command {
+	env := command.Env("KVLOAD")
+	const what, speed = "What", "Speed and size"
+	flags := slices.Concat(
+		[]cli.Flag{
+			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`", EnvVars: env("in")},
+			&cli.StringFlag{Name: "map-db", Usage: "where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: what},
+			&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "a target that holds keys: fail (refuse it), skip (leave its keys as they are) or replace", EnvVars: env("on-exists"), Category: what},
+			&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name that stands in several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: what},
+			&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "Pika's hyperloglogs, which Kvrocks cannot take as such: leave-out or string (load their bytes)", EnvVars: env("hyperloglog"), Category: what},
+			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: kvload-DUMP-left-out.jsonl in this directory, if there is anything)", EnvVars: env("report")},
+		},
+		connect.Flags(6666, env),
+		filter.Flags(env),
+		[]cli.Flag{
+			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 4, Usage: "connections that load at once", EnvVars: env("threads"), Category: speed},
+			&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "most commands in one pipeline", EnvVars: env("pipeline"), Category: speed},
+			&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: speed},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+		},
+	)
+	return &cli.Command{
+		Name: "load", Usage: "load a dump into a Kvrocks",
+		UsageText: "kvload load --uri redis://HOST:6666 --in DIR [options]", Description: loadDescription,
+		Flags: flags,
+		Action: func(c *cli.Context) error {
+			o, err := parseLoad(c)
+			if err != nil {
+				return err
+			}
+			return load(c.Context, o, c.App.ErrWriter)
+		},
+	}
+}
+
+func parseLoad(c *cli.Context) (loadOptions, error) {
+	o := loadOptions{in: c.String("in"), threads: c.Int("threads"), report: c.String("report"), quiet: c.Bool("quiet")}
+	if c.Args().Present() {
+		return o, command.Usage("%q is not a flag: the dump is given with --in", c.Args().First())
+	}
+	if o.in == "" {
+		return o, command.Usage("--in is missing: it names the directory of the dump")
+	}
+	if o.threads < 1 || o.threads > 1024 {
+		return o, command.Usage("--threads %d: it is between 1 and 1024", o.threads)
+	}
+	var err error
+	if o.server, err = connect.FromFlags(c); err != nil {
+		return o, &command.UsageError{Err: err}
+	}
+	if o.filter, err = filter.FromFlags(c); err != nil {
+		return o, err
+	}
+	if o.mapDB, err = parseMapDB(c.String("map-db"), os.Getenv); err != nil {
+		return o, err
+	}
+	if o.conflict, err = parseConflict(c.String("on-conflict")); err != nil {
+		return o, err
+	}
+	o.writer = writer.Options{
+		Addr: o.server.Addr, Username: o.server.Username, Password: o.server.Password, TLS: o.server.TLS,
+		BatchCommands: c.Int("pipeline"), ReadTimeout: c.Duration("timeout"),
+	}
+	if o.writer.OnExists, err = writer.ParseOnExists(c.String("on-exists")); err != nil {
+		return o, command.Usage("--on-exists: %w", err)
+	}
+	if o.writer.HyperLogLog, err = writer.ParseHLLPolicy(c.String("hyperloglog")); err != nil {
+		return o, command.Usage("--hyperloglog: %w", err)
+	}
+	return o, nil
+}
+
+// parseMapDB reads 0=default,1=VAR,2=db:3.
+func parseMapDB(s string, getenv func(string) string) (map[int]writer.Place, error) {
+	if s == "" {
+		return nil, nil
+	}
+	places := map[int]writer.Place{}
+	for _, pair := range strings.Split(s, ",") {
+		from, to, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		db, err := strconv.Atoi(from)
+		if !ok || err != nil || db < 0 || to == "" {
+			return nil, command.Usage("--map-db %q: it is N=default, N=VAR or N=db:M, separated by commas", pair)
+		}
+		if _, twice := places[db]; twice {
+			return nil, command.Usage("--map-db names database %d twice", db)
+		}
+		var place writer.Place
+		if number, ok := strings.CutPrefix(to, "db:"); ok {
+			if place.DB, err = strconv.Atoi(number); err != nil || place.DB < 0 {
+				return nil, command.Usage("--map-db %q: db: is followed by a number", pair)
+			}
+		} else if to != "default" {
+			if place.Token = getenv(to); place.Token == "" {
+				return nil, command.Usage("--map-db %q: the environment variable %s is not set; it must hold the token of the namespace", pair, to)
+			}
+		}
+		places[db] = place
+	}
+	return places, nil
+}

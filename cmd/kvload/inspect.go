@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+)
+
+func inspectCommand() *cli.Command {
+	return &cli.Command{
+		Name: "inspect", Usage: "show what is in a dump", UsageText: "kvload inspect [--json] DIR",
+		Description: "Reads only the manifest. kvload check reads everything.\n\nEXAMPLES:\n   kvload inspect /backup/pika\n   kvload inspect --json /backup/pika | jq .totals",
+		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the manifest as JSON", EnvVars: command.Env("KVLOAD")("json")}},
+		Action: func(c *cli.Context) error {
+			a, err := openArgument(c)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			if c.Bool("json") {
+				enc := json.NewEncoder(c.App.Writer)
+				enc.SetIndent("", "  ")
+				return enc.Encode(a.Manifest)
+			}
+			inspect(c.App.Writer, a.Manifest)
+			return nil
+		},
+	}
+}
+
+// openArgument opens the dump that is the command's one argument.
+func openArgument(c *cli.Context) (*archive.Archive, error) {
+	if c.NArg() != 1 {
+		return nil, command.Usage("give the directory of one dump, after the flags")
+	}
+	return archive.Open(c.Args().First(), 0)
+}
+
+func inspect(w io.Writer, m *format.Manifest) {
+	fmt.Fprintf(w, "dump %s, format version %d, written by %s\n", m.Dump, m.Version, m.Tool)
+	fmt.Fprintf(w, "source: Pika %s at %s, role %s\n", m.Source.Version, m.Source.Address, m.Source.Role)
+	fmt.Fprintf(w, "from %s to %s (%s); the source's clock was %d ms ahead\n", m.Started.Format(time.RFC3339), m.Finished.Format(time.RFC3339),
+		progress.Duration(m.Finished.Sub(m.Started)), m.SourceState.ClockDifference)
+	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
+	if m.Options.Match != "" {
+		fmt.Fprintf(w, "only keys that match %q\n", m.Options.Match)
+	}
+	fmt.Fprintln(w)
+	report.Totals(w, m.Totals)
+	fmt.Fprintf(w, "\nnames in several types: %s\nexpired while being read: %s\n", progress.Count(m.Conflicts), progress.Count(m.Expired))
+	for _, r := range m.Skipped {
+		fmt.Fprintf(w, "not in the dump, %s: %s\n", r.Reason, progress.Count(r.Keys))
+	}
+}

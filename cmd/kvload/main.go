@@ -1,0 +1,49 @@
+// Command kvload loads a dump that pikadump wrote into Kvrocks, and looks into dumps.
+package main
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app := command.App(&cli.App{
+		Name:   "kvload",
+		Usage:  "load a dump that pikadump wrote into Kvrocks",
+		Reader: stdin, Writer: stdout, ErrWriter: stderr,
+		Commands: []*cli.Command{loadCommand(), inspectCommand(), checkCommand()},
+	})
+	return command.Main(app, args, classify)
+}
+
+// errRefused is what this command refuses by itself before it writes anything.
+var errRefused = errors.New("refused")
+
+// errDamaged: check found files that are not what the manifest says.
+var errDamaged = errors.New("the dump is damaged")
+
+// classify returns the exit code of the errors of the writer and of this command.
+func classify(err error) int {
+	var network net.Error
+	switch {
+	case errors.Is(err, writer.ErrAuth):
+		return exitcode.Auth
+	case errors.Is(err, writer.ErrPreflight), errors.Is(err, errRefused):
+		return exitcode.Refused
+	case errors.Is(err, errDamaged):
+		return exitcode.Corrupt
+	case errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF):
+		return exitcode.TryAgain
+	}
+	return 0
+}

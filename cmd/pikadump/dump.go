@@ -1,0 +1,154 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// maxThreads is how many passes run at once unless the user says otherwise: one per type.
+const maxThreads = 6
+
+// dump makes the whole dump. It returns a LeftOut error if keys were left out.
+func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
+	s, err := reader.Open(ctx, o.reader)
+	if err != nil {
+		return err
+	}
+	src := s.Source()
+	passes, options, err := plan(s, &o)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(log, "source: Pika %s at %s, role %s, %d database(s)\n", src.Version, src.Address, src.Role, src.Databases)
+	state := format.SourceState{ClockDifference: src.ClockDifference.Milliseconds(), WriteBinlog: src.WriteBinlog}
+	if state.Before, err = s.BinlogPositions(ctx); err != nil {
+		return err
+	}
+	info := format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options)
+	w, err := archive.Create(o.out, info, archive.Options{ChunkBytes: o.chunkBytes, Level: o.level})
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	if err := scanAll(ctx, s, w, passes, &o, log); err != nil {
+		return fmt.Errorf("%w (%s holds an unfinished dump: remove it before you dump there again)", err, o.out)
+	}
+	if state.After, err = s.BinlogPositions(ctx); err != nil {
+		return err
+	}
+	m, err := w.Finish(state, src.ManyTypes() && len(options.Types) > 1)
+	if err != nil {
+		return err
+	}
+	return summarize(log, m, o.out)
+}
+
+// plan returns the passes that the options ask for.
+func plan(s *reader.Scanner, o *dumpOptions) ([]reader.Pass, format.Options, error) {
+	src := s.Source()
+	options := format.Options{Types: s.Types(o.filter.Types), Match: o.filter.Match}
+	if len(options.Types) == 0 {
+		return nil, options, command.Usage("--type: Pika %s has no streams", src.Version)
+	}
+	for _, db := range o.filter.DBs {
+		if db >= src.Databases {
+			return nil, options, command.Usage("--db %d: the source has %d database(s), numbered from 0", db, src.Databases)
+		}
+	}
+	var passes []reader.Pass
+	for db := range src.Databases {
+		if !o.filter.DB(db) {
+			continue
+		}
+		options.Databases = append(options.Databases, db)
+		for _, t := range options.Types {
+			passes = append(passes, reader.Pass{DB: db, Type: t, Prefix: o.filter.Prefix(), Keep: o.filter.Key()})
+		}
+	}
+	return passes, options, nil
+}
+
+// threads returns how many passes run at once.
+func threads(o *dumpOptions, src *reader.Source) int {
+	if o.threads > 0 {
+		return o.threads
+	}
+	n := maxThreads
+	if src.ThreadPool > 0 {
+		n = min(n, src.ThreadPool/2)
+	}
+	return max(1, n)
+}
+
+// counters are what the passes have handed over so far.
+type counters struct {
+	keys, bytes atomic.Int64
+}
+
+// scanAll makes all passes.
+func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes []reader.Pass, o *dumpOptions, log io.Writer) error {
+	var n counters
+	if !o.quiet {
+		stop := progress.Start(log, func() progress.Snapshot {
+			return progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: -1}
+		})
+		defer stop()
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(threads(o, s.Source()))
+	for _, pass := range passes {
+		g.Go(func() error {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			return scanOne(ctx, s, w, pass, &n)
+		})
+	}
+	return g.Wait()
+}
+
+// scanOne makes one pass into a segment of the dump.
+func scanOne(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass reader.Pass, n *counters) error {
+	seg := w.Segment(pass.DB, pass.Type, pass.Start, pass.End)
+	defer seg.Discard()
+	if err := s.Scan(ctx, pass, &sink{seg, w, pass, n}); err != nil {
+		return err
+	}
+	return seg.Close()
+}
+
+// sink puts what a pass finds into its segment.
+type sink struct {
+	seg  *archive.Segment
+	w    *archive.Writer
+	pass reader.Pass
+	n    *counters
+}
+
+func (s *sink) Record(r *format.Record) error {
+	if r.Part&format.PartFirst != 0 {
+		s.n.keys.Add(1)
+	}
+	s.n.bytes.Add(int64(len(r.Key) + r.Size()))
+	return s.seg.Record(r)
+}
+
+func (s *sink) Skip(key []byte, reason reader.Reason, detail string) error {
+	if reason == reader.Expired {
+		s.w.Expired()
+		return nil
+	}
+	return s.w.Skip(s.pass.DB, s.pass.Type, slices.Clone(key), string(reason), detail)
+}

@@ -1,0 +1,130 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/dustin/go-humanize"
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// dumpOptions is what pikadump dump is told to do.
+type dumpOptions struct {
+	server     connect.Server
+	filter     filter.Filter
+	out        string
+	threads    int // 0: by the server's thread pool
+	chunkBytes int64
+	level      format.Level
+	reader     reader.Options
+	quiet      bool
+}
+
+const dumpDescription = `Reads every key of a Pika 3.0.5 to 4.0.x with its value and expiry, and writes it to
+a directory that kvload reads. The source is only read, never written.
+
+The dump is finished when manifest.json is there. Keys that were listed but could not be
+read are in skipped.jsonl, names that stand in several types in conflicts.jsonl.
+
+EXAMPLES:
+   pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika
+   REDISCLI_AUTH=secret pikadump dump -h 10.0.0.5 --out dump --threads 2
+   pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*' --type hash`
+
+func dumpCommand() *cli.Command {
+	env := command.Env("PIKADUMP")
+	flags := slices.Concat(
+		[]cli.Flag{
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, which must be empty or not there", EnvVars: env("out")},
+		},
+		connect.Flags(9221, env),
+		filter.Flags(env),
+		tuningFlags(env),
+	)
+	return &cli.Command{
+		Name: "dump", Usage: "write the data of a Pika to a directory",
+		UsageText: "pikadump dump --uri redis://HOST:9221 --out DIR [options]", Description: dumpDescription,
+		Flags: flags,
+		Action: func(c *cli.Context) error {
+			o, err := parseDump(c)
+			if err != nil {
+				return err
+			}
+			return dump(c.Context, o, c.App.ErrWriter)
+		},
+	}
+}
+
+func tuningFlags(env func(string) []string) []cli.Flag {
+	const category = "Speed and size"
+	return []cli.Flag{
+		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "types read at once, each on a connection of its own (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: category, DefaultText: "auto"},
+		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "most keys in one page", EnvVars: env("page-keys"), Category: category},
+		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "size that replies are steered to", EnvVars: env("reply-size"), Category: category},
+		&cli.DurationFlag{Name: "timeout", Value: 0, DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: category},
+		&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "size of a chunk file", EnvVars: env("chunk-size"), Category: category},
+		&cli.StringFlag{Name: "level", Value: "fastest", Usage: "compression: fastest, default or better", EnvVars: env("level"), Category: category},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+	}
+}
+
+func parseDump(c *cli.Context) (dumpOptions, error) {
+	o := dumpOptions{out: c.String("out"), threads: c.Int("threads"), quiet: c.Bool("quiet")}
+	if c.Args().Present() {
+		return o, command.Usage("%q is not a flag: the directory is given with --out", c.Args().First())
+	}
+	if o.out == "" {
+		return o, command.Usage("--out is missing: it names the directory to write to")
+	}
+	if o.threads < 0 {
+		return o, command.Usage("--threads is negative")
+	}
+	var err error
+	if o.server, err = connect.FromFlags(c); err != nil {
+		return o, &command.UsageError{Err: err}
+	}
+	if o.filter, err = filter.FromFlags(c); err != nil {
+		return o, err
+	}
+	if o.server.DB >= 0 && o.filter.DBs == nil {
+		o.filter.DBs = []int{o.server.DB}
+	}
+	if o.chunkBytes, err = parseSize(c, "chunk-size", 64<<10); err != nil {
+		return o, err
+	}
+	reply, err := parseSize(c, "reply-size", 4<<10)
+	if err != nil {
+		return o, err
+	}
+	switch level := c.String("level"); level {
+	case "fastest":
+		o.level = format.Fastest
+	case "default":
+		o.level = format.Default
+	case "better":
+		o.level = format.Better
+	default:
+		return o, command.Usage("--level %q: it is fastest, default or better", level)
+	}
+	o.reader = reader.Options{
+		Addr: o.server.Addr, Username: o.server.Username, Password: o.server.Password, TLS: o.server.TLS,
+		ReplyTimeout: c.Duration("timeout"), ReplyBytes: int(reply), PageKeys: c.Int("page-keys"),
+	}
+	if err := o.reader.Check(); err != nil {
+		return o, &command.UsageError{Err: err}
+	}
+	return o, nil
+}
+
+func parseSize(c *cli.Context, name string, least uint64) (int64, error) {
+	n, err := humanize.ParseBytes(c.String(name))
+	if err != nil || n < least || n > 1<<40 {
+		return 0, command.Usage("--%s %q: it is a size of at least %s, such as 64MiB", name, c.String(name), humanize.IBytes(least))
+	}
+	return int64(n), nil
+}

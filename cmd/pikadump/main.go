@@ -1,0 +1,40 @@
+// Command pikadump scans a live Pika and writes its data to a dump that kvload loads into
+// Kvrocks.
+package main
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
+
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	app := command.App(&cli.App{
+		Name:   "pikadump",
+		Usage:  "write the data of a live Pika to a dump that kvload loads into Kvrocks",
+		Reader: stdin, Writer: stdout, ErrWriter: stderr,
+		Commands: []*cli.Command{dumpCommand()},
+	})
+	return command.Main(app, args, classify)
+}
+
+// classify returns the exit code of the reader's errors.
+func classify(err error) int {
+	switch {
+	case errors.Is(err, reader.ErrAuth):
+		return exitcode.Auth
+	case errors.Is(err, reader.ErrRefused):
+		return exitcode.Refused
+	case errors.Is(err, reader.ErrUnavailable):
+		return exitcode.TryAgain
+	}
+	return 0
+}

@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+)
+
+// summarize shows what a finished dump holds. It returns a LeftOut error if keys were
+// left out.
+func summarize(w io.Writer, m *format.Manifest, dir string) error {
+	report.Totals(w, m.Totals)
+	took := m.Finished.Sub(m.Started)
+	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
+	if m.Expired > 0 {
+		fmt.Fprintf(w, "%s keys expired between being listed and being read\n", progress.Count(m.Expired))
+	}
+	if m.Conflicts > 0 {
+		fmt.Fprintf(w, "%s names stand in several types: see %s; kvload will ask for --on-conflict\n",
+			progress.Count(m.Conflicts), filepath.Join(dir, format.ConflictsName))
+	}
+	fmt.Fprintf(w, "done in %s: %s\n", progress.Duration(max(took, time.Second)), dir)
+	if len(m.Skipped) == 0 {
+		return nil
+	}
+	var reasons []string
+	total := int64(0)
+	for _, r := range m.Skipped {
+		total += r.Keys
+		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(r.Keys), r.Reason))
+	}
+	return &command.LeftOut{Text: fmt.Sprintf("the dump is finished, but %s listed keys are not in it (%s): see %s",
+		progress.Count(total), strings.Join(reasons, ", "), filepath.Join(dir, format.SkippedName))}
+}

@@ -1,0 +1,168 @@
+package format
+
+import (
+	"bytes"
+	"encoding/hex"
+	"math"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// docs/FORMAT.md and this package must say the same.
+
+func spec(t *testing.T) string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "docs", "FORMAT.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// specExample is the chunk of the worked example.
+func specExample() (Header, []Record) {
+	h := Header{
+		Magic: Magic, Version: 1, Dump: goldenDump, DB: 0, Type: TypeZset, Number: 0,
+		Start: []byte{}, Writer: "example 1",
+	}
+	return h, []Record{
+		{Kind: Zset, Key: b("z\x00"), Expire: 1893456000000, Part: PartWhole, Elems: bs("a", "b"), Scores: []float64{1.5, math.Inf(-1)}},
+		{Kind: Zset, Key: b("zz"), Part: PartWhole, Elems: bs(""), Scores: []float64{math.Copysign(0, -1)}},
+	}
+}
+
+// hexBlock returns the bytes of the code block called name: pairs of digits, up to a
+// # on each line.
+func hexBlock(t *testing.T, text, name string) []byte {
+	t.Helper()
+	_, text, ok := strings.Cut(text, "```hex "+name+"\n")
+	block, _, ok2 := strings.Cut(text, "```")
+	if !ok || !ok2 {
+		t.Fatalf("FORMAT.md has no hex block %q", name)
+	}
+	var digits strings.Builder
+	for line := range strings.Lines(block) {
+		line, _, _ = strings.Cut(line, "#")
+		digits.WriteString(strings.Join(strings.Fields(line), ""))
+	}
+	data, err := hex.DecodeString(digits.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestSpecExample(t *testing.T) {
+	text := spec(t)
+	wantHeader, want := specExample()
+	file := hexBlock(t, text, "file")
+	h, recs, f, err := readAll(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := diffRecords(recs, want); err != nil {
+		t.Error(err)
+	}
+	if !bytes.Equal(mustMap(t, &h), mustMap(t, &wantHeader)) || f.End != nil || f.Stats.Keys != 2 {
+		t.Errorf("header %+v, footer %+v", h, f)
+	}
+	raw := mustMap(t, &h)
+	for i := range recs {
+		raw = AppendRecord(raw, &recs[i])
+	}
+	raw = append(raw, mustMap(t, &f)...)
+	if got := hexBlock(t, text, "content"); !bytes.Equal(got, raw) {
+		t.Errorf("the content is\n%x\nFORMAT.md says\n%x", raw, got)
+	}
+	if size := strconv.Itoa(len(file)) + " bytes"; !strings.Contains(text, size) {
+		t.Errorf("FORMAT.md does not say that the example has %s", size)
+	}
+}
+
+func mustMap(t *testing.T, v any) []byte {
+	t.Helper()
+	data, err := marshalMap(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func TestSpecLimits(t *testing.T) {
+	rows := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(\\w+)` \\| ([0-9]+) \\|").FindAllStringSubmatch(spec(t), -1) {
+		rows[m[1]] = m[2]
+	}
+	limits := map[string]int{
+		"MaxBulk": MaxBulk, "MaxFrame": MaxFrame, "MaxElements": MaxElements, "MaxFrames": MaxFrames, "MaxWindow": MaxWindow,
+		"MaxDatabase": MaxDatabase, "MaxNumber": MaxNumber, "MaxManifest": MaxManifest,
+	}
+	for name, v := range limits {
+		if rows[name] != strconv.Itoa(v) {
+			t.Errorf("%s is %d, FORMAT.md says %q", name, v, rows[name])
+		}
+	}
+	if len(rows) != len(limits) {
+		t.Errorf("FORMAT.md lists %d limits, the test %d", len(rows), len(limits))
+	}
+	code, err := os.ReadFile("limits.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`(?m)^\t(Max\w+) +=`).FindAllSubmatch(code, -1) {
+		if _, ok := limits[string(m[1])]; !ok {
+			t.Errorf("%s of limits.go is not in the test", m[1])
+		}
+	}
+}
+
+// TestSpecSections: every section that the code cites is there.
+func TestSpecSections(t *testing.T) {
+	text := spec(t)
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cited := 0
+	for _, name := range append(files, filepath.Join("..", "docs", "read_chunk.py")) {
+		code, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?:FORMAT.md |# |  # )§([0-9.]*[0-9])`).FindAllSubmatch(code, -1) {
+			cited++
+			if !regexp.MustCompile(`(?m)^#+ ` + regexp.QuoteMeta(string(m[1])) + `\.? `).MatchString(text) {
+				t.Errorf("%s cites §%s, which FORMAT.md does not have", name, m[1])
+			}
+		}
+	}
+	if cited < 15 {
+		t.Errorf("only %d citations found", cited)
+	}
+}
+
+// TestSpecFields: every field of a header, a footer and the JSON files is in a table.
+func TestSpecFields(t *testing.T) {
+	text := spec(t)
+	fields := append(append(append([]string{}, headerFields...), footerFields...), statsFields...)
+	code, err := os.ReadFile("manifest.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.ReadFile("info.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("json:\"(\\w+)").FindAllSubmatch(append(code, info...), -1) {
+		fields = append(fields, string(m[1]))
+	}
+	for _, name := range fields {
+		if !strings.Contains(text, "`"+name+"`") {
+			t.Errorf("FORMAT.md does not speak of %q", name)
+		}
+	}
+}

@@ -1,0 +1,169 @@
+// Package command is what the main functions of both commands share: signals, exit codes,
+// environment variables of flags, and how errors are shown.
+package command
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+)
+
+// Version is the version of the tools.
+const Version = "0.1.0"
+
+// memoryLimit is the soft limit of the Go heap where GOMEMLIMIT sets no other: what the
+// options bound fits, and the collector works harder rather than let
+// garbage pile up beside it.
+const memoryLimit = 88 << 20
+
+// A UsageError says that the command line is wrong.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Usage returns a UsageError.
+func Usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// A LeftOut is the end of a run that did all but some keys, which are listed.
+type LeftOut struct{ Text string }
+
+func (e *LeftOut) Error() string { return e.Text }
+
+// Interrupt is the cause of a context that a signal ended.
+type Interrupt struct{ Signal os.Signal }
+
+func (e *Interrupt) Error() string { return "stopped by " + e.Signal.String() }
+
+// App completes an app: help and version flags that leave -h and -v free, errors that come
+// back to Main, the table of exit codes.
+func App(app *cli.App) *cli.App {
+	cli.HelpFlag = &cli.BoolFlag{Name: "help", Usage: "show help", DisableDefaultText: true}
+	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "print the version", DisableDefaultText: true}
+	app.Version = Version
+	app.HideHelpCommand = true
+	app.EnableBashCompletion = true
+	app.DisableSliceFlagSeparator = true
+	app.ExitErrHandler = func(*cli.Context, error) {}
+	app.OnUsageError = onUsageError
+	app.CustomAppHelpTemplate = cli.AppHelpTemplate + "\n" + exitcode.Help
+	app.Action = func(c *cli.Context) error {
+		if name := c.Args().First(); name != "" {
+			return Usage("there is no command %q; see %s --help", name, app.Name)
+		}
+		return cli.ShowAppHelp(c)
+	}
+	for _, c := range app.Commands {
+		c.OnUsageError = onUsageError
+		c.CustomHelpTemplate = cli.CommandHelpTemplate + "\n" + exitcode.Help
+	}
+	return app
+}
+
+func onUsageError(_ *cli.Context, err error, _ bool) error { return &UsageError{err} }
+
+// Env returns a function that names the environment variable of a flag: PREFIX_FLAG_NAME.
+func Env(prefix string) func(string) []string {
+	return func(flag string) []string {
+		return []string{prefix + "_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))}
+	}
+}
+
+// Main runs the app and returns the exit code. Classify gives the code of errors that only
+// the app knows; 0: it does not know it. Output goes to the app's writers.
+func Main(app *cli.App, args []string, classify func(error) int) int {
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(memoryLimit)
+	}
+	redis.SetLogger(discard{})
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	go func() {
+		sig := <-signals
+		cancel(&Interrupt{sig})
+		os.Exit(interruptCode(<-signals)) // the second time at once
+	}()
+	err := app.RunContext(ctx, args)
+	if err == nil {
+		return exitcode.Done
+	}
+	var interrupt *Interrupt
+	if errors.As(context.Cause(ctx), &interrupt) && !errors.As(err, new(*Interrupt)) {
+		err = fmt.Errorf("%w: %w", interrupt, err)
+	}
+	code := Code(err, classify)
+	show(app.ErrWriter, app.Name, err, code)
+	return code
+}
+
+// discard keeps go-redis from writing to stderr by itself: what it would say comes as an
+// error as well.
+type discard struct{}
+
+func (discard) Printf(context.Context, string, ...any) {}
+
+func interruptCode(sig os.Signal) int {
+	if sig == syscall.SIGTERM {
+		return exitcode.Terminated
+	}
+	return exitcode.Interrupted
+}
+
+// Code returns the exit code of an error.
+func Code(err error, classify func(error) int) int {
+	var (
+		usage     *UsageError
+		left      *LeftOut
+		interrupt *Interrupt
+		corrupt   *format.CorruptError
+	)
+	switch {
+	case errors.As(err, &usage):
+		return exitcode.Usage
+	case errors.As(err, &left):
+		return exitcode.LeftOut
+	case errors.As(err, &interrupt):
+		return interruptCode(interrupt.Signal)
+	case errors.Is(err, archive.ErrIncomplete):
+		return exitcode.NoDump
+	case errors.Is(err, archive.ErrExists), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
+		return exitcode.Refused
+	case errors.As(err, &corrupt):
+		return exitcode.Corrupt
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return exitcode.TryAgain
+	}
+	if code := classify(err); code != 0 {
+		return code
+	}
+	return exitcode.Failed
+}
+
+// show writes the error as one line, and a hint where there is one.
+func show(w io.Writer, name string, err error, code int) {
+	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	switch code {
+	case exitcode.Usage:
+		fmt.Fprintf(w, "%s: see %s COMMAND --help\n", name, name)
+	case exitcode.TryAgain:
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			fmt.Fprintf(w, "%s: the disk is full: free space, or give another directory, and run it again\n", name)
+		}
+	}
+}

@@ -1,0 +1,195 @@
+// Package connect holds the flags that say which server to connect to, and as whom. They are
+// those of redis-cli; both commands have them.
+package connect
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+	"golang.org/x/term"
+)
+
+// A Server is where to connect and as whom.
+type Server struct {
+	Addr     string
+	Username string
+	Password string
+	DB       int // database of the URI's path; -1: it has none
+	TLS      *tls.Config
+}
+
+// Flags returns the flags. Env gives the name of a flag's environment variable.
+func Flags(port int, env func(string) []string) []cli.Flag {
+	const category = "Connection"
+	str := func(name, usage string, aliases ...string) *cli.StringFlag {
+		return &cli.StringFlag{Name: name, Aliases: aliases, Usage: usage, EnvVars: env(name), Category: category}
+	}
+	boolean := func(name, usage string) *cli.BoolFlag {
+		return &cli.BoolFlag{Name: name, Usage: usage, EnvVars: env(name), Category: category}
+	}
+	pass := str("pass", "password; better given by the environment, --password-file or --askpass", "a")
+	pass.EnvVars = append(pass.EnvVars, "REDISCLI_AUTH")
+	return []cli.Flag{
+		str("uri", "server as redis://[user:password@]host[:port][/db], rediss:// for TLS", "u"),
+		str("host", "host name, if there is no --uri (default: 127.0.0.1)", "h"),
+		&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Usage: "port, if there is no --uri", Value: port, EnvVars: env("port"), Category: category},
+		str("user", "user name for AUTH"),
+		pass,
+		str("password-file", "file whose first line is the password"),
+		boolean("askpass", "ask for the password on the terminal"),
+		boolean("tls", "connect by TLS"),
+		str("cacert", "file of CA certificates to trust instead of the system's"),
+		str("cert", "client certificate"),
+		str("key", "key of the client certificate"),
+		str("sni", "server name for TLS, if it is not the host"),
+		boolean("insecure", "do not verify the server's certificate"),
+	}
+}
+
+// FromFlags returns the server that the flags name.
+func FromFlags(c *cli.Context) (Server, error) {
+	s := Server{DB: -1, Username: c.String("user"), Password: c.String("pass")}
+	host, useTLS := c.String("host"), c.Bool("tls")
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	s.Addr = net.JoinHostPort(host, strconv.Itoa(c.Int("port")))
+	if uri := c.String("uri"); uri != "" {
+		if c.IsSet("host") {
+			return s, errors.New("--uri and --host both name a server: give one of them")
+		}
+		tls, err := s.parseURI(uri, c.Int("port"))
+		if err != nil {
+			return s, err
+		}
+		useTLS = useTLS || tls
+	}
+	if err := s.password(c); err != nil {
+		return s, err
+	}
+	if !useTLS {
+		for _, name := range []string{"cacert", "cert", "key", "sni", "insecure"} {
+			if c.IsSet(name) {
+				return s, fmt.Errorf("--%s needs --tls or a rediss:// URI", name)
+			}
+		}
+		return s, nil
+	}
+	return s, s.setTLS(c)
+}
+
+// parseURI takes a URI apart. Its errors never hold the URI: it may hold a password.
+func (s *Server) parseURI(uri string, port int) (useTLS bool, err error) {
+	if !strings.Contains(uri, "://") {
+		uri = "redis://" + uri
+	}
+	u, err := url.Parse(uri)
+	if err != nil {
+		return false, errors.New("--uri is no URI: it is redis://[user:password@]host[:port][/db], with special characters in the password as %XX")
+	}
+	if u.Scheme != "redis" && u.Scheme != "rediss" {
+		return false, fmt.Errorf("--uri begins with %s://; it must be redis:// or rediss://", u.Scheme)
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return false, errors.New("--uri has a ? or #: in a password they are written %3F and %23")
+	}
+	if u.Hostname() == "" {
+		return false, errors.New("--uri names no host")
+	}
+	if p := u.Port(); p != "" {
+		if port, err = strconv.Atoi(p); err != nil || port > 65535 {
+			return false, errors.New("--uri has no valid port")
+		}
+	}
+	s.Addr = net.JoinHostPort(u.Hostname(), strconv.Itoa(port))
+	if db := strings.Trim(u.Path, "/"); db != "" {
+		if s.DB, err = strconv.Atoi(db); err != nil || s.DB < 0 {
+			return false, fmt.Errorf("--uri ends in /%s: a database is a number", db)
+		}
+	}
+	if u.User != nil {
+		if name := u.User.Username(); name != "" {
+			s.Username = name
+		}
+		if pw, ok := u.User.Password(); ok {
+			s.Password = pw
+		}
+	}
+	return u.Scheme == "rediss", nil
+}
+
+// password reads the password from a file or the terminal if a flag says so.
+func (s *Server) password(c *cli.Context) error {
+	if name := c.String("password-file"); name != "" {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("--password-file: %w", err)
+		}
+		line, _, _ := strings.Cut(string(data), "\n")
+		s.Password = strings.TrimSuffix(line, "\r")
+	}
+	if c.Bool("askpass") {
+		fmt.Fprint(c.App.ErrWriter, "Password: ")
+		pw, err := askPassword(c.App.Reader)
+		fmt.Fprintln(c.App.ErrWriter)
+		if err != nil {
+			return fmt.Errorf("--askpass: %w", err)
+		}
+		s.Password = pw
+	}
+	if s.Username != "" && s.Password == "" {
+		return errors.New("--user needs a password")
+	}
+	return nil
+}
+
+func askPassword(in io.Reader) (string, error) {
+	f, ok := in.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return "", errors.New("there is no terminal to ask on; use --password-file")
+	}
+	pw, err := term.ReadPassword(int(f.Fd()))
+	return string(pw), err
+}
+
+func (s *Server) setTLS(c *cli.Context) error {
+	host, _, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return err
+	}
+	s.TLS = &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.Bool("insecure")}
+	if sni := c.String("sni"); sni != "" {
+		s.TLS.ServerName = sni
+	}
+	if name := c.String("cacert"); name != "" {
+		pem, err := os.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("--cacert: %w", err)
+		}
+		s.TLS.RootCAs = x509.NewCertPool()
+		if !s.TLS.RootCAs.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("--cacert: %s holds no certificate", name)
+		}
+	}
+	cert, key := c.String("cert"), c.String("key")
+	if (cert == "") != (key == "") {
+		return errors.New("--cert and --key go together")
+	}
+	if cert != "" {
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			return fmt.Errorf("--cert, --key: %w", err)
+		}
+		s.TLS.Certificates = []tls.Certificate{pair}
+	}
+	return nil
+}

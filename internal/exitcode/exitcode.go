@@ -1,0 +1,36 @@
+// Package exitcode holds the exit codes of both commands. They are part of the
+// interface: schedulers decide by them whether to try again.
+package exitcode
+
+// The codes, as the README and --help list them.
+const (
+	Done        = 0
+	Failed      = 1
+	Usage       = 2
+	LeftOut     = 3  // done, but some keys were left out and are listed
+	Different   = 4  // verification found differences
+	Refused     = 5  // refused before anything was written
+	NoDump      = 10 // the dump is missing or incomplete
+	Locked      = 11 // another run is at work
+	Auth        = 12
+	Corrupt     = 13 // the dump is damaged
+	TryAgain    = 75 // what failed may go away by itself
+	Interrupted = 130
+	Terminated  = 143
+)
+
+// Help is the table for --help.
+const Help = `EXIT CODES:
+   0    done
+   1    failed
+   2    wrong usage
+   3    done, but some keys were left out and are listed
+   4    verification found differences
+   5    refused before anything was written
+   10   the dump is missing or was not finished
+   11   another run is at work
+   12   authentication failed, or the account may not do what is needed
+   13   the dump is damaged
+   75   try again later: connection lost, no answer, disk full
+   130  interrupted (143: terminated)
+`

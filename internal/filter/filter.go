@@ -1,0 +1,85 @@
+// Package filter holds the flags that choose what is dumped or loaded: databases, types
+// and keys.
+package filter
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/glob"
+)
+
+// A Filter chooses keys. Its zero value chooses all.
+type Filter struct {
+	DBs   []int // nil: all
+	Types []format.Type
+	Match string // glob; empty: all
+
+	pattern *glob.Pattern
+}
+
+// Flags returns the flags.
+func Flags(env func(string) []string) []cli.Flag {
+	const category = "What"
+	return []cli.Flag{
+		&cli.StringFlag{Name: "db", Aliases: []string{"n"}, Usage: "only these databases, as 0,2", EnvVars: env("db"), Category: category},
+		&cli.StringFlag{Name: "type", Usage: "only these types: string,hash,list,zset,set,stream", EnvVars: env("type"), Category: category},
+		&cli.StringFlag{Name: "match", Usage: "only keys that match the glob `PATTERN`: * ? [a-z] \\", EnvVars: env("match"), Category: category},
+	}
+}
+
+// FromFlags returns the filter that the flags give.
+func FromFlags(c *cli.Context) (Filter, error) {
+	f := Filter{Match: c.String("match")}
+	for _, s := range split(c.String("db")) {
+		db, err := strconv.Atoi(s)
+		if err != nil || db < 0 || db > format.MaxDatabase {
+			return f, command.Usage("--db %s: databases are numbers from 0 on, as 0,2", s)
+		}
+		f.DBs = append(f.DBs, db)
+	}
+	slices.Sort(f.DBs)
+	f.DBs = slices.Compact(f.DBs)
+	for _, s := range split(c.String("type")) {
+		t, err := format.ParseType(s)
+		if err != nil {
+			return f, command.Usage("--type: %w", err)
+		}
+		f.Types = append(f.Types, t)
+	}
+	if f.Match != "" {
+		f.pattern = glob.Compile(f.Match)
+	}
+	return f, nil
+}
+
+func split(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// DB reports whether the database is chosen.
+func (f *Filter) DB(db int) bool { return f.DBs == nil || slices.Contains(f.DBs, db) }
+
+// Type reports whether the type is chosen.
+func (f *Filter) Type(t format.Type) bool { return f.Types == nil || slices.Contains(f.Types, t) }
+
+// Key returns a function that reports whether a key is chosen; nil if all are.
+func (f *Filter) Key() func([]byte) bool {
+	if f.pattern == nil {
+		return nil
+	}
+	return f.pattern.Match
+}
+
+// Prefix returns what all chosen keys begin with.
+func (f *Filter) Prefix() []byte {
+	if f.pattern == nil {
+		return nil
+	}
+	return f.pattern.Prefix()
+}

@@ -1,0 +1,121 @@
+// Package progress shows how far a run is: a line that is redrawn on a terminal, and a line
+// now and then elsewhere.
+package progress
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// A Snapshot is how far a run is at one moment.
+type Snapshot struct {
+	Keys  int64
+	Bytes int64   // read or written so far
+	Done  float64 // share of the whole that is done, 0 to 1; negative: not known
+}
+
+// How often a line is written.
+const (
+	terminalInterval = 500 * time.Millisecond
+	logInterval      = 10 * time.Second
+)
+
+// IsTerminal reports whether w is a terminal.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// Start shows progress on w until stop is called, which may be done more than once and
+// waits for the last line. Snapshot is called from another goroutine.
+func Start(w io.Writer, snapshot func() Snapshot) (stop func()) {
+	interval, tty := logInterval, IsTerminal(w)
+	if tty {
+		interval = terminalInterval
+	}
+	quit, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		show(w, tty, interval, snapshot, quit)
+	}()
+	return sync.OnceFunc(func() {
+		close(quit)
+		<-done
+	})
+}
+
+func show(w io.Writer, tty bool, interval time.Duration, snapshot func() Snapshot, quit <-chan struct{}) {
+	start := time.Now()
+	tick := time.NewTicker(interval)
+	defer tick.Stop()
+	var rate float64 // keys a second, smoothed
+	last := snapshot()
+	lastTime := start
+	for {
+		select {
+		case <-quit:
+			if tty {
+				fmt.Fprint(w, "\r\x1b[K")
+			}
+			return
+		case now := <-tick.C:
+			s := snapshot()
+			r := float64(s.Keys-last.Keys) / now.Sub(lastTime).Seconds()
+			if rate == 0 {
+				rate = r
+			}
+			rate += 0.3 * (r - rate)
+			last, lastTime = s, now
+			line := Line(s, rate, now.Sub(start))
+			if tty {
+				fmt.Fprint(w, "\r\x1b[K", line)
+			} else {
+				fmt.Fprintln(w, line)
+			}
+		}
+	}
+}
+
+// Line is what is shown of a snapshot.
+func Line(s Snapshot, rate float64, elapsed time.Duration) string {
+	var b strings.Builder
+	if s.Done >= 0 {
+		fmt.Fprintf(&b, "%5.1f%%  ", 100*min(s.Done, 1))
+	}
+	fmt.Fprintf(&b, "%s keys  %s  %s keys/s  %s", Count(s.Keys), Bytes(s.Bytes), Count(int64(rate)), Duration(elapsed))
+	if s.Done > 0.005 && s.Done < 1 && elapsed > 2*time.Second {
+		left := time.Duration(float64(elapsed) * (1 - s.Done) / s.Done)
+		fmt.Fprintf(&b, ", about %s left", Duration(left))
+	}
+	return b.String()
+}
+
+// Count writes a number with its thousands set apart.
+func Count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Bytes writes a size in the unit that suits it.
+func Bytes(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	e := min(int(math.Log2(float64(n))/10), 5)
+	return fmt.Sprintf("%.1f %ciB", float64(n)/math.Pow(1024, float64(e)), " KMGTP"[e])
+}
+
+// Duration writes a time to the second.
+func Duration(d time.Duration) string {
+	return d.Round(time.Second).String()
+}
