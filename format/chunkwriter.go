@@ -31,9 +31,7 @@ type ChunkWriter struct {
 // It writes the header at once.
 func NewChunkWriter(w io.Writer, codec *Codec, h Header) (*ChunkWriter, error) {
 	h.Magic, h.Version = Magic, Version
-	if h.Start == nil {
-		h.Start = []byte{}
-	}
+	h.Start = append([]byte{}, h.Start...) // never nil, and the chunk's own
 	if err := h.validate(); err != nil {
 		return nil, fmt.Errorf("begin chunk: %w", err)
 	}

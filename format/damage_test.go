@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -205,6 +206,17 @@ func TestReadersThatEndEarlyOrSlowly(t *testing.T) {
 	data := mustChunk(t, testHeader(TypeHash), sampleRecords(TypeHash), nil)
 	if _, err := OpenChunk(eagerReaderAt(data), int64(len(data)), testCodec, "x"); err != nil {
 		t.Error(err)
+	}
+	noise := make([]byte, 300<<10)
+	for i := range noise {
+		noise[i] = byte(i * i >> 7 * i)
+	}
+	for _, raw := range [][]byte{noise[:200], noise} {
+		z := testCodec.encode(raw, nil)
+		f, err := readFrame(bufio.NewReaderSize(iotest.DataErrReader(bytes.NewReader(z)), 16), nil)
+		if err != nil || !bytes.Equal(f.data, z) {
+			t.Errorf("a frame of %d bytes whose end comes with io.EOF: %v", len(z), err)
+		}
 	}
 	for _, r := range []io.Reader{iotest.OneByteReader(bytes.NewReader(data)), iotest.DataErrReader(bytes.NewReader(data)), iotest.HalfReader(bytes.NewReader(data))} {
 		cr, err := NewChunkReader(r, testCodec, "x")

@@ -136,15 +136,19 @@ func readFrame(r *bufio.Reader, buf []byte) (rawFrame, error) {
 // small multiple of what is there.
 func (f *rawFrame) grow(r *bufio.Reader, n int) error {
 	for n > 0 {
-		old := len(f.data)
+		at := len(f.data)
 		f.data = append(f.data, make([]byte, min(n, maxBlock))...)
-		got, err := r.Read(f.data[old:])
-		f.data = f.data[:old+got]
-		n -= got
-		if err == io.EOF {
-			return io.ErrUnexpectedEOF
-		} else if err != nil {
-			return sourceError{err}
+		n -= len(f.data) - at
+		for at < len(f.data) {
+			got, err := r.Read(f.data[at:])
+			at += got
+			switch {
+			case err == nil || at == len(f.data): // an error with the last bytes comes again
+			case err == io.EOF:
+				return io.ErrUnexpectedEOF
+			default:
+				return sourceError{err}
+			}
 		}
 	}
 	return nil

@@ -255,6 +255,9 @@ func writeSeeds(t *testing.T) {
 	seed("FuzzHeader", "header", goodHeader(TypeHash))
 	seed("FuzzHeader", "footer", goodFooter(Stats{3, 2, 3, 1, 99}, "a", "b"))
 	seed("FuzzHeader", "version2", mapOf("magic", Magic, "version", 2, "news", []any{1.5, "x", nil, true, -1, map[string]any{"a": []byte("b")}}))
+	seed("FuzzHeader", "types", b("\xdc\x00\x16\xd9\x01a\xda\x00\x01a\xdb\x00\x00\x00\x01a\xc5\x00\x01a\xc6\x00\x00\x00\x01a\xc7\x01\x05a\xc8\x00\x01\x05a"+
+		"\xc9\x00\x00\x00\x01\x05a\xca1234\xcb12345678\xcc1\xcd12\xce1234\xcf12345678\xd01\xd112\xd21234\xd312345678\xd451\xd85"+
+		"0123456789abcdef\xdd\x00\x00\x00\x01\xc0\xde\x00\x01\xa1k\xdf\x00\x00\x00\x01\xa1k\xff"))
 	m := testManifest(t)
 	for name, v := range map[string]any{"manifest": m, "info": &m.Info} {
 		data, err := seal(v)

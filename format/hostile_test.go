@@ -168,8 +168,8 @@ func TestHostileChunk(t *testing.T) {
 }
 
 func TestUnknownKind(t *testing.T) {
-	for _, kind := range []int{0, 8, 16, 200, 257, 1 << 40} {
-		data := appendBin(appendUint([]byte{0x92}, uint64(kind)), b("k"))
+	for _, kind := range []uint64{0, 8, 16, 200, 257, 1 << 40} {
+		data := appendBin(appendUint([]byte{0x92}, kind), b("k"))
 		var r Record
 		_, err := DecodeRecord(data, &r)
 		_, _, _, chunkErr := readAll(rawChunk(goodHeader(TypeString), data))
@@ -178,6 +178,45 @@ func TestUnknownKind(t *testing.T) {
 				t.Errorf("kind %d: %v", kind, err)
 			}
 		}
+	}
+}
+
+// TestHostileFooter: OpenChunk has only the footer to go by.
+func TestHostileFooter(t *testing.T) {
+	rec := func(key string) []byte {
+		return AppendRecord(nil, &Record{Kind: String, Key: b(key), Part: PartWhole})
+	}
+	s := Stats{Records: 2, Keys: 2, Elements: 2, Raw: int64(2 * len(rec("a")))}
+	good := func() Footer { return Footer{End: b("x"), Stats: s, Index: bs("a", "b")} }
+	for what, tt := range map[string]struct {
+		edit func(f *Footer)
+		want string
+	}{
+		"good":            {func(*Footer) {}, ""},
+		"index order":     {func(f *Footer) { f.Index = bs("b", "a") }, "out of order"},
+		"index":           {func(f *Footer) { f.Index = bs("b") }, "indexes 1 frames of 2"},
+		"index behind":    {func(f *Footer) { f.End = b("a") }, "behind the end"},
+		"no records":      {func(f *Footer) { f.Stats = Stats{} }, "counts"},
+		"contradiction":   {func(f *Footer) { f.Stats.Keys = 3 }, "count"},
+		"open but no end": {func(f *Footer) { f.End, f.Open = nil, true }, "open"},
+		"backwards":       {func(f *Footer) { f.End = b("") }, "end"},
+	} {
+		t.Run(what, func(t *testing.T) {
+			f := good()
+			tt.edit(&f)
+			footer, err := marshalMap(&f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			data := rawChunk(goodHeader(TypeString), rec("a"), rec("b"), footer)
+			_, openErr := OpenChunk(bytes.NewReader(data), int64(len(data)), testCodec, "x")
+			_, _, _, readErr := readAll(data)
+			for _, err := range []error{openErr, readErr} {
+				if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
+					t.Errorf("got %v, want …%s…", err, tt.want)
+				}
+			}
+		})
 	}
 }
 

@@ -234,6 +234,19 @@ func TestWiderIntegers(t *testing.T) {
 	}
 }
 
+// TestSkip: a value of any type can be skipped, in a header of a later version.
+func TestSkip(t *testing.T) {
+	data := b("\xdc\x00\x16\xd9\x01a\xda\x00\x01a\xdb\x00\x00\x00\x01a\xc5\x00\x01a\xc6\x00\x00\x00\x01a\xc7\x01\x05a\xc8\x00\x01\x05a" +
+		"\xc9\x00\x00\x00\x01\x05a\xca1234\xcb12345678\xcc1\xcd12\xce1234\xcf12345678\xd01\xd112\xd21234\xd312345678\xd451\xd85" +
+		"0123456789abcdef\xdd\x00\x00\x00\x01\xc0\xde\x00\x01\xa1k\xdf\x00\x00\x00\x01\xa1k\xff")
+	for n := range len(data) + 1 {
+		c := cursor{buf: data[:n]}
+		if c.skip(); (c.err == nil) != (n == len(data)) || c.err == nil && c.off != n {
+			t.Fatalf("cut at %d: %v at %d", n, c.err, c.off)
+		}
+	}
+}
+
 // TestRecordReuse: nothing of a record is left in the one that is read after it.
 func TestRecordReuse(t *testing.T) {
 	var all []Record

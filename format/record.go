@@ -38,7 +38,7 @@ func (k Kind) String() string {
 // Type is the type of a chunk: the keyspace of the source that it covers a range of.
 type Type string
 
-// The types, in the order in which Pika looks a name up (SERVERS.md §5).
+// The types, in the order in which Pika looks a name up (SERVERS.md P5).
 const (
 	TypeString Type = "string" // holds String and HyperLogLog records
 	TypeHash   Type = "hash"

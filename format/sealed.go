@@ -31,7 +31,11 @@ func seal(v any) ([]byte, error) {
 	sum := sha256.Sum256(data)
 	data = append(data, sealHead...)
 	data = hex.AppendEncode(data, sum[:])
-	return append(data, sealTail...), nil
+	data = append(data, sealTail...)
+	if len(data) > MaxManifest {
+		return nil, fmt.Errorf("%d bytes: %w", len(data), ErrLimit)
+	}
+	return data, nil
 }
 
 // unseal checks the seal of data and decodes it into v. The name is for errors.

@@ -146,7 +146,7 @@ func (s *Source) describe(ctx context.Context, c *conn) error {
 	if err != nil {
 		return err
 	}
-	s.ClockDifference = time.UnixMilli(now).Sub(time.Now()).Round(time.Millisecond)
+	s.ClockDifference = time.Until(time.UnixMilli(now)).Round(time.Millisecond)
 	return nil
 }
 

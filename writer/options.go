@@ -53,7 +53,7 @@ const (
 	AsString                  // SET the registers: the bytes are kept, PFCOUNT refuses them
 )
 
-var hllPolicyNames = [...]string{LeaveOut: "leave-out", AsString: "as-string"}
+var hllPolicyNames = [...]string{LeaveOut: "leave-out", AsString: "string"}
 
 func (p HLLPolicy) String() string {
 	if p < 0 || int(p) >= len(hllPolicyNames) {
@@ -67,7 +67,7 @@ func ParseHLLPolicy(s string) (HLLPolicy, error) {
 	if i := slices.Index(hllPolicyNames[:], s); i >= 0 {
 		return HLLPolicy(i), nil
 	}
-	return 0, fmt.Errorf("unknown way to treat hyperloglogs %q: it is leave-out or as-string", s)
+	return 0, fmt.Errorf("unknown way to treat hyperloglogs %q: it is leave-out or string", s)
 }
 
 // A Place is where the keys of one source database go.
@@ -108,6 +108,9 @@ type Options struct {
 	// 512 when zero. A single element that is larger travels alone.
 	PieceBytes    int
 	PieceElements int
+	// JoinBytes is how much of a string in parts goes into one SET or APPEND, 8 MiB when
+	// zero: a Kvrocks rewrites the whole value for every APPEND (SERVERS.md K7).
+	JoinBytes int
 
 	OnExists    OnExists
 	HyperLogLog HLLPolicy
@@ -131,6 +134,7 @@ const (
 	defaultBatchCmds   = 512
 	defaultPieceBytes  = 512 << 10
 	defaultPieceElems  = 512
+	defaultJoinBytes   = 8 << 20
 
 	// maxPieceElems keeps a command of pairs below maxArguments.
 	maxPieceElems = 500_000
@@ -171,6 +175,7 @@ func (o Options) checked() (Options, error) {
 		{"BatchCommands", &o.BatchCommands, defaultBatchCmds, 1 << 20},
 		{"PieceBytes", &o.PieceBytes, defaultPieceBytes, 1 << 30},
 		{"PieceElements", &o.PieceElements, defaultPieceElems, maxPieceElems},
+		{"JoinBytes", &o.JoinBytes, defaultJoinBytes, 1 << 29},
 	} {
 		if *size.value == 0 {
 			*size.value = size.zero

@@ -205,7 +205,7 @@ func TestStops(t *testing.T) {
 			if tc.name == "string grew" {
 				records = parts(tc.record, tc.record)
 			}
-			_, left, err := load(t, Options{Addr: f.addr}, records...)
+			_, left, err := load(t, Options{Addr: f.addr, JoinBytes: 1}, records...)
 			if tc.name == "not ok" {
 				// A nil is taken for a refusal, which is reported.
 				if err != nil || len(left) != 1 {

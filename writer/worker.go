@@ -33,6 +33,7 @@ type Worker struct {
 	batch  batch
 	open   *key // the key whose last part has not come yet
 	free   []*key
+	joined []byte // parts of a string that are still to be sent
 	score  []byte // room for the text of a score or id
 	cmders []redis.Cmder
 	failed error
@@ -126,7 +127,7 @@ func (w *Worker) keyOf(r *format.Record) (*key, error) {
 		return k, nil
 	}
 	k = w.newKey(r)
-	w.open = k
+	w.open, w.joined = k, nil
 	o := &w.loader.options
 	if w.isOver(k.expire) {
 		w.expire(k)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,11 +93,17 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if o.filter, err = filter.FromFlags(c); err != nil {
 		return o, err
 	}
-	if o.mapDB, err = parseMapDB(c.String("map-db"), os.Getenv); err != nil {
+	if o.mapDB, err = parseMapDB(c.String("map-db"), o.own(), os.Getenv); err != nil {
 		return o, err
 	}
 	if o.conflict, err = parseConflict(c.String("on-conflict")); err != nil {
 		return o, err
+	}
+	if n := c.Int("pipeline"); n < 1 || n > 1<<20 {
+		return o, command.Usage("--pipeline %d: it is between 1 and %d", n, 1<<20)
+	}
+	if d := c.Duration("timeout"); d < 0 {
+		return o, command.Usage("--timeout %v is negative", d)
 	}
 	o.writer = writer.Options{
 		Addr: o.server.Addr, Username: o.server.Username, Password: o.server.Password, TLS: o.server.TLS,
@@ -111,32 +118,49 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	return o, nil
 }
 
-// parseMapDB reads 0=default,1=VAR,2=db:3.
-func parseMapDB(s string, getenv func(string) string) (map[int]writer.Place, error) {
+// own is the place that the connection is in by itself.
+func (o *loadOptions) own() writer.Place { return writer.Place{DB: max(0, o.server.DB)} }
+
+// parseMapDB reads 0=default,1=VAR,2=db:3. No two databases may go to one place.
+func parseMapDB(s string, own writer.Place, getenv func(string) string) (map[int]writer.Place, error) {
 	if s == "" {
 		return nil, nil
 	}
-	places := map[int]writer.Place{}
-	for _, pair := range strings.Split(s, ",") {
+	places, taken := map[int]writer.Place{}, map[writer.Place]int{}
+	for i, pair := range strings.Split(s, ",") {
 		from, to, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		db, err := strconv.Atoi(from)
 		if !ok || err != nil || db < 0 || to == "" {
-			return nil, command.Usage("--map-db %q: it is N=default, N=VAR or N=db:M, separated by commas", pair)
+			return nil, command.Usage("--map-db: pair %d is not N=default, N=VAR or N=db:M, separated by commas", i+1)
 		}
 		if _, twice := places[db]; twice {
 			return nil, command.Usage("--map-db names database %d twice", db)
 		}
-		var place writer.Place
+		place := own
 		if number, ok := strings.CutPrefix(to, "db:"); ok {
 			if place.DB, err = strconv.Atoi(number); err != nil || place.DB < 0 {
-				return nil, command.Usage("--map-db %q: db: is followed by a number", pair)
+				return nil, command.Usage("--map-db: database %d goes to %q, which is not db: and a number", db, to)
 			}
 		} else if to != "default" {
-			if place.Token = getenv(to); place.Token == "" {
-				return nil, command.Usage("--map-db %q: the environment variable %s is not set; it must hold the token of the namespace", pair, to)
+			if place = (writer.Place{Token: getenv(to)}); place.Token == "" {
+				return nil, command.Usage("--map-db: database %d goes to an environment variable that is not set%s; it must hold the token of the namespace", db, shownVariable(to))
 			}
 		}
-		places[db] = place
+		if other, twice := taken[place]; twice {
+			return nil, command.Usage("--map-db: databases %d and %d would go to the same place and be mixed; give each its own", other, db)
+		}
+		places[db], taken[place] = place, db
 	}
 	return places, nil
+}
+
+var variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
+
+// shownVariable names a variable in an error, unless it looks like a token that was
+// given in its place.
+func shownVariable(name string) string {
+	if !variableName.MatchString(name) {
+		return " (give the name of the variable, not the token itself)"
+	}
+	return ", " + name
 }

@@ -26,7 +26,8 @@ type leftOutLine struct {
 	Reply   string `json:"reply,omitempty"`
 }
 
-// A leftOutReport writes what is left out to a file, which is made with the first line.
+// A leftOutReport writes what is left out to a file, which is made by open or with the
+// first line.
 type leftOutReport struct {
 	path string
 
@@ -35,6 +36,16 @@ type leftOutReport struct {
 	w     *bufio.Writer
 	err   error
 	lines int64
+}
+
+// open makes the file.
+func (r *leftOutReport) open() error {
+	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	r.f, r.w = f, bufio.NewWriter(f)
+	return nil
 }
 
 // add is writer.Options.Report.
@@ -46,10 +57,9 @@ func (r *leftOutReport) add(l writer.LeftOut) {
 		return
 	}
 	if r.f == nil {
-		if r.f, r.err = os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); r.err != nil {
+		if r.err = r.open(); r.err != nil {
 			return
 		}
-		r.w = bufio.NewWriter(r.f)
 	}
 	line, err := json.Marshal(leftOutLine{
 		l.DB, l.Kind.String(), l.Key, strconv.Quote(string(l.Key)), l.Reason, l.Member, l.Partial, l.Command, l.Reply,
@@ -64,10 +74,11 @@ func (r *leftOutReport) add(l writer.LeftOut) {
 func (r *leftOutReport) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.f == nil {
-		return r.err
+	err := r.err
+	if r.f != nil {
+		err = errors.Join(err, r.w.Flush(), r.f.Close())
 	}
-	if err := errors.Join(r.err, r.w.Flush(), r.f.Close()); err != nil {
+	if err != nil {
 		return fmt.Errorf("write the report of what was left out: %w", err)
 	}
 	return nil

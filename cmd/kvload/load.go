@@ -52,6 +52,11 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 			return err
 		}
 	}
+	if o.report != "" {
+		if err := report.open(); err != nil {
+			return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
+		}
+	}
 	stats, err := loadUnits(ctx, a, l, units, &o, log)
 	if err := errors.Join(err, report.close()); err != nil {
 		return fmt.Errorf("%w (part of the dump is on the target: run again with --on-exists replace)", err)
@@ -66,7 +71,7 @@ func places(o *loadOptions, units []archive.Unit) (map[int]writer.Place, error) 
 		dbs[u[0].DB] = true
 	}
 	sorted := slices.Sorted(maps.Keys(dbs))
-	own := writer.Place{DB: max(0, o.server.DB)}
+	own := o.own()
 	if o.mapDB == nil {
 		switch len(sorted) {
 		case 0:
@@ -82,9 +87,6 @@ func places(o *loadOptions, units []archive.Unit) (map[int]writer.Place, error) 
 		p, ok := o.mapDB[db]
 		if !ok {
 			return nil, fmt.Errorf("%w: the dump has keys in database %d, which --map-db does not name; add it, or leave it out with --db", errRefused, db)
-		}
-		if p == (writer.Place{}) {
-			p = own
 		}
 		chosen[db] = p
 	}

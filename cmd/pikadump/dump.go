@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -24,7 +25,7 @@ const maxThreads = 6
 func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	s, err := reader.Open(ctx, o.reader)
 	if err != nil {
-		return err
+		return refusedAtOpen(err)
 	}
 	src := s.Source()
 	passes, options, err := plan(s, &o)
@@ -53,6 +54,16 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 		return err
 	}
 	return summarize(log, m, o.out)
+}
+
+// refusedAtOpen says what an error reply to the first commands means: there is no Pika, or
+// one that does not let itself be read.
+func refusedAtOpen(err error) error {
+	var reply *reader.ReplyError
+	if !errors.As(err, &reply) || errors.Is(err, reader.ErrAuth) || errors.Is(err, reader.ErrRefused) {
+		return err
+	}
+	return fmt.Errorf("%w: %w; if this is a proxy, such as Codis, give the address of each Pika behind it", reader.ErrRefused, err)
 }
 
 // plan returns the passes that the options ask for.

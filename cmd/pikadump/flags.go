@@ -94,10 +94,16 @@ func parseDump(c *cli.Context) (dumpOptions, error) {
 	if o.server.DB >= 0 && o.filter.DBs == nil {
 		o.filter.DBs = []int{o.server.DB}
 	}
-	if o.chunkBytes, err = parseSize(c, "chunk-size", 64<<10); err != nil {
+	if n := c.Int("page-keys"); n < 1 || n > 1<<20 {
+		return o, command.Usage("--page-keys %d: it is between 1 and %d", n, 1<<20)
+	}
+	if d := c.Duration("timeout"); d < 0 {
+		return o, command.Usage("--timeout %v is negative", d)
+	}
+	if o.chunkBytes, err = parseSize(c, "chunk-size", 64<<10, 1<<40); err != nil {
 		return o, err
 	}
-	reply, err := parseSize(c, "reply-size", 4<<10)
+	reply, err := parseSize(c, "reply-size", 4<<10, 256<<20)
 	if err != nil {
 		return o, err
 	}
@@ -121,10 +127,10 @@ func parseDump(c *cli.Context) (dumpOptions, error) {
 	return o, nil
 }
 
-func parseSize(c *cli.Context, name string, least uint64) (int64, error) {
+func parseSize(c *cli.Context, name string, least, most uint64) (int64, error) {
 	n, err := humanize.ParseBytes(c.String(name))
-	if err != nil || n < least || n > 1<<40 {
-		return 0, command.Usage("--%s %q: it is a size of at least %s, such as 64MiB", name, c.String(name), humanize.IBytes(least))
+	if err != nil || n < least || n > most {
+		return 0, command.Usage("--%s %q: it is a size from %s to %s, such as 1MiB", name, c.String(name), humanize.IBytes(least), humanize.IBytes(most))
 	}
 	return int64(n), nil
 }

@@ -105,12 +105,9 @@ func (a *Archive) OpenChunk(c format.ChunkInfo) (*ChunkSource, error) {
 }
 
 func openChunk(dir *storage.Dir, codec *format.Codec, dump string, c format.ChunkInfo) (*ChunkSource, error) {
-	f, err := dir.OpenFile(c.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, inDir(dir, &format.CorruptError{Name: c.Name, Err: errors.New("the manifest lists this chunk, but it is not there")})
-	}
+	f, err := openListed(dir, c.Name)
 	if err != nil {
-		return nil, err
+		return nil, inDir(dir, err)
 	}
 	cr, err := format.NewChunkReader(f, codec, filepath.Join(dir.Path(), filepath.FromSlash(c.Name)))
 	if err == nil {
@@ -124,6 +121,15 @@ func openChunk(dir *storage.Dir, codec *format.Codec, dump string, c format.Chun
 		return nil, err
 	}
 	return &ChunkSource{f: f, cr: cr, info: c}, nil
+}
+
+// openListed opens a file that the manifest lists.
+func openListed(dir *storage.Dir, name string) (*os.File, error) {
+	f, err := dir.OpenFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, &format.CorruptError{Name: name, Err: errors.New("the manifest lists this file, but it is not there")}
+	}
+	return f, err
 }
 
 func checkHeader(h format.Header, dump string, c format.ChunkInfo) error {

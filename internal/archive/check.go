@@ -113,9 +113,9 @@ func (a *Archive) Holds(db int, key []byte) (bool, error) {
 }
 
 func (a *Archive) find(c format.ChunkInfo, key []byte, emit func(*format.Record) error) error {
-	f, err := a.dir.OpenFile(c.Name)
+	f, err := openListed(a.dir, c.Name)
 	if err != nil {
-		return err
+		return inDir(a.dir, err)
 	}
 	defer f.Close()
 	chunk, err := format.OpenChunk(f, c.Size, a.codec, c.Name)

@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
@@ -95,7 +94,7 @@ const maxLine = 4 * format.MaxBulk
 
 // readList hands each line of a list to each and checks the file against the manifest.
 func readList[T any](dir *storage.Dir, file format.File, each func(T) error) error {
-	f, err := dir.OpenFile(file.Name)
+	f, err := openListed(dir, file.Name)
 	if err != nil {
 		return err
 	}
@@ -118,7 +117,7 @@ func readList[T any](dir *storage.Dir, file format.File, each func(T) error) err
 		return &format.CorruptError{Name: file.Name, Offset: offset, Err: err}
 	}
 	if hex.EncodeToString(h.Sum(nil)) != file.SHA256 {
-		return &format.CorruptError{Name: file.Name, Offset: 0, Err: errors.Join(format.ErrChecksum)}
+		return &format.CorruptError{Name: file.Name, Err: format.ErrChecksum}
 	}
 	return nil
 }

@@ -3,8 +3,7 @@ package archive
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
@@ -87,16 +86,11 @@ func mustBeEmpty(dir *storage.Dir) error {
 		return nil
 	}
 	what := "a file, " + names[0]
-	for _, n := range names {
-		switch n {
-		case format.ManifestName:
-			what = "a finished dump"
-		case format.InfoName:
-			what = "an unfinished dump"
-		default:
-			continue
-		}
-		break
+	switch {
+	case slices.Contains(names, format.ManifestName):
+		what = "a finished dump"
+	case slices.Contains(names, format.InfoName):
+		what = "an unfinished dump"
 	}
 	return fmt.Errorf("%w: %s holds %s; give another directory, or remove this one if it is not needed", ErrExists, dir.Path(), what)
 }
@@ -186,9 +180,4 @@ func (w *Writer) Finish(state format.SourceState, manyTypes bool) (*format.Manif
 		return nil, fmt.Errorf("finish dump: %w", err)
 	}
 	return m, nil
-}
-
-// IsMissing reports that an error means that a file is not there.
-func IsMissing(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || strings.Contains(err.Error(), "not a directory")
 }

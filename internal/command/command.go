@@ -4,6 +4,7 @@ package command
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -146,7 +147,9 @@ func Code(err error, classify func(error) int) int {
 		return exitcode.Refused
 	case errors.As(err, &corrupt):
 		return exitcode.Corrupt
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case isTLS(err):
+		return exitcode.Refused
+	case isFull(err):
 		return exitcode.TryAgain
 	}
 	if code := classify(err); code != 0 {
@@ -158,12 +161,28 @@ func Code(err error, classify func(error) int) int {
 // show writes the error as one line, and a hint where there is one.
 func show(w io.Writer, name string, err error, code int) {
 	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
-	switch code {
-	case exitcode.Usage:
+	switch {
+	case code == exitcode.Usage:
 		fmt.Fprintf(w, "%s: see %s COMMAND --help\n", name, name)
-	case exitcode.TryAgain:
-		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-			fmt.Fprintf(w, "%s: the disk is full: free space, or give another directory, and run it again\n", name)
-		}
+	case code == exitcode.Auth:
+		fmt.Fprintf(w, "%s: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n", name)
+	case isTLS(err):
+		fmt.Fprintf(w, "%s: TLS failed: check --tls, --cacert, --cert and --key, --sni; --insecure does without verification\n", name)
+	case isFull(err):
+		fmt.Fprintf(w, "%s: the disk is full: free space, or give another directory, and run it again\n", name)
 	}
+}
+
+func isFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// isTLS reports whether the two sides did not agree on TLS: trying again does not help.
+func isTLS(err error) bool {
+	var (
+		verify *tls.CertificateVerificationError
+		header tls.RecordHeaderError
+		alert  tls.AlertError
+	)
+	return errors.As(err, &verify) || errors.As(err, &header) || errors.As(err, &alert)
 }

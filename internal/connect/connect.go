@@ -62,6 +62,9 @@ func FromFlags(c *cli.Context) (Server, error) {
 	if host == "" {
 		host = "127.0.0.1"
 	}
+	if port := c.Int("port"); port < 1 || port > 65535 {
+		return s, fmt.Errorf("--port %d: it is between 1 and 65535", port)
+	}
 	s.Addr = net.JoinHostPort(host, strconv.Itoa(c.Int("port")))
 	if uri := c.String("uri"); uri != "" {
 		if c.IsSet("host") {
@@ -106,14 +109,15 @@ func (s *Server) parseURI(uri string, port int) (useTLS bool, err error) {
 		return false, errors.New("--uri names no host")
 	}
 	if p := u.Port(); p != "" {
-		if port, err = strconv.Atoi(p); err != nil || port > 65535 {
+		if port, err = strconv.Atoi(p); err != nil || port < 1 || port > 65535 {
 			return false, errors.New("--uri has no valid port")
 		}
 	}
 	s.Addr = net.JoinHostPort(u.Hostname(), strconv.Itoa(port))
 	if db := strings.Trim(u.Path, "/"); db != "" {
 		if s.DB, err = strconv.Atoi(db); err != nil || s.DB < 0 {
-			return false, fmt.Errorf("--uri ends in /%s: a database is a number", db)
+			// Not shown: with an unescaped / in the password it is part of that.
+			return false, errors.New("--uri has something else than the number of a database behind its /; a / in a password is written %2F")
 		}
 	}
 	if u.User != nil {
@@ -135,7 +139,9 @@ func (s *Server) password(c *cli.Context) error {
 			return fmt.Errorf("--password-file: %w", err)
 		}
 		line, _, _ := strings.Cut(string(data), "\n")
-		s.Password = strings.TrimSuffix(line, "\r")
+		if s.Password = strings.TrimSuffix(line, "\r"); s.Password == "" {
+			return fmt.Errorf("--password-file: the first line of %s is empty", name)
+		}
 	}
 	if c.Bool("askpass") {
 		fmt.Fprint(c.App.ErrWriter, "Password: ")
@@ -143,6 +149,9 @@ func (s *Server) password(c *cli.Context) error {
 		fmt.Fprintln(c.App.ErrWriter)
 		if err != nil {
 			return fmt.Errorf("--askpass: %w", err)
+		}
+		if pw == "" {
+			return errors.New("--askpass: no password was given")
 		}
 		s.Password = pw
 	}

@@ -36,6 +36,11 @@ func Flags(env func(string) []string) []cli.Flag {
 // FromFlags returns the filter that the flags give.
 func FromFlags(c *cli.Context) (Filter, error) {
 	f := Filter{Match: c.String("match")}
+	for _, name := range []string{"db", "type"} {
+		if s := c.String(name); s != "" && len(split(s)) == 0 {
+			return f, command.Usage("--%s %q names none", name, s)
+		}
+	}
 	for _, s := range split(c.String("db")) {
 		db, err := strconv.Atoi(s)
 		if err != nil || db < 0 || db > format.MaxDatabase {

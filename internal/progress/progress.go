@@ -5,7 +5,6 @@ package progress
 import (
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"strings"
 	"sync"
@@ -106,13 +105,18 @@ func Count(n int64) string {
 	return s
 }
 
+const units = "KMGTPE"
+
 // Bytes writes a size in the unit that suits it.
 func Bytes(n int64) string {
 	if n < 1024 {
 		return fmt.Sprintf("%d B", n)
 	}
-	e := min(int(math.Log2(float64(n))/10), 5)
-	return fmt.Sprintf("%.1f %ciB", float64(n)/math.Pow(1024, float64(e)), " KMGTP"[e])
+	size, unit := float64(n)/1024, 0
+	for ; size >= 1023.95 && unit < len(units)-1; unit++ { // what would round to 1024.0
+		size /= 1024
+	}
+	return fmt.Sprintf("%.1f %ciB", size, units[unit])
 }
 
 // Duration writes a time to the second.

@@ -1,0 +1,33 @@
+# Only Go is needed; with redis-server installed, `make test` also runs the tests that need one.
+GO ?= go
+PKGS = ./...
+FUZZTIME ?= 20s
+
+.PHONY: build test check lint bench demo fuzz
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+
+test:
+	$(GO) test $(PKGS)
+
+# What CI runs beside the tests: format, vet, lint with the import rules, race tests.
+check: lint
+	$(GO) test -race -short $(PKGS)
+
+lint:
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "not gofmt'ed: $$files"; exit 1; }
+	$(GO) vet $(PKGS)
+	$(GO) tool staticcheck $(PKGS)
+	$(GO) tool depguard $(PKGS)
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./format
+
+# Moves a sample of every type from a simulated Pika to an in-memory target and compares.
+demo: build
+	$(GO) run ./internal/demo -bin bin
+
+fuzz:
+	@for t in $$($(GO) test ./format -list '^Fuzz' | grep ^Fuzz); do \
+		$(GO) test ./format -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) || exit 1; done
