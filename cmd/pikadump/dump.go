@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -25,7 +27,7 @@ const maxThreads = 6
 func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	s, err := reader.Open(ctx, o.reader)
 	if err != nil {
-		return refusedAtOpen(err)
+		return refusedAtOpen(err, o.server.Password)
 	}
 	src := s.Source()
 	passes, options, err := plan(s, &o)
@@ -39,8 +41,11 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	}
 	info := format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options)
 	w, err := archive.Create(o.out, info, archive.Options{ChunkBytes: o.chunkBytes, Level: o.level})
-	if err != nil {
+	if errors.Is(err, archive.ErrExists) {
 		return err
+	}
+	if err != nil {
+		return fmt.Errorf("%w: --out %s cannot be written to: %w", reader.ErrRefused, o.out, err)
 	}
 	defer w.Close()
 	if err := scanAll(ctx, s, w, passes, &o, log); err != nil {
@@ -56,11 +61,20 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	return summarize(log, m, o.out)
 }
 
-// refusedAtOpen says what an error reply to the first commands means: there is no Pika, or
-// one that does not let itself be read.
-func refusedAtOpen(err error) error {
+// refusedAtOpen says what an error reply to the first commands means: other credentials are
+// needed, or there is no Pika that can be read.
+func refusedAtOpen(err error, password string) error {
 	var reply *reader.ReplyError
-	if !errors.As(err, &reply) || errors.Is(err, reader.ErrAuth) || errors.Is(err, reader.ErrRefused) {
+	if !errors.As(err, &reply) {
+		return err
+	}
+	switch {
+	case reply.Command == "AUTH" && strings.Contains(reply.Reply, password):
+		// A server that does not know AUTH shows its arguments.
+		return fmt.Errorf("%w: the source does not take AUTH; is it a Pika?", reader.ErrAuth)
+	case errors.Is(err, reader.ErrAuth) && strings.Contains(reply.Reply, "NOPERM"):
+		return fmt.Errorf("%w: %w; is the password right? A Pika that has a limited user says OK to a wrong one", reader.ErrAuth, err)
+	case errors.Is(err, reader.ErrAuth), errors.Is(err, reader.ErrRefused):
 		return err
 	}
 	return fmt.Errorf("%w: %w; if this is a proxy, such as Codis, give the address of each Pika behind it", reader.ErrRefused, err)
@@ -105,17 +119,29 @@ func threads(o *dumpOptions, src *reader.Source) int {
 
 // counters are what the passes have handed over so far.
 type counters struct {
-	keys, bytes atomic.Int64
+	keys, bytes, rows atomic.Int64
+}
+
+// done returns the share of the source that has been handed over, by its own estimate of how many
+// rows it holds; negative if there is none, or if not all is dumped.
+func (n *counters) done(rows int64, f *filter.Filter) float64 {
+	if rows == 0 || f.DBs != nil || f.Types != nil || f.Match != "" {
+		return -1
+	}
+	return min(0.99, float64(n.rows.Load())/float64(rows))
 }
 
 // scanAll makes all passes.
 func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes []reader.Pass, o *dumpOptions, log io.Writer) error {
 	var n counters
 	if !o.quiet {
-		stop := progress.Start(log, func() progress.Snapshot {
-			return progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: -1}
-		})
-		defer stop()
+		rows, err := s.EstimateRows(ctx)
+		if err != nil {
+			return err
+		}
+		defer progress.Start(log, func() progress.Snapshot {
+			return progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: n.done(rows, &o.filter)}
+		})()
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(threads(o, s.Source()))
@@ -153,6 +179,7 @@ func (s *sink) Record(r *format.Record) error {
 		s.n.keys.Add(1)
 	}
 	s.n.bytes.Add(int64(len(r.Key) + r.Size()))
+	s.n.rows.Add(reader.Rows(r))
 	return s.seg.Record(r)
 }
 

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+)
+
+func bulk(s string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(s), s) }
+
+// infoKvrocks is what a Kvrocks 2.10.1 answered (transcripts), shortened.
+const infoKvrocks = "# Server\r\nversion:2.10.1\r\nkvrocks_version:2.10.1\r\nredis_version:4.0.0\r\ngit_sha1:dc4d5303\r\n" +
+	"kvrocks_git_sha1:dc4d5303\r\nredis_mode:standalone\r\nkvrocks_mode:standalone\r\n"
+
+// closedPort returns an address at which nobody listens.
+func closedPort(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().String()
+}
+
+// TestRefusedSource: what is no Pika that can be dumped, or does not let us in.
+func TestRefusedSource(t *testing.T) {
+	user := func(name, pw string) string { return url.UserPassword(name, pw).String() + "@" }
+	info := func(text string) map[string]string { return map[string]string{"INFO SERVER": bulk(text)} }
+	for _, tc := range []struct {
+		name    string
+		options pikasim.Options
+		replies map[string]string
+		user    string // of the URI
+		code    int
+		says    []string
+	}{
+		{"wrong password, 3.4.0", pikasim.Options{Version: pikasim.V340, Password: password}, nil, user("", wrong), 12,
+			[]string{"not authorised", "invalid password", "check --user and the password"}},
+		{"wrong password, taken for the limited user's", pikasim.Options{Password: password}, nil, user("", wrong), 12,
+			[]string{"not authorised", "is the password right?", "limited user", "says OK to a wrong one"}},
+		{"wrong password, 4.0.1", pikasim.Options{Version: pikasim.V401, Password: password}, nil, user("", wrong), 12,
+			[]string{"not authorised"}},
+		{"no password given", pikasim.Options{Password: password}, nil, "", 12, []string{"NOAUTH", "check --user and the password"}},
+		{"no password given, 3.4.0", pikasim.Options{Version: pikasim.V340, Password: password}, nil, "", 12, []string{"NOAUTH"}},
+		{"a password for a server without", pikasim.Options{}, nil, user("", wrong), 12,
+			[]string{"no password is set", "leave them out where the server has none"}},
+		{"a server that repeats what it does not know", pikasim.Options{},
+			map[string]string{"AUTH": "-ERR unknown command 'AUTH', with args beginning with: '" + wrong + "' \r\n"}, user("", wrong), 12,
+			[]string{"does not take AUTH; is it a Pika?"}},
+		{"unknown user", pikasim.Options{Password: password}, nil, user("nobody", password), 12, []string{"WRONGPASS"}},
+		{"user names unknown, 3.4.0", pikasim.Options{Version: pikasim.V340, Password: password}, nil, user("nobody", password), 12,
+			[]string{"AUTH", "check --user"}},
+		{"a Kvrocks", pikasim.Options{}, info(infoKvrocks), "", 5, []string{"is a Kvrocks 2.10.1, not a Pika"}},
+		{"a scripted Redis", pikasim.Options{}, info("# Server\r\nredis_version:7.2.4\r\nredis_mode:standalone\r\n"), "", 5,
+			[]string{"is a Redis 7.2.4, not a Pika"}},
+		{"a proxy with an INFO of its own", pikasim.Options{}, info("# Proxy\r\nversion:1\r\n"), "", 5,
+			[]string{"no pika_version", "proxy", "each server itself"}},
+		{"a proxy without INFO", pikasim.Options{}, map[string]string{"INFO": "-ERR command 'INFO' is not allowed\r\n"}, "", 5,
+			[]string{"INFO server", "not allowed", "proxy", "the address of each Pika"}},
+		{"a proxy without CONFIG", pikasim.Options{}, map[string]string{"CONFIG": "-ERR unknown command 'CONFIG'\r\n"}, "", 5,
+			[]string{"CONFIG GET", "the address of each Pika"}},
+		{"sharding mode", pikasim.Options{Version: pikasim.V340, Config: map[string]string{"instance-mode": "sharding"}}, nil, "", 5,
+			[]string{"sharding mode", "classic mode first"}},
+		{"Pika 2.3.6", pikasim.Options{}, info("# Server\r\npika_version:2.3.6\r\n"), "", 5, []string{"Pika 2.3.6 has no PKSCANRANGE", "3.0.5 and newer"}},
+		{"Pika 3.0.2", pikasim.Options{}, info("# Server\r\npika_version:3.0.2\r\n"), "", 5, []string{"Pika 3.0.2 has no PKSCANRANGE"}},
+		{"a version that is no number", pikasim.Options{}, info("# Server\r\npika_version:unstable\r\n"), "", 5, []string{"not a Pika"}},
+		{"PKSCANRANGE renamed", pikasim.Options{}, map[string]string{"PKSCANRANGE": "-ERR unknown command \"pkscanrange\"\r\n"}, "", 5,
+			[]string{"PKSCANRANGE", "renamed or blacklisted"}},
+		{"PKSCANRANGE renamed, 3.4.0", pikasim.Options{Version: pikasim.V340},
+			map[string]string{"PKSCANRANGE": "-ERR unknown or unsupported command 'pkscanrange\"\r\n"}, "", 5,
+			[]string{"PKSCANRANGE", "renamed or blacklisted"}},
+		{"LRANGE not allowed to the account", pikasim.Options{},
+			map[string]string{"LRANGE": "-NOPERM this user has no permissions to run the 'lrange' command\r\n"}, "", 12,
+			[]string{"LRANGE", "may not send what a dump needs"}},
+		{"too many databases", pikasim.Options{Config: map[string]string{"databases": "70000"}}, nil, "", 5, []string{"70000 databases"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if tc.replies != nil {
+				tc.options.Intercept = intercept(tc.replies)
+			}
+			s := startPika(t, tc.options)
+			out := filepath.Join(t.TempDir(), "dump")
+			r := runCommand("dump", "--uri", "redis://"+tc.user+s.Addr(), "--out", out)
+			r.failed(t, tc.code, tc.says...)
+			if left := files(t, out); len(left) > 0 {
+				t.Errorf("before anything was read there are %v", left)
+			}
+		})
+	}
+}
+
+func TestNobodyThere(t *testing.T) {
+	addr := closedPort(t)
+	out := filepath.Join(t.TempDir(), "dump")
+	runCommand("dump", "--uri", "redis://"+addr, "--out", out).
+		failed(t, 75, addr, "connection refused", "is the address right, and is the server running?")
+	runCommand("dump", "--uri", "redis://:"+url.QueryEscape(password)+"@no-such-host.invalid", "--out", out).
+		failed(t, 75, "no-such-host.invalid")
+	if left := files(t, out); len(left) > 0 {
+		t.Errorf("there are %v", left)
+	}
+}
+
+// TestRealRedis: a real redis-server is told from a Pika.
+func TestRealRedis(t *testing.T) {
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		t.Skip("NO redis-server IS INSTALLED: a real Redis as the source is not tested")
+	}
+	addr := closedPort(t)
+	_, port, _ := net.SplitHostPort(addr)
+	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir())
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	var said strings.Builder
+	buf := make([]byte, 4096)
+	for !strings.Contains(said.String(), "Ready to accept connections") {
+		n, err := stdout.Read(buf)
+		said.Write(buf[:n])
+		if err != nil {
+			t.Fatalf("redis-server did not start: %s", said.String())
+		}
+	}
+	go func() { _, _ = io.Copy(io.Discard, stdout) }()
+	out := filepath.Join(t.TempDir(), "dump")
+	runCommand("dump", "--uri", "redis://"+addr, "--out", out).failed(t, 5, "is a Redis ", "not a Pika", addr)
+	runCommand("dump", "--uri", "redis://:wr0ng%23pw@"+addr, "--out", out).failed(t, 12, "AUTH")
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+)
+
+// asCommand in the environment makes the test binary be pikadump, for the tests that need
+// a process of its own.
+const asCommand = "PIKADUMP_TEST_AS_COMMAND"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asCommand) != "" {
+		main()
+	}
+	for _, e := range os.Environ() { // a password of the developer's changes what is tested
+		if name, _, _ := strings.Cut(e, "="); strings.HasPrefix(name, "PIKADUMP_") || name == "REDISCLI_AUTH" {
+			os.Unsetenv(name)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// A result is what a run of the command left behind.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func runCommand(args ...string) result {
+	var stdout, stderr bytes.Buffer
+	code := run(append([]string{"pikadump"}, args...), strings.NewReader(""), &stdout, &stderr)
+	return result{code, stdout.String(), stderr.String()}
+}
+
+// password is the right one everywhere, and wrong the wrong one: neither may be shown.
+const (
+	password = "s3cret%/pw"
+	wrong    = "wr0ng#pw"
+)
+
+// failed checks that the run ended with the code, and that one line of stderr says why
+// with all of says, and nothing secret.
+func (r result) failed(t *testing.T, code int, says ...string) {
+	t.Helper()
+	if r.code != code {
+		t.Errorf("exit code %d, want %d", r.code, code)
+	}
+	if r.stdout != "" {
+		t.Errorf("stdout has %q", r.stdout)
+	}
+	var lines []string
+	for line := range strings.Lines(r.stderr) {
+		if strings.HasPrefix(line, "pikadump: ") {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 || len(lines) > 2 { // the error, and a hint
+		t.Fatalf("%d lines begin with the name of the command:\n%s", len(lines), r.stderr)
+	}
+	if tail := strings.Join(lines, ""); !strings.HasSuffix(r.stderr, tail) {
+		t.Errorf("the error does not come last:\n%s", r.stderr)
+	}
+	for _, want := range says {
+		if !strings.Contains(strings.Join(lines, ""), want) {
+			t.Errorf("the error does not say %q:\n%s", want, r.stderr)
+		}
+	}
+	for _, secret := range []string{password, wrong} {
+		if strings.Contains(r.stderr, secret) {
+			t.Errorf("the error shows a password:\n%s", r.stderr)
+		}
+	}
+	if strings.Contains(r.stderr, "goroutine ") || strings.Contains(r.stderr, "%!") {
+		t.Errorf("stderr is not for people:\n%s", r.stderr)
+	}
+}
+
+// unfinished checks that nothing in dir passes for a finished file of a finished dump.
+func unfinished(t *testing.T, dir string) {
+	t.Helper()
+	for _, name := range files(t, dir) {
+		if name == "manifest.json" || strings.HasPrefix(filepath.Base(name), ".tmp-") {
+			t.Errorf("the failed run left %s", name)
+		}
+	}
+}
+
+// files returns the names of all files in dir; none if it is not there.
+func files(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(p string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			rel, _ := filepath.Rel(dir, p)
+			names = append(names, filepath.ToSlash(rel))
+		}
+		return err
+	})
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// startPika starts a simulated Pika with a few keys of every type.
+func startPika(t *testing.T, o pikasim.Options) *pikasim.Server {
+	t.Helper()
+	s, err := pikasim.Start(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	if !o.Replica { // it takes no writes
+		fill(t, s, o.Password)
+	}
+	return s
+}
+
+func fill(t *testing.T, s *pikasim.Server, password string) {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true, Password: password})
+	defer c.Close()
+	for _, cmd := range [][]any{
+		{"SET", "s1", "one"}, {"SET", "s2", "two", "EX", 10000}, {"HSET", "h", "f", "v"}, {"RPUSH", "l", "a", "b"},
+		{"SADD", "set", "m"}, {"ZADD", "z", 1.5, "m"},
+	} {
+		if err := c.Do(context.Background(), cmd...).Err(); err != nil {
+			t.Fatalf("%v: %v", cmd, err)
+		}
+	}
+}
+
+// intercept returns an Intercept that answers the commands that begin with one of the
+// prefixes, in capitals, with raw replies.
+func intercept(replies map[string]string) func(int, [][]byte) ([]byte, bool, bool) {
+	return func(_ int, args [][]byte) ([]byte, bool, bool) {
+		line := strings.ToUpper(string(bytes.Join(args, []byte(" "))))
+		for prefix, reply := range replies {
+			if strings.HasPrefix(line, prefix) {
+				return []byte(reply), true, false
+			}
+		}
+		return nil, false, false
+	}
+}
+
+// writeFile writes a file in a new directory and returns its path.
+func writeFile(t *testing.T, name, data string) string {
+	t.Helper()
+	p := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(p, []byte(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestDump: the harness above sees a good run as good.
+func TestDump(t *testing.T) {
+	s := startPika(t, pikasim.Options{Password: password})
+	out := filepath.Join(t.TempDir(), "new", "dump")
+	r := runCommand("dump", "--uri", "redis://"+s.Addr(), "--password-file", writeFile(t, "pw", password+"\n"), "--out", out)
+	if r.code != 0 || r.stdout != "" {
+		t.Fatalf("exit code %d, stdout %q, stderr:\n%s", r.code, r.stdout, r.stderr)
+	}
+	for _, want := range []string{"source: Pika 3.5.5", "consistency: ", "done in ", out} {
+		if !strings.Contains(r.stderr, want) {
+			t.Errorf("stderr does not say %q:\n%s", want, r.stderr)
+		}
+	}
+	if !strings.Contains(strings.Join(files(t, out), " "), "manifest.json") {
+		t.Errorf("no manifest in %v", files(t, out))
+	}
+	for _, name := range files(t, out) {
+		data, err := os.ReadFile(filepath.Join(out, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(data, []byte(password)) {
+			t.Errorf("%s holds the password", name)
+		}
+	}
+}
