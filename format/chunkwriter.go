@@ -90,6 +90,15 @@ func (cw *ChunkWriter) check(r *Record) error {
 	return cw.seq.next(r)
 }
 
+// Skip notes a key of the chunk's range that is not in the dump, or not wholly.
+func (cw *ChunkWriter) Skip(key []byte, reason, detail string) {
+	cw.footer.Skipped = append(cw.footer.Skipped, SkippedKey{bytes.Clone(key), reason, detail})
+	cw.index += len(key) + len(reason) + len(detail) + 16
+}
+
+// Expire counts a key of the chunk's range that expired before it was read.
+func (cw *ChunkWriter) Expire() { cw.footer.Expired++ }
+
 // Size returns how many bytes of the chunk have been written so far.
 func (cw *ChunkWriter) Size() int64 { return cw.size }
 
@@ -161,8 +170,16 @@ func (cw *ChunkWriter) Close(end []byte) (Footer, error) {
 		return Footer{}, fmt.Errorf("close chunk: %w", err)
 	}
 	cw.footer.End, cw.footer.Open = end, open
+	for _, k := range cw.footer.Skipped {
+		if !cw.footer.inRange(&cw.header, k.Key) {
+			return Footer{}, fmt.Errorf("close chunk: skipped key %q lies outside the range", short(k.Key))
+		}
+	}
 	if cw.footer.Index == nil {
 		cw.footer.Index = [][]byte{}
+	}
+	if cw.footer.Skipped == nil {
+		cw.footer.Skipped = []SkippedKey{}
 	}
 	data, err := marshalMap(&cw.footer)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 var (
 	headerFields = []string{"magic", "version", "dump", "db", "type", "number", "start", "continues", "writer"}
-	footerFields = []string{"end", "open", "stats", "index"}
+	footerFields = []string{"end", "open", "stats", "expired", "skipped", "index"}
 	statsFields  = []string{"records", "keys", "elements", "expiring", "raw"}
 )
 
@@ -86,6 +86,13 @@ func decodeFooter(data []byte, f *Footer) error {
 			f.Open = c.bool()
 		case "stats":
 			c.fields(statsFields, func(name string) { c.stat(&f.Stats, name) })
+		case "expired":
+			f.Expired = int64(c.int())
+		case "skipped":
+			f.Skipped = make([]SkippedKey, c.array())
+			for i := range f.Skipped {
+				f.Skipped[i] = c.skipped()
+			}
 		case "index":
 			f.Index = make([][]byte, c.array())
 			for i := range f.Index {
@@ -94,6 +101,13 @@ func decodeFooter(data []byte, f *Footer) error {
 		}
 	})
 	return c.end()
+}
+
+func (c *cursor) skipped() SkippedKey {
+	if n := c.array(); n != 3 && c.err == nil {
+		c.fail(fmt.Errorf("skipped key of %d values, not 3", n))
+	}
+	return SkippedKey{slices.Clone(c.bin()), c.str(), c.str()}
 }
 
 func (c *cursor) stat(s *Stats, name string) {

@@ -98,7 +98,7 @@ func sampleRecords(t Type) []Record {
 }
 
 // mustChunk returns a chunk of recs with the range from h.Start to end.
-func mustChunk(t testing.TB, h Header, recs []Record, end []byte) []byte {
+func mustChunk(t testing.TB, h Header, recs []Record, end []byte, notes ...func(*ChunkWriter)) []byte {
 	t.Helper()
 	var buf bytes.Buffer
 	cw, err := NewChunkWriter(&buf, testCodec, h)
@@ -109,6 +109,9 @@ func mustChunk(t testing.TB, h Header, recs []Record, end []byte) []byte {
 		if err := cw.Write(&recs[i]); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for _, note := range notes {
+		note(cw)
 	}
 	if _, err := cw.Close(end); err != nil {
 		t.Fatal(err)

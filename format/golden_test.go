@@ -32,12 +32,23 @@ type goldenChunk struct {
 	start, end []byte
 	continues  bool
 	recs       []Record
+	expired    int
+	skipped    []SkippedKey
 }
 
 func (c *goldenChunk) header() Header {
 	return Header{
 		Magic: Magic, Version: 1, Dump: goldenDump, DB: c.db, Type: c.typ, Number: c.number,
 		Start: append([]byte{}, c.start...), Continues: c.continues, Writer: "golden 1",
+	}
+}
+
+func (c *goldenChunk) note(cw *ChunkWriter) {
+	for range c.expired {
+		cw.Expire()
+	}
+	for _, k := range c.skipped {
+		cw.Skip(k.Key, k.Reason, k.Detail)
 	}
 }
 
@@ -65,8 +76,8 @@ func goldenChunks() []goldenChunk {
 	}
 	lists := sampleRecords(TypeList)
 	chunks := []goldenChunk{
-		{typ: TypeString, recs: strs},
-		{typ: TypeHash, end: b("m"), recs: sampleRecords(TypeHash)},
+		{typ: TypeString, recs: strs, expired: 4},
+		{typ: TypeHash, end: b("m"), recs: sampleRecords(TypeHash), skipped: []SkippedKey{{b("\x00huge\xff"), "too large", "a field of 600 MiB"}}},
 		{typ: TypeHash, start: b("m"), end: b("n\x00"), number: 1}, // no key lies there
 		{typ: TypeHash, start: b("n\x00"), number: 2, recs: []Record{{Kind: Hash, Key: b("same"), Part: PartWhole, Elems: bs("f", "v")}}},
 		{typ: TypeList, end: b("chain"), recs: append(lists, chain(PartFirst, 0, 20))},
@@ -80,6 +91,9 @@ func goldenChunks() []goldenChunk {
 		c := goldenChunk{db: 2, typ: typ}
 		if typ == TypeString {
 			c.recs = []Record{{Kind: String, Key: b("k"), Part: PartWhole, Value: b("db2")}}
+		}
+		if typ == TypeStream {
+			c.skipped = []SkippedKey{{b("odd"), "read failed", ""}}
 		}
 		chunks = append(chunks, c)
 	}
@@ -201,6 +215,10 @@ func checkGoldenChunk(c *ChunkInfo, want *goldenChunk, data []byte) error {
 	if !reflect.DeepEqual(h, want.header()) || !bytes.Equal(f.End, want.end) || (f.End == nil) != (want.end == nil) {
 		return fmt.Errorf("header %+v, end %q", h, f.End)
 	}
+	if f.Expired != int64(want.expired) || len(f.Skipped) != len(want.skipped) ||
+		len(f.Skipped) > 0 && !reflect.DeepEqual(f.Skipped, want.skipped) {
+		return fmt.Errorf("%d expired, skipped %v", f.Expired, f.Skipped)
+	}
 	if !reflect.DeepEqual(*c, NewChunkInfo(h, f, int64(len(data)), sha256Sum(data))) {
 		return errors.New("the manifest says something else of it")
 	}
@@ -242,7 +260,7 @@ func writeGolden(t *testing.T) {
 	m := goldenManifest()
 	write(InfoName, must(m.Info.Marshal()))
 	for _, c := range goldenChunks() {
-		data := mustChunk(t, c.header(), c.recs, c.end)
+		data := mustChunk(t, c.header(), c.recs, c.end, c.note)
 		h, _, f, err := readAll(data)
 		if err != nil {
 			t.Fatal(err)

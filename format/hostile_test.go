@@ -62,7 +62,7 @@ func goodHeader(typ Type) []byte {
 }
 
 func goodFooter(s Stats, index ...string) []byte {
-	data, err := marshalMap(&Footer{Stats: s, Index: bs(index...)})
+	data, err := marshalMap(&Footer{Stats: s, Skipped: []SkippedKey{}, Index: bs(index...)})
 	if err != nil {
 		panic(err)
 	}
@@ -187,7 +187,7 @@ func TestHostileFooter(t *testing.T) {
 		return AppendRecord(nil, &Record{Kind: String, Key: b(key), Part: PartWhole})
 	}
 	s := Stats{Records: 2, Keys: 2, Elements: 2, Raw: int64(2 * len(rec("a")))}
-	good := func() Footer { return Footer{End: b("x"), Stats: s, Index: bs("a", "b")} }
+	good := func() Footer { return Footer{End: b("x"), Stats: s, Skipped: []SkippedKey{}, Index: bs("a", "b")} }
 	for what, tt := range map[string]struct {
 		edit func(f *Footer)
 		want string
@@ -199,6 +199,8 @@ func TestHostileFooter(t *testing.T) {
 		"no records":      {func(f *Footer) { f.Stats = Stats{} }, "counts"},
 		"contradiction":   {func(f *Footer) { f.Stats.Keys = 3 }, "count"},
 		"open but no end": {func(f *Footer) { f.End, f.Open = nil, true }, "open"},
+		"skipped":         {func(f *Footer) { f.Expired, f.Skipped = 3, []SkippedKey{{b("b"), "gone", ""}} }, ""},
+		"skipped behind":  {func(f *Footer) { f.Skipped = []SkippedKey{{b("x"), "gone", ""}} }, "outside"},
 		"backwards":       {func(f *Footer) { f.End = b("") }, "end"},
 	} {
 		t.Run(what, func(t *testing.T) {

@@ -113,6 +113,8 @@ type ChunkInfo struct {
 	End       []byte `json:"end"`            // base64; null: to the end of the keyspace
 	Open      bool   `json:"open,omitempty"` // ends inside key End
 	Stats
+	Expired int64 `json:"expired,omitempty"` // listed keys that expired before they were read
+	Skipped int64 `json:"skipped,omitempty"` // listed keys that are not in the dump
 }
 
 // ChunkName returns the name of the chunk of that database, type and number.
@@ -144,6 +146,7 @@ func NewChunkInfo(h Header, f Footer, size int64, sha256 []byte) ChunkInfo {
 	return ChunkInfo{
 		File: File{ChunkName(h.DB, h.Type, h.Number), size, hex.EncodeToString(sha256)},
 		DB:   h.DB, Type: h.Type, Start: h.Start, Continues: h.Continues, End: f.End, Open: f.Open, Stats: f.Stats,
+		Expired: f.Expired, Skipped: int64(len(f.Skipped)),
 	}
 }
 
@@ -217,8 +220,14 @@ func (m *Manifest) validate() error {
 		return err
 	}
 	names := make(map[string]bool, len(m.Chunks))
+	expired, skipped := m.Expired, int64(0)
+	for _, r := range m.Skipped {
+		skipped += r.Keys
+	}
 	for i := range m.Chunks {
 		c := &m.Chunks[i]
+		expired -= c.Expired
+		skipped -= c.Skipped
 		if err := c.validate(); err != nil {
 			return fmt.Errorf("chunk %q: %w", short([]byte(c.Name)), err)
 		}
@@ -229,6 +238,9 @@ func (m *Manifest) validate() error {
 	}
 	if !slices.Equal(m.Totals, sumUp(m.Chunks)) {
 		return errors.New("the totals are not the sum of the chunks")
+	}
+	if expired != 0 || skipped != 0 {
+		return errors.New("the expired and skipped keys are not those of the chunks")
 	}
 	return m.checkCoverage()
 }
@@ -291,7 +303,7 @@ func (c *ChunkInfo) validate() error {
 	if err := checkRange(c.Start, c.End, c.Open); err != nil {
 		return err
 	}
-	if c.Stats.contradictory() {
+	if c.Stats.contradictory() || min(c.Expired, c.Skipped) < 0 {
 		return errors.New("its counts contradict each other")
 	}
 	return c.File.validate()

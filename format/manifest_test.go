@@ -50,7 +50,7 @@ func testManifest(t testing.TB) *Manifest {
 func TestManifestRoundTrip(t *testing.T) {
 	m := testManifest(t)
 	m.Conflicts = 2
-	m.Skipped = []Reason{{"too large", 3}}
+	m.Skipped, m.Chunks[0].Skipped = []Reason{{"too large", 3}}, 3
 	m.Lists = []File{{ConflictsName, 1, strings.Repeat("0", 64)}, {SkippedName, 1, strings.Repeat("f", 64)}}
 	data, err := m.Marshal()
 	if err != nil {
@@ -126,6 +126,8 @@ func TestManifestRefuses(t *testing.T) {
 		"list uncounted":   {func(m *Manifest) { m.Lists = []File{{SkippedName, 1, sum}} }, "counts no line"},
 		"list missing":     {func(m *Manifest) { m.Skipped = []Reason{{"x", 1}} }, "not listed"},
 		"list sum":         {func(m *Manifest) { m.Conflicts = 1; m.Lists = []File{{ConflictsName, 1, "x"}} }, "64 hexadecimal"},
+		"uncounted skip":   {func(m *Manifest) { m.Chunks[0].Skipped = 1 }, "not those of the chunks"},
+		"uncounted end":    {func(m *Manifest) { m.Expired = 1 }, "not those of the chunks"},
 		"negative reason":  {func(m *Manifest) { m.Skipped = []Reason{{"x", -1}} }, "-1 keys"},
 		"negative count":   {func(m *Manifest) { m.Expired = -1 }, "negative"},
 		"format":           {func(m *Manifest) { m.Format = "zip" }, "no dump"},

@@ -3,12 +3,14 @@ package reader
 import (
 	"context"
 	"sync/atomic"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // What a key's expiry can be beside a time: no key any more.
 const (
-	gone    int64 = -2 // not there any more
-	expired int64 = -3 // not there any more, because its time had come
+	gone    int64 = -2 // not there any more: deleted, or expired
+	expired int64 = -3 // not there any more, surely because its time had come
 )
 
 // pttlUnit is what PTTL answers in on a 4.0: 4.0.0 answers seconds, 4.0.1 milliseconds,
@@ -119,12 +121,14 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 	switch {
 	case ttl == -1:
 		return 0, true, nil
+	case ttl == -2 && !e.seconds() && e.w.pass.Type == format.TypeString:
+		return expired, true, nil // of a string that was deleted 4.0 says 0
 	case ttl == -2:
 		return gone, true, nil
 	case ttl < 0 || ttl > 1<<52:
 		return 0, false, &ReplyError{"TTL " + quoteKey(key), formatInt(ttl)}
-	case ttl == 0 && !e.seconds(): // 4.0: within its last ms, or gone (SERVERS.md P3)
-		return expired, true, nil
+	case ttl == 0 && !e.seconds(): // 4.0: deleted, or within its last ms (SERVERS.md P3)
+		return gone, true, nil
 	}
 	unit := int64(1000)
 	if !e.seconds() {

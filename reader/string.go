@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strconv"
@@ -54,12 +55,13 @@ const (
 
 // isHyperLogLog tells a hyperloglog from a string. 4.0 tags them, and PFCOUNT tells;
 // before, it reads beyond short values and any string looks like one, so length and
-// register range decide (SERVERS.md P11).
+// register range decide (SERVERS.md P11). They do so as well for keys with a line end,
+// which 4.0 puts into its error as it is: what follows would be taken for replies.
 func (w *walk) isHyperLogLog(ctx context.Context, key, value []byte) (bool, error) {
 	if len(value) != hllBytes {
 		return false, nil
 	}
-	if !w.s.source.ManyTypes() {
+	if !w.s.source.ManyTypes() && !bytes.ContainsAny(key, "\r\n") {
 		p, err := w.c.do(ctx, "PFCOUNT", key)
 		if err != nil {
 			return false, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -61,11 +60,14 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	return summarize(log, m, o.out)
 }
 
-// refusedAtOpen says what an error reply to the first commands means: other credentials are
+// refusedAtOpen says what a failure of the first commands means: other credentials are
 // needed, or there is no Pika that can be read.
 func refusedAtOpen(err error, password string) error {
 	var reply *reader.ReplyError
 	if !errors.As(err, &reply) {
+		if errors.Is(err, io.EOF) {
+			return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls), or be no Pika", err)
+		}
 		return err
 	}
 	switch {
@@ -160,7 +162,7 @@ func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes [
 func scanOne(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass reader.Pass, n *counters) error {
 	seg := w.Segment(pass.DB, pass.Type, pass.Start, pass.End)
 	defer seg.Discard()
-	if err := s.Scan(ctx, pass, &sink{seg, w, pass, n}); err != nil {
+	if err := s.Scan(ctx, pass, &sink{seg, n}); err != nil {
 		return err
 	}
 	return seg.Close()
@@ -168,10 +170,8 @@ func scanOne(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass rea
 
 // sink puts what a pass finds into its segment.
 type sink struct {
-	seg  *archive.Segment
-	w    *archive.Writer
-	pass reader.Pass
-	n    *counters
+	seg *archive.Segment
+	n   *counters
 }
 
 func (s *sink) Record(r *format.Record) error {
@@ -185,8 +185,7 @@ func (s *sink) Record(r *format.Record) error {
 
 func (s *sink) Skip(key []byte, reason reader.Reason, detail string) error {
 	if reason == reader.Expired {
-		s.w.Expired()
-		return nil
+		return s.seg.Expire()
 	}
-	return s.w.Skip(s.pass.DB, s.pass.Type, slices.Clone(key), string(reason), detail)
+	return s.seg.Skip(key, string(reason), detail)
 }

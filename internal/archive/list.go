@@ -2,13 +2,13 @@ package archive
 
 import (
 	"bufio"
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -79,13 +79,62 @@ func (l *list) commit() (format.File, error) {
 
 func (l *list) discard() { l.f.Discard() }
 
-func sortReasons(counts map[string]int64) []format.Reason {
-	reasons := []format.Reason{}
-	for r, n := range counts {
-		reasons = append(reasons, format.Reason{Reason: r, Keys: n})
+// writeSkipped writes skipped.jsonl from the footers of the chunks, if any of them skips a
+// key, and sets what the manifest says of it.
+func writeSkipped(dir *storage.Dir, codec *format.Codec, m *format.Manifest) (err error) {
+	var l *list
+	defer func() {
+		if l != nil && err != nil {
+			l.discard()
+		}
+	}()
+	counts := map[string]int64{}
+	for _, c := range m.Chunks {
+		m.Expired += c.Expired
+		if c.Skipped == 0 {
+			continue
+		}
+		if l == nil {
+			if l, err = newList(dir, format.SkippedName); err != nil {
+				return err
+			}
+		}
+		footer, err := readFooter(dir, codec, c)
+		if err != nil {
+			return err
+		}
+		for _, k := range footer.Skipped {
+			counts[k.Reason]++
+			if err := l.add(SkippedKey{c.DB, c.Type, k.Key, name(k.Key), k.Reason, k.Detail}); err != nil {
+				return err
+			}
+		}
 	}
-	slices.SortFunc(reasons, func(a, b format.Reason) int { return cmp.Compare(a.Reason, b.Reason) })
-	return reasons
+	if l == nil {
+		return nil
+	}
+	f, err := l.commit()
+	if err != nil {
+		return err
+	}
+	m.Lists = append(m.Lists, f)
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		m.Skipped = append(m.Skipped, format.Reason{Reason: reason, Keys: counts[reason]})
+	}
+	return nil
+}
+
+func readFooter(dir *storage.Dir, codec *format.Codec, c format.ChunkInfo) (*format.Footer, error) {
+	f, err := dir.OpenFile(c.Name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	chunk, err := format.OpenChunk(f, c.Size, codec, c.Name)
+	if err != nil {
+		return nil, inDir(dir, err)
+	}
+	return &chunk.Footer, nil
 }
 
 // maxLine is the longest line of a list: a key of the largest size in base64, and twice

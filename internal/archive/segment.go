@@ -51,6 +51,27 @@ func (s *Segment) Record(r *format.Record) error {
 	return s.seal(next, !complete)
 }
 
+// Skip notes a key of the pass that is not in the dump, or not wholly.
+func (s *Segment) Skip(key []byte, reason, detail string) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	s.cw.Skip(key, reason, detail)
+	if _, open := s.cw.Open(); open || !s.cw.Full() {
+		return nil
+	}
+	return s.seal(append(bytes.Clone(key), 0), false)
+}
+
+// Expire counts a key of the pass that expired before it was read.
+func (s *Segment) Expire() error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	s.cw.Expire()
+	return nil
+}
+
 // begin begins a chunk if none is at hand.
 func (s *Segment) begin() error {
 	if s.cw != nil {

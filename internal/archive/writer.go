@@ -33,9 +33,6 @@ type Writer struct {
 	mu      sync.Mutex
 	numbers map[segmentID]int
 	chunks  []format.ChunkInfo
-	skipped *list
-	reasons map[string]int64
-	expired int64
 	stored  int64
 }
 
@@ -73,7 +70,7 @@ func Create(path string, info format.Info, o Options) (*Writer, error) {
 	}
 	return &Writer{
 		Info: info, dir: dir, codec: codec, o: o,
-		numbers: map[segmentID]int{}, reasons: map[string]int64{},
+		numbers: map[segmentID]int{},
 	}, nil
 }
 
@@ -98,11 +95,6 @@ func mustBeEmpty(dir *storage.Dir) error {
 // Close frees what the writer holds. It does not finish the dump.
 func (w *Writer) Close() {
 	w.codec.Close()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.skipped != nil {
-		w.skipped.discard()
-	}
 }
 
 // Stored returns how many bytes of sealed chunks there are.
@@ -126,31 +118,10 @@ func (w *Writer) sealed(c format.ChunkInfo) {
 	w.stored += c.Size
 }
 
-// Skip lists a key that is not in the dump.
-func (w *Writer) Skip(db int, t format.Type, key []byte, reason, detail string) error {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.skipped == nil {
-		var err error
-		if w.skipped, err = newList(w.dir, format.SkippedName); err != nil {
-			return err
-		}
-	}
-	w.reasons[reason]++
-	return w.skipped.add(SkippedKey{db, t, key, name(key), reason, detail})
-}
-
-// Expired counts a key that expired between being listed and being read.
-func (w *Writer) Expired() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.expired++
-}
-
 // Finish finds the names that stand in several types if manyTypes says that the source can
 // have such, and writes the lists and the manifest. All segments must be closed.
 func (w *Writer) Finish(state format.SourceState, manyTypes bool) (*format.Manifest, error) {
-	m := &format.Manifest{Info: w.Info, SourceState: state, Consistency: state.Judge(), Expired: w.expired,
+	m := &format.Manifest{Info: w.Info, SourceState: state, Consistency: state.Judge(),
 		Skipped: []format.Reason{}, Lists: []format.File{}, Chunks: w.chunks}
 	m.SumUp()
 	if manyTypes {
@@ -163,13 +134,8 @@ func (w *Writer) Finish(state format.SourceState, manyTypes bool) (*format.Manif
 			m.Lists = append(m.Lists, f)
 		}
 	}
-	if w.skipped != nil {
-		f, err := w.skipped.commit()
-		if err != nil {
-			return nil, fmt.Errorf("finish dump: %w", err)
-		}
-		m.Lists = append(m.Lists, f)
-		m.Skipped = sortReasons(w.reasons)
+	if err := writeSkipped(w.dir, w.codec, m); err != nil {
+		return nil, fmt.Errorf("list the keys that are not in the dump: %w", err)
 	}
 	m.Finished = time.Now().UTC().Truncate(time.Millisecond)
 	data, err := m.Marshal()

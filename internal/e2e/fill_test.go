@@ -56,7 +56,9 @@ func (f *filler) record(r *record) {
 		}
 		f.pieces("ZADD", r.Key, 2, args)
 	case format.HyperLogLog:
-		f.pieces("PFADD", r.Key, 1, r.Elems)
+		for few := range slices.Chunk(r.Elems, 250) { // Pika refuses 255
+			f.pieces("PFADD", r.Key, 1, few)
+		}
 	case format.Stream:
 		f.stream(r)
 	}

@@ -12,9 +12,14 @@ const (
 	hllPrecision = 17
 	hllRegisters = 1 << hllPrecision
 	hllSeed      = 313
+	hllMembers   = 255 // so many are too many for one PFADD
 )
 
 func pfadd(c *call) {
+	if len(c.args)-2 >= hllMembers {
+		c.fail("ERR Invalid argument: Invalid the number of key")
+		return
+	}
 	name := c.str(1)
 	t, found, ok := c.registers(name)
 	if !ok {

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+)
+
+func TestBadFlags(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "dump")
+	good := []string{"dump", "--uri", "redis://" + closedPort(t), "--out", out}
+	for _, tc := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"unknown command", []string{"restore"}, `no command "restore"`},
+		{"unknown flag", append(good, "--nosuch"), "-nosuch"},
+		{"unknown flag before the command", []string{"--nosuch"}, "-nosuch"},
+		{"no --out", good[:3], "--out is missing"},
+		{"argument", append(good, "dir"), `"dir" is not a flag`},
+		{"--type", append(good, "--type", "string,nosuch"), `unknown type "nosuch": the types are string, hash`},
+		{"--type of nothing", append(good, "--type", ","), "--type"},
+		{"--db", append(good, "--db", "x"), "--db x: databases are numbers"},
+		{"--db negative", append(good, "--db", "-1"), "--db -1: databases are numbers"},
+		{"--db of nothing", append(good, "--db", ","), "--db"},
+		{"--level", append(good, "--level", "max"), `--level "max": it is fastest, default or better`},
+		{"--chunk-size no size", append(good, "--chunk-size", "big"), `--chunk-size "big": it is a size from 64 KiB`},
+		{"--chunk-size small", append(good, "--chunk-size", "1KiB"), "a size from 64 KiB"},
+		{"--chunk-size negative", append(good, "--chunk-size=-64MiB"), "a size from 64 KiB"},
+		{"--reply-size large", append(good, "--reply-size", "1GiB"), "a size from 4.0 KiB to 256 MiB"},
+		{"--page-keys", append(good, "--page-keys", "-1"), "--page-keys -1: it is between 1 and"},
+		{"--page-keys no number", append(good, "--page-keys", "many"), "page-keys"},
+		{"--timeout", append(good, "--timeout", "-1s"), "--timeout -1s is negative"},
+		{"--timeout without unit", append(good, "--timeout", "90"), "timeout"},
+		{"--threads", append(good, "--threads", "-1"), "--threads is negative"},
+		{"--port", []string{"dump", "--port", "70000", "--out", out}, "--port 70000: it is between 1 and 65535"},
+		{"--uri and --host", append(good, "--host", "h"), "--uri and --host"},
+		{"--uri scheme", []string{"dump", "--uri", "http://h", "--out", out}, "http://; it must be redis://"},
+		{"--uri with a / in the password", []string{"dump", "--uri", "redis://u:1/pw@h", "--out", out}, "%2F"},
+		{"--uri that is none", []string{"dump", "--uri", "redis://:" + wrong + "@h", "--out", out}, "%XX"},
+		{"--password-file", append(good, "--password-file", filepath.Join(out, "pw")), "--password-file: open"},
+		{"--askpass without a terminal", append(good, "--askpass"), "no terminal"},
+		{"--insecure without TLS", append(good, "--insecure"), "--insecure needs --tls"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			runCommand(tc.args...).failed(t, 2, tc.says, "see pikadump COMMAND --help")
+			if left := files(t, out); len(left) > 0 {
+				t.Errorf("there are %v", left)
+			}
+		})
+	}
+}
+
+// TestUnfit: flags that only the source shows to be wrong.
+func TestUnfit(t *testing.T) {
+	s := startPika(t, pikasim.Options{Version: pikasim.V340, Databases: 2})
+	for _, tc := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"database too high", []string{"--db", "0,2"}, "--db 2: the source has 2 database(s)"},
+		{"database of the URI too high", []string{"--uri", "redis://" + s.Addr() + "/7"}, "--db 7: the source has 2"},
+		{"streams of a version without", []string{"--type", "stream"}, "Pika 3.4.0 has no streams"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "dump")
+			args := append([]string{"dump", "--uri", s.Addr(), "--out", out}, tc.args...)
+			runCommand(args...).failed(t, 2, tc.says)
+			if left := files(t, out); len(left) > 0 {
+				t.Errorf("there are %v", left)
+			}
+		})
+	}
+}
+
+// TestEnvironment: every flag can be given by its variable.
+func TestEnvironment(t *testing.T) {
+	s := startPika(t, pikasim.Options{Password: password})
+	out := filepath.Join(t.TempDir(), "dump")
+	t.Setenv("PIKADUMP_URI", "redis://"+s.Addr())
+	t.Setenv("PIKADUMP_OUT", out)
+	runCommand("dump").failed(t, 12, "NOAUTH")
+	t.Setenv("REDISCLI_AUTH", password)
+	t.Setenv("PIKADUMP_LEVEL", "max")
+	runCommand("dump").failed(t, 2, `--level "max"`)
+	t.Setenv("PIKADUMP_LEVEL", "better")
+	if r := runCommand("dump"); r.code != 0 {
+		t.Fatalf("exit code %d: %s", r.code, r.stderr)
+	}
+	if _, err := os.Stat(filepath.Join(out, "manifest.json")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	top := runCommand("--help")
+	if top.code != 0 || top.stderr != "" {
+		t.Errorf("exit code %d, stderr %q", top.code, top.stderr)
+	}
+	for _, want := range []string{"dump ", "--version", exitcode.Help} {
+		if !strings.Contains(top.stdout, want) {
+			t.Errorf("--help does not show %q:\n%s", want, top.stdout)
+		}
+	}
+	if r := runCommand("--version"); r.code != 0 || !strings.HasPrefix(r.stdout, "pikadump version ") {
+		t.Errorf("--version: exit code %d, %q", r.code, r.stdout)
+	}
+	help := runCommand("dump", "--help")
+	if help.code != 0 || help.stderr != "" {
+		t.Errorf("exit code %d, stderr %q", help.code, help.stderr)
+	}
+	for _, want := range []string{"EXAMPLES:", "pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika", exitcode.Help, "$REDISCLI_AUTH"} {
+		if !strings.Contains(help.stdout, want) {
+			t.Errorf("dump --help does not show %q:\n%s", want, help.stdout)
+		}
+	}
+	for _, f := range dumpCommand().Flags {
+		name := f.Names()[0]
+		env := "$PIKADUMP_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+		line := regexp.MustCompile(`(?m)^   --` + name + `[ ,].*` + regexp.QuoteMeta(env))
+		if !line.MatchString(help.stdout) {
+			t.Errorf("dump --help does not show --%s with %s:\n%s", name, env, help.stdout)
+		}
+	}
+}
