@@ -125,15 +125,16 @@ func goldenInfo() Info {
 		Source: Source{
 			Address: "pika.example:9221", Server: "pika", Version: "3.5.5",
 			RunID: "0123456789abcdef0123456789abcdef01234567", Role: "master", Databases: 3,
+			ClockDifference: -17, WriteBinlog: "yes", Binlog: []BinlogPosition{{0, 3, 1000}, {2, 0, 12}},
 		},
-		Options: Options{Databases: []int{0, 2}, Types: slices.Clone(Types), Match: "*"},
+		Options: Options{Databases: []int{0, 2}, Types: slices.Clone(Types), Match: "*", Scan: ScanRange},
 	}
 }
 
 // goldenManifest returns the manifest but for lists, chunks and totals.
 func goldenManifest() Manifest {
 	m := Manifest{Info: goldenInfo(), Finished: time.Date(2026, 1, 2, 4, 5, 6, 789e6, time.UTC), Expired: 4, Conflicts: 1}
-	m.SourceState = SourceState{-17, "yes", []BinlogPosition{{0, 3, 1000}, {2, 0, 12}}, []BinlogPosition{{0, 3, 1000}, {2, 0, 99}}}
+	m.BinlogAfter = []BinlogPosition{{0, 3, 1000}, {2, 0, 99}}
 	m.Consistency = Consistency{"writes happened during the dump", "the binlog position of db2 moved"}
 	m.Skipped = []Reason{{"read failed", 1}, {"too large", 1}}
 	return m

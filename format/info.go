@@ -27,14 +27,25 @@ type Info struct {
 	Options Options   `json:"options"`
 }
 
-// Source names the server that was dumped. It never holds credentials.
+// Source is the server that was dumped, as it was when the dump began. It never
+// holds credentials.
 type Source struct {
-	Address   string `json:"address"`
-	Server    string `json:"server"`  // pika
-	Version   string `json:"version"` // as the server calls itself
-	RunID     string `json:"run_id,omitempty"`
-	Role      string `json:"role"`
-	Databases int    `json:"databases"`
+	Address         string           `json:"address"`
+	Server          string           `json:"server"`  // pika
+	Version         string           `json:"version"` // as the server calls itself
+	RunID           string           `json:"run_id,omitempty"`
+	Role            string           `json:"role"`
+	Databases       int              `json:"databases"`
+	ClockDifference int64            `json:"clock_difference_ms"` // source minus dumping host
+	WriteBinlog     string           `json:"write_binlog"`        // yes, no or unknown
+	Binlog          []BinlogPosition `json:"binlog"`
+}
+
+// BinlogPosition is how far the binlog of a database was written.
+type BinlogPosition struct {
+	DB     int   `json:"db"`
+	File   int64 `json:"file"`
+	Offset int64 `json:"offset"`
 }
 
 // Options says which part of the source the dump covers.
@@ -42,12 +53,26 @@ type Options struct {
 	Databases []int  `json:"databases"`
 	Types     []Type `json:"types"`
 	Match     string `json:"match,omitempty"` // glob that keys matched; empty: all
+	// Sample is the share of the keys that was taken, and LimitKeys how many of each
+	// database and type at most: for trials. 0: all.
+	Sample    float64 `json:"sample,omitempty"`
+	LimitKeys int64   `json:"limit_keys,omitempty"`
+	Scan      string  `json:"scan"` // how keys were listed: ScanRange or ScanCursor
 }
+
+// The values of Options.Scan.
+const (
+	ScanRange  = "range"  // by key range: what was done can be gone on from
+	ScanCursor = "cursor" // by a cursor that the server keeps: only in one go
+)
 
 // NewInfo returns the Info of a new dump, with an id of its own.
 func NewInfo(tool string, started time.Time, source Source, options Options) Info {
 	var id [16]byte
 	rand.Read(id[:]) // never fails
+	if options.Scan == "" {
+		options.Scan = ScanRange
+	}
 	return Info{dumpFormat, Version, hex.EncodeToString(id[:]), tool, started.UTC().Truncate(time.Millisecond), source, options}
 }
 
@@ -79,6 +104,10 @@ func (in *Info) validate() error {
 		return fmt.Errorf("dump id %q is not 32 hexadecimal digits", short([]byte(in.Dump)))
 	case len(in.Options.Databases) == 0 || len(in.Options.Types) == 0:
 		return errors.New("a dump of no databases or no types")
+	case in.Options.Scan != ScanRange && in.Options.Scan != ScanCursor:
+		return fmt.Errorf("unknown way to list keys %q", short([]byte(in.Options.Scan)))
+	case !(in.Options.Sample >= 0 && in.Options.Sample <= 1) || in.Options.LimitKeys < 0:
+		return errors.New("the sample is not between 0 and 1, or the limit negative")
 	}
 	for i, t := range in.Options.Types {
 		if _, err := ParseType(string(t)); err != nil {

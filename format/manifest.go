@@ -25,30 +25,15 @@ const (
 // Manifest is manifest.json: what a finished dump consists of (docs/FORMAT.md §6.3).
 type Manifest struct {
 	Info
-	Finished    time.Time   `json:"finished"`
-	SourceState SourceState `json:"source_state"`
-	Consistency Consistency `json:"consistency"`
-	Totals      []Total     `json:"totals"`  // per database and type
-	Expired     int64       `json:"expired"` // keys that expired between being listed and being read
-	Skipped     []Reason    `json:"skipped"` // lines of skipped.jsonl by reason
-	Conflicts   int64       `json:"conflicts"`
-	Lists       []File      `json:"lists"` // conflicts.jsonl, skipped.jsonl
-	Chunks      []ChunkInfo `json:"chunks"`
-}
-
-// SourceState is what the source said of itself before and after the dump.
-type SourceState struct {
-	ClockDifference int64            `json:"clock_difference_ms"` // source minus dumping host
-	WriteBinlog     string           `json:"write_binlog"`        // yes, no or unknown
-	Before          []BinlogPosition `json:"binlog_before"`
-	After           []BinlogPosition `json:"binlog_after"`
-}
-
-// BinlogPosition is how far the binlog of a database was written.
-type BinlogPosition struct {
-	DB     int   `json:"db"`
-	File   int64 `json:"file"`
-	Offset int64 `json:"offset"`
+	Finished    time.Time        `json:"finished"`
+	BinlogAfter []BinlogPosition `json:"binlog_after"`
+	Consistency Consistency      `json:"consistency"`
+	Totals      []Total          `json:"totals"`  // per database and type
+	Expired     int64            `json:"expired"` // keys that expired between being listed and being read
+	Skipped     []Reason         `json:"skipped"` // lines of skipped.jsonl by reason
+	Conflicts   int64            `json:"conflicts"`
+	Lists       []File           `json:"lists"` // conflicts.jsonl, skipped.jsonl
+	Chunks      []ChunkInfo      `json:"chunks"`
 }
 
 // The statements of a Consistency.
@@ -64,16 +49,18 @@ type Consistency struct {
 	Reason    string `json:"reason"`
 }
 
-// Judge draws the consistency statement from the positions of s.
-func (s *SourceState) Judge() Consistency {
+// Judge sets Consistency by the binlog positions before and after the dump.
+func (m *Manifest) Judge() { m.Consistency = judge(&m.Source, m.BinlogAfter) }
+
+func judge(s *Source, after []BinlogPosition) Consistency {
 	switch {
 	case s.WriteBinlog != "yes":
 		return Consistency{CannotBeTold, "the source writes no binlog (write-binlog is " + s.WriteBinlog + ")"}
-	case len(s.Before) == 0 || len(s.Before) != len(s.After):
+	case len(s.Binlog) == 0 || len(s.Binlog) != len(after):
 		return Consistency{CannotBeTold, "the source did not show its binlog positions"}
 	}
-	for i, b := range s.Before {
-		if s.After[i] != b {
+	for i, b := range s.Binlog {
+		if after[i] != b {
 			return Consistency{Writes, "the binlog position of db" + strconv.Itoa(b.DB) +
 				" moved: keys that were written meanwhile are in the dump as they were at one moment or another"}
 		}

@@ -22,8 +22,8 @@ func testManifest(t testing.TB) *Manifest {
 		Options{Databases: []int{0}, Types: slices.Clone(Types)})
 	info.Dump = testDump
 	m := &Manifest{Info: info, Finished: testTime.Add(time.Minute)}
-	m.SourceState = SourceState{WriteBinlog: "yes", Before: []BinlogPosition{{0, 1, 2}}, After: []BinlogPosition{{0, 1, 2}}}
-	m.Consistency = m.SourceState.Judge()
+	m.Source.WriteBinlog, m.Source.Binlog, m.BinlogAfter = "yes", []BinlogPosition{{0, 1, 2}}, []BinlogPosition{{0, 1, 2}}
+	m.Judge()
 	for _, typ := range Types {
 		add := func(number int, start string, continues bool, end []byte, recs ...Record) {
 			h := testHeader(typ)
@@ -191,17 +191,20 @@ func TestUnknownJSONMember(t *testing.T) {
 
 func TestJudge(t *testing.T) {
 	at := func(n int64) []BinlogPosition { return []BinlogPosition{{0, 1, n}} }
-	for want, s := range map[string]SourceState{
-		NoWrites:     {WriteBinlog: "yes", Before: at(1), After: at(1)},
-		Writes:       {WriteBinlog: "yes", Before: at(1), After: at(2)},
-		CannotBeTold: {WriteBinlog: "no", Before: at(1), After: at(1)},
+	for _, tt := range []struct {
+		want, writeBinlog string
+		before, after     []BinlogPosition
+	}{
+		{NoWrites, "yes", at(1), at(1)},
+		{Writes, "yes", at(1), at(2)},
+		{CannotBeTold, "no", at(1), at(1)},
+		{CannotBeTold, "yes", nil, nil},
+		{CannotBeTold, "yes", at(1), nil},
 	} {
-		if got := s.Judge(); got.Statement != want || got.Reason == "" {
-			t.Errorf("got %+v, want %s", got, want)
+		got := judge(&Source{WriteBinlog: tt.writeBinlog, Binlog: tt.before}, tt.after)
+		if got.Statement != tt.want || got.Reason == "" {
+			t.Errorf("got %+v, want %s", got, tt.want)
 		}
-	}
-	if s := (SourceState{WriteBinlog: "yes"}); s.Judge().Statement != CannotBeTold {
-		t.Error("no positions, and yet", s.Judge())
 	}
 }
 

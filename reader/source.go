@@ -17,11 +17,9 @@ import (
 // Source is what the server said of itself when it was opened.
 type Source struct {
 	format.Source
-	ClockDifference time.Duration // its clock minus ours
-	WriteBinlog     string        // yes, no or unknown
-	ThreadPool      int           // thread-pool-size; 0: unknown
-	Timeout         time.Duration // after which it closes idle connections, and busy ones too; 0: never or unknown
-	CacheModel      string        // cache-model; empty: the version has none
+	ThreadPool int           // thread-pool-size; 0: unknown
+	Timeout    time.Duration // after which it closes idle connections, and busy ones too; 0: never or unknown
+	CacheModel string        // cache-model; empty: the version has none
 
 	version version
 }
@@ -146,8 +144,9 @@ func (s *Source) describe(ctx context.Context, c *conn) error {
 	if err != nil {
 		return err
 	}
-	s.ClockDifference = time.Until(time.UnixMilli(now)).Round(time.Millisecond)
-	return nil
+	s.ClockDifference = time.Until(time.UnixMilli(now)).Milliseconds()
+	s.Binlog, err = c.binlogPositions(ctx, s)
+	return err
 }
 
 // info reads one section of INFO into its fields.

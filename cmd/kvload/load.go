@@ -42,6 +42,9 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	o.writer.Rename, o.writer.Report = cs.rename, report.add
 	start := time.Now()
 	l, err := writer.Open(ctx, o.writer)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls)", err)
+	}
 	if err != nil {
 		return err
 	}

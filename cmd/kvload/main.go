@@ -2,6 +2,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -34,7 +35,7 @@ var errDamaged = errors.New("the dump is damaged")
 
 // classify returns the exit code of the errors of the writer and of this command.
 func classify(err error) int {
-	var network net.Error
+	var network *net.OpError // not net.Error, which errors of files are as well
 	switch {
 	case errors.Is(err, writer.ErrAuth):
 		return exitcode.Auth
@@ -42,7 +43,7 @@ func classify(err error) int {
 		return exitcode.Refused
 	case errors.Is(err, errDamaged):
 		return exitcode.Corrupt
-	case errors.As(err, &network), errors.Is(err, io.ErrUnexpectedEOF):
+	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.ErrUnexpectedEOF):
 		return exitcode.TryAgain
 	}
 	return 0

@@ -175,7 +175,7 @@ func makeDump(t *testing.T, dbs ...[]format.Record) string {
 			}
 		}
 	}
-	if _, err := w.Finish(format.SourceState{WriteBinlog: "yes"}, true); err != nil {
+	if _, err := w.Finish(nil, true); err != nil {
 		t.Fatal(err)
 	}
 	return dir

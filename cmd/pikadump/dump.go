@@ -34,10 +34,6 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(log, "source: Pika %s at %s, role %s, %d database(s)\n", src.Version, src.Address, src.Role, src.Databases)
-	state := format.SourceState{ClockDifference: src.ClockDifference.Milliseconds(), WriteBinlog: src.WriteBinlog}
-	if state.Before, err = s.BinlogPositions(ctx); err != nil {
-		return err
-	}
 	info := format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options)
 	w, err := archive.Create(o.out, info, archive.Options{ChunkBytes: o.chunkBytes, Level: o.level})
 	if errors.Is(err, archive.ErrExists) {
@@ -50,10 +46,11 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	if err := scanAll(ctx, s, w, passes, &o, log); err != nil {
 		return fmt.Errorf("%w (%s holds an unfinished dump: remove it before you dump there again)", err, o.out)
 	}
-	if state.After, err = s.BinlogPositions(ctx); err != nil {
+	after, err := s.BinlogPositions(ctx)
+	if err != nil {
 		return err
 	}
-	m, err := w.Finish(state, src.ManyTypes() && len(options.Types) > 1)
+	m, err := w.Finish(after, src.ManyTypes() && len(options.Types) > 1)
 	if err != nil {
 		return err
 	}

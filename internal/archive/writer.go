@@ -120,10 +120,11 @@ func (w *Writer) sealed(c format.ChunkInfo) {
 
 // Finish finds the names that stand in several types if manyTypes says that the source can
 // have such, and writes the lists and the manifest. All segments must be closed.
-func (w *Writer) Finish(state format.SourceState, manyTypes bool) (*format.Manifest, error) {
-	m := &format.Manifest{Info: w.Info, SourceState: state, Consistency: state.Judge(),
+func (w *Writer) Finish(after []format.BinlogPosition, manyTypes bool) (*format.Manifest, error) {
+	m := &format.Manifest{Info: w.Info, BinlogAfter: after,
 		Skipped: []format.Reason{}, Lists: []format.File{}, Chunks: w.chunks}
 	m.SumUp()
+	m.Judge()
 	if manyTypes {
 		f, n, err := writeConflicts(w.dir, w.codec, m)
 		if err != nil {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -17,10 +16,7 @@ import (
 func dump(t *testing.T, code int, s source, flags ...string) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "dump")
-	r := mustRun(t, code, "pikadump", append([]string{"dump", "--quiet", "--uri", "redis://" + s.addr, "--out", dir}, flags...)...)
-	if code != 0 {
-		t.Log(strings.TrimSpace(r.stderr))
-	}
+	mustRun(t, code, "pikadump", append([]string{"dump", "--quiet", "--uri", "redis://" + s.addr, "--out", dir}, flags...)...)
 	return dir
 }
 

@@ -132,7 +132,7 @@ func (f *filler) flush() {
 		if cmd.Name() != "expireat" && cmd.Name() != "EXPIREAT" {
 			continue
 		}
-		if n, err := cmd.(*redis.Cmd).Int(); n != 1 || err != nil {
+		if n, err := cmd.(*redis.Cmd).Int(); n < 1 || err != nil { // up to 3.5 one for each type
 			f.t.Fatalf("%s: %d, %v", strings.ToValidUTF8(cmd.String(), "?"), n, err)
 		}
 	}
