@@ -3,6 +3,8 @@ package format
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -78,6 +80,26 @@ func (c *Chunk) frame(i int, dst []byte) ([]byte, error) {
 		return nil, c.corrupt(i, noEOF(err))
 	}
 	return dst, nil
+}
+
+// SHA256 reads the whole file, checks it against its digest and returns its hash.
+func (c *Chunk) SHA256() ([]byte, error) {
+	digest := len(c.seek) - 1
+	h := sha256.New()
+	if _, err := io.Copy(h, io.NewSectionReader(c.r, 0, c.offsets[digest])); err != nil {
+		return nil, c.corrupt(0, sourceError{err})
+	}
+	sum := h.Sum(nil)
+	rest := make([]byte, 8+digestSize)
+	if err := readAt(c.r, rest, c.offsets[digest]); err != nil {
+		return nil, c.corrupt(digest, err)
+	}
+	if binary.LittleEndian.Uint32(rest) != digestMagic || binary.LittleEndian.Uint32(rest[4:]) != digestSize || !bytes.Equal(rest[8:], sum) {
+		return nil, c.corrupt(digest, ErrChecksum)
+	}
+	h.Write(rest)
+	h.Write(appendSeekTable(nil, c.seek)) // byte for byte what readSeekTable accepted
+	return h.Sum(nil), nil
 }
 
 // Find calls emit for each record of key, in order, reading only the frames that can

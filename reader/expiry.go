@@ -3,6 +3,7 @@ package reader
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -20,6 +21,10 @@ type pttlUnit struct{ ms atomic.Int64 } // 0: not known yet; 1 or 1000
 // clockEvery is how many keys are asked for between two readings of the server's
 // clock: where both readings are the same, the expiries between are exact.
 const clockEvery = 16
+
+// clockLag is more ms than the clock by which Pika counts seconds is behind the one that
+// TIME reads: time() moves on with the kernel's ticks, up to 10 ms after the second began.
+const clockLag = 25
 
 // maxAsk is how often an expiry is asked for again because the clock went on meanwhile.
 const maxAsk = 5
@@ -116,7 +121,7 @@ func (e *expiries) put(ctx context.Context, ttl, before, after int64) error {
 }
 
 // absolute turns a reply into an expiry. It is exact if the clock stood between the
-// readings, in the unit in which the server counts.
+// readings, in the unit in which the server counts, and in all of its clocks.
 func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after int64) (at int64, exact bool, err error) {
 	switch {
 	case ttl == -1:
@@ -137,13 +142,19 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 		}
 	}
 	from, to := before/unit, after/unit
-	return (from + ttl) * unit, from == to, nil
+	exact = from == to && (unit == 1 || before%1000 >= clockLag)
+	return (from + ttl) * unit, exact, nil
 }
 
 // askLate asks again for the keys in late, each between two readings of the clock. The
 // last time the earliest expiry that fits is taken: it is at most the time of
 // one command early.
 func (e *expiries) askLate(ctx context.Context, last bool) error {
+	if e.seconds() || e.w.s.unit.ms.Load() == 1000 {
+		if err := pause(ctx, clockLag*time.Millisecond); err != nil {
+			return err
+		}
+	}
 	e.b.reset()
 	for _, i := range e.late {
 		e.b.add("TIME")
@@ -180,6 +191,16 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 	}
 	e.late = still
 	return nil
+}
+
+// pause lets time pass.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 // unit returns the unit of PTTL in ms, finding it out with the key if it is not known: what

@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -118,20 +117,6 @@ func (p *parser) proved() error {
 	return re
 }
 
-// A Pass is one ordered walk over the keys of one type in one database.
-type Pass struct {
-	DB    int
-	Type  format.Type
-	Start []byte // first key that can be in the pass; nil: from the first
-	End   []byte // key before which it ends; nil: to the last
-	// Prefix narrows the pass to keys that begin with it, without asking for
-	// others: for a filter that Keep applies.
-	Prefix []byte
-	// Keep reports whether the user wants the key; nil: all. What it declines is not
-	// reported.
-	Keep func(key []byte) bool
-}
-
 // A Sink takes what a pass finds, in key order, from one goroutine. What it is handed is
 // valid until it returns. An error ends the pass.
 type Sink interface {
@@ -155,14 +140,13 @@ const (
 )
 
 // Scan makes one pass. It returns nil only when the pass is complete.
-func (s *Scanner) Scan(ctx context.Context, pass Pass, sink Sink) error {
+func (s *Scanner) Scan(ctx context.Context, pass *Pass, sink Sink) error {
 	c, err := dial(ctx, &s.o, pass.DB)
 	if err != nil {
 		return fmt.Errorf("connect to %s: %w", s.o.Addr, err)
 	}
 	defer c.close()
-	w := &walk{s: s, c: c, pass: pass, sink: sink}
-	w.start, w.end = pass.bounds()
+	w := &walk{s: s, c: c, pass: pass, sink: sink, end: pass.bound()}
 	switch pass.Type {
 	case format.TypeString:
 		err = w.run(ctx, stringReader{w})
@@ -181,33 +165,6 @@ func (s *Scanner) Scan(ctx context.Context, pass Pass, sink Sink) error {
 	}
 	if err != nil {
 		return fmt.Errorf("scan db%d %s: %w", pass.DB, pass.Type, err)
-	}
-	return nil
-}
-
-// bounds narrows the range to the prefix.
-func (p *Pass) bounds() (start, end []byte) {
-	start, end = p.Start, p.End
-	if len(p.Prefix) == 0 {
-		return start, end
-	}
-	if bytes.Compare(start, p.Prefix) < 0 {
-		start = p.Prefix
-	}
-	if next := successor(p.Prefix); next != nil && (end == nil || bytes.Compare(next, end) < 0) {
-		end = next
-	}
-	return start, end
-}
-
-// successor returns the first key behind all that begin with prefix; nil if there is none.
-func successor(prefix []byte) []byte {
-	for i := len(prefix) - 1; i >= 0; i-- {
-		if prefix[i] != 0xff {
-			next := bytes.Clone(prefix[:i+1])
-			next[i]++
-			return next
-		}
 	}
 	return nil
 }

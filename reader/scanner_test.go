@@ -108,7 +108,7 @@ func open(t *testing.T, o Options) *Scanner {
 	return s
 }
 
-func scan(t *testing.T, s *Scanner, pass Pass) *gathered {
+func scan(t *testing.T, s *Scanner, pass *Pass) *gathered {
 	t.Helper()
 	g := newGathered(t)
 	if err := s.Scan(t.Context(), pass, g); err != nil {
@@ -192,7 +192,7 @@ func testScanAll(t *testing.T, v pikasim.Version, small bool) {
 	}
 	s := open(t, o)
 	for _, typ := range types {
-		g := scan(t, s, Pass{Type: typ})
+		g := scan(t, s, NewPass(0, typ, nil, nil))
 		if !slices.IsSorted(g.keys) {
 			t.Errorf("%s: keys are not in byte order", typ)
 		}
@@ -283,17 +283,19 @@ func TestScanRange(t *testing.T) {
 		mustDo(t, c, "SET", randomKey(rng, true), "x")
 	}
 	s := open(t, Options{Addr: srv.Addr(), PageKeys: 4})
-	all := scan(t, s, Pass{Type: format.TypeString}).keys
+	all := scan(t, s, NewPass(0, format.TypeString, nil, nil)).keys
 	for _, at := range append(all, "", "zzz") {
-		left := scan(t, s, Pass{Type: format.TypeString, End: []byte(at)}).keys
-		right := scan(t, s, Pass{Type: format.TypeString, Start: []byte(at)}).keys
+		left := scan(t, s, NewPass(0, format.TypeString, nil, []byte(at))).keys
+		right := scan(t, s, NewPass(0, format.TypeString, []byte(at), nil)).keys
 		if got := append(slices.Clone(left), right...); !slices.Equal(got, all) {
 			t.Errorf("split at %q: %q and %q", at, left, right)
 		}
 	}
 	for _, prefix := range []string{"a", "\xff", "b*", "\xff\xff", "none"} {
 		want := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return !strings.HasPrefix(k, prefix) })
-		got := scan(t, s, Pass{Type: format.TypeString, Prefix: []byte(prefix)}).keys
+		pass := NewPass(0, format.TypeString, nil, nil)
+		pass.Prefix = []byte(prefix)
+		got := scan(t, s, pass).keys
 		if !slices.Equal(got, want) {
 			t.Errorf("prefix %q: %q, want %q", prefix, got, want)
 		}
@@ -309,11 +311,11 @@ func TestScanLarge(t *testing.T) {
 		mustDo(t, c, "HSET", "hash", fmt.Sprint(i), value[:100_000+i])
 	}
 	s := open(t, Options{Addr: srv.Addr(), ReplyBytes: 256 << 10, PieceElements: 16})
-	g := scan(t, s, Pass{Type: format.TypeString})
+	g := scan(t, s, NewPass(0, format.TypeString, nil, nil))
 	if g.values["big"] != string(value) || g.parts != 3 {
 		t.Errorf("string of 3 MiB: %d bytes in %d parts", len(g.values["big"]), g.parts)
 	}
-	if g := scan(t, s, Pass{Type: format.TypeHash}); g.parts < 10 {
+	if g := scan(t, s, NewPass(0, format.TypeHash, nil, nil)); g.parts < 10 {
 		t.Errorf("hash of 4 MB in %d parts: the piece did not adapt", g.parts)
 	}
 }

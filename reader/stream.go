@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 // streams walks the streams. No range command lists them: KEYS pattern stream does, in one
 // reply (SERVERS.md P13).
 func (w *walk) streams(ctx context.Context) error {
+	w.end, _ = w.pass.advance(nil, 0) // listed in one go: there is nothing to split
 	pattern := "*"
 	if len(w.pass.Prefix) > 0 {
 		pattern = escapeGlob(w.pass.Prefix) + "*"
@@ -28,7 +30,7 @@ func (w *walk) streams(ctx context.Context) error {
 	}
 	names := make([][]byte, 0, len(listed))
 	for _, n := range listed {
-		if bytes.Compare(n, w.start) >= 0 && (w.end == nil || bytes.Compare(n, w.end) < 0) {
+		if bytes.Compare(n, w.pass.first()) >= 0 && (w.end == nil || bytes.Compare(n, w.end) < 0) {
 			names = append(names, bytes.Clone(n))
 		}
 	}
@@ -93,24 +95,25 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 		if err := p.entries(r); err != nil {
 			return err
 		}
-		lim.saw(len(r.Entries), p.off-from)
-		if len(r.Entries) < asked {
+		got := len(r.Entries)
+		lim.saw(got, p.off-from)
+		// Entries that were added after XINFO are not for this dump.
+		for len(r.Entries) > 0 && after(r.Entries[len(r.Entries)-1].ID, state.LastID) {
+			r.Entries = r.Entries[:len(r.Entries)-1]
+		}
+		if got < asked || len(r.Entries) < got || r.Entries[got-1].ID == state.LastID {
 			break
 		}
-		last := r.Entries[len(r.Entries)-1].ID
+		next := following(r.Entries[got-1].ID)
 		if err := w.sink.Record(r); err != nil {
 			return err
 		}
 		r.Part, r.Entries = 0, r.Entries[:0]
 		b.reset()
-		b.add("XRANGE", key, "("+last.String(), state.LastID.String(), "COUNT", lim.n)
+		b.add("XRANGE", key, next.String(), state.LastID.String(), "COUNT", lim.n)
 		if p, err = w.c.send(ctx, &b, &w.pieces); err != nil {
 			return err
 		}
-	}
-	// Entries that were added after XINFO are not for this dump.
-	for len(r.Entries) > 0 && after(r.Entries[len(r.Entries)-1].ID, state.LastID) {
-		r.Entries = r.Entries[:len(r.Entries)-1]
 	}
 	r.Part |= format.PartLast
 	r.State = state
@@ -119,6 +122,16 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 
 func after(a, b format.StreamID) bool {
 	return a.Ms > b.Ms || a.Ms == b.Ms && a.Seq > b.Seq
+}
+
+// following returns the id right behind one that is not the last of all. A range that begins
+// at it is whole: of one that begins behind an id, as "(1-1", Pika counts that id's entry
+// as one of COUNT, and answers one less.
+func following(id format.StreamID) format.StreamID {
+	if id.Seq == math.MaxUint64 {
+		return format.StreamID{Ms: id.Ms + 1}
+	}
+	return format.StreamID{Ms: id.Ms, Seq: id.Seq + 1}
 }
 
 // streamState takes the reply of XINFO STREAM: names and values in turn.

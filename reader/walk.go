@@ -11,15 +11,15 @@ import (
 
 // A walk is a pass that is being made.
 type walk struct {
-	s          *Scanner
-	c          *conn
-	pass       Pass
-	sink       Sink
-	start, end []byte
-	last       []byte // the key listed last
-	started    bool
-	rec        format.Record
-	pieces     replyBuffer // replies of the collection that is being read in pieces
+	s       *Scanner
+	c       *conn
+	pass    *Pass
+	sink    Sink
+	end     []byte // bound of the pass, for the keys at hand
+	last    []byte // the key listed last
+	started bool
+	rec     format.Record
+	pieces  replyBuffer // replies of the collection that is being read in pieces
 }
 
 // A typeReader reads the values of the keys of one type.
@@ -37,7 +37,9 @@ type typeReader interface {
 // run walks the pages of PKSCANRANGE. Each flight reads the expiries and values of one
 // batch of keys; the last of a page asks for the next page as well.
 func (w *walk) run(ctx context.Context, r typeReader) error {
-	if w.end != nil && bytes.Compare(w.start, w.end) >= 0 {
+	at := w.pass.first()
+	if w.end != nil && bytes.Compare(at, w.end) >= 0 {
+		w.pass.advance(nil, 0)
 		return nil
 	}
 	word, group := r.word()
@@ -51,7 +53,7 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 		b        batch
 		wanted   []int    // places in items
 		items    [][]byte // of the page at hand, still to be read
-		at, n    = w.start, pageLim.n
+		n        = pageLim.n
 		more     = true
 		i        = 0
 	)
@@ -100,7 +102,8 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 			return err
 		}
 		pageLim.saw(len(pg.items)/group, pg.bytes)
-		items, at, n, more = pg.items, pg.next, pageLim.n, pg.next != nil
+		w.end, more = w.pass.advance(pg.next, len(pg.items)/group)
+		items, at, n = pg.items, pg.next, pageLim.n
 		i = 1 - i
 	}
 }

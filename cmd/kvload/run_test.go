@@ -161,7 +161,7 @@ func makeDump(t *testing.T, dbs ...[]format.Record) string {
 	defer w.Close()
 	for db, records := range dbs {
 		for _, typ := range o.Types {
-			seg := w.Segment(db, typ, nil, nil)
+			seg := w.Segment(db, typ, nil)
 			for _, r := range records {
 				if typ.Holds(r.Kind) {
 					err = seg.Record(&r)
@@ -170,7 +170,7 @@ func makeDump(t *testing.T, dbs ...[]format.Record) string {
 					t.Fatal(err)
 				}
 			}
-			if err := seg.Close(); err != nil {
+			if err := seg.Close(nil); err != nil {
 				t.Fatal(err)
 			}
 		}

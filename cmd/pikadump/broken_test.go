@@ -51,7 +51,7 @@ func TestBrokenScan(t *testing.T) {
 			}})
 			out := filepath.Join(t.TempDir(), "dump")
 			r := runCommand("dump", "--uri", s.Addr(), "--out", out)
-			r.failed(t, tc.code, append(tc.says, out+" holds an unfinished dump: remove it")...)
+			r.failed(t, tc.code, append(tc.says, out+" holds an unfinished dump: --resume")...)
 			unfinished(t, out)
 			if !slices.Contains(files(t, out), "dump.json") {
 				t.Errorf("no dump.json in %v", files(t, out))

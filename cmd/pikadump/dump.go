@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -22,29 +21,34 @@ import (
 // maxThreads is how many passes run at once unless the user says otherwise: one per type.
 const maxThreads = 6
 
-// dump makes the whole dump. It returns a LeftOut error if keys were left out.
+// dump makes the whole dump, or goes on with one. It returns a LeftOut error if keys were
+// left out.
 func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	s, err := reader.Open(ctx, o.reader)
 	if err != nil {
 		return refusedAtOpen(err, o.server.Password)
 	}
 	src := s.Source()
-	passes, options, err := plan(s, &o)
+	options, err := choose(s, &o)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(log, "source: Pika %s at %s, role %s, %d database(s)\n", src.Version, src.Address, src.Role, src.Databases)
-	info := format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options)
-	w, err := archive.Create(o.out, info, archive.Options{ChunkBytes: o.chunkBytes, Level: o.level})
-	if errors.Is(err, archive.ErrExists) {
-		return err
+	w, err := start(&o, format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options), log)
+	if errors.Is(err, archive.ErrFinished) {
+		fmt.Fprintln(log, err)
+		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("%w: --out %s cannot be written to: %w", reader.ErrRefused, o.out, err)
+		return refusedOutput(err, o.out)
 	}
 	defer w.Close()
+	passes, err := plan(w, &o)
+	if err != nil {
+		return err
+	}
 	if err := scanAll(ctx, s, w, passes, &o, log); err != nil {
-		return fmt.Errorf("%w (%s holds an unfinished dump: remove it before you dump there again)", err, o.out)
+		return fmt.Errorf("%w (%s holds an unfinished dump: --resume goes on with it)", err, o.out)
 	}
 	after, err := s.BinlogPositions(ctx)
 	if err != nil {
@@ -57,51 +61,56 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	return summarize(log, m, o.out)
 }
 
-// refusedAtOpen says what a failure of the first commands means: other credentials are
-// needed, or there is no Pika that can be read.
-func refusedAtOpen(err error, password string) error {
-	var reply *reader.ReplyError
-	if !errors.As(err, &reply) {
-		if errors.Is(err, io.EOF) {
-			return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls), or be no Pika", err)
-		}
-		return err
-	}
-	switch {
-	case reply.Command == "AUTH" && strings.Contains(reply.Reply, password):
-		// A server that does not know AUTH shows its arguments.
-		return fmt.Errorf("%w: the source does not take AUTH; is it a Pika?", reader.ErrAuth)
-	case errors.Is(err, reader.ErrAuth) && strings.Contains(reply.Reply, "NOPERM"):
-		return fmt.Errorf("%w: %w; is the password right? A Pika that has a limited user says OK to a wrong one", reader.ErrAuth, err)
-	case errors.Is(err, reader.ErrAuth), errors.Is(err, reader.ErrRefused):
-		return err
-	}
-	return fmt.Errorf("%w: %w; if this is a proxy, such as Codis, give the address of each Pika behind it", reader.ErrRefused, err)
-}
-
-// plan returns the passes that the options ask for.
-func plan(s *reader.Scanner, o *dumpOptions) ([]reader.Pass, format.Options, error) {
+// choose returns what of the source is dumped.
+func choose(s *reader.Scanner, o *dumpOptions) (format.Options, error) {
 	src := s.Source()
 	options := format.Options{Types: s.Types(o.filter.Types), Match: o.filter.Match}
 	if len(options.Types) == 0 {
-		return nil, options, command.Usage("--type: Pika %s has no streams", src.Version)
+		return options, command.Usage("--type: Pika %s has no streams", src.Version)
 	}
 	for _, db := range o.filter.DBs {
 		if db >= src.Databases {
-			return nil, options, command.Usage("--db %d: the source has %d database(s), numbered from 0", db, src.Databases)
+			return options, command.Usage("--db %d: the source has %d database(s), numbered from 0", db, src.Databases)
 		}
 	}
-	var passes []reader.Pass
 	for db := range src.Databases {
-		if !o.filter.DB(db) {
-			continue
-		}
-		options.Databases = append(options.Databases, db)
-		for _, t := range options.Types {
-			passes = append(passes, reader.Pass{DB: db, Type: t, Prefix: o.filter.Prefix(), Keep: o.filter.Key()})
+		if o.filter.DB(db) {
+			options.Databases = append(options.Databases, db)
 		}
 	}
-	return passes, options, nil
+	return options, nil
+}
+
+// start begins the dump, or goes on with it.
+func start(o *dumpOptions, info format.Info, log io.Writer) (*archive.Writer, error) {
+	ao := archive.Options{ChunkBytes: o.chunkBytes, Level: o.level}
+	if !o.resume {
+		return archive.Create(o.out, info, ao)
+	}
+	w, err := archive.Resume(o.out, info, ao, func(text string) { fmt.Fprintln(log, text) })
+	if err == nil && w.Resumed() != "" {
+		fmt.Fprintf(log, "resuming: %s\n", w.Resumed())
+	}
+	return w, err
+}
+
+// plan returns the passes over what no chunk covers yet.
+func plan(w *archive.Writer, o *dumpOptions) ([]*reader.Pass, error) {
+	var passes []*reader.Pass
+	for _, db := range w.Info.Options.Databases {
+		for _, t := range w.Info.Options.Types {
+			gaps, err := w.Gaps(db, t)
+			if err != nil {
+				return nil, err
+			}
+			for _, g := range gaps {
+				p := reader.NewPass(db, t, g.Start, g.End)
+				p.Prefix, p.Keep = o.filter.Prefix(), o.filter.Key()
+				passes = append(passes, p)
+			}
+		}
+	}
+	return passes, nil
 }
 
 // threads returns how many passes run at once.
@@ -131,7 +140,7 @@ func (n *counters) done(rows int64, f *filter.Filter) float64 {
 }
 
 // scanAll makes all passes.
-func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes []reader.Pass, o *dumpOptions, log io.Writer) error {
+func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes []*reader.Pass, o *dumpOptions, log io.Writer) error {
 	var n counters
 	if !o.quiet {
 		rows, err := s.EstimateRows(ctx)
@@ -142,27 +151,33 @@ func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes [
 			return progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: n.done(rows, &o.filter)}
 		})()
 	}
+	sched := newSchedule(passes, s.Split)
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(threads(o, s.Source()))
-	for _, pass := range passes {
+	for range threads(o, s.Source()) {
 		g.Go(func() error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+			for {
+				pass, err := sched.next(ctx)
+				if pass == nil {
+					return err
+				}
+				if err := scanOne(ctx, s, w, pass, &n); err != nil {
+					return err
+				}
+				sched.done(pass)
 			}
-			return scanOne(ctx, s, w, pass, &n)
 		})
 	}
 	return g.Wait()
 }
 
 // scanOne makes one pass into a segment of the dump.
-func scanOne(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass reader.Pass, n *counters) error {
-	seg := w.Segment(pass.DB, pass.Type, pass.Start, pass.End)
+func scanOne(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass *reader.Pass, n *counters) error {
+	seg := w.Segment(pass.DB, pass.Type, pass.Start)
 	defer seg.Discard()
 	if err := s.Scan(ctx, pass, &sink{seg, n}); err != nil {
 		return err
 	}
-	return seg.Close()
+	return seg.Close(pass.End())
 }
 
 // sink puts what a pass finds into its segment.

@@ -18,6 +18,7 @@ type dumpOptions struct {
 	server     connect.Server
 	filter     filter.Filter
 	out        string
+	resume     bool
 	threads    int // 0: by the server's thread pool
 	chunkBytes int64
 	level      format.Level
@@ -28,12 +29,14 @@ type dumpOptions struct {
 const dumpDescription = `Reads every key of a Pika 3.0.5 to 4.0.x with its value and expiry, and writes it to
 a directory that kvload reads. The source is only read, never written.
 
+A run that was stopped, in whatever way, is gone on with by --resume and ends in the same dump.
 The dump is finished when manifest.json is there. Keys that were listed but could not be
 read are in skipped.jsonl, names that stand in several types in conflicts.jsonl.
 
 EXAMPLES:
    pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika
    REDISCLI_AUTH=secret pikadump dump -h 10.0.0.5 --out dump --threads 2
+   pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --resume
    pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*' --type hash`
 
 func dumpCommand() *cli.Command {
@@ -41,6 +44,7 @@ func dumpCommand() *cli.Command {
 	flags := slices.Concat(
 		[]cli.Flag{
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, which must be empty or not there", EnvVars: env("out")},
+			&cli.BoolFlag{Name: "resume", Usage: "go on with the unfinished dump in --out", EnvVars: env("resume")},
 		},
 		connect.Flags(9221, env),
 		filter.Flags(env),
@@ -74,7 +78,7 @@ func tuningFlags(env func(string) []string) []cli.Flag {
 }
 
 func parseDump(c *cli.Context) (dumpOptions, error) {
-	o := dumpOptions{out: c.String("out"), threads: c.Int("threads"), quiet: c.Bool("quiet")}
+	o := dumpOptions{out: c.String("out"), resume: c.Bool("resume"), threads: c.Int("threads"), quiet: c.Bool("quiet")}
 	if c.Args().Present() {
 		return o, command.Usage("%q is not a flag: the directory is given with --out", c.Args().First())
 	}

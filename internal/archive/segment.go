@@ -13,7 +13,6 @@ import (
 type Segment struct {
 	w         *Writer
 	id        segmentID
-	end       []byte // of the pass's range
 	start     []byte // of the chunk at hand
 	continues bool
 	file      *storage.File
@@ -21,10 +20,10 @@ type Segment struct {
 	number    int
 }
 
-// Segment begins the range [start, end) of the keys of one database and type; nil means
-// from the first, or to the last.
-func (w *Writer) Segment(db int, t format.Type, start, end []byte) *Segment {
-	return &Segment{w: w, id: segmentID{db, t}, start: start, end: end}
+// Segment begins the range from start on of the keys of one database and type; nil is the
+// first.
+func (w *Writer) Segment(db int, t format.Type, start []byte) *Segment {
+	return &Segment{w: w, id: segmentID{db, t}, start: start}
 }
 
 // splitFactor is how many times as large as others a chunk grows before it is closed in
@@ -115,16 +114,16 @@ func (s *Segment) failed(err error) error {
 	return fmt.Errorf("chunk %s: %w", format.ChunkName(s.id.db, s.id.typ, s.number), err)
 }
 
-// Close ends the pass: its range is covered. A range without keys gets an empty chunk, which
-// says so.
-func (s *Segment) Close() error {
-	if s.cw == nil && s.start != nil && s.end != nil && bytes.Equal(s.start, s.end) {
+// Close ends the range before end, nil for the end of the keyspace: it is covered. A range
+// without keys gets an empty chunk, which says so.
+func (s *Segment) Close(end []byte) error {
+	if s.cw == nil && end != nil && bytes.Equal(s.start, end) { // the last chunk reached it
 		return nil
 	}
 	if err := s.begin(); err != nil {
 		return err
 	}
-	return s.seal(s.end, false)
+	return s.seal(end, false)
 }
 
 // Discard throws away the chunk at hand. After Close it does nothing.

@@ -27,6 +27,7 @@ type Writer struct {
 	Info format.Info
 
 	dir   *storage.Dir
+	lock  *storage.Lock
 	codec *format.Codec
 	o     Options
 
@@ -44,34 +45,55 @@ type segmentID struct {
 // Create begins a dump in the directory at path, which must be empty or not there,
 // and writes dump.json.
 func Create(path string, info format.Info, o Options) (*Writer, error) {
+	dir, err := storage.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("create dump: %w", err)
+	}
+	w, err := newWriter(dir, info, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(mustBeEmpty(dir), dir.RemoveTemporaries()); err != nil {
+		w.Close()
+		return nil, err
+	}
+	if err := w.begin(); err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+// newWriter locks the directory.
+func newWriter(dir *storage.Dir, info format.Info, o Options) (*Writer, error) {
 	if o.ChunkBytes == 0 {
 		o.ChunkBytes = 64 << 20
 	}
 	if o.ChunkBytes < 1 {
 		return nil, fmt.Errorf("chunk size %d is negative", o.ChunkBytes)
 	}
-	dir, err := storage.Create(path)
-	if err != nil {
-		return nil, fmt.Errorf("create dump: %w", err)
-	}
-	if err := mustBeEmpty(dir); err != nil {
-		return nil, err
-	}
-	data, err := info.Marshal()
-	if err != nil {
-		return nil, fmt.Errorf("create dump: %w", err)
-	}
-	if err := dir.WriteFile(format.InfoName, data); err != nil {
-		return nil, fmt.Errorf("create dump: %w", err)
-	}
 	codec, err := format.NewCodec(o.Level, o.Threads)
 	if err != nil {
 		return nil, err
 	}
-	return &Writer{
-		Info: info, dir: dir, codec: codec, o: o,
-		numbers: map[segmentID]int{},
-	}, nil
+	lock, err := dir.Lock()
+	if err != nil {
+		codec.Close()
+		return nil, err
+	}
+	return &Writer{Info: info, dir: dir, lock: lock, codec: codec, o: o, numbers: map[segmentID]int{}}, nil
+}
+
+// begin writes dump.json.
+func (w *Writer) begin() error {
+	data, err := w.Info.Marshal()
+	if err != nil {
+		return fmt.Errorf("create dump: %w", err)
+	}
+	if err := w.dir.WriteFile(format.InfoName, data); err != nil {
+		return fmt.Errorf("create dump: %w", err)
+	}
+	return nil
 }
 
 func mustBeEmpty(dir *storage.Dir) error {
@@ -87,14 +109,15 @@ func mustBeEmpty(dir *storage.Dir) error {
 	case slices.Contains(names, format.ManifestName):
 		what = "a finished dump"
 	case slices.Contains(names, format.InfoName):
-		what = "an unfinished dump"
+		what = "an unfinished dump (--resume goes on with it)"
 	}
 	return fmt.Errorf("%w: %s holds %s; give another directory, or remove this one if it is not needed", ErrExists, dir.Path(), what)
 }
 
-// Close frees what the writer holds. It does not finish the dump.
+// Close frees what the writer holds, and the lock. It does not finish the dump.
 func (w *Writer) Close() {
 	w.codec.Close()
+	w.lock.Unlock()
 }
 
 // Stored returns how many bytes of sealed chunks there are.

@@ -20,6 +20,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // Version is the version of the tools.
@@ -98,6 +99,7 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	go func() {
 		sig := <-signals
 		cancel(&Interrupt{sig})
+		fmt.Fprintf(app.ErrWriter, "%s: stopping when what is in flight is done; a second signal stops at once\n", app.Name)
 		os.Exit(interruptCode(<-signals)) // the second time at once
 	}()
 	err := app.RunContext(ctx, args)
@@ -143,7 +145,9 @@ func Code(err error, classify func(error) int) int {
 		return interruptCode(interrupt.Signal)
 	case errors.Is(err, archive.ErrIncomplete):
 		return exitcode.NoDump
-	case errors.Is(err, archive.ErrExists), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
+	case errors.Is(err, storage.ErrLocked):
+		return exitcode.Locked
+	case errors.Is(err, archive.ErrExists), errors.Is(err, archive.ErrDiffers), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
 		return exitcode.Refused
 	case errors.As(err, &corrupt):
 		return exitcode.Corrupt

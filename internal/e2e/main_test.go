@@ -3,40 +3,60 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
 
-// bin is the directory of the two binaries, built once.
+// bin is the directory of the two binaries.
 var bin string
 
 func TestMain(m *testing.M) {
 	if report := os.Getenv(measureEnv); report != "" {
 		os.Exit(measure(report, os.Args[1:]))
 	}
-	os.Exit(buildAndRun(m))
-}
-
-func buildAndRun(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "e2e-bin-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	defer os.RemoveAll(dir)
-	build := exec.Command("go", "build", "-o", dir+"/",
-		"github.com/pika2kvrocks/pika2kvrocks/cmd/pikadump", "github.com/pika2kvrocks/pika2kvrocks/cmd/kvload")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build the tools: %v\n%s", err, out)
-		return 1
+		os.Exit(1)
 	}
 	bin = dir
-	return m.Run()
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// build builds both tools, once. It looks at the directories of what they are built from:
+// go test would take old results for new ones if it did not see that a test does.
+var build = sync.OnceValue(func() error {
+	for _, dir := range []string{"cmd", "reader", "writer", "format", "internal"} {
+		look := func(_ string, _ fs.DirEntry, err error) error { return err }
+		if err := filepath.WalkDir(filepath.Join("..", "..", dir), look); err != nil {
+			return err
+		}
+	}
+	const commands = "github.com/pika2kvrocks/pika2kvrocks/cmd/"
+	if out, err := exec.Command("go", "build", "-o", bin, commands+"pikadump", commands+"kvload").CombinedOutput(); err != nil {
+		return fmt.Errorf("build the tools: %w\n%s", err, out)
+	}
+	return nil
+})
+
+// tool returns the path of a tool.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	if err := build(); err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(bin, name)
 }
 
 // result is how a run of a tool ended.
@@ -47,23 +67,23 @@ type result struct {
 }
 
 // run runs a tool: pikadump or kvload.
-func run(t *testing.T, tool string, args ...string) result {
+func run(t *testing.T, name string, args ...string) result {
 	t.Helper()
-	return finish(t, exec.Command(filepath.Join(bin, tool), args...))
+	return finish(t, exec.Command(tool(t, name), args...))
 }
 
 // mustRun runs a tool that must end with that exit code.
-func mustRun(t *testing.T, code int, tool string, args ...string) result {
+func mustRun(t *testing.T, code int, name string, args ...string) result {
 	t.Helper()
-	r := run(t, tool, args...)
-	r.mustBe(t, code, tool, args)
+	r := run(t, name, args...)
+	r.mustBe(t, code, name, args)
 	return r
 }
 
-func (r *result) mustBe(t *testing.T, code int, tool string, args []string) {
+func (r *result) mustBe(t *testing.T, code int, name string, args []string) {
 	t.Helper()
 	if r.code != code {
-		t.Fatalf("%s %s: exit code %d, want %d\n%s%s", tool, strings.Join(args, " "), r.code, code, r.stdout, r.stderr)
+		t.Fatalf("%s %s: exit code %d, want %d\n%s%s", name, strings.Join(args, " "), r.code, code, r.stdout, r.stderr)
 	}
 }
 
@@ -84,17 +104,17 @@ const measureEnv = "E2E_MEASURE_INTO"
 // runMeasured is mustRun that also tells the peak memory. What the kernel reports of a
 // child is never less than what its parent had when it started the child, and this process
 // has a whole Pika in it: so a small process, this binary again, starts the tool.
-func runMeasured(t *testing.T, code int, tool string, args ...string) result {
+func runMeasured(t *testing.T, code int, name string, args ...string) result {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	report := filepath.Join(t.TempDir(), "peak")
-	cmd := exec.Command(self, append([]string{filepath.Join(bin, tool)}, args...)...)
+	cmd := exec.Command(self, append([]string{tool(t, name)}, args...)...)
 	cmd.Env = append(os.Environ(), measureEnv+"="+report)
 	r := finish(t, cmd)
-	r.mustBe(t, code, tool, args)
+	r.mustBe(t, code, name, args)
 	text, err := os.ReadFile(report)
 	if err != nil {
 		t.Fatal(err)

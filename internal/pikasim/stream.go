@@ -195,6 +195,7 @@ func xrange(c *call) {
 		i, hit := s.search(from.id)
 		if hit && from.exclusive {
 			i++
+			limit-- // Pika counts it all the same
 		}
 		j, hit := s.search(to.id)
 		if hit && !to.exclusive {

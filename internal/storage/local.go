@@ -75,12 +75,12 @@ func (d *Dir) ReadFile(name string, limit int64) ([]byte, error) {
 	return os.ReadFile(p)
 }
 
-// List returns the names of all files, in order, those that are being written
+// List returns the names of all files, in order, those that are being written and the lock
 // left out.
 func (d *Dir) List() ([]string, error) {
 	var names []string
 	err := filepath.WalkDir(d.root, func(p string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), tempPrefix) {
+		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), tempPrefix) || e.Name() == lockName {
 			return err
 		}
 		rel, err := filepath.Rel(d.root, p)
@@ -89,6 +89,28 @@ func (d *Dir) List() ([]string, error) {
 	})
 	slices.Sort(names)
 	return names, err
+}
+
+// RemoveTemporaries removes what runs that were killed were writing.
+func (d *Dir) RemoveTemporaries() error {
+	return filepath.WalkDir(d.root, func(p string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasPrefix(e.Name(), tempPrefix) {
+			return err
+		}
+		return os.Remove(p)
+	})
+}
+
+// Remove removes a file, durably.
+func (d *Dir) Remove(name string) error {
+	p, err := d.path(name)
+	if err != nil {
+		return err
+	}
+	if err := os.Remove(p); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(p))
 }
 
 // A File is being written. Exactly one of Commit and Discard ends it; Discard after

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+)
+
+func TestBadFlags(t *testing.T) {
+	good := []string{"load", "--uri", "redis://" + closedPort(t), "--in", t.TempDir()}
+	for _, tc := range []struct {
+		name string
+		args []string
+		says string
+	}{
+		{"unknown command", []string{"dump"}, `no command "dump"`},
+		{"unknown flag", append(good, "--nosuch"), "-nosuch"},
+		{"unknown flag before the command", []string{"--nosuch"}, "-nosuch"},
+		{"unknown flag of check", []string{"check", "--nosuch", "dir"}, "-nosuch"},
+		{"no --in", good[:3], "--in is missing"},
+		{"argument", append(good, "dir"), `"dir" is not a flag`},
+		{"--type", append(good, "--type", "nosuch"), `unknown type "nosuch"`},
+		{"--db", append(good, "--db", "x"), "--db x: databases are numbers"},
+		{"--db of nothing", append(good, "--db", ","), "--db"},
+		{"--on-exists", append(good, "--on-exists", "merge"), "it is fail, skip or replace"},
+		{"--on-conflict", append(good, "--on-conflict", "last"), "it is fail, first or suffix"},
+		{"--hyperloglog", append(good, "--hyperloglog", "keep"), `"keep": it is leave-out or string`},
+		{"--threads", append(good, "--threads", "0"), "--threads 0: it is between 1 and 1024"},
+		{"--threads many", append(good, "--threads", "1025"), "--threads 1025: it is between 1 and 1024"},
+		{"--threads no number", append(good, "--threads", "x"), "threads"},
+		{"--pipeline", append(good, "--pipeline", "-1"), "--pipeline -1: it is between 1 and"},
+		{"--timeout", append(good, "--timeout", "-1s"), "--timeout -1s is negative"},
+		{"--timeout without unit", append(good, "--timeout", "90"), "timeout"},
+		{"--port", []string{"load", "--port", "0", "--in", "x"}, "--port 0: it is between 1 and 65535"},
+		{"--uri and --host", append(good, "--host", "h"), "--uri and --host"},
+		{"--uri that is none", []string{"load", "--uri", "redis://:" + wrong + "@h", "--in", "x"}, "%XX"},
+		{"--user without password", append(good, "--user", "u"), "--user needs a password"},
+		{"--cacert without TLS", append(good, "--cacert", "x"), "--cacert needs --tls"},
+		{"--askpass without a terminal", append(good, "--askpass"), "no terminal"},
+		{"check of nothing", []string{"check"}, "give the directory of one dump"},
+		{"check of two", []string{"check", "a", "b"}, "give the directory of one dump"},
+		{"inspect of nothing", []string{"inspect"}, "give the directory of one dump"},
+		{"inspect, flag behind", []string{"inspect", "a", "--json"}, "after the flags"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			runCommand(tc.args...).failed(t, 2, tc.says, "see kvload COMMAND --help")
+		})
+	}
+}
+
+// TestHyperLogLogWords: the words of --help are those that are taken.
+func TestHyperLogLogWords(t *testing.T) {
+	dir := makeDump(t, []format.Record{{Kind: format.HyperLogLog, Key: []byte("p"), Part: format.PartWhole, Value: []byte("registers")}})
+	t.Chdir(t.TempDir())
+	for word, code := range map[string]int{"string": 0, "leave-out": 3} {
+		m := startTarget(t)
+		if r := runCommand("load", "--uri", m.Addr(), "--in", dir, "--hyperloglog", word); r.code != code {
+			t.Errorf("--hyperloglog %s: exit code %d, want %d: %s", word, r.code, code, r.stderr)
+		}
+		if got := m.Exists("p"); got != (word == "string") {
+			t.Errorf("--hyperloglog %s: the key is there: %v", word, got)
+		}
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	m := startTarget(t)
+	m.RequireAuth(password)
+	t.Setenv("KVLOAD_URI", "redis://"+m.Addr())
+	t.Setenv("KVLOAD_IN", makeDump(t, []format.Record{text("a", "1")}))
+	t.Setenv("KVLOAD_PASSWORD_FILE", filepath.Join(t.TempDir(), "nosuch"))
+	runCommand("load").failed(t, 2, "--password-file: open")
+	t.Setenv("KVLOAD_PASSWORD_FILE", "")
+	t.Setenv("REDISCLI_AUTH", password)
+	t.Setenv("KVLOAD_ON_EXISTS", "perhaps")
+	runCommand("load").failed(t, 2, "--on-exists")
+	t.Setenv("KVLOAD_ON_EXISTS", "replace")
+	if r := runCommand("load"); r.code != 0 {
+		t.Fatalf("exit code %d: %s", r.code, r.stderr)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	top := runCommand("--help")
+	if top.code != 0 || top.stderr != "" {
+		t.Errorf("exit code %d, stderr %q", top.code, top.stderr)
+	}
+	for _, want := range []string{"load ", "check ", "inspect ", "--version", exitcode.Help} {
+		if !strings.Contains(top.stdout, want) {
+			t.Errorf("--help does not show %q:\n%s", want, top.stdout)
+		}
+	}
+	if r := runCommand("--version"); r.code != 0 || !strings.HasPrefix(r.stdout, "kvload version ") {
+		t.Errorf("--version: exit code %d, %q", r.code, r.stdout)
+	}
+	for _, cmd := range []*cli.Command{loadCommand(), checkCommand(), inspectCommand()} {
+		help := runCommand(cmd.Name, "--help")
+		if help.code != 0 || help.stderr != "" {
+			t.Errorf("%s: exit code %d, stderr %q", cmd.Name, help.code, help.stderr)
+		}
+		for _, want := range []string{"EXAMPLE", "kvload " + cmd.Name + " ", exitcode.Help} {
+			if !strings.Contains(help.stdout, want) {
+				t.Errorf("%s --help does not show %q:\n%s", cmd.Name, want, help.stdout)
+			}
+		}
+		for _, f := range cmd.Flags {
+			name := f.Names()[0]
+			env := "$KVLOAD_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+			line := regexp.MustCompile(`(?m)^   --` + name + `[ ,].*` + regexp.QuoteMeta(env))
+			if !line.MatchString(help.stdout) {
+				t.Errorf("%s --help does not show --%s with %s:\n%s", cmd.Name, name, env, help.stdout)
+			}
+		}
+	}
+}

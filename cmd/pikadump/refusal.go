@@ -1,0 +1,49 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// refusedAtOpen says what a failure of the first commands means: other credentials are
+// needed, or there is no Pika that can be read.
+func refusedAtOpen(err error, password string) error {
+	var reply *reader.ReplyError
+	if !errors.As(err, &reply) {
+		if errors.Is(err, io.EOF) {
+			return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls), or be no Pika", err)
+		}
+		return err
+	}
+	switch {
+	case reply.Command == "AUTH" && strings.Contains(reply.Reply, password):
+		// A server that does not know AUTH shows its arguments.
+		return fmt.Errorf("%w: the source does not take AUTH; is it a Pika?", reader.ErrAuth)
+	case errors.Is(err, reader.ErrAuth) && strings.Contains(reply.Reply, "NOPERM"):
+		return fmt.Errorf("%w: %w; is the password right? A Pika that has a limited user says OK to a wrong one", reader.ErrAuth, err)
+	case errors.Is(err, reader.ErrAuth), errors.Is(err, reader.ErrRefused):
+		return err
+	}
+	return fmt.Errorf("%w: %w; if this is a proxy, such as Codis, give the address of each Pika behind it", reader.ErrRefused, err)
+}
+
+// refusedOutput says what a failure to begin a dump means: unless it says so itself, that --out
+// cannot be written to.
+func refusedOutput(err error, out string) error {
+	for _, known := range []error{archive.ErrExists, archive.ErrFinished, archive.ErrDiffers, storage.ErrLocked} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	if errors.As(err, new(*format.CorruptError)) {
+		return err
+	}
+	return fmt.Errorf("%w: --out %s cannot be written to: %w", reader.ErrRefused, out, err)
+}

@@ -1,0 +1,95 @@
+package main
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// splitKeys is how many keys a pass must have listed since it was last split to be
+// split again: on 4.0 every range may walk over all types, so that there must be few of them for
+// types that are rare.
+const splitKeys = 20_000
+
+// splitAgain is how long a worker without work waits before it looks for a pass to split.
+const splitAgain = 200 * time.Millisecond
+
+// A schedule hands passes to workers. When none is left, the pass that has listed the
+// most keys is split.
+type schedule struct {
+	split func(context.Context, *reader.Pass) (*reader.Pass, error) // nil: passes are never split
+
+	mu      sync.Mutex
+	pending []*reader.Pass
+	running []*reader.Pass
+	changed chan struct{} // closed when a pass ends
+}
+
+func newSchedule(passes []*reader.Pass, split func(context.Context, *reader.Pass) (*reader.Pass, error)) *schedule {
+	return &schedule{split: split, pending: passes, changed: make(chan struct{})}
+}
+
+// next returns a pass to make; nil when there is none left and none can come.
+func (s *schedule) next(ctx context.Context) (*reader.Pass, error) {
+	for {
+		s.mu.Lock()
+		if len(s.pending) > 0 {
+			p := s.pending[0]
+			s.pending = s.pending[1:]
+			s.running = append(s.running, p)
+			s.mu.Unlock()
+			return p, nil
+		}
+		if len(s.running) == 0 {
+			s.mu.Unlock()
+			return nil, nil
+		}
+		candidate, changed := s.longest(), s.changed
+		s.mu.Unlock()
+		if candidate != nil {
+			p, err := s.split(ctx, candidate)
+			if err != nil {
+				return nil, err
+			}
+			if p != nil {
+				s.mu.Lock()
+				s.running = append(s.running, p)
+				s.mu.Unlock()
+				return p, nil
+			}
+		}
+		select {
+		case <-changed:
+		case <-time.After(splitAgain):
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// longest returns the running pass that has listed the most keys; nil if none has enough.
+func (s *schedule) longest() *reader.Pass {
+	if s.split == nil {
+		return nil
+	}
+	var longest *reader.Pass
+	most := int64(splitKeys)
+	for _, p := range s.running {
+		if n := p.Listed(); n >= most {
+			longest, most = p, n
+		}
+	}
+	return longest
+}
+
+// done says that a pass has been made.
+func (s *schedule) done(p *reader.Pass) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.running = slices.DeleteFunc(s.running, func(r *reader.Pass) bool { return r == p })
+	close(s.changed)
+	s.changed = make(chan struct{})
+}

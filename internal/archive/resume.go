@@ -1,0 +1,226 @@
+package archive
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"reflect"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// ErrFinished: the dump is finished, there is nothing to go on with.
+var ErrFinished = errors.New("the dump is finished already")
+
+// ErrDiffers: the dump that is to be gone on with is of something else.
+var ErrDiffers = errors.New("the dump cannot be gone on with")
+
+// Resume goes on with the unfinished dump in the directory at path, which the sealed chunks
+// are the journal of: what they cover is done, Gaps says what is not. Info is what a new dump
+// would get: source and options must be those of the dump. Chunks that are damaged, and
+// chunks that end inside a key which no other goes on with, are removed and their ranges
+// read anew; log is told of each. A directory in which nothing was done yet is begun.
+func Resume(path string, info format.Info, o Options, log func(string)) (*Writer, error) {
+	dir, err := storage.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("resume dump: %w", err)
+	}
+	w, err := newWriter(dir, info, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.resume(log); err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *Writer) resume(log func(string)) error {
+	if err := w.dir.RemoveTemporaries(); err != nil {
+		return fmt.Errorf("resume dump: %w", err)
+	}
+	names, err := w.dir.List()
+	if err != nil {
+		return fmt.Errorf("resume dump: %w", err)
+	}
+	if slices.Contains(names, format.ManifestName) {
+		return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path())
+	}
+	data, err := w.dir.ReadFile(format.InfoName, format.MaxManifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return w.begin()
+	}
+	if err != nil {
+		return fmt.Errorf("resume dump: %w", err)
+	}
+	old, err := format.ParseInfo(data)
+	if err != nil {
+		return inDir(w.dir, err)
+	}
+	if err := sameDump(old, &w.Info); err != nil {
+		return err
+	}
+	w.Info = *old
+	for _, name := range names {
+		if err := w.takeUp(name, log); err != nil {
+			return err
+		}
+	}
+	return w.dropOpen(log)
+}
+
+// sameDump refuses a run whose source or options are not those of the dump, and says which.
+func sameDump(old, now *format.Info) error {
+	differ := func(what string, a, b any) error {
+		return fmt.Errorf("%w: its %s is %v, now it is %v; use the same, or dump into another directory", ErrDiffers, what, a, b)
+	}
+	if old.Options.Scan != format.ScanRange {
+		return fmt.Errorf("%w: its source was scanned by cursor, which only works in one go; dump into another directory", ErrDiffers)
+	}
+	for _, f := range []struct {
+		what string
+		a, b any
+	}{
+		{"source address", old.Source.Address, now.Source.Address},
+		{"source version", old.Source.Version, now.Source.Version},
+		{"number of databases", old.Source.Databases, now.Source.Databases},
+		{"choice of databases", old.Options.Databases, now.Options.Databases},
+		{"choice of types", old.Options.Types, now.Options.Types},
+		{"--match", old.Options.Match, now.Options.Match},
+		{"--sample", old.Options.Sample, now.Options.Sample},
+		{"--limit-keys", old.Options.LimitKeys, now.Options.LimitKeys},
+		{"way of scanning", old.Options.Scan, now.Options.Scan},
+	} {
+		if !reflect.DeepEqual(f.a, f.b) {
+			return differ(f.what, f.a, f.b)
+		}
+	}
+	return nil
+}
+
+// takeUp checks a file of the dump and takes up what it covers.
+func (w *Writer) takeUp(name string, log func(string)) error {
+	db, typ, number, err := format.ParseChunkName(name)
+	if err != nil {
+		if name == format.ConflictsName || name == format.SkippedName { // written anew at the end
+			return w.dir.Remove(name)
+		}
+		return nil
+	}
+	info, err := w.readSealed(name)
+	if err == nil && (info.DB != db || info.Type != typ || info.Name != name) {
+		err = &format.CorruptError{Name: name, Err: errors.New("it is the chunk of another name")}
+	}
+	id := segmentID{db, typ}
+	w.numbers[id] = max(w.numbers[id], number)
+	if errors.As(err, new(*format.CorruptError)) {
+		log(fmt.Sprintf("%v: removed, its keys are read anew", err))
+		return w.dir.Remove(name)
+	}
+	if err != nil {
+		return fmt.Errorf("resume dump: %w", err)
+	}
+	w.chunks = append(w.chunks, info)
+	w.stored += info.Size
+	return nil
+}
+
+// readSealed reads a chunk of an earlier run from end to end.
+func (w *Writer) readSealed(name string) (format.ChunkInfo, error) {
+	f, err := w.dir.OpenFile(name)
+	if err != nil {
+		return format.ChunkInfo{}, err
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return format.ChunkInfo{}, err
+	}
+	c, err := format.OpenChunk(f, st.Size(), w.codec, name)
+	if err != nil {
+		return format.ChunkInfo{}, err
+	}
+	if c.Header.Dump != w.Info.Dump {
+		return format.ChunkInfo{}, &format.CorruptError{Name: name, Err: fmt.Errorf("it belongs to dump %s", c.Header.Dump)}
+	}
+	sum, err := c.SHA256()
+	if err != nil {
+		return format.ChunkInfo{}, err
+	}
+	return format.NewChunkInfo(c.Header, c.Footer, st.Size(), sum), nil
+}
+
+// dropOpen removes chunks that end inside a key which no other goes on with, back to the one
+// where the key begins, and chunks that go on with a key whose beginning is missing.
+func (w *Writer) dropOpen(log func(string)) error {
+	format.SortChunks(w.chunks)
+	var kept []format.ChunkInfo
+	for i := 0; i < len(w.chunks); {
+		n := 1
+		for i+n < len(w.chunks) && goesOn(&w.chunks[i+n-1], &w.chunks[i+n]) {
+			n++
+		}
+		chain := w.chunks[i : i+n]
+		if chain[0].Continues || chain[n-1].Open {
+			for _, c := range chain {
+				log(fmt.Sprintf("%s holds part of a key that is not whole: removed, its keys are read anew", c.Name))
+				if err := w.dir.Remove(c.Name); err != nil {
+					return fmt.Errorf("resume dump: %w", err)
+				}
+				w.stored -= c.Size
+			}
+		} else {
+			kept = append(kept, chain...)
+		}
+		i += n
+	}
+	w.chunks = kept
+	return nil
+}
+
+func goesOn(a, b *format.ChunkInfo) bool {
+	return a.Open && b.Continues && a.DB == b.DB && a.Type == b.Type && bytes.Equal(a.End, b.Start)
+}
+
+// A Range is a range of keys: from Start, nil for the first, to before End, nil for the last.
+type Range struct{ Start, End []byte }
+
+// Gaps returns the ranges of a database and type that no chunk covers: all of it for a new
+// dump.
+func (w *Writer) Gaps(db int, t format.Type) ([]Range, error) {
+	var gaps []Range
+	var from []byte // first key that is not covered
+	all := true     // from is the first key of all
+	for _, c := range w.chunks {
+		if c.DB != db || c.Type != t {
+			continue
+		}
+		switch n := bytes.Compare(c.Start, from); {
+		case from == nil && !all, n < 0:
+			return nil, fmt.Errorf("chunk %s overlaps another: remove one of them, or dump into another directory", c.Name)
+		case n > 0:
+			gaps = append(gaps, Range{from, c.Start})
+		}
+		from, all = c.End, false
+	}
+	if from != nil || all {
+		gaps = append(gaps, Range{from, nil})
+	}
+	return gaps, nil
+}
+
+// Resumed says what earlier runs have done; empty for a new dump.
+func (w *Writer) Resumed() string {
+	if len(w.chunks) == 0 {
+		return ""
+	}
+	keys := int64(0)
+	for _, c := range w.chunks {
+		keys += c.Keys
+	}
+	return fmt.Sprintf("%d chunks with %d keys are there already", len(w.chunks), keys)
+}

@@ -1,0 +1,104 @@
+package reader
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+)
+
+// maxProbes is how many commands a split may take.
+const maxProbes = 24
+
+// Split takes the upper part of what a pass that is being made has yet to list, and returns
+// it as a pass of its own; nil if there is nothing worth it. It probes for a middle between
+// keys that are there, with PKSCANRANGE … LIMIT 1.
+func (s *Scanner) Split(ctx context.Context, p *Pass) (*Pass, error) {
+	low, high, ok := p.remaining()
+	if !ok {
+		return nil, nil
+	}
+	c, err := dial(ctx, &s.o, p.DB)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+	}
+	defer c.close()
+	last, err := c.lastKey(ctx, p, low, high)
+	if err != nil || last == nil {
+		return nil, err
+	}
+	// Keys lie in (low, last]. Halve until the upper half holds some.
+	high = last
+	for range maxProbes {
+		mid := middle(low, high)
+		if mid == nil {
+			return nil, nil
+		}
+		found, err := c.anyKey(ctx, p, mid, last)
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			return p.cut(mid), nil
+		}
+		high = mid
+	}
+	return nil, nil
+}
+
+// lastKey returns the last key of the pass's type between two keys; nil if there is none.
+func (c *conn) lastKey(ctx context.Context, p *Pass, low, high []byte) ([]byte, error) {
+	if high == nil {
+		high = []byte{}
+	}
+	return c.oneKey(ctx, "PKRSCANRANGE", p, high, low)
+}
+
+func (c *conn) anyKey(ctx context.Context, p *Pass, from, to []byte) (bool, error) {
+	key, err := c.oneKey(ctx, "PKSCANRANGE", p, from, to)
+	return key != nil, err
+}
+
+func (c *conn) oneKey(ctx context.Context, command string, p *Pass, from, to []byte) ([]byte, error) {
+	r, err := c.do(ctx, command, string(p.Type), from, to, "LIMIT", 1)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.array(2); err != nil {
+		return nil, err
+	}
+	if _, err := r.bulk(); err != nil {
+		return nil, err
+	}
+	keys, err := r.bulks(nil, 1)
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	return bytes.Clone(keys[0]), nil
+}
+
+// middle returns a key half way between low and high, taking what follows their common
+// prefix for a number; nil if there is none between.
+func middle(low, high []byte) []byte {
+	n := 0
+	for n < len(low) && n < len(high) && low[n] == high[n] {
+		n++
+	}
+	a, b := number(low[n:]), number(high[n:])
+	if b <= a || b-a < 2 {
+		return nil
+	}
+	mid := binary.BigEndian.AppendUint64(bytes.Clone(high[:n]), a+(b-a)/2)
+	mid = bytes.TrimRight(mid, "\x00")
+	if bytes.Compare(mid, low) <= 0 || bytes.Compare(mid, high) >= 0 {
+		return nil
+	}
+	return mid
+}
+
+// number returns the first eight bytes of key as a number.
+func number(key []byte) uint64 {
+	var b [8]byte
+	copy(b[:], key)
+	return binary.BigEndian.Uint64(b[:])
+}
