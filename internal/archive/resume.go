@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"reflect"
-	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -40,37 +39,58 @@ func Resume(path string, info format.Info, o Options, log func(string)) (*Writer
 }
 
 func (w *Writer) resume(log func(string)) error {
-	if err := w.dir.RemoveTemporaries(); err != nil {
-		return fmt.Errorf("resume dump: %w", err)
-	}
-	names, err := w.dir.List()
-	if err != nil {
-		return fmt.Errorf("resume dump: %w", err)
-	}
-	if slices.Contains(names, format.ManifestName) {
-		return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path())
-	}
 	data, err := w.dir.ReadFile(format.InfoName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
-		return w.begin()
+		return w.beginEmpty()
 	}
 	if err != nil {
 		return fmt.Errorf("resume dump: %w", err)
 	}
 	old, err := format.ParseInfo(data)
 	if err != nil {
-		return inDir(w.dir, err)
+		return fmt.Errorf("%w; what the chunks are of cannot be told without it: dump into another directory", inDir(w.dir, err))
 	}
 	if err := sameDump(old, &w.Info); err != nil {
 		return err
 	}
+	if err := w.unfinished(log); err != nil {
+		return err
+	}
+	if err := w.dir.RemoveTemporaries(); err != nil {
+		return fmt.Errorf("resume dump: %w", err)
+	}
 	w.Info = *old
+	names, err := w.dir.List()
+	if err != nil {
+		return fmt.Errorf("resume dump: %w", err)
+	}
 	for _, name := range names {
 		if err := w.takeUp(name, log); err != nil {
 			return err
 		}
 	}
 	return w.dropOpen(log)
+}
+
+// unfinished returns ErrFinished if the dump has a manifest. One that is damaged says nothing:
+// it is written anew.
+func (w *Writer) unfinished(log func(string)) error {
+	data, err := w.dir.ReadFile(format.ManifestName, format.MaxManifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("resume dump: %w", err)
+	}
+	switch _, err := format.ParseManifest(data); {
+	case err == nil:
+		return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path())
+	case errors.Is(err, format.ErrVersion):
+		return inDir(w.dir, err)
+	default:
+		log(fmt.Sprintf("%v: removed, it is written anew", err))
+		return w.dir.Remove(format.ManifestName)
+	}
 }
 
 // sameDump refuses a run whose source or options are not those of the dump, and says which.
@@ -117,7 +137,7 @@ func (w *Writer) takeUp(name string, log func(string)) error {
 	}
 	id := segmentID{db, typ}
 	w.numbers[id] = max(w.numbers[id], number)
-	if errors.As(err, new(*format.CorruptError)) {
+	if errors.As(err, new(*format.CorruptError)) && !errors.Is(err, format.ErrVersion) {
 		log(fmt.Sprintf("%v: removed, its keys are read anew", err))
 		return w.dir.Remove(name)
 	}
@@ -144,12 +164,13 @@ func (w *Writer) readSealed(name string) (format.ChunkInfo, error) {
 	if err != nil {
 		return format.ChunkInfo{}, err
 	}
-	if c.Header.Dump != w.Info.Dump {
-		return format.ChunkInfo{}, &format.CorruptError{Name: name, Err: fmt.Errorf("it belongs to dump %s", c.Header.Dump)}
-	}
 	sum, err := c.SHA256()
 	if err != nil {
 		return format.ChunkInfo{}, err
+	}
+	if c.Header.Dump != w.Info.Dump {
+		return format.ChunkInfo{}, fmt.Errorf("%w: %s belongs to dump %s, not to %s; move it away, or dump into another directory",
+			ErrDiffers, name, c.Header.Dump, w.Info.Dump)
 	}
 	return format.NewChunkInfo(c.Header, c.Footer, st.Size(), sum), nil
 }
@@ -201,7 +222,7 @@ func (w *Writer) Gaps(db int, t format.Type) ([]Range, error) {
 		}
 		switch n := bytes.Compare(c.Start, from); {
 		case from == nil && !all, n < 0:
-			return nil, fmt.Errorf("chunk %s overlaps another: remove one of them, or dump into another directory", c.Name)
+			return nil, fmt.Errorf("%w: %s and another chunk have keys in common; move one of them away, or dump into another directory", ErrDiffers, c.Name)
 		case n > 0:
 			gaps = append(gaps, Range{from, c.Start})
 		}

@@ -14,6 +14,7 @@ type Segment struct {
 	w         *Writer
 	id        segmentID
 	start     []byte // of the chunk at hand
+	full      []byte // where the chunk at hand ends, for it is full; nil: it is not
 	continues bool
 	file      *storage.File
 	cw        *format.ChunkWriter
@@ -32,7 +33,7 @@ const splitFactor = 4
 
 // Record adds a record.
 func (s *Segment) Record(r *format.Record) error {
-	if err := s.begin(); err != nil {
+	if err := s.reach(r.Key); err != nil {
 		return err
 	}
 	if err := s.cw.Write(r); err != nil {
@@ -40,26 +41,39 @@ func (s *Segment) Record(r *format.Record) error {
 	}
 	complete := r.Part&format.PartLast != 0
 	full := s.cw.Full() || s.cw.Size() >= s.w.o.ChunkBytes
-	if !full || !complete && s.cw.Size() < splitFactor*s.w.o.ChunkBytes {
-		return nil
+	switch {
+	case full && complete:
+		s.full = after(r.Key)
+	case full && s.cw.Size() >= splitFactor*s.w.o.ChunkBytes:
+		return s.seal(bytes.Clone(r.Key), true)
 	}
-	next := bytes.Clone(r.Key)
-	if complete {
-		next = append(next, 0) // the key that follows in byte order
-	}
-	return s.seal(next, !complete)
+	return nil
 }
+
+// reach makes sure that the chunk at hand has key in its range. A full one is sealed only when
+// a key behind it comes: there may be more to say of its last key.
+func (s *Segment) reach(key []byte) error {
+	if s.full != nil && bytes.Compare(key, s.full) >= 0 {
+		if err := s.seal(s.full, false); err != nil {
+			return err
+		}
+	}
+	return s.begin()
+}
+
+// after returns the key that follows in byte order.
+func after(key []byte) []byte { return append(bytes.Clone(key), 0) }
 
 // Skip notes a key of the pass that is not in the dump, or not wholly.
 func (s *Segment) Skip(key []byte, reason, detail string) error {
-	if err := s.begin(); err != nil {
+	if err := s.reach(key); err != nil {
 		return err
 	}
 	s.cw.Skip(key, reason, detail)
-	if _, open := s.cw.Open(); open || !s.cw.Full() {
-		return nil
+	if _, open := s.cw.Open(); !open && s.cw.Full() {
+		s.full = after(key)
 	}
-	return s.seal(append(bytes.Clone(key), 0), false)
+	return nil
 }
 
 // Expire counts a key of the pass that expired before it was read.
@@ -106,7 +120,7 @@ func (s *Segment) seal(next []byte, open bool) error {
 		h.Start = []byte{}
 	}
 	s.w.sealed(format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256()))
-	s.start, s.continues, s.cw, s.file = next, open, nil, nil
+	s.start, s.continues, s.full, s.cw, s.file = next, open, nil, nil, nil
 	return nil
 }
 

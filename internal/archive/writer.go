@@ -53,11 +53,7 @@ func Create(path string, info format.Info, o Options) (*Writer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(mustBeEmpty(dir), dir.RemoveTemporaries()); err != nil {
-		w.Close()
-		return nil, err
-	}
-	if err := w.begin(); err != nil {
+	if err := w.beginEmpty(); err != nil {
 		w.Close()
 		return nil, err
 	}
@@ -84,8 +80,15 @@ func newWriter(dir *storage.Dir, info format.Info, o Options) (*Writer, error) {
 	return &Writer{Info: info, dir: dir, lock: lock, codec: codec, o: o, numbers: map[segmentID]int{}}, nil
 }
 
-// begin writes dump.json.
-func (w *Writer) begin() error {
+// beginEmpty writes dump.json into a directory that holds nothing but what is left of a run
+// that was killed before it did so.
+func (w *Writer) beginEmpty() error {
+	if err := mustBeEmpty(w.dir); err != nil {
+		return err
+	}
+	if err := w.dir.RemoveTemporaries(); err != nil {
+		return fmt.Errorf("create dump: %w", err)
+	}
 	data, err := w.Info.Marshal()
 	if err != nil {
 		return fmt.Errorf("create dump: %w", err)

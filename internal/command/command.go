@@ -172,6 +172,8 @@ func show(w io.Writer, name string, err error, code int) {
 		fmt.Fprintf(w, "%s: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n", name)
 	case isTLS(err):
 		fmt.Fprintf(w, "%s: TLS failed: check --tls, --cacert, --cert and --key, --sni; --insecure does without verification\n", name)
+	case errors.Is(err, context.DeadlineExceeded): // replies that do not come in time are another error
+		fmt.Fprintf(w, "%s: no answer while connecting: check the address, and that the server speaks TLS if --tls or rediss:// says so\n", name)
 	case isFull(err):
 		fmt.Fprintf(w, "%s: the disk is full: free space, or give another directory, and run it again\n", name)
 	}

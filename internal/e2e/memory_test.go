@@ -1,7 +1,7 @@
 package e2e
 
 import (
-	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -37,7 +37,7 @@ func bulks(strings, fields, large int) []bulk {
 func fillStrings(f *filler, count int) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for i := range count {
-		f.do("SET", binary.BigEndian.AppendUint64([]byte("key:"), uint64(i)), noise(rng, rng.IntN(64)))
+		f.do("SET", fmt.Appendf(nil, "key:%09d", i), noise(rng, rng.IntN(64)))
 	}
 }
 
@@ -46,7 +46,7 @@ func fillHash(f *filler, count int) {
 	for i := 0; i < count; {
 		cmd := []any{"HMSET", "hash"}
 		for range min(fillElements, count-i) {
-			cmd = append(cmd, binary.BigEndian.AppendUint64([]byte("field:"), uint64(i)), noise(rng, rng.IntN(64)))
+			cmd = append(cmd, fmt.Appendf(nil, "field:%09d", i), noise(rng, rng.IntN(64)))
 			i++
 		}
 		f.do(cmd...)
@@ -57,7 +57,7 @@ func fillHash(f *filler, count int) {
 func fillLarge(f *filler, count int) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	for i := range count {
-		f.do("SET", binary.BigEndian.AppendUint64([]byte("key:"), uint64(i)), noise(rng, 1<<20))
+		f.do("SET", fmt.Appendf(nil, "key:%09d", i), noise(rng, 1<<20))
 	}
 }
 

@@ -22,16 +22,21 @@ func TestScores(t *testing.T) {
 		f := newFiller(t, client(t, s.addr, 0))
 		f.record(mixed)
 		f.record(only)
-		// One command for each: a Pika may break at a second write to such a zset.
-		f.do("ZADD", "nan and not", "nan", "a", "2", "b")
 		f.do("ZADD", "only nan", "nan", "a")
+		if !s.real { // a Pika that has to order NaN among others may refuse all writes from then on
+			f.do("ZADD", "nan and not", "nan", "a", "2", "b")
+		}
 		f.flush()
 		dir := dump(t, 0, s)
 		inspect(t, dir)
 		eachTarget(t, func(t *testing.T, to target) {
 			left := load(t, 3, dir, to)
 			check := newChecker(t, to, 0)
-			expected := []string{`"nan and not" "a"`, `"only nan" ""`, `"only nan" "a"`}
+			expected := []string{`"only nan" ""`, `"only nan" "a"`}
+			if !s.real {
+				check.key(zset("nan and not", "b", 2))
+				expected = append(expected, `"nan and not" "a"`)
+			}
 			if to.kvrocks {
 				rest := collection(format.Zset, "tiny and not", "e", "f")
 				rest.Scores, rest.Expire = mixed.Scores[4:], mixed.Expire
@@ -42,13 +47,13 @@ func TestScores(t *testing.T) {
 				check.key(mixed)
 				check.key(only)
 			}
-			check.key(zset("nan and not", "b", 2))
 			check.done()
 			var got []string
 			for _, l := range left {
 				got = append(got, fmt.Sprintf("%q %q", l.Key, l.Member))
 			}
 			slices.Sort(got)
+			slices.Sort(expected)
 			if !slices.Equal(got, expected) {
 				t.Errorf("left out:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(expected, "\n"))
 			}

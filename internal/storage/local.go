@@ -16,6 +16,10 @@ import (
 // tempPrefix begins the names of files that are being written.
 const tempPrefix = ".tmp-"
 
+// SettingsName is the name of a file about the server that is being dumped: it is no part of the dump,
+// and List leaves it out.
+const SettingsName = ".source-settings.json"
+
 // Dir is a directory. Names are relative to it, with slashes, and never lie outside.
 type Dir struct{ root string }
 
@@ -75,12 +79,12 @@ func (d *Dir) ReadFile(name string, limit int64) ([]byte, error) {
 	return os.ReadFile(p)
 }
 
-// List returns the names of all files, in order, those that are being written and the lock
-// left out.
+// List returns the names of all files, in order. Those that are being written are left out, and
+// those that are no part of a dump: the lock and SettingsName.
 func (d *Dir) List() ([]string, error) {
 	var names []string
 	err := filepath.WalkDir(d.root, func(p string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), tempPrefix) || e.Name() == lockName {
+		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), tempPrefix) || e.Name() == lockName || e.Name() == SettingsName {
 			return err
 		}
 		rel, err := filepath.Rel(d.root, p)

@@ -1,0 +1,168 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+)
+
+var errOwn = errors.New("the app's own")
+
+func classify(err error) int {
+	if errors.Is(err, errOwn) {
+		return 12
+	}
+	return 0
+}
+
+func TestCode(t *testing.T) {
+	corrupt := &format.CorruptError{Name: "x", Err: errors.New("bad")}
+	for _, tc := range []struct {
+		err  error
+		want int
+	}{
+		{errors.New("anything"), 1},
+		{&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, 1},
+		{Usage("--x"), 2},
+		{&LeftOut{"some"}, 3},
+		{archive.ErrExists, 5},
+		{&format.CorruptError{Name: "x", Err: format.ErrVersion}, 5},
+		{&format.CorruptError{Name: "x", Err: format.ErrKind}, 5},
+		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, 5},
+		{tls.RecordHeaderError{Msg: "no TLS"}, 5},
+		{tls.AlertError(116), 5},
+		{archive.ErrIncomplete, 10},
+		{errOwn, 12},
+		{corrupt, 13},
+		{&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, 75},
+		{syscall.EDQUOT, 75},
+		{&Interrupt{os.Interrupt}, 130},
+		{&Interrupt{syscall.SIGTERM}, 143},
+		{fmt.Errorf("%w: %w", &Interrupt{syscall.SIGTERM}, corrupt), 143},
+		{errors.Join(corrupt, syscall.ENOSPC), 13},
+	} {
+		if got := Code(tc.err, classify); got != tc.want {
+			t.Errorf("%v: %d, want %d", tc.err, got, tc.want)
+		}
+		if got := Code(fmt.Errorf("doing this: %w", tc.err), classify); got != tc.want {
+			t.Errorf("wrapped, %v: %d, want %d", tc.err, got, tc.want)
+		}
+	}
+}
+
+// runApp runs an app whose one command does what action does.
+func runApp(action func(*cli.Context) error, args ...string) (code int, stdout, stderr string) {
+	var out, errOut bytes.Buffer
+	app := App(&cli.App{Name: "tool", Writer: &out, ErrWriter: &errOut, Commands: []*cli.Command{{
+		Name: "do", Action: action, Flags: []cli.Flag{&cli.IntFlag{Name: "n", EnvVars: Env("TOOL")("n-of-x")}},
+	}}})
+	code = Main(app, append([]string{"tool"}, args...), classify)
+	return code, out.String(), errOut.String()
+}
+
+func TestMainShows(t *testing.T) {
+	fail := func(err error) func(*cli.Context) error { return func(*cli.Context) error { return err } }
+	for _, tc := range []struct {
+		name   string
+		action func(*cli.Context) error
+		args   []string
+		code   int
+		stderr string
+	}{
+		{"done", fail(nil), []string{"do"}, 0, ""},
+		{"failed", fail(errors.New("no luck")), []string{"do"}, 1, "tool: no luck\n"},
+		{"two errors are one line", fail(errors.Join(errors.New("one"), errors.New("two"))), []string{"do"}, 1, "tool: one; two\n"},
+		{"usage", fail(Usage("--n %d: too many", 5)), []string{"do"}, 2, "tool: --n 5: too many\ntool: see tool COMMAND --help\n"},
+		{"no number", fail(nil), []string{"do", "--n", "x"}, 2,
+			"tool: invalid value \"x\" for flag -n: parse error\ntool: see tool COMMAND --help\n"},
+		{"no such command", fail(nil), []string{"dance"}, 2, "tool: there is no command \"dance\"; see tool --help\ntool: see tool COMMAND --help\n"},
+		{"left out", fail(&LeftOut{"3 keys are missing"}), []string{"do"}, 3, "tool: 3 keys are missing\n"},
+		{"full", fail(syscall.ENOSPC), []string{"do"}, 75,
+			"tool: no space left on device\ntool: the disk is full: free space, or give another directory, and run it again\n"},
+		{"credentials", fail(errOwn), []string{"do"}, 12, "tool: the app's own\n" +
+			"tool: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n"},
+		{"TLS", fail(tls.RecordHeaderError{Msg: "no TLS"}), []string{"do"}, 5, "tool: tls: no TLS\n" +
+			"tool: TLS failed: check --tls, --cacert, --cert and --key, --sni; --insecure does without verification\n"},
+		{"no connection", fail(context.DeadlineExceeded), []string{"do"}, 1, "tool: context deadline exceeded\n" +
+			"tool: no answer while connecting: check the address, and that the server speaks TLS if --tls or rediss:// says so\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			code, stdout, stderr := runApp(tc.action, tc.args...)
+			if code != tc.code || stdout != "" || stderr != tc.stderr {
+				t.Errorf("exit code %d, stdout %q, stderr %q, want %d %q", code, stdout, stderr, tc.code, tc.stderr)
+			}
+		})
+	}
+}
+
+// TestInterrupt: a signal ends the context, and decides the exit code whatever the error is.
+func TestInterrupt(t *testing.T) {
+	wait := func(err error) func(*cli.Context) error {
+		return func(c *cli.Context) error {
+			if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+				return err
+			}
+			<-c.Context.Done()
+			if err == nil {
+				return context.Cause(c.Context)
+			}
+			return err
+		}
+	}
+	for _, tc := range []struct {
+		err  error
+		says string
+	}{
+		{nil, "tool: stopped by terminated"},
+		{errors.New("connection lost"), "tool: stopped by terminated: connection lost"},
+	} {
+		// The note that it is stopping comes from another goroutine, before or after.
+		errOut := make(lines, 8)
+		app := App(&cli.App{Name: "tool", ErrWriter: errOut, Action: nil, Commands: []*cli.Command{{Name: "do", Action: wait(tc.err)}}})
+		if code := Main(app, []string{"tool", "do"}, classify); code != 143 {
+			t.Errorf("exit code %d", code)
+		}
+		said := <-errOut + <-errOut
+		for _, want := range []string{tc.says + "\n", "a second signal stops at once\n"} {
+			if !strings.Contains(said, want) {
+				t.Errorf("stderr %q, want %q", said, want)
+			}
+		}
+	}
+}
+
+// lines is a writer from several goroutines.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	l <- string(p)
+	return len(p), nil
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"do", "--help"}, {}} {
+		code, stdout, stderr := runApp(func(*cli.Context) error { return nil }, args...)
+		if code != 0 || stderr != "" || !strings.Contains(stdout, "EXIT CODES:\n   0    done\n") {
+			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	if _, stdout, _ := runApp(nil, "do", "--help"); !strings.Contains(stdout, "[$TOOL_N_OF_X]") {
+		t.Errorf("no variable in %q", stdout)
+	}
+	if code, stdout, _ := runApp(nil, "--version"); code != 0 || stdout != "tool version "+Version+"\n" {
+		t.Errorf("--version: %d, %q", code, stdout)
+	}
+}
