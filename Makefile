@@ -2,8 +2,9 @@
 GO ?= go
 PKGS = ./...
 FUZZTIME ?= 20s
+SOAK ?= 10m
 
-.PHONY: build test check lint bench demo fuzz
+.PHONY: build test check lint bench demo fuzz soak
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
@@ -31,3 +32,7 @@ demo: build
 fuzz:
 	@for t in $$($(GO) test ./format -list '^Fuzz' | grep ^Fuzz); do \
 		$(GO) test ./format -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) || exit 1; done
+
+# The crash loop for longer: SOAK with each source, simulated and at PIKA_ADDR.
+soak:
+	SOAK=$(SOAK) $(GO) test ./internal/e2e -run '^TestDumpCrash$$' -count 1 -timeout 0 -v

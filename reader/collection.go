@@ -19,12 +19,18 @@ type collection interface {
 	read(p *parser, pos *position, n int, r *format.Record) (more bool, err error)
 }
 
+// collections gives each type of collection its reader.
+var collections = map[format.Type]collection{
+	format.TypeHash: hash{}, format.TypeList: list{}, format.TypeSet: set{}, format.TypeZset: zset{},
+}
+
 // A position is how far a collection has been read.
 type position struct {
 	count    int64  // list: elements so far. set, zset: the server's cursor
 	last     []byte // hash, set, zset: the last field or member
 	next     []byte // hash: the field to go on from
-	restarts int    // how often the server lost the cursor
+	score    float64
+	restarts int // how often the server lost the cursor
 }
 
 // collectionReader reads collections: the first piece of many keys in one flight, the
@@ -32,12 +38,25 @@ type position struct {
 type collectionReader struct {
 	w *walk
 	c collection
+	n int // elements of the first piece
 }
+
+func newCollectionReader(w *walk, c collection) *collectionReader {
+	return &collectionReader{w, c, w.s.o.PieceElements}
+}
+
+func (cr *collectionReader) less() bool {
+	can := cr.n > 1
+	cr.n = less(cr.n)
+	return can
+}
+
+func (cr *collectionReader) more() { cr.n = min(2*cr.n, cr.w.s.o.PieceElements) }
 
 func (cr *collectionReader) word() (string, int) { return string(cr.w.pass.Type), 1 }
 
 func (cr *collectionReader) ask(b *batch, key []byte) {
-	cr.c.ask(b, key, &position{}, cr.w.s.o.PieceElements)
+	cr.c.ask(b, key, &position{}, cr.n)
 }
 
 func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, expire int64) error {
@@ -45,7 +64,7 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 	r := w.head(cr.c.kind(), key, expire)
 	from := p.off
 	var pos position
-	more, err := cr.c.read(p, &pos, w.s.o.PieceElements, r)
+	more, err := cr.c.read(p, &pos, cr.n, r)
 	if err != nil {
 		return err
 	}
@@ -56,8 +75,8 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 		r.Part = format.PartWhole
 		return w.sink.Record(r)
 	}
-	lim := newLimit(w.s.o.PieceElements, w.s.o.PieceElements, w.s.o.ReplyBytes)
-	lim.saw(w.s.o.PieceElements, p.off-from)
+	lim := w.s.limit(cr.n, w.s.o.PieceElements)
+	lim.saw(cr.n, p.off-from)
 	return cr.putRest(ctx, r, &pos, lim)
 }
 
@@ -70,9 +89,20 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 			return err
 		}
 		r.Part, r.Elems, r.Scores = 0, r.Elems[:0], r.Scores[:0]
+		if _, err := w.ready(ctx); err != nil {
+			return err
+		}
 		b.reset()
 		cr.c.ask(&b, r.Key, pos, lim.n)
-		p, err := w.c.send(ctx, &b, &w.pieces)
+		p, took, err := w.shrink(ctx, &b, &w.pieces, 0, func() bool {
+			if lim.n == 1 {
+				return false
+			}
+			lim.n = less(lim.n)
+			b.reset()
+			cr.c.ask(&b, r.Key, pos, lim.n)
+			return true
+		})
 		if err != nil {
 			return err
 		}
@@ -87,7 +117,9 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 		if err != nil {
 			return err
 		}
-		lim.saw(lim.n, len(p.b))
+		asked := lim.n
+		lim.saw(asked, len(p.b))
+		lim.lasted(asked, took)
 	}
 	r.Part |= format.PartLast
 	return w.sink.Record(r)

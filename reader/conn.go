@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
+	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -20,6 +23,9 @@ type conn struct {
 	stop   func() bool // ends the watch over the context
 	pipe   redis.Pipeliner
 	spare  replyBuffer // for single commands
+	o      *Options
+	db     int
+	trip   time.Duration // what a command takes that does nothing
 }
 
 // dial connects, authenticates and selects. ctx ends the connection as well: when
@@ -54,7 +60,7 @@ func dial(ctx context.Context, o *Options, db int) (*conn, error) {
 			return &noHello{Conn: t}, nil
 		},
 	})
-	c := &conn{client: client, c: client.Conn()}
+	c := &conn{client: client, c: client.Conn(), o: o, db: db}
 	c.stop = context.AfterFunc(ctx, func() { client.Close() })
 	c.pipe = c.c.Pipeline()
 	if err := c.login(ctx, o, db); err != nil {
@@ -62,6 +68,17 @@ func dial(ctx context.Context, o *Options, db int) (*conn, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// renew replaces the connection by a new one.
+func (c *conn) renew(ctx context.Context) error {
+	fresh, err := dial(ctx, c.o, c.db)
+	if err != nil {
+		return fmt.Errorf("connect to %s again: %w", c.o.Addr, err)
+	}
+	c.close()
+	*c = *fresh
+	return nil
 }
 
 // login sends AUTH and SELECT as commands of their own: AUTH inside HELLO breaks
@@ -80,11 +97,19 @@ func (c *conn) login(ctx context.Context, o *Options, db int) error {
 			return fmt.Errorf("%w: %w", ErrAuth, err)
 		}
 	}
-	p, err := c.do(ctx, "SELECT", db)
+	p, err := c.do(ctx, "SELECT", db) // connected only now if there was no AUTH
 	if err != nil {
 		return err
 	}
-	return p.status()
+	if err := p.status(); err != nil {
+		return err
+	}
+	start := time.Now()
+	if p, err = c.do(ctx, "PING"); err != nil {
+		return err
+	}
+	c.trip = time.Since(start)
+	return p.skipReply()
 }
 
 func (c *conn) close() {
@@ -100,6 +125,22 @@ type batch struct {
 
 func (b *batch) reset()          { b.cmds = b.cmds[:0] }
 func (b *batch) add(args ...any) { b.cmds = append(b.cmds, args) }
+
+// names says what was asked: a Pika answers a pipeline only when all of it is done, so that any of
+// its commands may be the one that hangs.
+func (b *batch) names() string {
+	if len(b.cmds) == 1 {
+		return commandName(b.cmds[0])
+	}
+	var names []string
+	for _, args := range b.cmds {
+		if name := fmt.Sprint(args[0]); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	last := b.cmds[len(b.cmds)-1]
+	return fmt.Sprintf("one of %d commands (%s), the last of them %s", len(b.cmds), strings.Join(names, ", "), commandName(last))
+}
 
 // send sends the batch and collects all its replies in buf.
 func (c *conn) send(ctx context.Context, b *batch, buf *replyBuffer) (*parser, error) {
@@ -126,10 +167,7 @@ func (c *conn) failed(ctx context.Context, b *batch, err error) error {
 	if errors.Is(err, errReplyTooLarge) {
 		return fmt.Errorf("%s: %w; lower --page-keys", commandName(b.cmds[0]), err)
 	}
-	what := commandName(b.cmds[0])
-	if n := len(b.cmds); n > 1 {
-		what = fmt.Sprintf("%s and %d more commands", what, n-1)
-	}
+	what := b.names()
 	var op *net.OpError
 	if errors.As(err, &op) && op.Op == "dial" {
 		return fmt.Errorf("%w: %w; is the address right, and is the server running?", ErrUnavailable, err)
@@ -138,7 +176,7 @@ func (c *conn) failed(ctx context.Context, b *batch, err error) error {
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return fmt.Errorf("%w: no reply to %s in time: %w", ErrUnavailable, what, err)
 	}
-	return fmt.Errorf("%w: connection lost at %s: %w", ErrUnavailable, what, err)
+	return fmt.Errorf("%w: %w at %s: %w", ErrUnavailable, errLost, what, err)
 }
 
 // do sends one command. The parser is valid until the next call.

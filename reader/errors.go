@@ -42,6 +42,9 @@ func (e *ReplyError) Unwrap() error {
 // (SERVERS.md P5).
 func (e *ReplyError) wrongType() bool { return strings.Contains(e.Reply, "WRONGTYPE") }
 
+// noSuchKey reports that there is no stream of that name: so say XLEN and XINFO (SERVERS.md P13).
+func (e *ReplyError) noSuchKey() bool { return strings.Contains(e.Reply, "no such key") }
+
 // unknownCommand reports that the server does not know the command: each line of
 // versions has its own text (SERVERS.md P7).
 func (e *ReplyError) unknownCommand() bool {

@@ -40,3 +40,32 @@ func (hash) read(p *parser, pos *position, n int, r *format.Record) (bool, error
 	pos.next = append([]byte(nil), next...)
 	return true, nil
 }
+
+// hashx reads by HSCANX, which is the PKHSCANRANGE of 3.0.3 and 3.0.4.
+type hashx struct{ hash }
+
+func (hashx) ask(b *batch, key []byte, pos *position, n int) {
+	b.add("HSCANX", key, orEmpty(pos.next), "COUNT", n)
+}
+
+// hashCursor reads by HSCAN, as sets are read.
+type hashCursor struct{}
+
+func (hashCursor) kind() format.Kind { return format.Hash }
+
+func (hashCursor) ask(b *batch, key []byte, pos *position, n int) {
+	b.add("HSCAN", key, pos.count, "COUNT", n)
+}
+
+func (hashCursor) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
+	from := len(r.Elems)
+	more, err := readCursor(p, pos, n)
+	if err != nil {
+		return false, err
+	}
+	if r.Elems, err = p.bulks(r.Elems, 2); err != nil {
+		return false, err
+	}
+	r.Elems, err = ascending(p, r.Elems, from, 2, pos, more)
+	return more, err
+}

@@ -21,6 +21,10 @@ type Options struct {
 	// default 1 MiB, at least 4 KiB. One value that is larger comes in one reply
 	// all the same.
 	ReplyBytes int
+	// Latency is how long one flight may take: LIMIT, COUNT and the number of commands sent
+	// at once are steered to it as well, and to a third of the server's timeout where that is
+	// less. Default 500 ms.
+	Latency time.Duration
 	// PageKeys is the most keys asked for in one page: default 256. It bounds
 	// a reply when values suddenly become large, before the adaptation sees it.
 	PageKeys int
@@ -30,6 +34,14 @@ type Options struct {
 	// at most put into one record: default 512. A collection of fewer is
 	// one record.
 	PieceElements int
+
+	// Scan is how keys are listed: ScanAuto, which is the default, ScanRange or ScanScan.
+	Scan string
+	// NoStreams leaves the streams out.
+	NoStreams bool
+
+	// Pacer slows the passes down; nil: they go as fast as they can.
+	Pacer Pacer
 }
 
 // Check fills in the defaults and reports the first option out of range.
@@ -40,10 +52,19 @@ func (o *Options) Check() error {
 	setDefault(&o.PageKeys, 256)
 	setDefault(&o.BatchKeys, 128)
 	setDefault(&o.PieceElements, 512)
+	setDefault(&o.Latency, 500*time.Millisecond)
+	if o.Pacer == nil {
+		o.Pacer = unpaced{}
+	}
+	if o.Scan == "" {
+		o.Scan = ScanAuto
+	}
 	switch {
+	case o.Scan != ScanAuto && o.Scan != ScanRange && o.Scan != ScanScan:
+		return fmt.Errorf("reader: Scan is %q, not %s, %s or %s", o.Scan, ScanAuto, ScanRange, ScanScan)
 	case o.Addr == "":
 		return fmt.Errorf("reader: no address")
-	case o.DialTimeout < 0 || o.ReplyTimeout < 0:
+	case o.DialTimeout < 0 || o.ReplyTimeout < 0 || o.Latency < 0:
 		return fmt.Errorf("reader: a timeout is negative")
 	case o.ReplyBytes < 4<<10 || o.ReplyBytes > 256<<20:
 		return fmt.Errorf("reader: ReplyBytes is %d, not between 4 KiB and 256 MiB", o.ReplyBytes)
@@ -59,24 +80,4 @@ func setDefault[T int | time.Duration](v *T, def T) {
 	if *v == 0 {
 		*v = def
 	}
-}
-
-// A limit is a LIMIT, COUNT or batch size that adapts to the size of what comes
-// back: it grows at most fourfold at a time and shrinks at once.
-type limit struct {
-	n, max int
-	target int // bytes
-}
-
-func newLimit(first, max, target int) limit {
-	return limit{min(first, max), max, target}
-}
-
-// saw tells the limit that items took bytes.
-func (l *limit) saw(items, bytes int) {
-	if items == 0 {
-		return
-	}
-	fit := l.target / max(1, bytes/items)
-	l.n = max(1, min(fit, 4*l.n, l.max))
 }

@@ -6,21 +6,10 @@ import (
 )
 
 // Pages of keys: PKSCANRANGE type start end LIMIT n answers the key to go on from, empty
-// at the end, and the keys; both bounds are inclusive (SERVERS.md P1).
+// at the end, and the keys; both bounds are inclusive (SERVERS.md P1). SCANX type start COUNT n
+// answers alike, without an upper bound.
 
-// askPage adds the command for the next page of type word from start on to b.
-func (w *walk) askPage(b *batch, word string, start []byte, n int) {
-	if start == nil {
-		start = []byte{}
-	}
-	end := w.end
-	if end == nil {
-		end = []byte{}
-	}
-	b.add("PKSCANRANGE", word, start, end, "LIMIT", n)
-}
-
-// A page is a reply to askPage.
+// A page is a reply to askPage, which is in listing.go.
 type page struct {
 	next  []byte // nil: this was the last page
 	items [][]byte
@@ -36,7 +25,7 @@ const maxStuck = 1 << 16
 
 // readPage takes the reply of a page whose items come in groups (1: keys, 2: keys and values).
 func (w *walk) readPage(p *parser, pg *page, start []byte, group int) error {
-	p.cmd = "PKSCANRANGE " + string(w.pass.Type) + " " + quoteKey(start)
+	p.cmd = w.s.Listing() + " " + string(w.pass.Type) + " " + quoteKey(start)
 	from := p.off
 	if _, err := p.array(2); err != nil {
 		return err
@@ -57,6 +46,10 @@ func (w *walk) readPage(p *parser, pg *page, start []byte, group int) error {
 		return errStuck
 	default:
 		pg.next = next
+		// Keys under the name to go on from come again with the next page (SERVERS.md P4).
+		for n := len(pg.items); n > 0 && bytes.Equal(pg.items[n-group], next); n = len(pg.items) {
+			pg.items = pg.items[:n-group]
+		}
 	}
 	return nil
 }

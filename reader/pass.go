@@ -19,6 +19,9 @@ type Pass struct {
 	// Keep reports whether the user wants the key; nil: all. What it declines is not
 	// reported.
 	Keep func(key []byte) bool
+	// Limit ends the pass after so many keys that were kept; 0: none. What lies behind counts
+	// as covered.
+	Limit int64
 
 	mu     sync.Mutex
 	end    []byte // key before which it ends; nil: to the last

@@ -12,13 +12,14 @@ import (
 // of the format's largest size, and some. Above it the run stops before memory does.
 const maxReply = 1<<30 + 1<<20
 
-var errReplyTooLarge = fmt.Errorf("replies of more than %d bytes", maxReply)
+var errReplyTooLarge = errors.New("replies larger than can be taken in")
 
 // A replyBuffer collects the raw replies of one pipeline. It is an io.ReaderFrom so that
 // go-redis copies values into it without a buffer in between, and it never
 // allocates more than has arrived.
 type replyBuffer struct {
-	b []byte
+	b   []byte
+	max int // most bytes; 0: maxReply
 }
 
 // keepBuffer is the capacity up to which a buffer is used again.
@@ -31,8 +32,15 @@ func (w *replyBuffer) reset() {
 	w.b = w.b[:0]
 }
 
+func (w *replyBuffer) limit() int {
+	if w.max > 0 {
+		return w.max
+	}
+	return maxReply
+}
+
 func (w *replyBuffer) Write(p []byte) (int, error) {
-	if len(w.b)+len(p) > maxReply {
+	if len(w.b)+len(p) > w.limit() {
 		return 0, errReplyTooLarge
 	}
 	w.b = append(w.b, p...)
@@ -48,7 +56,7 @@ func (w *replyBuffer) ReadFrom(r io.Reader) (n int64, err error) {
 		w.b = w.b[:len(w.b)+m]
 		n += int64(m)
 		switch {
-		case len(w.b) > maxReply:
+		case len(w.b) > w.limit():
 			return n, errReplyTooLarge
 		case err == io.EOF:
 			return n, nil
@@ -146,6 +154,15 @@ func (p *parser) bulk() ([]byte, error) {
 	v := p.b[p.off : p.off+int(n) : p.off+int(n)]
 	p.off += int(n) + 2
 	return v, nil
+}
+
+// value takes a bulk string that may be nil.
+func (p *parser) value() ([]byte, error) {
+	if bytes.HasPrefix(p.b[p.off:], []byte("$-1\r\n")) {
+		p.off += len("$-1\r\n")
+		return nil, nil
+	}
+	return p.bulk()
 }
 
 // bulks takes an array of bulk strings and appends them to dst. The number must

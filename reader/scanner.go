@@ -4,15 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // A Scanner reads one Pika. Its methods may be called from many goroutines.
 type Scanner struct {
-	o      Options
-	source *Source
-	unit   pttlUnit
+	o        Options
+	source   *Source
+	unit     pttlUnit
+	listing  listing
+	hash     collection // how hashes are read
+	warnings []string
+	unsplit  atomic.Bool // splitting does not work here
+
+	nameBytes int   // see nameBytes
+	scanCount int64 // see scanCount
 }
 
 // Open checks o, connects, identifies the server and proves by reading that the account may
@@ -26,7 +34,7 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 		return nil, fmt.Errorf("connect to %s: %w", o.Addr, err)
 	}
 	defer c.close()
-	s := &Scanner{o: o}
+	s := &Scanner{o: o, nameBytes: nameBytes, scanCount: scanCount}
 	if s.source, err = identify(ctx, c, &o); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", o.Addr, err)
 	}
@@ -47,7 +55,7 @@ func (s *Scanner) Types(asked []format.Type) []format.Type {
 		for _, a := range asked {
 			wanted = wanted || a == t
 		}
-		if wanted && (t != format.TypeStream || s.source.Streams()) {
+		if wanted && (t != format.TypeStream || s.source.Streams() && !s.o.NoStreams) {
 			types = append(types, t)
 		}
 	}
@@ -68,22 +76,29 @@ func (s *Scanner) BinlogPositions(ctx context.Context) ([]format.BinlogPosition,
 // prove sends each command that a dump needs. A Pika says OK to a wrong password when
 // it has a limited user, and commands can be renamed or blacklisted (SERVERS.md P8).
 func (s *Scanner) prove(ctx context.Context, c *conn) error {
-	probe := []byte("pikadump:probe")
 	var b batch
 	b.add("TTL", probe)
 	b.add("PTTL", probe)
-	for _, t := range []string{"string", "string_with_value", "hash", "list", "zset", "set"} {
-		b.add("PKSCANRANGE", t, probe, probe, "LIMIT", 1)
-	}
-	b.add("PKHSCANRANGE", probe, "", "", "LIMIT", 1)
 	b.add("SSCAN", probe, 0, "COUNT", 1)
 	b.add("ZSCAN", probe, 0, "COUNT", 1)
 	b.add("LRANGE", probe, 0, 0)
-	if s.source.Streams() {
-		b.add("KEYS", string(probe), "stream")
+	if s.source.Streams() && !s.o.NoStreams {
+		// 4.0 walks over all keys behind the prefix: here are hardly any.
+		b.add("KEYS", "\xff\xff\xff\xff"+string(probe)+"*", "stream")
 		b.add("XRANGE", probe, "-", "+", "COUNT", 1)
 	}
-	p, err := c.send(ctx, &b, &c.spare)
+	if err := c.prove(ctx, &b); err != nil {
+		return err
+	}
+	return s.chooseListing(ctx, c)
+}
+
+// probe is a key that hardly anybody has.
+var probe = []byte("pikadump:probe")
+
+// prove sends commands and returns an error if one of them cannot be used.
+func (c *conn) prove(ctx context.Context, b *batch) error {
+	p, err := c.send(ctx, b, &c.spare)
 	if err != nil {
 		return err
 	}
@@ -149,19 +164,11 @@ func (s *Scanner) Scan(ctx context.Context, pass *Pass, sink Sink) error {
 	w := &walk{s: s, c: c, pass: pass, sink: sink, end: pass.bound()}
 	switch pass.Type {
 	case format.TypeString:
-		err = w.run(ctx, stringReader{w})
-	case format.TypeHash:
-		err = w.run(ctx, &collectionReader{w: w, c: hash{}})
-	case format.TypeList:
-		err = w.run(ctx, &collectionReader{w: w, c: list{}})
-	case format.TypeSet:
-		err = w.run(ctx, &collectionReader{w: w, c: set{}})
-	case format.TypeZset:
-		err = w.run(ctx, &collectionReader{w: w, c: zset{}})
+		err = w.run(ctx, stringReader{w, s.listing != byRange})
 	case format.TypeStream:
 		err = w.streams(ctx)
 	default:
-		err = errors.New("unknown type")
+		err = w.run(ctx, newCollectionReader(w, s.collection(pass.Type)))
 	}
 	if err != nil {
 		return fmt.Errorf("scan db%d %s: %w", pass.DB, pass.Type, err)

@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"math"
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -59,49 +58,4 @@ func readCursor(p *parser, pos *position, n int) (more bool, err error) {
 	}
 	pos.count = cursor
 	return true, nil
-}
-
-// zset reads by ZSCAN: ZRANGE can lose a member with score -inf (SERVERS.md P12).
-type zset struct{}
-
-func (zset) kind() format.Kind { return format.Zset }
-
-func (zset) ask(b *batch, key []byte, pos *position, n int) {
-	b.add("ZSCAN", key, pos.count, "COUNT", n)
-}
-
-func (zset) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
-	from := len(r.Elems)
-	more, err := readCursor(p, pos, n)
-	if err != nil {
-		return false, err
-	}
-	if r.Elems, err = p.bulks(r.Elems, 2); err != nil {
-		return false, err
-	}
-	if r.Elems, err = ascending(p, r.Elems, from, 2, pos, more); err != nil {
-		return false, err
-	}
-	pairs := r.Elems[from:]
-	r.Elems = r.Elems[:from]
-	for i := 0; i < len(pairs); i += 2 {
-		score, err := parseScore(pairs[i+1])
-		if err != nil {
-			return false, &ReplyError{p.cmd, "score " + quoteKey(pairs[i+1])}
-		}
-		r.Elems = append(r.Elems, pairs[i])
-		r.Scores = append(r.Scores, score)
-	}
-	return more, nil
-}
-
-// parseScore reads a score as Pika prints it: an integer, %.17g, inf, -inf, or nan.
-func parseScore(b []byte) (float64, error) {
-	if n, err := parseInt(b); err == nil && len(b) < 16 && string(b) != "-0" {
-		return float64(n), nil
-	}
-	if string(b) == "-nan" {
-		return math.NaN(), nil
-	}
-	return strconv.ParseFloat(string(b), 64)
 }

@@ -74,8 +74,8 @@ func identify(ctx context.Context, c *conn, o *Options) (*Source, error) {
 	if s.version, ok = parseVersion(s.Version); !ok {
 		return nil, fmt.Errorf("%w: %s is %s, not a Pika; give the address of a Pika server (behind a proxy, of each server itself)", ErrRefused, o.Addr, otherServer(info))
 	}
-	if !s.version.atLeast(3, 0, 5) {
-		return nil, fmt.Errorf("%w: Pika %s has no PKSCANRANGE; this pikadump reads 3.0.5 and newer", ErrRefused, s.Version)
+	if !s.version.atLeast(2, 0, 0) {
+		return nil, fmt.Errorf("%w: Pika %s is too old; this pikadump reads 2.0 and newer", ErrRefused, s.Version)
 	}
 	mode, err := c.config(ctx, "instance-mode")
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // maxProbes is how many commands a split may take.
@@ -15,9 +17,20 @@ const maxProbes = 24
 // keys that are there, with PKSCANRANGE … LIMIT 1.
 func (s *Scanner) Split(ctx context.Context, p *Pass) (*Pass, error) {
 	low, high, ok := p.remaining()
-	if !ok {
+	if !ok || s.listing != byRange || s.unsplit.Load() {
 		return nil, nil
 	}
+	rest, err := s.split(ctx, p, low, high)
+	if err != nil && ctx.Err() == nil {
+		// It is not needed: PKRSCANRANGE may be forbidden, or walk for longer than the
+		// source's timeout.
+		s.unsplit.Store(true)
+		return nil, nil
+	}
+	return rest, err
+}
+
+func (s *Scanner) split(ctx context.Context, p *Pass, low, high []byte) (*Pass, error) {
 	c, err := dial(ctx, &s.o, p.DB)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
@@ -51,16 +64,17 @@ func (c *conn) lastKey(ctx context.Context, p *Pass, low, high []byte) ([]byte, 
 	if high == nil {
 		high = []byte{}
 	}
-	return c.oneKey(ctx, "PKRSCANRANGE", p, high, low)
+	return c.oneKey(ctx, "PKRSCANRANGE", p.Type, high, low)
 }
 
 func (c *conn) anyKey(ctx context.Context, p *Pass, from, to []byte) (bool, error) {
-	key, err := c.oneKey(ctx, "PKSCANRANGE", p, from, to)
+	key, err := c.oneKey(ctx, "PKSCANRANGE", p.Type, from, to)
 	return key != nil, err
 }
 
-func (c *conn) oneKey(ctx context.Context, command string, p *Pass, from, to []byte) ([]byte, error) {
-	r, err := c.do(ctx, command, string(p.Type), from, to, "LIMIT", 1)
+// oneKey returns the first key that a range command lists; nil if there is none.
+func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, to []byte) ([]byte, error) {
+	r, err := c.do(ctx, command, string(t), from, to, "LIMIT", 1)
 	if err != nil {
 		return nil, err
 	}

@@ -1,88 +1,42 @@
 package reader
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// streams walks the streams. No range command lists them: KEYS pattern stream does, in one
-// reply (SERVERS.md P13).
-func (w *walk) streams(ctx context.Context) error {
-	w.end, _ = w.pass.advance(nil, 0) // listed in one go: there is nothing to split
-	pattern := "*"
-	if len(w.pass.Prefix) > 0 {
-		pattern = escapeGlob(w.pass.Prefix) + "*"
-	}
-	p, err := w.c.do(ctx, "KEYS", pattern, "stream")
-	if err != nil {
-		return err
-	}
-	listed, err := p.bulks(nil, 1)
-	if err != nil {
-		return err
-	}
-	names := make([][]byte, 0, len(listed))
-	for _, n := range listed {
-		if bytes.Compare(n, w.pass.first()) >= 0 && (w.end == nil || bytes.Compare(n, w.end) < 0) {
-			names = append(names, bytes.Clone(n))
-		}
-	}
-	slices.SortFunc(names, bytes.Compare)
-	lim := newLimit(w.s.o.PieceElements, w.s.o.PieceElements, w.s.o.ReplyBytes)
-	for _, key := range names {
-		ok, err := w.wants(key)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			continue
-		}
-		err = w.stream(ctx, key, &lim)
-		var re *ReplyError
-		if errors.As(err, &re) && re.wrongType() && w.rec.Part&format.PartFirst != 0 {
-			err = w.sink.Skip(key, Retyped, re.Reply)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// escapeGlob returns a pattern that matches prefix itself.
-func escapeGlob(prefix []byte) string {
-	var s strings.Builder
-	for _, c := range prefix {
-		if strings.IndexByte(`*?[]\^-`, c) >= 0 {
-			s.WriteByte('\\')
-		}
-		s.WriteByte(c)
-	}
-	return s.String()
-}
-
 // stream hands over one stream up to the last id that it had at the beginning. Streams
 // do not expire on any version (SERVERS.md P13).
 func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 	r := w.head(format.Stream, key, 0)
+	if _, err := w.ready(ctx); err != nil {
+		return err
+	}
 	var b batch
 	b.add("XINFO", "STREAM", key)
 	b.add("XRANGE", key, "-", "+", "COUNT", lim.n)
-	p, err := w.c.send(ctx, &b, &w.pieces)
+	p, took, err := w.shrink(ctx, &b, &w.pieces, 1, func() bool {
+		if lim.n == 1 {
+			return false
+		}
+		lim.n = less(lim.n)
+		b.reset()
+		b.add("XINFO", "STREAM", key)
+		b.add("XRANGE", key, "-", "+", "COUNT", lim.n)
+		return true
+	})
 	if err != nil {
 		return err
 	}
 	p.cmd = "XINFO STREAM " + quoteKey(key)
 	state, err := p.streamState()
 	var re *ReplyError
-	if errors.As(err, &re) && strings.Contains(re.Reply, "no such key") {
+	if errors.As(err, &re) && re.noSuchKey() {
 		return w.sink.Skip(key, Gone, "")
 	}
 	if err != nil {
@@ -97,6 +51,7 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 		}
 		got := len(r.Entries)
 		lim.saw(got, p.off-from)
+		lim.lasted(got, took)
 		// Entries that were added after XINFO are not for this dump.
 		for len(r.Entries) > 0 && after(r.Entries[len(r.Entries)-1].ID, state.LastID) {
 			r.Entries = r.Entries[:len(r.Entries)-1]
@@ -109,9 +64,21 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 			return err
 		}
 		r.Part, r.Entries = 0, r.Entries[:0]
+		if _, err := w.ready(ctx); err != nil {
+			return err
+		}
 		b.reset()
 		b.add("XRANGE", key, next.String(), state.LastID.String(), "COUNT", lim.n)
-		if p, err = w.c.send(ctx, &b, &w.pieces); err != nil {
+		p, took, err = w.shrink(ctx, &b, &w.pieces, 0, func() bool {
+			if lim.n == 1 {
+				return false
+			}
+			lim.n = less(lim.n)
+			b.reset()
+			b.add("XRANGE", key, next.String(), state.LastID.String(), "COUNT", lim.n)
+			return true
+		})
+		if err != nil {
 			return err
 		}
 	}

@@ -12,15 +12,40 @@ import (
 // partBytes is how much of a string one record holds.
 const partBytes = 1 << 20
 
-// stringReader hands over strings, whose values come with the page.
-type stringReader struct{ w *walk }
+// stringReader hands over strings, whose values come with the page, or by GET.
+type stringReader struct {
+	w   *walk
+	get bool
+}
 
-func (stringReader) word() (string, int) { return "string_with_value", 2 }
-func (stringReader) ask(*batch, []byte)  {}
+func (s stringReader) word() (string, int) {
+	if s.get {
+		return "string", 1
+	}
+	return "string_with_value", 2
+}
 
-func (s stringReader) put(ctx context.Context, _ *parser, items [][]byte, expire int64) error {
-	key, value := items[0], items[1]
-	if expire < 0 {
+func (s stringReader) ask(b *batch, key []byte) {
+	if s.get {
+		b.add("GET", key)
+	}
+}
+
+func (stringReader) less() bool { return false }
+func (stringReader) more()      {}
+
+func (s stringReader) put(ctx context.Context, p *parser, items [][]byte, expire int64) error {
+	key := items[0]
+	var value []byte
+	if !s.get {
+		value = items[1]
+	} else {
+		var err error
+		if value, err = p.value(); err != nil {
+			return err
+		}
+	}
+	if expire < 0 || value == nil {
 		return s.w.gone(key, expire)
 	}
 	if len(value) > format.MaxBulk {
@@ -31,6 +56,9 @@ func (s stringReader) put(ctx context.Context, _ *parser, items [][]byte, expire
 		return err
 	}
 	if hll {
+		if h, ok := s.w.sink.(HyperLogLogSink); ok {
+			h.HyperLogLog(key, Estimate(value))
+		}
 		r := s.w.head(format.HyperLogLog, key, expire)
 		r.Part, r.Value = format.PartWhole, value
 		return s.w.sink.Record(r)

@@ -18,8 +18,11 @@ type walk struct {
 	end     []byte // bound of the pass, for the keys at hand
 	last    []byte // the key listed last
 	started bool
+	kept    int64 // keys to be read so far
+	lost    int   // connections in a row
 	rec     format.Record
 	pieces  replyBuffer // replies of the collection that is being read in pieces
+	part    replyBuffer // replies of a part of a batch
 }
 
 // A typeReader reads the values of the keys of one type.
@@ -29,12 +32,15 @@ type typeReader interface {
 	word() (word string, group int)
 	// ask adds the commands that read the key to b.
 	ask(b *batch, key []byte)
+	// less makes the next ask for less, and reports false if it cannot; more undoes a step of it.
+	less() bool
+	more()
 	// put takes the replies to ask and hands the key over. Items are those of
 	// the page: the key, and what came with it.
 	put(ctx context.Context, p *parser, items [][]byte, expire int64) error
 }
 
-// run walks the pages of PKSCANRANGE. Each flight reads the expiries and values of one
+// run walks the pages of keys. Each flight reads the expiries and values of one
 // batch of keys; the last of a page asks for the next page as well.
 func (w *walk) run(ctx context.Context, r typeReader) error {
 	at := w.pass.first()
@@ -45,13 +51,14 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 	word, group := r.word()
 	var (
 		o        = &w.s.o
-		pageLim  = newLimit(8, o.PageKeys, o.ReplyBytes)
-		batchLim = newLimit(8, o.BatchKeys, o.ReplyBytes)
+		pageLim  = w.s.limit(8, o.PageKeys)
+		batchLim = w.s.limit(8, o.BatchKeys)
 		bufs     [2]replyBuffer // of the page at hand, and of the flight
 		pg       page
 		exp      = expiries{w: w}
 		b        batch
-		wanted   []int    // places in items
+		wanted   []int // places in items
+		skips    []skip
 		items    [][]byte // of the page at hand, still to be read
 		n        = pageLim.n
 		more     = true
@@ -59,21 +66,43 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 	)
 	for {
 		b.reset()
-		take := items[:min(len(items), batchLim.n*group)]
-		items = items[len(take):]
-		var err error
-		if wanted, err = w.choose(wanted[:0], take, group); err != nil {
+		long, err := w.ready(ctx)
+		if err != nil {
 			return err
 		}
-		exp.ask(&b, take, wanted)
-		for _, k := range wanted {
-			r.ask(&b, take[k])
+		if long && len(items) > 0 { // what came with the page is old: it is asked for again
+			at, n, more, items = bytes.Clone(items[0]), pageLim.n, true, nil
+		}
+		take := items[:min(len(items), batchLim.n*group)]
+		items = items[len(take):]
+		if wanted, skips, err = w.choose(wanted[:0], skips[:0], take, group); err != nil {
+			return err
+		}
+		if w.full() {
+			items, more = nil, false
 		}
 		pageDone := len(items) == 0
-		if pageDone && more {
-			w.askPage(&b, word, at, n)
+		build := func() {
+			b.reset()
+			exp.ask(&b, take, wanted)
+			for _, k := range wanted {
+				r.ask(&b, take[k])
+			}
+			if pageDone && more {
+				w.askPage(&b, word, at, n)
+			}
 		}
-		p, err := w.c.send(ctx, &b, &bufs[1-i])
+		build()
+		p, took, err := w.shrink(ctx, &b, &bufs[1-i], len(wanted), func() bool {
+			batchLim.n = less(batchLim.n)
+			can := len(wanted) > 0 && r.less()
+			if pageDone && more && n > 1 {
+				n = less(n)
+				pageLim.n, can = n, true
+			}
+			build()
+			return can
+		})
 		if err != nil {
 			return err
 		}
@@ -81,12 +110,21 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 			return err
 		}
 		from := p.off
+		left := skips
 		for j, k := range wanted {
+			if left, err = w.skipBefore(k, left, take); err != nil {
+				return err
+			}
 			if err := w.put(ctx, r, p, take[k:k+group], exp.at[j]); err != nil {
 				return err
 			}
 		}
+		if _, err := w.skipBefore(len(take), left, take); err != nil {
+			return err
+		}
+		r.more()
 		batchLim.saw(len(wanted), p.off-from)
+		batchLim.lasted(len(wanted), took)
 		switch {
 		case !pageDone:
 			continue
@@ -102,6 +140,7 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 			return err
 		}
 		pageLim.saw(len(pg.items)/group, pg.bytes)
+		pageLim.lasted(len(pg.items)/group, took)
 		w.end, more = w.pass.advance(pg.next, len(pg.items)/group)
 		items, at, n = pg.items, pg.next, pageLim.n
 		i = 1 - i
@@ -128,45 +167,71 @@ func (w *walk) gone(key []byte, expire int64) error {
 }
 
 // choose appends to wanted the places of the keys in items that are to be read.
-func (w *walk) choose(wanted []int, items [][]byte, group int) ([]int, error) {
+func (w *walk) choose(wanted []int, skips []skip, items [][]byte, group int) ([]int, []skip, error) {
 	for k := 0; k < len(items); k += group {
-		ok, err := w.wants(items[k])
-		if err != nil {
-			return wanted, err
-		}
-		if ok {
+		ok, reason, err := w.wants(items[k])
+		switch {
+		case err != nil:
+			return wanted, skips, err
+		case ok:
 			wanted = append(wanted, k)
+		case reason != "":
+			skips = append(skips, skip{k, reason})
 		}
 	}
-	return wanted, nil
+	return wanted, skips, nil
+}
+
+// A skip is a listed key that is not for a dump. The sink hears of it in its turn: what it has
+// heard of a key means that all before it is done.
+type skip struct {
+	place  int // in the items of the batch
+	reason Reason
+}
+
+// skipBefore reports the skips at places before k, and returns the others.
+func (w *walk) skipBefore(k int, skips []skip, items [][]byte) ([]skip, error) {
+	for len(skips) > 0 && skips[0].place < k {
+		if err := w.sink.Skip(items[skips[0].place], skips[0].reason, ""); err != nil {
+			return skips, err
+		}
+		skips = skips[1:]
+	}
+	return skips, nil
 }
 
 // internalPrefixes are of sets that Pika keeps for itself when slotmigrate is on (SERVERS.md P10).
 var internalPrefixes = [][]byte{[]byte("_internal:slotkey:4migrate:"), []byte("_internal:slottag:4migrate:")}
 
 // wants reports whether the next listed key is to be read. It checks the order that
-// everything rests on, and reports keys that are not for a dump.
-func (w *walk) wants(key []byte) (bool, error) {
+// everything rests on, and says why a key is not for a dump; no reason means that the user
+// did not ask for it.
+func (w *walk) wants(key []byte) (ok bool, skip Reason, err error) {
 	if w.started {
 		switch bytes.Compare(key, w.last) {
 		case 0:
-			return false, w.sink.Skip(key, Duplicate, "")
+			return false, Duplicate, nil
 		case -1:
-			return false, fmt.Errorf("the source lists key %s after %s: not in byte order", quoteKey(key), quoteKey(w.last))
+			return false, "", fmt.Errorf("the source lists key %s after %s: not in byte order", quoteKey(key), quoteKey(w.last))
 		}
 	}
 	w.started = true
 	w.last = append(w.last[:0], key...)
 	if w.end != nil && bytes.Compare(key, w.end) >= 0 || w.pass.Keep != nil && !w.pass.Keep(key) {
-		return false, nil
+		return false, "", nil
 	}
-	for _, p := range internalPrefixes {
-		if bytes.HasPrefix(key, p) {
-			return false, w.sink.Skip(key, Internal, "")
-		}
+	if internal(key) {
+		return false, Internal, nil
 	}
-	return true, nil
+	if w.full() {
+		return false, "", nil
+	}
+	w.kept++
+	return true, "", nil
 }
+
+// full reports whether the pass has kept as many keys as it may.
+func (w *walk) full() bool { return w.pass.Limit > 0 && w.kept >= w.pass.Limit }
 
 // head begins the record of key.
 func (w *walk) head(kind format.Kind, key []byte, expire int64) *format.Record {

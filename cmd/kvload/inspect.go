@@ -54,6 +54,12 @@ func inspect(w io.Writer, m *format.Manifest) {
 	if m.Options.Match != "" {
 		fmt.Fprintf(w, "only keys that match %q\n", m.Options.Match)
 	}
+	if m.Options.Sample != 0 {
+		fmt.Fprintf(w, "only a sample of %g %% of the keys\n", 100*m.Options.Sample)
+	}
+	if m.Options.LimitKeys != 0 {
+		fmt.Fprintf(w, "only the first %s keys of each database and type\n", progress.Count(m.Options.LimitKeys))
+	}
 	fmt.Fprintln(w)
 	report.Totals(w, m.Totals)
 	fmt.Fprintf(w, "\nnames in several types: %s\nexpired while being read: %s\n", progress.Count(m.Conflicts), progress.Count(m.Expired))

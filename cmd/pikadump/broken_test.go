@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -82,7 +83,7 @@ func TestNoReply(t *testing.T) {
 	for _, tc := range []struct{ name, words, says string }{
 		{"at the start", "INFO SERVER", "no reply to INFO server in time"},
 		{"when listing", "PKSCANRANGE ZSET", "no reply to PKSCANRANGE zset in time"},
-		{"when reading", "LRANGE", "no reply to TIME and "},
+		{"when reading", "LRANGE", "no reply to one of 4 commands (TIME, PTTL, LRANGE), the last of them LRANGE"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, _ := blocking(t, tc.words)
@@ -91,6 +92,35 @@ func TestNoReply(t *testing.T) {
 			r.failed(t, 75, "source unavailable", "in time", tc.says)
 			unfinished(t, out)
 		})
+	}
+}
+
+// TestNoReplyResumes: a command that hangs, as a Pika's do under its cache, is named, and the dump
+// can be gone on with.
+func TestNoReplyResumes(t *testing.T) {
+	for _, words := range []string{"LRANGE", "PTTL", "SSCAN", "PKSCANRANGE SET"} {
+		var answer atomic.Bool
+		over := make(chan struct{})
+		s := startPika(t, pikasim.Options{Version: pikasim.V401, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+			if !inScan(args, words) || answer.Load() {
+				return nil, false, false
+			}
+			<-over
+			return nil, true, true
+		}})
+		t.Cleanup(func() { close(over) })
+		out := filepath.Join(t.TempDir(), "dump")
+		name, _, _ := strings.Cut(words, " ")
+		r := runCommand("dump", "--uri", s.Addr(), "--out", out, "--timeout", "100ms")
+		r.failed(t, 75, "source unavailable", "no reply to ", name, "in time", "--resume goes on with it")
+		unfinished(t, out)
+		answer.Store(true)
+		if r := runCommand("dump", "--uri", s.Addr(), "--out", out, "--resume"); r.code != 0 {
+			t.Errorf("%s: exit code %d:\n%s", words, r.code, r.stderr)
+		}
+		if m, _ := dumped(t, out); len(m.Skipped) > 0 {
+			t.Errorf("%s: skipped %v", words, m.Skipped)
+		}
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -24,6 +25,7 @@ const maxThreads = 6
 // dump makes the whole dump, or goes on with one. It returns a LeftOut error if keys were
 // left out.
 func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
+	pacing := newPacing(&o.kindness, &o.reader, log)
 	s, err := reader.Open(ctx, o.reader)
 	if err != nil {
 		return refusedAtOpen(err, o.server.Password)
@@ -37,34 +39,85 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	w, err := start(&o, format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options), log)
 	if errors.Is(err, archive.ErrFinished) {
 		fmt.Fprintln(log, err)
-		return nil
+		return finished(ctx, s, o, log)
 	}
 	if err != nil {
+		remind(o.out, log)
 		return refusedOutput(err, o.out)
 	}
 	defer w.Close()
-	passes, err := plan(w, &o)
+	warn(log, src, &o)
+	warnListing(log, s, &o)
+	return withCache(ctx, s, &o, log, func() error { return complete(ctx, s, w, pacing, &o, log) })
+}
+
+// complete reads what the dump does not have yet, and finishes it.
+func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pacing, o *dumpOptions, log io.Writer) error {
+	passes, err := plan(w, o)
 	if err != nil {
 		return err
 	}
-	if err := scanAll(ctx, s, w, passes, &o, log); err != nil {
-		return fmt.Errorf("%w (%s holds an unfinished dump: --resume goes on with it)", err, o.out)
+	if err := pacing.begin(ctx, s, log); err != nil {
+		return err
+	}
+	if err := scanAll(ctx, s, w, passes, pacing, o, log); err != nil {
+		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
 	}
 	after, err := s.BinlogPositions(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
 	}
-	m, err := w.Finish(after, src.ManyTypes() && len(options.Types) > 1)
+	m, err := w.Finish(after, s.Source().ManyTypes() && len(w.Info.Options.Types) > 1)
+	if err != nil {
+		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
+	}
+	err = summarize(log, m, o.out)
+	if o.consistent {
+		err = requireNoWrites(m, err)
+	}
+	return err
+}
+
+// warn says what to know of the source before it is read.
+func warn(log io.Writer, src *reader.Source, o *dumpOptions) {
+	known := *src
+	if o.cacheOff {
+		known.CacheModel = "0"
+	}
+	for _, text := range warnings(&known) {
+		fmt.Fprintf(log, "warning: %s\n", text)
+	}
+}
+
+// finished does what may be left to do for a dump that is finished already.
+func finished(ctx context.Context, s *reader.Scanner, o dumpOptions, log io.Writer) error {
+	dir, err := storage.Open(o.out)
 	if err != nil {
 		return err
 	}
-	return summarize(log, m, o.out)
+	lock, err := dir.Lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	o.cacheOff = false
+	return withCache(ctx, s, &o, log, func() error {
+		if !o.consistent {
+			return nil
+		}
+		a, err := archive.Open(o.out, 1)
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		return requireNoWrites(a.Manifest, nil)
+	})
 }
 
 // choose returns what of the source is dumped.
 func choose(s *reader.Scanner, o *dumpOptions) (format.Options, error) {
 	src := s.Source()
-	options := format.Options{Types: s.Types(o.filter.Types), Match: o.filter.Match}
+	options := format.Options{Types: s.Types(o.filter.Types), Match: o.filter.Match, Sample: o.trial.sample, LimitKeys: o.trial.limit, Scan: scanWord(s)}
 	if len(options.Types) == 0 {
 		return options, command.Usage("--type: Pika %s has no streams", src.Version)
 	}
@@ -99,13 +152,26 @@ func plan(w *archive.Writer, o *dumpOptions) ([]*reader.Pass, error) {
 	var passes []*reader.Pass
 	for _, db := range w.Info.Options.Databases {
 		for _, t := range w.Info.Options.Types {
+			if w.Info.Options.Scan == format.ScanCursor && t != format.TypeStream {
+				continue // see scanCursors
+			}
 			gaps, err := w.Gaps(db, t)
 			if err != nil {
 				return nil, err
 			}
-			for _, g := range gaps {
+			limit := o.trial.limit
+			if limit > 0 {
+				limit -= w.Keys(db, t)
+			}
+			for i, g := range gaps {
+				if o.trial.limit > 0 && (limit <= 0 || i > 0) { // there are enough keys
+					if err := w.Segment(db, t, g.Start).Close(g.End); err != nil {
+						return nil, err
+					}
+					continue
+				}
 				p := reader.NewPass(db, t, g.Start, g.End)
-				p.Prefix, p.Keep = o.filter.Prefix(), o.filter.Key()
+				p.Prefix, p.Keep, p.Limit = o.filter.Prefix(), o.trial.keep(o.filter.Key()), limit
 				passes = append(passes, p)
 			}
 		}
@@ -127,20 +193,21 @@ func threads(o *dumpOptions, src *reader.Source) int {
 
 // counters are what the passes have handed over so far.
 type counters struct {
-	keys, bytes, rows atomic.Int64
+	keys, bytes, rows     atomic.Int64
+	hyperloglogs, members atomic.Int64 // how many, and of the largest
 }
 
 // done returns the share of the source that has been handed over, by its own estimate of how many
 // rows it holds; negative if there is none, or if not all is dumped.
-func (n *counters) done(rows int64, f *filter.Filter) float64 {
-	if rows == 0 || f.DBs != nil || f.Types != nil || f.Match != "" {
+func (n *counters) done(rows int64, f *filter.Filter, t *trial) float64 {
+	if rows == 0 || !t.all() || f.DBs != nil || f.Types != nil || f.Match != "" {
 		return -1
 	}
 	return min(0.99, float64(n.rows.Load())/float64(rows))
 }
 
 // scanAll makes all passes.
-func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes []*reader.Pass, o *dumpOptions, log io.Writer) error {
+func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes []*reader.Pass, pacing *pacing, o *dumpOptions, log io.Writer) error {
 	var n counters
 	if !o.quiet {
 		rows, err := s.EstimateRows(ctx)
@@ -148,13 +215,33 @@ func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes [
 			return err
 		}
 		defer progress.Start(log, func() progress.Snapshot {
-			return progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: n.done(rows, &o.filter)}
+			return progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: n.done(rows, &o.filter, &o.trial)}
 		})()
 	}
-	sched := newSchedule(passes, s.Split)
+	sched := newSchedule(passes, s.Split, o.splitKeys)
+	if o.trial.limit > 0 {
+		sched.split = nil // each pass has its own count
+	}
 	g, ctx := errgroup.WithContext(ctx)
-	for range threads(o, s.Source()) {
+	scanning, over := context.WithCancel(ctx)
+	defer over()
+	g.Go(func() error { return pacing.watch(scanning) })
+	workers := threads(o, s.Source())
+	if s.ByCursor() {
+		workers = 1
+	}
+	running := atomic.Int64{}
+	running.Store(int64(workers))
+	for range workers {
 		g.Go(func() error {
+			defer func() {
+				if running.Add(-1) == 0 {
+					over()
+				}
+			}()
+			if err := scanCursors(ctx, s, w, o, &n); err != nil {
+				return err
+			}
 			for {
 				pass, err := sched.next(ctx)
 				if pass == nil {
@@ -167,7 +254,11 @@ func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes [
 			}
 		})
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	n.report(log)
+	return nil
 }
 
 // scanOne makes one pass into a segment of the dump.
@@ -175,6 +266,8 @@ func scanOne(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass *re
 	seg := w.Segment(pass.DB, pass.Type, pass.Start)
 	defer seg.Discard()
 	if err := s.Scan(ctx, pass, &sink{seg, n}); err != nil {
+		// What came before is kept, if the disk still takes it: a resumed dump goes on behind it.
+		_ = seg.Checkpoint()
 		return err
 	}
 	return seg.Close(pass.End())

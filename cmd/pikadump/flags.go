@@ -20,14 +20,20 @@ type dumpOptions struct {
 	out        string
 	resume     bool
 	threads    int // 0: by the server's thread pool
+	splitKeys  int64
 	chunkBytes int64
 	level      format.Level
 	reader     reader.Options
 	quiet      bool
+	trial      trial
+	kindness   kindness
+	cacheOff   bool // --source-cache-off
+	consistent bool // --require-consistent
 }
 
-const dumpDescription = `Reads every key of a Pika 3.0.5 to 4.0.x with its value and expiry, and writes it to
-a directory that kvload reads. The source is only read, never written.
+const dumpDescription = `Reads every key of a Pika 2.x to 4.0.x with its value and expiry, and writes it to
+a directory that kvload reads. The source is only read, never written; --source-cache-off
+changes one setting of it for the run.
 
 A run that was stopped, in whatever way, is gone on with by --resume and ends in the same dump.
 The dump is finished when manifest.json is there. Keys that were listed but could not be
@@ -37,6 +43,8 @@ EXAMPLES:
    pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika
    REDISCLI_AUTH=secret pikadump dump -h 10.0.0.5 --out dump --threads 2
    pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --resume
+   pikadump dump --uri redis://10.0.0.5:9221 --out trial --sample 1%
+   pikadump dump --uri redis://10.0.0.5:9221 --out dump --rate-keys 20000 --window 23:00-06:00
    pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*' --type hash`
 
 func dumpCommand() *cli.Command {
@@ -45,10 +53,14 @@ func dumpCommand() *cli.Command {
 		[]cli.Flag{
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, which must be empty or not there", EnvVars: env("out")},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the unfinished dump in --out", EnvVars: env("resume")},
+			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "size of a chunk file", EnvVars: env("chunk-size"), Category: speed},
+			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump, which is finished all the same", EnvVars: env("require-consistent")},
+			&cli.Int64Flag{Name: "split-keys", Value: splitKeys, Hidden: true, Usage: "keys that a pass must have listed to be split", EnvVars: env("split-keys")},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
 		},
-		connect.Flags(9221, env),
-		filter.Flags(env),
-		tuningFlags(env),
+		sourceFlags(env),
+		trialFlags(env),
+		kindnessFlags(env),
 	)
 	return &cli.Command{
 		Name: "dump", Usage: "write the data of a Pika to a directory",
@@ -64,27 +76,47 @@ func dumpCommand() *cli.Command {
 	}
 }
 
-func tuningFlags(env func(string) []string) []cli.Flag {
-	const category = "Speed and size"
-	return []cli.Flag{
-		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "types read at once, each on a connection of its own (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: category, DefaultText: "auto"},
-		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "most keys in one page", EnvVars: env("page-keys"), Category: category},
-		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "size that replies are steered to", EnvVars: env("reply-size"), Category: category},
-		&cli.DurationFlag{Name: "timeout", Value: 0, DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: category},
-		&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "size of a chunk file", EnvVars: env("chunk-size"), Category: category},
-		&cli.StringFlag{Name: "level", Value: "fastest", Usage: "compression: fastest, default or better", EnvVars: env("level"), Category: category},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
-	}
+// speed is the category of flags that make no difference to what is dumped.
+const speed = "Speed and size"
+
+// sourceFlags returns the flags that dump and plan share.
+func sourceFlags(env func(string) []string) []cli.Flag {
+	return slices.Concat(connect.Flags(9221, env), filter.Flags(env), listingFlags(env), []cli.Flag{
+		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "types read at once, each on a connection of its own (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: speed, DefaultText: "auto"},
+		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "most keys in one page", EnvVars: env("page-keys"), Category: speed},
+		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "size that replies are steered to", EnvVars: env("reply-size"), Category: speed},
+		&cli.DurationFlag{Name: "timeout", Value: 0, DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed},
+		&cli.StringFlag{Name: "level", Value: "fastest", Usage: "compression: fastest, default or better", EnvVars: env("level"), Category: speed},
+	})
 }
 
 func parseDump(c *cli.Context) (dumpOptions, error) {
-	o := dumpOptions{out: c.String("out"), resume: c.Bool("resume"), threads: c.Int("threads"), quiet: c.Bool("quiet")}
 	if c.Args().Present() {
-		return o, command.Usage("%q is not a flag: the directory is given with --out", c.Args().First())
+		return dumpOptions{}, command.Usage("%q is not a flag: the directory is given with --out", c.Args().First())
 	}
-	if o.out == "" {
-		return o, command.Usage("--out is missing: it names the directory to write to")
+	if c.String("out") == "" {
+		return dumpOptions{}, command.Usage("--out is missing: it names the directory to write to")
 	}
+	o, err := parseSource(c)
+	if err != nil {
+		return o, err
+	}
+	o.out, o.resume, o.quiet = c.String("out"), c.Bool("resume"), c.Bool("quiet")
+	o.splitKeys = c.Int64("split-keys")
+	o.cacheOff, o.consistent = c.Bool("source-cache-off"), c.Bool("require-consistent")
+	if err := o.trial.parse(c); err != nil {
+		return o, err
+	}
+	if err := o.kindness.parse(c, &o.reader); err != nil {
+		return o, err
+	}
+	o.chunkBytes, err = parseSize(c, "chunk-size", 64<<10, 1<<40)
+	return o, err
+}
+
+// parseSource reads the flags that dump and plan share: the source, what of it, and how fast.
+func parseSource(c *cli.Context) (dumpOptions, error) {
+	o := dumpOptions{threads: c.Int("threads")}
 	if o.threads < 0 {
 		return o, command.Usage("--threads is negative")
 	}
@@ -104,9 +136,6 @@ func parseDump(c *cli.Context) (dumpOptions, error) {
 	if d := c.Duration("timeout"); d < 0 {
 		return o, command.Usage("--timeout %v is negative", d)
 	}
-	if o.chunkBytes, err = parseSize(c, "chunk-size", 64<<10, 1<<40); err != nil {
-		return o, err
-	}
 	reply, err := parseSize(c, "reply-size", 4<<10, 256<<20)
 	if err != nil {
 		return o, err
@@ -124,6 +153,9 @@ func parseDump(c *cli.Context) (dumpOptions, error) {
 	o.reader = reader.Options{
 		Addr: o.server.Addr, Username: o.server.Username, Password: o.server.Password, TLS: o.server.TLS,
 		ReplyTimeout: c.Duration("timeout"), ReplyBytes: int(reply), PageKeys: c.Int("page-keys"),
+	}
+	if err := parseListing(c, &o.reader); err != nil {
+		return o, err
 	}
 	if err := o.reader.Check(); err != nil {
 		return o, &command.UsageError{Err: err}

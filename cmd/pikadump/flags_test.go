@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
 )
@@ -39,6 +41,18 @@ func TestBadFlags(t *testing.T) {
 		{"--timeout", append(good, "--timeout", "-1s"), "--timeout -1s is negative"},
 		{"--timeout without unit", append(good, "--timeout", "90"), "timeout"},
 		{"--threads", append(good, "--threads", "-1"), "--threads is negative"},
+		{"--reply-time", append(good, "--reply-time=-1s"), "--reply-time -1s is negative"},
+		{"--rate-keys", append(good, "--rate-keys=-1"), "--rate-keys -1 is negative"},
+		{"--rate-bytes", append(good, "--rate-bytes", "10"), "--rate-bytes \"10\": it is a size from 1.0 KiB"},
+		{"--max-latency-factor", append(good, "--max-latency-factor", "1"), "--max-latency-factor 1: it is above 1"},
+		{"--max-latency-factor negative", append(good, "--max-latency-factor=-2"), "--max-latency-factor -2: it is above 1"},
+		{"--max-latency-factor no number", append(good, "--max-latency-factor", "NaN"), "--max-latency-factor NaN: it is above 1"},
+		{"--window", append(good, "--window", "23:00"), "--window: window \"23:00\": it is written as 23:00-06:00"},
+		{"--window, the second", append(good, "--window", "23:00-06:00,12:00-12:00"), "ends when it begins"},
+		{"--sample", append(good, "--sample", "5"), "--sample \"5\": it is a share of the keys, such as 1%"},
+		{"--sample of nothing", append(good, "--sample", "0%"), "--sample \"0%\""},
+		{"--sample no number", append(good, "--sample", "NaN%"), "--sample \"NaN%\""},
+		{"--limit-keys", append(good, "--limit-keys=-1"), "--limit-keys -1 is negative"},
 		{"--port", []string{"dump", "--port", "70000", "--out", out}, "--port 70000: it is between 1 and 65535"},
 		{"--uri and --host", append(good, "--host", "h"), "--uri and --host"},
 		{"--uri scheme", []string{"dump", "--uri", "http://h", "--out", out}, "http://; it must be redis://"},
@@ -122,6 +136,9 @@ func TestHelp(t *testing.T) {
 		}
 	}
 	for _, f := range dumpCommand().Flags {
+		if v, ok := f.(cli.VisibleFlag); ok && !v.IsVisible() {
+			continue
+		}
 		name := f.Names()[0]
 		env := "$PIKADUMP_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
 		line := regexp.MustCompile(`(?m)^   --` + name + `[ ,].*` + regexp.QuoteMeta(env))

@@ -10,7 +10,7 @@ import (
 )
 
 // splitKeys is how many keys a pass must have listed since it was last split to be
-// split again: on 4.0 every range may walk over all types, so that there must be few of them for
+// split again, unless --split-keys says otherwise: on 4.0 every range may walk over all types, so that there must be few of them for
 // types that are rare.
 const splitKeys = 20_000
 
@@ -21,6 +21,7 @@ const splitAgain = 200 * time.Millisecond
 // most keys is split.
 type schedule struct {
 	split func(context.Context, *reader.Pass) (*reader.Pass, error) // nil: passes are never split
+	least int64                                                     // keys of a pass that is split
 
 	mu      sync.Mutex
 	pending []*reader.Pass
@@ -28,8 +29,8 @@ type schedule struct {
 	changed chan struct{} // closed when a pass ends
 }
 
-func newSchedule(passes []*reader.Pass, split func(context.Context, *reader.Pass) (*reader.Pass, error)) *schedule {
-	return &schedule{split: split, pending: passes, changed: make(chan struct{})}
+func newSchedule(passes []*reader.Pass, split func(context.Context, *reader.Pass) (*reader.Pass, error), least int64) *schedule {
+	return &schedule{split: split, least: least, pending: passes, changed: make(chan struct{})}
 }
 
 // next returns a pass to make; nil when there is none left and none can come.
@@ -76,7 +77,7 @@ func (s *schedule) longest() *reader.Pass {
 		return nil
 	}
 	var longest *reader.Pass
-	most := int64(splitKeys)
+	most := s.least
 	for _, p := range s.running {
 		if n := p.Listed(); n >= most {
 			longest, most = p, n

@@ -39,3 +39,16 @@ func summarize(w io.Writer, m *format.Manifest, dir string) error {
 	return &command.LeftOut{Text: fmt.Sprintf("the dump is finished, but %s listed keys are not in it (%s): see %s",
 		progress.Count(total), strings.Join(reasons, ", "), filepath.Join(dir, format.SkippedName))}
 }
+
+// requireNoWrites returns a LeftOut error if the dump is not known to be of one moment. Left is
+// what the run would return else.
+func requireNoWrites(m *format.Manifest, left error) error {
+	if m.Consistency.Statement == format.NoWrites {
+		return left
+	}
+	text := fmt.Sprintf("the dump is finished, but --require-consistent is not met: %s (%s)", m.Consistency.Statement, m.Consistency.Reason)
+	if left != nil {
+		text = left.Error() + "; " + text
+	}
+	return &command.LeftOut{Text: text}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"reflect"
+	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -95,8 +96,11 @@ func (w *Writer) unfinished(log func(string)) error {
 
 // sameDump refuses a run whose source or options are not those of the dump, and says which.
 func sameDump(old, now *format.Info) error {
-	differ := func(what string, a, b any) error {
-		return fmt.Errorf("%w: its %s is %v, now it is %v; use the same, or dump into another directory", ErrDiffers, what, a, b)
+	text := func(v any) string {
+		if s, ok := v.(string); ok {
+			return strconv.Quote(s)
+		}
+		return fmt.Sprint(v)
 	}
 	if old.Options.Scan != format.ScanRange {
 		return fmt.Errorf("%w: its source was scanned by cursor, which only works in one go; dump into another directory", ErrDiffers)
@@ -116,7 +120,7 @@ func sameDump(old, now *format.Info) error {
 		{"way of scanning", old.Options.Scan, now.Options.Scan},
 	} {
 		if !reflect.DeepEqual(f.a, f.b) {
-			return differ(f.what, f.a, f.b)
+			return fmt.Errorf("%w: its %s is %s, now it is %s; use the same, or dump into another directory", ErrDiffers, f.what, text(f.a), text(f.b))
 		}
 	}
 	return nil
@@ -176,9 +180,13 @@ func (w *Writer) readSealed(name string) (format.ChunkInfo, error) {
 }
 
 // dropOpen removes chunks that end inside a key which no other goes on with, back to the one
-// where the key begins, and chunks that go on with a key whose beginning is missing.
+// where the key begins, and chunks that go on with a key of which a part before is missing.
 func (w *Writer) dropOpen(log func(string)) error {
 	format.SortChunks(w.chunks)
+	there := map[string]bool{}
+	for _, c := range w.chunks {
+		there[c.Name] = true
+	}
 	var kept []format.ChunkInfo
 	for i := 0; i < len(w.chunks); {
 		n := 1
@@ -186,7 +194,7 @@ func (w *Writer) dropOpen(log func(string)) error {
 			n++
 		}
 		chain := w.chunks[i : i+n]
-		if chain[0].Continues || chain[n-1].Open {
+		if chain[0].Continues || chain[n-1].Open || mayLack(chain, there) {
 			for _, c := range chain {
 				log(fmt.Sprintf("%s holds part of a key that is not whole: removed, its keys are read anew", c.Name))
 				if err := w.dir.Remove(c.Name); err != nil {
@@ -201,6 +209,24 @@ func (w *Writer) dropOpen(log func(string)) error {
 	}
 	w.chunks = kept
 	return nil
+}
+
+// mayLack reports whether a chunk between those of one key may be missing, which their ranges
+// do not show: each begins and ends at the key. Numbers do: a run draws one after the other.
+func mayLack(chain []format.ChunkInfo, there map[string]bool) bool {
+	for i := 1; i < len(chain); i++ {
+		_, _, last, _ := format.ParseChunkName(chain[i-1].Name)
+		db, t, number, _ := format.ParseChunkName(chain[i].Name)
+		for n := last + 1; n < number; n++ {
+			if !there[format.ChunkName(db, t, n)] {
+				return true
+			}
+		}
+		if number <= last {
+			return true
+		}
+	}
+	return false
 }
 
 func goesOn(a, b *format.ChunkInfo) bool {
@@ -232,6 +258,16 @@ func (w *Writer) Gaps(db int, t format.Type) ([]Range, error) {
 		gaps = append(gaps, Range{from, nil})
 	}
 	return gaps, nil
+}
+
+// Keys returns how many keys of a database and type the chunks hold.
+func (w *Writer) Keys(db int, t format.Type) (n int64) {
+	for _, c := range w.chunks {
+		if c.DB == db && c.Type == t {
+			n += c.Keys
+		}
+	}
+	return n
 }
 
 // Resumed says what earlier runs have done; empty for a new dump.

@@ -8,13 +8,15 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// A Segment takes the records of one pass, in key order, and rolls them into chunks.
+// A Segment takes the records and skipped keys of one pass, in key order, and rolls them into
+// chunks.
 // It is for one goroutine.
 type Segment struct {
 	w         *Writer
 	id        segmentID
 	start     []byte // of the chunk at hand
 	full      []byte // where the chunk at hand ends, for it is full; nil: it is not
+	done      []byte // the last key of which all was said
 	continues bool
 	file      *storage.File
 	cw        *format.ChunkWriter
@@ -40,6 +42,9 @@ func (s *Segment) Record(r *format.Record) error {
 		return s.failed(err)
 	}
 	complete := r.Part&format.PartLast != 0
+	if complete {
+		s.done = append(s.done[:0], r.Key...)
+	}
 	full := s.cw.Full() || s.cw.Size() >= s.w.o.ChunkBytes
 	switch {
 	case full && complete:
@@ -70,8 +75,11 @@ func (s *Segment) Skip(key []byte, reason, detail string) error {
 		return err
 	}
 	s.cw.Skip(key, reason, detail)
-	if _, open := s.cw.Open(); !open && s.cw.Full() {
-		s.full = after(key)
+	if _, open := s.cw.Open(); !open {
+		s.done = append(s.done[:0], key...)
+		if s.cw.Full() {
+			s.full = after(key)
+		}
 	}
 	return nil
 }
@@ -138,6 +146,18 @@ func (s *Segment) Close(end []byte) error {
 		return err
 	}
 	return s.seal(end, false)
+}
+
+// Checkpoint seals what the chunk at hand holds, for a pass that ends before its time: a resumed
+// dump goes on behind it. It does nothing inside a key.
+func (s *Segment) Checkpoint() error {
+	if s.cw == nil {
+		return nil
+	}
+	if _, open := s.cw.Open(); open || s.cw.Stats().Keys == 0 {
+		return nil
+	}
+	return s.seal(after(s.done), false)
 }
 
 // Discard throws away the chunk at hand. After Close it does nothing.

@@ -16,7 +16,7 @@ func auth(c *call) {
 	case len(c.args) == 2 && c.str(1) == want:
 		c.user = admin
 		c.out.ok()
-	case len(c.args) == 2 && c.version() == V340:
+	case len(c.args) == 2 && c.version().old():
 		c.fail("ERR invalid password")
 	case len(c.args) == 2:
 		c.user = limited // a user without a password, who takes any

@@ -20,6 +20,8 @@ func quit(c *call) {
 func selectDB(c *call) {
 	n, err := strconv.Atoi(c.str(1))
 	switch {
+	case err == nil && c.version().early() && n >= 0 && n < 16:
+		c.out.ok() // and it means nothing
 	case err != nil || strconv.Itoa(n) != c.str(1):
 		c.fail("ERR invalid DB index for 'select'")
 	case n < 0 || n >= len(c.server.dbs):
@@ -40,7 +42,7 @@ const clientSyntax = "ERR Syntax error, try CLIENT (LIST [order by [addr|idle]| 
 
 // client is CLIENT LIST, and since 3.5 GETNAME and SETNAME.
 func client(c *call) {
-	word, named := c.word(1), c.version() != V340
+	word, named := c.word(1), !c.version().old()
 	switch {
 	case word == "list" && (len(c.args) == 2 || len(c.args) == 5):
 		c.out.text(c.server.clients())

@@ -83,7 +83,7 @@ func (c *call) allDBs() (list []int) {
 // keyspace shows none.
 func (c *call) infoKeyspace(t *infoText, dbs []int) {
 	t.line("# Keyspace")
-	if c.version() != V340 {
+	if !c.version().old() {
 		if len(c.args) == 3 {
 			t.line("# Start async statistics")
 		} else {
@@ -116,7 +116,7 @@ func (c *call) censusHead(t *infoText, last census) {
 	case !last.taken.IsZero():
 		t.line("# Time:%s", last.taken.UTC().Format(time.DateTime))
 		t.line("# Duration: 0s")
-	case c.version() == V340:
+	case c.version().old():
 		t.line("# Time:1970-01-01 08:00:00")
 	default:
 		t.line("# Time:0")

@@ -115,10 +115,11 @@ func commands(v Version) map[string]*command {
 	table["auth"].open = true
 	table["quit"].open = true
 
-	if v == V340 {
+	if v.old() {
 		table["auth"].arity = 2
 		table["lpop"].arity = 2
 		table["rpop"].arity = 2
+		v.removeLater(table)
 		return table
 	}
 	// Since 3.5; streams since 3.5.3.

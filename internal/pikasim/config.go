@@ -24,7 +24,7 @@ func newConfiguration(opt Options) configuration {
 		"requirepass":              opt.Password,
 		"slave-read-only":          "yes",
 	}
-	if opt.Version == V340 {
+	if opt.Version.old() {
 		values["thread-pool-size"] = "4"
 	} else {
 		values["slotmigrate"] = "no"
@@ -32,6 +32,7 @@ func newConfiguration(opt Options) configuration {
 		values["slow-cmd-list"] = ""
 		values["cache-model"] = "1"
 	}
+	opt.Version.removeSettings(values)
 	for name, v := range opt.Config {
 		values[name] = v
 	}

@@ -45,6 +45,8 @@ func info(c *call) {
 		c.infoStats(&t)
 	case "replication":
 		c.infoReplication(&t)
+	case "log":
+		c.infoLog(&t)
 	case "keyspace":
 		c.keyspaceSection(&t)
 		return
@@ -69,14 +71,14 @@ func (c *call) infoServer(t *infoText) {
 	t.line("tcp_port:%s", port)
 	t.line("thread_num:1")
 	t.line("sync_thread_num:6")
-	if version != V340 {
+	if !version.old() {
 		t.line("sync_binlog_thread_num:1")
 	}
 	t.line("uptime_in_seconds:%d", int64(up/time.Second))
 	t.line("uptime_in_days:%d", int64(up/(24*time.Hour))+1)
 	t.line("config_file:pika.conf")
 	t.line("server_id:1")
-	if version != V340 {
+	if !version.old() {
 		t.line("run_id:%040x", 1)
 	}
 }
@@ -97,7 +99,7 @@ func (c *call) infoData(t *infoText) {
 		t.line("db_redis_cache_usage:0")
 	}
 	t.line("db_fatal:0")
-	if c.version() == V340 {
+	if c.version().old() {
 		t.line("db_fatal_msg:NULL")
 	} else {
 		t.line("db_fatal_msg:nullptr")
@@ -119,7 +121,7 @@ func (c *call) infoStats(t *infoText) {
 	t.line("total_connections_received:%d", accepted)
 	t.line("instantaneous_ops_per_sec:0")
 	t.line("total_commands_processed:%d", c.server.served())
-	if c.version() == V340 {
+	if c.version().old() {
 		t.line("is_bgsaving:No")
 		t.line("is_scaning_keyspace:No")
 		t.line("is_compact:No")
@@ -154,7 +156,7 @@ func (c *call) infoReplication(t *infoText) {
 		t.line("# Replication(MASTER)")
 	}
 	t.line("role:%s", c.server.role())
-	if v != V340 {
+	if !v.old() {
 		t.line("ReplicationID:")
 	}
 	switch {
@@ -167,18 +169,21 @@ func (c *call) infoReplication(t *infoText) {
 	default:
 		t.line("connected_slaves:0")
 	}
-	if v != V340 && !slave {
+	if !v.old() && !slave {
 		t.line("is_eligible_for_master_election:true")
 	}
+	if v.early() {
+		return // it is in INFO log
+	}
 	separator, total := ":", int64(0)
-	if v == V340 {
+	if v.old() {
 		separator = " "
 	}
 	for i, db := range c.server.dbs {
 		t.line("db%d%sbinlog_offset=%d %d,safety_purge=none", i, separator, db.binlog.file, db.binlog.offset)
 		total += db.binlog.file*binlogFileSize + db.binlog.offset
 	}
-	if v != V340 {
+	if !v.old() {
 		t.line("slave_repl_offset:%d", total)
 	}
 }

@@ -60,7 +60,9 @@ func memberScan[T value](c *call, k kind, width int, open func(T) rows) {
 	}
 	var page reply
 	n, next := 0, int64(0)
-	if found && cursor >= 0 {
+	if found && cursor >= 0 && c.version() == V236 {
+		n, next = offsetPage(cursor, count, k, v, open(v), &page)
+	} else if found && cursor >= 0 {
 		n, next = c.memberPage(k, cursor, pattern, count, open(v), &page)
 	}
 	c.out.array(2)

@@ -22,7 +22,9 @@ func tagKind(tag byte) kind { return kind(strings.IndexByte("khlzsxa", tag)) }
 // scanOrder is the order in which an untyped scan goes through the types.
 func (v Version) scanOrder() []kind {
 	switch {
-	case v == V340:
+	case v == V236:
+		return []kind{strKind, hashKind, listKind, zsetKind, setKind}
+	case v.old():
 		return []kind{strKind, hashKind, setKind, listKind, zsetKind}
 	case v == V355:
 		return []kind{strKind, hashKind, setKind, listKind, streamKind, zsetKind}
@@ -38,7 +40,7 @@ func scan(c *call) {
 	}
 	pattern, typeWord, count := "*", "", int64(10)
 	options := map[string]any{"match": &pattern, "count": &count}
-	if c.version() != V340 {
+	if !c.version().old() {
 		options["type"] = &typeWord
 	}
 	if !c.options(2, 1, options) {
@@ -75,7 +77,7 @@ func keys(c *call) {
 	k := anyKind
 	if len(c.args) == 3 {
 		k = kindNamed(c.word(2))
-		if c.word(2) == "stream" && c.version() != V340 {
+		if c.word(2) == "stream" && !c.version().old() {
 			k = streamKind
 		}
 	}
@@ -135,6 +137,9 @@ func (c *call) scanPage(k kind, cursor int64, pattern string, count int64) (foun
 		first, start = tagKind(at[0]), at[1:]
 	}
 	store := func(under, resume kind, key string) int64 {
+		if c.version() == V236 { // numbers are unique
+			return c.db.scans.storeFree(under, cursor+count, string(scanTag(resume))+key)
+		}
 		c.db.scans.store(scanIndex(under, cursor+count), string(scanTag(resume))+key)
 		return cursor + count
 	}

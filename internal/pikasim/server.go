@@ -20,9 +20,14 @@ import (
 // Version is the release whose behaviour is answered.
 type Version string
 
-// The versions simulated. V400 is V401 with expiry stored in seconds and a
+// The versions simulated. Of 2.3.6, 3.0.2 and 3.0.3 there are no transcripts: they answer as 3.4.0
+// does but for what the source code of those versions showed to be different, which is in
+// early.go. V400 is V401 with expiry stored in seconds and a
 // PTTL that answers seconds; both call themselves 4.0.0.
 const (
+	V236 Version = "2.3.6"
+	V302 Version = "3.0.2"
+	V303 Version = "3.0.3"
 	V340 Version = "3.4.0"
 	V355 Version = "3.5.5"
 	V400 Version = "4.0.0"
@@ -98,6 +103,10 @@ func Start(opt Options) (*Server, error) {
 	}
 	switch opt.Version {
 	case V340, V355, V400, V401:
+	case V236, V302, V303:
+		if opt.Databases != 1 {
+			return nil, fmt.Errorf("start simulated pika: %s has one database", opt.Version)
+		}
 	default:
 		return nil, fmt.Errorf("start simulated pika: unknown version %q", opt.Version)
 	}

@@ -103,7 +103,9 @@ func (c *session) run(args [][]byte) {
 func (c *session) refusal(cmd *command, name string, argc int) string {
 	v := c.server.opt.Version
 	switch {
-	case cmd == nil && v == V340:
+	case cmd == nil && v.early():
+		return "Err unknown or unsupported command '" + name + "'"
+	case cmd == nil && v.old():
 		return "ERR unknown or unsupported command '" + name + "\""
 	case cmd == nil:
 		return "ERR unknown command \"" + name + "\""
@@ -122,7 +124,7 @@ func wrongNumber(name string) string {
 }
 
 func readOnlyText(v Version) string {
-	if v == V340 {
+	if v.old() {
 		return "ERR Server in read-only"
 	}
 	return "ERR READONLY You can't write against a read only replica."

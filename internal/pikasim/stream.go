@@ -163,7 +163,7 @@ func xlen(c *call) {
 	switch {
 	case !ok:
 	case !found:
-		c.out.integer(0)
+		c.fail("ERR no such key")
 	default:
 		c.out.integer(int64(s.size()))
 	}

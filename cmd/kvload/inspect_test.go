@@ -1,0 +1,24 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// TestInspectTrial: what is no dump of everything says so.
+func TestInspectTrial(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", "1")})
+	whole := runCommand("inspect", dir)
+	if whole.code != 0 || strings.Contains(whole.stdout, "only") {
+		t.Errorf("of all keys: exit code %d, %s%s", whole.code, whole.stdout, whole.stderr)
+	}
+	edit(t, dir, format.ManifestName, resealed(`"scan": `, `"sample": 0.015, "limit_keys": 20000, "scan": `))
+	trial := runCommand("inspect", dir)
+	for _, says := range []string{"only a sample of 1.5 % of the keys\n", "only the first 20,000 keys of each database and type\n"} {
+		if trial.code != 0 || !strings.Contains(trial.stdout, says) {
+			t.Errorf("it does not say %q: exit code %d, %s%s", says, trial.code, trial.stdout, trial.stderr)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+func planCommand() *cli.Command {
+	env := command.Env("PIKADUMP")
+	return &cli.Command{
+		Name: "plan", Usage: "forecast a dump from a sample, without making it",
+		UsageText: "pikadump plan --uri redis://HOST:9221 [options]", Description: planDescription,
+		Flags:  append([]cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json")}}, sourceFlags(env)...),
+		Action: planAction,
+	}
+}
+
+// showForecast prints a forecast for people.
+func showForecast(w io.Writer, f *forecast) {
+	fmt.Fprintf(w, "source: Pika %s at %s, role %s, %d database(s); scanned by %s over %d connections\n", f.Source.Version, f.Source.Address,
+		f.Source.Role, f.Source.Databases, f.Scan, f.Threads)
+	for _, text := range f.Warnings {
+		fmt.Fprintln(w, "warning:", text)
+	}
+	fmt.Fprintf(w, "estimates from a sample of %s keys:\n\n", progress.Count(int64(f.Sampled)))
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(tw, "db\ttype\tkeys\telements\texpiring\traw\tmean\tdump\t")
+	for _, t := range f.Types {
+		if t.Keys == 0 {
+			continue
+		}
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", t.DB, t.Type, progress.Count(t.Keys), progress.Count(t.Elements), progress.Count(t.Expiring),
+			progress.Bytes(t.Raw), progress.Bytes(t.Raw/max(1, t.Keys)), progress.Bytes(t.Stored))
+	}
+	fmt.Fprintf(tw, "all\t\t%s\t\t\t%s\t%s\t%s\t\n", progress.Count(f.Keys), progress.Bytes(f.Raw), progress.Bytes(f.Raw/max(1, f.Keys)), progress.Bytes(f.Stored))
+	tw.Flush()
+	one := time.Duration(f.Seconds * float64(time.Second))
+	fmt.Fprintf(w, "\ntime: about %s over one connection at the rate measured; down to %s over %d, as far as the source can\n",
+		progress.Duration(one), progress.Duration(one/time.Duration(f.Threads)), f.Threads)
+	fmt.Fprintln(w, "\nexpiry:")
+	for i, n := range f.TTL {
+		if n > 0 {
+			fmt.Fprintf(w, "  %-15s %s\n", expiryNames[i], progress.Count(n))
+		}
+	}
+	if len(f.Largest) > 0 {
+		fmt.Fprintln(w, "\nlargest keys of the sample:")
+	}
+	for _, k := range f.Largest {
+		fmt.Fprintf(w, "  db%d %s %.80s: about %s, length %s\n", k.DB, k.Type, strconv.Quote(string(k.Key)), progress.Bytes(k.Bytes), progress.Count(k.Length))
+	}
+	fmt.Fprintf(w, "\nin the sample: %d names in several types, %d hyperloglogs\n", f.Conflicts, f.HyperLogLog)
+}

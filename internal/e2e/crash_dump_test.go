@@ -1,0 +1,341 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+)
+
+// crashRounds is how many dumps of each source are killed and gone on with; SOAK=10m goes on
+// for ten minutes with each instead.
+const crashRounds = 24
+
+// A hook is what a simulated Pika does before each command. It can be changed
+// while the server runs.
+type hook struct {
+	f atomic.Pointer[func(args [][]byte)]
+	// splits counts the probes for a key in the middle of a range.
+	splits atomic.Int64
+}
+
+func (h *hook) set(f func(args [][]byte)) {
+	if f == nil {
+		h.f.Store(nil)
+		return
+	}
+	h.f.Store(&f)
+}
+
+func (h *hook) intercept(_ int, args [][]byte) ([]byte, bool, bool) {
+	switch name := strings.ToUpper(string(args[0])); {
+	case name == "PKRSCANRANGE":
+		h.splits.Add(1)
+	case name == "LRANGE" && strings.HasPrefix(string(args[1]), vanishing):
+		return []byte("*0\r\n"), true, false
+	}
+	if f := h.f.Load(); f != nil {
+		(*f)(args)
+	}
+	return nil, false, false
+}
+
+// simulateCrash starts a simulated Pika whose commands can be seen.
+func simulateCrash(t *testing.T, v pikasim.Version) (source, *hook) {
+	h := &hook{}
+	return simulate(t, pikasim.Options{Version: v, Databases: len(crashKeys), Intercept: h.intercept}), h
+}
+
+// TestDumpCrash: a dump that is killed at any moments, and gone on with as often, ends as one that
+// was not disturbed.
+func TestDumpCrash(t *testing.T) {
+	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
+		t.Run("from pikasim "+string(v), func(t *testing.T) {
+			s, h := simulateCrash(t, v)
+			c := newCrasher(t, s, h)
+			c.afterEveryChunk(t)
+			c.rounds(t)
+			if h.splits.Load() == 0 {
+				t.Error("no pass was split")
+			}
+		})
+	}
+	eachRealSource(t, func(t *testing.T, s source) {
+		c := newCrasher(t, s, nil)
+		c.afterEveryChunk(t)
+		c.rounds(t)
+	})
+}
+
+// A crasher dumps one source again and again.
+type crasher struct {
+	s        source
+	hook     *hook // nil: of a real Pika
+	rng      *rand.Rand
+	want     contents
+	quiet    *outcome // of a dump that was not disturbed
+	code     int      // its exit code
+	chunks   int      // how many it has
+	took     time.Duration
+	commands int64 // how many it needed
+}
+
+func newCrasher(t *testing.T, s source, h *hook) *crasher {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	c := &crasher{s: s, hook: h, rng: rand.New(rand.NewPCG(seed, 0)), want: fillCrash(t, s)}
+	var commands atomic.Int64
+	if h != nil {
+		h.set(func([][]byte) { commands.Add(1) })
+		defer h.set(nil)
+	}
+	tool(t, "pikadump") // to build it is not part of a run
+	dir := filepath.Join(t.TempDir(), "dump")
+	begun := time.Now()
+	c.code = c.run(t, dir, "--threads", "2")
+	c.took = time.Since(begun)
+	if c.code != 0 && c.code != 3 {
+		t.Fatalf("exit code %d of a dump that was not disturbed", c.code)
+	}
+	c.commands = commands.Load()
+	c.chunks = len(chunkFiles(t, dir))
+	c.quiet = readOutcome(t, dir)
+	c.want.mustEqual(t, readContents(t, dir))
+	for _, typ := range []format.Type{format.TypeList, format.TypeHash} {
+		if n := c.quiet.openChunks(typ); n < 2 {
+			t.Errorf("%d chunks end inside the large %s: too few for this test", n, typ)
+		}
+	}
+	t.Logf("a dump takes %v, %d commands, %d chunks", c.took.Round(time.Millisecond), c.commands, c.chunks)
+	return c
+}
+
+// rounds kills dumps at random moments.
+func (c *crasher) rounds(t *testing.T) {
+	n, until := crashRounds, time.Time{}
+	if testing.Short() {
+		n = 3
+	}
+	if soak := os.Getenv("SOAK"); soak != "" {
+		d, err := time.ParseDuration(soak)
+		if err != nil {
+			t.Fatalf("SOAK: %v", err)
+		}
+		until = time.Now().Add(d)
+	}
+	done, kills := 0, 0
+	for ; done < n || time.Now().Before(until); done++ {
+		dir := filepath.Join(t.TempDir(), fmt.Sprint("dump", done))
+		var flags []string
+		for range 1 + c.rng.IntN(4) {
+			code, how := c.runKilled(t, dir, c.moment(), append(flags, "--threads", fmt.Sprint(1+c.rng.IntN(12)))...)
+			flags = []string{"--resume"}
+			if code != -1 {
+				c.mustEnd(t, code, how)
+				break
+			}
+			kills++
+		}
+		c.finish(t, dir)
+		if t.Failed() {
+			t.Fatalf("round %d of %s", done, dir)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("%d rounds, %d runs killed", done, kills)
+}
+
+// afterEveryChunk kills a dump when its first chunk is there, goes on with it and kills it
+// when there are two, and so on.
+func (c *crasher) afterEveryChunk(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dump")
+	for n := 1; ; n++ {
+		code, how := c.runKilled(t, dir, moment{chunks: n}, "--resume", "--threads", "3")
+		if code != -1 {
+			c.mustEnd(t, code, how)
+			t.Logf("killed after %d chunks", n-1)
+			break
+		}
+	}
+	c.finish(t, dir)
+}
+
+// finish goes on with a dump to its end and checks it.
+func (c *crasher) finish(t *testing.T, dir string) {
+	t.Helper()
+	want := c.code
+	if _, err := os.Stat(filepath.Join(dir, format.ManifestName)); err == nil {
+		want = 0 // there is nothing to do, but to take away the lock of a run that was killed just then
+	}
+	if code, stderr := c.start(t, dir, "--resume", "--threads", "4").wait(t); code != want {
+		t.Fatalf("exit code %d, want %d\n%s", code, want, stderr)
+	}
+	c.check(t, dir)
+}
+
+func (c *crasher) mustEnd(t *testing.T, code int, how string) {
+	t.Helper()
+	if code != c.code {
+		t.Fatalf("exit code %d (%s), want %d", code, how, c.code)
+	}
+}
+
+// check compares a finished dump with the source, and with the dump that was not disturbed.
+func (c *crasher) check(t *testing.T, dir string) {
+	t.Helper()
+	c.want.mustEqual(t, readContents(t, dir))
+	c.quiet.mustEqual(t, readOutcome(t, dir))
+	for _, name := range allFiles(t, dir) {
+		if strings.HasPrefix(filepath.Base(name), ".") {
+			t.Errorf("%s is left over", name)
+		}
+	}
+}
+
+// A moment is when a run is killed: the first of these.
+type moment struct {
+	after    time.Duration // 0: not by the clock
+	chunks   int           // when there are so many chunks; 0: not by chunks
+	commands int64         // before the source runs its so manieth command; 0: not by commands
+}
+
+func (c *crasher) moment() moment {
+	switch n := c.rng.IntN(3); {
+	case n == 0 && c.hook != nil:
+		return moment{commands: 1 + c.rng.Int64N(c.commands)}
+	case n == 1:
+		return moment{chunks: 1 + c.rng.IntN(c.chunks)}
+	}
+	return moment{after: 1 + time.Duration(c.rng.Int64N(int64(c.took)))}
+}
+
+func (c *crasher) args(dir string, flags []string) []string {
+	return append([]string{"dump", "--quiet", "--uri", "redis://" + c.s.addr, "--out", dir,
+		"--chunk-size", "64KiB", "--reply-size", "64KiB", "--page-keys", "32", "--split-keys", "50"}, flags...)
+}
+
+// run runs pikadump to its end and returns its exit code.
+func (c *crasher) run(t *testing.T, dir string, flags ...string) int {
+	t.Helper()
+	code, _ := c.start(t, dir, flags...).wait(t)
+	return code
+}
+
+// runKilled runs pikadump and kills it. The exit code is -1 if it was killed before its end.
+func (c *crasher) runKilled(t *testing.T, dir string, m moment, flags ...string) (code int, how string) {
+	t.Helper()
+	var p *process
+	started := make(chan struct{})
+	if m.commands > 0 {
+		var seen atomic.Int64
+		c.hook.set(func([][]byte) {
+			if seen.Add(1) >= m.commands {
+				<-started
+				p.kill()
+			}
+		})
+		defer c.hook.set(nil)
+	}
+	p = c.start(t, dir, flags...)
+	close(started)
+	if m.after > 0 {
+		defer time.AfterFunc(m.after, p.kill).Stop()
+	}
+	ended := make(chan struct{})
+	var watch sync.WaitGroup
+	if m.chunks > 0 {
+		watch.Go(func() {
+			for len(glob(dir)) < m.chunks {
+				select {
+				case <-ended:
+					return
+				case <-time.After(time.Millisecond / 2):
+				}
+			}
+			p.kill()
+		})
+	}
+	code, stderr := p.wait(t)
+	close(ended)
+	watch.Wait()
+	return code, fmt.Sprintf("%+v, %s", m, stderr)
+}
+
+// A process is a pikadump that runs.
+type process struct {
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+}
+
+func (c *crasher) start(t *testing.T, dir string, flags ...string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(tool(t, "pikadump"), c.args(dir, flags)...)}
+	p.cmd.Stderr = &p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.kill)
+	return p
+}
+
+func (p *process) kill() { _ = p.cmd.Process.Kill() } // it may have ended
+
+// wait waits for the end; the exit code is -1 if the process was killed.
+func (p *process) wait(t *testing.T) (code int, stderr string) {
+	t.Helper()
+	if err := p.cmd.Wait(); err != nil && p.cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	return p.cmd.ProcessState.ExitCode(), p.stderr.String()
+}
+
+// glob returns the paths of the chunks that are there now.
+func glob(dir string) []string {
+	paths, _ := filepath.Glob(filepath.Join(dir, "chunks", "*", "*", "[0-9]*.mpz")) // the pattern is right
+	return paths
+}
+
+// chunkFiles returns the chunks of a dump, the newest last.
+func chunkFiles(t *testing.T, dir string) []string {
+	t.Helper()
+	paths := glob(dir)
+	times := map[string]time.Time{}
+	for _, p := range paths {
+		st, err := os.Stat(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		times[p] = st.ModTime()
+	}
+	slices.SortFunc(paths, func(a, b string) int { return times[a].Compare(times[b]) })
+	return paths
+}
+
+// allFiles returns the names of all files of a dump, with those that begin with a dot.
+func allFiles(t *testing.T, dir string) (names []string) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(p string, e os.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			names = append(names, strings.TrimPrefix(p, dir+"/"))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}

@@ -1,0 +1,124 @@
+// Package pace slows a run down: to so many keys and bytes a second, to windows of the day, and
+// while the server that is read answers more slowly than it did at the start.
+package pace
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+// Options of a Pacer. What is zero does not slow anything down.
+type Options struct {
+	Keys    int64 // per second
+	Bytes   int64 // per second
+	Windows []Window
+	Latency *Latency
+	// Say is told of each pause and of its end.
+	Say func(string)
+}
+
+// A Pacer says when the next flight of commands may go. All passes of a run share one.
+type Pacer struct {
+	o     Options
+	clock clock
+
+	mu     sync.Mutex
+	keys   *rate.Limiter // nil: no limit. For each use the clock is read under mu: it never goes back
+	bytes  *rate.Limiter
+	paused bool
+}
+
+// New returns a Pacer.
+func New(o Options) *Pacer { return newPacer(o, wallClock{}) }
+
+func newPacer(o Options, c clock) *Pacer {
+	return &Pacer{o: o, clock: c, keys: newLimiter(o.Keys), bytes: newLimiter(o.Bytes)}
+}
+
+func newLimiter(perSecond int64) *rate.Limiter {
+	if perSecond <= 0 {
+		return nil
+	}
+	// The bucket holds what a quarter of a second allows.
+	return rate.NewLimiter(rate.Limit(perSecond), int(max(1, perSecond/4)))
+}
+
+// pauseStep is how long a pause lasts before its reason is looked at again, at most.
+const pauseStep = time.Minute
+
+// Wait returns when a flight may go, and how long that took.
+func (p *Pacer) Wait(ctx context.Context) (time.Duration, error) {
+	start := p.clock.now()
+	for {
+		now := p.clock.now()
+		why, wait := p.pause(now)
+		p.say(why)
+		if why == "" {
+			if wait = p.debt(); wait == 0 {
+				return now.Sub(start), nil
+			}
+		}
+		if err := p.clock.sleep(ctx, min(wait, pauseStep)); err != nil {
+			return 0, err
+		}
+	}
+}
+
+// Done takes what a flight brought off what may come in this second and the next.
+func (p *Pacer) Done(keys, bytes int, _ time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.clock.now()
+	spend(p.keys, now, keys)
+	spend(p.bytes, now, bytes)
+}
+
+func spend(l *rate.Limiter, now time.Time, n int) {
+	for l != nil && n > 0 {
+		part := min(n, l.Burst()) // more at once it does not take
+		l.ReserveN(now, part)
+		n -= part
+	}
+}
+
+// debt returns how long it takes to make up for what was spent beyond what there was.
+func (p *Pacer) debt() (wait time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.clock.now()
+	for _, l := range []*rate.Limiter{p.keys, p.bytes} {
+		if l != nil {
+			wait = max(wait, l.ReserveN(now, 0).DelayFrom(now))
+		}
+	}
+	return wait
+}
+
+// pause returns why nothing may go now, empty if it may, and for how long at least.
+func (p *Pacer) pause(now time.Time) (why string, wait time.Duration) {
+	if opens := untilOpen(p.o.Windows, now); opens > 0 {
+		return fmt.Sprintf("paused until %s: it is outside of --window", now.Add(opens).Format("15:04")), opens
+	}
+	if p.o.Latency != nil {
+		return p.o.Latency.pause(), pingEvery
+	}
+	return "", 0
+}
+
+// say tells once why all passes stand still, and once that they go on.
+func (p *Pacer) say(why string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if (why != "") == p.paused || p.o.Say == nil {
+		return
+	}
+	p.paused = why != ""
+	if !p.paused {
+		why = "going on"
+	}
+	p.o.Say(why)
+}

@@ -1,0 +1,109 @@
+package pikasim
+
+// What Pika 2.3.6, 3.0.2 and 3.0.3 do differently from 3.4.0, read in the source of those tags and of
+// nemo, the storage of 2.x. None of it was recorded from a running server.
+
+// old tells whether a version is before 3.5.
+func (v Version) old() bool { return v == V340 || v.early() }
+
+// early tells whether there is one keyspace, whatever SELECT says: before 3.1.
+func (v Version) early() bool { return v == V236 || v == V302 || v == V303 }
+
+// removeLater removes the commands that came after a version.
+func (v Version) removeLater(table map[string]*command) {
+	remove := func(names ...string) {
+		for _, name := range names {
+			delete(table, name)
+		}
+	}
+	switch v {
+	case V236:
+		remove("psetex")
+		fallthrough
+	case V302:
+		remove("scanx", "hscanx")
+		fallthrough
+	case V303:
+		remove("pkscanrange", "pkrscanrange", "pkhscanrange", "pkhrscanrange")
+	}
+}
+
+// removeSettings removes the parameters that came after a version.
+func (v Version) removeSettings(values map[string]string) {
+	if !v.early() {
+		return
+	}
+	for _, name := range []string{"databases", "instance-mode", "max-client-response-size"} {
+		delete(values, name)
+	}
+	if v == V236 {
+		delete(values, "thread-pool-size")
+		delete(values, "write-binlog")
+	}
+}
+
+// infoLog is INFO log, which has the binlog position before 3.1.
+func (c *call) infoLog(t *infoText) {
+	if !c.version().early() {
+		return
+	}
+	t.line("# Log")
+	t.line("log_size:0")
+	t.line("log_size_human:0M")
+	t.line("safety_purge:none")
+	t.line("expire_logs_days:7")
+	t.line("expire_logs_nums:10")
+	t.line("binlog_offset:%d %d", c.db.binlog.file, c.db.binlog.offset)
+}
+
+// storeFree remembers a position under the first cursor from want on that is free.
+func (t *cursors) storeFree(under kind, want int64, at string) int64 {
+	for ; ; want++ {
+		if _, taken := t.load(scanIndex(under, want)); !taken {
+			t.store(scanIndex(under, want), at)
+			return want
+		}
+	}
+}
+
+// scoreRows lists a zset by score.
+func (z *zset) scoreRows(_ string, each func(string, func(*reply)) bool) {
+	for _, s := range z.byScore() {
+		if !each(s.member, func(r *reply) { r.text(s.member); r.text(formatScore(s.score)) }) {
+			return
+		}
+	}
+}
+
+// offsetPage writes a page of HSCAN, SSCAN or ZSCAN of 2.x: the cursor is how many elements went before,
+// zsets are listed by score, and small hashes and zsets come whole.
+func offsetPage(cursor, count int64, k kind, v value, list rows, page *reply) (n int, next int64) {
+	size := int64(v.size())
+	if cursor >= size {
+		cursor = 0
+	}
+	switch z, isZset := v.(*zset); {
+	case isZset:
+		list = z.scoreRows
+		if size <= 128 {
+			count = 128
+		}
+	case k == hashKind && size <= 512:
+		count = 512
+	}
+	at := int64(0)
+	list("", func(_ string, write func(*reply)) bool {
+		if at++; at <= cursor {
+			return true
+		}
+		if count == 0 {
+			next = at - 1
+			return false
+		}
+		count--
+		write(page)
+		n++
+		return true
+	})
+	return n, next
+}

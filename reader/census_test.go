@@ -1,0 +1,64 @@
+package reader
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+)
+
+// TestCensus: the estimate is right on average, and exact where all leaves are picked.
+func TestCensus(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	for name, key := range map[string]func(i int) string{
+		"numbered": func(i int) string { return fmt.Sprintf("key:%07d", i) },
+		"random":   func(int) string { return fmt.Sprintf("%016x", rng.Uint64()) },
+		"prefixes": func(i int) string { return []string{"user:", "user:name:", "s", "log:2026-11-"}[i%4] + fmt.Sprint(i) },
+		"nested":   func(i int) string { return fmt.Sprintf("%0*d", 1+i%9, i)[:1+i%9] },
+	} {
+		t.Run(name, func(t *testing.T) {
+			srv, c := startSim(t, pikasim.Options{})
+			p := c.Pipeline()
+			distinct := map[string]bool{"": true}
+			for i := range 20_000 {
+				k := key(i)
+				if i == 0 {
+					k = ""
+				}
+				distinct[k] = true
+				p.Do(t.Context(), "SET", k, "x")
+			}
+			if _, err := p.Exec(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s := open(t, Options{Addr: srv.Addr()})
+			count := func(picks int, seed uint64) float64 {
+				read := 0
+				o := CensusOptions{Picks: picks, LeafKeys: 1, Seed: seed}
+				n, err := s.Census(t.Context(), 0, format.TypeString, o, func(weight float64, k Sampled) error {
+					read++
+					if k.Length != 1 || string(k.Record.Value) != "x" || weight < 1 {
+						t.Errorf("key %q of length %d and weight %v", k.Record.Key, k.Length, weight)
+					}
+					return nil
+				})
+				if err != nil || read == 0 {
+					t.Fatal(read, err)
+				}
+				return n
+			}
+			if got := count(20_000, 1); int(got+0.5) != len(distinct) {
+				t.Errorf("all leaves: %v keys, want %d", got, len(distinct))
+			}
+			mean := 0.0
+			for seed := range uint64(4) {
+				mean += count(24, seed) / 4
+			}
+			if ratio := mean / float64(len(distinct)); ratio < 0.75 || ratio > 1.25 {
+				t.Errorf("estimate %.0f of %d keys", mean, len(distinct))
+			}
+		})
+	}
+}

@@ -1,0 +1,383 @@
+package reader
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// scanFirst is COUNT of the first SCAN, and scanCount of those after it: more than a thousand is done in
+// steps on the server. All clients share the table of places, by the number of the cursor, and
+// a scan with a pattern that came by the same number takes ours far ahead without a sign (SERVERS.md
+// P16). So our cursors are no multiples of 2, 3, 5 or 7: 991, and then steps of 4×2×3×5×7.
+const (
+	scanFirst = 991
+	scanCount = 840
+)
+
+// lessScan returns a smaller COUNT that keeps to that as far as it can.
+func lessScan(count int64) int64 {
+	switch {
+	case count > 210:
+		return 210
+	case count > 30:
+		return 30
+	}
+	return 1
+}
+
+// cursorOrder is the order in which SCAN walks the types. Streams are not among them: where there are
+// any, SCAN is not used, or they come last.
+func (v version) cursorOrder() []format.Type {
+	if !v.atLeast(3, 0, 0) {
+		return []format.Type{format.TypeString, format.TypeHash, format.TypeList, format.TypeZset, format.TypeSet}
+	}
+	return []format.Type{format.TypeString, format.TypeHash, format.TypeSet, format.TypeList, format.TypeZset}
+}
+
+// A cursorWalk walks all types of a database by SCAN.
+type cursorWalk struct {
+	s      *Scanner
+	pass   *Pass
+	list   *walk   // lists, and paces
+	blocks []block // in the order of SCAN
+	place  placement
+	limit  limit // names read in one flight
+	cursor int64
+	names  replyBuffer
+	buf    replyBuffer // of a flight
+	b      batch
+}
+
+// A block is what SCAN lists of one type.
+type block struct {
+	w      *walk // its sink is nil if the type is not wanted
+	reader typeReader
+}
+
+// ScanCursor walks a database by SCAN, for a source that has nothing better, and hands each type's
+// keys in order to its sink, which is nil for types that are not wanted. Of pass the database, prefix,
+// Keep and Limit count. It has to be made in one go: the place is kept by the server, which
+// can lose it; then ScanCursor fails. Streams are not in it.
+func (s *Scanner) ScanCursor(ctx context.Context, pass *Pass, sinkFor func(format.Type) Sink) error {
+	c, err := dial(ctx, &s.o, pass.DB)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+	}
+	defer c.close()
+	cw := &cursorWalk{s: s, pass: pass, list: &walk{s: s, c: c, pass: pass}, limit: s.limit(8, s.o.BatchKeys)}
+	for _, t := range s.source.version.cursorOrder() {
+		p := NewPass(pass.DB, t, nil, nil)
+		p.Prefix, p.Keep, p.Limit = pass.Prefix, pass.Keep, pass.Limit
+		w := &walk{s: s, c: c, pass: p, sink: sinkFor(t), end: p.bound()}
+		b := block{w: w, reader: newCollectionReader(w, s.collection(t))}
+		if t == format.TypeString {
+			b.reader = stringReader{w, true}
+		}
+		cw.blocks = append(cw.blocks, b)
+	}
+	cw.place.blocks = len(cw.blocks)
+	if err := cw.run(ctx); err != nil {
+		return fmt.Errorf("scan db%d by cursor: %w", pass.DB, err)
+	}
+	return nil
+}
+
+func (cw *cursorWalk) run(ctx context.Context) error {
+	for more := true; more && !cw.full(); {
+		var names [][]byte
+		var err error
+		if names, more, err = cw.page(ctx); err != nil {
+			return err
+		}
+		for len(names) > 0 {
+			n := min(len(names), cw.limit.n)
+			if err := cw.read(ctx, names[:n]); err != nil {
+				return err
+			}
+			names = names[n:]
+		}
+	}
+	return cw.late(ctx, cw.place.finish())
+}
+
+// full reports whether no type wants more keys.
+func (cw *cursorWalk) full() bool {
+	for _, b := range cw.blocks {
+		if b.w.sink != nil && !b.w.full() {
+			return false
+		}
+	}
+	return true
+}
+
+// page asks for the next names, and checks that the server did not lose the place: it answers
+// a cursor that it does not know as if it were 0 (SERVERS.md P16).
+func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err error) {
+	if _, err := cw.list.ready(ctx); err != nil {
+		return nil, false, err
+	}
+	count := cw.s.scanCount
+	if count == scanCount && cw.cursor == 0 {
+		count = scanFirst
+	}
+	ask := func() {
+		cw.b.reset()
+		cw.b.add("SCAN", cw.cursor, "COUNT", count)
+	}
+	ask()
+	p, _, err := cw.list.shrink(ctx, &cw.b, &cw.names, 0, func() bool {
+		can := count > 1
+		count = lessScan(count)
+		ask()
+		return can
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	if _, err := p.array(2); err != nil {
+		return nil, false, err
+	}
+	text, err := p.bulk()
+	if err != nil {
+		return nil, false, err
+	}
+	next, err := parseInt(text)
+	want := cw.cursor + count
+	// 2.x takes the next number that is free.
+	bumped := !cw.s.source.version.atLeast(3, 0, 0) && next > want
+	if err != nil || next != 0 && next != want && !bumped {
+		return nil, false, fmt.Errorf("%w: SCAN %d COUNT %d answers cursor %s, not %d: the source lost its place; "+
+			"is another client scanning, or was it restarted? Dump again, into another directory, when no other scan runs", ErrUnavailable, cw.cursor, count, text, want)
+	}
+	if names, err = p.bulks(nil, 1); err != nil {
+		return nil, false, err
+	}
+	if next != 0 && len(names) > 0 && cw.place.started && bytes.Equal(names[0], cw.place.last) && bytes.Equal(names[0], names[len(names)-1]) {
+		return nil, false, changed(names[0], "and nothing else on a whole page, so that it would never end")
+	}
+	cw.cursor = next
+	return names, next != 0, nil
+}
+
+// read reads names that SCAN listed, in one flight: their expiries, and of each name the first
+// piece of every type.
+func (cw *cursorWalk) read(ctx context.Context, names [][]byte) error {
+	if _, err := cw.list.ready(ctx); err != nil {
+		return err
+	}
+	places := make([]int, 0, len(names))
+	for i, n := range names {
+		if !cw.wants(n) {
+			continue
+		}
+		if !cw.s.source.ManyTypes() && bytes.ContainsAny(n, "\r\n") {
+			// SSCAN of a key of another type answers an error with the key in it, whose line end breaks
+			// the reply.
+			return fmt.Errorf("%w: the name %s has a line end, and cannot be read by cursor from Pika %s; leave out --scan scan", ErrRefused, quoteKey(n), cw.s.source.Version)
+		}
+		places = append(places, i)
+	}
+	exp := expiries{w: cw.list}
+	build := func() {
+		cw.b.reset()
+		exp.ask(&cw.b, names, places)
+		for _, i := range places {
+			for _, b := range cw.blocks {
+				b.reader.ask(&cw.b, names[i])
+			}
+			if cw.streams() {
+				cw.b.add("XLEN", names[i])
+			}
+		}
+	}
+	build()
+	p, took, err := cw.list.shrink(ctx, &cw.b, &cw.buf, len(places), func() bool {
+		cw.limit.n = less(cw.limit.n)
+		can := false
+		for _, b := range cw.blocks {
+			can = b.reader.less() || can
+		}
+		build()
+		return can
+	})
+	if err != nil {
+		return err
+	}
+	if err := exp.read(ctx, p); err != nil {
+		return err
+	}
+	from := p.off
+	for i, name := range names {
+		if len(places) == 0 || places[0] != i {
+			if err := cw.goPast(ctx, name); err != nil {
+				return err
+			}
+			continue
+		}
+		at := exp.at[len(exp.at)-len(places)]
+		places = places[1:]
+		if err := cw.put(ctx, p, name, at); err != nil {
+			return err
+		}
+	}
+	for _, b := range cw.blocks {
+		b.reader.more()
+	}
+	cw.limit.saw(len(names), p.off-from)
+	cw.limit.lasted(len(names), took)
+	return nil
+}
+
+// streams reports whether SCAN lists streams, which it does last on 4.0. On 3.5 it is not used
+// where there are any.
+func (cw *cursorWalk) streams() bool { return cw.s.source.Streams() && !cw.s.source.ManyTypes() }
+
+// wants reports whether a name is to be read.
+func (cw *cursorWalk) wants(name []byte) bool {
+	return bytes.HasPrefix(name, cw.pass.Prefix) && (cw.pass.Keep == nil || cw.pass.Keep(name)) && !internal(name)
+}
+
+// goPast goes past a name that is not read.
+func (cw *cursorWalk) goPast(ctx context.Context, name []byte) error {
+	at, late, err := cw.place.unread(name)
+	if err != nil {
+		return err
+	}
+	if err := cw.late(ctx, late); err != nil {
+		return err
+	}
+	if sink := cw.blocks[at].w.sink; internal(name) && sink != nil && bytes.HasPrefix(name, cw.pass.Prefix) {
+		return sink.Skip(name, Internal, "")
+	}
+	return nil
+}
+
+// put takes the replies of one name and hands over the type that SCAN listed it for.
+func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, expire int64) error {
+	var found [8]int // where the replies of each type begin; 0: there is none
+	var has typeSet
+	for i, b := range cw.blocks {
+		from := p.off
+		p.cmd = "read " + string(b.w.pass.Type) + " " + quoteKey(name)
+		ok, err := p.holds(b.w.pass.Type)
+		if err != nil {
+			return err
+		}
+		if ok {
+			has |= 1 << i
+			found[i] = from
+		}
+	}
+	if cw.streams() {
+		p.cmd = "XLEN " + quoteKey(name)
+		n, err := p.integer()
+		var re *ReplyError
+		if err != nil && !(errors.As(err, &re) && (re.wrongType() || re.noSuchKey())) {
+			return err
+		}
+		if n > 0 { // it comes with the pass over the streams
+			return nil
+		}
+	}
+	if !cw.s.source.ManyTypes() && cw.place.started && bytes.Equal(name, cw.place.last) {
+		if sink := cw.blocks[cw.place.at].w.sink; sink != nil { // SERVERS.md P4
+			return sink.Skip(name, Duplicate, "")
+		}
+		return nil
+	}
+	at, late, err := cw.place.listed(name, has)
+	if err != nil {
+		return err
+	}
+	if err := cw.late(ctx, late); err != nil {
+		return err
+	}
+	w := cw.blocks[at].w
+	switch {
+	case w.sink == nil || w.full():
+		return nil
+	case has&(1<<at) == 0:
+		return w.gone(name, expire)
+	}
+	w.kept++
+	q := &parser{b: p.b, off: found[at]}
+	return w.put(ctx, cw.blocks[at].reader, q, [][]byte{name}, expire)
+}
+
+// late reads names of which it turned out only now that they were listed for a type.
+func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
+	for _, n := range names {
+		b := cw.blocks[n.at]
+		if b.w.sink == nil || b.w.full() {
+			continue
+		}
+		exp := expiries{w: b.w}
+		cw.b.reset()
+		exp.ask(&cw.b, [][]byte{n.name}, []int{0})
+		b.reader.ask(&cw.b, n.name)
+		var buf replyBuffer
+		p, err := b.w.c.send(ctx, &cw.b, &buf)
+		if err != nil {
+			return err
+		}
+		if err := exp.read(ctx, p); err != nil {
+			return err
+		}
+		from := p.off
+		ok, err := p.holds(b.w.pass.Type)
+		if err != nil {
+			return err
+		}
+		if ok && exp.at[0] >= 0 {
+			b.w.kept++
+			if err := b.w.put(ctx, b.reader, &parser{b: p.b, off: from}, [][]byte{n.name}, exp.at[0]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// holds takes the reply to a typeReader's ask, and reports whether there is anything of the
+// type. On 4.0 a key of another type answers so.
+func (p *parser) holds(t format.Type) (bool, error) {
+	if p.off < len(p.b) && p.b[p.off] == '-' {
+		l, err := p.line()
+		if err != nil {
+			return false, err
+		}
+		if re := (&ReplyError{p.cmd, string(l[1:])}); !re.wrongType() {
+			return false, re
+		}
+		return false, nil
+	}
+	from := p.off
+	if err := p.skipReply(); err != nil {
+		return false, err
+	}
+	q := &parser{b: p.b[:p.off], off: from, cmd: p.cmd}
+	switch t {
+	case format.TypeString:
+		v, err := q.value()
+		return v != nil, err
+	case format.TypeList:
+	default:
+		if _, err := q.array(2); err != nil {
+			return false, err
+		}
+		if _, err := q.bulk(); err != nil {
+			return false, err
+		}
+	}
+	n, err := q.array(-1)
+	return n > 0, err
+}
+
+// changed is the error for names that no order of types explains.
+func changed(name []byte, why string) error {
+	return fmt.Errorf("%w: SCAN lists %s %s: the source lost its place, or was changed too much meanwhile; dump again, into another directory", ErrUnavailable, quoteKey(name), why)
+}

@@ -1,0 +1,98 @@
+package reader
+
+import (
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+func TestLimit(t *testing.T) {
+	type reply struct {
+		bytes int
+		took  time.Duration
+		want  int
+	}
+	const ms = time.Millisecond
+	for _, tc := range []struct {
+		name    string
+		replies []reply // to as many items as the limit says, which begins at 8
+	}{
+		{"grows fourfold", []reply{{80, ms, 32}, {320, ms, 128}, {1280, ms, 256}, {2560, ms, 256}}},
+		{"by bytes", []reply{{80, ms, 32}, {1 << 20, ms, 32}, {4 << 20, ms, 8}, {64 << 20, ms, 1}, {1, ms, 4}}},
+		{"by latency", []reply{{80, ms, 32}, {320, 500 * ms, 32}, {320, 2000 * ms, 8}, {80, 250 * ms, 16}, {160, 20_000 * ms, 1}, {10, 100 * ms, 4}}},
+		{"by both", []reply{{8 << 20, 2000 * ms, 1}, {1 << 20, 400 * ms, 1}, {1 << 18, 100 * ms, 4}}},
+		{"no time at all", []reply{{80, 0, 32}, {0, 0, 128}}},
+	} {
+		l := newLimit(8, 256, 1<<20)
+		l.latency = 500 * ms
+		for i, r := range tc.replies {
+			n := l.n
+			l.saw(n, r.bytes)
+			l.lasted(n, r.took)
+			if l.n != r.want {
+				t.Errorf("%s: after reply %d the limit is %d, want %d", tc.name, i, l.n, r.want)
+				break
+			}
+		}
+		l.saw(0, 0)
+		l.lasted(0, time.Hour)
+		if want := tc.replies[len(tc.replies)-1].want; l.n != want {
+			t.Errorf("%s: no items changed the limit to %d", tc.name, l.n)
+		}
+	}
+}
+
+// TestLatencyTarget: a flight never lasts longer than a third of the server's timeout.
+func TestLatencyTarget(t *testing.T) {
+	for _, tc := range []struct{ option, timeout, want time.Duration }{
+		{0, 0, 500 * time.Millisecond},
+		{0, 60 * time.Second, 500 * time.Millisecond},
+		{0, time.Second, time.Second / 3},
+		{time.Minute, 60 * time.Second, 20 * time.Second},
+		{time.Minute, 0, time.Minute},
+	} {
+		s := &Scanner{o: Options{Addr: "x", Latency: tc.option}, source: &Source{Timeout: tc.timeout}}
+		if err := s.o.Check(); err != nil {
+			t.Fatal(err)
+		}
+		if l := s.limit(8, 256); l.latency != tc.want || l.n != 8 || l.max != 256 || l.target != 1<<20 {
+			t.Errorf("option %v, timeout %v: %+v", tc.option, tc.timeout, l)
+		}
+	}
+	if (&Options{Addr: "x", Latency: -1}).Check() == nil {
+		t.Error("a negative latency passes")
+	}
+}
+
+// TestPassLimit: a pass ends after so many kept keys, and covers its range all the same.
+func TestPassLimit(t *testing.T) {
+	srv, c := startSim(t, simOptions)
+	for _, key := range []string{"a", "b1", "b2", "b3", "b4", "b5", "b6", "c", "d"} {
+		mustDo(t, c, "SET", key, "v")
+		mustDo(t, c, "SADD", key, "m")
+		mustDo(t, c, "XADD", key, "1-1", "f", "v")
+	}
+	s := open(t, Options{Addr: srv.Addr(), PageKeys: 3, BatchKeys: 2})
+	for _, typ := range []format.Type{format.TypeString, format.TypeSet, format.TypeStream} {
+		for limit, want := range map[int64]int{0: 6, 1: 1, 2: 2, 3: 3, 5: 5, 6: 6, 100: 6} {
+			pass := NewPass(0, typ, nil, []byte("d"))
+			pass.Keep = func(key []byte) bool { return key[0] == 'b' }
+			pass.Limit = limit
+			g := scan(t, s, pass)
+			if len(g.keys) != want {
+				t.Errorf("%s, limit %d: %q", typ, limit, g.keys)
+			}
+			if string(pass.End()) != "d" {
+				t.Errorf("%s, limit %d: the pass ends at %q", typ, limit, pass.End())
+			}
+		}
+	}
+	before := srv.Commands()["pkscanrange"]
+	pass := NewPass(0, format.TypeString, nil, nil)
+	pass.Limit = 2
+	scan(t, s, pass)
+	if n := srv.Commands()["pkscanrange"] - before; n != 1 {
+		t.Errorf("for two keys %d pages were read", n)
+	}
+}

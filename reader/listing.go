@@ -1,0 +1,195 @@
+package reader
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A listing is a way in which a Pika lists its keys (SERVERS.md P1, P16).
+type listing int
+
+const (
+	byRange  listing = iota // PKSCANRANGE: pages of a type, with the values of strings
+	byStart                 // SCANX: pages of a type, names only
+	byCursor                // SCAN: all types in one walk, whose place the server keeps and can lose
+)
+
+// The values of Options.Scan.
+const (
+	ScanAuto  = "auto"  // the best way that version and account allow
+	ScanRange = "range" // by key range, or not at all
+	ScanScan  = "scan"  // by SCAN even if there is a better way
+)
+
+// ways returns the listings to try, best first.
+func (s *Scanner) ways() ([]listing, error) {
+	v := s.source.version
+	switch {
+	case s.o.Scan == ScanScan:
+		return []listing{byCursor}, nil
+	case v.atLeast(3, 0, 5): // 3.0.4 has PKSCANRANGE, with a wrong key to go on from
+		return []listing{byRange, byStart}, nil
+	case v.atLeast(3, 0, 3):
+		return []listing{byStart}, nil
+	case s.o.Scan == ScanRange:
+		return nil, fmt.Errorf("%w: Pika %s lists no key ranges (PKSCANRANGE came with 3.0.5, SCANX with 3.0.3); leave out --scan range", ErrRefused, s.source.Version)
+	}
+	return []listing{byCursor}, nil
+}
+
+// chooseListing finds out which way to list keys works, and by which command hashes are read.
+func (s *Scanner) chooseListing(ctx context.Context, c *conn) error {
+	ways, err := s.ways()
+	if err != nil {
+		return err
+	}
+	var first error
+	for i, way := range ways {
+		err := s.proveListing(ctx, c, way)
+		if err == nil {
+			s.listing = way
+			if i > 0 {
+				var re *ReplyError
+				errors.As(first, &re)
+				s.warn("PKSCANRANGE cannot be used (%q): is it renamed or blacklisted? Keys are listed by SCANX instead, and strings read by GET, which can answer from the source's cache", re.Reply)
+			}
+			return s.chooseHash(ctx, c)
+		}
+		if first == nil {
+			first = err
+		}
+		if !errors.Is(err, ErrAuth) && !errors.Is(err, ErrRefused) {
+			return err
+		}
+	}
+	if ways[0] == byRange {
+		first = fmt.Errorf("%w; SCANX cannot be used either; allow one of them to the account, or, at the price that --help tells, give --scan scan", first)
+	}
+	return first
+}
+
+// proveListing sends the commands of one way.
+func (s *Scanner) proveListing(ctx context.Context, c *conn, way listing) error {
+	var b batch
+	switch way {
+	case byRange:
+		for _, t := range []string{"string", "string_with_value", "hash", "list", "zset", "set"} {
+			b.add("PKSCANRANGE", t, probe, probe, "LIMIT", 1)
+		}
+	case byStart:
+		for _, t := range format.Types[:5] {
+			b.add("SCANX", string(t), probe, "COUNT", 1)
+		}
+		b.add("GET", probe)
+	case byCursor:
+		b.add("SCAN", 0, "COUNT", 1)
+		b.add("GET", probe)
+	}
+	if err := c.prove(ctx, &b); err != nil {
+		return err
+	}
+	if way == byCursor {
+		return s.checkCursor(ctx)
+	}
+	return nil
+}
+
+// chooseHash finds the best command for hashes that works.
+func (s *Scanner) chooseHash(ctx context.Context, c *conn) error {
+	var first error
+	for _, h := range []struct {
+		collection
+		since version
+	}{{hash{}, version{3, 0, 5}}, {hashx{}, version{3, 0, 3}}, {hashCursor{}, version{}}} {
+		if !s.source.version.atLeast(h.since.major, h.since.minor, h.since.patch) {
+			continue
+		}
+		var b batch
+		h.ask(&b, probe, &position{}, 1)
+		err := c.prove(ctx, &b)
+		if err == nil {
+			s.hash = h.collection
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+		if !errors.Is(err, ErrAuth) && !errors.Is(err, ErrRefused) {
+			return err
+		}
+	}
+	return first
+}
+
+// collection returns how a type of collection is read.
+func (s *Scanner) collection(t format.Type) collection {
+	switch {
+	case t == format.TypeHash && s.hash != nil:
+		return s.hash
+	case t == format.TypeZset && !s.source.version.atLeast(3, 0, 0):
+		return zsetByScore{}
+	}
+	return collections[t]
+}
+
+// checkCursor refuses to scan by cursor where that never ends: on 3.5.3 to 3.5.5 SCAN forgets
+// its place inside the streams (SERVERS.md P16).
+func (s *Scanner) checkCursor(ctx context.Context) error {
+	if !s.source.Streams() || !s.source.ManyTypes() {
+		return nil
+	}
+	for db := range s.source.Databases {
+		c, err := dial(ctx, &s.o, db)
+		if err != nil {
+			return err
+		}
+		names, err := c.keysOf(ctx, "*", s.nameBytes)
+		c.close()
+		if err != nil && !errors.Is(err, errReplyTooLarge) {
+			return err
+		}
+		if err != nil || len(names) > 0 {
+			return fmt.Errorf("%w: db%d has streams, in which SCAN of Pika %s loses its place and begins anew for ever; leave out --scan scan", ErrRefused, db, s.source.Version)
+		}
+	}
+	return nil
+}
+
+// ByCursor reports whether keys are listed by SCAN: such a dump is made by ScanCursor in one
+// go, and cannot be gone on with.
+func (s *Scanner) ByCursor() bool { return s.listing == byCursor }
+
+// Listing names the command that lists the keys.
+func (s *Scanner) Listing() string {
+	return [...]string{"PKSCANRANGE", "SCANX", "SCAN"}[s.listing]
+}
+
+// Warnings returns what the user should know of how the source will be read.
+func (s *Scanner) Warnings() []string { return s.warnings }
+
+func (s *Scanner) warn(text string, args ...any) {
+	s.warnings = append(s.warnings, fmt.Sprintf(text, args...))
+}
+
+// askPage adds the command for the next page of type word from start on to b.
+func (w *walk) askPage(b *batch, word string, start []byte, n int) {
+	if w.s.listing == byStart {
+		b.add("SCANX", word, orEmpty(start), "COUNT", n)
+		return
+	}
+	b.add("PKSCANRANGE", word, orEmpty(start), orEmpty(w.end), "LIMIT", n)
+}
+
+// internal reports whether a key is one that Pika keeps for itself.
+func internal(key []byte) bool {
+	for _, p := range internalPrefixes {
+		if bytes.HasPrefix(key, p) {
+			return true
+		}
+	}
+	return false
+}

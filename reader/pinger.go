@@ -1,0 +1,48 @@
+package reader
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// A Pinger measures how fast the source answers, over a connection of its own. It is not safe
+// for concurrent use.
+type Pinger struct {
+	s *Scanner
+	c *conn
+}
+
+// Pinger returns a Pinger. It connects when it is first asked, and again after a failure.
+func (s *Scanner) Pinger() *Pinger { return &Pinger{s: s} }
+
+// Ping returns how long the source took to answer. The context that connects ends
+// the connection as well.
+func (p *Pinger) Ping(ctx context.Context) (time.Duration, error) {
+	if p.c == nil {
+		c, err := dial(ctx, &p.s.o, 0)
+		if err != nil {
+			return 0, fmt.Errorf("connect to %s: %w", p.s.o.Addr, err)
+		}
+		p.c = c
+	}
+	start := time.Now()
+	r, err := p.c.do(ctx, "PING")
+	took := time.Since(start)
+	if err == nil {
+		err = r.status()
+	}
+	if err != nil {
+		p.Close()
+		return 0, err
+	}
+	return took, nil
+}
+
+// Close closes the connection.
+func (p *Pinger) Close() {
+	if p.c != nil {
+		p.c.close()
+		p.c = nil
+	}
+}

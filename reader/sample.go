@@ -1,0 +1,149 @@
+package reader
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A Sampled is one key of a sample.
+type Sampled struct {
+	// Record is the key with its value, or, of a large collection, with its first
+	// piece: then Part is PartFirst only. Valid until the callback returns.
+	Record *format.Record
+	Length int64 // elements of a collection, all in all; bytes of a string
+	Types  int   // how many types have the name; 0: not asked
+}
+
+// sampleKey reads one key, of a large collection only the first piece and the length, and hands it
+// over unless it is gone. With types it also counts in how many types the name stands.
+func (w *walk) sampleKey(ctx context.Context, key []byte, types bool, each func(Sampled) error) error {
+	sampled, err := w.sample(ctx, key)
+	var re *ReplyError
+	if errors.As(err, &re) && re.wrongType() {
+		return nil
+	}
+	if err != nil || sampled.Record == nil {
+		return err
+	}
+	if types && w.s.source.ManyTypes() {
+		if sampled.Types, err = w.countTypes(ctx, key); err != nil {
+			return err
+		}
+	}
+	return each(sampled)
+}
+
+// lengthCommands give the number of elements of a key.
+var lengthCommands = map[format.Type]string{
+	format.TypeHash: "HLEN", format.TypeList: "LLEN", format.TypeSet: "SCARD", format.TypeZset: "ZCARD", format.TypeStream: "XLEN",
+}
+
+// sample reads one key. The record is nil if the key is gone.
+func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
+	var b batch
+	exp := expiries{w: w}
+	switch w.pass.Type {
+	case format.TypeStream:
+		return w.sampleStream(ctx, key)
+	case format.TypeString:
+		exp.ask(&b, [][]byte{key}, []int{0})
+		b.add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
+		p, err := w.c.send(ctx, &b, &w.pieces)
+		if err != nil {
+			return Sampled{}, err
+		}
+		if err := exp.read(ctx, p); err != nil {
+			return Sampled{}, err
+		}
+		var pg page
+		if err := w.readPage(p, &pg, nil, 2); err != nil || len(pg.items) == 0 || exp.at[0] < 0 {
+			return Sampled{}, err
+		}
+		hll, err := w.isHyperLogLog(ctx, key, pg.items[1])
+		if err != nil {
+			return Sampled{}, err
+		}
+		r := w.head(format.String, key, exp.at[0])
+		if hll {
+			r.Kind = format.HyperLogLog
+		}
+		r.Part, r.Value = format.PartWhole, pg.items[1]
+		return Sampled{Record: r, Length: int64(len(r.Value))}, nil
+	}
+	col := collections[w.pass.Type]
+	exp.ask(&b, [][]byte{key}, []int{0})
+	b.add(lengthCommands[w.pass.Type], key)
+	var pos position
+	n := w.s.o.PieceElements
+	col.ask(&b, key, &pos, n)
+	p, err := w.c.send(ctx, &b, &w.pieces)
+	if err != nil {
+		return Sampled{}, err
+	}
+	if err := exp.read(ctx, p); err != nil {
+		return Sampled{}, err
+	}
+	length, err := p.integer()
+	if err != nil {
+		return Sampled{}, err
+	}
+	r := w.head(col.kind(), key, exp.at[0])
+	more, err := col.read(p, &pos, n, r)
+	if err != nil || exp.at[0] < 0 || len(r.Elems) == 0 {
+		return Sampled{}, err
+	}
+	if !more {
+		r.Part = format.PartWhole
+	}
+	return Sampled{Record: r, Length: length}, nil
+}
+
+func (w *walk) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
+	var b batch
+	b.add("XLEN", key)
+	b.add("XRANGE", key, "-", "+", "COUNT", w.s.o.PieceElements)
+	p, err := w.c.send(ctx, &b, &w.pieces)
+	if err != nil {
+		return Sampled{}, err
+	}
+	length, err := p.integer()
+	if err != nil {
+		return Sampled{}, err
+	}
+	r := w.head(format.Stream, key, 0)
+	if err := p.entries(r); err != nil || length == 0 {
+		return Sampled{}, err
+	}
+	return Sampled{Record: r, Length: length}, nil
+}
+
+// countTypes returns in how many types the name stands, by range commands: they are never
+// answered from a cache.
+func (w *walk) countTypes(ctx context.Context, key []byte) (int, error) {
+	var b batch
+	for _, t := range format.Types[:5] {
+		b.add("PKSCANRANGE", string(t), key, key, "LIMIT", 1)
+	}
+	var buf replyBuffer
+	p, err := w.c.send(ctx, &b, &buf)
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for range b.cmds {
+		if _, err := p.array(2); err != nil {
+			return 0, err
+		}
+		if _, err := p.bulk(); err != nil {
+			return 0, err
+		}
+		keys, err := p.bulks(nil, 1)
+		if err != nil {
+			return 0, err
+		}
+		n += len(keys)
+	}
+	return n, nil
+}

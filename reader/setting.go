@@ -1,0 +1,42 @@
+package reader
+
+import (
+	"context"
+	"fmt"
+)
+
+// Setting reads a parameter of the source; empty if it has none of that name.
+func (s *Scanner) Setting(ctx context.Context, name string) (string, error) {
+	c, err := dial(ctx, &s.o, 0)
+	if err != nil {
+		return "", fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+	}
+	defer c.close()
+	return c.config(ctx, name)
+}
+
+// Change sets a parameter of the source and makes sure that it took. It is all that ever
+// changes anything there.
+func (s *Scanner) Change(ctx context.Context, name, value string) error {
+	c, err := dial(ctx, &s.o, 0)
+	if err != nil {
+		return fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+	}
+	defer c.close()
+	p, err := c.do(ctx, "CONFIG", "SET", name, value)
+	if err != nil {
+		return err
+	}
+	p.cmd = "CONFIG SET " + name + " " + value
+	if err := p.status(); err != nil {
+		return err
+	}
+	now, err := c.config(ctx, name)
+	if err != nil {
+		return err
+	}
+	if now != value {
+		return &ReplyError{p.cmd, "OK, but it is " + now}
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package reader
+
+import (
+	"bytes"
+	"math"
+	"strconv"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// zset reads by ZSCAN: ZRANGE can lose a member with score -inf (SERVERS.md P12).
+type zset struct{}
+
+func (zset) kind() format.Kind { return format.Zset }
+
+func (zset) ask(b *batch, key []byte, pos *position, n int) {
+	b.add("ZSCAN", key, pos.count, "COUNT", n)
+}
+
+func (zset) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
+	from := len(r.Elems)
+	more, err := readCursor(p, pos, n)
+	if err != nil {
+		return false, err
+	}
+	if r.Elems, err = p.bulks(r.Elems, 2); err != nil {
+		return false, err
+	}
+	if r.Elems, err = ascending(p, r.Elems, from, 2, pos, more); err != nil {
+		return false, err
+	}
+	return more, scores(p, r, from)
+}
+
+// scores moves the scores from between the members behind from to where a record has them.
+func scores(p *parser, r *format.Record, from int) error {
+	pairs := r.Elems[from:]
+	r.Elems = r.Elems[:from]
+	for i := 0; i < len(pairs); i += 2 {
+		score, err := parseScore(pairs[i+1])
+		if err != nil {
+			return &ReplyError{p.cmd, "score " + quoteKey(pairs[i+1])}
+		}
+		r.Elems = append(r.Elems, pairs[i])
+		r.Scores = append(r.Scores, score)
+	}
+	return nil
+}
+
+// parseScore reads a score as Pika prints it: an integer, %.17g, inf, -inf, or nan.
+func parseScore(b []byte) (float64, error) {
+	if n, err := parseInt(b); err == nil && len(b) < 16 && string(b) != "-0" {
+		return float64(n), nil
+	}
+	if string(b) == "-nan" {
+		return math.NaN(), nil
+	}
+	return strconv.ParseFloat(string(b), 64)
+}
+
+// zsetByScore reads by the ZSCAN of 2.x, which goes by score and then by member, and whose cursor is
+// how many have gone before (SERVERS.md P16).
+type zsetByScore struct{ zset }
+
+func (zsetByScore) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
+	from := len(r.Elems)
+	more, err := readCursor(p, pos, n)
+	if err != nil {
+		return false, err
+	}
+	if r.Elems, err = p.bulks(r.Elems, 2); err != nil {
+		return false, err
+	}
+	if err := scores(p, r, from); err != nil {
+		return false, err
+	}
+	// When members were removed meanwhile it may begin anew: those that were had are dropped.
+	out, first := from, len(r.Scores)-(len(r.Elems)-from)
+	for i := from; i < len(r.Elems); i++ {
+		score := r.Scores[first+i-from]
+		if pos.last != nil && (score < pos.score || score == pos.score && bytes.Compare(r.Elems[i], pos.last) <= 0) {
+			continue
+		}
+		r.Elems[out], r.Scores[first+out-from] = r.Elems[i], score
+		out++
+	}
+	r.Elems, r.Scores = r.Elems[:out], r.Scores[:first+out-from]
+	if more && out > from {
+		pos.last, pos.score = bytes.Clone(r.Elems[out-1]), r.Scores[len(r.Scores)-1]
+	}
+	return more, nil
+}
