@@ -35,6 +35,7 @@ type Source struct {
 	Version         string           `json:"version"` // as the server calls itself
 	RunID           string           `json:"run_id,omitempty"`
 	Role            string           `json:"role"`
+	Link            string           `json:"link,omitempty"` // of a replica to its master: up or down
 	Databases       int              `json:"databases"`
 	ClockDifference int64            `json:"clock_difference_ms"` // source minus dumping host
 	WriteBinlog     string           `json:"write_binlog"`        // yes, no or unknown

@@ -139,7 +139,7 @@ func (s *Source) describe(ctx context.Context, c *conn) error {
 	if err != nil {
 		return err
 	}
-	s.Role = repl["role"]
+	s.Role, s.Link = repl["role"], repl["master_link_status"]
 	now, err := c.time(ctx)
 	if err != nil {
 		return err

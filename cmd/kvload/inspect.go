@@ -47,7 +47,11 @@ func openArgument(c *cli.Context) (*archive.Archive, error) {
 
 func inspect(w io.Writer, m *format.Manifest) {
 	fmt.Fprintf(w, "dump %s, format version %d, written by %s\n", m.Dump, m.Version, m.Tool)
-	fmt.Fprintf(w, "source: Pika %s at %s, role %s\n", m.Source.Version, m.Source.Address, m.Source.Role)
+	role := m.Source.Role
+	if m.Source.Link != "" {
+		role += ", link to its master " + m.Source.Link
+	}
+	fmt.Fprintf(w, "source: Pika %s at %s, role %s\n", m.Source.Version, m.Source.Address, role)
 	fmt.Fprintf(w, "from %s to %s (%s); the source's clock was %d ms ahead\n", m.Started.Format(time.RFC3339), m.Finished.Format(time.RFC3339),
 		progress.Duration(m.Finished.Sub(m.Started)), m.Source.ClockDifference)
 	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)

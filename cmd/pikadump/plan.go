@@ -253,7 +253,7 @@ func (m *measure) Record(r *format.Record) error {
 	if err := m.cw.Write(r); err != nil {
 		return err
 	}
-	if m.cw.Stats().Keys >= planMeasure || time.Now().After(m.until) {
+	if n := m.cw.Stats().Keys; n >= planMeasure || n >= planMeasure/10 && time.Now().After(m.until) {
 		return errEnough
 	}
 	return nil
