@@ -44,7 +44,7 @@ EXAMPLES:
    REDISCLI_AUTH=secret pikadump dump -h 10.0.0.5 --out dump --threads 2
    pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --resume
    pikadump dump --uri redis://10.0.0.5:9221 --out trial --sample 1%
-   pikadump dump --uri redis://10.0.0.5:9221 --out dump --rate-keys 20000 --window 23:00-06:00
+   pikadump dump --uri redis://10.0.0.5:9221 --out dump --rate-keys 20k --window 23:00-06:00
    pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*' --type hash`
 
 func dumpCommand() *cli.Command {

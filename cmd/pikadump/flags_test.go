@@ -42,7 +42,7 @@ func TestBadFlags(t *testing.T) {
 		{"--timeout without unit", append(good, "--timeout", "90"), "timeout"},
 		{"--threads", append(good, "--threads", "-1"), "--threads is negative"},
 		{"--reply-time", append(good, "--reply-time=-1s"), "--reply-time -1s is negative"},
-		{"--rate-keys", append(good, "--rate-keys=-1"), "--rate-keys -1 is negative"},
+		{"--rate-keys", append(good, "--rate-keys=-1"), `--rate-keys "-1": it is a number above 0`},
 		{"--rate-bytes", append(good, "--rate-bytes", "10"), "--rate-bytes \"10\": it is a size from 1.0 KiB"},
 		{"--max-latency-factor", append(good, "--max-latency-factor", "1"), "--max-latency-factor 1: it is above 1"},
 		{"--max-latency-factor negative", append(good, "--max-latency-factor=-2"), "--max-latency-factor -2: it is above 1"},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
@@ -27,7 +28,7 @@ const leastRate = 1 << 10
 func kindnessFlags(env func(string) []string) []cli.Flag {
 	return []cli.Flag{
 		&cli.DurationFlag{Name: "reply-time", DefaultText: "500ms", Usage: "time that replies are steered to; never more than a third of the server's timeout", EnvVars: env("reply-time"), Category: speed},
-		&cli.Int64Flag{Name: "rate-keys", DefaultText: "no limit", Usage: "read at most `N` keys a second, over all threads", EnvVars: env("rate-keys"), Category: speed},
+		&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "read at most `N` keys a second, such as 20k, over all threads", EnvVars: env("rate-keys"), Category: speed},
 		&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "read at most `SIZE` a second, over all threads", EnvVars: env("rate-bytes"), Category: speed},
 		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "pause while PING takes more than `F` times as long as at the start", EnvVars: env("max-latency-factor"), Category: speed},
 		&cli.StringSliceFlag{Name: "window", Usage: "read only at these times of the day, such as `23:00-06:00`, and pause outside; more than one with commas", EnvVars: env("window"), Category: speed},
@@ -40,8 +41,12 @@ func (k *kindness) parse(c *cli.Context, o *reader.Options) (err error) {
 	if o.Latency = c.Duration("reply-time"); o.Latency < 0 {
 		return command.Usage("--reply-time %v is negative", o.Latency)
 	}
-	if k.keys = c.Int64("rate-keys"); k.keys < 0 {
-		return command.Usage("--rate-keys %d is negative", k.keys)
+	if s := c.String("rate-keys"); s != "" {
+		n, unit, err := humanize.ParseSI(s)
+		if err != nil || unit != "" || n < 1 || n > 1e15 {
+			return command.Usage("--rate-keys %q: it is a number above 0, such as 20000 or 20k", s)
+		}
+		k.keys = int64(n)
 	}
 	if k.keys > 0 {
 		o.PageKeys = int(min(int64(o.PageKeys), k.keys))
