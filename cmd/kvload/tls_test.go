@@ -1,65 +1,21 @@
 package main
 
 import (
-	"crypto/tls"
-	"encoding/pem"
 	"io"
 	"net"
-	"net/http/httptest"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tlsfront"
 )
-
-// tlsFront accepts TLS and passes what it decrypts on to the server at addr. It returns its
-// own port, and the file of the CA that signed its certificate for 127.0.0.1.
-func tlsFront(t *testing.T, addr string) (port, ca string) {
-	t.Helper()
-	h := httptest.NewTLSServer(nil) // for its certificate
-	t.Cleanup(h.Close)
-	ca = filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: h.Certificate().Raw}), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: h.TLS.Certificates})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				back, err := net.Dial("tcp", addr)
-				if err != nil {
-					return
-				}
-				defer back.Close()
-				go func() {
-					_, _ = io.Copy(back, c)
-					back.Close()
-				}()
-				_, _ = io.Copy(c, back)
-			}()
-		}
-	}()
-	_, port, _ = net.SplitHostPort(l.Addr().String())
-	return port, ca
-}
 
 func TestTLS(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
 	m := startTarget(t)
 	m.RequireAuth(password)
-	port, ca := tlsFront(t, m.Addr())
+	port, ca := tlsfront.Start(t, m.Addr())
 	uri := "rediss://:s3cret%25%2Fpw@127.0.0.1:" + port
 	for _, tc := range []struct {
 		name string
