@@ -58,12 +58,12 @@ type largeKey struct {
 var expiryNames = [6]string{"never", "within an hour", "within a day", "within a week", "within a month", "later"}
 
 const (
-	planPicks    = 24              // subtrees of the key tree that are looked into per type
-	planLeafKeys = 2               // keys read of each
-	planTypes    = 200             // keys per type of which it is asked in how many types their names stand
-	planLargest  = 10              // keys shown
-	planMeasure  = 20_000          // keys per type that are dumped to nowhere, to measure
-	planTime     = 2 * time.Second // and for how long at most
+	planPicks    = 24       // subtrees of the key tree that are looked into per type
+	planLeafKeys = 2        // keys read of each
+	planTypes    = 200      // keys per type of which it is asked in how many types their names stand
+	planLargest  = 10       // keys shown
+	planMeasure  = 20_000   // keys per type that are dumped to nowhere, to measure
+	planBytes    = 32 << 20 // and how many bytes of them at most
 )
 
 const planDescription = `Reads a sample of the keys and writes nothing: how many keys there are by database and type, how large
@@ -220,7 +220,7 @@ func (t *typeForecast) measure(ctx context.Context, s *reader.Scanner, codec *fo
 		return err
 	}
 	start := time.Now()
-	err = s.Scan(ctx, reader.NewPass(t.DB, t.Type, nil, nil), &measure{cw, start.Add(planTime)})
+	err = s.Scan(ctx, reader.NewPass(t.DB, t.Type, nil, nil), &measure{cw})
 	if err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
@@ -244,16 +244,13 @@ func (t *typeForecast) measure(ctx context.Context, s *reader.Scanner, codec *fo
 var errEnough = errors.New("enough")
 
 // measure is a reader.Sink.
-type measure struct {
-	cw    *format.ChunkWriter
-	until time.Time
-}
+type measure struct{ cw *format.ChunkWriter }
 
 func (m *measure) Record(r *format.Record) error {
 	if err := m.cw.Write(r); err != nil {
 		return err
 	}
-	if n := m.cw.Stats().Keys; n >= planMeasure || n >= planMeasure/10 && time.Now().After(m.until) {
+	if s := m.cw.Stats(); s.Keys >= planMeasure || s.Raw >= planBytes {
 		return errEnough
 	}
 	return nil
