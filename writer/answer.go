@@ -82,11 +82,17 @@ func takeMembership(p *Piece, reply any) error {
 	return nil
 }
 
+// takeScores takes the reply to ZMSCORE, in which some Kvrocks wrap every score into a second
+// bulk string, and so the nil of one that is not there (SERVERS.md K13).
 func takeScores(p *Piece, reply any) error {
 	if err := takeTexts(p, reply); err != nil {
 		return err
 	}
 	for i, text := range p.Values {
+		if wrapped, ok := strings.CutPrefix(text, "$"); ok {
+			_, text, _ = strings.Cut(strings.TrimSuffix(wrapped, "\r\n"), "\r\n")
+			p.Found[i] = wrapped != "-1\r\n"
+		}
 		score := 0.0
 		if p.Found[i] {
 			var err error
