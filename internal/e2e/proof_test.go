@@ -54,17 +54,34 @@ func commands(list ...[]any) func(*testing.T, *redis.Client, string) {
 	}
 }
 
+// relist returns a damage that writes a list anew, edited.
+func relist(edit func([]any) []any) func(*testing.T, *redis.Client, string) {
+	return func(t *testing.T, c *redis.Client, key string) {
+		t.Helper()
+		var list []any
+		for i := range proofElements {
+			list = append(list, element(i))
+		}
+		do(t, c, "DEL", key)
+		do(t, c, append([]any{"RPUSH", key}, edit(list)...)...)
+	}
+}
+
+var largeValue = strings.Repeat("0123456789", 500_000)
+
 // damages are of every kind. The key of each is called as it is, and its type stands before the colon.
 var damages = []damage{
 	{"string: missing", command("DEL", "KEY"), []string{"missing"}},
 	{"string: another type", commands([]any{"DEL", "KEY"}, []any{"RPUSH", "KEY", "a"}), []string{"type"}},
-	{"string: value", command("SETRANGE", "KEY", 0, "X"), []string{"value"}},
-	{"string: longer", command("APPEND", "KEY", "X"), []string{"value"}},
+	{"string: value", command("SET", "KEY", "X value"), []string{"value"}},
+	{"string: longer", command("SET", "KEY", "a valueX"), []string{"value"}},
 	{"string: empty", commands([]any{"SET", "KEY", ""}), []string{"value"}},
-	{"string: extra expiry", command("PEXPIREAT", "KEY", proofExpiry), []string{"expiry differs"}},
+	{"string: extra expiry", command("EXPIREAT", "KEY", firstExpiry), []string{"expiry differs"}},
 	{"string: equal", nil, nil},
-	{"large: a byte deep inside", command("SETRANGE", "KEY", 2_500_000, "\x00"), []string{"value"}},
-	{"large: longer", command("APPEND", "KEY", "X"), []string{"value"}},
+	{"large: a byte deep inside", func(t *testing.T, c *redis.Client, key string) {
+		do(t, c, "SET", key, largeValue[:2_500_000]+"X"+largeValue[2_500_001:])
+	}, []string{"value"}},
+	{"large: longer", command("SET", "KEY", largeValue+"X"), []string{"value"}},
 	{"large: missing", command("DEL", "KEY"), []string{"missing"}},
 	{"large: equal", nil, nil},
 	{"hash: missing", command("DEL", "KEY"), []string{"missing"}},
@@ -83,8 +100,11 @@ var damages = []damage{
 	{"zset: a member missing", command("ZREM", "KEY", element(1499)), []string{"missing elements"}},
 	{"zset: an extra member", command("ZADD", "KEY", "1", "extra"), []string{"extra elements"}},
 	{"zset: equal", nil, nil},
-	{"list: order", commands([]any{"LSET", "KEY", 700, element(701)}, []any{"LSET", "KEY", 701, element(700)}), []string{"value"}},
-	{"list: an element missing in the middle", command("LREM", "KEY", 1, element(700)), []string{"missing elements", "value"}},
+	{"list: order", relist(func(e []any) []any {
+		e[700], e[701] = e[701], e[700]
+		return e
+	}), []string{"value"}},
+	{"list: an element missing in the middle", relist(func(e []any) []any { return slices.Delete(e, 700, 701) }), []string{"missing elements", "value"}},
 	{"list: the last one missing", command("RPOP", "KEY"), []string{"missing elements"}},
 	{"list: one twice", command("RPUSH", "KEY", element(1499)), []string{"extra elements"}},
 	{"list: equal", nil, nil},
@@ -140,7 +160,7 @@ func fillDamages(t *testing.T, c *redis.Client) {
 			do(t, c, "SET", key, "a value")
 			do(t, c, "EXPIREAT", key, firstExpiry)
 		case "large":
-			do(t, c, "SET", key, bytes.Repeat([]byte("0123456789"), 500_000))
+			do(t, c, "SET", key, largeValue)
 		case "hash":
 			do(t, c, append([]any{"HMSET", key}, hash...)...)
 		case "set":
