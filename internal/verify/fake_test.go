@@ -44,9 +44,12 @@ func (m *memory) ReadKeys(_ context.Context, t format.Type, keys [][]byte, each 
 	return nil
 }
 
-// cut makes a record of every n elements.
+// cut makes a record of every n elements, or 1000n bytes of a string.
 func cut(r *format.Record, n int) []*format.Record {
 	var parts []*format.Record
+	if r.Kind == format.String {
+		n *= 1000
+	}
 	for at := 0; ; at += n {
 		p := *r
 		p.Part = 0

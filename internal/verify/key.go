@@ -78,6 +78,9 @@ func (c *Checker) judge(k *key) {
 	if k.expire != 0 && k.gotExpire == k.expire && k.expire <= now.UnixMilli() && k.differs() {
 		k.only(ExpiredSince, "while it was compared")
 	}
+	if k.differs() && k.typ != TypeNone && c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, nil) {
+		k.only(LeftOut, "as its report says: the target has another value")
+	}
 	if k.renamed && k.typ != TypeNone {
 		k.diffs = append(k.diffs, Difference{Class: Renamed, Detail: "compared as " + quoted(k.name)})
 	}
