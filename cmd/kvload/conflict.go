@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 
@@ -118,4 +119,18 @@ func (cs *conflicts) rename(db int, kind format.Kind, key []byte) (newKey []byte
 		}
 	}
 	return nil, "" // a type that the list does not name has the name to itself
+}
+
+// gave reports whether rename gives a key of the dump this name.
+func (cs *conflicts) gave(db int, name []byte) bool {
+	for _, t := range format.Types {
+		key, ok := bytes.CutSuffix(name, []byte(":"+string(t)))
+		if !ok {
+			continue
+		}
+		if types := cs.types[db][string(key)]; len(types) > 1 && slices.Contains(types[1:], t) {
+			return true
+		}
+	}
+	return false
 }

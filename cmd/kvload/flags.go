@@ -26,6 +26,7 @@ type loadOptions struct {
 	report   string // file for what was left out; empty: the default name
 	writer   writer.Options
 	quiet    bool
+	verify   bool // compare when the load is done
 }
 
 const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
@@ -38,7 +39,8 @@ environment variable.
 EXAMPLES:
    kvload load --uri redis://10.0.0.9:6666 --in /backup/pika
    NS1=token1 kvload load --uri redis://10.0.0.9:6666 -a secret --in dump --map-db 0=default,1=NS1
-   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix`
+   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix
+   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --verify`
 
 func loadCommand() *cli.Command {
 	env := command.Env("KVLOAD")
@@ -50,6 +52,7 @@ func loadCommand() *cli.Command {
 			&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "a target that holds keys: fail (refuse it), skip (leave its keys as they are) or replace", EnvVars: env("on-exists"), Category: what},
 			&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name that stands in several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: what},
 			&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "Pika's hyperloglogs, which Kvrocks cannot take as such: leave-out or string (load their bytes)", EnvVars: env("hyperloglog"), Category: what},
+			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify")},
 			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: kvload-DUMP-left-out.jsonl in this directory, if there is anything)", EnvVars: env("report")},
 		},
 		connect.Flags(6666, env),
@@ -76,6 +79,23 @@ func loadCommand() *cli.Command {
 }
 
 func parseLoad(c *cli.Context) (loadOptions, error) {
+	o, err := parseShared(c)
+	if err != nil {
+		return o, err
+	}
+	o.verify = c.Bool("verify")
+	if n := c.Int("pipeline"); n < 1 || n > 1<<20 {
+		return o, command.Usage("--pipeline %d: it is between 1 and %d", n, 1<<20)
+	}
+	o.writer.BatchCommands = c.Int("pipeline")
+	if o.writer.OnExists, err = writer.ParseOnExists(c.String("on-exists")); err != nil {
+		return o, command.Usage("--on-exists: %w", err)
+	}
+	return o, nil
+}
+
+// parseShared reads the flags that load and verify have in common.
+func parseShared(c *cli.Context) (loadOptions, error) {
 	o := loadOptions{in: c.String("in"), threads: c.Int("threads"), report: c.String("report"), quiet: c.Bool("quiet")}
 	if c.Args().Present() {
 		return o, command.Usage("%q is not a flag: the dump is given with --in", c.Args().First())
@@ -99,18 +119,12 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if o.conflict, err = parseConflict(c.String("on-conflict")); err != nil {
 		return o, err
 	}
-	if n := c.Int("pipeline"); n < 1 || n > 1<<20 {
-		return o, command.Usage("--pipeline %d: it is between 1 and %d", n, 1<<20)
-	}
 	if d := c.Duration("timeout"); d < 0 {
 		return o, command.Usage("--timeout %v is negative", d)
 	}
 	o.writer = writer.Options{
 		Addr: o.server.Addr, Username: o.server.Username, Password: o.server.Password, TLS: o.server.TLS,
-		BatchCommands: c.Int("pipeline"), ReadTimeout: c.Duration("timeout"),
-	}
-	if o.writer.OnExists, err = writer.ParseOnExists(c.String("on-exists")); err != nil {
-		return o, command.Usage("--on-exists: %w", err)
+		ReadTimeout: c.Duration("timeout"),
 	}
 	if o.writer.HyperLogLog, err = writer.ParseHLLPolicy(c.String("hyperloglog")); err != nil {
 		return o, command.Usage("--hyperloglog: %w", err)

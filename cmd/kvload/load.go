@@ -64,7 +64,11 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	if err := errors.Join(err, report.close()); err != nil {
 		return fmt.Errorf("%w (part of the dump is on the target: run again with --on-exists replace)", err)
 	}
-	return summarize(log, stats, report, time.Since(start))
+	err = summarize(log, stats, report, time.Since(start))
+	if !o.verify || err != nil && !errors.As(err, new(*command.LeftOut)) {
+		return err
+	}
+	return errors.Join(verifyLoaded(ctx, a, cs, &o, report, log), err)
 }
 
 // places returns where each database of the units goes. Databases are never merged.

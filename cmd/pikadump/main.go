@@ -21,7 +21,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		Name:   "pikadump",
 		Usage:  "write the data of a live Pika to a dump that kvload loads into Kvrocks",
 		Reader: stdin, Writer: stdout, ErrWriter: stderr,
-		Commands: []*cli.Command{dumpCommand(), planCommand()},
+		Commands: []*cli.Command{dumpCommand(), planCommand(), verifyCommand()},
 	})
 	return command.Main(app, args, classify)
 }

@@ -45,6 +45,11 @@ type LeftOut struct{ Text string }
 
 func (e *LeftOut) Error() string { return e.Text }
 
+// A Different is the end of a verification that found differences, which are listed.
+type Different struct{ Text string }
+
+func (e *Different) Error() string { return e.Text }
+
 // Interrupt is the cause of a context that a signal ended.
 type Interrupt struct{ Signal os.Signal }
 
@@ -133,12 +138,15 @@ func Code(err error, classify func(error) int) int {
 	var (
 		usage     *UsageError
 		left      *LeftOut
+		different *Different
 		interrupt *Interrupt
 		corrupt   *format.CorruptError
 	)
 	switch {
 	case errors.As(err, &usage):
 		return exitcode.Usage
+	case errors.As(err, &different): // wins over what was left out
+		return exitcode.Different
 	case errors.As(err, &left):
 		return exitcode.LeftOut
 	case errors.As(err, &interrupt):

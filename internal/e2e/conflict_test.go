@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -90,6 +91,31 @@ func loadFirst(t *testing.T, dir string, to target) {
 	if len(left) > 0 {
 		t.Errorf("the report lists %v as well", left)
 	}
+	list, _ := verifying(t, 0, dir, to, "--on-conflict", "first", "--reverse")
+	checkExplained(t, list, map[string]int{"conflict loser": losers()})
+}
+
+// losers is how many keys lose their name to another type.
+func losers() (n int) {
+	for _, types := range conflicting {
+		n += len(types) - 1
+	}
+	return n
+}
+
+// checkExplained checks that all lines of a report are explained, and counts their classes.
+func checkExplained(t *testing.T, list []differs, want map[string]int) {
+	t.Helper()
+	got := map[string]int{}
+	for _, d := range list {
+		got[d.Class]++
+		if !d.Explained {
+			t.Errorf("%s %q: %s, %s", d.Kind, d.Key, d.Class, d.Detail)
+		}
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("explained: %v, want %v", got, want)
+	}
 }
 
 // loadSuffixed: all types are there, the others under new names.
@@ -108,6 +134,11 @@ func loadSuffixed(t *testing.T, dir string, to target) {
 		}
 	}
 	c.done()
+	list, _ := verifying(t, 0, dir, to, "--on-conflict", "suffix", "--reverse")
+	checkExplained(t, list, map[string]int{"renamed": losers()})
+	do(t, client(t, to.addr, 0), "RENAME", "two:hash", "two:set")
+	list, _ = verifying(t, 4, dir, to, "--on-conflict", "suffix", "--reverse")
+	checkClasses(t, list, map[string][]string{"two": {"missing"}, "two:set": {"not in the dump"}})
 }
 
 // expiring returns r as it is after EXPIREAT, which reaches all types of a name.

@@ -91,11 +91,13 @@ func (b *bulk) measure(t *testing.T, s source) {
 	f.flush()
 	dir := filepath.Join(t.TempDir(), "dump")
 	b.check(t, "pikadump dump", runMeasured(t, 0, "pikadump", "dump", "--quiet", "--uri", "redis://"+s.addr, "--out", dir))
+	b.check(t, "pikadump verify", runMeasured(t, 0, "pikadump", "verify", "--quiet", "--uri", "redis://"+s.addr, "--in", dir))
 	eachTarget(t, func(t *testing.T, to target) {
 		b.check(t, "kvload load", runMeasured(t, 0, "kvload", "load", "--quiet", "--uri", "redis://"+to.addr, "--in", dir))
 		if n := b.size(t, client(t, to.addr, 0)); n != int64(b.count) {
 			t.Errorf("the target holds %d, want %d", n, b.count)
 		}
+		b.check(t, "kvload verify", runMeasured(t, 0, "kvload", "verify", "--quiet", "--reverse", "--uri", "redis://"+to.addr, "--in", dir))
 	})
 }
 

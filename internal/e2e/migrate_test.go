@@ -39,6 +39,17 @@ func TestMigrate(t *testing.T) {
 			t.Logf("load: %s", rate(m.keys, time.Since(start)))
 			m.checkLeftOut(t, left)
 			m.verify(t, to, 0)
+			start = time.Now()
+			list, _ := verifying(t, 0, dir, to, "--reverse")
+			t.Logf("verify: %s", rate(m.keys, time.Since(start)))
+			for _, d := range list {
+				if d.Class != "left out by the load" || d.Kind != "hyperloglog" {
+					t.Errorf("%s %.80q: %s", d.Kind, d.Key, d.Class)
+				}
+			}
+			if len(list) != len(left) {
+				t.Errorf("%d keys explained, want %d", len(list), len(left))
+			}
 		})
 	})
 }

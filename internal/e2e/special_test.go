@@ -57,6 +57,17 @@ func TestScores(t *testing.T) {
 			if !slices.Equal(got, expected) {
 				t.Errorf("left out:\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(expected, "\n"))
 			}
+			zsets := map[string]int{"left out by the load": 1}
+			if !s.real {
+				zsets["left out by the load"]++
+			}
+			if to.kvrocks {
+				zsets["left out by the load"] += 2
+			}
+			for _, flags := range [][]string{{"--reverse"}, {"--keys-only"}} {
+				list, _ := verifying(t, 0, dir, to, flags...)
+				checkExplained(t, list, zsets)
+			}
 		})
 	})
 }
@@ -101,6 +112,10 @@ func TestHyperLogLog(t *testing.T) {
 				check.key(r)
 			}
 			check.done()
+			list, _ := verifying(t, 0, dir, to, "--hyperloglog", "string", "--reverse")
+			checkExplained(t, list, map[string]int{})
+			list, _ = verifying(t, 0, dir, to, "--reverse")
+			checkExplained(t, list, map[string]int{"left out by the load": 2})
 		})
 	})
 }

@@ -1,0 +1,241 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A verification compares one target with one dump.
+type verification struct {
+	o      *verifyOptions
+	a      *archive.Archive
+	l      *writer.Loader
+	cs     *conflicts
+	report *verify.Report
+	vo     verify.Options
+	tally  verify.Tally
+	read   atomic.Int64
+}
+
+// verifyDump is kvload verify.
+func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error {
+	a, err := archive.Open(o.in, o.threads)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if o.writer.Places, err = places(&o.loadOptions, chosen(a, &o.loadOptions)); err != nil {
+		return err
+	}
+	cs, err := readConflicts(a, &o.filter, o.conflict)
+	if err != nil {
+		return err
+	}
+	return verifyWith(ctx, a, cs, &o, out, log)
+}
+
+// verifyLoaded is what kvload load --verify does when it is done.
+func verifyLoaded(ctx context.Context, a *archive.Archive, cs *conflicts, lo *loadOptions, left *leftOutReport, log io.Writer) error {
+	o := verifyOptions{loadOptions: *lo, rounds: 2}
+	o.report = ""
+	if left.lines > 0 {
+		o.leftOut = left.path
+	}
+	return verifyWith(ctx, a, cs, &o, log, log)
+}
+
+// chosen returns the units that the user wants.
+func chosen(a *archive.Archive, o *loadOptions) []archive.Unit {
+	return a.Units(func(c format.ChunkInfo) bool { return o.filter.DB(c.DB) && o.filter.Type(c.Type) && c.Records > 0 })
+}
+
+// verifyWith compares. The places of o.writer have been chosen.
+func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verifyOptions, out, log io.Writer) (err error) {
+	left, err := o.readLeftOut()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	l, err := writer.Open(ctx, o.writer)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls)", err)
+	}
+	if err != nil {
+		return err
+	}
+	t := l.Target()
+	fmt.Fprintf(log, "comparing %s %s at %s with %s\n", t.Server, t.Version, t.Addr, a.Path())
+	v := &verification{o: o, a: a, l: l, cs: cs}
+	if v.report, err = verify.NewReport(o.report, out); err != nil {
+		return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
+	}
+	v.vo = v.options(&t, left)
+	if err := errors.Join(v.run(ctx, log), v.report.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "compared %s keys in %s\n", progress.Count(v.tally.Keys()), progress.Duration(max(time.Since(start), time.Second)))
+	v.tally.Summary(out, o.sample)
+	return v.verdict()
+}
+
+// options returns what the engine compares.
+func (v *verification) options(t *writer.Target, left *verify.LeftOutList) verify.Options {
+	vo := verify.Options{
+		KeysOnly: v.o.keysOnly, Sample: v.o.sample, Refuses: t.Refuses, NoZeroSign: !t.KeepsZeroSign(),
+		Clock: func() time.Time { return time.Now().Add(t.ClockOffset) }, Report: v.report.Add,
+	}
+	if !t.KeepsMilliseconds() {
+		vo.RoundedMs = 1000
+	}
+	if left != nil && !left.Empty() {
+		vo.LeftOut = left.Holds
+	}
+	vo.Name = func(db int, kind format.Kind, key []byte) ([]byte, verify.Class) {
+		name, reason := v.cs.rename(db, kind, key)
+		switch {
+		case kind == format.HyperLogLog && v.o.writer.HyperLogLog == writer.LeaveOut:
+			return nil, verify.LeftOut
+		case reason != "":
+			return nil, verify.ConflictLoser
+		}
+		return name, ""
+	}
+	return vo
+}
+
+// verdict is the error for what differs.
+func (v *verification) verdict() error {
+	differ, extra := v.tally.Differing()
+	if differ == 0 && extra == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("%s of %s keys differ", progress.Count(differ), progress.Count(v.tally.Keys()))
+	if extra > 0 {
+		text += fmt.Sprintf(", and %s are not in the dump", progress.Count(extra))
+	}
+	if v.o.report != "" {
+		return &command.Different{Text: text + ": see " + v.o.report}
+	}
+	return &command.Different{Text: text + "; --report FILE lists them"}
+}
+
+// run makes the rounds, and then the reverse pass.
+func (v *verification) run(ctx context.Context, log io.Writer) (err error) {
+	units := chosen(v.a, &v.o.loadOptions)
+	slices.SortStableFunc(units, func(x, y archive.Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
+	total := int64(0)
+	for _, u := range units {
+		total += u.Stored()
+	}
+	if !v.o.quiet {
+		defer progress.Start(log, func() progress.Snapshot {
+			read := v.read.Load()
+			return progress.Snapshot{Keys: v.tally.Keys(), Bytes: read, Done: min(0.999, float64(read)/float64(max(1, total)))}
+		})()
+	}
+	workers := make([]*verify.Worker, min(v.o.threads, max(1, len(units))))
+	for i := range workers {
+		workers[i] = &verify.Worker{
+			Archive: v.a, Keep: v.o.filter.Key(), Connect: v.connect, Options: &v.vo, Tally: &v.tally, Read: &v.read,
+		}
+		defer func(w *verify.Worker) { err = errors.Join(err, w.Close()) }(workers[i])
+	}
+	jobs := verify.Jobs(units)
+	for round := 1; round <= v.o.rounds && len(jobs) > 0; round++ {
+		if jobs, err = verifyRound(ctx, workers, jobs, round < v.o.rounds); err != nil {
+			return err
+		}
+	}
+	if v.o.reverse {
+		return v.backwards(ctx)
+	}
+	return nil
+}
+
+func (v *verification) connect(ctx context.Context, db int) (verify.Server, error) {
+	r, err := v.l.NewReader(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return &readback{Reader: r}, nil
+}
+
+// verifyRound does the jobs and returns those of the next round.
+func verifyRound(ctx context.Context, workers []*verify.Worker, jobs []verify.Job, again bool) ([]verify.Job, error) {
+	var (
+		mu   sync.Mutex
+		next []verify.Job
+		work = make(chan verify.Job)
+	)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(work)
+		for _, j := range jobs {
+			select {
+			case work <- j:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+	for _, w := range workers {
+		g.Go(func() error {
+			for j := range work {
+				n, more, err := w.Do(ctx, j, again)
+				if err != nil {
+					return err
+				}
+				if more {
+					mu.Lock()
+					next = append(next, n)
+					mu.Unlock()
+				}
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	return next, err
+}
+
+// backwards finds the keys that only the target has, one database after the other.
+func (v *verification) backwards(ctx context.Context) error {
+	for _, db := range slices.Sorted(maps.Keys(v.o.writer.Places)) {
+		r, err := v.l.NewReader(ctx, db)
+		if err != nil {
+			return err
+		}
+		rev := &verify.Reverse{
+			DB: db, Archive: v.a, Keep: v.o.filter.Key(), Sample: v.o.sample, Report: v.report.Add, Tally: &v.tally,
+			Chunks: func(c format.ChunkInfo) bool { return v.o.filter.Type(c.Type) },
+		}
+		if v.o.conflict == conflictSuffix {
+			rev.Renamed = v.cs.gave
+		}
+		if err := errors.Join(r.Scan(ctx, rev.Add), r.Close()); err != nil {
+			return err
+		}
+		if err := rev.Finish(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"os"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+)
+
+// verifyOptions is what kvload verify is told to do.
+type verifyOptions struct {
+	loadOptions // report is the file for what differs
+	leftOut     string
+	keysOnly    bool
+	sample      *verify.Sample
+	rounds      int
+	reverse     bool
+}
+
+const verifyDescription = `Reads the target and compares type, value and expiry of every key of the dump with it, element by
+element, large keys in pieces. Nothing is written. Give --map-db, --db, --type, --match, --on-conflict and --hyperloglog
+as they were given to kvload load.
+
+What differs is one of: missing, type, value, missing elements, extra elements, expiry differs, and with
+--reverse not in the dump; exit code 4. Shown, but no differences, are: keys that have expired since the dump,
+expiries that the server rounds (Kvrocks before 2.9 keeps seconds), losers of name conflicts, keys that --on-conflict suffix
+has renamed, and what the load has left out: hyperloglogs, scores that the server refuses, and what --left-out lists.
+
+A second round reads again what differed in the first: what was changed just while it was read is no
+difference. --reverse looks up every name on the target in the dump. A Kvrocks lists names in order, and it costs one
+more reading of the dump; a Redis does not, and it costs up to one reading for every 8 MiB of names.
+
+EXAMPLES:
+   kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika
+   kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --reverse --report differs.jsonl
+   kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --sample 1%
+   kvload verify --uri redis://10.0.0.9:6666 --in dump --left-out kvload-1a2b3c4d-left-out.jsonl`
+
+func verifyCommand() *cli.Command {
+	env := command.Env("KVLOAD")
+	const what, how = "What", "How"
+	flags := slices.DeleteFunc(loadCommand().Flags, func(f cli.Flag) bool {
+		return slices.Contains([]string{"on-exists", "report", "pipeline", "verify"}, f.Names()[0])
+	})
+	for _, f := range flags {
+		switch f := f.(type) {
+		case *cli.StringFlag:
+			if f.Name == "in" {
+				f.Usage = "compare with the dump in `DIR`"
+			}
+		case *cli.IntFlag:
+			if f.Name == "threads" {
+				f.Usage = "connections that read at once"
+			}
+		}
+	}
+	flags = append(flags,
+		&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report")},
+		&cli.StringFlag{Name: "left-out", Usage: "the report of kvload load, `FILE`: what it lists is no difference", EnvVars: env("left-out"), Category: what},
+		&cli.StringFlag{Name: "sample", Usage: "only this share of the keys, as 1%: chosen by their names, the same each time", EnvVars: env("sample"), Category: what},
+		&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements", EnvVars: env("keys-only"), Category: how},
+		&cli.BoolFlag{Name: "reverse", Usage: "find the keys that only the target has, too", EnvVars: env("reverse"), Category: how},
+		&cli.IntFlag{Name: "rounds", Value: 2, Usage: "readings: each behind the first reads again what differed in the one before", EnvVars: env("rounds"), Category: how},
+	)
+	return &cli.Command{
+		Name: "verify", Usage: "compare a target with a dump",
+		UsageText: "kvload verify --uri redis://HOST:6666 --in DIR [options]", Description: verifyDescription,
+		Flags: flags,
+		Action: func(c *cli.Context) error {
+			o, err := parseVerify(c)
+			if err != nil {
+				return err
+			}
+			return verifyDump(c.Context, o, c.App.Writer, c.App.ErrWriter)
+		},
+	}
+}
+
+func parseVerify(c *cli.Context) (verifyOptions, error) {
+	shared, err := parseShared(c)
+	o := verifyOptions{loadOptions: shared, leftOut: c.String("left-out"), keysOnly: c.Bool("keys-only"), reverse: c.Bool("reverse"), rounds: c.Int("rounds")}
+	if err != nil {
+		return o, err
+	}
+	if o.rounds < 1 || o.rounds > 100 {
+		return o, command.Usage("--rounds %d: it is between 1 and 100", o.rounds)
+	}
+	if s := c.String("sample"); s != "" {
+		if o.sample, err = verify.ParseSample(s); err != nil {
+			return o, command.Usage("--sample: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// readLeftOut reads the report of the load; nil without one.
+func (o *verifyOptions) readLeftOut() (*verify.LeftOutList, error) {
+	if o.leftOut == "" {
+		return nil, nil
+	}
+	f, err := os.Open(o.leftOut)
+	if err != nil {
+		return nil, command.Usage("--left-out: %w", err)
+	}
+	defer f.Close()
+	l, err := verify.ReadLeftOut(f)
+	if err != nil {
+		return nil, command.Usage("--left-out %s: %w", o.leftOut, err)
+	}
+	return l, nil
+}

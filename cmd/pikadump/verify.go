@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// verifySource is pikadump verify.
+func verifySource(ctx context.Context, o *verifyOptions, out, log io.Writer) error {
+	a, err := archive.Open(o.in, 0)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	s, err := reader.Open(ctx, o.reader)
+	if err != nil {
+		return refusedAtOpen(err, o.server.Password)
+	}
+	start := time.Now()
+	src := s.Source()
+	fmt.Fprintf(log, "comparing Pika %s at %s with %s\n", src.Version, src.Address, a.Path())
+	report, err := verify.NewReport(o.report, out)
+	if err != nil {
+		return fmt.Errorf("%w: --report: %w; give a file that can be written", reader.ErrRefused, err)
+	}
+	vo := verify.Options{
+		KeysOnly: o.keysOnly, Sample: o.sample, Report: report.Add,
+		// A Pika tells how long a key has to live, not until when: an expiry that is read twice can
+		// differ where its clock goes on in between (docs/SERVERS.md P3).
+		RoundedMs: 1000,
+		Clock: func() time.Time {
+			return time.Now().Add(time.Duration(src.ClockDifference) * time.Millisecond)
+		},
+	}
+	var tally verify.Tally
+	err = verifyAll(ctx, a, s, o, &vo, &tally, log)
+	if err := errors.Join(err, report.Close()); err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "compared %s keys in %s\n", progress.Count(tally.Keys()), progress.Duration(max(time.Since(start), time.Second)))
+	tally.Summary(out, o.sample)
+	differ, _ := tally.Differing()
+	if differ == 0 {
+		return nil
+	}
+	where := "--report FILE lists them"
+	if o.report != "" {
+		where = "see " + o.report
+	}
+	return &command.Different{Text: fmt.Sprintf("%s of %s keys have changed since the dump: %s", progress.Count(differ), progress.Count(tally.Keys()), where)}
+}
+
+// verifyAll makes all rounds.
+func verifyAll(ctx context.Context, a *archive.Archive, s *reader.Scanner, o *verifyOptions, vo *verify.Options, tally *verify.Tally, log io.Writer) (err error) {
+	units := a.Units(func(c format.ChunkInfo) bool { return o.filter.DB(c.DB) && o.filter.Type(c.Type) && c.Records > 0 })
+	total := int64(0)
+	for _, u := range units {
+		total += u.Stored()
+	}
+	var read atomic.Int64
+	if !o.quiet {
+		defer progress.Start(log, func() progress.Snapshot {
+			n := read.Load()
+			return progress.Snapshot{Keys: tally.Keys(), Bytes: n, Done: min(0.999, float64(n)/float64(max(1, total)))}
+		})()
+	}
+	// A connection of the reader ends with its context, and these outlive their round.
+	connect := func(_ context.Context, db int) (verify.Server, error) {
+		k, err := s.NewKeyReader(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		return &verify.Ordered{Source: &keySource{k}}, nil
+	}
+	workers := make([]*verify.Worker, min(threads(&dumpOptions{threads: o.threads}, s.Source()), max(1, len(units))))
+	for i := range workers {
+		workers[i] = &verify.Worker{Archive: a, Keep: o.filter.Key(), Connect: connect, Options: vo, Tally: tally, Read: &read}
+		defer func(w *verify.Worker) { err = errors.Join(err, w.Close()) }(workers[i])
+	}
+	jobs := verify.Jobs(units)
+	for round := 1; round <= o.rounds && len(jobs) > 0; round++ {
+		if jobs, err = verifyRound(ctx, workers, jobs, round < o.rounds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// verifyRound does the jobs and returns those of the next round.
+func verifyRound(ctx context.Context, workers []*verify.Worker, jobs []verify.Job, again bool) ([]verify.Job, error) {
+	var (
+		mu   sync.Mutex
+		next []verify.Job
+		work = make(chan verify.Job)
+	)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		defer close(work)
+		for _, j := range jobs {
+			select {
+			case work <- j:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+	for _, w := range workers {
+		g.Go(func() error {
+			for j := range work {
+				n, more, err := w.Do(ctx, j, again)
+				if err != nil {
+					return err
+				}
+				if more {
+					mu.Lock()
+					next = append(next, n)
+					mu.Unlock()
+				}
+			}
+			return nil
+		})
+	}
+	err := g.Wait()
+	return next, err
+}

@@ -1,0 +1,255 @@
+package verify
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A Source hands out the records of a part of a dump: the parts of a key together and in
+// order. What Next returned is not used after the next call. It returns io.EOF at
+// the end.
+type Source interface {
+	Next() (*format.Record, error)
+}
+
+// A Checker compares keys of one source database over one connection.
+type Checker struct {
+	server Server
+	db     int
+	o      *Options
+	tally  *Tally
+	spool  *Spool
+	again  bool // there is another round: keys that differ go to the spool
+
+	open   *key // the key whose last part has not come yet
+	skip   bool // the parts of the key at hand are not wanted
+	free   []*key
+	items  []*item // of the flight, and behind its length those used before
+	n      int
+	size   int
+	qs     []*Question
+	arena  []byte
+	joined []byte // parts of a string that are still to be asked for
+}
+
+// An item is a question and what the dump has.
+type item struct {
+	Question
+	key     *key
+	value   []byte
+	values  [][]byte
+	scores  []float64
+	entries []format.Entry
+}
+
+// NewChecker returns a checker of the keys of a source database. Options, tally and what
+// Report does with a difference are shared by all.
+func NewChecker(server Server, db int, o *Options, tally *Tally) *Checker {
+	return &Checker{server: server, db: db, o: o, tally: tally, spool: &Spool{}}
+}
+
+// Close closes the connection and forgets the names of keys that differ.
+func (c *Checker) Close() error { return errors.Join(c.server.Close(), c.spool.Close()) }
+
+// Check compares the keys of src; in a round behind the first only those in names. If again is
+// set, keys that differ are not reported, but returned.
+func (c *Checker) Check(ctx context.Context, src Source, names *Names, again bool) (Names, error) {
+	from := c.spool.size
+	c.again = again
+	wanted := func(key []byte) (bool, error) { return c.o.Sample.Holds(key), nil }
+	if names != nil {
+		wanted = among(names.reader())
+	}
+	for {
+		r, err := src.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return Names{}, err
+		}
+		if err := c.record(ctx, r, wanted); err != nil {
+			return Names{}, err
+		}
+	}
+	if err := c.flush(ctx); err != nil {
+		return Names{}, err
+	}
+	return c.spool.since(from)
+}
+
+// among returns whether keys that come in order are among names that come in order. A key
+// that is missing among the keys ends the names: it cannot be, they are of the same dump.
+func among(next func() ([]byte, error)) func([]byte) (bool, error) {
+	name, err := next()
+	return func(key []byte) (bool, error) {
+		if err != nil {
+			return false, err
+		}
+		if name == nil || !bytes.Equal(name, key) {
+			return false, nil
+		}
+		name, err = next()
+		return true, err
+	}
+}
+
+func (c *Checker) now() time.Time {
+	if c.o.Clock != nil {
+		return c.o.Clock()
+	}
+	return time.Now()
+}
+
+// record takes the next record.
+func (c *Checker) record(ctx context.Context, r *format.Record, wanted func([]byte) (bool, error)) error {
+	if err := r.Validate(); err != nil {
+		return fmt.Errorf("verify database %d, key %s: %w", c.db, quoted(r.Key), err)
+	}
+	if r.Part&format.PartFirst != 0 {
+		ok, err := wanted(r.Key)
+		if err != nil {
+			return err
+		}
+		c.skip = !ok
+		if ok {
+			if err := c.begin(r); err != nil {
+				return err
+			}
+		}
+	}
+	if c.skip {
+		return nil
+	}
+	k := c.open
+	if k == nil || !bytes.Equal(k.source, r.Key) {
+		return fmt.Errorf("verify database %d: key %s has no first part", c.db, quoted(r.Key))
+	}
+	borrowed := r.Size() >= borrowBytes
+	if err := c.queue(ctx, k, r, borrowed); err != nil {
+		return err
+	}
+	if borrowed {
+		if err := c.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if r.Part&format.PartLast != 0 {
+		k.closed, c.open = true, nil
+		return c.done(k)
+	}
+	return nil
+}
+
+// begin makes a key of its first record, unless it is known not to be there.
+func (c *Checker) begin(r *format.Record) error {
+	name, class := []byte(nil), Class("")
+	if c.o.Name != nil {
+		name, class = c.o.Name(c.db, r.Kind, r.Key)
+	}
+	if class != "" {
+		c.skip = true
+		c.tally.explained()
+		c.report(Difference{DB: c.db, Kind: r.Kind, Key: clone(r.Key), Class: class})
+		return nil
+	}
+	k := c.newKey()
+	k.kind, k.expire = r.Kind, r.Expire
+	k.source = append(k.source, r.Key...)
+	k.name = append(k.name, r.Key...)
+	if name != nil {
+		k.name, k.renamed = append(k.name[:0], name...), true
+	}
+	c.open = k
+	return nil
+}
+
+// keptName is the largest name buffer that a key keeps for the next.
+const keptName = 4 << 10
+
+func (c *Checker) newKey() *key {
+	k := &key{}
+	if n := len(c.free); n > 0 {
+		k, c.free = c.free[n-1], c.free[:n-1]
+		*k = key{source: k.source[:0], name: k.name[:0], diffs: k.diffs[:0]}
+	}
+	return k
+}
+
+// done ends a key of which everything has been seen.
+func (c *Checker) done(k *key) error {
+	if !k.closed || k.pending > 0 {
+		return nil
+	}
+	c.judge(k)
+	defer func() {
+		if cap(k.source) <= keptName && cap(k.name) <= keptName {
+			clear(k.diffs)
+			c.free = append(c.free, k)
+		}
+	}()
+	if c.again && k.differs() {
+		return c.spool.add(k.source)
+	}
+	c.tally.compared(k)
+	for _, d := range k.diffs {
+		d.DB, d.Kind, d.Key = c.db, k.kind, clone(k.source)
+		if k.renamed {
+			d.NewName = clone(k.name)
+		}
+		c.report(d)
+	}
+	return nil
+}
+
+func (c *Checker) report(d Difference) {
+	c.tally.found(d.Class)
+	if c.o.Report != nil {
+		c.o.Report(d)
+	}
+}
+
+// flush asks what has been queued and compares the answers.
+func (c *Checker) flush(ctx context.Context) error {
+	if c.n == 0 {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	c.qs = c.qs[:0]
+	for _, it := range c.items[:c.n] {
+		if !it.key.over() {
+			c.qs = append(c.qs, &it.Question)
+		}
+	}
+	if len(c.qs) > 0 {
+		if err := c.server.Ask(ctx, c.qs); err != nil {
+			return fmt.Errorf("verify database %d: %w", c.db, err)
+		}
+	}
+	for _, it := range c.items[:c.n] {
+		c.compare(it)
+		it.key.pending--
+		if err := c.done(it.key); err != nil {
+			return err
+		}
+		it.reset()
+	}
+	clear(c.qs)
+	c.n, c.size, c.arena = 0, 0, c.arena[:0]
+	return nil
+}
+
+func (it *item) reset() {
+	it.Question.clear()
+	clear(it.values)
+	clear(it.entries)
+	*it = item{Question: it.Question, values: it.values[:0], scores: it.scores[:0], entries: it.entries[:0]}
+}

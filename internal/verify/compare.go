@@ -1,0 +1,199 @@
+package verify
+
+import (
+	"bytes"
+	"math"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// compare holds an answer against what the dump has.
+func (c *Checker) compare(it *item) {
+	k, q := it.key, &it.Question
+	if k.over() {
+		return
+	}
+	if q.Type != "" {
+		k.typ = q.Type
+		return
+	}
+	if q.Head {
+		k.gotExpire = q.Expire
+	}
+	if q.Tail {
+		k.total = q.Total
+	}
+	if q.Length {
+		k.judgeTotals(q)
+		return
+	}
+	if q.Total < 0 {
+		k.extra += q.Extra
+	}
+	switch q.Kind {
+	case format.List:
+		compareList(k, it)
+	case format.Hash, format.Set, format.Zset:
+		c.compareMembers(k, it)
+	case format.Stream:
+		c.compareEntries(k, it)
+	default:
+		compareString(k, it)
+	}
+}
+
+func compareString(k *key, it *item) {
+	want, got := it.value, ""
+	if len(it.Values) > 0 {
+		got = it.Values[0]
+	}
+	if string(want) == got {
+		k.found += int64(len(got))
+		return
+	}
+	n := 0
+	for n < len(got) && n < len(want) && got[n] == want[n] {
+		n++
+	}
+	at := it.Offset + int64(n)
+	switch {
+	case n == len(want):
+		k.differ(WrongValue, nil, "it goes on behind its %d bytes", at)
+	case n == len(got):
+		k.differ(WrongValue, nil, "it ends after %d bytes", at)
+	default:
+		k.differ(WrongValue, nil, "from byte %d on: %s, want %s", at, quoted(got[n:]), quoted(want[n:]))
+	}
+}
+
+func compareList(k *key, it *item) {
+	for i, want := range it.Elems {
+		at := it.Offset + int64(i)
+		switch {
+		case i >= len(it.Values):
+			k.differ(MissingElements, nil, "it ends after %d elements", at)
+		case string(want) != it.Values[i]:
+			k.found++
+			k.differ(WrongValue, nil, "element %d is %s, want %s", at, quoted(it.Values[i]), quoted(want))
+		default:
+			k.found++
+		}
+	}
+}
+
+// compareMembers compares fields, members, and members with their scores.
+func (c *Checker) compareMembers(k *key, it *item) {
+	for i, member := range it.Elems {
+		if i >= len(it.Found) || !it.Found[i] {
+			if c.isRefused(k, member, it, i) {
+				k.differ(LeftOut, member, "%s", quoted(member))
+			} else {
+				k.differ(MissingElements, member, "%s", quoted(member))
+			}
+			continue
+		}
+		k.found++
+		switch it.Kind {
+		case format.Hash:
+			if string(it.values[i]) != it.Values[i] {
+				k.differ(WrongValue, member, "field %s is %s, want %s", quoted(member), quoted(it.Values[i]), quoted(it.values[i]))
+			}
+		case format.Zset:
+			c.compareScore(k, member, it.scores[i], it.Scores[i])
+		}
+	}
+}
+
+func (c *Checker) compareScore(k *key, member []byte, want, got float64) {
+	switch {
+	case want == got && math.Signbit(want) == math.Signbit(got), math.IsNaN(want) && math.IsNaN(got):
+	case want == 0 && got == 0 && math.Signbit(want) && c.o.NoZeroSign:
+		k.differ(ZeroSign, member, "score of %s is 0, want -0", quoted(member))
+	default:
+		k.differ(WrongValue, member, "score of %s is %v, want %v", quoted(member), got, want)
+	}
+}
+
+// isRefused reports whether the load cannot have brought a member, or says that it has not.
+func (c *Checker) isRefused(k *key, member []byte, it *item, i int) bool {
+	if it.Kind == format.Zset && c.o.Refuses != nil && c.o.Refuses(it.scores[i]) {
+		return true
+	}
+	return c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, member)
+}
+
+func (c *Checker) compareEntries(k *key, it *item) {
+	q := &it.Question
+	truncated := len(q.IDs) > q.Entries
+	k.unsure = k.unsure || truncated
+	i := 0
+	for j := range it.entries {
+		e := &it.entries[j]
+		for ; i < len(q.IDs) && less(q.IDs[i], e.ID); i++ {
+			k.extra++
+		}
+		if i == len(q.IDs) && truncated {
+			return // what comes behind has not been read
+		}
+		id := e.ID.String()
+		if i == len(q.IDs) || q.IDs[i] != e.ID {
+			if c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, []byte(id)) {
+				k.differ(LeftOut, []byte(id), "entry %s", id)
+			} else {
+				k.differ(MissingElements, []byte(id), "entry %s", id)
+			}
+			continue
+		}
+		k.found++
+		if !sameFields(e.Fields, q.Fields[i]) {
+			k.differ(WrongValue, []byte(id), "entry %s holds %s", id, shownFields(q.Fields[i]))
+		}
+		i++
+	}
+	k.extra += int64(len(q.IDs) - i)
+	if q.Tail && q.State != nil && k.state != nil {
+		compareState(k, q.State)
+	}
+}
+
+func compareState(k *key, got *format.StreamState) {
+	want := k.state
+	if got.LastID != want.LastID {
+		k.differ(WrongValue, nil, "its last id is %s, want %s", got.LastID, want.LastID)
+	}
+	if got.MaxDeletedID != want.MaxDeletedID {
+		k.differ(WrongValue, nil, "its largest deleted id is %s, want %s", got.MaxDeletedID, want.MaxDeletedID)
+	}
+	if got.EntriesAdded != want.EntriesAdded {
+		k.differ(WrongValue, nil, "%d entries were added to it, want %d", got.EntriesAdded, want.EntriesAdded)
+	}
+}
+
+func less(a, b format.StreamID) bool { return a.Ms < b.Ms || a.Ms == b.Ms && a.Seq < b.Seq }
+
+func sameFields(want [][]byte, got []string) bool {
+	if len(want) != len(got) {
+		return false
+	}
+	for i := range want {
+		if string(want[i]) != got[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func shownFields(fields []string) string {
+	var b bytes.Buffer
+	for i, f := range fields {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		if b.Len() > shownBytes {
+			b.WriteString("…")
+			break
+		}
+		b.WriteString(quoted(f))
+	}
+	return b.String()
+}

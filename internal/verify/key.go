@@ -1,0 +1,159 @@
+package verify
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A key is what a Checker knows of a key from its first record until its last answer.
+type key struct {
+	kind    format.Kind
+	source  []byte // its name in the dump
+	name    []byte // its name on the server
+	renamed bool
+	expire  int64
+
+	closed  bool // its last part has come
+	pending int  // questions without an answer
+	asked   bool
+	wanted  int64 // elements of the dump so far; bytes of a string
+	refused int64 // those among them that no load brings
+	last    format.StreamID
+	state   *format.StreamState
+
+	typ       string // Question.Type
+	gotExpire int64
+	found     int64 // elements that are there
+	extra     int64 // elements that are only there
+	total     int64 // of the server; -1: it says Extra
+	unsure    bool  // a piece of a stream had more entries than were asked for
+	diffs     []Difference
+}
+
+// over reports whether there is nothing more to ask.
+func (k *key) over() bool { return k.typ != "" }
+
+// differ notes a difference of an element. Of each class the first is shown.
+func (k *key) differ(class Class, member []byte, format string, args ...any) {
+	for i := range k.diffs {
+		if k.diffs[i].Class == class {
+			k.diffs[i].Count++
+			return
+		}
+	}
+	if member != nil {
+		member = clone(member)
+	}
+	k.diffs = append(k.diffs, Difference{Class: class, Count: 1, Member: member, Detail: fmt.Sprintf(format, args...)})
+}
+
+func (k *key) differs() bool {
+	for i := range k.diffs {
+		if !k.diffs[i].Class.Explained() {
+			return true
+		}
+	}
+	return false
+}
+
+// only makes class the one thing to say of the key.
+func (k *key) only(class Class, format string, args ...any) {
+	k.diffs = append(k.diffs[:0], Difference{Class: class, Detail: fmt.Sprintf(format, args...)})
+}
+
+// judge completes the differences of a key whose every answer has been seen.
+func (c *Checker) judge(k *key) {
+	now := c.now()
+	switch k.typ {
+	case TypeNone:
+		c.judgeMissing(k, now)
+	case "":
+		k.judgeLength()
+		c.judgeExpiry(k)
+	default:
+		k.only(WrongType, "it is a %s there, want a %s", k.typ, k.kind)
+	}
+	if k.expire != 0 && k.gotExpire == k.expire && k.expire <= now.UnixMilli() && k.differs() {
+		k.only(ExpiredSince, "while it was compared")
+	}
+	if k.differs() && k.typ != TypeNone && c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, nil) {
+		k.only(LeftOut, "as its report says: the target has another value")
+	}
+	if k.renamed && k.typ != TypeNone {
+		k.diffs = append(k.diffs, Difference{Class: Renamed, Detail: "compared as " + quoted(k.name)})
+	}
+}
+
+func (c *Checker) judgeMissing(k *key, now time.Time) {
+	switch {
+	case k.expire != 0 && k.expire <= now.Add(expiryMargin).UnixMilli():
+		k.only(ExpiredSince, "at %s", time.UnixMilli(k.expire).UTC().Format(time.RFC3339))
+	case k.kind != format.String && k.wanted > 0 && k.refused == k.wanted:
+		k.only(LeftOut, "with all of its elements")
+	case c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, nil):
+		k.only(LeftOut, "as its report says")
+	default:
+		k.only(Missing, "not there")
+	}
+}
+
+// judgeLength finds the elements that only the server has.
+func (k *key) judgeLength() {
+	switch {
+	case k.kind == format.String || k.kind == format.HyperLogLog:
+		return // told by the byte behind the last
+	case k.total >= 0 && !k.unsure:
+		k.extra = max(k.extra, k.total-k.found)
+	}
+	if k.extra > 0 {
+		k.differ(ExtraElements, nil, "%d more than the dump has", k.extra)
+		k.diffs[len(k.diffs)-1].Count = k.extra
+	}
+}
+
+// judgeTotals does for KeysOnly what comparing the elements does.
+func (k *key) judgeTotals(q *Question) {
+	if k.kind == format.String || k.kind == format.HyperLogLog {
+		if q.Total != k.wanted {
+			k.differ(WrongValue, nil, "%d bytes, want %d", q.Total, k.wanted)
+		}
+		return
+	}
+	k.found = min(q.Total, k.wanted)
+	if k.refused > 0 && q.Total < k.wanted {
+		k.found = min(q.Total, k.wanted-k.refused)
+		k.only(LeftOut, "some of its elements")
+		k.diffs[0].Count = k.refused
+	}
+	if missing := k.wanted - k.refused - q.Total; missing > 0 {
+		k.differ(MissingElements, nil, "%d elements, want %d", q.Total, k.wanted-k.refused)
+		k.diffs[len(k.diffs)-1].Count = missing
+	}
+}
+
+func (c *Checker) judgeExpiry(k *key) {
+	if k.gotExpire == k.expire {
+		return
+	}
+	switch apart := k.gotExpire - k.expire; {
+	case k.expire == 0:
+		k.differ(ExpiryDiffers, nil, "it expires at %s, want never", stamp(k.gotExpire))
+	case k.gotExpire == 0:
+		k.differ(ExpiryDiffers, nil, "it does not expire, want %s", stamp(k.expire))
+	case max(apart, -apart) <= c.o.RoundedMs:
+		k.differ(ExpiryRounded, nil, "by %d ms", apart)
+	default:
+		k.differ(ExpiryDiffers, nil, "it expires at %s, want %s", stamp(k.gotExpire), stamp(k.expire))
+	}
+	k.diffs[len(k.diffs)-1].Count = 0
+}
+
+// stamp writes a time to the millisecond.
+func stamp(ms int64) string {
+	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+// clone never returns nil: an empty key is one, too.
+func clone(b []byte) []byte { return append([]byte{}, b...) }

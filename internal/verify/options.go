@@ -1,0 +1,55 @@
+package verify
+
+import (
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// Options say what a Checker compares, and what it takes for explained.
+type Options struct {
+	// KeysOnly compares type, length and expiry, and reads no elements.
+	KeysOnly bool
+	// Sample chooses keys; nil chooses all.
+	Sample *Sample
+
+	// Name returns the name of a key on the server (nil: unchanged), or the class, ConflictLoser
+	// or LeftOut, that says why it is not there. Nil changes no name.
+	Name func(db int, kind format.Kind, key []byte) (name []byte, notThere Class)
+	// LeftOut reports whether the load has left out a key, or, if member is not nil, a member
+	// of it. Nil: it has left out nothing.
+	LeftOut func(db int, kind format.Kind, key, member []byte) bool
+	// Refuses reports whether no load can have brought a score to the server. Nil: there
+	// is no such score.
+	Refuses func(score float64) bool
+
+	// RoundedMs is by how many ms an expiry may differ on a server that rounds it.
+	RoundedMs int64
+	// NoZeroSign is set for a server that stores some -0 as 0.
+	NoZeroSign bool
+	// Clock is the time by which the server expires keys. Nil is the host's.
+	Clock func() time.Time
+
+	// Report takes what is found. It is called by every Checker: it must be safe for concurrent
+	// use.
+	Report func(Difference)
+}
+
+// Bounds of one flight and of one question.
+const (
+	flightQuestions = 256
+	flightBytes     = 512 << 10
+	questionElems   = 512
+	questionBytes   = 256 << 10
+	// joinBytes is how much of a string is asked for at once: a Kvrocks reads the whole of it
+	// for every GETRANGE.
+	joinBytes = 4 << 20
+	// borrowBytes is the size from which a record is not copied but asked for at once.
+	borrowBytes = 64 << 10
+	// elementBytes is what an element costs beside its bytes.
+	elementBytes = 32
+)
+
+// expiryMargin is how long before its time a key may be taken for expired: a load leaves out
+// what has less than a second to live.
+const expiryMargin = time.Second

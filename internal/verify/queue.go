@@ -1,0 +1,206 @@
+package verify
+
+import (
+	"context"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// queue makes questions of a record.
+func (c *Checker) queue(ctx context.Context, k *key, r *format.Record, borrowed bool) error {
+	if r.State != nil {
+		state := *r.State
+		k.state = &state
+	}
+	switch {
+	case c.o.KeysOnly:
+		c.count(k, r)
+		if r.Part&format.PartLast == 0 {
+			return nil
+		}
+		it := c.add(k, 0)
+		it.Head, it.Tail, it.Length = true, true, true
+		return c.full(ctx)
+	case r.Kind == format.String || r.Kind == format.HyperLogLog:
+		return c.queueString(ctx, k, r, borrowed)
+	case r.Kind == format.Stream:
+		return c.queueEntries(ctx, k, r, borrowed)
+	}
+	return c.queueElems(ctx, k, r, borrowed)
+}
+
+// count adds the elements of a record to what its key must have.
+func (c *Checker) count(k *key, r *format.Record) {
+	if r.Kind == format.String || r.Kind == format.HyperLogLog {
+		k.wanted += int64(len(r.Value))
+		return
+	}
+	k.wanted += int64(r.Elements())
+	if r.Kind == format.List {
+		return
+	}
+	step := 1
+	if r.Kind == format.Hash {
+		step = 2
+	}
+	for i := 0; i < len(r.Elems); i += step {
+		refused := r.Kind == format.Zset && c.o.Refuses != nil && c.o.Refuses(r.Scores[i])
+		if refused || c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, r.Elems[i]) {
+			k.refused++
+		}
+	}
+	for i := range r.Entries {
+		if c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, []byte(r.Entries[i].ID.String())) {
+			k.refused++
+		}
+	}
+}
+
+// add begins a question of k about size bytes.
+func (c *Checker) add(k *key, size int) *item {
+	if c.n == len(c.items) {
+		c.items = append(c.items, &item{})
+	}
+	it := c.items[c.n]
+	c.n++
+	c.size += size + len(k.name) + elementBytes
+	it.key = k
+	it.DB, it.Kind, it.Key = c.db, k.kind, k.name
+	it.Head, it.Tail, it.Length = !k.asked, false, false
+	k.asked = true
+	k.pending++
+	return it
+}
+
+// full flushes when the flight has its size.
+func (c *Checker) full(ctx context.Context) error {
+	if c.n >= flightQuestions || c.size >= flightBytes {
+		return c.flush(ctx)
+	}
+	return nil
+}
+
+// keep copies b to where it stays until the flush, unless it does so by itself.
+func (c *Checker) keep(b []byte, borrowed bool) []byte {
+	if borrowed {
+		return b
+	}
+	at := len(c.arena)
+	c.arena = append(c.arena, b...)
+	return c.arena[at:len(c.arena):len(c.arena)]
+}
+
+// queueString asks for a string. Parts of a large one are joined.
+func (c *Checker) queueString(ctx context.Context, k *key, r *format.Record, borrowed bool) error {
+	if r.Part == format.PartWhole {
+		return c.askString(ctx, k, c.keep(r.Value, borrowed), true)
+	}
+	if k.over() {
+		return nil
+	}
+	c.joined = append(c.joined, r.Value...)
+	last := r.Part&format.PartLast != 0
+	if !last && len(c.joined) < joinBytes {
+		return nil
+	}
+	if err := c.askString(ctx, k, c.joined, last); err != nil {
+		return err
+	}
+	err := c.flush(ctx)
+	if c.joined = c.joined[:0]; last {
+		c.joined = nil
+	}
+	return err
+}
+
+func (c *Checker) askString(ctx context.Context, k *key, value []byte, last bool) error {
+	for more := true; more; {
+		n := min(len(value), joinBytes)
+		more = n < len(value)
+		it := c.add(k, n)
+		it.Offset, it.Size, it.value, it.Tail = k.wanted, n, value[:n], last && !more
+		k.wanted += int64(n)
+		value = value[n:]
+		if err := c.full(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// queueElems asks for the elements of a hash, list, set or zset.
+func (c *Checker) queueElems(ctx context.Context, k *key, r *format.Record, borrowed bool) error {
+	offset := k.wanted
+	c.count(k, r)
+	if k.over() {
+		return nil
+	}
+	step := 1
+	if r.Kind == format.Hash {
+		step = 2
+	}
+	last := r.Part&format.PartLast != 0
+	if len(r.Elems) == 0 && !last && k.asked {
+		return nil
+	}
+	for i, more := 0, true; more; {
+		it := c.add(k, 0)
+		it.Offset = offset
+		size := 0
+		for ; i < len(r.Elems) && len(it.Elems) < questionElems && size < questionBytes; i += step {
+			it.Elems = append(it.Elems, c.keep(r.Elems[i], borrowed))
+			size += len(r.Elems[i]) + elementBytes
+			switch r.Kind {
+			case format.Hash:
+				it.values = append(it.values, c.keep(r.Elems[i+1], borrowed))
+				size += len(r.Elems[i+1])
+			case format.Zset:
+				it.scores = append(it.scores, r.Scores[i])
+			}
+		}
+		more = i < len(r.Elems)
+		it.Tail = last && !more
+		offset += int64(len(it.Elems))
+		c.size += size
+		if err := c.full(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// queueEntries asks for the entries of a stream.
+func (c *Checker) queueEntries(ctx context.Context, k *key, r *format.Record, borrowed bool) error {
+	offset := k.wanted
+	c.count(k, r)
+	if k.over() {
+		return nil
+	}
+	last := r.Part&format.PartLast != 0
+	if len(r.Entries) == 0 && !last {
+		return nil
+	}
+	for i, more := 0, true; more; {
+		it := c.add(k, 0)
+		it.Offset, it.After = offset, k.last
+		size := 0
+		for ; i < len(r.Entries) && len(it.entries) < questionElems && size < questionBytes; i++ {
+			e := format.Entry{ID: r.Entries[i].ID}
+			for _, f := range r.Entries[i].Fields {
+				e.Fields = append(e.Fields, c.keep(f, borrowed))
+				size += len(f)
+			}
+			size += 2 * elementBytes
+			it.entries = append(it.entries, e)
+			k.last = e.ID
+		}
+		more = i < len(r.Entries)
+		it.Until, it.Entries, it.Tail = k.last, len(it.entries), last && !more
+		offset += int64(it.Entries)
+		c.size += size
+		if err := c.full(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}

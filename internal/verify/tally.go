@@ -1,0 +1,88 @@
+package verify
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"text/tabwriter"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+// A Tally sums up what all Checkers have found.
+type Tally struct {
+	mu      sync.Mutex
+	keys    int64
+	elems   int64
+	differ  int64 // keys
+	classes map[Class]int64
+}
+
+func (t *Tally) compared(k *key) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keys++
+	if k.kind != 0 && k.typ == "" {
+		t.elems += k.found
+	}
+	if k.differs() {
+		t.differ++
+	}
+}
+
+// explained counts a key that is known not to be there.
+func (t *Tally) explained() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keys++
+}
+
+func (t *Tally) found(class Class) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.classes == nil {
+		t.classes = map[Class]int64{}
+	}
+	t.classes[class]++
+}
+
+// Extra counts a key that the dump does not have.
+func (t *Tally) Extra() { t.found(ExtraKey) }
+
+// Keys returns how many keys have been compared.
+func (t *Tally) Keys() int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.keys
+}
+
+// Differing returns how many keys differ without an explanation, and how many the dump
+// does not have.
+func (t *Tally) Differing() (keys, extra int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.differ, t.classes[ExtraKey]
+}
+
+// Summary writes a table of the classes, and for a sample what it says of all keys.
+func (t *Tally) Summary(w io.Writer, sample *Sample) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.classes) > 0 {
+		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, c := range Classes {
+			if n := t.classes[c]; n > 0 {
+				note := ""
+				if c.Explained() {
+					note = "explained: no difference"
+				}
+				fmt.Fprintf(tw, "  %s\t%s keys\t%s\n", c, progress.Count(n), note)
+			}
+		}
+		tw.Flush()
+	}
+	if sample != nil {
+		fmt.Fprintf(w, "%s of %s sampled keys differ: with 95 %% confidence fewer than %s of all do\n",
+			progress.Count(t.differ), progress.Count(t.keys), Percent(Bound(t.keys, t.differ)))
+	}
+}

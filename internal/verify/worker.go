@@ -1,0 +1,92 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+)
+
+// A Job is a part of a dump that is compared.
+type Job struct {
+	Unit  archive.Unit
+	Names *Names // only these keys of it; nil: all
+}
+
+// Jobs makes a job of each unit.
+func Jobs(units []archive.Unit) []Job {
+	jobs := make([]Job, len(units))
+	for i, u := range units {
+		jobs[i].Unit = u
+	}
+	return jobs
+}
+
+// A Worker compares one part of a dump after the other, over one connection per database.
+type Worker struct {
+	Archive *archive.Archive
+	Keep    func(key []byte) bool // nil: all keys
+	Connect func(ctx context.Context, db int) (Server, error)
+	Options *Options
+	Tally   *Tally
+	Read    *atomic.Int64 // bytes of chunk files
+
+	checkers map[int]*Checker
+}
+
+// Do compares a part. If again is set, and keys differ, it returns the job of the next round,
+// which any worker can do.
+func (w *Worker) Do(ctx context.Context, job Job, again bool) (next Job, more bool, err error) {
+	db := job.Unit[0].DB
+	c := w.checkers[db]
+	if c == nil {
+		server, err := w.Connect(ctx, db)
+		if err != nil {
+			return Job{}, false, err
+		}
+		c = NewChecker(server, db, w.Options, w.Tally)
+		if w.checkers == nil {
+			w.checkers = map[int]*Checker{}
+		}
+		w.checkers[db] = c
+	}
+	src := &kept{UnitSource: w.Archive.OpenUnit(job.Unit), keep: w.Keep, read: w.Read}
+	defer src.Close()
+	names, err := c.Check(ctx, src, job.Names, again)
+	if err != nil || names.Empty() {
+		return Job{}, false, err
+	}
+	return Job{job.Unit, &names}, true, nil
+}
+
+// Close closes the connections. What the jobs of the next round need goes with it.
+func (w *Worker) Close() error {
+	var errs []error
+	for _, c := range w.checkers {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// kept leaves out the keys that the user does not want, and counts the bytes read.
+type kept struct {
+	*archive.UnitSource
+	keep    func([]byte) bool
+	read    *atomic.Int64
+	counted int64
+}
+
+func (s *kept) Next() (*format.Record, error) {
+	for {
+		r, err := s.UnitSource.Next()
+		if now := s.UnitSource.Read(); now != s.counted && s.read != nil {
+			s.read.Add(now - s.counted)
+			s.counted = now
+		}
+		if err != nil || s.keep == nil || s.keep(r.Key) {
+			return r, err
+		}
+	}
+}

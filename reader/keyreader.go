@@ -1,0 +1,135 @@
+package reader
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A KeyReader reads keys of one database that are known by name, over one connection. It uses
+// the commands of a pass, which bypass the cache of Pika.
+type KeyReader struct {
+	s  *Scanner
+	c  *conn
+	db int
+	b  replyBuffer
+}
+
+// NewKeyReader opens a connection for the keys of a database.
+func (s *Scanner) NewKeyReader(ctx context.Context, db int) (*KeyReader, error) {
+	c, err := dial(ctx, &s.o, db)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+	}
+	return &KeyReader{s: s, c: c, db: db}, nil
+}
+
+// Close closes the connection.
+func (k *KeyReader) Close() error {
+	k.c.close()
+	return nil
+}
+
+// ReadKeys hands the sink each of the keys, in their order: its records as a pass does, or
+// Skip with the reason why there are none. The first pieces of all keys come in one flight. An
+// error of the sink ends it, and the KeyReader can be used again.
+func (k *KeyReader) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, sink Sink) error {
+	w := &walk{s: k.s, c: k.c, pass: NewPass(k.db, t, nil, nil), sink: sink}
+	var err error
+	switch t {
+	case format.TypeString:
+		err = k.readStrings(ctx, w, keys)
+	case format.TypeStream:
+		err = k.readStreams(ctx, w, keys)
+	default:
+		err = k.readCollections(ctx, w, k.s.collection(t), keys)
+	}
+	if err != nil {
+		return fmt.Errorf("read db%d %s: %w", k.db, t, err)
+	}
+	return nil
+}
+
+// flight sends b behind the expiries of the keys, and takes these.
+func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func(b *batch, key []byte)) (*parser, *expiries, error) {
+	exp := &expiries{w: w}
+	places := make([]int, len(keys))
+	for i := range places {
+		places[i] = i
+	}
+	var b batch
+	exp.ask(&b, keys, places)
+	for _, key := range keys {
+		ask(&b, key)
+	}
+	p, err := k.c.send(ctx, &b, &k.b)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p, exp, exp.read(ctx, p)
+}
+
+// readStrings reads each string as the page of its own name.
+func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) error {
+	r := stringReader{w: w}
+	p, exp, err := k.flight(ctx, w, keys, func(b *batch, key []byte) {
+		b.add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
+	})
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		p.cmd = "PKSCANRANGE string_with_value " + quoteKey(key)
+		if _, err := p.array(2); err != nil {
+			return err
+		}
+		if _, err := p.bulk(); err != nil {
+			return err
+		}
+		items, err := p.bulks(nil, 2)
+		if err != nil {
+			return err
+		}
+		if len(items) < 2 || !bytes.Equal(items[0], key) {
+			err = w.sink.Skip(key, Gone, "")
+		} else {
+			err = w.put(ctx, r, p, items, exp.at[i])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *KeyReader) readCollections(ctx context.Context, w *walk, c collection, keys [][]byte) error {
+	r := newCollectionReader(w, c)
+	p, exp, err := k.flight(ctx, w, keys, r.ask)
+	if err != nil {
+		return err
+	}
+	for i := range keys {
+		if err := w.put(ctx, r, p, keys[i:i+1], exp.at[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *KeyReader) readStreams(ctx context.Context, w *walk, keys [][]byte) error {
+	lim := newLimit(w.s.o.PieceElements, w.s.o.PieceElements, w.s.o.ReplyBytes)
+	for _, key := range keys {
+		err := w.stream(ctx, key, &lim)
+		var re *ReplyError
+		if errors.As(err, &re) && re.wrongType() && w.rec.Part&format.PartFirst != 0 {
+			err = w.sink.Skip(key, Retyped, re.Reply)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

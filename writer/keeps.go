@@ -1,0 +1,21 @@
+package writer
+
+import "math"
+
+// KeepsMilliseconds reports whether the target stores expiries to the millisecond
+// (SERVERS.md K6).
+func (t *Target) KeepsMilliseconds() bool { return t.Server != kvrocks || t.atLeast(2, 9) }
+
+// KeepsZeroSign reports whether a score of -0 stays one (SERVERS.md K5).
+func (t *Target) KeepsZeroSign() bool { return t.Server == kvrocks }
+
+// Refuses reports whether no ZADD brings a score to the target (SERVERS.md K5).
+func (t *Target) Refuses(score float64) bool {
+	return math.IsNaN(score) || t.Server == kvrocks && unusual(score)
+}
+
+// tellsExpiry reports whether the target knows PEXPIRETIME.
+func (t *Target) tellsExpiry() bool { return t.Server != kvrocks || t.atLeast(2, 8) }
+
+// tellsTime reports whether it knows TIME.
+func (t *Target) tellsTime() bool { return t.Server != kvrocks || t.atLeast(2, 4) }

@@ -1,0 +1,108 @@
+package writer
+
+import "github.com/pika2kvrocks/pika2kvrocks/format"
+
+// A Piece is a part of one key that a Reader reads back: what is asked for, and what the
+// target holds. The pieces of a key come in the order of its elements.
+type Piece struct {
+	DB   int
+	Kind format.Kind
+	Key  []byte // the name on the target
+
+	// What is asked for. Head and Tail are set on a key's first and last piece.
+	Head bool // the expiry
+	Tail bool // the length of the whole, and of a stream its state
+	// Offset counts what came before this piece: bytes of a string, elements of the others.
+	Offset  int64
+	Size    int             // string: how many bytes; one more with Tail, to see whether there are more
+	Elems   [][]byte        // hash: fields; set, zset: members; list: as many elements
+	After   format.StreamID // stream: the entries behind this id …
+	Until   format.StreamID // … up to this one, or with Tail up to the end
+	Entries int             // stream: how many there should be. One more is asked for
+	Length  bool            // only the length is wanted, not the elements
+
+	// What the target holds.
+	Type   string // TypeNone, the name of another type, or empty: it is of Kind
+	Expire int64  // Unix ms; 0 for none
+	Total  int64  // with Tail: length in bytes or elements
+	Extra  int64  // not set here: Total tells
+	Values []string
+	Found  []bool // hash, set, zset: which of Elems are there
+	Scores []float64
+	IDs    []format.StreamID // stream: the entries, in order, of the fields in Fields
+	Fields [][]string
+	State  *format.StreamState // nil if the target does not keep it
+}
+
+// TypeNone is the Type of a key that is not there.
+const TypeNone = "none"
+
+// ask adds the commands of the piece.
+func (p *Piece) ask(r *Reader, i int) {
+	key := bulk(p.Key)
+	if p.Head {
+		name := "PEXPIRETIME"
+		if !r.loader.target.tellsExpiry() {
+			name = "PTTL"
+		}
+		r.add(i, takeExpiry, name, &key)
+	}
+	if p.Length {
+		r.add(i, takeTotal, lengthCommands[p.Kind], &key)
+		return
+	}
+	switch p.Kind {
+	case format.String, format.HyperLogLog:
+		until := p.Offset + int64(p.Size) - 1
+		if p.Tail {
+			until++
+		}
+		if until >= p.Offset {
+			r.add(i, takeText, "GETRANGE", &key, p.Offset, until)
+		}
+		return
+	case format.Hash:
+		r.addMembers(i, takeTexts, "HMGET", &key, p.Elems)
+	case format.Set:
+		r.addMembers(i, takeMembership, "SMISMEMBER", &key, p.Elems)
+	case format.Zset:
+		r.addMembers(i, takeScores, "ZMSCORE", &key, p.Elems)
+	case format.List:
+		if n := int64(len(p.Elems)); n > 0 {
+			r.add(i, takeElements, "LRANGE", &key, p.Offset, p.Offset+n-1)
+		}
+	case format.Stream:
+		p.askEntries(r, i, &key)
+	}
+	if p.Tail {
+		r.add(i, takeTotal, lengthCommands[p.Kind], &key)
+	}
+}
+
+func (p *Piece) askEntries(r *Reader, i int, key *bulk) {
+	from, until := "-", "+"
+	if p.After != (format.StreamID{}) {
+		from = following(p.After).String()
+	}
+	if !p.Tail {
+		until = p.Until.String()
+	}
+	r.add(i, takeEntries, "XRANGE", key, from, until, "COUNT", p.Entries+1)
+	if p.Tail {
+		r.add(i, takeState, "XINFO", "STREAM", key)
+	}
+}
+
+// following returns the id right behind another. Kvrocks before 2.3 and Redis before 6.2 know
+// no ranges that begin behind one.
+func following(id format.StreamID) format.StreamID {
+	if id.Seq++; id.Seq == 0 {
+		id.Ms++
+	}
+	return id
+}
+
+var lengthCommands = map[format.Kind]string{
+	format.String: "STRLEN", format.HyperLogLog: "STRLEN", format.Hash: "HLEN", format.List: "LLEN",
+	format.Set: "SCARD", format.Zset: "ZCARD", format.Stream: "XLEN",
+}

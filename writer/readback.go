@@ -1,0 +1,274 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// A Reader reads back what the place of one source database holds, over one connection. It
+// sends only what every target knows, and nothing that goes wrong on one of them
+// (SERVERS.md K13): members are asked for by name, never scanned.
+type Reader struct {
+	loader *Loader
+	db     int
+	conn   *conn
+	asked  []asked
+	cmders []redis.Cmder
+}
+
+// NewReader opens a connection to read back the records of a source database.
+func (l *Loader) NewReader(ctx context.Context, db int) (*Reader, error) {
+	c, err := l.dial(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{loader: l, db: db, conn: c}, nil
+}
+
+// Close closes the connection.
+func (r *Reader) Close() error { return r.conn.Close() }
+
+// An asked is a command of a flight and what is done with its reply.
+type asked struct {
+	piece int
+	take  func(p *Piece, reply any) error
+	cmd   *redis.Cmd
+}
+
+// Read fills in what the target holds of the pieces, in one pipeline. A key of another type
+// costs another. An error is of the connection, or of a reply that no target gives.
+func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
+	r.asked = r.asked[:0]
+	byTTL := !r.loader.target.tellsExpiry()
+	if byTTL {
+		r.addTime()
+	}
+	for i, p := range pieces {
+		p.Total = 0
+		p.ask(r, i)
+	}
+	if byTTL {
+		r.addTime()
+	}
+	if err := r.exec(ctx); err != nil {
+		return err
+	}
+	wrong := map[int]bool{}
+	for i := range r.asked {
+		a := &r.asked[i]
+		if a.piece < 0 {
+			continue
+		}
+		p := pieces[a.piece]
+		val, err := a.cmd.Result()
+		if reply, ok := errorReply(err); ok && !errors.Is(err, redis.Nil) {
+			switch {
+			case strings.Contains(reply, "WRONGTYPE"):
+				wrong[a.piece] = true
+			case strings.Contains(reply, "no such key"):
+				p.Type = TypeNone
+			default:
+				return r.failed(p, a, reply, nil)
+			}
+			continue
+		}
+		if err != nil && !errors.Is(err, redis.Nil) {
+			return r.failed(p, a, "", noEOF(err))
+		}
+		if err := a.take(p, val); err != nil {
+			return r.failed(p, a, "", err)
+		}
+	}
+	if byTTL {
+		if err := r.fromTTL(pieces); err != nil {
+			return err
+		}
+	}
+	return r.types(ctx, pieces, wrong)
+}
+
+// types asks for the types of keys that are of another one.
+func (r *Reader) types(ctx context.Context, pieces []*Piece, wrong map[int]bool) error {
+	if len(wrong) == 0 {
+		return nil
+	}
+	clear(r.asked)
+	r.asked = r.asked[:0]
+	for i := range wrong {
+		key := bulk(pieces[i].Key)
+		r.add(i, nil, "TYPE", &key)
+	}
+	if err := r.exec(ctx); err != nil {
+		return err
+	}
+	for i := range r.asked {
+		a := &r.asked[i]
+		name, err := a.cmd.Text()
+		if err != nil {
+			return r.failed(pieces[a.piece], a, "", err)
+		}
+		pieces[a.piece].Type = name
+	}
+	return nil
+}
+
+// add adds a command for piece i.
+func (r *Reader) add(i int, take func(*Piece, any) error, args ...any) {
+	r.asked = append(r.asked, asked{i, take, redis.NewCmd(context.Background(), args...)})
+}
+
+// addMembers adds a command that names members.
+func (r *Reader) addMembers(i int, take func(*Piece, any) error, name string, key *bulk, members [][]byte) {
+	if len(members) == 0 {
+		return
+	}
+	args := make([]any, 0, 2+len(members))
+	args = append(args, name, key)
+	bulks := make([]bulk, len(members))
+	for j, m := range members {
+		bulks[j] = m
+		args = append(args, &bulks[j])
+	}
+	r.add(i, take, args...)
+}
+
+// exec sends what has been added. An error reply is not its error.
+func (r *Reader) exec(ctx context.Context) error {
+	r.cmders = r.cmders[:0]
+	for i := range r.asked {
+		r.cmders = append(r.cmders, r.asked[i].cmd)
+	}
+	if len(r.cmders) == 0 {
+		return nil
+	}
+	pipe := r.conn.Pipeline()
+	if err := pipe.BatchProcess(ctx, r.cmders...); err != nil {
+		return err
+	}
+	_, err := pipe.Exec(ctx)
+	clear(r.cmders)
+	if _, ok := errorReply(err); err == nil || ok {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return &ReadError{DB: r.db, Command: r.asked[0].name(), Err: noEOF(err)}
+}
+
+func (a *asked) name() string {
+	name, _ := a.cmd.Args()[0].(string)
+	return name
+}
+
+func (r *Reader) failed(p *Piece, a *asked, reply string, err error) error {
+	if err == nil {
+		if err = errUnexpected; errors.Is(stopsLoad(reply), ErrAuth) {
+			err = stopsLoad(reply)
+		}
+	}
+	return &ReadError{DB: r.db, Key: clone(p.Key), Command: a.name(), Reply: reply, Err: err}
+}
+
+// A ReadError is why reading back stopped.
+type ReadError struct {
+	DB      int    // database of the source
+	Key     []byte // on the target; nil when it is of no one key
+	Command string
+	Reply   string // empty when there was none
+	Err     error
+}
+
+func (e *ReadError) Error() string {
+	s := "read back database " + strconv.Itoa(e.DB)
+	if e.Key != nil {
+		s += ", key " + quote(e.Key)
+	}
+	s += ": " + e.Command
+	if e.Reply != "" {
+		s += " answered " + strconv.Quote(e.Reply)
+	}
+	return s + ": " + e.Err.Error()
+}
+
+func (e *ReadError) Unwrap() error { return e.Err }
+
+// scanStep is how many names Scan asks for at a time.
+const scanStep = 1000
+
+// Scan hands over the names of all keys, in pages, some maybe twice. A cursor is text: a number,
+// or on a Kvrocks that is set so `_` and a key (SERVERS.md K10). Nothing is filtered by the
+// server: a MATCH or TYPE would keep a Kvrocks busy until it has found COUNT keys (K13).
+func (r *Reader) Scan(ctx context.Context, each func(names []string) error) error {
+	for cursor := "0"; ; {
+		page, err := r.conn.Do(ctx, "SCAN", cursor, "COUNT", strconv.Itoa(scanStep)).Slice()
+		if err != nil {
+			reply, _ := errorReply(err)
+			return &ReadError{DB: r.db, Command: "SCAN", Reply: reply, Err: noEOF(err)}
+		}
+		if len(page) != 2 {
+			return &ReadError{DB: r.db, Command: "SCAN", Reply: show(page), Err: errUnexpected}
+		}
+		next, isText := page[0].(string)
+		list, isList := page[1].([]any)
+		if !isText || !isList {
+			return &ReadError{DB: r.db, Command: "SCAN", Reply: show(page[0]), Err: errUnexpected}
+		}
+		names := make([]string, len(list))
+		for i := range list {
+			names[i], _ = list[i].(string) // nil is how some write the empty key
+		}
+		if err := each(names); err != nil {
+			return err
+		}
+		if next == "0" {
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		cursor = next
+	}
+}
+
+// addTime adds a reading of the target's clock.
+func (r *Reader) addTime() {
+	if r.loader.target.tellsTime() {
+		r.add(-1, nil, "TIME")
+	}
+}
+
+// fromTTL makes times of what PTTL answered between two readings of the clock. Those
+// targets store seconds.
+func (r *Reader) fromTTL(pieces []*Piece) error {
+	now := r.loader.clock().UnixMilli()
+	if r.loader.target.tellsTime() {
+		before, err := clockReading(r.asked[0].cmd)
+		if err != nil {
+			return err
+		}
+		after, err := clockReading(r.asked[len(r.asked)-1].cmd)
+		if err != nil {
+			return err
+		}
+		now = (before + after) / 2
+	}
+	for _, p := range pieces {
+		if p.Head && p.Type == "" && p.Expire > 0 {
+			p.Expire = (now + p.Expire + 500) / 1000 * 1000
+		}
+	}
+	return nil
+}
+
+func clockReading(c *redis.Cmd) (int64, error) {
+	parts, err := c.Int64Slice()
+	if err != nil || len(parts) != 2 {
+		return 0, errors.Join(errUnexpected, err)
+	}
+	return parts[0]*1000 + parts[1]/1000, nil
+}

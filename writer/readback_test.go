@@ -1,0 +1,151 @@
+package writer
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+func openReader(t *testing.T, addr string) *Reader {
+	t.Helper()
+	l, err := Open(t.Context(), Options{Addr: addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := l.NewReader(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+func readPieces(t *testing.T, r *Reader, pieces ...*Piece) {
+	t.Helper()
+	if err := r.Read(t.Context(), pieces); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReadPieces reads a piece of every kind from real servers, with bytes that get lost where
+// bytes are taken for text.
+func TestReadPieces(t *testing.T) {
+	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+		for _, args := range [][]any{
+			{"SET", "s", "a\r\n\x00\xffb", "PXAT", int64(farFuture)}, {"SET", "empty", ""}, {"HSET", "h", "", "1", "a", "", "\x00", "\r\n"}, {"RPUSH", "l", "", "a", "b", "c"},
+			{"SADD", "set", "", "a"}, {"ZADD", "z", "inf", "", "0.1", "a", "-1e308", "b"},
+			{"XADD", "x", "1-1", "", ""}, {"XADD", "x", "1-2", "f", "v"}, {"XADD", "x", "9-0", "f", "v"},
+		} {
+			if err := c.Do(t.Context(), args...).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := openReader(t, addr)
+		s := &Piece{Kind: format.String, Key: b("s"), Head: true, Tail: true, Offset: 1, Size: 3}
+		empty := &Piece{Kind: format.String, Key: b("empty"), Head: true, Tail: true}
+		h := &Piece{Kind: format.Hash, Key: b("h"), Head: true, Tail: true, Elems: bs("", "a", "none", "\x00")}
+		l := &Piece{Kind: format.List, Key: b("l"), Tail: true, Offset: 1, Elems: bs("?", "?")}
+		set := &Piece{Kind: format.Set, Key: b("set"), Tail: true, Elems: bs("", "b")}
+		z := &Piece{Kind: format.Zset, Key: b("z"), Tail: true, Elems: bs("", "a", "none", "b")}
+		x := &Piece{Kind: format.Stream, Key: b("x"), Head: true, Until: id(1, 2), Entries: 2}
+		rest := &Piece{Kind: format.Stream, Key: b("x"), Tail: true, After: id(1, 2), Entries: 1}
+		none := &Piece{Kind: format.Stream, Key: b("none"), Head: true, Tail: true}
+		other := &Piece{Kind: format.Hash, Key: b("l"), Head: true, Tail: true, Elems: bs("a")}
+		length := &Piece{Kind: format.Set, Key: b("set"), Head: true, Tail: true, Length: true}
+		readPieces(t, r, s, empty, h, l, set, z, x, rest, none, other, length)
+		for _, c := range []struct{ got, want any }{
+			{s.Values, []string{"\r\n\x00\xff"}}, {s.Expire, int64(farFuture)}, {s.Type, ""},
+			{empty.Values, []string{""}}, {empty.Type, ""},
+			{h.Values, []string{"1", "", "", "\r\n"}}, {h.Found, []bool{true, true, false, true}}, {h.Total, int64(3)}, {h.Expire, int64(0)},
+			{l.Values, []string{"a", "b"}}, {l.Total, int64(4)}, {set.Found, []bool{true, false}}, {set.Total, int64(2)},
+			{z.Found, []bool{true, true, false, true}}, {z.Scores, []float64{math.Inf(1), 0.1, 0, -1e308}}, {z.Total, int64(3)},
+			{x.IDs, []format.StreamID{id(1, 1), id(1, 2)}}, {x.Fields, [][]string{{"", ""}, {"f", "v"}}}, {rest.IDs, []format.StreamID{id(9, 0)}},
+			{*rest.State, format.StreamState{LastID: id(9, 0), EntriesAdded: 3}}, {none.Type, TypeNone}, {other.Type, "list"}, {length.Total, int64(2)},
+		} {
+			if fmt.Sprintf("%#v", c.got) != fmt.Sprintf("%#v", c.want) {
+				t.Errorf("%#v, want %#v", c.got, c.want)
+			}
+		}
+		var names []string
+		if err := r.Scan(t.Context(), func(page []string) error { names = append(names, page...); return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if slices.Sort(names); !slices.Equal(names, []string{"empty", "h", "l", "s", "set", "x", "z"}) {
+			t.Errorf("%q", names)
+		}
+	})
+}
+
+// TestReadOldKvrocks: before 2.8 an expiry comes of PTTL and TIME, and empty values of a
+// stream are nil.
+func TestReadOldKvrocks(t *testing.T) {
+	f := startFake(t, func(cmd []string) (string, bool) {
+		switch strings.Join(cmd[:min(2, len(cmd))], " ") {
+		case "INFO server":
+			return bulkString(strings.ReplaceAll(infoKvrocks, "2.10.1", "2.6.0")), true
+		case "TIME":
+			return "*2\r\n$10\r\n1900000000\r\n$6\r\n400000\r\n", true
+		case "PTTL k":
+			return ":99601\r\n", true
+		case "PTTL gone":
+			return ":-2\r\n", true
+		case "GETRANGE k", "GETRANGE gone":
+			return "$-1\r\n", true
+		case "ZMSCORE z":
+			return "*3\r\n$8\r\n$2\r\n-0\r\n\r\n$5\r\n$-1\r\n\r\n$3\r\n1.5\r\n", true
+		case "XRANGE x":
+			return "*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$-1\r\n", true
+		}
+		return "", cmd[0] == "PEXPIRETIME"
+	})
+	r := openReader(t, f.addr)
+	k := &Piece{Kind: format.String, Key: b("k"), Head: true, Tail: true}
+	gone := &Piece{Kind: format.String, Key: b("gone"), Head: true, Tail: true}
+	z := &Piece{Kind: format.Zset, Key: b("z"), Elems: bs("a", "b", "c")}
+	x := &Piece{Kind: format.Stream, Key: b("x"), Until: id(1, 1), Entries: 1}
+	readPieces(t, r, k, gone, z, x)
+	if k.Expire != 1_900_000_100_000 || k.Type != "" || k.Values[0] != "" {
+		t.Errorf("%+v", k)
+	}
+	if gone.Type != TypeNone {
+		t.Errorf("%+v", gone)
+	}
+	if !slices.Equal(z.Found, []bool{true, false, true}) || !math.Signbit(z.Scores[0]) || z.Scores[2] != 1.5 {
+		t.Errorf("%+v", z)
+	}
+	if len(x.Fields) != 1 || !slices.Equal(x.Fields[0], []string{"f", ""}) {
+		t.Errorf("%+v", x)
+	}
+	if r.loader.target.KeepsMilliseconds() {
+		t.Error("2.6 keeps seconds")
+	}
+}
+
+// TestReadRefused: a reply that no target gives stops the reading and is told.
+func TestReadRefused(t *testing.T) {
+	for _, c := range []struct {
+		reply, says string
+		auth        bool
+	}{
+		{"-ERR something else\r\n", "something else", false}, {"-NOAUTH Authentication required.\r\n", "NOAUTH", true},
+		{"*1\r\n$1\r\na\r\n", "HMGET", false}, {"+OK\r\n", "HMGET", false}, {"", "closed the connection", false},
+	} {
+		f := startFake(t, func(cmd []string) (string, bool) {
+			if cmd[0] == "PEXPIRETIME" {
+				return ":-1\r\n", true
+			}
+			return c.reply, cmd[0] == "HMGET"
+		})
+		err := openReader(t, f.addr).Read(t.Context(), []*Piece{{Kind: format.Hash, Key: b("h"), Head: true, Elems: bs("a", "b")}})
+		if err == nil || !strings.Contains(err.Error(), c.says) || errors.Is(err, ErrAuth) != c.auth {
+			t.Errorf("%q: %v", c.reply, err)
+		}
+	}
+}
