@@ -6,6 +6,9 @@
 // All commands of a key go in order over one connection, and every reply is read and held
 // against what a fresh key must answer.
 //
+// Loader.NewReader gives a connection that reads back: Reader.Read fills in what the target
+// holds of pieces of keys, and Reader.Scan lists their names.
+//
 // The package never retries, never starts a goroutine, never leaves a key out without
 // counting it and handing it to Options.Report, and never shows a password or a token.
 package writer
