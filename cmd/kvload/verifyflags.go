@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 )
 
@@ -15,7 +16,7 @@ type verifyOptions struct {
 	loadOptions // report is the file for what differs
 	leftOut     string
 	keysOnly    bool
-	sample      *verify.Sample
+	sample      *sample.Sample
 	rounds      int
 	reverse     bool
 }
@@ -89,7 +90,7 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 		return o, command.Usage("--rounds %d: it is between 1 and 100", o.rounds)
 	}
 	if s := c.String("sample"); s != "" {
-		if o.sample, err = verify.ParseSample(s); err != nil {
+		if o.sample, err = sample.Parse(s); err != nil {
 			return o, command.Usage("--sample: %w", err)
 		}
 	}

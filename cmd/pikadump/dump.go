@@ -117,7 +117,7 @@ func finished(ctx context.Context, s *reader.Scanner, o dumpOptions, log io.Writ
 // choose returns what of the source is dumped.
 func choose(s *reader.Scanner, o *dumpOptions) (format.Options, error) {
 	src := s.Source()
-	options := format.Options{Types: s.Types(o.filter.Types), Match: o.filter.Match, Sample: o.trial.sample, LimitKeys: o.trial.limit, Scan: scanWord(s)}
+	options := format.Options{Types: s.Types(o.filter.Types), Match: o.filter.Match, Sample: o.trial.sample.Share(), LimitKeys: o.trial.limit, Scan: scanWord(s)}
 	if len(options.Types) == 0 {
 		return options, command.Usage("--type: Pika %s has no streams", src.Version)
 	}

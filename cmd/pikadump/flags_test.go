@@ -49,7 +49,7 @@ func TestBadFlags(t *testing.T) {
 		{"--max-latency-factor no number", append(good, "--max-latency-factor", "NaN"), "--max-latency-factor NaN: it is above 1"},
 		{"--window", append(good, "--window", "23:00"), "--window: window \"23:00\": it is written as 23:00-06:00"},
 		{"--window, the second", append(good, "--window", "23:00-06:00,12:00-12:00"), "ends when it begins"},
-		{"--sample", append(good, "--sample", "5"), "--sample \"5\": it is a share of the keys, such as 1%"},
+		{"--sample", append(good, "--sample", "5"), "--sample \"5\" is not a share of the keys, such as 1%"},
 		{"--sample of nothing", append(good, "--sample", "0%"), "--sample \"0%\""},
 		{"--sample no number", append(good, "--sample", "NaN%"), "--sample \"NaN%\""},
 		{"--limit-keys", append(good, "--limit-keys=-1"), "--limit-keys -1 is negative"},

@@ -1,20 +1,16 @@
 package main
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
-	"strconv"
-	"strings"
-
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 )
 
 // A trial says how little of the source is dumped, to try a migration out.
 type trial struct {
-	sample float64 // share of the keys; 0: all
-	limit  int64   // keys per database and type; 0: all
+	sample *sample.Sample // nil: all keys
+	limit  int64          // keys per database and type; 0: all
 }
 
 func trialFlags(env func(string) []string) []cli.Flag {
@@ -27,15 +23,10 @@ func trialFlags(env func(string) []string) []cli.Flag {
 
 func (t *trial) parse(c *cli.Context) error {
 	if s := c.String("sample"); s != "" {
-		number, percent := strings.CutSuffix(s, "%")
-		share, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
-		if percent {
-			share /= 100
+		var err error
+		if t.sample, err = sample.Parse(s); err != nil {
+			return command.Usage("--sample %w", err)
 		}
-		if err != nil || !(share > 0 && share <= 1) {
-			return command.Usage("--sample %q: it is a share of the keys, such as 1%%", s)
-		}
-		t.sample = share
 	}
 	if t.limit = c.Int64("limit-keys"); t.limit < 0 {
 		return command.Usage("--limit-keys %d is negative", t.limit)
@@ -44,20 +35,12 @@ func (t *trial) parse(c *cli.Context) error {
 }
 
 // all reports whether the dump is no trial.
-func (t *trial) all() bool { return t.sample == 0 && t.limit == 0 }
+func (t *trial) all() bool { return t.sample == nil && t.limit == 0 }
 
 // keep returns what reports whether a key that others (nil: none) want is in the sample.
 func (t *trial) keep(others func([]byte) bool) func([]byte) bool {
-	if t.sample == 0 {
+	if t.sample == nil {
 		return others
 	}
-	return func(key []byte) bool { return inSample(key, t.sample) && (others == nil || others(key)) }
-}
-
-// inSample takes a key by the hash of its name alone: the same keys in every run, of every type
-// and from every source.
-func inSample(key []byte, share float64) bool {
-	sum := sha256.Sum256(key)
-	const bits = 53 // as many as a float64 holds exactly
-	return float64(binary.BigEndian.Uint64(sum[:])>>(64-bits)) < share*(1<<bits)
+	return func(key []byte) bool { return t.sample.Holds(key) && (others == nil || others(key)) }
 }

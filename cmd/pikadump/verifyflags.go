@@ -8,7 +8,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -20,7 +20,7 @@ type verifyOptions struct {
 	threads  int
 	report   string
 	keysOnly bool
-	sample   *verify.Sample
+	sample   *sample.Sample
 	rounds   int
 	reader   reader.Options
 	quiet    bool
@@ -96,7 +96,7 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 		o.filter.DBs = []int{o.server.DB}
 	}
 	if s := c.String("sample"); s != "" {
-		if o.sample, err = verify.ParseSample(s); err != nil {
+		if o.sample, err = sample.Parse(s); err != nil {
 			return o, command.Usage("--sample: %w", err)
 		}
 	}

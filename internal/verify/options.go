@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 )
 
 // Options say what a Checker compares, and what it takes for explained.
@@ -11,7 +12,7 @@ type Options struct {
 	// KeysOnly compares type, length and expiry, and reads no elements.
 	KeysOnly bool
 	// Sample chooses keys; nil chooses all.
-	Sample *Sample
+	Sample *sample.Sample
 
 	// Name returns the name of a key on the server (nil: unchanged), or the class, ConflictLoser
 	// or LeftOut, that says why it is not there. Nil changes no name.

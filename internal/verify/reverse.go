@@ -6,6 +6,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 )
 
 // A Reverse finds the keys of a server that the dump does not have. Names are gathered into
@@ -17,7 +18,7 @@ type Reverse struct {
 	Archive *archive.Archive
 	Chunks  func(format.ChunkInfo) bool // where to look; those of DB only
 	Keep    func(key []byte) bool       // which keys are looked up; nil: all
-	Sample  *Sample
+	Sample  *sample.Sample
 	Renamed func(db int, key []byte) bool // whether the load has given a key this name; nil: none
 	Report  func(Difference)
 	Tally   *Tally

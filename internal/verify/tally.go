@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 )
 
 // A Tally sums up what all Checkers have found.
@@ -65,7 +66,7 @@ func (t *Tally) Differing() (keys, extra int64) {
 }
 
 // Summary writes a table of the classes, and for a sample what it says of all keys.
-func (t *Tally) Summary(w io.Writer, sample *Sample) {
+func (t *Tally) Summary(w io.Writer, sampled *sample.Sample) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.classes) > 0 {
@@ -81,7 +82,7 @@ func (t *Tally) Summary(w io.Writer, sample *Sample) {
 		}
 		tw.Flush()
 	}
-	if sample != nil {
+	if sampled != nil {
 		fmt.Fprintf(w, "%s of %s sampled keys differ: with 95 %% confidence fewer than %s of all do\n",
 			progress.Count(t.differ), progress.Count(t.keys), Percent(Bound(t.keys, t.differ)))
 	}

@@ -8,33 +8,8 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 )
-
-func TestParseSample(t *testing.T) {
-	for _, bad := range []string{"", "0", "0%", "-1%", "101%", "1.5", "x", "%", "NaN", "1 %"} {
-		if s, err := ParseSample(bad); err == nil {
-			t.Errorf("%q is taken for %+v", bad, s)
-		}
-	}
-	if s, err := ParseSample("100%"); s != nil || err != nil {
-		t.Errorf("100%%: %+v, %v", s, err)
-	}
-	for _, text := range []string{"1%", "0.01"} {
-		s, err := ParseSample(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		n := 0
-		for i := range 100_000 {
-			if s.Holds(fmt.Appendf(nil, "user:%08d", i)) {
-				n++
-			}
-		}
-		if n < 900 || n > 1100 {
-			t.Errorf("%s of 100,000 keys are %d", text, n)
-		}
-	}
-}
 
 // TestBound holds the bound against published values of Clopper and Pearson's one-sided limit.
 func TestBound(t *testing.T) {
@@ -50,7 +25,7 @@ func TestBound(t *testing.T) {
 	}
 	var b bytes.Buffer
 	tally := &Tally{keys: 200_000}
-	tally.Summary(&b, &Sample{})
+	tally.Summary(&b, &sample.Sample{})
 	if want := "0 of 200,000 sampled keys differ: with 95 % confidence fewer than 0.0015 % of all do\n"; b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
 	}
@@ -58,7 +33,7 @@ func TestBound(t *testing.T) {
 
 // TestSampled: a sample compares the same keys each time, and no others.
 func TestSampled(t *testing.T) {
-	s, err := ParseSample("10%")
+	s, err := sample.Parse("10%")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,53 +1,9 @@
 package verify
 
 import (
-	"fmt"
-	"hash/fnv"
 	"math"
 	"strconv"
-	"strings"
 )
-
-// A Sample chooses a share of the keys by their names: the same ones each time.
-type Sample struct {
-	share float64
-	below uint64
-}
-
-// ParseSample reads a share, as "1%" or "0.01".
-func ParseSample(s string) (*Sample, error) {
-	text, percent := strings.CutSuffix(s, "%")
-	share, err := strconv.ParseFloat(text, 64)
-	if percent {
-		share /= 100
-	}
-	if err != nil || !(share > 0 && share <= 1) {
-		return nil, fmt.Errorf("%q is not a share of the keys, such as 1%% or 0.01", s)
-	}
-	if share == 1 {
-		return nil, nil
-	}
-	return &Sample{share, uint64(share * math.MaxUint64)}, nil
-}
-
-// Holds reports whether the sample has the key.
-func (s *Sample) Holds(key []byte) bool {
-	if s == nil {
-		return true
-	}
-	h := fnv.New64a()
-	h.Write(key)
-	return mix(h.Sum64()) < s.below
-}
-
-// mix spreads the bits of FNV, whose high ones say little of the last bytes.
-func mix(x uint64) uint64 {
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	x ^= x >> 33
-	x *= 0xc4ceb9fe1a85ec53
-	return x ^ x>>33
-}
 
 // Bound returns the share of all keys below which those that differ are with 95 % confidence,
 // when of n keys of a sample differ do: the one-sided limit of Clopper and Pearson.
