@@ -3,8 +3,10 @@ package writer
 import (
 	"context"
 	"errors"
+	"net"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -18,11 +20,43 @@ const bufferSize = 64 << 10
 type conn struct {
 	*redis.Conn
 	client *redis.Client
+
+	mu      sync.Mutex
+	net     net.Conn
+	aborted bool
+}
+
+// abort closes the connection under a command that waits. It may be called from anywhere.
+func (c *conn) abort() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.aborted = true
+	if c.net != nil {
+		c.net.Close()
+	}
+}
+
+// watched returns a dialer that lets abort close what it dials.
+func (c *conn) watched(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.aborted {
+			nc.Close()
+			return nil, net.ErrClosed
+		}
+		c.net = nc
+		return nc, nil
+	}
 }
 
 // dial connects to the keyspace p.
 func (o *Options) dial(ctx context.Context, p Place) (*conn, error) {
-	client := redis.NewClient(&redis.Options{
+	settings := &redis.Options{
 		Addr:                     o.Addr,
 		TLSConfig:                o.TLS,
 		DialTimeout:              o.DialTimeout,
@@ -38,8 +72,11 @@ func (o *Options) dial(ctx context.Context, p Place) (*conn, error) {
 		Protocol:                 2,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
-	c := &conn{Conn: client.Conn(), client: client}
+	}
+	c := &conn{}
+	settings.Dialer = c.watched(redis.NewDialer(settings))
+	c.client = redis.NewClient(settings)
+	c.Conn = c.client.Conn()
 	if err := o.enter(ctx, c, p); err != nil {
 		c.Close()
 		return nil, err
@@ -133,7 +170,7 @@ func (o *Options) refusedAtStart(command, reply string) error {
 }
 
 func (o *Options) connectError(err error) error {
-	return &connectError{addr: o.Addr, err: noEOF(err)}
+	return &connectError{addr: o.Addr, err: lost(err)}
 }
 
 type connectError struct {
