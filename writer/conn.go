@@ -3,6 +3,7 @@ package writer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strconv"
 	"strings"
@@ -77,6 +78,8 @@ func (o *Options) dial(ctx context.Context, p Place) (*conn, error) {
 	settings.Dialer = c.watched(redis.NewDialer(settings))
 	c.client = redis.NewClient(settings)
 	c.Conn = c.client.Conn()
+	stop := context.AfterFunc(ctx, c.abort)
+	defer stop()
 	if err := o.enter(ctx, c, p); err != nil {
 		c.Close()
 		return nil, err
@@ -126,6 +129,9 @@ func (o *Options) refusedAuth(reply string, p Place) error {
 		what = "namespace token"
 	}
 	lower := strings.ToLower(reply)
+	if advice := stopsLoad(reply); errors.Is(advice, ErrTransient) {
+		return &causeError{ErrTransient, fmt.Errorf("target %s refuses AUTH: %w", o.Addr, advice)}
+	}
 	switch {
 	case strings.Contains(lower, "no password is set"), strings.Contains(lower, "without any password configured"):
 		return authError("target %s has no password: leave the %s out", o.Addr, what)
@@ -162,9 +168,11 @@ func (o *Options) refusedAtStart(command, reply string) error {
 	case strings.HasPrefix(reply, "NOPERM"):
 		return authError("target %s does not let this user run %s: %s", o.Addr, command, reply)
 	case strings.HasPrefix(reply, "LOADING"):
-		return preflightError("target %s is still loading its data: try again when it is done", o.Addr)
+		return &causeError{ErrTransient, preflightError("target %s is still loading its data: try again when it is done", o.Addr)}
 	case strings.HasPrefix(reply, "MASTERDOWN"):
-		return preflightError("target %s is a replica that has lost its master: give the address of a master", o.Addr)
+		return &causeError{ErrTransient, preflightError("target %s is a replica that has lost its master: give the address of a master", o.Addr)}
+	case strings.Contains(reply, "max number of clients"):
+		return &causeError{ErrTransient, fmt.Errorf("target %s has no connection free: raise maxclients or use fewer workers", o.Addr)}
 	}
 	return preflightError("target %s refuses %s: %s", o.Addr, command, reply)
 }

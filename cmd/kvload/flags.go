@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -26,6 +27,13 @@ type loadOptions struct {
 	report   string // file for what was left out; empty: the default name
 	writer   writer.Options
 	quiet    bool
+
+	state        string // directory of the journal; empty: beside the dump
+	resume       bool
+	retryFor     time.Duration
+	maxErrors    int // negative: no limit
+	stallTimeout time.Duration
+	checkpoint   time.Duration
 }
 
 const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
@@ -35,14 +43,20 @@ A target that holds keys is not touched unless --on-exists says how. A dump of s
 --map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
 environment variable.
 
+How far the load is stands in a journal, in a directory of its own for each dump and target. A load that
+was stopped or killed goes on with --resume; what is then sent twice changes nothing. What may pass by itself (a lost
+connection, a server that starts, a cluster that moves slots) is tried again, with growing waits. What the
+target refuses of one key is listed, and the rest goes on.
+
 EXAMPLES:
    kvload load --uri redis://10.0.0.9:6666 --in /backup/pika
    NS1=token1 kvload load --uri redis://10.0.0.9:6666 -a secret --in dump --map-db 0=default,1=NS1
-   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix`
+   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix
+   kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume`
 
 func loadCommand() *cli.Command {
 	env := command.Env("KVLOAD")
-	const what, speed = "What", "Speed and size"
+	const what, speed, repeat = "What", "Speed and size", "When it fails"
 	flags := slices.Concat(
 		[]cli.Flag{
 			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`", EnvVars: env("in")},
@@ -58,6 +72,12 @@ func loadCommand() *cli.Command {
 			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 4, Usage: "connections that load at once", EnvVars: env("threads"), Category: speed},
 			&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "most commands in one pipeline", EnvVars: env("pipeline"), Category: speed},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: speed},
+			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", EnvVars: env("state"), Category: repeat},
+			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: repeat},
+			&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "try again what may pass by itself, until so long nothing was loaded; 0 not at all", EnvVars: env("retry-for"), Category: repeat},
+			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop when the target has refused more keys and members than this; -1 never", EnvVars: env("max-errors"), Category: repeat},
+			&cli.DurationFlag{Name: "stall-timeout", Value: 5 * time.Minute, Usage: "stop when nothing moves for so long, and say where it stands; 0 never", EnvVars: env("stall-timeout"), Category: repeat},
+			&cli.DurationFlag{Name: "checkpoint", Value: time.Second, Usage: "how often the journal is written", EnvVars: env("checkpoint"), Category: repeat},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
 		},
 	)
@@ -104,6 +124,13 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	}
 	if d := c.Duration("timeout"); d < 0 {
 		return o, command.Usage("--timeout %v is negative", d)
+	}
+	o.state, o.resume, o.retryFor, o.maxErrors = c.String("state"), c.Bool("resume"), c.Duration("retry-for"), c.Int("max-errors")
+	o.stallTimeout, o.checkpoint = c.Duration("stall-timeout"), c.Duration("checkpoint")
+	for _, name := range []string{"retry-for", "stall-timeout", "checkpoint"} {
+		if d := c.Duration(name); d < 0 {
+			return o, command.Usage("--%s %v is negative", name, d)
+		}
 	}
 	o.writer = writer.Options{
 		Addr: o.server.Addr, Username: o.server.Username, Password: o.server.Password, TLS: o.server.TLS,
