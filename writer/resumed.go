@@ -17,7 +17,7 @@ func (w *Worker) takeUp(ctx context.Context, r *format.Record) (*key, error) {
 	open := w.job.From.Open
 	k := w.newKey(r)
 	w.open, w.joined = k, nil
-	k.first, k.taken, k.bytes, k.resumed = open.First, open.Taken, open.Bytes, true
+	k.first, k.taken, k.bytes, k.resumed, k.checked = open.First, open.Taken, open.Bytes, true, true
 	k.queued, k.written = 1, 1
 	if open.Out {
 		k.out = leftOut // it has been counted
