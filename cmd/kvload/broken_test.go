@@ -40,6 +40,8 @@ func startFake(t *testing.T, words string, broken func(c redcon.Conn, over <-cha
 			c.WriteBulkString("0")
 		case strings.HasPrefix(line, "SET"), strings.HasPrefix(line, "MSET"):
 			c.WriteString("OK")
+		case strings.HasPrefix(line, "DEL"):
+			c.WriteInt(0)
 		case strings.HasPrefix(line, "HSET"):
 			c.WriteInt(1)
 		default:

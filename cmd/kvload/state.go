@@ -68,7 +68,11 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 	b := o.binding(a, l)
 	began := j.Began()
 	if !began.IsZero() {
-		if err := j.Check(b); err != nil {
+		check := b
+		if !j.Finished().IsZero() && !o.resume {
+			check.Settings = j.Bound().Settings // another load may have others
+		}
+		if err := j.Check(check); err != nil {
 			return none, err
 		}
 	}

@@ -49,7 +49,7 @@ func (s *Stats) Add(t Stats) {
 }
 
 // Left returns how many things were left out.
-func (s *Stats) Left() (n int64) {
+func (s Stats) Left() (n int64) {
 	for _, m := range s.LeftOut {
 		n += m
 	}
