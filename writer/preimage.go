@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -169,7 +170,9 @@ func (v *Visitor) readRanges(ctx context.Context, p *pieces) error {
 
 func (v *Visitor) readStream(ctx context.Context, p *pieces) error {
 	info, err := v.one(ctx, "XINFO", "STREAM", p.key)
-	if err != nil {
+	var refused *CommandError
+	unknown := errors.As(err, &refused) && strings.Contains(refused.Reply, "no such key") // SERVERS.md K13
+	if err != nil && !unknown {
 		return err
 	}
 	state, groups, err := parseState(info)
@@ -211,6 +214,9 @@ func (v *Visitor) readStream(ctx context.Context, p *pieces) error {
 		if err := p.add(&format.Record{}); err != nil {
 			return err
 		}
+	}
+	if n := len(p.held.Entries); unknown && n > 0 {
+		state.LastID, state.EntriesAdded = p.held.Entries[n-1].ID, uint64(p.look.Length)
 	}
 	p.held.State = state
 	return nil

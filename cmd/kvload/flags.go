@@ -30,6 +30,7 @@ type loadOptions struct {
 
 	state        string // directory of the journal; empty: beside the dump
 	resume       bool
+	undo         string // directory of the dump of what is overwritten; empty: none is made
 	retryFor     time.Duration
 	maxErrors    int // negative: no limit
 	stallTimeout time.Duration
@@ -55,9 +56,25 @@ EXAMPLES:
    kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume`
 
 func loadCommand() *cli.Command {
+	return &cli.Command{
+		Name: "load", Usage: "load a dump into a Kvrocks",
+		UsageText: "kvload load --uri redis://HOST:6666 --in DIR [options]", Description: loadDescription,
+		Flags: loadFlags(),
+		Action: func(c *cli.Context) error {
+			o, err := parseLoad(c)
+			if err != nil {
+				return err
+			}
+			return load(c.Context, o, c.App.ErrWriter)
+		},
+	}
+}
+
+// loadFlags are the flags of load, most of which rollback has as well.
+func loadFlags() []cli.Flag {
 	env := command.Env("KVLOAD")
 	const what, speed, repeat = "What", "Speed and size", "When it fails"
-	flags := slices.Concat(
+	return slices.Concat(
 		[]cli.Flag{
 			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`", EnvVars: env("in")},
 			&cli.StringFlag{Name: "map-db", Usage: "where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: what},
@@ -73,6 +90,7 @@ func loadCommand() *cli.Command {
 			&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "most commands in one pipeline", EnvVars: env("pipeline"), Category: speed},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: speed},
 			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", EnvVars: env("state"), Category: repeat},
+			&cli.StringFlag{Name: "undo", Usage: "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`", EnvVars: env("undo"), Category: repeat},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: repeat},
 			&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "try again what may pass by itself, until so long nothing was loaded; 0 not at all", EnvVars: env("retry-for"), Category: repeat},
 			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop when the target has refused more keys and members than this; -1 never", EnvVars: env("max-errors"), Category: repeat},
@@ -81,18 +99,6 @@ func loadCommand() *cli.Command {
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
 		},
 	)
-	return &cli.Command{
-		Name: "load", Usage: "load a dump into a Kvrocks",
-		UsageText: "kvload load --uri redis://HOST:6666 --in DIR [options]", Description: loadDescription,
-		Flags: flags,
-		Action: func(c *cli.Context) error {
-			o, err := parseLoad(c)
-			if err != nil {
-				return err
-			}
-			return load(c.Context, o, c.App.ErrWriter)
-		},
-	}
 }
 
 func parseLoad(c *cli.Context) (loadOptions, error) {
@@ -138,6 +144,9 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	}
 	if o.writer.OnExists, err = writer.ParseOnExists(c.String("on-exists")); err != nil {
 		return o, command.Usage("--on-exists: %w", err)
+	}
+	if o.undo = c.String("undo"); o.undo != "" && o.writer.OnExists != writer.Replace && c.Command.Name == "load" {
+		return o, command.Usage("--undo saves what is overwritten, and without --on-exists replace nothing is")
 	}
 	if o.writer.HyperLogLog, err = writer.ParseHLLPolicy(c.String("hyperloglog")); err != nil {
 		return o, command.Usage("--hyperloglog: %w", err)

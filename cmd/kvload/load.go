@@ -47,7 +47,7 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
-	before, err := begin(ctx, a, l, j, &o, log)
+	before, err := begin(ctx, a, l, j, cs, &o, log)
 	if err != nil {
 		return err
 	}

@@ -64,12 +64,12 @@ func (o *loadOptions) binding(a *archive.Archive, l *writer.Loader) journal.Bind
 }
 
 // begin looks into the journal, and begins one or goes on with it.
-func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal.Journal, o *loadOptions, log io.Writer) (history, error) {
+func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal.Journal, cs *conflicts, o *loadOptions, log io.Writer) (history, error) {
 	b := o.binding(a, l)
 	began := j.Began()
 	if !began.IsZero() {
 		check := b
-		if !j.Finished().IsZero() && !o.resume {
+		if (!j.Finished().IsZero() || !j.Undone().IsZero()) && !o.resume {
 			check.Settings = j.Bound().Settings // another load may have others
 		}
 		if err := j.Check(check); err != nil {
@@ -79,6 +79,11 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 	const second = "2006-01-02 15:04:05 MST"
 	switch {
 	case began.IsZero():
+	case !j.Undone().IsZero() && o.resume:
+		return none, fmt.Errorf("%w: this load was taken back on %s: load anew without --resume", errRefused, j.Undone().Local().Format(second))
+	case !j.Undone().IsZero():
+	case j.IsUndoing():
+		return none, fmt.Errorf("%w: this load is being taken back: go on with kvload rollback", errRefused)
 	case !j.Finished().IsZero() && o.resume:
 		fmt.Fprintf(log, "this load was finished on %s: nothing is left to be done (%s)\n", j.Finished().Local().Format(second), j.Path())
 		return finished, nil
@@ -90,14 +95,24 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 	default:
 		return resumed, goOn(ctx, l, j, o, log)
 	}
-	empty := false
 	if o.writer.OnExists == writer.Fail {
 		if err := mustBeEmpty(ctx, l, o); err != nil {
 			return none, err
 		}
-		empty = true
 	}
-	kept, err := j.Begin(b, empty)
+	n, _, err := countKeys(ctx, l, o, 1)
+	if err != nil {
+		return none, err
+	}
+	if o.undo != "" {
+		if o.undo, err = filepath.Abs(o.undo); err == nil {
+			err = saveUndo(ctx, a, l, cs, o, log)
+		}
+		if err != nil {
+			return none, err
+		}
+	}
+	kept, err := j.Begin(b, n == 0, o.undo)
 	if kept != "" {
 		fmt.Fprintf(log, "the journal of the load before is kept as %s\n", kept)
 	}

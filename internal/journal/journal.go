@@ -54,6 +54,8 @@ type Journal struct {
 	synced   time.Time
 	load     *load // nil: there is none yet
 	finished time.Time
+	undoing  bool
+	undone   time.Time
 	units    map[string]*unit
 }
 
@@ -145,9 +147,12 @@ func (j *Journal) take(l *line) error {
 	case l.Done != nil:
 		u := j.unit(l.Done.Unit)
 		u.done, u.position = true, Position{Stats: l.Done.Stats}
-		u.existed = nil
 	case !l.Finished.IsZero():
 		j.finished = l.Finished
+	case !l.Undoing.IsZero():
+		j.undoing = true
+	case !l.Undone.IsZero():
+		j.undone = l.Undone
 	default:
 		return errors.New("a line says nothing that is known")
 	}
@@ -187,6 +192,27 @@ func (j *Journal) Began() time.Time {
 // Finished returns when the load was finished; zero if it was not.
 func (j *Journal) Finished() time.Time { return j.finished }
 
+// Undone returns when the load was taken back; zero if it was not.
+func (j *Journal) Undone() time.Time { return j.undone }
+
+// IsUndoing reports whether taking it back was begun.
+func (j *Journal) IsUndoing() bool { return j.undoing }
+
+// Undo returns where what the target held is kept; empty: nowhere.
+func (j *Journal) Undo() string { return j.load.Undo }
+
+// BeginUndo says that the load is being taken back, for good.
+func (j *Journal) BeginUndo() error { return j.note(line{Undoing: time.Now().UTC()}) }
+
+// EndUndo says that nothing of the load is left.
+func (j *Journal) EndUndo() error { return j.note(line{Undone: time.Now().UTC()}) }
+
+func (j *Journal) note(l line) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return errors.Join(j.write(l), j.sync())
+}
+
 // WasEmpty reports whether the target was seen to be empty before the load.
 func (j *Journal) WasEmpty() bool { return j.load != nil && j.load.Empty }
 
@@ -203,7 +229,7 @@ func (j *Journal) Check(b Binding) error {
 func (j *Journal) Bound() Binding { return j.load.Binding }
 
 // Begin begins a load. A finished one that is there is kept under another name, which is returned.
-func (j *Journal) Begin(b Binding, empty bool) (kept string, err error) {
+func (j *Journal) Begin(b Binding, empty bool, undo string) (kept string, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.f != nil {
@@ -216,8 +242,8 @@ func (j *Journal) Begin(b Binding, empty bool) (kept string, err error) {
 			return "", fmt.Errorf("%w: %w", ErrNoPlace, err)
 		}
 	}
-	j.load = &load{Version: version, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Binding: b}
-	j.units, j.finished = map[string]*unit{}, time.Time{}
+	j.load = &load{Version: version, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Undo: undo, Binding: b}
+	j.units, j.finished, j.undone, j.undoing = map[string]*unit{}, time.Time{}, time.Time{}, false
 	first, err := json.Marshal(line{Load: j.load})
 	if err != nil {
 		return "", err

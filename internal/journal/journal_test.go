@@ -35,7 +35,7 @@ func must(t *testing.T, err error) {
 func fill(t *testing.T, dir string) {
 	t.Helper()
 	j := open(t, dir)
-	_, err := j.Begin(bound(), true)
+	_, err := j.Begin(bound(), true, "")
 	must(t, err)
 	one := j.Unit("one")
 	must(t, one.Reach(Position{Record: 3, Stats: Stats{Keys: 3}}))
@@ -80,7 +80,7 @@ func TestReopen(t *testing.T) {
 	if j.Finished().IsZero() {
 		t.Error("it is not finished")
 	}
-	if kept, err := j.Begin(bound(), false); err != nil || kept == "" || !j.Finished().IsZero() || j.Unit("one").IsDone() {
+	if kept, err := j.Begin(bound(), false, ""); err != nil || kept == "" || !j.Finished().IsZero() || j.Unit("one").IsDone() {
 		t.Errorf("begun anew: %q, %v", kept, err)
 	}
 }

@@ -18,13 +18,16 @@ type line struct {
 	Found    *found    `json:"found,omitempty"`
 	Done     *done     `json:"done,omitempty"`
 	Finished time.Time `json:"finished,omitzero"`
+	Undoing  time.Time `json:"undoing,omitzero"` // a rollback begins
+	Undone   time.Time `json:"undone,omitzero"`  // nothing of the load is left
 }
 
 // load begins a journal.
 type load struct {
 	Version int       `json:"version"`
 	Began   time.Time `json:"began"`
-	Empty   bool      `json:"empty"` // the target was seen to be empty
+	Empty   bool      `json:"empty"`          // the target was seen to be empty
+	Undo    string    `json:"undo,omitempty"` // the dump of what the target held
 	Binding
 }
 

@@ -75,7 +75,7 @@ func (u *Unit) Done() error {
 	j := u.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	u.u.done, u.u.dirty, u.u.existed = true, false, nil
+	u.u.done, u.u.dirty = true, false
 	u.u.position = Position{Stats: u.u.position.Stats}
 	return j.write(line{Done: &done{u.name, u.u.position.Stats}})
 }
