@@ -28,7 +28,7 @@ func heldBefore(keys []*record, to target) []*record {
 			r.Expire = (firstExpiry + rng.Int64N(1<<20)) * 1000
 		}
 		r.fill(rng, 1+rng.IntN(900), false)
-		if to.kvrocks && r.Kind == format.Stream { // one whose ends were deleted does not tell its state (SERVERS.md K13)
+		if to.kvrocks && r.Kind == format.Stream { // one whose last entries were deleted may not tell its state (SERVERS.md K13)
 			r.deleted, r.State = nil, &format.StreamState{LastID: r.Entries[len(r.Entries)-1].ID, EntriesAdded: uint64(len(r.Entries))}
 		}
 		before = append(before, r)
