@@ -22,7 +22,15 @@ func (w *Worker) queueList(ctx context.Context, k *key, r *format.Record) error 
 			return nil
 		}
 	}
-	return w.queuePieces(ctx, k, "RPUSH", r.Elems, 1)
+	elems := r.Elems
+	if k.skip > 0 {
+		w.dirty = true
+		n := min(k.skip, int64(len(elems)))
+		elems, k.skip = elems[n:], k.skip-n
+		k.length += n
+		k.taken += n
+	}
+	return w.queuePieces(ctx, k, "RPUSH", elems, 1)
 }
 
 // queuePieces sends elems, stride values to an element, in commands of bounded size.
@@ -82,6 +90,7 @@ func (w *Worker) piece(elems [][]byte, stride int) (n, size int) {
 func (w *Worker) leaveTooLong(k *key, name string, element [][]byte) bool {
 	for _, e := range element {
 		if w.tooLong(e) {
+			w.dirty = true
 			w.leaveMember(k, element[0], name, w.limitText("element", len(e)))
 			return true
 		}

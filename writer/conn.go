@@ -3,8 +3,11 @@ package writer
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -18,11 +21,43 @@ const bufferSize = 64 << 10
 type conn struct {
 	*redis.Conn
 	client *redis.Client
+
+	mu      sync.Mutex
+	net     net.Conn
+	aborted bool
+}
+
+// abort closes the connection under a command that waits. It may be called from anywhere.
+func (c *conn) abort() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.aborted = true
+	if c.net != nil {
+		c.net.Close()
+	}
+}
+
+// watched returns a dialer that lets abort close what it dials.
+func (c *conn) watched(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		nc, err := dial(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.aborted {
+			nc.Close()
+			return nil, net.ErrClosed
+		}
+		c.net = nc
+		return nc, nil
+	}
 }
 
 // dial connects to the keyspace p.
 func (o *Options) dial(ctx context.Context, p Place) (*conn, error) {
-	client := redis.NewClient(&redis.Options{
+	settings := &redis.Options{
 		Addr:                     o.Addr,
 		TLSConfig:                o.TLS,
 		DialTimeout:              o.DialTimeout,
@@ -38,8 +73,13 @@ func (o *Options) dial(ctx context.Context, p Place) (*conn, error) {
 		Protocol:                 2,
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
-	})
-	c := &conn{Conn: client.Conn(), client: client}
+	}
+	c := &conn{}
+	settings.Dialer = c.watched(redis.NewDialer(settings))
+	c.client = redis.NewClient(settings)
+	c.Conn = c.client.Conn()
+	stop := context.AfterFunc(ctx, c.abort)
+	defer stop()
 	if err := o.enter(ctx, c, p); err != nil {
 		c.Close()
 		return nil, err
@@ -89,6 +129,9 @@ func (o *Options) refusedAuth(reply string, p Place) error {
 		what = "namespace token"
 	}
 	lower := strings.ToLower(reply)
+	if advice := stopsLoad(reply); errors.Is(advice, ErrTransient) {
+		return &causeError{ErrTransient, fmt.Errorf("target %s refuses AUTH: %w", o.Addr, advice)}
+	}
 	switch {
 	case strings.Contains(lower, "no password is set"), strings.Contains(lower, "without any password configured"):
 		return authError("target %s has no password: leave the %s out", o.Addr, what)
@@ -125,15 +168,17 @@ func (o *Options) refusedAtStart(command, reply string) error {
 	case strings.HasPrefix(reply, "NOPERM"):
 		return authError("target %s does not let this user run %s: %s", o.Addr, command, reply)
 	case strings.HasPrefix(reply, "LOADING"):
-		return preflightError("target %s is still loading its data: try again when it is done", o.Addr)
+		return &causeError{ErrTransient, preflightError("target %s is still loading its data: try again when it is done", o.Addr)}
 	case strings.HasPrefix(reply, "MASTERDOWN"):
-		return preflightError("target %s is a replica that has lost its master: give the address of a master", o.Addr)
+		return &causeError{ErrTransient, preflightError("target %s is a replica that has lost its master: give the address of a master", o.Addr)}
+	case strings.Contains(reply, "max number of clients"):
+		return &causeError{ErrTransient, fmt.Errorf("target %s has no connection free: raise maxclients or use fewer workers", o.Addr)}
 	}
 	return preflightError("target %s refuses %s: %s", o.Addr, command, reply)
 }
 
 func (o *Options) connectError(err error) error {
-	return &connectError{addr: o.Addr, err: noEOF(err)}
+	return &connectError{addr: o.Addr, err: lost(err)}
 }
 
 type connectError struct {

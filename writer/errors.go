@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"strconv"
+	"syscall"
 )
 
 // Causes that a caller branches on, with errors.Is.
@@ -13,6 +15,14 @@ var (
 	ErrAuth = errors.New("authentication")
 	// ErrPreflight: the target cannot be loaded as it is.
 	ErrPreflight = errors.New("pre-flight check")
+	// ErrTransient: what failed may pass by itself, so that it is worth trying again from the last
+	// point: a lost connection, a server that is busy or starts.
+	ErrTransient = errors.New("transient")
+	// ErrOperator: somebody has to help the target before the load can go on.
+	ErrOperator = errors.New("operator")
+	// ErrUnequal: the key that is open at a point, or one that was sent a second time, does not look
+	// as the load left it. It must be written anew, from Point.Beginning on.
+	ErrUnequal = errors.New("unequal")
 )
 
 // A targetError is a sentence about the target, of the kind of one of the causes above.
@@ -30,6 +40,26 @@ func authError(format string, args ...any) error {
 
 func preflightError(format string, args ...any) error {
 	return &targetError{ErrPreflight, fmt.Sprintf(format, args...)}
+}
+
+// A causeError is an error that is one of the causes above as well.
+type causeError struct{ kind, err error }
+
+func (e *causeError) Error() string   { return e.err.Error() }
+func (e *causeError) Unwrap() []error { return []error{e.kind, e.err} }
+
+// unequal makes an ErrUnequal of err.
+func unequal(err error) error { return &causeError{ErrUnequal, err} }
+
+// lost is the error of a connection that ended, or did not answer: an ErrTransient. What the server
+// sends against the protocol is none.
+func lost(err error) error {
+	var timeout net.Error
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.As(err, &timeout) || errors.Is(err, net.ErrClosed) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return &causeError{ErrTransient, noEOF(err)}
+	}
+	return err
 }
 
 // A CommandError is why a load stopped at one command.

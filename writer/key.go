@@ -20,13 +20,20 @@ type key struct {
 	out    outcome
 	closed bool // its last part has been queued
 
-	queued  int   // data commands that were queued, all in all
-	pending int   // commands queued and not yet answered
-	data    int   // data commands among those
-	written int   // data commands that the target has taken
-	length  int64 // list: elements queued. String: bytes queued
-	ttlSure bool  // a PEXPIREAT stands behind a command that must have made the key
-	checked bool  // Skip: EXISTS has been asked
+	queued  int             // data commands that were queued, all in all
+	pending int             // commands queued and not yet answered
+	data    int             // data commands among those
+	written int             // data commands that the target has taken
+	length  int64           // list: elements queued. String: bytes queued
+	ttlSure bool            // a PEXPIREAT stands behind a command that must have made the key
+	checked bool            // Skip: EXISTS has been asked
+	first   int64           // number of its first record
+	taken   int64           // elements that the target has taken
+	bytes   int64           // what those count
+	again   bool            // an earlier run may have sent some of it: it is deleted first
+	resumed bool            // it was open where the load goes on (Point.Open)
+	skip    int64           // resumed list or stream: elements that are there already
+	last    format.StreamID // resumed stream: its last entry
 }
 
 // reset makes k the key of r, re-using its buffers.
@@ -44,6 +51,9 @@ func (k *key) reset(r *format.Record) {
 func (k *key) ordered() bool {
 	return k.kind == format.List || k.kind == format.String
 }
+
+// isString reports whether k is written with SET.
+func (k *key) isString() bool { return k.kind == format.String || k.kind == format.HyperLogLog }
 
 // keptName is the largest name buffer that a key keeps for the next.
 const keptName = 4 << 10
@@ -90,6 +100,13 @@ func (w *Worker) leave(k *key, reason, command, reply string) {
 	})
 }
 
+// drop deletes whatever the target holds of k, which is out.
+func (w *Worker) drop(k *key) {
+	w.batch.begin("DEL")
+	w.batch.name(k)
+	w.batch.end(command{key: k, want: wantAny, always: true})
+}
+
 // leaveMember reports one member, field or entry of k: the rest of k goes on.
 func (w *Worker) leaveMember(k *key, member []byte, command, reply string) {
 	w.report(LeftOut{
@@ -101,7 +118,7 @@ func (w *Worker) leaveMember(k *key, member []byte, command, reply string) {
 func (w *Worker) report(l LeftOut) {
 	w.stats.leave(l.Reason)
 	if w.loader.options.Report != nil {
-		w.loader.options.Report(l)
+		w.reports = append(w.reports, l)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type Loader struct {
 	options Options
 	target  Target
+	spaces  map[string]int // keyspace to database
 }
 
 // Open checks o, connects to every place once, and finds out what the server is.
@@ -23,10 +24,9 @@ func Open(ctx context.Context, o Options) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Loader{options: o}
-	keyspaces := make(map[string]int, len(o.Places))
+	l := &Loader{options: o, spaces: make(map[string]int, len(o.Places))}
 	for i, db := range slices.Sorted(maps.Keys(o.Places)) {
-		if err := l.visit(ctx, db, i == 0, keyspaces); err != nil {
+		if err := l.visit(ctx, db, i == 0); err != nil {
 			return nil, err
 		}
 	}
@@ -34,7 +34,7 @@ func Open(ctx context.Context, o Options) (*Loader, error) {
 }
 
 // visit connects to the place of db and sees that no other has the same keyspace.
-func (l *Loader) visit(ctx context.Context, db int, first bool, keyspaces map[string]int) (err error) {
+func (l *Loader) visit(ctx context.Context, db int, first bool) (err error) {
 	o := &l.options
 	p := o.Places[db]
 	if first && p.DB != 0 {
@@ -47,6 +47,7 @@ func (l *Loader) visit(ctx context.Context, db int, first bool, keyspaces map[st
 	if err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, c.abort)()
 	defer func() { err = errors.Join(err, c.Close()) }()
 	if l.target.Server == "" {
 		if l.target, err = o.identify(ctx, c); err != nil {
@@ -71,10 +72,10 @@ func (l *Loader) visit(ctx context.Context, db int, first bool, keyspaces map[st
 	if keyspace == "/" {
 		return nil
 	}
-	if other, ok := keyspaces[keyspace]; ok {
+	if other, ok := l.spaces[keyspace]; ok {
 		return preflightError("databases %d and %d would go to the same keyspace of target %s: give each its own", other, db, o.Addr)
 	}
-	keyspaces[keyspace] = db
+	l.spaces[keyspace] = db
 	return nil
 }
 
@@ -84,6 +85,7 @@ func (l *Loader) identify(ctx context.Context, p Place) (err error) {
 	if err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, c.abort)()
 	defer func() { err = errors.Join(err, c.Close()) }()
 	l.target, err = l.options.identify(ctx, c)
 	return err
@@ -91,6 +93,17 @@ func (l *Loader) identify(ctx context.Context, p Place) (err error) {
 
 // Target returns what Open found.
 func (l *Loader) Target() Target { return l.target }
+
+// Keyspace returns the name that the target gives to the place of a source database: a namespace,
+// "/" and a database. Empty when it does not tell.
+func (l *Loader) Keyspace(db int) string {
+	for name, of := range l.spaces {
+		if of == db {
+			return name
+		}
+	}
+	return ""
+}
 
 // countStep is how many keys CountKeys asks for at a time.
 const countStep = 1000
@@ -104,6 +117,7 @@ func (l *Loader) CountKeys(ctx context.Context, db, limit int) (n int, more bool
 	if err != nil {
 		return 0, false, err
 	}
+	defer context.AfterFunc(ctx, c.abort)()
 	defer func() { err = errors.Join(err, c.Close()) }()
 	step := countStep
 	if limit > 0 {

@@ -3,6 +3,7 @@ package writer
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/redis/go-redis/v9"
 )
@@ -35,7 +36,39 @@ func (w *Worker) flush(ctx context.Context) error {
 		commands = more
 	}
 	w.batch.reset()
-	return nil
+	return w.mark()
+}
+
+// mark makes a point of where the worker is: nothing is under way. Not in the middle of a record,
+// and not of a string, which is always written from its beginning.
+func (w *Worker) mark() error {
+	if w.dirty {
+		return nil
+	}
+	p := Point{Records: w.records}
+	if k := w.open; k != nil && k.first < w.records {
+		switch {
+		case k.out != alive || !k.isString():
+			p.Open = &OpenKey{First: k.first, Taken: k.taken, Bytes: k.bytes, Out: k.out != alive}
+		case k.queued > 0:
+			return nil
+		default:
+			p.Records = k.first
+		}
+	}
+	w.since = 0
+	for _, l := range w.reports {
+		w.loader.options.Report(l)
+	}
+	clear(w.reports)
+	w.reports = w.reports[:0]
+	if w.job.Reached == nil {
+		return nil
+	}
+	p.Stats.Add(w.job.From.Stats)
+	p.Stats.Add(w.Stats())
+	p.Stats.subtract(w.before)
+	return w.job.Reached(p)
 }
 
 // dropDead removes the commands of keys that are out since they were queued.
@@ -70,6 +103,8 @@ func (w *Worker) exec(ctx context.Context, commands []command) error {
 	for i := range commands {
 		w.cmders = append(w.cmders, commands[i].reply)
 	}
+	// A context that ends stops the load between two pipelines: this one's outcome is waited for.
+	ctx = context.WithoutCancel(ctx)
 	pipe := w.conn.Pipeline()
 	if err := pipe.BatchProcess(ctx, w.cmders...); err != nil {
 		return err
@@ -91,12 +126,13 @@ func (w *Worker) exec(ctx context.Context, commands []command) error {
 			break
 		}
 	}
-	return w.stop(c, "", noEOF(err))
+	return w.stop(c, "", lost(err))
 }
 
 // askExists leaves out the keys of the batch that the target holds already.
 func (w *Worker) askExists(ctx context.Context) error {
 	var asks []command
+	var existed []int64
 	w.cmders = w.cmders[:0]
 	for i := range w.batch.commands {
 		k := w.batch.commands[i].key
@@ -124,9 +160,19 @@ func (w *Worker) askExists(ctx context.Context) error {
 		switch val {
 		case int64(0):
 		case int64(1):
-			w.leave(a.key, ReasonExists, "", "")
+			existed = append(existed, a.key.first)
 		default:
 			return w.stop(a, show(val), errUnexpected)
+		}
+	}
+	if w.job.Found != nil && len(asks) > 0 {
+		if err := w.job.Found(asks[len(asks)-1].key.first+1, existed); err != nil {
+			return err
+		}
+	}
+	for i := range asks {
+		if slices.Contains(existed, asks[i].key.first) {
+			w.leave(asks[i].key, ReasonExists, "", "")
 		}
 	}
 	return nil

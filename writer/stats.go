@@ -30,6 +30,20 @@ func (s *Stats) Add(t Stats) {
 	}
 }
 
+// subtract takes away what was done before.
+func (s *Stats) subtract(t Stats) {
+	s.Keys -= t.Keys
+	s.Elements -= t.Elements
+	s.Commands -= t.Commands
+	s.Bytes -= t.Bytes
+	s.Expired -= t.Expired
+	for reason, n := range t.LeftOut {
+		if s.LeftOut[reason] -= n; s.LeftOut[reason] == 0 {
+			delete(s.LeftOut, reason)
+		}
+	}
+}
+
 // counters is what stands behind Stats: one goroutine writes, any may read.
 type counters struct {
 	keys, elements, commands, bytes, expired atomic.Int64

@@ -42,7 +42,17 @@ func (w *Worker) queueStream(ctx context.Context, k *key, r *format.Record) erro
 
 func (w *Worker) queueEntry(ctx context.Context, k *key, e *format.Entry) error {
 	if reply := w.entryLimit(e); reply != "" {
+		w.dirty = true
 		w.leaveMember(k, []byte(e.ID.String()), "XADD", reply)
+		return nil
+	}
+	if k.skip > 0 {
+		w.dirty = true
+		k.skip--
+		k.taken++
+		if k.skip == 0 && e.ID != k.last {
+			return w.stop(&command{name: "XADD", key: k}, "", unequal(fmt.Errorf("the stream ends with entry %s, not %s", k.last, e.ID)))
+		}
 		return nil
 	}
 	c := command{key: k, want: wantID, id: e.ID, data: true, elements: 1}

@@ -24,8 +24,8 @@ type Source interface {
 	Next() (*format.Record, error)
 }
 
-// A Worker writes the records of one source database over one connection. Only Stats
-// may be called while Load runs.
+// A Worker writes the records of one source database over one connection. Only Stats and Abort
+// may be called while it loads.
 type Worker struct {
 	loader *Loader
 	db     int
@@ -38,10 +38,20 @@ type Worker struct {
 	cmders []redis.Cmder
 	failed error
 	stats  counters
+
+	job     Job
+	before  Stats     // what was done before the job
+	records int64     // records of the job's source that are queued wholly
+	dirty   bool      // something of the record at hand is queued or reported already
+	since   int       // bytes queued since the last point
+	reports []LeftOut // those behind the last point
 }
 
 // Stats returns what the target has acknowledged so far.
 func (w *Worker) Stats() Stats { return w.stats.snapshot() }
+
+// Abort closes the connection under a load that runs: it ends at once, with what was in flight unknown.
+func (w *Worker) Abort() { w.conn.abort() }
 
 // Close closes the connection. It is an error when the last part of a key never came,
 // unless Load has failed.
@@ -62,16 +72,36 @@ func (w *Worker) Load(ctx context.Context, src Source) error {
 	if w.failed != nil {
 		return fmt.Errorf("load database %d after an error: %w", w.db, w.failed)
 	}
-	if err := w.load(ctx, src); err != nil {
-		w.failed = err
-		return err
-	}
-	return nil
+	w.job, w.before, w.records = Job{Source: src}, w.Stats(), 0
+	return w.end(w.load(ctx))
 }
 
-func (w *Worker) load(ctx context.Context, src Source) error {
+// LoadFrom is Load for a Source of which an earlier run may have loaded a part. What is sent
+// twice changes nothing. Records are known to be on the target up to the last point that
+// Job.Reached was told, also after an error: ErrTransient says that it is worth trying again from there
+// with a new worker, ErrUnequal that the key which is open at the point must be written
+// anew, from Point.Beginning on.
+func (w *Worker) LoadFrom(ctx context.Context, job Job) error {
+	if w.failed != nil {
+		return fmt.Errorf("load database %d after an error: %w", w.db, w.failed)
+	}
+	if w.open != nil {
+		return fmt.Errorf("load database %d: the last part of key %s never came", w.db, quote(w.open.source))
+	}
+	w.job, w.before, w.records = job, w.Stats(), job.From.Records
+	w.since = 0
+	return w.end(w.load(ctx))
+}
+
+// end keeps the error of a load.
+func (w *Worker) end(err error) error {
+	w.failed = err
+	return err
+}
+
+func (w *Worker) load(ctx context.Context) error {
 	for {
-		r, err := src.Next()
+		r, err := w.job.Source.Next()
 		if errors.Is(err, io.EOF) {
 			return w.flush(ctx)
 		}
@@ -89,7 +119,8 @@ func (w *Worker) record(ctx context.Context, r *format.Record) error {
 	if err := r.Validate(); err != nil {
 		return fmt.Errorf("load database %d, key %s: %w", w.db, quote(r.Key), err)
 	}
-	k, err := w.keyOf(r)
+	w.dirty = false
+	k, err := w.keyOf(ctx, r)
 	if err != nil {
 		return err
 	}
@@ -102,23 +133,35 @@ func (w *Worker) record(ctx context.Context, r *format.Record) error {
 		if err := w.confirmExpiry(ctx, k); err != nil {
 			return err
 		}
+		if err := w.confirmLength(ctx, k); err != nil {
+			return err
+		}
 		k.closed = true
 		w.open = nil
 		w.done(k)
 	}
-	if w.batch.borrowed {
+	w.records++
+	w.dirty = false
+	w.since += r.Size()
+	if w.batch.borrowed || w.since > pointBytes {
 		return w.flush(ctx)
 	}
 	return nil
 }
 
+// pointBytes is how much is queued at the most without a point, which can only lie between two
+// records: large ones would else be cut by the pipelines in their middles only.
+const pointBytes = 4 << 20
+
 // keyOf returns the key that r belongs to. A new one has been decided on: it may be out.
-func (w *Worker) keyOf(r *format.Record) (*key, error) {
+func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	first := r.Part&format.PartFirst != 0
 	k := w.open
 	switch {
 	case first && k != nil:
 		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, quote(r.Key), quote(k.source))
+	case !first && k == nil && w.job.From.Open != nil && w.records == w.job.From.Records:
+		return w.takeUp(ctx, r)
 	case !first && k == nil:
 		return nil, fmt.Errorf("load database %d: key %s has no first part", w.db, quote(r.Key))
 	case !first && (!bytes.Equal(k.source, r.Key) || k.kind != r.Kind || k.expire != r.Expire):
@@ -128,20 +171,34 @@ func (w *Worker) keyOf(r *format.Record) (*key, error) {
 	}
 	k = w.newKey(r)
 	w.open, w.joined = k, nil
+	k.first = w.records
+	k.again = k.first < w.job.Sent
+	if w.loader.options.OnExists == Skip {
+		k.again = k.first < w.job.Asked
+	}
+	if w.decide(k) && k.out == expired && k.again {
+		// Its expiry may not have got there.
+		w.drop(k)
+	}
+	return k, nil
+}
+
+// decide gives k its name on the target, sees whether it is to be written, and reports whether
+// it was if it did not expire.
+func (w *Worker) decide(k *key) bool {
 	o := &w.loader.options
 	if w.isOver(k.expire) {
 		w.expire(k)
-		return k, nil
 	}
 	if k.kind == format.HyperLogLog && o.HyperLogLog == LeaveOut {
 		w.leave(k, ReasonHyperLogLog, "", "")
-		return k, nil
+		return false
 	}
 	if o.Rename != nil {
 		name, reason := o.Rename(w.db, k.kind, k.source)
 		if reason != "" {
 			w.leave(k, reason, "", "")
-			return k, nil
+			return false
 		}
 		if name != nil {
 			k.name = append(k.name[:0], name...)
@@ -149,8 +206,16 @@ func (w *Worker) keyOf(r *format.Record) (*key, error) {
 	}
 	if w.tooLong(k.name) {
 		w.leave(k, ReasonRefused, "", w.limitText("name", len(k.name)))
+		return false
 	}
-	return k, nil
+	if o.OnExists == Skip && k.first < w.job.Asked {
+		k.checked = true
+		if w.job.Existed[k.first] {
+			w.leave(k, ReasonExists, "", "")
+			return false
+		}
+	}
+	return true
 }
 
 // isOver reports whether an expiry is not worth being written any more.
@@ -214,7 +279,8 @@ func (w *Worker) ready(ctx context.Context, k *key, size int) (bool, error) {
 		w.expire(k)
 		return false, nil
 	}
-	if k.queued == 0 && o.OnExists == Replace && k.kind != format.String && k.kind != format.HyperLogLog {
+	w.dirty = true
+	if k.queued == 0 && (o.OnExists == Replace || k.again) && k.kind != format.String && k.kind != format.HyperLogLog {
 		w.batch.begin("DEL")
 		w.batch.name(k)
 		w.batch.end(command{key: k, want: wantAny})
@@ -243,7 +309,7 @@ func (w *Worker) pexpireat(k *key) {
 // over between two of them, the second had made it anew without one. It costs no write
 // when nothing has changed (SERVERS.md K6).
 func (w *Worker) confirmExpiry(ctx context.Context, k *key) error {
-	if k.expire == 0 || k.queued < 2 || k.out != alive {
+	if k.expire == 0 || k.queued < 2 && !k.resumed || k.out != alive {
 		return nil
 	}
 	if len(w.batch.commands) >= w.loader.options.BatchCommands {

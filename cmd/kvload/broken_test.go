@@ -40,6 +40,8 @@ func startFake(t *testing.T, words string, broken func(c redcon.Conn, over <-cha
 			c.WriteBulkString("0")
 		case strings.HasPrefix(line, "SET"), strings.HasPrefix(line, "MSET"):
 			c.WriteString("OK")
+		case strings.HasPrefix(line, "DEL"):
+			c.WriteInt(0)
 		case strings.HasPrefix(line, "HSET"):
 			c.WriteInt(1)
 		default:
@@ -66,7 +68,7 @@ func TestBrokenTarget(t *testing.T) {
 	say := func(raw string) func(redcon.Conn, <-chan struct{}) {
 		return func(c redcon.Conn, _ <-chan struct{}) { c.WriteRaw([]byte(raw)) }
 	}
-	const partly = "part of the dump is on the target: run again with --on-exists replace"
+	const partly = "part of the dump is on the target: run again with --resume"
 	for _, tc := range []struct {
 		name   string
 		words  string
@@ -79,8 +81,8 @@ func TestBrokenTarget(t *testing.T) {
 		{"cut when counting", "SCAN", cut, 75, []string{"closed the connection"}},
 		{"cut when loading", "HSET", cut, 75, []string{`key "h"`, "HSET", "closed the connection", partly}},
 		{"no answer when loading", "HSET", wait, 75, []string{`key "h"`, "HSET", "timeout", partly}},
-		{"no space", "HSET", say("-ERR IO error: No space left on device\r\n"), 1, []string{`key "h"`, "HSET", "No space left on device", partly}},
-		{"became a replica", "HSET", say("-READONLY You can't write against a read only replica.\r\n"), 1, []string{"READONLY", partly}},
+		{"no space", "HSET", say("-ERR IO error: No space left on device\r\n"), 75, []string{`key "h"`, "HSET", "No space left on device", partly}},
+		{"became a replica", "HSET", say("-READONLY You can't write against a read only replica.\r\n"), 75, []string{"READONLY", partly}},
 		{"somebody else writes", "HSET", say(":0\r\n"), 1, []string{`key "h"`, "HSET", partly}},
 		{"unexpected reply", "HSET", say("+WHAT\r\n"), 1, []string{`key "h"`, "HSET", "WHAT", partly}},
 		{"no RESP", "HSET", say("HTTP/1.1 400 Bad Request\r\n"), 1, []string{`key "h"`, "HSET", partly}},
@@ -88,7 +90,7 @@ func TestBrokenTarget(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			addr := startFake(t, tc.words, tc.broken)
 			dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
-			runCommand("load", "--uri", addr, "--in", dir, "--timeout", "100ms").failed(t, tc.code, tc.says...)
+			runCommand("load", "--uri", addr, "--in", dir, "--timeout", "100ms", "--retry-for", "0").failed(t, tc.code, tc.says...)
 		})
 	}
 }

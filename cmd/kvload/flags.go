@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,6 +28,14 @@ type loadOptions struct {
 	writer   writer.Options
 	quiet    bool
 	verify   bool // compare when the load is done
+
+	state        string // directory of the journal; empty: beside the dump
+	resume       bool
+	undo         string // directory of the dump of what is overwritten; empty: none is made
+	retryFor     time.Duration
+	maxErrors    int // negative: no limit
+	stallTimeout time.Duration
+	checkpoint   time.Duration
 }
 
 const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
@@ -36,16 +45,43 @@ A target that holds keys is not touched unless --on-exists says how. A dump of s
 --map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
 environment variable.
 
+How far the load is stands in a journal, in a directory of its own for each dump and target. A load that
+was stopped or killed goes on with --resume; what is then sent twice changes nothing. What may pass by itself (a lost
+connection, a server that starts, a cluster that moves slots) is tried again, with growing waits. What the
+target refuses of one key is listed, and the rest goes on.
+
 EXAMPLES:
    kvload load --uri redis://10.0.0.9:6666 --in /backup/pika
    NS1=token1 kvload load --uri redis://10.0.0.9:6666 -a secret --in dump --map-db 0=default,1=NS1
    kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix
-   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --verify`
+   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --verify
+   kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume`
 
 func loadCommand() *cli.Command {
+	return &cli.Command{
+		Name: "load", Usage: "load a dump into a Kvrocks",
+		UsageText: "kvload load --uri redis://HOST:6666 --in DIR [options]", Description: loadDescription,
+		Flags: loadFlags(),
+		Action: func(c *cli.Context) error {
+			o, err := parseLoad(c)
+			if err != nil {
+				return err
+			}
+			return load(c.Context, o, c.App.ErrWriter)
+		},
+	}
+}
+
+// without returns the flags but those of the names.
+func without(flags []cli.Flag, names ...string) []cli.Flag {
+	return slices.DeleteFunc(flags, func(f cli.Flag) bool { return slices.Contains(names, f.Names()[0]) })
+}
+
+// loadFlags are the flags of load, most of which verify and rollback have as well.
+func loadFlags() []cli.Flag {
 	env := command.Env("KVLOAD")
-	const what, speed = "What", "Speed and size"
-	flags := slices.Concat(
+	const what, speed, repeat = "What", "Speed and size", "When it fails"
+	return slices.Concat(
 		[]cli.Flag{
 			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`", EnvVars: env("in")},
 			&cli.StringFlag{Name: "map-db", Usage: "where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: what},
@@ -61,21 +97,16 @@ func loadCommand() *cli.Command {
 			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 4, Usage: "connections that load at once", EnvVars: env("threads"), Category: speed},
 			&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "most commands in one pipeline", EnvVars: env("pipeline"), Category: speed},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: speed},
+			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", EnvVars: env("state"), Category: repeat},
+			&cli.StringFlag{Name: "undo", Usage: "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`", EnvVars: env("undo"), Category: repeat},
+			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: repeat},
+			&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "try again what may pass by itself, until so long nothing was loaded; 0 not at all", EnvVars: env("retry-for"), Category: repeat},
+			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop when the target has refused more keys and members than this; -1 never", EnvVars: env("max-errors"), Category: repeat},
+			&cli.DurationFlag{Name: "stall-timeout", Value: 5 * time.Minute, Usage: "stop when nothing moves for so long, and say where it stands; 0 never", EnvVars: env("stall-timeout"), Category: repeat},
+			&cli.DurationFlag{Name: "checkpoint", Value: time.Second, Usage: "how often the journal is written", EnvVars: env("checkpoint"), Category: repeat},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
 		},
 	)
-	return &cli.Command{
-		Name: "load", Usage: "load a dump into a Kvrocks",
-		UsageText: "kvload load --uri redis://HOST:6666 --in DIR [options]", Description: loadDescription,
-		Flags: flags,
-		Action: func(c *cli.Context) error {
-			o, err := parseLoad(c)
-			if err != nil {
-				return err
-			}
-			return load(c.Context, o, c.App.ErrWriter)
-		},
-	}
 }
 
 func parseLoad(c *cli.Context) (loadOptions, error) {
@@ -90,6 +121,16 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	o.writer.BatchCommands = c.Int("pipeline")
 	if o.writer.OnExists, err = writer.ParseOnExists(c.String("on-exists")); err != nil {
 		return o, command.Usage("--on-exists: %w", err)
+	}
+	if o.undo = c.String("undo"); o.undo != "" && o.writer.OnExists != writer.Replace && c.Command.Name == "load" {
+		return o, command.Usage("--undo saves what is overwritten, and without --on-exists replace nothing is")
+	}
+	o.state, o.resume, o.retryFor, o.maxErrors = c.String("state"), c.Bool("resume"), c.Duration("retry-for"), c.Int("max-errors")
+	o.stallTimeout, o.checkpoint = c.Duration("stall-timeout"), c.Duration("checkpoint")
+	for _, name := range []string{"retry-for", "stall-timeout", "checkpoint"} {
+		if d := c.Duration(name); d < 0 {
+			return o, command.Usage("--%s %v is negative", name, d)
+		}
 	}
 	return o, nil
 }

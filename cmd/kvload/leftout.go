@@ -29,22 +29,42 @@ type leftOutLine struct {
 // A leftOutReport writes what is left out to a file, which is made by open or with the
 // first line.
 type leftOutReport struct {
-	path string
+	path    string
+	resumed bool // the file goes on
 
 	mu    sync.Mutex
 	f     *os.File
 	w     *bufio.Writer
 	err   error
 	lines int64
+	told  bool // err was returned already
 }
 
 // open makes the file.
 func (r *leftOutReport) open() error {
-	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	mode := os.O_TRUNC
+	if r.resumed {
+		mode = os.O_APPEND
+	}
+	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|mode, 0o600)
 	if err != nil {
 		return err
 	}
 	r.f, r.w = f, bufio.NewWriter(f)
+	return nil
+}
+
+// flush writes out what was added, before the journal says that it is done with.
+func (r *leftOutReport) flush() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.err == nil && r.w != nil && r.w.Buffered() > 0 {
+		r.err = r.w.Flush()
+	}
+	if r.err != nil {
+		r.told = true
+		return fmt.Errorf("write the report of what was left out: %w", r.err)
+	}
 	return nil
 }
 
@@ -78,7 +98,7 @@ func (r *leftOutReport) close() error {
 	if r.f != nil {
 		err = errors.Join(err, r.w.Flush(), r.f.Close())
 	}
-	if err != nil {
+	if err != nil && !r.told {
 		return fmt.Errorf("write the report of what was left out: %w", err)
 	}
 	return nil

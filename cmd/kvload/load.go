@@ -9,15 +9,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -30,7 +27,7 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 		return err
 	}
 	defer a.Close()
-	units := a.Units(func(c format.ChunkInfo) bool { return o.filter.DB(c.DB) && o.filter.Type(c.Type) && c.Records > 0 })
+	units := o.units(a)
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err
 	}
@@ -41,34 +38,62 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	report := &leftOutReport{path: cmp.Or(o.report, "kvload-"+a.Manifest.Dump[:8]+"-left-out.jsonl")}
 	o.writer.Rename, o.writer.Report = cs.rename, report.add
 	start := time.Now()
-	l, err := writer.Open(ctx, o.writer)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls)", err)
-	}
+	l, err := openTarget(ctx, &o, log)
 	if err != nil {
 		return err
 	}
-	t := l.Target()
-	fmt.Fprintf(log, "target: %s %s at %s\n", t.Server, t.Version, t.Addr)
-	if o.writer.OnExists == writer.Fail {
-		if err := mustBeEmpty(ctx, l, &o); err != nil {
-			return err
-		}
+	j, err := journal.Open(o.statePath(), journal.Options{Every: o.checkpoint, Before: report.flush})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close()) }()
+	before, err := begin(ctx, a, l, j, cs, &o, log)
+	if err != nil {
+		return err
+	}
+	report.resumed = before == resumed
+	if before == finished {
+		return summarize(log, j.Stats(), report, 0)
 	}
 	if o.report != "" {
 		if err := report.open(); err != nil {
 			return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 		}
 	}
-	stats, err := loadUnits(ctx, a, l, units, &o, log)
+	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed}
+	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
+	err = r.load(ctx, units)
+	err = errors.Join(err, j.Checkpoint())
 	if err := errors.Join(err, report.close()); err != nil {
-		return fmt.Errorf("%w (part of the dump is on the target: run again with --on-exists replace)", err)
+		return fmt.Errorf("%w (part of the dump is on the target: run again with --resume; %s says how far it is)", err, j.Path())
 	}
-	err = summarize(log, stats, report, time.Since(start))
+	if err := j.Finish(); err != nil {
+		return err
+	}
+	err = summarize(log, j.Stats(), report, time.Since(start))
 	if !o.verify || err != nil && !errors.As(err, new(*command.LeftOut)) {
 		return err
 	}
 	return errors.Join(verifyLoaded(ctx, a, cs, &o, report, log), err)
+}
+
+// units returns the parts of the dump that are to be loaded.
+func (o *loadOptions) units(a *archive.Archive) []archive.Unit {
+	return a.Units(func(c format.ChunkInfo) bool { return o.filter.DB(c.DB) && o.filter.Type(c.Type) && c.Records > 0 })
+}
+
+// openTarget connects to the target and shows what it is.
+func openTarget(ctx context.Context, o *loadOptions, log io.Writer) (*writer.Loader, error) {
+	l, err := writer.Open(ctx, o.writer)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return nil, fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls)", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	t := l.Target()
+	fmt.Fprintf(log, "target: %s %s at %s\n", t.Server, t.Version, t.Addr)
+	return l, nil
 }
 
 // places returns where each database of the units goes. Databases are never merged.
@@ -107,143 +132,36 @@ func places(o *loadOptions, units []archive.Unit) (map[int]writer.Place, error) 
 const countLimit = 100_000
 
 func mustBeEmpty(ctx context.Context, l *writer.Loader, o *loadOptions) error {
+	n, more, err := countKeys(ctx, l, o, countLimit)
+	if err != nil || n == 0 {
+		return err
+	}
+	count := progress.Count(n)
+	if more {
+		count = "more than " + count
+	}
+	return fmt.Errorf("%w: the target %s holds %s keys already: choose --on-exists replace (overwrite keys of the same name) or "+
+		"--on-exists skip (leave them as they are), or load into an empty namespace", errRefused, l.Target().Addr, count)
+}
+
+// countKeys counts the keys at the places of the load, up to limit or a little above.
+func countKeys(ctx context.Context, l *writer.Loader, o *loadOptions, limit int) (n int64, more bool, err error) {
 	for _, db := range slices.Sorted(maps.Keys(o.writer.Places)) {
-		n, more, err := l.CountKeys(ctx, db, countLimit)
+		here, above, err := l.CountKeys(ctx, db, limit)
 		if err != nil {
-			return err
+			return 0, false, err
 		}
-		if n > 0 {
-			count := progress.Count(int64(n))
-			if more {
-				count = "more than " + count
-			}
-			return fmt.Errorf("%w: the target %s holds %s keys already: choose --on-exists replace (overwrite keys of the same name) or "+
-				"--on-exists skip (leave them as they are), or load into an empty namespace", errRefused, l.Target().Addr, count)
+		n += int64(here)
+		more = more || above
+		if more || n >= int64(limit) {
+			break
 		}
 	}
-	return nil
-}
-
-// loadUnits loads the units, the largest first, over o.threads connections.
-func loadUnits(ctx context.Context, a *archive.Archive, l *writer.Loader, units []archive.Unit, o *loadOptions, log io.Writer) (writer.Stats, error) {
-	slices.SortStableFunc(units, func(x, y archive.Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
-	total := int64(0)
-	for _, u := range units {
-		total += u.Stored()
-	}
-	t := &tally{}
-	if !o.quiet {
-		defer progress.Start(log, func() progress.Snapshot {
-			s := t.sum()
-			return progress.Snapshot{Keys: s.Keys + s.Expired, Bytes: t.read.Load(), Done: float64(t.read.Load()) / float64(max(1, total))}
-		})()
-	}
-	work := make(chan archive.Unit)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(work)
-		for _, u := range units {
-			select {
-			case work <- u:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		return nil
-	})
-	for range min(o.threads, len(units)) {
-		g.Go(func() error {
-			c := &carrier{a: a, l: l, o: o, t: t, workers: map[int]*writer.Worker{}}
-			for u := range work {
-				if err := c.load(ctx, u); err != nil {
-					return err
-				}
-			}
-			return c.close()
-		})
-	}
-	err := g.Wait()
-	return t.sum(), err
-}
-
-// A tally adds up what all workers have done.
-type tally struct {
-	read    atomic.Int64 // bytes of chunk files
-	mu      sync.Mutex
-	workers []*writer.Worker
-}
-
-func (t *tally) add(w *writer.Worker) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.workers = append(t.workers, w)
-}
-
-func (t *tally) sum() (s writer.Stats) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for _, w := range t.workers {
-		s.Add(w.Stats())
-	}
-	return s
-}
-
-// A carrier loads units one after the other, over one connection per database.
-type carrier struct {
-	a       *archive.Archive
-	l       *writer.Loader
-	o       *loadOptions
-	t       *tally
-	workers map[int]*writer.Worker
-}
-
-func (c *carrier) load(ctx context.Context, u archive.Unit) error {
-	db := u[0].DB
-	w := c.workers[db]
-	if w == nil {
-		var err error
-		if w, err = c.l.NewWorker(ctx, db); err != nil {
-			return err
-		}
-		c.workers[db] = w
-		c.t.add(w)
-	}
-	src := &source{UnitSource: c.a.OpenUnit(u), keep: c.o.filter.Key(), read: &c.t.read}
-	defer src.Close()
-	return w.Load(ctx, src)
-}
-
-func (c *carrier) close() error {
-	var errs []error
-	for _, w := range c.workers {
-		errs = append(errs, w.Close())
-	}
-	return errors.Join(errs...)
-}
-
-// source leaves out the keys that the user does not want, and counts the bytes read.
-type source struct {
-	*archive.UnitSource
-	keep    func([]byte) bool
-	read    *atomic.Int64
-	counted int64
-}
-
-func (s *source) Next() (*format.Record, error) {
-	for {
-		r, err := s.UnitSource.Next()
-		if now := s.Read(); now != s.counted {
-			s.read.Add(now - s.counted)
-			s.counted = now
-		}
-		if err != nil || s.keep == nil || s.keep(r.Key) {
-			return r, err
-		}
-	}
+	return n, more, nil
 }
 
 // summarize shows what was loaded, and returns a LeftOut error if something was not.
-func summarize(w io.Writer, s writer.Stats, report *leftOutReport, took time.Duration) error {
+func summarize(w io.Writer, s journal.Stats, report *leftOutReport, took time.Duration) error {
 	fmt.Fprintf(w, "loaded %s keys with %s elements, %s, in %s\n", progress.Count(s.Keys), progress.Count(s.Elements),
 		progress.Bytes(s.Bytes), progress.Duration(max(took, time.Second)))
 	if s.Expired > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -22,7 +23,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		Name:   "kvload",
 		Usage:  "load a dump that pikadump wrote into Kvrocks",
 		Reader: stdin, Writer: stdout, ErrWriter: stderr,
-		Commands: []*cli.Command{loadCommand(), verifyCommand(), inspectCommand(), checkCommand()},
+		Commands: []*cli.Command{loadCommand(), verifyCommand(), rollbackCommand(), inspectCommand(), checkCommand()},
 	})
 	return command.Main(app, args, classify)
 }
@@ -39,10 +40,12 @@ func classify(err error) int {
 	switch {
 	case errors.Is(err, writer.ErrAuth):
 		return exitcode.Auth
-	case errors.Is(err, writer.ErrPreflight), errors.Is(err, errRefused):
+	case errors.Is(err, writer.ErrPreflight), errors.Is(err, errRefused), errors.Is(err, journal.ErrDiffers), errors.Is(err, journal.ErrNoPlace):
 		return exitcode.Refused
 	case errors.Is(err, errDamaged):
 		return exitcode.Corrupt
+	case errors.Is(err, writer.ErrTransient), errors.Is(err, writer.ErrOperator), errors.Is(err, errStalled):
+		return exitcode.TryAgain
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.ErrUnexpectedEOF):
 		return exitcode.TryAgain
 	}

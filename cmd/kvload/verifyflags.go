@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -43,9 +42,7 @@ EXAMPLES:
 func verifyCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	const what, how = "What", "How"
-	flags := slices.DeleteFunc(loadCommand().Flags, func(f cli.Flag) bool {
-		return slices.Contains([]string{"on-exists", "report", "pipeline", "verify"}, f.Names()[0])
-	})
+	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "state", "resume", "undo", "retry-for", "max-errors", "stall-timeout", "checkpoint")
 	for _, f := range flags {
 		switch f := f.(type) {
 		case *cli.StringFlag:

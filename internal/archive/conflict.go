@@ -63,7 +63,7 @@ func writeConflicts(dir *storage.Dir, codec *format.Codec, m *format.Manifest) (
 		}
 	}()
 	for _, db := range m.Options.Databases {
-		err := mergeKeys(open, m.Chunks, db, func(key []byte, types []format.Type) error {
+		err := mergeKeys(open, m.Chunks, db, 2, func(key []byte, types []format.Type) error {
 			if l == nil {
 				var err error
 				if l, err = newList(dir, format.ConflictsName); err != nil {
@@ -83,8 +83,33 @@ func writeConflicts(dir *storage.Dir, codec *format.Codec, m *format.Manifest) (
 	return f, n, err
 }
 
-// mergeKeys calls found for each key of db that stands in several types.
-func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []format.ChunkInfo, db int,
+// Keys hands over every key of db in byte order, with the types in which it stands, from the
+// chunks that keep accepts.
+func (a *Archive) Keys(db int, keep func(format.ChunkInfo) bool, each func(key []byte, types []format.Type) error) error {
+	var chunks []format.ChunkInfo
+	for _, c := range a.Manifest.Chunks {
+		if keep(c) {
+			chunks = append(chunks, c)
+		}
+	}
+	return mergeKeys(a.OpenChunk, chunks, db, 1, each)
+}
+
+// Find calls emit for each record of the keys of that name, of whatever type.
+func (a *Archive) Find(db int, key []byte, emit func(*format.Record) error) error {
+	for _, c := range a.Manifest.Chunks {
+		if c.DB != db || c.Keys == 0 && !c.Continues || string(key) < string(c.Start) || c.End != nil && string(key) > string(c.End) {
+			continue
+		}
+		if err := a.find(c, key, emit); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mergeKeys calls found for each key of db that stands in at least so many types.
+func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []format.ChunkInfo, db, least int,
 	found func([]byte, []format.Type) error) error {
 	var streams []*keyStream
 	defer func() {
@@ -105,7 +130,7 @@ func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []forma
 			streams = append(streams, s)
 		}
 	}
-	if len(streams) < 2 {
+	if len(streams) < least {
 		return nil
 	}
 	for _, s := range streams {
@@ -115,19 +140,19 @@ func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []forma
 	}
 	var types []format.Type
 	for {
-		var least []byte
+		var first []byte
 		for _, s := range streams {
-			if s.key != nil && (least == nil || bytes.Compare(s.key, least) < 0) {
-				least = s.key
+			if s.key != nil && (first == nil || bytes.Compare(s.key, first) < 0) {
+				first = s.key
 			}
 		}
-		if least == nil {
+		if first == nil {
 			return nil
 		}
-		least = bytes.Clone(least)
+		first = bytes.Clone(first)
 		types = types[:0]
 		for _, s := range streams {
-			if s.key == nil || !bytes.Equal(s.key, least) {
+			if s.key == nil || !bytes.Equal(s.key, first) {
 				continue
 			}
 			types = append(types, s.typ)
@@ -135,8 +160,8 @@ func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []forma
 				return err
 			}
 		}
-		if len(types) > 1 {
-			if err := found(least, types); err != nil {
+		if len(types) >= least {
+			if err := found(first, types); err != nil {
 				return err
 			}
 		}

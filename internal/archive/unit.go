@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -36,10 +37,21 @@ func (u Unit) Stored() (n int64) {
 
 // A UnitSource reads the records of a unit, one chunk after the other.
 type UnitSource struct {
-	a    *Archive
-	rest Unit
-	src  *ChunkSource
-	read int64 // bytes of chunks that are done
+	a     *Archive
+	rest  Unit
+	src   *ChunkSource
+	chunk string
+	read  int64 // bytes of chunks that are done
+}
+
+// OpenUnitAt begins to read a unit with the chunk of that name.
+func (a *Archive) OpenUnitAt(u Unit, chunk string) (*UnitSource, error) {
+	for i := range u {
+		if u[i].Name == chunk {
+			return &UnitSource{a: a, rest: u[i:]}, nil
+		}
+	}
+	return nil, fmt.Errorf("the dump has no chunk %s that goes on with %s", chunk, u[0].Name)
 }
 
 // OpenUnit begins to read a unit.
@@ -56,7 +68,7 @@ func (s *UnitSource) Next() (*format.Record, error) {
 			if err != nil {
 				return nil, err
 			}
-			s.src, s.rest = src, s.rest[1:]
+			s.src, s.chunk, s.rest = src, s.rest[0].Name, s.rest[1:]
 		}
 		r, err := s.src.Next()
 		if err != io.EOF {
@@ -68,6 +80,9 @@ func (s *UnitSource) Next() (*format.Record, error) {
 		}
 	}
 }
+
+// Chunk returns the name of the chunk that the last record came from.
+func (s *UnitSource) Chunk() string { return s.chunk }
 
 // Read returns how many bytes of files have been read.
 func (s *UnitSource) Read() int64 {

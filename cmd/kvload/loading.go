@@ -1,0 +1,100 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// errTooMany: more was refused than the user allows.
+var errTooMany = errors.New("the target refuses too much")
+
+// A loading loads the units of a dump over several connections.
+type loading struct {
+	a       *archive.Archive
+	l       *writer.Loader
+	j       *journal.Journal
+	o       *loadOptions
+	log     io.Writer
+	resumed bool // an earlier run may have sent anything
+
+	read    atomic.Int64 // bytes of chunk files
+	moved   atomic.Int64 // grows as long as anything goes on
+	refused atomic.Int64 // keys and members that the target refused
+
+	carriers []*carrier
+	cancel   context.CancelCauseFunc
+}
+
+// load loads the units, the largest first.
+func (r *loading) load(ctx context.Context, units []archive.Unit) error {
+	byStored(units)
+	total := int64(0)
+	for _, u := range units {
+		total += u.Stored()
+	}
+	if !r.o.quiet {
+		defer progress.Start(r.log, func() progress.Snapshot {
+			s := r.j.Stats()
+			return progress.Snapshot{Keys: s.Keys + s.Expired, Bytes: r.read.Load(), Done: float64(r.read.Load()) / float64(max(1, total))}
+		})()
+	}
+	work := make(chan archive.Unit)
+	ctx, r.cancel = context.WithCancelCause(ctx)
+	defer r.cancel(nil)
+	g, ctx := errgroup.WithContext(ctx)
+	done := make(chan struct{})
+	var carriers sync.WaitGroup
+	carriers.Add(1)
+	g.Go(func() error {
+		defer carriers.Done()
+		defer close(work)
+		for _, u := range units {
+			select {
+			case work <- u:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+	for n := range min(r.o.threads, len(units)) {
+		c := &carrier{loading: r, number: n + 1, workers: map[int]*writer.Worker{}}
+		r.carriers = append(r.carriers, c)
+		carriers.Add(1)
+		g.Go(func() error {
+			defer carriers.Done()
+			return c.carry(ctx, work)
+		})
+	}
+	g.Go(func() error {
+		carriers.Wait()
+		close(done)
+		return nil
+	})
+	g.Go(func() error { return r.watch(ctx, done) })
+	return g.Wait()
+}
+
+// reached is told of every point of a unit.
+func (r *loading) reached(u *journal.Unit, p writer.Point, src *source) error {
+	r.moved.Add(1)
+	refused := p.Stats.LeftOut[writer.ReasonRefused] - u.Position().Stats.LeftOut[writer.ReasonRefused]
+	if err := u.Reach(position(p, src)); err != nil {
+		return err
+	}
+	if n := r.refused.Add(refused); r.o.maxErrors >= 0 && n > int64(r.o.maxErrors) {
+		return fmt.Errorf("%w: %d keys and members, more than --max-errors %d; see the report for the replies", errTooMany, n, r.o.maxErrors)
+	}
+	return nil
+}

@@ -1,0 +1,121 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/tidwall/redcon"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/faultproxy"
+)
+
+// TestResume: an unfinished load is not begun anew unasked, and goes on when asked.
+func TestResume(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", "1"), text("b", "2"), hash("h", "f", "v")})
+	state := filepath.Join(t.TempDir(), "state")
+	refuse := true
+	var mu sync.Mutex
+	addr := startFake(t, "HSET", func(c redcon.Conn, _ <-chan struct{}) {
+		mu.Lock()
+		defer mu.Unlock()
+		if refuse {
+			c.WriteError("ERR write command not allowed when reached max-db-size.")
+			return
+		}
+		c.WriteInt(1)
+	})
+	load := func(flags ...string) result {
+		return runCommand(append([]string{"load", "--uri", addr, "--in", dir, "--state", state, "--threads", "1"}, flags...)...)
+	}
+	load().failed(t, 75, "max-db-size: raise it", "--resume", state)
+	load().failed(t, 5, "is not finished", "--resume", "remove "+state)
+	load("--resume", "--on-exists", "replace").failed(t, 5, `--on-exists was "fail", and is "replace" now`)
+	other := makeDump(t, []format.Record{text("a", "1")})
+	runCommand("load", "--uri", addr, "--in", other, "--state", state, "--resume").failed(t, 5, "the dump was", "another directory with --state")
+	mu.Lock()
+	refuse = false
+	mu.Unlock()
+	// The fake is empty for SCAN, as a target that was cleared is.
+	load("--resume").failed(t, 5, "was it emptied?", state)
+}
+
+// TestFinished: a load that is done says so.
+func TestFinished(t *testing.T) {
+	m := startTarget(t)
+	dir := makeDump(t, []format.Record{text("a", "1")})
+	load := func(flags ...string) result {
+		return runCommand(append([]string{"load", "--uri", m.Addr(), "--in", dir}, flags...)...)
+	}
+	if r := load("--resume"); r.code != 0 {
+		t.Fatalf("%d: %s", r.code, r.stderr)
+	}
+	if r := load("--resume"); r.code != 0 || !strings.Contains(r.stderr, "nothing is left to be done") || !strings.Contains(r.stderr, "loaded 1 keys") {
+		t.Errorf("%d: %s", r.code, r.stderr)
+	}
+	load().failed(t, 5, "holds 1 key")
+	if r := load("--on-exists", "replace"); r.code != 0 || !strings.Contains(r.stderr, "once more") || !strings.Contains(r.stderr, "is kept as") {
+		t.Errorf("%d: %s", r.code, r.stderr)
+	}
+}
+
+// TestStalled: a run in which nothing moves ends and says where it was.
+func TestStalled(t *testing.T) {
+	m := startTarget(t)
+	p, err := faultproxy.Start(m.Addr(), func(n int) faultproxy.Plan {
+		if n < 2 { // those of the start
+			return faultproxy.Plan{}
+		}
+		return faultproxy.Plan{StallAfter: 1}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
+	runCommand("load", "--uri", p.Addr(), "--in", dir, "--stall-timeout", "200ms", "--threads", "1").
+		failed(t, 75, "makes no progress", "worker 1: behind record 0 of chunks/db0/", "--resume")
+}
+
+// TestMaxErrors: what is refused is listed, up to a limit.
+func TestMaxErrors(t *testing.T) {
+	addr := startFake(t, "HSET", func(c redcon.Conn, _ <-chan struct{}) { c.WriteError("ERR Operation aborted: Memory limit reached") })
+	dir := makeDump(t, []format.Record{hash("g", "f", "v"), hash("h", "f", "v"), hash("i", "f", "v")})
+	t.Chdir(t.TempDir())
+	runCommand("load", "--uri", addr, "--in", dir, "--threads", "1", "--max-errors", "1").failed(t, 1, "refuses too much", "2 keys and members", "--max-errors 1")
+	runCommand("load", "--uri", addr, "--in", dir, "--threads", "1", "--resume", "--max-errors", "-1").failed(t, 3, "3 refused")
+}
+
+// TestInterruptUnanswered: a signal ends a load whose target does not answer, long before the timeout.
+func TestInterruptUnanswered(t *testing.T) {
+	waiting := make(chan struct{}, 9)
+	addr := startFake(t, "HSET", func(_ redcon.Conn, over <-chan struct{}) {
+		waiting <- struct{}{}
+		<-over
+	})
+	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.Command(self, "load", "--uri", addr, "--in", dir, "--timeout", "1h", "--stall-timeout", "0")
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	cmd.Stderr = &stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-waiting
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "--resume") {
+		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+)
+
+// source reads a unit from some record on, leaves out the keys that the user does not want, and
+// counts the bytes read. Only records that are wanted have numbers.
+type source struct {
+	*archive.UnitSource
+	keep    func([]byte) bool
+	read    *atomic.Int64 // bytes, of all sources
+	moved   *atomic.Int64 // grows with every record, of all sources
+	before  int64         // bytes of the chunks that were skipped
+	counted int64         // bytes of the others that were read
+	records int64         // handed out, or before the beginning
+	chunks  []start       // begun so far
+}
+
+// A start is the number of the first record of a chunk.
+type start struct {
+	chunk  string
+	record int64
+}
+
+// openSource opens a unit at a position.
+func (r *loading) openSource(u archive.Unit, p journal.Position) (*source, error) {
+	s := &source{keep: r.o.filter.Key(), read: &r.read, moved: &r.moved}
+	skip := p.Record
+	if p.Chunk == "" {
+		s.UnitSource = r.a.OpenUnit(u)
+	} else {
+		var err error
+		if s.UnitSource, err = r.a.OpenUnitAt(u, p.Chunk); err != nil {
+			return nil, err
+		}
+		skip = p.In
+		s.records = p.Record - p.In
+		for _, c := range u {
+			if c.Name == p.Chunk {
+				break
+			}
+			s.before += c.Size
+		}
+	}
+	s.read.Add(s.before)
+	for range skip {
+		if _, err := s.Next(); err != nil {
+			s.forget()
+			return nil, fmt.Errorf("go on behind record %d of %s: %w", p.Record, u[0].Name, err)
+		}
+	}
+	return s, nil
+}
+
+// Next returns the next record that is wanted.
+func (s *source) Next() (*format.Record, error) {
+	for {
+		r, err := s.UnitSource.Next()
+		if now := s.Read(); now != s.counted {
+			s.read.Add(now - s.counted)
+			s.counted = now
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.moved.Add(1)
+		if s.keep != nil && !s.keep(r.Key) {
+			continue
+		}
+		if n := len(s.chunks); n == 0 || s.chunks[n-1].chunk != s.Chunk() {
+			s.chunks = append(s.chunks, start{s.Chunk(), s.records})
+		}
+		s.records++
+		return r, nil
+	}
+}
+
+// forget closes a source whose unit will be read again.
+func (s *source) forget() {
+	s.read.Add(-s.before - s.counted)
+	s.Close()
+}
+
+// place returns in which chunk a record lies, and how many wanted ones are before it there.
+func (s *source) place(record int64) (chunk string, in int64) {
+	for i := len(s.chunks) - 1; i >= 0; i-- {
+		if c := s.chunks[i]; c.record <= record {
+			return c.chunk, record - c.record
+		}
+	}
+	return "", 0
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A taking takes a load back.
+type taking struct {
+	a     *archive.Archive
+	saved *archive.Archive // what the target held; nil: nothing was saved
+	l     *writer.Loader
+	j     *journal.Journal
+	o     *loadOptions
+	cs    *conflicts
+	force bool
+	again bool // a rollback before may have put something back
+
+	report   *leftOutReport
+	changed  map[place]bool // keys to be left as they are
+	removed  int64
+	restored int64
+}
+
+// A place is a key of a database.
+type place struct {
+	db  int
+	key string
+}
+
+// A trace is what a key was written as.
+type trace struct {
+	db     int
+	kind   format.Kind
+	source []byte // its name in the dump
+	key    []byte // and on the target
+	length int64
+	value  []byte // of a small string
+	sure   bool   // the load is known to have written all of it
+}
+
+// smallValue is up to which size strings are compared by their value.
+const smallValue = 64 << 10
+
+// all removes what the load wrote and puts back what was there.
+func (b *taking) all(ctx context.Context, units []archive.Unit) error {
+	b.changed = map[place]bool{}
+	for _, u := range units {
+		v, err := b.l.NewVisitor(ctx, u[0].DB)
+		if err == nil {
+			err = errors.Join(b.unit(ctx, u, v), v.Close())
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return b.restore(ctx)
+}
+
+// unit removes the keys of a unit.
+func (b *taking) unit(ctx context.Context, u archive.Unit, v *writer.Visitor) error {
+	ju := b.j.Unit(u[0].Name)
+	asked, existed := ju.Asked()
+	keep := b.o.filter.Key()
+	src := b.a.OpenUnit(u)
+	defer src.Close()
+	var batch []*trace
+	var open *trace
+	for number := int64(0); ; {
+		r, err := src.Next()
+		if err == io.EOF {
+			return b.remove(ctx, v, batch)
+		}
+		if err != nil {
+			return err
+		}
+		if keep != nil && !keep(r.Key) {
+			continue
+		}
+		if r.Part&format.PartFirst != 0 {
+			open = b.trace(u[0].DB, r)
+			if b.o.writer.OnExists == writer.Skip && (existed[number] || number >= asked) {
+				open = nil // it was there before, or was never reached
+			}
+		}
+		number++
+		if open == nil {
+			continue
+		}
+		open.grow(r)
+		if r.Part&format.PartLast != 0 {
+			open.sure = ju.IsDone() || number <= ju.Position().Record
+			batch = append(batch, open)
+			if len(batch) >= lookAt {
+				if err := b.remove(ctx, v, batch); err != nil {
+					return err
+				}
+				batch = batch[:0]
+			}
+		}
+	}
+}
+
+// trace begins the trace of a key, or returns nil for one that the load leaves out.
+func (b *taking) trace(db int, r *format.Record) *trace {
+	t := &trace{db: db, kind: r.Kind, source: append([]byte{}, r.Key...)}
+	t.key = t.source
+	if r.Kind == format.HyperLogLog {
+		if b.o.writer.HyperLogLog == writer.LeaveOut {
+			return nil
+		}
+		t.kind = format.String
+	}
+	name, out := b.cs.rename(db, r.Kind, t.source)
+	if out != "" {
+		return nil
+	}
+	if name != nil {
+		t.key = name
+	}
+	return t
+}
+
+// grow adds a record of the key.
+func (t *trace) grow(r *format.Record) {
+	if t.kind == format.String {
+		t.length += int64(len(r.Value))
+		if t.length <= smallValue {
+			t.value = append(t.value, r.Value...)
+		}
+		return
+	}
+	t.length += int64(r.Elements())
+}
+
+// isAs reports whether a key on the target is what was written, or, if partly, a part of it.
+func (t *trace) isAs(look writer.Look, value string, partly bool) bool {
+	if look.Kind != t.kind {
+		return false
+	}
+	if partly && look.Length < t.length {
+		return true
+	}
+	return look.Length == t.length && (t.kind != format.String || t.length > smallValue || value == string(t.value))
+}
+
+// remove removes those of the keys that look as the load left them.
+func (b *taking) remove(ctx context.Context, v *writer.Visitor, batch []*trace) error {
+	keys := make([][]byte, len(batch))
+	for i, t := range batch {
+		keys[i] = t.key
+	}
+	looks, err := v.Look(ctx, keys)
+	if err != nil {
+		return err
+	}
+	values, err := b.values(ctx, v, keys, looks)
+	if err != nil {
+		return err
+	}
+	var gone [][]byte
+	for i, t := range batch {
+		look := looks[i]
+		switch {
+		case look.Type == "none":
+		case t.isAs(look, values[i], !t.sure):
+			gone = append(gone, t.key)
+		default:
+			back, err := b.isSaved(t, look, values[i])
+			if err != nil {
+				return err
+			}
+			if back {
+				continue // it is as it was before the load
+			}
+			if b.force {
+				gone = append(gone, t.key)
+				continue
+			}
+			b.changed[place{t.db, string(t.key)}] = true
+			b.report.add(writer.LeftOut{DB: t.db, Kind: t.kind, Key: t.source, Reason: "changed",
+				Reply: fmt.Sprintf("%s of %d, not %s of %d", look.Type, look.Length, t.kind, t.length)})
+		}
+	}
+	b.removed += int64(len(gone))
+	return v.Delete(ctx, gone)
+}
+
+// values reads the small strings.
+func (b *taking) values(ctx context.Context, v *writer.Visitor, keys [][]byte, looks []writer.Look) ([]string, error) {
+	var of []int
+	var ask [][]byte
+	for i := range looks {
+		if looks[i].Kind == format.String && looks[i].Length <= smallValue {
+			of, ask = append(of, i), append(ask, keys[i])
+		}
+	}
+	got, err := v.Values(ctx, ask)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]string, len(keys))
+	for n, i := range of {
+		values[i] = got[n]
+	}
+	return values, nil
+}
+
+// isSaved reports whether a key is what it was before the load, or on the way to be it again.
+func (b *taking) isSaved(t *trace, look writer.Look, value string) (bool, error) {
+	if b.saved == nil {
+		return false, nil
+	}
+	var was *trace
+	err := b.saved.Find(t.db, t.key, func(r *format.Record) error {
+		if was == nil {
+			was = &trace{kind: r.Kind}
+		}
+		was.grow(r)
+		return nil
+	})
+	if err != nil || was == nil {
+		return false, err
+	}
+	return was.isAs(look, value, b.again), nil
+}

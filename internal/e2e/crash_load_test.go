@@ -1,0 +1,246 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/faultproxy"
+)
+
+// loadCrashRounds is how many loads are disturbed.
+func loadCrashRounds(to target) int {
+	switch {
+	case testing.Short():
+		return 6
+	case to.kvrocks:
+		return 15
+	}
+	return 50
+}
+
+// partElements is how many elements of a large key go into one part.
+const partElements = 150
+
+// loadCrashKeys are small keys of every kind, and a few large ones that go through many parts and
+// several chunks, in key order.
+func loadCrashKeys() []*record {
+	var keys []*record
+	for i := range 600 {
+		rng := rand.New(rand.NewPCG(seed, uint64(i)))
+		r := &record{}
+		r.Kind, r.Part = mix[i%len(mix)], format.PartWhole
+		size := 1 + rng.IntN(6)
+		switch {
+		case i%60 == 7 || i%60 == 19 || i%60 == 16 || i%60 == 3 || i%60 == 5: // a list, a stream, a hash, a set, a zset
+			size = 200 + rng.IntN(4000)
+		case i%200 == 0:
+			r.Kind, size = format.String, 0
+		}
+		r.Key = fmt.Appendf(nil, "key\x00%06d", i)
+		if rng.IntN(4) == 0 {
+			r.Expire = (firstExpiry + rng.Int64N(1<<30)) * 1000
+		}
+		r.fill(rng, size, false)
+		if i%200 == 0 {
+			r.Value = noise(rng, 300_000)
+		}
+		keys = append(keys, r)
+	}
+	return keys
+}
+
+// parts cuts a record into parts.
+func parts(r *record) []format.Record {
+	n := max(len(r.Elems), len(r.Entries), len(r.Value)/1000)
+	step := partElements
+	if r.Kind == format.Hash {
+		step *= 2
+	}
+	if n <= step {
+		return []format.Record{r.Record}
+	}
+	var all []format.Record
+	for at := 0; at < n; at += step {
+		p := format.Record{Kind: r.Kind, Key: r.Key, Expire: r.Expire}
+		end := min(n, at+step)
+		switch {
+		case r.Kind == format.String:
+			p.Value = r.Value[at*1000 : min(end*1000, len(r.Value))]
+			if end == n {
+				p.Value = r.Value[at*1000:]
+			}
+		case r.Kind == format.Stream:
+			p.Entries = r.Entries[at:end]
+		default:
+			p.Elems = r.Elems[at:end]
+			if r.Kind == format.Zset {
+				p.Scores = r.Scores[at:end]
+			}
+		}
+		all = append(all, p)
+	}
+	all[0].Part |= format.PartFirst
+	all[len(all)-1].Part |= format.PartLast
+	all[len(all)-1].State = r.State
+	return all
+}
+
+// writeDump writes a dump of keys that are in key order.
+func writeDump(t *testing.T, keys []*record) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "dump")
+	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "3.5.5", Role: "master", Databases: 1}
+	o := format.Options{Types: format.Types, Databases: []int{0}}
+	w, err := archive.Create(dir, format.NewInfo("test", time.Now(), src, o), archive.Options{ChunkBytes: 12 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for _, typ := range format.Types {
+		seg := w.Segment(0, typ, nil)
+		for _, r := range keys {
+			if !typ.Holds(r.Kind) {
+				continue
+			}
+			for _, p := range parts(r) {
+				if err := seg.Record(&p); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := seg.Close(nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Finish(nil, true); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// TestCrash kills loads at random moments and cuts their connections, goes on with them, and
+// compares everything in the end.
+func TestCrash(t *testing.T) {
+	keys := loadCrashKeys()
+	dir := writeDump(t, keys)
+	mustRun(t, 0, "kvload", "check", "--quiet", dir)
+	eachTarget(t, func(t *testing.T, to target) {
+		start := time.Now()
+		(&crash{t, to, dir, keys, rand.New(rand.NewPCG(0, 0)), 0}).disturbed("fail", to.addr, 0)
+		took := time.Since(start)
+		killed, cut := 0, 0
+		for round := range loadCrashRounds(to) {
+			c := &crash{t, to, dir, keys, rand.New(rand.NewPCG(seed, uint64(round))), took}
+			k, n := c.round([]string{"fail", "replace", "skip"}[round%3])
+			killed, cut = killed+k, cut+n
+			if t.Failed() {
+				t.Fatalf("round %d", round)
+			}
+		}
+		t.Logf("%d runs were killed, %d connections were disturbed; an undisturbed load took %v", killed, cut, took)
+		if killed == 0 || cut == 0 {
+			t.Error("nothing was disturbed")
+		}
+	})
+}
+
+// A crash is one load that is disturbed.
+type crash struct {
+	t    *testing.T
+	to   target
+	dir  string
+	keys []*record
+	rng  *rand.Rand
+	took time.Duration // an undisturbed load
+}
+
+// round disturbs one load and compares.
+func (c *crash) round(onExists string) (killed, cut int) {
+	admin := client(c.t, c.to.addr, 0)
+	do(c.t, admin, "FLUSHDB")
+	want := slices.Clone(c.keys)
+	existed := map[string]bool{}
+	if onExists != "fail" {
+		for i := c.rng.IntN(5); i < len(want); i += 7 {
+			do(c.t, admin, "RPUSH", want[i].Key, "before", "the load")
+			if onExists == "skip" {
+				existed[string(want[i].Key)] = true
+				want[i] = &record{Record: format.Record{Kind: format.List, Key: want[i].Key, Elems: [][]byte{[]byte("before"), []byte("the load")}}}
+			}
+		}
+	}
+	faults := c.rng.IntN(4)
+	plans := make([]faultproxy.Plan, 40)
+	for i := range faults {
+		at := 1 + c.rng.Int64N(400_000)
+		p := &plans[2+c.rng.IntN(8)+i*3] // the first connections are those of the start
+		if c.rng.IntN(3) == 0 {
+			p.HalfCloseAfter = at
+		} else {
+			p.ResetAfter = at
+		}
+	}
+	proxy, err := faultproxy.Start(c.to.addr, func(n int) faultproxy.Plan {
+		if n < len(plans) {
+			return plans[n]
+		}
+		return faultproxy.Plan{}
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer proxy.Close()
+	left, killed := c.disturbed(onExists, proxy.Addr(), c.rng.IntN(4))
+	listed := map[string]bool{}
+	for _, l := range left {
+		if l.Reason != "exists" || !existed[string(l.Key)] {
+			c.t.Errorf("%.80q is left out: %s", l.Key, l.Reason)
+		}
+		listed[string(l.Key)] = true
+	}
+	if len(listed) != len(existed) {
+		c.t.Errorf("%d keys existed, %d are listed", len(existed), len(listed))
+	}
+	check := newChecker(c.t, c.to, 0)
+	for _, r := range want {
+		check.key(r)
+	}
+	check.done()
+	return killed, faults
+}
+
+// disturbed runs a load, kills it so many times, and lets it come to its end.
+func (c *crash) disturbed(onExists, addr string, kills int) (left []leftOut, killed int) {
+	c.t.Helper()
+	home := c.t.TempDir()
+	report := filepath.Join(home, "left-out.jsonl")
+	args := []string{"load", "--quiet", "--uri", "redis://" + addr, "--in", c.dir, "--report", report, "--state", filepath.Join(home, "state"),
+		"--resume", "--on-exists", onExists, "--checkpoint", "1ms", "--threads", "3", "--pipeline", "40"}
+	for range kills {
+		cmd := exec.Command(tool(c.t, "kvload"), args...)
+		if err := cmd.Start(); err != nil {
+			c.t.Fatal(err)
+		}
+		timer := time.AfterFunc(time.Duration(c.rng.Int64N(int64(c.took))), func() { _ = cmd.Process.Kill() })
+		_ = cmd.Wait()
+		timer.Stop()
+		if cmd.ProcessState.ExitCode() < 0 {
+			killed++
+		}
+	}
+	var out bytes.Buffer
+	cmd := exec.Command(tool(c.t, "kvload"), args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil && cmd.ProcessState.ExitCode() != 3 {
+		c.t.Fatalf("%v\n%s", err, &out)
+	}
+	return readLines[leftOut](c.t, report), killed
+}

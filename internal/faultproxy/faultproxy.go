@@ -1,0 +1,208 @@
+// Package faultproxy is a TCP proxy that does to connections what networks do: it delays, resets in
+// the middle of a stream, closes one direction only, or stops moving anything. It is for tests.
+package faultproxy
+
+import (
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// A Plan is what happens to a connection. Counts are of bytes from the client to the server; zero
+// is never.
+type Plan struct {
+	Latency        time.Duration // of every piece of data, in each direction
+	ResetAfter     int64         // both sides are reset
+	HalfCloseAfter int64         // the server sees the end of what the client sends; its answers still come
+	StallAfter     int64         // nothing moves any more, and nothing is closed
+}
+
+// A Proxy forwards connections to one server.
+type Proxy struct {
+	lis    net.Listener
+	target string
+	plan   func(n int) Plan
+	wg     sync.WaitGroup
+	closed chan struct{}
+
+	mu    sync.Mutex
+	conns map[*pair]bool
+	count int
+}
+
+type pair struct{ client, server *net.TCPConn }
+
+// reset ends both sides without a farewell.
+func (p *pair) reset() {
+	for _, c := range []*net.TCPConn{p.client, p.server} {
+		_ = c.SetLinger(0)
+		_ = c.Close()
+	}
+}
+
+// Start begins to forward connections to target. Plan is asked for each, the first is number 0; nil
+// forwards all untouched.
+func Start(target string, plan func(n int) Plan) (*Proxy, error) {
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	if plan == nil {
+		plan = func(int) Plan { return Plan{} }
+	}
+	p := &Proxy{lis: lis, target: target, plan: plan, closed: make(chan struct{}), conns: map[*pair]bool{}}
+	p.wg.Add(1)
+	go p.accept()
+	return p, nil
+}
+
+// Addr returns where the proxy listens.
+func (p *Proxy) Addr() string { return p.lis.Addr().String() }
+
+// Connections returns how many there have been.
+func (p *Proxy) Connections() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count
+}
+
+// SetPlan replaces the plan for connections to come.
+func (p *Proxy) SetPlan(plan func(n int) Plan) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.plan = plan
+}
+
+// Cut resets every connection there is.
+func (p *Proxy) Cut() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		c.reset()
+	}
+}
+
+// Close stops the proxy and resets every connection.
+func (p *Proxy) Close() {
+	close(p.closed)
+	_ = p.lis.Close()
+	p.Cut()
+	p.wg.Wait()
+}
+
+func (p *Proxy) accept() {
+	defer p.wg.Done()
+	for {
+		c, err := p.lis.Accept()
+		if err != nil {
+			return
+		}
+		client := c.(*net.TCPConn)
+		s, err := net.Dial("tcp", p.target)
+		if err != nil {
+			_ = client.SetLinger(0)
+			_ = client.Close()
+			continue
+		}
+		p.serve(&pair{client, s.(*net.TCPConn)})
+	}
+}
+
+func (p *Proxy) serve(c *pair) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.closed:
+		c.reset()
+		return
+	default:
+	}
+	plan := p.plan(p.count)
+	p.count++
+	p.conns[c] = true
+	p.wg.Add(1)
+	go func() {
+		defer p.wg.Done()
+		var both sync.WaitGroup
+		both.Add(2)
+		go func() { defer both.Done(); p.up(c, plan) }()
+		go func() { defer both.Done(); p.down(c, plan) }()
+		both.Wait()
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		delete(p.conns, c)
+		_ = c.client.Close()
+		_ = c.server.Close()
+	}()
+}
+
+// up forwards what the client sends.
+func (p *Proxy) up(c *pair, plan Plan) {
+	buf := make([]byte, 16<<10)
+	sent := int64(0)
+	for {
+		n, err := c.client.Read(buf)
+		data := buf[:n]
+		p.delay(plan.Latency)
+		limit := first(plan.ResetAfter, plan.HalfCloseAfter, plan.StallAfter)
+		if over := limit > 0 && sent+int64(n) >= limit; over {
+			_, _ = c.server.Write(data[:limit-sent])
+			switch limit {
+			case plan.StallAfter:
+				<-p.closed
+			case plan.HalfCloseAfter:
+				_ = c.server.CloseWrite()
+				_, _ = io.Copy(io.Discard, c.client)
+			default:
+				c.reset()
+			}
+			return
+		}
+		sent += int64(n)
+		if _, err := c.server.Write(data); err != nil {
+			c.reset()
+			return
+		}
+		if err != nil {
+			_ = c.server.CloseWrite()
+			return
+		}
+	}
+}
+
+// first returns the least that is not zero.
+func first(counts ...int64) (least int64) {
+	for _, n := range counts {
+		if n > 0 && (least == 0 || n < least) {
+			least = n
+		}
+	}
+	return least
+}
+
+// down forwards what the server answers.
+func (p *Proxy) down(c *pair, plan Plan) {
+	buf := make([]byte, 16<<10)
+	for {
+		n, err := c.server.Read(buf)
+		p.delay(plan.Latency)
+		if _, werr := c.client.Write(buf[:n]); err != nil || werr != nil {
+			_ = c.client.CloseWrite()
+			_ = c.client.CloseRead()
+			return
+		}
+	}
+}
+
+func (p *Proxy) delay(d time.Duration) {
+	if d == 0 {
+		return
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.closed:
+	}
+}

@@ -1,0 +1,120 @@
+package journal
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+func bound() Binding {
+	return Binding{Dump: "d", Address: "a:1", Server: "kvrocks", Places: map[int]string{0: "ns/0"}, Settings: map[string]string{"--on-exists": "fail"}}
+}
+
+func open(t *testing.T, dir string) *Journal {
+	t.Helper()
+	j, err := Open(dir, Options{Every: time.Hour, Sync: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// fill makes a journal with a unit that is done, one in its middle, and one with keys that existed.
+func fill(t *testing.T, dir string) {
+	t.Helper()
+	j := open(t, dir)
+	_, err := j.Begin(bound(), true, "")
+	must(t, err)
+	one := j.Unit("one")
+	must(t, one.Reach(Position{Record: 3, Stats: Stats{Keys: 3}}))
+	must(t, one.Done())
+	must(t, j.Unit("two").Found(9, []int64{1, 4}))
+	must(t, j.Unit("two").Reach(Position{Record: 5, Chunk: "c", In: 2, Open: &OpenKey{First: 4, Taken: 70}, Stats: Stats{Keys: 4, LeftOut: map[string]int64{"refused": 2}}}))
+	must(t, j.Close())
+}
+
+// TestReopen: what was noted is there after a restart, and also when the last line is torn
+// at any byte.
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir)
+	data, err := os.ReadFile(filepath.Join(dir, Name))
+	must(t, err)
+	last := len(strings.TrimRight(string(data), "\n"))
+	last = strings.LastIndex(string(data[:last]), "\n") + 1
+	for cut := last; cut <= len(data); cut++ {
+		must(t, os.WriteFile(filepath.Join(dir, Name), data[:cut], 0o600))
+		j := open(t, dir)
+		must(t, j.Check(bound()))
+		two := j.Unit("two")
+		asked, existed := two.Asked()
+		if !j.Unit("one").IsDone() || two.IsDone() || asked != 9 || len(existed) != 2 || !existed[4] || !j.WasEmpty() {
+			t.Fatalf("cut at %d: asked %d, existed %v", cut, asked, existed)
+		}
+		if p := two.Position(); cut == len(data) && (p.Record != 5 || p.Open.Taken != 70 || j.Stats().Left() != 2 || j.Stats().Keys != 7) {
+			t.Errorf("%+v, %+v", p, j.Stats())
+		}
+		must(t, two.Reach(Position{Record: 6}))
+		must(t, j.Close())
+		j = open(t, dir)
+		if p := j.Unit("two").Position(); p.Record != 6 {
+			t.Fatalf("cut at %d: %+v after going on", cut, p)
+		}
+		must(t, j.Finish())
+		must(t, j.Close())
+	}
+	j := open(t, dir)
+	defer j.Close()
+	if j.Finished().IsZero() {
+		t.Error("it is not finished")
+	}
+	if kept, err := j.Begin(bound(), false, ""); err != nil || kept == "" || !j.Finished().IsZero() || j.Unit("one").IsDone() {
+		t.Errorf("begun anew: %q, %v", kept, err)
+	}
+}
+
+// TestRefused: another load, a second run and a damaged file.
+func TestRefused(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir)
+	j := open(t, dir)
+	if _, err := Open(dir, Options{}); !errors.Is(err, storage.ErrLocked) {
+		t.Errorf("a second run: %v", err)
+	}
+	for want, change := range map[string]func(*Binding){
+		"the dump was d, and is e now":                       func(b *Binding) { b.Dump = "e" },
+		"the target's address was a:1, and is b:1 now":       func(b *Binding) { b.Address = "b:1" },
+		"the kind of server was kvrocks, and is redis now":   func(b *Binding) { b.Server = "redis" },
+		"the place of the databases was map[0:ns/0], and is": func(b *Binding) { b.Places = map[int]string{0: "other/0"} },
+		`--on-exists was "fail", and is "skip" now`:          func(b *Binding) { b.Settings["--on-exists"] = "skip" },
+	} {
+		b := bound()
+		change(&b)
+		if err := j.Check(b); !errors.Is(err, ErrDiffers) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	must(t, j.Close())
+	data, err := os.ReadFile(filepath.Join(dir, Name))
+	must(t, err)
+	damaged := strings.Replace(string(data), `"found"`, `"fou`, 1)
+	must(t, os.WriteFile(filepath.Join(dir, Name), []byte(damaged), 0o600))
+	if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("damaged: %v", err)
+	}
+	if _, err := Open(filepath.Join(dir, Name, "sub"), Options{}); !errors.Is(err, ErrNoPlace) || !strings.Contains(err.Error(), "--state") {
+		t.Errorf("no place: %v", err)
+	}
+}

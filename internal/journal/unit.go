@@ -1,0 +1,81 @@
+package journal
+
+import (
+	"maps"
+	"time"
+)
+
+// A Unit is one part of a load, which one worker does. It is for one goroutine.
+type Unit struct {
+	j    *Journal
+	name string
+	u    *unit
+}
+
+// Unit returns the unit of that name.
+func (j *Journal) Unit(name string) *Unit {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return &Unit{j, name, j.unit(name)}
+}
+
+// Position returns how far the unit is.
+func (u *Unit) Position() Position {
+	u.j.mu.Lock()
+	defer u.j.mu.Unlock()
+	return u.u.position
+}
+
+// IsDone reports whether nothing of the unit is left to be done.
+func (u *Unit) IsDone() bool {
+	u.j.mu.Lock()
+	defer u.j.mu.Unlock()
+	return u.u.done
+}
+
+// Reach notes how far the unit is. It is written now and then: what is lost of it is sent twice.
+func (u *Unit) Reach(p Position) error {
+	j := u.j
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	u.u.position, u.u.dirty = p, true
+	now := time.Now()
+	if now.Sub(u.u.written) >= j.o.Every {
+		if err := j.point(u.name, u.u); err != nil {
+			return err
+		}
+	}
+	if now.Sub(j.synced) >= j.o.Sync {
+		return j.sync()
+	}
+	return nil
+}
+
+// Found notes which keys the target held before the load, for good.
+func (u *Unit) Found(asked int64, existed []int64) error {
+	j := u.j
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	u.u.found(asked, existed)
+	if err := j.write(line{Found: &found{u.name, asked, existed}}); err != nil {
+		return err
+	}
+	return j.sync()
+}
+
+// Asked returns what Found has noted.
+func (u *Unit) Asked() (asked int64, existed map[int64]bool) {
+	u.j.mu.Lock()
+	defer u.j.mu.Unlock()
+	return u.u.asked, maps.Clone(u.u.existed)
+}
+
+// Done notes that all of the unit is done.
+func (u *Unit) Done() error {
+	j := u.j
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	u.u.done, u.u.dirty = true, false
+	u.u.position = Position{Stats: u.u.position.Stats}
+	return j.write(line{Done: &done{u.name, u.u.position.Stats}})
+}

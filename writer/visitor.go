@@ -1,0 +1,184 @@
+package writer
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A Visitor reads and deletes keys of the target, at the place of one source database.
+type Visitor struct {
+	loader *Loader
+	db     int
+	conn   *conn
+}
+
+// NewVisitor opens a connection.
+func (l *Loader) NewVisitor(ctx context.Context, db int) (*Visitor, error) {
+	c, err := l.dial(ctx, db)
+	if err != nil {
+		return nil, err
+	}
+	return &Visitor{l, db, c}, nil
+}
+
+// Close closes the connection.
+func (v *Visitor) Close() error { return v.conn.Close() }
+
+// A Look is what a target shows of a key at a glance.
+type Look struct {
+	Kind   format.Kind // 0: there is no such key
+	Type   string      // as the target calls it; also of what no Kind stands for
+	Length int64       // elements; bytes of a string
+	Expire int64       // Unix ms; 0: never
+}
+
+// visited are the types that a Visitor reads, and what their length is asked with.
+var visited = map[string]struct {
+	kind   format.Kind
+	length string
+}{
+	"string": {format.String, "STRLEN"}, "hash": {format.Hash, "HLEN"}, "list": {format.List, "LLEN"},
+	"set": {format.Set, "SCARD"}, "zset": {format.Zset, "ZCARD"}, "stream": {format.Stream, "XLEN"},
+}
+
+// Look looks at keys.
+func (v *Visitor) Look(ctx context.Context, keys [][]byte) ([]Look, error) {
+	looks := make([]Look, len(keys))
+	types := make([][]any, len(keys))
+	for i, k := range keys {
+		types[i] = []any{"TYPE", k}
+	}
+	replies, err := v.all(ctx, types)
+	if err != nil {
+		return nil, err
+	}
+	var asks [][]any
+	var of []int
+	for i, r := range replies {
+		looks[i].Type = fmt.Sprint(r)
+		if t, ok := visited[looks[i].Type]; ok {
+			looks[i].Kind = t.kind
+			asks = append(asks, []any{t.length, keys[i]}, []any{"PEXPIRETIME", keys[i]})
+			of = append(of, i)
+		}
+	}
+	if replies, err = v.all(ctx, asks); err != nil {
+		return nil, err
+	}
+	for n, i := range of {
+		length, _ := replies[2*n].(int64)
+		expire, _ := replies[2*n+1].(int64)
+		looks[i].Length, looks[i].Expire = length, max(0, expire)
+		if expire == -2 { // it expired meanwhile
+			looks[i] = Look{Type: "none"}
+		}
+	}
+	return looks, nil
+}
+
+// Values reads strings.
+func (v *Visitor) Values(ctx context.Context, keys [][]byte) ([]string, error) {
+	asks := make([][]any, len(keys))
+	for i, k := range keys {
+		asks[i] = []any{"GET", k}
+	}
+	replies, err := v.all(ctx, asks)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]string, len(keys))
+	for i, r := range replies {
+		values[i], _ = r.(string)
+	}
+	return values, nil
+}
+
+// Delete deletes keys.
+func (v *Visitor) Delete(ctx context.Context, keys [][]byte) error {
+	dels := make([][]any, len(keys))
+	for i, k := range keys {
+		dels[i] = []any{"DEL", k}
+	}
+	_, err := v.all(ctx, dels)
+	return err
+}
+
+// Clear deletes everything at the place.
+func (v *Visitor) Clear(ctx context.Context) error {
+	_, err := v.one(ctx, "FLUSHDB")
+	return err
+}
+
+// all sends commands as one pipeline. An error reply is an error.
+func (v *Visitor) all(ctx context.Context, commands [][]any) ([]any, error) {
+	if len(commands) == 0 {
+		return nil, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	pipe := v.conn.Pipeline()
+	cmds := make([]*redis.Cmd, len(commands))
+	for i, c := range commands {
+		cmds[i] = pipe.Do(ctx, c...)
+	}
+	_, execErr := pipe.Exec(ctx)
+	replies := make([]any, len(cmds))
+	for i, c := range cmds {
+		val, err := c.Result()
+		if reply, ok := errorReply(err); ok && err != redis.Nil {
+			advice := stopsLoad(reply)
+			if advice == nil {
+				advice = errUnexpected
+			}
+			return nil, &CommandError{DB: v.db, Command: c.Name(), Reply: reply, Err: advice}
+		} else if err != nil && err != redis.Nil {
+			return nil, &CommandError{DB: v.db, Command: c.Name(), Err: lost(execErr)}
+		}
+		replies[i] = val
+	}
+	return replies, nil
+}
+
+func (v *Visitor) one(ctx context.Context, args ...any) (any, error) {
+	replies, err := v.all(ctx, [][]any{args})
+	if err != nil {
+		return nil, err
+	}
+	return replies[0], nil
+}
+
+// texts sends a command that answers a list of texts.
+func (v *Visitor) texts(ctx context.Context, args ...any) ([][]byte, error) {
+	reply, err := v.one(ctx, args...)
+	if err != nil {
+		return nil, err
+	}
+	return texts(reply), nil
+}
+
+func texts(reply any) [][]byte {
+	list, _ := reply.([]any)
+	out := make([][]byte, len(list))
+	for i := range list {
+		s, _ := list[i].(string) // nil is what some versions show of an empty one
+		out[i] = []byte(s)
+	}
+	return out
+}
+
+func parseScores(pairs [][]byte) (members [][]byte, scores []float64, err error) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		f, err := strconv.ParseFloat(string(pairs[i+1]), 64)
+		if err != nil {
+			return nil, nil, err
+		}
+		members, scores = append(members, pairs[i]), append(scores, f)
+	}
+	return members, scores, nil
+}
