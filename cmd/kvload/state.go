@@ -100,9 +100,12 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 			return none, err
 		}
 	}
-	n, _, err := countKeys(ctx, l, o, 1)
-	if err != nil {
-		return none, err
+	var n int64 // none were found with Fail
+	var err error
+	if o.writer.OnExists != writer.Fail {
+		if n, _, err = countKeys(ctx, l, o, 1); err != nil {
+			return none, err
+		}
 	}
 	if o.undo != "" {
 		if o.undo, err = filepath.Abs(o.undo); err == nil {
