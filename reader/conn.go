@@ -94,6 +94,10 @@ func (c *conn) login(ctx context.Context, o *Options, db int) error {
 			return err
 		}
 		if err := p.status(); err != nil {
+			var re *ReplyError
+			if errors.As(err, &re) && strings.Contains(re.Reply, o.Password) { // one that does not know AUTH repeats its arguments
+				return fmt.Errorf("%w: the source does not take AUTH; is it a Pika?", ErrAuth)
+			}
 			return fmt.Errorf("%w: %w", ErrAuth, err)
 		}
 	}

@@ -28,7 +28,7 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	pacing := newPacing(&o.kindness, &o.reader, log)
 	s, err := reader.Open(ctx, o.reader)
 	if err != nil {
-		return refusedAtOpen(err, o.server.Password)
+		return refusedAtOpen(err)
 	}
 	src := s.Source()
 	options, err := choose(s, &o)

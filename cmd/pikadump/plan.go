@@ -81,7 +81,7 @@ func planAction(c *cli.Context) error {
 	}
 	f, err := makeForecast(c.Context, &o)
 	if err != nil {
-		return refusedAtOpen(err, o.server.Password)
+		return refusedAtOpen(err)
 	}
 	if c.Bool("json") {
 		enc := json.NewEncoder(c.App.Writer)

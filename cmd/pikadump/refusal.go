@@ -14,7 +14,7 @@ import (
 
 // refusedAtOpen says what a failure of the first commands means: other credentials are
 // needed, or there is no Pika that can be read.
-func refusedAtOpen(err error, password string) error {
+func refusedAtOpen(err error) error {
 	var reply *reader.ReplyError
 	if !errors.As(err, &reply) {
 		if errors.Is(err, io.EOF) {
@@ -23,9 +23,6 @@ func refusedAtOpen(err error, password string) error {
 		return err
 	}
 	switch {
-	case reply.Command == "AUTH" && strings.Contains(reply.Reply, password):
-		// A server that does not know AUTH shows its arguments.
-		return fmt.Errorf("%w: the source does not take AUTH; is it a Pika?", reader.ErrAuth)
 	case errors.Is(err, reader.ErrAuth) && strings.Contains(reply.Reply, "NOPERM"):
 		return fmt.Errorf("%w: %w; is the password right? A Pika that has a limited user says OK to a wrong one", reader.ErrAuth, err)
 	case errors.Is(err, reader.ErrAuth), errors.Is(err, reader.ErrRefused):

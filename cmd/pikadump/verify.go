@@ -28,7 +28,7 @@ func verifySource(ctx context.Context, o *verifyOptions, out, log io.Writer) err
 	defer a.Close()
 	s, err := reader.Open(ctx, o.reader)
 	if err != nil {
-		return refusedAtOpen(err, o.server.Password)
+		return refusedAtOpen(err)
 	}
 	start := time.Now()
 	src := s.Source()
