@@ -8,11 +8,8 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -159,7 +156,7 @@ func (v *verification) run(ctx context.Context, log io.Writer) (err error) {
 	}
 	jobs := verify.Jobs(units)
 	for round := 1; round <= v.o.rounds && len(jobs) > 0; round++ {
-		if jobs, err = verifyRound(ctx, workers, jobs, round < v.o.rounds); err != nil {
+		if jobs, err = verify.Round(ctx, workers, jobs, round < v.o.rounds); err != nil {
 			return err
 		}
 	}
@@ -175,45 +172,6 @@ func (v *verification) connect(ctx context.Context, db int) (verify.Server, erro
 		return nil, err
 	}
 	return &readback{Reader: r}, nil
-}
-
-// verifyRound does the jobs and returns those of the next round.
-func verifyRound(ctx context.Context, workers []*verify.Worker, jobs []verify.Job, again bool) ([]verify.Job, error) {
-	var (
-		mu   sync.Mutex
-		next []verify.Job
-		work = make(chan verify.Job)
-	)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(work)
-		for _, j := range jobs {
-			select {
-			case work <- j:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		return nil
-	})
-	for _, w := range workers {
-		g.Go(func() error {
-			for j := range work {
-				n, more, err := w.Do(ctx, j, again)
-				if err != nil {
-					return err
-				}
-				if more {
-					mu.Lock()
-					next = append(next, n)
-					mu.Unlock()
-				}
-			}
-			return nil
-		})
-	}
-	err := g.Wait()
-	return next, err
 }
 
 // backwards finds the keys that only the target has, one database after the other.

@@ -5,11 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync"
 	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -93,48 +90,9 @@ func verifyAll(ctx context.Context, a *archive.Archive, s *reader.Scanner, o *ve
 	}
 	jobs := verify.Jobs(units)
 	for round := 1; round <= o.rounds && len(jobs) > 0; round++ {
-		if jobs, err = verifyRound(ctx, workers, jobs, round < o.rounds); err != nil {
+		if jobs, err = verify.Round(ctx, workers, jobs, round < o.rounds); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// verifyRound does the jobs and returns those of the next round.
-func verifyRound(ctx context.Context, workers []*verify.Worker, jobs []verify.Job, again bool) ([]verify.Job, error) {
-	var (
-		mu   sync.Mutex
-		next []verify.Job
-		work = make(chan verify.Job)
-	)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(work)
-		for _, j := range jobs {
-			select {
-			case work <- j:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-		}
-		return nil
-	})
-	for _, w := range workers {
-		g.Go(func() error {
-			for j := range work {
-				n, more, err := w.Do(ctx, j, again)
-				if err != nil {
-					return err
-				}
-				if more {
-					mu.Lock()
-					next = append(next, n)
-					mu.Unlock()
-				}
-			}
-			return nil
-		})
-	}
-	err := g.Wait()
-	return next, err
 }
