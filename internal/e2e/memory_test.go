@@ -66,7 +66,7 @@ func TestMemory(t *testing.T) {
 	if os.Getenv("E2E_MEMORY") != "1" {
 		t.Skip("MEMORY IS MEASURED WITH SMALL DATA ONLY: set E2E_MEMORY=1 for large data")
 	}
-	measureBulks(t, bulks(5_000_000, 5_000_000, 2000))
+	measureBulks(t, bulks(5_000_000, 10_000_000, 2000))
 }
 
 // TestMemorySmall does the same with data that only has to be larger than the limit.
