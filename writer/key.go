@@ -15,6 +15,8 @@ const (
 type key struct {
 	kind   format.Kind
 	expire int64  // Unix ms, 0 for none
+	dumped int64  // the expiry in the dump
+	short  bool   // it has too little time to live (Options.Expire)
 	source []byte // its name in the dump
 	name   []byte // its name on the target
 	out    outcome
@@ -41,6 +43,7 @@ func (k *key) reset(r *format.Record) {
 	*k = key{
 		kind:   r.Kind,
 		expire: r.Expire,
+		dumped: r.Expire,
 		source: append(k.source[:0], r.Key...),
 		name:   append(k.name[:0], r.Key...),
 	}
@@ -67,6 +70,9 @@ func (w *Worker) newKey(r *format.Record) *key {
 		k = new(key)
 	}
 	k.reset(r)
+	if expire := w.loader.options.Expire; expire != nil {
+		k.expire, k.short = expire(r.Expire)
+	}
 	return k
 }
 

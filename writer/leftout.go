@@ -16,7 +16,7 @@ const (
 )
 
 // A LeftOut is a key, or part of a key, that is in the dump and not on the target.
-// A key whose time is over is none: Stats.Expired counts those.
+// A key whose time is over, or too short, is none: Stats.Expired and Stats.Short count those.
 type LeftOut struct {
 	DB     int // database of the source
 	Kind   format.Kind

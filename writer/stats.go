@@ -12,6 +12,7 @@ type Stats struct {
 	Commands int64            // replies read
 	Bytes    int64            // of keys, fields, values, members and elements
 	Expired  int64            // keys whose time was over, or was so before they were complete
+	Short    int64            // keys left out for their short life (Options.Expire)
 	LeftOut  map[string]int64 // reports by reason
 }
 
@@ -22,6 +23,7 @@ func (s *Stats) Add(t Stats) {
 	s.Commands += t.Commands
 	s.Bytes += t.Bytes
 	s.Expired += t.Expired
+	s.Short += t.Short
 	for reason, n := range t.LeftOut {
 		if s.LeftOut == nil {
 			s.LeftOut = make(map[string]int64)
@@ -37,6 +39,7 @@ func (s *Stats) subtract(t Stats) {
 	s.Commands -= t.Commands
 	s.Bytes -= t.Bytes
 	s.Expired -= t.Expired
+	s.Short -= t.Short
 	for reason, n := range t.LeftOut {
 		if s.LeftOut[reason] -= n; s.LeftOut[reason] == 0 {
 			delete(s.LeftOut, reason)
@@ -46,7 +49,7 @@ func (s *Stats) subtract(t Stats) {
 
 // counters is what stands behind Stats: one goroutine writes, any may read.
 type counters struct {
-	keys, elements, commands, bytes, expired atomic.Int64
+	keys, elements, commands, bytes, expired, short atomic.Int64
 
 	mu      sync.Mutex
 	leftOut map[string]int64
@@ -68,6 +71,7 @@ func (c *counters) snapshot() Stats {
 		Commands: c.commands.Load(),
 		Bytes:    c.bytes.Load(),
 		Expired:  c.expired.Load(),
+		Short:    c.short.Load(),
 		LeftOut:  make(map[string]int64),
 	}
 	c.mu.Lock()

@@ -164,7 +164,7 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 		return w.takeUp(ctx, r)
 	case !first && k == nil:
 		return nil, fmt.Errorf("load database %d: key %s has no first part", w.db, quote(r.Key))
-	case !first && (!bytes.Equal(k.source, r.Key) || k.kind != r.Kind || k.expire != r.Expire):
+	case !first && (!bytes.Equal(k.source, r.Key) || k.kind != r.Kind || k.dumped != r.Expire):
 		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, quote(r.Key), quote(k.source))
 	case !first:
 		return k, nil
@@ -187,6 +187,11 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 // it was if it did not expire.
 func (w *Worker) decide(k *key) bool {
 	o := &w.loader.options
+	if k.short {
+		k.out = leftOut
+		w.stats.short.Add(1)
+		return false
+	}
 	if w.isOver(k.expire) {
 		w.expire(k)
 	}

@@ -36,19 +36,20 @@ const maxConflictBytes = 32 << 20
 // conflicts knows the names that stand in several of the types that are loaded.
 type conflicts struct {
 	policy conflictPolicy
+	prefix prefix
 	types  map[int]map[string][]format.Type // by database and name, in Pika's order
 }
 
 // readConflicts reads the dump's list and refuses it under the policy fail. Under the policy
 // suffix it makes sure that no new name is in the dump already.
-func readConflicts(a *archive.Archive, f *filter.Filter, policy conflictPolicy) (*conflicts, error) {
-	cs := &conflicts{policy, map[int]map[string][]format.Type{}}
+func readConflicts(a *archive.Archive, f *filter.Filter, policy conflictPolicy, p prefix) (*conflicts, error) {
+	cs := &conflicts{policy, p, map[int]map[string][]format.Type{}}
 	var shown []string
 	count, size := 0, 0
 	keep := f.Key()
 	err := a.Conflicts(func(k archive.ConflictKey) error {
 		types := slices.DeleteFunc(k.Types, func(t format.Type) bool { return !f.Type(t) })
-		if len(types) < 2 || !f.DB(k.DB) || keep != nil && !keep(k.Key) {
+		if len(types) < 2 || !f.DB(k.DB) || keep != nil && !keep(k.Key) || p.of(k.Key) == nil {
 			return nil
 		}
 		count++
@@ -104,8 +105,25 @@ func (cs *conflicts) checkNames(a *archive.Archive) error {
 	return nil
 }
 
-// rename is writer.Options.Rename.
+// rename is writer.Options.Rename. No two keys get one name: checkNames saw to it that a name with a suffix
+// is of no key of the dump, and what the prefixes make of two names differs as these do.
 func (cs *conflicts) rename(db int, kind format.Kind, key []byte) (newKey []byte, leaveOut string) {
+	newKey, leaveOut = cs.resolve(db, kind, key)
+	switch {
+	case leaveOut != "" || cs.prefix.isNone():
+		return newKey, leaveOut
+	case newKey == nil:
+		newKey = key
+	}
+	if newKey = cs.prefix.of(newKey); newKey == nil {
+		return nil, reasonPrefix
+	}
+	return newKey, ""
+}
+
+// resolve returns the name of one of the types that a name stands in (nil: unchanged), still without the
+// prefixes, or why it is left out.
+func (cs *conflicts) resolve(db int, kind format.Kind, key []byte) (newKey []byte, leaveOut string) {
 	types, ok := cs.types[db][string(key)]
 	if !ok || types[0].Holds(kind) {
 		return nil, ""
@@ -121,7 +139,13 @@ func (cs *conflicts) rename(db int, kind format.Kind, key []byte) (newKey []byte
 	return nil, "" // a type that the list does not name has the name to itself
 }
 
-// gave reports whether rename gives a key of the dump this name.
+// isSuffixed reports whether resolve gives a key another name.
+func (cs *conflicts) isSuffixed(db int, kind format.Kind, key []byte) bool {
+	name, _ := cs.resolve(db, kind, key)
+	return name != nil
+}
+
+// gave reports whether resolve gives a key of the dump this name.
 func (cs *conflicts) gave(db int, name []byte) bool {
 	for _, t := range format.Types {
 		key, ok := bytes.CutSuffix(name, []byte(":"+string(t)))

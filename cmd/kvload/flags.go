@@ -23,6 +23,8 @@ type loadOptions struct {
 	in       string
 	mapDB    map[int]writer.Place // nil: none given
 	conflict conflictPolicy
+	prefix   prefix
+	ttl      ttlPolicy
 	threads  int
 	report   string // file for what was left out; empty: the default name
 	writer   writer.Options
@@ -55,6 +57,8 @@ EXAMPLES:
    NS1=token1 kvload load --uri redis://10.0.0.9:6666 -a secret --in dump --map-db 0=default,1=NS1
    kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix
    kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --verify
+   kvload load --uri redis://10.0.0.9:6666 --in /archive/2024 --ttl shift --key-prefix-add 2024:
+   kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' --key-prefix-strip app: --ttl-min 1m
    kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume`
 
 func loadCommand() *cli.Command {
@@ -88,6 +92,10 @@ func loadFlags() []cli.Flag {
 			&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "a target that holds keys: fail (refuse it), skip (leave its keys as they are) or replace", EnvVars: env("on-exists"), Category: what},
 			&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name that stands in several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: what},
 			&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "Pika's hyperloglogs, which Kvrocks cannot take as such: leave-out or string (load their bytes)", EnvVars: env("hyperloglog"), Category: what},
+			&cli.StringFlag{Name: "ttl", Value: "keep", Usage: "expiries: keep (the times in the dump), drop (no key expires) or shift (each later by the time since the dump was begun, for archives)", EnvVars: env("ttl"), Category: what},
+			&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this to live when the load begins", EnvVars: env("ttl-min"), Category: what},
+			&cli.StringFlag{Name: "key-prefix-strip", Usage: "take `PREFIX` off every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: what},
+			&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", EnvVars: env("key-prefix-add"), Category: what},
 			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify")},
 			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: kvload-DUMP-left-out.jsonl in this directory, if there is anything)", EnvVars: env("report")},
 		},
@@ -158,6 +166,10 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 		return o, err
 	}
 	if o.conflict, err = parseConflict(c.String("on-conflict")); err != nil {
+		return o, err
+	}
+	o.prefix = prefix{strip: []byte(c.String("key-prefix-strip")), add: []byte(c.String("key-prefix-add"))}
+	if o.ttl, err = ttlFromFlags(c); err != nil {
 		return o, err
 	}
 	if d := c.Duration("timeout"); d < 0 {

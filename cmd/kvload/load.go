@@ -31,12 +31,12 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err
 	}
-	cs, err := readConflicts(a, &o.filter, o.conflict)
+	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
 	if err != nil {
 		return err
 	}
 	report := &leftOutReport{path: cmp.Or(o.report, "kvload-"+a.Manifest.Dump[:8]+"-left-out.jsonl")}
-	o.writer.Rename, o.writer.Report = cs.rename, report.add
+	o.writer.Rename, o.writer.Expire, o.writer.Report = cs.rename, o.ttl.expire(), report.add
 	start := time.Now()
 	l, err := openTarget(ctx, &o, log)
 	if err != nil {
@@ -51,6 +51,7 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
+	o.ttl.begin(j.Bound().Now, a.Manifest)
 	report.resumed = before == resumed
 	if before == finished {
 		return summarize(log, j.Stats(), report, 0)
@@ -166,6 +167,9 @@ func summarize(w io.Writer, s journal.Stats, report *leftOutReport, took time.Du
 		progress.Bytes(s.Bytes), progress.Duration(max(took, time.Second)))
 	if s.Expired > 0 {
 		fmt.Fprintf(w, "%s keys have expired since the dump and were left out\n", progress.Count(s.Expired))
+	}
+	if s.Short > 0 {
+		fmt.Fprintf(w, "%s keys had less than --ttl-min to live and were left out\n", progress.Count(s.Short))
 	}
 	if len(s.LeftOut) == 0 {
 		return nil

@@ -46,7 +46,7 @@ func (r *loading) load(ctx context.Context, units []archive.Unit) error {
 	if !r.o.quiet {
 		defer progress.Start(r.log, func() progress.Snapshot {
 			s := r.j.Stats()
-			return progress.Snapshot{Keys: s.Keys + s.Expired, Bytes: r.read.Load(), Done: float64(r.read.Load()) / float64(max(1, total))}
+			return progress.Snapshot{Keys: s.Keys + s.Expired + s.Short, Bytes: r.read.Load(), Done: float64(r.read.Load()) / float64(max(1, total))}
 		})()
 	}
 	work := make(chan archive.Unit)

@@ -60,7 +60,7 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err
 	}
-	cs, err := readConflicts(a, &o.filter, o.conflict)
+	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
 	if err != nil {
 		return err
 	}
@@ -86,6 +86,7 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 	if flush {
 		return clearAll(ctx, l, j, &o, log)
 	}
+	o.ttl.begin(j.Bound().Now, a.Manifest)
 	b := &taking{a: a, l: l, j: j, o: &o, cs: cs, force: force, again: j.IsUndoing()}
 	if o.undo == "" {
 		o.undo = j.Undo()
@@ -140,7 +141,7 @@ func (b *taking) restore(ctx context.Context) error {
 	}
 	options := b.o.writer
 	options.OnExists, options.HyperLogLog = writer.Replace, writer.AsString
-	options.Report = nil
+	options.Report, options.Expire = nil, nil
 	options.Rename = func(db int, _ format.Kind, key []byte) ([]byte, string) {
 		if b.changed[place{db, string(key)}] {
 			return nil, "changed"

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -40,7 +41,10 @@ func (o *loadOptions) statePath() string {
 // binding says what a journal of this load is of.
 func (o *loadOptions) binding(a *archive.Archive, l *writer.Loader) journal.Binding {
 	t := l.Target()
-	b := journal.Binding{Dump: a.Manifest.Dump, Address: t.Addr, Server: t.Server, Places: map[int]string{}}
+	b := journal.Binding{
+		Dump: a.Manifest.Dump, Address: t.Addr, Server: t.Server, Places: map[int]string{},
+		Now: time.Now().Add(t.ClockOffset).UTC().Truncate(time.Millisecond),
+	}
 	for db, p := range o.writer.Places {
 		b.Places[db] = l.Keyspace(db)
 		if b.Places[db] == "" { // the target does not tell
@@ -58,6 +62,8 @@ func (o *loadOptions) binding(a *archive.Archive, l *writer.Loader) journal.Bind
 	}
 	b.Settings = map[string]string{
 		"--on-exists": o.writer.OnExists.String(), "--on-conflict": string(o.conflict), "--hyperloglog": o.writer.HyperLogLog.String(),
+		"--ttl": string(o.ttl.mode), "--ttl-min": o.ttl.least.String(),
+		"--key-prefix-strip": string(o.prefix.strip), "--key-prefix-add": string(o.prefix.add),
 		"--type": strings.Join(types, ","), "--db": fmt.Sprint(o.filter.DBs), "--match": o.filter.Match,
 	}
 	return b
@@ -141,11 +147,11 @@ func goOn(ctx context.Context, l *writer.Loader, j *journal.Journal, o *loadOpti
 
 // stats translates what the writer counted.
 func stats(s writer.Stats) journal.Stats {
-	return journal.Stats{Keys: s.Keys, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, LeftOut: s.LeftOut}
+	return journal.Stats{Keys: s.Keys, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, LeftOut: s.LeftOut}
 }
 
 func writerStats(s journal.Stats) writer.Stats {
-	return writer.Stats{Keys: s.Keys, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, LeftOut: s.LeftOut}
+	return writer.Stats{Keys: s.Keys, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, LeftOut: s.LeftOut}
 }
 
 // position translates a point of a source.

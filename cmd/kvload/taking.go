@@ -110,6 +110,9 @@ func (b *taking) unit(ctx context.Context, u archive.Unit, v *writer.Visitor) er
 
 // trace begins the trace of a key, or returns nil for one that the load leaves out.
 func (b *taking) trace(db int, r *format.Record) *trace {
+	if _, short := b.o.ttl.of(r.Expire); short {
+		return nil
+	}
 	t := &trace{db: db, kind: r.Kind, source: append([]byte{}, r.Key...)}
 	t.key = t.source
 	if r.Kind == format.HyperLogLog {

@@ -68,11 +68,14 @@ func (s *saver) database(ctx context.Context, db int) error {
 		s.segs[t] = s.w.Segment(db, t, nil)
 		defer s.segs[t].Discard()
 	}
-	extra := s.cs.suffixes(db)
+	extra := s.cs.prefix.ofAll(s.cs.suffixes(db))
 	keep := s.o.filter.Key()
 	chosen := func(c format.ChunkInfo) bool { return s.o.filter.Type(c.Type) }
 	err := s.a.Keys(db, chosen, func(key []byte, _ []format.Type) error {
 		if keep != nil && !keep(key) {
+			return nil
+		}
+		if key = s.cs.prefix.of(key); key == nil {
 			return nil
 		}
 		for len(extra) > 0 && bytes.Compare(extra[0], key) < 0 {

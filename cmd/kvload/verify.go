@@ -41,8 +41,11 @@ func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error 
 	if o.writer.Places, err = places(&o.loadOptions, chosen(a, &o.loadOptions)); err != nil {
 		return err
 	}
-	cs, err := readConflicts(a, &o.filter, o.conflict)
+	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
 	if err != nil {
+		return err
+	}
+	if err := o.recall(a.Manifest); err != nil {
 		return err
 	}
 	return verifyWith(ctx, a, cs, &o, out, log)
@@ -107,13 +110,16 @@ func (v *verification) options(t *writer.Target, left *verify.LeftOutList) verif
 	vo.Name = func(db int, kind format.Kind, key []byte) ([]byte, verify.Class) {
 		name, reason := v.cs.rename(db, kind, key)
 		switch {
-		case kind == format.HyperLogLog && v.o.writer.HyperLogLog == writer.LeaveOut:
+		case kind == format.HyperLogLog && v.o.writer.HyperLogLog == writer.LeaveOut, reason == reasonPrefix:
 			return nil, verify.LeftOut
 		case reason != "":
 			return nil, verify.ConflictLoser
+		case v.cs.isSuffixed(db, kind, key):
+			return name, verify.Renamed
 		}
 		return name, ""
 	}
+	vo.Expire = v.o.ttl.expire()
 	return vo
 }
 
@@ -184,6 +190,9 @@ func (v *verification) backwards(ctx context.Context) error {
 		rev := &verify.Reverse{
 			DB: db, Archive: v.a, Keep: v.o.filter.Key(), Sample: v.o.sample, Report: v.report.Add, Tally: &v.tally,
 			Chunks: func(c format.ChunkInfo) bool { return v.o.filter.Type(c.Type) },
+		}
+		if p := v.o.prefix; !p.isNone() {
+			rev.Source, rev.Name = p.source, p.of
 		}
 		if v.o.conflict == conflictSuffix {
 			rev.Renamed = v.cs.gave

@@ -21,17 +21,20 @@ type verifyOptions struct {
 }
 
 const verifyDescription = `Reads the target and compares type, value and expiry of every key of the dump with it, element by
-element, large keys in pieces. Nothing is written. Give --map-db, --db, --type, --match, --on-conflict and --hyperloglog
-as they were given to kvload load.
+element, large keys in pieces. Nothing is written. Give --map-db, --db, --type, --match, --on-conflict, --hyperloglog, --ttl,
+--ttl-min and --key-prefix-… as they were given to kvload load. When that load began, by which --ttl shift and --ttl-min
+go, is read from its journal (--state).
 
 What differs is one of: missing, type, value, missing elements, extra elements, expiry differs, and with
 --reverse not in the dump; exit code 4. Shown, but no differences, are: keys that have expired since the dump,
 expiries that the server rounds (Kvrocks before 2.9 keeps seconds), losers of name conflicts, keys that --on-conflict suffix
-has renamed, and what the load has left out: hyperloglogs, scores that the server refuses, and what --left-out lists.
+has renamed, and what the load has left out: hyperloglogs, scores that the server refuses, keys without --key-prefix-strip
+or below --ttl-min, and what --left-out lists.
 
 A second round reads again what differed in the first: what was changed just while it was read is no
 difference. --reverse looks up every name on the target in the dump. A Kvrocks lists names in order, and it costs one
 more reading of the dump; a Redis does not, and it costs up to one reading for every 8 MiB of names.
+With --key-prefix-add it looks only at names that begin so.
 
 EXAMPLES:
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika
@@ -42,12 +45,15 @@ EXAMPLES:
 func verifyCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	const what, how = "What", "How"
-	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "state", "resume", "undo", "retry-for", "max-errors", "stall-timeout", "checkpoint")
+	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "resume", "undo", "retry-for", "max-errors", "stall-timeout", "checkpoint")
 	for _, f := range flags {
 		switch f := f.(type) {
 		case *cli.StringFlag:
-			if f.Name == "in" {
+			switch f.Name {
+			case "in":
 				f.Usage = "compare with the dump in `DIR`"
+			case "state":
+				f.Usage, f.Category = "with --ttl shift or --ttl-min: where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", what
 			}
 		case *cli.IntFlag:
 			if f.Name == "threads" {
@@ -83,6 +89,7 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 	if err != nil {
 		return o, err
 	}
+	o.state = c.String("state")
 	if o.rounds < 1 || o.rounds > 100 {
 		return o, command.Usage("--rounds %d: it is between 1 and 100", o.rounds)
 	}

@@ -96,10 +96,16 @@ func parts(r *record) []format.Record {
 // writeDump writes a dump of keys that are in key order.
 func writeDump(t *testing.T, keys []*record) (dir string) {
 	t.Helper()
+	return writeDumpOf(t, time.Now(), keys)
+}
+
+// writeDumpOf writes a dump that was begun at some time.
+func writeDumpOf(t *testing.T, began time.Time, keys []*record) (dir string) {
+	t.Helper()
 	dir = filepath.Join(t.TempDir(), "dump")
 	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "3.5.5", Role: "master", Databases: 1}
 	o := format.Options{Types: format.Types, Databases: []int{0}}
-	w, err := archive.Create(dir, format.NewInfo("test", time.Now(), src, o), archive.Options{ChunkBytes: 12 << 10})
+	w, err := archive.Create(dir, format.NewInfo("test", began, src, o), archive.Options{ChunkBytes: 12 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}

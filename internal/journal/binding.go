@@ -1,9 +1,15 @@
 package journal
 
 import (
+	"bufio"
+	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
+	"time"
 )
 
 // A Binding is what a journal is of. A load with another one cannot be gone on with.
@@ -13,6 +19,9 @@ type Binding struct {
 	Server   string            `json:"server"`
 	Places   map[int]string    `json:"places"`   // where each database goes, without tokens
 	Settings map[string]string `json:"settings"` // flags that decide what is written
+	// Now is the target's time when the load began: what depends on the time is the same in all its
+	// runs. It is not compared.
+	Now time.Time `json:"now"`
 }
 
 // difference tells how b, of the run at hand, differs from old; empty if it does not.
@@ -36,3 +45,25 @@ func (b *Binding) difference(old *Binding) string {
 	}
 	return ""
 }
+
+// ReadBinding returns what the journal in a directory is of, also while a run has it locked. An error is an
+// fs.ErrNotExist if there is none.
+func ReadBinding(path string) (Binding, error) {
+	f, err := os.Open(filepath.Join(path, Name))
+	if err != nil {
+		return Binding{}, err
+	}
+	defer f.Close()
+	first, err := bufio.NewReader(io.LimitReader(f, maxFirst)).ReadBytes('\n')
+	var l line
+	if err == nil {
+		err = json.Unmarshal(first, &l)
+	}
+	if err != nil || l.Load == nil || l.Load.Version != version {
+		return Binding{}, fmt.Errorf("%w: %s does not begin as a journal of version %d does", ErrDamaged, f.Name(), version)
+	}
+	return l.Load.Binding, nil
+}
+
+// maxFirst bounds the first line: names of thousands of databases.
+const maxFirst = 8 << 20

@@ -26,6 +26,7 @@ type Stats struct {
 	Commands int64            `json:"commands"`
 	Bytes    int64            `json:"bytes"`
 	Expired  int64            `json:"expired,omitempty"`
+	Short    int64            `json:"short,omitempty"` // left out for their short life
 	LeftOut  map[string]int64 `json:"left_out,omitempty"`
 }
 
@@ -36,6 +37,7 @@ func (s *Stats) Add(t Stats) {
 	s.Commands += t.Commands
 	s.Bytes += t.Bytes
 	s.Expired += t.Expired
+	s.Short += t.Short
 	if len(t.LeftOut) == 0 {
 		return
 	}

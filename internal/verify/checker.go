@@ -153,18 +153,24 @@ func (c *Checker) begin(r *format.Record) error {
 	if c.o.Name != nil {
 		name, class = c.o.Name(c.db, r.Kind, r.Key)
 	}
-	if class != "" {
+	expire, short, detail := r.Expire, false, ""
+	if c.o.Expire != nil && (class == "" || class == Renamed) {
+		if expire, short = c.o.Expire(r.Expire); short {
+			class, detail = LeftOut, "for its short life"
+		}
+	}
+	if class != "" && class != Renamed {
 		c.skip = true
 		c.tally.explained()
-		c.report(Difference{DB: c.db, Kind: r.Kind, Key: clone(r.Key), Class: class})
+		c.report(Difference{DB: c.db, Kind: r.Kind, Key: clone(r.Key), Class: class, Detail: detail})
 		return nil
 	}
 	k := c.newKey()
-	k.kind, k.expire = r.Kind, r.Expire
+	k.kind, k.expire, k.renamed = r.Kind, expire, class == Renamed
 	k.source = append(k.source, r.Key...)
 	k.name = append(k.name, r.Key...)
 	if name != nil {
-		k.name, k.renamed = append(k.name[:0], name...), true
+		k.name = append(k.name[:0], name...)
 	}
 	c.open = k
 	return nil
@@ -200,7 +206,7 @@ func (c *Checker) done(k *key) error {
 	c.tally.compared(k)
 	for _, d := range k.diffs {
 		d.DB, d.Kind, d.Key = c.db, k.kind, clone(k.source)
-		if k.renamed {
+		if !bytes.Equal(k.name, k.source) {
 			d.NewName = clone(k.name)
 		}
 		c.report(d)

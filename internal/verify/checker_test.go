@@ -34,7 +34,7 @@ func TestExplained(t *testing.T) {
 			case "a loser":
 				return nil, ConflictLoser
 			case "renamed":
-				return []byte("new name"), ""
+				return []byte("new name"), Renamed
 			}
 			return nil, ""
 		},

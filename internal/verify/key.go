@@ -12,7 +12,7 @@ type key struct {
 	kind    format.Kind
 	source  []byte // its name in the dump
 	name    []byte // its name on the server
-	renamed bool
+	renamed bool   // which is to be shown
 	expire  int64
 
 	closed  bool // its last part has come

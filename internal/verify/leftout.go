@@ -41,7 +41,7 @@ func ReadLeftOut(r io.Reader) (*LeftOutList, error) {
 		if err := json.Unmarshal(text, &line); err != nil || line.Reason == "" {
 			return nil, fmt.Errorf("line %d is not of a report of kvload load: %w", n, err)
 		}
-		if line.Reason == "hyperloglog" || line.Reason == "conflict" {
+		if line.Reason == "hyperloglog" || line.Reason == "conflict" || line.Reason == "prefix" {
 			continue
 		}
 		if len(l.digests) == maxLeftOut {

@@ -15,8 +15,12 @@ type Options struct {
 	Sample *sample.Sample
 
 	// Name returns the name of a key on the server (nil: unchanged), or the class, ConflictLoser
-	// or LeftOut, that says why it is not there. Nil changes no name.
-	Name func(db int, kind format.Kind, key []byte) (name []byte, notThere Class)
+	// or LeftOut, that says why it is not there. With Renamed as the class it is worth being
+	// shown that the name is another one. Nil changes no name.
+	Name func(db int, kind format.Kind, key []byte) (name []byte, class Class)
+	// Expire returns the expiry on the server, 0 for never, and whether the load has left
+	// out the key for its short life. Nil changes no expiry.
+	Expire func(expire int64) (newExpire int64, short bool)
 	// LeftOut reports whether the load has left out a key, or, if member is not nil, a member
 	// of it. Nil: it has left out nothing.
 	LeftOut func(db int, kind format.Kind, key, member []byte) bool

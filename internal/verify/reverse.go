@@ -19,6 +19,8 @@ type Reverse struct {
 	Chunks  func(format.ChunkInfo) bool // where to look; those of DB only
 	Keep    func(key []byte) bool       // which keys are looked up; nil: all
 	Sample  *sample.Sample
+	Source  func(name []byte) []byte      // the name in the dump; nil if the load gives no key this name: it is of others
+	Name    func(key []byte) []byte       // and back
 	Renamed func(db int, key []byte) bool // whether the load has given a key this name; nil: none
 	Report  func(Difference)
 	Tally   *Tally
@@ -34,6 +36,11 @@ const reverseBytes = 8 << 20
 func (r *Reverse) Add(names []string) error {
 	for _, n := range names {
 		key := []byte(n)
+		if r.Source != nil {
+			if key = r.Source(key); key == nil {
+				continue
+			}
+		}
 		if !r.Sample.Holds(key) || r.Keep != nil && !r.Keep(key) || r.Renamed != nil && r.Renamed(r.DB, key) {
 			continue
 		}
@@ -52,6 +59,9 @@ func (r *Reverse) Finish() error {
 	r.names = slices.CompactFunc(r.names, bytes.Equal)
 	err := r.Archive.Lacking(r.DB, r.Chunks, r.names, func(key []byte) error {
 		r.Tally.Extra()
+		if r.Name != nil {
+			key = r.Name(key)
+		}
 		r.Report(Difference{DB: r.DB, Key: key, Class: ExtraKey, Detail: "the dump has no key of this name"})
 		return nil
 	})
