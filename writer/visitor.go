@@ -2,6 +2,7 @@ package writer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 
@@ -10,24 +11,36 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// A Visitor reads and deletes keys of the target, at the place of one source database.
+// A Visitor reads and deletes keys of the target, at the place of one source database, over one
+// connection. A context that ends cuts it. It is for one goroutine.
 type Visitor struct {
 	loader *Loader
 	db     int
-	conn   *conn
+	again  Again
+	conn   *conn // nil: none is open
+	moved  bool  // something was answered since again was asked
 }
 
-// NewVisitor opens a connection.
-func (l *Loader) NewVisitor(ctx context.Context, db int) (*Visitor, error) {
-	c, err := l.dial(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	return &Visitor{l, db, c}, nil
+// An Again is asked after an error that may pass by itself (ErrTransient) whether to try again: it
+// waits and returns nil, or returns the error with which to end. Progress: something was
+// answered since it was asked before.
+type Again func(ctx context.Context, err error, progress bool) error
+
+// NewVisitor returns a Visitor, which connects when it is first used. Nothing that it sends does any
+// harm when it is sent twice: as long as again says so, commands are repeated over a new
+// connection. Nil repeats none.
+func (l *Loader) NewVisitor(db int, again Again) *Visitor {
+	return &Visitor{loader: l, db: db, again: again}
 }
 
 // Close closes the connection.
-func (v *Visitor) Close() error { return v.conn.Close() }
+func (v *Visitor) Close() error {
+	c := v.conn
+	if v.conn = nil; c == nil {
+		return nil
+	}
+	return c.Close()
+}
 
 // A Look is what a target shows of a key at a glance.
 type Look struct {
@@ -114,14 +127,41 @@ func (v *Visitor) Clear(ctx context.Context) error {
 	return err
 }
 
-// all sends commands as one pipeline. An error reply is an error.
+// all sends commands as one pipeline, as often as it takes. An error reply is an error.
 func (v *Visitor) all(ctx context.Context, commands [][]any) ([]any, error) {
 	if len(commands) == 0 {
 		return nil, nil
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	for {
+		replies, err := v.try(ctx, commands)
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err == nil {
+			v.moved = true
+			return replies, nil
+		}
+		if v.again == nil || !errors.Is(err, ErrTransient) {
+			return nil, err
+		}
+		v.Close() // it is lost, or has replies under way
+		if err := v.again(ctx, err, v.moved); err != nil {
+			return nil, err
+		}
+		v.moved = false
 	}
+}
+
+// try sends commands as one pipeline.
+func (v *Visitor) try(ctx context.Context, commands [][]any) ([]any, error) {
+	if v.conn == nil {
+		c, err := v.loader.dial(ctx, v.db)
+		if err != nil {
+			return nil, err
+		}
+		v.conn = c
+	}
+	defer context.AfterFunc(ctx, v.conn.abort)()
 	pipe := v.conn.Pipeline()
 	cmds := make([]*redis.Cmd, len(commands))
 	for i, c := range commands {

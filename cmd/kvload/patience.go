@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -56,11 +57,21 @@ func (p *patience) exhausted(err error) error {
 	return err
 }
 
-// pause waits, and lets the watchdog know that this is meant.
-func (c *carrier) pause(ctx context.Context, wait time.Duration) error {
-	c.moved.Add(1)
-	defer c.moved.Add(1)
-	t := time.NewTimer(wait)
+// again returns what a Visitor asks whether to try again.
+func (o *loadOptions) again(log io.Writer) writer.Again {
+	p := patience{limit: o.retryFor}
+	return func(ctx context.Context, err error, progress bool) error {
+		wait, ok := p.after(err, progress)
+		if !ok {
+			return p.exhausted(err)
+		}
+		fmt.Fprintf(log, "%v: trying again in %v\n", err, wait)
+		return sleep(ctx, wait)
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
@@ -68,4 +79,11 @@ func (c *carrier) pause(ctx context.Context, wait time.Duration) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// pause waits, and lets the watchdog know that this is meant.
+func (c *carrier) pause(ctx context.Context, wait time.Duration) error {
+	c.moved.Add(1)
+	defer c.moved.Add(1)
+	return sleep(ctx, wait)
 }

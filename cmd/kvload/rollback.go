@@ -12,7 +12,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -87,7 +86,7 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 		return clearAll(ctx, l, j, &o, log)
 	}
 	o.ttl.begin(j.Bound().Now, a.Manifest)
-	b := &taking{a: a, l: l, j: j, o: &o, cs: cs, force: force, again: j.IsUndoing()}
+	b := &taking{a: a, l: l, log: log, j: j, o: &o, cs: cs, force: force, again: j.IsUndoing()}
 	if o.undo == "" {
 		o.undo = j.Undo()
 	}
@@ -106,7 +105,7 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 	if err := errors.Join(b.all(ctx, units), report.close()); err != nil {
 		return fmt.Errorf("%w (the load is taken back in part: run it again)", err)
 	}
-	fmt.Fprintf(log, "removed %s keys and put %s back, in %s\n", progress.Count(b.removed), progress.Count(b.restored), progress.Duration(max(time.Second, time.Since(start))))
+	fmt.Fprintf(log, "removed %s keys and put %s back, in %s\n", progress.Count(b.removed.Load()), progress.Count(b.restored), progress.Duration(max(time.Second, time.Since(start))))
 	if b.report.lines > 0 {
 		return &command.LeftOut{Text: fmt.Sprintf("%d keys were changed by others since the load, and are left as they are: see %s; --force takes them back too", b.report.lines, report.path)}
 	}
@@ -122,51 +121,11 @@ func clearAll(ctx context.Context, l *writer.Loader, j *journal.Journal, o *load
 		return err
 	}
 	for _, db := range slices.Sorted(maps.Keys(o.writer.Places)) {
-		v, err := l.NewVisitor(ctx, db)
-		if err == nil {
-			err = errors.Join(v.Clear(ctx), v.Close())
-		}
-		if err != nil {
+		v := l.NewVisitor(db, o.again(log))
+		if err := errors.Join(v.Clear(ctx), v.Close()); err != nil {
 			return err
 		}
 	}
 	fmt.Fprintln(log, "the target is cleared")
 	return j.EndUndo()
-}
-
-// restore puts back what was saved, but for the keys that were changed.
-func (b *taking) restore(ctx context.Context) error {
-	if b.saved == nil {
-		return nil
-	}
-	options := b.o.writer
-	options.OnExists, options.HyperLogLog = writer.Replace, writer.AsString
-	options.Report, options.Expire = nil, nil
-	options.Rename = func(db int, _ format.Kind, key []byte) ([]byte, string) {
-		if b.changed[place{db, string(key)}] {
-			return nil, "changed"
-		}
-		return nil, ""
-	}
-	l, err := writer.Open(ctx, options)
-	if err != nil {
-		return err
-	}
-	for _, u := range b.saved.Units(func(c format.ChunkInfo) bool { return c.Records > 0 }) {
-		w, err := l.NewWorker(ctx, u[0].DB)
-		if err != nil {
-			return err
-		}
-		src := b.saved.OpenUnit(u)
-		err = w.Load(ctx, src)
-		if err = errors.Join(err, src.Close(), w.Close()); err != nil {
-			return err
-		}
-		s := w.Stats()
-		b.restored += s.Keys
-		if n := s.LeftOut[writer.ReasonRefused]; n > 0 {
-			return fmt.Errorf("the target refuses %d keys that it held before", n)
-		}
-	}
-	return nil
 }

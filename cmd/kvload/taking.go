@@ -5,6 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -23,9 +27,12 @@ type taking struct {
 	force bool
 	again bool // a rollback before may have put something back
 
+	log io.Writer
+
 	report   *leftOutReport
+	mu       sync.Mutex
 	changed  map[place]bool // keys to be left as they are
-	removed  int64
+	removed  atomic.Int64
 	restored int64
 }
 
@@ -52,14 +59,20 @@ const smallValue = 64 << 10
 // all removes what the load wrote and puts back what was there.
 func (b *taking) all(ctx context.Context, units []archive.Unit) error {
 	b.changed = map[place]bool{}
+	byStored(units)
+	g, removing := errgroup.WithContext(ctx)
+	g.SetLimit(b.o.threads)
 	for _, u := range units {
-		v, err := b.l.NewVisitor(ctx, u[0].DB)
-		if err == nil {
-			err = errors.Join(b.unit(ctx, u, v), v.Close())
-		}
-		if err != nil {
-			return err
-		}
+		g.Go(func() error {
+			if removing.Err() != nil {
+				return context.Cause(removing)
+			}
+			v := b.l.NewVisitor(u[0].DB, b.o.again(b.log))
+			return errors.Join(b.unit(removing, u, v), v.Close())
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
 	}
 	return b.restore(ctx)
 }
@@ -187,12 +200,14 @@ func (b *taking) remove(ctx context.Context, v *writer.Visitor, batch []*trace) 
 				gone = append(gone, t.key)
 				continue
 			}
+			b.mu.Lock()
 			b.changed[place{t.db, string(t.key)}] = true
+			b.mu.Unlock()
 			b.report.add(writer.LeftOut{DB: t.db, Kind: t.kind, Key: t.source, Reason: "changed",
 				Reply: fmt.Sprintf("%s of %d, not %s of %d", look.Type, look.Length, t.kind, t.length)})
 		}
 	}
-	b.removed += int64(len(gone))
+	b.removed.Add(int64(len(gone)))
 	return v.Delete(ctx, gone)
 }
 

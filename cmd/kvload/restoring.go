@@ -1,0 +1,78 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// restore puts back what was saved, but for the keys that were changed: it loads it as any dump, with a journal
+// of its own, for what has to be tried again. A rollback that is run again restores from the beginning, for it
+// removes from the beginning, too.
+func (b *taking) restore(ctx context.Context) (err error) {
+	if b.saved == nil {
+		return nil
+	}
+	o := *b.o
+	o.filter, o.maxErrors = filter.Filter{}, -1
+	o.writer.OnExists, o.writer.HyperLogLog, o.writer.Expire = writer.Replace, writer.AsString, nil
+	o.writer.Rename = func(db int, _ format.Kind, key []byte) ([]byte, string) {
+		if b.changed[place{db, string(key)}] {
+			return nil, "changed"
+		}
+		return nil, ""
+	}
+	refused := &leftOutReport{path: filepath.Join(b.j.Path(), "not-restored.jsonl")}
+	o.writer.Report = func(l writer.LeftOut) {
+		if l.Reason == writer.ReasonRefused {
+			refused.add(l)
+		}
+	}
+	l, err := o.reopen(ctx, b)
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(b.j.Path(), "restore")
+	if err := os.RemoveAll(path); err != nil {
+		return fmt.Errorf("%w: %w", journal.ErrNoPlace, err)
+	}
+	j, err := journal.Open(path, journal.Options{Every: o.checkpoint, Before: refused.flush})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, j.Close(), refused.close()) }()
+	if _, err := j.Begin(o.binding(b.saved, l), false, ""); err != nil {
+		return err
+	}
+	r := &loading{a: b.saved, l: l, j: j, o: &o, log: b.log}
+	if err := r.load(ctx, b.saved.Units(func(c format.ChunkInfo) bool { return c.Records > 0 })); err != nil {
+		return err
+	}
+	s := j.Stats()
+	b.restored = s.Keys
+	if n := s.LeftOut[writer.ReasonRefused]; n > 0 {
+		return fmt.Errorf("the target refuses %d keys or members that it held before: see %s", n, refused.path)
+	}
+	return j.Finish()
+}
+
+// reopen connects to the target once more, for what is put back.
+func (o *loadOptions) reopen(ctx context.Context, b *taking) (*writer.Loader, error) {
+	again := o.again(b.log)
+	for {
+		l, err := writer.Open(ctx, o.writer)
+		if err == nil || !errors.Is(err, writer.ErrTransient) {
+			return l, err
+		}
+		if err := again(ctx, err, false); err != nil {
+			return nil, err
+		}
+	}
+}
