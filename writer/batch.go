@@ -66,6 +66,7 @@ type batch struct {
 	commands []command
 	start    int // where in args the command that is being built begins
 	size     int // bytes of the requests, nearly
+	keys     int // that begin in it
 	borrowed bool
 
 	group     []*key // the MSET that is being filled
@@ -127,6 +128,9 @@ func (b *batch) add(c command) {
 	if c.key != nil {
 		c.key.pending++
 		if c.data {
+			if c.key.queued == 0 {
+				b.keys++
+			}
 			c.key.queued++
 			c.key.data++
 		}
@@ -139,6 +143,7 @@ func (b *batch) addToGroup(k *key, value []byte) {
 	k.pending++
 	k.data++
 	k.queued++
+	b.keys++
 	b.size += len(k.name) + argOverhead
 	b.group = append(b.group, k)
 	b.groupArgs = append(b.groupArgs, b.own(k.name), b.slot(value))

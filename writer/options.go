@@ -104,6 +104,8 @@ type Options struct {
 	// A single command that is larger travels alone.
 	BatchBytes    int
 	BatchCommands int
+	// BatchKeys is how many keys may begin in one pipeline; zero sets no bound.
+	BatchKeys int
 	// PieceBytes and PieceElements bound one command of a collection. 512 KiB and
 	// 512 when zero. A single element that is larger travels alone.
 	PieceBytes    int
@@ -126,6 +128,9 @@ type Options struct {
 	// answer the same whenever it is asked. It is called by every worker: it must be safe
 	// for concurrent use. Nil changes no expiry.
 	Expire func(expire int64) (newExpire int64, short bool)
+
+	// Pacer slows the load down. Nil does not.
+	Pacer Pacer
 
 	// Report is told of each key, or part of a key, that does not reach the target.
 	// It is called by every worker: it must be safe for concurrent use. Nil only counts.
@@ -161,6 +166,9 @@ func (o Options) checked() (Options, error) {
 	}
 	if int(o.HyperLogLog) < 0 || int(o.HyperLogLog) >= len(hllPolicyNames) {
 		return o, fmt.Errorf("unknown %s", o.HyperLogLog)
+	}
+	if o.BatchKeys < 0 {
+		return o, fmt.Errorf("BatchKeys of %d", o.BatchKeys)
 	}
 	if o.DialTimeout < 0 || o.ReadTimeout < 0 {
 		return o, errors.New("a negative timeout")

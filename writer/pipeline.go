@@ -19,9 +19,10 @@ func (w *Worker) flush(ctx context.Context) error {
 			return err
 		}
 	}
+	var f Flight
 	for commands := w.batch.commands; len(commands) > 0; {
 		commands = w.dropDead(commands)
-		if err := w.exec(ctx, commands); err != nil {
+		if err := w.fly(ctx, commands, &f); err != nil {
 			return err
 		}
 		var more []command
@@ -36,7 +37,10 @@ func (w *Worker) flush(ctx context.Context) error {
 		commands = more
 	}
 	w.batch.reset()
-	return w.mark()
+	if err := w.mark(); err != nil {
+		return err
+	}
+	return w.rest(ctx, &f)
 }
 
 // mark makes a point of where the worker is: nothing is under way. Not in the middle of a record,

@@ -269,7 +269,8 @@ const spareCommands = 2
 // it is still to be sent: a flush may have ended the key.
 func (w *Worker) ready(ctx context.Context, k *key, size int) (bool, error) {
 	o := &w.loader.options
-	full := w.batch.size+size > o.BatchBytes || len(w.batch.commands)+1+spareCommands > o.BatchCommands
+	full := w.batch.size+size > o.BatchBytes || len(w.batch.commands)+1+spareCommands > o.BatchCommands ||
+		o.BatchKeys > 0 && k.queued == 0 && w.batch.keys >= o.BatchKeys
 	if full && !w.batch.empty() || k.ordered() && k.data > 0 {
 		if err := w.flush(ctx); err != nil {
 			return false, err

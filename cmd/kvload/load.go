@@ -37,6 +37,7 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	}
 	report := &leftOutReport{path: cmp.Or(o.report, "kvload-"+a.Manifest.Dump[:8]+"-left-out.jsonl")}
 	o.writer.Rename, o.writer.Expire, o.writer.Report = cs.rename, o.ttl.expire(), report.add
+	rester := o.slow.pacer(&o.writer, o.threads, log)
 	start := time.Now()
 	l, err := openTarget(ctx, &o, log)
 	if err != nil {
@@ -61,7 +62,7 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 			return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 		}
 	}
-	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed}
+	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester}
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
 	err = r.load(ctx, units)
 	err = errors.Join(err, j.Checkpoint())

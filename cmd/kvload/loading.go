@@ -27,6 +27,7 @@ type loading struct {
 	o       *loadOptions
 	log     io.Writer
 	resumed bool // an earlier run may have sent anything
+	rester  *rester
 
 	read    atomic.Int64 // bytes of chunk files
 	moved   atomic.Int64 // grows as long as anything goes on

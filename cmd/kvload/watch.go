@@ -34,7 +34,7 @@ func (r *loading) watch(ctx context.Context, done <-chan struct{}) error {
 			}
 			return nil
 		case now := <-tick.C:
-			if n := r.moved.Load(); n != moved {
+			if n := r.moved.Load(); n != moved || r.rester.rests() {
 				moved, since = n, now
 				continue
 			}

@@ -1,0 +1,96 @@
+package pace
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// firstFlights give the start value, their median. Until then nothing is slowed down.
+	firstFlights = 32
+	// recentFlights give the value of now, their median: one slow answer says nothing …
+	recentFlights = 3
+	// … unless it is as slow as this: a server that stalls lets every connection wait.
+	stall = time.Second
+	// leastSlow is what a flight takes at least that counts as slow.
+	leastSlow = 20 * time.Millisecond
+	// flightWork is the work that a flight means beside what it carries.
+	flightWork = 200
+	// shareStep is what the share grows by in each shareEvery; it is halved no more often.
+	shareStep  = 1.0 / 16
+	shareEvery = time.Second
+	leastShare = 1.0 / 64
+	// longestRest is how long a connection rests at most, so that it goes on soon after a long stall.
+	longestRest = 5 * time.Second
+	// follow is by how much the start value follows the flights as long as all is well: what is written
+	// may become another kind of thing.
+	follow = 1.0 / 512
+)
+
+// A Share is the part of the time that connections to a server may be busy. It is halved when replies take much
+// longer than they did at the start, for the work that was asked for, and then grows by a sixteenth a second. All
+// connections have one.
+type Share struct {
+	factor float64
+	say    func(string)
+	clock  clock
+
+	mu      sync.Mutex
+	share   float64   // 1: all the time
+	start   float64   // ns for a piece of work; 0: not known yet
+	recent  []float64 // of the last flights; the first ones until start is known
+	changed time.Time // when share was
+}
+
+// NewShare returns a Share that is halved when replies take factor times as long as at the start. Say is told when
+// that begins and ends.
+func NewShare(factor float64, say func(string)) *Share {
+	return newShare(factor, say, wallClock{})
+}
+
+func newShare(factor float64, say func(string), c clock) *Share {
+	return &Share{factor: factor, say: say, clock: c, share: 1}
+}
+
+// Done is told of a flight: how much work it meant for the server, in pieces of any size, and how long the replies
+// took. It returns how long its connection is to rest.
+func (s *Share) Done(work int, took time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	cost := float64(took) / float64(work+flightWork)
+	s.recent = append(s.recent, cost)
+	if s.start == 0 {
+		if len(s.recent) == firstFlights {
+			s.start, s.recent = middle(s.recent), nil
+		}
+		return 0
+	}
+	if len(s.recent) > recentFlights {
+		s.recent = slices.Delete(s.recent, 0, 1)
+	}
+	limit := s.factor * s.start
+	slow := cost > limit && took >= leastSlow && (took >= stall || len(s.recent) == recentFlights && middle(s.recent) > limit)
+	now := s.clock.now()
+	switch due := now.Sub(s.changed) >= shareEvery; {
+	case slow && due:
+		if s.share == 1 {
+			s.say(fmt.Sprintf("the target's replies take %.1f times as long as at the start: slowing down", cost/s.start))
+		}
+		s.share, s.changed, s.recent = max(leastShare, s.share/2), now, nil
+	case !slow && due && s.share < 1:
+		s.share, s.changed = min(1, s.share+shareStep), now
+		if s.share == 1 {
+			s.say("back at full speed")
+		}
+	case !slow && s.share == 1:
+		s.start += follow * (min(cost, 2*s.start) - s.start)
+	}
+	return min(longestRest, time.Duration(float64(took)*(1/s.share-1)))
+}
+
+func middle(costs []float64) float64 {
+	costs = slices.Sorted(slices.Values(costs))
+	return costs[len(costs)/2]
+}
