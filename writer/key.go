@@ -123,9 +123,17 @@ func (w *Worker) leaveMember(k *key, member []byte, command, reply string) {
 
 func (w *Worker) report(l LeftOut) {
 	w.stats.leave(l.Reason)
-	if w.loader.options.Report != nil {
+	if w.reporter() != nil {
 		w.reports = append(w.reports, l)
 	}
+}
+
+// reporter is who is told of what is left out; nil: nobody.
+func (w *Worker) reporter() func(LeftOut) {
+	if w.job.Report != nil {
+		return w.job.Report
+	}
+	return w.loader.options.Report
 }
 
 // expire counts k as expired, and lets nothing more of it be sent.

@@ -62,7 +62,7 @@ func (w *Worker) mark() error {
 	}
 	w.since = 0
 	for _, l := range w.reports {
-		w.loader.options.Report(l)
+		w.reporter()(l)
 	}
 	clear(w.reports)
 	w.reports = w.reports[:0]

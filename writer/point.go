@@ -48,6 +48,10 @@ type Job struct {
 	// Reached is told of each new point, after each pipeline. Its error ends the load.
 	Reached func(Point) error
 
+	// Report, if it is not nil, is told in place of Options.Report. What it is told of belongs before the point that
+	// Reached is told next, whose Stats count it.
+	Report func(LeftOut)
+
 	// Asked, Existed and Found are for Skip. The target was asked by earlier runs whether it holds
 	// the keys that begin before record Asked; it held those that begin with the records of Existed
 	// and only those. Found is told of a new Asked, and of what is new in Existed, before any of

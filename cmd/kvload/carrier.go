@@ -90,6 +90,7 @@ func (c *carrier) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit,
 	job.Source, job.From = src, pointOf(at)
 	job.Asked, job.Existed = ju.Asked()
 	job.Found = ju.Found
+	job.Report = func(l writer.LeftOut) { c.left(u[0].Name, l) }
 	job.Reached = func(p writer.Point) error { return c.reached(ju, p, src) }
 	if err = w.LoadFrom(ctx, *job); err == nil {
 		return src.Close()

@@ -99,7 +99,7 @@ func loadFlags() []cli.Flag {
 			&cli.StringFlag{Name: "key-prefix-strip", Usage: "take `PREFIX` off every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: what},
 			&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", EnvVars: env("key-prefix-add"), Category: what},
 			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify")},
-			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: kvload-DUMP-left-out.jsonl in this directory, if there is anything)", EnvVars: env("report")},
+			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside the journal, if there is anything)", EnvVars: env("report")},
 		},
 		connect.Flags(6666, env),
 		filter.Flags(env),

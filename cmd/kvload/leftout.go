@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -24,13 +27,14 @@ type leftOutLine struct {
 	Partial bool   `json:"partial,omitempty"`
 	Command string `json:"command,omitempty"`
 	Reply   string `json:"reply,omitempty"`
+	Chunk   string `json:"chunk,omitempty"` // where it is, or the first of those that belong together
 }
 
 // A leftOutReport writes what is left out to a file, which is made by open or with the
 // first line.
 type leftOutReport struct {
-	path    string
-	resumed bool // the file goes on
+	path    string // empty: not known yet
+	resumed bool   // the file goes on
 
 	mu    sync.Mutex
 	f     *os.File
@@ -38,6 +42,69 @@ type leftOutReport struct {
 	err   error
 	lines int64
 	told  bool // err was returned already
+}
+
+// of gives the report of a load its name, beside the journal, if the user has given none: each load has its own.
+func (r *leftOutReport) of(j *journal.Journal) {
+	if r.path == "" {
+		r.path = filepath.Join(j.Path(), "left-out-"+j.Began().UTC().Format("20060102T150405.000")+".jsonl")
+	}
+}
+
+// resume takes up the report of a load that goes on. Lines of what comes behind the last points of the journal are
+// taken off, for they will come again: the journal counts those before. A file that cannot be shortened goes on as it is.
+func (r *leftOutReport) resume(j *journal.Journal) error {
+	r.resumed = true
+	info, err := os.Stat(r.path)
+	if err != nil || !info.Mode().IsRegular() {
+		return nil // open tells
+	}
+	old, err := os.Open(r.path)
+	if err != nil {
+		return nil
+	}
+	defer old.Close()
+	temporary := r.path + ".new"
+	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write the report of what was left out: %w", err)
+	}
+	w := bufio.NewWriter(f)
+	err = errors.Join(r.copyLines(w, bufio.NewReader(old), j), w.Flush(), f.Close())
+	if err == nil {
+		err = os.Rename(temporary, r.path)
+	}
+	if err != nil {
+		return fmt.Errorf("write the report of what was left out: %w", errors.Join(err, os.Remove(temporary)))
+	}
+	return nil
+}
+
+// copyLines copies the lines that the journal counts.
+func (r *leftOutReport) copyLines(w io.Writer, old *bufio.Reader, j *journal.Journal) error {
+	left := map[string]int64{} // lines of each unit that are still to come
+	for {
+		text, err := old.ReadBytes('\n')
+		if err == io.EOF {
+			return nil // what stands without an end of line was being written
+		}
+		if err != nil {
+			return err
+		}
+		var line leftOutLine
+		if err := json.Unmarshal(text, &line); err == nil && line.Chunk != "" {
+			if _, known := left[line.Chunk]; !known {
+				left[line.Chunk] = j.Unit(line.Chunk).Position().Stats.Left()
+			}
+			if left[line.Chunk]--; left[line.Chunk] < 0 {
+				continue
+			}
+		}
+		r.lines++
+		if _, err := w.Write(text); err != nil {
+			return err
+		}
+	}
 }
 
 // open makes the file.
@@ -68,8 +135,8 @@ func (r *leftOutReport) flush() error {
 	return nil
 }
 
-// add is writer.Options.Report.
-func (r *leftOutReport) add(l writer.LeftOut) {
+// add adds a line. Unit is what it is part of.
+func (r *leftOutReport) add(unit string, l writer.LeftOut) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines++
@@ -82,7 +149,7 @@ func (r *leftOutReport) add(l writer.LeftOut) {
 		}
 	}
 	line, err := json.Marshal(leftOutLine{
-		l.DB, l.Kind.String(), l.Key, strconv.Quote(string(l.Key)), l.Reason, l.Member, l.Partial, l.Command, l.Reply,
+		l.DB, l.Kind.String(), l.Key, strconv.Quote(string(l.Key)), l.Reason, l.Member, l.Partial, l.Command, l.Reply, unit,
 	})
 	if err == nil {
 		_, err = r.w.Write(append(line, '\n'))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,8 +34,8 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	report := &leftOutReport{path: cmp.Or(o.report, "kvload-"+a.Manifest.Dump[:8]+"-left-out.jsonl")}
-	o.writer.Rename, o.writer.Expire, o.writer.Report = cs.rename, o.ttl.expire(), report.add
+	report := &leftOutReport{path: o.report}
+	o.writer.Rename, o.writer.Expire = cs.rename, o.ttl.expire()
 	rester := o.slow.pacer(&o.writer, o.threads, log)
 	start := time.Now()
 	l, err := openTarget(ctx, &o, log)
@@ -53,16 +52,21 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 		return err
 	}
 	o.ttl.begin(j.Bound().Now, a.Manifest)
-	report.resumed = before == resumed
+	report.of(j)
 	if before == finished {
 		return summarize(log, j.Stats(), report, 0)
+	}
+	if before == resumed {
+		if err := report.resume(j); err != nil {
+			return err
+		}
 	}
 	if o.report != "" {
 		if err := report.open(); err != nil {
 			return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 		}
 	}
-	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester}
+	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester, left: report.add}
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
 	err = r.load(ctx, units)
 	err = errors.Join(err, j.Checkpoint())

@@ -28,6 +28,7 @@ type loading struct {
 	log     io.Writer
 	resumed bool // an earlier run may have sent anything
 	rester  *rester
+	left    func(unit string, l writer.LeftOut) // is told of what is left out
 
 	read    atomic.Int64 // bytes of chunk files
 	moved   atomic.Int64 // grows as long as anything goes on

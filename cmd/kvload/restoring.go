@@ -30,11 +30,6 @@ func (b *taking) restore(ctx context.Context) (err error) {
 		return nil, ""
 	}
 	refused := &leftOutReport{path: filepath.Join(b.j.Path(), "not-restored.jsonl")}
-	o.writer.Report = func(l writer.LeftOut) {
-		if l.Reason == writer.ReasonRefused {
-			refused.add(l)
-		}
-	}
 	l, err := o.reopen(ctx, b)
 	if err != nil {
 		return err
@@ -51,7 +46,11 @@ func (b *taking) restore(ctx context.Context) (err error) {
 	if _, err := j.Begin(o.binding(b.saved, l), false, ""); err != nil {
 		return err
 	}
-	r := &loading{a: b.saved, l: l, j: j, o: &o, log: b.log}
+	r := &loading{a: b.saved, l: l, j: j, o: &o, log: b.log, left: func(unit string, l writer.LeftOut) {
+		if l.Reason == writer.ReasonRefused {
+			refused.add(unit, l)
+		}
+	}}
 	if err := r.load(ctx, b.saved.Units(func(c format.ChunkInfo) bool { return c.Records > 0 })); err != nil {
 		return err
 	}

@@ -203,7 +203,7 @@ func (b *taking) remove(ctx context.Context, v *writer.Visitor, batch []*trace) 
 			b.mu.Lock()
 			b.changed[place{t.db, string(t.key)}] = true
 			b.mu.Unlock()
-			b.report.add(writer.LeftOut{DB: t.db, Kind: t.kind, Key: t.source, Reason: "changed",
+			b.report.add("", writer.LeftOut{DB: t.db, Kind: t.kind, Key: t.source, Reason: "changed",
 				Reply: fmt.Sprintf("%s of %d, not %s of %d", look.Type, look.Length, t.kind, t.length)})
 		}
 	}

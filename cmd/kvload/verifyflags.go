@@ -40,7 +40,7 @@ EXAMPLES:
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --reverse --report differs.jsonl
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --sample 1%
-   kvload verify --uri redis://10.0.0.9:6666 --in dump --left-out kvload-1a2b3c4d-left-out.jsonl`
+   kvload verify --uri redis://10.0.0.9:6666 --in dump --left-out dump.load/10.0.0.9_6666/left-out-20260102T030405.678.jsonl`
 
 func verifyCommand() *cli.Command {
 	env := command.Env("KVLOAD")

@@ -210,6 +210,9 @@ func (c *crash) round(onExists string) (killed, cut int) {
 		if l.Reason != "exists" || !existed[string(l.Key)] {
 			c.t.Errorf("%.80q is left out: %s", l.Key, l.Reason)
 		}
+		if listed[string(l.Key)] {
+			c.t.Errorf("%.80q stands twice in the report", l.Key)
+		}
 		listed[string(l.Key)] = true
 	}
 	if len(listed) != len(existed) {

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// TestReportResumed: lines of what comes behind the last points of the journal are taken off, wherever the
+// file was cut, and others are kept.
+func TestReportResumed(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(filepath.Join(dir, "state"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := j.Begin(journal.Binding{}, true, ""); err != nil {
+		t.Fatal(err)
+	}
+	for unit, n := range map[string]int64{"one": 2, "two": 0, "three": 3} {
+		if err := j.Unit(unit).Reach(journal.Position{Record: 9, Stats: journal.Stats{LeftOut: map[string]int64{"refused": n}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &leftOutReport{path: filepath.Join(dir, "report")}
+	for i, unit := range strings.Fields("one two one three one two three") {
+		r.add(unit, writer.LeftOut{Kind: format.String, Key: []byte{'a' + byte(i)}, Reason: "refused"})
+	}
+	if err := r.close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(r.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for cut := 0; cut <= len(whole); cut += 7 {
+		if err := os.WriteFile(r.path, whole[:cut], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := ""
+		for _, line := range strings.SplitAfter(string(whole[:cut]), "\n") {
+			for _, kept := range []string{"a", "c", "d", "g"} {
+				if strings.HasSuffix(line, "\n") && strings.Contains(line, `"\"`+kept+`\""`) {
+					want += line
+				}
+			}
+		}
+		again := &leftOutReport{path: r.path}
+		if err := again.resume(j); err != nil {
+			t.Fatal(err)
+		}
+		again.add("two", writer.LeftOut{Kind: format.String, Key: []byte("new"), Reason: "refused"})
+		if err := again.close(); err != nil {
+			t.Fatal(err)
+		}
+		got, err := os.ReadFile(r.path)
+		if err != nil || !strings.HasPrefix(string(got), want) || strings.Count(string(got), "\n") != strings.Count(want, "\n")+1 || !strings.Contains(string(got[len(want):]), `"\"new\""`) {
+			t.Fatalf("cut at %d:\n%s\nwant\n%s and one more, %v", cut, got, want, err)
+		}
+		if int(again.lines) != strings.Count(string(got), "\n") {
+			t.Errorf("%d lines, %s", again.lines, got)
+		}
+	}
+}
