@@ -26,9 +26,9 @@ func (w *Worker) queueList(ctx context.Context, k *key, r *format.Record) error 
 	if k.skip > 0 {
 		w.dirty = true
 		n := min(k.skip, int64(len(elems)))
+		w.found(k, n, elems[:n])
 		elems, k.skip = elems[n:], k.skip-n
 		k.length += n
-		k.taken += n
 	}
 	return w.queuePieces(ctx, k, "RPUSH", elems, 1)
 }

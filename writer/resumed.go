@@ -51,6 +51,18 @@ func (w *Worker) takeUp(ctx context.Context, r *format.Record) (*key, error) {
 	return k, err
 }
 
+// found counts elements of a resumed key that are on the target already.
+func (w *Worker) found(k *key, n int64, texts [][]byte) {
+	size := int64(0)
+	for _, b := range texts {
+		size += int64(len(b))
+	}
+	k.taken += n
+	k.bytes += size
+	w.stats.elements.Add(n)
+	w.stats.bytes.Add(size)
+}
+
 // confirmLength compares the elements of a resumed key with those that were sent: the replies could
 // not tell.
 func (w *Worker) confirmLength(ctx context.Context, k *key) error {

@@ -49,7 +49,7 @@ func (w *Worker) queueEntry(ctx context.Context, k *key, e *format.Entry) error 
 	if k.skip > 0 {
 		w.dirty = true
 		k.skip--
-		k.taken++
+		w.found(k, 1, e.Fields)
 		if k.skip == 0 && e.ID != k.last {
 			return w.stop(&command{name: "XADD", key: k}, "", unequal(fmt.Errorf("the stream ends with entry %s, not %s", k.last, e.ID)))
 		}
