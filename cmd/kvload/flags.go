@@ -42,7 +42,7 @@ type loadOptions struct {
 }
 
 const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
-have expired since the dump are left out and counted.
+have expired since the dump are left out and counted, but for those that --ttl drop or shift lets live.
 
 A target that holds keys is not touched unless --on-exists says how. A dump of several databases needs
 --map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
