@@ -42,7 +42,7 @@ EXAMPLES:
 func verifyCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	const what, how = "What", "How"
-	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "state", "resume", "undo", "retry-for", "max-errors", "stall-timeout", "checkpoint")
+	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "state", "resume", "undo", "retry-for", "max-errors", "stall-timeout", "checkpoint", "dry-run", "create-namespaces", "accept", "tune")
 	for _, f := range flags {
 		switch f := f.(type) {
 		case *cli.StringFlag:
