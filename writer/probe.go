@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -44,6 +45,9 @@ func (l *Loader) probe(ctx context.Context, c *conn, db int) error {
 		return err
 	}
 	for i, r := range replies {
+		if strings.HasPrefix(r.err, "NOPERM") {
+			return nil // what the load needs was tried before: this user may do no more than that
+		}
 		if advice := stopsLoad(r.err); r.err != "" && advice != nil {
 			return &causeError{ErrPreflight, fmt.Errorf("target %s refuses %s of a probe for database %d: %s: %w", l.options.Addr, list[i][0], db, shown(r.err), advice)}
 		}
