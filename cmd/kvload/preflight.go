@@ -133,7 +133,14 @@ func dryRun(ctx context.Context, o *loadOptions, need *writer.Need, names error,
 		}
 	}
 	fmt.Fprintf(out, "%s, %s, %d failed; nothing was written\n", plural(len(checks), "check"), plural(count[writer.Warning], "warning"), count[writer.Failed])
-	return writer.Failure(o.server.Addr, checks)
+	if err := writer.Failure(o.server.Addr, checks); err != nil {
+		kind := errRefused
+		if errors.Is(err, writer.ErrAuth) {
+			kind = writer.ErrAuth
+		}
+		return fmt.Errorf("%w: %s of the dry run failed", kind, plural(count[writer.Failed], "check"))
+	}
+	return nil
 }
 
 // checkJournal says what the next run would find where it keeps its journal, and whether it would begin a load.
