@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -87,6 +89,47 @@ func TestTune(t *testing.T) {
 	})
 }
 
+// hang starts a load with --tune that waits for the target in its middle.
+func (k *kvrocks) hang(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *bytes.Buffer, letGo func()) {
+	t.Helper()
+	writing, over := make(chan struct{}), make(chan struct{})
+	k.change(func() { k.writing, k.over = writing, over })
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd, stderr = exec.Command(self, append(args, "--tune")...), new(bytes.Buffer)
+	cmd.Env = append(os.Environ(), asCommand+"=1")
+	cmd.Stderr = stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-writing:
+	case <-time.After(time.Minute):
+		t.Fatal("it does not begin to write")
+	}
+	return cmd, stderr, func() {
+		k.change(func() { k.writing = nil })
+		close(over)
+	}
+}
+
+// TestTuneInterrupted: Ctrl-C sets back as well.
+func TestTuneInterrupted(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
+	k := startKvrocks(t)
+	cmd, stderr, letGo := k.hang(t, "load", "--uri", k.Addr(), "--in", dir)
+	defer letGo()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if got, want := k.changes(), slices.Concat(tuned, untuned); cmd.ProcessState.ExitCode() != 130 || !slices.Equal(got, want) {
+		t.Errorf("exit code %d, changes %v, want %v: %s", cmd.ProcessState.ExitCode(), got, want, stderr)
+	}
+}
+
 // TestTuneKilled: what a run that was killed has changed, the next sets back, whatever it is.
 func TestTuneKilled(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
@@ -100,26 +143,14 @@ func TestTuneKilled(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			k := startKvrocks(t)
-			writing, over := make(chan struct{}), make(chan struct{})
-			k.writing, k.over = writing, over
 			state := filepath.Join(t.TempDir(), "state")
 			args := []string{"load", "--uri", k.Addr(), "--in", dir, "--state", state}
-			self, err := os.Executable()
-			if err != nil {
-				t.Fatal(err)
-			}
-			cmd := exec.Command(self, append(args, "--tune")...)
-			cmd.Env = append(os.Environ(), asCommand+"=1")
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			<-writing
+			cmd, _, letGo := k.hang(t, args...)
 			if err := cmd.Process.Kill(); err != nil {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait()
-			k.change(func() { k.writing = nil })
-			close(over)
+			letGo()
 			if got := k.changes(); !slices.Equal(got, tuned) {
 				t.Fatalf("before it was killed: %v", got)
 			}
