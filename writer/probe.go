@@ -20,7 +20,7 @@ func (l *Loader) Probe(ctx context.Context) error {
 		return nil
 	}
 	for _, db := range slices.Sorted(maps.Keys(l.options.Places)) {
-		c, err := l.dial(ctx, db)
+		c, err := l.options.dial(ctx, l.options.Places[db])
 		if err == nil {
 			err = errors.Join(l.probe(ctx, c, db), c.Close())
 		}
