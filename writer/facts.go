@@ -148,7 +148,7 @@ func probeKey() string { return "kvload-probe-" + rand.Text() }
 // needed returns the commands of a load, with arguments that a server which parses them takes.
 func (need *Need) needed(key string, now time.Time) [][]any {
 	at := now.Add(time.Hour).UnixMilli()
-	list := [][]any{{"DEL", key}, {"TYPE", key}}
+	list := [][]any{{"DEL", key}}
 	for _, t := range need.Types {
 		switch t {
 		case format.TypeString:
@@ -174,19 +174,22 @@ func (need *Need) needed(key string, now time.Time) [][]any {
 
 // probe has each command of the load queued behind a MULTI, and discards them all: the server looks up its
 // name, the right to it and, if it is a Kvrocks, its arguments, and runs none (SERVERS.md K15). The commands
-// are sent only when one that reads was queued.
+// are sent only when a PING was queued.
 func (f *Facts) probe(ctx context.Context, o *Options, c *conn, need *Need) error {
 	key := probeKey()
-	first, err := o.pipeline(ctx, c, [][]any{{"MULTI"}, {"EXISTS", key}})
+	first, err := o.pipeline(ctx, c, [][]any{{"MULTI"}, {"PING"}})
 	if err != nil {
 		return err
 	}
-	if first[0].err != "" || first[1].text != "QUEUED" && first[1].err == "" {
-		f.NoProbe = cmp.Or(first[0].err, "EXISTS behind MULTI is answered, not queued")
+	if first[0].err != "" || first[1].text != "QUEUED" {
+		f.NoProbe = cmp.Or(first[0].err, first[1].err, "PING behind MULTI is answered, not queued")
 		return nil // the connection is not used again
 	}
-	list := append([][]any{{"EXISTS", key}}, need.needed(key, time.Now())...)
-	rest, err := o.pipeline(ctx, c, append(list[1:], []any{"DISCARD"}))
+	list := need.needed(key, time.Now())
+	if o.OnExists == Skip {
+		list = append(list, []any{"EXISTS", key})
+	}
+	rest, err := o.pipeline(ctx, c, append(list, []any{"DISCARD"}))
 	if err != nil {
 		return err
 	}
@@ -194,7 +197,7 @@ func (f *Facts) probe(ctx context.Context, o *Options, c *conn, need *Need) erro
 		return preflightError("target %s answers DISCARD with %s", o.Addr, discard.err)
 	}
 	f.Probed, f.Refused = len(list), map[string]string{}
-	for i, answer := range append(first[1:], rest[:len(rest)-1]...) {
+	for i, answer := range rest[:len(rest)-1] {
 		if answer.err != "" && !isKnown(answer.err) {
 			f.Refused[fmt.Sprint(list[i][0])] = answer.err
 		}

@@ -29,7 +29,7 @@ func TestDryRunRedis(t *testing.T) {
 		}
 		return args
 	}
-	const rights = "~* +@connection +info +scan +time +multi +discard +exists +del +type +pexpireat +set +mset +append +strlen +hlen"
+	const rights = "~* +@connection +info +scan +time +multi +discard +del +pexpireat +set +mset +append +strlen +hlen"
 	for _, tc := range []struct {
 		name   string
 		server []string
