@@ -16,6 +16,23 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
+// answerProbe answers the probe of the pre-flight as a good server does.
+func answerProbe(c redcon.Conn, line string) {
+	word, _, _ := strings.Cut(line, " ")
+	switch word {
+	case "SET":
+		c.WriteString("OK")
+	case "GET":
+		c.WriteBulkString("v\x00\xff")
+	case "HGET":
+		c.WriteBulkString("v")
+	case "PTTL":
+		c.WriteInt(59_000)
+	default:
+		c.WriteInt(1)
+	}
+}
+
 // startFake starts an empty target that leaves commands which begin with words to broken,
 // and takes all others. Broken may block until the test is over.
 func startFake(t *testing.T, words string, broken func(c redcon.Conn, over <-chan struct{})) (addr string) {
@@ -24,6 +41,8 @@ func startFake(t *testing.T, words string, broken func(c redcon.Conn, over <-cha
 	s := redcon.NewServer("127.0.0.1:0", func(c redcon.Conn, cmd redcon.Command) {
 		line := strings.ToUpper(string(bytes.Join(cmd.Args, []byte(" "))))
 		switch {
+		case len(cmd.Args) > 1 && strings.HasPrefix(string(cmd.Args[1]), "kvload-probe-"):
+			answerProbe(c, line)
 		case strings.HasPrefix(line, words):
 			broken(c, over)
 		case line == "INFO SERVER":

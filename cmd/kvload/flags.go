@@ -32,6 +32,12 @@ type loadOptions struct {
 	quiet    bool
 	verify   bool // compare when the load is done
 
+	dryRun           bool           // only look whether the target can be loaded
+	accept           []string       // checks of the pre-flight that may fail
+	tune             bool           // change settings of the target for the load
+	createNamespaces bool           // that the places name
+	namespaces       map[int]string // names of those that --create-namespaces makes, by database; not named: dbN
+
 	state        string // directory of the journal; empty: beside the dump
 	resume       bool
 	undo         string // directory of the dump of what is overwritten; empty: none is made
@@ -44,6 +50,9 @@ type loadOptions struct {
 const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
 have expired since the dump are left out and counted, but for those that --ttl drop or shift lets live.
 
+First the target is looked at: what it is, what it knows and allows, clocks, room, connections, namespaces. --dry-run does
+only that, shows it and writes nothing.
+
 A target that holds keys is not touched unless --on-exists says how. A dump of several databases needs
 --map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
 environment variable.
@@ -54,6 +63,7 @@ connection, a server that starts, a cluster that moves slots) is tried again, wi
 target refuses of one key is listed, and the rest goes on.
 
 EXAMPLES:
+   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --dry-run
    kvload load --uri redis://10.0.0.9:6666 --in /backup/pika
    NS1=token1 kvload load --uri redis://10.0.0.9:6666 -a secret --in dump --map-db 0=default,1=NS1
    kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix
@@ -73,7 +83,7 @@ func loadCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return load(c.Context, o, c.App.ErrWriter)
+			return load(c.Context, o, c.App.Writer, c.App.ErrWriter)
 		},
 	}
 }
@@ -90,7 +100,7 @@ func loadFlags() []cli.Flag {
 	return slices.Concat(
 		[]cli.Flag{
 			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`", EnvVars: env("in")},
-			&cli.StringFlag{Name: "map-db", Usage: "where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: what},
+			&cli.StringFlag{Name: "map-db", Usage: "where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name, for --create-namespaces) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: what},
 			&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "a target that holds keys: fail (refuse it), skip (leave its keys as they are) or replace", EnvVars: env("on-exists"), Category: what},
 			&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name that stands in several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: what},
 			&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "Pika's hyperloglogs, which Kvrocks cannot take as such: leave-out or string (load their bytes)", EnvVars: env("hyperloglog"), Category: what},
@@ -98,6 +108,9 @@ func loadFlags() []cli.Flag {
 			&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this to live when the load begins", EnvVars: env("ttl-min"), Category: what},
 			&cli.StringFlag{Name: "key-prefix-strip", Usage: "take `PREFIX` off every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: what},
 			&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", EnvVars: env("key-prefix-add"), Category: what},
+			&cli.BoolFlag{Name: "dry-run", Usage: "only look whether the target can be loaded, show every check, and write nothing; exit code 0 or 5", EnvVars: env("dry-run")},
+			&cli.BoolFlag{Name: "create-namespaces", Usage: "make the namespaces of --map-db whose tokens the target does not know (as NAME of N=VAR@NAME, or dbN); the password must be its requirepass", EnvVars: env("create-namespaces"), Category: what},
+			&cli.StringFlag{Name: "accept", Usage: "checks before the load that only warn where they would refuse: " + strings.Join(writer.Acceptable, ", ") + "; separated by commas", EnvVars: env("accept"), Category: what},
 			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify")},
 			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside the journal, if there is anything)", EnvVars: env("report")},
 		},
@@ -110,6 +123,7 @@ func loadFlags() []cli.Flag {
 			&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "write at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: speed},
 			&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "write at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: speed},
 			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed when replies take more than `F` times as long as at the start, and raise it again slowly", EnvVars: env("max-latency-factor"), Category: speed},
+			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and set them back; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: speed},
 			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", EnvVars: env("state"), Category: repeat},
 			&cli.StringFlag{Name: "undo", Usage: "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`", EnvVars: env("undo"), Category: repeat},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: repeat},
@@ -127,7 +141,14 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if err != nil {
 		return o, err
 	}
-	o.verify = c.Bool("verify")
+	o.verify, o.dryRun, o.tune = c.Bool("verify"), c.Bool("dry-run"), c.Bool("tune")
+	if o.accept, err = parseAccept(c.String("accept")); err != nil {
+		return o, err
+	}
+	if o.createNamespaces = c.Bool("create-namespaces"); o.createNamespaces && (o.mapDB == nil || o.server.Password == "") {
+		return o, command.Usage("--create-namespaces makes the namespaces that --map-db names, and needs the password of the server (its requirepass)")
+	}
+	o.namespaces = namespaceNames(c.String("map-db"))
 	if n := c.Int("pipeline"); n < 1 || n > 1<<20 {
 		return o, command.Usage("--pipeline %d: it is between 1 and %d", n, 1<<20)
 	}
@@ -217,6 +238,10 @@ func parseMapDB(s string, own writer.Place, getenv func(string) string) (map[int
 				return nil, command.Usage("--map-db: database %d goes to %q, which is not db: and a number", db, to)
 			}
 		} else if to != "default" {
+			to, name, named := strings.Cut(to, "@")
+			if named && (name == "" || len(name) > 255 || name == "__namespace") {
+				return nil, command.Usage("--map-db: database %d goes to a namespace whose name is not 1 to 255 bytes, or the default's", db)
+			}
 			if place = (writer.Place{Token: getenv(to)}); place.Token == "" {
 				return nil, command.Usage("--map-db: database %d goes to an environment variable that is not set%s; it must hold the token of the namespace", db, shownVariable(to))
 			}
@@ -227,6 +252,19 @@ func parseMapDB(s string, own writer.Place, getenv func(string) string) (map[int
 		places[db], taken[place] = place, db
 	}
 	return places, nil
+}
+
+// namespaceNames are the NAMEs of N=VAR@NAME in a --map-db that parseMapDB takes, by N.
+func namespaceNames(s string) map[int]string {
+	names := map[int]string{}
+	for pair := range strings.SplitSeq(s, ",") {
+		from, to, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if _, name, ok := strings.Cut(to, "@"); ok {
+			db, _ := strconv.Atoi(from)
+			names[db] = name
+		}
+	}
+	return names
 }
 
 var variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)

@@ -19,8 +19,8 @@ import (
 )
 
 // load loads a whole dump. It returns a LeftOut error if something did not reach
-// the target.
-func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
+// the target. Out is for the table of --dry-run, log for all else.
+func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	a, err := archive.Open(o.in, o.threads)
 	if err != nil {
 		return err
@@ -31,6 +31,9 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 		return err
 	}
 	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
+	if o.dryRun && (err == nil || errors.Is(err, errRefused)) {
+		return dryRun(ctx, &o, o.need(a, units), err, out)
+	}
 	if err != nil {
 		return err
 	}
@@ -38,8 +41,12 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	o.writer.Rename, o.writer.Expire = cs.rename, o.ttl.expire()
 	rester := o.slow.pacer(&o.writer, o.threads, log)
 	start := time.Now()
-	l, err := openTarget(ctx, &o, log)
+	var l *writer.Loader
+	if err = preflight(ctx, &o, o.need(a, units), log); err == nil {
+		l, err = openTarget(ctx, &o, log)
+	}
 	if err != nil {
+		remindSettings(o.statePath(), log)
 		return err
 	}
 	j, err := journal.Open(o.statePath(), journal.Options{Every: o.checkpoint, Before: report.flush})
@@ -47,6 +54,12 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
+	if err := settle(ctx, l, j.Path(), log); err != nil {
+		if o.tune {
+			return err
+		}
+		fmt.Fprintln(log, "warning:", err)
+	}
 	before, err := begin(ctx, a, l, j, cs, &o, log)
 	if err != nil {
 		return err
@@ -68,7 +81,8 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	}
 	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester, left: report.add}
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
-	err = r.load(ctx, units)
+	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, units) })
+	r.sayDelayed()
 	err = errors.Join(err, j.Checkpoint())
 	if err := errors.Join(err, report.close()); err != nil {
 		return fmt.Errorf("%w (part of the dump is on the target: run again with --resume; %s says how far it is)", err, j.Path())
@@ -91,15 +105,20 @@ func (o *loadOptions) units(a *archive.Archive) []archive.Unit {
 // openTarget connects to the target and shows what it is.
 func openTarget(ctx context.Context, o *loadOptions, log io.Writer) (*writer.Loader, error) {
 	l, err := writer.Open(ctx, o.writer)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls)", err)
-	}
 	if err != nil {
-		return nil, err
+		return nil, perhapsTLS(err)
 	}
 	t := l.Target()
 	fmt.Fprintf(log, "target: %s %s at %s\n", t.Server, t.Version, t.Addr)
 	return l, nil
+}
+
+// perhapsTLS adds what a connection that ends at once may mean.
+func perhapsTLS(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls)", err)
+	}
+	return err
 }
 
 // places returns where each database of the units goes. Databases are never merged.

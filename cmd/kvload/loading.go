@@ -34,6 +34,9 @@ type loading struct {
 	moved   atomic.Int64 // grows as long as anything goes on
 	refused atomic.Int64 // keys and members that the target refused
 
+	pressure       atomic.Pointer[string] // on the target's storage, in words
+	looks, delayed int                    // at it, and those that found writes held back
+
 	carriers []*carrier
 	cancel   context.CancelCauseFunc
 }
@@ -45,10 +48,11 @@ func (r *loading) load(ctx context.Context, units []archive.Unit) error {
 	for _, u := range units {
 		total += u.Stored()
 	}
+	r.pressure.Store(new(string))
 	if !r.o.quiet {
 		defer progress.Start(r.log, func() progress.Snapshot {
 			s := r.j.Stats()
-			return progress.Snapshot{Keys: s.Keys + s.Expired + s.Short, Bytes: r.read.Load(), Done: float64(r.read.Load()) / float64(max(1, total))}
+			return progress.Snapshot{Keys: s.Keys + s.Expired + s.Short, Bytes: r.read.Load(), Done: float64(r.read.Load()) / float64(max(1, total)), Note: *r.pressure.Load()}
 		})()
 	}
 	work := make(chan archive.Unit)
@@ -85,6 +89,9 @@ func (r *loading) load(ctx context.Context, units []archive.Unit) error {
 		return nil
 	})
 	g.Go(func() error { return r.watch(ctx, done) })
+	if !r.o.quiet {
+		g.Go(func() error { r.observe(ctx, done); return nil })
+	}
 	return g.Wait()
 }
 

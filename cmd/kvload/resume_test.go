@@ -68,7 +68,7 @@ func TestFinished(t *testing.T) {
 func TestStalled(t *testing.T) {
 	m := startTarget(t)
 	p, err := faultproxy.Start(m.Addr(), func(n int) faultproxy.Plan {
-		if n < 2 { // those of the start
+		if n < 6 { // those of the start
 			return faultproxy.Plan{}
 		}
 		return faultproxy.Plan{StallAfter: 1}

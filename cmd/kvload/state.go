@@ -113,6 +113,9 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 			return none, err
 		}
 	}
+	if err := l.Probe(ctx); err != nil {
+		return none, err
+	}
 	if o.undo != "" {
 		if o.undo, err = filepath.Abs(o.undo); err == nil {
 			err = saveUndo(ctx, a, l, cs, o, log)

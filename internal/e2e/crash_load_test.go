@@ -187,7 +187,7 @@ func (c *crash) round(onExists string) (killed, cut int) {
 	plans := make([]faultproxy.Plan, 40)
 	for i := range faults {
 		at := 1 + c.rng.Int64N(400_000)
-		p := &plans[2+c.rng.IntN(8)+i*3] // the first connections are those of the start
+		p := &plans[6+c.rng.IntN(8)+i*3] // the first connections are those of the start
 		if c.rng.IntN(3) == 0 {
 			p.HalfCloseAfter = at
 		} else {

@@ -18,6 +18,7 @@ type Snapshot struct {
 	Keys  int64
 	Bytes int64   // read or written so far
 	Done  float64 // share of the whole that is done, 0 to 1; negative: not known
+	Note  string  // what else is worth knowing; may be empty
 }
 
 // How often a line is written.
@@ -92,6 +93,9 @@ func Line(s Snapshot, rate float64, elapsed time.Duration) string {
 	if s.Done > 0.005 && s.Done < 1 && elapsed > 2*time.Second {
 		left := time.Duration(float64(elapsed) * (1 - s.Done) / s.Done)
 		fmt.Fprintf(&b, ", about %s left", Duration(left))
+	}
+	if s.Note != "" {
+		b.WriteString(", " + s.Note)
 	}
 	return b.String()
 }

@@ -1,0 +1,288 @@
+package writer
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Level says how a check came out.
+type Level int
+
+// The levels of a Check.
+const (
+	OK Level = iota
+	Warning
+	Failed
+)
+
+func (l Level) String() string { return [...]string{"ok", "warning", "FAILED"}[l] }
+
+// A Check is one thing that was looked at before a load.
+type Check struct {
+	Name   string
+	Level  Level
+	Found  string
+	Advice string // what to do; empty where Found says it, or nothing is to be done
+	Auth   bool   // it failed for want of a right
+}
+
+// Names of the checks that can be accepted.
+const (
+	checkClock       = "clock"
+	checkDisk        = "disk"
+	checkMaxDBSize   = "max-db-size"
+	checkMemory      = "memory"
+	checkEviction    = "eviction"
+	checkConnections = "connections"
+)
+
+// Acceptable are the checks that judge by estimates, which somebody may know better.
+var Acceptable = []string{checkClock, checkDisk, checkMaxDBSize, checkMemory, checkEviction, checkConnections}
+
+// Differences between clocks that are told, and that are too much for a dump with expiries.
+const (
+	clockTold    = time.Second
+	clockTooMuch = 5 * time.Minute
+)
+
+// Checks judges the facts by what the load needs.
+func (f *Facts) Checks(n Need) []Check {
+	need := &n
+	if f.Refusal != nil {
+		return []Check{{Name: "server", Level: Failed, Found: f.bare(f.Refusal)}}
+	}
+	list := []Check{
+		{Name: "server", Found: fmt.Sprintf("%s %s, %s", f.Target.Server, f.Target.Version, f.Target.Mode)},
+		f.checkRole(), f.checkLoading(), f.checkCommands(), f.checkClock(need), f.checkConnections(need),
+	}
+	if f.Target.Server == kvrocks {
+		list = append(list, f.checkDisk(need), f.checkMaxDBSize(need))
+	} else {
+		list = append(list, f.checkMemory(need), f.checkEviction())
+	}
+	list = append(list, f.checkPlaces(need)...)
+	if need.CountKeys > 0 {
+		list = append(list, f.checkEmpty())
+	}
+	if need.Tune {
+		list = append(list, f.checkTune())
+	}
+	for i := range list {
+		if c := &list[i]; c.Level == Failed && slices.Contains(need.Accept, c.Name) {
+			c.Level, c.Advice = Warning, "accepted (--accept)"
+		}
+	}
+	return list
+}
+
+// bare is the text of an error without the address, which is said once for all.
+func (f *Facts) bare(err error) string {
+	return strings.TrimPrefix(err.Error(), "target "+f.Target.Addr+" ")
+}
+
+// String is the check as a part of a line.
+func (c Check) String() string {
+	s := c.Name + ": " + c.Found
+	if c.Advice != "" {
+		s += ": " + c.Advice
+	}
+	return s
+}
+
+// Failure is the error of the checks of a target that failed: an ErrAuth if one did for want of a right, else an
+// ErrPreflight. Nil if none did.
+func Failure(addr string, checks []Check) error {
+	kind := ErrPreflight
+	var failed []string
+	for _, c := range checks {
+		if c.Level == Failed {
+			failed = append(failed, c.String())
+			if c.Auth {
+				kind = ErrAuth
+			}
+		}
+	}
+	if failed == nil {
+		return nil
+	}
+	return &targetError{kind, fmt.Sprintf("target %s cannot be loaded as it is: %s", addr, strings.Join(failed, "; "))}
+}
+
+func (f *Facts) checkRole() Check {
+	c := Check{Name: "role", Found: f.Replication["role"]}
+	switch c.Found {
+	case "slave", "replica":
+		c.Level, c.Found = Failed, "is a replica, which takes no writes"
+		c.Advice = "give the address of its master " + f.Replication["master_host"] + ":" + f.Replication["master_port"]
+	case "":
+		c.Found = "not told"
+	}
+	return c
+}
+
+func (f *Facts) checkLoading() Check {
+	if f.Loading {
+		return Check{Name: "loading", Level: Failed, Found: "the server is still loading its data", Advice: "try again when it is done"}
+	}
+	return Check{Name: "loading", Found: "no"}
+}
+
+func (f *Facts) checkCommands() Check {
+	const name = "commands"
+	if f.NoProbe != "" {
+		return Check{Name: name, Level: Warning, Found: "cannot be tried beforehand (" + shown(f.NoProbe) + ")",
+			Advice: "one that the server does not know or allow stops the load"}
+	}
+	if len(f.Refused) == 0 {
+		return Check{Name: name, Found: fmt.Sprintf("all %d that the load needs are known and allowed", f.Probed)}
+	}
+	var found []string
+	c := Check{Name: name, Level: Failed, Advice: "have the server know it by its own name (rename-command), or use a newer server"}
+	for _, cmd := range slices.Sorted(maps.Keys(f.Refused)) {
+		reply := f.Refused[cmd]
+		found = append(found, cmd+" is refused: "+shown(reply))
+		switch {
+		case strings.HasPrefix(reply, "NOPERM"):
+			c.Auth, c.Advice = true, "give the user the right to them, or use another user"
+		case stopsLoad(reply) != nil && !c.Auth:
+			c.Advice = stopsLoad(reply).Error()
+		}
+	}
+	c.Found = strings.Join(found, "; ")
+	return c
+}
+
+// shown is the beginning of a reply, fit for a line.
+func shown(reply string) string {
+	if reply = strings.Map(printable, reply); len(reply) > shownBytes {
+		return reply[:shownBytes] + "…"
+	}
+	return reply
+}
+
+func printable(r rune) rune {
+	if strconv.IsPrint(r) {
+		return r
+	}
+	return '?'
+}
+
+// checkClock: expiries are times. The target counts them by its own clock, and Pika by its. What the two differ is what keys live
+// too long or too short; what the target is ahead of this host tells it from a dump that is old.
+func (f *Facts) checkClock(need *Need) Check {
+	c := Check{Name: checkClock}
+	here := f.Target.ClockOffset
+	if here == 0 {
+		c.Found = "not told (no TIME)"
+		if need.Expiring > 0 {
+			c.Level, c.Advice = Warning, "see that it is right: expiries are times"
+		}
+		return c
+	}
+	source := here - need.SourceAhead
+	c.Found = fmt.Sprintf("%s this host's, %s the source's", ahead(here), ahead(source))
+	c.Advice = "set the clocks right (NTP)"
+	least := time.Now().Add(here).Sub(need.Dumped.Add(need.SourceAhead)) // since the dump, by the target's clock
+	switch {
+	case !need.Dumped.IsZero() && least < -clockTold:
+		c.Level = Warning
+		c.Found += fmt.Sprintf("; it stands %s before the end of the dump", clockText(-least))
+		source = min(source, least)
+	case max(here.Abs(), source.Abs()) > clockTold:
+		c.Level = Warning
+	default:
+		c.Advice = ""
+		return c
+	}
+	if need.Expiring == 0 {
+		c.Found += "; no key of the dump expires"
+		return c
+	}
+	worst := source
+	if here.Abs() > worst.Abs() {
+		worst = here
+	}
+	if worst > 0 {
+		c.Found += fmt.Sprintf(": keys may expire %s early", clockText(worst))
+	} else {
+		c.Found += fmt.Sprintf(": keys may live %s too long", clockText(-worst))
+	}
+	if worst.Abs() > clockTooMuch {
+		c.Level, c.Advice = Failed, "set the clocks right (NTP), or take it with --accept clock"
+	}
+	return c
+}
+
+// ahead says how a clock stands to another.
+func ahead(d time.Duration) string {
+	switch {
+	case d.Abs() <= clockTold:
+		return "within a second of"
+	case d > 0:
+		return clockText(d) + " ahead of"
+	}
+	return clockText(-d) + " behind"
+}
+
+func clockText(d time.Duration) string {
+	if d >= time.Minute {
+		return d.Round(time.Second).String()
+	}
+	return d.Round(100 * time.Millisecond).String()
+}
+
+func (f *Facts) checkPlaces(need *Need) []Check {
+	var failed []Check
+	missing := []string{}
+	for _, p := range f.Places {
+		switch {
+		case p.Err != nil:
+			c := Check{Name: "place of db" + strconv.Itoa(p.DB), Level: Failed, Found: f.bare(p.Err), Auth: errors.Is(p.Err, ErrAuth)}
+			if c.Auth && p.Token && need.Create[p.DB] == "" {
+				c.Advice = "if there is no such namespace yet: --create-namespaces makes it"
+			}
+			failed = append(failed, c)
+		case p.Missing:
+			missing = append(missing, need.Create[p.DB])
+		}
+	}
+	if len(failed) > 0 {
+		return failed
+	}
+	c := Check{Name: "places", Found: "one keyspace, which lets us in"}
+	if n := len(f.Places); n > 1 {
+		c.Found = fmt.Sprintf("%d different keyspaces, which let us in", n)
+	}
+	if len(missing) > 0 {
+		c.Found = fmt.Sprintf("of %d, namespaces to be made: %s", len(f.Places), strings.Join(missing, ", "))
+	}
+	return []Check{c}
+}
+
+func (f *Facts) checkTune() Check {
+	switch {
+	case f.Target.Server != kvrocks:
+		return Check{Name: "tune", Level: Warning, Found: "a Redis has none of the settings: --tune does nothing"}
+	case f.NoTuning != "":
+		return Check{Name: "tune", Level: Failed, Found: "the server refuses CONFIG: " + shown(f.NoTuning),
+			Advice: "give its requirepass as the password, or leave --tune out"}
+	}
+	return Check{Name: "tune", Found: "settings can be changed"}
+}
+
+func (f *Facts) checkEmpty() Check {
+	if f.Keys == 0 {
+		return Check{Name: "empty", Found: "no keys"}
+	}
+	n := strconv.FormatInt(f.Keys, 10) + " keys already"
+	if f.More {
+		n = "more than " + n
+	}
+	return Check{Name: "empty", Level: Failed, Found: "the target holds " + n,
+		Advice: "choose --on-exists replace (overwrite keys of the same name) or --on-exists skip (leave them as they are), or load into an empty namespace"}
+}
