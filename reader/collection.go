@@ -41,6 +41,7 @@ type collectionReader struct {
 	n int // elements of the first piece
 
 	start position // of every key; ask does not change it
+	pos   position // of the key that is handed over
 }
 
 func newCollectionReader(w *walk, c collection) *collectionReader {
@@ -67,8 +68,8 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 	key, w := items[0], cr.w
 	r := w.head(cr.c.kind(), key, expire)
 	from := p.off
-	var pos position
-	more, err := cr.c.read(p, &pos, cr.n, r)
+	cr.pos = position{}
+	more, err := cr.c.read(p, &cr.pos, cr.n, r)
 	if err != nil {
 		return err
 	}
@@ -81,7 +82,7 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 	}
 	lim := w.s.limit(cr.n, w.s.o.PieceElements)
 	lim.saw(cr.n, p.off-from)
-	return cr.putRest(ctx, r, &pos, lim)
+	return cr.putRest(ctx, r, &cr.pos, lim)
 }
 
 // putRest hands over a key that is read in pieces; r holds the first.

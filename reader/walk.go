@@ -48,6 +48,9 @@ type typeReader interface {
 func (w *walk) put(ctx context.Context, r typeReader, p *parser, items [][]byte, expire int64) error {
 	p.answers(w.reads(), items[0])
 	err := r.put(ctx, p, items, expire)
+	if err == nil {
+		return nil
+	}
 	var re *ReplyError
 	if errors.As(err, &re) && re.wrongType() {
 		return w.sink.Skip(items[0], Retyped, re.Reply)

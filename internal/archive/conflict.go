@@ -139,8 +139,9 @@ func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []forma
 		}
 	}
 	var types []format.Type
+	at := []byte{}
 	for {
-		var first []byte
+		var first []byte // a stream's own, until it moves on
 		for _, s := range streams {
 			if s.key != nil && (first == nil || bytes.Compare(s.key, first) < 0) {
 				first = s.key
@@ -149,10 +150,10 @@ func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []forma
 		if first == nil {
 			return nil
 		}
-		first = bytes.Clone(first)
+		at = append(at[:0], first...)
 		types = types[:0]
 		for _, s := range streams {
-			if s.key == nil || !bytes.Equal(s.key, first) {
+			if s.key == nil || !bytes.Equal(s.key, at) {
 				continue
 			}
 			types = append(types, s.typ)
@@ -161,7 +162,7 @@ func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []forma
 			}
 		}
 		if len(types) >= least {
-			if err := found(first, types); err != nil {
+			if err := found(bytes.Clone(at), types); err != nil {
 				return err
 			}
 		}
