@@ -179,7 +179,7 @@ func (j *job) targets(ctx context.Context) error {
 
 func (j *job) target(ctx context.Context, s *server) error {
 	ours := row{name: "kvload load"}
-	verify := row{name: "kvload verify"}
+	var verify usage
 	cli := row{name: "(c) redis-cli --pipe"}
 	var pipes row
 	kvload := filepath.Join(j.bin, "kvload")
@@ -218,7 +218,9 @@ func (j *job) target(ctx context.Context, s *server) error {
 			}
 		}
 	}
-	printTable("load into "+s.name, j.n, j.unit, []row{ours, cli, pipes, verify})
+	printTable("load into "+s.name, j.n, j.unit, []row{ours, cli, pipes})
+	fmt.Printf("\n`kvload verify`: %s s (%.2f × the load's), CPU %s s, peak %d MiB\n",
+		seconds(verify.wall), float64(verify.wall)/float64(ours.wall), seconds(verify.cpu), verify.peak>>20)
 	return nil
 }
 

@@ -19,7 +19,7 @@ type usage struct {
 	peak      int64 // bytes of resident memory
 }
 
-// less keeps the faster of two runs.
+// keepBest keeps the faster of two runs.
 func (u *usage) keepBest(v usage) {
 	if u.wall == 0 || v.wall < u.wall {
 		*u = v

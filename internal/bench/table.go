@@ -15,9 +15,9 @@ type row struct {
 func printTable(title string, n int, unit string, rows []row) {
 	fmt.Printf("\n**%s**\n\n", title)
 	fmt.Printf("| | wall s | ours ÷ this | CPU s | CPU s per million %s | peak MiB |\n|---|---|---|---|---|---|\n", unit)
-	for _, r := range rows {
+	for i, r := range rows {
 		ratio := "1"
-		if r.name != rows[0].name {
+		if i > 0 {
 			ratio = fmt.Sprintf("%.2f", float64(rows[0].wall)/float64(r.wall))
 		}
 		fmt.Printf("| %s | %s | %s | %s | %.2f | %d |\n", r.name, seconds(r.wall), ratio, seconds(r.cpu), r.cpu.Seconds()*1e6/float64(n), r.peak>>20)
