@@ -142,18 +142,18 @@ func (l *Loader) CountKeys(ctx context.Context, db, limit int) (n int, more bool
 		}
 		here, err := l.count(ctx, c, most)
 		if n += here; limit > 0 && n > limit {
-			return errEnough
+			return errCounted
 		}
 		return err
 	})
-	if errors.Is(err, errEnough) {
+	if errors.Is(err, errCounted) {
 		return limit, true, nil
 	}
 	return n, false, err
 }
 
-// errEnough ends a count.
-var errEnough = errors.New("enough")
+// errCounted ends a count.
+var errCounted = errors.New("enough keys")
 
 // count counts the keys of one server, up to limit and a few more, or with a limit of zero or less all.
 func (l *Loader) count(ctx context.Context, c *conn, limit int) (n int, err error) {

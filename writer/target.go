@@ -2,6 +2,7 @@ package writer
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -35,6 +36,13 @@ const (
 	kvrocks = "kvrocks"
 	redis7  = "redis"
 )
+
+func (t Target) String() string {
+	if t.IsCluster() {
+		return fmt.Sprintf("%s %s, a cluster of %d masters, at %s", t.Server, t.Version, t.Masters, t.Addr)
+	}
+	return fmt.Sprintf("%s %s at %s", t.Server, t.Version, t.Addr)
+}
 
 // IsCluster reports whether the target is a cluster.
 func (t *Target) IsCluster() bool { return t.Mode == "cluster" }

@@ -19,7 +19,7 @@ type Visitor struct {
 	db     int
 	again  Again
 	route  *route // nil: none is open
-	moved  bool  // something was answered since again was asked
+	moved  bool   // something was answered since again was asked
 }
 
 // An Again is asked after an error that may pass by itself (ErrTransient) whether to try again: it

@@ -42,7 +42,7 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	j, err := journal.Open(o.statePath(), journal.Options{Every: o.checkpoint, Before: report.flush})
+	j, err := journal.Open(o.statePath(l.Target().Nodes), journal.Options{Every: o.checkpoint, Before: report.flush})
 	if err != nil {
 		return err
 	}
@@ -69,6 +69,9 @@ func load(ctx context.Context, o loadOptions, log io.Writer) (err error) {
 	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester, left: report.add}
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
 	err = r.load(ctx, units)
+	if n := l.Redirected(); n > 0 {
+		fmt.Fprintf(log, "%s commands were sent once more: slots of the cluster moved, or nobody served them\n", progress.Count(n))
+	}
 	err = errors.Join(err, j.Checkpoint())
 	if err := errors.Join(err, report.close()); err != nil {
 		return fmt.Errorf("%w (part of the dump is on the target: run again with --resume; %s says how far it is)", err, j.Path())
@@ -97,8 +100,7 @@ func openTarget(ctx context.Context, o *loadOptions, log io.Writer) (*writer.Loa
 	if err != nil {
 		return nil, err
 	}
-	t := l.Target()
-	fmt.Fprintf(log, "target: %s %s at %s\n", t.Server, t.Version, t.Addr)
+	fmt.Fprintf(log, "target: %s\n", l.Target())
 	return l, nil
 }
 
