@@ -7,12 +7,14 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // A cluster is what is known of a target that is one. All routes share it.
 type cluster struct {
 	options    *Options
-	redirected atomic.Int64 // commands that were sent once more
+	patience   time.Duration // how long a command is sent again
+	redirected atomic.Int64  // commands that were sent once more
 
 	reading chan struct{} // holds a value while the topology is read: one at a time
 	mu      sync.Mutex
@@ -22,7 +24,7 @@ type cluster struct {
 }
 
 func newCluster(o *Options, t *topology) *cluster {
-	return &cluster{options: o, reading: make(chan struct{}, 1), now: t}
+	return &cluster{options: o, patience: followFor, reading: make(chan struct{}, 1), now: t}
 }
 
 func (c *cluster) topology() *topology {

@@ -45,8 +45,8 @@ func (r *route) follow(ctx context.Context, cmds []redis.Cmder) error {
 			return err
 		}
 		r.cluster.redirected.Add(int64(len(again)))
-		if time.Since(began) > followFor {
-			return &strayed{again[0].cmd, &causeError{ErrTransient, fmt.Errorf("the cluster has not run it for %v", followFor)}}
+		if patience := r.cluster.patience; time.Since(began) > patience {
+			return &strayed{again[0].cmd, &causeError{ErrTransient, fmt.Errorf("the cluster has not run it for %v", patience)}}
 		}
 		if hops = again; named && round < 2 {
 			continue // who runs it is known
