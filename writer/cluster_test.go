@@ -449,10 +449,7 @@ func TestClusterReadBack(t *testing.T) {
 	if err := r.Scan(t.Context(), func(page []string) error { names = append(names, page...); return nil }); err != nil || len(names) != 2 {
 		t.Errorf("%q, %v", names, err)
 	}
-	v, err := l.NewVisitor(t.Context(), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := l.NewVisitor(0, nil)
 	defer v.Close()
 	looks, err := v.Look(t.Context(), bs("bar", "foo"))
 	if err != nil || looks[0].Length != 5 || looks[1].Kind != format.String {

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os/exec"
@@ -16,8 +17,9 @@ import (
 )
 
 // clusterKeys are keys of every kind, every fourth in the slot of the tag {moving}. Those do not expire: the MIGRATE of
-// a Redis takes the time left with it, and the expiry comes out some milliseconds later.
-func clusterKeys(count int) []*record {
+// a Redis takes the time left with it, and the expiry comes out some milliseconds later. Streams are among them if asked:
+// a Kvrocks 2.10.1 gives up a migration while a stream is written to.
+func clusterKeys(count int, streams bool) []*record {
 	var keys []*record
 	for i := range count {
 		rng := rand.New(rand.NewPCG(seed+2, uint64(i)))
@@ -28,7 +30,7 @@ func clusterKeys(count int) []*record {
 			size = 100 + rng.IntN(1500)
 		}
 		r.Key = fmt.Appendf(nil, "key %06d", i)
-		if i%4 == 3 {
+		if i%4 == 3 && (streams || r.Kind != format.Stream) {
 			r.Key = fmt.Appendf(nil, "key %06d {moving}", i)
 		} else if rng.IntN(4) == 0 {
 			r.Expire = (firstExpiry + rng.Int64N(1<<30)) * 1000
@@ -80,9 +82,9 @@ func (c *cluster) holds(keys []*record) {
 
 // TestClusterMoves loads a cluster while a slot goes back and forth, compares, and takes the load back.
 func TestClusterMoves(t *testing.T) {
-	keys := clusterKeys(2400)
-	dir := writeDump(t, keys)
 	eachCluster(t, func(t *testing.T, c *cluster) {
+		keys := clusterKeys(2400, !c.to.kvrocks)
+		dir := writeDump(t, keys)
 		slot := int(c.nodes[0].client.ClusterKeySlot(t.Context(), "{moving}").Val())
 		at := slices.IndexFunc(c.nodes, func(n *node) bool {
 			err := n.client.Get(t.Context(), "{moving}").Err()
@@ -97,11 +99,16 @@ func TestClusterMoves(t *testing.T) {
 		c.awaitKeys(1)
 		ctx, loaded := context.WithCancel(t.Context())
 		defer loaded()
-		moves, moving := 0, make(chan error, 1)
+		moves, failed, moving := 0, 0, make(chan error, 1)
 		go func() {
 			for ctx.Err() == nil {
 				next := (at + 1) % len(c.nodes)
-				if err := c.move(t.Context(), slot, c.nodes[at], c.nodes[next]); err != nil {
+				err := c.move(t.Context(), slot, c.nodes[at], c.nodes[next])
+				if errors.Is(err, errMigration) {
+					failed++
+					continue
+				}
+				if err != nil {
 					moving <- err
 					return
 				}
@@ -128,7 +135,7 @@ func TestClusterMoves(t *testing.T) {
 				t.Errorf("no MOVED or no ASK in %d moves", moves)
 			}
 		}
-		t.Log(strings.TrimSpace(run.out.String()))
+		t.Logf("%d moves, %d failed\n%s", moves, failed, strings.TrimSpace(run.out.String()))
 		c.holds(keys)
 		if list, _ := verifying(t, 0, dir, c.to, "--reverse"); len(list) > 0 {
 			t.Errorf("%d differences", len(list))
@@ -159,7 +166,7 @@ func (c *cluster) nameAt(n int) string {
 // TestClusterNodeDies: a node is killed in the middle of a load and comes back. The load goes on by itself, or if it
 // was killed as well, with --resume, by another node's address.
 func TestClusterNodeDies(t *testing.T) {
-	keys := clusterKeys(3000)
+	keys := clusterKeys(3000, true)
 	dir := writeDump(t, keys)
 	for _, how := range []string{"waits", "resumes"} {
 		t.Run(how, func(t *testing.T) {
@@ -229,7 +236,7 @@ func TestClusterUndo(t *testing.T) {
 
 // TestClusterRefused: what is no target for a load, and what to do about it.
 func TestClusterRefused(t *testing.T) {
-	dir := writeDump(t, clusterKeys(20))
+	dir := writeDump(t, clusterKeys(20, true))
 	c := startCluster(t)
 	refused := func(want string, flags ...string) {
 		t.Helper()

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -178,23 +179,26 @@ func kvrocksCluster(t *testing.T, addr string) *cluster {
 	t.Helper()
 	c := &cluster{t: t, to: target{addr: addr, kvrocks: true, cluster: true}}
 	c.move = c.moveKvrocks
-	slots, err := client(t, addr, 0).ClusterSlots(t.Context()).Result()
+	nodes, err := client(t, addr, 0).ClusterNodes(t.Context()).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := map[string]bool{}
-	for _, s := range slots {
-		master := s.Nodes[0]
-		if known[master.ID] {
+	for line := range strings.Lines(nodes) { // id host:port@bus flags …
+		words := strings.Fields(line)
+		if len(words) < 3 || !strings.Contains(words[2], "master") {
 			continue
 		}
-		known[master.ID] = true
-		n := &node{addr: master.Addr, id: master.ID}
+		n := &node{id: words[0]}
+		n.addr, _, _ = strings.Cut(words[1], "@")
 		n.client = emptied(t, "KVROCKS_CLUSTER_ADDR", n.addr)
 		c.nodes = append(c.nodes, n)
 	}
 	return c
 }
+
+// errMigration: a Kvrocks has given a migration up, and the slot stays where it is. 2.10.1 often does while a stream in it
+// is written to.
+var errMigration = errors.New("the migration failed")
 
 // moveKvrocks moves a slot as the controller does: no node tells another who owns it now.
 func (c *cluster) moveKvrocks(ctx context.Context, slot int, from, to *node) error {
@@ -210,7 +214,7 @@ func (c *cluster) moveKvrocks(ctx context.Context, slot int, from, to *node) err
 			break
 		}
 		if strings.Contains(info, "migrating_state: fail") {
-			return fmt.Errorf("the migration failed:\n%s", info)
+			return errMigration
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
