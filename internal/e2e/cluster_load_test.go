@@ -203,6 +203,32 @@ func TestClusterNodeDies(t *testing.T) {
 	}
 }
 
+// TestClusterFailsOver: a replica takes over in the middle of a load, and the old master, whose address the load was
+// given, goes away for good.
+func TestClusterFailsOver(t *testing.T) {
+	keys := clusterKeys(3000, true)
+	dir := writeDump(t, keys)
+	c := startCluster(t)
+	old, replica := c.nodes[1], c.replicaOf(c.nodes[1])
+	run := c.load("load", "--quiet", "--in", dir, "--pipeline", "20", "--uri", "redis://"+old.addr)
+	c.awaitKeys(100)
+	do(t, replica.client, "CLUSTER", "FAILOVER")
+	c.awaitInfo(replica, "replication", "role:master")
+	c.await(replica, "cluster_state:ok")
+	c.awaitInfo(old, "replication", "role:slave")
+	c.kill(old)
+	c.nodes[1] = replica
+	if err := run.cmd.Wait(); err != nil {
+		t.Fatalf("%v\n%s", err, &run.out)
+	}
+	t.Log(strings.TrimSpace(run.out.String()))
+	if out := run.out.String(); !strings.Contains(out, "trying again") && !strings.Contains(out, "sent once more") {
+		t.Errorf("the load has not seen it:\n%s", out)
+	}
+	c.holds(keys)
+	verifying(t, 0, dir, c.to, "--reverse")
+}
+
 // TestClusterUndo: keys that were replaced come back.
 func TestClusterUndo(t *testing.T) {
 	keys := loadCrashKeys()

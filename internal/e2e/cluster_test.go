@@ -63,9 +63,7 @@ func startCluster(t *testing.T) *cluster {
 		}
 	})
 	for _, n := range c.nodes[1:] {
-		host, port, _ := net.SplitHostPort(n.addr)
-		_, bus, _ := net.SplitHostPort(n.bus)
-		do(t, c.nodes[0].client, "CLUSTER", "MEET", host, port, bus)
+		c.meet(n)
 	}
 	for _, n := range c.nodes {
 		n.id = n.client.ClusterMyID(t.Context()).Val()
@@ -73,6 +71,44 @@ func startCluster(t *testing.T) *cluster {
 	}
 	c.to = target{addr: c.nodes[0].addr, cluster: true}
 	return c
+}
+
+// meet makes a node known to the first.
+func (c *cluster) meet(n *node) {
+	c.t.Helper()
+	host, port, _ := net.SplitHostPort(n.addr)
+	_, bus, _ := net.SplitHostPort(n.bus)
+	do(c.t, c.nodes[0].client, "CLUSTER", "MEET", host, port, bus)
+}
+
+// replicaOf starts a node that holds what a master holds.
+func (c *cluster) replicaOf(master *node) *node {
+	c.t.Helper()
+	n := &node{addr: freeAddr(c.t), bus: freeAddr(c.t), dir: c.t.TempDir()}
+	c.start(n)
+	c.t.Cleanup(func() { c.kill(n) })
+	n.client = client(c.t, n.addr, 0)
+	c.meet(n)
+	c.await(n, "cluster_state:ok", "cluster_known_nodes:4")
+	do(c.t, n.client, "CLUSTER", "REPLICATE", master.id)
+	c.awaitInfo(n, "replication", "master_link_status:up")
+	for _, other := range c.nodes {
+		c.await(other, "cluster_known_nodes:4")
+	}
+	return n
+}
+
+// awaitInfo waits until a section of INFO has a line.
+func (c *cluster) awaitInfo(n *node, section, line string) {
+	c.t.Helper()
+	info := ""
+	for range 600 {
+		if info, _ = n.client.Info(c.t.Context(), section).Result(); strings.Contains(info, line) {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	c.t.Fatalf("node %s: INFO never has %q:\n%s", n.addr, line, info)
 }
 
 // start starts the server of a node.
