@@ -17,9 +17,8 @@ import (
 )
 
 // clusterKeys are keys of every kind, every fourth in the slot of the tag {moving}. Those do not expire: the MIGRATE of
-// a Redis takes the time left with it, and the expiry comes out some milliseconds later. Streams are among them if asked:
-// a Kvrocks 2.10.1 gives up a migration while a stream is written to.
-func clusterKeys(count int, streams bool) []*record {
+// a Redis takes the time left with it, and the expiry comes out some milliseconds later.
+func clusterKeys(count int) []*record {
 	var keys []*record
 	for i := range count {
 		rng := rand.New(rand.NewPCG(seed+2, uint64(i)))
@@ -30,7 +29,7 @@ func clusterKeys(count int, streams bool) []*record {
 			size = 100 + rng.IntN(1500)
 		}
 		r.Key = fmt.Appendf(nil, "key %06d", i)
-		if i%4 == 3 && (streams || r.Kind != format.Stream) {
+		if i%4 == 3 {
 			r.Key = fmt.Appendf(nil, "key %06d {moving}", i)
 		} else if rng.IntN(4) == 0 {
 			r.Expire = (firstExpiry + rng.Int64N(1<<30)) * 1000
@@ -82,9 +81,9 @@ func (c *cluster) holds(keys []*record) {
 
 // TestClusterMoves loads a cluster while a slot goes back and forth, compares, and takes the load back.
 func TestClusterMoves(t *testing.T) {
+	keys := clusterKeys(2400)
+	dir := writeDump(t, keys)
 	eachCluster(t, func(t *testing.T, c *cluster) {
-		keys := clusterKeys(2400, !c.to.kvrocks)
-		dir := writeDump(t, keys)
 		slot := int(c.nodes[0].client.ClusterKeySlot(t.Context(), "{moving}").Val())
 		at := slices.IndexFunc(c.nodes, func(n *node) bool {
 			err := n.client.Get(t.Context(), "{moving}").Err()
@@ -166,7 +165,7 @@ func (c *cluster) nameAt(n int) string {
 // TestClusterNodeDies: a node is killed in the middle of a load and comes back. The load goes on by itself, or if it
 // was killed as well, with --resume, by another node's address.
 func TestClusterNodeDies(t *testing.T) {
-	keys := clusterKeys(3000, true)
+	keys := clusterKeys(3000)
 	dir := writeDump(t, keys)
 	for _, how := range []string{"waits", "resumes"} {
 		t.Run(how, func(t *testing.T) {
@@ -206,7 +205,7 @@ func TestClusterNodeDies(t *testing.T) {
 // TestClusterFailsOver: a replica takes over in the middle of a load, and the old master, whose address the load was
 // given, goes away for good.
 func TestClusterFailsOver(t *testing.T) {
-	keys := clusterKeys(3000, true)
+	keys := clusterKeys(3000)
 	dir := writeDump(t, keys)
 	c := startCluster(t)
 	old, replica := c.nodes[1], c.replicaOf(c.nodes[1])
@@ -262,7 +261,7 @@ func TestClusterUndo(t *testing.T) {
 
 // TestClusterRefused: what is no target for a load, and what to do about it.
 func TestClusterRefused(t *testing.T) {
-	dir := writeDump(t, clusterKeys(20, true))
+	dir := writeDump(t, clusterKeys(20))
 	c := startCluster(t)
 	refused := func(want string, flags ...string) {
 		t.Helper()
