@@ -122,7 +122,11 @@ func (c *cluster) read(ctx context.Context, addr string) (*topology, error) {
 		return nil, err
 	}
 	defer n.Close()
-	return o.topology(ctx, n)
+	t, err := o.topology(ctx, n)
+	if err == nil && len(t.masters) == 0 {
+		err = fmt.Errorf("node %s knows of no slots", addr) // it has forgotten its cluster
+	}
+	return t, err
 }
 
 // at returns the options to connect to another node of the cluster.

@@ -103,7 +103,7 @@ func TestTopology(t *testing.T) {
 			[]string{"10.0.0.1:6379"}, 2, map[int]string{0: "10.0.0.1:6379", 101: "", 102: "10.0.0.1:6379"}, false},
 		"a host that is not known": {"*2\r\n*3\r\n:0\r\n:1\r\n*3\r\n$-1\r\n:7000\r\n$1\r\na\r\n*3\r\n:2\r\n:16383\r\n*3\r\n$0\r\n\r\n:7001\r\n$1\r\nb\r\n",
 			[]string{"127.0.0.1:7000", "127.0.0.1:7001"}, 2, nil, false},
-		"no slots":       {"*0\r\n", nil, 0, nil, true},
+		"no slots":       {"*0\r\n", nil, 0, map[int]string{0: "", noSlot: ""}, false},
 		"slot too high":  {"*1\r\n*3\r\n:0\r\n:16384\r\n*3\r\n$1\r\nh\r\n:1\r\n$1\r\na\r\n", nil, 0, nil, true},
 		"slots reversed": {"*1\r\n*3\r\n:5\r\n:4\r\n*3\r\n$1\r\nh\r\n:1\r\n$1\r\na\r\n", nil, 0, nil, true},
 		"no port":        {"*1\r\n*3\r\n:0\r\n:4\r\n*3\r\n$1\r\nh\r\n:0\r\n$1\r\na\r\n", nil, 0, nil, true},

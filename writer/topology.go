@@ -18,10 +18,10 @@ type topology struct {
 // unowned is the owner of a slot that no node serves.
 const unowned = slotCount
 
-// node returns the address of the owner of a slot; of noSlot that of any master. Empty: nobody serves it.
+// node returns the address of the owner of a slot; of noSlot that of some master. Empty: nobody serves it.
 func (t *topology) node(slot int) string {
 	if slot == noSlot {
-		return t.masters[0]
+		slot = 0
 	}
 	if n := int(t.owner[slot]); n < len(t.masters) {
 		return t.masters[n]
@@ -97,7 +97,7 @@ func parseTopology(reply []any, addr string) (*topology, error) {
 			}
 		}
 	}
-	if len(t.masters) == 0 || len(t.masters) >= unowned {
+	if len(t.masters) >= unowned {
 		return nil, fmt.Errorf("CLUSTER SLOTS names %d nodes", len(t.masters))
 	}
 	slices.Sort(t.all)
