@@ -2,6 +2,7 @@ package writer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -98,7 +99,7 @@ func (w *Worker) answered(c *command) {
 	w.done(k)
 }
 
-// exec sends commands as one pipeline. An error reply is not its error.
+// exec sends commands at once. An error reply is not its error.
 func (w *Worker) exec(ctx context.Context, commands []command) error {
 	if len(commands) == 0 {
 		return nil
@@ -107,15 +108,13 @@ func (w *Worker) exec(ctx context.Context, commands []command) error {
 	for i := range commands {
 		w.cmders = append(w.cmders, commands[i].reply)
 	}
-	// A context that ends stops the load between two pipelines: this one's outcome is waited for.
-	ctx = context.WithoutCancel(ctx)
-	pipe := w.conn.Pipeline()
-	if err := pipe.BatchProcess(ctx, w.cmders...); err != nil {
-		return err
-	}
-	_, err := pipe.Exec(ctx)
-	if _, ok := errorReply(err); err == nil || ok {
+	err := w.route.exec(ctx, w.cmders)
+	if err == nil {
 		return nil
+	}
+	var s *strayed
+	if errors.As(err, &s) {
+		return w.stop(&commands[slices.Index(w.cmders, s.cmd)], "", err)
 	}
 	// Replies that came before the connection was lost are looked at only for the reason:
 	// the caller cannot use half a pipeline.

@@ -24,12 +24,12 @@ type Source interface {
 	Next() (*format.Record, error)
 }
 
-// A Worker writes the records of one source database over one connection. Only Stats and Abort
-// may be called while it loads.
+// A Worker writes the records of one source database over connections of its own: one, or one to each node of a
+// cluster. Only Stats and Abort may be called while it loads.
 type Worker struct {
 	loader *Loader
 	db     int
-	conn   *conn
+	route  *route
 	batch  batch
 	open   *key // the key whose last part has not come yet
 	free   []*key
@@ -50,13 +50,13 @@ type Worker struct {
 // Stats returns what the target has acknowledged so far.
 func (w *Worker) Stats() Stats { return w.stats.snapshot() }
 
-// Abort closes the connection under a load that runs: it ends at once, with what was in flight unknown.
-func (w *Worker) Abort() { w.conn.abort() }
+// Abort closes the connections under a load that runs: it ends at once, with what was in flight unknown.
+func (w *Worker) Abort() { w.route.abort() }
 
-// Close closes the connection. It is an error when the last part of a key never came,
+// Close closes the connections. It is an error when the last part of a key never came,
 // unless Load has failed.
 func (w *Worker) Close() error {
-	err := w.conn.Close()
+	err := w.route.Close()
 	if w.open != nil && w.failed == nil {
 		w.failed = fmt.Errorf("load database %d: the last part of key %s never came", w.db, quote(w.open.source))
 		return errors.Join(w.failed, err)

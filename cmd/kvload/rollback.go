@@ -67,7 +67,7 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 	if err != nil {
 		return err
 	}
-	j, err := journal.Open(o.statePath(), journal.Options{})
+	j, err := journal.Open(o.statePath(l.Target().Nodes), journal.Options{})
 	if err != nil {
 		return err
 	}

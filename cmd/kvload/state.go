@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,10 +25,21 @@ const (
 	finished
 )
 
-// statePath returns the directory of the journal: beside the dump, by target.
-func (o *loadOptions) statePath() string {
+// statePath returns the directory of the journal: beside the dump, by target. That of a cluster of nodes may have been begun
+// with another of its nodes as the address.
+func (o *loadOptions) statePath(nodes []string) string {
 	if o.state != "" {
 		return o.state
+	}
+	parent := filepath.Clean(o.in) + ".load"
+	if len(nodes) > 0 {
+		others, _ := os.ReadDir(parent)
+		for _, other := range others {
+			path := filepath.Join(parent, other.Name())
+			if b, err := journal.ReadBinding(path); err == nil && b.SharesNode(nodes) {
+				return path
+			}
+		}
 	}
 	target := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`:/\[]%`, r) {
@@ -35,14 +47,14 @@ func (o *loadOptions) statePath() string {
 		}
 		return r
 	}, o.server.Addr)
-	return filepath.Join(filepath.Clean(o.in)+".load", target)
+	return filepath.Join(parent, target)
 }
 
 // binding says what a journal of this load is of.
 func (o *loadOptions) binding(a *archive.Archive, l *writer.Loader) journal.Binding {
 	t := l.Target()
 	b := journal.Binding{
-		Dump: a.Manifest.Dump, Address: t.Addr, Server: t.Server, Places: map[int]string{},
+		Dump: a.Manifest.Dump, Address: t.Addr, Nodes: t.Nodes, Server: t.Server, Places: map[int]string{},
 		Now: time.Now().Add(t.ClockOffset).UTC().Truncate(time.Millisecond),
 	}
 	for db, p := range o.writer.Places {

@@ -88,7 +88,7 @@ func (o *loadOptions) recall(m *format.Manifest) error {
 	if !o.ttl.timed() {
 		return nil
 	}
-	path := o.statePath()
+	path := o.statePath(nil)
 	b, err := journal.ReadBinding(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
