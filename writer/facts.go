@@ -77,13 +77,13 @@ func Inspect(ctx context.Context, o Options, need Need) (f *Facts, err error) {
 	if o, err = o.checked(); err != nil {
 		return nil, err
 	}
-	c, err := o.dial(ctx, o.mainPlace())
-	if err != nil {
-		return nil, err
+	f, err = o.inspectAt(ctx, o.mainPlace(), &need)
+	if errors.Is(err, ErrAuth) && o.mainPlace() != (Place{}) {
+		// One that has no namespaces says so best when it is asked without a token.
+		if bare, bareErr := o.inspectAt(ctx, Place{}, &need); bareErr == nil {
+			f, err = bare, nil
+		}
 	}
-	defer context.AfterFunc(ctx, c.abort)()
-	defer func() { err = errors.Join(err, c.Close()) }()
-	f, err = o.inspect(ctx, c, &need)
 	if err == nil && f.Refusal == nil && f.Target.IsCluster() {
 		err = f.askMembers(ctx, &o, &need)
 	}
@@ -91,6 +91,17 @@ func Inspect(ctx context.Context, o Options, need Need) (f *Facts, err error) {
 		return f, err
 	}
 	return f, f.visit(ctx, &o, &need)
+}
+
+// inspectAt asks the server over a connection of its own.
+func (o *Options) inspectAt(ctx context.Context, p Place, need *Need) (f *Facts, err error) {
+	c, err := o.dial(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, c.abort)()
+	defer func() { err = errors.Join(err, c.Close()) }()
+	return o.inspect(ctx, c, need)
 }
 
 // inspect asks the server at the other end of c, which may be of no more use then.
@@ -275,7 +286,7 @@ func (f *Facts) visit(ctx context.Context, o *Options, need *Need) error {
 			return at.Err
 		}
 		f.Places = append(f.Places, at)
-		if at.Err != nil || at.Missing || need.CountKeys == 0 || f.More || f.Keys >= int64(need.CountKeys) {
+		if at.Err != nil || at.Missing || need.CountKeys == 0 || f.moving() || f.More || f.Keys >= int64(need.CountKeys) {
 			continue
 		}
 		n, more, err := l.CountKeys(ctx, db, need.CountKeys)

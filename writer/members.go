@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // A member is what one master of a cluster says of itself.
@@ -82,6 +83,11 @@ func (f *Facts) memberChecks(need *Need) []Check {
 		}
 	}
 	return list
+}
+
+// moving reports whether slots move: keys cannot be counted then.
+func (f *Facts) moving() bool {
+	return slices.ContainsFunc(f.members, func(m member) bool { return m.moving != "" })
 }
 
 func (m *member) checkMoving() Check {

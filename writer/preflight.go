@@ -63,7 +63,7 @@ func (f *Facts) Checks(n Need) []Check {
 		list = f.serverChecks(need)
 	}
 	list = append(list, f.checkPlaces(need)...)
-	if need.CountKeys > 0 {
+	if need.CountKeys > 0 && !f.moving() {
 		list = append(list, f.checkEmpty())
 	}
 	if need.Tune {

@@ -263,6 +263,12 @@ func TestClusterUndo(t *testing.T) {
 func TestClusterRefused(t *testing.T) {
 	dir := writeDump(t, clusterKeys(20))
 	c := startCluster(t)
+	r := mustRun(t, 0, "kvload", "load", "--dry-run", "--uri", "redis://"+c.to.addr, "--in", dir)
+	for _, want := range []string{"ok       slots", "ok       memory", "ok       empty", " 0 failed"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("the dry run does not say %q:\n%s", want, r.stdout)
+		}
+	}
 	refused := func(want string, flags ...string) {
 		t.Helper()
 		r := mustRun(t, 5, "kvload", append([]string{"load", "--quiet", "--uri", "redis://" + c.to.addr, "--in", dir}, flags...)...)
@@ -275,6 +281,7 @@ func TestClusterRefused(t *testing.T) {
 	refused("is a cluster, which has one keyspace", "--map-db", "0=TOKEN")
 	do(t, c.nodes[1].client, "CLUSTER", "SETSLOT", 6000, "MIGRATING", c.nodes[2].id)
 	refused("is moving slots ([6000->-")
+	refused("1 check of the dry run failed", "--dry-run")
 	do(t, c.nodes[1].client, "CLUSTER", "SETSLOT", 6000, "STABLE")
 	do(t, c.nodes[2].client, "CLUSTER", "SETSLOT", 6000, "IMPORTING", c.nodes[1].id)
 	refused("is moving slots ([6000-<-")
