@@ -32,6 +32,13 @@ func (l *Loader) NewReader(ctx context.Context, db int) (*Reader, error) {
 // Close closes the connections.
 func (r *Reader) Close() error { return r.route.Close() }
 
+// A bulk is an argument of a command. A pointer to it goes to go-redis without the
+// allocation that a []byte in an interface needs.
+type bulk []byte
+
+// MarshalBinary is how go-redis gets the bytes of an argument.
+func (b *bulk) MarshalBinary() ([]byte, error) { return *b, nil }
+
 // An asked is a command of a flight and what is done with its reply.
 type asked struct {
 	piece int

@@ -8,8 +8,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
@@ -35,7 +33,6 @@ type Worker struct {
 	free   []*key
 	joined []byte // parts of a string that are still to be sent
 	score  []byte // room for the text of a score or id
-	cmders []redis.Cmder
 	failed error
 	stats  counters
 
@@ -269,7 +266,7 @@ const spareCommands = 2
 // it is still to be sent: a flush may have ended the key.
 func (w *Worker) ready(ctx context.Context, k *key, size int) (bool, error) {
 	o := &w.loader.options
-	full := w.batch.size+size > o.BatchBytes || len(w.batch.commands)+1+spareCommands > o.BatchCommands ||
+	full := w.batch.size()+size > o.BatchBytes || len(w.batch.commands)+1+spareCommands > o.BatchCommands ||
 		o.BatchKeys > 0 && k.queued == 0 && w.batch.keys >= o.BatchKeys
 	if full && !w.batch.empty() || k.ordered() && k.data > 0 {
 		if err := w.flush(ctx); err != nil {
