@@ -42,7 +42,7 @@ func openArgument(c *cli.Context) (*archive.Archive, error) {
 	if c.NArg() != 1 {
 		return nil, command.Usage("give the directory of one dump, after the flags")
 	}
-	return archive.Open(c.Args().First(), 0)
+	return archive.Open(c.Context, c.Args().First(), 0)
 }
 
 func inspect(w io.Writer, m *format.Manifest) {

@@ -48,7 +48,7 @@ type tuning struct {
 
 // readSettings reads the file; nil if there is none.
 func readSettings(dir *storage.Dir) ([]changedSetting, error) {
-	data, err := dir.ReadFile(settingsName, 1<<20)
+	data, err := storage.ReadFile(dir, settingsName, 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -73,7 +73,7 @@ func withTuning(ctx context.Context, l *writer.Loader, dir string, on bool, log 
 	if !on {
 		return f()
 	}
-	d, err := storage.Open(dir)
+	d, err := storage.OpenDir(dir)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func withTuning(ctx context.Context, l *writer.Loader, dir string, on bool, log 
 
 // settle sets back what an earlier run has left changed. The directory must be locked.
 func settle(ctx context.Context, l *writer.Loader, dir string, log io.Writer) error {
-	d, err := storage.Open(dir)
+	d, err := storage.OpenDir(dir)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func settle(ctx context.Context, l *writer.Loader, dir string, log io.Writer) er
 
 // remindSettings says what an earlier run has left changed, when this one ends before it can set it back.
 func remindSettings(dir string, log io.Writer) {
-	d, err := storage.Open(dir)
+	d, err := storage.OpenDir(dir)
 	if err != nil {
 		return
 	}
@@ -133,7 +133,7 @@ func (t *tuning) begin(ctx context.Context) (err error) {
 	}
 	data, err := json.Marshal(t.changed)
 	if err == nil {
-		err = t.dir.WriteFile(settingsName, data)
+		err = storage.WriteFile(t.dir, settingsName, data)
 	}
 	if err != nil {
 		t.changed = nil

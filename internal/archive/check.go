@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // Check reads the whole dump: every checksum, count and range. It calls failed for each file
@@ -60,7 +61,7 @@ func (a *Archive) checkChunk(c format.ChunkInfo) error {
 
 // checkLists checks dump.json and the lists.
 func (a *Archive) checkLists(fail func(error)) error {
-	data, err := a.dir.ReadFile(format.InfoName, format.MaxManifest)
+	data, err := storage.ReadFile(a.dir, format.InfoName, format.MaxManifest)
 	if err != nil {
 		fail(err)
 	} else if info, err := format.ParseInfo(data); err != nil {

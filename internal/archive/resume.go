@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -18,13 +19,13 @@ var ErrFinished = errors.New("the dump is finished already")
 // ErrDiffers: the dump that is to be gone on with is of something else.
 var ErrDiffers = errors.New("the dump cannot be gone on with")
 
-// Resume goes on with the unfinished dump in the directory at path, which the sealed chunks
+// Resume goes on with the unfinished dump at location, which the sealed chunks
 // are the journal of: what they cover is done, Gaps says what is not. Info is what a new dump
 // would get: source and options must be those of the dump. Chunks that are damaged, and
 // chunks that end inside a key which no other goes on with, are removed and their ranges
-// read anew; log is told of each. A directory in which nothing was done yet is begun.
-func Resume(path string, info format.Info, o Options, log func(string)) (*Writer, error) {
-	dir, err := storage.Create(path)
+// read anew; log is told of each. A place in which nothing was done yet is begun.
+func Resume(ctx context.Context, location string, info format.Info, o Options, log func(string)) (*Writer, error) {
+	dir, err := storage.Create(ctx, location)
 	if err != nil {
 		return nil, fmt.Errorf("resume dump: %w", err)
 	}
@@ -40,7 +41,7 @@ func Resume(path string, info format.Info, o Options, log func(string)) (*Writer
 }
 
 func (w *Writer) resume(log func(string)) error {
-	data, err := w.dir.ReadFile(format.InfoName, format.MaxManifest)
+	data, err := storage.ReadFile(w.dir, format.InfoName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return w.beginEmpty()
 	}
@@ -76,7 +77,7 @@ func (w *Writer) resume(log func(string)) error {
 // unfinished returns ErrFinished if the dump has a manifest. One that is damaged says nothing:
 // it is written anew.
 func (w *Writer) unfinished(log func(string)) error {
-	data, err := w.dir.ReadFile(format.ManifestName, format.MaxManifest)
+	data, err := storage.ReadFile(w.dir, format.ManifestName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -85,7 +86,7 @@ func (w *Writer) unfinished(log func(string)) error {
 	}
 	switch _, err := format.ParseManifest(data); {
 	case err == nil:
-		return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path())
+		return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path(""))
 	case errors.Is(err, format.ErrVersion):
 		return inDir(w.dir, err)
 	default:
@@ -155,16 +156,12 @@ func (w *Writer) takeUp(name string, log func(string)) error {
 
 // readSealed reads a chunk of an earlier run from end to end.
 func (w *Writer) readSealed(name string) (format.ChunkInfo, error) {
-	f, err := w.dir.OpenFile(name)
+	f, err := w.dir.Open(name)
 	if err != nil {
 		return format.ChunkInfo{}, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return format.ChunkInfo{}, err
-	}
-	c, err := format.OpenChunk(f, st.Size(), w.codec, name)
+	c, err := format.OpenChunk(f, f.Size(), w.codec, name)
 	if err != nil {
 		return format.ChunkInfo{}, err
 	}
@@ -176,7 +173,7 @@ func (w *Writer) readSealed(name string) (format.ChunkInfo, error) {
 		return format.ChunkInfo{}, fmt.Errorf("%w: %s belongs to dump %s, not to %s; move it away, or dump into another directory",
 			ErrDiffers, name, c.Header.Dump, w.Info.Dump)
 	}
-	return format.NewChunkInfo(c.Header, c.Footer, st.Size(), sum), nil
+	return format.NewChunkInfo(c.Header, c.Footer, f.Size(), sum), nil
 }
 
 // dropOpen removes chunks that end inside a key which no other goes on with, back to the one

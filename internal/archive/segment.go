@@ -18,7 +18,7 @@ type Segment struct {
 	full      []byte // where the chunk at hand ends, for it is full; nil: it is not
 	done      []byte // the last key of which all was said
 	continues bool
-	file      *storage.File
+	file      storage.File
 	cw        *format.ChunkWriter
 	number    int
 }
@@ -99,7 +99,7 @@ func (s *Segment) begin() error {
 		return nil
 	}
 	s.number = s.w.nextNumber(s.id)
-	f, err := s.w.dir.CreateFile(format.ChunkName(s.id.db, s.id.typ, s.number))
+	f, err := s.w.dir.Create(format.ChunkName(s.id.db, s.id.typ, s.number))
 	if err != nil {
 		return fmt.Errorf("begin chunk: %w", err)
 	}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -26,8 +27,8 @@ type Options struct {
 type Writer struct {
 	Info format.Info
 
-	dir   *storage.Dir
-	lock  *storage.Lock
+	dir   storage.Store
+	lock  storage.Lock
 	codec *format.Codec
 	o     Options
 
@@ -42,10 +43,10 @@ type segmentID struct {
 	typ format.Type
 }
 
-// Create begins a dump in the directory at path, which must be empty or not there,
-// and writes dump.json.
-func Create(path string, info format.Info, o Options) (*Writer, error) {
-	dir, err := storage.Create(path)
+// Create begins a dump at location, a directory or the URL of a prefix in a bucket, which must be
+// empty or not there, and writes dump.json. The context is for all that is done with the writer.
+func Create(ctx context.Context, location string, info format.Info, o Options) (*Writer, error) {
+	dir, err := storage.Create(ctx, location)
 	if err != nil {
 		return nil, fmt.Errorf("create dump: %w", err)
 	}
@@ -61,7 +62,7 @@ func Create(path string, info format.Info, o Options) (*Writer, error) {
 }
 
 // newWriter locks the directory.
-func newWriter(dir *storage.Dir, info format.Info, o Options) (*Writer, error) {
+func newWriter(dir storage.Store, info format.Info, o Options) (*Writer, error) {
 	if o.ChunkBytes == 0 {
 		o.ChunkBytes = 64 << 20
 	}
@@ -93,13 +94,13 @@ func (w *Writer) beginEmpty() error {
 	if err != nil {
 		return fmt.Errorf("create dump: %w", err)
 	}
-	if err := w.dir.WriteFile(format.InfoName, data); err != nil {
+	if err := storage.WriteFile(w.dir, format.InfoName, data); err != nil {
 		return fmt.Errorf("create dump: %w", err)
 	}
 	return nil
 }
 
-func mustBeEmpty(dir *storage.Dir) error {
+func mustBeEmpty(dir storage.Store) error {
 	names, err := dir.List()
 	if err != nil {
 		return fmt.Errorf("create dump: %w", err)
@@ -114,7 +115,7 @@ func mustBeEmpty(dir *storage.Dir) error {
 	case slices.Contains(names, format.InfoName):
 		what = "an unfinished dump (--resume goes on with it)"
 	}
-	return fmt.Errorf("%w: %s holds %s; give another directory, or remove this one if it is not needed", ErrExists, dir.Path(), what)
+	return fmt.Errorf("%w: %s holds %s; give another directory, or remove this one if it is not needed", ErrExists, dir.Path(""), what)
 }
 
 // Close frees what the writer holds, and the lock. It does not finish the dump.
@@ -169,7 +170,7 @@ func (w *Writer) Finish(after []format.BinlogPosition, manyTypes bool) (*format.
 	if err != nil {
 		return nil, fmt.Errorf("finish dump: %w", err)
 	}
-	if err := w.dir.WriteFile(format.ManifestName, data); err != nil {
+	if err := storage.WriteFile(w.dir, format.ManifestName, data); err != nil {
 		return nil, fmt.Errorf("finish dump: %w", err)
 	}
 	return m, nil

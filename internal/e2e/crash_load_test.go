@@ -105,7 +105,7 @@ func writeDumpOf(t *testing.T, began time.Time, keys []*record) (dir string) {
 	dir = filepath.Join(t.TempDir(), "dump")
 	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "3.5.5", Role: "master", Databases: 1}
 	o := format.Options{Types: format.Types, Databases: []int{0}}
-	w, err := archive.Create(dir, format.NewInfo("test", began, src, o), archive.Options{ChunkBytes: 12 << 10})
+	w, err := archive.Create(t.Context(), dir, format.NewInfo("test", began, src, o), archive.Options{ChunkBytes: 12 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}
