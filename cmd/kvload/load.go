@@ -26,6 +26,7 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 		return err
 	}
 	defer a.Close()
+	o.dump = a.Manifest.Dump
 	units := o.units(a)
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err

@@ -55,6 +55,7 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 		return err
 	}
 	defer a.Close()
+	o.dump = a.Manifest.Dump
 	units := o.units(a)
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -24,7 +25,8 @@ const (
 	finished
 )
 
-// statePath returns the directory of the journal: beside the dump, by target.
+// statePath returns the directory of the journal: beside the dump, by target, or for a dump in a bucket
+// in the working directory.
 func (o *loadOptions) statePath() string {
 	if o.state != "" {
 		return o.state
@@ -35,7 +37,11 @@ func (o *loadOptions) statePath() string {
 		}
 		return r
 	}, o.server.Addr)
-	return filepath.Join(filepath.Clean(o.in)+".load", target)
+	beside := filepath.Clean(o.in)
+	if storage.IsURL(o.in) {
+		beside = "kvload-" + o.dump[:8]
+	}
+	return filepath.Join(beside+".load", target)
 }
 
 // binding says what a journal of this load is of.
@@ -117,7 +123,10 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 		return none, err
 	}
 	if o.undo != "" {
-		if o.undo, err = filepath.Abs(o.undo); err == nil {
+		if !storage.IsURL(o.undo) {
+			o.undo, err = filepath.Abs(o.undo)
+		}
+		if err == nil {
 			err = saveUndo(ctx, a, l, cs, o, log)
 		}
 		if err != nil {

@@ -63,7 +63,7 @@ func readSettings(dir *storage.Dir) ([]changedSetting, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s in %s does not say what settings of the target were: set %s and %s to what they should be, and remove the file: %w",
-			settingsName, dir.Path(), logLevel, backgroundJobs, err)
+			settingsName, dir.Path(""), logLevel, backgroundJobs, err)
 	}
 	return was, nil
 }
@@ -218,7 +218,7 @@ func (t *tuning) restore(ctx context.Context) (err error) {
 			left = append(left, fmt.Sprintf("redis-cli -h %s -p %s CONFIG SET %s %s", host, port, s.Name, s.Was))
 		}
 		return fmt.Errorf("THE TARGET MAY NOT BE AS IT WAS: run the load again with --resume, or type: %s (and remove %s in %s): %w",
-			strings.Join(left, "; "), settingsName, t.dir.Path(), err)
+			strings.Join(left, "; "), settingsName, t.dir.Path(""), err)
 	}
 	t.changed = nil
 	return t.dir.Remove(settingsName)

@@ -38,6 +38,7 @@ func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error 
 		return err
 	}
 	defer a.Close()
+	o.dump = a.Manifest.Dump
 	if o.writer.Places, err = places(&o.loadOptions, chosen(a, &o.loadOptions)); err != nil {
 		return err
 	}

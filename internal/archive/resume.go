@@ -25,11 +25,11 @@ var ErrDiffers = errors.New("the dump cannot be gone on with")
 // chunks that end inside a key which no other goes on with, are removed and their ranges
 // read anew; log is told of each. A place in which nothing was done yet is begun.
 func Resume(ctx context.Context, location string, info format.Info, o Options, log func(string)) (*Writer, error) {
-	dir, err := storage.Create(ctx, location)
+	dir, err := storage.Create(ctx, location, o.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("resume dump: %w", err)
 	}
-	w, err := newWriter(dir, info, o)
+	w, err := newWriter(dir, storage.IsURL(location), info, o)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,8 @@ func (w *Writer) takeUp(name string, log func(string)) error {
 	return nil
 }
 
-// readSealed reads a chunk of an earlier run from end to end.
+// readSealed reads a chunk of an earlier run: from end to end, or only its header and footer where the
+// store vouches for the rest with the hash that it keeps.
 func (w *Writer) readSealed(name string) (format.ChunkInfo, error) {
 	f, err := w.dir.Open(name)
 	if err != nil {
@@ -165,9 +166,11 @@ func (w *Writer) readSealed(name string) (format.ChunkInfo, error) {
 	if err != nil {
 		return format.ChunkInfo{}, err
 	}
-	sum, err := c.SHA256()
-	if err != nil {
-		return format.ChunkInfo{}, err
+	sum := f.SHA256()
+	if sum == nil {
+		if sum, err = c.SHA256(); err != nil {
+			return format.ChunkInfo{}, err
+		}
 	}
 	if c.Header.Dump != w.Info.Dump {
 		return format.ChunkInfo{}, fmt.Errorf("%w: %s belongs to dump %s, not to %s; move it away, or dump into another directory",

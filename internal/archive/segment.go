@@ -120,14 +120,13 @@ func (s *Segment) seal(next []byte, open bool) error {
 	if err != nil {
 		return s.failed(err)
 	}
-	if err := s.file.Commit(); err != nil {
-		return s.failed(err)
-	}
 	h := format.Header{DB: s.id.db, Type: s.id.typ, Number: s.number, Start: s.start, Continues: s.continues}
 	if h.Start == nil {
 		h.Start = []byte{}
 	}
-	s.w.sealed(format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256()))
+	if err := s.w.seal(s.file, format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256())); err != nil {
+		return err
+	}
 	s.start, s.continues, s.full, s.cw, s.file = next, open, nil, nil, nil
 	return nil
 }

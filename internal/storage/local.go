@@ -80,7 +80,8 @@ type openFile struct {
 	size int64
 }
 
-func (f *openFile) Size() int64 { return f.size }
+func (f *openFile) Size() int64    { return f.size }
+func (f *openFile) SHA256() []byte { return nil }
 
 // List returns the names of all files, in order. Those that are being written are left out, and
 // those that are no part of a dump: the lock and SettingsName.

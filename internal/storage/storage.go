@@ -36,6 +36,9 @@ type Reader interface {
 	io.ReadCloser
 	io.ReaderAt
 	Size() int64
+	// SHA256 returns the hash of the file if the store knows it; nil: it does not. What is read is not
+	// checked against it.
+	SHA256() []byte
 }
 
 // A File is being written. Exactly one of Commit and Discard ends it; Discard after
@@ -50,17 +53,33 @@ type File interface {
 
 // A Lock keeps other runs out of a store.
 type Lock interface {
+	// Held returns ErrLocked if another run has broken the lock.
+	Held() error
 	// Unlock lets them in.
 	Unlock() error
 }
 
-// Open returns the store at location, which must be there.
+// Options of a store in a bucket. Zero values mean the defaults.
+type Options struct {
+	Spool     string // directory of files that wait to be sent: default os.TempDir
+	BreakLock bool   // take the place of a run that is known to be gone
+}
+
+// Open returns the store at location, a directory, which must be there, or the URL of a prefix in a
+// bucket. The context is for all that is done with a bucket.
 func Open(ctx context.Context, location string) (Store, error) {
+	if IsURL(location) {
+		return OpenBucket(ctx, location, Options{})
+	}
 	return OpenDir(location)
 }
 
-// Create returns the store at location and makes it if need be.
-func Create(ctx context.Context, location string) (Store, error) {
+// Create is Open, but makes a directory that is not there, and makes sure that a bucket can be
+// written to.
+func Create(ctx context.Context, location string, o Options) (Store, error) {
+	if IsURL(location) {
+		return CreateBucket(ctx, location, o)
+	}
 	return CreateDir(location)
 }
 
@@ -74,7 +93,11 @@ func ReadFile(s Store, name string, limit int64) ([]byte, error) {
 	if f.Size() > limit {
 		return nil, fmt.Errorf("%s has %d bytes, more than the %d that it can have", s.Path(name), f.Size(), limit)
 	}
-	return io.ReadAll(f)
+	data := make([]byte, f.Size())
+	if n, err := f.ReadAt(data, 0); n < len(data) {
+		return nil, fmt.Errorf("read %s: %w", s.Path(name), err)
+	}
+	return data, nil
 }
 
 // WriteFile writes a small file as Create and Commit do.
