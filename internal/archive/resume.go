@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -71,7 +72,44 @@ func (w *Writer) resume(log func(string)) error {
 			return err
 		}
 	}
+	if w.uploads != nil {
+		if err := w.takeUpUnlisted(names, log); err != nil {
+			return err
+		}
+	}
 	return w.dropOpen(log)
+}
+
+// unlistedAhead is how many numbers behind the last known chunk are asked for: more than a run has
+// chunks of one type on their way at once by default.
+const unlistedAhead = 16
+
+// takeUpUnlisted takes up chunks that a bucket holds but does not list yet, which some stores do for a
+// while. It asks for the numbers that are missing.
+func (w *Writer) takeUpUnlisted(names []string, log func(string)) error {
+	for _, db := range w.Info.Options.Databases {
+		for _, t := range w.Info.Options.Types {
+			id := segmentID{db, t}
+			for n := 1; n <= w.numbers[id]+unlistedAhead; n++ {
+				name := format.ChunkName(db, t, n)
+				if _, listed := slices.BinarySearch(names, name); listed {
+					continue
+				}
+				f, err := w.dir.Open(name)
+				if errors.Is(err, fs.ErrNotExist) {
+					continue
+				}
+				if err != nil {
+					return fmt.Errorf("resume dump: %w", err)
+				}
+				f.Close()
+				if err := w.takeUp(name, log); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // unfinished returns ErrFinished if the dump has a manifest. One that is damaged says nothing:

@@ -52,6 +52,40 @@ func TestBucketDumpCrash(t *testing.T) {
 	}
 }
 
+// TestBucketListingLag: a dump is gone on with although the store lists nothing of what it holds yet.
+func TestBucketListingLag(t *testing.T) {
+	server := s3server.Start(t)
+	s, h := simulateCrash(t, pikasim.V401)
+	c := newCrasherInto(t, s, h, server)
+	dir := c.place(t, "lag")
+	if code, how := c.runKilled(t, dir, moment{chunks: c.chunks / 2}, "--threads", "3"); code != -1 {
+		c.mustEnd(t, code, how)
+		t.Fatal("it was not killed")
+	}
+	before := fingerprints(t, filepath.Join(dir, "chunks"))
+	server.SetFault(func(r *http.Request) s3server.Fault {
+		if r.Method == http.MethodGet && r.URL.Query().Has("list-type") {
+			return s3server.Fault{Status: 200, Body: "<ListBucketResult><Name>dumps</Name><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"}
+		}
+		return s3server.Fault{}
+	})
+	code, stderr := c.start(t, dir, "--resume").wait(t)
+	c.mustEnd(t, code, stderr)
+	server.SetFault(nil)
+	c.check(t, dir)
+	after := fingerprints(t, filepath.Join(dir, "chunks"))
+	same := 0
+	for name, sum := range before {
+		if after[name] == sum {
+			same++
+		}
+	}
+	t.Logf("%d of %d chunks were taken up", same, len(before))
+	if same == 0 {
+		t.Error("nothing was taken up")
+	}
+}
+
 // TestBucketLoadCrash is TestCrash with the dump in a bucket, from which every answer may be cut.
 func TestBucketLoadCrash(t *testing.T) {
 	keys := loadCrashKeys()

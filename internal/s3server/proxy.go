@@ -14,7 +14,8 @@ import (
 
 // A Fault is what happens to one request. The zero value is nothing.
 type Fault struct {
-	Status   int           // it is answered with this status and goes no further
+	Status   int           // it is answered with this status and Body, and goes no further
+	Body     string        // of that answer
 	Delay    time.Duration // before it goes on
 	Lost     bool          // it is done, but the connection breaks before the answer
 	CutAfter int64         // the connection breaks behind so many bytes of the answer's body; 0: it does not
@@ -58,6 +59,7 @@ func startProxy(t testing.TB, addr string) *Proxy {
 		if f.Status != 0 {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.WriteHeader(f.Status)
+			_, _ = io.WriteString(w, f.Body)
 			return
 		}
 		forward.ServeHTTP(&faulty{ResponseWriter: w, f: f}, r)
