@@ -28,6 +28,9 @@ type Archive struct {
 // decompressed at once; 0 means one per core.
 func Open(ctx context.Context, location string, threads int) (*Archive, error) {
 	dir, err := storage.Open(ctx, location)
+	if errors.Is(err, storage.ErrLocation) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}

@@ -166,7 +166,7 @@ func Code(err error, classify func(error) int) int {
 		return exitcode.Auth
 	case errors.Is(err, storage.ErrUnavailable):
 		return exitcode.TryAgain
-	case errors.Is(err, archive.ErrExists), errors.Is(err, archive.ErrDiffers), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
+	case errors.Is(err, archive.ErrExists), errors.Is(err, storage.ErrLocation), errors.Is(err, archive.ErrDiffers), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
 		return exitcode.Refused
 	case errors.As(err, &corrupt):
 		return exitcode.Corrupt
@@ -186,7 +186,7 @@ func show(w io.Writer, name string, err error, code int) {
 	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	switch {
 	case errors.Is(err, storage.ErrDenied):
-		fmt.Fprintf(w, "%s: %s\n", name, "check the credentials of the object store, which come from its own variables and files, and what they may do (docs/OPERATIONS.md)")
+		fmt.Fprintf(w, "%s: %s\n", name, "check the credentials of the object store, which come from its own variables and files, and what they may do (docs/STORAGE.md)")
 	case isTLS(err) && errors.As(err, new(*storage.RequestError)):
 		fmt.Fprintf(w, "%s: TLS with the object store failed: AWS_CA_BUNDLE or SSL_CERT_FILE name the file of its authority\n", name)
 	case code == exitcode.Usage:

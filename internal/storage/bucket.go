@@ -15,7 +15,9 @@ import (
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 	"gocloud.dev/blob"
+	"gocloud.dev/blob/s3blob"
 )
 
 // A Bucket is a Store under a prefix of a bucket. An object is visible when all of it was sent, and
@@ -46,8 +48,20 @@ func OpenBucket(ctx context.Context, location string, o Options) (*Bucket, error
 	if b.b, err = p.open(b.work); err != nil {
 		return nil, err
 	}
-	b.b.As(&b.s3)
-	return b, nil
+	if b.b.As(&b.s3) {
+		err = b.quiet()
+	}
+	return b, err
+}
+
+// quiet keeps the client of S3 from writing to stderr, which it does for each object without a
+// checksum of its own.
+func (b *Bucket) quiet() (err error) {
+	o := b.s3.Options()
+	o.Logger = logging.Nop{}
+	b.s3 = s3.New(o)
+	b.b, err = s3blob.OpenBucket(b.work, b.s3, b.bucket.Host, nil)
+	return err
 }
 
 // CreateBucket is OpenBucket, and makes sure that objects can be written and removed.

@@ -98,6 +98,9 @@ func (b *Bucket) failure(op, name string, err error) error {
 		return err
 	}
 	e := &RequestError{Op: op, Path: b.Path(name), Err: err}
+	if s3 := (*smithy.OperationError)(nil); errors.As(err, &s3) && !errors.Is(err, errStalled) {
+		e.Err = s3 // without what the library says before it
+	}
 	var api smithy.APIError
 	code := ""
 	if errors.As(err, &api) {

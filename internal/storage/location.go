@@ -2,6 +2,7 @@ package storage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -13,6 +14,9 @@ import (
 	_ "gocloud.dev/blob/gcsblob"   // gs://
 	_ "gocloud.dev/blob/s3blob"    // s3://
 )
+
+// ErrLocation: the query of a URL, or what the environment says of the store, is not as it must be.
+var ErrLocation = errors.New("the bucket cannot be used as it is given")
 
 // IsURL reports whether a location is meant as a URL, not as a local path.
 func IsURL(location string) bool { return strings.Contains(location, "://") }
@@ -61,7 +65,7 @@ func (p *place) open(ctx context.Context) (*blob.Bucket, error) {
 	u := p.bucket
 	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, &u)
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", p, err)
+		return nil, fmt.Errorf("%w: %s: %w", ErrLocation, p, err)
 	}
 	return b, nil
 }
