@@ -244,25 +244,34 @@ func TestBucketLocked(t *testing.T) {
 // bucketMemoryLimit is how much pikadump may use with 8 uploads in flight, and kvload that reads from a bucket.
 const bucketMemoryLimit = 192 << 20
 
-// TestBucketMemory measures both tools with a dump in a bucket that answers slowly.
+// TestBucketMemory measures both tools with a dump in a bucket that lets nobody go on before
+// eight uploads are in flight.
 func TestBucketMemory(t *testing.T) {
 	server := s3server.Start(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V355})
 	f := newFiller(t, client(t, s.addr, 0))
-	fillLarge(f, 600)
+	fillLarge(f, 300)
 	f.flush()
 	var flying, most int
 	var mu sync.Mutex
+	var once sync.Once
+	eight := make(chan struct{}) // closed when so many uploads are in flight: none goes on before
 	server.SetFault(func(r *http.Request) s3server.Fault {
 		if r.Method != http.MethodPut || r.ContentLength < 1<<20 {
 			return s3server.Fault{}
 		}
 		mu.Lock()
 		flying++
-		most = max(most, flying)
+		if most = max(most, flying); flying == 8 {
+			once.Do(func() { close(eight) })
+		}
 		mu.Unlock()
 		go func() { <-r.Context().Done(); mu.Lock(); flying--; mu.Unlock() }()
-		return s3server.Fault{Delay: 500 * time.Millisecond}
+		select {
+		case <-eight:
+		case <-r.Context().Done():
+		}
+		return s3server.Fault{}
 	})
 	in := server.URL("dump")
 	check := func(what string, r result) {
@@ -272,7 +281,7 @@ func TestBucketMemory(t *testing.T) {
 			t.Errorf("that is above %d MiB", bucketMemoryLimit>>20)
 		}
 	}
-	check("pikadump dump", runMeasured(t, 0, "pikadump", "dump", "--quiet", "--uri", "redis://"+s.addr, "--out", in, "--uploads", "8", "--chunk-size", "24MiB"))
+	check("pikadump dump", runMeasured(t, 0, "pikadump", "dump", "--quiet", "--uri", "redis://"+s.addr, "--out", in, "--uploads", "8", "--chunk-size", "16MiB"))
 	t.Logf("%d uploads in flight at the most", most)
 	if most < 8 {
 		t.Error("too few uploads for this test")
