@@ -86,7 +86,8 @@ func (c *Chunk) frame(i int, dst []byte) ([]byte, error) {
 func (c *Chunk) SHA256() ([]byte, error) {
 	digest := len(c.seek) - 1
 	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(c.r, 0, c.offsets[digest])); err != nil {
+	// In large pieces: each may be a request to a server.
+	if _, err := io.CopyBuffer(h, io.NewSectionReader(c.r, 0, c.offsets[digest]), make([]byte, 1<<20)); err != nil {
 		return nil, c.corrupt(0, sourceError{err})
 	}
 	sum := h.Sum(nil)

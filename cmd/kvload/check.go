@@ -14,7 +14,7 @@ import (
 func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name: "check", Usage: "read a whole dump and verify every checksum, count and range", UsageText: "kvload check DIR",
-		Description: "Needs no server. Says which files are damaged and where; exit code 13 if any is.\n\nEXAMPLE:\n   kvload check /backup/pika",
+		Description: "Needs no server. Says which files are damaged and where; exit code 13 if any is.\n\nEXAMPLES:\n   kvload check /backup/pika\n   kvload check 's3://backups/pika?region=eu-west-1'",
 		Flags:       []cli.Flag{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: command.Env("KVLOAD")("quiet")}},
 		Action:      check,
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -21,6 +22,7 @@ type loadOptions struct {
 	server   connect.Server
 	filter   filter.Filter
 	in       string
+	dump     string               // id of the dump, once it is open
 	mapDB    map[int]writer.Place // nil: none given
 	conflict conflictPolicy
 	prefix   prefix
@@ -75,7 +77,10 @@ EXAMPLES:
    kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' --key-prefix-strip app: --ttl-min 1m
    kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip --rate-bytes 20MiB --max-latency-factor 4
    kvload load --uri redis://any.node.of.cluster:6666 --in /backup/pika
-   kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume`
+   kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume
+   kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika?region=eu-west-1' --state /var/lib/kvload
+
+` + command.Buckets
 
 func loadCommand() *cli.Command {
 	return &cli.Command{
@@ -103,7 +108,7 @@ func loadFlags() []cli.Flag {
 	const what, speed, repeat = "What", "Speed and size", "When it fails"
 	return slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`", EnvVars: env("in")},
+			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("in")},
 			&cli.StringFlag{Name: "map-db", Usage: "where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name, for --create-namespaces) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: what},
 			&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "a target that holds keys: fail (refuse it), skip (leave its keys as they are) or replace", EnvVars: env("on-exists"), Category: what},
 			&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name that stands in several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: what},
@@ -128,8 +133,8 @@ func loadFlags() []cli.Flag {
 			&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "write at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: speed},
 			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed when replies take more than `F` times as long as at the start, and raise it again slowly", EnvVars: env("max-latency-factor"), Category: speed},
 			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and set them back; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: speed},
-			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", EnvVars: env("state"), Category: repeat},
-			&cli.StringFlag{Name: "undo", Usage: "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`", EnvVars: env("undo"), Category: repeat},
+			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR` (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket kvload-DUMP.load/HOST_PORT, in this directory)", EnvVars: env("state"), Category: repeat},
+			&cli.StringFlag{Name: "undo", Usage: "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("undo"), Category: repeat},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: repeat},
 			&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "try again what may pass by itself, until so long nothing was loaded; 0 not at all", EnvVars: env("retry-for"), Category: repeat},
 			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop when the target has refused more keys and members than this; -1 never", EnvVars: env("max-errors"), Category: repeat},
@@ -163,6 +168,12 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if o.undo = c.String("undo"); o.undo != "" && o.writer.OnExists != writer.Replace && c.Command.Name == "load" {
 		return o, command.Usage("--undo saves what is overwritten, and without --on-exists replace nothing is")
 	}
+	if storage.IsURL(c.String("state")) {
+		return o, command.Usage("--state: the journal is kept in a local directory")
+	}
+	if err := storage.Check(o.undo); err != nil {
+		return o, command.Usage("--undo: %w", err)
+	}
 	if o.slow, err = slownessFromFlags(c); err != nil {
 		return o, err
 	}
@@ -184,6 +195,9 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 	}
 	if o.in == "" {
 		return o, command.Usage("--in is missing: it names the directory of the dump")
+	}
+	if err := storage.Check(o.in); err != nil {
+		return o, command.Usage("--in: %w", err)
 	}
 	if o.threads < 1 || o.threads > 1024 {
 		return o, command.Usage("--threads %d: it is between 1 and 1024", o.threads)

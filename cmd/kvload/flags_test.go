@@ -43,9 +43,9 @@ func TestBadFlags(t *testing.T) {
 		{"--user without password", append(good, "--user", "u"), "--user needs a password"},
 		{"--cacert without TLS", append(good, "--cacert", "x"), "--cacert needs --tls"},
 		{"--askpass without a terminal", append(good, "--askpass"), "no terminal"},
-		{"check of nothing", []string{"check"}, "give the directory of one dump"},
-		{"check of two", []string{"check", "a", "b"}, "give the directory of one dump"},
-		{"inspect of nothing", []string{"inspect"}, "give the directory of one dump"},
+		{"check of nothing", []string{"check"}, "give one dump"},
+		{"check of two", []string{"check", "a", "b"}, "give one dump"},
+		{"inspect of nothing", []string{"inspect"}, "give one dump"},
 		{"inspect, flag behind", []string{"inspect", "a", "--json"}, "after the flags"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

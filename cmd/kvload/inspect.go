@@ -13,12 +13,13 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 func inspectCommand() *cli.Command {
 	return &cli.Command{
 		Name: "inspect", Usage: "show what is in a dump", UsageText: "kvload inspect [--json] DIR",
-		Description: "Reads only the manifest. kvload check reads everything.\n\nEXAMPLES:\n   kvload inspect /backup/pika\n   kvload inspect --json /backup/pika | jq .totals",
+		Description: "Reads only the manifest. kvload check reads everything.\n\nEXAMPLES:\n   kvload inspect /backup/pika\n   kvload inspect --json /backup/pika | jq .totals\n   kvload inspect 's3://backups/pika?region=eu-west-1'",
 		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the manifest as JSON", EnvVars: command.Env("KVLOAD")("json")}},
 		Action: func(c *cli.Context) error {
 			a, err := openArgument(c)
@@ -40,9 +41,12 @@ func inspectCommand() *cli.Command {
 // openArgument opens the dump that is the command's one argument.
 func openArgument(c *cli.Context) (*archive.Archive, error) {
 	if c.NArg() != 1 {
-		return nil, command.Usage("give the directory of one dump, after the flags")
+		return nil, command.Usage("give one dump, a directory or the URL of a prefix in a bucket, after the flags")
 	}
-	return archive.Open(c.Args().First(), 0)
+	if err := storage.Check(c.Args().First()); err != nil {
+		return nil, &command.UsageError{Err: err}
+	}
+	return archive.Open(c.Context, c.Args().First(), 0)
 }
 
 func inspect(w io.Writer, m *format.Manifest) {

@@ -21,11 +21,12 @@ import (
 // load loads a whole dump. It returns a LeftOut error if something did not reach
 // the target. Out is for the table of --dry-run, log for all else.
 func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
-	a, err := archive.Open(o.in, o.threads)
+	a, err := archive.Open(ctx, o.in, o.threads)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	o.dump = a.Manifest.Dump
 	units := o.units(a)
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err

@@ -162,7 +162,7 @@ func (o *loadOptions) checkJournal() (checks []writer.Check, fresh bool) {
 		c.Advice = "if that is not finished, go on with it with --resume"
 	}
 	checks = append(checks, c)
-	if d, err := storage.Open(o.statePath(nil)); err == nil {
+	if d, err := storage.OpenDir(o.statePath(nil)); err == nil {
 		if was, err := readSettings(d); err != nil || was != nil {
 			checks = append(checks, writer.Check{Name: "settings", Level: writer.Warning, Found: "an earlier run changed settings of the target and did not set them back",
 				Advice: "the next load does"})

@@ -50,11 +50,12 @@ func rollbackCommand() *cli.Command {
 
 // rollback takes back the load that the journal is of.
 func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writer) (err error) {
-	a, err := archive.Open(o.in, o.threads)
+	a, err := archive.Open(ctx, o.in, o.threads)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	o.dump = a.Manifest.Dump
 	units := o.units(a)
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err
@@ -91,7 +92,7 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 		o.undo = j.Undo()
 	}
 	if o.undo != "" {
-		if b.saved, err = archive.Open(o.undo, o.threads); err != nil {
+		if b.saved, err = archive.Open(ctx, o.undo, o.threads); err != nil {
 			return fmt.Errorf("--undo: %w", err)
 		}
 		defer b.saved.Close()

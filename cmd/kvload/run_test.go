@@ -154,7 +154,7 @@ func makeDump(t *testing.T, dbs ...[]format.Record) string {
 		o.Databases = append(o.Databases, db)
 	}
 	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "3.5.5", Role: "master", Databases: len(dbs)}
-	w, err := archive.Create(dir, format.NewInfo("test", time.Now(), src, o), archive.Options{ChunkBytes: 1})
+	w, err := archive.Create(t.Context(), dir, format.NewInfo("test", time.Now(), src, o), archive.Options{ChunkBytes: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

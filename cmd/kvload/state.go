@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -25,13 +26,16 @@ const (
 	finished
 )
 
-// statePath returns the directory of the journal: beside the dump, by target. That of a cluster of nodes may have been begun
-// with another of its nodes as the address.
+// statePath returns the directory of the journal: beside the dump, by target, or for a dump in a bucket
+// in the working directory. That of a cluster of nodes may have been begun with another of its nodes as the address.
 func (o *loadOptions) statePath(nodes []string) string {
 	if o.state != "" {
 		return o.state
 	}
 	parent := filepath.Clean(o.in) + ".load"
+	if storage.IsURL(o.in) {
+		parent = "kvload-" + o.dump[:8] + ".load"
+	}
 	if len(nodes) > 0 {
 		others, _ := os.ReadDir(parent)
 		for _, other := range others {
@@ -129,7 +133,10 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 		return none, err
 	}
 	if o.undo != "" {
-		if o.undo, err = filepath.Abs(o.undo); err == nil {
+		if !storage.IsURL(o.undo) {
+			o.undo, err = filepath.Abs(o.undo)
+		}
+		if err == nil {
 			err = saveUndo(ctx, a, l, cs, o, log)
 		}
 		if err != nil {

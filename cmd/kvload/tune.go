@@ -49,7 +49,7 @@ type tuning struct {
 
 // readSettings reads the file; nil if there is none.
 func readSettings(dir *storage.Dir) ([]changedSetting, error) {
-	data, err := dir.ReadFile(settingsName, 1<<20)
+	data, err := storage.ReadFile(dir, settingsName, 1<<20)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -64,7 +64,7 @@ func readSettings(dir *storage.Dir) ([]changedSetting, error) {
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s in %s does not say what settings of the target were: set %s and %s to what they should be, and remove the file: %w",
-			settingsName, dir.Path(), logLevel, backgroundJobs, err)
+			settingsName, dir.Path(""), logLevel, backgroundJobs, err)
 	}
 	return was, nil
 }
@@ -74,7 +74,7 @@ func withTuning(ctx context.Context, l *writer.Loader, dir string, on bool, log 
 	if !on {
 		return f()
 	}
-	d, err := storage.Open(dir)
+	d, err := storage.OpenDir(dir)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func withTuning(ctx context.Context, l *writer.Loader, dir string, on bool, log 
 
 // settle sets back what an earlier run has left changed. The directory must be locked.
 func settle(ctx context.Context, l *writer.Loader, dir string, log io.Writer) error {
-	d, err := storage.Open(dir)
+	d, err := storage.OpenDir(dir)
 	if err != nil {
 		return err
 	}
@@ -104,7 +104,7 @@ func settle(ctx context.Context, l *writer.Loader, dir string, log io.Writer) er
 
 // remindSettings says what an earlier run has left changed, when this one ends before it can set it back.
 func remindSettings(dir string, log io.Writer) {
-	d, err := storage.Open(dir)
+	d, err := storage.OpenDir(dir)
 	if err != nil {
 		return
 	}
@@ -129,7 +129,7 @@ func (t *tuning) begin(ctx context.Context) (err error) {
 	}
 	data, err := json.Marshal(t.changed)
 	if err == nil {
-		err = t.dir.WriteFile(settingsName, data)
+		err = storage.WriteFile(t.dir, settingsName, data)
 	}
 	if err != nil {
 		t.changed = nil
@@ -229,7 +229,7 @@ func (t *tuning) restore(ctx context.Context) (err error) {
 			left = append(left, fmt.Sprintf("redis-cli -h %s -p %s CONFIG SET %s %s", host, port, s.Name, s.Was))
 		}
 		return fmt.Errorf("THE TARGET MAY NOT BE AS IT WAS: run the load again with --resume, or type: %s (and remove %s in %s): %w",
-			strings.Join(left, "; "), settingsName, t.dir.Path(), err)
+			strings.Join(left, "; "), settingsName, t.dir.Path(""), err)
 	}
 	t.changed = nil
 	return t.dir.Remove(settingsName)

@@ -33,11 +33,12 @@ type verification struct {
 
 // verifyDump is kvload verify.
 func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error {
-	a, err := archive.Open(o.in, o.threads)
+	a, err := archive.Open(ctx, o.in, o.threads)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	o.dump = a.Manifest.Dump
 	if o.writer.Places, err = places(&o.loadOptions, chosen(a, &o.loadOptions)); err != nil {
 		return err
 	}

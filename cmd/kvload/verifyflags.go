@@ -51,7 +51,7 @@ func verifyCommand() *cli.Command {
 		case *cli.StringFlag:
 			switch f.Name {
 			case "in":
-				f.Usage = "compare with the dump in `DIR`"
+				f.Usage = "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket"
 			case "state":
 				f.Usage, f.Category = "with --ttl shift or --ttl-min: where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", what
 			}

@@ -25,7 +25,7 @@ const restoreTime = 30 * time.Second
 // not get so far leaves it to the next.
 type sourceCache struct {
 	s    *reader.Scanner
-	dir  *storage.Dir
+	dir  storage.Store
 	addr string
 	log  io.Writer
 	old  string // what to set it back to; empty: nothing was changed
@@ -40,13 +40,13 @@ type changedSetting struct {
 
 // openCache takes over from an earlier run that had turned the cache off. The directory must be
 // locked.
-func openCache(s *reader.Scanner, dir string, log io.Writer) (*sourceCache, error) {
+func openCache(ctx context.Context, s *reader.Scanner, dir string, log io.Writer) (*sourceCache, error) {
 	c := &sourceCache{s: s, addr: s.Source().Address, log: log}
 	var err error
-	if c.dir, err = storage.Open(dir); err != nil {
+	if c.dir, err = storage.Open(ctx, dir); err != nil {
 		return nil, err
 	}
-	data, err := c.dir.ReadFile(storage.SettingsName, 1<<16)
+	data, err := storage.ReadFile(c.dir, storage.SettingsName, 1<<16)
 	if errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}
@@ -75,12 +75,12 @@ func openCache(s *reader.Scanner, dir string, log io.Writer) (*sourceCache, erro
 }
 
 // remind says what an earlier run has left changed, when this one ends before it can set it back.
-func remind(dir string, log io.Writer) {
-	d, err := storage.Open(dir)
+func remind(ctx context.Context, dir string, log io.Writer) {
+	d, err := storage.Open(ctx, dir)
 	if err != nil {
 		return
 	}
-	if data, err := d.ReadFile(storage.SettingsName, 1<<16); err == nil {
+	if data, err := storage.ReadFile(d, storage.SettingsName, 1<<16); err == nil {
 		fmt.Fprintf(log, "an earlier run changed the source and did not set it back; this is how it was: %s\n", data)
 	}
 }
@@ -88,7 +88,7 @@ func remind(dir string, log io.Writer) {
 // withCache runs f with the source's cache on or off as the user wants it, and sets back what this
 // run or one before it changed.
 func withCache(ctx context.Context, s *reader.Scanner, o *dumpOptions, log io.Writer, f func() error) error {
-	c, err := openCache(s, o.out, log)
+	c, err := openCache(ctx, s, o.out, log)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func (c *sourceCache) off(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := c.dir.WriteFile(storage.SettingsName, data); err != nil {
+	if err := storage.WriteFile(c.dir, storage.SettingsName, data); err != nil {
 		return fmt.Errorf("--source-cache-off: %w", err)
 	}
 	c.old = model

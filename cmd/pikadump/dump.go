@@ -36,13 +36,13 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 		return err
 	}
 	fmt.Fprintf(log, "source: Pika %s at %s, role %s, %d database(s)\n", src.Version, src.Address, src.Role, src.Databases)
-	w, err := start(&o, format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options), log)
+	w, err := start(ctx, &o, format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options), log)
 	if errors.Is(err, archive.ErrFinished) {
 		fmt.Fprintln(log, err)
 		return finished(ctx, s, o, log)
 	}
 	if err != nil {
-		remind(o.out, log)
+		remind(ctx, o.out, log)
 		return refusedOutput(err, o.out)
 	}
 	defer w.Close()
@@ -91,7 +91,7 @@ func warn(log io.Writer, src *reader.Source, o *dumpOptions) {
 
 // finished does what may be left to do for a dump that is finished already.
 func finished(ctx context.Context, s *reader.Scanner, o dumpOptions, log io.Writer) error {
-	dir, err := storage.Open(o.out)
+	dir, err := storage.Open(ctx, o.out)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func finished(ctx context.Context, s *reader.Scanner, o dumpOptions, log io.Writ
 		if !o.consistent {
 			return nil
 		}
-		a, err := archive.Open(o.out, 1)
+		a, err := archive.Open(ctx, o.out, 1)
 		if err != nil {
 			return err
 		}
@@ -135,12 +135,12 @@ func choose(s *reader.Scanner, o *dumpOptions) (format.Options, error) {
 }
 
 // start begins the dump, or goes on with it.
-func start(o *dumpOptions, info format.Info, log io.Writer) (*archive.Writer, error) {
-	ao := archive.Options{ChunkBytes: o.chunkBytes, Level: o.level}
+func start(ctx context.Context, o *dumpOptions, info format.Info, log io.Writer) (*archive.Writer, error) {
+	ao := archive.Options{ChunkBytes: o.chunkBytes, Level: o.level, Uploads: o.uploads, Storage: o.storage}
 	if !o.resume {
-		return archive.Create(o.out, info, ao)
+		return archive.Create(ctx, o.out, info, ao)
 	}
-	w, err := archive.Resume(o.out, info, ao, func(text string) { fmt.Fprintln(log, text) })
+	w, err := archive.Resume(ctx, o.out, info, ao, func(text string) { fmt.Fprintln(log, text) })
 	if err == nil && w.Resumed() != "" {
 		fmt.Fprintf(log, "resuming: %s\n", w.Resumed())
 	}

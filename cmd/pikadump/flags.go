@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"slices"
 
 	"github.com/dustin/go-humanize"
@@ -10,6 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -27,12 +29,14 @@ type dumpOptions struct {
 	quiet      bool
 	trial      trial
 	kindness   kindness
+	uploads    int
+	storage    storage.Options
 	cacheOff   bool // --source-cache-off
 	consistent bool // --require-consistent
 }
 
 const dumpDescription = `Reads every key of a Pika 2.x to 4.0.x with its value and expiry, and writes it to
-a directory that kvload reads. The source is only read, never written; --source-cache-off
+a directory or a bucket that kvload reads. The source is only read, never written; --source-cache-off
 changes one setting of it for the run.
 
 A run that was stopped, in whatever way, is gone on with by --resume and ends in the same dump.
@@ -45,17 +49,23 @@ EXAMPLES:
    pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --resume
    pikadump dump --uri redis://10.0.0.5:9221 --out trial --sample 1%
    pikadump dump --uri redis://10.0.0.5:9221 --out dump --rate-keys 20k --window 23:00-06:00
-   pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*' --type hash`
+   pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*' --type hash
+   pikadump dump --uri redis://10.0.0.5:9221 --out 's3://backups/pika?region=eu-west-1'
+
+` + command.Buckets
 
 func dumpCommand() *cli.Command {
 	env := command.Env("PIKADUMP")
 	flags := slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, which must be empty or not there", EnvVars: env("out")},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out")},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the unfinished dump in --out", EnvVars: env("resume")},
 			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "size of a chunk file", EnvVars: env("chunk-size"), Category: speed},
 			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump, which is finished all the same", EnvVars: env("require-consistent")},
 			&cli.Int64Flag{Name: "split-keys", Value: splitKeys, Hidden: true, Usage: "keys that a pass must have listed to be split", EnvVars: env("split-keys")},
+			&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once, while more are read", EnvVars: env("uploads"), Category: bucket},
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent to a bucket: up to a chunk for each thread and upload", EnvVars: env("spool"), Category: bucket},
+			&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run in a bucket that is known to be gone", EnvVars: env("break-lock"), Category: bucket},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
 		},
 		sourceFlags(env),
@@ -63,7 +73,7 @@ func dumpCommand() *cli.Command {
 		kindnessFlags(env),
 	)
 	return &cli.Command{
-		Name: "dump", Usage: "write the data of a Pika to a directory",
+		Name: "dump", Usage: "write the data of a Pika to a directory or a bucket",
 		UsageText: "pikadump dump --uri redis://HOST:9221 --out DIR [options]", Description: dumpDescription,
 		Flags: flags,
 		Action: func(c *cli.Context) error {
@@ -75,6 +85,9 @@ func dumpCommand() *cli.Command {
 		},
 	}
 }
+
+// bucket is the category of flags that are for a dump in a bucket only.
+const bucket = "A dump in a bucket"
 
 // speed is the category of flags that make no difference to what is dumped.
 const speed = "Speed and size"
@@ -103,6 +116,13 @@ func parseDump(c *cli.Context) (dumpOptions, error) {
 	}
 	o.out, o.resume, o.quiet = c.String("out"), c.Bool("resume"), c.Bool("quiet")
 	o.splitKeys = c.Int64("split-keys")
+	o.uploads, o.storage = c.Int("uploads"), storage.Options{Spool: c.String("spool"), BreakLock: c.Bool("break-lock")}
+	if o.uploads < 1 || o.uploads > 64 {
+		return o, command.Usage("--uploads %d: it is between 1 and 64", o.uploads)
+	}
+	if err := storage.Check(o.out); err != nil {
+		return o, command.Usage("--out: %w", err)
+	}
 	o.cacheOff, o.consistent = c.Bool("source-cache-off"), c.Bool("require-consistent")
 	if err := o.trial.parse(c); err != nil {
 		return o, err

@@ -22,7 +22,7 @@ import (
 // dumped returns the manifest of a finished dump and the names of its keys by type.
 func dumped(t *testing.T, dir string) (*format.Manifest, map[format.Type][]string) {
 	t.Helper()
-	a, err := archive.Open(dir, 1)
+	a, err := archive.Open(t.Context(), dir, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

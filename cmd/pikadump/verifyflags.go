@@ -40,7 +40,7 @@ func verifyCommand() *cli.Command {
 	const what, how = "What", "How"
 	flags := slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "compare with the dump in `DIR`", EnvVars: env("in")},
+			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("in")},
 			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report")},
 		},
 		connect.Flags(9221, env),

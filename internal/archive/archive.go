@@ -1,13 +1,12 @@
 package archive
 
 import (
+	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -20,20 +19,24 @@ var ErrIncomplete = errors.New("no finished dump")
 type Archive struct {
 	Manifest *format.Manifest
 
-	dir   *storage.Dir
+	dir   storage.Store
 	codec *format.Codec
 }
 
-// Open reads the manifest of the dump in the directory at path. Threads is how many frames
-// are decompressed at once; 0 means one per core.
-func Open(path string, threads int) (*Archive, error) {
-	dir, err := storage.Open(path)
+// Open reads the manifest of the dump at location, a directory or the URL of a prefix in a bucket. The
+// context is for all that is done with the archive. Threads is how many frames are
+// decompressed at once; 0 means one per core.
+func Open(ctx context.Context, location string, threads int) (*Archive, error) {
+	dir, err := storage.Open(ctx, location)
+	if errors.Is(err, storage.ErrLocation) {
+		return nil, err
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}
-	data, err := dir.ReadFile(format.ManifestName, format.MaxManifest)
+	data, err := storage.ReadFile(dir, format.ManifestName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w in %s: %s", ErrIncomplete, path, whyIncomplete(dir))
+		return nil, fmt.Errorf("%w in %s: %s", ErrIncomplete, dir.Path(""), whyIncomplete(dir))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("open dump: %w", err)
@@ -49,18 +52,18 @@ func Open(path string, threads int) (*Archive, error) {
 	return &Archive{m, dir, codec}, nil
 }
 
-func whyIncomplete(dir *storage.Dir) string {
-	if _, err := dir.ReadFile(format.InfoName, format.MaxManifest); err == nil {
+func whyIncomplete(dir storage.Store) string {
+	if _, err := storage.ReadFile(dir, format.InfoName, format.MaxManifest); err == nil {
 		return "it has dump.json but no manifest.json, so pikadump did not finish it; wait for it, or dump again"
 	}
 	return "it has neither dump.json nor manifest.json; give the directory that pikadump --out wrote"
 }
 
-// inDir puts the directory before the name in a CorruptError.
-func inDir(dir *storage.Dir, err error) error {
+// inDir puts where the dump is before the name in a CorruptError.
+func inDir(dir storage.Store, err error) error {
 	var ce *format.CorruptError
 	if errors.As(err, &ce) {
-		ce.Name = filepath.Join(dir.Path(), filepath.FromSlash(ce.Name))
+		ce.Name = dir.Path(ce.Name)
 	}
 	return err
 }
@@ -69,7 +72,7 @@ func inDir(dir *storage.Dir, err error) error {
 func (a *Archive) Close() { a.codec.Close() }
 
 // Path returns where the dump is.
-func (a *Archive) Path() string { return a.dir.Path() }
+func (a *Archive) Path() string { return a.dir.Path("") }
 
 // Conflicts hands over the names that stand in several types, by database and in
 // key order.
@@ -93,8 +96,9 @@ func readNamed[T any](a *Archive, name string, each func(T) error) error {
 
 // A ChunkSource reads the records of one chunk and checks the chunk against the manifest.
 type ChunkSource struct {
-	f    *os.File
+	f    storage.Reader
 	cr   *format.ChunkReader
+	name string
 	info format.ChunkInfo
 	rec  format.Record
 }
@@ -104,12 +108,12 @@ func (a *Archive) OpenChunk(c format.ChunkInfo) (*ChunkSource, error) {
 	return openChunk(a.dir, a.codec, a.Manifest.Dump, c)
 }
 
-func openChunk(dir *storage.Dir, codec *format.Codec, dump string, c format.ChunkInfo) (*ChunkSource, error) {
+func openChunk(dir storage.Store, codec *format.Codec, dump string, c format.ChunkInfo) (*ChunkSource, error) {
 	f, err := openListed(dir, c.Name)
 	if err != nil {
 		return nil, inDir(dir, err)
 	}
-	cr, err := format.NewChunkReader(f, codec, filepath.Join(dir.Path(), filepath.FromSlash(c.Name)))
+	cr, err := format.NewChunkReader(f, codec, dir.Path(c.Name))
 	if err == nil {
 		err = checkHeader(cr.Header(), dump, c)
 		if err != nil {
@@ -120,12 +124,12 @@ func openChunk(dir *storage.Dir, codec *format.Codec, dump string, c format.Chun
 		f.Close()
 		return nil, err
 	}
-	return &ChunkSource{f: f, cr: cr, info: c}, nil
+	return &ChunkSource{f: f, cr: cr, name: dir.Path(c.Name), info: c}, nil
 }
 
 // openListed opens a file that the manifest lists.
-func openListed(dir *storage.Dir, name string) (*os.File, error) {
-	f, err := dir.OpenFile(name)
+func openListed(dir storage.Store, name string) (storage.Reader, error) {
+	f, err := dir.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, &format.CorruptError{Name: name, Err: errors.New("the manifest lists this file, but it is not there")}
 	}
@@ -153,7 +157,7 @@ func (s *ChunkSource) Next() (*format.Record, error) {
 		f := s.cr.Footer()
 		got := format.NewChunkInfo(s.cr.Header(), f, s.cr.Size(), s.cr.SHA256())
 		if got.File != s.info.File || got.Stats != s.info.Stats || string(got.End) != string(s.info.End) || got.Open != s.info.Open {
-			err = &format.CorruptError{Name: s.f.Name(), Err: fmt.Errorf("%w: it is not the chunk that the manifest lists (sha256 %s)", format.ErrChecksum, hex.EncodeToString(s.cr.SHA256()))}
+			err = &format.CorruptError{Name: s.name, Err: fmt.Errorf("%w: it is not the chunk that the manifest lists (sha256 %s)", format.ErrChecksum, hex.EncodeToString(s.cr.SHA256()))}
 		}
 	}
 	return nil, err

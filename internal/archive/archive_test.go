@@ -19,7 +19,7 @@ func begin(t *testing.T, chunkBytes int64, dbs ...int) *Writer {
 	t.Helper()
 	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "3.5.5", Role: "master", Databases: 8}
 	info := format.NewInfo("test", time.Now(), src, format.Options{Databases: dbs, Types: format.Types})
-	w, err := Create(filepath.Join(t.TempDir(), "dump"), info, Options{ChunkBytes: chunkBytes})
+	w, err := Create(t.Context(), filepath.Join(t.TempDir(), "dump"), info, Options{ChunkBytes: chunkBytes})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func finish(t *testing.T, w *Writer) *Archive {
 	if _, err := w.Finish(nil, true); err != nil {
 		t.Fatal(err)
 	}
-	a, err := Open(w.dir.Path(), 1)
+	a, err := Open(t.Context(), w.dir.Path(""), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,7 +234,7 @@ func TestRanges(t *testing.T) {
 				}
 			}
 			_, err := w.Finish(nil, false)
-			_, openErr := Open(w.dir.Path(), 1)
+			_, openErr := Open(t.Context(), w.dir.Path(""), 1)
 			switch {
 			case tc.says == "" && errors.Join(err, openErr) != nil:
 				t.Error(err, openErr)
@@ -257,15 +257,15 @@ func TestDiscard(t *testing.T) {
 	}
 	seg.Discard()
 	seg.Discard()
-	names, err := filepath.Glob(filepath.Join(w.dir.Path(), "chunks", "*", "*", "*"))
+	names, err := filepath.Glob(filepath.Join(w.dir.Path(""), "chunks", "*", "*", "*"))
 	if err != nil || len(names) != 2 {
 		t.Errorf("%v, %v", names, err)
 	}
-	temporary, _ := filepath.Glob(filepath.Join(w.dir.Path(), "chunks", "*", "*", ".tmp-*"))
+	temporary, _ := filepath.Glob(filepath.Join(w.dir.Path(""), "chunks", "*", "*", ".tmp-*"))
 	if len(temporary) > 0 {
 		t.Errorf("left over: %v", temporary)
 	}
-	if _, err := Open(w.dir.Path(), 1); !errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), "did not finish it") {
+	if _, err := Open(t.Context(), w.dir.Path(""), 1); !errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), "did not finish it") {
 		t.Errorf("open: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // Check reads the whole dump: every checksum, count and range. It calls failed for each file
@@ -15,7 +16,12 @@ import (
 // many files failed.
 func (a *Archive) Check(ctx context.Context, done func(format.ChunkInfo), failed func(error)) (int, error) {
 	bad := 0
+	var lost error // what says nothing about the dump
 	fail := func(err error) {
+		if errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrDenied) || ctx.Err() != nil {
+			lost = err
+			return
+		}
 		bad++
 		failed(err)
 	}
@@ -26,10 +32,14 @@ func (a *Archive) Check(ctx context.Context, done func(format.ChunkInfo), failed
 		if err := a.checkChunk(c); err != nil {
 			fail(err)
 		}
+		if lost != nil {
+			return bad, lost
+		}
 		done(c)
 	}
-	if err := a.checkLists(fail); err != nil {
-		return bad, err
+	a.checkLists(fail)
+	if lost != nil {
+		return bad, lost
 	}
 	names, err := a.dir.List()
 	if err != nil {
@@ -59,8 +69,8 @@ func (a *Archive) checkChunk(c format.ChunkInfo) error {
 }
 
 // checkLists checks dump.json and the lists.
-func (a *Archive) checkLists(fail func(error)) error {
-	data, err := a.dir.ReadFile(format.InfoName, format.MaxManifest)
+func (a *Archive) checkLists(fail func(error)) {
+	data, err := storage.ReadFile(a.dir, format.InfoName, format.MaxManifest)
 	if err != nil {
 		fail(err)
 	} else if info, err := format.ParseInfo(data); err != nil {
@@ -83,7 +93,6 @@ func (a *Archive) checkLists(fail func(error)) error {
 	} else if skipped != want {
 		fail(fmt.Errorf("%s has %d lines, not %d", format.SkippedName, skipped, want))
 	}
-	return nil
 }
 
 func (a *Archive) listed(name string) bool {

@@ -28,7 +28,7 @@ func sample(t *testing.T) string {
 // check opens and checks a dump, and returns how many files failed and all that was said.
 func check(t *testing.T, dir string) (bad int, said string) {
 	t.Helper()
-	a, err := Open(dir, 1)
+	a, err := Open(t.Context(), dir, 1)
 	if err != nil {
 		return 1, err.Error()
 	}
@@ -105,7 +105,7 @@ func TestCheckStray(t *testing.T) {
 }
 
 func TestCheckStops(t *testing.T) {
-	a, err := Open(sample(t), 1)
+	a, err := Open(t.Context(), sample(t), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestCreateTaken(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w, err := Create(dir, begin(t, 0, 0).Info, Options{})
+		w, err := Create(t.Context(), dir, begin(t, 0, 0).Info, Options{})
 		switch {
 		case tc.says == "" && err != nil:
 			t.Errorf("%v: %v", tc.files, err)

@@ -54,7 +54,7 @@ func (s *keyStream) next() error {
 }
 
 // writeConflicts writes conflicts.jsonl if any name stands in several types.
-func writeConflicts(dir *storage.Dir, codec *format.Codec, m *format.Manifest) (f format.File, n int64, err error) {
+func writeConflicts(dir storage.Store, codec *format.Codec, m *format.Manifest) (f format.File, n int64, err error) {
 	var l *list
 	defer func() {
 		if l != nil && err != nil {

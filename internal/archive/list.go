@@ -39,14 +39,14 @@ func name(key []byte) string { return strconv.Quote(string(key)) }
 // A list is a file of JSON lines that is being written.
 type list struct {
 	name string
-	f    *storage.File
+	f    storage.File
 	w    *bufio.Writer
 	hash hash.Hash
 	size int64
 }
 
-func newList(dir *storage.Dir, name string) (*list, error) {
-	f, err := dir.CreateFile(name)
+func newList(dir storage.Store, name string) (*list, error) {
+	f, err := dir.Create(name)
 	if err != nil {
 		return nil, fmt.Errorf("begin %s: %w", name, err)
 	}
@@ -81,7 +81,7 @@ func (l *list) discard() { l.f.Discard() }
 
 // writeSkipped writes skipped.jsonl from the footers of the chunks, if any of them skips a
 // key, and sets what the manifest says of it.
-func writeSkipped(dir *storage.Dir, codec *format.Codec, m *format.Manifest) (err error) {
+func writeSkipped(dir storage.Store, codec *format.Codec, m *format.Manifest) (err error) {
 	var l *list
 	defer func() {
 		if l != nil && err != nil {
@@ -124,8 +124,8 @@ func writeSkipped(dir *storage.Dir, codec *format.Codec, m *format.Manifest) (er
 	return nil
 }
 
-func readFooter(dir *storage.Dir, codec *format.Codec, c format.ChunkInfo) (*format.Footer, error) {
-	f, err := dir.OpenFile(c.Name)
+func readFooter(dir storage.Store, codec *format.Codec, c format.ChunkInfo) (*format.Footer, error) {
+	f, err := dir.Open(c.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func readFooter(dir *storage.Dir, codec *format.Codec, c format.ChunkInfo) (*for
 const maxLine = 4 * format.MaxBulk
 
 // readList hands each line of a list to each and checks the file against the manifest.
-func readList[T any](dir *storage.Dir, file format.File, each func(T) error) error {
+func readList[T any](dir storage.Store, file format.File, each func(T) error) error {
 	f, err := openListed(dir, file.Name)
 	if err != nil {
 		return err

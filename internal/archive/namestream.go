@@ -3,7 +3,6 @@ package archive
 import (
 	"bytes"
 	"io"
-	"os"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -12,11 +11,11 @@ import (
 // A nameStream gives the names of one database and type in order, and skips those that
 // no other type can have without reading them.
 type nameStream struct {
-	dir    *storage.Dir
+	dir    storage.Store
 	codec  *format.Codec
 	typ    format.Type
 	chunks []format.ChunkInfo
-	file   *os.File // nil: none is open
+	file   storage.Reader // nil: none is open
 	keys   *format.KeyCursor
 	name   []byte // the name at hand; nil: none is left
 }
@@ -75,7 +74,7 @@ func (s *nameStream) close() {
 }
 
 // findConflicts calls found for each name of db that stands in at least two types.
-func findConflicts(dir *storage.Dir, codec *format.Codec, chunks []format.ChunkInfo, db int, found func([]byte, []format.Type) error) error {
+func findConflicts(dir storage.Store, codec *format.Codec, chunks []format.ChunkInfo, db int, found func([]byte, []format.Type) error) error {
 	var streams []*nameStream
 	for _, t := range format.Types {
 		s := &nameStream{dir: dir, codec: codec, typ: t}

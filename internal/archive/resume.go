@@ -2,10 +2,12 @@ package archive
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"reflect"
+	"slices"
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -18,17 +20,17 @@ var ErrFinished = errors.New("the dump is finished already")
 // ErrDiffers: the dump that is to be gone on with is of something else.
 var ErrDiffers = errors.New("the dump cannot be gone on with")
 
-// Resume goes on with the unfinished dump in the directory at path, which the sealed chunks
+// Resume goes on with the unfinished dump at location, which the sealed chunks
 // are the journal of: what they cover is done, Gaps says what is not. Info is what a new dump
 // would get: source and options must be those of the dump. Chunks that are damaged, and
 // chunks that end inside a key which no other goes on with, are removed and their ranges
-// read anew; log is told of each. A directory in which nothing was done yet is begun.
-func Resume(path string, info format.Info, o Options, log func(string)) (*Writer, error) {
-	dir, err := storage.Create(path)
+// read anew; log is told of each. A place in which nothing was done yet is begun.
+func Resume(ctx context.Context, location string, info format.Info, o Options, log func(string)) (*Writer, error) {
+	dir, err := storage.Create(ctx, location, o.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("resume dump: %w", err)
 	}
-	w, err := newWriter(dir, info, o)
+	w, err := newWriter(dir, storage.IsURL(location), info, o)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +42,7 @@ func Resume(path string, info format.Info, o Options, log func(string)) (*Writer
 }
 
 func (w *Writer) resume(log func(string)) error {
-	data, err := w.dir.ReadFile(format.InfoName, format.MaxManifest)
+	data, err := storage.ReadFile(w.dir, format.InfoName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return w.beginEmpty()
 	}
@@ -70,13 +72,50 @@ func (w *Writer) resume(log func(string)) error {
 			return err
 		}
 	}
+	if w.uploads != nil {
+		if err := w.takeUpUnlisted(names, log); err != nil {
+			return err
+		}
+	}
 	return w.dropOpen(log)
+}
+
+// unlistedAhead is how many numbers behind the last known chunk are asked for: more than a run has
+// chunks of one type on their way at once by default.
+const unlistedAhead = 16
+
+// takeUpUnlisted takes up chunks that a bucket holds but does not list yet, which some stores do for a
+// while. It asks for the numbers that are missing.
+func (w *Writer) takeUpUnlisted(names []string, log func(string)) error {
+	for _, db := range w.Info.Options.Databases {
+		for _, t := range w.Info.Options.Types {
+			id := segmentID{db, t}
+			for n := 1; n <= w.numbers[id]+unlistedAhead; n++ {
+				name := format.ChunkName(db, t, n)
+				if _, listed := slices.BinarySearch(names, name); listed {
+					continue
+				}
+				f, err := w.dir.Open(name)
+				if errors.Is(err, fs.ErrNotExist) {
+					continue
+				}
+				if err != nil {
+					return fmt.Errorf("resume dump: %w", err)
+				}
+				f.Close()
+				if err := w.takeUp(name, log); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 // unfinished returns ErrFinished if the dump has a manifest. One that is damaged says nothing:
 // it is written anew.
 func (w *Writer) unfinished(log func(string)) error {
-	data, err := w.dir.ReadFile(format.ManifestName, format.MaxManifest)
+	data, err := storage.ReadFile(w.dir, format.ManifestName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -85,7 +124,7 @@ func (w *Writer) unfinished(log func(string)) error {
 	}
 	switch _, err := format.ParseManifest(data); {
 	case err == nil:
-		return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path())
+		return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path(""))
 	case errors.Is(err, format.ErrVersion):
 		return inDir(w.dir, err)
 	default:
@@ -153,30 +192,29 @@ func (w *Writer) takeUp(name string, log func(string)) error {
 	return nil
 }
 
-// readSealed reads a chunk of an earlier run from end to end.
+// readSealed reads a chunk of an earlier run: from end to end, or only its header and footer where the
+// store vouches for the rest with the hash that it keeps.
 func (w *Writer) readSealed(name string) (format.ChunkInfo, error) {
-	f, err := w.dir.OpenFile(name)
+	f, err := w.dir.Open(name)
 	if err != nil {
 		return format.ChunkInfo{}, err
 	}
 	defer f.Close()
-	st, err := f.Stat()
+	c, err := format.OpenChunk(f, f.Size(), w.codec, name)
 	if err != nil {
 		return format.ChunkInfo{}, err
 	}
-	c, err := format.OpenChunk(f, st.Size(), w.codec, name)
-	if err != nil {
-		return format.ChunkInfo{}, err
-	}
-	sum, err := c.SHA256()
-	if err != nil {
-		return format.ChunkInfo{}, err
+	sum := f.SHA256()
+	if sum == nil {
+		if sum, err = c.SHA256(); err != nil {
+			return format.ChunkInfo{}, err
+		}
 	}
 	if c.Header.Dump != w.Info.Dump {
 		return format.ChunkInfo{}, fmt.Errorf("%w: %s belongs to dump %s, not to %s; move it away, or dump into another directory",
 			ErrDiffers, name, c.Header.Dump, w.Info.Dump)
 	}
-	return format.NewChunkInfo(c.Header, c.Footer, st.Size(), sum), nil
+	return format.NewChunkInfo(c.Header, c.Footer, f.Size(), sum), nil
 }
 
 // dropOpen removes chunks that end inside a key which no other goes on with, back to the one

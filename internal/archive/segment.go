@@ -18,7 +18,7 @@ type Segment struct {
 	full      []byte // where the chunk at hand ends, for it is full; nil: it is not
 	done      []byte // the last key of which all was said
 	continues bool
-	file      *storage.File
+	file      storage.File
 	cw        *format.ChunkWriter
 	number    int
 }
@@ -99,7 +99,7 @@ func (s *Segment) begin() error {
 		return nil
 	}
 	s.number = s.w.nextNumber(s.id)
-	f, err := s.w.dir.CreateFile(format.ChunkName(s.id.db, s.id.typ, s.number))
+	f, err := s.w.dir.Create(format.ChunkName(s.id.db, s.id.typ, s.number))
 	if err != nil {
 		return fmt.Errorf("begin chunk: %w", err)
 	}
@@ -120,14 +120,13 @@ func (s *Segment) seal(next []byte, open bool) error {
 	if err != nil {
 		return s.failed(err)
 	}
-	if err := s.file.Commit(); err != nil {
-		return s.failed(err)
-	}
 	h := format.Header{DB: s.id.db, Type: s.id.typ, Number: s.number, Start: s.start, Continues: s.continues}
 	if h.Start == nil {
 		h.Start = []byte{}
 	}
-	s.w.sealed(format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256()))
+	if err := s.w.seal(s.file, format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256())); err != nil {
+		return err
+	}
 	s.start, s.continues, s.full, s.cw, s.file = next, open, nil, nil, nil
 	return nil
 }

@@ -13,7 +13,7 @@ func TestCheckpoint(t *testing.T) {
 	dir := t.TempDir()
 	info := format.NewInfo("test", time.Now(), format.Source{Address: "a:1", Databases: 1},
 		format.Options{Databases: []int{0}, Types: []format.Type{format.TypeList}})
-	w, err := Create(dir, info, Options{})
+	w, err := Create(t.Context(), dir, info, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestCheckpoint(t *testing.T) {
 	}
 	seg.Discard()
 	w.Close()
-	w, err = Resume(dir, info, Options{}, func(text string) { t.Error(text) })
+	w, err = Resume(t.Context(), dir, info, Options{}, func(text string) { t.Error(text) })
 	if err != nil {
 		t.Fatal(err)
 	}

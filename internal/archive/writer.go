@@ -1,11 +1,15 @@
 package archive
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -19,6 +23,8 @@ type Options struct {
 	ChunkBytes int64        // stored bytes at which a chunk is closed: default 64 MiB
 	Level      format.Level // of compression: default format.Fastest
 	Threads    int          // frames compressed at once: default one per core
+	Uploads    int          // chunks sent to a bucket at once, while more are written: default 4
+	Storage    storage.Options
 }
 
 // A Writer writes one dump. Its methods, and those of different segments, may be
@@ -26,12 +32,15 @@ type Options struct {
 type Writer struct {
 	Info format.Info
 
-	dir   *storage.Dir
-	lock  *storage.Lock
+	dir   storage.Store
+	lock  storage.Lock
 	codec *format.Codec
 	o     Options
 
+	uploads *errgroup.Group // nil: files are committed where they are written
+
 	mu      sync.Mutex
+	failed  error // the first of an upload
 	numbers map[segmentID]int
 	chunks  []format.ChunkInfo
 	stored  int64
@@ -42,14 +51,14 @@ type segmentID struct {
 	typ format.Type
 }
 
-// Create begins a dump in the directory at path, which must be empty or not there,
-// and writes dump.json.
-func Create(path string, info format.Info, o Options) (*Writer, error) {
-	dir, err := storage.Create(path)
+// Create begins a dump at location, a directory or the URL of a prefix in a bucket, which must be
+// empty or not there, and writes dump.json. The context is for all that is done with the writer.
+func Create(ctx context.Context, location string, info format.Info, o Options) (*Writer, error) {
+	dir, err := storage.Create(ctx, location, o.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("create dump: %w", err)
 	}
-	w, err := newWriter(dir, info, o)
+	w, err := newWriter(dir, storage.IsURL(location), info, o)
 	if err != nil {
 		return nil, err
 	}
@@ -60,13 +69,19 @@ func Create(path string, info format.Info, o Options) (*Writer, error) {
 	return w, nil
 }
 
-// newWriter locks the directory.
-func newWriter(dir *storage.Dir, info format.Info, o Options) (*Writer, error) {
+// newWriter locks the directory or bucket.
+func newWriter(dir storage.Store, bucket bool, info format.Info, o Options) (*Writer, error) {
 	if o.ChunkBytes == 0 {
 		o.ChunkBytes = 64 << 20
 	}
 	if o.ChunkBytes < 1 {
 		return nil, fmt.Errorf("chunk size %d is negative", o.ChunkBytes)
+	}
+	if o.Uploads == 0 {
+		o.Uploads = 4
+	}
+	if bucket && o.ChunkBytes > storage.MaxObject/(splitFactor+1) {
+		return nil, fmt.Errorf("chunk size %d: in a bucket it is at most %d", o.ChunkBytes, storage.MaxObject/(splitFactor+1))
 	}
 	codec, err := format.NewCodec(o.Level, o.Threads)
 	if err != nil {
@@ -77,7 +92,12 @@ func newWriter(dir *storage.Dir, info format.Info, o Options) (*Writer, error) {
 		codec.Close()
 		return nil, err
 	}
-	return &Writer{Info: info, dir: dir, lock: lock, codec: codec, o: o, numbers: map[segmentID]int{}}, nil
+	w := &Writer{Info: info, dir: dir, lock: lock, codec: codec, o: o, numbers: map[segmentID]int{}}
+	if bucket {
+		w.uploads = new(errgroup.Group)
+		w.uploads.SetLimit(o.Uploads)
+	}
+	return w, nil
 }
 
 // beginEmpty writes dump.json into a directory that holds nothing but what is left of a run
@@ -93,13 +113,13 @@ func (w *Writer) beginEmpty() error {
 	if err != nil {
 		return fmt.Errorf("create dump: %w", err)
 	}
-	if err := w.dir.WriteFile(format.InfoName, data); err != nil {
+	if err := storage.WriteFile(w.dir, format.InfoName, data); err != nil {
 		return fmt.Errorf("create dump: %w", err)
 	}
 	return nil
 }
 
-func mustBeEmpty(dir *storage.Dir) error {
+func mustBeEmpty(dir storage.Store) error {
 	names, err := dir.List()
 	if err != nil {
 		return fmt.Errorf("create dump: %w", err)
@@ -114,11 +134,13 @@ func mustBeEmpty(dir *storage.Dir) error {
 	case slices.Contains(names, format.InfoName):
 		what = "an unfinished dump (--resume goes on with it)"
 	}
-	return fmt.Errorf("%w: %s holds %s; give another directory, or remove this one if it is not needed", ErrExists, dir.Path(), what)
+	return fmt.Errorf("%w: %s holds %s; give another directory, or remove this one if it is not needed", ErrExists, dir.Path(""), what)
 }
 
-// Close frees what the writer holds, and the lock. It does not finish the dump.
+// Close waits for chunks that are being sent, and frees what the writer holds, and the lock. It does not
+// finish the dump.
 func (w *Writer) Close() {
+	_ = w.flush()
 	w.codec.Close()
 	w.lock.Unlock()
 }
@@ -137,16 +159,51 @@ func (w *Writer) nextNumber(id segmentID) int {
 	return w.numbers[id]
 }
 
-func (w *Writer) sealed(c format.ChunkInfo) {
+// seal commits a chunk. One that goes to a bucket is sent while its segment goes on, and waits here only
+// until one of the uploads before is done. It is sealed when it is there: those of a segment
+// may get there in any order.
+func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
+	commit := func() error {
+		err := f.Commit()
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if err != nil {
+			err = fmt.Errorf("chunk %s: %w", c.Name, err)
+			w.failed = cmp.Or(w.failed, err)
+			return err
+		}
+		w.chunks = append(w.chunks, c)
+		w.stored += c.Size
+		return nil
+	}
+	if w.uploads == nil {
+		return commit()
+	}
 	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.chunks = append(w.chunks, c)
-	w.stored += c.Size
+	failed := w.failed
+	w.mu.Unlock()
+	if failed != nil {
+		f.Discard()
+		return failed
+	}
+	w.uploads.Go(commit)
+	return nil
+}
+
+// flush waits until all chunks are sent.
+func (w *Writer) flush() error {
+	if w.uploads == nil {
+		return nil
+	}
+	return w.uploads.Wait()
 }
 
 // Finish finds the names that stand in several types if manyTypes says that the source can
 // have such, and writes the lists and the manifest. All segments must be closed.
 func (w *Writer) Finish(after []format.BinlogPosition, manyTypes bool) (*format.Manifest, error) {
+	if err := w.flush(); err != nil {
+		return nil, err
+	}
 	m := &format.Manifest{Info: w.Info, BinlogAfter: after,
 		Skipped: []format.Reason{}, Lists: []format.File{}, Chunks: w.chunks}
 	m.SumUp()
@@ -169,7 +226,10 @@ func (w *Writer) Finish(after []format.BinlogPosition, manyTypes bool) (*format.
 	if err != nil {
 		return nil, fmt.Errorf("finish dump: %w", err)
 	}
-	if err := w.dir.WriteFile(format.ManifestName, data); err != nil {
+	if err := w.lock.Held(); err != nil {
+		return nil, fmt.Errorf("finish dump: %w", err)
+	}
+	if err := storage.WriteFile(w.dir, format.ManifestName, data); err != nil {
 		return nil, fmt.Errorf("finish dump: %w", err)
 	}
 	return m, nil

@@ -52,7 +52,7 @@ func codec(ctx context.Context, args []string) error {
 		return err
 	}
 	var r codecReport
-	files, types, err := gather(&r, c, args[0], args[1])
+	files, types, err := gather(ctx, &r, c, args[0], args[1])
 	if err != nil {
 		return err
 	}
@@ -143,8 +143,8 @@ func (r *codecReport) library(types []*codecType, size int64) error {
 }
 
 // gather reads the chunks of a dump, writes all records to the file raw, and keeps some of each type.
-func gather(r *codecReport, c *format.Codec, dump, raw string) (files [][]byte, types []*codecType, err error) {
-	a, err := archive.Open(dump, 1)
+func gather(ctx context.Context, r *codecReport, c *format.Codec, dump, raw string) (files [][]byte, types []*codecType, err error) {
+	a, err := archive.Open(ctx, dump, 1)
 	if err != nil {
 		return nil, nil, err
 	}

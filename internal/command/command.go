@@ -26,6 +26,13 @@ import (
 // Version is the version of the tools.
 const Version = "0.1.0"
 
+// Buckets tells in the help of a command how a bucket is named.
+const Buckets = `BUCKETS:
+   s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX. Credentials are found as the cloud's own
+   tools find them (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE; GOOGLE_APPLICATION_CREDENTIALS;
+   AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY). A store that speaks S3 is named in the query:
+   's3://BUCKET/PREFIX?endpoint=https://minio:9000&region=us-east-1&use_path_style=true&request_checksum_calculation=when_required'`
+
 // memoryLimit is the soft limit of the Go heap where GOMEMLIMIT sets no other: what the
 // options bound fits, and the collector works harder rather than let
 // garbage pile up beside it.
@@ -155,7 +162,11 @@ func Code(err error, classify func(error) int) int {
 		return exitcode.NoDump
 	case errors.Is(err, storage.ErrLocked):
 		return exitcode.Locked
-	case errors.Is(err, archive.ErrExists), errors.Is(err, archive.ErrDiffers), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
+	case errors.Is(err, storage.ErrDenied):
+		return exitcode.Auth
+	case errors.Is(err, storage.ErrUnavailable):
+		return exitcode.TryAgain
+	case errors.Is(err, archive.ErrExists), errors.Is(err, storage.ErrLocation), errors.Is(err, archive.ErrDiffers), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
 		return exitcode.Refused
 	case errors.As(err, &corrupt):
 		return exitcode.Corrupt
@@ -174,6 +185,10 @@ func Code(err error, classify func(error) int) int {
 func show(w io.Writer, name string, err error, code int) {
 	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	switch {
+	case errors.Is(err, storage.ErrDenied):
+		fmt.Fprintf(w, "%s: %s\n", name, "check the credentials of the object store, which come from its own variables and files, and what they may do (docs/STORAGE.md)")
+	case isTLS(err) && errors.As(err, new(*storage.RequestError)):
+		fmt.Fprintf(w, "%s: TLS with the object store failed: AWS_CA_BUNDLE or SSL_CERT_FILE name the file of its authority\n", name)
 	case code == exitcode.Usage:
 		fmt.Fprintf(w, "%s: see %s COMMAND --help\n", name, name)
 	case code == exitcode.Auth:

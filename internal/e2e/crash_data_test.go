@@ -156,7 +156,7 @@ func digest(r *format.Record) string {
 // readContents reads a dump, in which each key must stand once.
 func readContents(t *testing.T, dir string) contents {
 	t.Helper()
-	a, err := archive.Open(dir, 1)
+	a, err := archive.Open(t.Context(), dir, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 )
 
 // crashRounds is how many dumps of each source are killed and gone on with; SOAK=10m goes on
@@ -79,7 +80,8 @@ func TestDumpCrash(t *testing.T) {
 // A crasher dumps one source again and again.
 type crasher struct {
 	s        source
-	hook     *hook // nil: of a real Pika
+	bucket   *s3server.Server // nil: into a directory
+	hook     *hook            // nil: of a real Pika
 	rng      *rand.Rand
 	want     contents
 	quiet    *outcome // of a dump that was not disturbed
@@ -89,18 +91,22 @@ type crasher struct {
 	commands int64 // how many it needed
 }
 
-func newCrasher(t *testing.T, s source, h *hook) *crasher {
+func newCrasher(t *testing.T, s source, h *hook) *crasher { return newCrasherInto(t, s, h, nil) }
+
+// newCrasherInto makes a crasher whose dumps go into a bucket of a server, on whose disk they are a directory
+// as they would be otherwise.
+func newCrasherInto(t *testing.T, s source, h *hook, bucket *s3server.Server) *crasher {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
-	c := &crasher{s: s, hook: h, rng: rand.New(rand.NewPCG(seed, 0)), want: fillCrash(t, s)}
+	c := &crasher{s: s, bucket: bucket, hook: h, rng: rand.New(rand.NewPCG(seed, 0)), want: fillCrash(t, s)}
 	var commands atomic.Int64
 	if h != nil {
 		h.set(func([][]byte) { commands.Add(1) })
 		defer h.set(nil)
 	}
 	tool(t, "pikadump") // to build it is not part of a run
-	dir := filepath.Join(t.TempDir(), "dump")
+	dir := c.place(t, "dump")
 	begun := time.Now()
 	c.code = c.run(t, dir, "--threads", "2")
 	c.took = time.Since(begun)
@@ -120,6 +126,22 @@ func newCrasher(t *testing.T, s source, h *hook) *crasher {
 	return c
 }
 
+// place returns the directory in which a dump will be.
+func (c *crasher) place(t *testing.T, name string) string {
+	if c.bucket != nil {
+		return c.bucket.Dir(name)
+	}
+	return filepath.Join(t.TempDir(), name)
+}
+
+// location returns what --out and --in are for a directory of place.
+func (c *crasher) location(dir string) string {
+	if c.bucket != nil {
+		return c.bucket.URL(filepath.Base(dir))
+	}
+	return dir
+}
+
 // rounds kills dumps at random moments.
 func (c *crasher) rounds(t *testing.T) {
 	n, until := crashRounds, time.Time{}
@@ -135,7 +157,7 @@ func (c *crasher) rounds(t *testing.T) {
 	}
 	done, kills := 0, 0
 	for ; done < n || time.Now().Before(until); done++ {
-		dir := filepath.Join(t.TempDir(), fmt.Sprint("dump", done))
+		dir := c.place(t, fmt.Sprint("dump", done))
 		var flags []string
 		for range 1 + c.rng.IntN(4) {
 			code, how := c.runKilled(t, dir, c.moment(), append(flags, "--threads", fmt.Sprint(1+c.rng.IntN(12)))...)
@@ -165,7 +187,7 @@ func (c *crasher) split(t *testing.T) {
 			time.Sleep(20 * time.Millisecond)
 		}
 	})
-	dir := filepath.Join(t.TempDir(), "dump")
+	dir := c.place(t, "split")
 	code := c.run(t, dir, "--threads", "8")
 	c.hook.set(nil)
 	c.mustEnd(t, code, "slow source")
@@ -178,7 +200,7 @@ func (c *crasher) split(t *testing.T) {
 // afterEveryChunk kills a dump when its first chunk is there, goes on with it and kills it
 // when there are two, and so on.
 func (c *crasher) afterEveryChunk(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "dump")
+	dir := c.place(t, "after-every-chunk")
 	for n := 1; ; n++ {
 		code, how := c.runKilled(t, dir, moment{chunks: n}, "--resume", "--threads", "3")
 		if code != -1 {
@@ -240,7 +262,7 @@ func (c *crasher) moment() moment {
 }
 
 func (c *crasher) args(dir string, flags []string) []string {
-	return append([]string{"dump", "--quiet", "--uri", "redis://" + c.s.addr, "--out", dir,
+	return append([]string{"dump", "--quiet", "--uri", "redis://" + c.s.addr, "--out", c.location(dir),
 		"--chunk-size", "64KiB", "--reply-size", "64KiB", "--page-keys", "32", "--split-keys", "50"}, flags...)
 }
 

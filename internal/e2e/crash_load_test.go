@@ -103,9 +103,16 @@ func writeDump(t *testing.T, keys []*record) (dir string) {
 func writeDumpOf(t *testing.T, began time.Time, keys []*record) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "dump")
+	writeDumpTo(t, dir, began, keys)
+	return dir
+}
+
+// writeDumpTo writes it to a directory or the URL of a bucket.
+func writeDumpTo(t *testing.T, location string, began time.Time, keys []*record) {
+	t.Helper()
 	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "3.5.5", Role: "master", Databases: 1}
 	o := format.Options{Types: format.Types, Databases: []int{0}}
-	w, err := archive.Create(dir, format.NewInfo("test", began, src, o), archive.Options{ChunkBytes: 12 << 10})
+	w, err := archive.Create(t.Context(), location, format.NewInfo("test", began, src, o), archive.Options{ChunkBytes: 12 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,7 +136,6 @@ func writeDumpOf(t *testing.T, began time.Time, keys []*record) (dir string) {
 	if _, err := w.Finish(nil, true); err != nil {
 		t.Fatal(err)
 	}
-	return dir
 }
 
 // TestCrash kills loads at random moments and cuts their connections, goes on with them, and

@@ -103,7 +103,7 @@ func TestMemoryWide(t *testing.T) {
 			if r.peak > memoryLimit {
 				t.Errorf("that is above %d MiB", memoryLimit>>20)
 			}
-			a, err := archive.Open(dir, 1)
+			a, err := archive.Open(t.Context(), dir, 1)
 			if err != nil {
 				t.Fatal(err)
 			}

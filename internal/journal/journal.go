@@ -45,7 +45,7 @@ type Options struct {
 // A Journal is open and locked. Its methods may be called from many goroutines.
 type Journal struct {
 	dir  *storage.Dir
-	lock *storage.Lock
+	lock storage.Lock
 	o    Options
 
 	mu       sync.Mutex
@@ -77,7 +77,7 @@ func Open(path string, o Options) (*Journal, error) {
 	if o.Sync == 0 {
 		o.Sync = 5 * time.Second
 	}
-	dir, err := storage.Create(path)
+	dir, err := storage.CreateDir(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w; choose another directory with --state", ErrNoPlace, err)
 	}
@@ -95,11 +95,11 @@ func Open(path string, o Options) (*Journal, error) {
 	return j, nil
 }
 
-func (j *Journal) path() string { return filepath.Join(j.dir.Path(), Name) }
+func (j *Journal) path() string { return j.dir.Path(Name) }
 
 // read takes up the file, if there is one, and cuts off a torn last line.
 func (j *Journal) read() error {
-	data, err := j.dir.ReadFile(Name, maxSize)
+	data, err := storage.ReadFile(j.dir, Name, maxSize)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -179,7 +179,7 @@ func (u *unit) found(asked int64, existed []int64) {
 }
 
 // Path returns where the journal is.
-func (j *Journal) Path() string { return j.dir.Path() }
+func (j *Journal) Path() string { return j.dir.Path("") }
 
 // Began returns when the load began; zero if none has.
 func (j *Journal) Began() time.Time {
@@ -249,7 +249,7 @@ func (j *Journal) Begin(b Binding, empty bool, undo string) (kept string, err er
 		return "", err
 	}
 	first = append(first, '\n')
-	if err := errors.Join(j.dir.RemoveTemporaries(), j.dir.WriteFile(Name, first)); err != nil {
+	if err := errors.Join(j.dir.RemoveTemporaries(), storage.WriteFile(j.dir, Name, first)); err != nil {
 		return "", fmt.Errorf("%w: %w; choose another directory with --state", ErrNoPlace, err)
 	}
 	return kept, j.append(int64(len(first)))

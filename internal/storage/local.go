@@ -1,6 +1,3 @@
-// Package storage keeps the files of a dump in a local directory, so that a file is
-// either whole under its name or not there: it is written under a temporary
-// name, synced, renamed, and its directory synced.
 package storage
 
 import (
@@ -20,11 +17,12 @@ const tempPrefix = ".tmp-"
 // and List leaves it out.
 const SettingsName = ".source-settings.json"
 
-// Dir is a directory. Names are relative to it, with slashes, and never lie outside.
+// Dir is a Store in a local directory. A file is written under a temporary name, synced, renamed, and
+// its directory synced.
 type Dir struct{ root string }
 
-// Open returns the directory at path, which must be there.
-func Open(path string) (*Dir, error) {
+// OpenDir returns the directory at path, which must be there.
+func OpenDir(path string) (*Dir, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -35,49 +33,55 @@ func Open(path string) (*Dir, error) {
 	return &Dir{path}, nil
 }
 
-// Create returns the directory at path and makes it if need be, readable by its
+// CreateDir returns the directory at path and makes it if need be, readable by its
 // owner only: a dump holds whatever the database holds.
-func Create(path string) (*Dir, error) {
+func CreateDir(path string) (*Dir, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, err
 	}
-	return Open(path)
+	return OpenDir(path)
 }
 
-// Path returns where the directory is.
-func (d *Dir) Path() string { return d.root }
+// Path returns where a file is, and of "" where the directory is.
+func (d *Dir) Path(name string) string {
+	if name == "" {
+		return d.root
+	}
+	return filepath.Join(d.root, filepath.FromSlash(name))
+}
 
 func (d *Dir) path(name string) (string, error) {
 	if !fs.ValidPath(name) {
 		return "", fmt.Errorf("%q is not the name of a file in %s", name, d.root)
 	}
-	return filepath.Join(d.root, filepath.FromSlash(name)), nil
+	return d.Path(name), nil
 }
 
-// OpenFile opens a file for reading.
-func (d *Dir) OpenFile(name string) (*os.File, error) {
+// Open opens a file for reading.
+func (d *Dir) Open(name string) (Reader, error) {
 	p, err := d.path(name)
 	if err != nil {
 		return nil, err
 	}
-	return os.Open(p)
+	f, err := os.Open(p)
+	if err != nil {
+		return nil, err
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return &openFile{f, st.Size()}, nil
 }
 
-// ReadFile reads a whole file of at most limit bytes.
-func (d *Dir) ReadFile(name string, limit int64) ([]byte, error) {
-	p, err := d.path(name)
-	if err != nil {
-		return nil, err
-	}
-	st, err := os.Stat(p)
-	if err != nil {
-		return nil, err
-	}
-	if st.Size() > limit {
-		return nil, fmt.Errorf("%s has %d bytes, more than the %d that it can have", p, st.Size(), limit)
-	}
-	return os.ReadFile(p)
+// An openFile knows its size.
+type openFile struct {
+	*os.File
+	size int64
 }
+
+func (f *openFile) Size() int64    { return f.size }
+func (f *openFile) SHA256() []byte { return nil }
 
 // List returns the names of all files, in order. Those that are being written are left out, and
 // those that are no part of a dump: the lock and SettingsName.
@@ -117,16 +121,15 @@ func (d *Dir) Remove(name string) error {
 	return syncDir(filepath.Dir(p))
 }
 
-// A File is being written. Exactly one of Commit and Discard ends it; Discard after
-// either does nothing.
-type File struct {
+// A tempFile is being written.
+type tempFile struct {
 	f    *os.File
 	path string // where Commit puts it
 	done bool
 }
 
-// CreateFile begins a file of that name, which must not be there.
-func (d *Dir) CreateFile(name string) (*File, error) {
+// Create begins a file of that name, which must not be there.
+func (d *Dir) Create(name string) (File, error) {
 	p, err := d.path(name)
 	if err != nil {
 		return nil, err
@@ -141,7 +144,7 @@ func (d *Dir) CreateFile(name string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &File{f: f, path: p}, nil
+	return &tempFile{f: f, path: p}, nil
 }
 
 // mkdirSynced makes a directory and those above it, each entry synced.
@@ -167,10 +170,10 @@ func syncDir(path string) error {
 	return errors.Join(err, f.Close())
 }
 
-func (f *File) Write(p []byte) (int, error) { return f.f.Write(p) }
+func (f *tempFile) Write(p []byte) (int, error) { return f.f.Write(p) }
 
 // Commit makes the file visible under its name, and durable.
-func (f *File) Commit() error {
+func (f *tempFile) Commit() error {
 	if f.done {
 		return errors.New("commit " + f.path + ": already ended")
 	}
@@ -187,23 +190,10 @@ func (f *File) Commit() error {
 }
 
 // Discard removes what was written.
-func (f *File) Discard() {
+func (f *tempFile) Discard() {
 	if !f.done {
 		f.done = true
 		f.f.Close()
 		os.Remove(f.f.Name())
 	}
-}
-
-// WriteFile writes a small file as CreateFile and Commit do.
-func (d *Dir) WriteFile(name string, data []byte) error {
-	f, err := d.CreateFile(name)
-	if err != nil {
-		return err
-	}
-	defer f.Discard()
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	return f.Commit()
 }

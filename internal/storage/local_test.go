@@ -14,7 +14,7 @@ import (
 func create(t *testing.T) (*Dir, string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "a", "b")
-	d, err := Create(path)
+	d, err := CreateDir(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,14 +39,14 @@ func onDisk(t *testing.T, path string) (names []string) {
 
 func TestCommit(t *testing.T) {
 	d, path := create(t)
-	f, err := d.CreateFile("x/y/z")
+	f, err := d.Create("x/y/z")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(f, "data"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.OpenFile("x/y/z"); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := d.Open("x/y/z"); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("before Commit the file can be opened: %v", err)
 	}
 	if names, err := d.List(); err != nil || len(names) > 0 {
@@ -59,7 +59,7 @@ func TestCommit(t *testing.T) {
 	if err := f.Commit(); err == nil {
 		t.Error("Commit twice is no error")
 	}
-	if data, err := d.ReadFile("x/y/z", 4); err != nil || string(data) != "data" {
+	if data, err := ReadFile(d, "x/y/z", 4); err != nil || string(data) != "data" {
 		t.Errorf("the file has %q, %v", data, err)
 	}
 	if names := onDisk(t, path); !slices.Equal(names, []string{"x/y/z"}) {
@@ -74,7 +74,7 @@ func TestCommit(t *testing.T) {
 
 func TestDiscard(t *testing.T) {
 	d, path := create(t)
-	f, err := d.CreateFile("x/y")
+	f, err := d.Create("x/y")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestDiscard(t *testing.T) {
 		t.Errorf("on disk there are %v", names)
 	}
 	// The name is free again.
-	if err := d.WriteFile("x/y", []byte("second")); err != nil {
+	if err := WriteFile(d, "x/y", []byte("second")); err != nil {
 		t.Error(err)
 	}
 }
@@ -98,7 +98,7 @@ func TestDiscard(t *testing.T) {
 // TestFailedCommit: what cannot be put under its name is not left under the temporary one.
 func TestFailedCommit(t *testing.T) {
 	d, path := create(t)
-	f, err := d.CreateFile("x/y")
+	f, err := d.Create("x/y")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,22 +116,22 @@ func TestFailedCommit(t *testing.T) {
 // TestNoOverwrite: a file that is there stays as it is.
 func TestNoOverwrite(t *testing.T) {
 	d, path := create(t)
-	if err := d.WriteFile("x", []byte("first")); err != nil {
+	if err := WriteFile(d, "x", []byte("first")); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.WriteFile("x", []byte("second")); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), filepath.Join(path, "x")) {
+	if err := WriteFile(d, "x", []byte("second")); !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), filepath.Join(path, "x")) {
 		t.Errorf("WriteFile over a file: %v", err)
 	}
 	if err := os.Symlink("nowhere", filepath.Join(path, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.CreateFile("link"); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("CreateFile over a link that leads nowhere: %v", err)
+	if _, err := d.Create("link"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("Create over a link that leads nowhere: %v", err)
 	}
-	if _, err := d.CreateFile("x/below"); err == nil {
-		t.Error("CreateFile below a file is no error")
+	if _, err := d.Create("x/below"); err == nil {
+		t.Error("Create below a file is no error")
 	}
-	if data, err := d.ReadFile("x", 100); err != nil || string(data) != "first" {
+	if data, err := ReadFile(d, "x", 100); err != nil || string(data) != "first" {
 		t.Errorf("the file has %q, %v", data, err)
 	}
 	if names := onDisk(t, path); !slices.Equal(names, []string{"link", "x"}) {
@@ -147,16 +147,16 @@ func TestNamesOutside(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"../outside", "x/../../outside", "..", "", "/etc/passwd", outside, "x//y", "./x", "x/", "x/./y", "x\xff/../../outside"} {
-		if _, err := d.OpenFile(name); err == nil {
-			t.Errorf("OpenFile takes %q", name)
+		if _, err := d.Open(name); err == nil {
+			t.Errorf("Open takes %q", name)
 		}
-		if _, err := d.ReadFile(name, 100); err == nil {
+		if _, err := ReadFile(d, name, 100); err == nil {
 			t.Errorf("ReadFile takes %q", name)
 		}
-		if _, err := d.CreateFile(name); err == nil {
-			t.Errorf("CreateFile takes %q", name)
+		if _, err := d.Create(name); err == nil {
+			t.Errorf("Create takes %q", name)
 		}
-		if err := d.WriteFile(name, nil); err == nil {
+		if err := WriteFile(d, name, nil); err == nil {
 			t.Errorf("WriteFile takes %q", name)
 		}
 	}
@@ -171,11 +171,11 @@ func TestNamesOutside(t *testing.T) {
 func TestList(t *testing.T) {
 	d, path := create(t)
 	for _, name := range []string{"b", "a/2", "a/1", "a/c/3"} {
-		if err := d.WriteFile(name, nil); err != nil {
+		if err := WriteFile(d, name, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	f, err := d.CreateFile("a/being-written")
+	f, err := d.Create("a/being-written")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,43 +188,43 @@ func TestList(t *testing.T) {
 		t.Errorf("List has %v, %v, want %v", names, err, want)
 	}
 	// What a run that died was writing does not hinder the next.
-	if err := d.WriteFile("a/of-a-run-that-died", []byte("whole")); err != nil {
+	if err := WriteFile(d, "a/of-a-run-that-died", []byte("whole")); err != nil {
 		t.Error(err)
 	}
-	if data, _ := d.ReadFile("a/of-a-run-that-died", 100); string(data) != "whole" {
+	if data, _ := ReadFile(d, "a/of-a-run-that-died", 100); string(data) != "whole" {
 		t.Errorf("the file has %q", data)
 	}
 }
 
 func TestReadFileLimit(t *testing.T) {
 	d, _ := create(t)
-	if err := d.WriteFile("x", []byte("12345")); err != nil {
+	if err := WriteFile(d, "x", []byte("12345")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.ReadFile("x", 5); err != nil {
+	if _, err := ReadFile(d, "x", 5); err != nil {
 		t.Error(err)
 	}
-	if _, err := d.ReadFile("x", 4); err == nil || !strings.Contains(err.Error(), "5 bytes") {
+	if _, err := ReadFile(d, "x", 4); err == nil || !strings.Contains(err.Error(), "5 bytes") {
 		t.Errorf("a file above the limit: %v", err)
 	}
 }
 
 func TestOpen(t *testing.T) {
 	_, path := create(t)
-	if _, err := Open(filepath.Join(path, "nosuch")); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := OpenDir(filepath.Join(path, "nosuch")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a directory that is not there: %v", err)
 	}
 	file := filepath.Join(path, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(file); err == nil || !strings.Contains(err.Error(), "is not a directory") {
+	if _, err := OpenDir(file); err == nil || !strings.Contains(err.Error(), "is not a directory") {
 		t.Errorf("a file: %v", err)
 	}
-	if _, err := Create(filepath.Join(file, "below")); err == nil {
+	if _, err := CreateDir(filepath.Join(file, "below")); err == nil {
 		t.Error("Create below a file is no error")
 	}
-	if d, err := Open(path); err != nil || d.Path() != path {
+	if d, err := OpenDir(path); err != nil || d.Path("") != path {
 		t.Errorf("%v, %v", d, err)
 	}
 }

@@ -17,11 +17,11 @@ var ErrLocked = errors.New("another run is at work")
 // ends: a file that is left over means nothing.
 const lockName = ".lock"
 
-// A Lock keeps other runs out of a directory.
-type Lock struct{ f *os.File }
+// A fileLock is a locked file.
+type fileLock struct{ f *os.File }
 
 // Lock locks the directory for this process, or returns ErrLocked.
-func (d *Dir) Lock() (*Lock, error) {
+func (d *Dir) Lock() (Lock, error) {
 	path := filepath.Join(d.root, lockName)
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
@@ -44,14 +44,17 @@ func (d *Dir) Lock() (*Lock, error) {
 				if f.Truncate(0) == nil {
 					fmt.Fprintf(f, "process %d on %s\n", os.Getpid(), host)
 				}
-				return &Lock{f}, nil
+				return &fileLock{f}, nil
 			}
 		}
 		f.Close()
 	}
 }
 
+// Held returns nil: the kernel keeps the lock.
+func (l *fileLock) Held() error { return nil }
+
 // Unlock lets other runs in.
-func (l *Lock) Unlock() error {
+func (l *fileLock) Unlock() error {
 	return errors.Join(os.Remove(l.f.Name()), l.f.Close())
 }

@@ -1,0 +1,122 @@
+package s3server
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// A Fault is what happens to one request. The zero value is nothing.
+type Fault struct {
+	Status   int           // it is answered with this status and Body, and goes no further
+	Body     string        // of that answer
+	Delay    time.Duration // before it goes on
+	Lost     bool          // it is done, but the connection breaks before the answer
+	CutAfter int64         // the connection breaks behind so many bytes of the answer's body; 0: it does not
+	FlipAt   int64         // the byte behind so many of the answer's body is another; 0: none is
+}
+
+// A Proxy stands before the server.
+type Proxy struct {
+	front *httptest.Server
+
+	mu    sync.Mutex
+	fault func(*http.Request) Fault
+	log   []string
+}
+
+func startProxy(t testing.TB, addr string) *Proxy {
+	p := &Proxy{}
+	forward := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: addr})
+			r.Out.Host = r.In.Host // it is signed
+		},
+		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		Transport:    &http.Transport{DisableCompression: true},
+	}
+	p.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.mu.Lock()
+		p.log = append(p.log, r.Method+" "+r.URL.Path)
+		ask := p.fault
+		p.mu.Unlock()
+		var f Fault
+		if ask != nil {
+			f = ask(r)
+		}
+		if f.Delay > 0 {
+			select {
+			case <-time.After(f.Delay):
+			case <-r.Context().Done():
+			}
+		}
+		if f.Status != 0 {
+			_, _ = io.Copy(io.Discard, r.Body)
+			w.WriteHeader(f.Status)
+			_, _ = io.WriteString(w, f.Body)
+			return
+		}
+		forward.ServeHTTP(&faulty{ResponseWriter: w, f: f}, r)
+		if f.Lost {
+			panic(http.ErrAbortHandler)
+		}
+	}))
+	// A client that is killed leaves requests behind that nobody answers.
+	t.Cleanup(func() { p.front.CloseClientConnections(); p.front.Close() })
+	return p
+}
+
+// Addr returns where the proxy listens.
+func (p *Proxy) Addr() string { return strings.TrimPrefix(p.front.URL, "http://") }
+
+// SetFault sets what is asked about each request from now on; nil: all go through. It is called from many
+// goroutines.
+func (p *Proxy) SetFault(f func(*http.Request) Fault) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.fault = f
+}
+
+// Requests returns method and path of all requests so far.
+func (p *Proxy) Requests() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.log...)
+}
+
+// faulty is an answer with a fault.
+type faulty struct {
+	http.ResponseWriter
+	f    Fault
+	sent int64
+}
+
+func (w *faulty) WriteHeader(status int) {
+	if !w.f.Lost {
+		w.ResponseWriter.WriteHeader(status)
+	}
+}
+
+func (w *faulty) Write(p []byte) (int, error) {
+	if w.f.Lost {
+		return len(p), nil
+	}
+	at := w.sent
+	w.sent += int64(len(p))
+	if n := w.f.FlipAt; n > 0 && at <= n && n < w.sent {
+		p = append([]byte(nil), p...)
+		p[n-at] ^= 0x20
+	}
+	if n := w.f.CutAfter; n > 0 && w.sent > n {
+		_, _ = w.ResponseWriter.Write(p[:max(0, n-at)])
+		_ = http.NewResponseController(w.ResponseWriter).Flush()
+		panic(http.ErrAbortHandler)
+	}
+	return w.ResponseWriter.Write(p)
+}

@@ -1,0 +1,216 @@
+package storage
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
+	"gocloud.dev/blob"
+	"gocloud.dev/blob/s3blob"
+)
+
+// A Bucket is a Store under a prefix of a bucket. An object is visible when all of it was sent, and
+// is put there under the condition that there is none of its name.
+//
+// When its context ends, nothing is tried again, and reading from the beginning to the end stops;
+// what else is in flight goes on to its end.
+type Bucket struct {
+	place
+	b     *blob.Bucket
+	s3    *s3.Client // nil: of another kind
+	ctx   context.Context
+	work  context.Context // of requests: it does not end
+	spool string
+
+	reached       atomic.Bool // a request has succeeded
+	unconditional atomic.Bool // the store takes no conditions
+	breakLock     bool
+}
+
+// OpenBucket returns the bucket and prefix of a URL. It sends no request.
+func OpenBucket(ctx context.Context, location string, o Options) (*Bucket, error) {
+	p, err := parsePlace(location)
+	if err != nil {
+		return nil, err
+	}
+	b := &Bucket{place: p, ctx: ctx, work: context.WithoutCancel(ctx), spool: o.Spool, breakLock: o.BreakLock}
+	if b.b, err = p.open(b.work); err != nil {
+		return nil, err
+	}
+	if b.b.As(&b.s3) {
+		err = b.quiet()
+	}
+	return b, err
+}
+
+// quiet keeps the client of S3 from writing to stderr, which it does for each object without a
+// checksum of its own.
+func (b *Bucket) quiet() (err error) {
+	o := b.s3.Options()
+	o.Logger = logging.Nop{}
+	b.s3 = s3.New(o)
+	b.b, err = s3blob.OpenBucket(b.work, b.s3, b.bucket.Host, nil)
+	return err
+}
+
+// CreateBucket is OpenBucket, and makes sure that objects can be written and removed.
+func CreateBucket(ctx context.Context, location string, o Options) (*Bucket, error) {
+	b, err := OpenBucket(ctx, location, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := b.probe(); err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// probe writes an object and removes it. A second attempt to write it, which must fail, shows whether
+// the store takes conditions.
+func (b *Bucket) probe() error {
+	name := tempPrefix + "probe-" + rand.Text()
+	if err := WriteFile(b, name, []byte("can be written\n")); err != nil {
+		return err
+	}
+	second := []byte("must not be written\n")
+	switch err := b.putBytes(name, second); {
+	case err == nil:
+		b.unconditional.Store(true)
+	case !errors.Is(err, fs.ErrExist):
+		return err
+	}
+	return b.Remove(name)
+}
+
+// Path returns where an object is, and of "" where the prefix is.
+func (b *Bucket) Path(name string) string { return b.path(name) }
+
+func (b *Bucket) check(name string) error {
+	if !fs.ValidPath(name) || name == "." {
+		return fmt.Errorf("%q is not the name of a file in %s", name, b)
+	}
+	return nil
+}
+
+// attributes asks for what is known of an object.
+func (b *Bucket) attributes(name string) (a *blob.Attributes, err error) {
+	err = b.try("look at", name, func(ctx context.Context) error {
+		w := newWatch(ctx)
+		a, err = b.b.Attributes(w.ctx, b.key(name))
+		return w.end(err)
+	})
+	return a, err
+}
+
+// Open opens an object for reading.
+func (b *Bucket) Open(name string) (Reader, error) {
+	if err := b.check(name); err != nil {
+		return nil, err
+	}
+	a, err := b.attributes(name)
+	if err != nil {
+		return nil, err
+	}
+	r := &objectReader{b: b, name: name, size: a.Size}
+	if sum, err := hex.DecodeString(a.Metadata[sumKey]); err == nil && len(sum) == sha256.Size {
+		r.sum = sum
+	}
+	return r, nil
+}
+
+// Create begins an object of that name, which must not be there. It is kept in a file until
+// Commit sends it.
+func (b *Bucket) Create(name string) (File, error) {
+	if err := b.check(name); err != nil {
+		return nil, err
+	}
+	if _, err := b.attributes(name); err == nil {
+		return nil, fmt.Errorf("create %s: %w", b.Path(name), fs.ErrExist)
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f, err := os.CreateTemp(b.spool, "pika2kvrocks-")
+	if err != nil {
+		return nil, fmt.Errorf("keep what is to be sent to %s: %w", b.Path(name), err)
+	}
+	if err := os.Remove(f.Name()); err != nil { // so that nothing is left of it, however the run ends
+		return nil, errors.Join(err, f.Close())
+	}
+	return &spooled{b: b, name: name, f: f, hash: sha256.New()}, nil
+}
+
+// Remove removes an object.
+func (b *Bucket) Remove(name string) error {
+	if err := b.check(name); err != nil {
+		return err
+	}
+	tried := false
+	err := b.try("remove", name, func(ctx context.Context) error {
+		w := newWatch(ctx)
+		err := w.end(b.b.Delete(w.ctx, b.key(name)))
+		if err != nil && tried && errors.Is(b.failure("remove", name, err), fs.ErrNotExist) {
+			return nil // the answer to the try before was lost
+		}
+		tried = true
+		return err
+	})
+	return err
+}
+
+// List returns the names of all objects, in order.
+func (b *Bucket) List() ([]string, error) {
+	all, err := b.list()
+	return slices.DeleteFunc(all, func(name string) bool {
+		base := name[strings.LastIndexByte(name, '/')+1:]
+		// Some tools make empty objects that stand for directories.
+		return base == "" || strings.HasPrefix(base, tempPrefix) || base == lockName || base == SettingsName
+	}), err
+}
+
+func (b *Bucket) list() (names []string, err error) {
+	under := b.key("")
+	if under != "" {
+		under += "/"
+	}
+	err = b.try("list", "", func(ctx context.Context) error {
+		w := newWatch(ctx)
+		names = nil
+		it := b.b.List(&blob.ListOptions{Prefix: under})
+		for {
+			o, err := it.Next(w.ctx)
+			if err == io.EOF {
+				return w.end(nil)
+			}
+			if err != nil {
+				return w.end(err)
+			}
+			w.moved()
+			names = append(names, strings.TrimPrefix(o.Key, under))
+		}
+	})
+	slices.Sort(names)
+	return names, err
+}
+
+// RemoveTemporaries removes what runs left that were killed while they tried whether the bucket can
+// be written to.
+func (b *Bucket) RemoveTemporaries() error {
+	names, err := b.list()
+	for _, name := range names {
+		if err == nil && strings.HasPrefix(name, tempPrefix) {
+			err = b.Remove(name)
+		}
+	}
+	return err
+}

@@ -1,0 +1,171 @@
+package storage
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/aws/smithy-go"
+	"gocloud.dev/gcerrors"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// What a RequestError can be, beside fs.ErrExist and fs.ErrNotExist.
+var (
+	// ErrDenied: there are no credentials, or they do not allow it.
+	ErrDenied = errors.New("not allowed")
+	// ErrUnavailable: the store did not answer, or not as it should. It may pass by itself.
+	ErrUnavailable = errors.New("the object store cannot be reached")
+	// errUnsupported: the store does not know what was asked for.
+	errUnsupported = errors.New("not supported by this object store")
+)
+
+// A RequestError is that a request to an object store failed.
+type RequestError struct {
+	Op, Path string
+	Kind     error // why; nil: for what is not listed above
+	Err      error // what the store or the network said
+}
+
+func (e *RequestError) Error() string {
+	if e.Kind == nil {
+		return fmt.Sprintf("%s %s: %v", e.Op, e.Path, e.Err)
+	}
+	return fmt.Sprintf("%s %s: %v: %v", e.Op, e.Path, e.Kind, e.Err)
+}
+
+func (e *RequestError) Unwrap() []error { return []error{e.Kind, e.Err} }
+
+// How often and how long a request is tried. The library below tries three times each time.
+const (
+	tries      = 8
+	firstTries = 2 // while nothing has succeeded yet: the address may be wrong
+	firstWait  = 500 * time.Millisecond
+	// stalled is how long nothing may move before a request is given up.
+	stalled = time.Minute
+)
+
+// try runs f until it succeeds, or fails in a way that another try cannot mend. It is not tried again
+// when the context of the bucket has ended.
+func (b *Bucket) try(op, name string, f func(context.Context) error) error {
+	wait := firstWait
+	for n := 1; ; n++ {
+		err := f(b.work)
+		if err == nil {
+			b.reached.Store(true)
+			return nil
+		}
+		err = b.failure(op, name, err)
+		if !errors.Is(err, ErrUnavailable) || n >= b.tries() {
+			return err
+		}
+		if stopped := b.pause(b.ctx, wait); stopped != nil {
+			return fmt.Errorf("%w (%w)", stopped, err)
+		}
+		wait *= 2
+	}
+}
+
+func (b *Bucket) tries() int {
+	if b.reached.Load() {
+		return tries
+	}
+	return firstTries
+}
+
+// pause waits, unless ctx ends.
+func (b *Bucket) pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// failure says what an error of a request means.
+func (b *Bucket) failure(op, name string, err error) error {
+	if errors.As(err, new(*RequestError)) || errors.As(err, new(*format.CorruptError)) {
+		return err
+	}
+	e := &RequestError{Op: op, Path: b.Path(name), Err: err}
+	if s3 := (*smithy.OperationError)(nil); errors.As(err, &s3) && !errors.Is(err, errStalled) {
+		e.Err = s3 // without what the library says before it
+	}
+	var api smithy.APIError
+	code := ""
+	if errors.As(err, &api) {
+		code = api.ErrorCode()
+	}
+	switch status := httpStatus(err); {
+	case errors.Is(err, fs.ErrExist), status == http.StatusPreconditionFailed, gcerrors.Code(err) == gcerrors.FailedPrecondition, gcerrors.Code(err) == gcerrors.AlreadyExists:
+		e.Kind = fs.ErrExist
+	case status == http.StatusNotFound, gcerrors.Code(err) == gcerrors.NotFound:
+		e.Kind = fs.ErrNotExist
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, gcerrors.Code(err) == gcerrors.PermissionDenied:
+		e.Kind = ErrDenied
+	case status == http.StatusNotImplemented, code == "NotImplemented":
+		e.Kind = errUnsupported
+	case isTLS(err):
+	case status >= 300 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusConflict && status != http.StatusTooManyRequests:
+	case !b.reached.Load() && strings.Contains(err.Error(), "credentials"): // there are none
+		e.Kind = ErrDenied
+	default:
+		e.Kind = ErrUnavailable
+	}
+	return e
+}
+
+// httpStatus returns the status of the reply that the error is about; 0: there was none.
+func httpStatus(err error) int {
+	var aws interface{ HTTPStatusCode() int }
+	var azure *azcore.ResponseError
+	switch {
+	case errors.As(err, &aws):
+		return aws.HTTPStatusCode()
+	case errors.As(err, &azure):
+		return azure.StatusCode
+	}
+	return 0
+}
+
+func isTLS(err error) bool {
+	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError)) || errors.As(err, new(tls.AlertError))
+}
+
+// errStalled is the cause of a request that was given up.
+var errStalled = fmt.Errorf("nothing has moved for %v", stalled)
+
+// A watch gives up a request when nothing moves.
+type watch struct {
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	timer  *time.Timer
+}
+
+func newWatch(ctx context.Context) *watch {
+	ctx, cancel := context.WithCancelCause(ctx)
+	return &watch{ctx, cancel, time.AfterFunc(stalled, func() { cancel(errStalled) })}
+}
+
+// moved says that something has.
+func (w *watch) moved() { w.timer.Reset(stalled) }
+
+// end frees what the watch holds, and puts its cause into an error.
+func (w *watch) end(err error) error {
+	w.timer.Stop()
+	if err != nil && context.Cause(w.ctx) == errStalled {
+		err = fmt.Errorf("%w: %w", errStalled, err)
+	}
+	w.cancel(nil)
+	return err
+}

@@ -1,0 +1,93 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"strings"
+	"unicode"
+
+	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/azureblob" // azblob://
+	_ "gocloud.dev/blob/gcsblob"   // gs://
+	_ "gocloud.dev/blob/s3blob"    // s3://
+)
+
+// ErrLocation: the query of a URL, or what the environment says of the store, is not as it must be.
+var ErrLocation = errors.New("the bucket cannot be used as it is given")
+
+// IsURL reports whether a location is meant as a URL, not as a local path.
+func IsURL(location string) bool { return strings.Contains(location, "://") }
+
+// Check reports what is wrong with a location, as far as its text tells.
+func Check(location string) error {
+	if !IsURL(location) {
+		return nil
+	}
+	_, err := parsePlace(location)
+	return err
+}
+
+// A place is a prefix in a bucket.
+type place struct {
+	bucket url.URL // as gocloud.dev takes it: the query says how to get there
+	prefix string  // without slashes at its ends; empty: the whole bucket
+}
+
+// parsePlace reads SCHEME://BUCKET/PREFIX?QUERY. Errors do not repeat what may be a secret.
+func parsePlace(location string) (place, error) {
+	shown, _, _ := strings.Cut(location, "?")
+	u, err := url.Parse(location)
+	if err != nil {
+		return place{}, fmt.Errorf("%q cannot be read as a URL", shown)
+	}
+	if !blob.DefaultURLMux().ValidBucketScheme(u.Scheme) {
+		return place{}, fmt.Errorf("%s:// is no place for a dump: it is a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX", u.Scheme)
+	}
+	if u.User != nil {
+		return place{}, fmt.Errorf("%s:// takes no credentials: they come from the environment and the files of the cloud's own tools", u.Scheme)
+	}
+	p := place{bucket: *u, prefix: strings.Trim(u.Path, "/")}
+	if u.Host == "" || u.Fragment != "" {
+		return place{}, fmt.Errorf("%q is not %s://BUCKET/PREFIX", shown, u.Scheme)
+	}
+	if p.prefix != "" && !fs.ValidPath(p.prefix) || strings.ContainsFunc(p.prefix, unicode.IsControl) {
+		return place{}, fmt.Errorf("%q is not the prefix of a dump", p.prefix)
+	}
+	p.bucket.Path, p.bucket.RawPath = "", ""
+	return p, nil
+}
+
+// open connects to the bucket, which asks it nothing.
+func (p *place) open(ctx context.Context) (*blob.Bucket, error) {
+	u := p.bucket
+	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, &u)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrLocation, p, err)
+	}
+	return b, nil
+}
+
+// String returns the URL without its query.
+func (p *place) String() string { return p.path("") }
+
+func (p *place) path(name string) string {
+	s := p.bucket.Scheme + "://" + p.bucket.Host
+	if key := p.key(name); key != "" {
+		s += "/" + key
+	}
+	return s
+}
+
+// key returns the key of an object.
+func (p *place) key(name string) string {
+	switch {
+	case p.prefix == "":
+		return name
+	case name == "":
+		return p.prefix
+	}
+	return p.prefix + "/" + name
+}

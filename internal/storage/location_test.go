@@ -1,0 +1,87 @@
+package storage
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// TestParsePlace: what a URL names. Nothing is asked of a store.
+func TestParsePlace(t *testing.T) {
+	for _, c := range []struct{ location, shown, key, bucket string }{
+		{"s3://b/p/q", "s3://b/p/q", "p/q/n", "s3://b"},
+		{"s3://b/p/?region=x&endpoint=http://h:1", "s3://b/p", "p/n", "s3://b?region=x&endpoint=http://h:1"},
+		{"s3://b", "s3://b", "n", "s3://b"},
+		{"gs://b/p?x=y", "gs://b/p", "p/n", "gs://b?x=y"},
+		{"azblob://c/p", "azblob://c/p", "p/n", "azblob://c"},
+	} {
+		p, err := parsePlace(c.location)
+		if err != nil {
+			t.Errorf("%s: %v", c.location, err)
+			continue
+		}
+		if p.String() != c.shown || p.key("n") != c.key || p.bucket.String() != c.bucket {
+			t.Errorf("%s: %s, %s, %s", c.location, &p, p.key("n"), &p.bucket)
+		}
+		if got, want := p.path("n"), c.shown+"/n"; got != want {
+			t.Errorf("path %s, want %s", got, want)
+		}
+	}
+	for _, location := range []string{"s3://", "s3:///p", "s3://b/a/../c", "s3://b/a//c", "s3://b/a%0a", "s3://b/./c", "http://b/p", "file:///tmp/x",
+		"mem://", "s3://key:hidden@b/p", "s3://b/p#f", "s3://b/%zz?k=hidden", "://b"} {
+		err := Check(location)
+		if err == nil {
+			t.Errorf("%s is taken", location)
+		} else if strings.Contains(err.Error(), "hidden") {
+			t.Errorf("%s: the error repeats what may be secret: %v", location, err)
+		}
+	}
+	for _, location := range []string{"", "dump", "/a/b", "./s3:/b", "a:b"} {
+		if IsURL(location) || Check(location) != nil {
+			t.Errorf("%q is taken for a URL", location)
+		}
+	}
+}
+
+// TestOpenClouds: clients of the other clouds are made from what their tools use.
+func TestOpenClouds(t *testing.T) {
+	t.Setenv("AZURE_STORAGE_ACCOUNT", "account")
+	t.Setenv("AZURE_STORAGE_KEY", "a2V5")
+	t.Setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1") // no credentials are looked for
+	for _, location := range []string{"azblob://container/p", "gs://bucket/p"} {
+		b, err := OpenBucket(t.Context(), location, Options{})
+		if err != nil {
+			t.Errorf("%s: %v", location, err)
+			continue
+		}
+		if b.s3 != nil || b.Path("x") != location+"/x" {
+			t.Errorf("%s: %s", location, b.Path("x"))
+		}
+	}
+	for _, location := range []string{"s3://b/p?nosuch=1", "s3://b/p?use_path_style=perhaps"} {
+		if _, err := OpenBucket(t.Context(), location, Options{}); !errors.Is(err, ErrLocation) {
+			t.Errorf("%s: %v", location, err)
+		}
+	}
+}
+
+// TestHolderGone: only a process that is known not to run is taken for gone.
+func TestHolderGone(t *testing.T) {
+	h := newHolder()
+	if h.gone() {
+		t.Error("this process is taken for gone")
+	}
+	h.Process = 1 << 22 // above the largest number that Linux gives
+	if !h.gone() {
+		t.Error("a process that does not run is not taken for gone")
+	}
+	for _, change := range []func(*holder){
+		func(h *holder) { h.Machine = "another" }, func(h *holder) { h.Machine = "" }, func(h *holder) { h.Host = "another" }, func(h *holder) { h.Process = 0 },
+	} {
+		other := h
+		change(&other)
+		if other.gone() {
+			t.Errorf("%+v is taken for gone", other)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+// Package storage keeps the files of a dump, in a local directory or in a bucket of an object store, so
+// that a file is either whole under its name or not there, and one that is there is never
+// overwritten.
+package storage
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+// A Store holds the files of one dump. Names are relative to it, with slashes, and never lie
+// outside. Its methods may be called from many goroutines.
+type Store interface {
+	// Path returns where a file is, for people, and of "" where the store is.
+	Path(name string) string
+	// Open opens a file for reading. The error is fs.ErrNotExist if it is not there.
+	Open(name string) (Reader, error)
+	// Create begins a file of that name. The error, or that of its Commit, is fs.ErrExist
+	// if it is there.
+	Create(name string) (File, error)
+	// Remove removes a file, durably.
+	Remove(name string) error
+	// List returns the names of all files, in order. Those that are being written are left
+	// out, and those that are no part of a dump: the lock and SettingsName.
+	List() ([]string, error)
+	// RemoveTemporaries removes what runs that were killed were writing.
+	RemoveTemporaries() error
+	// Lock keeps other runs out, or returns ErrLocked.
+	Lock() (Lock, error)
+}
+
+// A Reader reads one file. ReadAt may be called from many goroutines, and is best used for
+// few and large pieces.
+type Reader interface {
+	io.ReadCloser
+	io.ReaderAt
+	Size() int64
+	// SHA256 returns the hash of the file if the store knows it; nil: it does not. What is read is not
+	// checked against it.
+	SHA256() []byte
+}
+
+// A File is being written. Exactly one of Commit and Discard ends it; Discard after
+// either does nothing.
+type File interface {
+	io.Writer
+	// Commit makes the file visible under its name, and durable.
+	Commit() error
+	// Discard removes what was written.
+	Discard()
+}
+
+// A Lock keeps other runs out of a store.
+type Lock interface {
+	// Held returns ErrLocked if another run has broken the lock.
+	Held() error
+	// Unlock lets them in.
+	Unlock() error
+}
+
+// Options of a store in a bucket. Zero values mean the defaults.
+type Options struct {
+	Spool     string // directory of files that wait to be sent: default os.TempDir
+	BreakLock bool   // take the place of a run that is known to be gone
+}
+
+// Open returns the store at location, a directory, which must be there, or the URL of a prefix in a
+// bucket. The context is for all that is done with a bucket.
+func Open(ctx context.Context, location string) (Store, error) {
+	if IsURL(location) {
+		return OpenBucket(ctx, location, Options{})
+	}
+	return OpenDir(location)
+}
+
+// Create is Open, but makes a directory that is not there, and makes sure that a bucket can be
+// written to.
+func Create(ctx context.Context, location string, o Options) (Store, error) {
+	if IsURL(location) {
+		return CreateBucket(ctx, location, o)
+	}
+	return CreateDir(location)
+}
+
+// ReadFile reads a whole file of at most limit bytes.
+func ReadFile(s Store, name string, limit int64) ([]byte, error) {
+	f, err := s.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if f.Size() > limit {
+		return nil, fmt.Errorf("%s has %d bytes, more than the %d that it can have", s.Path(name), f.Size(), limit)
+	}
+	data := make([]byte, f.Size())
+	if n, err := f.ReadAt(data, 0); n < len(data) {
+		return nil, fmt.Errorf("read %s: %w", s.Path(name), err)
+	}
+	return data, nil
+}
+
+// WriteFile writes a small file as Create and Commit do.
+func WriteFile(s Store, name string, data []byte) error {
+	f, err := s.Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Commit()
+}

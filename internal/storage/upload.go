@@ -1,0 +1,151 @@
+package storage
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+	"gocloud.dev/blob"
+)
+
+// sumKey is the metadata of an object that holds its SHA-256 in hexadecimal.
+const sumKey = "sha256"
+
+// MaxObject is the largest object that can be sent in one request: that of S3.
+const MaxObject = 5 << 30
+
+// A spooled file is written to a local file, which has no name any more, and sent when it is whole.
+// A request that fails is repeated from there.
+type spooled struct {
+	b    *Bucket
+	name string
+	f    *os.File
+	hash hash.Hash
+	size int64
+	done bool
+}
+
+func (s *spooled) Write(p []byte) (int, error) {
+	n, err := s.f.Write(p)
+	s.hash.Write(p[:n])
+	s.size += int64(n)
+	return n, err
+}
+
+// Commit sends the file.
+func (s *spooled) Commit() error {
+	if s.done {
+		return errors.New("commit " + s.b.Path(s.name) + ": already ended")
+	}
+	defer s.Discard()
+	return s.b.put(s.name, s.f, s.size, s.hash.Sum(nil))
+}
+
+// Discard removes what was written.
+func (s *spooled) Discard() {
+	if !s.done {
+		s.done = true
+		s.f.Close()
+	}
+}
+
+func (b *Bucket) putBytes(name string, data []byte) error {
+	sum := sha256.Sum256(data)
+	return b.put(name, bytes.NewReader(data), int64(len(data)), sum[:])
+}
+
+// put makes an object of what data holds, in one request. The error is fs.ErrExist if there is
+// another of that name.
+func (b *Bucket) put(name string, data io.ReaderAt, size int64, sum []byte) error {
+	if size > MaxObject {
+		return fmt.Errorf("write %s: it has %d bytes, more than the %d that one request can send", b.Path(name), size, int64(MaxObject))
+	}
+	err := b.try("write", name, func(ctx context.Context) error {
+		if b.unconditional.Load() {
+			if _, err := b.attributes(name); err == nil {
+				return fs.ErrExist
+			} else if !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+		w := newWatch(ctx)
+		body := &watched{io.NewSectionReader(data, 0, size), w}
+		err := w.end(b.send(w.ctx, name, body, sum))
+		if err != nil && errors.Is(b.failure("write", name, err), errUnsupported) && !b.unconditional.Swap(true) {
+			return errTakesNoCondition
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrExist) && b.holds(name, size, sum) {
+		return nil // it is ours: the answer to an earlier try was lost
+	}
+	return err
+}
+
+// errTakesNoCondition makes try do it again, without.
+var errTakesNoCondition = errors.New("it takes no conditions")
+
+// send sends one request. S3 gets a plain PUT of the file: the library would hold parts of it in
+// memory, and leave those that were sent to the bucket when it is killed.
+func (b *Bucket) send(ctx context.Context, name string, body *watched, sum []byte) error {
+	const kind = "application/octet-stream"
+	metadata := map[string]string{sumKey: hex.EncodeToString(sum)}
+	conditional := !b.unconditional.Load()
+	if b.s3 == nil {
+		return b.b.Upload(ctx, b.key(name), body, &blob.WriterOptions{
+			ContentType: kind, Metadata: metadata, IfNotExist: conditional, BufferSize: 4 << 20, MaxConcurrency: 1,
+		})
+	}
+	in := &s3.PutObjectInput{
+		Bucket: aws.String(b.bucket.Host), Key: aws.String(b.key(name)), ContentType: aws.String(kind), Metadata: metadata,
+		Body: body, ContentLength: aws.Int64(body.Size()),
+	}
+	if conditional {
+		in.IfNoneMatch = aws.String("*")
+	}
+	query := b.bucket.Query()
+	if t := query.Get("ssetype"); t != "" {
+		in.ServerSideEncryption = types.ServerSideEncryption(t)
+	}
+	if k := query.Get("kmskeyid"); k != "" {
+		in.SSEKMSKeyId = aws.String(k)
+	}
+	_, err := b.s3.PutObject(ctx, in)
+	return err
+}
+
+// holds reports whether an object is what was sent.
+func (b *Bucket) holds(name string, size int64, sum []byte) bool {
+	r, err := b.Open(name)
+	if err != nil || r.Size() != size {
+		return false
+	}
+	defer r.Close()
+	if got := r.SHA256(); got != nil {
+		return bytes.Equal(got, sum)
+	}
+	h := sha256.New()
+	_, err = io.Copy(h, r)
+	return err == nil && bytes.Equal(h.Sum(nil), sum)
+}
+
+// watched tells a watch that data is read.
+type watched struct {
+	*io.SectionReader
+	w *watch
+}
+
+func (r *watched) Read(p []byte) (int, error) {
+	r.w.moved()
+	return r.SectionReader.Read(p)
+}
