@@ -246,10 +246,13 @@ func (j *Journal) note(l line) error {
 func (j *Journal) WasEmpty() bool { return j.load != nil && j.load.Empty }
 
 // Check compares what the journal is of with the run at hand.
-func (j *Journal) Check(b Binding) error {
-	if diff := b.difference(&j.load.Binding); diff != "" {
-		return fmt.Errorf("%w: %s holds the journal of another load: %s; give what it was begun with, or another directory with --state",
-			ErrDiffers, j.Path(), diff)
+func (j *Journal) Check(b Binding) error { return b.Check(j.load.Binding, j.Path()) }
+
+// Check compares a run at hand with what a place is of.
+func (b Binding) Check(old Binding, where string) error {
+	if diff := b.difference(&old); diff != "" {
+		return fmt.Errorf("%w: %s holds the journal of another load: %s; give what it was begun with, or another place with --state",
+			ErrDiffers, where, diff)
 	}
 	return nil
 }
