@@ -32,21 +32,15 @@ func (p piece) name(log string) string {
 	return fmt.Sprintf("%s/%06d%s.jsonl", strings.TrimSuffix(log, ".jsonl"), p.number, mark)
 }
 
-// listPieces returns all pieces of a log in order, and from which on they count.
+// listPieces returns all pieces of a log in order, and from which on they count. Some buckets list an object
+// later than they have it: what may follow is asked for by its name.
 func listPieces(s Store, log string) (all []piece, from int, err error) {
 	names, err := s.List()
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, name := range names {
-		rest, ok := strings.CutPrefix(name, strings.TrimSuffix(log, ".jsonl")+"/")
-		if !ok {
-			continue
-		}
-		rest, ok = strings.CutSuffix(rest, ".jsonl")
-		digits, mark := strings.CutSuffix(rest, allMark)
-		number, err := strconv.Atoi(digits)
-		if p := (piece{number, mark}); ok && err == nil && p.name(log) == name {
+		if p, ok := parsePiece(name, log); ok {
 			all = append(all, p)
 		}
 	}
@@ -56,16 +50,52 @@ func listPieces(s Store, log string) (all []piece, from int, err error) {
 			from = i
 		}
 	}
-	for i, p := range all[from:] {
-		want := 1 + i
-		if all[from].all {
-			want = all[from].number + i
+	number := 1
+	if len(all) > 0 && all[from].all {
+		number = all[from].number
+	}
+	for i := from; ; i++ {
+		if i < len(all) && all[i].number == number {
+			number++
+			continue
 		}
-		if p.number != want {
-			return nil, 0, fmt.Errorf("%w: %s is not there", ErrGap, s.Path(piece{number: want}.name(log)))
+		p, err := findPiece(s, log, number)
+		if err != nil {
+			return nil, 0, err
+		}
+		if p.number == 0 && i < len(all) {
+			return nil, 0, fmt.Errorf("%w: %s is not there", ErrGap, s.Path(piece{number: number}.name(log)))
+		}
+		if p.number == 0 {
+			return all, from, nil
+		}
+		all = slices.Insert(all, i, p)
+		if p.all {
+			from = i
+		}
+		number++
+	}
+}
+
+func parsePiece(name, log string) (piece, bool) {
+	rest, below := strings.CutPrefix(name, strings.TrimSuffix(log, ".jsonl")+"/")
+	rest, lines := strings.CutSuffix(rest, ".jsonl")
+	digits, all := strings.CutSuffix(rest, allMark)
+	number, err := strconv.Atoi(digits)
+	p := piece{number, all}
+	return p, below && lines && err == nil && p.name(log) == name
+}
+
+// findPiece asks for the piece of a number; its number is 0 if there is none.
+func findPiece(s Store, log string, number int) (piece, error) {
+	for _, all := range []bool{false, true} {
+		p := piece{number, all}
+		there, err := Exists(s, p.name(log))
+		if err != nil || there {
+			return p, err
 		}
 	}
-	return all, from, nil
+	return piece{}, nil
 }
 
 // pieces is a Log of objects.
