@@ -12,12 +12,11 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 const finishDescription = `Ends a load that was divided with --shard: makes sure that every share is done, sums up what they loaded and left
 out, and compares the target with the dump, as kvload verify does and with its flags. Give --map-db, --db, --type, --match,
---on-conflict and --hyperloglog as they were given to kvload load, and its --state. Nothing is written to the target.
+--on-conflict, --hyperloglog, --ttl, --ttl-min and --key-prefix-… as they were given to kvload load, and its --state. Nothing is written to the target.
 
 Exit code 75: shares are missing or not done, and named; 3: all are done, but keys were left out, whose lists are put
 together in one file; 4: keys differ. A load without shares is ended in the same way.
@@ -30,7 +29,7 @@ EXAMPLES:
 func finishCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	flags := append(without(verifyFlags(), "shard", "shards", "state"),
-		&cli.StringFlag{Name: "state", Usage: "where the shares keep their journals, `DIR` (default: as that of kvload load)", EnvVars: env("state"), Category: "Many machines"},
+		&cli.StringFlag{Name: "state", Usage: "where the shares keep their journals, `DIR`, a directory or the URL of a prefix in a bucket (default: as that of kvload load)", EnvVars: env("state"), Category: "Many machines"},
 		&cli.BoolFlag{Name: "no-verify", Usage: "do not compare the target with the dump", EnvVars: env("no-verify")})
 	return &cli.Command{
 		Name: "finish", Usage: "make sure that all shares of a load are done, and compare",
@@ -40,9 +39,6 @@ func finishCommand() *cli.Command {
 			o, err := parseVerify(c)
 			if err != nil {
 				return err
-			}
-			if o.state = c.String("state"); storage.Check(o.state) != nil {
-				return command.Usage("--state: %w", storage.Check(o.state))
 			}
 			return finishLoad(c.Context, o, !c.Bool("no-verify"), c.App.Writer, c.App.ErrWriter)
 		},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 )
 
@@ -99,7 +100,9 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 	if err != nil {
 		return o, err
 	}
-	o.state = c.String("state")
+	if o.state = c.String("state"); storage.Check(o.state) != nil {
+		return o, command.Usage("--state: %w", storage.Check(o.state))
+	}
 	if o.reverse && !o.share.isAll() {
 		return o, command.Usage("--reverse does not go with --shard: the keys of the other shares are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
 	}
