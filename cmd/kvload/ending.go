@@ -96,6 +96,8 @@ func (e *ending) complete() error {
 			what = "share " + p.String()
 		}
 		switch j := p.j; {
+		case !j.Undone().IsZero() && e.jt != nil && j.Bound().Load != e.jt.ID: // it was of a load before
+			lacking = append(lacking, what+" was not begun")
 		case j.IsUndoing() || !j.Undone().IsZero():
 			return fmt.Errorf("%w: %s was taken back, or is being (%s)", errRefused, what, e.root)
 		case j.Began().IsZero():

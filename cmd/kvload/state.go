@@ -160,6 +160,10 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 			return none, err
 		}
 	}
+	const second = "2006-01-02 15:04:05 MST"
+	if !j.Undone().IsZero() && o.resume {
+		return none, fmt.Errorf("%w: this load was taken back on %s: load anew without --resume", errRefused, j.Undone().Local().Format(second))
+	}
 	isEmpty := func(ctx context.Context) (bool, error) { return targetIsEmpty(ctx, l, o) }
 	var jt *joint
 	var err error
@@ -168,12 +172,11 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 			return none, err
 		}
 		b.Load, b.Now = jt.ID, jt.Now
+	} else if err := o.mustBeWhole(ctx, root, began.IsZero()); err != nil {
+		return none, err
 	}
-	const second = "2006-01-02 15:04:05 MST"
 	switch {
 	case began.IsZero():
-	case !j.Undone().IsZero() && o.resume:
-		return none, fmt.Errorf("%w: this load was taken back on %s: load anew without --resume", errRefused, j.Undone().Local().Format(second))
 	case !j.Undone().IsZero() && jt != nil && j.Bound().Load == jt.ID:
 		return none, fmt.Errorf("%w: this load is being taken back: run kvload rollback to its end", errRefused)
 	case !j.Undone().IsZero():
@@ -218,6 +221,22 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 		fmt.Fprintf(log, "the journal of the load before is kept as %s\n", kept)
 	}
 	return none, err
+}
+
+// mustBeWhole refuses to begin a load where the shares of one keep their journals.
+func (o *loadOptions) mustBeWhole(ctx context.Context, root string, begins bool) error {
+	if !begins {
+		return nil
+	}
+	store, err := storage.Open(ctx, root)
+	if err != nil {
+		return err
+	}
+	there, err := storage.Exists(store, jointName)
+	if err != nil || !there {
+		return err
+	}
+	return fmt.Errorf("%w: %s holds the journals of a load in shares: give --shard I/N to load one, or another place with --state", errRefused, root)
 }
 
 // join agrees with the other shares. One that goes on may have lost what they have in common, and says it again.
