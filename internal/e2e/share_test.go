@@ -271,3 +271,31 @@ func TestFinishWhole(t *testing.T) {
 		}
 	})
 }
+
+// TestStateCrash is TestCrash with the journal in a bucket that is not at its best.
+func TestStateCrash(t *testing.T) {
+	keys := loadCrashKeys()
+	dump := writeDump(t, keys)
+	mustRun(t, 0, "kvload", "check", "--quiet", dump)
+	server := s3server.Start(t)
+	eachTarget(t, func(t *testing.T, to target) {
+		server.SetFault(nil)
+		start := time.Now()
+		(&crash{t, to, dump, keys, rand.New(rand.NewPCG(0, 0)), 0, server}).disturbed("fail", to.addr, 0)
+		took := time.Since(start)
+		server.SetFault(faults(rand.New(rand.NewPCG(seed, 10)), 40))
+		killed := 0
+		for round := range min(9, loadCrashRounds(to)) {
+			c := &crash{t, to, dump, keys, rand.New(rand.NewPCG(seed, uint64(round))), took, server}
+			k, _ := c.round([]string{"skip", "fail", "replace"}[round%3])
+			killed += k
+			if t.Failed() {
+				t.Fatalf("round %d", round)
+			}
+		}
+		t.Logf("%d runs were killed; an undisturbed load took %v", killed, took)
+		if killed == 0 {
+			t.Error("nothing was disturbed")
+		}
+	})
+}
