@@ -64,7 +64,7 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 	if err != nil {
 		return err
 	}
-	root, jt, err := o.findState(ctx)
+	root, jt, err := o.findState(ctx, l.Target().Nodes)
 	if err != nil {
 		return err
 	}

@@ -61,6 +61,9 @@ A target that holds keys is not touched unless --on-exists says how. A dump of s
 --map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
 environment variable.
 
+A cluster is found by itself, from the address of any of its nodes; slots that move during the load are
+followed. It has one keyspace, so a dump of several databases needs --db.
+
 How far the load is stands in a journal, in a directory of its own for each dump and target. A load that
 was stopped or killed goes on with --resume; what is then sent twice changes nothing. What may pass by itself (a lost
 connection, a server that starts, a cluster that moves slots) is tried again, with growing waits. What the
@@ -75,6 +78,7 @@ EXAMPLES:
    kvload load --uri redis://10.0.0.9:6666 --in /archive/2024 --ttl shift --key-prefix-add 2024:
    kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' --key-prefix-strip app: --ttl-min 1m
    kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip --rate-bytes 20MiB --max-latency-factor 4
+   kvload load --uri redis://any.node.of.cluster:6666 --in /backup/pika
    kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume
    kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika?region=eu-west-1' --state /var/lib/kvload
    kvload load --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8     # on each of 8 machines another, then kvload finish
@@ -131,7 +135,7 @@ func loadFlags() []cli.Flag {
 		filter.Flags(env),
 		shareFlags(env),
 		[]cli.Flag{
-			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 4, Usage: "connections that load at once", EnvVars: env("threads"), Category: speed},
+			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 4, Usage: "connections that load at once, in a cluster to each node", EnvVars: env("threads"), Category: speed},
 			&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "most commands in one pipeline", EnvVars: env("pipeline"), Category: speed},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: speed},
 			&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "write at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: speed},

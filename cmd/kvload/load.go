@@ -48,10 +48,10 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 		l, err = openTarget(ctx, &o, log)
 	}
 	if err != nil {
-		remindSettings(o.statePath(), log)
+		remindSettings(o.statePath(nil), log)
 		return err
 	}
-	root := o.statePath()
+	root := o.statePath(l.Target().Nodes)
 	j, store, err := o.openJournal(ctx, root, o.share, journal.Options{Every: o.checkpoint, Before: report.flush})
 	if err != nil {
 		return err
@@ -95,6 +95,9 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	}
 	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, own) })
 	r.sayDelayed()
+	if n := l.Redirected(); n > 0 {
+		fmt.Fprintf(log, "%s commands were sent once more: slots of the cluster moved, or nobody served them\n", progress.Count(n))
+	}
 	err = errors.Join(err, j.Checkpoint())
 	if err := errors.Join(err, report.close()); err != nil {
 		return fmt.Errorf("%w (part of the dump is on the target: run again with --resume; %s says how far it is)", err, j.Path())
@@ -120,8 +123,7 @@ func openTarget(ctx context.Context, o *loadOptions, log io.Writer) (*writer.Loa
 	if err != nil {
 		return nil, perhapsTLS(err)
 	}
-	t := l.Target()
-	fmt.Fprintf(log, "target: %s %s at %s\n", t.Server, t.Version, t.Addr)
+	fmt.Fprintf(log, "target: %s\n", l.Target())
 	return l, nil
 }
 

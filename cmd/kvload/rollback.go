@@ -63,7 +63,7 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 	if err != nil {
 		return err
 	}
-	root, jt, err := o.findState(ctx)
+	root, jt, err := o.findState(ctx, l.Target().Nodes)
 	if err != nil {
 		return err
 	}

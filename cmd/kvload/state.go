@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -30,10 +31,24 @@ const (
 )
 
 // statePath returns the place of the journal: beside the dump, by target, or for a dump in a bucket in the
-// working directory. That of shares, which are on many machines, is beside the dump in any case.
-func (o *loadOptions) statePath() string {
+// working directory. That of shares, which are on many machines, is beside the dump in any case. That of a cluster of
+// nodes may have been begun with another of its nodes as the address.
+func (o *loadOptions) statePath(nodes []string) string {
 	if o.state != "" {
 		return o.state
+	}
+	parent := filepath.Clean(o.in) + ".load"
+	if storage.IsURL(o.in) {
+		parent = "kvload-" + o.dump[:8] + ".load"
+	}
+	if len(nodes) > 0 && o.share.isAll() {
+		others, _ := os.ReadDir(parent)
+		for _, other := range others {
+			path := filepath.Join(parent, other.Name())
+			if b, err := journal.ReadBinding(path); err == nil && b.SharesNode(nodes) {
+				return path
+			}
+		}
 	}
 	target := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`:/\[]%`, r) {
@@ -44,15 +59,11 @@ func (o *loadOptions) statePath() string {
 	if bucket, query, _ := strings.Cut(o.in, "?"); storage.IsURL(o.in) && !o.share.isAll() {
 		return storage.Join(strings.TrimRight(bucket, "/")+".load?"+query, target)
 	}
-	beside := filepath.Clean(o.in)
-	if storage.IsURL(o.in) {
-		beside = "kvload-" + o.dump[:8]
-	}
-	return filepath.Join(beside+".load", target)
+	return filepath.Join(parent, target)
 }
 
 // findState returns the place of a load that is there, and what its shares have in common; nil: it has none.
-func (o *loadOptions) findState(ctx context.Context) (string, *joint, error) {
+func (o *loadOptions) findState(ctx context.Context, nodes []string) (string, *joint, error) {
 	read := func(root string) (*joint, error) {
 		store, err := storage.Open(ctx, root)
 		if errors.Is(err, fs.ErrNotExist) {
@@ -63,11 +74,11 @@ func (o *loadOptions) findState(ctx context.Context) (string, *joint, error) {
 		}
 		return readJoint(store)
 	}
-	root := o.statePath()
+	root := o.statePath(nodes)
 	if o.state == "" && storage.IsURL(o.in) {
 		divided := *o
 		divided.share = share{0, 1}
-		beside := divided.statePath()
+		beside := divided.statePath(nodes)
 		if jt, err := read(beside); err != nil || jt != nil {
 			return beside, jt, err
 		}
@@ -78,7 +89,7 @@ func (o *loadOptions) findState(ctx context.Context) (string, *joint, error) {
 
 // began returns what a load that is there is of, and where that stands. The error is fs.ErrNotExist if there is none.
 func (o *loadOptions) began(ctx context.Context) (root string, b journal.Binding, err error) {
-	root, jt, err := o.findState(ctx)
+	root, jt, err := o.findState(ctx, nil)
 	if err != nil {
 		return root, b, err
 	}
@@ -117,7 +128,7 @@ func (o *loadOptions) openJournal(ctx context.Context, root string, s share, jo 
 func (o *loadOptions) binding(a *archive.Archive, l *writer.Loader) journal.Binding {
 	t := l.Target()
 	b := journal.Binding{
-		Dump: a.Manifest.Dump, Address: t.Addr, Server: t.Server, Places: map[int]string{},
+		Dump: a.Manifest.Dump, Address: t.Addr, Nodes: t.Nodes, Server: t.Server, Places: map[int]string{},
 		Now: time.Now().Add(t.ClockOffset).UTC().Truncate(time.Millisecond),
 	}
 	for db, p := range o.writer.Places {

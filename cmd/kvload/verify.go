@@ -82,7 +82,7 @@ func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verif
 		return err
 	}
 	t := l.Target()
-	fmt.Fprintf(log, "comparing %s %s at %s with %s\n", t.Server, t.Version, t.Addr, a.Path())
+	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
 	v := &verification{o: o, a: a, l: l, cs: cs}
 	if v.report, err = verify.NewReport(o.report, out); err != nil {
 		return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
