@@ -40,7 +40,9 @@ type loadOptions struct {
 	createNamespaces bool           // that the places name
 	namespaces       map[int]string // names of those that --create-namespaces makes, by database; not named: dbN
 
-	state        string // directory of the journal; empty: beside the dump
+	share        share
+	state        string // place of the journal; empty: beside the dump
+	breakLock    bool
 	resume       bool
 	undo         string // directory of the dump of what is overwritten; empty: none is made
 	retryFor     time.Duration
@@ -79,6 +81,12 @@ EXAMPLES:
    kvload load --uri redis://any.node.of.cluster:6666 --in /backup/pika
    kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume
    kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika?region=eu-west-1' --state /var/lib/kvload
+   kvload load --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8     # on each of 8 machines another, then kvload finish
+
+MANY MACHINES:
+   With --shard I/N, or --shards N in an Indexed Job of Kubernetes or an array job of Slurm, a run loads a fixed share of the
+   chunks, the same each time. Each has a journal and a list of what was left out of its own below --state, a
+   directory or a prefix in a bucket that all of them see. kvload finish then makes sure that no share is missing, and compares.
 
 ` + command.Buckets
 
@@ -125,6 +133,7 @@ func loadFlags() []cli.Flag {
 		},
 		connect.Flags(6666, env),
 		filter.Flags(env),
+		shareFlags(env),
 		[]cli.Flag{
 			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 4, Usage: "connections that load at once, in a cluster to each node", EnvVars: env("threads"), Category: speed},
 			&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "most commands in one pipeline", EnvVars: env("pipeline"), Category: speed},
@@ -133,7 +142,8 @@ func loadFlags() []cli.Flag {
 			&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "write at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: speed},
 			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed when replies take more than `F` times as long as at the start, and raise it again slowly", EnvVars: env("max-latency-factor"), Category: speed},
 			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and set them back; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: speed},
-			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR` (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket kvload-DUMP.load/HOST_PORT, in this directory)", EnvVars: env("state"), Category: repeat},
+			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR`, a directory or the URL of a prefix in a bucket (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket, without --shard, kvload-DUMP.load/HOST_PORT in this directory)", EnvVars: env("state"), Category: repeat},
+			&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run, with its journal in a bucket, that is known to be gone", EnvVars: env("break-lock"), Category: repeat},
 			&cli.StringFlag{Name: "undo", Usage: "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("undo"), Category: repeat},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: repeat},
 			&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "try again what may pass by itself, until so long nothing was loaded; 0 not at all", EnvVars: env("retry-for"), Category: repeat},
@@ -168,8 +178,17 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if o.undo = c.String("undo"); o.undo != "" && o.writer.OnExists != writer.Replace && c.Command.Name == "load" {
 		return o, command.Usage("--undo saves what is overwritten, and without --on-exists replace nothing is")
 	}
-	if storage.IsURL(c.String("state")) {
-		return o, command.Usage("--state: the journal is kept in a local directory")
+	if o.undo != "" && !o.share.isAll() {
+		return o, command.Usage("--undo does not go with --shard: another share may have overwritten what this one would save; load with one kvload, or save the target itself before")
+	}
+	if o.report != "" && !o.share.isAll() {
+		return o, command.Usage("--report does not go with --shard: what was left out is listed beside the journal, and kvload finish puts the lists together")
+	}
+	if o.tune && (!o.share.isAll() || storage.IsURL(c.String("state"))) {
+		return o, command.Usage("--tune keeps the settings that it changes in a local directory, and does not go with --shard, nor with --state in a bucket")
+	}
+	if err := storage.Check(c.String("state")); err != nil {
+		return o, command.Usage("--state: %w", err)
 	}
 	if err := storage.Check(o.undo); err != nil {
 		return o, command.Usage("--undo: %w", err)
@@ -177,6 +196,7 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if o.slow, err = slownessFromFlags(c); err != nil {
 		return o, err
 	}
+	o.breakLock = c.Bool("break-lock")
 	o.state, o.resume, o.retryFor, o.maxErrors = c.String("state"), c.Bool("resume"), c.Duration("retry-for"), c.Int("max-errors")
 	o.stallTimeout, o.checkpoint = c.Duration("stall-timeout"), c.Duration("checkpoint")
 	for _, name := range []string{"retry-for", "stall-timeout", "checkpoint"} {
@@ -208,6 +228,11 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 	}
 	if o.filter, err = filter.FromFlags(c); err != nil {
 		return o, err
+	}
+	if c.Command.Name != "finish" {
+		if o.share, err = shareFromFlags(c, os.Getenv); err != nil {
+			return o, err
+		}
 	}
 	if o.mapDB, err = parseMapDB(c.String("map-db"), o.own(), os.Getenv); err != nil {
 		return o, err

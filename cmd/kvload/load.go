@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -43,32 +44,38 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	rester := o.slow.pacer(&o.writer, o.threads, log)
 	start := time.Now()
 	var l *writer.Loader
-	if err = preflight(ctx, &o, o.need(a, units), log); err == nil {
+	if err = preflight(ctx, &o, o.need(a, o.share.take(units)), log); err == nil {
 		l, err = openTarget(ctx, &o, log)
 	}
 	if err != nil {
 		remindSettings(o.statePath(nil), log)
 		return err
 	}
-	j, err := journal.Open(o.statePath(l.Target().Nodes), journal.Options{Every: o.checkpoint, Before: report.flush})
+	root := o.statePath(l.Target().Nodes)
+	j, store, err := o.openJournal(ctx, root, o.share, journal.Options{Every: o.checkpoint, Before: report.flush})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, j.Close()) }()
-	if err := settle(ctx, l, j.Path(), log); err != nil {
-		if o.tune {
-			return err
-		}
-		fmt.Fprintln(log, "warning:", err)
+	if storage.IsURL(root) {
+		report.store = store
 	}
-	before, err := begin(ctx, a, l, j, cs, &o, log)
+	defer func() { err = errors.Join(err, j.Close()) }()
+	if !storage.IsURL(root) {
+		if err := settle(ctx, l, j.Path(), log); err != nil {
+			if o.tune {
+				return err
+			}
+			fmt.Fprintln(log, "warning:", err)
+		}
+	}
+	before, err := begin(ctx, a, l, j, root, cs, &o, log)
 	if err != nil {
 		return err
 	}
 	o.ttl.begin(j.Bound().Now, a.Manifest)
 	report.of(j)
 	if before == finished {
-		return summarize(log, j.Stats(), report, 0)
+		return summarize(log, j.Stats(), report.path, 0)
 	}
 	if before == resumed {
 		if err := report.resume(j); err != nil {
@@ -82,7 +89,11 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	}
 	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester, left: report.add}
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
-	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, units) })
+	own := o.share.take(units)
+	if !o.share.isAll() {
+		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(stored(own)), progress.Bytes(stored(units)))
+	}
+	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, own) })
 	r.sayDelayed()
 	if n := l.Redirected(); n > 0 {
 		fmt.Fprintf(log, "%s commands were sent once more: slots of the cluster moved, or nobody served them\n", progress.Count(n))
@@ -94,7 +105,7 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	if err := j.Finish(); err != nil {
 		return err
 	}
-	err = summarize(log, j.Stats(), report, time.Since(start))
+	err = summarize(log, j.Stats(), report.path, time.Since(start))
 	if !o.verify || err != nil && !errors.As(err, new(*command.LeftOut)) {
 		return err
 	}
@@ -189,7 +200,7 @@ func countKeys(ctx context.Context, l *writer.Loader, o *loadOptions, limit int)
 }
 
 // summarize shows what was loaded, and returns a LeftOut error if something was not.
-func summarize(w io.Writer, s journal.Stats, report *leftOutReport, took time.Duration) error {
+func summarize(w io.Writer, s journal.Stats, list string, took time.Duration) error {
 	fmt.Fprintf(w, "loaded %s keys with %s elements, %s, in %s\n", progress.Count(s.Keys), progress.Count(s.Elements),
 		progress.Bytes(s.Bytes), progress.Duration(max(took, time.Second)))
 	if s.Expired > 0 {
@@ -206,5 +217,5 @@ func summarize(w io.Writer, s journal.Stats, report *leftOutReport, took time.Du
 		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(s.LeftOut[r]), r))
 	}
 	return &command.LeftOut{Text: fmt.Sprintf("the load is done, but not everything is on the target (%s): see %s",
-		strings.Join(reasons, ", "), report.path)}
+		strings.Join(reasons, ", "), list)}
 }

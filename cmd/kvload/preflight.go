@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +64,7 @@ func (o *loadOptions) namespace(db int) string {
 // preflight looks at the target before anything is written to it, and makes the namespaces that are
 // missing. It shows what is not as it should be.
 func preflight(ctx context.Context, o *loadOptions, need *writer.Need, log io.Writer) error {
-	if _, err := os.Stat(filepath.Join(o.statePath(nil), journal.Name)); errors.Is(err, fs.ErrNotExist) && o.writer.OnExists == writer.Fail && !o.resume {
+	if fresh, err := o.isFresh(ctx); err == nil && fresh && o.share.isAll() && o.writer.OnExists == writer.Fail && !o.resume {
 		need.CountKeys = countLimit // otherwise the journal has a say, later
 	}
 	f, err := writer.Inspect(ctx, o.writer, *need)
@@ -113,7 +111,7 @@ func plural(n int, what string) string {
 // dryRun makes the checks of a load and shows them all. It writes nothing, neither to the target nor to
 // the directory of the journal.
 func dryRun(ctx context.Context, o *loadOptions, need *writer.Need, names error, out io.Writer) error {
-	local, fresh := o.checkJournal()
+	local, fresh := o.checkJournal(ctx)
 	if fresh && o.writer.OnExists == writer.Fail && !o.resume {
 		need.CountKeys = countLimit
 	}
@@ -147,12 +145,11 @@ func dryRun(ctx context.Context, o *loadOptions, need *writer.Need, names error,
 }
 
 // checkJournal says what the next run would find where it keeps its journal, and whether it would begin a load.
-func (o *loadOptions) checkJournal() (checks []writer.Check, fresh bool) {
+func (o *loadOptions) checkJournal(ctx context.Context) (checks []writer.Check, fresh bool) {
 	c := writer.Check{Name: "journal", Found: "none in " + o.statePath(nil) + ": a load would begin"}
-	_, err := os.Stat(filepath.Join(o.statePath(nil), journal.Name))
+	fresh, err := o.isFresh(ctx)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		fresh = true
+	case fresh:
 	case err != nil:
 		c.Level, c.Found, c.Advice = writer.Failed, err.Error(), "give another directory with --state"
 	case o.resume:
@@ -169,6 +166,29 @@ func (o *loadOptions) checkJournal() (checks []writer.Check, fresh bool) {
 		}
 	}
 	return checks, fresh
+}
+
+// isFresh reports whether no load has begun, by this share or, of several, by any.
+func (o *loadOptions) isFresh(ctx context.Context) (bool, error) {
+	store, err := storage.Open(ctx, o.statePath(nil))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !o.share.isAll() {
+		there, err := storage.Exists(store, jointName)
+		return !there, err
+	}
+	r, err := storage.ReadLog(store, journal.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, r.Close()
 }
 
 // parseAccept reads the checks of --accept.

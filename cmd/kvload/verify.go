@@ -46,7 +46,7 @@ func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error 
 	if err != nil {
 		return err
 	}
-	if err := o.recall(a.Manifest); err != nil {
+	if err := o.recall(ctx, a.Manifest); err != nil {
 		return err
 	}
 	return verifyWith(ctx, a, cs, &o, out, log)
@@ -57,7 +57,7 @@ func verifyLoaded(ctx context.Context, a *archive.Archive, cs *conflicts, lo *lo
 	o := verifyOptions{loadOptions: *lo, rounds: 2}
 	o.report = ""
 	if left.lines > 0 {
-		o.leftOut = left.path
+		o.left = left.read
 	}
 	return verifyWith(ctx, a, cs, &o, log, log)
 }
@@ -142,7 +142,7 @@ func (v *verification) verdict() error {
 
 // run makes the rounds, and then the reverse pass.
 func (v *verification) run(ctx context.Context, log io.Writer) (err error) {
-	units := chosen(v.a, &v.o.loadOptions)
+	units := v.o.share.take(chosen(v.a, &v.o.loadOptions))
 	slices.SortStableFunc(units, func(x, y archive.Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
 	total := int64(0)
 	for _, u := range units {

@@ -22,7 +22,8 @@ type Binding struct {
 	Settings map[string]string `json:"settings"` // flags that decide what is written
 	// Now is the target's time when the load began: what depends on the time is the same in all its
 	// runs. It is not compared.
-	Now time.Time `json:"now"`
+	Now  time.Time `json:"now"`
+	Load string    `json:"load,omitempty"` // of which this is a share; it is not compared
 }
 
 // difference tells how b, of the run at hand, differs from old; empty if it does not.
