@@ -21,12 +21,17 @@ import (
 
 // load loads a whole dump. It returns a LeftOut error if something did not reach
 // the target. Out is for the table of --dry-run, log for all else.
-func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
+func load(ctx context.Context, o loadOptions, out, log io.Writer) error {
 	a, err := archive.Open(ctx, o.in, o.threads)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	return loadFrom(ctx, a, o, out, log)
+}
+
+// loadFrom is load with the dump open.
+func loadFrom(ctx context.Context, a *archive.Archive, o loadOptions, out, log io.Writer) (err error) {
 	o.dump = a.Manifest.Dump
 	units := o.units(a)
 	if o.writer.Places, err = places(&o, units); err != nil {

@@ -50,7 +50,11 @@ func (r *loading) load(ctx context.Context, units []archive.Unit) error {
 	}
 	r.pressure.Store(new(string))
 	if !r.o.quiet {
-		defer progress.Start(r.log, func() progress.Snapshot {
+		start := progress.Start
+		if r.o.progress != nil {
+			start = r.o.progress
+		}
+		defer start(r.log, func() progress.Snapshot {
 			s := r.j.Stats()
 			return progress.Snapshot{Keys: s.Keys + s.Expired + s.Short, Bytes: r.read.Load(), Done: float64(r.read.Load()) / float64(max(1, total)), Note: *r.pressure.Load()}
 		})()
