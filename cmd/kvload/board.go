@@ -114,7 +114,7 @@ func (b *board) sum() progress.Snapshot {
 	all.Done /= float64(max(1, going+done))
 	var notes []string
 	if last != nil {
-		notes = append(notes, fmt.Sprintf("last %s at %.0f%%", last.addr, 100*min(last.last.Done, 1)))
+		notes = append(notes, fmt.Sprintf("last at %.0f%%: %s", 100*min(last.last.Done, 1), last.addr))
 		if last.last.Note != "" {
 			notes = append(notes, last.last.Note)
 		}

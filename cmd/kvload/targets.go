@@ -21,7 +21,7 @@ import (
 )
 
 // sharedBytes is how much of the dump is kept in memory for targets that are behind others.
-const sharedBytes = 24 << 20
+const sharedBytes = 16 << 20
 
 // severity orders the exit codes of several targets, the worst first: what the user has to look into before what
 // goes away by itself. A code that is not listed is worse than all.
