@@ -3,6 +3,7 @@ package writer
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,11 +13,12 @@ import (
 // sameWait bounds each of the two steps of SameServer: a target that does not answer must not hold up the others.
 const sameWait = 3 * time.Second
 
-// SameServer looks for two of the targets that are one server under two addresses, and returns their indexes. To each it opens
-// a connection with a name that is new, and looks for the names in what the others list (SERVERS.md K20). One that cannot
-// be reached or asked is taken for a server of its own: what is wrong with it, its load says.
+// SameServer looks for two of the targets that are one server under two addresses, or nodes of one cluster, and returns their
+// indexes. To each it opens a connection with a name that is new, and looks for the names in what the others list (SERVERS.md
+// K20). One that cannot be reached or asked is taken for a server of its own: what is wrong with it, its load says.
 func SameServer(ctx context.Context, targets []Options) (i, j int, same bool) {
-	conns, names, lists := make([]*conn, len(targets)), make([]string, len(targets)), make([]string, len(targets))
+	conns, names := make([]*conn, len(targets)), make([]string, len(targets))
+	lists, nodes := make([]string, len(targets)), make([][]string, len(targets))
 	inTime := func(do func(ctx context.Context, i int)) {
 		ctx, cancel := context.WithTimeout(ctx, sameWait)
 		defer cancel()
@@ -49,10 +51,16 @@ func SameServer(ctx context.Context, targets []Options) (i, j int, same bool) {
 		defer conns[i].Close()
 		defer context.AfterFunc(ctx, conns[i].abort)()
 		lists[i], _ = conns[i].Do(ctx, "CLIENT", "LIST").Text() // an error lists nothing
+		text, _ := conns[i].Do(ctx, "CLUSTER", "NODES").Text()
+		for line := range strings.Lines(text) {
+			id, _, _ := strings.Cut(line, " ")
+			nodes[i] = append(nodes[i], id)
+		}
 	})
 	for i, name := range names {
-		for j := i + 1; name != "" && j < len(lists); j++ {
-			if strings.Contains(lists[j], "name="+name+" ") {
+		for j := i + 1; j < len(names); j++ {
+			one := name != "" && strings.Contains(lists[j], "name="+name+" ")
+			if one || slices.ContainsFunc(nodes[i], func(id string) bool { return slices.Contains(nodes[j], id) }) {
 				return i, j, true
 			}
 		}

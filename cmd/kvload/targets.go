@@ -89,7 +89,7 @@ func loadTargets(ctx context.Context, targets []loadOptions, out, log io.Writer)
 		servers = append(servers, o.writer)
 	}
 	if i, j, same := writer.SameServer(ctx, servers); same {
-		return fmt.Errorf("%w: %s and %s are the same server: name each target once", errRefused, servers[i].Addr, servers[j].Addr)
+		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", errRefused, servers[i].Addr, servers[j].Addr)
 	}
 	b := newBoard(targets, log)
 	stop := b.start(targets[0].quiet)

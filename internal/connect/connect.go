@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -84,13 +85,14 @@ func AllFromFlags(c *cli.Context) ([]Server, error) {
 	useTLS := make([]bool, len(uris))
 	for i, uri := range uris {
 		s := Server{DB: -1, Username: c.String("user"), Password: c.String("pass")}
+		useTLS[i] = c.Bool("tls")
 		s.Addr = net.JoinHostPort(cmp.Or(c.String("host"), "127.0.0.1"), strconv.Itoa(c.Int("port")))
 		if uri != "" {
 			secure, err := s.parseURI(uri, c.Int("port"))
 			if err != nil {
 				return nil, err
 			}
-			useTLS[i] = secure
+			useTLS[i] = useTLS[i] || secure
 		}
 		all = append(all, s)
 	}
@@ -99,28 +101,22 @@ func AllFromFlags(c *cli.Context) ([]Server, error) {
 		return nil, err
 	}
 	for i := range all {
-		if err := all[i].complete(c, password, useTLS[i] || c.Bool("tls")); err != nil {
-			return nil, err
+		s := &all[i]
+		if s.Password = cmp.Or(password, s.Password); s.Username != "" && s.Password == "" {
+			return nil, errors.New("--user needs a password")
+		}
+		if useTLS[i] {
+			if err := s.setTLS(c); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, name := range []string{"cacert", "cert", "key", "sni", "insecure"} {
+		if c.IsSet(name) && !slices.Contains(useTLS, true) {
+			return nil, fmt.Errorf("--%s needs --tls or a rediss:// URI", name)
 		}
 	}
 	return all, nil
-}
-
-// complete sets the password, if one was read, and TLS.
-func (s *Server) complete(c *cli.Context, password string, useTLS bool) error {
-	s.Password = cmp.Or(password, s.Password)
-	if s.Username != "" && s.Password == "" {
-		return errors.New("--user needs a password")
-	}
-	if useTLS {
-		return s.setTLS(c)
-	}
-	for _, name := range []string{"cacert", "cert", "key", "sni", "insecure"} {
-		if c.IsSet(name) {
-			return fmt.Errorf("--%s needs --tls or a rediss:// URI", name)
-		}
-	}
-	return nil
 }
 
 // parseURI takes a URI apart. Its errors never hold the URI: it may hold a password.

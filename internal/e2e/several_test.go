@@ -184,7 +184,7 @@ func TestSeveralDamaged(t *testing.T) {
 // TestSeveralRefused: what does not go with several targets.
 func TestSeveralRefused(t *testing.T) {
 	dir := writeDump(t, loadCrashKeys()[:6])
-	one, other := startRedis(t), startRedis(t)
+	one, other, c := startRedis(t), startRedis(t), startCluster(t)
 	_, port, _ := net.SplitHostPort(one.addr)
 	for _, tc := range []struct {
 		code int
@@ -193,6 +193,7 @@ func TestSeveralRefused(t *testing.T) {
 	}{
 		{2, severalArgs(dir, []string{one.addr, one.addr}), "twice"},
 		{5, severalArgs(dir, []string{one.addr, other.addr, "localhost:" + port}), one.addr + " and localhost:" + port + " are the same server"},
+		{5, severalArgs(dir, []string{c.nodes[0].addr, one.addr, c.nodes[2].addr}), c.nodes[2].addr + " are the same server, or nodes of one cluster"},
 		{2, severalArgs(dir, []string{one.addr, other.addr}, "--report", "x"), "--report"},
 		{2, []string{"verify", "--in", dir, "--uri", one.addr, "--uri", other.addr}, "one server at a time"},
 		{2, []string{"rollback", "--in", dir, "--uri", one.addr, "--uri", other.addr}, "one server at a time"},
