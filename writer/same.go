@@ -57,10 +57,11 @@ func SameServer(ctx context.Context, targets []Options) (i, j int, same bool) {
 			nodes[i] = append(nodes[i], id)
 		}
 	})
-	for i, name := range names {
-		for j := i + 1; j < len(names); j++ {
-			one := name != "" && strings.Contains(lists[j], "name="+name+" ")
-			if one || slices.ContainsFunc(nodes[i], func(id string) bool { return slices.Contains(nodes[j], id) }) {
+	stands := func(name, list string) bool { return name != "" && strings.Contains(list, "name="+name+" ") }
+	for i := range targets {
+		for j := i + 1; j < len(targets); j++ {
+			// Of two connections to one server the first that lists sees the other, which has not ended yet.
+			if stands(names[i], lists[j]) || stands(names[j], lists[i]) || slices.ContainsFunc(nodes[i], func(id string) bool { return slices.Contains(nodes[j], id) }) {
 				return i, j, true
 			}
 		}
