@@ -36,7 +36,8 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 	p.answers("XINFO STREAM", key)
 	state, err := p.streamState()
 	var re *ReplyError
-	if errors.As(err, &re) && re.noSuchKey() {
+	// Of a deleted one Pika tells zeros; one without entries still has its last id (SERVERS.md P13).
+	if errors.As(err, &re) && re.noSuchKey() || err == nil && state.LastID == (format.StreamID{}) {
 		return w.sink.Skip(key, Gone, "")
 	}
 	if err != nil {

@@ -82,6 +82,8 @@ type database struct {
 	// cached is the expiry in seconds which the cache took over for keys
 	// whose stored expiry overflowed, see expiry.go.
 	cached map[string]int64
+	// buried are the names of deleted streams, of which XINFO still tells.
+	buried map[string]bool
 	// orphans counts the names with a NUL inside, see stored.
 	orphans uint64
 }
@@ -172,6 +174,12 @@ func (db *database) put(k kind, name string, v value) *record {
 
 // remove deletes a name of one type. Of a collection the empty record stays.
 func (db *database) remove(k kind, name string) {
+	if k == streamKind {
+		if db.buried == nil {
+			db.buried = map[string]bool{}
+		}
+		db.buried[name] = true
+	}
 	db.forget(name)
 	if k == strKind {
 		db.names[k].Delete(name)

@@ -252,6 +252,9 @@ func xinfo(c *call) {
 	if r := c.db.record(streamKind, name); r != nil {
 		s, _ = r.value.(*stream)
 	}
+	if s == nil && c.db.buried[name] { // until a compaction
+		s = newStream()
+	}
 	if s == nil {
 		c.fail("ERR no such key")
 		return
