@@ -12,6 +12,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -32,6 +33,7 @@ type loadOptions struct {
 	report   string // file for what was left out; empty: the default name
 	writer   writer.Options
 	quiet    bool
+	keys     encryption.Keys
 	verify   bool // compare when the load is done
 
 	dryRun           bool           // only look whether the target can be loaded
@@ -137,6 +139,7 @@ func loadFlags() []cli.Flag {
 			&cli.DurationFlag{Name: "stall-timeout", Value: 5 * time.Minute, Usage: "stop when nothing moves for so long, and say where it stands; 0 never", EnvVars: env("stall-timeout"), Category: repeat},
 			&cli.DurationFlag{Name: "checkpoint", Value: time.Second, Usage: "how often the journal is written", EnvVars: env("checkpoint"), Category: repeat},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+			encryption.IdentityFlag(env), encryption.RecipientFlag(env),
 		},
 	)
 }
@@ -163,6 +166,9 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	}
 	if o.undo = c.String("undo"); o.undo != "" && o.writer.OnExists != writer.Replace && c.Command.Name == "load" {
 		return o, command.Usage("--undo saves what is overwritten, and without --on-exists replace nothing is")
+	}
+	if o.keys.Recipients != nil && o.undo == "" {
+		return o, command.Usage("--encrypt-to is for the dump that --undo makes; the dump that is loaded needs --identity if it is encrypted")
 	}
 	if storage.IsURL(c.String("state")) {
 		return o, command.Usage("--state: the journal is kept in a local directory")
@@ -214,6 +220,9 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 	o.prefix = prefix{strip: []byte(c.String("key-prefix-strip")), add: []byte(c.String("key-prefix-add"))}
 	if o.ttl, err = ttlFromFlags(c); err != nil {
 		return o, err
+	}
+	if o.keys, err = encryption.FromFlags(c); err != nil {
+		return o, &command.UsageError{Err: err}
 	}
 	if d := c.Duration("timeout"); d < 0 {
 		return o, command.Usage("--timeout %v is negative", d)

@@ -21,7 +21,7 @@ import (
 // load loads a whole dump. It returns a LeftOut error if something did not reach
 // the target. Out is for the table of --dry-run, log for all else.
 func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
-	a, err := archive.Open(ctx, o.in, o.threads)
+	a, err := archive.Open(ctx, o.in, o.threads, o.keys.Identities...)
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,7 @@ EXAMPLES:
 
 func rollbackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
-	flags := append(without(loadFlags(), "verify", "report", "resume", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune"),
+	flags := append(without(loadFlags(), "verify", "report", "resume", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to"),
 		&cli.BoolFlag{Name: "force", Usage: "remove or put back also keys that were changed since", EnvVars: env("force")},
 		&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", EnvVars: env("flush")})
 	return &cli.Command{
@@ -50,7 +50,7 @@ func rollbackCommand() *cli.Command {
 
 // rollback takes back the load that the journal is of.
 func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writer) (err error) {
-	a, err := archive.Open(ctx, o.in, o.threads)
+	a, err := archive.Open(ctx, o.in, o.threads, o.keys.Identities...)
 	if err != nil {
 		return err
 	}
@@ -92,7 +92,7 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 		o.undo = j.Undo()
 	}
 	if o.undo != "" {
-		if b.saved, err = archive.Open(ctx, o.undo, o.threads); err != nil {
+		if b.saved, err = archive.Open(ctx, o.undo, o.threads, o.keys.Identities...); err != nil {
 			return fmt.Errorf("--undo: %w", err)
 		}
 		defer b.saved.Close()

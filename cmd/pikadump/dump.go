@@ -105,7 +105,7 @@ func finished(ctx context.Context, s *reader.Scanner, o dumpOptions, log io.Writ
 		if !o.consistent {
 			return nil
 		}
-		a, err := archive.Open(ctx, o.out, 1)
+		a, err := archive.Open(ctx, o.out, 1, o.keys.Identities...)
 		if err != nil {
 			return err
 		}
@@ -136,7 +136,7 @@ func choose(s *reader.Scanner, o *dumpOptions) (format.Options, error) {
 
 // start begins the dump, or goes on with it.
 func start(ctx context.Context, o *dumpOptions, info format.Info, log io.Writer) (*archive.Writer, error) {
-	ao := archive.Options{ChunkBytes: o.chunkBytes, Level: o.level, Uploads: o.uploads, Storage: o.storage}
+	ao := archive.Options{ChunkBytes: o.chunkBytes, Level: o.level, Keys: o.keys, Uploads: o.uploads, Storage: o.storage}
 	if !o.resume {
 		return archive.Create(ctx, o.out, info, ao)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
@@ -33,6 +34,7 @@ type dumpOptions struct {
 	storage    storage.Options
 	cacheOff   bool // --source-cache-off
 	consistent bool // --require-consistent
+	keys       encryption.Keys
 }
 
 const dumpDescription = `Reads every key of a Pika 2.x to 4.0.x with its value and expiry, and writes it to
@@ -67,6 +69,7 @@ func dumpCommand() *cli.Command {
 			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent to a bucket: up to a chunk for each thread and upload", EnvVars: env("spool"), Category: bucket},
 			&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run in a bucket that is known to be gone", EnvVars: env("break-lock"), Category: bucket},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+			encryption.RecipientFlag(env), encryption.IdentityFlag(env),
 		},
 		sourceFlags(env),
 		trialFlags(env),
@@ -126,6 +129,9 @@ func parseDump(c *cli.Context) (dumpOptions, error) {
 	o.cacheOff, o.consistent = c.Bool("source-cache-off"), c.Bool("require-consistent")
 	if err := o.trial.parse(c); err != nil {
 		return o, err
+	}
+	if o.keys, err = encryption.FromFlags(c); err != nil {
+		return o, &command.UsageError{Err: err}
 	}
 	if err := o.kindness.parse(c, &o.reader); err != nil {
 		return o, err

@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -28,6 +29,9 @@ var ErrDiffers = errors.New("the dump cannot be gone on with")
 func Resume(ctx context.Context, location string, info format.Info, o Options, log func(string)) (*Writer, error) {
 	dir, err := storage.Create(ctx, location, o.Storage)
 	if err != nil {
+		return nil, fmt.Errorf("resume dump: %w", err)
+	}
+	if dir, err = encryption.Create(dir, o.Keys, true); err != nil {
 		return nil, fmt.Errorf("resume dump: %w", err)
 	}
 	w, err := newWriter(dir, storage.IsURL(location), info, o)
