@@ -110,12 +110,19 @@ type checking struct {
 }
 
 // progress shows it until the function that it returns is called.
-func (k *checking) progress() func() {
+func (k *checking) progress() func() { return k.progressOf(func() int64 { return k.total }) }
+
+// progressOf is progress towards a total that may not be known yet, or ever: 0.
+func (k *checking) progressOf(total func() int64) func() {
 	if k.c.Bool("quiet") {
 		return func() {}
 	}
 	return progress.Start(k.c.App.ErrWriter, func() progress.Snapshot {
-		return progress.Snapshot{Keys: k.keys.Load(), Bytes: k.read.Load(), Done: float64(k.read.Load()) / float64(max(1, k.total))}
+		s := progress.Snapshot{Keys: k.keys.Load(), Bytes: k.read.Load(), Done: -1}
+		if n := total(); n > 0 {
+			s.Done = float64(s.Bytes) / float64(n)
+		}
+		return s
 	})
 }
 

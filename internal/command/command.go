@@ -21,6 +21,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -159,7 +160,7 @@ func Code(err error, classify func(error) int) int {
 		return exitcode.LeftOut
 	case errors.As(err, &interrupt):
 		return interruptCode(interrupt.Signal)
-	case errors.Is(err, archive.ErrIncomplete):
+	case errors.Is(err, archive.ErrIncomplete), errors.Is(err, pack.ErrCut):
 		return exitcode.NoDump
 	case errors.Is(err, storage.ErrLocked):
 		return exitcode.Locked

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -43,6 +44,7 @@ type Store struct {
 	mu       sync.Mutex
 	fileKeys map[string][]byte      // of the files that this store has written
 	files    map[string]format.File // the same, as encrypted.json lists them; by plain name
+	opened   map[string]bool        // of earlier runs: a bucket may not list them yet
 }
 
 // Open returns the store in which the dump in dir can be read: dir itself if the dump is
@@ -89,7 +91,7 @@ func Create(dir storage.Store, keys Keys, resume bool) (storage.Store, error) {
 }
 
 func newStore(dir storage.Store, keys Keys) *Store {
-	return &Store{inner: dir, keys: keys, fileKeys: map[string][]byte{}, files: map[string]format.File{}}
+	return &Store{inner: dir, keys: keys, fileKeys: map[string][]byte{}, files: map[string]format.File{}, opened: map[string]bool{}}
 }
 
 // look says whether dir holds files of an encrypted dump, or of one that is not.
@@ -186,6 +188,9 @@ func (s *Store) Open(name string) (storage.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	s.opened[name] = true
+	s.mu.Unlock()
 	return r, nil
 }
 
@@ -229,6 +234,7 @@ func (s *Store) Remove(name string) error {
 	s.mu.Lock()
 	delete(s.files, name)
 	delete(s.fileKeys, name)
+	delete(s.opened, name)
 	s.mu.Unlock()
 	return s.inner.Remove(name + format.EncryptedSuffix)
 }
@@ -265,22 +271,34 @@ func (s *Store) finish() error {
 	if err != nil {
 		return err
 	}
-	var files []format.File
+	there := map[string]bool{}
 	for _, n := range names {
-		base, ok := strings.CutSuffix(n, format.EncryptedSuffix)
-		if !ok || !format.IsFileName(base) {
-			continue
+		if base, ok := strings.CutSuffix(n, format.EncryptedSuffix); ok && format.IsFileName(base) {
+			there[base] = true
 		}
-		s.mu.Lock()
-		f, known := s.files[base]
-		s.mu.Unlock()
-		if !known {
-			if f, err = stored(s.inner, n); err != nil {
+	}
+	s.mu.Lock()
+	known := maps.Clone(s.files)
+	maps.Copy(there, s.opened)
+	s.mu.Unlock()
+	for name := range known {
+		there[name] = true
+	}
+	var files []format.File
+	for _, name := range slices.Sorted(maps.Keys(there)) {
+		f, ok := known[name]
+		if !ok {
+			f, err = stored(s.inner, name+format.EncryptedSuffix)
+			if errors.Is(err, fs.ErrNotExist) { // removed, and listed still
+				continue
+			}
+			if err != nil {
 				return err
 			}
 		}
 		files = append(files, f)
 	}
+	slices.SortFunc(files, func(a, b format.File) int { return strings.Compare(a.Name, b.Name) })
 	inventory := format.NewInventory(files)
 	data, err := inventory.Marshal()
 	if err != nil {
