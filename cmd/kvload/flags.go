@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"regexp"
 	"slices"
@@ -23,6 +24,9 @@ type loadOptions struct {
 	server   connect.Server
 	filter   filter.Filter
 	in       string
+	stdin    io.Reader // of --in -
+	follow   bool
+	spool    string               // directory of what --in - has sent and is not loaded yet
 	dump     string               // id of the dump, once it is open
 	mapDB    map[int]writer.Place // nil: none given
 	conflict conflictPolicy
@@ -75,6 +79,8 @@ EXAMPLES:
    kvload load --uri redis://10.0.0.9:6666 --in /archive/2024 --ttl shift --key-prefix-add 2024:
    kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' --key-prefix-strip app: --ttl-min 1m
    kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip --rate-bytes 20MiB --max-latency-factor 4
+   ssh source pikadump dump --uri redis://127.0.0.1:9221 --out - | kvload load --uri redis://10.0.0.9:6666 --in -
+   kvload load --uri redis://10.0.0.9:6666 --in /shared/pika --follow
    kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume
    kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika?region=eu-west-1' --state /var/lib/kvload
 
@@ -90,6 +96,7 @@ func loadCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			o.stdin = c.App.Reader
 			return load(c.Context, o, c.App.Writer, c.App.ErrWriter)
 		},
 	}
@@ -106,7 +113,9 @@ func loadFlags() []cli.Flag {
 	const what, speed, repeat = "What", "Speed and size", "When it fails"
 	return slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("in")},
+			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input", EnvVars: env("in")},
+			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump is still at it, and end when it is finished", EnvVars: env("follow")},
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that goes over several; of a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: speed},
 			&cli.StringFlag{Name: "map-db", Usage: "where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name, for --create-namespaces) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: what},
 			&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "a target that holds keys: fail (refuse it), skip (leave its keys as they are) or replace", EnvVars: env("on-exists"), Category: what},
 			&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name that stands in several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: what},
@@ -167,6 +176,9 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if o.undo = c.String("undo"); o.undo != "" && o.writer.OnExists != writer.Replace && c.Command.Name == "load" {
 		return o, command.Usage("--undo saves what is overwritten, and without --on-exists replace nothing is")
 	}
+	if err := o.parseStream(c); err != nil {
+		return o, err
+	}
 	if o.keys.Recipients != nil && o.undo == "" {
 		return o, command.Usage("--encrypt-to is for the dump that --undo makes; the dump that is loaded needs --identity if it is encrypted")
 	}
@@ -189,6 +201,22 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	return o, nil
 }
 
+// parseStream reads the flags that are for dumps that are not finished.
+func (o *loadOptions) parseStream(c *cli.Context) error {
+	o.follow, o.spool = c.Bool("follow"), c.String("spool")
+	switch {
+	case o.in != stdin && !o.follow:
+		return nil
+	case o.in == stdin && o.follow:
+		return command.Usage("--follow is for a dump in a directory or a bucket: --in - is loaded as it comes anyway")
+	case o.undo != "":
+		return command.Usage("--undo must know all names before the load begins: it needs a finished dump")
+	case o.in == stdin && (o.verify || o.dryRun):
+		return command.Usage("--in - can be read only once: make a dump of it with kvload unpack for --verify or --dry-run")
+	}
+	return nil
+}
+
 // parseShared reads the flags that load and verify have in common.
 func parseShared(c *cli.Context) (loadOptions, error) {
 	o := loadOptions{in: c.String("in"), threads: c.Int("threads"), report: c.String("report"), quiet: c.Bool("quiet")}
@@ -197,6 +225,9 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 	}
 	if o.in == "" {
 		return o, command.Usage("--in is missing: it names the directory of the dump")
+	}
+	if o.in == stdin && c.Command.Name != "load" {
+		return o, command.Usage("--in -: a stream can be read only once: make a dump of it with kvload unpack, and give that")
 	}
 	if err := storage.Check(o.in); err != nil {
 		return o, command.Usage("--in: %w", err)

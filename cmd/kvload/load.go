@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -21,13 +20,18 @@ import (
 // load loads a whole dump. It returns a LeftOut error if something did not reach
 // the target. Out is for the table of --dry-run, log for all else.
 func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
-	a, err := archive.Open(ctx, o.in, o.threads, o.keys.Identities...)
+	feed, done, err := openFeed(ctx, &o, log)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
+	defer func() { err = errors.Join(err, done()) }()
+	a := feed.Archive()
 	o.dump = a.Manifest.Dump
-	units := o.units(a)
+	feed.Begin(o.wants)
+	units := o.coming(a)
+	if feed.Finished() {
+		units = o.units(a)
+	}
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err
 	}
@@ -82,7 +86,7 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	}
 	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester, left: report.add}
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
-	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, units) })
+	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, feed) })
 	r.sayDelayed()
 	err = errors.Join(err, j.Checkpoint())
 	if err := errors.Join(err, report.close()); err != nil {
@@ -100,7 +104,7 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 
 // units returns the parts of the dump that are to be loaded.
 func (o *loadOptions) units(a *archive.Archive) []archive.Unit {
-	return a.Units(func(c format.ChunkInfo) bool { return o.filter.DB(c.DB) && o.filter.Type(c.Type) && c.Records > 0 })
+	return a.Units(o.wants)
 }
 
 // openTarget connects to the target and shows what it is.

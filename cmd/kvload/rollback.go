@@ -31,7 +31,7 @@ EXAMPLES:
 
 func rollbackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
-	flags := append(without(loadFlags(), "verify", "report", "resume", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to"),
+	flags := append(without(loadFlags(), "verify", "report", "resume", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to", "follow", "spool"),
 		&cli.BoolFlag{Name: "force", Usage: "remove or put back also keys that were changed since", EnvVars: env("force")},
 		&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", EnvVars: env("flush")})
 	return &cli.Command{

@@ -26,7 +26,7 @@ const (
 )
 
 // statePath returns the directory of the journal: beside the dump, by target, or for a dump in a bucket
-// in the working directory.
+// or a stream in the working directory.
 func (o *loadOptions) statePath() string {
 	if o.state != "" {
 		return o.state
@@ -38,7 +38,7 @@ func (o *loadOptions) statePath() string {
 		return r
 	}, o.server.Addr)
 	beside := filepath.Clean(o.in)
-	if storage.IsURL(o.in) {
+	if storage.IsURL(o.in) || o.in == stdin {
 		beside = "kvload-" + o.dump[:8]
 	}
 	return filepath.Join(beside+".load", target)

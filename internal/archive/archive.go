@@ -22,6 +22,7 @@ var ErrIncomplete = errors.New("no finished dump")
 type Archive struct {
 	Manifest *format.Manifest
 
+	dump  string // its id
 	dir   storage.Store
 	codec *format.Codec
 }
@@ -55,6 +56,18 @@ func openDir(ctx context.Context, location string, identities []age.Identity) (s
 
 // OpenIn reads the manifest of the dump in a store that is not encrypted, or decrypts by itself.
 func OpenIn(dir storage.Store, threads int) (*Archive, error) {
+	m, err := openManifest(dir)
+	if err != nil {
+		return nil, err
+	}
+	codec, err := format.NewCodec(0, threads)
+	if err != nil {
+		return nil, err
+	}
+	return &Archive{m, m.Dump, dir, codec}, nil
+}
+
+func openManifest(dir storage.Store) (*format.Manifest, error) {
 	data, err := storage.ReadFile(dir, format.ManifestName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w in %s: %s", ErrIncomplete, dir.Path(""), whyIncomplete(dir))
@@ -63,14 +76,7 @@ func OpenIn(dir storage.Store, threads int) (*Archive, error) {
 		return nil, fmt.Errorf("open dump: %w", inDir(dir, err))
 	}
 	m, err := format.ParseManifest(data)
-	if err != nil {
-		return nil, inDir(dir, err)
-	}
-	codec, err := format.NewCodec(0, threads)
-	if err != nil {
-		return nil, err
-	}
-	return &Archive{m, dir, codec}, nil
+	return m, inDir(dir, err)
 }
 
 func whyIncomplete(dir storage.Store) string {
@@ -126,7 +132,7 @@ type ChunkSource struct {
 
 // OpenChunk opens a chunk of the manifest.
 func (a *Archive) OpenChunk(c format.ChunkInfo) (*ChunkSource, error) {
-	return openChunk(a.dir, a.codec, a.Manifest.Dump, c)
+	return openChunk(a.dir, a.codec, a.dump, c)
 }
 
 func openChunk(dir storage.Store, codec *format.Codec, dump string, c format.ChunkInfo) (*ChunkSource, error) {
