@@ -68,37 +68,44 @@ func stream(t *testing.T, s source, flags ...string) []byte {
 
 // TestPipe: pikadump | kvload is a whole migration, encrypted or not.
 func TestPipe(t *testing.T) {
-	simulated(t, pipeKeys, func(t *testing.T, s source, m *model) {
+	test := func(t *testing.T, s source, m *model) {
 		l := newLocked(t)
 		for name, flags := range map[string][2][]string{
 			"plain":     {},
 			"encrypted": {{"--encrypt-to", l.id.Recipient().String()}, {"--identity", l.path}},
 		} {
 			t.Run(name, func(t *testing.T) {
-				to := startRedis(t)
-				from := toStream(t, s, flags[0]...)
-				r, w, err := os.Pipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				var log bytes.Buffer
-				from.Stdout, from.Stderr = w, &log
-				if err := from.Start(); err != nil {
-					t.Fatal(err)
-				}
-				w.Close()
-				into := finish(t, fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), append(flags[1], "--spool", spool(t))...))
-				r.Close()
-				if err := from.Wait(); err != nil {
-					t.Fatalf("%v\n%s", err, log.String())
-				}
-				into.mustBe(t, 3, "kvload", nil) // hyperloglogs
-				if waits := strings.Contains(into.stderr, "begins when the whole dump has come"); waits == s.oneType() {
-					t.Errorf("from %s: %s", s.version, into.stderr)
-				}
-				m.verify(t, to, 0)
+				eachTarget(t, func(t *testing.T, to target) {
+					from := toStream(t, s, flags[0]...)
+					r, w, err := os.Pipe()
+					if err != nil {
+						t.Fatal(err)
+					}
+					var log bytes.Buffer
+					from.Stdout, from.Stderr = w, &log
+					if err := from.Start(); err != nil {
+						t.Fatal(err)
+					}
+					w.Close()
+					into := finish(t, fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), append(flags[1], "--spool", spool(t))...))
+					r.Close()
+					if err := from.Wait(); err != nil {
+						t.Fatalf("%v\n%s", err, log.String())
+					}
+					into.mustBe(t, 3, "kvload", nil) // hyperloglogs
+					if waits := strings.Contains(into.stderr, "begins when the whole dump has come"); waits == s.oneType() {
+						t.Errorf("from %s: %s", s.version, into.stderr)
+					}
+					m.verify(t, to, 0)
+				})
 			})
 		}
+	}
+	simulated(t, pipeKeys, test)
+	eachRealSource(t, func(t *testing.T, s source) {
+		m := newModel(seed, pipeKeys, s)
+		m.fill(t, client(t, s.addr, 0))
+		test(t, s, m)
 	})
 }
 
@@ -224,7 +231,7 @@ func TestFollow(t *testing.T) {
 		dumped := make(chan string, 1)
 		begin := func(flags ...string) *exec.Cmd {
 			cmd := exec.CommandContext(ctx, tool(t, "pikadump"), append([]string{"dump", "--quiet", "--uri", "redis://" + s.addr, "--out", dir,
-				"--chunk-size", "64KiB", "--reply-size", "64KiB", "--rate-keys", "1500", "--resume"}, flags...)...)
+				"--chunk-size", "64KiB", "--reply-size", "64KiB", "--rate-keys", "800", "--resume"}, flags...)...)
 			return cmd
 		}
 		follow := func(flags ...string) *exec.Cmd {
@@ -253,7 +260,11 @@ func TestFollow(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(900 * time.Millisecond)
+			began := client(t, to.addr, 0)
+			for until := time.Now().Add(20 * time.Second); s.oneType() && time.Now().Before(until) && began.DBSize(t.Context()).Val() <= early; {
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(400 * time.Millisecond) // longer than --stall-timeout
 			_ = cmd.Process.Kill()
 			_ = cmd.Wait()
 			if code := cmd.ProcessState.ExitCode(); code != -1 {
