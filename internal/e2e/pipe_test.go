@@ -87,7 +87,7 @@ func TestPipe(t *testing.T) {
 						t.Fatal(err)
 					}
 					w.Close()
-					into := finish(t, fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), append(flags[1], "--spool", spool(t))...))
+					into := finish(t, fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), append(flags[1], "--db", "0", "--spool", spool(t))...))
 					r.Close()
 					if err := from.Wait(); err != nil {
 						t.Fatalf("%v\n%s", err, log.String())
