@@ -4,7 +4,7 @@ PKGS = ./...
 FUZZTIME ?= 20s
 SOAK ?= 10m
 
-.PHONY: build test check lint bench demo fuzz soak
+.PHONY: build test check lint bench demo manifests fuzz soak
 
 build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
@@ -23,12 +23,20 @@ lint:
 	$(GO) tool staticcheck $(PKGS)
 	$(GO) tool depguard $(PKGS)
 
-bench:
-	$(GO) test -run '^$$' -bench . -benchmem ./format
+# Times the whole job beside what else does it, and prints a table; BENCH_KEYS, PIKA_ADDR, KVROCKS_ADDR: docs/PERFORMANCE.md.
+bench: build
+	$(GO) run ./internal/bench -bin bin
 
 # Moves a sample of every type from a simulated Pika to an in-memory target and compares.
 demo: build
 	$(GO) run ./internal/demo -bin bin
+
+# What is in deploy/: no field that Kubernetes or Compose does not know, no flag that the tools do not.
+manifests: build
+	cd deploy/check && $(GO) vet ./... && $(GO) run . -dir .. -bin ../../bin
+	@if command -v systemd-analyze >/dev/null; then said=$$(systemd-analyze verify --man=no deploy/systemd/* 2>&1 | grep pikadump@); \
+		test -z "$$said" || { echo "$$said"; exit 1; }; \
+	else echo "NO systemd-analyze: deploy/systemd IS NOT CHECKED"; fi
 
 fuzz:
 	@for t in $$($(GO) test ./format -list '^Fuzz' | grep ^Fuzz); do \

@@ -98,10 +98,10 @@ func (cr *ChunkReader) accept(rec *Record, size int) error {
 	if !cr.header.Type.Holds(rec.Kind) {
 		return fmt.Errorf("a %s record in a chunk of type %s", rec.Kind, cr.header.Type)
 	}
-	if bytes.Compare(rec.Key, cr.header.Start) < 0 {
-		return fmt.Errorf("key %q lies before the chunk's range", short(rec.Key))
-	}
-	if cr.off == 0 {
+	if cr.off == 0 { // the others of a frame come after its first
+		if bytes.Compare(rec.Key, cr.header.Start) < 0 {
+			return fmt.Errorf("key %q lies before the chunk's range", short(rec.Key))
+		}
 		cr.index = append(cr.index, bytes.Clone(rec.Key))
 		if cr.indexed += int64(len(rec.Key)); cr.indexed > MaxFrame { // no footer could hold it
 			return fmt.Errorf("index of more than %d bytes: %w", MaxFrame, ErrLimit)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -136,9 +137,9 @@ func readFrame(r *bufio.Reader, buf []byte) (rawFrame, error) {
 // small multiple of what is there.
 func (f *rawFrame) grow(r *bufio.Reader, n int) error {
 	for n > 0 {
-		at := len(f.data)
-		f.data = append(f.data, make([]byte, min(n, maxBlock))...)
-		n -= len(f.data) - at
+		at, more := len(f.data), min(n, maxBlock)
+		f.data = slices.Grow(f.data, more)[:at+more]
+		n -= more
 		for at < len(f.data) {
 			got, err := r.Read(f.data[at:])
 			at += got

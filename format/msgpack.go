@@ -132,7 +132,16 @@ func (c *cursor) wrong(want string, got byte) {
 	c.fail(fmt.Errorf("msgpack type 0x%02x where %s must stand", got, want))
 }
 
-func (c *cursor) bin() []byte { return c.binMax(MaxBulk) }
+func (c *cursor) bin() []byte {
+	// Nearly all are short.
+	if i := c.off; c.err == nil && i+2 <= len(c.buf) && c.buf[i] == mpBin8 {
+		if end := i + 2 + int(c.buf[i+1]); end <= len(c.buf) {
+			c.off = end
+			return c.buf[i+2 : end : end]
+		}
+	}
+	return c.binMax(MaxBulk)
+}
 
 func (c *cursor) binMax(most uint64) []byte {
 	t := c.typeByte()
@@ -156,6 +165,15 @@ func (c *cursor) binMax(most uint64) []byte {
 }
 
 func (c *cursor) uint() uint64 {
+	if c.err == nil && c.off < len(c.buf) && c.buf[c.off] < 0x80 {
+		c.off++
+		return uint64(c.buf[c.off-1])
+	}
+	return c.longUint()
+}
+
+// longUint reads an integer of more than a byte.
+func (c *cursor) longUint() uint64 {
 	t := c.typeByte()
 	switch t {
 	case mpUint8:

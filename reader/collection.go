@@ -39,10 +39,13 @@ type collectionReader struct {
 	w *walk
 	c collection
 	n int // elements of the first piece
+
+	start position // of every key; ask does not change it
+	pos   position // of the key that is handed over
 }
 
 func newCollectionReader(w *walk, c collection) *collectionReader {
-	return &collectionReader{w, c, w.s.o.PieceElements}
+	return &collectionReader{w: w, c: c, n: w.s.o.PieceElements}
 }
 
 func (cr *collectionReader) less() bool {
@@ -51,20 +54,22 @@ func (cr *collectionReader) less() bool {
 	return can
 }
 
+func (cr *collectionReader) whole() bool { return cr.n == cr.w.s.o.PieceElements }
+
 func (cr *collectionReader) more() { cr.n = min(2*cr.n, cr.w.s.o.PieceElements) }
 
 func (cr *collectionReader) word() (string, int) { return string(cr.w.pass.Type), 1 }
 
 func (cr *collectionReader) ask(b *batch, key []byte) {
-	cr.c.ask(b, key, &position{}, cr.n)
+	cr.c.ask(b, key, &cr.start, cr.n)
 }
 
 func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, expire int64) error {
 	key, w := items[0], cr.w
 	r := w.head(cr.c.kind(), key, expire)
 	from := p.off
-	var pos position
-	more, err := cr.c.read(p, &pos, cr.n, r)
+	cr.pos = position{}
+	more, err := cr.c.read(p, &cr.pos, cr.n, r)
 	if err != nil {
 		return err
 	}
@@ -77,7 +82,7 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 	}
 	lim := w.s.limit(cr.n, w.s.o.PieceElements)
 	lim.saw(cr.n, p.off-from)
-	return cr.putRest(ctx, r, &pos, lim)
+	return cr.putRest(ctx, r, &cr.pos, lim)
 }
 
 // putRest hands over a key that is read in pieces; r holds the first.
@@ -135,7 +140,7 @@ func ascending(p *parser, items [][]byte, from, step int, pos *position, more bo
 	for i := from; i < len(items); i += step {
 		member := items[i]
 		if i > from && bytes.Compare(prev, member) >= 0 {
-			return nil, fmt.Errorf("%s: %s comes after %s: not in byte order", p.cmd, quoteKey(member), quoteKey(prev))
+			return nil, fmt.Errorf("%s: %s comes after %s: not in byte order", p.asked(), quoteKey(member), quoteKey(prev))
 		}
 		prev = member
 		if pos.last != nil && bytes.Compare(member, pos.last) <= 0 {

@@ -262,7 +262,7 @@ func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, expire in
 	var has typeSet
 	for i, b := range cw.blocks {
 		from := p.off
-		p.cmd = "read " + string(b.w.pass.Type) + " " + quoteKey(name)
+		p.answers("read "+string(b.w.pass.Type), name)
 		ok, err := p.holds(b.w.pass.Type)
 		if err != nil {
 			return err
@@ -273,7 +273,7 @@ func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, expire in
 		}
 	}
 	if cw.streams() {
-		p.cmd = "XLEN " + quoteKey(name)
+		p.answers("XLEN", name)
 		n, err := p.integer()
 		var re *ReplyError
 		if err != nil && !(errors.As(err, &re) && (re.wrongType() || re.noSuchKey())) {
@@ -350,7 +350,7 @@ func (p *parser) holds(t format.Type) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if re := (&ReplyError{p.cmd, string(l[1:])}); !re.wrongType() {
+		if re := (&ReplyError{p.asked(), string(l[1:])}); !re.wrongType() {
 			return false, re
 		}
 		return false, nil
@@ -359,7 +359,7 @@ func (p *parser) holds(t format.Type) (bool, error) {
 	if err := p.skipReply(); err != nil {
 		return false, err
 	}
-	q := &parser{b: p.b[:p.off], off: from, cmd: p.cmd}
+	q := &parser{b: p.b[:p.off], off: from, cmd: p.cmd, key: p.key}
 	switch t {
 	case format.TypeString:
 		v, err := q.value()

@@ -79,7 +79,7 @@ func (e *expiries) read(ctx context.Context, p *parser) error {
 		}
 		n := min(clockEvery, len(e.keys)-len(e.at))
 		for i := range n {
-			p.cmd = "TTL " + quoteKey(e.keys[len(e.at)+i])
+			p.answers("TTL", e.keys[len(e.at)+i])
 			if ttls[i], err = p.integer(); err != nil {
 				return err
 			}
@@ -171,7 +171,7 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 		if err != nil {
 			return err
 		}
-		p.cmd = "TTL " + quoteKey(e.keys[i])
+		p.answers("TTL", e.keys[i])
 		ttl, err := p.integer()
 		if err != nil {
 			return err

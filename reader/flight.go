@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -41,15 +42,101 @@ func (w *walk) ready(ctx context.Context) (long bool, err error) {
 	return true, w.c.renew(ctx)
 }
 
+// A flight is a batch on its way, and its replies.
+type flight struct {
+	b      *batch
+	buf    *replyBuffer
+	sent   time.Time
+	took   time.Duration // until all replies were there, or were looked for
+	landed bool          // the replies are in buf, or err says why not
+	err    error
+}
+
+// send sends the batch and collects all its replies in buf.
+func (c *conn) send(ctx context.Context, b *batch, buf *replyBuffer) (*parser, error) {
+	f := flight{b: b, buf: buf}
+	if err := c.settle(ctx); err != nil {
+		return nil, err
+	}
+	c.launch(ctx, &f)
+	return c.land(ctx, &f)
+}
+
+// launch sends the flight's batch.
+func (c *conn) launch(ctx context.Context, f *flight) {
+	f.buf.reset()
+	f.sent, f.took, f.landed, f.err = time.Now(), 0, f.b.len() == 0, nil
+	if f.landed {
+		return
+	}
+	err := c.c.SetWriteDeadline(f.sent.Add(c.o.ReplyTimeout))
+	if err == nil {
+		_, err = c.c.Write(f.b.b)
+	}
+	if err != nil {
+		c.lose(ctx, f, err)
+	}
+}
+
+// lose ends a flight and its connection.
+func (c *conn) lose(ctx context.Context, f *flight, err error) {
+	c.c.Close()
+	f.landed, f.err = true, c.failed(ctx, f.b, err)
+}
+
+// settle takes in the replies of the flight that is ahead before anybody asks for them, so that another can
+// go. Whoever lands it hears of a lost connection, which is made anew here.
+func (c *conn) settle(ctx context.Context) error {
+	f := c.ahead
+	if f == nil {
+		return nil
+	}
+	_, err := c.land(ctx, f)
+	if errors.Is(err, errLost) && ctx.Err() == nil {
+		return c.renew(ctx)
+	}
+	return err
+}
+
+// land waits for the replies.
+func (c *conn) land(ctx context.Context, f *flight) (*parser, error) {
+	if c.ahead == f {
+		c.ahead = nil
+	}
+	if !f.landed {
+		f.landed = true
+		err := c.c.SetReadDeadline(time.Now().Add(c.o.ReplyTimeout))
+		if err == nil {
+			err = f.buf.fill(c.c, f.b.len())
+		}
+		f.took = time.Since(f.sent)
+		if err != nil {
+			c.lose(ctx, f, err)
+		}
+	}
+	if f.err != nil || f.b.len() == 0 {
+		return &parser{}, f.err
+	}
+	return &parser{b: f.buf.b, cmd: f.b.name(0)}, nil
+}
+
 // fly sends the batch, which reads so many keys, and tells how long the replies took beyond
 // what the way to the server takes.
 func (w *walk) fly(ctx context.Context, b *batch, buf *replyBuffer, keys int) (*parser, time.Duration, error) {
-	start := time.Now()
-	p, err := w.c.send(ctx, b, buf)
+	if err := w.c.settle(ctx); err != nil {
+		return nil, 0, err
+	}
+	f := flight{b: b, buf: buf}
+	w.c.launch(ctx, &f)
+	return w.land(ctx, &f, keys)
+}
+
+// land is the second half of fly.
+func (w *walk) land(ctx context.Context, f *flight, keys int) (*parser, time.Duration, error) {
+	p, err := w.c.land(ctx, f)
 	if err != nil {
 		return nil, 0, err
 	}
-	took := time.Since(start)
-	w.s.o.Pacer.Done(keys, len(p.b), took)
-	return p, max(0, took-w.c.trip), nil
+	w.s.o.Pacer.Done(keys, len(p.b), f.took)
+	return p, max(0, f.took-w.c.trip), nil
 }

@@ -35,7 +35,7 @@ func (hash) read(p *parser, pos *position, n int, r *format.Record) (bool, error
 		return false, nil
 	}
 	if pos.next != nil && string(next) <= string(pos.next) {
-		return false, &ReplyError{p.cmd, "next field " + quoteKey(next)}
+		return false, &ReplyError{p.asked(), "next field " + quoteKey(next)}
 	}
 	pos.next = append([]byte(nil), next...)
 	return true, nil

@@ -82,7 +82,7 @@ func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) err
 		return err
 	}
 	for i, key := range keys {
-		p.cmd = "PKSCANRANGE string_with_value " + quoteKey(key)
+		p.answers("PKSCANRANGE string_with_value", key)
 		if _, err := p.array(2); err != nil {
 			return err
 		}

@@ -21,7 +21,7 @@ func (list) read(p *parser, pos *position, n int, r *format.Record) (bool, error
 	}
 	got := len(r.Elems) - from
 	if got > n {
-		return false, &ReplyError{p.cmd, "more elements than asked for"}
+		return false, &ReplyError{p.asked(), "more elements than asked for"}
 	}
 	pos.count += int64(got)
 	return got == n, nil

@@ -9,11 +9,12 @@ import (
 // at the end, and the keys; both bounds are inclusive (SERVERS.md P1). SCANX type start COUNT n
 // answers alike, without an upper bound.
 
-// A page is a reply to askPage, which is in listing.go.
+// A page is a reply to askPage, which is in listing.go, with the reply of the flight that brought it.
 type page struct {
+	buf   replyBuffer
 	next  []byte // nil: this was the last page
 	items [][]byte
-	bytes int // size of the reply
+	bytes int // size of the page in the reply
 }
 
 // errStuck: a page ends at the name at which it began. On 4.0 several keys can be listed
@@ -25,7 +26,7 @@ const maxStuck = 1 << 16
 
 // readPage takes the reply of a page whose items come in groups (1: keys, 2: keys and values).
 func (w *walk) readPage(p *parser, pg *page, start []byte, group int) error {
-	p.cmd = w.s.Listing() + " " + string(w.pass.Type) + " " + quoteKey(start)
+	p.answers(w.s.Listing()+" "+string(w.pass.Type), start)
 	from := p.off
 	if _, err := p.array(2); err != nil {
 		return err

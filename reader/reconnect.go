@@ -47,7 +47,12 @@ func (w *walk) shrink(ctx context.Context, b *batch, buf *replyBuffer, keys int,
 		w.lost = 0
 		return p, took, nil
 	}
-	for at := len(b.cmds); ; {
+	return w.insist(ctx, err, b, buf, keys, less)
+}
+
+// insist is shrink after a flight that failed.
+func (w *walk) insist(ctx context.Context, err error, b *batch, buf *replyBuffer, keys int, less func() bool) (*parser, time.Duration, error) {
+	for at := b.len(); ; {
 		ok, fatal := w.again(ctx, err)
 		if !ok {
 			return nil, 0, fatal
@@ -55,30 +60,33 @@ func (w *walk) shrink(ctx context.Context, b *batch, buf *replyBuffer, keys int,
 		if !less() {
 			at = max(1, at/askLess)
 		}
-		if p, took, err = w.flySome(ctx, b, buf, keys, at); err == nil {
+		p, took, failed := w.flySome(ctx, b, buf, keys, at)
+		if failed == nil {
 			w.lost = 0
 			return p, took, nil
 		}
+		err = failed
 	}
 }
 
 // flySome flies the batch n commands at a time.
 func (w *walk) flySome(ctx context.Context, b *batch, buf *replyBuffer, keys, n int) (*parser, time.Duration, error) {
-	if n >= len(b.cmds) {
+	if n >= b.len() {
 		return w.fly(ctx, b, buf, keys)
 	}
 	buf.reset()
 	var longest time.Duration
-	for from := 0; from < len(b.cmds); from += n {
-		part := batch{cmds: b.cmds[from:min(from+n, len(b.cmds))]}
-		p, took, err := w.fly(ctx, &part, &w.part, keys*len(part.cmds)/len(b.cmds))
+	for from := 0; from < b.len(); from += n {
+		part := b.part(from, min(from+n, b.len()))
+		p, took, err := w.fly(ctx, &part, &w.part, keys*part.len()/b.len())
 		if err != nil {
 			return nil, 0, err
 		}
 		longest = max(longest, took)
-		if _, err := buf.Write(p.b); err != nil {
-			return nil, 0, fmt.Errorf("%s: %w", p.cmd, err)
+		if len(buf.b)+len(p.b) > buf.limit() {
+			return nil, 0, fmt.Errorf("%s: %w", p.cmd, errReplyTooLarge)
 		}
+		buf.b = append(buf.b, p.b...)
 	}
-	return &parser{b: buf.b, cmd: commandName(b.cmds[0])}, longest, nil
+	return &parser{b: buf.b, cmd: b.name(0)}, longest, nil
 }

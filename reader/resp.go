@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 )
 
@@ -14,16 +15,15 @@ const maxReply = 1<<30 + 1<<20
 
 var errReplyTooLarge = errors.New("replies larger than can be taken in")
 
-// A replyBuffer collects the raw replies of one pipeline. It is an io.ReaderFrom so that
-// go-redis copies values into it without a buffer in between, and it never
-// allocates more than has arrived.
+// A replyBuffer holds the raw replies of one pipeline. It never allocates more than a small
+// multiple of what has arrived.
 type replyBuffer struct {
 	b   []byte
 	max int // most bytes; 0: maxReply
 }
 
 // keepBuffer is the capacity up to which a buffer is used again.
-const keepBuffer = 8 << 20
+const keepBuffer = 4 << 20
 
 func (w *replyBuffer) reset() {
 	if cap(w.b) > keepBuffer {
@@ -39,31 +39,84 @@ func (w *replyBuffer) limit() int {
 	return maxReply
 }
 
-func (w *replyBuffer) Write(p []byte) (int, error) {
-	if len(w.b)+len(p) > w.limit() {
-		return 0, errReplyTooLarge
-	}
-	w.b = append(w.b, p...)
-	return len(p), nil
-}
-
-func (w *replyBuffer) ReadFrom(r io.Reader) (n int64, err error) {
+// fill reads from r until so many replies are there.
+func (w *replyBuffer) fill(r io.Reader, replies int) error {
+	off, left, need := 0, replies, 0
 	for {
-		if len(w.b) == cap(w.b) {
-			w.b = append(w.b, 0)[:len(w.b)]
+		var err error
+		if off, left, need, err = frame(w.b, off, left, w.limit()); err != nil {
+			return err
 		}
-		m, err := r.Read(w.b[len(w.b):cap(w.b)])
-		w.b = w.b[:len(w.b)+m]
-		n += int64(m)
+		if left == 0 {
+			break
+		}
+		if len(w.b)+need > w.limit() {
+			return errReplyTooLarge
+		}
+		w.b = slices.Grow(w.b, max(leastRead, min(need, len(w.b))))
+		n, err := r.Read(w.b[len(w.b):cap(w.b)])
+		w.b = w.b[:len(w.b)+n]
 		switch {
 		case len(w.b) > w.limit():
-			return n, errReplyTooLarge
-		case err == io.EOF:
-			return n, nil
-		case err != nil:
-			return n, err
+			return errReplyTooLarge
+		case err != nil && n == 0:
+			return err
 		}
 	}
+	if off < len(w.b) {
+		return fmt.Errorf("%w: %d bytes follow it that nobody asked for", errReply, len(w.b)-off)
+	}
+	return nil
+}
+
+// leastRead is how much room a read has at least.
+const leastRead = 16 << 10
+
+// frame goes on from off over replies of which left are still to come, as far as b has them
+// whole. It returns how many bytes are missing at least if there are not all.
+func frame(b []byte, off, left, limit int) (newOff, newLeft, need int, err error) {
+	for left > 0 {
+		end := bytes.IndexByte(b[off:], '\n')
+		for end > 0 && b[off+end-1] != '\r' {
+			i := bytes.IndexByte(b[off+end+1:], '\n')
+			if i < 0 {
+				end = -1
+				break
+			}
+			end += i + 1
+		}
+		if end < 0 {
+			return off, left, 1, nil
+		}
+		if end < 2 {
+			return off, left, 0, errReply
+		}
+		next := off + end + 1
+		switch t := b[off]; t {
+		case '+', '-', ':':
+		case '$', '*':
+			n, err := parseInt(b[off+1 : next-2])
+			if err != nil {
+				return off, left, 0, errReply
+			}
+			if n > int64(limit) {
+				return off, left, 0, errReplyTooLarge
+			}
+			if n >= 0 && t == '$' {
+				next += int(n) + 2
+			} else if n > 0 {
+				left += int(n)
+			}
+		default:
+			return off, left, 0, errReply
+		}
+		if next > len(b) {
+			return off, left, next - len(b), nil
+		}
+		off = next
+		left--
+	}
+	return off, left, 0, nil
 }
 
 // A parser takes raw RESP2 replies apart. Slices that it returns point into the buffer.
@@ -71,7 +124,19 @@ type parser struct {
 	b   []byte
 	off int
 	cmd string // what the replies answer, for errors
+	key []byte // and of which key; nil: of none
 }
+
+// asked says for errors what the replies answer.
+func (p *parser) asked() string {
+	if p.key == nil {
+		return p.cmd
+	}
+	return p.cmd + " " + quoteKey(p.key)
+}
+
+// answers says what the replies from here on answer.
+func (p *parser) answers(cmd string, key []byte) { p.cmd, p.key = cmd, key }
 
 var errReply = errors.New("not a RESP2 reply")
 
@@ -79,7 +144,7 @@ var errReply = errors.New("not a RESP2 reply")
 func (p *parser) line() ([]byte, error) {
 	i := bytes.Index(p.b[p.off:], []byte("\r\n"))
 	if i < 1 {
-		return nil, fmt.Errorf("%s: %w", p.cmd, errReply)
+		return nil, fmt.Errorf("%s: %w", p.asked(), errReply)
 	}
 	l := p.b[p.off : p.off+i]
 	p.off += i + 2
@@ -93,11 +158,11 @@ func (p *parser) head(t byte) (int64, error) {
 		return 0, err
 	}
 	if l[0] == '-' {
-		return 0, &ReplyError{p.cmd, string(l[1:])}
+		return 0, &ReplyError{p.asked(), string(l[1:])}
 	}
 	n, err := parseInt(l[1:])
 	if l[0] != t || err != nil {
-		return 0, &ReplyError{p.cmd, string(l[:min(len(l), 80)])}
+		return 0, &ReplyError{p.asked(), string(l[:min(len(l), 80)])}
 	}
 	return n, nil
 }
@@ -137,7 +202,7 @@ func (p *parser) array(want int) (int, error) {
 	}
 	// Every value takes four bytes at least.
 	if n < 0 || n > int64(len(p.b)-p.off)/4+1 || want >= 0 && n != int64(want) {
-		return 0, &ReplyError{p.cmd, fmt.Sprintf("*%d", n)}
+		return 0, &ReplyError{p.asked(), fmt.Sprintf("*%d", n)}
 	}
 	return int(n), nil
 }
@@ -149,7 +214,7 @@ func (p *parser) bulk() ([]byte, error) {
 		return nil, err
 	}
 	if n < 0 || n > int64(len(p.b)-p.off-2) {
-		return nil, &ReplyError{p.cmd, fmt.Sprintf("$%d", n)}
+		return nil, &ReplyError{p.asked(), fmt.Sprintf("$%d", n)}
 	}
 	v := p.b[p.off : p.off+int(n) : p.off+int(n)]
 	p.off += int(n) + 2
@@ -173,7 +238,7 @@ func (p *parser) bulks(dst [][]byte, group int) ([][]byte, error) {
 		return dst, err
 	}
 	if n%group != 0 {
-		return dst, &ReplyError{p.cmd, fmt.Sprintf("*%d where pairs must stand", n)}
+		return dst, &ReplyError{p.asked(), fmt.Sprintf("*%d where pairs must stand", n)}
 	}
 	for range n {
 		v, err := p.bulk()
@@ -189,7 +254,7 @@ func (p *parser) bulks(dst [][]byte, group int) ([][]byte, error) {
 func (p *parser) status() error {
 	l, err := p.line()
 	if err == nil && l[0] != '+' {
-		err = &ReplyError{p.cmd, string(bytes.TrimPrefix(l, []byte("-")))}
+		err = &ReplyError{p.asked(), string(bytes.TrimPrefix(l, []byte("-")))}
 	}
 	return err
 }
@@ -205,12 +270,12 @@ func (p *parser) skipReply() error {
 		switch {
 		case l[0] == '$' && n >= 0:
 			if n > int64(len(p.b)-p.off-2) {
-				return fmt.Errorf("%s: %w", p.cmd, errReply)
+				return fmt.Errorf("%s: %w", p.asked(), errReply)
 			}
 			p.off += int(n) + 2
 		case l[0] == '*' && n > 0:
 			if n > int64(len(p.b)-p.off) {
-				return fmt.Errorf("%s: %w", p.cmd, errReply)
+				return fmt.Errorf("%s: %w", p.asked(), errReply)
 			}
 			left += int(n)
 		}

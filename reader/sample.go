@@ -132,7 +132,7 @@ func (w *walk) countTypes(ctx context.Context, key []byte) (int, error) {
 		return 0, err
 	}
 	n := 0
-	for range b.cmds {
+	for range b.at {
 		if _, err := p.array(2); err != nil {
 			return 0, err
 		}

@@ -102,8 +102,8 @@ func (c *conn) prove(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	for _, args := range b.cmds {
-		p.cmd = commandName(args)
+	for i := range b.at {
+		p.cmd = b.name(i)
 		if err := p.proved(); err != nil {
 			return err
 		}
@@ -120,7 +120,7 @@ func (p *parser) proved() error {
 	if err != nil {
 		return err
 	}
-	re := &ReplyError{p.cmd, string(l[1:])}
+	re := &ReplyError{p.asked(), string(l[1:])}
 	switch {
 	case errors.Is(re, ErrAuth):
 		return fmt.Errorf("the account may not send what a dump needs: %w", re)

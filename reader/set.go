@@ -43,7 +43,7 @@ func readCursor(p *parser, pos *position, n int) (more bool, err error) {
 	}
 	cursor, err := parseInt(text)
 	if err != nil || cursor < 0 {
-		return false, &ReplyError{p.cmd, "cursor " + strconv.Quote(string(text))}
+		return false, &ReplyError{p.asked(), "cursor " + strconv.Quote(string(text))}
 	}
 	switch {
 	case cursor == 0:
@@ -51,10 +51,10 @@ func readCursor(p *parser, pos *position, n int) (more bool, err error) {
 	case cursor == pos.count+int64(n):
 	case cursor == int64(n): // it had forgotten the cursor and began anew
 		if pos.restarts++; pos.restarts > maxRestarts {
-			return false, &ReplyError{p.cmd, "the cursor was lost " + strconv.Itoa(pos.restarts) + " times; are other clients scanning?"}
+			return false, &ReplyError{p.asked(), "the cursor was lost " + strconv.Itoa(pos.restarts) + " times; are other clients scanning?"}
 		}
 	default:
-		return false, &ReplyError{p.cmd, "cursor " + string(text) + " after " + strconv.FormatInt(pos.count, 10)}
+		return false, &ReplyError{p.asked(), "cursor " + string(text) + " after " + strconv.FormatInt(pos.count, 10)}
 	}
 	pos.count = cursor
 	return true, nil

@@ -36,7 +36,7 @@ func (s *Scanner) Change(ctx context.Context, name, value string) error {
 		return err
 	}
 	if now != value {
-		return &ReplyError{p.cmd, "OK, but it is " + now}
+		return &ReplyError{p.asked(), "OK, but it is " + now}
 	}
 	return nil
 }

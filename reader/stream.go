@@ -33,7 +33,7 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 	if err != nil {
 		return err
 	}
-	p.cmd = "XINFO STREAM " + quoteKey(key)
+	p.answers("XINFO STREAM", key)
 	state, err := p.streamState()
 	var re *ReplyError
 	if errors.As(err, &re) && re.noSuchKey() {
@@ -42,7 +42,7 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 	if err != nil {
 		return err
 	}
-	p.cmd = "XRANGE " + quoteKey(key)
+	p.answers("XRANGE", key)
 	for {
 		asked := lim.n
 		from := p.off
@@ -133,7 +133,7 @@ func (p *parser) streamState() (*format.StreamState, error) {
 		}
 	}
 	if found != 3 {
-		return nil, &ReplyError{p.cmd, "no last-generated-id, max-deleted-entry-id and entries-added"}
+		return nil, &ReplyError{p.asked(), "no last-generated-id, max-deleted-entry-id and entries-added"}
 	}
 	return &s, nil
 }
@@ -148,7 +148,7 @@ func (p *parser) streamID() (format.StreamID, error) {
 	m, err1 := strconv.ParseUint(ms, 10, 64)
 	s, err2 := strconv.ParseUint(seq, 10, 64)
 	if !ok || err1 != nil || err2 != nil {
-		return format.StreamID{}, &ReplyError{p.cmd, "id " + quoteKey(text)}
+		return format.StreamID{}, &ReplyError{p.asked(), "id " + quoteKey(text)}
 	}
 	return format.StreamID{Ms: m, Seq: s}, nil
 }
@@ -168,7 +168,7 @@ func (p *parser) entries(r *format.Record) error {
 			return err
 		}
 		if k := len(r.Entries); k > 0 && !after(e.ID, r.Entries[k-1].ID) {
-			return &ReplyError{p.cmd, "entry " + e.ID.String() + " out of order"}
+			return &ReplyError{p.asked(), "entry " + e.ID.String() + " out of order"}
 		}
 		if e.Fields, err = p.bulks(nil, 2); err != nil {
 			return err

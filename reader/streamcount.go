@@ -39,7 +39,7 @@ func (c *conn) streamCount(ctx context.Context, db int, start bool) (streamCount
 	}
 	m := streamPattern.FindSubmatch(text)
 	if m == nil {
-		return streamCount{}, &ReplyError{p.cmd, "no count of streams"}
+		return streamCount{}, &ReplyError{p.asked(), "no count of streams"}
 	}
 	n, _ := strconv.ParseInt(string(m[1]), 10, 64)
 	return streamCount{strings.Contains(string(text), "# Duration: In "), n}, nil

@@ -16,7 +16,8 @@ const nameBytes = 16 << 20
 
 // keysOf lists the streams whose names match pattern, in byte order.
 func (c *conn) keysOf(ctx context.Context, pattern string, most int) ([][]byte, error) {
-	b := batch{cmds: [][]any{{"KEYS", pattern, "stream"}}}
+	var b batch
+	b.add("KEYS", pattern, "stream")
 	p, err := c.send(ctx, &b, &replyBuffer{max: most})
 	if err != nil {
 		return nil, err

@@ -31,8 +31,9 @@ func (s stringReader) ask(b *batch, key []byte) {
 	}
 }
 
-func (stringReader) less() bool { return false }
-func (stringReader) more()      {}
+func (stringReader) less() bool  { return false }
+func (stringReader) more()       {}
+func (stringReader) whole() bool { return true }
 
 func (s stringReader) put(ctx context.Context, p *parser, items [][]byte, expire int64) error {
 	key := items[0]

@@ -39,7 +39,7 @@ func scores(p *parser, r *format.Record, from int) error {
 	for i := 0; i < len(pairs); i += 2 {
 		score, err := parseScore(pairs[i+1])
 		if err != nil {
-			return &ReplyError{p.cmd, "score " + quoteKey(pairs[i+1])}
+			return &ReplyError{p.asked(), "score " + quoteKey(pairs[i+1])}
 		}
 		r.Elems = append(r.Elems, pairs[i])
 		r.Scores = append(r.Scores, score)

@@ -3,30 +3,40 @@ package writer
 import (
 	"context"
 	"fmt"
+	"slices"
 )
 
 // An Admin reads and changes settings of the target, with the connection's own credentials: on a Kvrocks they must be
 // the requirepass. What it changes lasts until the server is restarted, or until something has the
 // server write its configuration file (SERVERS.md K18).
 type Admin struct {
-	loader *Loader
-	conn   *conn
+	options *Options
+	conn    *conn
 }
 
-// NewAdmin opens a connection.
-func (l *Loader) NewAdmin(ctx context.Context) (*Admin, error) {
-	c, err := l.options.dial(ctx, Place{})
+// Servers returns the addresses of all servers that are loaded: one, or the masters of a cluster.
+func (l *Loader) Servers() []string {
+	if l.cluster != nil {
+		return slices.Clone(l.cluster.topology().masters)
+	}
+	return []string{l.options.Addr}
+}
+
+// NewAdmin opens a connection to one of Servers.
+func (l *Loader) NewAdmin(ctx context.Context, addr string) (*Admin, error) {
+	o := l.options.at(addr)
+	c, err := o.dial(ctx, Place{})
 	if err != nil {
 		return nil, err
 	}
-	return &Admin{l, c}, nil
+	return &Admin{o, c}, nil
 }
 
 // Close closes the connection.
 func (a *Admin) Close() error { return a.conn.Close() }
 
 // Addr returns the host and port of the server.
-func (a *Admin) Addr() string { return a.loader.options.Addr }
+func (a *Admin) Addr() string { return a.options.Addr }
 
 // Setting returns a setting; empty if the server has none of that name.
 func (a *Admin) Setting(ctx context.Context, name string) (string, error) {
@@ -65,7 +75,7 @@ func (a *Admin) refused(command string, err error) error {
 		return &RefusedError{a.Addr(), command, reply}
 	}
 	if err != nil {
-		return a.loader.options.connectError(err)
+		return a.options.connectError(err)
 	}
 	return nil
 }

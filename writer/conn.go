@@ -1,13 +1,14 @@
 package writer
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"strconv"
 	"strings"
-	"sync"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
@@ -20,39 +21,27 @@ const bufferSize = 64 << 10
 // re-established: what was in flight on a lost one is unknown.
 type conn struct {
 	*redis.Conn
-	client *redis.Client
+	client  *redis.Client
+	timeout time.Duration // of the writing, and of the reading, of a pipeline
+	in      *bufio.Reader // nil: exchange has read nothing yet
+	out     net.Buffers
 
-	mu      sync.Mutex
-	net     net.Conn
-	aborted bool
+	net   net.Conn
+	given bool // the library has it
 }
 
 // abort closes the connection under a command that waits. It may be called from anywhere.
 func (c *conn) abort() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.aborted = true
-	if c.net != nil {
-		c.net.Close()
-	}
+	c.net.Close()
 }
 
-// watched returns a dialer that lets abort close what it dials.
-func (c *conn) watched(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		nc, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		c.mu.Lock()
-		defer c.mu.Unlock()
-		if c.aborted {
-			nc.Close()
-			return nil, net.ErrClosed
-		}
-		c.net = nc
-		return nc, nil
+// give is the dialer of the client library: it gets the connection that is there, once.
+func (c *conn) give(context.Context, string, string) (net.Conn, error) {
+	if c.given {
+		return nil, net.ErrClosed
 	}
+	c.given = true
+	return c.net, nil
 }
 
 // dial connects to the keyspace p.
@@ -74,8 +63,12 @@ func (o *Options) dial(ctx context.Context, p Place) (*conn, error) {
 		DisableIdentity:          true,
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 	}
-	c := &conn{}
-	settings.Dialer = c.watched(redis.NewDialer(settings))
+	nc, err := redis.NewDialer(settings)(ctx, "tcp", o.Addr)
+	if err != nil {
+		return nil, o.connectError(err)
+	}
+	c := &conn{net: nc, timeout: o.ReadTimeout}
+	settings.Dialer = c.give
 	c.client = redis.NewClient(settings)
 	c.Conn = c.client.Conn()
 	stop := context.AfterFunc(ctx, c.abort)
@@ -89,7 +82,9 @@ func (o *Options) dial(ctx context.Context, p Place) (*conn, error) {
 
 // Close closes the connection.
 func (c *conn) Close() error {
-	return errors.Join(c.Conn.Close(), c.client.Close())
+	err := errors.Join(c.Conn.Close(), c.client.Close())
+	c.net.Close() // which the library may never have had
+	return err
 }
 
 // enter authenticates and selects. AUTH goes by itself and not inside the HELLO that

@@ -9,6 +9,7 @@
 // Loader.NewReader gives a connection that reads back: Reader.Read fills in what the target
 // holds of pieces of keys, and Reader.Scan lists their names.
 //
-// The package never retries, never starts a goroutine, never leaves a key out without
+// The package never retries a command that a server may have run, starts no goroutine that outlives a call
+// (the nodes of a cluster are written to at once), never leaves a key out without
 // counting it and handing it to Options.Report, and never shows a password or a token.
 package writer

@@ -58,6 +58,9 @@ type Facts struct {
 	Places []PlaceFacts // in order of DB; nil if Refusal is not
 	Keys   int64        // that the places hold, up to Need.CountKeys or a little above
 	More   bool         // there are more
+
+	topology *topology // nil: it stands alone
+	members  []member  // the masters of a cluster
 }
 
 // PlaceFacts tell of the place of one database.
@@ -74,13 +77,36 @@ func Inspect(ctx context.Context, o Options, need Need) (f *Facts, err error) {
 	if o, err = o.checked(); err != nil {
 		return nil, err
 	}
-	c, err := o.dial(ctx, o.mainPlace())
+	f, err = o.inspectAt(ctx, o.mainPlace(), &need)
+	if errors.Is(err, ErrAuth) && o.mainPlace() != (Place{}) {
+		// One that has no namespaces says so best when it is asked without a token.
+		if bare, bareErr := o.inspectAt(ctx, Place{}, &need); bareErr == nil {
+			f, err = bare, nil
+		}
+	}
+	if err == nil && f.Refusal == nil && f.Target.IsCluster() {
+		err = f.askMembers(ctx, &o, &need)
+	}
+	if err != nil || f.Refusal != nil {
+		return f, err
+	}
+	return f, f.visit(ctx, &o, &need)
+}
+
+// inspectAt asks the server over a connection of its own.
+func (o *Options) inspectAt(ctx context.Context, p Place, need *Need) (f *Facts, err error) {
+	c, err := o.dial(ctx, p)
 	if err != nil {
 		return nil, err
 	}
 	defer context.AfterFunc(ctx, c.abort)()
 	defer func() { err = errors.Join(err, c.Close()) }()
-	f = &Facts{Sections: map[string]map[string]string{}}
+	return o.inspect(ctx, c, need)
+}
+
+// inspect asks the server at the other end of c, which may be of no more use then.
+func (o *Options) inspect(ctx context.Context, c *conn, need *Need) (*Facts, error) {
+	f := &Facts{Sections: map[string]map[string]string{}}
 	server, err := o.info(ctx, c, "server")
 	if err != nil {
 		return nil, err
@@ -88,13 +114,10 @@ func Inspect(ctx context.Context, o Options, need Need) (f *Facts, err error) {
 	if f.Target, f.Refusal = o.recognise(server); f.Refusal != nil {
 		return f, nil // what it would answer to the rest says nothing
 	}
-	if err := f.ask(ctx, &o, c, &need); err != nil {
+	if err := f.ask(ctx, o, c, need); err != nil {
 		return nil, err
 	}
-	if err := f.probe(ctx, &o, c, &need); err != nil {
-		return nil, err
-	}
-	return f, f.visit(ctx, &o, &need)
+	return f, f.probe(ctx, o, c, need)
 }
 
 // mainPlace is where the server is asked: with the connection's own credentials, if it has any.
@@ -246,6 +269,9 @@ func isKnown(reply string) bool {
 // visit looks at every place, by a connection of its own.
 func (f *Facts) visit(ctx context.Context, o *Options, need *Need) error {
 	l := &Loader{options: *o, target: f.Target, spaces: map[string]int{}}
+	if f.topology != nil {
+		l.cluster = newCluster(o, f.topology)
+	}
 	for _, db := range slices.Sorted(maps.Keys(o.Places)) {
 		at := PlaceFacts{DB: db, Token: o.Places[db].Token != "", Err: l.visit(ctx, db, false)}
 		switch {
@@ -260,7 +286,7 @@ func (f *Facts) visit(ctx context.Context, o *Options, need *Need) error {
 			return at.Err
 		}
 		f.Places = append(f.Places, at)
-		if at.Err != nil || at.Missing || need.CountKeys == 0 || f.More || f.Keys >= int64(need.CountKeys) {
+		if at.Err != nil || at.Missing || need.CountKeys == 0 || f.moving() || f.More || f.Keys >= int64(need.CountKeys) {
 			continue
 		}
 		n, more, err := l.CountKeys(ctx, db, need.CountKeys)

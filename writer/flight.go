@@ -24,10 +24,10 @@ type Flight struct {
 // fly is exec, and adds to f what was sent.
 func (w *Worker) fly(ctx context.Context, commands []command, f *Flight) error {
 	if w.loader.options.Pacer == nil {
-		return w.exec(ctx, commands)
+		return w.exec(ctx, &w.batch.wire, commands)
 	}
 	start := time.Now()
-	if err := w.exec(ctx, commands); err != nil {
+	if err := w.exec(ctx, &w.batch.wire, commands); err != nil {
 		return err
 	}
 	f.Took += time.Since(start)

@@ -15,6 +15,7 @@ type Loader struct {
 	options Options
 	target  Target
 	spaces  map[string]int // keyspace to database
+	cluster *cluster       // nil: the server stands alone
 }
 
 // Open checks o, connects to every place once, and finds out what the server is.
@@ -38,19 +39,24 @@ func (l *Loader) visit(ctx context.Context, db int, first bool) (err error) {
 	o := &l.options
 	p := o.Places[db]
 	if first && p.DB != 0 {
-		// What the server is decides how a refused SELECT reads.
+		// What the server is decides how a refused SELECT reads, and a cluster takes none.
 		if err := l.identify(ctx, Place{}); err != nil {
 			return err
 		}
 	}
 	c, err := o.dial(ctx, p)
 	if err != nil {
+		if first && p.Token != "" {
+			if refusal := l.identify(ctx, Place{}); refusal != nil && l.target.IsCluster() {
+				return refusal // it has no namespaces
+			}
+		}
 		return err
 	}
 	defer context.AfterFunc(ctx, c.abort)()
 	defer func() { err = errors.Join(err, c.Close()) }()
 	if l.target.Server == "" {
-		if l.target, err = o.identify(ctx, c); err != nil {
+		if err = l.recognise(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -87,8 +93,18 @@ func (l *Loader) identify(ctx context.Context, p Place) (err error) {
 	}
 	defer context.AfterFunc(ctx, c.abort)()
 	defer func() { err = errors.Join(err, c.Close()) }()
-	l.target, err = l.options.identify(ctx, c)
-	return err
+	return l.recognise(ctx, c)
+}
+
+// recognise fills in the target, and joins a cluster.
+func (l *Loader) recognise(ctx context.Context, c *conn) (err error) {
+	if l.target, err = l.options.identify(ctx, c); err != nil {
+		return err
+	}
+	if l.target.IsCluster() {
+		return l.join(ctx, c)
+	}
+	return l.options.examine(ctx, c, &l.target)
 }
 
 // Target returns what Open found.
@@ -113,12 +129,34 @@ const countStep = 1000
 // DBSIZE of a Kvrocks is of the last time somebody had it counted (SERVERS.md K10). Redis
 // may count a key twice.
 func (l *Loader) CountKeys(ctx context.Context, db, limit int) (n int, more bool, err error) {
-	c, err := l.dial(ctx, db)
+	r, err := l.route(ctx, db, false)
 	if err != nil {
 		return 0, false, err
 	}
-	defer context.AfterFunc(ctx, c.abort)()
-	defer func() { err = errors.Join(err, c.Close()) }()
+	defer context.AfterFunc(ctx, r.abort)()
+	defer func() { err = errors.Join(err, r.Close()) }()
+	err = r.each(ctx, func(c *conn) error {
+		most := limit
+		if limit > 0 {
+			most = max(1, limit-n)
+		}
+		here, err := l.count(ctx, c, most)
+		if n += here; limit > 0 && n > limit {
+			return errCounted
+		}
+		return err
+	})
+	if errors.Is(err, errCounted) {
+		return limit, true, nil
+	}
+	return n, false, err
+}
+
+// errCounted ends a count.
+var errCounted = errors.New("enough keys")
+
+// count counts the keys of one server, up to limit and a few more, or with a limit of zero or less all.
+func (l *Loader) count(ctx context.Context, c *conn, limit int) (n int, err error) {
 	step := countStep
 	if limit > 0 {
 		step = min(step, limit+1)
@@ -127,48 +165,45 @@ func (l *Loader) CountKeys(ctx context.Context, db, limit int) (n int, more bool
 		// A cursor is text: Kvrocks' may be "_" and a key.
 		page, err := c.Do(ctx, "SCAN", cursor, "COUNT", strconv.Itoa(step)).Slice()
 		if reply, ok := errorReply(err); ok {
-			return 0, false, l.options.refusedAtStart("SCAN", reply)
+			return 0, l.options.refusedAtStart("SCAN", reply)
 		}
 		if err != nil {
-			return 0, false, l.options.connectError(err)
+			return 0, l.options.connectError(err)
 		}
 		if len(page) != 2 {
-			return 0, false, preflightError("target %s answers SCAN with %d values", l.options.Addr, len(page))
+			return 0, preflightError("target %s answers SCAN with %d values", l.options.Addr, len(page))
 		}
 		next, isText := page[0].(string)
 		keys, isList := page[1].([]any)
 		if !isText || !isList {
-			return 0, false, preflightError("target %s answers SCAN with %T and %T", l.options.Addr, page[0], page[1])
+			return 0, preflightError("target %s answers SCAN with %T and %T", l.options.Addr, page[0], page[1])
 		}
 		n += len(keys)
-		if limit > 0 && n > limit {
-			return limit, true, nil
-		}
-		if next == "0" {
-			return n, false, nil
+		if next == "0" || limit > 0 && n > limit {
+			return n, nil
 		}
 		if err := ctx.Err(); err != nil {
-			return 0, false, err
+			return 0, err
 		}
 		cursor = next
 	}
 }
 
-// NewWorker opens a connection for the records of a source database.
+// NewWorker opens a connection for the records of a source database, or in a cluster one to each node.
 func (l *Loader) NewWorker(ctx context.Context, db int) (*Worker, error) {
-	c, err := l.dial(ctx, db)
+	r, err := l.route(ctx, db, true)
 	if err != nil {
 		return nil, err
 	}
-	return &Worker{loader: l, db: db, conn: c}, nil
+	return &Worker{loader: l, db: db, route: r}, nil
 }
 
-func (l *Loader) dial(ctx context.Context, db int) (*conn, error) {
-	p, ok := l.options.Places[db]
-	if !ok {
-		return nil, preflightError("database %d has no place on target %s: say where its keys go", db, l.options.Addr)
+// Redirected returns how many commands the nodes of a cluster did not run and that were sent once more.
+func (l *Loader) Redirected() int64 {
+	if l.cluster == nil {
+		return 0
 	}
-	return l.options.dial(ctx, p)
+	return l.cluster.redirected.Load()
 }
 
 // clock returns the target's time.

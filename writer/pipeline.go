@@ -1,11 +1,10 @@
 package writer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // flush sends what is queued and checks every reply.
@@ -98,75 +97,57 @@ func (w *Worker) answered(c *command) {
 	w.done(k)
 }
 
-// exec sends commands as one pipeline. An error reply is not its error.
-func (w *Worker) exec(ctx context.Context, commands []command) error {
+// exec sends commands of a wire at once, and reads their replies. An error reply is not its error.
+func (w *Worker) exec(ctx context.Context, requests *wire, commands []command) error {
 	if len(commands) == 0 {
 		return nil
 	}
-	w.cmders = w.cmders[:0]
-	for i := range commands {
-		w.cmders = append(w.cmders, commands[i].reply)
-	}
-	// A context that ends stops the load between two pipelines: this one's outcome is waited for.
-	ctx = context.WithoutCancel(ctx)
-	pipe := w.conn.Pipeline()
-	if err := pipe.BatchProcess(ctx, w.cmders...); err != nil {
-		return err
-	}
-	_, err := pipe.Exec(ctx)
-	if _, ok := errorReply(err); err == nil || ok {
+	failed, err := w.route.write(ctx, requests, commands)
+	if err == nil {
 		return nil
 	}
 	// Replies that came before the connection was lost are looked at only for the reason:
 	// the caller cannot use half a pipeline.
-	c := &commands[0]
-	for i := range commands {
-		c = &commands[i]
-		reply, ok := errorReply(c.reply.Err())
-		if advice := stopsLoad(reply); ok && advice != nil {
-			return w.stop(c, reply, advice)
-		}
-		if c.reply.Err() != nil && !ok {
-			break
+	for i := range commands[:failed] {
+		if c := &commands[i]; c.reply.kind == '-' {
+			if advice := stopsLoad(c.reply.text); advice != nil {
+				return w.stop(c, c.reply.text, advice)
+			}
 		}
 	}
-	return w.stop(c, "", lost(err))
+	return w.stop(&commands[failed], "", lost(err))
 }
 
 // askExists leaves out the keys of the batch that the target holds already.
 func (w *Worker) askExists(ctx context.Context) error {
-	var asks []command
+	var b batch
 	var existed []int64
-	w.cmders = w.cmders[:0]
 	for i := range w.batch.commands {
 		k := w.batch.commands[i].key
 		if k.checked || k.out != alive {
 			continue
 		}
 		k.checked = true
-		name := bulk(k.name)
-		asks = append(asks, command{name: "EXISTS", key: k, reply: redis.NewCmd(ctx, "EXISTS", &name)})
+		b.begin("EXISTS")
+		b.name(k)
+		b.commands = append(b.commands, b.made(command{key: k}))
 	}
-	if err := w.exec(ctx, asks); err != nil {
+	asks := b.commands
+	if err := w.exec(ctx, &b.wire, asks); err != nil {
 		return err
 	}
 	for i := range asks {
 		a := &asks[i]
 		w.stats.commands.Add(1)
-		val, err := a.reply.Result()
-		if reply, ok := errorReply(err); ok {
-			advice := stopsLoad(reply)
-			if advice == nil {
-				advice = errUnexpected
-			}
-			return w.stop(a, reply, advice)
-		}
-		switch val {
-		case int64(0):
-		case int64(1):
+		n, ok := a.reply.integer()
+		switch {
+		case a.reply.kind == '-':
+			return w.stop(a, a.reply.text, cmp.Or(stopsLoad(a.reply.text), errUnexpected))
+		case ok && n == 0:
+		case ok && n == 1:
 			existed = append(existed, a.key.first)
 		default:
-			return w.stop(a, show(val), errUnexpected)
+			return w.stop(a, a.reply.String(), errUnexpected)
 		}
 	}
 	if w.job.Found != nil && len(asks) > 0 {

@@ -56,17 +56,14 @@ func (f *Facts) Checks(n Need) []Check {
 	if f.Refusal != nil {
 		return []Check{{Name: "server", Level: Failed, Found: f.bare(f.Refusal)}}
 	}
-	list := []Check{
-		{Name: "server", Found: fmt.Sprintf("%s %s, %s", f.Target.Server, f.Target.Version, f.Target.Mode)},
-		f.checkRole(), f.checkLoading(), f.checkCommands(), f.checkClock(need), f.checkConnections(need),
-	}
-	if f.Target.Server == kvrocks {
-		list = append(list, f.checkDisk(need), f.checkMaxDBSize(need))
+	var list []Check
+	if f.members != nil {
+		list = f.memberChecks(need)
 	} else {
-		list = append(list, f.checkMemory(need), f.checkEviction())
+		list = f.serverChecks(need)
 	}
 	list = append(list, f.checkPlaces(need)...)
-	if need.CountKeys > 0 {
+	if need.CountKeys > 0 && !f.moving() {
 		list = append(list, f.checkEmpty())
 	}
 	if need.Tune {
@@ -78,6 +75,18 @@ func (f *Facts) Checks(n Need) []Check {
 		}
 	}
 	return list
+}
+
+// serverChecks are the checks of one server.
+func (f *Facts) serverChecks(need *Need) []Check {
+	list := []Check{
+		{Name: "server", Found: fmt.Sprintf("%s %s, %s", f.Target.Server, f.Target.Version, f.Target.Mode)},
+		f.checkRole(), f.checkLoading(), f.checkCommands(), f.checkClock(need), f.checkConnections(need),
+	}
+	if f.Target.Server == kvrocks {
+		return append(list, f.checkDisk(need), f.checkMaxDBSize(need))
+	}
+	return append(list, f.checkMemory(need), f.checkEviction())
 }
 
 // bare is the text of an error without the address, which is said once for all.

@@ -2,16 +2,17 @@ package writer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 )
 
-// An Observer asks a Kvrocks how its storage bears the load, over a connection of its own.
+// An Observer asks a Kvrocks, or the masters of a cluster, how their storage bears the load, over connections of its own.
 type Observer struct {
-	loader *Loader
-	conn   *conn
-	last   *stalls
+	options *Options
+	conns   []*conn
+	last    *stalls
 }
 
 // NewObserver opens a connection; nil if the target is no Kvrocks, which has nothing to tell.
@@ -19,15 +20,24 @@ func (l *Loader) NewObserver(ctx context.Context) (*Observer, error) {
 	if l.target.Server != kvrocks {
 		return nil, nil
 	}
-	c, err := l.options.dial(ctx, l.options.mainPlace())
-	if err != nil {
-		return nil, err
+	o := &Observer{options: &l.options}
+	for _, addr := range l.Servers() {
+		c, err := l.options.at(addr).dial(ctx, l.options.mainPlace())
+		if err != nil {
+			return nil, errors.Join(err, o.Close())
+		}
+		o.conns = append(o.conns, c)
 	}
-	return &Observer{loader: l, conn: c}, nil
+	return o, nil
 }
 
-// Close closes the connection.
-func (o *Observer) Close() error { return o.conn.Close() }
+// Close closes the connections.
+func (o *Observer) Close() (err error) {
+	for _, c := range o.conns {
+		err = errors.Join(err, c.Close())
+	}
+	return err
+}
 
 // Pressure is how the storage of a Kvrocks bears what is written (SERVERS.md K19).
 type Pressure struct {
@@ -45,12 +55,16 @@ type stalls struct{ slow, stop int64 }
 
 // Look asks for the pressure. The first time it does not know of delays.
 func (o *Observer) Look(ctx context.Context) (Pressure, error) {
-	defer context.AfterFunc(ctx, o.conn.abort)()
-	fields, err := o.loader.options.info(ctx, o.conn, "rocksdb")
-	if err != nil {
-		return Pressure{}, err
+	p, now := Pressure{Pending: -1}, stalls{}
+	for _, c := range o.conns {
+		stop := context.AfterFunc(ctx, c.abort)
+		fields, err := o.options.info(ctx, c, "rocksdb")
+		stop()
+		if err != nil {
+			return Pressure{}, err
+		}
+		p.count(&now, fields)
 	}
-	p, now := pressure(fields)
 	if o.last != nil {
 		p.Delayed, p.Stopped = now.slow > o.last.slow, now.stop > o.last.stop
 	}
@@ -58,9 +72,9 @@ func (o *Observer) Look(ctx context.Context) (Pressure, error) {
 	return p, nil
 }
 
-// pressure sums up over the column families, whose names stand in brackets. What is blank is not known.
-func pressure(fields map[string]string) (p Pressure, s stalls) {
-	p.Pending = -1
+// count adds what a server says, summed up over the column families, whose names stand in brackets. What is
+// blank is not known.
+func (p *Pressure) count(s *stalls, fields map[string]string) {
 	for field, value := range fields {
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < 0 {
@@ -69,13 +83,13 @@ func pressure(fields map[string]string) (p Pressure, s stalls) {
 		name, _, _ := strings.Cut(field, "[")
 		switch name {
 		case "num_running_compactions":
-			p.Compactions = n
+			p.Compactions += n
 		case "num_running_flushes":
-			p.Flushes = n
+			p.Flushes += n
 		case "num_immutable_tables":
-			p.Waiting = n
+			p.Waiting += n
 		case "num_background_errors":
-			p.Errors = n
+			p.Errors += n
 		case "estimate_pending_compaction_bytes":
 			p.Pending = max(0, p.Pending) + n
 		case "level0_file_limit_slowdown", "pending_compaction_bytes_slowdown", "memtable_count_limit_slowdown":
@@ -84,7 +98,6 @@ func pressure(fields map[string]string) (p Pressure, s stalls) {
 			s.stop += n
 		}
 	}
-	return p, s
 }
 
 // String says it in a few words; empty when there is nothing worth telling.

@@ -9,28 +9,35 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// A Reader reads back what the place of one source database holds, over one connection. It
-// sends only what every target knows, and nothing that goes wrong on one of them
+// A Reader reads back what the place of one source database holds, over one connection, or in a
+// cluster one to each node. It sends only what every target knows, and nothing that goes wrong on one of them
 // (SERVERS.md K13): members are asked for by name, never scanned.
 type Reader struct {
 	loader *Loader
 	db     int
-	conn   *conn
+	route  *route
 	asked  []asked
 	cmders []redis.Cmder
 }
 
 // NewReader opens a connection to read back the records of a source database.
 func (l *Loader) NewReader(ctx context.Context, db int) (*Reader, error) {
-	c, err := l.dial(ctx, db)
+	route, err := l.route(ctx, db, false)
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{loader: l, db: db, conn: c}, nil
+	return &Reader{loader: l, db: db, route: route}, nil
 }
 
-// Close closes the connection.
-func (r *Reader) Close() error { return r.conn.Close() }
+// Close closes the connections.
+func (r *Reader) Close() error { return r.route.Close() }
+
+// A bulk is an argument of a command. A pointer to it goes to go-redis without the
+// allocation that a []byte in an interface needs.
+type bulk []byte
+
+// MarshalBinary is how go-redis gets the bytes of an argument.
+func (b *bulk) MarshalBinary() ([]byte, error) { return *b, nil }
 
 // An asked is a command of a flight and what is done with its reply.
 type asked struct {
@@ -145,13 +152,9 @@ func (r *Reader) exec(ctx context.Context) error {
 	if len(r.cmders) == 0 {
 		return nil
 	}
-	pipe := r.conn.Pipeline()
-	if err := pipe.BatchProcess(ctx, r.cmders...); err != nil {
-		return err
-	}
-	_, err := pipe.Exec(ctx)
+	err := r.route.exec(ctx, r.cmders)
 	clear(r.cmders)
-	if _, ok := errorReply(err); err == nil || ok {
+	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -204,8 +207,12 @@ const scanStep = 1000
 // or on a Kvrocks that is set so `_` and a key (SERVERS.md K10). Nothing is filtered by the
 // server: a MATCH or TYPE would keep a Kvrocks busy until it has found COUNT keys (K13).
 func (r *Reader) Scan(ctx context.Context, each func(names []string) error) error {
+	return r.route.each(ctx, func(c *conn) error { return r.scan(ctx, c, each) })
+}
+
+func (r *Reader) scan(ctx context.Context, c *conn, each func(names []string) error) error {
 	for cursor := "0"; ; {
-		page, err := r.conn.Do(ctx, "SCAN", cursor, "COUNT", strconv.Itoa(scanStep)).Slice()
+		page, err := c.Do(ctx, "SCAN", cursor, "COUNT", strconv.Itoa(scanStep)).Slice()
 		if err != nil {
 			reply, _ := errorReply(err)
 			return &ReadError{DB: r.db, Command: "SCAN", Reply: reply, Err: noEOF(err)}

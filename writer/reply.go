@@ -1,12 +1,9 @@
 package writer
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
 )
 
 var errUnexpected = errors.New("no such answer was expected")
@@ -15,16 +12,12 @@ var errUnexpected = errors.New("no such answer was expected")
 // on account of it.
 func (w *Worker) check(c *command) ([]command, error) {
 	w.stats.commands.Add(1)
-	val, err := c.reply.Result()
-	if reply, ok := errorReply(err); ok {
-		return w.refused(c, reply)
-	}
-	if err != nil {
-		return nil, w.stop(c, "", lost(err))
+	if c.reply.kind == '-' {
+		return w.refused(c, c.reply.text)
 	}
 	if c.group != nil {
-		if val != "OK" {
-			return nil, w.stop(c, show(val), errUnexpected)
+		if !c.reply.is("OK") {
+			return nil, w.stop(c, c.reply.String(), errUnexpected)
 		}
 		for _, k := range c.group {
 			k.pending--
@@ -42,18 +35,18 @@ func (w *Worker) check(c *command) ([]command, error) {
 		w.answered(c)
 		return nil, nil
 	}
-	if problem := c.problem(val); problem != nil {
+	if problem := c.problem(); problem != nil {
 		if !w.hasPassed(k.expire) {
 			if k.again || k.resumed {
 				problem = unequal(problem)
 			}
-			return nil, w.stop(c, show(val), problem)
+			return nil, w.stop(c, c.reply.String(), problem)
 		}
 		// The key was over before it was complete, and a command behind that may
 		// have made it anew without an expiry.
 		w.expire(k)
 		w.answered(c)
-		return w.bury(k), nil
+		return []command{w.bury(k)}, nil
 	}
 	if c.data {
 		k.written++
@@ -67,33 +60,34 @@ func (w *Worker) check(c *command) ([]command, error) {
 }
 
 // problem says what is wrong with a reply.
-func (c *command) problem(val any) error {
+func (c *command) problem() error {
+	n, isInteger := c.reply.integer()
 	switch c.want {
 	case wantOK:
-		if val != "OK" {
+		if !c.reply.is("OK") {
 			return errUnexpected
 		}
 	case wantID:
-		if val != c.id.String() {
+		if !c.reply.is(c.id.String()) {
 			return fmt.Errorf("expected %s: does something else write to this key?", c.id)
 		}
 	case wantCount:
-		if n, ok := val.(int64); ok && c.key.resumed && !c.key.ordered() && n >= 0 && n <= c.n {
+		if isInteger && c.key.resumed && !c.key.ordered() && n >= 0 && n <= c.n {
 			return nil // some of them were there already: confirmLength counts
 		}
-		if val != c.n {
+		if !isInteger || n != c.n {
 			return fmt.Errorf("expected %d, as of a fresh key: does something else write to it, or had the target this key before?", c.n)
 		}
 	case wantExpiry:
-		n := int64(1)
+		want := int64(1)
 		if c.key.written == 0 {
-			n = 0 // every member so far was refused: there is no key
+			want = 0 // every member so far was refused: there is no key
 		}
-		if val != n {
-			return fmt.Errorf("expected %d: the key is gone, or the server could not write its expiry (look into its log)", n)
+		if !isInteger || n != want {
+			return fmt.Errorf("expected %d: the key is gone, or the server could not write its expiry (look into its log)", want)
 		}
 	case wantAny:
-		if _, ok := val.(int64); !ok {
+		if !isInteger {
 			return errUnexpected
 		}
 	}
@@ -101,13 +95,12 @@ func (c *command) problem(val any) error {
 }
 
 // bury returns the command that makes sure that k is expired.
-func (w *Worker) bury(k *key) []command {
+func (w *Worker) bury(k *key) command {
 	k.pending++
-	name := bulk(k.name)
-	return []command{{
-		name: "PEXPIREAT", key: k, want: wantAny, always: true,
-		reply: redis.NewCmd(context.Background(), "PEXPIREAT", &name, k.expire),
-	}}
+	w.batch.begin("PEXPIREAT")
+	w.batch.name(k)
+	w.batch.number(k.expire)
+	return w.batch.made(command{key: k, want: wantAny, always: true})
 }
 
 // refused treats an error reply: it stops the load, or concerns one key or member.
@@ -157,9 +150,9 @@ var stoppers = []stopper{
 	{text: "NOAUTH", kind: ErrAuth, advice: "the server has got a password since the load began: give it and load again"},
 	{text: "NOPERM", kind: ErrAuth, advice: "this user may not run the command: give it the right, or use another user"},
 	{text: "READONLY", kind: ErrOperator, advice: "the server has become a replica: load into its master"},
-	{text: "MOVED", advice: "the server is part of a cluster, which this version cannot load"},
-	{text: "ASK ", advice: "the server is part of a cluster, which this version cannot load"},
-	{text: "CROSSSLOT", advice: "the server is part of a cluster, which this version cannot load"},
+	{text: "MOVED", advice: "the server has become part of a cluster since the load began: run it again with --resume"},
+	{text: "ASK ", advice: "the server has become part of a cluster since the load began: run it again with --resume"},
+	{text: "CROSSSLOT", advice: "the server has become part of a cluster since the load began: run it again with --resume"},
 	{text: "CLUSTERDOWN", kind: ErrTransient, advice: "the server does not serve all slots of its cluster: load again when it does"},
 	{text: "TRYAGAIN", kind: ErrTransient, advice: "the server is moving slots of its cluster: load again when it is done"},
 	{text: "MASTERDOWN", kind: ErrTransient, advice: "the server is a replica that has lost its master: load into a master"},

@@ -91,8 +91,8 @@ func (w *Worker) confirmLength(ctx context.Context, k *key) error {
 // length asks how many elements the target has of k.
 func (w *Worker) length(ctx context.Context, k *key) (int64, error) {
 	name := bulk(k.name)
-	ask := command{name: lengthCommands[k.kind], key: k, reply: redis.NewCmd(ctx, lengthCommands[k.kind], &name)}
-	val, err := w.ask(ctx, &ask)
+	ask := command{name: lengthCommands[k.kind], key: k}
+	val, err := w.ask(ctx, &ask, redis.NewCmd(ctx, ask.name, &name))
 	if err != nil {
 		return 0, err
 	}
@@ -106,8 +106,8 @@ func (w *Worker) length(ctx context.Context, k *key) (int64, error) {
 // lastEntry asks for the id of the last entry of a stream that has some.
 func (w *Worker) lastEntry(ctx context.Context, k *key) (format.StreamID, error) {
 	name := bulk(k.name)
-	ask := command{name: "XREVRANGE", key: k, reply: redis.NewCmd(ctx, "XREVRANGE", &name, "+", "-", "COUNT", 1)}
-	val, err := w.ask(ctx, &ask)
+	ask := command{name: "XREVRANGE", key: k}
+	val, err := w.ask(ctx, &ask, redis.NewCmd(ctx, ask.name, &name, "+", "-", "COUNT", 1))
 	if err != nil {
 		return format.StreamID{}, err
 	}
@@ -124,12 +124,12 @@ func (w *Worker) lastEntry(ctx context.Context, k *key) (format.StreamID, error)
 
 // ask sends one command about a resumed key. An error reply is an ErrUnequal if it concerns the key
 // only: it has another type now.
-func (w *Worker) ask(ctx context.Context, c *command) (any, error) {
-	if err := w.exec(ctx, []command{*c}); err != nil {
-		return nil, err
+func (w *Worker) ask(ctx context.Context, c *command, cmd *redis.Cmd) (any, error) {
+	if err := w.route.exec(ctx, []redis.Cmder{cmd}); err != nil {
+		return nil, w.stop(c, "", lost(err))
 	}
 	w.stats.commands.Add(1)
-	val, err := c.reply.Result()
+	val, err := cmd.Result()
 	if reply, ok := errorReply(err); ok {
 		if advice := stopsLoad(reply); advice != nil {
 			return nil, w.stop(c, reply, advice)

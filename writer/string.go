@@ -58,7 +58,7 @@ func (w *Worker) queueValue(ctx context.Context, k *key, r *format.Record, value
 }
 
 // groups reports whether small strings may go together in one MSET. With Skip each
-// has an answer of its own.
+// has an answer of its own, in a cluster a slot.
 func (w *Worker) groups() bool {
-	return w.loader.options.OnExists != Skip && w.loader.target.oneMSET()
+	return w.loader.cluster == nil && w.loader.options.OnExists != Skip && w.loader.target.oneMSET()
 }

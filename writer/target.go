@@ -2,6 +2,8 @@ package writer
 
 import (
 	"context"
+	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +16,12 @@ type Target struct {
 	Addr    string
 	Server  string // "kvrocks" or "redis"
 	Version string // as the server gives it: "2.10.1", or "unstable" of a nightly Kvrocks
-	Mode    string // "standalone"
+	Mode    string // "standalone" or "cluster"
+
+	// Nodes are those of a cluster when it was opened, replicas too, each as id@host:port, in order. Masters is
+	// how many of them own slots. Version, ClockOffset and MaxBulk are what every master can do.
+	Nodes   []string
+	Masters int
 
 	// ClockOffset is how far the target's clock is ahead of this host's: the target's
 	// decides what is expired. Zero when the target has no TIME (Kvrocks before 2.4).
@@ -30,6 +37,16 @@ const (
 	redis7  = "redis"
 )
 
+func (t Target) String() string {
+	if t.IsCluster() {
+		return fmt.Sprintf("%s %s, a cluster of %d masters, at %s", t.Server, t.Version, t.Masters, t.Addr)
+	}
+	return fmt.Sprintf("%s %s at %s", t.Server, t.Version, t.Addr)
+}
+
+// IsCluster reports whether the target is a cluster.
+func (t *Target) IsCluster() bool { return t.Mode == "cluster" }
+
 // identify asks the server at the other end of c what it is, and refuses what
 // cannot be loaded.
 func (o *Options) identify(ctx context.Context, c *conn) (Target, error) {
@@ -37,30 +54,31 @@ func (o *Options) identify(ctx context.Context, c *conn) (Target, error) {
 	if err != nil {
 		return Target{}, err
 	}
-	t, err := o.recognise(server)
-	if err != nil {
-		return Target{}, err
-	}
+	return o.recognise(server)
+}
+
+// examine refuses a server that cannot take writes now, and asks what it can do.
+func (o *Options) examine(ctx context.Context, c *conn, t *Target) error {
 	replication, err := o.info(ctx, c, "replication")
 	if err != nil {
-		return Target{}, err
+		return err
 	}
 	if role := replication["role"]; role == "slave" || role == "replica" {
-		return Target{}, preflightError("target %s is a replica and takes no writes: give the address of its master %s:%s",
+		return preflightError("target %s is a replica and takes no writes: give the address of its master %s:%s",
 			o.Addr, replication["master_host"], replication["master_port"])
 	}
 	persistence, err := o.info(ctx, c, "persistence")
 	if err != nil {
-		return Target{}, err
+		return err
 	}
 	if persistence["loading"] == "1" {
-		return Target{}, o.refusedAtStart("INFO", "LOADING")
+		return o.refusedAtStart("INFO", "LOADING")
 	}
 	if t.ClockOffset, err = o.clockOffset(ctx, c); err != nil {
-		return Target{}, err
+		return err
 	}
 	t.MaxBulk, err = o.maxBulk(ctx, c)
-	return t, err
+	return err
 }
 
 // recognise tells the servers apart by INFO server (SERVERS.md K1).
@@ -85,8 +103,8 @@ func (o *Options) recognise(info map[string]string) (Target, error) {
 	if t.Mode == "" {
 		t.Mode = "standalone"
 	}
-	if t.Mode != "standalone" {
-		return t, preflightError("target %s runs in %s mode, which this version cannot load: load a standalone server", o.Addr, t.Mode)
+	if t.Mode != "standalone" && t.Mode != "cluster" {
+		return t, preflightError("target %s runs in %s mode and holds no keys of others: give the address of the server itself", o.Addr, t.Mode)
 	}
 	// SET … PXAT came with Kvrocks 2.2 and XSETID with 2.3; XSETID … ENTRIESADDED with Redis 7.
 	if t.Server == kvrocks && !t.atLeast(2, 3) {
@@ -101,17 +119,27 @@ func (o *Options) recognise(info map[string]string) (Target, error) {
 // atLeast reports whether the version is major.minor or later. One that is not a
 // number is of an unreleased server, and later than all.
 func (t *Target) atLeast(major, minor int) bool {
+	a, b := t.version()
+	return a > major || a == major && b >= minor
+}
+
+// isNewer reports whether the version of t is above that of u.
+func (t *Target) isNewer(u *Target) bool {
+	return !u.atLeast(t.version())
+}
+
+// version returns the first two numbers of the version.
+func (t *Target) version() (major, minor int) {
 	first, rest, _ := strings.Cut(t.Version, ".")
 	second, _, _ := strings.Cut(rest, ".")
-	a, err := strconv.Atoi(first)
+	major, err := strconv.Atoi(first)
 	if err != nil {
-		return true
+		return math.MaxInt, 0
 	}
-	b, err := strconv.Atoi(second)
-	if err != nil {
-		b = 0
+	if minor, err = strconv.Atoi(second); err != nil {
+		return major, 0
 	}
-	return a > major || a == major && b >= minor
+	return major, minor
 }
 
 // oneMSET reports whether MSET is one write, so that a refused one has written nothing
@@ -129,13 +157,18 @@ func (o *Options) info(ctx context.Context, c *conn, section string) (map[string
 	if err != nil {
 		return nil, o.connectError(err)
 	}
+	return textFields(text), nil
+}
+
+// textFields takes lines of name:value.
+func textFields(text string) map[string]string {
 	fields := make(map[string]string)
 	for line := range strings.Lines(text) {
 		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); ok {
 			fields[name] = strings.TrimSpace(value)
 		}
 	}
-	return fields, nil
+	return fields
 }
 
 func (o *Options) clockOffset(ctx context.Context, c *conn) (time.Duration, error) {

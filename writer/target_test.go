@@ -24,7 +24,7 @@ func TestOpen(t *testing.T) {
 		{"redis 6", Options{}, info("server", "redis_version:6.2.1\r\nredis_mode:standalone\r\n"), ErrPreflight, "7.0 is the oldest"},
 		{"pika", Options{}, info("server", "# Server\r\npika_version:3.5.5\r\npika_git_sha:56ce467d\r\nos:Linux\r\n"), ErrPreflight, "is a Pika 3.5.5"},
 		{"something else", Options{}, info("server", "name:x\r\n"), ErrPreflight, "neither"},
-		{"cluster", Options{}, info("server", "kvrocks_version:2.10.1\r\nkvrocks_mode:cluster\r\n"), ErrPreflight, "cluster mode"},
+		{"sentinel", Options{}, info("server", "redis_version:7.0.15\r\nredis_mode:sentinel\r\n"), ErrPreflight, "sentinel mode"},
 		{"replica", Options{}, info("replication", "role:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6666\r\n"), ErrPreflight, "10.0.0.1:6666"},
 		{"loading", Options{}, info("persistence", "loading:1\r\n"), ErrPreflight, "still loading"},
 		{"all but loaded", Options{}, map[string]string{"INFO": "-LOADING kvrocks is restoring the db from backup\r\n"}, ErrPreflight, "still loading"},

@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,8 +18,8 @@ type Visitor struct {
 	loader *Loader
 	db     int
 	again  Again
-	conn   *conn // nil: none is open
-	moved  bool  // something was answered since again was asked
+	route  *route // nil: none is open
+	moved  bool   // something was answered since again was asked
 }
 
 // An Again is asked after an error that may pass by itself (ErrTransient) whether to try again: it
@@ -27,19 +28,19 @@ type Visitor struct {
 type Again func(ctx context.Context, err error, progress bool) error
 
 // NewVisitor returns a Visitor, which connects when it is first used. Nothing that it sends does any
-// harm when it is sent twice: as long as again says so, commands are repeated over a new
-// connection. Nil repeats none.
+// harm when it is sent twice: as long as again says so, commands are repeated over new
+// connections. Nil repeats none.
 func (l *Loader) NewVisitor(db int, again Again) *Visitor {
 	return &Visitor{loader: l, db: db, again: again}
 }
 
-// Close closes the connection.
+// Close closes the connections.
 func (v *Visitor) Close() error {
-	c := v.conn
-	if v.conn = nil; c == nil {
+	r := v.route
+	if v.route = nil; r == nil {
 		return nil
 	}
-	return c.Close()
+	return r.Close()
 }
 
 // A Look is what a target shows of a key at a glance.
@@ -123,51 +124,83 @@ func (v *Visitor) Delete(ctx context.Context, keys [][]byte) error {
 
 // Clear deletes everything at the place.
 func (v *Visitor) Clear(ctx context.Context) error {
-	_, err := v.one(ctx, "FLUSHDB")
-	return err
+	return v.repeat(ctx, func() error {
+		if err := v.connect(ctx); err != nil {
+			return err
+		}
+		defer context.AfterFunc(ctx, v.route.abort)()
+		return v.route.each(ctx, v.clear)
+	})
 }
 
-// all sends commands as one pipeline, as often as it takes. An error reply is an error.
-func (v *Visitor) all(ctx context.Context, commands [][]any) ([]any, error) {
+// clear deletes everything on one server.
+func (v *Visitor) clear(c *conn) error {
+	err := c.Do(context.Background(), "FLUSHDB").Err()
+	if reply, ok := errorReply(err); ok {
+		return &CommandError{DB: v.db, Command: "FLUSHDB", Reply: reply, Err: cmp.Or(stopsLoad(reply), errUnexpected)}
+	}
+	if err != nil {
+		return &CommandError{DB: v.db, Command: "FLUSHDB", Err: lost(err)}
+	}
+	return nil
+}
+
+// all sends commands at once, as often as it takes. An error reply is an error.
+func (v *Visitor) all(ctx context.Context, commands [][]any) (replies []any, err error) {
 	if len(commands) == 0 {
 		return nil, nil
 	}
+	err = v.repeat(ctx, func() (err error) {
+		replies, err = v.try(ctx, commands)
+		return err
+	})
+	return replies, err
+}
+
+// repeat does something as often as it takes.
+func (v *Visitor) repeat(ctx context.Context, do func() error) error {
 	for {
-		replies, err := v.try(ctx, commands)
+		err := do()
 		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
+			return context.Cause(ctx)
 		}
 		if err == nil {
 			v.moved = true
-			return replies, nil
+			return nil
 		}
 		if v.again == nil || !errors.Is(err, ErrTransient) {
-			return nil, err
+			return err
 		}
 		v.Close() // it is lost, or has replies under way
 		if err := v.again(ctx, err, v.moved); err != nil {
-			return nil, err
+			return err
 		}
 		v.moved = false
 	}
 }
 
-// try sends commands as one pipeline.
+// connect opens a connection if there is none.
+func (v *Visitor) connect(ctx context.Context) (err error) {
+	if v.route == nil {
+		v.route, err = v.loader.route(ctx, v.db, false)
+	}
+	return err
+}
+
+// try sends commands at once.
 func (v *Visitor) try(ctx context.Context, commands [][]any) ([]any, error) {
-	if v.conn == nil {
-		c, err := v.loader.dial(ctx, v.db)
-		if err != nil {
-			return nil, err
-		}
-		v.conn = c
+	if err := v.connect(ctx); err != nil {
+		return nil, err
 	}
-	defer context.AfterFunc(ctx, v.conn.abort)()
-	pipe := v.conn.Pipeline()
-	cmds := make([]*redis.Cmd, len(commands))
+	defer context.AfterFunc(ctx, v.route.abort)()
+	cmds, cmders := make([]*redis.Cmd, len(commands)), make([]redis.Cmder, len(commands))
 	for i, c := range commands {
-		cmds[i] = pipe.Do(ctx, c...)
+		cmds[i] = redis.NewCmd(ctx, c...)
+		cmders[i] = cmds[i]
 	}
-	_, execErr := pipe.Exec(ctx)
+	if err := v.route.exec(ctx, cmders); err != nil {
+		return nil, &CommandError{DB: v.db, Command: cmds[0].Name(), Err: lost(err)}
+	}
 	replies := make([]any, len(cmds))
 	for i, c := range cmds {
 		val, err := c.Result()
@@ -178,7 +211,7 @@ func (v *Visitor) try(ctx context.Context, commands [][]any) ([]any, error) {
 			}
 			return nil, &CommandError{DB: v.db, Command: c.Name(), Reply: reply, Err: advice}
 		} else if err != nil && err != redis.Nil {
-			return nil, &CommandError{DB: v.db, Command: c.Name(), Err: lost(execErr)}
+			return nil, &CommandError{DB: v.db, Command: c.Name(), Err: lost(err)}
 		}
 		replies[i] = val
 	}

@@ -8,8 +8,6 @@ import (
 	"io"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
@@ -24,18 +22,17 @@ type Source interface {
 	Next() (*format.Record, error)
 }
 
-// A Worker writes the records of one source database over one connection. Only Stats and Abort
-// may be called while it loads.
+// A Worker writes the records of one source database over connections of its own: one, or one to each node of a
+// cluster. Only Stats and Abort may be called while it loads.
 type Worker struct {
 	loader *Loader
 	db     int
-	conn   *conn
+	route  *route
 	batch  batch
 	open   *key // the key whose last part has not come yet
 	free   []*key
 	joined []byte // parts of a string that are still to be sent
 	score  []byte // room for the text of a score or id
-	cmders []redis.Cmder
 	failed error
 	stats  counters
 
@@ -50,13 +47,13 @@ type Worker struct {
 // Stats returns what the target has acknowledged so far.
 func (w *Worker) Stats() Stats { return w.stats.snapshot() }
 
-// Abort closes the connection under a load that runs: it ends at once, with what was in flight unknown.
-func (w *Worker) Abort() { w.conn.abort() }
+// Abort closes the connections under a load that runs: it ends at once, with what was in flight unknown.
+func (w *Worker) Abort() { w.route.abort() }
 
-// Close closes the connection. It is an error when the last part of a key never came,
+// Close closes the connections. It is an error when the last part of a key never came,
 // unless Load has failed.
 func (w *Worker) Close() error {
-	err := w.conn.Close()
+	err := w.route.Close()
 	if w.open != nil && w.failed == nil {
 		w.failed = fmt.Errorf("load database %d: the last part of key %s never came", w.db, quote(w.open.source))
 		return errors.Join(w.failed, err)
@@ -269,7 +266,7 @@ const spareCommands = 2
 // it is still to be sent: a flush may have ended the key.
 func (w *Worker) ready(ctx context.Context, k *key, size int) (bool, error) {
 	o := &w.loader.options
-	full := w.batch.size+size > o.BatchBytes || len(w.batch.commands)+1+spareCommands > o.BatchCommands ||
+	full := w.batch.size()+size > o.BatchBytes || len(w.batch.commands)+1+spareCommands > o.BatchCommands ||
 		o.BatchKeys > 0 && k.queued == 0 && w.batch.keys >= o.BatchKeys
 	if full && !w.batch.empty() || k.ordered() && k.data > 0 {
 		if err := w.flush(ctx); err != nil {

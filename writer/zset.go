@@ -84,8 +84,7 @@ func (w *Worker) queueUnusual(ctx context.Context, k *key, member []byte, score 
 	w.batch.begin("ZADD")
 	w.batch.name(k)
 	w.member(member, score)
-	copied := w.batch.slots[len(w.batch.slots)-1]
-	w.batch.end(command{key: k, want: wantCount, n: 1, data: true, elements: 1, bytes: len(member) + 8, member: copied})
+	w.batch.end(command{key: k, want: wantCount, n: 1, data: true, elements: 1, bytes: len(member) + 8, member: clone(member)})
 	if k.expire != 0 && !k.ttlSure {
 		// It may have been refused, and then there is no key yet to expire: this is
 		// repeated until a usual member has made sure of the key.

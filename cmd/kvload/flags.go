@@ -46,7 +46,9 @@ type loadOptions struct {
 	createNamespaces bool           // that the places name
 	namespaces       map[int]string // names of those that --create-namespaces makes, by database; not named: dbN
 
-	state        string // directory of the journal; empty: beside the dump
+	share        share
+	state        string // place of the journal; empty: beside the dump
+	breakLock    bool
 	resume       bool
 	undo         string // directory of the dump of what is overwritten; empty: none is made
 	retryFor     time.Duration
@@ -65,6 +67,9 @@ A target that holds keys is not touched unless --on-exists says how. A dump of s
 --map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
 environment variable.
 
+A cluster is found by itself, from the address of any of its nodes; slots that move during the load are
+followed. It has one keyspace, so a dump of several databases needs --db.
+
 How far the load is stands in a journal, in a directory of its own for each dump and target. A load that
 was stopped or killed goes on with --resume; what is then sent twice changes nothing. What may pass by itself (a lost
 connection, a server that starts, a cluster that moves slots) is tried again, with growing waits. What the
@@ -79,10 +84,17 @@ EXAMPLES:
    kvload load --uri redis://10.0.0.9:6666 --in /archive/2024 --ttl shift --key-prefix-add 2024:
    kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' --key-prefix-strip app: --ttl-min 1m
    kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip --rate-bytes 20MiB --max-latency-factor 4
+   kvload load --uri redis://any.node.of.cluster:6666 --in /backup/pika
    ssh source pikadump dump --uri redis://127.0.0.1:9221 --out - | kvload load --uri redis://10.0.0.9:6666 --in -
    kvload load --uri redis://10.0.0.9:6666 --in /shared/pika --follow
    kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume
    kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika?region=eu-west-1' --state /var/lib/kvload
+   kvload load --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8     # on each of 8 machines another, then kvload finish
+
+MANY MACHINES:
+   With --shard I/N, or --shards N in an Indexed Job of Kubernetes or an array job of Slurm, a run loads a fixed share of the
+   chunks, the same each time. Each has a journal and a list of what was left out of its own below --state, a
+   directory or a prefix in a bucket that all of them see. kvload finish then makes sure that no share is missing, and compares.
 
 ` + command.Buckets
 
@@ -132,15 +144,17 @@ func loadFlags() []cli.Flag {
 		},
 		connect.Flags(6666, env),
 		filter.Flags(env),
+		shareFlags(env),
 		[]cli.Flag{
-			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 4, Usage: "connections that load at once", EnvVars: env("threads"), Category: speed},
+			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 4, Usage: "connections that load at once, in a cluster to each node", EnvVars: env("threads"), Category: speed},
 			&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "most commands in one pipeline", EnvVars: env("pipeline"), Category: speed},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: speed},
 			&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "write at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: speed},
 			&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "write at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: speed},
 			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed when replies take more than `F` times as long as at the start, and raise it again slowly", EnvVars: env("max-latency-factor"), Category: speed},
 			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and set them back; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: speed},
-			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR` (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket kvload-DUMP.load/HOST_PORT, in this directory)", EnvVars: env("state"), Category: repeat},
+			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR`, a directory or the URL of a prefix in a bucket (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket, without --shard, kvload-DUMP.load/HOST_PORT in this directory)", EnvVars: env("state"), Category: repeat},
+			&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run, with its journal in a bucket, that is known to be gone", EnvVars: env("break-lock"), Category: repeat},
 			&cli.StringFlag{Name: "undo", Usage: "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("undo"), Category: repeat},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: repeat},
 			&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "try again what may pass by itself, until so long nothing was loaded; 0 not at all", EnvVars: env("retry-for"), Category: repeat},
@@ -182,8 +196,17 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if o.keys.Recipients != nil && o.undo == "" {
 		return o, command.Usage("--encrypt-to is for the dump that --undo makes; the dump that is loaded needs --identity if it is encrypted")
 	}
-	if storage.IsURL(c.String("state")) {
-		return o, command.Usage("--state: the journal is kept in a local directory")
+	if o.undo != "" && !o.share.isAll() {
+		return o, command.Usage("--undo does not go with --shard: another share may have overwritten what this one would save; load with one kvload, or save the target itself before")
+	}
+	if o.report != "" && !o.share.isAll() {
+		return o, command.Usage("--report does not go with --shard: what was left out is listed beside the journal, and kvload finish puts the lists together")
+	}
+	if o.tune && (!o.share.isAll() || storage.IsURL(c.String("state"))) {
+		return o, command.Usage("--tune keeps the settings that it changes in a local directory, and does not go with --shard, nor with --state in a bucket")
+	}
+	if err := storage.Check(c.String("state")); err != nil {
+		return o, command.Usage("--state: %w", err)
 	}
 	if err := storage.Check(o.undo); err != nil {
 		return o, command.Usage("--undo: %w", err)
@@ -191,6 +214,7 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if o.slow, err = slownessFromFlags(c); err != nil {
 		return o, err
 	}
+	o.breakLock = c.Bool("break-lock")
 	o.state, o.resume, o.retryFor, o.maxErrors = c.String("state"), c.Bool("resume"), c.Duration("retry-for"), c.Int("max-errors")
 	o.stallTimeout, o.checkpoint = c.Duration("stall-timeout"), c.Duration("checkpoint")
 	for _, name := range []string{"retry-for", "stall-timeout", "checkpoint"} {
@@ -209,6 +233,8 @@ func (o *loadOptions) parseStream(c *cli.Context) error {
 		return nil
 	case o.in == stdin && o.follow:
 		return command.Usage("--follow is for a dump in a directory or a bucket: --in - is loaded as it comes anyway")
+	case o.share.of > 1:
+		return command.Usage("shares can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)")
 	case o.undo != "":
 		return command.Usage("--undo must know all names before the load begins: it needs a finished dump")
 	case o.in == stdin && (o.verify || o.dryRun):
@@ -241,6 +267,11 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 	}
 	if o.filter, err = filter.FromFlags(c); err != nil {
 		return o, err
+	}
+	if c.Command.Name != "finish" {
+		if o.share, err = shareFromFlags(c, os.Getenv); err != nil {
+			return o, err
+		}
 	}
 	if o.mapDB, err = parseMapDB(c.String("map-db"), o.own(), os.Getenv); err != nil {
 		return o, err

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -30,31 +32,65 @@ type leftOutLine struct {
 	Chunk   string `json:"chunk,omitempty"` // where it is, or the first of those that belong together
 }
 
+// leftOutName is the name of the report of a load beside its journal.
+func leftOutName(j *journal.Journal) string {
+	return "left-out-" + j.Began().UTC().Format("20060102T150405.000") + ".jsonl"
+}
+
+// mostUnsent is up to how many bytes of a report wait for the journal.
+const mostUnsent = 1 << 20
+
 // A leftOutReport writes what is left out to a file, which is made by open or with the
 // first line.
 type leftOutReport struct {
-	path    string // empty: not known yet
-	resumed bool   // the file goes on
+	path    string        // empty: not known yet
+	store   storage.Store // the bucket of the journal; nil: path is a local file
+	name    string        // in the bucket
+	resumed bool          // the file goes on
 
-	mu    sync.Mutex
-	f     *os.File
-	w     *bufio.Writer
-	err   error
-	lines int64
-	told  bool // err was returned already
+	mu     sync.Mutex
+	f      io.WriteCloser
+	w      *bufio.Writer
+	unsent int
+	err    error
+	lines  int64
+	told   bool // err was returned already
 }
 
 // of gives the report of a load its name, beside the journal, if the user has given none: each load has its own.
 func (r *leftOutReport) of(j *journal.Journal) {
-	if r.path == "" {
-		r.path = filepath.Join(j.Path(), "left-out-"+j.Began().UTC().Format("20060102T150405.000")+".jsonl")
+	if r.path != "" {
+		r.store = nil
+	} else if r.name = leftOutName(j); r.store != nil {
+		r.path = r.store.Path(r.name)
+	} else {
+		r.path = filepath.Join(j.Path(), r.name)
 	}
 }
 
+// read opens what is listed; fs.ErrNotExist if there is nothing.
+func (r *leftOutReport) read() (io.ReadCloser, error) {
+	if r.store != nil {
+		return storage.ReadLog(r.store, r.name)
+	}
+	return os.Open(r.path)
+}
+
 // resume takes up the report of a load that goes on. Lines of what comes behind the last points of the journal are
-// taken off, for they will come again: the journal counts those before. A file that cannot be shortened goes on as it is.
+// taken off, for they will come again: the journal counts those before. A file that cannot be shortened, as in a
+// bucket, goes on as it is.
 func (r *leftOutReport) resume(j *journal.Journal) error {
 	r.resumed = true
+	if r.store != nil {
+		old, err := r.read()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			err = errors.Join(r.copyLines(io.Discard, bufio.NewReader(old), j), old.Close())
+		}
+		return err
+	}
 	info, err := os.Stat(r.path)
 	if err != nil || !info.Mode().IsRegular() {
 		return nil // open tells
@@ -109,6 +145,13 @@ func (r *leftOutReport) copyLines(w io.Writer, old *bufio.Reader, j *journal.Jou
 
 // open makes the file.
 func (r *leftOutReport) open() error {
+	if r.store != nil {
+		log, err := storage.OpenLog(r.store, r.name)
+		if err == nil {
+			r.f, r.w = log, bufio.NewWriter(log)
+		}
+		return err
+	}
 	mode := os.O_TRUNC
 	if r.resumed {
 		mode = os.O_APPEND
@@ -125,14 +168,23 @@ func (r *leftOutReport) open() error {
 func (r *leftOutReport) flush() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.err == nil && r.w != nil && r.w.Buffered() > 0 {
-		r.err = r.w.Flush()
-	}
+	r.send()
 	if r.err != nil {
 		r.told = true
 		return fmt.Errorf("write the report of what was left out: %w", r.err)
 	}
 	return nil
+}
+
+// send writes out what was added, to a bucket for good.
+func (r *leftOutReport) send() {
+	if r.err != nil || r.w == nil || r.unsent == 0 {
+		return
+	}
+	r.err, r.unsent = r.w.Flush(), 0
+	if log, ok := r.f.(storage.Log); ok && r.err == nil {
+		r.err = log.Sync()
+	}
 }
 
 // add adds a line. Unit is what it is part of.
@@ -155,15 +207,19 @@ func (r *leftOutReport) add(unit string, l writer.LeftOut) {
 		_, err = r.w.Write(append(line, '\n'))
 	}
 	r.err = err
+	if r.unsent += len(line) + 1; r.unsent >= mostUnsent {
+		r.send()
+	}
 }
 
 // close ends the file. The lines must not be lost: an error fails the load.
 func (r *leftOutReport) close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.send()
 	err := r.err
 	if r.f != nil {
-		err = errors.Join(err, r.w.Flush(), r.f.Close())
+		err = errors.Join(err, r.f.Close())
 	}
 	if err != nil && !r.told {
 		return fmt.Errorf("write the report of what was left out: %w", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -32,6 +33,10 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	if feed.Finished() {
 		units = o.units(a)
 	}
+	own := o.share.take(units)
+	if feed.Finished() {
+		feed.Choose(own)
+	}
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err
 	}
@@ -47,32 +52,38 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	rester := o.slow.pacer(&o.writer, o.threads, log)
 	start := time.Now()
 	var l *writer.Loader
-	if err = preflight(ctx, &o, o.need(a, units), log); err == nil {
+	if err = preflight(ctx, &o, o.need(a, own), log); err == nil {
 		l, err = openTarget(ctx, &o, log)
 	}
 	if err != nil {
-		remindSettings(o.statePath(), log)
+		remindSettings(o.statePath(nil), log)
 		return err
 	}
-	j, err := journal.Open(o.statePath(), journal.Options{Every: o.checkpoint, Before: report.flush})
+	root := o.statePath(l.Target().Nodes)
+	j, store, err := o.openJournal(ctx, root, o.share, journal.Options{Every: o.checkpoint, Before: report.flush})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, j.Close()) }()
-	if err := settle(ctx, l, j.Path(), log); err != nil {
-		if o.tune {
-			return err
-		}
-		fmt.Fprintln(log, "warning:", err)
+	if storage.IsURL(root) {
+		report.store = store
 	}
-	before, err := begin(ctx, a, l, j, cs, &o, log)
+	defer func() { err = errors.Join(err, j.Close()) }()
+	if !storage.IsURL(root) {
+		if err := settle(ctx, l, j.Path(), log); err != nil {
+			if o.tune {
+				return err
+			}
+			fmt.Fprintln(log, "warning:", err)
+		}
+	}
+	before, err := begin(ctx, a, l, j, root, cs, &o, log)
 	if err != nil {
 		return err
 	}
 	o.ttl.begin(j.Bound().Now, a.Manifest)
 	report.of(j)
 	if before == finished {
-		return summarize(log, j.Stats(), report, 0)
+		return summarize(log, j.Stats(), report.path, 0)
 	}
 	if before == resumed {
 		if err := report.resume(j); err != nil {
@@ -86,8 +97,14 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	}
 	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester, left: report.add}
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
+	if !o.share.isAll() && feed.Finished() {
+		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(stored(own)), progress.Bytes(stored(units)))
+	}
 	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, feed) })
 	r.sayDelayed()
+	if n := l.Redirected(); n > 0 {
+		fmt.Fprintf(log, "%s commands were sent once more: slots of the cluster moved, or nobody served them\n", progress.Count(n))
+	}
 	err = errors.Join(err, j.Checkpoint())
 	if err := errors.Join(err, report.close()); err != nil {
 		return fmt.Errorf("%w (part of the dump is on the target: run again with --resume; %s says how far it is)", err, j.Path())
@@ -95,7 +112,7 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	if err := j.Finish(); err != nil {
 		return err
 	}
-	err = summarize(log, j.Stats(), report, time.Since(start))
+	err = summarize(log, j.Stats(), report.path, time.Since(start))
 	if !o.verify || err != nil && !errors.As(err, new(*command.LeftOut)) {
 		return err
 	}
@@ -113,8 +130,7 @@ func openTarget(ctx context.Context, o *loadOptions, log io.Writer) (*writer.Loa
 	if err != nil {
 		return nil, perhapsTLS(err)
 	}
-	t := l.Target()
-	fmt.Fprintf(log, "target: %s %s at %s\n", t.Server, t.Version, t.Addr)
+	fmt.Fprintf(log, "target: %s\n", l.Target())
 	return l, nil
 }
 
@@ -191,7 +207,7 @@ func countKeys(ctx context.Context, l *writer.Loader, o *loadOptions, limit int)
 }
 
 // summarize shows what was loaded, and returns a LeftOut error if something was not.
-func summarize(w io.Writer, s journal.Stats, report *leftOutReport, took time.Duration) error {
+func summarize(w io.Writer, s journal.Stats, list string, took time.Duration) error {
 	fmt.Fprintf(w, "loaded %s keys with %s elements, %s, in %s\n", progress.Count(s.Keys), progress.Count(s.Elements),
 		progress.Bytes(s.Bytes), progress.Duration(max(took, time.Second)))
 	if s.Expired > 0 {
@@ -208,5 +224,5 @@ func summarize(w io.Writer, s journal.Stats, report *leftOutReport, took time.Du
 		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(s.LeftOut[r]), r))
 	}
 	return &command.LeftOut{Text: fmt.Sprintf("the load is done, but not everything is on the target (%s): see %s",
-		strings.Join(reasons, ", "), report.path)}
+		strings.Join(reasons, ", "), list)}
 }

@@ -23,13 +23,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		Name:   "kvload",
 		Usage:  "load a dump that pikadump wrote into Kvrocks",
 		Reader: stdin, Writer: stdout, ErrWriter: stderr,
-		Commands: []*cli.Command{loadCommand(), verifyCommand(), rollbackCommand(), inspectCommand(), checkCommand(), packCommand(), unpackCommand()},
+		Commands: []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), checkCommand(), packCommand(), unpackCommand()},
 	})
 	return command.Main(app, args, classify)
 }
 
 // errRefused is what this command refuses by itself before it writes anything.
 var errRefused = errors.New("refused")
+
+// errUnfinished: shares of a load are not done yet.
+var errUnfinished = errors.New("the load is not finished")
 
 // errDamaged: check found files that are not what the manifest says.
 var errDamaged = errors.New("the dump is damaged")
@@ -44,7 +47,7 @@ func classify(err error) int {
 		return exitcode.Refused
 	case errors.Is(err, errDamaged):
 		return exitcode.Corrupt
-	case errors.Is(err, writer.ErrTransient), errors.Is(err, writer.ErrOperator), errors.Is(err, errStalled):
+	case errors.Is(err, writer.ErrTransient), errors.Is(err, writer.ErrOperator), errors.Is(err, errStalled), errors.Is(err, errUnfinished):
 		return exitcode.TryAgain
 	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.ErrUnexpectedEOF):
 		return exitcode.TryAgain

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -66,7 +64,7 @@ func (o *loadOptions) namespace(db int) string {
 // preflight looks at the target before anything is written to it, and makes the namespaces that are
 // missing. It shows what is not as it should be.
 func preflight(ctx context.Context, o *loadOptions, need *writer.Need, log io.Writer) error {
-	if _, err := os.Stat(filepath.Join(o.statePath(), journal.Name)); errors.Is(err, fs.ErrNotExist) && o.writer.OnExists == writer.Fail {
+	if fresh, err := o.isFresh(ctx); err == nil && fresh && o.share.isAll() && o.writer.OnExists == writer.Fail && !o.resume {
 		need.CountKeys = countLimit // otherwise the journal has a say, later
 	}
 	f, err := writer.Inspect(ctx, o.writer, *need)
@@ -113,8 +111,8 @@ func plural(n int, what string) string {
 // dryRun makes the checks of a load and shows them all. It writes nothing, neither to the target nor to
 // the directory of the journal.
 func dryRun(ctx context.Context, o *loadOptions, need *writer.Need, names error, out io.Writer) error {
-	local, fresh := o.checkJournal()
-	if fresh && o.writer.OnExists == writer.Fail {
+	local, fresh := o.checkJournal(ctx)
+	if fresh && o.writer.OnExists == writer.Fail && !o.resume {
 		need.CountKeys = countLimit
 	}
 	f, err := writer.Inspect(ctx, o.writer, *need)
@@ -147,28 +145,50 @@ func dryRun(ctx context.Context, o *loadOptions, need *writer.Need, names error,
 }
 
 // checkJournal says what the next run would find where it keeps its journal, and whether it would begin a load.
-func (o *loadOptions) checkJournal() (checks []writer.Check, fresh bool) {
-	c := writer.Check{Name: "journal", Found: "none in " + o.statePath() + ": a load would begin"}
-	_, err := os.Stat(filepath.Join(o.statePath(), journal.Name))
+func (o *loadOptions) checkJournal(ctx context.Context) (checks []writer.Check, fresh bool) {
+	c := writer.Check{Name: "journal", Found: "none in " + o.statePath(nil) + ": a load would begin"}
+	fresh, err := o.isFresh(ctx)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		fresh = true
+	case fresh:
 	case err != nil:
 		c.Level, c.Found, c.Advice = writer.Failed, err.Error(), "give another directory with --state"
 	case o.resume:
-		c.Found = "in " + o.statePath() + ": --resume goes on with its load, if that is not finished"
+		c.Found = "in " + o.statePath(nil) + ": --resume goes on with its load, if that is not finished"
 	default:
-		c.Level, c.Found = writer.Warning, "in "+o.statePath()+" is one of an earlier load"
+		c.Level, c.Found = writer.Warning, "in "+o.statePath(nil)+" is one of an earlier load"
 		c.Advice = "if that is not finished, go on with it with --resume"
 	}
 	checks = append(checks, c)
-	if d, err := storage.OpenDir(o.statePath()); err == nil {
+	if d, err := storage.OpenDir(o.statePath(nil)); err == nil {
 		if was, err := readSettings(d); err != nil || was != nil {
 			checks = append(checks, writer.Check{Name: "settings", Level: writer.Warning, Found: "an earlier run changed settings of the target and did not set them back",
 				Advice: "the next load does"})
 		}
 	}
 	return checks, fresh
+}
+
+// isFresh reports whether no load has begun, by this share or, of several, by any.
+func (o *loadOptions) isFresh(ctx context.Context) (bool, error) {
+	store, err := storage.Open(ctx, o.statePath(nil))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !o.share.isAll() {
+		there, err := storage.Exists(store, jointName)
+		return !there, err
+	}
+	r, err := storage.ReadLog(store, journal.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return false, r.Close()
 }
 
 // parseAccept reads the checks of --accept.

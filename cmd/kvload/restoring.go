@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -29,12 +30,18 @@ func (b *taking) restore(ctx context.Context) (err error) {
 		}
 		return nil, ""
 	}
-	refused := &leftOutReport{path: filepath.Join(b.j.Path(), "not-restored.jsonl")}
+	refused := &leftOutReport{path: beside(b.j, b.o.dump, "not-restored.jsonl")}
 	l, err := o.reopen(ctx, b)
 	if err != nil {
 		return err
 	}
 	path := filepath.Join(b.j.Path(), "restore")
+	if storage.IsURL(path) { // it is of this run only
+		if path, err = os.MkdirTemp("", "kvload-restore-"); err != nil {
+			return fmt.Errorf("%w: %w", journal.ErrNoPlace, err)
+		}
+		defer os.RemoveAll(path)
+	}
 	if err := os.RemoveAll(path); err != nil {
 		return fmt.Errorf("%w: %w", journal.ErrNoPlace, err)
 	}
@@ -52,7 +59,7 @@ func (b *taking) restore(ctx context.Context) (err error) {
 		}
 	}}
 	feed := b.saved.Feed()
-	feed.Begin(func(c format.ChunkInfo) bool { return c.Records > 0 })
+	feed.Choose(b.saved.Units(func(c format.ChunkInfo) bool { return c.Records > 0 }))
 	if err := r.load(ctx, feed); err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func TestResume(t *testing.T) {
 	load().failed(t, 5, "is not finished", "--resume", "remove "+state)
 	load("--resume", "--on-exists", "replace").failed(t, 5, `--on-exists was "fail", and is "replace" now`)
 	other := makeDump(t, []format.Record{text("a", "1")})
-	runCommand("load", "--uri", addr, "--in", other, "--state", state, "--resume").failed(t, 5, "the dump was", "another directory with --state")
+	runCommand("load", "--uri", addr, "--in", other, "--state", state, "--resume").failed(t, 5, "the dump was", "another place with --state")
 	mu.Lock()
 	refuse = false
 	mu.Unlock()

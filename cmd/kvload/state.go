@@ -1,9 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -25,11 +30,25 @@ const (
 	finished
 )
 
-// statePath returns the directory of the journal: beside the dump, by target, or for a dump in a bucket
-// or a stream in the working directory.
-func (o *loadOptions) statePath() string {
+// statePath returns the place of the journal: beside the dump, by target, or for a dump in a bucket or a
+// stream in the working directory. That of shares, which are on many machines, is beside the dump in any case. That of a cluster of
+// nodes may have been begun with another of its nodes as the address.
+func (o *loadOptions) statePath(nodes []string) string {
 	if o.state != "" {
 		return o.state
+	}
+	parent := filepath.Clean(o.in) + ".load"
+	if storage.IsURL(o.in) || o.in == stdin {
+		parent = "kvload-" + o.dump[:8] + ".load"
+	}
+	if len(nodes) > 0 && o.share.isAll() {
+		others, _ := os.ReadDir(parent)
+		for _, other := range others {
+			path := filepath.Join(parent, other.Name())
+			if b, err := journal.ReadBinding(path); err == nil && b.SharesNode(nodes) {
+				return path
+			}
+		}
 	}
 	target := strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`:/\[]%`, r) {
@@ -37,18 +56,79 @@ func (o *loadOptions) statePath() string {
 		}
 		return r
 	}, o.server.Addr)
-	beside := filepath.Clean(o.in)
-	if storage.IsURL(o.in) || o.in == stdin {
-		beside = "kvload-" + o.dump[:8]
+	if bucket, query, _ := strings.Cut(o.in, "?"); storage.IsURL(o.in) && !o.share.isAll() {
+		return storage.Join(strings.TrimRight(bucket, "/")+".load?"+query, target)
 	}
-	return filepath.Join(beside+".load", target)
+	return filepath.Join(parent, target)
+}
+
+// findState returns the place of a load that is there, and what its shares have in common; nil: it has none.
+func (o *loadOptions) findState(ctx context.Context, nodes []string) (string, *joint, error) {
+	read := func(root string) (*joint, error) {
+		store, err := storage.Open(ctx, root)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		return readJoint(store)
+	}
+	root := o.statePath(nodes)
+	if o.state == "" && storage.IsURL(o.in) {
+		divided := *o
+		divided.share = share{0, 1}
+		beside := divided.statePath(nodes)
+		if jt, err := read(beside); err != nil || jt != nil {
+			return beside, jt, err
+		}
+	}
+	jt, err := read(root)
+	return root, jt, err
+}
+
+// began returns what a load that is there is of, and where that stands. The error is fs.ErrNotExist if there is none.
+func (o *loadOptions) began(ctx context.Context) (root string, b journal.Binding, err error) {
+	root, jt, err := o.findState(ctx, nil)
+	if err != nil {
+		return root, b, err
+	}
+	if jt != nil {
+		return root, jt.Binding, nil
+	}
+	if !storage.IsURL(root) {
+		b, err = journal.ReadBinding(root)
+		return root, b, err
+	}
+	store, err := storage.Open(ctx, root)
+	if err != nil {
+		return root, b, err
+	}
+	j, err := journal.Read(store)
+	if err != nil || j.Began().IsZero() {
+		return root, b, cmp.Or(err, error(fs.ErrNotExist))
+	}
+	return root, j.Bound(), nil
+}
+
+// openJournal opens the journal of a share, below the place of all.
+func (o *loadOptions) openJournal(ctx context.Context, root string, s share, jo journal.Options) (*journal.Journal, storage.Store, error) {
+	if !s.isAll() {
+		root = storage.Join(root, s.name())
+	}
+	store, err := storage.Create(ctx, root, storage.Options{BreakLock: o.breakLock})
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w; choose another place with --state", journal.ErrNoPlace, err)
+	}
+	j, err := journal.OpenStore(store, jo)
+	return j, store, err
 }
 
 // binding says what a journal of this load is of.
 func (o *loadOptions) binding(a *archive.Archive, l *writer.Loader) journal.Binding {
 	t := l.Target()
 	b := journal.Binding{
-		Dump: a.Manifest.Dump, Address: t.Addr, Server: t.Server, Places: map[int]string{},
+		Dump: a.Manifest.Dump, Address: t.Addr, Nodes: t.Nodes, Server: t.Server, Places: map[int]string{},
 		Now: time.Now().Add(t.ClockOffset).UTC().Truncate(time.Millisecond),
 	}
 	for db, p := range o.writer.Places {
@@ -72,11 +152,14 @@ func (o *loadOptions) binding(a *archive.Archive, l *writer.Loader) journal.Bind
 		"--key-prefix-strip": string(o.prefix.strip), "--key-prefix-add": string(o.prefix.add),
 		"--type": strings.Join(types, ","), "--db": fmt.Sprint(o.filter.DBs), "--match": o.filter.Match,
 	}
+	if !o.share.isAll() {
+		b.Settings["--shard"] = o.share.String()
+	}
 	return b
 }
 
 // begin looks into the journal, and begins one or goes on with it.
-func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal.Journal, cs *conflicts, o *loadOptions, log io.Writer) (history, error) {
+func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal.Journal, root string, cs *conflicts, o *loadOptions, log io.Writer) (history, error) {
 	b := o.binding(a, l)
 	began := j.Began()
 	if !began.IsZero() {
@@ -89,16 +172,33 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 		}
 	}
 	const second = "2006-01-02 15:04:05 MST"
+	if !j.Undone().IsZero() && o.resume {
+		return none, fmt.Errorf("%w: this load was taken back on %s: load anew without --resume", errRefused, j.Undone().Local().Format(second))
+	}
+	isEmpty := func(ctx context.Context) (bool, error) { return targetIsEmpty(ctx, l, o) }
+	var jt *joint
+	var err error
+	if !o.share.isAll() {
+		if jt, err = o.join(ctx, root, b, j, isEmpty); err != nil {
+			return none, err
+		}
+		b.Load, b.Now = jt.ID, jt.Now
+	} else if err := o.mustBeWhole(ctx, root, began.IsZero()); err != nil {
+		return none, err
+	}
 	switch {
 	case began.IsZero():
-	case !j.Undone().IsZero() && o.resume:
-		return none, fmt.Errorf("%w: this load was taken back on %s: load anew without --resume", errRefused, j.Undone().Local().Format(second))
+	case !j.Undone().IsZero() && jt != nil && j.Bound().Load == jt.ID:
+		return none, fmt.Errorf("%w: this load is being taken back: run kvload rollback to its end", errRefused)
 	case !j.Undone().IsZero():
 	case j.IsUndoing():
 		return none, fmt.Errorf("%w: this load is being taken back: go on with kvload rollback", errRefused)
 	case !j.Finished().IsZero() && o.resume:
 		fmt.Fprintf(log, "this load was finished on %s: nothing is left to be done (%s)\n", j.Finished().Local().Format(second), j.Path())
 		return finished, nil
+	case !j.Finished().IsZero() && jt != nil:
+		return none, fmt.Errorf("%w: share %s was loaded until %s: with --resume nothing is left to be done; to load the dump once more, give another place with --state",
+			errRefused, o.share, j.Finished().Local().Format(second))
 	case !j.Finished().IsZero():
 		fmt.Fprintf(log, "this dump was loaded into this target before, until %s: it is loaded once more\n", j.Finished().Local().Format(second))
 	case !o.resume:
@@ -107,17 +207,11 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 	default:
 		return resumed, goOn(ctx, l, j, o, log)
 	}
-	if o.writer.OnExists == writer.Fail {
-		if err := mustBeEmpty(ctx, l, o); err != nil {
-			return none, err
-		}
-	}
-	var n int64 // none were found with Fail
-	var err error
-	if o.writer.OnExists != writer.Fail {
-		if n, _, err = countKeys(ctx, l, o, 1); err != nil {
-			return none, err
-		}
+	empty := false
+	if jt != nil {
+		empty = jt.Empty
+	} else if empty, err = isEmpty(ctx); err != nil {
+		return none, err
 	}
 	if err := l.Probe(ctx); err != nil {
 		return none, err
@@ -133,11 +227,50 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 			return none, err
 		}
 	}
-	kept, err := j.Begin(b, n == 0, o.undo)
+	kept, err := j.Begin(b, empty, o.undo)
 	if kept != "" {
 		fmt.Fprintf(log, "the journal of the load before is kept as %s\n", kept)
 	}
 	return none, err
+}
+
+// mustBeWhole refuses to begin a load where the shares of one keep their journals.
+func (o *loadOptions) mustBeWhole(ctx context.Context, root string, begins bool) error {
+	if !begins {
+		return nil
+	}
+	store, err := storage.Open(ctx, root)
+	if err != nil {
+		return err
+	}
+	there, err := storage.Exists(store, jointName)
+	if err != nil || !there {
+		return err
+	}
+	return fmt.Errorf("%w: %s holds the journals of a load in shares: give --shard I/N to load one, or another place with --state", errRefused, root)
+}
+
+// join agrees with the other shares. One that goes on may have lost what they have in common, and says it again.
+func (o *loadOptions) join(ctx context.Context, root string, b journal.Binding, j *journal.Journal, isEmpty func(context.Context) (bool, error)) (*joint, error) {
+	store, err := storage.Open(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	if !j.Began().IsZero() && j.Undone().IsZero() {
+		isEmpty = func(context.Context) (bool, error) { return j.WasEmpty(), nil }
+	}
+	b.Settings = maps.Clone(b.Settings)
+	delete(b.Settings, "--shard")
+	return join(ctx, store, b, o.share, isEmpty)
+}
+
+// targetIsEmpty reports whether a target holds nothing, and refuses one that must be empty.
+func targetIsEmpty(ctx context.Context, l *writer.Loader, o *loadOptions) (bool, error) {
+	if o.writer.OnExists == writer.Fail { // none were found
+		return true, mustBeEmpty(ctx, l, o)
+	}
+	n, _, err := countKeys(ctx, l, o, 1)
+	return n == 0, err
 }
 
 // goOn makes sure that the target is the one that the journal speaks of.

@@ -21,6 +21,8 @@ func TestStreamUsage(t *testing.T) {
 		{append(load, "--in", "-", "--verify"), "kvload unpack"},
 		{append(load, "--in", "-", "--dry-run"), "kvload unpack"},
 		{append(load, "--in", "-", "--follow"), "as it comes"},
+		{append(load, "--in", "-", "--shard", "0/2"), "--shard"},
+		{[]string{"finish", "--uri", m.Addr(), "--state", "s", "--in", "-"}, "kvload unpack"},
 		{append(load, "--in", "-", "--undo", "d", "--on-exists", "replace"), "finished dump"},
 		{append(load, "--in", "d", "--follow", "--undo", "d", "--on-exists", "replace"), "finished dump"},
 		{[]string{"verify", "--uri", m.Addr(), "--in", "-"}, "kvload unpack"},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 )
 
 // A ttlMode says what becomes of expiries.
@@ -84,12 +84,11 @@ func (p *ttlPolicy) of(expire int64) (newExpire int64, short bool) {
 }
 
 // recall finds in the journal of the load when it began, for a policy that depends on it.
-func (o *loadOptions) recall(m *format.Manifest) error {
+func (o *loadOptions) recall(ctx context.Context, m *format.Manifest) error {
 	if !o.ttl.timed() {
 		return nil
 	}
-	path := o.statePath()
-	b, err := journal.ReadBinding(path)
+	path, b, err := o.began(ctx)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: --ttl shift and --ttl-min go by the time when the load began, and %s holds no journal of it: give the --state of the load",

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -82,7 +83,7 @@ func withTuning(ctx context.Context, l *writer.Loader, dir string, on bool, log 
 		err = f()
 	}
 	if err == nil {
-		err = t.compact(ctx)
+		t.compact(ctx)
 	}
 	return errors.Join(err, t.restore(ctx))
 }
@@ -119,12 +120,7 @@ func (t *tuning) begin(ctx context.Context) (err error) {
 	if t.l.Target().Server != "kvrocks" {
 		return nil // the pre-flight has said so
 	}
-	a, err := t.l.NewAdmin(ctx)
-	if err != nil {
-		return fmt.Errorf("--tune: %w", err)
-	}
-	defer func() { err = errors.Join(err, a.Close()) }()
-	if t.changed, err = plan(ctx, a); err != nil {
+	if t.changed, err = t.plan(ctx); err != nil {
 		return fmt.Errorf("--tune: %w", err)
 	}
 	if len(t.changed) == 0 {
@@ -140,20 +136,44 @@ func (t *tuning) begin(ctx context.Context) (err error) {
 		return fmt.Errorf("--tune: %w", err)
 	}
 	for _, s := range t.changed {
-		err := a.Set(ctx, s.Name, s.Set)
+		err := t.at(ctx, s.Address, func(a *writer.Admin) error { return a.Set(ctx, s.Name, s.Set) })
 		switch {
 		case errors.As(err, new(*writer.RefusedError)): // of no harm: the load is slower
 			fmt.Fprintf(t.log, "--tune: %s stays %s: %v\n", s.Name, s.Was, err)
 		case err != nil:
 			return fmt.Errorf("--tune: %w", err)
 		default:
-			fmt.Fprintf(t.log, "CHANGED AT THE TARGET: CONFIG SET %s %s (it was %s)\n", s.Name, s.Set, s.Was)
+			fmt.Fprintf(t.log, "CHANGED AT THE TARGET %s: CONFIG SET %s %s (it was %s)\n", s.Address, s.Name, s.Set, s.Was)
 		}
 	}
 	return nil
 }
 
-// plan says what is to be changed.
+// at runs f with a connection to a server.
+func (t *tuning) at(ctx context.Context, addr string, f func(*writer.Admin) error) error {
+	a, err := t.l.NewAdmin(ctx, addr)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(a), a.Close())
+}
+
+// plan says what is to be changed at all servers.
+func (t *tuning) plan(ctx context.Context) (list []changedSetting, err error) {
+	for _, addr := range t.l.Servers() {
+		err := t.at(ctx, addr, func(a *writer.Admin) error {
+			more, err := plan(ctx, a)
+			list = append(list, more...)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
+// plan says what is to be changed at one.
 func plan(ctx context.Context, a *writer.Admin) (list []changedSetting, err error) {
 	level, err := a.Setting(ctx, logLevel)
 	if err != nil {
@@ -179,20 +199,17 @@ func plan(ctx context.Context, a *writer.Admin) (list []changedSetting, err erro
 }
 
 // compact has the target compact what was loaded.
-func (t *tuning) compact(ctx context.Context) (err error) {
+func (t *tuning) compact(ctx context.Context) {
 	if t.l.Target().Server != "kvrocks" {
-		return nil
+		return
 	}
-	a, err := t.l.NewAdmin(ctx)
-	if err == nil {
-		err = errors.Join(a.Compact(ctx), a.Close())
+	for _, addr := range t.l.Servers() {
+		if err := t.at(ctx, addr, func(a *writer.Admin) error { return a.Compact(ctx) }); err != nil { // the load is done all the same
+			fmt.Fprintf(t.log, "warning: --tune: COMPACT was not started: %v\n", err)
+			continue
+		}
+		fmt.Fprintf(t.log, "STARTED AT THE TARGET %s: COMPACT; it runs in the background (is_compacting of INFO rocksdb)\n", addr)
 	}
-	if err != nil { // the load is done all the same
-		fmt.Fprintf(t.log, "warning: --tune: COMPACT was not started: %v\n", err)
-		return nil
-	}
-	fmt.Fprintln(t.log, "STARTED AT THE TARGET: COMPACT; it runs in the background (is_compacting of INFO rocksdb)")
-	return nil
 }
 
 // restore sets back what was changed, even when the context has ended.
@@ -202,14 +219,8 @@ func (t *tuning) restore(ctx context.Context) (err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tuneTime)
 	defer cancel()
-	a, err := t.l.NewAdmin(ctx)
-	if err == nil {
-		for _, s := range t.changed {
-			if err = t.back(ctx, a, s); err != nil {
-				break
-			}
-		}
-		err = errors.Join(err, a.Close())
+	for _, s := range t.changed {
+		err = errors.Join(err, t.back(ctx, s))
 	}
 	if err != nil {
 		var left []string
@@ -225,23 +236,25 @@ func (t *tuning) restore(ctx context.Context) (err error) {
 }
 
 // back sets one setting back, unless somebody else has changed it meanwhile.
-func (t *tuning) back(ctx context.Context, a *writer.Admin, s changedSetting) error {
-	if s.Address != a.Addr() {
-		return fmt.Errorf("%w: %s was changed at %s, and this load is into %s", errRefused, s.Name, s.Address, a.Addr())
+func (t *tuning) back(ctx context.Context, s changedSetting) error {
+	if !slices.Contains(t.l.Servers(), s.Address) {
+		return fmt.Errorf("%w: %s was changed at %s, which is not loaded now", errRefused, s.Name, s.Address)
 	}
-	now, err := a.Setting(ctx, s.Name)
-	switch {
-	case err != nil:
-		return err
-	case now == s.Was: // the change was refused, or the server restarted
+	return t.at(ctx, s.Address, func(a *writer.Admin) error {
+		now, err := a.Setting(ctx, s.Name)
+		switch {
+		case err != nil:
+			return err
+		case now == s.Was: // the change was refused, or the server restarted
+			return nil
+		case now != s.Set:
+			fmt.Fprintf(t.log, "%s of the target is %s now: somebody has changed it during the load, and it stays so; before the load it was %s\n", s.Name, now, s.Was)
+			return nil
+		}
+		if err := a.Set(ctx, s.Name, s.Was); err != nil {
+			return err
+		}
+		fmt.Fprintf(t.log, "CHANGED AT THE TARGET %s: CONFIG SET %s %s, as it was\n", s.Address, s.Name, s.Was)
 		return nil
-	case now != s.Set:
-		fmt.Fprintf(t.log, "%s of the target is %s now: somebody has changed it during the load, and it stays so; before the load it was %s\n", s.Name, now, s.Was)
-		return nil
-	}
-	if err := a.Set(ctx, s.Name, s.Was); err != nil {
-		return err
-	}
-	fmt.Fprintf(t.log, "CHANGED AT THE TARGET: CONFIG SET %s %s, as it was\n", s.Name, s.Was)
-	return nil
+	})
 }

@@ -46,7 +46,7 @@ func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error 
 	if err != nil {
 		return err
 	}
-	if err := o.recall(a.Manifest); err != nil {
+	if err := o.recall(ctx, a.Manifest); err != nil {
 		return err
 	}
 	return verifyWith(ctx, a, cs, &o, out, log)
@@ -57,7 +57,7 @@ func verifyLoaded(ctx context.Context, a *archive.Archive, cs *conflicts, lo *lo
 	o := verifyOptions{loadOptions: *lo, rounds: 2}
 	o.report = ""
 	if left.lines > 0 {
-		o.leftOut = left.path
+		o.left = left.read
 	}
 	return verifyWith(ctx, a, cs, &o, log, log)
 }
@@ -82,7 +82,7 @@ func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verif
 		return err
 	}
 	t := l.Target()
-	fmt.Fprintf(log, "comparing %s %s at %s with %s\n", t.Server, t.Version, t.Addr, a.Path())
+	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
 	v := &verification{o: o, a: a, l: l, cs: cs}
 	if v.report, err = verify.NewReport(o.report, out); err != nil {
 		return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
@@ -142,7 +142,7 @@ func (v *verification) verdict() error {
 
 // run makes the rounds, and then the reverse pass.
 func (v *verification) run(ctx context.Context, log io.Writer) (err error) {
-	units := chosen(v.a, &v.o.loadOptions)
+	units := v.o.share.take(chosen(v.a, &v.o.loadOptions))
 	slices.SortStableFunc(units, func(x, y archive.Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
 	total := int64(0)
 	for _, u := range units {

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
 	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 )
 
@@ -14,6 +19,7 @@ import (
 type verifyOptions struct {
 	loadOptions // report is the file for what differs
 	leftOut     string
+	left        func() (io.ReadCloser, error) // the same, where the user gives none; nil: nothing
 	keysOnly    bool
 	sample      *sample.Sample
 	rounds      int
@@ -40,12 +46,14 @@ EXAMPLES:
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --reverse --report differs.jsonl
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --sample 1%
+   kvload verify --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8       # on each of 8 machines another
    kvload verify --uri redis://10.0.0.9:6666 --in dump --left-out dump.load/10.0.0.9_6666/left-out-20260102T030405.678.jsonl`
 
-func verifyCommand() *cli.Command {
+// verifyFlags are the flags of verify, which finish has as well.
+func verifyFlags() []cli.Flag {
 	env := command.Env("KVLOAD")
 	const what, how = "What", "How"
-	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "resume", "undo", "retry-for", "max-errors", "stall-timeout", "checkpoint", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to", "follow", "spool")
+	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "break-lock", "resume", "undo", "retry-for", "max-errors", "stall-timeout", "checkpoint", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to", "follow", "spool")
 	for _, f := range flags {
 		switch f := f.(type) {
 		case *cli.StringFlag:
@@ -61,7 +69,7 @@ func verifyCommand() *cli.Command {
 			}
 		}
 	}
-	flags = append(flags,
+	return append(flags,
 		&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report")},
 		&cli.StringFlag{Name: "left-out", Usage: "the report of kvload load, `FILE`: what it lists is no difference", EnvVars: env("left-out"), Category: what},
 		&cli.StringFlag{Name: "sample", Usage: "only this share of the keys, as 1%: chosen by their names, the same each time", EnvVars: env("sample"), Category: what},
@@ -69,10 +77,13 @@ func verifyCommand() *cli.Command {
 		&cli.BoolFlag{Name: "reverse", Usage: "find the keys that only the target has, too", EnvVars: env("reverse"), Category: how},
 		&cli.IntFlag{Name: "rounds", Value: 2, Usage: "readings: each behind the first reads again what differed in the one before", EnvVars: env("rounds"), Category: how},
 	)
+}
+
+func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "compare a target with a dump",
 		UsageText: "kvload verify --uri redis://HOST:6666 --in DIR [options]", Description: verifyDescription,
-		Flags: flags,
+		Flags: verifyFlags(),
 		Action: func(c *cli.Context) error {
 			o, err := parseVerify(c)
 			if err != nil {
@@ -89,7 +100,12 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 	if err != nil {
 		return o, err
 	}
-	o.state = c.String("state")
+	if o.state = c.String("state"); storage.Check(o.state) != nil {
+		return o, command.Usage("--state: %w", storage.Check(o.state))
+	}
+	if o.reverse && !o.share.isAll() {
+		return o, command.Usage("--reverse does not go with --shard: the keys of the other shares are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
+	}
 	if o.rounds < 1 || o.rounds > 100 {
 		return o, command.Usage("--rounds %d: it is between 1 and 100", o.rounds)
 	}
@@ -104,7 +120,7 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 // readLeftOut reads the report of the load; nil without one.
 func (o *verifyOptions) readLeftOut() (*verify.LeftOutList, error) {
 	if o.leftOut == "" {
-		return nil, nil
+		return o.readLeft()
 	}
 	f, err := os.Open(o.leftOut)
 	if err != nil {
@@ -114,6 +130,26 @@ func (o *verifyOptions) readLeftOut() (*verify.LeftOutList, error) {
 	l, err := verify.ReadLeftOut(f)
 	if err != nil {
 		return nil, command.Usage("--left-out %s: %w", o.leftOut, err)
+	}
+	return l, nil
+}
+
+// readLeft reads what the load has listed by itself.
+func (o *verifyOptions) readLeft() (*verify.LeftOutList, error) {
+	if o.left == nil {
+		return nil, nil
+	}
+	f, err := o.left()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read what was left out: %w", err)
+	}
+	defer f.Close()
+	l, err := verify.ReadLeftOut(f)
+	if err != nil {
+		return nil, fmt.Errorf("read what was left out: %w", err)
 	}
 	return l, nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // Up to Pika 3.5 one name can stand in several types. The chunks of each type are in key
-// order, so that a merge over them finds every such name, in constant memory.
+// order, so that a merge over them finds every such name, in constant memory (nameStream).
 
 // A keyStream gives the keys of one database and type in order.
 type keyStream struct {
@@ -55,7 +55,6 @@ func (s *keyStream) next() error {
 
 // writeConflicts writes conflicts.jsonl if any name stands in several types.
 func writeConflicts(dir storage.Store, codec *format.Codec, m *format.Manifest) (f format.File, n int64, err error) {
-	open := func(c format.ChunkInfo) (*ChunkSource, error) { return openChunk(dir, codec, m.Dump, c) }
 	var l *list
 	defer func() {
 		if l != nil && err != nil {
@@ -63,7 +62,7 @@ func writeConflicts(dir storage.Store, codec *format.Codec, m *format.Manifest) 
 		}
 	}()
 	for _, db := range m.Options.Databases {
-		err := mergeKeys(open, m.Chunks, db, 2, func(key []byte, types []format.Type) error {
+		err := findConflicts(dir, codec, m.Chunks, db, func(key []byte, types []format.Type) error {
 			if l == nil {
 				var err error
 				if l, err = newList(dir, format.ConflictsName); err != nil {
@@ -92,7 +91,7 @@ func (a *Archive) Keys(db int, keep func(format.ChunkInfo) bool, each func(key [
 			chunks = append(chunks, c)
 		}
 	}
-	return mergeKeys(a.OpenChunk, chunks, db, 1, each)
+	return mergeKeys(a.OpenChunk, chunks, db, each)
 }
 
 // Find calls emit for each record of the keys of that name, of whatever type.
@@ -108,8 +107,8 @@ func (a *Archive) Find(db int, key []byte, emit func(*format.Record) error) erro
 	return nil
 }
 
-// mergeKeys calls found for each key of db that stands in at least so many types.
-func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []format.ChunkInfo, db, least int,
+// mergeKeys calls found for each key of db.
+func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []format.ChunkInfo, db int,
 	found func([]byte, []format.Type) error) error {
 	var streams []*keyStream
 	defer func() {
@@ -130,17 +129,15 @@ func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []forma
 			streams = append(streams, s)
 		}
 	}
-	if len(streams) < least {
-		return nil
-	}
 	for _, s := range streams {
 		if err := s.next(); err != nil {
 			return err
 		}
 	}
 	var types []format.Type
+	at := []byte{}
 	for {
-		var first []byte
+		var first []byte // a stream's own, until it moves on
 		for _, s := range streams {
 			if s.key != nil && (first == nil || bytes.Compare(s.key, first) < 0) {
 				first = s.key
@@ -149,10 +146,10 @@ func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []forma
 		if first == nil {
 			return nil
 		}
-		first = bytes.Clone(first)
+		at = append(at[:0], first...)
 		types = types[:0]
 		for _, s := range streams {
-			if s.key == nil || !bytes.Equal(s.key, first) {
+			if s.key == nil || !bytes.Equal(s.key, at) {
 				continue
 			}
 			types = append(types, s.typ)
@@ -160,10 +157,8 @@ func mergeKeys(open func(format.ChunkInfo) (*ChunkSource, error), chunks []forma
 				return err
 			}
 		}
-		if len(types) >= least {
-			if err := found(first, types); err != nil {
-				return err
-			}
+		if err := found(bytes.Clone(at), types); err != nil {
+			return err
 		}
 	}
 }

@@ -71,16 +71,16 @@ func (f *Feed) Finished() bool { return f.arrivals == nil }
 // types is known only then.
 func (f *Feed) Early() bool { return !mayConflict(&f.a.Manifest.Info) }
 
-// Begin chooses the chunks that are handed out. It comes before Next, and behind Wait.
-func (f *Feed) Begin(keep func(format.ChunkInfo) bool) {
-	f.keep = keep
-	if f.Finished() {
-		f.ready = f.a.Units(keep)
-		slices.SortStableFunc(f.ready, func(x, y Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
-	}
+// Begin chooses the chunks that are handed out as they come. It comes before Next.
+func (f *Feed) Begin(keep func(format.ChunkInfo) bool) { f.keep = keep }
+
+// Choose sets the units of a finished dump that are handed out, the largest first.
+func (f *Feed) Choose(units []Unit) {
+	f.ready = slices.Clone(units)
+	slices.SortStableFunc(f.ready, func(x, y Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
 }
 
-// Wait waits until all have come, without handing out any.
+// Wait waits until all have come. Choose says which are handed out then.
 func (f *Feed) Wait(ctx context.Context) error {
 	f.keep = func(format.ChunkInfo) bool { return true }
 	for !f.Finished() {
@@ -88,7 +88,7 @@ func (f *Feed) Wait(ctx context.Context) error {
 			return err
 		}
 	}
-	f.ready, f.given = nil, nil // Begin chooses
+	f.ready, f.given = nil, nil
 	return nil
 }
 

@@ -153,7 +153,7 @@ func TestFeedWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	keep := func(c format.ChunkInfo) bool { return c.Type == format.TypeList && c.Records > 0 }
-	f.Begin(keep)
+	f.Choose(f.Archive().Units(keep))
 	if f.Total() == 0 || f.Len() != 2 {
 		t.Errorf("%d units of %d bytes", f.Len(), f.Total())
 	}

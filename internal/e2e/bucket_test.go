@@ -96,12 +96,12 @@ func TestBucketLoadCrash(t *testing.T) {
 	eachTarget(t, func(t *testing.T, to target) {
 		server.SetFault(nil)
 		start := time.Now()
-		(&crash{t, to, dir, keys, rand.New(rand.NewPCG(0, 0)), 0}).disturbed("fail", to.addr, 0)
+		(&crash{t, to, dir, keys, rand.New(rand.NewPCG(0, 0)), 0, nil}).disturbed("fail", to.addr, 0)
 		took := time.Since(start)
 		server.SetFault(faults(rand.New(rand.NewPCG(seed, 8)), 20))
 		killed := 0
 		for round := range min(12, loadCrashRounds(to)) {
-			c := &crash{t, to, dir, keys, rand.New(rand.NewPCG(seed, uint64(round))), took}
+			c := &crash{t, to, dir, keys, rand.New(rand.NewPCG(seed, uint64(round))), took, nil}
 			k, _ := c.round([]string{"fail", "replace", "skip"}[round%3])
 			killed += k
 			if t.Failed() {

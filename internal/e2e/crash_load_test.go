@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/faultproxy"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 )
 
 // loadCrashRounds is how many loads are disturbed.
@@ -146,11 +147,11 @@ func TestCrash(t *testing.T) {
 	mustRun(t, 0, "kvload", "check", "--quiet", dir)
 	eachTarget(t, func(t *testing.T, to target) {
 		start := time.Now()
-		(&crash{t, to, dir, keys, rand.New(rand.NewPCG(0, 0)), 0}).disturbed("fail", to.addr, 0)
+		(&crash{t, to, dir, keys, rand.New(rand.NewPCG(0, 0)), 0, nil}).disturbed("fail", to.addr, 0)
 		took := time.Since(start)
 		killed, cut := 0, 0
 		for round := range loadCrashRounds(to) {
-			c := &crash{t, to, dir, keys, rand.New(rand.NewPCG(seed, uint64(round))), took}
+			c := &crash{t, to, dir, keys, rand.New(rand.NewPCG(seed, uint64(round))), took, nil}
 			k, n := c.round([]string{"fail", "replace", "skip"}[round%3])
 			killed, cut = killed+k, cut+n
 			if t.Failed() {
@@ -172,6 +173,8 @@ type crash struct {
 	keys []*record
 	rng  *rand.Rand
 	took time.Duration // an undisturbed load
+
+	bucket *s3server.Server // with the journal; nil: it is in a directory
 }
 
 // round disturbs one load and compares.
@@ -236,8 +239,11 @@ func (c *crash) round(onExists string) (killed, cut int) {
 func (c *crash) disturbed(onExists, addr string, kills int) (left []leftOut, killed int) {
 	c.t.Helper()
 	home := c.t.TempDir()
-	report := filepath.Join(home, "left-out.jsonl")
-	args := []string{"load", "--quiet", "--uri", "redis://" + addr, "--in", c.dir, "--report", report, "--state", filepath.Join(home, "state"),
+	report, state := filepath.Join(home, "left-out.jsonl"), filepath.Join(home, "state")
+	if c.bucket != nil {
+		state = c.bucket.URL("state" + home)
+	}
+	args := []string{"load", "--quiet", "--uri", "redis://" + addr, "--in", c.dir, "--report", report, "--state", state,
 		"--resume", "--on-exists", onExists, "--checkpoint", "1ms", "--threads", "3", "--pipeline", "40"}
 	for range kills {
 		cmd := exec.Command(tool(c.t, "kvload"), args...)

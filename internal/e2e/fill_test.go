@@ -24,7 +24,7 @@ const (
 	fillElements = 500
 )
 
-func newFiller(t *testing.T, c *redis.Client) *filler {
+func newFiller(t *testing.T, c redis.UniversalClient) *filler {
 	return &filler{t: t, pipe: c.Pipeline()}
 }
 

@@ -7,12 +7,28 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
 )
 
 // A target is a server to load.
 type target struct {
 	addr    string
 	kvrocks bool
+	cluster bool // addr is of one of its nodes
+}
+
+// client returns a client for what the target holds, which finds the keys of a cluster by itself.
+func (to target) client(t *testing.T, db int) redis.UniversalClient {
+	t.Helper()
+	if !to.cluster {
+		return client(t, to.addr, db)
+	}
+	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{to.addr}, Protocol: 2, DisableIdentity: true,
+		ReadTimeout: time.Minute, WriteTimeout: time.Minute})
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 // eachTarget runs a test with every target there is, empty.
@@ -24,7 +40,7 @@ func eachTarget(t *testing.T, test func(t *testing.T, to target)) {
 			t.Skip("NO REAL KVROCKS: set KVROCKS_ADDR=host:port to load a real one; it loses its data")
 		}
 		emptied(t, "KVROCKS_ADDR", addr)
-		test(t, target{addr, true})
+		test(t, target{addr: addr, kvrocks: true})
 	})
 }
 

@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -17,7 +19,7 @@ const maxShown = 20
 // A checker compares what a target holds with what it must hold.
 type checker struct {
 	t       *testing.T
-	c       *redis.Client
+	c       redis.UniversalClient
 	kvrocks bool
 	pending []check
 	pipe    redis.Pipeliner
@@ -34,7 +36,7 @@ type check struct {
 }
 
 func newChecker(t *testing.T, to target, db int) *checker {
-	c := client(t, to.addr, db)
+	c := to.client(t, db)
 	return &checker{t: t, c: c, kvrocks: to.kvrocks, pipe: c.Pipeline(), want: map[string]bool{}}
 }
 
@@ -147,9 +149,23 @@ func (c *checker) done() {
 }
 
 // scan lists all keys of a target.
-func scan(t *testing.T, c *redis.Client) map[string]bool {
+func scan(t *testing.T, c redis.UniversalClient) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
+	if all, ok := c.(*redis.ClusterClient); ok {
+		var mu sync.Mutex
+		err := all.ForEachMaster(t.Context(), func(_ context.Context, one *redis.Client) error {
+			there := scan(t, one)
+			mu.Lock()
+			defer mu.Unlock()
+			maps.Copy(names, there)
+			return nil
+		})
+		if err != nil {
+			t.Fatalf("scan the target: %v", err)
+		}
+		return names
+	}
 	for cursor := uint64(0); ; {
 		page, next, err := c.Scan(t.Context(), cursor, "", 1000).Result()
 		if err != nil {

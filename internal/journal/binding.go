@@ -16,19 +16,21 @@ import (
 type Binding struct {
 	Dump     string            `json:"dump"`
 	Address  string            `json:"address"`
+	Nodes    []string          `json:"nodes,omitempty"` // of a cluster when the load began; none: a server alone
 	Server   string            `json:"server"`
 	Places   map[int]string    `json:"places"`   // where each database goes, without tokens
 	Settings map[string]string `json:"settings"` // flags that decide what is written
 	// Now is the target's time when the load began: what depends on the time is the same in all its
 	// runs. It is not compared.
-	Now time.Time `json:"now"`
+	Now  time.Time `json:"now"`
+	Load string    `json:"load,omitempty"` // of which this is a share; it is not compared
 }
 
 // difference tells how b, of the run at hand, differs from old; empty if it does not.
 func (b *Binding) difference(old *Binding) string {
 	for _, f := range []struct{ what, old, now string }{
 		{"dump", old.Dump, b.Dump},
-		{"target's address", old.Address, b.Address},
+		{"target", old.target(b), b.target(b)},
 		{"kind of server", old.Server, b.Server},
 		{"place of the databases", fmt.Sprint(old.Places), fmt.Sprint(b.Places)},
 	} {
@@ -44,6 +46,23 @@ func (b *Binding) difference(old *Binding) string {
 		}
 	}
 	return ""
+}
+
+// target names the target of b for a comparison with now. A cluster is the same one, whatever node was given as its
+// address, as long as it still has any of the nodes that it had, with its id and its address.
+func (b *Binding) target(now *Binding) string {
+	if len(b.Nodes) == 0 {
+		return b.Address
+	}
+	if b.SharesNode(now.Nodes) {
+		b = now
+	}
+	return fmt.Sprintf("the cluster of %v", b.Nodes)
+}
+
+// SharesNode reports whether the target is a cluster that had one of the nodes.
+func (b *Binding) SharesNode(nodes []string) bool {
+	return slices.ContainsFunc(b.Nodes, func(n string) bool { return slices.Contains(nodes, n) })
 }
 
 // ReadBinding returns what the journal in a directory is of, also while a run has it locked. An error is an

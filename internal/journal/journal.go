@@ -1,16 +1,16 @@
 // Package journal records how far the load of a dump into a target is, so that it can be killed at any
-// moment and gone on with. A journal is a directory with one file of JSON lines, which is only
-// appended to, and a lock.
+// moment and gone on with. A journal is a store with a log of JSON lines, which is only appended to,
+// and a lock.
 package journal
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -18,7 +18,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// Name is the file's name.
+// Name is the log's name.
 const Name = "journal.jsonl"
 
 // maxSize bounds a journal that is read: far more than a line a second of every unit.
@@ -38,21 +38,24 @@ var (
 type Options struct {
 	Every time.Duration // shortest time between two points of a unit: default 1 s
 	Sync  time.Duration // shortest time between two fsyncs: default 5 s
-	// Before is called before a line is written, so that what it stands for is kept first.
+	// Before is called before a line is kept, so that what it stands for is kept first.
 	Before func() error
 }
 
 // A Journal is open and locked. Its methods may be called from many goroutines.
 type Journal struct {
-	dir  *storage.Dir
-	lock storage.Lock
-	o    Options
+	store storage.Store
+	lock  storage.Lock // nil: only read
+	o     Options
 
 	mu       sync.Mutex
-	f        *os.File
-	err      error // of a write: what follows it in the file would not be read
+	log      storage.Log
+	err      error // of a write: what follows it in the log would not be read
 	synced   time.Time
-	load     *load // nil: there is none yet
+	held     time.Time // when the lock was last looked at
+	appended int64     // bytes since all was last written at once
+	whole    int64     // bytes of that
+	load     *load     // nil: there is none yet
 	finished time.Time
 	undoing  bool
 	undone   time.Time
@@ -71,66 +74,92 @@ type unit struct {
 
 // Open locks the directory at path, which is made if need be, and reads the journal in it.
 func Open(path string, o Options) (*Journal, error) {
+	dir, err := storage.CreateDir(path)
+	if err != nil {
+		return nil, noPlace(err)
+	}
+	return OpenStore(dir, o)
+}
+
+func noPlace(err error) error {
+	return fmt.Errorf("%w: %w; choose another place with --state", ErrNoPlace, err)
+}
+
+// OpenStore locks a store and reads the journal in it.
+func OpenStore(s storage.Store, o Options) (*Journal, error) {
 	if o.Every == 0 {
 		o.Every = time.Second
 	}
 	if o.Sync == 0 {
 		o.Sync = 5 * time.Second
 	}
-	dir, err := storage.CreateDir(path)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w; choose another directory with --state", ErrNoPlace, err)
-	}
-	lock, err := dir.Lock()
+	lock, err := s.Lock()
 	if err != nil {
 		if errors.Is(err, storage.ErrLocked) {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%w: %w; choose another directory with --state", ErrNoPlace, err)
+		return nil, noPlace(err)
 	}
-	j := &Journal{dir: dir, lock: lock, o: o, units: map[string]*unit{}}
-	if err := j.read(); err != nil {
+	j := &Journal{store: s, lock: lock, o: o, held: time.Now(), units: map[string]*unit{}}
+	if err := j.open(); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
 	return j, nil
 }
 
-func (j *Journal) path() string { return j.dir.Path(Name) }
+// Read reads the journal in a store, also while a run has it locked. Nothing may be noted in it. If there is
+// none, it has not begun.
+func Read(s storage.Store) (*Journal, error) {
+	j := &Journal{store: s, units: map[string]*unit{}}
+	_, _, err := j.read()
+	return j, err
+}
 
-// read takes up the file, if there is one, and cuts off a torn last line.
-func (j *Journal) read() error {
-	data, err := storage.ReadFile(j.dir, Name, maxSize)
+// open reads the log, if there is one, and cuts off what is behind its whole lines.
+func (j *Journal) open() error {
+	data, whole, err := j.read()
+	if err != nil {
+		return err
+	}
+	if j.log, err = storage.OpenLog(j.store, Name); err != nil {
+		return noPlace(err)
+	}
+	j.synced, j.appended = time.Now(), int64(whole)
+	if whole < len(data) {
+		if err := j.log.Replace(data[:whole]); err != nil {
+			return noPlace(err)
+		}
+	}
+	return nil
+}
+
+// read takes up the log, and returns it and how many bytes of it are whole lines.
+func (j *Journal) read() (data []byte, whole int, err error) {
+	r, err := storage.ReadLog(j.store, Name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, 0, nil
+	}
+	if err == nil {
+		data, err = io.ReadAll(io.LimitReader(r, maxSize+1))
+		err = errors.Join(err, r.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("read journal: %w", err)
+		return nil, 0, fmt.Errorf("read journal: %w", err)
 	}
-	whole, err := parse(data, j.take)
+	if int64(len(data)) > maxSize {
+		return nil, 0, fmt.Errorf("%w: %s has more than %d bytes", ErrDamaged, j.path(), int64(maxSize))
+	}
+	whole, err = parse(data, j.take)
 	if err == nil && j.load == nil {
 		err = errors.New("it is empty")
 	}
 	if err != nil {
-		return fmt.Errorf("%w: %s: %w; remove it and load again with --on-exists replace", ErrDamaged, j.path(), err)
+		err = fmt.Errorf("%w: %s: %w; remove it and load again with --on-exists replace", ErrDamaged, j.path(), err)
 	}
-	if err := j.append(int64(whole)); err != nil {
-		return fmt.Errorf("%w: %w", ErrNoPlace, err)
-	}
-	return nil
+	return data, whole, err
 }
 
-// append opens the file behind its whole lines.
-func (j *Journal) append(whole int64) error {
-	f, err := os.OpenFile(j.path(), os.O_WRONLY|os.O_APPEND, 0)
-	if err != nil {
-		return err
-	}
-	if err := f.Truncate(whole); err != nil {
-		return errors.Join(err, f.Close())
-	}
-	j.f, j.synced = f, time.Now()
-	return nil
-}
+func (j *Journal) path() string { return j.store.Path(Name) }
 
 // take takes up a line.
 func (j *Journal) take(l *line) error {
@@ -179,7 +208,7 @@ func (u *unit) found(asked int64, existed []int64) {
 }
 
 // Path returns where the journal is.
-func (j *Journal) Path() string { return j.dir.Path("") }
+func (j *Journal) Path() string { return j.store.Path("") }
 
 // Began returns when the load began; zero if none has.
 func (j *Journal) Began() time.Time {
@@ -210,17 +239,20 @@ func (j *Journal) EndUndo() error { return j.note(line{Undone: time.Now().UTC()}
 func (j *Journal) note(l line) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return errors.Join(j.write(l), j.sync())
+	return errors.Join(j.take(&l), j.write(l), j.sync())
 }
 
 // WasEmpty reports whether the target was seen to be empty before the load.
 func (j *Journal) WasEmpty() bool { return j.load != nil && j.load.Empty }
 
 // Check compares what the journal is of with the run at hand.
-func (j *Journal) Check(b Binding) error {
-	if diff := b.difference(&j.load.Binding); diff != "" {
-		return fmt.Errorf("%w: %s holds the journal of another load: %s; give what it was begun with, or another directory with --state",
-			ErrDiffers, j.Path(), diff)
+func (j *Journal) Check(b Binding) error { return b.Check(j.load.Binding, j.Path()) }
+
+// Check compares a run at hand with what a place is of.
+func (b Binding) Check(old Binding, where string) error {
+	if diff := b.difference(&old); diff != "" {
+		return fmt.Errorf("%w: %s holds the journal of another load: %s; give what it was begun with, or another place with --state",
+			ErrDiffers, where, diff)
 	}
 	return nil
 }
@@ -232,27 +264,38 @@ func (j *Journal) Bound() Binding { return j.load.Binding }
 func (j *Journal) Begin(b Binding, empty bool, undo string) (kept string, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.f != nil {
-		if err := j.f.Close(); err != nil {
-			return "", err
-		}
-		j.f = nil
-		kept = filepath.Join(j.Path(), "journal-"+j.load.Began.UTC().Format("20060102T150405.000")+".jsonl")
-		if err := os.Rename(j.path(), kept); err != nil {
-			return "", fmt.Errorf("%w: %w", ErrNoPlace, err)
+	if j.load != nil {
+		if kept, err = j.keep(); err != nil {
+			return "", noPlace(err)
 		}
 	}
 	j.load = &load{Version: version, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Undo: undo, Binding: b}
 	j.units, j.finished, j.undone, j.undoing = map[string]*unit{}, time.Time{}, time.Time{}, false
-	first, err := json.Marshal(line{Load: j.load})
+	if err := errors.Join(j.store.RemoveTemporaries(), j.rewrite()); err != nil {
+		return "", noPlace(err)
+	}
+	return kept, nil
+}
+
+// keep copies the log to a file of its own.
+func (j *Journal) keep() (string, error) {
+	r, err := storage.ReadLog(j.store, Name)
 	if err != nil {
 		return "", err
 	}
-	first = append(first, '\n')
-	if err := errors.Join(j.dir.RemoveTemporaries(), storage.WriteFile(j.dir, Name, first)); err != nil {
-		return "", fmt.Errorf("%w: %w; choose another directory with --state", ErrNoPlace, err)
+	defer r.Close()
+	name := "journal-" + j.load.Began.UTC().Format("20060102T150405.000") + ".jsonl"
+	f, err := j.store.Create(name)
+	if err == nil {
+		defer f.Discard()
+		if _, err = io.Copy(f, r); err == nil {
+			err = f.Commit()
+		}
 	}
-	return kept, j.append(int64(len(first)))
+	if errors.Is(err, fs.ErrExist) { // by a run that was killed just then
+		err = nil
+	}
+	return j.store.Path(name), err
 }
 
 // Stats returns the sum over all units.
@@ -267,17 +310,14 @@ func (j *Journal) Stats() (s Stats) {
 
 // Finish says that the load is done.
 func (j *Journal) Finish() error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.finished = time.Now().UTC().Truncate(time.Millisecond)
-	return errors.Join(j.write(line{Finished: j.finished}), j.sync())
+	return j.note(line{Finished: time.Now().UTC().Truncate(time.Millisecond)})
 }
 
 // Checkpoint writes the newest point of every unit, and waits until all is on the disk.
 func (j *Journal) Checkpoint() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if j.f == nil {
+	if j.load == nil {
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(j.units)) {
@@ -292,12 +332,8 @@ func (j *Journal) Checkpoint() error {
 
 // Close makes a checkpoint, and lets other runs in.
 func (j *Journal) Close() error {
-	err := j.Checkpoint()
-	if j.f != nil {
-		err = errors.Join(err, j.f.Close())
-	}
-	err = errors.Join(err, j.lock.Unlock())
-	if j.load == nil {
+	err := errors.Join(j.Checkpoint(), j.log.Close(), j.lock.Unlock())
+	if _, local := j.store.(*storage.Dir); local && j.load == nil {
 		os.Remove(j.Path()) // nothing was begun: if it is empty, it goes
 	}
 	return err
@@ -308,13 +344,26 @@ func (j *Journal) write(l line) error {
 		return j.err
 	}
 	data, err := json.Marshal(l)
-	if err == nil && j.o.Before != nil {
-		err = j.o.Before()
+	if err == nil && !j.log.IsBuffered() {
+		err = j.before()
 	}
 	if err == nil {
-		_, err = j.f.Write(append(data, '\n'))
+		_, err = j.log.Write(append(data, '\n'))
 	}
-	if err != nil {
+	j.appended += int64(len(data))
+	return j.fail(err)
+}
+
+func (j *Journal) before() error {
+	if j.o.Before == nil {
+		return nil
+	}
+	return j.o.Before()
+}
+
+// fail keeps the first error.
+func (j *Journal) fail(err error) error {
+	if err != nil && j.err == nil {
 		j.err = fmt.Errorf("write journal: %w", err)
 	}
 	return j.err
@@ -324,11 +373,22 @@ func (j *Journal) sync() error {
 	if j.err != nil {
 		return j.err
 	}
-	if err := j.f.Sync(); err != nil {
-		j.err = fmt.Errorf("write journal: %w", err)
+	now := time.Now()
+	var err error
+	if now.Sub(j.held) >= j.o.Sync {
+		err, j.held = j.lock.Held(), now
+	}
+	if err == nil && j.log.IsBuffered() {
+		err = j.before()
+	}
+	if err == nil {
+		err = j.log.Sync()
+	}
+	if err == nil && j.log.Pieces() >= mostPieces && j.appended >= j.whole {
+		err = j.rewrite()
 	}
 	j.synced = time.Now()
-	return j.err
+	return j.fail(err)
 }
 
 // point writes the position of a unit.

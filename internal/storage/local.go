@@ -137,6 +137,11 @@ func (d *Dir) Create(name string) (File, error) {
 	if _, err := os.Lstat(p); !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("create %s: %w", p, fs.ErrExist)
 	}
+	return d.create(p)
+}
+
+// create begins a file that takes the place of one that is there.
+func (d *Dir) create(p string) (File, error) {
 	if err := mkdirSynced(filepath.Dir(p)); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+func TestParseShare(t *testing.T) {
+	type env = map[string]string
+	for _, c := range []struct {
+		text   string
+		shards int // 0: not given
+		env    env
+		want   string // N/M, "all", or a part of the error
+	}{
+		{"", 0, nil, "all"},
+		{"0/1", 0, nil, "0/1"},
+		{"3/8", 0, nil, "3/8"},
+		{"3/8", 8, env{kubernetesIndex: "5"}, "3/8"},
+		{"8/8", 0, nil, "from 0 to N-1"},
+		{"-1/8", 0, nil, "from 0 to N-1"},
+		{"1", 0, nil, "I/N"},
+		{"1/x", 0, nil, "I/N"},
+		{"0/10000", 0, nil, "I/N"},
+		{"3/8", 9, nil, "contradict"},
+		{"", 8, env{kubernetesIndex: "0"}, "0/8"},
+		{"", 8, env{kubernetesIndex: "7", slurmIndex: "3"}, "7/8"},
+		{"", 8, env{kubernetesIndex: "8"}, "of 8 shares the last is 7"},
+		{"", 8, env{kubernetesIndex: "x"}, "not the number of a task"},
+		{"", 8, nil, "neither --shard nor JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID"},
+		{"", -1, env{kubernetesIndex: "0"}, "between 1 and 9999"},
+		{"", 0, env{kubernetesIndex: "0"}, "not of how many"},
+		{"", 0, env{slurmIndex: "4"}, "not of how many"},
+		{"", 0, env{slurmIndex: "4", slurmCount: "8"}, "4/8"},
+		{"", 0, env{slurmIndex: "8", slurmCount: "8"}, "without gaps"},
+		{"", 0, env{slurmIndex: "8", slurmFirst: "1", slurmCount: "8"}, "7/8"},
+		{"", 16, env{slurmIndex: "8", slurmFirst: "1", slurmCount: "8"}, "7/16"},
+		{"", 0, env{slurmIndex: "1", slurmFirst: "2", slurmCount: "8"}, "below SLURM_ARRAY_TASK_MIN"},
+		{"", 0, env{slurmIndex: "1", slurmCount: "many"}, "between 1 and 9999"},
+	} {
+		s, err := parseShare(c.text, c.shards, c.shards != 0, func(name string) string { return c.env[name] })
+		got := s.String()
+		if s.isAll() {
+			got = "all"
+		}
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want && (err == nil || !strings.Contains(got, c.want)) {
+			t.Errorf("--shard %q --shards %d with %v: %s, want %s", c.text, c.shards, c.env, got, c.want)
+		}
+	}
+}
+
+// TestTake: every unit is in exactly one share, whatever the order of the units, and the shares are of like size.
+func TestTake(t *testing.T) {
+	var units []archive.Unit
+	for i := range 200 {
+		size := int64(1000 + i*i%977)
+		units = append(units, archive.Unit{format.ChunkInfo{File: format.File{Name: fmt.Sprintf("c%03d", i), Size: size}}})
+	}
+	for _, n := range []int{1, 3, 8, 300} {
+		seen := map[string]int{}
+		var least, most int64
+		for i := range n {
+			own := share{i, n}.take(units)
+			for _, u := range own {
+				seen[u[0].Name]++
+			}
+			size := stored(own)
+			if i == 0 || size < least {
+				least = size
+			}
+			most = max(most, size)
+		}
+		if len(seen) != len(units) {
+			t.Errorf("%d shares have %d units", n, len(seen))
+		}
+		for name, times := range seen {
+			if times != 1 {
+				t.Errorf("%d shares: %s stands in %d", n, name, times)
+			}
+		}
+		if n <= 8 && most-least > 1977 {
+			t.Errorf("%d shares have from %d to %d bytes", n, least, most)
+		}
+	}
+	turned := append([]archive.Unit(nil), units[100:]...)
+	turned = append(turned, units[:100]...)
+	if a, b := fmt.Sprint(share{2, 7}.take(units)), fmt.Sprint(share{2, 7}.take(turned)); a != b {
+		t.Error("a share depends on the order of the units")
+	}
+}
+
+// TestJoin: of two shares that begin at once one says what they have in common; the other believes it, also if it
+// has seen what the first has loaded already.
+func TestJoin(t *testing.T) {
+	root, err := storage.CreateDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := errors.New("it holds keys")
+	b := journal.Binding{Dump: "d", Address: "a:1", Settings: map[string]string{"--on-exists": "fail"}}
+	if _, err := join(t.Context(), root, b, share{0, 2}, func(context.Context) (bool, error) { return false, refused }); !errors.Is(err, refused) {
+		t.Fatalf("not empty, and nobody has begun: %v", err)
+	}
+	for _, seen := range []error{nil, refused} {
+		var first *joint
+		second, err := join(t.Context(), root, b, share{1, 2}, func(ctx context.Context) (bool, error) {
+			var err error
+			first, err = join(ctx, root, b, share{0, 2}, func(context.Context) (bool, error) { return true, nil })
+			if err != nil {
+				t.Error(err)
+			}
+			return seen == nil, seen
+		})
+		if err != nil || second.ID != first.ID || !second.Empty {
+			t.Fatalf("%v: %+v, %+v", err, first, second)
+		}
+		other := b
+		other.Dump = "e"
+		if _, err := join(t.Context(), root, other, share{1, 2}, nil); !errors.Is(err, journal.ErrDiffers) {
+			t.Errorf("of another dump: %v", err)
+		}
+		if names, err := root.List(); err != nil || len(names) != 1 {
+			t.Errorf("%v, %v", names, err)
+		}
+		if err := root.Remove(jointName); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

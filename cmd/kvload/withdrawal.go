@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A withdrawal takes back a load: one share of it, or all of them, or one that has none.
+type withdrawal struct {
+	o     *loadOptions
+	a     *archive.Archive
+	l     *writer.Loader
+	cs    *conflicts
+	units []archive.Unit
+	root  string
+	jt    *joint // nil: the load has no shares
+	force bool
+	log   io.Writer
+
+	parts []withdrawn
+}
+
+// withdrawn is a part of the load, locked.
+type withdrawn struct {
+	share
+	j     *journal.Journal
+	again bool // a rollback before has begun with it
+}
+
+// open locks all parts, so that none goes on, and makes sure that they are of this load.
+func (w *withdrawal) open(ctx context.Context) error {
+	shares := []share{w.o.share}
+	if w.jt != nil && w.o.share.isAll() {
+		shares = shares[:0]
+		for i := range w.jt.Shares {
+			shares = append(shares, w.jt.share(i))
+		}
+	}
+	for _, s := range shares {
+		j, _, err := w.o.openJournal(ctx, w.root, s, journal.Options{})
+		if err != nil {
+			return err
+		}
+		w.parts = append(w.parts, withdrawn{s, j, j.IsUndoing()})
+		o := *w.o
+		o.share = s
+		b := o.binding(w.a, w.l)
+		if j.Began().IsZero() {
+			if len(shares) == 1 {
+				return fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", errRefused, j.Path())
+			}
+			joint := b
+			joint.Settings = maps.Clone(b.Settings)
+			delete(joint.Settings, "--shard")
+			if err := joint.Check(w.jt.Binding, w.root); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := j.Check(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// begin says in all parts that they are being taken back, before anything is. One that was not begun never will be.
+func (w *withdrawal) begin() error {
+	for _, p := range w.parts {
+		if p.j.Began().IsZero() {
+			b := w.jt.Binding
+			b.Load, b.Settings = w.jt.ID, maps.Clone(b.Settings)
+			b.Settings["--shard"] = p.String()
+			if _, err := p.j.Begin(b, w.jt.Empty, ""); err != nil {
+				return err
+			}
+			if err := errors.Join(p.j.BeginUndo(), p.j.EndUndo()); err != nil {
+				return err
+			}
+		}
+		if p.j.Undone().IsZero() {
+			if err := p.j.BeginUndo(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// takeBack takes back one part after the other.
+func (w *withdrawal) takeBack(ctx context.Context) error {
+	if err := w.begin(); err != nil {
+		return err
+	}
+	changed := int64(0)
+	var lists []string
+	var removed, restored int64
+	start, done := time.Now(), 0
+	for _, p := range w.parts {
+		if !p.j.Undone().IsZero() {
+			continue
+		}
+		done++
+		report := &leftOutReport{path: beside(p.j, w.o.dump, "changed.jsonl")}
+		w.o.ttl.begin(p.j.Bound().Now, w.a.Manifest)
+		b := &taking{a: w.a, l: w.l, log: w.log, j: p.j, o: w.o, cs: w.cs, force: w.force, again: p.again, report: report}
+		if err := w.part(ctx, b, p.share); err != nil {
+			return fmt.Errorf("%w (the load is taken back in part: run it again)", err)
+		}
+		removed, restored = removed+b.removed.Load(), restored+b.restored
+		if report.lines > 0 {
+			changed += report.lines
+			lists = append(lists, report.path)
+			continue
+		}
+		if err := p.j.EndUndo(); err != nil {
+			return err
+		}
+	}
+	if done == 0 {
+		fmt.Fprintf(w.log, "this load was taken back already\n")
+		return w.end(ctx)
+	}
+	fmt.Fprintf(w.log, "removed %s keys and put %s back, in %s\n", progress.Count(removed), progress.Count(restored), progress.Duration(max(time.Second, time.Since(start))))
+	if changed > 0 {
+		return &command.LeftOut{Text: fmt.Sprintf("%d keys were changed by others since the load, and are left as they are: see %s; --force takes them back too", changed, shownLists(lists))}
+	}
+	return w.end(ctx)
+}
+
+func shownLists(lists []string) string {
+	if len(lists) == 1 {
+		return lists[0]
+	}
+	return fmt.Sprintf("%s and %d more", lists[0], len(lists)-1)
+}
+
+// part takes back one part.
+func (w *withdrawal) part(ctx context.Context, b *taking, s share) (err error) {
+	saved := w.o.undo
+	if saved == "" {
+		saved = b.j.Undo()
+	}
+	if saved != "" {
+		if b.saved, err = archive.Open(ctx, saved, w.o.threads, w.o.keys.Identities...); err != nil {
+			return fmt.Errorf("--undo: %w", err)
+		}
+		defer b.saved.Close()
+	}
+	return errors.Join(b.all(ctx, s.take(w.units)), b.report.close())
+}
+
+// beside returns where a list about a part is: beside the journal, or of one in a bucket in the working directory.
+func beside(j *journal.Journal, dump, name string) string {
+	if !storage.IsURL(j.Path()) {
+		return filepath.Join(j.Path(), name)
+	}
+	return "kvload-" + dump[:8] + "-" + path.Base(j.Path()) + "-" + name
+}
+
+// clear clears a target that was empty before the load.
+func (w *withdrawal) clear(ctx context.Context) error {
+	for _, p := range w.parts {
+		if empty := p.j.WasEmpty() || p.j.Began().IsZero() && w.jt.Empty; !empty {
+			return fmt.Errorf("%w: the target was not empty before the load: --flush would remove more than the load wrote; leave it out", errRefused)
+		}
+	}
+	if err := w.begin(); err != nil {
+		return err
+	}
+	for _, db := range slices.Sorted(maps.Keys(w.o.writer.Places)) {
+		v := w.l.NewVisitor(db, w.o.again(w.log))
+		if err := errors.Join(v.Clear(ctx), v.Close()); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(w.log, "the target is cleared")
+	for _, p := range w.parts {
+		if p.j.Undone().IsZero() {
+			if err := p.j.EndUndo(); err != nil {
+				return err
+			}
+		}
+	}
+	return w.end(ctx)
+}
+
+// end forgets what the shares have in common when all of them are taken back: the next load begins anew.
+func (w *withdrawal) end(ctx context.Context) error {
+	if w.jt == nil {
+		return nil
+	}
+	e, err := readEnding(ctx, w.root, w.jt)
+	if err != nil {
+		return err
+	}
+	for _, p := range e.parts {
+		if p.j.Undone().IsZero() {
+			return nil
+		}
+	}
+	root, err := storage.Open(ctx, w.root)
+	if err == nil {
+		err = root.Remove(jointName)
+	}
+	if errors.Is(err, fs.ErrNotExist) { // another share was faster
+		return nil
+	}
+	return err
+}
+
+// close lets other runs in.
+func (w *withdrawal) close() error {
+	var errs []error
+	for _, p := range w.parts {
+		errs = append(errs, p.j.Close())
+	}
+	return errors.Join(errs...)
+}

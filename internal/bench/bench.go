@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strconv"
+)
+
+// A job is one data set on one machine.
+type job struct {
+	*options
+	data string // its name
+	keys int
+	file string // of commands
+	dir  string
+	dump string // the last one that was made; empty: none yet
+	n    int    // what units says
+	unit string
+}
+
+func run(ctx context.Context, o *options) error {
+	if o.work == "" {
+		dir, err := os.MkdirTemp("", "pika2kvrocks-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		o.work = dir
+	}
+	fmt.Printf("`make bench` on %d cores, best of %d; ratios below 1: ours is faster\n", runtime.NumCPU(), o.rounds)
+	for i, keys := range o.keys {
+		for _, data := range o.data {
+			if data != "mixed" && i < len(o.keys)-1 {
+				continue
+			}
+			if err := runData(ctx, o, data, keys); err != nil {
+				return fmt.Errorf("%s, %d keys: %w", data, keys, err)
+			}
+		}
+	}
+	return nil
+}
+
+func runData(ctx context.Context, o *options, data string, keys int) error {
+	dir, err := os.MkdirTemp(o.work, data+"-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	j := &job{options: o, data: data, keys: keys, dir: dir, file: filepath.Join(dir, "commands")}
+	j.n, j.unit = units(data, keys)
+	if _, _, err := self(ctx, "data", data, strconv.Itoa(keys), j.file); err != nil {
+		return err
+	}
+	fmt.Printf("\n### %d %s\n", j.n, j.unit)
+	if err := j.sources(ctx); err != nil {
+		return err
+	}
+	if err := j.timeCodec(ctx); err != nil {
+		return err
+	}
+	if o.half == "dump" {
+		return nil
+	}
+	return j.targets(ctx)
+}
+
+// sources times dumps, from the simulator first.
+func (j *job) sources(ctx context.Context) error {
+	sim, err := startSim(ctx)
+	if err != nil {
+		return err
+	}
+	defer sim.close()
+	if err := j.source(ctx, sim, j.half == "load"); err != nil || j.half == "load" {
+		return err
+	}
+	sim.close()
+	for _, addr := range j.pikas {
+		s, err := given(ctx, addr)
+		if err != nil {
+			return err
+		}
+		if err := j.source(ctx, s, false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// source fills one source and times the ways to read it; dumpOnly makes a dump for the loads.
+func (j *job) source(ctx context.Context, s *server, dumpOnly bool) error {
+	if err := s.empty(ctx); err != nil {
+		return err
+	}
+	if _, _, err := self(ctx, "pipe", s.addr, j.file, "4"); err != nil {
+		return fmt.Errorf("fill %s: %w", s.name, err)
+	}
+	recordings := filepath.Join(j.dir, "recordings")
+	ours := row{name: "pikadump dump"}
+	script := row{name: "(a) script of SCAN, TYPE, GET …, PTTL"}
+	bare := row{name: "(b) the same commands over bare sockets, one per type"}
+	for i := range j.rounds {
+		u, err := j.makeDump(ctx, s.addr)
+		if err != nil {
+			return err
+		}
+		if ours.keepBest(u); dumpOnly {
+			return nil
+		}
+		if u, _, err = self(ctx, "naive", s.addr); err != nil {
+			return err
+		}
+		script.keepBest(u)
+		if i == 0 {
+			if err := j.record(ctx, s, recordings); err != nil {
+				return err
+			}
+		}
+		if u, _, err = self(ctx, "floor", s.addr, recordings); err != nil {
+			return err
+		}
+		bare.keepBest(u)
+	}
+	printTable("dump of "+s.name, j.n, j.unit, []row{ours, script, bare})
+	return os.RemoveAll(recordings)
+}
+
+func (j *job) makeDump(ctx context.Context, addr string, more ...string) (usage, error) {
+	j.dump = filepath.Join(j.dir, "dump")
+	if err := os.RemoveAll(j.dump); err != nil {
+		return usage{}, err
+	}
+	args := append([]string{"dump", "--quiet", "--uri", "redis://" + addr, "--out", j.dump}, more...)
+	u, _, err := measure(ctx, nil, filepath.Join(j.bin, "pikadump"), args...)
+	return u, err
+}
+
+// record writes down what a dump sends that has one connection for each type.
+func (j *job) record(ctx context.Context, s *server, dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	r, err := record(s.addr, dir)
+	if err != nil {
+		return err
+	}
+	_, err = j.makeDump(ctx, r.addr(), "--split-keys", "1000000000000")
+	if closed := r.close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// targets times loads and their verification.
+func (j *job) targets(ctx context.Context) error {
+	redis, err := startRedis(ctx, j.dir)
+	if err != nil {
+		return fmt.Errorf("start redis-server: %w", err)
+	}
+	defer redis.close()
+	if err := j.target(ctx, redis); err != nil || j.kvrocks == "" {
+		return err
+	}
+	redis.close()
+	kvrocks, err := given(ctx, j.kvrocks)
+	if err != nil {
+		return err
+	}
+	return j.target(ctx, kvrocks)
+}
+
+func (j *job) target(ctx context.Context, s *server) error {
+	ours := row{name: "kvload load"}
+	var verify usage
+	cli := row{name: "(c) redis-cli --pipe"}
+	var pipes row
+	kvload := filepath.Join(j.bin, "kvload")
+	at := []string{"--quiet", "--uri", "redis://" + s.addr, "--in", j.dump, "--report", filepath.Join(j.dir, "report")}
+	for range j.rounds {
+		if err := s.empty(ctx); err != nil {
+			return err
+		}
+		state := filepath.Join(j.dir, "state")
+		if err := os.RemoveAll(state); err != nil {
+			return err
+		}
+		u, _, err := measure(ctx, nil, kvload, append([]string{"load", "--state", state}, at...)...)
+		if err != nil {
+			return err
+		}
+		ours.keepBest(u)
+		if u, _, err = measure(ctx, nil, kvload, append([]string{"verify"}, at...)...); err != nil {
+			return err
+		}
+		verify.keepBest(u)
+		if u, err = j.cliPipe(ctx, s); err != nil {
+			return err
+		}
+		cli.keepBest(u)
+		for _, n := range []int{1, 2, 4, 8} {
+			if err := s.empty(ctx); err != nil {
+				return err
+			}
+			u, _, err := self(ctx, "pipe", s.addr, j.file, strconv.Itoa(n))
+			if err != nil {
+				return err
+			}
+			if pipes.wall == 0 || u.wall < pipes.wall {
+				pipes = row{fmt.Sprintf("(d) bare pipes, the best of 1, 2, 4, 8: %d", n), u}
+			}
+		}
+	}
+	printTable("load into "+s.name, j.n, j.unit, []row{ours, cli, pipes})
+	fmt.Printf("\n`kvload verify`: %s s (%.2f × the load's), CPU %s s, peak %d MiB\n",
+		seconds(verify.wall), float64(verify.wall)/float64(ours.wall), seconds(verify.cpu), verify.peak>>20)
+	return nil
+}
+
+// cliPipe loads by redis-cli --pipe.
+func (j *job) cliPipe(ctx context.Context, s *server) (usage, error) {
+	if err := s.empty(ctx); err != nil {
+		return usage{}, err
+	}
+	host, port, err := net.SplitHostPort(s.addr)
+	if err != nil {
+		return usage{}, err
+	}
+	f, err := os.Open(j.file)
+	if err != nil {
+		return usage{}, err
+	}
+	defer f.Close()
+	u, out, err := measure(ctx, f, "redis-cli", "-h", host, "-p", port, "--pipe")
+	if err == nil && !noErrors.Match(out) {
+		err = fmt.Errorf("redis-cli --pipe: %s", out)
+	}
+	return u, err
+}
+
+var noErrors = regexp.MustCompile(`errors: 0, replies: \d+`)
+
+// timeCodec times the format on the records of the last dump.
+func (j *job) timeCodec(ctx context.Context) error {
+	raw := filepath.Join(j.dir, "records")
+	_, out, err := self(ctx, "codec", j.dump, raw, strconv.Itoa(j.rounds))
+	if err != nil {
+		return err
+	}
+	var r codecReport
+	if err := json.Unmarshal(out, &r); err != nil {
+		return err
+	}
+	var z plain
+	if _, err := exec.LookPath("zstd"); err == nil {
+		if z, err = zstdOf(ctx, raw); err != nil {
+			return err
+		}
+	}
+	printCodec("format of "+j.unit, &r, z)
+	return os.Remove(raw)
+}
+
+// benchLine is what zstd -b prints: 1#records : 1000 -> 500 (x2.000), 400.0 MB/s, 1200.0 MB/s.
+var benchLine = regexp.MustCompile(`: *\d+ -> *(\d+) \(.*?\), *([\d.]+) MB/s,? *([\d.]+) MB/s`)
+
+// zstdOf runs zstd's own benchmark of level 1 over a file, on one core.
+func zstdOf(ctx context.Context, file string) (z plain, err error) {
+	cmd := exec.CommandContext(ctx, "zstd", "-b1", "-e1", "-i2", "-T1", file)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return z, fmt.Errorf("zstd -b1: %w: %s", err, out)
+	}
+	all := benchLine.FindAllSubmatch(out, -1)
+	if len(all) == 0 {
+		return z, fmt.Errorf("zstd -b1 prints %q", out)
+	}
+	m := all[len(all)-1]
+	if z.size, err = strconv.ParseInt(string(m[1]), 10, 64); err != nil {
+		return z, err
+	}
+	if z.encode, err = strconv.ParseFloat(string(m[2]), 64); err != nil {
+		return z, err
+	}
+	z.decode, err = strconv.ParseFloat(string(m[3]), 64)
+	return z, err
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"time"
+)
+
+// sections is into how many parts a file of commands is divided, for as many connections at most.
+const sections = 8
+
+// A section is a part of a file of commands.
+type section struct {
+	Offset, Bytes int64
+	Commands      int
+}
+
+// dataSets make the commands of a data set of so many keys; each command has the arguments that emit
+// takes.
+var dataSets = map[string]func(keys int, emit func(args ...string)){
+	"mixed": mixed, "large": large, "hash": wide,
+}
+
+// mixed is 70 % strings of about 120 bytes, the rest hashes, lists, sets and zsets of 8 to 10 elements, a
+// fifth with an expiry.
+func mixed(keys int, emit func(...string)) {
+	rnd := rand.New(rand.NewPCG(1, 2))
+	expire := time.Now().Add(24 * time.Hour).UnixMilli()
+	for i := range keys {
+		id := strconv.Itoa(i)
+		var key string
+		if i%10 < 7 {
+			key = fmt.Sprintf("user:%010d", i)
+			emit("SET", key, fmt.Sprintf(`{"id":%d,"name":"%x","visits":%d,"mail":"%x@example.org"}`, i, rnd.Uint64(), rnd.IntN(1000), rnd.Uint64()))
+		} else {
+			t := [...]struct{ command, name string }{{"HMSET", "profile"}, {"RPUSH", "queue"}, {"SADD", "tags"}, {"ZADD", "board"}}[(i/10+i)%4]
+			key = fmt.Sprintf("%s:%010d", t.name, i)
+			args := []string{t.command, key}
+			for e := range 8 + rnd.IntN(3) {
+				switch t.command {
+				case "HMSET":
+					args = append(args, "field-"+strconv.Itoa(e), "value "+id+" "+strconv.FormatUint(rnd.Uint64(), 36))
+				case "ZADD":
+					args = append(args, strconv.Itoa(rnd.IntN(1_000_000)), "member-"+strconv.FormatUint(rnd.Uint64(), 36))
+				default:
+					args = append(args, "element-"+strconv.FormatUint(rnd.Uint64(), 36))
+				}
+			}
+			emit(args...)
+		}
+		if rnd.IntN(5) == 0 {
+			emit("PEXPIREAT", key, strconv.FormatInt(expire+int64(rnd.IntN(1<<30)), 10))
+		}
+	}
+}
+
+// large is strings of 10 KiB, one for every 50 keys asked for.
+func large(keys int, emit func(...string)) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for i := range keys / 50 {
+		value := make([]byte, 0, 10<<10)
+		for len(value) < 10<<10-64 {
+			value = fmt.Appendf(value, `{"item":%d,"token":"%x","price":%d},`, len(value), rnd.Uint64(), rnd.IntN(100_000))
+		}
+		emit("SET", fmt.Sprintf("page:%08d", i), string(value))
+	}
+}
+
+// wide is one hash of two fields for every key asked for.
+func wide(keys int, emit func(...string)) {
+	rnd := rand.New(rand.NewPCG(5, 6))
+	const together = 500
+	for from := 0; from < 2*keys; from += together {
+		args := []string{"HMSET", "hash"}
+		for i := range min(together, 2*keys-from) {
+			args = append(args, fmt.Sprintf("field:%09d", from+i), "value "+strconv.FormatUint(rnd.Uint64(), 36))
+		}
+		emit(args...)
+	}
+}
+
+// units is what the data set has so many of, for figures per million.
+func units(data string, keys int) (n int, name string) {
+	switch data {
+	case "large":
+		return keys / 50, "strings of 10 KiB"
+	case "hash":
+		return 2 * keys, "fields of one hash"
+	}
+	return keys, "mixed keys"
+}
+
+// writeData is the role that writes a data set as a file of commands, and its sections beside it:
+// NAME KEYS FILE.
+func writeData(_ context.Context, args []string) error {
+	keys, err := strconv.Atoi(args[1])
+	if err != nil {
+		return err
+	}
+	count, size := 0, int64(0)
+	dataSets[args[0]](keys, func(a ...string) { count, size = count+1, size+int64(len(appendCommand(nil, a))) })
+	f, err := os.Create(args[2])
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := bufio.NewWriterSize(f, 1<<20)
+	parts := make([]section, 1, sections)
+	var buf []byte
+	var failed error
+	dataSets[args[0]](keys, func(a ...string) {
+		buf = appendCommand(buf[:0], a)
+		if _, err := w.Write(buf); err != nil {
+			failed = err
+		}
+		p := &parts[len(parts)-1]
+		p.Bytes += int64(len(buf))
+		p.Commands++
+		// A key and its expiry stay together.
+		if p.Bytes >= size/sections && len(parts) < sections && a[0] == "PEXPIREAT" || p.Bytes >= size/sections+64<<10 && len(parts) < sections {
+			parts = append(parts, section{Offset: p.Offset + p.Bytes})
+		}
+	})
+	if failed != nil {
+		return failed
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	text, err := json.Marshal(parts)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(args[2]+".json", text, 0o600)
+}
+
+func appendCommand(b []byte, args []string) []byte {
+	b = append(strconv.AppendInt(append(b, '*'), int64(len(args)), 10), "\r\n"...)
+	for _, a := range args {
+		b = append(strconv.AppendInt(append(b, '$'), int64(len(a)), 10), "\r\n"...)
+		b = append(append(b, a...), "\r\n"...)
+	}
+	return b
+}
+
+// readSections reads the sections of a file of commands.
+func readSections(file string) (parts []section, err error) {
+	text, err := os.ReadFile(file + ".json")
+	if err != nil {
+		return nil, err
+	}
+	return parts, json.Unmarshal(text, &parts)
+}
+
+// open returns the bytes of a section.
+func (s section) open(f *os.File) io.Reader { return io.NewSectionReader(f, s.Offset, s.Bytes) }

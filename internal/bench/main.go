@@ -1,0 +1,99 @@
+// Command bench times pikadump and kvload against what else does the job on the same machine in the
+// same run, and prints a table of ratios. Its comparisons are processes of their own, this program in
+// other roles, so that the kernel tells the CPU seconds and the peak memory of each alike.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+)
+
+// roles are what a process of this program does when its first argument says so. Each
+// takes the rest of the arguments.
+var roles = map[string]func(ctx context.Context, args []string) error{
+	"data":  writeData,
+	"sim":   simulate,
+	"naive": naive,
+	"floor": replay,
+	"pipe":  pipe,
+	"codec": codec,
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	err := func() error {
+		if len(os.Args) > 1 {
+			if role := roles[os.Args[1]]; role != nil {
+				return role(ctx, os.Args[2:])
+			}
+		}
+		o, err := parse()
+		if err != nil {
+			return err
+		}
+		return run(ctx, o)
+	}()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// options of the whole run.
+type options struct {
+	bin     string   // directory of pikadump and kvload
+	work    string   // where data, dumps and recordings go: some GB
+	keys    []int    // of the mixed data, once for each; the other data follows the largest of 1 million
+	data    []string // names of data sets
+	rounds  int      // the best of so many counts
+	pikas   []string // addresses of real ones, which lose their data
+	kvrocks string
+	half    string // dump, load or all
+}
+
+func parse() (*options, error) {
+	var o options
+	var keys, data string
+	flag.StringVar(&o.bin, "bin", "bin", "directory of pikadump and kvload")
+	flag.StringVar(&o.work, "work", "", "directory for data and dumps (default: a temporary one)")
+	flag.StringVar(&keys, "keys", env("BENCH_KEYS", "1000000"), "keys of the mixed data; more than one, as 100000,1000000,5000000, shows how time grows (BENCH_KEYS)")
+	flag.StringVar(&data, "data", env("BENCH_DATA", "mixed,large,hash"), "data sets, of mixed, large and hash (BENCH_DATA)")
+	flag.StringVar(&o.half, "half", env("BENCH_HALF", "all"), "dump, load or all (BENCH_HALF)")
+	flag.IntVar(&o.rounds, "rounds", 3, "times that each is run; the fastest counts")
+	flag.Parse()
+	for _, s := range strings.Split(keys, ",") {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1000 || n > 100_000_000 {
+			return nil, fmt.Errorf("-keys %q: numbers from 1000 on, separated by commas", keys)
+		}
+		o.keys = append(o.keys, n)
+	}
+	o.data = strings.Split(data, ",")
+	for _, d := range o.data {
+		if dataSets[d] == nil {
+			return nil, fmt.Errorf("-data %q: there are mixed, large and hash", d)
+		}
+	}
+	if o.rounds < 1 || o.half != "all" && o.half != "dump" && o.half != "load" {
+		return nil, errors.New("-rounds is at least 1, -half is dump, load or all")
+	}
+	if s := os.Getenv("PIKA_ADDR"); s != "" {
+		o.pikas = strings.Split(s, ",")
+	}
+	o.kvrocks = os.Getenv("KVROCKS_ADDR")
+	return &o, nil
+}
+
+func env(name, def string) string {
+	if s := os.Getenv(name); s != "" {
+		return s
+	}
+	return def
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A usage is what one run of a process took.
+type usage struct {
+	wall, cpu time.Duration
+	peak      int64 // bytes of resident memory
+}
+
+// keepBest keeps the faster of two runs.
+func (u *usage) keepBest(v usage) {
+	if u.wall == 0 || v.wall < u.wall {
+		*u = v
+	}
+}
+
+// measure runs a command and returns what it took. This process stays small: what the kernel says of a
+// child is never less than what its parent had.
+func measure(ctx context.Context, stdin io.Reader, name string, args ...string) (usage, []byte, error) {
+	cmd := exec.CommandContext(ctx, name, args...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
+	start := time.Now()
+	err := cmd.Run()
+	u := usage{wall: time.Since(start)}
+	if err != nil {
+		return u, nil, fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, stdout.String(), stderr.String())
+	}
+	ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return u, nil, fmt.Errorf("%s: no resource usage on this system", name)
+	}
+	u.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	u.peak = ru.Maxrss << 10
+	return u, stdout.Bytes(), nil
+}
+
+// self runs this program in another role.
+func self(ctx context.Context, role string, args ...string) (usage, []byte, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return usage{}, nil, err
+	}
+	return measure(ctx, nil, path, append([]string{role}, args...)...)
+}

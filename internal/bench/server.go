@@ -1,0 +1,135 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+)
+
+// A server is one to dump or to load.
+type server struct {
+	name string
+	addr string
+	stop func() // nil: it was given
+}
+
+// simulate is the role of a simulated Pika, whose address it prints.
+func simulate(ctx context.Context, _ []string) error {
+	s, err := pikasim.Start(pikasim.Options{Version: pikasim.V355})
+	if err != nil {
+		return err
+	}
+	fmt.Println(s.Addr())
+	<-ctx.Done()
+	return s.Close()
+}
+
+// startSim starts a simulated Pika as a process of its own.
+func startSim(ctx context.Context) (*server, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, path, "sim")
+	return started(cmd, "pikasim 3.5.5", func(line string) (string, bool) { return line, true })
+}
+
+// startRedis starts a redis-server that keeps everything in memory.
+func startRedis(ctx context.Context, dir string) (*server, error) {
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, err
+	}
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	addr := lis.Addr().String()
+	lis.Close()
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir)
+	return started(cmd, "redis-server", func(line string) (string, bool) {
+		return addr, strings.Contains(line, "Ready to accept connections")
+	})
+}
+
+// started starts a server and reads what it prints until a line says that it is ready.
+func started(cmd *exec.Cmd, name string, ready func(line string) (addr string, ok bool)) (*server, error) {
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{name: name, stop: func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if addr, ok := ready(lines.Text()); ok {
+			s.addr = addr
+			return s, nil
+		}
+	}
+	s.stop()
+	return nil, fmt.Errorf("%s did not start", name)
+}
+
+// given is a real server on this host, which loses its data.
+func given(ctx context.Context, addr string) (*server, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("%s is not on this host: it would lose its data", addr)
+	}
+	s := &server{addr: addr}
+	c := s.client()
+	defer c.Close()
+	info, err := c.Info(ctx, "server").Result()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"pika", "kvrocks"} {
+		if _, v, ok := strings.Cut(info, "\n"+name+"_version:"); ok {
+			v, _, _ = strings.Cut(v, "\r\n")
+			s.name = strings.ToUpper(name[:1]) + name[1:] + " " + v
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("%s is neither a Pika nor a Kvrocks", addr)
+}
+
+func (s *server) client() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: s.addr, Protocol: 2, DisableIdentity: true, MaxRetries: -1, ReadTimeout: 5 * time.Minute})
+}
+
+// empty deletes everything.
+func (s *server) empty(ctx context.Context) error {
+	c := s.client()
+	defer c.Close()
+	if err := c.FlushAll(ctx).Err(); err != nil {
+		return fmt.Errorf("empty %s: %w", s.name, err)
+	}
+	return nil
+}
+
+func (s *server) close() {
+	if s.stop != nil {
+		s.stop()
+	}
+}

@@ -1,0 +1,234 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// ErrGap: an object in the middle of a log is missing.
+var ErrGap = errors.New("a part of it is missing")
+
+// A piece is an object of a log: NAME/000001.jsonl and so on. One that Replace wrote, NAME/000009-all.jsonl,
+// stands for all before it, which may be there still.
+type piece struct {
+	number int
+	all    bool
+}
+
+const allMark = "-all"
+
+func (p piece) name(log string) string {
+	mark := ""
+	if p.all {
+		mark = allMark
+	}
+	return fmt.Sprintf("%s/%06d%s.jsonl", strings.TrimSuffix(log, ".jsonl"), p.number, mark)
+}
+
+// listPieces returns all pieces of a log in order, and from which on they count. Some buckets list an object
+// later than they have it: what may follow is asked for by its name.
+func listPieces(s Store, log string) (all []piece, from int, err error) {
+	names, err := s.List()
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, name := range names {
+		if p, ok := parsePiece(name, log); ok {
+			all = append(all, p)
+		}
+	}
+	slices.SortFunc(all, func(a, b piece) int { return a.number - b.number })
+	for i, p := range all {
+		if p.all {
+			from = i
+		}
+	}
+	number := 1
+	if len(all) > 0 && all[from].all {
+		number = all[from].number
+	}
+	for i := from; ; i++ {
+		if i < len(all) && all[i].number == number {
+			number++
+			continue
+		}
+		p, err := findPiece(s, log, number)
+		if err != nil {
+			return nil, 0, err
+		}
+		if p.number == 0 && i < len(all) {
+			return nil, 0, fmt.Errorf("%w: %s is not there", ErrGap, s.Path(piece{number: number}.name(log)))
+		}
+		if p.number == 0 {
+			return all, from, nil
+		}
+		all = slices.Insert(all, i, p)
+		if p.all {
+			from = i
+		}
+		number++
+	}
+}
+
+func parsePiece(name, log string) (piece, bool) {
+	rest, below := strings.CutPrefix(name, strings.TrimSuffix(log, ".jsonl")+"/")
+	rest, lines := strings.CutSuffix(rest, ".jsonl")
+	digits, all := strings.CutSuffix(rest, allMark)
+	number, err := strconv.Atoi(digits)
+	p := piece{number, all}
+	return p, below && lines && err == nil && p.name(log) == name
+}
+
+// findPiece asks for the piece of a number; its number is 0 if there is none.
+func findPiece(s Store, log string, number int) (piece, error) {
+	for _, all := range []bool{false, true} {
+		p := piece{number, all}
+		there, err := Exists(s, p.name(log))
+		if err != nil || there {
+			return p, err
+		}
+	}
+	return piece{}, nil
+}
+
+// pieces is a Log of objects.
+type pieces struct {
+	s    Store
+	log  string
+	all  []piece // on the store
+	from int     // of them on that count
+	buf  []byte
+}
+
+func openPieces(s Store, log string) (*pieces, error) {
+	all, from, err := listPieces(s, log)
+	if err != nil {
+		return nil, err
+	}
+	return &pieces{s: s, log: log, all: all, from: from}, nil
+}
+
+func (l *pieces) IsBuffered() bool { return true }
+func (l *pieces) Pieces() int      { return len(l.all) - l.from }
+
+func (l *pieces) Write(p []byte) (int, error) {
+	l.buf = append(l.buf, p...)
+	return len(p), nil
+}
+
+func (l *pieces) Sync() error {
+	if len(l.buf) == 0 {
+		return nil
+	}
+	if err := l.put(l.buf, false); err != nil {
+		return err
+	}
+	l.buf = l.buf[:0]
+	return nil
+}
+
+// put makes the next piece, which nobody else may have made.
+func (l *pieces) put(data []byte, all bool) error {
+	p := piece{1, all}
+	if n := len(l.all); n > 0 {
+		p.number = l.all[n-1].number + 1
+	}
+	err := WriteFile(l.s, p.name(l.log), data)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w in %s: it has written %s", ErrLocked, l.s.Path(""), p.name(l.log))
+	}
+	if err == nil {
+		l.all = append(l.all, p)
+	}
+	return err
+}
+
+// removals is how many objects are removed at once.
+const removals = 16
+
+func (l *pieces) Replace(data []byte) error {
+	if err := l.put(data, true); err != nil {
+		return err
+	}
+	l.buf = l.buf[:0]
+	n := len(l.all) - 1
+	var g errgroup.Group
+	g.SetLimit(removals)
+	for _, p := range l.all[:n] {
+		g.Go(func() error {
+			err := l.s.Remove(p.name(l.log))
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		l.from = n // they count no more, and the next Replace tries again
+		return nil
+	}
+	l.all, l.from = l.all[n:], 0
+	return nil
+}
+
+func (l *pieces) Close() error { return nil }
+
+// readPieces reads what a log holds now.
+func readPieces(s Store, log string) (io.ReadCloser, error) {
+	all, from, err := listPieces(s, log)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) == 0 {
+		return nil, &fs.PathError{Op: "open", Path: s.Path(log), Err: fs.ErrNotExist}
+	}
+	return &piecesReader{s: s, log: log, rest: all[from:]}, nil
+}
+
+type piecesReader struct {
+	s    Store
+	log  string
+	rest []piece
+	r    Reader
+}
+
+func (r *piecesReader) Read(p []byte) (int, error) {
+	for {
+		if r.r == nil {
+			if len(r.rest) == 0 {
+				return 0, io.EOF
+			}
+			var err error
+			if r.r, err = r.s.Open(r.rest[0].name(r.log)); err != nil {
+				return 0, err
+			}
+			r.rest = r.rest[1:]
+		}
+		n, err := r.r.Read(p)
+		if err != io.EOF || n > 0 {
+			if err == io.EOF {
+				err = nil
+			}
+			return n, err
+		}
+		if err := r.Close(); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (r *piecesReader) Close() error {
+	if r.r == nil {
+		return nil
+	}
+	err := r.r.Close()
+	r.r = nil
+	return err
+}

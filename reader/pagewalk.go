@@ -1,0 +1,254 @@
+package reader
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"time"
+)
+
+// A pageWalk walks a pass page by page. While it hands over what one flight has brought the next is
+// under way, so that the server works while we do.
+type pageWalk struct {
+	w        *walk
+	r        typeReader
+	word     string
+	group    int
+	pageLim  limit
+	batchLim limit
+	ahead    bool // flights may go before the one before is handed over
+	legs     [2]leg
+	pages    [3]page // of the keys that are handed over, of those on their way, and one to fill
+
+	page  *page    // the page at hand
+	items [][]byte // of it, still to be read
+	at    []byte   // where the next page begins
+	n     int      // and how many keys it has
+	more  bool     // there is one
+}
+
+// A leg is a flight of a pageWalk. It brings the expiries and values of a batch of keys, and before
+// them, where they are the last of their page, the next page.
+type leg struct {
+	flight
+	batch  batch
+	page   *page    // where the keys are
+	into   *page    // where the replies go
+	take   [][]byte // items of the keys
+	wanted []int    // places in them
+	skips  []skip
+	exp    expiries
+	turns  bool   // the next page is asked for
+	at     []byte // where it begins
+	n      int    // and how many keys it has
+}
+
+// mostAhead is the most bytes of a request that goes ahead: more could fill what the kernel
+// takes from us (sendBuffer), while the server waits for us to read.
+const mostAhead = 64 << 10
+
+// run walks the pages of keys.
+func (w *walk) run(ctx context.Context, r typeReader) error {
+	at := w.pass.first()
+	if w.end != nil && bytes.Compare(at, w.end) >= 0 {
+		w.pass.advance(nil, 0)
+		return nil
+	}
+	pw := &pageWalk{w: w, r: r, pageLim: w.s.limit(8, w.s.o.PageKeys), batchLim: w.s.limit(8, w.s.o.BatchKeys), at: at, more: true}
+	pw.word, pw.group = r.word()
+	pw.n = pw.pageLim.n
+	// With a pacer nothing goes ahead: what is read before a long wait must not be handed over
+	// after it.
+	_, pw.ahead = w.s.o.Pacer.(unpaced)
+	l, err := pw.next(ctx, nil)
+	if err != nil {
+		return err
+	}
+	w.c.launch(ctx, &l.flight)
+	for l != nil && err == nil {
+		l, err = pw.step(ctx, l)
+	}
+	return err
+}
+
+// step lands a leg and hands over what it brought. It returns the next, which is under way; nil
+// at the end.
+func (pw *pageWalk) step(ctx context.Context, l *leg) (*leg, error) {
+	p, took, err := pw.land(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	if l.turns {
+		err = pw.turn(p, l, took)
+	}
+	pw.batchLim.saw(len(l.wanted), len(p.b)-p.off)
+	pw.batchLim.lasted(len(l.wanted), took)
+	ahead := err == nil && pw.ahead && pw.r.whole()
+	var next *leg
+	if ahead {
+		next, err = pw.next(ctx, l)
+		if next != nil && len(next.batch.b) <= mostAhead {
+			pw.w.c.launch(ctx, &next.flight)
+			pw.w.c.ahead = &next.flight
+		}
+	}
+	if err := pw.put(ctx, p, l); err != nil {
+		return nil, err
+	}
+	if err == nil && !ahead {
+		next, err = pw.next(ctx, l)
+	}
+	if next != nil && next.sent.IsZero() {
+		pw.w.c.launch(ctx, &next.flight)
+	}
+	return next, err
+}
+
+// next makes the leg behind last; nil if there is nothing left to read.
+func (pw *pageWalk) next(ctx context.Context, last *leg) (*leg, error) {
+	if len(pw.items) == 0 && !pw.more {
+		return nil, nil
+	}
+	w := pw.w
+	long, err := w.ready(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if long && len(pw.items) > 0 { // what came with the page is old: it is asked for again
+		pw.at, pw.n, pw.more, pw.items = bytes.Clone(pw.items[0]), pw.pageLim.n, true, nil
+	}
+	l := &pw.legs[0]
+	if l == last {
+		l = &pw.legs[1]
+	}
+	l.page, l.into = pw.page, pw.spare(last)
+	l.take = pw.items[:min(len(pw.items), pw.batchLim.n*pw.group)]
+	pw.items = pw.items[len(l.take):]
+	if err := w.choose(l, pw.group); err != nil {
+		return nil, err
+	}
+	if w.full() {
+		pw.items, pw.more = nil, false
+	}
+	l.turns, l.at, l.n = len(pw.items) == 0 && pw.more, pw.at, pw.n
+	l.exp.w = w
+	pw.ask(l)
+	l.flight = flight{b: &l.batch, buf: &l.into.buf}
+	return l, nil
+}
+
+// spare returns the page in which nothing lies that is still to be handed over.
+func (pw *pageWalk) spare(last *leg) *page {
+	for i := range pw.pages {
+		p := &pw.pages[i]
+		if p != pw.page && (last == nil || p != last.page && p != last.into) {
+			return p
+		}
+	}
+	panic("reader: three pages are in use")
+}
+
+// ask makes the commands of a leg.
+func (pw *pageWalk) ask(l *leg) {
+	l.batch.reset()
+	if l.turns {
+		pw.w.askPage(&l.batch, pw.word, l.at, l.n)
+	}
+	l.exp.ask(&l.batch, l.take, l.wanted)
+	for _, k := range l.wanted {
+		pw.r.ask(&l.batch, l.take[k])
+	}
+}
+
+// land waits for the replies of a leg, and asks for less while the connection is lost over it.
+func (pw *pageWalk) land(ctx context.Context, l *leg) (*parser, time.Duration, error) {
+	keys := len(l.wanted)
+	p, took, err := pw.w.land(ctx, &l.flight, keys)
+	if err == nil {
+		pw.w.lost = 0
+		return p, took, nil
+	}
+	return pw.w.insist(ctx, err, &l.batch, &l.into.buf, keys, func() bool {
+		pw.batchLim.n = less(pw.batchLim.n)
+		can := keys > 0 && pw.r.less()
+		if l.turns && l.n > 1 {
+			l.n = less(l.n)
+			pw.pageLim.n, can = l.n, true
+		}
+		pw.ask(l)
+		return can
+	})
+}
+
+// turn takes the page that a leg brought.
+func (pw *pageWalk) turn(p *parser, l *leg, took time.Duration) error {
+	err := pw.w.readPage(p, l.into, l.at, pw.group)
+	if errors.Is(err, errStuck) && l.n < maxStuck {
+		pw.n = 4 * l.n
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	keys := len(l.into.items) / pw.group
+	pw.pageLim.saw(keys, l.into.bytes)
+	pw.pageLim.lasted(keys, took)
+	pw.w.end, pw.more = pw.w.pass.advance(l.into.next, keys)
+	pw.page, pw.items, pw.at, pw.n = l.into, l.into.items, l.into.next, pw.pageLim.n
+	return nil
+}
+
+// put hands over the keys of a leg.
+func (pw *pageWalk) put(ctx context.Context, p *parser, l *leg) error {
+	if err := l.exp.read(ctx, p); err != nil {
+		return err
+	}
+	left := l.skips
+	for j, k := range l.wanted {
+		var err error
+		if left, err = pw.w.skipBefore(k, left, l.take); err != nil {
+			return err
+		}
+		if err := pw.w.put(ctx, pw.r, p, l.take[k:k+pw.group], l.exp.at[j]); err != nil {
+			return err
+		}
+	}
+	_, err := pw.w.skipBefore(len(l.take), left, l.take)
+	pw.r.more()
+	return err
+}
+
+// choose finds the keys of a leg that are to be read.
+func (w *walk) choose(l *leg, group int) error {
+	l.wanted, l.skips = l.wanted[:0], l.skips[:0]
+	for k := 0; k < len(l.take); k += group {
+		ok, reason, err := w.wants(l.take[k])
+		switch {
+		case err != nil:
+			return err
+		case ok:
+			l.wanted = append(l.wanted, k)
+		case reason != "":
+			l.skips = append(l.skips, skip{k, reason})
+		}
+	}
+	return nil
+}
+
+// A skip is a listed key that is not for a dump. The sink hears of it in its turn: what it has
+// heard of a key means that all before it is done.
+type skip struct {
+	place  int // in the items of the leg
+	reason Reason
+}
+
+// skipBefore reports the skips at places before k, and returns the others.
+func (w *walk) skipBefore(k int, skips []skip, items [][]byte) ([]skip, error) {
+	for len(skips) > 0 && skips[0].place < k {
+		if err := w.sink.Skip(items[skips[0].place], skips[0].reason, ""); err != nil {
+			return skips, err
+		}
+		skips = skips[1:]
+	}
+	return skips, nil
+}
