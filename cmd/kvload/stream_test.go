@@ -2,12 +2,16 @@ package main
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 )
 
 // TestStreamUsage: what cannot be done with a stream is refused, with what to do instead.
@@ -73,5 +77,60 @@ func TestPackUnpack(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(bad); len(left) > 1 { // chunks, an empty directory
 		t.Errorf("%v is left", left)
+	}
+}
+
+// TestLoadStream: what comes through standard input is loaded as it comes, and a second time nothing is.
+func TestLoadStream(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dump")
+	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "4.0.1", Role: "master", Databases: 1}
+	info := format.NewInfo("test", time.Now(), src, format.Options{Databases: []int{0}, Types: []format.Type{format.TypeString, format.TypeHash}})
+	w, err := archive.Create(t.Context(), dir, info, archive.Options{ChunkBytes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	const keys = 12
+	for _, typ := range info.Options.Types {
+		seg := w.Segment(0, typ, nil)
+		for i := range keys {
+			if typ == format.TypeString {
+				r := text(fmt.Sprintf("key%02d", i), strings.Repeat("x", 600<<10))
+				err = errors.Join(err, seg.Record(&r))
+			}
+		}
+		if err := errors.Join(err, seg.Close(nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Finish(nil, false); err != nil {
+		t.Fatal(err)
+	}
+	stream := runCommand("pack", "--quiet", dir).stdout
+	m := startTarget(t)
+	spool := t.TempDir()
+	load := func(stream string, flags ...string) (int, string) {
+		var stdout, stderr bytes.Buffer
+		args := append([]string{"kvload", "load", "--uri", m.Addr(), "--in", "-", "--spool", spool, "--state", filepath.Join(dir, "..", "state")}, flags...)
+		code := run(args, strings.NewReader(stream), &stdout, &stderr)
+		if left, _ := os.ReadDir(spool); len(left) > 0 {
+			t.Errorf("%v is left in the spool", left)
+		}
+		return code, stderr.String()
+	}
+	if code, log := load(stream[:len(stream)-2000]); code != 10 || !strings.Contains(log, "--resume") {
+		t.Errorf("cut: exit code %d\n%s", code, log)
+	}
+	if n := len(m.Keys()); n != keys {
+		t.Errorf("%d keys were loaded before the cut", n)
+	}
+	if code, log := load(stream); code != 5 {
+		t.Errorf("without --resume: exit code %d\n%s", code, log)
+	}
+	if code, log := load(stream, "--resume"); code != 0 || !strings.Contains(log, fmt.Sprintf("loaded %d keys", keys)) {
+		t.Errorf("exit code %d\n%s", code, log)
+	}
+	if code, log := load(stream, "--resume"); code != 0 || !strings.Contains(log, "nothing is left to be done") {
+		t.Errorf("exit code %d\n%s", code, log)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -304,5 +305,44 @@ func TestPipeMemory(t *testing.T) {
 				t.Errorf("the target holds %d, want %d", n, b.count)
 			}
 		})
+	}
+}
+
+// TestPipeStopped: a load that waits for a stream ends at a signal, and leaves nothing in its spool.
+func TestPipeStopped(t *testing.T) {
+	s := simulate(t, pikasim.Options{Version: pikasim.V401})
+	newModel(seed, 2000, s).fill(t, client(t, s.addr, 0))
+	whole := stream(t, s)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	to := startRedis(t)
+	cmd := fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), "--spool", spool(t))
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	sent := make(chan error, 1)
+	go func() {
+		_, err := w.Write(whole[:len(whole)*3/4])
+		sent <- err
+	}()
+	c := client(t, to.addr, 0)
+	for until := time.Now().Add(20 * time.Second); c.DBSize(t.Context()).Val() == 0 && time.Now().Before(until); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 143 || !strings.Contains(log.String(), "--resume") {
+		t.Errorf("exit code %d\n%s", code, log.String())
 	}
 }
