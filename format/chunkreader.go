@@ -94,6 +94,21 @@ func (cr *ChunkReader) Next(rec *Record) error {
 	return nil
 }
 
+// NextFrame returns the next frame of records, decompressed, when all of its records have been checked as Next
+// checks them; DecodeRecord reads them. The frame is the caller's. It returns io.EOF as Next does. A ChunkReader
+// is read with Next or with NextFrame, not with both.
+func (cr *ChunkReader) NextFrame() ([]byte, error) {
+	var rec Record
+	for first := true; first || cr.off < len(cr.raw); first = false {
+		if err := cr.Next(&rec); err != nil {
+			return nil, err
+		}
+	}
+	frame := cr.raw
+	cr.raw, cr.off = nil, 0
+	return frame, nil
+}
+
 func (cr *ChunkReader) accept(rec *Record, size int) error {
 	if !cr.header.Type.Holds(rec.Kind) {
 		return fmt.Errorf("a %s record in a chunk of type %s", rec.Kind, cr.header.Type)

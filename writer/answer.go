@@ -9,47 +9,43 @@ import (
 )
 
 // takeExpiry takes the reply to PEXPIRETIME or PTTL: -1 for never, -2 for no such key.
-func takeExpiry(p *Piece, reply any) error {
-	n, ok := reply.(int64)
+func takeExpiry(p *Piece, reply *value) error {
 	switch {
-	case !ok || n < -2:
+	case reply.kind != ':' || reply.n < -2:
 		return errUnexpected
-	case n == -2:
+	case reply.n == -2:
 		p.Type = TypeNone
-	case n == -1:
+	case reply.n == -1:
 		p.Expire = 0
 	default:
-		p.Expire = n
+		p.Expire = reply.n
 	}
 	return nil
 }
 
-func takeTotal(p *Piece, reply any) error {
-	n, ok := reply.(int64)
-	if !ok {
+func takeTotal(p *Piece, reply *value) error {
+	if reply.kind != ':' {
 		return errUnexpected
 	}
-	p.Total = n
+	p.Total = reply.n
 	return nil
 }
 
 // takeText takes a value. Kvrocks before 2.7 writes an empty one as nil.
-func takeText(p *Piece, reply any) error {
-	text, ok := reply.(string)
-	if !ok && reply != nil {
+func takeText(p *Piece, reply *value) error {
+	if !reply.isText() {
 		return errUnexpected
 	}
-	p.Values = append(p.Values, text)
+	p.Values = append(p.Values, reply.text)
 	return nil
 }
 
-func takeElements(p *Piece, reply any) error {
-	list, ok := reply.([]any)
-	if !ok {
+func takeElements(p *Piece, reply *value) error {
+	if reply.kind != '*' {
 		return errUnexpected
 	}
-	for _, v := range list {
-		if err := takeText(p, v); err != nil {
+	for i := range reply.list {
+		if err := takeText(p, &reply.list[i]); err != nil {
 			return err
 		}
 	}
@@ -57,13 +53,13 @@ func takeElements(p *Piece, reply any) error {
 }
 
 // takeTexts takes one value for each of Elems, nil for those that are not there.
-func takeTexts(p *Piece, reply any) error {
-	list, ok := reply.([]any)
-	if !ok || len(list) != len(p.Elems) {
+func takeTexts(p *Piece, reply *value) error {
+	if reply.kind != '*' || len(reply.list) != len(p.Elems) {
 		return errUnexpected
 	}
-	for _, v := range list {
-		p.Found = append(p.Found, v != nil)
+	for i := range reply.list {
+		v := &reply.list[i]
+		p.Found = append(p.Found, v.kind != 0)
 		if err := takeText(p, v); err != nil {
 			return err
 		}
@@ -71,20 +67,19 @@ func takeTexts(p *Piece, reply any) error {
 	return nil
 }
 
-func takeMembership(p *Piece, reply any) error {
-	list, ok := reply.([]any)
-	if !ok || len(list) != len(p.Elems) {
+func takeMembership(p *Piece, reply *value) error {
+	if reply.kind != '*' || len(reply.list) != len(p.Elems) {
 		return errUnexpected
 	}
-	for _, v := range list {
-		p.Found = append(p.Found, v == int64(1))
+	for _, v := range reply.list {
+		p.Found = append(p.Found, v.kind == ':' && v.n == 1)
 	}
 	return nil
 }
 
 // takeScores takes the reply to ZMSCORE, in which some Kvrocks wrap every score into a second
 // bulk string, and so the nil of one that is not there (SERVERS.md K13).
-func takeScores(p *Piece, reply any) error {
+func takeScores(p *Piece, reply *value) error {
 	if err := takeTexts(p, reply); err != nil {
 		return err
 	}
@@ -107,29 +102,25 @@ func takeScores(p *Piece, reply any) error {
 
 // takeEntries takes the reply to XRANGE, where Kvrocks before 2.13 writes an empty value as nil
 // (SERVERS.md K11).
-func takeEntries(p *Piece, reply any) error {
-	list, ok := reply.([]any)
-	if !ok {
+func takeEntries(p *Piece, reply *value) error {
+	if reply.kind != '*' {
 		return errUnexpected
 	}
-	for _, v := range list {
-		entry, ok := v.([]any)
-		if !ok || len(entry) != 2 {
+	for _, entry := range reply.list {
+		if len(entry.list) != 2 || entry.list[1].kind != '*' {
 			return errUnexpected
 		}
-		id, err := parseID(entry[0])
+		id, err := parseID(entry.list[0].text)
 		if err != nil {
 			return err
 		}
-		values, ok := entry[1].([]any)
-		if !ok {
-			return errUnexpected
-		}
+		values := entry.list[1].list
 		fields := make([]string, len(values))
 		for i := range values {
-			if fields[i], ok = values[i].(string); !ok && values[i] != nil {
+			if !values[i].isText() {
 				return errUnexpected
 			}
+			fields[i] = values[i].text
 		}
 		p.IDs, p.Fields = append(p.IDs, id), append(p.Fields, fields)
 	}
@@ -137,28 +128,27 @@ func takeEntries(p *Piece, reply any) error {
 }
 
 // takeState takes the reply to XINFO STREAM: names and values in turn.
-func takeState(p *Piece, reply any) error {
-	list, ok := reply.([]any)
-	if !ok {
+func takeState(p *Piece, reply *value) error {
+	if reply.kind != '*' {
 		return errUnexpected
 	}
+	list := reply.list
 	var s format.StreamState
 	known := 0
 	for i := 0; i+1 < len(list); i += 2 {
 		var err error
-		switch list[i] {
+		switch list[i].text {
 		case "last-generated-id":
-			s.LastID, err = parseID(list[i+1])
+			s.LastID, err = parseID(list[i+1].text)
 			known++
 		case "max-deleted-entry-id":
-			s.MaxDeletedID, err = parseID(list[i+1])
+			s.MaxDeletedID, err = parseID(list[i+1].text)
 			known++
 		case "entries-added":
-			n, ok := list[i+1].(int64)
-			if !ok {
+			if list[i+1].kind != ':' {
 				err = errUnexpected
 			}
-			s.EntriesAdded = uint64(n)
+			s.EntriesAdded = uint64(list[i+1].n)
 			known++
 		}
 		if err != nil {
@@ -171,8 +161,7 @@ func takeState(p *Piece, reply any) error {
 	return nil
 }
 
-func parseID(v any) (id format.StreamID, err error) {
-	text, _ := v.(string)
+func parseID(text string) (id format.StreamID, err error) {
 	ms, seq, ok := strings.Cut(text, "-")
 	var err1, err2 error
 	id.Ms, err1 = strconv.ParseUint(ms, 10, 64)

@@ -41,10 +41,10 @@ func TestSlotOf(t *testing.T) {
 
 // TestKeyOf: every command that a worker or a reader sends.
 func TestKeyOf(t *testing.T) {
-	k := bulk("k")
+	k := []byte("k")
 	for _, args := range [][]any{
-		{"SET", &k, "v"}, {"XGROUP", "CREATE", &k, "g", "0", "MKSTREAM"}, {"XGROUP", "DESTROY", &k, "g"}, {"XINFO", "STREAM", &k},
-		{"XADD", &k, "MAXLEN", "0"}, {"TYPE", []byte("k")}, {"EXISTS", "k"},
+		{"SET", k, "v"}, {"XGROUP", "CREATE", k, "g", "0", "MKSTREAM"}, {"XGROUP", "DESTROY", k, "g"}, {"XINFO", "STREAM", k},
+		{"XADD", k, "MAXLEN", "0"}, {"TYPE", []byte("k")}, {"EXISTS", "k"},
 	} {
 		if key, ok := keyOf(args); !ok || string(key) != "k" {
 			t.Errorf("%v: %q, %v", args, key, ok)

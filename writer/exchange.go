@@ -15,21 +15,7 @@ import (
 // made: as commands of the library they would cost as much again as all the rest. It returns how many were
 // answered. No other command may be under way.
 func (c *conn) exchange(w *wire, commands []command) (answered int, err error) {
-	if c.in == nil {
-		c.in = bufio.NewReaderSize(c.net, bufferSize)
-	}
-	c.out = c.out[:0]
-	for i := range commands {
-		c.out = w.appendTo(c.out, commands[i].request)
-	}
-	out := c.out // WriteTo moves it on
-	if err := c.net.SetDeadline(time.Now().Add(c.timeout)); err != nil {
-		return 0, err
-	}
-	if _, err := out.WriteTo(c.net); err != nil {
-		return 0, err
-	}
-	if err := c.net.SetDeadline(time.Now().Add(c.timeout)); err != nil {
+	if err := c.post(w, len(commands), func(i int) request { return commands[i].request }); err != nil {
 		return 0, err
 	}
 	for i := range commands {
@@ -37,10 +23,81 @@ func (c *conn) exchange(w *wire, commands []command) (answered int, err error) {
 			return i, err
 		}
 	}
-	if n := c.in.Buffered(); n > 0 {
-		return len(commands), fmt.Errorf("%w: %d bytes came that answer nothing", errReply, n)
+	return len(commands), c.quiet()
+}
+
+// ask is exchange for requests whose replies are of any shape.
+func (c *conn) ask(w *wire, asks []asked) error {
+	requests := func(i int) request { return asks[i].request }
+	if err := c.post(w, len(asks), requests); err != nil {
+		return err
 	}
-	return len(commands), nil
+	r := valueReader{in: c.in}
+	for i := range asks {
+		if err := r.read(&asks[i].reply); err != nil {
+			return err
+		}
+	}
+	return c.quiet()
+}
+
+// post sends requests.
+func (c *conn) post(w *wire, n int, of func(i int) request) error {
+	if c.in == nil {
+		c.in = bufio.NewReaderSize(c.net, bufferSize)
+	}
+	c.out = c.out[:0]
+	for i := range n {
+		c.out = w.appendTo(c.out, of(i))
+	}
+	out := c.out // WriteTo moves it on
+	if err := c.net.SetDeadline(time.Now().Add(c.timeout)); err != nil {
+		return err
+	}
+	if _, err := out.WriteTo(c.net); err != nil {
+		return err
+	}
+	return c.net.SetDeadline(time.Now().Add(c.timeout))
+}
+
+// quiet is an error if the server has sent more than was asked for.
+func (c *conn) quiet() error {
+	if n := c.in.Buffered(); n > 0 {
+		return fmt.Errorf("%w: %d bytes came that answer nothing", errReply, n)
+	}
+	return nil
+}
+
+// read sends requests of a wire that change nothing, and reads the replies to them. An error reply is not its error.
+func (r *route) read(ctx context.Context, w *wire, asks []asked) error {
+	if r.cluster == nil {
+		return r.conn.ask(w, asks)
+	}
+	cmds := make([]redis.Cmder, len(asks))
+	for i := range asks {
+		cmds[i] = w.command(ctx, asks[i].name, asks[i].request)
+	}
+	if err := r.follow(ctx, cmds); err != nil {
+		return err
+	}
+	for i, c := range cmds {
+		val, err := c.(*redis.Cmd).Result()
+		if text, ok := errorReply(err); ok && !errors.Is(err, redis.Nil) {
+			asks[i].reply = value{kind: '-', text: text}
+		} else {
+			asks[i].reply = valueOf(val)
+		}
+	}
+	return nil
+}
+
+// command makes a command of the client library of a request.
+func (w *wire) command(ctx context.Context, name string, r request) *redis.Cmd {
+	args := []any{name}
+	for _, a := range w.arguments(r)[1:] {
+		args = append(args, a)
+	}
+	return redis.NewCmd(ctx, args...)
 }
 
 // write sends commands of a wire and reads the replies to them. An error reply is not its error. With one, failed is
@@ -59,11 +116,7 @@ func (r *route) write(ctx context.Context, w *wire, commands []command) (failed 
 func (r *route) writeCluster(ctx context.Context, w *wire, commands []command) (failed int, err error) {
 	cmds := make([]redis.Cmder, len(commands))
 	for i := range commands {
-		args := []any{commands[i].name}
-		for _, a := range w.arguments(commands[i].request)[1:] {
-			args = append(args, a)
-		}
-		cmds[i] = redis.NewCmd(ctx, args...)
+		cmds[i] = w.command(ctx, commands[i].name, commands[i].request)
 	}
 	if err := r.follow(ctx, cmds); err != nil {
 		return failedAt(cmds, err), err

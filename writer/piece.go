@@ -39,16 +39,15 @@ const TypeNone = "none"
 
 // ask adds the commands of the piece.
 func (p *Piece) ask(r *Reader, i int) {
-	key := bulk(p.Key)
 	if p.Head {
 		name := "PEXPIRETIME"
 		if !r.loader.target.tellsExpiry() {
 			name = "PTTL"
 		}
-		r.add(i, takeExpiry, name, &key)
+		r.add(i, takeExpiry, name, p.Key)
 	}
 	if p.Length {
-		r.add(i, takeTotal, lengthCommands[p.Kind], &key)
+		r.add(i, takeTotal, lengthCommands[p.Kind], p.Key)
 		return
 	}
 	switch p.Kind {
@@ -58,28 +57,34 @@ func (p *Piece) ask(r *Reader, i int) {
 			until++
 		}
 		if until >= p.Offset {
-			r.add(i, takeText, "GETRANGE", &key, p.Offset, until)
+			r.begin("GETRANGE", p.Key)
+			r.wire.number(p.Offset)
+			r.wire.number(until)
+			r.end(i, takeText)
 		}
 		return
 	case format.Hash:
-		r.addMembers(i, takeTexts, "HMGET", &key, p.Elems)
+		r.addMembers(i, takeTexts, "HMGET", p.Key, p.Elems)
 	case format.Set:
-		r.addMembers(i, takeMembership, "SMISMEMBER", &key, p.Elems)
+		r.addMembers(i, takeMembership, "SMISMEMBER", p.Key, p.Elems)
 	case format.Zset:
-		r.addMembers(i, takeScores, "ZMSCORE", &key, p.Elems)
+		r.addMembers(i, takeScores, "ZMSCORE", p.Key, p.Elems)
 	case format.List:
 		if n := int64(len(p.Elems)); n > 0 {
-			r.add(i, takeElements, "LRANGE", &key, p.Offset, p.Offset+n-1)
+			r.begin("LRANGE", p.Key)
+			r.wire.number(p.Offset)
+			r.wire.number(p.Offset + n - 1)
+			r.end(i, takeElements)
 		}
 	case format.Stream:
-		p.askEntries(r, i, &key)
+		p.askEntries(r, i)
 	}
 	if p.Tail {
-		r.add(i, takeTotal, lengthCommands[p.Kind], &key)
+		r.add(i, takeTotal, lengthCommands[p.Kind], p.Key)
 	}
 }
 
-func (p *Piece) askEntries(r *Reader, i int, key *bulk) {
+func (p *Piece) askEntries(r *Reader, i int) {
 	from, until := "-", "+"
 	if p.After != (format.StreamID{}) {
 		from = following(p.After).String()
@@ -87,9 +92,17 @@ func (p *Piece) askEntries(r *Reader, i int, key *bulk) {
 	if !p.Tail {
 		until = p.Until.String()
 	}
-	r.add(i, takeEntries, "XRANGE", key, from, until, "COUNT", p.Entries+1)
+	r.begin("XRANGE", p.Key)
+	r.wire.word(from)
+	r.wire.word(until)
+	r.wire.word("COUNT")
+	r.wire.number(int64(p.Entries) + 1)
+	r.end(i, takeEntries)
 	if p.Tail {
-		r.add(i, takeState, "XINFO", "STREAM", key)
+		r.begin("XINFO")
+		r.wire.word("STREAM")
+		r.wire.bytes(p.Key)
+		r.end(i, takeState)
 	}
 }
 

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
 )
 
 // A Reader reads back what the place of one source database holds, over one connection, or in a
@@ -17,7 +15,8 @@ type Reader struct {
 	db     int
 	route  *route
 	asked  []asked
-	cmders []redis.Cmder
+	wire   wire
+	name   string // of the command that is being built
 }
 
 // NewReader opens a connection to read back the records of a source database.
@@ -32,24 +31,19 @@ func (l *Loader) NewReader(ctx context.Context, db int) (*Reader, error) {
 // Close closes the connections.
 func (r *Reader) Close() error { return r.route.Close() }
 
-// A bulk is an argument of a command. A pointer to it goes to go-redis without the
-// allocation that a []byte in an interface needs.
-type bulk []byte
-
-// MarshalBinary is how go-redis gets the bytes of an argument.
-func (b *bulk) MarshalBinary() ([]byte, error) { return *b, nil }
-
 // An asked is a command of a flight and what is done with its reply.
 type asked struct {
 	piece int
-	take  func(p *Piece, reply any) error
-	cmd   *redis.Cmd
+	take  func(p *Piece, reply *value) error
+	name  string
+	request
+	reply value
 }
 
 // Read fills in what the target holds of the pieces, in one pipeline. A key of another type
 // costs another. An error is of the connection, or of a reply that no target gives.
 func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
-	r.asked = r.asked[:0]
+	r.reset()
 	byTTL := !r.loader.target.tellsExpiry()
 	if byTTL {
 		r.addTime()
@@ -71,9 +65,8 @@ func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
 			continue
 		}
 		p := pieces[a.piece]
-		val, err := a.cmd.Result()
-		if reply, ok := errorReply(err); ok && !errors.Is(err, redis.Nil) {
-			switch {
+		if a.reply.kind == '-' {
+			switch reply := a.reply.text; {
 			case strings.Contains(reply, "WRONGTYPE"):
 				wrong[a.piece] = true
 			case strings.Contains(reply, "no such key"):
@@ -83,10 +76,7 @@ func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
 			}
 			continue
 		}
-		if err != nil && !errors.Is(err, redis.Nil) {
-			return r.failed(p, a, "", noEOF(err))
-		}
-		if err := a.take(p, val); err != nil {
+		if err := a.take(p, &a.reply); err != nil {
 			return r.failed(p, a, "", err)
 		}
 	}
@@ -103,69 +93,75 @@ func (r *Reader) types(ctx context.Context, pieces []*Piece, wrong map[int]bool)
 	if len(wrong) == 0 {
 		return nil
 	}
-	clear(r.asked)
-	r.asked = r.asked[:0]
+	r.reset()
 	for i := range wrong {
-		key := bulk(pieces[i].Key)
-		r.add(i, nil, "TYPE", &key)
+		r.add(i, nil, "TYPE", pieces[i].Key)
 	}
 	if err := r.exec(ctx); err != nil {
 		return err
 	}
 	for i := range r.asked {
 		a := &r.asked[i]
-		name, err := a.cmd.Text()
-		if err != nil {
-			return r.failed(pieces[a.piece], a, "", err)
+		if a.reply.kind != '+' && a.reply.kind != '$' {
+			return r.failed(pieces[a.piece], a, a.reply.String(), nil)
 		}
-		pieces[a.piece].Type = name
+		pieces[a.piece].Type = a.reply.text
 	}
 	return nil
 }
 
+// begin starts a command about a key.
+func (r *Reader) begin(name string, key ...[]byte) {
+	r.name = name
+	r.wire.begin(name)
+	for _, k := range key {
+		r.wire.bytes(k)
+	}
+}
+
+// end completes the command that begin started, for piece i; -1 for none.
+func (r *Reader) end(i int, take func(*Piece, *value) error) {
+	r.asked = append(r.asked, asked{piece: i, take: take, name: r.name, request: r.wire.end()})
+}
+
 // add adds a command for piece i.
-func (r *Reader) add(i int, take func(*Piece, any) error, args ...any) {
-	r.asked = append(r.asked, asked{i, take, redis.NewCmd(context.Background(), args...)})
+func (r *Reader) add(i int, take func(*Piece, *value) error, name string, key ...[]byte) {
+	r.begin(name, key...)
+	r.end(i, take)
 }
 
 // addMembers adds a command that names members.
-func (r *Reader) addMembers(i int, take func(*Piece, any) error, name string, key *bulk, members [][]byte) {
+func (r *Reader) addMembers(i int, take func(*Piece, *value) error, name string, key []byte, members [][]byte) {
 	if len(members) == 0 {
 		return
 	}
-	args := make([]any, 0, 2+len(members))
-	args = append(args, name, key)
-	bulks := make([]bulk, len(members))
-	for j, m := range members {
-		bulks[j] = m
-		args = append(args, &bulks[j])
+	r.begin(name, key)
+	for _, m := range members {
+		r.wire.bytes(m)
 	}
-	r.add(i, take, args...)
+	r.end(i, take)
+}
+
+// reset forgets the flight before. Nothing of its replies is held on to.
+func (r *Reader) reset() {
+	clear(r.asked)
+	r.asked = r.asked[:0]
+	r.wire.reset()
 }
 
 // exec sends what has been added. An error reply is not its error.
 func (r *Reader) exec(ctx context.Context) error {
-	r.cmders = r.cmders[:0]
-	for i := range r.asked {
-		r.cmders = append(r.cmders, r.asked[i].cmd)
-	}
-	if len(r.cmders) == 0 {
+	if len(r.asked) == 0 {
 		return nil
 	}
-	err := r.route.exec(ctx, r.cmders)
-	clear(r.cmders)
+	err := r.route.read(ctx, &r.wire, r.asked)
 	if err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return &ReadError{DB: r.db, Command: r.asked[0].name(), Err: noEOF(err)}
-}
-
-func (a *asked) name() string {
-	name, _ := a.cmd.Args()[0].(string)
-	return name
+	return &ReadError{DB: r.db, Command: r.asked[0].name, Err: noEOF(err)}
 }
 
 func (r *Reader) failed(p *Piece, a *asked, reply string, err error) error {
@@ -174,7 +170,7 @@ func (r *Reader) failed(p *Piece, a *asked, reply string, err error) error {
 			err = stopsLoad(reply)
 		}
 	}
-	return &ReadError{DB: r.db, Key: clone(p.Key), Command: a.name(), Reply: reply, Err: err}
+	return &ReadError{DB: r.db, Key: clone(p.Key), Command: a.name, Reply: reply, Err: err}
 }
 
 // A ReadError is why reading back stopped.
@@ -254,11 +250,11 @@ func (r *Reader) addTime() {
 func (r *Reader) fromTTL(pieces []*Piece) error {
 	now := r.loader.clock().UnixMilli()
 	if r.loader.target.tellsTime() {
-		before, err := clockReading(r.asked[0].cmd)
+		before, err := clockReading(&r.asked[0].reply)
 		if err != nil {
 			return err
 		}
-		after, err := clockReading(r.asked[len(r.asked)-1].cmd)
+		after, err := clockReading(&r.asked[len(r.asked)-1].reply)
 		if err != nil {
 			return err
 		}
@@ -272,10 +268,11 @@ func (r *Reader) fromTTL(pieces []*Piece) error {
 	return nil
 }
 
-func clockReading(c *redis.Cmd) (int64, error) {
-	parts, err := c.Int64Slice()
-	if err != nil || len(parts) != 2 {
-		return 0, errors.Join(errUnexpected, err)
+func clockReading(v *value) (int64, error) {
+	if len(v.list) != 2 {
+		return 0, errUnexpected
 	}
-	return parts[0]*1000 + parts[1]/1000, nil
+	seconds, err1 := strconv.ParseInt(v.list[0].text, 10, 64)
+	micros, err2 := strconv.ParseInt(v.list[1].text, 10, 64)
+	return seconds*1000 + micros/1000, errors.Join(err1, err2)
 }

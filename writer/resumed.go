@@ -90,9 +90,8 @@ func (w *Worker) confirmLength(ctx context.Context, k *key) error {
 
 // length asks how many elements the target has of k.
 func (w *Worker) length(ctx context.Context, k *key) (int64, error) {
-	name := bulk(k.name)
 	ask := command{name: lengthCommands[k.kind], key: k}
-	val, err := w.ask(ctx, &ask, redis.NewCmd(ctx, ask.name, &name))
+	val, err := w.ask(ctx, &ask, redis.NewCmd(ctx, ask.name, k.name))
 	if err != nil {
 		return 0, err
 	}
@@ -105,9 +104,8 @@ func (w *Worker) length(ctx context.Context, k *key) (int64, error) {
 
 // lastEntry asks for the id of the last entry of a stream that has some.
 func (w *Worker) lastEntry(ctx context.Context, k *key) (format.StreamID, error) {
-	name := bulk(k.name)
 	ask := command{name: "XREVRANGE", key: k}
-	val, err := w.ask(ctx, &ask, redis.NewCmd(ctx, ask.name, &name, "+", "-", "COUNT", 1))
+	val, err := w.ask(ctx, &ask, redis.NewCmd(ctx, ask.name, k.name, "+", "-", "COUNT", 1))
 	if err != nil {
 		return format.StreamID{}, err
 	}

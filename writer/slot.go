@@ -48,8 +48,6 @@ func keyOf(args []any) ([]byte, bool) {
 		return nil, false
 	}
 	switch key := args[at].(type) {
-	case *bulk:
-		return *key, true
 	case []byte:
 		return key, true
 	case string:

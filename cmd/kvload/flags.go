@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -22,6 +23,7 @@ import (
 // loadOptions is what kvload load is told to do.
 type loadOptions struct {
 	server   connect.Server
+	servers  []connect.Server // of every --uri of load
 	filter   filter.Filter
 	in       string
 	stdin    io.Reader // of --in -
@@ -38,7 +40,8 @@ type loadOptions struct {
 	writer   writer.Options
 	quiet    bool
 	keys     encryption.Keys
-	verify   bool // compare when the load is done
+	progress func(io.Writer, func() progress.Snapshot) (stop func()) // shows it; nil: progress.Start
+	verify   bool                                                    // compare when the load is done
 
 	dryRun           bool           // only look whether the target can be loaded
 	accept           []string       // checks of the pre-flight that may fail
@@ -70,6 +73,11 @@ environment variable.
 A cluster is found by itself, from the address of any of its nodes; slots that move during the load are
 followed. It has one keyspace, so a dump of several databases needs --db.
 
+Several --uri load the dump into several targets at once, each at its own pace: while they are in step it is read and
+decompressed once. What fails at one is said, and the others go on to their end. Threads and rates are of each target; --state and
+--undo name a directory in which each has its own. The exit code is the first that occurred of 130, 143, 1, 13, 12, 5, 10,
+11, 4, 75, 3; with --resume all go on, and one that is finished is left as it is.
+
 How far the load is stands in a journal, in a directory of its own for each dump and target. A load that
 was stopped or killed goes on with --resume; what is then sent twice changes nothing. What may pass by itself (a lost
 connection, a server that starts, a cluster that moves slots) is tried again, with growing waits. What the
@@ -81,6 +89,7 @@ EXAMPLES:
    NS1=token1 kvload load --uri redis://10.0.0.9:6666 -a secret --in dump --map-db 0=default,1=NS1
    kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix
    kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --verify
+   kvload load --uri redis://10.0.0.9:6666 --uri redis://:secret@10.1.0.9:6666 --in /backup/pika
    kvload load --uri redis://10.0.0.9:6666 --in /archive/2024 --ttl shift --key-prefix-add 2024:
    kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' --key-prefix-strip app: --ttl-min 1m
    kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip --rate-bytes 20MiB --max-latency-factor 4
@@ -104,12 +113,11 @@ func loadCommand() *cli.Command {
 		UsageText: "kvload load --uri redis://HOST:6666 --in DIR [options]", Description: loadDescription,
 		Flags: loadFlags(),
 		Action: func(c *cli.Context) error {
-			o, err := parseLoad(c)
+			targets, err := parseTargets(c)
 			if err != nil {
 				return err
 			}
-			o.stdin = c.App.Reader
-			return load(c.Context, o, c.App.Writer, c.App.ErrWriter)
+			return loadTargets(c.Context, targets, c.App.Writer, c.App.ErrWriter)
 		},
 	}
 }
@@ -227,12 +235,14 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 
 // parseStream reads the flags that are for dumps that are not finished.
 func (o *loadOptions) parseStream(c *cli.Context) error {
-	o.follow, o.spool = c.Bool("follow"), c.String("spool")
+	o.stdin, o.follow, o.spool = c.App.Reader, c.Bool("follow"), c.String("spool")
 	switch {
 	case o.in != stdin && !o.follow:
 		return nil
 	case o.in == stdin && o.follow:
 		return command.Usage("--follow is for a dump in a directory or a bucket: --in - is loaded as it comes anyway")
+	case len(o.servers) > 1:
+		return command.Usage("several targets need a finished dump: each loads it at its own pace")
 	case o.share.of > 1:
 		return command.Usage("shares can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)")
 	case o.undo != "":
@@ -262,9 +272,10 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 		return o, command.Usage("--threads %d: it is between 1 and 1024", o.threads)
 	}
 	var err error
-	if o.server, err = connect.FromFlags(c); err != nil {
+	if o.servers, err = serversFromFlags(c); err != nil {
 		return o, &command.UsageError{Err: err}
 	}
+	o.server = o.servers[0]
 	if o.filter, err = filter.FromFlags(c); err != nil {
 		return o, err
 	}

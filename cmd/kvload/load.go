@@ -26,6 +26,11 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	return loadFrom(ctx, feed, o, out, log)
+}
+
+// loadFrom is load with the dump open.
+func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log io.Writer) (err error) {
 	a := feed.Archive()
 	o.dump = a.Manifest.Dump
 	feed.Begin(o.wants)

@@ -51,7 +51,11 @@ func (r *loading) load(ctx context.Context, feed *archive.Feed) error {
 	}
 	r.pressure.Store(new(string))
 	if !r.o.quiet {
-		defer progress.Start(r.log, func() progress.Snapshot {
+		start := progress.Start
+		if r.o.progress != nil {
+			start = r.o.progress
+		}
+		defer start(r.log, func() progress.Snapshot {
 			s := r.j.Stats()
 			shot := progress.Snapshot{Keys: s.Keys + s.Expired + s.Short, Bytes: r.read.Load(), Done: -1, Note: *r.pressure.Load()}
 			if total > 0 {

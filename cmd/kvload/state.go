@@ -50,16 +50,20 @@ func (o *loadOptions) statePath(nodes []string) string {
 			}
 		}
 	}
-	target := strings.Map(func(r rune) rune {
+	if bucket, query, _ := strings.Cut(o.in, "?"); storage.IsURL(o.in) && !o.share.isAll() {
+		return storage.Join(strings.TrimRight(bucket, "/")+".load?"+query, o.targetName())
+	}
+	return filepath.Join(parent, o.targetName())
+}
+
+// targetName is the target's address as the name of a directory.
+func (o *loadOptions) targetName() string {
+	return strings.Map(func(r rune) rune {
 		if strings.ContainsRune(`:/\[]%`, r) {
 			return '_'
 		}
 		return r
 	}, o.server.Addr)
-	if bucket, query, _ := strings.Cut(o.in, "?"); storage.IsURL(o.in) && !o.share.isAll() {
-		return storage.Join(strings.TrimRight(bucket, "/")+".load?"+query, target)
-	}
-	return filepath.Join(parent, target)
 }
 
 // findState returns the place of a load that is there, and what its shares have in common; nil: it has none.

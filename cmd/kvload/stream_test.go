@@ -25,6 +25,7 @@ func TestStreamUsage(t *testing.T) {
 		{append(load, "--in", "-", "--verify"), "kvload unpack"},
 		{append(load, "--in", "-", "--dry-run"), "kvload unpack"},
 		{append(load, "--in", "-", "--follow"), "as it comes"},
+		{append(load, "--in", "-", "--uri", "redis://127.0.0.1:1"), "finished dump"},
 		{append(load, "--in", "-", "--shard", "0/2"), "--shard"},
 		{[]string{"finish", "--uri", m.Addr(), "--state", "s", "--in", "-"}, "kvload unpack"},
 		{append(load, "--in", "-", "--undo", "d", "--on-exists", "replace"), "finished dump"},

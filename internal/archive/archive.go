@@ -22,9 +22,10 @@ var ErrIncomplete = errors.New("no finished dump")
 type Archive struct {
 	Manifest *format.Manifest
 
-	dump  string // its id
-	dir   storage.Store
-	codec *format.Codec
+	dump   string // its id
+	dir    storage.Store
+	codec  *format.Codec
+	shared *shared // nil: each unit is read for itself
 }
 
 // Open reads the manifest of the dump at location, a directory or the URL of a prefix in a bucket. The
@@ -64,7 +65,7 @@ func OpenIn(dir storage.Store, threads int) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Archive{m, m.Dump, dir, codec}, nil
+	return &Archive{Manifest: m, dump: m.Dump, dir: dir, codec: codec}, nil
 }
 
 func openManifest(dir storage.Store) (*format.Manifest, error) {
@@ -176,10 +177,23 @@ func checkHeader(h format.Header, dump string, c format.ChunkInfo) error {
 // Next returns the next record, valid until the next call, and io.EOF at the end, when
 // the whole chunk has been found to be what the manifest says.
 func (s *ChunkSource) Next() (*format.Record, error) {
-	err := s.cr.Next(&s.rec)
-	if err == nil {
-		return &s.rec, nil
+	if err := s.cr.Next(&s.rec); err != nil {
+		return nil, s.ended(err)
 	}
+	return &s.rec, nil
+}
+
+// nextFrame returns the next frame, as format.ChunkReader.NextFrame does, and io.EOF as Next does.
+func (s *ChunkSource) nextFrame() ([]byte, error) {
+	frame, err := s.cr.NextFrame()
+	if err != nil {
+		return nil, s.ended(err)
+	}
+	return frame, nil
+}
+
+// ended compares the whole chunk with the manifest, if err is that it has ended.
+func (s *ChunkSource) ended(err error) error {
 	if err == io.EOF {
 		f := s.cr.Footer()
 		got := format.NewChunkInfo(s.cr.Header(), f, s.cr.Size(), s.cr.SHA256())
@@ -187,7 +201,7 @@ func (s *ChunkSource) Next() (*format.Record, error) {
 			err = &format.CorruptError{Name: s.name, Err: fmt.Errorf("%w: it is not the chunk that the manifest lists (sha256 %s)", format.ErrChecksum, hex.EncodeToString(s.cr.SHA256()))}
 		}
 	}
-	return nil, err
+	return err
 }
 
 // Read returns how many bytes of the chunk have been read.

@@ -35,11 +35,18 @@ func (u Unit) Stored() (n int64) {
 	return n
 }
 
+// A recordSource reads the records of one chunk, as a ChunkSource does.
+type recordSource interface {
+	Next() (*format.Record, error)
+	Read() int64
+	Close() error
+}
+
 // A UnitSource reads the records of a unit, one chunk after the other.
 type UnitSource struct {
 	a     *Archive
 	rest  Unit
-	src   *ChunkSource
+	src   recordSource
 	chunk string
 	read  int64 // bytes of chunks that are done
 }
@@ -64,7 +71,7 @@ func (s *UnitSource) Next() (*format.Record, error) {
 			if len(s.rest) == 0 {
 				return nil, io.EOF
 			}
-			src, err := s.a.OpenChunk(s.rest[0])
+			src, err := s.a.openOfUnit(s.rest[0])
 			if err != nil {
 				return nil, err
 			}
@@ -79,6 +86,14 @@ func (s *UnitSource) Next() (*format.Record, error) {
 			return nil, err
 		}
 	}
+}
+
+// openOfUnit opens a chunk for one of those that read units.
+func (a *Archive) openOfUnit(c format.ChunkInfo) (recordSource, error) {
+	if a.shared == nil {
+		return a.OpenChunk(c)
+	}
+	return a.shared.follow(c)
 }
 
 // Chunk returns the name of the chunk that the last record came from.

@@ -3,6 +3,7 @@
 package connect
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,7 +41,7 @@ func Flags(port int, env func(string) []string) []cli.Flag {
 	pass := str("pass", "password; better given by the environment, --password-file or --askpass", "a")
 	pass.EnvVars = append(pass.EnvVars, "REDISCLI_AUTH")
 	return []cli.Flag{
-		str("uri", "server as redis://[user:password@]host[:port][/db], rediss:// for TLS", "u"),
+		&cli.StringSliceFlag{Name: "uri", Aliases: []string{"u"}, Usage: "server as redis://[user:password@]host[:port][/db], rediss:// for TLS", EnvVars: env("uri"), Category: category, KeepSpace: true},
 		str("host", "host name, if there is no --uri (default: 127.0.0.1)", "h"),
 		&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Usage: "port, if there is no --uri", Value: port, EnvVars: env("port"), Category: category},
 		str("user", "user name for AUTH"),
@@ -57,37 +59,64 @@ func Flags(port int, env func(string) []string) []cli.Flag {
 
 // FromFlags returns the server that the flags name.
 func FromFlags(c *cli.Context) (Server, error) {
-	s := Server{DB: -1, Username: c.String("user"), Password: c.String("pass")}
-	host, useTLS := c.String("host"), c.Bool("tls")
-	if host == "" {
-		host = "127.0.0.1"
+	if n := len(c.StringSlice("uri")); n > 1 {
+		return Server{}, fmt.Errorf("--uri is given %d times: this command takes one server at a time", n)
+	}
+	all, err := AllFromFlags(c)
+	if err != nil {
+		return Server{}, err
+	}
+	return all[0], nil
+}
+
+// AllFromFlags returns the servers of all --uri, or the one that the other flags name. What the other flags say of user,
+// password and TLS is of all of them.
+func AllFromFlags(c *cli.Context) ([]Server, error) {
+	uris := c.StringSlice("uri")
+	if len(uris) == 0 {
+		uris = []string{""}
+	} else if c.IsSet("host") {
+		return nil, errors.New("--uri and --host both name a server: give one of them")
 	}
 	if port := c.Int("port"); port < 1 || port > 65535 {
-		return s, fmt.Errorf("--port %d: it is between 1 and 65535", port)
+		return nil, fmt.Errorf("--port %d: it is between 1 and 65535", port)
 	}
-	s.Addr = net.JoinHostPort(host, strconv.Itoa(c.Int("port")))
-	if uri := c.String("uri"); uri != "" {
-		if c.IsSet("host") {
-			return s, errors.New("--uri and --host both name a server: give one of them")
+	var all []Server
+	useTLS := make([]bool, len(uris))
+	for i, uri := range uris {
+		s := Server{DB: -1, Username: c.String("user"), Password: c.String("pass")}
+		useTLS[i] = c.Bool("tls")
+		s.Addr = net.JoinHostPort(cmp.Or(c.String("host"), "127.0.0.1"), strconv.Itoa(c.Int("port")))
+		if uri != "" {
+			secure, err := s.parseURI(uri, c.Int("port"))
+			if err != nil {
+				return nil, err
+			}
+			useTLS[i] = useTLS[i] || secure
 		}
-		tls, err := s.parseURI(uri, c.Int("port"))
-		if err != nil {
-			return s, err
+		all = append(all, s)
+	}
+	password, err := password(c)
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		s := &all[i]
+		if s.Password = cmp.Or(password, s.Password); s.Username != "" && s.Password == "" {
+			return nil, errors.New("--user needs a password")
 		}
-		useTLS = useTLS || tls
-	}
-	if err := s.password(c); err != nil {
-		return s, err
-	}
-	if !useTLS {
-		for _, name := range []string{"cacert", "cert", "key", "sni", "insecure"} {
-			if c.IsSet(name) {
-				return s, fmt.Errorf("--%s needs --tls or a rediss:// URI", name)
+		if useTLS[i] {
+			if err := s.setTLS(c); err != nil {
+				return nil, err
 			}
 		}
-		return s, nil
 	}
-	return s, s.setTLS(c)
+	for _, name := range []string{"cacert", "cert", "key", "sni", "insecure"} {
+		if c.IsSet(name) && !slices.Contains(useTLS, true) {
+			return nil, fmt.Errorf("--%s needs --tls or a rediss:// URI", name)
+		}
+	}
+	return all, nil
 }
 
 // parseURI takes a URI apart. Its errors never hold the URI: it may hold a password.
@@ -132,33 +161,29 @@ func (s *Server) parseURI(uri string, port int) (useTLS bool, err error) {
 }
 
 // password reads the password from a file or the terminal if a flag says so.
-func (s *Server) password(c *cli.Context) error {
+func password(c *cli.Context) (pw string, err error) {
 	if name := c.String("password-file"); name != "" {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return fmt.Errorf("--password-file: %w", err)
+			return "", fmt.Errorf("--password-file: %w", err)
 		}
 		line, _, _ := strings.Cut(string(data), "\n")
-		if s.Password = strings.TrimSuffix(line, "\r"); s.Password == "" {
-			return fmt.Errorf("--password-file: the first line of %s is empty", name)
+		if pw = strings.TrimSuffix(line, "\r"); pw == "" {
+			return "", fmt.Errorf("--password-file: the first line of %s is empty", name)
 		}
 	}
 	if c.Bool("askpass") {
 		fmt.Fprint(c.App.ErrWriter, "Password: ")
-		pw, err := askPassword(c.App.Reader)
+		pw, err = askPassword(c.App.Reader)
 		fmt.Fprintln(c.App.ErrWriter)
 		if err != nil {
-			return fmt.Errorf("--askpass: %w", err)
+			return "", fmt.Errorf("--askpass: %w", err)
 		}
 		if pw == "" {
-			return errors.New("--askpass: no password was given")
+			return "", errors.New("--askpass: no password was given")
 		}
-		s.Password = pw
 	}
-	if s.Username != "" && s.Password == "" {
-		return errors.New("--user needs a password")
-	}
-	return nil
+	return pw, nil
 }
 
 func askPassword(in io.Reader) (string, error) {

@@ -165,3 +165,39 @@ func TestFlags(t *testing.T) {
 		})
 	}
 }
+
+// TestSeveralURIs: what a URI says is of its server, and the other flags are of all.
+func TestSeveralURIs(t *testing.T) {
+	var all []Server
+	app := command.App(&cli.App{Name: "test", Writer: new(bytes.Buffer), ErrWriter: new(bytes.Buffer), Flags: Flags(6666, command.Env("TEST"))})
+	app.Action = func(c *cli.Context) (err error) {
+		all, err = AllFromFlags(c)
+		return err
+	}
+	args := []string{"test", "--uri", "redis://h", "--uri", "redis://u:a,b@i:1/2", "--uri", "rediss://:own@j", "-a", "shared", "--port", "7", "--insecure"}
+	if err := app.Run(args); err != nil {
+		t.Fatal(err)
+	}
+	want := []Server{{Addr: "h:7", Password: "shared", DB: -1}, {Addr: "i:1", Username: "u", Password: "a,b", DB: 2}, {Addr: "j:7", Password: "own", DB: -1}}
+	if len(all) != len(want) {
+		t.Fatalf("%d servers", len(all))
+	}
+	for i, s := range all {
+		if secure := s.TLS != nil && s.TLS.InsecureSkipVerify; secure != (i == 2) {
+			t.Errorf("TLS to %s is %v", s.Addr, secure)
+		}
+		if s.TLS = nil; s != want[i] {
+			t.Errorf("server %d is %+v, want %+v", i, s, want[i])
+		}
+	}
+	if _, err := parse("--uri", "redis://h", "--uri", "redis://i"); err == nil || !strings.Contains(err.Error(), "2 times") {
+		t.Errorf("two for a command that takes one: %v", err)
+	}
+	t.Setenv("TEST_URI", "redis://:a,b@h")
+	if s, err := parse(); err != nil || s.Addr != "h:6666" || s.Password != "a,b" {
+		t.Errorf("from the environment: %+v, %v", s, err)
+	}
+	if s, err := parse("--uri", "redis://i"); err != nil || s.Addr != "i:6666" {
+		t.Errorf("over the environment: %+v, %v", s, err)
+	}
+}

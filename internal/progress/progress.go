@@ -75,12 +75,22 @@ func show(w io.Writer, tty bool, interval time.Duration, snapshot func() Snapsho
 			last, lastTime = s, now
 			line := Line(s, rate, now.Sub(start))
 			if tty {
-				fmt.Fprint(w, "\r\x1b[K", line)
+				fmt.Fprint(w, "\r\x1b[K", fit(w, line))
 			} else {
 				fmt.Fprintln(w, line)
 			}
 		}
 	}
+}
+
+// fit cuts a line, of ASCII, that does not fit on the terminal: what is wrapped cannot be redrawn.
+func fit(w io.Writer, line string) string {
+	if f, ok := w.(*os.File); ok {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 1 && len(line) >= width {
+			return line[:width-1]
+		}
+	}
+	return line
 }
 
 // Line is what is shown of a snapshot.

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+// A board shows the loads into several targets in one log: their lines, each behind the address of its target, and one line
+// of progress for all.
+type board struct {
+	log      io.Writer
+	terminal bool
+	rows     []*row
+
+	mu sync.Mutex // guards what is written to the log, and the rows
+}
+
+// A row is what the board knows of one target. It is the log of its load.
+type row struct {
+	b    *board
+	addr string
+
+	part     []byte                   // of a line that is not written yet
+	snapshot func() progress.Snapshot // nil: nothing is loaded now
+	last     progress.Snapshot
+	over     bool
+	code     int
+	err      error
+}
+
+func newBoard(targets []loadOptions, log io.Writer) *board {
+	b := &board{log: log, terminal: progress.IsTerminal(log)}
+	for _, o := range targets {
+		b.rows = append(b.rows, &row{b: b, addr: o.server.Addr})
+	}
+	return b
+}
+
+// start shows the progress of all until stop is called.
+func (b *board) start(quiet bool) (stop func()) {
+	if quiet {
+		return func() {}
+	}
+	return progress.Start(b.log, b.sum)
+}
+
+// Write writes the lines of a load.
+func (r *row) Write(p []byte) (int, error) {
+	r.b.mu.Lock()
+	defer r.b.mu.Unlock()
+	r.part = append(r.part, p...)
+	for {
+		line, rest, whole := bytes.Cut(r.part, []byte("\n"))
+		if !whole {
+			return len(p), nil
+		}
+		text := fmt.Sprintf("%s: %s\n", r.addr, line)
+		if r.b.terminal { // in the place of the line of progress
+			text = "\r\x1b[K" + text
+		}
+		if _, err := io.WriteString(r.b.log, text); err != nil {
+			return 0, err
+		}
+		r.part = append(r.part[:0], rest...)
+	}
+}
+
+// follow shows the progress of a load as part of that of all; it has the form of progress.Start.
+func (r *row) follow(_ io.Writer, snapshot func() progress.Snapshot) (stop func()) {
+	set := func(f func() progress.Snapshot) {
+		r.b.mu.Lock()
+		defer r.b.mu.Unlock()
+		if r.snapshot != nil {
+			r.last = r.snapshot()
+		}
+		r.snapshot = f
+	}
+	set(snapshot)
+	return sync.OnceFunc(func() { set(nil) })
+}
+
+// sum is the progress of all targets that have not failed, and which is the last of them.
+func (b *board) sum() progress.Snapshot {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all progress.Snapshot
+	var last *row
+	going, done, failed := 0, 0, 0
+	for _, r := range b.rows {
+		if r.snapshot != nil {
+			r.last = r.snapshot()
+		}
+		all.Keys += r.last.Keys
+		all.Bytes += r.last.Bytes
+		switch {
+		case !r.over:
+			going++
+			all.Done += min(r.last.Done, 1)
+			if last == nil || r.last.Done < last.last.Done {
+				last = r
+			}
+		case r.err == nil:
+			done++
+			all.Done++
+		default:
+			failed++
+		}
+	}
+	all.Done /= float64(max(1, going+done))
+	var notes []string
+	if last != nil {
+		notes = append(notes, fmt.Sprintf("last at %.0f%%: %s", 100*min(last.last.Done, 1), last.addr))
+		if last.last.Note != "" {
+			notes = append(notes, last.last.Note)
+		}
+	}
+	if done > 0 {
+		notes = append(notes, fmt.Sprintf("%d done", done))
+	}
+	if failed > 0 {
+		notes = append(notes, fmt.Sprintf("%d failed", failed))
+	}
+	all.Note = strings.Join(notes, ", ")
+	return all
+}
+
+// oneLine is the text of an error as it stands in the log.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

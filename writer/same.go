@@ -1,0 +1,70 @@
+package writer
+
+import (
+	"context"
+	"crypto/rand"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// sameWait bounds each of the two steps of SameServer: a target that does not answer must not hold up the others.
+const sameWait = 3 * time.Second
+
+// SameServer looks for two of the targets that are one server under two addresses, or nodes of one cluster, and returns their
+// indexes. To each it opens a connection with a name that is new, and looks for the names in what the others list (SERVERS.md
+// K20). One that cannot be reached or asked is taken for a server of its own: what is wrong with it, its load says.
+func SameServer(ctx context.Context, targets []Options) (i, j int, same bool) {
+	conns, names := make([]*conn, len(targets)), make([]string, len(targets))
+	lists, nodes := make([]string, len(targets)), make([][]string, len(targets))
+	inTime := func(do func(ctx context.Context, i int)) {
+		ctx, cancel := context.WithTimeout(ctx, sameWait)
+		defer cancel()
+		var g errgroup.Group
+		for i := range targets {
+			g.Go(func() error { do(ctx, i); return nil })
+		}
+		_ = g.Wait()
+	}
+	inTime(func(ctx context.Context, i int) {
+		o := targets[i]
+		o.Places = map[int]Place{0: {}}
+		o, err := o.checked()
+		if err != nil {
+			return
+		}
+		if conns[i], err = o.dial(ctx, Place{}); err != nil {
+			return
+		}
+		defer context.AfterFunc(ctx, conns[i].abort)()
+		name := "kvload-" + rand.Text()
+		if conns[i].Do(ctx, "CLIENT", "SETNAME", name).Err() == nil {
+			names[i] = name
+		}
+	})
+	inTime(func(ctx context.Context, i int) {
+		if conns[i] == nil {
+			return
+		}
+		defer conns[i].Close()
+		defer context.AfterFunc(ctx, conns[i].abort)()
+		lists[i], _ = conns[i].Do(ctx, "CLIENT", "LIST").Text() // an error lists nothing
+		text, _ := conns[i].Do(ctx, "CLUSTER", "NODES").Text()
+		for line := range strings.Lines(text) {
+			id, _, _ := strings.Cut(line, " ")
+			nodes[i] = append(nodes[i], id)
+		}
+	})
+	stands := func(name, list string) bool { return name != "" && strings.Contains(list, "name="+name+" ") }
+	for i := range targets {
+		for j := i + 1; j < len(targets); j++ {
+			// Of two connections to one server the first that lists sees the other, which has not ended yet.
+			if stands(names[i], lists[j]) || stands(names[j], lists[i]) || slices.ContainsFunc(nodes[i], func(id string) bool { return slices.Contains(nodes[j], id) }) {
+				return i, j, true
+			}
+		}
+	}
+	return 0, 0, false
+}
