@@ -88,7 +88,7 @@ func (in *Info) Marshal() ([]byte, error) {
 // ParseInfo reads dump.json.
 func ParseInfo(data []byte) (*Info, error) {
 	var in Info
-	if err := unseal(data, InfoName, &in); err != nil {
+	if err := unseal(data, InfoName, dumpFormat, &in); err != nil {
 		return nil, err
 	}
 	if err := in.validate(); err != nil {

@@ -190,7 +190,7 @@ func (m *Manifest) Marshal() ([]byte, error) {
 // and type of the dump from the first key to the last.
 func ParseManifest(data []byte) (*Manifest, error) {
 	var m Manifest
-	if err := unseal(data, ManifestName, &m); err != nil {
+	if err := unseal(data, ManifestName, dumpFormat, &m); err != nil {
 		return nil, err
 	}
 	if err := m.validate(); err != nil {

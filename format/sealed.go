@@ -38,8 +38,9 @@ func seal(v any) ([]byte, error) {
 	return data, nil
 }
 
-// unseal checks the seal of data and decodes it into v. The name is for errors.
-func unseal(data []byte, name string, v any) error {
+// unseal checks the seal of data, which must be of the format what, and decodes it into v. The
+// name is for errors.
+func unseal(data []byte, name, what string, v any) error {
 	if len(data) > MaxManifest {
 		return &CorruptError{name, 0, fmt.Errorf("%d bytes: %w", len(data), ErrLimit)}
 	}
@@ -60,7 +61,7 @@ func unseal(data []byte, name string, v any) error {
 	if err := json.Unmarshal(object, &probe); err != nil {
 		return &CorruptError{name, 0, err}
 	}
-	if probe.Format != dumpFormat {
+	if probe.Format != what {
 		return &CorruptError{name, 0, fmt.Errorf("format is %q: this is no dump", short([]byte(probe.Format)))}
 	}
 	if probe.Version != Version {

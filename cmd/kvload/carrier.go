@@ -24,13 +24,22 @@ type carrier struct {
 	busy  *writer.Worker // nil: none
 }
 
+// waiting is what a carrier does that has no unit.
+const waiting = "waiting for more of the dump"
+
 // carry loads units until there are none left.
 func (c *carrier) carry(ctx context.Context, work <-chan archive.Unit) (err error) {
 	defer func() { err = errors.Join(err, c.close()) }()
+	c.note(nil, "", waiting, nil)
 	for u := range work {
+		c.note(c.j.Unit(u[0].Name), u[0].Name, "", nil)
 		if err := c.unit(ctx, u); err != nil {
 			return err
 		}
+		if err := c.feed.Done(u); err != nil {
+			return err
+		}
+		c.note(nil, "", waiting, nil)
 	}
 	c.note(nil, "", "all done", nil)
 	return nil
@@ -146,6 +155,13 @@ func (c *carrier) where() string {
 		s += " (" + c.doing + ")"
 	}
 	return s
+}
+
+// waits reports whether the carrier has nothing to load.
+func (c *carrier) waits() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.doing == waiting
 }
 
 // abort ends what the carrier waits for.

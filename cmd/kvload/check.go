@@ -1,54 +1,136 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
+const checkDescription = `Needs no server. Says which files are damaged and where; exit code 13 if any is.
+
+Of an encrypted dump it checks by encrypted.json that every file is there and as it was written, for which
+no identity is needed. With --identity it looks into them as well.
+
+EXAMPLES:
+   kvload check /backup/pika
+   kvload check --identity key.txt /backup/pika`
+
 func checkCommand() *cli.Command {
+	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "check", Usage: "read a whole dump and verify every checksum, count and range", UsageText: "kvload check DIR",
-		Description: "Needs no server. Says which files are damaged and where; exit code 13 if any is.\n\nEXAMPLES:\n   kvload check /backup/pika\n   kvload check 's3://backups/pika?region=eu-west-1'",
-		Flags:       []cli.Flag{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: command.Env("KVLOAD")("quiet")}},
+		Description: checkDescription,
+		Flags:       []cli.Flag{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")}, encryption.IdentityFlag(env)},
 		Action:      check,
 	}
 }
 
 func check(c *cli.Context) error {
-	a, err := openArgument(c)
+	location, keys, err := argument(c)
+	if err != nil {
+		return err
+	}
+	inside, err := checkFiles(c, location, keys)
+	if err != nil || !inside {
+		return err
+	}
+	a, err := archive.Open(c.Context, location, 0, keys.Identities...)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	var keys, read atomic.Int64
 	total := int64(0)
 	for _, t := range a.Manifest.Totals {
 		total += t.Stored
 	}
-	stop := func() {}
-	if !c.Bool("quiet") {
-		stop = progress.Start(c.App.ErrWriter, func() progress.Snapshot {
-			return progress.Snapshot{Keys: keys.Load(), Bytes: read.Load(), Done: float64(read.Load()) / float64(max(1, total))}
-		})
-		defer stop()
-	}
+	k := checking{c: c, total: total}
+	stop := k.progress()
 	bad, err := a.Check(c.Context, func(ci format.ChunkInfo) {
-		keys.Add(ci.Keys)
-		read.Add(ci.Size)
-	}, func(err error) { fmt.Fprintln(c.App.ErrWriter, err) })
+		k.keys.Add(ci.Keys)
+		k.read.Add(ci.Size)
+	}, k.failed)
 	stop()
-	if err != nil {
+	if err := damage(bad, err); err != nil {
 		return err
 	}
-	if bad > 0 {
-		return fmt.Errorf("%w: %d of its files are not as they were written; fetch them again from where they came, or dump again", errDamaged, bad)
-	}
-	fmt.Fprintf(c.App.Writer, "%s: sound: %s keys in %s chunks\n", a.Path(), progress.Count(keys.Load()), progress.Count(int64(len(a.Manifest.Chunks))))
+	fmt.Fprintf(c.App.Writer, "%s: sound: %s keys in %s chunks\n", a.Path(), progress.Count(k.keys.Load()), progress.Count(int64(len(a.Manifest.Chunks))))
 	return nil
+}
+
+// checkFiles checks the files of an encrypted dump from outside. It reports whether the dump can be
+// looked into.
+func checkFiles(c *cli.Context, location string, keys encryption.Keys) (inside bool, err error) {
+	dir, err := storage.Open(c.Context, location)
+	if err != nil {
+		return true, nil // archive.Open says so as well
+	}
+	in, err := encryption.ReadInventory(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		if encryption.IsEncrypted(dir) {
+			return false, fmt.Errorf("%w in %s: it is encrypted and has no %s, so pikadump did not finish it, or it was lost", archive.ErrIncomplete, location, format.InventoryName)
+		}
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	k := checking{c: c}
+	for _, f := range in.Files {
+		k.total += f.Size
+	}
+	stop := k.progress()
+	bad, err := encryption.Check(c.Context, dir, in, func(f format.File) { k.read.Add(f.Size) }, k.failed)
+	stop()
+	if err := damage(bad, err); err != nil {
+		return false, err
+	}
+	if len(keys.Identities) > 0 {
+		return true, nil
+	}
+	fmt.Fprintf(c.App.Writer, "%s: encrypted: all %s files are there and as they were written; what is in them was not looked at, which needs --identity FILE\n",
+		dir.Path(""), progress.Count(int64(len(in.Files))))
+	return false, nil
+}
+
+// A checking shows how far it is, and what it finds.
+type checking struct {
+	c          *cli.Context
+	keys, read atomic.Int64
+	total      int64 // bytes
+}
+
+// progress shows it until the function that it returns is called.
+func (k *checking) progress() func() { return k.progressOf(func() int64 { return k.total }) }
+
+// progressOf is progress towards a total that may not be known yet, or ever: 0.
+func (k *checking) progressOf(total func() int64) func() {
+	if k.c.Bool("quiet") {
+		return func() {}
+	}
+	return progress.Start(k.c.App.ErrWriter, func() progress.Snapshot {
+		s := progress.Snapshot{Keys: k.keys.Load(), Bytes: k.read.Load(), Done: -1}
+		if n := total(); n > 0 {
+			s.Done = float64(s.Bytes) / float64(n)
+		}
+		return s
+	})
+}
+
+func (k *checking) failed(err error) { fmt.Fprintln(k.c.App.ErrWriter, err) }
+
+func damage(bad int, err error) error {
+	if err != nil || bad == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %d of its files are not as they were written; fetch them again from where they came, or dump again", errDamaged, bad)
 }

@@ -47,7 +47,7 @@ func finishCommand() *cli.Command {
 
 // finishLoad is kvload finish.
 func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.Writer) error {
-	a, err := archive.Open(ctx, o.in, o.threads)
+	a, err := archive.Open(ctx, o.in, o.threads, o.keys.Identities...)
 	if err != nil {
 		return err
 	}

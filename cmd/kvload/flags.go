@@ -13,6 +13,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -25,6 +26,9 @@ type loadOptions struct {
 	servers  []connect.Server // of every --uri of load
 	filter   filter.Filter
 	in       string
+	stdin    io.Reader // of --in -
+	follow   bool
+	spool    string               // directory of what --in - has sent and is not loaded yet
 	dump     string               // id of the dump, once it is open
 	mapDB    map[int]writer.Place // nil: none given
 	conflict conflictPolicy
@@ -35,6 +39,7 @@ type loadOptions struct {
 	report   string // file for what was left out; empty: the default name
 	writer   writer.Options
 	quiet    bool
+	keys     encryption.Keys
 	progress func(io.Writer, func() progress.Snapshot) (stop func()) // shows it; nil: progress.Start
 	verify   bool                                                    // compare when the load is done
 
@@ -89,6 +94,8 @@ EXAMPLES:
    kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' --key-prefix-strip app: --ttl-min 1m
    kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip --rate-bytes 20MiB --max-latency-factor 4
    kvload load --uri redis://any.node.of.cluster:6666 --in /backup/pika
+   ssh source pikadump dump --uri redis://127.0.0.1:9221 --out - | kvload load --uri redis://10.0.0.9:6666 --in -
+   kvload load --uri redis://10.0.0.9:6666 --in /shared/pika --follow
    kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume
    kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika?region=eu-west-1' --state /var/lib/kvload
    kvload load --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8     # on each of 8 machines another, then kvload finish
@@ -126,7 +133,9 @@ func loadFlags() []cli.Flag {
 	const what, speed, repeat = "What", "Speed and size", "When it fails"
 	return slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("in")},
+			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "load the dump in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input", EnvVars: env("in")},
+			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump is still at it, and end when it is finished", EnvVars: env("follow")},
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that goes over several; of a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: speed},
 			&cli.StringFlag{Name: "map-db", Usage: "where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name, for --create-namespaces) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: what},
 			&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "a target that holds keys: fail (refuse it), skip (leave its keys as they are) or replace", EnvVars: env("on-exists"), Category: what},
 			&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name that stands in several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: what},
@@ -161,6 +170,7 @@ func loadFlags() []cli.Flag {
 			&cli.DurationFlag{Name: "stall-timeout", Value: 5 * time.Minute, Usage: "stop when nothing moves for so long, and say where it stands; 0 never", EnvVars: env("stall-timeout"), Category: repeat},
 			&cli.DurationFlag{Name: "checkpoint", Value: time.Second, Usage: "how often the journal is written", EnvVars: env("checkpoint"), Category: repeat},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+			encryption.IdentityFlag(env), encryption.RecipientFlag(env),
 		},
 	)
 }
@@ -187,6 +197,12 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	}
 	if o.undo = c.String("undo"); o.undo != "" && o.writer.OnExists != writer.Replace && c.Command.Name == "load" {
 		return o, command.Usage("--undo saves what is overwritten, and without --on-exists replace nothing is")
+	}
+	if err := o.parseStream(c); err != nil {
+		return o, err
+	}
+	if o.keys.Recipients != nil && o.undo == "" {
+		return o, command.Usage("--encrypt-to is for the dump that --undo makes; the dump that is loaded needs --identity if it is encrypted")
 	}
 	if o.undo != "" && !o.share.isAll() {
 		return o, command.Usage("--undo does not go with --shard: another share may have overwritten what this one would save; load with one kvload, or save the target itself before")
@@ -217,6 +233,26 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	return o, nil
 }
 
+// parseStream reads the flags that are for dumps that are not finished.
+func (o *loadOptions) parseStream(c *cli.Context) error {
+	o.stdin, o.follow, o.spool = c.App.Reader, c.Bool("follow"), c.String("spool")
+	switch {
+	case o.in != stdin && !o.follow:
+		return nil
+	case o.in == stdin && o.follow:
+		return command.Usage("--follow is for a dump in a directory or a bucket: --in - is loaded as it comes anyway")
+	case len(o.servers) > 1:
+		return command.Usage("several targets need a finished dump: each loads it at its own pace")
+	case o.share.of > 1:
+		return command.Usage("shares can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)")
+	case o.undo != "":
+		return command.Usage("--undo must know all names before the load begins: it needs a finished dump")
+	case o.in == stdin && (o.verify || o.dryRun):
+		return command.Usage("--in - can be read only once: make a dump of it with kvload unpack for --verify or --dry-run")
+	}
+	return nil
+}
+
 // parseShared reads the flags that load and verify have in common.
 func parseShared(c *cli.Context) (loadOptions, error) {
 	o := loadOptions{in: c.String("in"), threads: c.Int("threads"), report: c.String("report"), quiet: c.Bool("quiet")}
@@ -225,6 +261,9 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 	}
 	if o.in == "" {
 		return o, command.Usage("--in is missing: it names the directory of the dump")
+	}
+	if o.in == stdin && c.Command.Name != "load" {
+		return o, command.Usage("--in -: a stream can be read only once: make a dump of it with kvload unpack, and give that")
 	}
 	if err := storage.Check(o.in); err != nil {
 		return o, command.Usage("--in: %w", err)
@@ -254,6 +293,9 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 	o.prefix = prefix{strip: []byte(c.String("key-prefix-strip")), add: []byte(c.String("key-prefix-add"))}
 	if o.ttl, err = ttlFromFlags(c); err != nil {
 		return o, err
+	}
+	if o.keys, err = encryption.FromFlags(c); err != nil {
+		return o, &command.UsageError{Err: err}
 	}
 	if d := c.Duration("timeout"); d < 0 {
 		return o, command.Usage("--timeout %v is negative", d)

@@ -11,6 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -20,9 +21,13 @@ func inspectCommand() *cli.Command {
 	return &cli.Command{
 		Name: "inspect", Usage: "show what is in a dump", UsageText: "kvload inspect [--json] DIR",
 		Description: "Reads only the manifest. kvload check reads everything.\n\nEXAMPLES:\n   kvload inspect /backup/pika\n   kvload inspect --json /backup/pika | jq .totals\n   kvload inspect 's3://backups/pika?region=eu-west-1'",
-		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the manifest as JSON", EnvVars: command.Env("KVLOAD")("json")}},
+		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the manifest as JSON", EnvVars: command.Env("KVLOAD")("json")}, encryption.IdentityFlag(command.Env("KVLOAD"))},
 		Action: func(c *cli.Context) error {
-			a, err := openArgument(c)
+			location, keys, err := argument(c)
+			if err != nil {
+				return err
+			}
+			a, err := archive.Open(c.Context, location, 0, keys.Identities...)
 			if err != nil {
 				return err
 			}
@@ -38,15 +43,18 @@ func inspectCommand() *cli.Command {
 	}
 }
 
-// openArgument opens the dump that is the command's one argument.
-func openArgument(c *cli.Context) (*archive.Archive, error) {
+// argument returns the dump that is the command's one argument, and the keys to read it with.
+func argument(c *cli.Context) (location string, keys encryption.Keys, err error) {
 	if c.NArg() != 1 {
-		return nil, command.Usage("give one dump, a directory or the URL of a prefix in a bucket, after the flags")
+		return "", keys, command.Usage("give one dump, a directory or the URL of a prefix in a bucket, after the flags")
 	}
 	if err := storage.Check(c.Args().First()); err != nil {
-		return nil, &command.UsageError{Err: err}
+		return "", keys, &command.UsageError{Err: err}
 	}
-	return archive.Open(c.Context, c.Args().First(), 0)
+	if keys, err = encryption.FromFlags(c); err != nil {
+		return "", keys, &command.UsageError{Err: err}
+	}
+	return c.Args().First(), keys, nil
 }
 
 func inspect(w io.Writer, m *format.Manifest) {

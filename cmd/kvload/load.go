@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -21,19 +20,28 @@ import (
 
 // load loads a whole dump. It returns a LeftOut error if something did not reach
 // the target. Out is for the table of --dry-run, log for all else.
-func load(ctx context.Context, o loadOptions, out, log io.Writer) error {
-	a, err := archive.Open(ctx, o.in, o.threads)
+func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
+	feed, done, err := openFeed(ctx, &o, log)
 	if err != nil {
 		return err
 	}
-	defer a.Close()
-	return loadFrom(ctx, a, o, out, log)
+	defer func() { err = errors.Join(err, done()) }()
+	return loadFrom(ctx, feed, o, out, log)
 }
 
 // loadFrom is load with the dump open.
-func loadFrom(ctx context.Context, a *archive.Archive, o loadOptions, out, log io.Writer) (err error) {
+func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log io.Writer) (err error) {
+	a := feed.Archive()
 	o.dump = a.Manifest.Dump
-	units := o.units(a)
+	feed.Begin(o.wants)
+	units := o.coming(a)
+	if feed.Finished() {
+		units = o.units(a)
+	}
+	own := o.share.take(units)
+	if feed.Finished() {
+		feed.Choose(own)
+	}
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err
 	}
@@ -49,7 +57,7 @@ func loadFrom(ctx context.Context, a *archive.Archive, o loadOptions, out, log i
 	rester := o.slow.pacer(&o.writer, o.threads, log)
 	start := time.Now()
 	var l *writer.Loader
-	if err = preflight(ctx, &o, o.need(a, o.share.take(units)), log); err == nil {
+	if err = preflight(ctx, &o, o.need(a, own), log); err == nil {
 		l, err = openTarget(ctx, &o, log)
 	}
 	if err != nil {
@@ -94,11 +102,10 @@ func loadFrom(ctx context.Context, a *archive.Archive, o loadOptions, out, log i
 	}
 	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester, left: report.add}
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
-	own := o.share.take(units)
-	if !o.share.isAll() {
+	if !o.share.isAll() && feed.Finished() {
 		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(stored(own)), progress.Bytes(stored(units)))
 	}
-	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, own) })
+	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, feed) })
 	r.sayDelayed()
 	if n := l.Redirected(); n > 0 {
 		fmt.Fprintf(log, "%s commands were sent once more: slots of the cluster moved, or nobody served them\n", progress.Count(n))
@@ -119,7 +126,7 @@ func loadFrom(ctx context.Context, a *archive.Archive, o loadOptions, out, log i
 
 // units returns the parts of the dump that are to be loaded.
 func (o *loadOptions) units(a *archive.Archive) []archive.Unit {
-	return a.Units(func(c format.ChunkInfo) bool { return o.filter.DB(c.DB) && o.filter.Type(c.Type) && c.Records > 0 })
+	return a.Units(o.wants)
 }
 
 // openTarget connects to the target and shows what it is.

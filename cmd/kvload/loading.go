@@ -22,6 +22,7 @@ var errTooMany = errors.New("the target refuses too much")
 // A loading loads the units of a dump over several connections.
 type loading struct {
 	a       *archive.Archive
+	feed    *archive.Feed
 	l       *writer.Loader
 	j       *journal.Journal
 	o       *loadOptions
@@ -41,12 +42,12 @@ type loading struct {
 	cancel   context.CancelCauseFunc
 }
 
-// load loads the units, the largest first.
-func (r *loading) load(ctx context.Context, units []archive.Unit) error {
-	byStored(units)
-	total := int64(0)
-	for _, u := range units {
-		total += u.Stored()
+// load loads the units of a feed.
+func (r *loading) load(ctx context.Context, feed *archive.Feed) error {
+	r.feed = feed
+	total, workers := feed.Total(), r.o.threads
+	if feed.Finished() {
+		workers = min(workers, feed.Len())
 	}
 	r.pressure.Store(new(string))
 	if !r.o.quiet {
@@ -56,7 +57,11 @@ func (r *loading) load(ctx context.Context, units []archive.Unit) error {
 		}
 		defer start(r.log, func() progress.Snapshot {
 			s := r.j.Stats()
-			return progress.Snapshot{Keys: s.Keys + s.Expired + s.Short, Bytes: r.read.Load(), Done: float64(r.read.Load()) / float64(max(1, total)), Note: *r.pressure.Load()}
+			shot := progress.Snapshot{Keys: s.Keys + s.Expired + s.Short, Bytes: r.read.Load(), Done: -1, Note: *r.pressure.Load()}
+			if total > 0 {
+				shot.Done = float64(shot.Bytes) / float64(total)
+			}
+			return shot
 		})()
 	}
 	work := make(chan archive.Unit)
@@ -69,16 +74,22 @@ func (r *loading) load(ctx context.Context, units []archive.Unit) error {
 	g.Go(func() error {
 		defer carriers.Done()
 		defer close(work)
-		for _, u := range units {
+		for {
+			u, err := feed.Next(ctx)
+			if err == io.EOF {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
 			select {
 			case work <- u:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
 		}
-		return nil
 	})
-	for n := range min(r.o.threads, len(units)) {
+	for n := range workers {
 		c := &carrier{loading: r, number: n + 1, workers: map[int]*writer.Worker{}}
 		r.carriers = append(r.carriers, c)
 		carriers.Add(1)

@@ -23,7 +23,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		Name:   "kvload",
 		Usage:  "load a dump that pikadump wrote into Kvrocks",
 		Reader: stdin, Writer: stdout, ErrWriter: stderr,
-		Commands: []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), checkCommand()},
+		Commands: []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), checkCommand(), packCommand(), unpackCommand()},
 	})
 	return command.Main(app, args, classify)
 }

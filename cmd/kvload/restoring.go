@@ -58,7 +58,9 @@ func (b *taking) restore(ctx context.Context) (err error) {
 			refused.add(unit, l)
 		}
 	}}
-	if err := r.load(ctx, b.saved.Units(func(c format.ChunkInfo) bool { return c.Records > 0 })); err != nil {
+	feed := b.saved.Feed()
+	feed.Choose(b.saved.Units(func(c format.ChunkInfo) bool { return c.Records > 0 }))
+	if err := r.load(ctx, feed); err != nil {
 		return err
 	}
 	s := j.Stats()

@@ -23,7 +23,7 @@ EXAMPLES:
 
 func rollbackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
-	flags := append(without(loadFlags(), "verify", "report", "resume", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune"),
+	flags := append(without(loadFlags(), "verify", "report", "resume", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to", "follow", "spool"),
 		&cli.BoolFlag{Name: "force", Usage: "remove or put back also keys that were changed since", EnvVars: env("force")},
 		&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", EnvVars: env("flush")})
 	return &cli.Command{
@@ -45,7 +45,7 @@ func rollbackCommand() *cli.Command {
 
 // rollback takes back the load that the journal is of.
 func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writer) (err error) {
-	a, err := archive.Open(ctx, o.in, o.threads)
+	a, err := archive.Open(ctx, o.in, o.threads, o.keys.Identities...)
 	if err != nil {
 		return err
 	}

@@ -30,15 +30,15 @@ const (
 	finished
 )
 
-// statePath returns the place of the journal: beside the dump, by target, or for a dump in a bucket in the
-// working directory. That of shares, which are on many machines, is beside the dump in any case. That of a cluster of
+// statePath returns the place of the journal: beside the dump, by target, or for a dump in a bucket or a
+// stream in the working directory. That of shares, which are on many machines, is beside the dump in any case. That of a cluster of
 // nodes may have been begun with another of its nodes as the address.
 func (o *loadOptions) statePath(nodes []string) string {
 	if o.state != "" {
 		return o.state
 	}
 	parent := filepath.Clean(o.in) + ".load"
-	if storage.IsURL(o.in) {
+	if storage.IsURL(o.in) || o.in == stdin {
 		parent = "kvload-" + o.dump[:8] + ".load"
 	}
 	if len(nodes) > 0 && o.share.isAll() {

@@ -78,7 +78,7 @@ func loadTargets(ctx context.Context, targets []loadOptions, out, log io.Writer)
 	if len(targets) == 1 {
 		return load(ctx, targets[0], out, log)
 	}
-	a, err := archive.Open(ctx, targets[0].in, targets[0].threads)
+	a, err := archive.Open(ctx, targets[0].in, targets[0].threads, targets[0].keys.Identities...)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func loadTargets(ctx context.Context, targets []loadOptions, out, log io.Writer)
 	for i, o := range targets {
 		o.progress = b.rows[i].follow
 		g.Go(func() error {
-			b.ended(ctx, b.rows[i], loadFrom(ctx, a, o, &tables[i], b.rows[i]))
+			b.ended(ctx, b.rows[i], loadFrom(ctx, a.Feed(), o, &tables[i], b.rows[i]))
 			return nil // the others go on
 		})
 	}

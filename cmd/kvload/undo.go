@@ -22,7 +22,7 @@ func saveUndo(ctx context.Context, a *archive.Archive, l *writer.Loader, cs *con
 	t := l.Target()
 	dbs := slices.Sorted(maps.Keys(o.writer.Places))
 	src := format.Source{Address: t.Addr, Server: t.Server, Version: t.Version, Role: "master", Databases: len(dbs), WriteBinlog: "unknown"}
-	w, err := archive.Create(ctx, o.undo, format.NewInfo("kvload "+command.Version, time.Now(), src, format.Options{Databases: dbs, Types: format.Types}), archive.Options{})
+	w, err := archive.Create(ctx, o.undo, format.NewInfo("kvload "+command.Version, time.Now(), src, format.Options{Databases: dbs, Types: format.Types}), archive.Options{Keys: o.keys})
 	if errors.Is(err, archive.ErrExists) {
 		return fmt.Errorf("%w: --undo %s is not empty: give another directory; one that was left behind by a load that was stopped while it saved, before it wrote anything, can be removed",
 			errRefused, o.undo)

@@ -33,7 +33,7 @@ type verification struct {
 
 // verifyDump is kvload verify.
 func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error {
-	a, err := archive.Open(ctx, o.in, o.threads)
+	a, err := archive.Open(ctx, o.in, o.threads, o.keys.Identities...)
 	if err != nil {
 		return err
 	}

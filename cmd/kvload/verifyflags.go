@@ -53,7 +53,7 @@ EXAMPLES:
 func verifyFlags() []cli.Flag {
 	env := command.Env("KVLOAD")
 	const what, how = "What", "How"
-	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "break-lock", "resume", "undo", "retry-for", "max-errors", "stall-timeout", "checkpoint", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune")
+	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "break-lock", "resume", "undo", "retry-for", "max-errors", "stall-timeout", "checkpoint", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to", "follow", "spool")
 	for _, f := range flags {
 		switch f := f.(type) {
 		case *cli.StringFlag:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,7 +35,7 @@ func (r *loading) watch(ctx context.Context, done <-chan struct{}) error {
 			}
 			return nil
 		case now := <-tick.C:
-			if n := r.moved.Load(); n != moved || r.rester.rests() {
+			if n := r.moved.Load(); n != moved || r.rester.rests() || r.waits() {
 				moved, since = n, now
 				continue
 			}
@@ -46,6 +47,11 @@ func (r *loading) watch(ctx context.Context, done <-chan struct{}) error {
 			}
 		}
 	}
+}
+
+// waits reports whether all that has come is loaded, and more of the dump is waited for.
+func (r *loading) waits() bool {
+	return !slices.ContainsFunc(r.carriers, func(c *carrier) bool { return !c.waits() })
 }
 
 // stalled says where each worker is.

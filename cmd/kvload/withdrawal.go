@@ -157,7 +157,7 @@ func (w *withdrawal) part(ctx context.Context, b *taking, s share) (err error) {
 		saved = b.j.Undo()
 	}
 	if saved != "" {
-		if b.saved, err = archive.Open(ctx, saved, w.o.threads); err != nil {
+		if b.saved, err = archive.Open(ctx, saved, w.o.threads, w.o.keys.Identities...); err != nil {
 			return fmt.Errorf("--undo: %w", err)
 		}
 		defer b.saved.Close()

@@ -63,6 +63,9 @@ func warnListing(log io.Writer, s *reader.Scanner, o *dumpOptions) {
 
 // howToGoOn says what to do with an unfinished dump.
 func howToGoOn(s *reader.Scanner, o *dumpOptions) string {
+	if o.stream != nil {
+		return "the stream is not finished: dump again"
+	}
 	if s.ByCursor() {
 		return o.out + " holds an unfinished dump, which cannot be gone on with: remove it"
 	}

@@ -41,13 +41,19 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 		fmt.Fprintln(log, err)
 		return finished(ctx, s, o, log)
 	}
-	if err != nil {
+	if err != nil && o.stream == nil {
 		remind(ctx, o.out, log)
 		return refusedOutput(err, o.out)
+	}
+	if err != nil {
+		return err
 	}
 	defer w.Close()
 	warn(log, src, &o)
 	warnListing(log, s, &o)
+	if o.stream != nil {
+		return complete(ctx, s, w, pacing, &o, log)
+	}
 	return withCache(ctx, s, &o, log, func() error { return complete(ctx, s, w, pacing, &o, log) })
 }
 
@@ -71,7 +77,7 @@ func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing 
 	if err != nil {
 		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
 	}
-	err = summarize(log, m, o.out)
+	err = summarize(log, m, o.where())
 	if o.consistent {
 		err = requireNoWrites(m, err)
 	}
@@ -105,7 +111,7 @@ func finished(ctx context.Context, s *reader.Scanner, o dumpOptions, log io.Writ
 		if !o.consistent {
 			return nil
 		}
-		a, err := archive.Open(ctx, o.out, 1)
+		a, err := archive.Open(ctx, o.out, 1, o.keys.Identities...)
 		if err != nil {
 			return err
 		}
@@ -136,7 +142,10 @@ func choose(s *reader.Scanner, o *dumpOptions) (format.Options, error) {
 
 // start begins the dump, or goes on with it.
 func start(ctx context.Context, o *dumpOptions, info format.Info, log io.Writer) (*archive.Writer, error) {
-	ao := archive.Options{ChunkBytes: o.chunkBytes, Level: o.level, Uploads: o.uploads, Storage: o.storage}
+	ao := archive.Options{ChunkBytes: o.chunkBytes, Level: o.level, Keys: o.keys, Uploads: o.uploads, Storage: o.storage}
+	if o.stream != nil {
+		return archive.CreateIn(o.stream, info, ao)
+	}
 	if !o.resume {
 		return archive.Create(ctx, o.out, info, ao)
 	}

@@ -10,7 +10,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -20,6 +22,7 @@ type dumpOptions struct {
 	server     connect.Server
 	filter     filter.Filter
 	out        string
+	stream     *pack.Output // where --out - goes; nil: a dump is written to out
 	resume     bool
 	threads    int // 0: by the server's thread pool
 	splitKeys  int64
@@ -33,6 +36,7 @@ type dumpOptions struct {
 	storage    storage.Options
 	cacheOff   bool // --source-cache-off
 	consistent bool // --require-consistent
+	keys       encryption.Keys
 }
 
 const dumpDescription = `Reads every key of a Pika 2.x to 4.0.x with its value and expiry, and writes it to
@@ -50,6 +54,8 @@ EXAMPLES:
    pikadump dump --uri redis://10.0.0.5:9221 --out trial --sample 1%
    pikadump dump --uri redis://10.0.0.5:9221 --out dump --rate-keys 20k --window 23:00-06:00
    pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*' --type hash
+   pikadump dump --uri redis://10.0.0.5:9221 --out - | ssh target kvload load --uri redis://127.0.0.1:6666 --in -
+   pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
    pikadump dump --uri redis://10.0.0.5:9221 --out 's3://backups/pika?region=eu-west-1'
 
 ` + command.Buckets
@@ -58,15 +64,16 @@ func dumpCommand() *cli.Command {
 	env := command.Env("PIKADUMP")
 	flags := slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out")},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there; - writes it as one stream to standard output", EnvVars: env("out")},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with the unfinished dump in --out", EnvVars: env("resume")},
 			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "size of a chunk file", EnvVars: env("chunk-size"), Category: speed},
 			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump, which is finished all the same", EnvVars: env("require-consistent")},
 			&cli.Int64Flag{Name: "split-keys", Value: splitKeys, Hidden: true, Usage: "keys that a pass must have listed to be split", EnvVars: env("split-keys")},
 			&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once, while more are read", EnvVars: env("uploads"), Category: bucket},
-			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent to a bucket: up to a chunk for each thread and upload", EnvVars: env("spool"), Category: bucket},
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent: up to a chunk for each thread and upload; with --out - from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: bucket},
 			&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run in a bucket that is known to be gone", EnvVars: env("break-lock"), Category: bucket},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+			encryption.RecipientFlag(env), encryption.IdentityFlag(env),
 		},
 		sourceFlags(env),
 		trialFlags(env),
@@ -81,13 +88,16 @@ func dumpCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			if o.out == stdout {
+				return dumpStream(c.Context, o, c.App.Writer, c.App.ErrWriter)
+			}
 			return dump(c.Context, o, c.App.ErrWriter)
 		},
 	}
 }
 
 // bucket is the category of flags that are for a dump in a bucket only.
-const bucket = "A dump in a bucket"
+const bucket = "A dump in a bucket or a stream"
 
 // speed is the category of flags that make no difference to what is dumped.
 const speed = "Speed and size"
@@ -124,8 +134,17 @@ func parseDump(c *cli.Context) (dumpOptions, error) {
 		return o, command.Usage("--out: %w", err)
 	}
 	o.cacheOff, o.consistent = c.Bool("source-cache-off"), c.Bool("require-consistent")
+	switch {
+	case o.out == stdout && o.resume:
+		return o, command.Usage("--out - cannot be resumed: what was sent is not here; dump to a directory, and send that with kvload pack")
+	case o.out == stdout && o.cacheOff:
+		return o, command.Usage("--out - leaves nothing behind by which --source-cache-off could be set back after a crash: dump to a directory, and send that with kvload pack")
+	}
 	if err := o.trial.parse(c); err != nil {
 		return o, err
+	}
+	if o.keys, err = encryption.FromFlags(c); err != nil {
+		return o, &command.UsageError{Err: err}
 	}
 	if err := o.kindness.parse(c, &o.reader); err != nil {
 		return o, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -34,7 +35,7 @@ func refusedAtOpen(err error) error {
 // refusedOutput says what a failure to begin a dump means: unless it says so itself, that --out
 // cannot be written to.
 func refusedOutput(err error, out string) error {
-	for _, known := range []error{archive.ErrExists, archive.ErrFinished, archive.ErrDiffers, storage.ErrLocked, storage.ErrDenied, storage.ErrUnavailable} {
+	for _, known := range []error{archive.ErrExists, archive.ErrFinished, archive.ErrDiffers, storage.ErrLocked, storage.ErrDenied, storage.ErrUnavailable, encryption.ErrIdentity, encryption.ErrMixed} {
 		if errors.Is(err, known) {
 			return err
 		}

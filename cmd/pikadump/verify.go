@@ -18,7 +18,7 @@ import (
 
 // verifySource is pikadump verify.
 func verifySource(ctx context.Context, o *verifyOptions, out, log io.Writer) error {
-	a, err := archive.Open(ctx, o.in, 0)
+	a, err := archive.Open(ctx, o.in, 0, o.keys.Identities...)
 	if err != nil {
 		return err
 	}

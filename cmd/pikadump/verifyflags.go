@@ -7,6 +7,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
@@ -24,6 +25,7 @@ type verifyOptions struct {
 	rounds   int
 	reader   reader.Options
 	quiet    bool
+	keys     encryption.Keys
 }
 
 const verifyDescription = `Reads every key of a dump at the source again and tells what has changed there since: missing, type,
@@ -52,6 +54,7 @@ func verifyCommand() *cli.Command {
 			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "connections that read at once (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: how, DefaultText: "auto"},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: how},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+			encryption.IdentityFlag(env),
 		},
 	)
 	return &cli.Command{
@@ -94,6 +97,9 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 	}
 	if o.server.DB >= 0 && o.filter.DBs == nil {
 		o.filter.DBs = []int{o.server.DB}
+	}
+	if o.keys, err = encryption.FromFlags(c); err != nil {
+		return o, &command.UsageError{Err: err}
 	}
 	if s := c.String("sample"); s != "" {
 		if o.sample, err = sample.Parse(s); err != nil {

@@ -8,7 +8,10 @@ import (
 	"io"
 	"io/fs"
 
+	"filippo.io/age"
+
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -19,6 +22,7 @@ var ErrIncomplete = errors.New("no finished dump")
 type Archive struct {
 	Manifest *format.Manifest
 
+	dump   string // its id
 	dir    storage.Store
 	codec  *format.Codec
 	shared *shared // nil: each unit is read for itself
@@ -26,8 +30,18 @@ type Archive struct {
 
 // Open reads the manifest of the dump at location, a directory or the URL of a prefix in a bucket. The
 // context is for all that is done with the archive. Threads is how many frames are
-// decompressed at once; 0 means one per core.
-func Open(ctx context.Context, location string, threads int) (*Archive, error) {
+// decompressed at once; 0 means one per core. Identities are for a dump that is encrypted; the
+// error is encryption.ErrIdentity if they do not open it.
+func Open(ctx context.Context, location string, threads int, identities ...age.Identity) (*Archive, error) {
+	dir, err := openDir(ctx, location, identities)
+	if err != nil {
+		return nil, err
+	}
+	return OpenIn(dir, threads)
+}
+
+// openDir returns the store in which the dump at location can be read.
+func openDir(ctx context.Context, location string, identities []age.Identity) (storage.Store, error) {
 	dir, err := storage.Open(ctx, location)
 	if errors.Is(err, storage.ErrLocation) {
 		return nil, err
@@ -35,22 +49,35 @@ func Open(ctx context.Context, location string, threads int) (*Archive, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
 	}
-	data, err := storage.ReadFile(dir, format.ManifestName, format.MaxManifest)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w in %s: %s", ErrIncomplete, dir.Path(""), whyIncomplete(dir))
-	}
-	if err != nil {
+	if dir, err = encryption.Open(dir, identities); err != nil {
 		return nil, fmt.Errorf("open dump: %w", err)
 	}
-	m, err := format.ParseManifest(data)
+	return dir, nil
+}
+
+// OpenIn reads the manifest of the dump in a store that is not encrypted, or decrypts by itself.
+func OpenIn(dir storage.Store, threads int) (*Archive, error) {
+	m, err := openManifest(dir)
 	if err != nil {
-		return nil, inDir(dir, err)
+		return nil, err
 	}
 	codec, err := format.NewCodec(0, threads)
 	if err != nil {
 		return nil, err
 	}
-	return &Archive{Manifest: m, dir: dir, codec: codec}, nil
+	return &Archive{Manifest: m, dump: m.Dump, dir: dir, codec: codec}, nil
+}
+
+func openManifest(dir storage.Store) (*format.Manifest, error) {
+	data, err := storage.ReadFile(dir, format.ManifestName, format.MaxManifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w in %s: %s", ErrIncomplete, dir.Path(""), whyIncomplete(dir))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open dump: %w", inDir(dir, err))
+	}
+	m, err := format.ParseManifest(data)
+	return m, inDir(dir, err)
 }
 
 func whyIncomplete(dir storage.Store) string {
@@ -106,7 +133,7 @@ type ChunkSource struct {
 
 // OpenChunk opens a chunk of the manifest.
 func (a *Archive) OpenChunk(c format.ChunkInfo) (*ChunkSource, error) {
-	return openChunk(a.dir, a.codec, a.Manifest.Dump, c)
+	return openChunk(a.dir, a.codec, a.dump, c)
 }
 
 func openChunk(dir storage.Store, codec *format.Codec, dump string, c format.ChunkInfo) (*ChunkSource, error) {

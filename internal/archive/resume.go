@@ -11,6 +11,7 @@ import (
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -28,6 +29,9 @@ var ErrDiffers = errors.New("the dump cannot be gone on with")
 func Resume(ctx context.Context, location string, info format.Info, o Options, log func(string)) (*Writer, error) {
 	dir, err := storage.Create(ctx, location, o.Storage)
 	if err != nil {
+		return nil, fmt.Errorf("resume dump: %w", err)
+	}
+	if dir, err = encryption.Create(dir, o.Keys, true); err != nil {
 		return nil, fmt.Errorf("resume dump: %w", err)
 	}
 	w, err := newWriter(dir, storage.IsURL(location), info, o)
@@ -174,7 +178,7 @@ func (w *Writer) takeUp(name string, log func(string)) error {
 		}
 		return nil
 	}
-	info, err := w.readSealed(name)
+	info, err := readSealed(w.dir, w.codec, w.Info.Dump, name)
 	if err == nil && (info.DB != db || info.Type != typ || info.Name != name) {
 		err = &format.CorruptError{Name: name, Err: errors.New("it is the chunk of another name")}
 	}
@@ -194,13 +198,13 @@ func (w *Writer) takeUp(name string, log func(string)) error {
 
 // readSealed reads a chunk of an earlier run: from end to end, or only its header and footer where the
 // store vouches for the rest with the hash that it keeps.
-func (w *Writer) readSealed(name string) (format.ChunkInfo, error) {
-	f, err := w.dir.Open(name)
+func readSealed(dir storage.Store, codec *format.Codec, dump, name string) (format.ChunkInfo, error) {
+	f, err := dir.Open(name)
 	if err != nil {
 		return format.ChunkInfo{}, err
 	}
 	defer f.Close()
-	c, err := format.OpenChunk(f, f.Size(), w.codec, name)
+	c, err := format.OpenChunk(f, f.Size(), codec, name)
 	if err != nil {
 		return format.ChunkInfo{}, err
 	}
@@ -210,9 +214,9 @@ func (w *Writer) readSealed(name string) (format.ChunkInfo, error) {
 			return format.ChunkInfo{}, err
 		}
 	}
-	if c.Header.Dump != w.Info.Dump {
+	if c.Header.Dump != dump {
 		return format.ChunkInfo{}, fmt.Errorf("%w: %s belongs to dump %s, not to %s; move it away, or dump into another directory",
-			ErrDiffers, name, c.Header.Dump, w.Info.Dump)
+			ErrDiffers, name, c.Header.Dump, dump)
 	}
 	return format.NewChunkInfo(c.Header, c.Footer, f.Size(), sum), nil
 }

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -23,7 +26,8 @@ type Options struct {
 	ChunkBytes int64        // stored bytes at which a chunk is closed: default 64 MiB
 	Level      format.Level // of compression: default format.Fastest
 	Threads    int          // frames compressed at once: default one per core
-	Uploads    int          // chunks sent to a bucket at once, while more are written: default 4
+	Keys       encryption.Keys
+	Uploads    int // chunks sent to a bucket at once, while more are written: default 4
 	Storage    storage.Options
 }
 
@@ -58,7 +62,20 @@ func Create(ctx context.Context, location string, info format.Info, o Options) (
 	if err != nil {
 		return nil, fmt.Errorf("create dump: %w", err)
 	}
-	w, err := newWriter(dir, storage.IsURL(location), info, o)
+	return create(dir, storage.IsURL(location), info, o)
+}
+
+// CreateIn is Create in a store that is no bucket.
+func CreateIn(dir storage.Store, info format.Info, o Options) (*Writer, error) {
+	return create(dir, false, info, o)
+}
+
+func create(dir storage.Store, bucket bool, info format.Info, o Options) (*Writer, error) {
+	dir, err := encryption.Create(dir, o.Keys, false)
+	if err != nil {
+		return nil, fmt.Errorf("create dump: %w", err)
+	}
+	w, err := newWriter(dir, bucket, info, o)
 	if err != nil {
 		return nil, err
 	}
@@ -159,12 +176,23 @@ func (w *Writer) nextNumber(id segmentID) int {
 	return w.numbers[id]
 }
 
+// mayConflict reports whether a name of the dump can stand in several types, which is found out at its
+// end: up to Pika 3.5 (SERVERS.md P5).
+func mayConflict(info *format.Info) bool {
+	major, _, _ := strings.Cut(info.Source.Version, ".")
+	n, err := strconv.Atoi(major)
+	return info.Source.Server == "pika" && (err != nil || n < 4) && len(info.Options.Types) > 1
+}
+
 // seal commits a chunk. One that goes to a bucket is sent while its segment goes on, and waits here only
 // until one of the uploads before is done. It is sealed when it is there: those of a segment
 // may get there in any order.
 func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 	commit := func() error {
 		err := f.Commit()
+		if err == nil && c.Skipped == 0 && !mayConflict(&w.Info) { // else Finish reads it again
+			err = storage.Release(w.dir, c.Name)
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		if err != nil {

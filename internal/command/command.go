@@ -19,7 +19,9 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -158,15 +160,15 @@ func Code(err error, classify func(error) int) int {
 		return exitcode.LeftOut
 	case errors.As(err, &interrupt):
 		return interruptCode(interrupt.Signal)
-	case errors.Is(err, archive.ErrIncomplete):
+	case errors.Is(err, archive.ErrIncomplete), errors.Is(err, pack.ErrCut):
 		return exitcode.NoDump
 	case errors.Is(err, storage.ErrLocked):
 		return exitcode.Locked
-	case errors.Is(err, storage.ErrDenied):
+	case errors.Is(err, storage.ErrDenied), errors.Is(err, encryption.ErrIdentity):
 		return exitcode.Auth
 	case errors.Is(err, storage.ErrUnavailable):
 		return exitcode.TryAgain
-	case errors.Is(err, archive.ErrExists), errors.Is(err, storage.ErrLocation), errors.Is(err, archive.ErrDiffers), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
+	case errors.Is(err, encryption.ErrMixed), errors.Is(err, archive.ErrExists), errors.Is(err, storage.ErrLocation), errors.Is(err, archive.ErrDiffers), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
 		return exitcode.Refused
 	case errors.As(err, &corrupt):
 		return exitcode.Corrupt
@@ -191,6 +193,7 @@ func show(w io.Writer, name string, err error, code int) {
 		fmt.Fprintf(w, "%s: TLS with the object store failed: AWS_CA_BUNDLE or SSL_CERT_FILE name the file of its authority\n", name)
 	case code == exitcode.Usage:
 		fmt.Fprintf(w, "%s: see %s COMMAND --help\n", name, name)
+	case errors.Is(err, encryption.ErrIdentity): // says itself what to do
 	case code == exitcode.Auth:
 		fmt.Fprintf(w, "%s: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n", name)
 	case isTLS(err):

@@ -88,7 +88,8 @@ type crasher struct {
 	code     int      // its exit code
 	chunks   int      // how many it has
 	took     time.Duration
-	commands int64 // how many it needed
+	commands int64   // how many it needed
+	locked   *locked // nil: dumps are not encrypted
 }
 
 func newCrasher(t *testing.T, s source, h *hook) *crasher { return newCrasherInto(t, s, h, nil) }
@@ -216,7 +217,7 @@ func (c *crasher) afterEveryChunk(t *testing.T) {
 func (c *crasher) finish(t *testing.T, dir string) {
 	t.Helper()
 	want := c.code
-	if _, err := os.Stat(filepath.Join(dir, format.ManifestName)); err == nil {
+	if _, err := os.Stat(filepath.Join(dir, c.locked.last())); err == nil {
 		want = 0 // there is nothing to do, but to take away the lock of a run that was killed just then
 	}
 	if code, stderr := c.start(t, dir, "--resume", "--threads", "4").wait(t); code != want {
@@ -235,8 +236,12 @@ func (c *crasher) mustEnd(t *testing.T, code int, how string) {
 // check compares a finished dump with the source, and with the dump that was not disturbed.
 func (c *crasher) check(t *testing.T, dir string) {
 	t.Helper()
-	c.want.mustEqual(t, readContents(t, dir))
-	c.quiet.mustEqual(t, readOutcome(t, dir))
+	if c.locked != nil {
+		mustRun(t, 0, "kvload", "check", "--quiet", dir)
+	}
+	opened := c.locked.open(t, dir)
+	c.want.mustEqual(t, readContents(t, opened))
+	c.quiet.mustEqual(t, readOutcome(t, opened))
 	for _, name := range allFiles(t, dir) {
 		if strings.HasPrefix(filepath.Base(name), ".") {
 			t.Errorf("%s is left over", name)
@@ -263,7 +268,7 @@ func (c *crasher) moment() moment {
 
 func (c *crasher) args(dir string, flags []string) []string {
 	return append([]string{"dump", "--quiet", "--uri", "redis://" + c.s.addr, "--out", c.location(dir),
-		"--chunk-size", "64KiB", "--reply-size", "64KiB", "--page-keys", "32", "--split-keys", "50"}, flags...)
+		"--chunk-size", "64KiB", "--reply-size", "64KiB", "--page-keys", "32", "--split-keys", "50"}, append(c.locked.flags(), flags...)...)
 }
 
 // run runs pikadump to its end and returns its exit code.
@@ -343,7 +348,7 @@ func (p *process) wait(t *testing.T) (code int, stderr string) {
 
 // glob returns the paths of the chunks that are there now.
 func glob(dir string) []string {
-	paths, _ := filepath.Glob(filepath.Join(dir, "chunks", "*", "*", "[0-9]*.mpz")) // the pattern is right
+	paths, _ := filepath.Glob(filepath.Join(dir, "chunks", "*", "*", "[0-9]*.mpz*")) // the pattern is right
 	return paths
 }
 

@@ -3,6 +3,7 @@ package e2e
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -106,13 +107,19 @@ const measureEnv = "E2E_MEASURE_INTO"
 // has a whole Pika in it: so a small process, this binary again, starts the tool.
 func runMeasured(t *testing.T, code int, name string, args ...string) result {
 	t.Helper()
+	return runMeasuredFrom(t, nil, code, name, args...)
+}
+
+// runMeasuredFrom is runMeasured with a standard input.
+func runMeasuredFrom(t *testing.T, stdin io.Reader, code int, name string, args ...string) result {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	report := filepath.Join(t.TempDir(), "peak")
 	cmd := exec.Command(self, append([]string{tool(t, name)}, args...)...)
-	cmd.Env = append(os.Environ(), measureEnv+"="+report)
+	cmd.Env, cmd.Stdin = append(os.Environ(), measureEnv+"="+report), stdin
 	r := finish(t, cmd)
 	r.mustBe(t, code, name, args)
 	text, err := os.ReadFile(report)

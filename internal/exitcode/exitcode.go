@@ -12,7 +12,7 @@ const (
 	Refused     = 5  // refused before anything was written
 	NoDump      = 10 // the dump is missing or incomplete
 	Locked      = 11 // another run is at work
-	Auth        = 12
+	Auth        = 12 // or no identity that opens an encrypted dump
 	Corrupt     = 13 // the dump is damaged
 	TryAgain    = 75 // what failed may go away by itself
 	Interrupted = 130
@@ -29,7 +29,7 @@ const Help = `EXIT CODES:
    5    refused before anything was written
    10   the dump is missing or was not finished
    11   another run is at work
-   12   authentication failed, or the account may not do what is needed
+   12   authentication failed, the account may not do what is needed, or no identity opens the dump
    13   the dump is damaged
    75   try again later: connection lost, no answer, disk full
    130  interrupted (143: terminated)

@@ -65,6 +65,19 @@ type Options struct {
 	BreakLock bool   // take the place of a run that is known to be gone
 }
 
+// A Releaser is a Store that need not keep files, when they will not be read any more.
+type Releaser interface {
+	Release(name string) error
+}
+
+// Release tells a store that a file will not be read any more: most stores keep it.
+func Release(s Store, name string) error {
+	if r, ok := s.(Releaser); ok {
+		return r.Release(name)
+	}
+	return nil
+}
+
 // Open returns the store at location, a directory, which must be there, or the URL of a prefix in a
 // bucket. The context is for all that is done with a bucket.
 func Open(ctx context.Context, location string) (Store, error) {

@@ -1,0 +1,123 @@
+package main
+
+import (
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+)
+
+// encrypted writes an encrypted dump, and the file of its identity.
+func encrypted(t *testing.T) (dir, identity string) {
+	t.Helper()
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity = filepath.Join(t.TempDir(), "identity")
+	if err := os.WriteFile(identity, []byte(id.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir = filepath.Join(t.TempDir(), "dump")
+	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "3.5.5", Role: "master", Databases: 1}
+	info := format.NewInfo("test", time.Now(), src, format.Options{Databases: []int{0}, Types: []format.Type{format.TypeString}})
+	w, err := archive.Create(t.Context(), dir, info, archive.Options{ChunkBytes: 1, Keys: encryption.Keys{Recipients: []age.Recipient{id.Recipient()}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	seg := w.Segment(0, format.TypeString, nil)
+	for _, key := range []string{"a", "b", "c"} {
+		r := text(key, "value of "+key)
+		if err := seg.Record(&r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := seg.Close(nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Finish(nil, true); err != nil {
+		t.Fatal(err)
+	}
+	return dir, identity
+}
+
+// TestEncrypted: every command reads an encrypted dump with its identity, and says what it needs
+// without.
+func TestEncrypted(t *testing.T) {
+	dir, identity := encrypted(t)
+	other := filepath.Join(t.TempDir(), "other")
+	if id, err := age.GenerateX25519Identity(); err != nil {
+		t.Fatal(err)
+	} else if err := os.WriteFile(other, []byte(id.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := startTarget(t)
+	load, in := []string{"load", "--quiet", "--uri", m.Addr(), "--in", dir}, []string{"--in", dir, "--quiet", "--uri", m.Addr()}
+	runCommand(load...).failed(t, 12, "is encrypted", "--identity FILE")
+	runCommand(append(load, "--identity", other)...).failed(t, 12, "is encrypted", "no --identity opens")
+	runCommand("inspect", dir).failed(t, 12, "--identity FILE")
+	runCommand("check", "--identity", other, dir).failed(t, 12, "no --identity opens")
+	runCommand(append(load, "--encrypt-to", "x")...).failed(t, 2, "neither a recipient")
+	runCommand(append(load, "--identity", filepath.Join(dir, "dump.json.age"))...).failed(t, 2, "not an identity file")
+	mustDo := func(says string, args ...string) {
+		t.Helper()
+		if r := runCommand(args...); r.code != 0 || !strings.Contains(r.stdout+r.stderr, says) {
+			t.Errorf("%v: %d\n%s%s", args, r.code, r.stdout, r.stderr)
+		}
+	}
+	mustDo("what is in them was not looked at", "check", dir)
+	mustDo("sound: 3 keys", "check", "--identity", identity, dir)
+	mustDo("consistency", "inspect", "--identity", identity, dir)
+	mustDo("loaded 3 keys", append(load, "--identity", identity)...)
+	if v, err := m.Get("b"); v != "value of b" {
+		t.Errorf("b is %q, %v", v, err)
+	}
+	mustDo("3", append(append([]string{"verify"}, in...), "--identity", identity)...)
+	mustDo("removed 3 keys", append(append([]string{"rollback"}, in...), "--identity", identity)...)
+}
+
+// TestEncryptedDamage: whatever happens to a file of an encrypted dump, check names it, with and without
+// the identity.
+func TestEncryptedDamage(t *testing.T) {
+	dir, identity := encrypted(t)
+	rng := rand.New(rand.NewPCG(1, 9))
+	for _, name := range []string{"dump.json.age", "chunks/db0/string/000002.mpz.age", "manifest.json.age", "encrypted.json"} {
+		path := filepath.Join(dir, name)
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 25 {
+			at := rng.IntN(len(data))
+			bad := append([]byte{}, data[:at]...)
+			if rng.IntN(2) == 0 {
+				bad = append(append(bad, data[at]^1<<rng.IntN(8)), data[at+1:]...)
+			}
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			for _, args := range [][]string{{"check", "--quiet", dir}, {"check", "--quiet", "--identity", identity, dir}} {
+				if r := runCommand(args...); r.code != 13 || !strings.Contains(r.stderr, name) {
+					t.Fatalf("%s cut or changed at %d: exit code %d\n%s%s", name, at, r.code, r.stdout, r.stderr)
+				}
+			}
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "encrypted.json")); err != nil {
+		t.Fatal(err)
+	}
+	runCommand("check", dir).failed(t, 10, "encrypted.json")
+	runCommand("inspect", "--identity", identity, dir).failed(t, 10, "did not finish it")
+}

@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
+)
+
+// stdin is the --in that reads a stream.
+const stdin = "-"
+
+// openFeed opens the dump: a finished one, one that is still being made, or a stream. Close ends
+// what it holds.
+func openFeed(ctx context.Context, o *loadOptions, log io.Writer) (f *archive.Feed, closing func() error, err error) {
+	say := func(text string) { fmt.Fprintln(log, text) }
+	done := func() error { f.Close(); return nil }
+	switch {
+	case o.in == stdin:
+		r, err := pack.Receive(interruptible(ctx, o.stdin), o.spool, o.threads, o.keys.Identities)
+		if err != nil {
+			return nil, nil, err
+		}
+		f, done = r.Feed(), r.Close
+	case o.follow:
+		if f, err = archive.Follow(ctx, o.in, o.threads, say, o.keys.Identities...); err != nil {
+			return nil, nil, err
+		}
+	default:
+		a, err := archive.Open(ctx, o.in, o.threads, o.keys.Identities...)
+		if err != nil {
+			return nil, nil, err
+		}
+		return a.Feed(), done, nil
+	}
+	if why := o.mustWait(f); why != "" {
+		say(why + ": the load begins when the whole dump has come")
+		err = f.Wait(ctx)
+	}
+	if err != nil {
+		_ = done() // the spool may stay; the error says more
+		return nil, nil, err
+	}
+	return f, done, nil
+}
+
+// mustWait says why nothing can be loaded before the whole dump has come; empty if it can.
+func (o *loadOptions) mustWait(f *archive.Feed) string {
+	if !f.Early() {
+		return "whether a name stands in several types is known only at the end of a dump of a Pika before 4.0"
+	}
+	dbs := 0
+	for _, db := range f.Archive().Manifest.Options.Databases {
+		if !o.filter.DB(db) {
+			continue
+		}
+		dbs++
+		if _, named := o.mapDB[db]; !named && o.mapDB != nil {
+			return fmt.Sprintf("--map-db does not name db%d, and whether it has keys is known only at the end of the dump", db)
+		}
+	}
+	if dbs > 1 && o.mapDB == nil {
+		return "which databases have keys is known only at the end of the dump (--map-db or --db says where each goes)"
+	}
+	return ""
+}
+
+// wants reports whether a chunk is loaded.
+func (o *loadOptions) wants(c format.ChunkInfo) bool {
+	return o.filter.DB(c.DB) && o.filter.Type(c.Type) && c.Records > 0
+}
+
+// coming stands for the units of a dump that has not come yet: one of each database and type. How many there
+// are and how large is not known.
+func (o *loadOptions) coming(a *archive.Archive) (units []archive.Unit) {
+	for _, db := range a.Manifest.Options.Databases {
+		for _, t := range a.Manifest.Options.Types {
+			if o.filter.DB(db) && o.filter.Type(t) {
+				units = append(units, archive.Unit{{DB: db, Type: t}})
+			}
+		}
+	}
+	return units
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+const packDescription = `Writes a finished dump to standard output as one stream, a tar, and compares each file with the manifest as it
+goes. An encrypted dump is packed as it is, without any identity.
+
+EXAMPLES:
+   kvload pack /backup/pika > pika.tar
+   kvload pack /backup/pika | ssh target kvload load --uri redis://127.0.0.1:6666 --in -`
+
+const unpackDescription = `Reads a stream that kvload pack or pikadump dump --out - wrote, from standard input, into a directory. The
+dump there is finished when the whole stream has come and every file is what its manifest says; if
+that does not come about, nothing is left of it.
+
+EXAMPLES:
+   kvload unpack --out /backup/pika < pika.tar
+   ssh source kvload pack /backup/pika | kvload unpack --out /backup/pika`
+
+func packCommand() *cli.Command {
+	env := command.Env("KVLOAD")
+	return &cli.Command{
+		Name: "pack", Usage: "write a dump as one stream", UsageText: "kvload pack DIR > FILE", Description: packDescription,
+		Flags:  []cli.Flag{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")}},
+		Action: packAction,
+	}
+}
+
+func unpackCommand() *cli.Command {
+	env := command.Env("KVLOAD")
+	return &cli.Command{
+		Name: "unpack", Usage: "make a dump of a stream", UsageText: "kvload unpack --out DIR < FILE", Description: unpackDescription,
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out")},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+		},
+		Action: unpackAction,
+	}
+}
+
+func packAction(c *cli.Context) error {
+	location, _, err := argument(c)
+	if err != nil {
+		return err
+	}
+	if progress.IsTerminal(c.App.Writer) {
+		return command.Usage("the stream goes to standard output, which is a terminal: send it to a file or through a pipe")
+	}
+	dir, err := storage.Open(c.Context, location)
+	if err != nil {
+		return fmt.Errorf("%w: %w", archive.ErrIncomplete, err)
+	}
+	signal.Ignore(syscall.SIGPIPE) // it comes as an error as well
+	k := checking{c: c}
+	var total atomic.Int64
+	stop := k.progressOf(total.Load)
+	err = pack.Pack(c.Context, dir, c.App.Writer, func(f format.File, all int64) {
+		total.Store(all)
+		k.read.Add(f.Size)
+	})
+	stop()
+	if errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("whoever reads the stream has ended: %w", err)
+	}
+	return err
+}
+
+func unpackAction(c *cli.Context) error {
+	if c.Args().Present() {
+		return command.Usage("%q is not a flag: the directory is given with --out, and the stream comes from standard input", c.Args().First())
+	}
+	location := c.String("out")
+	if location == "" {
+		return command.Usage("--out is missing: it names the directory to write to")
+	}
+	if err := storage.Check(location); err != nil {
+		return command.Usage("--out: %w", err)
+	}
+	dir, err := storage.Create(c.Context, location, storage.Options{})
+	if err != nil {
+		return fmt.Errorf("%w: --out: %w", errRefused, err)
+	}
+	k := checking{c: c}
+	files := 0
+	stop := k.progressOf(func() int64 { return 0 })
+	err = pack.Unpack(c.Context, interruptible(c.Context, c.App.Reader), dir, func(f format.File) {
+		files++
+		k.read.Add(f.Size)
+	})
+	stop()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.ErrWriter, "%s: %s files, %s, as they were packed\n", dir.Path(""), progress.Count(int64(files)), progress.Bytes(k.read.Load()))
+	return nil
+}
+
+// interruptible reads from r until the context ends: a read of a pipe may wait for ever.
+func interruptible(ctx context.Context, r io.Reader) io.Reader {
+	pr, pw := io.Pipe()
+	context.AfterFunc(ctx, func() { pw.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.Copy(pw, r)
+		pw.CloseWithError(err)
+	}()
+	return pr
+}

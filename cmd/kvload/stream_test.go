@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+)
+
+// TestStreamUsage: what cannot be done with a stream is refused, with what to do instead.
+func TestStreamUsage(t *testing.T) {
+	m := startTarget(t)
+	load := []string{"load", "--uri", m.Addr()}
+	for _, c := range []struct {
+		args []string
+		says string
+	}{
+		{append(load, "--in", "-", "--verify"), "kvload unpack"},
+		{append(load, "--in", "-", "--dry-run"), "kvload unpack"},
+		{append(load, "--in", "-", "--follow"), "as it comes"},
+		{append(load, "--in", "-", "--uri", "redis://127.0.0.1:1"), "finished dump"},
+		{append(load, "--in", "-", "--shard", "0/2"), "--shard"},
+		{[]string{"finish", "--uri", m.Addr(), "--state", "s", "--in", "-"}, "kvload unpack"},
+		{append(load, "--in", "-", "--undo", "d", "--on-exists", "replace"), "finished dump"},
+		{append(load, "--in", "d", "--follow", "--undo", "d", "--on-exists", "replace"), "finished dump"},
+		{[]string{"verify", "--uri", m.Addr(), "--in", "-"}, "kvload unpack"},
+		{[]string{"rollback", "--uri", m.Addr(), "--in", "-"}, "kvload unpack"},
+		{[]string{"unpack"}, "--out is missing"},
+		{[]string{"unpack", "x"}, "not a flag"},
+		{[]string{"pack"}, "give one dump"},
+	} {
+		runCommand(c.args...).failed(t, 2, c.says)
+	}
+	// Standard input is empty.
+	runCommand(append(load, "--in", "-")...).failed(t, 10, "it is empty")
+	out := filepath.Join(t.TempDir(), "out")
+	runCommand("unpack", "--quiet", "--out", out).failed(t, 10, "it is empty")
+	runCommand("pack", "--quiet", t.TempDir()).failed(t, 10, "no finished dump")
+	runCommand(append(load, "--in", filepath.Join(t.TempDir(), "nosuch"), "--follow")...).failed(t, 10, "no such file")
+	if m.TotalConnectionCount() > 0 {
+		t.Error("there was a connection to the target")
+	}
+}
+
+// TestPackUnpack: the two commands are each other's reverse; a dump that is damaged is not packed to its end.
+func TestPackUnpack(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", "1"), text("b", "2")})
+	r := runCommand("pack", "--quiet", dir)
+	if r.code != 0 || r.stderr != "" {
+		t.Fatalf("exit code %d\n%s", r.code, r.stderr)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	var stdout, stderr bytes.Buffer
+	if code := run([]string{"kvload", "unpack", "--out", out}, strings.NewReader(r.stdout), &stdout, &stderr); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, stderr.String())
+	}
+	if again := runCommand("pack", "--quiet", out); again.stdout != r.stdout {
+		t.Error("what was unpacked makes another stream")
+	}
+	if r := runCommand("check", "--quiet", out); r.code != 0 {
+		t.Error(r.stderr)
+	}
+	edit(t, dir, "chunks/db0/string/000001.mpz", func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+	r = runCommand("pack", "--quiet", dir)
+	if r.code != 13 || !strings.Contains(r.stderr, "000001.mpz") {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+	bad := filepath.Join(t.TempDir(), "bad")
+	if code := run([]string{"kvload", "unpack", "--quiet", "--out", bad}, strings.NewReader(r.stdout), &stdout, &stderr); code != 10 {
+		t.Errorf("exit code %d\n%s", code, stderr.String())
+	}
+	if left, _ := os.ReadDir(bad); len(left) > 1 { // chunks, an empty directory
+		t.Errorf("%v is left", left)
+	}
+}
+
+// TestLoadStream: what comes through standard input is loaded as it comes, and a second time nothing is.
+func TestLoadStream(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dump")
+	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "4.0.1", Role: "master", Databases: 1}
+	info := format.NewInfo("test", time.Now(), src, format.Options{Databases: []int{0}, Types: []format.Type{format.TypeString, format.TypeHash}})
+	w, err := archive.Create(t.Context(), dir, info, archive.Options{ChunkBytes: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	const keys = 12
+	for _, typ := range info.Options.Types {
+		seg := w.Segment(0, typ, nil)
+		for i := range keys {
+			if typ == format.TypeString {
+				r := text(fmt.Sprintf("key%02d", i), strings.Repeat("x", 600<<10))
+				err = errors.Join(err, seg.Record(&r))
+			}
+		}
+		if err := errors.Join(err, seg.Close(nil)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := w.Finish(nil, false); err != nil {
+		t.Fatal(err)
+	}
+	stream := runCommand("pack", "--quiet", dir).stdout
+	m := startTarget(t)
+	spool := t.TempDir()
+	load := func(stream string, flags ...string) (int, string) {
+		var stdout, stderr bytes.Buffer
+		args := append([]string{"kvload", "load", "--uri", m.Addr(), "--in", "-", "--spool", spool, "--state", filepath.Join(dir, "..", "state")}, flags...)
+		code := run(args, strings.NewReader(stream), &stdout, &stderr)
+		if left, _ := os.ReadDir(spool); len(left) > 0 {
+			t.Errorf("%v is left in the spool", left)
+		}
+		return code, stderr.String()
+	}
+	if code, log := load(stream[:len(stream)-2000]); code != 10 || !strings.Contains(log, "--resume") {
+		t.Errorf("cut: exit code %d\n%s", code, log)
+	}
+	if n := len(m.Keys()); n != keys {
+		t.Errorf("%d keys were loaded before the cut", n)
+	}
+	if code, log := load(stream); code != 5 {
+		t.Errorf("without --resume: exit code %d\n%s", code, log)
+	}
+	if code, log := load(stream, "--resume"); code != 0 || !strings.Contains(log, fmt.Sprintf("loaded %d keys", keys)) {
+		t.Errorf("exit code %d\n%s", code, log)
+	}
+	if code, log := load(stream, "--resume"); code != 0 || !strings.Contains(log, "nothing is left to be done") {
+		t.Errorf("exit code %d\n%s", code, log)
+	}
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/signal"
+	"syscall"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// stdout is the --out that writes a stream.
+const stdout = "-"
+
+// dumpStream makes the dump as a stream to out.
+func dumpStream(ctx context.Context, o dumpOptions, out, log io.Writer) (err error) {
+	if progress.IsTerminal(out) {
+		return command.Usage("--out - writes the dump to standard output, which is a terminal: send it through a pipe or to a file")
+	}
+	signal.Ignore(syscall.SIGPIPE) // it comes as an error as well, and the spool is to be removed
+	if o.stream, err = pack.NewOutput(out, o.storage.Spool); err != nil {
+		return fmt.Errorf("%w: --spool cannot be written to: %w", reader.ErrRefused, err)
+	}
+	defer func() { err = errors.Join(err, o.stream.Close()) }()
+	err = dump(ctx, o, log)
+	if errors.Is(err, syscall.EPIPE) {
+		return fmt.Errorf("%w: whoever reads the stream has ended: %w", reader.ErrUnavailable, err)
+	}
+	return err
+}
+
+// where says where the dump is.
+func (o *dumpOptions) where() string {
+	if o.stream != nil {
+		return "the stream"
+	}
+	return o.out
+}

@@ -1,0 +1,348 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+)
+
+// pipeKeys is how many keys are sent through a pipe.
+const pipeKeys = 5000
+
+// simulated runs a test with a Pika whose names can have several types, and with one whose cannot, filled.
+func simulated(t *testing.T, keys int, test func(t *testing.T, s source, m *model)) {
+	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
+		t.Run("from pikasim "+string(v), func(t *testing.T) {
+			s := simulate(t, pikasim.Options{Version: v})
+			m := newModel(seed, keys, s)
+			m.fill(t, client(t, s.addr, 0))
+			test(t, s, m)
+		})
+	}
+}
+
+// toStream is the command that dumps a source to a stream, through a spool that must be gone at the end.
+func toStream(t *testing.T, s source, flags ...string) *exec.Cmd {
+	t.Helper()
+	args := append([]string{"dump", "--quiet", "--uri", "redis://" + s.addr, "--out", "-", "--spool", spool(t),
+		"--chunk-size", "64KiB", "--reply-size", "64KiB"}, flags...)
+	return exec.Command(tool(t, "pikadump"), args...)
+}
+
+func spool(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	t.Cleanup(func() {
+		if left, _ := os.ReadDir(dir); len(left) > 0 {
+			t.Errorf("%v is left in the spool", left)
+		}
+	})
+	return dir
+}
+
+// fromStream is the command that loads a stream.
+func fromStream(t *testing.T, stream io.Reader, to target, state string, flags ...string) *exec.Cmd {
+	t.Helper()
+	args := append([]string{"load", "--quiet", "--uri", "redis://" + to.addr, "--in", "-", "--state", state, "--checkpoint", "10ms"}, flags...)
+	cmd := exec.Command(tool(t, "kvload"), args...)
+	cmd.Stdin = stream
+	return cmd
+}
+
+// stream dumps a source to a stream.
+func stream(t *testing.T, s source, flags ...string) []byte {
+	t.Helper()
+	r := finish(t, toStream(t, s, flags...))
+	r.mustBe(t, 0, "pikadump", flags)
+	return []byte(r.stdout)
+}
+
+// TestPipe: pikadump | kvload is a whole migration, encrypted or not.
+func TestPipe(t *testing.T) {
+	test := func(t *testing.T, s source, m *model) {
+		l := newLocked(t)
+		for name, flags := range map[string][2][]string{
+			"plain":     {},
+			"encrypted": {{"--encrypt-to", l.id.Recipient().String()}, {"--identity", l.path}},
+		} {
+			t.Run(name, func(t *testing.T) {
+				eachTarget(t, func(t *testing.T, to target) {
+					from := toStream(t, s, flags[0]...)
+					r, w, err := os.Pipe()
+					if err != nil {
+						t.Fatal(err)
+					}
+					var log bytes.Buffer
+					from.Stdout, from.Stderr = w, &log
+					if err := from.Start(); err != nil {
+						t.Fatal(err)
+					}
+					w.Close()
+					into := finish(t, fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), append(flags[1], "--db", "0", "--spool", spool(t))...))
+					r.Close()
+					if err := from.Wait(); err != nil {
+						t.Fatalf("%v\n%s", err, log.String())
+					}
+					into.mustBe(t, 3, "kvload", nil) // hyperloglogs
+					if waits := strings.Contains(into.stderr, "begins when the whole dump has come"); waits == s.oneType() {
+						t.Errorf("from %s: %s", s.version, into.stderr)
+					}
+					m.verify(t, to, 0)
+				})
+			})
+		}
+	}
+	simulated(t, pipeKeys, test)
+	eachRealSource(t, func(t *testing.T, s source) {
+		m := newModel(seed, pipeKeys, s)
+		m.fill(t, client(t, s.addr, 0))
+		test(t, s, m)
+	})
+}
+
+// TestPipeCut: a stream that is cut, or whose bits were flipped, is never a finished load, and goes on when it is
+// sent again.
+func TestPipeCut(t *testing.T) {
+	simulated(t, 1500, func(t *testing.T, s source, m *model) {
+		whole := stream(t, s)
+		rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+		for range 3 {
+			to, state := startRedis(t), filepath.Join(t.TempDir(), "state")
+			var flags []string
+			for range 3 {
+				at := rng.IntN(len(whole))
+				bad := bytes.Clone(whole[:at])
+				r := finish(t, fromStream(t, bytes.NewReader(bad), to, state, flags...))
+				if r.code != 10 && r.code != 13 {
+					t.Fatalf("cut at %d of %d: exit code %d\n%s", at, len(whole), r.code, r.stderr)
+				}
+				flags = []string{"--resume"}
+				// A bit of a chunk, which makes up nearly all of the stream.
+				bad = bytes.Clone(whole)
+				at = len(whole)/10 + rng.IntN(len(whole)/2)
+				bad[at] ^= 1
+				r = finish(t, fromStream(t, bytes.NewReader(bad), to, state, flags...))
+				if r.code == 3 { // of padding, or of what a header says of times
+					t.Logf("a bit at %d of %d means nothing", at, len(whole))
+					break
+				}
+				if r.code != 13 {
+					t.Fatalf("a bit flipped at %d of %d: exit code %d\n%s", at, len(whole), r.code, r.stderr)
+				}
+			}
+			r := finish(t, fromStream(t, bytes.NewReader(whole), to, state, "--resume"))
+			if r.code != 3 && !strings.Contains(r.stderr, "nothing is left to be done") {
+				t.Fatalf("exit code %d\n%s", r.code, r.stderr)
+			}
+			m.verify(t, to, 0)
+		}
+		other := stream(t, s)
+		to, state := startRedis(t), filepath.Join(t.TempDir(), "state")
+		if r := finish(t, fromStream(t, bytes.NewReader(whole[:len(whole)-3000]), to, state)); r.code != 10 && r.code != 13 {
+			t.Fatalf("exit code %d\n%s", r.code, r.stderr)
+		}
+		if s.oneType() { // the other kind has not begun to load
+			if r := finish(t, fromStream(t, bytes.NewReader(other), to, state, "--resume")); r.code != 5 {
+				t.Errorf("another dump: exit code %d\n%s", r.code, r.stderr)
+			}
+		}
+	})
+}
+
+// TestPipeKill: a load from a stream that is killed goes on when the stream is sent again.
+func TestPipeKill(t *testing.T) {
+	s := simulate(t, pikasim.Options{Version: pikasim.V401})
+	m := newModel(seed, pipeKeys, s)
+	m.fill(t, client(t, s.addr, 0))
+	whole := stream(t, s)
+	rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
+	to, state := startRedis(t), filepath.Join(t.TempDir(), "state")
+	killed := 0
+	for i := 0; ; i++ {
+		var log bytes.Buffer
+		cmd := fromStream(t, bytes.NewReader(whole), to, state, "--resume", "--spool", t.TempDir())
+		cmd.Stderr = &log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		stop := func() bool { return false }
+		if i < 8 {
+			stop = time.AfterFunc(time.Duration(rng.IntN(400))*time.Millisecond, func() { _ = cmd.Process.Kill() }).Stop
+		}
+		_ = cmd.Wait()
+		stop()
+		switch code := cmd.ProcessState.ExitCode(); {
+		case code == -1:
+			killed++
+			continue
+		case code != 3 && code != 0:
+			t.Fatalf("exit code %d\n%s", code, log.String())
+		}
+		break
+	}
+	t.Logf("killed %d times", killed)
+	m.verify(t, to, 0)
+}
+
+// TestPipeEnds: a dump whose stream nobody reads any more says so, and leaves nothing in its spool.
+func TestPipeEnds(t *testing.T) {
+	s := simulate(t, pikasim.Options{Version: pikasim.V401})
+	newModel(seed, pipeKeys, s).fill(t, client(t, s.addr, 0))
+	from := toStream(t, s)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	from.Stdout, from.Stderr = w, &log
+	if err := from.Start(); err != nil {
+		t.Fatal(err)
+	}
+	w.Close()
+	if _, err := io.CopyN(io.Discard, r, 3000); err != nil {
+		t.Error(err)
+	}
+	r.Close()
+	_ = from.Wait()
+	if code := from.ProcessState.ExitCode(); code != 75 || !strings.Contains(log.String(), "whoever reads the stream has ended") {
+		t.Errorf("exit code %d\n%s", code, log.String())
+	}
+}
+
+// TestFollow: a load follows a dump that is slow, which is killed and resumed, as the load is.
+func TestFollow(t *testing.T) {
+	simulated(t, pipeKeys, func(t *testing.T, s source, m *model) {
+		to := startRedis(t)
+		dir, state := filepath.Join(t.TempDir(), "dump"), filepath.Join(t.TempDir(), "state")
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		dumped := make(chan string, 1)
+		begin := func(flags ...string) *exec.Cmd {
+			cmd := exec.CommandContext(ctx, tool(t, "pikadump"), append([]string{"dump", "--quiet", "--uri", "redis://" + s.addr, "--out", dir,
+				"--chunk-size", "64KiB", "--reply-size", "64KiB", "--rate-keys", "800", "--resume"}, flags...)...)
+			return cmd
+		}
+		follow := func(flags ...string) *exec.Cmd {
+			return exec.Command(tool(t, "kvload"), append([]string{"load", "--quiet", "--follow", "--uri", "redis://" + to.addr, "--in", dir, "--state", state,
+				"--checkpoint", "10ms", "--stall-timeout", "300ms", "--resume"}, flags...)...)
+		}
+		go func() {
+			first := begin()
+			kill := time.AfterFunc(1500*time.Millisecond, func() { _ = first.Process.Kill() })
+			defer kill.Stop()
+			if out, err := first.CombinedOutput(); err != nil && first.ProcessState.ExitCode() != -1 {
+				dumped <- string(out)
+				return
+			}
+			if out, err := begin().CombinedOutput(); err != nil {
+				dumped <- err.Error() + string(out)
+				return
+			}
+			dumped <- ""
+		}()
+		early := int64(0)
+		for range 2 {
+			var log bytes.Buffer
+			cmd := follow()
+			cmd.Stderr = &log
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			began := client(t, to.addr, 0)
+			for until := time.Now().Add(20 * time.Second); s.oneType() && time.Now().Before(until) && began.DBSize(t.Context()).Val() <= early; {
+				time.Sleep(10 * time.Millisecond)
+			}
+			time.Sleep(400 * time.Millisecond) // longer than --stall-timeout
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			if code := cmd.ProcessState.ExitCode(); code != -1 {
+				t.Fatalf("the load ended, exit code %d, before the dump\n%s", code, log.String())
+			}
+			early = client(t, to.addr, 0).DBSize(t.Context()).Val()
+		}
+		r := finish(t, follow())
+		if why := <-dumped; why != "" {
+			t.Fatal(why)
+		}
+		r.mustBe(t, 3, "kvload", nil)
+		m.verify(t, to, 0)
+		t.Logf("%d keys were loaded while the dump ran", early)
+		if (early > 0) != s.oneType() {
+			t.Errorf("%d keys were loaded while the dump ran, from %s", early, s.version)
+		}
+	})
+}
+
+// TestPipeMemory measures both ends of a pipe.
+func TestPipeMemory(t *testing.T) {
+	for _, b := range bulks(200_000, 300_000, 100) {
+		t.Run(b.name, func(t *testing.T) {
+			s := simulate(t, pikasim.Options{Version: pikasim.V401})
+			f := newFiller(t, client(t, s.addr, 0))
+			b.fill(f, b.count)
+			f.flush()
+			l := newLocked(t)
+			from := runMeasured(t, 0, "pikadump", "dump", "--quiet", "--uri", "redis://"+s.addr, "--out", "-", "--spool", t.TempDir(), "--encrypt-to", l.id.Recipient().String())
+			b.check(t, "pikadump dump --out -", from)
+			to := startRedis(t)
+			into := runMeasuredFrom(t, strings.NewReader(from.stdout), 0, "kvload", "load", "--quiet", "--uri", "redis://"+to.addr, "--in", "-",
+				"--spool", t.TempDir(), "--identity", l.path, "--state", t.TempDir())
+			b.check(t, "kvload load --in -", into)
+			if n := b.size(t, client(t, to.addr, 0)); n != int64(b.count) {
+				t.Errorf("the target holds %d, want %d", n, b.count)
+			}
+		})
+	}
+}
+
+// TestPipeStopped: a load that waits for a stream ends at a signal, and leaves nothing in its spool.
+func TestPipeStopped(t *testing.T) {
+	s := simulate(t, pikasim.Options{Version: pikasim.V401})
+	newModel(seed, 2000, s).fill(t, client(t, s.addr, 0))
+	whole := stream(t, s)
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	to := startRedis(t)
+	cmd := fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), "--spool", spool(t))
+	var log bytes.Buffer
+	cmd.Stderr = &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	r.Close()
+	sent := make(chan error, 1)
+	go func() {
+		_, err := w.Write(whole[:len(whole)*3/4])
+		sent <- err
+	}()
+	c := client(t, to.addr, 0)
+	for until := time.Now().Add(20 * time.Second); c.DBSize(t.Context()).Val() == 0 && time.Now().Before(until); {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != 143 || !strings.Contains(log.String(), "--resume") {
+		t.Errorf("exit code %d\n%s", code, log.String())
+	}
+}

@@ -1,0 +1,87 @@
+package encryption
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// ReadInventory reads encrypted.json. The error is fs.ErrNotExist if it is not there: the dump is
+// not encrypted, or not finished.
+func ReadInventory(dir storage.Store) (*format.Inventory, error) {
+	data, err := storage.ReadFile(dir, format.InventoryName, format.MaxManifest)
+	if err != nil {
+		return nil, err
+	}
+	in, err := format.ParseInventory(data)
+	var ce *format.CorruptError
+	if errors.As(err, &ce) {
+		ce.Name = dir.Path(ce.Name)
+	}
+	return in, err
+}
+
+// Check compares the files of an encrypted dump with encrypted.json, without any identity. It calls failed
+// for each that is missing, has another size or SHA-256, or is not listed, and done after each
+// file, and returns how many failed.
+func Check(ctx context.Context, dir storage.Store, in *format.Inventory, done func(format.File), failed func(error)) (bad int, err error) {
+	listed := map[string]bool{format.InventoryName: true}
+	for _, f := range in.Files {
+		if ctx.Err() != nil {
+			return bad, context.Cause(ctx)
+		}
+		listed[f.Name] = true
+		if err := check(dir, f); err != nil {
+			bad++
+			failed(err)
+		}
+		done(f)
+	}
+	names, err := dir.List()
+	if err != nil {
+		return bad, fmt.Errorf("check dump: %w", err)
+	}
+	for _, n := range slices.DeleteFunc(names, func(n string) bool { return listed[n] }) {
+		bad++
+		failed(fmt.Errorf("%s is not in %s", dir.Path(n), format.InventoryName))
+	}
+	return bad, nil
+}
+
+func check(dir storage.Store, f format.File) error {
+	got, err := sum(dir, f.Name)
+	corrupt := func(why error) error { return &format.CorruptError{Name: dir.Path(f.Name), Err: why} }
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return corrupt(fmt.Errorf("%s lists this file, but it is not there", format.InventoryName))
+	case err != nil:
+		return fmt.Errorf("read %s: %w", dir.Path(f.Name), err)
+	case got.Size != f.Size:
+		return corrupt(fmt.Errorf("it has %d bytes, not %d", got.Size, f.Size))
+	case got.SHA256 != f.SHA256:
+		return corrupt(format.ErrChecksum)
+	}
+	return nil
+}
+
+// damaged returns an error if a file is known to be another one than was written.
+func (s *Store) damaged(name string) error {
+	in, err := ReadInventory(s.inner)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, f := range in.Files {
+		if f.Name == name+format.EncryptedSuffix {
+			return check(s.inner, f)
+		}
+	}
+	return nil
+}

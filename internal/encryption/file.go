@@ -1,0 +1,87 @@
+package encryption
+
+import (
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"io"
+
+	"filippo.io/age"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// A file is being encrypted.
+type file struct {
+	s     *Store
+	name  string
+	inner storage.File
+	w     io.WriteCloser // encrypts
+	hash  hash.Hash      // of the ciphertext
+	size  int64          // likewise
+	key   []byte
+}
+
+// ciphertext counts and hashes what goes to the inner file.
+func (f *file) ciphertext() io.Writer { return io.MultiWriter(f.inner, f.hash, (*counter)(&f.size)) }
+
+type counter int64
+
+func (c *counter) Write(p []byte) (int, error) {
+	*c += counter(len(p))
+	return len(p), nil
+}
+
+// recipients are those of the store. The first lets the file keep its key.
+func (f *file) recipients() []age.Recipient {
+	all := append([]age.Recipient{}, f.s.keys.Recipients...)
+	all[0] = &keeper{all[0], &f.key}
+	return all
+}
+
+// A keeper is a recipient that keeps the key of the file: the run that has written a file can read
+// it without any identity.
+type keeper struct {
+	age.Recipient
+	key *[]byte
+}
+
+func (k *keeper) Wrap(fileKey []byte) ([]*age.Stanza, error) {
+	stanzas, _, err := k.WrapWithLabels(fileKey)
+	return stanzas, err
+}
+
+// WrapWithLabels is for recipients that go together with some others only.
+func (k *keeper) WrapWithLabels(fileKey []byte) ([]*age.Stanza, []string, error) {
+	*k.key = append([]byte{}, fileKey...)
+	if r, ok := k.Recipient.(age.RecipientWithLabels); ok {
+		return r.WrapWithLabels(fileKey)
+	}
+	stanzas, err := k.Recipient.Wrap(fileKey)
+	return stanzas, nil, err
+}
+
+func (f *file) Write(p []byte) (int, error) { return f.w.Write(p) }
+
+// Commit makes the file visible; with the manifest the dump is finished.
+func (f *file) Commit() error {
+	if err := f.w.Close(); err != nil {
+		f.inner.Discard()
+		return fmt.Errorf("encrypt %s: %w", f.name, err)
+	}
+	if err := f.inner.Commit(); err != nil {
+		return err
+	}
+	f.s.mu.Lock()
+	f.s.files[f.name] = format.File{Name: f.name + format.EncryptedSuffix, Size: f.size, SHA256: hex.EncodeToString(f.hash.Sum(nil))}
+	f.s.fileKeys[f.name] = f.key
+	f.s.mu.Unlock()
+	if f.name != format.ManifestName {
+		return nil
+	}
+	return f.s.finish()
+}
+
+// Discard removes what was written.
+func (f *file) Discard() { f.inner.Discard() }

@@ -1,0 +1,343 @@
+// Package encryption keeps the files of a dump encrypted: a storage.Store around another, in which
+// every file NAME is NAME.age, an age file of the same bytes. Beside them stands, in clear and written
+// last, encrypted.json, by which the files can be checked without the identity (docs/FORMAT.md §11).
+package encryption
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"filippo.io/age"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// ErrIdentity: an encrypted dump cannot be read with the identities that were given.
+var ErrIdentity = errors.New("the dump is encrypted")
+
+// ErrMixed: the dump is encrypted in part, or would be if the run went on.
+var ErrMixed = errors.New("encrypted and plain files do not go together in one dump")
+
+// Keys are the recipients that files are encrypted to, and the identities that they are read with.
+type Keys struct {
+	Recipients []age.Recipient
+	Identities []age.Identity
+}
+
+// A Store encrypts what is written to another and decrypts what is read from it. What it has written
+// itself it can read without any identity. The manifest is there for it when encrypted.json
+// is, which is written behind it.
+type Store struct {
+	inner storage.Store
+	keys  Keys
+
+	mu       sync.Mutex
+	fileKeys map[string][]byte      // of the files that this store has written
+	files    map[string]format.File // the same, as encrypted.json lists them; by plain name
+	opened   map[string]bool        // of earlier runs: a bucket may not list them yet
+}
+
+// Open returns the store in which the dump in dir can be read: dir itself if the dump is
+// not encrypted.
+func Open(dir storage.Store, identities []age.Identity) (storage.Store, error) {
+	encrypted, _, err := look(dir)
+	if err != nil || !encrypted {
+		return dir, err
+	}
+	if len(identities) == 0 {
+		return nil, fmt.Errorf("%w: %s can be read with --identity FILE only", ErrIdentity, dir.Path(""))
+	}
+	s := newStore(dir, Keys{Identities: identities})
+	if _, err := s.header(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Create returns the store in which a dump is to be begun or gone on with: dir itself if there
+// are no recipients.
+func Create(dir storage.Store, keys Keys, resume bool) (storage.Store, error) {
+	encrypted, plain, err := look(dir)
+	if err != nil {
+		return nil, err
+	}
+	if len(keys.Recipients) == 0 {
+		if encrypted && resume {
+			return nil, fmt.Errorf("%w: that in %s is encrypted: to go on with it give --encrypt-to as at its start, and --identity FILE, for what is there must be read",
+				ErrMixed, dir.Path(""))
+		}
+		return dir, nil
+	}
+	s := newStore(dir, keys)
+	switch {
+	case plain && resume:
+		return nil, fmt.Errorf("%w: that in %s is not encrypted: go on with it without --encrypt-to, or dump into another directory", ErrMixed, dir.Path(""))
+	case plain: // whoever begins a dump finds that the place is not empty
+		return dir, nil
+	case encrypted && resume:
+		return s, s.mayGoOn()
+	}
+	return s, nil
+}
+
+func newStore(dir storage.Store, keys Keys) *Store {
+	return &Store{inner: dir, keys: keys, fileKeys: map[string][]byte{}, files: map[string]format.File{}, opened: map[string]bool{}}
+}
+
+// look says whether dir holds files of an encrypted dump, or of one that is not.
+func look(dir storage.Store) (encrypted, plain bool, err error) {
+	names, err := dir.List()
+	if err != nil {
+		return false, false, err
+	}
+	one, other := "", ""
+	for _, n := range names {
+		base, isAge := strings.CutSuffix(n, format.EncryptedSuffix)
+		switch {
+		case isAge && format.IsFileName(base), n == format.InventoryName:
+			encrypted, one = true, n
+		case format.IsFileName(n):
+			plain, other = true, n
+		}
+	}
+	if encrypted && plain {
+		return true, true, fmt.Errorf("%w: %s holds both %s and %s; one of them does not belong there", ErrMixed, dir.Path(""), one, other)
+	}
+	return encrypted, plain, nil
+}
+
+// header returns the age header of dump.json, the first file of a dump, by which it is seen whether
+// the identities are the right ones.
+func (s *Store) header() ([]byte, error) {
+	r, err := s.open(format.InfoName)
+	if errors.As(err, new(*age.NoIdentityMatchError)) {
+		if damaged := s.damaged(format.InfoName); damaged != nil {
+			return nil, damaged
+		}
+		return nil, fmt.Errorf("%w: no --identity opens %s; give the one whose recipient the dump was made for", ErrIdentity, s.Path(format.InfoName))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r.header, r.Close()
+}
+
+// mayGoOn makes sure that what is there can be read, and that what will be written is for the same
+// recipients, as far as can be told.
+func (s *Store) mayGoOn() error {
+	if len(s.keys.Identities) == 0 {
+		return fmt.Errorf("%w: to go on with it, what is there must be read: give --identity FILE beside --encrypt-to, or dump into another directory", ErrMixed)
+	}
+	old, err := s.header()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	w, err := age.Encrypt(&b, s.keys.Recipients...)
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		return fmt.Errorf("--encrypt-to: %w", err)
+	}
+	now, err := age.ExtractHeader(bytes.NewReader(b.Bytes()))
+	if err == nil {
+		_, err = age.DecryptHeader(now, s.keys.Identities...)
+	}
+	if err != nil || stanzas(now) != stanzas(old) {
+		return fmt.Errorf("%w: --encrypt-to is not what it was at the start of the dump; give the same, or dump into another directory", ErrMixed)
+	}
+	return nil
+}
+
+// stanzas counts the recipients that a header is for.
+func stanzas(header []byte) int { return bytes.Count(header, []byte("\n-> ")) }
+
+// Path returns where a file is.
+func (s *Store) Path(name string) string {
+	if name == "" {
+		return s.inner.Path("")
+	}
+	return s.inner.Path(name + format.EncryptedSuffix)
+}
+
+// Open opens a file; its size is that of what was encrypted.
+func (s *Store) Open(name string) (storage.Reader, error) {
+	if name == format.ManifestName {
+		if err := s.hasInventory(); err != nil {
+			return nil, err
+		}
+	}
+	r, err := s.open(name)
+	if errors.As(err, new(*age.NoIdentityMatchError)) {
+		err = &format.CorruptError{Name: name, Err: errors.New("it is not encrypted for the recipients of the dump, or its header is damaged")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.opened[name] = true
+	s.mu.Unlock()
+	return r, nil
+}
+
+// hasInventory returns nil if encrypted.json is there.
+func (s *Store) hasInventory() error {
+	f, err := s.inner.Open(format.InventoryName)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+// Create begins a file.
+func (s *Store) Create(name string) (storage.File, error) {
+	if name == format.ManifestName && errors.Is(s.hasInventory(), fs.ErrNotExist) {
+		// A run that was killed has left one that does not count.
+		if err := s.inner.Remove(name + format.EncryptedSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+	}
+	inner, err := s.inner.Create(name + format.EncryptedSuffix)
+	if err != nil {
+		return nil, err
+	}
+	f := &file{s: s, name: name, inner: inner, hash: sha256.New()}
+	f.w, err = age.Encrypt(f.ciphertext(), f.recipients()...)
+	if err != nil {
+		inner.Discard()
+		return nil, fmt.Errorf("encrypt %s: %w", name, err)
+	}
+	return f, nil
+}
+
+// Remove removes a file. Without encrypted.json the manifest does not count: it goes first.
+func (s *Store) Remove(name string) error {
+	if name == format.ManifestName {
+		if err := s.inner.Remove(format.InventoryName); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	delete(s.files, name)
+	delete(s.fileKeys, name)
+	delete(s.opened, name)
+	s.mu.Unlock()
+	return s.inner.Remove(name + format.EncryptedSuffix)
+}
+
+// List returns the names of all files. Those that are not encrypted have no place in the dump, and
+// stand in the list as they are.
+func (s *Store) List() ([]string, error) {
+	names, err := s.inner.List()
+	finished := slices.Contains(names, format.InventoryName)
+	names = slices.DeleteFunc(names, func(n string) bool {
+		return n == format.InventoryName || n == format.ManifestName+format.EncryptedSuffix && !finished
+	})
+	for i, n := range names {
+		names[i] = strings.TrimSuffix(n, format.EncryptedSuffix)
+	}
+	slices.Sort(names)
+	return names, err
+}
+
+// RemoveTemporaries removes what runs that were killed were writing.
+func (s *Store) RemoveTemporaries() error { return s.inner.RemoveTemporaries() }
+
+// Lock keeps other runs out.
+func (s *Store) Lock() (storage.Lock, error) { return s.inner.Lock() }
+
+// Release says that a file will not be read any more.
+func (s *Store) Release(name string) error {
+	return storage.Release(s.inner, name+format.EncryptedSuffix)
+}
+
+// finish writes encrypted.json. Of the files of earlier runs it reads the ciphertext.
+func (s *Store) finish() error {
+	names, err := s.inner.List()
+	if err != nil {
+		return err
+	}
+	there := map[string]bool{}
+	for _, n := range names {
+		if base, ok := strings.CutSuffix(n, format.EncryptedSuffix); ok && format.IsFileName(base) {
+			there[base] = true
+		}
+	}
+	s.mu.Lock()
+	known := maps.Clone(s.files)
+	maps.Copy(there, s.opened)
+	s.mu.Unlock()
+	for name := range known {
+		there[name] = true
+	}
+	var files []format.File
+	for _, name := range slices.Sorted(maps.Keys(there)) {
+		f, ok := known[name]
+		if !ok {
+			f, err = stored(s.inner, name+format.EncryptedSuffix)
+			if errors.Is(err, fs.ErrNotExist) { // removed, and listed still
+				continue
+			}
+			if err != nil {
+				return err
+			}
+		}
+		files = append(files, f)
+	}
+	slices.SortFunc(files, func(a, b format.File) int { return strings.Compare(a.Name, b.Name) })
+	inventory := format.NewInventory(files)
+	data, err := inventory.Marshal()
+	if err != nil {
+		return err
+	}
+	return storage.WriteFile(s.inner, format.InventoryName, data)
+}
+
+// stored says of a file what encrypted.json says of it. It reads the file unless the store knows its
+// hash.
+func stored(dir storage.Store, name string) (format.File, error) {
+	f, err := dir.Open(name)
+	if err != nil {
+		return format.File{}, err
+	}
+	known, size := f.SHA256(), f.Size()
+	if err := f.Close(); err != nil {
+		return format.File{}, err
+	}
+	if known == nil {
+		return sum(dir, name)
+	}
+	return format.File{Name: name, Size: size, SHA256: hex.EncodeToString(known)}, nil
+}
+
+// sum reads a file and says what encrypted.json says of it.
+func sum(dir storage.Store, name string) (format.File, error) {
+	f, err := dir.Open(name)
+	if err != nil {
+		return format.File{}, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	return format.File{Name: name, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
+}
+
+// IsEncrypted reports whether dir holds files of an encrypted dump.
+func IsEncrypted(dir storage.Store) bool {
+	encrypted, _, err := look(dir)
+	return encrypted && err == nil
+}

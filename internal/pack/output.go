@@ -1,0 +1,107 @@
+package pack
+
+import (
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"sync"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// An Output is a Store that writes each file, when it is complete, to a stream. Files are made in a
+// spool, a directory of its own, from which those that are not needed any more are removed. A
+// dump in it cannot be resumed.
+type Output struct {
+	*storage.Dir // the spool
+
+	mu    sync.Mutex
+	w     *writer
+	names []string
+	err   error // of the stream: final
+}
+
+// NewOutput makes a spool in the directory spool, empty for that of temporary files.
+func NewOutput(w io.Writer, spool string) (*Output, error) {
+	dir, err := MakeSpool(spool)
+	if err != nil {
+		return nil, err
+	}
+	return &Output{Dir: dir, w: newWriter(w)}, nil
+}
+
+// MakeSpool makes a directory of its own, which only its owner can read, in parent; empty for that
+// of temporary files.
+func MakeSpool(parent string) (*storage.Dir, error) {
+	path, err := os.MkdirTemp(parent, "pika2kvrocks-spool-")
+	if err != nil {
+		return nil, err
+	}
+	return storage.OpenDir(path)
+}
+
+// Path names the stream.
+func (o *Output) Path(name string) string {
+	if name == "" {
+		return "standard output"
+	}
+	return name + " in the stream"
+}
+
+// List returns the names of all files, those too that are in the stream only.
+func (o *Output) List() ([]string, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Sorted(slices.Values(o.names)), nil
+}
+
+// Create begins a file.
+func (o *Output) Create(name string) (storage.File, error) {
+	f, err := o.Dir.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	return &outputFile{f, o, name}, nil
+}
+
+// Remove is refused: what is in the stream stays there.
+func (o *Output) Remove(name string) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if slices.Contains(o.names, name) {
+		return errors.New("remove " + name + ": it is in the stream already")
+	}
+	return o.Dir.Remove(name)
+}
+
+// Release says that a file will not be read any more.
+func (o *Output) Release(name string) error { return o.Dir.Remove(name) }
+
+// Close removes the spool.
+func (o *Output) Close() error { return os.RemoveAll(o.Dir.Path("")) }
+
+type outputFile struct {
+	storage.File
+	o    *Output
+	name string
+}
+
+// Commit puts the file into the spool and then into the stream, which the last one ends.
+func (f *outputFile) Commit() error {
+	if err := f.File.Commit(); err != nil {
+		return err
+	}
+	o := f.o
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.err != nil {
+		return o.err
+	}
+	_, o.err = o.w.add(o.Dir, f.name)
+	o.names = append(o.names, f.name)
+	if o.err == nil && isLast(f.name) {
+		o.err = o.w.tw.Close()
+	}
+	return o.err
+}

@@ -1,0 +1,116 @@
+package pack
+
+import (
+	"archive/tar"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// A writer writes a stream. Files of the same bytes make the same stream.
+type writer struct{ tw *tar.Writer }
+
+func newWriter(w io.Writer) *writer { return &writer{tar.NewWriter(w)} }
+
+// add copies a file into the stream and returns its SHA-256.
+func (w *writer) add(dir storage.Store, name string) (f format.File, err error) {
+	r, err := dir.Open(name)
+	if err != nil {
+		return f, err
+	}
+	defer r.Close()
+	err = w.tw.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: name, Size: r.Size(), Mode: 0o600, ModTime: time.Unix(0, 0)})
+	if err != nil {
+		return f, fmt.Errorf("write the stream: %w", err)
+	}
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(w.tw, h), r)
+	if err == nil && n != r.Size() {
+		err = io.ErrUnexpectedEOF
+	}
+	if err == nil {
+		err = w.tw.Flush()
+	}
+	if err != nil {
+		return f, fmt.Errorf("write %s to the stream: %w", dir.Path(name), err)
+	}
+	return format.File{Name: name, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
+}
+
+// Pack writes the finished dump in dir, encrypted or not, to w, and compares each file with what the
+// manifest or encrypted.json says of it. It calls done after each, with the bytes of all.
+func Pack(ctx context.Context, dir storage.Store, w io.Writer, done func(f format.File, total int64)) error {
+	files, err := contents(dir)
+	if err != nil {
+		return err
+	}
+	total := int64(0)
+	for _, f := range files {
+		total += f.Size
+	}
+	out := newWriter(w)
+	for _, f := range files {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		got, err := out.add(dir, f.Name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return &format.CorruptError{Name: dir.Path(f.Name), Err: errors.New("this file of the dump is not there")}
+		case err != nil:
+			return err
+		case f.SHA256 != "" && got != f:
+			return &format.CorruptError{Name: dir.Path(f.Name), Err: fmt.Errorf("%w: it is not the file that the dump lists", format.ErrChecksum)}
+		}
+		done(got, total)
+	}
+	if err := out.tw.Close(); err != nil {
+		return fmt.Errorf("write the stream: %w", err)
+	}
+	return nil
+}
+
+// contents returns the files of a finished dump in the order of a stream; those of which nothing
+// says what they must be have no SHA256.
+func contents(dir storage.Store) ([]format.File, error) {
+	in, err := encryption.ReadInventory(dir)
+	if err == nil {
+		files := append(slices.Clone(in.Files), format.File{Name: format.InventoryName})
+		slices.SortStableFunc(files, func(a, b format.File) int { return cmp.Compare(rank(a.Name), rank(b.Name)) })
+		return files, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if encryption.IsEncrypted(dir) {
+		return nil, fmt.Errorf("%w: %s has no %s", archive.ErrIncomplete, dir.Path(""), format.InventoryName)
+	}
+	a, err := archive.OpenIn(dir, 1)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	return listed(a.Manifest), nil
+}
+
+// listed returns the files that a manifest lists, and itself.
+func listed(m *format.Manifest) []format.File {
+	files := []format.File{{Name: format.InfoName}}
+	for _, c := range m.Chunks {
+		files = append(files, c.File)
+	}
+	files = append(files, m.Lists...)
+	return append(files, format.File{Name: format.ManifestName})
+}
