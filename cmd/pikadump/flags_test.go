@@ -79,13 +79,13 @@ func TestUnfit(t *testing.T) {
 		args []string
 		says string
 	}{
-		{"database too high", []string{"--db", "0,2"}, "--db 2: the source has 2 database(s)"},
+		{"database too high", []string{"--uri", s.Addr(), "--db", "0,2"}, "--db 2: the source has 2 database(s)"},
 		{"database of the URI too high", []string{"--uri", "redis://" + s.Addr() + "/7"}, "--db 7: the source has 2"},
-		{"streams of a version without", []string{"--type", "stream"}, "Pika 3.4.0 has no streams"},
+		{"streams of a version without", []string{"--uri", s.Addr(), "--type", "stream"}, "Pika 3.4.0 has no streams"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "dump")
-			args := append([]string{"dump", "--uri", s.Addr(), "--out", out}, tc.args...)
+			args := append([]string{"dump", "--out", out}, tc.args...)
 			runCommand(args...).failed(t, 2, tc.says)
 			if left := files(t, out); len(left) > 0 {
 				t.Errorf("there are %v", left)
