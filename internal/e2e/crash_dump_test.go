@@ -267,7 +267,10 @@ func (c *crasher) moment() moment {
 }
 
 func (c *crasher) args(dir string, flags []string) []string {
-	return append([]string{"dump", "--quiet", "--uri", "redis://" + c.s.addr, "--out", c.location(dir),
+	if !slices.Contains(flags, "--uri") {
+		flags = append([]string{"--uri", "redis://" + c.s.addr}, flags...)
+	}
+	return append([]string{"dump", "--quiet", "--out", c.location(dir),
 		"--chunk-size", "64KiB", "--reply-size", "64KiB", "--page-keys", "32", "--split-keys", "50"}, append(c.locked.flags(), flags...)...)
 }
 

@@ -168,7 +168,7 @@ func TestExpireBeforeLoad(t *testing.T) {
 				t.Errorf("the dump has %v", total)
 			}
 			eachTarget(t, func(t *testing.T, to target) {
-				if left := load(t, 0, dir, to); len(left) != 0 {
+				if left := load(t, 0, dir, to, "--accept", "clock"); len(left) != 0 {
 					t.Errorf("left out: %v", left)
 				}
 				check := newChecker(t, to, 0)
