@@ -209,32 +209,34 @@ func TestSharedDamage(t *testing.T) {
 		for _, kept := range []int64{0, 600 << 10, 32 << 20} {
 			for _, ahead := range []int{1, 5, len(want) + 1} {
 				a.Share(2, kept)
-				list := sources(a, u, 2)
-				for i, src := range list {
-					got, corrupt := 0, false
-					read := func(most int) {
-						for ; most > 0 && !corrupt; most-- {
-							r, err := src.Next()
-							if err == nil && got < len(want) && shown(r) == want[got] {
-								got++
-							} else if corrupt = errors.As(err, new(*format.CorruptError)); !corrupt {
-								t.Fatalf("%s, %d kept, reader %d: record %d, %v", name, kept, i, got, err)
+				func() { // what is deferred comes before the file is another one
+					list := sources(a, u, 2)
+					for i, src := range list {
+						got, corrupt := 0, false
+						read := func(most int) {
+							for ; most > 0 && !corrupt; most-- {
+								r, err := src.Next()
+								if err == nil && got < len(want) && shown(r) == want[got] {
+									got++
+								} else if corrupt = errors.As(err, new(*format.CorruptError)); !corrupt {
+									t.Fatalf("%s, %d kept, reader %d: record %d, %v", name, kept, i, got, err)
+								}
 							}
 						}
+						if i == 0 {
+							read(ahead)
+							defer src.Close()
+							defer func() { read(len(want) + 1) }() // after the other
+							continue
+						}
+						if read(len(want) + 1); !corrupt {
+							t.Fatalf("%s: not found", name)
+						}
+						if err := src.Close(); err != nil {
+							t.Fatal(err)
+						}
 					}
-					if i == 0 {
-						read(ahead)
-						defer src.Close()
-						defer func() { read(len(want) + 1) }() // after the other
-						continue
-					}
-					if read(len(want) + 1); !corrupt {
-						t.Fatalf("%s: not found", name)
-					}
-					if err := src.Close(); err != nil {
-						t.Fatal(err)
-					}
-				}
+				}()
 			}
 		}
 	}
