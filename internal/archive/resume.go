@@ -34,7 +34,7 @@ func Resume(ctx context.Context, location string, info format.Info, o Options, l
 	if dir, err = encryption.Create(dir, o.Keys, true); err != nil {
 		return nil, fmt.Errorf("resume dump: %w", err)
 	}
-	w, err := newWriter(dir, storage.IsURL(location), info, o)
+	w, err := newWriter(dir, storage.IsURL(location), info, o, dir.Lock)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +71,25 @@ func (w *Writer) resume(log func(string)) error {
 	if err != nil {
 		return fmt.Errorf("resume dump: %w", err)
 	}
+	spaces, err := w.spaces()
+	if err != nil {
+		return err
+	}
+	return w.takeUpAll(names, spaces, log)
+}
+
+// takeUpAll takes up the files of those names, and what a bucket holds beside them in the spaces.
+func (w *Writer) takeUpAll(names []string, spaces []space, log func(string)) error {
 	for _, name := range names {
 		if err := w.takeUp(name, log); err != nil {
 			return err
 		}
 	}
 	if w.uploads != nil {
-		if err := w.takeUpUnlisted(names, log); err != nil {
-			return err
+		for _, s := range spaces {
+			if err := w.takeUpUnlisted(names, s, log); err != nil {
+				return err
+			}
 		}
 	}
 	return w.dropOpen(log)
@@ -89,12 +100,18 @@ func (w *Writer) resume(log func(string)) error {
 const unlistedAhead = 16
 
 // takeUpUnlisted takes up chunks that a bucket holds but does not list yet, which some stores do for a
-// while. It asks for the numbers that are missing.
-func (w *Writer) takeUpUnlisted(names []string, log func(string)) error {
+// while. It asks for the numbers that are missing in a space.
+func (w *Writer) takeUpUnlisted(names []string, s space, log func(string)) error {
+	last := map[segmentID]int{}
+	for _, name := range names {
+		if db, t, n, err := format.ParseChunkName(name); err == nil && spaceOf(n) == s {
+			last[segmentID{db, t}] = max(last[segmentID{db, t}], n)
+		}
+	}
 	for _, db := range w.Info.Options.Databases {
 		for _, t := range w.Info.Options.Types {
 			id := segmentID{db, t}
-			for n := 1; n <= w.numbers[id]+unlistedAhead; n++ {
+			for n := s.base() + 1; n <= max(last[id], s.base())+unlistedAhead; n++ {
 				name := format.ChunkName(db, t, n)
 				if _, listed := slices.BinarySearch(names, name); listed {
 					continue
@@ -107,6 +124,7 @@ func (w *Writer) takeUpUnlisted(names []string, log func(string)) error {
 					return fmt.Errorf("resume dump: %w", err)
 				}
 				f.Close()
+				last[id] = max(last[id], n)
 				if err := w.takeUp(name, log); err != nil {
 					return err
 				}
@@ -183,7 +201,9 @@ func (w *Writer) takeUp(name string, log func(string)) error {
 		err = &format.CorruptError{Name: name, Err: errors.New("it is the chunk of another name")}
 	}
 	id := segmentID{db, typ}
-	w.numbers[id] = max(w.numbers[id], number)
+	if spaceOf(number) == w.space {
+		w.numbers[id] = max(w.numbers[id], number)
+	}
 	if errors.As(err, new(*format.CorruptError)) && !errors.Is(err, format.ErrVersion) {
 		log(fmt.Sprintf("%v: removed, its keys are read anew", err))
 		return w.dir.Remove(name)
