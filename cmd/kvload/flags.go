@@ -244,7 +244,7 @@ func (o *loadOptions) parseStream(c *cli.Context) error {
 		return command.Usage("--follow is for a dump in a directory or a bucket: --in - is loaded as it comes anyway")
 	case len(o.servers) > 1:
 		return command.Usage("several targets need a finished dump: each loads it at its own pace")
-	case o.share.of > 1:
+	case o.share.Of > 1:
 		return command.Usage("shares can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)")
 	case o.undo != "":
 		return command.Usage("--undo must know all names before the load begins: it needs a finished dump")

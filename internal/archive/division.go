@@ -65,6 +65,9 @@ func (d *Division) Check() error {
 			return fmt.Errorf("%w: %d bounds of db%d for %d shares, whose number is one more", ErrDivision, len(b.Bounds), b.DB, d.Shares)
 		}
 		for i, k := range b.Bounds {
+			if k.Key == nil {
+				return fmt.Errorf("%w: bound %d of db%d has no key", ErrDivision, i, b.DB)
+			}
 			if len(k.Key) > format.MaxBulk {
 				return fmt.Errorf("%w: a bound of db%d has %d bytes: %w", ErrDivision, b.DB, len(k.Key), format.ErrLimit)
 			}

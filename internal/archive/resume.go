@@ -332,14 +332,16 @@ func (w *Writer) Keys(db int, t format.Type) (n int64) {
 	return n
 }
 
-// Resumed says what earlier runs have done; empty for a new dump.
-func (w *Writer) Resumed() string {
-	if len(w.chunks) == 0 {
-		return ""
-	}
+// Resumed reports whether earlier runs have done something.
+func (w *Writer) Resumed() bool { return len(w.chunks) > 0 }
+
+// Holds says what there is of the dump, or of the share.
+func (w *Writer) Holds() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	keys := int64(0)
 	for _, c := range w.chunks {
 		keys += c.Keys
 	}
-	return fmt.Sprintf("%d chunks with %d keys are there already", len(w.chunks), keys)
+	return fmt.Sprintf("%d chunks with %d keys", len(w.chunks), keys)
 }
