@@ -25,7 +25,7 @@ type dumpOptions struct {
 	stream     *pack.Output // where --out - goes; nil: a dump is written to out
 	resume     bool
 	share      *ownShare // nil: all of the dump
-	threads    int // 0: by the server's thread pool
+	threads    int       // 0: by the server's thread pool
 	splitKeys  int64
 	chunkBytes int64
 	level      format.Level

@@ -9,6 +9,9 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
@@ -80,16 +83,16 @@ func (w *Writer) resume(log func(string)) error {
 
 // takeUpAll takes up the files of those names, and what a bucket holds beside them in the spaces.
 func (w *Writer) takeUpAll(names []string, spaces []space, log func(string)) error {
+	if w.uploads != nil {
+		unlisted, err := w.unlisted(names, spaces)
+		if err != nil {
+			return fmt.Errorf("resume dump: %w", err)
+		}
+		names = append(names, unlisted...)
+	}
 	for _, name := range names {
 		if err := w.takeUp(name, log); err != nil {
 			return err
-		}
-	}
-	if w.uploads != nil {
-		for _, s := range spaces {
-			if err := w.takeUpUnlisted(names, s, log); err != nil {
-				return err
-			}
 		}
 	}
 	return w.dropOpen(log)
@@ -99,39 +102,55 @@ func (w *Writer) takeUpAll(names []string, spaces []space, log func(string)) err
 // chunks of one type on their way at once by default.
 const unlistedAhead = 16
 
-// takeUpUnlisted takes up chunks that a bucket holds but does not list yet, which some stores do for a
-// while. It asks for the numbers that are missing in a space.
-func (w *Writer) takeUpUnlisted(names []string, s space, log func(string)) error {
-	last := map[segmentID]int{}
+// unlistedAtOnce is how many questions for such chunks are in flight.
+const unlistedAtOnce = 16
+
+// unlisted returns the names of chunks that a bucket holds but does not list yet, which some stores do for a
+// while. It asks for the numbers that are missing.
+func (w *Writer) unlisted(names []string, spaces []space) (found []string, err error) {
+	type counter struct {
+		segmentID
+		space
+	}
+	last := map[counter]int{}
 	for _, name := range names {
-		if db, t, n, err := format.ParseChunkName(name); err == nil && spaceOf(n) == s {
-			last[segmentID{db, t}] = max(last[segmentID{db, t}], n)
+		if db, t, n, err := format.ParseChunkName(name); err == nil {
+			c := counter{segmentID{db, t}, spaceOf(n)}
+			last[c] = max(last[c], n)
 		}
 	}
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(unlistedAtOnce)
 	for _, db := range w.Info.Options.Databases {
 		for _, t := range w.Info.Options.Types {
-			id := segmentID{db, t}
-			for n := s.base() + 1; n <= max(last[id], s.base())+unlistedAhead; n++ {
-				name := format.ChunkName(db, t, n)
-				if _, listed := slices.BinarySearch(names, name); listed {
-					continue
-				}
-				f, err := w.dir.Open(name)
-				if errors.Is(err, fs.ErrNotExist) {
-					continue
-				}
-				if err != nil {
-					return fmt.Errorf("resume dump: %w", err)
-				}
-				f.Close()
-				last[id] = max(last[id], n)
-				if err := w.takeUp(name, log); err != nil {
-					return err
-				}
+			for _, s := range spaces {
+				g.Go(func() error {
+					end := max(last[counter{segmentID{db, t}, s}], s.base())
+					for n := s.base() + 1; n <= end+unlistedAhead; n++ {
+						name := format.ChunkName(db, t, n)
+						if _, listed := slices.BinarySearch(names, name); listed {
+							continue
+						}
+						f, err := w.dir.Open(name)
+						if errors.Is(err, fs.ErrNotExist) {
+							continue
+						}
+						if err != nil {
+							return err
+						}
+						f.Close()
+						end = max(end, n)
+						mu.Lock()
+						found = append(found, name)
+						mu.Unlock()
+					}
+					return nil
+				})
 			}
 		}
 	}
-	return nil
+	return found, g.Wait()
 }
 
 // unfinished returns ErrFinished if the dump has a manifest. One that is damaged says nothing:
