@@ -104,7 +104,11 @@ type sharedLock struct {
 	all *fileLock
 }
 
-// Unlock lets other runs in when no other share is at work.
+// Unlock lets other runs in when no other share is at work. The last share removes the file of all.
 func (l *sharedLock) Unlock() error {
-	return errors.Join(l.fileLock.Unlock(), l.all.f.Close())
+	err := l.fileLock.Unlock()
+	if syscall.Flock(int(l.all.f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		err = errors.Join(err, os.Remove(l.all.f.Name()))
+	}
+	return errors.Join(err, l.all.f.Close())
 }
