@@ -14,6 +14,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -26,7 +27,7 @@ type ending struct {
 
 // A part is what one run, and those that went on with it, have done.
 type part struct {
-	share
+	share.Share
 	store storage.Store    // nil: it has none
 	j     *journal.Journal // only to be read
 }
@@ -45,8 +46,8 @@ func readEnding(ctx context.Context, root string, jt *joint) (*ending, error) {
 		p := &e.parts[i]
 		place := root
 		if jt != nil {
-			p.share = jt.share(i)
-			place = storage.Join(root, p.name())
+			p.Share = jt.share(i)
+			place = storage.Join(root, shareName(p.Share))
 		}
 		g.Go(func() (err error) {
 			p.j = &journal.Journal{}
@@ -92,7 +93,7 @@ func (e *ending) complete() error {
 	var lacking []string
 	for _, p := range e.parts {
 		what := "the load"
-		if !p.isAll() {
+		if !p.IsAll() {
 			what = "share " + p.String()
 		}
 		switch j := p.j; {

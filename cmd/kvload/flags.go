@@ -16,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -49,7 +50,7 @@ type loadOptions struct {
 	createNamespaces bool           // that the places name
 	namespaces       map[int]string // names of those that --create-namespaces makes, by database; not named: dbN
 
-	share        share
+	share        share.Share
 	state        string // place of the journal; empty: beside the dump
 	breakLock    bool
 	resume       bool
@@ -204,13 +205,13 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if o.keys.Recipients != nil && o.undo == "" {
 		return o, command.Usage("--encrypt-to is for the dump that --undo makes; the dump that is loaded needs --identity if it is encrypted")
 	}
-	if o.undo != "" && !o.share.isAll() {
+	if o.undo != "" && !o.share.IsAll() {
 		return o, command.Usage("--undo does not go with --shard: another share may have overwritten what this one would save; load with one kvload, or save the target itself before")
 	}
-	if o.report != "" && !o.share.isAll() {
+	if o.report != "" && !o.share.IsAll() {
 		return o, command.Usage("--report does not go with --shard: what was left out is listed beside the journal, and kvload finish puts the lists together")
 	}
-	if o.tune && (!o.share.isAll() || storage.IsURL(c.String("state"))) {
+	if o.tune && (!o.share.IsAll() || storage.IsURL(c.String("state"))) {
 		return o, command.Usage("--tune keeps the settings that it changes in a local directory, and does not go with --shard, nor with --state in a bucket")
 	}
 	if err := storage.Check(c.String("state")); err != nil {
@@ -243,7 +244,7 @@ func (o *loadOptions) parseStream(c *cli.Context) error {
 		return command.Usage("--follow is for a dump in a directory or a bucket: --in - is loaded as it comes anyway")
 	case len(o.servers) > 1:
 		return command.Usage("several targets need a finished dump: each loads it at its own pace")
-	case o.share.of > 1:
+	case o.share.Of > 1:
 		return command.Usage("shares can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)")
 	case o.undo != "":
 		return command.Usage("--undo must know all names before the load begins: it needs a finished dump")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -42,7 +43,7 @@ func readJoint(root storage.Store) (*joint, error) {
 		return nil, err
 	}
 	jt := &joint{}
-	if err := json.Unmarshal(data, jt); err != nil || jt.Shares < 1 || jt.Shares > maxShares || jt.ID == "" {
+	if err := json.Unmarshal(data, jt); err != nil || jt.Shares < 1 || jt.Shares > share.Max || jt.ID == "" {
 		return nil, fmt.Errorf("%w: %s is damaged; remove what is in %s, and load again with --on-exists replace", journal.ErrDamaged, root.Path(jointName), root.Path(""))
 	}
 	if jt.Version != jointVersion {
@@ -52,20 +53,20 @@ func readJoint(root storage.Store) (*joint, error) {
 }
 
 // check compares it with a run at hand.
-func (jt *joint) check(b journal.Binding, s share, root storage.Store) error {
-	if !s.isAll() && s.of != jt.Shares {
+func (jt *joint) check(b journal.Binding, s share.Share, root storage.Store) error {
+	if !s.IsAll() && s.Of != jt.Shares {
 		return fmt.Errorf("%w: the load in %s was begun in %d shares, and this is one of %d; give what it was begun with, or another place with --state",
-			journal.ErrDiffers, root.Path(""), jt.Shares, s.of)
+			journal.ErrDiffers, root.Path(""), jt.Shares, s.Of)
 	}
 	return b.Check(jt.Binding, root.Path(""))
 }
 
 // share returns one of the shares.
-func (jt *joint) share(i int) share { return share{i, jt.Shares} }
+func (jt *joint) share(i int) share.Share { return share.Share{Index: i, Of: jt.Shares} }
 
 // join returns what the shares have in common, and says it if none has yet. Look sees whether the target is empty,
 // and refuses one that must be and is not.
-func join(ctx context.Context, root storage.Store, b journal.Binding, s share, look func(context.Context) (empty bool, err error)) (*joint, error) {
+func join(ctx context.Context, root storage.Store, b journal.Binding, s share.Share, look func(context.Context) (empty bool, err error)) (*joint, error) {
 	jt, err := readJoint(root)
 	if err != nil {
 		return nil, err
@@ -73,7 +74,7 @@ func join(ctx context.Context, root storage.Store, b journal.Binding, s share, l
 	if jt == nil {
 		empty, refused := look(ctx)
 		if refused == nil {
-			jt = &joint{Version: jointVersion, ID: rand.Text(), Shares: s.of, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Binding: b}
+			jt = &joint{Version: jointVersion, ID: rand.Text(), Shares: s.Of, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Binding: b}
 			data, err := json.Marshal(jt)
 			if err == nil {
 				err = storage.WriteOnce(root, jointName, append(data, '\n'))

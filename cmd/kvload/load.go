@@ -38,7 +38,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if feed.Finished() {
 		units = o.units(a)
 	}
-	own := o.share.take(units)
+	own := take(o.share, units)
 	if feed.Finished() {
 		feed.Choose(own)
 	}
@@ -102,7 +102,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	}
 	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester, left: report.add}
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
-	if !o.share.isAll() && feed.Finished() {
+	if !o.share.IsAll() && feed.Finished() {
 		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(stored(own)), progress.Bytes(stored(units)))
 	}
 	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, feed) })

@@ -64,7 +64,7 @@ func (o *loadOptions) namespace(db int) string {
 // preflight looks at the target before anything is written to it, and makes the namespaces that are
 // missing. It shows what is not as it should be.
 func preflight(ctx context.Context, o *loadOptions, need *writer.Need, log io.Writer) error {
-	if fresh, err := o.isFresh(ctx); err == nil && fresh && o.share.isAll() && o.writer.OnExists == writer.Fail && !o.resume {
+	if fresh, err := o.isFresh(ctx); err == nil && fresh && o.share.IsAll() && o.writer.OnExists == writer.Fail && !o.resume {
 		need.CountKeys = countLimit // otherwise the journal has a say, later
 	}
 	f, err := writer.Inspect(ctx, o.writer, *need)
@@ -177,7 +177,7 @@ func (o *loadOptions) isFresh(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if !o.share.isAll() {
+	if !o.share.IsAll() {
 		there, err := storage.Exists(store, jointName)
 		return !there, err
 	}

@@ -35,7 +35,7 @@ func rollbackCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if c.Bool("flush") && !o.share.isAll() {
+			if c.Bool("flush") && !o.share.IsAll() {
 				return command.Usage("--flush clears what all shares have loaded: give it without --shard")
 			}
 			return rollback(c.Context, o, c.Bool("force"), c.Bool("flush"), c.App.ErrWriter)

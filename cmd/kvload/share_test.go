@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -24,31 +25,31 @@ func TestParseShare(t *testing.T) {
 		{"", 0, nil, "all"},
 		{"0/1", 0, nil, "0/1"},
 		{"3/8", 0, nil, "3/8"},
-		{"3/8", 8, env{kubernetesIndex: "5"}, "3/8"},
+		{"3/8", 8, env{share.KubernetesIndex: "5"}, "3/8"},
 		{"8/8", 0, nil, "from 0 to N-1"},
 		{"-1/8", 0, nil, "from 0 to N-1"},
 		{"1", 0, nil, "I/N"},
 		{"1/x", 0, nil, "I/N"},
 		{"0/10000", 0, nil, "I/N"},
 		{"3/8", 9, nil, "contradict"},
-		{"", 8, env{kubernetesIndex: "0"}, "0/8"},
-		{"", 8, env{kubernetesIndex: "7", slurmIndex: "3"}, "7/8"},
-		{"", 8, env{kubernetesIndex: "8"}, "of 8 shares the last is 7"},
-		{"", 8, env{kubernetesIndex: "x"}, "not the number of a task"},
+		{"", 8, env{share.KubernetesIndex: "0"}, "0/8"},
+		{"", 8, env{share.KubernetesIndex: "7", share.SlurmIndex: "3"}, "7/8"},
+		{"", 8, env{share.KubernetesIndex: "8"}, "of 8 shares the last is 7"},
+		{"", 8, env{share.KubernetesIndex: "x"}, "not the number of a task"},
 		{"", 8, nil, "neither --shard nor JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID"},
-		{"", -1, env{kubernetesIndex: "0"}, "between 1 and 9999"},
-		{"", 0, env{kubernetesIndex: "0"}, "not of how many"},
-		{"", 0, env{slurmIndex: "4"}, "not of how many"},
-		{"", 0, env{slurmIndex: "4", slurmCount: "8"}, "4/8"},
-		{"", 0, env{slurmIndex: "8", slurmCount: "8"}, "without gaps"},
-		{"", 0, env{slurmIndex: "8", slurmFirst: "1", slurmCount: "8"}, "7/8"},
-		{"", 16, env{slurmIndex: "8", slurmFirst: "1", slurmCount: "8"}, "7/16"},
-		{"", 0, env{slurmIndex: "1", slurmFirst: "2", slurmCount: "8"}, "below SLURM_ARRAY_TASK_MIN"},
-		{"", 0, env{slurmIndex: "1", slurmCount: "many"}, "between 1 and 9999"},
+		{"", -1, env{share.KubernetesIndex: "0"}, "between 1 and 9999"},
+		{"", 0, env{share.KubernetesIndex: "0"}, "not of how many"},
+		{"", 0, env{share.SlurmIndex: "4"}, "not of how many"},
+		{"", 0, env{share.SlurmIndex: "4", share.SlurmCount: "8"}, "4/8"},
+		{"", 0, env{share.SlurmIndex: "8", share.SlurmCount: "8"}, "without gaps"},
+		{"", 0, env{share.SlurmIndex: "8", share.SlurmFirst: "1", share.SlurmCount: "8"}, "7/8"},
+		{"", 16, env{share.SlurmIndex: "8", share.SlurmFirst: "1", share.SlurmCount: "8"}, "7/16"},
+		{"", 0, env{share.SlurmIndex: "1", share.SlurmFirst: "2", share.SlurmCount: "8"}, "below SLURM_ARRAY_TASK_MIN"},
+		{"", 0, env{share.SlurmIndex: "1", share.SlurmCount: "many"}, "between 1 and 9999"},
 	} {
 		s, err := parseShare(c.text, c.shards, c.shards != 0, func(name string) string { return c.env[name] })
 		got := s.String()
-		if s.isAll() {
+		if s.IsAll() {
 			got = "all"
 		}
 		if err != nil {
@@ -71,7 +72,7 @@ func TestTake(t *testing.T) {
 		seen := map[string]int{}
 		var least, most int64
 		for i := range n {
-			own := share{i, n}.take(units)
+			own := take(share.Share{Index: i, Of: n}, units)
 			for _, u := range own {
 				seen[u[0].Name]++
 			}
@@ -95,7 +96,7 @@ func TestTake(t *testing.T) {
 	}
 	turned := append([]archive.Unit(nil), units[100:]...)
 	turned = append(turned, units[:100]...)
-	if a, b := fmt.Sprint(share{2, 7}.take(units)), fmt.Sprint(share{2, 7}.take(turned)); a != b {
+	if a, b := fmt.Sprint(take(share.Share{Index: 2, Of: 7}, units)), fmt.Sprint(take(share.Share{Index: 2, Of: 7}, turned)); a != b {
 		t.Error("a share depends on the order of the units")
 	}
 }
@@ -109,14 +110,14 @@ func TestJoin(t *testing.T) {
 	}
 	refused := errors.New("it holds keys")
 	b := journal.Binding{Dump: "d", Address: "a:1", Settings: map[string]string{"--on-exists": "fail"}}
-	if _, err := join(t.Context(), root, b, share{0, 2}, func(context.Context) (bool, error) { return false, refused }); !errors.Is(err, refused) {
+	if _, err := join(t.Context(), root, b, share.Share{Index: 0, Of: 2}, func(context.Context) (bool, error) { return false, refused }); !errors.Is(err, refused) {
 		t.Fatalf("not empty, and nobody has begun: %v", err)
 	}
 	for _, seen := range []error{nil, refused} {
 		var first *joint
-		second, err := join(t.Context(), root, b, share{1, 2}, func(ctx context.Context) (bool, error) {
+		second, err := join(t.Context(), root, b, share.Share{Index: 1, Of: 2}, func(ctx context.Context) (bool, error) {
 			var err error
-			first, err = join(ctx, root, b, share{0, 2}, func(context.Context) (bool, error) { return true, nil })
+			first, err = join(ctx, root, b, share.Share{Index: 0, Of: 2}, func(context.Context) (bool, error) { return true, nil })
 			if err != nil {
 				t.Error(err)
 			}
@@ -127,7 +128,7 @@ func TestJoin(t *testing.T) {
 		}
 		other := b
 		other.Dump = "e"
-		if _, err := join(t.Context(), root, other, share{1, 2}, nil); !errors.Is(err, journal.ErrDiffers) {
+		if _, err := join(t.Context(), root, other, share.Share{Index: 1, Of: 2}, nil); !errors.Is(err, journal.ErrDiffers) {
 			t.Errorf("of another dump: %v", err)
 		}
 		if names, err := root.List(); err != nil || len(names) != 1 {

@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -41,7 +42,7 @@ func (o *loadOptions) statePath(nodes []string) string {
 	if storage.IsURL(o.in) || o.in == stdin {
 		parent = "kvload-" + o.dump[:8] + ".load"
 	}
-	if len(nodes) > 0 && o.share.isAll() {
+	if len(nodes) > 0 && o.share.IsAll() {
 		others, _ := os.ReadDir(parent)
 		for _, other := range others {
 			path := filepath.Join(parent, other.Name())
@@ -50,7 +51,7 @@ func (o *loadOptions) statePath(nodes []string) string {
 			}
 		}
 	}
-	if bucket, query, _ := strings.Cut(o.in, "?"); storage.IsURL(o.in) && !o.share.isAll() {
+	if bucket, query, _ := strings.Cut(o.in, "?"); storage.IsURL(o.in) && !o.share.IsAll() {
 		return storage.Join(strings.TrimRight(bucket, "/")+".load?"+query, o.targetName())
 	}
 	return filepath.Join(parent, o.targetName())
@@ -81,7 +82,7 @@ func (o *loadOptions) findState(ctx context.Context, nodes []string) (string, *j
 	root := o.statePath(nodes)
 	if o.state == "" && storage.IsURL(o.in) {
 		divided := *o
-		divided.share = share{0, 1}
+		divided.share = share.Share{Index: 0, Of: 1}
 		beside := divided.statePath(nodes)
 		if jt, err := read(beside); err != nil || jt != nil {
 			return beside, jt, err
@@ -116,9 +117,9 @@ func (o *loadOptions) began(ctx context.Context) (root string, b journal.Binding
 }
 
 // openJournal opens the journal of a share, below the place of all.
-func (o *loadOptions) openJournal(ctx context.Context, root string, s share, jo journal.Options) (*journal.Journal, storage.Store, error) {
-	if !s.isAll() {
-		root = storage.Join(root, s.name())
+func (o *loadOptions) openJournal(ctx context.Context, root string, s share.Share, jo journal.Options) (*journal.Journal, storage.Store, error) {
+	if !s.IsAll() {
+		root = storage.Join(root, shareName(s))
 	}
 	store, err := storage.Create(ctx, root, storage.Options{BreakLock: o.breakLock})
 	if err != nil {
@@ -156,7 +157,7 @@ func (o *loadOptions) binding(a *archive.Archive, l *writer.Loader) journal.Bind
 		"--key-prefix-strip": string(o.prefix.strip), "--key-prefix-add": string(o.prefix.add),
 		"--type": strings.Join(types, ","), "--db": fmt.Sprint(o.filter.DBs), "--match": o.filter.Match,
 	}
-	if !o.share.isAll() {
+	if !o.share.IsAll() {
 		b.Settings["--shard"] = o.share.String()
 	}
 	return b
@@ -182,7 +183,7 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 	isEmpty := func(ctx context.Context) (bool, error) { return targetIsEmpty(ctx, l, o) }
 	var jt *joint
 	var err error
-	if !o.share.isAll() {
+	if !o.share.IsAll() {
 		if jt, err = o.join(ctx, root, b, j, isEmpty); err != nil {
 			return none, err
 		}

@@ -142,7 +142,7 @@ func (v *verification) verdict() error {
 
 // run makes the rounds, and then the reverse pass.
 func (v *verification) run(ctx context.Context, log io.Writer) (err error) {
-	units := v.o.share.take(chosen(v.a, &v.o.loadOptions))
+	units := take(v.o.share, chosen(v.a, &v.o.loadOptions))
 	slices.SortStableFunc(units, func(x, y archive.Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
 	total := int64(0)
 	for _, u := range units {

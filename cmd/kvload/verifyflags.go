@@ -103,7 +103,7 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 	if o.state = c.String("state"); storage.Check(o.state) != nil {
 		return o, command.Usage("--state: %w", storage.Check(o.state))
 	}
-	if o.reverse && !o.share.isAll() {
+	if o.reverse && !o.share.IsAll() {
 		return o, command.Usage("--reverse does not go with --shard: the keys of the other shares are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
 	}
 	if o.rounds < 1 || o.rounds > 100 {

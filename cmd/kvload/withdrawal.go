@@ -16,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -37,15 +38,15 @@ type withdrawal struct {
 
 // withdrawn is a part of the load, locked.
 type withdrawn struct {
-	share
+	share.Share
 	j     *journal.Journal
 	again bool // a rollback before has begun with it
 }
 
 // open locks all parts, so that none goes on, and makes sure that they are of this load.
 func (w *withdrawal) open(ctx context.Context) error {
-	shares := []share{w.o.share}
-	if w.jt != nil && w.o.share.isAll() {
+	shares := []share.Share{w.o.share}
+	if w.jt != nil && w.o.share.IsAll() {
 		shares = shares[:0]
 		for i := range w.jt.Shares {
 			shares = append(shares, w.jt.share(i))
@@ -119,7 +120,7 @@ func (w *withdrawal) takeBack(ctx context.Context) error {
 		report := &leftOutReport{path: beside(p.j, w.o.dump, "changed.jsonl")}
 		w.o.ttl.begin(p.j.Bound().Now, w.a.Manifest)
 		b := &taking{a: w.a, l: w.l, log: w.log, j: p.j, o: w.o, cs: w.cs, force: w.force, again: p.again, report: report}
-		if err := w.part(ctx, b, p.share); err != nil {
+		if err := w.part(ctx, b, p.Share); err != nil {
 			return fmt.Errorf("%w (the load is taken back in part: run it again)", err)
 		}
 		removed, restored = removed+b.removed.Load(), restored+b.restored
@@ -151,7 +152,7 @@ func shownLists(lists []string) string {
 }
 
 // part takes back one part.
-func (w *withdrawal) part(ctx context.Context, b *taking, s share) (err error) {
+func (w *withdrawal) part(ctx context.Context, b *taking, s share.Share) (err error) {
 	saved := w.o.undo
 	if saved == "" {
 		saved = b.j.Undo()
@@ -162,7 +163,7 @@ func (w *withdrawal) part(ctx context.Context, b *taking, s share) (err error) {
 		}
 		defer b.saved.Close()
 	}
-	return errors.Join(b.all(ctx, s.take(w.units)), b.report.close())
+	return errors.Join(b.all(ctx, take(s, w.units)), b.report.close())
 }
 
 // beside returns where a list about a part is: beside the journal, or of one in a bucket in the working directory.

@@ -69,6 +69,9 @@ func howToGoOn(s *reader.Scanner, o *dumpOptions) string {
 	if s.ByCursor() {
 		return o.out + " holds an unfinished dump, which cannot be gone on with: remove it"
 	}
+	if o.share != nil {
+		return o.out + " holds an unfinished dump: the same command goes on with this share of it"
+	}
 	return o.out + " holds an unfinished dump: --resume goes on with it"
 }
 

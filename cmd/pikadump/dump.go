@@ -13,7 +13,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
@@ -32,6 +31,9 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	}
 	src := s.Source()
 	options, err := choose(s, &o)
+	if err == nil && o.share != nil {
+		err = o.share.check(s, &options)
+	}
 	if err != nil {
 		return err
 	}
@@ -39,6 +41,9 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	w, err := start(ctx, &o, format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options), log)
 	if errors.Is(err, archive.ErrFinished) {
 		fmt.Fprintln(log, err)
+		if o.share != nil {
+			return nil
+		}
 		return finished(ctx, s, o, log)
 	}
 	if err != nil && o.stream == nil {
@@ -54,11 +59,14 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	if o.stream != nil {
 		return complete(ctx, s, w, pacing, &o, log)
 	}
+	if o.share != nil {
+		return completeShare(ctx, s, w, pacing, &o, log)
+	}
 	return withCache(ctx, s, &o, log, func() error { return complete(ctx, s, w, pacing, &o, log) })
 }
 
-// complete reads what the dump does not have yet, and finishes it.
-func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pacing, o *dumpOptions, log io.Writer) error {
+// read reads what the dump, or the share, does not have yet.
+func read(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pacing, o *dumpOptions, log io.Writer) error {
 	passes, err := plan(w, o)
 	if err != nil {
 		return err
@@ -68,6 +76,14 @@ func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing 
 	}
 	if err := scanAll(ctx, s, w, passes, pacing, o, log); err != nil {
 		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
+	}
+	return nil
+}
+
+// complete reads what the dump does not have yet, and finishes it.
+func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pacing, o *dumpOptions, log io.Writer) error {
+	if err := read(ctx, s, w, pacing, o, log); err != nil {
+		return err
 	}
 	after, err := s.BinlogPositions(ctx)
 	if err != nil {
@@ -82,6 +98,18 @@ func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing 
 		err = requireNoWrites(m, err)
 	}
 	return err
+}
+
+// completeShare reads what the share does not have yet.
+func completeShare(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pacing, o *dumpOptions, log io.Writer) error {
+	if err := read(ctx, s, w, pacing, o, log); err != nil {
+		return err
+	}
+	if err := w.Sealed(); err != nil {
+		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
+	}
+	fmt.Fprintf(log, "share %s is done: %s; when all are, the same command with --resume in place of --plan and --shard finishes the dump\n", o.share, w.Holds())
+	return nil
 }
 
 // warn says what to know of the source before it is read.
@@ -146,12 +174,19 @@ func start(ctx context.Context, o *dumpOptions, info format.Info, log io.Writer)
 	if o.stream != nil {
 		return archive.CreateIn(o.stream, info, ao)
 	}
-	if !o.resume {
+	if o.share == nil && !o.resume {
 		return archive.Create(ctx, o.out, info, ao)
 	}
-	w, err := archive.Resume(ctx, o.out, info, ao, func(text string) { fmt.Fprintln(log, text) })
-	if err == nil && w.Resumed() != "" {
-		fmt.Fprintf(log, "resuming: %s\n", w.Resumed())
+	tell := func(text string) { fmt.Fprintln(log, text) }
+	var w *archive.Writer
+	var err error
+	if o.share != nil {
+		w, err = archive.Join(ctx, o.out, info, o.share.Index, o.share.division, ao, tell)
+	} else {
+		w, err = archive.Resume(ctx, o.out, info, ao, tell)
+	}
+	if err == nil && w.Resumed() {
+		fmt.Fprintf(log, "resuming: %s are there already\n", w.Holds())
 	}
 	return w, err
 }
@@ -167,6 +202,9 @@ func plan(w *archive.Writer, o *dumpOptions) ([]*reader.Pass, error) {
 			gaps, err := w.Gaps(db, t)
 			if err != nil {
 				return nil, err
+			}
+			if o.share != nil {
+				gaps = o.share.gaps(gaps, db, t)
 			}
 			limit := o.trial.limit
 			if limit > 0 {
@@ -208,8 +246,9 @@ type counters struct {
 
 // done returns the share of the source that has been handed over, by its own estimate of how many
 // rows it holds; negative if there is none, or if not all is dumped.
-func (n *counters) done(rows int64, f *filter.Filter, t *trial) float64 {
-	if rows == 0 || !t.all() || f.DBs != nil || f.Types != nil || f.Match != "" {
+func (n *counters) done(rows int64, o *dumpOptions) float64 {
+	f := &o.filter
+	if rows == 0 || o.share != nil || !o.trial.all() || f.DBs != nil || f.Types != nil || f.Match != "" {
 		return -1
 	}
 	return min(0.99, float64(n.rows.Load())/float64(rows))
@@ -224,7 +263,7 @@ func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes [
 			return err
 		}
 		defer progress.Start(log, func() progress.Snapshot {
-			return progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: n.done(rows, &o.filter, &o.trial)}
+			return progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: n.done(rows, o)}
 		})()
 	}
 	sched := newSchedule(passes, s.Split, o.splitKeys)

@@ -24,7 +24,8 @@ type dumpOptions struct {
 	out        string
 	stream     *pack.Output // where --out - goes; nil: a dump is written to out
 	resume     bool
-	threads    int // 0: by the server's thread pool
+	share      *ownShare // nil: all of the dump
+	threads    int       // 0: by the server's thread pool
 	splitKeys  int64
 	chunkBytes int64
 	level      format.Level
@@ -58,6 +59,15 @@ EXAMPLES:
    pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
    pikadump dump --uri redis://10.0.0.5:9221 --out 's3://backups/pika?region=eu-west-1'
 
+MANY MACHINES:
+   pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json           # once
+   pikadump dump --uri redis://10.0.0.5:9221 --out /nfs/pika --plan plan.json --shard 3/8   # 0/8 to 7/8, at once
+   pikadump dump --uri redis://10.0.0.5:9221 --out /nfs/pika --resume                # when they are done
+
+A share reads the keys of its range and writes its chunks into the one dump at --out. One that was stopped, in whatever way,
+is gone on with by the same command. The last run finishes the dump: what a share did not do, it does itself. While a share is
+at work it is refused (11), and a share ends with 0 also if it skipped keys: the last run tells (3).
+
 ` + command.Buckets
 
 func dumpCommand() *cli.Command {
@@ -78,6 +88,7 @@ func dumpCommand() *cli.Command {
 		sourceFlags(env),
 		trialFlags(env),
 		kindnessFlags(env),
+		shareFlags(env),
 	)
 	return &cli.Command{
 		Name: "dump", Usage: "write the data of a Pika to a directory or a bucket",
@@ -147,6 +158,9 @@ func parseDump(c *cli.Context) (dumpOptions, error) {
 		return o, &command.UsageError{Err: err}
 	}
 	if err := o.kindness.parse(c, &o.reader); err != nil {
+		return o, err
+	}
+	if o.share, err = shareFromFlags(c, os.Getenv); err != nil {
 		return o, err
 	}
 	o.chunkBytes, err = parseSize(c, "chunk-size", 64<<10, 1<<40)

@@ -13,6 +13,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -33,6 +35,10 @@ type forecast struct {
 	HyperLogLog int            `json:"hyperloglogs_seen"`
 	Sampled     int            `json:"keys_sampled"`
 	Warnings    []string       `json:"warnings"`
+	// Division is the ranges of keys of so many shares, for dump --plan; nil: none were asked for.
+	Division *archive.Division `json:"division,omitempty"`
+
+	sampled []weighted // keys of the database at hand that the dump would hold
 }
 
 type typeForecast struct {
@@ -58,12 +64,13 @@ type largeKey struct {
 var expiryNames = [6]string{"never", "within an hour", "within a day", "within a week", "within a month", "later"}
 
 const (
-	planPicks    = 24       // subtrees of the key tree that are looked into per type
-	planLeafKeys = 2        // keys read of each
-	planTypes    = 200      // keys per type of which it is asked in how many types their names stand
-	planLargest  = 10       // keys shown
-	planMeasure  = 20_000   // keys per type that are dumped to nowhere, to measure
-	planBytes    = 32 << 20 // and how many bytes of them at most
+	planPicks         = 24       // subtrees of the key tree that are looked into per type
+	planPicksPerShare = 4        // at the least, when keys are divided
+	planLeafKeys      = 2        // keys read of each
+	planTypes         = 200      // keys per type of which it is asked in how many types their names stand
+	planLargest       = 10       // keys shown
+	planMeasure       = 20_000   // keys per type that are dumped to nowhere, to measure
+	planBytes         = 32 << 20 // and how many bytes of them at most
 )
 
 const planDescription = `Reads a sample of the keys and writes nothing: how many keys there are by database and type, how large
@@ -72,14 +79,19 @@ are estimates: a tree of the key names is walked at random.
 
 EXAMPLES:
    pikadump plan --uri redis://10.0.0.5:9221
-   pikadump plan --uri redis://10.0.0.5:9221 --json | jq .keys`
+   pikadump plan --uri redis://10.0.0.5:9221 --json | jq .keys
+   pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json   # for dump --plan plan.json --shard 0/8`
 
 func planAction(c *cli.Context) error {
 	o, err := parseSource(c)
 	if err != nil {
 		return err
 	}
-	f, err := makeForecast(c.Context, &o)
+	shards := c.Int("shards")
+	if c.IsSet("shards") && (shards < 1 || shards > archive.MaxShares) {
+		return command.Usage("--shards %d: it is between 1 and %d", shards, archive.MaxShares)
+	}
+	f, err := makeForecast(c.Context, &o, shards)
 	if err != nil {
 		return refusedAtOpen(err)
 	}
@@ -92,8 +104,8 @@ func planAction(c *cli.Context) error {
 	return nil
 }
 
-// makeForecast samples the source.
-func makeForecast(ctx context.Context, o *dumpOptions) (*forecast, error) {
+// makeForecast samples the source, and divides its keys into so many shares; 0: it does not.
+func makeForecast(ctx context.Context, o *dumpOptions, shards int) (*forecast, error) {
 	s, err := reader.Open(ctx, o.reader)
 	if err != nil {
 		return nil, err
@@ -112,9 +124,12 @@ func makeForecast(ctx context.Context, o *dumpOptions) (*forecast, error) {
 		return nil, err
 	}
 	defer codec.Close()
+	if shards > 0 {
+		f.Division = &archive.Division{Shares: shards}
+	}
 	for _, db := range options.Databases {
 		for _, t := range options.Types {
-			t, err := f.sample(ctx, s, db, t)
+			t, err := f.sample(ctx, s, db, t, o.filter.Key())
 			if err != nil {
 				return nil, err
 			}
@@ -127,12 +142,16 @@ func makeForecast(ctx context.Context, o *dumpOptions) (*forecast, error) {
 			f.Stored += t.Stored
 			f.Seconds += t.Seconds
 		}
+		if shards > 0 {
+			f.Division.Databases = append(f.Division.Databases, archive.DatabaseBounds{DB: db, Bounds: bounds(f.sampled, shards)})
+			f.sampled = nil
+		}
 	}
 	return f, nil
 }
 
-// sample estimates the figures of one type.
-func (f *forecast) sample(ctx context.Context, s *reader.Scanner, db int, t format.Type) (*typeForecast, error) {
+// sample estimates the figures of one type. The keys that keep (nil: all) reports are what shares are divided by.
+func (f *forecast) sample(ctx context.Context, s *reader.Scanner, db int, t format.Type, keep func([]byte) bool) (*typeForecast, error) {
 	out := &typeForecast{DB: db, Type: t}
 	if t == format.TypeStream && !s.Source().ManyTypes() {
 		const text = "streams are not in the forecast: on 4.0 it takes a walk over all keys to list them"
@@ -144,6 +163,9 @@ func (f *forecast) sample(ctx context.Context, s *reader.Scanner, db int, t form
 	o := reader.CensusOptions{Picks: planPicks, LeafKeys: planLeafKeys, Types: planTypes, Seed: 1}
 	if !s.Source().ManyTypes() { // each probe can walk over keys of other types
 		o.Picks /= 3
+	}
+	if f.Division != nil {
+		o.Picks = max(o.Picks, planPicksPerShare*f.Division.Shares)
 	}
 	var elements, expiring, raw float64
 	now := time.Now().UnixMilli() + f.Source.ClockDifference
@@ -161,6 +183,9 @@ func (f *forecast) sample(ctx context.Context, s *reader.Scanner, db int, t form
 		}
 		if k.Record.Kind == format.HyperLogLog {
 			f.HyperLogLog++
+		}
+		if f.Division != nil && t != format.TypeStream && (keep == nil || keep(k.Record.Key)) {
+			f.sampled = append(f.sampled, weighted{slices.Clone(k.Record.Key), weigh(weight, size)})
 		}
 		f.note(largeKey{db, t, slices.Clone(k.Record.Key), k.Length, size})
 		return nil

@@ -18,7 +18,10 @@ func planCommand() *cli.Command {
 	return &cli.Command{
 		Name: "plan", Usage: "forecast a dump from a sample, without making it",
 		UsageText: "pikadump plan --uri redis://HOST:9221 [options]", Description: planDescription,
-		Flags:  append([]cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json")}}, sourceFlags(env)...),
+		Flags: append([]cli.Flag{
+			&cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json")},
+			&cli.IntFlag{Name: "shards", Usage: "divide the keys of each database into `N` ranges, for dump --plan", EnvVars: env("shards"), Category: "Many machines"},
+		}, sourceFlags(env)...),
 		Action: planAction,
 	}
 }
@@ -56,6 +59,12 @@ func showForecast(w io.Writer, f *forecast) {
 	}
 	for _, k := range f.Largest {
 		fmt.Fprintf(w, "  db%d %s %.80s: about %s, length %s\n", k.DB, k.Type, strconv.Quote(string(k.Key)), progress.Bytes(k.Bytes), progress.Count(k.Length))
+	}
+	if d := f.Division; d != nil {
+		fmt.Fprintf(w, "\n%d shares (--json is what dump --plan reads), which begin at:\n", d.Shares)
+		for _, b := range d.Databases {
+			fmt.Fprintf(w, "  db%d: %s\n", b.DB, b)
+		}
 	}
 	fmt.Fprintf(w, "\nin the sample: %d names in several types, %d hyperloglogs\n", f.Conflicts, f.HyperLogLog)
 }

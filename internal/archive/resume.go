@@ -9,6 +9,9 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
@@ -34,7 +37,7 @@ func Resume(ctx context.Context, location string, info format.Info, o Options, l
 	if dir, err = encryption.Create(dir, o.Keys, true); err != nil {
 		return nil, fmt.Errorf("resume dump: %w", err)
 	}
-	w, err := newWriter(dir, storage.IsURL(location), info, o)
+	w, err := newWriter(dir, storage.IsURL(location), info, o, dir.Lock)
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +74,24 @@ func (w *Writer) resume(log func(string)) error {
 	if err != nil {
 		return fmt.Errorf("resume dump: %w", err)
 	}
+	spaces, err := w.spaces()
+	if err != nil {
+		return err
+	}
+	return w.takeUpAll(names, spaces, log)
+}
+
+// takeUpAll takes up the files of those names, and what a bucket holds beside them in the spaces.
+func (w *Writer) takeUpAll(names []string, spaces []space, log func(string)) error {
+	if w.uploads != nil {
+		unlisted, err := w.unlisted(names, spaces)
+		if err != nil {
+			return fmt.Errorf("resume dump: %w", err)
+		}
+		names = append(names, unlisted...)
+	}
 	for _, name := range names {
 		if err := w.takeUp(name, log); err != nil {
-			return err
-		}
-	}
-	if w.uploads != nil {
-		if err := w.takeUpUnlisted(names, log); err != nil {
 			return err
 		}
 	}
@@ -88,32 +102,55 @@ func (w *Writer) resume(log func(string)) error {
 // chunks of one type on their way at once by default.
 const unlistedAhead = 16
 
-// takeUpUnlisted takes up chunks that a bucket holds but does not list yet, which some stores do for a
+// unlistedAtOnce is how many questions for such chunks are in flight.
+const unlistedAtOnce = 16
+
+// unlisted returns the names of chunks that a bucket holds but does not list yet, which some stores do for a
 // while. It asks for the numbers that are missing.
-func (w *Writer) takeUpUnlisted(names []string, log func(string)) error {
+func (w *Writer) unlisted(names []string, spaces []space) (found []string, err error) {
+	type counter struct {
+		segmentID
+		space
+	}
+	last := map[counter]int{}
+	for _, name := range names {
+		if db, t, n, err := format.ParseChunkName(name); err == nil {
+			c := counter{segmentID{db, t}, spaceOf(n)}
+			last[c] = max(last[c], n)
+		}
+	}
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(unlistedAtOnce)
 	for _, db := range w.Info.Options.Databases {
 		for _, t := range w.Info.Options.Types {
-			id := segmentID{db, t}
-			for n := 1; n <= w.numbers[id]+unlistedAhead; n++ {
-				name := format.ChunkName(db, t, n)
-				if _, listed := slices.BinarySearch(names, name); listed {
-					continue
-				}
-				f, err := w.dir.Open(name)
-				if errors.Is(err, fs.ErrNotExist) {
-					continue
-				}
-				if err != nil {
-					return fmt.Errorf("resume dump: %w", err)
-				}
-				f.Close()
-				if err := w.takeUp(name, log); err != nil {
-					return err
-				}
+			for _, s := range spaces {
+				g.Go(func() error {
+					end := max(last[counter{segmentID{db, t}, s}], s.base())
+					for n := s.base() + 1; n <= end+unlistedAhead; n++ {
+						name := format.ChunkName(db, t, n)
+						if _, listed := slices.BinarySearch(names, name); listed {
+							continue
+						}
+						f, err := w.dir.Open(name)
+						if errors.Is(err, fs.ErrNotExist) {
+							continue
+						}
+						if err != nil {
+							return err
+						}
+						f.Close()
+						end = max(end, n)
+						mu.Lock()
+						found = append(found, name)
+						mu.Unlock()
+					}
+					return nil
+				})
 			}
 		}
 	}
-	return nil
+	return found, g.Wait()
 }
 
 // unfinished returns ErrFinished if the dump has a manifest. One that is damaged says nothing:
@@ -183,7 +220,9 @@ func (w *Writer) takeUp(name string, log func(string)) error {
 		err = &format.CorruptError{Name: name, Err: errors.New("it is the chunk of another name")}
 	}
 	id := segmentID{db, typ}
-	w.numbers[id] = max(w.numbers[id], number)
+	if spaceOf(number) == w.space {
+		w.numbers[id] = max(w.numbers[id], number)
+	}
 	if errors.As(err, new(*format.CorruptError)) && !errors.Is(err, format.ErrVersion) {
 		log(fmt.Sprintf("%v: removed, its keys are read anew", err))
 		return w.dir.Remove(name)
@@ -312,14 +351,16 @@ func (w *Writer) Keys(db int, t format.Type) (n int64) {
 	return n
 }
 
-// Resumed says what earlier runs have done; empty for a new dump.
-func (w *Writer) Resumed() string {
-	if len(w.chunks) == 0 {
-		return ""
-	}
+// Resumed reports whether earlier runs have done something.
+func (w *Writer) Resumed() bool { return len(w.chunks) > 0 }
+
+// Holds says what there is of the dump, or of the share.
+func (w *Writer) Holds() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	keys := int64(0)
 	for _, c := range w.chunks {
 		keys += c.Keys
 	}
-	return fmt.Sprintf("%d chunks with %d keys are there already", len(w.chunks), keys)
+	return fmt.Sprintf("%d chunks with %d keys", len(w.chunks), keys)
 }

@@ -98,7 +98,11 @@ func (s *Segment) begin() error {
 	if s.cw != nil {
 		return nil
 	}
-	s.number = s.w.nextNumber(s.id)
+	number, err := s.w.nextNumber(s.id)
+	if err != nil {
+		return err
+	}
+	s.number = number
 	f, err := s.w.dir.Create(format.ChunkName(s.id.db, s.id.typ, s.number))
 	if err != nil {
 		return fmt.Errorf("begin chunk: %w", err)

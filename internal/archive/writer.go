@@ -42,6 +42,8 @@ type Writer struct {
 	o     Options
 
 	uploads *errgroup.Group // nil: files are committed where they are written
+	space   space           // of the numbers of chunks
+	divided bool            // shares wrote, too
 
 	mu      sync.Mutex
 	failed  error // the first of an upload
@@ -75,7 +77,7 @@ func create(dir storage.Store, bucket bool, info format.Info, o Options) (*Write
 	if err != nil {
 		return nil, fmt.Errorf("create dump: %w", err)
 	}
-	w, err := newWriter(dir, bucket, info, o)
+	w, err := newWriter(dir, bucket, info, o, dir.Lock)
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +89,7 @@ func create(dir storage.Store, bucket bool, info format.Info, o Options) (*Write
 }
 
 // newWriter locks the directory or bucket.
-func newWriter(dir storage.Store, bucket bool, info format.Info, o Options) (*Writer, error) {
+func newWriter(dir storage.Store, bucket bool, info format.Info, o Options, lock func() (storage.Lock, error)) (*Writer, error) {
 	if o.ChunkBytes == 0 {
 		o.ChunkBytes = 64 << 20
 	}
@@ -104,12 +106,12 @@ func newWriter(dir storage.Store, bucket bool, info format.Info, o Options) (*Wr
 	if err != nil {
 		return nil, err
 	}
-	lock, err := dir.Lock()
+	locked, err := lock()
 	if err != nil {
 		codec.Close()
 		return nil, err
 	}
-	w := &Writer{Info: info, dir: dir, lock: lock, codec: codec, o: o, numbers: map[segmentID]int{}}
+	w := &Writer{Info: info, dir: dir, lock: locked, codec: codec, o: o, numbers: map[segmentID]int{}}
 	if bucket {
 		w.uploads = new(errgroup.Group)
 		w.uploads.SetLimit(o.Uploads)
@@ -169,11 +171,16 @@ func (w *Writer) Stored() int64 {
 	return w.stored
 }
 
-func (w *Writer) nextNumber(id segmentID) int {
+// nextNumber draws the number of a chunk from those of the run.
+func (w *Writer) nextNumber(id segmentID) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.numbers[id]++
-	return w.numbers[id]
+	n := max(w.numbers[id], w.space.base()) + 1
+	if spaceOf(n) != w.space {
+		return 0, fmt.Errorf("begin chunk: there are too many of db%d %s; give a larger --chunk-size", id.db, id.typ)
+	}
+	w.numbers[id] = n
+	return n, nil
 }
 
 // mayConflict reports whether a name of the dump can stand in several types, which is found out at its
@@ -189,7 +196,12 @@ func mayConflict(info *format.Info) bool {
 // may get there in any order.
 func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 	commit := func() error {
-		err := f.Commit()
+		err := w.mayWrite()
+		if err == nil {
+			err = f.Commit()
+		} else {
+			f.Discard()
+		}
 		if err == nil && c.Skipped == 0 && !mayConflict(&w.Info) { // else Finish reads it again
 			err = storage.Release(w.dir, c.Name)
 		}
@@ -216,6 +228,14 @@ func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 	}
 	w.uploads.Go(commit)
 	return nil
+}
+
+// mayWrite returns ErrLocked if the lock of a share was broken: the dump may be finished without it.
+func (w *Writer) mayWrite() error {
+	if w.space == 0 {
+		return nil // Finish looks
+	}
+	return w.lock.Held()
 }
 
 // flush waits until all chunks are sent.
@@ -259,6 +279,9 @@ func (w *Writer) Finish(after []format.BinlogPosition, manyTypes bool) (*format.
 	}
 	if err := storage.WriteFile(w.dir, format.ManifestName, data); err != nil {
 		return nil, fmt.Errorf("finish dump: %w", err)
+	}
+	if w.divided {
+		_ = w.dir.Remove(storage.SharesName) // of no use any more
 	}
 	return m, nil
 }

@@ -113,6 +113,8 @@ func (m *memory) Lock() (storage.Lock, error) {
 	return (*memoryLock)(m), nil
 }
 
+func (m *memory) LockShare(string) (storage.Lock, error) { return m.Lock() }
+
 type memoryLock memory
 
 func (l *memoryLock) Held() error   { return nil }

@@ -174,7 +174,7 @@ func (b *Bucket) List() ([]string, error) {
 	return slices.DeleteFunc(all, func(name string) bool {
 		base := name[strings.LastIndexByte(name, '/')+1:]
 		// Some tools make empty objects that stand for directories.
-		return base == "" || strings.HasPrefix(base, tempPrefix) || base == lockName || base == SettingsName
+		return base == "" || hidden(base)
 	}), err
 }
 

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -54,30 +55,70 @@ func (h *holder) gone() bool {
 
 // A bucketLock is an object.
 type bucketLock struct {
-	b  *Bucket
-	id string
+	b    *Bucket
+	name string
+	id   string
 }
 
 // Lock puts the lock under the prefix, or returns ErrLocked. That of a run that was killed on this
-// machine is taken over.
+// machine is taken over. Who has put its own lock looks for those that it does not go with: of a run and a share that begin at
+// once, at least one sees the other.
 func (b *Bucket) Lock() (Lock, error) {
+	return b.lock(lockName, func() ([]string, error) {
+		all, err := b.list()
+		return slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, shareLock) }), err
+	})
+}
+
+// LockShare is Lock for a share.
+func (b *Bucket) LockShare(name string) (Lock, error) {
+	return b.lock(shareLock+name, func() ([]string, error) { return []string{lockName}, nil })
+}
+
+// lock puts a lock. Those that others returns must not be there.
+func (b *Bucket) lock(name string, others func() ([]string, error)) (Lock, error) {
 	own := newHolder()
 	data, err := json.Marshal(own)
 	if err != nil {
 		return nil, err
 	}
-	err = b.putBytes(lockName, data)
+	err = b.putBytes(name, data)
 	if errors.Is(err, fs.ErrExist) {
-		err = b.takeOver(data)
+		err = b.takeOver(name, data)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return &bucketLock{b, own.ID}, nil
+	l := &bucketLock{b, name, own.ID}
+	names, err := others()
+	for _, other := range names {
+		if err == nil {
+			err = b.alone(func() error { return b.clear(other) })
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.Unlock())
+	}
+	return l, nil
 }
 
-// takeOver replaces the lock of a run that is gone, one run of this machine at a time.
-func (b *Bucket) takeOver(data []byte) error {
+// takeOver replaces the lock of a run that is gone.
+func (b *Bucket) takeOver(name string, data []byte) error {
+	return b.alone(func() error {
+		if err := b.clear(name); err != nil {
+			return err
+		}
+		if err := b.putBytes(name, data); errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("%w in %s: it has just begun", ErrLocked, b)
+		} else if err != nil {
+			return err
+		}
+		return nil
+	})
+}
+
+// alone calls f for one run of this machine at a time.
+func (b *Bucket) alone(f func() error) error {
 	one, err := os.OpenFile(filepath.Join(os.TempDir(), fmt.Sprintf("pika2kvrocks-%d.lock", os.Getuid())), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", b, err)
@@ -86,30 +127,30 @@ func (b *Bucket) takeOver(data []byte) error {
 	if err := syscall.Flock(int(one.Fd()), syscall.LOCK_EX); err != nil {
 		return fmt.Errorf("lock %s: %w", b, err)
 	}
-	h, err := b.holder()
+	return f()
+}
+
+// clear removes a lock, if there is one, of a run that is gone.
+func (b *Bucket) clear(name string) error {
+	h, err := b.holder(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // it has just ended
+		return nil
 	case err != nil:
 		return err
 	case !h.gone() && !b.breakLock:
 		return fmt.Errorf("%w in %s (process %d on %s since %v): wait for it, or stop it; if it is known to be gone, give --break-lock, or remove %s",
-			ErrLocked, b, h.Process, h.Host, h.Since.Format(time.RFC3339), b.Path(lockName))
-	default:
-		if err := b.Remove(lockName); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
+			ErrLocked, b, h.Process, h.Host, h.Since.Format(time.RFC3339), b.Path(name))
 	}
-	if err := b.putBytes(lockName, data); errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%w in %s: it has just begun", ErrLocked, b)
-	} else if err != nil {
+	if err := b.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
 }
 
-// holder reads the lock. One that cannot be read is of nobody who is known to be gone.
-func (b *Bucket) holder() (h holder, err error) {
-	data, err := ReadFile(b, lockName, 1<<16)
+// holder reads a lock. One that cannot be read is of nobody who is known to be gone.
+func (b *Bucket) holder(name string) (h holder, err error) {
+	data, err := ReadFile(b, name, 1<<16)
 	if err != nil {
 		return h, err
 	}
@@ -121,7 +162,7 @@ func (b *Bucket) holder() (h holder, err error) {
 
 // Held returns ErrLocked if the lock is that of another run.
 func (l *bucketLock) Held() error {
-	h, err := l.b.holder()
+	h, err := l.b.holder(l.name)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && h.ID != l.id {
 		return fmt.Errorf("%w in %s: it has broken the lock of this one", ErrLocked, l.b)
 	}
@@ -133,5 +174,5 @@ func (l *bucketLock) Unlock() error {
 	if err := l.Held(); err != nil {
 		return err
 	}
-	return l.b.Remove(lockName)
+	return l.b.Remove(l.name)
 }

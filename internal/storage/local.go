@@ -17,6 +17,14 @@ const tempPrefix = ".tmp-"
 // and List leaves it out.
 const SettingsName = ".source-settings.json"
 
+// SharesName is the name of a file that says how an unfinished dump is divided into shares. List leaves it out, too.
+const SharesName = ".shares.json"
+
+// hidden reports whether List leaves out files of that name in whatever directory.
+func hidden(base string) bool {
+	return strings.HasPrefix(base, tempPrefix) || base == lockName || strings.HasPrefix(base, shareLock) || base == SettingsName || base == SharesName
+}
+
 // Dir is a Store in a local directory. A file is written under a temporary name, synced, renamed, and
 // its directory synced.
 type Dir struct{ root string }
@@ -84,11 +92,11 @@ func (f *openFile) Size() int64    { return f.size }
 func (f *openFile) SHA256() []byte { return nil }
 
 // List returns the names of all files, in order. Those that are being written are left out, and
-// those that are no part of a dump: the lock and SettingsName.
+// those that are no part of a dump.
 func (d *Dir) List() ([]string, error) {
 	var names []string
 	err := filepath.WalkDir(d.root, func(p string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), tempPrefix) || e.Name() == lockName || e.Name() == SettingsName {
+		if err != nil || e.IsDir() || hidden(e.Name()) {
 			return err
 		}
 		rel, err := filepath.Rel(d.root, p)

@@ -14,21 +14,56 @@ import (
 var ErrLocked = errors.New("another run is at work")
 
 // lockName is the file that a run locks. The kernel lets go of the lock when the run ends, however it
-// ends: a file that is left over means nothing.
-const lockName = ".lock"
+// ends: a file that is left over means nothing. Shares hold it together, and each one that begins with shareLock
+// alone.
+const (
+	lockName  = ".lock"
+	shareLock = lockName + "-"
+)
 
 // A fileLock is a locked file.
 type fileLock struct{ f *os.File }
 
 // Lock locks the directory for this process, or returns ErrLocked.
 func (d *Dir) Lock() (Lock, error) {
-	path := filepath.Join(d.root, lockName)
+	l, err := d.lock(lockName, syscall.LOCK_EX)
+	if err != nil {
+		return nil, err
+	}
+	// No share is at work: what there is of their locks is left over.
+	left, err := filepath.Glob(filepath.Join(d.root, shareLock+"*"))
+	for _, path := range left {
+		err = errors.Join(err, os.Remove(path))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %s: %w", d.root, err), l.Unlock())
+	}
+	return l, nil
+}
+
+// LockShare locks the directory for a share, or returns ErrLocked.
+func (d *Dir) LockShare(name string) (Lock, error) {
+	all, err := d.lock(lockName, syscall.LOCK_SH)
+	if err != nil {
+		return nil, err
+	}
+	own, err := d.lock(shareLock+name, syscall.LOCK_EX)
+	if err != nil {
+		all.f.Close()
+		return nil, err
+	}
+	return &sharedLock{own, all}, nil
+}
+
+// lock locks a file, alone or together with others.
+func (d *Dir) lock(name string, how int) (*fileLock, error) {
+	path := filepath.Join(d.root, name)
 	for {
 		f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", d.root, err)
 		}
-		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); err != nil {
 			holder, _ := io.ReadAll(io.LimitReader(f, 256))
 			f.Close()
 			if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -40,9 +75,13 @@ func (d *Dir) Lock() (Lock, error) {
 		if st, err := os.Stat(path); err == nil {
 			if own, err := f.Stat(); err == nil && os.SameFile(st, own) {
 				host, _ := os.Hostname()
+				says := fmt.Sprintf("process %d on %s\n", os.Getpid(), host)
+				if how == syscall.LOCK_SH {
+					says = "a share of the dump\n"
+				}
 				// For people only: on a full disk it stays empty.
 				if f.Truncate(0) == nil {
-					fmt.Fprintf(f, "process %d on %s\n", os.Getpid(), host)
+					_, _ = f.WriteString(says)
 				}
 				return &fileLock{f}, nil
 			}
@@ -57,4 +96,19 @@ func (l *fileLock) Held() error { return nil }
 // Unlock lets other runs in.
 func (l *fileLock) Unlock() error {
 	return errors.Join(os.Remove(l.f.Name()), l.f.Close())
+}
+
+// A sharedLock is that of a share: its own file, and the one of all, which the others may hold as well.
+type sharedLock struct {
+	*fileLock
+	all *fileLock
+}
+
+// Unlock lets other runs in when no other share is at work. The last share removes the file of all.
+func (l *sharedLock) Unlock() error {
+	err := l.fileLock.Unlock()
+	if syscall.Flock(int(l.all.f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+		err = errors.Join(err, os.Remove(l.all.f.Name()))
+	}
+	return errors.Join(err, l.all.f.Close())
 }

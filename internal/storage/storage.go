@@ -22,12 +22,15 @@ type Store interface {
 	// Remove removes a file, durably.
 	Remove(name string) error
 	// List returns the names of all files, in order. Those that are being written are left
-	// out, and those that are no part of a dump: the lock and SettingsName.
+	// out, and those that are no part of a dump: locks, SettingsName and SharesName.
 	List() ([]string, error)
 	// RemoveTemporaries removes what runs that were killed were writing.
 	RemoveTemporaries() error
 	// Lock keeps other runs out, or returns ErrLocked.
 	Lock() (Lock, error)
+	// LockShare keeps out runs that hold the Lock and others of the share of that name, or returns ErrLocked. Other
+	// shares may be at work.
+	LockShare(name string) (Lock, error)
 }
 
 // A Reader reads one file. ReadAt may be called from many goroutines, and is best used for

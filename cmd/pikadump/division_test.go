@@ -1,0 +1,143 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+)
+
+// TestBounds: parts of a sample have about the same weight; of too few keys some parts are empty.
+func TestBounds(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	var sample []weighted
+	all := 0.0
+	for i := range 1000 {
+		w := 1 + rng.Float64()*float64(i)
+		sample = append(sample, weighted{fmt.Appendf(nil, "%04d", i), w})
+		all += w
+	}
+	rng.Shuffle(len(sample), func(i, j int) { sample[i], sample[j] = sample[j], sample[i] })
+	for _, n := range []int{1, 2, 7, 16} {
+		b := bounds(sample, n)
+		if len(b) != n-1 {
+			t.Fatalf("%d bounds of %d parts", len(b), n)
+		}
+		parts := make([]float64, n)
+		for _, k := range sample {
+			i := 0
+			for i < len(b) && string(k.key) >= string(b[i].Key) {
+				i++
+			}
+			parts[i] += k.weight
+		}
+		for i, w := range parts {
+			if fair := all / float64(n); w < 0.9*fair || w > 1.1*fair {
+				t.Errorf("part %d of %d weighs %.0f, fair is %.0f", i, n, w, fair)
+			}
+		}
+	}
+	for _, few := range [][]weighted{nil, {{[]byte("a"), 5}}, {{[]byte("b"), 1}, {[]byte("a"), 1000}}} {
+		b := bounds(few, 4)
+		for i := range b {
+			if b[i].Key == nil || i > 0 && string(b[i].Key) < string(b[i-1].Key) {
+				t.Errorf("bounds of %v: %q", few, b)
+			}
+		}
+	}
+}
+
+// TestPlanShards: the shares of a plan are of about the same size, and what does not go with them is refused.
+func TestPlanShards(t *testing.T) {
+	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
+		t.Run(string(v), func(t *testing.T) {
+			srv, err := pikasim.Start(pikasim.Options{Version: v})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer srv.Close()
+			fillForPlan(t, srv.Addr(), v)
+			uri, dir := "redis://"+srv.Addr(), t.TempDir()
+			r := runCommand("plan", "--uri", uri, "--json", "--shards", "4")
+			if r.code != 0 {
+				t.Fatal(r.stderr)
+			}
+			plan, out := filepath.Join(dir, "plan.json"), filepath.Join(dir, "dump")
+			if err := os.WriteFile(plan, []byte(r.stdout), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if r := runCommand("plan", "--uri", uri, "--shards", "4"); r.code != 0 || !strings.Contains(r.stdout, "4 shares") || !strings.Contains(r.stdout, `db0: "`) {
+				t.Errorf("%d: %s%s", r.code, r.stdout, r.stderr)
+			}
+			for i := range 4 {
+				if r := runCommand("dump", "--quiet", "--uri", uri, "--out", out, "--plan", plan, "--shard", fmt.Sprintf("%d/4", i)); r.code != 0 {
+					t.Fatal(r.stderr)
+				}
+			}
+			if r := runCommand("dump", "--quiet", "--uri", uri, "--out", out, "--resume"); r.code != 0 {
+				t.Fatal(r.stderr)
+			}
+			m, _ := dumped(t, out)
+			raw, all := map[string]int64{}, int64(0)
+			for _, c := range m.Chunks {
+				name := filepath.Base(c.Name)
+				raw[name[:4]] += c.Keys*weightOfKey + c.Raw
+				all += c.Keys*weightOfKey + c.Raw
+			}
+			t.Log(raw)
+			for i := range 4 {
+				if n := raw[fmt.Sprintf("1%03d", i)]; n < all/8 || n > all*2/5 {
+					t.Errorf("share %d is %d of %d", i, n, all)
+				}
+			}
+
+			var f map[string]any
+			if err := json.Unmarshal([]byte(runCommand("plan", "--uri", uri, "--json").stdout), &f); err != nil || f["division"] != nil {
+				t.Errorf("a plan without shares has %v, %v", f["division"], err)
+			}
+			none := filepath.Join(dir, "none.json")
+			if err := os.WriteFile(none, []byte(`{"keys":1}`), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			other := filepath.Join(dir, "other")
+			for _, c := range []struct {
+				says string
+				code int
+				args []string
+			}{
+				{"--shard 0/4 without --plan", 2, []string{"--shard", "0/4"}},
+				{"contradict each other", 2, []string{"--shard", "0/5", "--plan", plan}},
+				{"neither --shard nor JOB_COMPLETION_INDEX", 2, []string{"--plan", plan}},
+				{"nothing of shares", 2, []string{"--plan", none, "--shard", "0/4"}},
+				{"no such file", 2, []string{"--plan", none + "x", "--shard", "0/4"}},
+				{"--limit-keys does not go", 2, []string{"--plan", plan, "--shard", "0/4", "--limit-keys", "5"}},
+				{"--source-cache-off does not go", 2, []string{"--plan", plan, "--shard", "0/4", "--source-cache-off"}},
+				{"--require-consistent does not go", 2, []string{"--plan", plan, "--shard", "0/4", "--require-consistent"}},
+				{map[pikasim.Version]string{pikasim.V355: "SCAN", pikasim.V401: "knows no ranges"}[v], 5, []string{"--plan", plan, "--shard", "0/4", "--scan", "scan", "--streams", "off"}},
+			} {
+				r := runCommand(append([]string{"dump", "--quiet", "--uri", uri, "--out", other}, c.args...)...)
+				if r.code != c.code || !strings.Contains(r.stderr, c.says) {
+					t.Errorf("%v: %d, want %d and %q: %s", c.args, r.code, c.code, c.says, r.stderr)
+				}
+			}
+			t.Setenv("SLURM_ARRAY_TASK_ID", "2")
+			if r := runCommand("dump", "--quiet", "--uri", uri, "--out", other, "--plan", plan, "--match", "user:*"); r.code != 0 || !strings.Contains(r.stderr, "share 2/4") {
+				t.Errorf("%d: %s", r.code, r.stderr)
+			}
+			if r := runCommand("dump", "--quiet", "--uri", uri, "--out", other, "--plan", plan, "--shard", "1/4"); r.code != 5 || !strings.Contains(r.stderr, "--match") {
+				t.Errorf("of other options: %d: %s", r.code, r.stderr)
+			}
+			if err := os.WriteFile(plan, []byte(runCommand("plan", "--uri", uri, "--json", "--shards", "3").stdout), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if r := runCommand("dump", "--quiet", "--uri", uri, "--out", other, "--plan", plan, "--match", "user:*"); r.code != 5 || !strings.Contains(r.stderr, "another way") {
+				t.Errorf("of another plan: %d: %s", r.code, r.stderr)
+			}
+		})
+	}
+}

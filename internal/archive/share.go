@@ -1,0 +1,171 @@
+package archive
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// Shares of a dump write their chunks into one directory or bucket, each under numbers of its own: those of
+// share 12 are 1012000001 and so on. Numbers below belong to runs that are no share. A share looks at its own chunks only.
+const (
+	shareBase = 1_000_000_000
+	shareSpan = 1_000_000
+)
+
+// A space is a range of chunk numbers: 0 is that of runs that are no share, others are those of
+// share 0 and so on.
+type space int
+
+func spaceOf(number int) space {
+	if number < shareBase {
+		return 0
+	}
+	return space((number-shareBase)/shareSpan + 1)
+}
+
+// base returns the number below the first.
+func (s space) base() int {
+	if s == 0 {
+		return 0
+	}
+	return shareBase + int(s-1)*shareSpan
+}
+
+// Join begins or goes on with one share of a dump, beside others that may be at work. The one that is the first
+// writes dump.json. Info is what a new dump would get: source, options and division must be those of
+// the dump. A share ends with Sealed; a run without a share then finishes the dump, by Resume.
+func Join(ctx context.Context, location string, info format.Info, share int, d *Division, o Options, log func(string)) (*Writer, error) {
+	dir, err := storage.Create(ctx, location, o.Storage)
+	if err != nil {
+		return nil, fmt.Errorf("begin share: %w", err)
+	}
+	w, err := newWriter(dir, storage.IsURL(location), info, o, func() (storage.Lock, error) { return dir.LockShare(fmt.Sprintf("shard-%04d", share)) })
+	if err != nil {
+		return nil, err
+	}
+	w.space = space(share + 1)
+	if err := w.join(d, log); err != nil {
+		w.Close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *Writer) join(d *Division, log func(string)) error {
+	old, err := w.agree()
+	if err != nil {
+		return err
+	}
+	if err := sameDump(old, &w.Info); err != nil {
+		return err
+	}
+	if err := w.unfinished(log); err != nil {
+		return err
+	}
+	w.Info = *old
+	if err := w.divide(d); err != nil {
+		return err
+	}
+	names, err := w.dir.List()
+	if err != nil {
+		return fmt.Errorf("resume share: %w", err)
+	}
+	var own []string
+	for _, name := range names {
+		_, _, number, err := format.ParseChunkName(name)
+		switch {
+		case err != nil:
+		case spaceOf(number) == 0:
+			return fmt.Errorf("%w: %s was written by a run without --shard: go on without it, with --resume", ErrDiffers, name)
+		case spaceOf(number) == w.space:
+			own = append(own, name)
+		}
+	}
+	return w.takeUpAll(own, []space{w.space}, log)
+}
+
+// agree returns dump.json as the share that was the first wrote it, which may be this one.
+func (w *Writer) agree() (*format.Info, error) {
+	read := func() (*format.Info, error) {
+		data, err := storage.ReadFile(w.dir, format.InfoName, format.MaxManifest)
+		if err != nil {
+			return nil, err
+		}
+		old, err := format.ParseInfo(data)
+		return old, inDir(w.dir, err)
+	}
+	old, err := read()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return old, err
+	}
+	if err := mustBeEmpty(w.dir); err != nil {
+		if old, err := read(); err == nil { // another share has just begun: dump.json is its first file
+			return old, nil
+		}
+		return nil, err
+	}
+	data, err := w.Info.Marshal()
+	if err == nil {
+		err = storage.WriteOnce(w.dir, format.InfoName, data)
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil, fmt.Errorf("begin share: %w", err)
+	}
+	return read()
+}
+
+// divide makes sure that all shares are of the same division.
+func (w *Writer) divide(d *Division) error {
+	data, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("begin share: %w", err)
+	}
+	err = storage.WriteOnce(w.dir, storage.SharesName, data)
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("begin share: %w", err)
+	}
+	there, err := storage.ReadFile(w.dir, storage.SharesName, format.MaxManifest)
+	if err != nil {
+		return fmt.Errorf("begin share: %w", err)
+	}
+	if !bytes.Equal(there, data) {
+		return fmt.Errorf("%w: it is divided into shares in another way: give each share the same --plan, or dump into another directory", ErrDiffers)
+	}
+	return nil
+}
+
+// spaces returns which numbers chunks of the dump may have: those of all shares, if there are any.
+func (w *Writer) spaces() ([]space, error) {
+	all := []space{0}
+	data, err := storage.ReadFile(w.dir, storage.SharesName, format.MaxManifest)
+	if errors.Is(err, fs.ErrNotExist) {
+		return all, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("resume dump: %w", err)
+	}
+	w.divided = true
+	d, err := ParseDivision(data)
+	if err != nil {
+		return nil, fmt.Errorf("resume dump: %s: %w", w.dir.Path(storage.SharesName), err)
+	}
+	for i := range d.Shares {
+		all = append(all, space(i+1))
+	}
+	return all, nil
+}
+
+// Sealed waits until all chunks are where they belong. All segments must be closed.
+func (w *Writer) Sealed() error {
+	if err := w.flush(); err != nil {
+		return err
+	}
+	return w.lock.Held()
+}

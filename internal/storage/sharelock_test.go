@@ -1,0 +1,71 @@
+package storage
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
+)
+
+// TestLockShare: shares keep out those of their name and runs that are none, and are kept out by these; nothing is left over.
+func TestLockShare(t *testing.T) {
+	t.Run("directory", func(t *testing.T) {
+		d, err := CreateDir(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		testLockShare(t, d)
+	})
+	t.Run("bucket", func(t *testing.T) {
+		s := s3server.Start(t)
+		b, err := CreateBucket(t.Context(), s.URL("a/dump"), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		testLockShare(t, b)
+		if left := s.Objects(t, "a/dump"); len(left) > 0 {
+			t.Errorf("%v are left over", left)
+		}
+	})
+}
+
+func testLockShare(t *testing.T, s Store) {
+	must := func(l Lock, err error) Lock {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
+	refused := func(l Lock, err error) {
+		t.Helper()
+		if !errors.Is(err, ErrLocked) {
+			t.Fatalf("%v, %v", l, err)
+		}
+	}
+	unlock := func(l Lock) {
+		t.Helper()
+		if err := errors.Join(l.Held(), l.Unlock()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		first := must(s.LockShare("a"))
+		refused(s.LockShare("a"))
+		refused(s.Lock())
+		second := must(s.LockShare("b"))
+		unlock(first)
+		refused(s.Lock())
+		first = must(s.LockShare("a"))
+		unlock(second)
+		refused(s.Lock())
+		unlock(first)
+		all := must(s.Lock())
+		refused(s.LockShare("a"))
+		refused(s.Lock())
+		if names, err := s.List(); err != nil || len(names) > 0 {
+			t.Errorf("%v, %v", names, err)
+		}
+		unlock(all)
+	}
+}
