@@ -10,7 +10,7 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
 
 test:
-	$(GO) test $(PKGS)
+	$(GO) test -timeout 40m $(PKGS)
 
 # What CI runs beside the tests: format, vet, lint with the import rules, race tests. Not of e2e: it runs
 # the real binaries, into which the race detector of its own process does not look.
