@@ -70,17 +70,18 @@ func (r *loading) load(ctx context.Context, feed *archive.Feed) error {
 	g, ctx := errgroup.WithContext(ctx)
 	done := make(chan struct{})
 	var carriers sync.WaitGroup
+	var noMore error // why the feed ended
 	carriers.Add(1)
 	g.Go(func() error {
 		defer carriers.Done()
 		defer close(work)
 		for {
-			u, err := feed.Next(ctx)
-			if err == io.EOF {
-				return nil
-			}
-			if err != nil {
-				return err
+			var u archive.Unit
+			if u, noMore = feed.Next(ctx); noMore != nil {
+				if noMore != io.EOF && ctx.Err() != nil {
+					noMore = context.Cause(ctx)
+				}
+				return nil // what has come whole is still loaded
 			}
 			select {
 			case work <- u:
@@ -107,7 +108,13 @@ func (r *loading) load(ctx context.Context, feed *archive.Feed) error {
 	if !r.o.quiet {
 		g.Go(func() error { r.observe(ctx, done); return nil })
 	}
-	return g.Wait()
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if noMore == io.EOF {
+		return nil
+	}
+	return noMore
 }
 
 // reached is told of every point of a unit.
