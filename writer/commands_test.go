@@ -142,7 +142,7 @@ func TestCheckedOptions(t *testing.T) {
 		})
 	}
 	o, err := Options{Addr: "a"}.checked()
-	if err != nil || o.BatchBytes != 256<<10 || o.BatchCommands != 512 || o.PieceBytes != 512<<10 || o.PieceElements != 512 || len(o.Places) != 1 {
+	if err != nil || o.BatchBytes != 64<<10 || o.BatchCommands != 512 || o.PieceBytes != 512<<10 || o.PieceElements != 512 || len(o.Places) != 1 {
 		t.Errorf("defaults: %+v, %v", o, err)
 	}
 }

@@ -100,7 +100,7 @@ type Options struct {
 	// the same keyspace. Nil is {0: {}}.
 	Places map[int]Place
 
-	// BatchBytes and BatchCommands bound one pipeline. 256 KiB and 512 when zero.
+	// BatchBytes and BatchCommands bound one pipeline. 64 KiB and 512 when zero.
 	// A single command that is larger travels alone.
 	BatchBytes    int
 	BatchCommands int
@@ -141,7 +141,7 @@ type Options struct {
 const (
 	defaultDialTimeout = 10 * time.Second
 	defaultReadTimeout = 2 * time.Minute
-	defaultBatchBytes  = 256 << 10
+	defaultBatchBytes  = 64 << 10
 	defaultBatchCmds   = 512
 	defaultPieceBytes  = 512 << 10
 	defaultPieceElems  = 512

@@ -155,7 +155,7 @@ func loadFlags() []cli.Flag {
 		filter.Flags(env),
 		shareFlags(env),
 		[]cli.Flag{
-			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 4, Usage: "connections that load at once, in a cluster to each node", EnvVars: env("threads"), Category: speed},
+			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 8, Usage: "connections that load at once, in a cluster to each node", EnvVars: env("threads"), Category: speed},
 			&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "most commands in one pipeline", EnvVars: env("pipeline"), Category: speed},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: speed},
 			&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "write at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: speed},

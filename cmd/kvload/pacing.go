@@ -49,7 +49,7 @@ func slownessFromFlags(c *cli.Context) (slowness, error) {
 const (
 	pipelinesPerSecond = 4
 	leastPipeline      = 4 << 10
-	largestPipeline    = 256 << 10
+	largestPipeline    = 64 << 10
 )
 
 // pacer puts a pacer into the options, and fits the size of pipelines to the rates. It returns nil if nothing is to
