@@ -24,6 +24,7 @@ type conn struct {
 	client  *redis.Client
 	timeout time.Duration // of the writing, and of the reading, of a pipeline
 	in      *bufio.Reader // nil: exchange has read nothing yet
+	values  valueReader   // of replies of any shape
 	out     net.Buffers
 
 	net   net.Conn

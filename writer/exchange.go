@@ -26,17 +26,24 @@ func (c *conn) exchange(w *wire, commands []command) (answered int, err error) {
 	return len(commands), c.quiet()
 }
 
-// ask is exchange for requests whose replies are of any shape.
+// ask is exchange for requests whose replies are of any shape. They are valid until the next.
 func (c *conn) ask(w *wire, asks []asked) error {
 	requests := func(i int) request { return asks[i].request }
 	if err := c.post(w, len(asks), requests); err != nil {
 		return err
 	}
-	r := valueReader{in: c.in}
+	r := &c.values
+	r.in = c.in
+	r.reset()
 	for i := range asks {
-		if err := r.read(&asks[i].reply); err != nil {
+		var err error
+		if asks[i].reply, err = r.read(); err != nil {
 			return err
 		}
+	}
+	texts := r.texts()
+	for i := range asks {
+		r.settle(&asks[i].reply, texts)
 	}
 	return c.quiet()
 }

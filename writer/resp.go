@@ -94,7 +94,17 @@ func readLine(in *bufio.Reader) ([]byte, error) {
 	return line[:n], nil
 }
 
+// parseReplyInt returns the number that is all of b.
 func parseReplyInt(b []byte) (int64, error) {
+	if len(b) > 0 && len(b) <= 18 {
+		n, i := int64(0), 0
+		for ; i < len(b) && '0' <= b[i] && b[i] <= '9'; i++ {
+			n = 10*n + int64(b[i]-'0')
+		}
+		if i == len(b) {
+			return n, nil
+		}
+	}
 	n, err := strconv.ParseInt(string(b), 10, 64)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %q is no number", errReply, b)

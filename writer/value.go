@@ -17,7 +17,7 @@ type value struct {
 	text string  // of '+', '-' and '$'
 	list []value // of '*'
 
-	at, size int // of text, as long as it is in an arena
+	at, size int // of text or list, as long as these are with a valueReader
 }
 
 // isText reports whether it is one; nil is how some versions write an empty one.
@@ -39,49 +39,60 @@ func (v *value) String() string {
 const (
 	maxValues  = 4 << 20 // in one list
 	maxNesting = 4
-	// maxText is the most bytes of all texts of one reply: an element of the largest size, and its value.
+	// maxText is the most bytes of all texts of one flight: an element of the largest size, and its value.
 	maxText = 2*format.MaxBulk + 1<<20
 )
 
-// A valueReader reads values. The texts of one reply share their memory.
+// A valueReader reads values. Those of one flight share their memory: settle gives it to them.
 type valueReader struct {
 	in    *bufio.Reader
-	arena []byte
+	arena []byte  // texts
+	lists []value // whole lists, one behind the other
+	stack []value // of lists that are not whole yet
 }
 
-// keptArena is the capacity up to which an arena is used again.
-const keptArena = 1 << 20
+// Capacities up to which memory is used again.
+const (
+	keptArena = 1 << 20
+	keptLists = 32 << 10
+)
 
-// read reads one reply.
-func (r *valueReader) read(v *value) error {
+// reset forgets the flight before, whose values are of no more use.
+func (r *valueReader) reset() {
 	if cap(r.arena) > keptArena {
 		r.arena = nil
 	}
-	r.arena = r.arena[:0]
-	if err := r.one(v, 0); err != nil {
-		return err
+	if cap(r.lists)+cap(r.stack) > keptLists {
+		r.lists, r.stack = nil, nil
 	}
-	v.settle(string(r.arena))
-	return nil
+	clear(r.lists) // their texts
+	r.arena, r.lists, r.stack = r.arena[:0], r.lists[:0], r.stack[:0]
 }
 
-// settle gives the texts their memory.
-func (v *value) settle(arena string) {
-	if v.kind == '*' {
-		for i := range v.list {
-			v.list[i].settle(arena)
-		}
+// texts returns the texts of all values that were read.
+func (r *valueReader) texts() string { return string(r.arena) }
+
+// settle gives a value that was read, and those in it, their memory.
+func (r *valueReader) settle(v *value, texts string) {
+	if v.kind != '*' {
+		v.text = texts[v.at : v.at+v.size]
 		return
 	}
-	v.text = arena[v.at : v.at+v.size]
+	v.list = r.lists[v.at : v.at+v.size : v.at+v.size]
+	for i := range v.list {
+		r.settle(&v.list[i], texts)
+	}
 }
 
-func (r *valueReader) one(v *value, depth int) error {
+// read reads one reply. It is of no use before it is settled.
+func (r *valueReader) read() (value, error) { return r.one(0) }
+
+func (r *valueReader) one(depth int) (v value, err error) {
 	line, err := readLine(r.in)
 	if err != nil {
-		return err
+		return v, err
 	}
-	*v = value{kind: line[0], at: len(r.arena)}
+	v.kind, v.at = line[0], len(r.arena)
 	switch line[0] {
 	case '+', '-':
 		r.arena = append(r.arena, line[1:]...)
@@ -94,20 +105,21 @@ func (r *valueReader) one(v *value, depth int) error {
 		} else if err == nil && n == -1 {
 			v.kind = 0
 		} else {
-			return errReply
+			err = errReply
 		}
 	case '*':
 		var n int64
 		if n, err = parseReplyInt(line[1:]); err == nil && n == -1 {
 			v.kind = 0
 		} else if err == nil {
-			err = r.items(v, n, depth)
+			v.at, v.size, err = r.items(n, depth)
+			return v, err
 		}
 	default:
-		return fmt.Errorf("%w: it begins with %q", errReply, line[:1])
+		err = fmt.Errorf("%w: it begins with %q", errReply, line[:1])
 	}
 	v.size = len(r.arena) - v.at
-	return err
+	return v, err
 }
 
 // bytes takes n bytes and the end of their line. No more memory is taken than has arrived, twice.
@@ -126,29 +138,34 @@ func (r *valueReader) bytes(n int64) error {
 			return err
 		}
 	}
-	var end [2]byte
-	if _, err := io.ReadFull(r.in, end[:]); err != nil {
+	end, err := r.in.Peek(2)
+	if len(end) < 2 {
 		return cutShort(err)
 	}
-	if end != [2]byte{'\r', '\n'} {
+	if end[0] != '\r' || end[1] != '\n' {
 		return errReply
 	}
-	return nil
+	_, err = r.in.Discard(2)
+	return err
 }
 
-// items takes the values of a list.
-func (r *valueReader) items(v *value, n int64, depth int) error {
+// items takes the values of a list, and returns where they are.
+func (r *valueReader) items(n int64, depth int) (at, size int, err error) {
 	if n < 0 || n > maxValues || depth == maxNesting {
-		return fmt.Errorf("%w: a list of %d", errReply, n)
+		return 0, 0, fmt.Errorf("%w: a list of %d", errReply, n)
 	}
-	v.list = make([]value, 0, min(n, 1024))
+	from := len(r.stack)
 	for range n {
-		v.list = append(v.list, value{})
-		if err := r.one(&v.list[len(v.list)-1], depth+1); err != nil {
-			return cutShort(err)
+		item, err := r.one(depth + 1)
+		if err != nil {
+			return 0, 0, cutShort(err)
 		}
+		r.stack = append(r.stack, item)
 	}
-	return nil
+	at = len(r.lists)
+	r.lists = append(r.lists, r.stack[from:]...)
+	r.stack = r.stack[:from]
+	return at, int(n), nil
 }
 
 // cutShort is the error of a reply that ends too early.

@@ -46,7 +46,8 @@ func (w *wire) word(s string) {
 // number adds an integer.
 func (w *wire) number(n int64) {
 	var text [20]byte
-	w.bytes(strconv.AppendInt(text[:0], n, 10))
+	w.argc++
+	w.buf = appendBulk(w.buf, strconv.AppendInt(text[:0], n, 10))
 }
 
 // bytes adds an argument, and reports whether it is borrowed.

@@ -180,11 +180,13 @@ func (c *Checker) begin(r *format.Record) error {
 const keptName = 4 << 10
 
 func (c *Checker) newKey() *key {
-	k := &key{}
-	if n := len(c.free); n > 0 {
-		k, c.free = c.free[n-1], c.free[:n-1]
-		*k = key{source: k.source[:0], name: k.name[:0], diffs: k.diffs[:0]}
+	n := len(c.free)
+	if n == 0 {
+		return &key{}
 	}
+	k := c.free[n-1]
+	c.free = c.free[:n-1]
+	*k = key{source: k.source[:0], name: k.name[:0], diffs: k.diffs[:0]}
 	return k
 }
 

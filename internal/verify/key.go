@@ -65,17 +65,16 @@ func (k *key) only(class Class, format string, args ...any) {
 
 // judge completes the differences of a key whose every answer has been seen.
 func (c *Checker) judge(k *key) {
-	now := c.now()
 	switch k.typ {
 	case TypeNone:
-		c.judgeMissing(k, now)
+		c.judgeMissing(k, c.now())
 	case "":
 		k.judgeLength()
 		c.judgeExpiry(k)
 	default:
 		k.only(WrongType, "it is a %s there, want a %s", k.typ, k.kind)
 	}
-	if k.expire != 0 && k.gotExpire == k.expire && k.expire <= now.UnixMilli() && k.differs() {
+	if k.expire != 0 && k.gotExpire == k.expire && k.differs() && k.expire <= c.now().UnixMilli() {
 		k.only(ExpiredSince, "while it was compared")
 	}
 	if k.differs() && k.typ != TypeNone && c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, nil) {
