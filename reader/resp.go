@@ -76,6 +76,16 @@ const leastRead = 16 << 10
 // whole. It returns how many bytes are missing at least if there are not all.
 func frame(b []byte, off, left, limit int) (newOff, newLeft, need int, err error) {
 	for left > 0 {
+		if n, at, ok := length(b, off); ok && n <= int64(limit) { // nearly always
+			if b[off] == '*' {
+				left += int(n)
+			} else if at += int(n) + 2; at > len(b) {
+				return off, left, at - len(b), nil
+			}
+			off = at
+			left--
+			continue
+		}
 		end := bytes.IndexByte(b[off:], '\n')
 		for end > 0 && b[off+end-1] != '\r' {
 			i := bytes.IndexByte(b[off+end+1:], '\n')
@@ -119,6 +129,25 @@ func frame(b []byte, off, left, limit int) (newOff, newLeft, need int, err error
 	return off, left, 0, nil
 }
 
+// length takes the head of a bulk string or an array that begins at off, if it is there and is of the common form: it
+// is not nil. What follows it begins at next.
+func length(b []byte, off int) (n int64, next int, ok bool) {
+	if off >= len(b) || b[off] != '$' && b[off] != '*' {
+		return 0, 0, false
+	}
+	return digits(b, off+1)
+}
+
+// digits takes a number of the common form, which has no sign and few digits, and the end of its line.
+func digits(b []byte, off int) (n int64, next int, ok bool) {
+	i := off
+	for i < len(b) && '0' <= b[i] && b[i] <= '9' && i-off < 18 {
+		n = 10*n + int64(b[i]-'0')
+		i++
+	}
+	return n, i + 2, i > off && i+1 < len(b) && b[i] == '\r' && b[i+1] == '\n'
+}
+
 // A parser takes raw RESP2 replies apart. Slices that it returns point into the buffer.
 type parser struct {
 	b   []byte
@@ -153,6 +182,12 @@ func (p *parser) line() ([]byte, error) {
 
 // head takes a line of type t and returns the number in it.
 func (p *parser) head(t byte) (int64, error) {
+	if p.off < len(p.b) && p.b[p.off] == t {
+		if n, next, ok := digits(p.b, p.off+1); ok {
+			p.off = next
+			return n, nil
+		}
+	}
 	l, err := p.line()
 	if err != nil {
 		return 0, err
