@@ -85,21 +85,38 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 	return cr.putRest(ctx, r, &cr.pos, lim)
 }
 
-// putRest hands over a key that is read in pieces; r holds the first.
+// putRest hands over a key that is read in pieces; r holds the first. While a piece is handed over the next is
+// under way, unless there is a pacer: what is read before a long wait must not be handed over after it.
 func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *position, lim limit) error {
 	w := cr.w
-	var b batch
-	for more := true; more; {
-		if err := w.sink.Record(r); err != nil {
-			return err
-		}
+	put := func() error {
+		err := w.sink.Record(r)
 		r.Part, r.Elems, r.Scores = 0, r.Elems[:0], r.Scores[:0]
-		if _, err := w.ready(ctx); err != nil {
-			return err
+		return err
+	}
+	_, ahead := w.s.o.Pacer.(unpaced)
+	var b batch
+	for more, i := true, 0; more; i ^= 1 {
+		if !ahead {
+			if err := put(); err != nil {
+				return err
+			}
+			if _, err := w.ready(ctx); err != nil {
+				return err
+			}
 		}
 		b.reset()
 		cr.c.ask(&b, r.Key, pos, lim.n)
-		p, took, err := w.shrink(ctx, &b, &w.pieces, 0, func() bool {
+		f, err := w.takeOff(ctx, &b, &w.pieces[i])
+		if err != nil {
+			return err
+		}
+		if ahead {
+			if err := put(); err != nil {
+				return err
+			}
+		}
+		p, took, err := w.arrive(ctx, f, 0, func() bool {
 			if lim.n == 1 {
 				return false
 			}

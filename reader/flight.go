@@ -131,6 +131,18 @@ func (w *walk) fly(ctx context.Context, b *batch, buf *replyBuffer, keys int) (*
 	return w.land(ctx, &f, keys)
 }
 
+// takeOff sends the batch. Until arrive is called, what the flight before has brought can be handed over; buf must not
+// be that flight's.
+func (w *walk) takeOff(ctx context.Context, b *batch, buf *replyBuffer) (*flight, error) {
+	if err := w.c.settle(ctx); err != nil {
+		return nil, err
+	}
+	f := &flight{b: b, buf: buf}
+	w.c.launch(ctx, f)
+	w.c.ahead = f
+	return f, nil
+}
+
 // land is the second half of fly.
 func (w *walk) land(ctx context.Context, f *flight, keys int) (*parser, time.Duration, error) {
 	p, err := w.c.land(ctx, f)

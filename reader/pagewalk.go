@@ -163,12 +163,7 @@ func (pw *pageWalk) ask(l *leg) {
 // land waits for the replies of a leg, and asks for less while the connection is lost over it.
 func (pw *pageWalk) land(ctx context.Context, l *leg) (*parser, time.Duration, error) {
 	keys := len(l.wanted)
-	p, took, err := pw.w.land(ctx, &l.flight, keys)
-	if err == nil {
-		pw.w.lost = 0
-		return p, took, nil
-	}
-	return pw.w.insist(ctx, err, &l.batch, &l.into.buf, keys, func() bool {
+	return pw.w.arrive(ctx, &l.flight, keys, func() bool {
 		pw.batchLim.n = less(pw.batchLim.n)
 		can := keys > 0 && pw.r.less()
 		if l.turns && l.n > 1 {
@@ -193,7 +188,7 @@ func (pw *pageWalk) turn(p *parser, l *leg, took time.Duration) error {
 	keys := len(l.into.items) / pw.group
 	pw.pageLim.saw(keys, l.into.bytes)
 	pw.pageLim.lasted(keys, took)
-	pw.w.end, pw.more = pw.w.pass.advance(l.into.next, keys)
+	pw.w.end, pw.more = pw.w.pass.advance(l.into.next, max(keys, l.into.bytes>>10))
 	pw.page, pw.items, pw.at, pw.n = l.into, l.into.items, l.into.next, pw.pageLim.n
 	return nil
 }

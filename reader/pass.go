@@ -27,7 +27,7 @@ type Pass struct {
 	end    []byte // key before which it ends; nil: to the last
 	at     []byte // start of the page that is asked for
 	closed bool   // the last page has been asked for: nothing can be taken away
-	keys   int64  // listed since the range was last split
+	listed int64  // since the range was last split: keys, or KiB of the pages' replies where these are more
 }
 
 // NewPass returns a pass over the keys from start to before end; nil is from the first, or
@@ -44,11 +44,12 @@ func (p *Pass) End() []byte {
 	return p.end
 }
 
-// Listed returns how many keys were listed since the range was last split.
+// Listed returns how much was listed since the range was last split: keys, or KiB where values come with
+// them and are larger.
 func (p *Pass) Listed() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.keys
+	return p.listed
 }
 
 // first returns where the pass begins with its prefix taken into account.
@@ -75,13 +76,13 @@ func (p *Pass) boundLocked() []byte {
 	return p.end
 }
 
-// advance says that a page of n keys has come and that the next begins at next, nil if there
+// advance says that a page that counts n (Listed) has come and that the next begins at next, nil if there
 // is none. It returns the bound that holds for the keys of the page: what lies behind
 // belongs to another pass by now. More reports whether the next page is still the pass's own.
 func (p *Pass) advance(next []byte, n int) (bound []byte, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.keys += int64(n)
+	p.listed += int64(n)
 	p.at = append(p.at[:0:0], next...)
 	bound = p.boundLocked()
 	p.closed = next == nil || bound != nil && bytes.Compare(next, bound) >= 0
@@ -105,7 +106,7 @@ func (p *Pass) cut(mid []byte) *Pass {
 	}
 	rest := NewPass(p.DB, p.Type, mid, p.end)
 	rest.Prefix, rest.Keep = p.Prefix, p.Keep
-	p.end, p.keys = mid, 0
+	p.end, p.listed = mid, 0
 	return rest
 }
 

@@ -42,15 +42,24 @@ func (w *walk) again(ctx context.Context, err error) (bool, error) {
 // shrink flies the batch. While the connection is lost it makes the batch anew by less, which
 // reports false if it cannot ask for less, and then sends fewer commands at once.
 func (w *walk) shrink(ctx context.Context, b *batch, buf *replyBuffer, keys int, less func() bool) (*parser, time.Duration, error) {
-	p, took, err := w.fly(ctx, b, buf, keys)
+	f, err := w.takeOff(ctx, b, buf)
+	if err != nil {
+		return nil, 0, err
+	}
+	return w.arrive(ctx, f, keys, less)
+}
+
+// arrive is shrink for a flight that is under way.
+func (w *walk) arrive(ctx context.Context, f *flight, keys int, less func() bool) (*parser, time.Duration, error) {
+	p, took, err := w.land(ctx, f, keys)
 	if err == nil {
 		w.lost = 0
 		return p, took, nil
 	}
-	return w.insist(ctx, err, b, buf, keys, less)
+	return w.insist(ctx, err, f.b, f.buf, keys, less)
 }
 
-// insist is shrink after a flight that failed.
+// insist goes on after a flight that failed.
 func (w *walk) insist(ctx context.Context, err error, b *batch, buf *replyBuffer, keys int, less func() bool) (*parser, time.Duration, error) {
 	for at := b.len(); ; {
 		ok, fatal := w.again(ctx, err)

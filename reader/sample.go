@@ -50,7 +50,7 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 	case format.TypeString:
 		exp.ask(&b, [][]byte{key}, []int{0})
 		b.add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
-		p, err := w.c.send(ctx, &b, &w.pieces)
+		p, err := w.c.send(ctx, &b, &w.pieces[0])
 		if err != nil {
 			return Sampled{}, err
 		}
@@ -78,7 +78,7 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 	var pos position
 	n := w.s.o.PieceElements
 	col.ask(&b, key, &pos, n)
-	p, err := w.c.send(ctx, &b, &w.pieces)
+	p, err := w.c.send(ctx, &b, &w.pieces[0])
 	if err != nil {
 		return Sampled{}, err
 	}
@@ -104,7 +104,7 @@ func (w *walk) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
 	var b batch
 	b.add("XLEN", key)
 	b.add("XRANGE", key, "-", "+", "COUNT", w.s.o.PieceElements)
-	p, err := w.c.send(ctx, &b, &w.pieces)
+	p, err := w.c.send(ctx, &b, &w.pieces[0])
 	if err != nil {
 		return Sampled{}, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -18,6 +19,7 @@ type Scanner struct {
 	hash     collection // how hashes are read
 	warnings []string
 	unsplit  atomic.Bool // splitting does not work here
+	lastKeys sync.Map    // []byte by rangeEnd: where split has found them
 
 	nameBytes int   // see nameBytes
 	scanCount int64 // see scanCount

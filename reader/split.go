@@ -36,8 +36,8 @@ func (s *Scanner) split(ctx context.Context, p *Pass, low, high []byte) (*Pass, 
 		return nil, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
 	}
 	defer c.close()
-	last, err := c.lastKey(ctx, p, low, high)
-	if err != nil || last == nil {
+	last, err := s.lastKey(ctx, c, p, low, high)
+	if err != nil || bytes.Compare(last, low) <= 0 {
 		return nil, err
 	}
 	// Keys lie in (low, last]. Halve until the upper half holds some.
@@ -59,12 +59,28 @@ func (s *Scanner) split(ctx context.Context, p *Pass, low, high []byte) (*Pass, 
 	return nil, nil
 }
 
-// lastKey returns the last key of the pass's type between two keys; nil if there is none.
-func (c *conn) lastKey(ctx context.Context, p *Pass, low, high []byte) ([]byte, error) {
+// A rangeEnd is where the range of a pass ends.
+type rangeEnd struct {
+	db   int
+	typ  format.Type
+	high string // empty: with the keyspace
+}
+
+// lastKey returns the last key of the pass's type between two keys; nil if there is none. It asks once for each high: on 4.0
+// it walks back over the keys of all other types that lie behind (SERVERS.md P1).
+func (s *Scanner) lastKey(ctx context.Context, c *conn, p *Pass, low, high []byte) ([]byte, error) {
+	end := rangeEnd{p.DB, p.Type, string(high)}
+	if last, ok := s.lastKeys.Load(end); ok {
+		return last.([]byte), nil
+	}
 	if high == nil {
 		high = []byte{}
 	}
-	return c.oneKey(ctx, "PKRSCANRANGE", p.Type, high, low)
+	last, err := c.oneKey(ctx, "PKRSCANRANGE", p.Type, high, low)
+	if err == nil {
+		s.lastKeys.Store(end, last)
+	}
+	return last, err
 }
 
 func (c *conn) anyKey(ctx context.Context, p *Pass, from, to []byte) (bool, error) {

@@ -20,7 +20,7 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 	var b batch
 	b.add("XINFO", "STREAM", key)
 	b.add("XRANGE", key, "-", "+", "COUNT", lim.n)
-	p, took, err := w.shrink(ctx, &b, &w.pieces, 1, func() bool {
+	p, took, err := w.shrink(ctx, &b, &w.pieces[0], 1, func() bool {
 		if lim.n == 1 {
 			return false
 		}
@@ -70,7 +70,7 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 		}
 		b.reset()
 		b.add("XRANGE", key, next.String(), state.LastID.String(), "COUNT", lim.n)
-		p, took, err = w.shrink(ctx, &b, &w.pieces, 0, func() bool {
+		p, took, err = w.shrink(ctx, &b, &w.pieces[0], 0, func() bool {
 			if lim.n == 1 {
 				return false
 			}

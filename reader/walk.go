@@ -21,9 +21,9 @@ type walk struct {
 	kept    int64 // keys to be read so far
 	lost    int   // connections in a row
 	rec     format.Record
-	pieces  replyBuffer // replies of the collection that is being read in pieces
-	part    replyBuffer // replies of a part of a batch
-	reading string      // what errors say of reading a value
+	pieces  [2]replyBuffer // replies of the collection that is being read in pieces
+	part    replyBuffer    // replies of a part of a batch
+	reading string         // what errors say of reading a value
 }
 
 // A typeReader reads the values of the keys of one type.
