@@ -2,28 +2,21 @@ package format
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 )
 
-// A ChunkWriter writes one chunk. After an error it must be thrown away, and what
-// it wrote with it.
+// A ChunkWriter writes one chunk. While a frame of it is being compressed and written the next is filled. After an error it
+// must be thrown away, and what it wrote with it.
 type ChunkWriter struct {
-	w      io.Writer
-	codec  *Codec
+	frames *frameWriter
 	header Header
 	footer Footer
 	seq    sequence
 	raw    []byte // records of the frame that is being filled
-	zbuf   []byte // a compressed frame
-	seek   []seekEntry
-	hash   hash.Hash
-	size   int64
-	index  int // bytes of keys in footer.Index
+	spare  []byte // of the frame that is under way
+	index  int    // bytes of keys in footer.Index
 	err    error
 }
 
@@ -35,7 +28,7 @@ func NewChunkWriter(w io.Writer, codec *Codec, h Header) (*ChunkWriter, error) {
 	if err := h.validate(); err != nil {
 		return nil, fmt.Errorf("begin chunk: %w", err)
 	}
-	cw := &ChunkWriter{w: w, codec: codec, header: h, hash: sha256.New()}
+	cw := &ChunkWriter{frames: newFrameWriter(w, codec), header: h}
 	if h.Continues {
 		cw.seq.continues(h.Start)
 	}
@@ -99,8 +92,12 @@ func (cw *ChunkWriter) Skip(key []byte, reason, detail string) {
 // Expire counts a key of the chunk's range that expired before it was read.
 func (cw *ChunkWriter) Expire() { cw.footer.Expired++ }
 
-// Size returns how many bytes of the chunk have been written so far.
-func (cw *ChunkWriter) Size() int64 { return cw.size }
+// Size returns how many bytes of the chunk have been written so far. Of a frame that is under way all bytes count,
+// uncompressed.
+func (cw *ChunkWriter) Size() int64 { return cw.frames.bytes + int64(cw.frames.ahead) }
+
+// Wait returns when nothing is under way any more. A writer that is thrown away must not be writing.
+func (cw *ChunkWriter) Wait() { cw.fail(cw.frames.settle()) }
 
 // Stats counts what has been written so far.
 func (cw *ChunkWriter) Stats() Stats { return cw.footer.Stats }
@@ -108,49 +105,33 @@ func (cw *ChunkWriter) Stats() Stats { return cw.footer.Stats }
 // Full reports that the chunk holds as much as its index should cover: the caller
 // should close it and begin another, whatever its size.
 func (cw *ChunkWriter) Full() bool {
-	return cw.index >= indexTarget || len(cw.seek) >= MaxFrames/2
+	return cw.index >= indexTarget || cw.frames.frames >= MaxFrames/2
 }
 
 // Open reports whether the last record was not its key's last, and the key.
 func (cw *ChunkWriter) Open() (key []byte, open bool) { return cw.seq.key, cw.seq.open }
 
+// flush sends the frame that is being filled on its way.
 func (cw *ChunkWriter) flush() error {
 	if len(cw.raw) == 0 {
 		return nil
 	}
-	err := cw.writeFrame(cw.raw)
-	cw.raw = cw.raw[:0]
-	if cap(cw.raw) > 4*FrameTarget { // after a giant record
+	if cap(cw.raw) > 4*FrameTarget { // of a giant record: not two of them at once
+		err := cw.writeFrame(cw.raw)
 		cw.raw = nil
+		return err
 	}
+	err := cw.fail(cw.frames.launch(cw.raw))
+	cw.raw, cw.spare = cw.spare[:0], cw.raw
 	return err
 }
 
-func (cw *ChunkWriter) writeFrame(data []byte) error {
-	if len(data) > MaxFrame || len(cw.seek) >= MaxFrames {
-		cw.err = fmt.Errorf("write frame %d of %d bytes: %w", len(cw.seek), len(data), ErrLimit)
-		return cw.err
-	}
-	cw.zbuf = cw.codec.encode(data, cw.zbuf)
-	cw.seek = append(cw.seek, seekEntry{
-		uint32(len(cw.zbuf)), uint32(len(data)), binary.LittleEndian.Uint32(cw.zbuf[len(cw.zbuf)-4:]),
-	})
-	err := cw.write(cw.zbuf)
-	if cap(cw.zbuf) > 4*FrameTarget {
-		cw.zbuf = nil
-	}
-	return err
-}
+func (cw *ChunkWriter) writeFrame(data []byte) error { return cw.fail(cw.frames.write(data)) }
 
-func (cw *ChunkWriter) write(data []byte) error {
-	cw.hash.Write(data)
-	n, err := cw.w.Write(data)
-	cw.size += int64(n)
-	if err == nil && n < len(data) {
-		err = io.ErrShortWrite
-	}
-	if err != nil {
-		cw.err = fmt.Errorf("write chunk: %w", err)
+// fail keeps the first error.
+func (cw *ChunkWriter) fail(err error) error {
+	if cw.err == nil {
+		cw.err = err
 	}
 	return cw.err
 }
@@ -188,14 +169,7 @@ func (cw *ChunkWriter) Close(end []byte) (Footer, error) {
 	if err := cw.writeFrame(data); err != nil {
 		return Footer{}, err
 	}
-	digest := binary.LittleEndian.AppendUint32(nil, digestMagic)
-	digest = binary.LittleEndian.AppendUint32(digest, digestSize)
-	digest = cw.hash.Sum(digest)
-	cw.seek = append(cw.seek, seekEntry{uint32(len(digest)), 0, emptyChecksum})
-	if err := cw.write(digest); err != nil {
-		return Footer{}, err
-	}
-	if err := cw.write(appendSeekTable(nil, cw.seek)); err != nil {
+	if err := cw.fail(cw.frames.finish()); err != nil {
 		return Footer{}, err
 	}
 	cw.err = errors.New("write chunk: the chunk is closed")
@@ -203,7 +177,7 @@ func (cw *ChunkWriter) Close(end []byte) (Footer, error) {
 }
 
 // SHA256 returns the hash of the whole file, after Close.
-func (cw *ChunkWriter) SHA256() []byte { return cw.hash.Sum(nil) }
+func (cw *ChunkWriter) SHA256() []byte { return cw.frames.hash.Sum(nil) }
 
 // checkEnd checks the end of a chunk's range against its start and last key.
 func checkEnd(h *Header, last []byte, any, open bool, end []byte) error {

@@ -244,6 +244,7 @@ func (t *typeForecast) measure(ctx context.Context, s *reader.Scanner, codec *fo
 	if err != nil {
 		return err
 	}
+	defer cw.Wait()
 	start := time.Now()
 	err = s.Scan(ctx, reader.NewPass(t.DB, t.Type, nil, nil), &measure{cw})
 	if err != nil && !errors.Is(err, errEnough) {

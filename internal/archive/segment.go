@@ -165,6 +165,9 @@ func (s *Segment) Checkpoint() error {
 
 // Discard throws away the chunk at hand. After Close it does nothing.
 func (s *Segment) Discard() {
+	if s.cw != nil {
+		s.cw.Wait()
+	}
 	if s.file != nil {
 		s.file.Discard()
 	}
