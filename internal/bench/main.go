@@ -66,7 +66,7 @@ func parse() (*options, error) {
 	flag.StringVar(&keys, "keys", env("BENCH_KEYS", "1000000"), "keys of the mixed data; more than one, as 100000,1000000,5000000, shows how time grows (BENCH_KEYS)")
 	flag.StringVar(&data, "data", env("BENCH_DATA", "mixed,large,hash"), "data sets, of mixed, large and hash (BENCH_DATA)")
 	flag.StringVar(&o.half, "half", env("BENCH_HALF", "all"), "dump, load or all (BENCH_HALF)")
-	flag.IntVar(&o.rounds, "rounds", 3, "times that each is run; the fastest counts")
+	flag.IntVar(&o.rounds, "rounds", 3, "times that each is run, of more than a million keys once; the fastest counts")
 	flag.Parse()
 	for _, s := range strings.Split(keys, ",") {
 		n, err := strconv.Atoi(s)

@@ -19,6 +19,7 @@ import (
 type server struct {
 	name string
 	addr string
+	pid  string // of one that was given, for settle
 	stop func() // nil: it was given
 }
 
@@ -104,14 +105,21 @@ func given(ctx context.Context, addr string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{"pika", "kvrocks"} {
-		if _, v, ok := strings.Cut(info, "\n"+name+"_version:"); ok {
-			v, _, _ = strings.Cut(v, "\r\n")
-			s.name = strings.ToUpper(name[:1]) + name[1:] + " " + v
+	s.pid = field(info, "process_id")
+	for _, name := range []string{"Pika", "Kvrocks"} {
+		if v := field(info, strings.ToLower(name)+"_version"); v != "" {
+			s.name = name + " " + v
 			return s, nil
 		}
 	}
 	return nil, fmt.Errorf("%s is neither a Pika nor a Kvrocks", addr)
+}
+
+// field returns a field of INFO; empty: there is none.
+func field(info, name string) string {
+	_, v, _ := strings.Cut(info, "\n"+name+":")
+	v, _, _ = strings.Cut(v, "\n")
+	return strings.TrimSpace(v)
 }
 
 func (s *server) client() *redis.Client {
@@ -125,7 +133,41 @@ func (s *server) empty(ctx context.Context) error {
 	if err := c.FlushAll(ctx).Err(); err != nil {
 		return fmt.Errorf("empty %s: %w", s.name, err)
 	}
-	return nil
+	if strings.HasPrefix(s.name, "Kvrocks") { // else every run writes above more of what the ones before have deleted
+		if err := c.Do(ctx, "COMPACT").Err(); err != nil {
+			return fmt.Errorf("compact %s: %w", s.name, err)
+		}
+	}
+	return s.settle(ctx)
+}
+
+// settle waits until a server that was given has next to nothing to do: compactions of what was written before must not take
+// the time of what is measured next.
+func (s *server) settle(ctx context.Context) error {
+	if s.pid == "" {
+		return nil
+	}
+	const (
+		look  = 500 * time.Millisecond
+		quiet = 3 // looks in a row
+		busy  = look / 20
+	)
+	before, err := cpuOf(s.pid)
+	for idle, looks := 0, 0; err == nil && idle < quiet && looks < 600; looks++ {
+		select {
+		case <-time.After(look):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		var now time.Duration
+		if now, err = cpuOf(s.pid); now-before > busy {
+			idle = 0
+		} else {
+			idle++
+		}
+		before = now
+	}
+	return err
 }
 
 func (s *server) close() {
