@@ -57,6 +57,10 @@ func TestSplit(t *testing.T) {
 			if splits < 3 {
 				t.Errorf("only %d splits", splits)
 			}
+			// Each split makes one end that there was not before.
+			if n := srv.Commands()["pkrscanrange"]; n == 0 || n > int64(splits)+1 {
+				t.Errorf("the last key was looked for %d times over %d splits", n, splits)
+			}
 		})
 	}
 }
