@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 )
 
 // pipeKeys is how many keys are sent through a pipe.
@@ -222,68 +223,85 @@ func TestPipeEnds(t *testing.T) {
 // TestFollow: a load follows a dump that is slow, which is killed and resumed, as the load is.
 func TestFollow(t *testing.T) {
 	simulated(t, pipeKeys, func(t *testing.T, s source, m *model) {
-		to := startRedis(t)
-		dir, state := filepath.Join(t.TempDir(), "dump"), filepath.Join(t.TempDir(), "state")
+		dir := filepath.Join(t.TempDir(), "dump")
 		if err := os.Mkdir(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		defer cancel()
-		dumped := make(chan string, 1)
-		begin := func(flags ...string) *exec.Cmd {
-			cmd := exec.CommandContext(ctx, tool(t, "pikadump"), append([]string{"dump", "--quiet", "--uri", "redis://" + s.addr, "--out", dir,
-				"--chunk-size", "64KiB", "--reply-size", "64KiB", "--rate-keys", "800", "--resume"}, flags...)...)
-			return cmd
-		}
-		follow := func(flags ...string) *exec.Cmd {
-			return exec.Command(tool(t, "kvload"), append([]string{"load", "--quiet", "--follow", "--uri", "redis://" + to.addr, "--in", dir, "--state", state,
-				"--checkpoint", "10ms", "--stall-timeout", "300ms", "--resume"}, flags...)...)
-		}
-		go func() {
-			first := begin()
-			kill := time.AfterFunc(1500*time.Millisecond, func() { _ = first.Process.Kill() })
-			defer kill.Stop()
-			if out, err := first.CombinedOutput(); err != nil && first.ProcessState.ExitCode() != -1 {
-				dumped <- string(out)
-				return
-			}
-			if out, err := begin().CombinedOutput(); err != nil {
-				dumped <- err.Error() + string(out)
-				return
-			}
-			dumped <- ""
-		}()
-		early := int64(0)
-		for range 2 {
-			var log bytes.Buffer
-			cmd := follow()
-			cmd.Stderr = &log
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			began := client(t, to.addr, 0)
-			for until := time.Now().Add(20 * time.Second); s.oneType() && time.Now().Before(until) && began.DBSize(t.Context()).Val() <= early; {
-				time.Sleep(10 * time.Millisecond)
-			}
-			time.Sleep(400 * time.Millisecond) // longer than --stall-timeout
-			_ = cmd.Process.Kill()
-			_ = cmd.Wait()
-			if code := cmd.ProcessState.ExitCode(); code != -1 {
-				t.Fatalf("the load ended, exit code %d, before the dump\n%s", code, log.String())
-			}
-			early = client(t, to.addr, 0).DBSize(t.Context()).Val()
-		}
-		r := finish(t, follow())
-		if why := <-dumped; why != "" {
-			t.Fatal(why)
-		}
-		r.mustBe(t, 3, "kvload", nil)
-		m.verify(t, to, 0)
-		t.Logf("%d keys were loaded while the dump ran", early)
-		if (early > 0) != s.oneType() {
-			t.Errorf("%d keys were loaded while the dump ran, from %s", early, s.version)
-		}
+		follow(t, s, m, dir, nil)
 	})
+}
+
+// TestFollowBucket is TestFollow with the dump in a bucket, encrypted.
+func TestFollowBucket(t *testing.T) {
+	server := s3server.Start(t)
+	s := simulate(t, pikasim.Options{Version: pikasim.V401})
+	m := newModel(seed, pipeKeys, s)
+	m.fill(t, client(t, s.addr, 0))
+	follow(t, s, m, server.URL("dump"), newLocked(t))
+}
+
+// follow loads a dump while it is made.
+func follow(t *testing.T, s source, m *model, in string, l *locked) {
+	to, state := startRedis(t), filepath.Join(t.TempDir(), "state")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	dumped := make(chan string, 1)
+	begin := func() *exec.Cmd {
+		return exec.CommandContext(ctx, tool(t, "pikadump"), append([]string{"dump", "--quiet", "--uri", "redis://" + s.addr, "--out", in,
+			"--chunk-size", "64KiB", "--reply-size", "64KiB", "--rate-keys", "800", "--resume"}, l.flags()...)...)
+	}
+	load := func() *exec.Cmd {
+		args := []string{"load", "--quiet", "--follow", "--uri", "redis://" + to.addr, "--in", in, "--state", state,
+			"--checkpoint", "10ms", "--stall-timeout", "300ms", "--resume"}
+		if l != nil {
+			args = append(args, "--identity", l.path)
+		}
+		return exec.Command(tool(t, "kvload"), args...)
+	}
+	go func() {
+		first := begin()
+		kill := time.AfterFunc(1500*time.Millisecond, func() { _ = first.Process.Kill() })
+		defer kill.Stop()
+		if out, err := first.CombinedOutput(); err != nil && first.ProcessState.ExitCode() != -1 {
+			dumped <- string(out)
+			return
+		}
+		if out, err := begin().CombinedOutput(); err != nil {
+			dumped <- err.Error() + string(out)
+			return
+		}
+		dumped <- ""
+	}()
+	early := int64(0)
+	for range 2 {
+		var log bytes.Buffer
+		cmd := load()
+		cmd.Stderr = &log
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		began := client(t, to.addr, 0)
+		for until := time.Now().Add(20 * time.Second); s.oneType() && time.Now().Before(until) && began.DBSize(t.Context()).Val() <= early; {
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(400 * time.Millisecond) // longer than --stall-timeout
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != -1 {
+			t.Fatalf("the load ended, exit code %d, before the dump\n%s", code, log.String())
+		}
+		early = client(t, to.addr, 0).DBSize(t.Context()).Val()
+	}
+	r := finish(t, load())
+	if why := <-dumped; why != "" {
+		t.Fatal(why)
+	}
+	r.mustBe(t, 3, "kvload", nil)
+	m.verify(t, to, 0)
+	t.Logf("%d keys were loaded while the dump ran", early)
+	if (early > 0) != s.oneType() {
+		t.Errorf("%d keys were loaded while the dump ran, from %s", early, s.version)
+	}
 }
 
 // TestPipeMemory measures both ends of a pipe.
