@@ -31,9 +31,11 @@ func (d *Dir) Lock() (Lock, error) {
 		return nil, err
 	}
 	// No share is at work: what there is of their locks is left over.
-	left, err := filepath.Glob(filepath.Join(d.root, shareLock+"*"))
-	for _, path := range left {
-		err = errors.Join(err, os.Remove(path))
+	files, err := os.ReadDir(d.root)
+	for _, f := range files {
+		if strings.HasPrefix(f.Name(), shareLock) {
+			err = errors.Join(err, os.Remove(filepath.Join(d.root, f.Name())))
+		}
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %s: %w", d.root, err), l.Unlock())

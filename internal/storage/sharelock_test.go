@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"path/filepath"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
@@ -10,7 +11,7 @@ import (
 // TestLockShare: shares keep out those of their name and runs that are none, and are kept out by these; nothing is left over.
 func TestLockShare(t *testing.T) {
 	t.Run("directory", func(t *testing.T) {
-		d, err := CreateDir(t.TempDir())
+		d, err := CreateDir(filepath.Join(t.TempDir(), "a[b"))
 		if err != nil {
 			t.Fatal(err)
 		}
