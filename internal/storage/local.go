@@ -41,10 +41,10 @@ func OpenDir(path string) (*Dir, error) {
 	return &Dir{path}, nil
 }
 
-// CreateDir returns the directory at path and makes it if need be, readable by its
+// CreateDir returns the directory at path and makes it if need be, durably, and readable by its
 // owner only: a dump holds whatever the database holds.
 func CreateDir(path string) (*Dir, error) {
-	if err := os.MkdirAll(path, 0o700); err != nil {
+	if err := mkdirSynced(filepath.Clean(path)); err != nil {
 		return nil, err
 	}
 	return OpenDir(path)
