@@ -40,10 +40,11 @@ type changedSetting struct {
 
 // openCache takes over from an earlier run that had turned the cache off. The directory must be
 // locked.
-func openCache(ctx context.Context, s *reader.Scanner, dir string, log io.Writer) (*sourceCache, error) {
+func openCache(ctx context.Context, s *reader.Scanner, o *dumpOptions, log io.Writer) (*sourceCache, error) {
 	c := &sourceCache{s: s, addr: s.Source().Address, log: log}
+	dir := o.out
 	var err error
-	if c.dir, err = storage.Open(ctx, dir); err != nil {
+	if c.dir, err = storage.Create(ctx, dir, o.storage); err != nil {
 		return nil, err
 	}
 	data, err := storage.ReadFile(c.dir, storage.SettingsName, 1<<16)
@@ -88,7 +89,7 @@ func remind(ctx context.Context, dir string, log io.Writer) {
 // withCache runs f with the source's cache on or off as the user wants it, and sets back what this
 // run or one before it changed.
 func withCache(ctx context.Context, s *reader.Scanner, o *dumpOptions, log io.Writer, f func() error) error {
-	c, err := openCache(ctx, s, o.out, log)
+	c, err := openCache(ctx, s, o, log)
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing 
 	if err != nil {
 		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
 	}
-	err = summarize(log, m, o.where())
+	err = summarize(log, m, o)
 	if o.consistent {
 		err = requireNoWrites(m, err)
 	}
@@ -123,9 +123,10 @@ func warn(log io.Writer, src *reader.Source, o *dumpOptions) {
 	}
 }
 
-// finished does what may be left to do for a dump that is finished already.
+// finished does what may be left to do for a dump that is finished already, and ends as the run that finished it: that one may
+// have been killed before it could say so.
 func finished(ctx context.Context, s *reader.Scanner, o dumpOptions, log io.Writer) error {
-	dir, err := storage.Open(ctx, o.out)
+	dir, err := storage.Create(ctx, o.out, o.storage)
 	if err != nil {
 		return err
 	}
@@ -136,15 +137,16 @@ func finished(ctx context.Context, s *reader.Scanner, o dumpOptions, log io.Writ
 	defer lock.Unlock()
 	o.cacheOff = false
 	return withCache(ctx, s, &o, log, func() error {
-		if !o.consistent {
-			return nil
-		}
 		a, err := archive.Open(ctx, o.out, 1, o.keys.Identities...)
 		if err != nil {
 			return err
 		}
 		defer a.Close()
-		return requireNoWrites(a.Manifest, nil)
+		err = leftOut(a.Manifest, &o)
+		if o.consistent {
+			err = requireNoWrites(a.Manifest, err)
+		}
+		return err
 	})
 }
 

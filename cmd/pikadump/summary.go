@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -11,11 +10,12 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // summarize shows what a finished dump holds. It returns a LeftOut error if keys were
 // left out.
-func summarize(w io.Writer, m *format.Manifest, dir string) error {
+func summarize(w io.Writer, m *format.Manifest, o *dumpOptions) error {
 	report.Totals(w, m.Totals)
 	took := m.Finished.Sub(m.Started)
 	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
@@ -24,9 +24,14 @@ func summarize(w io.Writer, m *format.Manifest, dir string) error {
 	}
 	if m.Conflicts > 0 {
 		fmt.Fprintf(w, "%s names stand in several types: see %s; kvload will ask for --on-conflict\n",
-			progress.Count(m.Conflicts), filepath.Join(dir, format.ConflictsName))
+			progress.Count(m.Conflicts), o.list(format.ConflictsName))
 	}
-	fmt.Fprintf(w, "done in %s: %s\n", progress.Duration(max(took, time.Second)), dir)
+	fmt.Fprintf(w, "done in %s: %s\n", progress.Duration(max(took, time.Second)), o.where())
+	return leftOut(m, o)
+}
+
+// leftOut returns a LeftOut error if keys are not in a finished dump.
+func leftOut(m *format.Manifest, o *dumpOptions) error {
 	if len(m.Skipped) == 0 {
 		return nil
 	}
@@ -37,7 +42,18 @@ func summarize(w io.Writer, m *format.Manifest, dir string) error {
 		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(r.Keys), r.Reason))
 	}
 	return &command.LeftOut{Text: fmt.Sprintf("the dump is finished, but %s listed keys are not in it (%s): see %s",
-		progress.Count(total), strings.Join(reasons, ", "), filepath.Join(dir, format.SkippedName))}
+		progress.Count(total), strings.Join(reasons, ", "), o.list(format.SkippedName))}
+}
+
+// list says where a list of the dump is.
+func (o *dumpOptions) list(name string) string {
+	if len(o.keys.Recipients) > 0 {
+		name += format.EncryptedSuffix
+	}
+	if o.stream != nil {
+		return name + " in the stream"
+	}
+	return storage.Join(o.out, name)
 }
 
 // requireNoWrites returns a LeftOut error if the dump is not known to be of one moment. Left is

@@ -42,14 +42,6 @@ func (l *locked) flags() []string {
 	return []string{"--encrypt-to", l.id.Recipient().String(), "--identity", l.path}
 }
 
-// last returns the name of the file that is written last.
-func (l *locked) last() string {
-	if l == nil {
-		return format.ManifestName
-	}
-	return format.InventoryName
-}
-
 // open decrypts a dump, by the age library alone, and returns where it is now.
 func (l *locked) open(t *testing.T, dir string) string {
 	t.Helper()

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"testing"
+
+	"filippo.io/age"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// startVanishing starts a Pika whose list is listed and cannot be read.
+func startVanishing(t *testing.T) *pikasim.Server {
+	return startPika(t, pikasim.Options{Intercept: intercept(map[string]string{"LRANGE": "*0\r\n"})})
+}
+
+// TestLeftOut: a dump that lacks keys says so, and where they are listed, also when it is gone on with after its end, before
+// which the run could not say it.
+func TestLeftOut(t *testing.T) {
+	s := startVanishing(t)
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{"--encrypt-to", id.Recipient().String(), "--identity", writeFile(t, "identity", id.String())}
+	server := s3server.Start(t)
+	local := filepath.Join(t.TempDir(), "dump")
+	for _, tc := range []struct {
+		out   string
+		flags []string
+		see   string
+	}{
+		{local, nil, local + "/skipped.jsonl"},
+		{local + "2", keys, local + "2/skipped.jsonl.age"},
+		{server.URL("dump"), nil, "s3://dumps/dump/skipped.jsonl?"},
+		{server.URL("dump2"), keys, "s3://dumps/dump2/skipped.jsonl.age?"},
+	} {
+		for range 2 {
+			runCommand(append([]string{"dump", "--uri", s.Addr(), "--resume", "--out", tc.out}, tc.flags...)...).failed(t, 3, "1 listed keys are not in it", "see "+tc.see)
+		}
+	}
+	r := runCommand("dump", "--uri", s.Addr(), "--out", "-")
+	r.stdout = ""
+	r.failed(t, 3, "see skipped.jsonl in the stream")
+}
+
+// TestBreakLockOfFinished: --break-lock holds for a dump that is finished, too.
+func TestBreakLockOfFinished(t *testing.T) {
+	s, server := startPika(t, pikasim.Options{}), s3server.Start(t)
+	flags := []string{"dump", "--uri", s.Addr(), "--out", server.URL("dump"), "--resume"}
+	if r := runCommand(flags...); r.code != 0 {
+		t.Fatalf("exit code %d: %s", r.code, r.stderr)
+	}
+	lock, err := json.Marshal(map[string]any{"host": "elsewhere", "process": 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := storage.Open(t.Context(), server.URL("dump"))
+	if err == nil {
+		err = storage.WriteFile(b, ".lock", lock)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	runCommand(flags...).failed(t, 11, "--break-lock")
+	if r := runCommand(append(flags, "--break-lock")...); r.code != 0 {
+		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	}
+}
