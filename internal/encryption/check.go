@@ -37,6 +37,9 @@ func Check(ctx context.Context, dir storage.Store, in *format.Inventory, done fu
 		}
 		listed[f.Name] = true
 		if err := check(dir, f); err != nil {
+			if errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrDenied) || ctx.Err() != nil {
+				return bad, err // which says nothing about the dump
+			}
 			bad++
 			failed(err)
 		}

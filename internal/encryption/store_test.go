@@ -3,6 +3,7 @@ package encryption
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"math/rand/v2"
@@ -336,7 +337,7 @@ func TestRefused(t *testing.T) {
 // failing is a store whose files cannot be read to their end.
 type failing struct{ storage.Store }
 
-var errNetwork = errors.New("network")
+var errNetwork = fmt.Errorf("network: %w", storage.ErrUnavailable)
 
 type failingReader struct{ storage.Reader }
 
@@ -355,5 +356,10 @@ func TestSourceError(t *testing.T) {
 	_, err := Open(failing{dir}, []age.Identity{id})
 	if !errors.Is(err, errNetwork) || errors.As(err, new(*format.CorruptError)) {
 		t.Error(err)
+	}
+	inventory := format.NewInventory([]format.File{{Name: "dump.json.age", Size: 1}})
+	bad, err := Check(t.Context(), failing{dir}, &inventory, func(format.File) {}, func(err error) { t.Errorf("damaged: %v", err) })
+	if bad != 0 || !errors.Is(err, errNetwork) {
+		t.Errorf("check: %d, %v", bad, err)
 	}
 }
