@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // record returns a whole key of the type.
@@ -103,5 +105,33 @@ func TestHoldsSplitKey(t *testing.T) {
 		if got, err := a.Holds(0, []byte(key)); err != nil || got != want {
 			t.Errorf("Holds(%q) = %v, %v", key, got, err)
 		}
+	}
+}
+
+// unreachable is a store whose lists cannot be read.
+type unreachable struct{ storage.Store }
+
+type unreachableReader struct{ storage.Reader }
+
+func (s unreachable) Open(name string) (storage.Reader, error) {
+	r, err := s.Store.Open(name)
+	if name == format.ConflictsName {
+		r = unreachableReader{r}
+	}
+	return r, err
+}
+
+func (unreachableReader) Read([]byte) (int, error) { return 0, storage.ErrUnavailable }
+
+// TestListUnreachable: that a list cannot be read is no damage.
+func TestListUnreachable(t *testing.T) {
+	w := begin(t, 1<<20, 0)
+	write(t, w, 0, format.TypeSet, record(format.TypeSet, "a"))
+	write(t, w, 0, format.TypeList, record(format.TypeList, "a"))
+	a := finish(t, w)
+	a.dir = unreachable{a.dir}
+	err := a.Conflicts(func(ConflictKey) error { return nil })
+	if !errors.Is(err, storage.ErrUnavailable) || errors.As(err, new(*format.CorruptError)) {
+		t.Error(err)
 	}
 }

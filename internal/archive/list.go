@@ -162,8 +162,10 @@ func readList[T any](dir storage.Store, file format.File, each func(T) error) er
 		}
 		offset += int64(len(sc.Bytes())) + 1
 	}
-	if err := sc.Err(); err != nil {
+	if err := sc.Err(); err == bufio.ErrTooLong {
 		return &format.CorruptError{Name: file.Name, Offset: offset, Err: err}
+	} else if err != nil {
+		return fmt.Errorf("read %s: %w", dir.Path(file.Name), err)
 	}
 	if hex.EncodeToString(h.Sum(nil)) != file.SHA256 {
 		return &format.CorruptError{Name: file.Name, Err: format.ErrChecksum}
