@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"io"
@@ -269,6 +270,32 @@ func TestDownloadFaults(t *testing.T) {
 		t.Errorf("an object that has become shorter: %v", err)
 	}
 	r.Close()
+}
+
+// TestReadStopped: when the context of the bucket has ended, a read at an offset is not tried again.
+func TestReadStopped(t *testing.T) {
+	_, s := createBucket(t)
+	cause := errors.New("enough")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	b, err := CreateBucket(ctx, s.URL("a/dump"), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteFile(b, "x", noise(100)); err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.Open("x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	s.SetFault(func(*http.Request) s3server.Fault {
+		cancel(cause)
+		return s3server.Fault{Status: 500}
+	})
+	if _, err := r.ReadAt(make([]byte, 10), 0); !errors.Is(err, cause) {
+		t.Error(err)
+	}
 }
 
 // TestReaderClosed: a reader that is closed early, while it reads ahead, holds nothing.

@@ -80,7 +80,7 @@ func (b *Bucket) tries() int {
 	return firstTries
 }
 
-// pause waits, unless ctx ends.
+// pause waits, unless ctx ends, or that of the bucket.
 func (b *Bucket) pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -89,6 +89,8 @@ func (b *Bucket) pause(ctx context.Context, d time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
+	case <-b.ctx.Done():
+		return context.Cause(b.ctx)
 	}
 }
 
