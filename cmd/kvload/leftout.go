@@ -77,19 +77,11 @@ func (r *leftOutReport) read() (io.ReadCloser, error) {
 }
 
 // resume takes up the report of a load that goes on. Lines of what comes behind the last points of the journal are
-// taken off, for they will come again: the journal counts those before. A file that cannot be shortened, as in a
-// bucket, goes on as it is.
+// taken off, for they will come again: the journal counts those before. A file that cannot be shortened goes on as it is.
 func (r *leftOutReport) resume(j *journal.Journal) error {
 	r.resumed = true
 	if r.store != nil {
-		old, err := r.read()
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil
-		}
-		if err == nil {
-			err = errors.Join(r.copyLines(io.Discard, bufio.NewReader(old), j), old.Close())
-		}
-		return err
+		return r.rewrite(j)
 	}
 	info, err := os.Stat(r.path)
 	if err != nil || !info.Mode().IsRegular() {
@@ -112,6 +104,30 @@ func (r *leftOutReport) resume(j *journal.Journal) error {
 	}
 	if err != nil {
 		return fmt.Errorf("write the report of what was left out: %w", errors.Join(err, os.Remove(temporary)))
+	}
+	return nil
+}
+
+// rewrite shortens the report in a bucket.
+func (r *leftOutReport) rewrite(j *journal.Journal) error {
+	old, err := r.read()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	log, err := storage.OpenLog(r.store, r.name)
+	if err != nil {
+		return err
+	}
+	err = log.Rewrite(func(w io.Writer) error {
+		b := bufio.NewWriter(w)
+		return errors.Join(r.copyLines(b, bufio.NewReader(old), j), b.Flush())
+	})
+	if err = errors.Join(err, log.Close()); err != nil {
+		return fmt.Errorf("write the report of what was left out: %w", err)
 	}
 	return nil
 }

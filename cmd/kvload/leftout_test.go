@@ -1,6 +1,9 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +11,8 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -65,6 +70,64 @@ func TestReportResumed(t *testing.T) {
 		}
 		if int(again.lines) != strings.Count(string(got), "\n") {
 			t.Errorf("%d lines, %s", again.lines, got)
+		}
+	}
+}
+
+// TestReportResumedInBucket: the same of a report in a bucket.
+func TestReportResumedInBucket(t *testing.T) {
+	j, err := journal.Open(t.TempDir(), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := j.Begin(journal.Binding{}, true, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Unit("one").Reach(journal.Position{Record: 9, Stats: journal.Stats{LeftOut: map[string]int64{"refused": 2}}}); err != nil {
+		t.Fatal(err)
+	}
+	b, err := storage.Create(t.Context(), s3server.Start(t).URL("state"), storage.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(r *leftOutReport, keys string) {
+		t.Helper()
+		for _, key := range strings.Fields(keys) {
+			r.add("one", writer.LeftOut{Kind: format.String, Key: []byte(key), Reason: "refused"})
+			if err := r.flush(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := r.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := &leftOutReport{store: b}
+	r.of(j)
+	add(r, "a b lost1 lost2")
+	for range 2 {
+		r = &leftOutReport{store: b}
+		r.of(j)
+		if err := r.resume(j); err != nil {
+			t.Fatal(err)
+		}
+		add(r, "c")
+		old, err := r.read()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := io.ReadAll(old)
+		var keys []string
+		for line := range strings.Lines(string(got)) {
+			var l leftOutLine
+			if err := json.Unmarshal([]byte(line), &l); err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, string(l.Key))
+		}
+		if err := errors.Join(err, old.Close()); err != nil || strings.Join(keys, " ") != "a b c" || r.lines != 3 {
+			t.Errorf("%q, %d lines, %v", keys, r.lines, err)
 		}
 	}
 }

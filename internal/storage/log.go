@@ -24,6 +24,8 @@ type Log interface {
 	Pieces() int
 	// Replace puts data, which may be empty, in the place of all that is there: durably, and at once.
 	Replace(data []byte) error
+	// Rewrite is Replace with what write writes. What is there can be read meanwhile.
+	Rewrite(write func(io.Writer) error) error
 	Close() error
 }
 
@@ -111,7 +113,17 @@ func (l *fileLog) Sync() error {
 	return l.f.Sync()
 }
 
-func (l *fileLog) Replace(data []byte) error {
+func (l *fileLog) Replace(data []byte) error { return l.Rewrite(writing(data)) }
+
+// writing returns what writes data.
+func writing(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
+}
+
+func (l *fileLog) Rewrite(write func(io.Writer) error) error {
 	if err := l.Close(); err != nil {
 		return err
 	}
@@ -124,7 +136,7 @@ func (l *fileLog) Replace(data []byte) error {
 		return err
 	}
 	defer f.Discard()
-	if _, err := f.Write(data); err != nil {
+	if err := write(f); err != nil {
 		return err
 	}
 	return f.Commit()

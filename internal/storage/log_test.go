@@ -78,6 +78,20 @@ func testLog(t *testing.T, s Store) {
 	if got := readLog(t, s, name); got != "all\nfour\nfive\n" {
 		t.Errorf("replaced: %q", got)
 	}
+	must(l.Rewrite(func(w io.Writer) error { // without its first line
+		_, err := io.WriteString(w, strings.TrimPrefix(readLog(t, s, name), "all\n"))
+		return err
+	}))
+	if got := readLog(t, s, name); got != "four\nfive\n" {
+		t.Errorf("rewritten: %q", got)
+	}
+	enough := errors.New("enough")
+	if err := l.Rewrite(func(io.Writer) error { return enough }); err != enough {
+		t.Error(err)
+	}
+	if got := readLog(t, s, name); got != "four\nfive\n" {
+		t.Errorf("after an error: %q", got)
+	}
 	must(l.Replace(nil))
 	if got := readLog(t, s, name); got != "" {
 		t.Errorf("replaced by nothing: %q", got)

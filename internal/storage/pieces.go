@@ -127,7 +127,7 @@ func (l *pieces) Sync() error {
 	if len(l.buf) == 0 {
 		return nil
 	}
-	if err := l.put(l.buf, false); err != nil {
+	if err := l.put(false, writing(l.buf)); err != nil {
 		return err
 	}
 	l.buf = l.buf[:0]
@@ -135,12 +135,12 @@ func (l *pieces) Sync() error {
 }
 
 // put makes the next piece, which nobody else may have made.
-func (l *pieces) put(data []byte, all bool) error {
+func (l *pieces) put(all bool, write func(io.Writer) error) error {
 	p := piece{1, all}
 	if n := len(l.all); n > 0 {
 		p.number = l.all[n-1].number + 1
 	}
-	err := WriteFile(l.s, p.name(l.log), data)
+	err := l.create(p, write)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w in %s: it has written %s", ErrLocked, l.s.Path(""), p.name(l.log))
 	}
@@ -150,11 +150,26 @@ func (l *pieces) put(data []byte, all bool) error {
 	return err
 }
 
+// create makes a piece.
+func (l *pieces) create(p piece, write func(io.Writer) error) error {
+	f, err := l.s.Create(p.name(l.log))
+	if err != nil {
+		return err
+	}
+	defer f.Discard()
+	if err := write(f); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
 // removals is how many objects are removed at once.
 const removals = 16
 
-func (l *pieces) Replace(data []byte) error {
-	if err := l.put(data, true); err != nil {
+func (l *pieces) Replace(data []byte) error { return l.Rewrite(writing(data)) }
+
+func (l *pieces) Rewrite(write func(io.Writer) error) error {
+	if err := l.put(true, write); err != nil {
 		return err
 	}
 	l.buf = l.buf[:0]
