@@ -138,7 +138,7 @@ func TestEncryptedBucket(t *testing.T) {
 		load := []string{"--quiet", "--uri", "redis://" + to.addr, "--in", in, "--db", "0"}
 		mustRun(t, 12, "kvload", append([]string{"load"}, load...)...)
 		load = append(load, "--identity", l.path)
-		mustRun(t, 3, "kvload", append([]string{"load", "--state", server.URL("state-"+strings.ReplaceAll(to.addr, ":", "-")), "--verify"}, load...)...) // hyperloglogs
+		mustRun(t, 3, "kvload", append([]string{"load", "--state", server.URL("state-" + strings.ReplaceAll(to.addr, ":", "-")), "--verify"}, load...)...) // hyperloglogs
 		mustRun(t, 0, "kvload", append([]string{"verify"}, load...)...)
 		m.verify(t, to, 0)
 	})
