@@ -76,21 +76,28 @@ func CreateBucket(ctx context.Context, location string, o Options) (*Bucket, err
 	return b, nil
 }
 
-// probe writes an object and removes it. A second attempt to write it, which must fail, shows whether
-// the store takes conditions.
+// probe writes an object and removes it. Further attempts to write it, which must fail, show whether the store takes
+// conditions: two, for a run that begins at the same moment may have taken the first object away (RemoveTemporaries).
 func (b *Bucket) probe() error {
 	name := tempPrefix + "probe-" + rand.Text()
 	if err := WriteFile(b, name, []byte("can be written\n")); err != nil {
 		return err
 	}
-	second := []byte("must not be written\n")
-	switch err := b.putBytes(name, second); {
-	case err == nil:
+	var err error
+	for _, data := range []string{"must not be written\n", "must not be written, either\n"} {
+		if err = b.putBytes(name, []byte(data)); errors.Is(err, fs.ErrExist) {
+			break
+		} else if err != nil {
+			return err
+		}
+	}
+	if err == nil {
 		b.unconditional.Store(true)
-	case !errors.Is(err, fs.ErrExist):
+	}
+	if err := b.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return b.Remove(name)
+	return nil
 }
 
 // Path returns where an object is, and of "" where the prefix is.

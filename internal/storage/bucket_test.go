@@ -186,6 +186,51 @@ func TestBucketNoOverwrite(t *testing.T) {
 	}
 }
 
+// TestProbe: a store that ignores conditions is known for it; one whose probe another run takes away is not.
+func TestProbe(t *testing.T) {
+	s := s3server.Start(t)
+	for most, want := range []bool{false, false, true} {
+		n := 0
+		s.SetFault(func(r *http.Request) s3server.Fault {
+			if r.Method == http.MethodPut {
+				if n++; n > 1 && n <= most+1 {
+					for _, name := range s.Objects(t, "probed") {
+						_ = os.Remove(filepath.Join(s.Dir("probed"), name))
+					}
+				}
+			}
+			return s3server.Fault{}
+		})
+		b, err := CreateBucket(t.Context(), s.URL("probed"), Options{})
+		if err != nil || b.unconditional.Load() != want {
+			t.Errorf("taken away %d times: %v, %v", most, b, err)
+		}
+		if left := s.Objects(t, "probed"); len(left) > 0 {
+			t.Errorf("%v are left over", left)
+		}
+	}
+	s.SetFault(func(r *http.Request) s3server.Fault {
+		if r.Header.Get("If-None-Match") != "" {
+			return s3server.Fault{Status: http.StatusNotImplemented}
+		}
+		return s3server.Fault{}
+	})
+	if b, err := CreateBucket(t.Context(), s.URL("probed"), Options{}); err != nil || !b.unconditional.Load() {
+		t.Errorf("a store that refuses conditions: %v, %v", b, err)
+	}
+	s.SetFault(func(r *http.Request) s3server.Fault {
+		if r.Method == http.MethodDelete {
+			for _, name := range s.Objects(t, "probed") {
+				_ = os.Remove(filepath.Join(s.Dir("probed"), name))
+			}
+		}
+		return s3server.Fault{}
+	})
+	if _, err := CreateBucket(t.Context(), s.URL("probed"), Options{}); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestUploadFaults: a request that fails is sent again, and one whose answer is lost is known to have succeeded.
 func TestUploadFaults(t *testing.T) {
 	b, s := createBucket(t)
