@@ -212,8 +212,8 @@ func plan(w *archive.Writer, o *dumpOptions) ([]*reader.Pass, error) {
 			if limit > 0 {
 				limit -= w.Keys(db, t)
 			}
-			for i, g := range gaps {
-				if o.trial.limit > 0 && (limit <= 0 || i > 0) { // there are enough keys
+			for _, g := range gaps { // one at most if there is a limit
+				if o.trial.limit > 0 && limit <= 0 { // there are enough keys
 					if err := w.Segment(db, t, g.Start).Close(g.End); err != nil {
 						return nil, err
 					}

@@ -95,7 +95,13 @@ func (w *Writer) takeUpAll(names []string, spaces []space, log func(string)) err
 			return err
 		}
 	}
-	return w.dropOpen(log)
+	if err := w.dropOpen(log); err != nil {
+		return err
+	}
+	if w.Info.Options.LimitKeys > 0 {
+		return w.dropBehind(log)
+	}
+	return nil
 }
 
 // unlistedAhead is how many numbers behind the last known chunk are asked for: more than a run has
@@ -287,6 +293,31 @@ func (w *Writer) dropOpen(log func(string)) error {
 			kept = append(kept, chain...)
 		}
 		i += n
+	}
+	w.chunks = kept
+	return nil
+}
+
+// dropBehind removes chunks behind what is missing: of a dump of the first keys only, whether theirs are wanted is known when
+// those before have been read.
+func (w *Writer) dropBehind(log func(string)) error {
+	var kept []format.ChunkInfo
+	var id segmentID
+	var from []byte
+	hole := false
+	for _, c := range w.chunks {
+		if now := (segmentID{c.DB, c.Type}); now != id {
+			id, from, hole = now, nil, false
+		}
+		if hole = hole || !bytes.Equal(c.Start, from); !hole {
+			kept, from = append(kept, c), c.End
+			continue
+		}
+		log(fmt.Sprintf("%s is behind what is missing of the first %d keys: removed, its keys are read anew", c.Name, w.Info.Options.LimitKeys))
+		if err := w.dir.Remove(c.Name); err != nil {
+			return fmt.Errorf("resume dump: %w", err)
+		}
+		w.stored -= c.Size
 	}
 	w.chunks = kept
 	return nil
