@@ -83,6 +83,9 @@ EXAMPLES:
    pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json   # for dump --plan plan.json --shard 0/8`
 
 func planAction(c *cli.Context) error {
+	if c.Args().Present() {
+		return command.Usage("%q is not a flag: the source is given with --uri", c.Args().First())
+	}
 	o, err := parseSource(c)
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -88,7 +89,10 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 	case c.Duration("timeout") < 0:
 		return o, command.Usage("--timeout %v is negative", c.Duration("timeout"))
 	}
-	var err error
+	err := storage.Check(o.in)
+	if err != nil {
+		return o, command.Usage("--in: %w", err)
+	}
 	if o.server, err = connect.FromFlags(c); err != nil {
 		return o, &command.UsageError{Err: err}
 	}

@@ -42,17 +42,23 @@ func Open(ctx context.Context, location string, threads int, identities ...age.I
 
 // openDir returns the store in which the dump at location can be read.
 func openDir(ctx context.Context, location string, identities []age.Identity) (storage.Store, error) {
-	dir, err := storage.Open(ctx, location)
-	if errors.Is(err, storage.ErrLocation) {
-		return nil, err
-	}
+	dir, err := openStore(ctx, location)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
+		return nil, err
 	}
 	if dir, err = encryption.Open(dir, identities); err != nil {
 		return nil, fmt.Errorf("open dump: %w", err)
 	}
 	return dir, nil
+}
+
+// openStore returns the store at location, from which a dump is to be read.
+func openStore(ctx context.Context, location string) (storage.Store, error) {
+	dir, err := storage.Open(ctx, location)
+	if err != nil && !errors.Is(err, storage.ErrLocation) {
+		err = fmt.Errorf("%w: %w", ErrIncomplete, err)
+	}
+	return dir, err
 }
 
 // OpenIn reads the manifest of the dump in a store that is not encrypted, or decrypts by itself.

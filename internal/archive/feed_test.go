@@ -213,3 +213,11 @@ func TestFeedChanged(t *testing.T) {
 		t.Error("a chunk of another dump and name is taken")
 	}
 }
+
+// TestFollowLocation: a URL that cannot be meant is no dump that is not finished.
+func TestFollowLocation(t *testing.T) {
+	_, err := Follow(t.Context(), "s3://bucket/dump?bogus=1", 1, func(string) {})
+	if !errors.Is(err, storage.ErrLocation) || errors.Is(err, ErrIncomplete) {
+		t.Error(err)
+	}
+}

@@ -24,9 +24,9 @@ const (
 // Follow returns the feed of a dump that may still be being made at location. Say is told now and then what
 // it waits for.
 func Follow(ctx context.Context, location string, threads int, say func(string), identities ...age.Identity) (*Feed, error) {
-	dir, err := storage.Open(ctx, location)
+	dir, err := openStore(ctx, location)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrIncomplete, err)
+		return nil, err
 	}
 	f := &following{dir: dir, say: say, seen: map[string]bool{}}
 	for {
