@@ -87,6 +87,16 @@ func TestOutputCannotBe(t *testing.T) {
 	}
 }
 
+// TestBucketNamedWrong: a query that the store does not know is not repeated: it may hold a secret.
+func TestBucketNamedWrong(t *testing.T) {
+	s := startPika(t, pikasim.Options{})
+	r := runCommand("dump", "--uri", s.Addr(), "--out", "s3://dumps/dump?region=x&secret_key=hidden")
+	r.failed(t, 5, "cannot be used as it is given", "secret_key")
+	if strings.Contains(r.stderr, "hidden") {
+		t.Error(r.stderr)
+	}
+}
+
 // TestDiskFull: a disk that fills up in the middle of the dump, and one that is full from
 // the start.
 func TestDiskFull(t *testing.T) {

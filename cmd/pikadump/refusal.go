@@ -35,7 +35,7 @@ func refusedAtOpen(err error) error {
 // refusedOutput says what a failure to begin a dump means: unless it says so itself, that --out
 // cannot be written to.
 func refusedOutput(err error, out string) error {
-	for _, known := range []error{archive.ErrExists, archive.ErrFinished, archive.ErrDiffers, storage.ErrLocked, storage.ErrDenied, storage.ErrUnavailable, encryption.ErrIdentity, encryption.ErrMixed} {
+	for _, known := range []error{archive.ErrExists, archive.ErrFinished, archive.ErrDiffers, storage.ErrLocked, storage.ErrDenied, storage.ErrUnavailable, storage.ErrLocation, encryption.ErrIdentity, encryption.ErrMixed} {
 		if errors.Is(err, known) {
 			return err
 		}

@@ -65,7 +65,8 @@ func (p *place) open(ctx context.Context) (*blob.Bucket, error) {
 	u := p.bucket
 	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, &u)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", ErrLocation, p, err)
+		// The library repeats the query, in which somebody may have put a secret.
+		return nil, fmt.Errorf("%w: %s", ErrLocation, strings.ReplaceAll(err.Error(), u.String(), p.String()))
 	}
 	return b, nil
 }
