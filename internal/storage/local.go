@@ -95,7 +95,7 @@ func (f *openFile) SHA256() []byte { return nil }
 // those that are no part of a dump.
 func (d *Dir) List() ([]string, error) {
 	var names []string
-	err := filepath.WalkDir(d.root, func(p string, e fs.DirEntry, err error) error {
+	err := d.walk(func(p string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || hidden(e.Name()) {
 			return err
 		}
@@ -107,9 +107,14 @@ func (d *Dir) List() ([]string, error) {
 	return names, err
 }
 
+// walk goes through the directory, which a symbolic link may lead to: hence the slash.
+func (d *Dir) walk(f fs.WalkDirFunc) error {
+	return filepath.WalkDir(d.root+string(filepath.Separator), f)
+}
+
 // RemoveTemporaries removes what runs that were killed were writing.
 func (d *Dir) RemoveTemporaries() error {
-	return filepath.WalkDir(d.root, func(p string, e fs.DirEntry, err error) error {
+	return d.walk(func(p string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || !strings.HasPrefix(e.Name(), tempPrefix) {
 			return err
 		}

@@ -196,6 +196,37 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestLinked: a directory behind a symbolic link is one like others.
+func TestLinked(t *testing.T) {
+	_, path := create(t)
+	link := filepath.Join(t.TempDir(), "link")
+	if err := os.Symlink(path, link); err != nil {
+		t.Fatal(err)
+	}
+	d, err := CreateDir(link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names, err := d.List(); err != nil || len(names) > 0 {
+		t.Errorf("an empty one: %q, %v", names, err)
+	}
+	if err := WriteFile(d, "x/y", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Create("x/killed"); err != nil {
+		t.Fatal(err)
+	}
+	if names, err := d.List(); err != nil || !slices.Equal(names, []string{"x/y"}) {
+		t.Errorf("%q, %v", names, err)
+	}
+	if err := d.RemoveTemporaries(); err != nil {
+		t.Fatal(err)
+	}
+	if names := onDisk(t, path); !slices.Equal(names, []string{"x/y"}) {
+		t.Errorf("there are %q", names)
+	}
+}
+
 func TestReadFileLimit(t *testing.T) {
 	d, _ := create(t)
 	if err := WriteFile(d, "x", []byte("12345")); err != nil {
