@@ -51,11 +51,27 @@ func Join(ctx context.Context, location string, info format.Info, share int, d *
 		return nil, err
 	}
 	w.space = space(share + 1)
-	if err := w.join(d, log); err != nil {
+	if err = w.mayAgree(share); err == nil {
+		err = w.join(d, log)
+	}
+	if err != nil {
 		w.Close()
 		return nil, err
 	}
 	return w, nil
+}
+
+// mayAgree lets share 0 alone begin a dump in a bucket where two that begin at once would both write dump.json.
+func (w *Writer) mayAgree(share int) error {
+	if share == 0 || storage.IsConditional(w.dir) {
+		return nil
+	}
+	begun, err := storage.Exists(w.dir, format.InfoName)
+	if err == nil && !begun {
+		err = fmt.Errorf("%w, or may be: the store of %s takes no conditions, so that share 0 has to begin the dump: try again when it has",
+			storage.ErrLocked, w.dir.Path(""))
+	}
+	return err
 }
 
 func (w *Writer) join(d *Division, log func(string)) error {

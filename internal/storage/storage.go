@@ -99,6 +99,13 @@ func Create(ctx context.Context, location string, o Options) (Store, error) {
 	return CreateDir(location)
 }
 
+// IsConditional reports whether of several runs that create a file at once only one succeeds: not so in a bucket that takes
+// no conditions.
+func IsConditional(s Store) bool {
+	b, ok := s.(*Bucket)
+	return !ok || !b.unconditional.Load()
+}
+
 // ReadFile reads a whole file of at most limit bytes.
 func ReadFile(s Store, name string, limit int64) ([]byte, error) {
 	f, err := s.Open(name)

@@ -1,0 +1,42 @@
+package archive
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// TestJoinUnconditional: where two shares could both write dump.json, share 0 alone begins the dump.
+func TestJoinUnconditional(t *testing.T) {
+	server := s3server.Start(t)
+	server.SetFault(func(r *http.Request) s3server.Fault {
+		if r.Header.Get("If-None-Match") != "" {
+			return s3server.Fault{Status: http.StatusNotImplemented}
+		}
+		return s3server.Fault{}
+	})
+	d := &Division{Shares: 2, Databases: []DatabaseBounds{{DB: 0, Bounds: []Bound{NewBound([]byte("k"))}}}}
+	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "4.0.1", Role: "master", Databases: 1}
+	info := format.NewInfo("test", time.Now(), src, format.Options{Databases: []int{0}, Types: format.Types, Scan: format.ScanRange})
+	join := func(share int) (*Writer, error) {
+		return Join(t.Context(), server.URL("dump"), info, share, d, Options{}, func(string) {})
+	}
+	if _, err := join(1); !errors.Is(err, storage.ErrLocked) {
+		t.Fatalf("share 1 begins: %v", err)
+	}
+	for share := range 2 {
+		w, err := join(share)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+	}
+	if left := server.Objects(t, "dump"); len(left) != 4 { // with both locks
+		t.Errorf("there are %q", left)
+	}
+}
