@@ -203,11 +203,30 @@ func (s *Store) hasInventory() error {
 	return f.Close()
 }
 
+// removeHalf removes a manifest without encrypted.json, which a run that was killed has left, and encrypted.json without a
+// manifest, which was lost: neither counts.
+func (s *Store) removeHalf() error {
+	const manifest = format.ManifestName + format.EncryptedSuffix
+	inventory, err := storage.Exists(s.inner, format.InventoryName)
+	if err != nil {
+		return err
+	}
+	there, err := storage.Exists(s.inner, manifest)
+	switch {
+	case err != nil:
+		return err
+	case there && !inventory:
+		return s.inner.Remove(manifest)
+	case inventory && !there:
+		return s.inner.Remove(format.InventoryName)
+	}
+	return nil
+}
+
 // Create begins a file.
 func (s *Store) Create(name string) (storage.File, error) {
-	if name == format.ManifestName && errors.Is(s.hasInventory(), fs.ErrNotExist) {
-		// A run that was killed has left one that does not count.
-		if err := s.inner.Remove(name + format.EncryptedSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if name == format.ManifestName {
+		if err := s.removeHalf(); err != nil {
 			return nil, err
 		}
 	}

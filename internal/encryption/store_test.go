@@ -292,6 +292,28 @@ func TestUnfinished(t *testing.T) {
 	}
 }
 
+// TestManifestLost: encrypted.json without a manifest does not count, and both are written anew.
+func TestManifestLost(t *testing.T) {
+	id := identity(t)
+	dir := localDir(t)
+	files := fill(t, mustCreate(t, dir, keys(id), false))
+	if err := dir.Remove(format.ManifestName + format.EncryptedSuffix); err != nil {
+		t.Fatal(err)
+	}
+	s := mustCreate(t, dir, keys(id), true)
+	if err := storage.WriteFile(s, format.ManifestName, files[format.ManifestName]); err != nil {
+		t.Fatal(err)
+	}
+	mustHold(t, s, files)
+	in, err := ReadInventory(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bad, err := Check(t.Context(), dir, in, func(format.File) {}, func(err error) { t.Error(err) }); bad != 0 || err != nil {
+		t.Errorf("%d, %v", bad, err)
+	}
+}
+
 // TestRefused: no identity, a wrong one, other recipients, plain and encrypted together.
 func TestRefused(t *testing.T) {
 	one, two := identity(t), identity(t)
