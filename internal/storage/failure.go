@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -109,6 +110,8 @@ func (b *Bucket) failure(op, name string, err error) error {
 		code = api.ErrorCode()
 	}
 	switch status := httpStatus(err); {
+	case errors.As(err, new(*net.DNSError)): // which Azure's library takes for "not there"
+		e.Kind = ErrUnavailable
 	case errors.Is(err, fs.ErrExist), status == http.StatusPreconditionFailed, gcerrors.Code(err) == gcerrors.FailedPrecondition, gcerrors.Code(err) == gcerrors.AlreadyExists:
 		e.Kind = fs.ErrExist
 	case status == http.StatusNotFound, gcerrors.Code(err) == gcerrors.NotFound:
