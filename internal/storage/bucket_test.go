@@ -256,6 +256,15 @@ func TestUploadFaults(t *testing.T) {
 			t.Errorf("%s: the object has %d bytes", name, len(got))
 		}
 	}
+	s.SetFault(func(r *http.Request) s3server.Fault {
+		if r.Method == http.MethodPut {
+			return s3server.Fault{Status: 400, Body: "<Error><Code>ExpiredToken</Code></Error>"}
+		}
+		return s3server.Fault{}
+	})
+	if err := WriteFile(b, "z", data); !errors.Is(err, ErrDenied) {
+		t.Errorf("a session that is over: %v", err)
+	}
 	s.SetFault(func(*http.Request) s3server.Fault { return s3server.Fault{Status: 403} })
 	if err := WriteFile(b, "z", data); !errors.Is(err, ErrDenied) {
 		t.Errorf("403: %v", err)

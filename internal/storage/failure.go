@@ -116,7 +116,7 @@ func (b *Bucket) failure(op, name string, err error) error {
 		e.Kind = fs.ErrExist
 	case status == http.StatusNotFound, gcerrors.Code(err) == gcerrors.NotFound:
 		e.Kind = fs.ErrNotExist
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, gcerrors.Code(err) == gcerrors.PermissionDenied:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, code == "ExpiredToken", gcerrors.Code(err) == gcerrors.PermissionDenied:
 		e.Kind = ErrDenied
 	case status == http.StatusNotImplemented, code == "NotImplemented":
 		e.Kind = errUnsupported
