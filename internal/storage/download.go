@@ -131,7 +131,7 @@ func (s *stream) once(p []byte) (n int, err error) {
 // atEnd returns io.EOF unless the library found a wrong checksum.
 func (s *stream) atEnd() error {
 	if s.body != nil && s.whole {
-		if _, err := s.body.Read(make([]byte, 1)); err != nil && err != io.EOF && s.ctx.Err() == nil {
+		if _, err := s.body.Read(make([]byte, 1)); err != nil && err != io.EOF && s.watch.ctx.Err() == nil {
 			return &format.CorruptError{Name: s.r.b.Path(s.r.name), Offset: 0, Err: err}
 		}
 	}
