@@ -100,7 +100,7 @@ func TestEncryptedBucket(t *testing.T) {
 	dump := func(flags ...string) *exec.Cmd {
 		return exec.Command(tool(t, "pikadump"), append([]string{"dump", "--quiet", "--uri", from, "--out", in, "--chunk-size", "64KiB", "--reply-size", "64KiB"}, flags...)...)
 	}
-	first := dump("--encrypt-to", l.id.Recipient().String(), "--rate-keys", "1000")
+	first := dump("--encrypt-to", l.id.Recipient().String(), "--rate-keys", "500")
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
 	}
