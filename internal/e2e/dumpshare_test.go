@@ -59,7 +59,7 @@ func (c *crasher) plan(t *testing.T, shares int) string {
 // share starts a share of a dump, slowly, so that it can be killed.
 func (c *crasher) share(t *testing.T, dir, plan string, i int) *process {
 	t.Helper()
-	return c.start(t, dir, "--plan", plan, "--shard", fmt.Sprintf("%d/%d", i, dumpSharesOf), "--threads", "3", "--rate-keys", "500")
+	return c.start(t, dir, "--plan", plan, "--shard", fmt.Sprintf("%d/%d", i, dumpSharesOf), "--threads", "3", "--rate-keys", "300")
 }
 
 // mustSay waits for the end of a run.
