@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -121,7 +122,7 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 		return exitcode.Done
 	}
 	var interrupt *Interrupt
-	if errors.As(context.Cause(ctx), &interrupt) && !errors.As(err, new(*Interrupt)) {
+	if errors.As(context.Cause(ctx), &interrupt) && !errors.As(err, new(*Interrupt)) && !isEnd(err) {
 		err = fmt.Errorf("%w: %w", interrupt, err)
 	}
 	code := Code(err, classify)
@@ -146,7 +147,6 @@ func interruptCode(sig os.Signal) int {
 func Code(err error, classify func(error) int) int {
 	var (
 		usage     *UsageError
-		left      *LeftOut
 		different *Different
 		interrupt *Interrupt
 		corrupt   *format.CorruptError
@@ -154,9 +154,9 @@ func Code(err error, classify func(error) int) int {
 	switch {
 	case errors.As(err, &usage):
 		return exitcode.Usage
-	case errors.As(err, &different): // wins over what was left out
+	case isEnd(err) && errors.As(err, &different): // wins over what was left out
 		return exitcode.Different
-	case errors.As(err, &left):
+	case isEnd(err):
 		return exitcode.LeftOut
 	case errors.As(err, &interrupt):
 		return interruptCode(interrupt.Signal)
@@ -181,6 +181,20 @@ func Code(err error, classify func(error) int) int {
 		return code
 	}
 	return exitcode.Failed
+}
+
+// isEnd reports whether an error says nothing but how a run that is done has ended: beside what else went wrong, a
+// LeftOut or a Different does not count.
+func isEnd(err error) bool {
+	switch e := err.(type) {
+	case *LeftOut, *Different:
+		return true
+	case interface{ Unwrap() error }:
+		return isEnd(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !isEnd(err) })
+	}
+	return false
 }
 
 // show writes the error as one line, and a hint where there is one.

@@ -53,6 +53,11 @@ func TestCode(t *testing.T) {
 		{&Interrupt{syscall.SIGTERM}, 143},
 		{fmt.Errorf("%w: %w", &Interrupt{syscall.SIGTERM}, corrupt), 143},
 		{errors.Join(corrupt, syscall.ENOSPC), 13},
+		{errors.Join(nil, &LeftOut{"some"}), 3},
+		{errors.Join(&Different{"some"}, &LeftOut{"some"}), 4},
+		{errors.Join(errOwn, &LeftOut{"some"}), 12},
+		{errors.Join(fmt.Errorf("close: %w", errors.New("anything")), &Different{"some"}), 1},
+		{errors.Join(&Interrupt{os.Interrupt}, &LeftOut{"some"}), 130},
 	} {
 		if got := Code(tc.err, classify); got != tc.want {
 			t.Errorf("%v: %d, want %d", tc.err, got, tc.want)
