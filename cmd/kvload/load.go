@@ -88,7 +88,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	o.ttl.begin(j.Bound().Now, a.Manifest)
 	report.of(j)
 	if before == finished {
-		return summarize(log, j.Stats(), report.path, 0)
+		return conclude(ctx, feed, cs, &o, report, j.Stats(), 0, log)
 	}
 	if before == resumed {
 		if err := report.resume(j); err != nil {
@@ -117,11 +117,24 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if err := j.Finish(); err != nil {
 		return err
 	}
-	err = summarize(log, j.Stats(), report.path, time.Since(start))
-	if !o.verify || err != nil && !errors.As(err, new(*command.LeftOut)) {
-		return err
+	return conclude(ctx, feed, cs, &o, report, j.Stats(), time.Since(start), log)
+}
+
+// conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and compares if that is wanted.
+func conclude(ctx context.Context, feed *archive.Feed, cs *conflicts, o *loadOptions, report *leftOutReport, s journal.Stats, took time.Duration, log io.Writer) error {
+	left := summarize(log, s, report.path, took)
+	if !o.verify {
+		return left
 	}
-	return errors.Join(verifyLoaded(ctx, a, cs, &o, report, log), err)
+	if err := feed.Wait(ctx); err != nil {
+		return errors.Join(err, left)
+	}
+	vo := verifyOptions{loadOptions: *o, rounds: 2}
+	vo.report = ""
+	if left != nil {
+		vo.left = report.read
+	}
+	return errors.Join(verifyWith(ctx, feed.Archive(), cs, &vo, log, log), left)
 }
 
 // units returns the parts of the dump that are to be loaded.

@@ -58,6 +58,13 @@ func TestFinished(t *testing.T) {
 	if r := load("--resume"); r.code != 0 || !strings.Contains(r.stderr, "nothing is left to be done") || !strings.Contains(r.stderr, "loaded 1 keys") {
 		t.Errorf("%d: %s", r.code, r.stderr)
 	}
+	if r := load("--resume", "--verify"); r.code != 0 || !strings.Contains(r.stderr, "compared 1 keys") {
+		t.Errorf("%d: %s", r.code, r.stderr)
+	}
+	m.Set("a", "2") // as if the run that loaded was killed while it compared
+	if r := load("--resume", "--verify"); r.code != 4 || !strings.Contains(r.stderr, "1 of 1 keys differ") {
+		t.Errorf("%d: %s", r.code, r.stderr)
+	}
 	load().failed(t, 5, "holds 1 key")
 	if r := load("--on-exists", "replace"); r.code != 0 || !strings.Contains(r.stderr, "once more") || !strings.Contains(r.stderr, "is kept as") {
 		t.Errorf("%d: %s", r.code, r.stderr)

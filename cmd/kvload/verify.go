@@ -52,16 +52,6 @@ func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error 
 	return verifyWith(ctx, a, cs, &o, out, log)
 }
 
-// verifyLoaded is what kvload load --verify does when it is done.
-func verifyLoaded(ctx context.Context, a *archive.Archive, cs *conflicts, lo *loadOptions, left *leftOutReport, log io.Writer) error {
-	o := verifyOptions{loadOptions: *lo, rounds: 2}
-	o.report = ""
-	if left.lines > 0 {
-		o.left = left.read
-	}
-	return verifyWith(ctx, a, cs, &o, log, log)
-}
-
 // chosen returns the units that the user wants.
 func chosen(a *archive.Archive, o *loadOptions) []archive.Unit {
 	return a.Units(func(c format.ChunkInfo) bool { return o.filter.DB(c.DB) && o.filter.Type(c.Type) && c.Records > 0 })
