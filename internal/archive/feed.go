@@ -162,32 +162,36 @@ func (f *Feed) arrive(ctx context.Context, chain bool) error {
 			continue
 		}
 		if !info.Open && !info.Continues {
-			f.offer(Unit{info})
+			if err := f.offer(Unit{info}); err != nil {
+				return err
+			}
 			continue
 		}
 		id := segmentID{info.DB, info.Type}
 		f.chains[id] = append(f.chains[id], info)
 	}
-	f.joinChains()
-	return nil
+	return f.joinChains()
 }
 
-// offer makes a unit ready, of the chunks of it that are wanted.
-func (f *Feed) offer(u Unit) {
-	wanted := Unit{}
+// offer makes a unit ready, of the chunks of it that are wanted. The others will not be read.
+func (f *Feed) offer(u Unit) error {
+	var wanted, unwanted Unit
 	for _, c := range u {
 		if f.keep(c) {
 			wanted = append(wanted, c)
+		} else {
+			unwanted = append(unwanted, c)
 		}
 	}
 	if len(wanted) > 0 {
 		f.ready = append(f.ready, wanted)
 	}
+	return f.Done(unwanted)
 }
 
 // joinChains makes units of the chunks of keys that are whole now. A chunk in the middle may come behind
 // the last: as at a resumed dump, numbers that are missing tell of it.
-func (f *Feed) joinChains() {
+func (f *Feed) joinChains() error {
 	for id, chunks := range f.chains {
 		format.SortChunks(chunks)
 		var rest []format.ChunkInfo
@@ -198,13 +202,14 @@ func (f *Feed) joinChains() {
 			}
 			if whole := chunks[i : i+n]; whole[0].Continues || whole[n-1].Open || mayLack(whole, f.there) {
 				rest = append(rest, whole...)
-			} else {
-				f.offer(slices.Clone(whole))
+			} else if err := f.offer(slices.Clone(whole)); err != nil {
+				return err
 			}
 			i += n
 		}
 		f.chains[id] = rest
 	}
+	return nil
 }
 
 // finish compares what has come with the manifest, and makes ready what was not handed out yet.

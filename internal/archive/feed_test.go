@@ -96,6 +96,36 @@ func byName(units []Unit) []Unit {
 	return units
 }
 
+// A releasing store notes what will not be read any more.
+type releasing struct {
+	storage.Store
+	released map[string]bool
+}
+
+func (r *releasing) Release(name string) error { r.released[name] = true; return nil }
+
+// TestFeedReleases: chunks that nobody wants need not be kept, either.
+func TestFeedReleases(t *testing.T) {
+	a := feedDump(t, "4.0.1")
+	s := &scripted{}
+	for _, c := range a.Manifest.Chunks {
+		s.names = append(s.names, []string{c.Name})
+	}
+	r := &releasing{a.dir, map[string]bool{}}
+	f, err := NewFeed(r, 1, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	f.Begin(func(c format.ChunkInfo) bool { return c.Type == format.TypeString })
+	if units, err := drain(t, f); err != nil || len(units) == 0 {
+		t.Fatalf("%d units, %v", len(units), err)
+	}
+	if len(r.released) != len(a.Manifest.Chunks) {
+		t.Errorf("%d of %d chunks are kept no longer", len(r.released), len(a.Manifest.Chunks))
+	}
+}
+
 // TestFeed: in whatever order chunks come, and if some are not told of at all, the units are those of the
 // manifest, each once and none before it is whole.
 func TestFeed(t *testing.T) {
