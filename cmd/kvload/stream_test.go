@@ -81,33 +81,45 @@ func TestPackUnpack(t *testing.T) {
 	}
 }
 
-// TestLoadStream: what comes through standard input is loaded as it comes, and a second time nothing is.
-func TestLoadStream(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "dump")
-	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "4.0.1", Role: "master", Databases: 1}
-	info := format.NewInfo("test", time.Now(), src, format.Options{Databases: []int{0}, Types: []format.Type{format.TypeString, format.TypeHash}})
+// streamDump writes a finished dump of a Pika 4, which can be loaded as it comes, and returns its directory and
+// its stream.
+func streamDump(t *testing.T, dbs []int, records ...format.Record) (dir, stream string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "dump")
+	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "4.0.1", Role: "master", Databases: len(dbs)}
+	info := format.NewInfo("test", time.Now(), src, format.Options{Databases: dbs, Types: []format.Type{format.TypeString, format.TypeHash}})
 	w, err := archive.Create(t.Context(), dir, info, archive.Options{ChunkBytes: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	const keys = 12
-	for _, typ := range info.Options.Types {
-		seg := w.Segment(0, typ, nil)
-		for i := range keys {
-			if typ == format.TypeString {
-				r := text(fmt.Sprintf("key%02d", i), strings.Repeat("x", 600<<10))
-				err = errors.Join(err, seg.Record(&r))
+	for _, db := range dbs {
+		for _, typ := range info.Options.Types {
+			seg := w.Segment(db, typ, nil)
+			for _, r := range records {
+				if db == 0 && typ.Holds(r.Kind) {
+					err = errors.Join(err, seg.Record(&r))
+				}
 			}
-		}
-		if err := errors.Join(err, seg.Close(nil)); err != nil {
-			t.Fatal(err)
+			if err := errors.Join(err, seg.Close(nil)); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	if _, err := w.Finish(nil, false); err != nil {
 		t.Fatal(err)
 	}
-	stream := runCommand("pack", "--quiet", dir).stdout
+	return dir, runCommand("pack", "--quiet", dir).stdout
+}
+
+// TestLoadStream: what comes through standard input is loaded as it comes, and a second time nothing is.
+func TestLoadStream(t *testing.T) {
+	const keys = 12
+	var records []format.Record
+	for i := range keys {
+		records = append(records, text(fmt.Sprintf("key%02d", i), strings.Repeat("x", 600<<10)))
+	}
+	dir, stream := streamDump(t, []int{0}, records...)
 	m := startTarget(t)
 	spool := t.TempDir()
 	load := func(stream string, flags ...string) (int, string) {
@@ -134,4 +146,30 @@ func TestLoadStream(t *testing.T) {
 	if code, log := load(stream, "--resume"); code != 0 || !strings.Contains(log, "nothing is left to be done") {
 		t.Errorf("exit code %d\n%s", code, log)
 	}
+}
+
+// TestStreamEmptyDatabase: a load that was begun before it was known that a database is empty can be gone on with and
+// taken back when it is.
+func TestStreamEmptyDatabase(t *testing.T) {
+	dir, stream := streamDump(t, []int{0, 1}, text("a", "1"))
+	k := startKvrocks(t)
+	k.tokens[token] = "ns1"
+	k.tokens["other"] = "ns2"
+	t.Setenv("NS1", token)
+	t.Setenv("NS2", "other")
+	flags := []string{"--uri", k.Addr(), "--map-db", "0=default,1=NS1", "--state", filepath.Join(t.TempDir(), "state")}
+	var stdout, stderr bytes.Buffer
+	if code := run(append([]string{"kvload", "load", "--in", "-"}, flags...), strings.NewReader(stream), &stdout, &stderr); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, &stderr)
+	}
+	for _, command := range [][]string{{"load", "--resume"}, {"finish"}, {"rollback"}} {
+		if r := runCommand(append(append(command, "--in", dir), flags...)...); r.code != 0 {
+			t.Errorf("%s: exit code %d\n%s", command[0], r.code, r.stderr)
+		}
+	}
+	if n := len(k.Keys()); n > 0 {
+		t.Errorf("%d keys are left", n)
+	}
+	elsewhere := append(append([]string{"load", "--in", dir}, flags...), "--map-db", "0=NS2", "--resume")
+	runCommand(elsewhere...).failed(t, 5, "place of database 0")
 }

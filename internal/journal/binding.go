@@ -32,10 +32,15 @@ func (b *Binding) difference(old *Binding) string {
 		{"dump", old.Dump, b.Dump},
 		{"target", old.target(b), b.target(b)},
 		{"kind of server", old.Server, b.Server},
-		{"place of the databases", fmt.Sprint(old.Places), fmt.Sprint(b.Places)},
 	} {
 		if f.old != f.now {
 			return fmt.Sprintf("the %s was %s, and is %s now", f.what, f.old, f.now)
+		}
+	}
+	// A load that began before the dump was finished names databases, too, of which it is empty.
+	for _, db := range slices.Sorted(maps.Keys(old.Places)) {
+		if place, ok := b.Places[db]; ok && place != old.Places[db] {
+			return fmt.Sprintf("the place of database %d was %s, and is %s now", db, old.Places[db], place)
 		}
 	}
 	names := maps.Clone(old.Settings)

@@ -94,11 +94,11 @@ func TestRefused(t *testing.T) {
 		t.Errorf("a second run: %v", err)
 	}
 	for want, change := range map[string]func(*Binding){
-		"the dump was d, and is e now":                       func(b *Binding) { b.Dump = "e" },
-		"the target was a:1, and is b:1 now":                 func(b *Binding) { b.Address = "b:1" },
-		"the kind of server was kvrocks, and is redis now":   func(b *Binding) { b.Server = "redis" },
-		"the place of the databases was map[0:ns/0], and is": func(b *Binding) { b.Places = map[int]string{0: "other/0"} },
-		`--on-exists was "fail", and is "skip" now`:          func(b *Binding) { b.Settings["--on-exists"] = "skip" },
+		"the dump was d, and is e now":                         func(b *Binding) { b.Dump = "e" },
+		"the target was a:1, and is b:1 now":                   func(b *Binding) { b.Address = "b:1" },
+		"the kind of server was kvrocks, and is redis now":     func(b *Binding) { b.Server = "redis" },
+		"the place of database 0 was ns/0, and is other/0 now": func(b *Binding) { b.Places = map[int]string{0: "other/0"} },
+		`--on-exists was "fail", and is "skip" now`:            func(b *Binding) { b.Settings["--on-exists"] = "skip" },
 	} {
 		b := bound()
 		change(&b)
