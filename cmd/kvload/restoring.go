@@ -36,7 +36,7 @@ func (b *taking) restore(ctx context.Context) (err error) {
 		return err
 	}
 	path := filepath.Join(b.j.Path(), "restore")
-	if storage.IsURL(path) { // it is of this run only
+	if storage.IsURL(b.j.Path()) { // it is of this run only
 		if path, err = os.MkdirTemp("", "kvload-restore-"); err != nil {
 			return fmt.Errorf("%w: %w", journal.ErrNoPlace, err)
 		}
