@@ -139,3 +139,28 @@ func TestJoin(t *testing.T) {
 		}
 	}
 }
+
+// TestRollbackAgain: a share that the load has not begun may have the journal of a load before, with other flags.
+func TestRollbackAgain(t *testing.T) {
+	m := startTarget(t)
+	dir := makeDump(t, []format.Record{text("a", "1"), text("b", "2"), hash("h", "f", "v")})
+	run := func(command string, flags ...string) {
+		t.Helper()
+		if r := runCommand(append([]string{command, "--uri", m.Addr(), "--in", dir}, flags...)...); r.code != 0 {
+			t.Fatalf("%s %v: exit code %d\n%s", command, flags, r.code, r.stderr)
+		}
+	}
+	run("load", "--shard", "0/2")
+	run("load", "--shard", "1/2")
+	run("rollback")
+	run("load", "--shard", "0/2", "--ttl", "drop")
+	run("rollback", "--ttl", "drop")
+	if keys := m.Keys(); len(keys) > 0 {
+		t.Errorf("%v are left", keys)
+	}
+	run("load", "--shard", "1/2", "--ttl", "drop")
+	run("rollback", "--ttl", "drop", "--flush")
+	if keys := m.Keys(); len(keys) > 0 {
+		t.Errorf("%v are left", keys)
+	}
+}

@@ -41,6 +41,7 @@ type withdrawn struct {
 	share.Share
 	j     *journal.Journal
 	again bool // a rollback before has begun with it
+	none  bool // the load has not begun it: it has no journal, or that of a load before
 }
 
 // open locks all parts, so that none goes on, and makes sure that they are of this load.
@@ -57,11 +58,12 @@ func (w *withdrawal) open(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		w.parts = append(w.parts, withdrawn{s, j, j.IsUndoing()})
+		none := j.Began().IsZero() || w.jt != nil && !j.Undone().IsZero() && j.Bound().Load != w.jt.ID
+		w.parts = append(w.parts, withdrawn{s, j, j.IsUndoing(), none})
 		o := *w.o
 		o.share = s
 		b := o.binding(w.a, w.l)
-		if j.Began().IsZero() {
+		if none {
 			if len(shares) == 1 {
 				return fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", errRefused, j.Path())
 			}
@@ -83,7 +85,7 @@ func (w *withdrawal) open(ctx context.Context) error {
 // begin says in all parts that they are being taken back, before anything is. One that was not begun never will be.
 func (w *withdrawal) begin() error {
 	for _, p := range w.parts {
-		if p.j.Began().IsZero() {
+		if p.none {
 			b := w.jt.Binding
 			b.Load, b.Settings = w.jt.ID, maps.Clone(b.Settings)
 			b.Settings["--shard"] = p.String()
@@ -177,7 +179,7 @@ func beside(j *journal.Journal, dump, name string) string {
 // clear clears a target that was empty before the load.
 func (w *withdrawal) clear(ctx context.Context) error {
 	for _, p := range w.parts {
-		if empty := p.j.WasEmpty() || p.j.Began().IsZero() && w.jt.Empty; !empty {
+		if empty := p.none && w.jt.Empty || !p.none && p.j.WasEmpty(); !empty {
 			return fmt.Errorf("%w: the target was not empty before the load: --flush would remove more than the load wrote; leave it out", errRefused)
 		}
 	}
