@@ -149,6 +149,11 @@ func (e *ending) collect(path string) (list string, err error) {
 		return "", nil
 	}
 	var f *os.File
+	defer func() {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
 	for _, p := range e.parts {
 		if p.j.Stats().Left() == 0 {
 			continue
@@ -161,12 +166,11 @@ func (e *ending) collect(path string) (list string, err error) {
 			return "", fmt.Errorf("read what was left out: %w", err)
 		}
 		if f == nil {
-			if f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600); err != nil {
-				return "", errors.Join(err, r.Close())
-			}
-			defer func() { err = errors.Join(err, f.Close()) }()
+			f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 		}
-		_, err = io.Copy(f, r)
+		if err == nil {
+			_, err = io.Copy(f, r)
+		}
 		if err = errors.Join(err, r.Close()); err != nil {
 			return "", fmt.Errorf("put together what was left out: %w", err)
 		}
