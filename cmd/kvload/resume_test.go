@@ -71,6 +71,26 @@ func TestFinished(t *testing.T) {
 	}
 }
 
+// TestRollbackUndo: what another load has saved is not put back.
+func TestRollbackUndo(t *testing.T) {
+	m := startTarget(t)
+	flags := []string{"--uri", m.Addr(), "--in", makeDump(t, []format.Record{text("a", "1")})}
+	if r := runCommand(append([]string{"load"}, flags...)...); r.code != 0 {
+		t.Fatalf("%d: %s", r.code, r.stderr)
+	}
+	other := makeDump(t, []format.Record{text("a", "2")})
+	runCommand(append([]string{"rollback", "--undo", other}, flags...)...).failed(t, 5, "had no --undo", other)
+	if v, _ := m.Get("a"); v != "1" {
+		t.Errorf("a is %q", v)
+	}
+	if r := runCommand(append([]string{"rollback"}, flags...)...); r.code != 0 || m.Exists("a") {
+		t.Errorf("%d: %s", r.code, r.stderr)
+	}
+	if help := runCommand("rollback", "--help").stdout; strings.Contains(help, "--max-errors") || !strings.Contains(help, "put back what load --undo saved") {
+		t.Error(help)
+	}
+}
+
 // TestStalled: a run in which nothing moves ends and says where it was.
 func TestStalled(t *testing.T) {
 	m := startTarget(t)

@@ -23,9 +23,24 @@ EXAMPLES:
 
 func rollbackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
-	flags := append(without(loadFlags(), "verify", "report", "resume", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to", "follow", "spool"),
+	flags := append(without(loadFlags(), "verify", "report", "resume", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to", "follow", "spool", "max-errors"),
 		&cli.BoolFlag{Name: "force", Usage: "remove or put back also keys that were changed since", EnvVars: env("force")},
 		&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", EnvVars: env("flush")})
+	for _, f := range flags {
+		switch f := f.(type) {
+		case *cli.StringFlag:
+			switch f.Name {
+			case "in":
+				f.Usage = "take back the load of the dump in `DIR`, a directory or the URL of a prefix in a bucket"
+			case "undo":
+				f.Usage = "put back what load --undo saved in `DIR` (default: where the journal says that it is)"
+			}
+		case *cli.IntFlag:
+			if f.Name == "threads" {
+				f.Usage = "connections that read, remove and put back at once"
+			}
+		}
+	}
 	return &cli.Command{
 		Name: "rollback", Usage: "take back a load",
 		UsageText: "kvload rollback --uri redis://HOST:6666 --in DIR [options]", Description: rollbackDescription,

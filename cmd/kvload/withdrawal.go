@@ -78,6 +78,9 @@ func (w *withdrawal) open(ctx context.Context) error {
 		if err := j.Check(b); err != nil {
 			return err
 		}
+		if w.o.undo != "" && j.Undo() == "" {
+			return fmt.Errorf("%w: by the journal in %s the load had no --undo: what %s holds is not what it has overwritten; leave --undo out", errRefused, j.Path(), w.o.undo)
+		}
 	}
 	return nil
 }
