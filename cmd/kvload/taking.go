@@ -32,6 +32,7 @@ type taking struct {
 	report   *leftOutReport
 	mu       sync.Mutex
 	changed  map[place]bool // keys to be left as they are
+	older    atomic.Int64   // of the keys in the report, those that the load may not have come to
 	removed  atomic.Int64
 	restored int64
 }
@@ -50,7 +51,8 @@ type trace struct {
 	key    []byte // and on the target
 	length int64
 	value  []byte // of a small string
-	sure   bool   // the load is known to have written all of it
+	begun  bool   // the load is known to have written some of it
+	sure   bool   // all of it
 }
 
 // smallValue is up to which size strings are compared by their value.
@@ -98,7 +100,9 @@ func (b *taking) unit(ctx context.Context, u archive.Unit, v *writer.Visitor) er
 			continue
 		}
 		if r.Part&format.PartFirst != 0 {
-			open = b.trace(u[0].DB, r)
+			if open = b.trace(u[0].DB, r); open != nil {
+				open.begun = ju.IsDone() || number < ju.Position().Record
+			}
 			if b.o.writer.OnExists == writer.Skip && (existed[number] || number >= asked) {
 				open = nil // it was there before, or was never reached
 			}
@@ -167,6 +171,12 @@ func (t *trace) isAs(look writer.Look, value string, partly bool) bool {
 	return look.Length == t.length && (t.kind != format.String || t.length > smallValue || value == string(t.value))
 }
 
+// mayBeOlder reports whether a key can be one that the target held before, which the load was to replace and did
+// not come to before it was stopped.
+func (b *taking) mayBeOlder(t *trace) bool {
+	return !t.begun && b.o.writer.OnExists == writer.Replace && b.saved == nil && !b.j.WasEmpty()
+}
+
 // remove removes those of the keys that look as the load left them.
 func (b *taking) remove(ctx context.Context, v *writer.Visitor, batch []*trace) error {
 	keys := make([][]byte, len(batch))
@@ -186,7 +196,7 @@ func (b *taking) remove(ctx context.Context, v *writer.Visitor, batch []*trace) 
 		look := looks[i]
 		switch {
 		case look.Type == "none":
-		case t.isAs(look, values[i], !t.sure):
+		case !b.mayBeOlder(t) && t.isAs(look, values[i], !t.sure):
 			gone = append(gone, t.key)
 		default:
 			back, err := b.isSaved(t, look, values[i])
@@ -200,15 +210,25 @@ func (b *taking) remove(ctx context.Context, v *writer.Visitor, batch []*trace) 
 				gone = append(gone, t.key)
 				continue
 			}
-			b.mu.Lock()
-			b.changed[place{t.db, string(t.key)}] = true
-			b.mu.Unlock()
-			b.report.add("", writer.LeftOut{DB: t.db, Kind: t.kind, Key: t.source, Reason: "changed",
-				Reply: fmt.Sprintf("%s of %d, not %s of %d", look.Type, look.Length, t.kind, t.length)})
+			b.leave(t)
+			left := writer.LeftOut{DB: t.db, Kind: t.kind, Key: t.source, Reason: "changed",
+				Reply: fmt.Sprintf("%s of %d, not %s of %d", look.Type, look.Length, t.kind, t.length)}
+			if b.mayBeOlder(t) {
+				b.older.Add(1)
+				left.Reason, left.Reply = "older", "it is not known whether the load came to it before it was stopped"
+			}
+			b.report.add("", left)
 		}
 	}
 	b.removed.Add(int64(len(gone)))
 	return v.Delete(ctx, gone)
+}
+
+// leave keeps a key as it is, also from what is put back.
+func (b *taking) leave(t *trace) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.changed[place{t.db, string(t.key)}] = true
 }
 
 // values reads the small strings.

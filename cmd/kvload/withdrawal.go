@@ -113,7 +113,7 @@ func (w *withdrawal) takeBack(ctx context.Context) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
-	changed := int64(0)
+	var changed, older int64
 	var lists []string
 	var removed, restored int64
 	start, done := time.Now(), 0
@@ -130,7 +130,7 @@ func (w *withdrawal) takeBack(ctx context.Context) error {
 		}
 		removed, restored = removed+b.removed.Load(), restored+b.restored
 		if report.lines > 0 {
-			changed += report.lines
+			changed, older = changed+report.lines, older+b.older.Load()
 			lists = append(lists, report.path)
 			continue
 		}
@@ -143,6 +143,9 @@ func (w *withdrawal) takeBack(ctx context.Context) error {
 		return w.end(ctx)
 	}
 	fmt.Fprintf(w.log, "removed %s keys and put %s back, in %s\n", progress.Count(removed), progress.Count(restored), progress.Duration(max(time.Second, time.Since(start))))
+	if older > 0 {
+		return &command.LeftOut{Text: fmt.Sprintf("%d keys were changed by others since the load, or it may not have come to them before it was stopped (%d), and are left as they are: see %s; --force removes them, too", changed, older, shownLists(lists))}
+	}
 	if changed > 0 {
 		return &command.LeftOut{Text: fmt.Sprintf("%d keys were changed by others since the load, and are left as they are: see %s; --force takes them back too", changed, shownLists(lists))}
 	}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// TestRollbackOlder: what the target held before is not removed for want of knowing whether a load that was stopped has
+// replaced it.
+func TestRollbackOlder(t *testing.T) {
+	k := startKvrocks(t)
+	dir := makeDump(t, []format.Record{hash("g", "f", noise(9000)), hash("h", "f", "v", "g", "w"), hash("i", "f", "v", "g", "w")})
+	k.HSet("h", "f", "older")
+	k.HSet("i", "f", "older", "g", "older")
+	flags := []string{"--uri", k.Addr(), "--in", dir, "--on-exists", "replace"}
+	k.change(func() { k.full = true })
+	runCommand(append([]string{"load", "--threads", "1"}, flags...)...).failed(t, 75, "No space left")
+	rollback := append([]string{"rollback"}, flags...)
+	runCommand(rollback...).failed(t, 3, "it may not have come to them before it was stopped (2)", "changed.jsonl", "--force")
+	if got := strings.Join(k.Keys(), " "); got != "h i" {
+		t.Errorf("the target has %s", got)
+	}
+	if r := runCommand(append(rollback, "--force")...); r.code != 0 || len(k.Keys()) > 0 {
+		t.Errorf("exit code %d, %v\n%s", r.code, k.Keys(), r.stderr)
+	}
+}
+
+// noise returns text that does not compress well.
+func noise(n int) string {
+	b, x := make([]byte, n), uint32(1)
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = byte(x >> 24)
+	}
+	return string(b)
+}
