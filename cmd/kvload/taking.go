@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -24,6 +25,7 @@ type taking struct {
 	j     *journal.Journal
 	o     *loadOptions
 	cs    *conflicts
+	out   *verify.LeftOutList // what the load has left out; nil: nothing is known
 	force bool
 	again bool // a rollback before may have put something back
 
@@ -112,6 +114,7 @@ func (b *taking) unit(ctx context.Context, u archive.Unit, v *writer.Visitor) er
 			continue
 		}
 		open.grow(r)
+		open.length -= b.leftOut(open, r)
 		if r.Part&format.PartLast != 0 {
 			open.sure = ju.IsDone() || number <= ju.Position().Record
 			batch = append(batch, open)
@@ -158,6 +161,28 @@ func (t *trace) grow(r *format.Record) {
 		return
 	}
 	t.length += int64(r.Elements())
+}
+
+// leftOut returns how many elements of a record the load has left out.
+func (b *taking) leftOut(t *trace, r *format.Record) (n int64) {
+	if b.out == nil || b.out.Empty() {
+		return 0
+	}
+	step := 1
+	if r.Kind == format.Hash {
+		step = 2
+	}
+	for i := 0; i < len(r.Elems); i += step {
+		if b.out.Holds(t.db, r.Kind, t.source, r.Elems[i]) {
+			n++
+		}
+	}
+	for i := range r.Entries {
+		if b.out.Holds(t.db, r.Kind, t.source, []byte(r.Entries[i].ID.String())) {
+			n++
+		}
+	}
+	return n
 }
 
 // isAs reports whether a key on the target is what was written, or, if partly, a part of it.

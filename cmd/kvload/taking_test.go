@@ -27,6 +27,20 @@ func TestRollbackOlder(t *testing.T) {
 	}
 }
 
+// TestRollbackLeftOut: a key of which the load left out a part is not taken for one that others have changed.
+func TestRollbackLeftOut(t *testing.T) {
+	k := startKvrocks(t)
+	k.config["proto-max-bulk-len"] = "1048576"
+	dir := makeDump(t, []format.Record{hash("h", "f", "v", "large", strings.Repeat("x", 1<<20+1)), hash("i", "f", "v", "large", strings.Repeat("x", 1<<20+1))})
+	flags := []string{"--uri", k.Addr(), "--in", dir}
+	runCommand(append([]string{"load"}, flags...)...).failed(t, 3, "2 refused")
+	k.HSet("i", "of", "others")
+	runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 keys were changed by others")
+	if got := strings.Join(k.Keys(), " "); got != "i" {
+		t.Errorf("the target has %s", got)
+	}
+}
+
 // noise returns text that does not compress well.
 func noise(n int) string {
 	b, x := make([]byte, n), uint32(1)

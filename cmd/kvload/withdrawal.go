@@ -18,6 +18,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -40,6 +41,7 @@ type withdrawal struct {
 type withdrawn struct {
 	share.Share
 	j     *journal.Journal
+	store storage.Store // of the journal
 	again bool // a rollback before has begun with it
 	none  bool // the load has not begun it: it has no journal, or that of a load before
 }
@@ -54,12 +56,12 @@ func (w *withdrawal) open(ctx context.Context) error {
 		}
 	}
 	for _, s := range shares {
-		j, _, err := w.o.openJournal(ctx, w.root, s, journal.Options{})
+		j, store, err := w.o.openJournal(ctx, w.root, s, journal.Options{})
 		if err != nil {
 			return err
 		}
 		none := j.Began().IsZero() || w.jt != nil && !j.Undone().IsZero() && j.Bound().Load != w.jt.ID
-		w.parts = append(w.parts, withdrawn{s, j, j.IsUndoing(), none})
+		w.parts = append(w.parts, withdrawn{s, j, store, j.IsUndoing(), none})
 		o := *w.o
 		o.share = s
 		b := o.binding(w.a, w.l)
@@ -109,7 +111,7 @@ func (w *withdrawal) begin() error {
 }
 
 // takeBack takes back one part after the other.
-func (w *withdrawal) takeBack(ctx context.Context) error {
+func (w *withdrawal) takeBack(ctx context.Context) (err error) {
 	if err := w.begin(); err != nil {
 		return err
 	}
@@ -125,6 +127,9 @@ func (w *withdrawal) takeBack(ctx context.Context) error {
 		report := &leftOutReport{path: beside(p.j, w.o.dump, "changed.jsonl")}
 		w.o.ttl.begin(p.j.Bound().Now, w.a.Manifest)
 		b := &taking{a: w.a, l: w.l, log: w.log, j: p.j, o: w.o, cs: w.cs, force: w.force, again: p.again, report: report}
+		if b.out, err = p.leftOut(); err != nil {
+			fmt.Fprintf(w.log, "warning: %v: keys of which the load left out a part will be taken for changed ones\n", err)
+		}
 		if err := w.part(ctx, b, p.Share); err != nil {
 			return fmt.Errorf("%w (the load is taken back in part: run it again)", err)
 		}
@@ -150,6 +155,19 @@ func (w *withdrawal) takeBack(ctx context.Context) error {
 		return &command.LeftOut{Text: fmt.Sprintf("%d keys were changed by others since the load, and are left as they are: see %s; --force takes them back too", changed, shownLists(lists))}
 	}
 	return w.end(ctx)
+}
+
+// leftOut reads the list of what the load has left out.
+func (p *withdrawn) leftOut() (*verify.LeftOutList, error) {
+	if p.j.Stats().LeftOut[writer.ReasonRefused] == 0 {
+		return nil, nil
+	}
+	r, err := storage.ReadLog(p.store, leftOutName(p.j))
+	if err != nil { // it may be where --report said
+		return nil, fmt.Errorf("read what was left out: %w", err)
+	}
+	defer r.Close()
+	return verify.ReadLeftOut(r)
 }
 
 func shownLists(lists []string) string {
