@@ -55,6 +55,7 @@ type trace struct {
 	value  []byte // of a small string
 	begun  bool   // the load is known to have written some of it
 	sure   bool   // all of it
+	never  bool   // the load leaves it out: what is there is not its work
 }
 
 // smallValue is up to which size strings are compared by their value.
@@ -128,18 +129,17 @@ func (b *taking) unit(ctx context.Context, u archive.Unit, v *writer.Visitor) er
 	}
 }
 
-// trace begins the trace of a key, or returns nil for one that the load leaves out.
+// trace begins the trace of a key, or returns nil for one with which there is nothing to do.
 func (b *taking) trace(db int, r *format.Record) *trace {
-	if _, short := b.o.ttl.of(r.Expire); short {
-		return nil
-	}
 	t := &trace{db: db, kind: r.Kind, source: append([]byte{}, r.Key...)}
 	t.key = t.source
+	_, t.never = b.o.ttl.of(r.Expire)
 	if r.Kind == format.HyperLogLog {
-		if b.o.writer.HyperLogLog == writer.LeaveOut {
-			return nil
-		}
 		t.kind = format.String
+		t.never = t.never || b.o.writer.HyperLogLog == writer.LeaveOut
+	}
+	if t.never && b.saved == nil { // else what was saved of the name would be put back
+		return nil
 	}
 	name, out := b.cs.rename(db, r.Kind, t.source)
 	if out != "" {
@@ -221,7 +221,7 @@ func (b *taking) remove(ctx context.Context, v *writer.Visitor, batch []*trace) 
 		look := looks[i]
 		switch {
 		case look.Type == "none":
-		case !b.mayBeOlder(t) && t.isAs(look, values[i], !t.sure):
+		case !t.never && !b.mayBeOlder(t) && t.isAs(look, values[i], !t.sure):
 			gone = append(gone, t.key)
 		default:
 			back, err := b.isSaved(t, look, values[i])
@@ -230,6 +230,10 @@ func (b *taking) remove(ctx context.Context, v *writer.Visitor, batch []*trace) 
 			}
 			if back {
 				continue // it is as it was before the load
+			}
+			if t.never {
+				b.leave(t)
+				continue
 			}
 			if b.force {
 				gone = append(gone, t.key)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +39,28 @@ func TestRollbackLeftOut(t *testing.T) {
 	runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 keys were changed by others")
 	if got := strings.Join(k.Keys(), " "); got != "i" {
 		t.Errorf("the target has %s", got)
+	}
+}
+
+// TestRollbackNeverLoaded: what was saved under a name that the load then left out is not put back over what others have
+// written there since.
+func TestRollbackNeverLoaded(t *testing.T) {
+	m := startTarget(t)
+	dir := makeDump(t, []format.Record{text("a", "new"), {Kind: format.HyperLogLog, Key: []byte("p"), Part: format.PartWhole, Value: []byte("registers")},
+		{Kind: format.HyperLogLog, Key: []byte("q"), Part: format.PartWhole, Value: []byte("registers")}})
+	for _, key := range []string{"a", "p", "q"} {
+		m.Set(key, "old")
+	}
+	flags := []string{"--uri", m.Addr(), "--in", dir, "--on-exists", "replace"}
+	runCommand(append([]string{"load", "--undo", filepath.Join(t.TempDir(), "undo")}, flags...)...).failed(t, 3, "2 hyperloglog")
+	m.Set("p", "since")
+	if r := runCommand(append([]string{"rollback"}, flags...)...); r.code != 0 {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+	for key, want := range map[string]string{"a": "old", "p": "since", "q": "old"} {
+		if got, _ := m.Get(key); got != want {
+			t.Errorf("%s is %q, want %q", key, got, want)
+		}
 	}
 }
 
