@@ -7,6 +7,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // TestBucketRollback: taking back a load whose journal is in a bucket leaves nothing in the working directory.
@@ -28,5 +29,24 @@ func TestBucketRollback(t *testing.T) {
 	}
 	if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
+// TestBucketUndoLocked: --break-lock is for the lock of --undo as well.
+func TestBucketUndoLocked(t *testing.T) {
+	server := s3server.Start(t)
+	m := startTarget(t)
+	m.Set("a", "old")
+	load := []string{"load", "--uri", m.Addr(), "--in", makeDump(t, []format.Record{text("a", "new")}), "--on-exists", "replace", "--undo", server.URL("undo")}
+	undo, err := storage.Create(t.Context(), server.URL("undo"), storage.Options{})
+	if err == nil {
+		err = storage.WriteFile(undo, ".lock", []byte(`{"id":"x","host":"elsewhere","process":1}`))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	runCommand(load...).failed(t, 11, "process 1 on elsewhere", "--break-lock")
+	if r := runCommand(append(load, "--break-lock")...); r.code != 0 {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
 	}
 }

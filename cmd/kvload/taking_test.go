@@ -1,6 +1,7 @@
 package main
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -39,6 +40,22 @@ func TestRollbackLeftOut(t *testing.T) {
 	runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 keys were changed by others")
 	if got := strings.Join(k.Keys(), " "); got != "i" {
 		t.Errorf("the target has %s", got)
+	}
+}
+
+// TestUndoThere: what is where --undo is to be made is said, and whether it can be removed.
+func TestUndoThere(t *testing.T) {
+	m := startTarget(t)
+	m.Set("a", "old")
+	dir, undo := makeDump(t, []format.Record{text("a", "new")}), makeDump(t, []format.Record{text("a", "old")})
+	load := []string{"load", "--uri", m.Addr(), "--in", dir, "--on-exists", "replace", "--undo", undo}
+	runCommand(load...).failed(t, 5, undo+" holds a finished dump", "give another directory")
+	if err := os.Remove(filepath.Join(undo, format.ManifestName)); err != nil {
+		t.Fatal(err)
+	}
+	runCommand(load...).failed(t, 5, undo+" is not empty", "has written nothing", "can be removed")
+	if v, _ := m.Get("a"); v != "old" {
+		t.Errorf("a is %q", v)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -22,10 +23,9 @@ func saveUndo(ctx context.Context, a *archive.Archive, l *writer.Loader, cs *con
 	t := l.Target()
 	dbs := slices.Sorted(maps.Keys(o.writer.Places))
 	src := format.Source{Address: t.Addr, Server: t.Server, Version: t.Version, Role: "master", Databases: len(dbs), WriteBinlog: "unknown"}
-	w, err := archive.Create(ctx, o.undo, format.NewInfo("kvload "+command.Version, time.Now(), src, format.Options{Databases: dbs, Types: format.Types}), archive.Options{Keys: o.keys})
+	w, err := archive.Create(ctx, o.undo, format.NewInfo("kvload "+command.Version, time.Now(), src, format.Options{Databases: dbs, Types: format.Types}), archive.Options{Keys: o.keys, Storage: storage.Options{BreakLock: o.breakLock}})
 	if errors.Is(err, archive.ErrExists) {
-		return fmt.Errorf("%w: --undo %s is not empty: give another directory; one that was left behind by a load that was stopped while it saved, before it wrote anything, can be removed",
-			errRefused, o.undo)
+		return fmt.Errorf("%w: --undo %s %s", errRefused, o.undo, undoThere(ctx, o))
 	}
 	if err != nil {
 		return fmt.Errorf("save what will be overwritten: %w", err)
@@ -46,6 +46,19 @@ func saveUndo(ctx context.Context, a *archive.Archive, l *writer.Loader, cs *con
 	}
 	fmt.Fprintf(log, "saved %s keys that will be overwritten in %s\n", progress.Count(keys), o.undo)
 	return nil
+}
+
+// undoThere says what is where --undo is to be made, and what to do.
+func undoThere(ctx context.Context, o *loadOptions) string {
+	a, err := archive.Open(ctx, o.undo, 1, o.keys.Identities...)
+	switch {
+	case err == nil:
+		defer a.Close()
+		return fmt.Sprintf("holds a finished dump, made by %s on %s: a load may be taken back with it only, so give another directory", a.Manifest.Tool, a.Manifest.Started.Local().Format("2006-01-02 15:04:05 MST"))
+	case errors.Is(err, archive.ErrIncomplete):
+		return "is not empty, and no finished dump: if a load was stopped while it made it, that load has written nothing, and it can be removed; else give another directory"
+	}
+	return "is not empty: give another directory"
 }
 
 // suffixes returns the names that --on-conflict suffix makes up, in order.
