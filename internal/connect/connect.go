@@ -84,7 +84,7 @@ func AllFromFlags(c *cli.Context) ([]Server, error) {
 	var all []Server
 	useTLS := make([]bool, len(uris))
 	for i, uri := range uris {
-		s := Server{DB: -1, Username: c.String("user"), Password: c.String("pass")}
+		s := Server{DB: -1, Username: c.String("user")}
 		useTLS[i] = c.Bool("tls")
 		s.Addr = net.JoinHostPort(cmp.Or(c.String("host"), "127.0.0.1"), strconv.Itoa(c.Int("port")))
 		if uri != "" {
@@ -102,7 +102,7 @@ func AllFromFlags(c *cli.Context) ([]Server, error) {
 	}
 	for i := range all {
 		s := &all[i]
-		if s.Password = cmp.Or(password, s.Password); s.Username != "" && s.Password == "" {
+		if s.Password = cmp.Or(s.Password, password, c.String("pass")); s.Username != "" && s.Password == "" {
 			return nil, errors.New("--user needs a password")
 		}
 		if useTLS[i] {

@@ -190,6 +190,16 @@ func TestSeveralURIs(t *testing.T) {
 			t.Errorf("server %d is %+v, want %+v", i, s, want[i])
 		}
 	}
+	file := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(file, []byte("shared\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := app.Run([]string{"test", "--uri", "redis://h", "--uri", "redis://:own@i", "--password-file", file}); err != nil {
+		t.Fatal(err)
+	}
+	if all[0].Password != "shared" || all[1].Password != "own" {
+		t.Errorf("with --password-file: %+v", all)
+	}
 	if _, err := parse("--uri", "redis://h", "--uri", "redis://i"); err == nil || !strings.Contains(err.Error(), "2 times") {
 		t.Errorf("two for a command that takes one: %v", err)
 	}
