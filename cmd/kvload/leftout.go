@@ -50,6 +50,7 @@ type leftOutReport struct {
 
 	mu     sync.Mutex
 	f      io.WriteCloser
+	synced interface{ Sync() error } // the same, if it is kept; nil: a terminal, a pipe
 	w      *bufio.Writer
 	unsent int
 	err    error
@@ -98,7 +99,7 @@ func (r *leftOutReport) resume(j *journal.Journal) error {
 		return fmt.Errorf("write the report of what was left out: %w", err)
 	}
 	w := bufio.NewWriter(f)
-	err = errors.Join(r.copyLines(w, bufio.NewReader(old), j), w.Flush(), f.Close())
+	err = errors.Join(r.copyLines(w, bufio.NewReader(old), j), w.Flush(), f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(temporary, r.path)
 	}
@@ -164,7 +165,7 @@ func (r *leftOutReport) open() error {
 	if r.store != nil {
 		log, err := storage.OpenLog(r.store, r.name)
 		if err == nil {
-			r.f, r.w = log, bufio.NewWriter(log)
+			r.f, r.synced, r.w = log, log, bufio.NewWriter(log)
 		}
 		return err
 	}
@@ -175,6 +176,9 @@ func (r *leftOutReport) open() error {
 	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|mode, 0o600)
 	if err != nil {
 		return err
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		r.synced = f
 	}
 	r.f, r.w = f, bufio.NewWriter(f)
 	return nil
@@ -192,14 +196,14 @@ func (r *leftOutReport) flush() error {
 	return nil
 }
 
-// send writes out what was added, to a bucket for good.
+// send writes out what was added, for good: a power cut must not leave less of it than the journal counts.
 func (r *leftOutReport) send() {
 	if r.err != nil || r.w == nil || r.unsent == 0 {
 		return
 	}
 	r.err, r.unsent = r.w.Flush(), 0
-	if log, ok := r.f.(storage.Log); ok && r.err == nil {
-		r.err = log.Sync()
+	if r.synced != nil && r.err == nil {
+		r.err = r.synced.Sync()
 	}
 }
 
