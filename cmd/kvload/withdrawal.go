@@ -42,8 +42,8 @@ type withdrawn struct {
 	share.Share
 	j     *journal.Journal
 	store storage.Store // of the journal
-	again bool // a rollback before has begun with it
-	none  bool // the load has not begun it: it has no journal, or that of a load before
+	again bool          // a rollback before has begun with it
+	none  bool          // the load has not begun it: it has no journal, or that of a load before
 }
 
 // open locks all parts, so that none goes on, and makes sure that they are of this load.
