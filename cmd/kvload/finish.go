@@ -10,7 +10,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 )
 
@@ -47,19 +46,11 @@ func finishCommand() *cli.Command {
 
 // finishLoad is kvload finish.
 func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.Writer) error {
-	a, err := archive.Open(ctx, o.in, o.threads, o.keys.Identities...)
+	a, cs, err := o.openDump(ctx)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	o.dump = a.Manifest.Dump
-	if o.writer.Places, err = places(&o.loadOptions, chosen(a, &o.loadOptions)); err != nil {
-		return err
-	}
-	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
-	if err != nil {
-		return err
-	}
 	l, err := openTarget(ctx, &o.loadOptions, log)
 	if err != nil {
 		return err

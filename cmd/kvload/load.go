@@ -142,6 +142,22 @@ func (o *loadOptions) units(a *archive.Archive) []archive.Unit {
 	return a.Units(o.wants)
 }
 
+// openDump opens a finished dump that was loaded, and finds out where its databases went and under which names.
+func (o *loadOptions) openDump(ctx context.Context) (a *archive.Archive, cs *conflicts, err error) {
+	if a, err = archive.Open(ctx, o.in, o.threads, o.keys.Identities...); err != nil {
+		return nil, nil, err
+	}
+	o.dump = a.Manifest.Dump
+	if o.writer.Places, err = places(o, o.units(a)); err == nil {
+		cs, err = readConflicts(a, &o.filter, o.conflict, o.prefix)
+	}
+	if err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	return a, cs, nil
+}
+
 // openTarget connects to the target and shows what it is.
 func openTarget(ctx context.Context, o *loadOptions, log io.Writer) (*writer.Loader, error) {
 	l, err := writer.Open(ctx, o.writer)

@@ -7,7 +7,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 )
 
@@ -60,20 +59,11 @@ func rollbackCommand() *cli.Command {
 
 // rollback takes back the load that the journal is of.
 func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writer) (err error) {
-	a, err := archive.Open(ctx, o.in, o.threads, o.keys.Identities...)
+	a, cs, err := o.openDump(ctx)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	o.dump = a.Manifest.Dump
-	units := o.units(a)
-	if o.writer.Places, err = places(&o, units); err != nil {
-		return err
-	}
-	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
-	if err != nil {
-		return err
-	}
 	l, err := openTarget(ctx, &o, log)
 	if err != nil {
 		return err
@@ -82,7 +72,7 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 	if err != nil {
 		return err
 	}
-	w := &withdrawal{o: &o, a: a, l: l, cs: cs, units: units, root: root, jt: jt, force: force, log: log}
+	w := &withdrawal{o: &o, a: a, l: l, cs: cs, units: o.units(a), root: root, jt: jt, force: force, log: log}
 	defer func() { err = errors.Join(err, w.close()) }()
 	if err := w.open(ctx); err != nil {
 		return err

@@ -33,28 +33,15 @@ type verification struct {
 
 // verifyDump is kvload verify.
 func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error {
-	a, err := archive.Open(ctx, o.in, o.threads, o.keys.Identities...)
+	a, cs, err := o.openDump(ctx)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	o.dump = a.Manifest.Dump
-	if o.writer.Places, err = places(&o.loadOptions, chosen(a, &o.loadOptions)); err != nil {
-		return err
-	}
-	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
-	if err != nil {
-		return err
-	}
 	if err := o.recall(ctx, a.Manifest); err != nil {
 		return err
 	}
 	return verifyWith(ctx, a, cs, &o, out, log)
-}
-
-// chosen returns the units that the user wants.
-func chosen(a *archive.Archive, o *loadOptions) []archive.Unit {
-	return a.Units(func(c format.ChunkInfo) bool { return o.filter.DB(c.DB) && o.filter.Type(c.Type) && c.Records > 0 })
 }
 
 // verifyWith compares. The places of o.writer have been chosen.
@@ -132,7 +119,7 @@ func (v *verification) verdict() error {
 
 // run makes the rounds, and then the reverse pass.
 func (v *verification) run(ctx context.Context, log io.Writer) (err error) {
-	units := take(v.o.share, chosen(v.a, &v.o.loadOptions))
+	units := take(v.o.share, v.o.units(v.a))
 	slices.SortStableFunc(units, func(x, y archive.Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
 	total := int64(0)
 	for _, u := range units {
