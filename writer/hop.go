@@ -52,7 +52,7 @@ func (r *route) follow(ctx context.Context, cmds []redis.Cmder) error {
 			continue // who runs it is known
 		}
 		wait = min(max(firstFollow, 2*wait), lastFollow)
-		if err := sleep(ctx, wait); err != nil {
+		if err := Sleep(ctx, wait); err != nil {
 			return err
 		}
 		if _, err := r.cluster.refresh(ctx, t); err != nil {
@@ -136,15 +136,3 @@ func (s *strayed) Error() string {
 }
 
 func (s *strayed) Unwrap() error { return s.err }
-
-// sleep waits, or returns why ctx has ended.
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -26,6 +27,18 @@ type Visitor struct {
 // waits and returns nil, or returns the error with which to end. Progress: something was
 // answered since it was asked before.
 type Again func(ctx context.Context, err error, progress bool) error
+
+// Sleep waits as an Again or a Pacer has to: it returns before its time why ctx has ended.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // NewVisitor returns a Visitor, which connects when it is first used. Nothing that it sends does any
 // harm when it is sent twice: as long as again says so, commands are repeated over new

@@ -92,7 +92,7 @@ func (r *rester) Rest(ctx context.Context, f writer.Flight) error {
 	defer r.waiting.Add(-1)
 	if r.share != nil {
 		if rest := r.share.Done(f.Commands+f.Elements+f.Bytes/elementBytes, f.Took); rest > 0 {
-			if err := sleep(ctx, rest); err != nil {
+			if err := writer.Sleep(ctx, rest); err != nil {
 				return err
 			}
 		}

@@ -66,18 +66,7 @@ func (o *loadOptions) again(log io.Writer) writer.Again {
 			return p.exhausted(err)
 		}
 		fmt.Fprintf(log, "%v: trying again in %v\n", err, wait)
-		return sleep(ctx, wait)
-	}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
+		return writer.Sleep(ctx, wait)
 	}
 }
 
@@ -85,5 +74,5 @@ func sleep(ctx context.Context, d time.Duration) error {
 func (c *carrier) pause(ctx context.Context, wait time.Duration) error {
 	c.moved.Add(1)
 	defer c.moved.Add(1)
-	return sleep(ctx, wait)
+	return writer.Sleep(ctx, wait)
 }
