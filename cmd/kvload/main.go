@@ -39,7 +39,6 @@ var errDamaged = errors.New("the dump is damaged")
 
 // classify returns the exit code of the errors of the writer and of this command.
 func classify(err error) int {
-	var network *net.OpError // not net.Error, which errors of files are as well
 	switch {
 	case errors.Is(err, writer.ErrAuth):
 		return exitcode.Auth
@@ -49,8 +48,14 @@ func classify(err error) int {
 		return exitcode.Corrupt
 	case errors.Is(err, writer.ErrTransient), errors.Is(err, writer.ErrOperator), errors.Is(err, errStalled), errors.Is(err, errUnfinished):
 		return exitcode.TryAgain
-	case errors.As(err, &network), errors.Is(err, context.DeadlineExceeded), errors.Is(err, io.ErrUnexpectedEOF):
+	case isLost(err):
 		return exitcode.TryAgain
 	}
 	return 0
+}
+
+// isLost reports whether an error is of a connection that ended, or did not come about.
+func isLost(err error) bool {
+	var network *net.OpError // not net.Error, which errors of files are as well
+	return errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF)
 }

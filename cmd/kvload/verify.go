@@ -25,6 +25,7 @@ type verification struct {
 	a      *archive.Archive
 	l      *writer.Loader
 	cs     *conflicts
+	log    io.Writer
 	report *verify.Report
 	vo     verify.Options
 	tally  verify.Tally
@@ -60,12 +61,12 @@ func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verif
 	}
 	t := l.Target()
 	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
-	v := &verification{o: o, a: a, l: l, cs: cs}
+	v := &verification{o: o, a: a, l: l, cs: cs, log: log}
 	if v.report, err = verify.NewReport(o.report, out); err != nil {
 		return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 	}
 	v.vo = v.options(&t, left)
-	if err := errors.Join(v.run(ctx, log), v.report.Close()); err != nil {
+	if err := errors.Join(v.run(ctx), v.report.Close()); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "compared %s keys in %s\n", progress.Count(v.tally.Keys()), progress.Duration(max(time.Since(start), time.Second)))
@@ -118,7 +119,7 @@ func (v *verification) verdict() error {
 }
 
 // run makes the rounds, and then the reverse pass.
-func (v *verification) run(ctx context.Context, log io.Writer) (err error) {
+func (v *verification) run(ctx context.Context) (err error) {
 	units := take(v.o.share, v.o.units(v.a))
 	slices.SortStableFunc(units, func(x, y archive.Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
 	total := int64(0)
@@ -126,7 +127,7 @@ func (v *verification) run(ctx context.Context, log io.Writer) (err error) {
 		total += u.Stored()
 	}
 	if !v.o.quiet {
-		defer progress.Start(log, func() progress.Snapshot {
+		defer progress.Start(v.log, func() progress.Snapshot {
 			read := v.read.Load()
 			return progress.Snapshot{Keys: v.tally.Keys(), Bytes: read, Done: min(0.999, float64(read)/float64(max(1, total)))}
 		})()
@@ -150,12 +151,8 @@ func (v *verification) run(ctx context.Context, log io.Writer) (err error) {
 	return nil
 }
 
-func (v *verification) connect(ctx context.Context, db int) (verify.Server, error) {
-	r, err := v.l.NewReader(ctx, db)
-	if err != nil {
-		return nil, err
-	}
-	return &readback{Reader: r}, nil
+func (v *verification) connect(_ context.Context, db int) (verify.Server, error) {
+	return &readback{l: v.l, db: db, again: v.o.again(v.log)}, nil
 }
 
 // backwards finds the keys that only the target has, one database after the other.

@@ -42,6 +42,9 @@ difference. --reverse looks up every name on the target in the dump. A Kvrocks l
 more reading of the dump; a Redis does not, and it costs up to one reading for every 8 MiB of names.
 With --key-prefix-add it looks only at names that begin so.
 
+A connection that is lost is made again, and what was not answered is asked again, until nothing was compared for
+--retry-for; but for the list of names of --reverse.
+
 EXAMPLES:
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --reverse --report differs.jsonl
@@ -53,7 +56,7 @@ EXAMPLES:
 func verifyFlags() []cli.Flag {
 	env := command.Env("KVLOAD")
 	const what, how = "What", "How"
-	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "break-lock", "resume", "undo", "retry-for", "max-errors", "stall-timeout", "checkpoint", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to", "follow", "spool")
+	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "break-lock", "resume", "undo", "max-errors", "stall-timeout", "checkpoint", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to", "follow", "spool")
 	for _, f := range flags {
 		switch f := f.(type) {
 		case *cli.StringFlag:
@@ -62,6 +65,10 @@ func verifyFlags() []cli.Flag {
 				f.Usage = "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket"
 			case "state":
 				f.Usage, f.Category = "with --ttl shift or --ttl-min: where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", what
+			}
+		case *cli.DurationFlag:
+			if f.Name == "retry-for" {
+				f.Usage = "try again what may pass by itself, until so long nothing was compared; 0 not at all"
 			}
 		case *cli.IntFlag:
 			if f.Name == "threads" {
@@ -105,6 +112,9 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 	}
 	if o.reverse && !o.share.IsAll() {
 		return o, command.Usage("--reverse does not go with --shard: the keys of the other shares are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
+	}
+	if o.retryFor = c.Duration("retry-for"); o.retryFor < 0 {
+		return o, command.Usage("--retry-for %v is negative", o.retryFor)
 	}
 	if o.rounds < 1 || o.rounds > 100 {
 		return o, command.Usage("--rounds %d: it is between 1 and 100", o.rounds)

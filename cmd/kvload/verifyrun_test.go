@@ -10,6 +10,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/faultproxy"
 )
 
 // ended checks the exit code of a run and what its stdout says.
@@ -58,6 +59,43 @@ func TestVerifyMany(t *testing.T) {
 	run("verify", "--type", "hash", "--match", "b00*", "--reverse").ended(t, exitcode.Different, "compared 10 keys", "1 keys")
 	run("verify", "--match", "a02*", "--reverse").ended(t, exitcode.Done)
 	run("verify", "--report", filepath.Join(report, "x")).failed(t, exitcode.Refused, "--report")
+}
+
+// TestVerifyLost: connections that are lost are made again, and no key is counted or reported twice.
+func TestVerifyLost(t *testing.T) {
+	var records []format.Record
+	for i := range 900 {
+		records = append(records, text(fmt.Sprintf("a%03d", i), "one"))
+	}
+	dir := makeDump(t, records, nil)
+	m := startTarget(t)
+	runCommand("load", "--uri", m.Addr(), "--in", dir, "--quiet").ended(t, exitcode.Done)
+	m.Set("a123", "two")
+	m.Del("a321")
+	p, err := faultproxy.Start(m.Addr(), func(n int) faultproxy.Plan {
+		if n == 0 || n > 20 { // the first finds out what the target is
+			return faultproxy.Plan{}
+		}
+		return faultproxy.Plan{ResetAfter: int64(700 * n)}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	report := filepath.Join(t.TempDir(), "differs")
+	verify := []string{"verify", "--uri", p.Addr(), "--in", dir, "--threads", "2", "--report", report}
+	r := runCommand(verify...)
+	r.ended(t, exitcode.Different, "compared 900 keys")
+	if !strings.Contains(r.stderr, "trying again in") || !strings.Contains(r.stderr, "2 of 900 keys differ") {
+		t.Error(r.stderr)
+	}
+	if lines, err := os.ReadFile(report); err != nil || strings.Count(string(lines), "\n") != 2 {
+		t.Errorf("%s, %v", lines, err)
+	}
+	p.SetPlan(func(n int) faultproxy.Plan { return faultproxy.Plan{ResetAfter: 600} })
+	if r := runCommand(append(verify, "--retry-for", "0")...); r.code != exitcode.TryAgain {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
 }
 
 // TestVerifySkipped: keys that the load has left as they were are listed in its report, and are no
