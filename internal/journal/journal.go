@@ -271,31 +271,14 @@ func (j *Journal) Begin(b Binding, empty bool, undo string) (kept string, err er
 	}
 	j.load = &load{Version: version, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Undo: undo, Binding: b}
 	j.units, j.finished, j.undone, j.undoing = map[string]*unit{}, time.Time{}, time.Time{}, false
-	if err := errors.Join(j.store.RemoveTemporaries(), j.rewrite()); err != nil {
+	err = j.rewrite()
+	if _, local := j.store.(*storage.Dir); !local && err == nil { // others may be at work below a directory
+		err = j.store.RemoveTemporaries()
+	}
+	if err != nil {
 		return "", noPlace(err)
 	}
 	return kept, nil
-}
-
-// keep copies the log to a file of its own.
-func (j *Journal) keep() (string, error) {
-	r, err := storage.ReadLog(j.store, Name)
-	if err != nil {
-		return "", err
-	}
-	defer r.Close()
-	name := "journal-" + j.load.Began.UTC().Format("20060102T150405.000") + ".jsonl"
-	f, err := j.store.Create(name)
-	if err == nil {
-		defer f.Discard()
-		if _, err = io.Copy(f, r); err == nil {
-			err = f.Commit()
-		}
-	}
-	if errors.Is(err, fs.ErrExist) { // by a run that was killed just then
-		err = nil
-	}
-	return j.store.Path(name), err
 }
 
 // Stats returns the sum over all units.

@@ -118,3 +118,15 @@ func TestRefused(t *testing.T) {
 		t.Errorf("no place: %v", err)
 	}
 }
+
+// TestBeginLeavesOthers: what other programs are writing below the directory is not theirs who keep a journal there.
+func TestBeginLeavesOthers(t *testing.T) {
+	dir := t.TempDir()
+	other := filepath.Join(dir, "a dump", ".tmp-000001.mpz")
+	must(t, os.Mkdir(filepath.Dir(other), 0o700))
+	must(t, os.WriteFile(other, []byte("half a chunk"), 0o600))
+	fill(t, dir)
+	if _, err := os.Stat(other); err != nil {
+		t.Error(err)
+	}
+}

@@ -3,9 +3,14 @@ package journal
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // mostPieces is of how many objects a log in a bucket may consist before it is written anew as one; more, as
@@ -47,4 +52,25 @@ func (j *Journal) rewrite() error {
 	}
 	j.whole, j.appended = int64(buf.Len()), 0
 	return j.log.Replace(buf.Bytes())
+}
+
+// keep copies the log to a file of its own.
+func (j *Journal) keep() (string, error) {
+	r, err := storage.ReadLog(j.store, Name)
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	name := "journal-" + j.load.Began.UTC().Format("20060102T150405.000") + ".jsonl"
+	f, err := j.store.Create(name)
+	if err == nil {
+		defer f.Discard()
+		if _, err = io.Copy(f, r); err == nil {
+			err = f.Commit()
+		}
+	}
+	if errors.Is(err, fs.ErrExist) { // by a run that was killed just then
+		err = nil
+	}
+	return j.store.Path(name), err
 }
