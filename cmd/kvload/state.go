@@ -38,7 +38,13 @@ func (o *loadOptions) statePath(nodes []string) string {
 	if o.state != "" {
 		return o.state
 	}
-	parent := filepath.Clean(o.in) + ".load"
+	dump := filepath.Clean(o.in)
+	if name := filepath.Base(dump); name == "." || name == ".." {
+		if whole, err := filepath.Abs(dump); err == nil {
+			dump = whole
+		}
+	}
+	parent := dump + ".load"
 	if storage.IsURL(o.in) || o.in == stdin {
 		parent = "kvload-" + o.dump[:8] + ".load"
 	}
