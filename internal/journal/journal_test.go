@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -128,5 +129,38 @@ func TestBeginLeavesOthers(t *testing.T) {
 	fill(t, dir)
 	if _, err := os.Stat(other); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestRewritten: a log does not grow with the time that a load takes.
+func TestRewritten(t *testing.T) {
+	dir := t.TempDir()
+	j, err := Open(dir, Options{Every: 1, Sync: time.Hour})
+	must(t, err)
+	_, err = j.Begin(bound(), true, "")
+	must(t, err)
+	must(t, j.Unit("two").Found(9, []int64{1, 4}))
+	u := j.Unit("one")
+	var last Position
+	for i := range int64(400_000) {
+		last = Position{Record: 1 + i, Chunk: "chunks/db0/string/000001.mpz", In: i, Stats: Stats{Keys: i}}
+		must(t, u.Reach(last))
+		if i%10_000 == 0 {
+			must(t, j.Checkpoint())
+		}
+	}
+	must(t, j.Close())
+	info, err := os.Stat(filepath.Join(dir, Name))
+	must(t, err)
+	if info.Size() > 20<<20 {
+		t.Errorf("the journal has %d bytes", info.Size())
+	}
+	j = open(t, dir)
+	defer j.Close()
+	if got := j.Unit("one").Position(); !reflect.DeepEqual(got, last) {
+		t.Errorf("%+v", got)
+	}
+	if asked, existed := j.Unit("two").Asked(); asked != 9 || !existed[4] {
+		t.Errorf("%d, %v", asked, existed)
 	}
 }

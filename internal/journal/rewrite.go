@@ -17,6 +17,9 @@ import (
 // long as that would be larger than what was appended.
 const mostPieces = 256
 
+// mostAppended is how many bytes are appended to a log before it is written anew: it is read as a whole.
+const mostAppended = 16 << 20
+
 // rewrite puts what is known now in the place of the log, in as few lines as say it.
 func (j *Journal) rewrite() error {
 	var buf bytes.Buffer
