@@ -64,6 +64,9 @@ func packAction(c *cli.Context) error {
 		return command.Usage("the stream goes to standard output, which is a terminal: send it to a file or through a pipe")
 	}
 	dir, err := storage.Open(c.Context, location)
+	if errors.Is(err, storage.ErrLocation) {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", archive.ErrIncomplete, err)
 	}

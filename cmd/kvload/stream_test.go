@@ -42,6 +42,7 @@ func TestStreamUsage(t *testing.T) {
 	runCommand(append(load, "--in", "-")...).failed(t, 10, "it is empty")
 	out := filepath.Join(t.TempDir(), "out")
 	runCommand("unpack", "--quiet", "--out", out).failed(t, 10, "it is empty")
+	runCommand("pack", "--quiet", "s3://bucket/prefix?nosuch=1").failed(t, 5, "nosuch")
 	runCommand("pack", "--quiet", t.TempDir()).failed(t, 10, "no finished dump")
 	runCommand(append(load, "--in", filepath.Join(t.TempDir(), "nosuch"), "--follow")...).failed(t, 10, "no such file")
 	if m.TotalConnectionCount() > 0 {
