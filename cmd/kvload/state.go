@@ -214,7 +214,7 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 		fmt.Fprintf(log, "this dump was loaded into this target before, until %s: it is loaded once more\n", j.Finished().Local().Format(second))
 	case !o.resume:
 		return none, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: go on with it with --resume, "+
-			"or remove %s to load from the beginning", errRefused, began.Local().Format(second), j.Path())
+			"or take it back with kvload rollback and load from the beginning (%s)", errRefused, began.Local().Format(second), j.Path())
 	default:
 		return resumed, goOn(ctx, l, j, o, log)
 	}

@@ -27,7 +27,7 @@ func Unpack(ctx context.Context, r io.Reader, dir storage.Store, done func(forma
 		return err
 	}
 	if len(names) > 0 {
-		return fmt.Errorf("%w: %s holds %s; give another directory", archive.ErrExists, dir.Path(""), names[0])
+		return fmt.Errorf("%w: %s holds %s; give another directory, or remove what is in it if a run that was killed has left it", archive.ErrExists, dir.Path(""), names[0])
 	}
 	u := &unpacking{r: NewReader(r), dir: dir, files: map[string]format.File{}}
 	if err := u.all(ctx, done); err != nil {
