@@ -35,6 +35,9 @@ func (o *loadOptions) need(a *archive.Archive, units []archive.Unit) *writer.Nee
 			types[c.Type] = true
 		}
 	}
+	if a.Manifest.Finished.IsZero() { // how many units there will be is not known, nor whether keys of them expire
+		n.Connections, n.Expiring = o.threads*len(o.writer.Places)+1, 1
+	}
 	if o.ttl.mode == ttlDrop {
 		n.Expiring = 0
 	}

@@ -174,3 +174,18 @@ func TestStreamEmptyDatabase(t *testing.T) {
 	elsewhere := append(append([]string{"load", "--in", dir}, flags...), "--map-db", "0=NS2", "--resume")
 	runCommand(elsewhere...).failed(t, 5, "place of database 0")
 }
+
+// TestStreamClock: whether keys of a stream expire is not known, so a clock that is wrong is not taken.
+func TestStreamClock(t *testing.T) {
+	addr := startFake(t, "NOSUCH", nil) // whose clock stands in 1970
+	_, stream := streamDump(t, []int{0}, text("a", "1"))
+	load := func(flags ...string) result {
+		var stdout, stderr bytes.Buffer
+		code := run(append([]string{"kvload", "load", "--uri", addr, "--in", "-", "--state", filepath.Join(t.TempDir(), "state")}, flags...), strings.NewReader(stream), &stdout, &stderr)
+		return result{code, stdout.String(), stderr.String()}
+	}
+	load().failed(t, 5, "clock", "too long", "--accept clock")
+	if r := load("--ttl", "drop"); strings.Contains(r.stderr, "too long") {
+		t.Error(r.stderr)
+	}
+}
