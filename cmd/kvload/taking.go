@@ -90,6 +90,7 @@ func (b *taking) unit(ctx context.Context, u archive.Unit, v *writer.Visitor) er
 	src := b.a.OpenUnit(u)
 	defer src.Close()
 	var batch []*trace
+	bytes := 0 // of values in the batch
 	var open *trace
 	for number := int64(0); ; {
 		r, err := src.Next()
@@ -118,12 +119,12 @@ func (b *taking) unit(ctx context.Context, u archive.Unit, v *writer.Visitor) er
 		open.length -= b.leftOut(open, r)
 		if r.Part&format.PartLast != 0 {
 			open.sure = ju.IsDone() || number <= ju.Position().Record
-			batch = append(batch, open)
-			if len(batch) >= lookAt {
+			batch, bytes = append(batch, open), bytes+len(open.value)
+			if len(batch) >= lookAt || bytes >= lotBytes {
 				if err := b.remove(ctx, v, batch); err != nil {
 					return err
 				}
-				batch = batch[:0]
+				batch, bytes = batch[:0], 0
 			}
 		}
 	}
