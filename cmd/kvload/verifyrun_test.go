@@ -73,17 +73,17 @@ func TestVerifyLost(t *testing.T) {
 	m.Set("a123", "two")
 	m.Del("a321")
 	p, err := faultproxy.Start(m.Addr(), func(n int) faultproxy.Plan {
-		if n == 0 || n > 20 { // the first finds out what the target is
+		if n == 0 || n > 6 { // the first finds out what the target is
 			return faultproxy.Plan{}
 		}
-		return faultproxy.Plan{ResetAfter: int64(700 * n)}
+		return faultproxy.Plan{ResetAfter: int64(4000 * n)}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Close()
 	report := filepath.Join(t.TempDir(), "differs")
-	verify := []string{"verify", "--uri", p.Addr(), "--in", dir, "--threads", "2", "--report", report}
+	verify := []string{"verify", "--uri", p.Addr(), "--in", dir, "--quiet", "--threads", "1", "--report", report}
 	r := runCommand(verify...)
 	r.ended(t, exitcode.Different, "compared 900 keys")
 	if !strings.Contains(r.stderr, "trying again in") || !strings.Contains(r.stderr, "2 of 900 keys differ") {
