@@ -23,7 +23,7 @@ type history struct {
 // job loads list from a point on, and stops at the point of that number; negative: never.
 func (h *history) job(list []format.Record, from Point, stop int) Job {
 	return Job{
-		Source: source(list[from.Records:]...), From: from, Asked: h.asked, Existed: h.existed,
+		Source: source(list[from.Records:]...), From: from, Asked: h.asked, Existed: func(n int64) bool { return h.existed[n] },
 		Reached: func(p Point) error {
 			h.points = append(h.points, p)
 			if len(h.points) == stop {

@@ -53,12 +53,12 @@ type Job struct {
 	Report func(LeftOut)
 
 	// Asked, Existed and Found are for Skip. The target was asked by earlier runs whether it holds
-	// the keys that begin before record Asked; it held those that begin with the records of Existed
-	// and only those. Found is told of a new Asked, and of what is new in Existed, before any of
+	// the keys that begin before record Asked; it held those that begin with the records for which
+	// Existed is true, and only those. Found is told of a new Asked, and of what is new in Existed, before any of
 	// these keys is written. Only if it keeps that for good can a later run tell the
 	// keys that this one wrote from those that were there before.
 	Asked   int64
-	Existed map[int64]bool
+	Existed func(record int64) bool
 	Found   func(asked int64, existed []int64) error
 }
 

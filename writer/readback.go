@@ -166,8 +166,9 @@ func (r *Reader) exec(ctx context.Context) error {
 
 func (r *Reader) failed(p *Piece, a *asked, reply string, err error) error {
 	if err == nil {
-		if err = errUnexpected; errors.Is(stopsLoad(reply), ErrAuth) {
-			err = stopsLoad(reply)
+		err = errUnexpected
+		if advice := stopsLoad(reply); errors.Is(advice, ErrAuth) || errors.Is(advice, ErrTransient) {
+			err = advice
 		}
 	}
 	return &ReadError{DB: r.db, Key: clone(p.Key), Command: a.name, Reply: reply, Err: err}

@@ -132,10 +132,11 @@ func TestReadOldKvrocks(t *testing.T) {
 func TestReadRefused(t *testing.T) {
 	for _, c := range []struct {
 		reply, says string
-		auth        bool
+		is          error
 	}{
-		{"-ERR something else\r\n", "something else", false}, {"-NOAUTH Authentication required.\r\n", "NOAUTH", true},
-		{"*1\r\n$1\r\na\r\n", "HMGET", false}, {"+OK\r\n", "HMGET", false}, {"", "closed the connection", false},
+		{"-ERR something else\r\n", "something else", nil}, {"-NOAUTH Authentication required.\r\n", "NOAUTH", ErrAuth},
+		{"-LOADING x\r\n", "LOADING", ErrTransient},
+		{"*1\r\n$1\r\na\r\n", "HMGET", nil}, {"+OK\r\n", "HMGET", nil}, {"", "closed the connection", nil},
 	} {
 		f := startFake(t, func(cmd []string) (string, bool) {
 			if cmd[0] == "PEXPIRETIME" {
@@ -144,7 +145,7 @@ func TestReadRefused(t *testing.T) {
 			return c.reply, cmd[0] == "HMGET"
 		})
 		err := openReader(t, f.addr).Read(t.Context(), []*Piece{{Kind: format.Hash, Key: b("h"), Head: true, Elems: bs("a", "b")}})
-		if err == nil || !strings.Contains(err.Error(), c.says) || errors.Is(err, ErrAuth) != c.auth {
+		if err == nil || !strings.Contains(err.Error(), c.says) || errors.Is(err, ErrAuth) != (c.is == ErrAuth) || errors.Is(err, ErrTransient) != (c.is == ErrTransient) {
 			t.Errorf("%q: %v", c.reply, err)
 		}
 	}

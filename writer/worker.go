@@ -212,7 +212,7 @@ func (w *Worker) decide(k *key) bool {
 	}
 	if o.OnExists == Skip && k.first < w.job.Asked {
 		k.checked = true
-		if w.job.Existed[k.first] {
+		if w.job.Existed(k.first) {
 			w.leave(k, ReasonExists, "", "")
 			return false
 		}

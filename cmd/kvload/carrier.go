@@ -97,7 +97,8 @@ func (c *carrier) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit,
 		return err
 	}
 	job.Source, job.From = src, pointOf(at)
-	job.Asked, job.Existed = ju.Asked()
+	asked, existed := ju.Asked()
+	job.Asked, job.Existed = asked, existed.Has
 	job.Found = ju.Found
 	job.Report = func(l writer.LeftOut) { c.left(u[0].Name, l) }
 	job.Reached = func(p writer.Point) error { return c.reached(ju, p, src) }

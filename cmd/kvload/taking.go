@@ -107,7 +107,7 @@ func (b *taking) unit(ctx context.Context, u archive.Unit, v *writer.Visitor) er
 			if open = b.trace(u[0].DB, r); open != nil {
 				open.begun = ju.IsDone() || number < ju.Position().Record
 			}
-			if b.o.writer.OnExists == writer.Skip && (existed[number] || number >= asked) {
+			if b.o.writer.OnExists == writer.Skip && (existed.Has(number) || number >= asked) {
 				open = nil // it was there before, or was never reached
 			}
 		}

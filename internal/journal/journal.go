@@ -69,7 +69,7 @@ type unit struct {
 	dirty    bool      // position is newer than what was written
 	done     bool
 	asked    int64
-	existed  map[int64]bool
+	existed  Numbers
 }
 
 // Open locks the directory at path, which is made if need be, and reads the journal in it.
@@ -199,11 +199,8 @@ func (j *Journal) unit(name string) *unit {
 
 func (u *unit) found(asked int64, existed []int64) {
 	u.asked = max(u.asked, asked)
-	if u.existed == nil {
-		u.existed = map[int64]bool{}
-	}
 	for _, n := range existed {
-		u.existed[n] = true
+		u.existed.add(n)
 	}
 }
 

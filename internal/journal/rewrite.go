@@ -28,7 +28,7 @@ func (j *Journal) rewrite() error {
 	for _, name := range slices.Sorted(maps.Keys(j.units)) {
 		u := j.units[name]
 		if u.asked > 0 {
-			lines = append(lines, line{Found: &found{name, u.asked, slices.Sorted(maps.Keys(u.existed))}})
+			lines = append(lines, line{Found: &found{name, u.asked, u.existed.list()}})
 		}
 		if u.done {
 			lines = append(lines, line{Done: &done{name, u.position.Stats}})

@@ -1,7 +1,7 @@
 package journal
 
 import (
-	"maps"
+	"slices"
 	"time"
 )
 
@@ -64,10 +64,10 @@ func (u *Unit) Found(asked int64, existed []int64) error {
 }
 
 // Asked returns what Found has noted.
-func (u *Unit) Asked() (asked int64, existed map[int64]bool) {
+func (u *Unit) Asked() (asked int64, existed Numbers) {
 	u.j.mu.Lock()
 	defer u.j.mu.Unlock()
-	return u.u.asked, maps.Clone(u.u.existed)
+	return u.u.asked, slices.Clone(u.u.existed)
 }
 
 // Done notes that all of the unit is done.

@@ -41,6 +41,9 @@ func parsePlace(location string) (place, error) {
 	shown, _, _ := strings.Cut(location, "?")
 	u, err := url.Parse(location)
 	if err != nil {
+		if strings.Contains(shown, "@") { // a password, perhaps
+			shown = shown[:strings.Index(shown, "://")] + "://…"
+		}
 		return place{}, fmt.Errorf("%q cannot be read as a URL", shown)
 	}
 	if !blob.DefaultURLMux().ValidBucketScheme(u.Scheme) {

@@ -28,7 +28,7 @@ func TestParsePlace(t *testing.T) {
 		}
 	}
 	for _, location := range []string{"s3://", "s3:///p", "s3://b/a/../c", "s3://b/a//c", "s3://b/a%0a", "s3://b/./c", "http://b/p", "file:///tmp/x",
-		"mem://", "s3://key:hidden@b/p", "s3://b/p#f", "s3://b/%zz?k=hidden", "://b"} {
+		"mem://", "s3://key:hidden@b/p", "s3://b/p#f", "s3://b/%zz?k=hidden", "s3://key:%zzhidden@b/p", "://b"} {
 		err := Check(location)
 		if err == nil {
 			t.Errorf("%s is taken", location)

@@ -1,0 +1,41 @@
+package journal
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// TestNumbers adds numbers in any order, some twice.
+func TestNumbers(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 200 {
+		var s Numbers
+		want := map[int64]bool{}
+		for range rng.IntN(60) {
+			n := rng.Int64N(40)
+			s.add(n)
+			want[n] = true
+		}
+		for n := range int64(42) {
+			if s.Has(n) != want[n] {
+				t.Fatalf("%v has %d: %v", s, n, s.Has(n))
+			}
+		}
+		if all := s.list(); len(all) != len(want) || !slices.IsSorted(all) {
+			t.Fatalf("%v lists %v", s, all)
+		}
+		for i := 1; i < len(s); i++ {
+			if s[i].from <= s[i-1].to {
+				t.Fatalf("%v: runs that touch", s)
+			}
+		}
+	}
+	var s Numbers
+	for n := range int64(100_000) {
+		s.add(n)
+	}
+	if len(s) != 1 {
+		t.Errorf("%d runs", len(s))
+	}
+}
