@@ -242,6 +242,9 @@ func TestChunkWriterFull(t *testing.T) {
 
 // TestAllocations: writing and reading a small record allocates nothing.
 func TestAllocations(t *testing.T) {
+	if testing.Short() {
+		t.Skip("NOT with -short: it counts, and has nothing that runs at once")
+	}
 	var buf bytes.Buffer
 	for _, typ := range Types {
 		buf.Reset()

@@ -112,7 +112,11 @@ func TestLoadFrom(t *testing.T) {
 				if onExists == Fail {
 					aheads = []int{0, 1, 2}
 				}
-				for at := -1; at < len(points); at++ {
+				step := 1
+				if testing.Short() {
+					step = 4
+				}
+				for at := -1; at < len(points); at += step {
 					for _, ahead := range aheads {
 						h := begin()
 						if err := loadJob(t, l, h.job(list, Point{}, at+1+ahead)); err != nil && !errors.Is(err, errStopped) {

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,6 +16,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/redisserver"
 )
 
 // records is a Source of the records it holds. What it hands out is overwritten by the
@@ -118,44 +118,7 @@ func mustLoad(t *testing.T, o Options, list ...format.Record) (Stats, []LeftOut)
 // startRedis starts a redis-server of its own and returns its address.
 func startRedis(t *testing.T, args ...string) string {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("NO redis-server IS INSTALLED: nothing is tested against a real server here")
-	}
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := lis.Addr().String()
-	if err := lis.Close(); err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(addr)
-	args = append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()}, args...)
-	cmd := exec.Command(path, args...)
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	// The server says when it listens.
-	var said strings.Builder
-	buf := make([]byte, 4096)
-	for !strings.Contains(said.String(), "Ready to accept connections") {
-		n, err := out.Read(buf)
-		said.Write(buf[:n])
-		if err != nil {
-			t.Fatalf("redis-server did not start: %s", said.String())
-		}
-	}
-	go func() { _, _ = io.Copy(io.Discard, out) }()
-	return addr
+	return redisserver.Start(t, args...).Addr
 }
 
 // eachServer runs a test against every real server there is: an empty redis-server,

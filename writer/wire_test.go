@@ -25,7 +25,11 @@ func plain(args [][]byte) []byte {
 // the requests are sent.
 func TestWire(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
-	for range 300 {
+	rounds := 300
+	if testing.Short() {
+		rounds = 30
+	}
+	for range rounds {
 		var w wire
 		var want [][][]byte
 		var requests []request

@@ -3,11 +3,11 @@ package main
 import (
 	"io"
 	"net"
-	"os/exec"
 	"strings"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/tlsfront"
 )
 
@@ -88,33 +88,5 @@ func TestRealRedis(t *testing.T) {
 // startRedis starts a redis-server and returns its address.
 func startRedis(t *testing.T, args ...string) string {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("NO redis-server IS INSTALLED: nothing is tested against a real server here")
-	}
-	addr := closedPort(t)
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command(path, append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir()}, args...)...)
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	var said strings.Builder
-	buf := make([]byte, 4096)
-	for !strings.Contains(said.String(), "Ready to accept connections") {
-		n, err := stdout.Read(buf)
-		said.Write(buf[:n])
-		if err != nil {
-			t.Fatalf("redis-server did not start: %s", said.String())
-		}
-	}
-	go func() { _, _ = io.Copy(io.Discard, stdout) }()
-	return addr
+	return redisserver.Start(t, args...).Addr
 }

@@ -2,15 +2,13 @@ package main
 
 import (
 	"fmt"
-	"io"
-	"net"
 	"net/url"
-	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/freeport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/redisserver"
 )
 
 func bulk(s string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(s), s) }
@@ -22,12 +20,11 @@ const infoKvrocks = "# Server\r\nversion:2.10.1\r\nkvrocks_version:2.10.1\r\nred
 // closedPort returns an address at which nobody listens.
 func closedPort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeport.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return addr
 }
 
 // TestRefusedSource: what is no Pika that can be dumped, or does not let us in.
@@ -111,34 +108,7 @@ func TestNobodyThere(t *testing.T) {
 
 // TestRealRedis: a real redis-server is told from a Pika.
 func TestRealRedis(t *testing.T) {
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		t.Skip("NO redis-server IS INSTALLED: a real Redis as the source is not tested")
-	}
-	addr := closedPort(t)
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir())
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	var said strings.Builder
-	buf := make([]byte, 4096)
-	for !strings.Contains(said.String(), "Ready to accept connections") {
-		n, err := stdout.Read(buf)
-		said.Write(buf[:n])
-		if err != nil {
-			t.Fatalf("redis-server did not start: %s", said.String())
-		}
-	}
-	go func() { _, _ = io.Copy(io.Discard, stdout) }()
+	addr := redisserver.Start(t).Addr
 	out := filepath.Join(t.TempDir(), "dump")
 	runCommand("dump", "--uri", "redis://"+addr, "--out", out).failed(t, 5, "is a Redis ", "not a Pika", addr)
 	runCommand("dump", "--uri", "redis://:wr0ng%23pw@"+addr, "--out", out).failed(t, 12, "AUTH")

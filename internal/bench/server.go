@@ -12,6 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/freeport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
 )
 
@@ -50,12 +51,10 @@ func startRedis(ctx context.Context, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeport.Addr()
 	if err != nil {
 		return nil, err
 	}
-	addr := lis.Addr().String()
-	lis.Close()
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		return nil, err

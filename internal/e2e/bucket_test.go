@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -40,20 +41,18 @@ func faults(rng *rand.Rand, oneIn int) func(*http.Request) s3server.Fault {
 
 // TestBucketDumpCrash is TestDumpCrash with the dump in a bucket.
 func TestBucketDumpCrash(t *testing.T) {
-	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
-		t.Run("from pikasim "+string(v), func(t *testing.T) {
-			server := s3server.Start(t)
-			s, h := simulateCrash(t, v)
-			c := newCrasherInto(t, s, h, server)
-			c.afterEveryChunk(t)
-			server.SetFault(faults(rand.New(rand.NewPCG(seed, 7)), 30))
-			c.rounds(t)
-		})
-	}
+	parallel(t)
+	server := s3server.Start(t)
+	s, h := simulateCrash(t, pikasim.V355)
+	c := newCrasherInto(t, s, h, server)
+	c.afterChunks(t)
+	server.SetFault(faults(rand.New(rand.NewPCG(seed, 7)), 30))
+	c.rounds(t)
 }
 
 // TestBucketListingLag: a dump is gone on with although the store lists nothing of what it holds yet.
 func TestBucketListingLag(t *testing.T) {
+	parallel(t)
 	server := s3server.Start(t)
 	s, h := simulateCrash(t, pikasim.V401)
 	c := newCrasherInto(t, s, h, server)
@@ -88,35 +87,21 @@ func TestBucketListingLag(t *testing.T) {
 
 // TestBucketLoadCrash is TestCrash with the dump in a bucket, from which every answer may be cut.
 func TestBucketLoadCrash(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	server := s3server.Start(t)
 	dir := server.URL("dump")
 	writeDumpTo(t, dir, time.Now(), keys)
 	mustRun(t, 0, "kvload", "check", "--quiet", dir)
 	eachTarget(t, func(t *testing.T, to target) {
-		server.SetFault(nil)
-		start := time.Now()
-		(&crash{t, to, dir, keys, rand.New(rand.NewPCG(0, 0)), 0, nil}).disturbed("fail", to.addr, 0)
-		took := time.Since(start)
-		server.SetFault(faults(rand.New(rand.NewPCG(seed, 8)), 20))
-		killed := 0
-		for round := range min(12, loadCrashRounds(to)) {
-			c := &crash{t, to, dir, keys, rand.New(rand.NewPCG(seed, uint64(round))), took, nil}
-			k, _ := c.round([]string{"fail", "replace", "skip"}[round%3])
-			killed += k
-			if t.Failed() {
-				t.Fatalf("round %d", round)
-			}
-		}
-		t.Logf("%d runs were killed; an undisturbed load took %v", killed, took)
-		if killed == 0 {
-			t.Error("nothing was disturbed")
-		}
+		c := &crash{t: t, to: to, dir: dir, keys: keys, store: server, faults: faults(rand.New(rand.NewPCG(seed, 8)), 20)}
+		c.rounds(min(12, loadCrashRounds(to)))
 	})
 }
 
 // TestBucketCommands: everything that works with a dump in a directory works with one in a bucket.
 func TestBucketCommands(t *testing.T) {
+	parallel(t)
 	server := s3server.Start(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V401})
 	m := newModel(seed, 200, s)
@@ -176,6 +161,7 @@ func mustName(t *testing.T, r result, what string) {
 
 // TestBucketRefused: what cannot be done is said before the source is read, and with the exit code for it.
 func TestBucketRefused(t *testing.T) {
+	parallel(t)
 	server := s3server.Start(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V401})
 	from := "redis://" + s.addr
@@ -196,8 +182,11 @@ func TestBucketRefused(t *testing.T) {
 	})
 	dump(12, "credentials", server.URL("dump"))
 	server.SetFault(nil)
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "wrong")
-	dump(12, "credentials", server.URL("dump"))
+	wrong := exec.Command(tool(t, "pikadump"), "dump", "--quiet", "--uri", from, "--out", server.URL("dump"))
+	wrong.Env = append(os.Environ(), "AWS_SECRET_ACCESS_KEY=wrong")
+	r := finish(t, wrong)
+	r.mustBe(t, 12, "pikadump", wrong.Args)
+	mustName(t, r, "credentials")
 	if left := server.Objects(t, ""); len(left) > 0 {
 		t.Errorf("there are %v", left)
 	}
@@ -206,28 +195,23 @@ func TestBucketRefused(t *testing.T) {
 // TestBucketLocked: while one run is at work another is refused, until it is killed; a lock of another machine must be
 // broken.
 func TestBucketLocked(t *testing.T) {
+	parallel(t)
 	server := s3server.Start(t)
 	s, h := simulateCrash(t, pikasim.V401)
 	c := newCrasherInto(t, s, h, server)
 	dir := c.place(t, "locked")
-	h.set(func(args [][]byte) {
-		if strings.EqualFold(string(args[0]), "PKSCANRANGE") {
-			time.Sleep(100 * time.Millisecond)
-		}
-	})
+	blocked, release := h.block(t, c.halfWay())
 	p := c.start(t, dir, "--threads", "2")
-	lock := filepath.Join(dir, ".lock")
-	for waiting := true; waiting; time.Sleep(time.Millisecond) {
-		_, err := os.Stat(lock)
-		waiting = err != nil
-	}
+	p.until(t, blocked)
+	h.set(nil) // only what was asked before waits
 	code, stderr := c.start(t, dir, "--resume").wait(t)
 	if code != 11 || !strings.Contains(stderr, "s3://dumps/locked/.lock") || !strings.Contains(stderr, "--break-lock") {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 	p.kill()
 	p.wait(t)
-	h.set(nil)
+	release()
+	lock := filepath.Join(dir, ".lock")
 	foreign := strings.Replace(read(t, lock), `"machine":"`, `"machine":"other `, 1)
 	if err := os.WriteFile(lock, []byte(foreign), 0o600); err != nil {
 		t.Fatal(err)
@@ -247,6 +231,7 @@ const bucketMemoryLimit = 192 << 20
 // TestBucketMemory measures both tools with a dump in a bucket that lets nobody go on before
 // eight uploads are in flight.
 func TestBucketMemory(t *testing.T) {
+	parallel(t)
 	server := s3server.Start(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V355})
 	f := newFiller(t, client(t, s.addr, 0))

@@ -34,19 +34,18 @@ func unlike(s source, d alteration) bool {
 
 // TestChanged: pikadump verify tells what has changed at the source, and nothing else.
 func TestChanged(t *testing.T) {
+	parallel(t)
 	eachSource(t, func(t *testing.T, s source) {
 		c := client(t, s.addr, 0)
-		saved := alterations
-		defer func() { alterations = saved }()
-		alterations = nil
+		var possible []alteration
 		want := map[string][]string{}
-		for _, d := range saved {
+		for _, d := range alterations {
 			if !unlike(s, d) {
-				alterations = append(alterations, d)
+				possible = append(possible, d)
 				want[d.name] = d.want
 			}
 		}
-		fillDamages(t, c)
+		fillDamages(t, c, possible)
 		m := newModel(seed, 3000, s)
 		m.fill(t, client(t, s.addr, 1))
 		dir := dump(t, 0, s)
@@ -59,7 +58,7 @@ func TestChanged(t *testing.T) {
 		if list := changing(t, 0, dir, s, "--keys-only"); len(list) > 0 {
 			t.Errorf("nothing has changed, but: %+v", list)
 		}
-		for _, d := range alterations {
+		for _, d := range possible {
 			if d.do != nil {
 				d.do(t, c, d.name)
 			}

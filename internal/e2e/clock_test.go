@@ -14,6 +14,7 @@ import (
 // as much as a tick of the kernel. At the beginning of a second both differ, and an expiry
 // must not come out a second late. The clocks here go fast, so that many seconds begin.
 func TestClocks(t *testing.T) {
+	parallel(t)
 	const fast, lag = 20, 10 * time.Millisecond
 	start := time.Now()
 	clock := func() time.Time { return start.Add(fast * time.Since(start)) }

@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -40,23 +39,6 @@ func clusterKeys(count int) []*record {
 	return keys
 }
 
-// A run of kvload goes on beside the test.
-type loadRun struct {
-	cmd *exec.Cmd
-	out bytes.Buffer
-}
-
-func (c *cluster) load(args ...string) *loadRun {
-	c.t.Helper()
-	r := &loadRun{cmd: exec.Command(tool(c.t, "kvload"), args...)}
-	r.cmd.Stdout, r.cmd.Stderr = &r.out, &r.out
-	r.cmd.Dir = c.t.TempDir()
-	if err := r.cmd.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	return r
-}
-
 // awaitKeys waits until some keys are loaded.
 func (c *cluster) awaitKeys(count int) {
 	c.t.Helper()
@@ -81,6 +63,7 @@ func (c *cluster) holds(keys []*record) {
 
 // TestClusterMoves loads a cluster while a slot goes back and forth, compares, and takes the load back.
 func TestClusterMoves(t *testing.T) {
+	parallel(t)
 	keys := clusterKeys(2400)
 	dir := writeDump(t, keys)
 	eachCluster(t, func(t *testing.T, c *cluster) {
@@ -94,7 +77,7 @@ func TestClusterMoves(t *testing.T) {
 			movedBefore, _ = c.redirects()
 		}
 		args := []string{"--quiet", "--uri", "redis://" + c.to.addr, "--in", dir, "--state", filepath.Join(t.TempDir(), "state"), "--pipeline", "20"}
-		run := c.load(append([]string{"load", "--checkpoint", "1ms"}, args...)...)
+		p := start(t, "kvload", append([]string{"load", "--checkpoint", "1ms", "--rate-keys", "1200"}, args...)...) // two seconds
 		c.awaitKeys(1)
 		ctx, loaded := context.WithCancel(t.Context())
 		defer loaded()
@@ -116,16 +99,16 @@ func TestClusterMoves(t *testing.T) {
 			}
 			moving <- nil
 		}()
-		err := run.cmd.Wait()
+		code, stderr := p.wait(t)
 		loaded()
 		if moveErr := <-moving; moveErr != nil {
 			t.Error(moveErr)
 		}
-		if err != nil {
-			t.Fatalf("%v\n%s", err, &run.out)
+		if code != 0 {
+			t.Fatalf("exit code %d\n%s", code, stderr)
 		}
-		if !strings.Contains(run.out.String(), "commands were sent once more") {
-			t.Errorf("nothing was redirected in %d moves:\n%s", moves, &run.out)
+		if !strings.Contains(stderr, "commands were sent once more") {
+			t.Errorf("nothing was redirected in %d moves:\n%s", moves, stderr)
 		}
 		if !c.to.kvrocks {
 			moved, ask := c.redirects()
@@ -134,7 +117,7 @@ func TestClusterMoves(t *testing.T) {
 				t.Errorf("no MOVED or no ASK in %d moves", moves)
 			}
 		}
-		t.Logf("%d moves, %d failed\n%s", moves, failed, strings.TrimSpace(run.out.String()))
+		t.Logf("%d moves, %d failed\n%s", moves, failed, strings.TrimSpace(stderr))
 		c.holds(keys)
 		if list, _ := verifying(t, 0, dir, c.to, "--reverse"); len(list) > 0 {
 			t.Errorf("%d differences", len(list))
@@ -165,6 +148,7 @@ func (c *cluster) nameAt(n int) string {
 // TestClusterNodeDies: a node is killed in the middle of a load and comes back. The load goes on by itself, or if it
 // was killed as well, with --resume, by another node's address.
 func TestClusterNodeDies(t *testing.T) {
+	parallel(t)
 	keys := clusterKeys(3000)
 	dir := writeDump(t, keys)
 	for _, how := range []string{"waits", "resumes"} {
@@ -176,26 +160,29 @@ func TestClusterNodeDies(t *testing.T) {
 				t.Fatal(err)
 			}
 			args := []string{"load", "--quiet", "--in", mine, "--checkpoint", "1ms", "--pipeline", "20", "--resume"}
-			run := c.load(append(args, "--uri", "redis://"+c.nodes[0].addr)...)
+			p := start(t, "kvload", append(args, "--uri", "redis://"+c.nodes[0].addr, "--rate-keys", "1000")...) // three seconds
 			c.awaitKeys(100)
-			c.kill(c.nodes[1])
+			c.nodes[1].server.Kill()
 			if how == "resumes" {
-				_ = run.cmd.Process.Kill()
-				_ = run.cmd.Wait()
+				p.kill()
+				p.wait(t)
 			}
-			time.Sleep(2500 * time.Millisecond) // the others notice, and serve nothing
+			for _, n := range []*node{c.nodes[0], c.nodes[2]} { // they notice, and serve nothing
+				c.await(n, "cluster_state:fail")
+			}
 			c.start(c.nodes[1])
 			if how == "resumes" {
 				for _, n := range c.nodes {
 					c.await(n, "cluster_state:ok")
 				}
-				run = c.load(append(args, "--uri", "redis://"+c.nodes[2].addr)...)
+				p = start(t, "kvload", append(args, "--uri", "redis://"+c.nodes[2].addr)...)
 			}
-			if err := run.cmd.Wait(); err != nil {
-				t.Fatalf("%v\n%s", err, &run.out)
+			code, stderr := p.wait(t)
+			if code != 0 {
+				t.Fatalf("exit code %d\n%s", code, stderr)
 			}
-			if want := map[string]string{"waits": "trying again", "resumes": "going on with the load"}[how]; !strings.Contains(run.out.String(), want) {
-				t.Errorf("it does not say %q:\n%s", want, &run.out)
+			if want := map[string]string{"waits": "trying again", "resumes": "going on with the load"}[how]; !strings.Contains(stderr, want) {
+				t.Errorf("it does not say %q:\n%s", want, stderr)
 			}
 			c.holds(keys)
 		})
@@ -205,24 +192,26 @@ func TestClusterNodeDies(t *testing.T) {
 // TestClusterFailsOver: a replica takes over in the middle of a load, and the old master, whose address the load was
 // given, goes away for good.
 func TestClusterFailsOver(t *testing.T) {
+	parallel(t)
 	keys := clusterKeys(3000)
 	dir := writeDump(t, keys)
 	c := startCluster(t)
 	old, replica := c.nodes[1], c.replicaOf(c.nodes[1])
-	run := c.load("load", "--quiet", "--in", dir, "--pipeline", "20", "--uri", "redis://"+old.addr)
+	p := start(t, "kvload", "load", "--quiet", "--in", dir, "--pipeline", "20", "--rate-keys", "1000", "--uri", "redis://"+old.addr) // three seconds
 	c.awaitKeys(100)
 	do(t, replica.client, "CLUSTER", "FAILOVER")
 	c.awaitInfo(replica, "replication", "role:master")
 	c.await(replica, "cluster_state:ok")
 	c.awaitInfo(old, "replication", "role:slave")
-	c.kill(old)
+	old.server.Kill()
 	c.nodes[1] = replica
-	if err := run.cmd.Wait(); err != nil {
-		t.Fatalf("%v\n%s", err, &run.out)
+	code, stderr := p.wait(t)
+	if code != 0 {
+		t.Fatalf("exit code %d\n%s", code, stderr)
 	}
-	t.Log(strings.TrimSpace(run.out.String()))
-	if out := run.out.String(); !strings.Contains(out, "trying again") && !strings.Contains(out, "sent once more") {
-		t.Errorf("the load has not seen it:\n%s", out)
+	t.Log(strings.TrimSpace(stderr))
+	if !strings.Contains(stderr, "trying again") && !strings.Contains(stderr, "sent once more") {
+		t.Errorf("the load has not seen it:\n%s", stderr)
 	}
 	c.holds(keys)
 	verifying(t, 0, dir, c.to, "--reverse")
@@ -230,6 +219,7 @@ func TestClusterFailsOver(t *testing.T) {
 
 // TestClusterUndo: keys that were replaced come back.
 func TestClusterUndo(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	dir := writeDump(t, keys)
 	eachCluster(t, func(t *testing.T, c *cluster) {

@@ -4,16 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/redisserver"
 )
 
 // A cluster is a target of several nodes. Slots can be moved between its masters.
@@ -29,8 +29,7 @@ type cluster struct {
 type node struct {
 	addr, bus, dir, id string
 	client             *redis.Client
-	cmd                *exec.Cmd
-	drained            chan struct{}
+	server             *redisserver.Server
 }
 
 // eachCluster runs a test with every cluster there is, empty.
@@ -57,11 +56,6 @@ func startCluster(t *testing.T) *cluster {
 		do(t, n.client, "CLUSTER", "ADDSLOTSRANGE", i*16384/3, (i+1)*16384/3-1)
 		c.nodes = append(c.nodes, n)
 	}
-	t.Cleanup(func() {
-		for _, n := range c.nodes {
-			c.kill(n)
-		}
-	})
 	for _, n := range c.nodes[1:] {
 		c.meet(n)
 	}
@@ -86,7 +80,6 @@ func (c *cluster) replicaOf(master *node) *node {
 	c.t.Helper()
 	n := &node{addr: freeAddr(c.t), bus: freeAddr(c.t), dir: c.t.TempDir()}
 	c.start(n)
-	c.t.Cleanup(func() { c.kill(n) })
 	n.client = client(c.t, n.addr, 0)
 	c.meet(n)
 	c.await(n, "cluster_state:ok", "cluster_known_nodes:4")
@@ -114,40 +107,9 @@ func (c *cluster) awaitInfo(n *node, section, line string) {
 // start starts the server of a node.
 func (c *cluster) start(n *node) {
 	c.t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			c.t.Fatal("no redis-server is installed, and CI must have one")
-		}
-		c.t.Skip("NO redis-server IS INSTALLED: no cluster is loaded here")
-	}
-	_, port, _ := net.SplitHostPort(n.addr)
 	_, bus, _ := net.SplitHostPort(n.bus)
-	n.cmd = exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--dir", n.dir, "--save", "", "--appendonly", "yes", "--appendfsync", "always",
+	n.server = redisserver.StartAt(c.t, n.addr, "--dir", n.dir, "--appendonly", "yes", "--appendfsync", "always",
 		"--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", "1000", "--zset-max-listpack-entries", "0")
-	out, err := n.cmd.StdoutPipe()
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	if err := n.cmd.Start(); err != nil {
-		c.t.Fatal(err)
-	}
-	awaitReady(c.t, out)
-	drained := make(chan struct{})
-	n.drained = drained
-	go func() {
-		defer close(drained)
-		_, _ = io.Copy(io.Discard, out)
-	}()
-}
-
-// kill kills the server of a node with SIGKILL.
-func (c *cluster) kill(n *node) {
-	if n.cmd != nil {
-		_ = n.cmd.Process.Kill()
-		<-n.drained
-		_ = n.cmd.Wait()
-	}
 }
 
 // await waits until CLUSTER INFO of a node has these lines.

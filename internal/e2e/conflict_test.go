@@ -46,6 +46,7 @@ func fillConflicts(t *testing.T, c *redis.Client) {
 
 // TestConflicts: what becomes of names in several types is for the user to say.
 func TestConflicts(t *testing.T) {
+	parallel(t)
 	eachManyTypes(t, func(t *testing.T, s source) {
 		fillConflicts(t, client(t, s.addr, 0))
 		dir := dump(t, 0, s)
@@ -152,6 +153,7 @@ func expiring(r *record) *record {
 
 // TestSuffixTaken: a name that would be made anew and is there already is refused.
 func TestSuffixTaken(t *testing.T) {
+	parallel(t)
 	eachManyTypes(t, func(t *testing.T, s source) {
 		f := newFiller(t, client(t, s.addr, 0))
 		for _, r := range []*record{str("a", "1"), set("a", "2"), str("a:set", "3")} {

@@ -23,6 +23,7 @@ type damage struct {
 
 // TestDumpDamage: --resume repairs what it finds, or refuses it and changes no chunk.
 func TestDumpDamage(t *testing.T) {
+	parallel(t)
 	s, h := simulateCrash(t, pikasim.V355)
 	c := newCrasher(t, s, h)
 	base, middle := unfinishedDump(t, c)
@@ -199,6 +200,7 @@ func overlap(t *testing.T, dir string) {
 
 // TestDumpInto: what stands where a dump is to be written, with and without --resume.
 func TestDumpInto(t *testing.T) {
+	parallel(t)
 	s, h := simulateCrash(t, pikasim.V355)
 	c := newCrasher(t, s, h)
 	for _, flags := range [][]string{nil, {"--resume"}} {

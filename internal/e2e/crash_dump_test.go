@@ -1,11 +1,9 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -20,7 +18,7 @@ import (
 )
 
 // crashRounds is how many dumps of each source are killed and gone on with; SOAK=10m goes on
-// for ten minutes with each instead.
+// for ten minutes with each.
 const crashRounds = 25
 
 // A hook is what a simulated Pika does before each command. It can be changed
@@ -52,6 +50,34 @@ func (h *hook) intercept(_ int, args [][]byte) ([]byte, bool, bool) {
 	return nil, false, false
 }
 
+// block makes the source answer no command any more as soon as when says so of one, until release is called.
+// Blocked is closed then.
+func (h *hook) block(t *testing.T, when func(command string) bool) (blocked chan struct{}, release func()) {
+	t.Helper()
+	blocked, gate := make(chan struct{}), make(chan struct{})
+	var shut atomic.Bool
+	h.set(func(args [][]byte) {
+		if !shut.Load() && when(strings.ToUpper(string(args[0]))) && shut.CompareAndSwap(false, true) {
+			close(blocked)
+		}
+		if shut.Load() {
+			<-gate
+		}
+	})
+	release = sync.OnceFunc(func() {
+		h.set(nil)
+		close(gate)
+	})
+	t.Cleanup(release)
+	return blocked, release
+}
+
+// halfWay says when half of the commands of a dump have come.
+func (c *crasher) halfWay() func(string) bool {
+	var seen atomic.Int64
+	return func(string) bool { return seen.Add(1) >= c.commands/2 }
+}
+
 // simulateCrash starts a simulated Pika whose commands can be seen.
 func simulateCrash(t *testing.T, v pikasim.Version) (source, *hook) {
 	h := &hook{}
@@ -61,18 +87,19 @@ func simulateCrash(t *testing.T, v pikasim.Version) (source, *hook) {
 // TestDumpCrash: a dump that is killed at any moments, and gone on with as often, ends as one that
 // was not disturbed.
 func TestDumpCrash(t *testing.T) {
+	parallel(t)
 	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
 		t.Run("from pikasim "+string(v), func(t *testing.T) {
 			s, h := simulateCrash(t, v)
 			c := newCrasher(t, s, h)
-			c.afterEveryChunk(t)
+			c.afterChunks(t)
 			c.rounds(t)
 			c.split(t)
 		})
 	}
 	eachRealSource(t, func(t *testing.T, s source) {
 		c := newCrasher(t, s, nil)
-		c.afterEveryChunk(t)
+		c.afterChunks(t)
 		c.rounds(t)
 	})
 }
@@ -145,19 +172,12 @@ func (c *crasher) location(dir string) string {
 
 // rounds kills dumps at random moments.
 func (c *crasher) rounds(t *testing.T) {
-	n, until := crashRounds, time.Time{}
-	if c.bucket != nil || c.locked != nil { // where a dump lies changes little of what a kill can do; SOAK makes more
+	n, until := crashRounds, soaking(t)
+	if !c.plain() {
 		n = 5
 	}
 	if testing.Short() {
 		n = 3
-	}
-	if soak := os.Getenv("SOAK"); soak != "" {
-		d, err := time.ParseDuration(soak)
-		if err != nil {
-			t.Fatalf("SOAK: %v", err)
-		}
-		until = time.Now().Add(d)
 	}
 	done, kills := 0, 0
 	for ; done < n || time.Now().Before(until); done++ {
@@ -201,15 +221,23 @@ func (c *crasher) split(t *testing.T) {
 	}
 }
 
-// afterEveryChunk kills a dump when its first chunk is there, goes on with it and kills it
-// when there are two, and so on.
-func (c *crasher) afterEveryChunk(t *testing.T) {
-	dir := c.place(t, "after-every-chunk")
-	for n := 1; ; n++ {
+// plain reports whether dumps are usual ones: where they lie, and whether they are encrypted, changes little of what a
+// kill can do, and they are killed less often.
+func (c *crasher) plain() bool { return c.bucket == nil && c.locked == nil }
+
+// afterChunks kills a dump when its first chunk is there, goes on with it and kills it when there are two,
+// and so on.
+func (c *crasher) afterChunks(t *testing.T) {
+	dir := c.place(t, "after-chunks")
+	step := 1
+	if !c.plain() {
+		step = 4
+	}
+	for n := 1; ; n += step {
 		code, how := c.runKilled(t, dir, moment{chunks: n}, "--resume", "--threads", "3")
 		if code != -1 {
 			c.mustEnd(t, code, how)
-			t.Logf("killed after %d chunks", n-1)
+			t.Logf("killed after each of %d chunks, in steps of %d", n-step, step)
 			break
 		}
 	}
@@ -320,32 +348,9 @@ func (c *crasher) runKilled(t *testing.T, dir string, m moment, flags ...string)
 	return code, fmt.Sprintf("%+v, %s", m, stderr)
 }
 
-// A process is a pikadump that runs.
-type process struct {
-	cmd    *exec.Cmd
-	stderr bytes.Buffer
-}
-
 func (c *crasher) start(t *testing.T, dir string, flags ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(tool(t, "pikadump"), c.args(dir, flags)...)}
-	p.cmd.Stderr = &p.stderr
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.kill)
-	return p
-}
-
-func (p *process) kill() { _ = p.cmd.Process.Kill() } // it may have ended
-
-// wait waits for the end; the exit code is -1 if the process was killed.
-func (p *process) wait(t *testing.T) (code int, stderr string) {
-	t.Helper()
-	if err := p.cmd.Wait(); err != nil && p.cmd.ProcessState == nil {
-		t.Fatal(err)
-	}
-	return p.cmd.ProcessState.ExitCode(), p.stderr.String()
+	return start(t, "pikadump", c.args(dir, flags)...)
 }
 
 // glob returns the paths of the chunks that are there now.

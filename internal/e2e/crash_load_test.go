@@ -1,10 +1,9 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
+	"net/http"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -16,7 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 )
 
-// loadCrashRounds is how many loads are disturbed.
+// loadCrashRounds is how many loads are disturbed, at the least (SOAK).
 func loadCrashRounds(to target) int {
 	switch {
 	case testing.Short():
@@ -41,7 +40,7 @@ func loadCrashKeys() []*record {
 		size := 1 + rng.IntN(6)
 		switch {
 		case i%60 == 7 || i%60 == 19 || i%60 == 16 || i%60 == 3 || i%60 == 5: // a list, a stream, a hash, a set, a zset
-			size = 200 + rng.IntN(4000)
+			size = 200 + rng.IntN(2000)
 		case i%200 == 0:
 			r.Kind, size = format.String, 0
 		}
@@ -142,49 +141,61 @@ func writeDumpTo(t *testing.T, location string, began time.Time, keys []*record)
 // TestCrash kills loads at random moments and cuts their connections, goes on with them, and
 // compares everything in the end.
 func TestCrash(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	dir := writeDump(t, keys)
 	mustRun(t, 0, "kvload", "check", "--quiet", dir)
 	eachTarget(t, func(t *testing.T, to target) {
-		start := time.Now()
-		(&crash{t, to, dir, keys, rand.New(rand.NewPCG(0, 0)), 0, nil}).disturbed("fail", to.addr, 0)
-		took := time.Since(start)
-		killed, cut := 0, 0
-		for round := range loadCrashRounds(to) {
-			c := &crash{t, to, dir, keys, rand.New(rand.NewPCG(seed, uint64(round))), took, nil}
-			k, n := c.round([]string{"fail", "replace", "skip"}[round%3])
-			killed, cut = killed+k, cut+n
-			if t.Failed() {
-				t.Fatalf("round %d", round)
-			}
-		}
-		t.Logf("%d runs were killed, %d connections were disturbed; an undisturbed load took %v", killed, cut, took)
-		if killed == 0 || cut == 0 {
-			t.Error("nothing was disturbed")
-		}
+		(&crash{t: t, to: to, dir: dir, keys: keys}).rounds(loadCrashRounds(to))
 	})
 }
 
-// A crash is one load that is disturbed.
+// A crash is a load that is disturbed again and again.
 type crash struct {
 	t    *testing.T
 	to   target
 	dir  string
 	keys []*record
-	rng  *rand.Rand
-	took time.Duration // an undisturbed load
 
-	bucket *s3server.Server // with the journal; nil: it is in a directory
+	journal *s3server.Server                   // where the journal is; nil: in a directory
+	store   *s3server.Server                   // of the dump or the journal; nil: they are in directories
+	faults  func(*http.Request) s3server.Fault // of the store
+}
+
+// rounds disturbs n loads or more, one after another.
+func (c *crash) rounds(n int) {
+	c.t.Helper()
+	begun := time.Now()
+	c.load("fail", c.to.addr)
+	took := time.Since(begun)
+	if c.store != nil {
+		c.store.SetFault(c.faults)
+		defer c.store.SetFault(nil)
+	}
+	killed, cut, until := 0, 0, soaking(c.t)
+	for round := 0; round < n || time.Now().Before(until); round++ {
+		rng := rand.New(rand.NewPCG(seed, uint64(round)))
+		k, f := c.round(rng, took, []string{"fail", "replace", "skip"}[round%3])
+		killed, cut = killed+k, cut+f
+		if c.t.Failed() {
+			c.t.Fatalf("round %d", round)
+		}
+	}
+	c.t.Logf("%d runs were killed, %d connections were disturbed; an undisturbed load took %v", killed, cut, took)
+	if killed == 0 || cut == 0 {
+		c.t.Error("nothing was disturbed")
+	}
 }
 
 // round disturbs one load and compares.
-func (c *crash) round(onExists string) (killed, cut int) {
+func (c *crash) round(rng *rand.Rand, took time.Duration, onExists string) (killed, cut int) {
+	c.t.Helper()
 	admin := client(c.t, c.to.addr, 0)
 	do(c.t, admin, "FLUSHDB")
 	want := slices.Clone(c.keys)
 	existed := map[string]bool{}
 	if onExists != "fail" {
-		for i := c.rng.IntN(5); i < len(want); i += 7 {
+		for i := rng.IntN(5); i < len(want); i += 7 {
 			do(c.t, admin, "RPUSH", want[i].Key, "before", "the load")
 			if onExists == "skip" {
 				existed[string(want[i].Key)] = true
@@ -192,12 +203,12 @@ func (c *crash) round(onExists string) (killed, cut int) {
 			}
 		}
 	}
-	faults := c.rng.IntN(4)
+	faults := rng.IntN(4)
 	plans := make([]faultproxy.Plan, 40)
 	for i := range faults {
-		at := 1 + c.rng.Int64N(400_000)
-		p := &plans[6+c.rng.IntN(8)+i*3] // the first connections are those of the start
-		if c.rng.IntN(3) == 0 {
+		at := 1 + rng.Int64N(400_000)
+		p := &plans[6+rng.IntN(8)+i*3] // the first connections are those of the start
+		if rng.IntN(3) == 0 {
 			p.HalfCloseAfter = at
 		} else {
 			p.ResetAfter = at
@@ -213,7 +224,11 @@ func (c *crash) round(onExists string) (killed, cut int) {
 		c.t.Fatal(err)
 	}
 	defer proxy.Close()
-	left, killed := c.disturbed(onExists, proxy.Addr(), c.rng.IntN(4))
+	kills := make([]time.Duration, rng.IntN(4))
+	for i := range kills {
+		kills[i] = time.Duration(rng.Int64N(int64(took)))
+	}
+	left, killed := c.load(onExists, proxy.Addr(), kills...)
 	listed := map[string]bool{}
 	for _, l := range left {
 		if l.Reason != "exists" || !existed[string(l.Key)] {
@@ -235,33 +250,23 @@ func (c *crash) round(onExists string) (killed, cut int) {
 	return killed, faults
 }
 
-// disturbed runs a load, kills it so many times, and lets it come to its end.
-func (c *crash) disturbed(onExists, addr string, kills int) (left []leftOut, killed int) {
+// load begins a load, kills it after each of the durations and goes on with it, and lets it come to its end.
+func (c *crash) load(onExists, addr string, kills ...time.Duration) (left []leftOut, killed int) {
 	c.t.Helper()
 	home := c.t.TempDir()
 	report, state := filepath.Join(home, "left-out.jsonl"), filepath.Join(home, "state")
-	if c.bucket != nil {
-		state = c.bucket.URL("state" + home)
+	if c.journal != nil {
+		state = c.journal.URL("state" + home)
 	}
 	args := []string{"load", "--quiet", "--uri", "redis://" + addr, "--in", c.dir, "--report", report, "--state", state,
 		"--resume", "--on-exists", onExists, "--checkpoint", "1ms", "--threads", "3", "--pipeline", "40"}
-	for range kills {
-		cmd := exec.Command(tool(c.t, "kvload"), args...)
-		if err := cmd.Start(); err != nil {
-			c.t.Fatal(err)
-		}
-		timer := time.AfterFunc(time.Duration(c.rng.Int64N(int64(c.took))), func() { _ = cmd.Process.Kill() })
-		_ = cmd.Wait()
-		timer.Stop()
-		if cmd.ProcessState.ExitCode() < 0 {
+	for _, after := range kills {
+		if r := runFor(c.t, after, "kvload", args...); r.code < 0 {
 			killed++
 		}
 	}
-	var out bytes.Buffer
-	cmd := exec.Command(tool(c.t, "kvload"), args...)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil && cmd.ProcessState.ExitCode() != 3 {
-		c.t.Fatalf("%v\n%s", err, &out)
+	if r := run(c.t, "kvload", args...); r.code != 0 && r.code != 3 {
+		c.t.Fatalf("exit code %d\n%s", r.code, r.stderr)
 	}
 	return readLines[leftOut](c.t, report), killed
 }

@@ -17,6 +17,7 @@ const cursorTable = 5_200
 // TestLostCursors: another client's scans push out the cursor of a set or zset that is being
 // read. It is read anew, and each member is in the dump once.
 func TestLostCursors(t *testing.T) {
+	parallel(t)
 	const members = 10_000
 	for _, v := range []pikasim.Version{pikasim.V340, pikasim.V355, pikasim.V401} {
 		for _, command := range []string{"sscan", "zscan"} {

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
@@ -20,6 +19,7 @@ const dumpSharesOf = 3
 
 // TestDumpShares: three processes at once, one of them killed and begun again, write what one writes.
 func TestDumpShares(t *testing.T) {
+	parallel(t)
 	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
 		t.Run("from pikasim "+string(v), func(t *testing.T) {
 			s, h := simulateCrash(t, v)
@@ -37,6 +37,7 @@ func TestDumpShares(t *testing.T) {
 
 // TestBucketDumpShares is TestDumpShares with the dump in a bucket that is not at its best.
 func TestBucketDumpShares(t *testing.T) {
+	parallel(t)
 	server := s3server.Start(t)
 	s, h := simulateCrash(t, pikasim.V355)
 	c := newCrasherInto(t, s, h, server)
@@ -62,28 +63,10 @@ func (c *crasher) share(t *testing.T, dir, plan string, i int) *process {
 	return c.start(t, dir, "--plan", plan, "--shard", fmt.Sprintf("%d/%d", i, dumpSharesOf), "--threads", "3", "--rate-keys", "300")
 }
 
-// mustSay waits for the end of a run.
-func (p *process) mustSay(t *testing.T, code int, text string) {
-	t.Helper()
-	if got, stderr := p.wait(t); got != code || !strings.Contains(stderr, text) {
-		t.Fatalf("%v: exit code %d, want %d and %q\n%s", p.cmd.Args, got, code, text, stderr)
-	}
-}
-
 // chunksOf returns the chunks of a share.
 func chunksOf(dir string, share int) []string {
 	paths, _ := filepath.Glob(filepath.Join(dir, "chunks", "*", "*", fmt.Sprintf("1%03d??????.mpz", share))) // the pattern is right
 	return paths
-}
-
-// waitFor waits until something is there.
-func waitFor(t *testing.T, what string, there func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !there(); time.Sleep(time.Millisecond / 2) {
-		if time.Now().After(end) {
-			t.Fatalf("%s does not come", what)
-		}
-	}
 }
 
 // shares dumps in shares at once, and kills one.

@@ -80,11 +80,12 @@ func (l *locked) open(t *testing.T, dir string) string {
 
 // TestEncryptedDumpCrash: the same of a dump that is encrypted.
 func TestEncryptedDumpCrash(t *testing.T) {
+	parallel(t)
 	s, h := simulateCrash(t, pikasim.V355)
 	c := newCrasher(t, s, h)
 	c.locked = newLocked(t)
 	tool(t, "kvload")
-	c.afterEveryChunk(t)
+	c.afterChunks(t)
 	c.rounds(t)
 }
 

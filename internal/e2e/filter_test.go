@@ -57,6 +57,7 @@ func fillForFilters(t *testing.T, s source) (types []format.Type) {
 // TestFilters: what dump leaves out, load cannot load, and what load leaves out is not on
 // the target: the same flags, the same keys.
 func TestFilters(t *testing.T) {
+	parallel(t)
 	eachSource(t, func(t *testing.T, s source) {
 		types := fillForFilters(t, s)
 		whole := dump(t, 0, s)

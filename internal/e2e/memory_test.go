@@ -63,6 +63,7 @@ func fillLarge(f *filler, count int) {
 
 // TestMemory measures both tools with large data. It takes minutes and 10 GB of memory.
 func TestMemory(t *testing.T) {
+	parallel(t)
 	if os.Getenv("E2E_MEMORY") != "1" {
 		t.Skip("MEMORY IS MEASURED WITH SMALL DATA ONLY: set E2E_MEMORY=1 for large data")
 	}
@@ -71,6 +72,7 @@ func TestMemory(t *testing.T) {
 
 // TestMemorySmall does the same with data that only has to be larger than the limit.
 func TestMemorySmall(t *testing.T) {
+	parallel(t)
 	measureBulks(t, bulks(200_000, 300_000, 100))
 }
 

@@ -90,6 +90,7 @@ func (iv *invented) answer(_ int, args [][]byte) (reply []byte, handled, cut boo
 
 // TestMemoryWide dumps more elements than any machine of ours could hold.
 func TestMemoryWide(t *testing.T) {
+	parallel(t)
 	cases := map[string]invented{"zset": {members: 1_000_000}, "hashes": {hashes: 40, fields: 20_000}}
 	if os.Getenv("E2E_MEMORY") == "1" {
 		cases = map[string]invented{"zset of 20 million members": {members: 20_000_000}, "10,000 hashes of 50,000 fields": {hashes: 10_000, fields: 50_000}}

@@ -26,6 +26,7 @@ func keyCount(s source) int {
 // TestMigrate moves a data set of every type and every edge from every source to
 // every target.
 func TestMigrate(t *testing.T) {
+	parallel(t)
 	eachSource(t, func(t *testing.T, s source) {
 		m := newModel(seed, keyCount(s), s)
 		m.fill(t, client(t, s.addr, 0))
@@ -80,6 +81,7 @@ func (m *model) checkLeftOut(t *testing.T, left []leftOut) {
 
 // TestDatabases: two databases go to two databases, and never into one by accident.
 func TestDatabases(t *testing.T) {
+	parallel(t)
 	eachSource(t, func(t *testing.T, s source) {
 		first, second := newModel(seed, 2000, s), newModel(seed+1, 3000, s)
 		first.fill(t, client(t, s.addr, 0))

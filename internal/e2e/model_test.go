@@ -42,10 +42,10 @@ var shaped = []struct {
 }{
 	{format.String, 0}, {format.String, 1}, {format.String, 128 << 10}, {format.String, 100_000},
 	{format.String, 1<<20 - 1}, {format.String, 1 << 20}, {format.String, 1<<20 + 1}, {format.String, 3 << 20},
-	{format.Hash, 511}, {format.Hash, 512}, {format.Hash, 513}, {format.Hash, 1024}, {format.Hash, 2000}, {format.Hash, 50_000},
-	{format.List, 511}, {format.List, 512}, {format.List, 513}, {format.List, 1024}, {format.List, 2000}, {format.List, 50_000},
-	{format.Set, 511}, {format.Set, 512}, {format.Set, 513}, {format.Set, 1024}, {format.Set, 2000}, {format.Set, 50_000},
-	{format.Zset, 511}, {format.Zset, 512}, {format.Zset, 513}, {format.Zset, 1024}, {format.Zset, 2000}, {format.Zset, 50_000},
+	{format.Hash, 511}, {format.Hash, 512}, {format.Hash, 513}, {format.Hash, 1024}, {format.Hash, 2000}, {format.Hash, 20_000},
+	{format.List, 511}, {format.List, 512}, {format.List, 513}, {format.List, 1024}, {format.List, 2000}, {format.List, 20_000},
+	{format.Set, 511}, {format.Set, 512}, {format.Set, 513}, {format.Set, 1024}, {format.Set, 2000}, {format.Set, 20_000},
+	{format.Zset, 511}, {format.Zset, 512}, {format.Zset, 513}, {format.Zset, 1024}, {format.Zset, 2000}, {format.Zset, 20_000},
 	{format.Stream, 511}, {format.Stream, 512}, {format.Stream, 513}, {format.Stream, 1024}, {format.Stream, 2000}, {format.Stream, 10_000},
 	{format.HyperLogLog, 1}, {format.HyperLogLog, 100}, {format.HyperLogLog, 3000},
 }

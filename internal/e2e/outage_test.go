@@ -30,10 +30,12 @@ func newOutage(t *testing.T, to string) *outage {
 // back lets the server be reached.
 func (o *outage) back() {
 	o.t.Helper()
-	lis, err := net.Listen("tcp", o.addr)
-	if err != nil {
-		o.t.Fatal(err)
-	}
+	var lis net.Listener
+	waitFor(o.t, "the address "+o.addr, func() bool { // what another test forks just now may keep it for a moment
+		l, err := net.Listen("tcp", o.addr)
+		lis = l
+		return err == nil
+	})
 	o.mu.Lock()
 	o.lis = lis
 	o.mu.Unlock()

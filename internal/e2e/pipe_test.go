@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"context"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -13,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 )
@@ -70,6 +70,7 @@ func stream(t *testing.T, s source, flags ...string) []byte {
 
 // TestPipe: pikadump | kvload is a whole migration, encrypted or not.
 func TestPipe(t *testing.T) {
+	parallel(t)
 	test := func(t *testing.T, s source, m *model) {
 		l := newLocked(t)
 		for name, flags := range map[string][2][]string{
@@ -83,16 +84,13 @@ func TestPipe(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					var log bytes.Buffer
-					from.Stdout, from.Stderr = w, &log
-					if err := from.Start(); err != nil {
-						t.Fatal(err)
-					}
+					from.Stdout = w
+					dumping := startCommand(t, from)
 					w.Close()
 					into := finish(t, fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), append(flags[1], "--db", "0", "--spool", spool(t))...))
 					r.Close()
-					if err := from.Wait(); err != nil {
-						t.Fatalf("%v\n%s", err, log.String())
+					if code, stderr := dumping.wait(t); code != 0 {
+						t.Fatalf("exit code %d\n%s", code, stderr)
 					}
 					into.mustBe(t, 3, "kvload", nil) // hyperloglogs
 					if waits := strings.Contains(into.stderr, "begins when the whole dump has come"); waits == s.oneType() {
@@ -114,10 +112,11 @@ func TestPipe(t *testing.T) {
 // TestPipeCut: a stream that is cut, or whose bits were flipped, is never a finished load, and goes on when it is
 // sent again.
 func TestPipeCut(t *testing.T) {
+	parallel(t)
 	simulated(t, 1500, func(t *testing.T, s source, m *model) {
 		whole := stream(t, s)
 		rng := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 0))
-		for range 3 {
+		for range 2 {
 			to, state := startRedis(t), filepath.Join(t.TempDir(), "state")
 			var flags []string
 			for range 3 {
@@ -162,6 +161,7 @@ func TestPipeCut(t *testing.T) {
 
 // TestPipeKill: a load from a stream that is killed goes on when the stream is sent again.
 func TestPipeKill(t *testing.T) {
+	parallel(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V401})
 	m := newModel(seed, pipeKeys, s)
 	m.fill(t, client(t, s.addr, 0))
@@ -170,26 +170,18 @@ func TestPipeKill(t *testing.T) {
 	to, state := startRedis(t), filepath.Join(t.TempDir(), "state")
 	killed := 0
 	for i := 0; ; i++ {
-		var log bytes.Buffer
-		cmd := fromStream(t, bytes.NewReader(whole), to, state, "--resume", "--spool", t.TempDir())
-		cmd.Stderr = &log
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		stop := func() bool { return false }
+		p := startCommand(t, fromStream(t, bytes.NewReader(whole), to, state, "--resume", "--spool", t.TempDir()))
 		if i < 8 {
-			stop = time.AfterFunc(time.Duration(rng.IntN(400))*time.Millisecond, func() { _ = cmd.Process.Kill() }).Stop
+			defer time.AfterFunc(time.Duration(rng.IntN(400))*time.Millisecond, p.kill).Stop()
 		}
-		_ = cmd.Wait()
-		stop()
-		switch code := cmd.ProcessState.ExitCode(); {
-		case code == -1:
-			killed++
-			continue
-		case code != 3 && code != 0:
-			t.Fatalf("exit code %d\n%s", code, log.String())
+		code, stderr := p.wait(t)
+		if code == 0 || code == 3 {
+			break
 		}
-		break
+		if code != -1 {
+			t.Fatalf("exit code %d\n%s", code, stderr)
+		}
+		killed++
 	}
 	t.Logf("killed %d times", killed)
 	m.verify(t, to, 0)
@@ -197,6 +189,7 @@ func TestPipeKill(t *testing.T) {
 
 // TestPipeEnds: a dump whose stream nobody reads any more says so, and leaves nothing in its spool.
 func TestPipeEnds(t *testing.T) {
+	parallel(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V401})
 	newModel(seed, pipeKeys, s).fill(t, client(t, s.addr, 0))
 	from := toStream(t, s)
@@ -204,98 +197,87 @@ func TestPipeEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var log bytes.Buffer
-	from.Stdout, from.Stderr = w, &log
-	if err := from.Start(); err != nil {
-		t.Fatal(err)
-	}
+	from.Stdout = w
+	p := startCommand(t, from)
 	w.Close()
 	if _, err := io.CopyN(io.Discard, r, 3000); err != nil {
 		t.Error(err)
 	}
 	r.Close()
-	_ = from.Wait()
-	if code := from.ProcessState.ExitCode(); code != 75 || !strings.Contains(log.String(), "whoever reads the stream has ended") {
-		t.Errorf("exit code %d\n%s", code, log.String())
-	}
+	p.mustSay(t, 75, "whoever reads the stream has ended")
 }
 
-// TestFollow: a load follows a dump that is slow, which is killed and resumed, as the load is.
+// TestFollow: a load follows a dump that stands still now and then; both are killed and resumed.
 func TestFollow(t *testing.T) {
-	simulated(t, pipeKeys, func(t *testing.T, s source, m *model) {
-		dir := filepath.Join(t.TempDir(), "dump")
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-		follow(t, s, m, dir, nil)
-	})
+	parallel(t)
+	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
+		t.Run("from pikasim "+string(v), func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "dump")
+			if err := os.Mkdir(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			follow(t, v, dir, dir, nil)
+		})
+	}
 }
 
 // TestFollowBucket is TestFollow with the dump in a bucket, encrypted.
 func TestFollowBucket(t *testing.T) {
+	parallel(t)
 	server := s3server.Start(t)
-	s := simulate(t, pikasim.Options{Version: pikasim.V401})
-	m := newModel(seed, pipeKeys, s)
-	m.fill(t, client(t, s.addr, 0))
-	follow(t, s, m, server.URL("dump"), newLocked(t))
+	follow(t, pikasim.V401, server.Dir("dump"), server.URL("dump"), newLocked(t))
 }
 
-// follow loads a dump while it is made.
-func follow(t *testing.T, s source, m *model, in string, l *locked) {
+// follow loads a dump while it is made at a location, of which dir is the directory on the disk.
+func follow(t *testing.T, v pikasim.Version, dir, location string, l *locked) {
+	t.Helper()
+	h := &hook{}
+	s := simulate(t, pikasim.Options{Version: v, Intercept: h.intercept})
+	m := newModel(seed, pipeKeys, s)
+	m.fill(t, client(t, s.addr, 0))
 	to, state := startRedis(t), filepath.Join(t.TempDir(), "state")
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	dumped := make(chan string, 1)
-	begin := func() *exec.Cmd {
-		return exec.CommandContext(ctx, tool(t, "pikadump"), append([]string{"dump", "--quiet", "--uri", "redis://" + s.addr, "--out", in,
-			"--chunk-size", "64KiB", "--reply-size", "64KiB", "--rate-keys", "800", "--resume"}, l.flags()...)...)
+	stringChunks := func() int { // they can be loaded alone: each string is in one
+		paths, _ := filepath.Glob(filepath.Join(dir, filepath.Dir(format.ChunkName(0, format.TypeString, 0)), "[0-9]*")) // the pattern is right
+		return len(paths)
 	}
-	load := func() *exec.Cmd {
-		args := []string{"load", "--quiet", "--follow", "--uri", "redis://" + to.addr, "--in", in, "--state", state,
+	load := func() *process {
+		args := []string{"load", "--quiet", "--follow", "--uri", "redis://" + to.addr, "--in", location, "--state", state,
 			"--checkpoint", "10ms", "--stall-timeout", "300ms", "--resume"}
 		if l != nil {
 			args = append(args, "--identity", l.path)
 		}
-		return exec.Command(tool(t, "kvload"), args...)
+		return start(t, "kvload", args...)
 	}
-	go func() {
-		first := begin()
-		kill := time.AfterFunc(1500*time.Millisecond, func() { _ = first.Process.Kill() })
-		defer kill.Stop()
-		if out, err := first.CombinedOutput(); err != nil && first.ProcessState.ExitCode() != -1 {
-			dumped <- string(out)
-			return
-		}
-		if out, err := begin().CombinedOutput(); err != nil {
-			dumped <- err.Error() + string(out)
-			return
-		}
-		dumped <- ""
-	}()
+	var dumping *process
+	release := func() {}
 	early := int64(0)
 	for range 2 {
-		var log bytes.Buffer
-		cmd := load()
-		cmd.Stderr = &log
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
+		if dumping != nil {
+			dumping.kill()
+			dumping.wait(t)
 		}
-		began := client(t, to.addr, 0)
-		for until := time.Now().Add(20 * time.Second); s.oneType() && time.Now().Before(until) && began.DBSize(t.Context()).Val() <= early; {
-			time.Sleep(10 * time.Millisecond)
+		release()
+		had := stringChunks()
+		var blocked chan struct{}
+		blocked, release = h.block(t, func(command string) bool { return command == "PKSCANRANGE" && stringChunks() > had })
+		dumping = start(t, "pikadump", append([]string{"dump", "--quiet", "--uri", "redis://" + s.addr, "--out", location,
+			"--chunk-size", "64KiB", "--reply-size", "64KiB", "--resume"}, l.flags()...)...)
+		dumping.until(t, blocked)
+		p, began := load(), client(t, to.addr, 0)
+		if s.oneType() {
+			waitFor(t, "a key of those that are dumped", func() bool { return began.DBSize(t.Context()).Val() > early })
 		}
 		time.Sleep(400 * time.Millisecond) // longer than --stall-timeout
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if code := cmd.ProcessState.ExitCode(); code != -1 {
-			t.Fatalf("the load ended, exit code %d, before the dump\n%s", code, log.String())
+		p.kill()
+		if code, stderr := p.wait(t); code != -1 {
+			t.Fatalf("the load ended, exit code %d, before the dump\n%s", code, stderr)
 		}
-		early = client(t, to.addr, 0).DBSize(t.Context()).Val()
+		early = began.DBSize(t.Context()).Val()
 	}
-	r := finish(t, load())
-	if why := <-dumped; why != "" {
-		t.Fatal(why)
-	}
+	last := load()
+	release()
+	dumping.mustSay(t, 0, "done")
+	r := last.result(t)
 	r.mustBe(t, 3, "kvload", nil)
 	m.verify(t, to, 0)
 	t.Logf("%d keys were loaded while the dump ran", early)
@@ -306,6 +288,7 @@ func follow(t *testing.T, s source, m *model, in string, l *locked) {
 
 // TestPipeMemory measures both ends of a pipe.
 func TestPipeMemory(t *testing.T) {
+	parallel(t)
 	for _, b := range bulks(200_000, 300_000, 100) {
 		t.Run(b.name, func(t *testing.T) {
 			s := simulate(t, pikasim.Options{Version: pikasim.V401})
@@ -328,6 +311,7 @@ func TestPipeMemory(t *testing.T) {
 
 // TestPipeStopped: a load that waits for a stream ends at a signal, and leaves nothing in its spool.
 func TestPipeStopped(t *testing.T) {
+	parallel(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V401})
 	newModel(seed, 2000, s).fill(t, client(t, s.addr, 0))
 	whole := stream(t, s)
@@ -337,12 +321,7 @@ func TestPipeStopped(t *testing.T) {
 	}
 	defer w.Close()
 	to := startRedis(t)
-	cmd := fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), "--spool", spool(t))
-	var log bytes.Buffer
-	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	p := startCommand(t, fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), "--spool", spool(t)))
 	r.Close()
 	sent := make(chan error, 1)
 	go func() {
@@ -350,17 +329,12 @@ func TestPipeStopped(t *testing.T) {
 		sent <- err
 	}()
 	c := client(t, to.addr, 0)
-	for until := time.Now().Add(20 * time.Second); c.DBSize(t.Context()).Val() == 0 && time.Now().Before(until); {
-		time.Sleep(10 * time.Millisecond)
-	}
+	waitFor(t, "a key", func() bool { return c.DBSize(t.Context()).Val() > 0 })
 	if err := <-sent; err != nil {
 		t.Error(err)
 	}
-	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != 143 || !strings.Contains(log.String(), "--resume") {
-		t.Errorf("exit code %d\n%s", code, log.String())
-	}
+	p.mustSay(t, 143, "--resume")
 }

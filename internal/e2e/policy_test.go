@@ -45,6 +45,7 @@ func choose(keys []*record, keep func(i int) bool, change func(r *record)) (chos
 // TestTTL: every policy brings the expiries that it says, also when the load is stopped in between and goes on later;
 // verify and rollback understand it.
 func TestTTL(t *testing.T) {
+	parallel(t)
 	began := time.Now().Add(-archived)
 	keys := archivedKeys(began)
 	dir := writeDumpOf(t, began, keys)
@@ -124,6 +125,7 @@ func TestTTL(t *testing.T) {
 // TestPrefix: names are exchanged, names without the prefix are left out and listed, and what the target held
 // under the new names comes back with a rollback.
 func TestPrefix(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()[:150]
 	for i, r := range keys {
 		if i%5 == 0 {

@@ -142,8 +142,8 @@ func addEntries(t *testing.T, c *redis.Client, key string, changed int) {
 	}
 }
 
-// fillDamages writes the key of every alteration to a Pika.
-func fillDamages(t *testing.T, c *redis.Client) {
+// fillDamages writes the keys of alterations to a Pika.
+func fillDamages(t *testing.T, c *redis.Client, list []alteration) {
 	t.Helper()
 	var hash, members, scored []any
 	for i := range proofElements {
@@ -151,7 +151,7 @@ func fillDamages(t *testing.T, c *redis.Client) {
 		members = append(members, element(i))
 		scored = append(scored, i, element(i))
 	}
-	for _, d := range alterations {
+	for _, d := range list {
 		key := d.name
 		switch kind, _, _ := strings.Cut(d.name, ":"); kind {
 		case "string":
@@ -237,8 +237,9 @@ func checkClasses(t *testing.T, list []differs, want map[string][]string) {
 
 // TestDamage makes every alteration in a target, and verify finds each, and nothing else.
 func TestDamage(t *testing.T) {
+	parallel(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V401})
-	fillDamages(t, client(t, s.addr, 0))
+	fillDamages(t, client(t, s.addr, 0), alterations)
 	dir := dump(t, 0, s)
 	all, kept := map[string][]string{}, map[string][]string{}
 	for _, d := range alterations {

@@ -6,49 +6,15 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
 )
 
-// halfWay calls do once, at half of the commands of a dump.
-func (c *crasher) halfWay(do func()) {
-	var seen atomic.Int64
-	c.hook.set(func([][]byte) {
-		if seen.Add(1) == c.commands/2 {
-			do()
-		}
-	})
-}
-
-// block makes the source answer nothing from half of a dump on, until release is called. Blocked is
-// closed then.
-func (c *crasher) block(t *testing.T) (blocked chan struct{}, release func()) {
-	t.Helper()
-	var seen atomic.Int64
-	blocked, gate := make(chan struct{}), make(chan struct{})
-	c.hook.set(func([][]byte) {
-		n := seen.Add(1)
-		if n == c.commands/2 {
-			close(blocked)
-		}
-		if n >= c.commands/2 {
-			<-gate
-		}
-	})
-	release = sync.OnceFunc(func() {
-		c.hook.set(nil)
-		close(gate)
-	})
-	t.Cleanup(release)
-	return blocked, release
-}
-
 // TestResumeFinished: a finished dump is left as it is.
 func TestResumeFinished(t *testing.T) {
+	parallel(t)
 	s, h := simulateCrash(t, pikasim.V401)
 	c := newCrasher(t, s, h)
 	dir := filepath.Join(t.TempDir(), "dump")
@@ -68,6 +34,7 @@ func TestResumeFinished(t *testing.T) {
 
 // TestResumeRefused: what differs from the dump that was begun is named, and nothing is changed.
 func TestResumeRefused(t *testing.T) {
+	parallel(t)
 	addr := freeAddr(t)
 	var server *pikasim.Server
 	serve := func(v pikasim.Version, databases int) {
@@ -77,10 +44,13 @@ func TestResumeRefused(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		var err error
-		if server, err = pikasim.Start(pikasim.Options{Addr: addr, Version: v, Databases: databases}); err != nil {
-			t.Fatal(err)
-		}
+		waitFor(t, "the address "+addr, func() bool { // what another test forks just now may keep it for a moment
+			s, err := pikasim.Start(pikasim.Options{Addr: addr, Version: v, Databases: databases})
+			if err == nil {
+				server = s
+			}
+			return err == nil
+		})
 	}
 	serve(pikasim.V355, 2)
 	t.Cleanup(func() { _ = server.Close() })
@@ -125,12 +95,13 @@ func TestResumeRefused(t *testing.T) {
 // TestResumeLocked: two runs do not write one dump. The lock of a run that was killed is no
 // obstacle.
 func TestResumeLocked(t *testing.T) {
+	parallel(t)
 	s, h := simulateCrash(t, pikasim.V355)
 	c := newCrasher(t, s, h)
 	dir := filepath.Join(t.TempDir(), "dump")
-	blocked, release := c.block(t)
+	blocked, release := h.block(t, c.halfWay())
 	first := c.start(t, dir)
-	<-blocked
+	first.until(t, blocked)
 	h.set(nil) // only what was asked before waits
 	before := chunkFiles(t, dir)
 	for _, flags := range [][]string{nil, {"--resume"}} {
@@ -158,6 +129,7 @@ func TestResumeLocked(t *testing.T) {
 
 // TestResumeSourceAway: a source that goes away stops a dump, which goes on when it is back.
 func TestResumeSourceAway(t *testing.T) {
+	parallel(t)
 	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
 		t.Run(string(v), func(t *testing.T) {
 			s, h := simulateCrash(t, v)
@@ -165,9 +137,12 @@ func TestResumeSourceAway(t *testing.T) {
 			o := newOutage(t, s.addr)
 			c.s.addr = o.addr
 			dir := filepath.Join(t.TempDir(), "dump")
-			c.halfWay(o.away)
-			code, stderr := c.start(t, dir).wait(t)
-			c.hook.set(nil)
+			blocked, release := h.block(t, c.halfWay())
+			p := c.start(t, dir)
+			p.until(t, blocked)
+			o.away()
+			release()
+			code, stderr := p.wait(t)
 			mustStop(t, code, stderr, 75)
 			code, stderr = c.start(t, dir, "--resume").wait(t)
 			mustRefuse(t, code, stderr, 75)
@@ -187,14 +162,15 @@ func mustStop(t *testing.T, code int, stderr string, want int) {
 
 // TestResumeSignalled: a run that was told to stop is gone on with.
 func TestResumeSignalled(t *testing.T) {
+	parallel(t)
 	s, h := simulateCrash(t, pikasim.V401)
 	c := newCrasher(t, s, h)
 	for sig, want := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
 		t.Run(sig.String(), func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "dump")
-			blocked, release := c.block(t)
+			blocked, release := h.block(t, c.halfWay())
 			p := c.start(t, dir)
-			<-blocked
+			p.until(t, blocked)
 			if err := p.cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
@@ -213,6 +189,7 @@ func TestResumeSignalled(t *testing.T) {
 
 // TestResumeDiskFull: a dump that fills its disk goes on when there is room.
 func TestResumeDiskFull(t *testing.T) {
+	parallel(t)
 	if os.Geteuid() != 0 {
 		t.Skip("NOT ROOT: no small disk can be mounted, so that none gets full")
 	}

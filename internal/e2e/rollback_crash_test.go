@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"math/rand/v2"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,16 +17,18 @@ import (
 // all over connections that are cut. In the end the target is as it was before the load, key by key, but for
 // one that others changed since, which is listed once.
 func TestRollbackCrash(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	dir := writeDump(t, keys)
-	rounds := 24
+	rounds := 12
 	if testing.Short() {
 		rounds = 6
 	}
 	eachTarget(t, func(t *testing.T, to target) {
 		before := heldBefore(keys, to)
-		var kills, cuts atomic.Int64
-		for round := range rounds {
+		var cuts atomic.Int64
+		kills := 0
+		for round, until := 0, soaking(t); round < rounds || time.Now().Before(until); round++ {
 			rng := rand.New(rand.NewPCG(seed, uint64(round)))
 			admin := client(t, to.addr, 0)
 			do(t, admin, "FLUSHDB")
@@ -52,15 +53,8 @@ func TestRollbackCrash(t *testing.T) {
 					"--on-exists", "replace", "--undo", filepath.Join(home, "undo"), "--checkpoint", "1ms", "--pipeline", "40", "--threads", "3"}
 			}
 			disturb := func(command string, within int) {
-				cmd := exec.Command(tool(t, "kvload"), args(command)...)
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				timer := time.AfterFunc(time.Duration(rng.IntN(within))*time.Millisecond, func() { _ = cmd.Process.Kill() })
-				_ = cmd.Wait()
-				timer.Stop()
-				if cmd.ProcessState.ExitCode() < 0 {
-					kills.Add(1)
+				if r := runFor(t, time.Duration(rng.IntN(within))*time.Millisecond, "kvload", args(command)...); r.code < 0 {
+					kills++
 				}
 			}
 			want, code := slices.Clone(before), 0
@@ -98,8 +92,8 @@ func TestRollbackCrash(t *testing.T) {
 				t.Fatalf("round %d", round)
 			}
 		}
-		t.Logf("%d runs were killed, %d connections were cut", kills.Load(), cuts.Load())
-		if kills.Load() == 0 || cuts.Load() == 0 {
+		t.Logf("%d runs were killed, %d connections were cut", kills, cuts.Load())
+		if kills == 0 || cuts.Load() == 0 {
 			t.Error("nothing was disturbed")
 		}
 	})

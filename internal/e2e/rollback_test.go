@@ -3,7 +3,6 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -39,6 +38,7 @@ func heldBefore(keys []*record, to target) []*record {
 // TestRollback: a target is equal to what it was before a load that was taken back, key by key, also when the load,
 // or the rollback, was killed.
 func TestRollback(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	dir := writeDump(t, keys)
 	eachTarget(t, func(t *testing.T, to target) {
@@ -57,12 +57,12 @@ func TestRollback(t *testing.T) {
 					"--on-exists", "replace", "--undo", filepath.Join(home, "undo"), "--checkpoint", "1ms", "--pipeline", "40"}
 				load, back := append([]string{"load"}, args...), append([]string{"rollback"}, args...)
 				if how == "load killed" {
-					killed(t, 700*time.Millisecond, load...)
+					runFor(t, 700*time.Millisecond, "kvload", load...)
 				} else {
 					mustRun(t, 0, "kvload", load...)
 				}
 				if how == "rollback killed" {
-					killed(t, 300*time.Millisecond, back...)
+					runFor(t, 300*time.Millisecond, "kvload", back...)
 				}
 				if r := run(t, "kvload", back...); r.code != 0 && !strings.Contains(r.stderr, "holds no journal") {
 					t.Fatalf("exit code %d: %s", r.code, r.stderr)
@@ -77,20 +77,9 @@ func TestRollback(t *testing.T) {
 	})
 }
 
-// killed runs kvload and kills it after a while, if it is not done before.
-func killed(t *testing.T, after time.Duration, args ...string) {
-	t.Helper()
-	cmd := exec.Command(tool(t, "kvload"), args...)
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	timer := time.AfterFunc(after, func() { _ = cmd.Process.Kill() })
-	defer timer.Stop()
-	_ = cmd.Wait()
-}
-
 // TestRollbackChanged: what others wrote since the load is left and listed, but for --force.
 func TestRollbackChanged(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()[:40]
 	dir := writeDump(t, keys)
 	eachTarget(t, func(t *testing.T, to target) {

@@ -1,13 +1,9 @@
 package e2e
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -63,6 +59,7 @@ func startProxy(t *testing.T, to string, plan func(int) faultproxy.Plan) *faultp
 
 // TestSeveral: every target gets all of the dump, and has a journal and a table of its own.
 func TestSeveral(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	dir := writeDump(t, keys)
 	to := []target{startRedis(t), startRedis(t), startRedis(t)}
@@ -87,6 +84,7 @@ func TestSeveral(t *testing.T) {
 // TestSeveralOneDies: when a target goes away in the middle, the others go on to their end; --resume brings the one to its
 // end, too, and writes nothing to the others.
 func TestSeveralOneDies(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	dir := writeDump(t, keys)
 	well, ill := startRedis(t), startRedis(t)
@@ -119,26 +117,28 @@ func TestSeveralOneDies(t *testing.T) {
 
 // TestSeveralOneStalls: while one target answers nothing any more, the other comes to its end. When the one is back, it does, too.
 func TestSeveralOneStalls(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	dir := writeDump(t, keys)
 	well, slow := startRedis(t), startRedis(t)
 	proxy := startProxy(t, slow.addr, func(int) faultproxy.Plan { return faultproxy.Plan{StallAfter: 60_000} })
-	p := startSeveral(t, severalArgs(dir, []string{proxy.Addr(), well.addr}, "--stall-timeout", "0"))
+	p := start(t, "kvload", severalArgs(dir, []string{proxy.Addr(), well.addr}, "--stall-timeout", "0")...)
 	p.await(t, well.addr+": loaded 600 keys")
 	mustEqualKeys(t, well, keys)
-	if strings.Contains(p.text.String(), proxy.Addr()+": loaded") {
-		t.Fatalf("the other was loaded before:\n%s", p.text.String())
+	if stderr := p.stderr.String(); strings.Contains(stderr, proxy.Addr()+": loaded") {
+		t.Fatalf("the other was loaded before:\n%s", stderr)
 	}
 	proxy.SetPlan(func(int) faultproxy.Plan { return faultproxy.Plan{} })
 	proxy.Cut()
-	if code := p.wait(t); code != 0 {
-		t.Fatalf("exit code %d\n%s", code, p.text.String())
+	if code, stderr := p.wait(t); code != 0 {
+		t.Fatalf("exit code %d\n%s", code, stderr)
 	}
 	mustEqualKeys(t, slow, keys)
 }
 
 // TestSeveralInterrupted: Ctrl-C stops the loads into all targets, and --resume goes on with all.
 func TestSeveralInterrupted(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	dir := writeDump(t, keys)
 	var to []target
@@ -149,18 +149,19 @@ func TestSeveralInterrupted(t *testing.T) {
 		proxies = append(proxies, startProxy(t, to[len(to)-1].addr, func(int) faultproxy.Plan { return faultproxy.Plan{StallAfter: 60_000} }))
 		addrs = append(addrs, proxies[len(proxies)-1].Addr())
 	}
-	p := startSeveral(t, severalArgs(dir, addrs, "--stall-timeout", "0"))
+	p := start(t, "kvload", severalArgs(dir, addrs, "--stall-timeout", "0")...)
 	for _, addr := range addrs {
 		p.await(t, addr+": target: ")
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if code := p.wait(t); code != 130 {
-		t.Fatalf("exit code %d\n%s", code, p.text.String())
+	code, stderr := p.wait(t)
+	if code != 130 {
+		t.Fatalf("exit code %d\n%s", code, stderr)
 	}
 	for i, proxy := range proxies {
-		mustSay(t, p.text.String(), [2]string{addrs[i], "exit code 130"})
+		mustSay(t, stderr, [2]string{addrs[i], "exit code 130"})
 		proxy.SetPlan(func(int) faultproxy.Plan { return faultproxy.Plan{} })
 	}
 	mustRun(t, 0, "kvload", severalArgs(dir, addrs, "--resume")...)
@@ -171,6 +172,7 @@ func TestSeveralInterrupted(t *testing.T) {
 
 // TestSeveralDamaged: a chunk that is damaged is found in the load into every target, and nothing of it is loaded in silence.
 func TestSeveralDamaged(t *testing.T) {
+	parallel(t)
 	dir := writeDump(t, loadCrashKeys())
 	chunks := chunkFiles(t, dir)
 	rewrite(t, chunks[len(chunks)/2], func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
@@ -183,6 +185,7 @@ func TestSeveralDamaged(t *testing.T) {
 
 // TestSeveralRefused: what does not go with several targets.
 func TestSeveralRefused(t *testing.T) {
+	parallel(t)
 	dir := writeDump(t, loadCrashKeys()[:6])
 	one, other, c := startRedis(t), startRedis(t), startCluster(t)
 	_, port, _ := net.SplitHostPort(one.addr)
@@ -211,6 +214,7 @@ func TestSeveralRefused(t *testing.T) {
 
 // TestMemorySeveral: two targets take no more than one may.
 func TestMemorySeveral(t *testing.T) {
+	parallel(t)
 	for _, b := range bulks(200_000, 300_000, 100) {
 		t.Run(b.name, func(t *testing.T) {
 			s := simulate(t, pikasim.Options{Version: pikasim.V355})
@@ -232,49 +236,4 @@ func TestMemorySeveral(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A running is a tool that runs, and what it has said so far.
-type running struct {
-	cmd  *exec.Cmd
-	log  *bufio.Reader
-	text bytes.Buffer
-}
-
-func startSeveral(t *testing.T, args []string) *running {
-	t.Helper()
-	p := &running{cmd: exec.Command(tool(t, "kvload"), args...)}
-	p.cmd.Dir = t.TempDir()
-	stderr, err := p.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.log = bufio.NewReader(stderr)
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.cmd.Process.Kill() }) // it may have ended
-	return p
-}
-
-// await reads until a line begins so.
-func (p *running) await(t *testing.T, begins string) {
-	t.Helper()
-	for !strings.Contains("\n"+p.text.String(), "\n"+begins) {
-		line, err := p.log.ReadString('\n')
-		p.text.WriteString(line)
-		if err != nil {
-			t.Fatalf("no line %q: %v\n%s", begins, err, p.text.String())
-		}
-	}
-}
-
-// wait waits for the end, and returns the exit code.
-func (p *running) wait(t *testing.T) int {
-	t.Helper()
-	if _, err := io.Copy(&p.text, p.log); err != nil {
-		t.Fatal(err)
-	}
-	_ = p.cmd.Wait() // the code tells
-	return p.cmd.ProcessState.ExitCode()
 }

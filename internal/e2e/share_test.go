@@ -7,10 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
@@ -36,46 +35,36 @@ func (s *sharing) run(code int, args ...string) result {
 	return mustRun(s.t, code, "kvload", append(args, s.args...)...)
 }
 
-// share begins a share as an Indexed Job of Kubernetes does.
-func (s *sharing) share(i int) *exec.Cmd {
+// share starts a share as an Indexed Job of Kubernetes does.
+func (s *sharing) share(i int, more ...string) *process {
 	s.t.Helper()
-	cmd := exec.Command(tool(s.t, "kvload"), append(append([]string{"load", "--resume"}, s.load...), s.args...)...)
+	cmd := exec.Command(tool(s.t, "kvload"), slices.Concat([]string{"load", "--resume"}, s.load, s.args, more)...)
 	cmd.Env = append(os.Environ(), fmt.Sprintf("JOB_COMPLETION_INDEX=%d", i), fmt.Sprintf("KVLOAD_SHARDS=%d", sharesOf))
-	cmd.Dir = s.t.TempDir()
-	return cmd
+	return startCommand(s.t, cmd)
 }
 
 // runShare runs a share to its end, which is 0, or code if it is its share that leaves something out.
 func (s *sharing) runShare(i, code int) result {
 	s.t.Helper()
-	r := finish(s.t, s.share(i))
+	r := s.share(i).result(s.t)
 	if r.code != 0 {
 		r.mustBe(s.t, code, "kvload", []string{"load, share", fmt.Sprint(i)})
 	}
 	return r
 }
 
-// killShare kills a share when its journal has begun.
+// killShare kills a share, slow so that it does not end before, when its journal has begun.
 func (s *sharing) killShare(i int) {
 	s.t.Helper()
-	cmd := s.share(i)
-	if err := cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
-		names, err := filepath.Glob(filepath.Join(s.dir, s.name(i), "journal*", "*"))
-		data, err2 := os.ReadFile(filepath.Join(s.dir, s.name(i), "journal.jsonl"))
-		if err == nil && len(names) > 0 || err2 == nil && strings.Contains(string(data), `"point"`) {
-			break
-		}
-		if time.Now().After(end) {
-			s.t.Fatalf("share %d does not begin: %v, %v", i, err, err2)
-		}
-	}
-	_ = cmd.Process.Kill()
-	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code >= 0 {
-		s.t.Fatalf("share %d has ended with %d before it was killed", i, code)
+	p := s.share(i, "--rate-keys", "20")
+	waitFor(s.t, "the journal of "+s.name(i), func() bool {
+		names, _ := filepath.Glob(filepath.Join(s.dir, s.name(i), "journal*", "*")) // the pattern is right
+		data, _ := os.ReadFile(filepath.Join(s.dir, s.name(i), "journal.jsonl"))    // it may not be there yet
+		return len(names) > 0 || strings.Contains(string(data), `"point"`)
+	})
+	p.kill()
+	if code, stderr := p.wait(s.t); code >= 0 {
+		s.t.Fatalf("share %d has ended with %d before it was killed\n%s", i, code, stderr)
 	}
 }
 
@@ -95,64 +84,67 @@ func eachState(t *testing.T, test func(t *testing.T, state, dir string)) {
 // TestShares: four processes, one of them killed and begun again, load what one loads; finish says what is
 // missing and then compares; rollback takes all of it back.
 func TestShares(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	dump := writeDump(t, keys)
 	eachTarget(t, func(t *testing.T, to target) {
-		for _, onExists := range []string{"fail", "skip"} {
-			eachState(t, func(t *testing.T, state, dir string) {
-				admin := client(t, to.addr, 0)
-				do(t, admin, "FLUSHDB")
-				s := &sharing{t: t, to: to, state: state, dir: dir,
-					args: []string{"--quiet", "--uri", "redis://" + to.addr, "--in", dump, "--state", state},
-					load: []string{"--on-exists", onExists, "--threads", "2", "--pipeline", "40", "--checkpoint", "1ms"}}
-				want := append([]*record(nil), keys...)
-				code, existed := 0, 0
-				if onExists == "skip" {
-					code = 3
-					for i := 1; i < len(want); i += 5 {
-						want[i] = &record{Record: format.Record{Kind: format.List, Key: want[i].Key, Elems: [][]byte{[]byte("before"), []byte("the load")}}}
-						do(t, admin, "RPUSH", want[i].Key, "before", "the load")
-						existed++
-					}
+		eachState(t, func(t *testing.T, state, dir string) {
+			onExists := "fail"
+			if state != dir { // each is tried once
+				onExists = "skip"
+			}
+			admin := client(t, to.addr, 0)
+			do(t, admin, "FLUSHDB")
+			s := &sharing{t: t, to: to, state: state, dir: dir,
+				args: []string{"--quiet", "--uri", "redis://" + to.addr, "--in", dump, "--state", state},
+				load: []string{"--on-exists", onExists, "--threads", "2", "--pipeline", "40", "--checkpoint", "1ms"}}
+			want := append([]*record(nil), keys...)
+			code, existed := 0, 0
+			if onExists == "skip" {
+				code = 3
+				for i := 1; i < len(want); i += 5 {
+					want[i] = &record{Record: format.Record{Kind: format.List, Key: want[i].Key, Elems: [][]byte{[]byte("before"), []byte("the load")}}}
+					do(t, admin, "RPUSH", want[i].Key, "before", "the load")
+					existed++
 				}
-				s.all(code)
-				check := newChecker(t, to, 0)
-				for _, r := range want {
-					check.key(r)
-				}
-				check.done()
+			}
+			s.all(code)
+			check := newChecker(t, to, 0)
+			for _, r := range want {
+				check.key(r)
+			}
+			check.done()
 
-				r := s.run(code, "finish")
-				if !strings.Contains(r.stdout, "all 4 shares are done") || !strings.Contains(r.stdout, fmt.Sprintf("compared %d keys", len(keys))) {
-					t.Error(r.stdout)
+			r := s.run(code, "finish")
+			if !strings.Contains(r.stdout, "all 4 shares are done") || !strings.Contains(r.stdout, fmt.Sprintf("compared %d keys", len(keys))) {
+				t.Error(r.stdout)
+			}
+			if code == 3 && !strings.Contains(r.stdout, fmt.Sprintf("%d", existed)) {
+				t.Error(r.stdout)
+			}
+			for i := range sharesOf { // each has its part
+				args := []string{"verify", "--quiet", "--uri", "redis://" + to.addr, "--in", dump, "--shard", fmt.Sprintf("%d/%d", i, sharesOf)}
+				r := run(t, "kvload", args...)
+				if r.code != 0 && (onExists == "fail" || r.code != 4) { // it is not told what was left out
+					t.Errorf("%v: %d: %s", args, r.code, r.stderr)
 				}
-				if code == 3 && !strings.Contains(r.stdout, fmt.Sprintf("%d", existed)) {
-					t.Error(r.stdout)
+				if onExists == "fail" && strings.Contains(r.stdout, fmt.Sprintf("compared %d keys", len(keys))) {
+					t.Errorf("share %d: %s", i, r.stdout)
 				}
-				for i := range sharesOf { // each has its part
-					args := []string{"verify", "--quiet", "--uri", "redis://" + to.addr, "--in", dump, "--shard", fmt.Sprintf("%d/%d", i, sharesOf)}
-					r := run(t, "kvload", args...)
-					if r.code != 0 && (onExists == "fail" || r.code != 4) { // it is not told what was left out
-						t.Errorf("%v: %d: %s", args, r.code, r.stderr)
-					}
-					if onExists == "fail" && strings.Contains(r.stdout, fmt.Sprintf("compared %d keys", len(keys))) {
-						t.Errorf("share %d: %s", i, r.stdout)
-					}
-				}
-				do(t, admin, "SET", keys[0].Key, "changed since")
-				s.run(4, "finish")
-				do(t, admin, "DEL", keys[0].Key)
-				s.run(code, "finish", "--no-verify")
+			}
+			do(t, admin, "SET", keys[0].Key, "changed since")
+			s.run(4, "finish")
+			do(t, admin, "DEL", keys[0].Key)
+			s.run(code, "finish", "--no-verify")
 
-				s.run(0, "rollback", "--on-exists", onExists)
-				if n := len(admin.Keys(t.Context(), "*").Val()); n != existed { // DBSIZE of a Kvrocks is older
-					t.Errorf("%v keys are left of %d", n, existed)
-				}
-				if r := s.run(75, "finish"); !strings.Contains(r.stderr, "holds no journal") {
-					t.Error(r.stderr)
-				}
-			})
-		}
+			s.run(0, "rollback", "--on-exists", onExists)
+			if n := len(admin.Keys(t.Context(), "*").Val()); n != existed { // DBSIZE of a Kvrocks is older
+				t.Errorf("%v keys are left of %d", n, existed)
+			}
+			if r := s.run(75, "finish"); !strings.Contains(r.stderr, "holds no journal") {
+				t.Error(r.stderr)
+			}
+		})
 	})
 }
 
@@ -165,18 +157,11 @@ func (s *sharing) all(code int) {
 		t.Error(r.stderr)
 	}
 	s.runShare(3, code)
-	var both sync.WaitGroup
-	for i := range 2 {
-		cmd := s.share(i)
-		both.Go(func() {
-			if out, err := cmd.CombinedOutput(); err != nil && cmd.ProcessState.ExitCode() != code {
-				t.Errorf("share %d: %v: %s", i, err, out)
-			}
-		})
-	}
-	both.Wait()
-	if t.Failed() {
-		t.FailNow()
+	both := []*process{s.share(0), s.share(1)}
+	for i, p := range both {
+		if got, stderr := p.wait(t); got != 0 && got != code {
+			t.Fatalf("share %d: exit code %d\n%s", i, got, stderr)
+		}
 	}
 	if r := s.run(75, "finish"); !strings.Contains(r.stderr, "1 of 4 shares are not done: share 2/4 was not begun") {
 		t.Error(r.stderr)
@@ -193,6 +178,7 @@ func (s *sharing) all(code int) {
 
 // TestSharesRefused: shares that do not belong together.
 func TestSharesRefused(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()[:60]
 	dump := writeDump(t, keys)
 	to := startRedis(t)
@@ -254,6 +240,7 @@ func TestSharesRefused(t *testing.T) {
 
 // TestFinishWhole: finish also ends a load that has no shares, with its journal in a directory or a bucket.
 func TestFinishWhole(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()[:60]
 	dump := writeDump(t, keys)
 	to := startRedis(t)
@@ -274,28 +261,13 @@ func TestFinishWhole(t *testing.T) {
 
 // TestStateCrash is TestCrash with the journal in a bucket that is not at its best.
 func TestStateCrash(t *testing.T) {
+	parallel(t)
 	keys := loadCrashKeys()
 	dump := writeDump(t, keys)
 	mustRun(t, 0, "kvload", "check", "--quiet", dump)
 	server := s3server.Start(t)
 	eachTarget(t, func(t *testing.T, to target) {
-		server.SetFault(nil)
-		start := time.Now()
-		(&crash{t, to, dump, keys, rand.New(rand.NewPCG(0, 0)), 0, server}).disturbed("fail", to.addr, 0)
-		took := time.Since(start)
-		server.SetFault(faults(rand.New(rand.NewPCG(seed, 10)), 40))
-		killed := 0
-		for round := range min(9, loadCrashRounds(to)) {
-			c := &crash{t, to, dump, keys, rand.New(rand.NewPCG(seed, uint64(round))), took, server}
-			k, _ := c.round([]string{"skip", "fail", "replace"}[round%3])
-			killed += k
-			if t.Failed() {
-				t.Fatalf("round %d", round)
-			}
-		}
-		t.Logf("%d runs were killed; an undisturbed load took %v", killed, took)
-		if killed == 0 {
-			t.Error("nothing was disturbed")
-		}
+		c := &crash{t: t, to: to, dir: dump, keys: keys, journal: server, store: server, faults: faults(rand.New(rand.NewPCG(seed, 10)), 40)}
+		c.rounds(min(9, loadCrashRounds(to)))
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 // TestScores: a score that a target refuses is reported, and the rest of the zset is there.
 func TestScores(t *testing.T) {
+	parallel(t)
 	eachSource(t, func(t *testing.T, s source) {
 		tiny := []float64{5e-324, -5e-324, 0x1p-1023, -smallestNormal / 3}
 		mixed := collection(format.Zset, "tiny and not", "a", "b", "c", "d", "e", "f")
@@ -75,6 +76,7 @@ func TestScores(t *testing.T) {
 // TestHyperLogLog: a hyperloglog is left out, or written with its bytes as a string. A
 // string of its size is a string.
 func TestHyperLogLog(t *testing.T) {
+	parallel(t)
 	eachSource(t, func(t *testing.T, s source) {
 		c := client(t, s.addr, 0)
 		do(t, c, "PFADD", "counted", "a", "b", "c")

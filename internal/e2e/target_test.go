@@ -1,15 +1,14 @@
 package e2e
 
 import (
-	"io"
-	"net"
 	"os"
-	"os/exec"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/freeport"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/redisserver"
 )
 
 // A target is a server to load.
@@ -48,59 +47,15 @@ func eachTarget(t *testing.T, test func(t *testing.T, to target)) {
 // that it has for small ones, -0 becomes 0.
 func startRedis(t *testing.T) target {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no redis-server is installed, and CI must have one")
-		}
-		t.Skip("NO redis-server IS INSTALLED: nothing is loaded into one here")
-	}
-	addr := freeAddr(t)
-	_, port, _ := net.SplitHostPort(addr)
-	cmd := exec.Command(path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-		"--zset-max-listpack-entries", "0", "--dir", t.TempDir())
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	drained := make(chan struct{})
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		<-drained
-		_ = cmd.Wait()
-	})
-	awaitReady(t, out)
-	go func() {
-		defer close(drained)
-		_, _ = io.Copy(io.Discard, out)
-	}()
-	return target{addr: addr}
-}
-
-// awaitReady reads until a redis-server says that it listens.
-func awaitReady(t *testing.T, out io.Reader) {
-	t.Helper()
-	var said strings.Builder
-	buf := make([]byte, 4096)
-	for !strings.Contains(said.String(), "Ready to accept connections") {
-		n, err := out.Read(buf)
-		said.Write(buf[:n])
-		if err != nil {
-			t.Fatalf("redis-server did not start: %s", said.String())
-		}
-	}
+	return target{addr: redisserver.Start(t, "--zset-max-listpack-entries", "0").Addr}
 }
 
 // freeAddr returns an address on which nobody listens.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, err := freeport.Addr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer lis.Close()
-	return lis.Addr().String()
+	return addr
 }

@@ -58,6 +58,7 @@ var rangedTypes = []format.Type{format.TypeString, format.TypeHash, format.TypeL
 
 // TestVanish: keys that are deleted between being listed and being read are listed by name.
 func TestVanish(t *testing.T) {
+	parallel(t)
 	for _, v := range []pikasim.Version{pikasim.V340, pikasim.V355, pikasim.V401} {
 		for _, typ := range rangedTypes {
 			t.Run(fmt.Sprint(v, " ", typ), func(t *testing.T) {
@@ -82,6 +83,7 @@ func TestVanish(t *testing.T) {
 // Only of strings, and only since 4.0, can a Pika tell them from keys that
 // were deleted: the others are listed by name.
 func TestExpireMeanwhile(t *testing.T) {
+	parallel(t)
 	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
 		for _, typ := range rangedTypes {
 			t.Run(fmt.Sprint(v, " ", typ), func(t *testing.T) {
@@ -146,6 +148,7 @@ func mustSkip(t *testing.T, dir string, typ format.Type, expired int64, gone ...
 // TestExpireBeforeLoad: keys whose time is over when the dump is loaded are not written.
 // The source's clock goes an hour late, so that they are still there for it.
 func TestExpireBeforeLoad(t *testing.T) {
+	parallel(t)
 	for _, v := range []pikasim.Version{pikasim.V340, pikasim.V355, pikasim.V401} {
 		t.Run(string(v), func(t *testing.T) {
 			start := time.Now()

@@ -160,8 +160,12 @@ func TestFaults(t *testing.T) {
 	if len(whole.files) >= mostPieces {
 		t.Fatalf("the log was not written anew: %d objects", len(whole.files))
 	}
+	each, step := 40, 9
+	if testing.Short() {
+		each, step = 12, 45
+	}
 	for fault := 1; fault <= whole.ops; fault++ {
-		if fault > 40 && fault < 2*mostPieces-40 && fault%9 > 0 { // one piece is as the other
+		if fault > each && fault < 2*mostPieces-each && fault%step > 0 { // one piece is as the other
 			continue
 		}
 		for _, lost := range []bool{false, true} {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/freeport"
 )
 
 // Install is how to get the server.
@@ -25,6 +27,13 @@ const (
 	secretKey = "not a secret"
 )
 
+// Environment is what clients of the server need in theirs, as NAME=value. Tests that run in parallel may not set it: their
+// TestMain does.
+var Environment = []string{
+	"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_EC2_METADATA_DISABLED=true",
+	"AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent",
+}
+
 // A Server has one bucket.
 type Server struct {
 	*Proxy
@@ -34,7 +43,7 @@ type Server struct {
 // bucketName is the name of the bucket.
 const bucketName = "dumps"
 
-// Start starts a server for a test, and sets the variables of the environment with which it is used. The test is skipped
+// Start starts a server for a test, and sets Environment where it is not set. The test is skipped
 // where there is no versitygw, but not in CI.
 func Start(t testing.TB) *Server {
 	t.Helper()
@@ -49,7 +58,10 @@ func Start(t testing.TB) *Server {
 	if err := os.Mkdir(filepath.Join(root, bucketName), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	addr := freeAddr(t)
+	addr, err := freeport.Addr()
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.Command(program, "--port", addr, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", root)
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
@@ -73,11 +85,10 @@ func Start(t testing.TB) *Server {
 			t.Fatalf("versitygw does not start: %v", err)
 		}
 	}
-	for _, set := range [][2]string{
-		{"AWS_ACCESS_KEY_ID", accessKey}, {"AWS_SECRET_ACCESS_KEY", secretKey}, {"AWS_EC2_METADATA_DISABLED", "true"},
-		{"AWS_CONFIG_FILE", filepath.Join(root, "none")}, {"AWS_SHARED_CREDENTIALS_FILE", filepath.Join(root, "none")},
-	} {
-		t.Setenv(set[0], set[1])
+	for _, variable := range Environment {
+		if name, value, _ := strings.Cut(variable, "="); os.Getenv(name) != value {
+			t.Setenv(name, value)
+		}
 	}
 	return &Server{startProxy(t, addr), root}
 }
@@ -96,15 +107,6 @@ func find() (string, error) {
 		bin = filepath.Join(path, "bin")
 	}
 	return exec.LookPath(filepath.Join(bin, "versitygw"))
-}
-
-func freeAddr(t testing.TB) string {
-	lis, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lis.Close()
-	return lis.Addr().String()
 }
 
 // URL returns where a dump is, for --in and --out.

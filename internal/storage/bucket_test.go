@@ -19,6 +19,15 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 )
 
+// TestMain sets what clients of the server need, which tests that run in parallel cannot.
+func TestMain(m *testing.M) {
+	for _, variable := range s3server.Environment {
+		name, value, _ := strings.Cut(variable, "=")
+		os.Setenv(name, value)
+	}
+	m.Run()
+}
+
 func createBucket(t *testing.T) (*Bucket, *s3server.Server) {
 	t.Helper()
 	s := s3server.Start(t)
@@ -233,6 +242,7 @@ func TestProbe(t *testing.T) {
 
 // TestUploadFaults: a request that fails is sent again, and one whose answer is lost is known to have succeeded.
 func TestUploadFaults(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b, s := createBucket(t)
 	data := noise(1 << 20)
 	for name, fault := range map[string]s3server.Fault{
@@ -273,6 +283,7 @@ func TestUploadFaults(t *testing.T) {
 
 // TestDownloadFaults: a read that breaks goes on where it broke.
 func TestDownloadFaults(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	b, s := createBucket(t)
 	data := noise(5 << 20)
 	if err := WriteFile(b, "x", data); err != nil {

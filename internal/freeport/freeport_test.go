@@ -1,0 +1,30 @@
+package freeport
+
+import (
+	"net"
+	"testing"
+)
+
+// TestAddr: a port is free, is another one each time, and one on which somebody listens is passed over.
+func TestAddr(t *testing.T) {
+	seen := map[string]bool{}
+	for range 50 {
+		addr, err := Addr()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[addr] {
+			t.Fatalf("%s came twice", addr)
+		}
+		seen[addr] = true
+		lis, err := net.Listen("tcp", addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { lis.Close() })
+	}
+	next.Add(^uint32(49)) // back to where those are
+	if addr, err := Addr(); err != nil || seen[addr] {
+		t.Errorf("%s, %v, though somebody listens there", addr, err)
+	}
+}
