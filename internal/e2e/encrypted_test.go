@@ -92,6 +92,7 @@ func TestEncryptedDumpCrash(t *testing.T) {
 // TestEncryptedBucket: an encrypted dump in a bucket, which was killed and gone on with, is checked with and without the
 // identity, loaded and compared, from the bucket.
 func TestEncryptedBucket(t *testing.T) {
+	parallel(t)
 	server := s3server.Start(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V355})
 	m := newModel(seed, 1500, s)
