@@ -26,8 +26,9 @@ const clockEvery = 16
 // TIME reads: time() moves on with the kernel's ticks, up to 10 ms after the second began.
 const clockLag = 25
 
-// maxAsk is how often an expiry is asked for again because the clock went on meanwhile.
-const maxAsk = 5
+// maxAsk is how often an expiry is asked for again because the clock went on meanwhile: even a source that is so busy that it
+// does every second time answers some of them exactly.
+const maxAsk = 20
 
 // expiries asks for the absolute expiries of the keys of a batch.
 type expiries struct {
