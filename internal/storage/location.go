@@ -10,9 +10,7 @@ import (
 	"unicode"
 
 	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/azureblob" // azblob://
-	_ "gocloud.dev/blob/gcsblob"   // gs://
-	_ "gocloud.dev/blob/s3blob"    // s3://
+	_ "gocloud.dev/blob/s3blob" // s3://; the others are in clouds.go
 )
 
 // ErrLocation: the query of a URL, or what the environment says of the store, is not as it must be.

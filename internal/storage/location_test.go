@@ -12,8 +12,6 @@ func TestParsePlace(t *testing.T) {
 		{"s3://b/p/q", "s3://b/p/q", "p/q/n", "s3://b"},
 		{"s3://b/p/?region=x&endpoint=http://h:1", "s3://b/p", "p/n", "s3://b?region=x&endpoint=http://h:1"},
 		{"s3://b", "s3://b", "n", "s3://b"},
-		{"gs://b/p?x=y", "gs://b/p", "p/n", "gs://b?x=y"},
-		{"azblob://c/p", "azblob://c/p", "p/n", "azblob://c"},
 	} {
 		p, err := parsePlace(c.location)
 		if err != nil {
@@ -43,22 +41,9 @@ func TestParsePlace(t *testing.T) {
 	}
 }
 
-// TestOpenClouds: clients of the other clouds are made from what their tools use.
-func TestOpenClouds(t *testing.T) {
-	t.Setenv("AZURE_STORAGE_ACCOUNT", "account")
-	t.Setenv("AZURE_STORAGE_KEY", "a2V5")
-	t.Setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1") // no credentials are looked for
-	for _, location := range []string{"azblob://container/p", "gs://bucket/p"} {
-		b, err := OpenBucket(t.Context(), location, Options{})
-		if err != nil {
-			t.Errorf("%s: %v", location, err)
-			continue
-		}
-		if b.s3 != nil || b.Path("x") != location+"/x" {
-			t.Errorf("%s: %s", location, b.Path("x"))
-		}
-	}
-	for _, location := range []string{"s3://b/p?nosuch=hidden", "s3://b/p?use_path_style=perhaps&secret_key=hidden", "gs://b/p?secret=hidden", "azblob://b/p?sas=hidden"} {
+// TestOpenRefused: a query that the library refuses is not repeated, for it may hold a secret.
+func TestOpenRefused(t *testing.T) {
+	for _, location := range []string{"s3://b/p?nosuch=hidden", "s3://b/p?use_path_style=perhaps&secret_key=hidden"} {
 		if _, err := OpenBucket(t.Context(), location, Options{}); !errors.Is(err, ErrLocation) || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", location, err)
 		}
