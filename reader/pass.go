@@ -27,7 +27,8 @@ type Pass struct {
 	end    []byte // key before which it ends; nil: to the last
 	at     []byte // start of the page that is asked for
 	closed bool   // the last page has been asked for: nothing can be taken away
-	listed int64  // since the range was last split: keys, or KiB of the pages' replies where these are more
+	listed int64  // keys, or KiB of the pages' replies where these are more
+	before int64  // of these, when the range was last split
 }
 
 // NewPass returns a pass over the keys from start to before end; nil is from the first, or
@@ -44,12 +45,12 @@ func (p *Pass) End() []byte {
 	return p.end
 }
 
-// Listed returns how much was listed since the range was last split: keys, or KiB where values come with
+// Listed returns how much was listed, in all and since the range was last split: keys, or KiB where values come with
 // them and are larger.
-func (p *Pass) Listed() int64 {
+func (p *Pass) Listed() (all, since int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.listed
+	return p.listed, p.listed - p.before
 }
 
 // first returns where the pass begins with its prefix taken into account.
@@ -106,7 +107,7 @@ func (p *Pass) cut(mid []byte) *Pass {
 	}
 	rest := NewPass(p.DB, p.Type, mid, p.end)
 	rest.Prefix, rest.Keep = p.Prefix, p.Keep
-	p.end, p.listed = mid, 0
+	p.end, p.before = mid, p.listed
 	return rest
 }
 
