@@ -91,11 +91,61 @@ func takeScores(p *Piece, reply *value) error {
 		score := 0.0
 		if p.Found[i] {
 			var err error
-			if score, err = strconv.ParseFloat(text, 64); err != nil && !errors.Is(err, strconv.ErrRange) {
-				return errUnexpected
+			if score, err = parseScore(text); err != nil {
+				return err
 			}
 		}
 		p.Scores = append(p.Scores, score)
+	}
+	return nil
+}
+
+func parseScore(text string) (float64, error) {
+	score, err := strconv.ParseFloat(text, 64)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, errUnexpected
+	}
+	return score, nil
+}
+
+// errOtherNames says that a key holds not just what is asked for, which must then be asked for by name.
+var errOtherNames = errors.New("the key has other elements")
+
+// takePage takes the first page of HSCAN, SSCAN or ZSCAN if it is the whole of the key and has the names that Elems has.
+func takePage(p *Piece, reply *value) error {
+	if len(reply.list) != 2 || !reply.list[0].isText() || reply.list[1].kind != '*' {
+		return errUnexpected
+	}
+	step := 2
+	if p.Kind == format.Set {
+		step = 1
+	}
+	page := reply.list[1].list
+	if reply.list[0].text != "0" || len(page) != step*len(p.Elems) {
+		return errOtherNames
+	}
+	for i := range page {
+		if !page[i].isText() {
+			return errUnexpected
+		}
+	}
+	for i, name := range p.Elems {
+		if page[step*i].text != string(name) {
+			return errOtherNames
+		}
+	}
+	for i := range p.Elems {
+		p.Found = append(p.Found, true)
+		switch p.Kind {
+		case format.Hash:
+			p.Values = append(p.Values, page[2*i+1].text)
+		case format.Zset:
+			score, err := parseScore(page[2*i+1].text)
+			if err != nil {
+				return err
+			}
+			p.Scores = append(p.Scores, score)
+		}
 	}
 	return nil
 }

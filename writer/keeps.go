@@ -19,3 +19,7 @@ func (t *Target) tellsExpiry() bool { return t.Server != kvrocks || t.atLeast(2,
 
 // tellsTime reports whether it knows TIME.
 func (t *Target) tellsTime() bool { return t.Server != kvrocks || t.atLeast(2, 4) }
+
+// scansInOrder reports whether a first page of HSCAN, SSCAN and ZSCAN holds the elements in byte order, and all of
+// them if it is shorter than COUNT (SERVERS.md K13).
+func (t *Target) scansInOrder() bool { return t.Server == kvrocks && t.atLeast(2, 10) }

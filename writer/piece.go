@@ -50,6 +50,20 @@ func (p *Piece) ask(r *Reader, i int) {
 		r.add(i, takeTotal, lengthCommands[p.Kind], p.Key)
 		return
 	}
+	if scan := scanCommands[p.Kind]; scan != "" && p.Head && p.Tail && len(p.Elems) > 0 && r.loader.target.scansInOrder() {
+		r.begin(scan, p.Key)
+		r.wire.word("0")
+		r.wire.word("COUNT")
+		r.wire.number(int64(len(p.Elems)) + 1)
+		r.end(i, takePage)
+		r.add(i, takeTotal, lengthCommands[p.Kind], p.Key)
+		return
+	}
+	p.askElements(r, i)
+}
+
+// askElements adds the commands for all but the expiry.
+func (p *Piece) askElements(r *Reader, i int) {
 	switch p.Kind {
 	case format.String, format.HyperLogLog:
 		until := p.Offset + int64(p.Size) - 1
@@ -114,6 +128,9 @@ func following(id format.StreamID) format.StreamID {
 	}
 	return id
 }
+
+// scanCommands read a whole small collection on a target that scansInOrder.
+var scanCommands = map[format.Kind]string{format.Hash: "HSCAN", format.Set: "SSCAN", format.Zset: "ZSCAN"}
 
 var lengthCommands = map[format.Kind]string{
 	format.String: "STRLEN", format.HyperLogLog: "STRLEN", format.Hash: "HLEN", format.List: "LLEN",

@@ -9,7 +9,7 @@ import (
 
 // A Reader reads back what the place of one source database holds, over one connection, or in a
 // cluster one to each node. It sends only what every target knows, and nothing that goes wrong on one of them
-// (SERVERS.md K13): members are asked for by name, never scanned.
+// (SERVERS.md K13): members are asked for by name, unless one page of a scan is the whole of a key.
 type Reader struct {
 	loader *Loader
 	db     int
@@ -41,7 +41,7 @@ type asked struct {
 }
 
 // Read fills in what the target holds of the pieces, in one pipeline. A key of another type
-// costs another. An error is of the connection, or of a reply that no target gives.
+// costs another, and so does a small collection of other elements on a Kvrocks. An error is of the connection, or of a reply that no target gives.
 func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
 	r.reset()
 	byTTL := !r.loader.target.tellsExpiry()
@@ -55,10 +55,34 @@ func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
 	if byTTL {
 		r.addTime()
 	}
-	if err := r.exec(ctx); err != nil {
+	wrong := map[int]bool{}
+	again, err := r.answers(ctx, pieces, wrong)
+	if err != nil {
 		return err
 	}
-	wrong := map[int]bool{}
+	if byTTL {
+		if err := r.fromTTL(pieces); err != nil {
+			return err
+		}
+	}
+	r.reset()
+	for _, i := range again {
+		if p := pieces[i]; p.Type == "" && !wrong[i] {
+			p.askElements(r, i)
+		}
+	}
+	if _, err := r.answers(ctx, pieces, wrong); err != nil {
+		return err
+	}
+	return r.types(ctx, pieces, wrong)
+}
+
+// answers sends what has been added, and fills it in. It notes the pieces whose keys are of another type, and returns
+// those whose elements must be asked for by name.
+func (r *Reader) answers(ctx context.Context, pieces []*Piece, wrong map[int]bool) (again []int, err error) {
+	if err := r.exec(ctx); err != nil {
+		return nil, err
+	}
 	for i := range r.asked {
 		a := &r.asked[i]
 		if a.piece < 0 {
@@ -72,20 +96,17 @@ func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
 			case strings.Contains(reply, "no such key"):
 				p.Type = TypeNone
 			default:
-				return r.failed(p, a, reply, nil)
+				return nil, r.failed(p, a, reply, nil)
 			}
 			continue
 		}
-		if err := a.take(p, &a.reply); err != nil {
-			return r.failed(p, a, "", err)
+		if err := a.take(p, &a.reply); errors.Is(err, errOtherNames) {
+			again = append(again, a.piece)
+		} else if err != nil {
+			return nil, r.failed(p, a, "", err)
 		}
 	}
-	if byTTL {
-		if err := r.fromTTL(pieces); err != nil {
-			return err
-		}
-	}
-	return r.types(ctx, pieces, wrong)
+	return again, nil
 }
 
 // types asks for the types of keys that are of another one.

@@ -59,7 +59,12 @@ func TestReadPieces(t *testing.T) {
 		none := &Piece{Kind: format.Stream, Key: b("none"), Head: true, Tail: true}
 		other := &Piece{Kind: format.Hash, Key: b("l"), Head: true, Tail: true, Elems: bs("a")}
 		length := &Piece{Kind: format.Set, Key: b("set"), Head: true, Tail: true, Length: true}
-		readPieces(t, r, s, empty, h, l, set, z, x, rest, none, other, length)
+		whole := func(kind format.Kind, key string, elems ...string) *Piece {
+			return &Piece{Kind: kind, Key: b(key), Head: true, Tail: true, Elems: bs(elems...)}
+		}
+		wholeH, wholeSet, wholeZ, turned := whole(format.Hash, "h", "", "\x00", "a"), whole(format.Set, "set", "", "a"), whole(format.Zset, "z", "", "a", "b"), whole(format.Zset, "z", "b", "a", "")
+		more, less, gone := whole(format.Set, "set", "", "a", "b"), whole(format.Hash, "h", "a"), whole(format.Zset, "none", "a")
+		readPieces(t, r, s, empty, h, l, set, z, x, rest, none, other, length, wholeH, wholeSet, wholeZ, turned, more, less, gone)
 		for _, c := range []struct{ got, want any }{
 			{s.Values, []string{"\r\n\x00\xff"}}, {s.Expire, int64(farFuture)}, {s.Type, ""},
 			{empty.Values, []string{""}}, {empty.Type, ""},
@@ -68,6 +73,10 @@ func TestReadPieces(t *testing.T) {
 			{z.Found, []bool{true, true, false, true}}, {z.Scores, []float64{math.Inf(1), 0.1, 0, -1e308}}, {z.Total, int64(3)},
 			{x.IDs, []format.StreamID{id(1, 1), id(1, 2)}}, {x.Fields, [][]string{{"", ""}, {"f", "v"}}}, {rest.IDs, []format.StreamID{id(9, 0)}},
 			{*rest.State, format.StreamState{LastID: id(9, 0), EntriesAdded: 3}}, {none.Type, TypeNone}, {other.Type, "list"}, {length.Total, int64(2)},
+			{wholeH.Values, []string{"1", "\r\n", ""}}, {wholeH.Found, []bool{true, true, true}}, {wholeH.Total, int64(3)}, {wholeH.Expire, int64(0)},
+			{wholeSet.Found, []bool{true, true}}, {wholeSet.Total, int64(2)},
+			{wholeZ.Scores, []float64{math.Inf(1), 0.1, -1e308}}, {wholeZ.Found, []bool{true, true, true}}, {turned.Scores, []float64{-1e308, 0.1, math.Inf(1)}},
+			{more.Found, []bool{true, true, false}}, {more.Total, int64(2)}, {less.Values, []string{""}}, {less.Total, int64(3)}, {gone.Type, TypeNone},
 		} {
 			if fmt.Sprintf("%#v", c.got) != fmt.Sprintf("%#v", c.want) {
 				t.Errorf("%#v, want %#v", c.got, c.want)
@@ -125,6 +134,65 @@ func TestReadOldKvrocks(t *testing.T) {
 	}
 	if r.loader.target.KeepsMilliseconds() {
 		t.Error("2.6 keeps seconds")
+	}
+}
+
+// TestReadPage: a small collection is read in one page of a scan where that is its whole, and by name in all
+// other cases, whatever the server says of the rest.
+func TestReadPage(t *testing.T) {
+	for name, c := range map[string]struct {
+		version, page string
+		byName        bool
+	}{
+		"equal":              {"2.10.1", "*2\r\n$1\r\n0\r\n*4\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$-1\r\n", false},
+		"more to come":       {"2.10.1", "*2\r\n$2\r\n17\r\n*4\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$0\r\n\r\n", true},
+		"more, and says end": {"2.10.1", "*2\r\n$1\r\n0\r\n*6\r\n$1\r\n0\r\n$1\r\n1\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nb\r\n$0\r\n\r\n", true},
+		"fewer":              {"2.10.1", "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n", true},
+		"other":              {"2.10.1", "*2\r\n$1\r\n0\r\n*4\r\n$1\r\na\r\n$1\r\n1\r\n$1\r\nc\r\n$1\r\n2\r\n", true},
+		"another order":      {"2.10.1", "*2\r\n$1\r\n0\r\n*4\r\n$1\r\nb\r\n$0\r\n\r\n$1\r\na\r\n$1\r\n1\r\n", true},
+		"an old Kvrocks":     {"2.9.0", "", true},
+	} {
+		f := startFake(t, func(cmd []string) (string, bool) {
+			switch cmd[0] {
+			case "INFO":
+				return bulkString(strings.ReplaceAll(infoKvrocks, "2.10.1", c.version)), cmd[1] == "server"
+			case "PEXPIRETIME":
+				return ":-1\r\n", true
+			case "HSCAN":
+				if want := []string{"HSCAN", "h", "0", "COUNT", "3"}; !slices.Equal(cmd, want) || c.page == "" {
+					t.Errorf("%s: %q", name, cmd)
+				}
+				return c.page, true
+			case "HMGET":
+				if !c.byName {
+					t.Errorf("%s: %q", name, cmd)
+				}
+				return "*2\r\n$1\r\n1\r\n$0\r\n\r\n", true
+			case "HLEN":
+				return ":2\r\n", true
+			}
+			return "", false
+		})
+		h := &Piece{Kind: format.Hash, Key: b("h"), Head: true, Tail: true, Elems: bs("a", "b")}
+		readPieces(t, openReader(t, f.addr), h)
+		if !slices.Equal(h.Values, []string{"1", ""}) || !slices.Equal(h.Found, []bool{true, true}) || h.Total != 2 {
+			t.Errorf("%s: %+v", name, h)
+		}
+	}
+	f := startFake(t, func(cmd []string) (string, bool) {
+		switch strings.Join(cmd[:min(2, len(cmd))], " ") {
+		case "INFO server":
+			return bulkString(infoKvrocks), true
+		case "PEXPIRETIME z", "ZCARD z":
+			return ":1\r\n", true
+		case "ZSCAN z":
+			return "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\nx\r\n", true
+		}
+		return "", false
+	})
+	err := openReader(t, f.addr).Read(t.Context(), []*Piece{{Kind: format.Zset, Key: b("z"), Head: true, Tail: true, Elems: bs("a")}})
+	if err == nil || !strings.Contains(err.Error(), "ZSCAN") {
+		t.Errorf("a score that is none: %v", err)
 	}
 }
 

@@ -130,7 +130,7 @@ func conclude(ctx context.Context, feed *archive.Feed, cs *conflicts, o *loadOpt
 		return errors.Join(err, left)
 	}
 	vo := verifyOptions{loadOptions: *o, rounds: 2}
-	vo.report, vo.threads = "", min(o.threads, verifyThreads)
+	vo.report = ""
 	if left != nil {
 		vo.left = report.read
 	}

@@ -52,9 +52,6 @@ EXAMPLES:
    kvload verify --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8       # on each of 8 machines another
    kvload verify --uri redis://10.0.0.9:6666 --in dump --left-out dump.load/10.0.0.9_6666/left-out-20260102T030405.678.jsonl`
 
-// verifyThreads is how many connections read by default: with more a Kvrocks on few cores is a tenth slower, and none is faster.
-const verifyThreads = 4
-
 // verifyFlags are the flags of verify, which finish has as well.
 func verifyFlags() []cli.Flag {
 	env := command.Env("KVLOAD")
@@ -75,7 +72,7 @@ func verifyFlags() []cli.Flag {
 			}
 		case *cli.IntFlag:
 			if f.Name == "threads" {
-				f.Usage, f.Value = "connections that read at once", verifyThreads
+				f.Usage = "connections that read at once"
 			}
 		}
 	}
