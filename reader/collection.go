@@ -38,40 +38,34 @@ type position struct {
 type collectionReader struct {
 	w *walk
 	c collection
-	n int // elements of the first piece
 
 	start position // of every key; ask does not change it
 	pos   position // of the key that is handed over
 }
 
 func newCollectionReader(w *walk, c collection) *collectionReader {
-	return &collectionReader{w: w, c: c, n: w.s.o.PieceElements}
+	return &collectionReader{w: w, c: c}
 }
 
-func (cr *collectionReader) less() bool {
-	can := cr.n > 1
-	cr.n = less(cr.n)
-	return can
-}
-
-func (cr *collectionReader) whole() bool { return cr.n == cr.w.s.o.PieceElements }
-
-func (cr *collectionReader) more() { cr.n = min(2*cr.n, cr.w.s.o.PieceElements) }
+func (cr *collectionReader) most() int { return cr.w.s.o.PieceElements }
 
 func (cr *collectionReader) word() (string, int) { return string(cr.w.pass.Type), 1 }
 
-func (cr *collectionReader) ask(b *batch, key []byte) {
-	cr.c.ask(b, key, &cr.start, cr.n)
+func (cr *collectionReader) ask(b *batch, key []byte, n int) {
+	cr.c.ask(b, key, &cr.start, n)
 }
 
-func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, expire int64) error {
+func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, expire int64, n int) error {
 	key, w := items[0], cr.w
 	r := w.head(cr.c.kind(), key, expire)
 	from := p.off
 	cr.pos = position{}
-	more, err := cr.c.read(p, &cr.pos, cr.n, r)
+	more, err := cr.c.read(p, &cr.pos, n, r)
 	if err != nil {
 		return err
+	}
+	if n := r.Elements(); n > 0 {
+		w.element = max(w.element, (p.off-from)/n)
 	}
 	if expire < 0 || len(r.Elems) == 0 && !more {
 		return w.gone(key, expire)
@@ -80,8 +74,8 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 		r.Part = format.PartWhole
 		return w.sink.Record(r)
 	}
-	lim := w.s.limit(cr.n, w.s.o.PieceElements)
-	lim.saw(cr.n, p.off-from)
+	lim := w.s.limit(n, w.s.o.PieceElements)
+	lim.saw(n, p.off-from)
 	return cr.putRest(ctx, r, &cr.pos, lim)
 }
 

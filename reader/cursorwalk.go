@@ -46,6 +46,7 @@ type cursorWalk struct {
 	blocks []block // in the order of SCAN
 	place  placement
 	limit  limit // names read in one flight
+	piece  limit // elements of a key
 	cursor int64
 	names  replyBuffer
 	buf    replyBuffer // of a flight
@@ -68,7 +69,7 @@ func (s *Scanner) ScanCursor(ctx context.Context, pass *Pass, sinkFor func(forma
 		return fmt.Errorf("connect to %s: %w", s.o.Addr, err)
 	}
 	defer c.close()
-	cw := &cursorWalk{s: s, pass: pass, list: &walk{s: s, c: c, pass: pass}, limit: s.limit(8, s.o.BatchKeys)}
+	cw := &cursorWalk{s: s, pass: pass, list: &walk{s: s, c: c, pass: pass}, limit: s.limit(1, s.o.BatchKeys), piece: s.limit(firstPiece, s.o.PieceElements)}
 	for _, t := range s.source.version.cursorOrder() {
 		p := NewPass(pass.DB, t, nil, nil)
 		p.Prefix, p.Keep, p.Limit = pass.Prefix, pass.Keep, pass.Limit
@@ -182,12 +183,14 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) error {
 		places = append(places, i)
 	}
 	exp := expiries{w: cw.list}
+	piece := 0
 	build := func() {
+		piece = cw.piece.n
 		cw.b.reset()
 		exp.ask(&cw.b, names, places)
 		for _, i := range places {
 			for _, b := range cw.blocks {
-				b.reader.ask(&cw.b, names[i])
+				b.reader.ask(&cw.b, names[i], piece)
 			}
 			if cw.streams() {
 				cw.b.add("XLEN", names[i])
@@ -197,10 +200,8 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) error {
 	build()
 	p, took, err := cw.list.shrink(ctx, &cw.b, &cw.buf, len(places), func() bool {
 		cw.limit.n = less(cw.limit.n)
-		can := false
-		for _, b := range cw.blocks {
-			can = b.reader.less() || can
-		}
+		can := cw.piece.n > 1
+		cw.piece.n = less(cw.piece.n)
 		build()
 		return can
 	})
@@ -220,13 +221,14 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) error {
 		}
 		at := exp.at[len(exp.at)-len(places)]
 		places = places[1:]
-		if err := cw.put(ctx, p, name, at); err != nil {
+		if err := cw.put(ctx, p, name, at, piece); err != nil {
 			return err
 		}
 	}
-	for _, b := range cw.blocks {
-		b.reader.more()
+	for _, b := range cw.blocks { // the largest of any type
+		cw.list.element, b.w.element = max(cw.list.element, b.w.element), 0
 	}
+	cw.list.learn(&cw.piece)
 	cw.limit.saw(len(names), p.off-from)
 	cw.limit.lasted(len(names), took)
 	return nil
@@ -257,7 +259,7 @@ func (cw *cursorWalk) goPast(ctx context.Context, name []byte) error {
 }
 
 // put takes the replies of one name and hands over the type that SCAN listed it for.
-func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, expire int64) error {
+func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, expire int64, piece int) error {
 	var found [8]int // where the replies of each type begin; 0: there is none
 	var has typeSet
 	for i, b := range cw.blocks {
@@ -305,7 +307,7 @@ func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, expire in
 	}
 	w.kept++
 	q := &parser{b: p.b, off: found[at]}
-	return w.put(ctx, cw.blocks[at].reader, q, [][]byte{name}, expire)
+	return w.put(ctx, cw.blocks[at].reader, q, [][]byte{name}, expire, piece)
 }
 
 // late reads names of which it turned out only now that they were listed for a type.
@@ -318,7 +320,7 @@ func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
 		exp := expiries{w: b.w}
 		cw.b.reset()
 		exp.ask(&cw.b, [][]byte{n.name}, []int{0})
-		b.reader.ask(&cw.b, n.name)
+		b.reader.ask(&cw.b, n.name, cw.piece.n)
 		var buf replyBuffer
 		p, err := b.w.c.send(ctx, &cw.b, &buf)
 		if err != nil {
@@ -334,7 +336,7 @@ func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
 		}
 		if ok && exp.at[0] >= 0 {
 			b.w.kept++
-			if err := b.w.put(ctx, b.reader, &parser{b: p.b, off: from}, [][]byte{n.name}, exp.at[0]); err != nil {
+			if err := b.w.put(ctx, b.reader, &parser{b: p.b, off: from}, [][]byte{n.name}, exp.at[0], cw.piece.n); err != nil {
 				return err
 			}
 		}

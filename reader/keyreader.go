@@ -12,10 +12,11 @@ import (
 // A KeyReader reads keys of one database that are known by name, over one connection. It uses
 // the commands of a pass, which bypass the cache of Pika.
 type KeyReader struct {
-	s  *Scanner
-	c  *conn
-	db int
-	b  replyBuffer
+	s     *Scanner
+	c     *conn
+	db    int
+	b     replyBuffer
+	piece limit // elements of a key
 }
 
 // NewKeyReader opens a connection for the keys of a database.
@@ -24,7 +25,7 @@ func (s *Scanner) NewKeyReader(ctx context.Context, db int) (*KeyReader, error) 
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
 	}
-	return &KeyReader{s: s, c: c, db: db}, nil
+	return &KeyReader{s: s, c: c, db: db, piece: newLimit(firstPiece, s.o.PieceElements, s.o.ReplyBytes)}, nil
 }
 
 // Close closes the connection.
@@ -96,7 +97,7 @@ func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) err
 		if len(items) < 2 || !bytes.Equal(items[0], key) {
 			err = w.sink.Skip(key, Gone, "")
 		} else {
-			err = w.put(ctx, r, p, items, exp.at[i])
+			err = w.put(ctx, r, p, items, exp.at[i], r.most())
 		}
 		if err != nil {
 			return err
@@ -106,23 +107,23 @@ func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) err
 }
 
 func (k *KeyReader) readCollections(ctx context.Context, w *walk, c collection, keys [][]byte) error {
-	r := newCollectionReader(w, c)
-	p, exp, err := k.flight(ctx, w, keys, r.ask)
+	r, n := newCollectionReader(w, c), k.piece.n
+	p, exp, err := k.flight(ctx, w, keys, func(b *batch, key []byte) { r.ask(b, key, n) })
 	if err != nil {
 		return err
 	}
 	for i := range keys {
-		if err := w.put(ctx, r, p, keys[i:i+1], exp.at[i]); err != nil {
+		if err := w.put(ctx, r, p, keys[i:i+1], exp.at[i], n); err != nil {
 			return err
 		}
 	}
+	w.learn(&k.piece)
 	return nil
 }
 
 func (k *KeyReader) readStreams(ctx context.Context, w *walk, keys [][]byte) error {
-	lim := newLimit(w.s.o.PieceElements, w.s.o.PieceElements, w.s.o.ReplyBytes)
 	for _, key := range keys {
-		err := w.stream(ctx, key, &lim)
+		err := w.stream(ctx, key, &k.piece)
 		var re *ReplyError
 		if errors.As(err, &re) && re.wrongType() && w.rec.Part&format.PartFirst != 0 {
 			err = w.sink.Skip(key, Retyped, re.Reply)

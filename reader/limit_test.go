@@ -1,10 +1,13 @@
 package reader
 
 import (
+	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
 )
 
 func TestLimit(t *testing.T) {
@@ -65,6 +68,60 @@ func TestLatencyTarget(t *testing.T) {
 	}
 }
 
+// TestPieceLimit: how many elements of a key are asked for follows how large those of the keys before were, and
+// begins small, also where it is read by name.
+func TestPieceLimit(t *testing.T) {
+	for _, tc := range []struct {
+		field       int // bytes
+		first, last int64
+	}{{8, 64, 256}, {64 << 10, 64, 15}, {600 << 10, 64, 1}} {
+		var asked []int64
+		srv, c := startSim(t, pikasim.Options{Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+			if string(args[0]) == "PKHSCANRANGE" {
+				n, _ := parseInt(args[len(args)-1])
+				asked = append(asked, n)
+			}
+			return nil, false, false
+		}})
+		value := bytes.Repeat([]byte("v"), tc.field)
+		var keys [][]byte
+		for i := range 12 {
+			keys = append(keys, fmt.Appendf(nil, "k%02d", i))
+			for j := range 6 {
+				mustDo(t, c, "HSET", string(keys[i]), fmt.Sprint(j), value)
+			}
+		}
+		s := open(t, Options{Addr: srv.Addr()})
+		asked = nil
+		g := scan(t, s, NewPass(0, format.TypeHash, nil, nil))
+		check := func(how string) {
+			if len(asked) < len(keys) || asked[0] != tc.first || asked[len(asked)-1] != tc.last {
+				t.Errorf("fields of %d bytes, %s: %d elements were asked for", tc.field, how, asked)
+			}
+			asked = nil
+		}
+		check("in a pass")
+		k, err := s.NewKeyReader(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		named := newGathered(t)
+		for i := range keys {
+			if err := k.ReadKeys(t.Context(), format.TypeHash, keys[i:i+1], named); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tc.last == 256 { // one key at a time: it knows sooner
+			tc.last = 512
+		}
+		check("by name")
+		if len(g.keys) != len(keys) || fmt.Sprint(g.values) != fmt.Sprint(named.values) {
+			t.Errorf("fields of %d bytes: %d keys, %d by name", tc.field, len(g.keys), len(named.keys))
+		}
+	}
+}
+
 // TestPassLimit: a pass ends after so many kept keys, and covers its range all the same.
 func TestPassLimit(t *testing.T) {
 	srv, c := startSim(t, simOptions)
@@ -92,7 +149,7 @@ func TestPassLimit(t *testing.T) {
 	pass := NewPass(0, format.TypeString, nil, nil)
 	pass.Limit = 2
 	scan(t, s, pass)
-	if n := srv.Commands()["pkscanrange"] - before; n != 1 {
+	if n := srv.Commands()["pkscanrange"] - before; n != 2 { // the first is of one key
 		t.Errorf("for two keys %d pages were read", n)
 	}
 }

@@ -31,8 +31,8 @@ type Options struct {
 	// BatchKeys is the most collections read in one pipeline: default 128.
 	BatchKeys int
 	// PieceElements is how many elements of a collection are read at once, and
-	// at most put into one record: default 512. A collection of fewer is
-	// one record.
+	// at most put into one record: default 512, less where they are large, and of the
+	// first keys of a pass.
 	PieceElements int
 
 	// Scan is how keys are listed: ScanAuto, which is the default, ScanRange or ScanScan.

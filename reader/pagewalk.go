@@ -16,7 +16,8 @@ type pageWalk struct {
 	group    int
 	pageLim  limit
 	batchLim limit
-	ahead    bool // flights may go before the one before is handed over
+	pieceLim limit // elements of a key
+	ahead    bool  // flights may go before the one before is handed over
 	legs     [2]leg
 	pages    [3]page // of the keys that are handed over, of those on their way, and one to fill
 
@@ -37,11 +38,15 @@ type leg struct {
 	take   [][]byte // items of the keys
 	wanted []int    // places in them
 	skips  []skip
+	piece  int // elements of a key that were asked for
 	exp    expiries
 	turns  bool   // the next page is asked for
 	at     []byte // where it begins
 	n      int    // and how many keys it has
 }
+
+// firstPiece is how many elements of a key are asked for before it is known how large they are.
+const firstPiece = 64
 
 // mostAhead is the most bytes of a request that goes ahead: more could fill what the kernel
 // takes from us (sendBuffer), while the server waits for us to read.
@@ -54,7 +59,8 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 		w.pass.advance(nil, 0)
 		return nil
 	}
-	pw := &pageWalk{w: w, r: r, pageLim: w.s.limit(8, w.s.o.PageKeys), batchLim: w.s.limit(8, w.s.o.BatchKeys), at: at, more: true}
+	pw := &pageWalk{w: w, r: r, at: at, more: true}
+	pw.pageLim, pw.batchLim, pw.pieceLim = w.s.limit(1, w.s.o.PageKeys), w.s.limit(1, w.s.o.BatchKeys), w.s.limit(firstPiece, r.most())
 	pw.word, pw.group = r.word()
 	pw.n = pw.pageLim.n
 	// With a pacer nothing goes ahead: what is read before a long wait must not be handed over
@@ -83,9 +89,8 @@ func (pw *pageWalk) step(ctx context.Context, l *leg) (*leg, error) {
 	}
 	pw.batchLim.saw(len(l.wanted), len(p.b)-p.off)
 	pw.batchLim.lasted(len(l.wanted), took)
-	ahead := err == nil && pw.ahead && pw.r.whole()
 	var next *leg
-	if ahead {
+	if err == nil && pw.ahead {
 		next, err = pw.next(ctx, l)
 		if next != nil && len(next.batch.b) <= mostAhead {
 			pw.w.c.launch(ctx, &next.flight)
@@ -95,7 +100,7 @@ func (pw *pageWalk) step(ctx context.Context, l *leg) (*leg, error) {
 	if err := pw.put(ctx, p, l); err != nil {
 		return nil, err
 	}
-	if err == nil && !ahead {
+	if err == nil && !pw.ahead {
 		next, err = pw.next(ctx, l)
 	}
 	if next != nil && next.sent.IsZero() {
@@ -155,8 +160,9 @@ func (pw *pageWalk) ask(l *leg) {
 		pw.w.askPage(&l.batch, pw.word, l.at, l.n)
 	}
 	l.exp.ask(&l.batch, l.take, l.wanted)
+	l.piece = pw.pieceLim.n
 	for _, k := range l.wanted {
-		pw.r.ask(&l.batch, l.take[k])
+		pw.r.ask(&l.batch, l.take[k], l.piece)
 	}
 }
 
@@ -165,7 +171,8 @@ func (pw *pageWalk) land(ctx context.Context, l *leg) (*parser, time.Duration, e
 	keys := len(l.wanted)
 	return pw.w.arrive(ctx, &l.flight, keys, func() bool {
 		pw.batchLim.n = less(pw.batchLim.n)
-		can := keys > 0 && pw.r.less()
+		can := keys > 0 && pw.pieceLim.n > 1
+		pw.pieceLim.n = less(pw.pieceLim.n)
 		if l.turns && l.n > 1 {
 			l.n = less(l.n)
 			pw.pageLim.n, can = l.n, true
@@ -204,12 +211,12 @@ func (pw *pageWalk) put(ctx context.Context, p *parser, l *leg) error {
 		if left, err = pw.w.skipBefore(k, left, l.take); err != nil {
 			return err
 		}
-		if err := pw.w.put(ctx, pw.r, p, l.take[k:k+pw.group], l.exp.at[j]); err != nil {
+		if err := pw.w.put(ctx, pw.r, p, l.take[k:k+pw.group], l.exp.at[j], l.piece); err != nil {
 			return err
 		}
 	}
+	pw.w.learn(&pw.pieceLim)
 	_, err := pw.w.skipBefore(len(l.take), left, l.take)
-	pw.r.more()
 	return err
 }
 

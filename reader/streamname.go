@@ -35,7 +35,7 @@ func (w *walk) streams(ctx context.Context) error {
 			return err
 		}
 	}
-	lim := w.s.limit(w.s.o.PieceElements, w.s.o.PieceElements)
+	lim := w.s.limit(firstPiece, w.s.o.PieceElements)
 	return w.streamsUnder(ctx, w.pass.Prefix, &lim)
 }
 

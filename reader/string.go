@@ -25,17 +25,15 @@ func (s stringReader) word() (string, int) {
 	return "string_with_value", 2
 }
 
-func (s stringReader) ask(b *batch, key []byte) {
+func (s stringReader) ask(b *batch, key []byte, _ int) {
 	if s.get {
 		b.add("GET", key)
 	}
 }
 
-func (stringReader) less() bool  { return false }
-func (stringReader) more()       {}
-func (stringReader) whole() bool { return true }
+func (stringReader) most() int { return 1 }
 
-func (s stringReader) put(ctx context.Context, p *parser, items [][]byte, expire int64) error {
+func (s stringReader) put(ctx context.Context, p *parser, items [][]byte, expire int64, _ int) error {
 	key := items[0]
 	var value []byte
 	if !s.get {

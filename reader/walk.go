@@ -19,6 +19,7 @@ type walk struct {
 	last    []byte // the key listed last
 	started bool
 	kept    int64 // keys to be read so far
+	element int   // bytes of an element of the key whose elements are the largest, since learn was called
 	lost    int   // connections in a row
 	rec     format.Record
 	pieces  [2]replyBuffer // replies of the collection that is being read in pieces
@@ -31,23 +32,19 @@ type typeReader interface {
 	// word is the type as PKSCANRANGE calls it, and group how many items of its reply
 	// belong to one key.
 	word() (word string, group int)
-	// ask adds the commands that read the key to b.
-	ask(b *batch, key []byte)
-	// less makes the next ask for less, and reports false if it cannot; more undoes a step of it.
-	less() bool
-	more()
-	// whole reports that less has no effect any more: what is asked next is known before
-	// what was asked last is handed over.
-	whole() bool
+	// most is how many elements of a key are asked for at once; 1: a key comes whole.
+	most() int
+	// ask adds the commands that read the key to b, of a collection its first n elements.
+	ask(b *batch, key []byte, n int)
 	// put takes the replies to ask and hands the key over. Items are those of
 	// the page: the key, and what came with it.
-	put(ctx context.Context, p *parser, items [][]byte, expire int64) error
+	put(ctx context.Context, p *parser, items [][]byte, expire int64, n int) error
 }
 
 // put hands one key over, unless it is gone by now.
-func (w *walk) put(ctx context.Context, r typeReader, p *parser, items [][]byte, expire int64) error {
+func (w *walk) put(ctx context.Context, r typeReader, p *parser, items [][]byte, expire int64, n int) error {
 	p.answers(w.reads(), items[0])
-	err := r.put(ctx, p, items, expire)
+	err := r.put(ctx, p, items, expire, n)
 	if err == nil {
 		return nil
 	}
@@ -102,6 +99,14 @@ func (w *walk) wants(key []byte) (ok bool, skip Reason, err error) {
 	}
 	w.kept++
 	return true, "", nil
+}
+
+// learn tells the limit of elements how large those of the keys were that have been handed over since.
+func (w *walk) learn(l *limit) {
+	if w.element > 0 {
+		l.saw(1, w.element)
+		w.element = 0
+	}
 }
 
 // full reports whether the pass has kept as many keys as it may.

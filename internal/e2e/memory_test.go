@@ -31,6 +31,7 @@ func bulks(strings, fields, large int) []bulk {
 		{"small strings", strings, fillStrings, dbSize},
 		{"fields of one hash", fields, fillHash, func(t *testing.T, c *redis.Client) int64 { return c.HLen(t.Context(), "hash").Val() }},
 		{"strings of 1 MiB", large, fillLarge, dbSize},
+		{"fields of 64 KiB", 16 * large, fillLargeFields, fieldCount},
 	}
 }
 
@@ -59,6 +60,23 @@ func fillLarge(f *filler, count int) {
 	for i := range count {
 		f.do("SET", fmt.Appendf(nil, "key:%09d", i), noise(rng, 1<<20))
 	}
+}
+
+// fieldsOfHash is how many large fields each hash has.
+const fieldsOfHash = 400
+
+func fillLargeFields(f *filler, count int) {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for i := range count {
+		f.do("HSET", fmt.Appendf(nil, "hash:%09d", i/fieldsOfHash), fmt.Appendf(nil, "field:%09d", i), noise(rng, 64<<10))
+	}
+}
+
+func fieldCount(t *testing.T, c *redis.Client) (n int64) {
+	for key := range scan(t, c) {
+		n += c.HLen(t.Context(), key).Val()
+	}
+	return n
 }
 
 // TestMemory measures both tools with large data. It takes minutes and 10 GB of memory.
