@@ -284,17 +284,25 @@ func (r *Reader) fromTTL(pieces []*Piece) error {
 	}
 	for _, p := range pieces {
 		if p.Head && p.Type == "" && p.Expire > 0 {
-			p.Expire = (now + p.Expire + 500) / 1000 * 1000
+			p.Expire = roundedExpiry(now, p.Expire)
 		}
 	}
 	return nil
 }
 
+// roundedExpiry is when a key expires that has ttl ms left at now, on a target that stores seconds (SERVERS.md K6).
+func roundedExpiry(now, ttl int64) int64 { return (now + ttl + 500) / 1000 * 1000 }
+
 func clockReading(v *value) (int64, error) {
 	if len(v.list) != 2 {
 		return 0, errUnexpected
 	}
-	seconds, err1 := strconv.ParseInt(v.list[0].text, 10, 64)
-	micros, err2 := strconv.ParseInt(v.list[1].text, 10, 64)
-	return seconds*1000 + micros/1000, errors.Join(err1, err2)
+	return unixMilli(v.list[0].text, v.list[1].text)
+}
+
+// unixMilli is what TIME answers.
+func unixMilli(seconds, micros string) (int64, error) {
+	s, err1 := strconv.ParseInt(seconds, 10, 64)
+	us, err2 := strconv.ParseInt(micros, 10, 64)
+	return s*1000 + us/1000, errors.Join(err1, err2)
 }

@@ -105,6 +105,12 @@ func TestReadOldKvrocks(t *testing.T) {
 			return ":99601\r\n", true
 		case "PTTL gone":
 			return ":-2\r\n", true
+		case "TYPE k", "TYPE gone":
+			return "+string\r\n", true
+		case "STRLEN k":
+			return ":7\r\n", true
+		case "STRLEN gone":
+			return ":0\r\n", true
 		case "GETRANGE k", "GETRANGE gone":
 			return "$-1\r\n", true
 		case "ZMSCORE z":
@@ -134,6 +140,12 @@ func TestReadOldKvrocks(t *testing.T) {
 	}
 	if r.loader.target.KeepsMilliseconds() {
 		t.Error("2.6 keeps seconds")
+	}
+	v := r.loader.NewVisitor(0, nil)
+	defer v.Close()
+	looks, err := v.Look(t.Context(), bs("k", "gone"))
+	if err != nil || looks[0] != (Look{format.String, "string", 7, 1_900_000_100_000}) || looks[1] != (Look{Type: "none"}) {
+		t.Errorf("%+v, %v", looks, err)
 	}
 }
 

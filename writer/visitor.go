@@ -84,23 +84,39 @@ func (v *Visitor) Look(ctx context.Context, keys [][]byte) ([]Look, error) {
 	if err != nil {
 		return nil, err
 	}
-	var asks [][]any
+	expiry, times := "PEXPIRETIME", [][]any{}
+	if target := v.loader.target; !target.tellsExpiry() {
+		if expiry = "PTTL"; target.tellsTime() {
+			times = [][]any{{"TIME"}}
+		}
+	}
+	asks := times
 	var of []int
 	for i, r := range replies {
 		looks[i].Type = fmt.Sprint(r)
 		if t, ok := visited[looks[i].Type]; ok {
 			looks[i].Kind = t.kind
-			asks = append(asks, []any{t.length, keys[i]}, []any{"PEXPIRETIME", keys[i]})
+			asks = append(asks, []any{t.length, keys[i]}, []any{expiry, keys[i]})
 			of = append(of, i)
 		}
 	}
-	if replies, err = v.all(ctx, asks); err != nil {
+	if replies, err = v.all(ctx, append(asks, times...)); err != nil {
 		return nil, err
 	}
+	now := int64(0) // by which a PTTL becomes a time
+	if expiry == "PTTL" {
+		if now, err = v.between(replies, len(times) > 0); err != nil {
+			return nil, err
+		}
+	}
+	replies = replies[len(times):]
 	for n, i := range of {
 		length, _ := replies[2*n].(int64)
 		expire, _ := replies[2*n+1].(int64)
 		looks[i].Length, looks[i].Expire = length, max(0, expire)
+		if expire > 0 && now > 0 {
+			looks[i].Expire = roundedExpiry(now, expire)
+		}
 		if expire == -2 { // it expired meanwhile
 			looks[i] = Look{Type: "none"}
 		}
@@ -108,21 +124,24 @@ func (v *Visitor) Look(ctx context.Context, keys [][]byte) ([]Look, error) {
 	return looks, nil
 }
 
-// Values reads strings.
-func (v *Visitor) Values(ctx context.Context, keys [][]byte) ([]string, error) {
-	asks := make([][]any, len(keys))
-	for i, k := range keys {
-		asks[i] = []any{"GET", k}
+// between returns the target's time in Unix ms while it gave replies, the first and the last of which may be to TIME.
+func (v *Visitor) between(replies []any, timed bool) (int64, error) {
+	if !timed || len(replies) == 0 {
+		return v.loader.clock().UnixMilli(), nil
 	}
-	replies, err := v.all(ctx, asks)
-	if err != nil {
-		return nil, err
+	sum := int64(0)
+	for _, reply := range []any{replies[0], replies[len(replies)-1]} {
+		parts := texts(reply)
+		if len(parts) != 2 {
+			return 0, &CommandError{DB: v.db, Command: "TIME", Reply: show(reply), Err: errUnexpected}
+		}
+		ms, err := unixMilli(string(parts[0]), string(parts[1]))
+		if err != nil {
+			return 0, &CommandError{DB: v.db, Command: "TIME", Reply: show(reply), Err: errUnexpected}
+		}
+		sum += ms
 	}
-	values := make([]string, len(keys))
-	for i, r := range replies {
-		values[i], _ = r.(string)
-	}
-	return values, nil
+	return sum / 2, nil
 }
 
 // Delete deletes keys.

@@ -11,8 +11,8 @@ import (
 )
 
 const rollbackDescription = `Takes back a load, finished or not: removes the keys that it wrote, and puts back what load --undo saved. Give
-the flags of the load. Keys that do not look as the load left them (another type, length, or value of a string) were
-changed by others since: they are listed and left, exit code 3, unless --force is given. So are keys that a load with
+the flags of the load. Each key is compared with the dump as verify does it, before it is removed: what is not as the
+load left it (type, elements, values, expiry) was changed by others since, and is listed and left, exit code 3, unless --force is given. So are keys that a load with
 --on-exists replace and without --undo may not have come to before it was stopped. It can be stopped and run again. A load in shares is taken back as a whole; with --shard I/N only that share.
 
 EXAMPLES:

@@ -149,7 +149,7 @@ func hash(key string, elems ...string) format.Record {
 func makeDump(t *testing.T, dbs ...[]format.Record) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "dump")
-	o := format.Options{Types: []format.Type{format.TypeString, format.TypeHash}}
+	o := format.Options{Types: format.Types}
 	for db := range dbs {
 		o.Databases = append(o.Databases, db)
 	}
@@ -224,7 +224,7 @@ func TestLoad(t *testing.T) {
 	if got := strings.Join(m.Keys(), " "); got != "a b h" {
 		t.Errorf("the target has %s", got)
 	}
-	if r := runCommand("check", dir); r.code != 0 || !strings.Contains(r.stdout, "sound: 3 keys in 3 chunks") {
+	if r := runCommand("check", dir); r.code != 0 || !strings.Contains(r.stdout, "sound: 3 keys in 7 chunks") {
 		t.Errorf("check: exit code %d, %q %s", r.code, r.stdout, r.stderr)
 	}
 	if r := runCommand("inspect", dir); r.code != 0 || !strings.Contains(r.stdout, "source: Pika 3.5.5") || r.stderr != "" {

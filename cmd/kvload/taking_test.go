@@ -5,6 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -26,6 +29,72 @@ func TestRollbackOlder(t *testing.T) {
 	}
 	if r := runCommand(append(rollback, "--force")...); r.code != 0 || len(k.Keys()) > 0 {
 		t.Errorf("exit code %d, %v\n%s", r.code, k.Keys(), r.stderr)
+	}
+}
+
+// TestRollbackChanged: a key is removed if it is as the load left it, and not if it only is of the same type and length.
+func TestRollbackChanged(t *testing.T) {
+	records := []format.Record{
+		text("expires", "value"), text("kept", "value"), text("long", noise(100_000)), text("s", "value"), hash("h", "f", "v", "g", "w"), elems(format.List, "l", "a", "b"), elems(format.Set, "m", "a", "b"),
+		{Kind: format.Zset, Key: []byte("z"), Part: format.PartWhole, Elems: [][]byte{[]byte("a"), []byte("b")}, Scores: []float64{1, 2}},
+	}
+	for name, change := range map[string]func(m *miniredis.Miniredis){
+		"s":       func(m *miniredis.Miniredis) { m.Set("s", "other") },
+		"long":    func(m *miniredis.Miniredis) { m.Set("long", noise(99_999)+"x") },
+		"h":       func(m *miniredis.Miniredis) { m.HSet("h", "g", "other") },
+		"l":       func(m *miniredis.Miniredis) { _, _ = m.Pop("l"); _, _ = m.Push("l", "c") },
+		"m":       func(m *miniredis.Miniredis) { _, _ = m.SRem("m", "a"); _, _ = m.SAdd("m", "c") },
+		"z":       func(m *miniredis.Miniredis) { _, _ = m.ZAdd("z", 3, "a") },
+		"expires": func(m *miniredis.Miniredis) { m.SetTTL("expires", time.Hour) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := startTarget(t)
+			flags := []string{"--uri", m.Addr(), "--in", makeDump(t, records)}
+			if r := runCommand(append([]string{"load"}, flags...)...); r.code != 0 {
+				t.Fatal(r.stderr)
+			}
+			change(m)
+			runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 keys were changed by others")
+			if got := strings.Join(m.Keys(), " "); got != name {
+				t.Errorf("the target has %q", got)
+			}
+			if r := runCommand(append([]string{"rollback", "--force"}, flags...)...); r.code != 0 || len(m.Keys()) > 0 {
+				t.Errorf("exit code %d, %v\n%s", r.code, m.Keys(), r.stderr)
+			}
+		})
+	}
+}
+
+// TestRollbackNotReached: what others have written under names that a load, which was stopped, has not come to is no part of it.
+// A part of a key is.
+func TestRollbackNotReached(t *testing.T) {
+	k := startKvrocks(t)
+	dir := makeDump(t, []format.Record{hash("g", "f", noise(9000)), hash("h", "f", "v", "g", "w"), hash("i", "f", "v", "g", "w"), hash("j", "f", "v")})
+	flags := []string{"--uri", k.Addr(), "--in", dir}
+	k.change(func() { k.full = true })
+	runCommand(append([]string{"load", "--threads", "1"}, flags...)...).failed(t, 75, "No space left")
+	k.HSet("h", "of", "others")
+	k.HSet("i", "f", "v")
+	k.HSet("j", "f", "of others")
+	runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "2 keys were changed by others")
+	if got := strings.Join(k.Keys(), " "); got != "h j" {
+		t.Errorf("the target has %q", got)
+	}
+}
+
+// TestRollbackSaved: a key that was changed since it was put back, or before the load came to it, is not overwritten by what was saved.
+func TestRollbackSaved(t *testing.T) {
+	m := startTarget(t)
+	m.HSet("h", "f", "older")
+	dir := makeDump(t, []format.Record{hash("h", "f", "v")})
+	flags := []string{"--uri", m.Addr(), "--in", dir, "--on-exists", "replace"}
+	if r := runCommand(append([]string{"load", "--undo", filepath.Join(t.TempDir(), "undo")}, flags...)...); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	m.HSet("h", "f", "since") // as many fields as were saved
+	runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 keys were changed by others")
+	if got := m.HGet("h", "f"); got != "since" {
+		t.Errorf("the field is %q", got)
 	}
 }
 
@@ -79,6 +148,12 @@ func TestRollbackNeverLoaded(t *testing.T) {
 			t.Errorf("%s is %q, want %q", key, got, want)
 		}
 	}
+}
+
+func elems(kind format.Kind, key string, names ...string) format.Record {
+	r := hash(key, names...)
+	r.Kind = kind
+	return r
 }
 
 // noise returns text that does not compress well.

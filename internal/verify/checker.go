@@ -84,6 +84,15 @@ func (c *Checker) Check(ctx context.Context, src Source, names *Names, again boo
 	return c.spool.since(from)
 }
 
+// CheckKey compares one key, whose records each hands over.
+func (c *Checker) CheckKey(ctx context.Context, each func(emit func(*format.Record) error) error) error {
+	all := func([]byte) (bool, error) { return true, nil }
+	if err := each(func(r *format.Record) error { return c.record(ctx, r, all) }); err != nil {
+		return err
+	}
+	return c.flush(ctx)
+}
+
 // among returns whether keys that come in order are among names that come in order. A key
 // that is missing among the keys ends the names: it cannot be, they are of the same dump.
 func among(next func() ([]byte, error)) func([]byte) (bool, error) {
@@ -195,13 +204,17 @@ func (c *Checker) done(k *key) error {
 	if !k.closed || k.pending > 0 {
 		return nil
 	}
-	c.judge(k)
+	verdict := c.judge(k)
 	defer func() {
 		if cap(k.source) <= keptName && cap(k.name) <= keptName {
 			clear(k.diffs)
 			c.free = append(c.free, k)
 		}
 	}()
+	if c.o.Judge != nil {
+		verdict.Found = k.diffs
+		return c.o.Judge(&verdict)
+	}
 	if c.again && k.differs() {
 		return c.spool.add(k.source)
 	}

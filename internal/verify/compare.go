@@ -58,11 +58,11 @@ func compareString(k *key, it *item) {
 	at := it.Offset + int64(n)
 	switch {
 	case n == len(want):
-		k.differ(WrongValue, nil, "it goes on behind its %d bytes", at)
+		k.alter(nil, "it goes on behind its %d bytes", at)
 	case n == len(got):
 		k.differ(WrongValue, nil, "it ends after %d bytes", at)
 	default:
-		k.differ(WrongValue, nil, "from byte %d on: %s, want %s", at, quoted(got[n:]), quoted(want[n:]))
+		k.alter(nil, "from byte %d on: %s, want %s", at, quoted(got[n:]), quoted(want[n:]))
 	}
 }
 
@@ -74,7 +74,7 @@ func compareList(k *key, it *item) {
 			k.differ(MissingElements, nil, "it ends after %d elements", at)
 		case string(want) != it.Values[i]:
 			k.found++
-			k.differ(WrongValue, nil, "element %d is %s, want %s", at, quoted(it.Values[i]), quoted(want))
+			k.alter(nil, "element %d is %s, want %s", at, quoted(it.Values[i]), quoted(want))
 		default:
 			k.found++
 		}
@@ -96,7 +96,7 @@ func (c *Checker) compareMembers(k *key, it *item) {
 		switch it.Kind {
 		case format.Hash:
 			if string(it.values[i]) != it.Values[i] {
-				k.differ(WrongValue, member, "field %s is %s, want %s", quoted(member), quoted(it.Values[i]), quoted(it.values[i]))
+				k.alter(member, "field %s is %s, want %s", quoted(member), quoted(it.Values[i]), quoted(it.values[i]))
 			}
 		case format.Zset:
 			c.compareScore(k, member, it.scores[i], it.Scores[i])
@@ -110,7 +110,7 @@ func (c *Checker) compareScore(k *key, member []byte, want, got float64) {
 	case want == 0 && got == 0 && math.Signbit(want) && c.o.NoZeroSign:
 		k.differ(ZeroSign, member, "score of %s is 0, want -0", quoted(member))
 	default:
-		k.differ(WrongValue, member, "score of %s is %v, want %v", quoted(member), got, want)
+		k.alter(member, "score of %s is %v, want %v", quoted(member), got, want)
 	}
 }
 
@@ -146,7 +146,7 @@ func (c *Checker) compareEntries(k *key, it *item) {
 		}
 		k.found++
 		if !sameFields(e.Fields, q.Fields[i]) {
-			k.differ(WrongValue, []byte(id), "entry %s holds %s", id, shownFields(q.Fields[i]))
+			k.alter([]byte(id), "entry %s holds %s", id, shownFields(q.Fields[i]))
 		}
 		i++
 	}

@@ -28,12 +28,19 @@ type key struct {
 	found     int64 // elements that are there
 	extra     int64 // elements that are only there
 	total     int64 // of the server; -1: it says Extra
+	altered   bool  // a value, an element or a byte is there that the dump does not have
 	unsure    bool  // a piece of a stream had more entries than were asked for
 	diffs     []Difference
 }
 
 // over reports whether there is nothing more to ask.
 func (k *key) over() bool { return k.typ != "" }
+
+// alter notes that something is there that the dump does not have.
+func (k *key) alter(member []byte, format string, args ...any) {
+	k.altered = true
+	k.differ(WrongValue, member, format, args...)
+}
 
 // differ notes a difference of an element. Of each class the first is shown.
 func (k *key) differ(class Class, member []byte, format string, args ...any) {
@@ -64,7 +71,7 @@ func (k *key) only(class Class, format string, args ...any) {
 }
 
 // judge completes the differences of a key whose every answer has been seen.
-func (c *Checker) judge(k *key) {
+func (c *Checker) judge(k *key) Verdict {
 	switch k.typ {
 	case TypeNone:
 		c.judgeMissing(k, c.now())
@@ -74,6 +81,7 @@ func (c *Checker) judge(k *key) {
 	default:
 		k.only(WrongType, "it is a %s there, want a %s", k.typ, k.kind)
 	}
+	verdict := k.verdict()
 	if k.expire != 0 && k.gotExpire == k.expire && k.differs() && k.expire <= c.now().UnixMilli() {
 		k.only(ExpiredSince, "while it was compared")
 	}
@@ -83,6 +91,7 @@ func (c *Checker) judge(k *key) {
 	if k.renamed && k.typ != TypeNone {
 		k.diffs = append(k.diffs, Difference{Class: Renamed, Detail: "compared as " + quoted(k.name)})
 	}
+	return verdict
 }
 
 func (c *Checker) judgeMissing(k *key, now time.Time) {

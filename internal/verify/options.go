@@ -38,6 +38,9 @@ type Options struct {
 	// Report takes what is found. It is called by every Checker: it must be safe for concurrent
 	// use.
 	Report func(Difference)
+	// Judge, if it is not nil, takes every key that is asked for, in the order of the dump, instead of Report. Its error
+	// ends the check.
+	Judge func(*Verdict) error
 }
 
 // Bounds of one flight and of one question.

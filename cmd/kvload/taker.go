@@ -1,0 +1,209 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A taker removes the keys of one unit that are as the load left them, which kvload verify tells: by type, every element
+// and expiry.
+type taker struct {
+	*taking
+	db      int
+	src     *archive.UnitSource
+	done    bool  // the load has ended the unit
+	reached int64 // else so many records
+	number  int64 // of records that came
+	asked   int64 // with --on-exists skip: up to which record it is known whether keys were there
+	existed journal.Numbers
+	server  *readback
+	visitor *writer.Visitor
+
+	open *trace   // the key whose last part has not come yet; nil: with it there is nothing to do
+	asks []*trace // keys that are being compared, in order
+	gone [][]byte // keys to be removed
+}
+
+// A trace is what the load has done with a key.
+type trace struct {
+	kind   format.Kind
+	source []byte // its name in the dump
+	key    []byte // and on the target
+	begun  bool   // the load is known to have written some of it
+	sure   bool   // all of it
+}
+
+func (b *taking) taker(u archive.Unit) *taker {
+	db, ju := u[0].DB, b.j.Unit(u[0].Name)
+	asked, existed := ju.Asked()
+	return &taker{
+		taking: b, db: db, src: b.a.OpenUnit(u), done: ju.IsDone(), reached: ju.Position().Record, asked: asked, existed: existed,
+		server: &readback{l: b.l, db: db, again: b.o.again(b.log)}, visitor: b.l.NewVisitor(db, b.o.again(b.log)),
+	}
+}
+
+func (t *taker) close() error {
+	t.src.Close()
+	return errors.Join(t.server.Close(), t.visitor.Close())
+}
+
+// all removes the keys.
+func (t *taker) all(ctx context.Context) error {
+	o := t.options()
+	o.Judge = func(v *verify.Verdict) error { return t.judge(ctx, v) }
+	written := writtenKeys(func() (*format.Record, error) { return t.next(ctx) })
+	if _, err := verify.NewChecker(t.server, t.db, &o, &verify.Tally{}).Check(ctx, written, nil, false); err != nil {
+		return err
+	}
+	return t.remove(ctx)
+}
+
+// writtenKeys are a verify.Source.
+type writtenKeys func() (*format.Record, error)
+
+func (next writtenKeys) Next() (*format.Record, error) { return next() }
+
+// next returns the next record of a key that the load may have written.
+func (t *taker) next(ctx context.Context) (*format.Record, error) {
+	keep := t.o.filter.Key()
+	for {
+		r, err := t.src.Next()
+		if err != nil {
+			return nil, err
+		}
+		if keep != nil && !keep(r.Key) {
+			continue
+		}
+		if r.Part&format.PartFirst != 0 {
+			if t.open, err = t.begin(ctx, r); err != nil {
+				return nil, err
+			}
+		}
+		t.number++
+		if t.open == nil {
+			continue
+		}
+		if r.Part&format.PartLast != 0 {
+			t.open.sure = t.done || t.number <= t.reached
+		}
+		return r, nil
+	}
+}
+
+// begin makes a trace of a key, or returns nil for one that the load has not written.
+func (t *taker) begin(ctx context.Context, r *format.Record) (*trace, error) {
+	if t.o.writer.OnExists == writer.Skip && (t.existed.Has(t.number) || t.number >= t.asked) {
+		return nil, nil // it was there before, or was never reached
+	}
+	name, out := t.cs.rename(t.db, r.Kind, r.Key)
+	if out != "" {
+		return nil, nil
+	}
+	k := &trace{kind: r.Kind, source: bytes.Clone(r.Key), begun: t.done || t.number < t.reached}
+	if k.key = k.source; name != nil {
+		k.key = name
+	}
+	expire, short := t.o.ttl.of(r.Expire)
+	over := expire != 0 && expire <= t.o.ttl.now
+	if over || short || r.Kind == format.HyperLogLog && t.o.writer.HyperLogLog == writer.LeaveOut {
+		return nil, t.spare(ctx, k)
+	}
+	t.asks = append(t.asks, k)
+	return k, nil
+}
+
+// spare keeps a key that the load has left out from being replaced by what was saved under its name, if it is another one by now.
+func (t *taker) spare(ctx context.Context, k *trace) error {
+	if t.saved == nil {
+		return nil
+	}
+	same, err := t.isSaved(ctx, k)
+	if err == nil && !same {
+		t.leave(t.db, k.key)
+	}
+	return err
+}
+
+// judge says what becomes of the key that has been compared.
+func (t *taker) judge(ctx context.Context, v *verify.Verdict) error {
+	k := t.asks[0]
+	if t.asks = t.asks[1:]; !bytes.Equal(k.source, v.Key) {
+		return fmt.Errorf("take back database %d: %q was compared, not %q", t.db, v.Key, k.source)
+	}
+	refused := t.out != nil && t.out.Holds(t.db, k.kind, k.source, nil)
+	// Of a load that did not write its keys over others, or saved them, every key that is as in the dump is its work.
+	older := t.o.writer.OnExists == writer.Replace && t.saved == nil && !t.j.WasEmpty() && (!k.begun || refused)
+	switch {
+	case v.Absent:
+		return nil
+	case !older && (v.Equal || v.Part && (!k.sure || refused)):
+		return t.take(ctx, k)
+	}
+	if same, err := t.isSaved(ctx, k); same || err != nil {
+		return err // it is as it was before the load
+	}
+	if t.force {
+		return t.take(ctx, k)
+	}
+	t.leave(t.db, k.key)
+	left := writer.LeftOut{DB: t.db, Kind: k.kind, Key: k.source, Reason: "changed", Reply: said(v)}
+	if older {
+		t.older.Add(1)
+		left.Reason, left.Reply = "older", "it is not known whether the load came to it before it was stopped"
+	}
+	t.report.add("", left)
+	return nil
+}
+
+// said says in what a key differs.
+func said(v *verify.Verdict) (text string) {
+	for i, d := range v.Found {
+		if i > 0 {
+			text += "; "
+		}
+		text += string(d.Class) + ": " + d.Detail
+	}
+	return text
+}
+
+// take adds a key to those to be removed.
+func (t *taker) take(ctx context.Context, k *trace) error {
+	if t.gone = append(t.gone, k.key); len(t.gone) < lookAt {
+		return nil
+	}
+	return t.remove(ctx)
+}
+
+// remove removes what was taken. It counts what was there.
+func (t *taker) remove(ctx context.Context) error {
+	err := t.visitor.Delete(ctx, t.gone)
+	if err == nil {
+		t.removed.Add(int64(len(t.gone)))
+	}
+	t.gone = t.gone[:0]
+	return err
+}
+
+// isSaved reports whether a key is what it was before the load, or on the way to be it again, or gone: it is put back then.
+func (t *taker) isSaved(ctx context.Context, k *trace) (same bool, err error) {
+	if t.saved == nil {
+		return false, nil
+	}
+	o := t.options()
+	o.Name, o.Expire, o.LeftOut = nil, nil, nil
+	o.Judge = func(v *verify.Verdict) error {
+		same = v.Absent || v.Equal || v.Part && t.again
+		return nil
+	}
+	c := verify.NewChecker(t.server, t.db, &o, &verify.Tally{})
+	err = c.CheckKey(ctx, func(emit func(*format.Record) error) error { return t.saved.Find(t.db, k.key, emit) })
+	return same, err
+}
