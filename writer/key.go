@@ -87,6 +87,9 @@ func (w *Worker) done(k *key) {
 	}
 	if k.out == alive {
 		w.stats.keys.Add(1)
+		if k.expire != 0 {
+			w.stats.expiring.Add(1)
+		}
 	}
 	if cap(k.source) > keptName || cap(k.name) > keptName {
 		k.source, k.name = nil, nil

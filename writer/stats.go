@@ -8,6 +8,7 @@ import (
 // Stats is what a worker has done so far. Only what the target has acknowledged counts.
 type Stats struct {
 	Keys     int64            // keys of which all parts are there, or all but single members reported in a LeftOut
+	Expiring int64            // those of them with an expiry
 	Elements int64            // fields, members, elements, entries; a string is one
 	Commands int64            // replies read
 	Bytes    int64            // of keys, fields, values, members and elements
@@ -19,6 +20,7 @@ type Stats struct {
 // Add adds t to s, for the sum over workers.
 func (s *Stats) Add(t Stats) {
 	s.Keys += t.Keys
+	s.Expiring += t.Expiring
 	s.Elements += t.Elements
 	s.Commands += t.Commands
 	s.Bytes += t.Bytes
@@ -35,6 +37,7 @@ func (s *Stats) Add(t Stats) {
 // subtract takes away what was done before.
 func (s *Stats) subtract(t Stats) {
 	s.Keys -= t.Keys
+	s.Expiring -= t.Expiring
 	s.Elements -= t.Elements
 	s.Commands -= t.Commands
 	s.Bytes -= t.Bytes
@@ -49,7 +52,7 @@ func (s *Stats) subtract(t Stats) {
 
 // counters is what stands behind Stats: one goroutine writes, any may read.
 type counters struct {
-	keys, elements, commands, bytes, expired, short atomic.Int64
+	keys, expiring, elements, commands, bytes, expired, short atomic.Int64
 
 	mu      sync.Mutex
 	leftOut map[string]int64
@@ -67,6 +70,7 @@ func (c *counters) leave(reason string) {
 func (c *counters) snapshot() Stats {
 	s := Stats{
 		Keys:     c.keys.Load(),
+		Expiring: c.expiring.Load(),
 		Elements: c.elements.Load(),
 		Commands: c.commands.Load(),
 		Bytes:    c.bytes.Load(),

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -16,6 +17,7 @@ type carrier struct {
 	*loading
 	number  int
 	workers map[int]*writer.Worker
+	pausing atomic.Bool // before it tries again
 
 	mu    sync.Mutex
 	at    *journal.Unit

@@ -72,7 +72,7 @@ func (o *loadOptions) again(log io.Writer) writer.Again {
 
 // pause waits, and lets the watchdog know that this is meant.
 func (c *carrier) pause(ctx context.Context, wait time.Duration) error {
-	c.moved.Add(1)
-	defer c.moved.Add(1)
+	c.pausing.Store(true)
+	defer c.pausing.Store(false)
 	return writer.Sleep(ctx, wait)
 }

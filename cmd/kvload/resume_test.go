@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tidwall/redcon"
 
@@ -43,6 +44,23 @@ func TestResume(t *testing.T) {
 	mu.Unlock()
 	// The fake is empty for SCAN, as a target that was cleared is.
 	load("--resume").failed(t, 5, "was it emptied?", state)
+}
+
+// TestResumeExpired: a target that is empty because all that was loaded has expired is none that was emptied.
+func TestResumeExpired(t *testing.T) {
+	k := startKvrocks(t)
+	a := text("a", "1")
+	a.Expire = time.Now().Add(time.Hour).UnixMilli()
+	load := []string{"load", "--uri", k.Addr(), "--in", makeDump(t, []format.Record{a, hash("h", "f", "v")}), "--threads", "1"}
+	k.change(func() { k.full = true })
+	runCommand(load...).failed(t, 75, "No space left")
+	if k.Del("a"); len(k.Keys()) > 0 {
+		t.Fatal(k.Keys())
+	}
+	k.change(func() { k.full = false })
+	if r := runCommand(append(load, "--resume")...); r.code != 0 || !strings.Contains(r.stderr, ": 1 keys are loaded") {
+		t.Errorf("%d: %s", r.code, r.stderr)
+	}
 }
 
 // TestFinished: a load that is done says so.
@@ -107,6 +125,26 @@ func TestStalled(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
 	runCommand("load", "--uri", p.Addr(), "--in", dir, "--stall-timeout", "200ms", "--threads", "1").
 		failed(t, 75, "makes no progress", "worker 1: behind record 0 of chunks/db0/", "--resume")
+}
+
+// TestStalledNot: to wait before the next attempt, longer than --stall-timeout, is no standstill.
+func TestStalledNot(t *testing.T) {
+	m := startTarget(t)
+	p, err := faultproxy.Start(m.Addr(), func(n int) faultproxy.Plan {
+		if n < 6 || n > 9 {
+			return faultproxy.Plan{}
+		}
+		return faultproxy.Plan{ResetAfter: 1}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
+	r := runCommand("load", "--uri", p.Addr(), "--in", dir, "--stall-timeout", "100ms", "--threads", "1")
+	if r.code != 0 || !strings.Contains(r.stderr, "trying again in 400ms") {
+		t.Errorf("%d: %s", r.code, r.stderr)
+	}
 }
 
 // TestMaxErrors: what is refused is listed, up to a limit.

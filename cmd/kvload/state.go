@@ -216,6 +216,12 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 		return none, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: go on with it with --resume, "+
 			"or take it back with kvload rollback and load from the beginning (%s)", errRefused, began.Local().Format(second), j.Path())
 	default:
+		if at, err := o.undoPlace(); err != nil {
+			return none, err
+		} else if at != "" && at != j.Undo() {
+			return none, fmt.Errorf("%w: this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)",
+				errRefused, undoOf(j), j.Path())
+		}
 		return resumed, goOn(ctx, l, j, o, log)
 	}
 	empty := false
@@ -227,14 +233,11 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 	if err := l.Probe(ctx); err != nil {
 		return none, err
 	}
+	if o.undo, err = o.undoPlace(); err != nil {
+		return none, err
+	}
 	if o.undo != "" {
-		if !storage.IsURL(o.undo) {
-			o.undo, err = filepath.Abs(o.undo)
-		}
-		if err == nil {
-			err = saveUndo(ctx, a, l, cs, o, log)
-		}
-		if err != nil {
+		if err := saveUndo(ctx, a, l, cs, o, log); err != nil {
 			return none, err
 		}
 	}
@@ -243,6 +246,22 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 		fmt.Fprintf(log, "the journal of the load before is kept as %s\n", kept)
 	}
 	return none, err
+}
+
+// undoPlace returns --undo as the journal keeps it.
+func (o *loadOptions) undoPlace() (string, error) {
+	if o.undo == "" || storage.IsURL(o.undo) {
+		return o.undo, nil
+	}
+	return filepath.Abs(o.undo)
+}
+
+// undoOf says where a load saves what it overwrites.
+func undoOf(j *journal.Journal) string {
+	if j.Undo() == "" {
+		return "without --undo"
+	}
+	return "with --undo " + j.Undo()
 }
 
 // mustBeWhole refuses to begin a load where the shares of one keep their journals.
@@ -287,7 +306,7 @@ func targetIsEmpty(ctx context.Context, l *writer.Loader, o *loadOptions) (bool,
 // goOn makes sure that the target is the one that the journal speaks of.
 func goOn(ctx context.Context, l *writer.Loader, j *journal.Journal, o *loadOptions, log io.Writer) error {
 	s := j.Stats()
-	if s.Keys > 0 {
+	if s.Keys > s.Expiring { // the others may be over by now
 		n, _, err := countKeys(ctx, l, o, 1)
 		if err != nil {
 			return err
@@ -303,11 +322,11 @@ func goOn(ctx context.Context, l *writer.Loader, j *journal.Journal, o *loadOpti
 
 // stats translates what the writer counted.
 func stats(s writer.Stats) journal.Stats {
-	return journal.Stats{Keys: s.Keys, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, LeftOut: s.LeftOut}
+	return journal.Stats{Keys: s.Keys, Expiring: s.Expiring, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, LeftOut: s.LeftOut}
 }
 
 func writerStats(s journal.Stats) writer.Stats {
-	return writer.Stats{Keys: s.Keys, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, LeftOut: s.LeftOut}
+	return writer.Stats{Keys: s.Keys, Expiring: s.Expiring, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, LeftOut: s.LeftOut}
 }
 
 // position translates a point of a source.

@@ -21,7 +21,9 @@ func TestRollbackOlder(t *testing.T) {
 	k.HSet("i", "f", "older", "g", "older")
 	flags := []string{"--uri", k.Addr(), "--in", dir, "--on-exists", "replace"}
 	k.change(func() { k.full = true })
-	runCommand(append([]string{"load", "--threads", "1"}, flags...)...).failed(t, 75, "No space left")
+	load := append([]string{"load", "--threads", "1"}, flags...)
+	runCommand(load...).failed(t, 75, "No space left")
+	runCommand(append(load, "--resume", "--undo", filepath.Join(t.TempDir(), "undo"))...).failed(t, 5, "was begun without --undo")
 	rollback := append([]string{"rollback"}, flags...)
 	runCommand(rollback...).failed(t, 3, "it may not have come to them before it was stopped (2)", "changed.jsonl", "--force")
 	if got := strings.Join(k.Keys(), " "); got != "h i" {

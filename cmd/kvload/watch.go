@@ -35,7 +35,7 @@ func (r *loading) watch(ctx context.Context, done <-chan struct{}) error {
 			}
 			return nil
 		case now := <-tick.C:
-			if n := r.moved.Load(); n != moved || r.rester.rests() || r.waits() {
+			if n := r.moved.Load(); n != moved || r.rester.rests() || r.waits() || r.pauses() {
 				moved, since = n, now
 				continue
 			}
@@ -52,6 +52,11 @@ func (r *loading) watch(ctx context.Context, done <-chan struct{}) error {
 // waits reports whether all that has come is loaded, and more of the dump is waited for.
 func (r *loading) waits() bool {
 	return !slices.ContainsFunc(r.carriers, func(c *carrier) bool { return !c.waits() })
+}
+
+// pauses reports whether one waits to try again, which --retry-for bounds.
+func (r *loading) pauses() bool {
+	return slices.ContainsFunc(r.carriers, func(c *carrier) bool { return c.pausing.Load() })
 }
 
 // stalled says where each worker is.

@@ -22,6 +22,7 @@ type OpenKey struct {
 // Stats counts what the target has acknowledged.
 type Stats struct {
 	Keys     int64            `json:"keys"`
+	Expiring int64            `json:"expiring,omitempty"` // of Keys
 	Elements int64            `json:"elements"`
 	Commands int64            `json:"commands"`
 	Bytes    int64            `json:"bytes"`
@@ -33,6 +34,7 @@ type Stats struct {
 // Add adds t to s.
 func (s *Stats) Add(t Stats) {
 	s.Keys += t.Keys
+	s.Expiring += t.Expiring
 	s.Elements += t.Elements
 	s.Commands += t.Commands
 	s.Bytes += t.Bytes
