@@ -208,11 +208,15 @@ func (c *crash) round(rng *rand.Rand, took time.Duration, onExists string) (kill
 	for i := range faults {
 		at := 1 + rng.Int64N(400_000)
 		p := &plans[6+rng.IntN(8)+i*3] // the first connections are those of the start
-		if rng.IntN(3) == 0 {
+		switch rng.IntN(8) {
+		case 0, 1:
 			p.HalfCloseAfter = at
-		} else {
+		case 2, 3:
+			p.StallAfter = at // until --timeout
+		default:
 			p.ResetAfter = at
 		}
+		plans[6+rng.IntN(8)].Latency = time.Duration(rng.IntN(3)) * time.Millisecond
 	}
 	proxy, err := faultproxy.Start(c.to.addr, func(n int) faultproxy.Plan {
 		if n < len(plans) {
@@ -247,7 +251,7 @@ func (c *crash) round(rng *rand.Rand, took time.Duration, onExists string) (kill
 		check.key(r)
 	}
 	check.done()
-	return killed, faults
+	return killed, proxy.Disturbed()
 }
 
 // load begins a load, kills it after each of the durations and goes on with it, and lets it come to its end.
@@ -259,13 +263,13 @@ func (c *crash) load(onExists, addr string, kills ...time.Duration) (left []left
 		state = c.journal.URL("state" + home)
 	}
 	args := []string{"load", "--quiet", "--uri", "redis://" + addr, "--in", c.dir, "--report", report, "--state", state,
-		"--resume", "--on-exists", onExists, "--checkpoint", "1ms", "--threads", "3", "--pipeline", "40"}
+		"--resume", "--on-exists", onExists, "--checkpoint", "1ms", "--threads", "3", "--pipeline", "40", "--timeout", "1s"}
 	for _, after := range kills {
 		if r := runFor(c.t, after, "kvload", args...); r.code < 0 {
 			killed++
 		}
 	}
-	if r := run(c.t, "kvload", args...); r.code != 0 && r.code != 3 {
+	if r := ended(c.t, args); r.code != 0 && r.code != 3 {
 		c.t.Fatalf("exit code %d\n%s", r.code, r.stderr)
 	}
 	return readLines[leftOut](c.t, report), killed

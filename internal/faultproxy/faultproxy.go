@@ -29,6 +29,7 @@ type Proxy struct {
 	mu    sync.Mutex
 	conns map[*pair]bool
 	count int
+	hit   int // by their plan
 }
 
 type pair struct{ client, server *net.TCPConn }
@@ -65,6 +66,13 @@ func (p *Proxy) Connections() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.count
+}
+
+// Disturbed returns how many connections have come to where their plan resets, half closes or stalls them.
+func (p *Proxy) Disturbed() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hit
 }
 
 // SetPlan replaces the plan for connections to come.
@@ -148,6 +156,9 @@ func (p *Proxy) up(c *pair, plan Plan) {
 		limit := first(plan.ResetAfter, plan.HalfCloseAfter, plan.StallAfter)
 		if over := limit > 0 && sent+int64(n) >= limit; over {
 			_, _ = c.server.Write(data[:limit-sent])
+			p.mu.Lock()
+			p.hit++
+			p.mu.Unlock()
 			switch limit {
 			case plan.StallAfter:
 				<-p.closed
