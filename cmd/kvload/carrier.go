@@ -50,6 +50,9 @@ func (c *carrier) carry(ctx context.Context, work <-chan archive.Unit) (err erro
 // unit loads a unit, from where it was left on, as often as it takes.
 func (c *carrier) unit(ctx context.Context, u archive.Unit) error {
 	ju := c.j.Unit(u[0].Name)
+	if err := ju.Of(u.SHA256()); err != nil {
+		return err
+	}
 	if ju.IsDone() {
 		c.read.Add(u.Stored())
 		return nil

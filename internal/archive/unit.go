@@ -1,6 +1,8 @@
 package archive
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"io"
 
@@ -33,6 +35,18 @@ func (u Unit) Stored() (n int64) {
 		n += c.Size
 	}
 	return n
+}
+
+// SHA256 is of all that the unit consists of.
+func (u Unit) SHA256() string {
+	if len(u) == 1 {
+		return u[0].SHA256
+	}
+	h := sha256.New()
+	for _, c := range u {
+		io.WriteString(h, c.SHA256)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // A recordSource reads the records of one chunk, as a ChunkSource does.

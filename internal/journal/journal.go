@@ -64,6 +64,7 @@ type Journal struct {
 
 // A unit is what the journal knows of one.
 type unit struct {
+	content  string // SHA-256 of what it is read from; empty: not known
 	position Position
 	written  time.Time // when position was last written; zero: never
 	dirty    bool      // position is newer than what was written
@@ -169,6 +170,8 @@ func (j *Journal) take(l *line) error {
 			return fmt.Errorf("its version is %d, this tool knows %d", l.Load.Version, version)
 		}
 		j.load = l.Load
+	case l.Content != nil:
+		j.unit(l.Content.Unit).content = l.Content.SHA256
 	case l.Point != nil:
 		j.unit(l.Point.Unit).position = l.Point.Position
 	case l.Found != nil:

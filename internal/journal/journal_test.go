@@ -39,6 +39,7 @@ func fill(t *testing.T, dir string) {
 	_, err := j.Begin(bound(), true, "")
 	must(t, err)
 	one := j.Unit("one")
+	must(t, one.Of("sum of one"))
 	must(t, one.Reach(Position{Record: 3, Stats: Stats{Keys: 3}}))
 	must(t, one.Done())
 	must(t, j.Unit("two").Found(9, []int64{1, 4}))
@@ -162,5 +163,20 @@ func TestRewritten(t *testing.T) {
 	}
 	if asked, existed := j.Unit("two").Asked(); asked != 9 || !existed.Has(4) {
 		t.Errorf("%d, %v", asked, existed)
+	}
+}
+
+// TestOf: a chunk that was made anew under its name is not taken for the one that was loaded, also after the journal was written anew.
+func TestOf(t *testing.T) {
+	dir := t.TempDir()
+	fill(t, dir)
+	for range 2 {
+		j := open(t, dir)
+		if err := j.Unit("one").Of("another sum"); !errors.Is(err, ErrDiffers) || !strings.Contains(err.Error(), "one of the dump is not the one") {
+			t.Error(err)
+		}
+		must(t, j.Unit("one").Of("sum of one"))
+		must(t, j.rewrite())
+		must(t, j.Close())
 	}
 }

@@ -14,6 +14,7 @@ const version = 1
 // A line of the journal holds exactly one of these. The first is a load.
 type line struct {
 	Load     *load     `json:"load,omitempty"`
+	Content  *content  `json:"content,omitempty"`
 	Point    *point    `json:"point,omitempty"`
 	Found    *found    `json:"found,omitempty"`
 	Done     *done     `json:"done,omitempty"`
@@ -29,6 +30,12 @@ type load struct {
 	Empty   bool      `json:"empty"`          // the target was seen to be empty
 	Undo    string    `json:"undo,omitempty"` // the dump of what the target held
 	Binding
+}
+
+// content says what a unit is read from. It stands before all else that is said of the unit.
+type content struct {
+	Unit   string `json:"unit"`
+	SHA256 string `json:"sha256"`
 }
 
 // point is the newest position of a unit.

@@ -27,6 +27,9 @@ func (j *Journal) rewrite() error {
 	lines := []line{{Load: j.load}}
 	for _, name := range slices.Sorted(maps.Keys(j.units)) {
 		u := j.units[name]
+		if u.content != "" {
+			lines = append(lines, line{Content: &content{name, u.content}})
+		}
 		if u.asked > 0 {
 			lines = append(lines, line{Found: &found{name, u.asked, u.existed.list()}})
 		}

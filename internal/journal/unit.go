@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -17,6 +18,23 @@ func (j *Journal) Unit(name string) *Unit {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return &Unit{j, name, j.unit(name)}
+}
+
+// Of says what the unit is read from, and returns an ErrDiffers if a run before has read it from something else: of a dump
+// that is not finished, pikadump --resume may make a chunk anew under its name.
+func (u *Unit) Of(sha256 string) error {
+	j := u.j
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	switch u.u.content {
+	case sha256:
+		return nil
+	case "":
+		u.u.content = sha256
+		return j.write(line{Content: &content{u.name, sha256}})
+	}
+	return fmt.Errorf("%w: %s of the dump is not the one that this load has read: pikadump dump --resume has made it anew; empty the target (kvload rollback --flush, if it was empty before), and load the dump when it is finished (%s)",
+		ErrDiffers, u.name, j.Path())
 }
 
 // Position returns how far the unit is.
