@@ -25,7 +25,7 @@ func (b *taking) restore(ctx context.Context) (err error) {
 	o.filter, o.maxErrors = filter.Filter{}, -1
 	o.writer.OnExists, o.writer.HyperLogLog, o.writer.Expire = writer.Replace, writer.AsString, nil
 	o.writer.Rename = func(db int, _ format.Kind, key []byte) ([]byte, string) {
-		if b.changed[place{db, string(key)}] {
+		if b.changed.Holds(db, key) {
 			return nil, "changed"
 		}
 		return nil, ""

@@ -127,7 +127,7 @@ func (t *taker) spare(ctx context.Context, k *trace) error {
 	}
 	same, err := t.isSaved(ctx, k)
 	if err == nil && !same {
-		t.leave(t.db, k.key)
+		err = t.leave(t.db, k.key)
 	}
 	return err
 }
@@ -138,7 +138,7 @@ func (t *taker) judge(ctx context.Context, v *verify.Verdict) error {
 	if t.asks = t.asks[1:]; !bytes.Equal(k.source, v.Key) {
 		return fmt.Errorf("take back database %d: %q was compared, not %q", t.db, v.Key, k.source)
 	}
-	refused := t.out != nil && t.out.Holds(t.db, k.kind, k.source, nil)
+	refused := !t.out.Empty() && t.out.Holds(t.db, k.kind, k.source, nil)
 	// Of a load that did not write its keys over others, or saved them, every key that is as in the dump is its work.
 	older := t.o.writer.OnExists == writer.Replace && t.saved == nil && !t.j.WasEmpty() && (!k.begun || refused)
 	switch {
@@ -153,7 +153,9 @@ func (t *taker) judge(ctx context.Context, v *verify.Verdict) error {
 	if t.force {
 		return t.take(ctx, k)
 	}
-	t.leave(t.db, k.key)
+	if err := t.leave(t.db, k.key); err != nil {
+		return err
+	}
 	left := writer.LeftOut{DB: t.db, Kind: k.kind, Key: k.source, Reason: "changed", Reply: said(v)}
 	if older {
 		t.older.Add(1)

@@ -31,21 +31,16 @@ type taking struct {
 
 	report   *leftOutReport
 	mu       sync.Mutex
-	changed  map[place]bool // keys that are not to be put back, where something was saved
+	changed  *verify.KeySet // keys that are not to be put back, where something was saved
 	older    atomic.Int64   // of the keys in the report, those that the load may not have come to
 	removed  atomic.Int64
 	restored int64
 }
 
-// A place is a key of a database.
-type place struct {
-	db  int
-	key string
-}
-
 // all removes what the load wrote and puts back what was there.
-func (b *taking) all(ctx context.Context, units []archive.Unit) error {
-	b.changed = map[place]bool{}
+func (b *taking) all(ctx context.Context, units []archive.Unit) (err error) {
+	b.changed = verify.NewKeySet()
+	defer func() { err = errors.Join(err, b.changed.Close(), b.out.Close()) }()
 	byStored(units)
 	g, removing := errgroup.WithContext(ctx)
 	g.SetLimit(b.o.threads)
@@ -61,6 +56,9 @@ func (b *taking) all(ctx context.Context, units []archive.Unit) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if err := b.changed.Seal(); err != nil {
+		return err
+	}
 	return b.restore(ctx)
 }
 
@@ -72,11 +70,11 @@ func (b *taking) options() verify.Options {
 }
 
 // leave keeps a key as it is, also from what is put back.
-func (b *taking) leave(db int, key []byte) {
+func (b *taking) leave(db int, key []byte) error {
 	if b.saved == nil {
-		return
+		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.changed[place{db, string(key)}] = true
+	return b.changed.Add(db, key)
 }

@@ -66,7 +66,7 @@ func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verif
 		return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 	}
 	v.vo = v.options(&t, left)
-	if err := errors.Join(v.run(ctx), v.report.Close()); err != nil {
+	if err := errors.Join(v.run(ctx), v.report.Close(), left.Close()); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "compared %s keys in %s\n", progress.Count(v.tally.Keys()), progress.Duration(max(time.Since(start), time.Second)))
@@ -83,7 +83,7 @@ func (v *verification) options(t *writer.Target, left *verify.LeftOutList) verif
 	if !t.KeepsMilliseconds() {
 		vo.RoundedMs = 1000
 	}
-	if left != nil && !left.Empty() {
+	if !left.Empty() {
 		vo.LeftOut = left.Holds
 	}
 	vo.Name = func(db int, kind format.Kind, key []byte) ([]byte, verify.Class) {

@@ -57,10 +57,30 @@ func TestLeftOutList(t *testing.T) {
 {"db":1,"kind":"list","key":"bA==","name":"\"l\"","reason":"refused"}
 {"db":1,"kind":"hyperloglog","key":"aA==","name":"\"h\"","reason":"hyperloglog"}
 `
-	l, err := ReadLeftOut(strings.NewReader(report))
-	if err != nil {
-		t.Fatal(err)
+	for _, most := range []int{1, 2, mostDigests} { // in memory
+		set := newDigestSet()
+		set.most = most
+		l, err := readLeftOut(strings.NewReader(report), set)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if (set.f != nil) != (most == 1) {
+			t.Errorf("with %d in memory: file %v", most, set.f)
+		}
+		checkLeftOut(t, l)
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
 	}
+	for _, bad := range []string{"x", "{}\n", `{"class":"missing","key":"eg=="}`} {
+		if _, err := ReadLeftOut(strings.NewReader(bad)); err == nil {
+			t.Errorf("%q is read", bad)
+		}
+	}
+}
+
+func checkLeftOut(t *testing.T, l *LeftOutList) {
+	t.Helper()
 	for _, c := range []struct {
 		db          int
 		kind        format.Kind
@@ -78,9 +98,31 @@ func TestLeftOutList(t *testing.T) {
 			t.Errorf("%+v: %v", c, got)
 		}
 	}
-	for _, bad := range []string{"x", "{}\n", `{"class":"missing","key":"eg=="}`} {
-		if _, err := ReadLeftOut(strings.NewReader(bad)); err == nil {
-			t.Errorf("%q is read", bad)
+}
+
+// TestKeySet: what does not fit into memory is found in a file, and nothing else is.
+func TestKeySet(t *testing.T) {
+	for _, n := range []int{0, 1, 99, 100, 101, 5000} {
+		s := NewKeySet()
+		s.set.most = 100
+		for i := range n {
+			if err := s.Add(i%3, fmt.Append(nil, i*2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Seal(); err != nil {
+			t.Fatal(err)
+		}
+		for i := range n {
+			if !s.Holds(i%3, fmt.Append(nil, i*2)) || s.Holds(i%3, fmt.Append(nil, i*2+1)) || s.Holds(3, fmt.Append(nil, i*2)) {
+				t.Errorf("of %d, %d", n, i)
+			}
+		}
+		if s.set.f != nil {
+			s.set.f.Close()
+			if s.Holds(0, []byte("0")); s.Close() == nil {
+				t.Error("a file that cannot be read is not told")
+			}
 		}
 	}
 }

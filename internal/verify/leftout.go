@@ -2,28 +2,21 @@ package verify
 
 import (
 	"bufio"
-	"bytes"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// A LeftOutList is what a load has listed as left out: of each key and member a digest.
-type LeftOutList struct {
-	digests [][16]byte
-}
-
-// maxLeftOut bounds the memory for a list: 32 MiB.
-const maxLeftOut = 2 << 20
+// A LeftOutList is what a load has listed as left out: of each key and member a digest, of many in a file.
+type LeftOutList struct{ set *digestSet }
 
 // ReadLeftOut reads the report of kvload load. What the rules tell as well is passed over.
-func ReadLeftOut(r io.Reader) (*LeftOutList, error) {
-	l := &LeftOutList{}
+func ReadLeftOut(r io.Reader) (*LeftOutList, error) { return readLeftOut(r, newDigestSet()) }
+
+func readLeftOut(r io.Reader, set *digestSet) (*LeftOutList, error) {
 	br := bufio.NewReader(r)
 	for n := 1; ; n++ {
 		text, err := br.ReadBytes('\n')
@@ -31,7 +24,7 @@ func ReadLeftOut(r io.Reader) (*LeftOutList, error) {
 			break
 		}
 		if err != nil && err != io.EOF {
-			return nil, err
+			return nil, errors.Join(err, set.close())
 		}
 		var line struct {
 			DB           int
@@ -39,44 +32,55 @@ func ReadLeftOut(r io.Reader) (*LeftOutList, error) {
 			Key, Member  []byte
 		}
 		if err := json.Unmarshal(text, &line); err != nil || line.Reason == "" {
-			return nil, fmt.Errorf("line %d is not of a report of kvload load: %w", n, err)
+			return nil, errors.Join(fmt.Errorf("line %d is not of a report of kvload load: %w", n, err), set.close())
 		}
 		if line.Reason == "hyperloglog" || line.Reason == "conflict" || line.Reason == "prefix" {
 			continue
 		}
-		if len(l.digests) == maxLeftOut {
-			return nil, fmt.Errorf("it lists more than %d keys and members: load them again, or verify without it", maxLeftOut)
+		if err := set.add(digestOf(line.DB, line.Kind, line.Key, line.Member)); err != nil {
+			return nil, errors.Join(err, set.close())
 		}
-		l.digests = append(l.digests, digest(line.DB, line.Kind, line.Key, line.Member))
 	}
-	slices.SortFunc(l.digests, compareDigests)
-	return l, nil
+	if err := set.seal(); err != nil {
+		return nil, errors.Join(err, set.close())
+	}
+	return &LeftOutList{set}, nil
 }
 
 // Holds is Options.LeftOut.
 func (l *LeftOutList) Holds(db int, kind format.Kind, key, member []byte) bool {
-	_, found := slices.BinarySearchFunc(l.digests, digest(db, kind.String(), key, member), compareDigests)
-	return found
+	return l.set.holds(digestOf(db, kind.String(), key, member))
 }
 
-// Empty reports whether the list has nothing that the rules do not tell.
-func (l *LeftOutList) Empty() bool { return len(l.digests) == 0 }
+// Empty reports whether the list has nothing that the rules do not tell. Nil is empty.
+func (l *LeftOutList) Empty() bool { return l == nil || l.set.empty() }
 
-func compareDigests(a, b [16]byte) int { return bytes.Compare(a[:], b[:]) }
-
-// digest is of all of a line that says what is left out.
-func digest(db int, kind string, key, member []byte) (d [16]byte) {
-	h := sha256.New()
-	var head []byte
-	head = binary.AppendUvarint(head, uint64(db))
-	head = append(append(head, kind...), 0)
-	head = binary.AppendUvarint(head, uint64(len(key)))
-	h.Write(head)
-	h.Write(key)
-	if member != nil {
-		h.Write([]byte{1})
-		h.Write(member)
+// Close frees the file, and returns why answers of Holds may have been wrong. Nil needs none.
+func (l *LeftOutList) Close() error {
+	if l == nil {
+		return nil
 	}
-	copy(d[:], h.Sum(nil))
-	return d
+	err := l.set.err()
+	if err != nil {
+		err = fmt.Errorf("read the list of what was left out: %w", err)
+	}
+	return errors.Join(err, l.set.close())
 }
+
+// A KeySet is a set of keys, of any number in bounded memory. First all are added, then it is sealed, and asked.
+type KeySet struct{ set *digestSet }
+
+// NewKeySet returns an empty set.
+func NewKeySet() *KeySet { return &KeySet{newDigestSet()} }
+
+// Add adds a key of a database.
+func (s *KeySet) Add(db int, key []byte) error { return s.set.add(digestOf(db, "", key, nil)) }
+
+// Seal ends the adding.
+func (s *KeySet) Seal() error { return s.set.seal() }
+
+// Holds reports whether a key was added.
+func (s *KeySet) Holds(db int, key []byte) bool { return s.set.holds(digestOf(db, "", key, nil)) }
+
+// Close is as that of a LeftOutList.
+func (s *KeySet) Close() error { return (&LeftOutList{s.set}).Close() }

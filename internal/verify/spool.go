@@ -26,15 +26,31 @@ type Names struct {
 // Empty reports whether no key is there.
 func (n Names) Empty() bool { return n.from == n.to }
 
+// tempFile makes a file without a name.
+func tempFile() (*os.File, error) {
+	f, err := os.CreateTemp("", "verify-")
+	if err != nil {
+		return nil, noRoom(err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func noRoom(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("keep the names of keys: %w; set TMPDIR to a directory with room", err)
+}
+
 // add writes a name.
 func (s *Spool) add(key []byte) error {
 	if s.f == nil {
-		f, err := os.CreateTemp("", "verify-")
+		f, err := tempFile()
 		if err != nil {
-			return fmt.Errorf("keep the names of keys that differ: %w; set TMPDIR to a directory with room", err)
-		}
-		if err := os.Remove(f.Name()); err != nil {
-			return errors.Join(err, f.Close())
+			return err
 		}
 		s.f, s.w = f, bufio.NewWriter(f)
 	}
@@ -44,7 +60,7 @@ func (s *Spool) add(key []byte) error {
 		_, err = s.w.Write(key)
 	}
 	if err != nil {
-		return fmt.Errorf("keep the names of keys that differ: %w; set TMPDIR to a directory with room", err)
+		return noRoom(err)
 	}
 	s.size += int64(len(head) + len(key))
 	return nil
@@ -54,7 +70,7 @@ func (s *Spool) add(key []byte) error {
 func (s *Spool) since(from int64) (Names, error) {
 	if s.w != nil {
 		if err := s.w.Flush(); err != nil {
-			return Names{}, fmt.Errorf("keep the names of keys that differ: %w; set TMPDIR to a directory with room", err)
+			return Names{}, noRoom(err)
 		}
 	}
 	return Names{s, from, s.size}, nil

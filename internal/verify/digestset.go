@@ -1,0 +1,214 @@
+package verify
+
+import (
+	"bufio"
+	"bytes"
+	"container/heap"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"slices"
+	"sort"
+	"sync/atomic"
+)
+
+// A digest stands for a key, or a member of one.
+type digest [16]byte
+
+// digestOf returns the digest of a key of a database and kind, or, if member is not nil, of a member of it.
+func digestOf(db int, kind string, key, member []byte) (d digest) {
+	h := sha256.New()
+	var head []byte
+	head = binary.AppendUvarint(head, uint64(db))
+	head = append(append(head, kind...), 0)
+	head = binary.AppendUvarint(head, uint64(len(key)))
+	h.Write(head)
+	h.Write(key)
+	if member != nil {
+		h.Write([]byte{1})
+		h.Write(member)
+	}
+	copy(d[:], h.Sum(nil))
+	return d
+}
+
+func compareDigests(a, b digest) int { return bytes.Compare(a[:], b[:]) }
+
+const (
+	// mostDigests is how many digests are kept in memory, 8 MiB: more go to a file.
+	mostDigests = 512 << 10
+	// blockDigests is how many of the file are read to look one up, of which memory keeps the first.
+	blockDigests = 256
+	digestSize   = len(digest{})
+)
+
+// A digestSet is a set of any number of digests: of those that memory does not hold, sorted in a file without
+// a name, it keeps one in 256. First all are added, by one goroutine, then it is sealed, and then any may ask it.
+type digestSet struct {
+	most int // in memory
+	some []digest
+	f    *os.File
+	runs []int64 // where the sorted runs in f end
+	size int64   // of f
+	// Once sealed, if there is a file:
+	firsts []digest // of the blocks
+	failed atomic.Pointer[error]
+}
+
+func newDigestSet() *digestSet { return &digestSet{most: mostDigests} }
+
+func (s *digestSet) empty() bool { return s.size == 0 && len(s.some) == 0 }
+
+func (s *digestSet) add(d digest) error {
+	if len(s.some) >= s.most {
+		if err := s.spill(); err != nil {
+			return err
+		}
+	}
+	s.some = append(s.some, d)
+	return nil
+}
+
+// spill makes a run of what is in memory.
+func (s *digestSet) spill() (err error) {
+	if s.f == nil {
+		if s.f, err = tempFile(); err != nil {
+			return err
+		}
+	}
+	slices.SortFunc(s.some, compareDigests)
+	w := bufio.NewWriter(s.f)
+	for i := range s.some {
+		if _, err := w.Write(s.some[i][:]); err != nil {
+			return noRoom(err)
+		}
+	}
+	s.size += int64(len(s.some) * digestSize)
+	s.runs, s.some = append(s.runs, s.size), s.some[:0]
+	return noRoom(w.Flush())
+}
+
+// seal ends the adding.
+func (s *digestSet) seal() error {
+	if s.f == nil {
+		slices.SortFunc(s.some, compareDigests)
+		return nil
+	}
+	if err := s.spill(); err != nil {
+		return err
+	}
+	s.some = nil
+	sorted, err := tempFile()
+	if err != nil {
+		return err
+	}
+	w, n := bufio.NewWriter(sorted), 0
+	err = s.merge(func(d digest) error {
+		if n%blockDigests == 0 {
+			s.firsts = append(s.firsts, d)
+		}
+		n++
+		_, err := w.Write(d[:])
+		return err
+	})
+	err = errors.Join(err, w.Flush(), s.f.Close())
+	s.f = sorted
+	return noRoom(err)
+}
+
+// merge hands over all runs as one.
+func (s *digestSet) merge(each func(digest) error) error {
+	var runs runHeap
+	from := int64(0)
+	for _, to := range s.runs {
+		r := &run{r: bufio.NewReader(io.NewSectionReader(s.f, from, to-from))}
+		if err := r.next(); err != nil {
+			return err
+		}
+		if !r.over {
+			runs = append(runs, r)
+		}
+		from = to
+	}
+	for heap.Init(&runs); len(runs) > 0; {
+		if err := each(runs[0].first); err != nil {
+			return err
+		}
+		if err := runs[0].next(); err != nil {
+			return err
+		}
+		if runs[0].over {
+			heap.Pop(&runs)
+		} else {
+			heap.Fix(&runs, 0)
+		}
+	}
+	return nil
+}
+
+// holds reports whether a digest was added. A file that cannot be read is told by err.
+func (s *digestSet) holds(d digest) bool {
+	if s.f == nil {
+		_, found := slices.BinarySearchFunc(s.some, d, compareDigests)
+		return found
+	}
+	block := sort.Search(len(s.firsts), func(i int) bool { return compareDigests(s.firsts[i], d) > 0 }) - 1
+	if block < 0 {
+		return false
+	}
+	var buf [blockDigests * digestSize]byte
+	n, err := s.f.ReadAt(buf[:], int64(block*len(buf)))
+	if err != nil && err != io.EOF {
+		s.failed.CompareAndSwap(nil, &err)
+		return false
+	}
+	n /= digestSize
+	at := sort.Search(n, func(i int) bool { return bytes.Compare(buf[i*digestSize:(i+1)*digestSize], d[:]) >= 0 })
+	return at < n && digest(buf[at*digestSize:(at+1)*digestSize]) == d
+}
+
+// err returns why an answer of holds may have been wrong.
+func (s *digestSet) err() error {
+	if err := s.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// close frees the file.
+func (s *digestSet) close() error {
+	if s.f == nil {
+		return nil
+	}
+	return s.f.Close()
+}
+
+// A run is a part of the file that is sorted.
+type run struct {
+	r     *bufio.Reader
+	first digest
+	over  bool
+}
+
+func (r *run) next() error {
+	_, err := io.ReadFull(r.r, r.first[:])
+	if r.over = err == io.EOF; r.over {
+		return nil
+	}
+	return err
+}
+
+type runHeap []*run
+
+func (h runHeap) Len() int           { return len(h) }
+func (h runHeap) Less(i, j int) bool { return compareDigests(h[i].first, h[j].first) < 0 }
+func (h runHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *runHeap) Push(x any)        { *h = append(*h, x.(*run)) }
+func (h *runHeap) Pop() any {
+	old := *h
+	last := old[len(old)-1]
+	*h = old[:len(old)-1]
+	return last
+}
