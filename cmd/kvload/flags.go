@@ -162,7 +162,7 @@ func loadFlags() []cli.Flag {
 			&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "write at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: speed},
 			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed when replies take more than `F` times as long as at the start, and raise it again slowly", EnvVars: env("max-latency-factor"), Category: speed},
 			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and set them back; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: speed},
-			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR`, a directory or the URL of a prefix in a bucket (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket, without --shard, kvload-DUMP.load/HOST_PORT in this directory)", EnvVars: env("state"), Category: repeat},
+			&cli.StringFlag{Name: "state", Usage: "keep the journal of this load in `DIR`, a directory or the URL of a prefix in a bucket (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket, without --shard, kvload-DUMP.load/HOST_PORT in this directory; none for --shard of a dump that is a whole bucket)", EnvVars: env("state"), Category: repeat},
 			&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run, with its journal in a bucket, that is known to be gone", EnvVars: env("break-lock"), Category: repeat},
 			&cli.StringFlag{Name: "undo", Usage: "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("undo"), Category: repeat},
 			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: repeat},
@@ -216,6 +216,10 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	}
 	if err := storage.Check(c.String("state")); err != nil {
 		return o, command.Usage("--state: %w", err)
+	}
+	if c.String("state") == "" && !o.share.IsAll() && storage.IsURL(o.in) && !storage.HasPrefix(o.in) {
+		return o, command.Usage("--shard keeps its journal beside the dump, but --in is a whole bucket, beside which there may be somebody else's: " +
+			"say with --state where the journals of all shares go, such as a prefix in a bucket of your own")
 	}
 	if err := storage.Check(o.undo); err != nil {
 		return o, command.Usage("--undo: %w", err)

@@ -32,8 +32,9 @@ const (
 )
 
 // statePath returns the place of the journal: beside the dump, by target, or for a dump in a bucket or a
-// stream in the working directory. That of shares, which are on many machines, is beside the dump in any case. That of a cluster of
-// nodes may have been begun with another of its nodes as the address.
+// stream in the working directory. That of shares, which are on many machines, is beside the dump in a bucket, too, unless the
+// dump is the whole bucket: beside that there may be somebody else's. That of a cluster of nodes may have been begun with another of
+// its nodes as the address.
 func (o *loadOptions) statePath(nodes []string) string {
 	if o.state != "" {
 		return o.state
@@ -57,7 +58,7 @@ func (o *loadOptions) statePath(nodes []string) string {
 			}
 		}
 	}
-	if bucket, query, _ := strings.Cut(o.in, "?"); storage.IsURL(o.in) && !o.share.IsAll() {
+	if bucket, query, _ := strings.Cut(o.in, "?"); storage.HasPrefix(o.in) && !o.share.IsAll() {
 		return storage.Join(strings.TrimRight(bucket, "/")+".load?"+query, o.targetName())
 	}
 	return filepath.Join(parent, o.targetName())
@@ -86,7 +87,7 @@ func (o *loadOptions) findState(ctx context.Context, nodes []string) (string, *j
 		return readJoint(store)
 	}
 	root := o.statePath(nodes)
-	if o.state == "" && storage.IsURL(o.in) {
+	if o.state == "" && storage.HasPrefix(o.in) {
 		divided := *o
 		divided.share = share.Share{Index: 0, Of: 1}
 		beside := divided.statePath(nodes)

@@ -28,6 +28,15 @@ func Check(location string) error {
 	return err
 }
 
+// HasPrefix reports whether a location is the URL of a prefix in a bucket, not of the whole bucket.
+func HasPrefix(location string) bool {
+	if !IsURL(location) {
+		return false
+	}
+	p, err := parsePlace(location)
+	return err == nil && p.prefix != ""
+}
+
 // A place is a prefix in a bucket.
 type place struct {
 	bucket url.URL // as gocloud.dev takes it: the query says how to get there

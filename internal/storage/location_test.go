@@ -34,6 +34,11 @@ func TestParsePlace(t *testing.T) {
 			t.Errorf("%s: the error repeats what may be secret: %v", location, err)
 		}
 	}
+	for location, has := range map[string]bool{"s3://b/p": true, "s3://b/p/?region=x": true, "s3://b": false, "s3://b/?region=x": false, "s3://b?prefix=p/": false, "a/b": false} {
+		if HasPrefix(location) != has {
+			t.Errorf("HasPrefix(%q) is %v", location, !has)
+		}
+	}
 	for _, location := range []string{"", "dump", "/a/b", "./s3:/b", "a:b"} {
 		if IsURL(location) || Check(location) != nil {
 			t.Errorf("%q is taken for a URL", location)
