@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 )
 
 // encrypted writes an encrypted dump, and the file of its identity.
@@ -83,6 +84,29 @@ func TestEncrypted(t *testing.T) {
 	}
 	mustDo("3", append(append([]string{"verify"}, in...), "--identity", identity)...)
 	mustDo("removed 3 keys", append(append([]string{"rollback"}, in...), "--identity", identity)...)
+}
+
+// TestEncryptedShare: names of keys do not come to stand in clear beside an encrypted dump in a bucket unless --state says so.
+func TestEncryptedShare(t *testing.T) {
+	server := s3server.Start(t)
+	dir, identity := encrypted(t)
+	if err := os.CopyFS(server.Dir("enc"), os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	m, other := startTarget(t), startTarget(t)
+	load := []string{"load", "--quiet", "--uri", m.Addr(), "--in", server.URL("enc"), "--identity", identity, "--shard", "0/1"}
+	for _, more := range [][]string{nil, {"--dry-run"}, {"--follow"}, {"--uri", other.Addr()}} {
+		runCommand(append(load, more...)...).failed(t, 2, "is encrypted", "in clear", "--state")
+	}
+	if m.TotalConnectionCount()+other.TotalConnectionCount() > 0 {
+		t.Error("there was a connection to a target")
+	}
+	if _, err := os.Stat(server.Dir("enc.load")); !os.IsNotExist(err) {
+		t.Errorf("there is something beside the dump: %v", err)
+	}
+	if r := runCommand(append(load, "--state", server.URL("state"))...); r.code != 0 {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
 }
 
 // TestEncryptedDamage: whatever happens to a file of an encrypted dump, check names it, with and without

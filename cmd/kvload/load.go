@@ -26,6 +26,9 @@ func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
+	if err := o.mayStandBeside(feed.Archive()); err != nil {
+		return err
+	}
 	return loadFrom(ctx, feed, o, out, log)
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -62,6 +63,16 @@ func (o *loadOptions) statePath(nodes []string) string {
 		return storage.Join(strings.TrimRight(bucket, "/")+".load?"+query, o.targetName())
 	}
 	return filepath.Join(parent, o.targetName())
+}
+
+// mayStandBeside refuses to put the state of shares, which names keys in clear, beside an encrypted dump in a bucket unasked:
+// whoever can read the one can read the other.
+func (o *loadOptions) mayStandBeside(a *archive.Archive) error {
+	if o.state != "" || o.share.IsAll() || !storage.IsURL(o.in) || !a.IsEncrypted() {
+		return nil
+	}
+	return command.Usage("the dump in %s is encrypted, and --shard would keep its journal beside it in the bucket, where what is left out is listed by name, in clear: "+
+		"say with --state where that may stand, a directory or a bucket that all shares see", a.Path())
 }
 
 // targetName is the target's address as the name of a directory.

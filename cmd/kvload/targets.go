@@ -83,6 +83,9 @@ func loadTargets(ctx context.Context, targets []loadOptions, out, log io.Writer)
 		return err
 	}
 	defer a.Close()
+	if err := targets[0].mayStandBeside(a); err != nil {
+		return err
+	}
 	a.Share(len(targets), sharedBytes)
 	var servers []writer.Options
 	for _, o := range targets {

@@ -105,6 +105,12 @@ func inDir(dir storage.Store, err error) error {
 // Close frees what the archive holds.
 func (a *Archive) Close() { a.codec.Close() }
 
+// IsEncrypted reports whether the dump is encrypted.
+func (a *Archive) IsEncrypted() bool {
+	_, encrypted := a.dir.(*encryption.Store)
+	return encrypted
+}
+
 // Path returns where the dump is.
 func (a *Archive) Path() string { return a.dir.Path("") }
 
