@@ -157,6 +157,9 @@ func parseDump(c *cli.Context) (dumpOptions, error) {
 	if o.keys, err = encryption.FromFlags(c); err != nil {
 		return o, &command.UsageError{Err: err}
 	}
+	if o.keys.Identities != nil && o.keys.Recipients == nil { // whoever gives one expects an encrypted dump
+		return o, command.Usage("--identity without --encrypt-to encrypts nothing: give --encrypt-to RECIPIENT (age-keygen -y FILE shows it) as well, or leave out --identity")
+	}
 	if err := o.kindness.parse(c, &o.reader); err != nil {
 		return o, err
 	}

@@ -50,6 +50,11 @@ func TestEncryptedResume(t *testing.T) {
 	dump := func(dir string, flags ...string) result {
 		return runCommand(append([]string{"dump", "--quiet", "--uri", "redis://" + server.Addr(), "--out", dir}, flags...)...)
 	}
+	dump(dir, "--identity", key).failed(t, 2, "give --encrypt-to")
+	dump(dir, "--identity", key, "--resume").failed(t, 2, "give --encrypt-to")
+	if left := files(t, dir); len(left) > 0 {
+		t.Errorf("there are %v", left)
+	}
 	if r := dump(dir, "--encrypt-to", to); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
