@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -48,5 +50,31 @@ func TestBucketUndoLocked(t *testing.T) {
 	runCommand(load...).failed(t, 11, "process 1 on elsewhere", "--break-lock")
 	if r := runCommand(append(load, "--break-lock")...); r.code != 0 {
 		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+}
+
+// TestBucketUnpack: unpack takes the place of a run that is known to be gone, and spools where it is told to.
+func TestBucketUnpack(t *testing.T) {
+	server := s3server.Start(t)
+	packed := runCommand("pack", "--quiet", makeDump(t, []format.Record{text("a", "1")}))
+	out, err := storage.Create(t.Context(), server.URL("out"), storage.Options{})
+	if err == nil {
+		err = storage.WriteFile(out, ".lock", []byte(`{"id":"x","host":"elsewhere","process":1}`))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	unpack := func(flags ...string) result {
+		var stdout, stderr bytes.Buffer
+		code := run(append([]string{"kvload", "unpack", "--quiet", "--out", server.URL("out")}, flags...), strings.NewReader(packed.stdout), &stdout, &stderr)
+		return result{code, stdout.String(), stderr.String()}
+	}
+	unpack().failed(t, 11, "process 1 on elsewhere", "--break-lock")
+	unpack("--break-lock", "--spool", filepath.Join(t.TempDir(), "nosuch")).failed(t, 5, "nosuch")
+	if r := unpack("--break-lock", "--spool", t.TempDir()); r.code != 0 {
+		t.Errorf("exit code %d\n%s", r.code, r.stderr)
+	}
+	if r := runCommand("check", "--quiet", server.URL("out")); r.code != 0 {
+		t.Error(r.stderr)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"sync/atomic"
 	"syscall"
@@ -32,7 +33,8 @@ that does not come about, nothing is left of it.
 
 EXAMPLES:
    kvload unpack --out /backup/pika < pika.tar
-   ssh source kvload pack /backup/pika | kvload unpack --out /backup/pika`
+   ssh source kvload pack /backup/pika | kvload unpack --out /backup/pika
+   kvload unpack --out 's3://backups/pika?region=eu-west-1' --spool /var/tmp < pika.tar`
 
 func packCommand() *cli.Command {
 	env := command.Env("KVLOAD")
@@ -49,6 +51,8 @@ func unpackCommand() *cli.Command {
 		Name: "unpack", Usage: "make a dump of a stream", UsageText: "kvload unpack --out DIR < FILE", Description: unpackDescription,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out")},
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "for a bucket, keep each file in `DIR` until it is sent", EnvVars: env("spool")},
+			&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run in a bucket that is known to be gone", EnvVars: env("break-lock")},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
 		},
 		Action: unpackAction,
@@ -96,7 +100,7 @@ func unpackAction(c *cli.Context) error {
 	if err := storage.Check(location); err != nil {
 		return command.Usage("--out: %w", err)
 	}
-	dir, err := storage.Create(c.Context, location, storage.Options{})
+	dir, err := storage.Create(c.Context, location, storage.Options{Spool: c.String("spool"), BreakLock: c.Bool("break-lock")})
 	if err != nil {
 		return fmt.Errorf("%w: --out: %w", errRefused, err)
 	}
