@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -205,6 +206,55 @@ func TestPipeEnds(t *testing.T) {
 	}
 	r.Close()
 	p.mustSay(t, 75, "whoever reads the stream has ended")
+}
+
+// TestPipeStalled: a dump whose reader does not read ends at the first signal, whether it waits with the first bytes or in the
+// middle, and leaves nothing in its spool.
+func TestPipeStalled(t *testing.T) {
+	parallel(t)
+	s := simulate(t, pikasim.Options{Version: pikasim.V401})
+	newModel(seed, pipeKeys, s).fill(t, client(t, s.addr, 0))
+	t.Run("at its beginning", func(t *testing.T) {
+		dir := spool(t)
+		stopStalled(t, toStream(t, s, "--spool", dir), true, func() bool {
+			begun, _ := filepath.Glob(filepath.Join(dir, "*", format.InfoName)) // the pattern is right
+			return len(begun) > 0
+		})
+	})
+	t.Run("in the middle", func(t *testing.T) {
+		dir := spool(t)
+		stopStalled(t, toStream(t, s, "--spool", dir), false, func() bool { // one is being sent, another waits
+			chunks, _ := filepath.Glob(filepath.Join(dir, "*", "chunks", "*", "*", "[0-9]*"))
+			return len(chunks) > 1
+		})
+	})
+}
+
+// stopStalled runs a command that writes a stream to a pipe that nobody reads, which may be full already, and stops it.
+func stopStalled(t *testing.T, cmd *exec.Cmd, full bool, began func() bool) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	if full {
+		err := w.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		for err == nil {
+			_, err = w.Write(make([]byte, 4096))
+		}
+		if !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Fatal(err)
+		}
+	}
+	cmd.Stdout = w
+	p := startCommand(t, cmd)
+	w.Close()
+	waitFor(t, "the stream", began)
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.mustSay(t, 143, "stopped by terminated")
 }
 
 // TestFollow: a load follows a dump that stands still now and then; both are killed and resumed.

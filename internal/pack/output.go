@@ -1,6 +1,7 @@
 package pack
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -22,13 +23,14 @@ type Output struct {
 	err   error // of the stream: final
 }
 
-// NewOutput makes a spool in the directory spool, empty for that of temporary files.
-func NewOutput(w io.Writer, spool string) (*Output, error) {
+// NewOutput makes a spool in the directory spool, empty for that of temporary files. It writes to w until the context ends, also
+// if nobody reads what it writes.
+func NewOutput(ctx context.Context, w io.Writer, spool string) (*Output, error) {
 	dir, err := MakeSpool(spool)
 	if err != nil {
 		return nil, err
 	}
-	return &Output{Dir: dir, w: newWriter(w)}, nil
+	return &Output{Dir: dir, w: newWriter(ctx, w)}, nil
 }
 
 // MakeSpool makes a directory of its own, which only its owner can read, in parent; empty for that

@@ -3,6 +3,7 @@ package pack
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -164,7 +165,7 @@ func TestOutput(t *testing.T) {
 	}{{"3.5.5", encryption.Keys{}, nil, true}, {"4.0.1", encryption.Keys{}, nil, false}, {"4.0.1", k, []age.Identity{id}, false}} {
 		var stream bytes.Buffer
 		parent := t.TempDir()
-		out, err := NewOutput(&stream, parent)
+		out, err := NewOutput(t.Context(), &stream, parent)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -270,6 +271,30 @@ func TestSourceFails(t *testing.T) {
 type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// TestStalled: a dump is not packed on when the context ends, though the write that is under way never does.
+func TestStalled(t *testing.T) {
+	dir := makeDump(t, archive.Options{})
+	stopped := errors.New("stopped")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	s := stuck{began: func() { cancel(stopped) }, over: make(chan struct{})}
+	defer close(s.over)
+	if err := Pack(ctx, dir, s, func(format.File, int64) {}); !errors.Is(err, stopped) {
+		t.Error(err)
+	}
+}
+
+// A stuck writer says that it was begun to write to it.
+type stuck struct {
+	began func()
+	over  chan struct{}
+}
+
+func (s stuck) Write(p []byte) (int, error) {
+	s.began()
+	<-s.over
+	return len(p), nil
+}
 
 // TestHostile: members that no dump has are refused, before anything of them is written.
 func TestHostile(t *testing.T) {

@@ -22,7 +22,10 @@ import (
 // A writer writes a stream. Files of the same bytes make the same stream.
 type writer struct{ tw *tar.Writer }
 
-func newWriter(w io.Writer) *writer { return &writer{tar.NewWriter(w)} }
+// newWriter writes to w until the context ends. An error is final: the stream is cut there.
+func newWriter(ctx context.Context, w io.Writer) *writer {
+	return &writer{tar.NewWriter(&stalling{ctx, w})}
+}
 
 // add copies a file into the stream and returns its SHA-256.
 func (w *writer) add(dir storage.Store, name string) (f format.File, err error) {
@@ -60,7 +63,7 @@ func Pack(ctx context.Context, dir storage.Store, w io.Writer, done func(f forma
 	for _, f := range files {
 		total += f.Size
 	}
-	out := newWriter(w)
+	out := newWriter(ctx, w)
 	for _, f := range files {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)

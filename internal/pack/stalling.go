@@ -1,0 +1,34 @@
+package pack
+
+import (
+	"context"
+	"io"
+)
+
+// A stalling is a writer whose writes may wait for ever, as those to a pipe that nobody reads do. When the context ends, it does not
+// wait any more: a write that hangs is left behind, and the process ends with it hanging.
+type stalling struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+func (s *stalling) Write(p []byte) (int, error) {
+	if s.ctx.Err() != nil {
+		return 0, context.Cause(s.ctx)
+	}
+	type result struct {
+		n   int
+		err error
+	}
+	written := make(chan result, 1) // nobody may be there to take it
+	go func() {
+		n, err := s.w.Write(p)
+		written <- result{n, err}
+	}()
+	select {
+	case r := <-written:
+		return r.n, r.err
+	case <-s.ctx.Done():
+		return 0, context.Cause(s.ctx)
+	}
+}
