@@ -8,12 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sort"
 )
 
 // A Chunk is a sealed chunk opened for reading at random: header and footer have been
 // read, frames are read when asked for. It checks what it reads, but not the
-// rest of the file: ChunkReader does.
+// rest of the file: ChunkReader does. It is for one goroutine.
 type Chunk struct {
 	Header Header
 	Footer Footer
@@ -23,6 +24,9 @@ type Chunk struct {
 	codec   *Codec
 	seek    []seekEntry
 	offsets []int64
+	stored  []byte // the last frame that was read
+	in      bufio.Reader
+	data    []byte
 }
 
 // OpenChunk reads the seek table, header and footer of a chunk of size bytes.
@@ -65,11 +69,13 @@ func (c *Chunk) corrupt(frame int, err error) error {
 // decompresses it into dst, which it may grow.
 func (c *Chunk) frame(i int, dst []byte) ([]byte, error) {
 	e := c.seek[i]
-	data := make([]byte, e.compressed) // no more than the file holds: readSeekTable
-	if err := readAt(c.r, data, c.offsets[i]); err != nil {
+	c.stored = slices.Grow(c.stored[:0], int(e.compressed))[:e.compressed] // no more than the file holds: readSeekTable
+	if err := readAt(c.r, c.stored, c.offsets[i]); err != nil {
 		return nil, c.corrupt(i, err)
 	}
-	f, err := readFrame(bufio.NewReader(bytes.NewReader(data)), nil)
+	c.in.Reset(bytes.NewReader(c.stored))
+	f, err := readFrame(&c.in, c.data)
+	c.data = f.data
 	if err == nil && (f.skippable || uint32(len(f.data)) != e.compressed || f.content != uint64(e.decompressed) || f.checksum() != e.checksum) {
 		err = errors.New("the frame does not fit the seek table")
 	}
