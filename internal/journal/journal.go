@@ -21,9 +21,6 @@ import (
 // Name is the log's name.
 const Name = "journal.jsonl"
 
-// maxSize bounds a journal that is read: far more than a line a second of every unit.
-const maxSize = 4 << 30
-
 // Causes that a caller branches on.
 var (
 	// ErrDiffers: the journal is of another dump or target, or of other options.
@@ -60,17 +57,6 @@ type Journal struct {
 	undoing  bool
 	undone   time.Time
 	units    map[string]*unit
-}
-
-// A unit is what the journal knows of one.
-type unit struct {
-	content  string // SHA-256 of what it is read from; empty: not known
-	position Position
-	written  time.Time // when position was last written; zero: never
-	dirty    bool      // position is newer than what was written
-	done     bool
-	asked    int64
-	existed  Numbers
 }
 
 // Open locks the directory at path, which is made if need be, and reads the journal in it.
@@ -118,46 +104,67 @@ func Read(s storage.Store) (*Journal, error) {
 
 // open reads the log, if there is one, and cuts off what is behind its whole lines.
 func (j *Journal) open() error {
-	data, whole, err := j.read()
+	whole, size, err := j.read()
 	if err != nil {
 		return err
 	}
 	if j.log, err = storage.OpenLog(j.store, Name); err != nil {
 		return noPlace(err)
 	}
-	j.synced, j.appended = time.Now(), int64(whole)
-	if whole < len(data) {
-		if err := j.log.Replace(data[:whole]); err != nil {
+	j.synced, j.appended = time.Now(), whole
+	if whole < size {
+		if err := j.log.Rewrite(func(w io.Writer) error { return j.copy(w, whole) }); err != nil {
 			return noPlace(err)
 		}
 	}
 	return nil
 }
 
-// read takes up the log, and returns it and how many bytes of it are whole lines.
-func (j *Journal) read() (data []byte, whole int, err error) {
+// copy writes the beginning of the log.
+func (j *Journal) copy(w io.Writer, size int64) error {
+	r, err := storage.ReadLog(j.store, Name)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(w, r, size)
+	return errors.Join(err, r.Close())
+}
+
+// read takes up the log, and returns how many bytes of it are whole lines, and how many it has.
+func (j *Journal) read() (whole, size int64, err error) {
 	r, err := storage.ReadLog(j.store, Name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, 0, nil
-	}
-	if err == nil {
-		data, err = io.ReadAll(io.LimitReader(r, maxSize+1))
-		err = errors.Join(err, r.Close())
+		return 0, 0, nil
 	}
 	if err != nil {
-		return nil, 0, fmt.Errorf("read journal: %w", err)
+		return 0, 0, fmt.Errorf("read journal: %w", err)
 	}
-	if int64(len(data)) > maxSize {
-		return nil, 0, fmt.Errorf("%w: %s has more than %d bytes", ErrDamaged, j.path(), int64(maxSize))
-	}
-	whole, err = parse(data, j.take)
+	src := &sourceErrors{r: r}
+	whole, size, err = parse(src, j.take)
 	if err == nil && j.load == nil {
 		err = errors.New("it is empty")
+	}
+	if cerr := errors.Join(src.err, r.Close()); cerr != nil {
+		return 0, 0, fmt.Errorf("read journal: %w", cerr)
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: %s: %w; remove it and load again with --on-exists replace", ErrDamaged, j.path(), err)
 	}
-	return data, whole, err
+	return whole, size, err
+}
+
+// sourceErrors keeps the error of a read, which is no damage.
+type sourceErrors struct {
+	r   io.Reader
+	err error
+}
+
+func (s *sourceErrors) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
 }
 
 func (j *Journal) path() string { return j.store.Path(Name) }
@@ -175,10 +182,11 @@ func (j *Journal) take(l *line) error {
 	case l.Point != nil:
 		j.unit(l.Point.Unit).position = l.Point.Position
 	case l.Found != nil:
-		j.unit(l.Found.Unit).found(l.Found.Asked, l.Found.Existed)
+		j.unit(l.Found.Unit).found(l.Found.Asked, l.Found.Runs)
 	case l.Done != nil:
 		u := j.unit(l.Done.Unit)
-		u.done, u.position = true, Position{Stats: l.Done.Stats}
+		u.position.Stats = l.Done.Stats
+		u.end()
 	case !l.Finished.IsZero():
 		j.finished = l.Finished
 	case !l.Undoing.IsZero():
@@ -198,13 +206,6 @@ func (j *Journal) unit(name string) *unit {
 		j.units[name] = u
 	}
 	return u
-}
-
-func (u *unit) found(asked int64, existed []int64) {
-	u.asked = max(u.asked, asked)
-	for _, n := range existed {
-		u.existed.add(n)
-	}
 }
 
 // Path returns where the journal is.

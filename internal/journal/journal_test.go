@@ -62,7 +62,7 @@ func TestReopen(t *testing.T) {
 		must(t, j.Check(bound()))
 		two := j.Unit("two")
 		asked, existed := two.Asked()
-		if !j.Unit("one").IsDone() || two.IsDone() || asked != 9 || len(existed.list()) != 2 || !existed.Has(4) || !j.WasEmpty() {
+		if !j.Unit("one").IsDone() || two.IsDone() || asked != 9 || len(listed(existed)) != 2 || !existed.Has(4) || !j.WasEmpty() {
 			t.Fatalf("cut at %d: asked %d, existed %v", cut, asked, existed)
 		}
 		if p := two.Position(); cut == len(data) && (p.Record != 5 || p.Open.Taken != 70 || j.Stats().Left() != 2 || j.Stats().Keys != 7) {

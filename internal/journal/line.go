@@ -1,10 +1,12 @@
 package journal
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -47,9 +49,9 @@ type point struct {
 // found says which keys of a unit the target held before the load. It stands there before any other of
 // the keys that begin before record Asked is written.
 type found struct {
-	Unit    string  `json:"unit"`
-	Asked   int64   `json:"asked"`
-	Existed []int64 `json:"existed,omitempty"`
+	Unit  string `json:"unit"`
+	Asked int64  `json:"asked"`
+	Runs  []run  `json:"runs,omitempty"` // of records with which such keys begin
 }
 
 // done ends a unit.
@@ -58,29 +60,71 @@ type done struct {
 	Stats Stats  `json:"stats"`
 }
 
-// parse reads a journal, and returns how many bytes of it are whole lines. What follows those is a
+// maxLine bounds a line: mostRuns runs and a name need much less.
+const maxLine = 16 << 20
+
+// parse reads a journal, and returns how many bytes it has, and how many of them are whole lines. What follows those is a
 // line that was being written when a run was killed. Losing it means only that something is sent
 // twice: a run waits for a line on which more depends.
-func parse(data []byte, each func(*line) error) (whole int, err error) {
+func parse(r io.Reader, each func(*line) error) (whole, size int64, err error) {
+	br := bufio.NewReaderSize(r, 64<<10)
 	for n := 1; ; n++ {
-		rest := data[whole:]
-		end := bytes.IndexByte(rest, '\n')
-		if end < 0 {
-			return whole, nil
+		text, err := readLine(br)
+		size += int64(len(text))
+		if err != nil && err != io.EOF {
+			return whole, size, err
+		}
+		if err == io.EOF && len(text) == 0 {
+			return whole, size, nil
+		}
+		if err == io.EOF {
+			return whole, size, nil
 		}
 		var l line
-		if err := json.Unmarshal(rest[:end], &l); err != nil {
-			if end+1 == len(rest) || bytes.IndexByte(rest, 0) >= 0 { // nothing behind it, or zeros of a power cut
-				return whole, nil
+		if err := json.Unmarshal(text, &l); err != nil {
+			rest, zeros, rerr := look(br)
+			size += rest
+			if rerr == nil && rest > 0 && !zeros && bytes.IndexByte(text, 0) < 0 { // no zeros of a power cut
+				rerr = fmt.Errorf("line %d is damaged: %w", n, err)
 			}
-			return whole, fmt.Errorf("line %d is damaged: %w", n, err)
+			return whole, size, rerr
 		}
 		if (l.Load != nil) != (n == 1) {
-			return whole, errors.New("it does not begin as a journal does")
+			return whole, size, errors.New("it does not begin as a journal does")
 		}
 		if err := each(&l); err != nil {
-			return whole, err
+			return whole, size, err
 		}
-		whole += end + 1
+		whole = size
+	}
+}
+
+// look reads to the end, and reports how much there was, and whether zeros were in it.
+func look(r io.Reader) (size int64, zeros bool, err error) {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := r.Read(buf)
+		size += int64(n)
+		zeros = zeros || bytes.IndexByte(buf[:n], 0) >= 0
+		if err == io.EOF {
+			return size, zeros, nil
+		}
+		if err != nil {
+			return size, zeros, err
+		}
+	}
+}
+
+// readLine reads a line with its end, or what there is up to io.EOF.
+func readLine(r *bufio.Reader) (text []byte, err error) {
+	for {
+		part, err := r.ReadSlice('\n')
+		text = append(text, part...)
+		if err != bufio.ErrBufferFull {
+			return text, err
+		}
+		if len(text) > maxLine {
+			return text, fmt.Errorf("a line of more than %d bytes", maxLine)
+		}
 	}
 }

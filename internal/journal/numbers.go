@@ -1,6 +1,9 @@
 package journal
 
 import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
 	"slices"
 )
 
@@ -8,6 +11,22 @@ import (
 type Numbers []run
 
 type run struct{ from, to int64 } // to is behind the last
+
+// MarshalJSON writes [from,to].
+func (r run) MarshalJSON() ([]byte, error) { return json.Marshal([2]int64{r.from, r.to}) }
+
+// UnmarshalJSON reads it.
+func (r *run) UnmarshalJSON(data []byte) error {
+	var pair [2]int64
+	if err := json.Unmarshal(data, &pair); err != nil {
+		return err
+	}
+	if pair[0] < 0 || pair[1] <= pair[0] {
+		return fmt.Errorf("no records are from %d to before %d", pair[0], pair[1])
+	}
+	*r = run{pair[0], pair[1]}
+	return nil
+}
 
 // Has reports whether n is in the set.
 func (s Numbers) Has(n int64) bool {
@@ -49,13 +68,44 @@ func (s *Numbers) add(n int64) {
 	}
 }
 
-// list returns the numbers in order.
-func (s Numbers) list() []int64 {
-	var all []int64
-	for _, r := range s {
-		for n := r.from; n < r.to; n++ {
-			all = append(all, n)
-		}
+// addRun puts a run into the set, which mostly comes behind all that are there.
+func (s *Numbers) addRun(r run) {
+	if n := len(*s); n == 0 || (*s)[n-1].to < r.from {
+		*s = append(*s, r)
+		return
 	}
-	return all
+	for n := r.from; n < r.to; n++ {
+		s.add(n)
+	}
+}
+
+// A packedNumbers is Numbers for a unit that is done: of each run the distance from the one before and the length, two bytes
+// where both are below 128.
+type packedNumbers []byte
+
+func (s Numbers) pack() packedNumbers {
+	var p packedNumbers
+	at := int64(0)
+	for _, r := range s {
+		p = binary.AppendUvarint(p, uint64(r.from-at))
+		p = binary.AppendUvarint(p, uint64(r.to-r.from))
+		at = r.to
+	}
+	return slices.Clip(p)
+}
+
+func (p packedNumbers) unpack() (s Numbers) {
+	p.each(func(r run) { s = append(s, r) })
+	return s
+}
+
+// each hands over the runs in order.
+func (p packedNumbers) each(do func(run)) {
+	for at := int64(0); len(p) > 0; {
+		gap, n := binary.Uvarint(p)
+		length, m := binary.Uvarint(p[n:])
+		r := run{at + int64(gap), at + int64(gap+length)}
+		do(r)
+		p, at = p[n+m:], r.to
+	}
 }

@@ -22,8 +22,8 @@ func TestNumbers(t *testing.T) {
 				t.Fatalf("%v has %d: %v", s, n, s.Has(n))
 			}
 		}
-		if all := s.list(); len(all) != len(want) || !slices.IsSorted(all) {
-			t.Fatalf("%v lists %v", s, all)
+		if unpacked := s.pack().unpack(); !slices.Equal(unpacked, s) {
+			t.Fatalf("%v is unpacked as %v", s, unpacked)
 		}
 		for i := 1; i < len(s); i++ {
 			if s[i].from <= s[i-1].to {
@@ -38,4 +38,14 @@ func TestNumbers(t *testing.T) {
 	if len(s) != 1 {
 		t.Errorf("%d runs", len(s))
 	}
+}
+
+// listed returns the numbers in order.
+func listed(s Numbers) (all []int64) {
+	for _, r := range s {
+		for n := r.from; n < r.to; n++ {
+			all = append(all, n)
+		}
+	}
+	return all
 }

@@ -1,7 +1,6 @@
 package journal
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
@@ -20,44 +19,88 @@ const mostPieces = 256
 // mostAppended is how many bytes are appended to a log before it is written anew: it is read as a whole.
 const mostAppended = 16 << 20
 
+// mostRuns is how many runs stand in one line.
+const mostRuns = 10_000
+
 // rewrite puts what is known now in the place of the log, in as few lines as say it.
 func (j *Journal) rewrite() error {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	lines := []line{{Load: j.load}}
+	if err := j.before(); err != nil {
+		return err
+	}
+	size := &counted{}
+	err := j.log.Rewrite(func(w io.Writer) error {
+		*size = counted{w: w}
+		return j.writeAll(json.NewEncoder(size))
+	})
+	j.whole, j.appended = size.n, 0
+	return err
+}
+
+// counted counts what is written.
+type counted struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counted) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (j *Journal) writeAll(enc *json.Encoder) error {
+	if err := enc.Encode(line{Load: j.load}); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(j.units)) {
-		u := j.units[name]
-		if u.content != "" {
-			lines = append(lines, line{Content: &content{name, u.content}})
-		}
-		if u.asked > 0 {
-			lines = append(lines, line{Found: &found{name, u.asked, u.existed.list()}})
-		}
-		if u.done {
-			lines = append(lines, line{Done: &done{name, u.position.Stats}})
-		} else if u.position.Record > 0 {
-			lines = append(lines, line{Point: &point{name, u.position}})
+		if err := j.units[name].write(name, enc); err != nil {
+			return err
 		}
 	}
+	var ends []line
 	if !j.finished.IsZero() {
-		lines = append(lines, line{Finished: j.finished})
+		ends = append(ends, line{Finished: j.finished})
 	}
 	if j.undoing {
-		lines = append(lines, line{Undoing: time.Now().UTC()})
+		ends = append(ends, line{Undoing: time.Now().UTC()})
 	}
 	if !j.undone.IsZero() {
-		lines = append(lines, line{Undone: j.undone})
+		ends = append(ends, line{Undone: j.undone})
 	}
-	for _, l := range lines {
+	for _, l := range ends {
 		if err := enc.Encode(l); err != nil {
 			return err
 		}
 	}
-	if err := j.before(); err != nil {
-		return err
+	return nil
+}
+
+// write says what is known of a unit.
+func (u *unit) write(name string, enc *json.Encoder) (err error) {
+	encode := func(l line) {
+		if err == nil {
+			err = enc.Encode(l)
+		}
 	}
-	j.whole, j.appended = int64(buf.Len()), 0
-	return j.log.Replace(buf.Bytes())
+	if u.content != "" {
+		encode(line{Content: &content{name, u.content}})
+	}
+	if u.asked > 0 {
+		var some []run
+		u.packed().each(func(r run) {
+			if some = append(some, r); len(some) == mostRuns {
+				encode(line{Found: &found{name, u.asked, some}})
+				some = some[:0]
+			}
+		})
+		encode(line{Found: &found{name, u.asked, some}})
+	}
+	if u.done {
+		encode(line{Done: &done{name, u.position.Stats}})
+	} else if u.position.Record > 0 {
+		encode(line{Point: &point{name, u.position}})
+	}
+	return err
 }
 
 // keep copies the log to a file of its own.

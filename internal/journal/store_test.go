@@ -180,8 +180,8 @@ func TestFaults(t *testing.T) {
 				t.Fatalf("fault %d, lost %v: %v", fault, lost, err)
 			}
 			asked, existed := j.Unit("u").Asked()
-			if begun && j.Began().IsZero() || asked < kept || int64(len(existed.list())) != asked || j.Unit("u").Position().Record < kept-1 && !j.Unit("u").IsDone() {
-				t.Fatalf("fault %d, lost %v: %d were kept, it has %d (%d) and %+v", fault, lost, kept, asked, len(existed.list()), j.Unit("u").Position())
+			if begun && j.Began().IsZero() || asked < kept || int64(len(listed(existed))) != asked || j.Unit("u").Position().Record < kept-1 && !j.Unit("u").IsDone() {
+				t.Fatalf("fault %d, lost %v: %d were kept, it has %d (%d) and %+v", fault, lost, kept, asked, len(listed(existed)), j.Unit("u").Position())
 			}
 			m.locked = false // killed once more
 			if fault%7 == 0 {

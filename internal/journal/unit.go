@@ -6,6 +6,39 @@ import (
 	"time"
 )
 
+// A unit is what the journal knows of one.
+type unit struct {
+	content  string // SHA-256 of what it is read from; empty: not known
+	position Position
+	written  time.Time // when position was last written; zero: never
+	dirty    bool      // position is newer than what was written
+	done     bool
+	asked    int64
+	live     Numbers       // keys that existed
+	existed  packedNumbers // once it is done
+}
+
+func (u *unit) found(asked int64, runs []run) {
+	u.asked = max(u.asked, asked)
+	for _, r := range runs {
+		u.live.addRun(r)
+	}
+}
+
+// end ends the unit.
+func (u *unit) end() {
+	u.existed, u.live = u.packed(), nil
+	u.done, u.position = true, Position{Stats: u.position.Stats}
+}
+
+// packed returns the keys that existed.
+func (u *unit) packed() packedNumbers {
+	if u.done {
+		return u.existed
+	}
+	return u.live.pack()
+}
+
 // A Unit is one part of a load, which one worker does. It is for one goroutine.
 type Unit struct {
 	j    *Journal
@@ -74,8 +107,12 @@ func (u *Unit) Found(asked int64, existed []int64) error {
 	j := u.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	u.u.found(asked, existed)
-	if err := j.write(line{Found: &found{u.name, asked, existed}}); err != nil {
+	var runs Numbers
+	for _, n := range existed {
+		runs.add(n)
+	}
+	u.u.found(asked, runs)
+	if err := j.write(line{Found: &found{u.name, asked, runs}}); err != nil {
 		return err
 	}
 	return j.sync()
@@ -85,7 +122,10 @@ func (u *Unit) Found(asked int64, existed []int64) error {
 func (u *Unit) Asked() (asked int64, existed Numbers) {
 	u.j.mu.Lock()
 	defer u.j.mu.Unlock()
-	return u.u.asked, slices.Clone(u.u.existed)
+	if u.u.done {
+		return u.u.asked, u.u.existed.unpack()
+	}
+	return u.u.asked, slices.Clone(u.u.live)
 }
 
 // Done notes that all of the unit is done.
@@ -93,7 +133,7 @@ func (u *Unit) Done() error {
 	j := u.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	u.u.done, u.u.dirty = true, false
-	u.u.position = Position{Stats: u.u.position.Stats}
+	u.u.dirty = false
+	u.u.end()
 	return j.write(line{Done: &done{u.name, u.u.position.Stats}})
 }
