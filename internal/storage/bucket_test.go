@@ -247,6 +247,7 @@ func TestUploadFaults(t *testing.T) {
 	data := noise(1 << 20)
 	for name, fault := range map[string]s3server.Fault{
 		"500": {Status: 500}, "503": {Status: 503}, "lost": {Lost: true},
+		"timeout": {Status: 400, Body: "<Error><Code>RequestTimeout</Code></Error>"},
 	} {
 		var n atomic.Int32
 		s.SetFault(func(r *http.Request) s3server.Fault {

@@ -121,6 +121,8 @@ func (b *Bucket) failure(op, name string, err error) error {
 	case status == http.StatusNotImplemented, code == "NotImplemented":
 		e.Kind = errUnsupported
 	case isTLS(err):
+	case code == "RequestTimeout", code == "IncompleteBody", code == "BadDigest": // 400, of a body that did not arrive whole
+		e.Kind = ErrUnavailable
 	case status >= 300 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusConflict && status != http.StatusTooManyRequests:
 	case !b.reached.Load() && strings.Contains(err.Error(), "credentials"): // there are none
 		e.Kind = ErrDenied

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 )
 
 func readLog(t *testing.T, s Store, name string) string {
@@ -128,6 +131,50 @@ func TestFileLog(t *testing.T) {
 func TestBucketLog(t *testing.T) {
 	b, _ := createBucket(t)
 	testLog(t, b)
+}
+
+// TestBucketLogLag: a log is not taken for none, or for its beginning, where the store does not list it yet.
+func TestBucketLogLag(t *testing.T) {
+	b, s := createBucket(t)
+	l, err := OpenLog(b, "journal.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(text string) {
+		t.Helper()
+		if _, err := l.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Sync(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lag := func(r *http.Request) s3server.Fault {
+		if r.Method == http.MethodGet && r.URL.Query().Has("list-type") {
+			return s3server.Fault{Status: 200, Body: "<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"}
+		}
+		return s3server.Fault{}
+	}
+	write("one\n")
+	write("two\n")
+	s.SetFault(lag)
+	if got := readLog(t, b, "journal.jsonl"); got != "one\ntwo\n" {
+		t.Errorf("before it was put together: %q", got)
+	}
+	if err := l.Replace([]byte("all\n")); err != nil {
+		t.Fatal(err)
+	}
+	write("more\n")
+	if _, err := ReadLog(b, "journal.jsonl"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("read: %v", err)
+	}
+	if _, err := OpenLog(b, "journal.jsonl"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("open: %v", err)
+	}
+	s.SetFault(nil)
+	if got := readLog(t, b, "journal.jsonl"); got != "all\nmore\n" {
+		t.Errorf("afterwards: %q", got)
+	}
 }
 
 // TestWriteOnce: of several runs one writes the file, and the others are told.

@@ -24,6 +24,10 @@ type piece struct {
 
 const allMark = "-all"
 
+// compacted is the name of an object beside the pieces of a log. It is there once pieces of it have been removed: a listing that
+// lags, and shows none that stands for those, is known by it.
+func compacted(log string) string { return strings.TrimSuffix(log, ".jsonl") + "/compacted" }
+
 func (p piece) name(log string) string {
 	mark := ""
 	if p.all {
@@ -53,6 +57,10 @@ func listPieces(s Store, log string) (all []piece, from int, err error) {
 	number := 1
 	if len(all) > 0 && all[from].all {
 		number = all[from].number
+	} else if gone, err := Exists(s, compacted(log)); err != nil {
+		return nil, 0, err
+	} else if gone {
+		return nil, 0, fmt.Errorf("%w: it does not list yet what it holds of %s", ErrUnavailable, s.Path(log))
 	}
 	for i := from; ; i++ {
 		if i < len(all) && all[i].number == number {
@@ -174,6 +182,11 @@ func (l *pieces) Rewrite(write func(io.Writer) error) error {
 	}
 	l.buf = l.buf[:0]
 	n := len(l.all) - 1
+	if n > 0 {
+		if err := l.note(); err != nil {
+			return err
+		}
+	}
 	var g errgroup.Group
 	g.SetLimit(removals)
 	for _, p := range l.all[:n] {
@@ -191,6 +204,19 @@ func (l *pieces) Rewrite(write func(io.Writer) error) error {
 	}
 	l.all, l.from = l.all[n:], 0
 	return nil
+}
+
+// note says that pieces are going to be removed.
+func (l *pieces) note() error {
+	f, err := l.s.Create(compacted(l.log))
+	if err == nil {
+		defer f.Discard()
+		err = f.Commit()
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	return err
 }
 
 func (l *pieces) Close() error { return nil }
