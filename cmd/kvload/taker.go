@@ -56,7 +56,10 @@ func (t *taker) close() error {
 }
 
 // all removes the keys.
-func (t *taker) all(ctx context.Context) error {
+func (t *taker) all(ctx context.Context, u archive.Unit) error {
+	if err := t.j.Unit(u[0].Name).WasOf(u.SHA256()); err != nil {
+		return err
+	}
 	o := t.options()
 	o.Judge = func(v *verify.Verdict) error { return t.judge(ctx, v) }
 	written := writtenKeys(func() (*format.Record, error) { return t.next(ctx) })

@@ -50,7 +50,7 @@ func (b *taking) all(ctx context.Context, units []archive.Unit) (err error) {
 				return context.Cause(removing)
 			}
 			t := b.taker(u)
-			return errors.Join(t.all(removing), t.close())
+			return errors.Join(t.all(removing, u), t.close())
 		})
 	}
 	if err := g.Wait(); err != nil {

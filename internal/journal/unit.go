@@ -56,18 +56,28 @@ func (j *Journal) Unit(name string) *Unit {
 // Of says what the unit is read from, and returns an ErrDiffers if a run before has read it from something else: of a dump
 // that is not finished, pikadump --resume may make a chunk anew under its name.
 func (u *Unit) Of(sha256 string) error {
+	if err := u.WasOf(sha256); err != nil {
+		return err
+	}
 	j := u.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	switch u.u.content {
-	case sha256:
+	if u.u.content == sha256 {
 		return nil
-	case "":
-		u.u.content = sha256
-		return j.write(line{Content: &content{u.name, sha256}})
+	}
+	u.u.content = sha256
+	return j.write(line{Content: &content{u.name, sha256}})
+}
+
+// WasOf returns an ErrDiffers if the unit is known to have been read from something else.
+func (u *Unit) WasOf(sha256 string) error {
+	u.j.mu.Lock()
+	defer u.j.mu.Unlock()
+	if was := u.u.content; was == "" || was == sha256 {
+		return nil
 	}
 	return fmt.Errorf("%w: %s of the dump is not the one that this load has read: pikadump dump --resume has made it anew; empty the target (kvload rollback --flush, if it was empty before), and load the dump when it is finished (%s)",
-		ErrDiffers, u.name, j.Path())
+		ErrDiffers, u.name, u.j.Path())
 }
 
 // Position returns how far the unit is.
