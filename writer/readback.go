@@ -222,13 +222,19 @@ func (e *ReadError) Unwrap() error { return e.Err }
 const scanStep = 1000
 
 // Scan hands over the names of all keys, in pages, some maybe twice. A cursor is text: a number,
-// or on a Kvrocks that is set so `_` and a key (SERVERS.md K10). Nothing is filtered by the
+// or on a Kvrocks that is set so `_` and a key (SERVERS.md K10). Numbers live in a ring that all clients share, and one that
+// is lost begins anew: a Kvrocks lists in byte order, by which that is noticed, but not in a cluster (K13). Nothing is filtered by the
 // server: a MATCH or TYPE would keep a Kvrocks busy until it has found COUNT keys (K13).
 func (r *Reader) Scan(ctx context.Context, each func(names []string) error) error {
 	return r.route.each(ctx, func(c *conn) error { return r.scan(ctx, c, each) })
 }
 
+// errLostCursor: names come again.
+var errLostCursor = errors.New("its cursor was lost, to many others' scans: names come again from the first; run this again")
+
 func (r *Reader) scan(ctx context.Context, c *conn, each func(names []string) error) error {
+	target := r.loader.target
+	ordered, some, last := target.Server == kvrocks && !target.IsCluster(), false, ""
 	for cursor := "0"; ; {
 		page, err := c.Do(ctx, "SCAN", cursor, "COUNT", strconv.Itoa(scanStep)).Slice()
 		if err != nil {
@@ -246,6 +252,10 @@ func (r *Reader) scan(ctx context.Context, c *conn, each func(names []string) er
 		names := make([]string, len(list))
 		for i := range list {
 			names[i], _ = list[i].(string) // nil is how some write the empty key
+			if ordered && some && names[i] <= last {
+				return &ReadError{DB: r.db, Command: "SCAN", Err: errLostCursor}
+			}
+			some, last = true, names[i]
 		}
 		if err := each(names); err != nil {
 			return err

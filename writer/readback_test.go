@@ -149,6 +149,29 @@ func TestReadOldKvrocks(t *testing.T) {
 	}
 }
 
+// TestScanLost: a Kvrocks whose cursor was lost begins anew, which is noticed.
+func TestScanLost(t *testing.T) {
+	f := startFake(t, func(cmd []string) (string, bool) {
+		switch strings.Join(cmd[:min(2, len(cmd))], " ") {
+		case "INFO server":
+			return bulkString(infoKvrocks), true
+		case "SCAN 0":
+			return "*2\r\n$1\r\n7\r\n*2\r\n$-1\r\n$1\r\na\r\n", true
+		case "SCAN 7":
+			return "*2\r\n$1\r\n9\r\n*2\r\n$1\r\nb\r\n$1\r\nc\r\n", true
+		case "SCAN 9":
+			return "*2\r\n$1\r\n7\r\n*2\r\n$-1\r\n$1\r\na\r\n", true
+		}
+		return "", false
+	})
+	r := openReader(t, f.addr)
+	var names []string
+	err := r.Scan(t.Context(), func(page []string) error { names = append(names, page...); return nil })
+	if !errors.Is(err, errLostCursor) || strings.Join(names, ",") != ",a,b,c" {
+		t.Errorf("%q, %v", names, err)
+	}
+}
+
 // TestReadPage: a small collection is read in one page of a scan where that is its whole, and by name in all
 // other cases, whatever the server says of the rest.
 func TestReadPage(t *testing.T) {
