@@ -53,7 +53,7 @@ type valueReader struct {
 
 // Capacities up to which memory is used again.
 const (
-	keptArena = 1 << 20
+	keptArena = 2 << 20 // a value of 1 MiB does not make it anew for each
 	keptLists = 32 << 10
 )
 
