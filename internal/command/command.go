@@ -39,7 +39,7 @@ const Buckets = `BUCKETS:
 // memoryLimit is the soft limit of the Go heap where GOMEMLIMIT sets no other: what the
 // options bound fits, and the collector works harder rather than let
 // garbage pile up beside it.
-const memoryLimit = 80 << 20
+const memoryLimit = 72 << 20
 
 // A UsageError says that the command line is wrong.
 type UsageError struct{ Err error }
