@@ -247,7 +247,9 @@ func TestUploadFaults(t *testing.T) {
 	data := noise(1 << 20)
 	for name, fault := range map[string]s3server.Fault{
 		"500": {Status: 500}, "503": {Status: 503}, "lost": {Lost: true},
-		"timeout": {Status: 400, Body: "<Error><Code>RequestTimeout</Code></Error>"},
+		"slow":    {Status: 400, Body: "<Error><Code>RequestTimeout</Code></Error>"},
+		"cut":     {Status: 400, Body: "<Error><Code>IncompleteBody</Code></Error>"},
+		"damaged": {Status: 400, Body: "<Error><Code>BadDigest</Code></Error>"},
 	} {
 		var n atomic.Int32
 		s.SetFault(func(r *http.Request) s3server.Fault {

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -121,7 +122,7 @@ func (b *Bucket) failure(op, name string, err error) error {
 	case status == http.StatusNotImplemented, code == "NotImplemented":
 		e.Kind = errUnsupported
 	case isTLS(err):
-	case code == "RequestTimeout", code == "IncompleteBody", code == "BadDigest": // 400, of a body that did not arrive whole
+	case slices.Contains(brokenOff, code):
 		e.Kind = ErrUnavailable
 	case status >= 300 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusConflict && status != http.StatusTooManyRequests:
 	case !b.reached.Load() && strings.Contains(err.Error(), "credentials"): // there are none
@@ -131,6 +132,9 @@ func (b *Bucket) failure(op, name string, err error) error {
 	}
 	return e
 }
+
+// brokenOff are what S3 calls, with status 400, a request whose body came too slowly, not whole, or not as it was sent.
+var brokenOff = []string{"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"}
 
 // httpStatus returns the status of the reply that the error is about; 0: there was none.
 func httpStatus(err error) int {

@@ -7,8 +7,10 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
@@ -133,14 +135,35 @@ func TestBucketLog(t *testing.T) {
 	testLog(t, b)
 }
 
-// TestBucketLogLag: a log is not taken for none, or for its beginning, where the store does not list it yet.
-func TestBucketLogLag(t *testing.T) {
+// listings makes a bucket list the objects of those names, whatever it holds.
+func listings(s *s3server.Server, names ...string) {
+	body := "<ListBucketResult><Name>dumps</Name><IsTruncated>false</IsTruncated>"
+	for _, name := range names {
+		body += "<Contents><Key>a/dump/" + name + "</Key><Size>4</Size><LastModified>2026-01-02T03:04:05Z</LastModified><ETag>x</ETag></Contents>"
+	}
+	body += "</ListBucketResult>"
+	s.SetFault(func(r *http.Request) s3server.Fault {
+		if r.Method == http.MethodGet && r.URL.Query().Has("list-type") {
+			return s3server.Fault{Status: 200, Body: body}
+		}
+		return s3server.Fault{}
+	})
+}
+
+// TestLogListingLag: a log that the bucket lists late is read as it is, or the error says to try again; it is never taken
+// for another, nor for none.
+func TestLogListingLag(t *testing.T) {
 	b, s := createBucket(t)
-	l, err := OpenLog(b, "journal.jsonl")
+	const name = "journal.jsonl"
+	listings(s)
+	if got := readLog(t, b, name); got != "none" {
+		t.Errorf("before the first line: %q", got)
+	}
+	l, err := OpenLog(b, name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	write := func(text string) {
+	add := func(text string) {
 		t.Helper()
 		if _, err := l.Write([]byte(text)); err != nil {
 			t.Fatal(err)
@@ -149,32 +172,62 @@ func TestBucketLogLag(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	lag := func(r *http.Request) s3server.Fault {
-		if r.Method == http.MethodGet && r.URL.Query().Has("list-type") {
-			return s3server.Fault{Status: 200, Body: "<ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>"}
+	for _, text := range []string{"one\n", "two\n", "three\n"} {
+		add(text)
+	}
+	if got := readLog(t, b, name); got != "one\ntwo\nthree\n" {
+		t.Errorf("appended: %q", got)
+	}
+	late := func(what, want string) {
+		t.Helper()
+		if r, err := ReadLog(b, name); !errors.Is(err, ErrUnavailable) || errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v, %v", what, r, err)
+		}
+		if _, err := OpenLog(b, name); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%s: opened: %v", what, err)
+		}
+		s.SetFault(nil)
+		if got := readLog(t, b, name); got != want {
+			t.Errorf("%s: %q in the end, want %q", what, got, want)
+		}
+	}
+
+	// A run is killed while it removes what it has written anew.
+	deleted := atomic.Int32{}
+	s.SetFault(func(r *http.Request) s3server.Fault {
+		if r.Method == http.MethodDelete && deleted.Add(1) > 1 {
+			return s3server.Fault{Status: 403}
 		}
 		return s3server.Fault{}
-	}
-	write("one\n")
-	write("two\n")
-	s.SetFault(lag)
-	if got := readLog(t, b, "journal.jsonl"); got != "one\ntwo\n" {
-		t.Errorf("before it was put together: %q", got)
-	}
+	})
 	if err := l.Replace([]byte("all\n")); err != nil {
 		t.Fatal(err)
 	}
-	write("more\n")
-	if _, err := ReadLog(b, "journal.jsonl"); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("read: %v", err)
+	if got := s.Objects(t, "a/dump/journal"); !slices.Equal(got, []string{"000002.jsonl", "000003.jsonl", "000004-all.jsonl", "rewritten"}) {
+		t.Fatalf("what is left: %v", got)
 	}
-	if _, err := OpenLog(b, "journal.jsonl"); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("open: %v", err)
+	add("more\n")
+	listings(s)
+	late("nothing is listed", "all\nmore\n")
+	listings(s, "journal/000002.jsonl", "journal/000003.jsonl")
+	late("what is left is listed", "all\nmore\n")
+	listings(s, "journal/000004-all.jsonl")
+	if got := readLog(t, b, name); got != "all\nmore\n" {
+		t.Errorf("all but the last: %q", got)
 	}
+
 	s.SetFault(nil)
-	if got := readLog(t, b, "journal.jsonl"); got != "all\nmore\n" {
-		t.Errorf("afterwards: %q", got)
+	if err := l.Replace([]byte("again\n")); err != nil {
+		t.Fatal(err)
 	}
+	if got := s.Objects(t, "a/dump/journal"); !slices.Equal(got, []string{"000006-all.jsonl", "rewritten"}) {
+		t.Fatalf("written anew twice: %v", got)
+	}
+	add("last\n")
+	listings(s, "journal/000004-all.jsonl", "journal/000005.jsonl", "journal/rewritten")
+	late("what was removed is listed", "again\nlast\n")
+	listings(s, "journal/rewritten")
+	late("the mark alone is listed", "again\nlast\n")
 }
 
 // TestWriteOnce: of several runs one writes the file, and the others are told.

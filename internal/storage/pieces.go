@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,10 +25,6 @@ type piece struct {
 
 const allMark = "-all"
 
-// compacted is the name of an object beside the pieces of a log. It is there once pieces of it have been removed: a listing that
-// lags, and shows none that stands for those, is known by it.
-func compacted(log string) string { return strings.TrimSuffix(log, ".jsonl") + "/compacted" }
-
 func (p piece) name(log string) string {
 	mark := ""
 	if p.all {
@@ -35,6 +32,21 @@ func (p piece) name(log string) string {
 	}
 	return fmt.Sprintf("%s/%06d%s.jsonl", strings.TrimSuffix(log, ".jsonl"), p.number, mark)
 }
+
+// rewritten is an object of a log from whose beginning pieces were removed. It stays: it tells a log that a bucket
+// does not list yet from one that is not there, for the first piece cannot be asked for by its name any more.
+const rewritten = "rewritten"
+
+func markOf(log string) string { return strings.TrimSuffix(log, ".jsonl") + "/" + rewritten }
+
+// A lateError is that a bucket does not list yet what it has, or lists still what it has not. It passes by itself.
+type lateError struct{ what string }
+
+func (e *lateError) Error() string {
+	return e.what + ": the object store lists its objects late; try again later"
+}
+
+func (e *lateError) Unwrap() error { return ErrUnavailable }
 
 // listPieces returns all pieces of a log in order, and from which on they count. Some buckets list an object
 // later than they have it: what may follow is asked for by its name.
@@ -57,10 +69,9 @@ func listPieces(s Store, log string) (all []piece, from int, err error) {
 	number := 1
 	if len(all) > 0 && all[from].all {
 		number = all[from].number
-	} else if gone, err := Exists(s, compacted(log)); err != nil {
-		return nil, 0, err
-	} else if gone {
-		return nil, 0, fmt.Errorf("%w: it does not list yet what it holds of %s", ErrUnavailable, s.Path(log))
+		if there, err := Exists(s, all[from].name(log)); err != nil || !there {
+			return nil, 0, cmp.Or(err, gone(s, all[from].name(log)))
+		}
 	}
 	for i := from; ; i++ {
 		if i < len(all) && all[i].number == number {
@@ -70,6 +81,15 @@ func listPieces(s Store, log string) (all []piece, from int, err error) {
 		p, err := findPiece(s, log, number)
 		if err != nil {
 			return nil, 0, err
+		}
+		if p.number == 0 && (len(all) == 0 || !all[from].all) {
+			cut, err := Exists(s, markOf(log))
+			if err != nil {
+				return nil, 0, err
+			}
+			if cut {
+				return nil, 0, &lateError{fmt.Sprintf("%s was written anew, but the piece that holds its beginning is not found", s.Path(log))}
+			}
 		}
 		if p.number == 0 && i < len(all) {
 			return nil, 0, fmt.Errorf("%w: %s is not there", ErrGap, s.Path(piece{number: number}.name(log)))
@@ -83,6 +103,10 @@ func listPieces(s Store, log string) (all []piece, from int, err error) {
 		}
 		number++
 	}
+}
+
+func gone(s Store, name string) error {
+	return &lateError{s.Path(name) + " is listed, but is not there"}
 }
 
 func parsePiece(name, log string) (piece, bool) {
@@ -182,38 +206,34 @@ func (l *pieces) Rewrite(write func(io.Writer) error) error {
 	}
 	l.buf = l.buf[:0]
 	n := len(l.all) - 1
-	if n > 0 {
-		if err := l.note(); err != nil {
-			return err
-		}
+	if n == 0 {
+		return nil
+	}
+	first := l.all[l.from]
+	l.from = n // from now on, whether what is before it can be removed or not: the next Rewrite tries again
+	if err := WriteFile(l.s, markOf(l.log), []byte("the beginning of this log is in a piece -all.jsonl\n")); err != nil && !errors.Is(err, fs.ErrExist) {
+		return nil
+	}
+	// Without the first of them, what a run that is killed leaves is not taken for a log.
+	if err := l.remove(first); err != nil {
+		return nil
 	}
 	var g errgroup.Group
 	g.SetLimit(removals)
 	for _, p := range l.all[:n] {
-		g.Go(func() error {
-			err := l.s.Remove(p.name(l.log))
-			if errors.Is(err, fs.ErrNotExist) {
-				return nil
-			}
-			return err
-		})
+		if p != first {
+			g.Go(func() error { return l.remove(p) })
+		}
 	}
-	if err := g.Wait(); err != nil {
-		l.from = n // they count no more, and the next Replace tries again
-		return nil
+	if err := g.Wait(); err == nil {
+		l.all, l.from = l.all[n:], 0
 	}
-	l.all, l.from = l.all[n:], 0
 	return nil
 }
 
-// note says that pieces are going to be removed.
-func (l *pieces) note() error {
-	f, err := l.s.Create(compacted(l.log))
-	if err == nil {
-		defer f.Discard()
-		err = f.Commit()
-	}
-	if errors.Is(err, fs.ErrExist) {
+func (l *pieces) remove(p piece) error {
+	err := l.s.Remove(p.name(l.log))
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	return err
@@ -246,8 +266,11 @@ func (r *piecesReader) Read(p []byte) (int, error) {
 			if len(r.rest) == 0 {
 				return 0, io.EOF
 			}
+			name := r.rest[0].name(r.log)
 			var err error
-			if r.r, err = r.s.Open(r.rest[0].name(r.log)); err != nil {
+			if r.r, err = r.s.Open(name); errors.Is(err, fs.ErrNotExist) {
+				return 0, gone(r.s, name)
+			} else if err != nil {
 				return 0, err
 			}
 			r.rest = r.rest[1:]
