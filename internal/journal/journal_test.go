@@ -116,6 +116,11 @@ func TestRefused(t *testing.T) {
 	if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("damaged: %v", err)
 	}
+	older := strings.Replace(string(data), `"version":2`, `"version":1`, 1)
+	must(t, os.WriteFile(filepath.Join(dir, Name), []byte(older), 0o600))
+	if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "its version is 1") {
+		t.Errorf("an older form: %v", err)
+	}
 	if _, err := Open(filepath.Join(dir, Name, "sub"), Options{}); !errors.Is(err, ErrNoPlace) || !strings.Contains(err.Error(), "--state") {
 		t.Errorf("no place: %v", err)
 	}

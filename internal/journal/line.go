@@ -10,8 +10,9 @@ import (
 	"time"
 )
 
-// version is of the journal's form.
-const version = 1
+// version is of the journal's form. In version 1 a found line listed numbers, which this tool would pass over: keys that
+// were there before would be taken for the load's own.
+const version = 2
 
 // A line of the journal holds exactly one of these. The first is a load.
 type line struct {
