@@ -148,13 +148,19 @@ func hash(key string, elems ...string) format.Record {
 // database, and returns its directory. Each record gets a chunk of its own.
 func makeDump(t *testing.T, dbs ...[]format.Record) string {
 	t.Helper()
+	return makeDumpOf(t, 1, dbs...)
+}
+
+// makeDumpOf is makeDump with chunks of so many bytes.
+func makeDumpOf(t *testing.T, chunkBytes int64, dbs ...[]format.Record) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "dump")
 	o := format.Options{Types: format.Types}
 	for db := range dbs {
 		o.Databases = append(o.Databases, db)
 	}
 	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "3.5.5", Role: "master", Databases: len(dbs)}
-	w, err := archive.Create(t.Context(), dir, format.NewInfo("test", time.Now(), src, o), archive.Options{ChunkBytes: 1})
+	w, err := archive.Create(t.Context(), dir, format.NewInfo("test", time.Now(), src, o), archive.Options{ChunkBytes: chunkBytes})
 	if err != nil {
 		t.Fatal(err)
 	}

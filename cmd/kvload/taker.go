@@ -19,7 +19,8 @@ type taker struct {
 	*taking
 	db      int
 	src     *archive.UnitSource
-	done    bool  // the load has ended the unit
+	begun   bool  // the load may have sent something of the unit
+	done    bool  // it has ended it
 	reached int64 // else so many records
 	number  int64 // of records that came
 	asked   int64 // with --on-exists skip: up to which record it is known whether keys were there
@@ -45,7 +46,7 @@ func (b *taking) taker(u archive.Unit) *taker {
 	db, ju := u[0].DB, b.j.Unit(u[0].Name)
 	asked, existed := ju.Asked()
 	return &taker{
-		taking: b, db: db, src: b.a.OpenUnit(u), done: ju.IsDone(), reached: ju.Position().Record, asked: asked, existed: existed,
+		taking: b, db: db, src: b.a.OpenUnit(u), begun: ju.IsBegun(), done: ju.IsDone(), reached: ju.Position().Record, asked: asked, existed: existed,
 		server: &readback{l: b.l, db: db, again: b.o.again(b.log)}, visitor: b.l.NewVisitor(db, b.o.again(b.log)),
 	}
 }
@@ -59,6 +60,12 @@ func (t *taker) close() error {
 func (t *taker) all(ctx context.Context, u archive.Unit) error {
 	if err := t.j.Unit(u[0].Name).WasOf(u.SHA256()); err != nil {
 		return err
+	}
+	if !t.begun {
+		t.untouched.Add(1)
+		if t.saved == nil {
+			return nil
+		}
 	}
 	o := t.options()
 	o.Judge = func(v *verify.Verdict) error { return t.judge(ctx, v) }
@@ -113,6 +120,9 @@ func (t *taker) begin(ctx context.Context, r *format.Record) (*trace, error) {
 	k := &trace{kind: r.Kind, source: bytes.Clone(r.Key), begun: t.done || t.number < t.reached}
 	if k.key = k.source; name != nil {
 		k.key = name
+	}
+	if !t.begun {
+		return nil, t.leave(t.db, k.key) // what is there is of others, also if it is as in the dump
 	}
 	expire, short := t.o.ttl.of(r.Expire)
 	over := expire != 0 && expire <= t.o.ttl.now

@@ -29,12 +29,13 @@ type taking struct {
 
 	log io.Writer
 
-	report   *leftOutReport
-	mu       sync.Mutex
-	changed  *verify.KeySet // keys that are not to be put back, where something was saved
-	older    atomic.Int64   // of the keys in the report, those that the load may not have come to
-	removed  atomic.Int64
-	restored int64
+	report    *leftOutReport
+	mu        sync.Mutex
+	changed   *verify.KeySet // keys that are not to be put back, where something was saved
+	older     atomic.Int64   // of the keys in the report, those that the load may not have come to
+	untouched atomic.Int64   // units that the load never began
+	removed   atomic.Int64
+	restored  int64
 }
 
 // all removes what the load wrote and puts back what was there.

@@ -16,7 +16,7 @@ import (
 // replaced it.
 func TestRollbackOlder(t *testing.T) {
 	k := startKvrocks(t)
-	dir := makeDump(t, []format.Record{hash("g", "f", noise(9000)), hash("h", "f", "v", "g", "w"), hash("i", "f", "v", "g", "w")})
+	dir := makeDumpOf(t, 1<<20, []format.Record{hash("g", "f", noise(90_000)), hash("h", "f", "v", "g", "w"), hash("i", "f", "v", "g", "w")})
 	k.HSet("h", "f", "older")
 	k.HSet("i", "f", "older", "g", "older")
 	flags := []string{"--uri", k.Addr(), "--in", dir, "--on-exists", "replace"}
@@ -71,7 +71,7 @@ func TestRollbackChanged(t *testing.T) {
 // A part of a key is.
 func TestRollbackNotReached(t *testing.T) {
 	k := startKvrocks(t)
-	dir := makeDump(t, []format.Record{hash("g", "f", noise(9000)), hash("h", "f", "v", "g", "w"), hash("i", "f", "v", "g", "w"), hash("j", "f", "v")})
+	dir := makeDumpOf(t, 1<<20, []format.Record{hash("g", "f", noise(9000)), hash("h", "f", "v", "g", "w"), hash("i", "f", "v", "g", "w"), hash("j", "f", "v")})
 	flags := []string{"--uri", k.Addr(), "--in", dir}
 	k.change(func() { k.full = true })
 	runCommand(append([]string{"load", "--threads", "1"}, flags...)...).failed(t, 75, "No space left")
@@ -81,6 +81,33 @@ func TestRollbackNotReached(t *testing.T) {
 	runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "2 keys were changed by others")
 	if got := strings.Join(k.Keys(), " "); got != "h j" {
 		t.Errorf("the target has %q", got)
+	}
+}
+
+// TestRollbackNotBegun: what others have written under the names of chunks that the load never began is theirs, also where it
+// equals the dump or is a part of it, and what was saved under such a name is not put back over it.
+func TestRollbackNotBegun(t *testing.T) {
+	records := []format.Record{hash("g", "f", noise(9000)), hash("h", "f", "v", "g", "w"), hash("i", "f", "v", "g", "w")}
+	for _, undo := range []bool{false, true} {
+		k := startKvrocks(t)
+		flags := []string{"--uri", k.Addr(), "--in", makeDump(t, records), "--on-exists", "replace"}
+		load := append([]string{"load", "--threads", "1"}, flags...)
+		if undo {
+			k.HSet("h", "f", "older")
+			load = append(load, "--undo", filepath.Join(t.TempDir(), "undo"))
+		}
+		k.change(func() { k.full = true })
+		runCommand(load...).failed(t, 75, "No space left")
+		k.change(func() { k.full = false })
+		k.HSet("h", "f", "v", "g", "w")
+		k.HSet("i", "f", "v")
+		r := runCommand(append([]string{"rollback"}, flags...)...)
+		if r.code != 0 || !strings.Contains(r.stderr, "the load never began 2 chunks of the dump") {
+			t.Errorf("exit code %d\n%s", r.code, r.stderr)
+		}
+		if h, i := k.HGet("h", "f"), k.HGet("i", "f"); h != "v" || i != "v" {
+			t.Errorf("--undo %v: the target has %v, h of %q and i of %q", undo, k.Keys(), h, i)
+		}
 	}
 }
 

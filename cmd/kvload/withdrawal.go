@@ -117,7 +117,7 @@ func (w *withdrawal) takeBack(ctx context.Context) (err error) {
 	}
 	var changed, older int64
 	var lists []string
-	var removed, restored int64
+	var removed, restored, untouched int64
 	start, done := time.Now(), 0
 	for _, p := range w.parts {
 		if !p.j.Undone().IsZero() {
@@ -133,7 +133,7 @@ func (w *withdrawal) takeBack(ctx context.Context) (err error) {
 		if err := w.part(ctx, b, p.Share); err != nil {
 			return fmt.Errorf("%w (the load is taken back in part: run it again)", err)
 		}
-		removed, restored = removed+b.removed.Load(), restored+b.restored
+		removed, restored, untouched = removed+b.removed.Load(), restored+b.restored, untouched+b.untouched.Load()
 		if report.lines > 0 {
 			changed, older = changed+report.lines, older+b.older.Load()
 			lists = append(lists, report.path)
@@ -148,6 +148,9 @@ func (w *withdrawal) takeBack(ctx context.Context) (err error) {
 		return w.end(ctx)
 	}
 	fmt.Fprintf(w.log, "removed %s keys and put %s back, in %s\n", progress.Count(removed), progress.Count(restored), progress.Duration(max(time.Second, time.Since(start))))
+	if untouched > 0 {
+		fmt.Fprintf(w.log, "the load never began %s chunks of the dump: what the target holds under their names is left as it is\n", progress.Count(untouched))
+	}
 	if older > 0 {
 		return &command.LeftOut{Text: fmt.Sprintf("%d keys were changed by others since the load, or it may not have come to them before it was stopped (%d), and are left as they are: see %s; --force removes them, too", changed, older, shownLists(lists))}
 	}

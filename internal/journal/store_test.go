@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
@@ -250,5 +251,21 @@ func TestBucketRefused(t *testing.T) {
 	must(t, j.Close())
 	if r := readBack(t, m); !r.IsUndoing() || !r.Finished().IsZero() || r.Unit("u").Position().Record != 0 {
 		t.Errorf("begun anew: %s", fmt.Sprint(m.files))
+	}
+}
+
+// TestBegun: that a unit is begun is kept before anything of it is sent, also where the log is in a bucket: a run that is
+// killed then has not sent what the journal does not show.
+func TestBegun(t *testing.T) {
+	m := &memory{files: map[string][]byte{}}
+	j, err := OpenStore(m, Options{Every: time.Hour, Sync: time.Hour})
+	must(t, err)
+	_, err = j.Begin(bound(), true, "")
+	must(t, err)
+	must(t, j.Unit("one").Of("sum of one"))
+	j, err = Read(m)
+	must(t, err)
+	if !j.Unit("one").IsBegun() || j.Unit("two").IsBegun() {
+		t.Errorf("begun: one %v, two %v", j.Unit("one").IsBegun(), j.Unit("two").IsBegun())
 	}
 }

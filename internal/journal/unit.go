@@ -53,7 +53,8 @@ func (j *Journal) Unit(name string) *Unit {
 	return &Unit{j, name, j.unit(name)}
 }
 
-// Of says what the unit is read from, and returns an ErrDiffers if a run before has read it from something else: of a dump
+// Of says what the unit is read from, before anything of it is sent and for good: what the journal does not show as begun, a
+// rollback leaves alone. It returns an ErrDiffers if a run before has read it from something else: of a dump
 // that is not finished, pikadump --resume may make a chunk anew under its name.
 func (u *Unit) Of(sha256 string) error {
 	if err := u.WasOf(sha256); err != nil {
@@ -66,7 +67,17 @@ func (u *Unit) Of(sha256 string) error {
 		return nil
 	}
 	u.u.content = sha256
-	return j.write(line{Content: &content{u.name, sha256}})
+	if err := j.write(line{Content: &content{u.name, sha256}}); err != nil {
+		return err
+	}
+	return j.sync()
+}
+
+// IsBegun reports whether the load may have sent anything of the unit.
+func (u *Unit) IsBegun() bool {
+	u.j.mu.Lock()
+	defer u.j.mu.Unlock()
+	return u.u.content != "" || u.u.done || u.u.asked > 0 || u.u.position.Record > 0
 }
 
 // WasOf returns an ErrDiffers if the unit is known to have been read from something else.
