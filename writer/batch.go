@@ -38,6 +38,7 @@ type command struct {
 	member   []byte // ZADD of one unusual score: a refusal concerns this member only
 	data     bool   // it carries part of the key
 	always   bool   // it is sent for a key that is out, too
+	drop     bool   // it deletes what the target holds of a key that is out
 	elements int
 	bytes    int // of the dump that it carries
 	request  request

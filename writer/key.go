@@ -1,6 +1,10 @@
 package writer
 
-import "github.com/pika2kvrocks/pika2kvrocks/format"
+import (
+	"context"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
 
 // An outcome is why nothing more of a key is sent.
 type outcome uint8
@@ -110,10 +114,16 @@ func (w *Worker) leave(k *key, reason, command, reply string) {
 }
 
 // drop deletes whatever the target holds of k, which is out.
-func (w *Worker) drop(k *key) {
+func (w *Worker) drop(ctx context.Context, k *key) error {
+	if len(w.batch.commands) >= w.loader.options.BatchCommands {
+		if err := w.flush(ctx); err != nil {
+			return err
+		}
+	}
 	w.batch.begin("DEL")
 	w.batch.name(k)
-	w.batch.end(command{key: k, want: wantAny, always: true})
+	w.batch.end(command{key: k, want: wantAny, always: true, drop: true})
+	return nil
 }
 
 // leaveMember reports one member, field or entry of k: the rest of k goes on.

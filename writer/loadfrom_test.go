@@ -3,6 +3,7 @@ package writer
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 
@@ -162,7 +163,7 @@ func goOn(t *testing.T, l *Loader, h *history, list []format.Record, from Point,
 	t.Helper()
 	for range 3 {
 		job := h.job(list, from, -1)
-		job.Sent = SentUnknown
+		job.Sent = math.MaxInt64
 		err := loadJob(t, l, job)
 		if err == nil {
 			return

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"slices"
 )
 
 // flush sends what is queued and checks every reply.
@@ -17,6 +16,9 @@ func (w *Worker) flush(ctx context.Context) error {
 		if err := w.askExists(ctx); err != nil {
 			return err
 		}
+	}
+	if err := w.announce(); err != nil {
+		return err
 	}
 	var f Flight
 	for commands := w.batch.commands; len(commands) > 0; {
@@ -40,6 +42,18 @@ func (w *Worker) flush(ctx context.Context) error {
 		return err
 	}
 	return w.rest(ctx, &f)
+}
+
+// sentStep is how many records are announced at the least.
+const sentStep = 4096
+
+// announce says up to which record the target may have been sent some. Steps grow, so that there are few of them.
+func (w *Worker) announce() error {
+	if w.job.Sending == nil || w.loader.options.OnExists == Skip || w.batch.empty() || w.records < w.announced {
+		return nil
+	}
+	w.announced = w.records + max(sentStep, w.records-w.job.From.Records)
+	return w.job.Sending(w.announced)
 }
 
 // mark makes a point of where the worker is: nothing is under way. Not in the middle of a record,
@@ -121,13 +135,16 @@ func (w *Worker) exec(ctx context.Context, requests *wire, commands []command) e
 // askExists leaves out the keys of the batch that the target holds already.
 func (w *Worker) askExists(ctx context.Context) error {
 	var b batch
-	var existed []int64
 	for i := range w.batch.commands {
 		k := w.batch.commands[i].key
-		if k.checked || k.out != alive {
+		if k.checked {
 			continue
 		}
 		k.checked = true
+		if k.out != alive {
+			w.passed = append(w.passed, k.first)
+			continue
+		}
 		b.begin("EXISTS")
 		b.name(k)
 		b.commands = append(b.commands, b.made(command{key: k}))
@@ -136,6 +153,8 @@ func (w *Worker) askExists(ctx context.Context) error {
 	if err := w.exec(ctx, &b.wire, asks); err != nil {
 		return err
 	}
+	var existed []*key
+	spared := w.passed
 	for i := range asks {
 		a := &asks[i]
 		w.stats.commands.Add(1)
@@ -145,20 +164,26 @@ func (w *Worker) askExists(ctx context.Context) error {
 			return w.stop(a, a.reply.text, cmp.Or(stopsLoad(a.reply.text), errUnexpected))
 		case ok && n == 0:
 		case ok && n == 1:
-			existed = append(existed, a.key.first)
+			existed, spared = append(existed, a.key), append(spared, a.key.first)
 		default:
 			return w.stop(a, a.reply.String(), errUnexpected)
 		}
 	}
-	if w.job.Found != nil && len(asks) > 0 {
-		if err := w.job.Found(asks[len(asks)-1].key.first+1, existed); err != nil {
+	asked := int64(0) // all keys before were asked about, or are in spared
+	if len(asks) > 0 {
+		asked = asks[len(asks)-1].key.first + 1
+	}
+	if n := len(w.passed); n > 0 {
+		asked = max(asked, w.passed[n-1]+1)
+	}
+	if w.job.Found != nil && asked > 0 {
+		if err := w.job.Found(asked, spared); err != nil {
 			return err
 		}
 	}
-	for i := range asks {
-		if slices.Contains(existed, asks[i].key.first) {
-			w.leave(asks[i].key, ReasonExists, "", "")
-		}
+	w.passed = spared[:0]
+	for _, k := range existed {
+		w.leave(k, ReasonExists, "", "")
 	}
 	return nil
 }

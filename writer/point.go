@@ -1,7 +1,5 @@
 package writer
 
-import "math"
-
 // A Point is how far the records of one Source are on the target: every reply that has to do with
 // those before it was read, and was good or has been reported.
 type Point struct {
@@ -43,8 +41,12 @@ type Job struct {
 	// From is where an earlier run was. Zero for the beginning.
 	From Point
 	// Sent is up to which record an earlier run may have sent some: keys that begin before are
-	// written anew, whatever the target holds of them. SentUnknown when nobody knows.
-	Sent int64
+	// written anew, whatever the target holds of them. Sending, if it is not nil, is told before more may be sent,
+	// in steps. Only if it keeps that for good does a later run know. Both are not for Skip, which has Asked.
+	Sent    int64
+	Sending func(sent int64) error
+	// Began is when the first run began, Unix ms: keys whose expiry was over by then were never sent. Zero is not known.
+	Began int64
 	// Reached is told of each new point, after each pipeline. Its error ends the load.
 	Reached func(Point) error
 
@@ -53,14 +55,11 @@ type Job struct {
 	Report func(LeftOut)
 
 	// Asked, Existed and Found are for Skip. The target was asked by earlier runs whether it holds
-	// the keys that begin before record Asked; it held those that begin with the records for which
-	// Existed is true, and only those. Found is told of a new Asked, and of what is new in Existed, before any of
-	// these keys is written. Only if it keeps that for good can a later run tell the
+	// the keys that begin before record Asked, but for those that begin with the records for which
+	// Existed is true: it held them, or they were passed over and not asked about, so that no run has sent any of them.
+	// Found is told of a new Asked, and of what is new in Existed, before any of these keys is written. Only if it keeps that for good can a later run tell the
 	// keys that this one wrote from those that were there before.
 	Asked   int64
 	Existed func(record int64) bool
 	Found   func(asked int64, existed []int64) error
 }
-
-// SentUnknown is the Job.Sent of a run that was killed.
-const SentUnknown = math.MaxInt64

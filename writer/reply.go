@@ -30,6 +30,9 @@ func (w *Worker) check(c *command) ([]command, error) {
 		return nil, nil
 	}
 	k := c.key
+	if n, _ := c.reply.integer(); c.drop && n > 0 && w.loader.options.OnExists == Replace {
+		w.stats.dropped.Add(1)
+	}
 	if k.out != alive {
 		// Sent before the reply that ended the key was read.
 		w.answered(c)

@@ -30,8 +30,7 @@ func (w *Worker) takeUp(ctx context.Context, r *format.Record) (*key, error) {
 	}
 	if w.isOver(k.expire) {
 		w.expire(k)
-		w.drop(k) // what was sent last may have made it anew, without an expiry
-		return k, nil
+		return k, w.drop(ctx, k) // what was sent last may have made it anew, without an expiry
 	}
 	if k.kind != format.List && k.kind != format.Stream {
 		return k, nil
@@ -81,8 +80,7 @@ func (w *Worker) confirmLength(ctx context.Context, k *key) error {
 	}
 	if w.hasPassed(k.expire) {
 		w.expire(k)
-		w.drop(k)
-		return nil
+		return w.drop(ctx, k)
 	}
 	return w.stop(&command{name: lengthCommands[k.kind], key: k}, show(n),
 		unequal(fmt.Errorf("expected %d: does something else write to this key?", k.taken)))

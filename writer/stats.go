@@ -14,6 +14,7 @@ type Stats struct {
 	Bytes    int64            // of keys, fields, values, members and elements
 	Expired  int64            // keys whose time was over, or was so before they were complete
 	Short    int64            // keys left out for their short life (Options.Expire)
+	Dropped  int64            // Replace: keys of the target deleted because those of the dump count in Expired or Short
 	LeftOut  map[string]int64 // reports by reason
 }
 
@@ -26,6 +27,7 @@ func (s *Stats) Add(t Stats) {
 	s.Bytes += t.Bytes
 	s.Expired += t.Expired
 	s.Short += t.Short
+	s.Dropped += t.Dropped
 	for reason, n := range t.LeftOut {
 		if s.LeftOut == nil {
 			s.LeftOut = make(map[string]int64)
@@ -43,6 +45,7 @@ func (s *Stats) subtract(t Stats) {
 	s.Bytes -= t.Bytes
 	s.Expired -= t.Expired
 	s.Short -= t.Short
+	s.Dropped -= t.Dropped
 	for reason, n := range t.LeftOut {
 		if s.LeftOut[reason] -= n; s.LeftOut[reason] == 0 {
 			delete(s.LeftOut, reason)
@@ -52,7 +55,7 @@ func (s *Stats) subtract(t Stats) {
 
 // counters is what stands behind Stats: one goroutine writes, any may read.
 type counters struct {
-	keys, expiring, elements, commands, bytes, expired, short atomic.Int64
+	keys, expiring, elements, commands, bytes, expired, short, dropped atomic.Int64
 
 	mu      sync.Mutex
 	leftOut map[string]int64
@@ -76,6 +79,7 @@ func (c *counters) snapshot() Stats {
 		Bytes:    c.bytes.Load(),
 		Expired:  c.expired.Load(),
 		Short:    c.short.Load(),
+		Dropped:  c.dropped.Load(),
 		LeftOut:  make(map[string]int64),
 	}
 	c.mu.Lock()

@@ -36,12 +36,14 @@ type Worker struct {
 	failed error
 	stats  counters
 
-	job     Job
-	before  Stats     // what was done before the job
-	records int64     // records of the job's source that are queued wholly
-	dirty   bool      // something of the record at hand is queued or reported already
-	since   int       // bytes queued since the last point
-	reports []LeftOut // those behind the last point
+	job       Job
+	before    Stats     // what was done before the job
+	records   int64     // records of the job's source that are queued wholly
+	dirty     bool      // something of the record at hand is queued or reported already
+	since     int       // bytes queued since the last point
+	announced int64     // records that Job.Sending knows of
+	passed    []int64   // Skip: first records of keys that were not asked about, and are not counted as asked yet
+	reports   []LeftOut // those behind the last point
 }
 
 // Stats returns what the target has acknowledged so far.
@@ -86,7 +88,7 @@ func (w *Worker) LoadFrom(ctx context.Context, job Job) error {
 		return fmt.Errorf("load database %d: the last part of key %s never came", w.db, quote(w.open.source))
 	}
 	w.job, w.before, w.records = job, w.Stats(), job.From.Records
-	w.since = 0
+	w.since, w.announced, w.passed = 0, job.Sent, w.passed[:0]
 	return w.end(w.load(ctx))
 }
 
@@ -169,30 +171,34 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	k = w.newKey(r)
 	w.open, w.joined = k, nil
 	k.first = w.records
+	onExists := w.loader.options.OnExists
 	k.again = k.first < w.job.Sent
-	if w.loader.options.OnExists == Skip {
+	if onExists == Skip {
 		k.again = k.first < w.job.Asked
 	}
-	if w.decide(k) && k.out == expired && k.again {
-		// Its expiry may not have got there.
-		w.drop(k)
+	own := w.decide(k)
+	if onExists == Skip && k.out != alive && k.first >= w.job.Asked {
+		w.passed = append(w.passed, k.first)
+	}
+	// Of what may have been sent before, the expiry may not have got there.
+	sent := k.again && k.out == expired && !w.wasOver(k.expire)
+	if own && k.out != alive && (onExists == Replace || sent) {
+		return k, w.drop(ctx, k)
 	}
 	return k, nil
 }
 
-// decide gives k its name on the target, sees whether it is to be written, and reports whether
-// it was if it did not expire.
+// decide gives k its name on the target and sees whether it is to be written. It reports whether
+// the name is the load's to write, also for a key that has expired or has too little to live.
 func (w *Worker) decide(k *key) bool {
 	o := &w.loader.options
-	if k.short {
+	switch {
+	case k.short:
 		k.out = leftOut
 		w.stats.short.Add(1)
-		return false
-	}
-	if w.isOver(k.expire) {
+	case w.isOver(k.expire):
 		w.expire(k)
-	}
-	if k.kind == format.HyperLogLog && o.HyperLogLog == LeaveOut {
+	case k.kind == format.HyperLogLog && o.HyperLogLog == LeaveOut:
 		w.leave(k, ReasonHyperLogLog, "", "")
 		return false
 	}
@@ -223,6 +229,11 @@ func (w *Worker) decide(k *key) bool {
 // isOver reports whether an expiry is not worth being written any more.
 func (w *Worker) isOver(expire int64) bool {
 	return expire != 0 && expire <= w.loader.clock().Add(expiryMargin).UnixMilli()
+}
+
+// wasOver reports whether a key was over when the load began, so that no run of it has sent any.
+func (w *Worker) wasOver(expire int64) bool {
+	return expire != 0 && expire <= w.job.Began
 }
 
 // hasPassed reports whether the target must have expired a key by now.

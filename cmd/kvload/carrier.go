@@ -57,10 +57,7 @@ func (c *carrier) unit(ctx context.Context, u archive.Unit) error {
 		c.read.Add(u.Stored())
 		return nil
 	}
-	job := writer.Job{}
-	if c.resumed {
-		job.Sent = writer.SentUnknown
-	}
+	job := writer.Job{Sent: ju.Sent(), Sending: ju.Sending, Began: c.j.Bound().Now.UnixMilli()}
 	p := patience{limit: c.o.retryFor}
 	for {
 		before := ju.Position().Record
@@ -110,7 +107,7 @@ func (c *carrier) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit,
 	if err = w.LoadFrom(ctx, *job); err == nil {
 		return src.Close()
 	}
-	job.Sent = max(job.Sent, src.records)
+	job.Sent = ju.Sent()
 	src.forget()
 	delete(c.workers, u[0].DB)
 	w.Close() // of no more use, and perhaps lost already

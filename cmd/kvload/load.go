@@ -103,7 +103,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 			return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 		}
 	}
-	r := &loading{a: a, l: l, j: j, o: &o, log: log, resumed: before == resumed, rester: rester, left: report.add}
+	r := &loading{a: a, l: l, j: j, o: &o, log: log, rester: rester, left: report.add}
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
 	if !o.share.IsAll() && feed.Finished() {
 		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(stored(own)), progress.Bytes(stored(units)))
@@ -252,6 +252,9 @@ func summarize(w io.Writer, s journal.Stats, list string, took time.Duration) er
 	}
 	if s.Short > 0 {
 		fmt.Fprintf(w, "%s keys had less than --ttl-min to live and were left out\n", progress.Count(s.Short))
+	}
+	if s.Dropped > 0 {
+		fmt.Fprintf(w, "%s of the keys that were left out so were on the target, and were deleted there (--on-exists replace)\n", progress.Count(s.Dropped))
 	}
 	if len(s.LeftOut) == 0 {
 		return nil

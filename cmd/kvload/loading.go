@@ -21,15 +21,14 @@ var errTooMany = errors.New("the target refuses too much")
 
 // A loading loads the units of a dump over several connections.
 type loading struct {
-	a       *archive.Archive
-	feed    *archive.Feed
-	l       *writer.Loader
-	j       *journal.Journal
-	o       *loadOptions
-	log     io.Writer
-	resumed bool // an earlier run may have sent anything
-	rester  *rester
-	left    func(unit string, l writer.LeftOut) // is told of what is left out
+	a      *archive.Archive
+	feed   *archive.Feed
+	l      *writer.Loader
+	j      *journal.Journal
+	o      *loadOptions
+	log    io.Writer
+	rester *rester
+	left   func(unit string, l writer.LeftOut) // is told of what is left out
 
 	read    atomic.Int64 // bytes of chunk files
 	moved   atomic.Int64 // grows as long as anything goes on

@@ -334,11 +334,11 @@ func goOn(ctx context.Context, l *writer.Loader, j *journal.Journal, o *loadOpti
 
 // stats translates what the writer counted.
 func stats(s writer.Stats) journal.Stats {
-	return journal.Stats{Keys: s.Keys, Expiring: s.Expiring, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, LeftOut: s.LeftOut}
+	return journal.Stats{Keys: s.Keys, Expiring: s.Expiring, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, Dropped: s.Dropped, LeftOut: s.LeftOut}
 }
 
 func writerStats(s journal.Stats) writer.Stats {
-	return writer.Stats{Keys: s.Keys, Expiring: s.Expiring, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, LeftOut: s.LeftOut}
+	return writer.Stats{Keys: s.Keys, Expiring: s.Expiring, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, Dropped: s.Dropped, LeftOut: s.LeftOut}
 }
 
 // position translates a point of a source.

@@ -183,6 +183,9 @@ func (j *Journal) take(l *line) error {
 		j.unit(l.Point.Unit).position = l.Point.Position
 	case l.Found != nil:
 		j.unit(l.Found.Unit).found(l.Found.Asked, l.Found.Runs)
+	case l.Sending != nil:
+		u := j.unit(l.Sending.Unit)
+		u.sent = max(u.sent, l.Sending.Sent)
 	case l.Done != nil:
 		u := j.unit(l.Done.Unit)
 		u.position.Stats = l.Done.Stats

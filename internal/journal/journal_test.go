@@ -43,6 +43,7 @@ func fill(t *testing.T, dir string) {
 	must(t, one.Reach(Position{Record: 3, Stats: Stats{Keys: 3}}))
 	must(t, one.Done())
 	must(t, j.Unit("two").Found(9, []int64{1, 4}))
+	must(t, j.Unit("two").Sending(4096))
 	must(t, j.Unit("two").Reach(Position{Record: 5, Chunk: "c", In: 2, Open: &OpenKey{First: 4, Taken: 70}, Stats: Stats{Keys: 4, LeftOut: map[string]int64{"refused": 2}}}))
 	must(t, j.Close())
 }
@@ -62,7 +63,7 @@ func TestReopen(t *testing.T) {
 		must(t, j.Check(bound()))
 		two := j.Unit("two")
 		asked, existed := two.Asked()
-		if !j.Unit("one").IsDone() || two.IsDone() || asked != 9 || len(listed(existed)) != 2 || !existed.Has(4) || !j.WasEmpty() {
+		if two.Sent() != 4096 || !j.Unit("one").IsDone() || two.IsDone() || asked != 9 || len(listed(existed)) != 2 || !existed.Has(4) || !j.WasEmpty() {
 			t.Fatalf("cut at %d: asked %d, existed %v", cut, asked, existed)
 		}
 		if p := two.Position(); cut == len(data) && (p.Record != 5 || p.Open.Taken != 70 || j.Stats().Left() != 2 || j.Stats().Keys != 7) {
@@ -116,9 +117,9 @@ func TestRefused(t *testing.T) {
 	if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("damaged: %v", err)
 	}
-	older := strings.Replace(string(data), `"version":2`, `"version":1`, 1)
+	older := strings.Replace(string(data), `"version":3`, `"version":2`, 1)
 	must(t, os.WriteFile(filepath.Join(dir, Name), []byte(older), 0o600))
-	if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "its version is 1") {
+	if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "its version is 2") {
 		t.Errorf("an older form: %v", err)
 	}
 	if _, err := Open(filepath.Join(dir, Name, "sub"), Options{}); !errors.Is(err, ErrNoPlace) || !strings.Contains(err.Error(), "--state") {
@@ -146,6 +147,7 @@ func TestRewritten(t *testing.T) {
 	_, err = j.Begin(bound(), true, "")
 	must(t, err)
 	must(t, j.Unit("two").Found(9, []int64{1, 4}))
+	must(t, j.Unit("two").Sending(4096))
 	u := j.Unit("one")
 	var last Position
 	for i := range int64(400_000) {
@@ -166,8 +168,8 @@ func TestRewritten(t *testing.T) {
 	if got := j.Unit("one").Position(); !reflect.DeepEqual(got, last) {
 		t.Errorf("%+v", got)
 	}
-	if asked, existed := j.Unit("two").Asked(); asked != 9 || !existed.Has(4) {
-		t.Errorf("%d, %v", asked, existed)
+	if asked, existed := j.Unit("two").Asked(); asked != 9 || !existed.Has(4) || j.Unit("two").Sent() != 4096 {
+		t.Errorf("%d, %v, %d", asked, existed, j.Unit("two").Sent())
 	}
 }
 

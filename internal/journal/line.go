@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// version is of the journal's form. In version 1 a found line listed numbers, which this tool would pass over: keys that
-// were there before would be taken for the load's own.
-const version = 2
+// version is of the journal's form. Of an older one this tool would take keys for the load's own that are not: version 1
+// listed numbers in a found line, version 2 did not list keys that were passed over, nor say how far a unit may have been sent.
+const version = 3
 
 // A line of the journal holds exactly one of these. The first is a load.
 type line struct {
@@ -20,6 +20,7 @@ type line struct {
 	Content  *content  `json:"content,omitempty"`
 	Point    *point    `json:"point,omitempty"`
 	Found    *found    `json:"found,omitempty"`
+	Sending  *sending  `json:"sending,omitempty"`
 	Done     *done     `json:"done,omitempty"`
 	Finished time.Time `json:"finished,omitzero"`
 	Undoing  time.Time `json:"undoing,omitzero"` // a rollback begins
@@ -47,12 +48,18 @@ type point struct {
 	Position
 }
 
-// found says which keys of a unit the target held before the load. It stands there before any other of
-// the keys that begin before record Asked is written.
+// found says which keys of a unit are not the load's: the target held them before, or they were passed over and not asked
+// about. It stands there before any other of the keys that begin before record Asked is written.
 type found struct {
 	Unit  string `json:"unit"`
 	Asked int64  `json:"asked"`
 	Runs  []run  `json:"runs,omitempty"` // of records with which such keys begin
+}
+
+// sending says up to which record a unit may have been sent. It stands there before any of it is.
+type sending struct {
+	Unit string `json:"unit"`
+	Sent int64  `json:"sent"`
 }
 
 // done ends a unit.

@@ -27,7 +27,8 @@ type Stats struct {
 	Commands int64            `json:"commands"`
 	Bytes    int64            `json:"bytes"`
 	Expired  int64            `json:"expired,omitempty"`
-	Short    int64            `json:"short,omitempty"` // left out for their short life
+	Short    int64            `json:"short,omitempty"`   // left out for their short life
+	Dropped  int64            `json:"dropped,omitempty"` // deleted, for those of the dump had expired or were short
 	LeftOut  map[string]int64 `json:"left_out,omitempty"`
 }
 
@@ -40,6 +41,7 @@ func (s *Stats) Add(t Stats) {
 	s.Bytes += t.Bytes
 	s.Expired += t.Expired
 	s.Short += t.Short
+	s.Dropped += t.Dropped
 	if len(t.LeftOut) == 0 {
 		return
 	}

@@ -95,6 +95,9 @@ func (u *unit) write(name string, enc *json.Encoder) (err error) {
 		})
 		encode(line{Found: &found{name, u.asked, some}})
 	}
+	if u.sent > 0 && !u.done {
+		encode(line{Sending: &sending{name, u.sent}})
+	}
 	if u.done {
 		encode(line{Done: &done{name, u.position.Stats}})
 	} else if u.position.Record > 0 {

@@ -14,7 +14,8 @@ type unit struct {
 	dirty    bool      // position is newer than what was written
 	done     bool
 	asked    int64
-	live     Numbers       // keys that existed
+	sent     int64         // records that may have been sent
+	live     Numbers       // keys that existed, or were passed over
 	existed  packedNumbers // once it is done
 }
 
@@ -123,7 +124,29 @@ func (u *Unit) Reach(p Position) error {
 	return nil
 }
 
-// Found notes which keys the target held before the load, for good.
+// Sending notes up to which record the unit may be sent from now on, for good.
+func (u *Unit) Sending(sent int64) error {
+	j := u.j
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if sent <= u.u.sent {
+		return nil
+	}
+	u.u.sent = sent
+	if err := j.write(line{Sending: &sending{u.name, sent}}); err != nil {
+		return err
+	}
+	return j.sync()
+}
+
+// Sent returns what Sending has noted.
+func (u *Unit) Sent() int64 {
+	u.j.mu.Lock()
+	defer u.j.mu.Unlock()
+	return u.u.sent
+}
+
+// Found notes which keys are not the load's, for the target held them before or they were passed over, for good.
 func (u *Unit) Found(asked int64, existed []int64) error {
 	j := u.j
 	j.mu.Lock()
