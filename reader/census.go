@@ -59,20 +59,12 @@ func (s *Scanner) Census(ctx context.Context, db int, t format.Type, o CensusOpt
 	return cs.count, nil
 }
 
-// streams takes all of them for one leaf: they can only be listed in one go.
+// streams takes each list of them for one leaf: they can only be listed in one go, or by prefixes.
 func (cs *census) streams(ctx context.Context) error {
-	r, err := cs.c.do(ctx, "KEYS", "*", "stream")
-	if err != nil {
-		return err
-	}
-	names, err := r.bulks(nil, 1)
-	if err != nil || len(names) == 0 {
-		return err
-	}
-	for i := range names {
-		names[i] = bytes.Clone(names[i])
-	}
-	return cs.leaf(ctx, names, 1)
+	l := streamList{w: cs.w, each: func(names [][]byte) error {
+		return cs.leaf(ctx, names, 1)
+	}, unlisted: func([]byte) error { return nil }}
+	return l.under(ctx, nil)
 }
 
 // leaf counts the keys of a leaf and reads some of them.

@@ -149,7 +149,7 @@ func (s *Scanner) checkCursor(ctx context.Context) error {
 		}
 		names, err := c.keysOf(ctx, "*", s.nameBytes)
 		c.close()
-		if err != nil && !errors.Is(err, errReplyTooLarge) {
+		if err != nil && !tooLarge(err) {
 			return err
 		}
 		if err != nil || len(names) > 0 {

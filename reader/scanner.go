@@ -21,8 +21,9 @@ type Scanner struct {
 	unsplit  atomic.Bool // splitting does not work here
 	lastKeys sync.Map    // []byte by rangeEnd: where split has found them
 
-	nameBytes int   // see nameBytes
-	scanCount int64 // see scanCount
+	nameBytes  int   // see nameBytes
+	longPrefix int   // see longPrefix
+	scanCount  int64 // see scanCount
 }
 
 // Open checks o, connects, identifies the server and proves by reading that the account may
@@ -36,7 +37,7 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 		return nil, fmt.Errorf("connect to %s: %w", o.Addr, err)
 	}
 	defer c.close()
-	s := &Scanner{o: o, nameBytes: nameBytes, scanCount: scanCount}
+	s := &Scanner{o: o, nameBytes: nameBytes, longPrefix: longPrefix, scanCount: scanCount}
 	if s.source, err = identify(ctx, c, &o); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", o.Addr, err)
 	}
@@ -154,6 +155,7 @@ const (
 	Duplicate Reason = "duplicate-name" // listed under the name of the key before: its own was cut at a NUL (4.0)
 	Internal  Reason = "internal"       // Pika's own bookkeeping for slot migration
 	TooLarge  Reason = "too-large"      // an element is above what the format and every target can hold
+	Unlisted  Reason = "unlisted"       // streams whose names begin so cannot be listed by the source
 )
 
 // Scan makes one pass. It returns nil only when the pass is complete.

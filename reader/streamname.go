@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -14,7 +15,14 @@ import (
 // nameBytes is the size of a reply to KEYS above which streams are listed prefix by prefix.
 const nameBytes = 16 << 20
 
-// keysOf lists the streams whose names match pattern, in byte order.
+// keysStep is how many names KEYS lists at once. It finds the place of the next ones in the table of SCAN, where another
+// client's KEYS can have moved it (SERVERS.md P13).
+const keysStep = 1000
+
+// longPrefix is how long a prefix becomes at most where a name below it is too long for any list.
+const longPrefix = 64
+
+// keysOf lists the streams whose names match pattern.
 func (c *conn) keysOf(ctx context.Context, pattern string, most int) ([][]byte, error) {
 	var b batch
 	b.add("KEYS", pattern, "stream")
@@ -29,55 +37,134 @@ func (c *conn) keysOf(ctx context.Context, pattern string, most int) ([][]byte, 
 // reply (SERVERS.md P13).
 func (w *walk) streams(ctx context.Context) error {
 	w.end, _ = w.pass.advance(nil, 0) // there is nothing to split
+	lim := w.s.limit(firstPiece, w.s.o.PieceElements)
+	read := func(names [][]byte) error { return w.readStreams(ctx, names, &lim) }
 	if !w.s.source.ManyTypes() {
-		none, err := w.c.countedNone(ctx, w.pass.DB)
-		if err != nil || none {
+		counted, err := w.c.countStreams(ctx, w.pass.DB)
+		if err != nil || counted == 0 {
 			return err
 		}
+		if counted > 0 && len(w.pass.Prefix) == 0 {
+			names, err := w.listCounted(ctx, counted)
+			if err != nil {
+				return err
+			}
+			if names != nil {
+				return read(names)
+			}
+		}
 	}
-	lim := w.s.limit(firstPiece, w.s.o.PieceElements)
-	return w.streamsUnder(ctx, w.pass.Prefix, &lim)
+	l := streamList{w: w, twice: true, each: read, unlisted: func(prefix []byte) error {
+		return w.sink.Skip(prefix, Unlisted, "streams whose names begin with this, at least one of them too long for any list: raise max-client-response-size of the source")
+	}}
+	return l.under(ctx, w.pass.Prefix)
 }
 
-// streamsUnder hands over the streams whose names begin with prefix. Where their names are too many
-// for one reply it goes on with longer prefixes.
-func (w *walk) streamsUnder(ctx context.Context, prefix []byte, lim *limit) error {
-	if w.end != nil && bytes.Compare(prefix, w.end) >= 0 {
-		return nil
-	}
-	if next := successor(prefix); next != nil && bytes.Compare(next, w.pass.first()) <= 0 {
+// A streamList lists the names of streams, by prefixes where they are too many for one reply.
+type streamList struct {
+	w        *walk
+	whole    bool // of the whole database, whatever the range of the pass
+	twice    bool // what the table of SCAN was needed for is listed twice
+	each     func(names [][]byte) error
+	unlisted func(prefix []byte) error // takes what begins the names that cannot be listed
+}
+
+// under lists the names that begin with prefix.
+func (l *streamList) under(ctx context.Context, prefix []byte) error {
+	w := l.w
+	if !l.whole && w.outside(prefix) {
 		return nil
 	}
 	if _, err := w.ready(ctx); err != nil {
 		return err
 	}
-	names, err := w.c.keysOf(ctx, escapeGlob(prefix)+"*", w.s.nameBytes)
+	names, err := l.list(ctx, escapeGlob(prefix)+"*")
 	if err == nil {
 		w.lost = 0
-		return w.readStreams(ctx, names, lim)
+		return l.each(names)
 	}
+	large := tooLarge(err)
 	if deeper, err := w.listLess(ctx, err); !deeper {
 		return err
 	}
-	if err := w.streamNamed(ctx, prefix, lim); err != nil {
+	if large && len(prefix) >= w.s.longPrefix {
+		if long, err := l.tooLong(ctx, prefix); err != nil {
+			return err
+		} else if long {
+			return l.long(ctx, prefix)
+		}
+	}
+	if err := l.named(ctx, prefix); err != nil {
 		return err
 	}
 	for c := 0; c <= math.MaxUint8 && !w.full(); c++ {
-		if err := w.streamsUnder(ctx, append(bytes.Clone(prefix), byte(c)), lim); err != nil {
+		if err := l.under(ctx, append(bytes.Clone(prefix), byte(c))); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
+// outside reports whether no name that begins with prefix is in the range of the pass.
+func (w *walk) outside(prefix []byte) bool {
+	next := successor(prefix)
+	return w.end != nil && bytes.Compare(prefix, w.end) >= 0 || next != nil && bytes.Compare(next, w.pass.first()) <= 0
+}
+
+// list lists the names that match pattern, in byte order. What took more than one step is listed twice, and either list
+// counts: to lose a name the place would have to be moved past it in both.
+func (l *streamList) list(ctx context.Context, pattern string) ([][]byte, error) {
+	var lists [2][][]byte
+	for i := range lists {
+		names, err := l.w.c.keysOf(ctx, pattern, l.w.s.nameBytes)
+		if err != nil {
+			return nil, err
+		}
+		for j := 1; j < len(names); j++ {
+			if bytes.Compare(names[j-1], names[j]) > 0 {
+				return nil, fmt.Errorf("%w: the list of streams is not in order at %s: another client's KEYS came between; try again when none runs", ErrUnavailable, quoteKey(names[j]))
+			}
+		}
+		if lists[i] = names; !l.twice || len(names) < keysStep {
+			break
+		}
+	}
+	return merge(lists[0], lists[1]), nil
+}
+
+// merge merges names in order. What is in both is there as often as in the one that has it more often: a 4.0 lists several
+// keys under one name (SERVERS.md P4).
+func merge(a, b [][]byte) [][]byte {
+	if len(b) == 0 {
+		return a
+	}
+	all := make([][]byte, 0, max(len(a), len(b)))
+	for len(a) > 0 && len(b) > 0 {
+		switch n := bytes.Compare(a[0], b[0]); {
+		case n < 0:
+			all, a = append(all, a[0]), a[1:]
+		case n > 0:
+			all, b = append(all, b[0]), b[1:]
+		default:
+			all, a, b = append(all, a[0]), a[1:], b[1:]
+		}
+	}
+	return append(append(all, a...), b...)
+}
+
+// tooLarge reports whether a list of names was larger than we, or the source, allow.
+func tooLarge(err error) bool {
+	var re *ReplyError
+	return errors.Is(err, errReplyTooLarge) || errors.As(err, &re) && strings.Contains(re.Reply, "max-client-response-size")
+}
+
 // listLess reports whether after err the names should be listed by longer prefixes.
 func (w *walk) listLess(ctx context.Context, err error) (bool, error) {
-	var re *ReplyError
 	switch {
 	case errors.Is(err, errReplyTooLarge): // the rest of the reply is still to come
 		return true, w.c.renew(ctx)
-	case errors.As(err, &re):
-		return strings.Contains(re.Reply, "max-client-response-size"), err
+	case tooLarge(err):
+		return true, nil
 	case errors.Is(err, errLost) && !w.s.source.ManyTypes():
 		return false, fmt.Errorf("%w; Pika 4.0 walks over all keys to list streams, whatever their prefix, and closes the connection when that takes longer than its timeout: "+
 			"CONFIG SET timeout 0 there for the time of the dump, or leave the streams out with --streams off", err)
@@ -85,13 +172,50 @@ func (w *walk) listLess(ctx context.Context, err error) (bool, error) {
 	return w.again(ctx, err)
 }
 
+// tooLong reports whether a name that begins with prefix is too long for any list: such a name would make prefixes longer for
+// as long as it is.
+func (l *streamList) tooLong(ctx context.Context, prefix []byte) (bool, error) {
+	w := l.w
+	limit, err := w.c.config(ctx, "max-client-response-size")
+	if err != nil {
+		return false, err
+	}
+	most := w.s.nameBytes
+	if n, err := strconv.Atoi(limit); err == nil && n > 0 {
+		most = min(most, n)
+	}
+	_, err = w.c.keysOf(ctx, escapeGlob(prefix)+strings.Repeat("?", max(0, most-len("$\r\n\r\n")-len(limit)-len(prefix)))+"*", w.s.nameBytes)
+	if err == nil {
+		return false, nil
+	}
+	large := tooLarge(err)
+	if deeper, err := w.listLess(ctx, err); !deeper {
+		return false, err
+	}
+	return large, nil
+}
+
+// long lists the names that begin with prefix, one of which is too long for a list as we ask for it, or for any.
+func (l *streamList) long(ctx context.Context, prefix []byte) error {
+	names, err := l.w.c.keysOf(ctx, escapeGlob(prefix)+"*", maxReply)
+	if err == nil {
+		return l.each(names)
+	}
+	if !tooLarge(err) {
+		return err
+	}
+	if _, err := l.w.listLess(ctx, err); err != nil {
+		return err
+	}
+	if err := l.named(ctx, prefix); err != nil {
+		return err
+	}
+	return l.unlisted(prefix)
+}
+
 // readStreams hands over the streams of a listing.
 func (w *walk) readStreams(ctx context.Context, names [][]byte, lim *limit) error {
-	for i, key := range names {
-		if i > 0 && bytes.Compare(names[i-1], key) > 0 {
-			// It lists a thousand names at a time, by the cursor table of SCAN.
-			return fmt.Errorf("%w: the list of streams is not in order at %s: another client's KEYS came between; try again when none runs", ErrUnavailable, quoteKey(key))
-		}
+	for _, key := range names {
 		if bytes.Compare(key, w.pass.first()) < 0 || w.end != nil && bytes.Compare(key, w.end) >= 0 {
 			continue
 		}
@@ -117,15 +241,16 @@ func (w *walk) readStreams(ctx context.Context, names [][]byte, lim *limit) erro
 	return nil
 }
 
-// streamNamed hands over the stream of that very name, if there is one.
-func (w *walk) streamNamed(ctx context.Context, key []byte, lim *limit) error {
+// named lists the stream of that very name, if there is one.
+func (l *streamList) named(ctx context.Context, key []byte) error {
+	w := l.w
 	if !w.s.source.ManyTypes() && bytes.ContainsAny(key, "\r\n") {
 		// XLEN could answer an error with the key in it, whose line end breaks the reply.
 		names, err := w.c.keysOf(ctx, escapeGlob(key), w.s.nameBytes)
 		if err != nil {
 			return err
 		}
-		return w.readStreams(ctx, names, lim)
+		return l.each(names)
 	}
 	p, err := w.c.do(ctx, "XLEN", key)
 	if err != nil {
@@ -139,17 +264,26 @@ func (w *walk) streamNamed(ctx context.Context, key []byte, lim *limit) error {
 	if err != nil {
 		return err
 	}
-	return w.readStreams(ctx, [][]byte{key}, lim)
+	return l.each([][]byte{key})
 }
 
-// escapeGlob returns a pattern that matches prefix itself.
-func escapeGlob(prefix []byte) string {
+// escapeGlob returns a pattern that matches text itself. A pattern that ends in * and has no other of * ? [ ]
+// Pika takes for a prefix as it is, with its backslashes (SERVERS.md P13): so a backslash stands in a class, and a * too,
+// which could be the last byte. No other byte means anything outside a class.
+func escapeGlob(text []byte) string {
 	var s strings.Builder
-	for _, c := range prefix {
-		if strings.IndexByte(`*?[]\^-`, c) >= 0 {
+	for _, c := range text {
+		switch c {
+		case '\\':
+			s.WriteString(`[\\]`)
+		case '*':
+			s.WriteString("[*]")
+		case '?', '[', ']':
 			s.WriteByte('\\')
+			s.WriteByte(c)
+		default:
+			s.WriteByte(c)
 		}
-		s.WriteByte(c)
 	}
 	return s.String()
 }

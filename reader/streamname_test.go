@@ -16,9 +16,9 @@ import (
 
 // streamNames are awkward ones, in order.
 func streamNames() []string {
-	names := []string{"", "*", "[a]", "a", "ab\r\nc", "ab*", "b?", "b\\", "k", "\xff", "\xff\xff"}
+	names := []string{"", "*", "[a]", "a", "ab\r\nc", "ab*", "b?", "b\\", "k", "\xff", "\xff\xff", "]", "a]b^", "ke-", "ke-^-x", "ke^", "ke\\", "ke\\*", "ke\\\\x", "key*"}
 	for i := range 60 {
-		names = append(names, fmt.Sprintf("key:%02d", i))
+		names = append(names, fmt.Sprintf("key:%02d", i), fmt.Sprintf("ke-y:%02d", i), fmt.Sprintf("ke^:%02d", i), fmt.Sprintf("ke\\%02d", i), fmt.Sprintf("ke*%02d", i))
 	}
 	slices.Sort(names)
 	return names
@@ -60,11 +60,13 @@ func TestStreamsByPrefix(t *testing.T) {
 				if n := srv.Commands()["keys"]; n < 256 {
 					t.Errorf("KEYS was sent %d times", n)
 				}
-				part := NewPass(0, format.TypeStream, []byte("ab"), []byte("key:3"))
-				part.Prefix = []byte("k")
-				want = slices.DeleteFunc(want, func(k string) bool { return k < "ab" || k >= "key:3" || k[:1] != "k" })
-				if g := scan(t, s, part); !slices.Equal(g.keys, want) {
-					t.Errorf("part: %q, want %q", g.keys, want)
+				for _, prefix := range []string{"k", "ke-", "ke^", "ke\\", "ke*", "ke\\*", "a]"} {
+					part := NewPass(0, format.TypeStream, []byte("ab"), []byte("key:3"))
+					part.Prefix = []byte(prefix)
+					want := slices.DeleteFunc(slices.Clone(want), func(k string) bool { return k < "ab" || k >= "key:3" || !strings.HasPrefix(k, prefix) })
+					if g := scan(t, s, part); !slices.Equal(g.keys, want) {
+						t.Errorf("%s: %q, want %q", prefix, g.keys, want)
+					}
 				}
 			})
 		}
@@ -172,5 +174,130 @@ func TestStreamsCounted(t *testing.T) {
 	s := open(t, Options{Addr: c.Options().Addr, NoStreams: true})
 	if types := s.Types(nil); slices.Contains(types, format.TypeStream) {
 		t.Errorf("without streams: %v", types)
+	}
+}
+
+// TestStreamNameTooLong: a name that no list can hold is listed by what it begins with, and all others are dumped, with a
+// bounded number of lists; one that is only longer than our own lists is dumped.
+func TestStreamNameTooLong(t *testing.T) {
+	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
+		for name, x := range map[string]struct {
+			ours   int
+			limit  string
+			listed bool
+		}{"our own limit": {ours: 300, limit: "1073741824", listed: true}, "the source's limit": {ours: nameBytes, limit: "300"}} {
+			t.Run(string(v)+"/"+name, func(t *testing.T) {
+				srv, c := startSim(t, pikasim.Options{Version: v, Config: map[string]string{"max-client-response-size": x.limit}})
+				const prefix = 4
+				want := streamNames()[:40]
+				long := strings.Repeat("n", 100_000)
+				want = append(want, long[:prefix-1], long[:prefix], long[:prefix-1]+"o") // beside it
+				slices.Sort(want)
+				for _, n := range append([]string{long}, want...) {
+					mustDo(t, c, "XADD", n, "1-1", "f", "v")
+				}
+				if x.listed {
+					want = append(want, long)
+					slices.Sort(want)
+				}
+				s := open(t, Options{Addr: srv.Addr()})
+				s.nameBytes, s.longPrefix = x.ours, prefix
+				g := scan(t, s, NewPass(0, format.TypeStream, nil, nil))
+				if !slices.Equal(g.keys, want) {
+					t.Errorf("%d streams, want %d", len(g.keys), len(want))
+				}
+				if got := fmt.Sprint(g.skipped[Unlisted]); x.listed != (got == "[]") || !x.listed && got != "["+long[:prefix]+"]" {
+					t.Errorf("unlisted %s", got)
+				}
+				if n := srv.Commands()["keys"]; n > 1000*prefix {
+					t.Errorf("KEYS was sent %d times", n)
+				}
+				if _, err := s.Census(t.Context(), 0, format.TypeStream, CensusOptions{LeafKeys: 10}, func(float64, Sampled) error { return nil }); err != nil {
+					t.Errorf("census: %v", err)
+				}
+			})
+		}
+	}
+}
+
+// TestStreamsHeldAgainstCount: a list that has fewer streams than the source counts before and after it is not taken.
+func TestStreamsHeldAgainstCount(t *testing.T) {
+	for _, x := range []struct {
+		name  string
+		short int // lists that lack a stream
+		ours  int
+		keys  []string
+		fails bool
+	}{
+		{name: "once", short: 1, ours: nameBytes},
+		{name: "once, by prefix", short: 1, ours: 60},
+		{name: "always", short: 1 << 30, ours: nameBytes, fails: true},
+		{name: "always, by prefix", short: 1 << 30, ours: 60, fails: true},
+	} {
+		t.Run(x.name, func(t *testing.T) {
+			var short atomic.Int64
+			srv, c := startSim(t, pikasim.Options{Version: pikasim.V401, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+				if strings.EqualFold(string(args[0]), "keys") && strings.HasPrefix("st1*", strings.TrimSuffix(string(args[1]), "*")) && x.ours == nameBytes != (len(args[1]) > 2) && short.Add(-1) >= 0 {
+					return []byte("*1\r\n$3\r\nst1\r\n"), true, false
+				}
+				return nil, false, false
+			}})
+			for _, n := range []string{"st1", "st1a", "st2", "st2a", "st2b", "st3"} {
+				mustDo(t, c, "XADD", n, "1-1", "f", "v")
+			}
+			s := open(t, Options{Addr: srv.Addr()})
+			s.nameBytes = x.ours
+			short.Store(int64(x.short))
+			g := newGathered(t)
+			err := s.Scan(t.Context(), NewPass(0, format.TypeStream, nil, nil), g)
+			if x.fails {
+				if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "counts 6 streams") || len(g.keys) > 0 {
+					t.Errorf("error %v, keys %q", err, g.keys)
+				}
+				return
+			}
+			if err != nil || len(g.keys) != 6 {
+				t.Errorf("%v, keys %q", err, g.keys)
+			}
+		})
+	}
+}
+
+// TestStreamsListedTwice: on 3.5, which counts no streams, a list in several steps is made twice, and what either has is read.
+func TestStreamsListedTwice(t *testing.T) {
+	var lists atomic.Int64
+	var names []string
+	for i := range keysStep + 200 {
+		names = append(names, fmt.Sprintf("s%05d", i))
+	}
+	srv, _ := startSim(t, pikasim.Options{Version: pikasim.V355, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+		if !strings.EqualFold(string(args[0]), "keys") || string(args[1]) != "*" {
+			return nil, false, false
+		}
+		list := slices.Clone(names)
+		at := 10 * lists.Add(1)
+		list = slices.Delete(list, int(at), int(at)+5)
+		reply := fmt.Appendf(nil, "*%d\r\n", len(list))
+		for _, n := range list {
+			reply = fmt.Appendf(reply, "$%d\r\n%s\r\n", len(n), n)
+		}
+		return reply, true, false
+	}})
+	s := open(t, Options{Addr: srv.Addr()})
+	w := &walk{s: s, pass: NewPass(0, format.TypeStream, nil, nil)}
+	var err error
+	if w.c, err = dial(t.Context(), &s.o, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer w.c.close()
+	var got []string
+	l := streamList{w: w, twice: true, each: func(list [][]byte) error {
+		for _, n := range list {
+			got = append(got, string(n))
+		}
+		return nil
+	}}
+	if err := l.under(t.Context(), nil); err != nil || !slices.Equal(got, names) || lists.Load() != 2 {
+		t.Errorf("%v: %d names in %d lists", err, len(got), lists.Load())
 	}
 }

@@ -175,6 +175,7 @@ func TestMatches(t *testing.T) {
 		{"a?c", "a\xffc", true}, {"a?c", "ac", false}, {"[a-c]x", "bx", true}, {"[^a-c]x", "bx", false},
 		{"[c-a]x", "bx", true}, {`\*`, "*", true}, {`\*`, "a", false}, {"[]", "a", false}, {"[a", "a", true},
 		{"**a**", "xxaxx", true}, {"a\x00*", "a\x00b", true}, {`[\]]`, "]", true},
+		{"[\x7f-\x80]", "a", true}, {"[\x80-\xff]", "\x90", true}, {"[+--]", ",", true}, {"[a-]]", "^", true}, {`[\a-z]`, "-", true}, {`[\a-z]`, "b", false},
 	} {
 		if got := matches(x.pattern, x.s); got != x.want {
 			t.Errorf("matches(%q, %q) = %v", x.pattern, x.s, got)

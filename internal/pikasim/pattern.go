@@ -44,35 +44,36 @@ func matches(pattern, s string) bool {
 	return s == ""
 }
 
-// class tests a byte against the class p starts in, and gives what follows it.
+// class tests a byte against the class p starts in, and gives what follows it. As in
+// stringmatchlen of Pika, bytes of a range compare signed, a backslash takes the next byte as it is but never
+// begins a range, and ] closes the class wherever it stands but as the end of a range.
 func class(p string, b byte) (in bool, rest string) {
 	not := strings.HasPrefix(p, "^")
 	if not {
 		p = p[1:]
 	}
 	for len(p) > 0 && p[0] != ']' {
-		lo, n := p[0], 1
-		if lo == '\\' && len(p) > 1 {
-			lo, n = p[1], 2
+		n := 1
+		switch {
+		case p[0] == '\\' && len(p) > 1:
+			in, n = in || p[1] == b, 2
+		case len(p) >= 3 && p[1] == '-':
+			lo, hi := int8(p[0]), int8(p[2])
+			in, n = in || min(lo, hi) <= int8(b) && int8(b) <= max(lo, hi), 3
+		default:
+			in = in || p[0] == b
 		}
-		hi := lo
-		if len(p) > n+1 && p[n] == '-' && p[n+1] != ']' {
-			hi, n = p[n+1], n+2
-		}
-		if lo > hi {
-			lo, hi = hi, lo
-		}
-		in = in || lo <= b && b <= hi
 		p = p[n:]
 	}
 	return in != not, strings.TrimPrefix(p, "]")
 }
 
-// tailPrefix is what all matches of `literal*` begin with, and whether the
-// pattern is one; only for such does a scan seek.
+// tailPrefix is where a scan for `literal*` begins, and whether the pattern is one. Pika takes what
+// stands before the * for that prefix as it is, backslashes included, though it matches by the pattern
+// (isTailWildcard in util.cc, the same in 3.4.0, 3.5.5 and 4.0.1).
 func tailPrefix(pattern string) (string, bool) {
 	head, ok := strings.CutSuffix(pattern, "*")
-	if !ok || strings.ContainsAny(head, `*?[]\`) {
+	if !ok || head == "" || strings.ContainsAny(head, `*?[]`) {
 		return "", false
 	}
 	return head, true

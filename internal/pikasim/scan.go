@@ -168,9 +168,9 @@ func (c *call) scanPage(k kind, cursor int64, pattern string, count int64) (foun
 	return found, 0
 }
 
-// walk lists the names of one type from start on, until left are counted or
-// the pattern's prefix is passed. Where a dead name follows, ≤3.5 promises
-// more. ≤3.5 count what they visit, 4.0 what matches.
+// walk lists the names of one type from start on, until left are counted. Where more follow, ≤3.5 promises
+// more if the next name, which may be dead, is not behind the pattern's prefix, and 4.0 if any that follows
+// matches. ≤3.5 count what they visit, 4.0 what matches.
 func (c *call) walk(k kind, start, pattern string, left *int64) (found []string, next string, more bool) {
 	prefix, _ := tailPrefix(pattern)
 	c.db.names[k].Ascend(start, func(name string, r *record) bool {
@@ -181,7 +181,7 @@ func (c *call) walk(k kind, start, pattern string, left *int64) (found []string,
 			}
 		}
 		if *left == 0 {
-			if more = shown <= prefix || strings.HasPrefix(shown, prefix); more {
+			if more = c.db.oneType || shown <= prefix || strings.HasPrefix(shown, prefix); more {
 				next = shown
 			}
 			return false

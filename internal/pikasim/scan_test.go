@@ -137,3 +137,21 @@ func TestKeysLimit(t *testing.T) {
 		t.Errorf("KEYS: %q", got)
 	}
 }
+
+// TestKeysTailPrefix: what stands before the * of a pattern without another of * ? [ ] is where a scan begins, with its
+// backslashes, though the names are matched by the pattern.
+func TestKeysTailPrefix(t *testing.T) {
+	for _, v := range []Version{V355, V401} {
+		c := dial(t, start(t, Options{Version: v}))
+		for _, name := range []string{"order-1", "order-2", "order^1", "order*", "a\\b"} {
+			c.do("XADD", name, "1-1", "f", "v")
+		}
+		for pattern, want := range map[string]int{
+			"order-*": 2, `order\-*`: 0, `order\^*`: 1, "order[-]*": 2, `order\*`: 0, "order[*]": 1, `o*\*`: 1, "a[\\\\]*": 1, `a\\*`: 1, `a\\b`: 1,
+		} {
+			if got := len(c.list("KEYS", pattern, "stream")); got != want {
+				t.Errorf("%s: KEYS %s names %d, want %d", v, pattern, got, want)
+			}
+		}
+	}
+}
