@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"sync/atomic"
 	"syscall"
 
@@ -74,7 +73,6 @@ func packAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", archive.ErrIncomplete, err)
 	}
-	signal.Ignore(syscall.SIGPIPE) // it comes as an error as well
 	k := checking{c: c}
 	var total atomic.Int64
 	stop := k.progressOf(total.Load)

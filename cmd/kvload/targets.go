@@ -26,7 +26,7 @@ const sharedBytes = 16 << 20
 // severity orders the exit codes of several targets, the worst first: what the user has to look into before what
 // goes away by itself. A code that is not listed is worse than all.
 var severity = []int{
-	exitcode.Interrupted, exitcode.Terminated, exitcode.Failed, exitcode.Corrupt, exitcode.Auth, exitcode.Refused, exitcode.NoDump,
+	exitcode.Interrupted, exitcode.Terminated, exitcode.HungUp, exitcode.Failed, exitcode.Corrupt, exitcode.Auth, exitcode.Refused, exitcode.NoDump,
 	exitcode.Locked, exitcode.Different, exitcode.TryAgain, exitcode.LeftOut,
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/signal"
 	"syscall"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
@@ -22,7 +21,6 @@ func dumpStream(ctx context.Context, o dumpOptions, out, log io.Writer) (err err
 	if progress.IsTerminal(out) {
 		return command.Usage("--out - writes the dump to standard output, which is a terminal: send it through a pipe or to a file")
 	}
-	signal.Ignore(syscall.SIGPIPE) // it comes as an error as well, and the spool is to be removed
 	if o.stream, err = pack.NewOutput(ctx, out, o.storage.Spool); err != nil {
 		return fmt.Errorf("%w: --spool cannot be written to: %w", reader.ErrRefused, err)
 	}

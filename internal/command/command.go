@@ -79,7 +79,7 @@ func App(app *cli.App) *cli.App {
 	app.CustomAppHelpTemplate = cli.AppHelpTemplate + "\n" + exitcode.Help
 	app.Action = func(c *cli.Context) error {
 		if name := c.Args().First(); name != "" {
-			return Usage("there is no command %q; see %s --help", name, app.Name)
+			return Usage("there is no command %q; did you mean %s?", name, nearest(commandNames(app), name))
 		}
 		return cli.ShowAppHelp(c)
 	}
@@ -90,7 +90,14 @@ func App(app *cli.App) *cli.App {
 	return app
 }
 
-func onUsageError(_ *cli.Context, err error, _ bool) error { return &UsageError{err} }
+func commandNames(app *cli.App) (names []string) {
+	for _, c := range app.Commands {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
+func onUsageError(c *cli.Context, err error, _ bool) error { return usageError(c, err) }
 
 // Env returns a function that names the environment variable of a flag: PREFIX_FLAG_NAME.
 func Env(prefix string) func(string) []string {
@@ -110,14 +117,25 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	defer signal.Stop(signals)
+	// Whoever reads our messages may end before we do: what was changed on a server is still set back.
+	signal.Ignore(syscall.SIGPIPE)
+	for _, line := range overlooked(app, args, os.Environ()) {
+		fmt.Fprintf(app.ErrWriter, "warning: %s\n", line)
+	}
+	if showsPassword(args) {
+		fmt.Fprintln(app.ErrWriter, "warning: a password in the command line can be seen by everybody on this host (ps); give it in REDISCLI_AUTH, or with --password-file or --askpass")
+	}
 	go func() {
 		sig := <-signals
 		cancel(&Interrupt{sig})
 		fmt.Fprintf(app.ErrWriter, "%s: stopping when what is in flight is done; a second signal stops at once\n", app.Name)
 		os.Exit(interruptCode(<-signals)) // the second time at once
 	}()
-	err := app.RunContext(ctx, args)
+	err := app.RunContext(ctx, arrange(app, args))
 	if err == nil {
 		return exitcode.Done
 	}
@@ -137,8 +155,11 @@ type discard struct{}
 func (discard) Printf(context.Context, string, ...any) {}
 
 func interruptCode(sig os.Signal) int {
-	if sig == syscall.SIGTERM {
+	switch sig {
+	case syscall.SIGTERM:
 		return exitcode.Terminated
+	case syscall.SIGHUP:
+		return exitcode.HungUp
 	}
 	return exitcode.Interrupted
 }

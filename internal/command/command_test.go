@@ -72,7 +72,11 @@ func TestCode(t *testing.T) {
 func runApp(action func(*cli.Context) error, args ...string) (code int, stdout, stderr string) {
 	var out, errOut bytes.Buffer
 	app := App(&cli.App{Name: "tool", Writer: &out, ErrWriter: &errOut, Commands: []*cli.Command{{
-		Name: "do", Action: action, Flags: []cli.Flag{&cli.IntFlag{Name: "n", EnvVars: Env("TOOL")("n-of-x")}},
+		Name: "do", Action: action, Flags: []cli.Flag{
+			&cli.IntFlag{Name: "n", EnvVars: Env("TOOL")("n-of-x")}, &cli.DurationFlag{Name: "timeout"}, &cli.BoolFlag{Name: "json"},
+			&cli.StringFlag{Name: "host", Aliases: []string{"h"}}, &cli.StringSliceFlag{Name: "uri", Aliases: []string{"u"}, EnvVars: Env("TOOL")("uri")},
+			&cli.StringFlag{Name: "pass", Aliases: []string{"a"}}, &cli.IntFlag{Name: "port", EnvVars: Env("TOOL")("port")},
+		},
 	}}})
 	code = Main(app, append([]string{"tool"}, args...), classify)
 	return code, out.String(), errOut.String()
@@ -92,8 +96,13 @@ func TestMainShows(t *testing.T) {
 		{"two errors are one line", fail(errors.Join(errors.New("one"), errors.New("two"))), []string{"do"}, 1, "tool: one; two\n"},
 		{"usage", fail(Usage("--n %d: too many", 5)), []string{"do"}, 2, "tool: --n 5: too many\ntool: see tool COMMAND --help\n"},
 		{"no number", fail(nil), []string{"do", "--n", "x"}, 2,
-			"tool: invalid value \"x\" for flag -n: parse error\ntool: see tool COMMAND --help\n"},
-		{"no such command", fail(nil), []string{"dance"}, 2, "tool: there is no command \"dance\"; see tool --help\ntool: see tool COMMAND --help\n"},
+			"tool: -n \"x\": it is a whole number\ntool: see tool COMMAND --help\n"},
+		{"no duration", fail(nil), []string{"do", "--timeout", "30"}, 2,
+			"tool: --timeout \"30\": it is a duration with its unit, such as 30s or 5m\ntool: see tool COMMAND --help\n"},
+		{"no such flag", fail(nil), []string{"do", "--time-out", "30s"}, 2,
+			"tool: there is no flag --time-out; did you mean --timeout?\ntool: see tool COMMAND --help\n"},
+		{"no value", fail(nil), []string{"do", "--timeout"}, 2, "tool: --timeout needs a value\ntool: see tool COMMAND --help\n"},
+		{"no such command", fail(nil), []string{"doo"}, 2, "tool: there is no command \"doo\"; did you mean do?\ntool: see tool COMMAND --help\n"},
 		{"left out", fail(&LeftOut{"3 keys are missing"}), []string{"do"}, 3, "tool: 3 keys are missing\n"},
 		{"full", fail(syscall.ENOSPC), []string{"do"}, 75,
 			"tool: no space left on device\ntool: the disk is full: free space, or give another directory, and run it again\n"},
@@ -115,9 +124,9 @@ func TestMainShows(t *testing.T) {
 
 // TestInterrupt: a signal ends the context, and decides the exit code whatever the error is.
 func TestInterrupt(t *testing.T) {
-	wait := func(err error) func(*cli.Context) error {
+	wait := func(sig syscall.Signal, err error) func(*cli.Context) error {
 		return func(c *cli.Context) error {
-			if err := syscall.Kill(os.Getpid(), syscall.SIGTERM); err != nil {
+			if err := syscall.Kill(os.Getpid(), sig); err != nil {
 				return err
 			}
 			<-c.Context.Done()
@@ -128,17 +137,20 @@ func TestInterrupt(t *testing.T) {
 		}
 	}
 	for _, tc := range []struct {
+		sig  syscall.Signal
 		err  error
+		code int
 		says string
 	}{
-		{nil, "tool: stopped by terminated"},
-		{errors.New("connection lost"), "tool: stopped by terminated: connection lost"},
+		{syscall.SIGTERM, nil, 143, "tool: stopped by terminated"},
+		{syscall.SIGTERM, errors.New("connection lost"), 143, "tool: stopped by terminated: connection lost"},
+		{syscall.SIGHUP, nil, 129, "tool: stopped by hangup"},
 	} {
 		// The note that it is stopping comes from another goroutine, before or after.
 		errOut := make(lines, 8)
-		app := App(&cli.App{Name: "tool", ErrWriter: errOut, Action: nil, Commands: []*cli.Command{{Name: "do", Action: wait(tc.err)}}})
-		if code := Main(app, []string{"tool", "do"}, classify); code != 143 {
-			t.Errorf("exit code %d", code)
+		app := App(&cli.App{Name: "tool", ErrWriter: errOut, Action: nil, Commands: []*cli.Command{{Name: "do", Action: wait(tc.sig, tc.err)}}})
+		if code := Main(app, []string{"tool", "do"}, classify); code != tc.code {
+			t.Errorf("exit code %d, want %d", code, tc.code)
 		}
 		said := <-errOut + <-errOut
 		for _, want := range []string{tc.says + "\n", "a second signal stops at once\n"} {
@@ -158,7 +170,7 @@ func (l lines) Write(p []byte) (int, error) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"do", "--help"}, {}} {
+	for _, args := range [][]string{{"--help"}, {"do", "--help"}, {}, {"-h"}, {"help"}, {"help", "do"}, {"do", "-h"}, {"do", "-h", "--json"}} {
 		code, stdout, stderr := runApp(func(*cli.Context) error { return nil }, args...)
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "EXIT CODES:\n   0    done\n") {
 			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
@@ -166,6 +178,9 @@ func TestHelp(t *testing.T) {
 	}
 	if _, stdout, _ := runApp(nil, "do", "--help"); !strings.Contains(stdout, "[$TOOL_N_OF_X]") {
 		t.Errorf("no variable in %q", stdout)
+	}
+	if code, stdout, _ := runApp(nil, "version"); code != 0 || stdout != "tool version "+Version+"\n" {
+		t.Errorf("version: %d, %q", code, stdout)
 	}
 	if code, stdout, _ := runApp(nil, "--version"); code != 0 || stdout != "tool version "+Version+"\n" {
 		t.Errorf("--version: %d, %q", code, stdout)

@@ -7,14 +7,15 @@ const (
 	Done        = 0
 	Failed      = 1
 	Usage       = 2
-	LeftOut     = 3  // done, but some keys were left out and are listed
-	Different   = 4  // verification found differences
-	Refused     = 5  // refused before anything was written
-	NoDump      = 10 // the dump is missing or incomplete
-	Locked      = 11 // another run is at work
-	Auth        = 12 // or no identity that opens an encrypted dump
-	Corrupt     = 13 // the dump is damaged
-	TryAgain    = 75 // what failed may go away by itself
+	LeftOut     = 3   // done, but some keys were left out and are listed
+	Different   = 4   // verification found differences
+	Refused     = 5   // refused before anything was written
+	NoDump      = 10  // the dump is missing or incomplete
+	Locked      = 11  // another run is at work
+	Auth        = 12  // or no identity that opens an encrypted dump
+	Corrupt     = 13  // the dump is damaged
+	TryAgain    = 75  // what failed may go away by itself
+	HungUp      = 129 // the terminal is gone
 	Interrupted = 130
 	Terminated  = 143
 )
@@ -32,5 +33,5 @@ const Help = `EXIT CODES:
    12   authentication failed, the account may not do what is needed, or no identity opens the dump
    13   the dump is damaged
    75   try again later: connection lost, no answer, disk full
-   130  interrupted (143: terminated)
+   130  interrupted (143: terminated, 129: the terminal hung up)
 `
