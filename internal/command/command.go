@@ -34,7 +34,7 @@ const Buckets = `BUCKETS:
    s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX. Credentials are found as the cloud's own
    tools find them (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE; GOOGLE_APPLICATION_CREDENTIALS;
    AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY). A store that speaks S3 is named in the query:
-   's3://BUCKET/PREFIX?endpoint=https://minio:9000&region=us-east-1&use_path_style=true&request_checksum_calculation=when_required'`
+   's3://BUCKET/PREFIX?endpoint=https://minio:9000&region=us-east-1&use_path_style=true'`
 
 // memoryLimit is the soft limit of the Go heap where GOMEMLIMIT sets no other: what the
 // options bound fits, and the collector works harder rather than let

@@ -64,7 +64,7 @@ func (b *Bucket) try(op, name string, f func(context.Context) error) error {
 			b.reached.Store(true)
 			return nil
 		}
-		err = b.failure(op, name, err)
+		err = b.failure(op, name, b.explained(b.work, err))
 		if !errors.Is(err, ErrUnavailable) || n >= b.tries() {
 			return err
 		}
@@ -105,11 +105,11 @@ func (b *Bucket) failure(op, name string, err error) error {
 	if s3 := (*smithy.OperationError)(nil); errors.As(err, &s3) && !errors.Is(err, errStalled) {
 		e.Err = s3 // without what the library says before it
 	}
-	var api smithy.APIError
-	code := ""
-	if errors.As(err, &api) {
-		code = api.ErrorCode()
+	advice := b.advice(err)
+	if advice != nil {
+		e.Err = fmt.Errorf("%w (%w)", advice, e.Err)
 	}
+	code := apiCode(err)
 	switch status := httpStatus(err); {
 	case errors.As(err, new(*net.DNSError)): // which Azure's library takes for "not there"
 		e.Kind = ErrUnavailable
@@ -117,7 +117,7 @@ func (b *Bucket) failure(op, name string, err error) error {
 		e.Kind = fs.ErrExist
 	case status == http.StatusNotFound, gcerrors.Code(err) == gcerrors.NotFound:
 		e.Kind = fs.ErrNotExist
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, code == "ExpiredToken", gcerrors.Code(err) == gcerrors.PermissionDenied:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, slices.Contains(refusals, code), advice != nil, gcerrors.Code(err) == gcerrors.PermissionDenied:
 		e.Kind = ErrDenied
 	case status == http.StatusNotImplemented, code == "NotImplemented":
 		e.Kind = errUnsupported
