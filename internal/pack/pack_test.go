@@ -252,6 +252,15 @@ func mustBeEmpty(t *testing.T, dir *storage.Dir) {
 	if names, err := dir.List(); err != nil || len(names) > 0 {
 		t.Errorf("%v is left, %v", names, err)
 	}
+	entries, err := os.ReadDir(dir.Path(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if e.IsDir() {
+			t.Errorf("the directory %s is left", e.Name())
+		}
+	}
 }
 
 // TestSourceFails: a stream that cannot be read is not damaged.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,7 +123,7 @@ func (d *Dir) RemoveTemporaries() error {
 	})
 }
 
-// Remove removes a file, durably.
+// Remove removes a file, durably, and the directories below the root that are empty then.
 func (d *Dir) Remove(name string) error {
 	p, err := d.path(name)
 	if err != nil {
@@ -131,7 +132,11 @@ func (d *Dir) Remove(name string) error {
 	if err := os.Remove(p); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(p))
+	dir := filepath.Dir(p)
+	for up := path.Dir(name); up != "." && os.Remove(dir) == nil; up = path.Dir(up) {
+		dir = filepath.Dir(dir)
+	}
+	return syncDir(dir)
 }
 
 // A tempFile is being written.
@@ -155,14 +160,19 @@ func (d *Dir) Create(name string) (File, error) {
 
 // create begins a file that takes the place of one that is there.
 func (d *Dir) create(p string) (File, error) {
-	if err := mkdirSynced(filepath.Dir(p)); err != nil {
-		return nil, err
+	for {
+		if err := mkdirSynced(filepath.Dir(p)); err != nil {
+			return nil, err
+		}
+		f, err := os.OpenFile(filepath.Join(filepath.Dir(p), tempPrefix+filepath.Base(p)), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+		if errors.Is(err, fs.ErrNotExist) { // Remove, which ran meanwhile, found the directory empty
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return &tempFile{f: f, path: p}, nil
 	}
-	f, err := os.OpenFile(filepath.Join(filepath.Dir(p), tempPrefix+filepath.Base(p)), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	return &tempFile{f: f, path: p}, nil
 }
 
 // mkdirSynced makes a directory and those above it, each entry synced.
