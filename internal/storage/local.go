@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -132,15 +131,20 @@ func (d *Dir) Remove(name string) error {
 	if err := os.Remove(p); err != nil {
 		return err
 	}
-	dir := filepath.Dir(p)
-	for up := path.Dir(name); up != "." && os.Remove(dir) == nil; up = path.Dir(up) {
+	return syncDir(d.prune(filepath.Dir(p)))
+}
+
+// prune removes a directory below the root, and those above it, as far as they are empty. It returns the first that is not.
+func (d *Dir) prune(dir string) string {
+	for dir != filepath.Clean(d.root) && os.Remove(dir) == nil {
 		dir = filepath.Dir(dir)
 	}
-	return syncDir(dir)
+	return dir
 }
 
 // A tempFile is being written.
 type tempFile struct {
+	dir  *Dir
 	f    *os.File
 	path string // where Commit puts it
 	done bool
@@ -171,7 +175,7 @@ func (d *Dir) create(p string) (File, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &tempFile{f: f, path: p}, nil
+		return &tempFile{dir: d, f: f, path: p}, nil
 	}
 }
 
@@ -223,5 +227,6 @@ func (f *tempFile) Discard() {
 		f.done = true
 		f.f.Close()
 		os.Remove(f.f.Name())
+		f.dir.prune(filepath.Dir(f.path))
 	}
 }
