@@ -237,11 +237,18 @@ func TestCut(t *testing.T) {
 					t.Errorf("cut %d bytes before its end: %v", last, err)
 				}
 			}
-			if _, err := unpack(t, append(bytes.Clone(stream), "more"...)); err == nil {
-				t.Error("something behind the end goes unnoticed")
-			}
-			if _, err := unpack(t, append(bytes.Clone(stream), make([]byte, 5000)...)); err != nil {
+			padded := append(bytes.Clone(stream), make([]byte, 100_000)...)
+			if _, err := unpack(t, padded); err != nil {
 				t.Errorf("a tar that is padded: %v", err)
+			}
+			for name, tail := range map[string][]byte{"text": []byte("more"), "text and zeros": append([]byte("more"), make([]byte, 5000)...), "the stream again": stream} {
+				for _, before := range [][]byte{stream, padded} {
+					dir, err := unpack(t, slices.Concat(before, tail))
+					if !errors.As(err, &corrupt) || corrupt.Offset != int64(len(before)) || !strings.Contains(err.Error(), "follows the end") {
+						t.Errorf("%s behind %d bytes: %v", name, len(before), err)
+					}
+					mustBeEmpty(t, dir)
+				}
 			}
 		})
 	}

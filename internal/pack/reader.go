@@ -98,20 +98,36 @@ func sparse(h *tar.Header) bool {
 
 func short(name string) string { return name[:min(len(name), 100)] }
 
-// end makes sure that the stream is at its end, and that it is that of a dump.
+// end makes sure that the tar has its end, that it is that of a dump, and that nothing but zeros follows.
 func (r *Reader) end() error {
-	if _, err := io.Copy(io.Discard, r.in); err != nil {
-		return r.failed(err)
-	}
+	at, whole := r.in.n, r.in.zeros >= endBytes
+	_, err := io.Copy(&padding{at: at}, r.in)
 	switch {
-	case len(r.seen) == 0 && r.in.n == 0:
+	case r.in.err != nil:
+		return r.failed(r.in.err)
+	case len(r.seen) == 0 && at == 0:
 		return fmt.Errorf("%w: it is empty", ErrCut)
 	case !r.finished:
-		return fmt.Errorf("%w after %d bytes, before the dump's manifest: send it again from the start", ErrCut, r.in.n)
-	case r.in.zeros < endBytes:
-		return fmt.Errorf("%w after %d bytes, or something follows its end", ErrCut, r.in.n)
+		return fmt.Errorf("%w after %d bytes, before the dump's manifest: send it again from the start", ErrCut, at)
+	case !whole:
+		return fmt.Errorf("%w after %d bytes: send it again from the start", ErrCut, at)
+	case err != nil:
+		return err
 	}
 	return io.EOF
+}
+
+// A padding takes zeros only: anything else behind the end of a dump would be lost.
+type padding struct{ at int64 }
+
+func (p *padding) Write(b []byte) (int, error) {
+	for i, c := range b {
+		if c != 0 {
+			return i, &format.CorruptError{Name: StreamName, Offset: p.at + int64(i), Err: errors.New("something follows the end of the dump: send one dump alone")}
+		}
+	}
+	p.at += int64(len(b))
+	return len(b), nil
 }
 
 func (r *Reader) failed(err error) error {
