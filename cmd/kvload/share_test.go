@@ -134,6 +134,13 @@ func TestJoin(t *testing.T) {
 		if names, err := root.List(); err != nil || len(names) != 1 {
 			t.Errorf("%v, %v", names, err)
 		}
+		data, err := storage.ReadFile(root, jointName, maxJoint)
+		if err := errors.Join(err, root.Remove(jointName), storage.WriteFile(root, jointName, append(data, data...))); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := join(t.Context(), root, b, share.Share{Index: 1, Of: 2}, nil); !errors.Is(err, journal.ErrDamaged) {
+			t.Errorf("there twice: %v", err)
+		}
 		if err := root.Remove(jointName); err != nil {
 			t.Fatal(err)
 		}

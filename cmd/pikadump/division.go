@@ -101,7 +101,10 @@ func shareFromFlags(c *cli.Context, getenv func(string) string) (*ownShare, erro
 		return nil, command.Usage("--plan: %w", err)
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, format.MaxManifest))
+	data, err := io.ReadAll(io.LimitReader(f, format.MaxManifest+1))
+	if err == nil && len(data) > format.MaxManifest {
+		err = fmt.Errorf("%s is larger than %d bytes: %w", path, format.MaxManifest, format.ErrLimit)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--plan: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,6 +109,10 @@ func TestPlanShards(t *testing.T) {
 			if err := os.WriteFile(none, []byte(`{"keys":1}`), 0o600); err != nil {
 				t.Fatal(err)
 			}
+			twice := filepath.Join(dir, "twice.json")
+			if once, err := os.ReadFile(plan); err != nil || os.WriteFile(twice, slices.Concat(once, once), 0o600) != nil {
+				t.Fatal(err)
+			}
 			other := filepath.Join(dir, "other")
 			for _, c := range []struct {
 				says string
@@ -118,6 +123,7 @@ func TestPlanShards(t *testing.T) {
 				{"contradict each other", 2, []string{"--shard", "0/5", "--plan", plan}},
 				{"neither --shard nor JOB_COMPLETION_INDEX", 2, []string{"--plan", plan}},
 				{"nothing of shares", 2, []string{"--plan", none, "--shard", "0/4"}},
+				{"not what pikadump plan --json wrote", 2, []string{"--plan", twice, "--shard", "0/4"}},
 				{"no such file", 2, []string{"--plan", none + "x", "--shard", "0/4"}},
 				{"--limit-keys does not go", 2, []string{"--plan", plan, "--shard", "0/4", "--limit-keys", "5"}},
 				{"--source-cache-off does not go", 2, []string{"--plan", plan, "--shard", "0/4", "--source-cache-off"}},

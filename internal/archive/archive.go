@@ -176,6 +176,23 @@ func openListed(dir storage.Store, name string) (storage.Reader, error) {
 	return f, err
 }
 
+// openAt opens a chunk that the manifest lists, to be read at random. What is not of the size that is listed is not it.
+func openAt(dir storage.Store, codec *format.Codec, c format.ChunkInfo) (storage.Reader, *format.Chunk, error) {
+	f, err := openListed(dir, c.Name)
+	if err != nil {
+		return nil, nil, inDir(dir, err)
+	}
+	chunk, err := format.OpenChunk(f, c.Size, codec, c.Name)
+	if err == nil && f.Size() != c.Size {
+		err = &format.CorruptError{Name: c.Name, Offset: c.Size, Err: fmt.Errorf("bytes follow the end of the chunk: it has %d, not %d", f.Size(), c.Size)}
+	}
+	if err != nil {
+		f.Close()
+		return nil, nil, inDir(dir, err)
+	}
+	return f, chunk, nil
+}
+
 func checkHeader(h format.Header, dump string, c format.ChunkInfo) error {
 	if h.Dump != dump {
 		return fmt.Errorf("it belongs to dump %s, not to %s", h.Dump, dump)

@@ -122,14 +122,10 @@ func (a *Archive) Holds(db int, key []byte) (bool, error) {
 }
 
 func (a *Archive) find(c format.ChunkInfo, key []byte, emit func(*format.Record) error) error {
-	f, err := openListed(a.dir, c.Name)
+	f, chunk, err := openAt(a.dir, a.codec, c)
 	if err != nil {
-		return inDir(a.dir, err)
+		return err
 	}
 	defer f.Close()
-	chunk, err := format.OpenChunk(f, c.Size, a.codec, c.Name)
-	if err != nil {
-		return inDir(a.dir, err)
-	}
 	return inDir(a.dir, chunk.Find(key, emit))
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -89,6 +90,68 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 	if bad, said := check(t, dir); bad != 0 {
 		t.Errorf("sound again: %d\n%s", bad, said)
+	}
+}
+
+// TestTail: whoever reads a file of a dump notices what follows its end, also who reads only parts of it.
+func TestTail(t *testing.T) {
+	dir := sample(t)
+	all := func(format.ChunkInfo) bool { return true }
+	ignore := func([]byte) error { return nil }
+	record := func(*format.Record) error { return nil }
+	list, hash := "chunks/db0/list/000001.mpz", "chunks/db0/hash/000001.mpz"
+	for _, r := range []struct {
+		file string
+		read func(a *Archive) error
+	}{
+		{format.ManifestName, func(*Archive) error { return nil }},
+		{format.ConflictsName, func(a *Archive) error { return a.Conflicts(func(ConflictKey) error { return nil }) }},
+		{format.SkippedName, func(a *Archive) error { return a.Skipped(func(SkippedKey) error { return nil }) }},
+		{list, func(a *Archive) error { return a.Find(0, []byte("a"), record) }},
+		{hash, func(a *Archive) error { _, err := a.Holds(0, []byte("a")); return err }},
+		{list, func(a *Archive) error { return a.Lacking(0, all, [][]byte{[]byte("a")}, ignore) }},
+		{list, func(a *Archive) error {
+			return findConflicts(a.dir, a.codec, a.Manifest.Chunks, 0, func([]byte, []format.Type) error { return nil })
+		}},
+		{list, func(a *Archive) error { return a.Keys(0, all, func([]byte, []format.Type) error { return nil }) }},
+		{list, func(a *Archive) error {
+			return readToEnd(a.OpenUnit(a.Units(func(c format.ChunkInfo) bool { return c.Name == list })[0]))
+		}},
+		{hash, func(a *Archive) error {
+			_, err := readFooter(a.dir, a.codec, a.Manifest.Chunks[slices.IndexFunc(a.Manifest.Chunks, func(c format.ChunkInfo) bool { return c.Name == hash })])
+			return err
+		}},
+	} {
+		path := filepath.Join(dir, r.file)
+		sound, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tail := range []string{"x", "\n", "{}\n", "\x00", strings.Repeat("\x00", 4096), string(sound)} {
+			if err := os.WriteFile(path, append(bytes.Clone(sound), tail...), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			a, err := Open(t.Context(), dir, 1)
+			if err == nil {
+				err = r.read(a)
+				a.Close()
+			}
+			if !errors.As(err, new(*format.CorruptError)) || !strings.Contains(err.Error(), filepath.Base(r.file)) {
+				t.Errorf("%s and %.9q, %d bytes: %v", r.file, tail, len(tail), err)
+			}
+		}
+		if err := os.WriteFile(path, sound, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func readToEnd(s *UnitSource) error {
+	defer s.Close()
+	for {
+		if _, err := s.Next(); err != nil {
+			return err
+		}
 	}
 }
 

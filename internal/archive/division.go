@@ -43,8 +43,7 @@ func NewBound(key []byte) Bound {
 // ParseDivision reads what json.Marshal made of a Division.
 func ParseDivision(data []byte) (*Division, error) {
 	var d Division
-	dec := json.NewDecoder(bytes.NewReader(data))
-	if err := dec.Decode(&d); err != nil {
+	if err := json.Unmarshal(data, &d); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrDivision, err)
 	}
 	return &d, d.Check()

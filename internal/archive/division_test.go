@@ -50,7 +50,7 @@ func TestDivisionRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "[]", "{}", `{"shares":0}`, `{"shares":1001}`, `{"shares":2,"databases":[{"db":0,"bounds":[]}]}`, `{"shares":2,"databases":[{"db":0,"bounds":[{}]}]}`,
 		`{"shares":3,"databases":[{"db":0,"bounds":[{"key":"Yg=="},{"key":"YQ=="}]}]}`, `{"shares":1,"databases":[{"db":0,"bounds":[]},{"db":0,"bounds":[]}]}`,
-		`{"shares":1,"databases":[{"db":-1,"bounds":[]}]}`, `{"shares":1,"databases":[{"db":70000,"bounds":[]}]}`,
+		`{"shares":1,"databases":[]} {"shares":2}`, `{"shares":1,"databases":[{"db":-1,"bounds":[]}]}`, `{"shares":1,"databases":[{"db":70000,"bounds":[]}]}`,
 	} {
 		if d, err := ParseDivision([]byte(text)); !errors.Is(err, ErrDivision) {
 			t.Errorf("%s: %+v, %v", text, d, err)

@@ -125,15 +125,11 @@ func writeSkipped(dir storage.Store, codec *format.Codec, m *format.Manifest) (e
 }
 
 func readFooter(dir storage.Store, codec *format.Codec, c format.ChunkInfo) (*format.Footer, error) {
-	f, err := dir.Open(c.Name)
+	f, chunk, err := openAt(dir, codec, c)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	chunk, err := format.OpenChunk(f, c.Size, codec, c.Name)
-	if err != nil {
-		return nil, inDir(dir, err)
-	}
 	return &chunk.Footer, nil
 }
 

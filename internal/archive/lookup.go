@@ -42,14 +42,10 @@ func (a *Archive) Lacking(db int, keep func(format.ChunkInfo) bool, keys [][]byt
 }
 
 func (a *Archive) which(c format.ChunkInfo, keys [][]byte, found func(i int)) error {
-	f, err := openListed(a.dir, c.Name)
+	f, chunk, err := openAt(a.dir, a.codec, c)
 	if err != nil {
-		return inDir(a.dir, err)
+		return err
 	}
 	defer f.Close()
-	chunk, err := format.OpenChunk(f, c.Size, a.codec, c.Name)
-	if err != nil {
-		return inDir(a.dir, err)
-	}
 	return inDir(a.dir, chunk.Which(keys, found))
 }

@@ -53,16 +53,11 @@ func (s *nameStream) seek(key []byte) error {
 }
 
 func (s *nameStream) open(c format.ChunkInfo) error {
-	f, err := openListed(s.dir, c.Name)
+	f, chunk, err := openAt(s.dir, s.codec, c)
 	if err != nil {
-		return inDir(s.dir, err)
+		return err
 	}
-	s.file = f
-	chunk, err := format.OpenChunk(f, c.Size, s.codec, c.Name)
-	if err != nil {
-		return inDir(s.dir, err)
-	}
-	s.keys = chunk.Keys()
+	s.file, s.keys = f, chunk.Keys()
 	return nil
 }
 

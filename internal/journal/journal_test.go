@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -116,6 +117,12 @@ func TestRefused(t *testing.T) {
 	must(t, os.WriteFile(filepath.Join(dir, Name), []byte(damaged), 0o600))
 	if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) {
 		t.Errorf("damaged: %v", err)
+	}
+	for _, tail := range []string{"x\n", "{}\n", "\n", `{"finished":"x"}` + "\n", string(data)} {
+		must(t, os.WriteFile(filepath.Join(dir, Name), append(bytes.Clone(data), tail...), 0o600))
+		if _, err := Open(dir, Options{}); !errors.Is(err, ErrDamaged) {
+			t.Errorf("followed by %.20q: %v", tail, err)
+		}
 	}
 	older := strings.Replace(string(data), `"version":3`, `"version":2`, 1)
 	must(t, os.WriteFile(filepath.Join(dir, Name), []byte(older), 0o600))

@@ -92,7 +92,7 @@ func parse(r io.Reader, each func(*line) error) (whole, size int64, err error) {
 		if err := json.Unmarshal(text, &l); err != nil {
 			rest, zeros, rerr := look(br)
 			size += rest
-			if rerr == nil && rest > 0 && !zeros && bytes.IndexByte(text, 0) < 0 { // no zeros of a power cut
+			if rerr == nil && !zeros && bytes.IndexByte(text, 0) < 0 { // no zeros of a power cut; one that is torn has no end
 				rerr = fmt.Errorf("line %d is damaged: %w", n, err)
 			}
 			return whole, size, rerr
