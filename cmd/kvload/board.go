@@ -13,9 +13,8 @@ import (
 // A board shows the loads into several targets in one log: their lines, each behind the address of its target, and one line
 // of progress for all.
 type board struct {
-	log      io.Writer
-	terminal bool
-	rows     []*row
+	log  io.Writer
+	rows []*row
 
 	mu sync.Mutex // guards what is written to the log, and the rows
 }
@@ -34,7 +33,7 @@ type row struct {
 }
 
 func newBoard(targets []loadOptions, log io.Writer) *board {
-	b := &board{log: log, terminal: progress.IsTerminal(log)}
+	b := &board{log: log}
 	for _, o := range targets {
 		b.rows = append(b.rows, &row{b: b, addr: o.server.Addr})
 	}
@@ -59,11 +58,7 @@ func (r *row) Write(p []byte) (int, error) {
 		if !whole {
 			return len(p), nil
 		}
-		text := fmt.Sprintf("%s: %s\n", r.addr, line)
-		if r.b.terminal { // in the place of the line of progress
-			text = "\r\x1b[K" + text
-		}
-		if _, err := io.WriteString(r.b.log, text); err != nil {
+		if _, err := fmt.Fprintf(r.b.log, "%s: %s\n", r.addr, line); err != nil {
 			return 0, err
 		}
 		r.part = append(r.part[:0], rest...)

@@ -23,6 +23,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -113,6 +114,9 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 		debug.SetMemoryLimit(memoryLimit)
 	}
 	redis.SetLogger(discard{})
+	if f, ok := app.ErrWriter.(*os.File); ok {
+		app.ErrWriter = progress.NewLog(f)
+	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)

@@ -39,7 +39,7 @@ func mustSay(t *testing.T, text string, lines ...[2]string) {
 	for _, want := range lines {
 		found := false
 		for line := range strings.Lines(text) {
-			found = found || strings.HasPrefix(line, want[0]+": ") && strings.Contains(line, want[1])
+			found = found || strings.Contains(line, " "+want[0]+": ") && strings.Contains(line, want[1])
 		}
 		if !found {
 			t.Errorf("%s does not say %q:\n%s", want[0], want[1], text)

@@ -34,16 +34,21 @@ func IsTerminal(w io.Writer) bool {
 }
 
 // Start shows progress on w until stop is called, which may be done more than once and
-// waits for the last line. Snapshot is called from another goroutine.
+// waits for the last line. Snapshot is called from another goroutine. W is a Log, or takes lines as one
+// that is no terminal does.
 func Start(w io.Writer, snapshot func() Snapshot) (stop func()) {
-	interval, tty := logInterval, IsTerminal(w)
-	if tty {
+	l, ok := w.(*Log)
+	if !ok {
+		l = &Log{w: w, now: time.Now}
+	}
+	interval := logInterval
+	if l.width != nil {
 		interval = terminalInterval
 	}
 	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		show(w, tty, interval, snapshot, quit)
+		show(l, interval, snapshot, quit)
 	}()
 	return sync.OnceFunc(func() {
 		close(quit)
@@ -51,19 +56,17 @@ func Start(w io.Writer, snapshot func() Snapshot) (stop func()) {
 	})
 }
 
-func show(w io.Writer, tty bool, interval time.Duration, snapshot func() Snapshot, quit <-chan struct{}) {
+func show(l *Log, interval time.Duration, snapshot func() Snapshot, quit <-chan struct{}) {
 	start := time.Now()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	var rate float64 // keys a second, smoothed
-	last := snapshot()
-	lastTime := start
+	first := snapshot()
+	last, lastTime := first, start
 	for {
 		select {
 		case <-quit:
-			if tty {
-				fmt.Fprint(w, "\r\x1b[K")
-			}
+			l.draw("")
 			return
 		case now := <-tick.C:
 			s := snapshot()
@@ -73,35 +76,20 @@ func show(w io.Writer, tty bool, interval time.Duration, snapshot func() Snapsho
 			}
 			rate += 0.3 * (r - rate)
 			last, lastTime = s, now
-			line := Line(s, rate, now.Sub(start))
-			if tty {
-				fmt.Fprint(w, "\r\x1b[K", fit(w, line))
-			} else {
-				fmt.Fprintln(w, line)
-			}
+			l.draw(Line(s, max(0, first.Done), rate, now.Sub(start)))
 		}
 	}
 }
 
-// fit cuts a line, of ASCII, that does not fit on the terminal: what is wrapped cannot be redrawn.
-func fit(w io.Writer, line string) string {
-	if f, ok := w.(*os.File); ok {
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil && width > 1 && len(line) >= width {
-			return line[:width-1]
-		}
-	}
-	return line
-}
-
-// Line is what is shown of a snapshot.
-func Line(s Snapshot, rate float64, elapsed time.Duration) string {
+// Line is what is shown of a snapshot. Before is the share of the whole that earlier runs had done.
+func Line(s Snapshot, before, rate float64, elapsed time.Duration) string {
 	var b strings.Builder
 	if s.Done >= 0 {
 		fmt.Fprintf(&b, "%5.1f%%  ", 100*min(s.Done, 1))
 	}
 	fmt.Fprintf(&b, "%s keys  %s  %s keys/s  %s", Count(s.Keys), Bytes(s.Bytes), Count(int64(rate)), Duration(elapsed))
-	if s.Done > 0.005 && s.Done < 1 && elapsed > 2*time.Second {
-		left := time.Duration(float64(elapsed) * (1 - s.Done) / s.Done)
+	if own := s.Done - before; own > 0.005 && s.Done < 1 && elapsed > 2*time.Second {
+		left := time.Duration(float64(elapsed) * (1 - s.Done) / own)
 		fmt.Fprintf(&b, ", about %s left", Duration(left))
 	}
 	if s.Note != "" {
