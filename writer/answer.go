@@ -2,6 +2,7 @@ package writer
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -200,6 +201,8 @@ func takeState(p *Piece, reply *value) error {
 			}
 			s.EntriesAdded = uint64(list[i+1].n)
 			known++
+		case "groups":
+			p.hasGroups(list[i+1].n)
 		}
 		if err != nil {
 			return err
@@ -209,6 +212,32 @@ func takeState(p *Piece, reply *value) error {
 		p.State = &s
 	}
 	return nil
+}
+
+// takeGroups takes the reply to XINFO GROUPS. The group that makes an empty stream is the load's own.
+func takeGroups(p *Piece, reply *value) error {
+	if reply.kind != '*' {
+		return errUnexpected
+	}
+	n := int64(0)
+	for _, group := range reply.list {
+		own := false
+		for i := 0; i+1 < len(group.list); i += 2 {
+			own = own || group.list[i].text == "name" && group.list[i+1].text == passingGroup
+		}
+		if !own {
+			n++
+		}
+	}
+	p.hasGroups(n)
+	return nil
+}
+
+// hasGroups notes consumer groups: no load brings any.
+func (p *Piece) hasGroups(n int64) {
+	if n > 0 {
+		p.Changed = fmt.Sprintf("%d consumer groups are there, which no dump has", n)
+	}
 }
 
 func parseID(text string) (id format.StreamID, err error) {

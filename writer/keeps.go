@@ -17,6 +17,10 @@ func (t *Target) Refuses(score float64) bool {
 // tellsExpiry reports whether the target knows PEXPIRETIME.
 func (t *Target) tellsExpiry() bool { return t.Server != kvrocks || t.atLeast(2, 8) }
 
+// listsGroups reports whether consumer groups are asked for by themselves: XINFO STREAM of a Redis has their number
+// (SERVERS.md K11).
+func (t *Target) listsGroups() bool { return t.Server == kvrocks && t.atLeast(2, 10) }
+
 // tellsTime reports whether it knows TIME.
 func (t *Target) tellsTime() bool { return t.Server != kvrocks || t.atLeast(2, 4) }
 

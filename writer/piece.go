@@ -11,7 +11,7 @@ type Piece struct {
 
 	// What is asked for. Head and Tail are set on a key's first and last piece.
 	Head bool // the expiry
-	Tail bool // the length of the whole, and of a stream its state
+	Tail bool // the expiry, behind all else; the length of the whole, and of a stream its state
 	// Offset counts what came before this piece: bytes of a string, elements of the others.
 	Offset  int64
 	Size    int             // string: how many bytes; one more with Tail, to see whether there are more
@@ -32,20 +32,48 @@ type Piece struct {
 	IDs    []format.StreamID // stream: the entries, in order, of the fields in Fields
 	Fields [][]string
 	State  *format.StreamState // nil if the target does not keep it
+
+	// Changed says by what else it is seen that others have changed the key; empty: by nothing.
+	Changed string
 }
 
 // TypeNone is the Type of a key that is not there.
 const TypeNone = "none"
 
-// ask adds the commands of the piece.
+// ask adds the commands of the piece. The expiry comes behind what a key holds: without a key everything looks empty, and so
+// it is known that there was one all the time. Of one that takes several pieces it comes before as well, to spare the
+// rest if there is none; and of an empty string, which looks the same when it is not there.
 func (p *Piece) ask(r *Reader, i int) {
-	if p.Head {
-		name := "PEXPIRETIME"
-		if !r.loader.target.tellsExpiry() {
-			name = "PTTL"
-		}
-		r.add(i, takeExpiry, name, p.Key)
+	if p.Head && (!p.Tail || p.isText() && p.Size == 0) {
+		p.askExpiry(r, i)
 	}
+	p.askContent(r, i)
+	if p.Tail {
+		p.askExpiry(r, i)
+	}
+}
+
+func (p *Piece) askExpiry(r *Reader, i int) {
+	name := "PEXPIRETIME"
+	if !r.loader.target.tellsExpiry() {
+		name = "PTTL"
+	}
+	r.add(i, takeExpiry, name, p.Key)
+}
+
+// isText reports whether the key is a string to the target.
+func (p *Piece) isText() bool { return p.Kind == format.String || p.Kind == format.HyperLogLog }
+
+// typeName is the type of the key to the target.
+func (p *Piece) typeName() string {
+	if p.isText() {
+		return format.String.String()
+	}
+	return p.Kind.String()
+}
+
+// askContent adds the commands for all but the expiry.
+func (p *Piece) askContent(r *Reader, i int) {
 	if p.Length {
 		r.add(i, takeTotal, lengthCommands[p.Kind], p.Key)
 		return
@@ -62,7 +90,7 @@ func (p *Piece) ask(r *Reader, i int) {
 	p.askElements(r, i)
 }
 
-// askElements adds the commands for all but the expiry.
+// askElements adds the commands that ask for the elements by name or place, and for what goes with them.
 func (p *Piece) askElements(r *Reader, i int) {
 	switch p.Kind {
 	case format.String, format.HyperLogLog:
@@ -117,6 +145,12 @@ func (p *Piece) askEntries(r *Reader, i int) {
 		r.wire.word("STREAM")
 		r.wire.bytes(p.Key)
 		r.end(i, takeState)
+	}
+	if p.Tail && r.loader.target.listsGroups() {
+		r.begin("XINFO")
+		r.wire.word("GROUPS")
+		r.wire.bytes(p.Key)
+		r.end(i, takeGroups)
 	}
 }
 

@@ -171,7 +171,7 @@ func (v *Visitor) readRanges(ctx context.Context, p *pieces) error {
 func (v *Visitor) readStream(ctx context.Context, p *pieces) error {
 	info, err := v.one(ctx, "XINFO", "STREAM", p.key)
 	var refused *CommandError
-	unknown := errors.As(err, &refused) && strings.Contains(refused.Reply, "no such key") // SERVERS.md K13
+	unknown := errors.As(err, &refused) && strings.Contains(refused.Reply, "no such key") // SERVERS.md K11
 	if err != nil && !unknown {
 		return err
 	}

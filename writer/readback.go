@@ -69,6 +69,7 @@ func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
 	for _, i := range again {
 		if p := pieces[i]; p.Type == "" && !wrong[i] {
 			p.askElements(r, i)
+			p.askExpiry(r, i)
 		}
 	}
 	if _, err := r.answers(ctx, pieces, wrong); err != nil {
@@ -93,8 +94,9 @@ func (r *Reader) answers(ctx context.Context, pieces []*Piece, wrong map[int]boo
 			switch reply := a.reply.text; {
 			case strings.Contains(reply, "WRONGTYPE"):
 				wrong[a.piece] = true
-			case strings.Contains(reply, "no such key"):
-				p.Type = TypeNone
+			case a.name == "XINFO" && strings.Contains(reply, "no such key"):
+				// If it is so, its expiry says it too (SERVERS.md K11).
+				p.Changed = "the server does not find its first or last entry any more"
 			default:
 				return nil, r.failed(p, a, reply, nil)
 			}
@@ -126,7 +128,10 @@ func (r *Reader) types(ctx context.Context, pieces []*Piece, wrong map[int]bool)
 		if a.reply.kind != '+' && a.reply.kind != '$' {
 			return r.failed(pieces[a.piece], a, a.reply.String(), nil)
 		}
-		pieces[a.piece].Type = a.reply.text
+		p := pieces[a.piece]
+		if p.Type = a.reply.text; p.Type == p.typeName() {
+			p.Type, p.Changed = "", "it was of another type while it was read"
+		}
 	}
 	return nil
 }
@@ -293,7 +298,7 @@ func (r *Reader) fromTTL(pieces []*Piece) error {
 		now = (before + after) / 2
 	}
 	for _, p := range pieces {
-		if p.Head && p.Type == "" && p.Expire > 0 {
+		if (p.Head || p.Tail) && p.Type == "" && p.Expire > 0 {
 			p.Expire = roundedExpiry(now, p.Expire)
 		}
 	}

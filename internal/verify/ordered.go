@@ -121,9 +121,10 @@ type flow struct {
 	err   error
 	begun int // place of the key at hand
 
-	other string         // it is not there
-	r     *format.Record // the record at hand; nil at the end of the key
-	at    int            // the element in it; byte of a string
+	expire int64
+	other  string         // it is not there
+	r      *format.Record // the record at hand; nil at the end of the key
+	at     int            // the element in it; byte of a string
 }
 
 // begin goes to the next key.
@@ -192,10 +193,11 @@ func (f *flow) answer(q *Question) error {
 		if f.r != nil && f.r.Kind != q.Kind {
 			f.other = f.r.Kind.String() // a string in the place of a hyperloglog
 		}
-		if f.r != nil {
-			q.Expire = f.r.Expire
+		if f.expire = 0; f.r != nil {
+			f.expire = f.r.Expire
 		}
 	}
+	q.Expire = f.expire
 	if q.Type = f.other; q.Type != "" {
 		return nil
 	}

@@ -25,7 +25,7 @@ type Question struct {
 
 	// What is asked for. Head and Tail are set on a key's first and last question.
 	Head   bool // the expiry
-	Tail   bool // the length of the whole, and of a stream its state
+	Tail   bool // the expiry, behind all else; the length of the whole, and of a stream its state
 	Offset int64
 	// Offset counts what came before this piece: bytes of a string, elements of the others.
 	Size    int             // string: how many bytes; one more with Tail, to see whether there are more
@@ -46,6 +46,9 @@ type Question struct {
 	IDs    []format.StreamID // stream: the entries, in order, of the fields in Fields
 	Fields [][]string
 	State  *format.StreamState // nil if the server does not keep it
+
+	// Changed says by what else it is seen that others have changed the key; empty: by nothing.
+	Changed string
 }
 
 // TypeNone is the Type of a key that is not there.
@@ -58,5 +61,5 @@ func (q *Question) clear() {
 	clear(q.Fields)
 	q.Elems, q.Type, q.Expire, q.Total, q.Extra = q.Elems[:0], "", 0, 0, 0
 	q.Values, q.Found, q.Scores, q.IDs, q.Fields = q.Values[:0], q.Found[:0], q.Scores[:0], q.IDs[:0], q.Fields[:0]
-	q.State = nil
+	q.State, q.Changed = nil, ""
 }
