@@ -83,6 +83,13 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 	if list != "" {
 		o.left = func() (io.ReadCloser, error) { return os.Open(list) }
 	}
+	if !compare {
+		for _, p := range e.parts {
+			if err := (&remainder{&o.loadOptions, l, p.j, cs}).mustBeThere(ctx, a, take(p.Share, o.units(a)), log); err != nil {
+				return err
+			}
+		}
+	}
 	s := e.stats()
 	fmt.Fprintf(out, "%s done\n", e.what())
 	left := summarize(out, s, cmp.Or(list, "the report of the load"), e.took())

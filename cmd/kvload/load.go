@@ -90,6 +90,11 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	}
 	o.ttl.begin(j.Bound().Now, a.Manifest)
 	report.of(j)
+	if before != none {
+		if err := (&remainder{&o, l, j, cs}).ofFeed(ctx, feed, own, before, log); err != nil {
+			return err
+		}
+	}
 	if before == finished {
 		return conclude(ctx, feed, cs, &o, report, j.Stats(), 0, log)
 	}
@@ -104,6 +109,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		}
 	}
 	r := &loading{a: a, l: l, j: j, o: &o, log: log, rester: rester, left: report.add}
+	sent := j.Stats().Commands
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
 	if !o.share.IsAll() && feed.Finished() {
 		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(stored(own)), progress.Bytes(stored(units)))
@@ -120,7 +126,12 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if err := j.Finish(); err != nil {
 		return err
 	}
-	return conclude(ctx, feed, cs, &o, report, j.Stats(), time.Since(start), log)
+	took := time.Since(start)
+	if before == resumed && j.Stats().Commands == sent {
+		fmt.Fprintln(log, "nothing was sent: all of the dump was loaded before")
+		took = 0
+	}
+	return conclude(ctx, feed, cs, &o, report, j.Stats(), took, log)
 }
 
 // conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and compares if that is wanted.
@@ -243,10 +254,14 @@ func countKeys(ctx context.Context, l *writer.Loader, o *loadOptions, limit int)
 	return n, more, nil
 }
 
-// summarize shows what was loaded, and returns a LeftOut error if something was not.
+// summarize shows what was loaded, by this run or, in no time, by those before, and returns a LeftOut error if something was not.
 func summarize(w io.Writer, s journal.Stats, list string, took time.Duration) error {
-	fmt.Fprintf(w, "loaded %s keys with %s elements, %s, in %s\n", progress.Count(s.Keys), progress.Count(s.Elements),
-		progress.Bytes(s.Bytes), progress.Duration(max(took, time.Second)))
+	what := fmt.Sprintf("loaded %s keys with %s elements, %s", progress.Count(s.Keys), progress.Count(s.Elements), progress.Bytes(s.Bytes))
+	if took > 0 {
+		fmt.Fprintf(w, "%s, in %s\n", what, progress.Duration(max(took, time.Second)))
+	} else {
+		fmt.Fprintf(w, "earlier runs have %s\n", what)
+	}
 	if s.Expired > 0 {
 		fmt.Fprintf(w, "%s keys have expired since the dump and were left out\n", progress.Count(s.Expired))
 	}

@@ -217,7 +217,7 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 	case j.IsUndoing():
 		return none, fmt.Errorf("%w: this load is being taken back: go on with kvload rollback", errRefused)
 	case !j.Finished().IsZero() && o.resume:
-		fmt.Fprintf(log, "this load was finished on %s: nothing is left to be done (%s)\n", j.Finished().Local().Format(second), j.Path())
+		fmt.Fprintf(log, "nothing is sent: this load was finished on %s, and nothing is left to be done (%s)\n", j.Finished().Local().Format(second), j.Path())
 		return finished, nil
 	case !j.Finished().IsZero() && jt != nil:
 		return none, fmt.Errorf("%w: share %s was loaded until %s: with --resume nothing is left to be done; to load the dump once more, give another place with --state",
@@ -234,7 +234,8 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 			return none, fmt.Errorf("%w: this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)",
 				errRefused, undoOf(j), j.Path())
 		}
-		return resumed, goOn(ctx, l, j, o, log)
+		fmt.Fprintf(log, "going on with the load of %s: %d keys are loaded\n", began.Local().Format(second), j.Stats().Keys)
+		return resumed, nil
 	}
 	empty := false
 	if jt != nil {
@@ -313,23 +314,6 @@ func targetIsEmpty(ctx context.Context, l *writer.Loader, o *loadOptions) (bool,
 	}
 	n, _, err := countKeys(ctx, l, o, 1)
 	return n == 0, err
-}
-
-// goOn makes sure that the target is the one that the journal speaks of.
-func goOn(ctx context.Context, l *writer.Loader, j *journal.Journal, o *loadOptions, log io.Writer) error {
-	s := j.Stats()
-	if s.Keys > s.Expiring { // the others may be over by now
-		n, _, err := countKeys(ctx, l, o, 1)
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return fmt.Errorf("%w: the target %s holds no key, but by the journal %d were loaded: was it emptied? Remove %s to load from the beginning",
-				errRefused, l.Target().Addr, s.Keys, j.Path())
-		}
-	}
-	fmt.Fprintf(log, "going on with the load of %s: %d keys are loaded\n", j.Began().Local().Format("2006-01-02 15:04:05 MST"), s.Keys)
-	return nil
 }
 
 // stats translates what the writer counted.

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// How much of each database is looked for, if nothing of it is found: records of each of so many units.
+const (
+	sampledUnits   = 16
+	sampledRecords = 64
+)
+
+// A remainder is what a load, by its journal, has brought to the target. An emptied target must not be taken for it: jobs of a
+// scheduler always run with --resume.
+type remainder struct {
+	o  *loadOptions
+	l  *writer.Loader
+	j  *journal.Journal
+	cs *conflicts
+}
+
+// ofFeed is mustBeThere for the units that a feed hands out. Of a dump that has not come yet only the number of keys is looked at.
+func (r *remainder) ofFeed(ctx context.Context, feed *archive.Feed, units []archive.Unit, before history, log io.Writer) error {
+	a := feed.Archive()
+	switch {
+	case feed.Finished():
+	case before == finished && r.o.follow: // the manifest was there when the load was finished
+		whole, err := archive.Open(ctx, r.o.in, 1, r.o.keys.Identities...)
+		if err != nil {
+			return err
+		}
+		defer whole.Close()
+		a, units = whole, take(r.o.share, r.o.units(whole))
+	default:
+		units = nil
+	}
+	return r.mustBeThere(ctx, a, units, log)
+}
+
+// mustBeThere refuses a target that holds no key of the load, or in some database none of a sample of the keys that it must hold. Keys that
+// the applications have deleted since, or that have expired, are no reason: one that is there is enough.
+func (r *remainder) mustBeThere(ctx context.Context, a *archive.Archive, units []archive.Unit, log io.Writer) error {
+	s := r.j.Stats()
+	if s.Keys > s.Expiring { // the others may be over by now
+		if n, _, err := countKeys(ctx, r.l, r.o, 1); err != nil {
+			return err
+		} else if n == 0 {
+			return r.emptied("no key", s.Keys)
+		}
+	}
+	loaded := map[int][]archive.Unit{}
+	for _, u := range units {
+		p := r.j.Unit(u[0].Name).Position()
+		if left := p.Stats.Left() - p.Stats.LeftOut[writer.ReasonExists]; p.Stats.Keys > 0 && left == 0 {
+			loaded[u[0].DB] = append(loaded[u[0].DB], u)
+		}
+	}
+	for db, units := range loaded {
+		if missing, found, err := r.look(ctx, a, db, units, log); err != nil {
+			return err
+		} else if missing > 0 && !found {
+			return r.emptied(fmt.Sprintf("none of %d sampled keys of database %d", missing, db), s.Keys)
+		}
+	}
+	return nil
+}
+
+func (r *remainder) emptied(what string, keys int64) error {
+	return fmt.Errorf("%w: the target %s holds %s, but by the journal %s keys were loaded: was it emptied? Remove %s to load from the beginning",
+		errRefused, r.l.Target().Addr, what, progress.Count(keys), r.j.Path())
+}
+
+// look looks for keys of some of the units until one is found.
+func (r *remainder) look(ctx context.Context, a *archive.Archive, db int, units []archive.Unit, log io.Writer) (missing int, found bool, err error) {
+	v := r.l.NewVisitor(db, r.o.again(log))
+	defer func() { err = errors.Join(err, v.Close()) }()
+	n := min(len(units), sampledUnits)
+	for i := range n {
+		keys, err := r.keys(a, units[i*len(units)/n])
+		if err != nil {
+			return missing, false, err
+		}
+		looks, err := v.Look(ctx, keys)
+		if err != nil {
+			return missing, false, err
+		}
+		for _, l := range looks {
+			if l.Type != "none" {
+				return missing, true, nil
+			}
+			missing++
+		}
+	}
+	return missing, false, nil
+}
+
+// keys returns, as the target calls them, first keys of a unit that the load has written and that have not expired.
+func (r *remainder) keys(a *archive.Archive, u archive.Unit) (keys [][]byte, err error) {
+	src, ju, keep := a.OpenUnit(u), r.j.Unit(u[0].Name), r.o.filter.Key()
+	defer src.Close()
+	soon := time.Now().Add(r.l.Target().ClockOffset + 2*time.Second).UnixMilli()
+	for n, number := 0, int64(0); n < sampledRecords; n++ {
+		record, err := src.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		if keep != nil && !keep(record.Key) {
+			continue
+		}
+		if number++; !ju.IsDone() && number > ju.Position().Record {
+			break
+		}
+		expire, short := r.o.ttl.of(record.Expire)
+		name, out := r.cs.rename(u[0].DB, record.Kind, record.Key)
+		if record.Part&format.PartLast == 0 || short || out != "" || expire != 0 && expire < soon {
+			continue
+		}
+		if name == nil {
+			name = bytes.Clone(record.Key)
+		}
+		keys = append(keys, name)
+	}
+	return keys, nil
+}
