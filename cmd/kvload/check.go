@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strings"
 	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
@@ -40,6 +42,9 @@ func check(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := nameForeign(c, location); err != nil {
+		return err
+	}
 	inside, err := checkFiles(c, location, keys)
 	if err != nil || !inside {
 		return err
@@ -64,6 +69,33 @@ func check(c *cli.Context) error {
 		return err
 	}
 	fmt.Fprintf(c.App.Writer, "%s: sound: %s keys in %s chunks\n", a.Path(), progress.Count(k.keys.Load()), progress.Count(int64(len(a.Manifest.Chunks))))
+	return nil
+}
+
+// foreignNamed is how many files that are no part of the dump are named.
+const foreignNamed = 5
+
+// nameForeign names what lies beside the files of a dump, and is ignored (FORMAT.md §6).
+func nameForeign(c *cli.Context, location string) error {
+	dir, err := storage.Open(c.Context, location)
+	if err != nil {
+		return nil // archive.Open says so as well
+	}
+	names, err := dir.List()
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool {
+		return n == format.InventoryName || format.IsFileName(strings.TrimSuffix(n, format.EncryptedSuffix))
+	})
+	if len(names) == 0 {
+		return nil
+	}
+	named := strings.Join(names[:min(len(names), foreignNamed)], ", ")
+	if more := len(names) - foreignNamed; more > 0 {
+		named += fmt.Sprintf(" and %s more", progress.Count(int64(more)))
+	}
+	fmt.Fprintf(c.App.ErrWriter, "no part of the dump, and ignored: %s\n", named)
 	return nil
 }
 

@@ -186,12 +186,12 @@ func TestCheckNamesAll(t *testing.T) {
 			}
 		}, []string{"conflicts.jsonl"}},
 		{"stray files", func(t *testing.T, dir string) {
-			for _, n := range []string{"notes.txt", "chunks/db0/string/000009.mpz"} {
+			for _, n := range []string{"skipped.jsonl", "chunks/db0/string/000009.mpz"} {
 				if err := os.WriteFile(filepath.Join(dir, n), nil, 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-		}, []string{"notes.txt is not in the manifest", "chunks/db0/string/000009.mpz is not in the manifest"}},
+		}, []string{"skipped.jsonl is not in the manifest", "chunks/db0/string/000009.mpz is not in the manifest"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			dir := makeDump(t, both)
@@ -207,6 +207,27 @@ func TestCheckNamesAll(t *testing.T) {
 				t.Errorf("%d lines before the error, want %d:\n%s", n, len(tc.files), r.stderr)
 			}
 		})
+	}
+}
+
+// TestForeignFiles: what is no part of a dump is named, and is no damage; what systems leave everywhere is not even named.
+func TestForeignFiles(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", "1")})
+	for _, n := range []string{"NOTES.txt", ".DS_Store", "chunks/.nfs000001", "chunks/db0/string/._000001.mpz", "10.0.0.1_6666/journal"} {
+		name := filepath.Join(dir, n)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r := runCommand("check", "--quiet", dir)
+	if r.code != 0 {
+		t.Errorf("exit code %d", r.code)
+	}
+	if want := "no part of the dump, and ignored: 10.0.0.1_6666/journal, NOTES.txt\n"; r.stderr != want {
+		t.Errorf("stderr %q, want %q", r.stderr, want)
 	}
 }
 

@@ -46,7 +46,7 @@ func (a *Archive) Check(ctx context.Context, done func(format.ChunkInfo), failed
 		return bad, fmt.Errorf("check dump: %w", err)
 	}
 	for _, n := range names {
-		if !a.listed(n) {
+		if format.IsFileName(n) && !a.listed(n) { // files of other names are no part of a dump (FORMAT.md §6)
 			fail(fmt.Errorf("%s is not in the manifest", n))
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
+	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -49,9 +49,11 @@ func Check(ctx context.Context, dir storage.Store, in *format.Inventory, done fu
 	if err != nil {
 		return bad, fmt.Errorf("check dump: %w", err)
 	}
-	for _, n := range slices.DeleteFunc(names, func(n string) bool { return listed[n] }) {
-		bad++
-		failed(fmt.Errorf("%s is not in %s", dir.Path(n), format.InventoryName))
+	for _, n := range names {
+		if format.IsFileName(strings.TrimSuffix(n, format.EncryptedSuffix)) && !listed[n] {
+			bad++
+			failed(fmt.Errorf("%s is not in %s", dir.Path(n), format.InventoryName))
+		}
 	}
 	return bad, nil
 }

@@ -244,7 +244,7 @@ func TestDamage(t *testing.T) {
 	if err := os.Remove(dir.Path(format.ChunkName(0, format.TypeString, 3) + ".age")); err != nil {
 		t.Fatal(err)
 	}
-	if err := storage.WriteFile(dir, "chunks/stray", nil); err != nil {
+	if err := storage.WriteFile(dir, "chunks/db0/hash/000099.mpz.age", nil); err != nil {
 		t.Fatal(err)
 	}
 	in, err := ReadInventory(dir)

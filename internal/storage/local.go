@@ -20,9 +20,14 @@ const SettingsName = ".source-settings.json"
 // SharesName is the name of a file that says how an unfinished dump is divided into shares. List leaves it out, too.
 const SharesName = ".shares.json"
 
-// hidden reports whether List leaves out files of that name in whatever directory.
+// hidden reports whether List leaves out files of that name in whatever directory: our own that are no part of a dump, and
+// what file managers and network file systems leave everywhere.
 func hidden(base string) bool {
-	return strings.HasPrefix(base, tempPrefix) || base == lockName || strings.HasPrefix(base, shareLock) || base == SettingsName || base == SharesName
+	switch base {
+	case ".DS_Store", "Thumbs.db", "desktop.ini":
+		return true
+	}
+	return strings.HasPrefix(base, ".nfs") || strings.HasPrefix(base, "._") || strings.HasPrefix(base, tempPrefix) || base == lockName || strings.HasPrefix(base, shareLock) || base == SettingsName || base == SharesName
 }
 
 // Dir is a Store in a local directory. A file is written under a temporary name, synced, renamed, and
