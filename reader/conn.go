@@ -124,7 +124,7 @@ func (c *conn) failed(ctx context.Context, b *batch, err error) error {
 		return context.Cause(ctx)
 	}
 	if errors.Is(err, errReplyTooLarge) {
-		return fmt.Errorf("%s: %w; lower --page-keys", b.name(0), err)
+		return fmt.Errorf("%s: %w", b.name(0), err)
 	}
 	what := b.names()
 	var timeout net.Error

@@ -95,8 +95,8 @@ func (cw *cursorWalk) run(ctx context.Context) error {
 			return err
 		}
 		for len(names) > 0 {
-			n := min(len(names), cw.limit.n)
-			if err := cw.read(ctx, names[:n]); err != nil {
+			n, err := cw.read(ctx, names[:min(len(names), cw.limit.n)])
+			if err != nil {
 				return err
 			}
 			names = names[n:]
@@ -165,10 +165,10 @@ func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err 
 }
 
 // read reads names that SCAN listed, in one flight: their expiries, and of each name the first
-// piece of every type.
-func (cw *cursorWalk) read(ctx context.Context, names [][]byte) error {
+// piece of every type. It returns how many it has read: fewer where the replies are too large.
+func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 	if _, err := cw.list.ready(ctx); err != nil {
-		return err
+		return 0, err
 	}
 	places := make([]int, 0, len(names))
 	for i, n := range names {
@@ -178,7 +178,7 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) error {
 		if !cw.s.source.ManyTypes() && bytes.ContainsAny(n, "\r\n") {
 			// SSCAN of a key of another type answers an error with the key in it, whose line end breaks
 			// the reply.
-			return fmt.Errorf("%w: the name %s has a line end, and cannot be read by cursor from Pika %s; leave out --scan scan", ErrRefused, quoteKey(n), cw.s.source.Version)
+			return 0, fmt.Errorf("%w: the name %s has a line end, and cannot be read by cursor from Pika %s; leave out --scan scan", ErrRefused, quoteKey(n), cw.s.source.Version)
 		}
 		places = append(places, i)
 	}
@@ -200,29 +200,36 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) error {
 	build()
 	p, took, err := cw.list.shrink(ctx, &cw.b, &cw.buf, len(places), func() bool {
 		cw.limit.n = less(cw.limit.n)
-		can := cw.piece.n > 1
+		can := cw.piece.n > 1 || len(names) > 1
 		cw.piece.n = less(cw.piece.n)
+		names = names[:less(len(names))]
+		for len(places) > 0 && places[len(places)-1] >= len(names) {
+			places = places[:len(places)-1]
+		}
 		build()
 		return can
 	})
+	if errors.Is(err, errReplyTooLarge) { // of one name
+		return 1, cw.leaveOut(ctx, names[0])
+	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := exp.read(ctx, p); err != nil {
-		return err
+		return 0, err
 	}
 	from := p.off
 	for i, name := range names {
 		if len(places) == 0 || places[0] != i {
 			if err := cw.goPast(ctx, name); err != nil {
-				return err
+				return 0, err
 			}
 			continue
 		}
 		at := exp.at[len(exp.at)-len(places)]
 		places = places[1:]
 		if err := cw.put(ctx, p, name, at, piece); err != nil {
-			return err
+			return 0, err
 		}
 	}
 	for _, b := range cw.blocks { // the largest of any type
@@ -231,6 +238,21 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) error {
 	cw.list.learn(&cw.piece)
 	cw.limit.saw(len(names), p.off-from)
 	cw.limit.lasted(len(names), took)
+	return len(names), nil
+}
+
+// leaveOut lists a name whose value cannot be taken in.
+func (cw *cursorWalk) leaveOut(ctx context.Context, name []byte) error {
+	at, late, err := cw.place.unread(name)
+	if err != nil {
+		return err
+	}
+	if err := cw.late(ctx, late); err != nil {
+		return err
+	}
+	if sink := cw.blocks[at].w.sink; sink != nil {
+		return sink.Skip(name, TooLarge, aboveAll)
+	}
 	return nil
 }
 
@@ -318,11 +340,20 @@ func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
 			continue
 		}
 		exp := expiries{w: b.w}
-		cw.b.reset()
-		exp.ask(&cw.b, [][]byte{n.name}, []int{0})
-		b.reader.ask(&cw.b, n.name, cw.piece.n)
+		piece := cw.piece.n
+		build := func() {
+			cw.b.reset()
+			exp.ask(&cw.b, [][]byte{n.name}, []int{0})
+			b.reader.ask(&cw.b, n.name, piece)
+		}
+		build()
 		var buf replyBuffer
-		p, err := b.w.c.send(ctx, &cw.b, &buf)
+		p, _, err := b.w.shrink(ctx, &cw.b, &buf, 1, func() bool {
+			can := piece > 1
+			piece = less(piece)
+			build()
+			return can
+		})
 		if err != nil {
 			return err
 		}
@@ -336,7 +367,7 @@ func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
 		}
 		if ok && exp.at[0] >= 0 {
 			b.w.kept++
-			if err := b.w.put(ctx, b.reader, &parser{b: p.b, off: from}, [][]byte{n.name}, exp.at[0], cw.piece.n); err != nil {
+			if err := b.w.put(ctx, b.reader, &parser{b: p.b, off: from}, [][]byte{n.name}, exp.at[0], piece); err != nil {
 				return err
 			}
 		}

@@ -92,7 +92,7 @@ func (c *conn) settle(ctx context.Context) error {
 		return nil
 	}
 	_, err := c.land(ctx, f)
-	if errors.Is(err, errLost) && ctx.Err() == nil {
+	if (errors.Is(err, errLost) || errors.Is(err, errReplyTooLarge)) && ctx.Err() == nil {
 		return c.renew(ctx)
 	}
 	return err
@@ -110,6 +110,9 @@ func (c *conn) land(ctx context.Context, f *flight) (*parser, error) {
 			err = f.buf.fill(c.c, f.b.len())
 		}
 		f.took = time.Since(f.sent)
+		if c.o.sawBuffer != nil {
+			c.o.sawBuffer(cap(f.buf.b))
+		}
 		if err != nil {
 			c.lose(ctx, f, err)
 		}
@@ -137,6 +140,7 @@ func (w *walk) takeOff(ctx context.Context, b *batch, buf *replyBuffer) (*flight
 	if err := w.c.settle(ctx); err != nil {
 		return nil, err
 	}
+	w.bound(buf, buf.least)
 	f := &flight{b: b, buf: buf}
 	w.c.launch(ctx, f)
 	w.c.ahead = f

@@ -39,7 +39,14 @@ func (k *KeyReader) Close() error {
 // error of the sink ends it, and the KeyReader can be used again.
 func (k *KeyReader) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, sink Sink) error {
 	w := &walk{s: k.s, c: k.c, pass: NewPass(k.db, t, nil, nil), sink: sink}
-	var err error
+	if err := k.read(ctx, w, t, keys); err != nil {
+		return fmt.Errorf("read db%d %s: %w", k.db, t, err)
+	}
+	return nil
+}
+
+// read reads fewer keys at once, and smaller pieces of them, where the replies are too large.
+func (k *KeyReader) read(ctx context.Context, w *walk, t format.Type, keys [][]byte) (err error) {
 	switch t {
 	case format.TypeString:
 		err = k.readStrings(ctx, w, keys)
@@ -48,8 +55,20 @@ func (k *KeyReader) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, 
 	default:
 		err = k.readCollections(ctx, w, k.s.collection(t), keys)
 	}
-	if err != nil {
-		return fmt.Errorf("read db%d %s: %w", k.db, t, err)
+	if !errors.Is(err, errReplyTooLarge) { // then nothing of them was handed over
+		return err
+	}
+	if err := k.c.renew(ctx); err != nil {
+		return err
+	}
+	if len(keys) == 1 && (t == format.TypeString || k.piece.n == 1) {
+		return w.sink.Skip(keys[0], TooLarge, aboveAll)
+	}
+	k.piece.n = less(k.piece.n)
+	for n := less(len(keys)); len(keys) > 0; keys = keys[min(n, len(keys)):] {
+		if err := k.read(ctx, w, t, keys[:min(n, len(keys))]); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -66,6 +85,7 @@ func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func
 	for _, key := range keys {
 		ask(&b, key)
 	}
+	w.bound(&k.b, len(keys) == 1 && (w.pass.Type == format.TypeString || k.piece.n == 1))
 	p, err := k.c.send(ctx, &b, &k.b)
 	if err != nil {
 		return nil, nil, err

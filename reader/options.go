@@ -18,15 +18,15 @@ type Options struct {
 	ReplyTimeout time.Duration // for one reply, or one pipeline's replies; default 90 s
 
 	// ReplyBytes is the size that replies are steered to by adapting LIMIT and COUNT:
-	// default 1 MiB, at least 4 KiB. One value that is larger comes in one reply
-	// all the same.
+	// default 1 MiB, at least 4 KiB. Replies of four times that are given up, and less is
+	// asked for. One value that is larger comes in one reply all the same.
 	ReplyBytes int
 	// Latency is how long one flight may take: LIMIT, COUNT and the number of commands sent
 	// at once are steered to it as well, and to a third of the server's timeout where that is
 	// less. Default 500 ms.
 	Latency time.Duration
-	// PageKeys is the most keys asked for in one page: default 256. It bounds
-	// a reply when values suddenly become large, before the adaptation sees it.
+	// PageKeys is the most keys asked for in one page: default 256. It bounds what the server
+	// makes ready when values suddenly become large, before the adaptation sees it.
 	PageKeys int
 	// BatchKeys is the most collections read in one pipeline: default 128.
 	BatchKeys int
@@ -42,6 +42,8 @@ type Options struct {
 
 	// Pacer slows the passes down; nil: they go as fast as they can.
 	Pacer Pacer
+
+	sawBuffer func(bytes int) // for tests: how large a buffer of replies is
 }
 
 // Check fills in the defaults and reports the first option out of range.

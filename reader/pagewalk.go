@@ -81,6 +81,9 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 // at the end.
 func (pw *pageWalk) step(ctx context.Context, l *leg) (*leg, error) {
 	p, took, err := pw.land(ctx, l)
+	if errors.Is(err, errReplyTooLarge) {
+		p, took, err = &parser{}, 0, pw.leaveOut(ctx, l)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +141,7 @@ func (pw *pageWalk) next(ctx context.Context, last *leg) (*leg, error) {
 	l.turns, l.at, l.n = len(pw.items) == 0 && pw.more, pw.at, pw.n
 	l.exp.w = w
 	pw.ask(l)
+	w.bound(&l.into.buf, (!l.turns || l.n == 1) && len(l.take) <= pw.group && (len(l.wanted) == 0 || l.piece == 1))
 	l.flight = flight{b: &l.batch, buf: &l.into.buf}
 	return l, nil
 }
@@ -166,20 +170,80 @@ func (pw *pageWalk) ask(l *leg) {
 	}
 }
 
-// land waits for the replies of a leg, and asks for less while the connection is lost over it.
+// land waits for the replies of a leg, and asks for less while the connection is lost over it or they are too large.
 func (pw *pageWalk) land(ctx context.Context, l *leg) (*parser, time.Duration, error) {
-	keys := len(l.wanted)
-	return pw.w.arrive(ctx, &l.flight, keys, func() bool {
-		pw.batchLim.n = less(pw.batchLim.n)
-		can := keys > 0 && pw.pieceLim.n > 1
-		pw.pieceLim.n = less(pw.pieceLim.n)
-		if l.turns && l.n > 1 {
-			l.n = less(l.n)
-			pw.pageLim.n, can = l.n, true
+	return pw.w.arrive(ctx, &l.flight, len(l.wanted), func() bool { return pw.less(l) })
+}
+
+// less makes a leg ask for less: smaller pieces, a smaller page, fewer keys. The others are read by the legs behind it.
+func (pw *pageWalk) less(l *leg) (can bool) {
+	pw.batchLim.n = less(pw.batchLim.n)
+	if len(l.wanted) > 0 && pw.pieceLim.n > 1 {
+		pw.pieceLim.n, can = less(pw.pieceLim.n), true
+	}
+	if l.turns && l.n > 1 {
+		l.n, can = less(l.n), true
+		pw.pageLim.n, pw.n = l.n, l.n
+	}
+	if n := len(l.take) / pw.group; n > 1 {
+		pw.cut(l, less(n))
+		can = true
+	}
+	if !can && l.turns && len(l.take) > 0 { // each by itself
+		l.turns, can = false, true
+	}
+	pw.ask(l)
+	return can
+}
+
+// cut leaves only the first keys to a leg.
+func (pw *pageWalk) cut(l *leg, keys int) {
+	n, w := keys*pw.group, pw.w
+	pw.items = l.take[n : len(l.take)+len(pw.items)] // they stand behind one another in the page
+	l.take, l.turns = l.take[:n], false
+	for len(l.wanted) > 0 && l.wanted[len(l.wanted)-1] >= n {
+		l.wanted = l.wanted[:len(l.wanted)-1]
+		w.kept--
+	}
+	for len(l.skips) > 0 && l.skips[len(l.skips)-1].place >= n {
+		l.skips = l.skips[:len(l.skips)-1]
+	}
+	w.last = append(w.last[:0], l.take[n-pw.group]...)
+}
+
+// aboveAll says of a value that it is above the limit of a dump, and of all that we take in at once.
+const aboveAll = "more than 1 GiB"
+
+// leaveOut lists the key that a leg, which could not ask for less, was about: its value cannot be taken in.
+func (pw *pageWalk) leaveOut(ctx context.Context, l *leg) error {
+	w := pw.w
+	key := l.take
+	if l.turns { // it is the next string
+		var b batch
+		w.askPage(&b, "string", l.at, 1)
+		p, err := w.c.send(ctx, &b, &l.into.buf)
+		if err != nil {
+			return err
 		}
-		pw.ask(l)
-		return can
-	})
+		if err := w.readPage(p, l.into, l.at, 1); err != nil {
+			return err
+		}
+		w.end, pw.more = w.pass.advance(l.into.next, 1)
+		pw.page, pw.items, pw.at, pw.n = l.into, nil, l.into.next, 1
+		l.turns, key = false, nil
+		if len(l.into.items) > 0 {
+			if ok, reason, err := w.wants(l.into.items[0]); err != nil || !ok && reason == "" {
+				return err
+			}
+			key = l.into.items
+		}
+	}
+	l.take, l.wanted = nil, nil
+	pw.ask(l)
+	if len(key) == 0 {
+		return nil
+	}
+	return w.sink.Skip(key[0], TooLarge, aboveAll)
 }
 
 // turn takes the page that a leg brought.

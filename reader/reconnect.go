@@ -20,18 +20,36 @@ const askLess = 8
 // less returns less than n.
 func less(n int) int { return max(1, n/askLess) }
 
+// mostReplies is how many times ReplyBytes the replies of a flight take at most before it is given up, and less asked for:
+// values can become large faster than the limits see.
+const mostReplies = 4
+
+// bound bounds the replies of a flight, unless what it asks for cannot be less: the largest value has to fit.
+func (w *walk) bound(buf *replyBuffer, least bool) {
+	buf.max = mostReplies * w.s.o.ReplyBytes
+	if least {
+		buf.max = w.s.maxReply
+	}
+}
+
 // again reports whether to ask again for less after err, over a connection made anew. Everything
 // sent is a read, and where a pass stands only we know: asking again is safe.
 func (w *walk) again(ctx context.Context, err error) (bool, error) {
-	if !errors.Is(err, errLost) || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return false, err
 	}
-	if w.lost++; w.lost > maxLost {
-		t := "unknown"
-		if w.s.source.Timeout > 0 {
-			t = w.s.source.Timeout.String()
+	switch {
+	case errors.Is(err, errReplyTooLarge): // the rest of them is still to come
+	case !errors.Is(err, errLost):
+		return false, err
+	default:
+		if w.lost++; w.lost > maxLost {
+			t := "unknown"
+			if w.s.source.Timeout > 0 {
+				t = w.s.source.Timeout.String()
+			}
+			return false, fmt.Errorf("%w (%d times, however little was asked for; the source's timeout is %s: CONFIG SET timeout 0 there for the time of the dump may help)", err, w.lost, t)
 		}
-		return false, fmt.Errorf("%w (%d times, however little was asked for; the source's timeout is %s: CONFIG SET timeout 0 there for the time of the dump may help)", err, w.lost, t)
 	}
 	if err := w.c.renew(ctx); err != nil {
 		return false, err
@@ -39,8 +57,8 @@ func (w *walk) again(ctx context.Context, err error) (bool, error) {
 	return true, nil
 }
 
-// shrink flies the batch. While the connection is lost it makes the batch anew by less, which
-// reports false if it cannot ask for less, and then sends fewer commands at once.
+// shrink flies the batch. While the connection is lost, or the replies are too large, it makes the batch anew by less, which
+// reports false if it cannot ask for less, and then sends fewer commands at once, or takes in what comes.
 func (w *walk) shrink(ctx context.Context, b *batch, buf *replyBuffer, keys int, less func() bool) (*parser, time.Duration, error) {
 	f, err := w.takeOff(ctx, b, buf)
 	if err != nil {
@@ -59,17 +77,23 @@ func (w *walk) arrive(ctx context.Context, f *flight, keys int, less func() bool
 	return w.insist(ctx, err, f.b, f.buf, keys, less)
 }
 
-// insist goes on after a flight that failed.
+// insist goes on after a flight that failed. It ends with errReplyTooLarge if the least that can be asked for is too large.
 func (w *walk) insist(ctx context.Context, err error, b *batch, buf *replyBuffer, keys int, less func() bool) (*parser, time.Duration, error) {
-	for at := b.len(); ; {
+	for at, least := b.len(), buf.max == w.s.maxReply; ; {
 		ok, fatal := w.again(ctx, err)
-		if !ok {
+		large := errors.Is(err, errReplyTooLarge)
+		switch {
+		case !ok:
 			return nil, 0, fatal
+		case less():
+		case !large:
+			at = max(1, min(at, b.len())/askLess)
+		case least:
+			return nil, 0, err
+		default:
+			least = true
 		}
-		if !less() {
-			at = max(1, at/askLess)
-		}
-		p, took, failed := w.flySome(ctx, b, buf, keys, at)
+		p, took, failed := w.flySome(ctx, b, buf, keys, at, least)
 		if failed == nil {
 			w.lost = 0
 			return p, took, nil
@@ -78,11 +102,13 @@ func (w *walk) insist(ctx context.Context, err error, b *batch, buf *replyBuffer
 	}
 }
 
-// flySome flies the batch n commands at a time.
-func (w *walk) flySome(ctx context.Context, b *batch, buf *replyBuffer, keys, n int) (*parser, time.Duration, error) {
+// flySome flies the batch n commands at a time; least if it cannot ask for less.
+func (w *walk) flySome(ctx context.Context, b *batch, buf *replyBuffer, keys, n int, least bool) (*parser, time.Duration, error) {
+	w.bound(buf, least)
 	if n >= b.len() {
 		return w.fly(ctx, b, buf, keys)
 	}
+	w.bound(&w.part, least)
 	buf.reset()
 	var longest time.Duration
 	for from := 0; from < b.len(); from += n {

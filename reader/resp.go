@@ -9,8 +9,8 @@ import (
 	"strconv"
 )
 
-// maxReply is the most bytes of the replies of one pipeline: a hash field and its value
-// of the format's largest size, and some. Above it the run stops before memory does.
+// maxReply is the most bytes of the replies of a pipeline that cannot ask for less: a hash field and its value
+// of the format's largest size, and some.
 const maxReply = 1<<30 + 1<<20
 
 var errReplyTooLarge = errors.New("replies larger than can be taken in")
@@ -18,8 +18,9 @@ var errReplyTooLarge = errors.New("replies larger than can be taken in")
 // A replyBuffer holds the raw replies of one pipeline. It never allocates more than a small
 // multiple of what has arrived.
 type replyBuffer struct {
-	b   []byte
-	max int // most bytes; 0: maxReply
+	b     []byte
+	max   int  // most bytes; 0: maxReply
+	least bool // what is asked for next cannot be less
 }
 
 // keepBuffer is the capacity up to which a buffer is used again.

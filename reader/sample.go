@@ -50,7 +50,10 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 	case format.TypeString:
 		exp.ask(&b, [][]byte{key}, []int{0})
 		b.add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
-		p, err := w.c.send(ctx, &b, &w.pieces[0])
+		p, _, err := w.shrink(ctx, &b, &w.pieces[0], 1, func() bool { return false })
+		if errors.Is(err, errReplyTooLarge) {
+			return Sampled{}, nil
+		}
 		if err != nil {
 			return Sampled{}, err
 		}
@@ -73,12 +76,12 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 		return Sampled{Record: r, Length: int64(len(r.Value))}, nil
 	}
 	col := collections[w.pass.Type]
-	exp.ask(&b, [][]byte{key}, []int{0})
-	b.add(lengthCommands[w.pass.Type], key)
 	var pos position
-	n := w.s.o.PieceElements
-	col.ask(&b, key, &pos, n)
-	p, err := w.c.send(ctx, &b, &w.pieces[0])
+	p, n, err := w.samplePiece(ctx, &b, func(n int) {
+		exp.ask(&b, [][]byte{key}, []int{0})
+		b.add(lengthCommands[w.pass.Type], key)
+		col.ask(&b, key, &pos, n)
+	})
 	if err != nil {
 		return Sampled{}, err
 	}
@@ -100,11 +103,26 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 	return Sampled{Record: r, Length: length}, nil
 }
 
+// samplePiece flies the batch that ask makes, of fewer elements where the replies are too large, and returns of how many.
+func (w *walk) samplePiece(ctx context.Context, b *batch, ask func(n int)) (*parser, int, error) {
+	n := w.s.o.PieceElements
+	ask(n)
+	p, _, err := w.shrink(ctx, b, &w.pieces[0], 1, func() bool {
+		can := n > 1
+		n = less(n)
+		b.reset()
+		ask(n)
+		return can
+	})
+	return p, n, err
+}
+
 func (w *walk) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
 	var b batch
-	b.add("XLEN", key)
-	b.add("XRANGE", key, "-", "+", "COUNT", w.s.o.PieceElements)
-	p, err := w.c.send(ctx, &b, &w.pieces[0])
+	p, _, err := w.samplePiece(ctx, &b, func(n int) {
+		b.add("XLEN", key)
+		b.add("XRANGE", key, "-", "+", "COUNT", n)
+	})
 	if err != nil {
 		return Sampled{}, err
 	}

@@ -23,6 +23,7 @@ type Scanner struct {
 
 	nameBytes  int   // see nameBytes
 	longPrefix int   // see longPrefix
+	maxReply   int   // see maxReply
 	scanCount  int64 // see scanCount
 }
 
@@ -37,7 +38,7 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 		return nil, fmt.Errorf("connect to %s: %w", o.Addr, err)
 	}
 	defer c.close()
-	s := &Scanner{o: o, nameBytes: nameBytes, longPrefix: longPrefix, scanCount: scanCount}
+	s := &Scanner{o: o, nameBytes: nameBytes, longPrefix: longPrefix, maxReply: maxReply, scanCount: scanCount}
 	if s.source, err = identify(ctx, c, &o); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", o.Addr, err)
 	}

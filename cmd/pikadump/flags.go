@@ -118,7 +118,7 @@ func sourceFlags(env func(string) []string) []cli.Flag {
 	return slices.Concat(connect.Flags(9221, env), filter.Flags(env), listingFlags(env), []cli.Flag{
 		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "types read at once, each on a connection of its own (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: speed, DefaultText: "auto"},
 		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "most keys in one page", EnvVars: env("page-keys"), Category: speed},
-		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "size that replies are steered to", EnvVars: env("reply-size"), Category: speed},
+		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "size that replies are steered to; those of four times that are given up, and less is asked for", EnvVars: env("reply-size"), Category: speed},
 		&cli.DurationFlag{Name: "timeout", Value: 0, DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed},
 		&cli.StringFlag{Name: "level", Value: "fastest", Usage: "compression: fastest, default or better", EnvVars: env("level"), Category: speed},
 	})
