@@ -3,7 +3,6 @@ package reader
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -17,6 +16,10 @@ type collection interface {
 	// read takes its reply, appends the elements to r, and moves pos behind them. It
 	// reports whether there are more.
 	read(p *parser, pos *position, n int, r *format.Record) (more bool, err error)
+	// look adds the command that shows, behind a piece of a key, whether it is still there.
+	look(b *batch, key []byte)
+	// seen takes its reply. It returns errGone, or errChanged if the piece does not fit the one before.
+	seen(p *parser, pos *position) error
 }
 
 // collections gives each type of collection its reader.
@@ -31,6 +34,10 @@ type position struct {
 	next     []byte // hash: the field to go on from
 	score    float64
 	restarts int // how often the server lost the cursor
+
+	private []byte    // pattern of the cursors that no other reading uses
+	counted bool      // 2.x: the cursor is how many elements go before
+	place   listPlace // list
 }
 
 // collectionReader reads collections: the first piece of many keys in one flight, the
@@ -77,68 +84,6 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 	lim := w.s.limit(n, w.s.o.PieceElements)
 	lim.saw(n, p.off-from)
 	return cr.putRest(ctx, r, &cr.pos, lim)
-}
-
-// putRest hands over a key that is read in pieces; r holds the first. While a piece is handed over the next is
-// under way, unless there is a pacer: what is read before a long wait must not be handed over after it.
-func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *position, lim limit) error {
-	w := cr.w
-	put := func() error {
-		err := w.sink.Record(r)
-		r.Part, r.Elems, r.Scores = 0, r.Elems[:0], r.Scores[:0]
-		return err
-	}
-	_, ahead := w.s.o.Pacer.(unpaced)
-	var b batch
-	for more, i := true, 0; more; i ^= 1 {
-		if !ahead {
-			if err := put(); err != nil {
-				return err
-			}
-			if _, err := w.ready(ctx); err != nil {
-				return err
-			}
-		}
-		b.reset()
-		cr.c.ask(&b, r.Key, pos, lim.n)
-		f, err := w.takeOff(ctx, &b, &w.pieces[i])
-		if err != nil {
-			return err
-		}
-		if ahead {
-			if err := put(); err != nil {
-				return err
-			}
-		}
-		p, took, err := w.arrive(ctx, f, 0, func() bool {
-			if lim.n == 1 {
-				return false
-			}
-			lim.n = less(lim.n)
-			b.reset()
-			cr.c.ask(&b, r.Key, pos, lim.n)
-			return true
-		})
-		if err != nil {
-			return err
-		}
-		more, err = cr.c.read(p, pos, lim.n, r)
-		var re *ReplyError
-		if errors.As(err, &re) && re.wrongType() { // 4.0: overwritten meanwhile
-			if err := w.sink.Skip(r.Key, Retyped, "while it was read in pieces"); err != nil {
-				return err
-			}
-			more, err = false, nil
-		}
-		if err != nil {
-			return err
-		}
-		asked := lim.n
-		lim.saw(asked, len(p.b))
-		lim.lasted(asked, took)
-	}
-	r.Part |= format.PartLast
-	return w.sink.Record(r)
 }
 
 // ascending drops from the items behind from, which come in steps of a member and what

@@ -188,9 +188,9 @@ func TestPastCache(t *testing.T) {
 		version pikasim.Version
 		may     map[string]int64 // how often at most
 	}{
-		{pikasim.V355, map[string]int64{"ttl": 1000, "pttl": 1, "lrange": 1000}},
-		{pikasim.V400, map[string]int64{"ttl": 2, "pttl": 1000, "lrange": 1000}}, // its PTTL is past the cache
-		{pikasim.V401, map[string]int64{"ttl": 2, "pttl": 1000, "lrange": 1000}},
+		{pikasim.V355, map[string]int64{"ttl": 1000, "pttl": 1, "lrange": 1000, "llen": 1}},
+		{pikasim.V400, map[string]int64{"ttl": 2, "pttl": 1000, "lrange": 1000, "llen": 1}}, // its PTTL is past the cache
+		{pikasim.V401, map[string]int64{"ttl": 2, "pttl": 1000, "lrange": 1000, "llen": 1}},
 	} {
 		srv, c := startSim(t, pikasim.Options{Version: tc.version})
 		for i := range 50 {

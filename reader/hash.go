@@ -1,6 +1,10 @@
 package reader
 
-import "github.com/pika2kvrocks/pika2kvrocks/format"
+import (
+	"bytes"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
 
 // hash reads by PKHSCANRANGE: stateless, in byte order of the fields, past the cache
 // (SERVERS.md P1, P12).
@@ -15,6 +19,10 @@ func (hash) ask(b *batch, key []byte, pos *position, n int) {
 	}
 	b.add("PKHSCANRANGE", key, next, []byte{}, "LIMIT", n)
 }
+
+func (hash) look(b *batch, key []byte) { b.add("PKHSCANRANGE", key, "", "", "LIMIT", 1) }
+
+func (hash) seen(p *parser, _ *position) error { return p.isThere(format.TypeHash) }
 
 func (hash) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
 	if _, err := p.array(2); err != nil {
@@ -48,23 +56,35 @@ func (hashx) ask(b *batch, key []byte, pos *position, n int) {
 	b.add("HSCANX", key, orEmpty(pos.next), "COUNT", n)
 }
 
+func (hashx) look(b *batch, key []byte) { b.add("HSCANX", key, "", "COUNT", 1) }
+
 // hashCursor reads by HSCAN, as sets are read.
 type hashCursor struct{}
 
 func (hashCursor) kind() format.Kind { return format.Hash }
 
 func (hashCursor) ask(b *batch, key []byte, pos *position, n int) {
-	b.add("HSCAN", key, pos.count, "COUNT", n)
+	askCursor(b, "HSCAN", key, pos, n)
 }
 
+func (hashCursor) look(b *batch, key []byte) { lookCursor(b, "HSCAN", key) }
+
+func (hashCursor) seen(p *parser, _ *position) error { return p.isThere(format.TypeHash) }
+
+func (hashCursor) byCursor() {}
+
 func (hashCursor) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
-	from := len(r.Elems)
+	from, cursor := len(r.Elems), pos.cursor()
 	more, err := readCursor(p, pos, n)
 	if err != nil {
 		return false, err
 	}
 	if r.Elems, err = p.bulks(r.Elems, 2); err != nil {
 		return false, err
+	}
+	if len(r.Elems) > from && bytes.Compare(r.Elems[from], pos.last) > 0 && pos.passed(cursor, n) {
+		r.Elems = r.Elems[:from]
+		return true, nil
 	}
 	r.Elems, err = ascending(p, r.Elems, from, 2, pos, more)
 	return more, err

@@ -3,7 +3,6 @@ package reader
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -143,12 +142,7 @@ func (k *KeyReader) readCollections(ctx context.Context, w *walk, c collection, 
 
 func (k *KeyReader) readStreams(ctx context.Context, w *walk, keys [][]byte) error {
 	for _, key := range keys {
-		err := w.stream(ctx, key, &k.piece)
-		var re *ReplyError
-		if errors.As(err, &re) && re.wrongType() && w.rec.Part&format.PartFirst != 0 {
-			err = w.sink.Skip(key, Retyped, re.Reply)
-		}
-		if err != nil {
+		if err := w.stream(ctx, key, &k.piece); err != nil {
 			return err
 		}
 	}

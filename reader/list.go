@@ -1,16 +1,70 @@
 package reader
 
 import (
+	"hash/maphash"
+	"slices"
+
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// list reads by LRANGE, which goes straight to an offset however deep (SERVERS.md P12).
+// list reads by LRANGE, which goes straight to an offset however deep (SERVERS.md P12). What other clients push and
+// pop moves the offsets between two pieces: so each begins with elements of the one before, and shows by them how far.
 type list struct{}
 
 func (list) kind() format.Kind { return format.List }
 
+// A listPlace is how the next piece of a list is fitted to the one before.
+type listPlace struct {
+	window  []uint64 // hashes of the last elements that were had
+	slack   int      // how many more are asked for before them
+	misses  int      // pieces in a row without the window
+	length  int64    // of the list, when it was last looked at; 0: it was not
+	pushed  int64    // elements that came before the window since then
+	unsure  bool     // the window was where it was expected, and elsewhere
+	moved   bool     // elements may have been moved from behind the place to before it
+	varied  bool     // not all elements so far are the same
+	stepped int      // how far back that was
+	hashes  []uint64 // of the piece at hand
+}
+
+const (
+	listWindow = 16 // elements of a window
+	listSlack  = 16
+	listMisses = 8
+)
+
+var listSeed = maphash.MakeSeed()
+
+// back is how many elements before the place are asked for.
+func (pos *position) back() int64 {
+	return min(pos.count, int64(len(pos.place.window)+pos.place.slack))
+}
+
 func (list) ask(b *batch, key []byte, pos *position, n int) {
-	b.add("LRANGE", key, pos.count, pos.count+int64(n)-1)
+	b.add("LRANGE", key, pos.count-pos.back(), pos.count+int64(n)-1)
+}
+
+func (list) look(b *batch, key []byte) { b.add("LLEN", key) }
+
+// seen compares how many there are with how far the elements were moved since the look before.
+func (list) seen(p *parser, pos *position) error {
+	n, err := p.integer()
+	if err != nil {
+		return err
+	}
+	pl := &pos.place
+	before := pl.length
+	pl.length = n
+	switch {
+	case n == 0:
+		return errGone
+	case pl.unsure && n != before:
+		return errChanged
+	case pl.pushed > 0 && n < before+pl.pushed || pl.pushed > 0 && before == 0:
+		pl.moved = true
+	}
+	pl.unsure, pl.pushed = false, 0
+	return nil
 }
 
 func (list) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
@@ -19,10 +73,70 @@ func (list) read(p *parser, pos *position, n int, r *format.Record) (bool, error
 	if r.Elems, err = p.bulks(r.Elems, 1); err != nil {
 		return false, err
 	}
-	got := len(r.Elems) - from
-	if got > n {
+	elems, back := r.Elems[from:], pos.back()
+	if len(elems) > n+int(back) {
 		return false, &ReplyError{p.asked(), "more elements than asked for"}
 	}
-	pos.count += int64(got)
-	return got == n, nil
+	more := len(elems) == n+int(back)
+	if pos.place.window == nil && !more { // it is whole
+		return false, nil
+	}
+	behind, found := pos.fit(elems, n)
+	r.Elems = append(r.Elems[:from], elems[behind:]...)
+	if found {
+		pos.count += int64(len(elems)) - back
+	}
+	if !found || more && behind == len(elems) {
+		return true, pos.miss(n)
+	}
+	pos.place.misses, pos.place.stepped = 0, 0
+	return more, nil
+}
+
+// fit finds the window in elements, and returns how many end with it: all if it is not there. Where it is there twice, that
+// place counts where it would be if nothing had been moved; whether nothing was the length tells (seen).
+func (pos *position) fit(elems [][]byte, n int) (behind int, found bool) {
+	pl := &pos.place
+	k, expected := len(pl.window), int(pos.back())-len(pl.window)
+	pl.hashes = pl.hashes[:0]
+	for _, e := range elems {
+		pl.hashes = append(pl.hashes, maphash.Bytes(listSeed, e))
+	}
+	places, at := 0, -1
+	for j := 0; k > 0 && j+k <= len(elems); j++ {
+		if slices.Equal(pl.hashes[j:j+k], pl.window) {
+			places++
+			if at != expected {
+				at = j
+			}
+		}
+	}
+	switch {
+	case k == 0:
+	case at < 0, places > 1 && pl.varied && at != expected:
+		return len(elems), false
+	default:
+		behind = at + k
+		shift := at - expected - pl.stepped
+		pl.unsure = places > 1 && pl.varied
+		pl.pushed += int64(max(0, shift))
+		pl.slack = max(listSlack, min(2*max(shift, -shift), n/2))
+	}
+	for _, h := range pl.hashes[behind:] {
+		pl.varied = pl.varied || h != pl.hashes[0]
+	}
+	pl.window = append(pl.window[:0], pl.hashes[len(elems)-min(len(elems), max(1, min(n/16, listWindow))):]...)
+	return behind, true
+}
+
+// miss goes back by a piece: so far may elements have been popped before those that were had.
+func (pos *position) miss(n int) error {
+	pl := &pos.place
+	if pl.misses++; pl.misses > listMisses || pos.count == 0 {
+		return errChanged
+	}
+	step := min(pos.count, int64(n))
+	pos.count -= step
+	pl.stepped += int(step)
+	return nil
 }

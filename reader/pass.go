@@ -111,6 +111,13 @@ func (p *Pass) cut(mid []byte) *Pass {
 	return rest
 }
 
+// Restart makes the pass, of which Scan made a part, ready for another Scan from start on.
+func (p *Pass) Restart(start []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.Start, p.at, p.closed = start, start, false
+}
+
 // successor returns the first key behind all that begin with prefix; nil if there is none.
 func successor(prefix []byte) []byte {
 	for i := len(prefix) - 1; i >= 0; i-- {

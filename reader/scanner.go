@@ -86,6 +86,7 @@ func (s *Scanner) prove(ctx context.Context, c *conn) error {
 	b.add("SSCAN", probe, 0, "COUNT", 1)
 	b.add("ZSCAN", probe, 0, "COUNT", 1)
 	b.add("LRANGE", probe, 0, 0)
+	b.add("LLEN", probe)
 	if s.source.Streams() && !s.o.NoStreams {
 		b.add("KEYS", string(probe)+"*", "stream")
 		b.add("XRANGE", probe, "-", "+", "COUNT", 1)
@@ -142,7 +143,10 @@ type Sink interface {
 	// Record takes a key, or the next part of one.
 	Record(r *format.Record) error
 	// Skip takes a key that was listed but is not in the dump, and why.
+	// A list of which some elements may be missing is handed over, and skipped as Changed behind its last part.
 	Skip(key []byte, reason Reason, detail string) error
+	// Drop takes back what it was handed of a key whose last part has not come. Its records follow anew, or Skip.
+	Drop(key []byte) error
 }
 
 // A Reason says why a listed key was not handed over.
@@ -153,6 +157,7 @@ const (
 	Expired   Reason = "expired"        // its expiry came before it was read: nothing is lost
 	Gone      Reason = "gone"           // not there any more when it was read: deleted, or expired
 	Retyped   Reason = "retyped"        // of another type when it was read (4.0)
+	Changed   Reason = "changed"        // changed each time it was read, so that its pieces did not fit one another
 	Duplicate Reason = "duplicate-name" // listed under the name of the key before: its own was cut at a NUL (4.0)
 	Internal  Reason = "internal"       // Pika's own bookkeeping for slot migration
 	TooLarge  Reason = "too-large"      // an element is above what the format and every target can hold

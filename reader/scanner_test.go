@@ -28,6 +28,7 @@ type gathered struct {
 	expires map[string]int64
 	skipped map[Reason][]string
 	parts   int
+	dropped int
 	open    bool
 }
 
@@ -77,6 +78,18 @@ func recordText(r *format.Record) string {
 
 func (g *gathered) Skip(key []byte, reason Reason, _ string) error {
 	g.skipped[reason] = append(g.skipped[reason], string(key))
+	return nil
+}
+
+func (g *gathered) Drop(key []byte) error {
+	if !g.open || g.keys[len(g.keys)-1] != string(key) {
+		g.t.Errorf("key %q is dropped, and was not open", key)
+	}
+	g.keys = g.keys[:len(g.keys)-1]
+	delete(g.values, string(key))
+	delete(g.expires, string(key))
+	g.open = false
+	g.dropped++
 	return nil
 }
 

@@ -1,23 +1,30 @@
 package reader
 
 import (
+	"bytes"
+	"fmt"
+	"math/rand/v2"
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // set reads by SSCAN, whose cursor the server keeps: the next is the last plus COUNT,
-// or 0 at the end (SERVERS.md P2).
+// or 0 at the end. It keeps it by key and pattern for all clients together (SERVERS.md P2).
 type set struct{}
 
 func (set) kind() format.Kind { return format.Set }
 
 func (set) ask(b *batch, key []byte, pos *position, n int) {
-	b.add("SSCAN", key, pos.count, "COUNT", n)
+	askCursor(b, "SSCAN", key, pos, n)
 }
 
+func (set) look(b *batch, key []byte) { lookCursor(b, "SSCAN", key) }
+
+func (set) seen(p *parser, _ *position) error { return p.isThere(format.TypeSet) }
+
 func (set) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
-	from := len(r.Elems)
+	from, cursor := len(r.Elems), pos.cursor()
 	more, err := readCursor(p, pos, n)
 	if err != nil {
 		return false, err
@@ -25,9 +32,61 @@ func (set) read(p *parser, pos *position, n int, r *format.Record) (bool, error)
 	if r.Elems, err = p.bulks(r.Elems, 1); err != nil {
 		return false, err
 	}
+	if len(r.Elems) > from && bytes.Compare(r.Elems[from], pos.last) > 0 && pos.passed(cursor, n) {
+		r.Elems = r.Elems[:from]
+		return true, nil
+	}
 	r.Elems, err = ascending(p, r.Elems, from, 1, pos, more)
 	return more, err
 }
+
+// A cursored collection is read by a cursor that the server keeps.
+type cursored interface {
+	byCursor()
+}
+
+func (set) byCursor() {}
+
+// privately makes what follows of a key be read by cursors of its own, from the beginning: another client that
+// uses the same numbers moves the place of ours past members, and nothing shows it. What has been
+// had is dropped by its order (ascending). The pattern matches every member but
+// perhaps the empty one, which is the first and so was in the first piece.
+func (pos *position) privately() {
+	pos.private = fmt.Appendf(nil, "[\x00-\x7f\x80-\xff%016x]*", rand.Uint64())
+	pos.count = 0
+}
+
+// askCursor adds the command that reads on by cursor.
+func askCursor(b *batch, cmd string, key []byte, pos *position, n int) {
+	if pos.private == nil {
+		b.add(cmd, key, pos.cursor(), "COUNT", n)
+		return
+	}
+	b.add(cmd, key, pos.cursor(), "MATCH", pos.private, "COUNT", n)
+}
+
+// cursor returns where to go on from. On 2.x that is the last element again, which shows whether others before it were
+// removed: then those behind it would be passed over.
+func (pos *position) cursor() int64 {
+	if pos.counted {
+		return max(0, pos.count-1)
+	}
+	return pos.count
+}
+
+// passed goes back by a piece, which was asked for from cursor on and whose first element is a new one: others may have been
+// passed over.
+func (pos *position) passed(cursor int64, n int) bool {
+	if !pos.counted || cursor == 0 || pos.last == nil {
+		return false
+	}
+	pos.count = max(0, cursor-int64(n)) + 1
+	return true
+}
+
+// lookCursor adds the command that shows whether the key has a first element. The pattern is one that nobody's place
+// is kept by.
+func lookCursor(b *batch, cmd string, key []byte) { b.add(cmd, key, 0, "MATCH", "**", "COUNT", 1) }
 
 // maxRestarts is how often the server may lose the cursor of one key.
 const maxRestarts = 16
@@ -48,7 +107,7 @@ func readCursor(p *parser, pos *position, n int) (more bool, err error) {
 	switch {
 	case cursor == 0:
 		return false, nil
-	case cursor == pos.count+int64(n):
+	case cursor == pos.cursor()+int64(n):
 	case cursor == int64(n): // it had forgotten the cursor and began anew
 		if pos.restarts++; pos.restarts > maxRestarts {
 			return false, &ReplyError{p.asked(), "the cursor was lost " + strconv.Itoa(pos.restarts) + " times; are other clients scanning?"}

@@ -11,81 +11,114 @@ import (
 )
 
 // stream hands over one stream up to the last id that it had at the beginning. Streams
-// do not expire on any version (SERVERS.md P13).
+// do not expire on any version (SERVERS.md P13). One that was deleted and made anew between two pieces is read anew.
 func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
+	for try := 1; ; try++ {
+		handed, err := w.streamPieces(ctx, key, lim)
+		var re *ReplyError
+		reason, detail := Changed, "made anew each time it was read"
+		switch {
+		case errors.Is(err, errChanged):
+		case errors.Is(err, errGone):
+			reason, detail = Gone, ""
+		case errors.As(err, &re) && re.wrongType():
+			reason, detail = Retyped, re.Reply
+		default:
+			return err
+		}
+		if handed {
+			if err := w.sink.Drop(key); err != nil {
+				return err
+			}
+		}
+		if reason != Changed || try == maxTries {
+			return w.sink.Skip(key, reason, detail)
+		}
+	}
+}
+
+// streamPieces hands over the pieces of a stream, or some of them. Behind each it looks whether the stream is still the one
+// that it was before the first.
+func (w *walk) streamPieces(ctx context.Context, key []byte, lim *limit) (handed bool, err error) {
 	r := w.head(format.Stream, key, 0)
-	if _, err := w.ready(ctx); err != nil {
-		return err
-	}
-	var b batch
-	b.add("XINFO", "STREAM", key)
-	b.add("XRANGE", key, "-", "+", "COUNT", lim.n)
-	p, took, err := w.shrink(ctx, &b, &w.pieces[0], 1, func() bool {
-		if lim.n == 1 {
-			return false
-		}
-		lim.n = less(lim.n)
-		b.reset()
-		b.add("XINFO", "STREAM", key)
-		b.add("XRANGE", key, "-", "+", "COUNT", lim.n)
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	p.answers("XINFO STREAM", key)
-	state, err := p.streamState()
-	var re *ReplyError
-	// Of a deleted one Pika tells zeros; one without entries still has its last id (SERVERS.md P13).
-	if errors.As(err, &re) && re.noSuchKey() || err == nil && state.LastID == (format.StreamID{}) {
-		return w.sink.Skip(key, Gone, "")
-	}
-	if err != nil {
-		return err
-	}
-	p.answers("XRANGE", key)
-	for {
-		asked := lim.n
-		from := p.off
-		if err := p.entries(r); err != nil {
-			return err
-		}
-		got := len(r.Entries)
-		lim.saw(got, p.off-from)
-		lim.lasted(got, took)
-		// Entries that were added after XINFO are not for this dump.
-		for len(r.Entries) > 0 && after(r.Entries[len(r.Entries)-1].ID, state.LastID) {
-			r.Entries = r.Entries[:len(r.Entries)-1]
-		}
-		if got < asked || len(r.Entries) < got || r.Entries[got-1].ID == state.LastID {
-			break
-		}
-		next := following(r.Entries[got-1].ID)
-		if err := w.sink.Record(r); err != nil {
-			return err
-		}
-		r.Part, r.Entries = 0, r.Entries[:0]
+	next, last := "-", "+"
+	var first format.StreamState
+	for keys := 1; ; keys = 0 {
 		if _, err := w.ready(ctx); err != nil {
-			return err
+			return handed, err
 		}
-		b.reset()
-		b.add("XRANGE", key, next.String(), state.LastID.String(), "COUNT", lim.n)
-		p, took, err = w.shrink(ctx, &b, &w.pieces[0], 0, func() bool {
+		var b batch
+		ask := func() {
+			b.reset()
+			if keys > 0 {
+				b.add("XINFO", "STREAM", key)
+			}
+			b.add("XRANGE", key, next, last, "COUNT", lim.n)
+			b.add("XINFO", "STREAM", key)
+		}
+		ask()
+		p, took, err := w.shrink(ctx, &b, &w.pieces[0], keys, func() bool {
 			if lim.n == 1 {
 				return false
 			}
 			lim.n = less(lim.n)
-			b.reset()
-			b.add("XRANGE", key, next.String(), state.LastID.String(), "COUNT", lim.n)
+			ask()
 			return true
 		})
 		if err != nil {
-			return err
+			return handed, err
 		}
+		if keys > 0 {
+			if first, err = p.stream(key); err != nil {
+				return handed, err
+			}
+		}
+		p.answers("XRANGE", key)
+		asked, from := lim.n, p.off
+		if err := p.entries(r); err != nil {
+			return handed, err
+		}
+		got := len(r.Entries)
+		lim.saw(got, p.off-from)
+		lim.lasted(got, took)
+		now, err := p.stream(key)
+		if err != nil {
+			return handed, err
+		}
+		if after(first.LastID, now.LastID) || now.EntriesAdded < first.EntriesAdded || after(first.MaxDeletedID, now.MaxDeletedID) {
+			return handed, errChanged
+		}
+		// Entries that were added after the first XINFO are not for this dump.
+		for len(r.Entries) > 0 && after(r.Entries[len(r.Entries)-1].ID, first.LastID) {
+			r.Entries = r.Entries[:len(r.Entries)-1]
+		}
+		if got < asked || len(r.Entries) < got || r.Entries[got-1].ID == first.LastID {
+			r.Part |= format.PartLast
+			r.State = &first
+			return handed, w.sink.Record(r)
+		}
+		next, last = following(r.Entries[got-1].ID).String(), first.LastID.String()
+		handed = true
+		if err := w.sink.Record(r); err != nil {
+			return handed, err
+		}
+		r.Part, r.Entries = 0, r.Entries[:0]
 	}
-	r.Part |= format.PartLast
-	r.State = state
-	return w.sink.Record(r)
+}
+
+// stream takes the reply of XINFO STREAM. It returns errGone if there is none: of a deleted one Pika tells
+// zeros; one without entries still has its last id (SERVERS.md P13).
+func (p *parser) stream(key []byte) (format.StreamState, error) {
+	p.answers("XINFO STREAM", key)
+	state, err := p.streamState()
+	var re *ReplyError
+	if errors.As(err, &re) && re.noSuchKey() || err == nil && state.LastID == (format.StreamID{}) {
+		return format.StreamState{}, errGone
+	}
+	if err != nil {
+		return format.StreamState{}, err
+	}
+	return *state, nil
 }
 
 func after(a, b format.StreamID) bool {

@@ -14,8 +14,14 @@ type zset struct{}
 func (zset) kind() format.Kind { return format.Zset }
 
 func (zset) ask(b *batch, key []byte, pos *position, n int) {
-	b.add("ZSCAN", key, pos.count, "COUNT", n)
+	askCursor(b, "ZSCAN", key, pos, n)
 }
+
+func (zset) look(b *batch, key []byte) { lookCursor(b, "ZSCAN", key) }
+
+func (zset) seen(p *parser, _ *position) error { return p.isThere(format.TypeZset) }
+
+func (zset) byCursor() {}
 
 func (zset) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
 	from := len(r.Elems)
@@ -63,7 +69,7 @@ func parseScore(b []byte) (float64, error) {
 type zsetByScore struct{ zset }
 
 func (zsetByScore) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
-	from := len(r.Elems)
+	from, cursor := len(r.Elems), pos.cursor()
 	more, err := readCursor(p, pos, n)
 	if err != nil {
 		return false, err
@@ -74,11 +80,18 @@ func (zsetByScore) read(p *parser, pos *position, n int, r *format.Record) (bool
 	if err := scores(p, r, from); err != nil {
 		return false, err
 	}
+	had := func(score float64, member []byte) bool {
+		return pos.last != nil && (score < pos.score || score == pos.score && bytes.Compare(member, pos.last) <= 0)
+	}
 	// When members were removed meanwhile it may begin anew: those that were had are dropped.
 	out, first := from, len(r.Scores)-(len(r.Elems)-from)
+	if len(r.Elems) > from && !had(r.Scores[first], r.Elems[from]) && pos.passed(cursor, n) {
+		r.Elems, r.Scores = r.Elems[:from], r.Scores[:first]
+		return true, nil
+	}
 	for i := from; i < len(r.Elems); i++ {
 		score := r.Scores[first+i-from]
-		if pos.last != nil && (score < pos.score || score == pos.score && bytes.Compare(r.Elems[i], pos.last) <= 0) {
+		if had(score, r.Elems[i]) {
 			continue
 		}
 		r.Elems[out], r.Scores[first+out-from] = r.Elems[i], score

@@ -315,7 +315,16 @@ func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes [
 func scanOne(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass *reader.Pass, n *counters) error {
 	seg := w.Segment(pass.DB, pass.Type, pass.Start)
 	defer seg.Discard()
-	if err := s.Scan(ctx, pass, &sink{seg, n}); err != nil {
+	limit := pass.Limit
+	err := s.Scan(ctx, pass, &sink{seg, n})
+	for errors.Is(err, archive.ErrTakenBack) && ctx.Err() == nil {
+		if limit > 0 {
+			pass.Limit = limit - seg.Sealed()
+		}
+		pass.Restart(seg.Start())
+		err = s.Scan(ctx, pass, &sink{seg, n})
+	}
+	if err != nil {
 		// What came before is kept, if the disk still takes it: a resumed dump goes on behind it.
 		_ = seg.Checkpoint()
 		return err
@@ -344,3 +353,6 @@ func (s *sink) Skip(key []byte, reason reader.Reason, detail string) error {
 	}
 	return s.seg.Skip(key, string(reason), detail)
 }
+
+// Drop takes back a key that changed while it was read in pieces.
+func (s *sink) Drop(key []byte) error { return s.seg.Drop(key, string(reader.Gone)) }

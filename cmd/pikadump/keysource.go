@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -16,29 +17,48 @@ func (s *keySource) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, 
 	return s.KeyReader.ReadKeys(ctx, t, keys, &keySink{at: -1, each: each})
 }
 
-// A keySink numbers the keys that it is handed.
+// A keySink numbers the keys that it is handed. What was taken back of a key has been compared by then: the key ends there, and so
+// differs, until it is read again in another round.
 type keySink struct {
-	at   int
-	open bool // the last part of a key has not come
-	each func(int, *format.Record, string) error
+	at      int
+	open    bool        // the last part of a key has not come
+	kind    format.Kind // of that key
+	expire  int64
+	dropped []byte // key that was taken back
+	last    []byte // key of the last record
+	each    func(int, *format.Record, string) error
 }
 
 func (s *keySink) Record(r *format.Record) error {
+	if s.dropped != nil && bytes.Equal(r.Key, s.dropped) {
+		return nil
+	}
+	s.dropped = nil
 	if r.Part&format.PartFirst != 0 {
 		s.at++
 	}
-	s.open = r.Part&format.PartLast == 0
+	s.last = append(s.last[:0], r.Key...)
+	s.open, s.kind, s.expire = r.Part&format.PartLast == 0, r.Kind, r.Expire
 	return s.each(s.at, r, "")
 }
 
-func (s *keySink) Skip(_ []byte, reason reader.Reason, _ string) error {
-	if s.open { // it was retyped while it was read; what was read of it ends with the next record
+// Drop ends the key.
+func (s *keySink) Drop(key []byte) error {
+	s.open, s.dropped = false, bytes.Clone(key)
+	return s.each(s.at, &format.Record{Kind: s.kind, Key: s.dropped, Expire: s.expire, Part: format.PartLast}, "")
+}
+
+func (s *keySink) Skip(key []byte, reason reader.Reason, _ string) error {
+	if s.dropped != nil && bytes.Equal(key, s.dropped) || s.last != nil && bytes.Equal(key, s.last) { // it was handed over
 		return nil
 	}
+	s.dropped = nil
 	s.at++
 	switch reason {
 	case reader.Retyped:
 		return s.each(s.at, nil, "key of another type")
+	case reader.Changed:
+		return s.each(s.at, nil, "key that changed each time it was read")
 	case reader.TooLarge:
 		return s.each(s.at, nil, "key with an element that is too large")
 	}

@@ -2,7 +2,9 @@ package archive
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -21,12 +23,27 @@ type Segment struct {
 	file      storage.File
 	cw        *format.ChunkWriter
 	number    int
+
+	taken  []format.SkippedKey // keys that were taken back, from start on: each is to begin a chunk
+	again  int                 // how many of them have come again, or have not
+	all    bool                // every key that comes in parts is to begin a chunk
+	parts  []sealing           // chunks of a key that is not whole yet, and what came before it in the first
+	sealed int64               // keys in chunks that are whole
 }
 
+// A sealing is a chunk that is closed, and not committed yet.
+type sealing struct {
+	file storage.File
+	info format.ChunkInfo
+}
+
+// ErrTakenBack: a key was taken back, and with it those before it in its chunk. The pass is to be made again from Start on.
+var ErrTakenBack = errors.New("a key changed while it was read, and its chunk is made anew")
+
 // Segment begins the range from start on of the keys of one database and type; nil is the
-// first.
+// first. A pass by cursor cannot be made again: then each key that comes in parts begins a chunk.
 func (w *Writer) Segment(db int, t format.Type, start []byte) *Segment {
-	return &Segment{w: w, id: segmentID{db, t}, start: start}
+	return &Segment{w: w, id: segmentID{db, t}, start: start, all: w.Info.Options.Scan == format.ScanCursor}
 }
 
 // splitFactor is how many times as large as others a chunk grows before it is closed in
@@ -35,6 +52,9 @@ const splitFactor = 4
 
 // Record adds a record.
 func (s *Segment) Record(r *format.Record) error {
+	if err := s.standApart(r); err != nil {
+		return err
+	}
 	if err := s.reach(r.Key); err != nil {
 		return err
 	}
@@ -47,13 +67,84 @@ func (s *Segment) Record(r *format.Record) error {
 	}
 	full := s.cw.Full() || s.cw.Size() >= s.w.o.ChunkBytes
 	switch {
-	case full && complete:
+	case full && complete, complete && s.continues: // what is taken back later must not have the end of this one with it
 		s.full = after(r.Key)
 	case full && s.cw.Size() >= splitFactor*s.w.o.ChunkBytes:
 		return s.seal(bytes.Clone(r.Key), true)
 	}
 	return nil
 }
+
+// standApart seals what comes before a key that may have to be taken back.
+func (s *Segment) standApart(r *format.Record) error {
+	if err := s.pass(r.Key, true); err != nil {
+		return err
+	}
+	if s.all && r.Part == format.PartFirst && r.Kind != format.String {
+		return s.sealBefore(r.Key)
+	}
+	return nil
+}
+
+// pass makes each key that was taken back and is not behind key begin a chunk. Those that do not come again are skipped: all but
+// key itself, if it comes.
+func (s *Segment) pass(key []byte, comes bool) error {
+	for s.again < len(s.taken) {
+		k := s.taken[s.again]
+		n := bytes.Compare(k.Key, key)
+		if key != nil && (n > 0 || n == 0 && !comes) {
+			break
+		}
+		s.again++
+		if err := s.sealBefore(k.Key); err != nil {
+			return err
+		}
+		if n == 0 {
+			break
+		}
+		if err := s.Skip(k.Key, k.Reason, k.Detail); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sealBefore makes a chunk begin at key.
+func (s *Segment) sealBefore(key []byte) error {
+	if bytes.Compare(s.start, key) >= 0 {
+		return nil
+	}
+	if err := s.begin(); err != nil {
+		return err
+	}
+	return s.seal(bytes.Clone(key), false)
+}
+
+// Drop takes back a key that is not whole. What stands before it in its chunk goes with it: then the error is ErrTakenBack, and
+// the chunk that is made again ends before the key. Reason is why it is skipped if it does not come again.
+func (s *Segment) Drop(key []byte, reason string) error {
+	start := s.start
+	if len(s.parts) > 0 {
+		start = s.parts[0].info.Start
+	}
+	s.Discard()
+	s.cw, s.file, s.full = nil, nil, nil
+	alone := bytes.Equal(start, key)
+	s.start, s.continues = start, false
+	if alone {
+		return nil
+	}
+	s.taken, s.again = append(s.taken, format.SkippedKey{Key: bytes.Clone(key), Reason: reason, Detail: "while it was read in pieces"}), 0
+	s.taken = slices.DeleteFunc(s.taken, func(k format.SkippedKey) bool { return bytes.Compare(k.Key, start) < 0 })
+	slices.SortFunc(s.taken, func(a, b format.SkippedKey) int { return bytes.Compare(a.Key, b.Key) })
+	return ErrTakenBack
+}
+
+// Start returns the first key that can be in the chunk at hand.
+func (s *Segment) Start() []byte { return s.start }
+
+// Sealed returns how many keys are in the chunks before it.
+func (s *Segment) Sealed() int64 { return s.sealed }
 
 // reach makes sure that the chunk at hand has key in its range. A full one is sealed only when
 // a key behind it comes: there may be more to say of its last key.
@@ -71,6 +162,9 @@ func after(key []byte) []byte { return append(bytes.Clone(key), 0) }
 
 // Skip notes a key of the pass that is not in the dump, or not wholly.
 func (s *Segment) Skip(key []byte, reason, detail string) error {
+	if err := s.pass(key, true); err != nil {
+		return err
+	}
 	if err := s.reach(key); err != nil {
 		return err
 	}
@@ -128,10 +222,26 @@ func (s *Segment) seal(next []byte, open bool) error {
 	if h.Start == nil {
 		h.Start = []byte{}
 	}
-	if err := s.w.seal(s.file, format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256())); err != nil {
-		return err
-	}
+	s.parts = append(s.parts, sealing{s.file, format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256())})
 	s.start, s.continues, s.full, s.cw, s.file = next, open, nil, nil, nil
+	if open { // the key may have to be taken back
+		return nil
+	}
+	return s.commit()
+}
+
+// commit commits the chunks of which all keys are whole.
+func (s *Segment) commit() error {
+	for len(s.parts) > 0 {
+		p := s.parts[0]
+		if s.parts = s.parts[1:]; len(s.parts) == 0 {
+			s.parts = nil
+		}
+		if err := s.w.seal(p.file, p.info); err != nil {
+			return err
+		}
+		s.sealed += p.info.Keys
+	}
 	return nil
 }
 
@@ -142,6 +252,9 @@ func (s *Segment) failed(err error) error {
 // Close ends the range before end, nil for the end of the keyspace: it is covered. A range
 // without keys gets an empty chunk, which says so.
 func (s *Segment) Close(end []byte) error {
+	if err := s.pass(end, false); err != nil {
+		return err
+	}
 	if s.cw == nil && end != nil && bytes.Equal(s.start, end) { // the last chunk reached it
 		return nil
 	}
@@ -171,4 +284,8 @@ func (s *Segment) Discard() {
 	if s.file != nil {
 		s.file.Discard()
 	}
+	for _, p := range s.parts {
+		p.file.Discard()
+	}
+	s.parts = nil
 }

@@ -1,7 +1,11 @@
 package archive
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,5 +51,103 @@ func TestCheckpoint(t *testing.T) {
 	gaps, err := w.Gaps(0, format.TypeList)
 	if err != nil || fmt.Sprintf("%q", gaps) != `[{"d\x00" ""}]` || w.Keys(0, format.TypeList) != 2 {
 		t.Errorf("gaps %q, %v", gaps, err)
+	}
+}
+
+// TestDrop: what is taken back of a key is not in the dump, nor is a chunk of it; what stood before it in its chunk is asked for
+// again, once. The next key that is taken back at that place costs nothing more.
+func TestDrop(t *testing.T) {
+	for _, scan := range []string{format.ScanRange, format.ScanCursor} {
+		for _, large := range []bool{false, true} { // the key goes over several chunks
+			w := begin(t, 1<<10, 0)
+			w.Info.Options.Scan = scan
+			seg := w.Segment(0, format.TypeList, nil)
+			record := func(key string, part format.Part, elems ...string) {
+				t.Helper()
+				r := listRecord(key, part, elems...)
+				if err := seg.Record(&r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cut := func(key string) {
+				record(key, format.PartFirst, "cut")
+				for i := 0; large && i < 4; i++ {
+					record(key, 0, noise(uint64(i), 600<<10))
+				}
+			}
+			whole := func(key string) {
+				record(key, format.PartFirst, "whole")
+				for i := 0; large && i < 4; i++ {
+					record(key, 0, noise(uint64(i), 600<<10))
+				}
+				record(key, format.PartLast)
+			}
+			whole("a")
+			record("b", format.PartWhole, "x")
+			cut("c")
+			err := seg.Drop([]byte("c"), "gone")
+			start := string(seg.Start())
+			switch {
+			case scan == format.ScanCursor:
+				if err != nil || start != "c" {
+					t.Fatalf("by cursor: %v, from %q", err, start)
+				}
+			case !errors.Is(err, ErrTakenBack):
+				t.Fatalf("dropped: %v", err)
+			case large != (start != ""): // a large key ends its chunk
+				t.Fatalf("%v: from %q", large, start)
+			default:
+				if start == "" {
+					whole("a")
+				}
+				record("b", format.PartWhole, "x")
+			}
+			for range 2 {
+				cut("c")
+				if err := seg.Drop([]byte("c"), "gone"); err != nil || string(seg.Start()) != "c" {
+					t.Fatalf("dropped again: %v, from %q", err, seg.Start())
+				}
+			}
+			if err := seg.Skip([]byte("c"), "gone", ""); err != nil {
+				t.Fatal(err)
+			}
+			whole("d")
+			if err := seg.Close(nil); err != nil {
+				t.Fatal(err)
+			}
+			a := finish(t, w)
+			var keys, skipped []string
+			for _, u := range a.Units(func(c format.ChunkInfo) bool { return c.Type == format.TypeList }) {
+				src := a.OpenUnit(u)
+				for {
+					r, err := src.Next()
+					if err == io.EOF {
+						break
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					if r.Part&format.PartFirst != 0 {
+						keys = append(keys, fmt.Sprintf("%s %s", r.Key, r.Elems[0]))
+					}
+				}
+			}
+			if err := a.Skipped(func(k SkippedKey) error { skipped = append(skipped, string(k.Key)); return nil }); err != nil {
+				t.Fatal(err)
+			}
+			names, err := w.dir.List()
+			if err != nil {
+				t.Fatal(err)
+			}
+			lists := slices.DeleteFunc(names, func(n string) bool { return !strings.Contains(n, "/list/") })
+			chunks := a.Units(func(c format.ChunkInfo) bool { return c.Type == format.TypeList })
+			listed := 0
+			for _, u := range chunks {
+				listed += len(u)
+			}
+			if fmt.Sprint(keys, skipped) != "[a whole b x d whole] [c]" || len(lists) != listed {
+				t.Errorf("%s %v: %v, skipped %v, files %v of %d", scan, large, keys, skipped, lists, listed)
+			}
+		}
 	}
 }

@@ -1,0 +1,219 @@
+package reader
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// maxTries is how often a key is read that changes while it is read in pieces.
+const maxTries = 4
+
+var (
+	errChanged = errors.New("changed while it was read in pieces")
+	errGone    = errors.New("gone while it was read in pieces")
+)
+
+// putRest hands over a key that is read in pieces; r holds the first. What does not fit together is
+// taken back and read anew.
+func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *position, lim limit) error {
+	w := cr.w
+	pc := pieces{collectionReader: cr, r: r, pos: pos, lim: lim, begun: true}
+	for try := 1; ; try++ {
+		pc.last = try == maxTries
+		err := pc.put(ctx)
+		var re *ReplyError
+		reason, detail := Changed, "its elements moved each time it was read"
+		switch {
+		case errors.Is(err, errChanged):
+		case errors.Is(err, errGone):
+			reason, detail = Gone, "while it was read in pieces"
+		case errors.As(err, &re) && re.wrongType():
+			reason, detail = Retyped, "while it was read in pieces"
+		default:
+			return err
+		}
+		if pc.handed {
+			if err := w.sink.Drop(r.Key); err != nil {
+				return err
+			}
+		}
+		if reason != Changed || pc.last {
+			return w.sink.Skip(r.Key, reason, detail)
+		}
+		*pos = position{}
+		r.Part, r.Elems, r.Scores = format.PartFirst, r.Elems[:0], r.Scores[:0]
+		pc.begun, pc.handed = false, false
+	}
+}
+
+// pieces is a key that is being read in pieces.
+type pieces struct {
+	*collectionReader
+	r      *format.Record
+	pos    *position
+	lim    limit
+	b      batch
+	exp    expiries
+	begun  bool // r holds a piece
+	handed bool // the sink has one
+	last   bool // there is no further try
+}
+
+// put hands over the piece at hand and those behind it. While a piece is handed over the next is
+// under way, unless there is a pacer: what is read before a long wait must not be handed over after it.
+func (pc *pieces) put(ctx context.Context) error {
+	w := pc.w
+	_, ahead := w.s.o.Pacer.(unpaced)
+	if pc.begun {
+		pc.privately()
+	}
+	for more, i := true, 0; more; i ^= 1 {
+		if !ahead {
+			if err := pc.hand(); err != nil {
+				return err
+			}
+			if _, err := w.ready(ctx); err != nil {
+				return err
+			}
+		}
+		pc.ask()
+		f, err := w.takeOff(ctx, &pc.b, &w.pieces[i])
+		if err != nil {
+			return err
+		}
+		if ahead {
+			if err := pc.hand(); err != nil {
+				return err
+			}
+		}
+		p, took, err := w.arrive(ctx, f, 0, func() bool {
+			if pc.lim.n == 1 {
+				return false
+			}
+			pc.lim.n = less(pc.lim.n)
+			pc.ask()
+			return true
+		})
+		if err != nil {
+			return err
+		}
+		asked := pc.lim.n
+		more, err = pc.read(ctx, p)
+		if err != nil {
+			return err
+		}
+		pc.lim.saw(asked, len(p.b))
+		pc.lim.lasted(asked, took)
+	}
+	pc.r.Part |= format.PartLast
+	if err := w.sink.Record(pc.r); err != nil || !pc.pos.place.moved {
+		return err
+	}
+	return w.sink.Skip(pc.r.Key, Changed, "elements came at its head while others left it, each time it was read: those that were moved may be missing")
+}
+
+// privately sees to it that the rest is read by cursors of its own. Those of 2.x are no places, but
+// count (SERVERS.md P16).
+func (pc *pieces) privately() {
+	if _, ok := pc.c.(cursored); !ok {
+		return
+	}
+	if pc.pos.counted = !pc.w.s.source.version.atLeast(3, 0, 0); !pc.pos.counted {
+		pc.pos.privately()
+	}
+}
+
+// hand hands the piece at hand over.
+func (pc *pieces) hand() error {
+	if !pc.begun {
+		return nil
+	}
+	r := pc.r
+	err := pc.w.sink.Record(r)
+	r.Part, r.Elems, r.Scores = 0, r.Elems[:0], r.Scores[:0]
+	pc.handed = true
+	return err
+}
+
+// ask makes the commands of the next piece. Behind it they look whether the key is still there, and the same one, which its
+// expiry tells.
+func (pc *pieces) ask() {
+	pc.b.reset()
+	pc.c.ask(&pc.b, pc.r.Key, pc.pos, pc.lim.n)
+	pc.c.look(&pc.b, pc.r.Key)
+	if !pc.begun {
+		pc.exp.w = pc.w
+		pc.exp.ask(&pc.b, [][]byte{pc.r.Key}, []int{0})
+		return
+	}
+	pc.b.add("TTL", pc.r.Key)
+	pc.b.add("TIME")
+}
+
+// read takes the replies.
+func (pc *pieces) read(ctx context.Context, p *parser) (more bool, err error) {
+	p.answers(pc.w.reads(), pc.r.Key)
+	if more, err = pc.c.read(p, pc.pos, pc.lim.n, pc.r); err != nil {
+		return false, err
+	}
+	if err := pc.c.seen(p, pc.pos); err != nil {
+		return false, err
+	}
+	if pc.begun {
+		if err := pc.sameExpiry(p); err != nil {
+			return false, err
+		}
+	} else {
+		if err := pc.exp.read(ctx, p); err != nil {
+			return false, err
+		}
+		if pc.r.Expire = pc.exp.at[0]; pc.r.Expire < 0 {
+			return false, errGone
+		}
+		if pc.begun = true; more {
+			pc.privately()
+		}
+	}
+	if pc.pos.place.moved && !pc.last {
+		return false, errChanged
+	}
+	return more, nil
+}
+
+// sameAbout is by how many ms two looks at one expiry may differ: TTL counts in seconds, and by a clock of
+// its own.
+const sameAbout = 2500
+
+// sameExpiry takes TTL and TIME. With another expiry the key may be another one, made after ours was deleted or had expired: it is
+// read anew. If it has another one each time, somebody only prolongs it.
+func (pc *pieces) sameExpiry(p *parser) error {
+	p.answers("TTL", pc.r.Key)
+	ttl, err := p.integer()
+	if err != nil {
+		return err
+	}
+	now, err := p.time()
+	if err != nil {
+		return err
+	}
+	at := int64(0)
+	if ttl >= 0 {
+		at = now + 1000*ttl
+	}
+	apart := max(at-pc.r.Expire, pc.r.Expire-at)
+	if (at == 0) == (pc.r.Expire == 0) && apart <= sameAbout || pc.last {
+		return nil
+	}
+	return errChanged
+}
+
+// isThere takes the reply that shows whether a key of the type has an element.
+func (p *parser) isThere(t format.Type) error {
+	ok, err := p.holds(t)
+	if err == nil && !ok {
+		err = errGone
+	}
+	return err
+}
