@@ -3,6 +3,7 @@ package reader
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"

@@ -28,20 +28,24 @@ type listPlace struct {
 }
 
 const (
-	listWindow = 16 // elements of a window
+	listWindow = 16
 	listSlack  = 16
 	listMisses = 8
 )
 
 var listSeed = maphash.MakeSeed()
 
-// back is how many elements before the place are asked for.
-func (pos *position) back() int64 {
-	return min(pos.count, int64(len(pos.place.window)+pos.place.slack))
+// overlap is how many elements before the place are asked for, and how long the window in them is: of few and large elements
+// little.
+func (pos *position) overlap(n int) (back int64, window []uint64) {
+	window = pos.place.window
+	window = window[len(window)-min(len(window), max(1, n/listWindow)):]
+	return min(pos.count, int64(len(window)+min(pos.place.slack, n/2))), window
 }
 
 func (list) ask(b *batch, key []byte, pos *position, n int) {
-	b.add("LRANGE", key, pos.count-pos.back(), pos.count+int64(n)-1)
+	back, _ := pos.overlap(n)
+	b.add("LRANGE", key, pos.count-back, pos.count+int64(n)-1)
 }
 
 func (list) look(b *batch, key []byte) { b.add("LLEN", key) }
@@ -73,7 +77,8 @@ func (list) read(p *parser, pos *position, n int, r *format.Record) (bool, error
 	if r.Elems, err = p.bulks(r.Elems, 1); err != nil {
 		return false, err
 	}
-	elems, back := r.Elems[from:], pos.back()
+	elems := r.Elems[from:]
+	back, window := pos.overlap(n)
 	if len(elems) > n+int(back) {
 		return false, &ReplyError{p.asked(), "more elements than asked for"}
 	}
@@ -81,7 +86,7 @@ func (list) read(p *parser, pos *position, n int, r *format.Record) (bool, error
 	if pos.place.window == nil && !more { // it is whole
 		return false, nil
 	}
-	behind, found := pos.fit(elems, n)
+	behind, found := pos.fit(elems, window, int(back)-len(window))
 	r.Elems = append(r.Elems[:from], elems[behind:]...)
 	if found {
 		pos.count += int64(len(elems)) - back
@@ -95,16 +100,15 @@ func (list) read(p *parser, pos *position, n int, r *format.Record) (bool, error
 
 // fit finds the window in elements, and returns how many end with it: all if it is not there. Where it is there twice, that
 // place counts where it would be if nothing had been moved; whether nothing was the length tells (seen).
-func (pos *position) fit(elems [][]byte, n int) (behind int, found bool) {
-	pl := &pos.place
-	k, expected := len(pl.window), int(pos.back())-len(pl.window)
+func (pos *position) fit(elems [][]byte, window []uint64, expected int) (behind int, found bool) {
+	pl, k := &pos.place, len(window)
 	pl.hashes = pl.hashes[:0]
 	for _, e := range elems {
 		pl.hashes = append(pl.hashes, maphash.Bytes(listSeed, e))
 	}
 	places, at := 0, -1
 	for j := 0; k > 0 && j+k <= len(elems); j++ {
-		if slices.Equal(pl.hashes[j:j+k], pl.window) {
+		if slices.Equal(pl.hashes[j:j+k], window) {
 			places++
 			if at != expected {
 				at = j
@@ -120,12 +124,12 @@ func (pos *position) fit(elems [][]byte, n int) (behind int, found bool) {
 		shift := at - expected - pl.stepped
 		pl.unsure = places > 1 && pl.varied
 		pl.pushed += int64(max(0, shift))
-		pl.slack = max(listSlack, min(2*max(shift, -shift), n/2))
+		pl.slack = max(listSlack, 2*max(shift, -shift))
 	}
 	for _, h := range pl.hashes[behind:] {
 		pl.varied = pl.varied || h != pl.hashes[0]
 	}
-	pl.window = append(pl.window[:0], pl.hashes[len(elems)-min(len(elems), max(1, min(n/16, listWindow))):]...)
+	pl.window = append(pl.window[:0], pl.hashes[len(elems)-min(len(elems), listWindow):]...)
 	return behind, true
 }
 
