@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -68,6 +69,7 @@ func check(c *cli.Context) error {
 	if err := damage(bad, err); err != nil {
 		return err
 	}
+	report.SayPartial(c.App.Writer, a.Manifest.Options)
 	fmt.Fprintf(c.App.Writer, "%s: sound: %s keys in %s chunks\n", a.Path(), progress.Count(k.keys.Load()), progress.Count(int64(len(a.Manifest.Chunks))))
 	return nil
 }

@@ -67,15 +67,7 @@ func inspect(w io.Writer, m *format.Manifest) {
 	fmt.Fprintf(w, "from %s to %s (%s); the source's clock was %d ms ahead\n", m.Started.Format(time.RFC3339), m.Finished.Format(time.RFC3339),
 		progress.Duration(m.Finished.Sub(m.Started)), m.Source.ClockDifference)
 	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
-	if m.Options.Match != "" {
-		fmt.Fprintf(w, "only keys that match %q\n", m.Options.Match)
-	}
-	if m.Options.Sample != 0 {
-		fmt.Fprintf(w, "only a sample of %g %% of the keys\n", 100*m.Options.Sample)
-	}
-	if m.Options.LimitKeys != 0 {
-		fmt.Fprintf(w, "only the first %s keys of each database and type\n", progress.Count(m.Options.LimitKeys))
-	}
+	report.SayPartial(w, m.Options)
 	fmt.Fprintln(w)
 	report.Totals(w, m.Totals)
 	fmt.Fprintf(w, "\nnames in several types: %s\nexpired while being read: %s\n", progress.Count(m.Conflicts), progress.Count(m.Expired))

@@ -14,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -39,7 +40,12 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	feed.Begin(o.wants)
 	units := o.coming(a)
 	if feed.Finished() {
-		units = o.units(a)
+		if units, err = o.chosen(a); err != nil {
+			return err
+		}
+	}
+	if !o.dryRun {
+		report.SayPartial(log, a.Manifest.Options)
 	}
 	own := take(o.share, units)
 	if feed.Finished() {
@@ -50,12 +56,13 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	}
 	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
 	if o.dryRun && (err == nil || errors.Is(err, errRefused)) {
+		report.SayPartial(out, a.Manifest.Options)
 		return dryRun(ctx, &o, o.need(a, units), err, out)
 	}
 	if err != nil {
 		return err
 	}
-	report := &leftOutReport{path: o.report}
+	list := &leftOutReport{path: o.report}
 	o.writer.Rename, o.writer.Expire = cs.rename, o.ttl.expire()
 	rester := o.slow.pacer(&o.writer, o.threads, log)
 	start := time.Now()
@@ -68,12 +75,12 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		return err
 	}
 	root := o.statePath(l.Target().Nodes)
-	j, store, err := o.openJournal(ctx, root, o.share, journal.Options{Every: o.checkpoint, Before: report.flush})
+	j, store, err := o.openJournal(ctx, root, o.share, journal.Options{Every: o.checkpoint, Before: list.flush})
 	if err != nil {
 		return err
 	}
 	if storage.IsURL(root) {
-		report.store = store
+		list.store = store
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	if !storage.IsURL(root) {
@@ -89,26 +96,26 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		return err
 	}
 	o.ttl.begin(j.Bound().Now, a.Manifest)
-	report.of(j)
+	list.of(j)
 	if before != none {
 		if err := (&remainder{&o, l, j, cs}).ofFeed(ctx, feed, own, before, log); err != nil {
 			return err
 		}
 	}
 	if before == finished {
-		return conclude(ctx, feed, cs, &o, report, j.Stats(), 0, log)
+		return conclude(ctx, feed, cs, &o, list, j.Stats(), 0, log)
 	}
 	if before == resumed {
-		if err := report.resume(j); err != nil {
+		if err := list.resume(j); err != nil {
 			return err
 		}
 	}
 	if o.report != "" {
-		if err := report.open(); err != nil {
+		if err := list.open(); err != nil {
 			return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 		}
 	}
-	r := &loading{a: a, l: l, j: j, o: &o, log: log, rester: rester, left: report.add}
+	r := &loading{a: a, l: l, j: j, o: &o, log: log, rester: rester, left: list.add}
 	sent := j.Stats().Commands
 	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
 	if !o.share.IsAll() && feed.Finished() {
@@ -120,7 +127,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		fmt.Fprintf(log, "%s commands were sent once more: slots of the cluster moved, or nobody served them\n", progress.Count(n))
 	}
 	err = errors.Join(err, j.Checkpoint())
-	if err := errors.Join(err, report.close()); err != nil {
+	if err := errors.Join(err, list.close()); err != nil {
 		return fmt.Errorf("%w (part of the dump is on the target: run again with --resume; %s says how far it is)", err, j.Path())
 	}
 	if err := j.Finish(); err != nil {
@@ -131,7 +138,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		fmt.Fprintln(log, "nothing was sent: all of the dump was loaded before")
 		took = 0
 	}
-	return conclude(ctx, feed, cs, &o, report, j.Stats(), took, log)
+	return conclude(ctx, feed, cs, &o, list, j.Stats(), took, log)
 }
 
 // conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and compares if that is wanted.
@@ -154,6 +161,22 @@ func conclude(ctx context.Context, feed *archive.Feed, cs *conflicts, o *loadOpt
 // units returns the parts of the dump that are to be loaded.
 func (o *loadOptions) units(a *archive.Archive) []archive.Unit {
 	return a.Units(o.wants)
+}
+
+// chosen returns them, and refuses to load or compare none of a dump that holds keys: a success with nothing done proves nothing.
+func (o *loadOptions) chosen(a *archive.Archive) ([]archive.Unit, error) {
+	units := o.units(a)
+	if len(units) > 0 || report.Keys(a.Manifest.Totals) == 0 {
+		return units, nil
+	}
+	var has []string
+	for _, t := range a.Manifest.Totals {
+		if t.Keys == 0 {
+			continue
+		}
+		has = append(has, fmt.Sprintf("db%d %s (%s)", t.DB, t.Type, progress.Count(t.Keys)))
+	}
+	return nil, fmt.Errorf("%w: --db and --type choose none of the dump's keys; it has %s", errRefused, strings.Join(has, ", "))
 }
 
 // openDump opens a finished dump that was loaded, and finds out where its databases went and under which names.
@@ -256,6 +279,9 @@ func countKeys(ctx context.Context, l *writer.Loader, o *loadOptions, limit int)
 
 // summarize shows what was loaded, by this run or, in no time, by those before, and returns a LeftOut error if something was not.
 func summarize(w io.Writer, s journal.Stats, list string, took time.Duration) error {
+	if s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {
+		fmt.Fprintln(w, "NOTHING WAS LOADED: the dump, or this share of it, has no key that was chosen (--match)")
+	}
 	what := fmt.Sprintf("loaded %s keys with %s elements, %s", progress.Count(s.Keys), progress.Count(s.Elements), progress.Bytes(s.Bytes))
 	if took > 0 {
 		fmt.Fprintf(w, "%s, in %s\n", what, progress.Duration(max(took, time.Second)))

@@ -154,8 +154,14 @@ func makeDump(t *testing.T, dbs ...[]format.Record) string {
 // makeDumpOf is makeDump with chunks of so many bytes.
 func makeDumpOf(t *testing.T, chunkBytes int64, dbs ...[]format.Record) string {
 	t.Helper()
+	return makeDumpWith(t, chunkBytes, format.Options{}, dbs...)
+}
+
+// makeDumpWith is makeDumpOf with options of the dump beside types and databases.
+func makeDumpWith(t *testing.T, chunkBytes int64, o format.Options, dbs ...[]format.Record) string {
+	t.Helper()
 	dir := filepath.Join(t.TempDir(), "dump")
-	o := format.Options{Types: format.Types}
+	o.Types = format.Types
 	for db := range dbs {
 		o.Databases = append(o.Databases, db)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -69,6 +70,10 @@ func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verif
 	if err := errors.Join(v.run(ctx), v.report.Close(), left.Close()); err != nil {
 		return err
 	}
+	report.SayPartial(out, a.Manifest.Options)
+	if v.tally.Keys() == 0 && report.Keys(a.Manifest.Totals) > 0 && o.share.IsAll() {
+		return fmt.Errorf("%w: no key was compared, which proves nothing: --match or --sample choose none of the dump's keys", errRefused)
+	}
 	fmt.Fprintf(out, "compared %s keys in %s\n", progress.Count(v.tally.Keys()), progress.Duration(max(time.Since(start), time.Second)))
 	v.tally.Summary(out, o.sample)
 	return v.verdict()
@@ -120,7 +125,11 @@ func (v *verification) verdict() error {
 
 // run makes the rounds, and then the reverse pass.
 func (v *verification) run(ctx context.Context) (err error) {
-	units := take(v.o.share, v.o.units(v.a))
+	units, err := v.o.chosen(v.a)
+	if err != nil {
+		return err
+	}
+	units = take(v.o.share, units)
 	slices.SortStableFunc(units, func(x, y archive.Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
 	total := int64(0)
 	for _, u := range units {

@@ -18,6 +18,10 @@ import (
 func summarize(w io.Writer, m *format.Manifest, o *dumpOptions) error {
 	report.Totals(w, m.Totals)
 	took := m.Finished.Sub(m.Started)
+	report.SayPartial(w, m.Options)
+	if report.Keys(m.Totals) == 0 {
+		fmt.Fprintln(w, "THE DUMP HOLDS NO KEYS: the source has none of those that were chosen (--db, --type, --match)")
+	}
 	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
 	if m.Expired > 0 {
 		fmt.Fprintf(w, "%s keys expired between being listed and being read\n", progress.Count(m.Expired))

@@ -10,6 +10,35 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
+// Partial says what of its source a dump leaves out by choice, so that a trial does not pass for the whole.
+func Partial(o format.Options) (lines []string) {
+	if o.Match != "" {
+		lines = append(lines, fmt.Sprintf("not the whole source: only keys that match %q", o.Match))
+	}
+	if o.Sample != 0 {
+		lines = append(lines, fmt.Sprintf("a trial: only a sample of %g %% of the keys", 100*o.Sample))
+	}
+	if o.LimitKeys != 0 {
+		lines = append(lines, fmt.Sprintf("a trial: only the first %s keys of each database and type", progress.Count(o.LimitKeys)))
+	}
+	return lines
+}
+
+// SayPartial prints it, a line each.
+func SayPartial(w io.Writer, o format.Options) {
+	for _, line := range Partial(o) {
+		fmt.Fprintf(w, "the dump is %s\n", line)
+	}
+}
+
+// Keys returns how many keys there are in all.
+func Keys(totals []format.Total) (keys int64) {
+	for _, t := range totals {
+		keys += t.Keys
+	}
+	return keys
+}
+
 // Totals prints a table by database and type, with a line for all.
 func Totals(w io.Writer, totals []format.Total) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
