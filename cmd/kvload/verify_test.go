@@ -41,7 +41,7 @@ func TestVerifyHelp(t *testing.T) {
 			t.Errorf("the help does not have %q", want)
 		}
 	}
-	if strings.Contains(r.stdout, "--on-exists") || strings.Contains(r.stdout, "--pipeline") {
+	if strings.Contains(r.stdout, "   --on-exists ") || strings.Contains(r.stdout, "   --pipeline ") {
 		t.Error("the help has flags of load")
 	}
 }
