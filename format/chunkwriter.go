@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // A ChunkWriter writes one chunk. While a frame of it is being compressed and written the next is filled. After an error it
@@ -85,6 +86,7 @@ func (cw *ChunkWriter) check(r *Record) error {
 
 // Skip notes a key of the chunk's range that is not in the dump, or not wholly.
 func (cw *ChunkWriter) Skip(key []byte, reason, detail string) {
+	detail = strings.ToValidUTF8(detail, "\uFFFD") // a server may have put the bytes of a key into it
 	cw.footer.Skipped = append(cw.footer.Skipped, SkippedKey{bytes.Clone(key), reason, detail})
 	cw.index += len(key) + len(reason) + len(detail) + 16
 }

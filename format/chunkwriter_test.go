@@ -296,3 +296,12 @@ func TestAllocations(t *testing.T) {
 		}
 	}
 }
+
+// TestDetailOfNoText: what is written as str is UTF-8, whatever a server has put into its reply.
+func TestDetailOfNoText(t *testing.T) {
+	cw := &ChunkWriter{}
+	cw.Skip([]byte("k\xff"), "retyped", "WRONGTYPE, key: k\xff")
+	if got := cw.footer.Skipped[0]; got.Detail != "WRONGTYPE, key: k\ufffd" || string(got.Key) != "k\xff" {
+		t.Errorf("%q", got)
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 )
 
 // dumpFormat is the value of "format" in dump.json and manifest.json.
@@ -109,6 +110,8 @@ func (in *Info) validate() error {
 		return fmt.Errorf("unknown way to list keys %q", short([]byte(in.Options.Scan)))
 	case !(in.Options.Sample >= 0 && in.Options.Sample <= 1) || in.Options.LimitKeys < 0:
 		return errors.New("the sample is not between 0 and 1, or the limit negative")
+	case !utf8.ValidString(in.Options.Match): // JSON cannot hold it
+		return fmt.Errorf("the pattern %q is no UTF-8", short([]byte(in.Options.Match)))
 	}
 	for i, t := range in.Options.Types {
 		if _, err := ParseType(string(t)); err != nil {

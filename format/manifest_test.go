@@ -220,3 +220,11 @@ func TestChunkNames(t *testing.T) {
 		}
 	}
 }
+
+// TestPatternOfNoText: bytes that JSON would change are not written.
+func TestPatternOfNoText(t *testing.T) {
+	in := NewInfo("x", testTime, Source{}, Options{Databases: []int{0}, Types: []Type{TypeHash}, Match: "a\xff*"})
+	if _, err := in.Marshal(); err == nil || !strings.Contains(err.Error(), "no UTF-8") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -198,6 +199,9 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	}
 	if o.undo = c.String("undo"); o.undo != "" && o.writer.OnExists != writer.Replace && c.Command.Name == "load" {
 		return o, command.Usage("--undo saves what is overwritten, and without --on-exists replace nothing is")
+	}
+	if !utf8.ValidString(o.undo) { // the journal could not hold it, and a rollback not find it
+		return o, command.Usage("--undo %q is no UTF-8: choose another name", o.undo)
 	}
 	if err := o.parseStream(c); err != nil {
 		return o, err

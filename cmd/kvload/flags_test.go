@@ -28,6 +28,8 @@ func TestBadFlags(t *testing.T) {
 		{"--type", append(good, "--type", "nosuch"), `unknown type "nosuch"`},
 		{"--db", append(good, "--db", "x"), "--db x: databases are numbers"},
 		{"--db of nothing", append(good, "--db", ","), "--db"},
+		{"--match of no text", append(good, "--match", "a\xff*"), `--match "a\xff*": the pattern is no UTF-8`},
+		{"--undo of no text", append(good, "--on-exists", "replace", "--undo", "u\xff"), `--undo "u\xff" is no UTF-8`},
 		{"--on-exists", append(good, "--on-exists", "merge"), "it is fail, skip or replace"},
 		{"--on-conflict", append(good, "--on-conflict", "last"), "it is fail, first or suffix"},
 		{"--hyperloglog", append(good, "--hyperloglog", "keep"), `"keep": it is leave-out or string`},

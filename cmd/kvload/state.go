@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -11,8 +12,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -172,13 +175,21 @@ func (o *loadOptions) binding(a *archive.Archive, l *writer.Loader) journal.Bind
 	b.Settings = map[string]string{
 		"--on-exists": o.writer.OnExists.String(), "--on-conflict": string(o.conflict), "--hyperloglog": o.writer.HyperLogLog.String(),
 		"--ttl": string(o.ttl.mode), "--ttl-min": o.ttl.least.String(),
-		"--key-prefix-strip": string(o.prefix.strip), "--key-prefix-add": string(o.prefix.add),
+		"--key-prefix-strip": asText(o.prefix.strip), "--key-prefix-add": asText(o.prefix.add),
 		"--type": strings.Join(types, ","), "--db": fmt.Sprint(o.filter.DBs), "--match": o.filter.Match,
 	}
 	if !o.share.IsAll() {
 		b.Settings["--shard"] = o.share.String()
 	}
 	return b
+}
+
+// asText returns a text that JSON holds without loss, and that no other bytes become: quoted unless they are UTF-8.
+func asText(b []byte) string {
+	if utf8.Valid(b) && !bytes.HasPrefix(b, []byte{'"'}) {
+		return string(b)
+	}
+	return strconv.QuoteToASCII(string(b))
 }
 
 // begin looks into the journal, and begins one or goes on with it.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -36,6 +37,9 @@ func Flags(env func(string) []string) []cli.Flag {
 // FromFlags returns the filter that the flags give.
 func FromFlags(c *cli.Context) (Filter, error) {
 	f := Filter{Match: c.String("match")}
+	if !utf8.ValidString(f.Match) { // dump.json and journals could not hold it
+		return f, command.Usage("--match %q: the pattern is no UTF-8: put ? for each byte that is none", f.Match)
+	}
 	for _, name := range []string{"db", "type"} {
 		if s := c.String(name); s != "" && len(split(s)) == 0 {
 			return f, command.Usage("--%s %q names none", name, s)

@@ -70,6 +70,7 @@ func TestRefused(t *testing.T) {
 		{[]string{"--db", " "}, `--db " " names none`},
 		{[]string{"--type", ",,"}, `--type ",," names none`},
 		{[]string{"--type", "hashes"}, `--type: unknown type "hashes": the types are string, hash, list, zset, set and stream`},
+		{[]string{"--match", "ab\xff\xfe*"}, `--match "ab\xff\xfe*": the pattern is no UTF-8`},
 		{[]string{"--type", "HASH"}, `unknown type "HASH"`},
 		{[]string{"--type", "hash,hyperloglog"}, `unknown type "hyperloglog"`},
 	} {
