@@ -222,7 +222,7 @@ func (t *Target) include(u *Target) error {
 		t.Version = u.Version
 	}
 	t.ClockOffset = max(t.ClockOffset, u.ClockOffset) // nothing is written that is over on any of them
-	t.MaxBulk = min(t.MaxBulk, u.MaxBulk)
+	t.MaxBulk, t.tellsBulk = min(t.MaxBulk, u.MaxBulk), t.tellsBulk && u.tellsBulk
 	return nil
 }
 

@@ -16,6 +16,7 @@ type Loader struct {
 	target  Target
 	spaces  map[string]int // keyspace to database
 	cluster *cluster       // nil: the server stands alone
+	bulk    *bulkLimit
 }
 
 // Open checks o, connects to every place once, and finds out what the server is.
@@ -31,6 +32,7 @@ func Open(ctx context.Context, o Options) (*Loader, error) {
 			return nil, err
 		}
 	}
+	l.bulk = newBulkLimit(&l.target)
 	return l, nil
 }
 

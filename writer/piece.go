@@ -33,6 +33,8 @@ type Piece struct {
 	Fields [][]string
 	State  *format.StreamState // nil if the target does not keep it
 
+	// Unasked says why some of Elems, or the key, cannot be there: they are longer than the target takes. Empty: all were asked for.
+	Unasked string
 	// Changed says by what else it is seen that others have changed the key; empty: by nothing.
 	Changed string
 }

@@ -43,6 +43,18 @@ type asked struct {
 // Read fills in what the target holds of the pieces, in one pipeline. A key of another type
 // costs another, and so does a small collection of other elements on a Kvrocks. An error is of the connection, or of a reply that no target gives.
 func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
+	pieces, cuts, err := r.cut(ctx, pieces)
+	if err != nil {
+		return err
+	}
+	err = r.read(ctx, pieces)
+	for i := range cuts {
+		cuts[i].restore()
+	}
+	return err
+}
+
+func (r *Reader) read(ctx context.Context, pieces []*Piece) error {
 	r.reset()
 	byTTL := !r.loader.target.tellsExpiry()
 	if byTTL {

@@ -27,6 +27,9 @@ func (w *Worker) queueValue(ctx context.Context, k *key, r *format.Record, value
 	if k.queued == 0 {
 		name, elements = "SET", 1
 	}
+	if err := w.loader.learnBulk(ctx, value); err != nil {
+		return err
+	}
 	if w.tooLong(value) {
 		w.leave(k, ReasonRefused, name, w.limitText("value", len(value)))
 		return nil

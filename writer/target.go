@@ -28,7 +28,8 @@ type Target struct {
 	ClockOffset time.Duration
 	// MaxBulk is the most bytes of one key, field, value, member or element that the
 	// target takes: proto-max-bulk-len, or 512 MiB when it may not be read.
-	MaxBulk int64
+	MaxBulk   int64
+	tellsBulk bool // or is known to have the 512 MiB
 }
 
 // Names in Target.Server.
@@ -77,7 +78,8 @@ func (o *Options) examine(ctx context.Context, c *conn, t *Target) error {
 	if t.ClockOffset, err = o.clockOffset(ctx, c); err != nil {
 		return err
 	}
-	t.MaxBulk, err = o.maxBulk(ctx, c)
+	t.MaxBulk, t.tellsBulk, err = o.maxBulk(ctx, c)
+	t.tellsBulk = t.tellsBulk || t.Server == kvrocks && !t.atLeast(2, 10)
 	return err
 }
 
@@ -189,17 +191,17 @@ func (o *Options) clockOffset(ctx context.Context, c *conn) (time.Duration, erro
 
 // maxBulk degrades: CONFIG is not for namespace tokens (SERVERS.md K3), and Kvrocks
 // before 2.10 has no such setting (K4).
-func (o *Options) maxBulk(ctx context.Context, c *conn) (int64, error) {
+func (o *Options) maxBulk(ctx context.Context, c *conn) (n int64, told bool, err error) {
 	pair, err := c.Do(ctx, "CONFIG", "GET", "proto-max-bulk-len").StringSlice()
 	if _, ok := errorReply(err); err != nil && !ok {
-		return 0, o.connectError(err)
+		return 0, false, o.connectError(err)
 	}
 	if err == nil && len(pair) == 2 {
 		if n, err := strconv.ParseInt(pair[1], 10, 64); err == nil && n > 0 {
-			return n, nil
+			return n, true, nil
 		}
 	}
-	return format.MaxBulk, nil
+	return format.MaxBulk, false, nil
 }
 
 // clientField returns a field of a reply to CLIENT INFO: "id=1 addr=… db=0 …".

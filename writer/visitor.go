@@ -76,9 +76,15 @@ var visited = map[string]struct {
 // Look looks at keys.
 func (v *Visitor) Look(ctx context.Context, keys [][]byte) ([]Look, error) {
 	looks := make([]Look, len(keys))
-	types := make([][]any, len(keys))
+	var types [][]any
+	var asked []int
 	for i, k := range keys {
-		types[i] = []any{"TYPE", k}
+		if err := v.repeat(ctx, func() error { return v.loader.learnBulk(ctx, k) }); err != nil {
+			return nil, err
+		}
+		if looks[i].Type = "none"; v.loader.bulk.takes(len(k)) { // else it cannot be there
+			types, asked = append(types, []any{"TYPE", k}), append(asked, i)
+		}
 	}
 	replies, err := v.all(ctx, types)
 	if err != nil {
@@ -92,7 +98,8 @@ func (v *Visitor) Look(ctx context.Context, keys [][]byte) ([]Look, error) {
 	}
 	asks := times
 	var of []int
-	for i, r := range replies {
+	for n, r := range replies {
+		i := asked[n]
 		looks[i].Type = fmt.Sprint(r)
 		if t, ok := visited[looks[i].Type]; ok {
 			looks[i].Kind = t.kind

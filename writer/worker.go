@@ -119,6 +119,9 @@ func (w *Worker) record(ctx context.Context, r *format.Record) error {
 		return fmt.Errorf("load database %d, key %s: %w", w.db, quote(r.Key), err)
 	}
 	w.dirty = false
+	if err := w.learn(ctx, r); err != nil {
+		return err
+	}
 	k, err := w.keyOf(ctx, r)
 	if err != nil {
 		return err
@@ -239,16 +242,6 @@ func (w *Worker) wasOver(expire int64) bool {
 // hasPassed reports whether the target must have expired a key by now.
 func (w *Worker) hasPassed(expire int64) bool {
 	return expire != 0 && expire <= w.loader.clock().UnixMilli()
-}
-
-// tooLong reports whether the target takes no argument of b's length: it would close
-// the connection, and what was sent before in the same breath with it (SERVERS.md K4).
-func (w *Worker) tooLong(b []byte) bool {
-	return int64(len(b)) > w.loader.target.MaxBulk
-}
-
-func (w *Worker) limitText(what string, n int) string {
-	return fmt.Sprintf("%s of %d bytes: the target takes at most %d (proto-max-bulk-len)", what, n, w.loader.target.MaxBulk)
 }
 
 func (w *Worker) queue(ctx context.Context, k *key, r *format.Record) error {

@@ -64,7 +64,7 @@ func (r *readback) ask(ctx context.Context) (err error) {
 		}
 	}
 	for _, p := range r.pieces { // what an attempt before has filled in
-		p.Type, p.Expire, p.Total, p.Extra, p.State, p.Changed = "", 0, 0, 0, nil, ""
+		p.Type, p.Expire, p.Total, p.Extra, p.State, p.Unasked, p.Changed = "", 0, 0, 0, nil, "", ""
 		p.Values, p.Found, p.Scores, p.IDs, p.Fields = p.Values[:0], p.Found[:0], p.Scores[:0], p.IDs[:0], p.Fields[:0]
 	}
 	return r.r.Read(ctx, r.pieces)

@@ -14,7 +14,7 @@ func (c *Checker) compare(it *item) {
 		return
 	}
 	if q.Type != "" {
-		k.typ = q.Type
+		k.typ, k.unasked = q.Type, q.Unasked
 		return
 	}
 	if q.Head || q.Tail && k.gotExpire == k.expire { // the first that differs counts
@@ -91,7 +91,7 @@ func (c *Checker) compareMembers(k *key, it *item) {
 			if c.isRefused(k, member, it, i) {
 				k.differ(LeftOut, member, "%s", quoted(member))
 			} else {
-				k.differ(MissingElements, member, "%s", quoted(member))
+				k.differ(MissingElements, member, "%s", because(quoted(member), it.Unasked))
 			}
 			continue
 		}
@@ -105,6 +105,14 @@ func (c *Checker) compareMembers(k *key, it *item) {
 			c.compareScore(k, member, it.scores[i], it.Scores[i])
 		}
 	}
+}
+
+// because adds a reason, if there is one.
+func because(text, reason string) string {
+	if reason == "" {
+		return text
+	}
+	return text + " (" + reason + ")"
 }
 
 func (c *Checker) compareScore(k *key, member []byte, want, got float64) {

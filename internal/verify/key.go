@@ -24,6 +24,7 @@ type key struct {
 	state   *format.StreamState
 
 	typ       string // Question.Type
+	unasked   string // Question.Unasked
 	gotExpire int64
 	found     int64 // elements that are there
 	extra     int64 // elements that are only there
@@ -103,7 +104,7 @@ func (c *Checker) judgeMissing(k *key, now time.Time) {
 	case c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, nil):
 		k.only(LeftOut, "as its report says")
 	default:
-		k.only(Missing, "not there")
+		k.only(Missing, "%s", because("not there", k.unasked))
 	}
 }
 

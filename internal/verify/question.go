@@ -47,6 +47,8 @@ type Question struct {
 	Fields [][]string
 	State  *format.StreamState // nil if the server does not keep it
 
+	// Unasked says why some of Elems, or the key, cannot be there: they are longer than the server takes. Empty: all were asked for.
+	Unasked string
 	// Changed says by what else it is seen that others have changed the key; empty: by nothing.
 	Changed string
 }
@@ -61,5 +63,5 @@ func (q *Question) clear() {
 	clear(q.Fields)
 	q.Elems, q.Type, q.Expire, q.Total, q.Extra = q.Elems[:0], "", 0, 0, 0
 	q.Values, q.Found, q.Scores, q.IDs, q.Fields = q.Values[:0], q.Found[:0], q.Scores[:0], q.IDs[:0], q.Fields[:0]
-	q.State, q.Changed = nil, ""
+	q.State, q.Unasked, q.Changed = nil, "", ""
 }
