@@ -11,13 +11,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// visitPiece is how many elements are read at once, and visitWhole up to how many a hash or set is
-// read in one go.
-const (
-	visitPiece = 200
-	visitWhole = 10_000
-)
-
 // errChanged: a key is being written to by somebody else.
 var errChanged = errors.New("the key changes while it is read: stop what writes to the target, and run again")
 
@@ -30,9 +23,13 @@ func (v *Visitor) Read(ctx context.Context, key []byte, look Look, emit func(*fo
 	case format.String:
 		err = v.readString(ctx, p)
 	case format.Hash:
-		err = v.readScanned(ctx, p, "HGETALL", "HSCAN", 2)
+		if v.loader.target.Server == kvrocks {
+			err = v.readFields(ctx, p)
+		} else {
+			err = v.readScanned(ctx, p, "HSCAN", 2)
+		}
 	case format.Set:
-		err = v.readScanned(ctx, p, "SMEMBERS", "SSCAN", 1)
+		err = v.readScanned(ctx, p, "SSCAN", 1)
 	case format.List, format.Zset:
 		err = v.readRanges(ctx, p)
 	case format.Stream:
@@ -99,61 +96,92 @@ func (v *Visitor) readString(ctx context.Context, p *pieces) error {
 	return nil
 }
 
-// readScanned reads a hash or a set, whose elements are width values.
-func (v *Visitor) readScanned(ctx context.Context, p *pieces, whole, scan string, width int) error {
-	inOne := p.look.Length <= visitWhole || v.loader.target.Server != kvrocks // Redis' scans repeat elements
-	cursor, last := "0", []byte(nil)
-	for {
-		var elems [][]byte
-		if inOne {
-			var err error
-			if elems, err = v.texts(ctx, whole, p.key); err != nil {
-				return err
-			}
-			cursor = "0"
-		} else {
-			reply, err := v.one(ctx, scan, p.key, cursor, "COUNT", visitPiece)
-			if err != nil {
-				return err
-			}
-			page, _ := reply.([]any)
-			if len(page) != 2 {
-				return errUnexpected
-			}
-			cursor, _ = page[0].(string)
-			elems = texts(page[1])
-			for i := 0; i < len(elems); i += width { // a cursor that is lost begins anew, silently
-				if last != nil && bytes.Compare(elems[i], last) <= 0 {
-					return errChanged
-				}
-				last = elems[i]
-			}
+// addAll adds elements, which are width values, as records of a bounded number.
+func (p *pieces) addAll(elems [][]byte, width int) error {
+	for len(elems) > 0 {
+		n := min(len(elems), width*pageElements)
+		if err := p.add(&format.Record{Elems: elems[:n]}); err != nil {
+			return err
 		}
-		for len(elems) > 0 {
-			n := min(len(elems), width*visitPiece)
-			if err := p.add(&format.Record{Elems: elems[:n]}); err != nil {
-				return err
-			}
-			elems = elems[n:]
+		elems = elems[n:]
+	}
+	return nil
+}
+
+// readFields reads a hash of a Kvrocks, by the names of its fields: no cursor can be lost (SERVERS.md K13).
+func (v *Visitor) readFields(ctx context.Context, p *pieces) error {
+	for from := []byte("-"); ; {
+		n, reply, err := v.page(ctx, 1, func(n int) []any { return []any{"HRANGEBYLEX", p.key, from, "+", "LIMIT", 0, n} })
+		if err != nil {
+			return err
 		}
-		if cursor == "0" {
-			return nil
+		elems, err := reply.texts()
+		if err == nil {
+			err = p.addAll(elems, 2)
+		}
+		if err != nil || len(elems) < 2*n {
+			return err
+		}
+		from = append([]byte("("), elems[len(elems)-2]...)
+	}
+}
+
+// readScanned reads a hash or a set, whose elements are width values, by a cursor. A Redis whose table of a key shrinks under it
+// shows some twice, a Kvrocks that has lost the cursor begins anew: the number of elements, and on a Kvrocks their order, tell.
+func (v *Visitor) readScanned(ctx context.Context, p *pieces, scan string, width int) error {
+	ordered := v.loader.target.Server == kvrocks
+	least := 1
+	if ordered {
+		least = 2 // one that is the empty member is no cursor to go on from
+	}
+	var last []byte
+	for cursor := "0"; ; {
+		n, reply, err := v.page(ctx, least, func(n int) []any { return []any{scan, p.key, cursor, "COUNT", n} })
+		if err != nil {
+			return err
+		}
+		if len(reply.list) != 2 || !reply.list[0].isText() {
+			return errUnexpected
+		}
+		cursor = reply.list[0].text
+		elems, err := reply.list[1].texts()
+		for i := 0; ordered && i < len(elems); i += width {
+			if last != nil && bytes.Compare(elems[i], last) <= 0 {
+				return errChanged
+			}
+			last = elems[i]
+		}
+		if ordered && len(elems) == width*n && (cursor == "0" || cursor == string(last)) {
+			cursor = "_" + string(last) // it is a member without the mark of one: SERVERS.md K13
+		}
+		if err == nil {
+			err = p.addAll(elems, width)
+		}
+		if err == nil && p.elements > p.look.Length {
+			err = errChanged
+		}
+		if err != nil || cursor == "0" {
+			return err
 		}
 	}
 }
 
 // readRanges reads a list or a zset.
 func (v *Visitor) readRanges(ctx context.Context, p *pieces) error {
-	for at := int64(0); at < p.look.Length; at += visitPiece {
+	command, scores := "LRANGE", []any(nil)
+	if p.look.Kind == format.Zset {
+		command, scores = "ZRANGE", []any{"WITHSCORES"}
+	}
+	for p.elements < p.look.Length {
+		_, reply, err := v.page(ctx, 1, func(n int) []any {
+			return append([]any{command, p.key, p.elements, p.elements + int64(n) - 1}, scores...)
+		})
+		if err != nil {
+			return err
+		}
 		r := &format.Record{}
-		var err error
-		if p.look.Kind == format.List {
-			r.Elems, err = v.texts(ctx, "LRANGE", p.key, at, at+visitPiece-1)
-		} else {
-			var pairs [][]byte
-			if pairs, err = v.texts(ctx, "ZRANGE", p.key, at, at+visitPiece-1, "WITHSCORES"); err == nil {
-				r.Elems, r.Scores, err = parseScores(pairs)
-			}
+		if r.Elems, err = reply.texts(); err == nil && scores != nil {
+			r.Elems, r.Scores, err = parseScores(r.Elems)
 		}
 		if err == nil && len(r.Elems) == 0 {
 			err = errChanged
@@ -166,6 +194,17 @@ func (v *Visitor) readRanges(ctx context.Context, p *pieces) error {
 		}
 	}
 	return nil
+}
+
+func parseScores(pairs [][]byte) (members [][]byte, scores []float64, err error) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		score, err := parseScore(string(pairs[i+1]))
+		if err != nil {
+			return nil, nil, err
+		}
+		members, scores = append(members, pairs[i]), append(scores, score)
+	}
+	return members, scores, nil
 }
 
 func (v *Visitor) readStream(ctx context.Context, p *pieces) error {
@@ -184,28 +223,18 @@ func (v *Visitor) readStream(ctx context.Context, p *pieces) error {
 	}
 	from := "-"
 	for p.elements < p.look.Length {
-		reply, err := v.one(ctx, "XRANGE", p.key, from, "+", "COUNT", visitPiece)
+		_, reply, err := v.page(ctx, 1, func(n int) []any { return []any{"XRANGE", p.key, from, "+", "COUNT", n} })
 		if err != nil {
 			return err
 		}
-		list, _ := reply.([]any)
-		if len(list) == 0 {
+		r := &format.Record{}
+		if r.Entries, err = reply.entries(); err != nil {
+			return err
+		}
+		if len(r.Entries) == 0 {
 			return errChanged
 		}
-		r := &format.Record{}
-		for _, e := range list {
-			pair, _ := e.([]any)
-			if len(pair) != 2 {
-				return errUnexpected
-			}
-			from = fmt.Sprint(pair[0])
-			id, err := parseID(from)
-			if err != nil {
-				return err
-			}
-			r.Entries = append(r.Entries, format.Entry{ID: id, Fields: texts(pair[1])})
-		}
-		from = "(" + from
+		from = "(" + r.Entries[len(r.Entries)-1].ID.String()
 		if err := p.add(r); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package writer
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -43,12 +44,16 @@ const (
 	maxText = 2*format.MaxBulk + 1<<20
 )
 
+// errLarger: a flight has more bytes of texts than it may have.
+var errLarger = fmt.Errorf("%w: it is larger", errReply)
+
 // A valueReader reads values. Those of one flight share their memory: settle gives it to them.
 type valueReader struct {
 	in    *bufio.Reader
 	arena []byte  // texts
 	lists []value // whole lists, one behind the other
 	stack []value // of lists that are not whole yet
+	most  int64   // bytes of all texts; 0: maxText
 }
 
 // Capacities up to which memory is used again.
@@ -124,8 +129,8 @@ func (r *valueReader) one(depth int) (v value, err error) {
 
 // bytes takes n bytes and the end of their line. No more memory is taken than has arrived, twice.
 func (r *valueReader) bytes(n int64) error {
-	if int64(len(r.arena))+n > maxText {
-		return fmt.Errorf("%w: it is larger than %d bytes", errReply, maxText)
+	if most := cmp.Or(r.most, maxText); int64(len(r.arena))+n > most {
+		return fmt.Errorf("%w than %d bytes", errLarger, most)
 	}
 	for n > 0 {
 		part, err := r.in.Peek(int(min(n, int64(r.in.Size()))))

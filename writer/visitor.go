@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -21,6 +20,9 @@ type Visitor struct {
 	again  Again
 	route  *route // nil: none is open
 	moved  bool   // something was answered since again was asked
+
+	wire     wire
+	elements int // of the next page; 0: as many as it may have
 }
 
 // An Again is asked after an error that may pass by itself (ErrTransient) whether to try again: it
@@ -265,15 +267,6 @@ func (v *Visitor) one(ctx context.Context, args ...any) (any, error) {
 	return replies[0], nil
 }
 
-// texts sends a command that answers a list of texts.
-func (v *Visitor) texts(ctx context.Context, args ...any) ([][]byte, error) {
-	reply, err := v.one(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	return texts(reply), nil
-}
-
 func texts(reply any) [][]byte {
 	list, _ := reply.([]any)
 	out := make([][]byte, len(list))
@@ -282,15 +275,4 @@ func texts(reply any) [][]byte {
 		out[i] = []byte(s)
 	}
 	return out
-}
-
-func parseScores(pairs [][]byte) (members [][]byte, scores []float64, err error) {
-	for i := 0; i+1 < len(pairs); i += 2 {
-		f, err := strconv.ParseFloat(string(pairs[i+1]), 64)
-		if err != nil {
-			return nil, nil, err
-		}
-		members, scores = append(members, pairs[i]), append(scores, f)
-	}
-	return members, scores, nil
 }

@@ -23,6 +23,9 @@ const (
 	lotBytes      = 2 << 20
 )
 
+// errFull: the small number of elements of a key has so many bytes that it is read when it is written.
+var errFull = errors.New("the lot is full")
+
 // A saver saves keys of one database of the target.
 type saver struct {
 	a    *archive.Archive
@@ -145,11 +148,17 @@ func (s *saver) look(ctx context.Context, v *writer.Visitor, l *lot) (err error)
 		if look.Type == "none" || !small || l.size >= lotBytes {
 			continue
 		}
+		before := l.size
 		err := v.Read(ctx, l.keys[i], look, func(r *format.Record) error {
 			l.records[i] = append(l.records[i], r)
-			l.size += r.Size()
+			if l.size += r.Size(); l.size > 2*lotBytes {
+				return errFull
+			}
 			return nil
 		})
+		if errors.Is(err, errFull) {
+			l.records[i], l.size, err = nil, before, nil
+		}
 		if err != nil {
 			return err
 		}

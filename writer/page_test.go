@@ -1,0 +1,114 @@
+package writer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+func visitor(t *testing.T, addr string) *Visitor {
+	t.Helper()
+	l, err := Open(t.Context(), Options{Addr: addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := l.NewVisitor(0, nil)
+	t.Cleanup(func() { _ = v.Close() })
+	return v
+}
+
+// read reads a key, and returns its elements and the bytes of its largest record.
+func readKey(t *testing.T, v *Visitor, key string) (elems []string, largest int) {
+	t.Helper()
+	looks, err := v.Look(t.Context(), bs(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = v.Read(t.Context(), b(key), looks[0], func(r *format.Record) error {
+		largest = max(largest, r.Size())
+		for _, e := range r.Elems {
+			elems = append(elems, string(e))
+		}
+		for _, e := range r.Entries {
+			elems = append(elems, string(bytes.Join(e.Fields, nil)))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return elems, largest
+}
+
+// TestReadLarge: what a key holds is read in pages of bounded bytes, also where so few elements are large, and whatever was read before.
+func TestReadLarge(t *testing.T) {
+	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+		const n, size = 300, 40 << 10
+		for i := range n {
+			value := fmt.Sprintf("%05d", i) + strings.Repeat("x", size)
+			p := c.Pipeline()
+			p.HSet(t.Context(), "h", fmt.Sprint(i), value)
+			p.SAdd(t.Context(), "s", value)
+			p.RPush(t.Context(), "l", value)
+			p.ZAdd(t.Context(), "z", redis.Z{Score: float64(i), Member: value})
+			p.XAdd(t.Context(), &redis.XAddArgs{Stream: "x", Values: []string{"f", value}})
+			if _, err := p.Exec(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.SAdd(t.Context(), "huge", "a", "b", strings.Repeat("c", 2*pageLimit))
+		v := visitor(t, addr)
+		for key, want := range map[string]int{"h": 2 * n, "s": n, "l": n, "z": n, "x": n} {
+			v.elements = 0
+			elems, largest := readKey(t, v, key)
+			slices.Sort(elems)
+			if len(slices.Compact(elems)) != want || largest > pageLimit+pageLimit/4 {
+				t.Errorf("%s: %d elements, want %d, at most %d bytes at once", key, len(elems), want, largest)
+			}
+			if v.elements < 4 {
+				t.Errorf("%s: pages of %d elements are left", key, v.elements)
+			}
+		}
+		if elems, _ := readKey(t, v, "huge"); len(elems) != 3 {
+			t.Errorf("%d members", len(elems))
+		}
+	})
+}
+
+// TestReadNames: no name of a field or member ends the reading of a key, with cursors of either form.
+func TestReadNames(t *testing.T) {
+	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+		names := []string{"", "0", "00", "1", "_", "_0", "__a", "_a", "a", "(", "[", "-", "+", "\x00", "\r\n", "\xff"}
+		for i := range 600 {
+			names = append(names, fmt.Sprintf("_%03d", i))
+		}
+		for _, name := range names {
+			c.SAdd(t.Context(), "s", name)
+			c.HSet(t.Context(), "h", name, "v")
+		}
+		v := visitor(t, addr)
+		for _, compatible := range []string{"yes", "no"} {
+			if err := c.ConfigSet(t.Context(), "redis-cursor-compatible", compatible).Err(); err != nil && v.loader.target.Server == kvrocks {
+				t.Fatal(err)
+			}
+			for _, first := range []int{1, 2, 3, pageElements} {
+				v.elements = first
+				if elems, _ := readKey(t, v, "s"); len(elems) != len(names) {
+					t.Errorf("%d members of %d", len(elems), len(names))
+				}
+				v.elements = first
+				if elems, _ := readKey(t, v, "h"); len(elems) != 2*len(names) {
+					t.Errorf("%d fields of %d", len(elems)/2, len(names))
+				}
+			}
+		}
+		c.ConfigSet(context.Background(), "redis-cursor-compatible", "yes")
+	})
+}
