@@ -19,6 +19,9 @@ type KeyCursor struct {
 // Keys returns a cursor before the first key.
 func (c *Chunk) Keys() *KeyCursor { return &KeyCursor{c: c, at: -1} }
 
+// Record returns the record at which Seek has stopped, valid until the next call.
+func (k *KeyCursor) Record() *Record { return &k.rec }
+
 // Seek goes on to the next record whose key is not before key, and returns its key, valid until the next call; io.EOF:
 // there is none. A key in several records can be met at any of them.
 func (k *KeyCursor) Seek(key []byte) ([]byte, error) {
@@ -41,6 +44,9 @@ func (k *KeyCursor) Seek(key []byte) ([]byte, error) {
 		}
 		if next >= len(index) {
 			return nil, io.EOF
+		}
+		if cap(k.raw) > 4*FrameTarget { // after a giant record
+			k.raw = nil
 		}
 		raw, err := k.c.frame(next+1, k.raw)
 		if err != nil {

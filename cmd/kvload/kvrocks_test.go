@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -78,6 +79,18 @@ func (k *kvrocks) hook(c *server.Peer, cmd string, args ...string) bool {
 			c.WriteError("ERR IO error: No space left on device")
 			return true
 		}
+	}
+	if cmd == "HRANGEBYLEX" { // key - + LIMIT 0 n, or with (field for -
+		from, behind := strings.CutPrefix(args[1], "(")
+		fields, _ := k.HKeys(args[0])
+		page := []string{}
+		for _, f := range fields {
+			if n, _ := strconv.Atoi(args[5]); len(page) < 2*n && (!behind || f > from) {
+				page = append(page, f, k.HGet(args[0], f))
+			}
+		}
+		c.WriteStrings(page)
+		return true
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -28,6 +28,9 @@ type taker struct {
 	server  *readback
 	visitor *writer.Visitor
 
+	before *archive.Finder // in the saved dump; nil: there is none
+	doubts []doubt         // keys that are still to be compared with it, in order
+
 	open *trace   // the key whose last part has not come yet; nil: with it there is nothing to do
 	asks []*trace // keys that are being compared, in order
 	gone [][]byte // keys to be removed
@@ -40,19 +43,27 @@ type trace struct {
 	key    []byte // and on the target
 	begun  bool   // the load is known to have written some of it
 	sure   bool   // all of it
+	out    bool   // the load has left it out: it is not compared with the dump
 }
 
 func (b *taking) taker(u archive.Unit) *taker {
 	db, ju := u[0].DB, b.j.Unit(u[0].Name)
 	asked, existed := ju.Asked()
-	return &taker{
+	t := &taker{
 		taking: b, db: db, src: b.a.OpenUnit(u), begun: ju.IsBegun(), done: ju.IsDone(), reached: ju.Position().Record, asked: asked, existed: existed,
 		server: &readback{l: b.l, db: db, again: b.o.again(b.log)}, visitor: b.l.NewVisitor(db, b.o.again(b.log)),
 	}
+	if b.saved != nil {
+		t.before = b.saved.Finder(db)
+	}
+	return t
 }
 
 func (t *taker) close() error {
 	t.src.Close()
+	if t.before != nil {
+		t.before.Close()
+	}
 	return errors.Join(t.server.Close(), t.visitor.Close())
 }
 
@@ -71,6 +82,12 @@ func (t *taker) all(ctx context.Context, u archive.Unit) error {
 	o.Judge = func(v *verify.Verdict) error { return t.judge(ctx, v) }
 	written := writtenKeys(func() (*format.Record, error) { return t.next(ctx) })
 	if _, err := verify.NewChecker(t.server, t.db, &o, &verify.Tally{}).Check(ctx, written, nil, false); err != nil {
+		return err
+	}
+	if err := t.passOut(ctx); err != nil {
+		return err
+	}
+	if err := t.resolve(ctx); err != nil {
 		return err
 	}
 	return t.remove(ctx)
@@ -127,26 +144,35 @@ func (t *taker) begin(ctx context.Context, r *format.Record) (*trace, error) {
 	expire, short := t.o.ttl.of(r.Expire)
 	over := expire != 0 && expire <= t.o.ttl.now
 	if over || short || r.Kind == format.HyperLogLog && t.o.writer.HyperLogLog == writer.LeaveOut {
-		return nil, t.spare(ctx, k)
+		k.out = true
+		t.asks = append(t.asks, k)
+		return nil, nil
 	}
 	t.asks = append(t.asks, k)
 	return k, nil
 }
 
-// spare keeps a key that the load has left out from being replaced by what was saved under its name, if it is another one by now.
-func (t *taker) spare(ctx context.Context, k *trace) error {
-	if t.saved == nil {
-		return nil
+// passOut passes over the keys that the load has left out, and that come before the next that is compared: where another one stands
+// by now, it is not replaced by what was saved.
+func (t *taker) passOut(ctx context.Context) error {
+	for len(t.asks) > 0 && t.asks[0].out {
+		k := t.asks[0]
+		t.asks = t.asks[1:]
+		if t.saved == nil {
+			continue
+		}
+		if err := t.doubt(ctx, k, nil); err != nil {
+			return err
+		}
 	}
-	same, err := t.isSaved(ctx, k)
-	if err == nil && !same {
-		err = t.leave(t.db, k.key)
-	}
-	return err
+	return nil
 }
 
 // judge says what becomes of the key that has been compared.
 func (t *taker) judge(ctx context.Context, v *verify.Verdict) error {
+	if err := t.passOut(ctx); err != nil {
+		return err
+	}
 	k := t.asks[0]
 	if t.asks = t.asks[1:]; !bytes.Equal(k.source, v.Key) {
 		return fmt.Errorf("take back database %d: %q was compared, not %q", t.db, v.Key, k.source)
@@ -160,22 +186,11 @@ func (t *taker) judge(ctx context.Context, v *verify.Verdict) error {
 	case !older && (v.Equal || v.Part && (!k.sure || refused)):
 		return t.take(ctx, k)
 	}
-	if same, err := t.isSaved(ctx, k); same || err != nil {
-		return err // it is as it was before the load
-	}
-	if t.force {
-		return t.take(ctx, k)
-	}
-	if err := t.leave(t.db, k.key); err != nil {
-		return err
-	}
-	left := writer.LeftOut{DB: t.db, Kind: k.kind, Key: k.source, Reason: "changed", Reply: said(v)}
+	left := &writer.LeftOut{DB: t.db, Kind: k.kind, Key: k.source, Reason: "changed", Reply: said(v)}
 	if older {
-		t.older.Add(1)
-		left.Reason, left.Reply = "older", "it is not known whether the load came to it before it was stopped"
+		left.Reason, left.Reply = reasonOlder, "it is not known whether the load came to it before it was stopped"
 	}
-	t.report.add("", left)
-	return nil
+	return t.doubt(ctx, k, left)
 }
 
 // said says in what a key differs.
@@ -205,20 +220,4 @@ func (t *taker) remove(ctx context.Context) error {
 	}
 	t.gone = t.gone[:0]
 	return err
-}
-
-// isSaved reports whether a key is what it was before the load, or on the way to be it again, or gone: it is put back then.
-func (t *taker) isSaved(ctx context.Context, k *trace) (same bool, err error) {
-	if t.saved == nil {
-		return false, nil
-	}
-	o := t.options()
-	o.Name, o.Expire, o.LeftOut = nil, nil, nil
-	o.Judge = func(v *verify.Verdict) error {
-		same = v.Absent || v.Equal || v.Part && t.again
-		return nil
-	}
-	c := verify.NewChecker(t.server, t.db, &o, &verify.Tally{})
-	err = c.CheckKey(ctx, func(emit func(*format.Record) error) error { return t.saved.Find(t.db, k.key, emit) })
-	return same, err
 }

@@ -84,8 +84,8 @@ func (c *Checker) Check(ctx context.Context, src Source, names *Names, again boo
 	return c.spool.since(from)
 }
 
-// CheckKey compares one key, whose records each hands over.
-func (c *Checker) CheckKey(ctx context.Context, each func(emit func(*format.Record) error) error) error {
+// CheckKeys compares the keys whose records each hands over.
+func (c *Checker) CheckKeys(ctx context.Context, each func(emit func(*format.Record) error) error) error {
 	all := func([]byte) (bool, error) { return true, nil }
 	if err := each(func(r *format.Record) error { return c.record(ctx, r, all) }); err != nil {
 		return err

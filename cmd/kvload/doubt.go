@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A doubt is a key that is not as the load leaves it. It may be as it was before the load, which the saved dump tells: that is gone
+// through once, beside the loaded one, for both are in the order of the keys.
+type doubt struct {
+	*trace
+	left *writer.LeftOut // how it is listed if others have changed it; nil: it is only kept from being put back
+}
+
+// reasonOlder: a key may be one that the load was to replace and had not come to.
+const reasonOlder = "older"
+
+// doubt adds a key to those that are compared with the saved dump.
+func (t *taker) doubt(ctx context.Context, k *trace, left *writer.LeftOut) error {
+	if t.doubts = append(t.doubts, doubt{k, left}); len(t.doubts) < lookAt {
+		return nil
+	}
+	return t.resolve(ctx)
+}
+
+// resolve says what becomes of the keys that are in doubt.
+func (t *taker) resolve(ctx context.Context) error {
+	same, err := t.areSaved(ctx)
+	if err != nil {
+		return err
+	}
+	for i, d := range t.doubts {
+		switch {
+		case same[i]:
+		case d.left != nil && t.force:
+			err = t.take(ctx, d.trace)
+		default:
+			err = t.leave(t.db, d.key)
+			if d.left != nil {
+				t.report.add("", *d.left)
+			}
+			if d.left != nil && d.left.Reason == reasonOlder {
+				t.older.Add(1)
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	clear(t.doubts)
+	t.doubts = t.doubts[:0]
+	return nil
+}
+
+// areSaved reports of each key in doubt whether it is what it was before the load, or on the way to be it again, or gone: it is put
+// back then.
+func (t *taker) areSaved(ctx context.Context) (same []bool, err error) {
+	same = make([]bool, len(t.doubts))
+	if t.saved == nil || len(t.doubts) == 0 {
+		return same, nil
+	}
+	var asked []int // keys that were saved, and of which the answer has not come yet
+	o := t.options()
+	o.Name, o.Expire, o.LeftOut = nil, nil, nil
+	o.Judge = func(v *verify.Verdict) error {
+		i := asked[0]
+		if asked = asked[1:]; !bytes.Equal(t.doubts[i].key, v.Key) {
+			return fmt.Errorf("take back database %d: %q was compared with what was saved, not %q", t.db, v.Key, t.doubts[i].key)
+		}
+		same[i] = v.Absent || v.Equal || v.Part && t.again
+		return nil
+	}
+	c := verify.NewChecker(t.server, t.db, &o, &verify.Tally{})
+	return same, c.CheckKeys(ctx, func(emit func(*format.Record) error) error {
+		for i, d := range t.doubts {
+			err := t.before.Find(d.key, func(r *format.Record) error {
+				if r.Part&format.PartFirst != 0 {
+					asked = append(asked, i)
+				}
+				return emit(r)
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
