@@ -18,7 +18,15 @@ type ChunkWriter struct {
 	raw    []byte // records of the frame that is being filled
 	spare  []byte // of the frame that is under way
 	index  int    // bytes of keys in footer.Index
+	before *mark  // nil: the key at hand is whole, or a frame holds a part of it
 	err    error
+}
+
+// A mark is what the writer was before a key.
+type mark struct {
+	seq                  sequence
+	stats                Stats
+	raw, frames, indexed int
 }
 
 // NewChunkWriter begins a chunk on w: magic, version and range start as h says.
@@ -46,6 +54,13 @@ func (cw *ChunkWriter) Write(r *Record) error {
 	if cw.err != nil {
 		return cw.err
 	}
+	if r.Part&PartFirst != 0 {
+		cw.before = nil
+		if r.Part == PartFirst {
+			cw.before = &mark{cw.seq, cw.footer.Stats, len(cw.raw), len(cw.footer.Index), cw.index}
+			cw.before.seq.key = bytes.Clone(cw.seq.key)
+		}
+	}
 	if err := cw.check(r); err != nil {
 		cw.err = fmt.Errorf("write record: %w", err)
 		return cw.err
@@ -55,6 +70,7 @@ func (cw *ChunkWriter) Write(r *Record) error {
 	size := len(cw.raw) - before
 	cw.footer.Stats.count(r, size)
 	if before > 0 && size >= FrameTarget { // it gets a frame of its own
+		cw.before = nil
 		if err := cw.writeFrame(cw.raw[:before]); err != nil {
 			return err
 		}
@@ -69,6 +85,17 @@ func (cw *ChunkWriter) Write(r *Record) error {
 		return cw.flush()
 	}
 	return nil
+}
+
+// Drop takes back the parts of a key whose last has not come, if no frame holds one yet.
+func (cw *ChunkWriter) Drop() bool {
+	m := cw.before
+	if m == nil || !cw.seq.open {
+		return false
+	}
+	cw.seq, cw.footer.Stats, cw.raw = m.seq, m.stats, cw.raw[:m.raw]
+	cw.footer.Index, cw.index, cw.before = cw.footer.Index[:m.frames], m.indexed, nil
+	return true
 }
 
 func (cw *ChunkWriter) check(r *Record) error {
@@ -90,6 +117,9 @@ func (cw *ChunkWriter) Skip(key []byte, reason, detail string) {
 	cw.footer.Skipped = append(cw.footer.Skipped, SkippedKey{bytes.Clone(key), reason, detail})
 	cw.index += len(key) + len(reason) + len(detail) + 16
 }
+
+// Skipped returns what Skip has noted.
+func (cw *ChunkWriter) Skipped() []SkippedKey { return cw.footer.Skipped }
 
 // Expire counts a key of the chunk's range that expired before it was read.
 func (cw *ChunkWriter) Expire() { cw.footer.Expired++ }
@@ -118,6 +148,7 @@ func (cw *ChunkWriter) flush() error {
 	if len(cw.raw) == 0 {
 		return nil
 	}
+	cw.before = nil
 	if cap(cw.raw) > 4*FrameTarget { // of a giant record: not two of them at once
 		err := cw.writeFrame(cw.raw)
 		cw.raw = nil

@@ -305,3 +305,59 @@ func TestDetailOfNoText(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestChunkWriterDrop: what was written of a key can be taken back until a frame holds a part of it.
+func TestChunkWriterDrop(t *testing.T) {
+	var out bytes.Buffer
+	cw, err := NewChunkWriter(&out, testCodec, testHeader(TypeList))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(key string, part Part, elem []byte) {
+		t.Helper()
+		if err := cw.Write(&Record{Kind: List, Key: b(key), Part: part, Elems: [][]byte{elem}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drop := func(want bool) {
+		t.Helper()
+		if cw.Drop() != want {
+			t.Errorf("taken back: %v", !want)
+		}
+	}
+	write("a", PartFirst, b("cut")) // the first of the frame
+	write("a", 0, b("cut"))
+	drop(true)
+	drop(false)
+	write("a", PartWhole, b("1"))
+	drop(false)
+	write("b", PartFirst, b("cut"))
+	drop(true)
+	write("b", PartFirst, b("2"))
+	write("b", PartLast, b("3"))
+	drop(false)
+	write("c", PartFirst, b("4"))
+	write("c", 0, make([]byte, FrameTarget)) // a frame of its own, and one before it
+	drop(false)
+	write("c", PartLast, b("5"))
+	if _, err := cw.Close(nil); err != nil {
+		t.Fatal(err)
+	}
+	cr, err := NewChunkReader(&out, testCodec, "chunk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for {
+		var r Record
+		if err := cr.Next(&r); err == io.EOF {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(r.Key)+string(r.Elems[0][:1]))
+	}
+	if s := strings.Join(got, " "); s != "a1 b2 b3 c4 c\x00 c5" {
+		t.Errorf("the chunk holds %q", s)
+	}
+}

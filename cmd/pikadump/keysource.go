@@ -44,6 +44,9 @@ func (s *keySink) Record(r *format.Record) error {
 
 // Drop ends the key.
 func (s *keySink) Drop(key []byte) error {
+	if s.dropped != nil && bytes.Equal(key, s.dropped) {
+		return nil
+	}
 	s.open, s.dropped = false, bytes.Clone(key)
 	return s.each(s.at, &format.Record{Kind: s.kind, Key: s.dropped, Expire: s.expire, Part: format.PartLast}, "")
 }

@@ -287,5 +287,10 @@ func (m *measure) Record(r *format.Record) error {
 
 func (m *measure) Skip([]byte, reader.Reason, string) error { return nil }
 
-// Drop ends the measuring: what a chunk holds of a key cannot be taken out again.
-func (m *measure) Drop([]byte) error { return errEnough }
+// Drop ends the measuring where what the chunk holds of a key cannot be taken out again.
+func (m *measure) Drop([]byte) error {
+	if !m.cw.Drop() {
+		return errEnough
+	}
+	return nil
+}

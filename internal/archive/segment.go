@@ -24,17 +24,24 @@ type Segment struct {
 	cw        *format.ChunkWriter
 	number    int
 
-	taken  []format.SkippedKey // keys that were taken back, from start on: each is to begin a chunk
-	again  int                 // how many of them have come again, or have not
-	all    bool                // every key that comes in parts is to begin a chunk
-	parts  []sealing           // chunks of a key that is not whole yet, and what came before it in the first
-	sealed int64               // keys in chunks that are whole
+	missed []missed  // keys of the chunk that is made again that may not come again
+	passed int       // how many of them have come again, or have not
+	all    bool      // every key that comes in parts is to begin a chunk
+	parts  []sealing // chunks of a key that is not whole yet, and what came before it in the first
+	sealed int64     // keys in chunks that are whole
 }
 
 // A sealing is a chunk that is closed, and not committed yet.
 type sealing struct {
-	file storage.File
-	info format.ChunkInfo
+	file    storage.File
+	info    format.ChunkInfo
+	skipped []format.SkippedKey
+}
+
+// A missed key was taken back, and is to begin a chunk, or was skipped.
+type missed struct {
+	format.SkippedKey
+	apart bool
 }
 
 // ErrTakenBack: a key was taken back, and with it those before it in its chunk. The pass is to be made again from Start on.
@@ -89,15 +96,17 @@ func (s *Segment) standApart(r *format.Record) error {
 // pass makes each key that was taken back and is not behind key begin a chunk. Those that do not come again are skipped: all but
 // key itself, if it comes.
 func (s *Segment) pass(key []byte, comes bool) error {
-	for s.again < len(s.taken) {
-		k := s.taken[s.again]
+	for s.passed < len(s.missed) {
+		k := s.missed[s.passed]
 		n := bytes.Compare(k.Key, key)
 		if key != nil && (n > 0 || n == 0 && !comes) {
 			break
 		}
-		s.again++
-		if err := s.sealBefore(k.Key); err != nil {
-			return err
+		s.passed++
+		if k.apart {
+			if err := s.sealBefore(k.Key); err != nil {
+				return err
+			}
 		}
 		if n == 0 {
 			break
@@ -120,24 +129,44 @@ func (s *Segment) sealBefore(key []byte) error {
 	return s.seal(bytes.Clone(key), false)
 }
 
-// Drop takes back a key that is not whole. What stands before it in its chunk goes with it: then the error is ErrTakenBack, and
+// Drop takes back a key that is not whole. Where frames hold a part of it, what stands before it in its chunk goes with it: then the error is ErrTakenBack, and
 // the chunk that is made again ends before the key. Reason is why it is skipped if it does not come again.
 func (s *Segment) Drop(key []byte, reason string) error {
-	start := s.start
-	if len(s.parts) > 0 {
-		start = s.parts[0].info.Start
-	}
-	s.Discard()
-	s.cw, s.file, s.full = nil, nil, nil
-	alone := bytes.Equal(start, key)
-	s.start, s.continues = start, false
-	if alone {
+	if s.cw != nil && s.cw.Drop() {
 		return nil
 	}
-	s.taken, s.again = append(s.taken, format.SkippedKey{Key: bytes.Clone(key), Reason: reason, Detail: "while it was read in pieces"}), 0
-	s.taken = slices.DeleteFunc(s.taken, func(k format.SkippedKey) bool { return bytes.Compare(k.Key, start) < 0 })
-	slices.SortFunc(s.taken, func(a, b format.SkippedKey) int { return bytes.Compare(a.Key, b.Key) })
+	start := s.start
+	var skipped []format.SkippedKey
+	for i := range s.parts {
+		if i == 0 {
+			start = s.parts[0].info.Start
+		}
+		skipped = append(skipped, s.parts[i].skipped...)
+	}
+	if s.cw != nil {
+		skipped = append(skipped, s.cw.Skipped()...)
+	}
+	s.Discard()
+	s.cw, s.file, s.full, s.start, s.continues = nil, nil, nil, start, false
+	if bytes.Equal(start, key) {
+		return nil
+	}
+	s.miss(append(skipped, format.SkippedKey{Key: bytes.Clone(key), Reason: reason, Detail: "while it was read in pieces"}))
 	return ErrTakenBack
+}
+
+// miss notes the keys, the last of which was taken back, beside those of before that are in the chunk as well.
+func (s *Segment) miss(keys []format.SkippedKey) {
+	s.missed = slices.DeleteFunc(s.missed, func(k missed) bool { return bytes.Compare(k.Key, s.start) < 0 })
+	for i, k := range keys {
+		at := slices.IndexFunc(s.missed, func(m missed) bool { return bytes.Equal(m.Key, k.Key) })
+		if at < 0 {
+			at, s.missed = len(s.missed), append(s.missed, missed{SkippedKey: k})
+		}
+		s.missed[at].apart = s.missed[at].apart || i == len(keys)-1
+	}
+	slices.SortFunc(s.missed, func(a, b missed) int { return bytes.Compare(a.Key, b.Key) })
+	s.passed = 0
 }
 
 // Start returns the first key that can be in the chunk at hand.
@@ -222,7 +251,7 @@ func (s *Segment) seal(next []byte, open bool) error {
 	if h.Start == nil {
 		h.Start = []byte{}
 	}
-	s.parts = append(s.parts, sealing{s.file, format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256())})
+	s.parts = append(s.parts, sealing{s.file, format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256()), footer.Skipped})
 	s.start, s.continues, s.full, s.cw, s.file = next, open, nil, nil, nil
 	if open { // the key may have to be taken back
 		return nil
