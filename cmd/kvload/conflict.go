@@ -86,20 +86,29 @@ func suffixed(key []byte, t format.Type) []byte {
 	return slices.Concat(key, []byte(":"), []byte(t))
 }
 
+// checkNames makes sure that the dump has no key of a name that suffixed gives. It reads each frame once at the most.
 func (cs *conflicts) checkNames(a *archive.Archive) error {
 	for db, names := range cs.types {
+		var given [][]byte
 		for name, types := range names {
 			for _, t := range types[1:] {
-				key := suffixed([]byte(name), t)
-				taken, err := a.Holds(db, key)
-				if err != nil {
-					return err
-				}
-				if taken {
-					return fmt.Errorf("%w: --on-conflict suffix would write the %s %q as %q, but db%d has a key of that name already; use --on-conflict first",
-						errRefused, t, name, key, db)
-				}
+				given = append(given, suffixed([]byte(name), t))
 			}
+		}
+		slices.SortFunc(given, bytes.Compare)
+		free := 0 // of those given, from the first on
+		err := a.Lacking(db, func(format.ChunkInfo) bool { return true }, given, func(name []byte) error {
+			if bytes.Equal(name, given[free]) {
+				free++
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if free < len(given) {
+			return fmt.Errorf("%w: --on-conflict suffix would give a key the name %q, but db%d has a key of that name already; use --on-conflict first",
+				errRefused, given[free], db)
 		}
 	}
 	return nil

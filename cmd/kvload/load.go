@@ -54,6 +54,9 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if o.writer.Places, err = places(&o, units); err != nil {
 		return err
 	}
+	if o.conflict == conflictSuffix && a.Manifest.Conflicts > 0 {
+		fmt.Fprintf(log, "looking whether the new names of %s conflicts are free\n", progress.Count(a.Manifest.Conflicts))
+	}
 	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
 	if o.dryRun && (err == nil || errors.Is(err, errRefused)) {
 		report.SayPartial(out, a.Manifest.Options)

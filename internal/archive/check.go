@@ -103,24 +103,6 @@ func (a *Archive) listed(name string) bool {
 		slices.ContainsFunc(a.Manifest.Chunks, func(c format.ChunkInfo) bool { return c.Name == name })
 }
 
-// Holds reports whether the dump has a key of that name in one of its types.
-func (a *Archive) Holds(db int, key []byte) (bool, error) {
-	found := errors.New("found")
-	for _, c := range a.Manifest.Chunks {
-		if c.DB != db || string(key) < string(c.Start) || c.End != nil && string(key) >= string(c.End) {
-			continue
-		}
-		err := a.find(c, key, func(*format.Record) error { return found })
-		if err == found {
-			return true, nil
-		}
-		if err != nil {
-			return false, err
-		}
-	}
-	return false, nil
-}
-
 func (a *Archive) find(c format.ChunkInfo, key []byte, emit func(*format.Record) error) error {
 	f, chunk, err := openAt(a.dir, a.codec, c)
 	if err != nil {

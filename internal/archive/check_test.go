@@ -108,7 +108,7 @@ func TestTail(t *testing.T) {
 		{format.ConflictsName, func(a *Archive) error { return a.Conflicts(func(ConflictKey) error { return nil }) }},
 		{format.SkippedName, func(a *Archive) error { return a.Skipped(func(SkippedKey) error { return nil }) }},
 		{list, func(a *Archive) error { return a.Find(0, []byte("a"), record) }},
-		{hash, func(a *Archive) error { _, err := a.Holds(0, []byte("a")); return err }},
+		{hash, func(a *Archive) error { _, err := holds(a, 0, "a"); return err }},
 		{list, func(a *Archive) error { return a.Lacking(0, all, [][]byte{[]byte("a")}, ignore) }},
 		{list, func(a *Archive) error {
 			return findConflicts(a.dir, a.codec, a.Manifest.Chunks, 0, func([]byte, []format.Type) error { return nil })
