@@ -190,7 +190,7 @@ func (l *Loader) meet(ctx context.Context, addr string, first bool) error {
 	c, err := o.dial(ctx, Place{})
 	if err != nil {
 		if addr != l.options.Addr && errors.Is(err, ErrTransient) {
-			return fmt.Errorf("%w (the cluster of target %s announces this node: it must be reached from here)", err, l.options.Addr)
+			return fmt.Errorf("%w (CLUSTER SLOTS of target %s names this node: it must be reached under this address from here; see cluster-announce-ip there)", err, l.options.Addr)
 		}
 		return err
 	}

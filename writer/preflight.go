@@ -254,6 +254,9 @@ func (f *Facts) checkPlaces(need *Need) []Check {
 			c := Check{Name: "place of db" + strconv.Itoa(p.DB), Level: Failed, Found: f.bare(p.Err), Auth: errors.Is(p.Err, ErrAuth)}
 			if c.Auth && p.Token && need.Create[p.DB] == "" {
 				c.Advice = "if there is no such namespace yet: --create-namespaces makes it"
+				if f.Target.Server != kvrocks {
+					c.Advice = fmt.Sprintf("a %s has databases and no namespaces: --map-db %d=db:%d", f.Target.Server, p.DB, p.DB)
+				}
 			}
 			failed = append(failed, c)
 		case p.Missing:

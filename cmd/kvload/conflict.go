@@ -88,14 +88,8 @@ func suffixed(key []byte, t format.Type) []byte {
 
 // checkNames makes sure that the dump has no key of a name that suffixed gives. It reads each frame once at the most.
 func (cs *conflicts) checkNames(a *archive.Archive) error {
-	for db, names := range cs.types {
-		var given [][]byte
-		for name, types := range names {
-			for _, t := range types[1:] {
-				given = append(given, suffixed([]byte(name), t))
-			}
-		}
-		slices.SortFunc(given, bytes.Compare)
+	for db := range cs.types {
+		given := cs.suffixes(db)
 		free := 0 // of those given, from the first on
 		err := a.Lacking(db, func(format.ChunkInfo) bool { return true }, given, func(name []byte) error {
 			if bytes.Equal(name, given[free]) {

@@ -143,5 +143,5 @@ func TestEncryptedDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	runCommand("check", dir).failed(t, 10, "encrypted.json")
-	runCommand("inspect", "--identity", identity, dir).failed(t, 10, "did not finish it")
+	runCommand("inspect", "--identity", identity, dir).failed(t, 10, "has not finished it")
 }

@@ -4,10 +4,13 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // stdin is the --in that reads a stream.
@@ -20,6 +23,9 @@ func openFeed(ctx context.Context, o *loadOptions, log io.Writer) (f *archive.Fe
 	done := func() error { f.Close(); return nil }
 	switch {
 	case o.in == stdin:
+		if t, ok := o.stdin.(*os.File); ok && progress.IsTerminal(t) {
+			return nil, nil, command.Usage("--in - reads a dump from standard input, which is a terminal: send it through a pipe, as in pikadump dump --out - | kvload load --in -")
+		}
 		r, err := pack.Receive(interruptible(ctx, o.stdin), o.spool, o.threads, o.keys.Identities)
 		if err != nil {
 			return nil, nil, err

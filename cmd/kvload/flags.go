@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
@@ -319,6 +320,9 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 	return o, nil
 }
 
+// isSpaceOrControl tells what no name of a namespace may have: a Kvrocks reads its configuration back otherwise (SERVERS.md K3).
+func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+
 // own is the place that the connection is in by itself.
 func (o *loadOptions) own() writer.Place { return writer.Place{DB: max(0, o.server.DB)} }
 
@@ -344,8 +348,8 @@ func parseMapDB(s string, own writer.Place, getenv func(string) string) (map[int
 			}
 		} else if to != "default" {
 			to, name, named := strings.Cut(to, "@")
-			if named && (name == "" || len(name) > 255 || name == "__namespace") {
-				return nil, command.Usage("--map-db: database %d goes to a namespace whose name is not 1 to 255 bytes, or the default's", db)
+			if named && (name == "" || len(name) > 255 || name == "__namespace" || strings.ContainsFunc(name, isSpaceOrControl)) {
+				return nil, command.Usage("--map-db: database %d goes to a namespace whose name is not 1 to 255 bytes without white space, or the default's", db)
 			}
 			if place = (writer.Place{Token: getenv(to)}); place.Token == "" {
 				return nil, command.Usage("--map-db: database %d goes to an environment variable that is not set%s; it must hold the token of the namespace", db, shownVariable(to))

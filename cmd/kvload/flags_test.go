@@ -50,7 +50,6 @@ func TestBadFlags(t *testing.T) {
 		{"check of nothing", []string{"check"}, "give one dump"},
 		{"check of two", []string{"check", "a", "b"}, "give one dump"},
 		{"inspect of nothing", []string{"inspect"}, "give one dump"},
-		{"inspect, flag behind", []string{"inspect", "a", "--json"}, "after the flags"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			runCommand(tc.args...).failed(t, 2, tc.says, "see kvload COMMAND --help")

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -131,6 +132,10 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	}
 	err = errors.Join(err, j.Checkpoint())
 	if err := errors.Join(err, list.close()); err != nil {
+		if errors.As(err, new(*format.CorruptError)) {
+			return fmt.Errorf("%w (part of the dump is on the target: kvload check %s names every damaged file; fetch them again, then run again with --resume; "+
+				"%s says how far it is)", err, o.in, j.Path())
+		}
 		return fmt.Errorf("%w (part of the dump is on the target: run again with --resume; %s says how far it is)", err, j.Path())
 	}
 	if err := j.Finish(); err != nil {

@@ -41,3 +41,11 @@ func TestTrialIsSaid(t *testing.T) {
 		}
 	}
 }
+
+// TestFlagsBehind: flags may stand behind the dump.
+func TestFlagsBehind(t *testing.T) {
+	r := runCommand("inspect", makeDump(t, []format.Record{text("a", "1")}), "--json")
+	if r.code != 0 || !strings.HasPrefix(r.stdout, "{") {
+		t.Errorf("%d, %s%s", r.code, r.stdout, r.stderr)
+	}
+}

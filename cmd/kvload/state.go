@@ -233,8 +233,7 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 	case !j.Finished().IsZero() && jt != nil:
 		return none, fmt.Errorf("%w: share %s was loaded until %s: with --resume nothing is left to be done; to load the dump once more, give another place with --state",
 			errRefused, o.share, j.Finished().Local().Format(second))
-	case !j.Finished().IsZero():
-		fmt.Fprintf(log, "this dump was loaded into this target before, until %s: it is loaded once more\n", j.Finished().Local().Format(second))
+	case !j.Finished().IsZero(): // it is loaded once more, if the target lets it
 	case !o.resume:
 		return none, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: go on with it with --resume, "+
 			"or take it back with kvload rollback and load from the beginning (%s)", errRefused, began.Local().Format(second), j.Path())
@@ -253,6 +252,9 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 		empty = jt.Empty
 	} else if empty, err = isEmpty(ctx); err != nil {
 		return none, err
+	}
+	if !j.Finished().IsZero() && j.Undone().IsZero() {
+		fmt.Fprintf(log, "this dump was loaded into this target before, until %s: it is loaded once more\n", j.Finished().Local().Format(second))
 	}
 	if err := l.Probe(ctx); err != nil {
 		return none, err

@@ -88,7 +88,7 @@ func openManifest(dir storage.Store) (*format.Manifest, error) {
 
 func whyIncomplete(dir storage.Store) string {
 	if _, err := storage.ReadFile(dir, format.InfoName, format.MaxManifest); err == nil {
-		return "it has dump.json but no manifest.json, so pikadump did not finish it; wait for it, or dump again"
+		return fmt.Sprintf("it has dump.json but no manifest.json, so pikadump has not finished it: finish it with pikadump dump --out %s --resume, or load it as it comes with kvload load --follow", dir.Path(""))
 	}
 	return "it has neither dump.json nor manifest.json; give the directory that pikadump --out wrote"
 }

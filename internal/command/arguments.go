@@ -26,7 +26,7 @@ func arrange(app *cli.App, args []string) []string {
 		}
 		return append([]string{args[0], "--help"}, rest...)
 	}
-	c := app.Command(args[1])
+	c := commandOf(app, args)
 	if c == nil {
 		return args
 	}
@@ -36,6 +36,14 @@ func arrange(app *cli.App, args []string) []string {
 		arranged = append(append(arranged, "--"), own...)
 	}
 	return arranged
+}
+
+// commandOf returns the command that a command line names; nil if it names none.
+func commandOf(app *cli.App, args []string) *cli.Command {
+	if len(args) < 2 {
+		return nil
+	}
+	return app.Command(args[1])
 }
 
 // split tells a command's flags with their values from its own arguments.

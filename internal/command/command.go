@@ -7,7 +7,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -148,7 +147,7 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 		err = fmt.Errorf("%w: %w", interrupt, err)
 	}
 	code := Code(err, classify)
-	show(app.ErrWriter, app.Name, err, code)
+	show(app, args, err, code)
 	return code
 }
 
@@ -223,7 +222,8 @@ func isEnd(err error) bool {
 }
 
 // show writes the error as one line, and a hint where there is one.
-func show(w io.Writer, name string, err error, code int) {
+func show(app *cli.App, args []string, err error, code int) {
+	w, name := app.ErrWriter, app.Name
 	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
 	switch {
 	case errors.Is(err, storage.ErrDenied):
@@ -240,6 +240,10 @@ func show(w io.Writer, name string, err error, code int) {
 	case errors.Is(err, context.DeadlineExceeded): // replies that do not come in time are another error
 		fmt.Fprintf(w, "%s: no answer while connecting: check the address, and that the server speaks TLS if --tls or rediss:// says so\n", name)
 	case isFull(err):
+		if c := commandOf(app, args); c != nil && flagOf(c.Flags, "resume") != nil {
+			fmt.Fprintf(w, "%s: the disk is full: free space, then run the same command with --resume\n", name)
+			return
+		}
 		fmt.Fprintf(w, "%s: the disk is full: free space, or give another directory, and run it again\n", name)
 	}
 }

@@ -77,7 +77,7 @@ func runApp(action func(*cli.Context) error, args ...string) (code int, stdout, 
 			&cli.StringFlag{Name: "host", Aliases: []string{"h"}}, &cli.StringSliceFlag{Name: "uri", Aliases: []string{"u"}, EnvVars: Env("TOOL")("uri")},
 			&cli.StringFlag{Name: "pass", Aliases: []string{"a"}}, &cli.IntFlag{Name: "port", EnvVars: Env("TOOL")("port")},
 		},
-	}}})
+	}, {Name: "resumable", Action: action, Flags: []cli.Flag{&cli.BoolFlag{Name: "resume"}}}}})
 	code = Main(app, append([]string{"tool"}, args...), classify)
 	return code, out.String(), errOut.String()
 }
@@ -106,6 +106,8 @@ func TestMainShows(t *testing.T) {
 		{"left out", fail(&LeftOut{"3 keys are missing"}), []string{"do"}, 3, "tool: 3 keys are missing\n"},
 		{"full", fail(syscall.ENOSPC), []string{"do"}, 75,
 			"tool: no space left on device\ntool: the disk is full: free space, or give another directory, and run it again\n"},
+		{"full, and resumable", fail(syscall.ENOSPC), []string{"resumable"}, 75,
+			"tool: no space left on device\ntool: the disk is full: free space, then run the same command with --resume\n"},
 		{"credentials", fail(errOwn), []string{"do"}, 12, "tool: the app's own\n" +
 			"tool: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n"},
 		{"TLS", fail(tls.RecordHeaderError{Msg: "no TLS"}), []string{"do"}, 5, "tool: tls: no TLS\n" +
