@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -22,15 +23,36 @@ const keysStep = 1000
 // longPrefix is how long a prefix becomes at most where a name below it is too long for any list.
 const longPrefix = 64
 
-// keysOf lists the streams whose names match pattern.
+// keysOf lists the streams whose names match pattern. Where the reply is larger than most, it returns the first ones beside
+// the error.
 func (c *conn) keysOf(ctx context.Context, pattern string, most int) ([][]byte, error) {
 	var b batch
 	b.add("KEYS", pattern, "stream")
-	p, err := c.send(ctx, &b, &replyBuffer{max: most})
+	buf := replyBuffer{max: most}
+	p, err := c.send(ctx, &b, &buf)
+	if errors.Is(err, errReplyTooLarge) {
+		return (&parser{b: buf.b}).firstTwo(), err
+	}
 	if err != nil {
 		return nil, err
 	}
 	return p.bulks(nil, 1)
+}
+
+// firstTwo takes up to two bulk strings of an array of which the end is missing.
+func (p *parser) firstTwo() (two [][]byte) {
+	if _, err := p.head('*'); err != nil {
+		return nil
+	}
+	for range 2 {
+		if _, left, _, err := frame(p.b, p.off, 1, len(p.b)); err != nil || left > 0 {
+			break
+		}
+		if v, err := p.bulk(); err == nil {
+			two = append(two, bytes.Clone(v)) // what they stand in is large
+		}
+	}
+	return two
 }
 
 // streams walks the streams. No range command lists them: KEYS pattern stream does, in one
@@ -78,10 +100,10 @@ func (l *streamList) under(ctx context.Context, prefix []byte) error {
 	if _, err := w.ready(ctx); err != nil {
 		return err
 	}
-	names, err := l.list(ctx, escapeGlob(prefix)+"*")
+	names, err := l.listMost(ctx, escapeGlob(prefix)+"*", w.s.nameBytes)
 	if err == nil {
 		w.lost = 0
-		return l.each(names)
+		return l.hand(names)
 	}
 	large := tooLarge(err)
 	if deeper, err := w.listLess(ctx, err); !deeper {
@@ -97,12 +119,66 @@ func (l *streamList) under(ctx context.Context, prefix []byte) error {
 	if err := l.named(ctx, prefix); err != nil {
 		return err
 	}
-	for c := 0; c <= math.MaxUint8 && !w.full(); c++ {
+	for _, name := range names {
+		if len(name) > len(prefix) {
+			return l.along(ctx, prefix, name)
+		}
+	}
+	return l.below(ctx, prefix)
+}
+
+// below lists the names that are longer than prefix and begin with it.
+func (l *streamList) below(ctx context.Context, prefix []byte) error {
+	for c := 0; c <= math.MaxUint8 && !l.w.full(); c++ {
 		if err := l.under(ctx, append(bytes.Clone(prefix), byte(c))); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// along does the same, of which name is one. What all names share takes one list a byte, of those that have another one
+// there: on 4.0 each list walks over all keys.
+func (l *streamList) along(ctx context.Context, prefix, name []byte) error {
+	for range l.w.s.longPrefix {
+		if len(name) == len(prefix) || l.w.full() {
+			break
+		}
+		if _, err := l.w.ready(ctx); err != nil {
+			return err
+		}
+		// They are kept while what begins as name is listed.
+		beside, err := l.listMost(ctx, escapeGlob(prefix)+`[^\`+string(name[len(prefix):len(prefix)+1])+"]*", l.w.s.nameBytes/64)
+		if err != nil {
+			if deeper, err := l.w.listLess(ctx, err); !deeper {
+				return err
+			}
+			return l.below(ctx, prefix)
+		}
+		prefix = name[:len(prefix)+1]
+		if len(beside) > 0 {
+			i, _ := slices.BinarySearchFunc(beside, prefix, bytes.Compare)
+			if err := l.hand(beside[:i]); err != nil {
+				return err
+			}
+			if err := l.under(ctx, prefix); err != nil {
+				return err
+			}
+			return l.hand(beside[i:])
+		}
+		if err := l.named(ctx, prefix); err != nil {
+			return err
+		}
+	}
+	return l.below(ctx, prefix)
+}
+
+// hand hands names over, if there are any.
+func (l *streamList) hand(names [][]byte) error {
+	if len(names) == 0 {
+		return nil
+	}
+	return l.each(names)
 }
 
 // outside reports whether no name that begins with prefix is in the range of the pass.
@@ -111,14 +187,14 @@ func (w *walk) outside(prefix []byte) bool {
 	return w.end != nil && bytes.Compare(prefix, w.end) >= 0 || next != nil && bytes.Compare(next, w.pass.first()) <= 0
 }
 
-// list lists the names that match pattern, in byte order. What took more than one step is listed twice, and either list
+// listMost lists the names that match pattern, in byte order. What took more than one step is listed twice, and either list
 // counts: to lose a name the place would have to be moved past it in both.
-func (l *streamList) list(ctx context.Context, pattern string) ([][]byte, error) {
+func (l *streamList) listMost(ctx context.Context, pattern string, most int) ([][]byte, error) {
 	var lists [2][][]byte
 	for i := range lists {
-		names, err := l.w.c.keysOf(ctx, pattern, l.w.s.nameBytes)
+		names, err := l.w.c.keysOf(ctx, pattern, most)
 		if err != nil {
-			return nil, err
+			return names, err
 		}
 		for j := 1; j < len(names); j++ {
 			if bytes.Compare(names[j-1], names[j]) > 0 {

@@ -301,3 +301,26 @@ func TestStreamsListedTwice(t *testing.T) {
 		t.Errorf("%v: %d names in %d lists", err, len(got), lists.Load())
 	}
 }
+
+// TestStreamsAlong: what all names share is found in one list a byte, not in one for each byte that there could be.
+func TestStreamsAlong(t *testing.T) {
+	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
+		srv, c := startSim(t, pikasim.Options{Version: v})
+		want := []string{"tenant", `tenant-0001:order\\`, `tenant-0001:order]`}
+		for i := range 120 {
+			want = append(want, fmt.Sprintf("tenant-0001:order-events:%040d", i))
+		}
+		slices.Sort(want)
+		for _, n := range want {
+			mustDo(t, c, "XADD", n, "1-1", "f", "v")
+		}
+		s := open(t, Options{Addr: srv.Addr()})
+		s.nameBytes = 6400
+		if g := scan(t, s, NewPass(0, format.TypeStream, nil, nil)); !slices.Equal(g.keys, want) {
+			t.Errorf("%s: %d streams, want %d", v, len(g.keys), len(want))
+		}
+		if n := srv.Commands()["keys"]; n > 8*256 {
+			t.Errorf("%s: KEYS was sent %d times", v, n)
+		}
+	}
+}
