@@ -30,13 +30,15 @@ func (t *taker) doubt(ctx context.Context, k *trace, left *writer.LeftOut) error
 
 // resolve says what becomes of the keys that are in doubt.
 func (t *taker) resolve(ctx context.Context) error {
-	same, err := t.areSaved(ctx)
+	is, err := t.areSaved(ctx)
 	if err != nil {
 		return err
 	}
 	for i, d := range t.doubts {
 		switch {
-		case same[i]:
+		case is[i] == lacking:
+		case is[i] == asSaved:
+			err = t.leave(t.db, d.key)
 		case d.left != nil && t.force:
 			err = t.take(ctx, d.trace)
 		default:
@@ -57,12 +59,21 @@ func (t *taker) resolve(ctx context.Context) error {
 	return nil
 }
 
-// areSaved reports of each key in doubt whether it is what it was before the load, or on the way to be it again, or gone: it is put
-// back then.
-func (t *taker) areSaved(ctx context.Context) (same []bool, err error) {
-	same = make([]bool, len(t.doubts))
+// What a key in doubt is.
+type savedState int
+
+const (
+	changed savedState = iota
+	lacking            // it is gone, or half put back by a run before: it is put back
+	asSaved            // it is as it was before the load, and is not touched
+)
+
+// areSaved compares the keys in doubt with what was saved. By what is as it was, a rollback that is run again goes on where it
+// was: all keys are looked at again, for others may have written meanwhile, but only those are put back that are still lacking.
+func (t *taker) areSaved(ctx context.Context) (is []savedState, err error) {
+	is = make([]savedState, len(t.doubts))
 	if t.saved == nil || len(t.doubts) == 0 {
-		return same, nil
+		return is, nil
 	}
 	var asked []int // keys that were saved, and of which the answer has not come yet
 	o := t.options()
@@ -72,11 +83,16 @@ func (t *taker) areSaved(ctx context.Context) (same []bool, err error) {
 		if asked = asked[1:]; !bytes.Equal(t.doubts[i].key, v.Key) {
 			return fmt.Errorf("take back database %d: %q was compared with what was saved, not %q", t.db, v.Key, t.doubts[i].key)
 		}
-		same[i] = v.Absent || v.Equal || v.Part && t.again
+		switch {
+		case v.Equal:
+			is[i] = asSaved
+		case v.Absent || v.Part && t.again:
+			is[i] = lacking
+		}
 		return nil
 	}
 	c := verify.NewChecker(t.server, t.db, &o, &verify.Tally{})
-	return same, c.CheckKeys(ctx, func(emit func(*format.Record) error) error {
+	return is, c.CheckKeys(ctx, func(emit func(*format.Record) error) error {
 		for i, d := range t.doubts {
 			err := t.before.Find(d.key, func(r *format.Record) error {
 				if r.Part&format.PartFirst != 0 {

@@ -127,6 +127,37 @@ func TestRollbackSaved(t *testing.T) {
 	}
 }
 
+// TestRollbackAsBefore: what is as it was before the load, as after a rollback that was stopped, is not written again: what others
+// write to it just then would be lost.
+func TestRollbackAsBefore(t *testing.T) {
+	m := startTarget(t)
+	restore := func(keys ...string) {
+		for _, key := range keys {
+			m.Del(key)
+			m.HSet(key, "f", "older", "g", "w")
+		}
+	}
+	restore("g", "h", "i")
+	var records []format.Record
+	for _, key := range []string{"g", "h", "i", "j"} {
+		records = append(records, hash(key, "f", "v"))
+	}
+	flags := []string{"--uri", m.Addr(), "--in", makeDump(t, records), "--on-exists", "replace"}
+	if r := runCommand(append([]string{"load", "--undo", filepath.Join(t.TempDir(), "undo")}, flags...)...); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	m.Del("g")
+	restore("h")
+	if r := runCommand(append([]string{"rollback"}, flags...)...); r.code != 0 || !strings.Contains(r.stderr, "removed 2 keys and put 2 back") {
+		t.Errorf("exit code %d: %s", r.code, r.stderr)
+	}
+	for _, key := range []string{"g", "h", "i"} {
+		if got := m.HGet(key, "f"); got != "older" {
+			t.Errorf("%s is %q", key, got)
+		}
+	}
+}
+
 // TestRollbackLeftOut: a key of which the load left out a part is not taken for one that others have changed.
 func TestRollbackLeftOut(t *testing.T) {
 	k := startKvrocks(t)
