@@ -29,6 +29,11 @@ type conn struct {
 
 	net   net.Conn
 	given bool // the library has it
+
+	fence   *fence // nil: it is for nothing that may not be run late
+	addr    string // of the server
+	name    string // by which the server lists it; empty: it refused that
+	pending bool   // what changes keys is under way
 }
 
 // abort closes the connection under a command that waits. It may be called from anywhere.
@@ -83,6 +88,10 @@ func (o *Options) dial(ctx context.Context, p Place) (*conn, error) {
 
 // Close closes the connection.
 func (c *conn) Close() error {
+	if c.pending && c.fence != nil {
+		c.fence.lose(c)
+		c.pending = false
+	}
 	err := errors.Join(c.Conn.Close(), c.client.Close())
 	c.net.Close() // which the library may never have had
 	return err

@@ -114,7 +114,11 @@ func (r *route) write(ctx context.Context, w *wire, commands []command) (failed 
 		return r.writeCluster(ctx, w, commands)
 	}
 	// A context that ends stops the load between two pipelines: this one's outcome is waited for.
-	n, err := r.conn.exchange(w, commands)
+	n := 0
+	err = r.under(r.conn, func() (err error) {
+		n, err = r.conn.exchange(w, commands)
+		return err
+	})
 	return min(n, len(commands)-1), err
 }
 

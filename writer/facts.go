@@ -268,7 +268,7 @@ func isKnown(reply string) bool {
 
 // visit looks at every place, by a connection of its own.
 func (f *Facts) visit(ctx context.Context, o *Options, need *Need) error {
-	l := &Loader{options: *o, target: f.Target, spaces: map[string]int{}}
+	l := &Loader{options: *o, target: f.Target, spaces: map[string]int{}, fence: newFence(Fence{})}
 	if f.topology != nil {
 		l.cluster = newCluster(o, f.topology)
 	}

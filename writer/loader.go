@@ -17,6 +17,7 @@ type Loader struct {
 	spaces  map[string]int // keyspace to database
 	cluster *cluster       // nil: the server stands alone
 	bulk    *bulkLimit
+	fence   *fence
 }
 
 // Open checks o, connects to every place once, and finds out what the server is.
@@ -26,7 +27,7 @@ func Open(ctx context.Context, o Options) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Loader{options: o, spaces: make(map[string]int, len(o.Places))}
+	l := &Loader{options: o, spaces: make(map[string]int, len(o.Places)), fence: newFence(Fence{})}
 	for i, db := range slices.Sorted(maps.Keys(o.Places)) {
 		if err := l.visit(ctx, db, i == 0); err != nil {
 			return nil, err

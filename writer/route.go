@@ -18,7 +18,9 @@ import (
 type route struct {
 	conn    *conn    // nil in a cluster
 	cluster *cluster // nil for a server that stands alone
-	writes  bool     // a pipeline that was begun is waited for, and commands of a key must not overtake one another
+	fence   *fence
+	changes bool // what is sent may change keys
+	writes  bool // a pipeline that was begun is waited for, and commands of a key must not overtake one another
 
 	mu      sync.Mutex // of what abort needs as well
 	nodes   map[string]*conn
@@ -31,7 +33,10 @@ func (l *Loader) route(ctx context.Context, db int, writes bool) (*route, error)
 	if !ok {
 		return nil, preflightError("database %d has no place on target %s: say where its keys go", db, l.options.Addr)
 	}
-	r := &route{cluster: l.cluster, writes: writes}
+	if err := l.settle(ctx); err != nil {
+		return nil, err
+	}
+	r := &route{cluster: l.cluster, fence: l.fence, changes: writes, writes: writes}
 	if r.cluster != nil {
 		r.nodes = map[string]*conn{}
 		if _, err := r.cluster.current(ctx); err != nil {
@@ -40,7 +45,7 @@ func (l *Loader) route(ctx context.Context, db int, writes bool) (*route, error)
 		return r, nil
 	}
 	var err error
-	if r.conn, err = l.options.dial(ctx, p); err != nil {
+	if r.conn, err = r.dial(ctx, &l.options, p); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -56,7 +61,31 @@ func (r *route) exec(ctx context.Context, cmds []redis.Cmder) error {
 		// A context that ends stops the load between two pipelines: this one's outcome is waited for.
 		ctx = context.WithoutCancel(ctx)
 	}
-	return r.conn.exec(ctx, cmds)
+	return r.under(r.conn, func() error { return r.conn.exec(ctx, cmds) })
+}
+
+// dial connects to a server, which is then told the connection's name.
+func (r *route) dial(ctx context.Context, o *Options, p Place) (*conn, error) {
+	c, err := o.dial(ctx, p)
+	if err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, c.abort)()
+	if err := r.fence.join(ctx, o, c); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// under does something over a connection, on which it is under way until it ends well.
+func (r *route) under(c *conn, do func() error) error {
+	c.pending = r.changes
+	err := do()
+	if err == nil {
+		c.pending = false
+	}
+	return err
 }
 
 // exec sends commands as one pipeline. An error reply is not its error.
@@ -112,12 +141,15 @@ func (r *route) send(ctx context.Context, t *topology, hops []hop) error {
 	var g errgroup.Group
 	for _, l := range legs {
 		g.Go(func() error {
-			err := l.conn.exec(ctx, l.cmds)
-			for _, c := range l.cmds {
-				if _, ok := errorReply(c.Err()); err == nil && c.Err() != nil && !ok {
-					err = c.Err()
+			err := r.under(l.conn, func() error {
+				err := l.conn.exec(ctx, l.cmds)
+				for _, c := range l.cmds {
+					if _, ok := errorReply(c.Err()); err == nil && c.Err() != nil && !ok {
+						err = c.Err()
+					}
 				}
-			}
+				return err
+			})
 			if err != nil {
 				r.cluster.doubt(l.addr)
 				return fmt.Errorf("node %s: %w", l.addr, lost(err))
@@ -136,7 +168,7 @@ func (r *route) node(ctx context.Context, addr string) (*conn, error) {
 	if c != nil {
 		return c, nil
 	}
-	c, err := r.cluster.options.at(addr).dial(ctx, Place{})
+	c, err := r.dial(ctx, r.cluster.options.at(addr), Place{})
 	if err != nil {
 		r.cluster.doubt(addr)
 		return nil, err

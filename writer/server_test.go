@@ -177,6 +177,8 @@ func kvrocksHandshake(cmd []string) (string, bool) {
 		return bulkString(infoMaster), true
 	case "INFO PERSISTENCE":
 		return bulkString(infoLoaded), true
+	case "CLIENT SETNAME":
+		return "+OK\r\n", true
 	case "CLIENT INFO":
 		return bulkString(clientInfo), true
 	case "TIME":

@@ -15,11 +15,12 @@ import (
 // A Visitor reads and deletes keys of the target, at the place of one source database, over one
 // connection. A context that ends cuts it. It is for one goroutine.
 type Visitor struct {
-	loader *Loader
-	db     int
-	again  Again
-	route  *route // nil: none is open
-	moved  bool   // something was answered since again was asked
+	loader  *Loader
+	db      int
+	again   Again
+	route   *route // nil: none is open
+	deletes bool   // from now on, it does not only read
+	moved   bool   // something was answered since again was asked
 
 	wire     wire
 	elements int // of the next page; 0: as many as it may have
@@ -159,18 +160,22 @@ func (v *Visitor) Delete(ctx context.Context, keys [][]byte) error {
 	for i, k := range keys {
 		dels[i] = []any{"DEL", k}
 	}
+	v.deletes = true
 	_, err := v.all(ctx, dels)
 	return err
 }
 
 // Clear deletes everything at the place.
 func (v *Visitor) Clear(ctx context.Context) error {
+	v.deletes = true
 	return v.repeat(ctx, func() error {
 		if err := v.connect(ctx); err != nil {
 			return err
 		}
 		defer context.AfterFunc(ctx, v.route.abort)()
-		return v.route.each(ctx, v.clear)
+		return v.route.each(ctx, func(c *conn) error {
+			return v.route.under(c, func() error { return v.clear(c) })
+		})
 	})
 }
 
@@ -224,6 +229,9 @@ func (v *Visitor) repeat(ctx context.Context, do func() error) error {
 func (v *Visitor) connect(ctx context.Context) (err error) {
 	if v.route == nil {
 		v.route, err = v.loader.route(ctx, v.db, false)
+	}
+	if err == nil {
+		v.route.changes = v.deletes
 	}
 	return err
 }

@@ -94,6 +94,9 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 	fmt.Fprintf(out, "%s done\n", e.what())
 	left := summarize(out, s, cmp.Or(list, "the report of the load"), e.took())
 	if !compare {
+		for _, p := range e.parts {
+			left = errors.Join(o.unsure(p.j.Unsure()), left)
+		}
 		return left
 	}
 	return errors.Join(verifyWith(ctx, a, cs, &o, out, log), left)

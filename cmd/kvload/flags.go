@@ -144,7 +144,7 @@ func loadFlags() []cli.Flag {
 			&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name that stands in several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: what},
 			&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "Pika's hyperloglogs, which Kvrocks cannot take as such: leave-out or string (load their bytes)", EnvVars: env("hyperloglog"), Category: what},
 			&cli.StringFlag{Name: "ttl", Value: "keep", Usage: "expiries: keep (the times in the dump), drop (no key expires) or shift (each later by the time since the dump was begun, for archives)", EnvVars: env("ttl"), Category: what},
-			&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this to live when the load begins; with --on-exists replace they are deleted on the target", EnvVars: env("ttl-min"), Category: what},
+			&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this to live when the load begins; a load that replaces keys deletes them on the target", EnvVars: env("ttl-min"), Category: what},
 			&cli.StringFlag{Name: "key-prefix-strip", Usage: "take `PREFIX` off every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: what},
 			&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", EnvVars: env("key-prefix-add"), Category: what},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only look whether the target can be loaded, show every check, and write nothing; exit code 0 or 5", EnvVars: env("dry-run")},

@@ -9,6 +9,8 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/minitarget"
 )
 
 // A kvrocks behaves as a Kvrocks 2.10.1 in what has to do with settings and namespaces, which a Redis has not; its
@@ -22,6 +24,7 @@ type kvrocks struct {
 	password string
 	tokens   map[string]string // namespaces by token
 	peers    map[*server.Peer]string
+	clients  minitarget.Clients
 	said     []string      // commands that change the server
 	full     bool          // an HSET finds the disk full
 	writing  chan struct{} // if not nil, is told of an HSET, which then waits for the end of over
@@ -94,6 +97,9 @@ func (k *kvrocks) hook(c *server.Peer, cmd string, args ...string) bool {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if cmd == "CLIENT" && k.clients.Answer(c, args) {
+		return true
+	}
 	in, known := k.peers[c]
 	switch {
 	case !known && k.password != "" && cmd != "AUTH" && cmd != "HELLO":

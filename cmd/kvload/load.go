@@ -107,9 +107,13 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		}
 	}
 	if before == finished {
-		return conclude(ctx, feed, cs, &o, list, j.Stats(), 0, log)
+		return conclude(ctx, feed, cs, &o, list, j, 0, log)
 	}
+	l.Fence(fence(j.Bound(), o.share, before == resumed && !j.IsIdle(), j.BeUnsure))
 	if before == resumed {
+		if err := j.SetIdle(false); err != nil {
+			return err
+		}
 		if err := list.resume(j); err != nil {
 			return err
 		}
@@ -130,7 +134,11 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if n := l.Redirected(); n > 0 {
 		fmt.Fprintf(log, "%s commands were sent once more: slots of the cluster moved, or nobody served them\n", progress.Count(n))
 	}
-	err = errors.Join(err, j.Checkpoint())
+	noted := j.Checkpoint()
+	if noted == nil && l.IsSettled() {
+		noted = j.SetIdle(true)
+	}
+	err = errors.Join(err, noted)
 	if err := errors.Join(err, list.close()); err != nil {
 		if errors.As(err, new(*format.CorruptError)) {
 			return fmt.Errorf("%w (part of the dump is on the target: kvload check %s names every damaged file; fetch them again, then run again with --resume; "+
@@ -146,14 +154,14 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		fmt.Fprintln(log, "nothing was sent: all of the dump was loaded before")
 		took = 0
 	}
-	return conclude(ctx, feed, cs, &o, list, j.Stats(), took, log)
+	return conclude(ctx, feed, cs, &o, list, j, took, log)
 }
 
 // conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and compares if that is wanted.
-func conclude(ctx context.Context, feed *archive.Feed, cs *conflicts, o *loadOptions, report *leftOutReport, s journal.Stats, took time.Duration, log io.Writer) error {
-	left := summarize(log, s, report.path, took)
+func conclude(ctx context.Context, feed *archive.Feed, cs *conflicts, o *loadOptions, report *leftOutReport, j *journal.Journal, took time.Duration, log io.Writer) error {
+	left := summarize(log, j.Stats(), report.path, took)
 	if !o.verify {
-		return left
+		return errors.Join(o.unsure(j.Unsure()), left)
 	}
 	if err := feed.Wait(ctx); err != nil {
 		return errors.Join(err, left)

@@ -53,6 +53,7 @@ func (b *taking) restore(ctx context.Context) (err error) {
 	if _, err := j.Begin(o.binding(b.saved, l), false, ""); err != nil {
 		return err
 	}
+	l.Fence(b.fence)
 	r := &loading{a: b.saved, l: l, j: j, o: &o, log: b.log, left: func(unit string, l writer.LeftOut) {
 		if l.Reason == writer.ReasonRefused {
 			refused.add(unit, l)

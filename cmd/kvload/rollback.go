@@ -77,8 +77,11 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 	if err := w.open(ctx); err != nil {
 		return err
 	}
+	w.fenceOff()
 	if flush {
-		return w.clear(ctx)
+		err = w.clear(ctx)
+	} else {
+		err = w.takeBack(ctx)
 	}
-	return w.takeBack(ctx)
+	return errors.Join(err, o.unsure(w.unsure))
 }

@@ -26,6 +26,7 @@ type taking struct {
 	out   *verify.LeftOutList // what the load has left out; nil: nothing is known
 	force bool
 	again bool // a rollback before may have put something back
+	fence writer.Fence
 
 	log io.Writer
 

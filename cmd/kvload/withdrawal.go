@@ -34,7 +34,9 @@ type withdrawal struct {
 	force bool
 	log   io.Writer
 
-	parts []withdrawn
+	parts  []withdrawn
+	fence  writer.Fence
+	unsure string // why it is not known whether something is run late
 }
 
 // withdrawn is a part of the load, locked.
@@ -87,6 +89,26 @@ func (w *withdrawal) open(ctx context.Context) error {
 	return nil
 }
 
+// fenceOff ends what runs of the load that were killed have under way.
+func (w *withdrawal) fenceOff() {
+	stopped := false
+	for _, p := range w.parts {
+		stopped = stopped || p.again || !p.none && (!p.j.IsIdle() || p.j.Unsure() != "")
+	}
+	var b journal.Binding
+	if w.jt != nil {
+		b = w.jt.Binding
+	} else {
+		b = w.parts[0].j.Bound()
+	}
+	w.fence = fence(b, w.o.share, stopped, func(why string) error {
+		w.unsure = why
+		return nil
+	})
+	w.l.Fence(w.fence)
+	w.fence.Dead = nil // what is put back has connections of its own
+}
+
 // begin says in all parts that they are being taken back, before anything is. One that was not begun never will be.
 func (w *withdrawal) begin() error {
 	for _, p := range w.parts {
@@ -126,7 +148,7 @@ func (w *withdrawal) takeBack(ctx context.Context) (err error) {
 		done++
 		report := &leftOutReport{path: beside(p.j, w.o.dump, "changed.jsonl")}
 		w.o.ttl.begin(p.j.Bound().Now, w.a.Manifest)
-		b := &taking{a: w.a, l: w.l, log: w.log, j: p.j, o: w.o, cs: w.cs, force: w.force, again: p.again, report: report}
+		b := &taking{a: w.a, l: w.l, log: w.log, j: p.j, o: w.o, cs: w.cs, force: w.force, again: p.again, report: report, fence: w.fence}
 		if b.out, err = p.leftOut(); err != nil {
 			fmt.Fprintf(w.log, "warning: %v: keys of which the load left out a part will be taken for changed ones\n", err)
 		}

@@ -8,7 +8,7 @@ const (
 	Failed      = 1
 	Usage       = 2
 	LeftOut     = 3   // done, but some keys were left out and are listed
-	Different   = 4   // verification found differences
+	Different   = 4   // verification found differences, or is needed
 	Refused     = 5   // refused before anything was written
 	NoDump      = 10  // the dump is missing or incomplete
 	Locked      = 11  // another run is at work
@@ -26,7 +26,7 @@ const Help = `EXIT CODES:
    1    failed
    2    wrong usage
    3    done, but some keys were left out and are listed
-   4    verification found differences
+   4    verification found differences, or is needed
    5    refused before anything was written
    10   the dump is missing or was not finished
    11   another run is at work

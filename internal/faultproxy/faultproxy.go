@@ -1,11 +1,13 @@
 // Package faultproxy is a TCP proxy that does to connections what networks do: it delays, resets in
-// the middle of a stream, closes one direction only, or stops moving anything. It is for tests.
+// the middle of a stream, closes one direction only, stops moving anything, or brings data late. It is for tests.
 package faultproxy
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -16,6 +18,10 @@ type Plan struct {
 	ResetAfter     int64         // both sides are reset
 	HalfCloseAfter int64         // the server sees the end of what the client sends; its answers still come
 	StallAfter     int64         // nothing moves any more, and nothing is closed
+	// HoldAt keeps back what the client sends from the first piece on in which it stands, until Release, on
+	// the first connection that comes so far. The server sees the connection open, also when the client
+	// has closed it.
+	HoldAt string
 }
 
 // A Proxy forwards connections to one server.
@@ -26,13 +32,20 @@ type Proxy struct {
 	wg     sync.WaitGroup
 	closed chan struct{}
 
+	release  chan struct{} // closed when what is held may go
+	released chan struct{} // closed when it has gone, and the server has closed that connection
+	holds    bool
+
 	mu    sync.Mutex
 	conns map[*pair]bool
 	count int
 	hit   int // by their plan
 }
 
-type pair struct{ client, server *net.TCPConn }
+type pair struct {
+	client, server *net.TCPConn
+	held           atomic.Bool
+}
 
 // reset ends both sides without a farewell.
 func (p *pair) reset() {
@@ -52,7 +65,7 @@ func Start(target string, plan func(n int) Plan) (*Proxy, error) {
 	if plan == nil {
 		plan = func(int) Plan { return Plan{} }
 	}
-	p := &Proxy{lis: lis, target: target, plan: plan, closed: make(chan struct{}), conns: map[*pair]bool{}}
+	p := &Proxy{lis: lis, target: target, plan: plan, closed: make(chan struct{}), release: make(chan struct{}), released: make(chan struct{}), conns: map[*pair]bool{}}
 	p.wg.Add(1)
 	go p.accept()
 	return p, nil
@@ -73,6 +86,13 @@ func (p *Proxy) Disturbed() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hit
+}
+
+// Release sends what is held to the server, and the end of the connection after it. It returns when the server has closed
+// it: all that came whole was run, or never will be. It is called once, when Disturbed says that something is held.
+func (p *Proxy) Release() {
+	close(p.release)
+	<-p.released
 }
 
 // SetPlan replaces the plan for connections to come.
@@ -113,7 +133,7 @@ func (p *Proxy) accept() {
 			_ = client.Close()
 			continue
 		}
-		p.serve(&pair{client, s.(*net.TCPConn)})
+		p.serve(&pair{client: client, server: s.(*net.TCPConn)})
 	}
 }
 
@@ -139,6 +159,9 @@ func (p *Proxy) serve(c *pair) {
 		both.Wait()
 		p.mu.Lock()
 		defer p.mu.Unlock()
+		if c.held.Load() {
+			close(p.released)
+		}
 		delete(p.conns, c)
 		_ = c.client.Close()
 		_ = c.server.Close()
@@ -153,6 +176,10 @@ func (p *Proxy) up(c *pair, plan Plan) {
 		n, err := c.client.Read(buf)
 		data := buf[:n]
 		p.delay(plan.Latency)
+		if plan.HoldAt != "" && bytes.Contains(data, []byte(plan.HoldAt)) && p.holdsFirst(c) {
+			p.hold(c, data)
+			return
+		}
 		limit := first(plan.ResetAfter, plan.HalfCloseAfter, plan.StallAfter)
 		if over := limit > 0 && sent+int64(n) >= limit; over {
 			_, _ = c.server.Write(data[:limit-sent])
@@ -182,6 +209,38 @@ func (p *Proxy) up(c *pair, plan Plan) {
 	}
 }
 
+// holdsFirst reports whether c is the first that is to be held.
+func (p *Proxy) holdsFirst(c *pair) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.holds {
+		return false
+	}
+	p.holds = true
+	c.held.Store(true)
+	p.hit++
+	return true
+}
+
+// hold keeps what the client has sent, and goes on to send, until Release.
+func (p *Proxy) hold(c *pair, data []byte) {
+	data = bytes.Clone(data)
+	rest := make(chan []byte, 1)
+	go func() {
+		more, _ := io.ReadAll(c.client)
+		rest <- more
+	}()
+	select {
+	case <-p.release:
+	case <-p.closed:
+		c.reset()
+		return
+	}
+	_ = c.client.SetReadDeadline(time.Unix(1, 0))
+	_, _ = c.server.Write(append(data, <-rest...))
+	_ = c.server.CloseWrite()
+}
+
 // first returns the least that is not zero.
 func first(counts ...int64) (least int64) {
 	for _, n := range counts {
@@ -198,7 +257,11 @@ func (p *Proxy) down(c *pair, plan Plan) {
 	for {
 		n, err := c.server.Read(buf)
 		p.delay(plan.Latency)
-		if _, werr := c.client.Write(buf[:n]); err != nil || werr != nil {
+		_, werr := c.client.Write(buf[:n])
+		if werr != nil && c.held.Load() {
+			_, err = io.Copy(io.Discard, c.server)
+		}
+		if err != nil || werr != nil {
 			_ = c.client.CloseWrite()
 			_ = c.client.CloseRead()
 			return

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"testing"
+	"time"
 )
 
 // startEcho starts a server that answers the number of bytes it was sent, at their end.
@@ -68,5 +69,53 @@ func TestPlans(t *testing.T) {
 				t.Errorf("%d connections", p.Connections())
 			}
 		})
+	}
+}
+
+// TestHold: what is held comes to the server late and whole, though the client is gone; other connections are served.
+func TestHold(t *testing.T) {
+	got := make(chan string, 2)
+	lis, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lis.Close()
+	go func() {
+		for range 2 {
+			c, err := lis.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				data, _ := io.ReadAll(c)
+				got <- string(data)
+			}()
+		}
+	}()
+	p, err := Start(lis.Addr().String(), func(int) Plan { return Plan{HoldAt: "hold"} })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for i, text := range []string{"hold this", "hold no more"} {
+		c, err := net.Dial("tcp", p.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(c, text); err != nil {
+			t.Fatal(err)
+		}
+		for i == 0 && p.Disturbed() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		c.Close()
+	}
+	if text := <-got; text != "hold no more" {
+		t.Errorf("%q came first", text)
+	}
+	p.Release()
+	if text := <-got; text != "hold this" {
+		t.Errorf("%q came late", text)
 	}
 }

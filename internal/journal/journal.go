@@ -53,6 +53,8 @@ type Journal struct {
 	appended int64     // bytes since all was last written at once
 	whole    int64     // bytes of that
 	load     *load     // nil: there is none yet
+	unsure   string
+	idle     bool
 	finished time.Time
 	undoing  bool
 	undone   time.Time
@@ -190,6 +192,12 @@ func (j *Journal) take(l *line) error {
 		u := j.unit(l.Done.Unit)
 		u.position.Stats = l.Done.Stats
 		u.end()
+	case l.Unsure != "":
+		j.unsure = l.Unsure
+	case !l.Running.IsZero():
+		j.idle = false
+	case !l.Idle.IsZero():
+		j.idle = true
 	case !l.Finished.IsZero():
 		j.finished = l.Finished
 	case !l.Undoing.IsZero():
@@ -234,6 +242,23 @@ func (j *Journal) IsUndoing() bool { return j.undoing }
 // Undo returns where what the target held is kept; empty: nowhere.
 func (j *Journal) Undo() string { return j.load.Undo }
 
+// Unsure returns why it is not known whether commands were run twice, or late; empty: none were.
+func (j *Journal) Unsure() string { return j.unsure }
+
+// BeUnsure notes that, for good.
+func (j *Journal) BeUnsure(why string) error { return j.note(line{Unsure: why}) }
+
+// IsIdle reports whether the last run has ended by itself, with nothing under way. One that was killed has not.
+func (j *Journal) IsIdle() bool { return j.idle }
+
+// SetIdle notes that, or that a run goes on, for good.
+func (j *Journal) SetIdle(idle bool) error {
+	if idle {
+		return j.note(line{Idle: time.Now().UTC()})
+	}
+	return j.note(line{Running: time.Now().UTC()})
+}
+
 // BeginUndo says that the load is being taken back, for good.
 func (j *Journal) BeginUndo() error { return j.note(line{Undoing: time.Now().UTC()}) }
 
@@ -274,7 +299,7 @@ func (j *Journal) Begin(b Binding, empty bool, undo string) (kept string, err er
 		}
 	}
 	j.load = &load{Version: version, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Undo: undo, Binding: b}
-	j.units, j.finished, j.undone, j.undoing = map[string]*unit{}, time.Time{}, time.Time{}, false
+	j.units, j.unsure, j.idle, j.finished, j.undone, j.undoing = map[string]*unit{}, "", false, time.Time{}, time.Time{}, false
 	err = j.rewrite()
 	if _, local := j.store.(*storage.Dir); !local && err == nil { // others may be at work below a directory
 		err = j.store.RemoveTemporaries()

@@ -45,6 +45,8 @@ func fill(t *testing.T, dir string) {
 	must(t, one.Done())
 	must(t, j.Unit("two").Found(9, []int64{1, 4}))
 	must(t, j.Unit("two").Sending(4096))
+	must(t, j.BeUnsure("CLIENT LIST is refused"))
+	must(t, j.SetIdle(true))
 	must(t, j.Unit("two").Reach(Position{Record: 5, Chunk: "c", In: 2, Open: &OpenKey{First: 4, Taken: 70}, Stats: Stats{Keys: 4, LeftOut: map[string]int64{"refused": 2}}}))
 	must(t, j.Close())
 }
@@ -64,15 +66,19 @@ func TestReopen(t *testing.T) {
 		must(t, j.Check(bound()))
 		two := j.Unit("two")
 		asked, existed := two.Asked()
-		if two.Sent() != 4096 || !j.Unit("one").IsDone() || two.IsDone() || asked != 9 || len(listed(existed)) != 2 || !existed.Has(4) || !j.WasEmpty() {
+		if !j.IsIdle() || j.Unsure() != "CLIENT LIST is refused" || two.Sent() != 4096 || !j.Unit("one").IsDone() || two.IsDone() || asked != 9 || len(listed(existed)) != 2 || !existed.Has(4) || !j.WasEmpty() {
 			t.Fatalf("cut at %d: asked %d, existed %v", cut, asked, existed)
 		}
 		if p := two.Position(); cut == len(data) && (p.Record != 5 || p.Open.Taken != 70 || j.Stats().Left() != 2 || j.Stats().Keys != 7) {
 			t.Errorf("%+v, %+v", p, j.Stats())
 		}
 		must(t, two.Reach(Position{Record: 6}))
+		must(t, j.SetIdle(false))
 		must(t, j.Close())
 		j = open(t, dir)
+		if j.IsIdle() {
+			t.Fatal("it is idle")
+		}
 		if p := j.Unit("two").Position(); p.Record != 6 {
 			t.Fatalf("cut at %d: %+v after going on", cut, p)
 		}
@@ -155,6 +161,8 @@ func TestRewritten(t *testing.T) {
 	must(t, err)
 	must(t, j.Unit("two").Found(9, []int64{1, 4}))
 	must(t, j.Unit("two").Sending(4096))
+	must(t, j.BeUnsure("CLIENT LIST is refused"))
+	must(t, j.SetIdle(true))
 	u := j.Unit("one")
 	var last Position
 	for i := range int64(400_000) {
@@ -175,7 +183,7 @@ func TestRewritten(t *testing.T) {
 	if got := j.Unit("one").Position(); !reflect.DeepEqual(got, last) {
 		t.Errorf("%+v", got)
 	}
-	if asked, existed := j.Unit("two").Asked(); asked != 9 || !existed.Has(4) || j.Unit("two").Sent() != 4096 {
+	if asked, existed := j.Unit("two").Asked(); asked != 9 || !existed.Has(4) || j.Unit("two").Sent() != 4096 || j.Unsure() == "" || !j.IsIdle() {
 		t.Errorf("%d, %v, %d", asked, existed, j.Unit("two").Sent())
 	}
 }

@@ -22,6 +22,9 @@ type line struct {
 	Found    *found    `json:"found,omitempty"`
 	Sending  *sending  `json:"sending,omitempty"`
 	Done     *done     `json:"done,omitempty"`
+	Unsure   string    `json:"unsure,omitempty"`
+	Running  time.Time `json:"running,omitzero"` // a run goes on with it
+	Idle     time.Time `json:"idle,omitzero"`    // it has ended, and nothing is under way
 	Finished time.Time `json:"finished,omitzero"`
 	Undoing  time.Time `json:"undoing,omitzero"` // a rollback begins
 	Undone   time.Time `json:"undone,omitzero"`  // nothing of the load is left

@@ -58,6 +58,12 @@ func (j *Journal) writeAll(enc *json.Encoder) error {
 		}
 	}
 	var ends []line
+	if j.unsure != "" {
+		ends = append(ends, line{Unsure: j.unsure})
+	}
+	if j.idle {
+		ends = append(ends, line{Idle: time.Now().UTC()})
+	}
 	if !j.finished.IsZero() {
 		ends = append(ends, line{Finished: j.finished})
 	}

@@ -3,7 +3,10 @@
 package minitarget
 
 import (
+	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
@@ -15,8 +18,64 @@ func Start() (*miniredis.Miniredis, error) {
 	if err := m.Start(); err != nil {
 		return nil, err
 	}
-	m.Server().SetPreHook(hook)
+	var clients Clients
+	m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
+		return cmd == "CLIENT" && clients.Answer(c, args) || hook(c, cmd, args...)
+	})
 	return m, nil
+}
+
+// Clients are the connections of a server that have a name.
+type Clients struct {
+	mu   sync.Mutex
+	last int
+	of   map[*server.Peer]client
+}
+
+type client struct {
+	id   int
+	name string
+}
+
+// Answer answers CLIENT SETNAME, LIST and KILL ID, and reports whether it was one of them.
+func (s *Clients) Answer(c *server.Peer, args []string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(args) == 0 {
+		return false
+	}
+	switch sub := strings.ToUpper(args[0]); {
+	case sub == "SETNAME" && len(args) == 2:
+		if s.of == nil {
+			s.of = map[*server.Peer]client{}
+		}
+		s.last++
+		s.of[c] = client{s.last, args[1]}
+		c.OnDisconnect(func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			delete(s.of, c)
+		})
+		c.WriteOK()
+	case sub == "LIST":
+		list := ""
+		for _, p := range s.of {
+			list += fmt.Sprintf("id=%d name=%s db=0\n", p.id, p.name)
+		}
+		c.WriteBulk(list)
+	case sub == "KILL" && len(args) == 3:
+		n := 0
+		for p, named := range s.of {
+			if strconv.Itoa(named.id) == args[2] {
+				p.Close()
+				n++
+			}
+		}
+		c.WriteInt(n)
+	default:
+		return false
+	}
+	return true
 }
 
 // hook answers what miniredis does not know. The counters that XSETID restores are lost:
