@@ -25,7 +25,7 @@ func TestNoDump(t *testing.T) {
 		{"missing", filepath.Join(t.TempDir(), "nosuch"), "no such file or directory"},
 		{"empty", t.TempDir(), "neither dump.json nor manifest.json"},
 		{"a file", file, "is not a directory"},
-		{"unfinished", unfinished, "pikadump did not finish it"},
+		{"unfinished", unfinished, "pikadump has not finished it"},
 	} {
 		for _, args := range [][]string{{"load", "--uri", m.Addr(), "--in", tc.dir}, {"check", tc.dir}, {"inspect", tc.dir}, {"inspect", "--json", tc.dir}} {
 			t.Run(tc.name+"/"+args[0], func(t *testing.T) {

@@ -269,7 +269,7 @@ func TestDiscard(t *testing.T) {
 	if len(temporary) > 0 {
 		t.Errorf("left over: %v", temporary)
 	}
-	if _, err := Open(t.Context(), w.dir.Path(""), 1); !errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), "did not finish it") {
+	if _, err := Open(t.Context(), w.dir.Path(""), 1); !errors.Is(err, ErrIncomplete) || !strings.Contains(err.Error(), "has not finished it") {
 		t.Errorf("open: %v", err)
 	}
 }
