@@ -18,8 +18,10 @@ type listPlace struct {
 	window  []uint64 // hashes of the last elements that were had
 	slack   int      // how many more are asked for before them
 	misses  int      // pieces in a row without the window
-	length  int64    // of the list, when it was last looked at; 0: it was not
-	pushed  int64    // elements that came before the window since then
+	looks   bool     // the first piece, too, comes with a look at the length
+	before  int64    // length of the list just before the piece at hand, and before the one before it; 0: not looked at
+	length  int64
+	pushed  int64    // elements that came before the window between the two
 	unsure  bool     // the window was where it was expected, and elsewhere
 	moved   bool     // elements may have been moved from behind the place to before it
 	varied  bool     // not all elements so far are the same
@@ -44,27 +46,31 @@ func (pos *position) overlap(n int) (back int64, window []uint64) {
 }
 
 func (list) ask(b *batch, key []byte, pos *position, n int) {
-	back, _ := pos.overlap(n)
+	back, window := pos.overlap(n)
+	if window != nil || pos.place.looks {
+		b.add("LLEN", key)
+	}
 	b.add("LRANGE", key, pos.count-back, pos.count+int64(n)-1)
 }
 
 func (list) look(b *batch, key []byte) { b.add("LLEN", key) }
 
-// seen compares how many there are with how far the elements were moved since the look before.
+// seen compares how many there are with how many were pushed since before the piece before. If there are fewer,
+// others left behind the place: they may have been moved to the head, as RPOPLPUSH does.
 func (list) seen(p *parser, pos *position) error {
 	n, err := p.integer()
 	if err != nil {
 		return err
 	}
 	pl := &pos.place
-	before := pl.length
-	pl.length = n
+	length := pl.length
+	pl.length = pl.before
 	switch {
 	case n == 0:
 		return errGone
-	case pl.unsure && n != before:
+	case pl.unsure && n != length:
 		return errChanged
-	case pl.pushed > 0 && n < before+pl.pushed || pl.pushed > 0 && before == 0:
+	case pl.pushed > 0 && (length == 0 || n < length+pl.pushed):
 		pl.moved = true
 	}
 	pl.unsure, pl.pushed = false, 0
@@ -73,12 +79,17 @@ func (list) seen(p *parser, pos *position) error {
 
 func (list) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
 	from := len(r.Elems)
+	back, window := pos.overlap(n)
 	var err error
+	if window != nil || pos.place.looks {
+		if pos.place.before, err = p.integer(); err != nil {
+			return false, err
+		}
+	}
 	if r.Elems, err = p.bulks(r.Elems, 1); err != nil {
 		return false, err
 	}
 	elems := r.Elems[from:]
-	back, window := pos.overlap(n)
 	if len(elems) > n+int(back) {
 		return false, &ReplyError{p.asked(), "more elements than asked for"}
 	}

@@ -44,7 +44,7 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 		if reason != Changed || pc.last {
 			return w.sink.Skip(r.Key, reason, detail)
 		}
-		*pos = position{}
+		*pos = position{place: listPlace{looks: true}}
 		r.Part, r.Elems, r.Scores = format.PartFirst, r.Elems[:0], r.Scores[:0]
 		pc.begun, pc.handed = false, false
 	}
