@@ -65,7 +65,7 @@ func (o *loadOptions) again(log io.Writer) writer.Again {
 		if !ok {
 			return p.exhausted(err)
 		}
-		fmt.Fprintf(log, "%v: trying again in %v\n", err, wait)
+		o.retries.say(log, err, wait)
 		return writer.Sleep(ctx, wait)
 	}
 }
