@@ -3,6 +3,7 @@ GO ?= go
 PKGS = ./...
 FUZZTIME ?= 20s
 SOAK ?= 10m
+HISTORIES ?= 1000
 
 .PHONY: build test check lint bench demo manifests fuzz soak
 
@@ -13,10 +14,10 @@ build:
 test:
 	$(GO) test -timeout 20m -parallel 4 $(PKGS)
 
-# What CI runs beside the tests: format, vet, lint with the import rules, race tests. Not of e2e: it runs
-# the real binaries, into which the race detector of its own process does not look.
+# What CI runs beside the tests: format, vet, lint with the import rules, race tests. Not of e2e
+# and history: they run the real binaries, into which the race detector of its own process does not look.
 check: lint
-	CGO_ENABLED=1 $(GO) test -race -short $$($(GO) list $(PKGS) | grep -v /internal/e2e)
+	CGO_ENABLED=1 $(GO) test -race -short $$($(GO) list $(PKGS) | grep -v -e /internal/e2e -e /internal/history)
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not gofmt'ed: $$files"; exit 1; }
@@ -43,6 +44,8 @@ fuzz:
 	@for t in $$($(GO) test ./format -list '^Fuzz' | grep ^Fuzz); do \
 		$(GO) test ./format -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) || exit 1; done
 
-# The crash loops for longer: SOAK with each of dump, load and rollback, from each source and to each target.
+# A thousand random histories; the crash loops for longer: SOAK with each of dump, load and rollback, from each source and
+# to each target.
 soak:
+	HISTORIES=$(HISTORIES) $(GO) test ./internal/history -count 1 -timeout 0
 	SOAK=$(SOAK) $(GO) test ./internal/e2e -run 'Crash$$' -count 1 -timeout 0 -v

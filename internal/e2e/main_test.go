@@ -2,15 +2,14 @@ package e2e
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/binaries"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 )
 
@@ -38,21 +37,8 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// build builds both tools, once. It looks at the directories of what they are built from:
-// go test would take old results for new ones if it did not see that a test does.
-var build = sync.OnceValue(func() error {
-	for _, dir := range []string{"cmd", "reader", "writer", "format", "internal"} {
-		look := func(_ string, _ fs.DirEntry, err error) error { return err }
-		if err := filepath.WalkDir(filepath.Join("..", "..", dir), look); err != nil {
-			return err
-		}
-	}
-	const commands = "github.com/pika2kvrocks/pika2kvrocks/cmd/"
-	if out, err := exec.Command("go", "build", "-o", bin, commands+"pikadump", commands+"kvload").CombinedOutput(); err != nil {
-		return fmt.Errorf("build the tools: %w\n%s", err, out)
-	}
-	return nil
-})
+// build builds both tools, once.
+var build = sync.OnceValue(func() error { return binaries.Build(bin) })
 
 // parallel lets a test run beside others, each with servers of its own. The real servers are of all.
 func parallel(t *testing.T) {
