@@ -59,6 +59,8 @@ func startFake(t *testing.T, words string, broken func(c redcon.Conn, over <-cha
 			c.WriteBulkString("0")
 		case strings.HasPrefix(line, "SET"), strings.HasPrefix(line, "MSET"):
 			c.WriteString("OK")
+		case strings.HasPrefix(line, "TYPE"): // it is empty, whatever is written
+			c.WriteString("none")
 		case strings.HasPrefix(line, "DEL"):
 			c.WriteInt(0)
 		case strings.HasPrefix(line, "HSET"):

@@ -48,17 +48,10 @@ func (r *remainder) ofFeed(ctx context.Context, feed *archive.Feed, units []arch
 	return r.mustBeThere(ctx, a, units, log)
 }
 
-// mustBeThere refuses a target that holds no key of the load, or in some database none of a sample of the keys that it must hold. Keys that
-// the applications have deleted since, or that have expired, are no reason: one that is there is enough.
+// mustBeThere refuses a target that holds, in some database, none of a sample of the keys that the load has written, or no key at all
+// where none can be sampled. Keys that the applications have deleted since, or that have expired, are no reason: one that is there is enough.
 func (r *remainder) mustBeThere(ctx context.Context, a *archive.Archive, units []archive.Unit, log io.Writer) error {
 	s := r.j.Stats()
-	if s.Keys > s.Expiring { // the others may be over by now
-		if n, _, err := countKeys(ctx, r.l, r.o, 1); err != nil {
-			return err
-		} else if n == 0 {
-			return r.emptied("no key", s.Keys)
-		}
-	}
 	loaded := map[int][]archive.Unit{}
 	for _, u := range units {
 		p := r.j.Unit(u[0].Name).Position()
@@ -66,14 +59,25 @@ func (r *remainder) mustBeThere(ctx context.Context, a *archive.Archive, units [
 			loaded[u[0].DB] = append(loaded[u[0].DB], u)
 		}
 	}
+	seen := false
 	for db, units := range loaded {
-		if missing, found, err := r.look(ctx, a, db, units, log); err != nil {
+		missing, found, err := r.look(ctx, a, db, units, log)
+		if err != nil {
 			return err
-		} else if missing > 0 && !found {
+		}
+		if missing > 0 && !found {
 			return r.emptied(fmt.Sprintf("none of %d sampled keys of database %d", missing, db), s.Keys)
 		}
+		seen = seen || found
 	}
-	return nil
+	if seen || s.Keys <= s.Expiring { // all may be over by now
+		return nil
+	}
+	n, _, err := countKeys(ctx, r.l, r.o, 1)
+	if err == nil && n == 0 {
+		err = r.emptied("no key", s.Keys)
+	}
+	return err
 }
 
 func (r *remainder) emptied(what string, keys int64) error {

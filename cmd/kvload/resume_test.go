@@ -85,7 +85,7 @@ func TestEmptied(t *testing.T) {
 		code          int
 		says          string
 	}{
-		{"emptied", dir, nil, empty, nil, "load", 5, "holds no key, but by the journal 4 keys were loaded: was it emptied? Remove "},
+		{"emptied", dir, nil, empty, nil, "load", 5, "holds none of 4 sampled keys of database 0, but by the journal 4 keys were loaded: was it emptied? Remove "},
 		{"emptied, and others write", dir, nil, others, nil, "load", 5, "holds none of 4 sampled keys of database 0"},
 		{"all but one key is gone", dir, nil, func(k *kvrocks) { empty(k); k.HSet("h", "f", "v") }, nil, "load", 0, "nothing is sent"},
 		{"not finished", small, unfinished, others, nil, "load", 5, "holds none of 2 sampled keys"},
