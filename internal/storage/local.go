@@ -136,7 +136,14 @@ func (d *Dir) Remove(name string) error {
 	if err := os.Remove(p); err != nil {
 		return err
 	}
-	return syncDir(d.prune(filepath.Dir(p)))
+	dir := filepath.Dir(p)
+	for {
+		dir = d.prune(dir)
+		if err := syncDir(dir); dir == filepath.Clean(d.root) || !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		dir = filepath.Dir(dir) // another Remove found it empty
+	}
 }
 
 // prune removes a directory below the root, and those above it, as far as they are empty. It returns the first that is not.
@@ -167,14 +174,18 @@ func (d *Dir) Create(name string) (File, error) {
 	return d.create(p)
 }
 
+// mostTries is how often a file is begun in a directory that is gone when it is to be written.
+const mostTries = 100
+
 // create begins a file that takes the place of one that is there.
 func (d *Dir) create(p string) (File, error) {
-	for {
-		if err := mkdirSynced(filepath.Dir(p)); err != nil {
-			return nil, err
+	for tries := 1; ; tries++ {
+		var f *os.File
+		err := mkdirSynced(filepath.Dir(p))
+		if err == nil {
+			f, err = os.OpenFile(filepath.Join(filepath.Dir(p), tempPrefix+filepath.Base(p)), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 		}
-		f, err := os.OpenFile(filepath.Join(filepath.Dir(p), tempPrefix+filepath.Base(p)), os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-		if errors.Is(err, fs.ErrNotExist) { // Remove, which ran meanwhile, found the directory empty
+		if errors.Is(err, fs.ErrNotExist) && tries < mostTries { // Remove, which ran meanwhile, found a directory empty
 			continue
 		}
 		if err != nil {

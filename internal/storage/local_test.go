@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sync/errgroup"
 )
 
 func create(t *testing.T) (*Dir, string) {
@@ -257,5 +260,31 @@ func TestOpen(t *testing.T) {
 	}
 	if d, err := OpenDir(path); err != nil || d.Path("") != path {
 		t.Errorf("%v, %v", d, err)
+	}
+}
+
+// TestRemoveBeside: files of one directory are made and removed by many at once, and none of them fails because another has found it empty.
+func TestRemoveBeside(t *testing.T) {
+	dir, err := CreateDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var g errgroup.Group
+	for n := range 3 {
+		g.Go(func() error {
+			for i := range 200 {
+				name := fmt.Sprintf("chunks/db0/string/%d-%d", n, i)
+				if err := errors.Join(WriteFile(dir, name, []byte("x")), dir.Remove(name)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir.Path("")); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
 	}
 }
