@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -15,10 +16,10 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// How much of each database is looked for, if nothing of it is found: records of each of so many units.
+// How much of each database is looked for, if nothing of it is found: so many records, of so many units that are spread over it.
 const (
 	sampledUnits   = 16
-	sampledRecords = 64
+	sampledRecords = 4096
 )
 
 // A remainder is what a load, by its journal, has brought to the target. An emptied target must not be taken for it: jobs of a
@@ -91,30 +92,30 @@ func (r *remainder) look(ctx context.Context, a *archive.Archive, db int, units 
 	defer func() { err = errors.Join(err, v.Close()) }()
 	n := min(len(units), sampledUnits)
 	for i := range n {
-		keys, err := r.keys(a, units[i*len(units)/n])
+		keys, err := r.keys(a, units[i*len(units)/n], sampledRecords/n)
 		if err != nil {
 			return missing, false, err
 		}
-		looks, err := v.Look(ctx, keys)
-		if err != nil {
-			return missing, false, err
-		}
-		for _, l := range looks {
-			if l.Type != "none" {
+		for some := range slices.Chunk(keys, lookAt) {
+			looks, err := v.Look(ctx, some)
+			if err != nil {
+				return missing, false, err
+			}
+			if slices.ContainsFunc(looks, func(l writer.Look) bool { return l.Type != "none" }) {
 				return missing, true, nil
 			}
-			missing++
+			missing += len(some)
 		}
 	}
 	return missing, false, nil
 }
 
 // keys returns, as the target calls them, first keys of a unit that the load has written and that have not expired.
-func (r *remainder) keys(a *archive.Archive, u archive.Unit) (keys [][]byte, err error) {
+func (r *remainder) keys(a *archive.Archive, u archive.Unit, most int) (keys [][]byte, err error) {
 	src, ju, keep := a.OpenUnit(u), r.j.Unit(u[0].Name), r.o.filter.Key()
 	defer src.Close()
 	soon := time.Now().Add(r.l.Target().ClockOffset + 2*time.Second).UnixMilli()
-	for n, number := 0, int64(0); n < sampledRecords; n++ {
+	for n, number := 0, int64(0); n < most; n++ {
 		record, err := src.Next()
 		if err == io.EOF {
 			break
