@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strconv"
@@ -17,6 +18,8 @@ type Reader struct {
 	asked  []asked
 	wire   wire
 	name   string // of the command that is being built
+
+	guarded bool // keys are watched
 }
 
 // NewReader opens a connection to read back the records of a source database.
@@ -56,6 +59,9 @@ func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
 
 func (r *Reader) read(ctx context.Context, pieces []*Piece) error {
 	r.reset()
+	if r.guarded {
+		r.watch(pieces)
+	}
 	byTTL := !r.loader.target.tellsExpiry()
 	if byTTL {
 		r.addTime()
@@ -99,6 +105,9 @@ func (r *Reader) answers(ctx context.Context, pieces []*Piece, wrong map[int]boo
 	for i := range r.asked {
 		a := &r.asked[i]
 		if a.piece < 0 {
+			if a.take != nil && a.take(nil, &a.reply) != nil {
+				return nil, &ReadError{DB: r.db, Command: a.name, Reply: a.reply.String(), Err: cmp.Or(stopsLoad(a.reply.text), errUnexpected)}
+			}
 			continue
 		}
 		p := pieces[a.piece]

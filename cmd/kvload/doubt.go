@@ -40,7 +40,7 @@ func (t *taker) resolve(ctx context.Context) error {
 		case is[i] == asSaved:
 			err = t.leave(t.db, d.key)
 		case d.left != nil && t.force:
-			err = t.take(ctx, d.trace)
+			t.gone = append(t.gone, d.trace)
 		default:
 			err = t.leave(t.db, d.key)
 			if d.left != nil {
@@ -91,7 +91,7 @@ func (t *taker) areSaved(ctx context.Context) (is []savedState, err error) {
 		}
 		return nil
 	}
-	c := verify.NewChecker(t.server, t.db, &o, &verify.Tally{})
+	c := verify.NewChecker(t.aside, t.db, &o, &verify.Tally{})
 	return is, c.CheckKeys(ctx, func(emit func(*format.Record) error) error {
 		for i, d := range t.doubts {
 			err := t.before.Find(d.key, func(r *format.Record) error {

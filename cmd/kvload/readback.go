@@ -15,9 +15,12 @@ type readback struct {
 	db    int
 	again writer.Again
 	moved bool // something was answered since again was asked
+	guard bool // keys that are asked for are watched, where the target can
 
-	r      *writer.Reader // nil: none is open
-	pieces []*writer.Piece
+	r       *writer.Reader // nil: none is open
+	guarded bool           // the target can
+	lost    bool           // a connection was, and with it what it watched
+	pieces  []*writer.Piece
 }
 
 // A lost is an error of a connection, which may pass by itself.
@@ -39,21 +42,44 @@ func (r *readback) Ask(ctx context.Context, qs []*verify.Question) error {
 			r.moved = true
 			return nil
 		}
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if isLost(err) {
-			err = lost{err}
-		}
-		if !errors.Is(err, writer.ErrTransient) {
+		if err := r.wait(ctx, err); err != nil {
 			return err
 		}
-		_ = r.Close() // it is lost, or has replies under way
-		if err := r.again(ctx, err, r.moved); err != nil {
-			return err
-		}
-		r.moved = false
 	}
+}
+
+// wait returns when it is worth trying again after an error, over a new connection, or why it is not.
+func (r *readback) wait(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if isLost(err) {
+		err = lost{err}
+	}
+	if !errors.Is(err, writer.ErrTransient) {
+		return err
+	}
+	_ = r.Close() // it is lost, or has replies under way
+	r.lost = true
+	if err := r.again(ctx, err, r.moved); err != nil {
+		return err
+	}
+	r.moved = false
+	return nil
+}
+
+// remove deletes keys that were asked for since it was called last. It deletes none, and is not done, if one of all those was
+// written to since, or that cannot be known.
+func (r *readback) remove(ctx context.Context, keys [][]byte) (done bool, err error) {
+	if r.lost || r.r == nil {
+		r.lost = false
+		return false, nil
+	}
+	if done, err = r.r.DeleteWatched(ctx, keys); err != nil {
+		err = r.wait(ctx, err)
+		r.lost = false
+	}
+	return done, err
 }
 
 // ask asks once.
@@ -61,6 +87,11 @@ func (r *readback) ask(ctx context.Context) (err error) {
 	if r.r == nil {
 		if r.r, err = r.l.NewReader(ctx, r.db); err != nil {
 			return err
+		}
+		if r.guard {
+			if r.guarded, err = r.r.Guard(ctx); err != nil {
+				return err
+			}
 		}
 	}
 	for _, p := range r.pieces { // what an attempt before has filled in

@@ -14,16 +14,20 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// restore puts back what was saved, but for the keys that were changed: it loads it as any dump, with a journal
-// of its own, for what has to be tried again. A rollback that is run again restores from the beginning, for it
-// removes from the beginning, too.
+// restore puts back what was saved, but for the keys that were changed, or are as they were: it loads it as any dump, with a
+// journal of its own, for what has to be tried again. What others have written there since the removal is left and listed. A
+// rollback that is run again restores from the beginning, for it removes from the beginning, too: what is there then can be what
+// was being put back when it was stopped.
 func (b *taking) restore(ctx context.Context) (err error) {
 	if b.saved == nil {
 		return nil
 	}
 	o := *b.o
 	o.filter, o.maxErrors = filter.Filter{}, -1
-	o.writer.OnExists, o.writer.HyperLogLog, o.writer.Expire = writer.Replace, writer.AsString, nil
+	o.writer.OnExists, o.writer.HyperLogLog, o.writer.Expire = writer.Skip, writer.AsString, nil
+	if b.again {
+		o.writer.OnExists = writer.Replace
+	}
 	o.writer.Rename = func(db int, _ format.Kind, key []byte) ([]byte, string) {
 		if b.changed.Holds(db, key) {
 			return nil, "changed"
@@ -55,8 +59,12 @@ func (b *taking) restore(ctx context.Context) (err error) {
 	}
 	l.Fence(b.fence)
 	r := &loading{a: b.saved, l: l, j: j, o: &o, log: b.log, left: func(unit string, l writer.LeftOut) {
-		if l.Reason == writer.ReasonRefused {
+		switch l.Reason {
+		case writer.ReasonRefused:
 			refused.add(unit, l)
+		case writer.ReasonExists:
+			l.Reason, l.Reply = "changed", "written by others after it was removed"
+			b.report.add("", l)
 		}
 	}}
 	feed := b.saved.Feed()

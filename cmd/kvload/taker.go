@@ -25,15 +25,16 @@ type taker struct {
 	number  int64 // of records that came
 	asked   int64 // with --on-exists skip: up to which record it is known whether keys were there
 	existed journal.Numbers
-	server  *readback
-	visitor *writer.Visitor
+	server  *readback       // compares with the dump
+	aside   *readback       // compares with what was saved, meanwhile
+	visitor *writer.Visitor // removes where the target cannot watch keys
 
 	before *archive.Finder // in the saved dump; nil: there is none
 	doubts []doubt         // keys that are still to be compared with it, in order
 
 	open *trace   // the key whose last part has not come yet; nil: with it there is nothing to do
 	asks []*trace // keys that are being compared, in order
-	gone [][]byte // keys to be removed
+	gone []*trace // keys to be removed
 }
 
 // A trace is what the load has done with a key.
@@ -51,11 +52,12 @@ func (b *taking) taker(u archive.Unit) *taker {
 	asked, existed := ju.Asked()
 	t := &taker{
 		taking: b, db: db, src: b.a.OpenUnit(u), begun: ju.IsBegun(), done: ju.IsDone(), reached: ju.Position().Record, asked: asked, existed: existed,
-		server: &readback{l: b.l, db: db, again: b.o.again(b.log)}, visitor: b.l.NewVisitor(db, b.o.again(b.log)),
+		server: &readback{l: b.l, db: db, again: b.o.again(b.log), guard: true}, visitor: b.l.NewVisitor(db, b.o.again(b.log)),
 	}
 	if b.saved != nil {
 		t.before = b.saved.Finder(db)
 	}
+	t.aside = &readback{l: b.l, db: db, again: b.o.again(b.log)}
 	return t
 }
 
@@ -64,7 +66,7 @@ func (t *taker) close() error {
 	if t.before != nil {
 		t.before.Close()
 	}
-	return errors.Join(t.server.Close(), t.visitor.Close())
+	return errors.Join(t.server.Close(), t.aside.Close(), t.visitor.Close())
 }
 
 // all removes the keys.
@@ -81,17 +83,39 @@ func (t *taker) all(ctx context.Context, u archive.Unit) error {
 	o := t.options()
 	o.Judge = func(v *verify.Verdict) error { return t.judge(ctx, v) }
 	written := writtenKeys(func() (*format.Record, error) { return t.next(ctx) })
-	if _, err := verify.NewChecker(t.server, t.db, &o, &verify.Tally{}).Check(ctx, written, nil, false); err != nil {
+	if _, err := verify.NewChecker(settling{t}, t.db, &o, &verify.Tally{}).Check(ctx, written, nil, false); err != nil {
 		return err
 	}
 	if err := t.passOut(ctx); err != nil {
 		return err
 	}
-	if err := t.resolve(ctx); err != nil {
-		return err
+	for len(t.doubts)+len(t.gone) > 0 { // the one can make the other
+		if err := t.resolve(ctx); err != nil {
+			return err
+		}
+		if err := t.settle(ctx); err != nil {
+			return err
+		}
 	}
-	return t.remove(ctx)
+	return nil
 }
+
+// A settling is the verify.Server of a taker. Before other keys are asked for, those are removed that were compared before:
+// others have no more time to change one than it takes.
+type settling struct{ *taker }
+
+// Ask is of verify.Server.
+func (s settling) Ask(ctx context.Context, qs []*verify.Question) error {
+	if qs[0].Head { // else a key goes on, and all are still watched
+		if err := s.settle(ctx); err != nil {
+			return err
+		}
+	}
+	return s.server.Ask(ctx, qs)
+}
+
+// Close is of verify.Server.
+func (s settling) Close() error { return nil }
 
 // writtenKeys are a verify.Source.
 type writtenKeys func() (*format.Record, error)
@@ -177,20 +201,29 @@ func (t *taker) judge(ctx context.Context, v *verify.Verdict) error {
 	if t.asks = t.asks[1:]; !bytes.Equal(k.source, v.Key) {
 		return fmt.Errorf("take back database %d: %q was compared, not %q", t.db, v.Key, k.source)
 	}
+	remove, err := t.decide(ctx, k, v)
+	if remove {
+		t.gone = append(t.gone, k)
+	}
+	return err
+}
+
+// decide reports whether a key is to be removed. One that was changed it lists.
+func (t *taker) decide(ctx context.Context, k *trace, v *verify.Verdict) (remove bool, err error) {
 	refused := !t.out.Empty() && t.out.Holds(t.db, k.kind, k.source, nil)
 	// Of a load that did not write its keys over others, or saved them, every key that is as in the dump is its work.
 	older := t.o.writer.OnExists == writer.Replace && t.saved == nil && !t.j.WasEmpty() && (!k.begun || refused)
 	switch {
 	case v.Absent:
-		return nil
+		return false, nil
 	case !older && (v.Equal || v.Part && (!k.sure || refused)):
-		return t.take(ctx, k)
+		return true, nil
 	}
 	left := &writer.LeftOut{DB: t.db, Kind: k.kind, Key: k.source, Reason: "changed", Reply: said(v)}
 	if older {
 		left.Reason, left.Reply = reasonOlder, "it is not known whether the load came to it before it was stopped"
 	}
-	return t.doubt(ctx, k, left)
+	return false, t.doubt(ctx, k, left)
 }
 
 // said says in what a key differs.
@@ -204,20 +237,71 @@ func said(v *verify.Verdict) (text string) {
 	return text
 }
 
-// take adds a key to those to be removed.
-func (t *taker) take(ctx context.Context, k *trace) error {
-	if t.gone = append(t.gone, k.key); len(t.gone) < lookAt {
+// settle removes the keys that were decided on. Where the target watches keys none of them is removed if one was written to since
+// it was compared: then each is looked at once more, by itself.
+func (t *taker) settle(ctx context.Context) error {
+	gone := t.gone
+	if t.gone = nil; len(gone) == 0 {
 		return nil
 	}
-	return t.remove(ctx)
+	names := make([][]byte, len(gone))
+	for i, k := range gone {
+		names[i] = k.key
+	}
+	done, err := true, error(nil)
+	if t.server.guarded {
+		done, err = t.server.remove(ctx, names)
+	} else {
+		err = t.visitor.Delete(ctx, names)
+	}
+	if err != nil {
+		return err
+	}
+	if done {
+		t.removed.Add(int64(len(gone)))
+		return nil
+	}
+	for _, k := range gone {
+		if err := t.alone(ctx, k); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// remove removes what was taken. It counts what was there.
-func (t *taker) remove(ctx context.Context) error {
-	err := t.visitor.Delete(ctx, t.gone)
-	if err == nil {
-		t.removed.Add(int64(len(t.gone)))
+// mostAlone is how many times a key is looked at that others write to whenever it is to be removed.
+const mostAlone = 10
+
+// alone compares one key and removes it, if it is as the load left it.
+func (t *taker) alone(ctx context.Context, k *trace) error {
+	for range mostAlone {
+		remove := false
+		o := t.options()
+		o.Judge = func(v *verify.Verdict) (err error) {
+			remove, err = t.decide(ctx, k, v)
+			return err
+		}
+		c := verify.NewChecker(t.server, t.db, &o, &verify.Tally{})
+		err := c.CheckKeys(ctx, func(emit func(*format.Record) error) error {
+			return t.a.Find(t.db, k.source, func(r *format.Record) error {
+				if r.Kind != k.kind {
+					return nil
+				}
+				return emit(r)
+			})
+		})
+		if err != nil || !remove {
+			return err
+		}
+		done, err := t.server.remove(ctx, [][]byte{k.key})
+		if err != nil {
+			return err
+		}
+		if done {
+			t.removed.Add(1)
+			return nil
+		}
 	}
-	t.gone = t.gone[:0]
+	_, err := t.decide(ctx, k, &verify.Verdict{Found: []verify.Difference{{Class: verify.WrongValue, Detail: "others write to it all the time"}}})
 	return err
 }

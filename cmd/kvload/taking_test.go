@@ -8,8 +8,10 @@ import (
 	"time"
 
 	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/minitarget"
 )
 
 // TestRollbackOlder: what the target held before is not removed for want of knowing whether a load that was stopped has
@@ -158,6 +160,35 @@ func TestRollbackAsBefore(t *testing.T) {
 	}
 }
 
+// TestRollbackWrittenAgain: what others write when the load's key is removed, and what was saved is not put back yet, is not
+// overwritten.
+func TestRollbackWrittenAgain(t *testing.T) {
+	m := startTarget(t)
+	m.HSet("g", "f", "older")
+	m.HSet("h", "f", "older")
+	dir := makeDumpOf(t, 1<<20, []format.Record{hash("g", "f", "v"), hash("h", "f", "v")})
+	flags := []string{"--uri", m.Addr(), "--in", dir, "--on-exists", "replace"}
+	if r := runCommand(append([]string{"load", "--undo", filepath.Join(t.TempDir(), "undo")}, flags...)...); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	opened := 0
+	answer := minitarget.Hook()
+	m.Server().SetPreHook(func(p *server.Peer, cmd string, args ...string) bool {
+		if cmd == "INFO" && strings.EqualFold(args[0], "server") {
+			if opened++; opened == 2 { // to put back
+				m.HSet("h", "f", "since")
+			}
+		}
+		return answer(p, cmd, args...)
+	})
+	for range 2 {
+		runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 keys were changed by others")
+		if g, h := m.HGet("g", "f"), m.HGet("h", "f"); g != "older" || h != "since" {
+			t.Errorf("g is %q, h %q", g, h)
+		}
+	}
+}
+
 // TestRollbackLeftOut: a key of which the load left out a part is not taken for one that others have changed.
 func TestRollbackLeftOut(t *testing.T) {
 	k := startKvrocks(t)
@@ -224,4 +255,45 @@ func noise(n int) string {
 		b[i] = byte(x >> 24)
 	}
 	return string(b)
+}
+
+// TestRollbackRaced: a key that others change between the look at it and its removal is not removed, also if the connection
+// is lost then, and if they change it for ever, it is listed.
+func TestRollbackRaced(t *testing.T) {
+	records := []format.Record{hash("g", "f", "v"), hash("h", "f", "v"), hash("i", "f", "v")}
+	for name, c := range map[string]struct {
+		at   string // the command before which it happens
+		do   func(m *miniredis.Miniredis, p *server.Peer)
+		code int
+		left string
+	}{
+		"changed": {"MULTI", func(m *miniredis.Miniredis, _ *server.Peer) { m.HSet("h", "f", "since") }, 3, "h"},
+		"rewritten": {"MULTI", func(m *miniredis.Miniredis, _ *server.Peer) {
+			m.HSet("h", "f", "v")
+		}, 3, "h"},
+		"deleted": {"MULTI", func(m *miniredis.Miniredis, _ *server.Peer) { m.Del("h") }, 0, ""},
+		"lost":    {"EXEC", func(m *miniredis.Miniredis, p *server.Peer) { m.HSet("h", "f", "since"); p.Close() }, 3, "h"},
+		"nothing": {"EXEC", func(m *miniredis.Miniredis, p *server.Peer) {}, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := startTarget(t)
+			flags := []string{"--uri", m.Addr(), "--in", makeDumpOf(t, 1<<20, records), "--threads", "1"}
+			if r := runCommand(append([]string{"load"}, flags...)...); r.code != 0 {
+				t.Fatal(r.stderr)
+			}
+			n := 0
+			answer := minitarget.Hook()
+			m.Server().SetPreHook(func(p *server.Peer, cmd string, args ...string) bool {
+				if cmd == c.at {
+					c.do(m, p)
+					n++
+				}
+				return answer(p, cmd, args...)
+			})
+			r := runCommand(append([]string{"rollback"}, flags...)...)
+			if got := strings.Join(m.Keys(), " "); r.code != c.code || got != c.left || n == 0 {
+				t.Errorf("exit code %d, the target has %q, met %d times\n%s", r.code, got, n, r.stderr)
+			}
+		})
+	}
 }

@@ -18,11 +18,16 @@ func Start() (*miniredis.Miniredis, error) {
 	if err := m.Start(); err != nil {
 		return nil, err
 	}
-	var clients Clients
-	m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
-		return cmd == "CLIENT" && clients.Answer(c, args) || hook(c, cmd, args...)
-	})
+	m.Server().SetPreHook(Hook())
 	return m, nil
+}
+
+// Hook returns what answers the commands that miniredis does not know.
+func Hook() server.Hook {
+	var clients Clients
+	return func(c *server.Peer, cmd string, args ...string) bool {
+		return cmd == "CLIENT" && clients.Answer(c, args) || hook(c, cmd, args...)
+	}
 }
 
 // Clients are the connections of a server that have a name.

@@ -1,0 +1,76 @@
+package writer
+
+import (
+	"cmp"
+	"context"
+)
+
+// Guard makes Read watch every key from its first piece on, so that DeleteWatched deletes none that was written to
+// since. It reports whether the target can: clusters and older Kvrocks cannot (SERVERS.md K21), nor can a user who may not.
+func (r *Reader) Guard(ctx context.Context) (bool, error) {
+	if !r.loader.target.watches() {
+		return false, nil
+	}
+	r.reset()
+	for _, name := range []string{"UNWATCH", "MULTI", "DISCARD"} {
+		r.add(-1, nil, name)
+	}
+	if err := r.exec(ctx); err != nil {
+		return false, err
+	}
+	r.guarded = true
+	for i := range r.asked {
+		r.guarded = r.guarded && r.asked[i].reply.text == "OK"
+	}
+	return r.guarded, nil
+}
+
+// watch adds what watches the keys that begin with these pieces. Those before are not watched any more, unless one of
+// them goes on.
+func (r *Reader) watch(pieces []*Piece) {
+	if len(pieces) > 0 && pieces[0].Head {
+		r.add(-1, takeOK, "UNWATCH")
+	}
+	var keys [][]byte
+	for _, p := range pieces {
+		if p.Head {
+			keys = append(keys, p.Key)
+		}
+	}
+	if len(keys) > 0 {
+		r.add(-1, takeOK, "WATCH", keys...)
+	}
+}
+
+func takeOK(_ *Piece, reply *value) error {
+	if reply.kind != '+' || reply.text != "OK" {
+		return errUnexpected
+	}
+	return nil
+}
+
+// DeleteWatched deletes keys, or none if one of those that Read watches was written to since.
+func (r *Reader) DeleteWatched(ctx context.Context, keys [][]byte) (done bool, err error) {
+	r.reset()
+	r.add(-1, nil, "MULTI")
+	r.add(-1, nil, "DEL", keys...)
+	r.add(-1, nil, "EXEC")
+	if err := r.exec(ctx); err != nil {
+		return false, err
+	}
+	for i, a := range r.asked {
+		reply := a.reply
+		switch {
+		case i == 0 && reply.text == "OK", i == 1 && reply.text == "QUEUED":
+			continue
+		case i == 2 && reply.kind == 0:
+			return false, nil
+		case i == 2 && len(reply.list) == 1 && reply.list[0].kind == ':':
+			return true, nil
+		case i == 2 && len(reply.list) == 1:
+			reply = reply.list[0]
+		}
+		return false, &ReadError{DB: r.db, Command: a.name, Reply: reply.String(), Err: cmp.Or(stopsLoad(reply.text), errUnexpected)}
+	}
+	return false, nil
+}
