@@ -31,6 +31,7 @@ type verification struct {
 	vo     verify.Options
 	tally  verify.Tally
 	read   atomic.Int64
+	names  atomic.Int64 // that --reverse has listed
 }
 
 // verifyDump is kvload verify.
@@ -131,15 +132,8 @@ func (v *verification) run(ctx context.Context) (err error) {
 	}
 	units = take(v.o.share, units)
 	slices.SortStableFunc(units, func(x, y archive.Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
-	total := int64(0)
-	for _, u := range units {
-		total += u.Stored()
-	}
 	if !v.o.quiet {
-		defer progress.Start(v.log, func() progress.Snapshot {
-			read := v.read.Load()
-			return progress.Snapshot{Keys: v.tally.Keys(), Bytes: read, Done: min(0.999, float64(read)/float64(max(1, total)))}
-		})()
+		defer progress.Start(v.log, v.snapshot(units))()
 	}
 	workers := make([]*verify.Worker, min(v.o.threads, max(1, len(units))))
 	for i := range workers {
@@ -158,6 +152,30 @@ func (v *verification) run(ctx context.Context) (err error) {
 		return v.backwards(ctx)
 	}
 	return nil
+}
+
+// reverseCost is about what --reverse takes, where comparing takes 1: it only lists names, and looks them up.
+const reverseCost = 0.3
+
+// snapshot returns how far the comparison is. How many keys the target has is not known: about as many as the dump.
+func (v *verification) snapshot(units []archive.Unit) func() progress.Snapshot {
+	total := int64(0)
+	for _, u := range units {
+		total += u.Stored()
+	}
+	keys := report.Keys(v.a.Manifest.Totals)
+	return func() progress.Snapshot {
+		s := progress.Snapshot{Keys: v.tally.Keys(), Bytes: v.read.Load()}
+		s.Done = min(1, float64(s.Bytes)/float64(max(1, total)))
+		if v.o.reverse {
+			if n := v.names.Load(); n > 0 {
+				s.Note = "looking for keys that the dump does not have: " + progress.Count(n) + " names"
+			}
+			s.Done = (s.Done + reverseCost*min(1, float64(v.names.Load())/float64(max(1, keys)))) / (1 + reverseCost)
+		}
+		s.Done = min(0.999, s.Done)
+		return s
+	}
 }
 
 func (v *verification) connect(_ context.Context, db int) (verify.Server, error) {
@@ -181,7 +199,11 @@ func (v *verification) backwards(ctx context.Context) error {
 		if v.o.conflict == conflictSuffix {
 			rev.Renamed = v.cs.gave
 		}
-		if err := errors.Join(r.Scan(ctx, rev.Add), r.Close()); err != nil {
+		add := func(names []string) error {
+			v.names.Add(int64(len(names)))
+			return rev.Add(names)
+		}
+		if err := errors.Join(r.Scan(ctx, add), r.Close()); err != nil {
 			return err
 		}
 		if err := rev.Finish(); err != nil {
