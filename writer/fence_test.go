@@ -1,0 +1,70 @@
+package writer
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestFence: after a connection was lost under a pipeline, no other is used before the target shows that it is gone.
+func TestFence(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		list   func(names []string) string // the reply to CLIENT LIST
+		unsure string
+		err    error
+	}{
+		{"gone", func(names []string) string { return bulkString(listed(names[len(names)-1:])) }, "", nil},
+		{"refused", func([]string) string { return "-NOPERM no right\r\n" }, "refuses CLIENT LIST: NOPERM no right", nil},
+		{"who asks is not shown", func([]string) string { return bulkString(listed(nil)) }, "does not show who asks", nil},
+		{"it stays", func(names []string) string { return bulkString(listed(names)) }, "", ErrTransient},
+		{"the target starts", func([]string) string { return "-LOADING its data\r\n" }, "", ErrTransient},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			var names, killed []string
+			f := startFake(t, func(cmd []string) (string, bool) {
+				switch strings.Join(cmd[:min(2, len(cmd))], " ") {
+				case "CLIENT SETNAME":
+					names = append(names, cmd[2])
+				case "CLIENT LIST":
+					return tc.list(names), true
+				case "CLIENT KILL":
+					killed = append(killed, cmd[3])
+					return "-NOPERM no right\r\n", true
+				case "SET a":
+					return "", true
+				}
+				return "", false
+			})
+			l, err := Open(t.Context(), Options{Addr: f.addr})
+			if err != nil {
+				t.Fatal(err)
+			}
+			unsure := ""
+			l.Fence(Fence{Name: "this-load:", Unsure: func(why string) error { unsure = why; return nil }})
+			if err := loadJob(t, l, Job{Source: source(str("a", "1", 0))}); !errors.Is(err, ErrTransient) {
+				t.Fatal(err)
+			}
+			w, err := l.NewWorker(t.Context(), 0)
+			if err == nil {
+				w.Close()
+			}
+			if !errors.Is(err, tc.err) || unsure != "" != (tc.unsure != "") || !strings.Contains(unsure, tc.unsure) || l.IsSettled() != (tc.err == nil) {
+				t.Errorf("%v, unsure: %q, settled: %v", err, unsure, l.IsSettled())
+			}
+			if !strings.HasPrefix(names[0], "this-load:") || len(killed) > 0 != (tc.name == "it stays") || len(killed) > 0 && killed[0] != "1" {
+				t.Errorf("names %q, killed %q", names, killed)
+			}
+		})
+	}
+}
+
+// listed is a CLIENT LIST of connections with these names, and one of somebody else.
+func listed(names []string) string {
+	list := "id=99 addr=127.0.0.1:1 name= db=0\n"
+	for i, name := range names {
+		list += fmt.Sprintf("id=%d addr=127.0.0.1:%d name=%s db=0\n", i+1, i+2, name)
+	}
+	return list
+}
