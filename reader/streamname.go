@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // nameBytes is the size of a reply to KEYS above which streams are listed prefix by prefix.
@@ -305,12 +303,7 @@ func (w *walk) readStreams(ctx context.Context, names [][]byte, lim *limit) erro
 		if !ok {
 			continue
 		}
-		err = w.stream(ctx, key, lim)
-		var re *ReplyError
-		if errors.As(err, &re) && re.wrongType() && w.rec.Part&format.PartFirst != 0 {
-			err = w.sink.Skip(key, Retyped, re.Reply)
-		}
-		if err != nil {
+		if err := w.stream(ctx, key, lim); err != nil {
 			return err
 		}
 	}
