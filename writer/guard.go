@@ -6,7 +6,7 @@ import (
 )
 
 // Guard makes Read watch every key from its first piece on, so that DeleteWatched deletes none that was written to
-// since. It reports whether the target can: clusters and older Kvrocks cannot (SERVERS.md K21), nor can a user who may not.
+// since. It reports whether the target can: clusters and older Kvrocks cannot (SERVERS.md K22), nor can a user who may not.
 func (r *Reader) Guard(ctx context.Context) (bool, error) {
 	if !r.loader.target.watches() {
 		return false, nil

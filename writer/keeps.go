@@ -21,7 +21,7 @@ func (t *Target) tellsExpiry() bool { return t.Server != kvrocks || t.atLeast(2,
 // (SERVERS.md K11).
 func (t *Target) listsGroups() bool { return t.Server == kvrocks && t.atLeast(2, 10) }
 
-// watches reports whether MULTI with WATCH is fit for use (SERVERS.md K21).
+// watches reports whether MULTI with WATCH is fit for use (SERVERS.md K22).
 func (t *Target) watches() bool { return !t.IsCluster() && (t.Server != kvrocks || t.atLeast(2, 13)) }
 
 // tellsTime reports whether it knows TIME.

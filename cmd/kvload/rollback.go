@@ -13,7 +13,7 @@ import (
 const rollbackDescription = `Takes back a load, finished or not: removes the keys that it wrote, and puts back what load --undo saved. Give
 the flags of the load. Each key is compared with the dump as verify does it, before it is removed: what is not as the
 load left it (type, elements, values, expiry) was changed by others since, and is listed and left, exit code 3, unless --force is given. So are keys that a load with
---on-exists replace and without --undo may not have come to before it was stopped. It can be stopped and run again. A load in shares is taken back as a whole; with --shard I/N only that share.
+--on-exists replace and without --undo may not have come to before it was stopped. Keys of chunks that the load never began are left. It can be stopped and run again. A load in shares is taken back as a whole; with --shard I/N only that share.
 
 EXAMPLES:
    kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika
