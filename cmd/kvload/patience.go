@@ -16,8 +16,8 @@ const (
 	lastWait  = 10 * time.Second
 )
 
-// mostUnequal is how many times in a row a key is written anew that does not look as it was left:
-// what was in flight on a connection that was lost may arrive late, but not often.
+// mostUnequal is how many times in a row a key is written anew that does not look as it was left: what was
+// in flight may have been run in part, or late where the target does not tell (writer.Fence), but not often.
 const mostUnequal = 3
 
 // patience decides whether it is worth trying again.
