@@ -3,7 +3,6 @@ package reader
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -96,7 +95,7 @@ func ascending(p *parser, items [][]byte, from, step int, pos *position, more bo
 	for i := from; i < len(items); i += step {
 		member := items[i]
 		if i > from && bytes.Compare(prev, member) >= 0 {
-			return nil, fmt.Errorf("%s: %s comes after %s: not in byte order", p.asked(), quoteKey(member), quoteKey(prev))
+			return nil, &ReplyError{p.asked(), quoteKey(member) + " after " + quoteKey(prev) + ": not in byte order"}
 		}
 		prev = member
 		if pos.last != nil && bytes.Compare(member, pos.last) <= 0 {

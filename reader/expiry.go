@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -131,7 +132,7 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 		return expired, true, nil // of a string that was deleted 4.0 says 0
 	case ttl == -2:
 		return gone, true, nil
-	case ttl < 0 || ttl > 1<<52:
+	case ttl < 0 || ttl > math.MaxInt64-after:
 		return 0, false, &ReplyError{"TTL " + quoteKey(key), formatInt(ttl)}
 	case ttl == 0 && !e.seconds(): // 4.0: deleted, or within its last ms (SERVERS.md P3)
 		return gone, true, nil
@@ -143,6 +144,9 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 		}
 	}
 	from, to := before/unit, after/unit
+	if ttl > math.MaxInt64/unit-to {
+		return 0, false, &ReplyError{"TTL " + quoteKey(key), formatInt(ttl)}
+	}
 	exact = from == to && (unit == 1 || before%1000 >= clockLag)
 	return (from + ttl) * unit, exact, nil
 }
@@ -230,7 +234,7 @@ func (w *walk) unit(ctx context.Context, key []byte) (int64, error) {
 	case ttl == 0: // less than a second, which only milliseconds can say
 		w.s.unit.ms.Store(1)
 		return 1, nil
-	case first < ttl*500:
+	case first/500 < ttl: // no product: a key can live for millions of years
 		w.s.unit.ms.Store(1000)
 		return 1000, nil
 	}

@@ -31,6 +31,8 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 			reason, detail = Gone, "while it was read in pieces"
 		case errors.As(err, &re) && re.wrongType():
 			reason, detail = Retyped, "while it was read in pieces"
+		case re != nil && w.works(ctx, cr):
+			reason, detail = Unreadable, re.Reply
 		default:
 			return err
 		}

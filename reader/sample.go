@@ -21,7 +21,7 @@ type Sampled struct {
 func (w *walk) sampleKey(ctx context.Context, key []byte, types bool, each func(Sampled) error) error {
 	sampled, err := w.sample(ctx, key)
 	var re *ReplyError
-	if errors.As(err, &re) && re.wrongType() {
+	if errors.As(err, &re) && !errors.Is(err, ErrAuth) { // of another type, or it cannot be read: the dump will say so
 		return nil
 	}
 	if err != nil || sampled.Record == nil {

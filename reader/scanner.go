@@ -162,6 +162,8 @@ const (
 	Internal  Reason = "internal"       // Pika's own bookkeeping for slot migration
 	TooLarge  Reason = "too-large"      // an element is above what the format and every target can hold
 	Unlisted  Reason = "unlisted"       // streams whose names begin so cannot be listed by the source
+
+	Unreadable Reason = "unreadable" // the source does not answer what can be understood when it is read, but does for others
 )
 
 // Scan makes one pass. It returns nil only when the pass is complete.

@@ -18,11 +18,16 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 		var re *ReplyError
 		reason, detail := Changed, "made anew each time it was read"
 		switch {
+		case err == nil:
+			w.odd = 0
+			return nil
 		case errors.Is(err, errChanged):
 		case errors.Is(err, errGone):
 			reason, detail = Gone, ""
 		case errors.As(err, &re) && re.wrongType():
 			reason, detail = Retyped, re.Reply
+		case re != nil && w.works(ctx, streamReader{}):
+			reason, detail = Unreadable, re.Reply
 		default:
 			return err
 		}
@@ -35,6 +40,13 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 			return w.sink.Skip(key, reason, detail)
 		}
 	}
+}
+
+// streamReader asks as streamPieces does.
+type streamReader struct{}
+
+func (streamReader) ask(b *batch, key []byte, n int) {
+	b.add("XRANGE", key, "-", "+", "COUNT", n)
 }
 
 // streamPieces hands over the pieces of a stream, or some of them. Behind each it looks whether the stream is still the one

@@ -96,8 +96,9 @@ func (w *walk) isHyperLogLog(ctx context.Context, key, value []byte) (bool, erro
 		var re *ReplyError
 		if _, err = p.integer(); errors.As(err, &re) && re.wrongType() {
 			return false, nil
+		} else if re == nil {
+			return err == nil, err
 		}
-		return err == nil, err
 	}
 	largest := byte(0)
 	for _, b := range value {

@@ -21,6 +21,7 @@ type walk struct {
 	kept    int64 // keys to be read so far
 	element int   // bytes of an element of the key whose elements are the largest, since learn was called
 	lost    int   // connections in a row
+	odd     int   // keys in a row that could not be read
 	rec     format.Record
 	pieces  [2]replyBuffer // replies of the collection that is being read in pieces
 	part    replyBuffer    // replies of a part of a batch
@@ -44,15 +45,46 @@ type typeReader interface {
 // put hands one key over, unless it is gone by now.
 func (w *walk) put(ctx context.Context, r typeReader, p *parser, items [][]byte, expire int64, n int) error {
 	p.answers(w.reads(), items[0])
+	from := *p
+	w.rec.Part = format.PartFirst // nothing of it was handed over
+	odd := w.odd
 	err := r.put(ctx, p, items, expire, n)
 	if err == nil {
+		if w.odd == odd {
+			w.odd = 0
+		}
 		return nil
 	}
 	var re *ReplyError
 	if errors.As(err, &re) && re.wrongType() {
 		return w.sink.Skip(items[0], Retyped, re.Reply)
 	}
+	if re != nil && w.rec.Part&format.PartFirst != 0 && w.works(ctx, r) {
+		*p = from
+		var b batch
+		r.ask(&b, items[0], n)
+		for range b.at {
+			if err := p.skipReply(); err != nil {
+				return err
+			}
+		}
+		return w.sink.Skip(items[0], Unreadable, re.Reply)
+	}
 	return err
+}
+
+// maxOdd is how many keys in a row can be unreadable, each by itself.
+const maxOdd = 1000
+
+// works reports whether other keys of a type can be read. Then a reply that is no answer is a matter of its key alone, which must not
+// end a dump.
+func (w *walk) works(ctx context.Context, r interface {
+	ask(b *batch, key []byte, n int)
+}) bool {
+	var b batch
+	r.ask(&b, probe, 1)
+	w.odd++
+	return w.odd <= maxOdd && w.c.prove(ctx, &b) == nil
 }
 
 // reads says for errors what is read of a key.

@@ -62,6 +62,8 @@ func (s *keySink) Skip(key []byte, reason reader.Reason, _ string) error {
 		return s.each(s.at, nil, "key of another type")
 	case reader.Changed:
 		return s.each(s.at, nil, "key that changed each time it was read")
+	case reader.Unreadable:
+		return s.each(s.at, nil, "key that cannot be read")
 	case reader.TooLarge:
 		return s.each(s.at, nil, "key with an element that is too large")
 	}

@@ -140,6 +140,9 @@ func (c *call) remaining(name string, milli bool) int64 {
 		case r.expire == 0:
 			return -1
 		default:
+			if c.version() == V401 {
+				return r.expire - c.now
+			}
 			return min(r.expire-c.now, math.MaxInt64/1000)
 		}
 	}

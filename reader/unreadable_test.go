@@ -1,0 +1,133 @@
+package reader
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+)
+
+// TestUnreadable: a key whose reply is no answer is left out and listed, and all others are read, unless no key is answered.
+func TestUnreadable(t *testing.T) {
+	const corrupt = "-ERR Corruption: block checksum mismatch\r\n"
+	for _, x := range []struct {
+		typ     format.Type
+		version pikasim.Version
+		command string
+		reply   string
+		call    int64 // which of the key's
+	}{
+		{format.TypeString, pikasim.V303, "get", corrupt, 1},
+		{format.TypeString, pikasim.V303, "get", ":5\r\n", 1},
+		{format.TypeHash, pikasim.V355, "pkhscanrange", corrupt, 1},
+		{format.TypeHash, pikasim.V355, "pkhscanrange", corrupt, 2},
+		{format.TypeHash, pikasim.V401, "pkhscanrange", "*2\r\n$0\r\n\r\n*4\r\n$1\r\nb\r\n$1\r\nv\r\n$1\r\na\r\n$1\r\nv\r\n", 1},
+		{format.TypeZset, pikasim.V401, "zscan", "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$4\r\nmany\r\n", 1},
+		{format.TypeSet, pikasim.V355, "sscan", "*2\r\n$1\r\nx\r\n*0\r\n", 1},
+		{format.TypeSet, pikasim.V355, "sscan", corrupt, 3},
+		{format.TypeList, pikasim.V401, "lrange", corrupt, 1},
+		{format.TypeList, pikasim.V401, "lrange", corrupt, 2},
+		{format.TypeStream, pikasim.V401, "xrange", corrupt, 1},
+		{format.TypeStream, pikasim.V355, "xrange", corrupt, 2},
+		{format.TypeStream, pikasim.V355, "xinfo", "*2\r\n$6\r\nlength\r\n:1\r\n", 1},
+	} {
+		for _, all := range []bool{false, true} {
+			if all && x.reply != corrupt {
+				continue
+			}
+			t.Run(fmt.Sprintf("%s/%s/%d/%q/%v", x.typ, x.version, x.call, x.reply, all), func(t *testing.T) {
+				var live atomic.Bool
+				var calls atomic.Int64
+				srv, c := startSim(t, pikasim.Options{Version: x.version, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+					if !live.Load() || !strings.EqualFold(string(args[0]), x.command) {
+						return nil, false, false
+					}
+					at := 1
+					if x.command == "xinfo" {
+						at = 2
+					}
+					if all && calls.Add(1) >= x.call || string(args[at]) == "k5" && (calls.Add(1) == x.call || x.call > 1 && calls.Load() > x.call) {
+						return []byte(x.reply), true, false
+					}
+					return nil, false, false
+				}})
+				for i := range 10 {
+					key := fmt.Sprintf("k%d", i)
+					for j := range 100 {
+						switch x.typ {
+						case format.TypeString:
+							mustDo(t, c, "SET", key, "v")
+						case format.TypeHash:
+							mustDo(t, c, "HSET", key, fmt.Sprintf("%03d", j), "v")
+						case format.TypeList:
+							mustDo(t, c, "RPUSH", key, "v")
+						case format.TypeSet:
+							mustDo(t, c, "SADD", key, fmt.Sprintf("%03d", j))
+						case format.TypeZset:
+							mustDo(t, c, "ZADD", key, j, fmt.Sprintf("%03d", j))
+						case format.TypeStream:
+							mustDo(t, c, "XADD", key, fmt.Sprintf("%d-1", j+1), "f", "v")
+						}
+					}
+				}
+				s := open(t, Options{Addr: srv.Addr(), PieceElements: 40})
+				live.Store(true)
+				g := newGathered(t)
+				err := s.Scan(t.Context(), NewPass(0, x.typ, nil, nil), g)
+				if all {
+					if err == nil {
+						t.Errorf("the dump goes on: %d keys, skipped %v", len(g.keys), g.skipped)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				g.keys = slices.DeleteFunc(g.keys, func(k string) bool { return k == "k5" }) // it was taken back
+				if len(g.keys) != 9 || fmt.Sprint(g.skipped[Unreadable]) != "[k5]" {
+					t.Errorf("%d keys, skipped %v", len(g.keys), g.skipped)
+				}
+			})
+		}
+	}
+}
+
+// TestAllUnreadable: many keys in a row whose replies are no answers end a dump.
+func TestAllUnreadable(t *testing.T) {
+	srv, c := startSim(t, pikasim.Options{Version: pikasim.V303, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+		return []byte(":5\r\n"), strings.EqualFold(string(args[0]), "get"), false
+	}})
+	pipe := c.Pipeline()
+	for i := range maxOdd + 100 {
+		pipe.Do(t.Context(), "SET", fmt.Sprintf("k%04d", i), "v")
+	}
+	mustExec(t, pipe)
+	g := newGathered(t)
+	err := open(t, Options{Addr: srv.Addr()}).Scan(t.Context(), NewPass(0, format.TypeString, nil, nil), g)
+	if err == nil || len(g.skipped[Unreadable]) != maxOdd {
+		t.Errorf("error %v, %d keys are left out", err, len(g.skipped[Unreadable]))
+	}
+}
+
+// TestFarExpiry: an expiry that is millions of years away is kept as it is.
+func TestFarExpiry(t *testing.T) {
+	srv, c := startSim(t, pikasim.Options{Version: pikasim.V401})
+	for key, seconds := range map[string]int64{"near": 100, "far": 9_000_000_000_000, "farthest": math.MaxInt64/1000 - 1<<40} {
+		mustDo(t, c, "SET", key, "v")
+		mustDo(t, c, "EXPIRE", key, seconds)
+	}
+	s := open(t, Options{Addr: srv.Addr()})
+	g := scan(t, s, NewPass(0, format.TypeString, nil, nil))
+	now := time.Now().UnixMilli()
+	for key, seconds := range map[string]int64{"near": 100, "far": 9_000_000_000_000, "farthest": math.MaxInt64/1000 - 1<<40} {
+		if at := g.expires[key]; at < now+(seconds-60)*1000 || at > now+seconds*1000 {
+			t.Errorf("%s expires at %d, now is %d", key, at, now)
+		}
+	}
+}
