@@ -109,7 +109,7 @@ func (s *aheadSink) Record(r *format.Record) error {
 // TestAhead: while the sink is at work the server has the next request, but not where a pacer
 // wants to decide first.
 func TestAhead(t *testing.T) {
-	srv, c := startSim(t, pikasim.Options{})
+	srv, c := startSim(t, pikasim.Options{Version: pikasim.V401})
 	for i := range 40 {
 		mustDo(t, c, "SET", fmt.Sprintf("k%02d", i), "v")
 	}

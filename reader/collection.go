@@ -73,7 +73,7 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 	if n := r.Elements(); n > 0 {
 		w.element = max(w.element, (p.off-from)/n)
 	}
-	if expire < 0 || len(r.Elems) == 0 && !more {
+	if isGone(expire) || len(r.Elems) == 0 && !more {
 		return w.gone(key, expire)
 	}
 	if !more {

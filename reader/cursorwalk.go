@@ -164,8 +164,8 @@ func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err 
 	return names, next != 0, nil
 }
 
-// read reads names that SCAN listed, in one flight: their expiries, and of each name the first
-// piece of every type. It returns how many it has read: fewer where the replies are too large.
+// read reads names that SCAN listed, in one flight: of each name the first piece of every type, and behind them the
+// expiries. It returns how many it has read: fewer where the replies are too large.
 func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 	if _, err := cw.list.ready(ctx); err != nil {
 		return 0, err
@@ -183,11 +183,10 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 		places = append(places, i)
 	}
 	exp := expiries{w: cw.list}
-	piece := 0
+	piece, values := 0, 0
 	build := func() {
 		piece = cw.piece.n
 		cw.b.reset()
-		exp.ask(&cw.b, names, places)
 		for _, i := range places {
 			for _, b := range cw.blocks {
 				b.reader.ask(&cw.b, names[i], piece)
@@ -196,6 +195,8 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 				cw.b.add("XLEN", names[i])
 			}
 		}
+		values = cw.b.len()
+		exp.ask(&cw.b, names, places)
 	}
 	build()
 	p, took, err := cw.list.shrink(ctx, &cw.b, &cw.buf, len(places), func() bool {
@@ -215,10 +216,14 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	from := p.off
+	q, err := p.skipReplies(values)
+	if err != nil {
+		return 0, err
+	}
 	if err := exp.read(ctx, p); err != nil {
 		return 0, err
 	}
-	from := p.off
 	for i, name := range names {
 		if len(places) == 0 || places[0] != i {
 			if err := cw.goPast(ctx, name); err != nil {
@@ -226,9 +231,9 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 			}
 			continue
 		}
-		at := exp.at[len(exp.at)-len(places)]
+		k := len(exp.at) - len(places)
 		places = places[1:]
-		if err := cw.put(ctx, p, name, at, piece); err != nil {
+		if err := cw.put(ctx, q, name, &exp, k, piece); err != nil {
 			return 0, err
 		}
 	}
@@ -280,10 +285,11 @@ func (cw *cursorWalk) goPast(ctx context.Context, name []byte) error {
 	return nil
 }
 
-// put takes the replies of one name and hands over the type that SCAN listed it for.
-func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, expire int64, piece int) error {
+// put takes the replies of one name, the k-th of exp, and hands over the type that SCAN listed it for.
+func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, exp *expiries, k, piece int) error {
 	var found [8]int // where the replies of each type begin; 0: there is none
 	var has typeSet
+	var there held
 	for i, b := range cw.blocks {
 		from := p.off
 		p.answers("read "+string(b.w.pass.Type), name)
@@ -293,6 +299,7 @@ func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, expire in
 		}
 		if ok {
 			has |= 1 << i
+			there |= holds(b.w.pass.Type)
 			found[i] = from
 		}
 	}
@@ -321,6 +328,7 @@ func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, expire in
 		return err
 	}
 	w := cw.blocks[at].w
+	expire := exp.of(k, w.pass.Type, there)
 	switch {
 	case w.sink == nil || w.full():
 		return nil
@@ -343,8 +351,8 @@ func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
 		piece := cw.piece.n
 		build := func() {
 			cw.b.reset()
-			exp.ask(&cw.b, [][]byte{n.name}, []int{0})
 			b.reader.ask(&cw.b, n.name, piece)
+			exp.ask(&cw.b, [][]byte{n.name}, []int{0})
 		}
 		build()
 		var buf replyBuffer
@@ -357,17 +365,17 @@ func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
 		if err != nil {
 			return err
 		}
-		if err := exp.read(ctx, p); err != nil {
-			return err
-		}
-		from := p.off
+		value := *p
 		ok, err := p.holds(b.w.pass.Type)
 		if err != nil {
 			return err
 		}
-		if ok && exp.at[0] >= 0 {
+		if err := exp.read(ctx, p); err != nil {
+			return err
+		}
+		if ok && !isGone(exp.at[0]) {
 			b.w.kept++
-			if err := b.w.put(ctx, b.reader, &parser{b: p.b, off: from}, [][]byte{n.name}, exp.at[0], piece); err != nil {
+			if err := b.w.put(ctx, b.reader, &value, [][]byte{n.name}, exp.at[0], piece); err != nil {
 				return err
 			}
 		}

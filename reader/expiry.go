@@ -1,19 +1,25 @@
 package reader
 
 import (
+	"bytes"
 	"context"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// What a key's expiry can be beside a time: no key any more.
+// What a key's expiry can be beside a time.
 const (
-	gone    int64 = -2 // not there any more: deleted, or expired
-	expired int64 = -3 // not there any more, surely because its time had come
+	gone          int64 = -2 // the key is not there any more: deleted, or expired
+	expired       int64 = -3 // not there any more, surely because its time had come
+	unknownExpiry int64 = -4 // it cannot be told: another type has the name
 )
+
+// isGone reports whether an expiry says that there is no key any more.
+func isGone(expire int64) bool { return expire == gone || expire == expired }
 
 // pttlUnit is what PTTL answers in on a 4.0: 4.0.0 answers seconds, 4.0.1 milliseconds,
 // and both call themselves 4.0.0 (SERVERS.md P3). The first key with an expiry tells.
@@ -31,32 +37,71 @@ const clockLag = 25
 // does every second time answers some of them exactly.
 const maxAsk = 20
 
-// expiries asks for the absolute expiries of the keys of a batch.
+// apartFor is for how many flights keys are listed each by itself after a range that had too many others.
+const apartFor = 16
+
+// moreNames is how many names between those of a flight are listed with them.
+const moreNames = 16
+
+// expiries asks for the absolute expiries of the keys of a batch. They are asked for behind the values: an expiry
+// is never older than its value.
 type expiries struct {
-	w    *walk
-	keys [][]byte
-	at   []int64 // per key: Unix ms, 0 for never, gone or expired
-	late []int   // keys to be asked again
-	b    batch
-	buf  replyBuffer
+	w      *walk
+	keys   [][]byte
+	at     []int64 // per key: Unix ms, 0 for never, or what it is beside a time
+	said   []said
+	late   []int // keys to be asked again
+	wait   bool  // and not before the clock has gone on
+	rivals held
+	before look // who has the names
+	behind look
+	b      batch
+	buf    replyBuffer
 }
+
+// said is what the server said of a key between two readings of its clock.
+type said struct{ ttl, before, after int64 }
 
 // seconds reports whether the source stores seconds (SERVERS.md P3).
 func (e *expiries) seconds() bool { return e.w.s.source.ManyTypes() }
 
 // ask adds the commands for the keys at the places of items to b.
 func (e *expiries) ask(b *batch, items [][]byte, places []int) {
-	e.keys, e.at = e.keys[:0], e.at[:0]
-	for i, k := range places {
+	e.keys, e.at, e.said = e.keys[:0], e.at[:0], e.said[:0]
+	for _, k := range places {
+		e.keys = append(e.keys, items[k])
+	}
+	e.before, e.behind = look{}, look{}
+	if e.w.s.source.ManyTypes() && len(places) > 0 {
+		e.look(places[len(places)-1] - places[0] + 1)
+	}
+	e.before.ask(b)
+	for i, key := range e.keys {
 		if i%clockEvery == 0 {
 			b.add("TIME")
 		}
-		e.keys = append(e.keys, items[k])
-		e.askOne(b, items[k])
+		e.askOne(b, key)
 	}
 	if len(places) > 0 {
 		b.add("TIME")
 	}
+	e.behind.ask(b)
+}
+
+// look chooses how it is looked who has the names, which span so many.
+func (e *expiries) look(span int) {
+	l := look{w: e.w, keys: e.keys, n: span + moreNames}
+	if t := e.w.pass.Type; t != "" {
+		l.types = e.w.s.source.rivals(t)
+		e.rivals = holdsAny(l.types)
+		l.types = append(l.types, t)
+	}
+	l.apart = e.w.s.listing == byCursor || len(e.keys) < 4 || e.w.apart > 0 || !slices.IsSortedFunc(e.keys, bytes.Compare)
+	if l.apart {
+		l.n = 1
+		e.w.apart = max(0, e.w.apart-1)
+	}
+	e.before, e.behind = l, l
 }
 
 // askOne adds the command for one key. TTL can come from Pika's cache; on 4.0
@@ -70,36 +115,35 @@ func (e *expiries) askOne(b *batch, key []byte) {
 }
 
 // read takes the replies to ask. It asks again for keys whose expiry the clock's going
-// on left in doubt.
+// on left in doubt, or who else has their name.
 func (e *expiries) read(ctx context.Context, p *parser) error {
-	e.late = e.late[:0]
-	var ttls [clockEvery]int64
-	for len(e.at) < len(e.keys) {
-		before, err := p.time()
+	if err := e.before.read(p); err != nil {
+		return err
+	}
+	if err := e.readTTLs(p); err != nil {
+		return err
+	}
+	if err := e.behind.read(p); err != nil {
+		return err
+	}
+	e.at = append(e.at, make([]int64, len(e.keys))...)
+	e.late, e.wait = e.late[:0], false
+	unclears := 0
+	for i := range e.keys {
+		who := e.owner(&e.before, &e.behind, i)
+		again, err := e.judge(ctx, i, who, false)
 		if err != nil {
 			return err
 		}
-		n := min(clockEvery, len(e.keys)-len(e.at))
-		for i := range n {
-			p.answers("TTL", e.keys[len(e.at)+i])
-			if ttls[i], err = p.integer(); err != nil {
-				return err
-			}
+		if again {
+			e.late = append(e.late, i)
 		}
-		// The reading after a group is the reading before the next.
-		off := p.off
-		after, err := p.time()
-		if err != nil {
-			return err
+		if who == unclear {
+			unclears++
 		}
-		if len(e.at)+n < len(e.keys) {
-			p.off = off
-		}
-		for _, ttl := range ttls[:n] {
-			if err := e.put(ctx, ttl, before, after); err != nil {
-				return err
-			}
-		}
+	}
+	if !e.before.apart && unclears > len(e.keys)/2 {
+		e.w.apart = apartFor
 	}
 	for try := 1; len(e.late) > 0; try++ {
 		if err := e.askLate(ctx, try == maxAsk); err != nil {
@@ -109,17 +153,88 @@ func (e *expiries) read(ctx context.Context, p *parser) error {
 	return nil
 }
 
-// put notes the expiry of the next key: ttl, as the server said it between two readings of
-// its clock.
-func (e *expiries) put(ctx context.Context, ttl, before, after int64) error {
-	i := len(e.at)
-	e.at = append(e.at, 0)
-	at, exact, err := e.absolute(ctx, e.keys[i], ttl, before, after)
-	e.at[i] = at
-	if err == nil && !exact {
-		e.late = append(e.late, i)
+// readTTLs takes the TTLs in their groups.
+func (e *expiries) readTTLs(p *parser) error {
+	for len(e.said) < len(e.keys) {
+		before, err := p.time()
+		if err != nil {
+			return err
+		}
+		from, n := len(e.said), min(clockEvery, len(e.keys)-len(e.said))
+		for range n {
+			p.answers("TTL", e.keys[len(e.said)])
+			ttl, err := p.integer()
+			if err != nil {
+				return err
+			}
+			e.said = append(e.said, said{ttl: ttl, before: before})
+		}
+		// The reading after a group is the reading before the next.
+		off := p.off
+		after, err := p.time()
+		if err != nil {
+			return err
+		}
+		if len(e.said) < len(e.keys) {
+			p.off = off
+		}
+		for i := range e.said[from:] {
+			e.said[from+i].after = after
+		}
 	}
-	return err
+	return nil
+}
+
+// owner tells whose the TTL of the key at place i is, of which the looks have the place j.
+func (e *expiries) owner(before, behind *look, j int) owner {
+	switch {
+	case before.w == nil: // nobody else can have the name
+		return own
+	case e.w.pass.Type != "":
+		return ownerOf(e.w.pass.Type, e.rivals, before.held[j], behind.held[j])
+	case before.held[j] != behind.held[j]:
+		return unclear
+	}
+	return own // of which type it is turns out later, see of
+}
+
+// of returns the expiry of the key at place i, which turned out to be of type t. There are the types in which it was read.
+func (e *expiries) of(i int, t format.Type, there held) int64 {
+	if e.behind.w == nil || e.at[i] == unknownExpiry {
+		return e.at[i]
+	}
+	first := e.behind.held[i]
+	switch ownerOf(t, holdsAny(e.w.s.source.rivals(t)), there, first&-first|first&there) {
+	case own:
+		return e.at[i]
+	case lost:
+		return gone
+	}
+	return unknownExpiry
+}
+
+// judge makes the expiry of a key of what was said, and reports whether it has to be asked again.
+func (e *expiries) judge(ctx context.Context, i int, who owner, last bool) (again bool, err error) {
+	switch who {
+	case lost:
+		e.at[i] = gone
+		return false, nil
+	case shared:
+		e.at[i] = unknownExpiry
+		return false, nil
+	case unclear:
+		e.at[i] = unknownExpiry
+		return !last, nil
+	}
+	s := e.said[i]
+	if s.ttl == -2 && e.before.w != nil && e.w.pass.Type != "" { // it has come back meanwhile
+		e.at[i] = gone
+		return !last, nil
+	}
+	at, exact, err := e.absolute(ctx, e.keys[i], s.ttl, s.before, s.after)
+	e.at[i] = at
+	e.wait = e.wait || !exact
+	return !exact && !last, err
 }
 
 // absolute turns a reply into an expiry. It is exact if the clock stood between the
@@ -155,47 +270,70 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 // last time the earliest expiry that fits is taken: it is at most the time of
 // one command early.
 func (e *expiries) askLate(ctx context.Context, last bool) error {
-	if e.seconds() || e.w.s.unit.ms.Load() == 1000 {
+	if e.wait && (e.seconds() || e.w.s.unit.ms.Load() == 1000) {
 		if err := pause(ctx, clockLag*time.Millisecond); err != nil {
 			return err
 		}
 	}
+	e.wait = false
 	e.b.reset()
-	for _, i := range e.late {
+	before := make([]look, len(e.late))
+	for j, i := range e.late {
+		before[j] = e.before
+		if e.before.w != nil {
+			before[j] = look{w: e.w, types: e.before.types, keys: e.keys[i : i+1], apart: true, n: 1}
+		}
 		e.b.add("TIME")
+		before[j].ask(&e.b)
 		e.askOne(&e.b, e.keys[i])
+		before[j].ask(&e.b)
 		e.b.add("TIME")
 	}
-	p, err := e.w.c.send(ctx, &e.b, &e.buf)
+	p, _, err := e.w.shrink(ctx, &e.b, &e.buf, 0, func() bool { return false })
 	if err != nil {
 		return err
 	}
 	still := e.late[:0]
-	for _, i := range e.late {
-		before, err := p.time()
+	for j, i := range e.late {
+		who, err := e.readLate(p, i, &before[j])
 		if err != nil {
 			return err
 		}
-		p.answers("TTL", e.keys[i])
-		ttl, err := p.integer()
+		again, err := e.judge(ctx, i, who, last)
 		if err != nil {
 			return err
 		}
-		after, err := p.time()
-		if err != nil {
-			return err
-		}
-		at, exact, err := e.absolute(ctx, e.keys[i], ttl, before, after)
-		if err != nil {
-			return err
-		}
-		e.at[i] = at
-		if !exact && !last {
+		if again {
 			still = append(still, i)
 		}
 	}
 	e.late = still
 	return nil
+}
+
+// readLate takes what was said of one key that was asked for again.
+func (e *expiries) readLate(p *parser, i int, before *look) (who owner, err error) {
+	s, behind := &e.said[i], *before
+	if s.before, err = p.time(); err != nil {
+		return own, err
+	}
+	if err := before.read(p); err != nil {
+		return own, err
+	}
+	p.answers("TTL", e.keys[i])
+	if s.ttl, err = p.integer(); err != nil {
+		return own, err
+	}
+	if err := behind.read(p); err != nil {
+		return own, err
+	}
+	if s.after, err = p.time(); err != nil {
+		return own, err
+	}
+	if behind.w != nil {
+		e.behind.held[i] = behind.held[0]
+	}
+	return e.owner(before, &behind, 0), nil
 }
 
 // pause lets time pass.

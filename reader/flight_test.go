@@ -12,8 +12,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
 )
 
-var simOptions = pikasim.Options{}
-
 // heldUp is a Pacer that says of one flight that it had to wait for hours.
 type heldUp struct {
 	waits, at          int

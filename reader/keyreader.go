@@ -17,6 +17,8 @@ type KeyReader struct {
 	db    int
 	b     replyBuffer
 	piece limit // elements of a key
+	w     *walk // of the call at hand
+	apart int   // see walk
 }
 
 // NewKeyReader opens a connection for the keys of a database.
@@ -38,7 +40,9 @@ func (k *KeyReader) Close() error {
 // Skip with the reason why there are none. The first pieces of all keys come in one flight. An
 // error of the sink ends it, and the KeyReader can be used again.
 func (k *KeyReader) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, sink Sink) error {
-	w := &walk{s: k.s, c: k.c, pass: NewPass(k.db, t, nil, nil), sink: sink}
+	w := &walk{s: k.s, c: k.c, pass: NewPass(k.db, t, nil, nil), sink: sink, apart: k.apart}
+	k.w = w
+	defer func() { k.apart = w.apart }()
 	if err := k.read(ctx, w, t, keys); err != nil {
 		return fmt.Errorf("read db%d %s: %w", k.db, t, err)
 	}
@@ -73,24 +77,29 @@ func (k *KeyReader) read(ctx context.Context, w *walk, t format.Type, keys [][]b
 	return nil
 }
 
-// flight sends b behind the expiries of the keys, and takes these.
+// ExpiryUnknown reports, while the sink is handed a record, whether the expiry of its key is unknown.
+func (k *KeyReader) ExpiryUnknown() bool { return k.w.unsure }
+
+// flight asks for the values of the keys, a reply each, and their expiries behind them, and takes these.
 func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func(b *batch, key []byte)) (*parser, *expiries, error) {
 	exp := &expiries{w: w}
 	places := make([]int, len(keys))
-	for i := range places {
-		places[i] = i
-	}
 	var b batch
-	exp.ask(&b, keys, places)
-	for _, key := range keys {
+	for i, key := range keys {
+		places[i] = i
 		ask(&b, key)
 	}
+	exp.ask(&b, keys, places)
 	w.bound(&k.b, len(keys) == 1 && (w.pass.Type == format.TypeString || k.piece.n == 1))
 	p, err := k.c.send(ctx, &b, &k.b)
 	if err != nil {
 		return nil, nil, err
 	}
-	return p, exp, exp.read(ctx, p)
+	values, err := p.skipReplies(len(keys))
+	if err != nil {
+		return nil, nil, err
+	}
+	return values, exp, exp.read(ctx, p)
 }
 
 // readStrings reads each string as the page of its own name.

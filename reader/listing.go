@@ -184,6 +184,15 @@ func (w *walk) askPage(b *batch, word string, start []byte, n int) {
 	b.add("PKSCANRANGE", word, orEmpty(start), orEmpty(w.end), "LIMIT", n)
 }
 
+// askNames adds the command for the names of a type from one to another.
+func (w *walk) askNames(b *batch, t format.Type, from, to []byte, n int) {
+	if w.s.listing == byStart {
+		b.add("SCANX", string(t), from, "COUNT", n)
+		return
+	}
+	b.add("PKSCANRANGE", string(t), from, to, "LIMIT", n)
+}
+
 // internal reports whether a key is one that Pika keeps for itself.
 func internal(key []byte) bool {
 	for _, p := range internalPrefixes {

@@ -28,7 +28,7 @@ type pageWalk struct {
 	more  bool     // there is one
 }
 
-// A leg is a flight of a pageWalk. It brings the expiries and values of a batch of keys, and before
+// A leg is a flight of a pageWalk. It brings the values of a batch of keys and their expiries, and before
 // them, where they are the last of their page, the next page.
 type leg struct {
 	flight
@@ -39,6 +39,7 @@ type leg struct {
 	wanted []int    // places in them
 	skips  []skip
 	piece  int // elements of a key that were asked for
+	values int // replies that bring them
 	exp    expiries
 	turns  bool   // the next page is asked for
 	at     []byte // where it begins
@@ -163,11 +164,12 @@ func (pw *pageWalk) ask(l *leg) {
 	if l.turns {
 		pw.w.askPage(&l.batch, pw.word, l.at, l.n)
 	}
-	l.exp.ask(&l.batch, l.take, l.wanted)
-	l.piece = pw.pieceLim.n
+	l.piece, l.values = pw.pieceLim.n, -l.batch.len()
 	for _, k := range l.wanted {
 		pw.r.ask(&l.batch, l.take[k], l.piece)
 	}
+	l.values += l.batch.len()
+	l.exp.ask(&l.batch, l.take, l.wanted)
 }
 
 // land waits for the replies of a leg, and asks for less while the connection is lost over it or they are too large.
@@ -178,6 +180,8 @@ func (pw *pageWalk) land(ctx context.Context, l *leg) (*parser, time.Duration, e
 // less makes a leg ask for less: smaller pieces, a smaller page, fewer keys. The others are read by the legs behind it.
 func (pw *pageWalk) less(l *leg) (can bool) {
 	pw.batchLim.n = less(pw.batchLim.n)
+	can = len(l.wanted) > 1 && pw.w.apart == 0
+	pw.w.apart = apartFor
 	if len(l.wanted) > 0 && pw.pieceLim.n > 1 {
 		pw.pieceLim.n, can = less(pw.pieceLim.n), true
 	}
@@ -266,6 +270,10 @@ func (pw *pageWalk) turn(p *parser, l *leg, took time.Duration) error {
 
 // put hands over the keys of a leg.
 func (pw *pageWalk) put(ctx context.Context, p *parser, l *leg) error {
+	values, err := p.skipReplies(l.values)
+	if err != nil {
+		return err
+	}
 	if err := l.exp.read(ctx, p); err != nil {
 		return err
 	}
@@ -275,12 +283,12 @@ func (pw *pageWalk) put(ctx context.Context, p *parser, l *leg) error {
 		if left, err = pw.w.skipBefore(k, left, l.take); err != nil {
 			return err
 		}
-		if err := pw.w.put(ctx, pw.r, p, l.take[k:k+pw.group], l.exp.at[j], l.piece); err != nil {
+		if err := pw.w.put(ctx, pw.r, values, l.take[k:k+pw.group], l.exp.at[j], l.piece); err != nil {
 			return err
 		}
 	}
 	pw.w.learn(&pw.pieceLim)
-	_, err := pw.w.skipBefore(len(l.take), left, l.take)
+	_, err = pw.w.skipBefore(len(l.take), left, l.take)
 	return err
 }
 

@@ -42,6 +42,7 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 			}
 		}
 		if reason != Changed || pc.last {
+			w.unsure = false
 			return w.sink.Skip(r.Key, reason, detail)
 		}
 		*pos = position{place: listPlace{looks: true}}
@@ -171,9 +172,10 @@ func (pc *pieces) read(ctx context.Context, p *parser) (more bool, err error) {
 		if err := pc.exp.read(ctx, p); err != nil {
 			return false, err
 		}
-		if pc.r.Expire = pc.exp.at[0]; pc.r.Expire < 0 {
+		if isGone(pc.exp.at[0]) {
 			return false, errGone
 		}
+		pc.w.setExpire(pc.r, pc.exp.at[0])
 		if pc.begun = true; more {
 			pc.privately()
 		}
@@ -205,7 +207,7 @@ func (pc *pieces) sameExpiry(p *parser) error {
 		at = now + 1000*ttl
 	}
 	apart := max(at-pc.r.Expire, pc.r.Expire-at)
-	if (at == 0) == (pc.r.Expire == 0) && apart <= sameAbout || pc.last {
+	if pc.w.unsure || (at == 0) == (pc.r.Expire == 0) && apart <= sameAbout || pc.last {
 		return nil
 	}
 	return errChanged

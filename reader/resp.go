@@ -295,6 +295,17 @@ func (p *parser) status() error {
 	return err
 }
 
+// skipReplies takes n replies, and returns a parser of them.
+func (p *parser) skipReplies(n int) (*parser, error) {
+	q := *p
+	off, left, _, err := frame(p.b, p.off, n, len(p.b))
+	if err != nil || left > 0 {
+		return nil, fmt.Errorf("%s: %w", p.asked(), errReply)
+	}
+	p.off = off
+	return &q, nil
+}
+
 // skipReply takes one reply, whatever it is.
 func (p *parser) skipReply() error {
 	for left := 1; left > 0; left-- {

@@ -61,7 +61,7 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 			return Sampled{}, err
 		}
 		var pg page
-		if err := w.readPage(p, &pg, nil, 2); err != nil || len(pg.items) == 0 || exp.at[0] < 0 {
+		if err := w.readPage(p, &pg, nil, 2); err != nil || len(pg.items) == 0 || isGone(exp.at[0]) {
 			return Sampled{}, err
 		}
 		hll, err := w.isHyperLogLog(ctx, key, pg.items[1])
@@ -94,7 +94,7 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 	}
 	r := w.head(col.kind(), key, exp.at[0])
 	more, err := col.read(p, &pos, n, r)
-	if err != nil || exp.at[0] < 0 || len(r.Elems) == 0 {
+	if err != nil || isGone(exp.at[0]) || len(r.Elems) == 0 {
 		return Sampled{}, err
 	}
 	if !more {

@@ -94,7 +94,15 @@ func (s *Scanner) prove(ctx context.Context, c *conn) error {
 	if err := c.prove(ctx, &b); err != nil {
 		return err
 	}
-	return s.chooseListing(ctx, c)
+	if err := s.chooseListing(ctx, c); err != nil {
+		return err
+	}
+	if command := s.typeCommand(); s.source.ManyTypes() && command != "" {
+		b.reset()
+		b.add(command, probe)
+		return c.prove(ctx, &b)
+	}
+	return nil
 }
 
 // probe is a key that hardly anybody has, behind nearly all others: a 4.0 walks from it over keys of other types, to the next
@@ -164,6 +172,8 @@ const (
 	Unlisted  Reason = "unlisted"       // streams whose names begin so cannot be listed by the source
 
 	Unreadable Reason = "unreadable" // the source does not answer what can be understood when it is read, but does for others
+	// ExpiryUnknown is said of a key behind its records, which have no expiry: TTL spoke of another type of the name (up to 3.5).
+	ExpiryUnknown Reason = "expiry-unknown"
 )
 
 // Scan makes one pass. It returns nil only when the pass is complete.

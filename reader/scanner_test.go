@@ -207,6 +207,10 @@ func testScanAll(t *testing.T, v pikasim.Version, how string, small bool) {
 	if small {
 		s.scanCount = 7
 	}
+	// Where TTL can speak of another type of the name, the key's own expiry is unknown: it gets none, and is listed.
+	unknown := func(typ format.Type, key string) bool {
+		return typ != format.TypeStream && !four && slices.ContainsFunc(rivalsOf(v, typ), func(other format.Type) bool { return want[other][key] != "" })
+	}
 	for typ, g := range scanTypes(t, s, types) {
 		if !slices.IsSorted(g.keys) {
 			t.Errorf("%s: keys are not in byte order", typ)
@@ -218,14 +222,33 @@ func testScanAll(t *testing.T, v pikasim.Version, how string, small bool) {
 			if got := g.values[key]; got != value && (typ != format.TypeZset || !sameElements(got, value)) {
 				t.Errorf("%s %q: got %.200q, want %.200q", typ, key, g.values[key], value)
 			}
-			if typ != format.TypeStream && g.expires[key] != expires[key] {
-				t.Errorf("%s %q: expires at %d, want %d", typ, key, g.expires[key], expires[key])
+			at := expires[key]
+			if typ == format.TypeStream || unknown(typ, key) {
+				at = 0
+			}
+			if g.expires[key] != at {
+				t.Errorf("%s %q: expires at %d, want %d", typ, key, g.expires[key], at)
 			}
 		}
-		if len(g.skipped) > 0 {
-			t.Errorf("%s: skipped %v", typ, g.skipped)
+		listed := slices.DeleteFunc(slices.Sorted(maps.Keys(want[typ])), func(key string) bool { return !unknown(typ, key) })
+		if !slices.Equal(g.skipped[ExpiryUnknown], listed) || len(g.skipped) > min(1, len(listed)) {
+			t.Errorf("%s: skipped %q, want %q with unknown expiries", typ, g.skipped, listed)
 		}
 	}
+}
+
+// rivalsOf are the types of which TTL can speak where a key of type typ is meant. The cache of 3.5.5 is on.
+func rivalsOf(v pikasim.Version, typ format.Type) []format.Type {
+	order := []format.Type{format.TypeString, format.TypeHash, format.TypeList, format.TypeZset, format.TypeSet}
+	switch v {
+	case pikasim.V236:
+		order = []format.Type{format.TypeString, format.TypeHash, format.TypeZset, format.TypeSet, format.TypeList}
+	case pikasim.V302, pikasim.V303:
+		order[3], order[4] = order[4], order[3]
+	case pikasim.V355:
+		return slices.DeleteFunc(order, func(t format.Type) bool { return t == typ })
+	}
+	return order[:slices.Index(order, typ)]
 }
 
 // fill writes a value of n elements and returns its recordText.

@@ -38,5 +38,8 @@ func (s *Scanner) Change(ctx context.Context, name, value string) error {
 	if now != value {
 		return &ReplyError{p.asked(), "OK, but it is " + now}
 	}
+	if name == "cache-model" {
+		s.source.CacheModel = now
+	}
 	return nil
 }

@@ -44,7 +44,7 @@ func (s stringReader) put(ctx context.Context, p *parser, items [][]byte, expire
 			return err
 		}
 	}
-	if expire < 0 || value == nil {
+	if isGone(expire) || value == nil {
 		return s.w.gone(key, expire)
 	}
 	if len(value) > format.MaxBulk {

@@ -22,6 +22,8 @@ type walk struct {
 	element int   // bytes of an element of the key whose elements are the largest, since learn was called
 	lost    int   // connections in a row
 	odd     int   // keys in a row that could not be read
+	apart   int   // flights for which keys are looked for each by itself, see look
+	unsure  bool  // the expiry of the key at hand is unknown
 	rec     format.Record
 	pieces  [2]replyBuffer // replies of the collection that is being read in pieces
 	part    replyBuffer    // replies of a part of a batch
@@ -48,12 +50,16 @@ func (w *walk) put(ctx context.Context, r typeReader, p *parser, items [][]byte,
 	from := *p
 	w.rec.Part = format.PartFirst // nothing of it was handed over
 	odd := w.odd
+	w.unsure = false
 	err := r.put(ctx, p, items, expire, n)
 	if err == nil {
 		if w.odd == odd {
 			w.odd = 0
 		}
-		return nil
+		if w.unsure {
+			err = w.sink.Skip(items[0], ExpiryUnknown, w.s.source.whyUnknown())
+		}
+		return err
 	}
 	var re *ReplyError
 	if errors.As(err, &re) && re.wrongType() {
@@ -97,6 +103,7 @@ func (w *walk) reads() string {
 
 // gone reports a key that was listed and is not there any more.
 func (w *walk) gone(key []byte, expire int64) error {
+	w.unsure = false
 	if expire == expired {
 		return w.sink.Skip(key, Expired, "")
 	}
@@ -147,7 +154,16 @@ func (w *walk) full() bool { return w.pass.Limit > 0 && w.kept >= w.pass.Limit }
 // head begins the record of key.
 func (w *walk) head(kind format.Kind, key []byte, expire int64) *format.Record {
 	r := &w.rec
-	r.Kind, r.Key, r.Expire, r.Part = kind, key, expire, format.PartFirst
+	r.Kind, r.Key, r.Part = kind, key, format.PartFirst
+	w.setExpire(r, expire)
 	r.Value, r.Elems, r.Scores, r.Entries, r.State = nil, r.Elems[:0], r.Scores[:0], r.Entries[:0], nil
 	return r
+}
+
+// setExpire gives a record its expiry. One that is unknown is none: so the key is not lost.
+func (w *walk) setExpire(r *format.Record, expire int64) {
+	if w.unsure = expire == unknownExpiry; w.unsure {
+		expire = 0
+	}
+	r.Expire = expire
 }

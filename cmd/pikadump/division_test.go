@@ -84,7 +84,7 @@ func TestPlanShards(t *testing.T) {
 					t.Fatal(r.stderr)
 				}
 			}
-			if r := runCommand("dump", "--quiet", "--uri", uri, "--out", out, "--resume"); r.code != 0 {
+			if r := runCommand("dump", "--quiet", "--uri", uri, "--out", out, "--resume"); r.code != codeOf(v) {
 				t.Fatal(r.stderr)
 			}
 			m, _ := dumped(t, out)

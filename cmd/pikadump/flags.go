@@ -46,7 +46,8 @@ changes one setting of it for the run.
 
 A run that was stopped, in whatever way, is gone on with by --resume and ends in the same dump.
 The dump is finished when manifest.json is there. Keys that were listed but could not be
-read are in skipped.jsonl, names that stand in several types in conflicts.jsonl.
+read, and keys whose expiry cannot be told, are in skipped.jsonl, names that stand in several
+types in conflicts.jsonl.
 
 EXAMPLES:
    pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika

@@ -14,7 +14,7 @@ import (
 type keySource struct{ *reader.KeyReader }
 
 func (s *keySource) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, each func(int, *format.Record, string) error) error {
-	return s.KeyReader.ReadKeys(ctx, t, keys, &keySink{at: -1, each: each})
+	return s.KeyReader.ReadKeys(ctx, t, keys, &keySink{at: -1, unknown: s.ExpiryUnknown, each: each})
 }
 
 // A keySink numbers the keys that it is handed. What was taken back of a key has been compared by then: the key ends there, and so
@@ -24,8 +24,9 @@ type keySink struct {
 	open    bool        // the last part of a key has not come
 	kind    format.Kind // of that key
 	expire  int64
-	dropped []byte // key that was taken back
-	last    []byte // key of the last record
+	dropped []byte      // key that was taken back
+	last    []byte      // key of the last record
+	unknown func() bool // whether the expiry of the key at hand is
 	each    func(int, *format.Record, string) error
 }
 
@@ -36,6 +37,11 @@ func (s *keySink) Record(r *format.Record) error {
 	s.dropped = nil
 	if r.Part&format.PartFirst != 0 {
 		s.at++
+	}
+	if s.unknown() {
+		u := *r
+		u.Expire = verify.UnknownExpiry
+		r = &u
 	}
 	s.last = append(s.last[:0], r.Key...)
 	s.open, s.kind, s.expire = r.Part&format.PartLast == 0, r.Kind, r.Expire

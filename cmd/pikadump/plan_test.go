@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
 )
 
@@ -36,7 +37,7 @@ func TestPlan(t *testing.T) {
 				t.Fatal(err)
 			}
 			out := t.TempDir()
-			if r := runCommand("dump", "--uri", uri, "--out", out); r.code != 0 {
+			if r := runCommand("dump", "--uri", uri, "--out", out); r.code != codeOf(v) {
 				t.Fatal(r.stderr)
 			}
 			m, _ := dumped(t, out)
@@ -67,13 +68,21 @@ func TestPlan(t *testing.T) {
 					t.Errorf("plan (exit code %d) does not say %q:\n%s%s", text.code, want, text.stdout, text.stderr)
 				}
 			}
-			for _, never := range []string{"dbsize", "type", "hgetall", "zrange", "scan"} {
+			for _, never := range []string{"dbsize", "hgetall", "zrange", "scan"} {
 				if srv.Commands()[never] > 0 {
 					t.Errorf("plan or dump sent %s", never)
 				}
 			}
 		})
 	}
+}
+
+// codeOf is how a dump ends: up to 3.5 there are names in several types, whose expiries cannot all be told.
+func codeOf(v pikasim.Version) int {
+	if v == pikasim.V401 {
+		return exitcode.Done
+	}
+	return exitcode.LeftOut
 }
 
 func fillForPlan(t *testing.T, addr string, v pikasim.Version) {

@@ -34,7 +34,7 @@ func summarize(w io.Writer, m *format.Manifest, o *dumpOptions) error {
 	return leftOut(m, o)
 }
 
-// leftOut returns a LeftOut error if keys are not in a finished dump.
+// leftOut returns a LeftOut error if keys are not in a finished dump, or not wholly.
 func leftOut(m *format.Manifest, o *dumpOptions) error {
 	if len(m.Skipped) == 0 {
 		return nil
@@ -45,7 +45,7 @@ func leftOut(m *format.Manifest, o *dumpOptions) error {
 		total += r.Keys
 		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(r.Keys), r.Reason))
 	}
-	return &command.LeftOut{Text: fmt.Sprintf("the dump is finished, but %s listed keys are not in it (%s): see %s",
+	return &command.LeftOut{Text: fmt.Sprintf("the dump is finished, but %s listed keys are not in it, or not wholly (%s): see %s",
 		progress.Count(total), strings.Join(reasons, ", "), o.list(format.SkippedName))}
 }
 

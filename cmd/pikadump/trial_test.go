@@ -16,6 +16,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 )
@@ -76,11 +77,10 @@ func startMany(t *testing.T, n int, o pikasim.Options) *pikasim.Server {
 	return s
 }
 
+// mustDump dumps a source of startMany, whose names stand in two types: their expiries cannot be told.
 func mustDump(t *testing.T, s *pikasim.Server, out string, flags ...string) {
 	t.Helper()
-	if r := runCommand(append([]string{"dump", "--uri", s.Addr(), "--out", out}, flags...)...); r.code != 0 {
-		t.Fatalf("exit code %d:\n%s", r.code, r.stderr)
-	}
+	runCommand(append([]string{"dump", "--uri", s.Addr(), "--out", out}, flags...)...).failed(t, exitcode.LeftOut, "expiry-unknown")
 }
 
 // TestSample: each run takes the same keys, in each type the same names.
@@ -133,7 +133,7 @@ func TestSampleIsFixed(t *testing.T) {
 func TestLimitKeys(t *testing.T) {
 	var pages, cutAt atomic.Int64 // from that page on, all are cut
 	s := startMany(t, 1000, pikasim.Options{Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
-		return nil, false, inScan(args, "PKSCANRANGE STRING") && pages.Add(1) >= cutAt.Load() && cutAt.Load() > 0
+		return nil, false, inScan(args, "PKSCANRANGE STRING_WITH_VALUE") && pages.Add(1) >= cutAt.Load() && cutAt.Load() > 0
 	}})
 	flags := []string{"--limit-keys", "600", "--chunk-size", "64KiB", "--page-keys", "50", "--reply-time", "1h", "--type", "string,set"}
 	whole := filepath.Join(t.TempDir(), "dump")

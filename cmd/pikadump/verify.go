@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -43,9 +44,14 @@ func verifySource(ctx context.Context, o *verifyOptions, out, log io.Writer) err
 			return time.Now().Add(time.Duration(src.ClockDifference) * time.Millisecond)
 		},
 	}
+	unknown, err := unknownExpiries(a)
+	if err != nil {
+		return err
+	}
+	vo.ExpiryUnknown = func(db int, t format.Type, key []byte) bool { return unknown.Holds(db, typed(t, key)) }
 	var tally verify.Tally
 	err = verifyAll(ctx, a, s, o, &vo, &tally, log)
-	if err := errors.Join(err, report.Close()); err != nil {
+	if err := errors.Join(err, unknown.Close(), report.Close()); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "compared %s keys in %s\n", progress.Count(tally.Keys()), progress.Duration(max(time.Since(start), time.Second)))
@@ -60,6 +66,24 @@ func verifySource(ctx context.Context, o *verifyOptions, out, log io.Writer) err
 	}
 	return &command.Different{Text: fmt.Sprintf("%s of %s keys have changed since the dump: %s", progress.Count(differ), progress.Count(tally.Keys()), where)}
 }
+
+// unknownExpiries returns the keys whose expiry the dump could not tell.
+func unknownExpiries(a *archive.Archive) (*verify.KeySet, error) {
+	set := verify.NewKeySet()
+	err := a.Skipped(func(k archive.SkippedKey) error {
+		if k.Reason != string(reader.ExpiryUnknown) {
+			return nil
+		}
+		return set.Add(k.DB, typed(k.Type, k.Key))
+	})
+	if err = errors.Join(err, set.Seal()); err != nil {
+		return nil, errors.Join(err, set.Close())
+	}
+	return set, nil
+}
+
+// typed is a key's name in a set of keys of several types.
+func typed(t format.Type, key []byte) []byte { return slices.Concat([]byte(t), []byte(":"), key) }
 
 // verifyAll makes all rounds.
 func verifyAll(ctx context.Context, a *archive.Archive, s *reader.Scanner, o *verifyOptions, vo *verify.Options, tally *verify.Tally, log io.Writer) (err error) {

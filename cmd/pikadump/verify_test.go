@@ -3,9 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -70,4 +73,38 @@ func TestVerifyMany(t *testing.T) {
 
 func TestVerifyNoDump(t *testing.T) {
 	runCommand("verify", "--in", t.TempDir()).failed(t, exitcode.NoDump, "no finished dump")
+}
+
+// TestVerifyUnknownExpiry: a key whose expiry the dump, or the source, cannot tell because of another type of the name has not changed.
+func TestVerifyUnknownExpiry(t *testing.T) {
+	var now atomic.Int64
+	now.Store(1_800_000_000)
+	s := startPika(t, pikasim.Options{Version: pikasim.V355, Config: map[string]string{"cache-model": "0"},
+		Clock: func() time.Time { return time.Unix(now.Load(), 0) }})
+	send(t, s.Addr(), "HSET x f v", "SET x s EX 1000", "HSET y f v", "EXPIRE y 5000", "SET y s EX 1000", "HSET alone f v", "HSET z f v", "EXPIRE z 500", "SET z s EX 9")
+	dir := filepath.Join(t.TempDir(), "dump")
+	r := runCommand("dump", "--quiet", "--uri", s.Addr(), "--out", dir, "--type", "hash", "--match", "[x-z]")
+	r.failed(t, exitcode.LeftOut, "3 expiry-unknown")
+	if list, err := os.ReadFile(filepath.Join(dir, "skipped.jsonl")); err != nil || !strings.Contains(string(list), `"name":"\"x\"","reason":"expiry-unknown"`) {
+		t.Errorf("%v\n%s", err, list)
+	}
+	verify := []string{"verify", "--quiet", "--uri", s.Addr(), "--in", dir}
+	for _, x := range []struct {
+		after int64 // s
+		says  string
+	}{
+		{0, "expiry unknown  3 keys"},    // of all three
+		{100, "expiry unknown  3 keys"},  // that of z can be told by now, not whether it is as it was
+		{1001, "expiry unknown  2 keys"}, // that of y likewise, and z is not there; x has none
+		{9000, "expiry unknown  2 keys"}, // y is not there either
+	} {
+		now.Store(1_800_000_000 + x.after)
+		if r := runCommand(verify...); r.code != exitcode.Done || !strings.Contains(r.stdout, x.says) {
+			t.Errorf("after %d s: %d\n%s%s", x.after, r.code, r.stdout, r.stderr)
+		}
+	}
+	send(t, s.Addr(), "HSET x f w")
+	if r := runCommand(verify...); r.code != exitcode.Different || !strings.Contains(r.stderr, "1 of 3 keys have changed") {
+		t.Errorf("%d\n%s%s", r.code, r.stdout, r.stderr)
+	}
 }

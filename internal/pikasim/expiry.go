@@ -124,15 +124,22 @@ func ttl(c *call) {
 	c.out.integer(left)
 }
 
+// ttlOrder is the order in which TTL, or PTTL, takes the types of a name.
+func (v Version) ttlOrder(milli bool) []kind {
+	switch {
+	case v == V236:
+		return []kind{strKind, hashKind, zsetKind, setKind, listKind}
+	case milli || v.early():
+		return []kind{strKind, hashKind, listKind, setKind, zsetKind}
+	}
+	return []kind{strKind, hashKind, listKind, zsetKind, setKind}
+}
+
 // remaining is what is left of a name in ticks, -1 for ever, -2 for none. On
 // 4.0 a name that never was, and a stream, give 0.
 func (c *call) remaining(name string, milli bool) int64 {
-	order := []kind{strKind, hashKind, listKind, zsetKind, setKind}
-	if milli {
-		order = []kind{strKind, hashKind, listKind, setKind, zsetKind}
-	}
 	known := false
-	for _, k := range order {
+	for _, k := range c.version().ttlOrder(milli) {
 		r := c.db.record(k, name)
 		known = known || r != nil
 		switch {

@@ -22,6 +22,7 @@ const (
 
 	ExpiredSince  Class = "expired since"
 	ExpiryRounded Class = "expiry rounded" // the server does not keep milliseconds
+	ExpiryUnknown Class = "expiry unknown" // the dump, or the server, could not tell it
 	ZeroSign      Class = "sign of zero"   // the server keeps no -0
 	ConflictLoser Class = "conflict loser" // another type of the source has the name
 	Renamed       Class = "renamed"        // found under its new name, and compared there
@@ -31,13 +32,13 @@ const (
 // Classes lists all classes in the order in which they are shown.
 var Classes = []Class{
 	Missing, WrongType, WrongValue, MissingElements, ExtraElements, ExpiryDiffers, ExtraKey,
-	ExpiredSince, ExpiryRounded, ZeroSign, ConflictLoser, Renamed, LeftOut,
+	ExpiredSince, ExpiryRounded, ExpiryUnknown, ZeroSign, ConflictLoser, Renamed, LeftOut,
 }
 
 // Explained reports whether the class is no difference.
 func (c Class) Explained() bool {
 	switch c {
-	case ExpiredSince, ExpiryRounded, ZeroSign, ConflictLoser, Renamed, LeftOut:
+	case ExpiredSince, ExpiryRounded, ExpiryUnknown, ZeroSign, ConflictLoser, Renamed, LeftOut:
 		return true
 	}
 	return false

@@ -103,9 +103,16 @@ func (c *Checker) judgeMissing(k *key, now time.Time) {
 		k.only(LeftOut, "with all of its elements")
 	case c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, nil):
 		k.only(LeftOut, "as its report says")
+	case c.expiryUnknown(k):
+		k.only(ExpiryUnknown, "not there: it may have expired, which the dump could not tell")
 	default:
 		k.only(Missing, "%s", because("not there", k.unasked))
 	}
+}
+
+// expiryUnknown reports whether the dump could not tell when a key expires.
+func (c *Checker) expiryUnknown(k *key) bool {
+	return k.expire == 0 && c.o.ExpiryUnknown != nil && c.o.ExpiryUnknown(c.db, typeOf(k.kind), k.source)
 }
 
 // judgeLength finds the elements that only the server has.
@@ -147,6 +154,10 @@ func (c *Checker) judgeExpiry(k *key) {
 		return
 	}
 	switch apart := k.gotExpire - k.expire; {
+	case k.gotExpire == UnknownExpiry:
+		k.differ(ExpiryUnknown, nil, "the server cannot tell it")
+	case c.expiryUnknown(k):
+		k.differ(ExpiryUnknown, nil, "it expires at %s: the dump could not tell", stamp(k.gotExpire))
 	case k.expire == 0:
 		k.differ(ExpiryDiffers, nil, "it expires at %s, want never", stamp(k.gotExpire))
 	case k.gotExpire == 0:

@@ -28,6 +28,9 @@ type Options struct {
 	// is no such score.
 	Refuses func(score float64) bool
 
+	// ExpiryUnknown reports whether the dump could not tell the expiry of a key, which has none there. Nil: it could tell all.
+	ExpiryUnknown func(db int, t format.Type, key []byte) bool
+
 	// RoundedMs is by how many ms an expiry may differ on a server that rounds it.
 	RoundedMs int64
 	// NoZeroSign is set for a server that stores some -0 as 0.

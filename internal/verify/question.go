@@ -37,7 +37,7 @@ type Question struct {
 
 	// What the server holds.
 	Type   string // TypeNone, the name of another type, or empty: it is of Kind
-	Expire int64  // Unix ms; 0 for none
+	Expire int64  // Unix ms; 0 for none, UnknownExpiry if the server cannot tell
 	Total  int64  // length in bytes or elements; -1 if the server tells Extra instead
 	Extra  int64  // elements between those asked for, when Total is -1
 	Values []string
@@ -55,6 +55,9 @@ type Question struct {
 
 // TypeNone is the Type of a key that is not there.
 const TypeNone = "none"
+
+// UnknownExpiry is the Expire of a key whose expiry the server cannot tell.
+const UnknownExpiry = -1
 
 // clear forgets everything that points to memory, but not its own.
 func (q *Question) clear() {

@@ -1,0 +1,220 @@
+package reader
+
+import (
+	"bytes"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// Up to 3.5 a name can stand in several types, and TTL answers for the first that has it (SERVERS.md P5). So before the TTLs of
+// a flight and behind them the types are listed that could answer: an expiry is the key's own if the key is there both
+// times, and no other type has its name either time.
+
+// ttlOrder is the order in which TTL looks for a name; from 3.0.5 on that of TYPE as well.
+func (v version) ttlOrder() []format.Type {
+	switch {
+	case v.atLeast(3, 0, 5):
+		return []format.Type{format.TypeString, format.TypeHash, format.TypeList, format.TypeZset, format.TypeSet}
+	case v.atLeast(3, 0, 0):
+		return []format.Type{format.TypeString, format.TypeHash, format.TypeList, format.TypeSet, format.TypeZset}
+	}
+	return []format.Type{format.TypeString, format.TypeHash, format.TypeZset, format.TypeSet, format.TypeList}
+}
+
+// rivals returns the types for which TTL can answer although the name has a value of type t: those before it, and all others
+// where the server's cache can answer, which knows some types of a name (SERVERS.md P12).
+func (s *Source) rivals(t format.Type) []format.Type {
+	order := s.version.ttlOrder()
+	i := slices.Index(order, t)
+	if s.cached() {
+		return slices.Delete(order, i, i+1)
+	}
+	return order[:i]
+}
+
+// cached reports whether the server's cache can answer, which there is since 3.5.2.
+func (s *Source) cached() bool {
+	return s.version.atLeast(3, 5, 2) && s.CacheModel != "" && s.CacheModel != "0"
+}
+
+// held says which types have a name.
+type held uint8
+
+// unseen: the listing ended before it came to the name.
+const unseen held = 1 << 7
+
+func holds(t format.Type) held { return 1 << slices.Index(format.Types, t) }
+
+func holdsAny(types []format.Type) (h held) {
+	for _, t := range types {
+		h |= holds(t)
+	}
+	return h
+}
+
+// An owner is whose an expiry is.
+type owner int
+
+const (
+	own     owner = iota // the key's
+	unclear              // of one that has come or gone meanwhile, or was not listed: to be asked again
+	shared               // of another type that has the name: the key's cannot be told
+	lost                 // the key is not there any more
+)
+
+// ownerOf tells whose a TTL is that came between two listings.
+func ownerOf(t format.Type, rivals, before, behind held) owner {
+	switch {
+	case (before|behind)&unseen != 0:
+		return unclear
+	case behind&holds(t) == 0:
+		return lost
+	case behind&rivals != 0:
+		return shared
+	case before&holds(t) == 0 || before&rivals != 0:
+		return unclear
+	}
+	return own
+}
+
+// A look asks which of the types that TTL can answer for have the names: it lists each of them from the first key to the last, or
+// asks for each key by itself.
+type look struct {
+	w     *walk // nil: nobody asks
+	types []format.Type
+	keys  [][]byte // ascending, unless each is asked for by itself
+	apart bool
+	n     int    // LIMIT of a listing
+	held  []held // by key
+}
+
+// typeCommand is what tells of one key which types have its name, never from the cache (SERVERS.md P12): TYPE the first, PTYPE all.
+// Empty: TYPE goes by another order than TTL, and the key's own name is listed.
+func (s *Scanner) typeCommand() string {
+	switch {
+	case s.listing == byCursor: // which reads all types of a name anyway
+		return "TYPE"
+	case !s.source.version.atLeast(3, 0, 5):
+		return ""
+	case s.source.cached():
+		return "PTYPE"
+	}
+	return "TYPE"
+}
+
+// ask adds the commands to b.
+func (l *look) ask(b *batch) {
+	if l.w == nil {
+		return
+	}
+	command := l.w.s.typeCommand()
+	for _, keys := range l.ranges() {
+		if l.apart && command != "" {
+			b.add(command, keys[0])
+			continue
+		}
+		for _, t := range l.types {
+			l.w.askNames(b, t, keys[0], keys[len(keys)-1], l.n)
+		}
+	}
+}
+
+func (l *look) ranges() [][][]byte {
+	if !l.apart {
+		return [][][]byte{l.keys}
+	}
+	return slices.Collect(slices.Chunk(l.keys, 1))
+}
+
+// read takes the replies.
+func (l *look) read(p *parser) error {
+	if l.w == nil {
+		return nil
+	}
+	command := l.w.s.typeCommand()
+	for _, keys := range l.ranges() {
+		at := len(l.held)
+		l.held = append(l.held, make([]held, len(keys))...)
+		if l.apart && command != "" {
+			p.answers(command, keys[0])
+			if err := p.types(&l.held[at]); err != nil {
+				return err
+			}
+			continue
+		}
+		for _, t := range l.types {
+			if err := p.names(t, keys, l.held[at:]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// names takes a page of names of type t from the first of keys on, and notes which of the keys it has.
+func (p *parser) names(t format.Type, keys [][]byte, into []held) error {
+	p.answers("list the "+string(t)+" keys from", keys[0])
+	if _, err := p.array(2); err != nil {
+		return err
+	}
+	next, err := p.bulk()
+	if err != nil {
+		return err
+	}
+	n, err := p.array(-1)
+	if err != nil {
+		return err
+	}
+	i := 0
+	for range n {
+		name, err := p.bulk()
+		if err != nil {
+			return err
+		}
+		for i < len(keys) && bytes.Compare(keys[i], name) < 0 {
+			i++
+		}
+		if i < len(keys) && bytes.Equal(keys[i], name) {
+			into[i] |= holds(t)
+		}
+	}
+	if len(next) > 0 {
+		for i := len(keys) - 1; i >= 0 && bytes.Compare(keys[i], next) >= 0; i-- {
+			into[i] |= unseen
+		}
+	}
+	return nil
+}
+
+// types takes the reply to TYPE, the first type that has the name, behind which all others can have it as well, or to PTYPE.
+func (p *parser) types(into *held) error {
+	if p.off < len(p.b) && p.b[p.off] == '*' {
+		all, err := p.bulks(nil, 1)
+		for _, t := range all {
+			if slices.Contains(format.Types, format.Type(t)) {
+				*into |= holds(format.Type(t))
+			}
+		}
+		return err
+	}
+	l, err := p.line()
+	if err != nil {
+		return err
+	}
+	if l[0] != '+' {
+		return &ReplyError{p.asked(), string(bytes.TrimPrefix(l, []byte("-")))}
+	}
+	if i := slices.Index(format.Types, format.Type(l[1:])); i >= 0 {
+		*into = holdsAny(format.Types[i:])
+	}
+	return nil
+}
+
+// whyUnknown says why an expiry cannot be told.
+func (s *Source) whyUnknown() string {
+	if s.cached() {
+		return "another type has the name, and TTL can speak of it from the source's cache; --source-cache-off may help"
+	}
+	return "another type has the name, and TTL speaks of that"
+}
