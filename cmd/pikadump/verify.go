@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	summary "github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -53,6 +54,10 @@ func verifySource(ctx context.Context, o *verifyOptions, out, log io.Writer) err
 	err = verifyAll(ctx, a, s, o, &vo, &tally, log)
 	if err := errors.Join(err, unknown.Close(), report.Close()); err != nil {
 		return err
+	}
+	summary.SayPartial(out, a.Manifest.Options)
+	if tally.Keys() == 0 && summary.Keys(a.Manifest.Totals) > 0 {
+		return fmt.Errorf("%w: no key was compared, which proves nothing: --db, --type, --match or --sample choose none of the dump's keys", reader.ErrRefused)
 	}
 	fmt.Fprintf(out, "compared %s keys in %s\n", progress.Count(tally.Keys()), progress.Duration(max(time.Since(start), time.Second)))
 	tally.Summary(out, o.sample)

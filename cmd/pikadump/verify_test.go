@@ -61,6 +61,10 @@ func TestVerifyMany(t *testing.T) {
 		t.Fatal(r.stderr)
 	}
 	verify := []string{"verify", "--quiet", "--uri", "redis://" + server.Addr(), "--in", dir, "--threads", "4", "--rounds", "3"}
+	runCommand(append(verify, "--match", "nosuch*")...).failed(t, exitcode.Refused, "no key was compared, which proves nothing")
+	if r := runCommand("dump", "--quiet", "--uri", "redis://"+server.Addr(), "--out", t.TempDir(), "--match", "nosuch*"); r.code != 0 || !strings.Contains(r.stderr, "THE DUMP HOLDS NO KEYS") {
+		t.Errorf("a dump of nothing: %d, %s", r.code, r.stderr)
+	}
 	if r := runCommand(verify...); r.code != exitcode.Done || !strings.Contains(r.stdout, "compared 80 keys") {
 		t.Fatalf("%d\n%s%s", r.code, r.stdout, r.stderr)
 	}

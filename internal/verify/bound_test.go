@@ -26,7 +26,7 @@ func TestBound(t *testing.T) {
 	var b bytes.Buffer
 	tally := &Tally{keys: 200_000}
 	tally.Summary(&b, &sample.Sample{})
-	if want := "0 of 200,000 sampled keys differ: with 95 % confidence fewer than 0.0015 % of all do\n"; b.String() != want {
+	if want := "0 of 200,000 sampled keys differ: with 95 % confidence fewer than 0.0015 % of all do\nthe sample is equal\n"; b.String() != want {
 		t.Errorf("%q, want %q", b.String(), want)
 	}
 }

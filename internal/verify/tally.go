@@ -65,7 +65,7 @@ func (t *Tally) Differing() (keys, extra int64) {
 	return t.differ, t.classes[ExtraKey]
 }
 
-// Summary writes a table of the classes, and for a sample what it says of all keys.
+// Summary writes a table of the classes, for a sample what it says of all keys, and that nothing differs if it is so.
 func (t *Tally) Summary(w io.Writer, sampled *sample.Sample) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -85,5 +85,14 @@ func (t *Tally) Summary(w io.Writer, sampled *sample.Sample) {
 	if sampled != nil {
 		fmt.Fprintf(w, "%s of %s sampled keys differ: with 95 %% confidence fewer than %s of all do\n",
 			progress.Count(t.differ), progress.Count(t.keys), Percent(Bound(t.keys, t.differ)))
+	}
+	switch {
+	case t.differ > 0 || t.classes[ExtraKey] > 0 || t.keys == 0:
+	case sampled != nil:
+		fmt.Fprintln(w, "the sample is equal")
+	case len(t.classes) > 0:
+		fmt.Fprintln(w, "equal, but for what is explained")
+	default:
+		fmt.Fprintln(w, "equal")
 	}
 }
