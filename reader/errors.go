@@ -3,7 +3,6 @@ package reader
 import (
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -58,5 +57,3 @@ func quoteKey(key []byte) string {
 	}
 	return fmt.Sprintf("%q", key)
 }
-
-func formatInt(n int64) string { return ":" + strconv.FormatInt(n, 10) }

@@ -3,6 +3,8 @@ package reader
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"sync/atomic"
@@ -153,8 +155,26 @@ func (e *expiries) read(ctx context.Context, p *parser) error {
 	return nil
 }
 
+// noTTL stands for an error in place of a TTL.
+const noTTL = math.MinInt64
+
+// ttl takes the TTL of the key at place i.
+func (e *expiries) ttl(p *parser, i int) (int64, error) {
+	p.answers("TTL", e.keys[i])
+	failed := p.off < len(p.b) && p.b[p.off] == '-'
+	ttl, err := p.integer()
+	if failed && !errors.Is(err, ErrAuth) {
+		return noTTL, nil
+	}
+	return ttl, err
+}
+
+// mostOdd is of how many keys of a flight the expiry can be unknown because TTL fails, unless most others can be told.
+const mostOdd = 8
+
 // readTTLs takes the TTLs in their groups.
 func (e *expiries) readTTLs(p *parser) error {
+	odd := 0
 	for len(e.said) < len(e.keys) {
 		before, err := p.time()
 		if err != nil {
@@ -162,10 +182,12 @@ func (e *expiries) readTTLs(p *parser) error {
 		}
 		from, n := len(e.said), min(clockEvery, len(e.keys)-len(e.said))
 		for range n {
-			p.answers("TTL", e.keys[len(e.said)])
-			ttl, err := p.integer()
+			ttl, err := e.ttl(p, len(e.said))
 			if err != nil {
 				return err
+			}
+			if ttl == noTTL {
+				odd++
 			}
 			e.said = append(e.said, said{ttl: ttl, before: before})
 		}
@@ -181,6 +203,9 @@ func (e *expiries) readTTLs(p *parser) error {
 		for i := range e.said[from:] {
 			e.said[from+i].after = after
 		}
+	}
+	if odd > max(mostOdd, len(e.keys)/2) {
+		return &ReplyError{Command: "TTL", Reply: fmt.Sprintf("errors for %d of %d keys", odd, len(e.keys))}
 	}
 	return nil
 }
@@ -248,7 +273,7 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 	case ttl == -2:
 		return gone, true, nil
 	case ttl < 0 || ttl > math.MaxInt64-after:
-		return 0, false, &ReplyError{"TTL " + quoteKey(key), formatInt(ttl)}
+		return unknownExpiry, true, nil
 	case ttl == 0 && !e.seconds(): // 4.0: deleted, or within its last ms (SERVERS.md P3)
 		return gone, true, nil
 	}
@@ -260,7 +285,7 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 	}
 	from, to := before/unit, after/unit
 	if ttl > math.MaxInt64/unit-to {
-		return 0, false, &ReplyError{"TTL " + quoteKey(key), formatInt(ttl)}
+		return unknownExpiry, true, nil
 	}
 	exact = from == to && (unit == 1 || before%1000 >= clockLag)
 	return (from + ttl) * unit, exact, nil
@@ -320,8 +345,7 @@ func (e *expiries) readLate(p *parser, i int, before *look) (who owner, err erro
 	if err := before.read(p); err != nil {
 		return own, err
 	}
-	p.answers("TTL", e.keys[i])
-	if s.ttl, err = p.integer(); err != nil {
+	if s.ttl, err = e.ttl(p, i); err != nil {
 		return own, err
 	}
 	if err := behind.read(p); err != nil {

@@ -213,6 +213,9 @@ func (p *parser) types(into *held) error {
 
 // whyUnknown says why an expiry cannot be told.
 func (s *Source) whyUnknown() string {
+	if !s.ManyTypes() {
+		return "TTL fails, or is farther away than a dump can tell"
+	}
 	if s.cached() {
 		return "another type has the name, and TTL can speak of it from the source's cache; --source-cache-off may help"
 	}

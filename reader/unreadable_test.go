@@ -131,3 +131,34 @@ func TestFarExpiry(t *testing.T) {
 		}
 	}
 }
+
+// TestExpiryFails: a key whose TTL fails, or is farther away than a dump can tell, is kept without one and listed; where most fail
+// the dump ends.
+func TestExpiryFails(t *testing.T) {
+	for reply, all := range map[string]bool{
+		"-ERR ttl internal error\r\n": false, ":9223372036854775807\r\n": false, ":-7\r\n": false, "-ERR ttl  internal error\r\n": true,
+	} {
+		for _, v := range []pikasim.Version{pikasim.V401, pikasim.V355} {
+			var live atomic.Bool
+			srv, c := startSim(t, pikasim.Options{Version: v, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+				return []byte(reply), live.Load() && strings.HasSuffix(strings.ToLower(string(args[0])), "ttl") && (all || string(args[1]) == "k05"), false
+			}})
+			for i := range 40 {
+				mustDo(t, c, "HSET", fmt.Sprintf("k%02d", i), "f", "v")
+			}
+			s := open(t, Options{Addr: srv.Addr()})
+			live.Store(true)
+			g := newGathered(t)
+			err := s.Scan(t.Context(), NewPass(0, format.TypeHash, nil, nil), g)
+			if all {
+				if err == nil {
+					t.Errorf("%s: the dump goes on", v)
+				}
+				continue
+			}
+			if err != nil || len(g.keys) != 40 || fmt.Sprint(g.skipped[ExpiryUnknown]) != "[k05]" || g.expires["k05"] != 0 {
+				t.Errorf("%s, %q: %v, %d keys, skipped %v", v, reply, err, len(g.keys), g.skipped)
+			}
+		}
+	}
+}
