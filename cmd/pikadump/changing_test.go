@@ -82,7 +82,7 @@ func TestGoneWhileRead(t *testing.T) {
 // TestKeySink: a key that is taken back ends for verify, whatever becomes of it, and the keys behind it keep their numbers.
 func TestKeySink(t *testing.T) {
 	var got []string
-	s := &keySink{at: -1, each: func(i int, r *format.Record, other string) error {
+	s := &keySink{at: -1, unknown: func() bool { return false }, each: func(i int, r *format.Record, other string) error {
 		if r != nil {
 			other = fmt.Sprintf("%s %d %d", r.Key, r.Part, r.Elements())
 		}
