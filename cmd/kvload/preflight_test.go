@@ -30,6 +30,10 @@ func TestDryRunRedis(t *testing.T) {
 		return args
 	}
 	const rights = "~* +@connection +info +scan +time +multi +discard +del +pexpireat +set +mset +append +strlen +hlen"
+	secret := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(secret, []byte("pw\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, tc := range []struct {
 		name   string
 		server []string
@@ -52,7 +56,7 @@ func TestDryRunRedis(t *testing.T) {
 		{"user without HSET", nil, func(addr string) { command(addr, fields("ACL SETUSER u on >pw "+rights)...) },
 			[]string{"--user", "u", "--pass", "pw"}, 12, []string{"FAILED   commands", "HSET is refused: NOPERM"}},
 		{"user with what is needed", nil, func(addr string) { command(addr, fields("ACL SETUSER u on >pw +hset "+rights)...) },
-			[]string{"--user", "u", "--pass", "pw"}, 0, nil},
+			[]string{"--user", "u", "--password-file", secret}, 0, nil},
 		{"no such journal", nil, nil, []string{"--state", "/nosuch", "--resume"}, 0, []string{"none in /nosuch"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

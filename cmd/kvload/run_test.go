@@ -20,7 +20,7 @@ import (
 
 // asCommand in the environment makes the test binary be kvload, for the tests that need a
 // process of its own.
-const asCommand = "KVLOAD_TEST_AS_COMMAND"
+const asCommand = "TEST_AS_KVLOAD"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
@@ -65,7 +65,7 @@ func (r result) failed(t *testing.T, code int, says ...string) {
 	}
 	var lines []string
 	for line := range strings.Lines(r.stderr) {
-		if strings.HasPrefix(line, "kvload: ") {
+		if _, text, timed := strings.Cut(line, " kvload: "); strings.HasPrefix(line, "kvload: ") || timed && isTime(line[:len(line)-len(text)-len(" kvload: ")]) {
 			lines = append(lines, line)
 		}
 	}
@@ -245,4 +245,10 @@ func TestLoad(t *testing.T) {
 	if r := runCommand("inspect", "--json", dir); r.code != 0 || !strings.Contains(r.stdout, `"chunks": [`) {
 		t.Errorf("inspect --json: exit code %d, %q %s", r.code, r.stdout, r.stderr)
 	}
+}
+
+// isTime reports whether text is the time with which lines of a log begin.
+func isTime(text string) bool {
+	_, err := time.Parse("2006-01-02 15:04:05", text)
+	return err == nil
 }

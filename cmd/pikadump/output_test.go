@@ -128,7 +128,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	out := filepath.Join(disk, "dump")
 	r := runCommand("dump", "--uri", s.Addr(), "--out", out)
-	r.failed(t, 75, "no space left on device", "holds an unfinished dump", out, "the disk is full: free space, or give another directory")
+	r.failed(t, 75, "no space left on device", "holds an unfinished dump", out, "the disk is full: free space, then run the same command with --resume")
 	unfinished(t, out)
 
 	room, err := os.Create(filepath.Join(disk, "rest"))

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -16,7 +17,7 @@ import (
 
 // asCommand in the environment makes the test binary be pikadump, for the tests that need
 // a process of its own.
-const asCommand = "PIKADUMP_TEST_AS_COMMAND"
+const asCommand = "TEST_AS_PIKADUMP"
 
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
@@ -60,7 +61,7 @@ func (r result) failed(t *testing.T, code int, says ...string) {
 	}
 	var lines []string
 	for line := range strings.Lines(r.stderr) {
-		if strings.HasPrefix(line, "pikadump: ") {
+		if _, text, timed := strings.Cut(line, " pikadump: "); strings.HasPrefix(line, "pikadump: ") || timed && isTime(line[:len(line)-len(text)-len(" pikadump: ")]) {
 			lines = append(lines, line)
 		}
 	}
@@ -188,4 +189,10 @@ func TestDump(t *testing.T) {
 			t.Errorf("%s holds the password", name)
 		}
 	}
+}
+
+// isTime reports whether text is the time with which lines of a log begin.
+func isTime(text string) bool {
+	_, err := time.Parse("2006-01-02 15:04:05", text)
+	return err == nil
 }
