@@ -21,7 +21,7 @@ type event struct {
 // acts are what can happen, as often as they stand here.
 var acts = []string{
 	"expire", "expire", "expire", "delete", "delete", "recreate", "recreate", "retype", "retype", "shift", "shift", "shift", "queue", "queue",
-	"push front", "add", "change", "change", "rival", "rival", "rival", "expire later", "persist", "pass", "new key", "cut", "kill", "kill",
+	"push front", "add", "change", "change", "rival", "rival", "rival", "expire later", "persist", "pass", "new key", "cut", "stall", "kill", "kill",
 }
 
 // classes returns what a command is, and which key it is for.
@@ -75,8 +75,33 @@ const mostLists = 30_000
 
 // before is called before each command of the tools.
 func (r *reading) before(args [][]byte) (cut bool) {
+	cut, stalled := r.look(args)
+	if stalled {
+		select {
+		case <-r.next():
+		case <-r.run1.ended:
+		}
+		return true
+	}
+	return cut
+}
+
+// next returns what is closed with the next command.
+func (r *reading) next() <-chan struct{} {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.waits = make(chan struct{})
+	return r.waits
+}
+
+// look lets happen what happens before a command. If it is stalled it is answered never.
+func (r *reading) look(args [][]byte) (cut, stalled bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.waits != nil {
+		close(r.waits)
+		r.waits = nil
+	}
 	classes, key, kind := r.classes(args)
 	for _, c := range classes {
 		r.seen[c]++
@@ -98,7 +123,7 @@ func (r *reading) before(args [][]byte) (cut bool) {
 		if r.seen["keys"]++; r.seen["keys"] == mostLists {
 			r.broken("the streams are listed for ever")
 			r.run1.kill()
-			return true
+			return true, false
 		}
 	}
 	for _, e := range r.events {
@@ -109,9 +134,13 @@ func (r *reading) before(args [][]byte) (cut bool) {
 			continue // it waits for a scan
 		}
 		e.done = true
+		if e.do == "stall" {
+			r.tell("before %s %d, of %q: the source stalls", e.class, e.nth, key)
+			return cut, true
+		}
 		r.p.meanwhile(func() { cut = r.happen(e, key, kind) || cut })
 	}
-	return cut
+	return cut, false
 }
 
 // happen lets an event happen. The key, if there is one, is that of the command.

@@ -76,7 +76,7 @@ func (w *writing) loaded(code int, report string) bool {
 		v, g, p := w.dump[key], got[key], w.prior[key]
 		delete(got, key)
 		switch {
-		case w.refused(v) && listed[key] != "":
+		case (w.refused(v) || w.exempt[key]) && listed[key] != "":
 		case w.over(v) && w.policy == "replace":
 			w.mustHold(key, g, nil, "its dump has expired, and it was to be replaced")
 		case w.over(v):
@@ -133,7 +133,7 @@ func (w *writing) compare(report string) {
 		}
 	}
 	flags := slices.Clone(w.flags)
-	for _, name := range []string{"--on-exists", "--undo", "--pipeline", "--checkpoint", "--state"} {
+	for _, name := range []string{"--on-exists", "--undo", "--pipeline", "--checkpoint"} {
 		if i := slices.Index(flags, name); i >= 0 {
 			flags = slices.Delete(flags, i, i+2)
 		}

@@ -45,10 +45,11 @@ func (p *process) kill() {
 
 // Exit codes: killed is of a process that was.
 const (
-	killed      = -1
-	exitUsage   = 2
-	exitRefused = 5
-	exitAgain   = 75
+	killed        = -1
+	exitUsage     = 2
+	exitDifferent = 4
+	exitRefused   = 5
+	exitAgain     = 75
 )
 
 // wait waits for the end.
@@ -63,6 +64,9 @@ func (p *process) wait(h *history) (code int) {
 	}
 	code = p.cmd.ProcessState.ExitCode()
 	h.tell("%s %s → %d  %s", filepath.Base(p.cmd.Path), strings.Join(p.cmd.Args[1:], " "), code, tail(p.stderr.String(), 400))
+	if p.peak > 0 {
+		h.tell("it took %d MiB of memory", p.peak>>10)
+	}
 	return code
 }
 

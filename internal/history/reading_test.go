@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,7 @@ type reading struct {
 	scans map[string][][2]string // of each key: cursor and COUNT since its first piece
 	large bool                   // the source holds more than a tool may keep
 	run1  *process
+	waits chan struct{} // closed with the next command; nil: nothing waits for it
 }
 
 // What names begin with, and the pattern for it.
@@ -84,6 +86,7 @@ func (r *reading) fill() {
 // fillLarge writes many small strings, and behind them large ones, which are too much for one reply.
 func (r *reading) fillLarge() {
 	r.large = true
+	r.Cleanup(debug.FreeOSMemory)
 	pipe, text := r.p.c.Pipeline(), strings.Repeat("large", 200_000)
 	put := func(name, text string) {
 		pipe.Do(context.Background(), "SET", name, text)
@@ -125,7 +128,7 @@ func (r *reading) create(i id) {
 
 // draw draws the flags and what happens.
 func (r *reading) draw() {
-	r.flags = []string{"--threads", "1", "--quiet", "--chunk-size", "64KiB", "--reply-size", one(r.rng, "4KiB", "4KiB", "8KiB"), "--page-keys", one(r.rng, "2", "5", "16", "256")}
+	r.flags = []string{"--threads", one(r.rng, "1", "1", "1", "1", "1", "3"), "--quiet", "--chunk-size", "64KiB", "--reply-size", one(r.rng, "4KiB", "4KiB", "8KiB"), "--page-keys", one(r.rng, "2", "5", "16", "256")}
 	if r.chance(3) {
 		r.flags = append(r.flags, "--rate-keys", "1000000") // nothing goes ahead
 	}
@@ -151,10 +154,12 @@ func (r *reading) draw() {
 		r.match = head[0]
 		r.flags = append(r.flags, "--match", head[1])
 	}
-	for range r.rng.IntN(7) {
+	for range r.rng.IntN(9) {
 		e := &event{class: one(r.rng, "page", "ttl", "twin", "twin", "deep", "deep", "deep", "any"), do: one(r.rng, acts...), n: 1 + r.rng.IntN(60)}
 		e.nth = 1 + r.rng.IntN(map[string]int{"page": 20, "ttl": 40, "twin": 8, "deep": 12, "any": 200}[e.class])
-		r.events = append(r.events, e)
+		if r.events = append(r.events, e); e.do == "stall" {
+			r.flags = append(r.flags, "--timeout", "700ms")
+		}
 	}
 }
 

@@ -68,7 +68,7 @@ func (w *writing) rollback(finished bool) {
 	if code == exitRefused && len(wrote) == 0 { // it was killed before it began
 		code = 0
 	}
-	if code != 0 && code != 3 {
+	if code != 0 && code != 3 && !(code == exitDifferent && w.mute) {
 		w.broken("kvload rollback ended with %d: %s", code, tail(w.tool.stderr.String(), 400))
 		return
 	}
@@ -76,7 +76,7 @@ func (w *writing) rollback(finished bool) {
 	for _, l := range readLines[left](w.history, w.beside("changed.jsonl")) {
 		listed[string(l.Key)] = true
 	}
-	if (code == 3) != (len(listed) > 0) {
+	if (code == 3) != (len(listed) > 0) && code != exitDifferent {
 		w.broken("kvload rollback ended with %d, but %d keys are listed", code, len(listed))
 	}
 	got := holds(w.c)

@@ -15,10 +15,13 @@ type stroke struct {
 	done bool
 }
 
-var strokes = []string{"cut", "cut", "after", "after", "late", "late", "late", "kill", "kill", "kill after", "kill late", "other key", "same key", "another value", "expired key", "expired key"}
+var strokes = []string{"cut", "cut", "after", "after", "late", "late", "late", "stall", "stall", "kill", "kill", "kill after", "kill late", "other key", "same key", "another value", "expired key", "expired key"}
 
-// alter has XINFO STREAM of some streams answered as Kvrocks does after XDEL.
+// alter has XINFO STREAM of some streams answered as Kvrocks does after XDEL, and CLIENT refused where it is.
 func (w *writing) alter(args [][]byte) {
+	if w.mute && strings.EqualFold(string(args[0]), "CLIENT") && len(args) > 1 && !strings.EqualFold(string(args[1]), "INFO") {
+		args[0] = []byte("NOCLIENT")
+	}
 	if len(args) == 3 && strings.EqualFold(string(args[0]), "XINFO") && w.blind[string(args[2])] {
 		args[2] = []byte("no such key")
 	}
@@ -98,6 +101,9 @@ func (w *writing) strike(e *stroke) fault {
 	case "late":
 		w.release = w.seen[""] + e.n
 		return late
+	case "stall":
+		w.release = w.seen[""] + e.n
+		return stall
 	case "kill", "kill after", "kill late":
 		w.tool.kill()
 		switch e.do {

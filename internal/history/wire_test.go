@@ -36,6 +36,7 @@ const (
 	cut         // the connection is gone, and the command with it
 	after       // the client is cut off; the server runs the command, and what the client had sent behind it
 	late        // the same, but the server runs it when release is called
+	stall       // the same, but the client is not cut off: it gives up
 )
 
 // A link is a connection through the wire.
@@ -150,7 +151,9 @@ func (w *wire) up(l *link) {
 func (w *wire) disturb(f fault, args [][]byte, in *bufio.Reader, l *link) {
 	l.data = appendCommand(nil, args)
 	for { // what is under way already
-		_ = l.client.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		if f != stall {
+			_ = l.client.SetReadDeadline(time.Now().Add(20 * time.Millisecond))
+		}
 		more, err := readCommand(in)
 		if err != nil {
 			break
@@ -164,7 +167,7 @@ func (w *wire) disturb(f fault, args [][]byte, in *bufio.Reader, l *link) {
 		l.data = nil
 	}
 	reset(l.client)
-	if f == late {
+	if f == late || f == stall {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.held = append(w.held, l)
