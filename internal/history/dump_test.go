@@ -15,10 +15,8 @@ import (
 
 // A dumped is what a dump says.
 type dumped struct {
-	keys      map[id]*value
-	manifest  *format.Manifest
-	listed    map[id]string   // in skipped.jsonl, with the reason
-	conflicts map[string]bool // names in conflicts.jsonl
+	keys   map[id]*value
+	listed map[id]string // in skipped.jsonl, with the reason
 }
 
 // readDump reads a finished dump, in which each key must stand once.
@@ -27,7 +25,7 @@ func (h *history) readDump(dir string) *dumped {
 	a, err := archive.Open(h.Context(), dir, 1)
 	h.must(err)
 	defer a.Close()
-	d := &dumped{map[id]*value{}, a.Manifest, map[id]string{}, map[string]bool{}}
+	d := &dumped{map[id]*value{}, map[id]string{}}
 	h.eachRecord(a, func(_ int, r *format.Record) {
 		i := id{r.Kind, string(r.Key)}
 		if d.keys[i] != nil && r.Part&format.PartFirst != 0 {
@@ -47,9 +45,6 @@ func (h *history) readDump(dir string) *dumped {
 				d.listed[id{k, string(l.Key)}] = l.Reason
 			}
 		}
-	}
-	for _, l := range readLines[line](h, filepath.Join(dir, format.ConflictsName)) {
-		d.conflicts[string(l.Key)] = true
 	}
 	return d
 }

@@ -83,7 +83,7 @@ func (l *ledger) since(i id, at int) []moment {
 }
 
 // A judgement of what a dump says of a key, or does not say: empty if that may be.
-func judge(what []moment, got *value, listed bool, conflict bool) string {
+func judge(what []moment, got *value, listed, unknown bool) string {
 	steady, gone := len(what) == 1, slices.ContainsFunc(what, func(m moment) bool { return m.v == nil })
 	first := what[0].v
 	switch {
@@ -97,7 +97,7 @@ func judge(what []moment, got *value, listed bool, conflict bool) string {
 		return "is neither in the dump nor listed, and was there all the time"
 	case steady && got.equal(first):
 		return ""
-	case steady && conflict && got.same(first): // its own expiry cannot be read (SERVERS.md P5)
+	case steady && unknown && got.same(first): // its own expiry could not be read (SERVERS.md P5)
 		return ""
 	case steady:
 		return fmt.Sprintf("never changed from %v,\nbut is in the dump as %v%s", first, got, differs(first, got))
@@ -105,14 +105,12 @@ func judge(what []moment, got *value, listed bool, conflict bool) string {
 	// Of one that changed: as it was at some moment, or read in pieces while it did.
 	why := "is in the dump, but was not there"
 	all := lives(what)
-	if anew := what[len(what)-1].v != nil && len(all) > 1; anew && !on("pairing") {
-		conflict = conflict || slices.ContainsFunc(what, func(m moment) bool { return m.v != nil && m.v.expire == got.expire })
-	}
+	unknown = unknown || !on("pairing") && got.expire == 0
 	if !got.ordered() && len(all) > 1 && !on("mixture") {
 		all = append(all, slices.Concat(all...))
 	}
 	for _, life := range all {
-		if why = inLife(life, got, conflict); why == "" {
+		if why = inLife(life, got, unknown); why == "" {
 			return ""
 		}
 	}
@@ -136,17 +134,17 @@ func lives(what []moment) (lives [][]*value) {
 }
 
 // inLife tells why got cannot have been read in a life.
-func inLife(life []*value, got *value, conflict bool) string {
+func inLife(life []*value, got *value, unknown bool) string {
 	first := life[0]
 	if got.kind == format.String {
 		for _, v := range life {
-			if v.text == got.text && (v.expire == got.expire || conflict) {
+			if v.text == got.text && (v.expire == got.expire || unknown) {
 				return ""
 			}
 		}
 		return fmt.Sprintf("was %v first, and never with this value and expiry at a time", first)
 	}
-	if !conflict && !slices.ContainsFunc(life, func(v *value) bool { return v.expire == got.expire }) {
+	if !unknown && !slices.ContainsFunc(life, func(v *value) bool { return v.expire == got.expire }) {
 		return fmt.Sprintf("never had this expiry (first: %v)", first)
 	}
 	had := map[element]bool{} // ever
