@@ -104,6 +104,9 @@ func (e *expiries) look(span int) {
 		e.w.apart = max(0, e.w.apart-1)
 	}
 	e.before, e.behind = l, l
+	if t := e.w.pass.Type; !l.apart && t != format.TypeString { // it was there when its value was read, in this flight
+		e.before.types, e.before.known = l.types[:len(l.types)-1], holds(t)
+	}
 }
 
 // askOne adds the command for one key. TTL can come from Pika's cache; on 4.0
@@ -306,7 +309,7 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 	for j, i := range e.late {
 		before[j] = e.before
 		if e.before.w != nil {
-			before[j] = look{w: e.w, types: e.before.types, keys: e.keys[i : i+1], apart: true, n: 1}
+			before[j] = look{w: e.w, types: e.behind.types, keys: e.keys[i : i+1], apart: true, n: 1}
 		}
 		e.b.add("TIME")
 		before[j].ask(&e.b)

@@ -86,6 +86,7 @@ type look struct {
 	keys  [][]byte // ascending, unless each is asked for by itself
 	apart bool
 	n     int    // LIMIT of a listing
+	known held   // what all keys are known to be
 	held  []held // by key
 }
 
@@ -135,7 +136,9 @@ func (l *look) read(p *parser) error {
 	command := l.w.s.typeCommand()
 	for _, keys := range l.ranges() {
 		at := len(l.held)
-		l.held = append(l.held, make([]held, len(keys))...)
+		for range keys {
+			l.held = append(l.held, l.known)
+		}
 		if l.apart && command != "" {
 			p.answers(command, keys[0])
 			if err := p.types(&l.held[at]); err != nil {
@@ -166,17 +169,20 @@ func (p *parser) names(t format.Type, keys [][]byte, into []held) error {
 	if err != nil {
 		return err
 	}
-	i := 0
+	i, has := 0, holds(t)
 	for range n {
 		name, err := p.bulk()
 		if err != nil {
 			return err
 		}
-		for i < len(keys) && bytes.Compare(keys[i], name) < 0 {
-			i++
-		}
-		if i < len(keys) && bytes.Equal(keys[i], name) {
-			into[i] |= holds(t)
+		for ; i < len(keys); i++ {
+			order := bytes.Compare(keys[i], name)
+			if order == 0 {
+				into[i] |= has
+			}
+			if order >= 0 {
+				break
+			}
 		}
 	}
 	if len(next) > 0 {
