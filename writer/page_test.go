@@ -3,6 +3,7 @@ package writer
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -110,5 +111,44 @@ func TestReadNames(t *testing.T) {
 			}
 		}
 		c.ConfigSet(context.Background(), "redis-cursor-compatible", "yes")
+	})
+}
+
+// TestUnchanged: a key that others wrote to between the look and the end of its reading is told from one that they left, and from
+// one whose time has come.
+func TestUnchanged(t *testing.T) {
+	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+		ctx := t.Context()
+		do := func(args ...any) {
+			t.Helper()
+			if err := c.Do(ctx, args...).Err(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		v := visitor(t, addr)
+		for _, tc := range []struct {
+			name    string
+			between []any // what others do
+			changed bool
+		}{
+			{"left", []any{"PING"}, false},
+			{"same length, no expiry", []any{"SET", "k", "other"}, true},
+			{"another expiry", []any{"PEXPIREAT", "k", int64(4102444800000)}, true},
+			{"another length", []any{"APPEND", "k", "x"}, true},
+			{"its time has come", []any{"PEXPIREAT", "k", int64(1000)}, false},
+			{"of nowhere", []any{"SET", "new", "x"}, true},
+		} {
+			do("DEL", "k", "new")
+			do("SET", "k", "value", "EX", 1000)
+			keys := [][]byte{[]byte("k"), []byte("new")}
+			looks, err := v.Look(ctx, keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			do(tc.between...)
+			if err := v.Unchanged(ctx, keys, looks); errors.Is(err, errChanged) != tc.changed || err != nil && !tc.changed {
+				t.Errorf("%s: %v", tc.name, err)
+			}
+		}
 	})
 }

@@ -134,6 +134,30 @@ func (v *Visitor) Look(ctx context.Context, keys [][]byte) ([]Look, error) {
 	return looks, nil
 }
 
+// Unchanged looks again at keys that were read after looks showed them, and returns an error if one is another by now, or has
+// come: what was read of it may be of both. One whose time has come is as it was read.
+func (v *Visitor) Unchanged(ctx context.Context, keys [][]byte, looks []Look) error {
+	again, err := v.Look(ctx, keys)
+	if err != nil {
+		return err
+	}
+	about := int64(0) // by how many ms what is told of one expiry can differ
+	if !v.loader.target.tellsExpiry() {
+		about = 1500
+	}
+	for i, now := range again {
+		was := looks[i]
+		if now.Type == "none" && was.Expire > 0 {
+			continue
+		}
+		apart := max(now.Expire-was.Expire, was.Expire-now.Expire)
+		if now.Type != was.Type || now.Length != was.Length || (now.Expire == 0) != (was.Expire == 0) || apart > about {
+			return fmt.Errorf("read key %s of target %s: %w", quote(keys[i]), v.loader.options.Addr, errChanged)
+		}
+	}
+	return nil
+}
+
 // between returns the target's time in Unix ms while it gave replies, the first and the last of which may be to TIME.
 func (v *Visitor) between(replies []any, timed bool) (int64, error) {
 	if !timed || len(replies) == 0 {

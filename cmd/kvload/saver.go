@@ -187,7 +187,7 @@ func (s *saver) write(ctx context.Context, v *writer.Visitor, l *lot) error {
 			return err
 		}
 	}
-	return nil
+	return v.Unchanged(ctx, l.keys, l.looks) // behind all that was read of them
 }
 
 func (s *saver) record(r *format.Record) error {
