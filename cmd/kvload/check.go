@@ -70,7 +70,7 @@ func check(c *cli.Context) error {
 		return err
 	}
 	report.SayPartial(c.App.Writer, a.Manifest.Options)
-	fmt.Fprintf(c.App.Writer, "%s: sound: %s keys in %s chunks\n", a.Path(), progress.Count(k.keys.Load()), progress.Count(int64(len(a.Manifest.Chunks))))
+	fmt.Fprintf(c.App.Writer, "%s: sound: %s in %s\n", a.Path(), progress.Plural(k.keys.Load(), "key", "keys"), progress.Plural(len(a.Manifest.Chunks), "chunk", "chunks"))
 	return nil
 }
 
@@ -166,5 +166,5 @@ func damage(bad int, err error) error {
 	if err != nil || bad == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %d of its files are not as they were written; fetch them again from where they came, or dump again", errDamaged, bad)
+	return fmt.Errorf("%w: %s not as written; fetch again from where the dump came, or dump again", errDamaged, progress.Plural(bad, "file is", "files are"))
 }

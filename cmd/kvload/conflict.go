@@ -9,6 +9,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -60,7 +61,7 @@ func readConflicts(a *archive.Archive, f *filter.Filter, policy conflictPolicy, 
 			return nil
 		}
 		if size += len(k.Key) + 64; size > maxConflictBytes {
-			return fmt.Errorf("%w: more than %d names stand in several types; load one type at a time with --type", errRefused, count)
+			return fmt.Errorf("%w: more than %s in several types; load one type at a time with --type", errRefused, progress.Plural(count, "name stands", "names stand"))
 		}
 		if cs.types[k.DB] == nil {
 			cs.types[k.DB] = map[string][]format.Type{}
@@ -72,8 +73,8 @@ func readConflicts(a *archive.Archive, f *filter.Filter, policy conflictPolicy, 
 		return nil, err
 	}
 	if policy == conflictFail && count > 0 {
-		return nil, fmt.Errorf("%w: %d names stand in several types, which Kvrocks cannot hold (%s, …; all in %s): "+
-			"choose --on-conflict first or suffix, or load one type with --type", errRefused, count, shown[0], format.ConflictsName)
+		return nil, fmt.Errorf("%w: %s in several types, which Kvrocks cannot hold (%s, …; all in %s): "+
+			"choose --on-conflict first or suffix, or load one type with --type", errRefused, progress.Plural(count, "name stands", "names stand"), shown[0], format.ConflictsName)
 	}
 	if policy == conflictSuffix {
 		return cs, cs.checkNames(a)

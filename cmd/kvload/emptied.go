@@ -69,7 +69,7 @@ func (r *remainder) mustBeThere(ctx context.Context, a *archive.Archive, units [
 		if err != nil {
 			return err
 		}
-		what := fmt.Sprintf("none of %d sampled keys of database %d", missing, db)
+		what := fmt.Sprintf("none of %s of database %d", progress.Plural(missing, "sampled key", "sampled keys"), db)
 		switch {
 		case found:
 			seen = true
@@ -96,8 +96,8 @@ func (r *remainder) mustBeThere(ctx context.Context, a *archive.Archive, units [
 }
 
 func (r *remainder) emptied(what string, keys int64) error {
-	return fmt.Errorf("%w: the target %s holds %s, but by the journal %s keys were loaded: was it emptied? Remove %s to load from the beginning",
-		errRefused, r.l.Target().Addr, what, progress.Count(keys), r.j.Path())
+	return fmt.Errorf("%w: the target %s holds %s, but by the journal %s loaded: was it emptied? Remove %s to load from the beginning",
+		errRefused, r.l.Target().Addr, what, progress.Plural(keys, "key was", "keys were"), r.j.Path())
 }
 
 // look looks for keys of some of the units until one is found.

@@ -81,6 +81,9 @@ func (e *ending) what() string {
 	if e.jt == nil {
 		return "the load is"
 	}
+	if e.jt.Shares == 1 {
+		return "the one share is"
+	}
 	return fmt.Sprintf("all %d shares are", e.jt.Shares)
 }
 
@@ -104,7 +107,7 @@ func (e *ending) complete() error {
 		case j.Began().IsZero():
 			lacking = append(lacking, what+" was not begun")
 		case j.Finished().IsZero():
-			lacking = append(lacking, fmt.Sprintf("%s was begun on %s and has loaded %s keys", what, j.Began().Local().Format(second), progress.Count(j.Stats().Keys)))
+			lacking = append(lacking, fmt.Sprintf("%s was begun on %s and has loaded %s", what, j.Began().Local().Format(second), progress.Plural(j.Stats().Keys, "key", "keys")))
 		}
 	}
 	if len(lacking) == 0 {
@@ -117,8 +120,8 @@ func (e *ending) complete() error {
 	if e.jt == nil {
 		return fmt.Errorf("%w: %s; go on with it with --resume", errUnfinished, lacking[0])
 	}
-	return fmt.Errorf("%w: %d of %d shares are not done: %s; wait for them, or go on with each with --shard I/%d --resume",
-		errUnfinished, n, e.jt.Shares, strings.Join(lacking, ", "), e.jt.Shares)
+	return fmt.Errorf("%w: %d of %s not done: %s; wait for them, or go on with each with --shard I/%d --resume",
+		errUnfinished, n, progress.Plural(e.jt.Shares, "share is", "shares are"), strings.Join(lacking, ", "), e.jt.Shares)
 }
 
 // stats returns the sum over all parts.

@@ -71,7 +71,5 @@ func inspect(w io.Writer, m *format.Manifest) {
 	fmt.Fprintln(w)
 	report.Totals(w, m.Totals)
 	fmt.Fprintf(w, "\nnames in several types: %s\nexpired while being read: %s\n", progress.Count(m.Conflicts), progress.Count(m.Expired))
-	for _, r := range m.Skipped {
-		fmt.Fprintf(w, "not in the dump, %s: %s\n", r.Reason, progress.Count(r.Keys))
-	}
+	report.Skipped(w, m.Skipped)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -19,6 +20,17 @@ func TestInspectTrial(t *testing.T) {
 	for _, says := range []string{"only a sample of 1.5 % of the keys\n", "only the first 20,000 keys of each database and type\n"} {
 		if trial.code != 0 || !strings.Contains(trial.stdout, says) {
 			t.Errorf("it does not say %q: exit code %d, %s%s", says, trial.code, trial.stdout, trial.stderr)
+		}
+	}
+}
+
+// TestInspectSkipped: it says what the reasons of skipped keys mean.
+func TestInspectSkipped(t *testing.T) {
+	var out bytes.Buffer
+	inspect(&out, &format.Manifest{Skipped: []format.Reason{{Reason: "gone", Keys: 12345}, {Reason: "of a newer pikadump", Keys: 1}}})
+	for _, says := range []string{"skipped, gone: 12,345 (not there any more when it was read", "skipped, of a newer pikadump: 1\n"} {
+		if !strings.Contains(out.String(), says) {
+			t.Errorf("it does not say %q: %s", says, out.String())
 		}
 	}
 }

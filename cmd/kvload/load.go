@@ -56,7 +56,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		return err
 	}
 	if o.conflict == conflictSuffix && a.Manifest.Conflicts > 0 {
-		fmt.Fprintf(log, "looking whether the new names of %s conflicts are free\n", progress.Count(a.Manifest.Conflicts))
+		fmt.Fprintf(log, "looking whether the new names of %s are free\n", progress.Plural(a.Manifest.Conflicts, "conflict", "conflicts"))
 	}
 	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
 	if o.dryRun && (err == nil || errors.Is(err, errRefused)) {
@@ -132,7 +132,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, feed) })
 	r.sayDelayed()
 	if n := l.Redirected(); n > 0 {
-		fmt.Fprintf(log, "%s commands were sent once more: slots of the cluster moved, or nobody served them\n", progress.Count(n))
+		fmt.Fprintf(log, "%s sent once more: slots of the cluster moved, or nobody served them\n", progress.Plural(n, "command was", "commands were"))
 	}
 	noted := j.Checkpoint()
 	if noted == nil && l.IsSettled() {
@@ -269,11 +269,11 @@ func mustBeEmpty(ctx context.Context, l *writer.Loader, o *loadOptions) error {
 	if err != nil || n == 0 {
 		return err
 	}
-	count := progress.Count(n)
+	count := progress.Plural(n, "key", "keys")
 	if more {
 		count = "more than " + count
 	}
-	return fmt.Errorf("%w: the target %s holds %s keys already: choose --on-exists replace (overwrite keys of the same name) or "+
+	return fmt.Errorf("%w: the target %s holds %s already: choose --on-exists replace (overwrite keys of the same name) or "+
 		"--on-exists skip (leave them as they are), or load into an empty namespace", errRefused, l.Target().Addr, count)
 }
 
@@ -298,20 +298,20 @@ func summarize(w io.Writer, s journal.Stats, list string, took time.Duration) er
 	if s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {
 		fmt.Fprintln(w, "NOTHING WAS LOADED: the dump, or this share of it, has no key that was chosen (--match)")
 	}
-	what := fmt.Sprintf("loaded %s keys with %s elements, %s", progress.Count(s.Keys), progress.Count(s.Elements), progress.Bytes(s.Bytes))
+	what := fmt.Sprintf("loaded %s with %s, %s", progress.Plural(s.Keys, "key", "keys"), progress.Plural(s.Elements, "element", "elements"), progress.Bytes(s.Bytes))
 	if took > 0 {
 		fmt.Fprintf(w, "%s, in %s\n", what, progress.Duration(max(took, time.Second)))
 	} else {
 		fmt.Fprintf(w, "earlier runs have %s\n", what)
 	}
 	if s.Expired > 0 {
-		fmt.Fprintf(w, "%s keys have expired since the dump and were left out\n", progress.Count(s.Expired))
+		fmt.Fprintf(w, "%s expired since the dump: left out\n", progress.Plural(s.Expired, "key has", "keys have"))
 	}
 	if s.Short > 0 {
-		fmt.Fprintf(w, "%s keys had less than --ttl-min to live and were left out\n", progress.Count(s.Short))
+		fmt.Fprintf(w, "%s had less than --ttl-min to live: left out\n", progress.Plural(s.Short, "key", "keys"))
 	}
 	if s.Dropped > 0 {
-		fmt.Fprintf(w, "%s of the keys that were left out so were on the target, and were deleted there (--on-exists replace)\n", progress.Count(s.Dropped))
+		fmt.Fprintf(w, "deleted at the target: %s of those that were left out so (--on-exists replace)\n", progress.Count(s.Dropped))
 	}
 	if len(s.LeftOut) == 0 {
 		return nil

@@ -124,7 +124,7 @@ func (r *loading) reached(u *journal.Unit, p writer.Point, src *source) error {
 		return err
 	}
 	if n := r.refused.Add(refused); r.o.maxErrors >= 0 && n > int64(r.o.maxErrors) {
-		return fmt.Errorf("%w: %d keys and members, more than --max-errors %d; see the report for the replies", errTooMany, n, r.o.maxErrors)
+		return fmt.Errorf("%w: %s, more than --max-errors %d; see the report for the replies", errTooMany, progress.Plural(n, "key or member", "keys and members"), r.o.maxErrors)
 	}
 	return nil
 }

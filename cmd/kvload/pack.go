@@ -113,7 +113,7 @@ func unpackAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.ErrWriter, "%s: %s files, %s, as they were packed\n", dir.Path(""), progress.Count(int64(files)), progress.Bytes(k.read.Load()))
+	fmt.Fprintf(c.App.ErrWriter, "%s: %s, %s, as they were packed\n", dir.Path(""), progress.Plural(files, "file", "files"), progress.Bytes(k.read.Load()))
 	return nil
 }
 

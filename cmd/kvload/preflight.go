@@ -14,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -85,7 +86,7 @@ func preflight(ctx context.Context, o *loadOptions, need *writer.Need, log io.Wr
 	if err := writer.Failure(o.server.Addr, checks); err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "pre-flight: %d checks, %s\n", len(checks), plural(warnings, "warning"))
+	fmt.Fprintf(log, "pre-flight: %s, %s\n", progress.Plural(len(checks), "check", "checks"), progress.Plural(warnings, "warning", "warnings"))
 	missing := map[int]string{}
 	for _, p := range f.Places {
 		if p.Missing {
@@ -102,13 +103,6 @@ func preflight(ctx context.Context, o *loadOptions, need *writer.Need, log io.Wr
 		fmt.Fprintf(log, "CHANGED AT THE TARGET: NAMESPACE ADD %s, for db%d\n", name, db)
 	}
 	return nil
-}
-
-func plural(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // dryRun makes the checks of a load and shows them all. It writes nothing, neither to the target nor to
@@ -136,13 +130,13 @@ func dryRun(ctx context.Context, o *loadOptions, need *writer.Need, names error,
 			fmt.Fprintf(out, "%-8s %-14s -> %s\n", "", "", c.Advice)
 		}
 	}
-	fmt.Fprintf(out, "%s, %s, %d failed; nothing was written\n", plural(len(checks), "check"), plural(count[writer.Warning], "warning"), count[writer.Failed])
+	fmt.Fprintf(out, "%s, %s, %d failed; nothing was written\n", progress.Plural(len(checks), "check", "checks"), progress.Plural(count[writer.Warning], "warning", "warnings"), count[writer.Failed])
 	if err := writer.Failure(o.server.Addr, checks); err != nil {
 		kind := errRefused
 		if errors.Is(err, writer.ErrAuth) {
 			kind = writer.ErrAuth
 		}
-		return fmt.Errorf("%w: %s of the dry run failed", kind, plural(count[writer.Failed], "check"))
+		return fmt.Errorf("%w: %s of the dry run failed", kind, progress.Plural(count[writer.Failed], "check", "checks"))
 	}
 	return nil
 }

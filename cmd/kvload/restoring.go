@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -75,7 +76,7 @@ func (b *taking) restore(ctx context.Context) (err error) {
 	s := j.Stats()
 	b.restored = s.Keys
 	if n := s.LeftOut[writer.ReasonRefused]; n > 0 {
-		return fmt.Errorf("the target refuses %d keys or members that it held before: see %s", n, refused.path)
+		return fmt.Errorf("the target refuses %s that it held before: see %s", progress.Plural(n, "key or member", "keys and members"), refused.path)
 	}
 	return j.Finish()
 }

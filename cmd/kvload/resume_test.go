@@ -59,7 +59,7 @@ func TestResumeExpired(t *testing.T) {
 	}
 	k.change(func() { k.full = false })
 	k.SetTime(time.Now().Add(2 * time.Hour))
-	if r := runCommand(append(load, "--resume", "--accept", "clock")...); r.code != 0 || !strings.Contains(r.stderr, ": 1 keys are loaded") {
+	if r := runCommand(append(load, "--resume", "--accept", "clock")...); r.code != 0 || !strings.Contains(r.stderr, ": 1 key is loaded") {
 		t.Errorf("%d: %s", r.code, r.stderr)
 	}
 }
@@ -132,14 +132,14 @@ func TestFinished(t *testing.T) {
 	if r := load("--resume"); r.code != 0 {
 		t.Fatalf("%d: %s", r.code, r.stderr)
 	}
-	if r := load("--resume"); r.code != 0 || !strings.Contains(r.stderr, "nothing is sent") || !strings.Contains(r.stderr, "earlier runs have loaded 1 keys") {
+	if r := load("--resume"); r.code != 0 || !strings.Contains(r.stderr, "nothing is sent") || !strings.Contains(r.stderr, "earlier runs have loaded 1 key") {
 		t.Errorf("%d: %s", r.code, r.stderr)
 	}
-	if r := load("--resume", "--verify"); r.code != 0 || !strings.Contains(r.stderr, "compared 1 keys") {
+	if r := load("--resume", "--verify"); r.code != 0 || !strings.Contains(r.stderr, "compared 1 key") {
 		t.Errorf("%d: %s", r.code, r.stderr)
 	}
 	m.Set("a", "2") // as if the run that loaded was killed while it compared
-	if r := load("--resume", "--verify"); r.code != 4 || !strings.Contains(r.stderr, "1 of 1 keys differ") {
+	if r := load("--resume", "--verify"); r.code != 4 || !strings.Contains(r.stderr, "1 of 1 key differs") {
 		t.Errorf("%d: %s", r.code, r.stderr)
 	}
 	load().failed(t, 5, "holds 1 key")

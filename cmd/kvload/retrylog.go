@@ -5,6 +5,8 @@ import (
 	"io"
 	"sync"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // A retryLog says that something is tried again. All connections to one target share it: when the target is lost they all
@@ -29,7 +31,7 @@ func (l *retryLog) say(log io.Writer, err error, wait time.Duration) {
 	}
 	more := ""
 	if l.held > 0 {
-		more = fmt.Sprintf(" (and %s like it since the line before)", plural(l.held, "failure"))
+		more = fmt.Sprintf(" (and %s like it since the line before)", progress.Plural(l.held, "failure", "failures"))
 	}
 	fmt.Fprintf(log, "%v: trying again in %v%s\n", err, wait, more)
 	l.until, l.held = now.Add(wait), 0

@@ -21,6 +21,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -244,7 +245,7 @@ func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal
 			return none, fmt.Errorf("%w: this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)",
 				errRefused, undoOf(j), j.Path())
 		}
-		fmt.Fprintf(log, "going on with the load of %s: %d keys are loaded\n", began.Local().Format(second), j.Stats().Keys)
+		fmt.Fprintf(log, "going on with the load of %s: %s loaded\n", began.Local().Format(second), progress.Plural(j.Stats().Keys, "key is", "keys are"))
 		return resumed, nil
 	}
 	empty := false

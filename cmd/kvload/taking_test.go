@@ -27,7 +27,7 @@ func TestRollbackOlder(t *testing.T) {
 	runCommand(load...).failed(t, 75, "No space left")
 	runCommand(append(load, "--resume", "--undo", filepath.Join(t.TempDir(), "undo"))...).failed(t, 5, "was begun without --undo")
 	rollback := append([]string{"rollback"}, flags...)
-	runCommand(rollback...).failed(t, 3, "it may not have come to them before it was stopped (2)", "changed.jsonl", "--force")
+	runCommand(rollback...).failed(t, 3, "or perhaps not reached before it was stopped (2)", "changed.jsonl", "--force")
 	if got := strings.Join(k.Keys(), " "); got != "h i" {
 		t.Errorf("the target has %s", got)
 	}
@@ -58,7 +58,7 @@ func TestRollbackChanged(t *testing.T) {
 				t.Fatal(r.stderr)
 			}
 			change(m)
-			runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 keys were changed by others")
+			runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 key was changed by others")
 			if got := strings.Join(m.Keys(), " "); got != name {
 				t.Errorf("the target has %q", got)
 			}
@@ -123,7 +123,7 @@ func TestRollbackSaved(t *testing.T) {
 		t.Fatal(r.stderr)
 	}
 	m.HSet("h", "f", "since") // as many fields as were saved
-	runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 keys were changed by others")
+	runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 key was changed by others")
 	if got := m.HGet("h", "f"); got != "since" {
 		t.Errorf("the field is %q", got)
 	}
@@ -182,7 +182,7 @@ func TestRollbackWrittenAgain(t *testing.T) {
 		return answer(p, cmd, args...)
 	})
 	for range 2 {
-		runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 keys were changed by others")
+		runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 key was changed by others")
 		if g, h := m.HGet("g", "f"), m.HGet("h", "f"); g != "older" || h != "since" {
 			t.Errorf("g is %q, h %q", g, h)
 		}
@@ -197,7 +197,7 @@ func TestRollbackLeftOut(t *testing.T) {
 	flags := []string{"--uri", k.Addr(), "--in", dir}
 	runCommand(append([]string{"load"}, flags...)...).failed(t, 3, "2 refused")
 	k.HSet("i", "of", "others")
-	runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 keys were changed by others")
+	runCommand(append([]string{"rollback"}, flags...)...).failed(t, 3, "1 key was changed by others")
 	if got := strings.Join(k.Keys(), " "); got != "i" {
 		t.Errorf("the target has %s", got)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -152,5 +153,5 @@ func (b *board) result() error {
 	if bad == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %d targets did not end well; %s: %w", bad, len(b.rows), worst.addr, worst.err)
+	return fmt.Errorf("%d of %s did not end well; %s: %w", bad, progress.Plural(len(b.rows), "target", "targets"), worst.addr, worst.err)
 }

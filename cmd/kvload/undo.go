@@ -44,7 +44,7 @@ func saveUndo(ctx context.Context, a *archive.Archive, l *writer.Loader, cs *con
 	for _, c := range m.Chunks {
 		keys += c.Keys
 	}
-	fmt.Fprintf(log, "saved %s keys that will be overwritten in %s\n", progress.Count(keys), o.undo)
+	fmt.Fprintf(log, "saved %s that will be overwritten in %s\n", progress.Plural(keys, "key", "keys"), o.undo)
 	return nil
 }
 

@@ -75,7 +75,7 @@ func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verif
 	if v.tally.Keys() == 0 && report.Keys(a.Manifest.Totals) > 0 && o.share.IsAll() {
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --match or --sample choose none of the dump's keys", errRefused)
 	}
-	fmt.Fprintf(out, "compared %s keys in %s\n", progress.Count(v.tally.Keys()), progress.Duration(max(time.Since(start), time.Second)))
+	fmt.Fprintf(out, "compared %s in %s\n", progress.Plural(v.tally.Keys(), "key", "keys"), progress.Duration(max(time.Since(start), time.Second)))
 	v.tally.Summary(out, o.sample)
 	return v.verdict()
 }
@@ -114,9 +114,9 @@ func (v *verification) verdict() error {
 	if differ == 0 && extra == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%s of %s keys differ", progress.Count(differ), progress.Count(v.tally.Keys()))
+	text := fmt.Sprintf("%s of %s", progress.Count(differ), progress.Plural(v.tally.Keys(), "key differs", "keys differ"))
 	if extra > 0 {
-		text += fmt.Sprintf(", and %s are not in the dump", progress.Count(extra))
+		text += fmt.Sprintf(", and the dump lacks %s", progress.Plural(extra, "key of the target", "keys of the target"))
 	}
 	if v.o.report != "" {
 		return &command.Different{Text: text + ": see " + v.o.report}
@@ -169,7 +169,7 @@ func (v *verification) snapshot(units []archive.Unit) func() progress.Snapshot {
 		s.Done = min(1, float64(s.Bytes)/float64(max(1, total)))
 		if v.o.reverse {
 			if n := v.names.Load(); n > 0 {
-				s.Note = "looking for keys that the dump does not have: " + progress.Count(n) + " names"
+				s.Note = "looking for keys that the dump does not have: " + progress.Plural(n, "name", "names")
 			}
 			s.Done = (s.Done + reverseCost*min(1, float64(v.names.Load())/float64(max(1, keys)))) / (1 + reverseCost)
 		}

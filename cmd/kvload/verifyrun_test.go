@@ -43,7 +43,7 @@ func TestVerifyMany(t *testing.T) {
 		return runCommand(slices.Concat([]string{command}, common, more)...)
 	}
 	run("load", "--verify").ended(t, exitcode.Done)
-	run("verify", "--reverse").ended(t, exitcode.Done, "compared 121 keys", "expired since  1 keys")
+	run("verify", "--reverse").ended(t, exitcode.Done, "compared 121 keys", "expired since  1 key")
 	run("verify", "--sample", "50%").ended(t, exitcode.Done, "sampled keys differ")
 	m.HSet("b007", "f", "three")
 	if err := m.Set("extra", "x"); err != nil {
@@ -56,7 +56,7 @@ func TestVerifyMany(t *testing.T) {
 	if err != nil || strings.Count(string(text), "\n") != 4 {
 		t.Errorf("%s, %v", text, err)
 	}
-	run("verify", "--type", "hash", "--match", "b00*", "--reverse").ended(t, exitcode.Different, "compared 10 keys", "1 keys")
+	run("verify", "--type", "hash", "--match", "b00*", "--reverse").ended(t, exitcode.Different, "compared 10 keys", "1 key")
 	run("verify", "--match", "a02*", "--reverse").ended(t, exitcode.Done)
 	run("verify", "--report", filepath.Join(report, "x")).failed(t, exitcode.Refused, "--report")
 }

@@ -169,15 +169,15 @@ func (w *withdrawal) takeBack(ctx context.Context) (err error) {
 		fmt.Fprintf(w.log, "this load was taken back already\n")
 		return w.end(ctx)
 	}
-	fmt.Fprintf(w.log, "removed %s keys and put %s back, in %s\n", progress.Count(removed), progress.Count(restored), progress.Duration(max(time.Second, time.Since(start))))
+	fmt.Fprintf(w.log, "removed %s and put %s back, in %s\n", progress.Plural(removed, "key", "keys"), progress.Count(restored), progress.Duration(max(time.Second, time.Since(start))))
 	if untouched > 0 {
-		fmt.Fprintf(w.log, "the load never began %s chunks of the dump: what the target holds under their names is left as it is\n", progress.Count(untouched))
+		fmt.Fprintf(w.log, "the load never began %s of the dump: what the target holds under the names there is left as it is\n", progress.Plural(untouched, "chunk", "chunks"))
 	}
 	if older > 0 {
-		return &command.LeftOut{Text: fmt.Sprintf("%d keys were changed by others since the load, or it may not have come to them before it was stopped (%d), and are left as they are: see %s; --force removes them, too", changed, older, shownLists(lists))}
+		return &command.LeftOut{Text: fmt.Sprintf("%s changed by others since the load, or perhaps not reached before it was stopped (%s), and not touched: see %s; --force removes these, too", progress.Plural(changed, "key was", "keys were"), progress.Count(older), shownLists(lists))}
 	}
 	if changed > 0 {
-		return &command.LeftOut{Text: fmt.Sprintf("%d keys were changed by others since the load, and are left as they are: see %s; --force takes them back too", changed, shownLists(lists))}
+		return &command.LeftOut{Text: fmt.Sprintf("%s changed by others since the load, and not touched: see %s; --force removes these, too", progress.Plural(changed, "key was", "keys were"), shownLists(lists))}
 	}
 	return w.end(ctx)
 }

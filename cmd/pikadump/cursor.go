@@ -130,7 +130,7 @@ func (s *sink) HyperLogLog(_ []byte, members int64) {
 // report tells of the hyperloglogs that this run found.
 func (n *counters) report(log io.Writer) {
 	if found := n.hyperloglogs.Load(); found > 0 {
-		fmt.Fprintf(log, "%s hyperloglogs, of up to about %s members: their registers are in the dump, but no other server can go on counting with them\n",
-			progress.Count(found), progress.Count(n.members.Load()))
+		fmt.Fprintf(log, "%s, of up to about %s: their registers are in the dump, but no other server can go on counting with them\n",
+			progress.Plural(found, "hyperloglog", "hyperloglogs"), progress.Plural(n.members.Load(), "member", "members"))
 	}
 }

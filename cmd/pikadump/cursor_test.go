@@ -73,7 +73,7 @@ func TestEveryVersion(t *testing.T) {
 			if keys != 7 || m.Source.Databases != 1 || m.Options.Scan != x.word {
 				t.Errorf("%d keys of %d databases, listed by %s", keys, m.Source.Databases, m.Options.Scan)
 			}
-			if !strings.Contains(r.stderr, "1 hyperloglogs, of up to about 3 members") {
+			if !strings.Contains(r.stderr, "1 hyperloglog, of up to about 3 members") {
 				t.Errorf("nothing of hyperloglogs:\n%s", r.stderr)
 			}
 			if warned := strings.Contains(r.stderr, "cannot be gone on with"); warned != (x.word == format.ScanCursor) {

@@ -37,7 +37,7 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "source: Pika %s at %s, role %s, %d database(s)\n", src.Version, src.Address, src.Role, src.Databases)
+	fmt.Fprintf(log, "source: Pika %s at %s, role %s, %s\n", src.Version, src.Address, src.Role, progress.Plural(src.Databases, "database", "databases"))
 	w, err := start(ctx, &o, format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options), log)
 	if errors.Is(err, archive.ErrFinished) {
 		fmt.Fprintln(log, err)
@@ -159,7 +159,7 @@ func choose(s *reader.Scanner, o *dumpOptions) (format.Options, error) {
 	}
 	for _, db := range o.filter.DBs {
 		if db >= src.Databases {
-			return options, command.Usage("--db %d: the source has %d database(s), numbered from 0", db, src.Databases)
+			return options, command.Usage("--db %d: the source has %s, numbered from 0", db, progress.Plural(src.Databases, "database", "databases"))
 		}
 	}
 	for db := range src.Databases {

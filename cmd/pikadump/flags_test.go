@@ -86,7 +86,7 @@ func TestUnfit(t *testing.T) {
 		args []string
 		says string
 	}{
-		{"database too high", []string{"--uri", s.Addr(), "--db", "0,2"}, "--db 2: the source has 2 database(s)"},
+		{"database too high", []string{"--uri", s.Addr(), "--db", "0,2"}, "--db 2: the source has 2 databases"},
 		{"database of the URI too high", []string{"--uri", "redis://" + s.Addr() + "/7"}, "--db 7: the source has 2"},
 		{"streams of a version without", []string{"--uri", s.Addr(), "--type", "stream"}, "Pika 3.4.0 has no streams"},
 	} {

@@ -39,7 +39,7 @@ func TestLeftOut(t *testing.T) {
 		{server.URL("dump2"), keys, "s3://dumps/dump2/skipped.jsonl.age?"},
 	} {
 		for range 2 {
-			runCommand(append([]string{"dump", "--uri", s.Addr(), "--resume", "--out", tc.out}, tc.flags...)...).failed(t, 3, "1 listed keys are not in it", "see "+tc.see)
+			runCommand(append([]string{"dump", "--uri", s.Addr(), "--resume", "--out", tc.out}, tc.flags...)...).failed(t, 3, "1 listed key is not in it", "see "+tc.see)
 		}
 	}
 	r := runCommand("dump", "--uri", s.Addr(), "--out", "-")

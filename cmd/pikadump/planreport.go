@@ -28,12 +28,12 @@ func planCommand() *cli.Command {
 
 // showForecast prints a forecast for people.
 func showForecast(w io.Writer, f *forecast) {
-	fmt.Fprintf(w, "source: Pika %s at %s, role %s, %d database(s); scanned by %s over %d connections\n", f.Source.Version, f.Source.Address,
-		f.Source.Role, f.Source.Databases, f.Scan, f.Threads)
+	fmt.Fprintf(w, "source: Pika %s at %s, role %s, %s; scanned by %s over %s\n", f.Source.Version, f.Source.Address,
+		f.Source.Role, progress.Plural(f.Source.Databases, "database", "databases"), f.Scan, progress.Plural(f.Threads, "connection", "connections"))
 	for _, text := range f.Warnings {
 		fmt.Fprintln(w, "warning:", text)
 	}
-	fmt.Fprintf(w, "estimates from a sample of %s keys:\n\n", progress.Count(int64(f.Sampled)))
+	fmt.Fprintf(w, "estimates from a sample of %s:\n\n", progress.Plural(f.Sampled, "key", "keys"))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "db\ttype\tkeys\telements\texpiring\traw\tmean\tdump\t")
 	for _, t := range f.Types {
@@ -61,10 +61,10 @@ func showForecast(w io.Writer, f *forecast) {
 		fmt.Fprintf(w, "  db%d %s %.80s: about %s, length %s\n", k.DB, k.Type, strconv.Quote(string(k.Key)), progress.Bytes(k.Bytes), progress.Count(k.Length))
 	}
 	if d := f.Division; d != nil {
-		fmt.Fprintf(w, "\n%d shares (--json is what dump --plan reads), which begin at:\n", d.Shares)
+		fmt.Fprintf(w, "\n%s (--json is what dump --plan reads), by where it begins:\n", progress.Plural(d.Shares, "share", "shares"))
 		for _, b := range d.Databases {
 			fmt.Fprintf(w, "  db%d: %s\n", b.DB, b)
 		}
 	}
-	fmt.Fprintf(w, "\nin the sample: %d names in several types, %d hyperloglogs\n", f.Conflicts, f.HyperLogLog)
+	fmt.Fprintf(w, "\nin the sample: %s in several types, %s\n", progress.Plural(f.Conflicts, "name", "names"), progress.Plural(f.HyperLogLog, "hyperloglog", "hyperloglogs"))
 }

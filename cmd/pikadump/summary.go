@@ -24,11 +24,12 @@ func summarize(w io.Writer, m *format.Manifest, o *dumpOptions) error {
 	}
 	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
 	if m.Expired > 0 {
-		fmt.Fprintf(w, "%s keys expired between being listed and being read\n", progress.Count(m.Expired))
+		fmt.Fprintf(w, "%s expired between being listed and being read\n", progress.Plural(m.Expired, "key", "keys"))
 	}
+	report.Skipped(w, m.Skipped)
 	if m.Conflicts > 0 {
-		fmt.Fprintf(w, "%s names stand in several types: see %s; kvload will ask for --on-conflict\n",
-			progress.Count(m.Conflicts), o.list(format.ConflictsName))
+		fmt.Fprintf(w, "%s in several types: see %s; kvload will ask for --on-conflict\n",
+			progress.Plural(m.Conflicts, "name stands", "names stand"), o.list(format.ConflictsName))
 	}
 	fmt.Fprintf(w, "done in %s: %s\n", progress.Duration(max(took, time.Second)), o.where())
 	return leftOut(m, o)
@@ -45,8 +46,8 @@ func leftOut(m *format.Manifest, o *dumpOptions) error {
 		total += r.Keys
 		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(r.Keys), r.Reason))
 	}
-	return &command.LeftOut{Text: fmt.Sprintf("the dump is finished, but %s listed keys are not in it, or not wholly (%s): see %s",
-		progress.Count(total), strings.Join(reasons, ", "), o.list(format.SkippedName))}
+	return &command.LeftOut{Text: fmt.Sprintf("the dump is finished, but %s not in it, or not wholly (%s): see %s",
+		progress.Plural(total, "listed key is", "listed keys are"), strings.Join(reasons, ", "), o.list(format.SkippedName))}
 }
 
 // list says where a list of the dump is.

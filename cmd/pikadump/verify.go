@@ -59,7 +59,7 @@ func verifySource(ctx context.Context, o *verifyOptions, out, log io.Writer) err
 	if tally.Keys() == 0 && summary.Keys(a.Manifest.Totals) > 0 {
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --db, --type, --match or --sample choose none of the dump's keys", reader.ErrRefused)
 	}
-	fmt.Fprintf(out, "compared %s keys in %s\n", progress.Count(tally.Keys()), progress.Duration(max(time.Since(start), time.Second)))
+	fmt.Fprintf(out, "compared %s in %s\n", progress.Plural(tally.Keys(), "key", "keys"), progress.Duration(max(time.Since(start), time.Second)))
 	tally.Summary(out, o.sample)
 	differ, _ := tally.Differing()
 	if differ == 0 {
@@ -69,7 +69,7 @@ func verifySource(ctx context.Context, o *verifyOptions, out, log io.Writer) err
 	if o.report != "" {
 		where = "see " + o.report
 	}
-	return &command.Different{Text: fmt.Sprintf("%s of %s keys have changed since the dump: %s", progress.Count(differ), progress.Count(tally.Keys()), where)}
+	return &command.Different{Text: fmt.Sprintf("%s of %s changed since the dump: %s", progress.Count(differ), progress.Plural(tally.Keys(), "key has", "keys have"), where)}
 }
 
 // unknownExpiries returns the keys whose expiry the dump could not tell.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -82,7 +83,7 @@ func (a *Archive) checkLists(fail func(error)) {
 	if err := a.Conflicts(func(ConflictKey) error { conflicts++; return nil }); err != nil {
 		fail(err)
 	} else if conflicts != a.Manifest.Conflicts {
-		fail(fmt.Errorf("%s has %d lines, not %d", format.ConflictsName, conflicts, a.Manifest.Conflicts))
+		fail(fmt.Errorf("%s has %s, not %s", format.ConflictsName, progress.Plural(conflicts, "line", "lines"), progress.Count(a.Manifest.Conflicts)))
 	}
 	want := int64(0)
 	for _, r := range a.Manifest.Skipped {
@@ -91,7 +92,7 @@ func (a *Archive) checkLists(fail func(error)) {
 	if err := a.Skipped(func(SkippedKey) error { skipped++; return nil }); err != nil {
 		fail(err)
 	} else if skipped != want {
-		fail(fmt.Errorf("%s has %d lines, not %d", format.SkippedName, skipped, want))
+		fail(fmt.Errorf("%s has %s, not %s", format.SkippedName, progress.Plural(skipped, "line", "lines"), progress.Count(want)))
 	}
 }
 

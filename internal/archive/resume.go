@@ -15,6 +15,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -313,7 +314,7 @@ func (w *Writer) dropBehind(log func(string)) error {
 			kept, from = append(kept, c), c.End
 			continue
 		}
-		log(fmt.Sprintf("%s is behind what is missing of the first %d keys: removed, its keys are read anew", c.Name, w.Info.Options.LimitKeys))
+		log(fmt.Sprintf("%s is behind what is missing of the first %s: removed, its keys are read anew", c.Name, progress.Plural(w.Info.Options.LimitKeys, "key", "keys")))
 		if err := w.dir.Remove(c.Name); err != nil {
 			return fmt.Errorf("resume dump: %w", err)
 		}
@@ -393,5 +394,5 @@ func (w *Writer) Holds() string {
 	for _, c := range w.chunks {
 		keys += c.Keys
 	}
-	return fmt.Sprintf("%d chunks with %d keys", len(w.chunks), keys)
+	return progress.Plural(len(w.chunks), "chunk", "chunks") + " with " + progress.Plural(keys, "key", "keys")
 }

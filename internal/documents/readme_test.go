@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
 func readFile(t *testing.T, name string) string {
@@ -36,5 +38,18 @@ func TestReadmesSayExitCodesAndPasswords(t *testing.T) {
 				t.Errorf("%s does not say %s", name, want)
 			}
 		}
+	}
+}
+
+// TestSkipReasonsAreExplained: pikadump dump and kvload inspect say what each means.
+func TestSkipReasonsAreExplained(t *testing.T) {
+	reasons := read(t).lists[skipReasons]
+	for reason, at := range reasons {
+		if report.Reasons[reason] == "" {
+			t.Errorf("%s: report.Reasons does not say what %q means", at, reason)
+		}
+	}
+	if len(report.Reasons) != len(reasons) {
+		t.Errorf("report.Reasons explains %d reasons, the reader has %d", len(report.Reasons), len(reasons))
 	}
 }

@@ -128,7 +128,7 @@ func TestRollbackChanged(t *testing.T) {
 		do(t, admin, "SET", "of others", "x")
 		for range 2 {
 			r := mustRun(t, 3, "kvload", back...)
-			if !strings.Contains(r.stderr, "1 keys were changed by others") {
+			if !strings.Contains(r.stderr, "1 key was changed by others") {
 				t.Error(r.stderr)
 			}
 		}

@@ -187,7 +187,7 @@ func TestSharesRefused(t *testing.T) {
 		do(t, admin, "FLUSHDB")
 		s := &sharing{t: t, to: to, state: state, dir: dir, args: []string{"--quiet", "--uri", "redis://" + to.addr, "--in", dump, "--state", state}}
 		do(t, admin, "SET", "of others", 1)
-		if r := s.run(5, "load", "--shard", "1/4"); !strings.Contains(r.stderr, "holds 1 keys already") {
+		if r := s.run(5, "load", "--shard", "1/4"); !strings.Contains(r.stderr, "holds 1 key already") {
 			t.Error(r.stderr)
 		}
 		do(t, admin, "DEL", "of others")

@@ -107,6 +107,14 @@ func Count(n int64) string {
 	return s
 }
 
+// Plural writes a number with what it counts: one of it, or many.
+func Plural[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Count(int64(n)) + " " + many
+}
+
 const units = "KMGTPE"
 
 // Bytes writes a size in the unit that suits it.

@@ -134,3 +134,11 @@ func TestStart(t *testing.T) {
 		t.Error("a buffer is a terminal")
 	}
 }
+
+func TestPlural(t *testing.T) {
+	for n, want := range map[int]string{0: "0 keys are", 1: "1 key is", 2: "2 keys are", 1_234_567: "1,234,567 keys are"} {
+		if got := Plural(n, "key is", "keys are"); got != want {
+			t.Errorf("Plural(%d) = %s, want %s", n, got, want)
+		}
+	}
+}

@@ -19,7 +19,7 @@ func Partial(o format.Options) (lines []string) {
 		lines = append(lines, fmt.Sprintf("a trial: only a sample of %g %% of the keys", 100*o.Sample))
 	}
 	if o.LimitKeys != 0 {
-		lines = append(lines, fmt.Sprintf("a trial: only the first %s keys of each database and type", progress.Count(o.LimitKeys)))
+		lines = append(lines, fmt.Sprintf("a trial: only the first %s of each database and type", progress.Plural(o.LimitKeys, "key", "keys")))
 	}
 	return lines
 }
@@ -37,6 +37,31 @@ func Keys(totals []format.Total) (keys int64) {
 		keys += t.Keys
 	}
 	return keys
+}
+
+// Reasons says what each reason of skipped.jsonl means.
+var Reasons = map[string]string{
+	"expired":        "its expiry came before it was read: nothing is lost",
+	"gone":           "not there any more when it was read: deleted, or expired",
+	"retyped":        "of another type when it was read",
+	"changed":        "changed each time it was read, so that its pieces did not fit",
+	"duplicate-name": "listed under another key's name, which Pika 4.0 cuts at a NUL byte",
+	"internal":       "Pika's own, of a slot migration: no data",
+	"too-large":      "an element is larger than every target can hold",
+	"unlisted":       "streams whose names begin so cannot be listed by the source",
+	"unreadable":     "the source gives no answer about it that can be understood",
+	"expiry-unknown": "in the dump without its expiry, which the source cannot tell",
+}
+
+// Skipped prints how many keys are not in a dump, or not wholly, by reason.
+func Skipped(w io.Writer, skipped []format.Reason) {
+	for _, r := range skipped {
+		fmt.Fprintf(w, "skipped, %s: %s", r.Reason, progress.Count(r.Keys))
+		if text := Reasons[r.Reason]; text != "" {
+			fmt.Fprintf(w, " (%s)", text)
+		}
+		fmt.Fprintln(w)
+	}
 }
 
 // Totals prints a table by database and type, with a line for all.

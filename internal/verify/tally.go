@@ -77,14 +77,14 @@ func (t *Tally) Summary(w io.Writer, sampled *sample.Sample) {
 				if c.Explained() {
 					note = "explained: no difference"
 				}
-				fmt.Fprintf(tw, "  %s\t%s keys\t%s\n", c, progress.Count(n), note)
+				fmt.Fprintf(tw, "  %s\t%s\t%s\n", c, progress.Plural(n, "key", "keys"), note)
 			}
 		}
 		tw.Flush()
 	}
 	if sampled != nil {
-		fmt.Fprintf(w, "%s of %s sampled keys differ: with 95 %% confidence fewer than %s of all do\n",
-			progress.Count(t.differ), progress.Count(t.keys), Percent(Bound(t.keys, t.differ)))
+		fmt.Fprintf(w, "%s of %s: with 95 %% confidence fewer than %s of all do\n",
+			progress.Count(t.differ), progress.Plural(t.keys, "sampled key differs", "sampled keys differ"), Percent(Bound(t.keys, t.differ)))
 	}
 	switch {
 	case t.differ > 0 || t.classes[ExtraKey] > 0 || t.keys == 0:
