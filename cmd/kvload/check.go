@@ -131,8 +131,8 @@ func checkFiles(c *cli.Context, location string, keys encryption.Keys) (inside b
 	if len(keys.Identities) > 0 {
 		return true, nil
 	}
-	fmt.Fprintf(c.App.Writer, "%s: encrypted: all %s files are there and as they were written; what is in them was not looked at, which needs --identity FILE\n",
-		dir.Path(""), progress.Count(int64(len(in.Files))))
+	fmt.Fprintf(c.App.Writer, "%s: encrypted: %s there and as written; what is inside was not looked at, which needs --identity FILE\n",
+		dir.Path(""), progress.Plural(len(in.Files), "file is", "files are"))
 	return false, nil
 }
 

@@ -16,7 +16,7 @@ import (
 var packages = []string{
 	"cmd/kvload", "cmd/pikadump", "reader", "writer", "format",
 	"internal/archive", "internal/command", "internal/connect", "internal/encryption", "internal/exitcode", "internal/filter", "internal/glob",
-	"internal/journal", "internal/pace", "internal/pack", "internal/sample", "internal/share", "internal/storage", "internal/verify",
+	"internal/journal", "internal/pace", "internal/pack", "internal/progress", "internal/report", "internal/sample", "internal/share", "internal/storage", "internal/verify",
 }
 
 // A place is where the code says something.
@@ -26,6 +26,7 @@ type place = string
 type source struct {
 	messages map[string]place // refusals and sentinels: each must be on the page
 	texts    map[string]place // every text of the code: what is on the page must begin one
+	formats  map[string]place // strings of the commands and of internal, as they stand
 	lists    map[string]map[string]place
 }
 
@@ -53,7 +54,7 @@ var inner = map[string]bool{
 
 // read parses the packages.
 func read(t *testing.T) *source {
-	s := &source{map[string]place{}, map[string]place{}, map[string]map[string]place{}}
+	s := &source{map[string]place{}, map[string]place{}, map[string]place{}, map[string]map[string]place{}}
 	for _, name := range []string{skipReasons, leftOutReasons, changedReasons, classes, checks, codes, advice} {
 		s.lists[name] = map[string]place{}
 	}
@@ -142,6 +143,10 @@ func (s *source) visit(n ast.Node, pkg string, sentinels, consts map[string]stri
 	case *ast.BasicLit, *ast.BinaryExpr:
 		if text := words(n.(ast.Expr)); text != "" {
 			s.texts[text] = set.Position(n.Pos()).String()
+		}
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && pkg != "reader" && pkg != "writer" && pkg != "format" {
+			text, _ := strconv.Unquote(lit.Value)
+			s.formats[text] = set.Position(n.Pos()).String()
 		}
 	case *ast.CallExpr:
 		s.call(n, pkg, sentinels, set.Position(n.Pos()).String())

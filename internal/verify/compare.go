@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // compare holds an answer against what the dump has.
@@ -74,7 +75,7 @@ func compareList(k *key, it *item) {
 		at := it.Offset + int64(i)
 		switch {
 		case i >= len(it.Values):
-			k.differ(MissingElements, nil, "it ends after %d elements", at)
+			k.differ(MissingElements, nil, "it ends after %s", progress.Plural(at, "element", "elements"))
 		case string(want) != it.Values[i]:
 			k.found++
 			k.alter(nil, "element %d is %s, want %s", at, quoted(it.Values[i]), quoted(want))
@@ -180,7 +181,7 @@ func compareState(k *key, got *format.StreamState) {
 		k.differ(WrongValue, nil, "its largest deleted id is %s, want %s", got.MaxDeletedID, want.MaxDeletedID)
 	}
 	if got.EntriesAdded != want.EntriesAdded {
-		k.differ(WrongValue, nil, "%d entries were added to it, want %d", got.EntriesAdded, want.EntriesAdded)
+		k.differ(WrongValue, nil, "%s added to it, want %s", progress.Plural(int64(got.EntriesAdded), "entry was", "entries were"), progress.Count(int64(want.EntriesAdded)))
 	}
 }
 

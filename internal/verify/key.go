@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // A key is what a Checker knows of a key from its first record until its last answer.
@@ -144,7 +145,7 @@ func (k *key) judgeTotals(q *Question) {
 		k.diffs[0].Count = k.refused
 	}
 	if missing := k.wanted - k.refused - q.Total; missing > 0 {
-		k.differ(MissingElements, nil, "%d elements, want %d", q.Total, k.wanted-k.refused)
+		k.differ(MissingElements, nil, "%s, want %s", progress.Plural(q.Total, "element", "elements"), progress.Count(k.wanted-k.refused))
 		k.diffs[len(k.diffs)-1].Count = missing
 	}
 }
