@@ -57,7 +57,7 @@ func judge(s *Source, after []BinlogPosition) Consistency {
 	case s.WriteBinlog != "yes":
 		return Consistency{CannotBeTold, "the source writes no binlog (write-binlog is " + s.WriteBinlog + ")"}
 	case len(s.Binlog) == 0 || len(s.Binlog) != len(after):
-		return Consistency{CannotBeTold, "the source did not show its binlog positions"}
+		return Consistency{CannotBeTold, "the source did not show its binlog positions, or was restarted meanwhile"}
 	}
 	for i, b := range s.Binlog {
 		if after[i] != b {

@@ -12,45 +12,82 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// Why there is no reply.
+var (
+	errConnect = errors.New("no connection")
+	// errLost: the source closed the connection instead of answering. It does so to any whose
+	// commands run longer than its timeout (SERVERS.md P14).
+	errLost = errors.New("connection lost")
+)
+
 // A conn is one connection to the source, in one database. It sends pipelines and
 // gives back raw replies. It is not safe for concurrent use.
 type conn struct {
-	c     net.Conn
-	stop  func() bool // ends the watch over the context
-	ahead *flight     // whose replies are still to come, or were taken in before they were asked for; nil: none
-	spare replyBuffer // for single commands
-	one   batch       // for the same
-	o     *Options
-	db    int
-	trip  time.Duration // what a command takes that does nothing
+	c       net.Conn
+	stop    func() bool // ends the watch over the context
+	up      bool        // logged in
+	ahead   *flight     // whose replies are still to come, or were taken in before they were asked for; nil: none
+	spare   replyBuffer // for single commands
+	one     batch       // for the same
+	o       *Options
+	db      int
+	trip    time.Duration // what a command takes that does nothing
+	backoff backoff
 }
 
 // sendBuffer is what the kernel takes of a connection's requests at least, whether the server
 // reads them or not.
 const sendBuffer = 256 << 10
 
-// dial connects as the client library does, authenticates and selects; requests and replies then go straight over the
-// connection, which costs half of what its commands do. ctx ends the connection as well: when
-// it is cancelled a reply that is being waited for is given up.
+// dial connects. While the source cannot be reached it tries again, as long as Options allow.
 func dial(ctx context.Context, o *Options, db int) (*conn, error) {
-	nc, err := redis.NewDialer(&redis.Options{DialTimeout: o.DialTimeout, TLSConfig: o.TLS})(ctx, "tcp", o.Addr)
+	c := &conn{o: o, db: db}
+	err := c.connect(ctx)
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, context.Cause(ctx)
-		}
-		return nil, fmt.Errorf("%w: %w; is the address right, and is the server running?", ErrUnavailable, err)
+		err = c.retry(ctx, err)
 	}
-	if err := setSendBuffer(nc); err != nil {
-		nc.Close()
-		return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
-	}
-	c := &conn{c: nc, o: o, db: db}
-	c.stop = context.AfterFunc(ctx, func() { nc.Close() })
-	if err := c.login(ctx, o, db); err != nil {
-		c.close()
+	if err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// dialFirst makes the first connection of a run. Only an answer that passes by itself is waited for: an address at which nobody
+// answers is more likely to be wrong than to come true.
+func dialFirst(ctx context.Context, o *Options) (*conn, error) {
+	c := &conn{o: o}
+	err := c.connect(ctx)
+	if errors.As(err, new(*ReplyError)) {
+		err = c.retry(ctx, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// connect connects as the client library does, authenticates and selects; requests and replies then go straight over the
+// connection, which costs half of what its commands do. ctx ends the connection as well: when
+// it is cancelled a reply that is being waited for is given up.
+func (c *conn) connect(ctx context.Context) error {
+	nc, err := redis.NewDialer(&redis.Options{DialTimeout: c.o.DialTimeout, TLSConfig: c.o.TLS})(ctx, "tcp", c.o.Addr)
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return fmt.Errorf("%w: %w: %w; is the address right, and is the server running?", ErrUnavailable, errConnect, err)
+	}
+	if err := setSendBuffer(nc); err != nil {
+		nc.Close()
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	c.c, c.stop = nc, context.AfterFunc(ctx, func() { nc.Close() })
+	if err := c.login(ctx); err != nil {
+		c.close()
+		return err
+	}
+	c.up = true
+	return nil
 }
 
 func setSendBuffer(nc net.Conn) error {
@@ -65,28 +102,34 @@ func setSendBuffer(nc net.Conn) error {
 
 // renew replaces the connection by a new one.
 func (c *conn) renew(ctx context.Context) error {
-	fresh, err := dial(ctx, c.o, c.db)
+	c.drop()
+	err := c.connect(ctx)
 	if err != nil {
-		return fmt.Errorf("connect to %s again: %w", c.o.Addr, err)
+		err = c.retry(ctx, fmt.Errorf("connect to %s again: %w", c.o.Addr, err))
 	}
+	return err
+}
+
+// drop closes the connection; what is under way is lost.
+func (c *conn) drop() {
 	c.close()
-	ahead := c.ahead
-	*c = *fresh
-	if ahead != nil && !ahead.landed {
-		ahead.landed, ahead.err = true, fmt.Errorf("%w: %w", ErrUnavailable, errLost)
+	c.up = false
+	if f := c.ahead; f != nil && !f.landed {
+		f.landed, f.err = true, fmt.Errorf("%w: %w", ErrUnavailable, errLost)
 	}
-	return nil
+	c.ahead = nil
 }
 
 // login sends AUTH and SELECT as commands of their own: AUTH inside HELLO breaks
 // a Pika without a password (SERVERS.md P8).
-func (c *conn) login(ctx context.Context, o *Options, db int) error {
+func (c *conn) login(ctx context.Context) error {
+	o := c.o
 	if o.Password != "" {
 		args := []any{"AUTH", o.Password}
 		if o.Username != "" {
 			args = []any{"AUTH", o.Username, o.Password}
 		}
-		p, err := c.do(ctx, args...)
+		p, err := c.tryOne(ctx, args...)
 		if err != nil {
 			return err
 		}
@@ -95,10 +138,13 @@ func (c *conn) login(ctx context.Context, o *Options, db int) error {
 			if errors.As(err, &re) && strings.Contains(re.Reply, o.Password) { // one that does not know AUTH repeats its arguments
 				return fmt.Errorf("%w: the source does not take AUTH; is it a Pika?", ErrAuth)
 			}
+			if transient(err) {
+				return err
+			}
 			return fmt.Errorf("%w: %w", ErrAuth, err)
 		}
 	}
-	p, err := c.do(ctx, "SELECT", db)
+	p, err := c.tryOne(ctx, "SELECT", c.db)
 	if err != nil {
 		return err
 	}
@@ -106,16 +152,21 @@ func (c *conn) login(ctx context.Context, o *Options, db int) error {
 		return err
 	}
 	start := time.Now()
-	if p, err = c.do(ctx, "PING"); err != nil {
+	if p, err = c.tryOne(ctx, "PING"); err != nil {
 		return err
 	}
 	c.trip = time.Since(start)
-	return p.skipReply()
+	if err := p.skipReply(); err != nil || o.seen == nil {
+		return err
+	}
+	return c.recognize(ctx)
 }
 
 func (c *conn) close() {
-	c.stop()
-	c.c.Close()
+	if c.c != nil {
+		c.stop()
+		c.c.Close()
+	}
 }
 
 // failed says what was being asked when the connection failed.
@@ -126,6 +177,10 @@ func (c *conn) failed(ctx context.Context, b *batch, err error) error {
 	if errors.Is(err, errReplyTooLarge) {
 		return fmt.Errorf("%s: %w", b.name(0), err)
 	}
+	var re *ReplyError
+	if errors.As(err, &re) {
+		return &ReplyError{b.names(), re.Reply}
+	}
 	what := b.names()
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
@@ -134,9 +189,16 @@ func (c *conn) failed(ctx context.Context, b *batch, err error) error {
 	return fmt.Errorf("%w: %w at %s: %w", ErrUnavailable, errLost, what, err)
 }
 
-// do sends one command. The parser is valid until the next call.
+// do sends one command, again if need be. The parser is valid until the next call.
 func (c *conn) do(ctx context.Context, args ...any) (*parser, error) {
 	c.one.reset()
 	c.one.add(args...)
 	return c.send(ctx, &c.one, &c.spare)
+}
+
+// tryOne is do without trying again, and keeps the batch of do: that is what is sent again once this has logged in.
+func (c *conn) tryOne(ctx context.Context, args ...any) (*parser, error) {
+	var b batch
+	b.add(args...)
+	return c.try(ctx, &b, &replyBuffer{})
 }

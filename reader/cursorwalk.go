@@ -48,9 +48,11 @@ type cursorWalk struct {
 	limit  limit // names read in one flight
 	piece  limit // elements of a key
 	cursor int64
-	names  replyBuffer
-	buf    replyBuffer // of a flight
-	b      batch
+	// restarts is how often the source had been restarted when the walk began.
+	restarts int
+	names    replyBuffer
+	buf      replyBuffer // of a flight
+	b        batch
 }
 
 // A block is what SCAN lists of one type.
@@ -69,7 +71,7 @@ func (s *Scanner) ScanCursor(ctx context.Context, pass *Pass, sinkFor func(forma
 		return fmt.Errorf("connect to %s: %w", s.o.Addr, err)
 	}
 	defer c.close()
-	cw := &cursorWalk{s: s, pass: pass, list: &walk{s: s, c: c, pass: pass}, limit: s.limit(1, s.o.BatchKeys), piece: s.limit(firstPiece, s.o.PieceElements)}
+	cw := &cursorWalk{s: s, pass: pass, list: &walk{s: s, c: c, pass: pass}, restarts: s.o.seen.count(), limit: s.limit(1, s.o.BatchKeys), piece: s.limit(firstPiece, s.o.PieceElements)}
 	for _, t := range s.source.version.cursorOrder() {
 		p := NewPass(pass.DB, t, nil, nil)
 		p.Prefix, p.Keep, p.Limit = pass.Prefix, pass.Keep, pass.Limit
@@ -138,6 +140,9 @@ func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err 
 	})
 	if err != nil {
 		return nil, false, err
+	}
+	if cw.s.o.seen.count() != cw.restarts {
+		return nil, false, fmt.Errorf("%w: the source was restarted, and so lost the place of SCAN: dump again, into another directory", ErrUnavailable)
 	}
 	if _, err := p.array(2); err != nil {
 		return nil, false, err

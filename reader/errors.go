@@ -3,6 +3,7 @@ package reader
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -27,8 +28,20 @@ func (e *ReplyError) Error() string {
 	return fmt.Sprintf("%s: the source answers %q", e.Command, e.Reply)
 }
 
-// Unwrap lets ErrAuth be found where the reply refuses the account (SERVERS.md P8).
+// transientReplies are how replies begin that pass by themselves (SERVERS.md P7): a replica that is being
+// filled, and what proxies and servers of the same protocol say while they start or are full.
+var transientReplies = []string{"ERR Full sync not completed", "LOADING ", "ERR max number of clients reached"}
+
+// transient reports whether the reply says that the server cannot answer yet.
+func (e *ReplyError) transient() bool {
+	return slices.ContainsFunc(transientReplies, func(s string) bool { return strings.HasPrefix(e.Reply, s) })
+}
+
+// Unwrap lets ErrAuth be found where the reply refuses the account (SERVERS.md P8), and ErrUnavailable where it passes by itself.
 func (e *ReplyError) Unwrap() error {
+	if e.transient() {
+		return ErrUnavailable
+	}
 	for _, s := range []string{"NOAUTH", "NOPERM", "WRONGPASS", "invalid password", "no password is set"} {
 		if strings.Contains(e.Reply, s) {
 			return ErrAuth

@@ -52,12 +52,25 @@ type flight struct {
 	err    error
 }
 
-// send sends the batch and collects all its replies in buf.
+// send sends the batch and collects all its replies in buf. It tries again as retry does.
 func (c *conn) send(ctx context.Context, b *batch, buf *replyBuffer) (*parser, error) {
-	f := flight{b: b, buf: buf}
+	for {
+		p, err := c.try(ctx, b, buf)
+		if err == nil || !transient(err) || ctx.Err() != nil {
+			return p, err
+		}
+		if err := c.retry(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// try sends the batch once.
+func (c *conn) try(ctx context.Context, b *batch, buf *replyBuffer) (*parser, error) {
 	if err := c.settle(ctx); err != nil {
 		return nil, err
 	}
+	f := flight{b: b, buf: buf}
 	c.launch(ctx, &f)
 	return c.land(ctx, &f)
 }
@@ -92,7 +105,7 @@ func (c *conn) settle(ctx context.Context) error {
 		return nil
 	}
 	_, err := c.land(ctx, f)
-	if (errors.Is(err, errLost) || errors.Is(err, errReplyTooLarge)) && ctx.Err() == nil {
+	if (transient(err) || errors.Is(err, errReplyTooLarge)) && ctx.Err() == nil {
 		return c.renew(ctx)
 	}
 	return err
@@ -115,6 +128,8 @@ func (c *conn) land(ctx context.Context, f *flight) (*parser, error) {
 		}
 		if err != nil {
 			c.lose(ctx, f, err)
+		} else if c.up {
+			c.backoff = backoff{}
 		}
 	}
 	if f.err != nil || f.b.len() == 0 {

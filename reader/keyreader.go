@@ -59,13 +59,16 @@ func (k *KeyReader) read(ctx context.Context, w *walk, t format.Type, keys [][]b
 	default:
 		err = k.readCollections(ctx, w, k.s.collection(t), keys)
 	}
-	if !errors.Is(err, errReplyTooLarge) { // then nothing of them was handed over
+	large := errors.Is(err, errReplyTooLarge)
+	if !large && !errors.Is(err, errLess) { // then nothing of them was handed over
 		return err
 	}
-	if err := k.c.renew(ctx); err != nil {
-		return err
+	if large {
+		if err := k.c.renew(ctx); err != nil {
+			return err
+		}
 	}
-	if len(keys) == 1 && (t == format.TypeString || k.piece.n == 1) {
+	if large && len(keys) == 1 && (t == format.TypeString || k.piece.n == 1) {
 		return w.sink.Skip(keys[0], TooLarge, aboveAll)
 	}
 	k.piece.n = less(k.piece.n)
@@ -76,6 +79,9 @@ func (k *KeyReader) read(ctx context.Context, w *walk, t format.Type, keys [][]b
 	}
 	return nil
 }
+
+// errLess: the connection was lost, and is made anew.
+var errLess = errors.New("less is to be asked for")
 
 // ExpiryUnknown reports, while the sink is handed a record, whether the expiry of its key is unknown.
 func (k *KeyReader) ExpiryUnknown() bool { return k.w.unsure }
@@ -91,10 +97,17 @@ func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func
 	}
 	exp.ask(&b, keys, places)
 	w.bound(&k.b, len(keys) == 1 && (w.pass.Type == format.TypeString || k.piece.n == 1))
-	p, err := k.c.send(ctx, &b, &k.b)
+	p, err := k.c.try(ctx, &b, &k.b)
+	if transient(err) {
+		if ok, err := w.again(ctx, err); !ok {
+			return nil, nil, err
+		}
+		return nil, nil, errLess
+	}
 	if err != nil {
 		return nil, nil, err
 	}
+	w.lost = 0
 	values, err := p.skipReplies(len(keys))
 	if err != nil {
 		return nil, nil, err

@@ -43,6 +43,12 @@ type Options struct {
 	// Pacer slows the passes down; nil: they go as fast as they can.
 	Pacer Pacer
 
+	// RetryFor is for how long to try again what may pass by itself, until so long nothing was read; 0: not at all. Retrying, if not
+	// nil, is told of each error and of the wait that follows. It is called from many goroutines.
+	RetryFor time.Duration
+	Retrying func(err error, wait time.Duration)
+
+	seen      *identity       // of the server; nil: it has not been identified yet
 	sawBuffer func(bytes int) // for tests: how large a buffer of replies is
 }
 
@@ -66,7 +72,7 @@ func (o *Options) Check() error {
 		return fmt.Errorf("reader: Scan is %q, not %s, %s or %s", o.Scan, ScanAuto, ScanRange, ScanScan)
 	case o.Addr == "":
 		return fmt.Errorf("reader: no address")
-	case o.DialTimeout < 0 || o.ReplyTimeout < 0 || o.Latency < 0:
+	case o.DialTimeout < 0 || o.ReplyTimeout < 0 || o.Latency < 0 || o.RetryFor < 0:
 		return fmt.Errorf("reader: a timeout is negative")
 	case o.ReplyBytes < 4<<10 || o.ReplyBytes > 256<<20:
 		return fmt.Errorf("reader: ReplyBytes is %d, not between 4 KiB and 256 MiB", o.ReplyBytes)

@@ -26,17 +26,21 @@ func (p *Pinger) Ping(ctx context.Context) (time.Duration, error) {
 		}
 		p.c = c
 	}
-	start := time.Now()
-	r, err := p.c.do(ctx, "PING")
-	took := time.Since(start)
-	if err == nil {
-		err = r.status()
+	for {
+		start := time.Now()
+		r, err := p.c.tryOne(ctx, "PING")
+		took := time.Since(start)
+		if err == nil {
+			err = r.status()
+		}
+		if err == nil {
+			return took, nil
+		}
+		if err = p.c.retry(ctx, err); err != nil {
+			p.Close()
+			return 0, err
+		}
 	}
-	if err != nil {
-		p.Close()
-		return 0, err
-	}
-	return took, nil
 }
 
 // Close closes the connection.

@@ -7,11 +7,7 @@ import (
 	"time"
 )
 
-// errLost: the source closed the connection instead of answering. It does so to any whose
-// commands run longer than its timeout (SERVERS.md P14).
-var errLost = errors.New("connection lost")
-
-// maxLost is how many times in a row a pass connects again and asks for less.
+// maxLost is how many times in a row a pass connects again at once and asks for less.
 const maxLost = 8
 
 // askLess is by how much less it then asks for.
@@ -33,28 +29,30 @@ func (w *walk) bound(buf *replyBuffer, least bool) {
 }
 
 // again reports whether to ask again for less after err, over a connection made anew. Everything
-// sent is a read, and where a pass stands only we know: asking again is safe.
+// sent is a read, and where a pass stands only we know: asking again is safe. A connection is lost because too much was asked for, or
+// because the source is away: first less is asked for at once, then it is waited.
 func (w *walk) again(ctx context.Context, err error) (bool, error) {
-	if ctx.Err() != nil {
-		return false, err
-	}
 	switch {
-	case errors.Is(err, errReplyTooLarge): // the rest of them is still to come
-	case !errors.Is(err, errLost):
+	case ctx.Err() != nil:
 		return false, err
+	case errors.Is(err, errReplyTooLarge): // the rest of them is still to come
+		err = w.c.renew(ctx)
+	case !transient(err):
+		return false, err
+	case errors.Is(err, errLost) && w.lost < maxLost:
+		w.lost++
+		err = w.c.renew(ctx)
 	default:
-		if w.lost++; w.lost > maxLost {
+		if errors.Is(err, errLost) {
 			t := "unknown"
 			if w.s.source.Timeout > 0 {
 				t = w.s.source.Timeout.String()
 			}
-			return false, fmt.Errorf("%w (%d times, however little was asked for; the source's timeout is %s: CONFIG SET timeout 0 there for the time of the dump may help)", err, w.lost, t)
+			err = fmt.Errorf("%w (however little was asked for; the source's timeout is %s: CONFIG SET timeout 0 there for the time of the dump may help)", err, t)
 		}
+		err = w.c.retry(ctx, err)
 	}
-	if err := w.c.renew(ctx); err != nil {
-		return false, err
-	}
-	return true, nil
+	return err == nil, err
 }
 
 // shrink flies the batch. While the connection is lost, or the replies are too large, it makes the batch anew by less, which

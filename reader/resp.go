@@ -104,7 +104,11 @@ func frame(b []byte, off, left, limit int) (newOff, newLeft, need int, err error
 		}
 		next := off + end + 1
 		switch t := b[off]; t {
-		case '+', '-', ':':
+		case '+', ':':
+		case '-':
+			if re := (&ReplyError{Reply: string(b[off+1 : next-2])}); re.transient() {
+				return off, left, 0, re
+			}
 		case '$', '*':
 			n, err := parseInt(b[off+1 : next-2])
 			if err != nil {

@@ -33,15 +33,16 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	c, err := dial(ctx, &o, 0)
+	c, err := dialFirst(ctx, &o)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", o.Addr, err)
 	}
 	defer c.close()
-	s := &Scanner{o: o, nameBytes: nameBytes, longPrefix: longPrefix, maxReply: maxReply, scanCount: scanCount}
+	s := &Scanner{nameBytes: nameBytes, longPrefix: longPrefix, maxReply: maxReply, scanCount: scanCount}
 	if s.source, err = identify(ctx, c, &o); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", o.Addr, err)
 	}
+	s.o = o
 	if err := s.prove(ctx, c); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", o.Addr, err)
 	}
@@ -67,14 +68,19 @@ func (s *Scanner) Types(asked []format.Type) []format.Type {
 }
 
 // BinlogPositions reads how far the binlog of each database is written now: equal
-// positions before and after a dump mean that nothing was written meanwhile.
+// positions before and after a dump mean that nothing was written meanwhile. Of a source that was restarted they mean nothing,
+// and there are none.
 func (s *Scanner) BinlogPositions(ctx context.Context) ([]format.BinlogPosition, error) {
 	c, err := dial(ctx, &s.o, 0)
 	if err != nil {
 		return nil, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
 	}
 	defer c.close()
-	return c.binlogPositions(ctx, s.source)
+	p, err := c.binlogPositions(ctx, s.source)
+	if s.Restarted() {
+		p = []format.BinlogPosition{}
+	}
+	return p, err
 }
 
 // prove sends each command that a dump needs. A Pika says OK to a wrong password when

@@ -77,6 +77,7 @@ func identify(ctx context.Context, c *conn, o *Options) (*Source, error) {
 	if !s.version.atLeast(2, 0, 0) {
 		return nil, fmt.Errorf("%w: Pika %s is too old; this pikadump reads 2.0 and newer", ErrRefused, s.Version)
 	}
+	o.seen = newIdentity(info)
 	mode, err := c.config(ctx, "instance-mode")
 	if err != nil {
 		return nil, err
@@ -155,6 +156,11 @@ func (c *conn) info(ctx context.Context, section string) (map[string]string, err
 	if err != nil {
 		return nil, err
 	}
+	return p.info()
+}
+
+// info takes the reply of INFO.
+func (p *parser) info() (map[string]string, error) {
 	text, err := p.bulk()
 	if err != nil {
 		return nil, err

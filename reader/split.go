@@ -90,7 +90,7 @@ func (c *conn) anyKey(ctx context.Context, p *Pass, from, to []byte) (bool, erro
 
 // oneKey returns the first key that a range command lists; nil if there is none.
 func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, to []byte) ([]byte, error) {
-	r, err := c.do(ctx, command, string(t), from, to, "LIMIT", 1)
+	r, err := c.tryOne(ctx, command, string(t), from, to, "LIMIT", 1)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // nameBytes is the size of a reply to KEYS above which streams are listed prefix by prefix.
@@ -27,7 +28,7 @@ func (c *conn) keysOf(ctx context.Context, pattern string, most int) ([][]byte, 
 	var b batch
 	b.add("KEYS", pattern, "stream")
 	buf := replyBuffer{max: most}
-	p, err := c.send(ctx, &b, &buf)
+	p, err := c.try(ctx, &b, &buf) // what takes too long is not asked again as it is: see listLess
 	if errors.Is(err, errReplyTooLarge) {
 		return (&parser{b: buf.b}).firstTwo(), err
 	}
@@ -190,7 +191,7 @@ func (w *walk) outside(prefix []byte) bool {
 func (l *streamList) listMost(ctx context.Context, pattern string, most int) ([][]byte, error) {
 	var lists [2][][]byte
 	for i := range lists {
-		names, err := l.w.c.keysOf(ctx, pattern, most)
+		names, err := l.w.keysOf(ctx, pattern, most)
 		if err != nil {
 			return names, err
 		}
@@ -239,11 +240,33 @@ func (w *walk) listLess(ctx context.Context, err error) (bool, error) {
 		return true, w.c.renew(ctx)
 	case tooLarge(err):
 		return true, nil
-	case errors.Is(err, errLost) && !w.s.source.ManyTypes():
-		return false, fmt.Errorf("%w; Pika 4.0 walks over all keys to list streams, whatever their prefix, and closes the connection when that takes longer than its timeout: "+
-			"CONFIG SET timeout 0 there for the time of the dump, or leave the streams out with --streams off", err)
+	case !w.s.source.ManyTypes(): // keysOf has tried
+		return false, err
 	}
 	return w.again(ctx, err)
+}
+
+// keysOf lists the streams whose names match pattern. A 4.0 walks over all keys for that, whatever the pattern: what was lost is asked
+// again as it was, unless it took as long as the source's timeout.
+func (w *walk) keysOf(ctx context.Context, pattern string, most int) ([][]byte, error) {
+	for {
+		start := time.Now()
+		names, err := w.c.keysOf(ctx, pattern, most)
+		if w.s.source.ManyTypes() || !transient(err) || ctx.Err() != nil {
+			return names, err
+		}
+		again := err
+		if t := w.s.source.Timeout; t == 0 || time.Since(start) < t || !errors.Is(err, errLost) {
+			if again = w.c.retry(ctx, err); again == nil {
+				continue
+			}
+		}
+		if !errors.Is(err, errLost) {
+			return nil, again
+		}
+		return nil, fmt.Errorf("%w; Pika 4.0 walks over all keys to list streams, whatever their prefix, and closes the connection when that takes longer than its timeout: "+
+			"CONFIG SET timeout 0 there for the time of the dump, or leave the streams out with --streams off", again)
+	}
 }
 
 // tooLong reports whether a name that begins with prefix is too long for any list: such a name would make prefixes longer for
@@ -258,7 +281,7 @@ func (l *streamList) tooLong(ctx context.Context, prefix []byte) (bool, error) {
 	if n, err := strconv.Atoi(limit); err == nil && n > 0 {
 		most = min(most, n)
 	}
-	_, err = w.c.keysOf(ctx, escapeGlob(prefix)+strings.Repeat("?", max(0, most-len("$\r\n\r\n")-len(limit)-len(prefix)))+"*", w.s.nameBytes)
+	_, err = w.keysOf(ctx, escapeGlob(prefix)+strings.Repeat("?", max(0, most-len("$\r\n\r\n")-len(limit)-len(prefix)))+"*", w.s.nameBytes)
 	if err == nil {
 		return false, nil
 	}
@@ -271,7 +294,13 @@ func (l *streamList) tooLong(ctx context.Context, prefix []byte) (bool, error) {
 
 // long lists the names that begin with prefix, one of which is too long for a list as we ask for it, or for any.
 func (l *streamList) long(ctx context.Context, prefix []byte) error {
-	names, err := l.w.c.keysOf(ctx, escapeGlob(prefix)+"*", maxReply)
+	names, err := l.w.keysOf(ctx, escapeGlob(prefix)+"*", maxReply)
+	if transient(err) {
+		if ok, err := l.w.again(ctx, err); !ok {
+			return err
+		}
+		return l.long(ctx, prefix)
+	}
 	if err == nil {
 		return l.each(names)
 	}
@@ -315,7 +344,7 @@ func (l *streamList) named(ctx context.Context, key []byte) error {
 	w := l.w
 	if !w.s.source.ManyTypes() && bytes.ContainsAny(key, "\r\n") {
 		// XLEN could answer an error with the key in it, whose line end breaks the reply.
-		names, err := w.c.keysOf(ctx, escapeGlob(key), w.s.nameBytes)
+		names, err := w.keysOf(ctx, escapeGlob(key), w.s.nameBytes)
 		if err != nil {
 			return err
 		}

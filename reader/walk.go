@@ -65,7 +65,7 @@ func (w *walk) put(ctx context.Context, r typeReader, p *parser, items [][]byte,
 	if errors.As(err, &re) && re.wrongType() {
 		return w.sink.Skip(items[0], Retyped, re.Reply)
 	}
-	if re != nil && w.rec.Part&format.PartFirst != 0 && w.works(ctx, r) {
+	if re != nil && !re.transient() && w.rec.Part&format.PartFirst != 0 && w.works(ctx, r) {
 		*p = from
 		var b batch
 		r.ask(&b, items[0], n)

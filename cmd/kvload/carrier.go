@@ -77,7 +77,7 @@ func (c *carrier) unit(ctx context.Context, u archive.Unit) error {
 				return err
 			}
 		}
-		c.o.retries.say(c.log, err, wait)
+		c.o.retries.Say(c.log, err, wait)
 		c.note(ju, u[0].Name, "waiting to try again after: "+err.Error(), nil)
 		if err := c.pause(ctx, wait); err != nil {
 			return err

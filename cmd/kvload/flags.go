@@ -58,7 +58,7 @@ type loadOptions struct {
 	resume       bool
 	undo         string // directory of the dump of what is overwritten; empty: none is made
 	retryFor     time.Duration
-	retries      *retryLog
+	retries      *progress.Retries
 	maxErrors    int // negative: no limit
 	stallTimeout time.Duration
 	checkpoint   time.Duration
@@ -266,7 +266,7 @@ func (o *loadOptions) parseStream(c *cli.Context) error {
 
 // parseShared reads the flags that load and verify have in common.
 func parseShared(c *cli.Context) (loadOptions, error) {
-	o := loadOptions{retries: newRetryLog(), in: c.String("in"), threads: c.Int("threads"), report: c.String("report"), quiet: c.Bool("quiet")}
+	o := loadOptions{retries: progress.NewRetries(), in: c.String("in"), threads: c.Int("threads"), report: c.String("report"), quiet: c.Bool("quiet")}
 	if c.Args().Present() {
 		return o, command.Usage("%q is not a flag: the dump is given with --in", c.Args().First())
 	}

@@ -65,7 +65,7 @@ func (o *loadOptions) again(log io.Writer) writer.Again {
 		if !ok {
 			return p.exhausted(err)
 		}
-		o.retries.say(log, err, wait)
+		o.retries.Say(log, err, wait)
 		return writer.Sleep(ctx, wait)
 	}
 }

@@ -52,7 +52,7 @@ func parseTargets(c *cli.Context) ([]loadOptions, error) {
 	var targets []loadOptions
 	for _, s := range first.servers {
 		o := first
-		o.server, o.retries = s, newRetryLog()
+		o.server, o.retries = s, progress.NewRetries()
 		o.writer.Addr, o.writer.Username, o.writer.Password, o.writer.TLS = s.Addr, s.Username, s.Password, s.TLS
 		if o.createNamespaces && s.Password == "" {
 			return nil, command.Usage("--create-namespaces needs the password of %s", s.Addr)

@@ -89,6 +89,9 @@ func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing 
 	if err != nil {
 		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
 	}
+	if s.Restarted() {
+		fmt.Fprintln(log, "warning: the source was restarted during the dump: whether something was written meanwhile cannot be told")
+	}
 	m, err := w.Finish(after, s.Source().ManyTypes() && len(w.Info.Options.Types) > 1)
 	if err != nil {
 		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"slices"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v2"
@@ -13,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -121,8 +123,24 @@ func sourceFlags(env func(string) []string) []cli.Flag {
 		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "most keys in one page", EnvVars: env("page-keys"), Category: speed},
 		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "size that replies are steered to; those of four times that are given up, and less is asked for", EnvVars: env("reply-size"), Category: speed},
 		&cli.DurationFlag{Name: "timeout", Value: 0, DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed},
+		retryFlag(env),
 		&cli.StringFlag{Name: "level", Value: "fastest", Usage: "compression: fastest, default or better", EnvVars: env("level"), Category: speed},
 	})
+}
+
+// retryFlag is the same for all that reads a source.
+func retryFlag(env func(string) []string) cli.Flag {
+	return &cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "try again what may pass by itself, until so long nothing was read; 0 not at all", EnvVars: env("retry-for"), Category: "Trying again"}
+}
+
+// parseRetry reads retryFlag. All connections share what is said of it.
+func parseRetry(c *cli.Context, o *reader.Options) error {
+	if o.RetryFor = c.Duration("retry-for"); o.RetryFor < 0 {
+		return command.Usage("--retry-for %v is negative", o.RetryFor)
+	}
+	log, retries := c.App.ErrWriter, progress.NewRetries()
+	o.Retrying = func(err error, wait time.Duration) { retries.Say(log, err, wait) }
+	return nil
 }
 
 func parseDump(c *cli.Context) (dumpOptions, error) {
@@ -212,6 +230,9 @@ func parseSource(c *cli.Context) (dumpOptions, error) {
 		ReplyTimeout: c.Duration("timeout"), ReplyBytes: int(reply), PageKeys: c.Int("page-keys"),
 	}
 	if err := parseListing(c, &o.reader); err != nil {
+		return o, err
+	}
+	if err := parseRetry(c, &o.reader); err != nil {
 		return o, err
 	}
 	if err := o.reader.Check(); err != nil {

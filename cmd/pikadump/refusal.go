@@ -26,7 +26,7 @@ func refusedAtOpen(err error) error {
 	switch {
 	case errors.Is(err, reader.ErrAuth) && strings.Contains(reply.Reply, "NOPERM"):
 		return fmt.Errorf("%w: %w; is the password right? A Pika that has a limited user says OK to a wrong one", reader.ErrAuth, err)
-	case errors.Is(err, reader.ErrAuth), errors.Is(err, reader.ErrRefused):
+	case errors.Is(err, reader.ErrAuth), errors.Is(err, reader.ErrRefused), errors.Is(err, reader.ErrUnavailable):
 		return err
 	}
 	return fmt.Errorf("%w: %w; if this is a proxy, such as Codis, give the address of each Pika behind it", reader.ErrRefused, err)

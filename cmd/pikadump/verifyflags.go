@@ -54,6 +54,7 @@ func verifyCommand() *cli.Command {
 			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "readings: each behind the first reads again what differed in the one before", EnvVars: env("rounds"), Category: how},
 			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "connections that read at once (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: how, DefaultText: "auto"},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: how},
+			retryFlag(env),
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
 			encryption.IdentityFlag(env),
 		},
@@ -113,6 +114,9 @@ func parseVerify(c *cli.Context) (verifyOptions, error) {
 	o.reader = reader.Options{
 		Addr: o.server.Addr, Username: o.server.Username, Password: o.server.Password, TLS: o.server.TLS,
 		ReplyTimeout: c.Duration("timeout"),
+	}
+	if err := parseRetry(c, &o.reader); err != nil {
+		return o, err
 	}
 	if err := o.reader.Check(); err != nil {
 		return o, &command.UsageError{Err: err}

@@ -79,7 +79,7 @@ func (c *call) infoServer(t *infoText) {
 	t.line("config_file:pika.conf")
 	t.line("server_id:1")
 	if !version.old() {
-		t.line("run_id:%040x", 1)
+		t.line("run_id:%040x", c.server.run)
 	}
 }
 

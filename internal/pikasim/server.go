@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -69,6 +70,7 @@ type Server struct {
 	listener net.Listener
 	table    map[string]*command
 	started  time.Time
+	run      int64 // number of the start, which run_id is made of
 	running  sync.WaitGroup
 
 	// mu guards everything a command reads or writes: many readers, one writer.
@@ -86,6 +88,9 @@ type Server struct {
 	accepted int64
 	closed   bool
 }
+
+// runs counts the servers that were started: each has a run_id of its own, as each start of a real one (M 3.5.5).
+var runs atomic.Int64
 
 // Start listens and serves until Close.
 func Start(opt Options) (*Server, error) {
@@ -122,6 +127,7 @@ func Start(opt Options) (*Server, error) {
 		listener: listener,
 		table:    commands(opt.Version),
 		started:  opt.Clock(),
+		run:      runs.Add(1),
 		lastSave: opt.Clock(),
 		config:   newConfiguration(opt),
 		replica:  opt.Replica,
