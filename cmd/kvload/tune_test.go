@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -115,18 +116,27 @@ func (k *kvrocks) hang(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *byt
 	}
 }
 
-// TestTuneInterrupted: Ctrl-C sets back as well.
-func TestTuneInterrupted(t *testing.T) {
+// TestTuneStopped: Ctrl-C sets back as well, and so do the other signals that end a run, such as that of a terminal that is gone.
+func TestTuneStopped(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
-	k := startKvrocks(t)
-	cmd, stderr, letGo := k.hang(t, "load", "--uri", k.Addr(), "--in", dir)
-	defer letGo()
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	_ = cmd.Wait()
-	if got, want := k.changes(), slices.Concat(tuned, untuned); cmd.ProcessState.ExitCode() != 130 || !slices.Equal(got, want) {
-		t.Errorf("exit code %d, changes %v, want %v: %s", cmd.ProcessState.ExitCode(), got, want, stderr)
+	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		t.Run(signal.String(), func(t *testing.T) {
+			t.Parallel() // each waits for a reply that does not come, as long as a run may
+			k := startKvrocks(t)
+			state := filepath.Join(t.TempDir(), "state")
+			cmd, stderr, letGo := k.hang(t, "load", "--uri", k.Addr(), "--in", dir, "--state", state)
+			defer letGo()
+			if err := cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait()
+			if got, want := k.changes(), slices.Concat(tuned, untuned); cmd.ProcessState.ExitCode() != code || !slices.Equal(got, want) {
+				t.Errorf("exit code %d, changes %v, want %v: %s", cmd.ProcessState.ExitCode(), got, want, stderr)
+			}
+			if _, err := os.Stat(filepath.Join(state, settingsName)); err == nil {
+				t.Error("the file of the settings is still there")
+			}
+		})
 	}
 }
 

@@ -359,32 +359,40 @@ func TestPipeMemory(t *testing.T) {
 	}
 }
 
-// TestPipeStopped: a load that waits for a stream ends at a signal, and leaves nothing in its spool.
+// TestPipeStopped: a load that waits for a stream ends at a signal, such as that of a terminal that is gone, and leaves nothing in
+// its spool.
 func TestPipeStopped(t *testing.T) {
 	parallel(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V401})
 	newModel(seed, 2000, s).fill(t, client(t, s.addr, 0))
 	whole := stream(t, s)
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
+	for signal, code := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		t.Run(signal.String(), func(t *testing.T) {
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer w.Close()
+			dir, to := spool(t), startRedis(t)
+			p := startCommand(t, fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), "--spool", dir))
+			r.Close()
+			sent := make(chan error, 1)
+			go func() {
+				_, err := w.Write(whole[:len(whole)*3/4])
+				sent <- err
+			}()
+			c := client(t, to.addr, 0)
+			waitFor(t, "a key", func() bool { return c.DBSize(t.Context()).Val() > 0 })
+			if err := <-sent; err != nil {
+				t.Error(err)
+			}
+			if begun, _ := os.ReadDir(dir); len(begun) == 0 {
+				t.Error("there is no spool")
+			}
+			if err := p.cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			p.mustSay(t, code, "--resume")
+		})
 	}
-	defer w.Close()
-	to := startRedis(t)
-	p := startCommand(t, fromStream(t, r, to, filepath.Join(t.TempDir(), "state"), "--spool", spool(t)))
-	r.Close()
-	sent := make(chan error, 1)
-	go func() {
-		_, err := w.Write(whole[:len(whole)*3/4])
-		sent <- err
-	}()
-	c := client(t, to.addr, 0)
-	waitFor(t, "a key", func() bool { return c.DBSize(t.Context()).Val() > 0 })
-	if err := <-sent; err != nil {
-		t.Error(err)
-	}
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	p.mustSay(t, 143, "--resume")
 }
