@@ -31,8 +31,6 @@ type Need struct {
 	SourceAhead time.Duration
 	// Dumped is when the dump was finished, by the clock of the host that dumped.
 	Dumped time.Time
-	// CountKeys asks how many keys the places hold, up to this many; 0 does not ask.
-	CountKeys int
 	// Create names the namespace of each database that is to be made if its token is unknown.
 	Create map[int]string
 	Tune   bool // settings of the target are to be changed for the load
@@ -56,9 +54,12 @@ type Facts struct {
 	NoTuning string // why settings cannot be changed; empty if they can, or need not
 
 	Places []PlaceFacts // in order of DB; nil if Refusal is not
-	Keys   int64        // that the places hold, up to Need.CountKeys or a little above
-	More   bool         // there are more
 
+	counted bool
+	keys    int  // that the places hold, up to the limit of Count or a little above
+	more    bool // there are more
+
+	loader   *Loader   // nil if Refusal is not
 	topology *topology // nil: it stands alone
 	members  []member  // the masters of a cluster
 }
@@ -286,14 +287,27 @@ func (f *Facts) visit(ctx context.Context, o *Options, need *Need) error {
 			return at.Err
 		}
 		f.Places = append(f.Places, at)
-		if at.Err != nil || at.Missing || need.CountKeys == 0 || f.moving() || f.More || f.Keys >= int64(need.CountKeys) {
+	}
+	f.loader = l
+	return nil
+}
+
+// Count counts the keys that the places hold, up to limit or a little above, for a load that needs them to be empty. It is called
+// before Checks.
+func (f *Facts) Count(ctx context.Context, limit int) error {
+	if f.Refusal != nil || f.moving() {
+		return nil
+	}
+	f.counted = true
+	for _, p := range f.Places {
+		if p.Err != nil || p.Missing || f.more || f.keys >= limit {
 			continue
 		}
-		n, more, err := l.CountKeys(ctx, db, need.CountKeys)
+		n, more, err := f.loader.CountKeys(ctx, p.DB, limit)
 		if err != nil {
 			return err
 		}
-		f.Keys, f.More = f.Keys+int64(n), more
+		f.keys, f.more = f.keys+n, more
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ type Check struct {
 	Level  Level
 	Found  string
 	Advice string // what to do; empty where Found says it, or nothing is to be done
-	Auth   bool   // it failed for want of a right
+	Err    error  // of what kind it failed; nil: an ErrPreflight
 }
 
 // Names of the checks that can be accepted.
@@ -63,8 +63,8 @@ func (f *Facts) Checks(n Need) []Check {
 		list = f.serverChecks(need)
 	}
 	list = append(list, f.checkPlaces(need)...)
-	if need.CountKeys > 0 && !f.moving() {
-		list = append(list, f.checkEmpty())
+	if f.counted {
+		list = append(list, CheckEmpty(f.keys, f.more))
 	}
 	if need.Tune {
 		list = append(list, f.checkTune())
@@ -103,25 +103,6 @@ func (c Check) String() string {
 	return s
 }
 
-// Failure is the error of the checks of a target that failed: an ErrAuth if one did for want of a right, else an
-// ErrPreflight. Nil if none did.
-func Failure(addr string, checks []Check) error {
-	kind := ErrPreflight
-	var failed []string
-	for _, c := range checks {
-		if c.Level == Failed {
-			failed = append(failed, c.String())
-			if c.Auth {
-				kind = ErrAuth
-			}
-		}
-	}
-	if failed == nil {
-		return nil
-	}
-	return &targetError{kind, fmt.Sprintf("target %s cannot be loaded as it is: %s", addr, strings.Join(failed, "; "))}
-}
-
 func (f *Facts) checkRole() Check {
 	c := Check{Name: "role", Found: f.Replication["role"]}
 	switch c.Found {
@@ -157,8 +138,8 @@ func (f *Facts) checkCommands() Check {
 		found = append(found, cmd+" is refused: "+shown(reply))
 		switch {
 		case strings.HasPrefix(reply, "NOPERM"):
-			c.Auth, c.Advice = true, "give the user the right to them, or use another user"
-		case stopsLoad(reply) != nil && !c.Auth:
+			c.Err, c.Advice = ErrAuth, "give the user the right to them, or use another user"
+		case stopsLoad(reply) != nil && c.Err == nil:
 			c.Advice = stopsLoad(reply).Error()
 		}
 	}
@@ -251,8 +232,8 @@ func (f *Facts) checkPlaces(need *Need) []Check {
 	for _, p := range f.Places {
 		switch {
 		case p.Err != nil:
-			c := Check{Name: "place of db" + strconv.Itoa(p.DB), Level: Failed, Found: f.bare(p.Err), Auth: errors.Is(p.Err, ErrAuth)}
-			if c.Auth && p.Token && need.Create[p.DB] == "" {
+			c := Check{Name: "place of db" + strconv.Itoa(p.DB), Level: Failed, Found: f.bare(p.Err), Err: p.Err}
+			if errors.Is(p.Err, ErrAuth) && p.Token && need.Create[p.DB] == "" {
 				c.Advice = "if there is no such namespace yet: --create-namespaces makes it"
 				if f.Target.Server != kvrocks {
 					c.Advice = fmt.Sprintf("a %s has databases and no namespaces: --map-db %d=db:%d", f.Target.Server, p.DB, p.DB)
@@ -287,12 +268,16 @@ func (f *Facts) checkTune() Check {
 	return Check{Name: "tune", Found: "settings can be changed"}
 }
 
-func (f *Facts) checkEmpty() Check {
-	if f.Keys == 0 {
+// CheckEmpty judges how many keys there are where none may be.
+func CheckEmpty(keys int, more bool) Check {
+	if keys == 0 {
 		return Check{Name: "empty", Found: "no keys"}
 	}
-	n := strconv.FormatInt(f.Keys, 10) + " keys already"
-	if f.More {
+	n := "1 key already"
+	if keys != 1 {
+		n = strconv.Itoa(keys) + " keys already"
+	}
+	if more {
 		n = "more than " + n
 	}
 	return Check{Name: "empty", Level: Failed, Found: "the target holds " + n,

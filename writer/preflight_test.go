@@ -112,8 +112,6 @@ func TestChecks(t *testing.T) {
 		{"max-db-size too small", Need{Raw: 6 * gib}, info("keyspace", "used_db_size:100\r\nmax_db_size:10737418240\r\nused_percent: 50%\r\n"), "max-db-size", Failed, "CONFIG SET max-db-size 12"},
 		{"max-db-size reached", Need{Partly: true}, info("keyspace", "used_db_size:10737418240\r\nmax_db_size:10737418240\r\n"), "max-db-size", Failed, "takes no more writes"},
 		{"empty not asked", Need{}, nil, "empty", OK, ""},
-		{"not empty", Need{CountKeys: 10}, nil, "empty", Failed, "holds 2 keys"},
-		{"more keys", Need{CountKeys: 1}, nil, "empty", Failed, "more than 1 keys"},
 		{"tune", Need{Tune: true}, nil, "tune", OK, ""},
 		{"tune, not allowed", Need{Tune: true}, map[string]string{"CONFIG": "-ERR admin permission required to perform the command\r\n"}, "tune", Failed, "requirepass"},
 	} {
@@ -132,6 +130,27 @@ func TestChecks(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCheckEmpty: how many keys there are is told up to the limit of the count.
+func TestCheckEmpty(t *testing.T) {
+	f := startFake(t, func(cmd []string) (string, bool) {
+		return "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n", cmd[0] == "SCAN"
+	})
+	for limit, says := range map[int]string{10: "holds 2 keys already", 1: "holds more than 1 keys already"} {
+		facts, err := Inspect(t.Context(), Options{Addr: f.addr}, Need{})
+		if err == nil {
+			err = facts.Count(t.Context(), limit)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i := slices.IndexFunc(facts.Checks(Need{}), func(c Check) bool {
+			return c.Name == "empty" && c.Level == Failed && strings.Contains(c.Found, says)
+		}); i < 0 {
+			t.Errorf("no %q in %v", says, facts.Checks(Need{}))
+		}
 	}
 }
 
@@ -207,8 +226,11 @@ func TestCreateNamespaceRefused(t *testing.T) {
 // TestInspectServers: real servers know every command of a load, and an inspection and a probe leave nothing.
 func TestInspectServers(t *testing.T) {
 	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
-		need := Need{Raw: 1 << 20, Types: format.Types, Expiring: 1, Connections: 5, CountKeys: 10, Tune: true, Dumped: time.Now().Add(-time.Hour)}
+		need := Need{Raw: 1 << 20, Types: format.Types, Expiring: 1, Connections: 5, Tune: true, Dumped: time.Now().Add(-time.Hour)}
 		facts, err := Inspect(t.Context(), Options{Addr: addr}, need)
+		if err == nil {
+			err = facts.Count(t.Context(), 10)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

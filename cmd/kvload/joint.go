@@ -53,12 +53,12 @@ func readJoint(root storage.Store) (*joint, error) {
 }
 
 // check compares it with a run at hand.
-func (jt *joint) check(b journal.Binding, s share.Share, root storage.Store) error {
+func (jt *joint) check(b journal.Binding, s share.Share, root string) error {
 	if !s.IsAll() && s.Of != jt.Shares {
 		return fmt.Errorf("%w: the load in %s was begun in %d shares, and this is one of %d; give what it was begun with, or another place with --state",
-			journal.ErrDiffers, root.Path(""), jt.Shares, s.Of)
+			journal.ErrDiffers, root, jt.Shares, s.Of)
 	}
-	return b.Check(jt.Binding, root.Path(""))
+	return b.Check(jt.Binding, root)
 }
 
 // share returns one of the shares.
@@ -91,5 +91,5 @@ func join(ctx context.Context, root storage.Store, b journal.Binding, s share.Sh
 			return nil, errors.Join(refused, err)
 		}
 	}
-	return jt, jt.check(b, s, root)
+	return jt, jt.check(b, s, root.Path(""))
 }

@@ -59,26 +59,32 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		fmt.Fprintf(log, "looking whether the new names of %s are free\n", progress.Plural(a.Manifest.Conflicts, "conflict", "conflicts"))
 	}
 	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
-	if o.dryRun && (err == nil || errors.Is(err, errRefused)) {
-		report.SayPartial(out, a.Manifest.Options)
-		return dryRun(ctx, &o, o.need(a, units), err, out)
-	}
-	if err != nil {
+	var names error
+	if errors.Is(err, errRefused) {
+		cs, names = nil, err
+	} else if err != nil {
 		return err
 	}
 	list := &leftOutReport{path: o.report}
-	o.writer.Rename, o.writer.Expire = cs.rename, o.ttl.expire()
+	p := &preflight{o: &o, feed: feed, own: own, cs: cs, log: log}
+	if names == nil {
+		o.writer.Rename, o.writer.Expire = cs.rename, o.ttl.expire()
+	}
 	rester := o.slow.pacer(&o.writer, o.threads, log)
 	start := time.Now()
-	var l *writer.Loader
-	if err = preflight(ctx, &o, o.need(a, own), log); err == nil {
-		l, err = openTarget(ctx, &o, log)
+	if err = p.look(ctx, names); err == nil && o.dryRun {
+		report.SayPartial(out, a.Manifest.Options)
+		return p.show(out)
+	}
+	if err == nil {
+		err = p.pass(ctx)
 	}
 	if err != nil {
 		remindSettings(o.statePath(nil), log)
 		return err
 	}
-	root := o.statePath(l.Target().Nodes)
+	l, root := p.l, p.state.root
+	fmt.Fprintf(log, "target: %s\n", l.Target())
 	j, store, err := o.openJournal(ctx, root, o.share, journal.Options{Every: o.checkpoint, Before: list.flush})
 	if err != nil {
 		return err
@@ -95,17 +101,12 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 			fmt.Fprintln(log, "warning:", err)
 		}
 	}
-	before, err := begin(ctx, a, l, j, root, cs, &o, log)
+	before, err := p.state.begin(ctx, a, l, j, cs, &o, log)
 	if err != nil {
 		return err
 	}
 	o.ttl.begin(j.Bound().Now, a.Manifest)
 	list.of(j)
-	if before != none {
-		if err := (&remainder{&o, l, j, cs}).ofFeed(ctx, feed, own, before, log); err != nil {
-			return err
-		}
-	}
 	if before == finished {
 		return conclude(ctx, feed, cs, &o, list, j, 0, log)
 	}
@@ -264,29 +265,16 @@ func places(o *loadOptions, units []archive.Unit) (map[int]writer.Place, error) 
 // countLimit is up to how many keys of a target are counted to say how many it has.
 const countLimit = 100_000
 
-func mustBeEmpty(ctx context.Context, l *writer.Loader, o *loadOptions) error {
-	n, more, err := countKeys(ctx, l, o, countLimit)
-	if err != nil || n == 0 {
-		return err
-	}
-	count := progress.Plural(n, "key", "keys")
-	if more {
-		count = "more than " + count
-	}
-	return fmt.Errorf("%w: the target %s holds %s already: choose --on-exists replace (overwrite keys of the same name) or "+
-		"--on-exists skip (leave them as they are), or load into an empty namespace", errRefused, l.Target().Addr, count)
-}
-
 // countKeys counts the keys at the places of the load, up to limit or a little above.
-func countKeys(ctx context.Context, l *writer.Loader, o *loadOptions, limit int) (n int64, more bool, err error) {
+func countKeys(ctx context.Context, l *writer.Loader, o *loadOptions, limit int) (n int, more bool, err error) {
 	for _, db := range slices.Sorted(maps.Keys(o.writer.Places)) {
 		here, above, err := l.CountKeys(ctx, db, limit)
 		if err != nil {
 			return 0, false, err
 		}
-		n += int64(here)
+		n += here
 		more = more || above
-		if more || n >= int64(limit) {
+		if more || n >= limit {
 			break
 		}
 	}

@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -65,127 +66,218 @@ func (o *loadOptions) namespace(db int) string {
 	return fmt.Sprintf("db%d", db)
 }
 
-// preflight looks at the target before anything is written to it, and makes the namespaces that are
-// missing. It shows what is not as it should be.
-func preflight(ctx context.Context, o *loadOptions, need *writer.Need, log io.Writer) error {
-	if fresh, err := o.isFresh(ctx); err == nil && fresh && o.share.IsAll() && o.writer.OnExists == writer.Fail && !o.resume {
-		need.CountKeys = countLimit // otherwise the journal has a say, later
-	}
-	f, err := writer.Inspect(ctx, o.writer, *need)
-	if err != nil {
+// A preflight is what is looked at before a load, by the load and by --dry-run alike: each condition on which a load refuses is one
+// of its checks. Nothing is written, neither to the target nor here.
+type preflight struct {
+	o     *loadOptions
+	feed  *archive.Feed
+	own   []archive.Unit
+	cs    *conflicts // nil: the names are refused
+	log   io.Writer
+	facts *writer.Facts
+	state *state
+	l     *writer.Loader // nil: the target cannot be loaded, or a namespace is to be made first
+
+	checks []writer.Check
+}
+
+// look makes the checks. Names is why the names are refused, if they are. An error means that something could not be looked at.
+func (p *preflight) look(ctx context.Context, names error) (err error) {
+	need := p.o.need(p.feed.Archive(), p.own)
+	if p.facts, err = writer.Inspect(ctx, p.o.writer, *need); err != nil {
 		return perhapsTLS(err)
 	}
-	checks := f.Checks(*need)
-	warnings := 0
-	for _, c := range checks {
-		if c.Level == writer.Warning {
-			warnings++
-			fmt.Fprintln(log, "warning:", c)
+	var place error
+	if p.state, place = p.o.lookAtState(ctx, p.facts.Target.Nodes); place == nil && p.state.mustBeEmpty(p.o) {
+		if err := p.facts.Count(ctx, countLimit); err != nil {
+			return err
 		}
 	}
-	if err := writer.Failure(o.server.Addr, checks); err != nil {
+	p.checks = p.facts.Checks(*need)
+	if err := p.note("names", names, ""); err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "pre-flight: %s, %s\n", progress.Plural(len(checks), "check", "checks"), progress.Plural(warnings, "warning", "warnings"))
-	missing := map[int]string{}
-	for _, p := range f.Places {
-		if p.Missing {
-			missing[p.DB] = o.namespace(p.DB)
+	if err := p.note("journal", place, ""); err != nil {
+		return err
+	}
+	if place == nil && p.o.report != "" && !p.state.isDone(p.o) {
+		err := storage.MayWrite(p.o.report)
+		if err != nil {
+			err = fmt.Errorf("%w: --report %s: %w; give a file that can be written", errRefused, p.o.report, err)
+		}
+		if err := p.note("report", err, p.o.report+" can be written"); err != nil {
+			return err
 		}
 	}
-	if len(missing) == 0 {
+	if place == nil && p.o.undo != "" && p.state.begins(p.o) {
+		err := undoRefused(ctx, p.o, archive.CanCreate(ctx, p.o.undo, storage.Options{BreakLock: p.o.breakLock}))
+		if err := p.note("undo", err, p.o.undo+" is empty"); err != nil {
+			return err
+		}
+	}
+	return p.open(ctx)
+}
+
+// open connects to the target if it can be loaded, and compares it with the journal.
+func (p *preflight) open(ctx context.Context) (err error) {
+	if p.facts.Refusal == nil && len(p.missing()) == 0 && !slices.ContainsFunc(p.facts.Places, func(at writer.PlaceFacts) bool { return at.Err != nil }) {
+		p.l, err = writer.Open(ctx, p.o.writer)
+		if err := p.note("target", err, ""); err != nil {
+			return perhapsTLS(err)
+		}
+	}
+	if p.state == nil {
 		return nil
 	}
-	if err := writer.CreateNamespaces(ctx, o.writer, missing); err != nil {
-		return err
+	if p.l != nil {
+		if err := p.state.check(p.o.binding(p.feed.Archive(), p.l), p.o); err != nil {
+			return p.note("journal", err, "")
+		}
 	}
-	for db, name := range missing {
-		fmt.Fprintf(log, "CHANGED AT THE TARGET: NAMESPACE ADD %s, for db%d\n", name, db)
+	h, c, err := p.state.next(p.o)
+	if err != nil {
+		return p.note("journal", err, "")
+	}
+	p.checks = append(p.checks, c)
+	if p.l == nil {
+		return nil
+	}
+	p.settings()
+	if h == none || p.cs == nil {
+		return nil
+	}
+	p.o.ttl.begin(p.state.j.Bound().Now, p.feed.Archive().Manifest)
+	err = (&remainder{p.o, p.l, p.state.j, p.cs}).ofFeed(ctx, p.feed, p.own, h, p.log)
+	return p.note("loaded", err, "keys that were loaded are on the target, as far as that was looked at")
+}
+
+// note adds a check that failed with err, or found what it should, if that is to be shown. An error that is no refusal is returned:
+// it may pass by itself.
+func (p *preflight) note(name string, err error, found string) error {
+	if err == nil {
+		if found != "" {
+			p.checks = append(p.checks, writer.Check{Name: name, Found: found})
+		}
+		return nil
+	}
+	switch code := command.Code(err, classify); {
+	case code == exitcode.Refused, code == exitcode.Locked, code == exitcode.Auth, errors.Is(err, journal.ErrDamaged):
+		p.checks = append(p.checks, writer.Check{Name: name, Level: writer.Failed, Err: err, Found: strings.TrimPrefix(err.Error(), errRefused.Error()+": ")})
+	default:
+		return err
 	}
 	return nil
 }
 
-// dryRun makes the checks of a load and shows them all. It writes nothing, neither to the target nor to
-// the directory of the journal.
-func dryRun(ctx context.Context, o *loadOptions, need *writer.Need, names error, out io.Writer) error {
-	local, fresh := o.checkJournal(ctx)
-	if fresh && o.writer.OnExists == writer.Fail && !o.resume {
-		need.CountKeys = countLimit
-	}
-	f, err := writer.Inspect(ctx, o.writer, *need)
+// settings says what an earlier run has left changed at the target. With --tune all of it must be set back first.
+func (p *preflight) settings() {
+	dir, err := storage.OpenDir(p.state.root)
 	if err != nil {
-		return perhapsTLS(err)
+		return
 	}
-	checks := f.Checks(*need)
-	checks = append(checks, local...)
-	if names != nil {
-		checks = append(checks, writer.Check{Name: "names", Level: writer.Failed, Found: strings.TrimPrefix(names.Error(), errRefused.Error()+": ")})
+	was, err := readSettings(dir)
+	for _, s := range was {
+		if err == nil && !slices.Contains(p.l.Servers(), s.Address) {
+			err = notLoadedNow(s)
+		}
 	}
-	fmt.Fprintf(out, "dry run: %s into %s\n", o.in, o.server.Addr)
+	switch {
+	case err != nil && p.o.tune:
+		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Failed, Err: errRefused, Found: err.Error()})
+	case err != nil:
+		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Warning, Found: err.Error()})
+	case was != nil:
+		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Warning,
+			Found: "an earlier run changed settings of the target and did not set them back: a load does that first"})
+	}
+}
+
+// missing names the namespaces that are to be made.
+func (p *preflight) missing() map[int]string {
+	missing := map[int]string{}
+	for _, at := range p.facts.Places {
+		if at.Missing {
+			missing[at.DB] = p.o.namespace(at.DB)
+		}
+	}
+	return missing
+}
+
+// pass shows what is not as it should be, refuses the load if something is in its way, and makes the namespaces that are missing.
+func (p *preflight) pass(ctx context.Context) error {
+	warnings := 0
+	for _, c := range p.checks {
+		if c.Level == writer.Warning {
+			warnings++
+			fmt.Fprintln(p.log, "warning:", c)
+		}
+	}
+	if err := refusal(p.o.server.Addr, p.checks); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.log, "pre-flight: %s, %s\n", progress.Plural(len(p.checks), "check", "checks"), progress.Plural(warnings, "warning", "warnings"))
+	missing := p.missing()
+	if len(missing) == 0 {
+		return nil
+	}
+	if err := writer.CreateNamespaces(ctx, p.o.writer, missing); err != nil {
+		return err
+	}
+	for db, name := range missing {
+		fmt.Fprintf(p.log, "CHANGED AT THE TARGET: NAMESPACE ADD %s, for db%d\n", name, db)
+	}
+	p.facts.Places, p.checks = nil, nil
+	if err := p.open(ctx); err != nil {
+		return err
+	}
+	return refusal(p.o.server.Addr, p.checks)
+}
+
+// show shows all checks, for --dry-run, which ends as the load would.
+func (p *preflight) show(out io.Writer) error {
+	fmt.Fprintf(out, "dry run: %s into %s\n", p.o.in, p.o.server.Addr)
 	count := map[writer.Level]int{}
-	for _, c := range checks {
+	for _, c := range p.checks {
 		count[c.Level]++
 		fmt.Fprintf(out, "%-8s %-14s %s\n", c.Level, c.Name, c.Found)
 		if c.Advice != "" {
 			fmt.Fprintf(out, "%-8s %-14s -> %s\n", "", "", c.Advice)
 		}
 	}
-	fmt.Fprintf(out, "%s, %s, %d failed; nothing was written\n", progress.Plural(len(checks), "check", "checks"), progress.Plural(count[writer.Warning], "warning", "warnings"), count[writer.Failed])
-	if err := writer.Failure(o.server.Addr, checks); err != nil {
-		kind := errRefused
-		if errors.Is(err, writer.ErrAuth) {
-			kind = writer.ErrAuth
-		}
-		return fmt.Errorf("%w: %s of the dry run failed", kind, progress.Plural(count[writer.Failed], "check", "checks"))
+	fmt.Fprintf(out, "%s, %s, %d failed; nothing was written\n", progress.Plural(len(p.checks), "check", "checks"), progress.Plural(count[writer.Warning], "warning", "warnings"), count[writer.Failed])
+	if err := refusal(p.o.server.Addr, p.checks); err != nil {
+		return &refusedError{fmt.Sprintf("refused: %s of the dry run failed", progress.Plural(count[writer.Failed], "check", "checks")), err}
 	}
 	return nil
 }
 
-// checkJournal says what the next run would find where it keeps its journal, and whether it would begin a load.
-func (o *loadOptions) checkJournal(ctx context.Context) (checks []writer.Check, fresh bool) {
-	c := writer.Check{Name: "journal", Found: "none in " + o.statePath(nil) + ": a load would begin"}
-	fresh, err := o.isFresh(ctx)
-	switch {
-	case fresh:
-	case err != nil:
-		c.Level, c.Found, c.Advice = writer.Failed, err.Error(), "give another directory with --state"
-	case o.resume:
-		c.Found = "in " + o.statePath(nil) + ": --resume goes on with its load, if that is not finished"
-	default:
-		c.Level, c.Found = writer.Warning, "in "+o.statePath(nil)+" is one of an earlier load"
-		c.Advice = "if that is not finished, go on with it with --resume"
-	}
-	checks = append(checks, c)
-	if d, err := storage.OpenDir(o.statePath(nil)); err == nil {
-		if was, err := readSettings(d); err != nil || was != nil {
-			checks = append(checks, writer.Check{Name: "settings", Level: writer.Warning, Found: "an earlier run changed settings of the target and did not set them back",
-				Advice: "the next load does"})
-		}
-	}
-	return checks, fresh
+// A refusedError is a sentence about checks that failed, of the kind of one of them.
+type refusedError struct {
+	text string
+	kind error
 }
 
-// isFresh reports whether no load has begun, by this share or, of several, by any.
-func (o *loadOptions) isFresh(ctx context.Context) (bool, error) {
-	store, err := storage.Open(ctx, o.statePath(nil))
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
+func (e *refusedError) Error() string { return e.text }
+func (e *refusedError) Unwrap() error { return e.kind }
+
+// refusal is the error of the checks that failed, of the kind of the worst; nil if none did.
+func refusal(addr string, checks []writer.Check) error {
+	var worst error
+	var failed []string
+	rank := func(err error) int { return slices.Index(severity, command.Code(err, classify)) }
+	for _, c := range checks {
+		if c.Level != writer.Failed {
+			continue
+		}
+		failed = append(failed, c.String())
+		if err := cmp.Or(c.Err, writer.ErrPreflight); worst == nil || rank(err) < rank(worst) {
+			worst = err
+		}
 	}
-	if err != nil {
-		return false, err
+	if worst == nil {
+		return nil
 	}
-	if !o.share.IsAll() {
-		there, err := storage.Exists(store, jointName)
-		return !there, err
-	}
-	r, err := storage.ReadLog(store, journal.Name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return true, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	return false, r.Close()
+	return &refusedError{fmt.Sprintf("the load into %s is refused, and nothing was written: %s", addr, strings.Join(failed, "; ")), worst}
 }
 
 // parseAccept reads the checks of --accept.

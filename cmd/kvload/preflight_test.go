@@ -95,9 +95,9 @@ func TestDryRunRedis(t *testing.T) {
 func TestPreflightShows(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1")})
 	addr := startRedis(t, "--maxclients", "4", "--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru")
-	runCommand("load", "--uri", addr, "--in", dir, "--threads", "64", "--map-db", "0=db:0").failed(t, 5, "eviction: ", "cannot be loaded as it is", addr)
+	runCommand("load", "--uri", addr, "--in", dir, "--threads", "64", "--map-db", "0=db:0").failed(t, 5, "eviction: ", "is refused, and nothing was written", addr)
 	r := runCommand("load", "--uri", addr, "--in", dir, "--accept", "eviction")
-	if r.code != 0 || !strings.Contains(r.stderr, "warning: eviction: ") || !strings.Contains(r.stderr, "pre-flight: 10 checks, 1 warning\n") {
+	if r.code != 0 || !strings.Contains(r.stderr, "warning: eviction: ") || !strings.Contains(r.stderr, "pre-flight: 11 checks, 1 warning\n") {
 		t.Errorf("%d: %s", r.code, r.stderr)
 	}
 	runCommand("load", "--uri", addr, "--in", dir, "--accept", "role").failed(t, 2, "--accept")

@@ -6,9 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,19 +19,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
-)
-
-// A history is what an earlier run has done of a load.
-type history int
-
-const (
-	none history = iota
-	resumed
-	finished
 )
 
 // statePath returns the place of the journal: beside the dump, by target, or for a dump in a bucket or a
@@ -193,88 +181,6 @@ func asText(b []byte) string {
 	return strconv.QuoteToASCII(string(b))
 }
 
-// begin looks into the journal, and begins one or goes on with it.
-func begin(ctx context.Context, a *archive.Archive, l *writer.Loader, j *journal.Journal, root string, cs *conflicts, o *loadOptions, log io.Writer) (history, error) {
-	b := o.binding(a, l)
-	began := j.Began()
-	if !began.IsZero() {
-		check := b
-		if (!j.Finished().IsZero() || !j.Undone().IsZero()) && !o.resume {
-			check.Settings = j.Bound().Settings // another load may have others
-		}
-		if err := j.Check(check); err != nil {
-			return none, err
-		}
-	}
-	const second = "2006-01-02 15:04:05 MST"
-	if !j.Undone().IsZero() && o.resume {
-		return none, fmt.Errorf("%w: this load was taken back on %s: load anew without --resume", errRefused, j.Undone().Local().Format(second))
-	}
-	isEmpty := func(ctx context.Context) (bool, error) { return targetIsEmpty(ctx, l, o) }
-	var jt *joint
-	var err error
-	if !o.share.IsAll() {
-		if jt, err = o.join(ctx, root, b, j, isEmpty); err != nil {
-			return none, err
-		}
-		b.Load, b.Now = jt.ID, jt.Now
-	} else if err := o.mustBeWhole(ctx, root, began.IsZero()); err != nil {
-		return none, err
-	}
-	switch {
-	case began.IsZero():
-	case !j.Undone().IsZero() && jt != nil && j.Bound().Load == jt.ID:
-		return none, fmt.Errorf("%w: this load is being taken back: run kvload rollback to its end", errRefused)
-	case !j.Undone().IsZero():
-	case j.IsUndoing():
-		return none, fmt.Errorf("%w: this load is being taken back: go on with kvload rollback", errRefused)
-	case !j.Finished().IsZero() && o.resume:
-		fmt.Fprintf(log, "nothing is sent: this load was finished on %s, and nothing is left to be done (%s)\n", j.Finished().Local().Format(second), j.Path())
-		return finished, nil
-	case !j.Finished().IsZero() && jt != nil:
-		return none, fmt.Errorf("%w: share %s was loaded until %s: with --resume nothing is left to be done; to load the dump once more, give another place with --state",
-			errRefused, o.share, j.Finished().Local().Format(second))
-	case !j.Finished().IsZero(): // it is loaded once more, if the target lets it
-	case !o.resume:
-		return none, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: go on with it with --resume, "+
-			"or take it back with kvload rollback and load from the beginning (%s)", errRefused, began.Local().Format(second), j.Path())
-	default:
-		if at, err := o.undoPlace(); err != nil {
-			return none, err
-		} else if at != "" && at != j.Undo() {
-			return none, fmt.Errorf("%w: this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)",
-				errRefused, undoOf(j), j.Path())
-		}
-		fmt.Fprintf(log, "going on with the load of %s: %s loaded\n", began.Local().Format(second), progress.Plural(j.Stats().Keys, "key is", "keys are"))
-		return resumed, nil
-	}
-	empty := false
-	if jt != nil {
-		empty = jt.Empty
-	} else if empty, err = isEmpty(ctx); err != nil {
-		return none, err
-	}
-	if !j.Finished().IsZero() && j.Undone().IsZero() {
-		fmt.Fprintf(log, "this dump was loaded into this target before, until %s: it is loaded once more\n", j.Finished().Local().Format(second))
-	}
-	if err := l.Probe(ctx); err != nil {
-		return none, err
-	}
-	if o.undo, err = o.undoPlace(); err != nil {
-		return none, err
-	}
-	if o.undo != "" {
-		if err := saveUndo(ctx, a, l, cs, o, log); err != nil {
-			return none, err
-		}
-	}
-	kept, err := j.Begin(b, empty, o.undo)
-	if kept != "" {
-		fmt.Fprintf(log, "the journal of the load before is kept as %s\n", kept)
-	}
-	return none, err
-}
-
 // undoPlace returns --undo as the journal keeps it.
 func (o *loadOptions) undoPlace() (string, error) {
 	if o.undo == "" || storage.IsURL(o.undo) {
@@ -289,45 +195,6 @@ func undoOf(j *journal.Journal) string {
 		return "without --undo"
 	}
 	return "with --undo " + j.Undo()
-}
-
-// mustBeWhole refuses to begin a load where the shares of one keep their journals.
-func (o *loadOptions) mustBeWhole(ctx context.Context, root string, begins bool) error {
-	if !begins {
-		return nil
-	}
-	store, err := storage.Open(ctx, root)
-	if err != nil {
-		return err
-	}
-	there, err := storage.Exists(store, jointName)
-	if err != nil || !there {
-		return err
-	}
-	return fmt.Errorf("%w: %s holds the journals of a load in shares: give --shard I/N to load one, or another place with --state", errRefused, root)
-}
-
-// join agrees with the other shares. One that goes on may have lost what they have in common, and says it again.
-func (o *loadOptions) join(ctx context.Context, root string, b journal.Binding, j *journal.Journal, isEmpty func(context.Context) (bool, error)) (*joint, error) {
-	store, err := storage.Open(ctx, root)
-	if err != nil {
-		return nil, err
-	}
-	if !j.Began().IsZero() && j.Undone().IsZero() {
-		isEmpty = func(context.Context) (bool, error) { return j.WasEmpty(), nil }
-	}
-	b.Settings = maps.Clone(b.Settings)
-	delete(b.Settings, "--shard")
-	return join(ctx, store, b, o.share, isEmpty)
-}
-
-// targetIsEmpty reports whether a target holds nothing, and refuses one that must be empty.
-func targetIsEmpty(ctx context.Context, l *writer.Loader, o *loadOptions) (bool, error) {
-	if o.writer.OnExists == writer.Fail { // none were found
-		return true, mustBeEmpty(ctx, l, o)
-	}
-	n, _, err := countKeys(ctx, l, o, 1)
-	return n == 0, err
 }
 
 // stats translates what the writer counted.

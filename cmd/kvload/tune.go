@@ -235,10 +235,14 @@ func (t *tuning) restore(ctx context.Context) (err error) {
 	return t.dir.Remove(settingsName)
 }
 
+func notLoadedNow(s changedSetting) error {
+	return fmt.Errorf("%w: %s was changed at %s, which is not loaded now", errRefused, s.Name, s.Address)
+}
+
 // back sets one setting back, unless somebody else has changed it meanwhile.
 func (t *tuning) back(ctx context.Context, s changedSetting) error {
 	if !slices.Contains(t.l.Servers(), s.Address) {
-		return fmt.Errorf("%w: %s was changed at %s, which is not loaded now", errRefused, s.Name, s.Address)
+		return notLoadedNow(s)
 	}
 	return t.at(ctx, s.Address, func(a *writer.Admin) error {
 		now, err := a.Setting(ctx, s.Name)

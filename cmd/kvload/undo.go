@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"time"
@@ -24,11 +25,8 @@ func saveUndo(ctx context.Context, a *archive.Archive, l *writer.Loader, cs *con
 	dbs := slices.Sorted(maps.Keys(o.writer.Places))
 	src := format.Source{Address: t.Addr, Server: t.Server, Version: t.Version, Role: "master", Databases: len(dbs), WriteBinlog: "unknown"}
 	w, err := archive.Create(ctx, o.undo, format.NewInfo("kvload "+command.Version, time.Now(), src, format.Options{Databases: dbs, Types: format.Types}), archive.Options{Keys: o.keys, Storage: storage.Options{BreakLock: o.breakLock}})
-	if errors.Is(err, archive.ErrExists) {
-		return fmt.Errorf("%w: --undo %s %s", errRefused, o.undo, undoThere(ctx, o))
-	}
 	if err != nil {
-		return fmt.Errorf("save what will be overwritten: %w", err)
+		return undoRefused(ctx, o, err)
 	}
 	defer w.Close()
 	for _, db := range dbs {
@@ -46,6 +44,19 @@ func saveUndo(ctx context.Context, a *archive.Archive, l *writer.Loader, cs *con
 	}
 	fmt.Fprintf(log, "saved %s that will be overwritten in %s\n", progress.Plural(keys, "key", "keys"), o.undo)
 	return nil
+}
+
+// undoRefused says why --undo cannot be made.
+func undoRefused(ctx context.Context, o *loadOptions, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, archive.ErrExists):
+		return fmt.Errorf("%w: --undo %s %s", errRefused, o.undo, undoThere(ctx, o))
+	case errors.As(err, new(*fs.PathError)):
+		return fmt.Errorf("%w: --undo: %w; give another directory", errRefused, err)
+	}
+	return fmt.Errorf("save what will be overwritten: %w", err)
 }
 
 // undoThere says what is where --undo is to be made, and what to do.

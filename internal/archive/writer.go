@@ -67,6 +67,18 @@ func Create(ctx context.Context, location string, info format.Info, o Options) (
 	return create(dir, storage.IsURL(location), info, o)
 }
 
+// CanCreate returns why Create would refuse a location, as far as that shows without writing anything.
+func CanCreate(ctx context.Context, location string, o storage.Options) error {
+	dir, err := storage.Foresee(ctx, location, o)
+	if err != nil {
+		return fmt.Errorf("create dump: %w", err)
+	}
+	if dir == nil {
+		return nil
+	}
+	return mustBeEmpty(dir)
+}
+
 // CreateIn is Create in a store that is no bucket.
 func CreateIn(dir storage.Store, info format.Info, o Options) (*Writer, error) {
 	return create(dir, false, info, o)

@@ -132,20 +132,29 @@ func (b *Bucket) alone(f func() error) error {
 
 // clear removes a lock, if there is one, of a run that is gone.
 func (b *Bucket) clear(name string) error {
-	h, err := b.holder(name)
-	switch {
-	case errors.Is(err, fs.ErrNotExist): // it has just ended
-		return nil
-	case err != nil:
+	there, err := b.unlocked(name)
+	if err != nil || !there {
 		return err
-	case !h.gone() && !b.breakLock:
-		return fmt.Errorf("%w in %s (process %d on %s since %v): wait for it, or stop it; if it is known to be gone, give --break-lock, or remove %s",
-			ErrLocked, b, h.Process, h.Host, h.Since.Format(time.RFC3339), b.Path(name))
 	}
 	if err := b.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return nil
+}
+
+// unlocked reports whether a lock is there, and returns ErrLocked if it is not of a run that is gone.
+func (b *Bucket) unlocked(name string) (there bool, err error) {
+	h, err := b.holder(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // it has just ended
+		return false, nil
+	case err != nil:
+		return false, err
+	case !h.gone() && !b.breakLock:
+		return true, fmt.Errorf("%w in %s (process %d on %s since %v): wait for it, or stop it; if it is known to be gone, give --break-lock, or remove %s",
+			ErrLocked, b, h.Process, h.Host, h.Since.Format(time.RFC3339), b.Path(name))
+	}
+	return true, nil
 }
 
 // holder reads a lock. One that cannot be read is of nobody who is known to be gone.

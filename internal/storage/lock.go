@@ -65,13 +65,9 @@ func (d *Dir) lock(name string, how int) (*fileLock, error) {
 		if err != nil {
 			return nil, fmt.Errorf("lock %s: %w", d.root, err)
 		}
-		if err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB); err != nil {
-			holder, _ := io.ReadAll(io.LimitReader(f, 256))
+		if err := d.flock(f, how); err != nil {
 			f.Close()
-			if errors.Is(err, syscall.EWOULDBLOCK) {
-				return nil, fmt.Errorf("%w in %s (%s): wait for it, or stop it", ErrLocked, d.root, strings.TrimSpace(string(holder)))
-			}
-			return nil, fmt.Errorf("lock %s: %w", d.root, err)
+			return nil, err
 		}
 		// The run before may have removed the file between our opening and locking it.
 		if st, err := os.Stat(path); err == nil {
@@ -90,6 +86,19 @@ func (d *Dir) lock(name string, how int) (*fileLock, error) {
 		}
 		f.Close()
 	}
+}
+
+// flock locks an open file of the directory, or returns ErrLocked.
+func (d *Dir) flock(f *os.File, how int) error {
+	err := syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB)
+	switch {
+	case errors.Is(err, syscall.EWOULDBLOCK):
+		holder, _ := io.ReadAll(io.LimitReader(f, 256))
+		return fmt.Errorf("%w in %s (%s): wait for it, or stop it", ErrLocked, d.root, strings.TrimSpace(string(holder)))
+	case err != nil:
+		return fmt.Errorf("lock %s: %w", d.root, err)
+	}
+	return nil
 }
 
 // Held returns nil: the kernel keeps the lock.
