@@ -89,11 +89,11 @@ func TestDryRunRefuses(t *testing.T) {
 		make  func(w *walk)
 	}{
 		{"keys after a finished load", 5, "empty", "holds 3 keys already", func(w *walk) { w.load(0) }},
-		{"keys of others, --resume", 5, "empty", "holds 1 keys already", func(w *walk) {
+		{"keys of others, --resume", 5, "empty", "holds 1 key already", func(w *walk) {
 			_ = w.k.Set("x", "1")
 			w.flags = []string{"--resume"}
 		}},
-		{"keys, first of two shares", 5, "empty", "holds 1 keys already", func(w *walk) {
+		{"keys, first of two shares", 5, "empty", "holds 1 key already", func(w *walk) {
 			_ = w.k.Set("x", "1")
 			w.flags = []string{"--shard", "0/2"}
 		}},

@@ -67,8 +67,9 @@ type loadOptions struct {
 const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
 have expired since the dump are left out and counted, but for those that --ttl drop or shift lets live.
 
-First the target is looked at: what it is, what it knows and allows, clocks, room, connections, namespaces. --dry-run does
-only that, shows it and writes nothing.
+First everything that can stop the load is looked at: the target (what it is, what it knows and
+allows, clocks, room, connections, namespaces, keys), the journal, --report and --undo. --dry-run
+does only that: it shows every check, writes nothing, and ends as the load would.
 
 A target that holds keys is not touched unless --on-exists says how. A dump of several databases needs
 --map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
@@ -148,7 +149,7 @@ func loadFlags() []cli.Flag {
 			&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this to live when the load begins; a load that replaces keys deletes them on the target", EnvVars: env("ttl-min"), Category: what},
 			&cli.StringFlag{Name: "key-prefix-strip", Usage: "take `PREFIX` off every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: what},
 			&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", EnvVars: env("key-prefix-add"), Category: what},
-			&cli.BoolFlag{Name: "dry-run", Usage: "only look whether the target can be loaded, show every check, and write nothing; exit code 0 or 5", EnvVars: env("dry-run")},
+			&cli.BoolFlag{Name: "dry-run", Usage: "make the checks of this load, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", EnvVars: env("dry-run")},
 			&cli.BoolFlag{Name: "create-namespaces", Usage: "make the namespaces of --map-db whose tokens the target does not know (as NAME of N=VAR@NAME, or dbN); the password must be its requirepass", EnvVars: env("create-namespaces"), Category: what},
 			&cli.StringFlag{Name: "accept", Usage: "checks before the load that only warn where they would refuse: " + strings.Join(writer.Acceptable, ", ") + "; separated by commas", EnvVars: env("accept"), Category: what},
 			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify")},

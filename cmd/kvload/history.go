@@ -95,12 +95,9 @@ func (s *state) mustBeEmpty(o *loadOptions) bool {
 func (s *state) next(o *loadOptions) (history, writer.Check, error) {
 	const second = "2006-01-02 15:04:05 MST"
 	j, c := s.j, writer.Check{Name: "journal"}
-	refused := func(format string, args ...any) (history, writer.Check, error) {
-		return none, c, fmt.Errorf("%w: "+format, append([]any{errRefused}, args...)...)
-	}
 	if j.Began().IsZero() {
 		if s.shared {
-			return refused("%s holds the journals of a load in shares: give --shard I/N to load one, or another place with --state", s.root)
+			return none, c, fmt.Errorf("%w: %s holds the journals of a load in shares: give --shard I/N to load one, or another place with --state", errRefused, s.root)
 		}
 		c.Found = "none in " + s.root + ": a load begins"
 		return none, c, nil
@@ -108,31 +105,31 @@ func (s *state) next(o *loadOptions) (history, writer.Check, error) {
 	began, done, undone := j.Began().Local().Format(second), j.Finished().Local().Format(second), j.Undone().Local().Format(second)
 	switch {
 	case !j.Undone().IsZero() && o.resume:
-		return refused("this load was taken back on %s: load anew without --resume", undone)
+		return none, c, fmt.Errorf("%w: this load was taken back on %s: load anew without --resume", errRefused, undone)
 	case !j.Undone().IsZero() && s.jt != nil && j.Bound().Load == s.jt.ID:
-		return refused("this load is being taken back: run kvload rollback to its end")
+		return none, c, fmt.Errorf("%w: this load is being taken back: run kvload rollback to its end", errRefused)
 	case !j.Undone().IsZero():
 		c.Found = "the load before was taken back on " + undone + ": a load begins"
 		return none, c, nil
 	case j.IsUndoing():
-		return refused("this load is being taken back: go on with kvload rollback")
+		return none, c, fmt.Errorf("%w: this load is being taken back: go on with kvload rollback", errRefused)
 	case !j.Finished().IsZero() && o.resume:
 		c.Found = fmt.Sprintf("this load was finished on %s, and nothing is left to be done (%s)", done, s.root)
 		return finished, c, nil
 	case !j.Finished().IsZero() && !o.share.IsAll():
-		return refused("share %s was loaded until %s: with --resume nothing is left to be done; to load the dump once more, give another place with --state", o.share, done)
+		return none, c, fmt.Errorf("%w: share %s was loaded until %s: with --resume nothing is left to be done; to load the dump once more, give another place with --state", errRefused, o.share, done)
 	case !j.Finished().IsZero():
 		c.Level, c.Found = writer.Warning, "this dump was loaded into this target before, until "+done
 		c.Advice = "a load without --resume begins once more"
 		return none, c, nil
 	case !o.resume:
-		return refused("a load of this dump into this target was begun on %s and is not finished: go on with it with --resume, "+
-			"or take it back with kvload rollback and load from the beginning (%s)", began, s.root)
+		return none, c, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: go on with it with --resume, "+
+			"or take it back with kvload rollback and load from the beginning (%s)", errRefused, began, s.root)
 	}
 	if at, err := o.undoPlace(); err != nil {
 		return none, c, err
 	} else if at != "" && at != j.Undo() {
-		return refused("this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)", undoOf(j), s.root)
+		return none, c, fmt.Errorf("%w: this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)", errRefused, undoOf(j), s.root)
 	}
 	c.Found = fmt.Sprintf("going on with the load of %s: %s loaded", began, progress.Plural(j.Stats().Keys, "key is", "keys are"))
 	return resumed, c, nil

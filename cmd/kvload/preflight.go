@@ -94,10 +94,10 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 		}
 	}
 	p.checks = p.facts.Checks(*need)
-	if err := p.note("names", names, ""); err != nil {
+	if err := p.note(writer.Check{Name: "names"}, names); err != nil {
 		return err
 	}
-	if err := p.note("journal", place, ""); err != nil {
+	if err := p.note(writer.Check{Name: "journal"}, place); err != nil {
 		return err
 	}
 	if place == nil && p.o.report != "" && !p.state.isDone(p.o) {
@@ -105,13 +105,13 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 		if err != nil {
 			err = fmt.Errorf("%w: --report %s: %w; give a file that can be written", errRefused, p.o.report, err)
 		}
-		if err := p.note("report", err, p.o.report+" can be written"); err != nil {
+		if err := p.note(writer.Check{Name: "report", Found: p.o.report + " can be written"}, err); err != nil {
 			return err
 		}
 	}
 	if place == nil && p.o.undo != "" && p.state.begins(p.o) {
 		err := undoRefused(ctx, p.o, archive.CanCreate(ctx, p.o.undo, storage.Options{BreakLock: p.o.breakLock}))
-		if err := p.note("undo", err, p.o.undo+" is empty"); err != nil {
+		if err := p.note(writer.Check{Name: "undo", Found: p.o.undo + " is empty"}, err); err != nil {
 			return err
 		}
 	}
@@ -122,7 +122,7 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 func (p *preflight) open(ctx context.Context) (err error) {
 	if p.facts.Refusal == nil && len(p.missing()) == 0 && !slices.ContainsFunc(p.facts.Places, func(at writer.PlaceFacts) bool { return at.Err != nil }) {
 		p.l, err = writer.Open(ctx, p.o.writer)
-		if err := p.note("target", err, ""); err != nil {
+		if err := p.note(writer.Check{Name: "target"}, err); err != nil {
 			return perhapsTLS(err)
 		}
 	}
@@ -131,16 +131,12 @@ func (p *preflight) open(ctx context.Context) (err error) {
 	}
 	if p.l != nil {
 		if err := p.state.check(p.o.binding(p.feed.Archive(), p.l), p.o); err != nil {
-			return p.note("journal", err, "")
+			return p.note(writer.Check{Name: "journal"}, err)
 		}
 	}
 	h, c, err := p.state.next(p.o)
-	if err != nil {
-		return p.note("journal", err, "")
-	}
-	p.checks = append(p.checks, c)
-	if p.l == nil {
-		return nil
+	if nerr := p.note(c, err); nerr != nil || err != nil || p.l == nil {
+		return nerr
 	}
 	p.settings()
 	if h == none || p.cs == nil {
@@ -148,21 +144,22 @@ func (p *preflight) open(ctx context.Context) (err error) {
 	}
 	p.o.ttl.begin(p.state.j.Bound().Now, p.feed.Archive().Manifest)
 	err = (&remainder{p.o, p.l, p.state.j, p.cs}).ofFeed(ctx, p.feed, p.own, h, p.log)
-	return p.note("loaded", err, "keys that were loaded are on the target, as far as that was looked at")
+	return p.note(writer.Check{Name: "loaded", Found: "keys that were loaded are on the target, as far as that was looked at"}, err)
 }
 
-// note adds a check that failed with err, or found what it should, if that is to be shown. An error that is no refusal is returned:
-// it may pass by itself.
-func (p *preflight) note(name string, err error, found string) error {
+// note adds a check, which failed with err. One that did not is added if it found something. An error that is no refusal is
+// returned: it may pass by itself.
+func (p *preflight) note(c writer.Check, err error) error {
 	if err == nil {
-		if found != "" {
-			p.checks = append(p.checks, writer.Check{Name: name, Found: found})
+		if c.Found != "" {
+			p.checks = append(p.checks, c)
 		}
 		return nil
 	}
 	switch code := command.Code(err, classify); {
 	case code == exitcode.Refused, code == exitcode.Locked, code == exitcode.Auth, errors.Is(err, journal.ErrDamaged):
-		p.checks = append(p.checks, writer.Check{Name: name, Level: writer.Failed, Err: err, Found: strings.TrimPrefix(err.Error(), errRefused.Error()+": ")})
+		c.Level, c.Err, c.Found, c.Advice = writer.Failed, err, strings.TrimPrefix(err.Error(), errRefused.Error()+": "), ""
+		p.checks = append(p.checks, c)
 	default:
 		return err
 	}

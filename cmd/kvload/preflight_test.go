@@ -52,7 +52,7 @@ func TestDryRunRedis(t *testing.T) {
 		{"replica, and keys", nil, func(addr string) {
 			command(addr, "SET", "x", "1")
 			command(addr, "REPLICAOF", "127.0.0.1", "1")
-		}, nil, 5, []string{"FAILED   role", "master 127.0.0.1:1", "FAILED   empty", "holds 1 keys", "READONLY"}},
+		}, nil, 5, []string{"FAILED   role", "master 127.0.0.1:1", "FAILED   empty", "holds 1 key already", "READONLY"}},
 		{"user without HSET", nil, func(addr string) { command(addr, fields("ACL SETUSER u on >pw "+rights)...) },
 			[]string{"--user", "u", "--pass", "pw"}, 12, []string{"FAILED   commands", "HSET is refused: NOPERM"}},
 		{"user with what is needed", nil, func(addr string) { command(addr, fields("ACL SETUSER u on >pw +hset "+rights)...) },
