@@ -138,7 +138,7 @@ func TestCheckEmpty(t *testing.T) {
 	f := startFake(t, func(cmd []string) (string, bool) {
 		return "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\nb\r\n", cmd[0] == "SCAN"
 	})
-	for limit, says := range map[int]string{10: "holds 2 keys already", 1: "holds more than 1 keys already"} {
+	for limit, says := range map[int]string{10: "holds 2 keys already", 1: "holds more than 1 key already"} {
 		facts, err := Inspect(t.Context(), Options{Addr: f.addr}, Need{})
 		if err == nil {
 			err = facts.Count(t.Context(), limit)
