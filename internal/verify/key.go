@@ -105,7 +105,7 @@ func (c *Checker) judgeMissing(k *key, now time.Time) {
 	case c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, nil):
 		k.only(LeftOut, "as its report says")
 	case c.expiryUnknown(k):
-		k.only(ExpiryUnknown, "not there: it may have expired, which the dump could not tell")
+		k.only(Missing, "not there: it was deleted, or has expired, which the dump could not tell")
 	default:
 		k.only(Missing, "%s", because("not there", k.unasked))
 	}
