@@ -15,8 +15,9 @@ type collection interface {
 	// read takes its reply, appends the elements to r, and moves pos behind them. It
 	// reports whether there are more.
 	read(p *parser, pos *position, n int, r *format.Record) (more bool, err error)
-	// look adds the command that shows, behind a piece of a key, whether it is still there.
-	look(b *batch, key []byte)
+	// look adds the command that shows, behind a piece of a key, whether it is still there, and the same one: its length,
+	// or its first n elements.
+	look(b *batch, key []byte, n int)
 	// seen takes its reply. It returns errGone, or errChanged if the piece does not fit the one before.
 	seen(p *parser, pos *position) error
 }
@@ -37,6 +38,8 @@ type position struct {
 	private []byte    // pattern of the cursors that no other reading uses
 	counted bool      // 2.x: the cursor is how many elements go before
 	place   listPlace // list
+	head    []uint64  // hash, set, zset: hashes of the first elements, as they were seen last
+	anew    bool      // and that all of them were others then
 }
 
 // collectionReader reads collections: the first piece of many keys in one flight, the

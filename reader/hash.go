@@ -20,9 +20,9 @@ func (hash) ask(b *batch, key []byte, pos *position, n int) {
 	b.add("PKHSCANRANGE", key, next, []byte{}, "LIMIT", n)
 }
 
-func (hash) look(b *batch, key []byte) { b.add("PKHSCANRANGE", key, "", "", "LIMIT", 1) }
+func (hash) look(b *batch, key []byte, n int) { b.add("PKHSCANRANGE", key, "", "", "LIMIT", n) }
 
-func (hash) seen(p *parser, _ *position) error { return p.isThere(format.TypeHash) }
+func (hash) seen(p *parser, pos *position) error { return pos.sameHead(p, format.TypeHash, 2) }
 
 func (hash) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
 	if _, err := p.array(2); err != nil {
@@ -56,7 +56,7 @@ func (hashx) ask(b *batch, key []byte, pos *position, n int) {
 	b.add("HSCANX", key, orEmpty(pos.next), "COUNT", n)
 }
 
-func (hashx) look(b *batch, key []byte) { b.add("HSCANX", key, "", "COUNT", 1) }
+func (hashx) look(b *batch, key []byte, n int) { b.add("HSCANX", key, "", "COUNT", n) }
 
 // hashCursor reads by HSCAN, as sets are read.
 type hashCursor struct{}
@@ -67,9 +67,11 @@ func (hashCursor) ask(b *batch, key []byte, pos *position, n int) {
 	askCursor(b, "HSCAN", key, pos, n)
 }
 
-func (hashCursor) look(b *batch, key []byte) { lookCursor(b, "HSCAN", key) }
+func (hashCursor) look(b *batch, key []byte, n int) { lookCursor(b, "HSCAN", key, n) }
 
-func (hashCursor) seen(p *parser, _ *position) error { return p.isThere(format.TypeHash) }
+func (hashCursor) seen(p *parser, pos *position) error {
+	return pos.sameHead(p, format.TypeHash, 2)
+}
 
 func (hashCursor) byCursor() {}
 

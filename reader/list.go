@@ -35,7 +35,8 @@ const (
 	listMisses = 8
 )
 
-var listSeed = maphash.MakeSeed()
+// elementSeed is of the hashes by which elements are known again.
+var elementSeed = maphash.MakeSeed()
 
 // overlap is how many elements before the place are asked for, and how long the window in them is: of few and large elements
 // little.
@@ -53,7 +54,7 @@ func (list) ask(b *batch, key []byte, pos *position, n int) {
 	b.add("LRANGE", key, pos.count-back, pos.count+int64(n)-1)
 }
 
-func (list) look(b *batch, key []byte) { b.add("LLEN", key) }
+func (list) look(b *batch, key []byte, _ int) { b.add("LLEN", key) }
 
 // seen compares how many there are with how many were pushed since before the piece before. If there are fewer,
 // others left behind the place: they may have been moved to the head, as RPOPLPUSH does.
@@ -115,7 +116,7 @@ func (pos *position) fit(elems [][]byte, window []uint64, expected int) (behind 
 	pl, k := &pos.place, len(window)
 	pl.hashes = pl.hashes[:0]
 	for _, e := range elems {
-		pl.hashes = append(pl.hashes, maphash.Bytes(listSeed, e))
+		pl.hashes = append(pl.hashes, maphash.Bytes(elementSeed, e))
 	}
 	places, at := 0, -1
 	for j := 0; k > 0 && j+k <= len(elems); j++ {

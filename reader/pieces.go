@@ -70,6 +70,7 @@ func (pc *pieces) put(ctx context.Context) error {
 	w := pc.w
 	_, ahead := w.s.o.Pacer.(unpaced)
 	if pc.begun {
+		pc.pos.had(pc.r)
 		pc.privately()
 	}
 	for more, i := true, 0; more; i ^= 1 {
@@ -111,10 +112,16 @@ func (pc *pieces) put(ctx context.Context) error {
 		pc.lim.lasted(asked, took)
 	}
 	pc.r.Part |= format.PartLast
-	if err := w.sink.Record(pc.r); err != nil || !pc.pos.place.moved {
+	if err := w.sink.Record(pc.r); err != nil {
 		return err
 	}
-	return w.sink.Skip(pc.r.Key, Changed, "elements came at its head while others left it, each time it was read: those that were moved may be missing")
+	switch {
+	case pc.pos.place.moved:
+		return w.sink.Skip(pc.r.Key, Changed, "elements came at its head while others left it, each time it was read: those that were moved may be missing")
+	case pc.pos.anew:
+		return w.sink.Skip(pc.r.Key, Changed, "its first elements were replaced, each time it was read: it may be a mix of two keys, if it was deleted and made anew")
+	}
+	return nil
 }
 
 // privately sees to it that the rest is read by cursors of its own. Those of 2.x are no places, but
@@ -145,7 +152,7 @@ func (pc *pieces) hand() error {
 func (pc *pieces) ask() {
 	pc.b.reset()
 	pc.c.ask(&pc.b, pc.r.Key, pc.pos, pc.lim.n)
-	pc.c.look(&pc.b, pc.r.Key)
+	pc.c.look(&pc.b, pc.r.Key, headOf(pc.lim.n))
 	if !pc.begun {
 		pc.exp.w = pc.w
 		pc.exp.ask(&pc.b, [][]byte{pc.r.Key}, []int{0})
@@ -160,6 +167,9 @@ func (pc *pieces) read(ctx context.Context, p *parser) (more bool, err error) {
 	p.answers(pc.w.reads(), pc.r.Key)
 	if more, err = pc.c.read(p, pc.pos, pc.lim.n, pc.r); err != nil {
 		return false, err
+	}
+	if !pc.begun {
+		pc.pos.had(pc.r)
 	}
 	if err := pc.c.seen(p, pc.pos); err != nil {
 		return false, err
@@ -180,7 +190,7 @@ func (pc *pieces) read(ctx context.Context, p *parser) (more bool, err error) {
 			pc.privately()
 		}
 	}
-	if pc.pos.place.moved && !pc.last {
+	if (pc.pos.place.moved || pc.pos.anew) && !pc.last {
 		return false, errChanged
 	}
 	return more, nil

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -36,7 +37,7 @@ func startHooked(t *testing.T, o pikasim.Options) *hooked {
 		if h.at == nil || len(args) < 2 || string(args[1]) != "k" || !strings.EqualFold(string(args[0]), h.word) {
 			return nil, false, false
 		}
-		if last := string(args[len(args)-1]); h.word != "lrange" && last == "1" { // it only looks
+		if n, err := strconv.Atoi(string(args[len(args)-1])); h.word != "lrange" && err == nil && n < mostHead { // it only looks
 			return nil, false, false
 		}
 		if h.busy.CompareAndSwap(false, true) { // else it is the hook's own

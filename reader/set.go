@@ -19,9 +19,9 @@ func (set) ask(b *batch, key []byte, pos *position, n int) {
 	askCursor(b, "SSCAN", key, pos, n)
 }
 
-func (set) look(b *batch, key []byte) { lookCursor(b, "SSCAN", key) }
+func (set) look(b *batch, key []byte, n int) { lookCursor(b, "SSCAN", key, n) }
 
-func (set) seen(p *parser, _ *position) error { return p.isThere(format.TypeSet) }
+func (set) seen(p *parser, pos *position) error { return pos.sameHead(p, format.TypeSet, 1) }
 
 func (set) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
 	from, cursor := len(r.Elems), pos.cursor()
@@ -84,9 +84,11 @@ func (pos *position) passed(cursor int64, n int) bool {
 	return true
 }
 
-// lookCursor adds the command that shows whether the key has a first element. The pattern is one that nobody's place
+// lookCursor adds the command that shows the first n elements of a key. The pattern is one that nobody's place
 // is kept by.
-func lookCursor(b *batch, cmd string, key []byte) { b.add(cmd, key, 0, "MATCH", "**", "COUNT", 1) }
+func lookCursor(b *batch, cmd string, key []byte, n int) {
+	b.add(cmd, key, 0, "MATCH", "**", "COUNT", n)
+}
 
 // maxRestarts is how often the server may lose the cursor of one key.
 const maxRestarts = 16

@@ -17,9 +17,9 @@ func (zset) ask(b *batch, key []byte, pos *position, n int) {
 	askCursor(b, "ZSCAN", key, pos, n)
 }
 
-func (zset) look(b *batch, key []byte) { lookCursor(b, "ZSCAN", key) }
+func (zset) look(b *batch, key []byte, n int) { lookCursor(b, "ZSCAN", key, n) }
 
-func (zset) seen(p *parser, _ *position) error { return p.isThere(format.TypeZset) }
+func (zset) seen(p *parser, pos *position) error { return pos.sameHead(p, format.TypeZset, 2) }
 
 func (zset) byCursor() {}
 

@@ -104,12 +104,8 @@ func judge(what []moment, got *value, listed, unknown bool) string {
 	}
 	// Of one that changed: as it was at some moment, or read in pieces while it did.
 	why := "is in the dump, but was not there"
-	all := lives(what)
 	unknown = unknown || !on("pairing") && got.expire == 0
-	if !got.ordered() && len(all) > 1 && !on("mixture") {
-		all = append(all, slices.Concat(all...))
-	}
-	for _, life := range all {
+	for _, life := range lives(what) {
 		if why = inLife(life, got, unknown); why == "" {
 			return ""
 		}

@@ -6,7 +6,6 @@ import "os"
 // them, but with HISTORY_ALL=1.
 var open = map[string]bool{
 	"pairing": true, // 2: a key is overwritten between the looks at its value and its expiry: the old value has none
-	"mixture": true, // 5: a hash, set or zset is deleted and made anew, with the same expiry, between two pieces
 }
 
 // on reports whether histories have something.
