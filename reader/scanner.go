@@ -93,12 +93,19 @@ func (s *Scanner) prove(ctx context.Context, c *conn) error {
 	b.add("ZSCAN", probe, 0, "COUNT", 1)
 	b.add("LRANGE", probe, 0, 0)
 	b.add("LLEN", probe)
-	if s.source.Streams() && !s.o.NoStreams {
-		b.add("KEYS", string(probe)+"*", "stream")
-		b.add("XRANGE", probe, "-", "+", "COUNT", 1)
-	}
 	if err := c.prove(ctx, &b); err != nil {
 		return err
+	}
+	if s.source.Streams() && !s.o.NoStreams {
+		b.reset()
+		b.add("KEYS", string(probe)+"*", "stream")
+		b.add("XRANGE", probe, "-", "+", "COUNT", 1)
+		b.add("XINFO", "STREAM", probe)
+		if err := c.prove(ctx, &b); errors.Is(err, ErrAuth) || errors.Is(err, ErrRefused) {
+			return fmt.Errorf("%w; allow it, or leave the streams out with --streams off", err)
+		} else if err != nil {
+			return err
+		}
 	}
 	if err := s.chooseListing(ctx, c); err != nil {
 		return err
@@ -145,7 +152,7 @@ func (p *parser) proved() error {
 		return fmt.Errorf("the account may not send what a dump needs: %w", re)
 	case re.unknownCommand():
 		return fmt.Errorf("%w: %w (is the command renamed or blacklisted?)", ErrRefused, re)
-	case re.wrongType(): // somebody has a key of that name: the command works
+	case re.wrongType(), re.noSuchKey(): // the command works
 		return nil
 	}
 	return re

@@ -77,6 +77,11 @@ func TestRefusedSource(t *testing.T) {
 		{"LRANGE not allowed to the account", pikasim.Options{},
 			map[string]string{"LRANGE": "-NOPERM this user has no permissions to run the 'lrange' command\r\n"}, "", 12,
 			[]string{"LRANGE", "may not send what a dump needs"}},
+		{"XINFO not allowed to the account", pikasim.Options{},
+			map[string]string{"XINFO": "-NOPERM this user has no permissions to run the 'xinfo' command\r\n"}, "", 12,
+			[]string{"XINFO", "--streams off"}},
+		{"KEYS renamed", pikasim.Options{}, map[string]string{"KEYS": "-ERR unknown command \"keys\"\r\n"}, "", 5,
+			[]string{"KEYS", "--streams off"}},
 		{"too many databases", pikasim.Options{Config: map[string]string{"databases": "70000"}}, nil, "", 5, []string{"70000 databases"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
