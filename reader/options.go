@@ -39,6 +39,8 @@ type Options struct {
 	Scan string
 	// NoStreams leaves the streams out.
 	NoStreams bool
+	// NoCount never has the source count its keys.
+	NoCount bool
 
 	// Pacer slows the passes down; nil: they go as fast as they can.
 	Pacer Pacer

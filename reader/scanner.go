@@ -25,6 +25,8 @@ type Scanner struct {
 	longPrefix int   // see longPrefix
 	maxReply   int   // see maxReply
 	scanCount  int64 // see scanCount
+
+	counts map[int]*databaseCount // by database; nil: none was ordered
 }
 
 // Open checks o, connects, identifies the server and proves by reading that the account may

@@ -61,7 +61,7 @@ func (w *walk) streams(ctx context.Context) error {
 	lim := w.s.limit(firstPiece, w.s.o.PieceElements)
 	read := func(names [][]byte) error { return w.readStreams(ctx, names, &lim) }
 	if !w.s.source.ManyTypes() {
-		counted, err := w.c.countStreams(ctx, w.pass.DB)
+		counted, err := w.streamsCounted(ctx)
 		if err != nil || counted == 0 {
 			return err
 		}

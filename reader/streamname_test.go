@@ -113,7 +113,7 @@ func TestStreamsDisturbed(t *testing.T) {
 // TestStreamsCounted: on 4.0 streams are only listed if a count that began now found some, or cannot
 // be had; on 3.5 nothing is counted.
 func TestStreamsCounted(t *testing.T) {
-	const text = "# Duration: In Processing\r\ndb0 Streams_keys=0\r\n"
+	const text = "# Duration: In Processing\r\ndb0 Streams_keys=0, expires=0, invalid_keys=0\r\n"
 	counting := fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
 	for _, x := range []struct {
 		name    string

@@ -56,6 +56,9 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	defer w.Close()
 	warn(log, src, &o)
 	warnListing(log, s, &o)
+	if err := pacing.begin(ctx, s, log); err != nil {
+		return err
+	}
 	if o.stream != nil {
 		return complete(ctx, s, w, pacing, &o, log)
 	}
@@ -71,9 +74,6 @@ func read(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pac
 	if err != nil {
 		return err
 	}
-	if err := pacing.begin(ctx, s, log); err != nil {
-		return err
-	}
 	if err := scanAll(ctx, s, w, passes, pacing, o, log); err != nil {
 		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
 	}
@@ -82,17 +82,12 @@ func read(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pac
 
 // complete reads what the dump does not have yet, and finishes it.
 func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pacing, o *dumpOptions, log io.Writer) error {
+	counts := startCounts(ctx, s, w, o)
+	defer counts.stop()
 	if err := read(ctx, s, w, pacing, o, log); err != nil {
 		return err
 	}
-	after, err := s.BinlogPositions(ctx)
-	if err != nil {
-		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
-	}
-	if s.Restarted() {
-		fmt.Fprintln(log, "warning: the source was restarted during the dump: whether something was written meanwhile cannot be told")
-	}
-	m, err := w.Finish(after, s.Source().ManyTypes() && len(w.Info.Options.Types) > 1)
+	m, err := finish(ctx, s, w, counts, log)
 	if err != nil {
 		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
 	}
@@ -101,6 +96,25 @@ func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing 
 		err = requireNoWrites(m, err)
 	}
 	return err
+}
+
+// finish finishes the dump, of which all is read.
+func finish(ctx context.Context, s *reader.Scanner, w *archive.Writer, counts *sourceCounts, log io.Writer) (*format.Manifest, error) {
+	after, err := s.BinlogPositions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s.Restarted() {
+		fmt.Fprintln(log, "warning: the source was restarted during the dump: whether something was written meanwhile cannot be told")
+	}
+	m, err := w.Draft(after)
+	if err == nil {
+		err = counts.hold(ctx, m, log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, w.FinishAs(m, s.Source().ManyTypes() && len(m.Options.Types) > 1)
 }
 
 // completeShare reads what the share does not have yet.

@@ -32,12 +32,14 @@ func kindnessFlags(env func(string) []string) []cli.Flag {
 		&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "read at most `SIZE` a second, over all threads", EnvVars: env("rate-bytes"), Category: speed},
 		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "pause while PING takes more than `F` times as long as at the start", EnvVars: env("max-latency-factor"), Category: speed},
 		&cli.StringSliceFlag{Name: "window", Usage: "read only at these times of the day, such as `23:00-06:00`, and pause outside; more than one with commas", EnvVars: env("window"), Category: speed},
+		&cli.BoolFlag{Name: "no-source-count", Usage: "do not hold the keys that were listed against the source's own count: INFO keyspace 1 has it walk over all keys in the background", EnvVars: env("no-source-count"), Category: speed},
 		&cli.BoolFlag{Name: "source-cache-off", Usage: "set the source's cache-model to 0 for the run, and back at its end (after a crash: at the end of --resume)", EnvVars: env("source-cache-off"), Category: speed},
 	}
 }
 
 // parse reads the flags, and fits the size of replies to the rates.
 func (k *kindness) parse(c *cli.Context, o *reader.Options) (err error) {
+	o.NoCount = c.Bool("no-source-count")
 	if o.Latency = c.Duration("reply-time"); o.Latency < 0 {
 		return command.Usage("--reply-time %v is negative", o.Latency)
 	}

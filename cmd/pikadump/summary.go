@@ -37,17 +37,30 @@ func summarize(w io.Writer, m *format.Manifest, o *dumpOptions) error {
 
 // leftOut returns a LeftOut error if keys are not in a finished dump, or not wholly.
 func leftOut(m *format.Manifest, o *dumpOptions) error {
-	if len(m.Skipped) == 0 {
+	var texts []string
+	if counted, ok := strings.CutPrefix(m.Consistency.Reason, countDiffers); ok {
+		texts = append(texts, fmt.Sprintf("the dump is finished, but it is not whole, or the source's count is wrong: %s; dump again into another directory "+
+			"(when two dumps agree, --no-source-count takes them as they are)", counted))
+	}
+	if len(m.Skipped) > 0 {
+		texts = append(texts, skipped(m, o))
+	}
+	if texts == nil {
 		return nil
 	}
+	return &command.LeftOut{Text: strings.Join(texts, "; ")}
+}
+
+// skipped says which keys are in skipped.jsonl.
+func skipped(m *format.Manifest, o *dumpOptions) string {
 	var reasons []string
 	total := int64(0)
 	for _, r := range m.Skipped {
 		total += r.Keys
 		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(r.Keys), r.Reason))
 	}
-	return &command.LeftOut{Text: fmt.Sprintf("the dump is finished, but %s not in it, or not wholly (%s): see %s",
-		progress.Plural(total, "listed key is", "listed keys are"), strings.Join(reasons, ", "), o.list(format.SkippedName))}
+	return fmt.Sprintf("the dump is finished, but %s not in it, or not wholly (%s): see %s",
+		progress.Plural(total, "listed key is", "listed keys are"), strings.Join(reasons, ", "), o.list(format.SkippedName))
 }
 
 // list says where a list of the dump is.

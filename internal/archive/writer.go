@@ -261,6 +261,15 @@ func (w *Writer) flush() error {
 // Finish finds the names that stand in several types if manyTypes says that the source can
 // have such, and writes the lists and the manifest. All segments must be closed.
 func (w *Writer) Finish(after []format.BinlogPosition, manyTypes bool) (*format.Manifest, error) {
+	m, err := w.Draft(after)
+	if err != nil {
+		return nil, err
+	}
+	return m, w.FinishAs(m, manyTypes)
+}
+
+// Draft returns what the manifest will say, without the lists.
+func (w *Writer) Draft(after []format.BinlogPosition) (*format.Manifest, error) {
 	if err := w.flush(); err != nil {
 		return nil, err
 	}
@@ -268,10 +277,15 @@ func (w *Writer) Finish(after []format.BinlogPosition, manyTypes bool) (*format.
 		Skipped: []format.Reason{}, Lists: []format.File{}, Chunks: w.chunks}
 	m.SumUp()
 	m.Judge()
+	return m, nil
+}
+
+// FinishAs is Finish with the manifest that Draft returned.
+func (w *Writer) FinishAs(m *format.Manifest, manyTypes bool) error {
 	if manyTypes {
 		f, n, err := writeConflicts(w.dir, w.codec, m)
 		if err != nil {
-			return nil, fmt.Errorf("find names in several types: %w", err)
+			return fmt.Errorf("find names in several types: %w", err)
 		}
 		if n > 0 {
 			m.Conflicts = n
@@ -279,21 +293,21 @@ func (w *Writer) Finish(after []format.BinlogPosition, manyTypes bool) (*format.
 		}
 	}
 	if err := writeSkipped(w.dir, w.codec, m); err != nil {
-		return nil, fmt.Errorf("list the keys that are not in the dump: %w", err)
+		return fmt.Errorf("list the keys that are not in the dump: %w", err)
 	}
 	m.Finished = time.Now().UTC().Truncate(time.Millisecond)
 	data, err := m.Marshal()
 	if err != nil {
-		return nil, fmt.Errorf("finish dump: %w", err)
+		return fmt.Errorf("finish dump: %w", err)
 	}
 	if err := w.lock.Held(); err != nil {
-		return nil, fmt.Errorf("finish dump: %w", err)
+		return fmt.Errorf("finish dump: %w", err)
 	}
 	if err := storage.WriteFile(w.dir, format.ManifestName, data); err != nil {
-		return nil, fmt.Errorf("finish dump: %w", err)
+		return fmt.Errorf("finish dump: %w", err)
 	}
 	if w.divided {
 		_ = w.dir.Remove(storage.SharesName) // of no use any more
 	}
-	return m, nil
+	return nil
 }

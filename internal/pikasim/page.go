@@ -58,7 +58,7 @@ func pkScanRange(c *call) {
 			return false
 		}
 		match := matches(p.pattern, shown)
-		if !r.alive(c.now) || c.db.oneType && !match {
+		if !r.alive(c.now) || c.unlisted(shown) || c.db.oneType && !match {
 			return true
 		}
 		if p.limit == 0 {

@@ -168,6 +168,11 @@ func (c *call) scanPage(k kind, cursor int64, pattern string, count int64) (foun
 	return found, 0
 }
 
+// unlisted reports whether a listing leaves the name out.
+func (c *call) unlisted(name string) bool {
+	return c.server.opt.Unlisted != nil && c.server.opt.Unlisted(name)
+}
+
 // walk lists the names of one type from start on, until left are counted. Where more follow, ≤3.5 promises
 // more if the next name, which may be dead, is not behind the pattern's prefix, and 4.0 if any that follows
 // matches. ≤3.5 count what they visit, 4.0 what matches.
@@ -186,7 +191,7 @@ func (c *call) walk(k kind, start, pattern string, left *int64) (found []string,
 			}
 			return false
 		}
-		if !r.alive(c.now) {
+		if !r.alive(c.now) || c.unlisted(shown) {
 			return true
 		}
 		if c.db.oneType || matches(pattern, shown) {

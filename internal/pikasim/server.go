@@ -58,6 +58,9 @@ type Options struct {
 	// Replica makes the server call itself a slave and refuse writes, until
 	// SLAVEOF NO ONE.
 	Replica bool
+	// Unlisted, if set, reports names that PKSCANRANGE and SCAN leave out, though they are there and
+	// counted.
+	Unlisted func(name string) bool
 	// Intercept, if set, is called before each command, from the goroutine
 	// of its connection. With handled the reply is sent as it is and the
 	// command does not run; with closeConn the connection is cut after it.
