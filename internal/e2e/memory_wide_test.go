@@ -82,6 +82,9 @@ func (iv *invented) answer(_ int, args [][]byte) (reply []byte, handled, cut boo
 			_, rest, _ = bytes.Cut(rest, []byte("\r\n"))   // the name
 			return append(appendBulk([]byte("*2\r\n"), next), rest...), true, false
 		}
+	case "PTYPE":
+		typ := map[byte]string{'h': "hash", 'z': "zset"}[args[1][0]]
+		return appendBulk([]byte("*1\r\n"), []byte(typ)), true, false
 	case "TTL", "PTTL":
 		return []byte(":-1\r\n"), true, false
 	}
