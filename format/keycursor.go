@@ -23,10 +23,10 @@ func (c *Chunk) Keys() *KeyCursor { return &KeyCursor{c: c, at: -1} }
 func (k *KeyCursor) Record() *Record { return &k.rec }
 
 // Seek goes on to the next record whose key is not before key, and returns its key, valid until the next call; io.EOF:
-// there is none. A key in several records can be met at any of them.
+// there is none. A key in several records is met at the first of them.
 func (k *KeyCursor) Seek(key []byte) ([]byte, error) {
 	index := k.c.Footer.Index
-	reaches := func(frame int) bool { return frame < len(index) && bytes.Compare(index[frame], key) <= 0 }
+	reaches := func(frame int) bool { return frame < len(index) && bytes.Compare(index[frame], key) < 0 }
 	for {
 		for k.off < len(k.raw) && !reaches(k.at+1) {
 			n, err := DecodeRecord(k.raw[k.off:], &k.rec)

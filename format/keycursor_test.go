@@ -99,3 +99,42 @@ func TestKeyCursor(t *testing.T) {
 		t.Errorf("a damaged chunk gives %v", err)
 	}
 }
+
+// TestKeyCursorWhole: a key over several frames is met at its first record, and asked for again gives each of them.
+func TestKeyCursorWhole(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(3, 4))
+	var recs []Record
+	value := make([]byte, 300_000)
+	for _, key := range []string{"a", "b", "c"} {
+		for p := range 8 {
+			for j := range value {
+				value[j] = byte(rnd.Uint32())
+			}
+			r := Record{Kind: Hash, Key: []byte(key), Elems: [][]byte{fmt.Append(nil, p), bytes.Clone(value)}}
+			if p == 0 {
+				r.Part |= PartFirst
+			}
+			if p == 7 {
+				r.Part |= PartLast
+			}
+			recs = append(recs, r)
+		}
+	}
+	data := mustChunk(t, testHeader(TypeHash), recs, nil)
+	c, err := OpenChunk(bytes.NewReader(data), int64(len(data)), testCodec, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []string{"a", "b", "c"} {
+		cur, n := c.Keys(), 0
+		for got, err := cur.Seek([]byte(key)); err == nil && string(got) == key; got, err = cur.Seek([]byte(key)) {
+			if p := string(cur.Record().Elems[0]); p != fmt.Sprint(n) {
+				t.Errorf("%s: part %s comes as the %d.", key, p, n)
+			}
+			n++
+		}
+		if n != 8 {
+			t.Errorf("%s: %d parts", key, n)
+		}
+	}
+}
