@@ -14,7 +14,8 @@ import (
 // time it is kept, and listed. One that loses its first elements by and by is the same one.
 func TestHead(t *testing.T) {
 	removes := map[format.Type]string{format.TypeHash: "HDEL", format.TypeSet: "SREM", format.TypeZset: "ZREM"}
-	for _, tc := range []struct {
+	versions := []pikasim.Version{pikasim.V355, pikasim.V401}
+	for i, tc := range []struct {
 		what    string
 		do      func(h *hooked, typ format.Type, n int64)
 		dropped int
@@ -50,19 +51,18 @@ func TestHead(t *testing.T) {
 			}[typ]...)
 		}, 0, false},
 	} {
-		for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
-			for typ := range removes {
-				h := startHooked(t, pikasim.Options{Version: v})
-				h.fill(t, typ, 0, 1000)
-				g := h.read(t, typ, 64, func(n int64, _ [][]byte) { tc.do(h, typ, n) })
-				listed := slices.Equal(g.skipped[Changed], []string{"k"})
-				if g.dropped != tc.dropped || listed != tc.listed || len(g.keys) != 1 {
-					t.Errorf("%s %s %s: dropped %d times, skipped %v", v, typ, tc.what, g.dropped, g.skipped)
-				}
-				if strings.HasPrefix(tc.what, "made") && !tc.listed {
-					if old, all := strings.Count(g.values["k"], `"e000`), strings.Count(g.values["k"], `"e00`); old > 0 || all != 1000 {
-						t.Errorf("%s %s %s: %d elements, %d of the one before", v, typ, tc.what, all, old)
-					}
+		v := versions[i%2]
+		for typ := range removes {
+			h := startHooked(t, pikasim.Options{Version: v})
+			h.fill(t, typ, 0, 1000)
+			g := h.read(t, typ, 64, func(n int64, _ [][]byte) { tc.do(h, typ, n) })
+			listed := slices.Equal(g.skipped[Changed], []string{"k"})
+			if g.dropped != tc.dropped || listed != tc.listed || len(g.keys) != 1 {
+				t.Errorf("%s %s %s: dropped %d times, skipped %v", v, typ, tc.what, g.dropped, g.skipped)
+			}
+			if strings.HasPrefix(tc.what, "made") && !tc.listed {
+				if old, all := strings.Count(g.values["k"], `"e000`), strings.Count(g.values["k"], `"e00`); old > 0 || all != 1000 {
+					t.Errorf("%s %s %s: %d elements, %d of the one before", v, typ, tc.what, all, old)
 				}
 			}
 		}
