@@ -93,6 +93,7 @@ func TestReadNames(t *testing.T) {
 		for _, name := range names {
 			c.SAdd(t.Context(), "s", name)
 			c.HSet(t.Context(), "h", name, "v")
+			c.ZAdd(t.Context(), "z", redis.Z{Score: 0.1, Member: name})
 		}
 		v := visitor(t, addr)
 		for _, compatible := range []string{"yes", "no"} {
@@ -107,6 +108,10 @@ func TestReadNames(t *testing.T) {
 				v.elements = first
 				if elems, _ := readKey(t, v, "h"); len(elems) != 2*len(names) {
 					t.Errorf("%d fields of %d", len(elems)/2, len(names))
+				}
+				v.elements = first
+				if elems, _ := readKey(t, v, "z"); len(elems) != len(names) {
+					t.Errorf("%d members of the zset, of %d", len(elems), len(names))
 				}
 			}
 		}
@@ -151,4 +156,35 @@ func TestUnchanged(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestReadZset: a zset of a Kvrocks is read in order of its members, where each page goes on at the last and none counts from the
+// first element on.
+func TestReadZset(t *testing.T) {
+	pages := map[string]string{
+		"0": "*2\r\n" + bulkString("1") + "*4\r\n" + bulkString("a") + bulkString("2.5") + bulkString("b") + bulkString("-inf"),
+		"1": "*2\r\n" + bulkString("2") + "*4\r\n" + bulkString("c") + bulkString("0.10000000000000001") + bulkString("d") + bulkString("-0"),
+		"2": "*2\r\n" + bulkString("0") + "*0\r\n",
+	}
+	f := startFake(t, func(cmd []string) (string, bool) {
+		if cmd[0] == "ZRANGE" {
+			t.Errorf("%q was sent", cmd)
+		}
+		if cmd[0] != "ZSCAN" {
+			return "", false
+		}
+		return pages[cmd[2]], true
+	})
+	var got []string
+	v := visitor(t, f.addr)
+	v.elements = 2
+	err := v.Read(t.Context(), b("z"), Look{Type: "zset", Kind: format.Zset, Length: 4}, func(r *format.Record) error {
+		for i, e := range r.Elems {
+			got = append(got, fmt.Sprintf("%s %g", e, r.Scores[i]))
+		}
+		return nil
+	})
+	if want := []string{"a 2.5", "b -Inf", "c 0.1", "d -0"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
 }

@@ -30,7 +30,13 @@ func (v *Visitor) Read(ctx context.Context, key []byte, look Look, emit func(*fo
 		}
 	case format.Set:
 		err = v.readScanned(ctx, p, "SSCAN", 1)
-	case format.List, format.Zset:
+	case format.Zset:
+		if v.loader.target.Server == kvrocks {
+			err = v.readScanned(ctx, p, "ZSCAN", 2) // ZRANGE counts from the first element on each time: SERVERS.md K13
+		} else {
+			err = v.readRanges(ctx, p)
+		}
+	case format.List:
 		err = v.readRanges(ctx, p)
 	case format.Stream:
 		err = v.readStream(ctx, p)
@@ -100,7 +106,14 @@ func (v *Visitor) readString(ctx context.Context, p *pieces) error {
 func (p *pieces) addAll(elems [][]byte, width int) error {
 	for len(elems) > 0 {
 		n := min(len(elems), width*pageElements)
-		if err := p.add(&format.Record{Elems: elems[:n]}); err != nil {
+		r := &format.Record{Elems: elems[:n]}
+		if p.look.Kind == format.Zset {
+			var err error
+			if r.Elems, r.Scores, err = parseScores(r.Elems); err != nil {
+				return err
+			}
+		}
+		if err := p.add(r); err != nil {
 			return err
 		}
 		elems = elems[n:]
@@ -126,7 +139,7 @@ func (v *Visitor) readFields(ctx context.Context, p *pieces) error {
 	}
 }
 
-// readScanned reads a hash or a set, whose elements are width values, by a cursor. A Redis whose table of a key shrinks under it
+// readScanned reads a hash, a set or a zset, whose elements are width values, by a cursor. A Redis whose table of a key shrinks under it
 // shows some twice, a Kvrocks that has lost the cursor begins anew: the number of elements, and on a Kvrocks their order, tell.
 func (v *Visitor) readScanned(ctx context.Context, p *pieces, scan string, width int) error {
 	ordered := v.loader.target.Server == kvrocks
@@ -166,7 +179,7 @@ func (v *Visitor) readScanned(ctx context.Context, p *pieces, scan string, width
 	}
 }
 
-// readRanges reads a list or a zset.
+// readRanges reads a list, or a zset of a Redis.
 func (v *Visitor) readRanges(ctx context.Context, p *pieces) error {
 	command, scores := "LRANGE", []any(nil)
 	if p.look.Kind == format.Zset {
