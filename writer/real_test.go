@@ -276,7 +276,7 @@ func TestRedisRunsFull(t *testing.T) {
 	}
 }
 
-// TestKvrocksNamespaces needs KVROCKS_ADDR of a server with the password in
+// TestKvrocksNamespaces needs KVROCKS_AUTH_ADDR of a server with the password in
 // KVROCKS_PASSWORD and the namespace tokens in KVROCKS_TOKENS, with a comma between.
 func TestKvrocksNamespaces(t *testing.T) {
 	addr, tokens := os.Getenv("KVROCKS_AUTH_ADDR"), strings.Split(os.Getenv("KVROCKS_TOKENS"), ",")
