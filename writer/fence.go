@@ -26,6 +26,9 @@ type Fence struct {
 	// Unsure is told why the server does not say whether a connection is gone, before anything is sent again. It must keep that
 	// for good: some commands may be run twice, or late. Its error ends the load. Nil ignores it.
 	Unsure func(why string) error
+	// Run is told the run id of each server that a connection is made to, before anything is sent over it, where a restart
+	// may lose what was acknowledged: of a Redis. Its error ends the connection.
+	Run func(addr, id string) error
 }
 
 // run is in the name of each connection of this process.
@@ -59,7 +62,12 @@ func newFence(f Fence) *fence {
 }
 
 // Fence sets how lost connections are ended. It is called before the first Worker or Visitor is made.
-func (l *Loader) Fence(f Fence) { l.fence = newFence(f) }
+func (l *Loader) Fence(f Fence) {
+	if l.target.Server == kvrocks {
+		f.Run = nil // its WAL outlives its process (SERVERS.md K20)
+	}
+	l.fence = newFence(f)
+}
 
 // join gives a connection its name at the server. It stays without one where that is refused.
 func (f *fence) join(ctx context.Context, o *Options, c *conn) error {
@@ -68,6 +76,15 @@ func (f *fence) join(ctx context.Context, o *Options, c *conn) error {
 	name := f.Name + run + ":" + strconv.FormatInt(f.joined, 10)
 	f.mu.Unlock()
 	c.fence, c.addr = f, o.Addr
+	if f.Run != nil {
+		info, err := o.info(ctx, c, "server")
+		if err == nil && info["run_id"] != "" {
+			err = f.Run(o.Addr, info["run_id"])
+		}
+		if err != nil {
+			return err
+		}
+	}
 	err := c.Do(ctx, "CLIENT", "SETNAME", name).Err()
 	if _, ok := errorReply(err); ok {
 		return nil

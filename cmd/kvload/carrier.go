@@ -17,6 +17,7 @@ type carrier struct {
 	*loading
 	number  int
 	workers map[int]*writer.Worker
+	lost    bool        // a connection, perhaps with the target
 	pausing atomic.Bool // before it tries again
 
 	mu    sync.Mutex
@@ -38,6 +39,11 @@ func (c *carrier) carry(ctx context.Context, work <-chan archive.Unit) (err erro
 		if err := c.unit(ctx, u); err != nil {
 			return err
 		}
+		if c.o.in == stdin && !c.o.verify {
+			if err := c.passed.take(&remainder{o: c.o, l: c.l, j: c.j, cs: c.cs}, c.a, u, c.j.Unit(u[0].Name)); err != nil {
+				return err
+			}
+		}
 		if err := c.feed.Done(u); err != nil {
 			return err
 		}
@@ -50,6 +56,11 @@ func (c *carrier) carry(ctx context.Context, work <-chan archive.Unit) (err erro
 // unit loads a unit, from where it was left on, as often as it takes.
 func (c *carrier) unit(ctx context.Context, u archive.Unit) error {
 	ju := c.j.Unit(u[0].Name)
+	if c.o.in != stdin {
+		c.loading.mu.Lock()
+		c.begun = append(c.begun, u)
+		c.loading.mu.Unlock()
+	}
 	if err := ju.Of(u.SHA256()); err != nil {
 		return err
 	}
@@ -109,6 +120,7 @@ func (c *carrier) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit,
 	}
 	job.Sent = ju.Sent()
 	src.forget()
+	c.lost = true
 	delete(c.workers, u[0].DB)
 	w.Close() // of no more use, and perhaps lost already
 	return err
@@ -130,10 +142,17 @@ func (c *carrier) worker(ctx context.Context, db int) (*writer.Worker, error) {
 		return w, nil
 	}
 	w, err := c.l.NewWorker(ctx, db)
-	if err == nil {
-		c.workers[db] = w
+	if err != nil {
+		return nil, err
 	}
-	return w, err
+	if c.lost {
+		if err := c.stillThere(ctx); err != nil {
+			w.Close()
+			return nil, err
+		}
+	}
+	c.workers[db] = w
+	return w, nil
 }
 
 // note keeps where the carrier is, for the watchdog.

@@ -27,10 +27,11 @@ const (
 // A remainder is what a load, by its journal, has brought to the target. An emptied target must not be taken for it: jobs of a
 // scheduler always run with --resume.
 type remainder struct {
-	o  *loadOptions
-	l  *writer.Loader
-	j  *journal.Journal
-	cs *conflicts
+	o     *loadOptions
+	l     *writer.Loader
+	j     *journal.Journal
+	cs    *conflicts
+	again writer.Again // nil: nothing is tried again
 }
 
 // ofFeed is mustBeThere for the units that a feed hands out. Of a dump that has not come yet only the number of keys is looked at.
@@ -65,7 +66,7 @@ func (r *remainder) mustBeThere(ctx context.Context, a *archive.Archive, units [
 	var gone []string // databases of so few keys that these may have been used up while the others are there
 	seen := false
 	for db, units := range loaded {
-		missing, found, err := r.look(ctx, a, db, units, log)
+		missing, found, err := r.look(ctx, a, db, units)
 		if err != nil {
 			return err
 		}
@@ -101,35 +102,77 @@ func (r *remainder) emptied(what string, keys int64) error {
 }
 
 // look looks for keys of some of the units until one is found.
-func (r *remainder) look(ctx context.Context, a *archive.Archive, db int, units []archive.Unit, log io.Writer) (missing int, found bool, err error) {
-	v := r.l.NewVisitor(db, r.o.again(log))
+func (r *remainder) look(ctx context.Context, a *archive.Archive, db int, units []archive.Unit) (missing int, found bool, err error) {
+	v := r.l.NewVisitor(db, r.again)
 	defer func() { err = errors.Join(err, v.Close()) }()
 	n := min(len(units), sampledUnits)
 	for i := range n {
-		keys, err := r.keys(a, units[i*len(units)/n], sampledRecords/n)
+		u := units[i*len(units)/n]
+		upTo := int64(0)
+		if ju := r.j.Unit(u[0].Name); !ju.IsDone() {
+			if upTo = ju.Position().Record; upTo == 0 {
+				continue
+			}
+		}
+		keys, err := r.keys(a, u, sampledRecords/n, sampledRecords, upTo)
 		if err != nil {
 			return missing, false, err
 		}
 		for some := range slices.Chunk(keys, lookAt) {
-			looks, err := v.Look(ctx, some)
+			gone, err := r.gone(ctx, v, some)
 			if err != nil {
 				return missing, false, err
 			}
-			if slices.ContainsFunc(looks, func(l writer.Look) bool { return l.Type != "none" }) {
+			if len(gone) < len(some) {
 				return missing, true, nil
 			}
-			missing += len(some)
+			missing += len(gone)
 		}
 	}
 	return missing, false, nil
 }
 
-// keys returns, as the target calls them, first keys of a unit that the load has written and that have not expired.
-func (r *remainder) keys(a *archive.Archive, u archive.Unit, most int) (keys [][]byte, err error) {
-	src, ju, keep := a.OpenUnit(u), r.j.Unit(u[0].Name), r.o.filter.Key()
+// A loadedKey is a key that the load has written.
+type loadedKey struct {
+	db           int
+	source, name []byte // in the dump, on the target
+	expire       int64  // on the target, in Unix ms; 0: never
+}
+
+// gone returns the keys that are not on the target, though they have not expired.
+func (r *remainder) gone(ctx context.Context, v *writer.Visitor, keys []loadedKey) (gone []loadedKey, err error) {
+	names := make([][]byte, len(keys))
+	for i := range keys {
+		names[i] = keys[i].name
+	}
+	looks, err := v.Look(ctx, names)
+	if err != nil {
+		return nil, err
+	}
+	soon := r.soon()
+	for i, k := range keys {
+		if looks[i].Type == "none" && (k.expire == 0 || k.expire > soon) {
+			gone = append(gone, k)
+		}
+	}
+	return gone, nil
+}
+
+// soon is until when what expires may have expired.
+func (r *remainder) soon() int64 {
+	return time.Now().Add(r.l.Target().ClockOffset + 2*time.Second).UnixMilli()
+}
+
+// mostSampledName is of how many bytes the name of a sampled key may be.
+const mostSampledName = 16 << 10
+
+// keys returns some keys of a unit that the load has written and that have not expired, of up to so many of its first records. Only
+// those up to record upTo are written; 0: all.
+func (r *remainder) keys(a *archive.Archive, u archive.Unit, records, most int, upTo int64) (keys []loadedKey, err error) {
+	src, keep := a.OpenUnit(u), r.o.filter.Key()
 	defer src.Close()
-	soon := time.Now().Add(r.l.Target().ClockOffset + 2*time.Second).UnixMilli()
-	for n, number := 0, int64(0); n < most; n++ {
+	soon := r.soon()
+	for n, number := 0, int64(0); n < records && len(keys) < most; n++ {
 		record, err := src.Next()
 		if err == io.EOF {
 			break
@@ -140,18 +183,22 @@ func (r *remainder) keys(a *archive.Archive, u archive.Unit, most int) (keys [][
 		if keep != nil && !keep(record.Key) {
 			continue
 		}
-		if number++; !ju.IsDone() && number > ju.Position().Record {
+		if number++; upTo > 0 && number > upTo {
 			break
 		}
 		expire, short := r.o.ttl.of(record.Expire)
 		name, out := r.cs.rename(u[0].DB, record.Kind, record.Key)
-		if record.Part&format.PartLast == 0 || short || out != "" || expire != 0 && expire < soon {
+		if record.Part&format.PartLast == 0 || len(record.Key) > mostSampledName || short || out != "" || expire != 0 && expire < soon {
 			continue
 		}
-		if name == nil {
-			name = bytes.Clone(record.Key)
+		if record.Kind != format.Stream && len(record.Elems) == 0 && len(record.Value) == 0 {
+			continue // the last part of one that may hold nothing
 		}
-		keys = append(keys, name)
+		k := loadedKey{u[0].DB, bytes.Clone(record.Key), name, expire}
+		if name == nil {
+			k.name = k.source
+		}
+		keys = append(keys, k)
 	}
 	return keys, nil
 }

@@ -85,7 +85,7 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 	}
 	if !compare {
 		for _, p := range e.parts {
-			if err := (&remainder{&o.loadOptions, l, p.j, cs}).mustBeThere(ctx, a, take(p.Share, o.units(a)), log); err != nil {
+			if err := (&remainder{&o.loadOptions, l, p.j, cs, o.again(log)}).mustBeThere(ctx, a, take(p.Share, o.units(a)), log); err != nil {
 				return err
 			}
 		}
@@ -95,7 +95,13 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 	left := summarize(out, s, cmp.Or(list, "the report of the load"), e.took())
 	if !compare {
 		for _, p := range e.parts {
-			left = errors.Join(o.unsure(p.j.Unsure()), left)
+			r := &remainder{&o.loadOptions, l, p.j, cs, o.again(log)}
+			keys, err := r.sample(a, take(p.Share, o.units(a)), max(1, lookedChunks/len(e.parts)), o.left != nil)
+			why := p.j.Unsure()
+			if err == nil && why == "" {
+				why, err = r.vanished(ctx, keys, o.left)
+			}
+			left = errors.Join(err, o.unsure(why), left)
 		}
 		return left
 	}

@@ -107,10 +107,11 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	}
 	o.ttl.begin(j.Bound().Now, a.Manifest)
 	list.of(j)
+	r := remainder{&o, l, j, cs, o.again(log)}
 	if before == finished {
-		return conclude(ctx, feed, cs, &o, list, j, 0, log)
+		return conclude(ctx, feed, &r, list, &passedKeys{}, 0, log)
 	}
-	l.Fence(fence(j.Bound(), o.share, before == resumed && !j.IsIdle(), j.BeUnsure))
+	l.Fence(fence(j.Bound(), o.share, before == resumed && !j.IsIdle(), j))
 	if before == resumed {
 		if err := j.SetIdle(false); err != nil {
 			return err
@@ -124,14 +125,14 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 			return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 		}
 	}
-	r := &loading{a: a, l: l, j: j, o: &o, log: log, rester: rester, left: list.add}
+	ld := &loading{a: a, l: l, j: j, cs: cs, o: &o, log: log, rester: rester, left: list.add}
 	sent := j.Stats().Commands
-	r.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
+	ld.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
 	if !o.share.IsAll() && feed.Finished() {
 		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(stored(own)), progress.Bytes(stored(units)))
 	}
-	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return r.load(ctx, feed) })
-	r.sayDelayed()
+	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return ld.load(ctx, feed) })
+	ld.sayDelayed()
 	if n := l.Redirected(); n > 0 {
 		fmt.Fprintf(log, "%s sent once more: slots of the cluster moved, or nobody served them\n", progress.Plural(n, "command was", "commands were"))
 	}
@@ -155,14 +156,19 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		fmt.Fprintln(log, "nothing was sent: all of the dump was loaded before")
 		took = 0
 	}
-	return conclude(ctx, feed, cs, &o, list, j, took, log)
+	return conclude(ctx, feed, &r, list, &ld.passed, took, log)
 }
 
 // conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and compares if that is wanted.
-func conclude(ctx context.Context, feed *archive.Feed, cs *conflicts, o *loadOptions, report *leftOutReport, j *journal.Journal, took time.Duration, log io.Writer) error {
+func conclude(ctx context.Context, feed *archive.Feed, r *remainder, report *leftOutReport, passed *passedKeys, took time.Duration, log io.Writer) error {
+	o, j := r.o, r.j
+	var gone error
+	if !o.verify {
+		gone = r.lookBack(ctx, feed, passed, report)
+	}
 	left := summarize(log, j.Stats(), report.path, took)
 	if !o.verify {
-		return errors.Join(o.unsure(j.Unsure()), left)
+		return errors.Join(gone, o.unsure(j.Unsure()), left)
 	}
 	if err := feed.Wait(ctx); err != nil {
 		return errors.Join(err, left)
@@ -172,7 +178,7 @@ func conclude(ctx context.Context, feed *archive.Feed, cs *conflicts, o *loadOpt
 	if left != nil {
 		vo.left = report.read
 	}
-	return errors.Join(verifyWith(ctx, feed.Archive(), cs, &vo, log, log), left)
+	return errors.Join(verifyWith(ctx, feed.Archive(), r.cs, &vo, log, log), left)
 }
 
 // units returns the parts of the dump that are to be loaded.

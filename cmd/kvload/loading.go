@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -25,6 +26,7 @@ type loading struct {
 	feed   *archive.Feed
 	l      *writer.Loader
 	j      *journal.Journal
+	cs     *conflicts
 	o      *loadOptions
 	log    io.Writer
 	rester *rester
@@ -36,6 +38,10 @@ type loading struct {
 
 	pressure       atomic.Pointer[string] // on the target's storage, in words
 	looks, delayed int                    // at it, and those that found writes held back
+
+	mu     sync.Mutex
+	begun  []archive.Unit // that can be read again
+	passed passedKeys     // of those that cannot
 
 	carriers []*carrier
 	cancel   context.CancelCauseFunc
@@ -114,6 +120,14 @@ func (r *loading) load(ctx context.Context, feed *archive.Feed) error {
 		return nil
 	}
 	return noMore
+}
+
+// stillThere refuses to go on over a new connection if the target was emptied behind the one that was lost.
+func (r *loading) stillThere(ctx context.Context) error {
+	r.mu.Lock()
+	begun := slices.Clone(r.begun)
+	r.mu.Unlock()
+	return (&remainder{o: r.o, l: r.l, j: r.j, cs: r.cs}).mustBeThere(ctx, r.a, begun, r.log)
 }
 
 // reached is told of every point of a unit.

@@ -143,7 +143,7 @@ func (p *preflight) open(ctx context.Context) (err error) {
 		return nil
 	}
 	p.o.ttl.begin(p.state.j.Bound().Now, p.feed.Archive().Manifest)
-	err = (&remainder{p.o, p.l, p.state.j, p.cs}).ofFeed(ctx, p.feed, p.own, h, p.log)
+	err = (&remainder{p.o, p.l, p.state.j, p.cs, p.o.again(p.log)}).ofFeed(ctx, p.feed, p.own, h, p.log)
 	return p.note(writer.Check{Name: "loaded", Found: "keys that were loaded are on the target, as far as that was looked at"}, err)
 }
 

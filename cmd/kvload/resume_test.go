@@ -87,15 +87,15 @@ func TestEmptied(t *testing.T) {
 	}{
 		{"emptied", dir, nil, empty, nil, "load", 5, "holds none of 4 sampled keys of database 0, but by the journal 4 keys were loaded: was it emptied? Remove "},
 		{"emptied, and others write", dir, nil, others, nil, "load", 5, "holds none of 4 sampled keys of database 0"},
-		{"all but one key is gone", dir, nil, func(k *kvrocks) { empty(k); k.HSet("h", "f", "v") }, nil, "load", 0, "nothing is sent"},
+		{"all but one key is gone", dir, nil, func(k *kvrocks) { empty(k); k.HSet("h", "f", "v") }, nil, "load", 4, "3 of 4 sampled keys"},
 		{"not finished", small, unfinished, others, nil, "load", 5, "holds none of 2 sampled keys"},
-		{"not finished, one key is gone", small, unfinished, func(k *kvrocks) { k.change(func() { k.full = false }); k.Del("a") }, nil, "load", 0, "loaded 3 keys"},
+		{"not finished, one key is gone", small, unfinished, func(k *kvrocks) { k.change(func() { k.full = false }); k.Del("a") }, nil, "load", 4, "1 of 3 sampled keys"},
 		{"followed", dir, nil, others, []string{"--follow"}, "load", 5, "sampled keys"},
 		{"a share", dir, nil, others, []string{"--shard", "0/1000"}, "load", 5, "none of 1 sampled key"},
 		{"a share with nothing to do", dir, nil, empty, []string{"--shard", "999/1000"}, "load", 0, "nothing is sent"},
 		{"all expires later", makeDump(t, []format.Record{later}), nil, others, nil, "load", 5, "none of 1 sampled key"},
 		{"all may have expired", makeDump(t, []format.Record{brief}), nil, empty, nil, "load", 0, "nothing is sent"},
-		{"renamed", dir, nil, func(k *kvrocks) { empty(k); k.Set("new:b", "") }, []string{"--key-prefix-add", "new:"}, "load", 0, "nothing is sent"},
+		{"renamed", dir, nil, func(k *kvrocks) { empty(k); k.Set("new:b", "") }, []string{"--key-prefix-add", "new:"}, "load", 4, "3 of 4 sampled keys"},
 		{"finish", dir, nil, others, nil, "finish", 5, "sampled keys"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

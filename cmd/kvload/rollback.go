@@ -83,5 +83,5 @@ func rollback(ctx context.Context, o loadOptions, force, flush bool, log io.Writ
 	} else {
 		err = w.takeBack(ctx)
 	}
-	return errors.Join(err, o.unsure(w.unsure))
+	return errors.Join(err, o.unsure(w.doubts.why))
 }

@@ -36,7 +36,7 @@ type withdrawal struct {
 
 	parts  []withdrawn
 	fence  writer.Fence
-	unsure string // why it is not known whether something is run late
+	doubts passing
 }
 
 // withdrawn is a part of the load, locked.
@@ -101,10 +101,8 @@ func (w *withdrawal) fenceOff() {
 	} else {
 		b = w.parts[0].j.Bound()
 	}
-	w.fence = fence(b, w.o.share, stopped, func(why string) error {
-		w.unsure = why
-		return nil
-	})
+	w.doubts.runs = map[string]string{}
+	w.fence = fence(b, w.o.share, stopped, &w.doubts)
 	w.l.Fence(w.fence)
 	w.fence.Dead = nil // what is put back has connections of its own
 }

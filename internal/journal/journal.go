@@ -54,6 +54,7 @@ type Journal struct {
 	whole    int64     // bytes of that
 	load     *load     // nil: there is none yet
 	unsure   string
+	runs     map[string]string // of servers, by address
 	idle     bool
 	finished time.Time
 	undoing  bool
@@ -89,7 +90,7 @@ func OpenStore(s storage.Store, o Options) (*Journal, error) {
 		}
 		return nil, noPlace(err)
 	}
-	j := &Journal{store: s, lock: lock, o: o, held: time.Now(), units: map[string]*unit{}}
+	j := &Journal{store: s, lock: lock, o: o, held: time.Now(), units: map[string]*unit{}, runs: map[string]string{}}
 	if err := j.open(); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
@@ -99,7 +100,7 @@ func OpenStore(s storage.Store, o Options) (*Journal, error) {
 // Read reads the journal in a store, also while a run has it locked. Nothing may be noted in it. If there is
 // none, it has not begun.
 func Read(s storage.Store) (*Journal, error) {
-	j := &Journal{store: s, units: map[string]*unit{}}
+	j := &Journal{store: s, units: map[string]*unit{}, runs: map[string]string{}}
 	_, _, err := j.read()
 	return j, err
 }
@@ -194,6 +195,8 @@ func (j *Journal) take(l *line) error {
 		u.end()
 	case l.Unsure != "":
 		j.unsure = l.Unsure
+	case l.Run != nil:
+		j.runs[l.Run.Address] = l.Run.ID
 	case !l.Running.IsZero():
 		j.idle = false
 	case !l.Idle.IsZero():
@@ -242,11 +245,23 @@ func (j *Journal) IsUndoing() bool { return j.undoing }
 // Undo returns where what the target held is kept; empty: nowhere.
 func (j *Journal) Undo() string { return j.load.Undo }
 
-// Unsure returns why it is not known whether commands were run twice, or late; empty: none were.
+// Unsure returns why it is not known whether the target holds what was loaded; empty: it is.
 func (j *Journal) Unsure() string { return j.unsure }
 
 // BeUnsure notes that, for good.
 func (j *Journal) BeUnsure(why string) error { return j.note(line{Unsure: why}) }
+
+// Run returns the run of a server that was loaded last; empty: none is known.
+func (j *Journal) Run(address string) string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.runs[address]
+}
+
+// SetRun notes it, for good.
+func (j *Journal) SetRun(address, id string) error {
+	return j.note(line{Run: &serverRun{address, id}})
+}
 
 // IsIdle reports whether the last run has ended by itself, with nothing under way. One that was killed has not.
 func (j *Journal) IsIdle() bool { return j.idle }
@@ -299,6 +314,7 @@ func (j *Journal) Begin(b Binding, empty bool, undo string) (kept string, err er
 		}
 	}
 	j.load = &load{Version: version, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Undo: undo, Binding: b}
+	j.runs = map[string]string{}
 	j.units, j.unsure, j.idle, j.finished, j.undone, j.undoing = map[string]*unit{}, "", false, time.Time{}, time.Time{}, false
 	err = j.rewrite()
 	if _, local := j.store.(*storage.Dir); !local && err == nil { // others may be at work below a directory

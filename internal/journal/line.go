@@ -16,18 +16,19 @@ const version = 3
 
 // A line of the journal holds exactly one of these. The first is a load.
 type line struct {
-	Load     *load     `json:"load,omitempty"`
-	Content  *content  `json:"content,omitempty"`
-	Point    *point    `json:"point,omitempty"`
-	Found    *found    `json:"found,omitempty"`
-	Sending  *sending  `json:"sending,omitempty"`
-	Done     *done     `json:"done,omitempty"`
-	Unsure   string    `json:"unsure,omitempty"`
-	Running  time.Time `json:"running,omitzero"` // a run goes on with it
-	Idle     time.Time `json:"idle,omitzero"`    // it has ended, and nothing is under way
-	Finished time.Time `json:"finished,omitzero"`
-	Undoing  time.Time `json:"undoing,omitzero"` // a rollback begins
-	Undone   time.Time `json:"undone,omitzero"`  // nothing of the load is left
+	Load     *load      `json:"load,omitempty"`
+	Content  *content   `json:"content,omitempty"`
+	Point    *point     `json:"point,omitempty"`
+	Found    *found     `json:"found,omitempty"`
+	Sending  *sending   `json:"sending,omitempty"`
+	Done     *done      `json:"done,omitempty"`
+	Unsure   string     `json:"unsure,omitempty"`
+	Run      *serverRun `json:"run,omitempty"`
+	Running  time.Time  `json:"running,omitzero"` // a run goes on with it
+	Idle     time.Time  `json:"idle,omitzero"`    // it has ended, and nothing is under way
+	Finished time.Time  `json:"finished,omitzero"`
+	Undoing  time.Time  `json:"undoing,omitzero"` // a rollback begins
+	Undone   time.Time  `json:"undone,omitzero"`  // nothing of the load is left
 }
 
 // load begins a journal.
@@ -63,6 +64,12 @@ type found struct {
 type sending struct {
 	Unit string `json:"unit"`
 	Sent int64  `json:"sent"`
+}
+
+// serverRun is the run of a server that is loaded: it begins with the server's process, and ends with it.
+type serverRun struct {
+	Address string `json:"address"`
+	ID      string `json:"id"`
 }
 
 // done ends a unit.

@@ -61,6 +61,9 @@ func (j *Journal) writeAll(enc *json.Encoder) error {
 	if j.unsure != "" {
 		ends = append(ends, line{Unsure: j.unsure})
 	}
+	for _, addr := range slices.Sorted(maps.Keys(j.runs)) {
+		ends = append(ends, line{Run: &serverRun{addr, j.runs[addr]}})
+	}
 	if j.idle {
 		ends = append(ends, line{Idle: time.Now().UTC()})
 	}
