@@ -75,7 +75,7 @@ func TestEncrypted(t *testing.T) {
 			t.Errorf("%v: %d\n%s%s", args, r.code, r.stdout, r.stderr)
 		}
 	}
-	mustDo("what is in them was not looked at", "check", dir)
+	mustDo("what is inside was not looked at", "check", dir)
 	mustDo("sound: 3 keys", "check", "--identity", identity, dir)
 	mustDo("consistency", "inspect", "--identity", identity, dir)
 	mustDo("loaded 3 keys", append(load, "--identity", identity)...)

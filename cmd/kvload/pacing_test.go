@@ -25,7 +25,7 @@ func TestRates(t *testing.T) {
 	for _, rate := range [][]string{{"--rate-keys", "30"}, {"--rate-bytes", "3KiB"}} {
 		m := startTarget(t)
 		start := time.Now()
-		r := runCommand(append([]string{"load", "--uri", m.Addr(), "--in", dir, "--quiet", "--stall-timeout", "40ms", "--max-latency-factor", "1000"}, rate...)...)
+		r := runCommand(append([]string{"load", "--uri", m.Addr(), "--in", dir, "--quiet", "--stall-timeout", "200ms", "--max-latency-factor", "1000"}, rate...)...)
 		if r.code != 0 || len(m.Keys()) != 60 {
 			t.Errorf("%v: exit code %d with %d keys: %s", rate, r.code, len(m.Keys()), r.stderr)
 		}

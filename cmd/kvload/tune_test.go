@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -119,14 +120,17 @@ func (k *kvrocks) hang(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *byt
 // TestTuneStopped: Ctrl-C sets back as well, and so do the other signals that end a run, such as that of a terminal that is gone.
 func TestTuneStopped(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
-	for signal, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
-		t.Run(signal.String(), func(t *testing.T) {
+	heard := make(chan os.Signal, 1) // what nohup ignores, the processes of this one would ignore as well
+	signal.Notify(heard, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(heard) })
+	for sig, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel() // each waits for a reply that does not come, as long as a run may
 			k := startKvrocks(t)
 			state := filepath.Join(t.TempDir(), "state")
 			cmd, stderr, letGo := k.hang(t, "load", "--uri", k.Addr(), "--in", dir, "--state", state)
 			defer letGo()
-			if err := cmd.Process.Signal(signal); err != nil {
+			if err := cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait()

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -366,8 +367,11 @@ func TestPipeStopped(t *testing.T) {
 	s := simulate(t, pikasim.Options{Version: pikasim.V401})
 	newModel(seed, 2000, s).fill(t, client(t, s.addr, 0))
 	whole := stream(t, s)
-	for signal, code := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
-		t.Run(signal.String(), func(t *testing.T) {
+	heard := make(chan os.Signal, 1) // what nohup ignores, the processes of this one would ignore as well
+	signal.Notify(heard, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(heard) })
+	for sig, code := range map[syscall.Signal]int{syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		t.Run(sig.String(), func(t *testing.T) {
 			r, w, err := os.Pipe()
 			if err != nil {
 				t.Fatal(err)
@@ -389,7 +393,7 @@ func TestPipeStopped(t *testing.T) {
 			if begun, _ := os.ReadDir(dir); len(begun) == 0 {
 				t.Error("there is no spool")
 			}
-			if err := p.cmd.Process.Signal(signal); err != nil {
+			if err := p.cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
 			p.mustSay(t, code, "--resume")
