@@ -142,6 +142,9 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	}
 	err = errors.Join(err, noted)
 	if err := errors.Join(err, list.close()); err != nil {
+		if errors.Is(err, errRefused) {
+			return err // it says what is to be done, and that is no --resume
+		}
 		if errors.As(err, new(*format.CorruptError)) {
 			return fmt.Errorf("%w (part of the dump is on the target: kvload check %s names every damaged file; fetch them again, then run again with --resume; "+
 				"%s says how far it is)", err, o.in, j.Path())

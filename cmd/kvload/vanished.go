@@ -21,8 +21,8 @@ import (
 // that was begun before.
 const (
 	lookedChunks  = 256
-	keysOfChunk   = 4
-	recordsOfThat = 1024 // that are read, where --match chooses few
+	lookedKeys    = 1024
+	recordsOfThat = 1024 // of a chunk, that are read where --match chooses few
 )
 
 // sample returns keys from all over a load that is done, most of them of what is loaded first. What was left out is listed, or no
@@ -41,7 +41,7 @@ func (r *remainder) sample(a *archive.Archive, units []archive.Unit, chunks int,
 	}
 	n := min(len(all), chunks)
 	for i := range n {
-		some, err := r.keys(a, all[i+(len(all)-n)*i*i/(n*n)], recordsOfThat, keysOfChunk, 0)
+		some, err := r.keys(a, all[i+(len(all)-n)*i*i/(n*n)], recordsOfThat, lookedKeys/n, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -148,8 +148,8 @@ func (p *passedKeys) take(r *remainder, a *archive.Archive, u archive.Unit, ju *
 	if p.seen++; (p.seen-1)%p.every != 0 || ju.Position().Stats.Left() > 0 {
 		return nil
 	}
-	keys, err := r.keys(a, u, recordsOfThat, keysOfChunk, 0)
-	if p.keys = append(p.keys, keys...); len(p.keys) > lookedChunks*keysOfChunk {
+	keys, err := r.keys(a, u, recordsOfThat, lookedKeys/lookedChunks, 0)
+	if p.keys = append(p.keys, keys...); len(p.keys) > lookedKeys {
 		half := p.keys[:0]
 		for i := 0; i < len(p.keys); i += 2 {
 			half = append(half, p.keys[i])

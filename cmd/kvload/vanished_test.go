@@ -94,6 +94,29 @@ func TestVanished(t *testing.T) {
 	}
 }
 
+// TestVanishedStream: so is that of a dump that can be read only once.
+func TestVanishedStream(t *testing.T) {
+	var stream, log bytes.Buffer
+	if code := run([]string{"kvload", "pack", "--quiet", makeDumpOf(t, 20_000, wideTexts(200))}, strings.NewReader(""), &stream, &log); code != 0 {
+		t.Fatal(log.String())
+	}
+	for flush, want := range map[bool]int{false: 0, true: 4} {
+		m := startTarget(t)
+		hook, sets := minitarget.Hook(), 0
+		m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
+			if sets++; sets == 150 && flush {
+				m.FlushAll()
+			}
+			return hook(c, cmd, args...)
+		})
+		log.Reset()
+		load := []string{"kvload", "load", "--uri", "redis://" + m.Addr(), "--in", "-", "--state", filepath.Join(t.TempDir(), "state"), "--threads", "1", "--pipeline", "1"}
+		if code := run(load, bytes.NewReader(stream.Bytes()), io.Discard, &log); code != want {
+			t.Errorf("flushed %v: exit code %d, want %d:\n%s", flush, code, want, log.String())
+		}
+	}
+}
+
 // A watcher is a log that tells of the first line with a text.
 type watcher struct {
 	bytes.Buffer
