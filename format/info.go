@@ -50,6 +50,31 @@ type BinlogPosition struct {
 	Offset int64 `json:"offset"`
 }
 
+// before reports whether p, of the same database, is an earlier position than q.
+func (p BinlogPosition) before(q BinlogPosition) bool {
+	return p.File < q.File || p.File == q.File && p.Offset < q.Offset
+}
+
+// Contradicts returns why now, which is seen later at the same address, cannot be the Pika that s is; nil if it can. A binlog goes on
+// behind a restart, which changes the run id. It never goes back, unless all data are replaced (docs/SERVERS.md P9).
+func (s *Source) Contradicts(now *Source) error {
+	for _, was := range s.Binlog {
+		for _, is := range now.Binlog {
+			if is.DB == was.DB && is.before(was) {
+				return fmt.Errorf("the binlog of db%d was at %d %d and now is at %d %d, and never goes back on the same Pika", is.DB, was.File, was.Offset, is.File, is.Offset)
+			}
+		}
+	}
+	switch {
+	case now.RunID == s.RunID:
+	case now.Role != s.Role:
+		return fmt.Errorf("the run id has changed, and the role from %q to %q", s.Role, now.Role)
+	case len(now.Binlog) != len(s.Binlog):
+		return fmt.Errorf("the run id has changed, and the number of binlogs from %d to %d", len(s.Binlog), len(now.Binlog))
+	}
+	return nil
+}
+
 // Options says which part of the source the dump covers.
 type Options struct {
 	Databases []int  `json:"databases"`

@@ -57,7 +57,10 @@ func judge(s *Source, after []BinlogPosition) Consistency {
 	case s.WriteBinlog != "yes":
 		return Consistency{CannotBeTold, "the source writes no binlog (write-binlog is " + s.WriteBinlog + ")"}
 	case len(s.Binlog) == 0 || len(s.Binlog) != len(after):
-		return Consistency{CannotBeTold, "the source did not show its binlog positions, or was restarted meanwhile"}
+		return Consistency{CannotBeTold, "the source did not show its binlog positions, or it was restarted meanwhile or another server took its address"}
+	}
+	if err := s.Contradicts(&Source{RunID: s.RunID, Role: s.Role, Binlog: after}); err != nil {
+		return Consistency{CannotBeTold, err.Error()}
 	}
 	for i, b := range s.Binlog {
 		if after[i] != b {

@@ -5,42 +5,78 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // An identity is what the server says of itself on each connection: a run that outlasts its connections can meet another one.
 type identity struct {
 	mu       sync.Mutex
-	version  string
-	process  string // run_id and process_id: both change with each start
-	uptime   int64  // in seconds, when it was last seen
+	version  version
+	last     sighting
+	past     map[string]bool // processes before the last
 	restarts int
 }
 
-func newIdentity(info map[string]string) *identity {
-	i := &identity{version: info["pika_version"]}
-	i.process, i.uptime = process(info)
-	return i
+// A sighting is what was seen of the server on one connection. Its RunID is that of the process: run_id and process_id, which
+// both change with each start.
+type sighting struct {
+	format.Source
+	uptime int64 // in seconds
 }
 
-// process tells one process of a server from the next. The uptime does so where both begin with the same process_id, as in a container.
-func process(info map[string]string) (name string, uptime int64) {
-	uptime, _ = strconv.ParseInt(info["uptime_in_seconds"], 10, 64)
-	return info["run_id"] + " " + info["process_id"], uptime
+// newSighting takes INFO server. The uptime tells one process from the next where both have the same process_id, as in a container.
+func newSighting(info map[string]string) sighting {
+	uptime, _ := strconv.ParseInt(info["uptime_in_seconds"], 10, 64)
+	return sighting{format.Source{Version: info["pika_version"], RunID: info["run_id"] + " " + info["process_id"]}, uptime}
 }
 
-// see takes what the server says now. One of another version is not gone on with.
-func (i *identity) see(addr string, info map[string]string) error {
+// newIdentity begins with the server as s describes it and INFO server.
+func newIdentity(s *Source, info map[string]string) *identity {
+	now := newSighting(info)
+	now.Binlog = s.Binlog
+	if s.version.binlogSection() == "replication" {
+		now.Role = s.Role
+	}
+	return &identity{version: s.version, last: now, past: map[string]bool{}}
+}
+
+// seen returns the last sighting.
+func (i *identity) seen() sighting {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if v := info["pika_version"]; v != i.version {
-		return fmt.Errorf("%w: at %s there was Pika %s, and now there is %q: dump again, into another directory", ErrRefused, addr, i.version, v)
+	return i.last
+}
+
+// see takes what the server says now. Then is what had been seen before it was asked: others may have asked later, and been
+// answered sooner. A server that is not the one of then is not gone on with.
+func (i *identity) see(addr string, then, now sighting) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if now.Version != then.Version {
+		return fmt.Errorf("%w: at %s there was Pika %s, and now there is %q: dump again, into another directory", ErrRefused, addr, then.Version, now.Version)
 	}
-	name, uptime := process(info)
-	if name != i.process || uptime < i.uptime-1 { // another connection can have asked a second later
+	err := then.Contradicts(&now.Source)
+	if err == nil && i.past[now.RunID] && now.RunID != then.RunID {
+		err = fmt.Errorf("two servers answer there in turn")
+	}
+	if err != nil {
+		return fmt.Errorf("%w: another Pika than before answers at %s, or its data were replaced: %w; let the address lead to the first one again, or dump again, into another directory", ErrRefused, addr, err)
+	}
+	switch {
+	case i.past[now.RunID]: // a late answer
+	case now.RunID != i.last.RunID, now.uptime < i.last.uptime-1: // another connection can have asked a second later
 		i.restarts++
-		i.process, i.uptime = name, uptime
+		if now.RunID != i.last.RunID {
+			i.past[i.last.RunID] = true
+		}
+		i.last = now
+	default:
+		now.uptime = max(now.uptime, i.last.uptime)
+		if i.last.Contradicts(&now.Source) == nil {
+			i.last = now
+		}
 	}
-	i.uptime = max(i.uptime, uptime)
 	return nil
 }
 
@@ -53,7 +89,12 @@ func (i *identity) count() int {
 
 // recognize holds what the server says against what it said before.
 func (c *conn) recognize(ctx context.Context) error {
-	p, err := c.tryOne(ctx, "INFO", "server")
+	i := c.o.seen
+	then := i.seen()
+	var b batch
+	b.add("INFO", "server")
+	b.add("INFO", i.version.binlogSection())
+	p, err := c.try(ctx, &b, &replyBuffer{})
 	if err != nil {
 		return err
 	}
@@ -61,7 +102,14 @@ func (c *conn) recognize(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return c.o.seen.see(c.o.Addr, info)
+	now := newSighting(info)
+	if now.Version == then.Version { // else it may not know the section
+		p.cmd = b.name(1)
+		if now.Role, now.Binlog, err = p.replication(); err != nil {
+			return err
+		}
+	}
+	return i.see(c.o.Addr, then, now)
 }
 
 // Restarted reports whether the source was restarted since it was opened: what it then holds need not follow from what it held.

@@ -92,7 +92,7 @@ func TestOutage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, n := range []int64{1, 4} { // while connecting, and behind it
+			for _, n := range []int64{1, 5} { // while connecting, and behind it
 				if reply != "" && (n == 1 || what != "setting" && what != "scan hash") {
 					continue
 				}
@@ -178,10 +178,10 @@ func TestRestartByUptime(t *testing.T) {
 	info := func(up string) map[string]string {
 		return map[string]string{"pika_version": "3.4.0", "process_id": "1", "uptime_in_seconds": up}
 	}
-	i := newIdentity(info("50"))
+	i := newIdentity(&Source{}, info("50"))
 	var seen []int
 	for _, up := range []string{"49", "51", "3", "4"} {
-		if err := i.see("", info(up)); err != nil {
+		if err := i.see("", i.seen(), newSighting(info(up))); err != nil {
 			t.Fatal(err)
 		}
 		seen = append(seen, i.count())

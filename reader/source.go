@@ -77,7 +77,6 @@ func identify(ctx context.Context, c *conn, o *Options) (*Source, error) {
 	if !s.version.atLeast(2, 0, 0) {
 		return nil, fmt.Errorf("%w: Pika %s is too old; this pikadump reads 2.0 and newer", ErrRefused, s.Version)
 	}
-	o.seen = newIdentity(info)
 	mode, err := c.config(ctx, "instance-mode")
 	if err != nil {
 		return nil, err
@@ -85,7 +84,18 @@ func identify(ctx context.Context, c *conn, o *Options) (*Source, error) {
 	if mode == "sharding" {
 		return nil, fmt.Errorf("%w: %s runs in sharding mode, where a key range lies in many slots; move it to classic mode first", ErrRefused, o.Addr)
 	}
-	return s, s.describe(ctx, c)
+	if err := s.describe(ctx, c); err != nil {
+		return nil, err
+	}
+	again, err := c.info(ctx, "server")
+	if err != nil {
+		return nil, err
+	}
+	if newSighting(again).RunID != newSighting(info).RunID {
+		return nil, fmt.Errorf("%w: it was restarted while it was looked at: run it again", ErrUnavailable)
+	}
+	o.seen = newIdentity(s, again)
+	return s, nil
 }
 
 func otherServer(info map[string]string) string {
@@ -221,21 +231,37 @@ func (p *parser) time() (int64, error) {
 // 3.2 to 3.5.2 ("db0 binlog_offset=…") and later, and of 3.0 ("binlog_offset:0 0").
 var binlogPattern = regexp.MustCompile(`(?m)^(?:db(\d+)[ :])?binlog_offset[=:](\d+) (\d+)`)
 
+// rolePattern finds the role in INFO replication.
+var rolePattern = regexp.MustCompile(`(?m)^role:([^\r\n]*)`)
+
+// binlogSection is the section of INFO that has the positions.
+func (v version) binlogSection() string {
+	if v.atLeast(3, 1, 0) {
+		return "replication"
+	}
+	return "log"
+}
+
 // binlogPositions reads how far each database's binlog is written (SERVERS.md P9).
 func (c *conn) binlogPositions(ctx context.Context, s *Source) ([]format.BinlogPosition, error) {
-	section := "replication"
-	if !s.version.atLeast(3, 1, 0) {
-		section = "log"
-	}
-	p, err := c.do(ctx, "INFO", section)
+	p, err := c.do(ctx, "INFO", s.version.binlogSection())
 	if err != nil {
 		return nil, err
 	}
+	_, positions, err := p.replication()
+	return positions, err
+}
+
+// replication takes the reply of INFO with the binlog positions; the role is empty where that section has none.
+func (p *parser) replication() (role string, positions []format.BinlogPosition, err error) {
 	text, err := p.bulk()
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
-	positions := []format.BinlogPosition{}
+	if m := rolePattern.FindSubmatch(text); m != nil {
+		role = string(m[1])
+	}
+	positions = []format.BinlogPosition{}
 	for _, m := range binlogPattern.FindAllSubmatch(text, -1) {
 		db, _ := strconv.Atoi(string(m[1]))
 		file, err1 := strconv.ParseInt(string(m[2]), 10, 64)
@@ -244,7 +270,7 @@ func (c *conn) binlogPositions(ctx context.Context, s *Source) ([]format.BinlogP
 			positions = append(positions, format.BinlogPosition{DB: db, File: file, Offset: offset})
 		}
 	}
-	return positions, nil
+	return role, positions, nil
 }
 
 // rowsPattern finds RocksDB's estimates in INFO rocksdb (3.5+): one per type and database up

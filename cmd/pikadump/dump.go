@@ -54,6 +54,9 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 		return err
 	}
 	defer w.Close()
+	if w.Info.Source.RunID != src.RunID {
+		fmt.Fprintln(log, "warning: the source was restarted since the dump began, or another one took its address: if its data are not those of the dump, stop, and dump into another directory")
+	}
 	warn(log, src, &o)
 	warnListing(log, s, &o)
 	if err := pacing.begin(ctx, s, log); err != nil {
@@ -66,6 +69,11 @@ func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 		return completeShare(ctx, s, w, pacing, &o, log)
 	}
 	return withCache(ctx, s, &o, log, func() error { return complete(ctx, s, w, pacing, &o, log) })
+}
+
+// sameRun reports whether the source is known to run since the dump began. One without a run id is not known to (SERVERS.md P8).
+func sameRun(w *archive.Writer, src *reader.Source) bool {
+	return w.Info.Source.RunID == src.RunID && (src.RunID != "" || !w.Resumed())
 }
 
 // read reads what the dump, or the share, does not have yet.
@@ -106,6 +114,9 @@ func finish(ctx context.Context, s *reader.Scanner, w *archive.Writer, counts *s
 	}
 	if s.Restarted() {
 		fmt.Fprintln(log, "warning: the source was restarted during the dump: whether something was written meanwhile cannot be told")
+	}
+	if !sameRun(w, s.Source()) {
+		after = []format.BinlogPosition{}
 	}
 	m, err := w.Draft(after)
 	if err == nil {

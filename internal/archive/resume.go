@@ -100,8 +100,11 @@ func (w *Writer) takeUpAll(names []string, spaces []space, log func(string)) err
 		return err
 	}
 	if w.Info.Options.LimitKeys > 0 {
-		return w.dropBehind(log)
+		if err := w.dropBehind(log); err != nil {
+			return err
+		}
 	}
+	w.resumed = len(w.chunks) > 0
 	return nil
 }
 
@@ -209,6 +212,9 @@ func sameDump(old, now *format.Info) error {
 		if !reflect.DeepEqual(f.a, f.b) {
 			return fmt.Errorf("%w: its %s is %s, now it is %s; use the same, or dump into another directory", ErrDiffers, f.what, text(f.a), text(f.b))
 		}
+	}
+	if err := old.Source.Contradicts(&now.Source); err != nil {
+		return fmt.Errorf("%w: its source is not what answers at %s now, or its data were replaced: %w; let the address lead to the same Pika, or dump into another directory", ErrDiffers, now.Source.Address, err)
 	}
 	return nil
 }
@@ -384,7 +390,7 @@ func (w *Writer) Keys(db int, t format.Type) (n int64) {
 }
 
 // Resumed reports whether earlier runs have done something.
-func (w *Writer) Resumed() bool { return len(w.chunks) > 0 }
+func (w *Writer) Resumed() bool { return w.resumed }
 
 // Holds says what there is of the dump, or of the share.
 func (w *Writer) Holds() string {

@@ -49,6 +49,7 @@ type Writer struct {
 	failed  error // the first of an upload
 	numbers map[segmentID]int
 	chunks  []format.ChunkInfo
+	resumed bool // earlier runs have done something
 	stored  int64
 }
 

@@ -102,6 +102,13 @@ func (p *Proxy) SetPlan(plan func(n int) Plan) {
 	p.plan = plan
 }
 
+// SetTarget lets connections to come lead to another server, as an address does that moves.
+func (p *Proxy) SetTarget(target string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.target = target
+}
+
 // Cut resets every connection there is.
 func (p *Proxy) Cut() {
 	p.mu.Lock()
@@ -127,7 +134,10 @@ func (p *Proxy) accept() {
 			return
 		}
 		client := c.(*net.TCPConn)
-		s, err := net.Dial("tcp", p.target)
+		p.mu.Lock()
+		target := p.target
+		p.mu.Unlock()
+		s, err := net.Dial("tcp", target)
 		if err != nil {
 			_ = client.SetLinger(0)
 			_ = client.Close()
