@@ -345,49 +345,6 @@ func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, exp *expi
 	return w.put(ctx, cw.blocks[at].reader, q, [][]byte{name}, expire, piece)
 }
 
-// late reads names of which it turned out only now that they were listed for a type.
-func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
-	for _, n := range names {
-		b := cw.blocks[n.at]
-		if b.w.sink == nil || b.w.full() {
-			continue
-		}
-		exp := expiries{w: b.w}
-		piece := cw.piece.n
-		build := func() {
-			cw.b.reset()
-			b.reader.ask(&cw.b, n.name, piece)
-			exp.ask(&cw.b, [][]byte{n.name}, []int{0})
-		}
-		build()
-		var buf replyBuffer
-		p, _, err := b.w.shrink(ctx, &cw.b, &buf, 1, func() bool {
-			can := piece > 1
-			piece = less(piece)
-			build()
-			return can
-		})
-		if err != nil {
-			return err
-		}
-		value := *p
-		ok, err := p.holds(b.w.pass.Type)
-		if err != nil {
-			return err
-		}
-		if err := exp.read(ctx, p); err != nil {
-			return err
-		}
-		if ok && !isGone(exp.at[0]) {
-			b.w.kept++
-			if err := b.w.put(ctx, b.reader, &value, [][]byte{n.name}, exp.at[0], piece); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // holds takes the reply to a typeReader's ask, and reports whether there is anything of the
 // type. On 4.0 a key of another type answers so.
 func (p *parser) holds(t format.Type) (bool, error) {

@@ -1,0 +1,44 @@
+package reader
+
+import (
+	"context"
+	"sync/atomic"
+)
+
+// pttlUnit is what PTTL answers in on a 4.0: 4.0.0 answers seconds, 4.0.1 milliseconds,
+// and both call themselves 4.0.0 (SERVERS.md P3). The first key with an expiry tells.
+type pttlUnit struct{ ms atomic.Int64 } // 0: not known yet; 1 or 1000
+
+// unit returns the unit of PTTL in ms, finding it out with the key if it is not known: what
+// PTTL answers is below TTL×500 only if it is in seconds. 0: the key is gone.
+func (w *walk) unit(ctx context.Context, key []byte) (int64, error) {
+	if u := w.s.unit.ms.Load(); u != 0 {
+		return u, nil
+	}
+	var b batch
+	b.add("PTTL", key)
+	b.add("TTL", key)
+	b.add("PTTL", key)
+	p, err := w.c.send(ctx, &b, &w.c.spare)
+	if err != nil {
+		return 0, err
+	}
+	var v [3]int64
+	for i := range v {
+		if v[i], err = p.integer(); err != nil {
+			return 0, err
+		}
+	}
+	switch first, ttl, second := v[0], v[1], v[2]; {
+	case first <= 0 || second <= 0 || ttl < 0:
+		return 0, nil
+	case ttl == 0: // less than a second, which only milliseconds can say
+		w.s.unit.ms.Store(1)
+		return 1, nil
+	case first/500 < ttl: // no product: a key can live for millions of years
+		w.s.unit.ms.Store(1000)
+		return 1000, nil
+	}
+	w.s.unit.ms.Store(1)
+	return 1, nil
+}
