@@ -137,10 +137,12 @@ func TestFirstConnection(t *testing.T) {
 	if _, err := Open(t.Context(), o); !errors.Is(err, ErrUnavailable) || out.retries.Load() > 0 {
 		t.Errorf("after %d retries: %v", out.retries.Load(), err)
 	}
-	out.reply = "-ERR Full sync not completed\r\n"
-	out.begin(1)
-	if _, err := Open(t.Context(), o); err != nil || out.retries.Load() != 1 {
-		t.Errorf("after %d retries: %v", out.retries.Load(), err)
+	busy := outage{reply: "-ERR Full sync not completed\r\n"}
+	srv, _ = startSim(t, pikasim.Options{Intercept: busy.intercept})
+	o.Addr, o.Retrying = srv.Addr(), busy.retrying
+	busy.begin(1)
+	if _, err := Open(t.Context(), o); err != nil || busy.retries.Load() != 1 {
+		t.Errorf("after %d retries: %v", busy.retries.Load(), err)
 	}
 }
 

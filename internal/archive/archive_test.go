@@ -90,7 +90,7 @@ func TestSegment(t *testing.T) {
 	const chunkBytes = 64 << 10
 	parts := 30 // of a giant; each fills a chunk
 	if testing.Short() {
-		parts = 12
+		parts = 20
 	}
 	var records []format.Record
 	for i := range 1200 {
