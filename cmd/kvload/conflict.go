@@ -112,6 +112,9 @@ func (cs *conflicts) checkNames(a *archive.Archive) error {
 // rename is writer.Options.Rename. No two keys get one name: checkNames saw to it that a name with a suffix
 // is of no key of the dump, and what the prefixes make of two names differs as these do.
 func (cs *conflicts) rename(db int, kind format.Kind, key []byte) (newKey []byte, leaveOut string) {
+	if cs == nil { // of a dump that was made by --undo
+		return nil, ""
+	}
 	newKey, leaveOut = cs.resolve(db, kind, key)
 	switch {
 	case leaveOut != "" || cs.prefix.isNone():

@@ -178,7 +178,7 @@ func TestClusterNodeDies(t *testing.T) {
 				p = start(t, "kvload", append(args, "--uri", "redis://"+c.nodes[2].addr)...)
 			}
 			code, stderr := p.wait(t)
-			if code != 0 {
+			if code != 4 { // a node was restarted: what it acknowledged may be gone
 				t.Fatalf("exit code %d\n%s", code, stderr)
 			}
 			if want := map[string]string{"waits": "trying again", "resumes": "going on with the load"}[how]; !strings.Contains(stderr, want) {
@@ -271,7 +271,7 @@ func TestClusterRefused(t *testing.T) {
 	refused("is a cluster, which has one keyspace", "--map-db", "0=TOKEN")
 	do(t, c.nodes[1].client, "CLUSTER", "SETSLOT", 6000, "MIGRATING", c.nodes[2].id)
 	refused("is moving slots ([6000->-")
-	refused("1 check of the dry run failed", "--dry-run")
+	refused("of the dry run failed", "--dry-run")
 	do(t, c.nodes[1].client, "CLUSTER", "SETSLOT", 6000, "STABLE")
 	do(t, c.nodes[2].client, "CLUSTER", "SETSLOT", 6000, "IMPORTING", c.nodes[1].id)
 	refused("is moving slots ([6000-<-")

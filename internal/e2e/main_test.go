@@ -23,6 +23,7 @@ func TestMain(m *testing.M) {
 	for _, variable := range s3server.Environment { // tests that run in parallel cannot set it
 		name, value, _ := strings.Cut(variable, "=")
 		os.Setenv(name, value)
+		os.Setenv("PIKADUMP_RETRY_FOR", "0") // tests that take the source away do not wait for it
 	}
 	dir, err := os.MkdirTemp("", "e2e-bin-")
 	if err != nil {

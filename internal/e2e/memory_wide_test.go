@@ -102,7 +102,7 @@ func TestMemoryWide(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := simulate(t, pikasim.Options{Version: pikasim.V355, Intercept: iv.answer})
 			dir := filepath.Join(t.TempDir(), "dump")
-			r := runMeasured(t, 0, "pikadump", "dump", "--quiet", "--uri", "redis://"+s.addr, "--out", dir, "--type", "hash,zset")
+			r := runMeasured(t, 0, "pikadump", "dump", "--quiet", "--uri", "redis://"+s.addr, "--out", dir, "--type", "hash,zset", "--no-source-count")
 			t.Logf("%s: VmHWM %.1f MiB", name, float64(r.peak)/(1<<20))
 			if r.peak > memoryLimit {
 				t.Errorf("that is above %d MiB", memoryLimit>>20)

@@ -197,7 +197,7 @@ func TestSharesRefused(t *testing.T) {
 			`--on-conflict was "fail", and is "suffix" now`:    {"load", "--shard", "0/4", "--on-conflict", "suffix"},
 			"share 1/4 was loaded until":                       {"load", "--shard", "1/4"},
 			`--match was "", and is "k*" now`:                  {"finish", "--match", "k*"},
-			"target 127.0.0.1":                                 {"load"}, // the whole into what is not empty
+			"into 127.0.0.1":                                   {"load"}, // the whole into what is not empty
 			"holds the journals of a load in shares":           {"load", "--on-exists", "replace"},
 			"holds no journal: no load of this dump into this": {"rollback", "--shard", "0/4"},
 		} {
