@@ -132,10 +132,10 @@ func TestShares(t *testing.T) {
 					t.Errorf("share %d: %s", i, r.stdout)
 				}
 			}
+			s.run(code, "finish", "--no-verify")
 			do(t, admin, "SET", keys[0].Key, "changed since")
 			s.run(4, "finish")
 			do(t, admin, "DEL", keys[0].Key)
-			s.run(code, "finish", "--no-verify")
 
 			s.run(0, "rollback", "--on-exists", onExists)
 			if n := len(admin.Keys(t.Context(), "*").Val()); n != existed { // DBSIZE of a Kvrocks is older
