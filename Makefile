@@ -17,7 +17,7 @@ test:
 # What CI runs beside the tests: format, vet, lint with the import rules, race tests. Not of e2e
 # and history: they run the real binaries, into which the race detector of its own process does not look.
 check: lint
-	CGO_ENABLED=1 $(GO) test -race -short $$($(GO) list $(PKGS) | grep -v -e /internal/e2e -e /internal/history)
+	CGO_ENABLED=1 $(GO) test -race -short $$($(GO) list $(PKGS) | grep -v -e /internal/testing/e2e -e /internal/testing/history)
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not gofmt'ed: $$files"; exit 1; }
@@ -27,11 +27,11 @@ lint:
 
 # Times the whole job beside what else does it, and prints a table; BENCH_KEYS, PIKA_ADDR, KVROCKS_ADDR: docs/PERFORMANCE.md.
 bench: build
-	$(GO) run ./internal/bench -bin bin
+	$(GO) run ./internal/testing/bench -bin bin
 
 # Moves a sample of every type from a simulated Pika to an in-memory target and compares.
 demo: build
-	$(GO) run ./internal/demo -bin bin
+	$(GO) run ./internal/testing/demo -bin bin
 
 # What is in deploy/: no field that Kubernetes or Compose does not know, no flag that the tools do not.
 manifests: build
@@ -47,5 +47,5 @@ fuzz:
 # A thousand random histories; the crash loops for longer: SOAK with each of dump, load and rollback, from each source and
 # to each target.
 soak:
-	HISTORIES=$(HISTORIES) $(GO) test ./internal/history -count 1 -timeout 0
-	SOAK=$(SOAK) $(GO) test ./internal/e2e -run 'Crash$$' -count 1 -timeout 0 -v
+	HISTORIES=$(HISTORIES) $(GO) test ./internal/testing/history -count 1 -timeout 0
+	SOAK=$(SOAK) $(GO) test ./internal/testing/e2e -run 'Crash$$' -count 1 -timeout 0 -v

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
 // TestCensus: the estimate is right on average, and exact where all leaves are picked.

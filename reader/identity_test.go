@@ -6,8 +6,8 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/faultproxy"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
 // TestAnotherPika: when the address leads to another Pika, nothing of that one is read, unless it can be the same restarted.

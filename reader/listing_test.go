@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
 // forbid answers commands as if they were renamed or not allowed.

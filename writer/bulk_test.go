@@ -8,7 +8,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/faultproxy"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 )
 
 // TestBulkAsked: a connection that is lost while a target is asked how long an argument may be is no answer, unless it

@@ -16,7 +16,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/redisserver"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 )
 
 // records is a Source of the records it holds. What it hands out is overwritten by the

@@ -13,7 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
 // encrypted writes an encrypted dump, and the file of its identity.

@@ -10,7 +10,7 @@ import (
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 )
 
 // A kvrocks behaves as a Kvrocks 2.10.1 in what has to do with settings and namespaces, which a Redis has not; its

@@ -11,8 +11,8 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 

@@ -13,7 +13,7 @@ import (
 	"github.com/tidwall/redcon"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/faultproxy"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 )
 
 // TestResume: an unfinished load is not begun anew unasked, and goes on when asked.

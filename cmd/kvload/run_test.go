@@ -15,7 +15,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 )
 
 // asCommand in the environment makes the test binary be kvload, for the tests that need a

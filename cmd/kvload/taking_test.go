@@ -11,7 +11,7 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 )
 
 // TestRollbackOlder: what the target held before is not removed for want of knowing whether a load that was stopped has

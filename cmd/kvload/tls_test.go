@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/redisserver"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/tlsfront"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/tlsfront"
 )
 
 func TestTLS(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/faultproxy"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/minitarget"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/redisserver"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 )
 
 // wideTexts returns strings of 1 kB.

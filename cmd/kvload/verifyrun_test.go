@@ -10,7 +10,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/faultproxy"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 )
 
 // ended checks the exit code of a run and what its stdout says.

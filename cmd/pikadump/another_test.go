@@ -10,8 +10,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/faultproxy"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
 // TestResumeAnotherPika: a dump is not resumed from another Pika at the same address. One whose binlog is not behind may be

@@ -13,8 +13,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
 // cachedPika is a Pika whose cache is on. What is set at it is noted.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
 // TestBounds: parts of a sample have about the same weight; of too few keys some parts are empty.

@@ -7,9 +7,9 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
 // startVanishing starts a Pika whose list is listed and cannot be read.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
 // TestPaced: a run within all of its limits ends as any other.

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/freeport"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/redisserver"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 )
 
 func bulk(s string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(s), s) }

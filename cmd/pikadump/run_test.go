@@ -12,7 +12,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
 // asCommand in the environment makes the test binary be pikadump, for the tests that need

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
 // counting returns the text of INFO keyspace, as 3.5.5 gives it.

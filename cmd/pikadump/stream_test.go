@@ -7,7 +7,7 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
 // TestStreamUsage: what a stream cannot do is refused before anything is asked of the source.

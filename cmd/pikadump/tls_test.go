@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pikasim"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/tlsfront"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/tlsfront"
 )
 
 func TestTLS(t *testing.T) {

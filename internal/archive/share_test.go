@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
 // TestJoinUnconditional: where two shares could both write dump.json, share 0 alone begins the dump.

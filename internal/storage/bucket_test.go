@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
 // TestMain sets what clients of the server need, which tests that run in parallel cannot.

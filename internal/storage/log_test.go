@@ -13,7 +13,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
 func readLog(t *testing.T, s Store, name string) string {

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/s3server"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
 // TestLockShare: shares keep out those of their name and runs that are none, and are kept out by these; nothing is left over.

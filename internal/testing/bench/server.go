@@ -1,0 +1,176 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+)
+
+// A server is one to dump or to load.
+type server struct {
+	name string
+	addr string
+	pid  string // of one that was given, for settle
+	stop func() // nil: it was given
+}
+
+// simulate is the role of a simulated Pika, whose address it prints.
+func simulate(ctx context.Context, _ []string) error {
+	s, err := pikasim.Start(pikasim.Options{Version: pikasim.V355})
+	if err != nil {
+		return err
+	}
+	fmt.Println(s.Addr())
+	<-ctx.Done()
+	return s.Close()
+}
+
+// startSim starts a simulated Pika as a process of its own.
+func startSim(ctx context.Context) (*server, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, path, "sim")
+	return started(cmd, "pikasim 3.5.5", func(line string) (string, bool) { return line, true })
+}
+
+// startRedis starts a redis-server that keeps everything in memory.
+func startRedis(ctx context.Context, dir string) (*server, error) {
+	path, err := exec.LookPath("redis-server")
+	if err != nil {
+		return nil, err
+	}
+	addr, err := freeport.Addr()
+	if err != nil {
+		return nil, err
+	}
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.CommandContext(ctx, path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir)
+	return started(cmd, "redis-server", func(line string) (string, bool) {
+		return addr, strings.Contains(line, "Ready to accept connections")
+	})
+}
+
+// started starts a server and reads what it prints until a line says that it is ready.
+func started(cmd *exec.Cmd, name string, ready func(line string) (addr string, ok bool)) (*server, error) {
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	s := &server{name: name, stop: func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}}
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if addr, ok := ready(lines.Text()); ok {
+			s.addr = addr
+			return s, nil
+		}
+	}
+	s.stop()
+	return nil, fmt.Errorf("%s did not start", name)
+}
+
+// given is a real server on this host, which loses its data.
+func given(ctx context.Context, addr string) (*server, error) {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("%s is not on this host: it would lose its data", addr)
+	}
+	s := &server{addr: addr}
+	c := s.client()
+	defer c.Close()
+	info, err := c.Info(ctx, "server").Result()
+	if err != nil {
+		return nil, err
+	}
+	s.pid = field(info, "process_id")
+	for _, name := range []string{"Pika", "Kvrocks"} {
+		if v := field(info, strings.ToLower(name)+"_version"); v != "" {
+			s.name = name + " " + v
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("%s is neither a Pika nor a Kvrocks", addr)
+}
+
+// field returns a field of INFO; empty: there is none.
+func field(info, name string) string {
+	_, v, _ := strings.Cut(info, "\n"+name+":")
+	v, _, _ = strings.Cut(v, "\n")
+	return strings.TrimSpace(v)
+}
+
+func (s *server) client() *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: s.addr, Protocol: 2, DisableIdentity: true, MaxRetries: -1, ReadTimeout: 5 * time.Minute})
+}
+
+// empty deletes everything.
+func (s *server) empty(ctx context.Context) error {
+	c := s.client()
+	defer c.Close()
+	if err := c.FlushAll(ctx).Err(); err != nil {
+		return fmt.Errorf("empty %s: %w", s.name, err)
+	}
+	if strings.HasPrefix(s.name, "Kvrocks") { // else every run writes above more of what the ones before have deleted
+		if err := c.Do(ctx, "COMPACT").Err(); err != nil {
+			return fmt.Errorf("compact %s: %w", s.name, err)
+		}
+	}
+	return s.settle(ctx)
+}
+
+// settle waits until a server that was given has next to nothing to do: compactions of what was written before must not take
+// the time of what is measured next.
+func (s *server) settle(ctx context.Context) error {
+	if s.pid == "" {
+		return nil
+	}
+	const (
+		look  = 500 * time.Millisecond
+		quiet = 3 // looks in a row
+		busy  = look / 20
+	)
+	before, err := cpuOf(s.pid)
+	for idle, looks := 0, 0; err == nil && idle < quiet && looks < 600; looks++ {
+		select {
+		case <-time.After(look):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		var now time.Duration
+		if now, err = cpuOf(s.pid); now-before > busy {
+			idle = 0
+		} else {
+			idle++
+		}
+		before = now
+	}
+	return err
+}
+
+func (s *server) close() {
+	if s.stop != nil {
+		s.stop()
+	}
+}

@@ -1,0 +1,142 @@
+// Package s3server starts a real S3 server, versitygw, for tests, behind a proxy that does to requests what
+// networks and busy stores do.
+package s3server
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
+)
+
+// Install is how to get the server.
+const Install = "go install github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+
+// Credentials of the server.
+const (
+	accessKey = "pika2kvrocks"
+	secretKey = "not a secret"
+)
+
+// Environment is what clients of the server need in theirs, as NAME=value. Tests that run in parallel may not set it: their
+// TestMain does.
+var Environment = []string{
+	"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_EC2_METADATA_DISABLED=true",
+	"AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent",
+}
+
+// A Server has one bucket.
+type Server struct {
+	*Proxy
+	root string
+}
+
+// bucketName is the name of the bucket.
+const bucketName = "dumps"
+
+// Start starts a server for a test, and sets Environment where it is not set. The test is skipped
+// where there is no versitygw, but not in CI.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	program, err := find()
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no versitygw: %s", Install)
+		}
+		t.Skipf("NO VERSITYGW, a dump in a bucket is not tested: %s", Install)
+	}
+	root := t.TempDir()
+	if err := os.Mkdir(filepath.Join(root, bucketName), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	addr, err := freeport.Addr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program, "--port", addr, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", root)
+	var log strings.Builder
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("versitygw: %s", log.String())
+		}
+	})
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			c.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("versitygw does not start: %v", err)
+		}
+	}
+	for _, variable := range Environment {
+		if name, value, _ := strings.Cut(variable, "="); os.Getenv(name) != value {
+			t.Setenv(name, value)
+		}
+	}
+	return &Server{startProxy(t, addr), root}
+}
+
+// find returns where versitygw is: on PATH or where go install puts it.
+func find() (string, error) {
+	if p, err := exec.LookPath("versitygw"); err == nil {
+		return p, nil
+	}
+	out, err := exec.Command("go", "env", "GOBIN", "GOPATH").Output()
+	if err != nil {
+		return "", err
+	}
+	bin, path, _ := strings.Cut(strings.TrimSuffix(string(out), "\n"), "\n")
+	if bin == "" {
+		bin = filepath.Join(path, "bin")
+	}
+	return exec.LookPath(filepath.Join(bin, "versitygw"))
+}
+
+// URL returns where a dump is, for --in and --out.
+func (s *Server) URL(prefix string) string {
+	return fmt.Sprintf("s3://%s/%s?%s", bucketName, prefix, url.Values{
+		"endpoint": {"http://" + s.Addr()}, "region": {"us-east-1"}, "use_path_style": {"true"}, "request_checksum_calculation": {"when_required"},
+	}.Encode())
+}
+
+// Objects returns the names of the objects under a prefix.
+func (s *Server) Objects(t testing.TB, prefix string) (names []string) {
+	t.Helper()
+	root := s.Dir(prefix)
+	err := filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && e.Type().IsRegular() {
+			rel, _ := filepath.Rel(root, p)
+			names = append(names, filepath.ToSlash(rel))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names
+}
+
+// Dir returns the directory on the server's disk in which the objects of a prefix are files.
+func (s *Server) Dir(prefix string) string {
+	return filepath.Join(s.root, bucketName, filepath.FromSlash(prefix))
+}

@@ -1,0 +1,149 @@
+package structure
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module = "github.com/pika2kvrocks/pika2kvrocks"
+	// maxCircle is how many files of a package may need each other.
+	maxCircle = 7
+)
+
+// knots are the packages that were above maxCircle when this test was written, with their size: to be lowered, never raised.
+var knots = map[string]int{
+	"cmd/kvload": 36, "cmd/pikadump": 8, "reader": 34, "writer": 38,
+	"internal/storage": 9, "internal/verify": 8, "internal/testing/pikasim": 23,
+}
+
+type pkg struct {
+	ImportPath, Dir, Export string
+	GoFiles, Imports        []string
+}
+
+func TestCircles(t *testing.T) {
+	ours, exports := list(t)
+	for _, p := range ours {
+		circle := largestCircle(references(t, p, exports))
+		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
+		t.Logf("%-32s %3d files, %2d in one circle", name, len(p.GoFiles), len(circle))
+		if limit := max(maxCircle, knots[name]); len(circle) > limit {
+			t.Errorf("%s: %d files need each other, more than %d: %s", name, len(circle), limit, strings.Join(circle, " "))
+		}
+		if knots[name] > max(len(circle), maxCircle) {
+			t.Logf("%s has only %d files in a circle: lower knots to it", name, len(circle))
+		}
+	}
+}
+
+// list returns our packages and, by import path, the file with the compiled declarations of every package that they import.
+func list(t *testing.T) (ours []pkg, exports map[string]string) {
+	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Imports", "./...")
+	cmd.Dir = filepath.Join("..", "..", "..")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	exports = map[string]string{}
+	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+		p := pkg{}
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return ours, exports
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		exports[p.ImportPath] = p.Export
+		if p.ImportPath == module || strings.HasPrefix(p.ImportPath, module+"/") {
+			ours = append(ours, p)
+		}
+	}
+}
+
+// references returns, by file, the files of the package in which something stands that it uses.
+func references(t *testing.T, p pkg, exports map[string]string) map[string][]string {
+	set, files := token.NewFileSet(), []*ast.File{}
+	for _, name := range p.GoFiles {
+		f, err := parser.ParseFile(set, filepath.Join(p.Dir, name), nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, f)
+	}
+	open := func(path string) (io.ReadCloser, error) {
+		if exports[path] == "" {
+			return nil, fmt.Errorf("no declarations of %s", path)
+		}
+		return os.Open(exports[path])
+	}
+	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
+	conf := types.Config{Importer: importer.ForCompiler(set, "gc", open)}
+	checked, err := conf.Check(p.ImportPath, set, files, info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := func(pos token.Pos) string { return filepath.Base(set.Position(pos).Filename) }
+	uses := map[string]map[string]bool{}
+	for _, name := range p.GoFiles {
+		uses[name] = map[string]bool{}
+	}
+	for id, o := range info.Uses {
+		if o.Pkg() == checked && o.Pos().IsValid() && file(id.Pos()) != file(o.Pos()) {
+			uses[file(id.Pos())][file(o.Pos())] = true
+		}
+	}
+	sorted := map[string][]string{}
+	for from, to := range uses {
+		sorted[from] = slices.Sorted(maps.Keys(to))
+	}
+	return sorted
+}
+
+// largestCircle returns the largest set of files each of which reaches all the others, by Tarjan's algorithm.
+func largestCircle(uses map[string][]string) (largest []string) {
+	index, low, onStack, stack := map[string]int{}, map[string]int{}, map[string]bool{}, []string{}
+	var visit func(string)
+	visit = func(v string) {
+		index[v] = len(index) + 1
+		low[v], onStack[v], stack = index[v], true, append(stack, v)
+		for _, w := range uses[v] {
+			if index[w] == 0 {
+				visit(w)
+				low[v] = min(low[v], low[w])
+			} else if onStack[w] {
+				low[v] = min(low[v], index[w])
+			}
+		}
+		if low[v] != index[v] {
+			return
+		}
+		at := slices.Index(stack, v)
+		circle := slices.Clone(stack[at:])
+		stack = stack[:at]
+		for _, w := range circle {
+			onStack[w] = false
+		}
+		if len(circle) > len(largest) {
+			largest = slices.Sorted(slices.Values(circle))
+		}
+	}
+	for _, v := range slices.Sorted(maps.Keys(uses)) {
+		visit(v)
+	}
+	return largest
+}
