@@ -7,8 +7,9 @@ HISTORIES ?= 1000
 
 .PHONY: build test check lint bench demo manifests fuzz soak
 
+# In a clone Go stamps the tag, the commit and its date: `pikadump --version`.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/ ./cmd/...
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/ ./cmd/...
 
 # Many of the tests of the whole way wait for servers: more of them run at once than there are cores.
 test:

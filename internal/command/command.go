@@ -26,9 +26,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// Version is the version of the tools.
-const Version = "0.1.0"
-
 // Buckets tells in the help of a command how a bucket is named.
 const Buckets = `BUCKETS:
    s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX. Credentials are found as the cloud's own
@@ -70,7 +67,7 @@ func (e *Interrupt) Error() string { return "stopped by " + e.Signal.String() }
 func App(app *cli.App) *cli.App {
 	cli.HelpFlag = &cli.BoolFlag{Name: "help", Usage: "show help", DisableDefaultText: true}
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "print the version", DisableDefaultText: true}
-	app.Version = Version
+	app.Version = Built
 	app.HideHelpCommand = true
 	app.EnableBashCompletion = true
 	app.DisableSliceFlagSeparator = true

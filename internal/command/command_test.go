@@ -181,10 +181,10 @@ func TestHelp(t *testing.T) {
 	if _, stdout, _ := runApp(nil, "do", "--help"); !strings.Contains(stdout, "[$TOOL_N_OF_X]") {
 		t.Errorf("no variable in %q", stdout)
 	}
-	if code, stdout, _ := runApp(nil, "version"); code != 0 || stdout != "tool version "+Version+"\n" {
+	if code, stdout, _ := runApp(nil, "version"); code != 0 || stdout != "tool version "+Built+"\n" {
 		t.Errorf("version: %d, %q", code, stdout)
 	}
-	if code, stdout, _ := runApp(nil, "--version"); code != 0 || stdout != "tool version "+Version+"\n" {
+	if code, stdout, _ := runApp(nil, "--version"); code != 0 || stdout != "tool version "+Built+"\n" {
 		t.Errorf("--version: %d, %q", code, stdout)
 	}
 }
