@@ -110,7 +110,7 @@ func TestDryRunRefuses(t *testing.T) {
 			w.load(0)
 			w.dir = makeDump(w.t, []format.Record{text("z", "1")})
 		}},
-		{"taken back", 5, "journal", "taken back on", func(w *walk) {
+		{"undone", 5, "journal", "undone on", func(w *walk) {
 			w.undone()
 			w.flags = []string{"--resume"}
 		}},

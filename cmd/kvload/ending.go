@@ -103,7 +103,7 @@ func (e *ending) complete() error {
 		case !j.Undone().IsZero() && e.jt != nil && j.Bound().Load != e.jt.ID: // it was of a load before
 			lacking = append(lacking, what+" was not begun")
 		case j.IsUndoing() || !j.Undone().IsZero():
-			return fmt.Errorf("%w: %s was taken back, or is being (%s)", errRefused, what, e.root)
+			return fmt.Errorf("%w: %s was undone, or is being undone (%s)", errRefused, what, e.root)
 		case j.Began().IsZero():
 			lacking = append(lacking, what+" was not begun")
 		case j.Finished().IsZero():

@@ -105,14 +105,14 @@ func (s *state) next(o *loadOptions) (history, writer.Check, error) {
 	began, done, undone := j.Began().Local().Format(second), j.Finished().Local().Format(second), j.Undone().Local().Format(second)
 	switch {
 	case !j.Undone().IsZero() && o.resume:
-		return none, c, fmt.Errorf("%w: this load was taken back on %s: load anew without --resume", errRefused, undone)
+		return none, c, fmt.Errorf("%w: this load was undone on %s: load anew without --resume", errRefused, undone)
 	case !j.Undone().IsZero() && s.jt != nil && j.Bound().Load == s.jt.ID:
-		return none, c, fmt.Errorf("%w: this load is being taken back: run kvload rollback to its end", errRefused)
+		return none, c, fmt.Errorf("%w: this load is being undone: run kvload rollback to its end", errRefused)
 	case !j.Undone().IsZero():
-		c.Found = "the load before was taken back on " + undone + ": a load begins"
+		c.Found = "the previous load was undone on " + undone + ": a load begins"
 		return none, c, nil
 	case j.IsUndoing():
-		return none, c, fmt.Errorf("%w: this load is being taken back: go on with kvload rollback", errRefused)
+		return none, c, fmt.Errorf("%w: this load is being undone: run kvload rollback to its end", errRefused)
 	case !j.Finished().IsZero() && o.resume:
 		c.Found = fmt.Sprintf("this load was finished on %s, and nothing is left to be done (%s)", done, s.root)
 		return finished, c, nil
@@ -124,7 +124,7 @@ func (s *state) next(o *loadOptions) (history, writer.Check, error) {
 		return none, c, nil
 	case !o.resume:
 		return none, c, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: go on with it with --resume, "+
-			"or take it back with kvload rollback and load from the beginning (%s)", errRefused, began, s.root)
+			"or undo it with kvload rollback and load from the beginning (%s)", errRefused, began, s.root)
 	}
 	if at, err := o.undoPlace(); err != nil {
 		return none, c, err

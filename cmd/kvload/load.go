@@ -145,11 +145,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		if errors.Is(err, errRefused) {
 			return err // it says what is to be done, and that is no --resume
 		}
-		if errors.As(err, new(*format.CorruptError)) {
-			return fmt.Errorf("%w (part of the dump is on the target: kvload check %s names every damaged file; fetch them again, then run again with --resume; "+
-				"%s says how far it is)", err, o.in, j.Path())
-		}
-		return fmt.Errorf("%w (part of the dump is on the target: run again with --resume; %s says how far it is)", err, j.Path())
+		return unfinished(err, j, o.in)
 	}
 	if err := j.Finish(); err != nil {
 		return err
@@ -182,6 +178,19 @@ func conclude(ctx context.Context, feed *archive.Feed, r *remainder, report *lef
 		vo.left = report.read
 	}
 	return errors.Join(verifyWith(ctx, feed.Archive(), r.cs, &vo, log, log), left)
+}
+
+// unfinished adds to the error of a load what is on the target, and how the load can be resumed.
+func unfinished(err error, j *journal.Journal, dump string) error {
+	where := "nothing of the dump is on the target"
+	if j.MayHaveSent() {
+		where = "part of the dump is on the target"
+	}
+	if errors.As(err, new(*format.CorruptError)) {
+		return fmt.Errorf("%w (%s: kvload check %s names every damaged file; fetch them again, then run again with --resume; "+
+			"%s says how far it is)", err, where, dump, j.Path())
+	}
+	return fmt.Errorf("%w (%s: run again with --resume; %s says how far it is)", err, where, j.Path())
 }
 
 // units returns the parts of the dump that are to be loaded.

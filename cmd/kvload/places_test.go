@@ -148,7 +148,10 @@ func TestReport(t *testing.T) {
 		}
 		m := startTarget(t)
 		runCommand("load", "--uri", m.Addr(), "--in", dir, "--on-conflict", "first", "--report", "/dev/full").
-			failed(t, 75, "write the report of what was left out", "no space left on device", "part of the dump is on the target")
+			failed(t, 75, "write the report of what was left out", "no space left on device", "nothing of the dump is on the target")
+		if keys := m.Keys(); len(keys) > 0 {
+			t.Errorf("the target has %v", keys)
+		}
 	})
 	t.Run("written", func(t *testing.T) {
 		m := startTarget(t)

@@ -65,7 +65,7 @@ func undoThere(ctx context.Context, o *loadOptions) string {
 	switch {
 	case err == nil:
 		defer a.Close()
-		return fmt.Sprintf("holds a finished dump, made by %s on %s: a load may be taken back with it only, so give another directory", a.Manifest.Tool, a.Manifest.Started.Local().Format("2006-01-02 15:04:05 MST"))
+		return fmt.Sprintf("holds a finished dump, made by %s on %s: a load may be undone with it only, so give another directory", a.Manifest.Tool, a.Manifest.Started.Local().Format("2006-01-02 15:04:05 MST"))
 	case errors.Is(err, archive.ErrIncomplete):
 		return "is not empty, and no finished dump: if a load was stopped while it made it, that load has written nothing, and it can be removed; else give another directory"
 	}

@@ -307,6 +307,18 @@ func (j *Journal) Stats() (s Stats) {
 	return s
 }
 
+// MayHaveSent reports whether anything of the load may be on the target.
+func (j *Journal) MayHaveSent() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, u := range j.units {
+		if u.sent > 0 || u.asked > 0 || u.position.Stats.Commands > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Finish says that the load is done.
 func (j *Journal) Finish() error {
 	return j.note(line{Finished: time.Now().UTC().Truncate(time.Millisecond)})

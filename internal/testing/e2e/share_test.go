@@ -207,11 +207,11 @@ func TestSharesRefused(t *testing.T) {
 			}
 		}
 		s.run(0, "rollback", "--shard", "1/4")
-		if r := s.run(5, "load", "--shard", "1/4"); !strings.Contains(r.stderr, "is being taken back") {
+		if r := s.run(5, "load", "--shard", "1/4"); !strings.Contains(r.stderr, "is being undone") {
 			t.Error(r.stderr)
 		}
 		s.run(0, "load", "--shard", "0/4")
-		if r := s.run(5, "finish"); !strings.Contains(r.stderr, "share 1/4 was taken back") {
+		if r := s.run(5, "finish"); !strings.Contains(r.stderr, "share 1/4 was undone") {
 			t.Error(r.stderr)
 		}
 		s.run(0, "rollback", "--flush")
@@ -253,7 +253,7 @@ func TestFinishWhole(t *testing.T) {
 			t.Error(r.stdout)
 		}
 		s.run(0, "rollback")
-		if r := s.run(5, "finish"); !strings.Contains(r.stderr, "was taken back") {
+		if r := s.run(5, "finish"); !strings.Contains(r.stderr, "was undone") {
 			t.Error(r.stderr)
 		}
 	})
