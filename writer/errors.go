@@ -16,12 +16,12 @@ var (
 	// ErrPreflight: the target cannot be loaded as it is.
 	ErrPreflight = errors.New("pre-flight check")
 	// ErrTransient: what failed may pass by itself, so that it is worth trying again from the last
-	// point: a lost connection, a server that is busy or starts.
+	// checkpoint: a lost connection, a server that is busy or starts.
 	ErrTransient = errors.New("transient")
 	// ErrOperator: somebody has to help the target before the load can go on.
 	ErrOperator = errors.New("operator")
-	// ErrUnequal: the key that is open at a point, or one that was sent a second time, does not look
-	// as the load left it. It must be written anew, from Point.Beginning on.
+	// ErrUnequal: the key that is open at a checkpoint, or one that was sent a second time, does not look
+	// as the load left it. It must be written anew, from Checkpoint.Beginning on.
 	ErrUnequal = errors.New("unequal")
 )
 

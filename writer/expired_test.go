@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // past is an expiry that was over long before any load.
@@ -61,7 +62,7 @@ func TestExpiredOfOthers(t *testing.T) {
 					own(t, c, list, false)
 				}
 				sent := int64(0)
-				job := h.job(list, Point{}, 5)
+				job := h.job(list, checkpoint.Checkpoint{}, 5)
 				job.Sending = func(n int64) error { sent = n; return nil }
 				if err := loadJob(t, l, job); !errors.Is(err, errStopped) {
 					t.Fatal(err)
@@ -81,7 +82,7 @@ func TestExpiredOfOthers(t *testing.T) {
 					t.Fatal(err)
 				}
 				own(t, c, list, false)
-				job = h.job(list, Point{}, -1)
+				job = h.job(list, checkpoint.Checkpoint{}, -1)
 				job.Sent, job.Began = 10, past-1
 				if onExists == Skip {
 					job.Asked, job.Existed = 10, func(int64) bool { return false }
@@ -126,7 +127,7 @@ func TestExpiredReplace(t *testing.T) {
 				}
 			}
 			h := &history{existed: map[int64]bool{}}
-			if err := loadJob(t, l, h.job(list, Point{}, stop)); err != nil && !errors.Is(err, errStopped) {
+			if err := loadJob(t, l, h.job(list, checkpoint.Checkpoint{}, stop)); err != nil && !errors.Is(err, errStopped) {
 				t.Fatal(err)
 			}
 			if stop > 0 {

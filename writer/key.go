@@ -37,7 +37,7 @@ type key struct {
 	taken   int64           // elements that the target has taken
 	bytes   int64           // what those count
 	again   bool            // an earlier run may have sent some of it: it is deleted first
-	resumed bool            // it was open where the load goes on (Point.Open)
+	resumed bool            // it was open where the load goes on (Checkpoint.Open)
 	skip    int64           // resumed list or stream: elements that are there already
 	last    format.StreamID // resumed stream: its last entry
 }

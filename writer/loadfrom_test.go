@@ -10,22 +10,23 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 var errStopped = errors.New("stopped")
 
 // A history is what a journal keeps of a load that is stopped.
 type history struct {
-	points  []Point
+	points  []checkpoint.Checkpoint
 	asked   int64
 	existed map[int64]bool
 }
 
 // job loads list from a point on, and stops at the point of that number; negative: never.
-func (h *history) job(list []format.Record, from Point, stop int) Job {
+func (h *history) job(list []format.Record, from checkpoint.Checkpoint, stop int) Job {
 	return Job{
-		Source: source(list[from.Records:]...), From: from, Asked: h.asked, Existed: func(n int64) bool { return h.existed[n] },
-		Reached: func(p Point) error {
+		Source: source(list[from.Record:]...), From: from, Asked: h.asked, Existed: func(n int64) bool { return h.existed[n] },
+		Reached: func(p checkpoint.Checkpoint) error {
 			h.points = append(h.points, p)
 			if len(h.points) == stop {
 				return errStopped
@@ -103,7 +104,7 @@ func TestLoadFrom(t *testing.T) {
 					return &history{existed: map[int64]bool{}}
 				}
 				whole := begin()
-				if err := loadJob(t, l, whole.job(list, Point{}, -1)); err != nil {
+				if err := loadJob(t, l, whole.job(list, checkpoint.Checkpoint{}, -1)); err != nil {
 					t.Fatal(err)
 				}
 				points := whole.points
@@ -120,17 +121,17 @@ func TestLoadFrom(t *testing.T) {
 				for at := -1; at < len(points); at += step {
 					for _, ahead := range aheads {
 						h := begin()
-						if err := loadJob(t, l, h.job(list, Point{}, at+1+ahead)); err != nil && !errors.Is(err, errStopped) {
+						if err := loadJob(t, l, h.job(list, checkpoint.Checkpoint{}, at+1+ahead)); err != nil && !errors.Is(err, errStopped) {
 							t.Fatal(err)
 						}
-						from := Point{}
+						from := checkpoint.Checkpoint{}
 						if at >= 0 {
 							from = points[at]
 						}
 						if from.Open != nil {
 							inside++
 						}
-						what := fmt.Sprintf("point %d of %d (%d records, open %+v), the target %d ahead", at, len(points), from.Records, from.Open, ahead)
+						what := fmt.Sprintf("point %d of %d (%d records, open %+v), the target %d ahead", at, len(points), from.Record, from.Open, ahead)
 						goOn(t, l, h, list, from, what)
 						if got := h.points[len(h.points)-1].Stats; !sameStats(got, total) {
 							t.Fatalf("%s: %+v, want %+v", what, got, total)
@@ -159,7 +160,7 @@ func TestLoadFrom(t *testing.T) {
 }
 
 // goOn ends a load from a point on, as carriers do.
-func goOn(t *testing.T, l *Loader, h *history, list []format.Record, from Point, what string) {
+func goOn(t *testing.T, l *Loader, h *history, list []format.Record, from checkpoint.Checkpoint, what string) {
 	t.Helper()
 	for range 3 {
 		job := h.job(list, from, -1)
@@ -177,6 +178,6 @@ func goOn(t *testing.T, l *Loader, h *history, list []format.Record, from Point,
 }
 
 // sameStats compares what a load counts of the dump; how many commands it took may differ.
-func sameStats(a, b Stats) bool {
+func sameStats(a, b checkpoint.Stats) bool {
 	return a.Keys == b.Keys && a.Elements == b.Elements && a.Bytes == b.Bytes && a.Expired == b.Expired && a.LeftOut[ReasonExists] == b.LeftOut[ReasonExists]
 }

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // flush sends what is queued and checks every reply.
@@ -52,25 +54,25 @@ func (w *Worker) announce() error {
 	if w.job.Sending == nil || w.loader.options.OnExists == Skip || w.batch.empty() || w.records < w.announced {
 		return nil
 	}
-	w.announced = w.records + max(sentStep, w.records-w.job.From.Records)
+	w.announced = w.records + max(sentStep, w.records-w.job.From.Record)
 	return w.job.Sending(w.announced)
 }
 
-// mark makes a point of where the worker is: nothing is under way. Not in the middle of a record,
+// mark makes a checkpoint of where the worker is: nothing is under way. Not in the middle of a record,
 // and not of a string, which is always written from its beginning.
 func (w *Worker) mark() error {
 	if w.dirty {
 		return nil
 	}
-	p := Point{Records: w.records}
+	p := checkpoint.Checkpoint{Record: w.records}
 	if k := w.open; k != nil && k.first < w.records {
 		switch {
 		case k.out != alive || !k.isString():
-			p.Open = &OpenKey{First: k.first, Taken: k.taken, Bytes: k.bytes, Out: k.out != alive}
+			p.Open = &checkpoint.OpenKey{First: k.first, Taken: k.taken, Bytes: k.bytes, Out: k.out != alive}
 		case k.queued > 0:
 			return nil
 		default:
-			p.Records = k.first
+			p.Record = k.first
 		}
 	}
 	w.since = 0
@@ -84,7 +86,7 @@ func (w *Worker) mark() error {
 	}
 	p.Stats.Add(w.job.From.Stats)
 	p.Stats.Add(w.Stats())
-	p.Stats.subtract(w.before)
+	p.Stats.Subtract(w.before)
 	return w.job.Reached(p)
 }
 

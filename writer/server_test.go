@@ -17,6 +17,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // records is a Source of the records it holds. What it hands out is overwritten by the
@@ -87,7 +88,7 @@ func (r *reports) add(l LeftOut) {
 }
 
 // load opens o, loads the records in one go and returns what it did.
-func load(t *testing.T, o Options, list ...format.Record) (Stats, []LeftOut, error) {
+func load(t *testing.T, o Options, list ...format.Record) (checkpoint.Stats, []LeftOut, error) {
 	t.Helper()
 	var left reports
 	o.Report = left.add
@@ -106,7 +107,7 @@ func load(t *testing.T, o Options, list ...format.Record) (Stats, []LeftOut, err
 	return w.Stats(), left.list, err
 }
 
-func mustLoad(t *testing.T, o Options, list ...format.Record) (Stats, []LeftOut) {
+func mustLoad(t *testing.T, o Options, list ...format.Record) (checkpoint.Stats, []LeftOut) {
 	t.Helper()
 	s, left, err := load(t, o, list...)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // expiryMargin is how long a key must have to live for it to be written: less, and it
@@ -37,17 +38,17 @@ type Worker struct {
 	stats  counters
 
 	job       Job
-	before    Stats     // what was done before the job
-	records   int64     // records of the job's source that are queued wholly
-	dirty     bool      // something of the record at hand is queued or reported already
-	since     int       // bytes queued since the last point
-	announced int64     // records that Job.Sending knows of
-	passed    []int64   // Skip: first records of keys that were not asked about, and are not counted as asked yet
-	reports   []LeftOut // those behind the last point
+	before    checkpoint.Stats // what was done before the job
+	records   int64            // records of the job's source that are queued wholly
+	dirty     bool             // something of the record at hand is queued or reported already
+	since     int              // bytes queued since the last checkpoint
+	announced int64            // records that Job.Sending knows of
+	passed    []int64          // Skip: first records of keys that were not asked about, and are not counted as asked yet
+	reports   []LeftOut        // those behind the last checkpoint
 }
 
 // Stats returns what the target has acknowledged so far.
-func (w *Worker) Stats() Stats { return w.stats.snapshot() }
+func (w *Worker) Stats() checkpoint.Stats { return w.stats.snapshot() }
 
 // Abort closes the connections under a load that runs: it ends at once, with what was in flight unknown.
 func (w *Worker) Abort() { w.route.abort() }
@@ -76,10 +77,10 @@ func (w *Worker) Load(ctx context.Context, src Source) error {
 }
 
 // LoadFrom is Load for a Source of which an earlier run may have loaded a part. What is sent
-// twice changes nothing. Records are known to be on the target up to the last point that
+// twice changes nothing. Records are known to be on the target up to the last checkpoint that
 // Job.Reached was told, also after an error: ErrTransient says that it is worth trying again from there
-// with a new worker, ErrUnequal that the key which is open at the point must be written
-// anew, from Point.Beginning on.
+// with a new worker, ErrUnequal that the key which is open at the checkpoint must be written
+// anew, from Checkpoint.Beginning on.
 func (w *Worker) LoadFrom(ctx context.Context, job Job) error {
 	if w.failed != nil {
 		return fmt.Errorf("load database %d after an error: %w", w.db, w.failed)
@@ -87,7 +88,7 @@ func (w *Worker) LoadFrom(ctx context.Context, job Job) error {
 	if w.open != nil {
 		return fmt.Errorf("load database %d: the last part of key %s never came", w.db, quote(w.open.source))
 	}
-	w.job, w.before, w.records = job, w.Stats(), job.From.Records
+	w.job, w.before, w.records = job, w.Stats(), job.From.Record
 	w.since, w.announced, w.passed = 0, job.Sent, w.passed[:0]
 	return w.end(w.load(ctx))
 }
@@ -145,15 +146,15 @@ func (w *Worker) record(ctx context.Context, r *format.Record) error {
 	w.records++
 	w.dirty = false
 	w.since += r.Size()
-	if w.batch.borrowed || w.since > pointBytes {
+	if w.batch.borrowed || w.since > checkpointBytes {
 		return w.flush(ctx)
 	}
 	return nil
 }
 
-// pointBytes is how much is queued at the most without a point, which can only lie between two
+// checkpointBytes is how much is queued at the most without a checkpoint, which can only lie between two
 // records: large ones would else be cut by the pipelines in their middles only.
-const pointBytes = 4 << 20
+const checkpointBytes = 4 << 20
 
 // keyOf returns the key that r belongs to. A new one has been decided on: it may be out.
 func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
@@ -162,7 +163,7 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	switch {
 	case first && k != nil:
 		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, quote(r.Key), quote(k.source))
-	case !first && k == nil && w.job.From.Open != nil && w.records == w.job.From.Records:
+	case !first && k == nil && w.job.From.Open != nil && w.records == w.job.From.Record:
 		return w.takeUp(ctx, r)
 	case !first && k == nil:
 		return nil, fmt.Errorf("load database %d: key %s has no first part", w.db, quote(r.Key))

@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // A carrier loads units one after the other, over one connection per database.
@@ -109,12 +110,12 @@ func (c *carrier) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit,
 	if err != nil {
 		return err
 	}
-	job.Source, job.From = src, pointOf(at)
+	job.Source, job.From = src, at.Checkpoint
 	asked, existed := ju.Asked()
 	job.Asked, job.Existed = asked, existed.Has
 	job.Found = ju.Found
 	job.Report = func(l writer.LeftOut) { c.left(u[0].Name, l) }
-	job.Reached = func(p writer.Point) error { return c.reached(ju, p, src) }
+	job.Reached = func(p checkpoint.Checkpoint) error { return c.reached(ju, p, src) }
 	if err = w.LoadFrom(ctx, *job); err == nil {
 		return src.Close()
 	}
@@ -132,8 +133,7 @@ func (c *carrier) rewind(ju *journal.Unit) error {
 	if at.Open == nil {
 		return nil
 	}
-	p := pointOf(at).Beginning()
-	return ju.Reach(journal.Position{Record: p.Records, Stats: stats(p.Stats)})
+	return ju.Reach(journal.Position{Checkpoint: at.Beginning()})
 }
 
 // worker returns a connection for a database.

@@ -16,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // An ending looks at the journals of a load: of its shares, or of the one that has none.
@@ -125,7 +126,7 @@ func (e *ending) complete() error {
 }
 
 // stats returns the sum over all parts.
-func (e *ending) stats() (s journal.Stats) {
+func (e *ending) stats() (s checkpoint.Stats) {
 	for _, p := range e.parts {
 		s.Add(p.j.Stats())
 	}

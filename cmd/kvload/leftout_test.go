@@ -14,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // TestReportResumed: lines of what comes behind the last points of the journal are taken off, wherever the
@@ -29,7 +30,7 @@ func TestReportResumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	for unit, n := range map[string]int64{"one": 2, "two": 0, "three": 3} {
-		if err := j.Unit(unit).Reach(journal.Position{Record: 9, Stats: journal.Stats{LeftOut: map[string]int64{"refused": n}}}); err != nil {
+		if err := j.Unit(unit).Reach(journal.Position{Checkpoint: checkpoint.Checkpoint{Record: 9, Stats: checkpoint.Stats{LeftOut: map[string]int64{"refused": n}}}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -84,7 +85,7 @@ func TestReportResumedInBucket(t *testing.T) {
 	if _, err := j.Begin(journal.Binding{}, true, ""); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Unit("one").Reach(journal.Position{Record: 9, Stats: journal.Stats{LeftOut: map[string]int64{"refused": 2}}}); err != nil {
+	if err := j.Unit("one").Reach(journal.Position{Checkpoint: checkpoint.Checkpoint{Record: 9, Stats: checkpoint.Stats{LeftOut: map[string]int64{"refused": 2}}}}); err != nil {
 		t.Fatal(err)
 	}
 	b, err := storage.Create(t.Context(), s3server.Start(t).URL("state"), storage.Options{})

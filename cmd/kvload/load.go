@@ -18,6 +18,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // load loads a whole dump. It returns a LeftOut error if something did not reach
@@ -300,7 +301,7 @@ func countKeys(ctx context.Context, l *writer.Loader, o *loadOptions, limit int)
 }
 
 // summarize shows what was loaded, by this run or, in no time, by those before, and returns a LeftOut error if something was not.
-func summarize(w io.Writer, s journal.Stats, list string, took time.Duration) error {
+func summarize(w io.Writer, s checkpoint.Stats, list string, took time.Duration) error {
 	if s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {
 		fmt.Fprintln(w, "NOTHING WAS LOADED: the dump, or this share of it, has no key that was chosen (--match)")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // errTooMany: more was refused than the user allows.
@@ -130,11 +131,13 @@ func (r *loading) stillThere(ctx context.Context) error {
 	return (&remainder{o: r.o, l: r.l, j: r.j, cs: r.cs}).mustBeThere(ctx, r.a, begun, r.log)
 }
 
-// reached is told of every point of a unit.
-func (r *loading) reached(u *journal.Unit, p writer.Point, src *source) error {
+// reached is told of every checkpoint of a unit.
+func (r *loading) reached(u *journal.Unit, p checkpoint.Checkpoint, src *source) error {
 	r.moved.Add(1)
 	refused := p.Stats.LeftOut[writer.ReasonRefused] - u.Position().Stats.LeftOut[writer.ReasonRefused]
-	if err := u.Reach(position(p, src)); err != nil {
+	at := journal.Position{Checkpoint: p}
+	at.Chunk, at.In = src.place(p.Record)
+	if err := u.Reach(at); err != nil {
 		return err
 	}
 	if n := r.refused.Add(refused); r.o.maxErrors >= 0 && n > int64(r.o.maxErrors) {

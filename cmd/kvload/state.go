@@ -197,34 +197,6 @@ func undoOf(j *journal.Journal) string {
 	return "with --undo " + j.Undo()
 }
 
-// stats translates what the writer counted.
-func stats(s writer.Stats) journal.Stats {
-	return journal.Stats{Keys: s.Keys, Expiring: s.Expiring, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, Dropped: s.Dropped, LeftOut: s.LeftOut}
-}
-
-func writerStats(s journal.Stats) writer.Stats {
-	return writer.Stats{Keys: s.Keys, Expiring: s.Expiring, Elements: s.Elements, Commands: s.Commands, Bytes: s.Bytes, Expired: s.Expired, Short: s.Short, Dropped: s.Dropped, LeftOut: s.LeftOut}
-}
-
-// position translates a point of a source.
-func position(p writer.Point, src *source) journal.Position {
-	pos := journal.Position{Record: p.Records, Stats: stats(p.Stats)}
-	pos.Chunk, pos.In = src.place(p.Records)
-	if p.Open != nil {
-		pos.Open = &journal.OpenKey{First: p.Open.First, Taken: p.Open.Taken, Bytes: p.Open.Bytes, Out: p.Open.Out}
-	}
-	return pos
-}
-
-// pointOf translates back.
-func pointOf(p journal.Position) writer.Point {
-	w := writer.Point{Records: p.Record, Stats: writerStats(p.Stats)}
-	if p.Open != nil {
-		w.Open = &writer.OpenKey{First: p.Open.First, Taken: p.Open.Taken, Bytes: p.Open.Bytes, Out: p.Open.Out}
-	}
-	return w
-}
-
 // byStored orders units, the largest first.
 func byStored(units []archive.Unit) {
 	slices.SortStableFunc(units, func(x, y archive.Unit) int { return int(min(1, max(-1, y.Stored()-x.Stored()))) })

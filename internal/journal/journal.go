@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // Name is the log's name.
@@ -298,7 +299,7 @@ func (j *Journal) Begin(b Binding, empty bool, undo string) (kept string, err er
 }
 
 // Stats returns the sum over all units.
-func (j *Journal) Stats() (s Stats) {
+func (j *Journal) Stats() (s checkpoint.Stats) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	for _, u := range j.units {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 func bound() Binding {
@@ -41,13 +42,13 @@ func fill(t *testing.T, dir string) {
 	must(t, err)
 	one := j.Unit("one")
 	must(t, one.Of("sum of one"))
-	must(t, one.Reach(Position{Record: 3, Stats: Stats{Keys: 3}}))
+	must(t, one.Reach(Position{Checkpoint: checkpoint.Checkpoint{Record: 3, Stats: checkpoint.Stats{Keys: 3}}}))
 	must(t, one.Done())
 	must(t, j.Unit("two").Found(9, []int64{1, 4}))
 	must(t, j.Unit("two").Sending(4096))
 	must(t, j.BeUnsure("CLIENT LIST is refused"))
 	must(t, j.SetIdle(true))
-	must(t, j.Unit("two").Reach(Position{Record: 5, Chunk: "c", In: 2, Open: &OpenKey{First: 4, Taken: 70}, Stats: Stats{Keys: 4, LeftOut: map[string]int64{"refused": 2}}}))
+	must(t, j.Unit("two").Reach(Position{Checkpoint: checkpoint.Checkpoint{Record: 5, Open: &checkpoint.OpenKey{First: 4, Taken: 70}, Stats: checkpoint.Stats{Keys: 4, LeftOut: map[string]int64{"refused": 2}}}, Chunk: "c", In: 2}))
 	must(t, j.Close())
 }
 
@@ -72,7 +73,7 @@ func TestReopen(t *testing.T) {
 		if p := two.Position(); cut == len(data) && (p.Record != 5 || p.Open.Taken != 70 || j.Stats().Left() != 2 || j.Stats().Keys != 7) {
 			t.Errorf("%+v, %+v", p, j.Stats())
 		}
-		must(t, two.Reach(Position{Record: 6}))
+		must(t, two.Reach(Position{Checkpoint: checkpoint.Checkpoint{Record: 6}}))
 		must(t, j.SetIdle(false))
 		must(t, j.Close())
 		j = open(t, dir)
@@ -166,7 +167,7 @@ func TestRewritten(t *testing.T) {
 	u := j.Unit("one")
 	var last Position
 	for i := range int64(400_000) {
-		last = Position{Record: 1 + i, Chunk: "chunks/db0/string/000001.mpz", In: i, Stats: Stats{Keys: i}}
+		last = Position{Checkpoint: checkpoint.Checkpoint{Record: 1 + i, Stats: checkpoint.Stats{Keys: i}}, Chunk: "chunks/db0/string/000001.mpz", In: i}
 		must(t, u.Reach(last))
 		if i%10_000 == 0 {
 			must(t, j.Checkpoint())

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 	"io"
 	"time"
 )
@@ -74,8 +75,8 @@ type serverRun struct {
 
 // done ends a unit.
 type done struct {
-	Unit  string `json:"unit"`
-	Stats Stats  `json:"stats"`
+	Unit  string           `json:"unit"`
+	Stats checkpoint.Stats `json:"stats"`
 }
 
 // maxLine bounds a line: mostRuns runs and a name need much less.

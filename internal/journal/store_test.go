@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 var errFault = errors.New("a fault")
@@ -141,7 +142,7 @@ func use(m *memory) (kept int64, begun, finished bool) {
 			return kept, true, false
 		}
 		kept = n
-		if u.Reach(Position{Record: n, Stats: Stats{Keys: n}}) != nil {
+		if u.Reach(Position{Checkpoint: checkpoint.Checkpoint{Record: n, Stats: checkpoint.Stats{Keys: n}}}) != nil {
 			return kept, true, false
 		}
 	}
@@ -218,7 +219,7 @@ func TestBucketRefused(t *testing.T) {
 	_, err = j.Begin(bound(), false, "")
 	must(t, err)
 	for n := range int64(3) {
-		must(t, j.Unit("u").Reach(Position{Record: n + 1}))
+		must(t, j.Unit("u").Reach(Position{Checkpoint: checkpoint.Checkpoint{Record: n + 1}}))
 	}
 	if r := readBack(t, m); r.Unit("u").Position().Record != 3 || r.Check(bound()) != nil {
 		t.Errorf("read while it is written: %+v", r.Unit("u").Position())
@@ -234,7 +235,7 @@ func TestBucketRefused(t *testing.T) {
 	}
 	m.files[third] = data
 	m.files["journal/000005.jsonl"] = []byte("of another\n")
-	if err := j.Unit("u").Reach(Position{Record: 9}); !errors.Is(err, storage.ErrLocked) {
+	if err := j.Unit("u").Reach(Position{Checkpoint: checkpoint.Checkpoint{Record: 9}}); !errors.Is(err, storage.ErrLocked) {
 		t.Errorf("over a piece of another run: %v", err)
 	}
 	delete(m.files, "journal/000005.jsonl")

@@ -2,6 +2,7 @@ package journal
 
 import (
 	"fmt"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 	"slices"
 	"time"
 )
@@ -29,7 +30,7 @@ func (u *unit) found(asked int64, runs []run) {
 // end ends the unit.
 func (u *unit) end() {
 	u.existed, u.live = u.packed(), nil
-	u.done, u.position = true, Position{Stats: u.position.Stats}
+	u.done, u.position = true, Position{Checkpoint: checkpoint.Checkpoint{Stats: u.position.Stats}}
 }
 
 // packed returns the keys that existed.
