@@ -62,7 +62,10 @@ func FromFlags(c *cli.Context) (Filter, error) {
 		f.Types = append(f.Types, t)
 	}
 	if f.Match != "" {
-		f.pattern = glob.Compile(f.Match)
+		var err error
+		if f.pattern, err = glob.Compile(f.Match); err != nil {
+			return f, command.Usage("--match %q: %w", f.Match, err)
+		}
 	}
 	return f, nil
 }

@@ -71,6 +71,7 @@ func TestRefused(t *testing.T) {
 		{[]string{"--type", ",,"}, `--type ",," names none`},
 		{[]string{"--type", "hashes"}, `--type: unknown type "hashes": the types are string, hash, list, zset, set and stream`},
 		{[]string{"--match", "ab\xff\xfe*"}, `--match "ab\xff\xfe*": the pattern is no UTF-8`},
+		{[]string{"--match", "[z-a"}, `--match "[z-a": a class that begins with [ is not closed: add ], or write \[ for the byte itself`},
 		{[]string{"--type", "HASH"}, `unknown type "HASH"`},
 		{[]string{"--type", "hash,hyperloglog"}, `unknown type "hyperloglog"`},
 	} {

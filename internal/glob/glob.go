@@ -2,11 +2,31 @@
 // and \ to take the next byte as it is. It works on bytes.
 package glob
 
+import "errors"
+
 // A Pattern is a compiled pattern.
 type Pattern struct{ p []byte }
 
-// Compile returns the pattern. Every text is one.
-func Compile(pattern string) *Pattern { return &Pattern{[]byte(pattern)} }
+// errUnclosed: Redis and Pika take such a class to the end of the pattern, which is hardly meant.
+var errUnclosed = errors.New(`a class that begins with [ is not closed: add ], or write \[ for the byte itself`)
+
+// Compile returns the pattern.
+func Compile(pattern string) (*Pattern, error) {
+	p := []byte(pattern)
+	for i := 0; i < len(p); i++ {
+		switch p[i] {
+		case '\\':
+			i++
+		case '[':
+			n, _, closed := class(p[i:], 0)
+			if !closed {
+				return nil, errUnclosed
+			}
+			i += n - 1
+		}
+	}
+	return &Pattern{p}, nil
+}
 
 // Prefix returns the bytes that every matching key begins with.
 func (g *Pattern) Prefix() []byte {
@@ -66,7 +86,8 @@ func one(p []byte, c byte) (int, bool) {
 	case '?':
 		return 1, true
 	case '[':
-		return class(p, c)
+		n, in, _ := class(p, c)
+		return n, in
 	case '\\':
 		if len(p) > 1 {
 			return 2, p[1] == c
@@ -75,10 +96,9 @@ func one(p []byte, c byte) (int, bool) {
 	return 1, p[0] == c
 }
 
-// class matches c against the class that p begins with. A class that is not closed
-// goes on to the end, as in Redis.
-func class(p []byte, c byte) (int, bool) {
-	i, not, in := 1, false, false
+// class matches c against the class that p begins with, of n bytes.
+func class(p []byte, c byte) (n int, in, closed bool) {
+	i, not := 1, false
 	if i < len(p) && p[i] == '^' {
 		not = true
 		i++
@@ -97,5 +117,5 @@ func class(p []byte, c byte) (int, bool) {
 		}
 		in = in || lo <= c && c <= hi
 	}
-	return min(i+1, len(p)), in != not
+	return min(i+1, len(p)), in != not, i < len(p)
 }
