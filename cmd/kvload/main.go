@@ -28,8 +28,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return command.Main(app, args, classify)
 }
 
-// errRefused is what this command refuses by itself before it writes anything.
-var errRefused = errors.New("refused")
+// errRefused goes when no engine is left in this package.
+var errRefused = exitcode.ErrRefused
 
 // errUnfinished: shares of a load are not done yet.
 var errUnfinished = errors.New("the load is not finished")

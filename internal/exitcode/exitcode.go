@@ -2,6 +2,11 @@
 // interface: schedulers decide by them whether to try again.
 package exitcode
 
+import "errors"
+
+// ErrRefused is the kind of an error that a tool refuses by itself, before it writes anything: code 5.
+var ErrRefused = errors.New("refused")
+
 // The codes, as the README and --help list them.
 const (
 	Done        = 0

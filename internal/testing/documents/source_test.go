@@ -62,7 +62,7 @@ var inner = map[string]bool{
 	"reader.errChanged": true, "reader.errGone": true, "writer.errOtherNames": true,
 	"archive.ErrFinished": true, // no error of the command
 	// Kinds: the error's own text is shown instead, or behind them.
-	"reader.ErrRefused": true, "kvload.errRefused": true,
+	"reader.ErrRefused": true, "exitcode.ErrRefused": true,
 	"writer.ErrAuth": true, "writer.ErrPreflight": true, "writer.ErrTransient": true, "writer.ErrOperator": true, "writer.ErrUnequal": true,
 }
 
@@ -184,7 +184,9 @@ func (s *source) call(c *ast.CallExpr, pkg string, sentinels map[string]string, 
 			return
 		}
 		sentinel := name(c.Args[1])
-		if !strings.Contains(sentinel, ".") {
+		if sentinel == "errRefused" {
+			sentinel = "exitcode.ErrRefused"
+		} else if !strings.Contains(sentinel, ".") {
 			sentinel = pkg + "." + sentinel
 		}
 		if kind, ok := sentinels[sentinel]; ok && literals(rest) > 0 {
