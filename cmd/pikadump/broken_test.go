@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -121,8 +122,17 @@ func TestNoReplyResumes(t *testing.T) {
 	}
 }
 
+// heedHangups makes processes that a test starts end at SIGHUP, even if the tests run under nohup: what this process ignores,
+// they ignore as well.
+func heedHangups(t *testing.T) {
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(heard) })
+}
+
 // TestSignals: the process ends at the first signal, whatever it waits for, and says so.
 func TestSignals(t *testing.T) {
+	heedHangups(t)
 	for _, tc := range []struct {
 		name   string
 		words  string
@@ -134,6 +144,8 @@ func TestSignals(t *testing.T) {
 		{"SIGTERM in the scan", "SSCAN", syscall.SIGTERM, 143, []string{"stopped by terminated", "holds an unfinished dump"}},
 		{"Ctrl-C before the scan", "INFO SERVER", os.Interrupt, 130, []string{"stopped by interrupt"}},
 		{"SIGTERM before the scan", "CONFIG", syscall.SIGTERM, 143, []string{"stopped by terminated"}},
+		{"SIGHUP in the scan", "PKSCANRANGE SET", syscall.SIGHUP, 129, []string{"stopped by hangup", "holds an unfinished dump"}},
+		{"SIGHUP before the scan", "INFO SERVER", syscall.SIGHUP, 129, []string{"stopped by hangup"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, asked := blocking(t, tc.words)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,18 +10,21 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
 // cachedPika is a Pika whose cache is on. What is set at it is noted.
 type cachedPika struct {
 	*pikasim.Server
-	out string // the dump
+	out   string // the dump
+	files string // where its files are
 
 	mu      sync.Mutex
 	changes []string // values of CONFIG SET cache-model, in turn
@@ -30,7 +34,8 @@ type cachedPika struct {
 }
 
 func startCached(t *testing.T, o pikasim.Options) *cachedPika {
-	p := &cachedPika{out: filepath.Join(t.TempDir(), "dump"), atScan: func() bool { return false }}
+	dir := filepath.Join(t.TempDir(), "dump")
+	p := &cachedPika{out: dir, files: dir, atScan: func() bool { return false }}
 	o.Intercept = func(_ int, args [][]byte) ([]byte, bool, bool) {
 		if inScan(args, "PKSCANRANGE HASH") {
 			p.mu.Lock()
@@ -49,7 +54,7 @@ func startCached(t *testing.T, o pikasim.Options) *cachedPika {
 			return []byte("-ERR not now\r\n"), true, false
 		}
 		p.changes = append(p.changes, value)
-		_, err := os.Stat(filepath.Join(p.out, storage.SettingsName))
+		_, err := os.Stat(filepath.Join(p.files, storage.SettingsName))
 		p.noFile = p.noFile || err != nil
 		return nil, false, false
 	}
@@ -74,7 +79,11 @@ func (p *cachedPika) dump(flags ...string) result {
 // process starts a dump as a process of its own.
 func (p *cachedPika) process(t *testing.T, flags ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], append([]string{"dump", "--uri", p.Addr(), "--out", p.out}, flags...)...)
+	return p.start(t, exec.Command(os.Args[0], append([]string{"dump", "--uri", p.Addr(), "--out", p.out}, flags...)...))
+}
+
+func (p *cachedPika) start(t *testing.T, cmd *exec.Cmd) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
 	cmd.Env = append(os.Environ(), asCommand+"=1")
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
@@ -100,7 +109,7 @@ func (p *cachedPika) check(t *testing.T, value string, file bool, changes ...str
 	if p.noFile {
 		t.Error("the cache was changed before a file said what it was")
 	}
-	if got := slices.Contains(files(t, p.out), storage.SettingsName); got != file {
+	if got := slices.Contains(files(t, p.files), storage.SettingsName); got != file {
 		t.Errorf("the file is there: %v, want %v", got, file)
 	}
 }
@@ -171,20 +180,51 @@ func TestSourceCacheRefused(t *testing.T) {
 	unfinished(t, p.out)
 }
 
-// TestSourceCacheInterrupted: Ctrl-C sets it back.
-func TestSourceCacheInterrupted(t *testing.T) {
+// TestSourceCacheStopped: each signal that ends a run sets it back, also where the dump, and with it the file that says what it
+// was, is in a bucket.
+func TestSourceCacheStopped(t *testing.T) {
+	heedHangups(t)
+	server := s3server.Start(t)
+	for sig, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		for _, bucket := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%v, bucket %v", sig, bucket), func(t *testing.T) {
+				p := startCached(t, pikasim.Options{})
+				if bucket {
+					prefix := fmt.Sprintf("dump-%d", sig)
+					p.out, p.files = server.URL(prefix), server.Dir(prefix)
+				}
+				asked, over := make(chan struct{}, 16), make(chan struct{})
+				p.set("", func() bool { asked <- struct{}{}; <-over; return true })
+				t.Cleanup(func() { close(over) })
+				cmd, stderr := p.process(t, "--source-cache-off")
+				<-asked
+				if err := cmd.Process.Signal(sig); err != nil {
+					t.Fatal(err)
+				}
+				_ = cmd.Wait()
+				if got := cmd.ProcessState.ExitCode(); got != code || !strings.Contains(stderr.String(), "CONFIG SET cache-model 1, as it was") {
+					t.Errorf("exit code %d:\n%s", got, stderr)
+				}
+				p.check(t, "1", false, "0", "1")
+			})
+		}
+	}
+}
+
+// TestNohup: what is started to outlive its terminal goes on when that is gone.
+func TestNohup(t *testing.T) {
 	p := startCached(t, pikasim.Options{})
 	asked, over := make(chan struct{}, 16), make(chan struct{})
-	p.set("", func() bool { asked <- struct{}{}; <-over; return true })
-	t.Cleanup(func() { close(over) })
-	cmd, stderr := p.process(t, "--source-cache-off")
+	p.set("", func() bool { asked <- struct{}{}; <-over; return false })
+	args := []string{"-c", `trap "" HUP; exec "$@"`, "sh", os.Args[0], "dump", "--uri", p.Addr(), "--out", p.out, "--source-cache-off"}
+	cmd, stderr := p.start(t, exec.Command("sh", args...))
 	<-asked
-	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	_ = cmd.Wait()
-	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "CONFIG SET cache-model 1, as it was") {
-		t.Errorf("exit code %d:\n%s", code, stderr)
+	close(over)
+	if err := cmd.Wait(); err != nil {
+		t.Errorf("%v: %s", err, stderr)
 	}
 	p.check(t, "1", false, "0", "1")
 }

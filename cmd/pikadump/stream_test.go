@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"filippo.io/age"
@@ -22,6 +25,36 @@ func TestStreamUsage(t *testing.T) {
 		{[]string{"--out", "-", "--spool", filepath.Join(t.TempDir(), "nosuch")}, 5, "--spool cannot be written to"},
 	} {
 		runCommand(append([]string{"dump"}, c.args...)...).failed(t, c.code, c.says)
+	}
+}
+
+// TestStreamStopped: each signal that ends a run removes the spool.
+func TestStreamStopped(t *testing.T) {
+	heedHangups(t)
+	for sig, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
+		t.Run(sig.String(), func(t *testing.T) {
+			s, asked := blocking(t, "PKSCANRANGE SET")
+			spool := t.TempDir()
+			cmd := exec.Command(os.Args[0], "dump", "--uri", s.Addr(), "--out", "-", "--spool", spool)
+			cmd.Env = append(os.Environ(), asCommand+"=1")
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			<-asked
+			if made, _ := os.ReadDir(spool); len(made) != 1 {
+				t.Errorf("the spool holds %v", made)
+			}
+			if err := cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait()
+			result{code: cmd.ProcessState.ExitCode(), stderr: stderr.String()}.failed(t, code, "dump again")
+			if left, _ := os.ReadDir(spool); len(left) > 0 {
+				t.Errorf("%v is left in the spool", left)
+			}
+		})
 	}
 }
 
