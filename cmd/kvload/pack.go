@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/urfave/cli/v2"
 
@@ -81,9 +80,6 @@ func packAction(c *cli.Context) error {
 		k.read.Add(f.Size)
 	})
 	stop()
-	if errors.Is(err, syscall.EPIPE) {
-		return fmt.Errorf("whoever reads the stream has ended: %w", err)
-	}
 	return err
 }
 

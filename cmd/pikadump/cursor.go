@@ -61,18 +61,18 @@ func warnListing(log io.Writer, s *reader.Scanner, o *dumpOptions) {
 	}
 }
 
-// howToGoOn says what to do with an unfinished dump.
-func howToGoOn(s *reader.Scanner, o *dumpOptions) string {
+// notFinished returns the error of a dump that ended before its end, which says what to do with it.
+func notFinished(err error, s *reader.Scanner, o *dumpOptions) error {
 	if o.stream != nil {
-		return "the stream is not finished: dump again"
+		return fmt.Errorf("%w (the stream is not finished: dump again)", err)
 	}
 	if s.ByCursor() {
-		return o.out + " holds an unfinished dump, which cannot be gone on with: remove it"
+		return command.FromStart(fmt.Errorf("%w (%s holds an unfinished dump, which cannot be gone on with: remove it)", err, o.out))
 	}
 	if o.share != nil {
-		return o.out + " holds an unfinished dump: the same command goes on with this share of it"
+		return fmt.Errorf("%w (%s holds an unfinished dump: the same command goes on with this share of it)", err, o.out)
 	}
-	return o.out + " holds an unfinished dump: --resume goes on with it"
+	return fmt.Errorf("%w (%s holds an unfinished dump: --resume goes on with it)", err, o.out)
 }
 
 // scanCursors walks each database by SCAN, if that is how keys are listed.

@@ -83,7 +83,7 @@ func read(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pac
 		return err
 	}
 	if err := scanAll(ctx, s, w, passes, pacing, o, log); err != nil {
-		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
+		return notFinished(err, s, o)
 	}
 	return nil
 }
@@ -97,7 +97,7 @@ func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing 
 	}
 	m, err := finish(ctx, s, w, counts, log)
 	if err != nil {
-		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
+		return notFinished(err, s, o)
 	}
 	err = summarize(log, m, o)
 	if o.consistent {
@@ -134,7 +134,7 @@ func completeShare(ctx context.Context, s *reader.Scanner, w *archive.Writer, pa
 		return err
 	}
 	if err := w.Sealed(); err != nil {
-		return fmt.Errorf("%w (%s)", err, howToGoOn(s, o))
+		return notFinished(err, s, o)
 	}
 	fmt.Fprintf(log, "share %s is done: %s; when all are, the same command with --resume in place of --plan and --shard finishes the dump\n", o.share, w.Holds())
 	return nil

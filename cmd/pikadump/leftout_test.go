@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"filippo.io/age"
@@ -45,6 +47,55 @@ func TestLeftOut(t *testing.T) {
 	r := runCommand("dump", "--uri", s.Addr(), "--out", "-")
 	r.stdout = ""
 	r.failed(t, 3, "see skipped.jsonl in the stream")
+}
+
+// TestResumeLost: a finished dump of which a file was lost or cut is not finished: --resume reads again what is lost.
+func TestResumeLost(t *testing.T) {
+	s := startVanishing(t)
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{"--encrypt-to", id.Recipient().String(), "--identity", writeFile(t, "identity", id.String())}
+	for _, tc := range []struct {
+		name  string // of a file of the dump
+		lose  func(path string) error
+		flags []string
+		says  string
+	}{
+		{"chunks/db0/hash/000001.mpz", os.Remove, nil, "this file of the finished dump is not there"},
+		{"chunks/db0/hash/000001.mpz", cut, nil, "bytes, not"},
+		{"chunks/db0/hash/000001.mpz.age", os.Remove, keys, "this file of the finished dump is not there"},
+		{"skipped.jsonl", os.Remove, nil, "this file of the finished dump is not there"},
+	} {
+		out := filepath.Join(t.TempDir(), "dump")
+		flags := append([]string{"dump", "--uri", s.Addr(), "--out", out, "--resume"}, tc.flags...)
+		runCommand(flags...).failed(t, 3, "1 listed key is not in it")
+		before := files(t, out)
+		if err := tc.lose(filepath.Join(out, filepath.FromSlash(tc.name))); err != nil {
+			t.Fatalf("%v: there are %q", err, before)
+		}
+		r := runCommand(flags...)
+		r.failed(t, 3, "1 listed key is not in it")
+		if want := filepath.Join(out, tc.name); !strings.Contains(r.stderr, want) || !strings.Contains(r.stderr, tc.says) {
+			t.Errorf("it does not say %q of %s:\n%s", tc.says, want, r.stderr)
+		}
+		if again := runCommand(flags...); !strings.Contains(again.stderr, "finished already") {
+			t.Errorf("the dump is not finished then:\n%s", again.stderr)
+		}
+		if after := files(t, out); len(after) != len(before) {
+			t.Errorf("there were %q, and are %q", before, after)
+		}
+	}
+}
+
+// cut takes the last byte of a file away.
+func cut(path string) error {
+	s, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	return os.Truncate(path, s.Size()-1)
 }
 
 // TestBreakLockOfFinished: --break-lock holds for a dump that is finished, too.

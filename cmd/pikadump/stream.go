@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
@@ -21,15 +20,12 @@ func dumpStream(ctx context.Context, o dumpOptions, out, log io.Writer) (err err
 	if progress.IsTerminal(out) {
 		return command.Usage("--out - writes the dump to standard output, which is a terminal: send it through a pipe or to a file")
 	}
+	defer func() { err = command.FromStart(err) }()
 	if o.stream, err = pack.NewOutput(ctx, out, o.storage.Spool); err != nil {
 		return fmt.Errorf("%w: --spool cannot be written to: %w", reader.ErrRefused, err)
 	}
 	defer func() { err = errors.Join(err, o.stream.Close()) }()
-	err = dump(ctx, o, log)
-	if errors.Is(err, syscall.EPIPE) {
-		return fmt.Errorf("%w: whoever reads the stream has ended: %w", reader.ErrUnavailable, err)
-	}
-	return err
+	return dump(ctx, o, log)
 }
 
 // where says where the dump is.

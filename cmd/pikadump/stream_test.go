@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -25,6 +26,36 @@ func TestStreamUsage(t *testing.T) {
 		{[]string{"--out", "-", "--spool", filepath.Join(t.TempDir(), "nosuch")}, 5, "--spool cannot be written to"},
 	} {
 		runCommand(append([]string{"dump"}, c.args...)...).failed(t, c.code, c.says)
+	}
+}
+
+// TestStreamBroken: a stream that cannot be written is not gone on with, and so nothing says that it can be.
+func TestStreamBroken(t *testing.T) {
+	s := startPika(t, pikasim.Options{})
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer full.Close()
+	r, unread, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	r.Close()
+	for _, tc := range []struct {
+		to   *os.File
+		says []string
+	}{
+		{full, []string{"no space left on device", "the disk is full: free space, or give another directory, and run it again"}},
+		{unread, []string{"whoever reads the stream has ended"}},
+	} {
+		var stderr bytes.Buffer
+		code := run([]string{"pikadump", "dump", "--uri", s.Addr(), "--out", "-"}, strings.NewReader(""), tc.to, &stderr)
+		result{code: code, stderr: stderr.String()}.failed(t, 75, tc.says...)
+		if strings.Contains(stderr.String(), "--resume") {
+			t.Errorf("it advises what is refused:\n%s", &stderr)
+		}
 	}
 }
 

@@ -163,8 +163,8 @@ func (w *Writer) unlisted(names []string, spaces []space) (found []string, err e
 	return found, g.Wait()
 }
 
-// unfinished returns ErrFinished if the dump has a manifest. One that is damaged says nothing:
-// it is written anew.
+// unfinished returns ErrFinished if the dump has a manifest and the files that it lists. A manifest that
+// is damaged, or lists a file that is lost, is removed: it is written anew when what is lost is read anew.
 func (w *Writer) unfinished(log func(string)) error {
 	data, err := storage.ReadFile(w.dir, format.ManifestName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -173,15 +173,51 @@ func (w *Writer) unfinished(log func(string)) error {
 	if err != nil {
 		return fmt.Errorf("resume dump: %w", err)
 	}
-	switch _, err := format.ParseManifest(data); {
-	case err == nil:
-		return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path(""))
-	case errors.Is(err, format.ErrVersion):
+	m, err := format.ParseManifest(data)
+	if errors.Is(err, format.ErrVersion) {
 		return inDir(w.dir, err)
-	default:
-		log(fmt.Sprintf("%v: removed, it is written anew", err))
-		return w.dir.Remove(format.ManifestName)
 	}
+	if err == nil {
+		err = w.allThere(m)
+		if err == nil {
+			return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path(""))
+		}
+		if !errors.As(err, new(*format.CorruptError)) {
+			return fmt.Errorf("resume dump: %w", err)
+		}
+		if w.space != 0 {
+			return fmt.Errorf("%w: the dump was finished; pikadump dump --resume without --plan and --shard reads again what is lost", err)
+		}
+	}
+	log(fmt.Sprintf("%v: %s is removed and written anew", err, format.ManifestName))
+	return w.dir.Remove(format.ManifestName)
+}
+
+// allThere returns a CorruptError if a file that the manifest lists is lost, or has another size.
+func (w *Writer) allThere(m *format.Manifest) error {
+	files := slices.Clone(m.Lists)
+	for _, c := range m.Chunks {
+		files = append(files, c.File)
+	}
+	var g errgroup.Group
+	g.SetLimit(unlistedAtOnce)
+	for _, file := range files {
+		g.Go(func() error {
+			f, err := w.dir.Open(file.Name)
+			if errors.Is(err, fs.ErrNotExist) {
+				return &format.CorruptError{Name: w.dir.Path(file.Name), Err: errors.New("this file of the finished dump is not there")}
+			}
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			if f.Size() != file.Size {
+				return &format.CorruptError{Name: w.dir.Path(file.Name), Err: fmt.Errorf("it has %d bytes, not %d as the manifest says", f.Size(), file.Size)}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
 }
 
 // sameDump refuses a run whose source or options are not those of the dump, and says which.

@@ -40,3 +40,30 @@ func TestJoinUnconditional(t *testing.T) {
 		t.Errorf("there are %q", left)
 	}
 }
+
+// TestJoinLost: a share of a finished dump that has lost a file does not end as if all were well, and leaves the dump to --resume.
+func TestJoinLost(t *testing.T) {
+	w := begin(t, 1<<20, 0)
+	w.Info.Options.Scan = format.ScanRange
+	write(t, w, 0, format.TypeList, listRecord("l", format.PartFirst|format.PartLast, "a"))
+	m := finish(t, w).Manifest
+	dir, info := w.dir.Path(""), w.Info
+	w.Close()
+	d := &Division{Shares: 1, Databases: []DatabaseBounds{{DB: 0, Bounds: []Bound{}}}}
+	join := func() error {
+		_, err := Join(t.Context(), dir, info, 0, d, Options{}, func(string) {})
+		return err
+	}
+	if err := join(); !errors.Is(err, ErrFinished) {
+		t.Fatal(err)
+	}
+	if err := w.dir.Remove(m.Chunks[0].Name); err != nil {
+		t.Fatal(err)
+	}
+	if err := join(); !errors.As(err, new(*format.CorruptError)) {
+		t.Error(err)
+	}
+	if there, err := storage.Exists(w.dir, format.ManifestName); !there {
+		t.Error("the manifest was removed", err)
+	}
+}

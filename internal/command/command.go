@@ -57,6 +57,19 @@ type Different struct{ Text string }
 
 func (e *Different) Error() string { return e.Text }
 
+// FromStart marks an error of a run that --resume does not go on with.
+func FromStart(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fromStart{err}
+}
+
+type fromStart struct{ err error }
+
+func (e *fromStart) Error() string { return e.err.Error() }
+func (e *fromStart) Unwrap() error { return e.err }
+
 // Interrupt is the cause of a context that a signal ended.
 type Interrupt struct{ Signal os.Signal }
 
@@ -187,7 +200,7 @@ func Code(err error, classify func(error) int) int {
 		return exitcode.Locked
 	case errors.Is(err, storage.ErrDenied), errors.Is(err, encryption.ErrIdentity):
 		return exitcode.Auth
-	case errors.Is(err, storage.ErrUnavailable):
+	case errors.Is(err, storage.ErrUnavailable), errors.Is(err, pack.ErrNoReader):
 		return exitcode.TryAgain
 	case errors.Is(err, encryption.ErrMixed), errors.Is(err, archive.ErrExists), errors.Is(err, storage.ErrLocation), errors.Is(err, archive.ErrDiffers), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
 		return exitcode.Refused
@@ -237,7 +250,7 @@ func show(app *cli.App, args []string, err error, code int) {
 	case errors.Is(err, context.DeadlineExceeded): // replies that do not come in time are another error
 		fmt.Fprintf(w, "%s: no answer while connecting: check the address, and that the server speaks TLS if --tls or rediss:// says so\n", name)
 	case isFull(err):
-		if c := commandOf(app, args); c != nil && flagOf(c.Flags, "resume") != nil {
+		if c := commandOf(app, args); c != nil && flagOf(c.Flags, "resume") != nil && !errors.As(err, new(*fromStart)) {
 			fmt.Fprintf(w, "%s: the disk is full: free space, then run the same command with --resume\n", name)
 			return
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 )
 
 var errOwn = errors.New("the app's own")
@@ -45,6 +46,7 @@ func TestCode(t *testing.T) {
 		{tls.RecordHeaderError{Msg: "no TLS"}, 5},
 		{tls.AlertError(116), 5},
 		{archive.ErrIncomplete, 10},
+		{pack.ErrNoReader, 75},
 		{errOwn, 12},
 		{corrupt, 13},
 		{&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, 75},
@@ -108,6 +110,8 @@ func TestMainShows(t *testing.T) {
 			"tool: no space left on device\ntool: the disk is full: free space, or give another directory, and run it again\n"},
 		{"full, and resumable", fail(syscall.ENOSPC), []string{"resumable"}, 75,
 			"tool: no space left on device\ntool: the disk is full: free space, then run the same command with --resume\n"},
+		{"full, and not resumable", fail(FromStart(syscall.ENOSPC)), []string{"resumable"}, 75,
+			"tool: no space left on device\ntool: the disk is full: free space, or give another directory, and run it again\n"},
 		{"credentials", fail(errOwn), []string{"do"}, 12, "tool: the app's own\n" +
 			"tool: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n"},
 		{"TLS", fail(tls.RecordHeaderError{Msg: "no TLS"}), []string{"do"}, 5, "tool: tls: no TLS\n" +

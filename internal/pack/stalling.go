@@ -2,8 +2,14 @@ package pack
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
+	"syscall"
 )
+
+// ErrNoReader: whoever reads the stream has ended before its end.
+var ErrNoReader = errors.New("whoever reads the stream has ended before its end")
 
 // A stalling is a writer whose writes may wait for ever, as those to a pipe that nobody reads do. When the context ends, it does not
 // wait any more: a write that hangs is left behind, and the process ends with it hanging.
@@ -27,6 +33,9 @@ func (s *stalling) Write(p []byte) (int, error) {
 	}()
 	select {
 	case r := <-written:
+		if errors.Is(r.err, syscall.EPIPE) {
+			return r.n, fmt.Errorf("%w: %w", ErrNoReader, r.err)
+		}
 		return r.n, r.err
 	case <-s.ctx.Done():
 		return 0, context.Cause(s.ctx)
