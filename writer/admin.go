@@ -25,7 +25,7 @@ func (l *Loader) Servers() []string {
 // NewAdmin opens a connection to one of Servers.
 func (l *Loader) NewAdmin(ctx context.Context, addr string) (*Admin, error) {
 	o := l.options.at(addr)
-	c, err := o.dial(ctx, Place{})
+	c, err := o.dial(ctx, Keyspace{})
 	if err != nil {
 		return nil, err
 	}

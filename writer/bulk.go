@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // A bulkLimit is how many bytes one argument may have: what is longer makes the target close the connection, and
@@ -88,7 +89,7 @@ const bulkTries = 3
 
 // tryBulk asks every master with an argument of n bytes.
 func (l *Loader) tryBulk(ctx context.Context, n int) (bool, error) {
-	addrs, place := []string{l.options.Addr}, l.options.Places[slices.Sorted(maps.Keys(l.options.Places))[0]]
+	addrs, place := []string{l.options.Addr}, l.options.Keyspaces[slices.Sorted(maps.Keys(l.options.Keyspaces))[0]]
 	if l.cluster != nil {
 		addrs = l.cluster.topology().masters
 	}
@@ -164,17 +165,17 @@ func (w *Worker) tooLong(b []byte) bool { return !w.loader.bulk.takes(len(b)) }
 
 func (w *Worker) limitText(what string, n int) string { return w.loader.bulk.text(what, n) }
 
-// A cutPiece is a piece of which some elements are not asked for: they cannot be sent, and so are not there.
-type cutPiece struct {
-	*Piece
+// A cutQuestion is a question of which some elements are not asked for: they cannot be sent, and so are not there.
+type cutQuestion struct {
+	*question.Question
 	elems [][]byte
 	sent  []bool // which of elems are
 }
 
-// cut takes out of pieces what cannot be sent, and returns those that are left to be asked for.
-func (r *Reader) cut(ctx context.Context, pieces []*Piece) (asked []*Piece, cuts []cutPiece, err error) {
+// cut takes out of questions what cannot be sent, and returns those that are left to be asked for.
+func (r *Reader) cut(ctx context.Context, qs []*question.Question) (asked []*question.Question, cuts []cutQuestion, err error) {
 	l := r.loader
-	for _, p := range pieces {
+	for _, p := range qs {
 		members := p.Elems
 		if p.Kind == format.List {
 			members = nil // they are asked for by place
@@ -183,11 +184,11 @@ func (r *Reader) cut(ctx context.Context, pieces []*Piece) (asked []*Piece, cuts
 			return nil, nil, err
 		}
 		if !l.bulk.takes(len(p.Key)) {
-			p.Type, p.Unasked = TypeNone, l.bulk.text("name", len(p.Key))
+			p.Type, p.Unasked = question.TypeNone, l.bulk.text("name", len(p.Key))
 			continue
 		}
 		asked = append(asked, p)
-		c := cutPiece{Piece: p, elems: p.Elems}
+		c := cutQuestion{Question: p, elems: p.Elems}
 		for i, m := range members {
 			if l.bulk.takes(len(m)) {
 				continue
@@ -213,7 +214,7 @@ func (r *Reader) cut(ctx context.Context, pieces []*Piece) (asked []*Piece, cuts
 }
 
 // restore puts back what was taken out, as not found.
-func (c *cutPiece) restore() {
+func (c *cutQuestion) restore() {
 	n := len(c.Elems)
 	c.Elems = c.elems
 	c.Values, c.Found, c.Scores = spread(c.Values, n, c.sent), spread(c.Found, n, c.sent), spread(c.Scores, n, c.sent)

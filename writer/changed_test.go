@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // TestReadChanging: what happens to a key between the commands that read it is called by its name.
@@ -19,28 +20,28 @@ func TestReadChanging(t *testing.T) {
 	group := func(name string) string {
 		return "*1\r\n*4\r\n$4\r\nname\r\n" + bulkString(name) + "$9\r\nconsumers\r\n:0\r\n"
 	}
-	stream := Piece{Kind: format.Stream, Until: id(1, 1), Entries: 1}
-	small := Piece{Kind: format.Hash, Elems: bs("a", "b")}
+	stream := question.Question{Kind: format.Stream, Until: id(1, 1), Entries: 1}
+	small := question.Question{Kind: format.Hash, Elems: bs("a", "b")}
 	const redis = "# Server\r\nredis_version:7.0.15\r\nredis_mode:standalone\r\n"
 	for name, c := range map[string]struct {
-		piece        Piece
+		piece        question.Question
 		replies      map[string]string // what differs from a stream as it was loaded, or a hash that is gone
 		typ, changed string
 		notAsked     string
 	}{
 		"as it was":                    {piece: stream},
 		"the last entries are deleted": {piece: stream, replies: map[string]string{"XINFO STREAM": lost}, changed: "first or last entry"},
-		"no such stream":               {piece: stream, replies: map[string]string{"XRANGE k": "*0\r\n", "XINFO STREAM": lost, "XINFO GROUPS": lost, "PEXPIRETIME k": gone}, typ: TypeNone},
+		"no such stream":               {piece: stream, replies: map[string]string{"XRANGE k": "*0\r\n", "XINFO STREAM": lost, "XINFO GROUPS": lost, "PEXPIRETIME k": gone}, typ: question.TypeNone},
 		"a group":                      {piece: stream, replies: map[string]string{"XINFO GROUPS": group("workers")}, changed: "1 consumer groups"},
 		"the group of the load":        {piece: stream, replies: map[string]string{"XINFO GROUPS": group("kvload")}},
 		"a group of a Redis": {piece: stream, replies: map[string]string{"INFO server": bulkString(redis),
 			"XINFO STREAM": strings.Replace(state, "*6", "*8", 1) + "$6\r\ngroups\r\n:2\r\n"}, changed: "2 consumer groups", notAsked: "XINFO GROUPS"},
-		"deleted before the fields were read": {piece: small, typ: TypeNone},
+		"deleted before the fields were read": {piece: small, typ: question.TypeNone},
 		"deleted before they were asked for by name": {piece: small, replies: map[string]string{
-			"HSCAN k": "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n", "PEXPIRETIME k": there + gone}, typ: TypeNone},
+			"HSCAN k": "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n", "PEXPIRETIME k": there + gone}, typ: question.TypeNone},
 		"another type":                   {piece: small, replies: map[string]string{"HSCAN k": wrong, "HLEN k": wrong, "PEXPIRETIME k": there, "TYPE k": "+list\r\n"}, typ: "list"},
 		"another type, and then as ours": {piece: small, replies: map[string]string{"HSCAN k": wrong, "PEXPIRETIME k": there, "TYPE k": "+hash\r\n"}, changed: "of another type"},
-		"another type, and then deleted": {piece: small, replies: map[string]string{"HSCAN k": wrong, "PEXPIRETIME k": there, "TYPE k": "+none\r\n"}, typ: TypeNone},
+		"another type, and then deleted": {piece: small, replies: map[string]string{"HSCAN k": wrong, "PEXPIRETIME k": there, "TYPE k": "+none\r\n"}, typ: question.TypeNone},
 	} {
 		replies := map[string]string{
 			"INFO server": bulkString(infoKvrocks), "XRANGE k": entry, "XINFO STREAM": state, "XINFO GROUPS": "*0\r\n", "PEXPIRETIME k": there,

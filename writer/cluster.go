@@ -125,7 +125,7 @@ func (c *cluster) read(ctx context.Context, addr string) (*topology, error) {
 
 // topologyAt asks the node at o.Addr over a connection that is then closed.
 func (o *Options) topologyAt(ctx context.Context) (*topology, error) {
-	n, err := o.dial(ctx, Place{})
+	n, err := o.dial(ctx, Keyspace{})
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +164,7 @@ func (o *Options) topology(ctx context.Context, c *conn) (*topology, error) {
 // join reads the topology over c, and looks at every master.
 func (l *Loader) join(ctx context.Context, c *conn) error {
 	o := &l.options
-	if err := o.onePlace(); err != nil {
+	if err := o.oneKeyspace(); err != nil {
 		return err
 	}
 	t, err := o.topology(ctx, c)
@@ -187,7 +187,7 @@ func (l *Loader) join(ctx context.Context, c *conn) error {
 // meet looks at a master. The target becomes what all of them can do.
 func (l *Loader) meet(ctx context.Context, addr string, first bool) error {
 	o := l.options.at(addr)
-	c, err := o.dial(ctx, Place{})
+	c, err := o.dial(ctx, Keyspace{})
 	if err != nil {
 		if addr != l.options.Addr && errors.Is(err, ErrTransient) {
 			return fmt.Errorf("%w (CLUSTER SLOTS of target %s names this node: it must be reached under this address from here; see cluster-announce-ip there)", err, l.options.Addr)
@@ -226,10 +226,10 @@ func (t *Target) include(u *Target) error {
 	return nil
 }
 
-// onePlace refuses what no cluster has.
-func (o *Options) onePlace() error {
-	for db, p := range o.Places {
-		if p != (Place{}) || len(o.Places) > 1 {
+// oneKeyspace refuses what no cluster has.
+func (o *Options) oneKeyspace() error {
+	for db, p := range o.Keyspaces {
+		if p != (Keyspace{}) || len(o.Keyspaces) > 1 {
 			return preflightError("target %s is a cluster, which has one keyspace, no namespaces and no databases: "+
 				"database %d cannot go elsewhere; load one database with --db, into the connection's own place", o.Addr, db)
 		}

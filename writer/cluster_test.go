@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // TestSlotOf: by what a Redis and the transcripts of a Kvrocks say.
@@ -116,7 +117,7 @@ func TestTopology(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			c, err := o.dial(t.Context(), Place{})
+			c, err := o.dial(t.Context(), Keyspace{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -440,7 +441,7 @@ func TestClusterReadBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	p := &Piece{Kind: format.String, Key: b("bar"), Size: 5, Head: true, Tail: true}
+	p := &question.Question{Kind: format.String, Key: b("bar"), Size: 5, Head: true, Tail: true}
 	readPieces(t, r, p)
 	if p.Values[0] != "value" || p.Expire != 5 {
 		t.Errorf("%+v", p)

@@ -69,7 +69,7 @@ func (w *Worker) queuePieces(ctx context.Context, k *key, name string, elems [][
 // piece returns how many of elems go into one command, and their size.
 func (w *Worker) piece(elems [][]byte, stride int) (n, size int) {
 	o := &w.loader.options
-	for n < len(elems) && n/stride < o.PieceElements {
+	for n < len(elems) && n/stride < o.CommandElements {
 		more := 0
 		for _, e := range elems[n : n+stride] {
 			if w.tooLong(e) {
@@ -77,7 +77,7 @@ func (w *Worker) piece(elems [][]byte, stride int) (n, size int) {
 			}
 			more += len(e) + argOverhead
 		}
-		if n > 0 && size+more > o.PieceBytes {
+		if n > 0 && size+more > o.CommandBytes {
 			return n, size
 		}
 		size += more

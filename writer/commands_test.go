@@ -46,9 +46,9 @@ func TestCommands(t *testing.T) {
 		{"hash", Options{}, []format.Record{whole(format.Hash, "h", "f", "v", "g", "w")}, []string{"HSET h f v g w"}},
 		{"hash with an expiry", Options{OnExists: Replace}, []format.Record{expiring(whole(format.Hash, "h", "f", "v"), farFuture)},
 			[]string{"DEL h", "HSET h f v", "PEXPIREAT h 4102444800123"}},
-		{"pieces by elements", Options{PieceElements: 2}, []format.Record{expiring(whole(format.Set, "s", "a", "b", "c", "d", "e"), farFuture)},
+		{"pieces by elements", Options{CommandElements: 2}, []format.Record{expiring(whole(format.Set, "s", "a", "b", "c", "d", "e"), farFuture)},
 			[]string{"SADD s a b", "PEXPIREAT s 4102444800123", "SADD s c d", "SADD s e", "PEXPIREAT s 4102444800123"}},
-		{"pieces by bytes", Options{PieceBytes: 60}, []format.Record{whole(format.List, "l", strings.Repeat("x", 40), "b", "c", strings.Repeat("y", 99), "d")},
+		{"pieces by bytes", Options{CommandBytes: 60}, []format.Record{whole(format.List, "l", strings.Repeat("x", 40), "b", "c", strings.Repeat("y", 99), "d")},
 			[]string{"RPUSH l " + strings.Repeat("x", 40), "RPUSH l b c", "RPUSH l " + strings.Repeat("y", 99), "RPUSH l d"}},
 		{"list in parts", Options{OnExists: Replace}, parts(whole(format.List, "l", "a", "b"), whole(format.List, "l", "c")),
 			[]string{"DEL l", "RPUSH l a b", "RPUSH l c"}},
@@ -125,15 +125,15 @@ func TestCheckedOptions(t *testing.T) {
 	for name, o := range map[string]Options{
 		"no address":     {},
 		"batch":          {Addr: "a", BatchBytes: -1},
-		"piece":          {Addr: "a", PieceElements: maxPieceElems + 1},
+		"piece":          {Addr: "a", CommandElements: maxCommandElems + 1},
 		"on exists":      {Addr: "a", OnExists: 7},
 		"hyperloglog":    {Addr: "a", HyperLogLog: -1},
 		"timeout":        {Addr: "a", ReadTimeout: -1},
 		"user":           {Addr: "a", Username: "u"},
-		"no place":       {Addr: "a", Places: map[int]Place{}},
-		"same place":     {Addr: "a", Places: map[int]Place{0: {Token: "t"}, 1: {Token: "t"}}},
-		"token and db":   {Addr: "a", Places: map[int]Place{0: {Token: "t", DB: 1}}},
-		"negative place": {Addr: "a", Places: map[int]Place{0: {DB: -1}}},
+		"no place":       {Addr: "a", Keyspaces: map[int]Keyspace{}},
+		"same place":     {Addr: "a", Keyspaces: map[int]Keyspace{0: {Token: "t"}, 1: {Token: "t"}}},
+		"token and db":   {Addr: "a", Keyspaces: map[int]Keyspace{0: {Token: "t", DB: 1}}},
+		"negative place": {Addr: "a", Keyspaces: map[int]Keyspace{0: {DB: -1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := o.checked(); err == nil {
@@ -142,7 +142,7 @@ func TestCheckedOptions(t *testing.T) {
 		})
 	}
 	o, err := Options{Addr: "a"}.checked()
-	if err != nil || o.BatchBytes != 64<<10 || o.BatchCommands != 512 || o.PieceBytes != 512<<10 || o.PieceElements != 512 || len(o.Places) != 1 {
+	if err != nil || o.BatchBytes != 64<<10 || o.BatchCommands != 512 || o.CommandBytes != 512<<10 || o.CommandElements != 512 || len(o.Keyspaces) != 1 {
 		t.Errorf("defaults: %+v, %v", o, err)
 	}
 }

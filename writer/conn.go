@@ -51,7 +51,7 @@ func (c *conn) give(context.Context, string, string) (net.Conn, error) {
 }
 
 // dial connects to the keyspace p.
-func (o *Options) dial(ctx context.Context, p Place) (*conn, error) {
+func (o *Options) dial(ctx context.Context, p Keyspace) (*conn, error) {
 	settings := &redis.Options{
 		Addr:                     o.Addr,
 		TLSConfig:                o.TLS,
@@ -99,7 +99,7 @@ func (c *conn) Close() error {
 
 // enter authenticates and selects. AUTH goes by itself and not inside the HELLO that
 // the client library sends, which brings some servers out of step (SERVERS.md K2).
-func (o *Options) enter(ctx context.Context, c *conn, p Place) error {
+func (o *Options) enter(ctx context.Context, c *conn, p Keyspace) error {
 	var err error
 	switch {
 	case p.Token != "":
@@ -128,7 +128,7 @@ func (o *Options) enter(ctx context.Context, c *conn, p Place) error {
 }
 
 // refusedAuth never repeats reply: a server that does not know AUTH shows its arguments.
-func (o *Options) refusedAuth(reply string, p Place) error {
+func (o *Options) refusedAuth(reply string, p Keyspace) error {
 	what := "password"
 	if p.Token != "" {
 		what = "namespace token"

@@ -53,7 +53,7 @@ type Facts struct {
 
 	NoTuning string // why settings cannot be changed; empty if they can, or need not
 
-	Places []PlaceFacts // in order of DB; nil if Refusal is not
+	Keyspaces []KeyspaceFacts // in order of DB; nil if Refusal is not
 
 	counted bool
 	keys    int  // that the places hold, up to the limit of Count or a little above
@@ -64,8 +64,8 @@ type Facts struct {
 	members  []member  // the masters of a cluster
 }
 
-// PlaceFacts tell of the place of one database.
-type PlaceFacts struct {
+// KeyspaceFacts tell of the place of one database.
+type KeyspaceFacts struct {
 	DB      int
 	Token   bool  // it is a namespace, by its token
 	Err     error // why it cannot be loaded into; nil if it can
@@ -78,10 +78,10 @@ func Inspect(ctx context.Context, o Options, need Need) (f *Facts, err error) {
 	if o, err = o.checked(); err != nil {
 		return nil, err
 	}
-	f, err = o.inspectAt(ctx, o.mainPlace(), &need)
-	if errors.Is(err, ErrAuth) && o.mainPlace() != (Place{}) {
+	f, err = o.inspectAt(ctx, o.mainKeyspace(), &need)
+	if errors.Is(err, ErrAuth) && o.mainKeyspace() != (Keyspace{}) {
 		// One that has no namespaces says so best when it is asked without a token.
-		if bare, bareErr := o.inspectAt(ctx, Place{}, &need); bareErr == nil {
+		if bare, bareErr := o.inspectAt(ctx, Keyspace{}, &need); bareErr == nil {
 			f, err = bare, nil
 		}
 	}
@@ -95,7 +95,7 @@ func Inspect(ctx context.Context, o Options, need Need) (f *Facts, err error) {
 }
 
 // inspectAt asks the server over a connection of its own.
-func (o *Options) inspectAt(ctx context.Context, p Place, need *Need) (f *Facts, err error) {
+func (o *Options) inspectAt(ctx context.Context, p Keyspace, need *Need) (f *Facts, err error) {
 	c, err := o.dial(ctx, p)
 	if err != nil {
 		return nil, err
@@ -121,12 +121,12 @@ func (o *Options) inspect(ctx context.Context, c *conn, need *Need) (*Facts, err
 	return f, f.probe(ctx, o, c, need)
 }
 
-// mainPlace is where the server is asked: with the connection's own credentials, if it has any.
-func (o *Options) mainPlace() Place {
+// mainKeyspace is where the server is asked: with the connection's own credentials, if it has any.
+func (o *Options) mainKeyspace() Keyspace {
 	if o.Password == "" {
-		return Place{Token: o.Places[slices.Min(slices.Collect(maps.Keys(o.Places)))].Token}
+		return Keyspace{Token: o.Keyspaces[slices.Min(slices.Collect(maps.Keys(o.Keyspaces)))].Token}
 	}
-	return Place{}
+	return Keyspace{}
 }
 
 // ask reads INFO, TIME and, to see that it may, a setting.
@@ -273,8 +273,8 @@ func (f *Facts) visit(ctx context.Context, o *Options, need *Need) error {
 	if f.topology != nil {
 		l.cluster = newCluster(o, f.topology)
 	}
-	for _, db := range slices.Sorted(maps.Keys(o.Places)) {
-		at := PlaceFacts{DB: db, Token: o.Places[db].Token != "", Err: l.visit(ctx, db, false)}
+	for _, db := range slices.Sorted(maps.Keys(o.Keyspaces)) {
+		at := KeyspaceFacts{DB: db, Token: o.Keyspaces[db].Token != "", Err: l.visit(ctx, db, false)}
 		switch {
 		case at.Err == nil:
 		case errors.Is(at.Err, ErrAuth) && at.Token && need.Create[db] != "":
@@ -286,7 +286,7 @@ func (f *Facts) visit(ctx context.Context, o *Options, need *Need) error {
 		case !isRefusal(at.Err):
 			return at.Err
 		}
-		f.Places = append(f.Places, at)
+		f.Keyspaces = append(f.Keyspaces, at)
 	}
 	f.loader = l
 	return nil
@@ -299,7 +299,7 @@ func (f *Facts) Count(ctx context.Context, limit int) error {
 		return nil
 	}
 	f.counted = true
-	for _, p := range f.Places {
+	for _, p := range f.Keyspaces {
 		if p.Err != nil || p.Missing || f.more || f.keys >= limit {
 			continue
 		}

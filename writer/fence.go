@@ -126,13 +126,13 @@ func (l *Loader) settle(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	lost := f.toEnd()
-	servers, place := []string{l.options.Addr}, l.options.mainPlace()
+	servers, place := []string{l.options.Addr}, l.options.mainKeyspace()
 	if l.cluster != nil && len(lost) > 0 {
 		t, err := l.cluster.current(ctx)
 		if err != nil {
 			return err
 		}
-		servers, place = t.masters, Place{} // one that is none any more runs no write
+		servers, place = t.masters, Keyspace{} // one that is none any more runs no write
 	}
 	for _, addr := range servers {
 		there := slices.DeleteFunc(slices.Clone(lost), func(c lostConn) bool { return c.addr != "" && c.addr != addr })
@@ -163,7 +163,7 @@ const (
 )
 
 // end ends connections of the server and returns when it lists none of them, or why that cannot be seen.
-func (o *Options) end(ctx context.Context, p Place, lost []lostConn) (why string, err error) {
+func (o *Options) end(ctx context.Context, p Keyspace, lost []lostConn) (why string, err error) {
 	if slices.ContainsFunc(lost, func(l lostConn) bool { return l.name == "" }) {
 		return fmt.Sprintf("target %s refuses CLIENT SETNAME", o.Addr), nil
 	}

@@ -9,11 +9,11 @@ import (
 type Pacer interface {
 	// Rest is told of a pipeline whose replies were read, and returns when the next of this worker may go. An
 	// error ends the load.
-	Rest(ctx context.Context, f Flight) error
+	Rest(ctx context.Context, p Pipeline) error
 }
 
-// A Flight is what a pipeline brought.
-type Flight struct {
+// A Pipeline is what one brought.
+type Pipeline struct {
 	Commands int
 	Keys     int // that were begun
 	Elements int // fields, members, elements, entries; a string is one
@@ -22,7 +22,7 @@ type Flight struct {
 }
 
 // fly is exec, and adds to f what was sent.
-func (w *Worker) fly(ctx context.Context, commands []command, f *Flight) error {
+func (w *Worker) fly(ctx context.Context, commands []command, f *Pipeline) error {
 	if w.loader.options.Pacer == nil {
 		return w.exec(ctx, &w.batch.wire, commands)
 	}
@@ -47,7 +47,7 @@ func (w *Worker) fly(ctx context.Context, commands []command, f *Flight) error {
 }
 
 // rest waits until the next pipeline may go.
-func (w *Worker) rest(ctx context.Context, f *Flight) error {
+func (w *Worker) rest(ctx context.Context, f *Pipeline) error {
 	if f.Commands == 0 {
 		return nil
 	}

@@ -11,13 +11,13 @@ import (
 
 // flights is a Pacer that takes notes, and refuses what comes behind so many.
 type flights struct {
-	list  []Flight
+	list  []Pipeline
 	limit int
 }
 
 var errEnough = errors.New("enough")
 
-func (f *flights) Rest(_ context.Context, flight Flight) error {
+func (f *flights) Rest(_ context.Context, flight Pipeline) error {
 	f.list = append(f.list, flight)
 	if f.limit > 0 && len(f.list) > f.limit {
 		return errEnough
@@ -41,7 +41,7 @@ func TestFlights(t *testing.T) {
 	list, elements = append(list, big), elements+3000
 	for _, onExists := range []OnExists{Fail, Replace, Skip} {
 		p := &flights{}
-		s, left := mustLoad(t, Options{Addr: addr, Pacer: p, BatchKeys: 10, BatchBytes: 8 << 10, PieceElements: 100, OnExists: onExists}, list...)
+		s, left := mustLoad(t, Options{Addr: addr, Pacer: p, BatchKeys: 10, BatchBytes: 8 << 10, CommandElements: 100, OnExists: onExists}, list...)
 		keys, elems, bytes := 0, 0, 0
 		for _, f := range p.list {
 			keys, elems, bytes = keys+f.Keys, elems+f.Elements, bytes+f.Bytes

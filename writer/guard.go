@@ -3,9 +3,10 @@ package writer
 import (
 	"cmp"
 	"context"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
-// Guard makes Read watch every key from its first piece on, so that DeleteWatched deletes none that was written to
+// Guard makes Ask watch every key from its first question on, so that DeleteWatched deletes none that was written to
 // since. It reports whether the target can: clusters and older Kvrocks cannot (SERVERS.md K22), nor can a user who may not.
 func (r *Reader) Guard(ctx context.Context) (bool, error) {
 	if !r.loader.target.watches() {
@@ -25,31 +26,31 @@ func (r *Reader) Guard(ctx context.Context) (bool, error) {
 	return r.guarded, nil
 }
 
-// watch adds what watches the keys that begin with these pieces. Those before are not watched any more, unless one of
+// watch adds what watches the keys that begin with these questions. Those before are not watched any more, unless one of
 // them goes on.
-func (r *Reader) watch(pieces []*Piece) {
-	if len(pieces) > 0 && pieces[0].Head {
-		r.add(-1, takeOK, "UNWATCH")
+func (r *Reader) watch(qs []*question.Question) {
+	if len(qs) > 0 && qs[0].Head {
+		r.add(-1, decodeOK, "UNWATCH")
 	}
 	var keys [][]byte
-	for _, p := range pieces {
+	for _, p := range qs {
 		if p.Head {
 			keys = append(keys, p.Key)
 		}
 	}
 	if len(keys) > 0 {
-		r.add(-1, takeOK, "WATCH", keys...)
+		r.add(-1, decodeOK, "WATCH", keys...)
 	}
 }
 
-func takeOK(_ *Piece, reply *value) error {
+func decodeOK(_ *question.Question, reply *value) error {
 	if reply.kind != '+' || reply.text != "OK" {
 		return errUnexpected
 	}
 	return nil
 }
 
-// DeleteWatched deletes keys, or none if one of those that Read watches was written to since.
+// DeleteWatched deletes keys, or none if one of those that Ask watches was written to since.
 func (r *Reader) DeleteWatched(ctx context.Context, keys [][]byte) (done bool, err error) {
 	r.reset()
 	r.add(-1, nil, "MULTI")

@@ -27,8 +27,8 @@ func Open(ctx context.Context, o Options) (*Loader, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &Loader{options: o, spaces: make(map[string]int, len(o.Places)), fence: newFence(Fence{})}
-	for i, db := range slices.Sorted(maps.Keys(o.Places)) {
+	l := &Loader{options: o, spaces: make(map[string]int, len(o.Keyspaces)), fence: newFence(Fence{})}
+	for i, db := range slices.Sorted(maps.Keys(o.Keyspaces)) {
 		if err := l.visit(ctx, db, i == 0); err != nil {
 			return nil, err
 		}
@@ -40,17 +40,17 @@ func Open(ctx context.Context, o Options) (*Loader, error) {
 // visit connects to the place of db and sees that no other has the same keyspace.
 func (l *Loader) visit(ctx context.Context, db int, first bool) (err error) {
 	o := &l.options
-	p := o.Places[db]
+	p := o.Keyspaces[db]
 	if first && p.DB != 0 {
 		// What the server is decides how a refused SELECT reads, and a cluster takes none.
-		if err := l.identify(ctx, Place{}); err != nil {
+		if err := l.identify(ctx, Keyspace{}); err != nil {
 			return err
 		}
 	}
 	c, err := o.dial(ctx, p)
 	if err != nil {
 		if first && p.Token != "" {
-			if refusal := l.identify(ctx, Place{}); refusal != nil && l.target.IsCluster() {
+			if refusal := l.identify(ctx, Keyspace{}); refusal != nil && l.target.IsCluster() {
 				return refusal // it has no namespaces
 			}
 		}
@@ -89,7 +89,7 @@ func (l *Loader) visit(ctx context.Context, db int, first bool) (err error) {
 }
 
 // identify fills in the target over a connection that is then closed.
-func (l *Loader) identify(ctx context.Context, p Place) (err error) {
+func (l *Loader) identify(ctx context.Context, p Keyspace) (err error) {
 	c, err := l.options.dial(ctx, p)
 	if err != nil {
 		return err

@@ -88,7 +88,7 @@ func TestLoadFrom(t *testing.T) {
 	for _, onExists := range []OnExists{Fail, Replace, Skip} {
 		t.Run(onExists.String(), func(t *testing.T) {
 			eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
-				l, err := Open(t.Context(), Options{Addr: addr, OnExists: onExists, BatchCommands: 16, BatchBytes: 2000, PieceElements: 8})
+				l, err := Open(t.Context(), Options{Addr: addr, OnExists: onExists, BatchCommands: 16, BatchBytes: 2000, CommandElements: 8})
 				if err != nil {
 					t.Fatal(err)
 				}

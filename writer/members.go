@@ -17,7 +17,7 @@ type member struct {
 func (f *Facts) askMembers(ctx context.Context, o *Options, need *Need) error {
 	t, err := o.topologyAt(ctx)
 	if err == nil {
-		err = o.onePlace()
+		err = o.oneKeyspace()
 	}
 	if err == nil {
 		if slot := t.missing(); slot != noSlot {
@@ -43,7 +43,7 @@ func (f *Facts) askMembers(ctx context.Context, o *Options, need *Need) error {
 }
 
 func (o *Options) askMember(ctx context.Context, need *Need) (m member, err error) {
-	c, err := o.dial(ctx, Place{})
+	c, err := o.dial(ctx, Keyspace{})
 	if err != nil {
 		return m, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // canCreate returns nil if the namespace is not there and the connection's own credentials may make it.
 func (l *Loader) canCreate(ctx context.Context, name string) (err error) {
-	c, err := l.options.dial(ctx, Place{})
+	c, err := l.options.dial(ctx, Keyspace{})
 	if err != nil {
 		return err
 	}
@@ -36,14 +36,14 @@ func CreateNamespaces(ctx context.Context, o Options, names map[int]string) (err
 		return err
 	}
 	l := &Loader{options: o}
-	c, err := o.dial(ctx, Place{})
+	c, err := o.dial(ctx, Keyspace{})
 	if err != nil {
 		return err
 	}
 	defer context.AfterFunc(ctx, c.abort)()
 	defer func() { err = errors.Join(err, c.Close()) }()
 	for _, db := range slices.Sorted(maps.Keys(names)) {
-		err := c.Do(ctx, "NAMESPACE", "ADD", names[db], o.Places[db].Token).Err()
+		err := c.Do(ctx, "NAMESPACE", "ADD", names[db], o.Keyspaces[db].Token).Err()
 		if reply, ok := errorReply(err); ok {
 			return l.refusedNamespace(names[db], reply)
 		}

@@ -70,8 +70,8 @@ func ParseHLLPolicy(s string) (HLLPolicy, error) {
 	return 0, fmt.Errorf("unknown way to treat hyperloglogs %q: it is leave-out or string", s)
 }
 
-// A Place is where the keys of one source database go.
-type Place struct {
+// A Keyspace is where the keys of one source database go.
+type Keyspace struct {
 	// Token is a Kvrocks namespace's: AUTH with it chooses the namespace. Empty
 	// for the credentials of Options.
 	Token string
@@ -96,9 +96,9 @@ type Options struct {
 	// refuse a write, it lets it wait.
 	ReadTimeout time.Duration
 
-	// Places has one entry for each source database to be loaded, no two of them
+	// Keyspaces has one entry for each source database to be loaded, no two of them
 	// the same keyspace. Nil is {0: {}}.
-	Places map[int]Place
+	Keyspaces map[int]Keyspace
 
 	// BatchBytes and BatchCommands bound one pipeline. 64 KiB and 512 when zero.
 	// A single command that is larger travels alone.
@@ -106,10 +106,10 @@ type Options struct {
 	BatchCommands int
 	// BatchKeys is how many keys may begin in one pipeline; zero sets no bound.
 	BatchKeys int
-	// PieceBytes and PieceElements bound one command of a collection. 512 KiB and
+	// CommandBytes and CommandElements bound one command of a collection. 512 KiB and
 	// 512 when zero. A single element that is larger travels alone.
-	PieceBytes    int
-	PieceElements int
+	CommandBytes    int
+	CommandElements int
 	// JoinBytes is how much of a string in parts goes into one SET or APPEND, 8 MiB when
 	// zero: a Kvrocks rewrites the whole value for every APPEND (SERVERS.md K7).
 	JoinBytes int
@@ -139,16 +139,16 @@ type Options struct {
 
 // Defaults and limits of Options.
 const (
-	defaultDialTimeout = 10 * time.Second
-	defaultReadTimeout = 2 * time.Minute
-	defaultBatchBytes  = 64 << 10
-	defaultBatchCmds   = 512
-	defaultPieceBytes  = 512 << 10
-	defaultPieceElems  = 512
-	defaultJoinBytes   = 8 << 20
+	defaultDialTimeout  = 10 * time.Second
+	defaultReadTimeout  = 2 * time.Minute
+	defaultBatchBytes   = 64 << 10
+	defaultBatchCmds    = 512
+	defaultCommandBytes = 512 << 10
+	defaultCommandElems = 512
+	defaultJoinBytes    = 8 << 20
 
-	// maxPieceElems keeps a command of pairs below maxArguments.
-	maxPieceElems = 500_000
+	// maxCommandElems keeps a command of pairs below maxArguments.
+	maxCommandElems = 500_000
 	// maxArguments is the most arguments that Kvrocks takes (SERVERS.md K4).
 	maxArguments = 1 << 20
 )
@@ -187,8 +187,8 @@ func (o Options) checked() (Options, error) {
 	}{
 		{"BatchBytes", &o.BatchBytes, defaultBatchBytes, 1 << 30},
 		{"BatchCommands", &o.BatchCommands, defaultBatchCmds, 1 << 20},
-		{"PieceBytes", &o.PieceBytes, defaultPieceBytes, 1 << 30},
-		{"PieceElements", &o.PieceElements, defaultPieceElems, maxPieceElems},
+		{"CommandBytes", &o.CommandBytes, defaultCommandBytes, 1 << 30},
+		{"CommandElements", &o.CommandElements, defaultCommandElems, maxCommandElems},
 		{"JoinBytes", &o.JoinBytes, defaultJoinBytes, 1 << 29},
 	} {
 		if *size.value == 0 {
@@ -198,19 +198,19 @@ func (o Options) checked() (Options, error) {
 			return o, fmt.Errorf("%s of %d: it must be 1 to %d", size.name, *size.value, size.most)
 		}
 	}
-	if o.Places == nil {
-		o.Places = map[int]Place{0: {}}
+	if o.Keyspaces == nil {
+		o.Keyspaces = map[int]Keyspace{0: {}}
 	}
-	return o, o.checkPlaces()
+	return o, o.checkKeyspaces()
 }
 
-func (o *Options) checkPlaces() error {
-	if len(o.Places) == 0 {
+func (o *Options) checkKeyspaces() error {
+	if len(o.Keyspaces) == 0 {
 		return errors.New("no database has a place on the target")
 	}
-	taken := make(map[Place]int, len(o.Places))
-	for _, db := range slices.Sorted(maps.Keys(o.Places)) {
-		p := o.Places[db]
+	taken := make(map[Keyspace]int, len(o.Keyspaces))
+	for _, db := range slices.Sorted(maps.Keys(o.Keyspaces)) {
+		p := o.Keyspaces[db]
 		if p.DB < 0 {
 			return fmt.Errorf("database %d goes to database %d of the target", db, p.DB)
 		}

@@ -178,7 +178,7 @@ func TestReadZset(t *testing.T) {
 	var got []string
 	v := visitor(t, f.addr)
 	v.elements = 2
-	err := v.Read(t.Context(), b("z"), Look{Type: "zset", Kind: format.Zset, Length: 4}, func(r *format.Record) error {
+	err := v.Read(t.Context(), b("z"), KeyInfo{Type: "zset", Kind: format.Zset, Length: 4}, func(r *format.Record) error {
 		for i, e := range r.Elems {
 			got = append(got, fmt.Sprintf("%s %g", e, r.Scores[i]))
 		}

@@ -22,7 +22,7 @@ func (w *Worker) flush(ctx context.Context) error {
 	if err := w.announce(); err != nil {
 		return err
 	}
-	var f Flight
+	var f Pipeline
 	for commands := w.batch.commands; len(commands) > 0; {
 		commands = w.dropDead(commands)
 		if err := w.fly(ctx, commands, &f); err != nil {

@@ -62,7 +62,7 @@ func (f *Facts) Checks(n Need) []Check {
 	} else {
 		list = f.serverChecks(need)
 	}
-	list = append(list, f.checkPlaces(need)...)
+	list = append(list, f.checkKeyspaces(need)...)
 	if f.counted {
 		list = append(list, CheckEmpty(f.keys, f.more))
 	}
@@ -226,10 +226,10 @@ func clockText(d time.Duration) string {
 	return d.Round(100 * time.Millisecond).String()
 }
 
-func (f *Facts) checkPlaces(need *Need) []Check {
+func (f *Facts) checkKeyspaces(need *Need) []Check {
 	var failed []Check
 	missing := []string{}
-	for _, p := range f.Places {
+	for _, p := range f.Keyspaces {
 		switch {
 		case p.Err != nil:
 			c := Check{Name: "place of db" + strconv.Itoa(p.DB), Level: Failed, Found: f.bare(p.Err), Err: p.Err}
@@ -248,11 +248,11 @@ func (f *Facts) checkPlaces(need *Need) []Check {
 		return failed
 	}
 	c := Check{Name: "places", Found: "one keyspace, which lets us in"}
-	if n := len(f.Places); n > 1 {
+	if n := len(f.Keyspaces); n > 1 {
 		c.Found = fmt.Sprintf("%d different keyspaces, which let us in", n)
 	}
 	if len(missing) > 0 {
-		c.Found = fmt.Sprintf("of %d, namespaces to be made: %s", len(f.Places), strings.Join(missing, ", "))
+		c.Found = fmt.Sprintf("of %d, namespaces to be made: %s", len(f.Keyspaces), strings.Join(missing, ", "))
 	}
 	return []Check{c}
 }

@@ -173,7 +173,7 @@ func TestMultiRefused(t *testing.T) {
 }
 
 func TestPlaceChecks(t *testing.T) {
-	two := Options{Password: "hunter2", Places: map[int]Place{0: {}, 1: {Token: "hunter3"}}}
+	two := Options{Password: "hunter2", Keyspaces: map[int]Keyspace{0: {}, 1: {Token: "hunter3"}}}
 	wrong := map[string]string{"AUTH HUNTER2": "+OK\r\n", "AUTH HUNTER3": "-ERR Invalid password\r\n"}
 	with := func(reply string) map[string]string {
 		return map[string]string{"AUTH HUNTER2": wrong["AUTH HUNTER2"], "AUTH HUNTER3": wrong["AUTH HUNTER3"], "NAMESPACE GET": reply}
@@ -216,7 +216,7 @@ func TestCreateNamespaceRefused(t *testing.T) {
 		"ERR unknown command `NAMESPACE`, with args beginning with: `ADD`, `ns`, `hunter3`":                              "NAMESPACE ADD",
 	} {
 		f := startFake(t, answer(map[string]string{"NAMESPACE": "-" + reply + "\r\n", "AUTH": "+OK\r\n"}))
-		err := CreateNamespaces(t.Context(), Options{Addr: f.addr, Password: "hunter2", Places: map[int]Place{1: {Token: "hunter3"}}}, map[int]string{1: "ns"})
+		err := CreateNamespaces(t.Context(), Options{Addr: f.addr, Password: "hunter2", Keyspaces: map[int]Keyspace{1: {Token: "hunter3"}}}, map[int]string{1: "ns"})
 		if !errors.Is(err, ErrPreflight) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter") {
 			t.Errorf("%s: %v", reply, err)
 		}

@@ -16,7 +16,7 @@ var errChanged = errors.New("the key changes while it is read: stop what writes 
 
 // Read hands the records of a key to emit, in order. Look is what Look showed of it. What the
 // records of a dump cannot hold is an ErrPreflight: types of Kvrocks' own, consumer groups.
-func (v *Visitor) Read(ctx context.Context, key []byte, look Look, emit func(*format.Record) error) error {
+func (v *Visitor) Read(ctx context.Context, key []byte, look KeyInfo, emit func(*format.Record) error) error {
 	p := &pieces{key: key, look: look, emit: emit}
 	var err error
 	switch look.Kind {
@@ -58,7 +58,7 @@ func (v *Visitor) Read(ctx context.Context, key []byte, look Look, emit func(*fo
 // pieces makes records of what is read. It holds one back, to mark the last.
 type pieces struct {
 	key      []byte
-	look     Look
+	look     KeyInfo
 	emit     func(*format.Record) error
 	held     *format.Record
 	elements int64

@@ -22,7 +22,7 @@ func (l *Loader) NewObserver(ctx context.Context) (*Observer, error) {
 	}
 	o := &Observer{options: &l.options}
 	for _, addr := range l.Servers() {
-		c, err := l.options.at(addr).dial(ctx, l.options.mainPlace())
+		c, err := l.options.at(addr).dial(ctx, l.options.mainKeyspace())
 		if err != nil {
 			return nil, errors.Join(err, o.Close())
 		}

@@ -19,8 +19,8 @@ func (l *Loader) Probe(ctx context.Context) error {
 	if l.target.Mode != "standalone" {
 		return nil
 	}
-	for _, db := range slices.Sorted(maps.Keys(l.options.Places)) {
-		c, err := l.options.dial(ctx, l.options.Places[db])
+	for _, db := range slices.Sorted(maps.Keys(l.options.Keyspaces)) {
+		c, err := l.options.dial(ctx, l.options.Keyspaces[db])
 		if err == nil {
 			err = errors.Join(l.probe(ctx, c, db), c.Close())
 		}

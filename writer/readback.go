@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 	"strconv"
 	"strings"
 )
@@ -36,110 +37,110 @@ func (r *Reader) Close() error { return r.route.Close() }
 
 // An asked is a command of a flight and what is done with its reply.
 type asked struct {
-	piece int
-	take  func(p *Piece, reply *value) error
-	name  string
+	question int
+	decode   func(q *question.Question, reply *value) error
+	name     string
 	request
 	reply value
 }
 
-// Read fills in what the target holds of the pieces, in one pipeline. A key of another type
+// Ask fills in what the target holds of what is asked, in one pipeline. A key of another type
 // costs another, and so does a small collection of other elements on a Kvrocks. An error is of the connection, or of a reply that no target gives.
-func (r *Reader) Read(ctx context.Context, pieces []*Piece) error {
-	pieces, cuts, err := r.cut(ctx, pieces)
+func (r *Reader) Ask(ctx context.Context, qs []*question.Question) error {
+	qs, cuts, err := r.cut(ctx, qs)
 	if err != nil {
 		return err
 	}
-	err = r.read(ctx, pieces)
+	err = r.askAll(ctx, qs)
 	for i := range cuts {
 		cuts[i].restore()
 	}
 	return err
 }
 
-func (r *Reader) read(ctx context.Context, pieces []*Piece) error {
+func (r *Reader) askAll(ctx context.Context, qs []*question.Question) error {
 	r.reset()
 	if r.guarded {
-		r.watch(pieces)
+		r.watch(qs)
 	}
 	byTTL := !r.loader.target.tellsExpiry()
 	if byTTL {
 		r.addTime()
 	}
-	for i, p := range pieces {
-		p.Total = 0
-		p.ask(r, i)
+	for i, q := range qs {
+		q.Total = 0
+		r.ask(q, i)
 	}
 	if byTTL {
 		r.addTime()
 	}
 	wrong := map[int]bool{}
-	again, err := r.answers(ctx, pieces, wrong)
+	again, err := r.answers(ctx, qs, wrong)
 	if err != nil {
 		return err
 	}
 	if byTTL {
-		if err := r.fromTTL(pieces); err != nil {
+		if err := r.fromTTL(qs); err != nil {
 			return err
 		}
 	}
 	r.reset()
 	for _, i := range again {
-		if p := pieces[i]; p.Type == "" && !wrong[i] {
-			p.askElements(r, i)
-			p.askExpiry(r, i)
+		if q := qs[i]; q.Type == "" && !wrong[i] {
+			r.askElements(q, i)
+			r.askExpiry(q, i)
 		}
 	}
-	if _, err := r.answers(ctx, pieces, wrong); err != nil {
+	if _, err := r.answers(ctx, qs, wrong); err != nil {
 		return err
 	}
-	return r.types(ctx, pieces, wrong)
+	return r.types(ctx, qs, wrong)
 }
 
-// answers sends what has been added, and fills it in. It notes the pieces whose keys are of another type, and returns
+// answers sends what has been added, and fills it in. It notes the questions whose keys are of another type, and returns
 // those whose elements must be asked for by name.
-func (r *Reader) answers(ctx context.Context, pieces []*Piece, wrong map[int]bool) (again []int, err error) {
+func (r *Reader) answers(ctx context.Context, qs []*question.Question, wrong map[int]bool) (again []int, err error) {
 	if err := r.exec(ctx); err != nil {
 		return nil, err
 	}
 	for i := range r.asked {
 		a := &r.asked[i]
-		if a.piece < 0 {
-			if a.take != nil && a.take(nil, &a.reply) != nil {
+		if a.question < 0 {
+			if a.decode != nil && a.decode(nil, &a.reply) != nil {
 				return nil, &ReadError{DB: r.db, Command: a.name, Reply: a.reply.String(), Err: cmp.Or(stopsLoad(a.reply.text), errUnexpected)}
 			}
 			continue
 		}
-		p := pieces[a.piece]
+		q := qs[a.question]
 		if a.reply.kind == '-' {
 			switch reply := a.reply.text; {
 			case strings.Contains(reply, "WRONGTYPE"):
-				wrong[a.piece] = true
+				wrong[a.question] = true
 			case a.name == "XINFO" && strings.Contains(reply, "no such key"):
 				// If it is so, its expiry says it too (SERVERS.md K11).
-				p.Changed = "the server does not find its first or last entry any more"
+				q.Changed = "the server does not find its first or last entry any more"
 			default:
-				return nil, r.failed(p, a, reply, nil)
+				return nil, r.failed(q, a, reply, nil)
 			}
 			continue
 		}
-		if err := a.take(p, &a.reply); errors.Is(err, errOtherNames) {
-			again = append(again, a.piece)
+		if err := a.decode(q, &a.reply); errors.Is(err, errOtherNames) {
+			again = append(again, a.question)
 		} else if err != nil {
-			return nil, r.failed(p, a, "", err)
+			return nil, r.failed(q, a, "", err)
 		}
 	}
 	return again, nil
 }
 
 // types asks for the types of keys that are of another one.
-func (r *Reader) types(ctx context.Context, pieces []*Piece, wrong map[int]bool) error {
+func (r *Reader) types(ctx context.Context, qs []*question.Question, wrong map[int]bool) error {
 	if len(wrong) == 0 {
 		return nil
 	}
 	r.reset()
 	for i := range wrong {
-		r.add(i, nil, "TYPE", pieces[i].Key)
+		r.add(i, nil, "TYPE", qs[i].Key)
 	}
 	if err := r.exec(ctx); err != nil {
 		return err
@@ -147,11 +148,11 @@ func (r *Reader) types(ctx context.Context, pieces []*Piece, wrong map[int]bool)
 	for i := range r.asked {
 		a := &r.asked[i]
 		if a.reply.kind != '+' && a.reply.kind != '$' {
-			return r.failed(pieces[a.piece], a, a.reply.String(), nil)
+			return r.failed(qs[a.question], a, a.reply.String(), nil)
 		}
-		p := pieces[a.piece]
-		if p.Type = a.reply.text; p.Type == p.typeName() {
-			p.Type, p.Changed = "", "it was of another type while it was read"
+		q := qs[a.question]
+		if q.Type = a.reply.text; q.Type == typeName(q.Kind) {
+			q.Type, q.Changed = "", "it was of another type while it was read"
 		}
 	}
 	return nil
@@ -166,19 +167,19 @@ func (r *Reader) begin(name string, key ...[]byte) {
 	}
 }
 
-// end completes the command that begin started, for piece i; -1 for none.
-func (r *Reader) end(i int, take func(*Piece, *value) error) {
-	r.asked = append(r.asked, asked{piece: i, take: take, name: r.name, request: r.wire.end()})
+// end completes the command that begin started, for question i; -1 for none.
+func (r *Reader) end(i int, decode func(*question.Question, *value) error) {
+	r.asked = append(r.asked, asked{question: i, decode: decode, name: r.name, request: r.wire.end()})
 }
 
-// add adds a command for piece i.
-func (r *Reader) add(i int, take func(*Piece, *value) error, name string, key ...[]byte) {
+// add adds a command for question i.
+func (r *Reader) add(i int, decode func(*question.Question, *value) error, name string, key ...[]byte) {
 	r.begin(name, key...)
-	r.end(i, take)
+	r.end(i, decode)
 }
 
 // addMembers adds a command that names members.
-func (r *Reader) addMembers(i int, take func(*Piece, *value) error, name string, key []byte, members [][]byte) {
+func (r *Reader) addMembers(i int, decode func(*question.Question, *value) error, name string, key []byte, members [][]byte) {
 	if len(members) == 0 {
 		return
 	}
@@ -186,7 +187,7 @@ func (r *Reader) addMembers(i int, take func(*Piece, *value) error, name string,
 	for _, m := range members {
 		r.wire.bytes(m)
 	}
-	r.end(i, take)
+	r.end(i, decode)
 }
 
 // reset forgets the flight before. Nothing of its replies is held on to.
@@ -211,14 +212,14 @@ func (r *Reader) exec(ctx context.Context) error {
 	return &ReadError{DB: r.db, Command: r.asked[0].name, Err: noEOF(err)}
 }
 
-func (r *Reader) failed(p *Piece, a *asked, reply string, err error) error {
+func (r *Reader) failed(q *question.Question, a *asked, reply string, err error) error {
 	if err == nil {
 		err = errUnexpected
 		if advice := stopsLoad(reply); errors.Is(advice, ErrAuth) || errors.Is(advice, ErrTransient) {
 			err = advice
 		}
 	}
-	return &ReadError{DB: r.db, Key: clone(p.Key), Command: a.name, Reply: reply, Err: err}
+	return &ReadError{DB: r.db, Key: clone(q.Key), Command: a.name, Reply: reply, Err: err}
 }
 
 // A ReadError is why reading back stopped.
@@ -305,7 +306,7 @@ func (r *Reader) addTime() {
 
 // fromTTL makes times of what PTTL answered between two readings of the clock. Those
 // targets store seconds.
-func (r *Reader) fromTTL(pieces []*Piece) error {
+func (r *Reader) fromTTL(qs []*question.Question) error {
 	now := r.loader.clock().UnixMilli()
 	if r.loader.target.tellsTime() {
 		before, err := clockReading(&r.asked[0].reply)
@@ -318,9 +319,9 @@ func (r *Reader) fromTTL(pieces []*Piece) error {
 		}
 		now = (before + after) / 2
 	}
-	for _, p := range pieces {
-		if (p.Head || p.Tail) && p.Type == "" && p.Expire > 0 {
-			p.Expire = roundedExpiry(now, p.Expire)
+	for _, q := range qs {
+		if (q.Head || q.Tail) && q.Type == "" && q.Expire > 0 {
+			q.Expire = roundedExpiry(now, q.Expire)
 		}
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 func openReader(t *testing.T, addr string) *Reader {
@@ -27,9 +28,9 @@ func openReader(t *testing.T, addr string) *Reader {
 	return r
 }
 
-func readPieces(t *testing.T, r *Reader, pieces ...*Piece) {
+func readPieces(t *testing.T, r *Reader, pieces ...*question.Question) {
 	t.Helper()
-	if err := r.Read(t.Context(), pieces); err != nil {
+	if err := r.Ask(t.Context(), pieces); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -48,19 +49,19 @@ func TestReadPieces(t *testing.T) {
 			}
 		}
 		r := openReader(t, addr)
-		s := &Piece{Kind: format.String, Key: b("s"), Head: true, Tail: true, Offset: 1, Size: 3}
-		empty := &Piece{Kind: format.String, Key: b("empty"), Head: true, Tail: true}
-		h := &Piece{Kind: format.Hash, Key: b("h"), Head: true, Tail: true, Elems: bs("", "a", "none", "\x00")}
-		l := &Piece{Kind: format.List, Key: b("l"), Tail: true, Offset: 1, Elems: bs("?", "?")}
-		set := &Piece{Kind: format.Set, Key: b("set"), Tail: true, Elems: bs("", "b")}
-		z := &Piece{Kind: format.Zset, Key: b("z"), Tail: true, Elems: bs("", "a", "none", "b")}
-		x := &Piece{Kind: format.Stream, Key: b("x"), Head: true, Until: id(1, 2), Entries: 2}
-		rest := &Piece{Kind: format.Stream, Key: b("x"), Tail: true, After: id(1, 2), Entries: 1}
-		none := &Piece{Kind: format.Stream, Key: b("none"), Head: true, Tail: true}
-		other := &Piece{Kind: format.Hash, Key: b("l"), Head: true, Tail: true, Elems: bs("a")}
-		length := &Piece{Kind: format.Set, Key: b("set"), Head: true, Tail: true, Length: true}
-		whole := func(kind format.Kind, key string, elems ...string) *Piece {
-			return &Piece{Kind: kind, Key: b(key), Head: true, Tail: true, Elems: bs(elems...)}
+		s := &question.Question{Kind: format.String, Key: b("s"), Head: true, Tail: true, Offset: 1, Size: 3}
+		empty := &question.Question{Kind: format.String, Key: b("empty"), Head: true, Tail: true}
+		h := &question.Question{Kind: format.Hash, Key: b("h"), Head: true, Tail: true, Elems: bs("", "a", "none", "\x00")}
+		l := &question.Question{Kind: format.List, Key: b("l"), Tail: true, Offset: 1, Elems: bs("?", "?")}
+		set := &question.Question{Kind: format.Set, Key: b("set"), Tail: true, Elems: bs("", "b")}
+		z := &question.Question{Kind: format.Zset, Key: b("z"), Tail: true, Elems: bs("", "a", "none", "b")}
+		x := &question.Question{Kind: format.Stream, Key: b("x"), Head: true, Until: id(1, 2), Entries: 2}
+		rest := &question.Question{Kind: format.Stream, Key: b("x"), Tail: true, After: id(1, 2), Entries: 1}
+		none := &question.Question{Kind: format.Stream, Key: b("none"), Head: true, Tail: true}
+		other := &question.Question{Kind: format.Hash, Key: b("l"), Head: true, Tail: true, Elems: bs("a")}
+		length := &question.Question{Kind: format.Set, Key: b("set"), Head: true, Tail: true, Length: true}
+		whole := func(kind format.Kind, key string, elems ...string) *question.Question {
+			return &question.Question{Kind: kind, Key: b(key), Head: true, Tail: true, Elems: bs(elems...)}
 		}
 		wholeH, wholeSet, wholeZ, turned := whole(format.Hash, "h", "", "\x00", "a"), whole(format.Set, "set", "", "a"), whole(format.Zset, "z", "", "a", "b"), whole(format.Zset, "z", "b", "a", "")
 		more, less, gone := whole(format.Set, "set", "", "a", "b"), whole(format.Hash, "h", "a"), whole(format.Zset, "none", "a")
@@ -72,11 +73,11 @@ func TestReadPieces(t *testing.T) {
 			{l.Values, []string{"a", "b"}}, {l.Total, int64(4)}, {set.Found, []bool{true, false}}, {set.Total, int64(2)},
 			{z.Found, []bool{true, true, false, true}}, {z.Scores, []float64{math.Inf(1), 0.1, 0, -1e308}}, {z.Total, int64(3)},
 			{x.IDs, []format.StreamID{id(1, 1), id(1, 2)}}, {x.Fields, [][]string{{"", ""}, {"f", "v"}}}, {rest.IDs, []format.StreamID{id(9, 0)}},
-			{*rest.State, format.StreamState{LastID: id(9, 0), EntriesAdded: 3}}, {none.Type, TypeNone}, {other.Type, "list"}, {length.Total, int64(2)},
+			{*rest.State, format.StreamState{LastID: id(9, 0), EntriesAdded: 3}}, {none.Type, question.TypeNone}, {other.Type, "list"}, {length.Total, int64(2)},
 			{wholeH.Values, []string{"1", "\r\n", ""}}, {wholeH.Found, []bool{true, true, true}}, {wholeH.Total, int64(3)}, {wholeH.Expire, int64(0)},
 			{wholeSet.Found, []bool{true, true}}, {wholeSet.Total, int64(2)},
 			{wholeZ.Scores, []float64{math.Inf(1), 0.1, -1e308}}, {wholeZ.Found, []bool{true, true, true}}, {turned.Scores, []float64{-1e308, 0.1, math.Inf(1)}},
-			{more.Found, []bool{true, true, false}}, {more.Total, int64(2)}, {less.Values, []string{""}}, {less.Total, int64(3)}, {gone.Type, TypeNone},
+			{more.Found, []bool{true, true, false}}, {more.Total, int64(2)}, {less.Values, []string{""}}, {less.Total, int64(3)}, {gone.Type, question.TypeNone},
 		} {
 			if fmt.Sprintf("%#v", c.got) != fmt.Sprintf("%#v", c.want) {
 				t.Errorf("%#v, want %#v", c.got, c.want)
@@ -121,15 +122,15 @@ func TestReadOldKvrocks(t *testing.T) {
 		return "", cmd[0] == "PEXPIRETIME"
 	})
 	r := openReader(t, f.addr)
-	k := &Piece{Kind: format.String, Key: b("k"), Head: true, Tail: true}
-	gone := &Piece{Kind: format.String, Key: b("gone"), Head: true, Tail: true}
-	z := &Piece{Kind: format.Zset, Key: b("z"), Elems: bs("a", "b", "c")}
-	x := &Piece{Kind: format.Stream, Key: b("x"), Until: id(1, 1), Entries: 1}
+	k := &question.Question{Kind: format.String, Key: b("k"), Head: true, Tail: true}
+	gone := &question.Question{Kind: format.String, Key: b("gone"), Head: true, Tail: true}
+	z := &question.Question{Kind: format.Zset, Key: b("z"), Elems: bs("a", "b", "c")}
+	x := &question.Question{Kind: format.Stream, Key: b("x"), Until: id(1, 1), Entries: 1}
 	readPieces(t, r, k, gone, z, x)
 	if k.Expire != 1_900_000_100_000 || k.Type != "" || k.Values[0] != "" {
 		t.Errorf("%+v", k)
 	}
-	if gone.Type != TypeNone {
+	if gone.Type != question.TypeNone {
 		t.Errorf("%+v", gone)
 	}
 	if !slices.Equal(z.Found, []bool{true, false, true}) || !math.Signbit(z.Scores[0]) || z.Scores[2] != 1.5 {
@@ -144,7 +145,7 @@ func TestReadOldKvrocks(t *testing.T) {
 	v := r.loader.NewVisitor(0, nil)
 	defer v.Close()
 	looks, err := v.Look(t.Context(), bs("k", "gone"))
-	if err != nil || looks[0] != (Look{format.String, "string", 7, 1_900_000_100_000}) || looks[1] != (Look{Type: "none"}) {
+	if err != nil || looks[0] != (KeyInfo{format.String, "string", 7, 1_900_000_100_000}) || looks[1] != (KeyInfo{Type: "none"}) {
 		t.Errorf("%+v, %v", looks, err)
 	}
 }
@@ -208,7 +209,7 @@ func TestReadPage(t *testing.T) {
 			}
 			return "", false
 		})
-		h := &Piece{Kind: format.Hash, Key: b("h"), Head: true, Tail: true, Elems: bs("a", "b")}
+		h := &question.Question{Kind: format.Hash, Key: b("h"), Head: true, Tail: true, Elems: bs("a", "b")}
 		readPieces(t, openReader(t, f.addr), h)
 		if !slices.Equal(h.Values, []string{"1", ""}) || !slices.Equal(h.Found, []bool{true, true}) || h.Total != 2 {
 			t.Errorf("%s: %+v", name, h)
@@ -225,7 +226,7 @@ func TestReadPage(t *testing.T) {
 		}
 		return "", false
 	})
-	err := openReader(t, f.addr).Read(t.Context(), []*Piece{{Kind: format.Zset, Key: b("z"), Head: true, Tail: true, Elems: bs("a")}})
+	err := openReader(t, f.addr).Ask(t.Context(), []*question.Question{{Kind: format.Zset, Key: b("z"), Head: true, Tail: true, Elems: bs("a")}})
 	if err == nil || !strings.Contains(err.Error(), "ZSCAN") {
 		t.Errorf("a score that is none: %v", err)
 	}
@@ -247,7 +248,7 @@ func TestReadRefused(t *testing.T) {
 			}
 			return c.reply, cmd[0] == "HMGET"
 		})
-		err := openReader(t, f.addr).Read(t.Context(), []*Piece{{Kind: format.Hash, Key: b("h"), Head: true, Elems: bs("a", "b")}})
+		err := openReader(t, f.addr).Ask(t.Context(), []*question.Question{{Kind: format.Hash, Key: b("h"), Head: true, Elems: bs("a", "b")}})
 		if err == nil || !strings.Contains(err.Error(), c.says) || errors.Is(err, ErrAuth) != (c.is == ErrAuth) || errors.Is(err, ErrTransient) != (c.is == ErrTransient) {
 			t.Errorf("%q: %v", c.reply, err)
 		}

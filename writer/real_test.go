@@ -32,7 +32,7 @@ func TestRealEveryKind(t *testing.T) {
 func TestRealPartsAndPieces(t *testing.T) {
 	for name, o := range map[string]Options{
 		"defaults": {},
-		"small":    {BatchBytes: 1000, BatchCommands: 7, PieceBytes: 300, PieceElements: 5},
+		"small":    {BatchBytes: 1000, BatchCommands: 7, CommandBytes: 300, CommandElements: 5},
 		"replace":  {OnExists: Replace},
 		"skip":     {OnExists: Skip, BatchCommands: 10},
 	} {
@@ -216,7 +216,7 @@ func TestRealCountKeys(t *testing.T) {
 // TestRedisDatabases: SELECT is checked, and real on a Redis.
 func TestRedisDatabases(t *testing.T) {
 	addr := startRedis(t)
-	l, err := Open(t.Context(), Options{Addr: addr, Places: map[int]Place{0: {}, 3: {DB: 2}}})
+	l, err := Open(t.Context(), Options{Addr: addr, Keyspaces: map[int]Keyspace{0: {}, 3: {DB: 2}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +238,7 @@ func TestRedisDatabases(t *testing.T) {
 	if got := c.Get(t.Context(), "k").Val(); got != "v" {
 		t.Errorf("got %q", got)
 	}
-	if _, err := Open(t.Context(), Options{Addr: addr, Places: map[int]Place{0: {DB: 99}}}); !errors.Is(err, ErrPreflight) {
+	if _, err := Open(t.Context(), Options{Addr: addr, Keyspaces: map[int]Keyspace{0: {DB: 99}}}); !errors.Is(err, ErrPreflight) {
 		t.Errorf("database 99: %v", err)
 	}
 }
@@ -284,12 +284,12 @@ func TestKvrocksNamespaces(t *testing.T) {
 		t.Skip("NO KVROCKS WITH NAMESPACES: set KVROCKS_AUTH_ADDR, KVROCKS_PASSWORD and two KVROCKS_TOKENS")
 	}
 	o := Options{Addr: addr, Password: os.Getenv("KVROCKS_PASSWORD"), OnExists: Replace,
-		Places: map[int]Place{0: {}, 1: {Token: tokens[0]}, 2: {Token: tokens[1]}}}
+		Keyspaces: map[int]Keyspace{0: {}, 1: {Token: tokens[0]}, 2: {Token: tokens[1]}}}
 	l, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for db := range o.Places {
+	for db := range o.Keyspaces {
 		w, err := l.NewWorker(t.Context(), db)
 		if err != nil {
 			t.Fatal(err)
@@ -301,7 +301,7 @@ func TestKvrocksNamespaces(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for db := range o.Places {
+	for db := range o.Keyspaces {
 		if n, more, err := l.CountKeys(t.Context(), db, 10); n != 1 || more || err != nil {
 			t.Errorf("database %d: %d keys, %v, %v", db, n, more, err)
 		}

@@ -60,7 +60,7 @@ func TestRefused(t *testing.T) {
 		},
 		{
 			name:    "wrong type, in parts",
-			options: Options{PieceElements: 1},
+			options: Options{CommandElements: 1},
 			replies: map[string]string{"RPUSH l": wrongType},
 			records: append(parts(whole(format.List, "l", "a", "b"), whole(format.List, "l", "c")), str("m", "1", 0)),
 			want:    []LeftOut{{Kind: format.List, Key: b("l"), Reason: ReasonRefused, Command: "RPUSH", Reply: strings.TrimSpace(wrongType[1:])}},
@@ -69,7 +69,7 @@ func TestRefused(t *testing.T) {
 		},
 		{
 			name:    "a list from its second piece on",
-			options: Options{PieceElements: 1},
+			options: Options{CommandElements: 1},
 			replies: map[string]string{"RPUSH l b": "-ERR Operation aborted: Memory limit reached\r\n"},
 			records: []format.Record{whole(format.List, "l", "a", "b", "c")},
 			want:    []LeftOut{{Kind: format.List, Key: b("l"), Reason: ReasonRefused, Partial: true, Command: "RPUSH", Reply: "ERR Operation aborted: Memory limit reached"}},
@@ -264,7 +264,7 @@ func TestExpired(t *testing.T) {
 // may have come after is given its expiry.
 func TestExpiredMeanwhile(t *testing.T) {
 	f := startFake(t, nil)
-	l, err := Open(t.Context(), Options{Addr: f.addr, PieceElements: 1})
+	l, err := Open(t.Context(), Options{Addr: f.addr, CommandElements: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

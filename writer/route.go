@@ -29,7 +29,7 @@ type route struct {
 
 // route connects to the place of a source database.
 func (l *Loader) route(ctx context.Context, db int, writes bool) (*route, error) {
-	p, ok := l.options.Places[db]
+	p, ok := l.options.Keyspaces[db]
 	if !ok {
 		return nil, preflightError("database %d has no place on target %s: say where its keys go", db, l.options.Addr)
 	}
@@ -65,7 +65,7 @@ func (r *route) exec(ctx context.Context, cmds []redis.Cmder) error {
 }
 
 // dial connects to a server, which is then told the connection's name.
-func (r *route) dial(ctx context.Context, o *Options, p Place) (*conn, error) {
+func (r *route) dial(ctx context.Context, o *Options, p Keyspace) (*conn, error) {
 	c, err := o.dial(ctx, p)
 	if err != nil {
 		return nil, err
@@ -168,7 +168,7 @@ func (r *route) node(ctx context.Context, addr string) (*conn, error) {
 	if c != nil {
 		return c, nil
 	}
-	c, err := r.dial(ctx, r.cluster.options.at(addr), Place{})
+	c, err := r.dial(ctx, r.cluster.options.at(addr), Keyspace{})
 	if err != nil {
 		r.cluster.doubt(addr)
 		return nil, err

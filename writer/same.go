@@ -30,12 +30,12 @@ func SameServer(ctx context.Context, targets []Options) (i, j int, same bool) {
 	}
 	inTime(func(ctx context.Context, i int) {
 		o := targets[i]
-		o.Places = map[int]Place{0: {}}
+		o.Keyspaces = map[int]Keyspace{0: {}}
 		o, err := o.checked()
 		if err != nil {
 			return
 		}
-		if conns[i], err = o.dial(ctx, Place{}); err != nil {
+		if conns[i], err = o.dial(ctx, Keyspace{}); err != nil {
 			return
 		}
 		defer context.AfterFunc(ctx, conns[i].abort)()

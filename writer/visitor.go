@@ -17,21 +17,21 @@ import (
 type Visitor struct {
 	loader  *Loader
 	db      int
-	again   Again
+	retry   RetryFunc
 	route   *route // nil: none is open
 	deletes bool   // from now on, it does not only read
-	moved   bool   // something was answered since again was asked
+	moved   bool   // something was answered since retry was asked
 
 	wire     wire
 	elements int // of the next page; 0: as many as it may have
 }
 
-// An Again is asked after an error that may pass by itself (ErrTransient) whether to try again: it
+// A RetryFunc is asked after an error that may pass by itself (ErrTransient) whether to try again: it
 // waits and returns nil, or returns the error with which to end. Progress: something was
 // answered since it was asked before.
-type Again func(ctx context.Context, err error, progress bool) error
+type RetryFunc func(ctx context.Context, err error, progress bool) error
 
-// Sleep waits as an Again or a Pacer has to: it returns before its time why ctx has ended.
+// Sleep waits as a RetryFunc or a Pacer has to: it returns before its time why ctx has ended.
 func Sleep(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -44,10 +44,10 @@ func Sleep(ctx context.Context, d time.Duration) error {
 }
 
 // NewVisitor returns a Visitor, which connects when it is first used. Nothing that it sends does any
-// harm when it is sent twice: as long as again says so, commands are repeated over new
+// harm when it is sent twice: as long as retry says so, commands are repeated over new
 // connections. Nil repeats none.
-func (l *Loader) NewVisitor(db int, again Again) *Visitor {
-	return &Visitor{loader: l, db: db, again: again}
+func (l *Loader) NewVisitor(db int, retry RetryFunc) *Visitor {
+	return &Visitor{loader: l, db: db, retry: retry}
 }
 
 // Close closes the connections.
@@ -59,8 +59,8 @@ func (v *Visitor) Close() error {
 	return r.Close()
 }
 
-// A Look is what a target shows of a key at a glance.
-type Look struct {
+// A KeyInfo is what a target shows of a key at a glance.
+type KeyInfo struct {
 	Kind   format.Kind // 0: there is no such key
 	Type   string      // as the target calls it; also of what no Kind stands for
 	Length int64       // elements; bytes of a string
@@ -77,8 +77,8 @@ var visited = map[string]struct {
 }
 
 // Look looks at keys.
-func (v *Visitor) Look(ctx context.Context, keys [][]byte) ([]Look, error) {
-	looks := make([]Look, len(keys))
+func (v *Visitor) Look(ctx context.Context, keys [][]byte) ([]KeyInfo, error) {
+	looks := make([]KeyInfo, len(keys))
 	var types [][]any
 	var asked []int
 	for i, k := range keys {
@@ -128,7 +128,7 @@ func (v *Visitor) Look(ctx context.Context, keys [][]byte) ([]Look, error) {
 			looks[i].Expire = roundedExpiry(now, expire)
 		}
 		if expire == -2 { // it expired meanwhile
-			looks[i] = Look{Type: "none"}
+			looks[i] = KeyInfo{Type: "none"}
 		}
 	}
 	return looks, nil
@@ -136,7 +136,7 @@ func (v *Visitor) Look(ctx context.Context, keys [][]byte) ([]Look, error) {
 
 // Unchanged looks again at keys that were read after looks showed them, and returns an error if one is another by now, or has
 // come: what was read of it may be of both. One whose time has come is as it was read.
-func (v *Visitor) Unchanged(ctx context.Context, keys [][]byte, looks []Look) error {
+func (v *Visitor) Unchanged(ctx context.Context, keys [][]byte, looks []KeyInfo) error {
 	again, err := v.Look(ctx, keys)
 	if err != nil {
 		return err
@@ -238,11 +238,11 @@ func (v *Visitor) repeat(ctx context.Context, do func() error) error {
 			v.moved = true
 			return nil
 		}
-		if v.again == nil || !errors.Is(err, ErrTransient) {
+		if v.retry == nil || !errors.Is(err, ErrTransient) {
 			return err
 		}
 		v.Close() // it is lost, or has replies under way
-		if err := v.again(ctx, err, v.moved); err != nil {
+		if err := v.retry(ctx, err, v.moved); err != nil {
 			return err
 		}
 		v.moved = false

@@ -34,7 +34,7 @@ func (w *Worker) queueZset(ctx context.Context, k *key, r *format.Record) error 
 func (w *Worker) queueMembers(ctx context.Context, k *key, members [][]byte, scores []float64) (int, error) {
 	o := &w.loader.options
 	n, size, taken := 0, 0, 0
-	for ; n < len(members) && taken < o.PieceElements; n++ {
+	for ; n < len(members) && taken < o.CommandElements; n++ {
 		if unusual(scores[n]) {
 			continue
 		}
@@ -42,7 +42,7 @@ func (w *Worker) queueMembers(ctx context.Context, k *key, members [][]byte, sco
 			continue
 		}
 		more := len(members[n]) + 24 + 2*argOverhead // the text of a score is shorter than 24
-		if taken > 0 && size+more > o.PieceBytes {
+		if taken > 0 && size+more > o.CommandBytes {
 			break
 		}
 		size += more

@@ -31,7 +31,7 @@ type remainder struct {
 	l     *writer.Loader
 	j     *journal.Journal
 	cs    *conflicts
-	again writer.Again // nil: nothing is tried again
+	again writer.RetryFunc // nil: nothing is tried again
 }
 
 // ofFeed is mustBeThere for the units that a feed hands out. Of a dump that has not come yet only the number of keys is looked at.

@@ -33,7 +33,7 @@ type loadOptions struct {
 	follow   bool
 	spool    string               // directory of what --in - has sent and is not loaded yet
 	dump     string               // id of the dump, once it is open
-	mapDB    map[int]writer.Place // nil: none given
+	mapDB    map[int]writer.Keyspace // nil: none given
 	conflict conflictPolicy
 	prefix   prefix
 	ttl      ttlPolicy
@@ -326,14 +326,14 @@ func parseShared(c *cli.Context) (loadOptions, error) {
 func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // own is the place that the connection is in by itself.
-func (o *loadOptions) own() writer.Place { return writer.Place{DB: max(0, o.server.DB)} }
+func (o *loadOptions) own() writer.Keyspace { return writer.Keyspace{DB: max(0, o.server.DB)} }
 
 // parseMapDB reads 0=default,1=VAR,2=db:3. No two databases may go to one place.
-func parseMapDB(s string, own writer.Place, getenv func(string) string) (map[int]writer.Place, error) {
+func parseMapDB(s string, own writer.Keyspace, getenv func(string) string) (map[int]writer.Keyspace, error) {
 	if s == "" {
 		return nil, nil
 	}
-	places, taken := map[int]writer.Place{}, map[writer.Place]int{}
+	places, taken := map[int]writer.Keyspace{}, map[writer.Keyspace]int{}
 	for i, pair := range strings.Split(s, ",") {
 		from, to, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		db, err := strconv.Atoi(from)
@@ -353,7 +353,7 @@ func parseMapDB(s string, own writer.Place, getenv func(string) string) (map[int
 			if named && (name == "" || len(name) > 255 || name == "__namespace" || strings.ContainsFunc(name, isSpaceOrControl)) {
 				return nil, command.Usage("--map-db: database %d goes to a namespace whose name is not 1 to 255 bytes without white space, or the default's", db)
 			}
-			if place = (writer.Place{Token: getenv(to)}); place.Token == "" {
+			if place = (writer.Keyspace{Token: getenv(to)}); place.Token == "" {
 				return nil, command.Usage("--map-db: database %d goes to an environment variable that is not set%s; it must hold the token of the namespace", db, shownVariable(to))
 			}
 		}

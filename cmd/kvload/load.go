@@ -53,7 +53,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if feed.Finished() {
 		feed.Choose(own)
 	}
-	if o.writer.Places, err = places(&o, units); err != nil {
+	if o.writer.Keyspaces, err = places(&o, units); err != nil {
 		return err
 	}
 	if o.conflict == conflictSuffix && a.Manifest.Conflicts > 0 {
@@ -221,7 +221,7 @@ func (o *loadOptions) openDump(ctx context.Context) (a *archive.Archive, cs *con
 		return nil, nil, err
 	}
 	o.dump = a.Manifest.Dump
-	if o.writer.Places, err = places(o, o.units(a)); err == nil {
+	if o.writer.Keyspaces, err = places(o, o.units(a)); err == nil {
 		cs, err = readConflicts(a, &o.filter, o.conflict, o.prefix)
 	}
 	if err != nil {
@@ -250,7 +250,7 @@ func perhapsTLS(err error) error {
 }
 
 // places returns where each database of the units goes. Databases are never merged.
-func places(o *loadOptions, units []archive.Unit) (map[int]writer.Place, error) {
+func places(o *loadOptions, units []archive.Unit) (map[int]writer.Keyspace, error) {
 	dbs := map[int]bool{}
 	for _, u := range units {
 		dbs[u[0].DB] = true
@@ -260,14 +260,14 @@ func places(o *loadOptions, units []archive.Unit) (map[int]writer.Place, error) 
 	if o.mapDB == nil {
 		switch len(sorted) {
 		case 0:
-			return map[int]writer.Place{0: own}, nil
+			return map[int]writer.Keyspace{0: own}, nil
 		case 1:
-			return map[int]writer.Place{sorted[0]: own}, nil
+			return map[int]writer.Keyspace{sorted[0]: own}, nil
 		}
 		return nil, fmt.Errorf("%w: the dump has keys in databases %v, and Kvrocks has one keyspace per namespace: say where each goes, "+
 			"as --map-db 0=default,1=TOKEN_VARIABLE, or load one of them with --db", errRefused, sorted)
 	}
-	chosen := map[int]writer.Place{}
+	chosen := map[int]writer.Keyspace{}
 	for _, db := range sorted {
 		p, ok := o.mapDB[db]
 		if !ok {
@@ -286,7 +286,7 @@ const countLimit = 100_000
 
 // countKeys counts the keys at the places of the load, up to limit or a little above.
 func countKeys(ctx context.Context, l *writer.Loader, o *loadOptions, limit int) (n int, more bool, err error) {
-	for _, db := range slices.Sorted(maps.Keys(o.writer.Places)) {
+	for _, db := range slices.Sorted(maps.Keys(o.writer.Keyspaces)) {
 		here, above, err := l.CountKeys(ctx, db, limit)
 		if err != nil {
 			return 0, false, err

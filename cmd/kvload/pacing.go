@@ -87,7 +87,7 @@ type rester struct {
 const elementBytes = 512
 
 // Rest is of writer.Pacer.
-func (r *rester) Rest(ctx context.Context, f writer.Flight) error {
+func (r *rester) Rest(ctx context.Context, f writer.Pipeline) error {
 	r.waiting.Add(1)
 	defer r.waiting.Add(-1)
 	if r.share != nil {

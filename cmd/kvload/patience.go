@@ -58,7 +58,7 @@ func (p *patience) exhausted(err error) error {
 }
 
 // again returns what a Visitor asks whether to try again.
-func (o *loadOptions) again(log io.Writer) writer.Again {
+func (o *loadOptions) again(log io.Writer) writer.RetryFunc {
 	p := patience{limit: o.retryFor}
 	return func(ctx context.Context, err error, progress bool) error {
 		wait, ok := p.after(err, progress)

@@ -64,12 +64,12 @@ func TestSeveralDatabases(t *testing.T) {
 // TestParseMapDB: the connection's own place is a database if the URI names one.
 func TestParseMapDB(t *testing.T) {
 	env := func(name string) string { return map[string]string{"NS": "t"}[name] }
-	own := writer.Place{DB: 3}
+	own := writer.Keyspace{DB: 3}
 	places, err := parseMapDB("0=default, 1=db:0,2=NS", own, env)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for db, want := range []writer.Place{own, {}, {Token: "t"}} {
+	for db, want := range []writer.Keyspace{own, {}, {Token: "t"}} {
 		if places[db] != want {
 			t.Errorf("database %d goes to %+v, want %+v", db, places[db], want)
 		}

@@ -23,7 +23,7 @@ import (
 // need is what the load wants of its target.
 func (o *loadOptions) need(a *archive.Archive, units []archive.Unit) *writer.Need {
 	n := &writer.Need{
-		Connections: min(o.threads, max(1, len(units)))*len(o.writer.Places) + 1, // and one that looks at the storage
+		Connections: min(o.threads, max(1, len(units)))*len(o.writer.Keyspaces) + 1, // and one that looks at the storage
 		Partly:      o.resume || o.filter.Match != "",
 		SourceAhead: time.Duration(a.Manifest.Source.ClockDifference) * time.Millisecond,
 		Dumped:      a.Manifest.Finished,
@@ -38,7 +38,7 @@ func (o *loadOptions) need(a *archive.Archive, units []archive.Unit) *writer.Nee
 		}
 	}
 	if a.Manifest.Finished.IsZero() { // how many units there will be is not known, nor whether keys of them expire
-		n.Connections, n.Expiring = o.threads*len(o.writer.Places)+1, 1
+		n.Connections, n.Expiring = o.threads*len(o.writer.Keyspaces)+1, 1
 	}
 	if o.ttl.mode == ttlDrop {
 		n.Expiring = 0
@@ -49,7 +49,7 @@ func (o *loadOptions) need(a *archive.Archive, units []archive.Unit) *writer.Nee
 		}
 	}
 	if o.createNamespaces {
-		for db, p := range o.writer.Places {
+		for db, p := range o.writer.Keyspaces {
 			if p.Token != "" {
 				n.Create[db] = o.namespace(db)
 			}
@@ -120,7 +120,7 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 
 // open connects to the target if it can be loaded, and compares it with the journal.
 func (p *preflight) open(ctx context.Context) (err error) {
-	if p.facts.Refusal == nil && len(p.missing()) == 0 && !slices.ContainsFunc(p.facts.Places, func(at writer.PlaceFacts) bool { return at.Err != nil }) {
+	if p.facts.Refusal == nil && len(p.missing()) == 0 && !slices.ContainsFunc(p.facts.Keyspaces, func(at writer.KeyspaceFacts) bool { return at.Err != nil }) {
 		p.l, err = writer.Open(ctx, p.o.writer)
 		if err := p.note(writer.Check{Name: "target"}, err); err != nil {
 			return perhapsTLS(err)
@@ -192,7 +192,7 @@ func (p *preflight) settings() {
 // missing names the namespaces that are to be made.
 func (p *preflight) missing() map[int]string {
 	missing := map[int]string{}
-	for _, at := range p.facts.Places {
+	for _, at := range p.facts.Keyspaces {
 		if at.Missing {
 			missing[at.DB] = p.o.namespace(at.DB)
 		}
@@ -223,7 +223,7 @@ func (p *preflight) pass(ctx context.Context) error {
 	for db, name := range missing {
 		fmt.Fprintf(p.log, "CHANGED AT THE TARGET: NAMESPACE ADD %s, for db%d\n", name, db)
 	}
-	p.facts.Places, p.checks = nil, nil
+	p.facts.Keyspaces, p.checks = nil, nil
 	if err := p.open(ctx); err != nil {
 		return err
 	}

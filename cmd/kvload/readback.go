@@ -13,14 +13,13 @@ import (
 type readback struct {
 	l     *writer.Loader
 	db    int
-	again writer.Again
+	again writer.RetryFunc
 	moved bool // something was answered since again was asked
 	guard bool // keys that are asked for are watched, where the target can
 
 	r       *writer.Reader // nil: none is open
 	guarded bool           // the target can
 	lost    bool           // a connection was, and with it what it watched
-	pieces  []*writer.Piece
 }
 
 // A lost is an error of a connection, which may pass by itself.
@@ -29,15 +28,10 @@ type lost struct{ error }
 func (e lost) Is(target error) bool { return target == writer.ErrTransient }
 func (e lost) Unwrap() error        { return e.error }
 
-// Ask is of verify.Server. A Question and a Piece are the same struct.
+// Ask is of verify.Server.
 func (r *readback) Ask(ctx context.Context, qs []*verify.Question) error {
-	r.pieces = r.pieces[:0]
-	for _, q := range qs {
-		r.pieces = append(r.pieces, (*writer.Piece)(q))
-	}
-	defer clear(r.pieces)
 	for {
-		err := r.ask(ctx)
+		err := r.ask(ctx, qs)
 		if err == nil {
 			r.moved = true
 			return nil
@@ -83,7 +77,7 @@ func (r *readback) remove(ctx context.Context, keys [][]byte) (done bool, err er
 }
 
 // ask asks once.
-func (r *readback) ask(ctx context.Context) (err error) {
+func (r *readback) ask(ctx context.Context, qs []*verify.Question) (err error) {
 	if r.r == nil {
 		if r.r, err = r.l.NewReader(ctx, r.db); err != nil {
 			return err
@@ -94,11 +88,10 @@ func (r *readback) ask(ctx context.Context) (err error) {
 			}
 		}
 	}
-	for _, p := range r.pieces { // what an attempt before has filled in
-		p.Type, p.Expire, p.Total, p.Extra, p.State, p.Unasked, p.Changed = "", 0, 0, 0, nil, "", ""
-		p.Values, p.Found, p.Scores, p.IDs, p.Fields = p.Values[:0], p.Found[:0], p.Scores[:0], p.IDs[:0], p.Fields[:0]
+	for _, q := range qs {
+		q.Clear() // what an attempt before has filled in
 	}
-	return r.r.Read(ctx, r.pieces)
+	return r.r.Ask(ctx, qs)
 }
 
 // Close closes the connections.

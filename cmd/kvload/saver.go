@@ -40,7 +40,7 @@ type saver struct {
 // A lot is some keys that follow each other.
 type lot struct {
 	keys    [][]byte
-	looks   []writer.Look
+	looks   []writer.KeyInfo
 	records [][]*format.Record // of each key; none: it is still to be read
 	size    int                // of all records
 	done    chan struct{}      // closed when all this is so

@@ -146,7 +146,7 @@ func (o *loadOptions) binding(a *archive.Archive, l *writer.Loader) journal.Bind
 		Dump: a.Manifest.Dump, Address: t.Addr, Nodes: t.Nodes, Server: t.Server, Places: map[int]string{},
 		Now: time.Now().Add(t.ClockOffset).UTC().Truncate(time.Millisecond),
 	}
-	for db, p := range o.writer.Places {
+	for db, p := range o.writer.Keyspaces {
 		b.Places[db] = l.Keyspace(db)
 		if b.Places[db] == "" { // the target does not tell
 			b.Places[db] = fmt.Sprintf("db %d", p.DB)

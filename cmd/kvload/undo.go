@@ -22,7 +22,7 @@ import (
 // saveUndo saves the keys of the target that the load will overwrite, as a dump, before the load begins.
 func saveUndo(ctx context.Context, a *archive.Archive, l *writer.Loader, cs *conflicts, o *loadOptions, log io.Writer) (err error) {
 	t := l.Target()
-	dbs := slices.Sorted(maps.Keys(o.writer.Places))
+	dbs := slices.Sorted(maps.Keys(o.writer.Keyspaces))
 	src := format.Source{Address: t.Addr, Server: t.Server, Version: t.Version, Role: "master", Databases: len(dbs), WriteBinlog: "unknown"}
 	w, err := archive.Create(ctx, o.undo, format.NewInfo("kvload "+command.Version, time.Now(), src, format.Options{Databases: dbs, Types: format.Types}), archive.Options{Keys: o.keys, Storage: storage.Options{BreakLock: o.breakLock}})
 	if err != nil {

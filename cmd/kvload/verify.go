@@ -184,7 +184,7 @@ func (v *verification) connect(_ context.Context, db int) (verify.Server, error)
 
 // backwards finds the keys that only the target has, one database after the other.
 func (v *verification) backwards(ctx context.Context) error {
-	for _, db := range slices.Sorted(maps.Keys(v.o.writer.Places)) {
+	for _, db := range slices.Sorted(maps.Keys(v.o.writer.Keyspaces)) {
 		r, err := v.l.NewReader(ctx, db)
 		if err != nil {
 			return err

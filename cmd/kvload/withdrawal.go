@@ -233,7 +233,7 @@ func (w *withdrawal) clear(ctx context.Context) error {
 	if err := w.begin(); err != nil {
 		return err
 	}
-	for _, db := range slices.Sorted(maps.Keys(w.o.writer.Places)) {
+	for _, db := range slices.Sorted(maps.Keys(w.o.writer.Keyspaces)) {
 		v := w.l.NewVisitor(db, w.o.again(w.log))
 		if err := errors.Join(v.Clear(ctx), v.Close()); err != nil {
 			return err

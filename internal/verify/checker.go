@@ -269,7 +269,7 @@ func (c *Checker) flush(ctx context.Context) error {
 }
 
 func (it *item) reset() {
-	it.Question.clear()
+	it.Question.Reset()
 	clear(it.values)
 	clear(it.entries)
 	*it = item{Question: it.Question, values: it.values[:0], scores: it.scores[:0], entries: it.entries[:0]}

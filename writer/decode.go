@@ -7,96 +7,97 @@ import (
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
-// takeExpiry takes the reply to PEXPIRETIME or PTTL: -1 for never, -2 for no such key.
-func takeExpiry(p *Piece, reply *value) error {
+// decodeExpiry takes the reply to PEXPIRETIME or PTTL: -1 for never, -2 for no such key.
+func decodeExpiry(q *question.Question, reply *value) error {
 	switch {
 	case reply.kind != ':' || reply.n < -2:
 		return errUnexpected
 	case reply.n == -2:
-		p.Type = TypeNone
+		q.Type = question.TypeNone
 	case reply.n == -1:
-		p.Expire = 0
+		q.Expire = 0
 	default:
-		p.Expire = reply.n
+		q.Expire = reply.n
 	}
 	return nil
 }
 
-func takeTotal(p *Piece, reply *value) error {
+func decodeTotal(q *question.Question, reply *value) error {
 	if reply.kind != ':' {
 		return errUnexpected
 	}
-	p.Total = reply.n
+	q.Total = reply.n
 	return nil
 }
 
-// takeText takes a value. Kvrocks before 2.7 writes an empty one as nil.
-func takeText(p *Piece, reply *value) error {
+// decodeText takes a value. Kvrocks before 2.7 writes an empty one as nil.
+func decodeText(q *question.Question, reply *value) error {
 	if !reply.isText() {
 		return errUnexpected
 	}
-	p.Values = append(p.Values, reply.text)
+	q.Values = append(q.Values, reply.text)
 	return nil
 }
 
-func takeElements(p *Piece, reply *value) error {
+func decodeElements(q *question.Question, reply *value) error {
 	if reply.kind != '*' {
 		return errUnexpected
 	}
 	for i := range reply.list {
-		if err := takeText(p, &reply.list[i]); err != nil {
+		if err := decodeText(q, &reply.list[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// takeTexts takes one value for each of Elems, nil for those that are not there.
-func takeTexts(p *Piece, reply *value) error {
-	if reply.kind != '*' || len(reply.list) != len(p.Elems) {
+// decodeTexts takes one value for each of Elems, nil for those that are not there.
+func decodeTexts(q *question.Question, reply *value) error {
+	if reply.kind != '*' || len(reply.list) != len(q.Elems) {
 		return errUnexpected
 	}
 	for i := range reply.list {
 		v := &reply.list[i]
-		p.Found = append(p.Found, v.kind != 0)
-		if err := takeText(p, v); err != nil {
+		q.Found = append(q.Found, v.kind != 0)
+		if err := decodeText(q, v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func takeMembership(p *Piece, reply *value) error {
-	if reply.kind != '*' || len(reply.list) != len(p.Elems) {
+func decodeMembership(q *question.Question, reply *value) error {
+	if reply.kind != '*' || len(reply.list) != len(q.Elems) {
 		return errUnexpected
 	}
 	for _, v := range reply.list {
-		p.Found = append(p.Found, v.kind == ':' && v.n == 1)
+		q.Found = append(q.Found, v.kind == ':' && v.n == 1)
 	}
 	return nil
 }
 
-// takeScores takes the reply to ZMSCORE, in which some Kvrocks wrap every score into a second
+// decodeScores takes the reply to ZMSCORE, in which some Kvrocks wrap every score into a second
 // bulk string, and so the nil of one that is not there (SERVERS.md K13).
-func takeScores(p *Piece, reply *value) error {
-	if err := takeTexts(p, reply); err != nil {
+func decodeScores(q *question.Question, reply *value) error {
+	if err := decodeTexts(q, reply); err != nil {
 		return err
 	}
-	for i, text := range p.Values {
+	for i, text := range q.Values {
 		if wrapped, ok := strings.CutPrefix(text, "$"); ok {
 			_, text, _ = strings.Cut(strings.TrimSuffix(wrapped, "\r\n"), "\r\n")
-			p.Found[i] = wrapped != "-1\r\n"
+			q.Found[i] = wrapped != "-1\r\n"
 		}
 		score := 0.0
-		if p.Found[i] {
+		if q.Found[i] {
 			var err error
 			if score, err = parseScore(text); err != nil {
 				return err
 			}
 		}
-		p.Scores = append(p.Scores, score)
+		q.Scores = append(q.Scores, score)
 	}
 	return nil
 }
@@ -112,17 +113,17 @@ func parseScore(text string) (float64, error) {
 // errOtherNames says that a key holds not just what is asked for, which must then be asked for by name.
 var errOtherNames = errors.New("the key has other elements")
 
-// takePage takes the first page of HSCAN, SSCAN or ZSCAN if it is the whole of the key and has the names that Elems has.
-func takePage(p *Piece, reply *value) error {
+// decodePage takes the first page of HSCAN, SSCAN or ZSCAN if it is the whole of the key and has the names that Elems has.
+func decodePage(q *question.Question, reply *value) error {
 	if len(reply.list) != 2 || !reply.list[0].isText() || reply.list[1].kind != '*' {
 		return errUnexpected
 	}
 	step := 2
-	if p.Kind == format.Set {
+	if q.Kind == format.Set {
 		step = 1
 	}
 	page := reply.list[1].list
-	if reply.list[0].text != "0" || len(page) != step*len(p.Elems) {
+	if reply.list[0].text != "0" || len(page) != step*len(q.Elems) {
 		return errOtherNames
 	}
 	for i := range page {
@@ -130,30 +131,30 @@ func takePage(p *Piece, reply *value) error {
 			return errUnexpected
 		}
 	}
-	for i, name := range p.Elems {
+	for i, name := range q.Elems {
 		if page[step*i].text != string(name) {
 			return errOtherNames
 		}
 	}
-	for i := range p.Elems {
-		p.Found = append(p.Found, true)
-		switch p.Kind {
+	for i := range q.Elems {
+		q.Found = append(q.Found, true)
+		switch q.Kind {
 		case format.Hash:
-			p.Values = append(p.Values, page[2*i+1].text)
+			q.Values = append(q.Values, page[2*i+1].text)
 		case format.Zset:
 			score, err := parseScore(page[2*i+1].text)
 			if err != nil {
 				return err
 			}
-			p.Scores = append(p.Scores, score)
+			q.Scores = append(q.Scores, score)
 		}
 	}
 	return nil
 }
 
-// takeEntries takes the reply to XRANGE, where Kvrocks before 2.13 writes an empty value as nil
+// decodeEntries takes the reply to XRANGE, where Kvrocks before 2.13 writes an empty value as nil
 // (SERVERS.md K11).
-func takeEntries(p *Piece, reply *value) error {
+func decodeEntries(q *question.Question, reply *value) error {
 	if reply.kind != '*' {
 		return errUnexpected
 	}
@@ -173,13 +174,13 @@ func takeEntries(p *Piece, reply *value) error {
 			}
 			fields[i] = values[i].text
 		}
-		p.IDs, p.Fields = append(p.IDs, id), append(p.Fields, fields)
+		q.IDs, q.Fields = append(q.IDs, id), append(q.Fields, fields)
 	}
 	return nil
 }
 
-// takeState takes the reply to XINFO STREAM: names and values in turn.
-func takeState(p *Piece, reply *value) error {
+// decodeState takes the reply to XINFO STREAM: names and values in turn.
+func decodeState(q *question.Question, reply *value) error {
 	if reply.kind != '*' {
 		return errUnexpected
 	}
@@ -202,20 +203,20 @@ func takeState(p *Piece, reply *value) error {
 			s.EntriesAdded = uint64(list[i+1].n)
 			known++
 		case "groups":
-			p.hasGroups(list[i+1].n)
+			setGroups(q, list[i+1].n)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if known == 3 {
-		p.State = &s
+		q.State = &s
 	}
 	return nil
 }
 
-// takeGroups takes the reply to XINFO GROUPS. The group that makes an empty stream is the load's own.
-func takeGroups(p *Piece, reply *value) error {
+// decodeGroups takes the reply to XINFO GROUPS. The group that makes an empty stream is the load's own.
+func decodeGroups(q *question.Question, reply *value) error {
 	if reply.kind != '*' {
 		return errUnexpected
 	}
@@ -229,14 +230,14 @@ func takeGroups(p *Piece, reply *value) error {
 			n++
 		}
 	}
-	p.hasGroups(n)
+	setGroups(q, n)
 	return nil
 }
 
-// hasGroups notes consumer groups: no load brings any.
-func (p *Piece) hasGroups(n int64) {
+// setGroups notes consumer groups: no load brings any.
+func setGroups(q *question.Question, n int64) {
 	if n > 0 {
-		p.Changed = fmt.Sprintf("%d consumer groups are there, which no dump has", n)
+		q.Changed = fmt.Sprintf("%d consumer groups are there, which no dump has", n)
 	}
 }
 
