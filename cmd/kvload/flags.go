@@ -31,8 +31,8 @@ type loadOptions struct {
 	in       string
 	stdin    io.Reader // of --in -
 	follow   bool
-	spool    string               // directory of what --in - has sent and is not loaded yet
-	dump     string               // id of the dump, once it is open
+	spool    string                  // directory of what --in - has sent and is not loaded yet
+	dump     string                  // id of the dump, once it is open
 	mapDB    map[int]writer.Keyspace // nil: none given
 	conflict conflictPolicy
 	prefix   prefix
