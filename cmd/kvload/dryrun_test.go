@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 )
 
 // A walk is a load at hand that something is in the way of.
@@ -163,13 +164,13 @@ func TestDryRunRefuses(t *testing.T) {
 		}},
 		{"settings of a server that is not loaded", 5, "settings", "which is not loaded now", func(w *walk) {
 			data := []byte(`[{"address":"127.0.0.1:1","name":"log-level","was":"info","set":"warning"}]`)
-			if err := os.WriteFile(w.write(filepath.Join(w.state, settingsName)), data, 0o600); err != nil {
+			if err := os.WriteFile(w.write(filepath.Join(w.state, tune.FileName)), data, 0o600); err != nil {
 				w.t.Fatal(err)
 			}
 			w.flags = []string{"--tune"}
 		}},
 		{"settings that say nothing", 5, "settings", "does not say what settings", func(w *walk) {
-			w.write(filepath.Join(w.state, settingsName))
+			w.write(filepath.Join(w.state, tune.FileName))
 			w.flags = []string{"--tune"}
 		}},
 		{"namespace is not there", 12, "place of db0", "--create-namespaces makes it", func(w *walk) {

@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
@@ -81,7 +82,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		err = p.pass(ctx)
 	}
 	if err != nil {
-		remindSettings(o.statePath(nil), log)
+		tune.Remind(o.statePath(nil), log)
 		return err
 	}
 	l, root := p.l, p.state.root
@@ -95,7 +96,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	if !storage.IsURL(root) {
-		if err := settle(ctx, l, j.Path(), log); err != nil {
+		if err := tune.RestoreLeft(ctx, l, j.Path(), log); err != nil {
 			if o.tune {
 				return err
 			}
@@ -132,7 +133,12 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if !o.share.IsAll() && feed.Finished() {
 		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(stored(own)), progress.Bytes(stored(units)))
 	}
-	err = withTuning(ctx, l, j.Path(), o.tune, log, func() error { return ld.load(ctx, feed) })
+	load := func() error { return ld.load(ctx, feed) }
+	if o.tune {
+		err = tune.With(ctx, l, j.Path(), log, load)
+	} else {
+		err = load()
+	}
 	ld.sayDelayed()
 	if n := l.Redirected(); n > 0 {
 		fmt.Fprintf(log, "%s sent once more: slots of the cluster moved, or nobody served them\n", progress.Plural(n, "command was", "commands were"))

@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -168,22 +169,12 @@ func (p *preflight) note(c writer.Check, err error) error {
 
 // settings says what an earlier run has left changed at the target. With --tune all of it must be set back first.
 func (p *preflight) settings() {
-	dir, err := storage.OpenDir(p.state.root)
-	if err != nil {
-		return
-	}
-	was, err := readSettings(dir)
-	for _, s := range was {
-		if err == nil && !slices.Contains(p.l.Servers(), s.Address) {
-			err = notLoadedNow(s)
-		}
-	}
-	switch {
+	switch left, err := tune.Left(p.l, p.state.root); {
 	case err != nil && p.o.tune:
 		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Failed, Err: errRefused, Found: err.Error()})
 	case err != nil:
 		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Warning, Found: err.Error()})
-	case was != nil:
+	case left != nil:
 		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Warning,
 			Found: "an earlier run changed settings of the target and did not set them back: a load does that first"})
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 )
 
 var (
@@ -38,7 +39,7 @@ func TestTune(t *testing.T) {
 				t.Errorf("it does not say %q:\n%s", want, r.stderr)
 			}
 		}
-		if _, err := os.Stat(filepath.Join(state, settingsName)); err == nil {
+		if _, err := os.Stat(filepath.Join(state, tune.FileName)); err == nil {
 			t.Error("the file of the settings is still there")
 		}
 	})
@@ -50,7 +51,7 @@ func TestTune(t *testing.T) {
 	})
 	t.Run("one cannot be changed", func(t *testing.T) {
 		k := startKvrocks(t)
-		k.fixed = logLevel
+		k.fixed = tune.LogLevel
 		r := runCommand("load", "--uri", k.Addr(), "--in", dir, "--state", t.TempDir(), "--tune")
 		if want := []string{tuned[1], "COMPACT", untuned[1]}; r.code != 0 || !slices.Equal(k.changes(), want) || !strings.Contains(r.stderr, "log-level stays info") {
 			t.Errorf("%d: %s", r.code, r.stderr)
@@ -64,7 +65,7 @@ func TestTune(t *testing.T) {
 		go func() {
 			<-writing
 			k.change(func() {
-				k.config[backgroundJobs] = "16" // somebody else's
+				k.config[tune.BackgroundJobs] = "16" // somebody else's
 				k.full, k.writing = true, nil
 			})
 			close(over)
@@ -74,7 +75,7 @@ func TestTune(t *testing.T) {
 		if r.code != 75 || !strings.Contains(r.stderr, "rocksdb.max_background_jobs of the target is 16 now") {
 			t.Errorf("%d: %s", r.code, r.stderr)
 		}
-		if k.setting(logLevel) != "info" || k.setting(backgroundJobs) != "16" {
+		if k.setting(tune.LogLevel) != "info" || k.setting(tune.BackgroundJobs) != "16" {
 			t.Errorf("settings %v", k.config)
 		}
 	})
@@ -137,7 +138,7 @@ func TestTuneStopped(t *testing.T) {
 			if got, want := k.changes(), slices.Concat(tuned, untuned); cmd.ProcessState.ExitCode() != code || !slices.Equal(got, want) {
 				t.Errorf("exit code %d, changes %v, want %v: %s", cmd.ProcessState.ExitCode(), got, want, stderr)
 			}
-			if _, err := os.Stat(filepath.Join(state, settingsName)); err == nil {
+			if _, err := os.Stat(filepath.Join(state, tune.FileName)); err == nil {
 				t.Error("the file of the settings is still there")
 			}
 		})
@@ -175,7 +176,7 @@ func TestTuneKilled(t *testing.T) {
 			if got := k.changes(); r.code != 0 || !slices.Equal(got, tc.want) {
 				t.Errorf("%d, changes %v, want %v: %s", r.code, got, tc.want, r.stderr)
 			}
-			if _, err := os.Stat(filepath.Join(state, settingsName)); err == nil {
+			if _, err := os.Stat(filepath.Join(state, tune.FileName)); err == nil {
 				t.Error("the file of the settings is still there")
 			}
 		})

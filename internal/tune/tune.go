@@ -1,0 +1,175 @@
+// Package tune has settings of a Kvrocks changed while it is loaded, and has it compact what was loaded.
+//
+//	err := tune.RestoreLeft(ctx, l, dir, log)              // what an earlier run has left changed
+//	err = tune.With(ctx, l, dir, log, func() error { … })  // tuned, and set back however it ends
+//
+// It never leaves a server changed without a file in the directory that says what it was.
+package tune
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/settings"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// FileName is the file, beside the journal, that says what settings of the target were.
+const FileName = "target-settings.json"
+
+// Settings that are changed.
+const (
+	LogLevel       = "log-level"                   // info has a line for every large pipeline (SERVERS.md K18)
+	BackgroundJobs = "rocksdb.max_background_jobs" // raised to the server's workers, which tell of its host's size
+	mostJobs       = 32                            // that a Kvrocks takes
+)
+
+// With runs f with the target tuned, compacts if f succeeds, and sets back what was changed, however f ends.
+// Nothing may be left by an earlier run.
+func With(ctx context.Context, l *writer.Loader, dir string, log io.Writer, f func() error) error {
+	if l.Target().Server != "kvrocks" {
+		return f() // the pre-flight has said so
+	}
+	k, err := open(l, dir, log)
+	if err != nil {
+		return err
+	}
+	if err = change(ctx, l, k, log); err == nil {
+		err = f()
+	}
+	if err == nil {
+		compact(ctx, l, log)
+	}
+	return errors.Join(err, k.Restore(ctx))
+}
+
+// RestoreLeft sets back what an earlier run has left changed. The directory must be locked.
+func RestoreLeft(ctx context.Context, l *writer.Loader, dir string, log io.Writer) error {
+	k, err := open(l, dir, log)
+	if err != nil || k.Left() == nil {
+		return err
+	}
+	fmt.Fprintln(log, "an earlier run changed settings of the target and did not set them back")
+	return k.Restore(ctx)
+}
+
+// Left returns what an earlier run has left changed, and an error if it cannot be set back now.
+func Left(l *writer.Loader, dir string) ([]settings.Change, error) {
+	f, err := file(dir)
+	if err != nil {
+		return nil, nil // there is no directory, and so no file
+	}
+	left, err := f.Read()
+	for _, c := range left {
+		if err == nil {
+			err = mustBeLoaded(l, c)
+		}
+	}
+	return left, err
+}
+
+// Remind says what an earlier run has left changed, when this one ends before it can set it back.
+func Remind(dir string, log io.Writer) {
+	if f, err := file(dir); err == nil {
+		f.Remind(log)
+	}
+}
+
+func file(dir string) (settings.File, error) {
+	d, err := storage.OpenDir(dir)
+	return settings.File{Store: d, Name: FileName, Side: "target", Names: []string{LogLevel, BackgroundJobs}}, err
+}
+
+func open(l *writer.Loader, dir string, log io.Writer) (*settings.Keeper, error) {
+	f, err := file(dir)
+	if err != nil {
+		return nil, err
+	}
+	return settings.Open(settings.Options{
+		File: f, Flag: "--tune", Again: "run the load again with --resume", Log: log,
+		At: func(ctx context.Context, c settings.Change, f func(settings.Server) error) error {
+			if err := mustBeLoaded(l, c); err != nil {
+				return err
+			}
+			return at(ctx, l, c.Address, func(a *writer.Admin) error { return f(a) })
+		},
+	})
+}
+
+func mustBeLoaded(l *writer.Loader, c settings.Change) error {
+	if slices.Contains(l.Servers(), c.Address) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s was changed at %s, which is not loaded now", exitcode.ErrRefused, c.Name, c.Address)
+}
+
+// at runs f with a connection to a server.
+func at(ctx context.Context, l *writer.Loader, addr string, f func(*writer.Admin) error) error {
+	a, err := l.NewAdmin(ctx, addr)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(a), a.Close())
+}
+
+// change tunes all servers. A setting that one refuses to change does no harm: the load is slower.
+func change(ctx context.Context, l *writer.Loader, k *settings.Keeper, log io.Writer) error {
+	var changes []settings.Change
+	for _, addr := range l.Servers() {
+		err := at(ctx, l, addr, func(a *writer.Admin) error {
+			more, err := plan(ctx, a)
+			changes = append(changes, more...)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("--tune: %w", err)
+		}
+	}
+	if changes == nil {
+		fmt.Fprintln(log, "--tune: the settings are good as they are")
+		return nil
+	}
+	return k.Change(ctx, changes, func(err error) bool { return errors.As(err, new(*writer.RefusedError)) })
+}
+
+// plan says what is to be changed at one server.
+func plan(ctx context.Context, a *writer.Admin) (list []settings.Change, err error) {
+	level, err := a.Setting(ctx, LogLevel)
+	if err != nil {
+		return nil, err
+	}
+	if level == "info" {
+		list = append(list, settings.Change{Address: a.Addr(), Name: LogLevel, Was: level, Set: "warning"})
+	}
+	jobs, err := a.Setting(ctx, BackgroundJobs)
+	if err != nil {
+		return nil, err
+	}
+	workers, err := a.Setting(ctx, "workers")
+	if err != nil {
+		return nil, err
+	}
+	now, err1 := strconv.Atoi(jobs)
+	most, err2 := strconv.Atoi(workers)
+	if most = min(most, mostJobs); err1 == nil && err2 == nil && now > 0 && now < most {
+		list = append(list, settings.Change{Address: a.Addr(), Name: BackgroundJobs, Was: jobs, Set: strconv.Itoa(most)})
+	}
+	return list, nil
+}
+
+// compact has the target compact what was loaded. The load is done, even if it does not.
+func compact(ctx context.Context, l *writer.Loader, log io.Writer) {
+	for _, addr := range l.Servers() {
+		if err := at(ctx, l, addr, func(a *writer.Admin) error { return a.Compact(ctx) }); err != nil {
+			fmt.Fprintf(log, "warning: --tune: COMPACT was not started: %v\n", err)
+			continue
+		}
+		fmt.Fprintf(log, "STARTED AT THE TARGET %s: COMPACT; it runs in the background (is_compacting of INFO rocksdb)\n", addr)
+	}
+}
