@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -37,7 +38,7 @@ type loadOptions struct {
 	conflict conflictPolicy
 	prefix   prefix
 	ttl      ttlPolicy
-	slow     slowness
+	slow     pace.Limits
 	threads  int
 	report   string // file for what was left out; empty: the default name
 	writer   writer.Options
@@ -231,7 +232,7 @@ func parseLoad(c *cli.Context) (loadOptions, error) {
 	if err := storage.Check(o.undo); err != nil {
 		return o, command.Usage("--undo: %w", err)
 	}
-	if o.slow, err = slownessFromFlags(c); err != nil {
+	if o.slow, err = pace.LimitsFromFlags(c); err != nil {
 		return o, err
 	}
 	o.breakLock = c.Bool("break-lock")

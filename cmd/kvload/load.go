@@ -72,7 +72,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if names == nil {
 		o.writer.Rename, o.writer.Expire = cs.rename, o.ttl.expire()
 	}
-	rester := o.slow.pacer(&o.writer, o.threads, log)
+	rester := pacer(o.slow, &o.writer, o.threads, log)
 	start := time.Now()
 	if err = p.look(ctx, names); err == nil && o.dryRun {
 		report.SayPartial(out, a.Manifest.Options)

@@ -6,44 +6,9 @@ import (
 	"io"
 	"sync/atomic"
 
-	"github.com/dustin/go-humanize"
-	"github.com/urfave/cli/v2"
-
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
-
-// slowness says how far the target is spared. Zero values mean: not at all.
-type slowness struct {
-	keys, bytes int64 // per second
-	factor      float64
-}
-
-// leastRate is the lowest --rate-bytes.
-const leastRate = 1 << 10
-
-func slownessFromFlags(c *cli.Context) (slowness, error) {
-	s := slowness{factor: c.Float64("max-latency-factor")}
-	if text := c.String("rate-keys"); text != "" {
-		n, unit, err := humanize.ParseSI(text)
-		if err != nil || unit != "" || n < 1 || n > 1e15 {
-			return s, command.Usage("--rate-keys %q: it is a number above 0, such as 20000 or 20k", text)
-		}
-		s.keys = int64(n)
-	}
-	if text := c.String("rate-bytes"); text != "" {
-		n, err := humanize.ParseBytes(text)
-		if err != nil || n < leastRate || n > 1<<40 {
-			return s, command.Usage("--rate-bytes %q: it is a size from %s to 1 TiB, such as 1MiB", text, humanize.IBytes(leastRate))
-		}
-		s.bytes = int64(n)
-	}
-	if s.factor != 0 && !(s.factor > 1 && s.factor <= 1e6) {
-		return s, command.Usage("--max-latency-factor %v: it is above 1, such as 4; 0 is off", s.factor)
-	}
-	return s, nil
-}
 
 // Under a rate, pipelines are so small that each connection has some in a second.
 const (
@@ -54,23 +19,23 @@ const (
 
 // pacer puts a pacer into the options, and fits the size of pipelines to the rates. It returns nil if nothing is to
 // be slow.
-func (s *slowness) pacer(o *writer.Options, threads int, log io.Writer) *rester {
-	if *s == (slowness{}) {
+func pacer(s pace.Limits, o *writer.Options, threads int, log io.Writer) *rester {
+	if s == (pace.Limits{}) {
 		return nil
 	}
 	r := &rester{}
 	pipelines := int64(pipelinesPerSecond * threads)
-	if s.keys > 0 {
-		o.BatchKeys = int(min(1<<20, max(1, s.keys/pipelines)))
+	if s.Keys > 0 {
+		o.BatchKeys = int(min(1<<20, max(1, s.Keys/pipelines)))
 	}
-	if s.bytes > 0 {
-		o.BatchBytes = int(min(largestPipeline, max(leastPipeline, s.bytes/pipelines)))
+	if s.Bytes > 0 {
+		o.BatchBytes = int(min(largestPipeline, max(leastPipeline, s.Bytes/pipelines)))
 	}
-	if s.keys > 0 || s.bytes > 0 {
-		r.rates = pace.New(pace.Options{Keys: s.keys, Bytes: s.bytes})
+	if s.Keys > 0 || s.Bytes > 0 {
+		r.rates = pace.New(pace.Options{Keys: s.Keys, Bytes: s.Bytes})
 	}
-	if s.factor > 0 {
-		r.share = pace.NewShare(s.factor, func(text string) { fmt.Fprintln(log, text) })
+	if s.LatencyFactor > 0 {
+		r.share = pace.NewAdaptive(s.LatencyFactor, func(text string) { fmt.Fprintln(log, text) })
 	}
 	o.Pacer = r
 	return r
@@ -78,8 +43,8 @@ func (s *slowness) pacer(o *writer.Options, threads int, log io.Writer) *rester 
 
 // A rester lets the connections of a load wait. It is a writer.Pacer.
 type rester struct {
-	rates   *pace.Pacer // nil: none
-	share   *pace.Share // nil: none
+	rates   *pace.Pacer    // nil: none
+	share   *pace.Adaptive // nil: none
 	waiting atomic.Int64
 }
 

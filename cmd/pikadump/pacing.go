@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
@@ -17,13 +16,9 @@ import (
 
 // kindness says how far the source is spared. Zero values mean: not at all.
 type kindness struct {
-	keys, bytes int64 // per second
-	factor      float64
-	windows     []pace.Window
+	pace.Limits
+	windows []pace.Window
 }
-
-// leastRate is the lowest --rate-bytes.
-const leastRate = 1 << 10
 
 func kindnessFlags(env func(string) []string) []cli.Flag {
 	return []cli.Flag{
@@ -43,24 +38,14 @@ func (k *kindness) parse(c *cli.Context, o *reader.Options) (err error) {
 	if o.Latency = c.Duration("reply-time"); o.Latency < 0 {
 		return command.Usage("--reply-time %v is negative", o.Latency)
 	}
-	if s := c.String("rate-keys"); s != "" {
-		n, unit, err := humanize.ParseSI(s)
-		if err != nil || unit != "" || n < 1 || n > 1e15 {
-			return command.Usage("--rate-keys %q: it is a number above 0, such as 20000 or 20k", s)
-		}
-		k.keys = int64(n)
+	if k.Limits, err = pace.LimitsFromFlags(c); err != nil {
+		return err
 	}
-	if k.keys > 0 {
-		o.PageKeys = int(min(int64(o.PageKeys), k.keys))
+	if k.Keys > 0 {
+		o.PageKeys = int(min(int64(o.PageKeys), k.Keys))
 	}
-	if c.String("rate-bytes") != "" {
-		if k.bytes, err = parseSize(c, "rate-bytes", leastRate, 1<<40); err != nil {
-			return err
-		}
-		o.ReplyBytes = int(min(int64(o.ReplyBytes), max(k.bytes, 4<<10)))
-	}
-	if k.factor = c.Float64("max-latency-factor"); k.factor != 0 && !(k.factor > 1 && k.factor <= 1e6) {
-		return command.Usage("--max-latency-factor %v: it is above 1, such as 3; 0 is off", k.factor)
+	if k.Bytes > 0 {
+		o.ReplyBytes = int(min(int64(o.ReplyBytes), max(k.Bytes, 4<<10)))
 	}
 	for _, s := range c.StringSlice("window") {
 		for one := range strings.SplitSeq(s, ",") {
@@ -83,14 +68,14 @@ type pacing struct {
 // newPacing puts a pacer into the options if one is needed.
 func newPacing(k *kindness, o *reader.Options, log io.Writer) *pacing {
 	p := &pacing{}
-	if k.keys == 0 && k.bytes == 0 && k.factor == 0 && k.windows == nil {
+	if k.Limits == (pace.Limits{}) && k.windows == nil {
 		return p
 	}
-	if k.factor > 0 {
-		p.latency = pace.NewLatency(k.factor, func(ctx context.Context) (time.Duration, error) { return p.pinger.Ping(ctx) })
+	if k.LatencyFactor > 0 {
+		p.latency = pace.NewLatency(k.LatencyFactor, func(ctx context.Context) (time.Duration, error) { return p.pinger.Ping(ctx) })
 	}
 	o.Pacer = pace.New(pace.Options{
-		Keys: k.keys, Bytes: k.bytes, Windows: k.windows, Latency: p.latency,
+		Keys: k.Keys, Bytes: k.Bytes, Windows: k.windows, Latency: p.latency,
 		Say: func(text string) { fmt.Fprintln(log, text) },
 	})
 	return p

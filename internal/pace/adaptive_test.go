@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// TestShare: slow replies halve the share, at most once a second, however many say so; then it grows slowly. One slow
+// TestAdaptive: slow replies halve the share, at most once a second, however many say so; then it grows slowly. One slow
 // reply alone changes nothing, but a stall does.
-func TestShare(t *testing.T) {
+func TestAdaptive(t *testing.T) {
 	c := newFakeClock(12, 0)
 	var said []string
-	s := newShare(4, func(text string) { said = append(said, text) }, c)
+	s := newAdaptive(4, func(text string) { said = append(said, text) }, c)
 	fly := func(n int, took time.Duration) (rest time.Duration) {
 		for range n {
 			rest = s.Done(800, took)
@@ -58,10 +58,10 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// TestShareQuick: what answers within a few milliseconds is never slow, and a small pipeline is not compared by its
+// TestAdaptiveQuick: what answers within a few milliseconds is never slow, and a small pipeline is not compared by its
 // round trip.
-func TestShareQuick(t *testing.T) {
-	s := newShare(2, func(text string) { t.Error(text) }, newFakeClock(12, 0))
+func TestAdaptiveQuick(t *testing.T) {
+	s := newAdaptive(2, func(text string) { t.Error(text) }, newFakeClock(12, 0))
 	for i := range 1000 {
 		took := time.Millisecond
 		if i > 100 {

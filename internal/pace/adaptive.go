@@ -29,10 +29,10 @@ const (
 	follow = 1.0 / 512
 )
 
-// A Share is the part of the time that connections to a server may be busy. It is halved when replies take much
+// An Adaptive says which share of the time connections to a server may be busy. It is halved when replies take much
 // longer than they did at the start, for the work that was asked for, and then grows by a sixteenth a second. All
 // connections have one.
-type Share struct {
+type Adaptive struct {
 	factor float64
 	say    func(string)
 	clock  clock
@@ -44,50 +44,50 @@ type Share struct {
 	changed time.Time // when share was
 }
 
-// NewShare returns a Share that is halved when replies take factor times as long as at the start. Say is told when
+// NewAdaptive returns an Adaptive whose share is halved when replies take factor times as long as at the start. Say is told when
 // that begins and ends.
-func NewShare(factor float64, say func(string)) *Share {
-	return newShare(factor, say, wallClock{})
+func NewAdaptive(factor float64, say func(string)) *Adaptive {
+	return newAdaptive(factor, say, wallClock{})
 }
 
-func newShare(factor float64, say func(string), c clock) *Share {
-	return &Share{factor: factor, say: say, clock: c, share: 1}
+func newAdaptive(factor float64, say func(string), c clock) *Adaptive {
+	return &Adaptive{factor: factor, say: say, clock: c, share: 1}
 }
 
 // Done is told of a flight: how much work it meant for the server, in pieces of any size, and how long the replies
 // took. It returns how long its connection is to rest.
-func (s *Share) Done(work int, took time.Duration) time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+func (a *Adaptive) Done(work int, took time.Duration) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	cost := float64(took) / float64(work+flightWork)
-	s.recent = append(s.recent, cost)
-	if s.start == 0 {
-		if len(s.recent) == firstFlights {
-			s.start, s.recent = middle(s.recent), nil
+	a.recent = append(a.recent, cost)
+	if a.start == 0 {
+		if len(a.recent) == firstFlights {
+			a.start, a.recent = middle(a.recent), nil
 		}
 		return 0
 	}
-	if len(s.recent) > recentFlights {
-		s.recent = slices.Delete(s.recent, 0, 1)
+	if len(a.recent) > recentFlights {
+		a.recent = slices.Delete(a.recent, 0, 1)
 	}
-	limit := s.factor * s.start
-	slow := cost > limit && took >= leastSlow && (took >= stall || len(s.recent) == recentFlights && middle(s.recent) > limit)
-	now := s.clock.now()
-	switch due := now.Sub(s.changed) >= shareEvery; {
+	limit := a.factor * a.start
+	slow := cost > limit && took >= leastSlow && (took >= stall || len(a.recent) == recentFlights && middle(a.recent) > limit)
+	now := a.clock.now()
+	switch due := now.Sub(a.changed) >= shareEvery; {
 	case slow && due:
-		if s.share == 1 {
-			s.say(fmt.Sprintf("the target's replies take %.1f times as long as at the start: slowing down", cost/s.start))
+		if a.share == 1 {
+			a.say(fmt.Sprintf("the target's replies take %.1f times as long as at the start: slowing down", cost/a.start))
 		}
-		s.share, s.changed, s.recent = max(leastShare, s.share/2), now, nil
-	case !slow && due && s.share < 1:
-		s.share, s.changed = min(1, s.share+shareStep), now
-		if s.share == 1 {
-			s.say("back at full speed")
+		a.share, a.changed, a.recent = max(leastShare, a.share/2), now, nil
+	case !slow && due && a.share < 1:
+		a.share, a.changed = min(1, a.share+shareStep), now
+		if a.share == 1 {
+			a.say("back at full speed")
 		}
-	case !slow && s.share == 1:
-		s.start += follow * (min(cost, 2*s.start) - s.start)
+	case !slow && a.share == 1:
+		a.start += follow * (min(cost, 2*a.start) - a.start)
 	}
-	return min(longestRest, time.Duration(float64(took)*(1/s.share-1)))
+	return min(longestRest, time.Duration(float64(took)*(1/a.share-1)))
 }
 
 func middle(costs []float64) float64 {
