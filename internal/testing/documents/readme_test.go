@@ -33,7 +33,7 @@ func TestReadmesSayExitCodesAndPasswords(t *testing.T) {
 				t.Errorf("%s: its table of exit codes lacks %s", name, code)
 			}
 		}
-		for _, want := range []string{"REDISCLI_AUTH", "--password-file", "--askpass", "`ps`", page} {
+		for _, want := range []string{"REDISCLI_AUTH", "--password-file", "--askpass", "`ps`", "TROUBLESHOOTING.md"} {
 			if !strings.Contains(text, want) {
 				t.Errorf("%s does not say %s", name, want)
 			}
