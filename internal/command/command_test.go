@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -130,6 +131,7 @@ func TestMainShows(t *testing.T) {
 
 // TestInterrupt: a signal ends the context, and decides the exit code whatever the error is.
 func TestInterrupt(t *testing.T) {
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // or it stays ignored where nohup runs the tests
 	wait := func(sig syscall.Signal, err error) func(*cli.Context) error {
 		return func(c *cli.Context) error {
 			if err := syscall.Kill(os.Getpid(), sig); err != nil {
