@@ -54,6 +54,8 @@ func (m *Manifest) Judge() { m.Consistency = judge(&m.Source, m.BinlogAfter) }
 
 func judge(s *Source, after []BinlogPosition) Consistency {
 	switch {
+	case s.WriteBinlog == "unknown":
+		return Consistency{CannotBeTold, "whether the source writes a binlog is not known"}
 	case s.WriteBinlog != "yes":
 		return Consistency{CannotBeTold, "the source writes no binlog (write-binlog is " + s.WriteBinlog + ")"}
 	case len(s.Binlog) == 0 || len(s.Binlog) != len(after):

@@ -44,6 +44,16 @@ func (s *Scanner) Census(ctx context.Context, db int, t format.Type, o CensusOpt
 		return 0, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
 	}
 	defer c.close()
+	var b batch
+	if t != format.TypeStream {
+		b.add("PKRSCANRANGE", string(t), s.probe, s.probe, "LIMIT", 1)
+	}
+	if t != format.TypeString {
+		b.add(lengthCommands[t], s.probe)
+	}
+	if err := c.prove(ctx, &b); err != nil {
+		return 0, fmt.Errorf("sample db%d %s: %w", db, t, s.o.explain(err))
+	}
 	cs := &census{
 		w: &walk{s: s, c: c, pass: NewPass(db, t, nil, nil)}, c: c, typ: t, o: o,
 		rng: rand.New(rand.NewPCG(o.Seed, uint64(db))), each: each,

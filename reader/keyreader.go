@@ -115,16 +115,26 @@ func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func
 	return values, exp, exp.read(ctx, p)
 }
 
-// readStrings reads each string as the page of its own name.
+// readStrings reads each string as the page of its own name, or by GET.
 func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) error {
-	r := stringReader{w: w}
+	r := stringReader{w: w, get: k.s.listing != byRange}
 	p, exp, err := k.flight(ctx, w, keys, func(b *batch, key []byte) {
+		if r.get {
+			r.ask(b, key, 1)
+			return
+		}
 		b.add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
 	})
 	if err != nil {
 		return err
 	}
 	for i, key := range keys {
+		if r.get {
+			if err := w.put(ctx, r, p, keys[i:i+1], exp.at[i], r.most()); err != nil {
+				return err
+			}
+			continue
+		}
 		p.answers("PKSCANRANGE string_with_value", key)
 		if _, err := p.array(2); err != nil {
 			return err

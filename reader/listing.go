@@ -53,9 +53,7 @@ func (s *Scanner) chooseListing(ctx context.Context, c *conn) error {
 		if err == nil {
 			s.listing = way
 			if i > 0 {
-				var re *ReplyError
-				errors.As(first, &re)
-				s.warn("PKSCANRANGE cannot be used (%q): is it renamed or blacklisted? Keys are listed by SCANX instead, and strings read by GET, which can answer from the source's cache", re.Reply)
+				s.warn("PKSCANRANGE cannot be used (%v). Keys are listed by SCANX instead, and strings read by GET, which can answer from the source's cache", s.o.explain(first))
 			}
 			return s.chooseHash(ctx, c)
 		}
@@ -78,16 +76,16 @@ func (s *Scanner) proveListing(ctx context.Context, c *conn, way listing) error 
 	switch way {
 	case byRange:
 		for _, t := range []string{"string", "string_with_value", "hash", "list", "zset", "set"} {
-			b.add("PKSCANRANGE", t, probe, probe, "LIMIT", 1)
+			b.add("PKSCANRANGE", t, s.probe, s.probe, "LIMIT", 1)
 		}
 	case byStart:
 		for _, t := range format.Types[:5] {
-			b.add("SCANX", string(t), probe, "COUNT", 1)
+			b.add("SCANX", string(t), s.probe, "COUNT", 1)
 		}
-		b.add("GET", probe)
+		b.add("GET", s.probe)
 	case byCursor:
 		b.add("SCAN", 0, "COUNT", 1)
-		b.add("GET", probe)
+		b.add("GET", s.probe)
 	}
 	if err := c.prove(ctx, &b); err != nil {
 		return err
@@ -109,7 +107,7 @@ func (s *Scanner) chooseHash(ctx context.Context, c *conn) error {
 			continue
 		}
 		var b batch
-		h.ask(&b, probe, &position{}, 1)
+		h.ask(&b, s.probe, &position{}, 1)
 		err := c.prove(ctx, &b)
 		if err == nil {
 			s.hash = h.collection

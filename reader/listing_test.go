@@ -51,7 +51,7 @@ func TestListing(t *testing.T) {
 		{"3.4.0", pikasim.V340, ScanAuto, "", nil, "PKSCANRANGE", "", nil},
 		{"blacklisted", pikasim.V340, ScanAuto, noAuth, []string{"PKSCANRANGE"}, "SCANX", "PKSCANRANGE cannot be used", nil},
 		{"renamed", pikasim.V355, ScanAuto, unknown, []string{"PKSCANRANGE", "PKHSCANRANGE"}, "SCANX", "renamed or blacklisted", nil},
-		{"not allowed", pikasim.V401, ScanAuto, noPerm, []string{"PKSCANRANGE"}, "SCANX", "renamed or blacklisted", nil},
+		{"not allowed", pikasim.V401, ScanAuto, noPerm, []string{"PKSCANRANGE"}, "SCANX", "ACL SETUSER default +", nil},
 		{"no field ranges", pikasim.V401, ScanAuto, noPerm, []string{"PKHSCANRANGE", "HSCANX"}, "PKSCANRANGE", "", nil},
 		{"no hashes", pikasim.V401, ScanAuto, noPerm, []string{"PKHSCANRANGE", "HSCANX", "HSCAN"}, "", "PKHSCANRANGE", ErrAuth},
 		{"neither", pikasim.V355, ScanAuto, unknown, []string{"PKSCANRANGE", "SCANX"}, "", "SCANX cannot be used either", ErrRefused},

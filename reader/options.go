@@ -37,6 +37,9 @@ type Options struct {
 
 	// Scan is how keys are listed: ScanAuto, which is the default, ScanRange or ScanScan.
 	Scan string
+	// Prefix is what all keys begin with that will be asked for: an account that may use no
+	// others will do.
+	Prefix []byte
 	// NoStreams leaves the streams out.
 	NoStreams bool
 	// NoCount never has the source count its keys.

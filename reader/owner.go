@@ -35,7 +35,7 @@ func (s *Source) rivals(t format.Type) []format.Type {
 
 // cached reports whether the server's cache can answer, which there is since 3.5.2.
 func (s *Source) cached() bool {
-	return s.version.atLeast(3, 5, 2) && s.CacheModel != "" && s.CacheModel != "0"
+	return s.version.atLeast(3, 5, 2) && s.CacheModel != "0" && (s.CacheModel != "" || s.NoConfig != nil)
 }
 
 // held says which types have a name.

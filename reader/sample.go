@@ -75,7 +75,7 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 		r.Part, r.Value = format.PartWhole, pg.items[1]
 		return Sampled{Record: r, Length: int64(len(r.Value))}, nil
 	}
-	col := collections[w.pass.Type]
+	col := w.s.collection(w.pass.Type)
 	var pos position
 	p, n, err := w.samplePiece(ctx, &b, func(n int) {
 		exp.ask(&b, [][]byte{key}, []int{0})

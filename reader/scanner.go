@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -20,6 +21,8 @@ type Scanner struct {
 	warnings []string
 	unsplit  atomic.Bool // splitting does not work here
 	lastKeys sync.Map    // []byte by rangeEnd: where split has found them
+	probe    []byte      // see probe
+	limited  bool        // the account may use keys that begin with Options.Prefix only
 
 	nameBytes  int   // see nameBytes
 	longPrefix int   // see longPrefix
@@ -37,16 +40,24 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 	}
 	c, err := dialFirst(ctx, &o)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", o.Addr, err)
+		return nil, fmt.Errorf("connect to %s: %w", o.Addr, o.explain(err))
 	}
 	defer c.close()
-	s := &Scanner{nameBytes: nameBytes, longPrefix: longPrefix, maxReply: maxReply, scanCount: scanCount}
+	s := &Scanner{probe: probe, nameBytes: nameBytes, longPrefix: longPrefix, maxReply: maxReply, scanCount: scanCount}
 	if s.source, err = identify(ctx, c, &o); err != nil {
-		return nil, fmt.Errorf("look at %s: %w", o.Addr, err)
+		return nil, fmt.Errorf("look at %s: %w", o.Addr, o.explain(err))
 	}
 	s.o = o
-	if err := s.prove(ctx, c); err != nil {
-		return nil, fmt.Errorf("look at %s: %w", o.Addr, err)
+	if s.source.NoConfig != nil {
+		s.warn("the parameters of the source cannot be read, so SELECT tells how many databases there are (%d), and no writes, the cache and the timeout are not known: %v", s.source.Databases, o.explain(s.source.NoConfig))
+	}
+	err = s.prove(ctx, c)
+	if re := (*ReplyError)(nil); errors.As(err, &re) && re.ofKey() && len(o.Prefix) > 0 {
+		s.limited, s.probe = true, slices.Concat(o.Prefix, probe)
+		err = s.prove(ctx, c)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look at %s: %w", o.Addr, o.explain(err))
 	}
 	return s, nil
 }
@@ -89,22 +100,26 @@ func (s *Scanner) BinlogPositions(ctx context.Context) ([]format.BinlogPosition,
 // it has a limited user, and commands can be renamed or blacklisted (SERVERS.md P8).
 func (s *Scanner) prove(ctx context.Context, c *conn) error {
 	var b batch
-	b.add("TTL", probe)
-	b.add("PTTL", probe)
-	b.add("SSCAN", probe, 0, "COUNT", 1)
-	b.add("ZSCAN", probe, 0, "COUNT", 1)
-	b.add("LRANGE", probe, 0, 0)
-	b.add("LLEN", probe)
+	b.add("TTL", s.probe)
+	b.add("PTTL", s.probe)
+	b.add("SSCAN", s.probe, 0, "COUNT", 1)
+	b.add("ZSCAN", s.probe, 0, "COUNT", 1)
+	b.add("LRANGE", s.probe, 0, 0)
+	b.add("LLEN", s.probe)
+	if !s.source.ManyTypes() {
+		b.add("PFCOUNT", s.probe)
+	}
 	if err := c.prove(ctx, &b); err != nil {
 		return err
 	}
 	if s.source.Streams() && !s.o.NoStreams {
 		b.reset()
-		b.add("KEYS", string(probe)+"*", "stream")
-		b.add("XRANGE", probe, "-", "+", "COUNT", 1)
-		b.add("XINFO", "STREAM", probe)
+		b.add("KEYS", string(s.probe)+"*", "stream")
+		b.add("XRANGE", s.probe, "-", "+", "COUNT", 1)
+		b.add("XINFO", "STREAM", s.probe)
+		b.add("XLEN", s.probe)
 		if err := c.prove(ctx, &b); errors.Is(err, ErrAuth) || errors.Is(err, ErrRefused) {
-			return fmt.Errorf("%w; allow it, or leave the streams out with --streams off", err)
+			return fmt.Errorf("%w; or leave the streams out with --streams off", s.o.explain(err))
 		} else if err != nil {
 			return err
 		}
@@ -114,7 +129,7 @@ func (s *Scanner) prove(ctx context.Context, c *conn) error {
 	}
 	if command := s.typeCommand(); s.source.ManyTypes() && command != "" {
 		b.reset()
-		b.add(command, probe)
+		b.add(command, s.probe)
 		return c.prove(ctx, &b)
 	}
 	return nil
@@ -151,9 +166,9 @@ func (p *parser) proved() error {
 	re := &ReplyError{p.asked(), string(l[1:])}
 	switch {
 	case errors.Is(re, ErrAuth):
-		return fmt.Errorf("the account may not send what a dump needs: %w", re)
+		return fmt.Errorf("%w: the account may not send what a dump needs: %w", ErrAuth, re)
 	case re.unknownCommand():
-		return fmt.Errorf("%w: %w (is the command renamed or blacklisted?)", ErrRefused, re)
+		return fmt.Errorf("%w: %w: it is renamed or blacklisted", ErrRefused, re)
 	case re.wrongType(), re.noSuchKey(): // the command works
 		return nil
 	}

@@ -3,6 +3,7 @@ package reader
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,7 +20,8 @@ type Source struct {
 	format.Source
 	ThreadPool int           // thread-pool-size; 0: unknown
 	Timeout    time.Duration // after which it closes idle connections, and busy ones too; 0: never or unknown
-	CacheModel string        // cache-model; empty: the version has none
+	CacheModel string        // cache-model; empty: the version has none, or it is unknown
+	NoConfig   error         // what CONFIG GET is refused with; nil: it is not
 
 	version version
 }
@@ -63,7 +65,7 @@ func identify(ctx context.Context, c *conn, o *Options) (*Source, error) {
 	info, err := c.info(ctx, "server")
 	if err != nil {
 		var re *ReplyError
-		if errors.As(err, &re) && errors.Is(err, ErrAuth) {
+		if errors.As(err, &re) && errors.Is(err, ErrAuth) && !strings.Contains(re.Reply, "NOPERM") {
 			return nil, fmt.Errorf("%w (give the password of an account that may read; a Pika with a limited user accepts any password as that user's)", err)
 		}
 		return nil, err
@@ -77,12 +79,8 @@ func identify(ctx context.Context, c *conn, o *Options) (*Source, error) {
 	if !s.version.atLeast(2, 0, 0) {
 		return nil, fmt.Errorf("%w: Pika %s is too old; this pikadump reads 2.0 and newer", ErrRefused, s.Version)
 	}
-	mode, err := c.config(ctx, "instance-mode")
-	if err != nil {
+	if err := s.configure(ctx, c); err != nil {
 		return nil, err
-	}
-	if mode == "sharding" {
-		return nil, fmt.Errorf("%w: %s runs in sharding mode, where a key range lies in many slots; move it to classic mode first", ErrRefused, o.Addr)
 	}
 	if err := s.describe(ctx, c); err != nil {
 		return nil, err
@@ -110,42 +108,70 @@ func otherServer(info map[string]string) string {
 	return "a server that gives no pika_version, such as a proxy"
 }
 
-// describe reads what a dump needs to know beside the version.
-func (s *Source) describe(ctx context.Context, c *conn) error {
-	var number = func(name string) (int, error) {
+// configure reads the parameters that a dump needs. Where CONFIG is renamed or forbidden it does without.
+func (s *Source) configure(ctx context.Context, c *conn) error {
+	value := map[string]string{}
+	for _, name := range []string{"instance-mode", "databases", "thread-pool-size", "timeout", "write-binlog", "cache-model"} {
 		v, err := c.config(ctx, name)
-		n, _ := strconv.Atoi(v) // a version without the parameter: 0
-		return n, err
-	}
-	var err error
-	// Before 3.1 there is one keyspace, and SELECT of any number says OK (SERVERS.md P6).
-	if s.version.atLeast(3, 1, 0) {
-		n, err := number("databases")
+		if re := (*ReplyError)(nil); errors.As(err, &re) && !re.transient() {
+			s.NoConfig = err
+			break
+		}
 		if err != nil {
 			return err
 		}
-		if n < 1 || n > format.MaxDatabase {
+		value[name] = v // empty: the version has none of that name
+	}
+	s.WriteBinlog, s.CacheModel = cmp.Or(value["write-binlog"], "unknown"), value["cache-model"]
+	s.ThreadPool, _ = strconv.Atoi(value["thread-pool-size"])
+	seconds, _ := strconv.Atoi(value["timeout"])
+	s.Timeout = time.Duration(seconds) * time.Second
+	sharding := value["instance-mode"] == "sharding"
+	// Before 3.1 there is one keyspace, and SELECT of any number says OK (SERVERS.md P6).
+	if s.version.atLeast(3, 1, 0) {
+		n, err := strconv.Atoi(value["databases"])
+		if s.NoConfig != nil {
+			n, sharding, err = c.countDatabases(ctx)
+		}
+		if errors.As(err, new(*ReplyError)) || errors.Is(err, ErrUnavailable) {
+			return err
+		}
+		if !sharding && (err != nil || n < 1 || n > format.MaxDatabase) {
 			return fmt.Errorf("%w: the source says that it has %d databases", ErrRefused, n)
 		}
 		s.Databases = n
 	}
-	if s.ThreadPool, err = number("thread-pool-size"); err != nil {
-		return err
+	if sharding {
+		return fmt.Errorf("%w: %s runs in sharding mode, where a key range lies in many slots; move it to classic mode first", ErrRefused, c.o.Addr)
 	}
-	seconds, err := number("timeout")
-	if err != nil {
-		return err
+	return nil
+}
+
+// countDatabases counts the databases that SELECT knows. In sharding mode it refuses all but the first, in words of its own (SERVERS.md P6).
+func (c *conn) countDatabases(ctx context.Context) (n int, sharding bool, err error) {
+	for ; n <= format.MaxDatabase; n++ {
+		p, err := c.do(ctx, "SELECT", n)
+		if err != nil {
+			return 0, false, err
+		}
+		err = p.status()
+		if re := (*ReplyError)(nil); errors.As(err, &re) && n > 0 && !re.transient() {
+			sharding = strings.Contains(re.Reply, "invalid Table")
+			break
+		}
+		if err != nil {
+			return 0, false, err
+		}
 	}
-	s.Timeout = time.Duration(seconds) * time.Second
-	if s.WriteBinlog, err = c.config(ctx, "write-binlog"); err != nil {
-		return err
+	p, err := c.do(ctx, "SELECT", c.db)
+	if err == nil {
+		err = p.status()
 	}
-	if s.WriteBinlog == "" {
-		s.WriteBinlog = "unknown"
-	}
-	if s.CacheModel, err = c.config(ctx, "cache-model"); err != nil {
-		return err
-	}
+	return n, sharding, err
+}
+
+// describe reads what else a dump needs to know.
+func (s *Source) describe(ctx context.Context, c *conn) error {
 	repl, err := c.info(ctx, "replication")
 	if err != nil {
 		return err

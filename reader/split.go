@@ -73,8 +73,9 @@ func (s *Scanner) lastKey(ctx context.Context, c *conn, p *Pass, low, high []byt
 	if last, ok := s.lastKeys.Load(end); ok {
 		return last.([]byte), nil
 	}
-	if high == nil {
-		high = []byte{}
+	high = orEmpty(high)
+	if s.limited && !bytes.HasPrefix(high, s.o.Prefix) { // where a range begins has to be allowed
+		high = s.probe
 	}
 	last, err := c.oneKey(ctx, "PKRSCANRANGE", p.Type, high, low)
 	if err == nil {

@@ -274,7 +274,7 @@ func (w *walk) keysOf(ctx context.Context, pattern string, most int) ([][]byte, 
 func (l *streamList) tooLong(ctx context.Context, prefix []byte) (bool, error) {
 	w := l.w
 	limit, err := w.c.config(ctx, "max-client-response-size")
-	if err != nil {
+	if err != nil && w.s.source.NoConfig == nil {
 		return false, err
 	}
 	most := w.s.nameBytes

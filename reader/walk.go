@@ -88,7 +88,7 @@ func (w *walk) works(ctx context.Context, r interface {
 	ask(b *batch, key []byte, n int)
 }) bool {
 	var b batch
-	r.ask(&b, probe, 1)
+	r.ask(&b, w.s.probe, 1)
 	w.odd++
 	return w.odd <= maxOdd && w.c.prove(ctx, &b) == nil
 }

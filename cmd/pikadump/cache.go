@@ -109,6 +109,8 @@ func withCache(ctx context.Context, s *reader.Scanner, o *dumpOptions, log io.Wr
 func (c *sourceCache) off(ctx context.Context) error {
 	model := c.s.Source().CacheModel
 	switch {
+	case c.s.Source().NoConfig != nil:
+		return fmt.Errorf("%w: --source-cache-off: the cache cannot be looked at: %w", reader.ErrRefused, c.s.Source().NoConfig)
 	case model == "":
 		fmt.Fprintf(c.log, "--source-cache-off: Pika %s has no cache\n", c.s.Source().Version)
 		return nil

@@ -25,6 +25,7 @@ const maxThreads = 6
 // left out.
 func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
 	pacing := newPacing(&o.kindness, &o.reader, log)
+	o.reader.Prefix = o.filter.Prefix()
 	s, err := reader.Open(ctx, o.reader)
 	if err != nil {
 		return refusedAtOpen(err)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -114,14 +115,14 @@ func makeForecast(ctx context.Context, o *dumpOptions, shards int) (*forecast, e
 		return nil, err
 	}
 	if s.Listing() != "PKSCANRANGE" {
-		return nil, fmt.Errorf("%w: plan samples by PKSCANRANGE, and keys are listed by %s here; dump --sample 1%% can be tried instead", reader.ErrRefused, s.Listing())
+		return nil, fmt.Errorf("%w: plan samples by PKSCANRANGE; dump --sample 1%% can be tried instead, where keys are listed by %s (%s)", reader.ErrRefused, s.Listing(), strings.Join(s.Warnings(), "; "))
 	}
 	options, err := choose(s, o)
 	if err != nil {
 		return nil, err
 	}
 	src := s.Source()
-	f := &forecast{Source: src.Source, Scan: format.ScanRange, Threads: threads(o, src), Warnings: warnings(src), Types: []typeForecast{}, Largest: []largeKey{}}
+	f := &forecast{Source: src.Source, Scan: format.ScanRange, Threads: threads(o, src), Warnings: append(warnings(src), s.Warnings()...), Types: []typeForecast{}, Largest: []largeKey{}}
 	codec, err := format.NewCodec(o.level, 1)
 	if err != nil {
 		return nil, err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -19,13 +18,11 @@ func refusedAtOpen(err error) error {
 	var reply *reader.ReplyError
 	if !errors.As(err, &reply) {
 		if errors.Is(err, io.EOF) {
-			return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls), or be no Pika", err)
+			return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls), or be no Pika, or a proxy such as twemproxy: then give the address of each Pika behind it", err)
 		}
 		return err
 	}
 	switch {
-	case errors.Is(err, reader.ErrAuth) && strings.Contains(reply.Reply, "NOPERM"):
-		return fmt.Errorf("%w: %w; is the password right? A Pika that has a limited user says OK to a wrong one", reader.ErrAuth, err)
 	case errors.Is(err, reader.ErrAuth), errors.Is(err, reader.ErrRefused), errors.Is(err, reader.ErrUnavailable):
 		return err
 	}

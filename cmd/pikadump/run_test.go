@@ -148,7 +148,7 @@ func intercept(replies map[string]string) func(int, [][]byte) ([]byte, bool, boo
 		line := strings.ToUpper(string(bytes.Join(args, []byte(" "))))
 		for prefix, reply := range replies {
 			if strings.HasPrefix(line, prefix) {
-				return []byte(reply), true, false
+				return []byte(reply), true, reply == "" // cut
 			}
 		}
 		return nil, false, false

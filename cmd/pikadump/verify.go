@@ -12,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/glob"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	summary "github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
@@ -25,6 +26,12 @@ func verifySource(ctx context.Context, o *verifyOptions, out, log io.Writer) err
 		return err
 	}
 	defer a.Close()
+	o.reader.Prefix = o.filter.Prefix()
+	if match := a.Manifest.Options.Match; o.filter.Match == "" && match != "" {
+		if p, err := glob.Compile(match); err == nil {
+			o.reader.Prefix = p.Prefix()
+		}
+	}
 	s, err := reader.Open(ctx, o.reader)
 	if err != nil {
 		return refusedAtOpen(err)

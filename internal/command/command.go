@@ -243,6 +243,7 @@ func show(app *cli.App, args []string, err error, code int) {
 	case code == exitcode.Usage:
 		fmt.Fprintf(w, "%s: see %s COMMAND --help\n", name, name)
 	case errors.Is(err, encryption.ErrIdentity): // says itself what to do
+	case errors.As(err, new(interface{ SaysWhatToDo() bool })):
 	case code == exitcode.Auth:
 		fmt.Fprintf(w, "%s: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n", name)
 	case isTLS(err):
