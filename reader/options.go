@@ -94,3 +94,8 @@ func setDefault[T int | time.Duration](v *T, def T) {
 		*v = def
 	}
 }
+
+// explain adds to the refusal of a command what lets it through.
+func (o *Options) explain(err error) error {
+	return account{o.Username, o.Password != "", o.Prefix}.explain(err)
+}
