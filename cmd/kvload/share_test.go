@@ -34,7 +34,7 @@ func TestParseShare(t *testing.T) {
 		{"3/8", 9, nil, "contradict"},
 		{"", 8, env{share.KubernetesIndex: "0"}, "0/8"},
 		{"", 8, env{share.KubernetesIndex: "7", share.SlurmIndex: "3"}, "7/8"},
-		{"", 8, env{share.KubernetesIndex: "8"}, "of 8 shares the last is 7"},
+		{"", 8, env{share.KubernetesIndex: "8"}, "of 8 shards the last is 7"},
 		{"", 8, env{share.KubernetesIndex: "x"}, "not the number of a task"},
 		{"", 8, nil, "neither --shard nor JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID"},
 		{"", -1, env{share.KubernetesIndex: "0"}, "between 1 and 9999"},

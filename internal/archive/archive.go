@@ -12,11 +12,12 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // ErrIncomplete: there is no dump, or one that was not finished.
-var ErrIncomplete = errors.New("no finished dump")
+var ErrIncomplete = exitcode.New(exitcode.NoDump, "no finished dump")
 
 // An Archive is a finished dump.
 type Archive struct {

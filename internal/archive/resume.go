@@ -15,6 +15,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
@@ -23,7 +24,7 @@ import (
 var ErrFinished = errors.New("the dump is finished already")
 
 // ErrDiffers: the dump that is to be gone on with is of something else.
-var ErrDiffers = errors.New("the dump cannot be gone on with")
+var ErrDiffers = exitcode.New(exitcode.Refused, "the dump cannot be gone on with")
 
 // Resume goes on with the unfinished dump at location, which the sealed chunks
 // are the journal of: what they cover is done, Gaps says what is not. Info is what a new dump

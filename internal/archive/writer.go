@@ -3,7 +3,6 @@ package archive
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,11 +14,12 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // ErrExists: where a dump is to be written there is something already.
-var ErrExists = errors.New("the output is not empty")
+var ErrExists = exitcode.New(exitcode.Refused, "the output is not empty")
 
 // Options of a Writer. Zero values mean the defaults.
 type Options struct {

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 // arrange returns the arguments as the library takes them: flags may stand behind a command's own argument,
@@ -90,22 +92,22 @@ var (
 func usageError(c *cli.Context, err error) error {
 	flags, text := c.Command.Flags, err.Error()
 	if m := unknownFlag.FindStringSubmatch(text); m != nil {
-		return Usage("there is no flag %s; did you mean %s?", dashed(m[1]), cli.SuggestFlag(flags, m[1], false))
+		return exitcode.Usagef("there is no flag %s; did you mean %s?", dashed(m[1]), cli.SuggestFlag(flags, m[1], false))
 	}
 	if m := withoutValue.FindStringSubmatch(text); m != nil {
-		return Usage("%s needs a value", dashed(m[1]))
+		return exitcode.Usagef("%s needs a value", dashed(m[1]))
 	}
 	if m := badValue.FindStringSubmatch(text); m != nil {
-		return Usage("%s %q: it is %s", dashed(m[2]), m[1], kind(flagOf(flags, m[2])))
+		return exitcode.Usagef("%s %q: it is %s", dashed(m[2]), m[1], kind(flagOf(flags, m[2])))
 	}
 	if m := badVariable.FindStringSubmatch(text); m != nil {
 		if strings.HasPrefix(m[1], "tcp://") { // Kubernetes, of a service that is called like us
-			return Usage("the environment variable %s is %q, which Kubernetes sets for a service called %s: set enableServiceLinks: false in the pod, or rename the service",
+			return exitcode.Usagef("the environment variable %s is %q, which Kubernetes sets for a service called %s: set enableServiceLinks: false in the pod, or rename the service",
 				m[2], m[1], strings.ToLower(strings.TrimSuffix(m[2], "_PORT")))
 		}
-		return Usage("the environment variable %s is %q: --%s is %s", m[2], m[1], m[3], kind(flagOf(flags, m[3])))
+		return exitcode.Usagef("the environment variable %s is %q: --%s is %s", m[2], m[1], m[3], kind(flagOf(flags, m[3])))
 	}
-	return &UsageError{err}
+	return &exitcode.UsageError{Err: err}
 }
 
 func dashed(name string) string {

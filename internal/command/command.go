@@ -1,29 +1,22 @@
-// Package command is what the main functions of both commands share: signals, exit codes,
-// environment variables of flags, and how errors are shown.
+// Package command is what the main functions of both commands share: signals, environment variables
+// of flags, and how errors are shown.
 package command
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // Buckets tells in the help of a command how a bucket is named.
@@ -37,43 +30,6 @@ const Buckets = `BUCKETS:
 // options bound fits, and the collector works harder rather than let
 // garbage pile up beside it.
 const memoryLimit = 72 << 20
-
-// A UsageError says that the command line is wrong.
-type UsageError struct{ Err error }
-
-func (e *UsageError) Error() string { return e.Err.Error() }
-func (e *UsageError) Unwrap() error { return e.Err }
-
-// Usage returns a UsageError.
-func Usage(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
-
-// A LeftOut is the end of a run that did all but some keys, which are listed.
-type LeftOut struct{ Text string }
-
-func (e *LeftOut) Error() string { return e.Text }
-
-// A Different is the end of a verification that found differences, which are listed.
-type Different struct{ Text string }
-
-func (e *Different) Error() string { return e.Text }
-
-// FromStart marks an error of a run that --resume does not go on with.
-func FromStart(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &fromStart{err}
-}
-
-type fromStart struct{ err error }
-
-func (e *fromStart) Error() string { return e.err.Error() }
-func (e *fromStart) Unwrap() error { return e.err }
-
-// Interrupt is the cause of a context that a signal ended.
-type Interrupt struct{ Signal os.Signal }
-
-func (e *Interrupt) Error() string { return "stopped by " + e.Signal.String() }
 
 // App completes an app: help and version flags that leave -h and -v free, errors that come
 // back to Main, the table of exit codes.
@@ -89,7 +45,7 @@ func App(app *cli.App) *cli.App {
 	app.CustomAppHelpTemplate = cli.AppHelpTemplate + "\n" + exitcode.Help
 	app.Action = func(c *cli.Context) error {
 		if name := c.Args().First(); name != "" {
-			return Usage("there is no command %q; did you mean %s?", name, nearest(commandNames(app), name))
+			return exitcode.Usagef("there is no command %q; did you mean %s?", name, nearest(commandNames(app), name))
 		}
 		return cli.ShowAppHelp(c)
 	}
@@ -144,19 +100,19 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	}
 	go func() {
 		sig := <-signals
-		cancel(&Interrupt{sig})
+		cancel(&exitcode.InterruptError{Signal: sig})
 		fmt.Fprintf(app.ErrWriter, "%s: stopping when what is in flight is done; a second signal stops at once\n", app.Name)
-		os.Exit(interruptCode(<-signals)) // the second time at once
+		os.Exit(exitcode.OfSignal(<-signals)) // the second time at once
 	}()
 	err := app.RunContext(ctx, arrange(app, args))
 	if err == nil {
 		return exitcode.Done
 	}
-	var interrupt *Interrupt
-	if errors.As(context.Cause(ctx), &interrupt) && !errors.As(err, new(*Interrupt)) && !isEnd(err) {
+	var interrupt *exitcode.InterruptError
+	if errors.As(context.Cause(ctx), &interrupt) && !errors.As(err, new(*exitcode.InterruptError)) && !exitcode.IsEnd(err) {
 		err = fmt.Errorf("%w: %w", interrupt, err)
 	}
-	code := Code(err, classify)
+	code := exitcode.Of(err, classify)
 	show(app, args, err, code)
 	return code
 }
@@ -167,108 +123,29 @@ type discard struct{}
 
 func (discard) Printf(context.Context, string, ...any) {}
 
-func interruptCode(sig os.Signal) int {
-	switch sig {
-	case syscall.SIGTERM:
-		return exitcode.Terminated
-	case syscall.SIGHUP:
-		return exitcode.HungUp
-	}
-	return exitcode.Interrupted
-}
-
-// Code returns the exit code of an error.
-func Code(err error, classify func(error) int) int {
-	var (
-		usage     *UsageError
-		different *Different
-		interrupt *Interrupt
-		corrupt   *format.CorruptError
-	)
-	switch {
-	case errors.As(err, &usage):
-		return exitcode.Usage
-	case isEnd(err) && errors.As(err, &different): // wins over what was left out
-		return exitcode.Different
-	case isEnd(err):
-		return exitcode.LeftOut
-	case errors.As(err, &interrupt):
-		return interruptCode(interrupt.Signal)
-	case errors.Is(err, archive.ErrIncomplete), errors.Is(err, pack.ErrCut):
-		return exitcode.NoDump
-	case errors.Is(err, storage.ErrLocked):
-		return exitcode.Locked
-	case errors.Is(err, storage.ErrDenied), errors.Is(err, encryption.ErrIdentity):
-		return exitcode.Auth
-	case errors.Is(err, storage.ErrUnavailable), errors.Is(err, pack.ErrNoReader):
-		return exitcode.TryAgain
-	case errors.Is(err, encryption.ErrMixed), errors.Is(err, archive.ErrExists), errors.Is(err, storage.ErrLocation), errors.Is(err, archive.ErrDiffers), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
-		return exitcode.Refused
-	case errors.As(err, &corrupt):
-		return exitcode.Corrupt
-	case isTLS(err):
-		return exitcode.Refused
-	case isFull(err):
-		return exitcode.TryAgain
-	}
-	if code := classify(err); code != 0 {
-		return code
-	}
-	return exitcode.Failed
-}
-
-// isEnd reports whether an error says nothing but how a run that is done has ended: beside what else went wrong, a
-// LeftOut or a Different does not count.
-func isEnd(err error) bool {
-	switch e := err.(type) {
-	case *LeftOut, *Different:
-		return true
-	case interface{ Unwrap() error }:
-		return isEnd(e.Unwrap())
-	case interface{ Unwrap() []error }:
-		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !isEnd(err) })
-	}
-	return false
-}
-
 // show writes the error as one line, and a hint where there is one.
 func show(app *cli.App, args []string, err error, code int) {
 	w, name := app.ErrWriter, app.Name
 	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	hint, hinted := exitcode.Hint(err)
 	switch {
-	case errors.Is(err, storage.ErrDenied):
-		fmt.Fprintf(w, "%s: %s\n", name, "check the credentials of the object store, which come from its own variables and files, and what they may do (docs/STORAGE.md)")
-	case isTLS(err) && errors.As(err, new(*storage.RequestError)):
-		fmt.Fprintf(w, "%s: TLS with the object store failed: AWS_CA_BUNDLE or SSL_CERT_FILE name the file of its authority\n", name)
+	case hint != "":
+		fmt.Fprintf(w, "%s: %s\n", name, hint)
+	case hinted:
 	case code == exitcode.Usage:
 		fmt.Fprintf(w, "%s: see %s COMMAND --help\n", name, name)
-	case errors.Is(err, encryption.ErrIdentity): // says itself what to do
 	case errors.As(err, new(interface{ SaysWhatToDo() bool })):
 	case code == exitcode.Auth:
 		fmt.Fprintf(w, "%s: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n", name)
-	case isTLS(err):
+	case exitcode.IsTLS(err):
 		fmt.Fprintf(w, "%s: TLS failed: check --tls, --cacert, --cert and --key, --sni; --insecure does without verification\n", name)
 	case errors.Is(err, context.DeadlineExceeded): // replies that do not come in time are another error
 		fmt.Fprintf(w, "%s: no answer while connecting: check the address, and that the server speaks TLS if --tls or rediss:// says so\n", name)
-	case isFull(err):
-		if c := commandOf(app, args); c != nil && flagOf(c.Flags, "resume") != nil && !errors.As(err, new(*fromStart)) {
+	case exitcode.IsDiskFull(err):
+		if c := commandOf(app, args); c != nil && flagOf(c.Flags, "resume") != nil && exitcode.IsResumable(err) {
 			fmt.Fprintf(w, "%s: the disk is full: free space, then run the same command with --resume\n", name)
 			return
 		}
 		fmt.Fprintf(w, "%s: the disk is full: free space, or give another directory, and run it again\n", name)
 	}
-}
-
-func isFull(err error) bool {
-	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
-}
-
-// isTLS reports whether the two sides did not agree on TLS: trying again does not help.
-func isTLS(err error) bool {
-	var (
-		verify *tls.CertificateVerificationError
-		header tls.RecordHeaderError
-		alert  tls.AlertError
-	)
-	return errors.As(err, &verify) || errors.As(err, &header) || errors.As(err, &alert)
 }

@@ -4,10 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"strings"
@@ -16,9 +13,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 var errOwn = errors.New("the app's own")
@@ -28,47 +23,6 @@ func classify(err error) int {
 		return 12
 	}
 	return 0
-}
-
-func TestCode(t *testing.T) {
-	corrupt := &format.CorruptError{Name: "x", Err: errors.New("bad")}
-	for _, tc := range []struct {
-		err  error
-		want int
-	}{
-		{errors.New("anything"), 1},
-		{&fs.PathError{Op: "open", Path: "x", Err: syscall.EACCES}, 1},
-		{Usage("--x"), 2},
-		{&LeftOut{"some"}, 3},
-		{archive.ErrExists, 5},
-		{&format.CorruptError{Name: "x", Err: format.ErrVersion}, 5},
-		{&format.CorruptError{Name: "x", Err: format.ErrKind}, 5},
-		{&tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}, 5},
-		{tls.RecordHeaderError{Msg: "no TLS"}, 5},
-		{tls.AlertError(116), 5},
-		{archive.ErrIncomplete, 10},
-		{pack.ErrNoReader, 75},
-		{errOwn, 12},
-		{corrupt, 13},
-		{&fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC}, 75},
-		{syscall.EDQUOT, 75},
-		{&Interrupt{os.Interrupt}, 130},
-		{&Interrupt{syscall.SIGTERM}, 143},
-		{fmt.Errorf("%w: %w", &Interrupt{syscall.SIGTERM}, corrupt), 143},
-		{errors.Join(corrupt, syscall.ENOSPC), 13},
-		{errors.Join(nil, &LeftOut{"some"}), 3},
-		{errors.Join(&Different{"some"}, &LeftOut{"some"}), 4},
-		{errors.Join(errOwn, &LeftOut{"some"}), 12},
-		{errors.Join(fmt.Errorf("close: %w", errors.New("anything")), &Different{"some"}), 1},
-		{errors.Join(&Interrupt{os.Interrupt}, &LeftOut{"some"}), 130},
-	} {
-		if got := Code(tc.err, classify); got != tc.want {
-			t.Errorf("%v: %d, want %d", tc.err, got, tc.want)
-		}
-		if got := Code(fmt.Errorf("doing this: %w", tc.err), classify); got != tc.want {
-			t.Errorf("wrapped, %v: %d, want %d", tc.err, got, tc.want)
-		}
-	}
 }
 
 // runApp runs an app whose one command does what action does.
@@ -97,7 +51,7 @@ func TestMainShows(t *testing.T) {
 		{"done", fail(nil), []string{"do"}, 0, ""},
 		{"failed", fail(errors.New("no luck")), []string{"do"}, 1, "tool: no luck\n"},
 		{"two errors are one line", fail(errors.Join(errors.New("one"), errors.New("two"))), []string{"do"}, 1, "tool: one; two\n"},
-		{"usage", fail(Usage("--n %d: too many", 5)), []string{"do"}, 2, "tool: --n 5: too many\ntool: see tool COMMAND --help\n"},
+		{"usage", fail(exitcode.Usagef("--n %d: too many", 5)), []string{"do"}, 2, "tool: --n 5: too many\ntool: see tool COMMAND --help\n"},
 		{"no number", fail(nil), []string{"do", "--n", "x"}, 2,
 			"tool: -n \"x\": it is a whole number\ntool: see tool COMMAND --help\n"},
 		{"no duration", fail(nil), []string{"do", "--timeout", "30"}, 2,
@@ -106,7 +60,7 @@ func TestMainShows(t *testing.T) {
 			"tool: there is no flag --time-out; did you mean --timeout?\ntool: see tool COMMAND --help\n"},
 		{"no value", fail(nil), []string{"do", "--timeout"}, 2, "tool: --timeout needs a value\ntool: see tool COMMAND --help\n"},
 		{"no such command", fail(nil), []string{"doo"}, 2, "tool: there is no command \"doo\"; did you mean do?\ntool: see tool COMMAND --help\n"},
-		{"left out", fail(&LeftOut{"3 keys are missing"}), []string{"do"}, 3, "tool: 3 keys are missing\n"},
+		{"left out", fail(&exitcode.LeftOutError{Text: "3 keys are missing"}), []string{"do"}, 3, "tool: 3 keys are missing\n"},
 		{"full", fail(syscall.ENOSPC), []string{"do"}, 75,
 			"tool: no space left on device\ntool: the disk is full: free space, or give another directory, and run it again\n"},
 		{"full, and resumable", fail(syscall.ENOSPC), []string{"resumable"}, 75,

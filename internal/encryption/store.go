@@ -19,14 +19,15 @@ import (
 	"filippo.io/age"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // ErrIdentity: an encrypted dump cannot be read with the identities that were given.
-var ErrIdentity = errors.New("the dump is encrypted")
+var ErrIdentity = exitcode.NewWithHint(exitcode.Auth, "the dump is encrypted", "")
 
 // ErrMixed: the dump is encrypted in part, or would be if the run went on.
-var ErrMixed = errors.New("encrypted and plain files do not go together in one dump")
+var ErrMixed = exitcode.New(exitcode.Refused, "encrypted and plain files do not go together in one dump")
 
 // Keys are the recipients that files are encrypted to, and the identities that they are read with.
 type Keys struct {

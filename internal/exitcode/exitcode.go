@@ -1,11 +1,11 @@
-// Package exitcode holds the exit codes of both commands. They are part of the
-// interface: schedulers decide by them whether to try again.
+// Package exitcode holds the exit codes of both commands, and the kinds of errors that have them.
+// The codes are part of the interface: schedulers decide by them whether to run a job again.
+//
+//	return exitcode.Usagef("--threads %d: it is between 1 and 64", n)
+//	os.Exit(exitcode.Of(err, nil))
+//
+// It imports nothing of ours but format, and it never exits.
 package exitcode
-
-import "errors"
-
-// ErrRefused is the kind of an error that a tool refuses by itself, before it writes anything: code 5.
-var ErrRefused = errors.New("refused")
 
 // The codes, as the README and --help list them.
 const (

@@ -11,7 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/glob"
 )
 
@@ -38,17 +38,17 @@ func Flags(env func(string) []string) []cli.Flag {
 func FromFlags(c *cli.Context) (Filter, error) {
 	f := Filter{Match: c.String("match")}
 	if !utf8.ValidString(f.Match) { // dump.json and journals could not hold it
-		return f, command.Usage("--match %q: the pattern is no UTF-8: put ? for each byte that is none", f.Match)
+		return f, exitcode.Usagef("--match %q: the pattern is no UTF-8: put ? for each byte that is none", f.Match)
 	}
 	for _, name := range []string{"db", "type"} {
 		if s := c.String(name); s != "" && len(split(s)) == 0 {
-			return f, command.Usage("--%s %q names none", name, s)
+			return f, exitcode.Usagef("--%s %q names none", name, s)
 		}
 	}
 	for _, s := range split(c.String("db")) {
 		db, err := strconv.Atoi(s)
 		if err != nil || db < 0 || db > format.MaxDatabase {
-			return f, command.Usage("--db %s: databases are numbers from 0 on, as 0,2", s)
+			return f, exitcode.Usagef("--db %s: databases are numbers from 0 on, as 0,2", s)
 		}
 		f.DBs = append(f.DBs, db)
 	}
@@ -57,14 +57,14 @@ func FromFlags(c *cli.Context) (Filter, error) {
 	for _, s := range split(c.String("type")) {
 		t, err := format.ParseType(s)
 		if err != nil {
-			return f, command.Usage("--type: %w", err)
+			return f, exitcode.Usagef("--type: %w", err)
 		}
 		f.Types = append(f.Types, t)
 	}
 	if f.Match != "" {
 		var err error
 		if f.pattern, err = glob.Compile(f.Match); err != nil {
-			return f, command.Usage("--match %q: %w", f.Match, err)
+			return f, exitcode.Usagef("--match %q: %w", f.Match, err)
 		}
 	}
 	return f, nil

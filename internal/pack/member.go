@@ -4,14 +4,14 @@
 package pack
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 // ErrCut: the stream ends before the dump does.
-var ErrCut = errors.New("the stream of the dump is cut short")
+var ErrCut = exitcode.New(exitcode.NoDump, "the stream of the dump is cut short")
 
 // StreamName is what errors call a stream.
 const StreamName = "the stream"

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io"
 	"syscall"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 // ErrNoReader: whoever reads the stream has ended before its end.
-var ErrNoReader = errors.New("whoever reads the stream has ended before its end")
+var ErrNoReader = exitcode.New(exitcode.TryAgain, "whoever reads the stream has ended before its end")
 
 // A stalling is a writer whose writes may wait for ever, as those to a pipe that nobody reads do. When the context ends, it does not
 // wait any more: a write that hangs is left behind, and the process ends with it hanging.

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,14 +16,18 @@ import (
 	"gocloud.dev/gcerrors"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 // What a RequestError can be, beside fs.ErrExist and fs.ErrNotExist.
 var (
 	// ErrDenied: there are no credentials, or they do not allow it.
-	ErrDenied = errors.New("not allowed")
+	ErrDenied = exitcode.NewWithHint(exitcode.Auth, "not allowed",
+		"check the credentials of the object store, which come from its own variables and files, and what they may do (docs/STORAGE.md)")
 	// ErrUnavailable: the store did not answer, or not as it should. It may pass by itself.
-	ErrUnavailable = errors.New("the object store cannot be reached")
+	ErrUnavailable = exitcode.New(exitcode.TryAgain, "the object store cannot be reached")
+	errTLS         = exitcode.NewWithHint(exitcode.Refused, "TLS with the object store failed",
+		"AWS_CA_BUNDLE or SSL_CERT_FILE name the file of its authority")
 	// errUnsupported: the store does not know what was asked for.
 	errUnsupported = errors.New("not supported by this object store")
 )
@@ -121,7 +124,8 @@ func (b *Bucket) failure(op, name string, err error) error {
 		e.Kind = ErrDenied
 	case status == http.StatusNotImplemented, code == "NotImplemented":
 		e.Kind = errUnsupported
-	case isTLS(err):
+	case exitcode.IsTLS(err):
+		e.Kind = errTLS
 	case slices.Contains(brokenOff, code):
 		e.Kind = ErrUnavailable
 	case status >= 300 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusConflict && status != http.StatusTooManyRequests:
@@ -147,10 +151,6 @@ func httpStatus(err error) int {
 		return azure.StatusCode
 	}
 	return 0
-}
-
-func isTLS(err error) bool {
-	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError)) || errors.As(err, new(tls.AlertError))
 }
 
 // errStalled is the cause of a request that was given up.

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -11,10 +10,12 @@ import (
 
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/s3blob" // s3://; the others are in clouds.go
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 // ErrLocation: the query of a URL, or what the environment says of the store, is not as it must be.
-var ErrLocation = errors.New("the bucket cannot be used as it is given")
+var ErrLocation = exitcode.New(exitcode.Refused, "the bucket cannot be used as it is given")
 
 // IsURL reports whether a location is meant as a URL, not as a local path.
 func IsURL(location string) bool { return strings.Contains(location, "://") }

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 // ErrLocked: another run is at work in the directory.
-var ErrLocked = errors.New("another run is at work")
+var ErrLocked = exitcode.New(exitcode.Locked, "another run is at work")
 
 // lockName is the file that a run locks. The kernel lets go of the lock when the run ends, however it
 // ends: a file that is left over means nothing. Shares hold it together, and each one that begins with shareLock

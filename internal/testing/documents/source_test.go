@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -64,6 +65,13 @@ var inner = map[string]bool{
 	// Kinds: the error's own text is shown instead, or behind them.
 	"reader.ErrRefused": true, "exitcode.ErrRefused": true,
 	"writer.ErrAuth": true, "writer.ErrPreflight": true, "writer.ErrTransient": true, "writer.ErrOperator": true, "writer.ErrUnequal": true,
+}
+
+// sentinelText returns, by the function that makes a sentinel, where its text is.
+var sentinelText = map[string]func(*ast.CallExpr) ast.Expr{
+	"errors.New":           func(c *ast.CallExpr) ast.Expr { return c.Args[0] },
+	"exitcode.New":         func(c *ast.CallExpr) ast.Expr { return c.Args[1] },
+	"exitcode.NewWithHint": func(c *ast.CallExpr) ast.Expr { return c.Args[1] },
 }
 
 // read parses the packages.
@@ -125,9 +133,9 @@ func (s *source) declared(d ast.Decl, pkg string, sentinels map[string]string, s
 				break
 			}
 			at := set.Position(id.Pos()).String()
-			if call, ok := v.Values[i].(*ast.CallExpr); ok && called(call) == "errors.New" {
+			if call, ok := v.Values[i].(*ast.CallExpr); ok && sentinelText[called(call)] != nil {
 				name := pkg + "." + id.Name
-				if sentinels[name] = words(call.Args[0]); !inner[name] {
+				if sentinels[name] = words(sentinelText[called(call)](call)); !inner[name] {
 					s.messages[sentinels[name]] = at
 				}
 			}
@@ -217,7 +225,7 @@ func (s *source) literal(c *ast.CompositeLit, pkg string, consts map[string]stri
 		return words(e)
 	}
 	switch {
-	case (typ == "LeftOut" || typ == "Different") && fields["Text"] != nil:
+	case slices.Contains([]string{"LeftOut", "Different", "LeftOutError", "DifferentError"}, typ) && fields["Text"] != nil:
 		e := fields["Text"]
 		if call, ok := e.(*ast.CallExpr); ok {
 			e = call.Args[0]
