@@ -37,9 +37,9 @@ type pkg struct {
 }
 
 func TestCircles(t *testing.T) {
-	ours, exports := list(t)
+	ours, all := list(t)
 	for _, p := range ours {
-		circle := largestCircle(references(t, p, exports))
+		circle := largestCircle(references(t, p, all))
 		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 		t.Logf("%-32s %3d files, %2d in one circle", name, len(p.GoFiles), len(circle))
 		if limit := max(maxCircle, knots[name]); len(circle) > limit {
@@ -51,8 +51,8 @@ func TestCircles(t *testing.T) {
 	}
 }
 
-// list returns our packages and, by import path, the file with the compiled declarations of every package that they import.
-func list(t *testing.T) (ours []pkg, exports map[string]string) {
+// list returns our packages and, by import path, these and all that they import.
+func list(t *testing.T) (ours []pkg, all map[string]pkg) {
 	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Imports", "./...")
 	cmd.Dir = filepath.Join("..", "..", "..")
 	cmd.Stderr = os.Stderr
@@ -60,15 +60,15 @@ func list(t *testing.T) (ours []pkg, exports map[string]string) {
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	exports = map[string]string{}
+	all = map[string]pkg{}
 	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
 		p := pkg{}
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			return ours, exports
+			return ours, all
 		} else if err != nil {
 			t.Fatal(err)
 		}
-		exports[p.ImportPath] = p.Export
+		all[p.ImportPath] = p
 		if p.ImportPath == module || strings.HasPrefix(p.ImportPath, module+"/") {
 			ours = append(ours, p)
 		}
@@ -76,7 +76,7 @@ func list(t *testing.T) (ours []pkg, exports map[string]string) {
 }
 
 // references returns, by file, the files of the package in which something stands that it uses.
-func references(t *testing.T, p pkg, exports map[string]string) map[string][]string {
+func references(t *testing.T, p pkg, all map[string]pkg) map[string][]string {
 	set, files := token.NewFileSet(), []*ast.File{}
 	for _, name := range p.GoFiles {
 		f, err := parser.ParseFile(set, filepath.Join(p.Dir, name), nil, 0)
@@ -86,10 +86,10 @@ func references(t *testing.T, p pkg, exports map[string]string) map[string][]str
 		files = append(files, f)
 	}
 	open := func(path string) (io.ReadCloser, error) {
-		if exports[path] == "" {
+		if all[path].Export == "" {
 			return nil, fmt.Errorf("no declarations of %s", path)
 		}
-		return os.Open(exports[path])
+		return os.Open(all[path].Export)
 	}
 	info := &types.Info{Uses: map[*ast.Ident]types.Object{}}
 	conf := types.Config{Importer: importer.ForCompiler(set, "gc", open)}
