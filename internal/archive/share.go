@@ -46,7 +46,7 @@ func Join(ctx context.Context, location string, info format.Info, share int, d *
 	if err != nil {
 		return nil, fmt.Errorf("begin share: %w", err)
 	}
-	w, err := newWriter(dir, storage.IsURL(location), info, o, func() (storage.Lock, error) { return dir.LockShare(fmt.Sprintf("shard-%04d", share)) })
+	w, err := newWriter(dir, storage.IsURL(location), info, o, func() (storage.Lock, error) { return dir.LockShard(fmt.Sprintf("shard-%04d", share)) })
 	if err != nil {
 		return nil, err
 	}
@@ -143,11 +143,11 @@ func (w *Writer) divide(d *Division) error {
 	if err != nil {
 		return fmt.Errorf("begin share: %w", err)
 	}
-	err = storage.WriteOnce(w.dir, storage.SharesName, data)
+	err = storage.WriteOnce(w.dir, storage.ShardsName, data)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("begin share: %w", err)
 	}
-	there, err := storage.ReadFile(w.dir, storage.SharesName, format.MaxManifest)
+	there, err := storage.ReadFile(w.dir, storage.ShardsName, format.MaxManifest)
 	if err != nil {
 		return fmt.Errorf("begin share: %w", err)
 	}
@@ -160,7 +160,7 @@ func (w *Writer) divide(d *Division) error {
 // spaces returns which numbers chunks of the dump may have: those of all shares, if there are any.
 func (w *Writer) spaces() ([]space, error) {
 	all := []space{0}
-	data, err := storage.ReadFile(w.dir, storage.SharesName, format.MaxManifest)
+	data, err := storage.ReadFile(w.dir, storage.ShardsName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, nil
 	}
@@ -170,7 +170,7 @@ func (w *Writer) spaces() ([]space, error) {
 	w.divided = true
 	d, err := ParseDivision(data)
 	if err != nil {
-		return nil, fmt.Errorf("resume dump: %s: %w", w.dir.Path(storage.SharesName), err)
+		return nil, fmt.Errorf("resume dump: %s: %w", w.dir.Path(storage.ShardsName), err)
 	}
 	for i := range d.Shares {
 		all = append(all, space(i+1))

@@ -308,7 +308,7 @@ func (w *Writer) FinishAs(m *format.Manifest, manyTypes bool) error {
 		return fmt.Errorf("finish dump: %w", err)
 	}
 	if w.divided {
-		_ = w.dir.Remove(storage.SharesName) // of no use any more
+		_ = w.dir.Remove(storage.ShardsName) // of no use any more
 	}
 	return nil
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
-// arrange returns the arguments as the library takes them: flags may stand behind a command's own argument,
-// -h without a host, version and help are what everybody takes them for.
+// arrange returns the arguments as the library takes them: flags may stand behind a command's own
+// argument, -h without a host, version and help are what everybody takes them for.
 func arrange(app *cli.App, args []string) []string {
 	if len(args) < 2 || args[len(args)-1] == "--generate-bash-completion" {
 		return args
@@ -132,8 +132,8 @@ func kind(f cli.Flag) string {
 	return "not a value of that flag"
 }
 
-// overlooked returns the variables of the environment that look like those of flags and are none. A variable
-// that a command line names, as the token of a namespace, is not overlooked.
+// overlooked returns the variables of the environment that look like those of flags and are none. A
+// variable that a command line names, as the token of a namespace, is not overlooked.
 func overlooked(app *cli.App, args, environ []string) []string {
 	prefix := strings.ToUpper(app.Name) + "_"
 	var known, lines []string
@@ -175,7 +175,8 @@ func nearest(names []string, name string) string {
 	return strings.TrimLeft(cli.SuggestFlag(flags, name, true), "-")
 }
 
-// showsPassword reports whether a password stands in the command line, where everybody on the host sees it.
+// showsPassword reports whether a password stands in the command line, where everybody on the host
+// sees it.
 func showsPassword(args []string) bool {
 	for i, arg := range args {
 		name, value, given := strings.Cut(arg, "=")

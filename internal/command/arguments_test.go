@@ -32,7 +32,8 @@ func TestArrange(t *testing.T) {
 	}
 }
 
-// TestOverlooked: a misspelt variable is said; one that a flag names, or that Kubernetes sets, is not.
+// TestOverlooked: a misspelt variable is said; one that a flag names, or that Kubernetes sets, is
+// not.
 func TestOverlooked(t *testing.T) {
 	app := App(&cli.App{Name: "tool", Commands: []*cli.Command{{Name: "do", Flags: []cli.Flag{
 		&cli.StringFlag{Name: "rate-keys", EnvVars: Env("TOOL")("rate-keys")},

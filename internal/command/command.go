@@ -90,7 +90,8 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 		signal.Notify(signals, syscall.SIGHUP)
 	}
 	defer signal.Stop(signals)
-	// Whoever reads our messages may end before we do: what was changed on a server is still set back.
+	// Whoever reads our messages may end before we do: what was changed on a server is still set
+	// back.
 	signal.Ignore(syscall.SIGPIPE)
 	for _, line := range overlooked(app, args, os.Environ()) {
 		fmt.Fprintf(app.ErrWriter, "warning: %s\n", line)

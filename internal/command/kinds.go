@@ -2,7 +2,8 @@ package command
 
 import "github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 
-// The names that the kinds of errors had before they went to exitcode. They go when nothing uses them.
+// The names that the kinds of errors had before they went to exitcode. They go when nothing uses
+// them.
 type (
 	UsageError = exitcode.UsageError
 	LeftOut    = exitcode.LeftOutError

@@ -280,8 +280,8 @@ func (s *Store) RemoveTemporaries() error { return s.inner.RemoveTemporaries() }
 // Lock keeps other runs out.
 func (s *Store) Lock() (storage.Lock, error) { return s.inner.Lock() }
 
-// LockShare does as Lock.
-func (s *Store) LockShare(name string) (storage.Lock, error) { return s.inner.LockShare(name) }
+// LockShard does as Lock.
+func (s *Store) LockShard(name string) (storage.Lock, error) { return s.inner.LockShard(name) }
 
 // Release says that a file will not be read any more.
 func (s *Store) Release(name string) error {

@@ -11,7 +11,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// ErrRefused is the kind of an error that a tool refuses by itself, before it writes anything: code 5.
+// ErrRefused is the kind of an error that a tool refuses by itself, before it writes anything: code
+// 5.
 var ErrRefused = errors.New("refused")
 
 // A UsageError says that the command line is wrong.
@@ -124,7 +125,8 @@ func OfSignal(sig os.Signal) int {
 }
 
 // Of returns the exit code of an error. Where it is of several kinds, the first of this list
-// counts. Classify, if any, gives the code of errors that only the caller knows; 0: it does not know it.
+// counts. Classify, if any, gives the code of errors that only the caller knows; 0: it does not
+// know it.
 func Of(err error, classify func(error) int) int {
 	var interrupt *InterruptError
 	codes := kinds(err, nil)

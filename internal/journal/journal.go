@@ -396,7 +396,7 @@ func (j *Journal) sync() error {
 	if err == nil {
 		err = j.log.Sync()
 	}
-	if err == nil && j.appended >= j.whole && (j.log.Pieces() >= mostPieces || j.appended >= mostAppended) {
+	if err == nil && j.appended >= j.whole && (j.log.Segments() >= mostSegments || j.appended >= mostAppended) {
 		err = j.rewrite()
 	}
 	j.synced = time.Now()

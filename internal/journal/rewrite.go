@@ -12,9 +12,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// mostPieces is of how many objects a log in a bucket may consist before it is written anew as one; more, as
+// mostSegments is of how many objects a log in a bucket may consist before it is written anew as one; more, as
 // long as that would be larger than what was appended.
-const mostPieces = 256
+const mostSegments = 256
 
 // mostAppended is how many bytes are appended to a log before it is written anew: it is read as a whole.
 const mostAppended = 16 << 20

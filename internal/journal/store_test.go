@@ -115,7 +115,7 @@ func (m *memory) Lock() (storage.Lock, error) {
 	return (*memoryLock)(m), nil
 }
 
-func (m *memory) LockShare(string) (storage.Lock, error) { return m.Lock() }
+func (m *memory) LockShard(string) (storage.Lock, error) { return m.Lock() }
 
 type memoryLock memory
 
@@ -123,7 +123,7 @@ func (l *memoryLock) Held() error   { return nil }
 func (l *memoryLock) Unlock() error { l.locked = false; return nil }
 
 // points is how far the unit goes: enough for the log to be written anew, and on.
-const points = mostPieces/2 + 10
+const points = mostSegments/2 + 10
 
 // use makes a journal, or goes on with it, until something fails, and returns what it knows to be kept.
 func use(m *memory) (kept int64, begun, finished bool) {
@@ -159,7 +159,7 @@ func TestFaults(t *testing.T) {
 	if _, _, ok := use(whole); !ok {
 		t.Fatal("without faults it does not end")
 	}
-	if len(whole.files) >= mostPieces {
+	if len(whole.files) >= mostSegments {
 		t.Fatalf("the log was not written anew: %d objects", len(whole.files))
 	}
 	each, step := 40, 9
@@ -167,7 +167,7 @@ func TestFaults(t *testing.T) {
 		each, step = 12, 45
 	}
 	for fault := 1; fault <= whole.ops; fault++ {
-		if fault > each && fault < 2*mostPieces-each && fault%step > 0 { // one piece is as the other
+		if fault > each && fault < 2*mostSegments-each && fault%step > 0 { // one piece is as the other
 			continue
 		}
 		for _, lost := range []bool{false, true} {

@@ -34,9 +34,9 @@ const (
 	SlurmCount      = "SLURM_ARRAY_TASK_COUNT"
 )
 
-// Parse reads I/N, or which shard this is from what schedulers say in the environment. Shards is how
-// many there are, as said by what by names for people; 0: nothing said so yet. With neither text nor a
-// scheduler it is all, unless shards is given.
+// Parse reads I/N, or which shard this is from what schedulers say in the environment. Shards is
+// how many there are, as said by what by names for people; 0: nothing said so yet. With neither
+// text nor a scheduler it is all, unless shards is given.
 func Parse(text string, shards int, by string, getenv func(string) string) (Shard, error) {
 	if text != "" {
 		i, n, ok := strings.Cut(text, "/")

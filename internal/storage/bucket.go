@@ -26,7 +26,7 @@ import (
 // When its context ends, nothing is tried again, and reading from the beginning to the end stops;
 // what else is in flight goes on to its end.
 type Bucket struct {
-	place
+	bucketURL
 	b     *blob.Bucket
 	s3    *s3.Client // nil: of another kind
 	ctx   context.Context
@@ -40,11 +40,11 @@ type Bucket struct {
 
 // OpenBucket returns the bucket and prefix of a URL. It sends no request.
 func OpenBucket(ctx context.Context, location string, o Options) (*Bucket, error) {
-	p, err := parsePlace(location)
+	p, err := parseURL(location)
 	if err != nil {
 		return nil, err
 	}
-	b := &Bucket{place: p, ctx: ctx, work: context.WithoutCancel(ctx), spool: o.Spool, breakLock: o.BreakLock}
+	b := &Bucket{bucketURL: p, ctx: ctx, work: context.WithoutCancel(ctx), spool: o.Spool, breakLock: o.BreakLock}
 	if b.b, err = p.open(b.work); err != nil {
 		return nil, err
 	}
@@ -76,8 +76,9 @@ func CreateBucket(ctx context.Context, location string, o Options) (*Bucket, err
 	return b, nil
 }
 
-// probe writes an object and removes it. Further attempts to write it, which must fail, show whether the store takes
-// conditions: two, for a run that begins at the same moment may have taken the first object away (RemoveTemporaries).
+// probe writes an object and removes it. Further attempts to write it, which must fail, show
+// whether the store takes conditions: two, for a run that begins at the same moment may have taken
+// the first object away (RemoveTemporaries).
 func (b *Bucket) probe() error {
 	name := tempPrefix + "probe-" + rand.Text()
 	if err := WriteFile(b, name, []byte("can be written\n")); err != nil {

@@ -150,8 +150,8 @@ func TestBucket(t *testing.T) {
 	}
 }
 
-// TestBucketNoOverwrite: an object that is there stays as it is, also when it comes between Create and
-// Commit, and where the store does not know conditions.
+// TestBucketNoOverwrite: an object that is there stays as it is, also when it comes between Create
+// and Commit, and where the store does not know conditions.
 func TestBucketNoOverwrite(t *testing.T) {
 	b, s := createBucket(t)
 	for _, unconditional := range []bool{false, true} {
@@ -195,7 +195,8 @@ func TestBucketNoOverwrite(t *testing.T) {
 	}
 }
 
-// TestProbe: a store that ignores conditions is known for it; one whose probe another run takes away is not.
+// TestProbe: a store that ignores conditions is known for it; one whose probe another run takes
+// away is not.
 func TestProbe(t *testing.T) {
 	s := s3server.Start(t)
 	for most, want := range []bool{false, false, true} {
@@ -240,7 +241,8 @@ func TestProbe(t *testing.T) {
 	}
 }
 
-// TestUploadFaults: a request that fails is sent again, and one whose answer is lost is known to have succeeded.
+// TestUploadFaults: a request that fails is sent again, and one whose answer is lost is known to
+// have succeeded.
 func TestUploadFaults(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	b, s := createBucket(t)
@@ -340,7 +342,8 @@ func TestDownloadFaults(t *testing.T) {
 	r.Close()
 }
 
-// TestReadStopped: when the context of the bucket has ended, a read at an offset is not tried again.
+// TestReadStopped: when the context of the bucket has ended, a read at an offset is not tried
+// again.
 func TestReadStopped(t *testing.T) {
 	_, s := createBucket(t)
 	cause := errors.New("enough")

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// A holder is what the lock of a bucket says of the run that holds it. No kernel takes the object away
-// when that run is killed: the next one on the same machine sees that the process is gone, others
-// must be told.
+// A holder is what the lock of a bucket says of the run that holds it. No kernel takes the object
+// away when that run is killed: the next one on the same machine sees that the process is gone,
+// others must be told.
 type holder struct {
 	ID      string    `json:"id"` // random
 	Host    string    `json:"host"`
@@ -31,7 +31,8 @@ func newHolder() holder {
 	return h
 }
 
-// machine identifies the boot of the kernel and the namespace of process numbers; empty if it cannot.
+// machine identifies the boot of the kernel and the namespace of process numbers; empty if it
+// cannot.
 func machine() string {
 	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
 	if err != nil {
@@ -61,18 +62,18 @@ type bucketLock struct {
 }
 
 // Lock puts the lock under the prefix, or returns ErrLocked. That of a run that was killed on this
-// machine is taken over. Who has put its own lock looks for those that it does not go with: of a run and a share that begin at
-// once, at least one sees the other.
+// machine is taken over. Who has put its own lock looks for those that it does not go with: of a
+// run and a shard that begin at once, at least one sees the other.
 func (b *Bucket) Lock() (Lock, error) {
 	return b.lock(lockName, func() ([]string, error) {
 		all, err := b.list()
-		return slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, shareLock) }), err
+		return slices.DeleteFunc(all, func(name string) bool { return !strings.HasPrefix(name, shardLock) }), err
 	})
 }
 
-// LockShare is Lock for a share.
-func (b *Bucket) LockShare(name string) (Lock, error) {
-	return b.lock(shareLock+name, func() ([]string, error) { return []string{lockName}, nil })
+// LockShard is Lock for a shard.
+func (b *Bucket) LockShard(name string) (Lock, error) {
+	return b.lock(shardLock+name, func() ([]string, error) { return []string{lockName}, nil })
 }
 
 // lock puts a lock. Those that others returns must not be there.
@@ -142,7 +143,8 @@ func (b *Bucket) clear(name string) error {
 	return nil
 }
 
-// unlocked reports whether a lock is there, and returns ErrLocked if it is not of a run that is gone.
+// unlocked reports whether a lock is there, and returns ErrLocked if it is not of a run that is
+// gone.
 func (b *Bucket) unlocked(name string) (there bool, err error) {
 	h, err := b.holder(name)
 	switch {

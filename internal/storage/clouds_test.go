@@ -13,7 +13,7 @@ import (
 // TestCloudPlaces: places in the other clouds are read as those in S3 are.
 func TestCloudPlaces(t *testing.T) {
 	for location, shown := range map[string]string{"gs://b/p?x=y": "gs://b/p", "azblob://c/p": "azblob://c/p"} {
-		p, err := parsePlace(location)
+		p, err := parseURL(location)
 		if err != nil || p.String() != shown || p.key("n") != "p/n" {
 			t.Errorf("%s: %s, %s, %v", location, &p, p.key("n"), err)
 		}
@@ -42,7 +42,8 @@ func TestOpenClouds(t *testing.T) {
 	}
 }
 
-// TestUnknownHost: a host whose name cannot be looked up is none whose objects are not there, as Azure's library has it.
+// TestUnknownHost: a host whose name cannot be looked up is none whose objects are not there, as
+// Azure's library has it.
 func TestUnknownHost(t *testing.T) {
 	t.Setenv("AZURE_STORAGE_ACCOUNT", "account")
 	t.Setenv("AZURE_STORAGE_KEY", "a2V5")

@@ -12,8 +12,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// An objectReader reads one object. Read reads ahead, from the beginning to the end, under the context
-// of the bucket; ReadAt sends a request for just what it is asked for.
+// An objectReader reads one object. Read reads ahead, from the beginning to the end, under the
+// context of the bucket; ReadAt sends a request for just what it is asked for.
 type objectReader struct {
 	b     *Bucket
 	name  string

@@ -10,28 +10,8 @@ import (
 	"strings"
 )
 
-// tempPrefix begins the names of files that are being written.
-const tempPrefix = ".tmp-"
-
-// SettingsName is the name of a file about the server that is being dumped: it is no part of the dump,
-// and List leaves it out.
-const SettingsName = ".source-settings.json"
-
-// SharesName is the name of a file that says how an unfinished dump is divided into shares. List leaves it out, too.
-const SharesName = ".shares.json"
-
-// hidden reports whether List leaves out files of that name in whatever directory: our own that are no part of a dump, and
-// what file managers and network file systems leave everywhere.
-func hidden(base string) bool {
-	switch base {
-	case ".DS_Store", "Thumbs.db", "desktop.ini":
-		return true
-	}
-	return strings.HasPrefix(base, ".nfs") || strings.HasPrefix(base, "._") || strings.HasPrefix(base, tempPrefix) || base == lockName || strings.HasPrefix(base, shareLock) || base == SettingsName || base == SharesName
-}
-
-// Dir is a Store in a local directory. A file is written under a temporary name, synced, renamed, and
-// its directory synced.
+// Dir is a Store in a local directory. A file is written under a temporary name, synced, renamed,
+// and its directory synced.
 type Dir struct{ root string }
 
 // OpenDir returns the directory at path, which must be there.
@@ -146,7 +126,8 @@ func (d *Dir) Remove(name string) error {
 	}
 }
 
-// prune removes a directory below the root, and those above it, as far as they are empty. It returns the first that is not.
+// prune removes a directory below the root, and those above it, as far as they are empty. It
+// returns the first that is not.
 func (d *Dir) prune(dir string) string {
 	for dir != filepath.Clean(d.root) && os.Remove(dir) == nil {
 		dir = filepath.Dir(dir)

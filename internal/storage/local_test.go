@@ -263,7 +263,8 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// TestRemoveBeside: files of one directory are made and removed by many at once, and none of them fails because another has found it empty.
+// TestRemoveBeside: files of one directory are made and removed by many at once, and none of them
+// fails because another has found it empty.
 func TestRemoveBeside(t *testing.T) {
 	dir, err := CreateDir(t.TempDir())
 	if err != nil {

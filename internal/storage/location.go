@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"unicode"
 
@@ -25,7 +26,7 @@ func Check(location string) error {
 	if !IsURL(location) {
 		return nil
 	}
-	_, err := parsePlace(location)
+	_, err := parseURL(location)
 	return err
 }
 
@@ -34,48 +35,49 @@ func HasPrefix(location string) bool {
 	if !IsURL(location) {
 		return false
 	}
-	p, err := parsePlace(location)
+	p, err := parseURL(location)
 	return err == nil && p.prefix != ""
 }
 
-// A place is a prefix in a bucket.
-type place struct {
+// A bucketURL is a prefix in a bucket.
+type bucketURL struct {
 	bucket url.URL // as gocloud.dev takes it: the query says how to get there
 	prefix string  // without slashes at its ends; empty: the whole bucket
 }
 
-// parsePlace reads SCHEME://BUCKET/PREFIX?QUERY. Errors do not repeat what may be a secret.
-func parsePlace(location string) (place, error) {
+// parseURL reads SCHEME://BUCKET/PREFIX?QUERY. Errors do not repeat what may be a secret.
+func parseURL(location string) (bucketURL, error) {
 	shown, _, _ := strings.Cut(location, "?")
 	u, err := url.Parse(location)
 	if err != nil {
 		if strings.Contains(shown, "@") { // a password, perhaps
 			shown = shown[:strings.Index(shown, "://")] + "://…"
 		}
-		return place{}, fmt.Errorf("%q cannot be read as a URL", shown)
+		return bucketURL{}, fmt.Errorf("%q cannot be read as a URL", shown)
 	}
 	if !blob.DefaultURLMux().ValidBucketScheme(u.Scheme) {
-		return place{}, fmt.Errorf("%s:// is no place for a dump: it is a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX", u.Scheme)
+		return bucketURL{}, fmt.Errorf("%s:// is no place for a dump: it is a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX", u.Scheme)
 	}
 	if u.User != nil {
-		return place{}, fmt.Errorf("%s:// takes no credentials: they come from the environment and the files of the cloud's own tools", u.Scheme)
+		return bucketURL{}, fmt.Errorf("%s:// takes no credentials: they come from the environment and the files of the cloud's own tools", u.Scheme)
 	}
-	p := place{bucket: *u, prefix: strings.Trim(u.Path, "/")}
+	p := bucketURL{bucket: *u, prefix: strings.Trim(u.Path, "/")}
 	if u.Host == "" || u.Fragment != "" {
-		return place{}, fmt.Errorf("%q is not %s://BUCKET/PREFIX", shown, u.Scheme)
+		return bucketURL{}, fmt.Errorf("%q is not %s://BUCKET/PREFIX", shown, u.Scheme)
 	}
 	if p.prefix != "" && !fs.ValidPath(p.prefix) || strings.ContainsFunc(p.prefix, unicode.IsControl) {
-		return place{}, fmt.Errorf("%q is not the prefix of a dump", p.prefix)
+		return bucketURL{}, fmt.Errorf("%q is not the prefix of a dump", p.prefix)
 	}
 	p.bucket.Path, p.bucket.RawPath = "", ""
 	return p, nil
 }
 
-// credentials says for each scheme whether there are any, where the library would go on without; clouds.go fills it in.
+// credentials says for each scheme whether there are any, where the library would go on without;
+// clouds.go fills it in.
 var credentials = map[string]func(context.Context, url.Values) error{}
 
 // open connects to the bucket, which asks it nothing.
-func (p *place) open(ctx context.Context) (*blob.Bucket, error) {
+func (p *bucketURL) open(ctx context.Context) (*blob.Bucket, error) {
 	u := p.bucket
 	if q := u.Query(); u.Scheme == "s3" && q.Get("endpoint") != "" && !q.Has("request_checksum_calculation") {
 		q.Set("request_checksum_calculation", "when_required") // many stores refuse the checksums that AWS's library adds
@@ -95,9 +97,9 @@ func (p *place) open(ctx context.Context) (*blob.Bucket, error) {
 }
 
 // String returns the URL without its query.
-func (p *place) String() string { return p.path("") }
+func (p *bucketURL) String() string { return p.path("") }
 
-func (p *place) path(name string) string {
+func (p *bucketURL) path(name string) string {
 	s := p.bucket.Scheme + "://" + p.bucket.Host
 	if key := p.key(name); key != "" {
 		s += "/" + key
@@ -106,7 +108,7 @@ func (p *place) path(name string) string {
 }
 
 // key returns the key of an object.
-func (p *place) key(name string) string {
+func (p *bucketURL) key(name string) string {
 	switch {
 	case p.prefix == "":
 		return name
@@ -114,4 +116,17 @@ func (p *place) key(name string) string {
 		return p.prefix
 	}
 	return p.prefix + "/" + name
+}
+
+// Join returns the location of what lies below another, by a name with slashes.
+func Join(location, name string) string {
+	if !IsURL(location) {
+		return filepath.Join(location, filepath.FromSlash(name))
+	}
+	path, query, has := strings.Cut(location, "?")
+	path = strings.TrimRight(path, "/") + "/" + name
+	if has {
+		path += "?" + query
+	}
+	return path
 }

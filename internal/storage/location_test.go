@@ -13,7 +13,7 @@ func TestParsePlace(t *testing.T) {
 		{"s3://b/p/?region=x&endpoint=http://h:1", "s3://b/p", "p/n", "s3://b?region=x&endpoint=http://h:1"},
 		{"s3://b", "s3://b", "n", "s3://b"},
 	} {
-		p, err := parsePlace(c.location)
+		p, err := parseURL(c.location)
 		if err != nil {
 			t.Errorf("%s: %v", c.location, err)
 			continue

@@ -15,14 +15,6 @@ import (
 // ErrLocked: another run is at work in the directory.
 var ErrLocked = exitcode.New(exitcode.Locked, "another run is at work")
 
-// lockName is the file that a run locks. The kernel lets go of the lock when the run ends, however it
-// ends: a file that is left over means nothing. Shares hold it together, and each one that begins with shareLock
-// alone.
-const (
-	lockName  = ".lock"
-	shareLock = lockName + "-"
-)
-
 // A fileLock is a locked file.
 type fileLock struct{ f *os.File }
 
@@ -32,10 +24,10 @@ func (d *Dir) Lock() (Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	// No share is at work: what there is of their locks is left over.
+	// No shard is at work: what there is of their locks is left over.
 	files, err := os.ReadDir(d.root)
 	for _, f := range files {
-		if strings.HasPrefix(f.Name(), shareLock) {
+		if strings.HasPrefix(f.Name(), shardLock) {
 			err = errors.Join(err, os.Remove(filepath.Join(d.root, f.Name())))
 		}
 	}
@@ -45,13 +37,13 @@ func (d *Dir) Lock() (Lock, error) {
 	return l, nil
 }
 
-// LockShare locks the directory for a share, or returns ErrLocked.
-func (d *Dir) LockShare(name string) (Lock, error) {
+// LockShard locks the directory for a shard, or returns ErrLocked.
+func (d *Dir) LockShard(name string) (Lock, error) {
 	all, err := d.lock(lockName, syscall.LOCK_SH)
 	if err != nil {
 		return nil, err
 	}
-	own, err := d.lock(shareLock+name, syscall.LOCK_EX)
+	own, err := d.lock(shardLock+name, syscall.LOCK_EX)
 	if err != nil {
 		all.f.Close()
 		return nil, err
@@ -111,13 +103,14 @@ func (l *fileLock) Unlock() error {
 	return errors.Join(os.Remove(l.f.Name()), l.f.Close())
 }
 
-// A sharedLock is that of a share: its own file, and the one of all, which the others may hold as well.
+// A sharedLock is that of a shard: its own file, and the one of all, which the others may hold as
+// well.
 type sharedLock struct {
 	*fileLock
 	all *fileLock
 }
 
-// Unlock lets other runs in when no other share is at work. The last share removes the file of all.
+// Unlock lets other runs in when no other shard is at work. The last shard removes the file of all.
 func (l *sharedLock) Unlock() error {
 	err := l.fileLock.Unlock()
 	if syscall.Flock(int(l.all.f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {

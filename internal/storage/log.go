@@ -3,26 +3,25 @@ package storage
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
-// A Log holds lines, to which is only appended: in a directory one file, in a bucket objects, each of
-// what was written between two Syncs. Its user has the store locked. It is for one goroutine.
+// A Log holds lines, to which is only appended: in a directory one file, in a bucket objects, each
+// of what was written between two Syncs. Its user has the store locked. It is for one goroutine.
 type Log interface {
 	// Write appends whole lines.
 	io.Writer
 	// Sync makes what was written durable. After an error nothing more may be written.
 	Sync() error
-	// IsBuffered reports whether what was written since the last Sync is lost when the process is killed.
+	// IsBuffered reports whether what was written since the last Sync is lost when the process is
+	// killed.
 	IsBuffered() bool
-	// Pieces returns how many objects are to be read; 1 in a directory.
-	Pieces() int
-	// Replace puts data, which may be empty, in the place of all that is there: durably, and at once.
+	// Segments returns how many objects are to be read; 1 in a directory.
+	Segments() int
+	// Replace puts data, which may be empty, in the place of all that is there: durably, and at
+	// once.
 	Replace(data []byte) error
 	// Rewrite is Replace with what write writes. What is there can be read meanwhile.
 	Rewrite(write func(io.Writer) error) error
@@ -34,16 +33,16 @@ func OpenLog(s Store, name string) (Log, error) {
 	if d, ok := s.(*Dir); ok {
 		return &fileLog{d: d, name: name}, nil
 	}
-	return openPieces(s, name)
+	return openSegmented(s, name)
 }
 
-// ReadLog reads a log from the beginning to the end, which can be in the middle of a line, also while
-// another run writes it. The error is fs.ErrNotExist if there is none.
+// ReadLog reads a log from the beginning to the end, which can be in the middle of a line, also
+// while another run writes it. The error is fs.ErrNotExist if there is none.
 func ReadLog(s Store, name string) (io.ReadCloser, error) {
 	if _, ok := s.(*Dir); ok {
 		return s.Open(name)
 	}
-	return readPieces(s, name)
+	return readSegmented(s, name)
 }
 
 // A fileLog is a file, which is opened with the first line.
@@ -54,7 +53,7 @@ type fileLog struct {
 }
 
 func (l *fileLog) IsBuffered() bool { return false }
-func (l *fileLog) Pieces() int      { return 1 }
+func (l *fileLog) Segments() int    { return 1 }
 
 func (l *fileLog) open() error {
 	if l.f != nil {
@@ -149,29 +148,4 @@ func (l *fileLog) Close() error {
 	err := l.f.Close()
 	l.f = nil
 	return err
-}
-
-// Join returns the location of what lies below another, by a name with slashes.
-func Join(location, name string) string {
-	if !IsURL(location) {
-		return filepath.Join(location, filepath.FromSlash(name))
-	}
-	path, query, has := strings.Cut(location, "?")
-	path = strings.TrimRight(path, "/") + "/" + name
-	if has {
-		path += "?" + query
-	}
-	return path
-}
-
-// Exists reports whether a file is there.
-func Exists(s Store, name string) (bool, error) {
-	f, err := s.Open(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("look for %s: %w", s.Path(name), err)
-	}
-	return true, f.Close()
 }

@@ -150,8 +150,8 @@ func listings(s *s3server.Server, names ...string) {
 	})
 }
 
-// TestLogListingLag: a log that the bucket lists late is read as it is, or the error says to try again; it is never taken
-// for another, nor for none.
+// TestLogListingLag: a log that the bucket lists late is read as it is, or the error says to try
+// again; it is never taken for another, nor for none.
 func TestLogListingLag(t *testing.T) {
 	b, s := createBucket(t)
 	const name = "journal.jsonl"

@@ -1,12 +1,19 @@
-// Package storage keeps the files of a dump, in a local directory or in a bucket of an object store, so
-// that a file is either whole under its name or not there, and one that is there is never
+// Package storage keeps the files of a dump, in a local directory or in a bucket of an object
+// store. A file is either whole under its name or not there, and one that is there is never
 // overwritten.
+//
+//	s, err := storage.Create(ctx, "s3://bucket/prefix", storage.Options{})
+//	lock, err := s.Lock()
+//	f, err := s.Create("manifest.json") // … Write, then Commit
+//
+// It knows nothing of what is in the files.
 package storage
 
 import (
-	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 )
 
 // A Store holds the files of one dump. Names are relative to it, with slashes, and never lie
@@ -22,15 +29,15 @@ type Store interface {
 	// Remove removes a file, durably.
 	Remove(name string) error
 	// List returns the names of all files, in order. Those that are being written are left
-	// out, and those that are no part of a dump: locks, SettingsName and SharesName.
+	// out, and those that are no part of a dump: locks, SettingsName and ShardsName.
 	List() ([]string, error)
 	// RemoveTemporaries removes what runs that were killed were writing.
 	RemoveTemporaries() error
 	// Lock keeps other runs out, or returns ErrLocked.
 	Lock() (Lock, error)
-	// LockShare keeps out runs that hold the Lock and others of the share of that name, or returns ErrLocked. Other
-	// shares may be at work.
-	LockShare(name string) (Lock, error)
+	// LockShard keeps out runs that hold the Lock, and others of the shard of that name, or returns
+	// ErrLocked. Other shards may be at work.
+	LockShard(name string) (Lock, error)
 }
 
 // A Reader reads one file. ReadAt may be called from many goroutines, and is best used for
@@ -39,8 +46,8 @@ type Reader interface {
 	io.ReadCloser
 	io.ReaderAt
 	Size() int64
-	// SHA256 returns the hash of the file if the store knows it; nil: it does not. What is read is not
-	// checked against it.
+	// SHA256 returns the hash of the file if the store knows it; nil: it does not. What is read is
+	// not checked against it.
 	SHA256() []byte
 }
 
@@ -81,31 +88,6 @@ func Release(s Store, name string) error {
 	return nil
 }
 
-// Open returns the store at location, a directory, which must be there, or the URL of a prefix in a
-// bucket. The context is for all that is done with a bucket.
-func Open(ctx context.Context, location string) (Store, error) {
-	if IsURL(location) {
-		return OpenBucket(ctx, location, Options{})
-	}
-	return OpenDir(location)
-}
-
-// Create is Open, but makes a directory that is not there, and makes sure that a bucket can be
-// written to.
-func Create(ctx context.Context, location string, o Options) (Store, error) {
-	if IsURL(location) {
-		return CreateBucket(ctx, location, o)
-	}
-	return CreateDir(location)
-}
-
-// IsConditional reports whether of several runs that create a file at once only one succeeds: not so in a bucket that takes
-// no conditions.
-func IsConditional(s Store) bool {
-	b, ok := s.(*Bucket)
-	return !ok || !b.unconditional.Load()
-}
-
 // ReadFile reads a whole file of at most limit bytes.
 func ReadFile(s Store, name string, limit int64) ([]byte, error) {
 	f, err := s.Open(name)
@@ -134,4 +116,16 @@ func WriteFile(s Store, name string, data []byte) error {
 		return err
 	}
 	return f.Commit()
+}
+
+// Exists reports whether a file is there.
+func Exists(s Store, name string) (bool, error) {
+	f, err := s.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for %s: %w", s.Path(name), err)
+	}
+	return true, f.Close()
 }

@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 )
 
-// WriteOnce writes a small file, also where the store is not locked: of several runs one succeeds. The error of the
-// others is fs.ErrExist.
+// WriteOnce writes a small file, also where the store is not locked: of several runs one succeeds.
+// The error of the others is fs.ErrExist.
 func WriteOnce(s Store, name string, data []byte) error {
 	d, ok := s.(*Dir)
 	if !ok {

@@ -10,9 +10,35 @@ import (
 	"syscall"
 )
 
-// Foresee says what Create and Lock would do at a location, as far as that shows without writing anything. It returns the store,
-// or nil if there is none and a directory can be made. The error is ErrLocked if another run is at work. Whether a bucket takes
-// objects shows only when one is written.
+// Open returns the store at location, a directory, which must be there, or the URL of a prefix in a
+// bucket. The context is for all that is done with a bucket.
+func Open(ctx context.Context, location string) (Store, error) {
+	if IsURL(location) {
+		return OpenBucket(ctx, location, Options{})
+	}
+	return OpenDir(location)
+}
+
+// Create is Open, but makes a directory that is not there, and makes sure that a bucket can be
+// written to.
+func Create(ctx context.Context, location string, o Options) (Store, error) {
+	if IsURL(location) {
+		return CreateBucket(ctx, location, o)
+	}
+	return CreateDir(location)
+}
+
+// IsConditional reports whether of several runs that create a file at once only one succeeds: not
+// so in a bucket that takes no conditions.
+func IsConditional(s Store) bool {
+	b, ok := s.(*Bucket)
+	return !ok || !b.unconditional.Load()
+}
+
+// Foresee says what Create and Lock would do at a location, as far as that shows without writing
+// anything. It returns the store, or nil if there is none and a directory can be made. The error is
+// ErrLocked if another run is at work. Whether a bucket takes objects shows only when one is
+// written.
 func Foresee(ctx context.Context, location string, o Options) (Store, error) {
 	if IsURL(location) {
 		b, err := OpenBucket(ctx, location, o)
@@ -34,7 +60,8 @@ func Foresee(ctx context.Context, location string, o Options) (Store, error) {
 	return d, d.unlocked()
 }
 
-// MayWrite returns why the file at path can be neither made nor written to, without doing either; nil if it can.
+// MayWrite returns why the file at path can be neither made nor written to, without doing either;
+// nil if it can.
 func MayWrite(path string) error {
 	st, err := os.Stat(path)
 	switch {
@@ -52,7 +79,8 @@ func MayWrite(path string) error {
 	return access(path, write)
 }
 
-// existing returns path if it is a directory that is there, or else the one nearest above it that is.
+// existing returns path if it is a directory that is there, or else the one nearest above it that
+// is.
 func existing(path string) (string, error) {
 	for ; ; path = filepath.Dir(path) {
 		st, err := os.Stat(path)
@@ -81,7 +109,8 @@ func access(path string, mode uint32) error {
 	return nil
 }
 
-// unlocked returns ErrLocked if a run holds the Lock. It holds it itself for a moment, together with others.
+// unlocked returns ErrLocked if a run holds the Lock. It holds it itself for a moment, together
+// with others.
 func (d *Dir) unlocked() error {
 	f, err := os.Open(filepath.Join(d.root, lockName))
 	if errors.Is(err, fs.ErrNotExist) {

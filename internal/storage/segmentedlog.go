@@ -16,16 +16,16 @@ import (
 // ErrGap: an object in the middle of a log is missing.
 var ErrGap = errors.New("a part of it is missing")
 
-// A piece is an object of a log: NAME/000001.jsonl and so on. One that Replace wrote, NAME/000009-all.jsonl,
-// stands for all before it, which may be there still.
-type piece struct {
+// A segment is an object of a log: NAME/000001.jsonl and so on. One that Replace wrote,
+// NAME/000009-all.jsonl, stands for all before it, which may be there still.
+type segment struct {
 	number int
 	all    bool
 }
 
 const allMark = "-all"
 
-func (p piece) name(log string) string {
+func (p segment) name(log string) string {
 	mark := ""
 	if p.all {
 		mark = allMark
@@ -33,13 +33,15 @@ func (p piece) name(log string) string {
 	return fmt.Sprintf("%s/%06d%s.jsonl", strings.TrimSuffix(log, ".jsonl"), p.number, mark)
 }
 
-// rewritten is an object of a log from whose beginning pieces were removed. It stays: it tells a log that a bucket
-// does not list yet from one that is not there, for the first piece cannot be asked for by its name any more.
+// rewritten is an object of a log from whose beginning segments were removed. It stays: it tells a
+// log that a bucket does not list yet from one that is not there, for the first segment cannot be
+// asked for by its name any more.
 const rewritten = "rewritten"
 
 func markOf(log string) string { return strings.TrimSuffix(log, ".jsonl") + "/" + rewritten }
 
-// A lateError is that a bucket does not list yet what it has, or lists still what it has not. It passes by itself.
+// A lateError is that a bucket does not list yet what it has, or lists still what it has not. It
+// passes by itself.
 type lateError struct{ what string }
 
 func (e *lateError) Error() string {
@@ -48,19 +50,19 @@ func (e *lateError) Error() string {
 
 func (e *lateError) Unwrap() error { return ErrUnavailable }
 
-// listPieces returns all pieces of a log in order, and from which on they count. Some buckets list an object
-// later than they have it: what may follow is asked for by its name.
-func listPieces(s Store, log string) (all []piece, from int, err error) {
+// listSegments returns all segments of a log in order, and from which on they count. Some buckets
+// list an object later than they have it: what may follow is asked for by its name.
+func listSegments(s Store, log string) (all []segment, from int, err error) {
 	names, err := s.List()
 	if err != nil {
 		return nil, 0, err
 	}
 	for _, name := range names {
-		if p, ok := parsePiece(name, log); ok {
+		if p, ok := parseSegment(name, log); ok {
 			all = append(all, p)
 		}
 	}
-	slices.SortFunc(all, func(a, b piece) int { return a.number - b.number })
+	slices.SortFunc(all, func(a, b segment) int { return a.number - b.number })
 	for i, p := range all {
 		if p.all {
 			from = i
@@ -78,7 +80,7 @@ func listPieces(s Store, log string) (all []piece, from int, err error) {
 			number++
 			continue
 		}
-		p, err := findPiece(s, log, number)
+		p, err := findSegment(s, log, number)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -88,11 +90,11 @@ func listPieces(s Store, log string) (all []piece, from int, err error) {
 				return nil, 0, err
 			}
 			if cut {
-				return nil, 0, &lateError{fmt.Sprintf("%s was written anew, but the piece that holds its beginning is not found", s.Path(log))}
+				return nil, 0, &lateError{fmt.Sprintf("%s was written anew, but the segment that holds its beginning is not found", s.Path(log))}
 			}
 		}
 		if p.number == 0 && i < len(all) {
-			return nil, 0, fmt.Errorf("%w: %s is not there", ErrGap, s.Path(piece{number: number}.name(log)))
+			return nil, 0, fmt.Errorf("%w: %s is not there", ErrGap, s.Path(segment{number: number}.name(log)))
 		}
 		if p.number == 0 {
 			return all, from, nil
@@ -109,53 +111,53 @@ func gone(s Store, name string) error {
 	return &lateError{s.Path(name) + " is listed, but is not there"}
 }
 
-func parsePiece(name, log string) (piece, bool) {
+func parseSegment(name, log string) (segment, bool) {
 	rest, below := strings.CutPrefix(name, strings.TrimSuffix(log, ".jsonl")+"/")
 	rest, lines := strings.CutSuffix(rest, ".jsonl")
 	digits, all := strings.CutSuffix(rest, allMark)
 	number, err := strconv.Atoi(digits)
-	p := piece{number, all}
+	p := segment{number, all}
 	return p, below && lines && err == nil && p.name(log) == name
 }
 
-// findPiece asks for the piece of a number; its number is 0 if there is none.
-func findPiece(s Store, log string, number int) (piece, error) {
+// findSegment asks for the segment of a number; its number is 0 if there is none.
+func findSegment(s Store, log string, number int) (segment, error) {
 	for _, all := range []bool{false, true} {
-		p := piece{number, all}
+		p := segment{number, all}
 		there, err := Exists(s, p.name(log))
 		if err != nil || there {
 			return p, err
 		}
 	}
-	return piece{}, nil
+	return segment{}, nil
 }
 
-// pieces is a Log of objects.
-type pieces struct {
+// A segmentedLog is a Log of objects.
+type segmentedLog struct {
 	s    Store
 	log  string
-	all  []piece // on the store
-	from int     // of them on that count
+	all  []segment // on the store
+	from int       // of them on that count
 	buf  []byte
 }
 
-func openPieces(s Store, log string) (*pieces, error) {
-	all, from, err := listPieces(s, log)
+func openSegmented(s Store, log string) (*segmentedLog, error) {
+	all, from, err := listSegments(s, log)
 	if err != nil {
 		return nil, err
 	}
-	return &pieces{s: s, log: log, all: all, from: from}, nil
+	return &segmentedLog{s: s, log: log, all: all, from: from}, nil
 }
 
-func (l *pieces) IsBuffered() bool { return true }
-func (l *pieces) Pieces() int      { return len(l.all) - l.from }
+func (l *segmentedLog) IsBuffered() bool { return true }
+func (l *segmentedLog) Segments() int    { return len(l.all) - l.from }
 
-func (l *pieces) Write(p []byte) (int, error) {
+func (l *segmentedLog) Write(p []byte) (int, error) {
 	l.buf = append(l.buf, p...)
 	return len(p), nil
 }
 
-func (l *pieces) Sync() error {
+func (l *segmentedLog) Sync() error {
 	if len(l.buf) == 0 {
 		return nil
 	}
@@ -166,9 +168,9 @@ func (l *pieces) Sync() error {
 	return nil
 }
 
-// put makes the next piece, which nobody else may have made.
-func (l *pieces) put(all bool, write func(io.Writer) error) error {
-	p := piece{1, all}
+// put makes the next segment, which nobody else may have made.
+func (l *segmentedLog) put(all bool, write func(io.Writer) error) error {
+	p := segment{1, all}
 	if n := len(l.all); n > 0 {
 		p.number = l.all[n-1].number + 1
 	}
@@ -182,8 +184,8 @@ func (l *pieces) put(all bool, write func(io.Writer) error) error {
 	return err
 }
 
-// create makes a piece.
-func (l *pieces) create(p piece, write func(io.Writer) error) error {
+// create makes a segment.
+func (l *segmentedLog) create(p segment, write func(io.Writer) error) error {
 	f, err := l.s.Create(p.name(l.log))
 	if err != nil {
 		return err
@@ -198,9 +200,9 @@ func (l *pieces) create(p piece, write func(io.Writer) error) error {
 // removals is how many objects are removed at once.
 const removals = 16
 
-func (l *pieces) Replace(data []byte) error { return l.Rewrite(writing(data)) }
+func (l *segmentedLog) Replace(data []byte) error { return l.Rewrite(writing(data)) }
 
-func (l *pieces) Rewrite(write func(io.Writer) error) error {
+func (l *segmentedLog) Rewrite(write func(io.Writer) error) error {
 	if err := l.put(true, write); err != nil {
 		return err
 	}
@@ -211,7 +213,7 @@ func (l *pieces) Rewrite(write func(io.Writer) error) error {
 	}
 	first := l.all[l.from]
 	l.from = n // from now on, whether what is before it can be removed or not: the next Rewrite tries again
-	if err := WriteFile(l.s, markOf(l.log), []byte("the beginning of this log is in a piece -all.jsonl\n")); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := WriteFile(l.s, markOf(l.log), []byte("the beginning of this log is in a segment -all.jsonl\n")); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	// Without the first of them, what a run that is killed leaves is not taken for a log.
@@ -231,7 +233,7 @@ func (l *pieces) Rewrite(write func(io.Writer) error) error {
 	return nil
 }
 
-func (l *pieces) remove(p piece) error {
+func (l *segmentedLog) remove(p segment) error {
 	err := l.s.Remove(p.name(l.log))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -239,28 +241,28 @@ func (l *pieces) remove(p piece) error {
 	return err
 }
 
-func (l *pieces) Close() error { return nil }
+func (l *segmentedLog) Close() error { return nil }
 
-// readPieces reads what a log holds now.
-func readPieces(s Store, log string) (io.ReadCloser, error) {
-	all, from, err := listPieces(s, log)
+// readSegmented reads what a log holds now.
+func readSegmented(s Store, log string) (io.ReadCloser, error) {
+	all, from, err := listSegments(s, log)
 	if err != nil {
 		return nil, err
 	}
 	if len(all) == 0 {
 		return nil, &fs.PathError{Op: "open", Path: s.Path(log), Err: fs.ErrNotExist}
 	}
-	return &piecesReader{s: s, log: log, rest: all[from:]}, nil
+	return &segmentReader{s: s, log: log, rest: all[from:]}, nil
 }
 
-type piecesReader struct {
+type segmentReader struct {
 	s    Store
 	log  string
-	rest []piece
+	rest []segment
 	r    Reader
 }
 
-func (r *piecesReader) Read(p []byte) (int, error) {
+func (r *segmentReader) Read(p []byte) (int, error) {
 	for {
 		if r.r == nil {
 			if len(r.rest) == 0 {
@@ -288,7 +290,7 @@ func (r *piecesReader) Read(p []byte) (int, error) {
 	}
 }
 
-func (r *piecesReader) Close() error {
+func (r *segmentReader) Close() error {
 	if r.r == nil {
 		return nil
 	}

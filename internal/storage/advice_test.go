@@ -10,7 +10,8 @@ import (
 	"testing"
 )
 
-// TestCause: what S3 can say of a HEAD only by its status is asked by a LIST, and shown with what to do.
+// TestCause: what S3 can say of a HEAD only by its status is asked by a LIST, and shown with what
+// to do.
 func TestCause(t *testing.T) {
 	for _, tc := range []struct {
 		name, code, region string
@@ -80,7 +81,8 @@ func TestNoGoogle(t *testing.T) {
 	}
 }
 
-// TestChecksumDefault: a store with an endpoint of its own is not sent the checksums that only AWS is sure to take.
+// TestChecksumDefault: a store with an endpoint of its own is not sent the checksums that only AWS
+// is sure to take.
 func TestChecksumDefault(t *testing.T) {
 	var headers http.Header
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

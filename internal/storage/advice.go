@@ -10,15 +10,16 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// unexplained are the codes that the library makes up for answers without a body, as those to HEAD are.
+// unexplained are the codes that the library makes up for answers without a body, as those to HEAD
+// are.
 var unexplained = []string{"BadRequest", "Forbidden", "NotFound", "MovedPermanently", "UnknownError", ""}
 
-// explained returns what S3 says of a request whose answer had no room for it: a LIST that fails for the same reason
-// has. It asks only until a request has succeeded, for what is wrong with account, region or bucket shows at the first.
+// explained returns what S3 says of a request whose answer had no room for it: a LIST that fails
+// for the same reason has. It asks only until a request has succeeded, for what is wrong with
+// account, region or bucket shows at the first.
 func (b *Bucket) explained(ctx context.Context, err error) error {
 	status := httpStatus(err)
 	if b.s3 == nil || b.reached.Load() || status != http.StatusMovedPermanently && (status < 400 || status >= 500) || !slices.Contains(unexplained, apiCode(err)) {
@@ -30,17 +31,6 @@ func (b *Bucket) explained(ctx context.Context, err error) error {
 	}
 	return cause
 }
-
-func apiCode(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
-	}
-	return ""
-}
-
-// refusals are codes of S3 that no other try can mend and that do not come with the status of a refusal.
-var refusals = []string{"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 
 // advice says of some errors what to do; nil: nothing more than the error says.
 func (b *Bucket) advice(err error) error {

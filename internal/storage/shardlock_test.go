@@ -8,14 +8,15 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
-// TestLockShare: shares keep out those of their name and runs that are none, and are kept out by these; nothing is left over.
-func TestLockShare(t *testing.T) {
+// TestLockShard: shares keep out those of their name and runs that are none, and are kept out by
+// these; nothing is left over.
+func TestLockShard(t *testing.T) {
 	t.Run("directory", func(t *testing.T) {
 		d, err := CreateDir(filepath.Join(t.TempDir(), "a[b"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		testLockShare(t, d)
+		testLockShard(t, d)
 	})
 	t.Run("bucket", func(t *testing.T) {
 		s := s3server.Start(t)
@@ -23,14 +24,14 @@ func TestLockShare(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		testLockShare(t, b)
+		testLockShard(t, b)
 		if left := s.Objects(t, "a/dump"); len(left) > 0 {
 			t.Errorf("%v are left over", left)
 		}
 	})
 }
 
-func testLockShare(t *testing.T, s Store) {
+func testLockShard(t *testing.T, s Store) {
 	must := func(l Lock, err error) Lock {
 		t.Helper()
 		if err != nil {
@@ -51,18 +52,18 @@ func testLockShare(t *testing.T, s Store) {
 		}
 	}
 	for range 2 {
-		first := must(s.LockShare("a"))
-		refused(s.LockShare("a"))
+		first := must(s.LockShard("a"))
+		refused(s.LockShard("a"))
 		refused(s.Lock())
-		second := must(s.LockShare("b"))
+		second := must(s.LockShard("b"))
 		unlock(first)
 		refused(s.Lock())
-		first = must(s.LockShare("a"))
+		first = must(s.LockShard("a"))
 		unlock(second)
 		refused(s.Lock())
 		unlock(first)
 		all := must(s.Lock())
-		refused(s.LockShare("a"))
+		refused(s.LockShard("a"))
 		refused(s.Lock())
 		if names, err := s.List(); err != nil || len(names) > 0 {
 			t.Errorf("%v, %v", names, err)
