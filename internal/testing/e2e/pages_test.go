@@ -49,7 +49,7 @@ func TestPages(t *testing.T) {
 	}
 	for _, path := range append(paths, "../../../README.md") {
 		name := strings.TrimPrefix(path, "../../../")
-		t.Run(name, func(t *testing.T) {
+		t.Run(strings.ReplaceAll(name, "/", " "), func(t *testing.T) {
 			parallel(t)
 			text, err := os.ReadFile(path)
 			if err != nil {
