@@ -39,7 +39,7 @@ func (t *taker) resolve(ctx context.Context) error {
 		case is[i] == lacking:
 		case is[i] == asSaved:
 			err = t.leave(t.db, d.key)
-		case d.left != nil && t.force:
+		case d.left != nil && t.o.force:
 			t.gone = append(t.gone, d.trace)
 		default:
 			err = t.leave(t.db, d.key)

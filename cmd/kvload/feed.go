@@ -6,15 +6,12 @@ import (
 	"io"
 	"os"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
-
-// stdin is the --in that reads a stream.
-const stdin = "-"
 
 // openFeed opens the dump: a finished one, one that is still being made, or a stream. Close ends
 // what it holds.
@@ -22,7 +19,7 @@ func openFeed(ctx context.Context, o *loadOptions, log io.Writer) (f *archive.Fe
 	say := func(text string) { fmt.Fprintln(log, text) }
 	done := func() error { f.Close(); return nil }
 	switch {
-	case o.in == stdin:
+	case o.in == loadstate.Stream:
 		if t, ok := o.stdin.(*os.File); ok && progress.IsTerminal(t) {
 			return nil, nil, command.Usage("--in - reads a dump from standard input, which is a terminal: send it through a pipe, as in pikadump dump --out - | kvload load --in -")
 		}
@@ -72,11 +69,6 @@ func (o *loadOptions) mustWait(f *archive.Feed) string {
 		return "which databases have keys is known only at the end of the dump (--map-db or --db says where each goes)"
 	}
 	return ""
-}
-
-// wants reports whether a chunk is loaded.
-func (o *loadOptions) wants(c format.ChunkInfo) bool {
-	return o.filter.DB(c.DB) && o.filter.Type(c.Type) && c.Records > 0
 }
 
 // coming stands for the units of a dump that has not come yet: one of each database and type. How many there

@@ -11,6 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 )
 
 const finishDescription = `Ends a load that was divided with --shard: makes sure that every share is done, sums up what they loaded and left
@@ -27,15 +29,14 @@ EXAMPLES:
 
 func finishCommand() *cli.Command {
 	env := command.Env("KVLOAD")
-	flags := append(without(verifyFlags(), "shard", "shards", "state"),
-		&cli.StringFlag{Name: "state", Usage: "where the shares keep their journals, `DIR`, a directory or the URL of a prefix in a bucket (default: as that of kvload load)", EnvVars: env("state"), Category: "Many machines"},
+	flags := append(verifyFlags(env, stateFlag(env, "where the shares keep their journals, `DIR`, a directory or the URL of a prefix in a bucket (default: as that of kvload load)", "Many machines")),
 		&cli.BoolFlag{Name: "no-verify", Usage: "do not compare the target with the dump", EnvVars: env("no-verify")})
 	return &cli.Command{
 		Name: "finish", Usage: "make sure that all shares of a load are done, and compare",
 		UsageText: "kvload finish --uri redis://HOST:6666 --in DIR [options]", Description: finishDescription,
 		Flags: flags,
 		Action: func(c *cli.Context) error {
-			o, err := parseVerify(c)
+			o, err := parseVerify(c, false)
 			if err != nil {
 				return err
 			}
@@ -51,32 +52,32 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 		return err
 	}
 	defer a.Close()
-	l, err := openTarget(ctx, &o.loadOptions, log)
+	l, err := openTarget(ctx, o.writer, log)
 	if err != nil {
 		return err
 	}
-	root, jt, err := o.findState(ctx, l.Target().Nodes)
+	root, common, err := o.location().Find(ctx, l.Target().Nodes)
 	if err != nil {
 		return err
 	}
-	e, err := readEnding(ctx, root, jt)
+	status, err := loadstate.ReadStatus(ctx, root, common)
 	if err != nil {
 		return err
 	}
-	bound := e.bound()
+	bound := status.Binding()
 	if bound == nil {
-		return fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", errUnfinished, root)
+		return fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", loadstate.ErrUnfinished, root)
 	}
 	b := o.binding(a, l)
 	b.Settings["--on-exists"] = bound.Settings["--on-exists"]
 	if err := b.Check(*bound, root); err != nil {
 		return err
 	}
-	if err := e.complete(); err != nil {
+	if err := status.Complete(); err != nil {
 		return err
 	}
 	o.ttl.begin(bound.Now, a.Manifest)
-	list, err := e.collect("kvload-" + o.dump[:8] + "-left-out.jsonl")
+	list, err := status.CollectLeftOut("kvload-"+o.dump[:8]+"-left-out.jsonl", leftOutName)
 	if err != nil {
 		return err
 	}
@@ -84,22 +85,22 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 		o.left = func() (io.ReadCloser, error) { return os.Open(list) }
 	}
 	if !compare {
-		for _, p := range e.parts {
-			if err := (&remainder{&o.loadOptions, l, p.j, cs, o.again(log)}).mustBeThere(ctx, a, take(p.Share, o.units(a)), log); err != nil {
+		for _, p := range status.Shards {
+			if err := o.presence(l, p.Journal, cs, log).Check(ctx, a, loadstate.AssignUnits(p.Shard, o.units(a)), log); err != nil {
 				return err
 			}
 		}
 	}
-	s := e.stats()
-	fmt.Fprintf(out, "%s done\n", e.what())
-	left := summarize(out, s, cmp.Or(list, "the report of the load"), e.took())
+	s := status.Stats()
+	fmt.Fprintln(out, status.Done())
+	left := summarize(out, s, cmp.Or(list, "the report of the load"), status.Took())
 	if !compare {
-		for _, p := range e.parts {
-			r := &remainder{&o.loadOptions, l, p.j, cs, o.again(log)}
-			keys, err := r.sample(a, take(p.Share, o.units(a)), max(1, lookedChunks/len(e.parts)), o.left != nil)
-			why := p.j.Unsure()
+		for _, p := range status.Shards {
+			r := o.presence(l, p.Journal, cs, log)
+			keys, err := r.Sample(a, loadstate.AssignUnits(p.Shard, o.units(a)), max(1, load.LookedChunks/len(status.Shards)), o.left != nil)
+			why := p.Journal.Unsure()
 			if err == nil && why == "" {
-				why, err = r.vanished(ctx, keys, o.left)
+				why, err = r.Missing(ctx, keys, o.left)
 			}
 			left = errors.Join(err, o.unsure(why), left)
 		}

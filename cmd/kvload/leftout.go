@@ -246,3 +246,11 @@ func (r *leftOutReport) close() error {
 	}
 	return nil
 }
+
+// readable returns how the report is read; nil if it was not kept.
+func (r *leftOutReport) readable() func() (io.ReadCloser, error) {
+	if info, err := os.Stat(r.path); r.store == nil && (err != nil || !info.Mode().IsRegular()) {
+		return nil
+	}
+	return r.read
+}

@@ -14,29 +14,32 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
-// load loads a whole dump. It returns a LeftOut error if something did not reach
+// loadOne loads a whole dump into one target. It returns a LeftOut error if something did not reach
 // the target. Out is for the table of --dry-run, log for all else.
-func load(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
+func loadOne(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
 	feed, done, err := openFeed(ctx, &o, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, done()) }()
-	if err := o.mayStandBeside(feed.Archive()); err != nil {
+	if err := o.location().Check(feed.Archive().IsEncrypted()); err != nil {
 		return err
 	}
 	return loadFrom(ctx, feed, o, out, log)
 }
 
-// loadFrom is load with the dump open.
+// loadFrom is loadOne with the dump open.
 func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log io.Writer) (err error) {
 	a := feed.Archive()
 	o.dump = a.Manifest.Dump
@@ -50,11 +53,11 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if !o.dryRun {
 		report.SayPartial(log, a.Manifest.Options)
 	}
-	own := take(o.share, units)
+	own := loadstate.AssignUnits(o.share, units)
 	if feed.Finished() {
 		feed.Choose(own)
 	}
-	if o.writer.Keyspaces, err = places(&o, units); err != nil {
+	if o.writer.Keyspaces, err = places(&o.commonOptions, units); err != nil {
 		return err
 	}
 	if o.conflict == conflictSuffix && a.Manifest.Conflicts > 0 {
@@ -72,7 +75,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if names == nil {
 		o.writer.Rename, o.writer.Expire = cs.rename, o.ttl.expire()
 	}
-	rester := pacer(o.slow, &o.writer, o.threads, log)
+	throttle := load.NewThrottle(o.limits, &o.writer, o.threads, func(text string) { fmt.Fprintln(log, text) })
 	start := time.Now()
 	if err = p.look(ctx, names); err == nil && o.dryRun {
 		report.SayPartial(out, a.Manifest.Options)
@@ -82,17 +85,19 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		err = p.pass(ctx)
 	}
 	if err != nil {
-		tune.Remind(o.statePath(nil), log)
+		tune.Remind(o.location().Root(nil), log)
 		return err
 	}
-	l, root := p.l, p.state.root
+	l, root := p.l, p.state.Root
 	fmt.Fprintf(log, "target: %s\n", l.Target())
-	j, store, err := o.openJournal(ctx, root, o.share, journal.Options{Every: o.checkpoint, Before: list.flush})
+	b := o.binding(a, l)
+	state, err := p.state.Open(ctx, b, journal.Options{Every: o.checkpoint, Before: list.flush})
 	if err != nil {
 		return err
 	}
+	j := state.Journal
 	if storage.IsURL(root) {
-		list.store = store
+		list.store = state.Store
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	if !storage.IsURL(root) {
@@ -103,18 +108,17 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 			fmt.Fprintln(log, "warning:", err)
 		}
 	}
-	before, err := p.state.begin(ctx, a, l, j, cs, &o, log)
-	if err != nil {
+	if err := o.begin(ctx, a, l, state, b, cs, log); err != nil {
 		return err
 	}
 	o.ttl.begin(j.Bound().Now, a.Manifest)
 	list.of(j)
-	r := remainder{&o, l, j, cs, o.again(log)}
-	if before == finished {
-		return conclude(ctx, feed, &r, list, &passedKeys{}, 0, log)
+	there := o.presence(l, j, cs, log)
+	if state.Phase == loadstate.Finished {
+		return o.conclude(ctx, feed, there, cs, list, nil, 0, log)
 	}
-	l.Fence(fence(j.Bound(), o.share, before == resumed && !j.IsIdle(), j))
-	if before == resumed {
+	l.Fence(loadstate.Fence(j.Bound(), o.share, state.Phase == loadstate.Resumed && !j.IsIdle(), j))
+	if state.Phase == loadstate.Resumed {
 		if err := j.SetIdle(false); err != nil {
 			return err
 		}
@@ -127,19 +131,35 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 			return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 		}
 	}
-	ld := &loading{a: a, l: l, j: j, cs: cs, o: &o, log: log, rester: rester, left: list.add}
 	sent := j.Stats().Commands
-	ld.refused.Store(j.Stats().LeftOut[writer.ReasonRefused])
+	var sample load.PassingSample
+	to := load.TransferOptions{
+		Feed: feed, Target: l, Journal: j, Workers: o.threads, Keep: o.filter.Key(), Retry: o.retry(log), MaxErrors: o.maxErrors,
+		StallTimeout: o.stallTimeout, Throttle: throttle, LeftOut: list.add, Log: log,
+		Reconnected: func(ctx context.Context, begun []archive.Unit) error {
+			if o.in == loadstate.Stream {
+				begun = nil // they cannot be read again
+			}
+			once := *there
+			once.Retry = retry.Policy{} // the worker tries again
+			return once.Check(ctx, a, begun, log)
+		},
+	}
+	if o.in == loadstate.Stream && !o.verify {
+		to.Loaded = func(u archive.Unit) error { return sample.Add(there, a, u) }
+	}
+	if !o.quiet {
+		to.Progress = func(s func() progress.Snapshot) func() { return o.progress(log, s) }
+	}
 	if !o.share.IsAll() && feed.Finished() {
-		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(stored(own)), progress.Bytes(stored(units)))
+		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(loadstate.Stored(own)), progress.Bytes(loadstate.Stored(units)))
 	}
-	load := func() error { return ld.load(ctx, feed) }
+	transfer := func() error { return load.Transfer(ctx, to) }
 	if o.tune {
-		err = tune.With(ctx, l, j.Path(), log, load)
+		err = tune.With(ctx, l, j.Path(), log, transfer)
 	} else {
-		err = load()
+		err = transfer()
 	}
-	ld.sayDelayed()
 	if n := l.Redirected(); n > 0 {
 		fmt.Fprintf(log, "%s sent once more: slots of the cluster moved, or nobody served them\n", progress.Plural(n, "command was", "commands were"))
 	}
@@ -158,19 +178,19 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		return err
 	}
 	took := time.Since(start)
-	if before == resumed && j.Stats().Commands == sent {
+	if state.Phase == loadstate.Resumed && j.Stats().Commands == sent {
 		fmt.Fprintln(log, "nothing was sent: all of the dump was loaded before")
 		took = 0
 	}
-	return conclude(ctx, feed, &r, list, &ld.passed, took, log)
+	return o.conclude(ctx, feed, there, cs, list, sample.Keys(), took, log)
 }
 
 // conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and compares if that is wanted.
-func conclude(ctx context.Context, feed *archive.Feed, r *remainder, report *leftOutReport, passed *passedKeys, took time.Duration, log io.Writer) error {
-	o, j := r.o, r.j
+func (o *loadOptions) conclude(ctx context.Context, feed *archive.Feed, there *load.Presence, cs *conflicts, report *leftOutReport, sample []load.LoadedKey, took time.Duration, log io.Writer) error {
+	j := there.Journal
 	var gone error
 	if !o.verify {
-		gone = r.lookBack(ctx, feed, passed, report)
+		gone = o.lookBack(ctx, feed, there, sample, report)
 	}
 	left := summarize(log, j.Stats(), report.path, took)
 	if !o.verify {
@@ -179,12 +199,88 @@ func conclude(ctx context.Context, feed *archive.Feed, r *remainder, report *lef
 	if err := feed.Wait(ctx); err != nil {
 		return errors.Join(err, left)
 	}
-	vo := verifyOptions{loadOptions: *o, rounds: 2}
-	vo.report = ""
+	vo := verifyOptions{commonOptions: o.commonOptions, rounds: 2}
 	if left != nil {
 		vo.left = report.read
 	}
-	return errors.Join(verifyWith(ctx, feed.Archive(), r.cs, &vo, log, log), left)
+	return errors.Join(verifyWith(ctx, feed.Archive(), cs, &vo, log, log), left)
+}
+
+// begin begins the journal if the load is fresh, and says which load this is.
+func (o *loadOptions) begin(ctx context.Context, a *archive.Archive, l *writer.Loader, state *loadstate.Opened, b journal.Binding, cs *conflicts, log io.Writer) error {
+	before := func(ctx context.Context) error {
+		if err := l.Probe(ctx); err != nil {
+			return err
+		}
+		if o.undo == "" {
+			return nil
+		}
+		return saveUndo(ctx, a, l, cs, &o.commonOptions, o.undo, log)
+	}
+	empty := func(ctx context.Context) (bool, error) { return o.targetIsEmpty(ctx, l) }
+	kept, err := state.Begin(ctx, b, empty, before)
+	if kept != "" {
+		fmt.Fprintf(log, "the journal of the load before is kept as %s\n", kept)
+	}
+	switch {
+	case err != nil:
+	case state.Phase == loadstate.Finished:
+		fmt.Fprintln(log, "nothing is sent:", state.Found)
+	case state.Phase == loadstate.Resumed:
+		fmt.Fprintln(log, state.Found)
+	}
+	return err
+}
+
+// targetIsEmpty reports whether a target holds nothing, and refuses one that must be empty.
+func (o *loadOptions) targetIsEmpty(ctx context.Context, l *writer.Loader) (bool, error) {
+	dbs := slices.Sorted(maps.Keys(o.writer.Keyspaces))
+	if o.writer.OnExists != writer.Fail {
+		n, _, err := load.CountKeys(ctx, l, dbs, 1)
+		return n == 0, err
+	}
+	n, more, err := load.CountKeys(ctx, l, dbs, countLimit)
+	if err != nil {
+		return false, err
+	}
+	return true, refusal(o.server.Addr, []writer.Check{writer.CheckEmpty(n, more)})
+}
+
+// checkPresence makes sure that the target still holds what the journal says was loaded. Of a dump
+// that has not come yet only the number of keys is looked at.
+func (o *loadOptions) checkPresence(ctx context.Context, there *load.Presence, feed *archive.Feed, units []archive.Unit, phase loadstate.Phase, log io.Writer) error {
+	a := feed.Archive()
+	switch {
+	case feed.Finished():
+	case phase == loadstate.Finished && o.follow: // the manifest was there when the load was finished
+		whole, err := archive.Open(ctx, o.in, 1, o.keys.Identities...)
+		if err != nil {
+			return err
+		}
+		defer whole.Close()
+		a, units = whole, loadstate.AssignUnits(o.share, o.units(whole))
+	default:
+		units = nil
+	}
+	return there.Check(ctx, a, units, log)
+}
+
+// lookBack looks for keys of a load that is done, and notes in the journal that some are gone.
+func (o *loadOptions) lookBack(ctx context.Context, feed *archive.Feed, there *load.Presence, keys []load.LoadedKey, list *leftOutReport) (err error) {
+	var left func() (io.ReadCloser, error)
+	if there.Journal.Stats().Left() > 0 {
+		left = list.readable()
+	}
+	if a := feed.Archive(); o.in != loadstate.Stream && feed.Finished() {
+		if keys, err = there.Sample(a, loadstate.AssignUnits(o.share, o.units(a)), load.LookedChunks, left != nil); err != nil {
+			return err
+		}
+	}
+	why, err := there.Missing(ctx, keys, left)
+	if err != nil || why == "" {
+		return err
+	}
+	return there.Journal.BeUnsure(why)
 }
 
 // unfinished adds to the error of a load what is on the target, and how the load can be resumed.
@@ -200,13 +296,8 @@ func unfinished(err error, j *journal.Journal, dump string) error {
 	return fmt.Errorf("%w (%s: run again with --resume; %s says how far it is)", err, where, j.Path())
 }
 
-// units returns the parts of the dump that are to be loaded.
-func (o *loadOptions) units(a *archive.Archive) []archive.Unit {
-	return a.Units(o.wants)
-}
-
-// chosen returns them, and refuses to load or compare none of a dump that holds keys: a success with nothing done proves nothing.
-func (o *loadOptions) chosen(a *archive.Archive) ([]archive.Unit, error) {
+// chosen returns the parts of the dump that are to be loaded, and refuses to load or compare none of a dump that holds keys: a success with nothing done proves nothing.
+func (o *commonOptions) chosen(a *archive.Archive) ([]archive.Unit, error) {
 	units := o.units(a)
 	if len(units) > 0 || report.Keys(a.Manifest.Totals) == 0 {
 		return units, nil
@@ -221,32 +312,6 @@ func (o *loadOptions) chosen(a *archive.Archive) ([]archive.Unit, error) {
 	return nil, fmt.Errorf("%w: --db and --type choose none of the dump's keys; it has %s", errRefused, strings.Join(has, ", "))
 }
 
-// openDump opens a finished dump that was loaded, and finds out where its databases went and under which names.
-func (o *loadOptions) openDump(ctx context.Context) (a *archive.Archive, cs *conflicts, err error) {
-	if a, err = archive.Open(ctx, o.in, o.threads, o.keys.Identities...); err != nil {
-		return nil, nil, err
-	}
-	o.dump = a.Manifest.Dump
-	if o.writer.Keyspaces, err = places(o, o.units(a)); err == nil {
-		cs, err = readConflicts(a, &o.filter, o.conflict, o.prefix)
-	}
-	if err != nil {
-		a.Close()
-		return nil, nil, err
-	}
-	return a, cs, nil
-}
-
-// openTarget connects to the target and shows what it is.
-func openTarget(ctx context.Context, o *loadOptions, log io.Writer) (*writer.Loader, error) {
-	l, err := writer.Open(ctx, o.writer)
-	if err != nil {
-		return nil, perhapsTLS(err)
-	}
-	fmt.Fprintf(log, "target: %s\n", l.Target())
-	return l, nil
-}
-
 // perhapsTLS adds what a connection that ends at once may mean.
 func perhapsTLS(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
@@ -256,7 +321,7 @@ func perhapsTLS(err error) error {
 }
 
 // places returns where each database of the units goes. Databases are never merged.
-func places(o *loadOptions, units []archive.Unit) (map[int]writer.Keyspace, error) {
+func places(o *commonOptions, units []archive.Unit) (map[int]writer.Keyspace, error) {
 	dbs := map[int]bool{}
 	for _, u := range units {
 		dbs[u[0].DB] = true
@@ -289,22 +354,6 @@ func places(o *loadOptions, units []archive.Unit) (map[int]writer.Keyspace, erro
 
 // countLimit is up to how many keys of a target are counted to say how many it has.
 const countLimit = 100_000
-
-// countKeys counts the keys at the places of the load, up to limit or a little above.
-func countKeys(ctx context.Context, l *writer.Loader, o *loadOptions, limit int) (n int, more bool, err error) {
-	for _, db := range slices.Sorted(maps.Keys(o.writer.Keyspaces)) {
-		here, above, err := l.CountKeys(ctx, db, limit)
-		if err != nil {
-			return 0, false, err
-		}
-		n += here
-		more = more || above
-		if more || n >= limit {
-			break
-		}
-	}
-	return n, more, nil
-}
 
 // summarize shows what was loaded, by this run or, in no time, by those before, and returns a LeftOut error if something was not.
 func summarize(w io.Writer, s checkpoint.Stats, list string, took time.Duration) error {

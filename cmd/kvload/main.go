@@ -31,9 +31,6 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // errRefused goes when no engine is left in this package.
 var errRefused = exitcode.ErrRefused
 
-// errUnfinished: shares of a load are not done yet.
-var errUnfinished = errors.New("the load is not finished")
-
 // errDamaged: check found files that are not what the manifest says.
 var errDamaged = errors.New("the dump is damaged")
 
@@ -46,7 +43,7 @@ func classify(err error) int {
 		return exitcode.Refused
 	case errors.Is(err, errDamaged):
 		return exitcode.Corrupt
-	case errors.Is(err, writer.ErrTransient), errors.Is(err, writer.ErrOperator), errors.Is(err, errStalled), errors.Is(err, errUnfinished):
+	case errors.Is(err, writer.ErrTransient), errors.Is(err, writer.ErrOperator):
 		return exitcode.TryAgain
 	case isLost(err):
 		return exitcode.TryAgain

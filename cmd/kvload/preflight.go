@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
@@ -67,6 +68,11 @@ func (o *loadOptions) namespace(db int) string {
 	return fmt.Sprintf("db%d", db)
 }
 
+// run is the run at hand.
+func (o *loadOptions) run() loadstate.Run {
+	return loadstate.Run{Location: o.location(), Resume: o.resume, MustBeEmpty: o.writer.OnExists == writer.Fail, Undo: o.undo}
+}
+
 // A preflight is what is looked at before a load, by the load and by --dry-run alike: each condition on which a load refuses is one
 // of its checks. Nothing is written, neither to the target nor here.
 type preflight struct {
@@ -76,7 +82,7 @@ type preflight struct {
 	cs    *conflicts // nil: the names are refused
 	log   io.Writer
 	facts *writer.Facts
-	state *state
+	state *loadstate.State
 	l     *writer.Loader // nil: the target cannot be loaded, or a namespace is to be made first
 
 	checks []writer.Check
@@ -89,7 +95,7 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 		return perhapsTLS(err)
 	}
 	var place error
-	if p.state, place = p.o.lookAtState(ctx, p.facts.Target.Nodes); place == nil && p.state.mustBeEmpty(p.o) {
+	if p.state, place = loadstate.Look(ctx, p.o.run(), p.facts.Target.Nodes); place == nil && p.state.WantsEmpty() {
 		if err := p.facts.Count(ctx, countLimit); err != nil {
 			return err
 		}
@@ -101,7 +107,7 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 	if err := p.note(writer.Check{Name: "journal"}, place); err != nil {
 		return err
 	}
-	if place == nil && p.o.report != "" && !p.state.isDone(p.o) {
+	if place == nil && p.o.report != "" && !p.state.Is(loadstate.Finished) {
 		err := storage.MayWrite(p.o.report)
 		if err != nil {
 			err = fmt.Errorf("%w: --report %s: %w; give a file that can be written", errRefused, p.o.report, err)
@@ -110,8 +116,8 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 			return err
 		}
 	}
-	if place == nil && p.o.undo != "" && p.state.begins(p.o) {
-		err := undoRefused(ctx, p.o, archive.CanCreate(ctx, p.o.undo, storage.Options{BreakLock: p.o.breakLock}))
+	if place == nil && p.o.undo != "" && p.state.Is(loadstate.Fresh) {
+		err := undoRefused(ctx, p.o.undo, p.o.keys, archive.CanCreate(ctx, p.o.undo, storage.Options{BreakLock: p.o.breakLock}))
 		if err := p.note(writer.Check{Name: "undo", Found: p.o.undo + " is empty"}, err); err != nil {
 			return err
 		}
@@ -131,20 +137,20 @@ func (p *preflight) open(ctx context.Context) (err error) {
 		return nil
 	}
 	if p.l != nil {
-		if err := p.state.check(p.o.binding(p.feed.Archive(), p.l), p.o); err != nil {
+		if err := p.state.Check(p.o.binding(p.feed.Archive(), p.l)); err != nil {
 			return p.note(writer.Check{Name: "journal"}, err)
 		}
 	}
-	h, c, err := p.state.next(p.o)
+	h, c, err := p.state.Next()
 	if nerr := p.note(c, err); nerr != nil || err != nil || p.l == nil {
 		return nerr
 	}
 	p.settings()
-	if h == none || p.cs == nil {
+	if h == loadstate.Fresh || p.cs == nil {
 		return nil
 	}
-	p.o.ttl.begin(p.state.j.Bound().Now, p.feed.Archive().Manifest)
-	err = (&remainder{p.o, p.l, p.state.j, p.cs, p.o.again(p.log)}).ofFeed(ctx, p.feed, p.own, h, p.log)
+	p.o.ttl.begin(p.state.Journal.Bound().Now, p.feed.Archive().Manifest)
+	err = p.o.checkPresence(ctx, p.o.presence(p.l, p.state.Journal, p.cs, p.log), p.feed, p.own, h, p.log)
 	return p.note(writer.Check{Name: "loaded", Found: "keys that were loaded are on the target, as far as that was looked at"}, err)
 }
 
@@ -169,7 +175,7 @@ func (p *preflight) note(c writer.Check, err error) error {
 
 // settings says what an earlier run has left changed at the target. With --tune all of it must be set back first.
 func (p *preflight) settings() {
-	switch left, err := tune.Left(p.l, p.state.root); {
+	switch left, err := tune.Left(p.l, p.state.Root); {
 	case err != nil && p.o.tune:
 		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Failed, Err: errRefused, Found: err.Error()})
 	case err != nil:
@@ -266,18 +272,4 @@ func refusal(addr string, checks []writer.Check) error {
 		return nil
 	}
 	return &refusedError{fmt.Sprintf("the load into %s is refused, and nothing was written: %s", addr, strings.Join(failed, "; ")), worst}
-}
-
-// parseAccept reads the checks of --accept.
-func parseAccept(s string) ([]string, error) {
-	if s == "" {
-		return nil, nil
-	}
-	names := strings.Split(s, ",")
-	for _, name := range names {
-		if !slices.Contains(writer.Acceptable, name) {
-			return nil, command.Usage("--accept %q: it takes %s", name, strings.Join(writer.Acceptable, ", "))
-		}
-	}
-	return names, nil
 }

@@ -4,12 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -24,7 +28,7 @@ func (b *taking) restore(ctx context.Context) (err error) {
 		return nil
 	}
 	o := *b.o
-	o.filter, o.maxErrors = filter.Filter{}, -1
+	o.filter = filter.Filter{}
 	o.writer.OnExists, o.writer.HyperLogLog, o.writer.Expire = writer.Skip, writer.AsString, nil
 	if b.again {
 		o.writer.OnExists = writer.Replace
@@ -36,7 +40,7 @@ func (b *taking) restore(ctx context.Context) (err error) {
 		return nil, ""
 	}
 	refused := &leftOutReport{path: beside(b.j, b.o.dump, "not-restored.jsonl")}
-	l, err := o.reopen(ctx, b)
+	l, err := reopen(ctx, o.writer, o.again(b.log))
 	if err != nil {
 		return err
 	}
@@ -59,18 +63,26 @@ func (b *taking) restore(ctx context.Context) (err error) {
 		return err
 	}
 	l.Fence(b.fence)
-	r := &loading{a: b.saved, l: l, j: j, o: &o, log: b.log, left: func(unit string, l writer.LeftOut) {
-		switch l.Reason {
-		case writer.ReasonRefused:
-			refused.add(unit, l)
-		case writer.ReasonExists:
-			l.Reason, l.Reply = "changed", "written by others after it was removed"
-			b.report.add("", l)
-		}
-	}}
 	feed := b.saved.Feed()
 	feed.Choose(b.saved.Units(func(c format.ChunkInfo) bool { return c.Records > 0 }))
-	if err := r.load(ctx, feed); err != nil {
+	to := load.TransferOptions{
+		Feed: feed, Target: l, Journal: j, Workers: o.threads, Retry: o.retry(b.log), MaxErrors: -1, StallTimeout: o.stallTimeout, Log: b.log,
+		LeftOut: func(unit string, l writer.LeftOut) {
+			switch l.Reason {
+			case writer.ReasonRefused:
+				refused.add(unit, l)
+			case writer.ReasonExists:
+				l.Reason, l.Reply = "changed", "written by others after it was removed"
+				b.report.add("", l)
+			}
+		},
+	}
+	there := &load.Presence{Target: l, Journal: j, DBs: slices.Sorted(maps.Keys(o.writer.Keyspaces)), Rename: o.writer.Rename}
+	to.Reconnected = func(ctx context.Context, begun []archive.Unit) error { return there.Check(ctx, b.saved, begun, b.log) }
+	if !o.quiet {
+		to.Progress = func(s func() progress.Snapshot) func() { return progress.Start(b.log, s) }
+	}
+	if err := load.Transfer(ctx, to); err != nil {
 		return err
 	}
 	s := j.Stats()
@@ -82,10 +94,9 @@ func (b *taking) restore(ctx context.Context) (err error) {
 }
 
 // reopen connects to the target once more, for what is put back.
-func (o *loadOptions) reopen(ctx context.Context, b *taking) (*writer.Loader, error) {
-	again := o.again(b.log)
+func reopen(ctx context.Context, o writer.Options, again writer.RetryFunc) (*writer.Loader, error) {
 	for {
-		l, err := writer.Open(ctx, o.writer)
+		l, err := writer.Open(ctx, o)
 		if err == nil || !errors.Is(err, writer.ErrTransient) {
 			return l, err
 		}

@@ -183,7 +183,7 @@ func TestStalled(t *testing.T) {
 	defer p.Close()
 	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
 	runCommand("load", "--uri", p.Addr(), "--in", dir, "--stall-timeout", "200ms", "--threads", "1").
-		failed(t, 75, "makes no progress", "worker 1: behind record 0 of chunks/db0/", "--resume")
+		failed(t, 75, "makes no progress", "worker 1: after record 0 of chunks/db0/", "--resume")
 }
 
 // TestStalledNot: to wait before the next attempt, longer than --stall-timeout, is no standstill.

@@ -32,7 +32,7 @@ type saver struct {
 	l    *writer.Loader
 	w    *archive.Writer
 	cs   *conflicts
-	o    *loadOptions
+	o    *commonOptions
 	log  io.Writer
 	segs map[format.Type]*archive.Segment
 }

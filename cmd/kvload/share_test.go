@@ -1,17 +1,11 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 func TestParseShare(t *testing.T) {
@@ -57,92 +51,6 @@ func TestParseShare(t *testing.T) {
 		}
 		if got != c.want && (err == nil || !strings.Contains(got, c.want)) {
 			t.Errorf("--shard %q --shards %d with %v: %s, want %s", c.text, c.shards, c.env, got, c.want)
-		}
-	}
-}
-
-// TestTake: every unit is in exactly one share, whatever the order of the units, and the shares are of like size.
-func TestTake(t *testing.T) {
-	var units []archive.Unit
-	for i := range 200 {
-		size := int64(1000 + i*i%977)
-		units = append(units, archive.Unit{format.ChunkInfo{File: format.File{Name: fmt.Sprintf("c%03d", i), Size: size}}})
-	}
-	for _, n := range []int{1, 3, 8, 300} {
-		seen := map[string]int{}
-		var least, most int64
-		for i := range n {
-			own := take(share.Share{Index: i, Of: n}, units)
-			for _, u := range own {
-				seen[u[0].Name]++
-			}
-			size := stored(own)
-			if i == 0 || size < least {
-				least = size
-			}
-			most = max(most, size)
-		}
-		if len(seen) != len(units) {
-			t.Errorf("%d shares have %d units", n, len(seen))
-		}
-		for name, times := range seen {
-			if times != 1 {
-				t.Errorf("%d shares: %s stands in %d", n, name, times)
-			}
-		}
-		if n <= 8 && most-least > 1977 {
-			t.Errorf("%d shares have from %d to %d bytes", n, least, most)
-		}
-	}
-	turned := append([]archive.Unit(nil), units[100:]...)
-	turned = append(turned, units[:100]...)
-	if a, b := fmt.Sprint(take(share.Share{Index: 2, Of: 7}, units)), fmt.Sprint(take(share.Share{Index: 2, Of: 7}, turned)); a != b {
-		t.Error("a share depends on the order of the units")
-	}
-}
-
-// TestJoin: of two shares that begin at once one says what they have in common; the other believes it, also if it
-// has seen what the first has loaded already.
-func TestJoin(t *testing.T) {
-	root, err := storage.CreateDir(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	refused := errors.New("it holds keys")
-	b := journal.Binding{Dump: "d", Address: "a:1", Settings: map[string]string{"--on-exists": "fail"}}
-	if _, err := join(t.Context(), root, b, share.Share{Index: 0, Of: 2}, func(context.Context) (bool, error) { return false, refused }); !errors.Is(err, refused) {
-		t.Fatalf("not empty, and nobody has begun: %v", err)
-	}
-	for _, seen := range []error{nil, refused} {
-		var first *joint
-		second, err := join(t.Context(), root, b, share.Share{Index: 1, Of: 2}, func(ctx context.Context) (bool, error) {
-			var err error
-			first, err = join(ctx, root, b, share.Share{Index: 0, Of: 2}, func(context.Context) (bool, error) { return true, nil })
-			if err != nil {
-				t.Error(err)
-			}
-			return seen == nil, seen
-		})
-		if err != nil || second.ID != first.ID || !second.Empty {
-			t.Fatalf("%v: %+v, %+v", err, first, second)
-		}
-		other := b
-		other.Dump = "e"
-		if _, err := join(t.Context(), root, other, share.Share{Index: 1, Of: 2}, nil); !errors.Is(err, journal.ErrDiffers) {
-			t.Errorf("of another dump: %v", err)
-		}
-		if names, err := root.List(); err != nil || len(names) != 1 {
-			t.Errorf("%v, %v", names, err)
-		}
-		data, err := storage.ReadFile(root, jointName, maxJoint)
-		if err := errors.Join(err, root.Remove(jointName), storage.WriteFile(root, jointName, append(data, data...))); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := join(t.Context(), root, b, share.Share{Index: 1, Of: 2}, nil); !errors.Is(err, journal.ErrDamaged) {
-			t.Errorf("there twice: %v", err)
-		}
-		if err := root.Remove(jointName); err != nil {
-			t.Fatal(err)
 		}
 	}
 }

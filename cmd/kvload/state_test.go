@@ -4,34 +4,11 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 )
-
-// TestByStored: units go in the order of their size, whatever their types; a unit of several chunks counts as a whole.
-func TestByStored(t *testing.T) {
-	chunk := func(name string, typ format.Type, size int64) format.ChunkInfo {
-		return format.ChunkInfo{Type: typ, File: format.File{Name: name, Size: size}}
-	}
-	units := []archive.Unit{
-		{chunk("a", format.TypeString, 5)}, {chunk("b", format.TypeHash, 1<<40)}, {chunk("c", format.TypeHash, 7)},
-		{chunk("d", format.TypeZset, 5), chunk("d2", format.TypeZset, 6)}, {chunk("e", format.TypeSet, 7)},
-	}
-	byStored(units)
-	var names []string
-	for _, u := range units {
-		names = append(names, u[0].Name)
-	}
-	if want := []string{"b", "d", "c", "e", "a"}; !slices.Equal(names, want) {
-		t.Errorf("%v, want %v", names, want)
-	}
-}
 
 // TestPrefixNames: what becomes of a name comes back from it.
 func TestPrefixNames(t *testing.T) {
@@ -74,21 +51,6 @@ func TestPolicyOf(t *testing.T) {
 	} {
 		if got, short := tc.p.of(tc.expire); got != tc.want || short != tc.short {
 			t.Errorf("%+v: %d becomes %d, %v; want %d, %v", tc.p, tc.expire, got, short, tc.want, tc.short)
-		}
-	}
-}
-
-// TestStateOfBucket: the journals of shares are beside the dump in its bucket, and never in another bucket.
-func TestStateOfBucket(t *testing.T) {
-	for in, want := range map[string]string{
-		"s3://dumps/a?region=x":  "s3://dumps/a.load/h_1?region=x",
-		"s3://dumps/a/?region=x": "s3://dumps/a.load/h_1?region=x",
-		"s3://dumps?region=x":    "kvload-01234567.load/h_1",
-		"s3://dumps/?region=x":   "kvload-01234567.load/h_1",
-	} {
-		o := loadOptions{in: in, dump: "0123456789", share: share.Share{Index: 1, Of: 2}, server: connect.Server{Addr: "h:1"}}
-		if got := o.statePath(nil); got != want {
-			t.Errorf("of %s: %s, want %s", in, got, want)
 		}
 	}
 }

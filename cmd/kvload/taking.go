@@ -21,11 +21,10 @@ type taking struct {
 	saved *archive.Archive // what the target held; nil: nothing was saved
 	l     *writer.Loader
 	j     *journal.Journal
-	o     *loadOptions
+	o     *rollbackOptions
 	cs    *conflicts
 	out   *verify.LeftOutList // what the load has left out; nil: nothing is known
-	force bool
-	again bool // a rollback before may have put something back
+	again bool                // a rollback before may have put something back
 	fence writer.Fence
 
 	log io.Writer
@@ -43,7 +42,7 @@ type taking struct {
 func (b *taking) all(ctx context.Context, units []archive.Unit) (err error) {
 	b.changed = verify.NewKeySet()
 	defer func() { err = errors.Join(err, b.changed.Close(), b.out.Close()) }()
-	byStored(units)
+	units = archive.LargestFirst(units)
 	g, removing := errgroup.WithContext(ctx)
 	g.SetLimit(b.o.threads)
 	for _, u := range units {
@@ -66,7 +65,7 @@ func (b *taking) all(ctx context.Context, units []archive.Unit) (err error) {
 
 // options are those by which kvload verify compares the target with the dump.
 func (b *taking) options() verify.Options {
-	v := verification{o: &verifyOptions{loadOptions: *b.o}, cs: b.cs}
+	v := verification{o: &verifyOptions{commonOptions: b.o.commonOptions}, cs: b.cs}
 	t := b.l.Target()
 	return v.options(&t, b.out)
 }

@@ -14,8 +14,8 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -29,15 +29,6 @@ const sharedBytes = 16 << 20
 var severity = []int{
 	exitcode.Interrupted, exitcode.Terminated, exitcode.HungUp, exitcode.Failed, exitcode.Corrupt, exitcode.Auth, exitcode.Refused, exitcode.NoDump,
 	exitcode.Locked, exitcode.Different, exitcode.TryAgain, exitcode.LeftOut,
-}
-
-// serversFromFlags returns the servers that the flags name: only load takes several.
-func serversFromFlags(c *cli.Context) ([]connect.Server, error) {
-	if c.Command.Name == "load" {
-		return connect.AllFromFlags(c)
-	}
-	s, err := connect.FromFlags(c)
-	return []connect.Server{s}, err
 }
 
 // parseTargets returns the options of the load into each target.
@@ -65,7 +56,7 @@ func parseTargets(c *cli.Context) ([]loadOptions, error) {
 		}
 		for _, dir := range []*string{&o.state, &o.undo} {
 			if *dir != "" {
-				*dir = storage.Join(*dir, o.targetName())
+				*dir = storage.Join(*dir, loadstate.TargetName(s.Addr))
 			}
 		}
 		targets = append(targets, o)
@@ -77,14 +68,14 @@ func parseTargets(c *cli.Context) ([]loadOptions, error) {
 // own. What fails at one does not stop the others.
 func loadTargets(ctx context.Context, targets []loadOptions, out, log io.Writer) error {
 	if len(targets) == 1 {
-		return load(ctx, targets[0], out, log)
+		return loadOne(ctx, targets[0], out, log)
 	}
 	a, err := archive.Open(ctx, targets[0].in, targets[0].threads, targets[0].keys.Identities...)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	if err := targets[0].mayStandBeside(a); err != nil {
+	if err := targets[0].location().Check(a.IsEncrypted()); err != nil {
 		return err
 	}
 	a.Share(len(targets), sharedBytes)

@@ -84,11 +84,11 @@ func (p *ttlPolicy) of(expire int64) (newExpire int64, short bool) {
 }
 
 // recall finds in the journal of the load when it began, for a policy that depends on it.
-func (o *loadOptions) recall(ctx context.Context, m *format.Manifest) error {
+func (o *commonOptions) recall(ctx context.Context, m *format.Manifest) error {
 	if !o.ttl.timed() {
 		return nil
 	}
-	path, b, err := o.began(ctx)
+	path, b, err := o.location().Binding(ctx)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: --ttl shift and --ttl-min go by the time when the load began, and %s holds no journal of it: give the --state of the load",

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
@@ -55,11 +55,8 @@ func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verif
 	}
 	start := time.Now()
 	l, err := writer.Open(ctx, o.writer)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls)", err)
-	}
 	if err != nil {
-		return err
+		return perhapsTLS(err)
 	}
 	t := l.Target()
 	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
@@ -130,8 +127,7 @@ func (v *verification) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	units = take(v.o.share, units)
-	slices.SortStableFunc(units, func(x, y archive.Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
+	units = archive.LargestFirst(loadstate.AssignUnits(v.o.share, units))
 	if !v.o.quiet {
 		defer progress.Start(v.log, v.snapshot(units))()
 	}

@@ -6,24 +6,25 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 )
 
 // verifyOptions is what kvload verify is told to do.
 type verifyOptions struct {
-	loadOptions // report is the file for what differs
-	leftOut     string
-	left        func() (io.ReadCloser, error) // the same, where the user gives none; nil: nothing
-	keysOnly    bool
-	sample      *sample.Sample
-	rounds      int
-	reverse     bool
+	commonOptions
+	report   string // file for what differs
+	leftOut  string
+	left     func() (io.ReadCloser, error) // the same, where the user gives none; nil: nothing
+	keysOnly bool
+	sample   *sample.Sample
+	rounds   int
+	reverse  bool
 }
 
 const verifyDescription = `Reads the target and compares type, value and expiry of every key of the dump with it, element by
@@ -52,47 +53,32 @@ EXAMPLES:
    kvload verify --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8       # on each of 8 machines another
    kvload verify --uri redis://10.0.0.9:6666 --in dump --left-out dump.load/10.0.0.9_6666/left-out-20260102T030405.678.jsonl`
 
-// verifyFlags are the flags of verify, which finish has as well.
-func verifyFlags() []cli.Flag {
-	env := command.Env("KVLOAD")
-	const what, how = "What", "How"
-	flags := without(loadFlags(), "on-exists", "report", "pipeline", "verify", "break-lock", "resume", "undo", "max-errors", "stall-timeout", "checkpoint", "rate-keys", "rate-bytes", "max-latency-factor", "dry-run", "create-namespaces", "accept", "tune", "encrypt-to", "follow", "spool")
-	for _, f := range flags {
-		switch f := f.(type) {
-		case *cli.StringFlag:
-			switch f.Name {
-			case "in":
-				f.Usage = "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket"
-			case "state":
-				f.Usage, f.Category = "with --ttl shift or --ttl-min: where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", what
-			}
-		case *cli.DurationFlag:
-			if f.Name == "retry-for" {
-				f.Usage = "try again what may pass by itself, until so long nothing was compared; 0 not at all"
-			}
-		case *cli.IntFlag:
-			if f.Name == "threads" {
-				f.Usage = "connections that read at once"
-			}
-		}
-	}
-	return append(flags,
-		&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report")},
-		&cli.StringFlag{Name: "left-out", Usage: "the report of kvload load, `FILE`: what it lists is no difference", EnvVars: env("left-out"), Category: what},
-		&cli.StringFlag{Name: "sample", Usage: "only this share of the keys, as 1%: chosen by their names, the same each time", EnvVars: env("sample"), Category: what},
-		&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements", EnvVars: env("keys-only"), Category: how},
-		&cli.BoolFlag{Name: "reverse", Usage: "find the keys that only the target has, too", EnvVars: env("reverse"), Category: how},
-		&cli.IntFlag{Name: "rounds", Value: 2, Usage: "readings: each behind the first reads again what differed in the one before", EnvVars: env("rounds"), Category: how},
-	)
+// verifyFlags are the flags of verify, which finish has as well; state is the one of --state.
+func verifyFlags(env func(string) []string, state cli.Flag) []cli.Flag {
+	const how = "How"
+	return slices.Concat(
+		dumpFlags(env, "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket"),
+		targetFlags(env), rewriteFlags(env),
+		runFlags(env, "connections that read at once", "try again what may pass by itself, until so long nothing was compared; 0 not at all"),
+		[]cli.Flag{
+			state,
+			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report")},
+			&cli.StringFlag{Name: "left-out", Usage: "the report of kvload load, `FILE`: what it lists is no difference", EnvVars: env("left-out"), Category: categoryWhat},
+			&cli.StringFlag{Name: "sample", Usage: "only this share of the keys, as 1%: chosen by their names, the same each time", EnvVars: env("sample"), Category: categoryWhat},
+			&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements", EnvVars: env("keys-only"), Category: how},
+			&cli.BoolFlag{Name: "reverse", Usage: "find the keys that only the target has, too", EnvVars: env("reverse"), Category: how},
+			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "readings: each behind the first reads again what differed in the one before", EnvVars: env("rounds"), Category: how},
+		})
 }
 
 func verifyCommand() *cli.Command {
+	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "verify", Usage: "compare a target with a dump",
 		UsageText: "kvload verify --uri redis://HOST:6666 --in DIR [options]", Description: verifyDescription,
-		Flags: verifyFlags(),
+		Flags: append(verifyFlags(env, stateFlag(env, "with --ttl shift or --ttl-min: where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", categoryWhat)), shareFlags(env)...),
 		Action: func(c *cli.Context) error {
-			o, err := parseVerify(c)
+			o, err := parseVerify(c, true)
 			if err != nil {
 				return err
 			}
@@ -101,20 +87,15 @@ func verifyCommand() *cli.Command {
 	}
 }
 
-func parseVerify(c *cli.Context) (verifyOptions, error) {
-	shared, err := parseShared(c)
-	o := verifyOptions{loadOptions: shared, leftOut: c.String("left-out"), keysOnly: c.Bool("keys-only"), reverse: c.Bool("reverse"), rounds: c.Int("rounds")}
+// parseVerify reads the flags of verify and of finish. Shares says whether the command has --shard.
+func parseVerify(c *cli.Context, shares bool) (verifyOptions, error) {
+	common, err := parseOne(c, shares)
+	o := verifyOptions{commonOptions: common, report: c.String("report"), leftOut: c.String("left-out"), keysOnly: c.Bool("keys-only"), reverse: c.Bool("reverse"), rounds: c.Int("rounds")}
 	if err != nil {
 		return o, err
 	}
-	if o.state = c.String("state"); storage.Check(o.state) != nil {
-		return o, command.Usage("--state: %w", storage.Check(o.state))
-	}
 	if o.reverse && !o.share.IsAll() {
 		return o, command.Usage("--reverse does not go with --shard: the keys of the other shares are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
-	}
-	if o.retryFor = c.Duration("retry-for"); o.retryFor < 0 {
-		return o, command.Usage("--retry-for %v is negative", o.retryFor)
 	}
 	if o.rounds < 1 || o.rounds > 100 {
 		return o, command.Usage("--rounds %d: it is between 1 and 100", o.rounds)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"maps"
 	"path"
 	"path/filepath"
@@ -15,7 +14,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
@@ -24,24 +25,23 @@ import (
 
 // A withdrawal takes back a load: one share of it, or all of them, or one that has none.
 type withdrawal struct {
-	o     *loadOptions
+	o     *rollbackOptions
 	a     *archive.Archive
 	l     *writer.Loader
 	cs    *conflicts
 	units []archive.Unit
 	root  string
-	jt    *joint // nil: the load has no shares
-	force bool
+	jt    *loadstate.Shards // nil: the load has no shares
 	log   io.Writer
 
 	parts  []withdrawn
 	fence  writer.Fence
-	doubts passing
+	doubts loadstate.PassingDoubts
 }
 
 // withdrawn is a part of the load, locked.
 type withdrawn struct {
-	share.Share
+	shard.Shard
 	j     *journal.Journal
 	store storage.Store // of the journal
 	again bool          // a rollback before has begun with it
@@ -53,28 +53,25 @@ func (w *withdrawal) open(ctx context.Context) error {
 	shares := []share.Share{w.o.share}
 	if w.jt != nil && w.o.share.IsAll() {
 		shares = shares[:0]
-		for i := range w.jt.Shares {
-			shares = append(shares, w.jt.share(i))
+		for i := range w.jt.Count {
+			shares = append(shares, w.jt.Shard(i))
 		}
 	}
 	for _, s := range shares {
-		j, store, err := w.o.openJournal(ctx, w.root, s, journal.Options{})
+		o := w.o.commonOptions
+		o.share = s
+		j, store, err := o.location().OpenJournal(ctx, w.root, journal.Options{})
 		if err != nil {
 			return err
 		}
 		none := j.Began().IsZero() || w.jt != nil && !j.Undone().IsZero() && j.Bound().Load != w.jt.ID
 		w.parts = append(w.parts, withdrawn{s, j, store, j.IsUndoing(), none})
-		o := *w.o
-		o.share = s
 		b := o.binding(w.a, w.l)
 		if none {
 			if len(shares) == 1 {
 				return fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", errRefused, j.Path())
 			}
-			joint := b
-			joint.Settings = maps.Clone(b.Settings)
-			delete(joint.Settings, "--shard")
-			if err := joint.Check(w.jt.Binding, w.root); err != nil {
+			if err := loadstate.Common(b).Check(w.jt.Binding, w.root); err != nil {
 				return err
 			}
 			continue
@@ -101,8 +98,7 @@ func (w *withdrawal) fenceOff() {
 	} else {
 		b = w.parts[0].j.Bound()
 	}
-	w.doubts.runs = map[string]string{}
-	w.fence = fence(b, w.o.share, stopped, &w.doubts)
+	w.fence = loadstate.Fence(b, w.o.share, stopped, &w.doubts)
 	w.l.Fence(w.fence)
 	w.fence.Dead = nil // what is put back has connections of its own
 }
@@ -111,10 +107,7 @@ func (w *withdrawal) fenceOff() {
 func (w *withdrawal) begin() error {
 	for _, p := range w.parts {
 		if p.none {
-			b := w.jt.Binding
-			b.Load, b.Settings = w.jt.ID, maps.Clone(b.Settings)
-			b.Settings["--shard"] = p.String()
-			if _, err := p.j.Begin(b, w.jt.Empty, ""); err != nil {
+			if _, err := p.j.Begin(w.jt.BindingOf(p.Shard), w.jt.Empty, ""); err != nil {
 				return err
 			}
 			if err := errors.Join(p.j.BeginUndo(), p.j.EndUndo()); err != nil {
@@ -146,11 +139,11 @@ func (w *withdrawal) takeBack(ctx context.Context) (err error) {
 		done++
 		report := &leftOutReport{path: beside(p.j, w.o.dump, "changed.jsonl")}
 		w.o.ttl.begin(p.j.Bound().Now, w.a.Manifest)
-		b := &taking{a: w.a, l: w.l, log: w.log, j: p.j, o: w.o, cs: w.cs, force: w.force, again: p.again, report: report, fence: w.fence}
+		b := &taking{a: w.a, l: w.l, log: w.log, j: p.j, o: w.o, cs: w.cs, again: p.again, report: report, fence: w.fence}
 		if b.out, err = p.leftOut(); err != nil {
 			fmt.Fprintf(w.log, "warning: %v: keys of which the load left out a part will be taken for changed ones\n", err)
 		}
-		if err := w.part(ctx, b, p.Share); err != nil {
+		if err := w.part(ctx, b, p.Shard); err != nil {
 			return fmt.Errorf("%w (the load is taken back in part: run it again)", err)
 		}
 		removed, restored, untouched = removed+b.removed.Load(), restored+b.restored, untouched+b.untouched.Load()
@@ -212,7 +205,7 @@ func (w *withdrawal) part(ctx context.Context, b *taking, s share.Share) (err er
 		}
 		defer b.saved.Close()
 	}
-	return errors.Join(b.all(ctx, take(s, w.units)), b.report.close())
+	return errors.Join(b.all(ctx, loadstate.AssignUnits(s, w.units)), b.report.close())
 }
 
 // beside returns where a list about a part is: beside the journal, or of one in a bucket in the working directory.
@@ -255,23 +248,7 @@ func (w *withdrawal) end(ctx context.Context) error {
 	if w.jt == nil {
 		return nil
 	}
-	e, err := readEnding(ctx, w.root, w.jt)
-	if err != nil {
-		return err
-	}
-	for _, p := range e.parts {
-		if p.j.Undone().IsZero() {
-			return nil
-		}
-	}
-	root, err := storage.Open(ctx, w.root)
-	if err == nil {
-		err = root.Remove(jointName)
-	}
-	if errors.Is(err, fs.ErrNotExist) { // another share was faster
-		return nil
-	}
-	return err
+	return w.jt.Forget(ctx, w.root)
 }
 
 // close lets other runs in.

@@ -1,10 +1,12 @@
 package archive
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -35,6 +37,13 @@ func (u Unit) Stored() (n int64) {
 		n += c.Size
 	}
 	return n
+}
+
+// LargestFirst returns the units in another order: those with the most bytes come first.
+func LargestFirst(units []Unit) []Unit {
+	units = slices.Clone(units)
+	slices.SortStableFunc(units, func(x, y Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
+	return units
 }
 
 // SHA256 is of all that the unit consists of.

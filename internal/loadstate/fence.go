@@ -1,26 +1,21 @@
-package main
+package loadstate
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
-	"maps"
 	"sync"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// fence names the connections of a share of a load, or of its rollback, at the target, so that those of a run that
+// Fence names the connections of a share of a load, or of its rollback, at the target, so that those of a run that
 // was killed are found and ended before anything is sent: what was under way on them may be run later. The journal's lock
 // keeps all runs apart that have the same names.
-func fence(b journal.Binding, s share.Share, stopped bool, d doubts) writer.Fence {
-	settings := maps.Clone(b.Settings)
-	delete(settings, "--shard")
-	what, err := json.Marshal([]any{b.Dump, b.Places, settings})
+func Fence(b journal.Binding, s shard.Shard, stopped bool, d Doubts) writer.Fence {
+	what, err := json.Marshal([]any{b.Dump, b.Places, Common(b).Settings})
 	if err != nil {
 		panic(err) // strings and numbers always have a form in JSON
 	}
@@ -49,44 +44,42 @@ func fence(b journal.Binding, s share.Share, stopped bool, d doubts) writer.Fenc
 	return f
 }
 
-// doubts keep why it is not known whether the target holds what it should: a journal of a load.
-type doubts interface {
+// Doubts keep why it is not known whether the target holds what it should: a journal of a load.
+type Doubts interface {
 	BeUnsure(why string) error
 	Run(addr string) string
 	SetRun(addr, id string) error
 }
 
-// passing doubts are of a run that keeps no journal of its own.
-type passing struct {
+// PassingDoubts are of a run that keeps no journal of its own.
+type PassingDoubts struct {
 	mu   sync.Mutex
-	why  string
+	Why  string // empty: there are none
 	runs map[string]string
 }
 
-func (p *passing) BeUnsure(why string) error {
+// BeUnsure is of Doubts.
+func (p *PassingDoubts) BeUnsure(why string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.why = why
+	p.Why = why
 	return nil
 }
 
-func (p *passing) Run(addr string) string {
+// Run is of Doubts.
+func (p *PassingDoubts) Run(addr string) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.runs[addr]
 }
 
-func (p *passing) SetRun(addr, id string) error {
+// SetRun is of Doubts.
+func (p *PassingDoubts) SetRun(addr, id string) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.runs == nil {
+		p.runs = map[string]string{}
+	}
 	p.runs[addr] = id
 	return nil
-}
-
-// unsure is how a run ends that does not know whether the target holds what it should; nil if why is empty.
-func (o *loadOptions) unsure(why string) error {
-	if why == "" {
-		return nil
-	}
-	return &command.Different{Text: fmt.Sprintf("%s; compare, with the flags of the load: kvload verify --uri redis://%s --in %s", why, o.server.Addr, o.in)}
 }

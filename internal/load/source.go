@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"fmt"
@@ -9,17 +9,22 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 )
 
-// source reads a unit from some record on, leaves out the keys that the user does not want, and
+// counts are of all sources of a transfer.
+type counts struct {
+	read  atomic.Int64 // bytes of chunk files
+	moved atomic.Int64 // grows as long as anything goes on
+}
+
+// A source reads a unit from some record on, leaves out the keys that the user does not want, and
 // counts the bytes read. Only records that are wanted have numbers.
 type source struct {
 	*archive.UnitSource
-	keep    func([]byte) bool
-	read    *atomic.Int64 // bytes, of all sources
-	moved   *atomic.Int64 // grows with every record, of all sources
-	before  int64         // bytes of the chunks that were skipped
-	counted int64         // bytes of the others that were read
-	records int64         // handed out, or before the beginning
-	chunks  []start       // begun so far
+	*counts
+	keep    func([]byte) bool // nil: all keys are wanted
+	before  int64             // bytes of the chunks that were skipped
+	counted int64             // bytes of the others that were read
+	records int64             // handed out, or before the beginning
+	chunks  []start           // begun so far
 }
 
 // A start is the number of the first record of a chunk.
@@ -29,14 +34,14 @@ type start struct {
 }
 
 // openSource opens a unit at a position.
-func (r *loading) openSource(u archive.Unit, p journal.Position) (*source, error) {
-	s := &source{keep: r.o.filter.Key(), read: &r.read, moved: &r.moved}
+func openSource(a *archive.Archive, u archive.Unit, p journal.Position, keep func([]byte) bool, c *counts) (*source, error) {
+	s := &source{keep: keep, counts: c}
 	skip := p.Record
 	if p.Chunk == "" {
-		s.UnitSource = r.a.OpenUnit(u)
+		s.UnitSource = a.OpenUnit(u)
 	} else {
 		var err error
-		if s.UnitSource, err = r.a.OpenUnitAt(u, p.Chunk); err != nil {
+		if s.UnitSource, err = a.OpenUnitAt(u, p.Chunk); err != nil {
 			return nil, err
 		}
 		skip = p.In
@@ -52,7 +57,7 @@ func (r *loading) openSource(u archive.Unit, p journal.Position) (*source, error
 	for range skip {
 		if _, err := s.Next(); err != nil {
 			s.forget()
-			return nil, fmt.Errorf("go on behind record %d of %s: %w", p.Record, u[0].Name, err)
+			return nil, fmt.Errorf("go on after record %d of %s: %w", p.Record, u[0].Name, err)
 		}
 	}
 	return s, nil
@@ -62,7 +67,7 @@ func (r *loading) openSource(u archive.Unit, p journal.Position) (*source, error
 func (s *source) Next() (*format.Record, error) {
 	for {
 		r, err := s.UnitSource.Next()
-		if now := s.Read(); now != s.counted {
+		if now := s.UnitSource.Read(); now != s.counted {
 			s.read.Add(now - s.counted)
 			s.counted = now
 		}

@@ -1,0 +1,135 @@
+package load
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+// How much of a load that is done is looked for. A target that was emptied at any instant lacks the first keys of each chunk
+// that was begun before.
+const (
+	LookedChunks  = 256
+	lookedKeys    = 1024
+	recordsOfThat = 1024 // of a chunk, that are read where --match chooses few
+)
+
+// Sample returns keys from all over a load that is done, most of them of what is loaded first. What was left out is listed, or no
+// keys of such units are taken.
+func (p *Presence) Sample(a *archive.Archive, units []archive.Unit, chunks int, listed bool) (keys []LoadedKey, err error) {
+	units = archive.LargestFirst(units)
+	var all []archive.Unit
+	for _, u := range units {
+		if !listed && p.Journal.Unit(u[0].Name).Position().Stats.Left() > 0 {
+			continue
+		}
+		for i := range u {
+			all = append(all, u[i:i+1])
+		}
+	}
+	n := min(len(all), chunks)
+	for i := range n {
+		some, err := p.keys(a, all[i+(len(all)-n)*i*i/(n*n)], recordsOfThat, lookedKeys/n, 0)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, some...)
+	}
+	return keys, nil
+}
+
+// Missing says how many of the keys are not on the target, though the load has written them and they have not expired; empty: none.
+// List opens what was left out; nil: no key of that is among them.
+func (p *Presence) Missing(ctx context.Context, keys []LoadedKey, list func() (io.ReadCloser, error)) (why string, err error) {
+	slices.SortStableFunc(keys, func(x, y LoadedKey) int { return cmp.Compare(x.db, y.db) })
+	var gone []LoadedKey
+	for rest := keys; len(rest) > 0; {
+		n := slices.IndexFunc(rest, func(k LoadedKey) bool { return k.db != rest[0].db })
+		if n < 0 {
+			n = len(rest)
+		}
+		v := p.Target.NewVisitor(rest[0].db, p.retry())
+		for some := range slices.Chunk(rest[:n], perLook) {
+			lacks, err := p.gone(ctx, v, some)
+			if err != nil {
+				return "", errors.Join(fmt.Errorf("look for keys that were loaded: %w (all was sent: run again with --resume)", err), v.Close())
+			}
+			gone = append(gone, lacks...)
+		}
+		if err := v.Close(); err != nil {
+			return "", err
+		}
+		rest = rest[n:]
+	}
+	if len(gone) > 0 && list != nil {
+		if gone, err = notListed(gone, list); err != nil {
+			return "", err
+		}
+	}
+	if len(gone) == 0 {
+		return "", nil
+	}
+	return fmt.Sprintf("%d of %s that were loaded are not on the target %s: it may have been emptied, restored or replaced meanwhile, or others have deleted them",
+		len(gone), progress.Plural(len(keys), "sampled key", "sampled keys"), p.Target.Target().Addr), nil
+}
+
+// notListed takes away the keys that are listed as left out.
+func notListed(gone []LoadedKey, list func() (io.ReadCloser, error)) ([]LoadedKey, error) {
+	f, err := list()
+	if err != nil {
+		return nil, fmt.Errorf("read the report of what was left out: %w", err)
+	}
+	defer f.Close()
+	dec := json.NewDecoder(bufio.NewReader(f))
+	for {
+		var line struct {
+			DB  int    `json:"db"`
+			Key []byte `json:"key"`
+		}
+		if err := dec.Decode(&line); err == io.EOF {
+			return gone, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("read the report of what was left out: %w", err)
+		}
+		gone = slices.DeleteFunc(gone, func(k LoadedKey) bool { return k.db == line.DB && string(k.source) == string(line.Key) })
+	}
+}
+
+// A PassingSample is a sample of a dump that can be read only once, from all over what has passed. The zero value has none.
+type PassingSample struct {
+	mu    sync.Mutex
+	seen  int
+	every int // of how many units keys are taken of one; 0: 1
+	keys  []LoadedKey
+}
+
+// Keys returns the sample.
+func (s *PassingSample) Keys() []LoadedKey { return s.keys }
+
+// Add takes keys of a unit that is done.
+func (s *PassingSample) Add(p *Presence, a *archive.Archive, u archive.Unit) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.every = max(1, s.every)
+	if s.seen++; (s.seen-1)%s.every != 0 || p.Journal.Unit(u[0].Name).Position().Stats.Left() > 0 {
+		return nil
+	}
+	keys, err := p.keys(a, u, recordsOfThat, lookedKeys/LookedChunks, 0)
+	if s.keys = append(s.keys, keys...); len(s.keys) > lookedKeys {
+		half := s.keys[:0]
+		for i := 0; i < len(s.keys); i += 2 {
+			half = append(half, s.keys[i])
+		}
+		s.keys, s.every = half, 2*s.every
+	}
+	return err
+}

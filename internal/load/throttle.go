@@ -1,0 +1,73 @@
+package load
+
+import (
+	"context"
+	"sync/atomic"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// Under a rate, pipelines are so small that each connection has some in a second.
+const (
+	pipelinesPerSecond = 4
+	leastPipeline      = 4 << 10
+	largestPipeline    = 64 << 10
+)
+
+// A Throttle lets the connections of a load wait. It is a writer.Pacer.
+type Throttle struct {
+	rates   *pace.Pacer    // nil: none
+	share   *pace.Adaptive // nil: none
+	resting atomic.Int64
+}
+
+// NewThrottle puts a Throttle into the options of a target, and fits the size of pipelines to the
+// limits. It returns nil if there are none. Say is told when the speed changes.
+func NewThrottle(limits pace.Limits, o *writer.Options, workers int, say func(string)) *Throttle {
+	if limits == (pace.Limits{}) {
+		return nil
+	}
+	t := &Throttle{}
+	pipelines := int64(pipelinesPerSecond * workers)
+	if limits.Keys > 0 {
+		o.BatchKeys = int(min(1<<20, max(1, limits.Keys/pipelines)))
+	}
+	if limits.Bytes > 0 {
+		o.BatchBytes = int(min(largestPipeline, max(leastPipeline, limits.Bytes/pipelines)))
+	}
+	if limits.Keys > 0 || limits.Bytes > 0 {
+		t.rates = pace.New(pace.Options{Keys: limits.Keys, Bytes: limits.Bytes})
+	}
+	if limits.LatencyFactor > 0 {
+		t.share = pace.NewAdaptive(limits.LatencyFactor, say)
+	}
+	o.Pacer = t
+	return t
+}
+
+// elementBytes is how many bytes mean about as much work for a server as one more element.
+const elementBytes = 512
+
+// Rest is of writer.Pacer.
+func (t *Throttle) Rest(ctx context.Context, f writer.Pipeline) error {
+	t.resting.Add(1)
+	defer t.resting.Add(-1)
+	if t.share != nil {
+		if rest := t.share.Done(f.Commands+f.Elements+f.Bytes/elementBytes, f.Took); rest > 0 {
+			if err := retry.Sleep(ctx, rest); err != nil {
+				return err
+			}
+		}
+	}
+	if t.rates == nil {
+		return nil
+	}
+	t.rates.Done(f.Keys, f.Bytes, f.Took)
+	_, err := t.rates.Wait(ctx)
+	return err
+}
+
+// rests reports whether a connection waits for the Throttle, which is no stall.
+func (t *Throttle) rests() bool { return t != nil && t.resting.Load() > 0 }

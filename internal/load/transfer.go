@@ -1,0 +1,182 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
+)
+
+// ErrTooMany: more was refused than the user allows.
+var ErrTooMany = errors.New("the target refuses too much")
+
+// TransferOptions say what Transfer loads, and how.
+type TransferOptions struct {
+	Feed    *archive.Feed
+	Target  *writer.Loader
+	Journal *journal.Journal // locked, and begun
+	Workers int              // that load at once, each over a connection for each database
+
+	Keep         func(key []byte) bool // which keys of the dump are loaded; nil: all
+	Retry        retry.Policy          // of transient errors; without progress of one unit
+	MaxErrors    int                   // end when the target has refused more than this; negative: never
+	StallTimeout time.Duration         // end when nothing moves for so long; 0: never
+	Throttle     *Throttle             // slows the workers down: the one of the Target's options; nil: nothing does
+
+	// LeftOut is told of what does not reach the target. Many goroutines call it.
+	LeftOut func(unit string, l writer.LeftOut)
+	// Loaded is told of each unit that is done, before the feed may drop it; nil: nobody is.
+	Loaded func(archive.Unit) error
+	// Reconnected is asked, once a connection was lost, whether the target still holds what was
+	// loaded of the units begun; nil: it is not looked at.
+	Reconnected func(ctx context.Context, begun []archive.Unit) error
+	// Progress shows how far it is until stop is called; nil: it is not shown.
+	Progress func(snapshot func() progress.Snapshot) (stop func())
+	Log      io.Writer
+}
+
+// A transfer is one call of Transfer.
+type transfer struct {
+	TransferOptions
+	counts
+	refused atomic.Int64 // keys and members that the target refused
+
+	mu    sync.Mutex
+	begun []archive.Unit // of which a worker has begun
+}
+
+// Transfer loads the units that the feed hands out. Those that the journal shows as done are passed
+// over, and each of the others is loaded from its last checkpoint on.
+func Transfer(ctx context.Context, o TransferOptions) error {
+	t := &transfer{TransferOptions: o}
+	t.refused.Store(o.Journal.Stats().LeftOut[writer.ReasonRefused])
+	pressure := &pressure{log: o.Log}
+	if o.Progress != nil {
+		defer pressure.summarize()
+		defer o.Progress(t.snapshot(o.Feed.Total(), pressure))()
+	}
+	return t.run(ctx, pressure)
+}
+
+// run runs the workers, and what watches over them.
+func (t *transfer) run(ctx context.Context, pressure *pressure) error {
+	n := t.Workers
+	if t.Feed.Finished() {
+		n = min(n, t.Feed.Len())
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	dog := &watchdog{timeout: t.StallTimeout, moved: &t.moved, rests: t.Throttle.rests, cancel: cancel}
+	g, ctx := errgroup.WithContext(ctx)
+	units, done := make(chan archive.Unit), make(chan struct{})
+	var working sync.WaitGroup
+	var noMore error // why the feed ended
+	working.Add(n + 1)
+	g.Go(func() (err error) {
+		defer working.Done()
+		noMore, err = t.feed(ctx, units)
+		return err
+	})
+	for i := range n {
+		w := &worker{transfer: t, number: i + 1, conns: map[int]*writer.Worker{}}
+		dog.workers = append(dog.workers, w)
+		g.Go(func() error {
+			defer working.Done()
+			return w.run(ctx, units)
+		})
+	}
+	g.Go(func() error {
+		working.Wait()
+		close(done)
+		return nil
+	})
+	g.Go(func() error { return dog.watch(ctx, done) })
+	if t.Progress != nil {
+		g.Go(func() error { pressure.observe(ctx, t.Target, done); return nil })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if noMore == io.EOF {
+		return nil
+	}
+	return noMore
+}
+
+// feed hands out the units until there are no more, and returns why. What has come whole before an
+// error is still loaded.
+func (t *transfer) feed(ctx context.Context, to chan<- archive.Unit) (noMore, err error) {
+	defer close(to)
+	for {
+		u, err := t.Feed.Next(ctx)
+		if err != nil {
+			if err != io.EOF && ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return err, nil
+		}
+		select {
+		case to <- u:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+// snapshot returns how far it is, of so many bytes; 0: not known.
+func (t *transfer) snapshot(total int64, p *pressure) func() progress.Snapshot {
+	return func() progress.Snapshot {
+		s := t.Journal.Stats()
+		shot := progress.Snapshot{Keys: s.Keys + s.Expired + s.Short, Bytes: t.read.Load(), Done: -1, Note: p.String()}
+		if total > 0 {
+			shot.Done = float64(shot.Bytes) / float64(total)
+		}
+		return shot
+	}
+}
+
+// begin notes that a unit is loaded from now on.
+func (t *transfer) begin(u archive.Unit) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.begun = append(t.begun, u)
+}
+
+// stillThere refuses to go on over a new connection if the target was emptied after one was lost.
+func (t *transfer) stillThere(ctx context.Context) error {
+	if t.Reconnected == nil {
+		return nil
+	}
+	t.mu.Lock()
+	begun := slices.Clone(t.begun)
+	t.mu.Unlock()
+	return t.Reconnected(ctx, begun)
+}
+
+// reached is told of every checkpoint of a unit.
+func (t *transfer) reached(u *journal.Unit, p checkpoint.Checkpoint, src *source) error {
+	t.moved.Add(1)
+	refused := p.Stats.LeftOut[writer.ReasonRefused] - u.Position().Stats.LeftOut[writer.ReasonRefused]
+	at := journal.Position{Checkpoint: p}
+	at.Chunk, at.In = src.place(p.Record)
+	if err := u.Reach(at); err != nil {
+		return err
+	}
+	if n := t.refused.Add(refused); t.MaxErrors >= 0 && n > int64(t.MaxErrors) {
+		return fmt.Errorf("%w: %s, more than --max-errors %d; see the report for the replies", ErrTooMany, progress.Plural(n, "key or member", "keys and members"), t.MaxErrors)
+	}
+	return nil
+}

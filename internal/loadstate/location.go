@@ -1,0 +1,157 @@
+package loadstate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// Stream is the Location.Dump that stands for standard input.
+const Stream = "-"
+
+// A Location says which load is meant, and so where its state is.
+type Location struct {
+	Dump      string      // where the dump is: a directory, a URL or Stream
+	ID        string      // of the dump; it may be empty until the dump is open
+	Target    string      // the target's address
+	State     string      // where the state is kept; empty: the default
+	Shard     shard.Shard // one of the load's shards; the zero value: the whole load
+	BreakLock bool        // take over the lock of a run in a bucket that is known to be gone
+}
+
+// Root returns where the state is: beside the dump, by target; of a dump in a bucket or a stream in
+// the working directory. The state of shards, which are on many machines, is beside the dump in a
+// bucket, too. A load into a cluster may have been begun with another of its nodes as the address.
+func (l Location) Root(nodes []string) string {
+	if l.State != "" {
+		return l.State
+	}
+	dump := filepath.Clean(l.Dump)
+	if name := filepath.Base(dump); name == "." || name == ".." {
+		if whole, err := filepath.Abs(dump); err == nil {
+			dump = whole
+		}
+	}
+	parent := dump + ".load"
+	if storage.IsURL(l.Dump) || l.Dump == Stream {
+		parent = "kvload-" + l.ID[:8] + ".load"
+	}
+	if len(nodes) > 0 && l.Shard.IsAll() {
+		others, _ := os.ReadDir(parent)
+		for _, other := range others {
+			path := filepath.Join(parent, other.Name())
+			if b, err := journal.ReadBinding(path); err == nil && b.SharesNode(nodes) {
+				return path
+			}
+		}
+	}
+	if bucket, query, _ := strings.Cut(l.Dump, "?"); storage.HasPrefix(l.Dump) && !l.Shard.IsAll() {
+		return storage.Join(strings.TrimRight(bucket, "/")+".load?"+query, TargetName(l.Target))
+	}
+	return filepath.Join(parent, TargetName(l.Target))
+}
+
+// TargetName returns a target's address as the name of a directory.
+func TargetName(addr string) string {
+	return strings.Map(func(r rune) rune {
+		if strings.ContainsRune(`:/\[]%`, r) {
+			return '_'
+		}
+		return r
+	}, addr)
+}
+
+// Check refuses to put the state of shards, which names keys in clear, beside an encrypted dump in a
+// bucket unless that is asked for: whoever can read the one can read the other.
+func (l Location) Check(encrypted bool) error {
+	if l.State != "" || l.Shard.IsAll() || !storage.IsURL(l.Dump) || !encrypted {
+		return nil
+	}
+	return exitcode.Usagef("the dump in %s is encrypted, and --shard would keep its journal beside it in the bucket, where what is left out is listed by name, in clear: "+
+		"say with --state where that may stand, a directory or a bucket that all shares see", l.Dump)
+}
+
+// Find returns where the state of a load that has begun is, and what its shards have in common; nil:
+// the load has none.
+func (l Location) Find(ctx context.Context, nodes []string) (root string, s *Shards, err error) {
+	if l.State == "" && storage.HasPrefix(l.Dump) {
+		divided := l
+		divided.Shard = shard.Shard{Index: 0, Of: 1}
+		root = divided.Root(nodes)
+		if s, err = openShards(ctx, root); err != nil || s != nil {
+			return root, s, err
+		}
+	}
+	root = l.Root(nodes)
+	s, err = openShards(ctx, root)
+	return root, s, err
+}
+
+// openShards is readShards at a place that need not be there.
+func openShards(ctx context.Context, root string) (*Shards, error) {
+	store, err := storage.Open(ctx, root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return readShards(store)
+}
+
+// Binding returns what a load that has begun is of, and where that is written. The error is
+// fs.ErrNotExist if there is none.
+func (l Location) Binding(ctx context.Context) (root string, b journal.Binding, err error) {
+	root, s, err := l.Find(ctx, nil)
+	if err != nil {
+		return root, b, err
+	}
+	if s != nil {
+		return root, s.Binding, nil
+	}
+	if !storage.IsURL(root) {
+		b, err = journal.ReadBinding(root)
+		return root, b, err
+	}
+	store, err := storage.Open(ctx, root)
+	if err != nil {
+		return root, b, err
+	}
+	j, err := journal.Read(store)
+	if err != nil || j.Began().IsZero() {
+		return root, b, cmp.Or(err, error(fs.ErrNotExist))
+	}
+	return root, j.Bound(), nil
+}
+
+// OpenJournal locks the journal of the load, or of its shard, below root.
+func (l Location) OpenJournal(ctx context.Context, root string, o journal.Options) (*journal.Journal, storage.Store, error) {
+	store, err := storage.Create(ctx, shardRoot(root, l.Shard), storage.Options{BreakLock: l.BreakLock})
+	if err != nil {
+		return nil, nil, noPlace(err)
+	}
+	j, err := journal.OpenStore(store, o)
+	return j, store, err
+}
+
+// shardRoot returns where a shard keeps its journal below the state of all.
+func shardRoot(root string, s shard.Shard) string {
+	if s.IsAll() {
+		return root
+	}
+	return storage.Join(root, fmt.Sprintf("shard-%04d-of-%04d", s.Index, s.Of))
+}
+
+func noPlace(err error) error {
+	return fmt.Errorf("%w: %w; choose another place with --state", journal.ErrNoPlace, err)
+}

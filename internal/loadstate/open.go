@@ -1,0 +1,250 @@
+package loadstate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A Run is the run at hand.
+type Run struct {
+	Location
+	Resume      bool   // the load, if one was stopped
+	MustBeEmpty bool   // a load may begin on an empty target only
+	Undo        string // where what is overwritten is saved; empty: nowhere
+}
+
+// undo returns Undo as the journal keeps it.
+func (r *Run) undo() (string, error) {
+	if r.Undo == "" || storage.IsURL(r.Undo) {
+		return r.Undo, nil
+	}
+	return filepath.Abs(r.Undo)
+}
+
+// A Phase is what a run does of a load.
+type Phase int
+
+const (
+	Fresh    Phase = iota // it begins the load, perhaps after one that was finished or undone
+	Resumed               // it goes on with the load
+	Finished              // nothing is left to be done
+)
+
+// A State is what earlier runs have left. It decides what the next one may do.
+type State struct {
+	Root    string
+	Journal *journal.Journal // only to be read; not begun, if there is none
+
+	run     Run
+	divided bool    // a load in shards keeps its journals there
+	common  *Shards // of a shard: what it has in common with others; nil: none has begun
+}
+
+// Look reads the state of the load that the run is to go on with. Nodes are those of a target that is
+// a cluster. A place that cannot be written to, or where another run is at work, is an error: the
+// next run would have it.
+func Look(ctx context.Context, run Run, nodes []string) (*State, error) {
+	s := &State{Root: run.Root(nodes), Journal: &journal.Journal{}, run: run}
+	store, err := storage.Foresee(ctx, shardRoot(s.Root, run.Shard), storage.Options{BreakLock: run.BreakLock})
+	switch {
+	case errors.Is(err, storage.ErrLocked):
+		return nil, err
+	case err != nil:
+		return nil, noPlace(err)
+	case store != nil:
+		if s.Journal, err = journal.Read(store); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.readCommon(ctx)
+}
+
+// readCommon looks for what shards have in common.
+func (s *State) readCommon(ctx context.Context) error {
+	root, err := storage.Open(ctx, s.Root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if !s.run.Shard.IsAll() {
+		s.common, err = readShards(root)
+		return err
+	}
+	s.divided, err = storage.Exists(root, shardsName)
+	return err
+}
+
+// Is reports whether the phase of the next run is p.
+func (s *State) Is(p Phase) bool {
+	phase, _, err := s.Next()
+	return err == nil && phase == p
+}
+
+// WantsEmpty reports whether the next run wants an empty target. Of shards only the first does.
+func (s *State) WantsEmpty() bool { return s.run.MustBeEmpty && s.common == nil && s.Is(Fresh) }
+
+// Next says what the next run does, as a check of the preflight, or why it may not.
+func (s *State) Next() (Phase, writer.Check, error) {
+	const second = "2006-01-02 15:04:05 MST"
+	j, c := s.Journal, writer.Check{Name: "journal"}
+	if j.Began().IsZero() {
+		if s.divided {
+			return Fresh, c, fmt.Errorf("%w: %s holds the journals of a load in shares: give --shard I/N to load one, or another place with --state", exitcode.ErrRefused, s.Root)
+		}
+		c.Found = "none in " + s.Root + ": a load begins"
+		return Fresh, c, nil
+	}
+	began, done, undone := j.Began().Local().Format(second), j.Finished().Local().Format(second), j.Undone().Local().Format(second)
+	switch {
+	case !j.Undone().IsZero() && s.run.Resume:
+		return Fresh, c, fmt.Errorf("%w: this load was undone on %s: load anew without --resume", exitcode.ErrRefused, undone)
+	case !j.Undone().IsZero() && s.common != nil && j.Bound().Load == s.common.ID:
+		return Fresh, c, fmt.Errorf("%w: this load is being undone: run kvload rollback to its end", exitcode.ErrRefused)
+	case !j.Undone().IsZero():
+		c.Found = "the previous load was undone on " + undone + ": a load begins"
+		return Fresh, c, nil
+	case j.IsUndoing():
+		return Fresh, c, fmt.Errorf("%w: this load is being undone: run kvload rollback to its end", exitcode.ErrRefused)
+	case !j.Finished().IsZero() && s.run.Resume:
+		c.Found = fmt.Sprintf("this load was finished on %s, and nothing is left to be done (%s)", done, s.Root)
+		return Finished, c, nil
+	case !j.Finished().IsZero() && !s.run.Shard.IsAll():
+		return Fresh, c, fmt.Errorf("%w: share %s was loaded until %s: with --resume nothing is left to be done; to load the dump once more, give another place with --state", exitcode.ErrRefused, s.run.Shard, done)
+	case !j.Finished().IsZero():
+		c.Level, c.Found = writer.Warning, "this dump was loaded into this target before, until "+done
+		c.Advice = "a load without --resume begins once more"
+		return Fresh, c, nil
+	case !s.run.Resume:
+		return Fresh, c, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: go on with it with --resume, "+
+			"or undo it with kvload rollback and load from the beginning (%s)", exitcode.ErrRefused, began, s.Root)
+	}
+	if undo, err := s.run.undo(); err != nil {
+		return Fresh, c, err
+	} else if undo != "" && undo != j.Undo() {
+		return Fresh, c, fmt.Errorf("%w: this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)", exitcode.ErrRefused, undoOf(j), s.Root)
+	}
+	c.Found = fmt.Sprintf("going on with the load of %s: %s loaded", began, progress.Plural(j.Stats().Keys, "key is", "keys are"))
+	return Resumed, c, nil
+}
+
+// undoOf says where a load saves what it overwrites.
+func undoOf(j *journal.Journal) string {
+	if j.Undo() == "" {
+		return "without --undo"
+	}
+	return "with --undo " + j.Undo()
+}
+
+// Check compares the run at hand with what the state is of.
+func (s *State) Check(b journal.Binding) error {
+	if j := s.Journal; !j.Began().IsZero() {
+		of := b
+		if (!j.Finished().IsZero() || !j.Undone().IsZero()) && !s.run.Resume {
+			of.Settings = j.Bound().Settings // another load may have others
+		}
+		if err := j.Check(of); err != nil {
+			return err
+		}
+	}
+	if s.common == nil {
+		return nil
+	}
+	return s.common.check(Common(b), s.run.Shard, s.Root)
+}
+
+// same refuses a journal that is not as it was when it was looked at: another run was at work until
+// it was locked.
+func (s *State) same(j *journal.Journal) error {
+	was := s.Journal
+	if was.Began().Equal(j.Began()) && was.Finished().Equal(j.Finished()) && was.Undone().Equal(j.Undone()) && was.IsUndoing() == j.IsUndoing() &&
+		was.Stats().Keys == j.Stats().Keys {
+		return nil
+	}
+	return fmt.Errorf("%w in %s: it has just ended; run again", storage.ErrLocked, s.Root)
+}
+
+// An Opened state is locked: its Journal may be written to, and must be closed.
+type Opened struct {
+	State
+	Store storage.Store // of the journal
+	Phase Phase
+	Found string // what the phase rests on
+}
+
+// Open locks the journal, and makes sure that nothing has changed since Look. B is what the run is of.
+func (s *State) Open(ctx context.Context, b journal.Binding, o journal.Options) (*Opened, error) {
+	j, store, err := s.run.OpenJournal(ctx, s.Root, o)
+	if err != nil {
+		return nil, err
+	}
+	opened := &Opened{State: State{Root: s.Root, Journal: j, run: s.run}, Store: store}
+	if err := errors.Join(s.same(j), opened.next(ctx, b)); err != nil {
+		return nil, errors.Join(err, j.Close())
+	}
+	return opened, nil
+}
+
+func (o *Opened) next(ctx context.Context, b journal.Binding) error {
+	if err := o.readCommon(ctx); err != nil {
+		return err
+	}
+	if err := o.Check(b); err != nil {
+		return err
+	}
+	phase, c, err := o.Next()
+	o.Phase, o.Found = phase, c.Found
+	return err
+}
+
+// Begin agrees with the other shards on what they load, and begins the journal if the load is fresh.
+// Empty looks whether the target is, and refuses one that must be and is not. Before is called last
+// of all before a fresh journal. What the journal was called that had to be kept is returned.
+func (o *Opened) Begin(ctx context.Context, b journal.Binding, empty func(context.Context) (bool, error), before func(context.Context) error) (kept string, err error) {
+	wasEmpty := false
+	if !o.run.Shard.IsAll() {
+		s, err := o.join(ctx, b, empty)
+		if err != nil {
+			return "", err
+		}
+		b.Load, b.Now, wasEmpty = s.ID, s.Now, s.Empty
+	} else if o.Phase == Fresh {
+		if wasEmpty, err = empty(ctx); err != nil {
+			return "", err
+		}
+	}
+	if o.Phase != Fresh {
+		return "", nil
+	}
+	if err := before(ctx); err != nil {
+		return "", err
+	}
+	undo, err := o.run.undo()
+	if err != nil {
+		return "", err
+	}
+	return o.Journal.Begin(b, wasEmpty, undo)
+}
+
+// join agrees with the other shards. One that goes on may have lost what they have in common, and
+// says it again.
+func (o *Opened) join(ctx context.Context, b journal.Binding, empty func(context.Context) (bool, error)) (*Shards, error) {
+	store, err := storage.Open(ctx, o.Root)
+	if err != nil {
+		return nil, err
+	}
+	if j := o.Journal; !j.Began().IsZero() && j.Undone().IsZero() {
+		empty = func(context.Context) (bool, error) { return j.WasEmpty(), nil }
+	}
+	return join(ctx, store, Common(b), o.run.Shard, empty)
+}

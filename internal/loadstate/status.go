@@ -1,0 +1,190 @@
+package loadstate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
+)
+
+// ErrUnfinished: shards of a load are not done yet.
+var ErrUnfinished = exitcode.New(exitcode.TryAgain, "the load is not finished")
+
+// A Status is how far a load is, by the journals of its shards, or by its only journal.
+type Status struct {
+	Shards []ShardStatus // one with the zero shard.Shard, if the load has none
+
+	root   string
+	common *Shards // nil: the load has no shards
+}
+
+// A ShardStatus is the state of one shard across all its runs.
+type ShardStatus struct {
+	shard.Shard
+	Journal *journal.Journal // only to be read
+
+	store storage.Store // nil: it has none
+}
+
+// readers is how many journals are read at once.
+const readers = 8
+
+// ReadStatus reads the journals below root. Common is what the shards have in common; nil: the load
+// has none.
+func ReadStatus(ctx context.Context, root string, common *Shards) (*Status, error) {
+	s := &Status{root: root, common: common, Shards: make([]ShardStatus, 1)}
+	if common != nil {
+		s.Shards = make([]ShardStatus, common.Count)
+	}
+	var g errgroup.Group
+	g.SetLimit(readers)
+	for i := range s.Shards {
+		p := &s.Shards[i]
+		if common != nil {
+			p.Shard = common.Shard(i)
+		}
+		g.Go(func() (err error) {
+			p.Journal = &journal.Journal{}
+			if p.store, err = storage.Open(ctx, shardRoot(root, p.Shard)); errors.Is(err, fs.ErrNotExist) {
+				p.store = nil
+				return nil
+			}
+			if err == nil {
+				p.Journal, err = journal.Read(p.store)
+			}
+			return err
+		})
+	}
+	return s, g.Wait()
+}
+
+// Binding returns what the load is of; nil: it was not begun.
+func (s *Status) Binding() *journal.Binding {
+	if s.common != nil {
+		return &s.common.Binding
+	}
+	if s.Shards[0].Journal.Began().IsZero() {
+		return nil
+	}
+	b := s.Shards[0].Journal.Bound()
+	return &b
+}
+
+// Done says that all of it is done, as Complete found.
+func (s *Status) Done() string {
+	if s.common == nil {
+		return "the load is done"
+	}
+	if s.common.Count == 1 {
+		return "the one share is done"
+	}
+	return fmt.Sprintf("all %d shares are done", s.common.Count)
+}
+
+// mostNamed is how many shares an error names.
+const mostNamed = 20
+
+// Complete returns an ErrUnfinished that names the shards that are not done; nil: all are.
+func (s *Status) Complete() error {
+	const second = "2006-01-02 15:04:05 MST"
+	var lacking []string
+	for _, p := range s.Shards {
+		what := "the load"
+		if !p.IsAll() {
+			what = "share " + p.String()
+		}
+		switch j := p.Journal; {
+		case !j.Undone().IsZero() && s.common != nil && j.Bound().Load != s.common.ID: // it was of a load before
+			lacking = append(lacking, what+" was not begun")
+		case j.IsUndoing() || !j.Undone().IsZero():
+			return fmt.Errorf("%w: %s was undone, or is being undone (%s)", exitcode.ErrRefused, what, s.root)
+		case j.Began().IsZero():
+			lacking = append(lacking, what+" was not begun")
+		case j.Finished().IsZero():
+			lacking = append(lacking, fmt.Sprintf("%s was begun on %s and has loaded %s", what, j.Began().Local().Format(second), progress.Plural(j.Stats().Keys, "key", "keys")))
+		}
+	}
+	if len(lacking) == 0 {
+		return nil
+	}
+	n := len(lacking)
+	if n > mostNamed {
+		lacking = append(lacking[:mostNamed], fmt.Sprintf("and %d more", n-mostNamed))
+	}
+	if s.common == nil {
+		return fmt.Errorf("%w: %s; go on with it with --resume", ErrUnfinished, lacking[0])
+	}
+	return fmt.Errorf("%w: %d of %s not done: %s; wait for them, or go on with each with --shard I/%d --resume",
+		ErrUnfinished, n, progress.Plural(s.common.Count, "share is", "shares are"), strings.Join(lacking, ", "), s.common.Count)
+}
+
+// Stats returns the sum over all shards.
+func (s *Status) Stats() (sum checkpoint.Stats) {
+	for _, p := range s.Shards {
+		sum.Add(p.Journal.Stats())
+	}
+	return sum
+}
+
+// Took returns the time from the beginning of the first shard to the end of the last.
+func (s *Status) Took() time.Duration {
+	first, last := s.Shards[0].Journal.Began(), s.Shards[0].Journal.Finished()
+	for _, p := range s.Shards[1:] {
+		if t := p.Journal.Began(); t.Before(first) {
+			first = t
+		}
+		if t := p.Journal.Finished(); t.After(last) {
+			last = t
+		}
+	}
+	return last.Sub(first)
+}
+
+// CollectLeftOut writes the lists of what was left out, one after the other, to the file at path, and
+// returns path; empty: there is nothing. Name is the name of the list beside a journal.
+func (s *Status) CollectLeftOut(path string, name func(*journal.Journal) string) (list string, err error) {
+	if s.Stats().Left() == 0 {
+		return "", nil
+	}
+	var f *os.File
+	defer func() {
+		if f != nil {
+			err = errors.Join(err, f.Close())
+		}
+	}()
+	for _, p := range s.Shards {
+		if p.Journal.Stats().Left() == 0 {
+			continue
+		}
+		r, err := storage.ReadLog(p.store, name(p.Journal))
+		if errors.Is(err, fs.ErrNotExist) && s.common == nil { // it is where --report said
+			return "", nil
+		}
+		if err != nil {
+			return "", fmt.Errorf("read what was left out: %w", err)
+		}
+		if f == nil {
+			f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		}
+		if err == nil {
+			_, err = io.Copy(f, r)
+		}
+		if err = errors.Join(err, r.Close()); err != nil {
+			return "", fmt.Errorf("put together what was left out: %w", err)
+		}
+	}
+	return path, nil
+}
