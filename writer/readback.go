@@ -10,7 +10,7 @@ import (
 )
 
 // A Reader reads back what the place of one source database holds, over one connection, or in a
-// cluster one to each node. It sends only what every target knows, and nothing that goes wrong on one of them
+// cluster one to each node. A context that ends cuts it. It sends only what every target knows, and nothing that goes wrong on one of them
 // (SERVERS.md K13): members are asked for by name, unless one page of a scan is the whole of a key.
 type Reader struct {
 	loader *Loader
@@ -202,6 +202,7 @@ func (r *Reader) exec(ctx context.Context) error {
 	if len(r.asked) == 0 {
 		return nil
 	}
+	defer context.AfterFunc(ctx, r.route.abort)()
 	err := r.route.read(ctx, &r.wire, r.asked)
 	if err == nil {
 		return nil
@@ -253,7 +254,12 @@ const scanStep = 1000
 // is lost begins anew: a Kvrocks lists in byte order, by which that is noticed, but not in a cluster (K13). Nothing is filtered by the
 // server: a MATCH or TYPE would keep a Kvrocks busy until it has found COUNT keys (K13).
 func (r *Reader) Scan(ctx context.Context, each func(names []string) error) error {
-	return r.route.each(ctx, func(c *conn) error { return r.scan(ctx, c, each) })
+	defer context.AfterFunc(ctx, r.route.abort)()
+	err := r.route.each(ctx, func(c *conn) error { return r.scan(ctx, c, each) })
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
 }
 
 // errLostCursor: names come again.

@@ -23,8 +23,8 @@ import (
 // A Bucket is a Store under a prefix of a bucket. An object is visible when all of it was sent, and
 // is put there under the condition that there is none of its name.
 //
-// When its context ends, nothing is tried again, and reading from the beginning to the end stops;
-// what else is in flight goes on to its end.
+// When its context ends, nothing is tried again, and all requests of one that OpenBucket returned end. Of one that
+// CreateBucket returned only reading from the beginning to the end stops: how far a run is must still be written down.
 type Bucket struct {
 	bucketURL
 	b     *blob.Bucket
@@ -44,8 +44,8 @@ func OpenBucket(ctx context.Context, location string, o Options) (*Bucket, error
 	if err != nil {
 		return nil, err
 	}
-	b := &Bucket{bucketURL: p, ctx: ctx, work: context.WithoutCancel(ctx), spool: o.Spool, breakLock: o.BreakLock}
-	if b.b, err = p.open(b.work); err != nil {
+	b := &Bucket{bucketURL: p, ctx: ctx, work: ctx, spool: o.Spool, breakLock: o.BreakLock}
+	if b.b, err = p.open(context.WithoutCancel(ctx)); err != nil {
 		return nil, err
 	}
 	if b.b.As(&b.s3) {
@@ -60,7 +60,7 @@ func (b *Bucket) quiet() (err error) {
 	o := b.s3.Options()
 	o.Logger = logging.Nop{}
 	b.s3 = s3.New(o)
-	b.b, err = s3blob.OpenBucket(b.work, b.s3, b.bucket.Host, nil)
+	b.b, err = s3blob.OpenBucket(b.ctx, b.s3, b.bucket.Host, nil)
 	return err
 }
 
@@ -73,6 +73,7 @@ func CreateBucket(ctx context.Context, location string, o Options) (*Bucket, err
 	if err := b.probe(); err != nil {
 		return nil, err
 	}
+	b.work = context.WithoutCancel(ctx)
 	return b, nil
 }
 
@@ -114,7 +115,7 @@ func (b *Bucket) check(name string) error {
 // attributes asks for what is known of an object.
 func (b *Bucket) attributes(name string) (a *blob.Attributes, err error) {
 	err = b.try("look at", name, func(ctx context.Context) error {
-		w := newWatch(ctx)
+		w := b.newWatch(ctx)
 		a, err = b.b.Attributes(w.ctx, b.key(name))
 		return w.end(err)
 	})
@@ -165,7 +166,7 @@ func (b *Bucket) Remove(name string) error {
 	}
 	tried := false
 	err := b.try("remove", name, func(ctx context.Context) error {
-		w := newWatch(ctx)
+		w := b.newWatch(ctx)
 		err := w.end(b.b.Delete(w.ctx, b.key(name)))
 		if err != nil && tried && errors.Is(b.failure("remove", name, err), fs.ErrNotExist) {
 			return nil // the answer to the try before was lost
@@ -192,7 +193,7 @@ func (b *Bucket) list() (names []string, err error) {
 		under += "/"
 	}
 	err = b.try("list", "", func(ctx context.Context) error {
-		w := newWatch(ctx)
+		w := b.newWatch(ctx)
 		names = nil
 		it := b.b.List(&blob.ListOptions{Prefix: under})
 		for {

@@ -101,7 +101,7 @@ func (s *stream) Read(p []byte) (int, error) {
 // once reads from the request at hand, or from a new one.
 func (s *stream) once(p []byte) (n int, err error) {
 	if s.body == nil {
-		s.watch = newWatch(s.ctx)
+		s.watch = s.r.b.newWatch(s.ctx)
 		length := s.end - s.off
 		if s.whole = s.off == 0 && s.end == s.r.size; s.whole {
 			length = -1

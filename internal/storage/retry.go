@@ -25,6 +25,8 @@ const (
 	firstWait  = 500 * time.Millisecond
 	// stalled is how long nothing may move before a request is given up.
 	stalled = time.Minute
+	// stalledAtEnd is the same when the run is told to stop: schedulers kill after 30 s.
+	stalledAtEnd = 10 * time.Second
 )
 
 // try runs f until it succeeds, or fails in a way that another try cannot mend. It is not tried
@@ -36,6 +38,9 @@ func (b *Bucket) try(op, name string, f func(context.Context) error) error {
 		if err == nil {
 			b.reached.Store(true)
 			return nil
+		}
+		if ended := context.Cause(b.work); ended != nil {
+			return fmt.Errorf("%w (%s %s: %w)", ended, op, b.Path(name), err)
 		}
 		err = b.failure(op, name, b.explained(b.work, err))
 		if !errors.Is(err, ErrUnavailable) || n >= b.tries() {
@@ -115,18 +120,29 @@ type watch struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	timer  *time.Timer
+	run    context.Context // of the bucket
+	forget func() bool     // that run may end
 }
 
-func newWatch(ctx context.Context) *watch {
+func (b *Bucket) newWatch(ctx context.Context) *watch {
 	ctx, cancel := context.WithCancelCause(ctx)
-	return &watch{ctx, cancel, time.AfterFunc(stalled, func() { cancel(errStalled) })}
+	w := &watch{ctx: ctx, cancel: cancel, run: b.ctx, timer: time.AfterFunc(stalled, func() { cancel(errStalled) })}
+	w.forget = context.AfterFunc(w.run, w.moved)
+	return w
 }
 
 // moved says that something has.
-func (w *watch) moved() { w.timer.Reset(stalled) }
+func (w *watch) moved() {
+	if w.run.Err() != nil {
+		w.timer.Reset(stalledAtEnd)
+		return
+	}
+	w.timer.Reset(stalled)
+}
 
 // end frees what the watch holds, and puts its cause into an error.
 func (w *watch) end(err error) error {
+	w.forget()
 	w.timer.Stop()
 	if err != nil && context.Cause(w.ctx) == errStalled {
 		err = fmt.Errorf("%w: %w", errStalled, err)

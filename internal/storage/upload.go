@@ -78,7 +78,7 @@ func (b *Bucket) put(name string, data io.ReaderAt, size int64, sum []byte) erro
 				return err
 			}
 		}
-		w := newWatch(ctx)
+		w := b.newWatch(ctx)
 		body := &watched{io.NewSectionReader(data, 0, size), w}
 		err := w.end(b.send(w.ctx, name, body, sum))
 		if err != nil && errors.Is(b.failure("write", name, err), errUnsupported) && !b.unconditional.Swap(true) {
