@@ -53,6 +53,7 @@ func TestUnknownHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.work = t.Context() // of requests
 	if _, err := b.Open("x"); !errors.Is(err, ErrUnavailable) || errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
