@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,45 +12,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// TestBounds: parts of a sample have about the same weight; of too few keys some parts are empty.
-func TestBounds(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	var sample []weighted
-	all := 0.0
-	for i := range 1000 {
-		w := 1 + rng.Float64()*float64(i)
-		sample = append(sample, weighted{fmt.Appendf(nil, "%04d", i), w})
-		all += w
-	}
-	rng.Shuffle(len(sample), func(i, j int) { sample[i], sample[j] = sample[j], sample[i] })
-	for _, n := range []int{1, 2, 7, 16} {
-		b := bounds(sample, n)
-		if len(b) != n-1 {
-			t.Fatalf("%d bounds of %d parts", len(b), n)
-		}
-		parts := make([]float64, n)
-		for _, k := range sample {
-			i := 0
-			for i < len(b) && string(k.key) >= string(b[i].Key) {
-				i++
-			}
-			parts[i] += k.weight
-		}
-		for i, w := range parts {
-			if fair := all / float64(n); w < 0.9*fair || w > 1.1*fair {
-				t.Errorf("part %d of %d weighs %.0f, fair is %.0f", i, n, w, fair)
-			}
-		}
-	}
-	for _, few := range [][]weighted{nil, {{[]byte("a"), 5}}, {{[]byte("b"), 1}, {[]byte("a"), 1000}}} {
-		b := bounds(few, 4)
-		for i := range b {
-			if b[i].Key == nil || i > 0 && string(b[i].Key) < string(b[i-1].Key) {
-				t.Errorf("bounds of %v: %q", few, b)
-			}
-		}
-	}
-}
+// keyCost is about what it takes to ask for a key, in bytes, by which a plan divides.
+const keyCost = 128
 
 // TestPlanShards: the shares of a plan are of about the same size, and what does not go with them is refused.
 func TestPlanShards(t *testing.T) {
@@ -91,8 +53,8 @@ func TestPlanShards(t *testing.T) {
 			raw, all := map[string]int64{}, int64(0)
 			for _, c := range m.Chunks {
 				name := filepath.Base(c.Name)
-				raw[name[:4]] += c.Keys*weightOfKey + c.Raw
-				all += c.Keys*weightOfKey + c.Raw
+				raw[name[:4]] += c.Keys*keyCost + c.Raw
+				all += c.Keys*keyCost + c.Raw
 			}
 			t.Log(raw)
 			for i := range 4 {

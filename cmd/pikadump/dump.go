@@ -1,387 +1,246 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"sync/atomic"
-	"time"
+	"os"
+	"slices"
+	"strings"
 
-	"golang.org/x/sync/errgroup"
+	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
-	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// maxThreads is how many passes run at once unless the user says otherwise: one per type.
-const maxThreads = 6
+const dumpDescription = `Reads every key of a Pika 2.x to 4.0.x with its value and expiry, and writes it to
+a directory or a bucket that kvload reads. The source is only read, never written; --source-cache-off
+changes one setting of it for the run.
 
-// dump makes the whole dump, or goes on with one. It returns a LeftOut error if keys were
-// left out.
-func dump(ctx context.Context, o dumpOptions, log io.Writer) error {
-	pacing := newPacing(&o.kindness, &o.reader, log)
-	o.reader.Prefix = o.filter.Prefix()
-	s, err := reader.Open(ctx, o.reader)
-	if err != nil {
-		return refusedAtOpen(err)
-	}
-	src := s.Source()
-	options, err := choose(s, &o)
-	if err == nil && o.share != nil {
-		err = o.share.check(s, &options)
-	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(log, "source: Pika %s at %s, role %s, %s\n", src.Version, src.Address, src.Role, progress.Plural(src.Databases, "database", "databases"))
-	w, err := start(ctx, &o, format.NewInfo("pikadump "+command.Version, time.Now(), src.Source, options), log)
-	if errors.Is(err, archive.ErrFinished) {
-		fmt.Fprintln(log, err)
-		if o.share != nil {
-			return nil
-		}
-		return finished(ctx, s, o, log)
-	}
-	if err != nil && o.stream == nil {
-		remind(ctx, o.out, log)
-		return refusedOutput(err, o.out)
-	}
-	if err != nil {
-		return err
-	}
-	defer w.Close()
-	if w.Info.Source.RunID != src.RunID {
-		fmt.Fprintln(log, "warning: the source was restarted since the dump began, or another one took its address: if its data are not those of the dump, stop, and dump into another directory")
-	}
-	warn(log, src, &o)
-	warnListing(log, s, &o)
-	if err := pacing.begin(ctx, s, log); err != nil {
-		return err
-	}
-	if o.stream != nil {
-		return complete(ctx, s, w, pacing, &o, log)
-	}
-	if o.share != nil {
-		return completeShare(ctx, s, w, pacing, &o, log)
-	}
-	return withCache(ctx, s, &o, log, func() error { return complete(ctx, s, w, pacing, &o, log) })
-}
+A run that was stopped, in whatever way, is gone on with by --resume and ends in the same dump.
+The dump is finished when manifest.json is there. Keys that were listed but could not be
+read, and keys whose expiry cannot be told, are in skipped.jsonl, names that stand in several
+types in conflicts.jsonl.
 
-// sameRun reports whether the source is known to run since the dump began. One without a run id is not known to (SERVERS.md P8).
-func sameRun(w *archive.Writer, src *reader.Source) bool {
-	return w.Info.Source.RunID == src.RunID && (src.RunID != "" || !w.Resumed())
-}
+EXAMPLES:
+   pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika
+   REDISCLI_AUTH=secret pikadump dump -h 10.0.0.5 --out dump --threads 2
+   pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --resume
+   pikadump dump --uri redis://10.0.0.5:9221 --out trial --sample 1%
+   pikadump dump --uri redis://10.0.0.5:9221 --out dump --rate-keys 20k --window 23:00-06:00
+   pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*' --type hash
+   pikadump dump --uri redis://10.0.0.5:9221 --out - | ssh target kvload load --uri redis://127.0.0.1:6666 --in -
+   pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
+   pikadump dump --uri redis://10.0.0.5:9221 --out 's3://backups/pika?region=eu-west-1'
 
-// read reads what the dump, or the share, does not have yet.
-func read(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pacing, o *dumpOptions, log io.Writer) error {
-	passes, err := plan(w, o)
-	if err != nil {
-		return err
-	}
-	if err := scanAll(ctx, s, w, passes, pacing, o, log); err != nil {
-		return notFinished(err, s, o)
-	}
-	return nil
-}
+MANY MACHINES:
+   pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json           # once
+   pikadump dump --uri redis://10.0.0.5:9221 --out /nfs/pika --plan plan.json --shard 3/8   # 0/8 to 7/8, at once
+   pikadump dump --uri redis://10.0.0.5:9221 --out /nfs/pika --resume                # when they are done
 
-// complete reads what the dump does not have yet, and finishes it.
-func complete(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pacing, o *dumpOptions, log io.Writer) error {
-	counts := startCounts(ctx, s, w, o)
-	defer counts.stop()
-	if err := read(ctx, s, w, pacing, o, log); err != nil {
-		return err
-	}
-	m, err := finish(ctx, s, w, counts, log)
-	if err != nil {
-		return notFinished(err, s, o)
-	}
-	err = summarize(log, m, o)
-	if o.consistent {
-		err = requireNoWrites(m, err)
-	}
-	return err
-}
+A share reads the keys of its range and writes its chunks into the one dump at --out. One that was stopped, in whatever way,
+is gone on with by the same command. The last run finishes the dump: what a share did not do, it does itself. While a share is
+at work it is refused (11), and a share ends with 0 also if it skipped keys: the last run tells (3).
 
-// finish finishes the dump, of which all is read.
-func finish(ctx context.Context, s *reader.Scanner, w *archive.Writer, counts *sourceCounts, log io.Writer) (*format.Manifest, error) {
-	after, err := s.BinlogPositions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if s.Restarted() {
-		fmt.Fprintln(log, "warning: the source was restarted during the dump: whether something was written meanwhile cannot be told")
-	}
-	if !sameRun(w, s.Source()) {
-		after = []format.BinlogPosition{}
-	}
-	m, err := w.Draft(after)
-	if err == nil {
-		err = counts.hold(ctx, m, log)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return m, w.FinishAs(m, s.Source().ManyTypes() && len(m.Options.Types) > 1)
-}
+` + command.Buckets
 
-// completeShare reads what the share does not have yet.
-func completeShare(ctx context.Context, s *reader.Scanner, w *archive.Writer, pacing *pacing, o *dumpOptions, log io.Writer) error {
-	if err := read(ctx, s, w, pacing, o, log); err != nil {
-		return err
-	}
-	if err := w.Sealed(); err != nil {
-		return notFinished(err, s, o)
-	}
-	fmt.Fprintf(log, "share %s is done: %s; when all are, the same command with --resume in place of --plan and --shard finishes the dump\n", o.share, w.Holds())
-	return nil
-}
-
-// warn says what to know of the source before it is read.
-func warn(log io.Writer, src *reader.Source, o *dumpOptions) {
-	known := *src
-	if o.cacheOff {
-		known.CacheModel = "0"
-	}
-	for _, text := range warnings(&known) {
-		fmt.Fprintf(log, "warning: %s\n", text)
-	}
-}
-
-// finished does what may be left to do for a dump that is finished already, and ends as the run that finished it: that one may
-// have been killed before it could say so.
-func finished(ctx context.Context, s *reader.Scanner, o dumpOptions, log io.Writer) error {
-	dir, err := storage.Create(ctx, o.out, o.storage)
-	if err != nil {
-		return err
-	}
-	lock, err := dir.Lock()
-	if err != nil {
-		return err
-	}
-	defer lock.Unlock()
-	o.cacheOff = false
-	return withCache(ctx, s, &o, log, func() error {
-		a, err := archive.Open(ctx, o.out, 1, o.keys.Identities...)
-		if err != nil {
-			return err
-		}
-		defer a.Close()
-		err = leftOut(a.Manifest, &o)
-		if o.consistent {
-			err = requireNoWrites(a.Manifest, err)
-		}
-		return err
-	})
-}
-
-// choose returns what of the source is dumped.
-func choose(s *reader.Scanner, o *dumpOptions) (format.Options, error) {
-	src := s.Source()
-	options := format.Options{Types: s.Types(o.filter.Types), Match: o.filter.Match, Sample: o.trial.sample.Share(), LimitKeys: o.trial.limit, Scan: scanWord(s)}
-	if len(options.Types) == 0 {
-		return options, command.Usage("--type: Pika %s has no streams", src.Version)
-	}
-	for _, db := range o.filter.DBs {
-		if db >= src.Databases {
-			return options, command.Usage("--db %d: the source has %s, numbered from 0", db, progress.Plural(src.Databases, "database", "databases"))
-		}
-	}
-	for db := range src.Databases {
-		if o.filter.DB(db) {
-			options.Databases = append(options.Databases, db)
-		}
-	}
-	return options, nil
-}
-
-// start begins the dump, or goes on with it.
-func start(ctx context.Context, o *dumpOptions, info format.Info, log io.Writer) (*archive.Writer, error) {
-	ao := archive.Options{ChunkBytes: o.chunkBytes, Level: o.level, Keys: o.keys, Uploads: o.uploads, Storage: o.storage}
-	if o.stream != nil {
-		return archive.CreateIn(o.stream, info, ao)
-	}
-	if o.share == nil && !o.resume {
-		return archive.Create(ctx, o.out, info, ao)
-	}
-	tell := func(text string) { fmt.Fprintln(log, text) }
-	var w *archive.Writer
-	var err error
-	if o.share != nil {
-		w, err = archive.Join(ctx, o.out, info, o.share.Index, o.share.division, ao, tell)
-	} else {
-		w, err = archive.Resume(ctx, o.out, info, ao, tell)
-	}
-	if err == nil && w.Resumed() {
-		fmt.Fprintf(log, "resuming: %s are there already\n", w.Holds())
-	}
-	return w, err
-}
-
-// plan returns the passes over what no chunk covers yet.
-func plan(w *archive.Writer, o *dumpOptions) ([]*reader.Pass, error) {
-	var passes []*reader.Pass
-	for _, db := range w.Info.Options.Databases {
-		for _, t := range w.Info.Options.Types {
-			if w.Info.Options.Scan == format.ScanCursor && t != format.TypeStream {
-				continue // see scanCursors
-			}
-			gaps, err := w.Gaps(db, t)
+func dumpCommand() *cli.Command {
+	return &cli.Command{
+		Name: "dump", Usage: "write the data of a Pika to a directory or a bucket",
+		UsageText: "pikadump dump --uri redis://HOST:9221 --out DIR [options]", Description: dumpDescription,
+		Flags: dumpFlags(command.Env("PIKADUMP")),
+		Action: func(c *cli.Context) error {
+			o, err := parseDump(c)
 			if err != nil {
-				return nil, err
-			}
-			if o.share != nil {
-				gaps = o.share.gaps(gaps, db, t)
-			}
-			limit := o.trial.limit
-			if limit > 0 {
-				limit -= w.Keys(db, t)
-			}
-			for _, g := range gaps { // one at most if there is a limit
-				if o.trial.limit > 0 && limit <= 0 { // there are enough keys
-					if err := w.Segment(db, t, g.Start).Close(g.End); err != nil {
-						return nil, err
-					}
-					continue
-				}
-				p := reader.NewPass(db, t, g.Start, g.End)
-				p.Prefix, p.Keep, p.Limit = o.filter.Prefix(), o.trial.keep(o.filter.Key()), limit
-				passes = append(passes, p)
-			}
-		}
-	}
-	return passes, nil
-}
-
-// threads returns how many passes run at once.
-func threads(o *dumpOptions, src *reader.Source) int {
-	if o.threads > 0 {
-		return o.threads
-	}
-	n := maxThreads
-	if src.ThreadPool > 0 {
-		n = min(n, src.ThreadPool/2)
-	}
-	return max(1, n)
-}
-
-// counters are what the passes have handed over so far.
-type counters struct {
-	keys, bytes, rows     atomic.Int64
-	hyperloglogs, members atomic.Int64 // how many, and of the largest
-}
-
-// done returns the share of the source that has been handed over, by its own estimate of how many
-// rows it holds; negative if there is none, or if not all is dumped.
-func (n *counters) done(rows int64, o *dumpOptions) float64 {
-	f := &o.filter
-	if rows == 0 || o.share != nil || !o.trial.all() || f.DBs != nil || f.Types != nil || f.Match != "" {
-		return -1
-	}
-	return min(0.99, float64(n.rows.Load())/float64(rows))
-}
-
-// scanAll makes all passes.
-func scanAll(ctx context.Context, s *reader.Scanner, w *archive.Writer, passes []*reader.Pass, pacing *pacing, o *dumpOptions, log io.Writer) error {
-	var n counters
-	if !o.quiet {
-		rows, err := s.EstimateRows(ctx)
-		if err != nil {
-			return err
-		}
-		defer progress.Start(log, func() progress.Snapshot {
-			return progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: n.done(rows, o)}
-		})()
-	}
-	sched := newSchedule(passes, s.Split, o.splitKeys)
-	if o.trial.limit > 0 {
-		sched.split = nil // each pass has its own count
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	scanning, over := context.WithCancel(ctx)
-	defer over()
-	g.Go(func() error { return pacing.watch(scanning) })
-	workers := threads(o, s.Source())
-	if s.ByCursor() {
-		workers = 1
-	}
-	running := atomic.Int64{}
-	running.Store(int64(workers))
-	for range workers {
-		g.Go(func() error {
-			defer func() {
-				if running.Add(-1) == 0 {
-					over()
-				}
-			}()
-			if err := scanCursors(ctx, s, w, o, &n); err != nil {
 				return err
 			}
-			for {
-				pass, err := sched.next(ctx)
-				if pass == nil {
-					return err
-				}
-				if err := scanOne(ctx, s, w, pass, &n); err != nil {
-					return err
-				}
-				sched.done(pass)
+			if o.Stream != nil && progress.IsTerminal(o.Stream) {
+				return command.Usage("--out - writes the dump to standard output, which is a terminal: send it through a pipe or to a file")
 			}
-		})
+			return dump.Run(c.Context, o)
+		},
 	}
-	if err := g.Wait(); err != nil {
-		return err
+}
+
+func dumpFlags(env func(string) []string) []cli.Flag {
+	return slices.Concat(
+		[]cli.Flag{
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there; - writes it as one stream to standard output", EnvVars: env("out")},
+			&cli.BoolFlag{Name: "resume", Usage: "go on with the unfinished dump in --out", EnvVars: env("resume")},
+			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "size of a chunk file", EnvVars: env("chunk-size"), Category: speed},
+			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump, which is finished all the same", EnvVars: env("require-consistent")},
+			&cli.Int64Flag{Name: "split-keys", Value: dump.SplitKeys, Hidden: true, Usage: "keys that a pass must have listed to be split", EnvVars: env("split-keys")},
+			&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once, while more are read", EnvVars: env("uploads"), Category: bucket},
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent: up to a chunk for each thread and upload; with --out - from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: bucket},
+			&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run in a bucket that is known to be gone", EnvVars: env("break-lock"), Category: bucket},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+			encryption.RecipientFlag(env), encryption.IdentityFlag(env),
+		},
+		sourceFlags(env),
+		trialFlags(env),
+		throttleFlags(env),
+		shardFlags(env),
+	)
+}
+
+// bucket is the category of flags that are for a dump in a bucket only.
+const bucket = "A dump in a bucket or a stream"
+
+func trialFlags(env func(string) []string) []cli.Flag {
+	const category = "What"
+	return []cli.Flag{
+		&cli.StringFlag{Name: "sample", Usage: "only a share of the keys, as `1%`, for a trial: the same ones in every run", EnvVars: env("sample"), Category: category},
+		&cli.Int64Flag{Name: "limit-keys", DefaultText: "no limit", Usage: "only the first `N` keys of each database and type, for a trial", EnvVars: env("limit-keys"), Category: category},
 	}
-	n.report(log)
+}
+
+func throttleFlags(env func(string) []string) []cli.Flag {
+	return []cli.Flag{
+		&cli.DurationFlag{Name: "reply-time", DefaultText: "500ms", Usage: "time that replies are steered to; never more than a third of the server's timeout", EnvVars: env("reply-time"), Category: speed},
+		&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "read at most `N` keys a second, such as 20k, over all threads", EnvVars: env("rate-keys"), Category: speed},
+		&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "read at most `SIZE` a second, over all threads", EnvVars: env("rate-bytes"), Category: speed},
+		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "pause while PING takes more than `F` times as long as at the start", EnvVars: env("max-latency-factor"), Category: speed},
+		&cli.StringSliceFlag{Name: "window", Usage: "read only at these times of the day, such as `23:00-06:00`, and pause outside; more than one with commas", EnvVars: env("window"), Category: speed},
+		&cli.BoolFlag{Name: "no-source-count", Usage: "do not hold the keys that were listed against the source's own count: INFO keyspace 1 has it walk over all keys in the background", EnvVars: env("no-source-count"), Category: speed},
+		&cli.BoolFlag{Name: "source-cache-off", Usage: "set the source's cache-model to 0 for the run, and back at its end (after a crash: at the end of --resume)", EnvVars: env("source-cache-off"), Category: speed},
+	}
+}
+
+// shardFlags choose a shard.
+func shardFlags(env func(string) []string) []cli.Flag {
+	const many = "Many machines"
+	return []cli.Flag{
+		&cli.StringFlag{Name: "plan", Usage: "`FILE` that pikadump plan --json --shards N wrote: dump only one of those shares, the same FILE for all", EnvVars: env("plan"), Category: many},
+		&cli.StringFlag{Name: "shard", Usage: "the share `I/N`, I from 0 to N-1 (default: the index that the scheduler names: " + share.KubernetesIndex + " or " + share.SlurmIndex + ")", EnvVars: env("shard"), Category: many},
+	}
+}
+
+// stdout is the --out that writes a stream.
+const stdout = "-"
+
+func parseDump(c *cli.Context) (o dump.Options, err error) {
+	if c.Args().Present() {
+		return o, command.Usage("%q is not a flag: the directory is given with --out", c.Args().First())
+	}
+	if c.String("out") == "" {
+		return o, command.Usage("--out is missing: it names the directory to write to")
+	}
+	src, err := parseSource(c)
+	if err != nil {
+		return o, err
+	}
+	o = dump.Options{
+		Reader: src.reader, Selection: src.selection, Location: c.String("out"), Resume: c.Bool("resume"), Threads: src.threads,
+		SplitKeys: c.Int64("split-keys"), CacheOff: c.Bool("source-cache-off"), Consistent: c.Bool("require-consistent"),
+		Archive: archive.Options{
+			Level: src.level, Uploads: c.Int("uploads"),
+			Storage: storage.Options{Spool: c.String("spool"), BreakLock: c.Bool("break-lock")},
+		},
+		Tool: "pikadump " + command.Version, Quiet: c.Bool("quiet"), Log: c.App.ErrWriter,
+	}
+	o.Reader.NoCount = c.Bool("no-source-count")
+	if o.Archive.Uploads < 1 || o.Archive.Uploads > 64 {
+		return o, command.Usage("--uploads %d: it is between 1 and 64", o.Archive.Uploads)
+	}
+	if err := storage.Check(o.Location); err != nil {
+		return o, command.Usage("--out: %w", err)
+	}
+	if o.Location == stdout {
+		o.Stream = c.App.Writer
+		switch {
+		case o.Resume:
+			return o, command.Usage("--out - cannot be resumed: what was sent is not here; dump to a directory, and send that with kvload pack")
+		case o.CacheOff:
+			return o, command.Usage("--out - leaves nothing behind by which --source-cache-off could be set back after a crash: dump to a directory, and send that with kvload pack")
+		}
+	}
+	if err := parseTrial(c, &o.Selection); err != nil {
+		return o, err
+	}
+	if o.Archive.Keys, err = encryption.FromFlags(c); err != nil {
+		return o, &command.UsageError{Err: err}
+	}
+	if o.Archive.Keys.Identities != nil && o.Archive.Keys.Recipients == nil { // whoever gives one expects an encrypted dump
+		return o, command.Usage("--identity without --encrypt-to encrypts nothing: give --encrypt-to RECIPIENT (age-keygen -y FILE shows it) as well, or leave out --identity")
+	}
+	if err := parseThrottle(c, &o); err != nil {
+		return o, err
+	}
+	if o.Shard, err = parseShard(c, os.Getenv); err != nil {
+		return o, err
+	}
+	o.Archive.ChunkBytes, err = parseSize(c, "chunk-size", 64<<10, 1<<40)
+	return o, err
+}
+
+func parseTrial(c *cli.Context, s *dump.Selection) (err error) {
+	if text := c.String("sample"); text != "" {
+		if s.Sample, err = sample.Parse(text); err != nil {
+			return command.Usage("--sample %w", err)
+		}
+	}
+	if s.LimitKeys = c.Int64("limit-keys"); s.LimitKeys < 0 {
+		return command.Usage("--limit-keys %d is negative", s.LimitKeys)
+	}
 	return nil
 }
 
-// scanOne makes one pass into a segment of the dump.
-func scanOne(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass *reader.Pass, n *counters) error {
-	seg := w.Segment(pass.DB, pass.Type, pass.Start)
-	defer seg.Discard()
-	limit := pass.Limit
-	err := s.Scan(ctx, pass, &sink{seg, n})
-	for errors.Is(err, archive.ErrTakenBack) && ctx.Err() == nil {
-		if limit > 0 {
-			pass.Limit = limit - seg.Sealed()
-		}
-		pass.Restart(seg.Start())
-		err = s.Scan(ctx, pass, &sink{seg, n})
+func parseThrottle(c *cli.Context, o *dump.Options) (err error) {
+	if o.Reader.Latency = c.Duration("reply-time"); o.Reader.Latency < 0 {
+		return command.Usage("--reply-time %v is negative", o.Reader.Latency)
 	}
-	if err != nil {
-		// What came before is kept, if the disk still takes it: a resumed dump goes on behind it.
-		_ = seg.Checkpoint()
+	if o.Limits, err = pace.LimitsFromFlags(c); err != nil {
 		return err
 	}
-	return seg.Close(pass.End())
-}
-
-// sink puts what a pass finds into its segment.
-type sink struct {
-	seg *archive.Segment
-	n   *counters
-}
-
-func (s *sink) Record(r *format.Record) error {
-	if r.Part&format.PartFirst != 0 {
-		s.n.keys.Add(1)
+	for _, s := range c.StringSlice("window") {
+		for one := range strings.SplitSeq(s, ",") {
+			w, err := pace.ParseWindow(one)
+			if err != nil {
+				return command.Usage("--window: %w", err)
+			}
+			o.Windows = append(o.Windows, w)
+		}
 	}
-	s.n.bytes.Add(int64(len(r.Key) + r.Size()))
-	s.n.rows.Add(reader.Rows(r))
-	return s.seg.Record(r)
+	return nil
 }
 
-func (s *sink) Skip(key []byte, reason reader.Reason, detail string) error {
-	if reason == reader.Expired {
-		return s.seg.Expire()
+// parseShard reads --plan and --shard, and what schedulers say in the environment.
+func parseShard(c *cli.Context, getenv func(string) string) (*dump.Shard, error) {
+	path, text := c.String("plan"), c.String("shard")
+	if path == "" {
+		if text != "" {
+			return nil, command.Usage("--shard %s without --plan: the shares are what pikadump plan --json --shards N says: keep it in a file, and give the file to each share", text)
+		}
+		return nil, nil
 	}
-	return s.seg.Skip(key, string(reason), detail)
+	if c.String("out") == stdout {
+		return nil, command.Usage("--out - does not go with --shard: the shares write into one directory or bucket")
+	}
+	for _, not := range []struct{ flag, why string }{
+		{"limit-keys", "which keys are the first is known only for all of them together"},
+		{"encrypt-to", "shares cannot encrypt yet: dump with one pikadump"},
+		{"source-cache-off", "another share may need what this one sets back: set cache-model at the source for the time of all shares"},
+		{"require-consistent", "give it to the run that finishes the dump"},
+	} {
+		if c.IsSet(not.flag) {
+			return nil, command.Usage("--%s does not go with --shard: %s", not.flag, not.why)
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, command.Usage("--plan: %w", err)
+	}
+	defer f.Close()
+	own := &dump.Shard{}
+	if own.Division, err = dump.ReadDivision(f); err != nil {
+		return nil, fmt.Errorf("--plan %s: %w", path, err)
+	}
+	own.Share, err = share.Parse(text, own.Division.Shares, "the plan", getenv)
+	return own, err
 }
-
-// Drop takes back a key that changed while it was read in pieces.
-func (s *sink) Drop(key []byte) error { return s.seg.Drop(key, string(reader.Gone)) }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/plan"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
@@ -32,7 +33,7 @@ func TestPlan(t *testing.T) {
 			if r.code != 0 {
 				t.Fatal(r.stderr)
 			}
-			var f forecast
+			var f plan.Forecast
 			if err := json.Unmarshal([]byte(r.stdout), &f); err != nil {
 				t.Fatal(err)
 			}

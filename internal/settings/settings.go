@@ -44,8 +44,8 @@ type Options struct {
 	Flag  string    // that asks for the changes
 	Again string    // how to run again, for people
 	Log   io.Writer // is told of every change
-	// Slow is the error where a server does not answer when it is to be set back.
-	Slow error
+	// Silent is the kind of the error where a server does not answer when it is to be set back; nil: none.
+	Silent error
 }
 
 // A Keeper keeps what was changed, until it is set back.
@@ -120,7 +120,11 @@ func (k *Keeper) Restore(ctx context.Context) (err error) {
 	if k.changed == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreTime, k.o.Slow)
+	late := fmt.Errorf("no reply in %v", restoreTime)
+	if k.o.Silent != nil {
+		late = fmt.Errorf("%w: %w", k.o.Silent, late)
+	}
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreTime, late)
 	defer cancel()
 	var types []string
 	for _, c := range k.changed {

@@ -1,4 +1,4 @@
-package main
+package plan
 
 import (
 	"fmt"
@@ -7,27 +7,11 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/urfave/cli/v2"
-
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-func planCommand() *cli.Command {
-	env := command.Env("PIKADUMP")
-	return &cli.Command{
-		Name: "plan", Usage: "forecast a dump from a sample, without making it",
-		UsageText: "pikadump plan --uri redis://HOST:9221 [options]", Description: planDescription,
-		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json")},
-			&cli.IntFlag{Name: "shards", Usage: "divide the keys of each database into `N` ranges, for dump --plan", EnvVars: env("shards"), Category: "Many machines"},
-		}, sourceFlags(env)...),
-		Action: planAction,
-	}
-}
-
-// showForecast prints a forecast for people.
-func showForecast(w io.Writer, f *forecast) {
+// Show prints the forecast for people.
+func (f *Forecast) Show(w io.Writer) {
 	fmt.Fprintf(w, "source: Pika %s at %s, role %s, %s; scanned by %s over %s\n", f.Source.Version, f.Source.Address,
 		f.Source.Role, progress.Plural(f.Source.Databases, "database", "databases"), f.Scan, progress.Plural(f.Threads, "connection", "connections"))
 	for _, text := range f.Warnings {

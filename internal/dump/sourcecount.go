@@ -1,4 +1,4 @@
-package main
+package dump
 
 import (
 	"cmp"
@@ -32,14 +32,14 @@ type sourceCounts struct {
 
 // startCounts has the source count its keys while the dump is made, unless that cannot tell anything. The binlog has not moved
 // since the dump began: so the count is of the same keys, but for those that expire.
-func startCounts(ctx context.Context, s *reader.Scanner, w *archive.Writer, o *dumpOptions) *sourceCounts {
+func startCounts(ctx context.Context, s *reader.Scanner, w *archive.Writer, o *Options) *sourceCounts {
 	c := &sourceCounts{s: s, started: time.Now(), stop: func() {}}
 	begun := format.Manifest{Info: w.Info, BinlogAfter: s.Source().Binlog}
 	begun.Judge()
 	switch {
-	case o.reader.NoCount:
+	case o.Reader.NoCount:
 		c.not = "--no-source-count"
-	case !o.trial.all() || o.filter.Match != "":
+	case o.Selection.isTrial() || o.Selection.Match != "":
 		c.not = "not all keys were asked for"
 	case !s.Source().Counts():
 		c.not = "this version does not count by type"

@@ -1,4 +1,4 @@
-package main
+package dump
 
 import (
 	"fmt"
@@ -21,7 +21,11 @@ func (nothing) Drop([]byte) error                        { return nil }
 // TestScheduleLongest: it is the type that has listed the most, in all of its passes, that is split, not a rare one of which
 // a single pass has listed more since it was split.
 func TestScheduleLongest(t *testing.T) {
-	srv := startPika(t, pikasim.Options{Version: pikasim.V401})
+	srv, err := pikasim.Start(pikasim.Options{Version: pikasim.V401})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
 	c := redis.NewClient(&redis.Options{Addr: srv.Addr(), Protocol: 2, DisableIdentity: true})
 	defer c.Close()
 	for i := range 200 {

@@ -1,4 +1,4 @@
-package main
+package dump
 
 import (
 	"fmt"
@@ -13,9 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// summarize shows what a finished dump holds. It returns a LeftOut error if keys were
-// left out.
-func summarize(w io.Writer, m *format.Manifest, o *dumpOptions) error {
+// summarize shows what a finished dump holds.
+func summarize(w io.Writer, m *format.Manifest, o *Options) {
 	report.Totals(w, m.Totals)
 	took := m.Finished.Sub(m.Started)
 	report.SayPartial(w, m.Options)
@@ -32,11 +31,11 @@ func summarize(w io.Writer, m *format.Manifest, o *dumpOptions) error {
 			progress.Plural(m.Conflicts, "name stands", "names stand"), o.list(format.ConflictsName))
 	}
 	fmt.Fprintf(w, "done in %s: %s\n", progress.Duration(max(took, time.Second)), o.where())
-	return leftOut(m, o)
 }
 
-// leftOut returns a LeftOut error if keys are not in a finished dump, or not wholly.
-func leftOut(m *format.Manifest, o *dumpOptions) error {
+// ending returns a LeftOut error if keys are not in a finished dump, or not wholly, or if it is not known to
+// be of one moment and has to be.
+func ending(m *format.Manifest, o *Options) error {
 	var texts []string
 	if counted, ok := strings.CutPrefix(m.Consistency.Reason, countDiffers); ok {
 		texts = append(texts, fmt.Sprintf("the dump is finished, but it is not whole, or the source's count is wrong: %s; dump again into another directory "+
@@ -45,6 +44,9 @@ func leftOut(m *format.Manifest, o *dumpOptions) error {
 	if len(m.Skipped) > 0 {
 		texts = append(texts, skipped(m, o))
 	}
+	if o.Consistent && m.Consistency.Statement != format.NoWrites {
+		texts = append(texts, fmt.Sprintf("the dump is finished, but --require-consistent is not met: %s (%s)", m.Consistency.Statement, m.Consistency.Reason))
+	}
 	if texts == nil {
 		return nil
 	}
@@ -52,7 +54,7 @@ func leftOut(m *format.Manifest, o *dumpOptions) error {
 }
 
 // skipped says which keys are in skipped.jsonl.
-func skipped(m *format.Manifest, o *dumpOptions) string {
+func skipped(m *format.Manifest, o *Options) string {
 	var reasons []string
 	total := int64(0)
 	for _, r := range m.Skipped {
@@ -64,25 +66,12 @@ func skipped(m *format.Manifest, o *dumpOptions) string {
 }
 
 // list says where a list of the dump is.
-func (o *dumpOptions) list(name string) string {
-	if len(o.keys.Recipients) > 0 {
+func (o *Options) list(name string) string {
+	if len(o.Archive.Keys.Recipients) > 0 {
 		name += format.EncryptedSuffix
 	}
-	if o.stream != nil {
+	if o.Stream != nil {
 		return name + " in the stream"
 	}
-	return storage.Join(o.out, name)
-}
-
-// requireNoWrites returns a LeftOut error if the dump is not known to be of one moment. Left is
-// what the run would return else.
-func requireNoWrites(m *format.Manifest, left error) error {
-	if m.Consistency.Statement == format.NoWrites {
-		return left
-	}
-	text := fmt.Sprintf("the dump is finished, but --require-consistent is not met: %s (%s)", m.Consistency.Statement, m.Consistency.Reason)
-	if left != nil {
-		text = left.Error() + "; " + text
-	}
-	return &command.LeftOut{Text: text}
+	return storage.Join(o.Location, name)
 }

@@ -1,0 +1,47 @@
+// Package dump makes a dump of a live Pika: it lists the keys of every database and type in ranges, reads
+// them and writes them into an archive.
+//
+//	err := dump.Run(ctx, dump.Options{Reader: reader.Options{Addr: "10.0.0.5:9221"}, Location: "/backup/pika", …})
+//	err = dump.Run(ctx, dump.Options{…, Resume: true}) // after a run that was stopped, in whatever way
+//
+// It never writes to the source, but for the setting that Options.CacheOff names, and never says that a
+// dump is finished whose chunks do not cover all keys that were asked for.
+package dump
+
+import (
+	"io"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// Options say what is dumped, how, and where to.
+type Options struct {
+	Reader    reader.Options
+	Selection Selection
+	Location  string    // a directory or the URL of a prefix in a bucket
+	Stream    io.Writer // what the dump is written to in place of Location; nil: to that
+	Resume    bool      // the unfinished dump in Location
+	Shard     *Shard    // the only one that is dumped; nil: all of the dump
+	Archive   archive.Options
+	Threads   int   // passes that run at once; 0: by the server's thread pool
+	SplitKeys int64 // keys that a pass must have listed to be split; 0: 20,000
+	Limits    pace.Limits
+	Windows   []pace.Window // outside of which nothing is read; nil: none
+	// CacheOff has the source's cache-model set to 0 for the run.
+	CacheOff bool
+	// Consistent has the run end with a LeftOut error unless no write happened at the source.
+	Consistent bool
+	Tool       string // that makes the dump, with its version
+	Quiet      bool   // show no progress
+	Log        io.Writer
+}
+
+// where says where the dump is.
+func (o *Options) where() string {
+	if o.Stream != nil {
+		return "the stream"
+	}
+	return o.Location
+}

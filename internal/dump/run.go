@@ -1,0 +1,194 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// Run makes a dump, or one shard of it, or resumes one. It returns a LeftOut error if keys were left out.
+func Run(ctx context.Context, o Options) (err error) {
+	if o.Stream == nil {
+		return run(ctx, &o, nil)
+	}
+	defer func() { err = command.FromStart(err) }()
+	stream, err := pack.NewOutput(ctx, o.Stream, o.Archive.Storage.Spool)
+	if err != nil {
+		return fmt.Errorf("%w: --spool cannot be written to: %w", reader.ErrRefused, err)
+	}
+	return errors.Join(run(ctx, &o, stream), stream.Close())
+}
+
+func run(ctx context.Context, o *Options, stream *pack.Output) error {
+	throttle := newThrottle(o)
+	o.Reader.Prefix = o.Selection.Prefix()
+	s, err := Open(ctx, o.Reader)
+	if err != nil {
+		return err
+	}
+	src := s.Source()
+	options, err := o.Selection.Of(s)
+	if err == nil && o.Shard != nil {
+		err = o.Shard.check(s, &options)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(o.Log, "source: Pika %s at %s, role %s, %s\n", src.Version, src.Address, src.Role, progress.Plural(src.Databases, "database", "databases"))
+	w, err := begin(ctx, o, stream, format.NewInfo(o.Tool, time.Now(), src.Source, options))
+	if errors.Is(err, archive.ErrFinished) {
+		fmt.Fprintln(o.Log, err)
+		if o.Shard != nil {
+			return nil
+		}
+		return finished(ctx, s, o)
+	}
+	if err != nil {
+		if stream == nil {
+			remind(ctx, o)
+		}
+		return err
+	}
+	defer w.Close()
+	if w.Info.Source.RunID != src.RunID {
+		fmt.Fprintln(o.Log, "warning: the source was restarted since the dump began, or another one took its address: if its data are not those of the dump, stop, and dump into another directory")
+	}
+	warn(s, o)
+	if err := throttle.begin(ctx, s, o.Log); err != nil {
+		return err
+	}
+	d := &dumper{s: s, w: w, o: o, throttle: throttle}
+	switch {
+	case o.Shard != nil:
+		return d.shard(ctx)
+	case stream != nil:
+		return d.all(ctx)
+	}
+	return withCache(ctx, s, o, o.CacheOff, func() error { return d.all(ctx) })
+}
+
+// warn says what to know of the source, and of how it is listed, before it is read.
+func warn(s *reader.Scanner, o *Options) {
+	known := *s.Source()
+	if o.CacheOff {
+		known.CacheModel = "0"
+	}
+	texts := append(Warnings(&known), s.Warnings()...)
+	if s.ByCursor() {
+		texts = append(texts, "the keys are listed by SCAN, whose place the source keeps for all clients together and can lose: "+
+			"the dump is made in one go by one thread, cannot be gone on with, and stops when the place is seen to be lost; let no other client scan meanwhile")
+	}
+	if o.Reader.NoStreams && known.Streams() {
+		texts = append(texts, "streams are not in the dump (--streams off)")
+	}
+	for _, text := range texts {
+		fmt.Fprintf(o.Log, "warning: %s\n", text)
+	}
+}
+
+// finished does what may be left to do for a dump that is finished already, and ends as the run that finished
+// it: that one may have been killed before it could say so.
+func finished(ctx context.Context, s *reader.Scanner, o *Options) error {
+	dir, err := storage.Create(ctx, o.Location, o.Archive.Storage)
+	if err != nil {
+		return err
+	}
+	lock, err := dir.Lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	return withCache(ctx, s, o, false, func() error {
+		a, err := archive.Open(ctx, o.Location, 1, o.Archive.Keys.Identities...)
+		if err != nil {
+			return err
+		}
+		defer a.Close()
+		return ending(a.Manifest, o)
+	})
+}
+
+// A dumper reads a source into a dump that was begun.
+type dumper struct {
+	s        *reader.Scanner
+	w        *archive.Writer
+	o        *Options
+	throttle *throttle
+}
+
+// all reads what the dump does not have yet, and finishes it.
+func (d *dumper) all(ctx context.Context) error {
+	counts := startCounts(ctx, d.s, d.w, d.o)
+	defer counts.stop()
+	if err := d.read(ctx); err != nil {
+		return err
+	}
+	m, err := d.finish(ctx, counts)
+	if err != nil {
+		return notFinished(err, d.s, d.o)
+	}
+	summarize(d.o.Log, m, d.o)
+	return ending(m, d.o)
+}
+
+// shard reads what the shard does not have yet.
+func (d *dumper) shard(ctx context.Context) error {
+	if err := d.read(ctx); err != nil {
+		return err
+	}
+	if err := d.w.Sealed(); err != nil {
+		return notFinished(err, d.s, d.o)
+	}
+	fmt.Fprintf(d.o.Log, "share %s is done: %s; when all are, the same command with --resume in place of --plan and --shard finishes the dump\n", d.o.Shard, d.w.Holds())
+	return nil
+}
+
+func (d *dumper) read(ctx context.Context) error {
+	scan := scan{s: d.s, w: d.w, o: d.o, throttle: d.throttle}
+	passes, err := scan.passes()
+	if err != nil {
+		return err
+	}
+	if err := scan.run(ctx, passes); err != nil {
+		return notFinished(err, d.s, d.o)
+	}
+	return nil
+}
+
+// finish finishes the dump, of which all is read.
+func (d *dumper) finish(ctx context.Context, counts *sourceCounts) (*format.Manifest, error) {
+	after, err := d.s.BinlogPositions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d.s.Restarted() {
+		fmt.Fprintln(d.o.Log, "warning: the source was restarted during the dump: whether something was written meanwhile cannot be told")
+	}
+	if !d.sameRun() {
+		after = []format.BinlogPosition{}
+	}
+	m, err := d.w.Draft(after)
+	if err == nil {
+		err = counts.hold(ctx, m, d.o.Log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m, d.w.FinishAs(m, d.s.Source().ManyTypes() && len(m.Options.Types) > 1)
+}
+
+// sameRun reports whether the source is known to run since the dump began. One without a run id is not known
+// to (SERVERS.md P8).
+func (d *dumper) sameRun() bool {
+	id := d.s.Source().RunID
+	return d.w.Info.Source.RunID == id && (id != "" || !d.w.Resumed())
+}

@@ -1,0 +1,142 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// A scan reads what the dump, or the shard, does not have yet.
+type scan struct {
+	s        *reader.Scanner
+	w        *archive.Writer
+	o        *Options
+	throttle *throttle
+	n        counters
+}
+
+// run makes the passes, and lists by SCAN what no range lists.
+func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
+	if !c.o.Quiet {
+		rows := int64(0)
+		if all, err := c.s.EstimateRows(ctx); err != nil {
+			return err
+		} else if c.o.Shard == nil && c.o.Selection.isAll() {
+			rows = all
+		}
+		defer progress.Start(c.o.Log, func() progress.Snapshot { return c.n.snapshot(rows) })()
+	}
+	split := c.s.Split
+	if c.o.Selection.LimitKeys > 0 {
+		split = nil // each pass has its own count
+	}
+	sched := newSchedule(passes, split, c.o.SplitKeys)
+	workers := Threads(c.o.Threads, c.s.Source())
+	if c.s.ByCursor() {
+		workers = 1
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	scanning, over := context.WithCancel(ctx)
+	defer over()
+	g.Go(func() error { return c.throttle.watch(scanning) })
+	running := atomic.Int64{}
+	running.Store(int64(workers))
+	for range workers {
+		g.Go(func() error {
+			defer func() {
+				if running.Add(-1) == 0 {
+					over()
+				}
+			}()
+			return c.work(ctx, sched)
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	c.n.report(c.o.Log)
+	return nil
+}
+
+// work makes passes until there are none left.
+func (c *scan) work(ctx context.Context, sched *schedule) error {
+	if c.s.ByCursor() {
+		for _, db := range c.w.Info.Options.Databases {
+			pass := c.o.Selection.pass(reader.NewPass(db, "", nil, nil), c.o.Selection.LimitKeys)
+			if err := scanCursor(ctx, c.s, c.w, pass, &c.n); err != nil {
+				return err
+			}
+		}
+	}
+	for {
+		pass, err := sched.next(ctx)
+		if pass == nil {
+			return err
+		}
+		if err := c.make(ctx, pass); err != nil {
+			return err
+		}
+		sched.done(pass)
+	}
+}
+
+// passes returns those over what no chunk covers yet.
+func (c *scan) passes() ([]*reader.Pass, error) {
+	var passes []*reader.Pass
+	for _, db := range c.w.Info.Options.Databases {
+		for _, t := range c.w.Info.Options.Types {
+			if c.s.ByCursor() && t != format.TypeStream {
+				continue // see scanCursor
+			}
+			gaps, err := c.w.Gaps(db, t)
+			if err != nil {
+				return nil, err
+			}
+			if c.o.Shard != nil {
+				gaps = c.o.Shard.gaps(gaps, db, t)
+			}
+			left := c.o.Selection.LimitKeys
+			if left > 0 {
+				left -= c.w.Keys(db, t)
+			}
+			for _, g := range gaps { // one at most if there is a limit
+				if c.o.Selection.LimitKeys > 0 && left <= 0 { // there are enough keys
+					if err := c.w.Segment(db, t, g.Start).Close(g.End); err != nil {
+						return nil, err
+					}
+					continue
+				}
+				passes = append(passes, c.o.Selection.pass(reader.NewPass(db, t, g.Start, g.End), left))
+			}
+		}
+	}
+	return passes, nil
+}
+
+// make makes one pass into a segment of the dump.
+func (c *scan) make(ctx context.Context, pass *reader.Pass) error {
+	seg := c.w.Segment(pass.DB, pass.Type, pass.Start)
+	defer seg.Discard()
+	limit := pass.Limit
+	err := c.s.Scan(ctx, pass, &sink{seg, &c.n})
+	for errors.Is(err, archive.ErrTakenBack) && ctx.Err() == nil {
+		if limit > 0 {
+			pass.Limit = limit - seg.Sealed()
+		}
+		pass.Restart(seg.Start())
+		err = c.s.Scan(ctx, pass, &sink{seg, &c.n})
+	}
+	if err != nil {
+		// What came before is kept, if the disk still takes it: a resumed dump continues after it.
+		_ = seg.Checkpoint()
+		return err
+	}
+	return seg.Close(pass.End())
+}

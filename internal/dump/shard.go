@@ -1,0 +1,69 @@
+package dump
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// A Shard is the part of a dump that one of several runs makes.
+type Shard struct {
+	share.Share
+	Division *archive.Division
+}
+
+// ReadDivision returns the division of keys in what pikadump plan --json wrote.
+func ReadDivision(r io.Reader) (*archive.Division, error) {
+	data, err := io.ReadAll(io.LimitReader(r, format.MaxManifest+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > format.MaxManifest {
+		return nil, fmt.Errorf("it is larger than %d bytes: %w", format.MaxManifest, format.ErrLimit)
+	}
+	var plan struct{ Division json.RawMessage }
+	if err := json.Unmarshal(data, &plan); err != nil {
+		return nil, command.Usage("it is not what pikadump plan --json wrote: %w", err)
+	}
+	if plan.Division == nil {
+		return nil, command.Usage("it says nothing of shares: make it by pikadump plan --json --shards N")
+	}
+	d, err := archive.ParseDivision(plan.Division)
+	if err != nil {
+		return nil, &command.UsageError{Err: err}
+	}
+	return d, nil
+}
+
+// check refuses sources of which no shard can be dumped.
+func (d *Shard) check(s *reader.Scanner, options *format.Options) error {
+	if s.ByCursor() {
+		return fmt.Errorf("%w: keys are listed by SCAN here, which knows no ranges of keys: dump without --plan and --shard", reader.ErrRefused)
+	}
+	for _, db := range options.Databases {
+		if !d.Division.Has(db) {
+			return command.Usage("--plan: it does not divide db%d: make the plan with the same --db as the dump", db)
+		}
+	}
+	return nil
+}
+
+// gaps returns what the shard has to read of a database and type, of which no chunk covers all.
+func (d *Shard) gaps(all []archive.Range, db int, t format.Type) (own []archive.Range) {
+	whole, some := d.Division.Range(d.Index, db, t)
+	if !some {
+		return nil
+	}
+	for _, g := range all {
+		if r, some := g.Within(whole); some {
+			own = append(own, r)
+		}
+	}
+	return own
+}

@@ -1,0 +1,72 @@
+package dump
+
+import (
+	"fmt"
+	"io"
+	"sync/atomic"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// counters are what the passes have handed over so far.
+type counters struct {
+	keys, bytes, rows     atomic.Int64
+	hyperloglogs, members atomic.Int64 // how many, and of the largest
+}
+
+// snapshot returns the progress over a source of so many rows, by its own estimate; 0: that is not known, or
+// not all is dumped.
+func (n *counters) snapshot(rows int64) progress.Snapshot {
+	s := progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: -1}
+	if rows > 0 {
+		s.Done = min(0.99, float64(n.rows.Load())/float64(rows))
+	}
+	return s
+}
+
+// report tells of the hyperloglogs that this run found.
+func (n *counters) report(log io.Writer) {
+	if found := n.hyperloglogs.Load(); found > 0 {
+		fmt.Fprintf(log, "%s, of up to about %s: their registers are in the dump, but no other server can go on counting with them\n",
+			progress.Plural(found, "hyperloglog", "hyperloglogs"), progress.Plural(n.members.Load(), "member", "members"))
+	}
+}
+
+// sink puts what a pass finds into its segment.
+type sink struct {
+	seg *archive.Segment
+	n   *counters
+}
+
+func (s *sink) Record(r *format.Record) error {
+	if r.Part&format.PartFirst != 0 {
+		s.n.keys.Add(1)
+	}
+	s.n.bytes.Add(int64(len(r.Key) + r.Size()))
+	s.n.rows.Add(reader.Rows(r))
+	return s.seg.Record(r)
+}
+
+func (s *sink) Skip(key []byte, reason reader.Reason, detail string) error {
+	if reason == reader.Expired {
+		return s.seg.Expire()
+	}
+	return s.seg.Skip(key, string(reason), detail)
+}
+
+// Drop takes back a key that changed while it was read in pieces.
+func (s *sink) Drop(key []byte) error { return s.seg.Drop(key, string(reader.Gone)) }
+
+// HyperLogLog counts a hyperloglog.
+func (s *sink) HyperLogLog(_ []byte, members int64) {
+	s.n.hyperloglogs.Add(1)
+	for {
+		most := s.n.members.Load()
+		if members <= most || s.n.members.CompareAndSwap(most, members) {
+			return
+		}
+	}
+}

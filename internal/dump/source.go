@@ -1,0 +1,63 @@
+package dump
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// Open connects to a source. An error says what is wrong with the address or the credentials.
+func Open(ctx context.Context, o reader.Options) (*reader.Scanner, error) {
+	s, err := reader.Open(ctx, o)
+	var reply *reader.ReplyError
+	switch {
+	case err == nil:
+		return s, nil
+	case !errors.As(err, &reply):
+		if errors.Is(err, io.EOF) {
+			err = fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls), or be no Pika, or a proxy such as twemproxy: then give the address of each Pika behind it", err)
+		}
+	case errors.Is(err, reader.ErrAuth), errors.Is(err, reader.ErrRefused), errors.Is(err, reader.ErrUnavailable):
+	default:
+		err = fmt.Errorf("%w: %w; if this is a proxy, such as Codis, give the address of each Pika behind it", reader.ErrRefused, err)
+	}
+	return nil, err
+}
+
+// maxThreads is how many passes run at once unless the user says otherwise: one per type.
+const maxThreads = 6
+
+// Threads returns how many connections read at once: as many as the user wants, or at most half of the
+// server's thread pool.
+func Threads(wanted int, src *reader.Source) int {
+	if wanted > 0 {
+		return wanted
+	}
+	n := maxThreads
+	if src.ThreadPool > 0 {
+		n = min(n, src.ThreadPool/2)
+	}
+	return max(1, n)
+}
+
+// Warnings returns what to know of a source before it is read.
+func Warnings(src *reader.Source) []string {
+	texts := []string{}
+	if src.Role == "slave" {
+		texts = append(texts, "the source is a replica: what it has not received yet is not in the dump")
+		if src.Link != "" && src.Link != "up" {
+			texts = append(texts, "its link to the master is "+src.Link+": it may be far behind")
+		}
+		if !src.ManyTypes() {
+			texts = append(texts, "replicas of Pika 4.0 lose keys that were set with SETEX or PEXPIRE (upstream issue 3117): dump the master")
+		}
+	}
+	if src.CacheModel != "" && src.CacheModel != "0" {
+		texts = append(texts, "the source's own cache is on (cache-model "+src.CacheModel+"): under LRANGE and TTL of many keys it has been seen to hang; "+
+			"--source-cache-off turns it off for the run")
+	}
+	return texts
+}

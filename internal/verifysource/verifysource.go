@@ -1,0 +1,154 @@
+// Package verifysource compares a dump with the Pika that it was made of, and tells what has changed there
+// since.
+//
+//	err := verifysource.Run(ctx, verifysource.Options{Archive: a, Reader: reader.Options{Addr: "10.0.0.5:9221"}, Rounds: 2, …})
+//
+// It only reads, and does not look for keys that are new at the source.
+package verifysource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/glob"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// Options say what is compared, and how.
+type Options struct {
+	Archive  *archive.Archive
+	Reader   reader.Options
+	Filter   filter.Filter
+	Sample   *sample.Sample // nil: all keys
+	KeysOnly bool           // without elements
+	Rounds   int            // each after the first reads again what differed in the one before
+	Threads  int            // connections; 0: by the server's thread pool
+	Report   string         // file that lists what differs; empty: none
+	Quiet    bool           // show no progress
+	Out, Log io.Writer      // for what came out, and for progress
+}
+
+// Run compares. It returns a Different error if the source has changed.
+func Run(ctx context.Context, o Options) error {
+	a := o.Archive
+	o.Reader.Prefix = o.Filter.Prefix()
+	if match := a.Manifest.Options.Match; o.Filter.Match == "" && match != "" {
+		if p, err := glob.Compile(match); err == nil {
+			o.Reader.Prefix = p.Prefix()
+		}
+	}
+	s, err := dump.Open(ctx, o.Reader)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	src := s.Source()
+	fmt.Fprintf(o.Log, "comparing Pika %s at %s with %s\n", src.Version, src.Address, a.Path())
+	list, err := verify.NewReport(o.Report, o.Out)
+	if err != nil {
+		return fmt.Errorf("%w: --report: %w; give a file that can be written", reader.ErrRefused, err)
+	}
+	unknown, err := unknownExpiries(a)
+	if err != nil {
+		return err
+	}
+	vo := verify.Options{
+		KeysOnly: o.KeysOnly, Sample: o.Sample, Report: list.Add,
+		// A Pika tells how long a key has to live, not until when: an expiry that is read twice can
+		// differ where its clock goes on in between (docs/SERVERS.md P3).
+		RoundedMs: 1000,
+		Clock: func() time.Time {
+			return time.Now().Add(time.Duration(src.ClockDifference) * time.Millisecond)
+		},
+		ExpiryUnknown: func(db int, t format.Type, key []byte) bool { return unknown.Holds(db, typed(t, key)) },
+	}
+	var tally verify.Tally
+	err = o.rounds(ctx, s, &vo, &tally)
+	if err := errors.Join(err, unknown.Close(), list.Close()); err != nil {
+		return err
+	}
+	report.SayPartial(o.Out, a.Manifest.Options)
+	if tally.Keys() == 0 && report.Keys(a.Manifest.Totals) > 0 {
+		return fmt.Errorf("%w: no key was compared, which proves nothing: --db, --type, --match or --sample choose none of the dump's keys", reader.ErrRefused)
+	}
+	fmt.Fprintf(o.Out, "compared %s in %s\n", progress.Plural(tally.Keys(), "key", "keys"), progress.Duration(max(time.Since(start), time.Second)))
+	tally.Summary(o.Out, o.Sample)
+	differ, _ := tally.Differing()
+	if differ == 0 {
+		return nil
+	}
+	where := "--report FILE lists them"
+	if o.Report != "" {
+		where = "see " + o.Report
+	}
+	return &command.Different{Text: fmt.Sprintf("%s of %s changed since the dump: %s", progress.Count(differ), progress.Plural(tally.Keys(), "key has", "keys have"), where)}
+}
+
+// unknownExpiries returns the keys whose expiry the dump could not tell.
+func unknownExpiries(a *archive.Archive) (*verify.KeySet, error) {
+	set := verify.NewKeySet()
+	err := a.Skipped(func(k archive.SkippedKey) error {
+		if k.Reason != string(reader.ExpiryUnknown) {
+			return nil
+		}
+		return set.Add(k.DB, typed(k.Type, k.Key))
+	})
+	if err = errors.Join(err, set.Seal()); err != nil {
+		return nil, errors.Join(err, set.Close())
+	}
+	return set, nil
+}
+
+// typed is a key's name in a set of keys of several types.
+func typed(t format.Type, key []byte) []byte { return slices.Concat([]byte(t), []byte(":"), key) }
+
+// rounds makes all rounds.
+func (o *Options) rounds(ctx context.Context, s *reader.Scanner, vo *verify.Options, tally *verify.Tally) (err error) {
+	a := o.Archive
+	units := a.Units(func(c format.ChunkInfo) bool { return o.Filter.DB(c.DB) && o.Filter.Type(c.Type) && c.Records > 0 })
+	total := int64(0)
+	for _, u := range units {
+		total += u.Stored()
+	}
+	var read atomic.Int64
+	if !o.Quiet {
+		defer progress.Start(o.Log, func() progress.Snapshot {
+			n := read.Load()
+			return progress.Snapshot{Keys: tally.Keys(), Bytes: n, Done: min(0.999, float64(n)/float64(max(1, total)))}
+		})()
+	}
+	// A connection of the reader ends with its context, and these outlive their round.
+	connect := func(_ context.Context, db int) (verify.Server, error) {
+		k, err := s.NewKeyReader(ctx, db)
+		if err != nil {
+			return nil, err
+		}
+		return &verify.Ordered{Source: &keySource{k}}, nil
+	}
+	workers := make([]*verify.Worker, min(dump.Threads(o.Threads, s.Source()), max(1, len(units))))
+	for i := range workers {
+		workers[i] = &verify.Worker{Archive: a, Keep: o.Filter.Key(), Connect: connect, Options: vo, Tally: tally, Read: &read}
+		defer func(w *verify.Worker) { err = errors.Join(err, w.Close()) }(workers[i])
+	}
+	jobs := verify.Jobs(units)
+	for round := 1; round <= o.Rounds && len(jobs) > 0; round++ {
+		if jobs, err = verify.Round(ctx, workers, jobs, round < o.Rounds); err != nil {
+			return err
+		}
+	}
+	return nil
+}
