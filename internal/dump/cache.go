@@ -35,7 +35,8 @@ func withCache(ctx context.Context, s *reader.Scanner, o *Options, off bool, f f
 	}
 	file := cacheFile(dir)
 	k, err := settings.Open(settings.Options{
-		File: file, Flag: "--source-cache-off", Again: "run it again with --resume", Log: o.Log, Silent: reader.ErrUnavailable,
+		File: file, Flag: "--source-cache-off", Again: "run it again with --resume", Log: o.Log,
+		Silent: fmt.Errorf("%w: no reply in %v", reader.ErrUnavailable, settings.RestoreTime),
 		At: func(_ context.Context, c settings.Change, f func(settings.Server) error) error {
 			if c.Address != s.Source().Address {
 				return fmt.Errorf("%w: %s is about %s, where %s was %s before a run turned it off: set it back there, and remove the file",

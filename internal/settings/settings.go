@@ -19,8 +19,8 @@ import (
 	"time"
 )
 
-// restoreTime is how long it may take to set back, also after Ctrl-C.
-const restoreTime = 30 * time.Second
+// RestoreTime is how long it may take to set back, also after Ctrl-C.
+const RestoreTime = 30 * time.Second
 
 // A Change is a setting that a run changes.
 type Change struct {
@@ -44,7 +44,7 @@ type Options struct {
 	Flag  string    // that asks for the changes
 	Again string    // how to run again, for people
 	Log   io.Writer // is told of every change
-	// Silent is the kind of the error where a server does not answer when it is to be set back; nil: none.
+	// Silent is the error where a server does not answer for RestoreTime when it is to be set back.
 	Silent error
 }
 
@@ -120,11 +120,7 @@ func (k *Keeper) Restore(ctx context.Context) (err error) {
 	if k.changed == nil {
 		return nil
 	}
-	late := fmt.Errorf("no reply in %v", restoreTime)
-	if k.o.Silent != nil {
-		late = fmt.Errorf("%w: %w", k.o.Silent, late)
-	}
-	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), restoreTime, late)
+	ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), RestoreTime, k.o.Silent)
 	defer cancel()
 	var types []string
 	for _, c := range k.changed {
