@@ -24,7 +24,7 @@ type taker struct {
 	reached int64 // else so many records
 	number  int64 // of records that came
 	asked   int64 // with --on-exists skip: up to which record it is known whether keys were there
-	existed journal.Numbers
+	existed journal.Runs
 	server  *readback       // compares with the dump
 	aside   *readback       // compares with what was saved, meanwhile
 	visitor *writer.Visitor // removes where the target cannot watch keys
@@ -71,7 +71,7 @@ func (t *taker) close() error {
 
 // all removes the keys.
 func (t *taker) all(ctx context.Context, u archive.Unit) error {
-	if err := t.j.Unit(u[0].Name).WasOf(u.SHA256()); err != nil {
+	if err := t.j.Unit(u[0].Name).CheckBound(u.SHA256()); err != nil {
 		return err
 	}
 	if !t.begun {

@@ -24,7 +24,7 @@ import (
 var ErrFinished = errors.New("the dump is finished already")
 
 // ErrDiffers: the dump that is to be gone on with is of something else.
-var ErrDiffers = exitcode.New(exitcode.Refused, "the dump cannot be gone on with")
+var ErrDiffers = exitcode.New(exitcode.Refused, "cannot resume this dump")
 
 // Resume goes on with the unfinished dump at location, which the sealed chunks
 // are the journal of: what they cover is done, Gaps says what is not. Info is what a new dump

@@ -14,8 +14,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
-func bound() Binding {
-	return Binding{Dump: "d", Address: "a:1", Server: "kvrocks", Places: map[int]string{0: "ns/0"}, Settings: map[string]string{"--on-exists": "fail"}}
+func bound() Identity {
+	return Identity{Dump: "d", Address: "a:1", Server: "kvrocks", Places: map[int]string{0: "ns/0"}, Settings: map[string]string{"--on-exists": "fail"}}
 }
 
 func open(t *testing.T, dir string) *Journal {
@@ -41,7 +41,7 @@ func fill(t *testing.T, dir string) {
 	_, err := j.Begin(bound(), true, "")
 	must(t, err)
 	one := j.Unit("one")
-	must(t, one.Of("sum of one"))
+	must(t, one.Bind("sum of one"))
 	must(t, one.Reach(Position{Checkpoint: checkpoint.Checkpoint{Record: 3, Stats: checkpoint.Stats{Keys: 3}}}))
 	must(t, one.Done())
 	must(t, j.Unit("two").Found(9, []int64{1, 4}))
@@ -104,12 +104,12 @@ func TestRefused(t *testing.T) {
 	if _, err := Open(dir, Options{}); !errors.Is(err, storage.ErrLocked) {
 		t.Errorf("a second run: %v", err)
 	}
-	for want, change := range map[string]func(*Binding){
-		"the dump was d, and is e now":                         func(b *Binding) { b.Dump = "e" },
-		"the target was a:1, and is b:1 now":                   func(b *Binding) { b.Address = "b:1" },
-		"the kind of server was kvrocks, and is redis now":     func(b *Binding) { b.Server = "redis" },
-		"the place of database 0 was ns/0, and is other/0 now": func(b *Binding) { b.Places = map[int]string{0: "other/0"} },
-		`--on-exists was "fail", and is "skip" now`:            func(b *Binding) { b.Settings["--on-exists"] = "skip" },
+	for want, change := range map[string]func(*Identity){
+		"the dump was d, and is e now":                         func(b *Identity) { b.Dump = "e" },
+		"the target was a:1, and is b:1 now":                   func(b *Identity) { b.Address = "b:1" },
+		"the kind of server was kvrocks, and is redis now":     func(b *Identity) { b.Server = "redis" },
+		"the place of database 0 was ns/0, and is other/0 now": func(b *Identity) { b.Places = map[int]string{0: "other/0"} },
+		`--on-exists was "fail", and is "skip" now`:            func(b *Identity) { b.Settings["--on-exists"] = "skip" },
 	} {
 		b := bound()
 		change(&b)
@@ -141,7 +141,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestBeginLeavesOthers: what other programs are writing below the directory is not theirs who keep a journal there.
+// TestBeginLeavesOthers: what other programs are writing below the directory is not theirs who keep
+// a journal there.
 func TestBeginLeavesOthers(t *testing.T) {
 	dir := t.TempDir()
 	other := filepath.Join(dir, "a dump", ".tmp-000001.mpz")
@@ -189,16 +190,17 @@ func TestRewritten(t *testing.T) {
 	}
 }
 
-// TestOf: a chunk that was made anew under its name is not taken for the one that was loaded, also after the journal was written anew.
+// TestOf: a chunk that was made anew under its name is not taken for the one that was loaded, also
+// after the journal was written anew.
 func TestOf(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir)
 	for range 2 {
 		j := open(t, dir)
-		if err := j.Unit("one").Of("another sum"); !errors.Is(err, ErrDiffers) || !strings.Contains(err.Error(), "one of the dump is not the one") {
+		if err := j.Unit("one").Bind("another sum"); !errors.Is(err, ErrDiffers) || !strings.Contains(err.Error(), "one of the dump is not the one") {
 			t.Error(err)
 		}
-		must(t, j.Unit("one").Of("sum of one"))
+		must(t, j.Unit("one").Bind("sum of one"))
 		must(t, j.rewrite())
 		must(t, j.Close())
 	}

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// version is of the journal's form. Of an older one this tool would take keys for the load's own that are not: version 1
-// listed numbers in a found line, version 2 did not list keys that were passed over, nor say how far a unit may have been sent.
+// version is of the journal's form. Of an older one this tool would take keys for the load's own
+// that are not: version 1 listed numbers in a found line, version 2 did not list keys that were
+// passed over, nor say how far a unit may have been sent.
 const version = 3
 
 // A line of the journal holds exactly one of these. The first is a load.
@@ -38,7 +39,7 @@ type load struct {
 	Began   time.Time `json:"began"`
 	Empty   bool      `json:"empty"`          // the target was seen to be empty
 	Undo    string    `json:"undo,omitempty"` // the dump of what the target held
-	Binding
+	Identity
 }
 
 // content says what a unit is read from. It stands before all else that is said of the unit.
@@ -53,8 +54,9 @@ type point struct {
 	Position
 }
 
-// found says which keys of a unit are not the load's: the target held them before, or they were passed over and not asked
-// about. It stands there before any other of the keys that begin before record Asked is written.
+// found says which keys of a unit are not the load's: the target held them before, or they were
+// passed over and not asked about. It stands there before any other of the keys that begin before
+// record Asked is written.
 type found struct {
 	Unit  string `json:"unit"`
 	Asked int64  `json:"asked"`
@@ -67,7 +69,8 @@ type sending struct {
 	Sent int64  `json:"sent"`
 }
 
-// serverRun is the run of a server that is loaded: it begins with the server's process, and ends with it.
+// serverRun is the run of a server that is loaded: it begins with the server's process, and ends
+// with it.
 type serverRun struct {
 	Address string `json:"address"`
 	ID      string `json:"id"`
@@ -82,9 +85,9 @@ type done struct {
 // maxLine bounds a line: mostRuns runs and a name need much less.
 const maxLine = 16 << 20
 
-// parse reads a journal, and returns how many bytes it has, and how many of them are whole lines. What follows those is a
-// line that was being written when a run was killed. Losing it means only that something is sent
-// twice: a run waits for a line on which more depends.
+// parse reads a journal, and returns how many bytes it has, and how many of them are whole lines.
+// What follows those is a line that was being written when a run was killed. Losing it means only
+// that something is sent twice: a run waits for a line on which more depends.
 func parse(r io.Reader, each func(*line) error) (whole, size int64, err error) {
 	br := bufio.NewReaderSize(r, 64<<10)
 	for n := 1; ; n++ {

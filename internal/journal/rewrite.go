@@ -12,11 +12,12 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// mostSegments is of how many objects a log in a bucket may consist before it is written anew as one; more, as
-// long as that would be larger than what was appended.
+// mostSegments is of how many objects a log in a bucket may consist before it is written anew as
+// one; more, as long as that would be larger than what was appended.
 const mostSegments = 256
 
-// mostAppended is how many bytes are appended to a log before it is written anew: it is read as a whole.
+// mostAppended is how many bytes are appended to a log before it is written anew: it is read as a
+// whole.
 const mostAppended = 16 << 20
 
 // mostRuns is how many runs stand in one line.

@@ -18,8 +18,8 @@ import (
 
 var errFault = errors.New("a fault")
 
-// A memory is a Store like a bucket. From operation number fault on all fail; the first of them is done
-// nevertheless if lost is set: only its answer is missing.
+// A memory is a Store like a bucket. From operation number fault on all fail; the first of them is
+// done nevertheless if lost is set: only its answer is missing.
 type memory struct {
 	mu     sync.Mutex
 	files  map[string][]byte
@@ -125,7 +125,8 @@ func (l *memoryLock) Unlock() error { l.locked = false; return nil }
 // points is how far the unit goes: enough for the log to be written anew, and on.
 const points = mostSegments/2 + 10
 
-// use makes a journal, or goes on with it, until something fails, and returns what it knows to be kept.
+// use makes a journal, or goes on with it, until something fails, and returns what it knows to be
+// kept.
 func use(m *memory) (kept int64, begun, finished bool) {
 	j, err := OpenStore(m, Options{Every: 1, Sync: 1})
 	if err != nil {
@@ -152,8 +153,8 @@ func use(m *memory) (kept int64, begun, finished bool) {
 	return kept, true, j.Close() == nil
 }
 
-// TestFaults: after a fault of any operation of the store, done or not, a journal is gone on with from what it
-// had said to be kept, and ends the same.
+// TestFaults: after a fault of any operation of the store, done or not, a journal is gone on with
+// from what it had said to be kept, and ends the same.
 func TestFaults(t *testing.T) {
 	whole := &memory{files: map[string][]byte{}}
 	if _, _, ok := use(whole); !ok {
@@ -205,7 +206,8 @@ func readBack(t *testing.T, m *memory) *Journal {
 	return j
 }
 
-// TestBucketRefused: a second run, a missing piece, a piece that another run wrote; and what is begun anew.
+// TestBucketRefused: a second run, a missing piece, a piece that another run wrote; and what is
+// begun anew.
 func TestBucketRefused(t *testing.T) {
 	m := &memory{files: map[string][]byte{}}
 	j, err := OpenStore(m, Options{Every: 1, Sync: 1})
@@ -255,15 +257,15 @@ func TestBucketRefused(t *testing.T) {
 	}
 }
 
-// TestBegun: that a unit is begun is kept before anything of it is sent, also where the log is in a bucket: a run that is
-// killed then has not sent what the journal does not show.
+// TestBegun: that a unit is begun is kept before anything of it is sent, also where the log is in a
+// bucket: a run that is killed then has not sent what the journal does not show.
 func TestBegun(t *testing.T) {
 	m := &memory{files: map[string][]byte{}}
 	j, err := OpenStore(m, Options{Every: time.Hour, Sync: time.Hour})
 	must(t, err)
 	_, err = j.Begin(bound(), true, "")
 	must(t, err)
-	must(t, j.Unit("one").Of("sum of one"))
+	must(t, j.Unit("one").Bind("sum of one"))
 	j, err = Read(m)
 	must(t, err)
 	if !j.Unit("one").IsBegun() || j.Unit("two").IsBegun() {

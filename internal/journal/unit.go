@@ -15,9 +15,9 @@ type unit struct {
 	dirty    bool      // position is newer than what was written
 	done     bool
 	asked    int64
-	sent     int64         // records that may have been sent
-	live     Numbers       // keys that existed, or were passed over
-	existed  packedNumbers // once it is done
+	sent     int64      // records that may have been sent
+	live     Runs       // keys that existed, or were passed over
+	existed  packedRuns // once it is done
 }
 
 func (u *unit) found(asked int64, runs []run) {
@@ -34,7 +34,7 @@ func (u *unit) end() {
 }
 
 // packed returns the keys that existed.
-func (u *unit) packed() packedNumbers {
+func (u *unit) packed() packedRuns {
 	if u.done {
 		return u.existed
 	}
@@ -55,11 +55,12 @@ func (j *Journal) Unit(name string) *Unit {
 	return &Unit{j, name, j.unit(name)}
 }
 
-// Of says what the unit is read from, before anything of it is sent and for good: what the journal does not show as begun, a
-// rollback leaves alone. It returns an ErrDiffers if a run before has read it from something else: of a dump
-// that is not finished, pikadump --resume may make a chunk anew under its name.
-func (u *Unit) Of(sha256 string) error {
-	if err := u.WasOf(sha256); err != nil {
+// Bind says what the unit is read from, before anything of it is sent and for good: what the
+// journal does not show as begun, a rollback leaves alone. It returns an ErrDiffers if a run before
+// has read it from something else: of a dump that is not finished, pikadump --resume may make a
+// chunk anew under its name.
+func (u *Unit) Bind(sha256 string) error {
+	if err := u.CheckBound(sha256); err != nil {
 		return err
 	}
 	j := u.j
@@ -82,8 +83,8 @@ func (u *Unit) IsBegun() bool {
 	return u.u.content != "" || u.u.done || u.u.asked > 0 || u.u.position.Record > 0
 }
 
-// WasOf returns an ErrDiffers if the unit is known to have been read from something else.
-func (u *Unit) WasOf(sha256 string) error {
+// CheckBound returns an ErrDiffers if the unit is known to have been read from something else.
+func (u *Unit) CheckBound(sha256 string) error {
 	u.j.mu.Lock()
 	defer u.j.mu.Unlock()
 	if was := u.u.content; was == "" || was == sha256 {
@@ -147,12 +148,13 @@ func (u *Unit) Sent() int64 {
 	return u.u.sent
 }
 
-// Found notes which keys are not the load's, for the target held them before or they were passed over, for good.
+// Found notes which keys are not the load's, for the target held them before or they were passed
+// over, for good.
 func (u *Unit) Found(asked int64, existed []int64) error {
 	j := u.j
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	var runs Numbers
+	var runs Runs
 	for _, n := range existed {
 		runs.add(n)
 	}
@@ -164,7 +166,7 @@ func (u *Unit) Found(asked int64, existed []int64) error {
 }
 
 // Asked returns what Found has noted.
-func (u *Unit) Asked() (asked int64, existed Numbers) {
+func (u *Unit) Asked() (asked int64, existed Runs) {
 	u.j.mu.Lock()
 	defer u.j.mu.Unlock()
 	if u.u.done {

@@ -59,7 +59,7 @@ func (w *worker) run(ctx context.Context, units <-chan archive.Unit) (err error)
 func (w *worker) unit(ctx context.Context, u archive.Unit) error {
 	ju := w.Journal.Unit(u[0].Name)
 	w.begin(u)
-	if err := ju.Of(u.SHA256()); err != nil {
+	if err := ju.Bind(u.SHA256()); err != nil {
 		return err
 	}
 	if ju.IsDone() {

@@ -10,7 +10,7 @@ import (
 func TestNumbers(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 200 {
-		var s Numbers
+		var s Runs
 		want := map[int64]bool{}
 		for range rng.IntN(60) {
 			n := rng.Int64N(40)
@@ -31,7 +31,7 @@ func TestNumbers(t *testing.T) {
 			}
 		}
 	}
-	var s Numbers
+	var s Runs
 	for n := range int64(100_000) {
 		s.add(n)
 	}
@@ -41,7 +41,7 @@ func TestNumbers(t *testing.T) {
 }
 
 // listed returns the numbers in order.
-func listed(s Numbers) (all []int64) {
+func listed(s Runs) (all []int64) {
 	for _, r := range s {
 		for n := r.from; n < r.to; n++ {
 			all = append(all, n)

@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// Numbers is a set of records' numbers, as runs: keys that a target held before mostly stand side by side.
-type Numbers []run
+// Runs is a set of records' numbers, as runs: keys that a target held before mostly stand side by
+// side.
+type Runs []run
 
 type run struct{ from, to int64 } // to is behind the last
 
@@ -29,13 +30,13 @@ func (r *run) UnmarshalJSON(data []byte) error {
 }
 
 // Has reports whether n is in the set.
-func (s Numbers) Has(n int64) bool {
+func (s Runs) Has(n int64) bool {
 	_, ok := s.find(n)
 	return ok
 }
 
 // find returns the run that holds n, or where one would stand.
-func (s Numbers) find(n int64) (int, bool) {
+func (s Runs) find(n int64) (int, bool) {
 	return slices.BinarySearchFunc(s, n, func(r run, n int64) int {
 		switch {
 		case r.to <= n:
@@ -48,7 +49,7 @@ func (s Numbers) find(n int64) (int, bool) {
 }
 
 // add puts n into the set.
-func (s *Numbers) add(n int64) {
+func (s *Runs) add(n int64) {
 	i, ok := s.find(n)
 	if ok {
 		return
@@ -69,7 +70,7 @@ func (s *Numbers) add(n int64) {
 }
 
 // addRun puts a run into the set, which mostly comes behind all that are there.
-func (s *Numbers) addRun(r run) {
+func (s *Runs) addRun(r run) {
 	if n := len(*s); n == 0 || (*s)[n-1].to < r.from {
 		*s = append(*s, r)
 		return
@@ -79,12 +80,12 @@ func (s *Numbers) addRun(r run) {
 	}
 }
 
-// A packedNumbers is Numbers for a unit that is done: of each run the distance from the one before and the length, two bytes
-// where both are below 128.
-type packedNumbers []byte
+// A packedRuns is Runs for a unit that is done: of each run the distance from the one before and
+// the length, two bytes where both are below 128.
+type packedRuns []byte
 
-func (s Numbers) pack() packedNumbers {
-	var p packedNumbers
+func (s Runs) pack() packedRuns {
+	var p packedRuns
 	at := int64(0)
 	for _, r := range s {
 		p = binary.AppendUvarint(p, uint64(r.from-at))
@@ -94,13 +95,13 @@ func (s Numbers) pack() packedNumbers {
 	return slices.Clip(p)
 }
 
-func (p packedNumbers) unpack() (s Numbers) {
+func (p packedRuns) unpack() (s Runs) {
 	p.each(func(r run) { s = append(s, r) })
 	return s
 }
 
 // each hands over the runs in order.
-func (p packedNumbers) each(do func(run)) {
+func (p packedRuns) each(do func(run)) {
 	for at := int64(0); len(p) > 0; {
 		gap, n := binary.Uvarint(p)
 		length, m := binary.Uvarint(p[n:])

@@ -2,7 +2,8 @@ package journal
 
 import "time"
 
-// What a journal notes of runs and of the server, so that a later run knows what may have been lost or run late.
+// What a journal notes of runs and of the server, so that a later run knows what may have been lost
+// or run late.
 
 // Unsure returns why it is not known whether the target holds what was loaded; empty: it is.
 func (j *Journal) Unsure() string { return j.unsure }
@@ -22,7 +23,8 @@ func (j *Journal) SetRun(address, id string) error {
 	return j.note(line{Run: &serverRun{address, id}})
 }
 
-// IsIdle reports whether the last run has ended by itself, with nothing under way. One that was killed has not.
+// IsIdle reports whether the last run has ended by itself, with nothing under way. One that was
+// killed has not.
 func (j *Journal) IsIdle() bool { return j.idle }
 
 // SetIdle notes that, or that a run goes on, for good.

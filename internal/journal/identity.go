@@ -1,0 +1,112 @@
+package journal
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+)
+
+// An Identity is the load that a journal is of. It can be resumed only by a run with the same one.
+type Identity struct {
+	Dump     string            `json:"dump"`
+	Address  string            `json:"address"`
+	Nodes    []string          `json:"nodes,omitempty"` // of a cluster when the load began; none: a server alone
+	Server   string            `json:"server"`
+	Places   map[int]string    `json:"places"`   // where each database goes, without tokens
+	Settings map[string]string `json:"settings"` // flags that decide what is written
+	// Now is the target's time when the load began: what depends on the time is the same in all its
+	// runs. It is not compared.
+	Now  time.Time `json:"now"`
+	Load string    `json:"load,omitempty"` // of which this is a shard; it is not compared
+}
+
+// difference tells how id, of the run at hand, differs from old; empty if it does not.
+func (id *Identity) difference(old *Identity) string {
+	for _, f := range []struct{ what, old, now string }{
+		{"dump", old.Dump, id.Dump},
+		{"target", old.target(id), id.target(id)},
+		{"kind of server", old.Server, id.Server},
+	} {
+		if f.old != f.now {
+			return fmt.Sprintf("the %s was %s, and is %s now", f.what, f.old, f.now)
+		}
+	}
+	// A load that began before the dump was finished names databases, too, of which it is empty.
+	for _, db := range slices.Sorted(maps.Keys(old.Places)) {
+		if place, ok := id.Places[db]; ok && place != old.Places[db] {
+			return fmt.Sprintf("the place of database %d was %s, and is %s now", db, old.Places[db], place)
+		}
+	}
+	names := maps.Clone(old.Settings)
+	maps.Copy(names, id.Settings)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if old.Settings[name] != id.Settings[name] {
+			return fmt.Sprintf("%s was %q, and is %q now", name, old.Settings[name], id.Settings[name])
+		}
+	}
+	return ""
+}
+
+// target names the target of id for a comparison with now. A cluster is the same one, whatever node
+// was given as its address, as long as it still has any of the nodes that it had, with its id and
+// its address.
+func (id *Identity) target(now *Identity) string {
+	if len(id.Nodes) == 0 {
+		return id.Address
+	}
+	if id.SharesNode(now.Nodes) {
+		id = now
+	}
+	return fmt.Sprintf("the cluster of %v", id.Nodes)
+}
+
+// SharesNode reports whether the target is a cluster that had one of the nodes.
+func (id *Identity) SharesNode(nodes []string) bool {
+	return slices.ContainsFunc(id.Nodes, func(n string) bool { return slices.Contains(nodes, n) })
+}
+
+// ReadIdentity returns what the journal in a directory is of, also while a run has it locked. An
+// error is an fs.ErrNotExist if there is none.
+func ReadIdentity(path string) (Identity, error) {
+	f, err := os.Open(filepath.Join(path, Name))
+	if err != nil {
+		return Identity{}, err
+	}
+	defer f.Close()
+	first, err := bufio.NewReader(io.LimitReader(f, maxFirst)).ReadBytes('\n')
+	var l line
+	if err == nil {
+		err = json.Unmarshal(first, &l)
+	}
+	if err != nil || l.Load == nil || l.Load.Version != version {
+		return Identity{}, fmt.Errorf("%w: %s does not begin as a journal of version %d does", ErrDamaged, f.Name(), version)
+	}
+	return l.Load.Identity, nil
+}
+
+// maxFirst bounds the first line: names of thousands of databases.
+const maxFirst = 8 << 20
+
+// Check compares what the journal is of with the run at hand.
+func (j *Journal) Check(id Identity) error { return id.Check(j.load.Identity, j.Path()) }
+
+// Check compares a run at hand with what a place is of.
+func (id Identity) Check(old Identity, where string) error {
+	if diff := id.difference(&old); diff != "" {
+		return fmt.Errorf("%w: %s holds the journal of another load: %s; give what it was begun with, or another place with --state",
+			ErrDiffers, where, diff)
+	}
+	return nil
+}
+
+// Binding is the old name of an Identity. It goes when nothing uses it.
+type Binding = Identity
+
+// ReadBinding is the old name of ReadIdentity.
+var ReadBinding = ReadIdentity

@@ -1,0 +1,136 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// Read reads the journal in a store, also while a run has it locked. Nothing may be noted in it. If
+// there is none, it has not begun.
+func Read(s storage.Store) (*Journal, error) {
+	j := &Journal{store: s, units: map[string]*unit{}, runs: map[string]string{}}
+	_, _, err := j.read()
+	return j, err
+}
+
+// open reads the log, if there is one, and cuts off what is behind its whole lines.
+func (j *Journal) open() error {
+	whole, size, err := j.read()
+	if err != nil {
+		return err
+	}
+	if j.log, err = storage.OpenLog(j.store, Name); err != nil {
+		return noPlace(err)
+	}
+	j.synced, j.appended = time.Now(), whole
+	if whole < size {
+		if err := j.log.Rewrite(func(w io.Writer) error { return j.copy(w, whole) }); err != nil {
+			return noPlace(err)
+		}
+	}
+	return nil
+}
+
+// copy writes the beginning of the log.
+func (j *Journal) copy(w io.Writer, size int64) error {
+	r, err := storage.ReadLog(j.store, Name)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyN(w, r, size)
+	return errors.Join(err, r.Close())
+}
+
+// read takes up the log, and returns how many bytes of it are whole lines, and how many it has.
+func (j *Journal) read() (whole, size int64, err error) {
+	r, err := storage.ReadLog(j.store, Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return 0, 0, nil
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("read journal: %w", err)
+	}
+	src := &sourceErrors{r: r}
+	whole, size, err = parse(src, j.take)
+	if err == nil && j.load == nil {
+		err = errors.New("it is empty")
+	}
+	if cerr := errors.Join(src.err, r.Close()); cerr != nil {
+		return 0, 0, fmt.Errorf("read journal: %w", cerr)
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %s: %w; remove it and load again with --on-exists replace", ErrDamaged, j.path(), err)
+	}
+	return whole, size, err
+}
+
+// sourceErrors keeps the error of a read, which is no damage.
+type sourceErrors struct {
+	r   io.Reader
+	err error
+}
+
+func (s *sourceErrors) Read(p []byte) (int, error) {
+	n, err := s.r.Read(p)
+	if err != nil && err != io.EOF {
+		s.err = err
+	}
+	return n, err
+}
+
+func (j *Journal) path() string { return j.store.Path(Name) }
+
+// take takes up a line.
+func (j *Journal) take(l *line) error {
+	switch {
+	case l.Load != nil:
+		if l.Load.Version != version {
+			return fmt.Errorf("its version is %d, this tool knows %d", l.Load.Version, version)
+		}
+		j.load = l.Load
+	case l.Content != nil:
+		j.unit(l.Content.Unit).content = l.Content.SHA256
+	case l.Point != nil:
+		j.unit(l.Point.Unit).position = l.Point.Position
+	case l.Found != nil:
+		j.unit(l.Found.Unit).found(l.Found.Asked, l.Found.Runs)
+	case l.Sending != nil:
+		u := j.unit(l.Sending.Unit)
+		u.sent = max(u.sent, l.Sending.Sent)
+	case l.Done != nil:
+		u := j.unit(l.Done.Unit)
+		u.position.Stats = l.Done.Stats
+		u.end()
+	case l.Unsure != "":
+		j.unsure = l.Unsure
+	case l.Run != nil:
+		j.runs[l.Run.Address] = l.Run.ID
+	case !l.Running.IsZero():
+		j.idle = false
+	case !l.Idle.IsZero():
+		j.idle = true
+	case !l.Finished.IsZero():
+		j.finished = l.Finished
+	case !l.Undoing.IsZero():
+		j.undoing = true
+	case !l.Undone.IsZero():
+		j.undone = l.Undone
+	default:
+		return errors.New("a line says nothing that is known")
+	}
+	return nil
+}
+
+func (j *Journal) unit(name string) *unit {
+	u := j.units[name]
+	if u == nil {
+		u = &unit{}
+		j.units[name] = u
+	}
+	return u
+}

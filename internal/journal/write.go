@@ -1,0 +1,65 @@
+package journal
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+func (j *Journal) write(l line) error {
+	if j.err != nil {
+		return j.err
+	}
+	data, err := json.Marshal(l)
+	if err == nil && !j.log.IsBuffered() {
+		err = j.before()
+	}
+	if err == nil {
+		_, err = j.log.Write(append(data, '\n'))
+	}
+	j.appended += int64(len(data))
+	return j.fail(err)
+}
+
+func (j *Journal) before() error {
+	if j.o.Before == nil {
+		return nil
+	}
+	return j.o.Before()
+}
+
+// fail keeps the first error.
+func (j *Journal) fail(err error) error {
+	if err != nil && j.err == nil {
+		j.err = fmt.Errorf("write journal: %w", err)
+	}
+	return j.err
+}
+
+func (j *Journal) sync() error {
+	if j.err != nil {
+		return j.err
+	}
+	now := time.Now()
+	var err error
+	if now.Sub(j.held) >= j.o.Sync {
+		err, j.held = j.lock.Held(), now
+	}
+	if err == nil && j.log.IsBuffered() {
+		err = j.before()
+	}
+	if err == nil {
+		err = j.log.Sync()
+	}
+	if err == nil && j.appended >= j.whole && (j.log.Segments() >= mostSegments || j.appended >= mostAppended) {
+		err = j.rewrite()
+	}
+	j.synced = time.Now()
+	return j.fail(err)
+}
+
+// point writes the position of a unit.
+func (j *Journal) point(name string, u *unit) error {
+	u.written, u.dirty = time.Now(), false
+	return j.write(line{Point: &point{name, u.position}})
+}
