@@ -135,7 +135,7 @@ func parseCommon(c *cli.Context, server connect.Server) (commonOptions, error) {
 	if o.filter, err = filter.FromFlags(c); err != nil {
 		return o, err
 	}
-	if o.mapDB, err = parseMapDB(c.String("map-db"), o.own(), os.Getenv); err != nil {
+	if o.mapDB, err = load.ParseKeyspaces(c.String("map-db"), o.own(), os.Getenv); err != nil {
 		return o, err
 	}
 	if o.conflict, err = parseConflict(c.String("on-conflict")); err != nil {
@@ -172,6 +172,9 @@ func parseOne(c *cli.Context, shares bool) (commonOptions, error) {
 	}
 	return o, err
 }
+
+// own is the place that the connection is in by itself.
+func (o *commonOptions) own() writer.Keyspace { return writer.Keyspace{DB: max(0, o.server.DB)} }
 
 // location says which load is meant, and where its state is.
 func (o *commonOptions) location() loadstate.Location {
@@ -215,7 +218,7 @@ func (o *commonOptions) openDump(ctx context.Context) (a *archive.Archive, cs *c
 		return nil, nil, err
 	}
 	o.dump = a.Manifest.Dump
-	if o.writer.Keyspaces, err = places(o, o.units(a)); err == nil {
+	if o.writer.Keyspaces, err = load.Keyspaces(o.mapDB, o.own(), o.units(a)); err == nil {
 		cs, err = readConflicts(a, &o.filter, o.conflict, o.prefix)
 	}
 	if err != nil {
@@ -229,7 +232,7 @@ func (o *commonOptions) openDump(ctx context.Context) (a *archive.Archive, cs *c
 func openTarget(ctx context.Context, o writer.Options, log io.Writer) (*writer.Loader, error) {
 	l, err := writer.Open(ctx, o)
 	if err != nil {
-		return nil, perhapsTLS(err)
+		return nil, load.MayWantTLS(err)
 	}
 	fmt.Fprintf(log, "target: %s\n", l.Target())
 	return l, nil

@@ -93,7 +93,7 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 	}
 	s := status.Stats()
 	fmt.Fprintln(out, status.Done())
-	left := summarize(out, s, cmp.Or(list, "the report of the load"), status.Took())
+	left := load.Summarize(out, s, cmp.Or(list, "the report of the load"), status.Took())
 	if !compare {
 		for _, p := range status.Shards {
 			r := o.presence(l, p.Journal, cs, log)

@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -31,7 +32,7 @@ type loadOptions struct {
 	report  string // file for what was left out; empty: the default name
 	verify  bool   // compare when the load is done
 
-	progress func(io.Writer, func() progress.Snapshot) (stop func()) // shows it
+	progress func(func() progress.Snapshot) (stop func()) // shows it; nil: progress.Start
 
 	dryRun           bool           // only look whether the target can be loaded
 	accept           []string       // checks of the pre-flight that may fail
@@ -189,9 +190,8 @@ func parseWrite(c *cli.Context, o *commonOptions) (undo string, err error) {
 func parseLoad(c *cli.Context) (loadOptions, error) {
 	o := loadOptions{
 		stdin: c.App.Reader, follow: c.Bool("follow"), spool: c.String("spool"), report: c.String("report"), verify: c.Bool("verify"),
-		dryRun: c.Bool("dry-run"), tune: c.Bool("tune"), createNamespaces: c.Bool("create-namespaces"), namespaces: namespaceNames(c.String("map-db")),
+		dryRun: c.Bool("dry-run"), tune: c.Bool("tune"), createNamespaces: c.Bool("create-namespaces"), namespaces: load.NamespaceNames(c.String("map-db")),
 		resume: c.Bool("resume"), maxErrors: c.Int("max-errors"), stallTimeout: c.Duration("stall-timeout"), checkpoint: c.Duration("checkpoint"),
-		progress: progress.Start,
 	}
 	var err error
 	if o.servers, err = connect.AllFromFlags(c); err != nil {
@@ -262,4 +262,37 @@ func parseAccept(s string) ([]string, error) {
 		}
 	}
 	return names, nil
+}
+
+// parseTargets returns the options of the load into each target.
+func parseTargets(c *cli.Context) ([]loadOptions, error) {
+	first, err := parseLoad(c)
+	if err != nil || len(first.servers) == 1 {
+		return []loadOptions{first}, err
+	}
+	if first.report != "" {
+		return nil, command.Usage("--report names one file, and there are %d targets: leave it out, each has its own beside its journal", len(first.servers))
+	}
+	var targets []loadOptions
+	for _, s := range first.servers {
+		o := first
+		o.server, o.retries = s, progress.NewRetries()
+		o.writer.Addr, o.writer.Username, o.writer.Password, o.writer.TLS = s.Addr, s.Username, s.Password, s.TLS
+		if o.createNamespaces && s.Password == "" {
+			return nil, command.Usage("--create-namespaces needs the password of %s", s.Addr)
+		}
+		if o.mapDB, err = load.ParseKeyspaces(c.String("map-db"), o.own(), os.Getenv); err != nil {
+			return nil, err
+		}
+		if slices.ContainsFunc(targets, func(t loadOptions) bool { return t.server.Addr == s.Addr }) {
+			return nil, command.Usage("--uri names %s twice: each target is loaded once", s.Addr)
+		}
+		for _, dir := range []*string{&o.state, &o.undo} {
+			if *dir != "" {
+				*dir = storage.Join(*dir, loadstate.TargetName(s.Addr))
+			}
+		}
+		targets = append(targets, o)
+	}
+	return targets, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,9 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
@@ -22,13 +21,51 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
+
+// sharedBytes is how much of the dump is kept in memory for targets that are behind others.
+const sharedBytes = 16 << 20
+
+// loadTargets loads a dump into one target, or into several at once.
+func loadTargets(ctx context.Context, targets []loadOptions, out, log io.Writer) error {
+	if len(targets) == 1 {
+		return loadOne(ctx, targets[0], out, log)
+	}
+	a, err := archive.Open(ctx, targets[0].in, targets[0].threads, targets[0].keys.Identities...)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := targets[0].location().Check(a.IsEncrypted()); err != nil {
+		return err
+	}
+	a.Share(len(targets), sharedBytes)
+	var servers []writer.Options
+	var addrs []string
+	for _, o := range targets {
+		servers, addrs = append(servers, o.writer), append(addrs, o.server.Addr)
+	}
+	if i, j, same := writer.SameServer(ctx, servers); same {
+		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", errRefused, addrs[i], addrs[j])
+	}
+	tables := make([]bytes.Buffer, len(targets)) // of --dry-run
+	err = load.Several(ctx, addrs, targets[0].quiet, log, func(i int, log io.Writer, show func(func() progress.Snapshot) func()) error {
+		o := targets[i]
+		o.progress = show
+		return loadFrom(ctx, a.Feed(), o, &tables[i], log)
+	})
+	for i := range tables {
+		if _, werr := tables[i].WriteTo(out); werr != nil {
+			return werr
+		}
+	}
+	return err
+}
 
 // loadOne loads a whole dump into one target. It returns a LeftOut error if something did not reach
 // the target. Out is for the table of --dry-run, log for all else.
 func loadOne(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
-	feed, done, err := openFeed(ctx, &o, log)
+	feed, done, err := load.OpenFeed(ctx, o.feed(), log)
 	if err != nil {
 		return err
 	}
@@ -39,12 +76,19 @@ func loadOne(ctx context.Context, o loadOptions, out, log io.Writer) (err error)
 	return loadFrom(ctx, feed, o, out, log)
 }
 
+// feed says where the dump is.
+func (o *loadOptions) feed() load.FeedOptions {
+	return load.FeedOptions{
+		Dump: o.in, Identities: o.keys.Identities, Workers: o.threads, Follow: o.follow, Stdin: o.stdin, Spool: o.spool, Filter: o.filter, MapDB: o.mapDB,
+	}
+}
+
 // loadFrom is loadOne with the dump open.
 func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log io.Writer) (err error) {
 	a := feed.Archive()
 	o.dump = a.Manifest.Dump
 	feed.Begin(o.wants)
-	units := o.coming(a)
+	units := load.Coming(a, &o.filter)
 	if feed.Finished() {
 		if units, err = o.chosen(a); err != nil {
 			return err
@@ -57,7 +101,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if feed.Finished() {
 		feed.Choose(own)
 	}
-	if o.writer.Keyspaces, err = places(&o.commonOptions, units); err != nil {
+	if o.writer.Keyspaces, err = load.Keyspaces(o.mapDB, o.own(), units); err != nil {
 		return err
 	}
 	if o.conflict == conflictSuffix && a.Manifest.Conflicts > 0 {
@@ -149,7 +193,10 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		to.Loaded = func(u archive.Unit) error { return sample.Add(there, a, u) }
 	}
 	if !o.quiet {
-		to.Progress = func(s func() progress.Snapshot) func() { return o.progress(log, s) }
+		to.Progress = o.progress
+		if to.Progress == nil {
+			to.Progress = func(s func() progress.Snapshot) func() { return progress.Start(log, s) }
+		}
 	}
 	if !o.share.IsAll() && feed.Finished() {
 		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(loadstate.Stored(own)), progress.Bytes(loadstate.Stored(units)))
@@ -172,7 +219,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		if errors.Is(err, errRefused) {
 			return err // it says what is to be done, and that is no --resume
 		}
-		return unfinished(err, j, o.in)
+		return load.Unfinished(err, j, o.in)
 	}
 	if err := j.Finish(); err != nil {
 		return err
@@ -192,7 +239,7 @@ func (o *loadOptions) conclude(ctx context.Context, feed *archive.Feed, there *l
 	if !o.verify {
 		gone = o.lookBack(ctx, feed, there, sample, report)
 	}
-	left := summarize(log, j.Stats(), report.path, took)
+	left := load.Summarize(log, j.Stats(), report.path, took)
 	if !o.verify {
 		return errors.Join(gone, o.unsure(j.Unsure()), left)
 	}
@@ -283,19 +330,6 @@ func (o *loadOptions) lookBack(ctx context.Context, feed *archive.Feed, there *l
 	return there.Journal.BeUnsure(why)
 }
 
-// unfinished adds to the error of a load what is on the target, and how the load can be resumed.
-func unfinished(err error, j *journal.Journal, dump string) error {
-	where := "nothing of the dump is on the target"
-	if j.MayHaveSent() {
-		where = "part of the dump is on the target"
-	}
-	if errors.As(err, new(*format.CorruptError)) {
-		return fmt.Errorf("%w (%s: kvload check %s names every damaged file; fetch them again, then run again with --resume; "+
-			"%s says how far it is)", err, where, dump, j.Path())
-	}
-	return fmt.Errorf("%w (%s: run again with --resume; %s says how far it is)", err, where, j.Path())
-}
-
 // chosen returns the parts of the dump that are to be loaded, and refuses to load or compare none of a dump that holds keys: a success with nothing done proves nothing.
 func (o *commonOptions) chosen(a *archive.Archive) ([]archive.Unit, error) {
 	units := o.units(a)
@@ -312,76 +346,5 @@ func (o *commonOptions) chosen(a *archive.Archive) ([]archive.Unit, error) {
 	return nil, fmt.Errorf("%w: --db and --type choose none of the dump's keys; it has %s", errRefused, strings.Join(has, ", "))
 }
 
-// perhapsTLS adds what a connection that ends at once may mean.
-func perhapsTLS(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls)", err)
-	}
-	return err
-}
-
-// places returns where each database of the units goes. Databases are never merged.
-func places(o *commonOptions, units []archive.Unit) (map[int]writer.Keyspace, error) {
-	dbs := map[int]bool{}
-	for _, u := range units {
-		dbs[u[0].DB] = true
-	}
-	sorted := slices.Sorted(maps.Keys(dbs))
-	own := o.own()
-	if o.mapDB == nil {
-		switch len(sorted) {
-		case 0:
-			return map[int]writer.Keyspace{0: own}, nil
-		case 1:
-			return map[int]writer.Keyspace{sorted[0]: own}, nil
-		}
-		return nil, fmt.Errorf("%w: the dump has keys in databases %v, and Kvrocks has one keyspace per namespace: say where each goes, "+
-			"as --map-db 0=default,1=TOKEN_VARIABLE, or load one of them with --db", errRefused, sorted)
-	}
-	chosen := map[int]writer.Keyspace{}
-	for _, db := range sorted {
-		p, ok := o.mapDB[db]
-		if !ok {
-			return nil, fmt.Errorf("%w: the dump has keys in database %d, which --map-db does not name; add it, or leave it out with --db", errRefused, db)
-		}
-		chosen[db] = p
-	}
-	if len(chosen) == 0 {
-		chosen[0] = own
-	}
-	return chosen, nil
-}
-
 // countLimit is up to how many keys of a target are counted to say how many it has.
 const countLimit = 100_000
-
-// summarize shows what was loaded, by this run or, in no time, by those before, and returns a LeftOut error if something was not.
-func summarize(w io.Writer, s checkpoint.Stats, list string, took time.Duration) error {
-	if s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {
-		fmt.Fprintln(w, "NOTHING WAS LOADED: the dump, or this share of it, has no key that was chosen (--match)")
-	}
-	what := fmt.Sprintf("loaded %s with %s, %s", progress.Plural(s.Keys, "key", "keys"), progress.Plural(s.Elements, "element", "elements"), progress.Bytes(s.Bytes))
-	if took > 0 {
-		fmt.Fprintf(w, "%s, in %s\n", what, progress.Duration(max(took, time.Second)))
-	} else {
-		fmt.Fprintf(w, "earlier runs have %s\n", what)
-	}
-	if s.Expired > 0 {
-		fmt.Fprintf(w, "%s expired since the dump: left out\n", progress.Plural(s.Expired, "key has", "keys have"))
-	}
-	if s.Short > 0 {
-		fmt.Fprintf(w, "%s had less than --ttl-min to live: left out\n", progress.Plural(s.Short, "key", "keys"))
-	}
-	if s.Dropped > 0 {
-		fmt.Fprintf(w, "deleted at the target: %s of those that were left out so (--on-exists replace)\n", progress.Count(s.Dropped))
-	}
-	if len(s.LeftOut) == 0 {
-		return nil
-	}
-	var reasons []string
-	for _, r := range slices.Sorted(maps.Keys(s.LeftOut)) {
-		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(s.LeftOut[r]), r))
-	}
-	return &command.LeftOut{Text: fmt.Sprintf("the load is done, but not everything is on the target (%s): see %s",
-		strings.Join(reasons, ", "), list)}
-}

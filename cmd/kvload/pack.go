@@ -1,10 +1,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"sync/atomic"
 
@@ -101,7 +99,7 @@ func unpackAction(c *cli.Context) error {
 	k := checking{c: c}
 	files := 0
 	stop := k.progressOf(func() int64 { return 0 })
-	err = pack.Unpack(c.Context, interruptible(c.Context, c.App.Reader), dir, func(f format.File) {
+	err = pack.Unpack(c.Context, pack.Interruptible(c.Context, c.App.Reader), dir, func(f format.File) {
 		files++
 		k.read.Add(f.Size)
 	})
@@ -111,15 +109,4 @@ func unpackAction(c *cli.Context) error {
 	}
 	fmt.Fprintf(c.App.ErrWriter, "%s: %s, %s, as they were packed\n", dir.Path(""), progress.Plural(files, "file", "files"), progress.Bytes(k.read.Load()))
 	return nil
-}
-
-// interruptible reads from r until the context ends: a read of a pipe may wait for ever.
-func interruptible(ctx context.Context, r io.Reader) io.Reader {
-	pr, pw := io.Pipe()
-	context.AfterFunc(ctx, func() { pw.CloseWithError(context.Cause(ctx)) })
-	go func() {
-		_, err := io.Copy(pw, r)
-		pw.CloseWithError(err)
-	}()
-	return pr
 }

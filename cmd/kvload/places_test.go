@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -65,7 +66,7 @@ func TestSeveralDatabases(t *testing.T) {
 func TestParseMapDB(t *testing.T) {
 	env := func(name string) string { return map[string]string{"NS": "t"}[name] }
 	own := writer.Keyspace{DB: 3}
-	places, err := parseMapDB("0=default, 1=db:0,2=NS", own, env)
+	places, err := load.ParseKeyspaces("0=default, 1=db:0,2=NS", own, env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,10 +75,10 @@ func TestParseMapDB(t *testing.T) {
 			t.Errorf("database %d goes to %+v, want %+v", db, places[db], want)
 		}
 	}
-	if _, err := parseMapDB("0=default,1=db:3", own, env); err == nil {
+	if _, err := load.ParseKeyspaces("0=default,1=db:3", own, env); err == nil {
 		t.Error("two databases go to the connection's own")
 	}
-	if places, err := parseMapDB("", own, env); places != nil || err != nil {
+	if places, err := load.ParseKeyspaces("", own, env); places != nil || err != nil {
 		t.Errorf("nothing given: %v, %v", places, err)
 	}
 }

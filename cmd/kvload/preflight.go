@@ -12,9 +12,9 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -92,7 +92,7 @@ type preflight struct {
 func (p *preflight) look(ctx context.Context, names error) (err error) {
 	need := p.o.need(p.feed.Archive(), p.own)
 	if p.facts, err = writer.Inspect(ctx, p.o.writer, *need); err != nil {
-		return perhapsTLS(err)
+		return load.MayWantTLS(err)
 	}
 	var place error
 	if p.state, place = loadstate.Look(ctx, p.o.run(), p.facts.Target.Nodes); place == nil && p.state.WantsEmpty() {
@@ -130,7 +130,7 @@ func (p *preflight) open(ctx context.Context) (err error) {
 	if p.facts.Refusal == nil && len(p.missing()) == 0 && !slices.ContainsFunc(p.facts.Keyspaces, func(at writer.KeyspaceFacts) bool { return at.Err != nil }) {
 		p.l, err = writer.Open(ctx, p.o.writer)
 		if err := p.note(writer.Check{Name: "target"}, err); err != nil {
-			return perhapsTLS(err)
+			return load.MayWantTLS(err)
 		}
 	}
 	if p.state == nil {
@@ -163,7 +163,7 @@ func (p *preflight) note(c writer.Check, err error) error {
 		}
 		return nil
 	}
-	switch code := command.Code(err, classify); {
+	switch code := load.ExitCode(err); {
 	case code == exitcode.Refused, code == exitcode.Locked, code == exitcode.Auth, errors.Is(err, journal.ErrDamaged):
 		c.Level, c.Err, c.Found, c.Advice = writer.Failed, err, strings.TrimPrefix(err.Error(), errRefused.Error()+": "), ""
 		p.checks = append(p.checks, c)
@@ -258,7 +258,7 @@ func (e *refusedError) Unwrap() error { return e.kind }
 func refusal(addr string, checks []writer.Check) error {
 	var worst error
 	var failed []string
-	rank := func(err error) int { return slices.Index(severity, command.Code(err, classify)) }
+	rank := func(err error) int { return load.Severity(load.ExitCode(err)) }
 	for _, c := range checks {
 		if c.Level != writer.Failed {
 			continue

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -47,7 +48,7 @@ func (r *readback) wait(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if isLost(err) {
+	if load.IsLost(err) {
 		err = lost{err}
 	}
 	if !errors.Is(err, writer.ErrTransient) {

@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
@@ -56,7 +57,7 @@ func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verif
 	start := time.Now()
 	l, err := writer.Open(ctx, o.writer)
 	if err != nil {
-		return perhapsTLS(err)
+		return load.MayWantTLS(err)
 	}
 	t := l.Target()
 	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())

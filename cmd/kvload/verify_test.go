@@ -10,6 +10,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 )
 
 func TestVerifyUsage(t *testing.T) {
@@ -49,7 +50,7 @@ func TestVerifyHelp(t *testing.T) {
 // TestDifferentWins: what differs is worse than what was left out and is listed.
 func TestDifferentWins(t *testing.T) {
 	err := errors.Join(&command.Different{Text: "1 of 2 keys differ"}, &command.LeftOut{Text: "left out"})
-	if code := command.Code(fmt.Errorf("load: %w", err), classify); code != exitcode.Different {
+	if code := load.ExitCode(fmt.Errorf("load: %w", err)); code != exitcode.Different {
 		t.Errorf("exit code %d", code)
 	}
 }
@@ -60,7 +61,7 @@ func TestLeftOutFlag(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, o := range []verifyOptions{{leftOut: path}, {leftOut: path + "-none"}} {
-		if _, err := o.readLeftOut(); command.Code(err, classify) != exitcode.Usage {
+		if _, err := o.readLeftOut(); load.ExitCode(err) != exitcode.Usage {
 			t.Errorf("%s: %v", o.leftOut, err)
 		}
 	}

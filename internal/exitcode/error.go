@@ -150,7 +150,7 @@ func Of(err error, classify func(error) int) int {
 		return TryAgain
 	case has(Refused), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
 		return Refused
-	case errors.As(err, new(*format.CorruptError)):
+	case has(Corrupt), errors.As(err, new(*format.CorruptError)):
 		return Corrupt
 	case IsTLS(err):
 		return Refused

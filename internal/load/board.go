@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"bytes"
@@ -10,17 +10,17 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// A board shows the loads into several targets in one log: their lines, each behind the address of its target, and one line
-// of progress for all.
+// A board shows the loads into several targets in one log: their lines, each after the address of its
+// target, and one line of progress for all.
 type board struct {
 	log  io.Writer
-	rows []*row
+	rows []*targetRow
 
 	mu sync.Mutex // guards what is written to the log, and the rows
 }
 
-// A row is what the board knows of one target. It is the log of its load.
-type row struct {
+// A targetRow is what the board knows of one target. It is the log of its load.
+type targetRow struct {
 	b    *board
 	addr string
 
@@ -32,10 +32,10 @@ type row struct {
 	err      error
 }
 
-func newBoard(targets []loadOptions, log io.Writer) *board {
+func newBoard(addrs []string, log io.Writer) *board {
 	b := &board{log: log}
-	for _, o := range targets {
-		b.rows = append(b.rows, &row{b: b, addr: o.server.Addr})
+	for _, addr := range addrs {
+		b.rows = append(b.rows, &targetRow{b: b, addr: addr})
 	}
 	return b
 }
@@ -49,7 +49,7 @@ func (b *board) start(quiet bool) (stop func()) {
 }
 
 // Write writes the lines of a load.
-func (r *row) Write(p []byte) (int, error) {
+func (r *targetRow) Write(p []byte) (int, error) {
 	r.b.mu.Lock()
 	defer r.b.mu.Unlock()
 	r.part = append(r.part, p...)
@@ -65,8 +65,8 @@ func (r *row) Write(p []byte) (int, error) {
 	}
 }
 
-// follow shows the progress of a load as part of that of all; it has the form of progress.Start.
-func (r *row) follow(_ io.Writer, snapshot func() progress.Snapshot) (stop func()) {
+// follow shows the progress of a load as part of that of all.
+func (r *targetRow) follow(snapshot func() progress.Snapshot) (stop func()) {
 	set := func(f func() progress.Snapshot) {
 		r.b.mu.Lock()
 		defer r.b.mu.Unlock()
@@ -84,7 +84,7 @@ func (b *board) sum() progress.Snapshot {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var all progress.Snapshot
-	var last *row
+	var last *targetRow
 	going, done, failed := 0, 0, 0
 	for _, r := range b.rows {
 		if r.snapshot != nil {

@@ -1,0 +1,57 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// Classify returns the exit code of the errors of a writer; 0: it is none. It is for exitcode.Of.
+func Classify(err error) int {
+	switch {
+	case errors.Is(err, writer.ErrAuth):
+		return exitcode.Auth
+	case errors.Is(err, writer.ErrPreflight), errors.Is(err, exitcode.ErrRefused), errors.Is(err, journal.ErrDiffers), errors.Is(err, journal.ErrNoPlace):
+		return exitcode.Refused
+	case errors.Is(err, writer.ErrTransient), errors.Is(err, writer.ErrOperator), IsLost(err):
+		return exitcode.TryAgain
+	}
+	return 0
+}
+
+// ExitCode returns the exit code of an error.
+func ExitCode(err error) int { return exitcode.Of(err, Classify) }
+
+// IsLost reports whether an error is of a connection that ended, or did not come about.
+func IsLost(err error) bool {
+	var network *net.OpError // not net.Error, which errors of files are as well
+	return errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+// ErrorKind says which errors of a writer are retried. A key that does not look as the load left it
+// is written anew: what was in flight may have been run in part, or late where the target does not
+// tell (writer.Fence), but not often.
+func ErrorKind(err error) retry.Kind {
+	switch {
+	case errors.Is(err, writer.ErrUnequal):
+		return retry.Doubtful
+	case errors.Is(err, writer.ErrTransient):
+		return retry.Transient
+	}
+	return retry.Fatal
+}
+
+// MayWantTLS adds to an error what a connection that ends at once may mean.
+func MayWantTLS(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("%w; a server that closes the connection at once may want TLS (--tls)", err)
+	}
+	return err
+}

@@ -1,0 +1,112 @@
+package load
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// isSpaceOrControl tells what no name of a namespace may have: a Kvrocks reads its configuration back otherwise (SERVERS.md K3).
+func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
+
+// ParseKeyspaces reads 0=default,1=VAR,2=db:3. Own is the keyspace of the
+// connection. No two databases may go to one place.
+func ParseKeyspaces(s string, own writer.Keyspace, getenv func(string) string) (map[int]writer.Keyspace, error) {
+	if s == "" {
+		return nil, nil
+	}
+	places, taken := map[int]writer.Keyspace{}, map[writer.Keyspace]int{}
+	for i, pair := range strings.Split(s, ",") {
+		from, to, ok := strings.Cut(strings.TrimSpace(pair), "=")
+		db, err := strconv.Atoi(from)
+		if !ok || err != nil || db < 0 || to == "" {
+			return nil, exitcode.Usagef("--map-db: pair %d is not N=default, N=VAR or N=db:M, separated by commas", i+1)
+		}
+		if _, twice := places[db]; twice {
+			return nil, exitcode.Usagef("--map-db names database %d twice", db)
+		}
+		place := own
+		if number, ok := strings.CutPrefix(to, "db:"); ok {
+			if place.DB, err = strconv.Atoi(number); err != nil || place.DB < 0 {
+				return nil, exitcode.Usagef("--map-db: database %d goes to %q, which is not db: and a number", db, to)
+			}
+		} else if to != "default" {
+			to, name, named := strings.Cut(to, "@")
+			if named && (name == "" || len(name) > 255 || name == "__namespace" || strings.ContainsFunc(name, isSpaceOrControl)) {
+				return nil, exitcode.Usagef("--map-db: database %d goes to a namespace whose name is not 1 to 255 bytes without white space, or the default's", db)
+			}
+			if place = (writer.Keyspace{Token: getenv(to)}); place.Token == "" {
+				return nil, exitcode.Usagef("--map-db: database %d goes to an environment variable that is not set%s; it must hold the token of the namespace", db, shownVariable(to))
+			}
+		}
+		if other, twice := taken[place]; twice {
+			return nil, exitcode.Usagef("--map-db: databases %d and %d would go to the same place and be mixed; give each its own", other, db)
+		}
+		places[db], taken[place] = place, db
+	}
+	return places, nil
+}
+
+// NamespaceNames are the NAMEs of N=VAR@NAME in a --map-db that ParseKeyspaces takes, by N.
+func NamespaceNames(s string) map[int]string {
+	names := map[int]string{}
+	for pair := range strings.SplitSeq(s, ",") {
+		from, to, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if _, name, ok := strings.Cut(to, "@"); ok {
+			db, _ := strconv.Atoi(from)
+			names[db] = name
+		}
+	}
+	return names
+}
+
+var variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
+
+// shownVariable names a variable in an error, unless it looks like a token that was
+// given in its place.
+func shownVariable(name string) string {
+	if !variableName.MatchString(name) {
+		return " (give the name of the variable, not the token itself)"
+	}
+	return ", " + name
+}
+
+// Keyspaces returns where each database of the units goes, of what --map-db says; nil: it says
+// nothing. Own is the keyspace of the connection. Databases are never merged.
+func Keyspaces(mapDB map[int]writer.Keyspace, own writer.Keyspace, units []archive.Unit) (map[int]writer.Keyspace, error) {
+	dbs := map[int]bool{}
+	for _, u := range units {
+		dbs[u[0].DB] = true
+	}
+	sorted := slices.Sorted(maps.Keys(dbs))
+	if mapDB == nil {
+		switch len(sorted) {
+		case 0:
+			return map[int]writer.Keyspace{0: own}, nil
+		case 1:
+			return map[int]writer.Keyspace{sorted[0]: own}, nil
+		}
+		return nil, fmt.Errorf("%w: the dump has keys in databases %v, and Kvrocks has one keyspace per namespace: say where each goes, "+
+			"as --map-db 0=default,1=TOKEN_VARIABLE, or load one of them with --db", exitcode.ErrRefused, sorted)
+	}
+	chosen := map[int]writer.Keyspace{}
+	for _, db := range sorted {
+		p, ok := mapDB[db]
+		if !ok {
+			return nil, fmt.Errorf("%w: the dump has keys in database %d, which --map-db does not name; add it, or leave it out with --db", exitcode.ErrRefused, db)
+		}
+		chosen[db] = p
+	}
+	if len(chosen) == 0 {
+		chosen[0] = own
+	}
+	return chosen, nil
+}

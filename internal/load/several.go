@@ -1,0 +1,84 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+// severity orders the exit codes of several targets, the worst first: what the user has to look into before what
+// goes away by itself. A code that is not listed is worse than all.
+var severity = []int{
+	exitcode.Interrupted, exitcode.Terminated, exitcode.HungUp, exitcode.Failed, exitcode.Corrupt, exitcode.Auth, exitcode.Refused, exitcode.NoDump,
+	exitcode.Locked, exitcode.Different, exitcode.TryAgain, exitcode.LeftOut,
+}
+
+// Severity returns the rank of an exit code: the least is the worst.
+func Severity(code int) int { return slices.Index(severity, code) }
+
+// A One loads into target i of several. Log and show are the log and the progress of this target.
+type One func(i int, log io.Writer, show func(snapshot func() progress.Snapshot) (stop func())) error
+
+// Several runs the loads into the targets of these addresses at once, each at its own pace. What fails
+// at one is said, and does not stop the others. The error is the worst of all.
+func Several(ctx context.Context, addrs []string, quiet bool, log io.Writer, one One) error {
+	b := newBoard(addrs, log)
+	stop := b.start(quiet)
+	defer stop()
+	var g errgroup.Group
+	for i, row := range b.rows {
+		g.Go(func() error {
+			b.ended(ctx, row, one(i, row, row.follow))
+			return nil // the others go on
+		})
+	}
+	_ = g.Wait() // nothing is returned
+	stop()
+	return b.result()
+}
+
+// ended notes how the load into a target has ended, and says at once if it has failed.
+func (b *board) ended(ctx context.Context, r *targetRow, err error) {
+	var interrupt *exitcode.InterruptError
+	if err != nil && errors.As(context.Cause(ctx), &interrupt) && !errors.As(err, new(*exitcode.InterruptError)) {
+		err = fmt.Errorf("%w: %w", interrupt, err)
+	}
+	code := exitcode.Done
+	if err != nil {
+		code = ExitCode(err)
+		text := oneLine(err)
+		if code != exitcode.LeftOut && code != exitcode.Different {
+			text = "failed: " + text
+		}
+		fmt.Fprintln(r, text)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	r.over, r.code, r.err = true, code, err
+}
+
+// result says how each target has ended, and returns the worst error.
+func (b *board) result() error {
+	worst, bad := b.rows[0], 0
+	for _, r := range b.rows {
+		if r.err == nil {
+			fmt.Fprintln(r, "done")
+			continue
+		}
+		fmt.Fprintln(r, "exit code", r.code)
+		if bad++; worst.err == nil || Severity(r.code) < Severity(worst.code) {
+			worst = r
+		}
+	}
+	if bad == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %s did not end well; %s: %w", bad, progress.Plural(len(b.rows), "target", "targets"), worst.addr, worst.err)
+}
