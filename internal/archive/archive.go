@@ -26,13 +26,13 @@ type Archive struct {
 	dump   string // its id
 	dir    storage.Store
 	codec  *format.Codec
-	shared *shared // nil: each unit is read for itself
+	frames *frameCache // nil: each unit is read for itself
 }
 
-// Open reads the manifest of the dump at location, a directory or the URL of a prefix in a bucket. The
-// context is for all that is done with the archive. Threads is how many frames are
-// decompressed at once; 0 means one per core. Identities are for a dump that is encrypted; the
-// error is encryption.ErrIdentity if they do not open it.
+// Open reads the manifest of the dump at location, a directory or the URL of a prefix in a bucket.
+// The context is for all that is done with the archive. Threads is how many frames are decompressed
+// at once; 0 means one per core. Identities are for a dump that is encrypted; the error is
+// encryption.ErrIdentity if they do not open it.
 func Open(ctx context.Context, location string, threads int, identities ...age.Identity) (*Archive, error) {
 	dir, err := openDir(ctx, location, identities)
 	if err != nil {
@@ -177,7 +177,8 @@ func openListed(dir storage.Store, name string) (storage.Reader, error) {
 	return f, err
 }
 
-// openAt opens a chunk that the manifest lists, to be read at random. What is not of the size that is listed is not it.
+// openAt opens a chunk that the manifest lists, to be read at random. What is not of the size that
+// is listed is not it.
 func openAt(dir storage.Store, codec *format.Codec, c format.ChunkInfo) (storage.Reader, *format.Chunk, error) {
 	f, err := openListed(dir, c.Name)
 	if err != nil {

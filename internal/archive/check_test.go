@@ -93,7 +93,8 @@ func TestCheckFindsDamage(t *testing.T) {
 	}
 }
 
-// TestTail: whoever reads a file of a dump notices what follows its end, also who reads only parts of it.
+// TestTail: whoever reads a file of a dump notices what follows its end, also who reads only parts
+// of it.
 func TestTail(t *testing.T) {
 	dir := sample(t)
 	all := func(format.ChunkInfo) bool { return true }
@@ -109,7 +110,7 @@ func TestTail(t *testing.T) {
 		{format.SkippedName, func(a *Archive) error { return a.Skipped(func(SkippedKey) error { return nil }) }},
 		{list, func(a *Archive) error { return a.Find(0, []byte("a"), record) }},
 		{hash, func(a *Archive) error { _, err := holds(a, 0, "a"); return err }},
-		{list, func(a *Archive) error { return a.Lacking(0, all, [][]byte{[]byte("a")}, ignore) }},
+		{list, func(a *Archive) error { return a.Missing(0, all, [][]byte{[]byte("a")}, ignore) }},
 		{list, func(a *Archive) error {
 			return findConflicts(a.dir, a.codec, a.Manifest.Chunks, 0, func([]byte, []format.Type) error { return nil })
 		}},

@@ -95,7 +95,7 @@ func TestConflicts(t *testing.T) {
 // holds reports whether the dump has a key of that name in one of its types.
 func holds(a *Archive, db int, key string) (bool, error) {
 	held := true
-	err := a.Lacking(db, func(format.ChunkInfo) bool { return true }, [][]byte{[]byte(key)}, func([]byte) error { held = false; return nil })
+	err := a.Missing(db, func(format.ChunkInfo) bool { return true }, [][]byte{[]byte(key)}, func([]byte) error { held = false; return nil })
 	return held, err
 }
 

@@ -2,8 +2,13 @@
 // type, the lists of keys that need attention, and the manifest, which is written
 // last. docs/FORMAT.md says what the files are, package format what their bytes are.
 //
-// A dump is in a directory or in a bucket (package storage).
+//	w, err := archive.Create(ctx, dir, info, archive.Options{})
+//	s := w.Segment(0, format.TypeHash, nil) // … s.Record for each record, in key order, s.Close
+//	_, err = w.Finish(binlog, true)
 //
-// [Create] begins a dump, a [Segment] of it takes the records of one pass, and
-// [Writer.Finish] ends it. [Open] reads a finished dump.
+//	a, err := archive.Open(ctx, dir, threads)
+//	for _, u := range a.Units(keep) { src := a.OpenUnit(u) } // … src.Next until io.EOF
+//
+// A dump is in a directory or in a bucket (package storage). This package knows no server: what is
+// in the records is not looked at.
 package archive

@@ -16,8 +16,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 )
 
-// TestEncrypted: without the identity nothing of an encrypted dump can be read but how many files of
-// which types it has, and how large they are; with it, the age library makes a dump of version 1
+// TestEncrypted: without the identity nothing of an encrypted dump can be read but how many files
+// of which types it has, and how large they are; with it, the age library makes a dump of version 1
 // of it, byte by byte.
 func TestEncrypted(t *testing.T) {
 	id, err := age.GenerateX25519Identity()

@@ -15,14 +15,15 @@ import (
 
 // Arrivals tell which files of a dump that is not finished yet have come.
 type Arrivals interface {
-	// Next waits for more files and returns their names, as they are in a dump that is not encrypted. Each can be
-	// read, and is named once. It returns io.EOF when the manifest is there.
+	// Next waits for more files and returns their names, as they are in a dump that is not
+	// encrypted. Each can be read, and is named once. It returns io.EOF when the manifest is there.
 	Next(ctx context.Context) ([]string, error)
 }
 
 // A Feed hands out the units of a dump as soon as they can be loaded: those of a finished dump all,
-// the largest first, those of a dump that is still being made or sent as they come. When all have come,
-// what was handed out is compared with the manifest. Next is for one goroutine, Done for many.
+// the largest first, those of a dump that is still being made or sent as they come. When all have
+// come, what was handed out is compared with the manifest. Next is for one goroutine, Done for
+// many.
 type Feed struct {
 	a        *Archive
 	arrivals Arrivals // nil: all have come
@@ -61,7 +62,8 @@ func NewFeed(dir storage.Store, threads int, arrivals Arrivals) (*Feed, error) {
 	}, nil
 }
 
-// Archive returns the dump. Until all have come, its manifest holds nothing but what dump.json says.
+// Archive returns the dump. Until all have come, its manifest holds nothing but what dump.json
+// says.
 func (f *Feed) Archive() *Archive { return f.a }
 
 // Finished reports whether all have come.
@@ -106,8 +108,8 @@ func (f *Feed) Total() (n int64) {
 	return n
 }
 
-// Next returns the next unit, and io.EOF when none is left and all that were handed out have been found
-// to be in the manifest.
+// Next returns the next unit, and io.EOF when none is left and all that were handed out have been
+// found to be in the manifest.
 func (f *Feed) Next(ctx context.Context) (Unit, error) {
 	for len(f.ready) == 0 {
 		if f.Finished() {
@@ -189,8 +191,8 @@ func (f *Feed) offer(u Unit) error {
 	return f.Done(unwanted)
 }
 
-// joinChains makes units of the chunks of keys that are whole now. A chunk in the middle may come behind
-// the last: as at a resumed dump, numbers that are missing tell of it.
+// joinChains makes units of the chunks of keys that are whole now. A chunk in the middle may come
+// behind the last: as at a resumed dump, numbers that are missing tell of it.
 func (f *Feed) joinChains() error {
 	for id, chunks := range f.chains {
 		format.SortChunks(chunks)
@@ -200,7 +202,7 @@ func (f *Feed) joinChains() error {
 			for i+n < len(chunks) && goesOn(&chunks[i+n-1], &chunks[i+n]) {
 				n++
 			}
-			if whole := chunks[i : i+n]; whole[0].Continues || whole[n-1].Open || mayLack(whole, f.there) {
+			if whole := chunks[i : i+n]; whole[0].Continues || whole[n-1].Open || mayMiss(whole, f.there) {
 				rest = append(rest, whole...)
 			} else if err := f.offer(slices.Clone(whole)); err != nil {
 				return err

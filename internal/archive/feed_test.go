@@ -29,8 +29,8 @@ func (s *scripted) Next(context.Context) ([]string, error) {
 	return n, nil
 }
 
-// feedDump makes a dump of two lists that go over several chunks each, side by side, whose numbers are drawn
-// in turn, and of others.
+// feedDump makes a dump of two lists that go over several chunks each, side by side, whose numbers
+// are drawn in turn, and of others.
 func feedDump(t *testing.T, version string) *Archive {
 	t.Helper()
 	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: version, Role: "master", Databases: 1}
@@ -126,8 +126,8 @@ func TestFeedReleases(t *testing.T) {
 	}
 }
 
-// TestFeed: in whatever order chunks come, and if some are not told of at all, the units are those of the
-// manifest, each once and none before it is whole.
+// TestFeed: in whatever order chunks come, and if some are not told of at all, the units are those
+// of the manifest, each once and none before it is whole.
 func TestFeed(t *testing.T) {
 	a := feedDump(t, "4.0.1")
 	want := byName(a.Units(all))
@@ -164,7 +164,8 @@ func TestFeed(t *testing.T) {
 	}
 }
 
-// TestFeedWait: without Early nothing is handed out before all has come; then the largest comes first.
+// TestFeedWait: without Early nothing is handed out before all has come; then the largest comes
+// first.
 func TestFeedWait(t *testing.T) {
 	a := feedDump(t, "3.5.5")
 	s := &scripted{}
@@ -196,7 +197,8 @@ func TestFeedWait(t *testing.T) {
 	}
 }
 
-// TestFeedChanged: chunks that were handed out, and are not in the manifest as they were, end the feed.
+// TestFeedChanged: chunks that were handed out, and are not in the manifest as they were, end the
+// feed.
 func TestFeedChanged(t *testing.T) {
 	a, b := feedDump(t, "4.0.1"), feedDump(t, "4.0.1")
 	var corrupt *format.CorruptError

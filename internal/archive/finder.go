@@ -6,8 +6,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// A Finder finds keys of one database that are asked for in byte order: it goes over each type's chunks once, and reads only frames
-// that can hold one of them. It is for one goroutine.
+// A Finder finds keys of one database that are asked for in byte order: it goes over each type's
+// chunks once, and reads only frames that can hold one of them. It is for one goroutine.
 type Finder struct {
 	a       *Archive
 	db      int
@@ -31,8 +31,8 @@ func (a *Archive) Finder(db int) *Finder {
 	return f
 }
 
-// Find calls emit for each record of the keys of that name, of whatever type. A key that comes out of order is found as well, at the
-// price of Archive.Find.
+// Find calls emit for each record of the keys of that name, of whatever type. A key that comes out
+// of order is found as well, at the price of Archive.Find.
 func (f *Finder) Find(key []byte, emit func(*format.Record) error) error {
 	if f.begun && bytes.Compare(key, f.last) <= 0 {
 		return f.a.Find(f.db, key, emit)

@@ -21,8 +21,8 @@ func (o *opens) Open(name string) (storage.Reader, error) {
 	return o.Store.Open(name)
 }
 
-// TestFinder: keys are found in order, whether they are there or not and in how many parts and types, and each chunk is opened once;
-// out of order they are found as well.
+// TestFinder: keys are found in order, whether they are there or not and in how many parts and
+// types, and each chunk is opened once; out of order they are found as well.
 func TestFinder(t *testing.T) {
 	w := begin(t, 1, 0)
 	var lists []format.Record

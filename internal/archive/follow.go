@@ -21,8 +21,8 @@ const (
 	sayEvery  = time.Minute
 )
 
-// Follow returns the feed of a dump that may still be being made at location. Say is told now and then what
-// it waits for.
+// Follow returns the feed of a dump that may still be being made at location. Say is told now and
+// then what it waits for.
 func Follow(ctx context.Context, location string, threads int, say func(string), identities ...age.Identity) (*Feed, error) {
 	dir, err := openStore(ctx, location)
 	if err != nil {
@@ -98,7 +98,7 @@ func (f *following) wait(ctx context.Context, what string) error {
 	f.pause = min(pollMost, max(pollLeast, f.pause*3/2))
 	if f.quiet += f.pause; !f.said && f.quiet > pollMost || f.quiet > sayEvery {
 		f.said, f.quiet = true, 0
-		f.say("waiting " + what + "; if pikadump was stopped, its --resume goes on with it")
+		f.say("waiting " + what + "; if pikadump was stopped, resume it with --resume")
 	}
 	t := time.NewTimer(f.pause)
 	defer t.Stop()

@@ -7,7 +7,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// TestLargestFirst: units go in the order of their size, whatever their types; a unit of several chunks counts as a whole.
+// TestLargestFirst: units go in the order of their size, whatever their types; a unit of several
+// chunks counts as a whole.
 func TestLargestFirst(t *testing.T) {
 	chunk := func(name string, typ format.Type, size int64) format.ChunkInfo {
 		return format.ChunkInfo{Type: typ, File: format.File{Name: name, Size: size}}

@@ -44,7 +44,8 @@ type missed struct {
 	apart bool
 }
 
-// ErrTakenBack: a key was taken back, and with it those before it in its chunk. The pass is to be made again from Start on.
+// ErrTakenBack: a key was taken back, and with it those before it in its chunk. The pass is to be
+// made again from Start on.
 var ErrTakenBack = errors.New("a key changed while it was read, and its chunk is made anew")
 
 // Segment begins the range from start on of the keys of one database and type; nil is the
@@ -93,8 +94,8 @@ func (s *Segment) standApart(r *format.Record) error {
 	return nil
 }
 
-// pass makes each key that was taken back and is not behind key begin a chunk. Those that do not come again are skipped: all but
-// key itself, if it comes.
+// pass makes each key that was taken back and is not behind key begin a chunk. Those that do not
+// come again are skipped: all but key itself, if it comes.
 func (s *Segment) pass(key []byte, comes bool) error {
 	for s.passed < len(s.missed) {
 		k := s.missed[s.passed]
@@ -129,8 +130,9 @@ func (s *Segment) sealBefore(key []byte) error {
 	return s.seal(bytes.Clone(key), false)
 }
 
-// Drop takes back a key that is not whole. Where frames hold a part of it, what stands before it in its chunk goes with it: then the error is ErrTakenBack, and
-// the chunk that is made again ends before the key. Reason is why it is skipped if it does not come again.
+// Drop takes back a key that is not whole. Where frames hold a part of it, what stands before it in
+// its chunk goes with it: then the error is ErrTakenBack, and the chunk that is made again ends
+// before the key. Reason is why it is skipped if it does not come again.
 func (s *Segment) Drop(key []byte, reason string) error {
 	if s.cw != nil && s.cw.Drop() {
 		return nil
@@ -155,7 +157,8 @@ func (s *Segment) Drop(key []byte, reason string) error {
 	return ErrTakenBack
 }
 
-// miss notes the keys, the last of which was taken back, beside those of before that are in the chunk as well.
+// miss notes the keys, the last of which was taken back, beside those of before that are in the
+// chunk as well.
 func (s *Segment) miss(keys []format.SkippedKey) {
 	s.missed = slices.DeleteFunc(s.missed, func(k missed) bool { return bytes.Compare(k.Key, s.start) < 0 })
 	for i, k := range keys {

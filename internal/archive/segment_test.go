@@ -54,8 +54,9 @@ func TestCheckpoint(t *testing.T) {
 	}
 }
 
-// TestDrop: what is taken back of a key is not in the dump, nor is a chunk of it; what stood before it in its chunk is asked for
-// again, once. The next key that is taken back at that place costs nothing more.
+// TestDrop: what is taken back of a key is not in the dump, nor is a chunk of it; what stood before
+// it in its chunk is asked for again, once. The next key that is taken back at that place costs
+// nothing more.
 func TestDrop(t *testing.T) {
 	for _, scan := range []string{format.ScanRange, format.ScanCursor} {
 		for _, large := range []bool{false, true} { // the key goes over several frames and chunks

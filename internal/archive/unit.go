@@ -113,10 +113,10 @@ func (s *UnitSource) Next() (*format.Record, error) {
 
 // openOfUnit opens a chunk for one of those that read units.
 func (a *Archive) openOfUnit(c format.ChunkInfo) (recordSource, error) {
-	if a.shared == nil {
+	if a.frames == nil {
 		return a.OpenChunk(c)
 	}
-	return a.shared.follow(c)
+	return a.frames.follow(c)
 }
 
 // Chunk returns the name of the chunk that the last record came from.

@@ -42,7 +42,7 @@ type Writer struct {
 	o     Options
 
 	uploads *errgroup.Group // nil: files are committed where they are written
-	space   space           // of the numbers of chunks
+	own     numberRange     // of the numbers of its chunks
 	divided bool            // shares wrote, too
 
 	mu      sync.Mutex
@@ -68,7 +68,8 @@ func Create(ctx context.Context, location string, info format.Info, o Options) (
 	return create(dir, storage.IsURL(location), info, o)
 }
 
-// CanCreate returns why Create would refuse a location, as far as that shows without writing anything.
+// CanCreate returns why Create would refuse a location, as far as that shows without writing
+// anything.
 func CanCreate(ctx context.Context, location string, o storage.Options) error {
 	dir, err := storage.Foresee(ctx, location, o)
 	if err != nil {
@@ -164,13 +165,13 @@ func mustBeEmpty(dir storage.Store) error {
 	case slices.Contains(names, format.ManifestName):
 		what = "a finished dump"
 	case slices.Contains(names, format.InfoName):
-		what = "an unfinished dump (--resume goes on with it)"
+		what = "an unfinished dump (resume it with --resume)"
 	}
 	return fmt.Errorf("%w: %s holds %s; give another directory, or remove this one if it is not needed", ErrExists, dir.Path(""), what)
 }
 
-// Close waits for chunks that are being sent, and frees what the writer holds, and the lock. It does not
-// finish the dump.
+// Close waits for chunks that are being sent, and frees what the writer holds, and the lock. It
+// does not finish the dump.
 func (w *Writer) Close() {
 	_ = w.flush()
 	w.codec.Close()
@@ -188,24 +189,24 @@ func (w *Writer) Stored() int64 {
 func (w *Writer) nextNumber(id segmentID) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	n := max(w.numbers[id], w.space.base()) + 1
-	if spaceOf(n) != w.space {
+	n := max(w.numbers[id], w.own.base()) + 1
+	if numberRangeOf(n) != w.own {
 		return 0, fmt.Errorf("begin chunk: there are too many of db%d %s; give a larger --chunk-size", id.db, id.typ)
 	}
 	w.numbers[id] = n
 	return n, nil
 }
 
-// mayConflict reports whether a name of the dump can stand in several types, which is found out at its
-// end: up to Pika 3.5 (SERVERS.md P5).
+// mayConflict reports whether a name of the dump can stand in several types, which is found out at
+// its end: up to Pika 3.5 (SERVERS.md P5).
 func mayConflict(info *format.Info) bool {
 	major, _, _ := strings.Cut(info.Source.Version, ".")
 	n, err := strconv.Atoi(major)
 	return info.Source.Server == "pika" && (err != nil || n < 4) && len(info.Options.Types) > 1
 }
 
-// seal commits a chunk. One that goes to a bucket is sent while its segment goes on, and waits here only
-// until one of the uploads before is done. It is sealed when it is there: those of a segment
+// seal commits a chunk. One that goes to a bucket is sent while its segment goes on, and waits here
+// only until one of the uploads before is done. It is sealed when it is there: those of a segment
 // may get there in any order.
 func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 	commit := func() error {
@@ -243,9 +244,10 @@ func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 	return nil
 }
 
-// mayWrite returns ErrLocked if the lock of a share was broken: the dump may be finished without it.
+// mayWrite returns ErrLocked if the lock of a share was broken: the dump may be finished without
+// it.
 func (w *Writer) mayWrite() error {
-	if w.space == 0 {
+	if w.own == 0 {
 		return nil // Finish looks
 	}
 	return w.lock.Held()

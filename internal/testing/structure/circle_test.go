@@ -1,6 +1,7 @@
 package structure
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,6 +17,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -53,15 +55,13 @@ func TestCircles(t *testing.T) {
 
 // list returns our packages and, by import path, these and all that they import.
 func list(t *testing.T) (ours []pkg, all map[string]pkg) {
-	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Imports", "./...")
-	cmd.Dir = filepath.Join("..", "..", "..")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	t.Helper()
+	out, err := listed()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
 	all = map[string]pkg{}
-	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
+	for dec := json.NewDecoder(bytes.NewReader(out)); ; {
 		p := pkg{}
 		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
 			return ours, all
@@ -74,6 +74,14 @@ func list(t *testing.T) (ours []pkg, all map[string]pkg) {
 		}
 	}
 }
+
+// listed compiles what is not in the cache, once.
+var listed = sync.OnceValues(func() ([]byte, error) {
+	cmd := exec.Command("go", "list", "-export", "-deps", "-json=ImportPath,Dir,Export,GoFiles,Imports", "./...")
+	cmd.Dir = filepath.Join("..", "..", "..")
+	cmd.Stderr = os.Stderr
+	return cmd.Output()
+})
 
 // references returns, by file, the files of the package in which something stands that it uses.
 func references(t *testing.T, p pkg, all map[string]pkg) map[string][]string {

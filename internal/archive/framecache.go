@@ -9,15 +9,17 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// Share prepares the archive for several that read its units at once, each at its own pace. Up to maxBytes of frames are
-// kept for those that are behind: readers that are in step have every frame read, checked and decompressed once. One that
-// is so far behind that a frame is not kept any more reads the chunk again. It must be called before a unit is opened.
-func (a *Archive) Share(readers int, maxBytes int64) {
-	a.shared = &shared{open: a.OpenChunk, readers: readers, max: maxBytes, begun: map[string]int{}, passes: map[string]*pass{}, kept: fifo.New()}
+// CacheFrames prepares the archive for several that read its units at once, each at its own pace.
+// Up to maxBytes of frames are kept for those that are behind: readers that are in step have every
+// frame read, checked and decompressed once. One that is so far behind that a frame is not kept any
+// more reads the chunk again. It must be called before a unit is opened.
+func (a *Archive) CacheFrames(readers int, maxBytes int64) {
+	a.frames = &frameCache{open: a.OpenChunk, readers: readers, max: maxBytes, begun: map[string]int{}, passes: map[string]*pass{}, kept: fifo.New()}
 }
 
-// shared are the passes over chunks that are under way, and the frames that are kept of them.
-type shared struct {
+// A frameCache holds the passes over chunks that are under way, and the frames that are kept of
+// them.
+type frameCache struct {
 	open    func(format.ChunkInfo) (*ChunkSource, error)
 	readers int
 	max     int64
@@ -30,10 +32,11 @@ type shared struct {
 	read   int64            // frames that were read and decompressed
 }
 
-// A pass is one reading of a chunk from its beginning, with all of its checks. Each frame is read by the follower that
-// comes to it first. What the pass finds wrong, at a frame or with the whole chunk at its end, all that follow it come to.
+// A pass is one reading of a chunk from its beginning, with all of its checks. Each frame is read
+// by the follower that comes to it first. What the pass finds wrong, at a frame or with the whole
+// chunk at its end, all that follow it come to.
 type pass struct {
-	s    *shared
+	s    *frameCache
 	info format.ChunkInfo
 
 	reading sync.Mutex // held by the follower that reads
@@ -60,7 +63,7 @@ type frame struct {
 var errNotKept = errors.New("the frame is not kept")
 
 // follow opens a chunk.
-func (s *shared) follow(c format.ChunkInfo) (*follower, error) {
+func (s *frameCache) follow(c format.ChunkInfo) (*follower, error) {
 	s.mu.Lock()
 	s.begun[c.Name]++
 	s.mu.Unlock()
@@ -71,8 +74,9 @@ func (s *shared) follow(c format.ChunkInfo) (*follower, error) {
 	return &follower{p: p}, nil
 }
 
-// join finds or begins a pass that gives the frame of that number, and counts one more follower of it.
-func (s *shared) join(c format.ChunkInfo, number int) (*pass, error) {
+// join finds or begins a pass that gives the frame of that number, and counts one more follower of
+// it.
+func (s *frameCache) join(c format.ChunkInfo, number int) (*pass, error) {
 	s.mu.Lock()
 	p := s.passes[c.Name]
 	if p != nil && p.gives(number) {
@@ -100,7 +104,8 @@ func (s *shared) join(c format.ChunkInfo, number int) (*pass, error) {
 // gives reports whether the frame is kept, or is the one that comes next.
 func (p *pass) gives(number int) bool { return p.frames[number] != nil || p.next == number }
 
-// take returns the frame of that number, which it reads if it is the first, or the error that stands in its place.
+// take returns the frame of that number, which it reads if it is the first, or the error that
+// stands in its place.
 func (p *pass) take(number int) (*frame, error) {
 	if f, err := p.look(number); f != nil || err != nil {
 		return f, err
@@ -139,7 +144,8 @@ func (p *pass) look(number int) (*frame, error) {
 	return nil, nil
 }
 
-// add takes in what was read, and keeps a frame if others follow, or have not come to this chunk yet.
+// add takes in what was read, and keeps a frame if others follow, or have not come to this chunk
+// yet.
 func (p *pass) add(data []byte, read int64, err error) *frame {
 	s := p.s
 	s.mu.Lock()
@@ -190,8 +196,8 @@ func (p *pass) forget() {
 	}
 }
 
-// leave is the end of a follower, before the frame of that number. A pass that nobody follows goes no further; if it has come
-// to the end, its frames stay for those to come.
+// leave is the end of a follower, before the frame of that number. A pass that nobody follows goes
+// no further; if it has come to the end, its frames stay for those to come.
 func (p *pass) leave(number int) error {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()

@@ -6,9 +6,9 @@ import (
 	"sort"
 )
 
-// Which calls found with the place in keys, which stand in byte order, of each key that
+// Contains calls found with the place in keys, which stand in byte order, of each key that
 // the chunk has a record of. It reads every frame that can hold one of them once.
-func (c *Chunk) Which(keys [][]byte, found func(i int)) error {
+func (c *Chunk) Contains(keys [][]byte, found func(i int)) error {
 	index := c.Footer.Index
 	var raw []byte
 	for i := 0; i < len(keys); {
@@ -31,7 +31,7 @@ func (c *Chunk) Which(keys [][]byte, found func(i int)) error {
 		if raw, err = c.frame(f+1, raw); err != nil {
 			return err
 		}
-		if err := c.whichOf(f+1, raw, keys[i:end], func(n int) { found(i + n) }); err != nil {
+		if err := c.containsIn(f+1, raw, keys[i:end], func(n int) { found(i + n) }); err != nil {
 			return err
 		}
 		i = end
@@ -39,8 +39,8 @@ func (c *Chunk) Which(keys [][]byte, found func(i int)) error {
 	return nil
 }
 
-// whichOf does it for the records of one frame.
-func (c *Chunk) whichOf(frame int, raw []byte, keys [][]byte, found func(i int)) error {
+// containsIn does it for the records of one frame.
+func (c *Chunk) containsIn(frame int, raw []byte, keys [][]byte, found func(i int)) error {
 	var rec Record
 	i := 0
 	for off := 0; off < len(raw) && i < len(keys); {

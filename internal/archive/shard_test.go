@@ -11,7 +11,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
-// TestJoinUnconditional: where two shares could both write dump.json, share 0 alone begins the dump.
+// TestJoinUnconditional: where two shares could both write dump.json, share 0 alone begins the
+// dump.
 func TestJoinUnconditional(t *testing.T) {
 	server := s3server.Start(t)
 	server.SetFault(func(r *http.Request) s3server.Fault {
@@ -20,7 +21,7 @@ func TestJoinUnconditional(t *testing.T) {
 		}
 		return s3server.Fault{}
 	})
-	d := &Division{Shares: 2, Databases: []DatabaseBounds{{DB: 0, Bounds: []Bound{NewBound([]byte("k"))}}}}
+	d := &ShardPlan{Shares: 2, Databases: []DatabaseBoundaries{{DB: 0, Bounds: []Boundary{NewBoundary([]byte("k"))}}}}
 	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "4.0.1", Role: "master", Databases: 1}
 	info := format.NewInfo("test", time.Now(), src, format.Options{Databases: []int{0}, Types: format.Types, Scan: format.ScanRange})
 	join := func(share int) (*Writer, error) {
@@ -41,7 +42,8 @@ func TestJoinUnconditional(t *testing.T) {
 	}
 }
 
-// TestJoinLost: a share of a finished dump that has lost a file does not end as if all were well, and leaves the dump to --resume.
+// TestJoinLost: a share of a finished dump that has lost a file does not end as if all were well,
+// and leaves the dump to --resume.
 func TestJoinLost(t *testing.T) {
 	w := begin(t, 1<<20, 0)
 	w.Info.Options.Scan = format.ScanRange
@@ -49,7 +51,7 @@ func TestJoinLost(t *testing.T) {
 	m := finish(t, w).Manifest
 	dir, info := w.dir.Path(""), w.Info
 	w.Close()
-	d := &Division{Shares: 1, Databases: []DatabaseBounds{{DB: 0, Bounds: []Bound{}}}}
+	d := &ShardPlan{Shares: 1, Databases: []DatabaseBoundaries{{DB: 0, Bounds: []Boundary{}}}}
 	join := func() error {
 		_, err := Join(t.Context(), dir, info, 0, d, Options{}, func(string) {})
 		return err

@@ -7,10 +7,10 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// Lacking calls lacks for each of keys, which stand in byte order without repetition, that
+// Missing calls lacks for each of keys, which stand in byte order without repetition, that
 // none of the chunks of the database has that keep accepts. It opens every chunk in
 // whose range one of them lies, and reads each of its frames at most once.
-func (a *Archive) Lacking(db int, keep func(format.ChunkInfo) bool, keys [][]byte, lacks func(key []byte) error) error {
+func (a *Archive) Missing(db int, keep func(format.ChunkInfo) bool, keys [][]byte, lacks func(key []byte) error) error {
 	held := make([]bool, len(keys))
 	for _, c := range a.Manifest.Chunks {
 		if c.DB != db || c.Records == 0 || !keep(c) {
@@ -27,7 +27,7 @@ func (a *Archive) Lacking(db int, keep func(format.ChunkInfo) bool, keys [][]byt
 		if from >= until {
 			continue
 		}
-		if err := a.which(c, keys[from:until], func(i int) { held[from+i] = true }); err != nil {
+		if err := a.contains(c, keys[from:until], func(i int) { held[from+i] = true }); err != nil {
 			return err
 		}
 	}
@@ -41,11 +41,11 @@ func (a *Archive) Lacking(db int, keep func(format.ChunkInfo) bool, keys [][]byt
 	return nil
 }
 
-func (a *Archive) which(c format.ChunkInfo, keys [][]byte, found func(i int)) error {
+func (a *Archive) contains(c format.ChunkInfo, keys [][]byte, found func(i int)) error {
 	f, chunk, err := openAt(a.dir, a.codec, c)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	return inDir(a.dir, chunk.Which(keys, found))
+	return inDir(a.dir, chunk.Contains(keys, found))
 }

@@ -17,7 +17,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// framed returns a dump of one chunk that has about n frames of records, and what a plain reading shows of them.
+// framed returns a dump of one chunk that has about n frames of records, and what a plain reading
+// shows of them.
 func framed(t *testing.T, n int) (a *Archive, want []string) {
 	t.Helper()
 	w := begin(t, 0, 0)
@@ -102,43 +103,44 @@ func closeAll(t *testing.T, list []*UnitSource) {
 }
 
 // isClean checks that nothing is kept, and nothing is under way.
-func isClean(t *testing.T, s *shared) {
+func isClean(t *testing.T, s *frameCache) {
 	t.Helper()
 	if s.bytes != 0 || s.kept.Len() != 0 || len(s.passes) != 0 {
 		t.Errorf("%d bytes in %d frames are kept, and %d passes", s.bytes, s.kept.Len(), len(s.passes))
 	}
 }
 
-// TestSharedInStep: readers that are in step have every frame read once, and nothing stays in memory.
+// TestSharedInStep: readers that are in step have every frame read once, and nothing stays in
+// memory.
 func TestSharedInStep(t *testing.T) {
 	a, want := framed(t, 20)
 	frames := int64(len(want)) / 4
 	for _, n := range []int{1, 2, 3} {
-		a.Share(n, 8<<20)
+		a.CacheFrames(n, 8<<20)
 		list := sources(a, listUnit(t, a), n)
 		for _, w := range append(slices.Clone(want), "") {
 			step(t, list, w)
-			if a.shared.bytes > format.FrameTarget*3/2 {
-				t.Fatalf("%d bytes are kept", a.shared.bytes)
+			if a.frames.bytes > format.FrameTarget*3/2 {
+				t.Fatalf("%d bytes are kept", a.frames.bytes)
 			}
 		}
 		closeAll(t, list)
-		if got := a.shared.read; got != frames {
+		if got := a.frames.read; got != frames {
 			t.Errorf("%d readers: %d frames were read, want %d", n, got, frames)
 		}
-		isClean(t, a.shared)
+		isClean(t, a.frames)
 	}
 }
 
-// TestSharedBehind: one that is behind by less than what is kept reads nothing by itself; one that is farther behind reads
-// the chunk again, once, however slow it is.
+// TestSharedBehind: one that is behind by less than what is kept reads nothing by itself; one that
+// is farther behind reads the chunk again, once, however slow it is.
 func TestSharedBehind(t *testing.T) {
 	a, want := framed(t, 20)
 	for _, tc := range []struct {
 		kept  int64
 		reads int64 // of the whole chunk
 	}{{32 << 20, 1}, {3 << 20, 2}, {0, 2}} {
-		a.Share(2, tc.kept)
+		a.CacheFrames(2, tc.kept)
 		list := sources(a, listUnit(t, a), 2)
 		first, second := list[:1], list[1:]
 		for i := range 8 { // both come to the chunk
@@ -146,18 +148,18 @@ func TestSharedBehind(t *testing.T) {
 		}
 		for _, w := range append(slices.Clone(want[8:]), "") {
 			step(t, first, w)
-			if a.shared.bytes > tc.kept {
-				t.Fatalf("%d bytes are kept, more than %d", a.shared.bytes, tc.kept)
+			if a.frames.bytes > tc.kept {
+				t.Fatalf("%d bytes are kept, more than %d", a.frames.bytes, tc.kept)
 			}
 		}
 		for _, w := range append(slices.Clone(want[8:]), "") {
 			step(t, second, w)
 		}
-		if got := a.shared.read; got != int64(len(want)/4)*tc.reads {
+		if got := a.frames.read; got != int64(len(want)/4)*tc.reads {
 			t.Errorf("%d bytes kept: %d frames were read, want %d times %d", tc.kept, got, tc.reads, len(want)/4)
 		}
 		closeAll(t, list)
-		isClean(t, a.shared)
+		isClean(t, a.frames)
 	}
 }
 
@@ -165,7 +167,7 @@ func TestSharedBehind(t *testing.T) {
 func TestSharedLeft(t *testing.T) {
 	a, want := framed(t, 20)
 	for at := 1; at < len(want); at += 9 {
-		a.Share(2, 32<<20)
+		a.CacheFrames(2, 32<<20)
 		list := sources(a, listUnit(t, a), 2)
 		for i := range at {
 			step(t, list[:1], want[i])
@@ -178,12 +180,13 @@ func TestSharedLeft(t *testing.T) {
 			step(t, list[1:], w)
 		}
 		closeAll(t, list[1:])
-		isClean(t, a.shared)
+		isClean(t, a.frames)
 	}
 }
 
-// TestSharedDamage: what is wrong with a chunk, wherever it is, every reader is told, whether the frames come from its own
-// reading or from another's; and whatever it got before is as it was written.
+// TestSharedDamage: what is wrong with a chunk, wherever it is, every reader is told, whether the
+// frames come from its own reading or from another's; and whatever it got before is as it was
+// written.
 func TestSharedDamage(t *testing.T) {
 	a, want := framed(t, 3)
 	u := listUnit(t, a)
@@ -211,7 +214,7 @@ func TestSharedDamage(t *testing.T) {
 		}
 		for _, kept := range []int64{0, 600 << 10, 32 << 20} {
 			for _, ahead := range []int{1, 5, len(want) + 1} {
-				a.Share(2, kept)
+				a.CacheFrames(2, kept)
 				func() { // what is deferred comes before the file is another one
 					list := sources(a, u, 2)
 					for i, src := range list {
@@ -245,7 +248,8 @@ func TestSharedDamage(t *testing.T) {
 	}
 }
 
-// TestSharedAtOnce: many readers with pauses of their own, over many units and with little memory, read what was written.
+// TestSharedAtOnce: many readers with pauses of their own, over many units and with little memory,
+// read what was written.
 func TestSharedAtOnce(t *testing.T) {
 	w := begin(t, 1<<20, 0)
 	var records []format.Record
@@ -264,7 +268,7 @@ func TestSharedAtOnce(t *testing.T) {
 		want = append(want, got)
 	}
 	const readers = 4
-	a.Share(readers, 2<<20)
+	a.CacheFrames(readers, 2<<20)
 	var g errgroup.Group
 	for n := range readers {
 		rng := rand.New(rand.NewPCG(uint64(n), 0))
@@ -292,7 +296,7 @@ func TestSharedAtOnce(t *testing.T) {
 	if err := g.Wait(); err != nil {
 		t.Fatal(err)
 	}
-	if s := a.shared; s.bytes > s.max || int64(len(s.passes)) > int64(s.kept.Len()) {
+	if s := a.frames; s.bytes > s.max || int64(len(s.passes)) > int64(s.kept.Len()) {
 		t.Errorf("%d bytes in %d frames are kept, and %d passes", s.bytes, s.kept.Len(), len(s.passes))
 	}
 }

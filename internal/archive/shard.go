@@ -12,36 +12,11 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// Shares of a dump write their chunks into one directory or bucket, each under numbers of its own: those of
-// share 12 are 1012000001 and so on. Numbers below belong to runs that are no share. A share looks at its own chunks only.
-const (
-	shareBase = 1_000_000_000
-	shareSpan = 1_000_000
-)
-
-// A space is a range of chunk numbers: 0 is that of runs that are no share, others are those of
-// share 0 and so on.
-type space int
-
-func spaceOf(number int) space {
-	if number < shareBase {
-		return 0
-	}
-	return space((number-shareBase)/shareSpan + 1)
-}
-
-// base returns the number below the first.
-func (s space) base() int {
-	if s == 0 {
-		return 0
-	}
-	return shareBase + int(s-1)*shareSpan
-}
-
-// Join begins or goes on with one share of a dump, beside others that may be at work. The one that is the first
-// writes dump.json. Info is what a new dump would get: source, options and division must be those of
-// the dump. A share ends with Sealed; a run without a share then finishes the dump, by Resume.
-func Join(ctx context.Context, location string, info format.Info, share int, d *Division, o Options, log func(string)) (*Writer, error) {
+// Join begins or goes on with one share of a dump, beside others that may be at work. The one that
+// is the first writes dump.json. Info is what a new dump would get: source, options and division
+// must be those of the dump. A share ends with Sealed; a run without a share then finishes the
+// dump, by Resume.
+func Join(ctx context.Context, location string, info format.Info, share int, d *ShardPlan, o Options, log func(string)) (*Writer, error) {
 	dir, err := storage.Create(ctx, location, o.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("begin share: %w", err)
@@ -50,7 +25,7 @@ func Join(ctx context.Context, location string, info format.Info, share int, d *
 	if err != nil {
 		return nil, err
 	}
-	w.space = space(share + 1)
+	w.own = numberRange(share + 1)
 	if err = w.mayAgree(share); err == nil {
 		err = w.join(d, log)
 	}
@@ -61,7 +36,8 @@ func Join(ctx context.Context, location string, info format.Info, share int, d *
 	return w, nil
 }
 
-// mayAgree lets share 0 alone begin a dump in a bucket where two that begin at once would both write dump.json.
+// mayAgree lets share 0 alone begin a dump in a bucket where two that begin at once would both
+// write dump.json.
 func (w *Writer) mayAgree(share int) error {
 	if share == 0 || storage.IsConditional(w.dir) {
 		return nil
@@ -74,7 +50,7 @@ func (w *Writer) mayAgree(share int) error {
 	return err
 }
 
-func (w *Writer) join(d *Division, log func(string)) error {
+func (w *Writer) join(d *ShardPlan, log func(string)) error {
 	old, err := w.agree()
 	if err != nil {
 		return err
@@ -98,13 +74,13 @@ func (w *Writer) join(d *Division, log func(string)) error {
 		_, _, number, err := format.ParseChunkName(name)
 		switch {
 		case err != nil:
-		case spaceOf(number) == 0:
+		case numberRangeOf(number) == 0:
 			return fmt.Errorf("%w: %s was written by a run without --shard: go on without it, with --resume", ErrDiffers, name)
-		case spaceOf(number) == w.space:
+		case numberRangeOf(number) == w.own:
 			own = append(own, name)
 		}
 	}
-	return w.takeUpAll(own, []space{w.space}, log)
+	return w.adoptAll(own, []numberRange{w.own}, log)
 }
 
 // agree returns dump.json as the share that was the first wrote it, which may be this one.
@@ -138,7 +114,7 @@ func (w *Writer) agree() (*format.Info, error) {
 }
 
 // divide makes sure that all shares are of the same division.
-func (w *Writer) divide(d *Division) error {
+func (w *Writer) divide(d *ShardPlan) error {
 	data, err := json.Marshal(d)
 	if err != nil {
 		return fmt.Errorf("begin share: %w", err)
@@ -157,9 +133,10 @@ func (w *Writer) divide(d *Division) error {
 	return nil
 }
 
-// spaces returns which numbers chunks of the dump may have: those of all shares, if there are any.
-func (w *Writer) spaces() ([]space, error) {
-	all := []space{0}
+// numberRanges returns which numbers chunks of the dump may have: those of all shares, if there are
+// any.
+func (w *Writer) numberRanges() ([]numberRange, error) {
+	all := []numberRange{0}
 	data, err := storage.ReadFile(w.dir, storage.ShardsName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
 		return all, nil
@@ -168,12 +145,12 @@ func (w *Writer) spaces() ([]space, error) {
 		return nil, fmt.Errorf("resume dump: %w", err)
 	}
 	w.divided = true
-	d, err := ParseDivision(data)
+	d, err := ParseShardPlan(data)
 	if err != nil {
 		return nil, fmt.Errorf("resume dump: %s: %w", w.dir.Path(storage.ShardsName), err)
 	}
 	for i := range d.Shares {
-		all = append(all, space(i+1))
+		all = append(all, numberRange(i+1))
 	}
 	return all, nil
 }

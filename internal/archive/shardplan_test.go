@@ -12,13 +12,13 @@ import (
 
 // TestDivision: every key is in the range of exactly one share, also where bounds are the same.
 func TestDivision(t *testing.T) {
-	d := &Division{Shares: 5, Databases: []DatabaseBounds{{0, []Bound{NewBound([]byte("b")), NewBound([]byte("b")), NewBound([]byte("d")), NewBound([]byte("\xff"))}},
-		{3, []Bound{NewBound(nil), NewBound(nil), NewBound(nil), NewBound(nil)}}}}
+	d := &ShardPlan{Shares: 5, Databases: []DatabaseBoundaries{{0, []Boundary{NewBoundary([]byte("b")), NewBoundary([]byte("b")), NewBoundary([]byte("d")), NewBoundary([]byte("\xff"))}},
+		{3, []Boundary{NewBoundary(nil), NewBoundary(nil), NewBoundary(nil), NewBoundary(nil)}}}}
 	data, err := json.Marshal(d)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d, err = ParseDivision(data); err != nil {
+	if d, err = ParseShardPlan(data); err != nil {
 		t.Fatal(err)
 	}
 	again, err := json.Marshal(d)
@@ -52,7 +52,7 @@ func TestDivisionRefused(t *testing.T) {
 		`{"shares":3,"databases":[{"db":0,"bounds":[{"key":"Yg=="},{"key":"YQ=="}]}]}`, `{"shares":1,"databases":[{"db":0,"bounds":[]},{"db":0,"bounds":[]}]}`,
 		`{"shares":1,"databases":[]} {"shares":2}`, `{"shares":1,"databases":[{"db":-1,"bounds":[]}]}`, `{"shares":1,"databases":[{"db":70000,"bounds":[]}]}`,
 	} {
-		if d, err := ParseDivision([]byte(text)); !errors.Is(err, ErrDivision) {
+		if d, err := ParseShardPlan([]byte(text)); !errors.Is(err, ErrShardPlan) {
 			t.Errorf("%s: %+v, %v", text, d, err)
 		}
 	}

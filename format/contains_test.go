@@ -47,7 +47,7 @@ func TestWhich(t *testing.T) {
 			asked = append(asked, names[i])
 		}
 		var got, want []int
-		if err := c.Which(asked, func(i int) { got = append(got, i) }); err != nil {
+		if err := c.Contains(asked, func(i int) { got = append(got, i) }); err != nil {
 			t.Fatal(err)
 		}
 		for i, key := range asked {

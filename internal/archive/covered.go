@@ -1,0 +1,57 @@
+package archive
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+// Gaps returns the ranges of a database and type that no chunk covers: all of it for a new
+// dump.
+func (w *Writer) Gaps(db int, t format.Type) ([]Range, error) {
+	var gaps []Range
+	var from []byte // first key that is not covered
+	all := true     // from is the first key of all
+	for _, c := range w.chunks {
+		if c.DB != db || c.Type != t {
+			continue
+		}
+		switch n := bytes.Compare(c.Start, from); {
+		case from == nil && !all, n < 0:
+			return nil, fmt.Errorf("%w: %s and another chunk have keys in common; move one of them away, or dump into another directory", ErrDiffers, c.Name)
+		case n > 0:
+			gaps = append(gaps, Range{from, c.Start})
+		}
+		from, all = c.End, false
+	}
+	if from != nil || all {
+		gaps = append(gaps, Range{from, nil})
+	}
+	return gaps, nil
+}
+
+// Keys returns how many keys of a database and type the chunks hold.
+func (w *Writer) Keys(db int, t format.Type) (n int64) {
+	for _, c := range w.chunks {
+		if c.DB == db && c.Type == t {
+			n += c.Keys
+		}
+	}
+	return n
+}
+
+// Resumed reports whether earlier runs have done something.
+func (w *Writer) Resumed() bool { return w.resumed }
+
+// Holds says what there is of the dump, or of the share.
+func (w *Writer) Holds() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	keys := int64(0)
+	for _, c := range w.chunks {
+		keys += c.Keys
+	}
+	return progress.Plural(len(w.chunks), "chunk", "chunks") + " with " + progress.Plural(keys, "key", "keys")
+}

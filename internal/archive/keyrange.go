@@ -1,0 +1,17 @@
+package archive
+
+import "bytes"
+
+// A Range is a range of keys: from Start, nil for the first, to before End, nil for the last.
+type Range struct{ Start, End []byte }
+
+// Within returns what of r lies in o, and false if nothing does.
+func (r Range) Within(o Range) (Range, bool) {
+	if bytes.Compare(r.Start, o.Start) < 0 {
+		r.Start = o.Start
+	}
+	if r.End == nil || o.End != nil && bytes.Compare(o.End, r.End) < 0 {
+		r.End = o.End
+	}
+	return r, r.End == nil || bytes.Compare(r.Start, r.End) < 0
+}
