@@ -102,6 +102,10 @@ func pageScript(name, text string) (script string, left int) {
 // runPage runs a script with servers and a directory of its own.
 func runPage(t *testing.T, script string) {
 	s := simulate(t, pikasim.Options{Version: pikasim.V355, Databases: 1})
+	if addrs := os.Getenv("PIKA_ADDR"); addrs != "" {
+		s.addr, _, _ = strings.Cut(addrs, ",")
+		emptied(t, "PIKA_ADDR", s.addr)
+	}
 	fillSample(t, client(t, s.addr, 0))
 	to, second := startRedis(t), startRedis(t)
 	if addr := os.Getenv("KVROCKS_ADDR"); addr != "" {
