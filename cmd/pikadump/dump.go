@@ -12,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
@@ -61,7 +62,7 @@ func dumpCommand() *cli.Command {
 				return err
 			}
 			if o.Stream != nil && progress.IsTerminal(o.Stream) {
-				return command.Usage("--out - writes the dump to standard output, which is a terminal: send it through a pipe or to a file")
+				return exitcode.Usagef("--out - writes the dump to standard output, which is a terminal: send it through a pipe or to a file")
 			}
 			return dump.Run(c.Context, o)
 		},
@@ -126,10 +127,10 @@ const stdout = "-"
 
 func parseDump(c *cli.Context) (o dump.Options, err error) {
 	if c.Args().Present() {
-		return o, command.Usage("%q is not a flag: the directory is given with --out", c.Args().First())
+		return o, exitcode.Usagef("%q is not a flag: the directory is given with --out", c.Args().First())
 	}
 	if c.String("out") == "" {
-		return o, command.Usage("--out is missing: it names the directory to write to")
+		return o, exitcode.Usagef("--out is missing: it names the directory to write to")
 	}
 	src, err := parseSource(c)
 	if err != nil {
@@ -146,28 +147,28 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 	}
 	o.Reader.NoCount = c.Bool("no-source-count")
 	if o.Archive.Uploads < 1 || o.Archive.Uploads > 64 {
-		return o, command.Usage("--uploads %d: it is between 1 and 64", o.Archive.Uploads)
+		return o, exitcode.Usagef("--uploads %d: it is between 1 and 64", o.Archive.Uploads)
 	}
 	if err := storage.Check(o.Location); err != nil {
-		return o, command.Usage("--out: %w", err)
+		return o, exitcode.Usagef("--out: %w", err)
 	}
 	if o.Location == stdout {
 		o.Stream = c.App.Writer
 		switch {
 		case o.Resume:
-			return o, command.Usage("--out - cannot be resumed: what was sent is not here; dump to a directory, and send that with kvload pack")
+			return o, exitcode.Usagef("--out - cannot be resumed: what was sent is not here; dump to a directory, and send that with kvload pack")
 		case o.CacheOff:
-			return o, command.Usage("--out - leaves nothing behind by which --source-cache-off could be set back after a crash: dump to a directory, and send that with kvload pack")
+			return o, exitcode.Usagef("--out - leaves nothing behind by which --source-cache-off could be set back after a crash: dump to a directory, and send that with kvload pack")
 		}
 	}
 	if err := parseTrial(c, &o.Selection); err != nil {
 		return o, err
 	}
 	if o.Archive.Keys, err = encryption.FromFlags(c); err != nil {
-		return o, &command.UsageError{Err: err}
+		return o, &exitcode.UsageError{Err: err}
 	}
 	if o.Archive.Keys.Identities != nil && o.Archive.Keys.Recipients == nil { // whoever gives one expects an encrypted dump
-		return o, command.Usage("--identity without --encrypt-to encrypts nothing: give --encrypt-to RECIPIENT (age-keygen -y FILE shows it) as well, or leave out --identity")
+		return o, exitcode.Usagef("--identity without --encrypt-to encrypts nothing: give --encrypt-to RECIPIENT (age-keygen -y FILE shows it) as well, or leave out --identity")
 	}
 	if err := parseThrottle(c, &o); err != nil {
 		return o, err
@@ -182,18 +183,18 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 func parseTrial(c *cli.Context, s *dump.Selection) (err error) {
 	if text := c.String("sample"); text != "" {
 		if s.Sample, err = sample.Parse(text); err != nil {
-			return command.Usage("--sample %w", err)
+			return exitcode.Usagef("--sample %w", err)
 		}
 	}
 	if s.LimitKeys = c.Int64("limit-keys"); s.LimitKeys < 0 {
-		return command.Usage("--limit-keys %d is negative", s.LimitKeys)
+		return exitcode.Usagef("--limit-keys %d is negative", s.LimitKeys)
 	}
 	return nil
 }
 
 func parseThrottle(c *cli.Context, o *dump.Options) (err error) {
 	if o.Reader.Latency = c.Duration("reply-time"); o.Reader.Latency < 0 {
-		return command.Usage("--reply-time %v is negative", o.Reader.Latency)
+		return exitcode.Usagef("--reply-time %v is negative", o.Reader.Latency)
 	}
 	if o.Limits, err = pace.LimitsFromFlags(c); err != nil {
 		return err
@@ -202,7 +203,7 @@ func parseThrottle(c *cli.Context, o *dump.Options) (err error) {
 		for one := range strings.SplitSeq(s, ",") {
 			w, err := pace.ParseWindow(one)
 			if err != nil {
-				return command.Usage("--window: %w", err)
+				return exitcode.Usagef("--window: %w", err)
 			}
 			o.Windows = append(o.Windows, w)
 		}
@@ -215,12 +216,12 @@ func parseShard(c *cli.Context, getenv func(string) string) (*dump.Shard, error)
 	path, text := c.String("plan"), c.String("shard")
 	if path == "" {
 		if text != "" {
-			return nil, command.Usage("--shard %s without --plan: the shares are what pikadump plan --json --shards N says: keep it in a file, and give the file to each share", text)
+			return nil, exitcode.Usagef("--shard %s without --plan: the shares are what pikadump plan --json --shards N says: keep it in a file, and give the file to each share", text)
 		}
 		return nil, nil
 	}
 	if c.String("out") == stdout {
-		return nil, command.Usage("--out - does not go with --shard: the shares write into one directory or bucket")
+		return nil, exitcode.Usagef("--out - does not go with --shard: the shares write into one directory or bucket")
 	}
 	for _, not := range []struct{ flag, why string }{
 		{"limit-keys", "which keys are the first is known only for all of them together"},
@@ -229,12 +230,12 @@ func parseShard(c *cli.Context, getenv func(string) string) (*dump.Shard, error)
 		{"require-consistent", "give it to the run that finishes the dump"},
 	} {
 		if c.IsSet(not.flag) {
-			return nil, command.Usage("--%s does not go with --shard: %s", not.flag, not.why)
+			return nil, exitcode.Usagef("--%s does not go with --shard: %s", not.flag, not.why)
 		}
 	}
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, command.Usage("--plan: %w", err)
+		return nil, exitcode.Usagef("--plan: %w", err)
 	}
 	defer f.Close()
 	own := &dump.Shard{}

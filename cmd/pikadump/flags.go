@@ -8,9 +8,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
@@ -44,14 +44,14 @@ func parseListing(c *cli.Context, o *reader.Options) error {
 	switch o.Scan = c.String("scan"); o.Scan {
 	case reader.ScanAuto, reader.ScanRange, reader.ScanScan:
 	default:
-		return command.Usage("--scan %q: it is auto, range or scan", o.Scan)
+		return exitcode.Usagef("--scan %q: it is auto, range or scan", o.Scan)
 	}
 	switch streams := c.String("streams"); streams {
 	case "auto":
 	case "off":
 		o.NoStreams = true
 	default:
-		return command.Usage("--streams %q: it is auto or off", streams)
+		return exitcode.Usagef("--streams %q: it is auto or off", streams)
 	}
 	return nil
 }
@@ -65,7 +65,7 @@ func retryFlag(env func(string) []string) cli.Flag {
 func parseServer(c *cli.Context) (o reader.Options, f filter.Filter, err error) {
 	server, err := connect.FromFlags(c)
 	if err != nil {
-		return o, f, &command.UsageError{Err: err}
+		return o, f, &exitcode.UsageError{Err: err}
 	}
 	if f, err = filter.FromFlags(c); err != nil {
 		return o, f, err
@@ -79,9 +79,9 @@ func parseServer(c *cli.Context) (o reader.Options, f filter.Filter, err error) 
 	}
 	switch {
 	case o.ReplyTimeout < 0:
-		return o, f, command.Usage("--timeout %v is negative", o.ReplyTimeout)
+		return o, f, exitcode.Usagef("--timeout %v is negative", o.ReplyTimeout)
 	case o.RetryFor < 0:
-		return o, f, command.Usage("--retry-for %v is negative", o.RetryFor)
+		return o, f, exitcode.Usagef("--retry-for %v is negative", o.RetryFor)
 	}
 	log, retries := c.App.ErrWriter, progress.NewRetries() // of all connections
 	o.Retrying = func(err error, wait time.Duration) { retries.Say(log, err, wait) }
@@ -98,13 +98,13 @@ type source struct {
 
 func parseSource(c *cli.Context) (o source, err error) {
 	if o.threads = c.Int("threads"); o.threads < 0 {
-		return o, command.Usage("--threads is negative")
+		return o, exitcode.Usagef("--threads is negative")
 	}
 	if o.reader, o.selection.Filter, err = parseServer(c); err != nil {
 		return o, err
 	}
 	if n := c.Int("page-keys"); n < 1 || n > 1<<20 {
-		return o, command.Usage("--page-keys %d: it is between 1 and %d", n, 1<<20)
+		return o, exitcode.Usagef("--page-keys %d: it is between 1 and %d", n, 1<<20)
 	}
 	reply, err := parseSize(c, "reply-size", 4<<10, 256<<20)
 	if err != nil {
@@ -119,13 +119,13 @@ func parseSource(c *cli.Context) (o source, err error) {
 	case "better":
 		o.level = format.Better
 	default:
-		return o, command.Usage("--level %q: it is fastest, default or better", level)
+		return o, exitcode.Usagef("--level %q: it is fastest, default or better", level)
 	}
 	if err := parseListing(c, &o.reader); err != nil {
 		return o, err
 	}
 	if err := o.reader.Check(); err != nil {
-		return o, &command.UsageError{Err: err}
+		return o, &exitcode.UsageError{Err: err}
 	}
 	return o, nil
 }
@@ -133,7 +133,7 @@ func parseSource(c *cli.Context) (o source, err error) {
 func parseSize(c *cli.Context, name string, least, most uint64) (int64, error) {
 	n, err := humanize.ParseBytes(c.String(name))
 	if err != nil || n < least || n > most {
-		return 0, command.Usage("--%s %q: it is a size from %s to %s, such as 1MiB", name, c.String(name), humanize.IBytes(least), humanize.IBytes(most))
+		return 0, exitcode.Usagef("--%s %q: it is a size from %s to %s, such as 1MiB", name, c.String(name), humanize.IBytes(least), humanize.IBytes(most))
 	}
 	return int64(n), nil
 }

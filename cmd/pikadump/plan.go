@@ -7,6 +7,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/plan"
 )
 
@@ -34,7 +35,7 @@ func planCommand() *cli.Command {
 
 func planAction(c *cli.Context) error {
 	if c.Args().Present() {
-		return command.Usage("%q is not a flag: the source is given with --uri", c.Args().First())
+		return exitcode.Usagef("%q is not a flag: the source is given with --uri", c.Args().First())
 	}
 	src, err := parseSource(c)
 	if err != nil {
@@ -42,7 +43,7 @@ func planAction(c *cli.Context) error {
 	}
 	o := plan.Options{Reader: src.reader, Selection: src.selection, Threads: src.threads, Level: src.level, Shards: c.Int("shards")}
 	if c.IsSet("shards") && (o.Shards < 1 || o.Shards > archive.MaxShares) {
-		return command.Usage("--shards %d: it is between 1 and %d", o.Shards, archive.MaxShares)
+		return exitcode.Usagef("--shards %d: it is between 1 and %d", o.Shards, archive.MaxShares)
 	}
 	f, err := plan.Make(c.Context, o)
 	if err != nil {

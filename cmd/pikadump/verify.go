@@ -9,6 +9,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -61,32 +62,32 @@ func verifyAction(c *cli.Context) error {
 	}
 	switch {
 	case c.Args().Present():
-		return command.Usage("%q is not a flag: the dump is given with --in", c.Args().First())
+		return exitcode.Usagef("%q is not a flag: the dump is given with --in", c.Args().First())
 	case in == "":
-		return command.Usage("--in is missing: it names the directory of the dump")
+		return exitcode.Usagef("--in is missing: it names the directory of the dump")
 	case o.Threads < 0 || o.Threads > 1024:
-		return command.Usage("--threads %d: it is between 1 and 1024", o.Threads)
+		return exitcode.Usagef("--threads %d: it is between 1 and 1024", o.Threads)
 	case o.Rounds < 1 || o.Rounds > 100:
-		return command.Usage("--rounds %d: it is between 1 and 100", o.Rounds)
+		return exitcode.Usagef("--rounds %d: it is between 1 and 100", o.Rounds)
 	}
 	err := storage.Check(in)
 	if err != nil {
-		return command.Usage("--in: %w", err)
+		return exitcode.Usagef("--in: %w", err)
 	}
 	if o.Reader, o.Filter, err = parseServer(c); err != nil {
 		return err
 	}
 	keys, err := encryption.FromFlags(c)
 	if err != nil {
-		return &command.UsageError{Err: err}
+		return &exitcode.UsageError{Err: err}
 	}
 	if s := c.String("sample"); s != "" {
 		if o.Sample, err = sample.Parse(s); err != nil {
-			return command.Usage("--sample: %w", err)
+			return exitcode.Usagef("--sample: %w", err)
 		}
 	}
 	if err := o.Reader.Check(); err != nil {
-		return &command.UsageError{Err: err}
+		return &exitcode.UsageError{Err: err}
 	}
 	if o.Archive, err = archive.Open(c.Context, in, 0, keys.Identities...); err != nil {
 		return err

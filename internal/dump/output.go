@@ -7,8 +7,8 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
@@ -60,7 +60,7 @@ func notFinished(err error, s *reader.Scanner, o *Options) error {
 	case o.Stream != nil:
 		return fmt.Errorf("%w (the stream is not finished: dump again)", err)
 	case s.ByCursor():
-		return command.FromStart(fmt.Errorf("%w (%s holds an unfinished dump, which cannot be gone on with: remove it)", err, o.Location))
+		return exitcode.FromStart(fmt.Errorf("%w (%s holds an unfinished dump, which cannot be gone on with: remove it)", err, o.Location))
 	case o.Shard != nil:
 		return fmt.Errorf("%w (%s holds an unfinished dump: the same command goes on with this share of it)", err, o.Location)
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -20,7 +20,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if o.Stream == nil {
 		return run(ctx, &o, nil)
 	}
-	defer func() { err = command.FromStart(err) }()
+	defer func() { err = exitcode.FromStart(err) }()
 	stream, err := pack.NewOutput(ctx, o.Stream, o.Archive.Storage.Spool)
 	if err != nil {
 		return fmt.Errorf("%w: --spool cannot be written to: %w", reader.ErrRefused, err)

@@ -2,7 +2,7 @@ package dump
 
 import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
@@ -24,11 +24,11 @@ func (f *Selection) Of(s *reader.Scanner) (format.Options, error) {
 		o.Scan = format.ScanCursor
 	}
 	if len(o.Types) == 0 {
-		return o, command.Usage("--type: Pika %s has no streams", src.Version)
+		return o, exitcode.Usagef("--type: Pika %s has no streams", src.Version)
 	}
 	for _, db := range f.DBs {
 		if db >= src.Databases {
-			return o, command.Usage("--db %d: the source has %s, numbered from 0", db, progress.Plural(src.Databases, "database", "databases"))
+			return o, exitcode.Usagef("--db %d: the source has %s, numbered from 0", db, progress.Plural(src.Databases, "database", "databases"))
 		}
 	}
 	for db := range src.Databases {

@@ -7,7 +7,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -29,14 +29,14 @@ func ReadDivision(r io.Reader) (*archive.Division, error) {
 	}
 	var plan struct{ Division json.RawMessage }
 	if err := json.Unmarshal(data, &plan); err != nil {
-		return nil, command.Usage("it is not what pikadump plan --json wrote: %w", err)
+		return nil, exitcode.Usagef("it is not what pikadump plan --json wrote: %w", err)
 	}
 	if plan.Division == nil {
-		return nil, command.Usage("it says nothing of shares: make it by pikadump plan --json --shards N")
+		return nil, exitcode.Usagef("it says nothing of shares: make it by pikadump plan --json --shards N")
 	}
 	d, err := archive.ParseDivision(plan.Division)
 	if err != nil {
-		return nil, &command.UsageError{Err: err}
+		return nil, &exitcode.UsageError{Err: err}
 	}
 	return d, nil
 }
@@ -48,7 +48,7 @@ func (d *Shard) check(s *reader.Scanner, options *format.Options) error {
 	}
 	for _, db := range options.Databases {
 		if !d.Division.Has(db) {
-			return command.Usage("--plan: it does not divide db%d: make the plan with the same --db as the dump", db)
+			return exitcode.Usagef("--plan: it does not divide db%d: make the plan with the same --db as the dump", db)
 		}
 	}
 	return nil

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -50,7 +50,7 @@ func ending(m *format.Manifest, o *Options) error {
 	if texts == nil {
 		return nil
 	}
-	return &command.LeftOut{Text: strings.Join(texts, "; ")}
+	return &exitcode.LeftOutError{Text: strings.Join(texts, "; ")}
 }
 
 // skipped says which keys are in skipped.jsonl.

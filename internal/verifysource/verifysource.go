@@ -17,8 +17,8 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/glob"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -95,7 +95,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Report != "" {
 		where = "see " + o.Report
 	}
-	return &command.Different{Text: fmt.Sprintf("%s of %s changed since the dump: %s", progress.Count(differ), progress.Plural(tally.Keys(), "key has", "keys have"), where)}
+	return &exitcode.DifferentError{Text: fmt.Sprintf("%s of %s changed since the dump: %s", progress.Count(differ), progress.Plural(tally.Keys(), "key has", "keys have"), where)}
 }
 
 // unknownExpiries returns the keys whose expiry the dump could not tell.
