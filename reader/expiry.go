@@ -17,10 +17,11 @@ const (
 	gone          int64 = -2 // the key is not there any more: deleted, or expired
 	expired       int64 = -3 // not there any more, surely because its time had come
 	unknownExpiry int64 = -4 // it cannot be told: another type has the name
+	vanished      int64 = -5 // not there any more, by two looks: deleted or expired, which of both cannot be told
 )
 
 // isGone reports whether an expiry says that there is no key any more.
-func isGone(expire int64) bool { return expire == gone || expire == expired }
+func isGone(expire int64) bool { return expire == gone || expire == expired || expire == vanished }
 
 // clockEvery is how many keys are asked for between two readings of the server's
 // clock: where both readings are the same, the expiries between are exact.
@@ -49,6 +50,7 @@ type expiries struct {
 	said   []said
 	late   []int // keys to be asked again
 	wait   bool  // and not before the clock has gone on
+	lastMs bool  // by some ms
 	rivals held
 	before look // who has the names
 	behind look
@@ -57,7 +59,10 @@ type expiries struct {
 }
 
 // said is what the server said of a key between two readings of its clock.
-type said struct{ ttl, before, after int64 }
+type said struct {
+	ttl, before, after int64
+	zero               bool // it was 0, and is asked again
+}
 
 // seconds reports whether the source stores seconds (SERVERS.md P3).
 func (e *expiries) seconds() bool { return e.w.s.source.ManyTypes() }
@@ -127,7 +132,7 @@ func (e *expiries) read(ctx context.Context, p *parser) error {
 		return err
 	}
 	e.at = append(e.at, make([]int64, len(e.keys))...)
-	e.late, e.wait = e.late[:0], false
+	e.late, e.wait, e.lastMs = e.late[:0], false, false
 	unclears := 0
 	for i := range e.keys {
 		who := e.owner(&e.before, &e.behind, i)
@@ -231,7 +236,7 @@ func (e *expiries) of(i int, t format.Type, there held) int64 {
 	case own:
 		return e.at[i]
 	case lost:
-		return gone
+		return vanished
 	}
 	return unknownExpiry
 }
@@ -240,7 +245,7 @@ func (e *expiries) of(i int, t format.Type, there held) int64 {
 func (e *expiries) judge(ctx context.Context, i int, who owner, last bool) (again bool, err error) {
 	switch who {
 	case lost:
-		e.at[i] = gone
+		e.at[i] = vanished
 		return false, nil
 	case shared:
 		e.at[i] = unknownExpiry
@@ -249,7 +254,11 @@ func (e *expiries) judge(ctx context.Context, i int, who owner, last bool) (agai
 		e.at[i] = unknownExpiry
 		return !last, nil
 	}
-	s := e.said[i]
+	s := &e.said[i]
+	if s.ttl == 0 && !e.seconds() && !s.zero { // 4.0: deleted, or within its last ms (SERVERS.md P3)
+		e.at[i], s.zero, e.lastMs = e.notThere(e.keys[i]), true, true
+		return !last, nil
+	}
 	if s.ttl == -2 && e.before.w != nil && e.w.pass.Type != "" { // it has come back meanwhile
 		e.at[i] = gone
 		return !last, nil
@@ -269,16 +278,16 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 	case ttl == -2 && !e.seconds() && e.w.pass.Type == format.TypeString:
 		return expired, true, nil // of a string that was deleted 4.0 says 0
 	case ttl == -2:
-		return gone, true, nil
+		return e.notThere(key), true, nil
 	case ttl < 0 || ttl > math.MaxInt64-after:
 		return unknownExpiry, true, nil
-	case ttl == 0 && !e.seconds(): // 4.0: deleted, or within its last ms (SERVERS.md P3)
-		return gone, true, nil
+	case ttl == 0 && !e.seconds():
+		return e.notThere(key), true, nil
 	}
 	unit := int64(1000)
 	if !e.seconds() {
 		if unit, err = e.w.unit(ctx, key); err != nil || unit == 0 {
-			return gone, true, err
+			return e.notThere(key), false, err
 		}
 	}
 	from, to := before/unit, after/unit
@@ -289,6 +298,15 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 	return (from + ttl) * unit, exact, nil
 }
 
+// notThere is what an expiry is of which PTTL of a 4.0 says that there is no key: an expired string is told
+// otherwise, and a name with a NUL can be of keys that are there (SERVERS.md P3, P4). Up to 3.5 a look tells (owner).
+func (e *expiries) notThere(key []byte) int64 {
+	if e.seconds() || e.w.pass.Type == format.TypeString || bytes.IndexByte(key, 0) >= 0 {
+		return gone
+	}
+	return vanished
+}
+
 // askLate asks again for the keys in late, each between two readings of the clock. The
 // last time the earliest expiry that fits is taken: it is at most the time of
 // one command early.
@@ -297,8 +315,12 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 		if err := pause(ctx, clockLag*time.Millisecond); err != nil {
 			return err
 		}
+	} else if e.lastMs {
+		if err := pause(ctx, 2*time.Millisecond); err != nil {
+			return err
+		}
 	}
-	e.wait = false
+	e.wait, e.lastMs = false, false
 	e.b.reset()
 	before := make([]look, len(e.late))
 	for j, i := range e.late {

@@ -19,7 +19,10 @@ var (
 // taken back and read anew.
 func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *position, lim limit) error {
 	w := cr.w
-	pc := pieces{collectionReader: cr, r: r, pos: pos, lim: lim, begun: true}
+	pc := pieces{collectionReader: cr, r: r, pos: pos, lim: lim, begun: true, expire: r.Expire}
+	if w.unsure {
+		pc.expire = unknownExpiry
+	}
 	for try := 1; ; try++ {
 		pc.last = try == maxTries
 		err := pc.put(ctx)
@@ -28,7 +31,10 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 		switch {
 		case errors.Is(err, errChanged):
 		case errors.Is(err, errGone):
-			reason, detail = Gone, "while it was read in pieces"
+			detail = "while it was read in pieces"
+			if reason, err = w.whyGoneSince(ctx, pc.expire); err != nil {
+				return err
+			}
 		case errors.As(err, &re) && re.wrongType():
 			reason, detail = Retyped, "while it was read in pieces"
 		case re != nil && w.works(ctx, cr):
@@ -36,12 +42,17 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 		default:
 			return err
 		}
+		over := reason != Changed || pc.last
 		if pc.handed {
-			if err := w.sink.Drop(r.Key); err != nil {
+			after := reason
+			if !over {
+				after = ""
+			}
+			if err := w.sink.Drop(r.Key, after); err != nil {
 				return err
 			}
 		}
-		if reason != Changed || pc.last {
+		if over {
 			w.unsure = false
 			return w.sink.Skip(r.Key, reason, detail)
 		}
@@ -59,9 +70,10 @@ type pieces struct {
 	lim    limit
 	b      batch
 	exp    expiries
-	begun  bool // r holds a piece
-	handed bool // the sink has one
-	last   bool // there is no further try
+	expire int64 // of the key, as it was first read
+	begun  bool  // r holds a piece
+	handed bool  // the sink has one
+	last   bool  // there is no further try
 }
 
 // put hands over the piece at hand and those behind it. While a piece is handed over the next is
@@ -182,7 +194,7 @@ func (pc *pieces) read(ctx context.Context, p *parser) (more bool, err error) {
 		if err := pc.exp.read(ctx, p); err != nil {
 			return false, err
 		}
-		if isGone(pc.exp.at[0]) {
+		if pc.expire = pc.exp.at[0]; isGone(pc.expire) {
 			return false, errGone
 		}
 		pc.w.setExpire(pc.r, pc.exp.at[0])

@@ -159,6 +159,7 @@ func TestGoneInPieces(t *testing.T) {
 						continue
 					}
 					mustDo(t, h.c, "EXPIRE", "k", 100)
+					want = Expired
 				}
 				g := h.read(t, typ, 64, func(n int64, _ [][]byte) {
 					if n != 4 {

@@ -81,7 +81,7 @@ func (g *gathered) Skip(key []byte, reason Reason, _ string) error {
 	return nil
 }
 
-func (g *gathered) Drop(key []byte) error {
+func (g *gathered) Drop(key []byte, _ Reason) error {
 	if !g.open || g.keys[len(g.keys)-1] != string(key) {
 		g.t.Errorf("key %q is dropped, and was not open", key)
 	}

@@ -32,7 +32,7 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 			return err
 		}
 		if handed {
-			if err := w.sink.Drop(key); err != nil {
+			if err := w.sink.Drop(key, ""); err != nil {
 				return err
 			}
 		}

@@ -104,10 +104,39 @@ func (w *walk) reads() string {
 // gone reports a key that was listed and is not there any more.
 func (w *walk) gone(key []byte, expire int64) error {
 	w.unsure = false
-	if expire == expired {
-		return w.sink.Skip(key, Expired, "")
+	return w.sink.Skip(key, whyGone(expire), "")
+}
+
+// whyGone is the reason that an expiry gives for a key that is not there.
+func whyGone(expire int64) Reason {
+	switch expire {
+	case expired:
+		return Expired
+	case vanished:
+		return DeletedOrExpired
 	}
-	return w.sink.Skip(key, Gone, "")
+	return Gone
+}
+
+// whyGoneSince is the reason for a key that was there with this expiry when it was first read.
+func (w *walk) whyGoneSince(ctx context.Context, expire int64) (Reason, error) {
+	switch {
+	case isGone(expire):
+		return whyGone(expire), nil
+	case expire == unknownExpiry:
+		return DeletedOrExpired, nil
+	case expire == 0:
+		return Gone, nil
+	}
+	p, err := w.c.do(ctx, "TIME")
+	if err != nil {
+		return "", err
+	}
+	now, err := p.time()
+	if expire <= now+1000 { // to the second, in which the server may count
+		return Expired, err
+	}
+	return Gone, err
 }
 
 // internalPrefixes are of sets that Pika keeps for itself when slotmigrate is on (SERVERS.md P10).

@@ -58,7 +58,12 @@ func (s *sink) Skip(key []byte, reason reader.Reason, detail string) error {
 }
 
 // Drop takes back a key that changed while it was read in pieces.
-func (s *sink) Drop(key []byte) error { return s.seg.Drop(key, string(reader.Gone)) }
+func (s *sink) Drop(key []byte, reason reader.Reason) error {
+	if reason == reader.Expired { // where its chunk is made anew it does not come again
+		return s.seg.Drop(key, string(reader.DeletedOrExpired))
+	}
+	return s.seg.Drop(key, string(reader.Gone))
+}
 
 // HyperLogLog counts a hyperloglog.
 func (s *sink) HyperLogLog(_ []byte, members int64) {

@@ -11,6 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 // summarize shows what a finished dump holds.
@@ -41,8 +42,8 @@ func ending(m *format.Manifest, o *Options) error {
 		texts = append(texts, fmt.Sprintf("the dump is finished, but it is not whole, or the source's count is wrong: %s; dump again into another directory "+
 			"(when two dumps agree, --no-source-count takes them as they are)", counted))
 	}
-	if len(m.Skipped) > 0 {
-		texts = append(texts, skipped(m, o))
+	if text := skipped(m, o); text != "" {
+		texts = append(texts, text)
 	}
 	if o.Consistent && m.Consistency.Statement != format.NoWrites {
 		texts = append(texts, fmt.Sprintf("the dump is finished, but --require-consistent is not met: %s (%s)", m.Consistency.Statement, m.Consistency.Reason))
@@ -53,13 +54,20 @@ func ending(m *format.Manifest, o *Options) error {
 	return &exitcode.LeftOutError{Text: strings.Join(texts, "; ")}
 }
 
-// skipped says which keys are in skipped.jsonl.
+// skipped says which keys of skipped.jsonl are missing; empty: none. Those that the source does
+// not have any more are not.
 func skipped(m *format.Manifest, o *Options) string {
 	var reasons []string
 	total := int64(0)
 	for _, r := range m.Skipped {
+		if r.Reason == string(reader.DeletedOrExpired) {
+			continue
+		}
 		total += r.Keys
 		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(r.Keys), r.Reason))
+	}
+	if total == 0 {
+		return ""
 	}
 	return fmt.Sprintf("the dump is finished, but %s not in it, or not wholly (%s): see %s",
 		progress.Plural(total, "listed key is", "listed keys are"), strings.Join(reasons, ", "), o.list(format.SkippedName))

@@ -61,7 +61,7 @@ func (m *measure) Record(r *format.Record) error {
 func (m *measure) Skip([]byte, reader.Reason, string) error { return nil }
 
 // Drop ends the measuring where what the chunk holds of a key cannot be taken out again.
-func (m *measure) Drop([]byte) error {
+func (m *measure) Drop([]byte, reader.Reason) error {
 	if !m.cw.Drop() {
 		return errEnough
 	}

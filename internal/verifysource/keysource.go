@@ -49,7 +49,7 @@ func (s *keySink) Record(r *format.Record) error {
 }
 
 // Drop ends the key.
-func (s *keySink) Drop(key []byte) error {
+func (s *keySink) Drop(key []byte, _ reader.Reason) error {
 	if s.dropped != nil && bytes.Equal(key, s.dropped) {
 		return nil
 	}

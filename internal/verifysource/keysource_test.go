@@ -29,7 +29,7 @@ func TestKeySink(t *testing.T) {
 		}
 	}
 	drop := func(key string) {
-		if err := s.Drop([]byte(key)); err != nil {
+		if err := s.Drop([]byte(key), ""); err != nil {
 			t.Fatal(err)
 		}
 	}
