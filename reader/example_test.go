@@ -30,7 +30,9 @@ func (printer) Skip(key []byte, reason reader.Reason, _ string) error {
 }
 
 // Drop would take back the parts of a large key, which come anew.
-func (printer) Drop(key []byte, _ reader.Reason) error { return fmt.Errorf("%s changed while it was read", key) }
+func (printer) Drop(key []byte, _ reader.Reason) error {
+	return fmt.Errorf("%s changed while it was read", key)
+}
 
 // One pass over the hashes of database 0.
 func ExampleScanner_Scan() {
