@@ -7,36 +7,6 @@ import (
 	"time"
 )
 
-// census is the last count of keys, which INFO keyspace 1 orders. A real Pika
-// counts in the background; here it is done when it is asked for, and like
-// there the numbers of the one before are shown first.
-type census struct {
-	taken  time.Time
-	counts [kinds]keyCount
-}
-
-type keyCount struct{ keys, expires, invalid int64 }
-
-// take counts the database.
-func (db *database) take(now int64, at time.Time) {
-	db.census = census{taken: at}
-	for k := range kinds {
-		n := &db.census.counts[k]
-		db.names[k].Scan(func(_ string, r *record) bool {
-			switch {
-			case !r.alive(now):
-				n.invalid++
-			case r.expire != 0:
-				n.expires++
-				n.keys++
-			default:
-				n.keys++
-			}
-			return true
-		})
-	}
-}
-
 // censusTitles names the lines, by kind. 3.5 does not count streams.
 var censusTitles = [kinds]string{"Strings", "Hashes", "Lists", "Zsets", "Sets", "Streams"}
 

@@ -1,7 +1,6 @@
 package pikasim
 
 import (
-	"slices"
 	"strconv"
 )
 
@@ -45,35 +44,4 @@ func (f configuration) get(name string) string { return f.values[name] }
 func (f configuration) caching() bool {
 	model, known := f.values["cache-model"]
 	return known && model != "0"
-}
-
-// configure is CONFIG GET pattern and CONFIG SET name value.
-func configure(c *call) {
-	f := c.server.config
-	switch word, n := c.word(1), len(c.args); {
-	case word == "get" && n == 3:
-		var names []string
-		for name := range f.values {
-			if matches(c.word(2), name) {
-				names = append(names, name)
-			}
-		}
-		slices.Sort(names)
-		c.out.array(2 * len(names))
-		for _, name := range names {
-			c.out.text(name)
-			c.out.text(f.values[name])
-		}
-	case word == "set" && n == 4:
-		if _, known := f.values[c.word(2)]; !known {
-			c.fail("ERR Unsupported CONFIG parameter: " + c.str(2))
-			return
-		}
-		f.values[c.word(2)] = c.str(3)
-		c.out.ok()
-	case word == "rewrite" && n == 2, word == "resetstat" && n == 2:
-		c.out.ok()
-	default:
-		c.fail(wrongNumber(c.name))
-	}
 }

@@ -1,46 +1,7 @@
 package pikasim
 
-// What Pika 2.3.6, 3.0.2 and 3.0.3 do differently from 3.4.0, read in the source of those tags and of
-// nemo, the storage of 2.x. None of it was recorded from a running server.
-
-// old tells whether a version is before 3.5.
-func (v Version) old() bool { return v == V340 || v.early() }
-
-// early tells whether there is one keyspace, whatever SELECT says: before 3.1.
-func (v Version) early() bool { return v == V236 || v == V302 || v == V303 }
-
-// removeLater removes the commands that came after a version.
-func (v Version) removeLater(table map[string]*command) {
-	remove := func(names ...string) {
-		for _, name := range names {
-			delete(table, name)
-		}
-	}
-	switch v {
-	case V236:
-		remove("psetex")
-		fallthrough
-	case V302:
-		remove("scanx", "hscanx")
-		fallthrough
-	case V303:
-		remove("pkscanrange", "pkrscanrange", "pkhscanrange", "pkhrscanrange")
-	}
-}
-
-// removeSettings removes the parameters that came after a version.
-func (v Version) removeSettings(values map[string]string) {
-	if !v.early() {
-		return
-	}
-	for _, name := range []string{"databases", "instance-mode", "max-client-response-size"} {
-		delete(values, name)
-	}
-	if v == V236 {
-		delete(values, "thread-pool-size")
-		delete(values, "write-binlog")
-	}
-}
+// What Pika 2.3.6, 3.0.2 and 3.0.3 do differently from 3.4.0, read in the source of those tags and
+// of nemo, the storage of 2.x. None of it was recorded from a running server.
 
 // infoLog is INFO log, which has the binlog position before 3.1.
 func (c *call) infoLog(t *infoText) {
@@ -75,8 +36,8 @@ func (z *zset) scoreRows(_ string, each func(string, func(*reply)) bool) {
 	}
 }
 
-// offsetPage writes a page of HSCAN, SSCAN or ZSCAN of 2.x: the cursor is how many elements went before,
-// zsets are listed by score, and small hashes and zsets come whole.
+// offsetPage writes a page of HSCAN, SSCAN or ZSCAN of 2.x: the cursor is how many elements went
+// before, zsets are listed by score, and small hashes and zsets come whole.
 func offsetPage(cursor, count int64, k kind, v value, list rows, page *reply) (n int, next int64) {
 	size := int64(v.size())
 	if cursor >= size {

@@ -8,34 +8,6 @@ import (
 // Expiry is kept in ticks since 1970: milliseconds on 4.0.1, seconds before,
 // which is what each version stores.
 
-// perSecond is the number of ticks in a second.
-func (v Version) perSecond() int64 {
-	if v == V401 {
-		return 1000
-	}
-	return 1
-}
-
-// tick is the current time in ticks.
-func (s *Server) tick() int64 {
-	now := s.opt.Clock()
-	if s.opt.Version == V401 {
-		return now.UnixMilli()
-	}
-	return now.Unix()
-}
-
-// ticks makes ticks of seconds or milliseconds.
-func (v Version) ticks(n int64, milli bool) int64 {
-	switch {
-	case v == V401 && !milli:
-		return n * 1000
-	case v != V401 && milli:
-		return n / 1000
-	}
-	return n
-}
-
 // deadline is now plus a time to live, as stored: ≤3.5 keep 32 bits, and what
 // overflows them in 2038 is in the past.
 func (c *call) deadline(ttl int64) int64 { return c.narrow(c.now + ttl) }

@@ -3,6 +3,7 @@ package pikasim
 import (
 	"encoding/binary"
 	"strings"
+	"time"
 
 	"github.com/tidwall/btree"
 )
@@ -196,33 +197,32 @@ func (db *database) forget(name string) {
 	}
 }
 
-// find is the live value of a name, and the kind it has instead on 4.0.
-func find[T value](c *call, k kind, name string) (v T, found bool, other kind) {
-	if r := c.db.live(k, name, c.now); r != nil {
-		v, found = r.value.(T)
-		return v, found, noKind
-	}
-	return v, false, c.db.clash(k, name, c.now)
+// census is the last count of keys, which INFO keyspace 1 orders. A real Pika
+// counts in the background; here it is done when it is asked for, and like
+// there the numbers of the one before are shown first.
+type census struct {
+	taken  time.Time
+	counts [kinds]keyCount
 }
 
-// read is find with -WRONGTYPE answered; then ok is false.
-func read[T value](c *call, k kind, name string) (v T, found, ok bool) {
-	v, found, other := find[T](c, k, name)
-	if other != noKind {
-		c.fail(wrongType)
-		return v, false, false
-	}
-	return v, found, true
-}
+type keyCount struct{ keys, expires, invalid int64 }
 
-// edit is the live value of a name to change, made if there is none. When
-// -WRONGTYPE was answered ok is false.
-func edit[T value](c *call, k kind, name string, fresh func() T) (v T, ok bool) {
-	v, found, ok := read[T](c, k, name)
-	if !ok || found {
-		return v, ok
+// take counts the database.
+func (db *database) take(now int64, at time.Time) {
+	db.census = census{taken: at}
+	for k := range kinds {
+		n := &db.census.counts[k]
+		db.names[k].Scan(func(_ string, r *record) bool {
+			switch {
+			case !r.alive(now):
+				n.invalid++
+			case r.expire != 0:
+				n.expires++
+				n.keys++
+			default:
+				n.keys++
+			}
+			return true
+		})
 	}
-	v = fresh()
-	c.db.put(k, name, v)
-	return v, true
 }

@@ -44,8 +44,8 @@ func matches(pattern, s string) bool {
 	return s == ""
 }
 
-// class tests a byte against the class p starts in, and gives what follows it. As in
-// stringmatchlen of Pika, bytes of a range compare signed, a backslash takes the next byte as it is but never
+// class tests a byte against the class p starts in, and gives what follows it. As in stringmatchlen
+// of Pika, bytes of a range compare signed, a backslash takes the next byte as it is but never
 // begins a range, and ] closes the class wherever it stands but as the end of a range.
 func class(p string, b byte) (in bool, rest string) {
 	not := strings.HasPrefix(p, "^")
@@ -69,8 +69,8 @@ func class(p string, b byte) (in bool, rest string) {
 }
 
 // tailPrefix is where a scan for `literal*` begins, and whether the pattern is one. Pika takes what
-// stands before the * for that prefix as it is, backslashes included, though it matches by the pattern
-// (isTailWildcard in util.cc, the same in 3.4.0, 3.5.5 and 4.0.1).
+// stands before the * for that prefix as it is, backslashes included, though it matches by the
+// pattern (isTailWildcard in util.cc, the same in 3.4.0, 3.5.5 and 4.0.1).
 func tailPrefix(pattern string) (string, bool) {
 	head, ok := strings.CutSuffix(pattern, "*")
 	if !ok || head == "" || strings.ContainsAny(head, `*?[]`) {

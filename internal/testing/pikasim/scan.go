@@ -173,9 +173,9 @@ func (c *call) unlisted(name string) bool {
 	return c.server.opt.Unlisted != nil && c.server.opt.Unlisted(name)
 }
 
-// walk lists the names of one type from start on, until left are counted. Where more follow, ≤3.5 promises
-// more if the next name, which may be dead, is not behind the pattern's prefix, and 4.0 if any that follows
-// matches. ≤3.5 count what they visit, 4.0 what matches.
+// walk lists the names of one type from start on, until left are counted. Where more follow, ≤3.5
+// promises more if the next name, which may be dead, is not behind the pattern's prefix, and 4.0 if
+// any that follows matches. ≤3.5 count what they visit, 4.0 what matches.
 func (c *call) walk(k kind, start, pattern string, left *int64) (found []string, next string, more bool) {
 	prefix, _ := tailPrefix(pattern)
 	c.db.names[k].Ascend(start, func(name string, r *record) bool {

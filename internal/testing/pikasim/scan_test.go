@@ -138,8 +138,8 @@ func TestKeysLimit(t *testing.T) {
 	}
 }
 
-// TestKeysTailPrefix: what stands before the * of a pattern without another of * ? [ ] is where a scan begins, with its
-// backslashes, though the names are matched by the pattern.
+// TestKeysTailPrefix: what stands before the * of a pattern without another of * ? [ ] is where a
+// scan begins, with its backslashes, though the names are matched by the pattern.
 func TestKeysTailPrefix(t *testing.T) {
 	for _, v := range []Version{V355, V401} {
 		c := dial(t, start(t, Options{Version: v}))

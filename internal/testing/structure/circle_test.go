@@ -29,8 +29,10 @@ const (
 
 // knots are the packages that were above maxCircle when this test was written, with their size: to be lowered, never raised.
 var knots = map[string]int{
-	"cmd/kvload": 36, "reader": 34, "writer": 38,
-	"internal/verify": 8, "internal/testing/pikasim": 23,
+	"cmd/kvload":      36,
+	"internal/verify": 8,
+	"reader":          34,
+	"writer":          38,
 }
 
 type pkg struct {

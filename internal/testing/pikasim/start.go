@@ -1,0 +1,69 @@
+// Package pikasim is an in-process server that answers over TCP as Pika does,
+// a Redis-compatible server on RocksDB: the commands a migration reads and a
+// test loads data with, with the replies, error texts and oddities of each
+// version as recorded in testdata/transcripts.
+//
+// Start one with Start and stop it with Close. It keeps everything in memory,
+// never replicates, and never expires a record by itself: like Pika it skips
+// the dead ones.
+package pikasim
+
+import (
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+)
+
+// runs counts the servers that were started: each has a run_id of its own, as each start of a real
+// one (M 3.5.5).
+var runs atomic.Int64
+
+// Start listens and serves until Close.
+func Start(opt Options) (*Server, error) {
+	if opt.Version == "" {
+		opt.Version = V355
+	}
+	if opt.Addr == "" {
+		opt.Addr = "127.0.0.1:0"
+	}
+	if opt.Databases == 0 {
+		opt.Databases = 1
+	}
+	if opt.Clock == nil {
+		opt.Clock = time.Now
+	}
+	switch opt.Version {
+	case V340, V355, V400, V401:
+	case V236, V302, V303:
+		if opt.Databases != 1 {
+			return nil, fmt.Errorf("start simulated pika: %s has one database", opt.Version)
+		}
+	default:
+		return nil, fmt.Errorf("start simulated pika: unknown version %q", opt.Version)
+	}
+	if opt.Databases < 1 || opt.Databases > 8 {
+		return nil, fmt.Errorf("start simulated pika: %d databases, want 1 to 8", opt.Databases)
+	}
+	listener, err := net.Listen("tcp", opt.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("start simulated pika: %w", err)
+	}
+	s := &Server{
+		opt:      opt,
+		listener: listener,
+		table:    commands(opt.Version),
+		started:  opt.Clock(),
+		run:      runs.Add(1),
+		lastSave: opt.Clock(),
+		config:   newConfiguration(opt),
+		replica:  opt.Replica,
+		counts:   map[string]int64{},
+		conns:    map[*session]struct{}{},
+	}
+	for range opt.Databases {
+		s.dbs = append(s.dbs, newDatabase(opt.Version))
+	}
+	s.running.Go(s.accept)
+	return s, nil
+}

@@ -1,0 +1,143 @@
+package pikasim
+
+// commands is the table of a version.
+func commands(v Version) map[string]*command {
+	table := map[string]*command{}
+	add := func(e effect, arity int, run func(*call), names ...string) {
+		for _, name := range names {
+			table[name] = &command{run: run, arity: arity, effect: e}
+		}
+	}
+	addServer(add)
+	addKeys(add)
+	addStrings(add)
+	addCollections(add)
+	for _, name := range []string{"ping", "echo", "select", "info", "time", "client", "quit"} {
+		table[name].harmless = true
+	}
+	table["auth"].open = true
+	table["quit"].open = true
+
+	if v.old() {
+		table["auth"].arity = 2
+		table["lpop"].arity = 2
+		table["rpop"].arity = 2
+		v.removeLater(table)
+		return table
+	}
+	// Since 3.5; streams since 3.5.3.
+	add(reads, -1, hello, "hello")
+	table["hello"].open = true
+	add(writes, -2, del, "unlink")
+	add(reads, 1, lastSave, "lastsave")
+	addStreams(add)
+	if !v.oneType() {
+		add(reads, 2, ptype, "ptype")
+	}
+	return table
+}
+
+// adder adds commands to a table under one or more names.
+type adder func(e effect, arity int, run func(*call), names ...string)
+
+func addServer(add adder) {
+	add(reads, 1, ping, "ping")
+	add(reads, 2, echo, "echo")
+	add(reads, 1, quit, "quit")
+	add(reads, -2, auth, "auth")
+	add(reads, 2, selectDB, "select")
+	add(reads, -2, client, "client")
+	add(reads, 1, timeNow, "time")
+	add(alters, -1, info, "info")
+	add(alters, -2, configure, "config")
+	add(alters, -1, bgSave, "bgsave")
+	add(alters, -3, slaveOf, "slaveof")
+	add(reads, 1, dbSize, "dbsize")
+	add(writes, 1, flushAll, "flushall")
+	add(writes, -1, flushDB, "flushdb")
+}
+
+func addKeys(add adder) {
+	add(writes, -2, del, "del")
+	add(reads, -2, exists, "exists")
+	add(reads, 2, typeOf, "type")
+	add(writes, 3, expire, "expire", "pexpire", "expireat", "pexpireat")
+	add(writes, 2, persist, "persist")
+	add(reads, 2, ttl, "ttl", "pttl")
+	add(reads, -2, scan, "scan")
+	add(reads, -2, keys, "keys")
+	add(reads, -3, scanx, "scanx")
+	add(reads, -4, pkScanRange, "pkscanrange", "pkrscanrange")
+}
+
+func addStrings(add adder) {
+	add(writes, -3, set, "set")
+	add(writes, 4, setex, "setex", "psetex")
+	add(writes, 3, setnx, "setnx")
+	add(writes, -3, mset, "mset")
+	add(reads, 2, get, "get")
+	add(reads, -2, mget, "mget")
+	add(reads, 2, strlen, "strlen")
+	add(reads, 4, getrange, "getrange")
+	add(writes, 2, incr, "incr")
+	add(writes, 4, setbit, "setbit")
+	add(reads, 3, getbit, "getbit")
+	add(writes, -2, pfadd, "pfadd")
+	add(reads, -2, pfcount, "pfcount")
+}
+
+func addCollections(add adder) {
+	add(writes, 4, hset, "hset")
+	add(writes, -4, hmset, "hmset")
+	add(writes, -3, hdel, "hdel")
+	add(reads, 3, hget, "hget")
+	add(reads, 2, hgetall, "hgetall")
+	add(reads, 2, hlen, "hlen")
+	add(reads, -3, hscan, "hscan")
+	add(reads, -3, hscanx, "hscanx")
+	add(reads, -4, pkhScanRange, "pkhscanrange", "pkhrscanrange")
+	add(writes, -3, push, "rpush", "lpush")
+	add(writes, -2, pop, "lpop", "rpop")
+	add(reads, 4, lrange, "lrange")
+	add(reads, 2, llen, "llen")
+	add(reads, 3, lindex, "lindex")
+	add(writes, -3, sadd, "sadd")
+	add(writes, -3, srem, "srem")
+	add(reads, 2, scard, "scard")
+	add(reads, 2, smembers, "smembers")
+	add(reads, -3, sscan, "sscan")
+	add(writes, -4, zadd, "zadd")
+	add(writes, -3, zrem, "zrem")
+	add(reads, 2, zcard, "zcard")
+	add(reads, 3, zscore, "zscore")
+	add(reads, -4, zrange, "zrange")
+	add(reads, -3, zscan, "zscan")
+	add(writes, -5, geoadd, "geoadd")
+}
+
+func addStreams(add adder) {
+	add(writes, -4, xadd, "xadd")
+	add(writes, -3, xdel, "xdel")
+	add(reads, 2, xlen, "xlen")
+	add(reads, -4, xrange, "xrange")
+	add(reads, -2, xinfo, "xinfo")
+}
+
+// removeLater removes the commands that came after a version.
+func (v Version) removeLater(table map[string]*command) {
+	remove := func(names ...string) {
+		for _, name := range names {
+			delete(table, name)
+		}
+	}
+	switch v {
+	case V236:
+		remove("psetex")
+		fallthrough
+	case V302:
+		remove("scanx", "hscanx")
+		fallthrough
+	case V303:
+		remove("pkscanrange", "pkrscanrange", "pkhscanrange", "pkhrscanrange")
+	}
+}
