@@ -2,13 +2,16 @@ package writer_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // records is a Source.
@@ -55,4 +58,57 @@ func ExampleWorker_Load() {
 	// Output:
 	// visitors is left out: hyperloglog
 	// cart:1 has apple: 3
+}
+
+// A load that ends in the middle, and another one that resumes it from the last checkpoint.
+func ExampleWorker_LoadFrom() {
+	ctx := context.Background()
+	target, err := minitarget.Start()
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer target.Close()
+	loader, err := writer.Open(ctx, writer.Options{Addr: target.Addr(), BatchKeys: 1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	var all records
+	for _, key := range []string{"a", "b", "c"} {
+		all = append(all, &format.Record{Kind: format.String, Key: []byte(key), Part: format.PartWhole, Value: []byte("1")})
+	}
+
+	// A caller keeps both in a file.
+	var last checkpoint.Checkpoint
+	var sent int64
+	load := func(source writer.Source, stop func() bool) error {
+		worker, err := loader.NewWorker(ctx, 0)
+		if err != nil {
+			return err
+		}
+		defer worker.Close()
+		return worker.LoadFrom(ctx, writer.Job{
+			Source:  source,
+			From:    last,
+			Sent:    sent,
+			Sending: func(n int64) error { sent = n; return nil },
+			Reached: func(c checkpoint.Checkpoint) error {
+				last = c
+				if stop() {
+					return errors.New("stopped")
+				}
+				return nil
+			},
+		})
+	}
+	first := slices.Clone(all)
+	fmt.Println(load(&first, func() bool { return last.Record == 2 }))
+	fmt.Println("checkpoint: record", last.Record)
+	rest := all[last.Record:]
+	fmt.Println(load(&rest, func() bool { return false }))
+	fmt.Println("checkpoint: record", last.Record, "keys:", target.Keys())
+	// Output:
+	// stopped
+	// checkpoint: record 2
+	// <nil>
+	// checkpoint: record 3 keys: [a b c]
 }
