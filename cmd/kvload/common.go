@@ -22,6 +22,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -38,10 +39,8 @@ type commonOptions struct {
 	mapDB  map[int]writer.Keyspace // nil: none given
 	writer writer.Options          // its Keyspaces are chosen once the dump is open
 
-	filter   filter.Filter
-	conflict conflictPolicy
-	prefix   prefix
-	ttl      ttlPolicy
+	filter  filter.Filter
+	rewrite rewrite.Options
 
 	share     share.Share
 	state     string // --state; empty: the default
@@ -106,7 +105,7 @@ func parseCommon(c *cli.Context, server connect.Server) (commonOptions, error) {
 	o := commonOptions{
 		in: c.String("in"), server: server, threads: c.Int("threads"), quiet: c.Bool("quiet"), state: c.String("state"),
 		retryFor: c.Duration("retry-for"), retries: progress.NewRetries(),
-		prefix: prefix{strip: []byte(c.String("key-prefix-strip")), add: []byte(c.String("key-prefix-add"))},
+		rewrite: rewrite.Options{Prefix: rewrite.Prefix{Strip: []byte(c.String("key-prefix-strip")), Add: []byte(c.String("key-prefix-add"))}},
 	}
 	if c.Args().Present() {
 		return o, command.Usage("%q is not a flag: the dump is given with --in", c.Args().First())
@@ -138,10 +137,10 @@ func parseCommon(c *cli.Context, server connect.Server) (commonOptions, error) {
 	if o.mapDB, err = load.ParseKeyspaces(c.String("map-db"), o.own(), os.Getenv); err != nil {
 		return o, err
 	}
-	if o.conflict, err = parseConflict(c.String("on-conflict")); err != nil {
+	if o.rewrite.Conflict, err = rewrite.ParseConflict(c.String("on-conflict")); err != nil {
 		return o, err
 	}
-	if o.ttl, err = ttlFromFlags(c); err != nil {
+	if o.rewrite.TTL, err = rewrite.ParseTTL(c.String("ttl"), c.Duration("ttl-min")); err != nil {
 		return o, err
 	}
 	if o.writer.HyperLogLog, err = writer.ParseHLLPolicy(c.String("hyperloglog")); err != nil {
@@ -190,9 +189,9 @@ func (o *commonOptions) retry(log io.Writer) retry.Policy {
 func (o *commonOptions) again(log io.Writer) writer.RetryFunc { return o.retry(log).Start().Wait }
 
 // presence looks whether what a journal has loaded is on the target.
-func (o *commonOptions) presence(l *writer.Loader, j *journal.Journal, cs *conflicts, log io.Writer) *load.Presence {
+func (o *commonOptions) presence(l *writer.Loader, j *journal.Journal, rules *rewrite.Rules, log io.Writer) *load.Presence {
 	return &load.Presence{
-		Target: l, Journal: j, DBs: slices.Sorted(maps.Keys(o.writer.Keyspaces)), Keep: o.filter.Key(), Rename: cs.rename, Expire: o.ttl.expire(), Retry: o.retry(log),
+		Target: l, Journal: j, DBs: slices.Sorted(maps.Keys(o.writer.Keyspaces)), Keep: o.filter.Key(), Rename: rules.Rename, Expire: rules.ExpireFunc(), Retry: o.retry(log),
 	}
 }
 
@@ -213,19 +212,19 @@ func (o *commonOptions) unsure(why string) error {
 }
 
 // openDump opens a finished dump that was loaded, and finds out where its databases went and under which names.
-func (o *commonOptions) openDump(ctx context.Context) (a *archive.Archive, cs *conflicts, err error) {
+func (o *commonOptions) openDump(ctx context.Context) (a *archive.Archive, rules *rewrite.Rules, err error) {
 	if a, err = archive.Open(ctx, o.in, o.threads, o.keys.Identities...); err != nil {
 		return nil, nil, err
 	}
 	o.dump = a.Manifest.Dump
 	if o.writer.Keyspaces, err = load.Keyspaces(o.mapDB, o.own(), o.units(a)); err == nil {
-		cs, err = readConflicts(a, &o.filter, o.conflict, o.prefix)
+		rules, err = o.rewrite.Rules(a, &o.filter)
 	}
 	if err != nil {
 		a.Close()
 		return nil, nil, err
 	}
-	return a, cs, nil
+	return a, rules, nil
 }
 
 // openTarget connects to the target and shows what it is.

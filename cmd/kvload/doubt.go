@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -16,9 +17,6 @@ type doubt struct {
 	*trace
 	left *writer.LeftOut // how it is listed if others have changed it; nil: it is only kept from being put back
 }
-
-// reasonOlder: a key may be one that the load was to replace and had not come to.
-const reasonOlder = "older"
 
 // doubt adds a key to those that are compared with the saved dump.
 func (t *taker) doubt(ctx context.Context, k *trace, left *writer.LeftOut) error {
@@ -44,9 +42,9 @@ func (t *taker) resolve(ctx context.Context) error {
 		default:
 			err = t.leave(t.db, d.key)
 			if d.left != nil {
-				t.report.add("", *d.left)
+				t.report.Add("", *d.left)
 			}
-			if d.left != nil && d.left.Reason == reasonOlder {
+			if d.left != nil && d.left.Reason == leftout.Older {
 				t.older.Add(1)
 			}
 		}

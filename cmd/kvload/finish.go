@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 )
@@ -47,7 +48,7 @@ func finishCommand() *cli.Command {
 
 // finishLoad is kvload finish.
 func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.Writer) error {
-	a, cs, err := o.openDump(ctx)
+	a, rules, err := o.openDump(ctx)
 	if err != nil {
 		return err
 	}
@@ -76,8 +77,8 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 	if err := status.Complete(); err != nil {
 		return err
 	}
-	o.ttl.begin(bound.Now, a.Manifest)
-	list, err := status.CollectLeftOut("kvload-"+o.dump[:8]+"-left-out.jsonl", leftOutName)
+	rules.Begin(bound.Now, a.Manifest)
+	list, err := status.CollectLeftOut("kvload-"+o.dump[:8]+"-left-out.jsonl", leftout.ListName)
 	if err != nil {
 		return err
 	}
@@ -86,7 +87,7 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 	}
 	if !compare {
 		for _, p := range status.Shards {
-			if err := o.presence(l, p.Journal, cs, log).Check(ctx, a, loadstate.AssignUnits(p.Shard, o.units(a)), log); err != nil {
+			if err := o.presence(l, p.Journal, rules, log).Check(ctx, a, loadstate.AssignUnits(p.Shard, o.units(a)), log); err != nil {
 				return err
 			}
 		}
@@ -96,7 +97,7 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 	left := load.Summarize(out, s, cmp.Or(list, "the report of the load"), status.Took())
 	if !compare {
 		for _, p := range status.Shards {
-			r := o.presence(l, p.Journal, cs, log)
+			r := o.presence(l, p.Journal, rules, log)
 			keys, err := r.Sample(a, loadstate.AssignUnits(p.Shard, o.units(a)), max(1, load.LookedChunks/len(status.Shards)), o.left != nil)
 			why := p.Journal.Unsure()
 			if err == nil && why == "" {
@@ -106,5 +107,5 @@ func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.
 		}
 		return left
 	}
-	return errors.Join(verifyWith(ctx, a, cs, &o, out, log), left)
+	return errors.Join(verifyWith(ctx, a, rules, &o, out, log), left)
 }

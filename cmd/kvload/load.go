@@ -13,11 +13,13 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -104,20 +106,20 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	if o.writer.Keyspaces, err = load.Keyspaces(o.mapDB, o.own(), units); err != nil {
 		return err
 	}
-	if o.conflict == conflictSuffix && a.Manifest.Conflicts > 0 {
+	if o.rewrite.Conflict == rewrite.Suffix && a.Manifest.Conflicts > 0 {
 		fmt.Fprintf(log, "looking whether the new names of %s are free\n", progress.Plural(a.Manifest.Conflicts, "conflict", "conflicts"))
 	}
-	cs, err := readConflicts(a, &o.filter, o.conflict, o.prefix)
+	rules, err := o.rewrite.Rules(a, &o.filter)
 	var names error
 	if errors.Is(err, errRefused) {
-		cs, names = nil, err
+		rules, names = nil, err
 	} else if err != nil {
 		return err
 	}
-	list := &leftOutReport{path: o.report}
-	p := &preflight{o: &o, feed: feed, own: own, cs: cs, log: log}
+	list := &leftout.Report{Path: o.report}
+	p := &preflight{o: &o, feed: feed, own: own, rules: rules, log: log}
 	if names == nil {
-		o.writer.Rename, o.writer.Expire = cs.rename, o.ttl.expire()
+		o.writer.Rename, o.writer.Expire = rules.Rename, rules.ExpireFunc()
 	}
 	throttle := load.NewThrottle(o.limits, &o.writer, o.threads, func(text string) { fmt.Fprintln(log, text) })
 	start := time.Now()
@@ -135,13 +137,13 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	l, root := p.l, p.state.Root
 	fmt.Fprintf(log, "target: %s\n", l.Target())
 	b := o.binding(a, l)
-	state, err := p.state.Open(ctx, b, journal.Options{Every: o.checkpoint, Before: list.flush})
+	state, err := p.state.Open(ctx, b, journal.Options{Every: o.checkpoint, Before: list.Flush})
 	if err != nil {
 		return err
 	}
 	j := state.Journal
 	if storage.IsURL(root) {
-		list.store = state.Store
+		list.Store = state.Store
 	}
 	defer func() { err = errors.Join(err, j.Close()) }()
 	if !storage.IsURL(root) {
@@ -152,26 +154,26 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 			fmt.Fprintln(log, "warning:", err)
 		}
 	}
-	if err := o.begin(ctx, a, l, state, b, cs, log); err != nil {
+	if err := o.begin(ctx, a, l, state, b, rules, log); err != nil {
 		return err
 	}
-	o.ttl.begin(j.Bound().Now, a.Manifest)
-	list.of(j)
-	there := o.presence(l, j, cs, log)
+	rules.Begin(j.Bound().Now, a.Manifest)
+	list.Beside(j)
+	there := o.presence(l, j, rules, log)
 	if state.Phase == loadstate.Finished {
-		return o.conclude(ctx, feed, there, cs, list, nil, 0, log)
+		return o.conclude(ctx, feed, there, rules, list, nil, 0, log)
 	}
 	l.Fence(loadstate.Fence(j.Bound(), o.share, state.Phase == loadstate.Resumed && !j.IsIdle(), j))
 	if state.Phase == loadstate.Resumed {
 		if err := j.SetIdle(false); err != nil {
 			return err
 		}
-		if err := list.resume(j); err != nil {
+		if err := list.Resume(j); err != nil {
 			return err
 		}
 	}
 	if o.report != "" {
-		if err := list.open(); err != nil {
+		if err := list.Open(); err != nil {
 			return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 		}
 	}
@@ -179,7 +181,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 	var sample load.PassingSample
 	to := load.TransferOptions{
 		Feed: feed, Target: l, Journal: j, Workers: o.threads, Keep: o.filter.Key(), Retry: o.retry(log), MaxErrors: o.maxErrors,
-		StallTimeout: o.stallTimeout, Throttle: throttle, LeftOut: list.add, Log: log,
+		StallTimeout: o.stallTimeout, Throttle: throttle, LeftOut: list.Add, Log: log,
 		Reconnected: func(ctx context.Context, begun []archive.Unit) error {
 			if o.in == loadstate.Stream {
 				begun = nil // they cannot be read again
@@ -215,7 +217,7 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		noted = j.SetIdle(true)
 	}
 	err = errors.Join(err, noted)
-	if err := errors.Join(err, list.close()); err != nil {
+	if err := errors.Join(err, list.Close()); err != nil {
 		if errors.Is(err, errRefused) {
 			return err // it says what is to be done, and that is no --resume
 		}
@@ -229,17 +231,17 @@ func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log i
 		fmt.Fprintln(log, "nothing was sent: all of the dump was loaded before")
 		took = 0
 	}
-	return o.conclude(ctx, feed, there, cs, list, sample.Keys(), took, log)
+	return o.conclude(ctx, feed, there, rules, list, sample.Keys(), took, log)
 }
 
 // conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and compares if that is wanted.
-func (o *loadOptions) conclude(ctx context.Context, feed *archive.Feed, there *load.Presence, cs *conflicts, report *leftOutReport, sample []load.LoadedKey, took time.Duration, log io.Writer) error {
+func (o *loadOptions) conclude(ctx context.Context, feed *archive.Feed, there *load.Presence, rules *rewrite.Rules, report *leftout.Report, sample []load.LoadedKey, took time.Duration, log io.Writer) error {
 	j := there.Journal
 	var gone error
 	if !o.verify {
 		gone = o.lookBack(ctx, feed, there, sample, report)
 	}
-	left := load.Summarize(log, j.Stats(), report.path, took)
+	left := load.Summarize(log, j.Stats(), report.Path, took)
 	if !o.verify {
 		return errors.Join(gone, o.unsure(j.Unsure()), left)
 	}
@@ -248,13 +250,13 @@ func (o *loadOptions) conclude(ctx context.Context, feed *archive.Feed, there *l
 	}
 	vo := verifyOptions{commonOptions: o.commonOptions, rounds: 2}
 	if left != nil {
-		vo.left = report.read
+		vo.left = report.Read
 	}
-	return errors.Join(verifyWith(ctx, feed.Archive(), cs, &vo, log, log), left)
+	return errors.Join(verifyWith(ctx, feed.Archive(), rules, &vo, log, log), left)
 }
 
 // begin begins the journal if the load is fresh, and says which load this is.
-func (o *loadOptions) begin(ctx context.Context, a *archive.Archive, l *writer.Loader, state *loadstate.Opened, b journal.Binding, cs *conflicts, log io.Writer) error {
+func (o *loadOptions) begin(ctx context.Context, a *archive.Archive, l *writer.Loader, state *loadstate.Opened, b journal.Binding, rules *rewrite.Rules, log io.Writer) error {
 	before := func(ctx context.Context) error {
 		if err := l.Probe(ctx); err != nil {
 			return err
@@ -262,7 +264,7 @@ func (o *loadOptions) begin(ctx context.Context, a *archive.Archive, l *writer.L
 		if o.undo == "" {
 			return nil
 		}
-		return saveUndo(ctx, a, l, cs, &o.commonOptions, o.undo, log)
+		return saveUndo(ctx, a, l, rules, &o.commonOptions, o.undo, log)
 	}
 	empty := func(ctx context.Context) (bool, error) { return o.targetIsEmpty(ctx, l) }
 	kept, err := state.Begin(ctx, b, empty, before)
@@ -313,10 +315,10 @@ func (o *loadOptions) checkPresence(ctx context.Context, there *load.Presence, f
 }
 
 // lookBack looks for keys of a load that is done, and notes in the journal that some are gone.
-func (o *loadOptions) lookBack(ctx context.Context, feed *archive.Feed, there *load.Presence, keys []load.LoadedKey, list *leftOutReport) (err error) {
+func (o *loadOptions) lookBack(ctx context.Context, feed *archive.Feed, there *load.Presence, keys []load.LoadedKey, list *leftout.Report) (err error) {
 	var left func() (io.ReadCloser, error)
 	if there.Journal.Stats().Left() > 0 {
-		left = list.readable()
+		left = list.Readable()
 	}
 	if a := feed.Archive(); o.in != loadstate.Stream && feed.Finished() {
 		if keys, err = there.Sample(a, loadstate.AssignUnits(o.share, o.units(a)), load.LookedChunks, left != nil); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -42,7 +43,7 @@ func (o *loadOptions) need(a *archive.Archive, units []archive.Unit) *writer.Nee
 	if a.Manifest.Finished.IsZero() { // how many units there will be is not known, nor whether keys of them expire
 		n.Connections, n.Expiring = o.threads*len(o.writer.Keyspaces)+1, 1
 	}
-	if o.ttl.mode == ttlDrop {
+	if o.rewrite.TTL.Mode == rewrite.Drop {
 		n.Expiring = 0
 	}
 	for _, t := range format.Types {
@@ -79,7 +80,7 @@ type preflight struct {
 	o     *loadOptions
 	feed  *archive.Feed
 	own   []archive.Unit
-	cs    *conflicts // nil: the names are refused
+	rules *rewrite.Rules // nil: the names are refused
 	log   io.Writer
 	facts *writer.Facts
 	state *loadstate.State
@@ -146,11 +147,11 @@ func (p *preflight) open(ctx context.Context) (err error) {
 		return nerr
 	}
 	p.settings()
-	if h == loadstate.Fresh || p.cs == nil {
+	if h == loadstate.Fresh || p.rules == nil {
 		return nil
 	}
-	p.o.ttl.begin(p.state.Journal.Bound().Now, p.feed.Archive().Manifest)
-	err = p.o.checkPresence(ctx, p.o.presence(p.l, p.state.Journal, p.cs, p.log), p.feed, p.own, h, p.log)
+	p.rules.Begin(p.state.Journal.Bound().Now, p.feed.Archive().Manifest)
+	err = p.o.checkPresence(ctx, p.o.presence(p.l, p.state.Journal, p.rules, p.log), p.feed, p.own, h, p.log)
 	return p.note(writer.Check{Name: "loaded", Found: "keys that were loaded are on the target, as far as that was looked at"}, err)
 }
 

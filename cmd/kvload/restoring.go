@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -34,12 +35,12 @@ func (b *taking) restore(ctx context.Context) (err error) {
 		o.writer.OnExists = writer.Replace
 	}
 	o.writer.Rename = func(db int, _ format.Kind, key []byte) ([]byte, string) {
-		if b.changed.Holds(db, key) {
-			return nil, "changed"
+		if b.changed.Holds(db, "", key, nil) {
+			return nil, leftout.Changed
 		}
 		return nil, ""
 	}
-	refused := &leftOutReport{path: beside(b.j, b.o.dump, "not-restored.jsonl")}
+	refused := &leftout.Report{Path: beside(b.j, b.o.dump, "not-restored.jsonl")}
 	l, err := reopen(ctx, o.writer, o.again(b.log))
 	if err != nil {
 		return err
@@ -54,11 +55,11 @@ func (b *taking) restore(ctx context.Context) (err error) {
 	if err := os.RemoveAll(path); err != nil {
 		return fmt.Errorf("%w: %w", journal.ErrNoPlace, err)
 	}
-	j, err := journal.Open(path, journal.Options{Every: o.checkpoint, Before: refused.flush})
+	j, err := journal.Open(path, journal.Options{Every: o.checkpoint, Before: refused.Flush})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, j.Close(), refused.close()) }()
+	defer func() { err = errors.Join(err, j.Close(), refused.Close()) }()
 	if _, err := j.Begin(o.binding(b.saved, l), false, ""); err != nil {
 		return err
 	}
@@ -70,10 +71,10 @@ func (b *taking) restore(ctx context.Context) (err error) {
 		LeftOut: func(unit string, l writer.LeftOut) {
 			switch l.Reason {
 			case writer.ReasonRefused:
-				refused.add(unit, l)
+				refused.Add(unit, l)
 			case writer.ReasonExists:
-				l.Reason, l.Reply = "changed", "written by others after it was removed"
-				b.report.add("", l)
+				l.Reason, l.Reply = leftout.Changed, "written by others after it was removed"
+				b.report.Add("", l)
 			}
 		},
 	}
@@ -88,7 +89,7 @@ func (b *taking) restore(ctx context.Context) (err error) {
 	s := j.Stats()
 	b.restored = s.Keys
 	if n := s.LeftOut[writer.ReasonRefused]; n > 0 {
-		return fmt.Errorf("the target refuses %s that it held before: see %s", progress.Plural(n, "key or member", "keys and members"), refused.path)
+		return fmt.Errorf("the target refuses %s that it held before: see %s", progress.Plural(n, "key or member", "keys and members"), refused.Path)
 	}
 	return j.Finish()
 }

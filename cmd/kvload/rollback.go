@@ -73,7 +73,7 @@ func parseRollback(c *cli.Context) (rollbackOptions, error) {
 
 // rollback takes back the load that the journal is of.
 func rollback(ctx context.Context, o rollbackOptions, log io.Writer) (err error) {
-	a, cs, err := o.openDump(ctx)
+	a, rules, err := o.openDump(ctx)
 	if err != nil {
 		return err
 	}
@@ -86,7 +86,7 @@ func rollback(ctx context.Context, o rollbackOptions, log io.Writer) (err error)
 	if err != nil {
 		return err
 	}
-	w := &withdrawal{o: &o, a: a, l: l, cs: cs, units: o.units(a), root: root, jt: jt, log: log}
+	w := &withdrawal{o: &o, a: a, l: l, rules: rules, units: o.units(a), root: root, jt: jt, log: log}
 	defer func() { err = errors.Join(err, w.close()) }()
 	if err := w.open(ctx); err != nil {
 		return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -28,13 +29,13 @@ var errFull = errors.New("the lot is full")
 
 // A saver saves keys of one database of the target.
 type saver struct {
-	a    *archive.Archive
-	l    *writer.Loader
-	w    *archive.Writer
-	cs   *conflicts
-	o    *commonOptions
-	log  io.Writer
-	segs map[format.Type]*archive.Segment
+	a     *archive.Archive
+	l     *writer.Loader
+	w     *archive.Writer
+	rules *rewrite.Rules
+	o     *commonOptions
+	log   io.Writer
+	segs  map[format.Type]*archive.Segment
 }
 
 // A lot is some keys that follow each other.
@@ -108,14 +109,14 @@ func (s *saver) lots(ctx context.Context, db int, each func(*lot) error) error {
 		keys = nil
 		return each(l)
 	}
-	extra := s.cs.prefix.ofAll(s.cs.suffixes(db))
+	extra := s.rules.SuffixedNames(db)
 	keep := s.o.filter.Key()
 	chosen := func(c format.ChunkInfo) bool { return s.o.filter.Type(c.Type) }
 	err := s.a.Keys(db, chosen, func(key []byte, _ []format.Type) error {
 		if keep != nil && !keep(key) {
 			return nil
 		}
-		if key = s.cs.prefix.of(key); key == nil {
+		if key = s.rules.Prefix.Apply(key); key == nil {
 			return nil
 		}
 		for len(extra) > 0 && bytes.Compare(extra[0], key) < 0 {

@@ -37,9 +37,9 @@ func (o *commonOptions) binding(a *archive.Archive, l *writer.Loader) journal.Bi
 		}
 	}
 	b.Settings = map[string]string{
-		"--on-exists": o.writer.OnExists.String(), "--on-conflict": string(o.conflict), "--hyperloglog": o.writer.HyperLogLog.String(),
-		"--ttl": string(o.ttl.mode), "--ttl-min": o.ttl.least.String(),
-		"--key-prefix-strip": asText(o.prefix.strip), "--key-prefix-add": asText(o.prefix.add),
+		"--on-exists": o.writer.OnExists.String(), "--on-conflict": string(o.rewrite.Conflict), "--hyperloglog": o.writer.HyperLogLog.String(),
+		"--ttl": string(o.rewrite.TTL.Mode), "--ttl-min": o.rewrite.TTL.Min.String(),
+		"--key-prefix-strip": asText(o.rewrite.Prefix.Strip), "--key-prefix-add": asText(o.rewrite.Prefix.Add),
 		"--type": strings.Join(types, ","), "--db": fmt.Sprint(o.filter.DBs), "--match": o.filter.Match,
 	}
 	if !o.share.IsAll() {

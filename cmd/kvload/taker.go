@@ -9,6 +9,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -154,7 +155,7 @@ func (t *taker) begin(ctx context.Context, r *format.Record) (*trace, error) {
 	if t.o.writer.OnExists == writer.Skip && (t.existed.Has(t.number) || t.number >= t.asked) {
 		return nil, nil // it was there before, or was never reached
 	}
-	name, out := t.cs.rename(t.db, r.Kind, r.Key)
+	name, out := t.rules.Rename(t.db, r.Kind, r.Key)
 	if out != "" {
 		return nil, nil
 	}
@@ -165,8 +166,8 @@ func (t *taker) begin(ctx context.Context, r *format.Record) (*trace, error) {
 	if !t.begun {
 		return nil, t.leave(t.db, k.key) // what is there is of others, also if it is as in the dump
 	}
-	expire, short := t.o.ttl.of(r.Expire)
-	over := expire != 0 && expire <= t.o.ttl.now
+	expire, short := t.rules.Expire(r.Expire)
+	over := expire != 0 && expire <= t.rules.Began()
 	if over || short || r.Kind == format.HyperLogLog && t.o.writer.HyperLogLog == writer.LeaveOut {
 		k.out = true
 		t.asks = append(t.asks, k)
@@ -219,9 +220,9 @@ func (t *taker) decide(ctx context.Context, k *trace, v *verify.Verdict) (remove
 	case !older && (v.Equal || v.Part && (!k.sure || refused)):
 		return true, nil
 	}
-	left := &writer.LeftOut{DB: t.db, Kind: k.kind, Key: k.source, Reason: "changed", Reply: said(v)}
+	left := &writer.LeftOut{DB: t.db, Kind: k.kind, Key: k.source, Reason: leftout.Changed, Reply: said(v)}
 	if older {
-		left.Reason, left.Reply = reasonOlder, "it is not known whether the load came to it before it was stopped"
+		left.Reason, left.Reply = leftout.Older, "it is not known whether the load came to it before it was stopped"
 	}
 	return false, t.doubt(ctx, k, left)
 }

@@ -11,6 +11,9 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/keyset"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -22,25 +25,25 @@ type taking struct {
 	l     *writer.Loader
 	j     *journal.Journal
 	o     *rollbackOptions
-	cs    *conflicts
-	out   *verify.LeftOutList // what the load has left out; nil: nothing is known
-	again bool                // a rollback before may have put something back
+	rules *rewrite.Rules
+	out   *leftout.List // what the load has left out; nil: nothing is known
+	again bool          // a rollback before may have put something back
 	fence writer.Fence
 
 	log io.Writer
 
-	report    *leftOutReport
+	report    *leftout.Report
 	mu        sync.Mutex
-	changed   *verify.KeySet // keys that are not to be put back, where something was saved
-	older     atomic.Int64   // of the keys in the report, those that the load may not have come to
-	untouched atomic.Int64   // units that the load never began
+	changed   *keyset.Set  // keys that are not to be put back, where something was saved
+	older     atomic.Int64 // of the keys in the report, those that the load may not have come to
+	untouched atomic.Int64 // units that the load never began
 	removed   atomic.Int64
 	restored  int64
 }
 
 // all removes what the load wrote and puts back what was there.
 func (b *taking) all(ctx context.Context, units []archive.Unit) (err error) {
-	b.changed = verify.NewKeySet()
+	b.changed = keyset.New()
 	defer func() { err = errors.Join(err, b.changed.Close(), b.out.Close()) }()
 	units = archive.LargestFirst(units)
 	g, removing := errgroup.WithContext(ctx)
@@ -65,7 +68,7 @@ func (b *taking) all(ctx context.Context, units []archive.Unit) (err error) {
 
 // options are those by which kvload verify compares the target with the dump.
 func (b *taking) options() verify.Options {
-	v := verification{o: &verifyOptions{commonOptions: b.o.commonOptions}, cs: b.cs}
+	v := verification{o: &verifyOptions{commonOptions: b.o.commonOptions}, rules: b.rules}
 	t := b.l.Target()
 	return v.options(&t, b.out)
 }
@@ -77,5 +80,5 @@ func (b *taking) leave(db int, key []byte) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.changed.Add(db, key)
+	return b.changed.Add(db, "", key, nil)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,12 +15,13 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
 // saveUndo saves the keys of the target that the load will overwrite, as a dump, before the load begins.
-func saveUndo(ctx context.Context, a *archive.Archive, l *writer.Loader, cs *conflicts, o *commonOptions, undo string, log io.Writer) (err error) {
+func saveUndo(ctx context.Context, a *archive.Archive, l *writer.Loader, rules *rewrite.Rules, o *commonOptions, undo string, log io.Writer) (err error) {
 	t := l.Target()
 	dbs := slices.Sorted(maps.Keys(o.writer.Keyspaces))
 	src := format.Source{Address: t.Addr, Server: t.Server, Version: t.Version, Role: "master", Databases: len(dbs), WriteBinlog: "unknown"}
@@ -31,7 +31,7 @@ func saveUndo(ctx context.Context, a *archive.Archive, l *writer.Loader, cs *con
 	}
 	defer w.Close()
 	for _, db := range dbs {
-		if err := (&saver{a: a, l: l, w: w, cs: cs, o: o, log: log}).database(ctx, db); err != nil {
+		if err := (&saver{a: a, l: l, w: w, rules: rules, o: o, log: log}).database(ctx, db); err != nil {
 			return fmt.Errorf("save what will be overwritten: %w (nothing was written to the target; remove %s before the next attempt)", err, undo)
 		}
 	}
@@ -71,18 +71,4 @@ func undoThere(ctx context.Context, undo string, keys encryption.Keys) string {
 		return "is not empty, and no finished dump: if a load was stopped while it made it, that load has written nothing, and it can be removed; else give another directory"
 	}
 	return "is not empty: give another directory"
-}
-
-// suffixes returns the names that --on-conflict suffix makes up, in order.
-func (cs *conflicts) suffixes(db int) (names [][]byte) {
-	if cs.policy != conflictSuffix {
-		return nil
-	}
-	for name, types := range cs.types[db] {
-		for _, t := range types[1:] {
-			names = append(names, suffixed([]byte(name), t))
-		}
-	}
-	slices.SortFunc(names, bytes.Compare)
-	return names
 }

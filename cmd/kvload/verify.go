@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"sync/atomic"
@@ -13,10 +14,12 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -26,7 +29,7 @@ type verification struct {
 	o      *verifyOptions
 	a      *archive.Archive
 	l      *writer.Loader
-	cs     *conflicts
+	rules  *rewrite.Rules
 	log    io.Writer
 	report *verify.Report
 	vo     verify.Options
@@ -37,19 +40,19 @@ type verification struct {
 
 // verifyDump is kvload verify.
 func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error {
-	a, cs, err := o.openDump(ctx)
+	a, rules, err := o.openDump(ctx)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
-	if err := o.recall(ctx, a.Manifest); err != nil {
+	if err := o.recall(ctx, rules, a.Manifest); err != nil {
 		return err
 	}
-	return verifyWith(ctx, a, cs, &o, out, log)
+	return verifyWith(ctx, a, rules, &o, out, log)
 }
 
 // verifyWith compares. The places of o.writer have been chosen.
-func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verifyOptions, out, log io.Writer) (err error) {
+func verifyWith(ctx context.Context, a *archive.Archive, rules *rewrite.Rules, o *verifyOptions, out, log io.Writer) (err error) {
 	left, err := o.readLeftOut()
 	if err != nil {
 		return err
@@ -61,7 +64,7 @@ func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verif
 	}
 	t := l.Target()
 	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
-	v := &verification{o: o, a: a, l: l, cs: cs, log: log}
+	v := &verification{o: o, a: a, l: l, rules: rules, log: log}
 	if v.report, err = verify.NewReport(o.report, out); err != nil {
 		return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
 	}
@@ -79,7 +82,7 @@ func verifyWith(ctx context.Context, a *archive.Archive, cs *conflicts, o *verif
 }
 
 // options returns what the engine compares.
-func (v *verification) options(t *writer.Target, left *verify.LeftOutList) verify.Options {
+func (v *verification) options(t *writer.Target, left *leftout.List) verify.Options {
 	vo := verify.Options{
 		KeysOnly: v.o.keysOnly, Sample: v.o.sample, Refuses: t.Refuses, NoZeroSign: !t.KeepsZeroSign(),
 		Clock: func() time.Time { return time.Now().Add(t.ClockOffset) }, Report: v.report.Add,
@@ -91,18 +94,18 @@ func (v *verification) options(t *writer.Target, left *verify.LeftOutList) verif
 		vo.LeftOut = left.Holds
 	}
 	vo.Name = func(db int, kind format.Kind, key []byte) ([]byte, verify.Class) {
-		name, reason := v.cs.rename(db, kind, key)
+		name, reason := v.rules.Rename(db, kind, key)
 		switch {
-		case kind == format.HyperLogLog && v.o.writer.HyperLogLog == writer.LeaveOut, reason == reasonPrefix:
+		case kind == format.HyperLogLog && v.o.writer.HyperLogLog == writer.LeaveOut, reason == leftout.Prefix:
 			return nil, verify.LeftOut
 		case reason != "":
 			return nil, verify.ConflictLoser
-		case v.cs.isSuffixed(db, kind, key):
+		case v.rules.IsSuffixed(db, kind, key):
 			return name, verify.Renamed
 		}
 		return name, ""
 	}
-	vo.Expire = v.o.ttl.expire()
+	vo.Expire = v.rules.ExpireFunc()
 	return vo
 }
 
@@ -190,11 +193,11 @@ func (v *verification) backwards(ctx context.Context) error {
 			DB: db, Archive: v.a, Keep: v.o.filter.Key(), Sample: v.o.sample, Report: v.report.Add, Tally: &v.tally,
 			Chunks: func(c format.ChunkInfo) bool { return v.o.filter.Type(c.Type) },
 		}
-		if p := v.o.prefix; !p.isNone() {
-			rev.Source, rev.Name = p.source, p.of
+		if p := v.o.rewrite.Prefix; !p.IsNone() {
+			rev.Source, rev.Name = p.Source, p.Apply
 		}
-		if v.o.conflict == conflictSuffix {
-			rev.Renamed = v.cs.gave
+		if v.o.rewrite.Conflict == rewrite.Suffix {
+			rev.Renamed = v.rules.IsSuffixedName
 		}
 		add := func(names []string) error {
 			v.names.Add(int64(len(names)))
@@ -208,4 +211,23 @@ func (v *verification) backwards(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// recall finds in the journal of the load when it began, for rules that go by that.
+func (o *verifyOptions) recall(ctx context.Context, rules *rewrite.Rules, m *format.Manifest) error {
+	if !rules.TTL.GoesByBegin() {
+		return nil
+	}
+	path, b, err := o.location().Binding(ctx)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w: --ttl shift and --ttl-min go by the time when the load began, and %s holds no journal of it: give the --state of the load",
+			errRefused, path)
+	case err != nil:
+		return err
+	case b.Dump != m.Dump:
+		return fmt.Errorf("%w: %s holds the journal of the load of another dump: give the --state of the load", errRefused, path)
+	}
+	rules.Begin(b.Now, m)
+	return rules.CheckRecorded(b.Settings, path)
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 )
 
 // verifyOptions is what kvload verify is told to do.
@@ -109,7 +109,7 @@ func parseVerify(c *cli.Context, shares bool) (verifyOptions, error) {
 }
 
 // readLeftOut reads the report of the load; nil without one.
-func (o *verifyOptions) readLeftOut() (*verify.LeftOutList, error) {
+func (o *verifyOptions) readLeftOut() (*leftout.List, error) {
 	if o.leftOut == "" {
 		return o.readLeft()
 	}
@@ -118,7 +118,7 @@ func (o *verifyOptions) readLeftOut() (*verify.LeftOutList, error) {
 		return nil, command.Usage("--left-out: %w", err)
 	}
 	defer f.Close()
-	l, err := verify.ReadLeftOut(f)
+	l, err := leftout.ReadList(f)
 	if err != nil {
 		return nil, command.Usage("--left-out %s: %w", o.leftOut, err)
 	}
@@ -126,7 +126,7 @@ func (o *verifyOptions) readLeftOut() (*verify.LeftOutList, error) {
 }
 
 // readLeft reads what the load has listed by itself.
-func (o *verifyOptions) readLeft() (*verify.LeftOutList, error) {
+func (o *verifyOptions) readLeft() (*leftout.List, error) {
 	if o.left == nil {
 		return nil, nil
 	}
@@ -138,7 +138,7 @@ func (o *verifyOptions) readLeft() (*verify.LeftOutList, error) {
 		return nil, fmt.Errorf("read what was left out: %w", err)
 	}
 	defer f.Close()
-	l, err := verify.ReadLeftOut(f)
+	l, err := leftout.ReadList(f)
 	if err != nil {
 		return nil, fmt.Errorf("read what was left out: %w", err)
 	}

@@ -14,12 +14,13 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -28,7 +29,7 @@ type withdrawal struct {
 	o     *rollbackOptions
 	a     *archive.Archive
 	l     *writer.Loader
-	cs    *conflicts
+	rules *rewrite.Rules
 	units []archive.Unit
 	root  string
 	jt    *loadstate.Shards // nil: the load has no shares
@@ -137,9 +138,9 @@ func (w *withdrawal) takeBack(ctx context.Context) (err error) {
 			continue
 		}
 		done++
-		report := &leftOutReport{path: beside(p.j, w.o.dump, "changed.jsonl")}
-		w.o.ttl.begin(p.j.Bound().Now, w.a.Manifest)
-		b := &taking{a: w.a, l: w.l, log: w.log, j: p.j, o: w.o, cs: w.cs, again: p.again, report: report, fence: w.fence}
+		report := &leftout.Report{Path: beside(p.j, w.o.dump, "changed.jsonl")}
+		w.rules.Begin(p.j.Bound().Now, w.a.Manifest)
+		b := &taking{a: w.a, l: w.l, log: w.log, j: p.j, o: w.o, rules: w.rules, again: p.again, report: report, fence: w.fence}
 		if b.out, err = p.leftOut(); err != nil {
 			fmt.Fprintf(w.log, "warning: %v: keys of which the load left out a part will be taken for changed ones\n", err)
 		}
@@ -147,9 +148,9 @@ func (w *withdrawal) takeBack(ctx context.Context) (err error) {
 			return fmt.Errorf("%w (the load is taken back in part: run it again)", err)
 		}
 		removed, restored, untouched = removed+b.removed.Load(), restored+b.restored, untouched+b.untouched.Load()
-		if report.lines > 0 {
-			changed, older = changed+report.lines, older+b.older.Load()
-			lists = append(lists, report.path)
+		if report.Lines() > 0 {
+			changed, older = changed+report.Lines(), older+b.older.Load()
+			lists = append(lists, report.Path)
 			continue
 		}
 		if err := p.j.EndUndo(); err != nil {
@@ -174,16 +175,16 @@ func (w *withdrawal) takeBack(ctx context.Context) (err error) {
 }
 
 // leftOut reads the list of what the load has left out.
-func (p *withdrawn) leftOut() (*verify.LeftOutList, error) {
+func (p *withdrawn) leftOut() (*leftout.List, error) {
 	if p.j.Stats().LeftOut[writer.ReasonRefused] == 0 {
 		return nil, nil
 	}
-	r, err := storage.ReadLog(p.store, leftOutName(p.j))
+	r, err := storage.ReadLog(p.store, leftout.ListName(p.j))
 	if err != nil { // it may be where --report said
 		return nil, fmt.Errorf("read what was left out: %w", err)
 	}
 	defer r.Close()
-	return verify.ReadLeftOut(r)
+	return leftout.ReadList(r)
 }
 
 func shownLists(lists []string) string {
@@ -205,7 +206,7 @@ func (w *withdrawal) part(ctx context.Context, b *taking, s share.Share) (err er
 		}
 		defer b.saved.Close()
 	}
-	return errors.Join(b.all(ctx, loadstate.AssignUnits(s, w.units)), b.report.close())
+	return errors.Join(b.all(ctx, loadstate.AssignUnits(s, w.units)), b.report.Close())
 }
 
 // beside returns where a list about a part is: beside the journal, or of one in a bucket in the working directory.

@@ -4,9 +4,10 @@ import (
 	"bufio"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"os"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tempfile"
 )
 
 // A Spool keeps the names of keys that differ, in the order in which a dump has them, in a
@@ -26,29 +27,10 @@ type Names struct {
 // Empty reports whether no key is there.
 func (n Names) Empty() bool { return n.from == n.to }
 
-// tempFile makes a file without a name.
-func tempFile() (*os.File, error) {
-	f, err := os.CreateTemp("", "verify-")
-	if err != nil {
-		return nil, noRoom(err)
-	}
-	if err := os.Remove(f.Name()); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
-}
-
-func noRoom(err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("keep the names of keys: %w; set TMPDIR to a directory with room", err)
-}
-
 // add writes a name.
 func (s *Spool) add(key []byte) error {
 	if s.f == nil {
-		f, err := tempFile()
+		f, err := tempfile.Create()
 		if err != nil {
 			return err
 		}
@@ -60,7 +42,7 @@ func (s *Spool) add(key []byte) error {
 		_, err = s.w.Write(key)
 	}
 	if err != nil {
-		return noRoom(err)
+		return tempfile.NoRoom(err)
 	}
 	s.size += int64(len(head) + len(key))
 	return nil
@@ -70,7 +52,7 @@ func (s *Spool) add(key []byte) error {
 func (s *Spool) since(from int64) (Names, error) {
 	if s.w != nil {
 		if err := s.w.Flush(); err != nil {
-			return Names{}, noRoom(err)
+			return Names{}, tempfile.NoRoom(err)
 		}
 	}
 	return Names{s, from, s.size}, nil

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/glob"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/keyset"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
@@ -74,7 +74,7 @@ func Run(ctx context.Context, o Options) error {
 		Clock: func() time.Time {
 			return time.Now().Add(time.Duration(src.ClockDifference) * time.Millisecond)
 		},
-		ExpiryUnknown: func(db int, t format.Type, key []byte) bool { return unknown.Holds(db, typed(t, key)) },
+		ExpiryUnknown: func(db int, t format.Type, key []byte) bool { return unknown.Holds(db, string(t), key, nil) },
 	}
 	var tally verify.Tally
 	err = o.rounds(ctx, s, &vo, &tally)
@@ -99,22 +99,19 @@ func Run(ctx context.Context, o Options) error {
 }
 
 // unknownExpiries returns the keys whose expiry the dump could not tell.
-func unknownExpiries(a *archive.Archive) (*verify.KeySet, error) {
-	set := verify.NewKeySet()
+func unknownExpiries(a *archive.Archive) (*keyset.Set, error) {
+	set := keyset.New()
 	err := a.Skipped(func(k archive.SkippedKey) error {
 		if k.Reason != string(reader.ExpiryUnknown) {
 			return nil
 		}
-		return set.Add(k.DB, typed(k.Type, k.Key))
+		return set.Add(k.DB, string(k.Type), k.Key, nil)
 	})
 	if err = errors.Join(err, set.Seal()); err != nil {
 		return nil, errors.Join(err, set.Close())
 	}
 	return set, nil
 }
-
-// typed is a key's name in a set of keys of several types.
-func typed(t format.Type, key []byte) []byte { return slices.Concat([]byte(t), []byte(":"), key) }
 
 // rounds makes all rounds.
 func (o *Options) rounds(ctx context.Context, s *reader.Scanner, vo *verify.Options, tally *verify.Tally) (err error) {

@@ -1,4 +1,4 @@
-package main
+package leftout
 
 import (
 	"encoding/json"
@@ -34,19 +34,19 @@ func TestReportResumed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r := &leftOutReport{path: filepath.Join(dir, "report")}
+	r := &Report{Path: filepath.Join(dir, "report")}
 	for i, unit := range strings.Fields("one two one three one two three") {
-		r.add(unit, writer.LeftOut{Kind: format.String, Key: []byte{'a' + byte(i)}, Reason: "refused"})
+		r.Add(unit, writer.LeftOut{Kind: format.String, Key: []byte{'a' + byte(i)}, Reason: "refused"})
 	}
-	if err := r.close(); err != nil {
+	if err := r.Close(); err != nil {
 		t.Fatal(err)
 	}
-	whole, err := os.ReadFile(r.path)
+	whole, err := os.ReadFile(r.Path)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for cut := 0; cut <= len(whole); cut += 7 {
-		if err := os.WriteFile(r.path, whole[:cut], 0o600); err != nil {
+		if err := os.WriteFile(r.Path, whole[:cut], 0o600); err != nil {
 			t.Fatal(err)
 		}
 		want := ""
@@ -57,15 +57,15 @@ func TestReportResumed(t *testing.T) {
 				}
 			}
 		}
-		again := &leftOutReport{path: r.path}
-		if err := again.resume(j); err != nil {
+		again := &Report{Path: r.Path}
+		if err := again.Resume(j); err != nil {
 			t.Fatal(err)
 		}
-		again.add("two", writer.LeftOut{Kind: format.String, Key: []byte("new"), Reason: "refused"})
-		if err := again.close(); err != nil {
+		again.Add("two", writer.LeftOut{Kind: format.String, Key: []byte("new"), Reason: "refused"})
+		if err := again.Close(); err != nil {
 			t.Fatal(err)
 		}
-		got, err := os.ReadFile(r.path)
+		got, err := os.ReadFile(r.Path)
 		if err != nil || !strings.HasPrefix(string(got), want) || strings.Count(string(got), "\n") != strings.Count(want, "\n")+1 || !strings.Contains(string(got[len(want):]), `"\"new\""`) {
 			t.Fatalf("cut at %d:\n%s\nwant\n%s and one more, %v", cut, got, want, err)
 		}
@@ -92,36 +92,36 @@ func TestReportResumedInBucket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	add := func(r *leftOutReport, keys string) {
+	add := func(r *Report, keys string) {
 		t.Helper()
 		for _, key := range strings.Fields(keys) {
-			r.add("one", writer.LeftOut{Kind: format.String, Key: []byte(key), Reason: "refused"})
-			if err := r.flush(); err != nil {
+			r.Add("one", writer.LeftOut{Kind: format.String, Key: []byte(key), Reason: "refused"})
+			if err := r.Flush(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := r.close(); err != nil {
+		if err := r.Close(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	r := &leftOutReport{store: b}
-	r.of(j)
+	r := &Report{Store: b}
+	r.Beside(j)
 	add(r, "a b lost1 lost2")
 	for range 2 {
-		r = &leftOutReport{store: b}
-		r.of(j)
-		if err := r.resume(j); err != nil {
+		r = &Report{Store: b}
+		r.Beside(j)
+		if err := r.Resume(j); err != nil {
 			t.Fatal(err)
 		}
 		add(r, "c")
-		old, err := r.read()
+		old, err := r.Read()
 		if err != nil {
 			t.Fatal(err)
 		}
 		got, err := io.ReadAll(old)
 		var keys []string
 		for line := range strings.Lines(string(got)) {
-			var l leftOutLine
+			var l Line
 			if err := json.Unmarshal([]byte(line), &l); err != nil {
 				t.Fatal(err)
 			}

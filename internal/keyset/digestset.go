@@ -1,4 +1,4 @@
-package verify
+package keyset
 
 import (
 	"bufio"
@@ -12,6 +12,8 @@ import (
 	"slices"
 	"sort"
 	"sync/atomic"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tempfile"
 )
 
 // A digest stands for a key, or a member of one.
@@ -74,7 +76,7 @@ func (s *digestSet) add(d digest) error {
 // spill makes a run of what is in memory.
 func (s *digestSet) spill() (err error) {
 	if s.f == nil {
-		if s.f, err = tempFile(); err != nil {
+		if s.f, err = tempfile.Create(); err != nil {
 			return err
 		}
 	}
@@ -82,12 +84,12 @@ func (s *digestSet) spill() (err error) {
 	w := bufio.NewWriter(s.f)
 	for i := range s.some {
 		if _, err := w.Write(s.some[i][:]); err != nil {
-			return noRoom(err)
+			return tempfile.NoRoom(err)
 		}
 	}
 	s.size += int64(len(s.some) * digestSize)
 	s.runs, s.some = append(s.runs, s.size), s.some[:0]
-	return noRoom(w.Flush())
+	return tempfile.NoRoom(w.Flush())
 }
 
 // seal ends the adding.
@@ -100,7 +102,7 @@ func (s *digestSet) seal() error {
 		return err
 	}
 	s.some = nil
-	sorted, err := tempFile()
+	sorted, err := tempfile.Create()
 	if err != nil {
 		return err
 	}
@@ -115,7 +117,7 @@ func (s *digestSet) seal() error {
 	})
 	err = errors.Join(err, w.Flush(), s.f.Close())
 	s.f = sorted
-	return noRoom(err)
+	return tempfile.NoRoom(err)
 }
 
 // merge hands over all runs as one.

@@ -1,4 +1,4 @@
-package main
+package leftout
 
 import (
 	"bufio"
@@ -17,9 +17,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// leftOutLine is a line of the report: a key, or part of one, that is in the dump and not
+// A Line is a line of a report: a key, or part of one, that is in the dump and not
 // on the target.
-type leftOutLine struct {
+type Line struct {
 	DB      int    `json:"db"`
 	Kind    string `json:"kind"`
 	Key     []byte `json:"key"`  // base64
@@ -32,21 +32,22 @@ type leftOutLine struct {
 	Chunk   string `json:"chunk,omitempty"` // where it is, or the first of those that belong together
 }
 
-// leftOutName is the name of the report of a load beside its journal.
-func leftOutName(j *journal.Journal) string {
+// ListName is the name of the report of a load beside its journal.
+func ListName(j *journal.Journal) string {
 	return "left-out-" + j.Began().UTC().Format("20060102T150405.000") + ".jsonl"
 }
 
 // mostUnsent is up to how many bytes of a report wait for the journal.
 const mostUnsent = 1 << 20
 
-// A leftOutReport writes what is left out to a file, which is made by open or with the
-// first line.
-type leftOutReport struct {
-	path    string        // empty: not known yet
-	store   storage.Store // the bucket of the journal; nil: path is a local file
-	name    string        // in the bucket
-	resumed bool          // the file goes on
+// A Report writes what is left out to a file, which Open makes, or the first line. The zero value
+// with a Path is ready for use.
+type Report struct {
+	Path  string        // of the file; empty: not known yet
+	Store storage.Store // the bucket of the journal; nil: Path is a local file
+
+	name    string // in the bucket
+	resumed bool   // the file goes on
 
 	mu     sync.Mutex
 	f      io.WriteCloser
@@ -54,46 +55,49 @@ type leftOutReport struct {
 	w      *bufio.Writer
 	unsent int
 	err    error
-	lines  int64
-	told   bool // err was returned already
+	lines  int64 // of this run and those before
+	told   bool  // err was returned already
 }
 
-// of gives the report of a load its name, beside the journal, if the user has given none: each load has its own.
-func (r *leftOutReport) of(j *journal.Journal) {
-	if r.path != "" {
-		r.store = nil
-	} else if r.name = leftOutName(j); r.store != nil {
-		r.path = r.store.Path(r.name)
+// Beside gives the report of a load its name, beside the journal, if the user has given none: each
+// load has its own.
+func (r *Report) Beside(j *journal.Journal) {
+	if r.Path != "" {
+		r.Store = nil
+	} else if r.name = ListName(j); r.Store != nil {
+		r.Path = r.Store.Path(r.name)
 	} else {
-		r.path = filepath.Join(j.Path(), r.name)
+		r.Path = filepath.Join(j.Path(), r.name)
 	}
 }
 
-// read opens what is listed; fs.ErrNotExist if there is nothing.
-func (r *leftOutReport) read() (io.ReadCloser, error) {
-	if r.store != nil {
-		return storage.ReadLog(r.store, r.name)
+// Read opens what is listed; fs.ErrNotExist if there is nothing.
+func (r *Report) Read() (io.ReadCloser, error) {
+	if r.Store != nil {
+		return storage.ReadLog(r.Store, r.name)
 	}
-	return os.Open(r.path)
+	return os.Open(r.Path)
 }
 
-// resume takes up the report of a load that goes on. Lines of what comes behind the last points of the journal are
-// taken off, for they will come again: the journal counts those before. A file that cannot be shortened goes on as it is.
-func (r *leftOutReport) resume(j *journal.Journal) error {
+// Resume takes up the report of a load that goes on. Lines of what comes behind the last points of
+// the journal are
+// taken off, for they will come again: the journal counts those before. A file that cannot be
+// shortened goes on as it is.
+func (r *Report) Resume(j *journal.Journal) error {
 	r.resumed = true
-	if r.store != nil {
+	if r.Store != nil {
 		return r.rewrite(j)
 	}
-	info, err := os.Stat(r.path)
+	info, err := os.Stat(r.Path)
 	if err != nil || !info.Mode().IsRegular() {
-		return nil // open tells
+		return nil // Open tells
 	}
-	old, err := os.Open(r.path)
+	old, err := os.Open(r.Path)
 	if err != nil {
 		return nil
 	}
 	defer old.Close()
-	temporary := r.path + ".new"
+	temporary := r.Path + ".new"
 	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("write the report of what was left out: %w", err)
@@ -101,7 +105,7 @@ func (r *leftOutReport) resume(j *journal.Journal) error {
 	w := bufio.NewWriter(f)
 	err = errors.Join(r.copyLines(w, bufio.NewReader(old), j), w.Flush(), f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(temporary, r.path)
+		err = os.Rename(temporary, r.Path)
 	}
 	if err != nil {
 		return fmt.Errorf("write the report of what was left out: %w", errors.Join(err, os.Remove(temporary)))
@@ -110,8 +114,8 @@ func (r *leftOutReport) resume(j *journal.Journal) error {
 }
 
 // rewrite shortens the report in a bucket.
-func (r *leftOutReport) rewrite(j *journal.Journal) error {
-	old, err := r.read()
+func (r *Report) rewrite(j *journal.Journal) error {
+	old, err := r.Read()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -119,7 +123,7 @@ func (r *leftOutReport) rewrite(j *journal.Journal) error {
 		return err
 	}
 	defer old.Close()
-	log, err := storage.OpenLog(r.store, r.name)
+	log, err := storage.OpenLog(r.Store, r.name)
 	if err != nil {
 		return err
 	}
@@ -134,7 +138,7 @@ func (r *leftOutReport) rewrite(j *journal.Journal) error {
 }
 
 // copyLines copies the lines that the journal counts.
-func (r *leftOutReport) copyLines(w io.Writer, old *bufio.Reader, j *journal.Journal) error {
+func (r *Report) copyLines(w io.Writer, old *bufio.Reader, j *journal.Journal) error {
 	left := map[string]int64{} // lines of each unit that are still to come
 	for {
 		text, err := old.ReadBytes('\n')
@@ -144,7 +148,7 @@ func (r *leftOutReport) copyLines(w io.Writer, old *bufio.Reader, j *journal.Jou
 		if err != nil {
 			return err
 		}
-		var line leftOutLine
+		var line Line
 		if err := json.Unmarshal(text, &line); err == nil && line.Chunk != "" {
 			if _, known := left[line.Chunk]; !known {
 				left[line.Chunk] = j.Unit(line.Chunk).Position().Stats.Left()
@@ -160,10 +164,10 @@ func (r *leftOutReport) copyLines(w io.Writer, old *bufio.Reader, j *journal.Jou
 	}
 }
 
-// open makes the file.
-func (r *leftOutReport) open() error {
-	if r.store != nil {
-		log, err := storage.OpenLog(r.store, r.name)
+// Open makes the file.
+func (r *Report) Open() error {
+	if r.Store != nil {
+		log, err := storage.OpenLog(r.Store, r.name)
 		if err == nil {
 			r.f, r.synced, r.w = log, log, bufio.NewWriter(log)
 		}
@@ -173,7 +177,7 @@ func (r *leftOutReport) open() error {
 	if r.resumed {
 		mode = os.O_APPEND
 	}
-	f, err := os.OpenFile(r.path, os.O_WRONLY|os.O_CREATE|mode, 0o600)
+	f, err := os.OpenFile(r.Path, os.O_WRONLY|os.O_CREATE|mode, 0o600)
 	if err != nil {
 		return err
 	}
@@ -184,8 +188,8 @@ func (r *leftOutReport) open() error {
 	return nil
 }
 
-// flush writes out what was added, before the journal says that it is done with.
-func (r *leftOutReport) flush() error {
+// Flush writes out what was added, before the journal says that it is done with.
+func (r *Report) Flush() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.send()
@@ -196,8 +200,9 @@ func (r *leftOutReport) flush() error {
 	return nil
 }
 
-// send writes out what was added, for good: a power cut must not leave less of it than the journal counts.
-func (r *leftOutReport) send() {
+// send writes out what was added, for good: a power cut must not leave less of it than the journal
+// counts.
+func (r *Report) send() {
 	if r.err != nil || r.w == nil || r.unsent == 0 {
 		return
 	}
@@ -207,8 +212,8 @@ func (r *leftOutReport) send() {
 	}
 }
 
-// add adds a line. Unit is what it is part of.
-func (r *leftOutReport) add(unit string, l writer.LeftOut) {
+// Add adds a line. Unit is what it is part of.
+func (r *Report) Add(unit string, l writer.LeftOut) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.lines++
@@ -216,11 +221,11 @@ func (r *leftOutReport) add(unit string, l writer.LeftOut) {
 		return
 	}
 	if r.f == nil {
-		if r.err = r.open(); r.err != nil {
+		if r.err = r.Open(); r.err != nil {
 			return
 		}
 	}
-	line, err := json.Marshal(leftOutLine{
+	line, err := json.Marshal(Line{
 		l.DB, l.Kind.String(), l.Key, strconv.Quote(string(l.Key)), l.Reason, l.Member, l.Partial, l.Command, l.Reply, unit,
 	})
 	if err == nil {
@@ -232,8 +237,8 @@ func (r *leftOutReport) add(unit string, l writer.LeftOut) {
 	}
 }
 
-// close ends the file. The lines must not be lost: an error fails the load.
-func (r *leftOutReport) close() error {
+// Close ends the file. The lines must not be lost: an error fails the load.
+func (r *Report) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.send()
@@ -247,10 +252,17 @@ func (r *leftOutReport) close() error {
 	return nil
 }
 
-// readable returns how the report is read; nil if it was not kept.
-func (r *leftOutReport) readable() func() (io.ReadCloser, error) {
-	if info, err := os.Stat(r.path); r.store == nil && (err != nil || !info.Mode().IsRegular()) {
+// Readable returns how the report is read; nil if it was not kept.
+func (r *Report) Readable() func() (io.ReadCloser, error) {
+	if info, err := os.Stat(r.Path); r.Store == nil && (err != nil || !info.Mode().IsRegular()) {
 		return nil
 	}
-	return r.read
+	return r.Read
+}
+
+// Lines returns how many lines it has.
+func (r *Report) Lines() int64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lines
 }

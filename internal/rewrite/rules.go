@@ -1,0 +1,122 @@
+package rewrite
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+)
+
+// Options are what the user wants of names and expiries.
+type Options struct {
+	Conflict Conflict
+	Prefix   Prefix
+	TTL      TTL
+}
+
+// A Dump tells its names. It is an archive.Archive.
+type Dump interface {
+	// Conflicts hands over the names that stand in several types.
+	Conflicts(each func(archive.ConflictKey) error) error
+	// Lacking hands over those of keys that are not in the dump. Keys are sorted.
+	Lacking(db int, keep func(format.ChunkInfo) bool, keys [][]byte, lacks func(key []byte) error) error
+}
+
+// Rules are Options for one dump and one load of it. Begin sets when that load began; all else is
+// safe for concurrent use.
+type Rules struct {
+	Options
+	conflicts conflicts
+	began     int64 // Unix ms
+	shift     int64 // of expiries, ms
+}
+
+// Rules reads which names of the dump stand in several types, and refuses them where Conflict is
+// Fail. With Suffix it makes sure that no new name is in the dump already.
+func (o Options) Rules(d Dump, f *filter.Filter) (*Rules, error) {
+	cs, err := readConflicts(d, f, o.Conflict, o.Prefix)
+	if err != nil {
+		return nil, err
+	}
+	return &Rules{Options: o, conflicts: cs}, nil
+}
+
+// Begin sets when the load began, by the clock of the target. All runs of a load go by that one
+// time, and so do verify and rollback: the journal keeps it. With Shift, what had so much to live
+// when the dump was begun has as much when the load begins: whatever the dump holds was alive then,
+// so that nothing of it is lost. Expiries are by the clock of the source, which may not be that of
+// the host that dumped.
+func (r *Rules) Begin(now time.Time, m *format.Manifest) {
+	r.began, r.shift = now.UnixMilli(), 0
+	if r.TTL.Mode == Shift {
+		r.shift = r.began - (m.Started.UnixMilli() + m.Source.ClockDifference)
+	}
+}
+
+// Began returns the time that Begin has set, in Unix ms.
+func (r *Rules) Began() int64 { return r.began }
+
+// Expire returns the expiry on the target, 0 for never, and whether the key had too little to live
+// when the load began.
+func (r *Rules) Expire(expire int64) (newExpire int64, short bool) {
+	return r.TTL.apply(expire, r.shift, r.began)
+}
+
+// ExpireFunc is Expire, or nil where it changes nothing.
+func (r *Rules) ExpireFunc() func(int64) (int64, bool) {
+	if r.TTL.Mode == Keep && r.TTL.Min == 0 {
+		return nil
+	}
+	return r.Expire
+}
+
+// Rename returns the name on the target, nil if it is the same, or the reason for which the key is
+// left out. No two keys get one name: a name with a suffix is of no key of the dump, and what the
+// prefixes make of two names differs as these do.
+func (r *Rules) Rename(db int, kind format.Kind, key []byte) (newKey []byte, leaveOut string) {
+	newKey, leaveOut = r.conflicts.resolve(db, kind, key)
+	switch {
+	case leaveOut != "" || r.Prefix.IsNone():
+		return newKey, leaveOut
+	case newKey == nil:
+		newKey = key
+	}
+	if newKey = r.Prefix.Apply(newKey); newKey == nil {
+		return nil, leftout.Prefix
+	}
+	return newKey, ""
+}
+
+// IsSuffixed reports whether Rename gives a key a name with a suffix.
+func (r *Rules) IsSuffixed(db int, kind format.Kind, key []byte) bool {
+	name, _ := r.conflicts.resolve(db, kind, key)
+	return name != nil
+}
+
+// IsSuffixedName reports whether a name, without the prefixes, is one with a suffix that Rename gives.
+func (r *Rules) IsSuffixedName(db int, name []byte) bool { return r.conflicts.gives(db, name) }
+
+// SuffixedNames returns the names on the target with a suffix that Rename gives, in order.
+func (r *Rules) SuffixedNames(db int) [][]byte {
+	names := r.conflicts.suffixes(db)
+	for i := range names {
+		names[i] = r.Prefix.Apply(names[i])
+	}
+	return names
+}
+
+// CheckRecorded compares the rules with the settings of a journal, as far as they go by the time when
+// the load began. Where is the journal's place.
+func (o *Options) CheckRecorded(settings map[string]string, where string) error {
+	for _, s := range []struct{ name, now string }{{"--ttl", string(o.TTL.Mode)}, {"--ttl-min", o.TTL.Min.String()}} {
+		if was := settings[s.name]; was != s.now {
+			return fmt.Errorf("%w: by the journal in %s the load had %s %s, not %s: give what it had, or its --state",
+				exitcode.ErrRefused, where, s.name, was, s.now)
+		}
+	}
+	return nil
+}

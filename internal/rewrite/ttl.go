@@ -1,0 +1,55 @@
+package rewrite
+
+import (
+	"math"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+)
+
+// A TTLMode says what becomes of expiries.
+type TTLMode string
+
+// The modes: expiries stay, no key expires, or each expires later by the age of the dump.
+const (
+	Keep  TTLMode = "keep"
+	Drop  TTLMode = "drop"
+	Shift TTLMode = "shift"
+)
+
+// A TTL is what becomes of expiries in one load.
+type TTL struct {
+	Mode TTLMode
+	Min  time.Duration // keys that have less to live are left out; 0: none
+}
+
+// ParseTTL reads --ttl and --ttl-min.
+func ParseTTL(mode string, min time.Duration) (TTL, error) {
+	t := TTL{Mode: TTLMode(mode), Min: min}
+	switch {
+	case t.Mode != Keep && t.Mode != Drop && t.Mode != Shift:
+		return t, exitcode.Usagef("--ttl %q: it is keep, drop or shift", mode)
+	case min < 0:
+		return t, exitcode.Usagef("--ttl-min %v is negative", min)
+	case min > 0 && t.Mode == Drop:
+		return t, exitcode.Usagef("--ttl drop lets no key expire: leave --ttl-min out")
+	}
+	return t, nil
+}
+
+// GoesByBegin reports whether it depends on when the load began.
+func (t TTL) GoesByBegin() bool { return t.Mode == Shift || t.Min > 0 }
+
+// apply returns the expiry on the target, 0 for never, and whether the key had too little to live
+// when the load began. One that was over by then is expired, not short.
+func (t TTL) apply(expire, shift, began int64) (newExpire int64, short bool) {
+	if expire == 0 || t.Mode == Drop {
+		return 0, false
+	}
+	if shift > 0 && expire > math.MaxInt64-shift {
+		expire = math.MaxInt64
+	} else {
+		expire = max(1, expire+shift) // 0 would be never
+	}
+	return expire, t.Min > 0 && expire > began && expire-began < t.Min.Milliseconds()
+}
