@@ -148,9 +148,9 @@ func (s *source) declared(d ast.Decl, pkg string, sentinels map[string]string, s
 				s.lists[skipReasons][words(lit)] = at
 			case pkg == "verify" && typ != nil && typ.Name == "Class":
 				s.lists[classes][words(lit)] = at
-			case strings.HasPrefix(id.Name, "Reason") && pkg == "writer", id.Name == "reasonPrefix":
+			case strings.HasPrefix(id.Name, "Reason") && pkg == "writer", id.Name == "Prefix" && pkg == "leftout":
 				s.lists[leftOutReasons][words(lit)] = at
-			case strings.HasPrefix(id.Name, "reason") && pkg == "kvload":
+			case (id.Name == "Changed" || id.Name == "Older") && pkg == "leftout":
 				s.lists[changedReasons][words(lit)] = at
 			case pkg == "exitcode" && lit.Kind == token.INT:
 				s.lists[codes][lit.Value] = at
