@@ -5,6 +5,10 @@ FUZZTIME ?= 20s
 SOAK ?= 10m
 HISTORIES ?= 1000
 
+# The exit code of a pipe is that of what fails in it.
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+
 .PHONY: build test check lint bench demo manifests fuzz soak
 
 # In a clone Go stamps the tag, the commit and its date: `pikadump --version`.
@@ -12,13 +16,14 @@ build:
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/ ./cmd/...
 
 # Many of the tests of the whole way wait for servers: more of them run at once than there are cores.
+# The last line names what was not tested for want of a server.
 test:
-	$(GO) test -timeout 20m -parallel 4 $(PKGS)
+	$(GO) test -json -timeout 20m -parallel 4 $(PKGS) | $(GO) run ./internal/testing/summary
 
 # What CI runs beside the tests: format, vet, lint with the import rules, race tests. Not of e2e
 # and history: they run the real binaries, into which the race detector of its own process does not look.
 check: lint
-	CGO_ENABLED=1 $(GO) test -race -short $$($(GO) list $(PKGS) | grep -v -e /internal/testing/e2e -e /internal/testing/history)
+	CGO_ENABLED=1 $(GO) test -json -race -short $$($(GO) list $(PKGS) | grep -v -e /internal/testing/e2e -e /internal/testing/history) | $(GO) run ./internal/testing/summary
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not gofmt'ed: $$files"; exit 1; }

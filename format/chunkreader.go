@@ -94,9 +94,9 @@ func (cr *ChunkReader) Next(rec *Record) error {
 	return nil
 }
 
-// NextFrame returns the next frame of records, decompressed, when all of its records have been checked as Next
-// checks them; DecodeRecord reads them. The frame is the caller's. It returns io.EOF as Next does. A ChunkReader
-// is read with Next or with NextFrame, not with both.
+// NextFrame returns the next frame of records, decompressed, when all of its records have been
+// checked as Next checks them; DecodeRecord reads them. The frame is the caller's. It returns
+// io.EOF as Next does. A ChunkReader is read with Next or with NextFrame, not with both.
 func (cr *ChunkReader) NextFrame() ([]byte, error) {
 	var rec Record
 	for first := true; first || cr.off < len(cr.raw); first = false {

@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// A ChunkWriter writes one chunk. While a frame of it is being compressed and written the next is filled. After an error it
-// must be thrown away, and what it wrote with it.
+// A ChunkWriter writes one chunk. While a frame of it is being compressed and written the next is
+// filled. After an error it must be thrown away, and what it wrote with it.
 type ChunkWriter struct {
 	frames *frameWriter
 	header Header
@@ -124,11 +124,12 @@ func (cw *ChunkWriter) Skipped() []SkippedKey { return cw.footer.Skipped }
 // Expire counts a key of the chunk's range that expired before it was read.
 func (cw *ChunkWriter) Expire() { cw.footer.Expired++ }
 
-// Size returns how many bytes of the chunk have been written so far. Of a frame that is under way all bytes count,
-// uncompressed.
+// Size returns how many bytes of the chunk have been written so far. Of a frame that is under way
+// all bytes count, uncompressed.
 func (cw *ChunkWriter) Size() int64 { return cw.frames.bytes + int64(cw.frames.ahead) }
 
-// Wait returns when nothing is under way any more. A writer that is thrown away must not be writing.
+// Wait returns when nothing is under way any more. A writer that is thrown away must not be
+// writing.
 func (cw *ChunkWriter) Wait() { cw.fail(cw.frames.settle()) }
 
 // Stats counts what has been written so far.

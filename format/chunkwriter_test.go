@@ -306,7 +306,8 @@ func TestDetailOfNoText(t *testing.T) {
 	}
 }
 
-// TestChunkWriterDrop: what was written of a key can be taken back until a frame holds a part of it.
+// TestChunkWriterDrop: what was written of a key can be taken back until a frame holds a part of
+// it.
 func TestChunkWriterDrop(t *testing.T) {
 	var out bytes.Buffer
 	cw, err := NewChunkWriter(&out, testCodec, testHeader(TypeList))

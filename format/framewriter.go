@@ -8,8 +8,8 @@ import (
 	"io"
 )
 
-// A frameWriter compresses the frames of a chunk and writes them, in their order. One may be under way
-// while its caller makes the next.
+// A frameWriter compresses the frames of a chunk and writes them, in their order. One may be under
+// way while its caller makes the next.
 type frameWriter struct {
 	w     io.Writer
 	codec *Codec

@@ -55,8 +55,9 @@ func (p BinlogPosition) before(q BinlogPosition) bool {
 	return p.File < q.File || p.File == q.File && p.Offset < q.Offset
 }
 
-// Contradicts returns why now, which is seen later at the same address, cannot be the Pika that s is; nil if it can. A binlog goes on
-// behind a restart, which changes the run id. It never goes back, unless all data are replaced (docs/SERVERS.md P9).
+// Contradicts returns why now, which is seen later at the same address, cannot be the Pika that s
+// is; nil if it can. A binlog goes on behind a restart, which changes the run id. It never goes
+// back, unless all data are replaced (docs/SERVERS.md P9).
 func (s *Source) Contradicts(now *Source) error {
 	for _, was := range s.Binlog {
 		for _, is := range now.Binlog {

@@ -72,7 +72,8 @@ func (in *Inventory) validate() error {
 	return nil
 }
 
-// IsFileName reports whether a file of a dump that is not encrypted can have this name (docs/FORMAT.md §6).
+// IsFileName reports whether a file of a dump that is not encrypted can have this name
+// (docs/FORMAT.md §6).
 func IsFileName(name string) bool {
 	switch name {
 	case InfoName, ManifestName, ConflictsName, SkippedName:

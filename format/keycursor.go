@@ -6,8 +6,8 @@ import (
 	"io"
 )
 
-// A KeyCursor goes over the keys of a chunk in order. It reads only frames that can hold a key that is
-// asked for, and checks what it reads.
+// A KeyCursor goes over the keys of a chunk in order. It reads only frames that can hold a key that
+// is asked for, and checks what it reads.
 type KeyCursor struct {
 	c   *Chunk
 	at  int // of the frame in raw: its place in the index; -1: none is
@@ -22,8 +22,8 @@ func (c *Chunk) Keys() *KeyCursor { return &KeyCursor{c: c, at: -1} }
 // Record returns the record at which Seek has stopped, valid until the next call.
 func (k *KeyCursor) Record() *Record { return &k.rec }
 
-// Seek goes on to the next record whose key is not before key, and returns its key, valid until the next call; io.EOF:
-// there is none. A key in several records is met at the first of them.
+// Seek goes on to the next record whose key is not before key, and returns its key, valid until the
+// next call; io.EOF: there is none. A key in several records is met at the first of them.
 func (k *KeyCursor) Seek(key []byte) ([]byte, error) {
 	index := k.c.Footer.Index
 	reaches := func(frame int) bool { return frame < len(index) && bytes.Compare(index[frame], key) < 0 }

@@ -19,8 +19,8 @@ func (r *countedReader) ReadAt(p []byte, off int64) (int, error) {
 	return r.Reader.ReadAt(p, off)
 }
 
-// TestKeyCursor: seeks, far and near, find what a search in all keys finds, keys in many records and at
-// the borders of frames among them, and read no frame that they need not.
+// TestKeyCursor: seeks, far and near, find what a search in all keys finds, keys in many records
+// and at the borders of frames among them, and read no frame that they need not.
 func TestKeyCursor(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	var recs []Record
@@ -100,7 +100,8 @@ func TestKeyCursor(t *testing.T) {
 	}
 }
 
-// TestKeyCursorWhole: a key over several frames is met at its first record, and asked for again gives each of them.
+// TestKeyCursorWhole: a key over several frames is met at its first record, and asked for again
+// gives each of them.
 func TestKeyCursorWhole(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
 	var recs []Record

@@ -29,7 +29,7 @@ func need(t *testing.T, what string, paths ...string) string {
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("%s is not installed", what)
 	}
-	t.Skipf("SKIPPED, chunks are not read by other programs: %s is not installed", what)
+	t.Skipf("NO %s IS INSTALLED: chunks are not read by other programs", what)
 	return ""
 }
 

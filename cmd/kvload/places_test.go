@@ -145,7 +145,7 @@ func TestReport(t *testing.T) {
 	})
 	t.Run("disk full", func(t *testing.T) {
 		if _, err := os.Stat("/dev/full"); err != nil {
-			t.Skip("THERE IS NO /dev/full: a report that cannot be written is not tested")
+			t.Skip("NO /dev/full: a report that cannot be written is not tested")
 		}
 		m := startTarget(t)
 		runCommand("load", "--uri", m.Addr(), "--in", dir, "--on-conflict", "first", "--report", "/dev/full").

@@ -1,6 +1,6 @@
-// Command check reads the manifests of deploy/ as Kubernetes and Compose do: no field may be unknown to them, and no flag to our
-// tools. It is a
-// module of its own, so that nobody who builds the tools needs theirs.
+// Command check reads the manifests of deploy/ as Kubernetes and Compose do: no field may be
+// unknown to them, and no flag to our tools. It is a module of its own, so that nobody who builds
+// the tools needs theirs.
 package main
 
 import (

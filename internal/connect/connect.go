@@ -69,8 +69,8 @@ func FromFlags(c *cli.Context) (Server, error) {
 	return all[0], nil
 }
 
-// AllFromFlags returns the servers of all --uri, or the one that the other flags name. What the other flags say of user,
-// password and TLS is of all of them.
+// AllFromFlags returns the servers of all --uri, or the one that the other flags name. What the
+// other flags say of user, password and TLS is of all of them.
 func AllFromFlags(c *cli.Context) ([]Server, error) {
 	uris := c.StringSlice("uri")
 	if len(uris) == 0 {

@@ -26,9 +26,9 @@ func ReadInventory(dir storage.Store) (*format.Inventory, error) {
 	return in, err
 }
 
-// Check compares the files of an encrypted dump with encrypted.json, without any identity. It calls failed
-// for each that is missing, has another size or SHA-256, or is not listed, and done after each
-// file, and returns how many failed.
+// Check compares the files of an encrypted dump with encrypted.json, without any identity. It calls
+// failed for each that is missing, has another size or SHA-256, or is not listed, and done after
+// each file, and returns how many failed.
 func Check(ctx context.Context, dir storage.Store, in *format.Inventory, done func(format.File), failed func(error)) (bad int, err error) {
 	listed := map[string]bool{format.InventoryName: true}
 	for _, f := range in.Files {

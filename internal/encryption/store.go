@@ -1,6 +1,7 @@
 // Package encryption keeps the files of a dump encrypted: a storage.Store around another, in which
-// every file NAME is NAME.age, an age file of the same bytes. Beside them stands, in clear and written
-// last, encrypted.json, by which the files can be checked without the identity (docs/FORMAT.md §11).
+// every file NAME is NAME.age, an age file of the same bytes. Beside them stands, in clear and
+// written last, encrypted.json, by which the files can be checked without the identity
+// (docs/FORMAT.md §11).
 package encryption
 
 import (
@@ -35,8 +36,8 @@ type Keys struct {
 	Identities []age.Identity
 }
 
-// A Store encrypts what is written to another and decrypts what is read from it. What it has written
-// itself it can read without any identity. The manifest is there for it when encrypted.json
+// A Store encrypts what is written to another and decrypts what is read from it. What it has
+// written itself it can read without any identity. The manifest is there for it when encrypted.json
 // is, which is written behind it.
 type Store struct {
 	inner storage.Store
@@ -204,8 +205,8 @@ func (s *Store) hasInventory() error {
 	return f.Close()
 }
 
-// removeHalf removes a manifest without encrypted.json, which a run that was killed has left, and encrypted.json without a
-// manifest, which was lost: neither counts.
+// removeHalf removes a manifest without encrypted.json, which a run that was killed has left, and
+// encrypted.json without a manifest, which was lost: neither counts.
 func (s *Store) removeHalf() error {
 	const manifest = format.ManifestName + format.EncryptedSuffix
 	inventory, err := storage.Exists(s.inner, format.InventoryName)
@@ -330,8 +331,8 @@ func (s *Store) finish() error {
 	return storage.WriteFile(s.inner, format.InventoryName, data)
 }
 
-// stored says of a file what encrypted.json says of it. It reads the file unless the store knows its
-// hash.
+// stored says of a file what encrypted.json says of it. It reads the file unless the store knows
+// its hash.
 func stored(dir storage.Store, name string) (format.File, error) {
 	f, err := dir.Open(name)
 	if err != nil {

@@ -84,8 +84,8 @@ func random(rng *rand.Rand, n int) []byte {
 	return b
 }
 
-// TestRead: what is read, in one go and at random, is what was written, by each of the recipients and
-// by the store that wrote it, which has no identity.
+// TestRead: what is read, in one go and at random, is what was written, by each of the recipients
+// and by the store that wrote it, which has no identity.
 func TestRead(t *testing.T) {
 	one, two := identity(t), identity(t)
 	hybrid, err := age.GenerateHybridIdentity()
@@ -165,8 +165,8 @@ func mustHold(t *testing.T, s storage.Store, files map[string][]byte) {
 	}
 }
 
-// TestDamage: no damage of any file passes, whether by reading all of it, at random, or by encrypted.json;
-// and none is taken for a wrong identity.
+// TestDamage: no damage of any file passes, whether by reading all of it, at random, or by
+// encrypted.json; and none is taken for a wrong identity.
 func TestDamage(t *testing.T) {
 	id := identity(t)
 	dir := localDir(t)

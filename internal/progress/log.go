@@ -11,8 +11,8 @@ import (
 	"golang.org/x/term"
 )
 
-// A Log takes a command's messages and its line of progress. On a terminal a message takes the place of that line,
-// which is drawn again below it; elsewhere each line begins with the time.
+// A Log takes a command's messages and its line of progress. On a terminal a message takes the
+// place of that line, which is drawn again below it; elsewhere each line begins with the time.
 type Log struct {
 	w     io.Writer
 	width func() int // of the terminal; nil: it is none

@@ -33,9 +33,9 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// Start shows progress on w until stop is called, which may be done more than once and
-// waits for the last line. Snapshot is called from another goroutine. W is a Log, or takes lines as one
-// that is no terminal does.
+// Start shows progress on w until stop is called, which may be done more than once and waits for
+// the last line. Snapshot is called from another goroutine. W is a Log, or takes lines as one that
+// is no terminal does.
 func Start(w io.Writer, snapshot func() Snapshot) (stop func()) {
 	l, ok := w.(*Log)
 	if !ok {

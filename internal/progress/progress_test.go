@@ -94,7 +94,8 @@ func TestShow(t *testing.T) {
 	}
 }
 
-// TestLog: a message takes the place of the line of progress on a terminal, and has the time elsewhere.
+// TestLog: a message takes the place of the line of progress on a terminal, and has the time
+// elsewhere.
 func TestLog(t *testing.T) {
 	var out bytes.Buffer
 	l := atNoon(&out, true)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Retries says that something is tried again. All connections to one server share it: when the server is lost they all
-// fail at once, and what each of them would say is one line with a count.
+// Retries says that something is tried again. All connections to one server share it: when the
+// server is lost they all fail at once, and what each of them would say is one line with a count.
 type Retries struct {
 	mu    sync.Mutex
 	until time.Time // up to which nothing more is said
@@ -19,7 +19,8 @@ type Retries struct {
 // NewRetries returns a Retries that has said nothing yet.
 func NewRetries() *Retries { return &Retries{clock: time.Now} }
 
-// Say writes a line, or counts it for the next one if the wait that the last line spoke of is not over.
+// Say writes a line, or counts it for the next one if the wait that the last line spoke of is not
+// over.
 func (r *Retries) Say(log io.Writer, err error, wait time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -29,7 +29,7 @@ func TestTerminal(t *testing.T) {
 	}
 	script, err := exec.LookPath("script")
 	if err != nil {
-		t.Skip("THERE IS NO script COMMAND: progress on a real terminal is not tested")
+		t.Skip("NO script COMMAND: progress on a real terminal is not tested")
 	}
 	cmd := exec.Command(script, "-qec", "'"+os.Args[0]+"' -test.run '^TestTerminal$'", "/dev/null")
 	cmd.Env = append(os.Environ(), inTerminal+"=1")

@@ -10,7 +10,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// Partial says what of its source a dump leaves out by choice, so that a trial does not pass for the whole.
+// Partial says what of its source a dump leaves out by choice, so that a trial does not pass for
+// the whole.
 func Partial(o format.Options) (lines []string) {
 	if o.Match != "" {
 		lines = append(lines, fmt.Sprintf("not the whole source: only keys that match %q", o.Match))

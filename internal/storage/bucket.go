@@ -23,8 +23,9 @@ import (
 // A Bucket is a Store under a prefix of a bucket. An object is visible when all of it was sent, and
 // is put there under the condition that there is none of its name.
 //
-// When its context ends, nothing is tried again, and all requests of one that OpenBucket returned end. Of one that
-// CreateBucket returned only reading from the beginning to the end stops: how far a run is must still be written down.
+// When its context ends, nothing is tried again, and all requests of one that OpenBucket returned
+// end. Of one that CreateBucket returned only reading from the beginning to the end stops: how far
+// a run is must still be written down.
 type Bucket struct {
 	bucketURL
 	b     *blob.Bucket

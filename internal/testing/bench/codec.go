@@ -40,7 +40,8 @@ type codecType struct {
 	recs   []format.Record
 }
 
-// codec is the role that times the format on the records of a dump, and writes them to RAW: DUMP RAW ROUNDS.
+// codec is the role that times the format on the records of a dump, and writes them to RAW: DUMP
+// RAW ROUNDS.
 func codec(ctx context.Context, args []string) error {
 	runtime.GOMAXPROCS(1)
 	rounds, err := strconv.Atoi(args[2])
@@ -142,7 +143,8 @@ func (r *codecReport) library(types []*codecType, size int64) error {
 	return err
 }
 
-// gather reads the chunks of a dump, writes all records to the file raw, and keeps some of each type.
+// gather reads the chunks of a dump, writes all records to the file raw, and keeps some of each
+// type.
 func gather(ctx context.Context, r *codecReport, c *format.Codec, dump, raw string) (files [][]byte, types []*codecType, err error) {
 	a, err := archive.Open(ctx, dump, 1)
 	if err != nil {

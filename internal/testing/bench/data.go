@@ -21,14 +21,14 @@ type section struct {
 	Commands      int
 }
 
-// dataSets make the commands of a data set of so many keys; each command has the arguments that emit
-// takes.
+// dataSets make the commands of a data set of so many keys; each command has the arguments that
+// emit takes.
 var dataSets = map[string]func(keys int, emit func(args ...string)){
 	"mixed": mixed, "large": large, "hash": wide,
 }
 
-// mixed is 70 % strings of about 120 bytes, the rest hashes, lists, sets and zsets of 8 to 10 elements, a
-// fifth with an expiry.
+// mixed is 70 % strings of about 120 bytes, the rest hashes, lists, sets and zsets of 8 to 10
+// elements, a fifth with an expiry.
 func mixed(keys int, emit func(...string)) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	expire := time.Now().Add(24 * time.Hour).Unix() // PEXPIREAT of Pika 4.0.1 deletes the key

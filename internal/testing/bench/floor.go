@@ -14,12 +14,12 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// inFlight is how many requests, of many commands each, a replaying connection has under way: with two the
-// server always has something to do.
+// inFlight is how many requests, of many commands each, a replaying connection has under way: with
+// two the server always has something to do.
 const inFlight = 2
 
-// replay is the role that sends what a recorder wrote down, all connections at once over bare sockets, and
-// throws the replies away: ADDR DIR. It is what the server itself takes.
+// replay is the role that sends what a recorder wrote down, all connections at once over bare
+// sockets, and throws the replies away: ADDR DIR. It is what the server itself takes.
 func replay(ctx context.Context, args []string) error {
 	files, err := filepath.Glob(filepath.Join(args[1], "connection-*"))
 	if err != nil || len(files) == 0 {
@@ -38,7 +38,8 @@ type request struct {
 	commands int
 }
 
-// readRequest reads the next request. What a command began in one and ended in another goes together.
+// readRequest reads the next request. What a command began in one and ended in another goes
+// together.
 func readRequest(r *bufio.Reader) (*request, error) {
 	q := &request{}
 	for at := 0; ; {

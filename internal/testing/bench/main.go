@@ -1,6 +1,6 @@
 // Command bench times pikadump and kvload against what else does the job on the same machine in the
-// same run, and prints a table of ratios. Its comparisons are processes of their own, this program in
-// other roles, so that the kernel tells the CPU seconds and the peak memory of each alike.
+// same run, and prints a table of ratios. Its comparisons are processes of their own, this program
+// in other roles, so that the kernel tells the CPU seconds and the peak memory of each alike.
 package main
 
 import (

@@ -11,8 +11,8 @@ import (
 // naiveBatch is how many keys the script scans, and commands it sends, at once.
 const naiveBatch = 1000
 
-// naive is the role of the script that everybody has: SCAN, then TYPE, then the value and PTTL of each key, in
-// pipelines of a thousand: ADDR. It keeps nothing of what it reads.
+// naive is the role of the script that everybody has: SCAN, then TYPE, then the value and PTTL of
+// each key, in pipelines of a thousand: ADDR. It keeps nothing of what it reads.
 func naive(ctx context.Context, args []string) error {
 	c := redis.NewClient(&redis.Options{Addr: args[0], Protocol: 2, DisableIdentity: true, ReadTimeout: 10 * time.Minute, WriteTimeout: time.Minute})
 	defer c.Close()

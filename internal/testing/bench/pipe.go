@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// pipe is the role that sends a file of commands over so many bare sockets at once and reads every reply:
-// ADDR FILE CONNECTIONS.
+// pipe is the role that sends a file of commands over so many bare sockets at once and reads every
+// reply: ADDR FILE CONNECTIONS.
 func pipe(ctx context.Context, args []string) error {
 	n, err := strconv.Atoi(args[2])
 	if err != nil {

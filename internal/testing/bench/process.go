@@ -28,8 +28,8 @@ func (u *usage) keepBest(v usage) {
 	}
 }
 
-// measure runs a command and returns what it took. This process stays small: what the kernel says of a
-// child is never less than what its parent had.
+// measure runs a command and returns what it took. This process stays small: what the kernel says
+// of a child is never less than what its parent had.
 func measure(ctx context.Context, stdin io.Reader, name string, args ...string) (usage, []byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	var stdout, stderr bytes.Buffer

@@ -140,8 +140,8 @@ func (s *server) empty(ctx context.Context) error {
 	return s.settle(ctx)
 }
 
-// settle waits until a server that was given has next to nothing to do: compactions of what was written before must not take
-// the time of what is measured next.
+// settle waits until a server that was given has next to nothing to do: compactions of what was
+// written before must not take the time of what is measured next.
 func (s *server) settle(ctx context.Context) error {
 	if s.pid == "" {
 		return nil

@@ -26,7 +26,8 @@ func printTable(title string, n int, unit string, rows []row) {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 
-// A plain is what the zstd command does with the records in one file, and how fast; zero without it.
+// A plain is what the zstd command does with the records in one file, and how fast; zero without
+// it.
 type plain struct {
 	size           int64
 	encode, decode float64 // MB/s of one core

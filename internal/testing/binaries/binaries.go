@@ -8,8 +8,9 @@ import (
 	"path/filepath"
 )
 
-// Build builds both tools into a directory, for the tests of a package beside this one. It looks at the
-// directories of what they are built from: go test would take old results for new ones if it did not see that a test does.
+// Build builds both tools into a directory, for the tests of a package beside this one. It looks at
+// the directories of what they are built from: go test would take old results for new ones if it
+// did not see that a test does.
 func Build(dir string) error {
 	for _, from := range []string{"cmd", "reader", "writer", "format", "internal"} {
 		look := func(_ string, _ fs.DirEntry, err error) error { return err }

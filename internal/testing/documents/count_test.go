@@ -16,7 +16,8 @@ var fine = []string{
 	"%s keys  %s  %s keys/s  %s",
 }
 
-// TestCountsAgree: what counts is written by progress.Plural. The reader and the writer, which cannot use it, are left out.
+// TestCountsAgree: what counts is written by progress.Plural. The reader and the writer, which
+// cannot use it, are left out.
 func TestCountsAgree(t *testing.T) {
 	for format, at := range read(t).formats {
 		if m := counted.FindString(format); m != "" && !slices.Contains(fine, format) {

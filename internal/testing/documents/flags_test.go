@@ -11,7 +11,8 @@ import (
 // typed finds the command and the flags in what a reader is told to type.
 var typed = regexp.MustCompile(`^(?:pikadump|kvload) ([a-z]+)|(?:^| )--([a-z][a-z-]*[a-z])(?:[^a-z-]|$)`)
 
-// TestFlagsAndCommandsExist: what the documents tell a reader to type is a command or a flag of the tools.
+// TestFlagsAndCommandsExist: what the documents tell a reader to type is a command or a flag of the
+// tools.
 func TestFlagsAndCommandsExist(t *testing.T) {
 	names := read(t).formats
 	for _, name := range documents(t) {

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// A section is what a section of a document says in any language: what can be typed, and what counts.
+// A section is what a section of a document says in any language: what can be typed, and what
+// counts.
 type section struct {
 	title    string            // with the signs of its level
 	commands []string          // lines of code, without comments but for exit codes

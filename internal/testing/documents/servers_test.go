@@ -10,7 +10,8 @@ import (
 
 const servers = "docs/SERVERS.md"
 
-// TestServersHasEachSectionOnce looks at the numbers of SERVERS.md, and at those that the code and the documents cite.
+// TestServersHasEachSectionOnce looks at the numbers of SERVERS.md, and at those that the code and
+// the documents cite.
 func TestServersHasEachSectionOnce(t *testing.T) {
 	sections := map[string]int{}
 	for _, m := range regexp.MustCompile(`(?m)^#+ ([PK]\d+)\b`).FindAllStringSubmatch(readFile(t, servers), -1) {

@@ -248,7 +248,8 @@ func (s *source) literal(c *ast.CompositeLit, pkg string, consts map[string]stri
 	}
 }
 
-// constants adds the texts of a file's constants, by PACKAGE.NAME, and of those within functions by NAME alone.
+// constants adds the texts of a file's constants, by PACKAGE.NAME, and of those within functions by
+// NAME alone.
 func constants(f *ast.File, pkg string, consts map[string]string) {
 	top := map[ast.Node]bool{}
 	for _, d := range f.Decls {

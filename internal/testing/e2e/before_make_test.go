@@ -21,11 +21,13 @@ import (
 // beforeDir holds what the tools of an older commit left on the disk: see its README.
 var beforeDir = filepath.Join("..", "..", "..", "testdata", "before")
 
-// beforeSource is where the source of the unfinished dumps is. A dump is resumed from the same address only.
+// beforeSource is where the source of the unfinished dumps is. A dump is resumed from the same
+// address only.
 const beforeSource = "127.0.0.1:26117"
 
 // TestMakeBefore writes testdata/before with the tools in the directory BEFORE. The files stand for
-// what users have on their disks, so they are made once, from a commit, and never again by newer code.
+// what users have on their disks, so they are made once, from a commit, and never again by newer
+// code.
 func TestMakeBefore(t *testing.T) {
 	tools := os.Getenv("BEFORE")
 	if tools == "" {
@@ -223,7 +225,8 @@ func (m *maker) rollback(name string, killed bool) {
 	d.keep()
 }
 
-// beforeTarget is what the target holds before a load: a key of others, and two that the dump has, too.
+// beforeTarget is what the target holds before a load: a key of others, and two that the dump has,
+// too.
 var beforeTarget = [][]any{
 	{"SET", "of others", "stays"},
 	{"SET", "string:000007", "was there"},

@@ -136,7 +136,8 @@ type before struct {
 	addr      string
 }
 
-// newBefore starts a target that holds what that of the load held, and lets the journals name its address.
+// newBefore starts a target that holds what that of the load held, and lets the journals name its
+// address.
 func newBefore(t *testing.T, name string) *before {
 	t.Helper()
 	to := startRedis(t)
@@ -161,7 +162,8 @@ func newBefore(t *testing.T, name string) *before {
 	return b
 }
 
-// replay sends the commands that make the target what it was: those of the load, or only those before it.
+// replay sends the commands that make the target what it was: those of the load, or only those
+// before it.
 func (b *before) replay() {
 	b.t.Helper()
 	commands, err := os.ReadFile(filepath.Join(b.dir, b.name, "target.resp"))
@@ -207,7 +209,8 @@ func (b *before) run(code int, says, command string, flags ...string) {
 	}
 }
 
-// resume resumes the load, which must take up what is loaded. The target was restarted since, so that it is to be verified.
+// resume resumes the load, which must take up what is loaded. The target was restarted since, so
+// that it is to be verified.
 func (b *before) resume(flags ...string) {
 	b.t.Helper()
 	b.run(4, beforeLoaded[b.name], "load", append(flags, "--resume")...)

@@ -15,8 +15,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
-// faults returns what a network and a store that are not at their best do: one request in so many, of those
-// that a client has to stand.
+// faults returns what a network and a store that are not at their best do: one request in so many,
+// of those that a client has to stand.
 func faults(rng *rand.Rand, oneIn int) func(*http.Request) s3server.Fault {
 	var mu sync.Mutex
 	return func(r *http.Request) s3server.Fault {
@@ -50,7 +50,8 @@ func TestBucketDumpCrash(t *testing.T) {
 	c.rounds(t)
 }
 
-// TestBucketListingLag: a dump is gone on with although the store lists nothing of what it holds yet.
+// TestBucketListingLag: a dump is gone on with although the store lists nothing of what it holds
+// yet.
 func TestBucketListingLag(t *testing.T) {
 	parallel(t)
 	server := s3server.Start(t)
@@ -159,7 +160,8 @@ func mustName(t *testing.T, r result, what string) {
 	}
 }
 
-// TestBucketRefused: what cannot be done is said before the source is read, and with the exit code for it.
+// TestBucketRefused: what cannot be done is said before the source is read, and with the exit code
+// for it.
 func TestBucketRefused(t *testing.T) {
 	parallel(t)
 	server := s3server.Start(t)
@@ -192,8 +194,8 @@ func TestBucketRefused(t *testing.T) {
 	}
 }
 
-// TestBucketLocked: while one run is at work another is refused, until it is killed; a lock of another machine must be
-// broken.
+// TestBucketLocked: while one run is at work another is refused, until it is killed; a lock of
+// another machine must be broken.
 func TestBucketLocked(t *testing.T) {
 	parallel(t)
 	server := s3server.Start(t)
@@ -225,7 +227,8 @@ func TestBucketLocked(t *testing.T) {
 	c.check(t, dir)
 }
 
-// bucketMemoryLimit is how much pikadump may use with 8 uploads in flight, and kvload that reads from a bucket.
+// bucketMemoryLimit is how much pikadump may use with 8 uploads in flight, and kvload that reads
+// from a bucket.
 const bucketMemoryLimit = 192 << 20
 
 // TestBucketMemory measures both tools with a dump in a bucket that lets nobody go on before

@@ -15,8 +15,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// clusterKeys are keys of every kind, every fourth in the slot of the tag {moving}. Those do not expire: the MIGRATE of
-// a Redis takes the time left with it, and the expiry comes out some milliseconds later.
+// clusterKeys are keys of every kind, every fourth in the slot of the tag {moving}. Those do not
+// expire: the MIGRATE of a Redis takes the time left with it, and the expiry comes out some
+// milliseconds later.
 func clusterKeys(count int) []*record {
 	var keys []*record
 	for i := range count {
@@ -61,7 +62,8 @@ func (c *cluster) holds(keys []*record) {
 	check.done()
 }
 
-// TestClusterMoves loads a cluster while a slot goes back and forth, compares, and takes the load back.
+// TestClusterMoves loads a cluster while a slot goes back and forth, compares, and takes the load
+// back.
 func TestClusterMoves(t *testing.T) {
 	parallel(t)
 	keys := clusterKeys(2400)
@@ -145,8 +147,8 @@ func (c *cluster) nameAt(n int) string {
 	return ""
 }
 
-// TestClusterNodeDies: a node is killed in the middle of a load and comes back. The load goes on by itself, or if it
-// was killed as well, with --resume, by another node's address.
+// TestClusterNodeDies: a node is killed in the middle of a load and comes back. The load goes on by
+// itself, or if it was killed as well, with --resume, by another node's address.
 func TestClusterNodeDies(t *testing.T) {
 	parallel(t)
 	keys := clusterKeys(3000)
@@ -189,8 +191,8 @@ func TestClusterNodeDies(t *testing.T) {
 	}
 }
 
-// TestClusterFailsOver: a replica takes over in the middle of a load, and the old master, whose address the load was
-// given, goes away for good.
+// TestClusterFailsOver: a replica takes over in the middle of a load, and the old master, whose
+// address the load was given, goes away for good.
 func TestClusterFailsOver(t *testing.T) {
 	parallel(t)
 	keys := clusterKeys(3000)

@@ -189,7 +189,8 @@ func kvrocksCluster(t *testing.T, addr string) *cluster {
 		n := &node{id: words[0]}
 		n.addr, _, _ = strings.Cut(words[1], "@")
 		n.client = emptied(t, "KVROCKS_CLUSTER_ADDR", n.addr)
-		// By commands, which is the default, most migrations of 2.10.1 fail when the slot is written to.
+		// By commands, which is the default, most migrations of 2.10.1 fail when the slot is
+		// written to.
 		_ = n.client.ConfigSet(t.Context(), "migrate-type", "raw-key-value").Err() // 2.9 and older have no such thing
 		c.nodes = append(c.nodes, n)
 	}

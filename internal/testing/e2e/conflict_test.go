@@ -146,7 +146,8 @@ func loadSuffixed(t *testing.T, dir string, to target) {
 	checkClasses(t, list, map[string][]string{"two": {"missing"}, "two:set": {"not in the dump"}})
 }
 
-// expiring returns r, the first type of its name, as it is after EXPIREAT, which reaches all types. TTL tells that of the first.
+// expiring returns r, the first type of its name, as it is after EXPIREAT, which reaches all types.
+// TTL tells that of the first.
 func expiring(r *record) *record {
 	e := *r
 	if string(r.Key) == "three" {

@@ -55,8 +55,8 @@ func TestDumpDamage(t *testing.T) {
 	}
 }
 
-// unfinishedDump returns a dump that was stopped before its manifest was written, and a chunk of it that
-// holds neither the beginning nor the end of its key.
+// unfinishedDump returns a dump that was stopped before its manifest was written, and a chunk of it
+// that holds neither the beginning nor the end of its key.
 func unfinishedDump(t *testing.T, c *crasher) (dir, middle string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "base")

@@ -31,9 +31,9 @@ type place struct {
 // contents are digests of the values and expiries of keys; empty where only the name is known.
 type contents map[place]string
 
-// fillCrash writes a data set to a source: keys of all types, of which a few in the first database fill
-// several chunks, names in several types where the source can have them, names that it cannot read. It returns
-// what a dump must hold.
+// fillCrash writes a data set to a source: keys of all types, of which a few in the first database
+// fill several chunks, names in several types where the source can have them, names that it cannot
+// read. It returns what a dump must hold.
 func fillCrash(t *testing.T, s source) contents {
 	t.Helper()
 	want := contents{}
@@ -77,8 +77,8 @@ func fillCrash(t *testing.T, s source) contents {
 	return want
 }
 
-// largeRecords fill chunks of 64 KiB: a chunk ends inside a key at four times that, and at the end of
-// a frame of 512 KiB.
+// largeRecords fill chunks of 64 KiB: a chunk ends inside a key at four times that, and at the end
+// of a frame of 512 KiB.
 func largeRecords(rng *rand.Rand, streams bool) (records []*record) {
 	grown := func(kind format.Kind, n int) {
 		r := collection(kind, fmt.Sprint("large ", kind))

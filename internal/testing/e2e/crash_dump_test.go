@@ -50,8 +50,8 @@ func (h *hook) intercept(_ int, args [][]byte) ([]byte, bool, bool) {
 	return nil, false, false
 }
 
-// block makes the source answer no command any more as soon as when says so of one, until release is called.
-// Blocked is closed then.
+// block makes the source answer no command any more as soon as when says so of one, until release
+// is called. Blocked is closed then.
 func (h *hook) block(t *testing.T, when func(command string) bool) (blocked chan struct{}, release func()) {
 	t.Helper()
 	blocked, gate := make(chan struct{}), make(chan struct{})
@@ -121,8 +121,8 @@ type crasher struct {
 
 func newCrasher(t *testing.T, s source, h *hook) *crasher { return newCrasherInto(t, s, h, nil) }
 
-// newCrasherInto makes a crasher whose dumps go into a bucket of a server, on whose disk they are a directory
-// as they would be otherwise.
+// newCrasherInto makes a crasher whose dumps go into a bucket of a server, on whose disk they are a
+// directory as they would be otherwise.
 func newCrasherInto(t *testing.T, s source, h *hook, bucket *s3server.Server) *crasher {
 	t.Helper()
 	seed := uint64(time.Now().UnixNano())
@@ -221,12 +221,12 @@ func (c *crasher) split(t *testing.T) {
 	}
 }
 
-// plain reports whether dumps are usual ones: where they lie, and whether they are encrypted, changes little of what a
-// kill can do, and they are killed less often.
+// plain reports whether dumps are usual ones: where they lie, and whether they are encrypted,
+// changes little of what a kill can do, and they are killed less often.
 func (c *crasher) plain() bool { return c.bucket == nil && c.locked == nil }
 
-// afterChunks kills a dump when its first chunk is there, goes on with it and kills it when there are two,
-// and so on.
+// afterChunks kills a dump when its first chunk is there, goes on with it and kills it when there
+// are two, and so on.
 func (c *crasher) afterChunks(t *testing.T) {
 	dir := c.place(t, "after-chunks")
 	step := 1

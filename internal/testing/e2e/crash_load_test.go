@@ -254,7 +254,8 @@ func (c *crash) round(rng *rand.Rand, took time.Duration, onExists string) (kill
 	return killed, proxy.Disturbed()
 }
 
-// load begins a load, kills it after each of the durations and goes on with it, and lets it come to its end.
+// load begins a load, kills it after each of the durations and goes on with it, and lets it come to
+// its end.
 func (c *crash) load(onExists, addr string, kills ...time.Duration) (left []leftOut, killed int) {
 	c.t.Helper()
 	home := c.t.TempDir()

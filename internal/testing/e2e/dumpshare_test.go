@@ -17,7 +17,8 @@ import (
 // dumpSharesOf is how many shares a dump has here.
 const dumpSharesOf = 3
 
-// TestDumpShares: three processes at once, one of them killed and begun again, write what one writes.
+// TestDumpShares: three processes at once, one of them killed and begun again, write what one
+// writes.
 func TestDumpShares(t *testing.T) {
 	parallel(t)
 	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
@@ -112,7 +113,8 @@ func (c *crasher) shares(t *testing.T) {
 	c.check(t, dir)
 }
 
-// sharesLeft leaves one share undone, and another one that was killed, to the run that finishes the dump, which is killed as well.
+// sharesLeft leaves one share undone, and another one that was killed, to the run that finishes the
+// dump, which is killed as well.
 func (c *crasher) sharesLeft(t *testing.T) {
 	plan, dir := c.plan(t, dumpSharesOf), c.place(t, "shares-left")
 	c.share(t, dir, plan, 2).mustSay(t, 0, "share 2/3 is done")

@@ -9,8 +9,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 )
 
-// startHolding starts a proxy that holds a pipeline with that command of a key of loadCrashKeys back, and leaves its connection
-// open at the server.
+// startHolding starts a proxy that holds a pipeline with that command of a key of loadCrashKeys
+// back, and leaves its connection open at the server.
 func startHolding(t *testing.T, to target, command string) *faultproxy.Proxy {
 	t.Helper()
 	p, err := faultproxy.Start(to.addr, func(int) faultproxy.Plan { return faultproxy.Plan{HoldAt: command + "\r\n$10\r\nkey"} })
@@ -21,8 +21,8 @@ func startHolding(t *testing.T, to target, command string) *faultproxy.Proxy {
 	return p
 }
 
-// TestLate: a pipeline that was given up, by a timeout or with the process that sent it, and comes to the server when the load
-// is long done, changes nothing.
+// TestLate: a pipeline that was given up, by a timeout or with the process that sent it, and comes
+// to the server when the load is long done, changes nothing.
 func TestLate(t *testing.T) {
 	parallel(t)
 	keys := loadCrashKeys()
@@ -62,7 +62,8 @@ func TestLate(t *testing.T) {
 	})
 }
 
-// TestLateRollback: a DEL of a rollback that comes late does not delete what others have written since.
+// TestLateRollback: a DEL of a rollback that comes late does not delete what others have written
+// since.
 func TestLateRollback(t *testing.T) {
 	parallel(t)
 	dir := writeDump(t, loadCrashKeys()[:30])
@@ -88,8 +89,8 @@ func TestLateRollback(t *testing.T) {
 	})
 }
 
-// TestLateUnknown: a target that does not let itself be asked whether a lost connection is gone is to be compared: the load says so, also
-// when it goes on, until it has compared.
+// TestLateUnknown: a target that does not let itself be asked whether a lost connection is gone is
+// to be compared: the load says so, also when it goes on, until it has compared.
 func TestLateUnknown(t *testing.T) {
 	parallel(t)
 	to := startRedis(t)

@@ -41,7 +41,8 @@ func TestMain(m *testing.M) {
 // build builds both tools, once.
 var build = sync.OnceValue(func() error { return binaries.Build(bin) })
 
-// parallel lets a test run beside others, each with servers of its own. The real servers are of all.
+// parallel lets a test run beside others, each with servers of its own. The real servers are of
+// all.
 func parallel(t *testing.T) {
 	t.Helper()
 	for _, variable := range []string{"PIKA_ADDR", "KVROCKS_ADDR", "KVROCKS_CLUSTER_ADDR"} {
@@ -52,7 +53,8 @@ func parallel(t *testing.T) {
 	t.Parallel()
 }
 
-// soaking returns when a crash loop may end: with SOAK=10m in ten minutes, else as soon as its rounds are done.
+// soaking returns when a crash loop may end: with SOAK=10m in ten minutes, else as soon as its
+// rounds are done.
 func soaking(t *testing.T) (until time.Time) {
 	t.Helper()
 	soak := os.Getenv("SOAK")

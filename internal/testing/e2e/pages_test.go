@@ -17,7 +17,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
-// notRun begins the first line of a block of commands that needs what no test has. What stands behind it says what that is.
+// notRun begins the first line of a block of commands that needs what no test has. What stands
+// behind it says what that is.
 const notRun = "# Not run by the tests: "
 
 // bucketURL stands in the pages for a dump in a bucket.
@@ -40,8 +41,8 @@ var pages = map[string]int{
 	"README.md":                        0,
 }
 
-// TestPages runs the ```sh blocks of the pages, each page from top to bottom in one shell, as a reader would paste them. Lines that
-// end in "# exit code N" must end so, all others with 0.
+// TestPages runs the ```sh blocks of the pages, each page from top to bottom in one shell, as a
+// reader would paste them. Lines that end in "# exit code N" must end so, all others with 0.
 func TestPages(t *testing.T) {
 	paths, err := filepath.Glob("../../../docs/operations/*.md")
 	if err != nil {
@@ -140,7 +141,8 @@ func asFlags(addr string) string {
 	return "-h " + host + " -p " + port
 }
 
-// standIns returns a directory with programs that take the place of ones this machine need not have.
+// standIns returns a directory with programs that take the place of ones this machine need not
+// have.
 func standIns(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()

@@ -22,7 +22,8 @@ import (
 // pipeKeys is how many keys are sent through a pipe.
 const pipeKeys = 5000
 
-// simulated runs a test with a Pika whose names can have several types, and with one whose cannot, filled.
+// simulated runs a test with a Pika whose names can have several types, and with one whose cannot,
+// filled.
 func simulated(t *testing.T, keys int, test func(t *testing.T, s source, m *model)) {
 	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
 		t.Run("from pikasim "+string(v), func(t *testing.T) {
@@ -34,7 +35,8 @@ func simulated(t *testing.T, keys int, test func(t *testing.T, s source, m *mode
 	}
 }
 
-// toStream is the command that dumps a source to a stream, through a spool that must be gone at the end.
+// toStream is the command that dumps a source to a stream, through a spool that must be gone at the
+// end.
 func toStream(t *testing.T, s source, flags ...string) *exec.Cmd {
 	t.Helper()
 	args := append([]string{"dump", "--quiet", "--uri", "redis://" + s.addr, "--out", "-", "--spool", spool(t),
@@ -111,8 +113,8 @@ func TestPipe(t *testing.T) {
 	})
 }
 
-// TestPipeCut: a stream that is cut, or whose bits were flipped, is never a finished load, and goes on when it is
-// sent again.
+// TestPipeCut: a stream that is cut, or whose bits were flipped, is never a finished load, and goes
+// on when it is sent again.
 func TestPipeCut(t *testing.T) {
 	parallel(t)
 	simulated(t, 1500, func(t *testing.T, s source, m *model) {
@@ -209,8 +211,8 @@ func TestPipeEnds(t *testing.T) {
 	p.mustSay(t, 75, "whoever reads the stream has ended")
 }
 
-// TestPipeStalled: a dump whose reader does not read ends at the first signal, whether it waits with the first bytes or in the
-// middle, and leaves nothing in its spool.
+// TestPipeStalled: a dump whose reader does not read ends at the first signal, whether it waits
+// with the first bytes or in the middle, and leaves nothing in its spool.
 func TestPipeStalled(t *testing.T) {
 	parallel(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V401})
@@ -231,7 +233,8 @@ func TestPipeStalled(t *testing.T) {
 	})
 }
 
-// stopStalled runs a command that writes a stream to a pipe that nobody reads, which may be full already, and stops it.
+// stopStalled runs a command that writes a stream to a pipe that nobody reads, which may be full
+// already, and stops it.
 func stopStalled(t *testing.T, cmd *exec.Cmd, full bool, began func() bool) {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -360,8 +363,8 @@ func TestPipeMemory(t *testing.T) {
 	}
 }
 
-// TestPipeStopped: a load that waits for a stream ends at a signal, such as that of a terminal that is gone, and leaves nothing in
-// its spool.
+// TestPipeStopped: a load that waits for a stream ends at a signal, such as that of a terminal that
+// is gone, and leaves nothing in its spool.
 func TestPipeStopped(t *testing.T) {
 	parallel(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V401})

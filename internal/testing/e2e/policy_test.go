@@ -17,8 +17,8 @@ import (
 // archived is how old the dumps here are.
 const archived = 2 * time.Hour
 
-// archivedKeys are keys of an old dump, of every kind: a quarter of them never expires, a quarter long after
-// the load, a quarter was over before it, and a quarter is over soon after it.
+// archivedKeys are keys of an old dump, of every kind: a quarter of them never expires, a quarter
+// long after the load, a quarter was over before it, and a quarter is over soon after it.
 func archivedKeys(began time.Time) []*record {
 	keys := loadCrashKeys()[:200]
 	for i, r := range keys {
@@ -42,8 +42,8 @@ func choose(keys []*record, keep func(i int) bool, change func(r *record)) (chos
 	return chosen
 }
 
-// TestTTL: every policy brings the expiries that it says, also when the load is stopped in between and goes on later;
-// verify and rollback understand it.
+// TestTTL: every policy brings the expiries that it says, also when the load is stopped in between
+// and goes on later; verify and rollback understand it.
 func TestTTL(t *testing.T) {
 	parallel(t)
 	began := time.Now().Add(-archived)
@@ -122,8 +122,8 @@ func TestTTL(t *testing.T) {
 	})
 }
 
-// TestPrefix: names are exchanged, names without the prefix are left out and listed, and what the target held
-// under the new names comes back with a rollback.
+// TestPrefix: names are exchanged, names without the prefix are left out and listed, and what the
+// target held under the new names comes back with a rollback.
 func TestPrefix(t *testing.T) {
 	parallel(t)
 	keys := loadCrashKeys()[:150]

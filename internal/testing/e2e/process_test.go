@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// hangs is how long a tool may run before it is thought to hang. Only the largest data takes longer.
+// hangs is how long a tool may run before it is thought to hang. Only the largest data takes
+// longer.
 func hangs() time.Duration {
 	if os.Getenv("E2E_MEMORY") == "1" {
 		return 24 * time.Hour
@@ -48,7 +49,8 @@ func (s *said) String() string {
 	return s.text.String()
 }
 
-// start starts a tool, whose output goes into the process if the command says nothing else. At the end of the test it is killed.
+// start starts a tool, whose output goes into the process if the command says nothing else. At the
+// end of the test it is killed.
 func start(t *testing.T, name string, args ...string) *process {
 	t.Helper()
 	return startCommand(t, exec.Command(tool(t, name), args...))

@@ -69,7 +69,8 @@ func relist(edit func([]any) []any) func(*testing.T, *redis.Client, string) {
 
 var largeValue = strings.Repeat("0123456789", 500_000)
 
-// alterations are of every kind. The key of each is called as it is, and its type stands before the colon.
+// alterations are of every kind. The key of each is called as it is, and its type stands before the
+// colon.
 var alterations = []alteration{
 	{"string: missing", command("DEL", "KEY"), []string{"missing"}},
 	{"string: another type", commands([]any{"DEL", "KEY"}, []any{"RPUSH", "KEY", "a"}), []string{"type"}},

@@ -12,9 +12,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 )
 
-// TestRollbackCrash: loads with --undo, some of them killed, are taken back by rollbacks that are killed at random moments,
-// all over connections that are cut. In the end the target is as it was before the load, key by key, but for
-// one that others changed since, which is listed once.
+// TestRollbackCrash: loads with --undo, some of them killed, are taken back by rollbacks that are
+// killed at random moments, all over connections that are cut. In the end the target is as it was
+// before the load, key by key, but for one that others changed since, which is listed once.
 func TestRollbackCrash(t *testing.T) {
 	parallel(t)
 	keys := loadCrashKeys()
@@ -97,7 +97,8 @@ func TestRollbackCrash(t *testing.T) {
 	})
 }
 
-// ended runs kvload until it was not its first connection, which it does not try again, that was cut.
+// ended runs kvload until it was not its first connection, which it does not try again, that was
+// cut.
 func ended(t *testing.T, args []string) (r result) {
 	t.Helper()
 	for range 20 {

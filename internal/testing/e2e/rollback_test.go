@@ -14,8 +14,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 )
 
-// heldBefore are keys of a target before a load: some of names that the dump has, of other types and sizes, some of
-// other names. Streams have no state beside their entries that a filler would not make.
+// heldBefore are keys of a target before a load: some of names that the dump has, of other types
+// and sizes, some of other names. Streams have no state beside their entries that a filler would
+// not make.
 func heldBefore(keys []*record, to target) []*record {
 	var before []*record
 	for i := range 120 {
@@ -38,8 +39,8 @@ func heldBefore(keys []*record, to target) []*record {
 	return before
 }
 
-// TestRollback: a target is equal to what it was before a load that was taken back, key by key, also when the load,
-// or the rollback, was killed.
+// TestRollback: a target is equal to what it was before a load that was taken back, key by key,
+// also when the load, or the rollback, was killed.
 func TestRollback(t *testing.T) {
 	parallel(t)
 	keys := loadCrashKeys()
@@ -145,8 +146,9 @@ func TestRollbackChanged(t *testing.T) {
 	})
 }
 
-// TestRollbackChangedStreams: a stream that others have changed is neither equal, nor absent, nor a part of what the dump has:
-// also if its entries are those of the dump, or the server does not find its state any more.
+// TestRollbackChangedStreams: a stream that others have changed is neither equal, nor absent, nor a
+// part of what the dump has: also if its entries are those of the dump, or the server does not find
+// its state any more.
 func TestRollbackChangedStreams(t *testing.T) {
 	parallel(t)
 	var keys []*record

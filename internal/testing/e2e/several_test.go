@@ -81,8 +81,8 @@ func TestSeveral(t *testing.T) {
 	}
 }
 
-// TestSeveralOneDies: when a target goes away in the middle, the others go on to their end; --resume brings the one to its
-// end, too, and writes nothing to the others.
+// TestSeveralOneDies: when a target goes away in the middle, the others go on to their end;
+// --resume brings the one to its end, too, and writes nothing to the others.
 func TestSeveralOneDies(t *testing.T) {
 	parallel(t)
 	keys := loadCrashKeys()
@@ -115,7 +115,8 @@ func TestSeveralOneDies(t *testing.T) {
 	}
 }
 
-// TestSeveralOneStalls: while one target answers nothing any more, the other comes to its end. When the one is back, it does, too.
+// TestSeveralOneStalls: while one target answers nothing any more, the other comes to its end. When
+// the one is back, it does, too.
 func TestSeveralOneStalls(t *testing.T) {
 	parallel(t)
 	keys := loadCrashKeys()
@@ -170,7 +171,8 @@ func TestSeveralInterrupted(t *testing.T) {
 	}
 }
 
-// TestSeveralDamaged: a chunk that is damaged is found in the load into every target, and nothing of it is loaded in silence.
+// TestSeveralDamaged: a chunk that is damaged is found in the load into every target, and nothing
+// of it is loaded in silence.
 func TestSeveralDamaged(t *testing.T) {
 	parallel(t)
 	dir := writeDump(t, loadCrashKeys())

@@ -43,7 +43,8 @@ func (s *sharing) share(i int, more ...string) *process {
 	return startCommand(s.t, cmd)
 }
 
-// runShare runs a share to its end, which is 0, or code if it is its share that leaves something out.
+// runShare runs a share to its end, which is 0, or code if it is its share that leaves something
+// out.
 func (s *sharing) runShare(i, code int) result {
 	s.t.Helper()
 	r := s.share(i).result(s.t)
@@ -81,8 +82,8 @@ func eachState(t *testing.T, test func(t *testing.T, state, dir string)) {
 	})
 }
 
-// TestShares: four processes, one of them killed and begun again, load what one loads; finish says what is
-// missing and then compares; rollback takes all of it back.
+// TestShares: four processes, one of them killed and begun again, load what one loads; finish says
+// what is missing and then compares; rollback takes all of it back.
 func TestShares(t *testing.T) {
 	parallel(t)
 	keys := loadCrashKeys()
@@ -148,8 +149,8 @@ func TestShares(t *testing.T) {
 	})
 }
 
-// all loads all shares: one alone, so that the target is not empty when the others begin, then two at once, and one
-// that is killed.
+// all loads all shares: one alone, so that the target is not empty when the others begin, then two
+// at once, and one that is killed.
 func (s *sharing) all(code int) {
 	t := s.t
 	t.Helper()
@@ -238,7 +239,8 @@ func TestSharesRefused(t *testing.T) {
 	})
 }
 
-// TestFinishWhole: finish also ends a load that has no shares, with its journal in a directory or a bucket.
+// TestFinishWhole: finish also ends a load that has no shares, with its journal in a directory or a
+// bucket.
 func TestFinishWhole(t *testing.T) {
 	parallel(t)
 	keys := loadCrashKeys()[:60]

@@ -57,8 +57,8 @@ func fillVanishing(t *testing.T, c *redis.Client, typ format.Type) (keys []strin
 
 var rangedTypes = []format.Type{format.TypeString, format.TypeHash, format.TypeList, format.TypeSet, format.TypeZset}
 
-// TestVanish: keys that are deleted between being listed and being read are listed by name; of strings of 4.0 it is known that they
-// did not expire.
+// TestVanish: keys that are deleted between being listed and being read are listed by name; of
+// strings of 4.0 it is known that they did not expire.
 func TestVanish(t *testing.T) {
 	parallel(t)
 	for _, v := range []pikasim.Version{pikasim.V340, pikasim.V355, pikasim.V401} {

@@ -1,5 +1,6 @@
 // Package faultproxy is a TCP proxy that does to connections what networks do: it delays, resets in
-// the middle of a stream, closes one direction only, stops moving anything, or brings data late. It is for tests.
+// the middle of a stream, closes one direction only, stops moving anything, or brings data late. It
+// is for tests.
 package faultproxy
 
 import (
@@ -18,9 +19,9 @@ type Plan struct {
 	ResetAfter     int64         // both sides are reset
 	HalfCloseAfter int64         // the server sees the end of what the client sends; its answers still come
 	StallAfter     int64         // nothing moves any more, and nothing is closed
-	// HoldAt keeps back what the client sends from the first piece on in which it stands, until Release, on
-	// the first connection that comes so far. The server sees the connection open, also when the client
-	// has closed it.
+	// HoldAt keeps back what the client sends from the first piece on in which it stands, until
+	// Release, on the first connection that comes so far. The server sees the connection open, also
+	// when the client has closed it.
 	HoldAt string
 }
 
@@ -81,15 +82,17 @@ func (p *Proxy) Connections() int {
 	return p.count
 }
 
-// Disturbed returns how many connections have come to where their plan resets, half closes or stalls them.
+// Disturbed returns how many connections have come to where their plan resets, half closes or
+// stalls them.
 func (p *Proxy) Disturbed() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.hit
 }
 
-// Release sends what is held to the server, and the end of the connection after it. It returns when the server has closed
-// it: all that came whole was run, or never will be. It is called once, when Disturbed says that something is held.
+// Release sends what is held to the server, and the end of the connection after it. It returns when
+// the server has closed it: all that came whole was run, or never will be. It is called once, when
+// Disturbed says that something is held.
 func (p *Proxy) Release() {
 	close(p.release)
 	<-p.released

@@ -72,7 +72,8 @@ func TestPlans(t *testing.T) {
 	}
 }
 
-// TestHold: what is held comes to the server late and whole, though the client is gone; other connections are served.
+// TestHold: what is held comes to the server late and whole, though the client is gone; other
+// connections are served.
 func TestHold(t *testing.T) {
 	got := make(chan string, 2)
 	lis, err := net.Listen("tcp", "127.0.0.1:0")

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestAddr: a port is free, is another one each time, and one on which somebody listens is passed over.
+// TestAddr: a port is free, is another one each time, and one on which somebody listens is passed
+// over.
 func TestAddr(t *testing.T) {
 	seen := map[string]bool{}
 	for range 50 {

@@ -51,7 +51,8 @@ func (w *writing) packed() {
 
 var saysLoaded = regexp.MustCompile(`loaded [1-9]`)
 
-// again resumes a load that is finished, of a target that others have emptied: it must not say that it has loaded anything.
+// again resumes a load that is finished, of a target that others have emptied: it must not say that
+// it has loaded anything.
 func (w *writing) again() {
 	w.must(w.c.FlushDB(context.Background()).Err())
 	w.events = nil

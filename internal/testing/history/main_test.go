@@ -70,7 +70,8 @@ func count(t *testing.T) (first, n uint64) {
 // TestReading: what a dump says is what was there, or was there at some moment, or is listed.
 func TestReading(t *testing.T) { histories(t, "TestReading", func(h *history) { newReading(h).run() }) }
 
-// TestWriting: what a load leaves behind is what was asked for, or is listed, and a rollback takes back that and no more.
+// TestWriting: what a load leaves behind is what was asked for, or is listed, and a rollback takes
+// back that and no more.
 func TestWriting(t *testing.T) {
 	to := startTarget(t)
 	histories(t, "TestWriting", func(h *history) { newWriting(h, to).run() })

@@ -2,8 +2,8 @@ package history
 
 import "os"
 
-// open are cases of issue 11 that are not mended yet, by what finds them. Histories do without them, or take what comes of
-// them, but with HISTORY_ALL=1.
+// open are cases of issue 11 that are not mended yet, by what finds them. Histories do without
+// them, or take what comes of them, but with HISTORY_ALL=1.
 var open = map[string]bool{
 	"pairing": true, // 2: a key is overwritten between the looks at its value and its expiry: the old value gets the new expiry, or none
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// A pika is a simulated source, whose clock stands until it is moved, with an account of all that is written to it.
+// A pika is a simulated source, whose clock stands until it is moved, with an account of all that
+// is written to it.
 type pika struct {
 	*maker
 	h       *history
@@ -25,7 +26,8 @@ type pika struct {
 	own   atomic.Bool  // the commands that come are of this test
 }
 
-// startPika starts a source. Each looks at every command before it runs, and may have the connection cut.
+// startPika starts a source. Each looks at every command before it runs, and may have the
+// connection cut.
 func startPika(h *history, v pikasim.Version, config map[string]string, each func(args [][]byte) (cut bool)) *pika {
 	h.Helper()
 	p := &pika{maker: &maker{dice: h.rng}, h: h, version: v, ledger: newLedger()}

@@ -78,7 +78,8 @@ func tail(s string, n int) string {
 	return s
 }
 
-// mostMemory is what a tool may take, in KiB, however large the data are: more than its soft limit and a few replies.
+// mostMemory is what a tool may take, in KiB, however large the data are: more than its soft limit
+// and a few replies.
 const mostMemory = 120 << 10
 
 // watch looks at the peak of the tool's memory.

@@ -15,8 +15,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// A reading is a history of a dump: a source that changes between two commands of pikadump, connections that are cut,
-// and runs that are killed and resumed.
+// A reading is a history of a dump: a source that changes between two commands of pikadump,
+// connections that are cut, and runs that are killed and resumed.
 type reading struct {
 	*history
 	p      *pika
@@ -83,7 +83,8 @@ func (r *reading) fill() {
 	}
 }
 
-// fillLarge writes many small strings, and behind them large ones, which are too much for one reply.
+// fillLarge writes many small strings, and behind them large ones, which are too much for one
+// reply.
 func (r *reading) fillLarge() {
 	r.large = true
 	r.Cleanup(debug.FreeOSMemory)

@@ -17,7 +17,8 @@ type stroke struct {
 
 var strokes = []string{"cut", "cut", "after", "after", "late", "late", "late", "stall", "stall", "kill", "kill", "kill after", "kill late", "other key", "same key", "another value", "expired key", "expired key"}
 
-// alter has XINFO STREAM of some streams answered as Kvrocks does after XDEL, and CLIENT refused where it is.
+// alter has XINFO STREAM of some streams answered as Kvrocks does after XDEL, and CLIENT refused
+// where it is.
 func (w *writing) alter(args [][]byte) {
 	if w.mute && strings.EqualFold(string(args[0]), "CLIENT") && len(args) > 1 && !strings.EqualFold(string(args[1]), "INFO") {
 		args[0] = []byte("NOCLIENT")

@@ -21,8 +21,8 @@ type value struct {
 	groups int64 // of a stream
 }
 
-// An element is a field and its value, a member ("" as its value), a member and its score, an element of a list ("" as
-// its name), or the id and the fields of an entry.
+// An element is a field and its value, a member ("" as its value), a member and its score, an
+// element of a list ("" as its name), or the id and the fields of an entry.
 type element struct{ name, value string }
 
 // key tells elements apart: those of a list are all different here.
@@ -158,7 +158,8 @@ func valueOf(v *value, r *format.Record) *value {
 	return v
 }
 
-// records returns the value as records of at most size elements, or 16 × size bytes of a string, each.
+// records returns the value as records of at most size elements, or 16 × size bytes of a string,
+// each.
 func (v *value) records(key string, size int) (parts []format.Record) {
 	n := len(v.elems)
 	if v.kind == format.String {

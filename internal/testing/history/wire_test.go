@@ -28,7 +28,8 @@ type wire struct {
 	held   []*link
 }
 
-// A fault is what happens to a connection instead of a command. The server has run what came before.
+// A fault is what happens to a connection instead of a command. The server has run what came
+// before.
 type fault int
 
 const (
@@ -177,7 +178,8 @@ func (w *wire) disturb(f fault, args [][]byte, in *bufio.Reader, l *link) {
 	l.finish()
 }
 
-// settle waits until the servers have run all that clients which are gone have sent, but for what is held.
+// settle waits until the servers have run all that clients which are gone have sent, but for what
+// is held.
 func (w *wire) settle() { w.active.Wait() }
 
 // release has the server run all that is held, where it has not closed the connection.

@@ -17,8 +17,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 )
 
-// A writing is a history of a load: of a dump that is made here, into a target at which others write between two
-// commands of kvload, over connections that are lost, by runs that are killed and resumed; and of its rollback.
+// A writing is a history of a load: of a dump that is made here, into a target at which others
+// write between two commands of kvload, over connections that are lost, by runs that are killed and
+// resumed; and of its rollback.
 type writing struct {
 	*history
 	*maker
@@ -171,7 +172,8 @@ func (w *writing) fill() {
 	}
 }
 
-// fillLarge puts a hash at the target, in place of a key of the dump, that is much larger than what the load may keep.
+// fillLarge puts a hash at the target, in place of a key of the dump, that is much larger than what
+// the load may keep.
 func (w *writing) fillLarge() {
 	keys := slices.DeleteFunc(w.keys(), func(key string) bool { return w.over(w.dump[key]) || w.refused(w.dump[key]) })
 	if len(keys) == 0 {
@@ -256,7 +258,8 @@ func (w *writing) beside(pattern string) string {
 	return strings.Join(found, "")
 }
 
-// until runs kvload until it ends by itself, and returns its exit code; killed if it is not to go on.
+// until runs kvload until it ends by itself, and returns its exit code; killed if it is not to go
+// on.
 func (w *writing) until(command string, flags ...string) int {
 	idle := 0 // runs that nobody disturbed, and that ended with try again
 	for n := 0; ; n++ {

@@ -20,8 +20,9 @@ type Server struct {
 	drained chan struct{} // closed when there is no more output
 }
 
-// Start starts a redis-server on a free port, which keeps nothing on disk unless args say so, and stops it at the end of
-// the test. The test is skipped where there is no redis-server, but not in CI.
+// Start starts a redis-server on a free port, which keeps nothing on disk unless args say so, and
+// stops it at the end of the test. The test is skipped where there is no redis-server, but not in
+// CI.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
 	addr, err := freeport.Addr()

@@ -75,8 +75,8 @@ func startProxy(t testing.TB, addr string) *Proxy {
 // Addr returns where the proxy listens.
 func (p *Proxy) Addr() string { return strings.TrimPrefix(p.front.URL, "http://") }
 
-// SetFault sets what is asked about each request from now on; nil: all go through. It is called from many
-// goroutines.
+// SetFault sets what is asked about each request from now on; nil: all go through. It is called
+// from many goroutines.
 func (p *Proxy) SetFault(f func(*http.Request) Fault) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package s3server starts a real S3 server, versitygw, for tests, behind a proxy that does to requests what
-// networks and busy stores do.
+// Package s3server starts a real S3 server, versitygw, for tests, behind a proxy that does to
+// requests what networks and busy stores do.
 package s3server
 
 import (
@@ -27,8 +27,8 @@ const (
 	secretKey = "not a secret"
 )
 
-// Environment is what clients of the server need in theirs, as NAME=value. Tests that run in parallel may not set it: their
-// TestMain does.
+// Environment is what clients of the server need in theirs, as NAME=value. Tests that run in
+// parallel may not set it: their TestMain does.
 var Environment = []string{
 	"AWS_ACCESS_KEY_ID=" + accessKey, "AWS_SECRET_ACCESS_KEY=" + secretKey, "AWS_EC2_METADATA_DISABLED=true",
 	"AWS_CONFIG_FILE=/nonexistent", "AWS_SHARED_CREDENTIALS_FILE=/nonexistent",

@@ -27,7 +27,8 @@ const (
 	maxCircle = 7
 )
 
-// knots are the packages that were above maxCircle when this test was written, with their size: to be lowered, never raised.
+// knots are the packages that were above maxCircle when this test was written, with their size: to
+// be lowered, never raised.
 var knots = map[string]int{
 	"cmd/kvload":      21,
 	"internal/verify": 8,
@@ -124,7 +125,8 @@ func references(t *testing.T, p pkg, all map[string]pkg) map[string][]string {
 	return sorted
 }
 
-// largestCircle returns the largest set of files each of which reaches all the others, by Tarjan's algorithm.
+// largestCircle returns the largest set of files each of which reaches all the others, by Tarjan's
+// algorithm.
 func largestCircle(uses map[string][]string) (largest []string) {
 	index, low, onStack, stack := map[string]int{}, map[string]int{}, map[string]bool{}, []string{}
 	var visit func(string)

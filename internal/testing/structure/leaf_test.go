@@ -14,8 +14,8 @@ var leaves = map[string]int{
 	"internal/glob": 0, "internal/progress": 2, "internal/command": 38,
 }
 
-// TestLeaves: what anything may import stays light. A flag parser that knows the errors of an object
-// store brings every cloud's library into each package that parses a flag.
+// TestLeaves: what anything may import stays light. A flag parser that knows the errors of an
+// object store brings every cloud's library into each package that parses a flag.
 func TestLeaves(t *testing.T) {
 	_, all := list(t)
 	for _, name := range slices.Sorted(maps.Keys(leaves)) {
