@@ -115,7 +115,7 @@ func TestHelp(t *testing.T) {
 		for _, f := range cmd.Flags {
 			name := f.Names()[0]
 			env := "$KVLOAD_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-			line := regexp.MustCompile(`(?m)^   --` + name + `[ ,].*` + regexp.QuoteMeta(env))
+			line := regexp.MustCompile(`(?m)^   --` + name + `([ ,].*)?\n( {7}.*\n)* {7}.*` + regexp.QuoteMeta(env))
 			if !line.MatchString(help.stdout) {
 				t.Errorf("%s --help does not show --%s with %s:\n%s", cmd.Name, name, env, help.stdout)
 			}

@@ -148,7 +148,7 @@ func TestHelp(t *testing.T) {
 		}
 		name := f.Names()[0]
 		env := "$PIKADUMP_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-		line := regexp.MustCompile(`(?m)^   --` + name + `[ ,].*` + regexp.QuoteMeta(env))
+		line := regexp.MustCompile(`(?m)^   --` + name + `([ ,].*)?\n( {7}.*\n)* {7}.*` + regexp.QuoteMeta(env))
 		if !line.MatchString(help.stdout) {
 			t.Errorf("dump --help does not show --%s with %s:\n%s", name, env, help.stdout)
 		}

@@ -35,6 +35,7 @@ const memoryLimit = 72 << 20
 // back to Main, the table of exit codes.
 func App(app *cli.App) *cli.App {
 	cli.HelpFlag = &cli.BoolFlag{Name: "help", Usage: "show help", DisableDefaultText: true}
+	cli.FlagStringer = showFlag
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "print the version", DisableDefaultText: true}
 	app.Version = Built
 	app.HideHelpCommand = true
