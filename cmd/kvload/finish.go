@@ -1,19 +1,15 @@
 package main
 
 import (
-	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"os"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 )
 
 const finishDescription = `Ends a load that was divided with --shard: makes sure that every share is done, sums up what they loaded and left
@@ -41,71 +37,15 @@ func finishCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return finishLoad(c.Context, o, !c.Bool("no-verify"), c.App.Writer, c.App.ErrWriter)
+			out, log := c.App.Writer, c.App.ErrWriter
+			f := load.FinishOptions{Spec: o.spec()}
+			if !c.Bool("no-verify") {
+				f.Verify = func(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules, left func() (io.ReadCloser, error)) error {
+					o.writer, o.dump, o.left = s.Target, s.ID, left
+					return verifyWith(ctx, a, rules, &o, out, log)
+				}
+			}
+			return load.Finish(c.Context, f, out, log)
 		},
 	}
-}
-
-// finishLoad is kvload finish.
-func finishLoad(ctx context.Context, o verifyOptions, compare bool, out, log io.Writer) error {
-	a, rules, err := o.openDump(ctx)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	l, err := openTarget(ctx, o.writer, log)
-	if err != nil {
-		return err
-	}
-	root, common, err := o.location().Find(ctx, l.Target().Nodes)
-	if err != nil {
-		return err
-	}
-	status, err := loadstate.ReadStatus(ctx, root, common)
-	if err != nil {
-		return err
-	}
-	bound := status.Binding()
-	if bound == nil {
-		return fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", loadstate.ErrUnfinished, root)
-	}
-	b := o.binding(a, l)
-	b.Settings["--on-exists"] = bound.Settings["--on-exists"]
-	if err := b.Check(*bound, root); err != nil {
-		return err
-	}
-	if err := status.Complete(); err != nil {
-		return err
-	}
-	rules.Begin(bound.Now, a.Manifest)
-	list, err := status.CollectLeftOut("kvload-"+o.dump[:8]+"-left-out.jsonl", leftout.ListName)
-	if err != nil {
-		return err
-	}
-	if list != "" {
-		o.left = func() (io.ReadCloser, error) { return os.Open(list) }
-	}
-	if !compare {
-		for _, p := range status.Shards {
-			if err := o.presence(l, p.Journal, rules, log).Check(ctx, a, loadstate.AssignUnits(p.Shard, o.units(a)), log); err != nil {
-				return err
-			}
-		}
-	}
-	s := status.Stats()
-	fmt.Fprintln(out, status.Done())
-	left := load.Summarize(out, s, cmp.Or(list, "the report of the load"), status.Took())
-	if !compare {
-		for _, p := range status.Shards {
-			r := o.presence(l, p.Journal, rules, log)
-			keys, err := r.Sample(a, loadstate.AssignUnits(p.Shard, o.units(a)), max(1, load.LookedChunks/len(status.Shards)), o.left != nil)
-			why := p.Journal.Unsure()
-			if err == nil && why == "" {
-				why, err = r.Missing(ctx, keys, o.left)
-			}
-			left = errors.Join(err, o.unsure(why), left)
-		}
-		return left
-	}
-	return errors.Join(verifyWith(ctx, a, rules, &o, out, log), left)
 }

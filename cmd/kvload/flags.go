@@ -1,146 +1,225 @@
 package main
 
 import (
+	"context"
 	"io"
 	"os"
-	"slices"
-	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// loadOptions is what kvload load is told to do.
-type loadOptions struct {
-	commonOptions
-	servers []connect.Server // of every --uri
-	stdin   io.Reader        // of --in -
-	follow  bool
-	spool   string // directory of what --in - has sent and is not loaded yet
-	limits  pace.Limits
-	report  string // file for what was left out; empty: the default name
-	verify  bool   // compare when the load is done
+// commonOptions is what load, verify, finish and rollback are all told: which dump and which target,
+// what of the one goes where on the other, and where the state of the load is.
+type commonOptions struct {
+	in   string
+	keys encryption.Keys
+	dump string // id of the dump, once it is open
 
-	progress func(func() progress.Snapshot) (stop func()) // shows it; nil: progress.Start
+	server connect.Server
+	mapDB  map[int]writer.Keyspace // nil: none given
+	writer writer.Options          // its Keyspaces are chosen once the dump is open
 
-	dryRun           bool           // only look whether the target can be loaded
-	accept           []string       // checks of the pre-flight that may fail
-	tune             bool           // change settings of the target for the load
-	createNamespaces bool           // that the places name
-	namespaces       map[int]string // names of those that --create-namespaces makes, by database; not named: dbN
+	filter  filter.Filter
+	rewrite rewrite.Options
 
-	resume       bool
-	undo         string // directory of the dump of what is overwritten; empty: none is made
-	maxErrors    int    // negative: no limit
-	stallTimeout time.Duration
-	checkpoint   time.Duration
+	share     share.Share
+	state     string // --state; empty: the default
+	breakLock bool
+
+	threads  int
+	quiet    bool
+	retryFor time.Duration
+	retries  *progress.Retries
 }
 
-const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
-have expired since the dump are left out and counted, but for those that --ttl drop or shift lets live.
+// The categories of flags in the help.
+const (
+	categoryWhat   = "What"
+	categorySpeed  = "Speed and size"
+	categoryRepeat = "When it fails"
+)
 
-First everything that can stop the load is looked at: the target (what it is, what it knows and
-allows, clocks, room, connections, namespaces, keys), the journal, --report and --undo. --dry-run
-does only that: it shows every check, writes nothing, and ends as the load would.
-
-A target that holds keys is not touched unless --on-exists says how. A dump of several databases needs
---map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
-environment variable.
-
-A cluster is found by itself, from the address of any of its nodes; slots that move during the load are
-followed. It has one keyspace, so a dump of several databases needs --db.
-
-Several --uri load the dump into several targets at once, each at its own pace: while they are in step it is read and
-decompressed once. What fails at one is said, and the others go on to their end. Threads and rates are of each target; --state and
---undo name a directory in which each has its own. The exit code is the first that occurred of 130, 143, 1, 13, 12, 5, 10,
-11, 4, 75, 3; with --resume all go on, and one that is finished is left as it is.
-
-How far the load is stands in a journal, in a directory of its own for each dump and target. A load that
-was stopped or killed goes on with --resume; what is then sent twice changes nothing. What may pass by itself (a lost
-connection, a server that starts, a cluster that moves slots) is tried again, with growing waits. What the
-target refuses of one key is listed, and the rest goes on.
-
-EXAMPLES:
-   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --dry-run
-   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika
-   NS1=token1 kvload load --uri redis://10.0.0.9:6666 -a secret --in dump --map-db 0=default,1=NS1
-   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix
-   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --verify
-   kvload load --uri redis://10.0.0.9:6666 --uri redis://:secret@10.1.0.9:6666 --in /backup/pika
-   kvload load --uri redis://10.0.0.9:6666 --in /archive/2024 --ttl shift --key-prefix-add 2024:
-   kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' --key-prefix-strip app: --ttl-min 1m
-   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip --rate-bytes 20MiB --max-latency-factor 4
-   kvload load --uri redis://any.node.of.cluster:6666 --in /backup/pika
-   ssh source pikadump dump --uri redis://127.0.0.1:9221 --out - | kvload load --uri redis://10.0.0.9:6666 --in -
-   kvload load --uri redis://10.0.0.9:6666 --in /shared/pika --follow
-   kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume
-   kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika?region=eu-west-1' --state /var/lib/kvload
-   kvload load --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8     # on each of 8 machines another, then kvload finish
-
-MANY MACHINES:
-   With --shard I/N, or --shards N in an Indexed Job of Kubernetes or an array job of Slurm, a run loads a fixed share of the
-   chunks, the same each time. Each has a journal and a list of what was left out of its own below --state, a
-   directory or a prefix in a bucket that all of them see. kvload finish then makes sure that no share is missing, and compares.
-
-` + command.Buckets
-
-func loadCommand() *cli.Command {
-	return &cli.Command{
-		Name: "load", Usage: "load a dump into a Kvrocks",
-		UsageText: "kvload load --uri redis://HOST:6666 --in DIR [options]", Description: loadDescription,
-		Flags: loadFlags(),
-		Action: func(c *cli.Context) error {
-			targets, err := parseTargets(c)
-			if err != nil {
-				return err
-			}
-			return loadTargets(c.Context, targets, c.App.Writer, c.App.ErrWriter)
-		},
+// dumpFlags say which dump; in is the help of --in.
+func dumpFlags(env func(string) []string, in string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: in, EnvVars: env("in")},
+		encryption.IdentityFlag(env),
 	}
 }
 
-// loadFlags are the flags of load.
-func loadFlags() []cli.Flag {
-	env := command.Env("KVLOAD")
-	return slices.Concat(
-		dumpFlags(env, "load the dump in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input"),
-		[]cli.Flag{
-			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump is still at it, and end when it is finished", EnvVars: env("follow")},
-			&cli.BoolFlag{Name: "dry-run", Usage: "make the checks of this load, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", EnvVars: env("dry-run")},
-			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify")},
-			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside the journal, if there is anything)", EnvVars: env("report")},
-		},
-		targetFlags(env),
-		[]cli.Flag{
-			&cli.StringFlag{Name: "accept", Usage: "checks before the load that only warn where they would refuse: " + strings.Join(writer.Acceptable, ", ") + "; separated by commas", EnvVars: env("accept"), Category: categoryWhat},
-			&cli.BoolFlag{Name: "create-namespaces", Usage: "make the namespaces of --map-db whose tokens the target does not know (as NAME of N=VAR@NAME, or dbN); the password must be its requirepass", EnvVars: env("create-namespaces"), Category: categoryWhat},
-		},
-		rewriteFlags(env),
-		shareFlags(env),
-		runFlags(env, "connections that load at once, in a cluster to each node", "try again what may pass by itself, until so long nothing was loaded; 0 not at all"),
-		writeFlags(env, "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket"),
-		[]cli.Flag{
-			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that goes over several; of a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: categorySpeed},
-			&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "write at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: categorySpeed},
-			&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "write at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: categorySpeed},
-			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed when replies take more than `F` times as long as at the start, and raise it again slowly", EnvVars: env("max-latency-factor"), Category: categorySpeed},
-			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and set them back; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: categorySpeed},
-			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: categoryRepeat},
-			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop when the target has refused more keys and members than this; -1 never", EnvVars: env("max-errors"), Category: categoryRepeat},
-			encryption.RecipientFlag(env),
-		},
+// targetFlags say which target, and where on it the databases go.
+func targetFlags(env func(string) []string) []cli.Flag {
+	return append(connect.Flags(6666, env),
+		&cli.StringFlag{Name: "map-db", Usage: "where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name, for --create-namespaces) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: categoryWhat},
+		&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: categorySpeed})
+}
+
+// rewriteFlags say which keys are loaded, and what becomes of their names and expiries.
+func rewriteFlags(env func(string) []string) []cli.Flag {
+	return append(filter.Flags(env),
+		&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name that stands in several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: categoryWhat},
+		&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "Pika's hyperloglogs, which Kvrocks cannot take as such: leave-out or string (load their bytes)", EnvVars: env("hyperloglog"), Category: categoryWhat},
+		&cli.StringFlag{Name: "ttl", Value: "keep", Usage: "expiries: keep (the times in the dump), drop (no key expires) or shift (each later by the time since the dump was begun, for archives)", EnvVars: env("ttl"), Category: categoryWhat},
+		&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this to live when the load begins; a load that replaces keys deletes them on the target", EnvVars: env("ttl-min"), Category: categoryWhat},
+		&cli.StringFlag{Name: "key-prefix-strip", Usage: "take `PREFIX` off every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: categoryWhat},
+		&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", EnvVars: env("key-prefix-add"), Category: categoryWhat},
 	)
+}
+
+// runFlags say how a run goes; threads and retry are the help of --threads and --retry-for.
+func runFlags(env func(string) []string, threads, retry string) []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 8, Usage: threads, EnvVars: env("threads"), Category: categorySpeed},
+		&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: retry, EnvVars: env("retry-for"), Category: categoryRepeat},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+	}
+}
+
+func stateFlag(env func(string) []string, usage, category string) cli.Flag {
+	return &cli.StringFlag{Name: "state", Usage: usage, EnvVars: env("state"), Category: category}
+}
+
+// parseCommon reads the flags that load, verify, finish and rollback have in common. Server is what
+// connect has read of them.
+func parseCommon(c *cli.Context, server connect.Server) (commonOptions, error) {
+	o := commonOptions{
+		in: c.String("in"), threads: c.Int("threads"), quiet: c.Bool("quiet"), state: c.String("state"),
+		retryFor: c.Duration("retry-for"), retries: progress.NewRetries(),
+		rewrite: rewrite.Options{Prefix: rewrite.Prefix{Strip: []byte(c.String("key-prefix-strip")), Add: []byte(c.String("key-prefix-add"))}},
+	}
+	if c.Args().Present() {
+		return o, command.Usage("%q is not a flag: the dump is given with --in", c.Args().First())
+	}
+	if o.in == "" {
+		return o, command.Usage("--in is missing: it names the directory of the dump")
+	}
+	if err := storage.Check(o.in); err != nil {
+		return o, command.Usage("--in: %w", err)
+	}
+	if err := storage.Check(o.state); err != nil {
+		return o, command.Usage("--state: %w", err)
+	}
+	if o.threads < 1 || o.threads > 1024 {
+		return o, command.Usage("--threads %d: it is between 1 and 1024", o.threads)
+	}
+	for _, name := range []string{"timeout", "retry-for"} {
+		if d := c.Duration(name); d < 0 {
+			return o, command.Usage("--%s %v is negative", name, d)
+		}
+	}
+	o.writer.ReadTimeout = c.Duration("timeout")
+	var err error
+	if o.filter, err = filter.FromFlags(c); err != nil {
+		return o, err
+	}
+	if o.rewrite.Conflict, err = rewrite.ParseConflict(c.String("on-conflict")); err != nil {
+		return o, err
+	}
+	if o.rewrite.TTL, err = rewrite.ParseTTL(c.String("ttl"), c.Duration("ttl-min")); err != nil {
+		return o, err
+	}
+	if o.writer.HyperLogLog, err = writer.ParseHLLPolicy(c.String("hyperloglog")); err != nil {
+		return o, command.Usage("--hyperloglog: %w", err)
+	}
+	if o.keys, err = encryption.FromFlags(c); err != nil {
+		return o, &command.UsageError{Err: err}
+	}
+	return o.into(c, server)
+}
+
+// into returns the options of another target.
+func (o commonOptions) into(c *cli.Context, s connect.Server) (commonOptions, error) {
+	o.server = s
+	o.writer.Addr, o.writer.Username, o.writer.Password, o.writer.TLS = s.Addr, s.Username, s.Password, s.TLS
+	var err error
+	o.mapDB, err = load.ParseKeyspaces(c.String("map-db"), o.own(), os.Getenv)
+	return o, err
+}
+
+// parseOne is parseCommon of the commands that read a finished dump and take one target. Shares says
+// whether the command has --shard.
+func parseOne(c *cli.Context, shares bool) (commonOptions, error) {
+	server, err := connect.FromFlags(c)
+	if err != nil {
+		return commonOptions{}, &command.UsageError{Err: err}
+	}
+	o, err := parseCommon(c, server)
+	if err != nil {
+		return o, err
+	}
+	if o.in == loadstate.Stream {
+		return o, command.Usage("--in -: a stream can be read only once: make a dump of it with kvload unpack, and give that")
+	}
+	if shares {
+		o.share, err = shareFromFlags(c, os.Getenv)
+	}
+	return o, err
+}
+
+// own is the place that the connection is in by itself.
+func (o *commonOptions) own() writer.Keyspace { return writer.Keyspace{DB: max(0, o.server.DB)} }
+
+// location says which load is meant, and where its state is.
+func (o *commonOptions) location() loadstate.Location {
+	return loadstate.Location{Dump: o.in, ID: o.dump, Target: o.server.Addr, State: o.state, Shard: o.share, BreakLock: o.breakLock}
+}
+
+// retry says which errors of the target are retried.
+func (o *commonOptions) retry(log io.Writer) retry.Policy {
+	return retry.Policy{For: o.retryFor, Kind: load.ErrorKind, Say: func(err error, wait time.Duration) { o.retries.Say(log, err, wait) }}
+}
+
+// again is retry as a Visitor of the target asks it.
+func (o *commonOptions) again(log io.Writer) writer.RetryFunc { return o.retry(log).Start().Wait }
+
+// units returns the parts of the dump that are loaded.
+func (o *commonOptions) units(a *archive.Archive) []archive.Unit {
+	s := o.spec()
+	return s.Units(a)
+}
+
+// binding says what the journal of the load is of.
+func (o *commonOptions) binding(a *archive.Archive, l *writer.Loader) journal.Binding {
+	s := o.spec()
+	s.ID = a.Manifest.Dump
+	return s.Binding(l)
+}
+
+// unsure is how a run ends that does not know whether the target holds what it should; nil if why is empty.
+func (o *commonOptions) unsure(why string) error {
+	s := o.spec()
+	return s.Unsure(why)
+}
+
+// openDump opens a finished dump that was loaded, and finds out where its databases went and under which names.
+func (o *commonOptions) openDump(ctx context.Context) (*archive.Archive, *rewrite.Rules, error) {
+	s := o.spec()
+	a, rules, err := s.Open(ctx)
+	o.dump, o.writer.Keyspaces = s.ID, s.Target.Keyspaces
+	return a, rules, err
+}
+
+// openTarget connects to the target and shows what it is.
+func (o *commonOptions) openTarget(ctx context.Context, log io.Writer) (*writer.Loader, error) {
+	s := o.spec()
+	return s.OpenTarget(ctx, log)
 }
 
 // writeFlags are those of load and rollback, which write to the target; undo is the help of --undo.
@@ -187,112 +266,12 @@ func parseWrite(c *cli.Context, o *commonOptions) (undo string, err error) {
 	return undo, nil
 }
 
-func parseLoad(c *cli.Context) (loadOptions, error) {
-	o := loadOptions{
-		stdin: c.App.Reader, follow: c.Bool("follow"), spool: c.String("spool"), report: c.String("report"), verify: c.Bool("verify"),
-		dryRun: c.Bool("dry-run"), tune: c.Bool("tune"), createNamespaces: c.Bool("create-namespaces"), namespaces: load.NamespaceNames(c.String("map-db")),
-		resume: c.Bool("resume"), maxErrors: c.Int("max-errors"), stallTimeout: c.Duration("stall-timeout"), checkpoint: c.Duration("checkpoint"),
+// spec says which keys of which dump go where on which target.
+func (o *commonOptions) spec() load.Spec {
+	return load.Spec{
+		Dump: o.in, Keys: o.keys, ID: o.dump, Filter: o.filter,
+		Rewrite: o.rewrite,
+		Target:  o.writer, Own: o.own(), MapDB: o.mapDB, State: o.state, Shard: o.share, BreakLock: o.breakLock,
+		Workers: o.threads, RetryFor: o.retryFor, Quiet: o.quiet,
 	}
-	var err error
-	if o.servers, err = connect.AllFromFlags(c); err != nil {
-		return o, &command.UsageError{Err: err}
-	}
-	if o.commonOptions, err = parseCommon(c, o.servers[0]); err != nil {
-		return o, err
-	}
-	if o.share, err = shareFromFlags(c, os.Getenv); err != nil {
-		return o, err
-	}
-	if o.accept, err = parseAccept(c.String("accept")); err != nil {
-		return o, err
-	}
-	if o.createNamespaces && (o.mapDB == nil || o.server.Password == "") {
-		return o, command.Usage("--create-namespaces makes the namespaces that --map-db names, and needs the password of the server (its requirepass)")
-	}
-	if o.undo, err = parseWrite(c, &o.commonOptions); err != nil {
-		return o, err
-	}
-	if o.undo != "" && o.writer.OnExists != writer.Replace {
-		return o, command.Usage("--undo saves what is overwritten, and without --on-exists replace nothing is")
-	}
-	if err := o.checkStream(); err != nil {
-		return o, err
-	}
-	if o.keys.Recipients != nil && o.undo == "" {
-		return o, command.Usage("--encrypt-to is for the dump that --undo makes; the dump that is loaded needs --identity if it is encrypted")
-	}
-	if o.report != "" && !o.share.IsAll() {
-		return o, command.Usage("--report does not go with --shard: what was left out is listed beside the journal, and kvload finish puts the lists together")
-	}
-	if o.tune && (!o.share.IsAll() || storage.IsURL(o.state)) {
-		return o, command.Usage("--tune keeps the settings that it changes in a local directory, and does not go with --shard, nor with --state in a bucket")
-	}
-	o.limits, err = pace.LimitsFromFlags(c)
-	return o, err
-}
-
-// checkStream refuses what a dump that is not finished does not go with.
-func (o *loadOptions) checkStream() error {
-	switch {
-	case o.in != loadstate.Stream && !o.follow:
-		return nil
-	case o.in == loadstate.Stream && o.follow:
-		return command.Usage("--follow is for a dump in a directory or a bucket: --in - is loaded as it comes anyway")
-	case len(o.servers) > 1:
-		return command.Usage("several targets need a finished dump: each loads it at its own pace")
-	case o.share.Of > 1:
-		return command.Usage("shares can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)")
-	case o.undo != "":
-		return command.Usage("--undo must know all names before the load begins: it needs a finished dump")
-	case o.in == loadstate.Stream && (o.verify || o.dryRun):
-		return command.Usage("--in - can be read only once: make a dump of it with kvload unpack for --verify or --dry-run")
-	}
-	return nil
-}
-
-// parseAccept reads the checks of --accept.
-func parseAccept(s string) ([]string, error) {
-	if s == "" {
-		return nil, nil
-	}
-	names := strings.Split(s, ",")
-	for _, name := range names {
-		if !slices.Contains(writer.Acceptable, name) {
-			return nil, command.Usage("--accept %q: it takes %s", name, strings.Join(writer.Acceptable, ", "))
-		}
-	}
-	return names, nil
-}
-
-// parseTargets returns the options of the load into each target.
-func parseTargets(c *cli.Context) ([]loadOptions, error) {
-	first, err := parseLoad(c)
-	if err != nil || len(first.servers) == 1 {
-		return []loadOptions{first}, err
-	}
-	if first.report != "" {
-		return nil, command.Usage("--report names one file, and there are %d targets: leave it out, each has its own beside its journal", len(first.servers))
-	}
-	var targets []loadOptions
-	for _, s := range first.servers {
-		o := first
-		o.server, o.retries = s, progress.NewRetries()
-		o.writer.Addr, o.writer.Username, o.writer.Password, o.writer.TLS = s.Addr, s.Username, s.Password, s.TLS
-		if o.createNamespaces && s.Password == "" {
-			return nil, command.Usage("--create-namespaces needs the password of %s", s.Addr)
-		}
-		if o.mapDB, err = load.ParseKeyspaces(c.String("map-db"), o.own(), os.Getenv); err != nil {
-			return nil, err
-		}
-		if slices.ContainsFunc(targets, func(t loadOptions) bool { return t.server.Addr == s.Addr }) {
-			return nil, command.Usage("--uri names %s twice: each target is loaded once", s.Addr)
-		}
-		for _, dir := range []*string{&o.state, &o.undo} {
-			if *dir != "" {
-				*dir = storage.Join(*dir, loadstate.TargetName(s.Addr))
-			}
-		}
-		targets = append(targets, o)
-	}
-	return targets, nil
 }

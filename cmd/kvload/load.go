@@ -1,352 +1,239 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
 	"io"
-	"maps"
+	"os"
 	"slices"
 	"strings"
-	"time"
+
+	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// sharedBytes is how much of the dump is kept in memory for targets that are behind others.
-const sharedBytes = 16 << 20
+const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
+have expired since the dump are left out and counted, but for those that --ttl drop or shift lets live.
 
-// loadTargets loads a dump into one target, or into several at once.
-func loadTargets(ctx context.Context, targets []loadOptions, out, log io.Writer) error {
-	if len(targets) == 1 {
-		return loadOne(ctx, targets[0], out, log)
-	}
-	a, err := archive.Open(ctx, targets[0].in, targets[0].threads, targets[0].keys.Identities...)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if err := targets[0].location().Check(a.IsEncrypted()); err != nil {
-		return err
-	}
-	a.Share(len(targets), sharedBytes)
-	var servers []writer.Options
-	var addrs []string
-	for _, o := range targets {
-		servers, addrs = append(servers, o.writer), append(addrs, o.server.Addr)
-	}
-	if i, j, same := writer.SameServer(ctx, servers); same {
-		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", errRefused, addrs[i], addrs[j])
-	}
-	tables := make([]bytes.Buffer, len(targets)) // of --dry-run
-	err = load.Several(ctx, addrs, targets[0].quiet, log, func(i int, log io.Writer, show func(func() progress.Snapshot) func()) error {
-		o := targets[i]
-		o.progress = show
-		return loadFrom(ctx, a.Feed(), o, &tables[i], log)
-	})
-	for i := range tables {
-		if _, werr := tables[i].WriteTo(out); werr != nil {
-			return werr
-		}
-	}
-	return err
-}
+First everything that can stop the load is looked at: the target (what it is, what it knows and
+allows, clocks, room, connections, namespaces, keys), the journal, --report and --undo. --dry-run
+does only that: it shows every check, writes nothing, and ends as the load would.
 
-// loadOne loads a whole dump into one target. It returns a LeftOut error if something did not reach
-// the target. Out is for the table of --dry-run, log for all else.
-func loadOne(ctx context.Context, o loadOptions, out, log io.Writer) (err error) {
-	feed, done, err := load.OpenFeed(ctx, o.feed(), log)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	if err := o.location().Check(feed.Archive().IsEncrypted()); err != nil {
-		return err
-	}
-	return loadFrom(ctx, feed, o, out, log)
-}
+A target that holds keys is not touched unless --on-exists says how. A dump of several databases needs
+--map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
+environment variable.
 
-// feed says where the dump is.
-func (o *loadOptions) feed() load.FeedOptions {
-	return load.FeedOptions{
-		Dump: o.in, Identities: o.keys.Identities, Workers: o.threads, Follow: o.follow, Stdin: o.stdin, Spool: o.spool, Filter: o.filter, MapDB: o.mapDB,
-	}
-}
+A cluster is found by itself, from the address of any of its nodes; slots that move during the load are
+followed. It has one keyspace, so a dump of several databases needs --db.
 
-// loadFrom is loadOne with the dump open.
-func loadFrom(ctx context.Context, feed *archive.Feed, o loadOptions, out, log io.Writer) (err error) {
-	a := feed.Archive()
-	o.dump = a.Manifest.Dump
-	feed.Begin(o.wants)
-	units := load.Coming(a, &o.filter)
-	if feed.Finished() {
-		if units, err = o.chosen(a); err != nil {
-			return err
-		}
-	}
-	if !o.dryRun {
-		report.SayPartial(log, a.Manifest.Options)
-	}
-	own := loadstate.AssignUnits(o.share, units)
-	if feed.Finished() {
-		feed.Choose(own)
-	}
-	if o.writer.Keyspaces, err = load.Keyspaces(o.mapDB, o.own(), units); err != nil {
-		return err
-	}
-	if o.rewrite.Conflict == rewrite.Suffix && a.Manifest.Conflicts > 0 {
-		fmt.Fprintf(log, "looking whether the new names of %s are free\n", progress.Plural(a.Manifest.Conflicts, "conflict", "conflicts"))
-	}
-	rules, err := o.rewrite.Rules(a, &o.filter)
-	var names error
-	if errors.Is(err, errRefused) {
-		rules, names = nil, err
-	} else if err != nil {
-		return err
-	}
-	list := &leftout.Report{Path: o.report}
-	p := &preflight{o: &o, feed: feed, own: own, rules: rules, log: log}
-	if names == nil {
-		o.writer.Rename, o.writer.Expire = rules.Rename, rules.ExpireFunc()
-	}
-	throttle := load.NewThrottle(o.limits, &o.writer, o.threads, func(text string) { fmt.Fprintln(log, text) })
-	start := time.Now()
-	if err = p.look(ctx, names); err == nil && o.dryRun {
-		report.SayPartial(out, a.Manifest.Options)
-		return p.show(out)
-	}
-	if err == nil {
-		err = p.pass(ctx)
-	}
-	if err != nil {
-		tune.Remind(o.location().Root(nil), log)
-		return err
-	}
-	l, root := p.l, p.state.Root
-	fmt.Fprintf(log, "target: %s\n", l.Target())
-	b := o.binding(a, l)
-	state, err := p.state.Open(ctx, b, journal.Options{Every: o.checkpoint, Before: list.Flush})
-	if err != nil {
-		return err
-	}
-	j := state.Journal
-	if storage.IsURL(root) {
-		list.Store = state.Store
-	}
-	defer func() { err = errors.Join(err, j.Close()) }()
-	if !storage.IsURL(root) {
-		if err := tune.RestoreLeft(ctx, l, j.Path(), log); err != nil {
-			if o.tune {
+Several --uri load the dump into several targets at once, each at its own pace: while they are in step it is read and
+decompressed once. What fails at one is said, and the others go on to their end. Threads and rates are of each target; --state and
+--undo name a directory in which each has its own. The exit code is the first that occurred of 130, 143, 1, 13, 12, 5, 10,
+11, 4, 75, 3; with --resume all go on, and one that is finished is left as it is.
+
+How far the load is stands in a journal, in a directory of its own for each dump and target. A load that
+was stopped or killed goes on with --resume; what is then sent twice changes nothing. What may pass by itself (a lost
+connection, a server that starts, a cluster that moves slots) is tried again, with growing waits. What the
+target refuses of one key is listed, and the rest goes on.
+
+EXAMPLES:
+   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --dry-run
+   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika
+   NS1=token1 kvload load --uri redis://10.0.0.9:6666 -a secret --in dump --map-db 0=default,1=NS1
+   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix
+   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --verify
+   kvload load --uri redis://10.0.0.9:6666 --uri redis://:secret@10.1.0.9:6666 --in /backup/pika
+   kvload load --uri redis://10.0.0.9:6666 --in /archive/2024 --ttl shift --key-prefix-add 2024:
+   kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' --key-prefix-strip app: --ttl-min 1m
+   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip --rate-bytes 20MiB --max-latency-factor 4
+   kvload load --uri redis://any.node.of.cluster:6666 --in /backup/pika
+   ssh source pikadump dump --uri redis://127.0.0.1:9221 --out - | kvload load --uri redis://10.0.0.9:6666 --in -
+   kvload load --uri redis://10.0.0.9:6666 --in /shared/pika --follow
+   kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume
+   kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika?region=eu-west-1' --state /var/lib/kvload
+   kvload load --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8     # on each of 8 machines another, then kvload finish
+
+MANY MACHINES:
+   With --shard I/N, or --shards N in an Indexed Job of Kubernetes or an array job of Slurm, a run loads a fixed share of the
+   chunks, the same each time. Each has a journal and a list of what was left out of its own below --state, a
+   directory or a prefix in a bucket that all of them see. kvload finish then makes sure that no share is missing, and compares.
+
+` + command.Buckets
+
+func loadCommand() *cli.Command {
+	return &cli.Command{
+		Name: "load", Usage: "load a dump into a Kvrocks",
+		UsageText: "kvload load --uri redis://HOST:6666 --in DIR [options]", Description: loadDescription,
+		Flags: loadFlags(),
+		Action: func(c *cli.Context) error {
+			targets, err := parseTargets(c)
+			if err != nil {
 				return err
 			}
-			fmt.Fprintln(log, "warning:", err)
-		}
-	}
-	if err := o.begin(ctx, a, l, state, b, rules, log); err != nil {
-		return err
-	}
-	rules.Begin(j.Bound().Now, a.Manifest)
-	list.Beside(j)
-	there := o.presence(l, j, rules, log)
-	if state.Phase == loadstate.Finished {
-		return o.conclude(ctx, feed, there, rules, list, nil, 0, log)
-	}
-	l.Fence(loadstate.Fence(j.Bound(), o.share, state.Phase == loadstate.Resumed && !j.IsIdle(), j))
-	if state.Phase == loadstate.Resumed {
-		if err := j.SetIdle(false); err != nil {
-			return err
-		}
-		if err := list.Resume(j); err != nil {
-			return err
-		}
-	}
-	if o.report != "" {
-		if err := list.Open(); err != nil {
-			return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
-		}
-	}
-	sent := j.Stats().Commands
-	var sample load.PassingSample
-	to := load.TransferOptions{
-		Feed: feed, Target: l, Journal: j, Workers: o.threads, Keep: o.filter.Key(), Retry: o.retry(log), MaxErrors: o.maxErrors,
-		StallTimeout: o.stallTimeout, Throttle: throttle, LeftOut: list.Add, Log: log,
-		Reconnected: func(ctx context.Context, begun []archive.Unit) error {
-			if o.in == loadstate.Stream {
-				begun = nil // they cannot be read again
+			if len(targets) > 1 {
+				return load.RunAll(c.Context, targets, c.App.Writer, c.App.ErrWriter)
 			}
-			once := *there
-			once.Retry = retry.Policy{} // the worker tries again
-			return once.Check(ctx, a, begun, log)
+			return load.Run(c.Context, targets[0], c.App.Writer, c.App.ErrWriter)
 		},
 	}
-	if o.in == loadstate.Stream && !o.verify {
-		to.Loaded = func(u archive.Unit) error { return sample.Add(there, a, u) }
-	}
-	if !o.quiet {
-		to.Progress = o.progress
-		if to.Progress == nil {
-			to.Progress = func(s func() progress.Snapshot) func() { return progress.Start(log, s) }
-		}
-	}
-	if !o.share.IsAll() && feed.Finished() {
-		fmt.Fprintf(log, "share %s: %d of %d parts, %s of %s\n", o.share, len(own), len(units), progress.Bytes(loadstate.Stored(own)), progress.Bytes(loadstate.Stored(units)))
-	}
-	transfer := func() error { return load.Transfer(ctx, to) }
-	if o.tune {
-		err = tune.With(ctx, l, j.Path(), log, transfer)
-	} else {
-		err = transfer()
-	}
-	if n := l.Redirected(); n > 0 {
-		fmt.Fprintf(log, "%s sent once more: slots of the cluster moved, or nobody served them\n", progress.Plural(n, "command was", "commands were"))
-	}
-	noted := j.Checkpoint()
-	if noted == nil && l.IsSettled() {
-		noted = j.SetIdle(true)
-	}
-	err = errors.Join(err, noted)
-	if err := errors.Join(err, list.Close()); err != nil {
-		if errors.Is(err, errRefused) {
-			return err // it says what is to be done, and that is no --resume
-		}
-		return load.Unfinished(err, j, o.in)
-	}
-	if err := j.Finish(); err != nil {
-		return err
-	}
-	took := time.Since(start)
-	if state.Phase == loadstate.Resumed && j.Stats().Commands == sent {
-		fmt.Fprintln(log, "nothing was sent: all of the dump was loaded before")
-		took = 0
-	}
-	return o.conclude(ctx, feed, there, rules, list, sample.Keys(), took, log)
 }
 
-// conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and compares if that is wanted.
-func (o *loadOptions) conclude(ctx context.Context, feed *archive.Feed, there *load.Presence, rules *rewrite.Rules, report *leftout.Report, sample []load.LoadedKey, took time.Duration, log io.Writer) error {
-	j := there.Journal
-	var gone error
-	if !o.verify {
-		gone = o.lookBack(ctx, feed, there, sample, report)
-	}
-	left := load.Summarize(log, j.Stats(), report.Path, took)
-	if !o.verify {
-		return errors.Join(gone, o.unsure(j.Unsure()), left)
-	}
-	if err := feed.Wait(ctx); err != nil {
-		return errors.Join(err, left)
-	}
-	vo := verifyOptions{commonOptions: o.commonOptions, rounds: 2}
-	if left != nil {
-		vo.left = report.Read
-	}
-	return errors.Join(verifyWith(ctx, feed.Archive(), rules, &vo, log, log), left)
+// loadFlags are the flags of load.
+func loadFlags() []cli.Flag {
+	env := command.Env("KVLOAD")
+	return slices.Concat(
+		dumpFlags(env, "load the dump in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input"),
+		[]cli.Flag{
+			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump is still at it, and end when it is finished", EnvVars: env("follow")},
+			&cli.BoolFlag{Name: "dry-run", Usage: "make the checks of this load, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", EnvVars: env("dry-run")},
+			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify")},
+			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside the journal, if there is anything)", EnvVars: env("report")},
+		},
+		targetFlags(env),
+		[]cli.Flag{
+			&cli.StringFlag{Name: "accept", Usage: "checks before the load that only warn where they would refuse: " + strings.Join(writer.Acceptable, ", ") + "; separated by commas", EnvVars: env("accept"), Category: categoryWhat},
+			&cli.BoolFlag{Name: "create-namespaces", Usage: "make the namespaces of --map-db whose tokens the target does not know (as NAME of N=VAR@NAME, or dbN); the password must be its requirepass", EnvVars: env("create-namespaces"), Category: categoryWhat},
+		},
+		rewriteFlags(env),
+		shareFlags(env),
+		runFlags(env, "connections that load at once, in a cluster to each node", "try again what may pass by itself, until so long nothing was loaded; 0 not at all"),
+		writeFlags(env, "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket"),
+		[]cli.Flag{
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that goes over several; of a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: categorySpeed},
+			&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "write at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: categorySpeed},
+			&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "write at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: categorySpeed},
+			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed when replies take more than `F` times as long as at the start, and raise it again slowly", EnvVars: env("max-latency-factor"), Category: categorySpeed},
+			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and set them back; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: categorySpeed},
+			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: categoryRepeat},
+			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop when the target has refused more keys and members than this; -1 never", EnvVars: env("max-errors"), Category: categoryRepeat},
+			encryption.RecipientFlag(env),
+		},
+	)
 }
 
-// begin begins the journal if the load is fresh, and says which load this is.
-func (o *loadOptions) begin(ctx context.Context, a *archive.Archive, l *writer.Loader, state *loadstate.Opened, b journal.Binding, rules *rewrite.Rules, log io.Writer) error {
-	before := func(ctx context.Context) error {
-		if err := l.Probe(ctx); err != nil {
-			return err
-		}
-		if o.undo == "" {
-			return nil
-		}
-		return saveUndo(ctx, a, l, rules, &o.commonOptions, o.undo, log)
-	}
-	empty := func(ctx context.Context) (bool, error) { return o.targetIsEmpty(ctx, l) }
-	kept, err := state.Begin(ctx, b, empty, before)
-	if kept != "" {
-		fmt.Fprintf(log, "the journal of the load before is kept as %s\n", kept)
-	}
-	switch {
-	case err != nil:
-	case state.Phase == loadstate.Finished:
-		fmt.Fprintln(log, "nothing is sent:", state.Found)
-	case state.Phase == loadstate.Resumed:
-		fmt.Fprintln(log, state.Found)
-	}
-	return err
-}
-
-// targetIsEmpty reports whether a target holds nothing, and refuses one that must be empty.
-func (o *loadOptions) targetIsEmpty(ctx context.Context, l *writer.Loader) (bool, error) {
-	dbs := slices.Sorted(maps.Keys(o.writer.Keyspaces))
-	if o.writer.OnExists != writer.Fail {
-		n, _, err := load.CountKeys(ctx, l, dbs, 1)
-		return n == 0, err
-	}
-	n, more, err := load.CountKeys(ctx, l, dbs, countLimit)
+// parseTargets returns the options of the load into each target.
+func parseTargets(c *cli.Context) ([]load.Options, error) {
+	servers, err := connect.AllFromFlags(c)
 	if err != nil {
-		return false, err
+		return nil, &exitcode.UsageError{Err: err}
 	}
-	return true, refusal(o.server.Addr, []writer.Check{writer.CheckEmpty(n, more)})
-}
-
-// checkPresence makes sure that the target still holds what the journal says was loaded. Of a dump
-// that has not come yet only the number of keys is looked at.
-func (o *loadOptions) checkPresence(ctx context.Context, there *load.Presence, feed *archive.Feed, units []archive.Unit, phase loadstate.Phase, log io.Writer) error {
-	a := feed.Archive()
-	switch {
-	case feed.Finished():
-	case phase == loadstate.Finished && o.follow: // the manifest was there when the load was finished
-		whole, err := archive.Open(ctx, o.in, 1, o.keys.Identities...)
+	if n := len(servers); n > 1 && c.String("report") != "" {
+		return nil, exitcode.Usagef("--report names one file, and there are %d targets: leave it out, each has its own beside its journal", n)
+	}
+	common, err := parseCommon(c, servers[0])
+	if err != nil {
+		return nil, err
+	}
+	var targets []load.Options
+	for _, s := range servers {
+		if slices.ContainsFunc(targets, func(t load.Options) bool { return t.Target.Addr == s.Addr }) {
+			return nil, exitcode.Usagef("--uri names %s twice: each target is loaded once", s.Addr)
+		}
+		common, err := common.into(c, s)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		defer whole.Close()
-		a, units = whole, loadstate.AssignUnits(o.share, o.units(whole))
-	default:
-		units = nil
+		o, err := parseLoad(c, common, len(servers) > 1)
+		if err != nil {
+			return nil, err
+		}
+		targets = append(targets, o)
 	}
-	return there.Check(ctx, a, units, log)
+	return targets, nil
 }
 
-// lookBack looks for keys of a load that is done, and notes in the journal that some are gone.
-func (o *loadOptions) lookBack(ctx context.Context, feed *archive.Feed, there *load.Presence, keys []load.LoadedKey, list *leftout.Report) (err error) {
-	var left func() (io.ReadCloser, error)
-	if there.Journal.Stats().Left() > 0 {
-		left = list.Readable()
+// parseLoad reads the flags of a load into one target; several says whether there are more.
+func parseLoad(c *cli.Context, common commonOptions, several bool) (o load.Options, err error) {
+	if common.share, err = shareFromFlags(c, os.Getenv); err != nil {
+		return o, err
 	}
-	if a := feed.Archive(); o.in != loadstate.Stream && feed.Finished() {
-		if keys, err = there.Sample(a, loadstate.AssignUnits(o.share, o.units(a)), load.LookedChunks, left != nil); err != nil {
-			return err
+	undo, err := parseWrite(c, &common)
+	if err != nil {
+		return o, err
+	}
+	if several {
+		for _, dir := range []*string{&common.state, &undo} {
+			if *dir != "" {
+				*dir = storage.Join(*dir, loadstate.TargetName(common.server.Addr))
+			}
 		}
 	}
-	why, err := there.Missing(ctx, keys, left)
-	if err != nil || why == "" {
-		return err
+	o = load.Options{
+		Spec: common.spec(), Follow: c.Bool("follow"), Stdin: c.App.Reader, Spool: c.String("spool"),
+		DryRun: c.Bool("dry-run"), CreateNamespaces: c.Bool("create-namespaces"), Namespaces: load.NamespaceNames(c.String("map-db")),
+		Resume: c.Bool("resume"), Undo: undo, Report: c.String("report"), Checkpoint: c.Duration("checkpoint"),
+		MaxErrors: c.Int("max-errors"), StallTimeout: c.Duration("stall-timeout"), Tune: c.Bool("tune"),
+		CanSave: func(ctx context.Context) error {
+			return undoRefused(ctx, undo, common.keys, archive.CanCreate(ctx, undo, storage.Options{BreakLock: common.breakLock}))
+		},
+		Save: func(ctx context.Context, s load.Spec, a *archive.Archive, l *writer.Loader, rules *rewrite.Rules, log io.Writer) error {
+			common.writer = s.Target
+			return saveUndo(ctx, a, l, rules, &common, undo, log)
+		},
 	}
-	return there.Journal.BeUnsure(why)
-}
-
-// chosen returns the parts of the dump that are to be loaded, and refuses to load or compare none of a dump that holds keys: a success with nothing done proves nothing.
-func (o *commonOptions) chosen(a *archive.Archive) ([]archive.Unit, error) {
-	units := o.units(a)
-	if len(units) > 0 || report.Keys(a.Manifest.Totals) == 0 {
-		return units, nil
-	}
-	var has []string
-	for _, t := range a.Manifest.Totals {
-		if t.Keys == 0 {
-			continue
+	if c.Bool("verify") {
+		o.Verify = func(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules, left func() (io.ReadCloser, error), log io.Writer) error {
+			vo := verifyOptions{commonOptions: common, rounds: 2, left: left}
+			vo.writer, vo.dump = s.Target, s.ID
+			return verifyWith(ctx, a, rules, &vo, log, log)
 		}
-		has = append(has, fmt.Sprintf("db%d %s (%s)", t.DB, t.Type, progress.Count(t.Keys)))
 	}
-	return nil, fmt.Errorf("%w: --db and --type choose none of the dump's keys; it has %s", errRefused, strings.Join(has, ", "))
+	if o.Accept, err = parseAccept(c.String("accept")); err != nil {
+		return o, err
+	}
+	if o.Limits, err = pace.LimitsFromFlags(c); err != nil {
+		return o, err
+	}
+	return o, checkLoad(&o, several)
 }
 
-// countLimit is up to how many keys of a target are counted to say how many it has.
-const countLimit = 100_000
+// checkLoad refuses options that do not go together.
+func checkLoad(o *load.Options, several bool) error {
+	switch stream := o.Dump == loadstate.Stream; {
+	case o.CreateNamespaces && (o.MapDB == nil || o.Target.Password == ""):
+		return exitcode.Usagef("--create-namespaces makes the namespaces that --map-db names, and needs the password of %s (its requirepass)", o.Target.Addr)
+	case o.Undo != "" && o.Target.OnExists != writer.Replace:
+		return exitcode.Usagef("--undo saves what is overwritten, and without --on-exists replace nothing is")
+	case stream && o.Follow:
+		return exitcode.Usagef("--follow is for a dump in a directory or a bucket: --in - is loaded as it comes anyway")
+	case (stream || o.Follow) && several:
+		return exitcode.Usagef("several targets need a finished dump: each loads it at its own pace")
+	case (stream || o.Follow) && o.Shard.Of > 1:
+		return exitcode.Usagef("shares can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)")
+	case (stream || o.Follow) && o.Undo != "":
+		return exitcode.Usagef("--undo must know all names before the load begins: it needs a finished dump")
+	case stream && (o.Verify != nil || o.DryRun):
+		return exitcode.Usagef("--in - can be read only once: make a dump of it with kvload unpack for --verify or --dry-run")
+	case o.Keys.Recipients != nil && o.Undo == "":
+		return exitcode.Usagef("--encrypt-to is for the dump that --undo makes; the dump that is loaded needs --identity if it is encrypted")
+	case o.Report != "" && !o.Shard.IsAll():
+		return exitcode.Usagef("--report does not go with --shard: what was left out is listed beside the journal, and kvload finish puts the lists together")
+	case o.Tune && (!o.Shard.IsAll() || storage.IsURL(o.State)):
+		return exitcode.Usagef("--tune keeps the settings that it changes in a local directory, and does not go with --shard, nor with --state in a bucket")
+	}
+	return nil
+}
+
+// parseAccept reads the checks of --accept.
+func parseAccept(s string) ([]string, error) {
+	if s == "" {
+		return nil, nil
+	}
+	names := strings.Split(s, ",")
+	for _, name := range names {
+		if !slices.Contains(writer.Acceptable, name) {
+			return nil, command.Usage("--accept %q: it takes %s", name, strings.Join(writer.Acceptable, ", "))
+		}
+	}
+	return names, nil
+}

@@ -8,8 +8,6 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
-	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
 // TestSeveralDatabases: databases are never merged, and each must have a place.
@@ -59,27 +57,6 @@ func TestSeveralDatabases(t *testing.T) {
 	}
 	if v, _ := m.Get("a"); v != "1" {
 		t.Errorf("--db 1 brought %q", v)
-	}
-}
-
-// TestParseMapDB: the connection's own place is a database if the URI names one.
-func TestParseMapDB(t *testing.T) {
-	env := func(name string) string { return map[string]string{"NS": "t"}[name] }
-	own := writer.Keyspace{DB: 3}
-	places, err := load.ParseKeyspaces("0=default, 1=db:0,2=NS", own, env)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for db, want := range []writer.Keyspace{own, {}, {Token: "t"}} {
-		if places[db] != want {
-			t.Errorf("database %d goes to %+v, want %+v", db, places[db], want)
-		}
-	}
-	if _, err := load.ParseKeyspaces("0=default,1=db:3", own, env); err == nil {
-		t.Error("two databases go to the connection's own")
-	}
-	if places, err := load.ParseKeyspaces("", own, env); places != nil || err != nil {
-		t.Errorf("nothing given: %v, %v", places, err)
 	}
 }
 

@@ -243,3 +243,25 @@ func TestInterruptUnanswered(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, &stderr)
 	}
 }
+
+// TestStateOfHere: the journal of a dump in the working directory is beside it, not in it.
+func TestStateOfHere(t *testing.T) {
+	m := startTarget(t)
+	dir := makeDump(t, []format.Record{text("a", "1")})
+	t.Chdir(filepath.Join(dir, "chunks"))
+	for _, here := range []string{"..", "../chunks/.."} {
+		if r := runCommand("load", "--uri", m.Addr(), "--in", here, "--resume"); r.code != 0 {
+			t.Fatalf("%s: exit code %d\n%s", here, r.code, r.stderr)
+		}
+	}
+	t.Chdir(dir)
+	if r := runCommand("load", "--uri", m.Addr(), "--in", ".", "--resume"); r.code != 0 || !strings.Contains(r.stderr, "nothing is left to be done") {
+		t.Fatalf("exit code %d\n%s", r.code, r.stderr)
+	}
+	if r := runCommand("check", "."); r.code != 0 {
+		t.Error(r.stderr)
+	}
+	if _, err := os.Stat(dir + ".load"); err != nil {
+		t.Error(err)
+	}
+}

@@ -78,7 +78,7 @@ func rollback(ctx context.Context, o rollbackOptions, log io.Writer) (err error)
 		return err
 	}
 	defer a.Close()
-	l, err := openTarget(ctx, o.writer, log)
+	l, err := o.openTarget(ctx, log)
 	if err != nil {
 		return err
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
 // asCommand in the environment makes the test binary be kvload, for the tests that need a
@@ -132,65 +132,27 @@ func startScripted(t *testing.T, replies map[string]string) *miniredis.Miniredis
 	return m
 }
 
-func text(key, value string) format.Record {
-	return format.Record{Kind: format.String, Key: []byte(key), Part: format.PartWhole, Value: []byte(value)}
-}
+func text(key, value string) format.Record { return smalldump.String(key, value) }
 
-func hash(key string, elems ...string) format.Record {
-	r := format.Record{Kind: format.Hash, Key: []byte(key), Part: format.PartWhole}
-	for _, e := range elems {
-		r.Elems = append(r.Elems, []byte(e))
-	}
-	return r
-}
+func hash(key string, elems ...string) format.Record { return smalldump.Hash(key, elems...) }
 
 // makeDump writes a finished dump of strings and hashes, which must be in key order, by
 // database, and returns its directory. Each record gets a chunk of its own.
 func makeDump(t *testing.T, dbs ...[]format.Record) string {
 	t.Helper()
-	return makeDumpOf(t, 1, dbs...)
+	return smalldump.Make(t, smalldump.Options{}, dbs...)
 }
 
 // makeDumpOf is makeDump with chunks of so many bytes.
 func makeDumpOf(t *testing.T, chunkBytes int64, dbs ...[]format.Record) string {
 	t.Helper()
-	return makeDumpWith(t, chunkBytes, format.Options{}, dbs...)
+	return smalldump.Make(t, smalldump.Options{ChunkBytes: chunkBytes}, dbs...)
 }
 
 // makeDumpWith is makeDumpOf with options of the dump beside types and databases.
 func makeDumpWith(t *testing.T, chunkBytes int64, o format.Options, dbs ...[]format.Record) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "dump")
-	o.Types = format.Types
-	for db := range dbs {
-		o.Databases = append(o.Databases, db)
-	}
-	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "3.5.5", Role: "master", Databases: len(dbs)}
-	w, err := archive.Create(t.Context(), dir, format.NewInfo("test", time.Now(), src, o), archive.Options{ChunkBytes: chunkBytes})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer w.Close()
-	for db, records := range dbs {
-		for _, typ := range o.Types {
-			seg := w.Segment(db, typ, nil)
-			for _, r := range records {
-				if typ.Holds(r.Kind) {
-					err = seg.Record(&r)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := seg.Close(nil); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if _, err := w.Finish(nil, true); err != nil {
-		t.Fatal(err)
-	}
-	return dir
+	return smalldump.Make(t, smalldump.Options{ChunkBytes: chunkBytes, Dump: o}, dbs...)
 }
 
 // edit changes a file of a dump.

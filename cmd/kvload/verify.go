@@ -127,7 +127,8 @@ func (v *verification) verdict() error {
 
 // run makes the rounds, and then the reverse pass.
 func (v *verification) run(ctx context.Context) (err error) {
-	units, err := v.o.chosen(v.a)
+	spec := v.o.spec()
+	units, err := spec.ChosenUnits(v.a)
 	if err != nil {
 		return err
 	}

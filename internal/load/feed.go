@@ -6,52 +6,34 @@ import (
 	"io"
 	"os"
 
-	"filippo.io/age"
-
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// FeedOptions say where a dump is, and how it comes.
-type FeedOptions struct {
-	Dump       string // a directory, a URL or loadstate.Stream
-	Identities []age.Identity
-	Workers    int // that read it at once
-
-	Follow bool      // it may still be being made
-	Stdin  io.Reader // of a stream
-	Spool  string    // where what has come of a stream waits to be loaded
-
-	Filter filter.Filter
-	MapDB  map[int]writer.Keyspace // where the user wants each database; nil: nothing said
-}
-
-// OpenFeed opens the dump: a finished one, one that is still being made, or a stream. Closing ends
+// openFeed opens the dump: a finished one, one that is still being made, or a stream. Closing ends
 // what it holds.
-func OpenFeed(ctx context.Context, o FeedOptions, log io.Writer) (f *archive.Feed, closing func() error, err error) {
+func openFeed(ctx context.Context, o *Options, log io.Writer) (f *archive.Feed, closing func() error, err error) {
 	say := func(text string) { fmt.Fprintln(log, text) }
 	done := func() error { f.Close(); return nil }
 	switch {
-	case o.Dump == loadstate.Stream:
+	case o.isStream():
 		if t, ok := o.Stdin.(*os.File); ok && progress.IsTerminal(t) {
 			return nil, nil, exitcode.Usagef("--in - reads a dump from standard input, which is a terminal: send it through a pipe, as in pikadump dump --out - | kvload load --in -")
 		}
-		r, err := pack.Receive(pack.Interruptible(ctx, o.Stdin), o.Spool, o.Workers, o.Identities)
+		r, err := pack.Receive(pack.Interruptible(ctx, o.Stdin), o.Spool, o.Workers, o.Keys.Identities)
 		if err != nil {
 			return nil, nil, err
 		}
 		f, done = r.Feed(), r.Close
 	case o.Follow:
-		if f, err = archive.Follow(ctx, o.Dump, o.Workers, say, o.Identities...); err != nil {
+		if f, err = archive.Follow(ctx, o.Dump, o.Workers, say, o.Keys.Identities...); err != nil {
 			return nil, nil, err
 		}
 	default:
-		a, err := archive.Open(ctx, o.Dump, o.Workers, o.Identities...)
+		a, err := archive.Open(ctx, o.Dump, o.Workers, o.Keys.Identities...)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -69,7 +51,7 @@ func OpenFeed(ctx context.Context, o FeedOptions, log io.Writer) (f *archive.Fee
 }
 
 // mustWait says why nothing can be loaded before the whole dump has come; empty if it can.
-func (o *FeedOptions) mustWait(f *archive.Feed) string {
+func (o *Options) mustWait(f *archive.Feed) string {
 	if !f.Early() {
 		return "whether a name stands in several types is known only at the end of a dump of a Pika before 4.0"
 	}
@@ -89,9 +71,9 @@ func (o *FeedOptions) mustWait(f *archive.Feed) string {
 	return ""
 }
 
-// Coming stands for the units of a dump that has not come yet: one of each database and type. How
+// coming stands for the units of a dump that has not come yet: one of each database and type. How
 // many there are and how large is not known.
-func Coming(a *archive.Archive, f *filter.Filter) (units []archive.Unit) {
+func coming(a *archive.Archive, f *filter.Filter) (units []archive.Unit) {
 	for _, db := range a.Manifest.Options.Databases {
 		for _, t := range a.Manifest.Options.Types {
 			if f.DB(db) && f.Type(t) {

@@ -18,14 +18,14 @@ import (
 // How much of a load that is done is looked for. A target that was emptied at any instant lacks the first keys of each chunk
 // that was begun before.
 const (
-	LookedChunks  = 256
+	lookedChunks  = 256
 	lookedKeys    = 1024
 	recordsOfThat = 1024 // of a chunk, that are read where --match chooses few
 )
 
-// Sample returns keys from all over a load that is done, most of them of what is loaded first. What was left out is listed, or no
+// sample returns keys from all over a load that is done, most of them of what is loaded first. What was left out is listed, or no
 // keys of such units are taken.
-func (p *Presence) Sample(a *archive.Archive, units []archive.Unit, chunks int, listed bool) (keys []LoadedKey, err error) {
+func (p *Presence) sample(a *archive.Archive, units []archive.Unit, chunks int, listed bool) (keys []LoadedKey, err error) {
 	units = archive.LargestFirst(units)
 	var all []archive.Unit
 	for _, u := range units {
@@ -47,9 +47,9 @@ func (p *Presence) Sample(a *archive.Archive, units []archive.Unit, chunks int, 
 	return keys, nil
 }
 
-// Missing says how many of the keys are not on the target, though the load has written them and they have not expired; empty: none.
+// missing says how many of the keys are not on the target, though the load has written them and they have not expired; empty: none.
 // List opens what was left out; nil: no key of that is among them.
-func (p *Presence) Missing(ctx context.Context, keys []LoadedKey, list func() (io.ReadCloser, error)) (why string, err error) {
+func (p *Presence) missing(ctx context.Context, keys []LoadedKey, list func() (io.ReadCloser, error)) (why string, err error) {
 	slices.SortStableFunc(keys, func(x, y LoadedKey) int { return cmp.Compare(x.db, y.db) })
 	var gone []LoadedKey
 	for rest := keys; len(rest) > 0; {
@@ -112,9 +112,6 @@ type PassingSample struct {
 	keys  []LoadedKey
 }
 
-// Keys returns the sample.
-func (s *PassingSample) Keys() []LoadedKey { return s.keys }
-
 // Add takes keys of a unit that is done.
 func (s *PassingSample) Add(p *Presence, a *archive.Archive, u archive.Unit) error {
 	s.mu.Lock()
@@ -123,7 +120,7 @@ func (s *PassingSample) Add(p *Presence, a *archive.Archive, u archive.Unit) err
 	if s.seen++; (s.seen-1)%s.every != 0 || p.Journal.Unit(u[0].Name).Position().Stats.Left() > 0 {
 		return nil
 	}
-	keys, err := p.keys(a, u, recordsOfThat, lookedKeys/LookedChunks, 0)
+	keys, err := p.keys(a, u, recordsOfThat, lookedKeys/lookedChunks, 0)
 	if s.keys = append(s.keys, keys...); len(s.keys) > lookedKeys {
 		half := s.keys[:0]
 		for i := 0; i < len(s.keys); i += 2 {

@@ -77,7 +77,7 @@ func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archiv
 	if seen || s.Keys <= s.Expiring { // all may be over by now
 		return nil
 	}
-	n, _, err := CountKeys(ctx, p.Target, p.DBs, 1)
+	n, _, err := countKeys(ctx, p.Target, p.DBs, 1)
 	if err == nil && n == 0 {
 		err = p.emptied("no key", s.Keys)
 	}
@@ -202,8 +202,11 @@ func (p *Presence) keys(a *archive.Archive, u archive.Unit, records, most int, u
 	return keys, nil
 }
 
-// CountKeys counts the keys of databases on a target, up to limit or a little above.
-func CountKeys(ctx context.Context, l *writer.Loader, dbs []int, limit int) (n int, more bool, err error) {
+// countLimit is up to how many keys of a target are counted to say how many it has.
+const countLimit = 100_000
+
+// countKeys counts the keys of databases on a target, up to limit or a little above.
+func countKeys(ctx context.Context, l *writer.Loader, dbs []int, limit int) (n int, more bool, err error) {
 	for _, db := range dbs {
 		here, above, err := l.CountKeys(ctx, db, limit)
 		if err != nil {

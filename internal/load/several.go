@@ -20,15 +20,15 @@ var severity = []int{
 	exitcode.Locked, exitcode.Different, exitcode.TryAgain, exitcode.LeftOut,
 }
 
-// Severity returns the rank of an exit code: the least is the worst.
-func Severity(code int) int { return slices.Index(severity, code) }
+// rank returns the rank of an exit code: the least is the worst.
+func rank(code int) int { return slices.Index(severity, code) }
 
-// A One loads into target i of several. Log and show are the log and the progress of this target.
-type One func(i int, log io.Writer, show func(snapshot func() progress.Snapshot) (stop func())) error
+// A showFunc shows a progress until stop is called.
+type showFunc = func(snapshot func() progress.Snapshot) (stop func())
 
-// Several runs the loads into the targets of these addresses at once, each at its own pace. What fails
+// several runs the loads into the targets of these addresses at once, each at its own pace. What fails
 // at one is said, and does not stop the others. The error is the worst of all.
-func Several(ctx context.Context, addrs []string, quiet bool, log io.Writer, one One) error {
+func several(ctx context.Context, addrs []string, quiet bool, log io.Writer, one func(i int, log io.Writer, show showFunc) error) error {
 	b := newBoard(addrs, log)
 	stop := b.start(quiet)
 	defer stop()
@@ -73,7 +73,7 @@ func (b *board) result() error {
 			continue
 		}
 		fmt.Fprintln(r, "exit code", r.code)
-		if bad++; worst.err == nil || Severity(r.code) < Severity(worst.code) {
+		if bad++; worst.err == nil || rank(r.code) < rank(worst.code) {
 			worst = r
 		}
 	}

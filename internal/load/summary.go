@@ -16,9 +16,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
-// Summarize shows what was loaded, by this run or, in no time, by those before. It returns a
+// summarize shows what was loaded, by this run or, in no time, by those before. It returns a
 // LeftOutError if something was not.
-func Summarize(w io.Writer, s checkpoint.Stats, list string, took time.Duration) error {
+func summarize(w io.Writer, s checkpoint.Stats, list string, took time.Duration) error {
 	if s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {
 		fmt.Fprintln(w, "NOTHING WAS LOADED: the dump, or this share of it, has no key that was chosen (--match)")
 	}
@@ -48,8 +48,8 @@ func Summarize(w io.Writer, s checkpoint.Stats, list string, took time.Duration)
 		strings.Join(reasons, ", "), list)}
 }
 
-// Unfinished adds to the error of a load what is on the target, and how the load can be resumed.
-func Unfinished(err error, j *journal.Journal, dump string) error {
+// unfinished adds to the error of a load what is on the target, and how the load can be resumed.
+func unfinished(err error, j *journal.Journal, dump string) error {
 	where := "nothing of the dump is on the target"
 	if j.MayHaveSent() {
 		where = "part of the dump is on the target"

@@ -1,4 +1,4 @@
-package main
+package load
 
 import (
 	"cmp"
@@ -14,7 +14,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
@@ -24,13 +23,13 @@ import (
 )
 
 // need is what the load wants of its target.
-func (o *loadOptions) need(a *archive.Archive, units []archive.Unit) *writer.Need {
+func (o *Options) need(a *archive.Archive, units []archive.Unit) *writer.Need {
 	n := &writer.Need{
-		Connections: min(o.threads, max(1, len(units)))*len(o.writer.Keyspaces) + 1, // and one that looks at the storage
-		Partly:      o.resume || o.filter.Match != "",
+		Connections: min(o.Workers, max(1, len(units)))*len(o.Target.Keyspaces) + 1, // and one that looks at the storage
+		Partly:      o.Resume || o.Filter.Match != "",
 		SourceAhead: time.Duration(a.Manifest.Source.ClockDifference) * time.Millisecond,
 		Dumped:      a.Manifest.Finished,
-		Create:      map[int]string{}, Tune: o.tune, Accept: o.accept,
+		Create:      map[int]string{}, Tune: o.Tune, Accept: o.Accept,
 	}
 	types := map[format.Type]bool{}
 	for _, u := range units {
@@ -41,9 +40,9 @@ func (o *loadOptions) need(a *archive.Archive, units []archive.Unit) *writer.Nee
 		}
 	}
 	if a.Manifest.Finished.IsZero() { // how many units there will be is not known, nor whether keys of them expire
-		n.Connections, n.Expiring = o.threads*len(o.writer.Keyspaces)+1, 1
+		n.Connections, n.Expiring = o.Workers*len(o.Target.Keyspaces)+1, 1
 	}
-	if o.rewrite.TTL.Mode == rewrite.Drop {
+	if o.Rewrite.TTL.Mode == rewrite.Drop {
 		n.Expiring = 0
 	}
 	for _, t := range format.Types {
@@ -51,8 +50,8 @@ func (o *loadOptions) need(a *archive.Archive, units []archive.Unit) *writer.Nee
 			n.Types = append(n.Types, t)
 		}
 	}
-	if o.createNamespaces {
-		for db, p := range o.writer.Keyspaces {
+	if o.CreateNamespaces {
+		for db, p := range o.Target.Keyspaces {
 			if p.Token != "" {
 				n.Create[db] = o.namespace(db)
 			}
@@ -61,27 +60,10 @@ func (o *loadOptions) need(a *archive.Archive, units []archive.Unit) *writer.Nee
 	return n
 }
 
-// namespace is the name of the namespace that --create-namespaces makes for a database.
-func (o *loadOptions) namespace(db int) string {
-	if name := o.namespaces[db]; name != "" {
-		return name
-	}
-	return fmt.Sprintf("db%d", db)
-}
-
-// run is the run at hand.
-func (o *loadOptions) run() loadstate.Run {
-	return loadstate.Run{Location: o.location(), Resume: o.resume, MustBeEmpty: o.writer.OnExists == writer.Fail, Undo: o.undo}
-}
-
-// A preflight is what is looked at before a load, by the load and by --dry-run alike: each condition on which a load refuses is one
-// of its checks. Nothing is written, neither to the target nor here.
+// A preflight is what is looked at before a load, by the load and by --dry-run alike: each condition
+// on which a load refuses is one of its checks. Nothing is written, neither to the target nor here.
 type preflight struct {
-	o     *loadOptions
-	feed  *archive.Feed
-	own   []archive.Unit
-	rules *rewrite.Rules // nil: the names are refused
-	log   io.Writer
+	*job
 	facts *writer.Facts
 	state *loadstate.State
 	l     *writer.Loader // nil: the target cannot be loaded, or a namespace is to be made first
@@ -89,14 +71,15 @@ type preflight struct {
 	checks []writer.Check
 }
 
-// look makes the checks. Names is why the names are refused, if they are. An error means that something could not be looked at.
+// look makes the checks. Names is why the names are refused, if they are. An error means that something
+// could not be looked at.
 func (p *preflight) look(ctx context.Context, names error) (err error) {
-	need := p.o.need(p.feed.Archive(), p.own)
-	if p.facts, err = writer.Inspect(ctx, p.o.writer, *need); err != nil {
-		return load.MayWantTLS(err)
+	need := p.need(p.feed.Archive(), p.own)
+	if p.facts, err = writer.Inspect(ctx, p.Target, *need); err != nil {
+		return MayWantTLS(err)
 	}
 	var place error
-	if p.state, place = loadstate.Look(ctx, p.o.run(), p.facts.Target.Nodes); place == nil && p.state.WantsEmpty() {
+	if p.state, place = loadstate.Look(ctx, p.run(), p.facts.Target.Nodes); place == nil && p.state.WantsEmpty() {
 		if err := p.facts.Count(ctx, countLimit); err != nil {
 			return err
 		}
@@ -108,18 +91,17 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 	if err := p.note(writer.Check{Name: "journal"}, place); err != nil {
 		return err
 	}
-	if place == nil && p.o.report != "" && !p.state.Is(loadstate.Finished) {
-		err := storage.MayWrite(p.o.report)
+	if place == nil && p.Report != "" && !p.state.Is(loadstate.Finished) {
+		err := storage.MayWrite(p.Report)
 		if err != nil {
-			err = fmt.Errorf("%w: --report %s: %w; give a file that can be written", errRefused, p.o.report, err)
+			err = fmt.Errorf("%w: --report %s: %w; give a file that can be written", exitcode.ErrRefused, p.Report, err)
 		}
-		if err := p.note(writer.Check{Name: "report", Found: p.o.report + " can be written"}, err); err != nil {
+		if err := p.note(writer.Check{Name: "report", Found: p.Report + " can be written"}, err); err != nil {
 			return err
 		}
 	}
-	if place == nil && p.o.undo != "" && p.state.Is(loadstate.Fresh) {
-		err := undoRefused(ctx, p.o.undo, p.o.keys, archive.CanCreate(ctx, p.o.undo, storage.Options{BreakLock: p.o.breakLock}))
-		if err := p.note(writer.Check{Name: "undo", Found: p.o.undo + " is empty"}, err); err != nil {
+	if place == nil && p.Undo != "" && p.state.Is(loadstate.Fresh) {
+		if err := p.note(writer.Check{Name: "undo", Found: p.Undo + " is empty"}, p.CanSave(ctx)); err != nil {
 			return err
 		}
 	}
@@ -129,29 +111,29 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 // open connects to the target if it can be loaded, and compares it with the journal.
 func (p *preflight) open(ctx context.Context) (err error) {
 	if p.facts.Refusal == nil && len(p.missing()) == 0 && !slices.ContainsFunc(p.facts.Keyspaces, func(at writer.KeyspaceFacts) bool { return at.Err != nil }) {
-		p.l, err = writer.Open(ctx, p.o.writer)
+		p.l, err = writer.Open(ctx, p.Target)
 		if err := p.note(writer.Check{Name: "target"}, err); err != nil {
-			return load.MayWantTLS(err)
+			return MayWantTLS(err)
 		}
 	}
 	if p.state == nil {
 		return nil
 	}
 	if p.l != nil {
-		if err := p.state.Check(p.o.binding(p.feed.Archive(), p.l)); err != nil {
+		if err := p.state.Check(p.Binding(p.l)); err != nil {
 			return p.note(writer.Check{Name: "journal"}, err)
 		}
 	}
-	h, c, err := p.state.Next()
+	phase, c, err := p.state.Next()
 	if nerr := p.note(c, err); nerr != nil || err != nil || p.l == nil {
 		return nerr
 	}
 	p.settings()
-	if h == loadstate.Fresh || p.rules == nil {
+	if phase == loadstate.Fresh || p.rules == nil {
 		return nil
 	}
 	p.rules.Begin(p.state.Journal.Bound().Now, p.feed.Archive().Manifest)
-	err = p.o.checkPresence(ctx, p.o.presence(p.l, p.state.Journal, p.rules, p.log), p.feed, p.own, h, p.log)
+	err = p.checkPresence(ctx, p.Presence(p.l, p.state.Journal, p.rules, p.retry), phase)
 	return p.note(writer.Check{Name: "loaded", Found: "keys that were loaded are on the target, as far as that was looked at"}, err)
 }
 
@@ -164,9 +146,9 @@ func (p *preflight) note(c writer.Check, err error) error {
 		}
 		return nil
 	}
-	switch code := load.ExitCode(err); {
+	switch code := ExitCode(err); {
 	case code == exitcode.Refused, code == exitcode.Locked, code == exitcode.Auth, errors.Is(err, journal.ErrDamaged):
-		c.Level, c.Err, c.Found, c.Advice = writer.Failed, err, strings.TrimPrefix(err.Error(), errRefused.Error()+": "), ""
+		c.Level, c.Err, c.Found, c.Advice = writer.Failed, err, strings.TrimPrefix(err.Error(), exitcode.ErrRefused.Error()+": "), ""
 		p.checks = append(p.checks, c)
 	default:
 		return err
@@ -177,8 +159,8 @@ func (p *preflight) note(c writer.Check, err error) error {
 // settings says what an earlier run has left changed at the target. With --tune all of it must be set back first.
 func (p *preflight) settings() {
 	switch left, err := tune.Left(p.l, p.state.Root); {
-	case err != nil && p.o.tune:
-		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Failed, Err: errRefused, Found: err.Error()})
+	case err != nil && p.Tune:
+		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Failed, Err: exitcode.ErrRefused, Found: err.Error()})
 	case err != nil:
 		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Warning, Found: err.Error()})
 	case left != nil:
@@ -192,7 +174,7 @@ func (p *preflight) missing() map[int]string {
 	missing := map[int]string{}
 	for _, at := range p.facts.Keyspaces {
 		if at.Missing {
-			missing[at.DB] = p.o.namespace(at.DB)
+			missing[at.DB] = p.namespace(at.DB)
 		}
 	}
 	return missing
@@ -207,7 +189,7 @@ func (p *preflight) pass(ctx context.Context) error {
 			fmt.Fprintln(p.log, "warning:", c)
 		}
 	}
-	if err := refusal(p.o.server.Addr, p.checks); err != nil {
+	if err := refusal(p.Target.Addr, p.checks); err != nil {
 		return err
 	}
 	fmt.Fprintf(p.log, "pre-flight: %s, %s\n", progress.Plural(len(p.checks), "check", "checks"), progress.Plural(warnings, "warning", "warnings"))
@@ -215,7 +197,7 @@ func (p *preflight) pass(ctx context.Context) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := writer.CreateNamespaces(ctx, p.o.writer, missing); err != nil {
+	if err := writer.CreateNamespaces(ctx, p.Target, missing); err != nil {
 		return err
 	}
 	for db, name := range missing {
@@ -225,12 +207,12 @@ func (p *preflight) pass(ctx context.Context) error {
 	if err := p.open(ctx); err != nil {
 		return err
 	}
-	return refusal(p.o.server.Addr, p.checks)
+	return refusal(p.Target.Addr, p.checks)
 }
 
 // show shows all checks, for --dry-run, which ends as the load would.
 func (p *preflight) show(out io.Writer) error {
-	fmt.Fprintf(out, "dry run: %s into %s\n", p.o.in, p.o.server.Addr)
+	fmt.Fprintf(out, "dry run: %s into %s\n", p.Dump, p.Target.Addr)
 	count := map[writer.Level]int{}
 	for _, c := range p.checks {
 		count[c.Level]++
@@ -240,7 +222,7 @@ func (p *preflight) show(out io.Writer) error {
 		}
 	}
 	fmt.Fprintf(out, "%s, %s, %d failed; nothing was written\n", progress.Plural(len(p.checks), "check", "checks"), progress.Plural(count[writer.Warning], "warning", "warnings"), count[writer.Failed])
-	if err := refusal(p.o.server.Addr, p.checks); err != nil {
+	if err := refusal(p.Target.Addr, p.checks); err != nil {
 		return &refusedError{fmt.Sprintf("refused: %s of the dry run failed", progress.Plural(count[writer.Failed], "check", "checks")), err}
 	}
 	return nil
@@ -259,13 +241,12 @@ func (e *refusedError) Unwrap() error { return e.kind }
 func refusal(addr string, checks []writer.Check) error {
 	var worst error
 	var failed []string
-	rank := func(err error) int { return load.Severity(load.ExitCode(err)) }
 	for _, c := range checks {
 		if c.Level != writer.Failed {
 			continue
 		}
 		failed = append(failed, c.String())
-		if err := cmp.Or(c.Err, writer.ErrPreflight); worst == nil || rank(err) < rank(worst) {
+		if err := cmp.Or(c.Err, writer.ErrPreflight); worst == nil || rank(ExitCode(err)) < rank(ExitCode(worst)) {
 			worst = err
 		}
 	}

@@ -1,0 +1,122 @@
+package load
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// FinishOptions say which load Finish ends.
+type FinishOptions struct {
+	Spec // of all shards
+	// Verify compares the target with the dump; nil: a sample of the keys is looked for. LeftOut opens
+	// what was left out; nil: nothing was.
+	Verify func(ctx context.Context, s Spec, a *archive.Archive, rules *rewrite.Rules, leftOut func() (io.ReadCloser, error)) error
+}
+
+// Finish makes sure that all shards of a load are done, and sums up what they loaded and left out.
+// Nothing is written to the target.
+func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
+	a, rules, err := o.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	l, err := o.OpenTarget(ctx, log)
+	if err != nil {
+		return err
+	}
+	status, err := o.status(ctx, l)
+	if err != nil {
+		return err
+	}
+	rules.Begin(status.Binding().Now, a.Manifest)
+	list, err := status.CollectLeftOut("kvload-"+o.ID[:8]+"-left-out.jsonl", leftout.ListName)
+	if err != nil {
+		return err
+	}
+	var leftOut func() (io.ReadCloser, error)
+	if list != "" {
+		leftOut = func() (io.ReadCloser, error) { return os.Open(list) }
+	}
+	f := finish{&o, a, rules, l, status, leftOut, log}
+	if o.Verify == nil {
+		if err := f.check(ctx); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(out, status.Done())
+	left := summarize(out, status.Stats(), cmp.Or(list, "the report of the load"), status.Took())
+	if o.Verify == nil {
+		return errors.Join(f.lookBack(ctx), left)
+	}
+	return errors.Join(o.Verify(ctx, o.Spec, a, rules, leftOut), left)
+}
+
+// status returns the state of the load, which must be done, and be the one that was given.
+func (o *FinishOptions) status(ctx context.Context, l *writer.Loader) (*loadstate.Status, error) {
+	root, shards, err := o.Location().Find(ctx, l.Target().Nodes)
+	if err != nil {
+		return nil, err
+	}
+	status, err := loadstate.ReadStatus(ctx, root, shards)
+	if err != nil {
+		return nil, err
+	}
+	bound := status.Binding()
+	if bound == nil {
+		return nil, fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", loadstate.ErrUnfinished, root)
+	}
+	b := o.Binding(l)
+	b.Settings["--on-exists"] = bound.Settings["--on-exists"]
+	if err := b.Check(*bound, root); err != nil {
+		return nil, err
+	}
+	return status, status.Complete()
+}
+
+// A finish looks whether what was loaded is on the target.
+type finish struct {
+	o       *FinishOptions
+	a       *archive.Archive
+	rules   *rewrite.Rules
+	l       *writer.Loader
+	status  *loadstate.Status
+	leftOut func() (io.ReadCloser, error)
+	log     io.Writer
+}
+
+// each calls do with what each shard has loaded.
+func (f *finish) each(do func(p *Presence, units []archive.Unit) error) (err error) {
+	retry := f.o.Retry(f.log)
+	for _, s := range f.status.Shards {
+		err = errors.Join(err, do(f.o.Presence(f.l, s.Journal, f.rules, retry), loadstate.AssignUnits(s.Shard, f.o.Units(f.a))))
+	}
+	return err
+}
+
+// check refuses a target that was emptied.
+func (f *finish) check(ctx context.Context) error {
+	return f.each(func(p *Presence, units []archive.Unit) error { return p.Check(ctx, f.a, units, f.log) })
+}
+
+// lookBack looks for a sample of the keys.
+func (f *finish) lookBack(ctx context.Context) error {
+	return f.each(func(p *Presence, units []archive.Unit) error {
+		why := p.Journal.Unsure()
+		keys, err := p.sample(f.a, units, max(1, lookedChunks/len(f.status.Shards)), f.leftOut != nil)
+		if err == nil && why == "" {
+			why, err = p.missing(ctx, keys, f.leftOut)
+		}
+		return errors.Join(err, f.o.Unsure(why))
+	})
+}

@@ -1,0 +1,335 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// Run loads a dump into a target. It returns an exitcode.LeftOutError if something did not reach the
+// target. Out is for the table of DryRun, log for all else.
+func Run(ctx context.Context, o Options, out, log io.Writer) (err error) {
+	feed, done, err := openFeed(ctx, &o, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, done()) }()
+	if err := o.Location().Check(feed.Archive().IsEncrypted()); err != nil {
+		return err
+	}
+	return runFrom(ctx, feed, o, out, log)
+}
+
+// sharedBytes is how much of the dump is kept in memory for targets that are behind others.
+const sharedBytes = 16 << 20
+
+// RunAll is Run for several targets at once, each at its own pace. The dump is a finished one.
+func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
+	first := &targets[0]
+	a, err := archive.Open(ctx, first.Dump, first.Workers, first.Keys.Identities...)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := first.Location().Check(a.IsEncrypted()); err != nil {
+		return err
+	}
+	a.Share(len(targets), sharedBytes)
+	var servers []writer.Options
+	var addrs []string
+	for _, o := range targets {
+		servers, addrs = append(servers, o.Target), append(addrs, o.Target.Addr)
+	}
+	if i, j, same := writer.SameServer(ctx, servers); same {
+		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", exitcode.ErrRefused, addrs[i], addrs[j])
+	}
+	tables := make([]bytes.Buffer, len(targets)) // of DryRun
+	err = several(ctx, addrs, first.Quiet, log, func(i int, log io.Writer, show showFunc) error {
+		o := targets[i]
+		o.show = show
+		return runFrom(ctx, a.Feed(), o, &tables[i], log)
+	})
+	for i := range tables {
+		if _, werr := tables[i].WriteTo(out); werr != nil {
+			return werr
+		}
+	}
+	return err
+}
+
+// A job is a load into one target, with the dump open.
+type job struct {
+	Options
+	feed  *archive.Feed
+	units []archive.Unit // of all shards
+	own   []archive.Unit // of this one
+	rules *rewrite.Rules // nil: the names are refused
+	retry retry.Policy
+	log   io.Writer
+}
+
+// runFrom is Run with the dump open.
+func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Writer) error {
+	start := time.Now()
+	j := &job{Options: o, feed: feed, retry: o.Retry(log), log: log}
+	names, err := j.choose()
+	if err != nil {
+		return err
+	}
+	throttle := NewThrottle(j.Limits, &j.Target, j.Workers, func(text string) { fmt.Fprintln(log, text) })
+	p := &preflight{job: j}
+	if err = p.look(ctx, names); err == nil && j.DryRun {
+		report.SayPartial(out, feed.Archive().Manifest.Options)
+		return p.show(out)
+	}
+	if err == nil {
+		err = p.pass(ctx)
+	}
+	if err != nil {
+		tune.Remind(j.Location().Root(nil), log)
+		return err
+	}
+	fmt.Fprintf(log, "target: %s\n", p.l.Target())
+	return j.load(ctx, p.l, p.state, throttle, start)
+}
+
+// choose finds out what is loaded, where it goes and under which names. Names is why these are
+// refused, if they are.
+func (j *job) choose() (names, err error) {
+	a := j.feed.Archive()
+	j.ID = a.Manifest.Dump
+	j.feed.Begin(j.Wants)
+	j.units = coming(a, &j.Filter)
+	if j.feed.Finished() {
+		if j.units, err = j.ChosenUnits(a); err != nil {
+			return nil, err
+		}
+	}
+	if !j.DryRun {
+		report.SayPartial(j.log, a.Manifest.Options)
+	}
+	j.own = loadstate.AssignUnits(j.Shard, j.units)
+	if j.feed.Finished() {
+		j.feed.Choose(j.own)
+	}
+	if j.Target.Keyspaces, err = Keyspaces(j.MapDB, j.Own, j.units); err != nil {
+		return nil, err
+	}
+	if j.Rewrite.Conflict == rewrite.Suffix && a.Manifest.Conflicts > 0 {
+		fmt.Fprintf(j.log, "looking whether the new names of %s are free\n", progress.Plural(a.Manifest.Conflicts, "conflict", "conflicts"))
+	}
+	j.rules, err = j.Rewrite.Rules(a, &j.Filter)
+	if errors.Is(err, exitcode.ErrRefused) {
+		j.rules = nil
+		return err, nil
+	}
+	if err == nil {
+		j.Target.Rename, j.Target.Expire = j.rules.Rename, j.rules.ExpireFunc()
+	}
+	return nil, err
+}
+
+// load loads a target that has passed the preflight.
+func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State, throttle *Throttle, start time.Time) (err error) {
+	list := &leftout.Report{Path: j.Report}
+	binding := j.Binding(l)
+	state, err := seen.Open(ctx, binding, journal.Options{Every: j.Checkpoint, Before: list.Flush})
+	if err != nil {
+		return err
+	}
+	jn := state.Journal
+	defer func() { err = errors.Join(err, jn.Close()) }()
+	if storage.IsURL(state.Root) {
+		list.Store = state.Store
+	} else if err := tune.RestoreLeft(ctx, l, jn.Path(), j.log); err != nil {
+		if j.Tune {
+			return err
+		}
+		fmt.Fprintln(j.log, "warning:", err)
+	}
+	if err := j.begin(ctx, l, state, binding); err != nil {
+		return err
+	}
+	j.rules.Begin(jn.Bound().Now, j.feed.Archive().Manifest)
+	list.Beside(jn)
+	there := j.Presence(l, jn, j.rules, j.retry)
+	if state.Phase == loadstate.Finished {
+		return j.conclude(ctx, there, list, nil, 0)
+	}
+	l.Fence(loadstate.Fence(jn.Bound(), j.Shard, state.Phase == loadstate.Resumed && !jn.IsIdle(), jn))
+	if state.Phase == loadstate.Resumed {
+		if err := errors.Join(jn.SetIdle(false), list.Resume(jn)); err != nil {
+			return err
+		}
+	}
+	if j.Report != "" {
+		if err := list.Open(); err != nil {
+			return fmt.Errorf("%w: --report: %w; give a file that can be written", exitcode.ErrRefused, err)
+		}
+	}
+	if !j.Shard.IsAll() && j.feed.Finished() {
+		fmt.Fprintf(j.log, "share %s: %d of %d parts, %s of %s\n", j.Shard, len(j.own), len(j.units), progress.Bytes(loadstate.Stored(j.own)), progress.Bytes(loadstate.Stored(j.units)))
+	}
+	sent := jn.Stats().Commands
+	sample, err := j.transfer(ctx, l, there, list, throttle)
+	if err != nil {
+		if errors.Is(err, exitcode.ErrRefused) {
+			return err // it says what is to be done, and that is no --resume
+		}
+		return unfinished(err, jn, j.Dump)
+	}
+	if err := jn.Finish(); err != nil {
+		return err
+	}
+	took := time.Since(start)
+	if state.Phase == loadstate.Resumed && jn.Stats().Commands == sent {
+		fmt.Fprintln(j.log, "nothing was sent: all of the dump was loaded before")
+		took = 0
+	}
+	return j.conclude(ctx, there, list, sample, took)
+}
+
+// transfer loads the units, and brings the journal and the list of what was left out up to date,
+// however that ends. It returns a sample of the keys of a stream.
+func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, list *leftout.Report, throttle *Throttle) ([]LoadedKey, error) {
+	a, jn := j.feed.Archive(), there.Journal
+	var sample PassingSample
+	o := TransferOptions{
+		Feed: j.feed, Target: l, Journal: jn, Workers: j.Workers, Keep: j.Filter.Key(), Retry: j.retry, MaxErrors: j.MaxErrors,
+		StallTimeout: j.StallTimeout, Throttle: throttle, LeftOut: list.Add, Progress: j.progress(j.log), Log: j.log,
+		Reconnected: func(ctx context.Context, begun []archive.Unit) error {
+			if j.isStream() {
+				begun = nil // they cannot be read again
+			}
+			once := *there
+			once.Retry = retry.Policy{} // the worker tries again
+			return once.Check(ctx, a, begun, j.log)
+		},
+	}
+	if j.isStream() && j.Verify == nil {
+		o.Loaded = func(u archive.Unit) error { return sample.Add(there, a, u) }
+	}
+	var err error
+	if j.Tune {
+		err = tune.With(ctx, l, jn.Path(), j.log, func() error { return Transfer(ctx, o) })
+	} else {
+		err = Transfer(ctx, o)
+	}
+	if n := l.Redirected(); n > 0 {
+		fmt.Fprintf(j.log, "%s sent once more: slots of the cluster moved, or nobody served them\n", progress.Plural(n, "command was", "commands were"))
+	}
+	noted := jn.Checkpoint()
+	if noted == nil && l.IsSettled() {
+		noted = jn.SetIdle(true)
+	}
+	return sample.keys, errors.Join(err, noted, list.Close())
+}
+
+// begin begins the journal if the load is fresh, and says which load this is.
+func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, b journal.Binding) error {
+	before := func(ctx context.Context) error {
+		if err := l.Probe(ctx); err != nil || j.Undo == "" {
+			return err
+		}
+		return j.Save(ctx, j.Spec, j.feed.Archive(), l, j.rules, j.log)
+	}
+	empty := func(ctx context.Context) (bool, error) { return j.targetIsEmpty(ctx, l) }
+	kept, err := state.Begin(ctx, b, empty, before)
+	if kept != "" {
+		fmt.Fprintf(j.log, "the journal of the load before is kept as %s\n", kept)
+	}
+	switch {
+	case err != nil:
+	case state.Phase == loadstate.Finished:
+		fmt.Fprintln(j.log, "nothing is sent:", state.Found)
+	case state.Phase == loadstate.Resumed:
+		fmt.Fprintln(j.log, state.Found)
+	}
+	return err
+}
+
+// targetIsEmpty reports whether a target holds nothing, and refuses one that must be empty.
+func (j *job) targetIsEmpty(ctx context.Context, l *writer.Loader) (bool, error) {
+	if j.Target.OnExists != writer.Fail {
+		n, _, err := countKeys(ctx, l, j.DBs(), 1)
+		return n == 0, err
+	}
+	n, more, err := countKeys(ctx, l, j.DBs(), countLimit)
+	if err != nil {
+		return false, err
+	}
+	return true, refusal(j.Target.Addr, []writer.Check{writer.CheckEmpty(n, more)})
+}
+
+// checkPresence makes sure that the target still holds what the journal says was loaded. Of a dump
+// that has not come yet only the number of keys is looked at.
+func (j *job) checkPresence(ctx context.Context, there *Presence, phase loadstate.Phase) error {
+	a, units := j.feed.Archive(), j.own
+	switch {
+	case j.feed.Finished():
+	case phase == loadstate.Finished && j.Follow: // the manifest was there when the load was finished
+		whole, err := archive.Open(ctx, j.Dump, 1, j.Keys.Identities...)
+		if err != nil {
+			return err
+		}
+		defer whole.Close()
+		a, units = whole, loadstate.AssignUnits(j.Shard, j.Units(whole))
+	default:
+		units = nil
+	}
+	return there.Check(ctx, a, units, j.log)
+}
+
+// conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and compares
+// if that is wanted. Sample is of the keys of a stream.
+func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Report, sample []LoadedKey, took time.Duration) error {
+	jn := there.Journal
+	if j.Verify == nil {
+		gone := j.lookBack(ctx, there, sample, list)
+		left := summarize(j.log, jn.Stats(), list.Path, took)
+		return errors.Join(gone, j.Unsure(jn.Unsure()), left)
+	}
+	left := summarize(j.log, jn.Stats(), list.Path, took)
+	if err := j.feed.Wait(ctx); err != nil {
+		return errors.Join(err, left)
+	}
+	var leftOut func() (io.ReadCloser, error)
+	if left != nil {
+		leftOut = list.Read
+	}
+	return errors.Join(j.Verify(ctx, j.Spec, j.feed.Archive(), j.rules, leftOut, j.log), left)
+}
+
+// lookBack looks for keys of a load that is done, and notes in the journal that some are gone.
+func (j *job) lookBack(ctx context.Context, there *Presence, keys []LoadedKey, list *leftout.Report) (err error) {
+	var left func() (io.ReadCloser, error)
+	if there.Journal.Stats().Left() > 0 {
+		left = list.Readable()
+	}
+	if a := j.feed.Archive(); !j.isStream() && j.feed.Finished() {
+		if keys, err = there.sample(a, loadstate.AssignUnits(j.Shard, j.Units(a)), lookedChunks, left != nil); err != nil {
+			return err
+		}
+	}
+	why, err := there.missing(ctx, keys, left)
+	if err != nil || why == "" {
+		return err
+	}
+	return there.Journal.BeUnsure(why)
+}

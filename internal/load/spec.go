@@ -1,0 +1,181 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A Spec says which keys of which dump go where on which target, under which names. A load, and what
+// compares, finishes or undoes it, are given the same.
+type Spec struct {
+	Dump string          // a directory, a URL or loadstate.Stream
+	Keys encryption.Keys // of an encrypted dump
+	ID   string          // of the dump: Open sets it
+
+	Filter  filter.Filter
+	Rewrite rewrite.Options
+
+	Target writer.Options          // Open sets its Keyspaces
+	Own    writer.Keyspace         // in which a connection is by itself
+	MapDB  map[int]writer.Keyspace // where each database goes; nil: not said
+
+	State     string // where the state of the load is; empty: the default
+	Shard     shard.Shard
+	BreakLock bool
+
+	Workers  int           // connections
+	RetryFor time.Duration // without progress
+	Quiet    bool          // show no progress
+}
+
+// Open opens a finished dump, finds out where its databases go, and reads under which names. A load
+// does these one by one.
+func (s *Spec) Open(ctx context.Context) (*archive.Archive, *rewrite.Rules, error) {
+	a, err := archive.Open(ctx, s.Dump, s.Workers, s.Keys.Identities...)
+	if err != nil {
+		return nil, nil, err
+	}
+	s.ID = a.Manifest.Dump
+	var rules *rewrite.Rules
+	if s.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.Units(a)); err == nil {
+		rules, err = s.Rewrite.Rules(a, &s.Filter)
+	}
+	if err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	return a, rules, nil
+}
+
+// OpenTarget connects to the target and shows what it is.
+func (s *Spec) OpenTarget(ctx context.Context, log io.Writer) (*writer.Loader, error) {
+	l, err := writer.Open(ctx, s.Target)
+	if err != nil {
+		return nil, MayWantTLS(err)
+	}
+	fmt.Fprintf(log, "target: %s\n", l.Target())
+	return l, nil
+}
+
+// Wants reports whether a chunk is loaded.
+func (s *Spec) Wants(c format.ChunkInfo) bool {
+	return s.Filter.DB(c.DB) && s.Filter.Type(c.Type) && c.Records > 0
+}
+
+// Units returns the units of the dump that are loaded, by all shards.
+func (s *Spec) Units(a *archive.Archive) []archive.Unit { return a.Units(s.Wants) }
+
+// ChosenUnits is Units, but refuses to choose none of a dump that holds keys: a success with nothing
+// done proves nothing.
+func (s *Spec) ChosenUnits(a *archive.Archive) ([]archive.Unit, error) {
+	units := s.Units(a)
+	if len(units) > 0 || report.Keys(a.Manifest.Totals) == 0 {
+		return units, nil
+	}
+	var has []string
+	for _, t := range a.Manifest.Totals {
+		if t.Keys > 0 {
+			has = append(has, fmt.Sprintf("db%d %s (%s)", t.DB, t.Type, progress.Count(t.Keys)))
+		}
+	}
+	return nil, fmt.Errorf("%w: --db and --type choose none of the dump's keys; it has %s", exitcode.ErrRefused, strings.Join(has, ", "))
+}
+
+// DBs returns the databases that are loaded.
+func (s *Spec) DBs() []int { return slices.Sorted(maps.Keys(s.Target.Keyspaces)) }
+
+// Location says where the state of the load is.
+func (s *Spec) Location() loadstate.Location {
+	return loadstate.Location{Dump: s.Dump, ID: s.ID, Target: s.Target.Addr, State: s.State, Shard: s.Shard, BreakLock: s.BreakLock}
+}
+
+// Retry says which errors of the target are retried.
+func (s *Spec) Retry(log io.Writer) retry.Policy {
+	retries := progress.NewRetries()
+	return retry.Policy{For: s.RetryFor, Kind: ErrorKind, Say: func(err error, wait time.Duration) { retries.Say(log, err, wait) }}
+}
+
+// Presence looks whether what a journal has loaded is on the target.
+func (s *Spec) Presence(l *writer.Loader, j *journal.Journal, rules *rewrite.Rules, retry retry.Policy) *Presence {
+	return &Presence{Target: l, Journal: j, DBs: s.DBs(), Keep: s.Filter.Key(), Rename: rules.Rename, Expire: rules.Expire, Retry: retry}
+}
+
+// Unsure is how a run ends that does not know whether the target holds what it should; nil if why is
+// empty.
+func (s *Spec) Unsure(why string) error {
+	if why == "" {
+		return nil
+	}
+	return &exitcode.DifferentError{Text: fmt.Sprintf("%s; compare, with the flags of the load: kvload verify --uri redis://%s --in %s", why, s.Target.Addr, s.Dump)}
+}
+
+// Binding says what the journal of the load is of.
+func (s *Spec) Binding(l *writer.Loader) journal.Binding {
+	t := l.Target()
+	b := journal.Binding{
+		Dump: s.ID, Address: t.Addr, Nodes: t.Nodes, Server: t.Server, Places: map[int]string{}, Settings: s.settings(),
+		Now: time.Now().Add(t.ClockOffset).UTC().Truncate(time.Millisecond),
+	}
+	for db, k := range s.Target.Keyspaces {
+		switch name := l.Keyspace(db); {
+		case name != "":
+			b.Places[db] = name
+		case k.Token != "": // the target does not tell
+			b.Places[db] = "a namespace"
+		default:
+			b.Places[db] = fmt.Sprintf("db %d", k.DB)
+		}
+	}
+	return b
+}
+
+// settings are the flags that decide what is written.
+func (s *Spec) settings() map[string]string {
+	var types []string
+	for _, t := range format.Types {
+		if s.Filter.Type(t) {
+			types = append(types, string(t))
+		}
+	}
+	settings := map[string]string{
+		"--on-exists": s.Target.OnExists.String(), "--hyperloglog": s.Target.HyperLogLog.String(),
+		"--on-conflict": string(s.Rewrite.Conflict), "--ttl": string(s.Rewrite.TTL.Mode), "--ttl-min": s.Rewrite.TTL.Min.String(),
+		"--key-prefix-strip": asText(s.Rewrite.Prefix.Strip), "--key-prefix-add": asText(s.Rewrite.Prefix.Add),
+		"--type": strings.Join(types, ","), "--db": fmt.Sprint(s.Filter.DBs), "--match": s.Filter.Match,
+	}
+	if !s.Shard.IsAll() {
+		settings["--shard"] = s.Shard.String()
+	}
+	return settings
+}
+
+// asText returns a text that JSON holds without loss, and that no other bytes become: quoted unless
+// they are UTF-8.
+func asText(b []byte) string {
+	if utf8.Valid(b) && !bytes.HasPrefix(b, []byte{'"'}) {
+		return string(b)
+	}
+	return strconv.QuoteToASCII(string(b))
+}

@@ -1,0 +1,70 @@
+// Package smalldump makes dumps of a few records for tests.
+//
+//	dir := smalldump.Make(t, smalldump.Options{}, []format.Record{smalldump.String("a", "1")})
+package smalldump
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+)
+
+// Options of a dump.
+type Options struct {
+	ChunkBytes int64          // of a chunk; 0: each record gets a chunk of its own
+	Dump       format.Options // but for Databases and Types, which are those of the records
+}
+
+// String returns a record of a string.
+func String(key, value string) format.Record {
+	return format.Record{Kind: format.String, Key: []byte(key), Part: format.PartWhole, Value: []byte(value)}
+}
+
+// Hash returns a record of a hash of fields and values.
+func Hash(key string, elems ...string) format.Record {
+	r := format.Record{Kind: format.Hash, Key: []byte(key), Part: format.PartWhole}
+	for _, e := range elems {
+		r.Elems = append(r.Elems, []byte(e))
+	}
+	return r
+}
+
+// Make writes a finished dump of records, which must be in key order, by database, and returns its
+// directory.
+func Make(t *testing.T, o Options, dbs ...[]format.Record) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "dump")
+	o.Dump.Types = format.Types
+	for db := range dbs {
+		o.Dump.Databases = append(o.Dump.Databases, db)
+	}
+	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "3.5.5", Role: "master", Databases: len(dbs)}
+	w, err := archive.Create(t.Context(), dir, format.NewInfo("test", time.Now(), src, o.Dump), archive.Options{ChunkBytes: max(1, o.ChunkBytes)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for db, records := range dbs {
+		for _, typ := range o.Dump.Types {
+			seg := w.Segment(db, typ, nil)
+			for _, r := range records {
+				if !typ.Holds(r.Kind) {
+					continue
+				}
+				if err := seg.Record(&r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := seg.Close(nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := w.Finish(nil, true); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
