@@ -13,7 +13,6 @@ import (
 	"github.com/tidwall/redcon"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 )
 
 // TestResume: an unfinished load is not begun anew unasked, and goes on when asked.
@@ -166,53 +165,6 @@ func TestRollbackUndo(t *testing.T) {
 	if help := runCommand("rollback", "--help").stdout; strings.Contains(help, "--max-errors") || !strings.Contains(help, "put back what load --undo saved") {
 		t.Error(help)
 	}
-}
-
-// TestStalled: a run in which nothing moves ends and says where it was.
-func TestStalled(t *testing.T) {
-	m := startTarget(t)
-	p, err := faultproxy.Start(m.Addr(), func(n int) faultproxy.Plan {
-		if n < 6 { // those of the start
-			return faultproxy.Plan{}
-		}
-		return faultproxy.Plan{StallAfter: 1}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
-	runCommand("load", "--uri", p.Addr(), "--in", dir, "--stall-timeout", "200ms", "--threads", "1").
-		failed(t, 75, "makes no progress", "worker 1: after record 0 of chunks/db0/", "--resume")
-}
-
-// TestStalledNot: to wait before the next attempt, longer than --stall-timeout, is no standstill.
-func TestStalledNot(t *testing.T) {
-	m := startTarget(t)
-	p, err := faultproxy.Start(m.Addr(), func(n int) faultproxy.Plan {
-		if n < 6 || n > 9 {
-			return faultproxy.Plan{}
-		}
-		return faultproxy.Plan{ResetAfter: 1}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
-	r := runCommand("load", "--uri", p.Addr(), "--in", dir, "--stall-timeout", "100ms", "--threads", "1")
-	if r.code != 0 || !strings.Contains(r.stderr, "trying again in 400ms") {
-		t.Errorf("%d: %s", r.code, r.stderr)
-	}
-}
-
-// TestMaxErrors: what is refused is listed, up to a limit.
-func TestMaxErrors(t *testing.T) {
-	addr := startFake(t, "HSET", func(c redcon.Conn, _ <-chan struct{}) { c.WriteError("ERR Operation aborted: Memory limit reached") })
-	dir := makeDump(t, []format.Record{hash("g", "f", "v"), hash("h", "f", "v"), hash("i", "f", "v")})
-	t.Chdir(t.TempDir())
-	runCommand("load", "--uri", addr, "--in", dir, "--threads", "1", "--max-errors", "1").failed(t, 1, "refuses too much", "2 keys and members", "--max-errors 1")
-	runCommand("load", "--uri", addr, "--in", dir, "--threads", "1", "--resume", "--max-errors", "-1").failed(t, 3, "3 refused")
 }
 
 // TestInterruptUnanswered: a signal ends a load whose target does not answer, long before the timeout.

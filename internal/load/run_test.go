@@ -1,0 +1,275 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+func startTarget(t *testing.T) *miniredis.Miniredis {
+	t.Helper()
+	m, err := minitarget.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m
+}
+
+// answer lets a target answer a command otherwise; false: as it does.
+func answer(m *miniredis.Miniredis, command string, with func(c *server.Peer, args []string) bool) {
+	hook := minitarget.Hook()
+	m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
+		probe := len(args) > 0 && strings.HasPrefix(args[0], "kvload-probe-")
+		return cmd == command && !probe && with(c, args) || hook(c, cmd, args...)
+	})
+}
+
+var three = []format.Record{smalldump.String("a", "1"), smalldump.String("b", "2"), smalldump.Hash("h", "f", "v")}
+
+// options are those of a plain load with one connection.
+func options(t *testing.T, addr string, records []format.Record) Options {
+	t.Helper()
+	return Options{Spec: Spec{
+		Dump: smalldump.Make(t, smalldump.Options{}, records), Target: writer.Options{Addr: addr}, Workers: 1, Quiet: true,
+		Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
+	}, MaxErrors: -1}
+}
+
+// run runs a load, and returns what it said.
+func run(t *testing.T, o Options) (log string, err error) {
+	t.Helper()
+	var out, text bytes.Buffer
+	err = Run(t.Context(), o, &out, &text)
+	return text.String() + out.String(), err
+}
+
+// wants checks the exit code of a load and what it said.
+func wants(t *testing.T, log string, err error, code int, says ...string) {
+	t.Helper()
+	got := exitcode.Done
+	if err != nil {
+		got, log = ExitCode(err), log+err.Error()
+	}
+	if got != code {
+		t.Errorf("exit code %d, want %d:\n%s", got, code, log)
+	}
+	for _, text := range says {
+		if !strings.Contains(log, text) {
+			t.Errorf("it does not say %q:\n%s", text, log)
+		}
+	}
+}
+
+// TestRun: a load writes all keys, and one that is resumed behind its end sends nothing.
+func TestRun(t *testing.T) {
+	m := startTarget(t)
+	o := options(t, m.Addr(), three)
+	log, err := run(t, o)
+	wants(t, log, err, 0, "loaded 3 keys")
+	if got := strings.Join(m.Keys(), " "); got != "a b h" {
+		t.Errorf("the target has %s", got)
+	}
+	o.Resume = true
+	log, err = run(t, o)
+	wants(t, log, err, 0, "nothing is sent")
+}
+
+// TestDryRun: all that would stop the load is a check that failed, and nothing is written.
+func TestDryRun(t *testing.T) {
+	m := startTarget(t)
+	m.Set("other", "1")
+	o := options(t, m.Addr(), three)
+	o.DryRun, o.Report = true, filepath.Join(t.TempDir(), "nosuch", "report")
+	log, err := run(t, o)
+	wants(t, log, err, 5, "FAILED   empty", "FAILED   report", "nothing was written", "2 checks of the dry run failed")
+	if got := strings.Join(m.Keys(), " "); got != "other" {
+		t.Errorf("the target has %s", got)
+	}
+}
+
+// TestRunHooks: what is overwritten is saved before anything is written, and the target is compared last.
+func TestRunHooks(t *testing.T) {
+	m := startTarget(t)
+	m.Set("a", "old")
+	o := options(t, m.Addr(), three)
+	o.Target.OnExists, o.Undo = writer.Replace, t.TempDir()
+	o.CanSave = func(context.Context) error { return nil }
+	var order []string
+	o.Save = func(context.Context, Spec, *archive.Archive, *writer.Loader, *rewrite.Rules, io.Writer) error {
+		v, _ := m.Get("a")
+		order = append(order, "save "+v)
+		return nil
+	}
+	o.Verify = func(_ context.Context, s Spec, _ *archive.Archive, _ *rewrite.Rules, left func() (io.ReadCloser, error), _ io.Writer) error {
+		v, _ := m.Get("a")
+		order = append(order, "verify "+v)
+		if s.ID == "" || s.Target.Keyspaces == nil || left != nil {
+			t.Errorf("%+v, what was left out: %v", s, left != nil)
+		}
+		return nil
+	}
+	if log, err := run(t, o); err != nil {
+		t.Fatal(log, err)
+	}
+	if got := strings.Join(order, ", "); got != "save old, verify 1" {
+		t.Error(got)
+	}
+}
+
+// TestStalled: a run in which nothing moves ends and says where it was.
+func TestStalled(t *testing.T) {
+	p, err := faultproxy.Start(startTarget(t).Addr(), func(n int) faultproxy.Plan {
+		if n < 6 { // those of the start
+			return faultproxy.Plan{}
+		}
+		return faultproxy.Plan{StallAfter: 1}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	o := options(t, p.Addr(), three)
+	o.StallTimeout = 200 * time.Millisecond
+	log, err := run(t, o)
+	wants(t, log, err, 75, "makes no progress", "worker 1: after record 0 of chunks/db0/", "--resume")
+}
+
+// TestStalledNot: to wait before the next attempt, longer than StallTimeout, is no stall.
+func TestStalledNot(t *testing.T) {
+	p, err := faultproxy.Start(startTarget(t).Addr(), func(n int) faultproxy.Plan {
+		if n < 6 || n > 9 {
+			return faultproxy.Plan{}
+		}
+		return faultproxy.Plan{ResetAfter: 1}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	o := options(t, p.Addr(), three)
+	o.StallTimeout, o.RetryFor = 100*time.Millisecond, time.Minute
+	log, err := run(t, o)
+	wants(t, log, err, 0, "trying again in 400ms")
+}
+
+// TestMaxErrors: what is refused is listed, up to a limit.
+func TestMaxErrors(t *testing.T) {
+	m := startTarget(t)
+	answer(m, "HSET", func(c *server.Peer, _ []string) bool {
+		c.WriteError("ERR Operation aborted: Memory limit reached")
+		return true
+	})
+	o := options(t, m.Addr(), []format.Record{smalldump.Hash("g", "f", "v"), smalldump.Hash("h", "f", "v"), smalldump.Hash("i", "f", "v")})
+	o.MaxErrors = 1
+	log, err := run(t, o)
+	wants(t, log, err, 1, "refuses too much", "2 keys and members", "--max-errors 1")
+	if !errors.Is(err, ErrTooMany) {
+		t.Error(err)
+	}
+	o.MaxErrors, o.Resume = -1, true
+	log, err = run(t, o)
+	wants(t, log, err, 3, "3 refused")
+}
+
+// TestThrottle: a load is as slow as it is told to be.
+func TestThrottle(t *testing.T) {
+	var texts []format.Record
+	for _, key := range strings.Split("abcdefghijklmnopqrstuvwxyz", "") {
+		texts = append(texts, smalldump.String(key, strings.Repeat("x", 100)))
+	}
+	for _, l := range []pace.Limits{{Keys: 20}, {Bytes: 2 << 10, LatencyFactor: 1000}} {
+		m := startTarget(t)
+		o := options(t, m.Addr(), texts)
+		o.Limits = l
+		start := time.Now()
+		if log, err := run(t, o); err != nil || len(m.Keys()) != len(texts) {
+			t.Errorf("%+v: %d keys, %v\n%s", l, len(m.Keys()), err, log)
+		}
+		if took := time.Since(start); took < 800*time.Millisecond { // a bucket holds what a quarter of a second allows
+			t.Errorf("%+v: it took %v", l, took)
+		}
+	}
+}
+
+// TestSameServer: two addresses of one server are not loaded at once.
+func TestSameServer(t *testing.T) {
+	m := startTarget(t)
+	one := options(t, m.Addr(), three)
+	two := one
+	two.Target.Addr = strings.Replace(m.Addr(), "127.0.0.1", "localhost", 1)
+	var log bytes.Buffer
+	err := RunAll(t.Context(), []Options{one, two}, io.Discard, &log)
+	wants(t, log.String(), err, 5, "are the same server")
+	if len(m.Keys()) > 0 {
+		t.Error("something was loaded")
+	}
+}
+
+// TestSeveral: what fails at one target does not stop the others, and the worst error is returned.
+func TestSeveral(t *testing.T) {
+	ends := []error{nil, &exitcode.LeftOutError{Text: "left out"}, exitcode.ErrRefused, ErrStalled}
+	var log bytes.Buffer
+	err := several(t.Context(), []string{"a:1", "b:1", "c:1", "d:1"}, true, &log, func(i int, log io.Writer, _ showFunc) error {
+		io.WriteString(log, "half a ")
+		io.WriteString(log, "line\n")
+		return ends[i]
+	})
+	wants(t, log.String(), err, 5, "a:1: half a line\n", "a:1: done", "b:1: exit code 3", "c:1: exit code 5", "d:1: exit code 75", "3 of 4 targets did not end well; c:1: refused")
+	if rank(exitcode.Failed) >= rank(exitcode.Refused) || rank(exitcode.Refused) >= rank(exitcode.TryAgain) || rank(99) >= rank(exitcode.Interrupted) {
+		t.Error("what the user has to look into is worse than what goes away by itself, and what nobody knows is worse than all")
+	}
+}
+
+// TestFinish: a load is ended when all its shards are done, and not before.
+func TestFinish(t *testing.T) {
+	m := startTarget(t)
+	o := options(t, m.Addr(), three)
+	finish := func() (string, error) {
+		var log bytes.Buffer
+		err := Finish(t.Context(), FinishOptions{Spec: o.Spec}, &log, &log)
+		return log.String(), err
+	}
+	for i, says := range []string{"", "1 of 2 shares", ""} {
+		if i > 0 {
+			one := o
+			one.Shard.Index, one.Shard.Of = i-1, 2
+			if log, err := run(t, one); err != nil {
+				t.Fatal(log, err)
+			}
+		}
+		log, err := finish()
+		switch {
+		case i == 0: // nothing is there
+			wants(t, log, err, 75, "holds no journal")
+		case says != "":
+			wants(t, log, err, 75, says)
+		default:
+			wants(t, log, err, 0, "all 2 shares are done", "loaded 3 keys")
+		}
+	}
+	m.Del("h")
+	log, err := finish()
+	wants(t, log, err, 4, "sampled keys that were loaded are not on the target", "kvload verify")
+	m.FlushAll()
+	log, err = finish()
+	wants(t, log, err, 5, "was it emptied?")
+}
