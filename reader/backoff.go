@@ -45,7 +45,7 @@ func transient(err error) bool {
 	}
 	var re *ReplyError
 	var late net.Error
-	return !errors.Is(err, errGivenUp) && (errors.Is(err, errLost) || errors.As(err, &late) && late.Timeout() || errors.Is(err, errConnect) || errors.As(err, &re) && re.transient())
+	return !errors.Is(err, errGivenUp) && (errors.Is(err, errLost) || errors.As(err, &late) && late.Timeout() || errors.Is(err, errConnect) || errors.As(err, &re) && re.Transient())
 }
 
 // retry waits and connects again after err, until the source answers or nothing was read for RetryFor. It returns

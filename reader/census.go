@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A census estimates how many keys there are, and picks a sample, without reading them all. It takes
@@ -44,12 +45,12 @@ func (s *Scanner) Census(ctx context.Context, db int, t format.Type, o CensusOpt
 		return 0, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
 	}
 	defer c.close()
-	var b batch
+	var b resp.Batch
 	if t != format.TypeStream {
-		b.add("PKRSCANRANGE", string(t), s.probe, s.probe, "LIMIT", 1)
+		b.Add("PKRSCANRANGE", string(t), s.probe, s.probe, "LIMIT", 1)
 	}
 	if t != format.TypeString {
-		b.add(lengthCommands[t], s.probe)
+		b.Add(lengthCommands[t], s.probe)
 	}
 	if err := c.prove(ctx, &b); err != nil {
 		return 0, fmt.Errorf("sample db%d %s: %w", db, t, s.o.explain(err))
@@ -223,13 +224,13 @@ func (cs *census) keys(ctx context.Context, start, end []byte, n int) ([][]byte,
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.array(2); err != nil {
+	if _, err := r.Array(2); err != nil {
 		return nil, err
 	}
-	if _, err := r.bulk(); err != nil {
+	if _, err := r.Bulk(); err != nil {
 		return nil, err
 	}
-	found, err := r.bulks(nil, 1)
+	found, err := r.Bulks(nil, 1)
 	if err != nil {
 		return nil, err
 	}

@@ -5,21 +5,22 @@ import (
 	"context"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A collection is how one type of collection is read, n elements at a time.
 type collection interface {
 	kind() format.Kind
 	// ask adds the command that reads n elements of key from pos on to b.
-	ask(b *batch, key []byte, pos *position, n int)
+	ask(b *resp.Batch, key []byte, pos *position, n int)
 	// read takes its reply, appends the elements to r, and moves pos behind them. It
 	// reports whether there are more.
-	read(p *parser, pos *position, n int, r *format.Record) (more bool, err error)
+	read(p *resp.Replies, pos *position, n int, r *format.Record) (more bool, err error)
 	// look adds the command that shows, behind a piece of a key, whether it is still there, and the same one: its length,
 	// or its first n elements.
-	look(b *batch, key []byte, n int)
+	look(b *resp.Batch, key []byte, n int)
 	// seen takes its reply. It returns errGone, or errChanged if the piece does not fit the one before.
-	seen(p *parser, pos *position) error
+	seen(p *resp.Replies, pos *position) error
 }
 
 // collections gives each type of collection its reader.
@@ -60,21 +61,21 @@ func (cr *collectionReader) most() int { return cr.w.s.o.PieceElements }
 
 func (cr *collectionReader) word() (string, int) { return string(cr.w.pass.Type), 1 }
 
-func (cr *collectionReader) ask(b *batch, key []byte, n int) {
+func (cr *collectionReader) ask(b *resp.Batch, key []byte, n int) {
 	cr.c.ask(b, key, &cr.start, n)
 }
 
-func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, expire int64, n int) error {
+func (cr *collectionReader) put(ctx context.Context, p *resp.Replies, items [][]byte, expire int64, n int) error {
 	key, w := items[0], cr.w
 	r := w.head(cr.c.kind(), key, expire)
-	from := p.off
+	from := p.Offset()
 	cr.pos = position{}
 	more, err := cr.c.read(p, &cr.pos, n, r)
 	if err != nil {
 		return err
 	}
 	if n := r.Elements(); n > 0 {
-		w.element = max(w.element, (p.off-from)/n)
+		w.element = max(w.element, (p.Offset()-from)/n)
 	}
 	if isGone(expire) || len(r.Elems) == 0 && !more {
 		return w.gone(key, expire)
@@ -84,7 +85,7 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 		return w.sink.Record(r)
 	}
 	lim := w.s.limit(n, w.s.o.PieceElements)
-	lim.saw(n, p.off-from)
+	lim.saw(n, p.Offset()-from)
 	return cr.putRest(ctx, r, &cr.pos, lim)
 }
 
@@ -92,13 +93,13 @@ func (cr *collectionReader) put(ctx context.Context, p *parser, items [][]byte, 
 // belongs to it, those at or before pos.last; if there are more to come it moves pos.last.
 // What a scan delivers is in byte order (SERVERS.md P2), so that after a lost cursor,
 // when the server begins anew, nothing is handed over twice.
-func ascending(p *parser, items [][]byte, from, step int, pos *position, more bool) ([][]byte, error) {
+func ascending(p *resp.Replies, items [][]byte, from, step int, pos *position, more bool) ([][]byte, error) {
 	out := items[:from]
 	var prev []byte
 	for i := from; i < len(items); i += step {
 		member := items[i]
 		if i > from && bytes.Compare(prev, member) >= 0 {
-			return nil, &ReplyError{p.asked(), quoteKey(member) + " after " + quoteKey(prev) + ": not in byte order"}
+			return nil, &ReplyError{Command: p.Asked(), Reply: resp.Quote(member) + " after " + resp.Quote(prev) + ": not in byte order"}
 		}
 		prev = member
 		if pos.last != nil && bytes.Compare(member, pos.last) <= 0 {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // Why there is no reply.
@@ -27,8 +29,8 @@ type conn struct {
 	stop    func() bool // ends the watch over the context
 	up      bool        // logged in
 	ahead   *flight     // whose replies are still to come, or were taken in before they were asked for; nil: none
-	spare   replyBuffer // for single commands
-	one     batch       // for the same
+	spare   resp.Buffer // for single commands
+	one     resp.Batch  // for the same
 	o       *Options
 	db      int
 	trip    time.Duration // what a command takes that does nothing
@@ -133,7 +135,7 @@ func (c *conn) login(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := p.status(); err != nil {
+		if err := p.Status(); err != nil {
 			var re *ReplyError
 			if errors.As(err, &re) && strings.Contains(re.Reply, o.Password) { // one that does not know AUTH repeats its arguments
 				return fmt.Errorf("%w: the source does not take AUTH; is it a Pika?", ErrAuth)
@@ -148,7 +150,7 @@ func (c *conn) login(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := p.status(); err != nil {
+	if err := p.Status(); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -156,7 +158,7 @@ func (c *conn) login(ctx context.Context) error {
 		return err
 	}
 	c.trip = time.Since(start)
-	if err := p.skipReply(); err != nil || o.seen == nil {
+	if err := p.Skip(); err != nil || o.seen == nil {
 		return err
 	}
 	return c.recognize(ctx)
@@ -170,18 +172,18 @@ func (c *conn) close() {
 }
 
 // failed says what was being asked when the connection failed.
-func (c *conn) failed(ctx context.Context, b *batch, err error) error {
+func (c *conn) failed(ctx context.Context, b *resp.Batch, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if errors.Is(err, errReplyTooLarge) {
-		return fmt.Errorf("%s: %w", b.name(0), err)
+	if errors.Is(err, resp.ErrTooLarge) {
+		return fmt.Errorf("%s: %w", b.Name(0), err)
 	}
 	var re *ReplyError
 	if errors.As(err, &re) {
-		return &ReplyError{b.names(), re.Reply}
+		return &ReplyError{Command: b.Names(), Reply: re.Reply}
 	}
-	what := b.names()
+	what := b.Names()
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return fmt.Errorf("%w: no reply to %s in time: %w", ErrUnavailable, what, err)
@@ -190,15 +192,15 @@ func (c *conn) failed(ctx context.Context, b *batch, err error) error {
 }
 
 // do sends one command, again if need be. The parser is valid until the next call.
-func (c *conn) do(ctx context.Context, args ...any) (*parser, error) {
-	c.one.reset()
-	c.one.add(args...)
+func (c *conn) do(ctx context.Context, args ...any) (*resp.Replies, error) {
+	c.one.Reset()
+	c.one.Add(args...)
 	return c.send(ctx, &c.one, &c.spare)
 }
 
 // tryOne is do without trying again, and keeps the batch of do: that is what is sent again once this has logged in.
-func (c *conn) tryOne(ctx context.Context, args ...any) (*parser, error) {
-	var b batch
-	b.add(args...)
-	return c.try(ctx, &b, &replyBuffer{})
+func (c *conn) tryOne(ctx context.Context, args ...any) (*resp.Replies, error) {
+	var b resp.Batch
+	b.Add(args...)
+	return c.try(ctx, &b, &resp.Buffer{})
 }

@@ -2,6 +2,8 @@ package reader
 
 import (
 	"context"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // late reads names of which it turned out only now that they were listed for a type.
@@ -14,12 +16,12 @@ func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
 		exp := expiries{w: b.w}
 		piece := cw.piece.n
 		build := func() {
-			cw.b.reset()
+			cw.b.Reset()
 			b.reader.ask(&cw.b, n.name, piece)
 			exp.ask(&cw.b, [][]byte{n.name}, []int{0})
 		}
 		build()
-		var buf replyBuffer
+		var buf resp.Buffer
 		p, _, err := b.w.shrink(ctx, &cw.b, &buf, 1, func() bool {
 			can := piece > 1
 			piece = less(piece)
@@ -30,7 +32,7 @@ func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
 			return err
 		}
 		value := *p
-		ok, err := p.holds(b.w.pass.Type)
+		ok, err := holdsType(p, b.w.pass.Type)
 		if err != nil {
 			return err
 		}

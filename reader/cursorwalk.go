@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // scanFirst is COUNT of the first SCAN, and scanCount of those after it: more than a thousand is done in
@@ -50,9 +51,9 @@ type cursorWalk struct {
 	cursor int64
 	// restarts is how often the source had been restarted when the walk began.
 	restarts int
-	names    replyBuffer
-	buf      replyBuffer // of a flight
-	b        batch
+	names    resp.Buffer
+	buf      resp.Buffer // of a flight
+	b        resp.Batch
 }
 
 // A block is what SCAN lists of one type.
@@ -128,8 +129,8 @@ func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err 
 		count = scanFirst
 	}
 	ask := func() {
-		cw.b.reset()
-		cw.b.add("SCAN", cw.cursor, "COUNT", count)
+		cw.b.Reset()
+		cw.b.Add("SCAN", cw.cursor, "COUNT", count)
 	}
 	ask()
 	p, _, err := cw.list.shrink(ctx, &cw.b, &cw.names, 0, func() bool {
@@ -144,14 +145,14 @@ func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err 
 	if cw.s.o.seen.count() != cw.restarts {
 		return nil, false, fmt.Errorf("%w: the source was restarted, and so lost the place of SCAN: dump again, into another directory", ErrUnavailable)
 	}
-	if _, err := p.array(2); err != nil {
+	if _, err := p.Array(2); err != nil {
 		return nil, false, err
 	}
-	text, err := p.bulk()
+	text, err := p.Bulk()
 	if err != nil {
 		return nil, false, err
 	}
-	next, err := parseInt(text)
+	next, err := resp.ParseInt(text)
 	want := cw.cursor + count
 	// 2.x takes the next number that is free.
 	bumped := !cw.s.source.version.atLeast(3, 0, 0) && next > want
@@ -159,7 +160,7 @@ func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err 
 		return nil, false, fmt.Errorf("%w: SCAN %d COUNT %d answers cursor %s, not %d: the source lost its place; "+
 			"is another client scanning, or was it restarted? Dump again, into another directory, when no other scan runs", ErrUnavailable, cw.cursor, count, text, want)
 	}
-	if names, err = p.bulks(nil, 1); err != nil {
+	if names, err = p.Bulks(nil, 1); err != nil {
 		return nil, false, err
 	}
 	if next != 0 && len(names) > 0 && cw.place.started && bytes.Equal(names[0], cw.place.last) && bytes.Equal(names[0], names[len(names)-1]) {
@@ -183,7 +184,7 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 		if !cw.s.source.ManyTypes() && bytes.ContainsAny(n, "\r\n") {
 			// SSCAN of a key of another type answers an error with the key in it, whose line end breaks
 			// the reply.
-			return 0, fmt.Errorf("%w: the name %s has a line end, and cannot be read by cursor from Pika %s; leave out --scan scan", ErrRefused, quoteKey(n), cw.s.source.Version)
+			return 0, fmt.Errorf("%w: the name %s has a line end, and cannot be read by cursor from Pika %s; leave out --scan scan", ErrRefused, resp.Quote(n), cw.s.source.Version)
 		}
 		places = append(places, i)
 	}
@@ -191,16 +192,16 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 	piece, values := 0, 0
 	build := func() {
 		piece = cw.piece.n
-		cw.b.reset()
+		cw.b.Reset()
 		for _, i := range places {
 			for _, b := range cw.blocks {
 				b.reader.ask(&cw.b, names[i], piece)
 			}
 			if cw.streams() {
-				cw.b.add("XLEN", names[i])
+				cw.b.Add("XLEN", names[i])
 			}
 		}
-		values = cw.b.len()
+		values = cw.b.Len()
 		exp.ask(&cw.b, names, places)
 	}
 	build()
@@ -215,14 +216,14 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 		build()
 		return can
 	})
-	if errors.Is(err, errReplyTooLarge) { // of one name
+	if errors.Is(err, resp.ErrTooLarge) { // of one name
 		return 1, cw.leaveOut(ctx, names[0])
 	}
 	if err != nil {
 		return 0, err
 	}
-	from := p.off
-	q, err := p.skipReplies(values)
+	from := p.Offset()
+	q, err := p.Take(values)
 	if err != nil {
 		return 0, err
 	}
@@ -246,7 +247,7 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 		cw.list.element, b.w.element = max(cw.list.element, b.w.element), 0
 	}
 	cw.list.learn(&cw.piece)
-	cw.limit.saw(len(names), p.off-from)
+	cw.limit.saw(len(names), p.Offset()-from)
 	cw.limit.lasted(len(names), took)
 	return len(names), nil
 }
@@ -291,14 +292,14 @@ func (cw *cursorWalk) goPast(ctx context.Context, name []byte) error {
 }
 
 // put takes the replies of one name, the k-th of exp, and hands over the type that SCAN listed it for.
-func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, exp *expiries, k, piece int) error {
+func (cw *cursorWalk) put(ctx context.Context, p *resp.Replies, name []byte, exp *expiries, k, piece int) error {
 	var found [8]int // where the replies of each type begin; 0: there is none
 	var has typeSet
 	var there held
 	for i, b := range cw.blocks {
-		from := p.off
-		p.answers("read "+string(b.w.pass.Type), name)
-		ok, err := p.holds(b.w.pass.Type)
+		from := p.Offset()
+		p.Answers("read "+string(b.w.pass.Type), name)
+		ok, err := holdsType(p, b.w.pass.Type)
 		if err != nil {
 			return err
 		}
@@ -309,10 +310,10 @@ func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, exp *expi
 		}
 	}
 	if cw.streams() {
-		p.answers("XLEN", name)
-		n, err := p.integer()
+		p.Answers("XLEN", name)
+		n, err := p.Integer()
 		var re *ReplyError
-		if err != nil && !(errors.As(err, &re) && (re.wrongType() || re.noSuchKey())) {
+		if err != nil && !(errors.As(err, &re) && (re.WrongType() || re.NoSuchKey())) {
 			return err
 		}
 		if n > 0 { // it comes with the pass over the streams
@@ -341,46 +342,43 @@ func (cw *cursorWalk) put(ctx context.Context, p *parser, name []byte, exp *expi
 		return w.gone(name, expire)
 	}
 	w.kept++
-	q := &parser{b: p.b, off: found[at]}
+	q := p.At(found[at])
 	return w.put(ctx, cw.blocks[at].reader, q, [][]byte{name}, expire, piece)
 }
 
-// holds takes the reply to a typeReader's ask, and reports whether there is anything of the
+// holdsType takes the reply to a typeReader's ask, and reports whether there is anything of the
 // type. On 4.0 a key of another type answers so.
-func (p *parser) holds(t format.Type) (bool, error) {
-	if p.off < len(p.b) && p.b[p.off] == '-' {
-		l, err := p.line()
-		if err != nil {
-			return false, err
-		}
-		if re := (&ReplyError{p.asked(), string(l[1:])}); !re.wrongType() {
-			return false, re
-		}
+func holdsType(p *resp.Replies, t format.Type) (bool, error) {
+	if re, err := p.Err(); err != nil {
+		return false, err
+	} else if re != nil && !re.WrongType() {
+		return false, re
+	} else if re != nil {
 		return false, nil
 	}
-	from := p.off
-	if err := p.skipReply(); err != nil {
+	from := p.Offset()
+	if err := p.Skip(); err != nil {
 		return false, err
 	}
-	q := &parser{b: p.b[:p.off], off: from, cmd: p.cmd, key: p.key}
+	q := p.At(from)
 	switch t {
 	case format.TypeString:
-		v, err := q.value()
+		v, err := q.BulkOrNil()
 		return v != nil, err
 	case format.TypeList:
 	default:
-		if _, err := q.array(2); err != nil {
+		if _, err := q.Array(2); err != nil {
 			return false, err
 		}
-		if _, err := q.bulk(); err != nil {
+		if _, err := q.Bulk(); err != nil {
 			return false, err
 		}
 	}
-	n, err := q.array(-1)
+	n, err := q.Array(-1)
 	return n > 0, err
 }
 
 // changed is the error for names that no order of types explains.
 func changed(name []byte, why string) error {
-	return fmt.Errorf("%w: SCAN lists %s %s: the source lost its place, or was changed too much meanwhile; dump again, into another directory", ErrUnavailable, quoteKey(name), why)
+	return fmt.Errorf("%w: SCAN lists %s %s: the source lost its place, or was changed too much meanwhile; dump again, into another directory", ErrUnavailable, resp.Quote(name), why)
 }

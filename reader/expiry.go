@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // What a key's expiry can be beside a time.
@@ -54,8 +55,8 @@ type expiries struct {
 	rivals held
 	before look // who has the names
 	behind look
-	b      batch
-	buf    replyBuffer
+	b      resp.Batch
+	buf    resp.Buffer
 }
 
 // said is what the server said of a key between two readings of its clock.
@@ -68,7 +69,7 @@ type said struct {
 func (e *expiries) seconds() bool { return e.w.s.source.ManyTypes() }
 
 // ask adds the commands for the keys at the places of items to b.
-func (e *expiries) ask(b *batch, items [][]byte, places []int) {
+func (e *expiries) ask(b *resp.Batch, items [][]byte, places []int) {
 	e.keys, e.at, e.said = e.keys[:0], e.at[:0], e.said[:0]
 	for _, k := range places {
 		e.keys = append(e.keys, items[k])
@@ -80,12 +81,12 @@ func (e *expiries) ask(b *batch, items [][]byte, places []int) {
 	e.before.ask(b)
 	for i, key := range e.keys {
 		if i%clockEvery == 0 {
-			b.add("TIME")
+			b.Add("TIME")
 		}
 		e.askOne(b, key)
 	}
 	if len(places) > 0 {
-		b.add("TIME")
+		b.Add("TIME")
 	}
 	e.behind.ask(b)
 }
@@ -111,17 +112,17 @@ func (e *expiries) look(span int) {
 
 // askOne adds the command for one key. TTL can come from Pika's cache; on 4.0
 // PTTL does not.
-func (e *expiries) askOne(b *batch, key []byte) {
+func (e *expiries) askOne(b *resp.Batch, key []byte) {
 	if e.seconds() {
-		b.add("TTL", key)
+		b.Add("TTL", key)
 	} else {
-		b.add("PTTL", key)
+		b.Add("PTTL", key)
 	}
 }
 
 // read takes the replies to ask. It asks again for keys whose expiry the clock's going
 // on left in doubt, or who else has their name.
-func (e *expiries) read(ctx context.Context, p *parser) error {
+func (e *expiries) read(ctx context.Context, p *resp.Replies) error {
 	if err := e.before.read(p); err != nil {
 		return err
 	}
@@ -162,10 +163,10 @@ func (e *expiries) read(ctx context.Context, p *parser) error {
 const noTTL = math.MinInt64
 
 // ttl takes the TTL of the key at place i.
-func (e *expiries) ttl(p *parser, i int) (int64, error) {
-	p.answers("TTL", e.keys[i])
-	failed := p.off < len(p.b) && p.b[p.off] == '-'
-	ttl, err := p.integer()
+func (e *expiries) ttl(p *resp.Replies, i int) (int64, error) {
+	p.Answers("TTL", e.keys[i])
+	failed := p.Next() == '-'
+	ttl, err := p.Integer()
 	if failed && !errors.Is(err, ErrAuth) {
 		return noTTL, nil
 	}
@@ -176,10 +177,10 @@ func (e *expiries) ttl(p *parser, i int) (int64, error) {
 const mostOdd = 8
 
 // readTTLs takes the TTLs in their groups.
-func (e *expiries) readTTLs(p *parser) error {
+func (e *expiries) readTTLs(p *resp.Replies) error {
 	odd := 0
 	for len(e.said) < len(e.keys) {
-		before, err := p.time()
+		before, err := readTime(p)
 		if err != nil {
 			return err
 		}
@@ -195,13 +196,13 @@ func (e *expiries) readTTLs(p *parser) error {
 			e.said = append(e.said, said{ttl: ttl, before: before})
 		}
 		// The reading after a group is the reading before the next.
-		off := p.off
-		after, err := p.time()
+		next := *p
+		after, err := readTime(p)
 		if err != nil {
 			return err
 		}
 		if len(e.said) < len(e.keys) {
-			p.off = off
+			*p = next
 		}
 		for i := range e.said[from:] {
 			e.said[from+i].after = after
@@ -321,18 +322,18 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 		}
 	}
 	e.wait, e.lastMs = false, false
-	e.b.reset()
+	e.b.Reset()
 	before := make([]look, len(e.late))
 	for j, i := range e.late {
 		before[j] = e.before
 		if e.before.w != nil {
 			before[j] = look{w: e.w, types: e.behind.types, keys: e.keys[i : i+1], apart: true, n: 1}
 		}
-		e.b.add("TIME")
+		e.b.Add("TIME")
 		before[j].ask(&e.b)
 		e.askOne(&e.b, e.keys[i])
 		before[j].ask(&e.b)
-		e.b.add("TIME")
+		e.b.Add("TIME")
 	}
 	p, _, err := e.w.shrink(ctx, &e.b, &e.buf, 0, func() bool { return false })
 	if err != nil {
@@ -357,9 +358,9 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 }
 
 // readLate takes what was said of one key that was asked for again.
-func (e *expiries) readLate(p *parser, i int, before *look) (who owner, err error) {
+func (e *expiries) readLate(p *resp.Replies, i int, before *look) (who owner, err error) {
 	s, behind := &e.said[i], *before
-	if s.before, err = p.time(); err != nil {
+	if s.before, err = readTime(p); err != nil {
 		return own, err
 	}
 	if err := before.read(p); err != nil {
@@ -371,7 +372,7 @@ func (e *expiries) readLate(p *parser, i int, before *look) (who owner, err erro
 	if err := behind.read(p); err != nil {
 		return own, err
 	}
-	if s.after, err = p.time(); err != nil {
+	if s.after, err = readTime(p); err != nil {
 		return own, err
 	}
 	if behind.w != nil {

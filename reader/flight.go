@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A Pacer says when the next flight may go, for all passes together: a flight is the
@@ -44,8 +46,8 @@ func (w *walk) ready(ctx context.Context) (long bool, err error) {
 
 // A flight is a batch on its way, and its replies.
 type flight struct {
-	b      *batch
-	buf    *replyBuffer
+	b      *resp.Batch
+	buf    *resp.Buffer
 	sent   time.Time
 	took   time.Duration // until all replies were there, or were looked for
 	landed bool          // the replies are in buf, or err says why not
@@ -53,7 +55,7 @@ type flight struct {
 }
 
 // send sends the batch and collects all its replies in buf. It tries again as retry does.
-func (c *conn) send(ctx context.Context, b *batch, buf *replyBuffer) (*parser, error) {
+func (c *conn) send(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*resp.Replies, error) {
 	for {
 		p, err := c.try(ctx, b, buf)
 		if err == nil || !transient(err) || ctx.Err() != nil {
@@ -66,7 +68,7 @@ func (c *conn) send(ctx context.Context, b *batch, buf *replyBuffer) (*parser, e
 }
 
 // try sends the batch once.
-func (c *conn) try(ctx context.Context, b *batch, buf *replyBuffer) (*parser, error) {
+func (c *conn) try(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*resp.Replies, error) {
 	if err := c.settle(ctx); err != nil {
 		return nil, err
 	}
@@ -77,14 +79,14 @@ func (c *conn) try(ctx context.Context, b *batch, buf *replyBuffer) (*parser, er
 
 // launch sends the flight's batch.
 func (c *conn) launch(ctx context.Context, f *flight) {
-	f.buf.reset()
-	f.sent, f.took, f.landed, f.err = time.Now(), 0, f.b.len() == 0, nil
+	f.buf.Reset()
+	f.sent, f.took, f.landed, f.err = time.Now(), 0, f.b.Len() == 0, nil
 	if f.landed {
 		return
 	}
 	err := c.c.SetWriteDeadline(f.sent.Add(c.o.ReplyTimeout))
 	if err == nil {
-		_, err = c.c.Write(f.b.b)
+		_, err = c.c.Write(f.b.Bytes())
 	}
 	if err != nil {
 		c.lose(ctx, f, err)
@@ -105,14 +107,14 @@ func (c *conn) settle(ctx context.Context) error {
 		return nil
 	}
 	_, err := c.land(ctx, f)
-	if (transient(err) || errors.Is(err, errReplyTooLarge)) && ctx.Err() == nil {
+	if (transient(err) || errors.Is(err, resp.ErrTooLarge)) && ctx.Err() == nil {
 		return c.renew(ctx)
 	}
 	return err
 }
 
 // land waits for the replies.
-func (c *conn) land(ctx context.Context, f *flight) (*parser, error) {
+func (c *conn) land(ctx context.Context, f *flight) (*resp.Replies, error) {
 	if c.ahead == f {
 		c.ahead = nil
 	}
@@ -120,11 +122,11 @@ func (c *conn) land(ctx context.Context, f *flight) (*parser, error) {
 		f.landed = true
 		err := c.c.SetReadDeadline(time.Now().Add(c.o.ReplyTimeout))
 		if err == nil {
-			err = f.buf.fill(c.c, f.b.len())
+			err = f.buf.Fill(c.c, f.b.Len())
 		}
 		f.took = time.Since(f.sent)
 		if c.o.sawBuffer != nil {
-			c.o.sawBuffer(cap(f.buf.b))
+			c.o.sawBuffer(f.buf.Cap())
 		}
 		if err != nil {
 			c.lose(ctx, f, err)
@@ -132,15 +134,15 @@ func (c *conn) land(ctx context.Context, f *flight) (*parser, error) {
 			c.backoff = backoff{}
 		}
 	}
-	if f.err != nil || f.b.len() == 0 {
-		return &parser{}, f.err
+	if f.err != nil || f.b.Len() == 0 {
+		return &resp.Replies{}, f.err
 	}
-	return &parser{b: f.buf.b, cmd: f.b.name(0)}, nil
+	return f.buf.Replies(f.b.Name(0)), nil
 }
 
 // fly sends the batch, which reads so many keys, and tells how long the replies took beyond
 // what the way to the server takes.
-func (w *walk) fly(ctx context.Context, b *batch, buf *replyBuffer, keys int) (*parser, time.Duration, error) {
+func (w *walk) fly(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int) (*resp.Replies, time.Duration, error) {
 	if err := w.c.settle(ctx); err != nil {
 		return nil, 0, err
 	}
@@ -151,11 +153,11 @@ func (w *walk) fly(ctx context.Context, b *batch, buf *replyBuffer, keys int) (*
 
 // takeOff sends the batch. Until arrive is called, what the flight before has brought can be handed over; buf must not
 // be that flight's.
-func (w *walk) takeOff(ctx context.Context, b *batch, buf *replyBuffer) (*flight, error) {
+func (w *walk) takeOff(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*flight, error) {
 	if err := w.c.settle(ctx); err != nil {
 		return nil, err
 	}
-	w.bound(buf, buf.least)
+	w.bound(buf, false)
 	f := &flight{b: b, buf: buf}
 	w.c.launch(ctx, f)
 	w.c.ahead = f
@@ -163,11 +165,11 @@ func (w *walk) takeOff(ctx context.Context, b *batch, buf *replyBuffer) (*flight
 }
 
 // land is the second half of fly.
-func (w *walk) land(ctx context.Context, f *flight, keys int) (*parser, time.Duration, error) {
+func (w *walk) land(ctx context.Context, f *flight, keys int) (*resp.Replies, time.Duration, error) {
 	p, err := w.c.land(ctx, f)
 	if err != nil {
 		return nil, 0, err
 	}
-	w.s.o.Pacer.Done(keys, len(p.b), f.took)
+	w.s.o.Pacer.Done(keys, p.Len(), f.took)
 	return p, max(0, f.took-w.c.trip), nil
 }

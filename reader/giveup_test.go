@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
@@ -22,7 +23,7 @@ func (g *bufferGauge) saw(n int) { g.most = max(g.most, n) }
 func TestLargeAfterSmall(t *testing.T) {
 	const reply, small, large = 4 << 10, 300, 9
 	// A buffer grows by doubling, and holds what it was allowed to, or the largest value.
-	bound := func(value int) int { return 2*max(mostReplies*reply, value+1024) + leastRead }
+	bound := func(value int) int { return 2*max(mostReplies*reply, value+1024) + resp.LeastRead }
 	for _, typ := range format.Types {
 		for _, x := range []struct {
 			version         pikasim.Version

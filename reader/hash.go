@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // hash reads by PKHSCANRANGE: stateless, in byte order of the fields, past the cache
@@ -12,28 +13,28 @@ type hash struct{}
 
 func (hash) kind() format.Kind { return format.Hash }
 
-func (hash) ask(b *batch, key []byte, pos *position, n int) {
+func (hash) ask(b *resp.Batch, key []byte, pos *position, n int) {
 	next := pos.next
 	if next == nil {
 		next = []byte{}
 	}
-	b.add("PKHSCANRANGE", key, next, []byte{}, "LIMIT", n)
+	b.Add("PKHSCANRANGE", key, next, []byte{}, "LIMIT", n)
 }
 
-func (hash) look(b *batch, key []byte, n int) { b.add("PKHSCANRANGE", key, "", "", "LIMIT", n) }
+func (hash) look(b *resp.Batch, key []byte, n int) { b.Add("PKHSCANRANGE", key, "", "", "LIMIT", n) }
 
-func (hash) seen(p *parser, pos *position) error { return pos.sameHead(p, format.TypeHash, 2) }
+func (hash) seen(p *resp.Replies, pos *position) error { return pos.sameHead(p, format.TypeHash, 2) }
 
-func (hash) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
-	if _, err := p.array(2); err != nil {
+func (hash) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
+	if _, err := p.Array(2); err != nil {
 		return false, err
 	}
-	next, err := p.bulk()
+	next, err := p.Bulk()
 	if err != nil {
 		return false, err
 	}
 	from := len(r.Elems)
-	if r.Elems, err = p.bulks(r.Elems, 2); err != nil {
+	if r.Elems, err = p.Bulks(r.Elems, 2); err != nil {
 		return false, err
 	}
 	if r.Elems, err = ascending(p, r.Elems, from, 2, pos, len(next) > 0); err != nil {
@@ -43,7 +44,7 @@ func (hash) read(p *parser, pos *position, n int, r *format.Record) (bool, error
 		return false, nil
 	}
 	if pos.next != nil && string(next) <= string(pos.next) {
-		return false, &ReplyError{p.asked(), "next field " + quoteKey(next)}
+		return false, &ReplyError{Command: p.Asked(), Reply: "next field " + resp.Quote(next)}
 	}
 	pos.next = append([]byte(nil), next...)
 	return true, nil
@@ -52,36 +53,36 @@ func (hash) read(p *parser, pos *position, n int, r *format.Record) (bool, error
 // hashx reads by HSCANX, which is the PKHSCANRANGE of 3.0.3 and 3.0.4.
 type hashx struct{ hash }
 
-func (hashx) ask(b *batch, key []byte, pos *position, n int) {
-	b.add("HSCANX", key, orEmpty(pos.next), "COUNT", n)
+func (hashx) ask(b *resp.Batch, key []byte, pos *position, n int) {
+	b.Add("HSCANX", key, orEmpty(pos.next), "COUNT", n)
 }
 
-func (hashx) look(b *batch, key []byte, n int) { b.add("HSCANX", key, "", "COUNT", n) }
+func (hashx) look(b *resp.Batch, key []byte, n int) { b.Add("HSCANX", key, "", "COUNT", n) }
 
 // hashCursor reads by HSCAN, as sets are read.
 type hashCursor struct{}
 
 func (hashCursor) kind() format.Kind { return format.Hash }
 
-func (hashCursor) ask(b *batch, key []byte, pos *position, n int) {
+func (hashCursor) ask(b *resp.Batch, key []byte, pos *position, n int) {
 	askCursor(b, "HSCAN", key, pos, n)
 }
 
-func (hashCursor) look(b *batch, key []byte, n int) { lookCursor(b, "HSCAN", key, n) }
+func (hashCursor) look(b *resp.Batch, key []byte, n int) { lookCursor(b, "HSCAN", key, n) }
 
-func (hashCursor) seen(p *parser, pos *position) error {
+func (hashCursor) seen(p *resp.Replies, pos *position) error {
 	return pos.sameHead(p, format.TypeHash, 2)
 }
 
 func (hashCursor) byCursor() {}
 
-func (hashCursor) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
+func (hashCursor) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from, cursor := len(r.Elems), pos.cursor()
 	more, err := readCursor(p, pos, n)
 	if err != nil {
 		return false, err
 	}
-	if r.Elems, err = p.bulks(r.Elems, 2); err != nil {
+	if r.Elems, err = p.Bulks(r.Elems, 2); err != nil {
 		return false, err
 	}
 	if len(r.Elems) > from && bytes.Compare(r.Elems[from], pos.last) > 0 && pos.passed(cursor, n) {

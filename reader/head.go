@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // mostHead is how many elements at the head of a hash, set or zset are looked at behind a piece.
@@ -34,18 +35,18 @@ func (pos *position) hashHead(members [][]byte, step int) {
 // sameHead takes the reply to a look at the head of a key, whose elements come in steps. The head is compared with that of the
 // look before: a key that was deleted and made anew has none of its elements. Elements that leave at the head, as those of
 // a queue do, leave by and by, so that some stay from one look to the next.
-func (pos *position) sameHead(p *parser, t format.Type, step int) error {
+func (pos *position) sameHead(p *resp.Replies, t format.Type, step int) error {
 	q := *p
-	if err := p.isThere(t); err != nil {
+	if err := isThere(p, t); err != nil {
 		return err
 	}
-	if _, err := q.array(2); err != nil {
+	if _, err := q.Array(2); err != nil {
 		return err
 	}
-	if _, err := q.bulk(); err != nil {
+	if _, err := q.Bulk(); err != nil {
 		return err
 	}
-	members, err := q.bulks(nil, step)
+	members, err := q.Bulks(nil, step)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // An identity is what the server says of itself on each connection: a run that outlasts its connections can meet another one.
@@ -91,21 +92,21 @@ func (i *identity) count() int {
 func (c *conn) recognize(ctx context.Context) error {
 	i := c.o.seen
 	then := i.seen()
-	var b batch
-	b.add("INFO", "server")
-	b.add("INFO", i.version.binlogSection())
-	p, err := c.try(ctx, &b, &replyBuffer{})
+	var b resp.Batch
+	b.Add("INFO", "server")
+	b.Add("INFO", i.version.binlogSection())
+	p, err := c.try(ctx, &b, &resp.Buffer{})
 	if err != nil {
 		return err
 	}
-	info, err := p.info()
+	info, err := readInfo(p)
 	if err != nil {
 		return err
 	}
 	now := newSighting(info)
 	if now.Version == then.Version { // else it may not know the section
-		p.cmd = b.name(1)
-		if now.Role, now.Binlog, err = p.replication(); err != nil {
+		p.Answers(b.Name(1), nil)
+		if now.Role, now.Binlog, err = readReplication(p); err != nil {
 			return err
 		}
 	}

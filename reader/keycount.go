@@ -39,7 +39,7 @@ func (c *conn) lastCount(ctx context.Context, db int, start bool) (counts KeyCou
 	if err != nil {
 		return nil, false, err
 	}
-	text, err := p.bulk()
+	text, err := p.Bulk()
 	if err != nil {
 		return nil, false, err
 	}
@@ -52,7 +52,7 @@ func (c *conn) lastCount(ctx context.Context, db int, start bool) (counts KeyCou
 		}
 	}
 	if len(counts) == 0 {
-		return nil, false, &ReplyError{p.asked(), "no count of keys"}
+		return nil, false, &ReplyError{Command: p.Asked(), Reply: "no count of keys"}
 	}
 	return counts, strings.Contains(string(text), "# Duration: In "), nil
 }

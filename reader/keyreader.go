@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A KeyReader reads keys of one database that are known by name, over one connection. It uses
@@ -15,7 +16,7 @@ type KeyReader struct {
 	s     *Scanner
 	c     *conn
 	db    int
-	b     replyBuffer
+	b     resp.Buffer
 	piece limit // elements of a key
 	w     *walk // of the call at hand
 	apart int   // see walk
@@ -59,7 +60,7 @@ func (k *KeyReader) read(ctx context.Context, w *walk, t format.Type, keys [][]b
 	default:
 		err = k.readCollections(ctx, w, k.s.collection(t), keys)
 	}
-	large := errors.Is(err, errReplyTooLarge)
+	large := errors.Is(err, resp.ErrTooLarge)
 	if !large && !errors.Is(err, errLess) { // then nothing of them was handed over
 		return err
 	}
@@ -87,10 +88,10 @@ var errLess = errors.New("less is to be asked for")
 func (k *KeyReader) ExpiryUnknown() bool { return k.w.unsure }
 
 // flight asks for the values of the keys, a reply each, and their expiries behind them, and takes these.
-func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func(b *batch, key []byte)) (*parser, *expiries, error) {
+func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func(b *resp.Batch, key []byte)) (*resp.Replies, *expiries, error) {
 	exp := &expiries{w: w}
 	places := make([]int, len(keys))
-	var b batch
+	var b resp.Batch
 	for i, key := range keys {
 		places[i] = i
 		ask(&b, key)
@@ -108,7 +109,7 @@ func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func
 		return nil, nil, err
 	}
 	w.lost = 0
-	values, err := p.skipReplies(len(keys))
+	values, err := p.Take(len(keys))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -118,12 +119,12 @@ func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func
 // readStrings reads each string as the page of its own name, or by GET.
 func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) error {
 	r := stringReader{w: w, get: k.s.listing != byRange}
-	p, exp, err := k.flight(ctx, w, keys, func(b *batch, key []byte) {
+	p, exp, err := k.flight(ctx, w, keys, func(b *resp.Batch, key []byte) {
 		if r.get {
 			r.ask(b, key, 1)
 			return
 		}
-		b.add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
+		b.Add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
 	})
 	if err != nil {
 		return err
@@ -135,14 +136,14 @@ func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) err
 			}
 			continue
 		}
-		p.answers("PKSCANRANGE string_with_value", key)
-		if _, err := p.array(2); err != nil {
+		p.Answers("PKSCANRANGE string_with_value", key)
+		if _, err := p.Array(2); err != nil {
 			return err
 		}
-		if _, err := p.bulk(); err != nil {
+		if _, err := p.Bulk(); err != nil {
 			return err
 		}
-		items, err := p.bulks(nil, 2)
+		items, err := p.Bulks(nil, 2)
 		if err != nil {
 			return err
 		}
@@ -160,7 +161,7 @@ func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) err
 
 func (k *KeyReader) readCollections(ctx context.Context, w *walk, c collection, keys [][]byte) error {
 	r, n := newCollectionReader(w, c), k.piece.n
-	p, exp, err := k.flight(ctx, w, keys, func(b *batch, key []byte) { r.ask(b, key, n) })
+	p, exp, err := k.flight(ctx, w, keys, func(b *resp.Batch, key []byte) { r.ask(b, key, n) })
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
@@ -79,7 +80,7 @@ func TestPieceLimit(t *testing.T) {
 		var asked []int64
 		srv, c := startSim(t, pikasim.Options{Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
 			if string(args[0]) == "PKHSCANRANGE" {
-				n, _ := parseInt(args[len(args)-1])
+				n, _ := resp.ParseInt(args[len(args)-1])
 				asked = append(asked, n)
 			}
 			return nil, false, false

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // list reads by LRANGE, which goes straight to an offset however deep (SERVERS.md P12). What other clients push and
@@ -46,20 +47,20 @@ func (pos *position) overlap(n int) (back int64, window []uint64) {
 	return min(pos.count, int64(len(window)+min(pos.place.slack, n/2))), window
 }
 
-func (list) ask(b *batch, key []byte, pos *position, n int) {
+func (list) ask(b *resp.Batch, key []byte, pos *position, n int) {
 	back, window := pos.overlap(n)
 	if window != nil || pos.place.looks {
-		b.add("LLEN", key)
+		b.Add("LLEN", key)
 	}
-	b.add("LRANGE", key, pos.count-back, pos.count+int64(n)-1)
+	b.Add("LRANGE", key, pos.count-back, pos.count+int64(n)-1)
 }
 
-func (list) look(b *batch, key []byte, _ int) { b.add("LLEN", key) }
+func (list) look(b *resp.Batch, key []byte, _ int) { b.Add("LLEN", key) }
 
 // seen compares how many there are with how many were pushed since before the piece before. If there are fewer,
 // others left behind the place: they may have been moved to the head, as RPOPLPUSH does.
-func (list) seen(p *parser, pos *position) error {
-	n, err := p.integer()
+func (list) seen(p *resp.Replies, pos *position) error {
+	n, err := p.Integer()
 	if err != nil {
 		return err
 	}
@@ -78,21 +79,21 @@ func (list) seen(p *parser, pos *position) error {
 	return nil
 }
 
-func (list) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
+func (list) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from := len(r.Elems)
 	back, window := pos.overlap(n)
 	var err error
 	if window != nil || pos.place.looks {
-		if pos.place.before, err = p.integer(); err != nil {
+		if pos.place.before, err = p.Integer(); err != nil {
 			return false, err
 		}
 	}
-	if r.Elems, err = p.bulks(r.Elems, 1); err != nil {
+	if r.Elems, err = p.Bulks(r.Elems, 1); err != nil {
 		return false, err
 	}
 	elems := r.Elems[from:]
 	if len(elems) > n+int(back) {
-		return false, &ReplyError{p.asked(), "more elements than asked for"}
+		return false, &ReplyError{Command: p.Asked(), Reply: "more elements than asked for"}
 	}
 	more := len(elems) == n+int(back)
 	if pos.place.window == nil && !more { // it is whole

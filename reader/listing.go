@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A listing is a way in which a Pika lists its keys (SERVERS.md P1, P16).
@@ -72,20 +73,20 @@ func (s *Scanner) chooseListing(ctx context.Context, c *conn) error {
 
 // proveListing sends the commands of one way.
 func (s *Scanner) proveListing(ctx context.Context, c *conn, way listing) error {
-	var b batch
+	var b resp.Batch
 	switch way {
 	case byRange:
 		for _, t := range []string{"string", "string_with_value", "hash", "list", "zset", "set"} {
-			b.add("PKSCANRANGE", t, s.probe, s.probe, "LIMIT", 1)
+			b.Add("PKSCANRANGE", t, s.probe, s.probe, "LIMIT", 1)
 		}
 	case byStart:
 		for _, t := range format.Types[:5] {
-			b.add("SCANX", string(t), s.probe, "COUNT", 1)
+			b.Add("SCANX", string(t), s.probe, "COUNT", 1)
 		}
-		b.add("GET", s.probe)
+		b.Add("GET", s.probe)
 	case byCursor:
-		b.add("SCAN", 0, "COUNT", 1)
-		b.add("GET", s.probe)
+		b.Add("SCAN", 0, "COUNT", 1)
+		b.Add("GET", s.probe)
 	}
 	if err := c.prove(ctx, &b); err != nil {
 		return err
@@ -106,7 +107,7 @@ func (s *Scanner) chooseHash(ctx context.Context, c *conn) error {
 		if !s.source.version.atLeast(h.since.major, h.since.minor, h.since.patch) {
 			continue
 		}
-		var b batch
+		var b resp.Batch
 		h.ask(&b, s.probe, &position{}, 1)
 		err := c.prove(ctx, &b)
 		if err == nil {
@@ -174,21 +175,21 @@ func (s *Scanner) warn(text string, args ...any) {
 }
 
 // askPage adds the command for the next page of type word from start on to b.
-func (w *walk) askPage(b *batch, word string, start []byte, n int) {
+func (w *walk) askPage(b *resp.Batch, word string, start []byte, n int) {
 	if w.s.listing == byStart {
-		b.add("SCANX", word, orEmpty(start), "COUNT", n)
+		b.Add("SCANX", word, orEmpty(start), "COUNT", n)
 		return
 	}
-	b.add("PKSCANRANGE", word, orEmpty(start), orEmpty(w.end), "LIMIT", n)
+	b.Add("PKSCANRANGE", word, orEmpty(start), orEmpty(w.end), "LIMIT", n)
 }
 
 // askNames adds the command for the names of a type from one to another.
-func (w *walk) askNames(b *batch, t format.Type, from, to []byte, n int) {
+func (w *walk) askNames(b *resp.Batch, t format.Type, from, to []byte, n int) {
 	if w.s.listing == byStart {
-		b.add("SCANX", string(t), from, "COUNT", n)
+		b.Add("SCANX", string(t), from, "COUNT", n)
 		return
 	}
-	b.add("PKSCANRANGE", string(t), from, to, "LIMIT", n)
+	b.Add("PKSCANRANGE", string(t), from, to, "LIMIT", n)
 }
 
 // internal reports whether a key is one that Pika keeps for itself.

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // Up to 3.5 a name can stand in several types, and TTL answers for the first that has it (SERVERS.md P5). So before the TTLs of
@@ -105,14 +106,14 @@ func (s *Scanner) typeCommand() string {
 }
 
 // ask adds the commands to b.
-func (l *look) ask(b *batch) {
+func (l *look) ask(b *resp.Batch) {
 	if l.w == nil {
 		return
 	}
 	command := l.w.s.typeCommand()
 	for _, keys := range l.ranges() {
 		if l.apart && command != "" {
-			b.add(command, keys[0])
+			b.Add(command, keys[0])
 			continue
 		}
 		for _, t := range l.types {
@@ -129,7 +130,7 @@ func (l *look) ranges() [][][]byte {
 }
 
 // read takes the replies.
-func (l *look) read(p *parser) error {
+func (l *look) read(p *resp.Replies) error {
 	if l.w == nil {
 		return nil
 	}
@@ -140,14 +141,14 @@ func (l *look) read(p *parser) error {
 			l.held = append(l.held, l.known)
 		}
 		if l.apart && command != "" {
-			p.answers(command, keys[0])
-			if err := p.types(&l.held[at]); err != nil {
+			p.Answers(command, keys[0])
+			if err := readTypes(p, &l.held[at]); err != nil {
 				return err
 			}
 			continue
 		}
 		for _, t := range l.types {
-			if err := p.names(t, keys, l.held[at:]); err != nil {
+			if err := readNames(p, t, keys, l.held[at:]); err != nil {
 				return err
 			}
 		}
@@ -155,23 +156,23 @@ func (l *look) read(p *parser) error {
 	return nil
 }
 
-// names takes a page of names of type t from the first of keys on, and notes which of the keys it has.
-func (p *parser) names(t format.Type, keys [][]byte, into []held) error {
-	p.answers("list the "+string(t)+" keys from", keys[0])
-	if _, err := p.array(2); err != nil {
+// readNames takes a page of names of type t from the first of keys on, and notes which of the keys it has.
+func readNames(p *resp.Replies, t format.Type, keys [][]byte, into []held) error {
+	p.Answers("list the "+string(t)+" keys from", keys[0])
+	if _, err := p.Array(2); err != nil {
 		return err
 	}
-	next, err := p.bulk()
+	next, err := p.Bulk()
 	if err != nil {
 		return err
 	}
-	n, err := p.array(-1)
+	n, err := p.Array(-1)
 	if err != nil {
 		return err
 	}
 	i, has := 0, holds(t)
 	for range n {
-		name, err := p.bulk()
+		name, err := p.Bulk()
 		if err != nil {
 			return err
 		}
@@ -193,10 +194,10 @@ func (p *parser) names(t format.Type, keys [][]byte, into []held) error {
 	return nil
 }
 
-// types takes the reply to TYPE, the first type that has the name, behind which all others can have it as well, or to PTYPE.
-func (p *parser) types(into *held) error {
-	if p.off < len(p.b) && p.b[p.off] == '*' {
-		all, err := p.bulks(nil, 1)
+// readTypes takes the reply to TYPE, the first type that has the name, behind which all others can have it as well, or to PTYPE.
+func readTypes(p *resp.Replies, into *held) error {
+	if p.Next() == '*' {
+		all, err := p.Bulks(nil, 1)
 		for _, t := range all {
 			if slices.Contains(format.Types, format.Type(t)) {
 				*into |= holds(format.Type(t))
@@ -204,14 +205,11 @@ func (p *parser) types(into *held) error {
 		}
 		return err
 	}
-	l, err := p.line()
+	first, err := p.Simple()
 	if err != nil {
 		return err
 	}
-	if l[0] != '+' {
-		return &ReplyError{p.asked(), string(bytes.TrimPrefix(l, []byte("-")))}
-	}
-	if i := slices.Index(format.Types, format.Type(l[1:])); i >= 0 {
+	if i := slices.Index(format.Types, format.Type(first)); i >= 0 {
 		*into = holdsAny(format.Types[i:])
 	}
 	return nil

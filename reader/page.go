@@ -3,6 +3,8 @@ package reader
 import (
 	"bytes"
 	"errors"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // Pages of keys: PKSCANRANGE type start end LIMIT n answers the key to go on from, empty
@@ -11,7 +13,7 @@ import (
 
 // A page is a reply to askPage, which is in listing.go, with the reply of the flight that brought it.
 type page struct {
-	buf   replyBuffer
+	buf   resp.Buffer
 	next  []byte // nil: this was the last page
 	items [][]byte
 	bytes int // size of the page in the reply
@@ -25,20 +27,20 @@ var errStuck = errors.New("the key to go on from does not lie behind the page's 
 const maxStuck = 1 << 16
 
 // readPage takes the reply of a page whose items come in groups (1: keys, 2: keys and values).
-func (w *walk) readPage(p *parser, pg *page, start []byte, group int) error {
-	p.answers(w.s.Listing()+" "+string(w.pass.Type), start)
-	from := p.off
-	if _, err := p.array(2); err != nil {
+func (w *walk) readPage(p *resp.Replies, pg *page, start []byte, group int) error {
+	p.Answers(w.s.Listing()+" "+string(w.pass.Type), start)
+	from := p.Offset()
+	if _, err := p.Array(2); err != nil {
 		return err
 	}
-	next, err := p.bulk()
+	next, err := p.Bulk()
 	if err != nil {
 		return err
 	}
-	if pg.items, err = p.bulks(pg.items[:0], group); err != nil {
+	if pg.items, err = p.Bulks(pg.items[:0], group); err != nil {
 		return err
 	}
-	pg.bytes = p.off - from
+	pg.bytes = p.Offset() - from
 	pg.next = nil
 	switch {
 	case len(next) == 0:

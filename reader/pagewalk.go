@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A pageWalk walks a pass page by page. While it hands over what one flight has brought the next is
@@ -32,7 +34,7 @@ type pageWalk struct {
 // them, where they are the last of their page, the next page.
 type leg struct {
 	flight
-	batch  batch
+	batch  resp.Batch
 	page   *page    // where the keys are
 	into   *page    // where the replies go
 	take   [][]byte // items of the keys
@@ -82,8 +84,8 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 // at the end.
 func (pw *pageWalk) step(ctx context.Context, l *leg) (*leg, error) {
 	p, took, err := pw.land(ctx, l)
-	if errors.Is(err, errReplyTooLarge) {
-		p, took, err = &parser{}, 0, pw.leaveOut(ctx, l)
+	if errors.Is(err, resp.ErrTooLarge) {
+		p, took, err = &resp.Replies{}, 0, pw.leaveOut(ctx, l)
 	}
 	if err != nil {
 		return nil, err
@@ -91,12 +93,12 @@ func (pw *pageWalk) step(ctx context.Context, l *leg) (*leg, error) {
 	if l.turns {
 		err = pw.turn(p, l, took)
 	}
-	pw.batchLim.saw(len(l.wanted), len(p.b)-p.off)
+	pw.batchLim.saw(len(l.wanted), p.Len()-p.Offset())
 	pw.batchLim.lasted(len(l.wanted), took)
 	var next *leg
 	if err == nil && pw.ahead {
 		next, err = pw.next(ctx, l)
-		if next != nil && len(next.batch.b) <= mostAhead {
+		if next != nil && len(next.batch.Bytes()) <= mostAhead {
 			pw.w.c.launch(ctx, &next.flight)
 			pw.w.c.ahead = &next.flight
 		}
@@ -160,20 +162,20 @@ func (pw *pageWalk) spare(last *leg) *page {
 
 // ask makes the commands of a leg.
 func (pw *pageWalk) ask(l *leg) {
-	l.batch.reset()
+	l.batch.Reset()
 	if l.turns {
 		pw.w.askPage(&l.batch, pw.word, l.at, l.n)
 	}
-	l.piece, l.values = pw.pieceLim.n, -l.batch.len()
+	l.piece, l.values = pw.pieceLim.n, -l.batch.Len()
 	for _, k := range l.wanted {
 		pw.r.ask(&l.batch, l.take[k], l.piece)
 	}
-	l.values += l.batch.len()
+	l.values += l.batch.Len()
 	l.exp.ask(&l.batch, l.take, l.wanted)
 }
 
 // land waits for the replies of a leg, and asks for less while the connection is lost over it or they are too large.
-func (pw *pageWalk) land(ctx context.Context, l *leg) (*parser, time.Duration, error) {
+func (pw *pageWalk) land(ctx context.Context, l *leg) (*resp.Replies, time.Duration, error) {
 	return pw.w.arrive(ctx, &l.flight, len(l.wanted), func() bool { return pw.less(l) })
 }
 
@@ -223,7 +225,7 @@ func (pw *pageWalk) leaveOut(ctx context.Context, l *leg) error {
 	w := pw.w
 	key := l.take
 	if l.turns { // it is the next string
-		var b batch
+		var b resp.Batch
 		w.askPage(&b, "string", l.at, 1)
 		p, err := w.c.send(ctx, &b, &l.into.buf)
 		if err != nil {
@@ -251,7 +253,7 @@ func (pw *pageWalk) leaveOut(ctx context.Context, l *leg) error {
 }
 
 // turn takes the page that a leg brought.
-func (pw *pageWalk) turn(p *parser, l *leg, took time.Duration) error {
+func (pw *pageWalk) turn(p *resp.Replies, l *leg, took time.Duration) error {
 	err := pw.w.readPage(p, l.into, l.at, pw.group)
 	if errors.Is(err, errStuck) && l.n < maxStuck {
 		pw.n = 4 * l.n
@@ -269,8 +271,8 @@ func (pw *pageWalk) turn(p *parser, l *leg, took time.Duration) error {
 }
 
 // put hands over the keys of a leg.
-func (pw *pageWalk) put(ctx context.Context, p *parser, l *leg) error {
-	values, err := p.skipReplies(l.values)
+func (pw *pageWalk) put(ctx context.Context, p *resp.Replies, l *leg) error {
+	values, err := p.Take(l.values)
 	if err != nil {
 		return err
 	}

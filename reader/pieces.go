@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // maxTries is how often a key is read that changes while it is read in pieces.
@@ -35,7 +36,7 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 			if reason, err = w.whyGoneSince(ctx, pc.expire); err != nil {
 				return err
 			}
-		case errors.As(err, &re) && re.wrongType():
+		case errors.As(err, &re) && re.WrongType():
 			reason, detail = Retyped, "while it was read in pieces"
 		case re != nil && w.works(ctx, cr):
 			reason, detail = Unreadable, re.Reply
@@ -68,7 +69,7 @@ type pieces struct {
 	r      *format.Record
 	pos    *position
 	lim    limit
-	b      batch
+	b      resp.Batch
 	exp    expiries
 	expire int64 // of the key, as it was first read
 	begun  bool  // r holds a piece
@@ -120,7 +121,7 @@ func (pc *pieces) put(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		pc.lim.saw(asked, len(p.b))
+		pc.lim.saw(asked, p.Len())
 		pc.lim.lasted(asked, took)
 	}
 	pc.r.Part |= format.PartLast
@@ -162,7 +163,7 @@ func (pc *pieces) hand() error {
 // ask makes the commands of the next piece. Behind it they look whether the key is still there, and the same one, which its
 // expiry tells.
 func (pc *pieces) ask() {
-	pc.b.reset()
+	pc.b.Reset()
 	pc.c.ask(&pc.b, pc.r.Key, pc.pos, pc.lim.n)
 	pc.c.look(&pc.b, pc.r.Key, headOf(pc.lim.n))
 	if !pc.begun {
@@ -170,13 +171,13 @@ func (pc *pieces) ask() {
 		pc.exp.ask(&pc.b, [][]byte{pc.r.Key}, []int{0})
 		return
 	}
-	pc.b.add("TTL", pc.r.Key)
-	pc.b.add("TIME")
+	pc.b.Add("TTL", pc.r.Key)
+	pc.b.Add("TIME")
 }
 
 // read takes the replies.
-func (pc *pieces) read(ctx context.Context, p *parser) (more bool, err error) {
-	p.answers(pc.w.reads(), pc.r.Key)
+func (pc *pieces) read(ctx context.Context, p *resp.Replies) (more bool, err error) {
+	p.Answers(pc.w.reads(), pc.r.Key)
 	if more, err = pc.c.read(p, pc.pos, pc.lim.n, pc.r); err != nil {
 		return false, err
 	}
@@ -214,13 +215,13 @@ const sameAbout = 2500
 
 // sameExpiry takes TTL and TIME. With another expiry the key may be another one, made after ours was deleted or had expired: it is
 // read anew. If it has another one each time, somebody only prolongs it.
-func (pc *pieces) sameExpiry(p *parser) error {
-	p.answers("TTL", pc.r.Key)
-	ttl, err := p.integer()
+func (pc *pieces) sameExpiry(p *resp.Replies) error {
+	p.Answers("TTL", pc.r.Key)
+	ttl, err := p.Integer()
 	if err != nil {
 		return err
 	}
-	now, err := p.time()
+	now, err := readTime(p)
 	if err != nil {
 		return err
 	}
@@ -236,8 +237,8 @@ func (pc *pieces) sameExpiry(p *parser) error {
 }
 
 // isThere takes the reply that shows whether a key of the type has an element.
-func (p *parser) isThere(t format.Type) error {
-	ok, err := p.holds(t)
+func isThere(p *resp.Replies, t format.Type) error {
+	ok, err := holdsType(p, t)
 	if err == nil && !ok {
 		err = errGone
 	}

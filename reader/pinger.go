@@ -31,7 +31,7 @@ func (p *Pinger) Ping(ctx context.Context) (time.Duration, error) {
 		r, err := p.c.tryOne(ctx, "PING")
 		took := time.Since(start)
 		if err == nil {
-			err = r.status()
+			err = r.Status()
 		}
 		if err == nil {
 			return took, nil

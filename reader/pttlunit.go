@@ -3,6 +3,8 @@ package reader
 import (
 	"context"
 	"sync/atomic"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // pttlUnit is what PTTL answers in on a 4.0: 4.0.0 answers seconds, 4.0.1 milliseconds,
@@ -15,17 +17,17 @@ func (w *walk) unit(ctx context.Context, key []byte) (int64, error) {
 	if u := w.s.unit.ms.Load(); u != 0 {
 		return u, nil
 	}
-	var b batch
-	b.add("PTTL", key)
-	b.add("TTL", key)
-	b.add("PTTL", key)
+	var b resp.Batch
+	b.Add("PTTL", key)
+	b.Add("TTL", key)
+	b.Add("PTTL", key)
 	p, err := w.c.send(ctx, &b, &w.c.spare)
 	if err != nil {
 		return 0, err
 	}
 	var v [3]int64
 	for i := range v {
-		if v[i], err = p.integer(); err != nil {
+		if v[i], err = p.Integer(); err != nil {
 			return 0, err
 		}
 	}

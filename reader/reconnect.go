@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // maxLost is how many times in a row a pass connects again at once and asks for less.
@@ -21,10 +23,10 @@ func less(n int) int { return max(1, n/askLess) }
 const mostReplies = 4
 
 // bound bounds the replies of a flight, unless what it asks for cannot be less: the largest value has to fit.
-func (w *walk) bound(buf *replyBuffer, least bool) {
-	buf.max = mostReplies * w.s.o.ReplyBytes
+func (w *walk) bound(buf *resp.Buffer, least bool) {
+	buf.Max = mostReplies * w.s.o.ReplyBytes
 	if least {
-		buf.max = w.s.maxReply
+		buf.Max = w.s.maxReply
 	}
 }
 
@@ -35,7 +37,7 @@ func (w *walk) again(ctx context.Context, err error) (bool, error) {
 	switch {
 	case ctx.Err() != nil:
 		return false, err
-	case errors.Is(err, errReplyTooLarge): // the rest of them is still to come
+	case errors.Is(err, resp.ErrTooLarge): // the rest of them is still to come
 		err = w.c.renew(ctx)
 	case !transient(err):
 		return false, err
@@ -57,7 +59,7 @@ func (w *walk) again(ctx context.Context, err error) (bool, error) {
 
 // shrink flies the batch. While the connection is lost, or the replies are too large, it makes the batch anew by less, which
 // reports false if it cannot ask for less, and then sends fewer commands at once, or takes in what comes.
-func (w *walk) shrink(ctx context.Context, b *batch, buf *replyBuffer, keys int, less func() bool) (*parser, time.Duration, error) {
+func (w *walk) shrink(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
 	f, err := w.takeOff(ctx, b, buf)
 	if err != nil {
 		return nil, 0, err
@@ -66,7 +68,7 @@ func (w *walk) shrink(ctx context.Context, b *batch, buf *replyBuffer, keys int,
 }
 
 // arrive is shrink for a flight that is under way.
-func (w *walk) arrive(ctx context.Context, f *flight, keys int, less func() bool) (*parser, time.Duration, error) {
+func (w *walk) arrive(ctx context.Context, f *flight, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
 	p, took, err := w.land(ctx, f, keys)
 	if err == nil {
 		w.lost = 0
@@ -75,17 +77,17 @@ func (w *walk) arrive(ctx context.Context, f *flight, keys int, less func() bool
 	return w.insist(ctx, err, f.b, f.buf, keys, less)
 }
 
-// insist goes on after a flight that failed. It ends with errReplyTooLarge if the least that can be asked for is too large.
-func (w *walk) insist(ctx context.Context, err error, b *batch, buf *replyBuffer, keys int, less func() bool) (*parser, time.Duration, error) {
-	for at, least := b.len(), buf.max == w.s.maxReply; ; {
+// insist goes on after a flight that failed. It ends with resp.ErrTooLarge if the least that can be asked for is too large.
+func (w *walk) insist(ctx context.Context, err error, b *resp.Batch, buf *resp.Buffer, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
+	for at, least := b.Len(), buf.Max == w.s.maxReply; ; {
 		ok, fatal := w.again(ctx, err)
-		large := errors.Is(err, errReplyTooLarge)
+		large := errors.Is(err, resp.ErrTooLarge)
 		switch {
 		case !ok:
 			return nil, 0, fatal
 		case less():
 		case !large:
-			at = max(1, min(at, b.len())/askLess)
+			at = max(1, min(at, b.Len())/askLess)
 		case least:
 			return nil, 0, err
 		default:
@@ -101,25 +103,24 @@ func (w *walk) insist(ctx context.Context, err error, b *batch, buf *replyBuffer
 }
 
 // flySome flies the batch n commands at a time; least if it cannot ask for less.
-func (w *walk) flySome(ctx context.Context, b *batch, buf *replyBuffer, keys, n int, least bool) (*parser, time.Duration, error) {
+func (w *walk) flySome(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys, n int, least bool) (*resp.Replies, time.Duration, error) {
 	w.bound(buf, least)
-	if n >= b.len() {
+	if n >= b.Len() {
 		return w.fly(ctx, b, buf, keys)
 	}
 	w.bound(&w.part, least)
-	buf.reset()
+	buf.Reset()
 	var longest time.Duration
-	for from := 0; from < b.len(); from += n {
-		part := b.part(from, min(from+n, b.len()))
-		p, took, err := w.fly(ctx, &part, &w.part, keys*part.len()/b.len())
+	for from := 0; from < b.Len(); from += n {
+		part := b.Part(from, min(from+n, b.Len()))
+		p, took, err := w.fly(ctx, &part, &w.part, keys*part.Len()/b.Len())
 		if err != nil {
 			return nil, 0, err
 		}
 		longest = max(longest, took)
-		if len(buf.b)+len(p.b) > buf.limit() {
-			return nil, 0, fmt.Errorf("%s: %w", p.cmd, errReplyTooLarge)
+		if err := buf.Append(p); err != nil {
+			return nil, 0, err
 		}
-		buf.b = append(buf.b, p.b...)
 	}
-	return &parser{b: buf.b, cmd: b.name(0)}, longest, nil
+	return buf.Replies(b.Name(0)), longest, nil
 }

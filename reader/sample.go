@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A Sampled is one key of a sample.
@@ -42,16 +43,16 @@ var lengthCommands = map[format.Type]string{
 
 // sample reads one key. The record is nil if the key is gone.
 func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
-	var b batch
+	var b resp.Batch
 	exp := expiries{w: w}
 	switch w.pass.Type {
 	case format.TypeStream:
 		return w.sampleStream(ctx, key)
 	case format.TypeString:
 		exp.ask(&b, [][]byte{key}, []int{0})
-		b.add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
+		b.Add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
 		p, _, err := w.shrink(ctx, &b, &w.pieces[0], 1, func() bool { return false })
-		if errors.Is(err, errReplyTooLarge) {
+		if errors.Is(err, resp.ErrTooLarge) {
 			return Sampled{}, nil
 		}
 		if err != nil {
@@ -79,7 +80,7 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 	var pos position
 	p, n, err := w.samplePiece(ctx, &b, func(n int) {
 		exp.ask(&b, [][]byte{key}, []int{0})
-		b.add(lengthCommands[w.pass.Type], key)
+		b.Add(lengthCommands[w.pass.Type], key)
 		col.ask(&b, key, &pos, n)
 	})
 	if err != nil {
@@ -88,7 +89,7 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 	if err := exp.read(ctx, p); err != nil {
 		return Sampled{}, err
 	}
-	length, err := p.integer()
+	length, err := p.Integer()
 	if err != nil {
 		return Sampled{}, err
 	}
@@ -104,13 +105,13 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 }
 
 // samplePiece flies the batch that ask makes, of fewer elements where the replies are too large, and returns of how many.
-func (w *walk) samplePiece(ctx context.Context, b *batch, ask func(n int)) (*parser, int, error) {
+func (w *walk) samplePiece(ctx context.Context, b *resp.Batch, ask func(n int)) (*resp.Replies, int, error) {
 	n := w.s.o.PieceElements
 	ask(n)
 	p, _, err := w.shrink(ctx, b, &w.pieces[0], 1, func() bool {
 		can := n > 1
 		n = less(n)
-		b.reset()
+		b.Reset()
 		ask(n)
 		return can
 	})
@@ -118,20 +119,20 @@ func (w *walk) samplePiece(ctx context.Context, b *batch, ask func(n int)) (*par
 }
 
 func (w *walk) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
-	var b batch
+	var b resp.Batch
 	p, _, err := w.samplePiece(ctx, &b, func(n int) {
-		b.add("XLEN", key)
-		b.add("XRANGE", key, "-", "+", "COUNT", n)
+		b.Add("XLEN", key)
+		b.Add("XRANGE", key, "-", "+", "COUNT", n)
 	})
 	if err != nil {
 		return Sampled{}, err
 	}
-	length, err := p.integer()
+	length, err := p.Integer()
 	if err != nil {
 		return Sampled{}, err
 	}
 	r := w.head(format.Stream, key, 0)
-	if err := p.entries(r); err != nil || length == 0 {
+	if err := readEntries(p, r); err != nil || length == 0 {
 		return Sampled{}, err
 	}
 	return Sampled{Record: r, Length: length}, nil
@@ -140,24 +141,24 @@ func (w *walk) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
 // countTypes returns in how many types the name stands, by range commands: they are never
 // answered from a cache.
 func (w *walk) countTypes(ctx context.Context, key []byte) (int, error) {
-	var b batch
+	var b resp.Batch
 	for _, t := range format.Types[:5] {
-		b.add("PKSCANRANGE", string(t), key, key, "LIMIT", 1)
+		b.Add("PKSCANRANGE", string(t), key, key, "LIMIT", 1)
 	}
-	var buf replyBuffer
+	var buf resp.Buffer
 	p, err := w.c.send(ctx, &b, &buf)
 	if err != nil {
 		return 0, err
 	}
 	n := 0
-	for range b.at {
-		if _, err := p.array(2); err != nil {
+	for range b.Len() {
+		if _, err := p.Array(2); err != nil {
 			return 0, err
 		}
-		if _, err := p.bulk(); err != nil {
+		if _, err := p.Bulk(); err != nil {
 			return 0, err
 		}
-		keys, err := p.bulks(nil, 1)
+		keys, err := p.Bulks(nil, 1)
 		if err != nil {
 			return 0, err
 		}

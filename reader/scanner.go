@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A Scanner reads one Pika. Its methods may be called from many goroutines.
@@ -26,7 +27,7 @@ type Scanner struct {
 
 	nameBytes  int   // see nameBytes
 	longPrefix int   // see longPrefix
-	maxReply   int   // see maxReply
+	maxReply   int   // see resp.MaxReply
 	scanCount  int64 // see scanCount
 
 	counts map[int]*databaseCount // by database; nil: none was ordered
@@ -43,7 +44,7 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 		return nil, fmt.Errorf("connect to %s: %w", o.Addr, o.explain(err))
 	}
 	defer c.close()
-	s := &Scanner{probe: probe, nameBytes: nameBytes, longPrefix: longPrefix, maxReply: maxReply, scanCount: scanCount}
+	s := &Scanner{probe: probe, nameBytes: nameBytes, longPrefix: longPrefix, maxReply: resp.MaxReply, scanCount: scanCount}
 	if s.source, err = identify(ctx, c, &o); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", o.Addr, o.explain(err))
 	}
@@ -52,7 +53,7 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 		s.warn("the parameters of the source cannot be read, so SELECT tells how many databases there are (%d), and no writes, the cache and the timeout are not known: %v", s.source.Databases, o.explain(s.source.NoConfig))
 	}
 	err = s.prove(ctx, c)
-	if re := (*ReplyError)(nil); errors.As(err, &re) && re.ofKey() && len(o.Prefix) > 0 {
+	if re := (*ReplyError)(nil); errors.As(err, &re) && ofKey(re) && len(o.Prefix) > 0 {
 		s.limited, s.probe = true, slices.Concat(o.Prefix, probe)
 		err = s.prove(ctx, c)
 	}
@@ -99,25 +100,25 @@ func (s *Scanner) BinlogPositions(ctx context.Context) ([]format.BinlogPosition,
 // prove sends each command that a dump needs. A Pika says OK to a wrong password when
 // it has a limited user, and commands can be renamed or blacklisted (SERVERS.md P8).
 func (s *Scanner) prove(ctx context.Context, c *conn) error {
-	var b batch
-	b.add("TTL", s.probe)
-	b.add("PTTL", s.probe)
-	b.add("SSCAN", s.probe, 0, "COUNT", 1)
-	b.add("ZSCAN", s.probe, 0, "COUNT", 1)
-	b.add("LRANGE", s.probe, 0, 0)
-	b.add("LLEN", s.probe)
+	var b resp.Batch
+	b.Add("TTL", s.probe)
+	b.Add("PTTL", s.probe)
+	b.Add("SSCAN", s.probe, 0, "COUNT", 1)
+	b.Add("ZSCAN", s.probe, 0, "COUNT", 1)
+	b.Add("LRANGE", s.probe, 0, 0)
+	b.Add("LLEN", s.probe)
 	if !s.source.ManyTypes() {
-		b.add("PFCOUNT", s.probe)
+		b.Add("PFCOUNT", s.probe)
 	}
 	if err := c.prove(ctx, &b); err != nil {
 		return err
 	}
 	if s.source.Streams() && !s.o.NoStreams {
-		b.reset()
-		b.add("KEYS", string(s.probe)+"*", "stream")
-		b.add("XRANGE", s.probe, "-", "+", "COUNT", 1)
-		b.add("XINFO", "STREAM", s.probe)
-		b.add("XLEN", s.probe)
+		b.Reset()
+		b.Add("KEYS", string(s.probe)+"*", "stream")
+		b.Add("XRANGE", s.probe, "-", "+", "COUNT", 1)
+		b.Add("XINFO", "STREAM", s.probe)
+		b.Add("XLEN", s.probe)
 		if err := c.prove(ctx, &b); errors.Is(err, ErrAuth) || errors.Is(err, ErrRefused) {
 			return fmt.Errorf("%w; or leave the streams out with --streams off", s.o.explain(err))
 		} else if err != nil {
@@ -128,8 +129,8 @@ func (s *Scanner) prove(ctx context.Context, c *conn) error {
 		return err
 	}
 	if command := s.typeCommand(); s.source.ManyTypes() && command != "" {
-		b.reset()
-		b.add(command, s.probe)
+		b.Reset()
+		b.Add(command, s.probe)
 		return c.prove(ctx, &b)
 	}
 	return nil
@@ -140,14 +141,14 @@ func (s *Scanner) prove(ctx context.Context, c *conn) error {
 var probe = []byte("\xff\xff\xff\xffpikadump:probe")
 
 // prove sends commands and returns an error if one of them cannot be used.
-func (c *conn) prove(ctx context.Context, b *batch) error {
+func (c *conn) prove(ctx context.Context, b *resp.Batch) error {
 	p, err := c.send(ctx, b, &c.spare)
 	if err != nil {
 		return err
 	}
-	for i := range b.at {
-		p.cmd = b.name(i)
-		if err := p.proved(); err != nil {
+	for i := range b.Len() {
+		p.Answers(b.Name(i), nil)
+		if err := proved(p); err != nil {
 			return err
 		}
 	}
@@ -155,21 +156,18 @@ func (c *conn) prove(ctx context.Context, b *batch) error {
 }
 
 // proved takes one reply, and returns an error if it shows that the command cannot be used.
-func (p *parser) proved() error {
-	if p.off < len(p.b) && p.b[p.off] != '-' {
-		return p.skipReply()
-	}
-	l, err := p.line()
-	if err != nil {
-		return err
-	}
-	re := &ReplyError{p.asked(), string(l[1:])}
+func proved(p *resp.Replies) error {
+	re, err := p.Err()
 	switch {
+	case err != nil:
+		return err
+	case re == nil:
+		return p.Skip()
 	case errors.Is(re, ErrAuth):
 		return fmt.Errorf("%w: the account may not send what a dump needs: %w", ErrAuth, re)
-	case re.unknownCommand():
+	case re.UnknownCommand():
 		return fmt.Errorf("%w: %w: it is renamed or blacklisted", ErrRefused, re)
-	case re.wrongType(), re.noSuchKey(): // the command works
+	case re.WrongType(), re.NoSuchKey(): // the command works
 		return nil
 	}
 	return re

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // set reads by SSCAN, whose cursor the server keeps: the next is the last plus COUNT,
@@ -15,21 +16,21 @@ type set struct{}
 
 func (set) kind() format.Kind { return format.Set }
 
-func (set) ask(b *batch, key []byte, pos *position, n int) {
+func (set) ask(b *resp.Batch, key []byte, pos *position, n int) {
 	askCursor(b, "SSCAN", key, pos, n)
 }
 
-func (set) look(b *batch, key []byte, n int) { lookCursor(b, "SSCAN", key, n) }
+func (set) look(b *resp.Batch, key []byte, n int) { lookCursor(b, "SSCAN", key, n) }
 
-func (set) seen(p *parser, pos *position) error { return pos.sameHead(p, format.TypeSet, 1) }
+func (set) seen(p *resp.Replies, pos *position) error { return pos.sameHead(p, format.TypeSet, 1) }
 
-func (set) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
+func (set) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from, cursor := len(r.Elems), pos.cursor()
 	more, err := readCursor(p, pos, n)
 	if err != nil {
 		return false, err
 	}
-	if r.Elems, err = p.bulks(r.Elems, 1); err != nil {
+	if r.Elems, err = p.Bulks(r.Elems, 1); err != nil {
 		return false, err
 	}
 	if len(r.Elems) > from && bytes.Compare(r.Elems[from], pos.last) > 0 && pos.passed(cursor, n) {
@@ -57,12 +58,12 @@ func (pos *position) privately() {
 }
 
 // askCursor adds the command that reads on by cursor.
-func askCursor(b *batch, cmd string, key []byte, pos *position, n int) {
+func askCursor(b *resp.Batch, cmd string, key []byte, pos *position, n int) {
 	if pos.private == nil {
-		b.add(cmd, key, pos.cursor(), "COUNT", n)
+		b.Add(cmd, key, pos.cursor(), "COUNT", n)
 		return
 	}
-	b.add(cmd, key, pos.cursor(), "MATCH", pos.private, "COUNT", n)
+	b.Add(cmd, key, pos.cursor(), "MATCH", pos.private, "COUNT", n)
 }
 
 // cursor returns where to go on from. On 2.x that is the last element again, which shows whether others before it were
@@ -86,25 +87,25 @@ func (pos *position) passed(cursor int64, n int) bool {
 
 // lookCursor adds the command that shows the first n elements of a key. The pattern is one that nobody's place
 // is kept by.
-func lookCursor(b *batch, cmd string, key []byte, n int) {
-	b.add(cmd, key, 0, "MATCH", "**", "COUNT", n)
+func lookCursor(b *resp.Batch, cmd string, key []byte, n int) {
+	b.Add(cmd, key, 0, "MATCH", "**", "COUNT", n)
 }
 
 // maxRestarts is how often the server may lose the cursor of one key.
 const maxRestarts = 16
 
 // readCursor takes the head of a scan's reply and the cursor.
-func readCursor(p *parser, pos *position, n int) (more bool, err error) {
-	if _, err := p.array(2); err != nil {
+func readCursor(p *resp.Replies, pos *position, n int) (more bool, err error) {
+	if _, err := p.Array(2); err != nil {
 		return false, err
 	}
-	text, err := p.bulk()
+	text, err := p.Bulk()
 	if err != nil {
 		return false, err
 	}
-	cursor, err := parseInt(text)
+	cursor, err := resp.ParseInt(text)
 	if err != nil || cursor < 0 {
-		return false, &ReplyError{p.asked(), "cursor " + strconv.Quote(string(text))}
+		return false, &ReplyError{Command: p.Asked(), Reply: "cursor " + strconv.Quote(string(text))}
 	}
 	switch {
 	case cursor == 0:
@@ -112,10 +113,10 @@ func readCursor(p *parser, pos *position, n int) (more bool, err error) {
 	case cursor == pos.cursor()+int64(n):
 	case cursor == int64(n): // it had forgotten the cursor and began anew
 		if pos.restarts++; pos.restarts > maxRestarts {
-			return false, &ReplyError{p.asked(), "the cursor was lost " + strconv.Itoa(pos.restarts) + " times; are other clients scanning?"}
+			return false, &ReplyError{Command: p.Asked(), Reply: "the cursor was lost " + strconv.Itoa(pos.restarts) + " times; are other clients scanning?"}
 		}
 	default:
-		return false, &ReplyError{p.asked(), "cursor " + string(text) + " after " + strconv.FormatInt(pos.count, 10)}
+		return false, &ReplyError{Command: p.Asked(), Reply: "cursor " + string(text) + " after " + strconv.FormatInt(pos.count, 10)}
 	}
 	pos.count = cursor
 	return true, nil

@@ -27,8 +27,8 @@ func (s *Scanner) Change(ctx context.Context, name, value string) error {
 	if err != nil {
 		return err
 	}
-	p.cmd = "CONFIG SET " + name + " " + value
-	if err := p.status(); err != nil {
+	p.Answers("CONFIG SET "+name+" "+value, nil)
+	if err := p.Status(); err != nil {
 		return err
 	}
 	now, err := c.config(ctx, name)
@@ -36,7 +36,7 @@ func (s *Scanner) Change(ctx context.Context, name, value string) error {
 		return err
 	}
 	if now != value {
-		return &ReplyError{p.asked(), "OK, but it is " + now}
+		return &ReplyError{Command: p.Asked(), Reply: "OK, but it is " + now}
 	}
 	if name == "cache-model" {
 		s.source.CacheModel = now

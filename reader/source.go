@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // Source is what the server said of itself when it was opened.
@@ -113,7 +114,7 @@ func (s *Source) configure(ctx context.Context, c *conn) error {
 	value := map[string]string{}
 	for _, name := range []string{"instance-mode", "databases", "thread-pool-size", "timeout", "write-binlog", "cache-model"} {
 		v, err := c.config(ctx, name)
-		if re := (*ReplyError)(nil); errors.As(err, &re) && !re.transient() {
+		if re := (*ReplyError)(nil); errors.As(err, &re) && !re.Transient() {
 			s.NoConfig = err
 			break
 		}
@@ -154,8 +155,8 @@ func (c *conn) countDatabases(ctx context.Context) (n int, sharding bool, err er
 		if err != nil {
 			return 0, false, err
 		}
-		err = p.status()
-		if re := (*ReplyError)(nil); errors.As(err, &re) && n > 0 && !re.transient() {
+		err = p.Status()
+		if re := (*ReplyError)(nil); errors.As(err, &re) && n > 0 && !re.Transient() {
 			sharding = strings.Contains(re.Reply, "invalid Table")
 			break
 		}
@@ -165,7 +166,7 @@ func (c *conn) countDatabases(ctx context.Context) (n int, sharding bool, err er
 	}
 	p, err := c.do(ctx, "SELECT", c.db)
 	if err == nil {
-		err = p.status()
+		err = p.Status()
 	}
 	return n, sharding, err
 }
@@ -192,12 +193,12 @@ func (c *conn) info(ctx context.Context, section string) (map[string]string, err
 	if err != nil {
 		return nil, err
 	}
-	return p.info()
+	return readInfo(p)
 }
 
-// info takes the reply of INFO.
-func (p *parser) info() (map[string]string, error) {
-	text, err := p.bulk()
+// readInfo takes the reply of INFO.
+func readInfo(p *resp.Replies) (map[string]string, error) {
+	text, err := p.Bulk()
 	if err != nil {
 		return nil, err
 	}
@@ -216,39 +217,39 @@ func (c *conn) config(ctx context.Context, name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	pair, err := p.bulks(nil, 1)
+	pair, err := p.Bulks(nil, 1)
 	if err != nil || len(pair) < 2 {
 		return "", err
 	}
 	return string(pair[1]), nil
 }
 
-// time returns the server's clock in Unix ms.
+// readTime returns the server's clock in Unix ms.
 func (c *conn) time(ctx context.Context) (int64, error) {
 	p, err := c.do(ctx, "TIME")
 	if err != nil {
 		return 0, err
 	}
-	return p.time()
+	return readTime(p)
 }
 
-// time takes the reply of TIME: Unix ms.
-func (p *parser) time() (int64, error) {
-	if _, err := p.array(2); err != nil {
+// readTime takes the reply of TIME: Unix ms.
+func readTime(p *resp.Replies) (int64, error) {
+	if _, err := p.Array(2); err != nil {
 		return 0, err
 	}
-	sec, err := p.bulk()
+	sec, err := p.Bulk()
 	if err != nil {
 		return 0, err
 	}
-	us, err := p.bulk()
+	us, err := p.Bulk()
 	if err != nil {
 		return 0, err
 	}
-	s, err1 := parseInt(sec)
-	u, err2 := parseInt(us)
+	s, err1 := resp.ParseInt(sec)
+	u, err2 := resp.ParseInt(us)
 	if err1 != nil || err2 != nil || s < 0 || s > 1<<40 || u < 0 || u > 999_999 {
-		return 0, &ReplyError{"TIME", fmt.Sprintf("%q %q", sec, us)}
+		return 0, &ReplyError{Command: "TIME", Reply: fmt.Sprintf("%q %q", sec, us)}
 	}
 	return s*1000 + u/1000, nil
 }
@@ -274,13 +275,13 @@ func (c *conn) binlogPositions(ctx context.Context, s *Source) ([]format.BinlogP
 	if err != nil {
 		return nil, err
 	}
-	_, positions, err := p.replication()
+	_, positions, err := readReplication(p)
 	return positions, err
 }
 
-// replication takes the reply of INFO with the binlog positions; the role is empty where that section has none.
-func (p *parser) replication() (role string, positions []format.BinlogPosition, err error) {
-	text, err := p.bulk()
+// readReplication takes the reply of INFO with the binlog positions; the role is empty where that section has none.
+func readReplication(p *resp.Replies) (role string, positions []format.BinlogPosition, err error) {
+	text, err := p.Bulk()
 	if err != nil {
 		return "", nil, err
 	}
@@ -316,7 +317,7 @@ func (s *Scanner) EstimateRows(ctx context.Context) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	text, err := p.bulk()
+	text, err := p.Bulk()
 	if err != nil {
 		return 0, err
 	}

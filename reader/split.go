@@ -95,13 +95,13 @@ func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.array(2); err != nil {
+	if _, err := r.Array(2); err != nil {
 		return nil, err
 	}
-	if _, err := r.bulk(); err != nil {
+	if _, err := r.Bulk(); err != nil {
 		return nil, err
 	}
-	keys, err := r.bulks(nil, 1)
+	keys, err := r.Bulks(nil, 1)
 	if err != nil || len(keys) == 0 {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // stream hands over one stream up to the last id that it had at the beginning. Streams
@@ -24,7 +25,7 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 		case errors.Is(err, errChanged):
 		case errors.Is(err, errGone):
 			reason, detail = Gone, ""
-		case errors.As(err, &re) && re.wrongType():
+		case errors.As(err, &re) && re.WrongType():
 			reason, detail = Retyped, re.Reply
 		case re != nil && w.works(ctx, streamReader{}):
 			reason, detail = Unreadable, re.Reply
@@ -45,8 +46,8 @@ func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
 // streamReader asks as streamPieces does.
 type streamReader struct{}
 
-func (streamReader) ask(b *batch, key []byte, n int) {
-	b.add("XRANGE", key, "-", "+", "COUNT", n)
+func (streamReader) ask(b *resp.Batch, key []byte, n int) {
+	b.Add("XRANGE", key, "-", "+", "COUNT", n)
 }
 
 // streamPieces hands over the pieces of a stream, or some of them. Behind each it looks whether the stream is still the one
@@ -59,14 +60,14 @@ func (w *walk) streamPieces(ctx context.Context, key []byte, lim *limit) (handed
 		if _, err := w.ready(ctx); err != nil {
 			return handed, err
 		}
-		var b batch
+		var b resp.Batch
 		ask := func() {
-			b.reset()
+			b.Reset()
 			if keys > 0 {
-				b.add("XINFO", "STREAM", key)
+				b.Add("XINFO", "STREAM", key)
 			}
-			b.add("XRANGE", key, next, last, "COUNT", lim.n)
-			b.add("XINFO", "STREAM", key)
+			b.Add("XRANGE", key, next, last, "COUNT", lim.n)
+			b.Add("XINFO", "STREAM", key)
 		}
 		ask()
 		p, took, err := w.shrink(ctx, &b, &w.pieces[0], keys, func() bool {
@@ -81,19 +82,19 @@ func (w *walk) streamPieces(ctx context.Context, key []byte, lim *limit) (handed
 			return handed, err
 		}
 		if keys > 0 {
-			if first, err = p.stream(key); err != nil {
+			if first, err = readStream(p, key); err != nil {
 				return handed, err
 			}
 		}
-		p.answers("XRANGE", key)
-		asked, from := lim.n, p.off
-		if err := p.entries(r); err != nil {
+		p.Answers("XRANGE", key)
+		asked, from := lim.n, p.Offset()
+		if err := readEntries(p, r); err != nil {
 			return handed, err
 		}
 		got := len(r.Entries)
-		lim.saw(got, p.off-from)
+		lim.saw(got, p.Offset()-from)
 		lim.lasted(got, took)
-		now, err := p.stream(key)
+		now, err := readStream(p, key)
 		if err != nil {
 			return handed, err
 		}
@@ -118,13 +119,13 @@ func (w *walk) streamPieces(ctx context.Context, key []byte, lim *limit) (handed
 	}
 }
 
-// stream takes the reply of XINFO STREAM. It returns errGone if there is none: of a deleted one Pika tells
+// readStream takes the reply of XINFO STREAM. It returns errGone if there is none: of a deleted one Pika tells
 // zeros; one without entries still has its last id (SERVERS.md P13).
-func (p *parser) stream(key []byte) (format.StreamState, error) {
-	p.answers("XINFO STREAM", key)
-	state, err := p.streamState()
+func readStream(p *resp.Replies, key []byte) (format.StreamState, error) {
+	p.Answers("XINFO STREAM", key)
+	state, err := readStreamState(p)
 	var re *ReplyError
-	if errors.As(err, &re) && re.noSuchKey() || err == nil && state.LastID == (format.StreamID{}) {
+	if errors.As(err, &re) && re.NoSuchKey() || err == nil && state.LastID == (format.StreamID{}) {
 		return format.StreamState{}, errGone
 	}
 	if err != nil {
@@ -147,31 +148,31 @@ func following(id format.StreamID) format.StreamID {
 	return format.StreamID{Ms: id.Ms, Seq: id.Seq + 1}
 }
 
-// streamState takes the reply of XINFO STREAM: names and values in turn.
-func (p *parser) streamState() (*format.StreamState, error) {
-	n, err := p.array(-1)
+// readStreamState takes the reply of XINFO STREAM: names and values in turn.
+func readStreamState(p *resp.Replies) (*format.StreamState, error) {
+	n, err := p.Array(-1)
 	if err != nil {
 		return nil, err
 	}
 	var s format.StreamState
 	found := 0
 	for i := 0; i < n; i += 2 {
-		name, err := p.bulk()
+		name, err := p.Bulk()
 		if err != nil {
 			return nil, err
 		}
 		switch string(name) {
 		case "last-generated-id":
-			s.LastID, err = p.streamID()
+			s.LastID, err = readStreamID(p)
 		case "max-deleted-entry-id":
-			s.MaxDeletedID, err = p.streamID()
+			s.MaxDeletedID, err = readStreamID(p)
 		case "entries-added":
 			var added int64
-			added, err = p.integer()
+			added, err = p.Integer()
 			s.EntriesAdded = uint64(added)
 		default:
 			found--
-			err = p.skipReply()
+			err = p.Skip()
 		}
 		found++
 		if err != nil {
@@ -179,14 +180,14 @@ func (p *parser) streamState() (*format.StreamState, error) {
 		}
 	}
 	if found != 3 {
-		return nil, &ReplyError{p.asked(), "no last-generated-id, max-deleted-entry-id and entries-added"}
+		return nil, &ReplyError{Command: p.Asked(), Reply: "no last-generated-id, max-deleted-entry-id and entries-added"}
 	}
 	return &s, nil
 }
 
-// streamID takes an id: "ms-seq".
-func (p *parser) streamID() (format.StreamID, error) {
-	text, err := p.bulk()
+// readStreamID takes an id: "ms-seq".
+func readStreamID(p *resp.Replies) (format.StreamID, error) {
+	text, err := p.Bulk()
 	if err != nil {
 		return format.StreamID{}, err
 	}
@@ -194,29 +195,29 @@ func (p *parser) streamID() (format.StreamID, error) {
 	m, err1 := strconv.ParseUint(ms, 10, 64)
 	s, err2 := strconv.ParseUint(seq, 10, 64)
 	if !ok || err1 != nil || err2 != nil {
-		return format.StreamID{}, &ReplyError{p.asked(), "id " + quoteKey(text)}
+		return format.StreamID{}, &ReplyError{Command: p.Asked(), Reply: "id " + resp.Quote(text)}
 	}
 	return format.StreamID{Ms: m, Seq: s}, nil
 }
 
-// entries takes the reply of XRANGE into r.
-func (p *parser) entries(r *format.Record) error {
-	n, err := p.array(-1)
+// readEntries takes the reply of XRANGE into r.
+func readEntries(p *resp.Replies, r *format.Record) error {
+	n, err := p.Array(-1)
 	if err != nil {
 		return err
 	}
 	for range n {
-		if _, err := p.array(2); err != nil {
+		if _, err := p.Array(2); err != nil {
 			return err
 		}
 		var e format.Entry
-		if e.ID, err = p.streamID(); err != nil {
+		if e.ID, err = readStreamID(p); err != nil {
 			return err
 		}
 		if k := len(r.Entries); k > 0 && !after(e.ID, r.Entries[k-1].ID) {
-			return &ReplyError{p.asked(), "entry " + e.ID.String() + " out of order"}
+			return &ReplyError{Command: p.Asked(), Reply: "entry " + e.ID.String() + " out of order"}
 		}
-		if e.Fields, err = p.bulks(nil, 2); err != nil {
+		if e.Fields, err = p.Bulks(nil, 2); err != nil {
 			return err
 		}
 		r.Entries = append(r.Entries, e)

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // nameBytes is the size of a reply to KEYS above which streams are listed prefix by prefix.
@@ -25,33 +27,17 @@ const longPrefix = 64
 // keysOf lists the streams whose names match pattern. Where the reply is larger than most, it returns the first ones beside
 // the error.
 func (c *conn) keysOf(ctx context.Context, pattern string, most int) ([][]byte, error) {
-	var b batch
-	b.add("KEYS", pattern, "stream")
-	buf := replyBuffer{max: most}
+	var b resp.Batch
+	b.Add("KEYS", pattern, "stream")
+	buf := resp.Buffer{Max: most}
 	p, err := c.try(ctx, &b, &buf) // what takes too long is not asked again as it is: see listLess
-	if errors.Is(err, errReplyTooLarge) {
-		return (&parser{b: buf.b}).firstTwo(), err
+	if errors.Is(err, resp.ErrTooLarge) {
+		return buf.Replies("KEYS").First(2), err
 	}
 	if err != nil {
 		return nil, err
 	}
-	return p.bulks(nil, 1)
-}
-
-// firstTwo takes up to two bulk strings of an array of which the end is missing.
-func (p *parser) firstTwo() (two [][]byte) {
-	if _, err := p.head('*'); err != nil {
-		return nil
-	}
-	for range 2 {
-		if _, left, _, err := frame(p.b, p.off, 1, len(p.b)); err != nil || left > 0 {
-			break
-		}
-		if v, err := p.bulk(); err == nil {
-			two = append(two, bytes.Clone(v)) // what they stand in is large
-		}
-	}
-	return two
+	return p.Bulks(nil, 1)
 }
 
 // streams walks the streams. No range command lists them: KEYS pattern stream does, in one
@@ -197,7 +183,7 @@ func (l *streamList) listMost(ctx context.Context, pattern string, most int) ([]
 		}
 		for j := 1; j < len(names); j++ {
 			if bytes.Compare(names[j-1], names[j]) > 0 {
-				return nil, fmt.Errorf("%w: the list of streams is not in order at %s: another client's KEYS came between; try again when none runs", ErrUnavailable, quoteKey(names[j]))
+				return nil, fmt.Errorf("%w: the list of streams is not in order at %s: another client's KEYS came between; try again when none runs", ErrUnavailable, resp.Quote(names[j]))
 			}
 		}
 		if lists[i] = names; !l.twice || len(names) < keysStep {
@@ -230,13 +216,13 @@ func merge(a, b [][]byte) [][]byte {
 // tooLarge reports whether a list of names was larger than we, or the source, allow.
 func tooLarge(err error) bool {
 	var re *ReplyError
-	return errors.Is(err, errReplyTooLarge) || errors.As(err, &re) && strings.Contains(re.Reply, "max-client-response-size")
+	return errors.Is(err, resp.ErrTooLarge) || errors.As(err, &re) && strings.Contains(re.Reply, "max-client-response-size")
 }
 
 // listLess reports whether after err the names should be listed by longer prefixes.
 func (w *walk) listLess(ctx context.Context, err error) (bool, error) {
 	switch {
-	case errors.Is(err, errReplyTooLarge): // the rest of the reply is still to come
+	case errors.Is(err, resp.ErrTooLarge): // the rest of the reply is still to come
 		return true, w.c.renew(ctx)
 	case tooLarge(err):
 		return true, nil
@@ -294,7 +280,7 @@ func (l *streamList) tooLong(ctx context.Context, prefix []byte) (bool, error) {
 
 // long lists the names that begin with prefix, one of which is too long for a list as we ask for it, or for any.
 func (l *streamList) long(ctx context.Context, prefix []byte) error {
-	names, err := l.w.keysOf(ctx, escapeGlob(prefix)+"*", maxReply)
+	names, err := l.w.keysOf(ctx, escapeGlob(prefix)+"*", resp.MaxReply)
 	if transient(err) {
 		if ok, err := l.w.again(ctx, err); !ok {
 			return err
@@ -354,9 +340,9 @@ func (l *streamList) named(ctx context.Context, key []byte) error {
 	if err != nil {
 		return err
 	}
-	n, err := p.integer()
+	n, err := p.Integer()
 	var re *ReplyError
-	if errors.As(err, &re) && (re.wrongType() || re.noSuchKey()) || err == nil && n == 0 {
+	if errors.As(err, &re) && (re.WrongType() || re.NoSuchKey()) || err == nil && n == 0 {
 		return nil
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // partBytes is how much of a string one record holds.
@@ -25,22 +26,22 @@ func (s stringReader) word() (string, int) {
 	return "string_with_value", 2
 }
 
-func (s stringReader) ask(b *batch, key []byte, _ int) {
+func (s stringReader) ask(b *resp.Batch, key []byte, _ int) {
 	if s.get {
-		b.add("GET", key)
+		b.Add("GET", key)
 	}
 }
 
 func (stringReader) most() int { return 1 }
 
-func (s stringReader) put(ctx context.Context, p *parser, items [][]byte, expire int64, _ int) error {
+func (s stringReader) put(ctx context.Context, p *resp.Replies, items [][]byte, expire int64, _ int) error {
 	key := items[0]
 	var value []byte
 	if !s.get {
 		value = items[1]
 	} else {
 		var err error
-		if value, err = p.value(); err != nil {
+		if value, err = p.BulkOrNil(); err != nil {
 			return err
 		}
 	}
@@ -94,7 +95,7 @@ func (w *walk) isHyperLogLog(ctx context.Context, key, value []byte) (bool, erro
 			return false, err
 		}
 		var re *ReplyError
-		if _, err = p.integer(); errors.As(err, &re) && re.wrongType() {
+		if _, err = p.Integer(); errors.As(err, &re) && re.WrongType() {
 			return false, nil
 		} else if re == nil {
 			return err == nil, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A walk is a pass that is being made.
@@ -25,8 +26,8 @@ type walk struct {
 	apart   int   // flights for which keys are looked for each by itself, see look
 	unsure  bool  // the expiry of the key at hand is unknown
 	rec     format.Record
-	pieces  [2]replyBuffer // replies of the collection that is being read in pieces
-	part    replyBuffer    // replies of a part of a batch
+	pieces  [2]resp.Buffer // replies of the collection that is being read in pieces
+	part    resp.Buffer    // replies of a part of a batch
 	reading string         // what errors say of reading a value
 }
 
@@ -38,15 +39,15 @@ type typeReader interface {
 	// most is how many elements of a key are asked for at once; 1: a key comes whole.
 	most() int
 	// ask adds the commands that read the key to b, of a collection its first n elements.
-	ask(b *batch, key []byte, n int)
+	ask(b *resp.Batch, key []byte, n int)
 	// put takes the replies to ask and hands the key over. Items are those of
 	// the page: the key, and what came with it.
-	put(ctx context.Context, p *parser, items [][]byte, expire int64, n int) error
+	put(ctx context.Context, p *resp.Replies, items [][]byte, expire int64, n int) error
 }
 
 // put hands one key over, unless it is gone by now.
-func (w *walk) put(ctx context.Context, r typeReader, p *parser, items [][]byte, expire int64, n int) error {
-	p.answers(w.reads(), items[0])
+func (w *walk) put(ctx context.Context, r typeReader, p *resp.Replies, items [][]byte, expire int64, n int) error {
+	p.Answers(w.reads(), items[0])
 	from := *p
 	w.rec.Part = format.PartFirst // nothing of it was handed over
 	odd := w.odd
@@ -62,15 +63,15 @@ func (w *walk) put(ctx context.Context, r typeReader, p *parser, items [][]byte,
 		return err
 	}
 	var re *ReplyError
-	if errors.As(err, &re) && re.wrongType() {
+	if errors.As(err, &re) && re.WrongType() {
 		return w.sink.Skip(items[0], Retyped, re.Reply)
 	}
-	if re != nil && !re.transient() && w.rec.Part&format.PartFirst != 0 && w.works(ctx, r) {
+	if re != nil && !re.Transient() && w.rec.Part&format.PartFirst != 0 && w.works(ctx, r) {
 		*p = from
-		var b batch
+		var b resp.Batch
 		r.ask(&b, items[0], n)
-		for range b.at {
-			if err := p.skipReply(); err != nil {
+		for range b.Len() {
+			if err := p.Skip(); err != nil {
 				return err
 			}
 		}
@@ -85,9 +86,9 @@ const maxOdd = 1000
 // works reports whether other keys of a type can be read. Then a reply that is no answer is a matter of its key alone, which must not
 // end a dump.
 func (w *walk) works(ctx context.Context, r interface {
-	ask(b *batch, key []byte, n int)
+	ask(b *resp.Batch, key []byte, n int)
 }) bool {
-	var b batch
+	var b resp.Batch
 	r.ask(&b, w.s.probe, 1)
 	w.odd++
 	return w.odd <= maxOdd && w.c.prove(ctx, &b) == nil
@@ -132,7 +133,7 @@ func (w *walk) whyGoneSince(ctx context.Context, expire int64) (Reason, error) {
 	if err != nil {
 		return "", err
 	}
-	now, err := p.time()
+	now, err := readTime(p)
 	if expire <= now+1000 { // to the second, in which the server may count
 		return Expired, err
 	}
@@ -151,7 +152,7 @@ func (w *walk) wants(key []byte) (ok bool, skip Reason, err error) {
 		case 0:
 			return false, Duplicate, nil
 		case -1:
-			return false, "", fmt.Errorf("the source lists key %s after %s: not in byte order", quoteKey(key), quoteKey(w.last))
+			return false, "", fmt.Errorf("the source lists key %s after %s: not in byte order", resp.Quote(key), resp.Quote(w.last))
 		}
 	}
 	w.started = true

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // zset reads by ZSCAN: ZRANGE can lose a member with score -inf (SERVERS.md P12).
@@ -13,23 +14,23 @@ type zset struct{}
 
 func (zset) kind() format.Kind { return format.Zset }
 
-func (zset) ask(b *batch, key []byte, pos *position, n int) {
+func (zset) ask(b *resp.Batch, key []byte, pos *position, n int) {
 	askCursor(b, "ZSCAN", key, pos, n)
 }
 
-func (zset) look(b *batch, key []byte, n int) { lookCursor(b, "ZSCAN", key, n) }
+func (zset) look(b *resp.Batch, key []byte, n int) { lookCursor(b, "ZSCAN", key, n) }
 
-func (zset) seen(p *parser, pos *position) error { return pos.sameHead(p, format.TypeZset, 2) }
+func (zset) seen(p *resp.Replies, pos *position) error { return pos.sameHead(p, format.TypeZset, 2) }
 
 func (zset) byCursor() {}
 
-func (zset) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
+func (zset) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from := len(r.Elems)
 	more, err := readCursor(p, pos, n)
 	if err != nil {
 		return false, err
 	}
-	if r.Elems, err = p.bulks(r.Elems, 2); err != nil {
+	if r.Elems, err = p.Bulks(r.Elems, 2); err != nil {
 		return false, err
 	}
 	if r.Elems, err = ascending(p, r.Elems, from, 2, pos, more); err != nil {
@@ -39,13 +40,13 @@ func (zset) read(p *parser, pos *position, n int, r *format.Record) (bool, error
 }
 
 // scores moves the scores from between the members behind from to where a record has them.
-func scores(p *parser, r *format.Record, from int) error {
+func scores(p *resp.Replies, r *format.Record, from int) error {
 	pairs := r.Elems[from:]
 	r.Elems = r.Elems[:from]
 	for i := 0; i < len(pairs); i += 2 {
 		score, err := parseScore(pairs[i+1])
 		if err != nil {
-			return &ReplyError{p.asked(), "score " + quoteKey(pairs[i+1])}
+			return &ReplyError{Command: p.Asked(), Reply: "score " + resp.Quote(pairs[i+1])}
 		}
 		r.Elems = append(r.Elems, pairs[i])
 		r.Scores = append(r.Scores, score)
@@ -55,7 +56,7 @@ func scores(p *parser, r *format.Record, from int) error {
 
 // parseScore reads a score as Pika prints it: an integer, %.17g, inf, -inf, or nan.
 func parseScore(b []byte) (float64, error) {
-	if n, err := parseInt(b); err == nil && len(b) < 16 && string(b) != "-0" {
+	if n, err := resp.ParseInt(b); err == nil && len(b) < 16 && string(b) != "-0" {
 		return float64(n), nil
 	}
 	if string(b) == "-nan" {
@@ -68,13 +69,13 @@ func parseScore(b []byte) (float64, error) {
 // how many have gone before (SERVERS.md P16).
 type zsetByScore struct{ zset }
 
-func (zsetByScore) read(p *parser, pos *position, n int, r *format.Record) (bool, error) {
+func (zsetByScore) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from, cursor := len(r.Elems), pos.cursor()
 	more, err := readCursor(p, pos, n)
 	if err != nil {
 		return false, err
 	}
-	if r.Elems, err = p.bulks(r.Elems, 2); err != nil {
+	if r.Elems, err = p.Bulks(r.Elems, 2); err != nil {
 		return false, err
 	}
 	if err := scores(p, r, from); err != nil {

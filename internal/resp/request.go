@@ -1,4 +1,4 @@
-package reader
+package resp
 
 import (
 	"bytes"
@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// A batch is the commands of one pipeline, as they are sent.
-type batch struct {
+// A Batch is the commands of one pipeline, as they are sent.
+type Batch struct {
 	b  []byte
 	at []int // where each command begins
 }
@@ -17,15 +17,16 @@ type batch struct {
 // keepBatch is the capacity up to which a batch is used again.
 const keepBatch = 1 << 20
 
-func (b *batch) reset() {
+// Reset empties the batch.
+func (b *Batch) Reset() {
 	if cap(b.b) > keepBatch {
 		b.b = nil
 	}
 	b.b, b.at = b.b[:0], b.at[:0]
 }
 
-// add appends a command, whose arguments are strings, bytes and integers.
-func (b *batch) add(args ...any) {
+// Add appends a command, whose arguments are strings, bytes and integers.
+func (b *Batch) Add(args ...any) {
 	b.at = append(b.at, len(b.b))
 	b.head('*', len(args))
 	for _, a := range args {
@@ -41,35 +42,38 @@ func (b *batch) add(args ...any) {
 		case int64:
 			b.number(a)
 		default:
-			panic("reader: an argument that is neither string nor bytes nor integer")
+			panic("resp: an argument that is neither string nor bytes nor integer")
 		}
 		b.b = append(b.b, '\r', '\n')
 	}
 }
 
 // head appends a line with a type and a length.
-func (b *batch) head(t byte, n int) {
+func (b *Batch) head(t byte, n int) {
 	b.b = strconv.AppendInt(append(b.b, t), int64(n), 10)
 	b.b = append(b.b, '\r', '\n')
 }
 
-func (b *batch) number(n int64) {
+func (b *Batch) number(n int64) {
 	var digits [20]byte
 	text := strconv.AppendInt(digits[:0], n, 10)
 	b.head('$', len(text))
 	b.b = append(b.b, text...)
 }
 
-// len returns how many commands there are.
-func (b *batch) len() int { return len(b.at) }
+// Bytes returns the batch as it is sent.
+func (b *Batch) Bytes() []byte { return b.b }
 
-// part returns the commands from, and before to, as a batch of their own that shares the bytes.
-func (b *batch) part(from, to int) batch {
+// Len returns how many commands there are.
+func (b *Batch) Len() int { return len(b.at) }
+
+// Part returns the commands from, and before to, as a batch of their own that shares the bytes.
+func (b *Batch) Part(from, to int) Batch {
 	end := len(b.b)
 	if to < len(b.at) {
 		end = b.at[to]
 	}
-	p := batch{b: b.b[b.at[from]:end:end]}
+	p := Batch{b: b.b[b.at[from]:end:end]}
 	for _, at := range b.at[from:to] {
 		p.at = append(p.at, at-b.at[from])
 	}
@@ -77,15 +81,15 @@ func (b *batch) part(from, to int) batch {
 }
 
 // args returns the first arguments of a command: its name, and one more if there is one.
-func (b *batch) args(i int) (name string, first []byte) {
-	p := parser{b: b.b, off: b.at[i]}
+func (b *Batch) args(i int) (name string, first []byte) {
+	p := Replies{b: b.b, off: b.at[i]}
 	n, err := p.head('*')
 	if err != nil {
 		return "", nil
 	}
-	word, err := p.bulk()
+	word, err := p.Bulk()
 	if err == nil && n > 1 {
-		first, _ = p.bulk() // what add wrote
+		first, _ = p.Bulk() // what add wrote
 	}
 	return string(word), first
 }
@@ -93,9 +97,9 @@ func (b *batch) args(i int) (name string, first []byte) {
 // plain are commands whose first argument is a number or a word, not a key.
 var plain = []string{"SELECT", "INFO", "CONFIG", "SCAN", "PKSCANRANGE", "SCANX", "XINFO", "SLAVEOF"}
 
-// name returns what of a command an error may show: its name and its key,
+// Name returns what of a command an error may show: its name and its key,
 // never a password or value.
-func (b *batch) name(i int) string {
+func (b *Batch) Name(i int) string {
 	name, first := b.args(i)
 	switch {
 	case name == "AUTH" || first == nil:
@@ -103,14 +107,14 @@ func (b *batch) name(i int) string {
 	case slices.Contains(plain, name):
 		return name + " " + string(bytes.ToValidUTF8(first, []byte("?")))
 	}
-	return name + " " + quoteKey(first)
+	return name + " " + Quote(first)
 }
 
-// names says what was asked: a Pika answers a pipeline only when all of it is done, so that any of
+// Names says what was asked: a Pika answers a pipeline only when all of it is done, so that any of
 // its commands may be the one that hangs.
-func (b *batch) names() string {
-	if b.len() == 1 {
-		return b.name(0)
+func (b *Batch) Names() string {
+	if b.Len() == 1 {
+		return b.Name(0)
 	}
 	var names []string
 	for i := range b.at {
@@ -118,5 +122,5 @@ func (b *batch) names() string {
 			names = append(names, name)
 		}
 	}
-	return fmt.Sprintf("one of %d commands (%s), the last of them %s", b.len(), strings.Join(names, ", "), b.name(b.len()-1))
+	return fmt.Sprintf("one of %d commands (%s), the last of them %s", b.Len(), strings.Join(names, ", "), b.Name(b.Len()-1))
 }
