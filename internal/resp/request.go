@@ -122,5 +122,5 @@ func (b *Batch) Names() string {
 			names = append(names, name)
 		}
 	}
-	return fmt.Sprintf("one of %d commands (%s), the last of them %s", b.Len(), strings.Join(names, ", "), b.Name(b.Len()-1))
+	return fmt.Sprintf("one of the pipeline of %d (%s), the last of them %s", b.Len(), strings.Join(names, ", "), b.Name(b.Len()-1))
 }

@@ -30,7 +30,7 @@ func TestBatch(t *testing.T) {
 	if string(parts) != want {
 		t.Errorf("the parts are %q", parts)
 	}
-	if got, want := b.Names(), "one of 4 commands (PING, GET, SCAN, AUTH), the last of them AUTH"; got != want {
+	if got, want := b.Names(), "one of the pipeline of 4 (PING, GET, SCAN, AUTH), the last of them AUTH"; got != want {
 		t.Errorf("it calls itself %s", got)
 	}
 	if got, want := b.Name(1), `GET "a\r\nb"`; got != want {

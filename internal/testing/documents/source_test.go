@@ -82,6 +82,7 @@ func read(t *testing.T) *source {
 	}
 	set := token.NewFileSet()
 	sentinels, consts, files := map[string]string{}, map[string]string{}, map[*ast.File]string{}
+	aliases := map[string]string{} // sentinels that are those of another package
 	for _, dir := range packages(t) {
 		names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil {
@@ -101,9 +102,12 @@ func read(t *testing.T) *source {
 			}
 			files[f] = filepath.Base(dir)
 			for _, d := range f.Decls {
-				s.declared(d, filepath.Base(dir), sentinels, set)
+				s.declared(d, filepath.Base(dir), sentinels, aliases, set)
 			}
 		}
+	}
+	for name, of := range aliases {
+		sentinels[name] = sentinels[of]
 	}
 	for f, pkg := range files {
 		constants(f, pkg, consts)
@@ -118,7 +122,7 @@ func read(t *testing.T) *source {
 }
 
 // declared takes in sentinels and constants of reasons, classes and exit codes.
-func (s *source) declared(d ast.Decl, pkg string, sentinels map[string]string, set *token.FileSet) {
+func (s *source) declared(d ast.Decl, pkg string, sentinels, aliases map[string]string, set *token.FileSet) {
 	g, ok := d.(*ast.GenDecl)
 	if !ok {
 		return
@@ -137,6 +141,11 @@ func (s *source) declared(d ast.Decl, pkg string, sentinels map[string]string, s
 				name := pkg + "." + id.Name
 				if sentinels[name] = words(sentinelText[called(call)](call)); !inner[name] {
 					s.messages[sentinels[name]] = at
+				}
+			}
+			if sel, ok := v.Values[i].(*ast.SelectorExpr); ok && strings.HasPrefix(id.Name, "Err") {
+				if from, ok := sel.X.(*ast.Ident); ok {
+					aliases[pkg+"."+id.Name] = from.Name + "." + sel.Sel.Name
 				}
 			}
 			lit, ok := v.Values[i].(*ast.BasicLit)
