@@ -1,0 +1,208 @@
+package loadstate
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// A place is where the state of a load is, in a test.
+type place struct {
+	*testing.T
+	run Run
+	id  journal.Identity
+}
+
+func newPlace(t *testing.T) *place {
+	return &place{t, Run{Location: Location{Dump: "dump", ID: "d", Target: "h:1", State: filepath.Join(t.TempDir(), "state")}}, journal.Identity{Dump: "d", Address: "h:1"}}
+}
+
+// open opens the state, and returns it with the error of Look or Open.
+func (p *place) open(run Run) (*Opened, error) {
+	p.Helper()
+	seen, err := Look(p.Context(), run, nil)
+	if err != nil {
+		return nil, err
+	}
+	return seen.Open(p.Context(), p.id, journal.Options{})
+}
+
+// begin begins a load, does something with its journal, and closes it.
+func (p *place) begin(run Run, do func(j *journal.Journal) error) {
+	p.Helper()
+	s, err := p.open(run)
+	if err != nil {
+		p.Fatal(err)
+	}
+	nothing := func(context.Context) error { return nil }
+	_, err = s.Begin(p.Context(), p.id, func(context.Context) (bool, error) { return true, nil }, nothing)
+	if err := errors.Join(err, do(s.Journal), s.Journal.Close()); err != nil {
+		p.Fatal(err)
+	}
+}
+
+func (p *place) saving(undo string) Run {
+	run := p.run
+	run.Undo = undo
+	return run
+}
+
+func (p *place) resuming(run Run) Run {
+	run.Resume = true
+	return run
+}
+
+func stopped(*journal.Journal) error    { return nil }
+func finished(j *journal.Journal) error { return j.Finish() }
+func undoing(j *journal.Journal) error  { return j.BeginUndo() }
+func undone(j *journal.Journal) error   { return errors.Join(j.BeginUndo(), j.EndUndo()) }
+
+// TestPhase: what earlier runs have left decides what the next one does, with and without --resume.
+func TestPhase(t *testing.T) {
+	const refused = Phase(-1)
+	for _, tc := range []struct {
+		name           string
+		before         func(*journal.Journal) error // nil: nothing
+		fresh, resumed Phase
+		says           string // why it is refused
+	}{
+		{"nothing", nil, Fresh, Fresh, ""},
+		{"stopped", stopped, refused, Resumed, "is not finished"},
+		{"finished", finished, Fresh, Finished, ""},
+		{"being undone", undoing, refused, refused, "is being undone: run kvload rollback"},
+		{"undone", undone, Fresh, refused, "was undone on"},
+	} {
+		p := newPlace(t)
+		if tc.before != nil {
+			p.begin(p.run, tc.before)
+		}
+		for resume, want := range map[bool]Phase{false: tc.fresh, true: tc.resumed} {
+			run := p.run
+			run.Resume = resume
+			s, err := p.open(run)
+			if want == refused {
+				if !errors.Is(err, exitcode.ErrRefused) || !strings.Contains(err.Error(), tc.says) {
+					t.Errorf("%s, resume %v: %v", tc.name, resume, err)
+				}
+				continue
+			}
+			if err != nil {
+				t.Errorf("%s, resume %v: %v", tc.name, resume, err)
+				continue
+			}
+			if s.Phase != want {
+				t.Errorf("%s, resume %v: phase %v, want %v", tc.name, resume, s.Phase, want)
+			}
+			s.Journal.Close()
+		}
+	}
+}
+
+// TestRefused: a run that is not the one that began is refused, before anything is written.
+func TestRefused(t *testing.T) {
+	p := newPlace(t)
+	undo := t.TempDir()
+	p.begin(p.saving(undo), stopped)
+	for _, tc := range []struct {
+		name string
+		run  Run
+		kind error
+		says string
+	}{
+		{"another --undo", p.resuming(p.saving(t.TempDir())), exitcode.ErrRefused, "give the --undo that it was begun with"},
+		{"no --undo", p.resuming(p.run), nil, ""},
+		{"the same --undo", p.resuming(p.saving(undo)), nil, ""},
+	} {
+		s, err := p.open(tc.run)
+		if !errors.Is(err, tc.kind) || err != nil && !strings.Contains(err.Error(), tc.says) {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+		if err == nil {
+			s.Journal.Close()
+		}
+	}
+	other := *p
+	other.id.Dump = "e"
+	if _, err := other.open(p.resuming(p.run)); !errors.Is(err, journal.ErrDiffers) {
+		t.Errorf("another dump: %v", err)
+	}
+}
+
+// TestLocked: a state that another run holds is not opened, nor one that was changed since Look.
+func TestLocked(t *testing.T) {
+	p := newPlace(t)
+	seen, err := Look(t.Context(), p.run, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.begin(p.run, stopped)
+	if _, err := seen.Open(t.Context(), p.id, journal.Options{}); !errors.Is(err, storage.ErrLocked) {
+		t.Errorf("another run has begun since: %v", err)
+	}
+	s, err := p.open(p.resuming(p.run))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Journal.Close()
+	if _, err := Look(t.Context(), p.run, nil); !errors.Is(err, storage.ErrLocked) {
+		t.Errorf("another run is at work: %v", err)
+	}
+}
+
+// TestShards: the first shard decides whether the target was empty, and how many there are; all must be
+// of one load.
+func TestShards(t *testing.T) {
+	p := newPlace(t)
+	shardOf := func(i, n int) Run {
+		run := p.run
+		run.Shard = shard.Shard{Index: i, Of: n}
+		run.MustBeEmpty = true
+		return run
+	}
+	first, err := Look(t.Context(), shardOf(0, 2), nil)
+	if err != nil || !first.WantsEmpty() {
+		t.Fatal(err, first)
+	}
+	p.begin(shardOf(0, 2), finished)
+	second, err := Look(t.Context(), shardOf(1, 2), nil)
+	if err != nil || second.WantsEmpty() || !second.Is(Fresh) {
+		t.Errorf("%v, %+v", err, second)
+	}
+	if _, err := p.open(shardOf(1, 3)); !errors.Is(err, journal.ErrDiffers) {
+		t.Errorf("another number of shards: %v", err)
+	}
+	if _, err := p.open(p.run); !errors.Is(err, exitcode.ErrRefused) {
+		t.Errorf("no shard: %v", err)
+	}
+	root, shards, err := p.run.Find(t.Context(), nil)
+	if err != nil || shards == nil || shards.Count != 2 {
+		t.Fatal(err, shards)
+	}
+	status := func() *Status {
+		s, err := ReadStatus(t.Context(), root, shards)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if err := status().Complete(); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), "share 1/2 was not begun") {
+		t.Error(err)
+	}
+	p.begin(shardOf(1, 2), finished)
+	if err := status().Complete(); err != nil {
+		t.Error(err)
+	}
+	if err := shards.Forget(t.Context(), root); err != nil {
+		t.Error(err)
+	}
+	if _, still, _ := p.run.Find(t.Context(), nil); still == nil {
+		t.Error("shards that are not undone were forgotten")
+	}
+}
