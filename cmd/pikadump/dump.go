@@ -16,7 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -118,7 +118,7 @@ func shardFlags(env func(string) []string) []cli.Flag {
 	const many = "Many machines"
 	return []cli.Flag{
 		&cli.StringFlag{Name: "plan", Usage: "`FILE` that pikadump plan --json --shards N wrote: dump only one of those shares, the same FILE for all", EnvVars: env("plan"), Category: many},
-		&cli.StringFlag{Name: "shard", Usage: "the share `I/N`, I from 0 to N-1 (default: the index that the scheduler names: " + share.KubernetesIndex + " or " + share.SlurmIndex + ")", EnvVars: env("shard"), Category: many},
+		&cli.StringFlag{Name: "shard", Usage: "the share `I/N`, I from 0 to N-1 (default: the index that the scheduler names: " + shard.KubernetesIndex + " or " + shard.SlurmIndex + ")", EnvVars: env("shard"), Category: many},
 	}
 }
 
@@ -242,6 +242,6 @@ func parseShard(c *cli.Context, getenv func(string) string) (*dump.Shard, error)
 	if own.Division, err = dump.ReadDivision(f); err != nil {
 		return nil, fmt.Errorf("--plan %s: %w", path, err)
 	}
-	own.Share, err = share.Parse(text, own.Division.Shares, "the plan", getenv)
+	own.Shard, err = shard.Parse(text, own.Division.Shares, "the plan", getenv)
 	return own, err
 }

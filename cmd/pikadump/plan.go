@@ -42,8 +42,8 @@ func planAction(c *cli.Context) error {
 		return err
 	}
 	o := plan.Options{Reader: src.reader, Selection: src.selection, Threads: src.threads, Level: src.level, Shards: c.Int("shards")}
-	if c.IsSet("shards") && (o.Shards < 1 || o.Shards > archive.MaxShares) {
-		return exitcode.Usagef("--shards %d: it is between 1 and %d", o.Shards, archive.MaxShares)
+	if c.IsSet("shards") && (o.Shards < 1 || o.Shards > archive.MaxShards) {
+		return exitcode.Usagef("--shards %d: it is between 1 and %d", o.Shards, archive.MaxShards)
 	}
 	f, err := plan.Make(c.Context, o)
 	if err != nil {

@@ -8,18 +8,18 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 // A Shard is the part of a dump that one of several runs makes.
 type Shard struct {
-	share.Share
-	Division *archive.Division
+	shard.Shard
+	Division *archive.ShardPlan
 }
 
 // ReadDivision returns the division of keys in what pikadump plan --json wrote.
-func ReadDivision(r io.Reader) (*archive.Division, error) {
+func ReadDivision(r io.Reader) (*archive.ShardPlan, error) {
 	data, err := io.ReadAll(io.LimitReader(r, format.MaxManifest+1))
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func ReadDivision(r io.Reader) (*archive.Division, error) {
 	if plan.Division == nil {
 		return nil, exitcode.Usagef("it says nothing of shares: make it by pikadump plan --json --shards N")
 	}
-	d, err := archive.ParseDivision(plan.Division)
+	d, err := archive.ParseShardPlan(plan.Division)
 	if err != nil {
 		return nil, &exitcode.UsageError{Err: err}
 	}

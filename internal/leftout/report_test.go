@@ -26,7 +26,7 @@ func TestReportResumed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if _, err := j.Begin(journal.Binding{}, true, ""); err != nil {
+	if _, err := j.Begin(journal.Identity{}, true, ""); err != nil {
 		t.Fatal(err)
 	}
 	for unit, n := range map[string]int64{"one": 2, "two": 0, "three": 3} {
@@ -82,7 +82,7 @@ func TestReportResumedInBucket(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if _, err := j.Begin(journal.Binding{}, true, ""); err != nil {
+	if _, err := j.Begin(journal.Identity{}, true, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := j.Unit("one").Reach(journal.Position{Checkpoint: checkpoint.Checkpoint{Record: 9, Stats: checkpoint.Stats{LeftOut: map[string]int64{"refused": 2}}}}); err != nil {

@@ -27,13 +27,13 @@ func weigh(keys float64, size int64) float64 {
 
 // bounds divides a sample of the keys of one database into n parts of about the same weight, and returns the first key
 // of each but the first. Of fewer keys than parts, parts are empty.
-func bounds(sample []weighted, n int) []archive.Bound {
+func bounds(sample []weighted, n int) []archive.Boundary {
 	slices.SortFunc(sample, func(a, b weighted) int { return bytes.Compare(a.key, b.key) })
 	all := 0.0
 	for _, k := range sample {
 		all += k.weight
 	}
-	out := make([]archive.Bound, 0, n-1)
+	out := make([]archive.Boundary, 0, n-1)
 	before, at := 0.0, 0
 	for i := 1; i < n; i++ {
 		for at < len(sample)-1 && before+sample[at].weight/2 < all*float64(i)/float64(n) {
@@ -44,7 +44,7 @@ func bounds(sample []weighted, n int) []archive.Bound {
 		if len(sample) > 0 {
 			key = sample[at].key
 		}
-		out = append(out, archive.NewBound(key))
+		out = append(out, archive.NewBoundary(key))
 	}
 	return out
 }

@@ -38,7 +38,7 @@ type Forecast struct {
 	Sampled     int            `json:"keys_sampled"`
 	Warnings    []string       `json:"warnings"`
 	// Division is the ranges of keys of so many shares, for dump --plan; nil: none were asked for.
-	Division *archive.Division `json:"division,omitempty"`
+	Division *archive.ShardPlan `json:"division,omitempty"`
 
 	sampled []weighted // keys of the database at hand that the dump would hold
 }
@@ -108,7 +108,7 @@ func Make(ctx context.Context, o Options) (*Forecast, error) {
 	}
 	defer codec.Close()
 	if o.Shards > 0 {
-		f.Division = &archive.Division{Shares: o.Shards}
+		f.Division = &archive.ShardPlan{Shares: o.Shards}
 	}
 	for _, db := range options.Databases {
 		for _, t := range options.Types {
@@ -126,7 +126,7 @@ func Make(ctx context.Context, o Options) (*Forecast, error) {
 			f.Seconds += t.Seconds
 		}
 		if o.Shards > 0 {
-			f.Division.Databases = append(f.Division.Databases, archive.DatabaseBounds{DB: db, Bounds: bounds(f.sampled, o.Shards)})
+			f.Division.Databases = append(f.Division.Databases, archive.DatabaseBoundaries{DB: db, Bounds: bounds(f.sampled, o.Shards)})
 			f.sampled = nil
 		}
 	}

@@ -92,7 +92,7 @@ func (cs *conflicts) checkNames(d Dump) error {
 		if len(given) == 0 {
 			continue
 		}
-		err := d.Lacking(db, func(format.ChunkInfo) bool { return true }, given, func(name []byte) error {
+		err := d.Missing(db, func(format.ChunkInfo) bool { return true }, given, func(name []byte) error {
 			if bytes.Equal(name, given[free]) {
 				free++
 			}

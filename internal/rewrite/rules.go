@@ -22,8 +22,8 @@ type Options struct {
 type Dump interface {
 	// Conflicts hands over the names that stand in several types.
 	Conflicts(each func(archive.ConflictKey) error) error
-	// Lacking hands over those of keys that are not in the dump. Keys are sorted.
-	Lacking(db int, keep func(format.ChunkInfo) bool, keys [][]byte, lacks func(key []byte) error) error
+	// Missing hands over those of keys that are not in the dump. Keys are sorted.
+	Missing(db int, keep func(format.ChunkInfo) bool, keys [][]byte, lacks func(key []byte) error) error
 }
 
 // Rules are Options for one dump and one load of it. Begin sets when that load began; all else is

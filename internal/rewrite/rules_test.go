@@ -74,7 +74,7 @@ func (d dump) Conflicts(each func(archive.ConflictKey) error) error {
 	return nil
 }
 
-func (d dump) Lacking(_ int, _ func(format.ChunkInfo) bool, keys [][]byte, lacks func([]byte) error) error {
+func (d dump) Missing(_ int, _ func(format.ChunkInfo) bool, keys [][]byte, lacks func([]byte) error) error {
 	for _, k := range keys {
 		if !slices.Contains(d.keys, string(k)) {
 			if err := lacks(k); err != nil {

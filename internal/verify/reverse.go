@@ -57,7 +57,7 @@ func (r *Reverse) Add(names []string) error {
 func (r *Reverse) Finish() error {
 	slices.SortFunc(r.names, bytes.Compare)
 	r.names = slices.CompactFunc(r.names, bytes.Equal)
-	err := r.Archive.Lacking(r.DB, r.Chunks, r.names, func(key []byte) error {
+	err := r.Archive.Missing(r.DB, r.Chunks, r.names, func(key []byte) error {
 		r.Tally.Extra()
 		if r.Name != nil {
 			key = r.Name(key)

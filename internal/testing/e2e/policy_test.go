@@ -88,7 +88,7 @@ func TestTTL(t *testing.T) {
 				if !strings.Contains(r.stderr, tc.says) {
 					t.Errorf("want %q:\n%s", tc.says, r.stderr)
 				}
-				b, err := journal.ReadBinding(state)
+				b, err := journal.ReadIdentity(state)
 				if err != nil {
 					t.Fatal(err)
 				}
