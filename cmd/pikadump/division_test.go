@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
 // keyCost is about what it takes to ask for a key, in bytes, by which a plan divides.
@@ -49,7 +50,7 @@ func TestPlanShards(t *testing.T) {
 			if r := runCommand("dump", "--quiet", "--uri", uri, "--out", out, "--resume"); r.code != codeOf(v) {
 				t.Fatal(r.stderr)
 			}
-			m, _ := dumped(t, out)
+			m, _ := smallpika.Dumped(t, out)
 			raw, all := map[string]int64{}, int64(0)
 			for _, c := range m.Chunks {
 				name := filepath.Base(c.Name)

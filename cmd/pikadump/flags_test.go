@@ -1,16 +1,25 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 func TestBadFlags(t *testing.T) {
@@ -54,6 +63,8 @@ func TestBadFlags(t *testing.T) {
 		{"--sample", append(good, "--sample", "5"), "--sample \"5\" is not a share of the keys, such as 1%"},
 		{"--sample of nothing", append(good, "--sample", "0%"), "--sample \"0%\""},
 		{"--sample no number", append(good, "--sample", "NaN%"), "--sample \"NaN%\""},
+		{"--scan", append(good, "--scan", "fast"), "--scan \"fast\": it is auto, range or scan"},
+		{"--streams", append(good, "--streams", "on"), "--streams \"on\": it is auto or off"},
 		{"--limit-keys", append(good, "--limit-keys=-1"), "--limit-keys -1 is negative"},
 		{"--plan that is not there", append(good, "--plan", filepath.Join(out, "plan.json")), "--plan: open"},
 		{"--shard without --plan", append(good, "--shard", "0/2"), "--shard 0/2 without --plan"},
@@ -80,7 +91,7 @@ func TestBadFlags(t *testing.T) {
 
 // TestUnfit: flags that only the source shows to be wrong.
 func TestUnfit(t *testing.T) {
-	s := startPika(t, pikasim.Options{Version: pikasim.V340, Databases: 2})
+	s := smallpika.Start(t, pikasim.Options{Version: pikasim.V340, Databases: 2})
 	for _, tc := range []struct {
 		name string
 		args []string
@@ -103,7 +114,7 @@ func TestUnfit(t *testing.T) {
 
 // TestEnvironment: every flag can be given by its variable.
 func TestEnvironment(t *testing.T) {
-	s := startPika(t, pikasim.Options{Password: password})
+	s := smallpika.Start(t, pikasim.Options{Password: password})
 	out := filepath.Join(t.TempDir(), "dump")
 	t.Setenv("PIKADUMP_URI", "redis://"+s.Addr())
 	t.Setenv("PIKADUMP_OUT", out)
@@ -151,6 +162,41 @@ func TestHelp(t *testing.T) {
 		line := regexp.MustCompile(`(?m)^   --` + name + `([ ,].*)?\n( {7}.*\n)* {7}.*` + regexp.QuoteMeta(env))
 		if !line.MatchString(help.stdout) {
 			t.Errorf("dump --help does not show --%s with %s:\n%s", name, env, help.stdout)
+		}
+	}
+}
+
+// TestDumpOptions: each flag of dump sets its option.
+func TestDumpOptions(t *testing.T) {
+	var got dump.Options
+	c := dumpCommand()
+	c.Action = func(c *cli.Context) (err error) {
+		got, err = parseDump(c)
+		return err
+	}
+	app := &cli.App{Writer: io.Discard, ErrWriter: io.Discard, Commands: []*cli.Command{c}}
+	err := app.Run(strings.Fields("pikadump dump --uri redis://h:1/3 --out d --resume --type hash --match a* --sample 1% --limit-keys 7 " +
+		"--scan range --streams off --no-source-count --reply-time 1s --page-keys 5 --reply-size 64KiB --timeout 2s --retry-for 3s " +
+		"--threads 4 --split-keys 6 --chunk-size 128KiB --level better --uploads 8 --spool sp --break-lock --rate-keys 9 --rate-bytes 2KiB " +
+		"--max-latency-factor 3 --window 01:00-02:00,03:00-04:00 --source-cache-off --require-consistent --quiet"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, s, a := got.Reader, got.Selection, got.Archive
+	for _, x := range []struct {
+		name      string
+		got, want any
+	}{
+		{"reader", []any{r.Addr, r.Scan, r.NoStreams, r.NoCount, r.Latency, r.PageKeys, r.ReplyBytes, r.ReplyTimeout, r.RetryFor},
+			[]any{"h:1", reader.ScanRange, true, true, time.Second, 5, 64 << 10, 2 * time.Second, 3 * time.Second}},
+		{"selection", []any{s.DBs, s.Types, s.Match, string(s.Prefix()), s.Sample.Share(), s.LimitKeys},
+			[]any{[]int{3}, []format.Type{format.TypeHash}, "a*", "a", 0.01, int64(7)}},
+		{"archive", []any{a.ChunkBytes, a.Level, a.Uploads, a.Storage}, []any{int64(128 << 10), format.Better, 8, storage.Options{Spool: "sp", BreakLock: true}}},
+		{"speed", []any{got.Threads, got.SplitKeys, got.Limits, len(got.Windows)}, []any{4, int64(6), pace.Limits{Keys: 9, Bytes: 2048, LatencyFactor: 3}, 2}},
+		{"run", []any{got.Location, got.Resume, got.CacheOff, got.Consistent, got.Quiet, got.Stream, got.Shard == nil}, []any{"d", true, true, true, true, nil, true}},
+	} {
+		if !reflect.DeepEqual(x.got, x.want) {
+			t.Errorf("%s: %v, want %v", x.name, x.got, x.want)
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
 // refuse intercepts a command, as each version refuses one.
@@ -25,7 +26,7 @@ func refuse(v pikasim.Version, command string) func(int, [][]byte) ([]byte, bool
 	case pikasim.V355:
 		reply = "-ERR unknown command \"" + word + "\"\r\n"
 	}
-	return intercept(map[string]string{command: reply})
+	return smallpika.Answer(map[string]string{command: reply})
 }
 
 // keys returns the names in a dump.
@@ -70,12 +71,12 @@ func TestForbidden(t *testing.T) {
 			}
 		}
 		more := func(s *pikasim.Server) {
-			send(t, s.Addr(), "DEL s2", "SET hll "+strings.Repeat("a", 131072))
+			smallpika.Send(t, s.Addr(), "DEL s2", "SET hll "+strings.Repeat("a", 131072))
 			if v != pikasim.V340 {
-				send(t, s.Addr(), "XADD x 1-1 f v")
+				smallpika.Send(t, s.Addr(), "XADD x 1-1 f v")
 			}
 		}
-		s := startPika(t, pikasim.Options{Version: v, Intercept: see, Databases: 2})
+		s := smallpika.Start(t, pikasim.Options{Version: v, Intercept: see, Databases: 2})
 		more(s)
 		clear(sent)
 		for _, name := range []string{"dump", "plan", "verify"} {
@@ -89,7 +90,7 @@ func TestForbidden(t *testing.T) {
 				t.Run(string(v)+"/"+command+"/"+name, func(t *testing.T) {
 					var on atomic.Bool
 					hook := refuse(v, command)
-					s := startPika(t, pikasim.Options{Version: v, Databases: 2, Intercept: func(db int, args [][]byte) ([]byte, bool, bool) {
+					s := smallpika.Start(t, pikasim.Options{Version: v, Databases: 2, Intercept: func(db int, args [][]byte) ([]byte, bool, bool) {
 						if !on.Load() || !strings.EqualFold(string(args[0]), command) {
 							return nil, false, false
 						}
@@ -142,7 +143,7 @@ func onlyKeys(prefix string) func(int, [][]byte) ([]byte, bool, bool) {
 func TestOnlyKeys(t *testing.T) {
 	var on atomic.Bool
 	hook := onlyKeys("app:")
-	s := startPika(t, pikasim.Options{Version: pikasim.V401, Intercept: func(db int, args [][]byte) ([]byte, bool, bool) {
+	s := smallpika.Start(t, pikasim.Options{Version: pikasim.V401, Intercept: func(db int, args [][]byte) ([]byte, bool, bool) {
 		if !on.Load() {
 			return nil, false, false
 		}
@@ -150,7 +151,7 @@ func TestOnlyKeys(t *testing.T) {
 	}})
 	var want []string
 	for i := range 300 {
-		send(t, s.Addr(), fmt.Sprintf("SET app:s%03d v EX 1000", i), fmt.Sprintf("SET b%03d v", i), fmt.Sprintf("HSET app:h%03d f v", i), fmt.Sprintf("HSET aoo%03d f v", i))
+		smallpika.Send(t, s.Addr(), fmt.Sprintf("SET app:s%03d v EX 1000", i), fmt.Sprintf("SET b%03d v", i), fmt.Sprintf("HSET app:h%03d f v", i), fmt.Sprintf("HSET aoo%03d f v", i))
 		want = append(want, fmt.Sprintf("string app:s%03d", i), fmt.Sprintf("hash app:h%03d", i))
 	}
 	slices.Sort(want)

@@ -12,11 +12,12 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
 // startVanishing starts a Pika whose list is listed and cannot be read.
 func startVanishing(t *testing.T) *pikasim.Server {
-	return startPika(t, pikasim.Options{Intercept: intercept(map[string]string{"LRANGE": "*0\r\n"})})
+	return smallpika.Start(t, pikasim.Options{Intercept: smallpika.Answer(map[string]string{"LRANGE": "*0\r\n"})})
 }
 
 // TestLeftOut: a dump that lacks keys says so, and where they are listed, also when it is gone on with after its end, before
@@ -100,7 +101,7 @@ func cut(path string) error {
 
 // TestBreakLockOfFinished: --break-lock holds for a dump that is finished, too.
 func TestBreakLockOfFinished(t *testing.T) {
-	s, server := startPika(t, pikasim.Options{}), s3server.Start(t)
+	s, server := smallpika.Start(t, pikasim.Options{}), s3server.Start(t)
 	flags := []string{"dump", "--uri", s.Addr(), "--out", server.URL("dump"), "--resume"}
 	if r := runCommand(flags...); r.code != 0 {
 		t.Fatalf("exit code %d: %s", r.code, r.stderr)

@@ -12,11 +12,12 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
 // TestOutputTaken: a directory that holds anything is refused and left as it is.
 func TestOutputTaken(t *testing.T) {
-	s := startPika(t, pikasim.Options{})
+	s := smallpika.Start(t, pikasim.Options{})
 	finished := filepath.Join(t.TempDir(), "dump")
 	if r := runCommand("dump", "--uri", s.Addr(), "--out", finished, "--quiet"); r.code != 0 {
 		t.Fatalf("exit code %d: %s", r.code, r.stderr)
@@ -71,7 +72,7 @@ func contents(t *testing.T, dir string) (all []string) {
 
 // TestOutputCannotBe: a directory that cannot be made or written to.
 func TestOutputCannotBe(t *testing.T) {
-	s := startPika(t, pikasim.Options{})
+	s := smallpika.Start(t, pikasim.Options{})
 	file := writeFile(t, "file", "data")
 	for _, tc := range []struct{ name, out, says string }{
 		{"a file", file, "not a directory"},
@@ -89,7 +90,7 @@ func TestOutputCannotBe(t *testing.T) {
 
 // TestBucketNamedWrong: a query that the store does not know is not repeated: it may hold a secret.
 func TestBucketNamedWrong(t *testing.T) {
-	s := startPika(t, pikasim.Options{})
+	s := smallpika.Start(t, pikasim.Options{})
 	r := runCommand("dump", "--uri", s.Addr(), "--out", "s3://dumps/dump?region=x&secret_key=hidden")
 	r.failed(t, 5, "cannot be used as it is given", "secret_key")
 	if strings.Contains(r.stderr, "hidden") {
@@ -112,7 +113,7 @@ func TestDiskFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	s := startPika(t, pikasim.Options{})
+	s := smallpika.Start(t, pikasim.Options{})
 	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true})
 	defer c.Close()
 	seed := uint64(1)

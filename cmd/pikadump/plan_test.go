@@ -12,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/plan"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
 // TestPlan holds the forecast against the dump that is then made: keys and bytes within a quarter.
@@ -41,7 +42,7 @@ func TestPlan(t *testing.T) {
 			if r := runCommand("dump", "--uri", uri, "--out", out); r.code != codeOf(v) {
 				t.Fatal(r.stderr)
 			}
-			m, _ := dumped(t, out)
+			m, _ := smallpika.Dumped(t, out)
 			var keys, raw, stored int64
 			for _, total := range m.Totals {
 				if total.Type == format.TypeStream && v == pikasim.V401 {

@@ -9,6 +9,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
 func bulk(s string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(s), s) }
@@ -91,9 +92,9 @@ func TestRefusedSource(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if tc.replies != nil {
-				tc.options.Intercept = intercept(tc.replies)
+				tc.options.Intercept = smallpika.Answer(tc.replies)
 			}
-			s := startPika(t, tc.options)
+			s := smallpika.Start(t, tc.options)
 			out := filepath.Join(t.TempDir(), "dump")
 			r := runCommand("dump", "--uri", "redis://"+tc.user+s.Addr(), "--out", out)
 			r.failed(t, tc.code, tc.says...)

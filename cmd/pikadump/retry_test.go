@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
 // A returning source is away from a command of that name on, until the log says that it is tried again.
@@ -40,7 +41,7 @@ func (r *returning) Write(b []byte) (int, error) {
 // TestRetryFor: dump, also to a stream, plan and verify wait for a source that goes away, and say so.
 func TestRetryFor(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole")
-	s := startPika(t, pikasim.Options{})
+	s := smallpika.Start(t, pikasim.Options{})
 	if r := runCommand("dump", "--uri", "redis://"+s.Addr(), "--out", whole); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
@@ -48,7 +49,7 @@ func TestRetryFor(t *testing.T) {
 		{"dump", "--out", filepath.Join(t.TempDir(), "dump")}, {"dump", "--out", "-"}, {"plan"}, {"verify", "--in", whole},
 	} {
 		r := &returning{at: "PKHSCANRANGE"}
-		s := startPika(t, pikasim.Options{Intercept: r.intercept})
+		s := smallpika.Start(t, pikasim.Options{Intercept: r.intercept})
 		code := run(append([]string{"pikadump", args[0], "--uri", "redis://" + s.Addr(), "--retry-for", "1m"}, args[1:]...), strings.NewReader(""), io.Discard, r)
 		if want := 0; code != want {
 			t.Errorf("%v: exit code %d, want %d:\n%s", args, code, want, r.log.String())
@@ -62,7 +63,7 @@ func TestRetryFor(t *testing.T) {
 // TestFullSync: a replica that is being filled is no proxy, and trying again later helps.
 func TestFullSync(t *testing.T) {
 	for _, reply := range []string{"-ERR Full sync not completed\r\n", "-LOADING Redis is loading the dataset in memory\r\n", "-ERR max number of clients reached\r\n"} {
-		s := startPika(t, pikasim.Options{Intercept: intercept(map[string]string{"PKSCANRANGE": reply})})
+		s := smallpika.Start(t, pikasim.Options{Intercept: smallpika.Answer(map[string]string{"PKSCANRANGE": reply})})
 		r := runCommand("dump", "--uri", "redis://"+s.Addr(), "--out", filepath.Join(t.TempDir(), "dump"))
 		r.failed(t, 75, strings.TrimSpace(reply[1:]))
 		if strings.Contains(r.stderr, "proxy") {

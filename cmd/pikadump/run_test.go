@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,9 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
 // asCommand in the environment makes the test binary be pikadump, for the tests that need
@@ -113,47 +111,8 @@ func files(t *testing.T, dir string) (names []string) {
 	return names
 }
 
-// startPika starts a simulated Pika with a few keys of every type.
-func startPika(t *testing.T, o pikasim.Options) *pikasim.Server {
-	t.Helper()
-	s, err := pikasim.Start(o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	if !o.Replica { // it takes no writes
-		fill(t, s, o.Password)
-	}
-	return s
-}
-
-func fill(t *testing.T, s *pikasim.Server, password string) {
-	t.Helper()
-	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true, Password: password})
-	defer c.Close()
-	for _, cmd := range [][]any{
-		{"SET", "s1", "one"}, {"SET", "s2", "two", "EX", 10000}, {"HSET", "h", "f", "v"}, {"RPUSH", "l", "a", "b"},
-		{"SADD", "set", "m"}, {"ZADD", "z", 1.5, "m"},
-	} {
-		if err := c.Do(context.Background(), cmd...).Err(); err != nil {
-			t.Fatalf("%v: %v", cmd, err)
-		}
-	}
-}
-
-// intercept returns an Intercept that answers the commands that begin with one of the
-// prefixes, in capitals, with raw replies.
-func intercept(replies map[string]string) func(int, [][]byte) ([]byte, bool, bool) {
-	return func(_ int, args [][]byte) ([]byte, bool, bool) {
-		line := strings.ToUpper(string(bytes.Join(args, []byte(" "))))
-		for prefix, reply := range replies {
-			if strings.HasPrefix(line, prefix) {
-				return []byte(reply), true, reply == "" // cut
-			}
-		}
-		return nil, false, false
-	}
-}
+// newDir returns where a dump can be made.
+func newDir(t *testing.T) string { return filepath.Join(t.TempDir(), "dump") }
 
 // writeFile writes a file in a new directory and returns its path.
 func writeFile(t *testing.T, name, data string) string {
@@ -167,7 +126,7 @@ func writeFile(t *testing.T, name, data string) string {
 
 // TestDump: the harness above sees a good run as good.
 func TestDump(t *testing.T) {
-	s := startPika(t, pikasim.Options{Password: password})
+	s := smallpika.Start(t, pikasim.Options{Password: password})
 	out := filepath.Join(t.TempDir(), "new", "dump")
 	r := runCommand("dump", "--uri", "redis://"+s.Addr(), "--password-file", writeFile(t, "pw", password+"\n"), "--out", out)
 	if r.code != 0 || r.stdout != "" {

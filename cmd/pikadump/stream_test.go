@@ -3,15 +3,14 @@ package main
 import (
 	"bytes"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"filippo.io/age"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
 // TestStreamUsage: what a stream cannot do is refused before anything is asked of the source.
@@ -31,7 +30,7 @@ func TestStreamUsage(t *testing.T) {
 
 // TestStreamBroken: a stream that cannot be written is not gone on with, and so nothing says that it can be.
 func TestStreamBroken(t *testing.T) {
-	s := startPika(t, pikasim.Options{})
+	s := smallpika.Start(t, pikasim.Options{})
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -56,36 +55,6 @@ func TestStreamBroken(t *testing.T) {
 		if strings.Contains(stderr.String(), "--resume") {
 			t.Errorf("it advises what is refused:\n%s", &stderr)
 		}
-	}
-}
-
-// TestStreamStopped: each signal that ends a run removes the spool.
-func TestStreamStopped(t *testing.T) {
-	heedHangups(t)
-	for sig, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143, syscall.SIGHUP: 129} {
-		t.Run(sig.String(), func(t *testing.T) {
-			s, asked := blocking(t, "PKSCANRANGE SET")
-			spool := t.TempDir()
-			cmd := exec.Command(os.Args[0], "dump", "--uri", s.Addr(), "--out", "-", "--spool", spool)
-			cmd.Env = append(os.Environ(), asCommand+"=1")
-			var stderr bytes.Buffer
-			cmd.Stderr = &stderr
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			<-asked
-			if made, _ := os.ReadDir(spool); len(made) != 1 {
-				t.Errorf("the spool holds %v", made)
-			}
-			if err := cmd.Process.Signal(sig); err != nil {
-				t.Fatal(err)
-			}
-			_ = cmd.Wait()
-			result{code: cmd.ProcessState.ExitCode(), stderr: stderr.String()}.failed(t, code, "dump again")
-			if left, _ := os.ReadDir(spool); len(left) > 0 {
-				t.Errorf("%v is left in the spool", left)
-			}
-		})
 	}
 }
 

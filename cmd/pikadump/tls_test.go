@@ -6,11 +6,12 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/tlsfront"
 )
 
 func TestTLS(t *testing.T) {
-	s := startPika(t, pikasim.Options{Password: password})
+	s := smallpika.Start(t, pikasim.Options{Password: password})
 	port, ca := tlsfront.Start(t, s.Addr())
 	uri := "rediss://:s3cret%25%2Fpw@127.0.0.1:" + port
 	for _, tc := range []struct {
@@ -41,7 +42,7 @@ func TestTLS(t *testing.T) {
 
 // TestTLSToPlain: a server that speaks no TLS.
 func TestTLSToPlain(t *testing.T) {
-	s := startPika(t, pikasim.Options{})
+	s := smallpika.Start(t, pikasim.Options{})
 	r := runCommand("dump", "--uri", "rediss://"+s.Addr(), "--out", filepath.Join(t.TempDir(), "dump"))
 	r.failed(t, 5, "TLS")
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
 func TestVerifyUsage(t *testing.T) {
@@ -84,9 +85,9 @@ func TestVerifyNoDump(t *testing.T) {
 func TestVerifyUnknownExpiry(t *testing.T) {
 	var now atomic.Int64
 	now.Store(1_800_000_000)
-	s := startPika(t, pikasim.Options{Version: pikasim.V355, Config: map[string]string{"cache-model": "0"},
+	s := smallpika.Start(t, pikasim.Options{Version: pikasim.V355, Config: map[string]string{"cache-model": "0"},
 		Clock: func() time.Time { return time.Unix(now.Load(), 0) }})
-	send(t, s.Addr(), "HSET x f v", "SET x s EX 1000", "HSET y f v", "EXPIRE y 5000", "SET y s EX 1000", "HSET alone f v", "HSET z f v", "EXPIRE z 500", "SET z s EX 9")
+	smallpika.Send(t, s.Addr(), "HSET x f v", "SET x s EX 1000", "HSET y f v", "EXPIRE y 5000", "SET y s EX 1000", "HSET alone f v", "HSET z f v", "EXPIRE z 500", "SET z s EX 9")
 	dir := filepath.Join(t.TempDir(), "dump")
 	r := runCommand("dump", "--quiet", "--uri", s.Addr(), "--out", dir, "--type", "hash", "--match", "[x-z]")
 	r.failed(t, exitcode.LeftOut, "3 expiry-unknown")
@@ -107,7 +108,7 @@ func TestVerifyUnknownExpiry(t *testing.T) {
 		{1002, "HSET x f w", "value    1 key", "3 of 3 keys have changed"},
 	} {
 		now.Store(1_800_000_000 + x.after)
-		send(t, s.Addr(), x.do)
+		smallpika.Send(t, s.Addr(), x.do)
 		want := exitcode.Done
 		if x.changed != "" {
 			want = exitcode.Different

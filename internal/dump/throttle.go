@@ -1,10 +1,10 @@
 package dump
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
@@ -17,8 +17,12 @@ type throttle struct {
 	pinger  *reader.Pinger
 }
 
-// leastReply is the smallest size that replies are steered to.
-const leastReply = 4 << 10
+// Sizes of the reader: the smallest that replies are steered to, and the defaults.
+const (
+	leastReply   = 4 << 10
+	defaultReply = 1 << 20
+	defaultPage  = 256
+)
 
 // newThrottle puts a pacer into the reader's options if one is needed, and fits the size of replies to the
 // limits.
@@ -28,10 +32,10 @@ func newThrottle(o *Options) *throttle {
 		return t
 	}
 	if o.Limits.Keys > 0 {
-		atMost(&r.PageKeys, o.Limits.Keys)
+		r.PageKeys = int(min(int64(cmp.Or(r.PageKeys, defaultPage)), o.Limits.Keys))
 	}
 	if o.Limits.Bytes > 0 {
-		atMost(&r.ReplyBytes, max(o.Limits.Bytes, leastReply))
+		r.ReplyBytes = int(min(int64(cmp.Or(r.ReplyBytes, defaultReply)), max(o.Limits.Bytes, leastReply)))
 	}
 	if o.Limits.LatencyFactor > 0 {
 		t.latency = pace.NewLatency(o.Limits.LatencyFactor, func(ctx context.Context) (time.Duration, error) { return t.pinger.Ping(ctx) })
@@ -42,13 +46,6 @@ func newThrottle(o *Options) *throttle {
 		Say: func(text string) { fmt.Fprintln(log, text) },
 	})
 	return t
-}
-
-// atMost lowers a size, of which 0 is the default.
-func atMost(size *int, most int64) {
-	if most < math.MaxInt && (*size == 0 || int64(*size) > most) {
-		*size = int(most)
-	}
 }
 
 // begin measures the latency that the source has before the scan.

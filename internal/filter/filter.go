@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,7 @@ import (
 type Filter struct {
 	DBs   []int // nil: all
 	Types []format.Type
-	Match string // glob; empty: all
+	Match string // see SetMatch
 
 	pattern *glob.Pattern
 }
@@ -36,9 +37,9 @@ func Flags(env func(string) []string) []cli.Flag {
 
 // FromFlags returns the filter that the flags give.
 func FromFlags(c *cli.Context) (Filter, error) {
-	f := Filter{Match: c.String("match")}
-	if !utf8.ValidString(f.Match) { // dump.json and journals could not hold it
-		return f, exitcode.Usagef("--match %q: the pattern is no UTF-8: put ? for each byte that is none", f.Match)
+	var f Filter
+	if err := f.SetMatch(c.String("match")); err != nil {
+		return f, exitcode.Usagef("--match %q: %w", c.String("match"), err)
 	}
 	for _, name := range []string{"db", "type"} {
 		if s := c.String(name); s != "" && len(split(s)) == 0 {
@@ -61,13 +62,19 @@ func FromFlags(c *cli.Context) (Filter, error) {
 		}
 		f.Types = append(f.Types, t)
 	}
-	if f.Match != "" {
-		var err error
-		if f.pattern, err = glob.Compile(f.Match); err != nil {
-			return f, exitcode.Usagef("--match %q: %w", f.Match, err)
-		}
-	}
 	return f, nil
+}
+
+// SetMatch chooses the keys that match a glob; empty: all.
+func (f *Filter) SetMatch(match string) (err error) {
+	f.Match, f.pattern = match, nil
+	if !utf8.ValidString(match) { // dump.json and journals could not hold it
+		return errors.New("the pattern is no UTF-8: put ? for each byte that is none")
+	}
+	if match != "" {
+		f.pattern, err = glob.Compile(match)
+	}
+	return err
 }
 
 func split(s string) []string {

@@ -2,6 +2,7 @@ package sample
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -28,5 +29,23 @@ func TestParse(t *testing.T) {
 		if n < 900 || n > 1100 {
 			t.Errorf("%s of 100,000 keys are %d", text, n)
 		}
+	}
+}
+
+// TestSampleIsFixed: the keys of a sample never change, for a dump may be gone on with by a
+// newer version.
+func TestSampleIsFixed(t *testing.T) {
+	twentieth, err := Parse("5%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i := range 100 {
+		if key := fmt.Sprintf("key:%d", i); twentieth.Holds([]byte(key)) {
+			got = append(got, key)
+		}
+	}
+	if want := "key:28 key:56 key:70 key:90"; strings.Join(got, " ") != want {
+		t.Errorf("%q, want %q", strings.Join(got, " "), want)
 	}
 }

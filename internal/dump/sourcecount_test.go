@@ -1,9 +1,8 @@
-package main
+package dump
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,7 +10,10 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 // counting returns the text of INFO keyspace, as 3.5.5 gives it.
@@ -28,41 +30,41 @@ func TestSourceCount(t *testing.T) {
 	for _, x := range []struct {
 		name   string
 		o      pikasim.Options
-		flags  []string
-		code   int
+		set    func(*Options)
+		left   bool     // keys are left out
 		says   []string // of the manifest, or the error
 		orders int64    // INFO keyspace 1
 	}{
 		{name: "3.5.5", says: []string{format.NoWrites, "has as many keys without expiry, 5, and no more with one; not counted: streams"}, orders: 1},
 		{name: "4.0.1", o: pikasim.Options{Version: pikasim.V401}, says: []string{"keys without expiry, 5, and no more with one)"}, orders: 1},
 		{name: "two databases", o: pikasim.Options{Databases: 2}, says: []string{"keys without expiry, 5,"}, orders: 2},
-		{name: "no keys of a type", flags: []string{"--type", "string", "--db", "1"}, o: pikasim.Options{Databases: 2}, says: []string{"without expiry, 0,"}, orders: 1},
-		{name: "SCAN", o: pikasim.Options{Version: pikasim.V401}, flags: []string{"--scan", "scan"}, says: []string{"without expiry, 5,"}, orders: 1},
+		{name: "no keys of a type", set: func(o *Options) { o.Selection.Types, o.Selection.DBs = []format.Type{format.TypeString}, []int{1} }, o: pikasim.Options{Databases: 2}, says: []string{"without expiry, 0,"}, orders: 1},
+		{name: "SCAN", o: pikasim.Options{Version: pikasim.V401}, set: func(o *Options) { o.Reader.Scan = reader.ScanScan }, says: []string{"without expiry, 5,"}, orders: 1},
 
-		{name: "a name is lost", o: pikasim.Options{Unlisted: unlisted("h")}, code: 3,
+		{name: "a name is lost", o: pikasim.Options{Unlisted: unlisted("h")}, left: true,
 			says: []string{differs, "db0: the source counts 1 hash without expiry, the dump has 0"}, orders: 2},
-		{name: "a name is lost, 4.0.1", o: pikasim.Options{Version: pikasim.V401, Unlisted: unlisted("set")}, code: 3,
+		{name: "a name is lost, 4.0.1", o: pikasim.Options{Version: pikasim.V401, Unlisted: unlisted("set")}, left: true,
 			says: []string{differs, "the source counts 1 set without expiry, the dump has 0"}, orders: 2},
-		{name: "a name is lost by SCAN", o: pikasim.Options{Version: pikasim.V401, Unlisted: unlisted("z")}, flags: []string{"--scan", "scan"}, code: 3,
+		{name: "a name is lost by SCAN", o: pikasim.Options{Version: pikasim.V401, Unlisted: unlisted("z")}, set: func(o *Options) { o.Reader.Scan = reader.ScanScan }, left: true,
 			says: []string{"the source counts 1 zset without expiry, the dump has 0"}, orders: 2},
-		{name: "one with an expiry is lost", o: pikasim.Options{Unlisted: unlisted("s2")}, code: 3,
+		{name: "one with an expiry is lost", o: pikasim.Options{Unlisted: unlisted("s2")}, left: true,
 			says: []string{"the source counts 1 string with an expiry, the dump has 0"}, orders: 2},
-		{name: "of the types asked for", o: pikasim.Options{Unlisted: unlisted("h")}, flags: []string{"--type", "string"}, says: []string{"without expiry, 1,"}, orders: 1},
-		{name: "too few counted", o: pikasim.Options{Intercept: intercept(map[string]string{"INFO KEYSPACE 0": counting(1)})}, code: 3,
+		{name: "of the types asked for", o: pikasim.Options{Unlisted: unlisted("h")}, set: func(o *Options) { o.Selection.Types = []format.Type{format.TypeString} }, says: []string{"without expiry, 1,"}, orders: 1},
+		{name: "too few counted", o: pikasim.Options{Intercept: smallpika.Answer(map[string]string{"INFO KEYSPACE 0": counting(1)})}, left: true,
 			says: []string{"db0: the source counts 0 strings without expiry, the dump has 1"}, orders: 2},
 
-		{name: "--no-source-count", o: pikasim.Options{Version: pikasim.V401, Unlisted: unlisted("h")}, flags: []string{"--no-source-count"}, says: []string{"not held", "--no-source-count"}},
-		{name: "--match", flags: []string{"--match", "s*"}, says: []string{"not held", "not all keys were asked for"}},
+		{name: "--no-source-count", o: pikasim.Options{Version: pikasim.V401, Unlisted: unlisted("h")}, set: func(o *Options) { o.Reader.NoCount = true }, says: []string{"not held", "--no-source-count"}},
+		{name: "--match", set: match("s*"), says: []string{"not held", "not all keys were asked for"}},
 		{name: "3.0", o: pikasim.Options{Version: pikasim.V302}, says: []string{"not held", "does not count by type"}},
 		{name: "no binlog", o: pikasim.Options{Config: map[string]string{"write-binlog": "no"}}, says: []string{format.CannotBeTold}},
-		{name: "it compacts", o: pikasim.Options{Intercept: intercept(map[string]string{"INFO KEYSPACE 1": "-ERR The compact operation is executing, Try again later\r\n"})},
+		{name: "it compacts", o: pikasim.Options{Intercept: smallpika.Answer(map[string]string{"INFO KEYSPACE 1": "-ERR The compact operation is executing, Try again later\r\n"})},
 			says: []string{"not held", "compact operation is executing"}, orders: 1},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			var orders atomic.Int64
 			inner := x.o.Intercept
 			x.o.Intercept = func(db int, args [][]byte) ([]byte, bool, bool) {
-				if strings.HasPrefix(strings.ToUpper(string(bytes.Join(args, []byte(" ")))), "INFO KEYSPACE 1") {
+				if strings.HasPrefix(smallpika.Line(args), "INFO KEYSPACE 1") {
 					orders.Add(1)
 				}
 				if inner != nil {
@@ -70,24 +72,28 @@ func TestSourceCount(t *testing.T) {
 				}
 				return nil, false, false
 			}
-			s := startPika(t, x.o)
-			out := filepath.Join(t.TempDir(), "dump")
-			args := append([]string{"dump", "--uri", s.Addr(), "--out", out}, x.flags...)
-			r := runCommand(args...)
-			if x.code != 0 {
-				r.failed(t, x.code, x.says...)
+			s := smallpika.Start(t, x.o)
+			out := newDir(t)
+			set := func(o *Options) {
+				if x.set != nil {
+					x.set(o)
+				}
+			}
+			r := makeDump(t, s.Addr(), out, set)
+			if x.left {
+				r.leftOut(t, x.says...)
 				if c := manifest(t, out).Consistency; c.Statement != format.CannotBeTold {
 					t.Errorf("the manifest says %q", c)
 				}
-				if len(x.flags) == 0 { // a dump by SCAN is not resumed
-					runCommand(append(args, "--resume")...).failed(t, x.code, x.says...)
+				if x.set == nil { // a dump by SCAN is not resumed
+					makeDump(t, s.Addr(), out, resume).leftOut(t, x.says...)
 				}
-			} else if r.code != 0 {
-				t.Errorf("exit code %d:\n%s", r.code, r.stderr)
+			} else {
+				r.ok(t)
 			}
 			c := manifest(t, out).Consistency
 			for _, want := range x.says {
-				if said := fmt.Sprintf("%s (%s)", c.Statement, c.Reason); x.code == 0 && !strings.Contains(said, want) {
+				if said := fmt.Sprintf("%s (%s)", c.Statement, c.Reason); !x.left && !strings.Contains(said, want) {
 					t.Errorf("the manifest says %s, not %q", said, want)
 				}
 			}
@@ -107,9 +113,9 @@ func TestSourceCountAgain(t *testing.T) {
 			var counts atomic.Int64
 			counted := make(chan struct{})
 			closeCounted := sync.OnceFunc(func() { close(counted) })
-			s := startPika(t, pikasim.Options{Clock: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+			s := smallpika.Start(t, pikasim.Options{Clock: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
 				Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
-					line := strings.ToUpper(string(bytes.Join(args, []byte(" "))))
+					line := smallpika.Line(args)
 					switch {
 					case strings.HasPrefix(line, "INFO KEYSPACE 1"):
 						return []byte(counting(0)), counts.Add(1) == 1 && name == "stopped", false
@@ -121,10 +127,11 @@ func TestSourceCountAgain(t *testing.T) {
 					}
 					return nil, false, false
 				}})
-			out := filepath.Join(t.TempDir(), "dump")
-			r := runCommand("dump", "--uri", s.Addr(), "--out", out)
-			if c := manifest(t, out).Consistency; r.code != 0 || c.Statement != format.NoWrites || !strings.Contains(c.Reason, "without expiry, 5,") {
-				t.Errorf("exit code %d: %q\n%s", r.code, c, r.stderr)
+			out := newDir(t)
+			r := makeDump(t, s.Addr(), out)
+			r.ok(t)
+			if c := manifest(t, out).Consistency; c.Statement != format.NoWrites || !strings.Contains(c.Reason, "without expiry, 5,") {
+				t.Errorf("%q\n%s", c, r.log)
 			}
 			if n := counts.Load(); n != 2 {
 				t.Errorf("%d counts were ordered, want 2", n)
@@ -139,24 +146,22 @@ func TestSourceCountResumed(t *testing.T) {
 	var broken, write atomic.Bool
 	broken.Store(true)
 	var s *pikasim.Server
-	s = startPika(t, pikasim.Options{Unlisted: func(name string) bool { return name == "s1" }, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
-		line := strings.ToUpper(string(bytes.Join(args, []byte(" "))))
+	s = smallpika.Start(t, pikasim.Options{Unlisted: func(name string) bool { return name == "s1" }, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+		line := smallpika.Line(args)
 		if strings.HasPrefix(line, "INFO KEYSPACE 1") && write.CompareAndSwap(true, false) {
-			send(t, s.Addr(), "SET new v")
+			smallpika.Send(t, s.Addr(), "SET new v")
 		}
 		return []byte("-ERR no\r\n"), broken.Load() && strings.HasPrefix(line, "PKSCANRANGE ZSET"), false
 	}})
-	out := filepath.Join(t.TempDir(), "dump")
-	args := []string{"dump", "--uri", s.Addr(), "--out", out, "--threads", "1", "--resume"}
-	if r := runCommand(args...); r.code == 0 || r.code == 3 {
-		t.Fatalf("exit code %d:\n%s", r.code, r.stderr)
+	out := newDir(t)
+	one := func(o *Options) { o.Threads, o.Resume = 1, true }
+	r := makeDump(t, s.Addr(), out, one)
+	if r.err == nil || errors.As(r.err, new(*exitcode.LeftOutError)) {
+		t.Fatalf("%v\n%s", r.err, r.log)
 	}
 	broken.Store(false)
-	runCommand(args...).failed(t, 3, "db0: the source counts 1 string without expiry, the dump has 0")
+	makeDump(t, s.Addr(), out, one).leftOut(t, "db0: the source counts 1 string without expiry, the dump has 0")
 
 	write.Store(true)
-	args[4] = filepath.Join(t.TempDir(), "dump")
-	if r := runCommand(args...); r.code != 0 {
-		t.Errorf("exit code %d:\n%s", r.code, r.stderr)
-	}
+	makeDump(t, s.Addr(), newDir(t), one).ok(t)
 }
