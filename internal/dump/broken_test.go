@@ -81,7 +81,7 @@ func TestNoReply(t *testing.T) {
 	for _, tc := range []struct{ name, words, says string }{
 		{"at the start", "INFO SERVER", "no reply to INFO server in time"},
 		{"when listing", "PKSCANRANGE ZSET", "no reply to PKSCANRANGE zset in time"},
-		{"when reading", "LRANGE", "no reply to one of 4 commands (LRANGE, TIME, PTTL), the last of them TIME"},
+		{"when reading", "LRANGE", "no reply to one of the pipeline of 4 (LRANGE, TIME, PTTL), the last of them TIME"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			s, _ := blocking(t, tc.words)
