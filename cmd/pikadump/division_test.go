@@ -16,7 +16,8 @@ import (
 // keyCost is about what it takes to ask for a key, in bytes, by which a plan divides.
 const keyCost = 128
 
-// TestPlanShards: the shares of a plan are of about the same size, and what does not go with them is refused.
+// TestPlanShards: the shares of a plan are of about the same size, and what does not go with them
+// is refused.
 func TestPlanShards(t *testing.T) {
 	versions := []pikasim.Version{pikasim.V401, pikasim.V355}
 	if testing.Short() {

@@ -50,8 +50,9 @@ func keys(t *testing.T, dir string) (names []string) {
 	return slices.Compact(names)
 }
 
-// TestForbidden: of each command that the tools send, what if the source does not take it? Either the run does without and comes to
-// the same, or it is refused before anything is read, and its text names the command and what to allow.
+// TestForbidden: of each command that the tools send, what if the source does not take it? Either
+// the run does without and comes to the same, or it is refused before anything is read, and its
+// text names the command and what to allow.
 func TestForbidden(t *testing.T) {
 	for _, v := range []pikasim.Version{pikasim.V340, pikasim.V355, pikasim.V401} {
 		var mu sync.Mutex
@@ -119,8 +120,8 @@ func TestForbidden(t *testing.T) {
 	}
 }
 
-// onlyKeys answers as a 4.0.1 does to an account that may use keys with a prefix (M): the lists of names are not
-// limited, but for the bounds of a range.
+// onlyKeys answers as a 4.0.1 does to an account that may use keys with a prefix (M): the lists
+// of names are not limited, but for the bounds of a range.
 func onlyKeys(prefix string) func(int, [][]byte) ([]byte, bool, bool) {
 	return func(_ int, args [][]byte) ([]byte, bool, bool) {
 		var named [][]byte
@@ -139,7 +140,8 @@ func onlyKeys(prefix string) func(int, [][]byte) ([]byte, bool, bool) {
 	}
 }
 
-// TestOnlyKeys: an account that may use keys with a prefix dumps and verifies them by --match; without, it is told what to allow.
+// TestOnlyKeys: an account that may use keys with a prefix dumps and verifies them by --match;
+// without, it is told what to allow.
 func TestOnlyKeys(t *testing.T) {
 	var on atomic.Bool
 	hook := onlyKeys("app:")

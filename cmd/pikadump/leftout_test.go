@@ -20,8 +20,8 @@ func startVanishing(t *testing.T) *pikasim.Server {
 	return smallpika.Start(t, pikasim.Options{Intercept: smallpika.Answer(map[string]string{"LRANGE": "*0\r\n"})})
 }
 
-// TestLeftOut: a dump that lacks keys says so, and where they are listed, also when it is gone on with after its end, before
-// which the run could not say it.
+// TestLeftOut: a dump that lacks keys says so, and where they are listed, also when it is gone on
+// with after its end, before which the run could not say it.
 func TestLeftOut(t *testing.T) {
 	s := startVanishing(t)
 	id, err := age.GenerateX25519Identity()
@@ -50,7 +50,8 @@ func TestLeftOut(t *testing.T) {
 	r.failed(t, 3, "see skipped.jsonl in the stream")
 }
 
-// TestResumeLost: a finished dump of which a file was lost or cut is not finished: --resume reads again what is lost.
+// TestResumeLost: a finished dump of which a file was lost or cut is not finished: --resume reads
+// again what is lost.
 func TestResumeLost(t *testing.T) {
 	s := startVanishing(t)
 	id, err := age.GenerateX25519Identity()

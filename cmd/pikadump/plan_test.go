@@ -79,7 +79,8 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-// codeOf is how a dump ends: up to 3.5 there are names in several types, whose expiries cannot all be told.
+// codeOf is how a dump ends: up to 3.5 there are names in several types, whose expiries cannot
+// all be told.
 func codeOf(v pikasim.Version) int {
 	if v == pikasim.V401 {
 		return exitcode.Done

@@ -13,7 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
-// A returning source is away from a command of that name on, until the log says that it is tried again.
+// A returning source is away from a command of that name on, until the log says that it is tried
+// again.
 type returning struct {
 	at   string
 	away atomic.Bool
@@ -38,7 +39,8 @@ func (r *returning) Write(b []byte) (int, error) {
 	return r.log.Write(b)
 }
 
-// TestRetryFor: dump, also to a stream, plan and verify wait for a source that goes away, and say so.
+// TestRetryFor: dump, also to a stream, plan and verify wait for a source that goes away, and say
+// so.
 func TestRetryFor(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole")
 	s := smallpika.Start(t, pikasim.Options{})

@@ -21,8 +21,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
-// hold starts a Pika that does not answer such a command until it is released. It says so on the channel when
-// it is asked.
+// hold starts a Pika that does not answer such a command until it is released. It says so on the
+// channel when it is asked.
 func hold(t *testing.T, words string, o pikasim.Options) (s *pikasim.Server, asked <-chan struct{}, release func()) {
 	t.Helper()
 	heard, over := make(chan struct{}, 16), make(chan struct{})
@@ -50,8 +50,8 @@ func start(t *testing.T, cmd *exec.Cmd) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, &stderr
 }
 
-// heedHangups makes processes that a test starts end at SIGHUP, even if the tests run under nohup: what this process ignores,
-// they ignore as well.
+// heedHangups makes processes that a test starts end at SIGHUP, even if the tests run under
+// nohup: what this process ignores, they ignore as well.
 func heedHangups(t *testing.T) {
 	heard := make(chan os.Signal, 1)
 	signal.Notify(heard, syscall.SIGHUP)
@@ -104,8 +104,8 @@ func isCacheBack(t *testing.T, s *pikasim.Server, dir, stderr string) {
 	}
 }
 
-// TestSourceCacheStopped: each signal that ends a run sets it back, also where the dump, and with it the file
-// that says what it was, is in a bucket.
+// TestSourceCacheStopped: each signal that ends a run sets it back, also where the dump, and with
+// it the file that says what it was, is in a bucket.
 func TestSourceCacheStopped(t *testing.T) {
 	heedHangups(t)
 	server := s3server.Start(t)

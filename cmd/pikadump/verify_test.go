@@ -80,8 +80,8 @@ func TestVerifyNoDump(t *testing.T) {
 	runCommand("verify", "--in", t.TempDir()).failed(t, exitcode.NoDump, "no finished dump")
 }
 
-// TestVerifyUnknownExpiry: an expiry that the dump, or the source, cannot tell because of another type of the name is no change;
-// presence and value are compared all the same.
+// TestVerifyUnknownExpiry: an expiry that the dump, or the source, cannot tell because of another
+// type of the name is no change; presence and value are compared all the same.
 func TestVerifyUnknownExpiry(t *testing.T) {
 	var now atomic.Int64
 	now.Store(1_800_000_000)

@@ -16,8 +16,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// TestResumeAnotherPika: a dump is not resumed from another Pika at the same address. One whose binlog is not behind may be
-// the same restarted, but nothing is said of writes.
+// TestResumeAnotherPika: a dump is not resumed from another Pika at the same address. One whose
+// binlog is not behind may be the same restarted, but nothing is said of writes.
 func TestResumeAnotherPika(t *testing.T) {
 	for _, v := range []pikasim.Version{pikasim.V340, pikasim.V355, pikasim.V401} {
 		first := smallpika.Start(t, pikasim.Options{Version: v})
@@ -48,8 +48,9 @@ func TestResumeAnotherPika(t *testing.T) {
 	}
 }
 
-// TestAnotherPikaMeanwhile: a run whose connections are lost does not go on with another Pika, however long --retry-for is. When
-// the address leads to the first one again the dump can be resumed, and holds nothing of the other.
+// TestAnotherPikaMeanwhile: a run whose connections are lost does not go on with another Pika,
+// however long --retry-for is. When the address leads to the first one again the dump can be
+// resumed, and holds nothing of the other.
 func TestAnotherPikaMeanwhile(t *testing.T) {
 	var p *faultproxy.Proxy
 	var swap atomic.Pointer[string]

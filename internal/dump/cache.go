@@ -26,8 +26,8 @@ func remind(ctx context.Context, o *Options) {
 	}
 }
 
-// withCache runs f with the source's cache off if off says so, and sets back what this run or one before it
-// changed. The location must be locked.
+// withCache runs f with the source's cache off if off says so, and sets back what this run or one
+// before it changed. The location must be locked.
 func withCache(ctx context.Context, s *reader.Scanner, o *Options, off bool, f func() error) error {
 	dir, err := storage.Create(ctx, o.Location, o.Archive.Storage)
 	if err != nil {

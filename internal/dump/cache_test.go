@@ -153,8 +153,8 @@ func TestSourceCacheRefused(t *testing.T) {
 	unfinished(t, p.out)
 }
 
-// TestSourceCacheAfterCrash: the run after one that was killed sets it back, with the flag or without, unless
-// somebody else has.
+// TestSourceCacheAfterCrash: the run after one that was killed sets it back, with the flag or
+// without, unless somebody else has.
 func TestSourceCacheAfterCrash(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -199,8 +199,8 @@ func TestSourceCacheAfterCrash(t *testing.T) {
 	}
 }
 
-// TestSourceCacheNotRestored: a restore that fails is said, with what to type, and the next run tries it again,
-// even of a dump that is finished.
+// TestSourceCacheNotRestored: a restore that fails is said, with what to type, and the next run
+// tries it again, even of a dump that is finished.
 func TestSourceCacheNotRestored(t *testing.T) {
 	p := startCached(t, pikasim.Options{})
 	p.set("1", nil)

@@ -16,8 +16,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// TestGoneWhileRead: a hash that is deleted between two of its pieces is not in the dump, and is listed. The others are there,
-// whole, whichever way keys are listed.
+// TestGoneWhileRead: a hash that is deleted between two of its pieces is not in the dump, and is
+// listed. The others are there, whole, whichever way keys are listed.
 func TestGoneWhileRead(t *testing.T) {
 	for name, set := range map[string]func(*Options){
 		"":             func(*Options) {},
@@ -26,7 +26,8 @@ func TestGoneWhileRead(t *testing.T) {
 	} {
 		var c *redis.Client
 		s := smallpika.Start(t, pikasim.Options{Version: pikasim.V401, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
-			// h05 and h15 go when frames hold parts of them: their chunk is made anew. h08 goes in its first frame.
+			// h05 and h15 go when frames hold parts of them: their chunk is made anew. h08 goes
+			// in its first frame.
 			if len(args) > 2 && strings.EqualFold(string(args[0]), "pkhscanrange") && (string(args[2]) > "f1" && strings.HasSuffix(string(args[1]), "5") || len(args[2]) > 0 && string(args[1]) == "h08") {
 				c.Del(context.Background(), string(args[1]))
 			}

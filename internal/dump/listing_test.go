@@ -115,8 +115,8 @@ func TestListingWarnings(t *testing.T) {
 	}
 }
 
-// TestLastSecond: a key with a TTL of 0 can still be read up to 3.5, and is kept with its expiry; on 4.0
-// it is gone, or about to be.
+// TestLastSecond: a key with a TTL of 0 can still be read up to 3.5, and is kept with its expiry;
+// on 4.0 it is gone, or about to be.
 func TestLastSecond(t *testing.T) {
 	for _, v := range []pikasim.Version{pikasim.V302, pikasim.V355, pikasim.V401} {
 		s := smallpika.Start(t, pikasim.Options{Version: v, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {

@@ -1,11 +1,11 @@
-// Package dump makes a dump of a live Pika: it lists the keys of every database and type in ranges, reads
-// them and writes them into an archive.
+// Package dump makes a dump of a live Pika: it lists the keys of every database and type in
+// ranges, reads them and writes them into an archive.
 //
 //	err := dump.Run(ctx, dump.Options{Reader: reader.Options{Addr: "10.0.0.5:9221"}, Location: "/backup/pika", …})
 //	err = dump.Run(ctx, dump.Options{…, Resume: true}) // after a run that was stopped, in whatever way
 //
-// It never writes to the source, but for the setting that Options.CacheOff names, and never says that a
-// dump is finished whose chunks do not cover all keys that were asked for.
+// It never writes to the source, but for the setting that Options.CacheOff names, and never says
+// that a dump is finished whose chunks do not cover all keys that were asked for.
 package dump
 
 import (

@@ -37,8 +37,8 @@ func begin(ctx context.Context, o *Options, stream *pack.Output, info format.Inf
 	return w, refused(err, o.Location)
 }
 
-// refused says what a failure to begin a dump means: unless it says so itself, that the location cannot be
-// written to.
+// refused says what a failure to begin a dump means: unless it says so itself, that the location
+// cannot be written to.
 func refused(err error, location string) error {
 	if err == nil || errors.As(err, new(*format.CorruptError)) {
 		return err

@@ -15,7 +15,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// Run makes a dump, or one shard of it, or resumes one. It returns a LeftOut error if keys were left out.
+// Run makes a dump, or one shard of it, or resumes one. It returns a LeftOut error if keys were
+// left out.
 func Run(ctx context.Context, o Options) (err error) {
 	if o.Stream == nil {
 		return run(ctx, &o, nil)
@@ -95,8 +96,8 @@ func warn(s *reader.Scanner, o *Options) {
 	}
 }
 
-// finished does what may be left to do for a dump that is finished already, and ends as the run that finished
-// it: that one may have been killed before it could say so.
+// finished does what may be left to do for a dump that is finished already, and ends as the run
+// that finished it: that one may have been killed before it could say so.
 func finished(ctx context.Context, s *reader.Scanner, o *Options) error {
 	dir, err := storage.Create(ctx, o.Location, o.Archive.Storage)
 	if err != nil {
@@ -186,8 +187,8 @@ func (d *dumper) finish(ctx context.Context, counts *sourceCounts) (*format.Mani
 	return m, d.w.FinishAs(m, d.s.Source().ManyTypes() && len(m.Options.Types) > 1)
 }
 
-// sameRun reports whether the source is known to run since the dump began. One without a run id is not known
-// to (SERVERS.md P8).
+// sameRun reports whether the source is known to run since the dump began. One without a run id
+// is not known to (SERVERS.md P8).
 func (d *dumper) sameRun() bool {
 	id := d.s.Source().RunID
 	return d.w.Info.Source.RunID == id && (id != "" || !d.w.Resumed())

@@ -11,17 +11,17 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// SplitKeys is how many keys a pass must have listed since it was last split to be split again, unless the
-// options say otherwise: on 4.0 every range may walk over all types, so that there must be few of them for
-// types that are rare.
+// SplitKeys is how many keys a pass must have listed since it was last split to be split again,
+// unless the options say otherwise: on 4.0 every range may walk over all types, so that there
+// must be few of them for types that are rare.
 const SplitKeys = 20_000
 
 // splitAgain is how long a worker without work waits before it looks for a pass to split.
 const splitAgain = 200 * time.Millisecond
 
-// A schedule hands passes to workers. When none is left, a pass of the type is split that has listed the
-// most, for it will have the most left: to look for the middle of a rare one costs a 4.0 a walk over all
-// others.
+// A schedule hands passes to workers. When none is left, a pass of the type is split that has
+// listed the most, for it will have the most left: to look for the middle of a rare one costs a
+// 4.0 a walk over all others.
 type schedule struct {
 	split func(context.Context, *reader.Pass) (*reader.Pass, error) // nil: passes are never split
 	least int64                                                     // keys of a pass that is split
@@ -81,8 +81,8 @@ func (s *schedule) next(ctx context.Context) (*reader.Pass, error) {
 	}
 }
 
-// longest returns the pass to be split: of those that run and are of the type that has listed the most, the
-// one that has listed the most since it was last split; nil if that is too little.
+// longest returns the pass to be split: of those that run and are of the type that has listed the
+// most, the one that has listed the most since it was last split; nil if that is too little.
 func (s *schedule) longest() *reader.Pass {
 	if s.split == nil {
 		return nil

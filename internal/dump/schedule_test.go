@@ -18,8 +18,8 @@ func (nothing) Record(*format.Record) error              { return nil }
 func (nothing) Skip([]byte, reader.Reason, string) error { return nil }
 func (nothing) Drop([]byte, reader.Reason) error         { return nil }
 
-// TestScheduleLongest: it is the type that has listed the most, in all of its passes, that is split, not a rare one of which
-// a single pass has listed more since it was split.
+// TestScheduleLongest: it is the type that has listed the most, in all of its passes, that is
+// split, not a rare one of which a single pass has listed more since it was split.
 func TestScheduleLongest(t *testing.T) {
 	srv, err := pikasim.Start(pikasim.Options{Version: pikasim.V401})
 	if err != nil {

@@ -44,7 +44,8 @@ func startMany(t *testing.T, n int, o pikasim.Options) *pikasim.Server {
 	return s
 }
 
-// mustDump dumps a source of startMany, whose names stand in two types: their expiries cannot be told.
+// mustDump dumps a source of startMany, whose names stand in two types: their expiries cannot be
+// told.
 func mustDump(t *testing.T, s *pikasim.Server, out string, set ...func(*Options)) {
 	t.Helper()
 	makeDump(t, s.Addr(), out, set...).leftOut(t, "expiry-unknown")

@@ -17,8 +17,8 @@ type counters struct {
 	hyperloglogs, members atomic.Int64 // how many, and of the largest
 }
 
-// snapshot returns the progress over a source of so many rows, by its own estimate; 0: that is not known, or
-// not all is dumped.
+// snapshot returns the progress over a source of so many rows, by its own estimate; 0: that is
+// not known, or not all is dumped.
 func (n *counters) snapshot(rows int64) progress.Snapshot {
 	s := progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: -1}
 	if rows > 0 {

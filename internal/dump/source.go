@@ -30,8 +30,8 @@ func Open(ctx context.Context, o reader.Options) (*reader.Scanner, error) {
 // maxThreads is how many passes run at once unless the user says otherwise: one per type.
 const maxThreads = 6
 
-// Threads returns how many connections read at once: as many as the user wants, or at most half of the
-// server's thread pool.
+// Threads returns how many connections read at once: as many as the user wants, or at most half
+// of the server's thread pool.
 func Threads(wanted int, src *reader.Source) int {
 	if wanted > 0 {
 		return wanted

@@ -19,7 +19,8 @@ import (
 // countDiffers begins the reason of a dump that has other keys than the source counts.
 const countDiffers = "the binlog positions before and after the dump are equal, but the source counts other keys: "
 
-// countWait is how long the end of a dump waits for a count at least; at most as long as the dump took.
+// countWait is how long the end of a dump waits for a count at least; at most as long as the dump
+// took.
 const countWait = time.Minute
 
 // sourceCounts is the source's own count of its keys, which the dump is held against.
@@ -30,8 +31,9 @@ type sourceCounts struct {
 	stop    context.CancelFunc
 }
 
-// startCounts has the source count its keys while the dump is made, unless that cannot tell anything. The binlog has not moved
-// since the dump began: so the count is of the same keys, but for those that expire.
+// startCounts has the source count its keys while the dump is made, unless that cannot tell
+// anything. The binlog has not moved since the dump began: so the count is of the same keys, but
+// for those that expire.
 func startCounts(ctx context.Context, s *reader.Scanner, w *archive.Writer, o *Options) *sourceCounts {
 	c := &sourceCounts{s: s, started: time.Now(), stop: func() {}}
 	begun := format.Manifest{Info: w.Info, BinlogAfter: s.Source().Binlog}
@@ -80,8 +82,9 @@ func (c *sourceCounts) hold(ctx context.Context, m *format.Manifest, log io.Writ
 // errWritten is why a count says nothing of a dump that it ended behind.
 var errWritten = errors.New("something was written after the dump and before the end of the count")
 
-// compare compares the totals with the count. One that somebody stopped shows old numbers, and keys expire
-// between the count and their listing: so it is made anew, behind the dump, before it says that the dump is not whole.
+// compare compares the totals with the count. One that somebody stopped shows old numbers, and
+// keys expire between the count and their listing: so it is made anew, behind the dump, before it
+// says that the dump is not whole.
 func (c *sourceCounts) compare(ctx context.Context, m *format.Manifest, log io.Writer) (held format.Consistency, err error) {
 	var differs []string
 	permanent, uncounted := int64(0), []string{}
@@ -155,14 +158,16 @@ func foundKeys(m *format.Manifest, db int) []found {
 	return list
 }
 
-// countedIn returns the count to hold f against, if there is one. Of streams, one that is skipped can stand for several (reader.Unlisted).
+// countedIn returns the count to hold f against, if there is one. Of streams, one that is skipped
+// can stand for several (reader.Unlisted).
 func (f *found) countedIn(counts reader.KeyCounts) (reader.KeyCount, bool) {
 	n, ok := counts[f.typ]
 	return n, ok && (f.typ != format.TypeStream || f.skipped == 0)
 }
 
-// differences says where the source counts other keys than were found; expired: those count that had expired when they were read. A
-// skipped key is one that was found, of which it is not known whether it has an expiry.
+// differences says where the source counts other keys than were found; expired: those count that
+// had expired when they were read. A skipped key is one that was found, of which it is not known
+// whether it has an expiry.
 func differences(all []found, counts reader.KeyCounts, expired bool) (texts []string) {
 	for _, f := range all {
 		n, ok := f.countedIn(counts)

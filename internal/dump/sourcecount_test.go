@@ -22,8 +22,8 @@ func counting(strings int) string {
 	return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
 }
 
-// TestSourceCount: a dump without writes is held against the source's own count, which is ordered once for a database, and says
-// what came out.
+// TestSourceCount: a dump without writes is held against the source's own count, which is ordered
+// once for a database, and says what came out.
 func TestSourceCount(t *testing.T) {
 	const differs = "but it is not whole, or the source's count is wrong"
 	unlisted := func(lost string) func(string) bool { return func(name string) bool { return name == lost } }
@@ -104,8 +104,9 @@ func TestSourceCount(t *testing.T) {
 	}
 }
 
-// TestSourceCountAgain: a count that says that the dump is not whole is made anew: the first may have been stopped, so that it shows
-// the numbers of the one before, and keys expire between the count and the listing.
+// TestSourceCountAgain: a count that says that the dump is not whole is made anew: the first may
+// have been stopped, so that it shows the numbers of the one before, and keys expire between the
+// count and the listing.
 func TestSourceCountAgain(t *testing.T) {
 	for _, name := range []string{"stopped", "expired"} {
 		t.Run(name, func(t *testing.T) {
@@ -140,8 +141,8 @@ func TestSourceCountAgain(t *testing.T) {
 	}
 }
 
-// TestSourceCountResumed: the run that finishes a dump has all of it counted, if nothing was written since it began; what
-// others write before the count ends makes it worthless.
+// TestSourceCountResumed: the run that finishes a dump has all of it counted, if nothing was
+// written since it began; what others write before the count ends makes it worthless.
 func TestSourceCountResumed(t *testing.T) {
 	var broken, write atomic.Bool
 	broken.Store(true)

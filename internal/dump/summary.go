@@ -34,8 +34,8 @@ func summarize(w io.Writer, m *format.Manifest, o *Options) {
 	fmt.Fprintf(w, "done in %s: %s\n", progress.Duration(max(took, time.Second)), o.where())
 }
 
-// ending returns a LeftOut error if keys are not in a finished dump, or not wholly, or if it is not known to
-// be of one moment and has to be.
+// ending returns a LeftOut error if keys are not in a finished dump, or not wholly, or if it is
+// not known to be of one moment and has to be.
 func ending(m *format.Manifest, o *Options) error {
 	var texts []string
 	if counted, ok := strings.CutPrefix(m.Consistency.Reason, countDiffers); ok {

@@ -24,8 +24,8 @@ const (
 	defaultPage  = 256
 )
 
-// newThrottle puts a pacer into the reader's options if one is needed, and fits the size of replies to the
-// limits.
+// newThrottle puts a pacer into the reader's options if one is needed, and fits the size of
+// replies to the limits.
 func newThrottle(o *Options) *throttle {
 	t, r := &throttle{}, &o.Reader
 	if o.Limits == (pace.Limits{}) && o.Windows == nil {

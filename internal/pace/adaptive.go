@@ -22,16 +22,17 @@ const (
 	shareStep  = 1.0 / 16
 	shareEvery = time.Second
 	leastShare = 1.0 / 64
-	// longestRest is how long a connection rests at most, so that it goes on soon after a long stall.
+	// longestRest is how long a connection rests at most, so that it goes on soon after a long
+	// stall.
 	longestRest = 5 * time.Second
-	// follow is by how much the start value follows the flights as long as all is well: what is written
-	// may become another kind of thing.
+	// follow is by how much the start value follows the flights as long as all is well: what is
+	// written may become another kind of thing.
 	follow = 1.0 / 512
 )
 
-// An Adaptive says which share of the time connections to a server may be busy. It is halved when replies take much
-// longer than they did at the start, for the work that was asked for, and then grows by a sixteenth a second. All
-// connections have one.
+// An Adaptive says which share of the time connections to a server may be busy. It is halved when
+// replies take much longer than they did at the start, for the work that was asked for, and then
+// grows by a sixteenth a second. All connections have one.
 type Adaptive struct {
 	factor float64
 	say    func(string)
@@ -44,8 +45,8 @@ type Adaptive struct {
 	changed time.Time // when share was
 }
 
-// NewAdaptive returns an Adaptive whose share is halved when replies take factor times as long as at the start. Say is told when
-// that begins and ends.
+// NewAdaptive returns an Adaptive whose share is halved when replies take factor times as long as
+// at the start. Say is told when that begins and ends.
 func NewAdaptive(factor float64, say func(string)) *Adaptive {
 	return newAdaptive(factor, say, wallClock{})
 }
@@ -54,8 +55,8 @@ func newAdaptive(factor float64, say func(string), c clock) *Adaptive {
 	return &Adaptive{factor: factor, say: say, clock: c, share: 1}
 }
 
-// Done is told of a flight: how much work it meant for the server, in pieces of any size, and how long the replies
-// took. It returns how long its connection is to rest.
+// Done is told of a flight: how much work it meant for the server, in pieces of any size, and how
+// long the replies took. It returns how long its connection is to rest.
 func (a *Adaptive) Done(work int, took time.Duration) time.Duration {
 	a.mu.Lock()
 	defer a.mu.Unlock()

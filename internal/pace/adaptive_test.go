@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// TestAdaptive: slow replies halve the share, at most once a second, however many say so; then it grows slowly. One slow
-// reply alone changes nothing, but a stall does.
+// TestAdaptive: slow replies halve the share, at most once a second, however many say so; then it
+// grows slowly. One slow reply alone changes nothing, but a stall does.
 func TestAdaptive(t *testing.T) {
 	c := newFakeClock(12, 0)
 	var said []string
@@ -58,8 +58,8 @@ func TestAdaptive(t *testing.T) {
 	}
 }
 
-// TestAdaptiveQuick: what answers within a few milliseconds is never slow, and a small pipeline is not compared by its
-// round trip.
+// TestAdaptiveQuick: what answers within a few milliseconds is never slow, and a small pipeline
+// is not compared by its round trip.
 func TestAdaptiveQuick(t *testing.T) {
 	s := newAdaptive(2, func(text string) { t.Error(text) }, newFakeClock(12, 0))
 	for i := range 1000 {

@@ -13,8 +13,8 @@ type weighted struct {
 	weight float64 // what it stands for: about bytes
 }
 
-// What a sampled key weighs, for each key that it stands for: its bytes, and what it takes to ask for it. A single large
-// one says little of others.
+// What a sampled key weighs, for each key that it stands for: its bytes, and what it takes to ask
+// for it. A single large one says little of others.
 const (
 	weightOfKey  = 128
 	weightAtMost = 64 << 10
@@ -25,8 +25,8 @@ func weigh(keys float64, size int64) float64 {
 	return keys * float64(weightOfKey+min(size, weightAtMost))
 }
 
-// bounds divides a sample of the keys of one database into n parts of about the same weight, and returns the first key
-// of each but the first. Of fewer keys than parts, parts are empty.
+// bounds divides a sample of the keys of one database into n parts of about the same weight, and
+// returns the first key of each but the first. Of fewer keys than parts, parts are empty.
 func bounds(sample []weighted, n int) []archive.Boundary {
 	slices.SortFunc(sample, func(a, b weighted) int { return bytes.Compare(a.key, b.key) })
 	all := 0.0

@@ -1,10 +1,11 @@
-// Package plan forecasts a dump from a sample of the keys, and divides the keys for a dump in shards.
+// Package plan forecasts a dump from a sample of the keys, and divides the keys for a dump in
+// shards.
 //
 //	f, err := plan.Make(ctx, plan.Options{Reader: reader.Options{Addr: "10.0.0.5:9221"}, Shards: 8})
 //	f.Show(os.Stdout) // or as JSON, whose division dump.ReadDivision reads
 //
-// It only reads, and keeps nothing: of each type it looks at some places of the key tree, and dumps the
-// first keys to nowhere. Figures of keys are estimates.
+// It only reads, and keeps nothing: of each type it looks at some places of the key tree, and
+// dumps the first keys to nowhere. Figures of keys are estimates.
 package plan
 
 import (
@@ -133,7 +134,8 @@ func Make(ctx context.Context, o Options) (*Forecast, error) {
 	return f, nil
 }
 
-// sample estimates the figures of one type. The keys that keep (nil: all) reports are what shares are divided by.
+// sample estimates the figures of one type. The keys that keep (nil: all) reports are what shares
+// are divided by.
 func (f *Forecast) sample(ctx context.Context, s *reader.Scanner, db int, t format.Type, keep func([]byte) bool) (*TypeForecast, error) {
 	out := &TypeForecast{DB: db, Type: t}
 	if t == format.TypeStream && !s.Source().ManyTypes() {

@@ -13,7 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// A File says what settings were before a run changed them. It is there from before the first is changed until all are set back.
+// A File says what settings were before a run changed them. It is there from before the first is
+// changed until all are set back.
 type File struct {
 	Store storage.Store
 	Name  string
@@ -46,7 +47,8 @@ func (f File) Read() ([]Change, error) {
 	return left, nil
 }
 
-// parse reads the list of changes, or the one setting of a source that builds before December 2026 wrote.
+// parse reads the list of changes, or the one setting of a source that builds before December
+// 2026 wrote.
 func parse(data []byte) (left []Change, err error) {
 	if !bytes.HasPrefix(data, []byte("{")) {
 		return left, json.Unmarshal(data, &left)

@@ -1,12 +1,12 @@
-// Package settings changes settings of servers for the time of a run and sets them back at its end. A
-// run that is killed leaves a file that says what they were: the next run sets them back.
+// Package settings changes settings of servers for the time of a run and sets them back at its
+// end. A run that is killed leaves a file that says what they were: the next run sets them back.
 //
 //	k, err := settings.Open(o)      // k.Left() is what an earlier run has left changed
 //	err = k.Change(ctx, changes)    // … the run …
 //	err = k.Restore(ctx)            // also when ctx has ended
 //
-// It never changes a setting before the file names it, never removes the file before all of it is set
-// back, and never sets back what somebody else has changed meanwhile.
+// It never changes a setting before the file names it, never removes the file before all of it is
+// set back, and never sets back what somebody else has changed meanwhile.
 package settings
 
 import (
@@ -39,7 +39,8 @@ type Server interface {
 // Options say whose settings are changed.
 type Options struct {
 	File File
-	// At runs f with a connection to the server of a setting. It refuses one that is not of this run.
+	// At runs f with a connection to the server of a setting. It refuses one that is not of this
+	// run.
 	At    func(ctx context.Context, c Change, f func(Server) error) error
 	Flag  string    // that asks for the changes
 	Again string    // how to run again, for people
@@ -63,7 +64,8 @@ func Open(o Options) (*Keeper, error) {
 // Left returns what is to be set back.
 func (k *Keeper) Left() []Change { return k.changed }
 
-// Adopt leaves what an earlier run has changed as it is until Restore, unless it was changed again since.
+// Adopt leaves what an earlier run has changed as it is until Restore, unless it was changed
+// again since.
 func (k *Keeper) Adopt(ctx context.Context) error {
 	if k.changed == nil {
 		return nil
@@ -92,8 +94,8 @@ func (k *Keeper) Adopt(ctx context.Context) error {
 	return k.o.File.remove()
 }
 
-// Change changes settings, when nothing is left to be set back, and writes the file before. A setting for
-// which the error of a server mayStay stays as it is, and the next is changed.
+// Change changes settings, when nothing is left to be set back, and writes the file before. A
+// setting for which the error of a server mayStay stays as it is, and the next is changed.
 func (k *Keeper) Change(ctx context.Context, changes []Change, mayStay func(error) bool) error {
 	if err := k.o.File.write(changes); err != nil {
 		return fmt.Errorf("%s: %w", k.o.Flag, err)

@@ -144,7 +144,8 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestKilled: the next run sets back what one that was killed had changed, at its beginning or at its end.
+// TestKilled: the next run sets back what one that was killed had changed, at its beginning or at
+// its end.
 func TestKilled(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -187,7 +188,8 @@ func TestKilled(t *testing.T) {
 	}
 }
 
-// TestNotRestored: a server that does not take it back is named, with what to type, and the next run tries again.
+// TestNotRestored: a server that does not take it back is named, with what to type, and the next
+// run tries again.
 func TestNotRestored(t *testing.T) {
 	r := newRun(t, map[string]string{"a": "1", "b": "x"})
 	k := r.mustOpen()

@@ -1,4 +1,5 @@
-// Package tune has settings of a Kvrocks changed while it is loaded, and has it compact what was loaded.
+// Package tune has settings of a Kvrocks changed while it is loaded, and has it compact what was
+// loaded.
 //
 //	err := tune.RestoreLeft(ctx, l, dir, log)              // what an earlier run has left changed
 //	err = tune.With(ctx, l, dir, log, func() error { … })  // tuned, and set back however it ends
@@ -30,8 +31,8 @@ const (
 	mostJobs       = 32                            // that a Kvrocks takes
 )
 
-// With runs f with the target tuned, compacts if f succeeds, and sets back what was changed, however f ends.
-// Nothing may be left by an earlier run.
+// With runs f with the target tuned, compacts if f succeeds, and sets back what was changed,
+// however f ends. Nothing may be left by an earlier run.
 func With(ctx context.Context, l *writer.Loader, dir string, log io.Writer, f func() error) error {
 	if l.Target().Server != "kvrocks" {
 		return f() // the pre-flight has said so

@@ -17,8 +17,8 @@ func (s *keySource) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, 
 	return s.KeyReader.ReadKeys(ctx, t, keys, &keySink{at: -1, unknown: s.ExpiryUnknown, each: each})
 }
 
-// A keySink numbers the keys that it is handed. What was taken back of a key has been compared by then: the key ends there, and so
-// differs, until it is read again in another round.
+// A keySink numbers the keys that it is handed. What was taken back of a key has been compared by
+// then: the key ends there, and so differs, until it is read again in another round.
 type keySink struct {
 	at      int
 	open    bool        // the last part of a key has not come

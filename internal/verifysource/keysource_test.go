@@ -8,7 +8,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// TestKeySink: a key that is taken back ends for verify, whatever becomes of it, and the keys behind it keep their numbers.
+// TestKeySink: a key that is taken back ends for verify, whatever becomes of it, and the keys
+// behind it keep their numbers.
 func TestKeySink(t *testing.T) {
 	var got []string
 	s := &keySink{at: -1, unknown: func() bool { return false }, each: func(i int, r *format.Record, other string) error {

@@ -1,5 +1,5 @@
-// Package verifysource compares a dump with the Pika that it was made of, and tells what has changed there
-// since.
+// Package verifysource compares a dump with the Pika that it was made of, and tells what has
+// changed there since.
 //
 //	err := verifysource.Run(ctx, verifysource.Options{Archive: a, Reader: reader.Options{Addr: "10.0.0.5:9221"}, Rounds: 2, …})
 //

@@ -1,5 +1,5 @@
-// Package smallpika starts simulated Pikas with a few keys of every type, and reads what a dump of one
-// holds.
+// Package smallpika starts simulated Pikas with a few keys of every type, and reads what a dump
+// of one holds.
 package smallpika
 
 import (
@@ -72,15 +72,15 @@ func do(t testing.TB, c *redis.Client, line string) {
 // Line returns a command in capitals.
 func Line(args [][]byte) string { return strings.ToUpper(string(bytes.Join(args, []byte(" ")))) }
 
-// IsOfScan reports whether the command is one of the scan, which begins with the words in capitals, and
-// not of the proof that the account may send it.
+// IsOfScan reports whether the command is one of the scan, which begins with the words in
+// capitals, and not of the proof that the account may send it.
 func IsOfScan(args [][]byte, words string) bool {
 	line := Line(args)
 	return strings.HasPrefix(line, words) && !strings.Contains(line, "PIKADUMP:PROBE")
 }
 
-// Answer returns an Intercept that answers the commands that begin with one of the prefixes, in capitals,
-// with raw replies; where a reply is empty it cuts the connection.
+// Answer returns an Intercept that answers the commands that begin with one of the prefixes, in
+// capitals, with raw replies; where a reply is empty it cuts the connection.
 func Answer(replies map[string]string) func(int, [][]byte) ([]byte, bool, bool) {
 	return func(_ int, args [][]byte) ([]byte, bool, bool) {
 		line := Line(args)
