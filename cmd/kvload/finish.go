@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
 
 const finishDescription = `Ends a load that was divided with --shard: makes sure that every share is done, sums up what they loaded and left
@@ -38,11 +39,11 @@ func finishCommand() *cli.Command {
 				return err
 			}
 			out, log := c.App.Writer, c.App.ErrWriter
-			f := load.FinishOptions{Spec: o.spec()}
+			f := load.FinishOptions{Spec: o.Spec}
 			if !c.Bool("no-verify") {
 				f.Verify = func(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules, left func() (io.ReadCloser, error)) error {
-					o.writer, o.dump, o.left = s.Target, s.ID, left
-					return verifyWith(ctx, a, rules, &o, out, log)
+					o.Spec, o.OpenLeftOut = s, left
+					return verifytarget.RunWith(ctx, o, a, rules, out, log)
 				}
 			}
 			return load.Finish(c.Context, f, out, log)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -17,8 +18,11 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/preimage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -130,7 +134,7 @@ func parseTargets(c *cli.Context) ([]load.Options, error) {
 	if n := len(servers); n > 1 && c.String("report") != "" {
 		return nil, exitcode.Usagef("--report names one file, and there are %d targets: leave it out, each has its own beside its journal", n)
 	}
-	common, err := parseCommon(c, servers[0])
+	spec, err := parseSpec(c, servers[0])
 	if err != nil {
 		return nil, err
 	}
@@ -139,11 +143,11 @@ func parseTargets(c *cli.Context) ([]load.Options, error) {
 		if slices.ContainsFunc(targets, func(t load.Options) bool { return t.Target.Addr == s.Addr }) {
 			return nil, exitcode.Usagef("--uri names %s twice: each target is loaded once", s.Addr)
 		}
-		common, err := common.into(c, s)
+		spec, err := into(c, spec, s)
 		if err != nil {
 			return nil, err
 		}
-		o, err := parseLoad(c, common, len(servers) > 1)
+		o, err := parseLoad(c, spec, len(servers) > 1)
 		if err != nil {
 			return nil, err
 		}
@@ -153,39 +157,44 @@ func parseTargets(c *cli.Context) ([]load.Options, error) {
 }
 
 // parseLoad reads the flags of a load into one target; several says whether there are more.
-func parseLoad(c *cli.Context, common commonOptions, several bool) (o load.Options, err error) {
-	if common.share, err = shareFromFlags(c, os.Getenv); err != nil {
+func parseLoad(c *cli.Context, spec load.Spec, several bool) (o load.Options, err error) {
+	if spec.Shard, err = shareFromFlags(c, os.Getenv); err != nil {
 		return o, err
 	}
-	undo, err := parseWrite(c, &common)
+	undo, err := parseWrite(c, &spec)
 	if err != nil {
 		return o, err
 	}
 	if several {
-		for _, dir := range []*string{&common.state, &undo} {
+		for _, dir := range []*string{&spec.State, &undo} {
 			if *dir != "" {
-				*dir = storage.Join(*dir, loadstate.TargetName(common.server.Addr))
+				*dir = storage.Join(*dir, loadstate.TargetName(spec.Target.Addr))
 			}
 		}
 	}
 	o = load.Options{
-		Spec: common.spec(), Follow: c.Bool("follow"), Stdin: c.App.Reader, Spool: c.String("spool"),
+		Spec: spec, Follow: c.Bool("follow"), Stdin: c.App.Reader, Spool: c.String("spool"),
 		DryRun: c.Bool("dry-run"), CreateNamespaces: c.Bool("create-namespaces"), Namespaces: load.NamespaceNames(c.String("map-db")),
 		Resume: c.Bool("resume"), Undo: undo, Report: c.String("report"), Checkpoint: c.Duration("checkpoint"),
 		MaxErrors: c.Int("max-errors"), StallTimeout: c.Duration("stall-timeout"), Tune: c.Bool("tune"),
 		CanSave: func(ctx context.Context) error {
-			return undoRefused(ctx, undo, common.keys, archive.CanCreate(ctx, undo, storage.Options{BreakLock: common.breakLock}))
+			err := archive.CanCreate(ctx, undo, storage.Options{BreakLock: spec.BreakLock})
+			return preimage.Refusal(ctx, undo, spec.Keys, err)
 		},
 		Save: func(ctx context.Context, s load.Spec, a *archive.Archive, l *writer.Loader, rules *rewrite.Rules, log io.Writer) error {
-			common.writer = s.Target
-			return saveUndo(ctx, a, l, rules, &common, undo, log)
+			keys, err := preimage.Save(ctx, preimage.Options{
+				Dump: a, Filter: s.Filter, Rules: rules, DBs: s.DBs(), Target: l, Workers: s.Workers, Retry: s.Retry(log),
+				To: undo, Tool: "kvload " + command.Version, Keys: s.Keys, BreakLock: s.BreakLock,
+			})
+			if err == nil {
+				fmt.Fprintf(log, "saved %s that will be overwritten in %s\n", progress.Plural(keys, "key", "keys"), undo)
+			}
+			return err
 		},
 	}
 	if c.Bool("verify") {
 		o.Verify = func(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules, left func() (io.ReadCloser, error), log io.Writer) error {
-			vo := verifyOptions{commonOptions: common, rounds: 2, left: left}
-			vo.writer, vo.dump = s.Target, s.ID
-			return verifyWith(ctx, a, rules, &vo, log, log)
+			return verifytarget.RunWith(ctx, verifytarget.Options{Spec: s, Rounds: 2, OpenLeftOut: left}, a, rules, log, log)
 		}
 	}
 	if o.Accept, err = parseAccept(c.String("accept")); err != nil {

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"io"
 	"slices"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rollback"
 )
 
 const rollbackDescription = `Takes back a load, finished or not: removes the keys that it wrote, and puts back what load --undo saved. Give
@@ -21,16 +18,6 @@ EXAMPLES:
    kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika
    kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika --on-exists replace --undo /backup/undo
    kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika --flush`
-
-// rollbackOptions is what kvload rollback is told to do.
-type rollbackOptions struct {
-	commonOptions
-	undo         string // empty: where the journal says that it is
-	force        bool   // remove or put back also keys that were changed since
-	flush        bool   // clear the whole target
-	stallTimeout time.Duration
-	checkpoint   time.Duration
-}
 
 func rollbackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
@@ -51,51 +38,25 @@ func rollbackCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return rollback(c.Context, o, c.App.ErrWriter)
+			if c.Bool("flush") {
+				return rollback.Clear(c.Context, o, c.App.ErrWriter)
+			}
+			return rollback.Run(c.Context, o, c.App.ErrWriter)
 		},
 	}
 }
 
-func parseRollback(c *cli.Context) (rollbackOptions, error) {
-	o := rollbackOptions{force: c.Bool("force"), flush: c.Bool("flush"), stallTimeout: c.Duration("stall-timeout"), checkpoint: c.Duration("checkpoint")}
-	var err error
-	if o.commonOptions, err = parseOne(c, true); err != nil {
-		return o, err
-	}
-	if o.undo, err = parseWrite(c, &o.commonOptions); err != nil {
-		return o, err
-	}
-	if o.flush && !o.share.IsAll() {
-		return o, command.Usage("--flush clears what all shares have loaded: give it without --shard")
-	}
-	return o, nil
-}
-
-// rollback takes back the load that the journal is of.
-func rollback(ctx context.Context, o rollbackOptions, log io.Writer) (err error) {
-	a, rules, err := o.openDump(ctx)
+func parseRollback(c *cli.Context) (rollback.Options, error) {
+	spec, err := parseOne(c, true)
 	if err != nil {
-		return err
+		return rollback.Options{}, err
 	}
-	defer a.Close()
-	l, err := o.openTarget(ctx, log)
-	if err != nil {
-		return err
+	undo, err := parseWrite(c, &spec)
+	if err == nil && c.Bool("flush") && !spec.Shard.IsAll() {
+		err = command.Usage("--flush clears what all shares have loaded: give it without --shard")
 	}
-	root, jt, err := o.location().Find(ctx, l.Target().Nodes)
-	if err != nil {
-		return err
-	}
-	w := &withdrawal{o: &o, a: a, l: l, rules: rules, units: o.units(a), root: root, jt: jt, log: log}
-	defer func() { err = errors.Join(err, w.close()) }()
-	if err := w.open(ctx); err != nil {
-		return err
-	}
-	w.fenceOff()
-	if o.flush {
-		err = w.clear(ctx)
-	} else {
-		err = w.takeBack(ctx)
-	}
-	return errors.Join(err, o.unsure(w.doubts.Why))
+	return rollback.Options{
+		Spec: spec, Undo: undo, Force: c.Bool("force"),
+		Checkpoint: c.Duration("checkpoint"), StallTimeout: c.Duration("stall-timeout"),
+	}, err
 }

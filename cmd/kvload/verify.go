@@ -1,234 +1,94 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"maps"
 	"slices"
-	"sync/atomic"
-	"time"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/urfave/cli/v2"
+
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
-	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
 
-// A verification compares one target with one dump.
-type verification struct {
-	o      *verifyOptions
-	a      *archive.Archive
-	l      *writer.Loader
-	rules  *rewrite.Rules
-	log    io.Writer
-	report *verify.Report
-	vo     verify.Options
-	tally  verify.Tally
-	read   atomic.Int64
-	names  atomic.Int64 // that --reverse has listed
+const verifyDescription = `Reads the target and compares type, value and expiry of every key of the dump with it, element by
+element, large keys in pieces. Nothing is written. Give --map-db, --db, --type, --match, --on-conflict, --hyperloglog, --ttl,
+--ttl-min and --key-prefix-… as they were given to kvload load. When that load began, by which --ttl shift and --ttl-min
+go, is read from its journal (--state).
+
+What differs is one of: missing, type, value, missing elements, extra elements, expiry differs, and with
+--reverse not in the dump; exit code 4. Shown, but no differences, are: keys that have expired since the dump,
+expiries that the server rounds (Kvrocks before 2.9 keeps seconds), losers of name conflicts, keys that --on-conflict suffix
+has renamed, and what the load has left out: hyperloglogs, scores that the server refuses, keys without --key-prefix-strip
+or below --ttl-min, and what --left-out lists.
+
+A second round reads again what differed in the first: what was changed just while it was read is no
+difference. --reverse looks up every name on the target in the dump. A Kvrocks lists names in order, and it costs one
+more reading of the dump; a Redis does not, and it costs up to one reading for every 8 MiB of names.
+With --key-prefix-add it looks only at names that begin so.
+
+A connection that is lost is made again, and what was not answered is asked again, until nothing was compared for
+--retry-for; but for the list of names of --reverse.
+
+EXAMPLES:
+   kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika
+   kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --reverse --report differs.jsonl
+   kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --sample 1%
+   kvload verify --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8       # on each of 8 machines another
+   kvload verify --uri redis://10.0.0.9:6666 --in dump --left-out dump.load/10.0.0.9_6666/left-out-20260102T030405.678.jsonl`
+
+// verifyFlags are the flags of verify, which finish has as well; state is the one of --state.
+func verifyFlags(env func(string) []string, state cli.Flag) []cli.Flag {
+	const how = "How"
+	return slices.Concat(
+		dumpFlags(env, "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket"),
+		targetFlags(env), rewriteFlags(env),
+		runFlags(env, "connections that read at once", "try again what may pass by itself, until so long nothing was compared; 0 not at all"),
+		[]cli.Flag{
+			state,
+			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report")},
+			&cli.StringFlag{Name: "left-out", Usage: "the report of kvload load, `FILE`: what it lists is no difference", EnvVars: env("left-out"), Category: categoryWhat},
+			&cli.StringFlag{Name: "sample", Usage: "only this share of the keys, as 1%: chosen by their names, the same each time", EnvVars: env("sample"), Category: categoryWhat},
+			&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements", EnvVars: env("keys-only"), Category: how},
+			&cli.BoolFlag{Name: "reverse", Usage: "find the keys that only the target has, too", EnvVars: env("reverse"), Category: how},
+			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "readings: each behind the first reads again what differed in the one before", EnvVars: env("rounds"), Category: how},
+		})
 }
 
-// verifyDump is kvload verify.
-func verifyDump(ctx context.Context, o verifyOptions, out, log io.Writer) error {
-	a, rules, err := o.openDump(ctx)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if err := o.recall(ctx, rules, a.Manifest); err != nil {
-		return err
-	}
-	return verifyWith(ctx, a, rules, &o, out, log)
-}
-
-// verifyWith compares. The places of o.writer have been chosen.
-func verifyWith(ctx context.Context, a *archive.Archive, rules *rewrite.Rules, o *verifyOptions, out, log io.Writer) (err error) {
-	left, err := o.readLeftOut()
-	if err != nil {
-		return err
-	}
-	start := time.Now()
-	l, err := writer.Open(ctx, o.writer)
-	if err != nil {
-		return load.MayWantTLS(err)
-	}
-	t := l.Target()
-	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
-	v := &verification{o: o, a: a, l: l, rules: rules, log: log}
-	if v.report, err = verify.NewReport(o.report, out); err != nil {
-		return fmt.Errorf("%w: --report: %w; give a file that can be written", errRefused, err)
-	}
-	v.vo = v.options(&t, left)
-	if err := errors.Join(v.run(ctx), v.report.Close(), left.Close()); err != nil {
-		return err
-	}
-	report.SayPartial(out, a.Manifest.Options)
-	if v.tally.Keys() == 0 && report.Keys(a.Manifest.Totals) > 0 && o.share.IsAll() {
-		return fmt.Errorf("%w: no key was compared, which proves nothing: --match or --sample choose none of the dump's keys", errRefused)
-	}
-	fmt.Fprintf(out, "compared %s in %s\n", progress.Plural(v.tally.Keys(), "key", "keys"), progress.Duration(max(time.Since(start), time.Second)))
-	v.tally.Summary(out, o.sample)
-	return v.verdict()
-}
-
-// options returns what the engine compares.
-func (v *verification) options(t *writer.Target, left *leftout.List) verify.Options {
-	vo := verify.Options{
-		KeysOnly: v.o.keysOnly, Sample: v.o.sample, Refuses: t.Refuses, NoZeroSign: !t.KeepsZeroSign(),
-		Clock: func() time.Time { return time.Now().Add(t.ClockOffset) }, Report: v.report.Add,
-	}
-	if !t.KeepsMilliseconds() {
-		vo.RoundedMs = 1000
-	}
-	if !left.Empty() {
-		vo.LeftOut = left.Holds
-	}
-	vo.Name = func(db int, kind format.Kind, key []byte) ([]byte, verify.Class) {
-		name, reason := v.rules.Rename(db, kind, key)
-		switch {
-		case kind == format.HyperLogLog && v.o.writer.HyperLogLog == writer.LeaveOut, reason == leftout.Prefix:
-			return nil, verify.LeftOut
-		case reason != "":
-			return nil, verify.ConflictLoser
-		case v.rules.IsSuffixed(db, kind, key):
-			return name, verify.Renamed
-		}
-		return name, ""
-	}
-	vo.Expire = v.rules.ExpireFunc()
-	return vo
-}
-
-// verdict is the error for what differs.
-func (v *verification) verdict() error {
-	differ, extra := v.tally.Differing()
-	if differ == 0 && extra == 0 {
-		return nil
-	}
-	text := fmt.Sprintf("%s of %s", progress.Count(differ), progress.Plural(v.tally.Keys(), "key differs", "keys differ"))
-	if extra > 0 {
-		text += fmt.Sprintf(", and the dump lacks %s", progress.Plural(extra, "key of the target", "keys of the target"))
-	}
-	if v.o.report != "" {
-		return &command.Different{Text: text + ": see " + v.o.report}
-	}
-	return &command.Different{Text: text + "; --report FILE lists them"}
-}
-
-// run makes the rounds, and then the reverse pass.
-func (v *verification) run(ctx context.Context) (err error) {
-	spec := v.o.spec()
-	units, err := spec.ChosenUnits(v.a)
-	if err != nil {
-		return err
-	}
-	units = archive.LargestFirst(loadstate.AssignUnits(v.o.share, units))
-	if !v.o.quiet {
-		defer progress.Start(v.log, v.snapshot(units))()
-	}
-	workers := make([]*verify.Worker, min(v.o.threads, max(1, len(units))))
-	for i := range workers {
-		workers[i] = &verify.Worker{
-			Archive: v.a, Keep: v.o.filter.Key(), Connect: v.connect, Options: &v.vo, Tally: &v.tally, Read: &v.read,
-		}
-		defer func(w *verify.Worker) { err = errors.Join(err, w.Close()) }(workers[i])
-	}
-	jobs := verify.Jobs(units)
-	for round := 1; round <= v.o.rounds && len(jobs) > 0; round++ {
-		if jobs, err = verify.Round(ctx, workers, jobs, round < v.o.rounds); err != nil {
-			return err
-		}
-	}
-	if v.o.reverse {
-		return v.backwards(ctx)
-	}
-	return nil
-}
-
-// reverseCost is about what --reverse takes, where comparing takes 1: it only lists names, and looks them up.
-const reverseCost = 0.3
-
-// snapshot returns how far the comparison is. How many keys the target has is not known: about as many as the dump.
-func (v *verification) snapshot(units []archive.Unit) func() progress.Snapshot {
-	total := int64(0)
-	for _, u := range units {
-		total += u.Stored()
-	}
-	keys := report.Keys(v.a.Manifest.Totals)
-	return func() progress.Snapshot {
-		s := progress.Snapshot{Keys: v.tally.Keys(), Bytes: v.read.Load()}
-		s.Done = min(1, float64(s.Bytes)/float64(max(1, total)))
-		if v.o.reverse {
-			if n := v.names.Load(); n > 0 {
-				s.Note = "looking for keys that the dump does not have: " + progress.Plural(n, "name", "names")
+func verifyCommand() *cli.Command {
+	env := command.Env("KVLOAD")
+	return &cli.Command{
+		Name: "verify", Usage: "compare a target with a dump",
+		UsageText: "kvload verify --uri redis://HOST:6666 --in DIR [options]", Description: verifyDescription,
+		Flags: append(verifyFlags(env, stateFlag(env, "with --ttl shift or --ttl-min: where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", categoryWhat)), shareFlags(env)...),
+		Action: func(c *cli.Context) error {
+			o, err := parseVerify(c, true)
+			if err != nil {
+				return err
 			}
-			s.Done = (s.Done + reverseCost*min(1, float64(v.names.Load())/float64(max(1, keys)))) / (1 + reverseCost)
-		}
-		s.Done = min(0.999, s.Done)
-		return s
+			return verifytarget.Run(c.Context, o, c.App.Writer, c.App.ErrWriter)
+		},
 	}
 }
 
-func (v *verification) connect(_ context.Context, db int) (verify.Server, error) {
-	return &readback{l: v.l, db: db, again: v.o.again(v.log)}, nil
-}
-
-// backwards finds the keys that only the target has, one database after the other.
-func (v *verification) backwards(ctx context.Context) error {
-	for _, db := range slices.Sorted(maps.Keys(v.o.writer.Keyspaces)) {
-		r, err := v.l.NewReader(ctx, db)
-		if err != nil {
-			return err
-		}
-		rev := &verify.Reverse{
-			DB: db, Archive: v.a, Keep: v.o.filter.Key(), Sample: v.o.sample, Report: v.report.Add, Tally: &v.tally,
-			Chunks: func(c format.ChunkInfo) bool { return v.o.filter.Type(c.Type) },
-		}
-		if p := v.o.rewrite.Prefix; !p.IsNone() {
-			rev.Source, rev.Name = p.Source, p.Apply
-		}
-		if v.o.rewrite.Conflict == rewrite.Suffix {
-			rev.Renamed = v.rules.IsSuffixedName
-		}
-		add := func(names []string) error {
-			v.names.Add(int64(len(names)))
-			return rev.Add(names)
-		}
-		if err := errors.Join(r.Scan(ctx, add), r.Close()); err != nil {
-			return err
-		}
-		if err := rev.Finish(); err != nil {
-			return err
+// parseVerify reads the flags of verify and of finish. Shards says whether the command has --shard.
+func parseVerify(c *cli.Context, shards bool) (o verifytarget.Options, err error) {
+	spec, err := parseOne(c, shards)
+	if err != nil {
+		return o, err
+	}
+	o = verifytarget.Options{
+		Spec: spec, Report: c.String("report"), LeftOut: c.String("left-out"), KeysOnly: c.Bool("keys-only"), Reverse: c.Bool("reverse"), Rounds: c.Int("rounds"),
+	}
+	if o.Reverse && !o.Shard.IsAll() {
+		return o, command.Usage("--reverse does not go with --shard: the keys of the other shares are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
+	}
+	if o.Rounds < 1 || o.Rounds > 100 {
+		return o, command.Usage("--rounds %d: it is between 1 and 100", o.Rounds)
+	}
+	if s := c.String("sample"); s != "" {
+		if o.Sample, err = sample.Parse(s); err != nil {
+			return o, command.Usage("--sample: %w", err)
 		}
 	}
-	return nil
-}
-
-// recall finds in the journal of the load when it began, for rules that go by that.
-func (o *verifyOptions) recall(ctx context.Context, rules *rewrite.Rules, m *format.Manifest) error {
-	if !rules.TTL.GoesByBegin() {
-		return nil
-	}
-	path, b, err := o.location().Binding(ctx)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w: --ttl shift and --ttl-min go by the time when the load began, and %s holds no journal of it: give the --state of the load",
-			errRefused, path)
-	case err != nil:
-		return err
-	case b.Dump != m.Dump:
-		return fmt.Errorf("%w: %s holds the journal of the load of another dump: give the --state of the load", errRefused, path)
-	}
-	rules.Begin(b.Now, m)
-	return rules.CheckRecorded(b.Settings, path)
+	return o, nil
 }

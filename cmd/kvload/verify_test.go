@@ -3,8 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -52,17 +50,5 @@ func TestDifferentWins(t *testing.T) {
 	err := errors.Join(&command.Different{Text: "1 of 2 keys differ"}, &command.LeftOut{Text: "left out"})
 	if code := load.ExitCode(fmt.Errorf("load: %w", err)); code != exitcode.Different {
 		t.Errorf("exit code %d", code)
-	}
-}
-
-func TestLeftOutFlag(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "report")
-	if err := os.WriteFile(path, []byte("no report\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	for _, o := range []verifyOptions{{leftOut: path}, {leftOut: path + "-none"}} {
-		if _, err := o.readLeftOut(); load.ExitCode(err) != exitcode.Usage {
-			t.Errorf("%s: %v", o.leftOut, err)
-		}
 	}
 }

@@ -251,6 +251,11 @@ func (c *Checker) flush(ctx context.Context) error {
 		}
 	}
 	if len(c.qs) > 0 {
+		release, err := c.o.Budget.take(ctx, int64(c.size))
+		if err != nil {
+			return err
+		}
+		defer release()
 		if err := c.server.Ask(ctx, c.qs); err != nil {
 			return fmt.Errorf("verify database %d: %w", c.db, err)
 		}

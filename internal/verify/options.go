@@ -38,6 +38,10 @@ type Options struct {
 	// Clock is the time by which the server expires keys. Nil is the host's.
 	Clock func() time.Time
 
+	// Budget bounds the answers of all Checkers together. Judge must not wait for another Checker that
+	// shares it.
+	Budget *Budget
+
 	// Report takes what is found. It is called by every Checker: it must be safe for concurrent
 	// use.
 	Report func(Difference)

@@ -9,17 +9,17 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 )
 
-// A Job is a part of a dump that is compared.
-type Job struct {
-	Unit  archive.Unit
-	Names *Names // only these keys of it; nil: all
+// A job is a part of a dump that is compared.
+type job struct {
+	unit  archive.Unit
+	names *Names // only these keys of it; nil: all
 }
 
-// Jobs makes a job of each unit.
-func Jobs(units []archive.Unit) []Job {
-	jobs := make([]Job, len(units))
+// newJobs makes a job of each unit.
+func newJobs(units []archive.Unit) []job {
+	jobs := make([]job, len(units))
 	for i, u := range units {
-		jobs[i].Unit = u
+		jobs[i].unit = u
 	}
 	return jobs
 }
@@ -36,15 +36,15 @@ type Worker struct {
 	checkers map[int]*Checker
 }
 
-// Do compares a part. If again is set, and keys differ, it returns the job of the next round,
+// do compares a part. If again is set, and keys differ, it returns the job of the next round,
 // which any worker can do.
-func (w *Worker) Do(ctx context.Context, job Job, again bool) (next Job, more bool, err error) {
-	db := job.Unit[0].DB
+func (w *Worker) do(ctx context.Context, j job, again bool) (next job, more bool, err error) {
+	db := j.unit[0].DB
 	c := w.checkers[db]
 	if c == nil {
 		server, err := w.Connect(ctx, db)
 		if err != nil {
-			return Job{}, false, err
+			return job{}, false, err
 		}
 		c = NewChecker(server, db, w.Options, w.Tally)
 		if w.checkers == nil {
@@ -52,13 +52,13 @@ func (w *Worker) Do(ctx context.Context, job Job, again bool) (next Job, more bo
 		}
 		w.checkers[db] = c
 	}
-	src := &kept{UnitSource: w.Archive.OpenUnit(job.Unit), keep: w.Keep, read: w.Read}
+	src := &kept{UnitSource: w.Archive.OpenUnit(j.unit), keep: w.Keep, read: w.Read}
 	defer src.Close()
-	names, err := c.Check(ctx, src, job.Names, again)
+	names, err := c.Check(ctx, src, j.names, again)
 	if err != nil || names.Empty() {
-		return Job{}, false, err
+		return job{}, false, err
 	}
-	return Job{job.Unit, &names}, true, nil
+	return job{j.unit, &names}, true, nil
 }
 
 // Close closes the connections. What the jobs of the next round need goes with it.

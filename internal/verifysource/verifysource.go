@@ -114,7 +114,7 @@ func unknownExpiries(a *archive.Archive) (*keyset.Set, error) {
 }
 
 // rounds makes all rounds.
-func (o *Options) rounds(ctx context.Context, s *reader.Scanner, vo *verify.Options, tally *verify.Tally) (err error) {
+func (o *Options) rounds(ctx context.Context, s *reader.Scanner, vo *verify.Options, tally *verify.Tally) error {
 	a := o.Archive
 	units := a.Units(func(c format.ChunkInfo) bool { return o.Filter.DB(c.DB) && o.Filter.Type(c.Type) && c.Records > 0 })
 	total := int64(0)
@@ -136,16 +136,6 @@ func (o *Options) rounds(ctx context.Context, s *reader.Scanner, vo *verify.Opti
 		}
 		return &verify.Ordered{Source: &keySource{k}}, nil
 	}
-	workers := make([]*verify.Worker, min(dump.Threads(o.Threads, s.Source()), max(1, len(units))))
-	for i := range workers {
-		workers[i] = &verify.Worker{Archive: a, Keep: o.Filter.Key(), Connect: connect, Options: vo, Tally: tally, Read: &read}
-		defer func(w *verify.Worker) { err = errors.Join(err, w.Close()) }(workers[i])
-	}
-	jobs := verify.Jobs(units)
-	for round := 1; round <= o.Rounds && len(jobs) > 0; round++ {
-		if jobs, err = verify.Round(ctx, workers, jobs, round < o.Rounds); err != nil {
-			return err
-		}
-	}
-	return nil
+	w := verify.Worker{Archive: a, Keep: o.Filter.Key(), Connect: connect, Options: vo, Tally: tally, Read: &read}
+	return verify.Rounds(ctx, w, units, dump.Threads(o.Threads, s.Source()), o.Rounds)
 }

@@ -58,7 +58,7 @@ const (
 
 // inner are sentinels that never reach a user: causes that the code branches on.
 var inner = map[string]bool{
-	"archive.ErrTakenBack": true, "archive.errNotKept": true, "kvload.errFull": true, "plan.errEnough": true,
+	"archive.ErrTakenBack": true, "archive.errNotKept": true, "preimage.errFull": true, "plan.errEnough": true,
 	"reader.errStillCounting": true, "reader.errLess": true, "storage.errTakesNoCondition": true, "verify.errStopped": true, "writer.errCounted": true,
 	"reader.errChanged": true, "reader.errGone": true, "writer.errOtherNames": true,
 	"archive.ErrFinished": true, // no error of the command

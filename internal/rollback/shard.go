@@ -1,9 +1,8 @@
-package main
+package rollback
 
 import (
 	"context"
 	"errors"
-	"io"
 	"sync"
 	"sync/atomic"
 
@@ -13,24 +12,18 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/keyset"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
-	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
 
-// A taking takes a load back.
-type taking struct {
-	a     *archive.Archive
-	saved *archive.Archive // what the target held; nil: nothing was saved
-	l     *writer.Loader
-	j     *journal.Journal
-	o     *rollbackOptions
-	rules *rewrite.Rules
-	out   *leftout.List // what the load has left out; nil: nothing is known
-	again bool          // a rollback before may have put something back
-	fence writer.Fence
-
-	log io.Writer
+// An undoing undoes one shard.
+type undoing struct {
+	*rollback
+	journal *journal.Journal
+	saved   *archive.Archive // what the target held; nil: nothing was saved
+	leftOut *leftout.List    // what the load has left out; nil: nothing is known
+	again   bool             // a rollback before may have put something back
+	how     verify.Options   // to compare the target with the dump
 
 	report    *leftout.Report
 	mu        sync.Mutex
@@ -41,20 +34,25 @@ type taking struct {
 	restored  int64
 }
 
-// all removes what the load wrote and puts back what was there.
-func (b *taking) all(ctx context.Context, units []archive.Unit) (err error) {
+// run removes what the load wrote and puts back what was there.
+func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
 	b.changed = keyset.New()
-	defer func() { err = errors.Join(err, b.changed.Close(), b.out.Close()) }()
+	defer func() { err = errors.Join(err, b.changed.Close(), b.leftOut.Close()) }()
+	t := b.target.Target()
+	b.how = verifytarget.Compare(&t, b.rules, b.Target.HyperLogLog)
+	if !b.leftOut.Empty() {
+		b.how.LeftOut = b.leftOut.Holds
+	}
 	units = archive.LargestFirst(units)
 	g, removing := errgroup.WithContext(ctx)
-	g.SetLimit(b.o.threads)
+	g.SetLimit(b.Workers)
 	for _, u := range units {
 		g.Go(func() error {
 			if removing.Err() != nil {
 				return context.Cause(removing)
 			}
-			t := b.taker(u)
-			return errors.Join(t.all(removing, u), t.close())
+			u := b.unit(u)
+			return errors.Join(u.run(removing), u.close())
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -66,15 +64,8 @@ func (b *taking) all(ctx context.Context, units []archive.Unit) (err error) {
 	return b.restore(ctx)
 }
 
-// options are those by which kvload verify compares the target with the dump.
-func (b *taking) options() verify.Options {
-	v := verification{o: &verifyOptions{commonOptions: b.o.commonOptions}, rules: b.rules}
-	t := b.l.Target()
-	return v.options(&t, b.out)
-}
-
 // leave keeps a key as it is, also from what is put back.
-func (b *taking) leave(db int, key []byte) error {
+func (b *undoing) leave(db int, key []byte) error {
 	if b.saved == nil {
 		return nil
 	}

@@ -1,13 +1,11 @@
-package main
+package rollback
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -24,29 +22,30 @@ import (
 // journal of its own, for what has to be tried again. What others have written there since the removal is left and listed. A
 // rollback that is run again restores from the beginning, for it removes from the beginning, too: what is there then can be what
 // was being put back when it was stopped.
-func (b *taking) restore(ctx context.Context) (err error) {
+func (b *undoing) restore(ctx context.Context) (err error) {
 	if b.saved == nil {
 		return nil
 	}
-	o := *b.o
-	o.filter = filter.Filter{}
-	o.writer.OnExists, o.writer.HyperLogLog, o.writer.Expire = writer.Skip, writer.AsString, nil
+	o := b.Spec
+	o.Filter = filter.Filter{}
+	o.ID = b.saved.Manifest.Dump
+	o.Target.OnExists, o.Target.HyperLogLog, o.Target.Expire = writer.Skip, writer.AsString, nil
 	if b.again {
-		o.writer.OnExists = writer.Replace
+		o.Target.OnExists = writer.Replace
 	}
-	o.writer.Rename = func(db int, _ format.Kind, key []byte) ([]byte, string) {
+	o.Target.Rename = func(db int, _ format.Kind, key []byte) ([]byte, string) {
 		if b.changed.Holds(db, "", key, nil) {
 			return nil, leftout.Changed
 		}
 		return nil, ""
 	}
-	refused := &leftout.Report{Path: beside(b.j, b.o.dump, "not-restored.jsonl")}
-	l, err := reopen(ctx, o.writer, o.again(b.log))
+	refused := &leftout.Report{Path: beside(b.journal, b.ID, "not-restored.jsonl")}
+	l, err := reopen(ctx, o.Target, b.retry.Start().Wait)
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(b.j.Path(), "restore")
-	if storage.IsURL(b.j.Path()) { // it is of this run only
+	path := filepath.Join(b.journal.Path(), "restore")
+	if storage.IsURL(b.journal.Path()) { // it is of this run only
 		if path, err = os.MkdirTemp("", "kvload-restore-"); err != nil {
 			return fmt.Errorf("%w: %w", journal.ErrNoPlace, err)
 		}
@@ -55,32 +54,32 @@ func (b *taking) restore(ctx context.Context) (err error) {
 	if err := os.RemoveAll(path); err != nil {
 		return fmt.Errorf("%w: %w", journal.ErrNoPlace, err)
 	}
-	j, err := journal.Open(path, journal.Options{Every: o.checkpoint, Before: refused.Flush})
+	j, err := journal.Open(path, journal.Options{Every: b.Checkpoint, Before: refused.Flush})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Close(), refused.Close()) }()
-	if _, err := j.Begin(o.binding(b.saved, l), false, ""); err != nil {
+	if _, err := j.Begin(o.Binding(l), false, ""); err != nil {
 		return err
 	}
 	l.Fence(b.fence)
 	feed := b.saved.Feed()
 	feed.Choose(b.saved.Units(func(c format.ChunkInfo) bool { return c.Records > 0 }))
 	to := load.TransferOptions{
-		Feed: feed, Target: l, Journal: j, Workers: o.threads, Retry: o.retry(b.log), MaxErrors: -1, StallTimeout: o.stallTimeout, Log: b.log,
+		Feed: feed, Target: l, Journal: j, Workers: o.Workers, Retry: b.retry, MaxErrors: -1, StallTimeout: b.StallTimeout, Log: b.log,
 		LeftOut: func(unit string, l writer.LeftOut) {
 			switch l.Reason {
-			case writer.ReasonRefused:
+			case leftout.Refused:
 				refused.Add(unit, l)
-			case writer.ReasonExists:
+			case leftout.Exists:
 				l.Reason, l.Reply = leftout.Changed, "written by others after it was removed"
 				b.report.Add("", l)
 			}
 		},
 	}
-	there := &load.Presence{Target: l, Journal: j, DBs: slices.Sorted(maps.Keys(o.writer.Keyspaces)), Rename: o.writer.Rename}
+	there := &load.Presence{Target: l, Journal: j, DBs: o.DBs(), Rename: o.Target.Rename}
 	to.Reconnected = func(ctx context.Context, begun []archive.Unit) error { return there.Check(ctx, b.saved, begun, b.log) }
-	if !o.quiet {
+	if !o.Quiet {
 		to.Progress = func(s func() progress.Snapshot) func() { return progress.Start(b.log, s) }
 	}
 	if err := load.Transfer(ctx, to); err != nil {
@@ -88,7 +87,7 @@ func (b *taking) restore(ctx context.Context) (err error) {
 	}
 	s := j.Stats()
 	b.restored = s.Keys
-	if n := s.LeftOut[writer.ReasonRefused]; n > 0 {
+	if n := s.LeftOut[leftout.Refused]; n > 0 {
 		return fmt.Errorf("the target refuses %s that it held before: see %s", progress.Plural(n, "key or member", "keys and members"), refused.Path)
 	}
 	return j.Finish()

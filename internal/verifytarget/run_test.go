@@ -1,4 +1,4 @@
-package main
+package verifytarget
 
 import (
 	"fmt"
@@ -11,9 +11,8 @@ import (
 // TestVerifyProgress: the listing of --reverse is a part of the whole, so that 100 % are not shown while it goes on.
 func TestVerifyProgress(t *testing.T) {
 	a := &archive.Archive{Manifest: &format.Manifest{Totals: []format.Total{{Stats: format.Stats{Keys: 100}}}}}
-	units := []archive.Unit{{{File: format.File{Size: 1000}}}}
-	v := &verification{o: &verifyOptions{reverse: true}, a: a}
-	shot := v.snapshot(units)
+	v := &comparison{Options: Options{Reverse: true}, dump: a}
+	shot := v.snapshot(1000)
 	for _, step := range []struct {
 		read, names int64
 		want        string

@@ -1,4 +1,4 @@
-package main
+package verifytarget
 
 import (
 	"context"
@@ -9,9 +9,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// A readback lets the engine of verify ask a target: writer and internal do not know one another. It connects when it
-// is first asked, and again when the connection is lost: to ask twice does no harm.
-type readback struct {
+// A Client asks a target: it is a verify.Server. It connects when it is first asked, and again when
+// the connection is lost: to ask twice does no harm.
+type Client struct {
 	l     *writer.Loader
 	db    int
 	again writer.RetryFunc
@@ -23,6 +23,16 @@ type readback struct {
 	lost    bool           // a connection was, and with it what it watched
 }
 
+// NewClient returns a Client for the keyspace of a source database.
+func NewClient(l *writer.Loader, db int, retry writer.RetryFunc) *Client {
+	return &Client{l: l, db: db, again: retry}
+}
+
+// Guard watches keys that are asked for from now on, where the target can: Watches reports whether it
+// does, once something was asked.
+func (r *Client) Guard()        { r.guard = true }
+func (r *Client) Watches() bool { return r.guarded }
+
 // A lost is an error of a connection, which may pass by itself.
 type lost struct{ error }
 
@@ -30,7 +40,7 @@ func (e lost) Is(target error) bool { return target == writer.ErrTransient }
 func (e lost) Unwrap() error        { return e.error }
 
 // Ask is of verify.Server.
-func (r *readback) Ask(ctx context.Context, qs []*verify.Question) error {
+func (r *Client) Ask(ctx context.Context, qs []*verify.Question) error {
 	for {
 		err := r.ask(ctx, qs)
 		if err == nil {
@@ -44,7 +54,7 @@ func (r *readback) Ask(ctx context.Context, qs []*verify.Question) error {
 }
 
 // wait returns when it is worth trying again after an error, over a new connection, or why it is not.
-func (r *readback) wait(ctx context.Context, err error) error {
+func (r *Client) wait(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -63,9 +73,9 @@ func (r *readback) wait(ctx context.Context, err error) error {
 	return nil
 }
 
-// remove deletes keys that were asked for since it was called last. It deletes none, and is not done, if one of all those was
+// DeleteWatched deletes keys that were asked for since it was called last. It deletes none, and is not done, if one of all those was
 // written to since, or that cannot be known.
-func (r *readback) remove(ctx context.Context, keys [][]byte) (done bool, err error) {
+func (r *Client) DeleteWatched(ctx context.Context, keys [][]byte) (done bool, err error) {
 	if r.lost || r.r == nil {
 		r.lost = false
 		return false, nil
@@ -78,7 +88,7 @@ func (r *readback) remove(ctx context.Context, keys [][]byte) (done bool, err er
 }
 
 // ask asks once.
-func (r *readback) ask(ctx context.Context, qs []*verify.Question) (err error) {
+func (r *Client) ask(ctx context.Context, qs []*verify.Question) (err error) {
 	if r.r == nil {
 		if r.r, err = r.l.NewReader(ctx, r.db); err != nil {
 			return err
@@ -96,7 +106,7 @@ func (r *readback) ask(ctx context.Context, qs []*verify.Question) (err error) {
 }
 
 // Close closes the connections.
-func (r *readback) Close() error {
+func (r *Client) Close() error {
 	old := r.r
 	if r.r = nil; old == nil {
 		return nil

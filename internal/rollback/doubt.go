@@ -1,4 +1,4 @@
-package main
+package rollback
 
 import (
 	"bytes"
@@ -14,46 +14,49 @@ import (
 // A doubt is a key that is not as the load leaves it. It may be as it was before the load, which the saved dump tells: that is gone
 // through once, beside the loaded one, for both are in the order of the keys.
 type doubt struct {
-	*trace
+	*keyState
 	left *writer.LeftOut // how it is listed if others have changed it; nil: it is only kept from being put back
 }
 
+// mostDoubts is how many keys are compared with the saved dump at once.
+const mostDoubts = 200
+
 // doubt adds a key to those that are compared with the saved dump.
-func (t *taker) doubt(ctx context.Context, k *trace, left *writer.LeftOut) error {
-	if t.doubts = append(t.doubts, doubt{k, left}); len(t.doubts) < lookAt {
+func (u *unit) doubt(ctx context.Context, k *keyState, left *writer.LeftOut) error {
+	if u.doubts = append(u.doubts, doubt{k, left}); len(u.doubts) < mostDoubts {
 		return nil
 	}
-	return t.resolve(ctx)
+	return u.resolve(ctx)
 }
 
 // resolve says what becomes of the keys that are in doubt.
-func (t *taker) resolve(ctx context.Context) error {
-	is, err := t.areSaved(ctx)
+func (u *unit) resolve(ctx context.Context) error {
+	is, err := u.areSaved(ctx)
 	if err != nil {
 		return err
 	}
-	for i, d := range t.doubts {
+	for i, d := range u.doubts {
 		switch {
 		case is[i] == lacking:
 		case is[i] == asSaved:
-			err = t.leave(t.db, d.key)
-		case d.left != nil && t.o.force:
-			t.gone = append(t.gone, d.trace)
+			err = u.leave(u.db, d.key)
+		case d.left != nil && u.Force:
+			u.gone = append(u.gone, d.keyState)
 		default:
-			err = t.leave(t.db, d.key)
+			err = u.leave(u.db, d.key)
 			if d.left != nil {
-				t.report.Add("", *d.left)
+				u.report.Add("", *d.left)
 			}
 			if d.left != nil && d.left.Reason == leftout.Older {
-				t.older.Add(1)
+				u.older.Add(1)
 			}
 		}
 		if err != nil {
 			return err
 		}
 	}
-	clear(t.doubts)
-	t.doubts = t.doubts[:0]
+	clear(u.doubts)
+	u.doubts = u.doubts[:0]
 	return nil
 }
 
@@ -68,31 +71,32 @@ const (
 
 // areSaved compares the keys in doubt with what was saved. By what is as it was, a rollback that is run again goes on where it
 // was: all keys are looked at again, for others may have written meanwhile, but only those are put back that are still lacking.
-func (t *taker) areSaved(ctx context.Context) (is []savedState, err error) {
-	is = make([]savedState, len(t.doubts))
-	if t.saved == nil || len(t.doubts) == 0 {
+func (u *unit) areSaved(ctx context.Context) (is []savedState, err error) {
+	is = make([]savedState, len(u.doubts))
+	if u.saved == nil || len(u.doubts) == 0 {
 		return is, nil
 	}
 	var asked []int // keys that were saved, and of which the answer has not come yet
-	o := t.options()
+	o := u.how
+	o.Budget = nil // the comparison that this one interrupts may have all of it
 	o.Name, o.Expire, o.LeftOut = nil, nil, nil
 	o.Judge = func(v *verify.Verdict) error {
 		i := asked[0]
-		if asked = asked[1:]; !bytes.Equal(t.doubts[i].key, v.Key) {
-			return fmt.Errorf("take back database %d: %q was compared with what was saved, not %q", t.db, v.Key, t.doubts[i].key)
+		if asked = asked[1:]; !bytes.Equal(u.doubts[i].key, v.Key) {
+			return fmt.Errorf("undo database %d: %q was compared with what was saved, not %q", u.db, v.Key, u.doubts[i].key)
 		}
 		switch {
 		case v.Equal:
 			is[i] = asSaved
-		case v.Absent || v.Part && t.again:
+		case v.Absent || v.Part && u.again:
 			is[i] = lacking
 		}
 		return nil
 	}
-	c := verify.NewChecker(t.aside, t.db, &o, &verify.Tally{})
+	c := verify.NewChecker(u.aside, u.db, &o, &verify.Tally{})
 	return is, c.CheckKeys(ctx, func(emit func(*format.Record) error) error {
-		for i, d := range t.doubts {
-			err := t.before.Find(d.key, func(r *format.Record) error {
+		for i, d := range u.doubts {
+			err := u.before.Find(d.key, func(r *format.Record) error {
 				if r.Part&format.PartFirst != 0 {
 					asked = append(asked, i)
 				}

@@ -1,0 +1,52 @@
+package rollback
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+// counts are what shards came to.
+type counts struct {
+	removed, restored int64
+	untouched         int64    // units that the load never began
+	changed           int64    // keys that are left
+	older             int64    // of these, those that the load may not have come to
+	lists             []string // of them
+}
+
+func (c *counts) add(b *undoing) {
+	c.removed, c.restored, c.untouched = c.removed+b.removed.Load(), c.restored+b.restored, c.untouched+b.untouched.Load()
+	if n := b.report.Lines(); n > 0 {
+		c.changed, c.older = c.changed+n, c.older+b.older.Load()
+		c.lists = append(c.lists, b.report.Path)
+	}
+}
+
+// show shows what was done.
+func (c *counts) show(w io.Writer, took time.Duration) {
+	fmt.Fprintf(w, "removed %s and put %s back, in %s\n", progress.Plural(c.removed, "key", "keys"), progress.Count(c.restored), progress.Duration(max(time.Second, took)))
+	if c.untouched > 0 {
+		fmt.Fprintf(w, "the load never began %s of the dump: what the target holds under the names there is left as it is\n", progress.Plural(c.untouched, "chunk", "chunks"))
+	}
+}
+
+// left is the error for keys that are left; nil: none are.
+func (c *counts) left() error {
+	if c.changed == 0 {
+		return nil
+	}
+	list := c.lists[0]
+	if n := len(c.lists) - 1; n > 0 {
+		list = fmt.Sprintf("%s and %d more", list, n)
+	}
+	if c.older > 0 {
+		return &exitcode.LeftOutError{Text: fmt.Sprintf("%s changed by others since the load, or perhaps not reached before it was stopped (%s), and not touched: see %s; --force removes these, too",
+			progress.Plural(c.changed, "key was", "keys were"), progress.Count(c.older), list)}
+	}
+	return &exitcode.LeftOutError{Text: fmt.Sprintf("%s changed by others since the load, and not touched: see %s; --force removes these, too",
+		progress.Plural(c.changed, "key was", "keys were"), list)}
+}

@@ -1,0 +1,273 @@
+package rollback
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// Run undoes the load. It returns an exitcode.LeftOutError if keys that others have changed are left.
+func Run(ctx context.Context, o Options, log io.Writer) error {
+	return with(ctx, o, log, func(r *rollback) error { return r.undo(ctx) })
+}
+
+// Clear removes everything from a target that was empty before the load.
+func Clear(ctx context.Context, o Options, log io.Writer) error {
+	return with(ctx, o, log, func(r *rollback) error { return r.clear(ctx) })
+}
+
+// A rollback undoes a load: one of its shards, or all of them, or one that has none.
+type rollback struct {
+	Options
+	dump   *archive.Archive
+	target *writer.Loader
+	rules  *rewrite.Rules
+	units  []archive.Unit // of all shards
+	root   string
+	common *loadstate.Shards // nil: the load has no shards
+	retry  retry.Policy
+	log    io.Writer
+
+	shards []shardState
+	fence  writer.Fence
+	doubts loadstate.PassingDoubts
+}
+
+// shardState is the journal of a shard, locked.
+type shardState struct {
+	shard.Shard
+	journal *journal.Journal
+	store   storage.Store // of the journal
+	again   bool          // a rollback before has begun with it
+	none    bool          // the load has not begun it: it has no journal, or that of a load before
+}
+
+// with does something with a load whose journals are all locked.
+func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) error) (err error) {
+	r := &rollback{Options: o, retry: o.Retry(log), log: log}
+	if r.dump, r.rules, err = r.Open(ctx); err != nil {
+		return err
+	}
+	defer r.dump.Close()
+	r.units = r.Units(r.dump)
+	if r.target, err = r.OpenTarget(ctx, log); err != nil {
+		return err
+	}
+	if r.root, r.common, err = r.Location().Find(ctx, r.target.Target().Nodes); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.lock(ctx); err != nil {
+		return err
+	}
+	r.fenceOff()
+	return errors.Join(do(r), r.Unsure(r.doubts.Why))
+}
+
+// lock locks the journals of all shards, so that none goes on, and makes sure that they are of this
+// load.
+func (r *rollback) lock(ctx context.Context) error {
+	shards := []shard.Shard{r.Shard}
+	if r.common != nil && r.Shard.IsAll() {
+		shards = shards[:0]
+		for i := range r.common.Count {
+			shards = append(shards, r.common.Shard(i))
+		}
+	}
+	for _, s := range shards {
+		spec := r.Spec
+		spec.Shard = s
+		j, store, err := spec.Location().OpenJournal(ctx, r.root, journal.Options{})
+		if err != nil {
+			return err
+		}
+		none := j.Began().IsZero() || r.common != nil && !j.Undone().IsZero() && j.Bound().Load != r.common.ID
+		r.shards = append(r.shards, shardState{s, j, store, j.IsUndoing(), none})
+		b := spec.Binding(r.target)
+		switch {
+		case none && len(shards) == 1:
+			return fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", exitcode.ErrRefused, j.Path())
+		case none:
+			err = loadstate.Common(b).Check(r.common.Binding, r.root)
+		default:
+			err = j.Check(b)
+		}
+		if err != nil {
+			return err
+		}
+		if r.Undo != "" && !none && j.Undo() == "" {
+			return fmt.Errorf("%w: by the journal in %s the load had no --undo: what %s holds is not what it has overwritten; leave --undo out", exitcode.ErrRefused, j.Path(), r.Undo)
+		}
+	}
+	return nil
+}
+
+// fenceOff ends what runs of the load that were killed have under way.
+func (r *rollback) fenceOff() {
+	stopped := false
+	for _, p := range r.shards {
+		stopped = stopped || p.again || !p.none && (!p.journal.IsIdle() || p.journal.Unsure() != "")
+	}
+	var b journal.Binding
+	if r.common != nil {
+		b = r.common.Binding
+	} else {
+		b = r.shards[0].journal.Bound()
+	}
+	r.fence = loadstate.Fence(b, r.Shard, stopped, &r.doubts)
+	r.target.Fence(r.fence)
+	r.fence.Dead = nil // what is put back has connections of its own
+}
+
+// begin says in all journals that their shards are being undone, before anything is. Shards that were
+// never begun are blocked from starting.
+func (r *rollback) begin() error {
+	for _, p := range r.shards {
+		if p.none {
+			if _, err := p.journal.Begin(r.common.BindingOf(p.Shard), r.common.Empty, ""); err != nil {
+				return err
+			}
+			if err := errors.Join(p.journal.BeginUndo(), p.journal.EndUndo()); err != nil {
+				return err
+			}
+		}
+		if p.journal.Undone().IsZero() {
+			if err := p.journal.BeginUndo(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// undo undoes one shard after the other.
+func (r *rollback) undo(ctx context.Context) error {
+	if err := r.begin(); err != nil {
+		return err
+	}
+	var sum counts
+	start, done := time.Now(), 0
+	for _, p := range r.shards {
+		if !p.journal.Undone().IsZero() {
+			continue
+		}
+		done++
+		if err := r.undoShard(ctx, p, &sum); err != nil {
+			return fmt.Errorf("%w (the load is undone in part: run it again)", err)
+		}
+	}
+	if done == 0 {
+		fmt.Fprintf(r.log, "this load was undone already\n")
+		return r.end(ctx)
+	}
+	sum.show(r.log, time.Since(start))
+	if err := sum.left(); err != nil {
+		return err
+	}
+	return r.end(ctx)
+}
+
+// undoShard undoes a shard.
+func (r *rollback) undoShard(ctx context.Context, p shardState, sum *counts) (err error) {
+	r.rules.Begin(p.journal.Bound().Now, r.dump.Manifest)
+	b := &undoing{rollback: r, journal: p.journal, again: p.again, report: &leftout.Report{Path: beside(p.journal, r.ID, "changed.jsonl")}}
+	if b.leftOut, err = p.leftOut(); err != nil {
+		fmt.Fprintf(r.log, "warning: %v: keys of which the load left out a part will be taken for changed ones\n", err)
+	}
+	if saved := cmp.Or(r.Undo, p.journal.Undo()); saved != "" {
+		if b.saved, err = archive.Open(ctx, saved, r.Workers, r.Keys.Identities...); err != nil {
+			return fmt.Errorf("--undo: %w", err)
+		}
+		defer b.saved.Close()
+	}
+	if err := errors.Join(b.run(ctx, loadstate.AssignUnits(p.Shard, r.units)), b.report.Close()); err != nil {
+		return err
+	}
+	sum.add(b)
+	if b.report.Lines() > 0 {
+		return nil // it can be run again, with Force
+	}
+	return p.journal.EndUndo()
+}
+
+// leftOut reads the list of what the load has left out.
+func (p *shardState) leftOut() (*leftout.List, error) {
+	if p.journal.Stats().LeftOut[leftout.Refused] == 0 {
+		return nil, nil
+	}
+	r, err := storage.ReadLog(p.store, leftout.ListName(p.journal))
+	if err != nil { // it may be where --report said
+		return nil, fmt.Errorf("read what was left out: %w", err)
+	}
+	defer r.Close()
+	return leftout.ReadList(r)
+}
+
+// beside returns where a list about a shard is: beside the journal, or of one in a bucket in the
+// working directory.
+func beside(j *journal.Journal, dump, name string) string {
+	if !storage.IsURL(j.Path()) {
+		return filepath.Join(j.Path(), name)
+	}
+	return "kvload-" + dump[:8] + "-" + path.Base(j.Path()) + "-" + name
+}
+
+// clear clears a target that was empty before the load.
+func (r *rollback) clear(ctx context.Context) error {
+	for _, p := range r.shards {
+		if empty := p.none && r.common.Empty || !p.none && p.journal.WasEmpty(); !empty {
+			return fmt.Errorf("%w: the target was not empty before the load: --flush would remove more than the load wrote; leave it out", exitcode.ErrRefused)
+		}
+	}
+	if err := r.begin(); err != nil {
+		return err
+	}
+	for _, db := range r.DBs() {
+		v := r.target.NewVisitor(db, r.retry.Start().Wait)
+		if err := errors.Join(v.Clear(ctx), v.Close()); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintln(r.log, "the target is cleared")
+	for _, p := range r.shards {
+		if p.journal.Undone().IsZero() {
+			if err := p.journal.EndUndo(); err != nil {
+				return err
+			}
+		}
+	}
+	return r.end(ctx)
+}
+
+// end forgets what the shares have in common when all of them are undone: the next load begins anew.
+func (r *rollback) end(ctx context.Context) error {
+	if r.common == nil {
+		return nil
+	}
+	return r.common.Forget(ctx, r.root)
+}
+
+// close lets other runs in.
+func (r *rollback) close() error {
+	var errs []error
+	for _, p := range r.shards {
+		errs = append(errs, p.journal.Close())
+	}
+	return errors.Join(errs...)
+}

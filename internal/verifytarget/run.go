@@ -1,0 +1,173 @@
+package verifytarget
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync/atomic"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// Run compares. It returns an exitcode.DifferentError if something differs. Out is for what came out,
+// log for all else.
+func Run(ctx context.Context, o Options, out, log io.Writer) error {
+	a, rules, err := o.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := o.recall(ctx, rules, a.Manifest); err != nil {
+		return err
+	}
+	return RunWith(ctx, o, a, rules, out, log)
+}
+
+// RunWith is Run with the dump open, and the rules of a load whose begin they know.
+func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.Rules, out, log io.Writer) error {
+	left, err := o.readLeftOut()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	l, err := writer.Open(ctx, o.Target)
+	if err != nil {
+		return load.MayWantTLS(err)
+	}
+	t := l.Target()
+	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
+	list, err := verify.NewReport(o.Report, out)
+	if err != nil {
+		return fmt.Errorf("%w: --report: %w; give a file that can be written", exitcode.ErrRefused, err)
+	}
+	c := &comparison{Options: o, dump: a, rules: rules, target: l, retry: o.Retry(log), list: list, how: Compare(&t, rules, o.Target.HyperLogLog)}
+	c.how.KeysOnly, c.how.Sample, c.how.Report = o.KeysOnly, o.Sample, list.Add
+	if !left.Empty() {
+		c.how.LeftOut = left.Holds
+	}
+	if err := errors.Join(c.run(ctx, log), list.Close(), left.Close()); err != nil {
+		return err
+	}
+	report.SayPartial(out, a.Manifest.Options)
+	if c.tally.Keys() == 0 && report.Keys(a.Manifest.Totals) > 0 && o.Shard.IsAll() {
+		return fmt.Errorf("%w: no key was compared, which proves nothing: --match or --sample choose none of the dump's keys", exitcode.ErrRefused)
+	}
+	fmt.Fprintf(out, "compared %s in %s\n", progress.Plural(c.tally.Keys(), "key", "keys"), progress.Duration(max(time.Since(start), time.Second)))
+	c.tally.Summary(out, o.Sample)
+	return c.verdict()
+}
+
+// A comparison compares one target with one dump.
+type comparison struct {
+	Options
+	dump   *archive.Archive
+	rules  *rewrite.Rules
+	target *writer.Loader
+	retry  retry.Policy
+	list   *verify.Report
+	how    verify.Options
+	tally  verify.Tally
+	read   atomic.Int64 // bytes of the dump
+	names  atomic.Int64 // that Reverse has listed
+}
+
+// run makes the rounds, and then the reverse pass.
+func (c *comparison) run(ctx context.Context, log io.Writer) error {
+	units, err := c.ChosenUnits(c.dump)
+	if err != nil {
+		return err
+	}
+	units = archive.LargestFirst(loadstate.AssignUnits(c.Shard, units))
+	if !c.Quiet {
+		defer progress.Start(log, c.snapshot(loadstate.Stored(units)))()
+	}
+	w := verify.Worker{
+		Archive: c.dump, Keep: c.Filter.Key(), Options: &c.how, Tally: &c.tally, Read: &c.read,
+		Connect: func(_ context.Context, db int) (verify.Server, error) {
+			return NewClient(c.target, db, c.retry.Start().Wait), nil
+		},
+	}
+	if err := verify.Rounds(ctx, w, units, c.Workers, c.Rounds); err != nil || !c.Reverse {
+		return err
+	}
+	for _, db := range c.DBs() {
+		if err := c.reverse(ctx, db); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reverse finds the keys of a database that only the target has.
+func (c *comparison) reverse(ctx context.Context, db int) error {
+	r, err := c.target.NewReader(ctx, db)
+	if err != nil {
+		return err
+	}
+	rev := &verify.Reverse{
+		DB: db, Archive: c.dump, Keep: c.Filter.Key(), Sample: c.Sample, Report: c.list.Add, Tally: &c.tally,
+		Chunks: func(ci format.ChunkInfo) bool { return c.Filter.Type(ci.Type) }, Renamed: c.rules.IsSuffixedName,
+	}
+	if p := c.rules.Prefix; !p.IsNone() {
+		rev.Source, rev.Name = p.Source, p.Apply
+	}
+	add := func(names []string) error {
+		c.names.Add(int64(len(names)))
+		return rev.Add(names)
+	}
+	if err := errors.Join(r.Scan(ctx, add), r.Close()); err != nil {
+		return err
+	}
+	return rev.Finish()
+}
+
+// reverseCost is about what Reverse takes, where comparing takes 1: it only lists names, and looks
+// them up.
+const reverseCost = 0.3
+
+// snapshot returns how far the comparison is, of so many bytes of the dump. How many keys the target
+// has is not known: about as many as the dump.
+func (c *comparison) snapshot(total int64) func() progress.Snapshot {
+	keys := report.Keys(c.dump.Manifest.Totals)
+	return func() progress.Snapshot {
+		s := progress.Snapshot{Keys: c.tally.Keys(), Bytes: c.read.Load()}
+		s.Done = min(1, float64(s.Bytes)/float64(max(1, total)))
+		if c.Reverse {
+			n := c.names.Load()
+			if n > 0 {
+				s.Note = "looking for keys that the dump does not have: " + progress.Plural(n, "name", "names")
+			}
+			s.Done = (s.Done + reverseCost*min(1, float64(n)/float64(max(1, keys)))) / (1 + reverseCost)
+		}
+		s.Done = min(0.999, s.Done)
+		return s
+	}
+}
+
+// verdict is the error for what differs.
+func (c *comparison) verdict() error {
+	differ, extra := c.tally.Differing()
+	if differ == 0 && extra == 0 {
+		return nil
+	}
+	text := fmt.Sprintf("%s of %s", progress.Count(differ), progress.Plural(c.tally.Keys(), "key differs", "keys differ"))
+	if extra > 0 {
+		text += fmt.Sprintf(", and the dump lacks %s", progress.Plural(extra, "key of the target", "keys of the target"))
+	}
+	if c.Report != "" {
+		return &exitcode.DifferentError{Text: text + ": see " + c.Report}
+	}
+	return &exitcode.DifferentError{Text: text + "; --report FILE lists them"}
+}
