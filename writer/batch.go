@@ -4,6 +4,8 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 )
 
 // Limits of one MSET: the server holds the locks of all its keys for as long as it takes.
@@ -29,7 +31,7 @@ const (
 
 // A command is one command of a batch and what it must answer.
 type command struct {
-	name     string
+	conn.Call
 	key      *key
 	group    []*key // MSET: its keys; key is nil then
 	want     want
@@ -41,13 +43,11 @@ type command struct {
 	drop     bool   // it deletes what the target holds of a key that is out
 	elements int
 	bytes    int // of the dump that it carries
-	request  request
-	reply    reply
 }
 
 // A batch is the commands of one pipeline. Nothing of it is kept after a flush but the memory.
 type batch struct {
-	wire     wire
+	encoder  resp.Encoder
 	commands []command
 	current  string // the command that is being built
 	keys     int    // that begin in it
@@ -61,28 +61,28 @@ type batch struct {
 // begin starts a command.
 func (b *batch) begin(name string) {
 	b.current = name
-	b.wire.begin(name)
+	b.encoder.Begin(name)
 }
 
 // word adds an argument of the protocol.
-func (b *batch) word(s string) { b.wire.word(s) }
+func (b *batch) word(s string) { b.encoder.Word(s) }
 
 // number adds an integer.
-func (b *batch) number(n int64) { b.wire.number(n) }
+func (b *batch) number(n int64) { b.encoder.Number(n) }
 
 // bytes adds what a key holds, or an argument's text that the caller uses again.
 func (b *batch) bytes(p []byte) {
-	if b.wire.bytes(p) {
+	if b.encoder.Bytes(p) {
 		b.borrowed = true
 	}
 }
 
 // name adds a key's name, which lives as long as its key.
-func (b *batch) name(k *key) { b.wire.bytes(k.name) }
+func (b *batch) name(k *key) { b.encoder.Bytes(k.name) }
 
 // made completes the command that begin started, without adding it.
 func (b *batch) made(c command) command {
-	c.name, c.request = b.current, b.wire.end()
+	c.Name, c.Request = b.current, b.encoder.End()
 	return c
 }
 
@@ -90,13 +90,7 @@ func (b *batch) made(c command) command {
 func (b *batch) end(c command) { b.add(b.made(c)) }
 
 // size returns the bytes of the requests, nearly.
-func (b *batch) size() int {
-	n := len(b.wire.buf) + len(b.groupArgs)
-	for _, l := range b.wire.loans {
-		n += len(l.bytes)
-	}
-	return n
-}
+func (b *batch) size() int { return b.encoder.Size() + len(b.groupArgs) }
 
 func (b *batch) add(c command) {
 	if c.key != nil {
@@ -119,7 +113,7 @@ func (b *batch) addToGroup(k *key, value []byte) {
 	k.queued++
 	b.keys++
 	b.group = append(b.group, k)
-	b.groupArgs = appendBulk(appendBulk(b.groupArgs, k.name), value)
+	b.groupArgs = resp.AppendBulk(resp.AppendBulk(b.groupArgs, k.name), value)
 	b.groupSize += len(k.name) + len(value)
 	if len(b.group) >= groupKeys || b.groupSize >= groupBytes {
 		b.closeGroup()
@@ -139,20 +133,20 @@ func (b *batch) closeGroup() {
 		b.begin("MSET")
 		c.group = slices.Clone(b.group)
 	}
-	b.wire.join(b.groupArgs, 2*len(b.group))
+	b.encoder.Join(b.groupArgs, 2*len(b.group))
 	b.commands = append(b.commands, b.made(c)) // its keys have been counted by addToGroup
 	b.group, b.groupArgs, b.groupSize = b.group[:0], b.groupArgs[:0], 0
 }
 
 // singles returns the SETs that a refused MSET stands for.
 func (b *batch) singles(c *command) []command {
-	args := b.wire.arguments(c.request)[1:]
+	args := b.encoder.Arguments(c.Request)[1:]
 	sets := make([]command, len(c.group))
 	for i, k := range c.group {
 		name, value := args[2*i], args[2*i+1]
 		b.begin("SET")
-		b.wire.bytes(name)
-		b.wire.bytes(value)
+		b.encoder.Bytes(name)
+		b.encoder.Bytes(value)
 		sets[i] = b.made(command{key: k, want: wantOK, data: true, elements: 1, bytes: len(name) + len(value)})
 	}
 	return sets
@@ -163,8 +157,13 @@ func (b *batch) empty() bool { return len(b.commands) == 0 && len(b.group) == 0 
 
 // reset forgets everything but the memory. What was borrowed must not be held on to.
 func (b *batch) reset() {
-	b.wire.reset()
+	b.encoder.Reset()
 	clear(b.commands)
 	clear(b.group)
-	*b = batch{wire: b.wire, commands: b.commands[:0], group: b.group[:0], groupArgs: b.groupArgs[:0]}
+	*b = batch{encoder: b.encoder, commands: b.commands[:0], group: b.group[:0], groupArgs: b.groupArgs[:0]}
+}
+
+// calls returns the calls of commands.
+func calls(commands []command) func(i int) *conn.Call {
+	return func(i int) *conn.Call { return &commands[i].Call }
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // BenchmarkLoad measures a worker against a server that costs next to nothing.
@@ -19,7 +20,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	for _, expire := range []int64{0, farFuture} {
 		b.Run(strconv.FormatInt(expire, 10), func(b *testing.B) {
-			l, err := Open(context.Background(), Options{Addr: addr, OnExists: Replace})
+			l, err := Open(context.Background(), Options{Target: target.Options{Addr: addr}, OnExists: Replace})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -9,12 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // TestBulkAsked: a connection that is lost while a target is asked how long an argument may be is no answer, unless it
 // is lost each time.
 func TestBulkAsked(t *testing.T) {
-	addr := startRedis(t, "--user", "loader", "on", ">secret", "~*", "+@all", "-config")
+	addr := testserver.Redis(t, "--user", "loader", "on", ">secret", "~*", "+@all", "-config")
 	c := redis.NewClient(&redis.Options{Addr: addr})
 	defer c.Close()
 	reset, stall := faultproxy.Plan{ResetAfter: 1 << 20}, faultproxy.Plan{StallAfter: 1 << 20}
@@ -41,7 +43,7 @@ func TestBulkAsked(t *testing.T) {
 		if o.lost {
 			timeout = 200 * time.Millisecond
 		}
-		_, left, err := load(t, Options{Addr: proxy.Addr(), Username: "loader", Password: "secret", ReadTimeout: timeout, OnExists: Replace},
+		_, left, err := load(t, Options{Target: target.Options{Addr: proxy.Addr(), Username: "loader", Password: "secret", ReadTimeout: timeout}, OnExists: Replace},
 			str("k", strings.Repeat("v", 2<<20), 0), str("other", "v", 0))
 		n := c.StrLen(t.Context(), "k").Val()
 		switch {

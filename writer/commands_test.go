@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
 )
 
 // parts cuts a record of a collection into two parts.
@@ -76,7 +77,7 @@ func TestCommands(t *testing.T) {
 			[]string{"HSET h f v", "HSET i f v"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := startFake(t, func(cmd []string) (string, bool) {
+			f := testserver.Start(t, func(cmd []string) (string, bool) {
 				switch cmd[0] {
 				case "XGROUP":
 					if cmd[1] == "CREATE" {
@@ -86,9 +87,9 @@ func TestCommands(t *testing.T) {
 				}
 				return "", false
 			})
-			tc.options.Addr = f.addr
+			tc.options.Target.Addr = f.Addr
 			s, left := mustLoad(t, tc.options, tc.records...)
-			if got := f.commands(); !slices.Equal(got, tc.want) {
+			if got := f.Commands(); !slices.Equal(got, tc.want) {
 				t.Errorf("sent\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(tc.want, "\n  "))
 			}
 			if len(left) != 0 || s.Commands != int64(len(tc.want)) {
@@ -123,17 +124,10 @@ func TestAppendScore(t *testing.T) {
 
 func TestCheckedOptions(t *testing.T) {
 	for name, o := range map[string]Options{
-		"no address":     {},
-		"batch":          {Addr: "a", BatchBytes: -1},
-		"piece":          {Addr: "a", CommandElements: maxCommandElems + 1},
-		"on exists":      {Addr: "a", OnExists: 7},
-		"hyperloglog":    {Addr: "a", HyperLogLog: -1},
-		"timeout":        {Addr: "a", ReadTimeout: -1},
-		"user":           {Addr: "a", Username: "u"},
-		"no place":       {Addr: "a", Keyspaces: map[int]Keyspace{}},
-		"same place":     {Addr: "a", Keyspaces: map[int]Keyspace{0: {Token: "t"}, 1: {Token: "t"}}},
-		"token and db":   {Addr: "a", Keyspaces: map[int]Keyspace{0: {Token: "t", DB: 1}}},
-		"negative place": {Addr: "a", Keyspaces: map[int]Keyspace{0: {DB: -1}}},
+		"batch":       {BatchBytes: -1},
+		"command":     {CommandElements: maxCommandElems + 1},
+		"on exists":   {OnExists: 7},
+		"hyperloglog": {HyperLogLog: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := o.checked(); err == nil {
@@ -141,8 +135,8 @@ func TestCheckedOptions(t *testing.T) {
 			}
 		})
 	}
-	o, err := Options{Addr: "a"}.checked()
-	if err != nil || o.BatchBytes != 64<<10 || o.BatchCommands != 512 || o.CommandBytes != 512<<10 || o.CommandElements != 512 || len(o.Keyspaces) != 1 {
+	o, err := Options{}.checked()
+	if err != nil || o.BatchBytes != 64<<10 || o.BatchCommands != 512 || o.CommandBytes != 512<<10 || o.CommandElements != 512 {
 		t.Errorf("defaults: %+v, %v", o, err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // records is a Source.
@@ -29,14 +30,14 @@ func (rs *records) Next() (*format.Record, error) {
 // Two records over one connection. What the target cannot hold is reported.
 func ExampleWorker_Load() {
 	ctx := context.Background()
-	target, err := minitarget.Start()
+	server, err := minitarget.Start()
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer target.Close()
+	defer server.Close()
 
 	loader, err := writer.Open(ctx, writer.Options{
-		Addr:   target.Addr(),
+		Target: target.Options{Addr: server.Addr()},
 		Report: func(l writer.LeftOut) { fmt.Printf("%s is left out: %s\n", l.Key, l.Reason) },
 	})
 	if err != nil {
@@ -54,7 +55,7 @@ func ExampleWorker_Load() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println("cart:1 has apple:", target.HGet("cart:1", "apple"))
+	fmt.Println("cart:1 has apple:", server.HGet("cart:1", "apple"))
 	// Output:
 	// visitors is left out: hyperloglog
 	// cart:1 has apple: 3
@@ -63,12 +64,12 @@ func ExampleWorker_Load() {
 // A load that ends in the middle, and another one that resumes it from the last checkpoint.
 func ExampleWorker_LoadFrom() {
 	ctx := context.Background()
-	target, err := minitarget.Start()
+	server, err := minitarget.Start()
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer target.Close()
-	loader, err := writer.Open(ctx, writer.Options{Addr: target.Addr(), BatchKeys: 1})
+	defer server.Close()
+	loader, err := writer.Open(ctx, writer.Options{Target: target.Options{Addr: server.Addr()}, BatchKeys: 1})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -105,7 +106,7 @@ func ExampleWorker_LoadFrom() {
 	fmt.Println("checkpoint: record", last.Record)
 	rest := all[last.Record:]
 	fmt.Println(load(&rest, func() bool { return false }))
-	fmt.Println("checkpoint: record", last.Record, "keys:", target.Keys())
+	fmt.Println("checkpoint: record", last.Record, "keys:", server.Keys())
 	// Output:
 	// stopped
 	// checkpoint: record 2

@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // TestFence: after a connection was lost under a pipeline, no other is used before the target shows that it is gone.
@@ -15,15 +18,15 @@ func TestFence(t *testing.T) {
 		unsure string
 		err    error
 	}{
-		{"gone", func(names []string) string { return bulkString(listed(names[len(names)-1:])) }, "", nil},
+		{"gone", func(names []string) string { return testserver.Bulk(listed(names[len(names)-1:])) }, "", nil},
 		{"refused", func([]string) string { return "-NOPERM no right\r\n" }, "refuses CLIENT LIST: NOPERM no right", nil},
-		{"who asks is not shown", func([]string) string { return bulkString(listed(nil)) }, "does not show who asks", nil},
-		{"it stays", func(names []string) string { return bulkString(listed(names)) }, "", ErrTransient},
+		{"who asks is not shown", func([]string) string { return testserver.Bulk(listed(nil)) }, "does not show who asks", nil},
+		{"it stays", func(names []string) string { return testserver.Bulk(listed(names)) }, "", ErrTransient},
 		{"the target starts", func([]string) string { return "-LOADING its data\r\n" }, "", ErrTransient},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var names, killed []string
-			f := startFake(t, func(cmd []string) (string, bool) {
+			f := testserver.Start(t, func(cmd []string) (string, bool) {
 				switch strings.Join(cmd[:min(2, len(cmd))], " ") {
 				case "CLIENT SETNAME":
 					names = append(names, cmd[2])
@@ -37,12 +40,12 @@ func TestFence(t *testing.T) {
 				}
 				return "", false
 			})
-			l, err := Open(t.Context(), Options{Addr: f.addr})
+			l, err := Open(t.Context(), Options{Target: target.Options{Addr: f.Addr}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			unsure := ""
-			l.Fence(Fence{Name: "this-load:", Unsure: func(why string) error { unsure = why; return nil }})
+			l.Fence(target.Fence{Name: "this-load:", Unsure: func(why string) error { unsure = why; return nil }})
 			if err := loadJob(t, l, Job{Source: source(str("a", "1", 0))}); !errors.Is(err, ErrTransient) {
 				t.Fatal(err)
 			}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // flights is a Pacer that takes notes, and refuses what comes behind so many.
@@ -27,7 +29,7 @@ func (f *flights) Rest(_ context.Context, flight Pipeline) error {
 
 // TestFlights: a pacer is told of all that is sent, and no pipeline begins more keys than it may.
 func TestFlights(t *testing.T) {
-	addr := startRedis(t)
+	addr := testserver.Redis(t)
 	var list []format.Record
 	elements := 0
 	for i := range 95 {
@@ -41,7 +43,7 @@ func TestFlights(t *testing.T) {
 	list, elements = append(list, big), elements+3000
 	for _, onExists := range []OnExists{Fail, Replace, Skip} {
 		p := &flights{}
-		s, left := mustLoad(t, Options{Addr: addr, Pacer: p, BatchKeys: 10, BatchBytes: 8 << 10, CommandElements: 100, OnExists: onExists}, list...)
+		s, left := mustLoad(t, Options{Target: target.Options{Addr: addr}, Pacer: p, BatchKeys: 10, BatchBytes: 8 << 10, CommandElements: 100, OnExists: onExists}, list...)
 		keys, elems, bytes := 0, 0, 0
 		for _, f := range p.list {
 			keys, elems, bytes = keys+f.Keys, elems+f.Elements, bytes+f.Bytes
@@ -56,7 +58,7 @@ func TestFlights(t *testing.T) {
 			t.Errorf("%s: %d keys, %d elements, %d bytes; want %d, %d, %d", onExists, keys, elems, bytes, len(list), elements, s.Bytes)
 		}
 	}
-	_, _, err := load(t, Options{Addr: addr, Pacer: &flights{limit: 1}, BatchKeys: 10, OnExists: Replace}, list...)
+	_, _, err := load(t, Options{Target: target.Options{Addr: addr}, Pacer: &flights{limit: 1}, BatchKeys: 10, OnExists: Replace}, list...)
 	if !errors.Is(err, errEnough) {
 		t.Errorf("a pacer that ends the load: %v", err)
 	}

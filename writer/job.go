@@ -1,6 +1,9 @@
 package writer
 
-import "github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
+import (
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
+)
 
 // A Job is a Source that is loaded from some point on, by Worker.LoadFrom.
 type Job struct {
@@ -30,4 +33,11 @@ type Job struct {
 	Asked   int64
 	Existed func(record int64) bool
 	Found   func(asked int64, existed []int64) error
+}
+
+// A Source hands out records as a chunk holds them: the parts of a key together and
+// in order. Next returns io.EOF at the end; what it returned before is not used after
+// the next call.
+type Source interface {
+	Next() (*format.Record, error)
 }

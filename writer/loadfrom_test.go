@@ -10,7 +10,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 var errStopped = errors.New("stopped")
@@ -87,8 +89,8 @@ func TestLoadFrom(t *testing.T) {
 	list, keys := resumable()
 	for _, onExists := range []OnExists{Fail, Replace, Skip} {
 		t.Run(onExists.String(), func(t *testing.T) {
-			eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
-				l, err := Open(t.Context(), Options{Addr: addr, OnExists: onExists, BatchCommands: 16, BatchBytes: 2000, CommandElements: 8})
+			testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
+				l, err := Open(t.Context(), Options{Target: target.Options{Addr: addr}, OnExists: onExists, BatchCommands: 16, BatchBytes: 2000, CommandElements: 8})
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -1,14 +1,11 @@
 package writer
 
 import (
-	"crypto/tls"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // OnExists says what becomes of a key that the target already holds.
@@ -70,35 +67,10 @@ func ParseHLLPolicy(s string) (HLLPolicy, error) {
 	return 0, fmt.Errorf("unknown way to treat hyperloglogs %q: it is leave-out or string", s)
 }
 
-// A Keyspace is where the keys of one source database go.
-type Keyspace struct {
-	// Token is a Kvrocks namespace's: AUTH with it chooses the namespace. Empty
-	// for the credentials of Options.
-	Token string
-	// DB is sent with SELECT, for servers that have real databases.
-	DB int
-}
-
-// Options are checked once, by Open.
+// Options are checked once, by New.
 type Options struct {
-	// Addr is the target's host:port.
-	Addr string
-	// Username is for Redis with ACLs. Kvrocks has none: leave it empty there.
-	Username string
-	// Password is sent with AUTH; empty for none.
-	Password string
-	// TLS is nil for a plain connection.
-	TLS *tls.Config
-	// DialTimeout is 10 s when zero.
-	DialTimeout time.Duration
-	// ReadTimeout bounds the writing, and then the reading, of one whole pipeline.
-	// It is 2 minutes when zero: a Kvrocks whose compaction is behind does not
-	// refuse a write, it lets it wait.
-	ReadTimeout time.Duration
-
-	// Keyspaces has one entry for each source database to be loaded, no two of them
-	// the same keyspace. Nil is {0: {}}.
-	Keyspaces map[int]Keyspace
+	// Target says how to reach what is loaded.
+	Target target.Options
 
 	// BatchBytes and BatchCommands bound one pipeline. 64 KiB and 512 when zero.
 	// A single command that is larger travels alone.
@@ -139,8 +111,6 @@ type Options struct {
 
 // Defaults and limits of Options.
 const (
-	defaultDialTimeout  = 10 * time.Second
-	defaultReadTimeout  = 2 * time.Minute
 	defaultBatchBytes   = 64 << 10
 	defaultBatchCmds    = 512
 	defaultCommandBytes = 512 << 10
@@ -155,12 +125,6 @@ const (
 
 // checked returns o with its defaults filled in.
 func (o Options) checked() (Options, error) {
-	if o.Addr == "" {
-		return o, errors.New("the target has no address")
-	}
-	if o.Username != "" && o.Password == "" {
-		return o, errors.New("a user name without a password")
-	}
 	if int(o.OnExists) < 0 || int(o.OnExists) >= len(onExistsNames) {
 		return o, fmt.Errorf("unknown %s", o.OnExists)
 	}
@@ -169,15 +133,6 @@ func (o Options) checked() (Options, error) {
 	}
 	if o.BatchKeys < 0 {
 		return o, fmt.Errorf("BatchKeys of %d", o.BatchKeys)
-	}
-	if o.DialTimeout < 0 || o.ReadTimeout < 0 {
-		return o, errors.New("a negative timeout")
-	}
-	if o.DialTimeout == 0 {
-		o.DialTimeout = defaultDialTimeout
-	}
-	if o.ReadTimeout == 0 {
-		o.ReadTimeout = defaultReadTimeout
 	}
 	for _, size := range []struct {
 		name  string
@@ -198,29 +153,5 @@ func (o Options) checked() (Options, error) {
 			return o, fmt.Errorf("%s of %d: it must be 1 to %d", size.name, *size.value, size.most)
 		}
 	}
-	if o.Keyspaces == nil {
-		o.Keyspaces = map[int]Keyspace{0: {}}
-	}
-	return o, o.checkKeyspaces()
-}
-
-func (o *Options) checkKeyspaces() error {
-	if len(o.Keyspaces) == 0 {
-		return errors.New("no database has a place on the target")
-	}
-	taken := make(map[Keyspace]int, len(o.Keyspaces))
-	for _, db := range slices.Sorted(maps.Keys(o.Keyspaces)) {
-		p := o.Keyspaces[db]
-		if p.DB < 0 {
-			return fmt.Errorf("database %d goes to database %d of the target", db, p.DB)
-		}
-		if p.Token != "" && p.DB != 0 {
-			return fmt.Errorf("database %d goes to a namespace and to database %d at once", db, p.DB)
-		}
-		if other, ok := taken[p]; ok {
-			return fmt.Errorf("databases %d and %d go to the same keyspace of the target: give each its own", other, db)
-		}
-		taken[p] = db
-	}
-	return nil
+	return o, nil
 }

@@ -14,12 +14,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 func TestRealEveryKind(t *testing.T) {
-	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		list := oneOfEach()
-		s, left := mustLoad(t, Options{Addr: addr}, list...)
+		s, left := mustLoad(t, Options{Target: target.Options{Addr: addr}}, list...)
 		if len(left) != 0 || s.Keys != int64(len(list)) {
 			t.Errorf("%d of %d keys, left out %v", s.Keys, len(list), left)
 		}
@@ -30,21 +32,16 @@ func TestRealEveryKind(t *testing.T) {
 }
 
 func TestRealPartsAndPieces(t *testing.T) {
-	for name, o := range map[string]Options{
-		"defaults": {},
-		"small":    {BatchBytes: 1000, BatchCommands: 7, CommandBytes: 300, CommandElements: 5},
-		"replace":  {OnExists: Replace},
-		"skip":     {OnExists: Skip, BatchCommands: 10},
-	} {
+	for name, o := range map[string]Options{"defaults": {}, "small": {BatchBytes: 1000, BatchCommands: 7, CommandBytes: 300, CommandElements: 5}, "replace": {OnExists: Replace}, "skip": {OnExists: Skip, BatchCommands: 10}} {
 		t.Run(name, func(t *testing.T) {
-			eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+			testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 				var list []format.Record
 				keys := large()
 				for i := range keys {
 					list = append(list, cut(keys[i], 1+i%4)...)
 				}
 				o := o
-				o.Addr = addr
+				o.Target.Addr = addr
 				s, left := mustLoad(t, o, list...)
 				if len(left) != 0 || s.Keys != int64(len(keys)) {
 					t.Errorf("%d of %d keys, left out %v", s.Keys, len(keys), left)
@@ -59,7 +56,7 @@ func TestRealPartsAndPieces(t *testing.T) {
 
 // TestRealManyStrings: groups of an MSET and single SETs make the same.
 func TestRealManyStrings(t *testing.T) {
-	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		var list []format.Record
 		for i := range 3000 {
 			expire := int64(0)
@@ -68,7 +65,7 @@ func TestRealManyStrings(t *testing.T) {
 			}
 			list = append(list, str(fmt.Sprintf("k%05d", i), strings.Repeat("v", i), expire))
 		}
-		s, _ := mustLoad(t, Options{Addr: addr}, list...)
+		s, _ := mustLoad(t, Options{Target: target.Options{Addr: addr}}, list...)
 		if s.Keys != 3000 || s.Elements != 3000 {
 			t.Errorf("%+v", s)
 		}
@@ -80,11 +77,11 @@ func TestRealManyStrings(t *testing.T) {
 
 // TestRealScores: what the server makes of scores that it may refuse.
 func TestRealScores(t *testing.T) {
-	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		scores := []float64{math.NaN(), 5e-324, -5e-324, math.Copysign(0, -1), 1}
 		r := expiring(zset("z", scores, "nan", "sub", "-sub", "-0", "1"), farFuture)
 		only := expiring(zset("zz", scores[:1], "nan"), farFuture)
-		_, left := mustLoad(t, Options{Addr: addr}, r, only)
+		_, left := mustLoad(t, Options{Target: target.Options{Addr: addr}}, r, only)
 		got, err := c.ZRangeWithScores(t.Context(), "z", 0, -1).Result()
 		if err != nil {
 			t.Fatal(err)
@@ -112,7 +109,7 @@ func TestRealScores(t *testing.T) {
 
 // TestRealReplace: keys of any other type make way.
 func TestRealReplace(t *testing.T) {
-	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		list := oneOfEach()
 		for i := range list {
 			key := string(list[i].Key)
@@ -131,7 +128,7 @@ func TestRealReplace(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, left := mustLoad(t, Options{Addr: addr, OnExists: Replace}, list...)
+		_, left := mustLoad(t, Options{Target: target.Options{Addr: addr}, OnExists: Replace}, list...)
 		if len(left) != 0 {
 			t.Errorf("left out %v", left)
 		}
@@ -142,12 +139,12 @@ func TestRealReplace(t *testing.T) {
 }
 
 func TestRealSkip(t *testing.T) {
-	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		if err := c.Set(t.Context(), "l", "mine", 0).Err(); err != nil {
 			t.Fatal(err)
 		}
 		list := cut(whole(format.List, "l", "a", "b", "c", "d"), 3)
-		s, left := mustLoad(t, Options{Addr: addr, OnExists: Skip}, append(list, str("m", "new", 0))...)
+		s, left := mustLoad(t, Options{Target: target.Options{Addr: addr}, OnExists: Skip}, append(list, str("m", "new", 0))...)
 		if len(left) != 1 || left[0].Reason != ReasonExists || s.Keys != 1 {
 			t.Errorf("%+v, left out %v", s, left)
 		}
@@ -159,11 +156,11 @@ func TestRealSkip(t *testing.T) {
 
 // TestRealFailOnWrongType: a key of another type is reported, not overwritten.
 func TestRealFailOnWrongType(t *testing.T) {
-	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		if err := c.Set(t.Context(), "l", "mine", 0).Err(); err != nil {
 			t.Fatal(err)
 		}
-		s, left := mustLoad(t, Options{Addr: addr}, append(cut(whole(format.List, "l", "a", "b"), 2), str("m", "new", 0))...)
+		s, left := mustLoad(t, Options{Target: target.Options{Addr: addr}}, append(cut(whole(format.List, "l", "a", "b"), 2), str("m", "new", 0))...)
 		if len(left) != 1 || left[0].Reason != ReasonRefused || !strings.Contains(left[0].Reply, "WRONGTYPE") || s.Keys != 1 {
 			t.Errorf("%+v, left out %v", s, left)
 		}
@@ -172,12 +169,12 @@ func TestRealFailOnWrongType(t *testing.T) {
 
 // TestRealNotFresh: something else wrote to the key.
 func TestRealNotFresh(t *testing.T) {
-	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
+	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		for _, r := range []format.Record{
 			whole(format.List, "list", "a"), whole(format.Set, "set", "a"), whole(format.Hash, "hash", "a", "b"), zset("zset", []float64{1}, "a"),
 		} {
-			mustLoad(t, Options{Addr: addr}, r)
-			_, _, err := load(t, Options{Addr: addr}, r)
+			mustLoad(t, Options{Target: target.Options{Addr: addr}}, r)
+			_, _, err := load(t, Options{Target: target.Options{Addr: addr}}, r)
 			var ce *CommandError
 			if !errors.As(err, &ce) || !bytes.Equal(ce.Key, r.Key) {
 				t.Errorf("%s: error %v", r.Key, err)
@@ -186,41 +183,14 @@ func TestRealNotFresh(t *testing.T) {
 	})
 }
 
-func TestRealCountKeys(t *testing.T) {
-	eachServer(t, func(t *testing.T, addr string, c *redis.Client) {
-		l, err := Open(t.Context(), Options{Addr: addr})
-		if err != nil {
-			t.Fatal(err)
-		}
-		count := func(limit, want int, wantMore bool) {
-			t.Helper()
-			n, more, err := l.CountKeys(t.Context(), 0, limit)
-			if n != want || more != wantMore || err != nil {
-				t.Errorf("limit %d: %d, %v, %v", limit, n, more, err)
-			}
-		}
-		count(1, 0, false)
-		count(0, 0, false)
-		for i := range 2500 {
-			if err := c.Set(t.Context(), "k"+strconv.Itoa(i), "", 0).Err(); err != nil {
-				t.Fatal(err)
-			}
-		}
-		count(1, 1, true)
-		count(2499, 2499, true)
-		count(2500, 2500, false)
-		count(0, 2500, false)
-	})
-}
-
 // TestRedisDatabases: SELECT is checked, and real on a Redis.
 func TestRedisDatabases(t *testing.T) {
-	addr := startRedis(t)
-	l, err := Open(t.Context(), Options{Addr: addr, Keyspaces: map[int]Keyspace{0: {}, 3: {DB: 2}}})
+	addr := testserver.Redis(t)
+	l, err := Open(t.Context(), Options{Target: target.Options{Addr: addr, Keyspaces: map[int]target.Keyspace{0: {}, 3: {DB: 2}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := l.Target(); got.Server != "redis" || !strings.HasPrefix(got.Version, "7.") {
+	if got := l.Info; got.Server != "redis" || !strings.HasPrefix(got.Version, "7.") {
 		t.Errorf("target %+v", got)
 	}
 	w, err := l.NewWorker(t.Context(), 3)
@@ -238,39 +208,39 @@ func TestRedisDatabases(t *testing.T) {
 	if got := c.Get(t.Context(), "k").Val(); got != "v" {
 		t.Errorf("got %q", got)
 	}
-	if _, err := Open(t.Context(), Options{Addr: addr, Keyspaces: map[int]Keyspace{0: {DB: 99}}}); !errors.Is(err, ErrPreflight) {
+	if _, err := Open(t.Context(), Options{Target: target.Options{Addr: addr, Keyspaces: map[int]target.Keyspace{0: {DB: 99}}}}); !errors.Is(err, ErrPreflight) {
 		t.Errorf("database 99: %v", err)
 	}
 }
 
 func TestRedisPassword(t *testing.T) {
-	addr := startRedis(t, "--requirepass", "right", "--user", "someone", "on", ">theirs", "~*", "&*", "+@all")
+	addr := testserver.Redis(t, "--requirepass", "right", "--user", "someone", "on", ">theirs", "~*", "&*", "+@all")
 	for _, tc := range []struct {
 		user, password string
 		ok             bool
 	}{{"", "right", true}, {"someone", "theirs", true}, {"", "wrong", false}, {"someone", "wrong", false}, {"", "", false}} {
-		_, err := Open(t.Context(), Options{Addr: addr, Username: tc.user, Password: tc.password})
+		_, err := Open(t.Context(), Options{Target: target.Options{Addr: addr, Username: tc.user, Password: tc.password}})
 		if tc.ok && err != nil || !tc.ok && !errors.Is(err, ErrAuth) {
 			t.Errorf("%q %q: %v", tc.user, tc.password, err)
 		}
 	}
-	if _, err := Open(t.Context(), Options{Addr: startRedis(t), Password: "x"}); !errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), "leave") {
+	if _, err := Open(t.Context(), Options{Target: target.Options{Addr: testserver.Redis(t), Password: "x"}}); !errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), "leave") {
 		t.Errorf("needless password: %v", err)
 	}
 }
 
 // TestRedisReplica: a replica is refused.
 func TestRedisReplica(t *testing.T) {
-	addr := startRedis(t, "--replicaof", "127.0.0.1 1")
-	if _, err := Open(t.Context(), Options{Addr: addr}); !errors.Is(err, ErrPreflight) {
+	addr := testserver.Redis(t, "--replicaof", "127.0.0.1 1")
+	if _, err := Open(t.Context(), Options{Target: target.Options{Addr: addr}}); !errors.Is(err, ErrPreflight) {
 		t.Errorf("error %v", err)
 	}
 }
 
 // TestRedisRunsFull: the load stops and says what to do.
 func TestRedisRunsFull(t *testing.T) {
-	addr := startRedis(t, "--maxmemory", "1")
-	_, _, err := load(t, Options{Addr: addr}, whole(format.List, "l", "a"))
+	addr := testserver.Redis(t, "--maxmemory", "1")
+	_, _, err := load(t, Options{Target: target.Options{Addr: addr}}, whole(format.List, "l", "a"))
 	if err == nil || !strings.Contains(err.Error(), "maxmemory") {
 		t.Errorf("error %v", err)
 	}
@@ -283,13 +253,12 @@ func TestKvrocksNamespaces(t *testing.T) {
 	if addr == "" || len(tokens) != 2 {
 		t.Skip("NO KVROCKS WITH NAMESPACES: set KVROCKS_AUTH_ADDR, KVROCKS_PASSWORD and two KVROCKS_TOKENS")
 	}
-	o := Options{Addr: addr, Password: os.Getenv("KVROCKS_PASSWORD"), OnExists: Replace,
-		Keyspaces: map[int]Keyspace{0: {}, 1: {Token: tokens[0]}, 2: {Token: tokens[1]}}}
+	o := Options{Target: target.Options{Addr: addr, Password: os.Getenv("KVROCKS_PASSWORD"), Keyspaces: map[int]target.Keyspace{0: {}, 1: {Token: tokens[0]}, 2: {Token: tokens[1]}}}, OnExists: Replace}
 	l, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for db := range o.Keyspaces {
+	for db := range o.Target.Keyspaces {
 		w, err := l.NewWorker(t.Context(), db)
 		if err != nil {
 			t.Fatal(err)
@@ -301,8 +270,8 @@ func TestKvrocksNamespaces(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for db := range o.Keyspaces {
-		if n, more, err := l.CountKeys(t.Context(), db, 10); n != 1 || more || err != nil {
+	for db := range o.Target.Keyspaces {
+		if n, more, err := l.Count(t.Context(), db, 10); n != 1 || more || err != nil {
 			t.Errorf("database %d: %d keys, %v, %v", db, n, more, err)
 		}
 	}

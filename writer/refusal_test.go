@@ -11,20 +11,9 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
-
-// answer is a script that gives one reply to commands beginning with a text.
-func answer(replies map[string]string) func(cmd []string) (string, bool) {
-	return func(cmd []string) (string, bool) {
-		line := strings.Join(cmd, " ")
-		for prefix, reply := range replies {
-			if strings.HasPrefix(line, prefix) {
-				return reply, true
-			}
-		}
-		return "", false
-	}
-}
 
 const wrongType = "-ERR Invalid argument: WRONGTYPE Operation against a key holding the wrong kind of value\r\n"
 
@@ -133,8 +122,8 @@ func TestRefused(t *testing.T) {
 		},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := startFake(t, answer(tc.replies))
-			tc.options.Addr = f.addr
+			f := testserver.Start(t, testserver.Answer(tc.replies))
+			tc.options.Target.Addr = f.Addr
 			s, left := mustLoad(t, tc.options, tc.records...)
 			for i := range left {
 				if i >= len(tc.want) || !sameLeftOut(left[i], tc.want[i]) {
@@ -148,7 +137,7 @@ func TestRefused(t *testing.T) {
 			if len(left) != len(tc.want) || s.Keys != tc.keys || !maps.Equal(s.LeftOut, reasons) {
 				t.Errorf("%d left out of %d, %d keys of %d written, counted %v", len(left), len(tc.want), s.Keys, tc.keys, s.LeftOut)
 			}
-			if got := f.commands(); tc.sent != nil && !slices.Equal(got, tc.sent) {
+			if got := f.Commands(); tc.sent != nil && !slices.Equal(got, tc.sent) {
 				t.Errorf("sent\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(tc.sent, "\n  "))
 			}
 		})
@@ -200,12 +189,12 @@ func TestStops(t *testing.T) {
 		{"cut off", map[string]string{"RPUSH": ""}, list, "closed the connection", io.ErrUnexpectedEOF},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			f := startFake(t, answer(tc.replies))
+			f := testserver.Start(t, testserver.Answer(tc.replies))
 			records := []format.Record{tc.record, whole(format.Set, "t", "a")}
 			if tc.name == "string grew" {
 				records = parts(tc.record, tc.record)
 			}
-			_, left, err := load(t, Options{Addr: f.addr, JoinBytes: 1}, records...)
+			_, left, err := load(t, Options{Target: target.Options{Addr: f.Addr}, JoinBytes: 1}, records...)
 			if tc.name == "not ok" {
 				// A nil is taken for a refusal, which is reported.
 				if err != nil || len(left) != 1 {
@@ -232,8 +221,8 @@ func TestStops(t *testing.T) {
 
 // TestFailedWorker: a worker whose last pipeline is unknown writes nothing more.
 func TestFailedWorker(t *testing.T) {
-	f := startFake(t, answer(map[string]string{"RPUSH": ""}))
-	l, err := Open(t.Context(), Options{Addr: f.addr})
+	f := testserver.Start(t, testserver.Answer(map[string]string{"RPUSH": ""}))
+	l, err := Open(t.Context(), Options{Target: target.Options{Addr: f.Addr}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -244,27 +233,27 @@ func TestFailedWorker(t *testing.T) {
 	if err := w.Load(t.Context(), source(whole(format.List, "l", "a"))); err == nil {
 		t.Fatal("no error")
 	}
-	if err := w.Load(t.Context(), source(str("s", "1", 0))); err == nil || len(f.commands()) != 1 {
-		t.Errorf("error %v, sent %q", err, f.commands())
+	if err := w.Load(t.Context(), source(str("s", "1", 0))); err == nil || len(f.Commands()) != 1 {
+		t.Errorf("error %v, sent %q", err, f.Commands())
 	}
 	_ = w.Close()
 }
 
 // TestExpired: keys whose time is over are counted, not written, and not left out.
 func TestExpired(t *testing.T) {
-	f := startFake(t, nil)
-	s, left := mustLoad(t, Options{Addr: f.addr},
+	f := testserver.Start(t, nil)
+	s, left := mustLoad(t, Options{Target: target.Options{Addr: f.Addr}},
 		str("a", "1", 1000), expiring(whole(format.List, "l", "a"), 1), str("z", "1", 0))
-	if s.Expired != 2 || s.Keys != 1 || len(left) != 0 || !slices.Equal(f.commands(), []string{"SET z 1"}) {
-		t.Errorf("%+v, left out %v, sent %q", s, left, f.commands())
+	if s.Expired != 2 || s.Keys != 1 || len(left) != 0 || !slices.Equal(f.Commands(), []string{"SET z 1"}) {
+		t.Errorf("%+v, left out %v, sent %q", s, left, f.Commands())
 	}
 }
 
 // TestExpiredMeanwhile: a key that was over before it was complete is counted, and what
 // may have come after is given its expiry.
 func TestExpiredMeanwhile(t *testing.T) {
-	f := startFake(t, nil)
-	l, err := Open(t.Context(), Options{Addr: f.addr, CommandElements: 1})
+	f := testserver.Start(t, nil)
+	l, err := Open(t.Context(), Options{Target: target.Options{Addr: f.Addr}, CommandElements: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +266,7 @@ func TestExpiredMeanwhile(t *testing.T) {
 	if err := w.Load(t.Context(), source(list)); err != nil {
 		t.Fatal(err)
 	}
-	l.target.ClockOffset = math.MaxInt64 / 2 // well over 100 years
+	l.ClockOffset = math.MaxInt64 / 2 // well over 100 years
 	list.Part = format.PartLast
 	if err := w.Load(t.Context(), source(list)); err != nil {
 		t.Fatal(err)
@@ -293,13 +282,13 @@ func TestExpiredMeanwhile(t *testing.T) {
 
 // TestExpiryAnswersZero: PEXPIREAT finds no key, and the clock says why.
 func TestExpiryAnswersZero(t *testing.T) {
-	f := startFake(t, func(cmd []string) (string, bool) {
+	f := testserver.Start(t, func(cmd []string) (string, bool) {
 		if cmd[0] == "PEXPIREAT" {
 			return ":0\r\n", true
 		}
 		return "", false
 	})
-	l, err := Open(t.Context(), Options{Addr: f.addr})
+	l, err := Open(t.Context(), Options{Target: target.Options{Addr: f.Addr}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -307,14 +296,14 @@ func TestExpiryAnswersZero(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	src := &sourceThen{Source: source(expiring(whole(format.List, "l", "a"), farFuture)), then: func() { l.target.ClockOffset = math.MaxInt64 / 2 }}
+	src := &sourceThen{Source: source(expiring(whole(format.List, "l", "a"), farFuture)), then: func() { l.ClockOffset = math.MaxInt64 / 2 }}
 	if err := w.Load(t.Context(), src); err != nil {
 		t.Fatal(err)
 	}
 	if s := w.Stats(); s.Expired != 1 || s.Keys != 0 {
 		t.Errorf("%+v", s)
 	}
-	if got := f.commands(); !slices.Equal(got, []string{"RPUSH l a", "PEXPIREAT l 4102444800123", "PEXPIREAT l 4102444800123"}) {
+	if got := f.Commands(); !slices.Equal(got, []string{"RPUSH l a", "PEXPIREAT l 4102444800123", "PEXPIREAT l 4102444800123"}) {
 		t.Errorf("sent %q", got)
 	}
 	if err := w.Close(); err != nil {
@@ -338,8 +327,8 @@ func (s *sourceThen) Next() (*format.Record, error) {
 
 func TestCancel(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	f := startFake(t, nil)
-	l, err := Open(ctx, Options{Addr: f.addr})
+	f := testserver.Start(t, nil)
+	l, err := Open(ctx, Options{Target: target.Options{Addr: f.Addr}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -351,7 +340,7 @@ func TestCancel(t *testing.T) {
 	if err := w.Load(ctx, src); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if got := f.commands(); len(got) != 0 {
+	if got := f.Commands(); len(got) != 0 {
 		t.Errorf("sent %q after the end", got)
 	}
 	_ = w.Close()
@@ -374,8 +363,8 @@ func TestParts(t *testing.T) {
 		"kind deleted":         {{Kind: format.Deleted, Key: b("d"), Part: format.PartWhole}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := startFake(t, nil)
-			if _, _, err := load(t, Options{Addr: f.addr}, list...); err == nil {
+			f := testserver.Start(t, nil)
+			if _, _, err := load(t, Options{Target: target.Options{Addr: f.Addr}}, list...); err == nil {
 				t.Error("no error")
 			}
 		})

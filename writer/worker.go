@@ -6,62 +6,65 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// expiryMargin is how long a key must have to live for it to be written: less, and it
-// could be over before its commands are through. Such a key counts as expired.
-const expiryMargin = time.Second
-
-// A Source hands out records as a chunk holds them: the parts of a key together and
-// in order. Next returns io.EOF at the end; what it returned before is not used after
-// the next call.
-type Source interface {
-	Next() (*format.Record, error)
-}
-
-// A Worker writes the records of one source database over connections of its own: one, or one to each node of a
-// cluster. Only Stats and Abort may be called while it loads.
+// A Worker writes the records of one source database over connections of its own: one, or one to
+// each node of a cluster. Only Stats and Abort may be called while it loads.
 type Worker struct {
-	loader *Loader
-	db     int
-	route  *route
-	batch  batch
-	open   *key // the key whose last part has not come yet
-	free   []*key
-	joined []byte // parts of a string that are still to be sent
-	score  []byte // room for the text of a score or id
-	failed error
-	stats  counters
+	target  *target.Target
+	options *Options
+	db      int
+	router  *conn.Router
+	queue   queue
+	account account
+	open    *key // the key whose last part has not come yet
+	free    []*key
+	failed  error
 
 	job       Job
-	before    checkpoint.Stats // what was done before the job
-	records   int64            // records of the job's source that are queued wholly
-	dirty     bool             // something of the record at hand is queued or reported already
-	since     int              // bytes queued since the last checkpoint
-	announced int64            // records that Job.Sending knows of
-	passed    []int64          // Skip: first records of keys that were not asked about, and are not counted as asked yet
-	reports   []LeftOut        // those behind the last checkpoint
+	records   int64   // records of the job's source that are queued wholly
+	since     int     // bytes queued since the last checkpoint
+	announced int64   // records that Job.Sending knows of
+	passed    []int64 // Skip: first records of keys that were not asked about, and do not count as asked yet
+}
+
+// NewWorker opens a connection for the records of a source database, or in a cluster one to each
+// node.
+func (l *Loader) NewWorker(ctx context.Context, db int) (*Worker, error) {
+	r, err := l.Target.Router(ctx, db, true)
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{target: l.Target, options: &l.options, db: db, router: r, account: account{db: db}}
+	w.queue = queue{target: l.Target, options: &l.options, account: &w.account, flush: w.flush}
+	return w, nil
 }
 
 // Stats returns what the target has acknowledged so far.
-func (w *Worker) Stats() checkpoint.Stats { return w.stats.snapshot() }
+func (w *Worker) Stats() checkpoint.Stats { return w.account.stats.snapshot() }
 
-// Abort closes the connections under a load that runs: it ends at once, with what was in flight unknown.
-func (w *Worker) Abort() { w.route.abort() }
+// Abort closes the connections under a load that runs: it ends at once, with what was in flight
+// unknown.
+func (w *Worker) Abort() { w.router.Abort() }
 
 // Close closes the connections. It is an error when the last part of a key never came,
 // unless Load has failed.
 func (w *Worker) Close() error {
-	err := w.route.Close()
+	w.router.Close()
 	if w.open != nil && w.failed == nil {
-		w.failed = fmt.Errorf("load database %d: the last part of key %s never came", w.db, quote(w.open.source))
-		return errors.Join(w.failed, err)
+		w.failed = w.neverCame()
+		return w.failed
 	}
-	return err
+	return nil
+}
+
+func (w *Worker) neverCame() error {
+	return fmt.Errorf("load database %d: the last part of key %s never came", w.db, conn.Quote(w.open.source))
 }
 
 // Load writes every record of src. When it returns nil, the target has acknowledged
@@ -72,8 +75,7 @@ func (w *Worker) Load(ctx context.Context, src Source) error {
 	if w.failed != nil {
 		return fmt.Errorf("load database %d after an error: %w", w.db, w.failed)
 	}
-	w.job, w.before, w.records = Job{Source: src}, w.Stats(), 0
-	return w.end(w.load(ctx))
+	return w.run(ctx, Job{Source: src})
 }
 
 // LoadFrom is Load for a Source of which an earlier run may have loaded a part. What is sent
@@ -86,17 +88,21 @@ func (w *Worker) LoadFrom(ctx context.Context, job Job) error {
 		return fmt.Errorf("load database %d after an error: %w", w.db, w.failed)
 	}
 	if w.open != nil {
-		return fmt.Errorf("load database %d: the last part of key %s never came", w.db, quote(w.open.source))
+		return w.neverCame()
 	}
-	w.job, w.before, w.records = job, w.Stats(), job.From.Record
 	w.since, w.announced, w.passed = 0, job.Sent, w.passed[:0]
-	return w.end(w.load(ctx))
+	return w.run(ctx, job)
 }
 
-// end keeps the error of a load.
-func (w *Worker) end(err error) error {
-	w.failed = err
-	return err
+// run does a job, and keeps its error.
+func (w *Worker) run(ctx context.Context, job Job) error {
+	w.job, w.records = job, job.From.Record
+	w.account.before, w.account.report = w.Stats(), job.Report
+	if job.Report == nil {
+		w.account.report = w.options.Report
+	}
+	w.failed = w.load(ctx)
+	return w.failed
 }
 
 func (w *Worker) load(ctx context.Context) error {
@@ -117,10 +123,10 @@ func (w *Worker) load(ctx context.Context) error {
 // record queues the commands of r, and flushes when the batch is full.
 func (w *Worker) record(ctx context.Context, r *format.Record) error {
 	if err := r.Validate(); err != nil {
-		return fmt.Errorf("load database %d, key %s: %w", w.db, quote(r.Key), err)
+		return fmt.Errorf("load database %d, key %s: %w", w.db, conn.Quote(r.Key), err)
 	}
-	w.dirty = false
-	if err := w.learn(ctx, r); err != nil {
+	w.queue.dirty = false
+	if err := w.queue.learn(ctx, r); err != nil {
 		return err
 	}
 	k, err := w.keyOf(ctx, r)
@@ -128,12 +134,12 @@ func (w *Worker) record(ctx context.Context, r *format.Record) error {
 		return err
 	}
 	if k.out == alive {
-		if err := w.queue(ctx, k, r); err != nil {
+		if err := w.queue.add(ctx, k, r); err != nil {
 			return err
 		}
 	}
 	if r.Part&format.PartLast != 0 {
-		if err := w.confirmExpiry(ctx, k); err != nil {
+		if err := w.queue.confirmExpiry(ctx, k); err != nil {
 			return err
 		}
 		if err := w.confirmLength(ctx, k); err != nil {
@@ -144,9 +150,9 @@ func (w *Worker) record(ctx context.Context, r *format.Record) error {
 		w.done(k)
 	}
 	w.records++
-	w.dirty = false
+	w.queue.dirty = false
 	w.since += r.Size()
-	if w.batch.borrowed || w.since > checkpointBytes {
+	if w.queue.batch.borrowed || w.since > checkpointBytes {
 		return w.flush(ctx)
 	}
 	return nil
@@ -162,20 +168,20 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	k := w.open
 	switch {
 	case first && k != nil:
-		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, quote(r.Key), quote(k.source))
+		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, conn.Quote(r.Key), conn.Quote(k.source))
 	case !first && k == nil && w.job.From.Open != nil && w.records == w.job.From.Record:
 		return w.takeUp(ctx, r)
 	case !first && k == nil:
-		return nil, fmt.Errorf("load database %d: key %s has no first part", w.db, quote(r.Key))
+		return nil, fmt.Errorf("load database %d: key %s has no first part", w.db, conn.Quote(r.Key))
 	case !first && (!bytes.Equal(k.source, r.Key) || k.kind != r.Kind || k.dumped != r.Expire):
-		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, quote(r.Key), quote(k.source))
+		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, conn.Quote(r.Key), conn.Quote(k.source))
 	case !first:
 		return k, nil
 	}
 	k = w.newKey(r)
-	w.open, w.joined = k, nil
+	w.open, w.queue.joined = k, nil
 	k.first = w.records
-	onExists := w.loader.options.OnExists
+	onExists := w.options.OnExists
 	k.again = k.first < w.job.Sent
 	if onExists == Skip {
 		k.again = k.first < w.job.Asked
@@ -187,7 +193,7 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	// Of what may have been sent before, the expiry may not have got there.
 	sent := k.again && k.out == expired && !w.wasOver(k.expire)
 	if own && k.out != alive && (onExists == Replace || sent) {
-		return k, w.drop(ctx, k)
+		return k, w.queue.drop(ctx, k)
 	}
 	return k, nil
 }
@@ -195,44 +201,39 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 // decide gives k its name on the target and sees whether it is to be written. It reports whether
 // the name is the load's to write, also for a key that has expired or has too little to live.
 func (w *Worker) decide(k *key) bool {
-	o := &w.loader.options
+	o := w.options
 	switch {
 	case k.short:
 		k.out = leftOut
-		w.stats.short.Add(1)
-	case w.isOver(k.expire):
-		w.expire(k)
+		w.account.stats.short.Add(1)
+	case w.queue.isOver(k.expire):
+		w.account.expire(k)
 	case k.kind == format.HyperLogLog && o.HyperLogLog == LeaveOut:
-		w.leave(k, ReasonHyperLogLog, "", "")
+		w.account.leave(k, ReasonHyperLogLog, "", "")
 		return false
 	}
 	if o.Rename != nil {
 		name, reason := o.Rename(w.db, k.kind, k.source)
 		if reason != "" {
-			w.leave(k, reason, "", "")
+			w.account.leave(k, reason, "", "")
 			return false
 		}
 		if name != nil {
 			k.name = append(k.name[:0], name...)
 		}
 	}
-	if w.tooLong(k.name) {
-		w.leave(k, ReasonRefused, "", w.limitText("name", len(k.name)))
+	if w.queue.tooLong(k.name) {
+		w.account.leave(k, ReasonRefused, "", w.target.LimitText("name", len(k.name)))
 		return false
 	}
 	if o.OnExists == Skip && k.first < w.job.Asked {
 		k.checked = true
 		if w.job.Existed(k.first) {
-			w.leave(k, ReasonExists, "", "")
+			w.account.leave(k, ReasonExists, "", "")
 			return false
 		}
 	}
 	return true
-}
-
-// isOver reports whether an expiry is not worth being written any more.
-func (w *Worker) isOver(expire int64) bool {
-	return expire != 0 && expire <= w.loader.clock().Add(expiryMargin).UnixMilli()
 }
 
 // wasOver reports whether a key was over when the load began, so that no run of it has sent any.
@@ -242,91 +243,34 @@ func (w *Worker) wasOver(expire int64) bool {
 
 // hasPassed reports whether the target must have expired a key by now.
 func (w *Worker) hasPassed(expire int64) bool {
-	return expire != 0 && expire <= w.loader.clock().UnixMilli()
+	return expire != 0 && expire <= w.target.Clock().UnixMilli()
 }
 
-func (w *Worker) queue(ctx context.Context, k *key, r *format.Record) error {
-	switch k.kind {
-	case format.String, format.HyperLogLog:
-		return w.queueString(ctx, k, r)
-	case format.Hash:
-		return w.queueHash(ctx, k, r)
-	case format.List:
-		return w.queueList(ctx, k, r)
-	case format.Set:
-		return w.queueSet(ctx, k, r)
-	case format.Zset:
-		return w.queueZset(ctx, k, r)
-	case format.Stream:
-		return w.queueStream(ctx, k, r)
-	default:
-		return fmt.Errorf("load database %d, key %s: %w %d", w.db, quote(r.Key), format.ErrKind, k.kind)
+// keptName is the largest name buffer that a key keeps for the next.
+const keptName = 4 << 10
+
+// newKey returns a key for r, one that is done with if there is one.
+func (w *Worker) newKey(r *format.Record) *key {
+	var k *key
+	if n := len(w.free); n > 0 {
+		k, w.free = w.free[n-1], w.free[:n-1]
+	} else {
+		k = new(key)
 	}
+	k.reset(r)
+	if expire := w.options.Expire; expire != nil {
+		k.expire, k.short = expire(r.Expire)
+	}
+	return k
 }
 
-// spareCommands is the most that one data command brings along: DEL and PEXPIREAT.
-const spareCommands = 2
-
-// ready makes room for a data command of k of about size bytes, and reports whether
-// it is still to be sent: a flush may have ended the key.
-func (w *Worker) ready(ctx context.Context, k *key, size int) (bool, error) {
-	o := &w.loader.options
-	full := w.batch.size()+size > o.BatchBytes || len(w.batch.commands)+1+spareCommands > o.BatchCommands ||
-		o.BatchKeys > 0 && k.queued == 0 && w.batch.keys >= o.BatchKeys
-	if full && !w.batch.empty() || k.ordered() && k.data > 0 {
-		if err := w.flush(ctx); err != nil {
-			return false, err
-		}
-	}
-	if k.out != alive {
-		return false, nil
-	}
-	// Nothing may be written to a key that is over: it would come back without an
-	// expiry (SERVERS.md K6).
-	if k.queued > 0 && w.isOver(k.expire) {
-		w.expire(k)
-		return false, nil
-	}
-	w.dirty = true
-	if k.queued == 0 && (o.OnExists == Replace || k.again) && k.kind != format.String && k.kind != format.HyperLogLog {
-		w.batch.begin("DEL")
-		w.batch.name(k)
-		w.batch.end(command{key: k, want: wantAny})
-	}
-	return true, nil
-}
-
-// expireAfter gives k its expiry behind its first data command, so that a load that is
-// cut off leaves no large key that lives for ever.
-func (w *Worker) expireAfter(k *key) {
-	if k.expire == 0 || k.ttlSure {
+// done gives k back if it is complete.
+func (w *Worker) done(k *key) {
+	if !w.account.done(k) {
 		return
 	}
-	k.ttlSure = true
-	w.pexpireat(k)
-}
-
-func (w *Worker) pexpireat(k *key) {
-	w.batch.begin("PEXPIREAT")
-	w.batch.name(k)
-	w.batch.number(k.expire)
-	w.batch.end(command{key: k, want: wantExpiry})
-}
-
-// confirmExpiry repeats the expiry of a key that took several commands: had it been
-// over between two of them, the second had made it anew without one. It costs no write
-// when nothing has changed (SERVERS.md K6).
-func (w *Worker) confirmExpiry(ctx context.Context, k *key) error {
-	if k.expire == 0 || k.queued < 2 && !k.resumed || k.out != alive {
-		return nil
+	if cap(k.source) > keptName || cap(k.name) > keptName {
+		k.source, k.name = nil, nil
 	}
-	if len(w.batch.commands) >= w.loader.options.BatchCommands {
-		if err := w.flush(ctx); err != nil {
-			return err
-		}
-	}
-	if k.out == alive {
-		w.pexpireat(k)
-	}
-	return nil
+	w.free = append(w.free, k)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // The categories of flags in the help.
@@ -92,7 +93,7 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 			return s, command.Usage("--%s %v is negative", name, d)
 		}
 	}
-	s.Target.ReadTimeout = c.Duration("timeout")
+	s.Target.Target.ReadTimeout = c.Duration("timeout")
 	var err error
 	if s.Filter, err = filter.FromFlags(c); err != nil {
 		return s, err
@@ -114,8 +115,8 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 
 // into returns a spec for another target.
 func into(c *cli.Context, s load.Spec, to connect.Server) (load.Spec, error) {
-	s.Target.Addr, s.Target.Username, s.Target.Password, s.Target.TLS = to.Addr, to.Username, to.Password, to.TLS
-	s.Own = writer.Keyspace{DB: max(0, to.DB)}
+	s.Target.Target.Addr, s.Target.Target.Username, s.Target.Target.Password, s.Target.Target.TLS = to.Addr, to.Username, to.Password, to.TLS
+	s.Own = target.Keyspace{DB: max(0, to.DB)}
 	var err error
 	s.MapDB, err = load.ParseKeyspaces(c.String("map-db"), s.Own, os.Getenv)
 	return s, err

@@ -24,6 +24,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 )
 
 const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
@@ -105,7 +106,7 @@ func loadFlags() []cli.Flag {
 		},
 		targetFlags(env),
 		[]cli.Flag{
-			&cli.StringFlag{Name: "accept", Usage: "checks before the load that only warn where they would refuse: " + strings.Join(writer.Acceptable, ", ") + "; separated by commas", EnvVars: env("accept"), Category: categoryWhat},
+			&cli.StringFlag{Name: "accept", Usage: "checks before the load that only warn where they would refuse: " + strings.Join(preflight.Acceptable, ", ") + "; separated by commas", EnvVars: env("accept"), Category: categoryWhat},
 			&cli.BoolFlag{Name: "create-namespaces", Usage: "make the namespaces of --map-db whose tokens the target does not know (as NAME of N=VAR@NAME, or dbN); the password must be its requirepass", EnvVars: env("create-namespaces"), Category: categoryWhat},
 		},
 		rewriteFlags(env),
@@ -140,7 +141,7 @@ func parseTargets(c *cli.Context) ([]load.Options, error) {
 	}
 	var targets []load.Options
 	for _, s := range servers {
-		if slices.ContainsFunc(targets, func(t load.Options) bool { return t.Target.Addr == s.Addr }) {
+		if slices.ContainsFunc(targets, func(t load.Options) bool { return t.Target.Target.Addr == s.Addr }) {
 			return nil, exitcode.Usagef("--uri names %s twice: each target is loaded once", s.Addr)
 		}
 		spec, err := into(c, spec, s)
@@ -168,7 +169,7 @@ func parseLoad(c *cli.Context, spec load.Spec, several bool) (o load.Options, er
 	if several {
 		for _, dir := range []*string{&spec.State, &undo} {
 			if *dir != "" {
-				*dir = storage.Join(*dir, loadstate.TargetName(spec.Target.Addr))
+				*dir = storage.Join(*dir, loadstate.TargetName(spec.Target.Target.Addr))
 			}
 		}
 	}
@@ -209,8 +210,8 @@ func parseLoad(c *cli.Context, spec load.Spec, several bool) (o load.Options, er
 // checkLoad refuses options that do not go together.
 func checkLoad(o *load.Options, several bool) error {
 	switch stream := o.Dump == loadstate.Stream; {
-	case o.CreateNamespaces && (o.MapDB == nil || o.Target.Password == ""):
-		return exitcode.Usagef("--create-namespaces makes the namespaces that --map-db names, and needs the password of %s (its requirepass)", o.Target.Addr)
+	case o.CreateNamespaces && (o.MapDB == nil || o.Target.Target.Password == ""):
+		return exitcode.Usagef("--create-namespaces makes the namespaces that --map-db names, and needs the password of %s (its requirepass)", o.Target.Target.Addr)
 	case o.Undo != "" && o.Target.OnExists != writer.Replace:
 		return exitcode.Usagef("--undo saves what is overwritten, and without --on-exists replace nothing is")
 	case stream && o.Follow:
@@ -240,8 +241,8 @@ func parseAccept(s string) ([]string, error) {
 	}
 	names := strings.Split(s, ",")
 	for _, name := range names {
-		if !slices.Contains(writer.Acceptable, name) {
-			return nil, command.Usage("--accept %q: it takes %s", name, strings.Join(writer.Acceptable, ", "))
+		if !slices.Contains(preflight.Acceptable, name) {
+			return nil, command.Usage("--accept %q: it takes %s", name, strings.Join(preflight.Acceptable, ", "))
 		}
 	}
 	return names, nil

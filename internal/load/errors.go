@@ -37,7 +37,7 @@ func IsLost(err error) bool {
 
 // ErrorKind says which errors of a writer are retried. A key that does not look as the load left it
 // is written anew: what was in flight may have been run in part, or late where the target does not
-// tell (writer.Fence), but not often.
+// tell (target.Fence), but not often.
 func ErrorKind(err error) retry.Kind {
 	switch {
 	case errors.Is(err, writer.ErrUnequal):

@@ -64,7 +64,7 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 
 // status returns the state of the load, which must be done, and be the one that was given.
 func (o *FinishOptions) status(ctx context.Context, l *writer.Loader) (*loadstate.Status, error) {
-	root, shards, err := o.Location().Find(ctx, l.Target().Nodes)
+	root, shards, err := o.Location().Find(ctx, l.Target.Nodes)
 	if err != nil {
 		return nil, err
 	}

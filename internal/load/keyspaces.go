@@ -11,7 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // isSpaceOrControl tells what no name of a namespace may have: a Kvrocks reads its configuration back otherwise (SERVERS.md K3).
@@ -19,11 +19,11 @@ func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsCont
 
 // ParseKeyspaces reads 0=default,1=VAR,2=db:3. Own is the keyspace of the
 // connection. No two databases may go to one place.
-func ParseKeyspaces(s string, own writer.Keyspace, getenv func(string) string) (map[int]writer.Keyspace, error) {
+func ParseKeyspaces(s string, own target.Keyspace, getenv func(string) string) (map[int]target.Keyspace, error) {
 	if s == "" {
 		return nil, nil
 	}
-	places, taken := map[int]writer.Keyspace{}, map[writer.Keyspace]int{}
+	places, taken := map[int]target.Keyspace{}, map[target.Keyspace]int{}
 	for i, pair := range strings.Split(s, ",") {
 		from, to, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		db, err := strconv.Atoi(from)
@@ -43,7 +43,7 @@ func ParseKeyspaces(s string, own writer.Keyspace, getenv func(string) string) (
 			if named && (name == "" || len(name) > 255 || name == "__namespace" || strings.ContainsFunc(name, isSpaceOrControl)) {
 				return nil, exitcode.Usagef("--map-db: database %d goes to a namespace whose name is not 1 to 255 bytes without white space, or the default's", db)
 			}
-			if place = (writer.Keyspace{Token: getenv(to)}); place.Token == "" {
+			if place = (target.Keyspace{Token: getenv(to)}); place.Token == "" {
 				return nil, exitcode.Usagef("--map-db: database %d goes to an environment variable that is not set%s; it must hold the token of the namespace", db, shownVariable(to))
 			}
 		}
@@ -81,7 +81,7 @@ func shownVariable(name string) string {
 
 // Keyspaces returns where each database of the units goes, of what --map-db says; nil: it says
 // nothing. Own is the keyspace of the connection. Databases are never merged.
-func Keyspaces(mapDB map[int]writer.Keyspace, own writer.Keyspace, units []archive.Unit) (map[int]writer.Keyspace, error) {
+func Keyspaces(mapDB map[int]target.Keyspace, own target.Keyspace, units []archive.Unit) (map[int]target.Keyspace, error) {
 	dbs := map[int]bool{}
 	for _, u := range units {
 		dbs[u[0].DB] = true
@@ -90,14 +90,14 @@ func Keyspaces(mapDB map[int]writer.Keyspace, own writer.Keyspace, units []archi
 	if mapDB == nil {
 		switch len(sorted) {
 		case 0:
-			return map[int]writer.Keyspace{0: own}, nil
+			return map[int]target.Keyspace{0: own}, nil
 		case 1:
-			return map[int]writer.Keyspace{sorted[0]: own}, nil
+			return map[int]target.Keyspace{sorted[0]: own}, nil
 		}
 		return nil, fmt.Errorf("%w: the dump has keys in databases %v, and Kvrocks has one keyspace per namespace: say where each goes, "+
 			"as --map-db 0=default,1=TOKEN_VARIABLE, or load one of them with --db", exitcode.ErrRefused, sorted)
 	}
-	chosen := map[int]writer.Keyspace{}
+	chosen := map[int]target.Keyspace{}
 	for _, db := range sorted {
 		p, ok := mapDB[db]
 		if !ok {

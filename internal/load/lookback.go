@@ -13,6 +13,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
 // How much of a load that is done is looked for. A target that was emptied at any instant lacks the first keys of each chunk
@@ -57,7 +58,7 @@ func (p *Presence) missing(ctx context.Context, keys []LoadedKey, list func() (i
 		if n < 0 {
 			n = len(rest)
 		}
-		v := p.Target.NewVisitor(rest[0].db, p.retry())
+		v := readback.New(p.Target.Target, rest[0].db, p.retry())
 		for some := range slices.Chunk(rest[:n], perLook) {
 			lacks, err := p.gone(ctx, v, some)
 			if err != nil {
@@ -79,7 +80,7 @@ func (p *Presence) missing(ctx context.Context, keys []LoadedKey, list func() (i
 		return "", nil
 	}
 	return fmt.Sprintf("%d of %s that were loaded are not on the target %s: it may have been emptied, restored or replaced meanwhile, or others have deleted them",
-		len(gone), progress.Plural(len(keys), "sampled key", "sampled keys"), p.Target.Target().Addr), nil
+		len(gone), progress.Plural(len(keys), "sampled key", "sampled keys"), p.Target.Addr), nil
 }
 
 // notListed takes away the keys that are listed as left out.

@@ -20,12 +20,14 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 )
 
 // need is what the load wants of its target.
-func (o *Options) need(a *archive.Archive, units []archive.Unit) *writer.Need {
-	n := &writer.Need{
-		Connections: min(o.Workers, max(1, len(units)))*len(o.Target.Keyspaces) + 1, // and one that looks at the storage
+func (o *Options) need(a *archive.Archive, units []archive.Unit) *preflight.Need {
+	n := &preflight.Need{
+		Skip:        o.Target.OnExists == writer.Skip,
+		Connections: min(o.Workers, max(1, len(units)))*len(o.Target.Target.Keyspaces) + 1, // and one that looks at the storage
 		Partly:      o.Resume || o.Filter.Match != "",
 		SourceAhead: time.Duration(a.Manifest.Source.ClockDifference) * time.Millisecond,
 		Dumped:      a.Manifest.Finished,
@@ -40,7 +42,7 @@ func (o *Options) need(a *archive.Archive, units []archive.Unit) *writer.Need {
 		}
 	}
 	if a.Manifest.Finished.IsZero() { // how many units there will be is not known, nor whether keys of them expire
-		n.Connections, n.Expiring = o.Workers*len(o.Target.Keyspaces)+1, 1
+		n.Connections, n.Expiring = o.Workers*len(o.Target.Target.Keyspaces)+1, 1
 	}
 	if o.Rewrite.TTL.Mode == rewrite.Drop {
 		n.Expiring = 0
@@ -51,7 +53,7 @@ func (o *Options) need(a *archive.Archive, units []archive.Unit) *writer.Need {
 		}
 	}
 	if o.CreateNamespaces {
-		for db, p := range o.Target.Keyspaces {
+		for db, p := range o.Target.Target.Keyspaces {
 			if p.Token != "" {
 				n.Create[db] = o.namespace(db)
 			}
@@ -62,20 +64,20 @@ func (o *Options) need(a *archive.Archive, units []archive.Unit) *writer.Need {
 
 // A preflight is what is looked at before a load, by the load and by --dry-run alike: each condition
 // on which a load refuses is one of its checks. Nothing is written, neither to the target nor here.
-type preflight struct {
+type inspection struct {
 	*job
-	facts *writer.Facts
+	facts *preflight.Facts
 	state *loadstate.State
 	l     *writer.Loader // nil: the target cannot be loaded, or a namespace is to be made first
 
-	checks []writer.Check
+	checks []preflight.Check
 }
 
 // look makes the checks. Names is why the names are refused, if they are. An error means that something
 // could not be looked at.
-func (p *preflight) look(ctx context.Context, names error) (err error) {
+func (p *inspection) look(ctx context.Context, names error) (err error) {
 	need := p.need(p.feed.Archive(), p.own)
-	if p.facts, err = writer.Inspect(ctx, p.Target, *need); err != nil {
+	if p.facts, err = preflight.Inspect(ctx, p.Target.Target, *need); err != nil {
 		return MayWantTLS(err)
 	}
 	var place error
@@ -85,10 +87,10 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 		}
 	}
 	p.checks = p.facts.Checks(*need)
-	if err := p.note(writer.Check{Name: "names"}, names); err != nil {
+	if err := p.note(preflight.Check{Name: "names"}, names); err != nil {
 		return err
 	}
-	if err := p.note(writer.Check{Name: "journal"}, place); err != nil {
+	if err := p.note(preflight.Check{Name: "journal"}, place); err != nil {
 		return err
 	}
 	if place == nil && p.Report != "" && !p.state.Is(loadstate.Finished) {
@@ -96,12 +98,12 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 		if err != nil {
 			err = fmt.Errorf("%w: --report %s: %w; give a file that can be written", exitcode.ErrRefused, p.Report, err)
 		}
-		if err := p.note(writer.Check{Name: "report", Found: p.Report + " can be written"}, err); err != nil {
+		if err := p.note(preflight.Check{Name: "report", Found: p.Report + " can be written"}, err); err != nil {
 			return err
 		}
 	}
 	if place == nil && p.Undo != "" && p.state.Is(loadstate.Fresh) {
-		if err := p.note(writer.Check{Name: "undo", Found: p.Undo + " is empty"}, p.CanSave(ctx)); err != nil {
+		if err := p.note(preflight.Check{Name: "undo", Found: p.Undo + " is empty"}, p.CanSave(ctx)); err != nil {
 			return err
 		}
 	}
@@ -109,10 +111,10 @@ func (p *preflight) look(ctx context.Context, names error) (err error) {
 }
 
 // open connects to the target if it can be loaded, and compares it with the journal.
-func (p *preflight) open(ctx context.Context) (err error) {
-	if p.facts.Refusal == nil && len(p.missing()) == 0 && !slices.ContainsFunc(p.facts.Keyspaces, func(at writer.KeyspaceFacts) bool { return at.Err != nil }) {
+func (p *inspection) open(ctx context.Context) (err error) {
+	if p.facts.Refusal == nil && len(p.missing()) == 0 && !slices.ContainsFunc(p.facts.Keyspaces, func(at preflight.KeyspaceFacts) bool { return at.Err != nil }) {
 		p.l, err = writer.Open(ctx, p.Target)
-		if err := p.note(writer.Check{Name: "target"}, err); err != nil {
+		if err := p.note(preflight.Check{Name: "target"}, err); err != nil {
 			return MayWantTLS(err)
 		}
 	}
@@ -121,7 +123,7 @@ func (p *preflight) open(ctx context.Context) (err error) {
 	}
 	if p.l != nil {
 		if err := p.state.Check(p.Binding(p.l)); err != nil {
-			return p.note(writer.Check{Name: "journal"}, err)
+			return p.note(preflight.Check{Name: "journal"}, err)
 		}
 	}
 	phase, c, err := p.state.Next()
@@ -134,12 +136,12 @@ func (p *preflight) open(ctx context.Context) (err error) {
 	}
 	p.rules.Begin(p.state.Journal.Bound().Now, p.feed.Archive().Manifest)
 	err = p.checkPresence(ctx, p.Presence(p.l, p.state.Journal, p.rules, p.retry), phase)
-	return p.note(writer.Check{Name: "loaded", Found: "keys that were loaded are on the target, as far as that was looked at"}, err)
+	return p.note(preflight.Check{Name: "loaded", Found: "keys that were loaded are on the target, as far as that was looked at"}, err)
 }
 
 // note adds a check, which failed with err. One that did not is added if it found something. An error that is no refusal is
 // returned: it may pass by itself.
-func (p *preflight) note(c writer.Check, err error) error {
+func (p *inspection) note(c preflight.Check, err error) error {
 	if err == nil {
 		if c.Found != "" {
 			p.checks = append(p.checks, c)
@@ -148,7 +150,7 @@ func (p *preflight) note(c writer.Check, err error) error {
 	}
 	switch code := ExitCode(err); {
 	case code == exitcode.Refused, code == exitcode.Locked, code == exitcode.Auth, errors.Is(err, journal.ErrDamaged):
-		c.Level, c.Err, c.Found, c.Advice = writer.Failed, err, strings.TrimPrefix(err.Error(), exitcode.ErrRefused.Error()+": "), ""
+		c.Level, c.Err, c.Found, c.Advice = preflight.Failed, err, strings.TrimPrefix(err.Error(), exitcode.ErrRefused.Error()+": "), ""
 		p.checks = append(p.checks, c)
 	default:
 		return err
@@ -157,20 +159,20 @@ func (p *preflight) note(c writer.Check, err error) error {
 }
 
 // settings says what an earlier run has left changed at the target. With --tune all of it must be set back first.
-func (p *preflight) settings() {
-	switch left, err := tune.Left(p.l, p.state.Root); {
+func (p *inspection) settings() {
+	switch left, err := tune.Left(p.l.Target, p.state.Root); {
 	case err != nil && p.Tune:
-		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Failed, Err: exitcode.ErrRefused, Found: err.Error()})
+		p.checks = append(p.checks, preflight.Check{Name: "settings", Level: preflight.Failed, Err: exitcode.ErrRefused, Found: err.Error()})
 	case err != nil:
-		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Warning, Found: err.Error()})
+		p.checks = append(p.checks, preflight.Check{Name: "settings", Level: preflight.Warning, Found: err.Error()})
 	case left != nil:
-		p.checks = append(p.checks, writer.Check{Name: "settings", Level: writer.Warning,
+		p.checks = append(p.checks, preflight.Check{Name: "settings", Level: preflight.Warning,
 			Found: "an earlier run changed settings of the target and did not set them back: a load does that first"})
 	}
 }
 
 // missing names the namespaces that are to be made.
-func (p *preflight) missing() map[int]string {
+func (p *inspection) missing() map[int]string {
 	missing := map[int]string{}
 	for _, at := range p.facts.Keyspaces {
 		if at.Missing {
@@ -181,15 +183,15 @@ func (p *preflight) missing() map[int]string {
 }
 
 // pass shows what is not as it should be, refuses the load if something is in its way, and makes the namespaces that are missing.
-func (p *preflight) pass(ctx context.Context) error {
+func (p *inspection) pass(ctx context.Context) error {
 	warnings := 0
 	for _, c := range p.checks {
-		if c.Level == writer.Warning {
+		if c.Level == preflight.Warning {
 			warnings++
 			fmt.Fprintln(p.log, "warning:", c)
 		}
 	}
-	if err := refusal(p.Target.Addr, p.checks); err != nil {
+	if err := refusal(p.Target.Target.Addr, p.checks); err != nil {
 		return err
 	}
 	fmt.Fprintf(p.log, "pre-flight: %s, %s\n", progress.Plural(len(p.checks), "check", "checks"), progress.Plural(warnings, "warning", "warnings"))
@@ -197,7 +199,7 @@ func (p *preflight) pass(ctx context.Context) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	if err := writer.CreateNamespaces(ctx, p.Target, missing); err != nil {
+	if err := preflight.CreateNamespaces(ctx, p.Target.Target, missing); err != nil {
 		return err
 	}
 	for db, name := range missing {
@@ -207,13 +209,13 @@ func (p *preflight) pass(ctx context.Context) error {
 	if err := p.open(ctx); err != nil {
 		return err
 	}
-	return refusal(p.Target.Addr, p.checks)
+	return refusal(p.Target.Target.Addr, p.checks)
 }
 
 // show shows all checks, for --dry-run, which ends as the load would.
-func (p *preflight) show(out io.Writer) error {
-	fmt.Fprintf(out, "dry run: %s into %s\n", p.Dump, p.Target.Addr)
-	count := map[writer.Level]int{}
+func (p *inspection) show(out io.Writer) error {
+	fmt.Fprintf(out, "dry run: %s into %s\n", p.Dump, p.Target.Target.Addr)
+	count := map[preflight.Level]int{}
 	for _, c := range p.checks {
 		count[c.Level]++
 		fmt.Fprintf(out, "%-8s %-14s %s\n", c.Level, c.Name, c.Found)
@@ -221,9 +223,9 @@ func (p *preflight) show(out io.Writer) error {
 			fmt.Fprintf(out, "%-8s %-14s -> %s\n", "", "", c.Advice)
 		}
 	}
-	fmt.Fprintf(out, "%s, %s, %d failed; nothing was written\n", progress.Plural(len(p.checks), "check", "checks"), progress.Plural(count[writer.Warning], "warning", "warnings"), count[writer.Failed])
-	if err := refusal(p.Target.Addr, p.checks); err != nil {
-		return &refusedError{fmt.Sprintf("refused: %s of the dry run failed", progress.Plural(count[writer.Failed], "check", "checks")), err}
+	fmt.Fprintf(out, "%s, %s, %d failed; nothing was written\n", progress.Plural(len(p.checks), "check", "checks"), progress.Plural(count[preflight.Warning], "warning", "warnings"), count[preflight.Failed])
+	if err := refusal(p.Target.Target.Addr, p.checks); err != nil {
+		return &refusedError{fmt.Sprintf("refused: %s of the dry run failed", progress.Plural(count[preflight.Failed], "check", "checks")), err}
 	}
 	return nil
 }
@@ -238,11 +240,11 @@ func (e *refusedError) Error() string { return e.text }
 func (e *refusedError) Unwrap() error { return e.kind }
 
 // refusal is the error of the checks that failed, of the kind of the worst; nil if none did.
-func refusal(addr string, checks []writer.Check) error {
+func refusal(addr string, checks []preflight.Check) error {
 	var worst error
 	var failed []string
 	for _, c := range checks {
-		if c.Level != writer.Failed {
+		if c.Level != preflight.Failed {
 			continue
 		}
 		failed = append(failed, c.String())

@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
 // How much of each database is looked for, if nothing of it is found: so many records, of so many units that are spread over it.
@@ -85,7 +86,7 @@ func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archiv
 }
 
 // retry returns what a Visitor asks whether to try again.
-func (p *Presence) retry() writer.RetryFunc {
+func (p *Presence) retry() readback.RetryFunc {
 	if p.Retry.Kind == nil {
 		return nil
 	}
@@ -94,12 +95,12 @@ func (p *Presence) retry() writer.RetryFunc {
 
 func (p *Presence) emptied(what string, keys int64) error {
 	return fmt.Errorf("%w: the target %s holds %s, but by the journal %s loaded: was it emptied? Remove %s to load from the beginning",
-		exitcode.ErrRefused, p.Target.Target().Addr, what, progress.Plural(keys, "key was", "keys were"), p.Journal.Path())
+		exitcode.ErrRefused, p.Target.Addr, what, progress.Plural(keys, "key was", "keys were"), p.Journal.Path())
 }
 
 // look looks for keys of some of the units until one is found.
 func (p *Presence) look(ctx context.Context, a *archive.Archive, db int, units []archive.Unit) (missing int, found bool, err error) {
-	v := p.Target.NewVisitor(db, p.retry())
+	v := readback.New(p.Target.Target, db, p.retry())
 	defer func() { err = errors.Join(err, v.Close()) }()
 	n := min(len(units), sampledUnits)
 	for i := range n {
@@ -136,12 +137,12 @@ type LoadedKey struct {
 }
 
 // gone returns the keys that are not on the target, though they have not expired.
-func (p *Presence) gone(ctx context.Context, v *writer.Visitor, keys []LoadedKey) (gone []LoadedKey, err error) {
+func (p *Presence) gone(ctx context.Context, v *readback.Client, keys []LoadedKey) (gone []LoadedKey, err error) {
 	names := make([][]byte, len(keys))
 	for i := range keys {
 		names[i] = keys[i].name
 	}
-	looks, err := v.Look(ctx, names)
+	looks, err := v.Info(ctx, names)
 	if err != nil {
 		return nil, err
 	}
@@ -156,7 +157,7 @@ func (p *Presence) gone(ctx context.Context, v *writer.Visitor, keys []LoadedKey
 
 // soon is until when what expires may have expired.
 func (p *Presence) soon() int64 {
-	return time.Now().Add(p.Target.Target().ClockOffset + 2*time.Second).UnixMilli()
+	return time.Now().Add(p.Target.ClockOffset + 2*time.Second).UnixMilli()
 }
 
 // mostSampledName is of how many bytes the name of a sampled key may be.
@@ -208,7 +209,7 @@ const countLimit = 100_000
 // countKeys counts the keys of databases on a target, up to limit or a little above.
 func countKeys(ctx context.Context, l *writer.Loader, dbs []int, limit int) (n int, more bool, err error) {
 	for _, db := range dbs {
-		here, above, err := l.CountKeys(ctx, db, limit)
+		here, above, err := l.Count(ctx, db, limit)
 		if err != nil {
 			return 0, false, err
 		}

@@ -2,13 +2,13 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/admin"
 )
 
 // lookEvery is how often the target is asked how its storage bears the load.
@@ -39,11 +39,11 @@ func (p *pressure) observe(ctx context.Context, l *writer.Loader, done <-chan st
 }
 
 func (p *pressure) look(ctx context.Context, l *writer.Loader, done <-chan struct{}) (err error) {
-	ob, err := l.NewObserver(ctx)
+	ob, err := admin.NewObserver(ctx, l.Target)
 	if err != nil || ob == nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, ob.Close()) }()
+	defer ob.Close()
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {

@@ -20,6 +20,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // Run loads a dump into a target. It returns an exitcode.LeftOutError if something did not reach the
@@ -51,12 +53,12 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 		return err
 	}
 	a.Share(len(targets), sharedBytes)
-	var servers []writer.Options
+	var servers []target.Options
 	var addrs []string
 	for _, o := range targets {
-		servers, addrs = append(servers, o.Target), append(addrs, o.Target.Addr)
+		servers, addrs = append(servers, o.Target.Target), append(addrs, o.Target.Target.Addr)
 	}
-	if i, j, same := writer.SameServer(ctx, servers); same {
+	if i, j, same := preflight.Duplicate(ctx, servers); same {
 		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", exitcode.ErrRefused, addrs[i], addrs[j])
 	}
 	tables := make([]bytes.Buffer, len(targets)) // of DryRun
@@ -93,7 +95,7 @@ func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Wri
 		return err
 	}
 	throttle := NewThrottle(j.Limits, &j.Target, j.Workers, func(text string) { fmt.Fprintln(log, text) })
-	p := &preflight{job: j}
+	p := &inspection{job: j}
 	if err = p.look(ctx, names); err == nil && j.DryRun {
 		report.SayPartial(out, feed.Archive().Manifest.Options)
 		return p.show(out)
@@ -105,7 +107,7 @@ func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Wri
 		tune.Remind(j.Location().Root(nil), log)
 		return err
 	}
-	fmt.Fprintf(log, "target: %s\n", p.l.Target())
+	fmt.Fprintf(log, "target: %s\n", p.l.Target)
 	return j.load(ctx, p.l, p.state, throttle, start)
 }
 
@@ -128,7 +130,7 @@ func (j *job) choose() (names, err error) {
 	if j.feed.Finished() {
 		j.feed.Choose(j.own)
 	}
-	if j.Target.Keyspaces, err = Keyspaces(j.MapDB, j.Own, j.units); err != nil {
+	if j.Target.Target.Keyspaces, err = Keyspaces(j.MapDB, j.Own, j.units); err != nil {
 		return nil, err
 	}
 	if j.Rewrite.Conflict == rewrite.Suffix && a.Manifest.Conflicts > 0 {
@@ -157,7 +159,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 	defer func() { err = errors.Join(err, jn.Close()) }()
 	if storage.IsURL(state.Root) {
 		list.Store = state.Store
-	} else if err := tune.RestoreLeft(ctx, l, jn.Path(), j.log); err != nil {
+	} else if err := tune.RestoreLeft(ctx, l.Target, jn.Path(), j.log); err != nil {
 		if j.Tune {
 			return err
 		}
@@ -227,7 +229,7 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 	}
 	var err error
 	if j.Tune {
-		err = tune.With(ctx, l, jn.Path(), j.log, func() error { return Transfer(ctx, o) })
+		err = tune.With(ctx, l.Target, jn.Path(), j.log, func() error { return Transfer(ctx, o) })
 	} else {
 		err = Transfer(ctx, o)
 	}
@@ -244,7 +246,7 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 // begin begins the journal if the load is fresh, and says which load this is.
 func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, b journal.Binding) error {
 	before := func(ctx context.Context) error {
-		if err := l.Probe(ctx); err != nil || j.Undo == "" {
+		if err := preflight.Probe(ctx, l.Target); err != nil || j.Undo == "" {
 			return err
 		}
 		return j.Save(ctx, j.Spec, j.feed.Archive(), l, j.rules, j.log)
@@ -274,7 +276,7 @@ func (j *job) targetIsEmpty(ctx context.Context, l *writer.Loader) (bool, error)
 	if err != nil {
 		return false, err
 	}
-	return true, refusal(j.Target.Addr, []writer.Check{writer.CheckEmpty(n, more)})
+	return true, refusal(j.Target.Target.Addr, []preflight.Check{preflight.CheckEmpty(n, more)})
 }
 
 // checkPresence makes sure that the target still holds what the journal says was loaded. Of a dump

@@ -22,6 +22,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 func startTarget(t *testing.T) *miniredis.Miniredis {
@@ -49,7 +50,7 @@ var three = []format.Record{smalldump.String("a", "1"), smalldump.String("b", "2
 func options(t *testing.T, addr string, records []format.Record) Options {
 	t.Helper()
 	return Options{Spec: Spec{
-		Dump: smalldump.Make(t, smalldump.Options{}, records), Target: writer.Options{Addr: addr}, Workers: 1, Quiet: true,
+		Dump: smalldump.Make(t, smalldump.Options{}, records), Target: writer.Options{Target: target.Options{Addr: addr}}, Workers: 1, Quiet: true,
 		Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
 	}, MaxErrors: -1}
 }
@@ -122,7 +123,7 @@ func TestRunHooks(t *testing.T) {
 	o.Verify = func(_ context.Context, s Spec, _ *archive.Archive, _ *rewrite.Rules, left func() (io.ReadCloser, error), _ io.Writer) error {
 		v, _ := m.Get("a")
 		order = append(order, "verify "+v)
-		if s.ID == "" || s.Target.Keyspaces == nil || left != nil {
+		if s.ID == "" || s.Target.Target.Keyspaces == nil || left != nil {
 			t.Errorf("%+v, what was left out: %v", s, left != nil)
 		}
 		return nil
@@ -215,7 +216,7 @@ func TestSameServer(t *testing.T) {
 	m := startTarget(t)
 	one := options(t, m.Addr(), three)
 	two := one
-	two.Target.Addr = strings.Replace(m.Addr(), "127.0.0.1", "localhost", 1)
+	two.Target.Target.Addr = strings.Replace(m.Addr(), "127.0.0.1", "localhost", 1)
 	var log bytes.Buffer
 	err := RunAll(t.Context(), []Options{one, two}, io.Discard, &log)
 	wants(t, log.String(), err, 5, "are the same server")

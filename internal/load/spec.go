@@ -25,6 +25,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // A Spec says which keys of which dump go where on which target, under which names. A load, and what
@@ -38,8 +39,8 @@ type Spec struct {
 	Rewrite rewrite.Options
 
 	Target writer.Options          // Open sets its Keyspaces
-	Own    writer.Keyspace         // in which a connection is by itself
-	MapDB  map[int]writer.Keyspace // where each database goes; nil: not said
+	Own    target.Keyspace         // in which a connection is by itself
+	MapDB  map[int]target.Keyspace // where each database goes; nil: not said
 
 	State     string // where the state of the load is; empty: the default
 	Shard     shard.Shard
@@ -59,7 +60,7 @@ func (s *Spec) Open(ctx context.Context) (*archive.Archive, *rewrite.Rules, erro
 	}
 	s.ID = a.Manifest.Dump
 	var rules *rewrite.Rules
-	if s.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.Units(a)); err == nil {
+	if s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.Units(a)); err == nil {
 		rules, err = s.Rewrite.Rules(a, &s.Filter)
 	}
 	if err != nil {
@@ -75,7 +76,7 @@ func (s *Spec) OpenTarget(ctx context.Context, log io.Writer) (*writer.Loader, e
 	if err != nil {
 		return nil, MayWantTLS(err)
 	}
-	fmt.Fprintf(log, "target: %s\n", l.Target())
+	fmt.Fprintf(log, "target: %s\n", l.Target)
 	return l, nil
 }
 
@@ -104,11 +105,11 @@ func (s *Spec) ChosenUnits(a *archive.Archive) ([]archive.Unit, error) {
 }
 
 // DBs returns the databases that are loaded.
-func (s *Spec) DBs() []int { return slices.Sorted(maps.Keys(s.Target.Keyspaces)) }
+func (s *Spec) DBs() []int { return slices.Sorted(maps.Keys(s.Target.Target.Keyspaces)) }
 
 // Location says where the state of the load is.
 func (s *Spec) Location() loadstate.Location {
-	return loadstate.Location{Dump: s.Dump, ID: s.ID, Target: s.Target.Addr, State: s.State, Shard: s.Shard, BreakLock: s.BreakLock}
+	return loadstate.Location{Dump: s.Dump, ID: s.ID, Target: s.Target.Target.Addr, State: s.State, Shard: s.Shard, BreakLock: s.BreakLock}
 }
 
 // Retry says which errors of the target are retried.
@@ -128,17 +129,17 @@ func (s *Spec) Unsure(why string) error {
 	if why == "" {
 		return nil
 	}
-	return &exitcode.DifferentError{Text: fmt.Sprintf("%s; compare, with the flags of the load: kvload verify --uri redis://%s --in %s", why, s.Target.Addr, s.Dump)}
+	return &exitcode.DifferentError{Text: fmt.Sprintf("%s; compare, with the flags of the load: kvload verify --uri redis://%s --in %s", why, s.Target.Target.Addr, s.Dump)}
 }
 
 // Binding says what the journal of the load is of.
 func (s *Spec) Binding(l *writer.Loader) journal.Binding {
-	t := l.Target()
+	t := l.Target
 	b := journal.Binding{
 		Dump: s.ID, Address: t.Addr, Nodes: t.Nodes, Server: t.Server, Places: map[int]string{}, Settings: s.settings(),
 		Now: time.Now().Add(t.ClockOffset).UTC().Truncate(time.Millisecond),
 	}
-	for db, k := range s.Target.Keyspaces {
+	for db, k := range s.Target.Target.Keyspaces {
 		switch name := l.Keyspace(db); {
 		case name != "":
 			b.Places[db] = name

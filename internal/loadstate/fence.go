@@ -8,13 +8,13 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
-	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // Fence names the connections of a share of a load, or of its rollback, at the target, so that those of a run that
 // was killed are found and ended before anything is sent: what was under way on them may be run later. The journal's lock
 // keeps all runs apart that have the same names.
-func Fence(b journal.Binding, s shard.Shard, stopped bool, d Doubts) writer.Fence {
+func Fence(b journal.Binding, s shard.Shard, stopped bool, d Doubts) target.Fence {
 	what, err := json.Marshal([]any{b.Dump, b.Places, Common(b).Settings})
 	if err != nil {
 		panic(err) // strings and numbers always have a form in JSON
@@ -22,7 +22,7 @@ func Fence(b journal.Binding, s shard.Shard, stopped bool, d Doubts) writer.Fenc
 	sum := sha256.Sum256(what)
 	load := "kvload:" + hex.EncodeToString(sum[:10]) + ":"
 	all := load + "all:"
-	f := writer.Fence{Name: all, Dead: []string{load}, Stopped: stopped, Unsure: func(why string) error {
+	f := target.Fence{Name: all, Dead: []string{load}, Stopped: stopped, Unsure: func(why string) error {
 		return d.BeUnsure("a connection was lost, and " + why + ": what was under way on it may have been run twice, or late")
 	}}
 	f.Run = func(addr, id string) error {

@@ -11,7 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
-	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 )
 
 // A Run is the run at hand.
@@ -95,9 +95,9 @@ func (s *State) Is(p Phase) bool {
 func (s *State) WantsEmpty() bool { return s.run.MustBeEmpty && s.common == nil && s.Is(Fresh) }
 
 // Next says what the next run does, as a check of the preflight, or why it may not.
-func (s *State) Next() (Phase, writer.Check, error) {
+func (s *State) Next() (Phase, preflight.Check, error) {
 	const second = "2006-01-02 15:04:05 MST"
-	j, c := s.Journal, writer.Check{Name: "journal"}
+	j, c := s.Journal, preflight.Check{Name: "journal"}
 	if j.Began().IsZero() {
 		if s.divided {
 			return Fresh, c, fmt.Errorf("%w: %s holds the journals of a load in shares: give --shard I/N to load one, or another place with --state", exitcode.ErrRefused, s.Root)
@@ -122,7 +122,7 @@ func (s *State) Next() (Phase, writer.Check, error) {
 	case !j.Finished().IsZero() && !s.run.Shard.IsAll():
 		return Fresh, c, fmt.Errorf("%w: share %s was loaded until %s: with --resume nothing is left to be done; to load the dump once more, give another place with --state", exitcode.ErrRefused, s.run.Shard, done)
 	case !j.Finished().IsZero():
-		c.Level, c.Found = writer.Warning, "this dump was loaded into this target before, until "+done
+		c.Level, c.Found = preflight.Warning, "this dump was loaded into this target before, until "+done
 		c.Advice = "a load without --resume begins once more"
 		return Fresh, c, nil
 	case !s.run.Resume:

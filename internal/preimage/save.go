@@ -37,7 +37,7 @@ type Options struct {
 
 // Save makes the dump, and returns how many keys it holds.
 func Save(ctx context.Context, o Options) (keys int64, err error) {
-	t := o.Target.Target()
+	t := o.Target.Target
 	src := format.Source{Address: t.Addr, Server: t.Server, Version: t.Version, Role: "master", Databases: len(o.DBs), WriteBinlog: "unknown"}
 	info := format.NewInfo(o.Tool, time.Now(), src, format.Options{Databases: o.DBs, Types: format.Types})
 	w, err := archive.Create(ctx, o.To, info, archive.Options{Keys: o.Keys, Storage: storage.Options{BreakLock: o.BreakLock}})

@@ -10,7 +10,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
 // batchKeys is how many keys a batch has, which are looked at in one pipeline.
@@ -36,7 +36,7 @@ type saver struct {
 // A batch is a run of consecutive keys.
 type batch struct {
 	keys    [][]byte
-	infos   []writer.KeyInfo
+	infos   []readback.KeyInfo
 	records [][]*format.Record // of each key; none: it is read when it is written
 	size    int                // of all records
 	done    chan struct{}      // closed when all this is so
@@ -66,9 +66,9 @@ func (s *saver) save(ctx context.Context) error {
 			return nil
 		})
 	})
-	work := func(batches <-chan *batch, do func(context.Context, *writer.Visitor, *batch) error) {
+	work := func(batches <-chan *batch, do func(context.Context, *readback.Client, *batch) error) {
 		g.Go(func() (err error) {
-			c := s.Target.NewVisitor(s.db, s.Retry.Start().Wait)
+			c := readback.New(s.Target.Target, s.db, s.Retry.Start().Wait)
 			defer func() { err = errors.Join(err, c.Close()) }()
 			for b := range batches {
 				if err := do(ctx, c, b); err != nil {
@@ -134,8 +134,8 @@ func (s *saver) batches(each func(*batch) error) error {
 }
 
 // look looks at the keys of a batch, and reads the small ones.
-func (s *saver) look(ctx context.Context, c *writer.Visitor, b *batch) (err error) {
-	if b.infos, err = c.Look(ctx, b.keys); err != nil {
+func (s *saver) look(ctx context.Context, c *readback.Client, b *batch) (err error) {
+	if b.infos, err = c.Info(ctx, b.keys); err != nil {
 		return err
 	}
 	b.records = make([][]*format.Record, len(b.keys))
@@ -164,7 +164,7 @@ func (s *saver) look(ctx context.Context, c *writer.Visitor, b *batch) (err erro
 }
 
 // write writes what was read of a batch, and what is still to be read.
-func (s *saver) write(ctx context.Context, c *writer.Visitor, b *batch) error {
+func (s *saver) write(ctx context.Context, c *readback.Client, b *batch) error {
 	select {
 	case <-b.done:
 	case <-ctx.Done():

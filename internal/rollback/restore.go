@@ -16,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
 // restore puts back what was saved, but for the keys that were changed, or are as they were: it loads it as any dump, with a
@@ -94,7 +95,7 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 }
 
 // reopen connects to the target once more, for what is put back.
-func reopen(ctx context.Context, o writer.Options, again writer.RetryFunc) (*writer.Loader, error) {
+func reopen(ctx context.Context, o writer.Options, again readback.RetryFunc) (*writer.Loader, error) {
 	for {
 		l, err := writer.Open(ctx, o)
 		if err == nil || !errors.Is(err, writer.ErrTransient) {

@@ -20,6 +20,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // Run undoes the load. It returns an exitcode.LeftOutError if keys that others have changed are left.
@@ -45,7 +47,7 @@ type rollback struct {
 	log    io.Writer
 
 	shards []shardState
-	fence  writer.Fence
+	fence  target.Fence
 	doubts loadstate.PassingDoubts
 }
 
@@ -69,7 +71,7 @@ func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) erro
 	if r.target, err = r.OpenTarget(ctx, log); err != nil {
 		return err
 	}
-	if r.root, r.common, err = r.Location().Find(ctx, r.target.Target().Nodes); err != nil {
+	if r.root, r.common, err = r.Location().Find(ctx, r.target.Target.Nodes); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
@@ -239,7 +241,7 @@ func (r *rollback) clear(ctx context.Context) error {
 		return err
 	}
 	for _, db := range r.DBs() {
-		v := r.target.NewVisitor(db, r.retry.Start().Wait)
+		v := readback.New(r.target.Target, db, r.retry.Start().Wait)
 		if err := errors.Join(v.Clear(ctx), v.Close()); err != nil {
 			return err
 		}

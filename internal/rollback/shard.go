@@ -38,8 +38,8 @@ type undoing struct {
 func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
 	b.changed = keyset.New()
 	defer func() { err = errors.Join(err, b.changed.Close(), b.leftOut.Close()) }()
-	t := b.target.Target()
-	b.how = verifytarget.Compare(&t, b.rules, b.Target.HyperLogLog)
+	t := b.target.Target
+	b.how = verifytarget.Compare(t, b.rules, b.Target.HyperLogLog)
 	if !b.leftOut.Empty() {
 		b.how.LeftOut = b.leftOut.Holds
 	}

@@ -11,8 +11,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
 // A unit removes the keys of one unit of the dump that are as the load left them, which the
@@ -28,9 +28,8 @@ type unit struct {
 	number  int64 // of records that came
 	asked   int64 // with --on-exists skip: up to which record it is known whether keys were there
 	existed journal.Runs
-	server  *verifytarget.Client // compares with the dump
-	aside   *verifytarget.Client // compares with what was saved, meanwhile
-	visitor *writer.Visitor      // removes where the target cannot watch keys
+	server  *readback.Client // compares with the dump, and removes
+	aside   *readback.Client // compares with what was saved, meanwhile
 
 	before *archive.Finder // in the saved dump; nil: there is none
 	doubts []doubt         // keys that are still to be compared with it, in order
@@ -53,10 +52,10 @@ type keyState struct {
 func (b *undoing) unit(of archive.Unit) *unit {
 	db, ju := of[0].DB, b.journal.Unit(of[0].Name)
 	asked, existed := ju.Asked()
-	connect := func() *verifytarget.Client { return verifytarget.NewClient(b.target, db, b.retry.Start().Wait) }
+	connect := func() *readback.Client { return readback.New(b.target.Target, db, b.retry.Start().Wait) }
 	u := &unit{
 		undoing: b, of: of, db: db, src: b.dump.OpenUnit(of), begun: ju.IsBegun(), done: ju.IsDone(), reached: ju.Position().Record, asked: asked, existed: existed,
-		server: connect(), aside: connect(), visitor: b.target.NewVisitor(db, b.retry.Start().Wait),
+		server: connect(), aside: connect(),
 	}
 	u.server.Guard()
 	if b.saved != nil {
@@ -70,7 +69,7 @@ func (u *unit) close() error {
 	if u.before != nil {
 		u.before.Close()
 	}
-	return errors.Join(u.server.Close(), u.aside.Close(), u.visitor.Close())
+	return errors.Join(u.server.Close(), u.aside.Close())
 }
 
 // run removes the keys.
@@ -256,7 +255,7 @@ func (u *unit) settle(ctx context.Context) error {
 	if u.server.Watches() {
 		done, err = u.server.DeleteWatched(ctx, names)
 	} else {
-		err = u.visitor.Delete(ctx, names)
+		err = u.server.Delete(ctx, names)
 	}
 	if err != nil {
 		return err

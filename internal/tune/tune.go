@@ -1,8 +1,8 @@
 // Package tune has settings of a Kvrocks changed while it is loaded, and has it compact what was
 // loaded.
 //
-//	err := tune.RestoreLeft(ctx, l, dir, log)              // what an earlier run has left changed
-//	err = tune.With(ctx, l, dir, log, func() error { … })  // tuned, and set back however it ends
+//	err := tune.RestoreLeft(ctx, l.Target, dir, log)              // what an earlier run has left changed
+//	err = tune.With(ctx, l.Target, dir, log, func() error { … })  // tuned, and set back however it ends
 //
 // It never leaves a server changed without a file in the directory that says what it was.
 package tune
@@ -18,7 +18,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/settings"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
-	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/admin"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // FileName is the file, beside the journal, that says what settings of the target were.
@@ -33,26 +34,26 @@ const (
 
 // With runs f with the target tuned, compacts if f succeeds, and sets back what was changed,
 // however f ends. Nothing may be left by an earlier run.
-func With(ctx context.Context, l *writer.Loader, dir string, log io.Writer, f func() error) error {
-	if l.Target().Server != "kvrocks" {
+func With(ctx context.Context, t *target.Target, dir string, log io.Writer, f func() error) error {
+	if !t.IsKvrocks() {
 		return f() // the pre-flight has said so
 	}
-	k, err := open(l, dir, log)
+	k, err := open(t, dir, log)
 	if err != nil {
 		return err
 	}
-	if err = change(ctx, l, k, log); err == nil {
+	if err = change(ctx, t, k, log); err == nil {
 		err = f()
 	}
 	if err == nil {
-		compact(ctx, l, log)
+		compact(ctx, t, log)
 	}
 	return errors.Join(err, k.Restore(ctx))
 }
 
 // RestoreLeft sets back what an earlier run has left changed. The directory must be locked.
-func RestoreLeft(ctx context.Context, l *writer.Loader, dir string, log io.Writer) error {
-	k, err := open(l, dir, log)
+func RestoreLeft(ctx context.Context, t *target.Target, dir string, log io.Writer) error {
+	k, err := open(t, dir, log)
 	if err != nil || k.Left() == nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func RestoreLeft(ctx context.Context, l *writer.Loader, dir string, log io.Write
 }
 
 // Left returns what an earlier run has left changed, and an error if it cannot be set back now.
-func Left(l *writer.Loader, dir string) ([]settings.Change, error) {
+func Left(t *target.Target, dir string) ([]settings.Change, error) {
 	f, err := file(dir)
 	if err != nil {
 		return nil, nil // there is no directory, and so no file
@@ -69,7 +70,7 @@ func Left(l *writer.Loader, dir string) ([]settings.Change, error) {
 	left, err := f.Read()
 	for _, c := range left {
 		if err == nil {
-			err = mustBeLoaded(l, c)
+			err = mustBeLoaded(t, c)
 		}
 	}
 	return left, err
@@ -87,7 +88,7 @@ func file(dir string) (settings.File, error) {
 	return settings.File{Store: d, Name: FileName, Side: "target", Names: []string{LogLevel, BackgroundJobs}}, err
 }
 
-func open(l *writer.Loader, dir string, log io.Writer) (*settings.Keeper, error) {
+func open(t *target.Target, dir string, log io.Writer) (*settings.Keeper, error) {
 	f, err := file(dir)
 	if err != nil {
 		return nil, err
@@ -95,35 +96,36 @@ func open(l *writer.Loader, dir string, log io.Writer) (*settings.Keeper, error)
 	return settings.Open(settings.Options{
 		File: f, Flag: "--tune", Again: "run the load again with --resume", Log: log,
 		At: func(ctx context.Context, c settings.Change, f func(settings.Server) error) error {
-			if err := mustBeLoaded(l, c); err != nil {
+			if err := mustBeLoaded(t, c); err != nil {
 				return err
 			}
-			return at(ctx, l, c.Address, func(a *writer.Admin) error { return f(a) })
+			return at(ctx, t, c.Address, func(a *admin.Admin) error { return f(a) })
 		},
 	})
 }
 
-func mustBeLoaded(l *writer.Loader, c settings.Change) error {
-	if slices.Contains(l.Servers(), c.Address) {
+func mustBeLoaded(t *target.Target, c settings.Change) error {
+	if slices.Contains(t.Servers(), c.Address) {
 		return nil
 	}
 	return fmt.Errorf("%w: %s was changed at %s, which is not loaded now", exitcode.ErrRefused, c.Name, c.Address)
 }
 
 // at runs f with a connection to a server.
-func at(ctx context.Context, l *writer.Loader, addr string, f func(*writer.Admin) error) error {
-	a, err := l.NewAdmin(ctx, addr)
+func at(ctx context.Context, t *target.Target, addr string, f func(*admin.Admin) error) error {
+	a, err := admin.New(ctx, t, addr)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(a), a.Close())
+	defer a.Close()
+	return f(a)
 }
 
 // change tunes all servers. A setting that one refuses to change does no harm: the load is slower.
-func change(ctx context.Context, l *writer.Loader, k *settings.Keeper, log io.Writer) error {
+func change(ctx context.Context, t *target.Target, k *settings.Keeper, log io.Writer) error {
 	var changes []settings.Change
-	for _, addr := range l.Servers() {
-		err := at(ctx, l, addr, func(a *writer.Admin) error {
+	for _, addr := range t.Servers() {
+		err := at(ctx, t, addr, func(a *admin.Admin) error {
 			more, err := plan(ctx, a)
 			changes = append(changes, more...)
 			return err
@@ -136,11 +138,11 @@ func change(ctx context.Context, l *writer.Loader, k *settings.Keeper, log io.Wr
 		fmt.Fprintln(log, "--tune: the settings are good as they are")
 		return nil
 	}
-	return k.Change(ctx, changes, func(err error) bool { return errors.As(err, new(*writer.RefusedError)) })
+	return k.Change(ctx, changes, func(err error) bool { return errors.As(err, new(*admin.RefusedError)) })
 }
 
 // plan says what is to be changed at one server.
-func plan(ctx context.Context, a *writer.Admin) (list []settings.Change, err error) {
+func plan(ctx context.Context, a *admin.Admin) (list []settings.Change, err error) {
 	level, err := a.Setting(ctx, LogLevel)
 	if err != nil {
 		return nil, err
@@ -165,9 +167,9 @@ func plan(ctx context.Context, a *writer.Admin) (list []settings.Change, err err
 }
 
 // compact has the target compact what was loaded. The load is done, even if it does not.
-func compact(ctx context.Context, l *writer.Loader, log io.Writer) {
-	for _, addr := range l.Servers() {
-		if err := at(ctx, l, addr, func(a *writer.Admin) error { return a.Compact(ctx) }); err != nil {
+func compact(ctx context.Context, t *target.Target, log io.Writer) {
+	for _, addr := range t.Servers() {
+		if err := at(ctx, t, addr, func(a *admin.Admin) error { return a.Compact(ctx) }); err != nil {
 			fmt.Fprintf(log, "warning: --tune: COMPACT was not started: %v\n", err)
 			continue
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // Options say what is compared, and how.
@@ -40,7 +41,7 @@ const budget = 8 << 20
 
 // Compare returns how a target is compared with a dump that was loaded by the rules, and what is
 // explained by them.
-func Compare(t *writer.Target, rules *rewrite.Rules, hll writer.HLLPolicy) verify.Options {
+func Compare(t *target.Target, rules *rewrite.Rules, hll writer.HLLPolicy) verify.Options {
 	o := verify.Options{
 		Refuses: t.Refuses, NoZeroSign: !t.KeepsZeroSign(), Expire: rules.ExpireFunc(), Budget: verify.NewBudget(budget),
 		Clock: func() time.Time { return time.Now().Add(t.ClockOffset) },

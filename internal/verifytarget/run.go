@@ -19,6 +19,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
 // Run compares. It returns an exitcode.DifferentError if something differs. Out is for what came out,
@@ -46,13 +47,13 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 	if err != nil {
 		return load.MayWantTLS(err)
 	}
-	t := l.Target()
+	t := l.Target
 	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
 	list, err := verify.NewReport(o.Report, out)
 	if err != nil {
 		return fmt.Errorf("%w: --report: %w; give a file that can be written", exitcode.ErrRefused, err)
 	}
-	c := &comparison{Options: o, dump: a, rules: rules, target: l, retry: o.Retry(log), list: list, how: Compare(&t, rules, o.Target.HyperLogLog)}
+	c := &comparison{Options: o, dump: a, rules: rules, target: l, retry: o.Retry(log), list: list, how: Compare(t, rules, o.Target.HyperLogLog)}
 	c.how.KeysOnly, c.how.Sample, c.how.Report = o.KeysOnly, o.Sample, list.Add
 	if !left.Empty() {
 		c.how.LeftOut = left.Holds
@@ -96,7 +97,7 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 	w := verify.Worker{
 		Archive: c.dump, Keep: c.Filter.Key(), Options: &c.how, Tally: &c.tally, Read: &c.read,
 		Connect: func(_ context.Context, db int) (verify.Server, error) {
-			return NewClient(c.target, db, c.retry.Start().Wait), nil
+			return readback.New(c.target.Target, db, c.retry.Start().Wait), nil
 		},
 	}
 	if err := verify.Rounds(ctx, w, units, c.Workers, c.Rounds); err != nil || !c.Reverse {
@@ -112,10 +113,7 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 
 // reverse finds the keys of a database that only the target has.
 func (c *comparison) reverse(ctx context.Context, db int) error {
-	r, err := c.target.NewReader(ctx, db)
-	if err != nil {
-		return err
-	}
+	r := readback.New(c.target.Target, db, nil)
 	rev := &verify.Reverse{
 		DB: db, Archive: c.dump, Keep: c.Filter.Key(), Sample: c.Sample, Report: c.list.Add, Tally: &c.tally,
 		Chunks: func(ci format.ChunkInfo) bool { return c.Filter.Type(ci.Type) }, Renamed: c.rules.IsSuffixedName,

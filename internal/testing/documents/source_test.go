@@ -59,13 +59,16 @@ const (
 // inner are sentinels that never reach a user: causes that the code branches on.
 var inner = map[string]bool{
 	"archive.ErrTakenBack": true, "archive.errNotKept": true, "preimage.errFull": true, "plan.errEnough": true,
-	"reader.errStillCounting": true, "reader.errLess": true, "storage.errTakesNoCondition": true, "verify.errStopped": true, "writer.errCounted": true,
-	"reader.errChanged": true, "reader.errGone": true, "writer.errOtherNames": true,
+	"reader.errStillCounting": true, "reader.errLess": true, "storage.errTakesNoCondition": true, "verify.errStopped": true, "target.errCounted": true,
+	"reader.errChanged": true, "reader.errGone": true, "readback.errOtherNames": true,
 	"archive.ErrFinished": true, // no error of the command
 	// Kinds: the error's own text is shown instead, or behind them.
 	"reader.ErrRefused": true, "exitcode.ErrRefused": true,
-	"writer.ErrAuth": true, "writer.ErrPreflight": true, "writer.ErrTransient": true, "writer.ErrOperator": true, "writer.ErrUnequal": true,
+	"conn.ErrAuth": true, "conn.ErrPreflight": true, "conn.ErrTransient": true, "conn.ErrOperator": true, "conn.ErrUnequal": true,
 }
+
+// libraries are those packages that cannot use progress.Plural.
+var libraries = []string{"reader", "format", "writer", "target", "preflight", "readback", "admin", "conn", "resp"}
 
 // sentinelText returns, by the function that makes a sentinel, where its text is.
 var sentinelText = map[string]func(*ast.CallExpr) ast.Expr{
@@ -175,7 +178,7 @@ func (s *source) visit(n ast.Node, pkg string, sentinels, consts map[string]stri
 		if text := words(n.(ast.Expr)); text != "" {
 			s.texts[text] = set.Position(n.Pos()).String()
 		}
-		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && pkg != "reader" && pkg != "writer" && pkg != "format" {
+		if lit, ok := n.(*ast.BasicLit); ok && lit.Kind == token.STRING && !slices.Contains(libraries, pkg) {
 			text, _ := strconv.Unquote(lit.Value)
 			s.formats[text] = set.Position(n.Pos()).String()
 		}
@@ -193,7 +196,7 @@ func (s *source) call(c *ast.CallExpr, pkg string, sentinels map[string]string, 
 	}
 	text := words(c.Args[0])
 	switch called(c) {
-	case "preflightError", "authError":
+	case "Preflightf", "Authf", "conn.Preflightf", "conn.Authf":
 		s.messages[text] = at
 	case "fmt.Errorf":
 		rest, wraps := strings.CutPrefix(text, "…")
@@ -248,7 +251,7 @@ func (s *source) literal(c *ast.CompositeLit, pkg string, consts map[string]stri
 				s.lists[checks][text] = at
 			}
 		}
-	case fields["text"] != nil && fields["advice"] != nil && pkg == "writer":
+	case fields["text"] != nil && fields["advice"] != nil && pkg == "conn":
 		s.lists[advice][words(fields["advice"])] = at
 	case typ == "LeftOut" && fields["Reason"] != nil && pkg == "kvload":
 		if text := known(fields["Reason"]); text != "…" {

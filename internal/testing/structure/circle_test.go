@@ -33,7 +33,6 @@ var knots = map[string]int{
 	"cmd/kvload":      14,
 	"internal/verify": 8,
 	"reader":          34,
-	"writer":          38,
 }
 
 type pkg struct {

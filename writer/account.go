@@ -1,0 +1,99 @@
+package writer
+
+import (
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
+)
+
+// An account counts what becomes of the keys of a source database, and keeps what was left out
+// until the next checkpoint.
+type account struct {
+	db      int
+	stats   counters
+	reports []LeftOut     // behind the last checkpoint
+	report  func(LeftOut) // nil: nobody is told
+	before  checkpoint.Stats
+}
+
+// done counts k if it is complete, once nothing of it is under way, and reports whether it is over.
+func (a *account) done(k *key) bool {
+	if !k.closed || k.pending > 0 {
+		return false
+	}
+	if k.out == alive && k.written == 0 {
+		// No server holds a collection without elements: there is no such key now.
+		a.leave(k, ReasonRefused, "", "nothing of it could be written")
+	}
+	if k.out == alive {
+		a.stats.keys.Add(1)
+		if k.expire != 0 {
+			a.stats.expiring.Add(1)
+		}
+	}
+	return true
+}
+
+// took counts what the target has acknowledged of k, which is nil for several keys.
+func (a *account) took(k *key, elements, bytes int64) {
+	if k != nil {
+		k.taken += elements
+		k.bytes += bytes
+	}
+	a.stats.elements.Add(elements)
+	a.stats.bytes.Add(bytes)
+}
+
+// leave reports k as left out, once, and lets nothing more of it be sent.
+func (a *account) leave(k *key, reason, command, reply string) {
+	if k.out != alive {
+		return
+	}
+	k.out = leftOut
+	a.add(LeftOut{
+		DB: a.db, Kind: k.kind, Key: clone(k.source), Reason: reason,
+		Partial: k.written > 0, Command: command, Reply: reply,
+	})
+}
+
+// leaveMember reports one member, field or entry of k: the rest of k goes on.
+func (a *account) leaveMember(k *key, member []byte, command, reply string) {
+	a.add(LeftOut{
+		DB: a.db, Kind: k.kind, Key: clone(k.source), Reason: ReasonRefused,
+		Member: clone(member), Command: command + " " + conn.Quote(member), Reply: reply,
+	})
+}
+
+func (a *account) add(l LeftOut) {
+	a.stats.leave(l.Reason)
+	if a.report != nil {
+		a.reports = append(a.reports, l)
+	}
+}
+
+// tell hands over what was left out since it was called before.
+func (a *account) tell() {
+	for _, l := range a.reports {
+		a.report(l)
+	}
+	clear(a.reports)
+	a.reports = a.reports[:0]
+}
+
+// expire counts k as expired, and lets nothing more of it be sent.
+func (a *account) expire(k *key) {
+	if k.out == alive {
+		k.out = expired
+		a.stats.expired.Add(1)
+	}
+}
+
+// sinceJob returns what was done by runs before, up to from, and by this job.
+func (a *account) sinceJob(from checkpoint.Stats) (s checkpoint.Stats) {
+	s.Add(from)
+	s.Add(a.stats.snapshot())
+	s.Subtract(a.before)
+	return s
+}
+
+// clone never returns nil: an empty key is one, too.
+func clone(b []byte) []byte { return append([]byte{}, b...) }

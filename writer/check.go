@@ -1,0 +1,136 @@
+package writer
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+)
+
+// check holds the reply of c against what it must be. It returns what is to be sent
+// on account of it.
+func (w *Worker) check(c *command) ([]command, error) {
+	w.account.stats.commands.Add(1)
+	if c.Reply.IsError() || c.Reply.Kind == 0 {
+		return w.refused(c, c.Reply.String())
+	}
+	if c.group != nil {
+		if !c.Reply.Is("OK") {
+			return nil, w.stop(c, c.Reply.String(), resp.ErrUnexpected)
+		}
+		for _, k := range c.group {
+			k.pending--
+			k.data--
+			k.written++
+			w.done(k)
+		}
+		w.account.took(nil, int64(c.elements), int64(c.bytes))
+		return nil, nil
+	}
+	k := c.key
+	if n, _ := c.Reply.Integer(); c.drop && n > 0 && w.options.OnExists == Replace {
+		w.account.stats.dropped.Add(1)
+	}
+	if k.out != alive {
+		// Sent before the reply that ended the key was read.
+		w.answered(c)
+		return nil, nil
+	}
+	if problem := c.problem(); problem != nil {
+		if !w.hasPassed(k.expire) {
+			if k.again || k.resumed {
+				problem = unequal(problem)
+			}
+			return nil, w.stop(c, c.Reply.String(), problem)
+		}
+		// The key was over before it was complete, and a command behind that may
+		// have made it anew without an expiry.
+		w.account.expire(k)
+		w.answered(c)
+		return []command{w.bury(k)}, nil
+	}
+	if c.data {
+		k.written++
+		w.account.took(k, int64(c.elements), int64(c.bytes))
+	}
+	w.answered(c)
+	return nil, nil
+}
+
+// problem says what is wrong with a reply.
+func (c *command) problem() error {
+	n, isInteger := c.Reply.Integer()
+	switch c.want {
+	case wantOK:
+		if !c.Reply.Is("OK") {
+			return resp.ErrUnexpected
+		}
+	case wantID:
+		if !c.Reply.Is(c.id.String()) {
+			return fmt.Errorf("expected %s: does something else write to this key?", c.id)
+		}
+	case wantCount:
+		if isInteger && c.key.resumed && !c.key.ordered() && n >= 0 && n <= c.n {
+			return nil // some of them were there already: confirmLength counts
+		}
+		if !isInteger || n != c.n {
+			return fmt.Errorf("expected %d, as of a fresh key: does something else write to it, or had the target this key before?", c.n)
+		}
+	case wantExpiry:
+		want := int64(1)
+		if c.key.written == 0 {
+			want = 0 // every member so far was refused: there is no key
+		}
+		if !isInteger || n != want {
+			return fmt.Errorf("expected %d: the key is gone, or the server could not write its expiry (look into its log)", want)
+		}
+	case wantAny:
+		if !isInteger {
+			return resp.ErrUnexpected
+		}
+	}
+	return nil
+}
+
+// bury returns the command that makes sure that k is expired.
+func (w *Worker) bury(k *key) command {
+	k.pending++
+	w.queue.batch.begin("PEXPIREAT")
+	w.queue.batch.name(k)
+	w.queue.batch.number(k.expire)
+	return w.queue.batch.made(command{key: k, want: wantAny, always: true})
+}
+
+// refused treats an error reply: it stops the load, or concerns one key or member.
+func (w *Worker) refused(c *command, reply string) ([]command, error) {
+	if advice := conn.Fatal(reply); advice != nil {
+		return nil, w.stop(c, reply, advice)
+	}
+	if c.group != nil {
+		// Which of the keys it concerns is not said. Nothing has been written.
+		return w.queue.batch.singles(c), nil
+	}
+	k := c.key
+	switch {
+	case k.out != alive:
+	case (k.again || k.resumed) && c.want == wantID && strings.Contains(reply, "equal or smaller"):
+		return nil, w.stop(c, reply, unequal(errors.New("the stream has other entries than were written")))
+	case c.member != nil && strings.Contains(reply, "not a valid float"):
+		w.account.leaveMember(k, c.member, c.Name, reply)
+	default:
+		w.account.leave(k, ReasonRefused, c.Name, reply)
+	}
+	w.answered(c)
+	return nil, nil
+}
+
+// stop is the error that ends a load at c.
+func (w *Worker) stop(c *command, reply string, err error) error {
+	k := c.key
+	if k == nil && len(c.group) > 0 {
+		k = c.group[0]
+	}
+	return stopped(w.db, c.Name, k, reply, err)
+}

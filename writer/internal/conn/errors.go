@@ -1,0 +1,130 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Causes that a caller branches on, with errors.Is.
+var (
+	// ErrAuth: the target refuses the credentials, or wants some.
+	ErrAuth = errors.New("authentication")
+	// ErrPreflight: the target cannot be loaded as it is.
+	ErrPreflight = errors.New("pre-flight check")
+	// ErrTransient: what failed may pass by itself, so that it is worth trying again from the last
+	// checkpoint: a lost connection, a server that is busy or starts.
+	ErrTransient = errors.New("transient")
+	// ErrOperator: somebody has to help the target before the load can go on.
+	ErrOperator = errors.New("operator")
+	// ErrUnequal: the key that is open at a checkpoint, or one that was sent a second time, does
+	// not look as the load left it. It must be written anew, from Checkpoint.Beginning on.
+	ErrUnequal = errors.New("unequal")
+)
+
+// A targetError is a sentence about the target, of the kind of one of the causes above.
+type targetError struct {
+	kind error
+	text string
+}
+
+func (e *targetError) Error() string { return e.text }
+func (e *targetError) Unwrap() error { return e.kind }
+
+// Authf makes an ErrAuth.
+func Authf(format string, args ...any) error {
+	return &targetError{ErrAuth, fmt.Sprintf(format, args...)}
+}
+
+// Preflightf makes an ErrPreflight.
+func Preflightf(format string, args ...any) error {
+	return &targetError{ErrPreflight, fmt.Sprintf(format, args...)}
+}
+
+// Mark makes an error one of the causes above as well.
+func Mark(kind, err error) error { return &causeError{kind, err} }
+
+// A causeError is an error that is one of the causes above as well.
+type causeError struct{ kind, err error }
+
+func (e *causeError) Error() string   { return e.err.Error() }
+func (e *causeError) Unwrap() []error { return []error{e.kind, e.err} }
+
+// Lost is the error of a connection that ended, or did not answer: an ErrTransient.
+// What the server sends against the protocol is none.
+func Lost(err error) error {
+	var timeout net.Error
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
+		errors.As(err, &timeout) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET) {
+		return Mark(ErrTransient, NoEOF(err))
+	}
+	return err
+}
+
+// NoEOF keeps the end of a connection from being taken for the end of a Source.
+func NoEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return fmt.Errorf("the server closed the connection: %w", io.ErrUnexpectedEOF)
+	}
+	return err
+}
+
+type connectError struct {
+	addr string
+	err  error
+}
+
+func (e *connectError) Error() string { return "connect to target " + e.addr + ": " + e.err.Error() }
+func (e *connectError) Unwrap() error { return e.err }
+
+// connectFailed is the error of a connection to the server at addr.
+func connectFailed(addr string, err error) error { return &connectError{addr, Lost(err)} }
+
+// IsLost reports whether err is of a connection, and not of what a server answered.
+func IsLost(err error) bool { return errors.As(err, new(*connectError)) }
+
+// A ReplyError is an error that a server answered.
+type ReplyError string
+
+func (e ReplyError) Error() string { return string(e) }
+
+// AsReply tells an error that the server answered from one of the connection.
+func AsReply(err error) (reply string, ok bool) {
+	var e ReplyError
+	ok = errors.As(err, &e)
+	return string(e), ok
+}
+
+// RefusedAtStart is the error for an error reply to one of the first commands.
+func RefusedAtStart(addr, command, reply string) error {
+	switch {
+	case strings.HasPrefix(reply, "NOAUTH"):
+		return Authf("target %s wants a password: give one", addr)
+	case strings.HasPrefix(reply, "NOPERM"):
+		return Authf("target %s does not let this user run %s: %s", addr, command, reply)
+	case strings.HasPrefix(reply, "LOADING"):
+		return Mark(ErrTransient, Preflightf("target %s is still loading its data: try again when it is done", addr))
+	case strings.HasPrefix(reply, "MASTERDOWN"):
+		return Mark(ErrTransient, Preflightf("target %s is a replica that has lost its master: give the address of a master", addr))
+	case strings.Contains(reply, "max number of clients"):
+		return Mark(ErrTransient, fmt.Errorf("target %s has no connection free: raise maxclients or use fewer workers", addr))
+	}
+	return Preflightf("target %s refuses %s: %s", addr, command, reply)
+}
+
+// Sleep waits, and returns before its time why ctx has ended.
+func Sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}

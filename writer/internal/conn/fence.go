@@ -1,0 +1,235 @@
+package conn
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// A Fence keeps commands that are under way on a connection that was lost from being run later than
+// what is sent again: the server may be at them still, or something between may hold them back.
+// Before a new connection is used, the server no longer lists the lost one (SERVERS.md K21).
+type Fence struct {
+	// Name begins the names by which the server lists the connections of this load. Empty is as
+	// good as any.
+	Name string
+	// Dead are beginnings of the names of connections of runs before, which are over: they are
+	// ended first.
+	Dead []string
+	// Stopped: such a run may have been killed with commands under way.
+	Stopped bool
+	// Unsure is told why the server does not say whether a connection is gone, before anything is
+	// sent again. It must keep that for good: some commands may be run twice, or late. Its error
+	// ends the load. Nil ignores it.
+	Unsure func(why string) error
+	// Run is told the run id of each server that a connection is made to, before anything is sent
+	// over it, where a restart may lose what was acknowledged: of a Redis. Its error ends the
+	// connection.
+	Run func(addr, id string) error
+}
+
+// run is in the name of each connection of this process.
+var run = rand.Text()
+
+// A Fencer names connections and ends those that were lost.
+type Fencer struct {
+	Fence
+	turn chan struct{} // holds a value while lost connections are ended: one at a time
+
+	mu     sync.Mutex
+	joined int64
+	lost   []lostConn
+}
+
+// A lostConn is a connection that is to be gone from a server.
+type lostConn struct {
+	addr  string // empty: any
+	name  string // empty: it could not be named
+	dead  bool   // all of that beginning, but for those of this process
+	harms bool   // commands may be under way on it
+}
+
+// NewFencer returns a Fencer that does as f says.
+func NewFencer(f Fence) *Fencer {
+	f.Name = cmp.Or(f.Name, "kvload:")
+	n := &Fencer{Fence: f, turn: make(chan struct{}, 1)}
+	for _, name := range f.Dead {
+		n.lost = append(n.lost, lostConn{name: name, dead: true, harms: f.Stopped})
+	}
+	return n
+}
+
+// join gives a connection its name at the server. It stays without one where that is refused.
+func (f *Fencer) join(ctx context.Context, c *Conn) error {
+	f.mu.Lock()
+	f.joined++
+	name := f.Name + run + ":" + strconv.FormatInt(f.joined, 10)
+	f.mu.Unlock()
+	c.lose = f.lose
+	if f.Run != nil {
+		info, err := c.Info(ctx, "server")
+		if err == nil && info["run_id"] != "" {
+			err = f.Run(c.addr, info["run_id"])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	_, err := c.Do(ctx, "CLIENT", "SETNAME", name)
+	if _, ok := AsReply(err); ok {
+		return nil
+	}
+	if err != nil {
+		return connectFailed(c.addr, err)
+	}
+	c.name = name
+	return nil
+}
+
+// lose notes that c was closed with commands under way.
+func (f *Fencer) lose(c *Conn) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = append(f.lost, lostConn{addr: c.addr, name: c.name, harms: true})
+}
+
+// toEnd returns the connections that are to be gone.
+func (f *Fencer) toEnd() []lostConn {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.lost)
+}
+
+// IsSettled reports whether all lost connections are known to be gone. It is asked when all that
+// may have lost one is closed.
+func (f *Fencer) IsSettled() bool { return len(f.toEnd()) == 0 }
+
+// Settle returns when all lost connections are gone from their servers. It is an ErrTransient if
+// one stays. A server that stands alone has no cluster.
+func (f *Fencer) Settle(ctx context.Context, o *Options, cluster *Cluster) error {
+	if f.IsSettled() {
+		return nil
+	}
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	lost := f.toEnd()
+	servers, keyspace := []string{o.Addr}, o.MainKeyspace()
+	if cluster != nil && len(lost) > 0 {
+		t, err := cluster.current(ctx)
+		if err != nil {
+			return err
+		}
+		servers, keyspace = t.Masters, Keyspace{} // one that is none any more runs no write
+	}
+	for _, addr := range servers {
+		there := slices.DeleteFunc(slices.Clone(lost), func(c lostConn) bool { return c.addr != "" && c.addr != addr })
+		if len(there) == 0 {
+			continue
+		}
+		why, err := o.At(addr).end(ctx, keyspace, there)
+		if err != nil {
+			return err
+		}
+		harms := slices.ContainsFunc(there, func(c lostConn) bool { return c.harms })
+		if why != "" && harms && f.Unsure != nil {
+			if err := f.Unsure(why); err != nil {
+				return err
+			}
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.lost = slices.Delete(f.lost, 0, len(lost))
+	return nil
+}
+
+// Waits for a connection to be gone grow from the first, until the last is over: then the caller
+// has to try again.
+const (
+	firstGone = 10 * time.Millisecond
+	lastGone  = time.Second
+)
+
+// end ends connections of the server and returns when it lists none of them, or why that cannot be
+// seen.
+func (o *Options) end(ctx context.Context, k Keyspace, lost []lostConn) (why string, err error) {
+	if slices.ContainsFunc(lost, func(l lostConn) bool { return l.name == "" }) {
+		return fmt.Sprintf("target %s refuses CLIENT SETNAME", o.Addr), nil
+	}
+	c, err := o.Dial(ctx, k)
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	own := "kvload-fence-" + rand.Text()
+	if _, why, err = c.asked(ctx, "CLIENT", "SETNAME", own); why != "" || err != nil {
+		return why, err
+	}
+	for wait := firstGone; ; wait *= 2 {
+		list, why, err := c.asked(ctx, "CLIENT", "LIST")
+		if why != "" || err != nil {
+			return why, err
+		}
+		seen, ids := false, []string(nil)
+		for line := range strings.Lines(list) {
+			name := ClientField(line, "name")
+			seen = seen || name == own
+			if slices.ContainsFunc(lost, func(l lostConn) bool { return l.is(name) }) {
+				ids = append(ids, ClientField(line, "id"))
+			}
+		}
+		switch {
+		case !seen:
+			return fmt.Sprintf("CLIENT LIST of target %s does not show who asks: is there a proxy between that shares connections?", o.Addr), nil
+		case len(ids) == 0:
+			return "", nil
+		case wait > lastGone:
+			return "", Mark(ErrTransient, fmt.Errorf("target %s may still run commands that were sent over lost connections (CLIENT LIST has id %s): is there a proxy between that keeps them?",
+				o.Addr, strings.Join(ids, ", ")))
+		}
+		for _, id := range ids {
+			// Where that is refused, it goes by itself when the server sees that it was closed.
+			if _, _, err := c.asked(ctx, "CLIENT", "KILL", "ID", id); err != nil {
+				return "", err
+			}
+		}
+		if err := Sleep(ctx, wait); err != nil {
+			return "", err
+		}
+	}
+}
+
+// is reports whether name is of a connection that is to be gone.
+func (l *lostConn) is(name string) bool {
+	if !l.dead {
+		return name == l.name
+	}
+	return strings.HasPrefix(name, l.name) && !strings.Contains(name, ":"+run+":")
+}
+
+// asked sends a command that answers a text or a number, and returns why it was refused if it was
+// for good.
+func (c *Conn) asked(ctx context.Context, name string, args ...any) (text, why string, err error) {
+	text, err = c.Text(ctx, name, args...)
+	reply, refused := AsReply(err)
+	switch advice := Fatal(reply); {
+	case refused && errors.Is(advice, ErrTransient):
+		return "", "", Mark(ErrTransient, fmt.Errorf("target %s refuses %s %s: %w", c.addr, name, args[0], advice))
+	case refused:
+		return "", fmt.Sprintf("target %s refuses %s %s: %s", c.addr, name, args[0], Shown(reply)), nil
+	case err != nil:
+		return "", "", connectFailed(c.addr, err)
+	}
+	return text, "", nil
+}

@@ -1,0 +1,166 @@
+package conn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+)
+
+// A hop is a call on its way through a cluster.
+type hop struct {
+	call   *Call
+	index  int // of the call
+	key    string
+	slot   int
+	ask    string // the node that an ASK named for it; empty: the owner of the slot
+	sentTo string // empty: nobody serves the slot
+}
+
+// Waits for a cluster that does not run a command grow from the first to the last, and end after
+// followFor: then the caller has to try again, with a new router.
+const (
+	firstFollow = 10 * time.Millisecond
+	lastFollow  = time.Second
+	followFor   = 15 * time.Second
+)
+
+// follow is Exchange in a cluster: it sends once more what was redirected, in order, until all has
+// been run.
+func (r *Router) follow(ctx context.Context, e *resp.Encoder, n int, call func(i int) *Call) (failed int, err error) {
+	for _, c := range r.nodes {
+		r.reset(c)
+	}
+	hops := make([]hop, n)
+	for i := range hops {
+		hops[i] = hop{call: call(i), index: i, slot: NoSlot}
+		if key, ok := keyOf(e.Arguments(hops[i].call.Request)); ok {
+			hops[i].key, hops[i].slot = string(key), slotOf(key)
+		}
+	}
+	err = r.followAll(ctx, e, hops)
+	var at *redirectError
+	var lost *nodeError
+	switch {
+	case errors.As(err, &at):
+		return at.hop, err
+	case errors.As(err, &lost):
+		return lost.hop, err
+	}
+	return 0, err
+}
+
+func (r *Router) followAll(ctx context.Context, e *resp.Encoder, hops []hop) error {
+	began, wait := time.Now(), time.Duration(0)
+	for round := 0; ; round++ {
+		t := r.cluster.Topology()
+		if err := r.send(ctx, t, e, hops); err != nil {
+			return err
+		}
+		again, named, err := r.redirected(hops)
+		if err != nil || len(again) == 0 {
+			return err
+		}
+		r.cluster.redirected.Add(int64(len(again)))
+		if patience := r.cluster.patience; time.Since(began) > patience {
+			return newRedirectError(&again[0], Mark(ErrTransient, fmt.Errorf("the cluster has not run it for %v", patience)))
+		}
+		if hops = again; named && round < 2 {
+			continue // who runs it is known
+		}
+		wait = min(max(firstFollow, 2*wait), lastFollow)
+		if err := Sleep(ctx, wait); err != nil {
+			return err
+		}
+		if _, err := r.cluster.refresh(ctx, t); err != nil {
+			return err
+		}
+	}
+}
+
+// redirected returns the hops that were not run, and whether all of their next nodes were named. It
+// notes what the cluster said of its slots.
+func (r *Router) redirected(hops []hop) (again []hop, named bool, err error) {
+	moved := map[int]string{}
+	named = true
+	for _, h := range hops {
+		next := redirection{}
+		if h.sentTo != "" {
+			if !h.call.Reply.IsError() {
+				continue
+			}
+			ok := false
+			if next, ok = parseRedirection(h.call.Reply.Text, h.sentTo); !ok {
+				continue
+			}
+			if next.bad || next.addr == h.sentTo && !next.ask {
+				r.drop(h.sentTo) // another server may be behind that address now
+				next.addr = ""
+			}
+		}
+		h.ask = ""
+		switch {
+		case next.addr == "":
+			named = false
+		case next.ask:
+			h.ask = next.addr
+		default:
+			moved[next.slot] = next.addr
+		}
+		again = append(again, h)
+	}
+	if len(again) == 0 {
+		return nil, false, nil
+	}
+	for i := range again {
+		if _, ok := moved[again[i].slot]; ok {
+			again[i].ask = "" // all of a slot go one way
+		}
+	}
+	r.cluster.follow(moved)
+	return again, named, r.overtaken(hops, again)
+}
+
+// overtaken finds a command that was run though one before it, of the same key, was not.
+func (r *Router) overtaken(hops, again []hop) error {
+	if !r.ordered {
+		return nil
+	}
+	late := map[string]bool{}
+	for i := range hops {
+		h := &hops[i]
+		if len(again) > 0 && again[0].index == h.index {
+			again = again[1:]
+			late[h.key] = true
+		} else if late[h.key] {
+			return newRedirectError(h, Mark(ErrUnequal, errors.New("the cluster ran it before another command of this key: the key must be written anew")))
+		}
+	}
+	return nil
+}
+
+// A redirectError is why a command did not get where it should in time.
+type redirectError struct {
+	hop   int
+	reply string // empty: none has come
+	err   error
+}
+
+func newRedirectError(h *hop, err error) error {
+	e := &redirectError{hop: h.index, err: err}
+	if h.call.Reply.IsError() {
+		e.reply = h.call.Reply.Text
+	}
+	return e
+}
+
+func (e *redirectError) Error() string {
+	if e.reply != "" {
+		return e.err.Error() + ": it answers " + e.reply
+	}
+	return e.err.Error()
+}
+
+func (e *redirectError) Unwrap() error { return e.err }

@@ -1,0 +1,94 @@
+package preflight
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
+)
+
+// probeKey is the name that commands are tried with: random, so that it is nobody's.
+func probeKey() string { return "kvload-probe-" + rand.Text() }
+
+// needed returns the commands of a load, with arguments that a server which parses them takes.
+func (need *Need) needed(key string, now time.Time) [][]any {
+	at := now.Add(time.Hour).UnixMilli()
+	list := [][]any{{"DEL", key}}
+	for _, t := range need.Types {
+		switch t {
+		case format.TypeString:
+			list = append(list, []any{"SET", key, "v", "PXAT", at}, []any{"MSET", key, "v"}, []any{"APPEND", key, "v"}, []any{"STRLEN", key})
+		case format.TypeHash:
+			list = append(list, []any{"HSET", key, "f", "v"}, []any{"HLEN", key})
+		case format.TypeList:
+			list = append(list, []any{"RPUSH", key, "v"}, []any{"LLEN", key})
+		case format.TypeSet:
+			list = append(list, []any{"SADD", key, "v"}, []any{"SCARD", key})
+		case format.TypeZset:
+			list = append(list, []any{"ZADD", key, "1", "v"}, []any{"ZCARD", key})
+		case format.TypeStream:
+			list = append(list, []any{"XADD", key, "1-1", "f", "v"}, []any{"XSETID", key, "1-1", "ENTRIESADDED", "1", "MAXDELETEDID", "0-0"},
+				[]any{"XLEN", key}, []any{"XREVRANGE", key, "+", "-", "COUNT", "1"})
+		}
+	}
+	if need.Expiring > 0 {
+		list = append(list, []any{"PEXPIREAT", key, at})
+	}
+	return list
+}
+
+// probe has each command of the load queued behind a MULTI, and discards them all: the server looks
+// up its name, the right to it and, if it is a Kvrocks, its arguments, and runs none (SERVERS.md
+// K15). The commands are sent only when a PING was queued.
+func (f *Facts) probe(ctx context.Context, c *conn.Conn, need *Need) error {
+	key := probeKey()
+	first, err := c.Pipeline(ctx, []any{"MULTI"}, []any{"PING"})
+	if err != nil {
+		return c.Refused("MULTI", err)
+	}
+	multi, ping := &first[0], &first[1]
+	switch {
+	case multi.IsError():
+		f.NoProbe = multi.Text
+	case ping.IsError():
+		f.NoProbe = ping.Text
+	case ping.Text != "QUEUED":
+		f.NoProbe = "PING behind MULTI is answered, not queued"
+	}
+	if f.NoProbe != "" {
+		return nil // the connection is not used again
+	}
+	list := need.needed(key, time.Now())
+	if need.Skip {
+		list = append(list, []any{"EXISTS", key})
+	}
+	rest, err := c.Pipeline(ctx, append(list, []any{"DISCARD"})...)
+	if err != nil {
+		return c.Refused("MULTI", err)
+	}
+	if discard := &rest[len(list)]; discard.IsError() {
+		return conn.Preflightf("target %s answers DISCARD with %s", c.Addr(), discard)
+	}
+	f.Probed, f.Refused = len(list), map[string]string{}
+	for i := range list {
+		if r := &rest[i]; r.IsError() && !isKnown(r.Text) {
+			f.Refused[list[i][0].(string)] = r.Text
+		}
+	}
+	return nil
+}
+
+// isKnown reports whether an error reply to a command behind MULTI says that the server knows it: it is not
+// for transactions, or the key is another node's.
+func isKnown(reply string) bool {
+	reply = strings.TrimPrefix(reply, "ERR ") // Kvrocks 2.6 (SERVERS.md K12)
+	for _, begin := range []string{"Can't execute", "MOVED ", "CLUSTERDOWN", "TRYAGAIN"} {
+		if strings.HasPrefix(reply, begin) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,155 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
+)
+
+// expiryMargin is how long a key must have to live for it to be written: less, and it
+// could be over before its commands are through. Such a key counts as expired.
+const expiryMargin = time.Second
+
+// A queue turns the records of keys into the commands of a batch. It flushes when that is full.
+type queue struct {
+	target  *target.Target
+	options *Options
+	account *account
+	flush   func(ctx context.Context) error
+
+	batch  batch
+	dirty  bool   // something of the record at hand is queued or reported already
+	joined []byte // parts of a string that are still to be sent
+	score  []byte // room for the text of a score or id
+}
+
+// isOver reports whether an expiry is not worth being written any more.
+func (q *queue) isOver(expire int64) bool {
+	return expire != 0 && expire <= q.target.Clock().Add(expiryMargin).UnixMilli()
+}
+
+// spareCommands is the most that one data command brings along: DEL and PEXPIREAT.
+const spareCommands = 2
+
+// ready makes room for a data command of k of about size bytes, and reports whether
+// it is still to be sent: a flush may have ended the key.
+func (q *queue) ready(ctx context.Context, k *key, size int) (bool, error) {
+	o := q.options
+	full := q.batch.size()+size > o.BatchBytes || len(q.batch.commands)+1+spareCommands > o.BatchCommands ||
+		o.BatchKeys > 0 && k.queued == 0 && q.batch.keys >= o.BatchKeys
+	if full && !q.batch.empty() || k.ordered() && k.data > 0 {
+		if err := q.flush(ctx); err != nil {
+			return false, err
+		}
+	}
+	if k.out != alive {
+		return false, nil
+	}
+	// Nothing may be written to a key that is over: it would come back without an
+	// expiry (SERVERS.md K6).
+	if k.queued > 0 && q.isOver(k.expire) {
+		q.account.expire(k)
+		return false, nil
+	}
+	q.dirty = true
+	if k.queued == 0 && (o.OnExists == Replace || k.again) && k.kind != format.String && k.kind != format.HyperLogLog {
+		q.batch.begin("DEL")
+		q.batch.name(k)
+		q.batch.end(command{key: k, want: wantAny})
+	}
+	return true, nil
+}
+
+// expireAfter gives k its expiry behind its first data command, so that a load that is
+// cut off leaves no large key that lives for ever.
+func (q *queue) expireAfter(k *key) {
+	if k.expire == 0 || k.ttlSure {
+		return
+	}
+	k.ttlSure = true
+	q.pexpireat(k)
+}
+
+func (q *queue) pexpireat(k *key) {
+	q.batch.begin("PEXPIREAT")
+	q.batch.name(k)
+	q.batch.number(k.expire)
+	q.batch.end(command{key: k, want: wantExpiry})
+}
+
+// confirmExpiry repeats the expiry of a key that took several commands: had it been
+// over between two of them, the second had made it anew without one. It costs no write
+// when nothing has changed (SERVERS.md K6).
+func (q *queue) confirmExpiry(ctx context.Context, k *key) error {
+	if k.expire == 0 || k.queued < 2 && !k.resumed || k.out != alive {
+		return nil
+	}
+	if len(q.batch.commands) >= q.options.BatchCommands {
+		if err := q.flush(ctx); err != nil {
+			return err
+		}
+	}
+	if k.out == alive {
+		q.pexpireat(k)
+	}
+	return nil
+}
+
+// drop deletes whatever the target holds of k, which is out.
+func (q *queue) drop(ctx context.Context, k *key) error {
+	if len(q.batch.commands) >= q.options.BatchCommands {
+		if err := q.flush(ctx); err != nil {
+			return err
+		}
+	}
+	q.batch.begin("DEL")
+	q.batch.name(k)
+	q.batch.end(command{key: k, want: wantAny, always: true, drop: true})
+	return nil
+}
+
+// add queues the commands of a record of k.
+func (q *queue) add(ctx context.Context, k *key, r *format.Record) error {
+	switch k.kind {
+	case format.String, format.HyperLogLog:
+		return q.addString(ctx, k, r)
+	case format.Hash:
+		return q.addHash(ctx, k, r)
+	case format.List:
+		return q.addList(ctx, k, r)
+	case format.Set:
+		return q.addSet(ctx, k, r)
+	case format.Zset:
+		return q.addZset(ctx, k, r)
+	default:
+		return q.addStream(ctx, k, r)
+	}
+}
+
+// learn finds out whether the target takes what a record holds. A string is asked for when it is
+// written.
+func (q *queue) learn(ctx context.Context, r *format.Record) error {
+	if r.Size() <= target.LeastLimit {
+		return nil
+	}
+	err := errors.Join(q.target.Learn(ctx, r.Key), q.target.Learn(ctx, r.Elems...))
+	for i := range r.Entries {
+		err = errors.Join(err, q.target.Learn(ctx, r.Entries[i].Fields...))
+	}
+	return err
+}
+
+// tooLong reports whether the target takes no argument of b's length.
+func (q *queue) tooLong(b []byte) bool { return !q.target.Takes(len(b)) }
+
+// found counts elements of a resumed key that are on the target already.
+func (q *queue) found(k *key, n int64, texts [][]byte) {
+	size := int64(0)
+	for _, b := range texts {
+		size += int64(len(b))
+	}
+	q.account.took(k, n, size)
+}

@@ -1,0 +1,181 @@
+// Package readback reads what a target holds, and deletes keys from it.
+//
+// Begin with New, which gives a Client for the keyspace of one source database: Client.Ask answers
+// questions about keys that are known, Client.Info and Client.Read show what others have. The
+// package never sends a command that does harm when it is sent twice, and never writes a value.
+package readback
+
+import (
+	"context"
+	"errors"
+
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
+)
+
+// A Client reads and deletes keys, over one connection, or in a cluster over one to each node. It
+// connects when it is first used, and again when a connection is lost, as long as its RetryFunc
+// says so. A context that ends cuts it. It is for one goroutine.
+type Client struct {
+	target   *target.Target
+	db       int
+	retry    RetryFunc
+	router   *conn.Router // nil: none is open
+	progress bool         // something was answered since retry was asked
+
+	guard   bool // keys that are asked for are to be watched
+	watches bool // and the server does
+	lost    bool // a connection was, and with it what it watched
+
+	encoder  resp.Encoder
+	calls    []call
+	name     string // of the command that is being built
+	limit    int64  // bytes of the next replies; 0: far above what is asked for
+	elements int    // of the next page; 0: as many as it may have
+}
+
+// A RetryFunc is asked after an error that may pass by itself (writer.ErrTransient) whether to try
+// again: it waits and returns nil, or returns the error with which to end. Progress: something was
+// answered since it was asked before.
+type RetryFunc func(ctx context.Context, err error, progress bool) error
+
+// A call is a command of a pipeline, and what is done with its reply.
+type call struct {
+	conn.Call
+	question int // that it is about; -1: none
+	decode   func(q *question.Question, reply *resp.Reply) error
+}
+
+// New returns a Client for the keyspace of a source database. Nil retries nothing.
+func New(t *target.Target, db int, retry RetryFunc) *Client {
+	return &Client{target: t, db: db, retry: retry}
+}
+
+// Close closes the connections.
+func (c *Client) Close() error {
+	if c.router != nil {
+		c.router.Close()
+		c.router = nil
+	}
+	return nil
+}
+
+// repeat connects and does something, as often as it takes.
+func (c *Client) repeat(ctx context.Context, do func() error) error {
+	for {
+		err := c.once(ctx, do)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err == nil {
+			c.progress = true
+			return nil
+		}
+		if c.retry == nil || !errors.Is(err, conn.ErrTransient) {
+			return err
+		}
+		_ = c.Close() // it is lost, or has replies under way
+		c.lost = true
+		if err := c.retry(ctx, err, c.progress); err != nil {
+			return err
+		}
+		c.progress = false
+	}
+}
+
+// once connects, if no connection is open, and does something.
+func (c *Client) once(ctx context.Context, do func() error) (err error) {
+	if c.router == nil {
+		if c.router, err = c.target.Router(ctx, c.db, false); err != nil {
+			return err
+		}
+		defer context.AfterFunc(ctx, c.router.Abort)()
+		if c.guard && c.target.Watches() {
+			if c.watches, err = c.canWatch(ctx); err != nil {
+				return err
+			}
+		}
+		return do()
+	}
+	defer context.AfterFunc(ctx, c.router.Abort)()
+	return do()
+}
+
+// begin starts a command about keys.
+func (c *Client) begin(name string, keys ...[]byte) {
+	c.name = name
+	c.encoder.Begin(name)
+	for _, k := range keys {
+		c.encoder.Bytes(k)
+	}
+}
+
+// end completes the command that begin started, for question i; -1 for none.
+func (c *Client) end(i int, decode func(*question.Question, *resp.Reply) error) {
+	c.calls = append(c.calls, call{conn.Call{Name: c.name, Request: c.encoder.End()}, i, decode})
+}
+
+// add adds a command for question i.
+func (c *Client) add(i int, decode func(*question.Question, *resp.Reply) error, name string, keys ...[]byte) {
+	c.begin(name, keys...)
+	c.end(i, decode)
+}
+
+// addMembers adds a command that names members.
+func (c *Client) addMembers(i int, decode func(*question.Question, *resp.Reply) error, name string, key []byte, members [][]byte) {
+	if len(members) == 0 {
+		return
+	}
+	c.begin(name, key)
+	for _, m := range members {
+		c.encoder.Bytes(m)
+	}
+	c.end(i, decode)
+}
+
+// request adds a command that is about no question.
+func (c *Client) request(name string, args ...any) {
+	c.begin(name)
+	for _, arg := range args {
+		c.encoder.Any(arg)
+	}
+	c.end(-1, nil)
+}
+
+// reset forgets the pipeline before. Nothing of its replies is held on to.
+func (c *Client) reset() {
+	clear(c.calls)
+	c.calls = c.calls[:0]
+	c.encoder.Reset()
+}
+
+// exec sends what has been added. An error reply is not its error.
+func (c *Client) exec(ctx context.Context) error {
+	if len(c.calls) == 0 {
+		return nil
+	}
+	c.router.Limit = c.limit
+	if _, err := c.router.Exchange(ctx, &c.encoder, len(c.calls), func(i int) *conn.Call { return &c.calls[i].Call }); err != nil {
+		return &Error{DB: c.db, Command: c.calls[0].Name, Err: conn.Lost(err)}
+	}
+	return nil
+}
+
+// all sends what build adds, as often as it takes. An error reply is an error.
+func (c *Client) all(ctx context.Context, build func()) error {
+	return c.repeat(ctx, func() error {
+		c.reset()
+		build()
+		if err := c.exec(ctx); err != nil {
+			return err
+		}
+		for i := range c.calls {
+			if a := &c.calls[i]; a.Reply.IsError() {
+				return c.refused(a.Name, a.Reply.Text)
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,292 @@
+// Package target opens what is loaded: a Kvrocks, a cluster of them, or a Redis 7.
+//
+// Begin with Open; writer.New writes to a Target, readback.New reads from it, and package admin
+// changes its settings. The package never writes a key, and never shows a password or a token. Its
+// errors are of the kinds of package writer: ErrAuth, ErrPreflight, ErrTransient.
+package target
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
+)
+
+// Options say how to reach a target. They are checked once, by Open.
+type Options = conn.Options
+
+// A Keyspace is where the keys of one source database go.
+type Keyspace = conn.Keyspace
+
+// A Fence keeps commands on a lost connection from being run late.
+type Fence = conn.Fence
+
+// A Target is a server, or a cluster, that can be loaded. Its methods are safe for concurrent use.
+type Target struct {
+	Info
+
+	options Options
+	spaces  map[string]int // keyspace to database
+	cluster *conn.Cluster  // nil: the server stands alone
+	limit   *limit
+	fencer  *conn.Fencer
+}
+
+// Open checks o, connects to every keyspace once, and finds out what the server is.
+func Open(ctx context.Context, o Options) (*Target, error) {
+	o, err := o.Checked()
+	if err != nil {
+		return nil, err
+	}
+	t := newTarget(o)
+	for i, db := range o.Databases() {
+		if err := t.visit(ctx, db, i == 0); err != nil {
+			return nil, err
+		}
+	}
+	t.limit = newLimit(&t.Info)
+	return t, nil
+}
+
+func newTarget(o Options) *Target {
+	return &Target{options: o, spaces: map[string]int{}, fencer: conn.NewFencer(Fence{})}
+}
+
+// Known returns a target of which it is known already what it is. Topology is that of a cluster,
+// nil of a server that stands alone. Nothing is connected.
+func Known(o Options, info Info, topology *conn.Topology) *Target {
+	t := newTarget(o)
+	if t.Info, t.limit = info, newLimit(&info); topology != nil {
+		t.cluster = conn.NewCluster(&t.options, topology)
+	}
+	return t
+}
+
+// Visit connects to the keyspace of db and sees that no other that was visited is the same.
+func (t *Target) Visit(ctx context.Context, db int) error { return t.visit(ctx, db, false) }
+
+func (t *Target) visit(ctx context.Context, db int, first bool) (err error) {
+	o := &t.options
+	k := o.Keyspaces[db]
+	if first && k.DB != 0 {
+		// What the server is decides how a refused SELECT reads, and a cluster takes none.
+		if err := t.identify(ctx); err != nil {
+			return err
+		}
+	}
+	c, err := o.Dial(ctx, k)
+	if err != nil {
+		if first && k.Token != "" {
+			if refusal := t.identify(ctx); refusal != nil && t.IsCluster() {
+				return refusal // it has no namespaces
+			}
+		}
+		return err
+	}
+	defer c.Close()
+	if t.Server == "" {
+		if err = t.recognise(ctx, c); err != nil {
+			return err
+		}
+	}
+	if k.Token != "" && t.Server != kvrocks {
+		return conn.Preflightf("database %d goes to a namespace, but target %s is a Redis, which has none: give a database number", db, o.Addr)
+	}
+	info, err := c.Text(ctx, "CLIENT", "INFO")
+	if reply, ok := conn.AsReply(err); ok {
+		if strings.HasPrefix(reply, "NOAUTH") {
+			return c.Refused("CLIENT", err)
+		}
+		return nil // not allowed, or Kvrocks before 2.4: the keyspaces differ in name, that must do
+	}
+	if err != nil {
+		return c.Refused("CLIENT", err)
+	}
+	// A server names the namespace or the database, not both.
+	keyspace := conn.ClientField(info, "namespace") + "/" + conn.ClientField(info, "db")
+	if keyspace == "/" {
+		return nil
+	}
+	if other, ok := t.spaces[keyspace]; ok {
+		return conn.Preflightf("databases %d and %d would go to the same keyspace of target %s: give each its own", other, db, o.Addr)
+	}
+	t.spaces[keyspace] = db
+	return nil
+}
+
+// identify finds out what the target is over a connection that is then closed.
+func (t *Target) identify(ctx context.Context) error {
+	c, err := t.options.Dial(ctx, Keyspace{})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return t.recognise(ctx, c)
+}
+
+// recognise finds out what the target is, and looks at every master of a cluster.
+func (t *Target) recognise(ctx context.Context, c *conn.Conn) (err error) {
+	if t.Info, err = identify(ctx, c); err != nil {
+		return err
+	}
+	if !t.IsCluster() {
+		return t.Info.examine(ctx, c)
+	}
+	topology, err := ClusterOf(ctx, &t.options, c)
+	if err != nil {
+		return err
+	}
+	for i, addr := range topology.Masters {
+		if err := t.meet(ctx, addr, i == 0); err != nil {
+			return err
+		}
+	}
+	t.Addr, t.Nodes, t.Masters = t.options.Addr, topology.IDs, len(topology.Masters)
+	t.cluster = conn.NewCluster(&t.options, topology)
+	return nil
+}
+
+// ClusterOf reads over c who owns the slots of a cluster, and refuses one that does not serve all,
+// and keyspaces that no cluster has.
+func ClusterOf(ctx context.Context, o *Options, c *conn.Conn) (*conn.Topology, error) {
+	for db, k := range o.Keyspaces {
+		if k != (Keyspace{}) || len(o.Keyspaces) > 1 {
+			return nil, conn.Preflightf("target %s is a cluster, which has one keyspace, no namespaces and no databases: "+
+				"database %d cannot go elsewhere; load one database with --db, into the connection's own place", o.Addr, db)
+		}
+	}
+	t, err := conn.ReadTopology(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	if slot := t.Missing(); slot != conn.NoSlot {
+		return nil, conn.Preflightf("no node of the cluster of target %s serves slot %d: assign all %d", o.Addr, slot, conn.SlotCount)
+	}
+	return t, nil
+}
+
+// meet looks at a master. The target becomes what all of them can do.
+func (t *Target) meet(ctx context.Context, addr string, first bool) error {
+	c, err := t.options.At(addr).Dial(ctx, Keyspace{})
+	if err != nil {
+		if addr != t.options.Addr && errors.Is(err, conn.ErrTransient) {
+			return fmt.Errorf("%w (CLUSTER SLOTS of target %s names this node: it must be reached under this address from here; see cluster-announce-ip there)", err, t.options.Addr)
+		}
+		return err
+	}
+	defer c.Close()
+	info, err := identify(ctx, c)
+	if err == nil {
+		err = info.examine(ctx, c)
+	}
+	if err == nil {
+		err = settled(ctx, c)
+	}
+	if err != nil {
+		return err
+	}
+	if first {
+		t.Info = info
+		return nil
+	}
+	return t.Info.include(&info)
+}
+
+// settled refuses a node that is giving a slot away, or taking one: a key that is written meanwhile
+// can be lost on the way by a fault of the server (SERVERS.md K14). What begins later is followed.
+func settled(ctx context.Context, c *conn.Conn) error {
+	slots, err := conn.MovingSlots(ctx, c)
+	if err != nil || slots == "" {
+		return err
+	}
+	return conn.Preflightf("node %s of the cluster is moving slots (%s): wait until that is done, or end it, then try again", c.Addr(), slots)
+}
+
+// Options returns how the target is reached.
+func (t *Target) Options() *Options { return &t.options }
+
+// Keyspace returns the name that the target gives to the keyspace of a source database: a
+// namespace, "/" and a database. Empty when it does not tell.
+func (t *Target) Keyspace(db int) string {
+	for name, of := range t.spaces {
+		if of == db {
+			return name
+		}
+	}
+	return ""
+}
+
+// Servers returns the addresses of all servers that are loaded: one, or the masters of a cluster.
+func (t *Target) Servers() []string {
+	if t.cluster != nil {
+		return slices.Clone(t.cluster.Topology().Masters)
+	}
+	return []string{t.options.Addr}
+}
+
+// Redirected returns how many commands the nodes of a cluster did not run and that were sent once
+// more.
+func (t *Target) Redirected() int64 {
+	if t.cluster == nil {
+		return 0
+	}
+	return t.cluster.Redirected()
+}
+
+// Clock returns the target's time.
+func (t *Target) Clock() time.Time { return time.Now().Add(t.ClockOffset) }
+
+// Fence sets how lost connections are ended. It is called before the first Router is made.
+func (t *Target) Fence(f Fence) {
+	if t.Server == kvrocks {
+		f.Run = nil // its WAL outlives its process (SERVERS.md K20)
+	}
+	t.fencer = conn.NewFencer(f)
+}
+
+// IsSettled reports whether all lost connections are known to be gone. It is asked when all that
+// may have lost one is closed.
+func (t *Target) IsSettled() bool { return t.fencer.IsSettled() }
+
+// Router connects to the keyspace of a source database. Ordered is for a worker.
+func (t *Target) Router(ctx context.Context, db int, ordered bool) (*conn.Router, error) {
+	k, ok := t.options.Keyspaces[db]
+	if !ok {
+		return nil, conn.Preflightf("database %d has no place on target %s: say where its keys go", db, t.options.Addr)
+	}
+	return conn.NewRouter(ctx, &t.options, k, t.cluster, t.fencer, ordered)
+}
+
+// Count counts the keys in the keyspace of a source database, up to limit, and says whether there
+// are more. A limit of zero or less counts all. It goes by SCAN: the DBSIZE of a Kvrocks is of the
+// last time somebody had it counted (SERVERS.md K10). Redis may count a key twice.
+func (t *Target) Count(ctx context.Context, db, limit int) (n int, more bool, err error) {
+	r, err := t.Router(ctx, db, false)
+	if err != nil {
+		return 0, false, err
+	}
+	defer r.Close()
+	step := conn.ScanStep
+	if limit > 0 {
+		step = min(step, limit+1)
+	}
+	err = r.Each(ctx, func(c *conn.Conn) error {
+		return c.Scan(ctx, step, func(names []string) error {
+			if n += len(names); limit > 0 && n > limit {
+				return errCounted
+			}
+			return nil
+		})
+	})
+	if errors.Is(err, errCounted) {
+		return limit, true, nil
+	}
+	return n, false, err
+}
+
+// errCounted ends a count.
+var errCounted = errors.New("enough keys")
