@@ -70,17 +70,6 @@ func TestNoRegion(t *testing.T) {
 	}
 }
 
-// TestNoGoogle: without credentials gs:// is refused, and nothing is printed to stdout.
-func TestNoGoogle(t *testing.T) {
-	if credentials["gs"] == nil {
-		t.Skip("gs:// is not built in (race)")
-	}
-	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nonexistent")
-	if _, err := OpenBucket(t.Context(), "gs://dumps/x", Options{}); !errors.Is(err, ErrDenied) || !strings.Contains(err.Error(), "GOOGLE_APPLICATION_CREDENTIALS") {
-		t.Errorf("got %v", err)
-	}
-}
-
 // TestChecksumDefault: a store with an endpoint of its own is not sent the checksums that only AWS
 // is sure to take.
 func TestChecksumDefault(t *testing.T) {

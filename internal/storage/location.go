@@ -10,7 +10,7 @@ import (
 	"unicode"
 
 	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/s3blob" // s3://; the others are in clouds.go
+	_ "gocloud.dev/blob/s3blob" // s3://; the others are in package clouds
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
@@ -72,9 +72,14 @@ func parseURL(location string) (bucketURL, error) {
 	return p, nil
 }
 
-// credentials says for each scheme whether there are any, where the library would go on without;
-// clouds.go fills it in.
+// credentials says for each scheme whether there are any.
 var credentials = map[string]func(context.Context, url.Values) error{}
+
+// RequireCredentials has a scheme refused where has finds no credentials for the query of its URL: for
+// libraries that go on without.
+func RequireCredentials(scheme string, has func(context.Context, url.Values) error) {
+	credentials[scheme] = has
+}
 
 // open connects to the bucket, which asks it nothing.
 func (p *bucketURL) open(ctx context.Context) (*blob.Bucket, error) {

@@ -1,6 +1,6 @@
 //go:build !race
 
-package storage
+package clouds
 
 import (
 	"context"
@@ -11,11 +11,13 @@ import (
 	_ "gocloud.dev/blob/azureblob" // azblob://
 	_ "gocloud.dev/blob/gcsblob"   // gs://
 	"gocloud.dev/gcp"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // Without credentials the library prints a warning to stdout and goes on.
 func init() {
-	credentials["gs"] = func(ctx context.Context, q url.Values) error {
+	storage.RequireCredentials("gs", func(ctx context.Context, q url.Values) error {
 		if q.Has("anonymous") || q.Get("access_id") == "-" || os.Getenv("STORAGE_EMULATOR_HOST") != "" {
 			return nil
 		}
@@ -23,7 +25,5 @@ func init() {
 			return fmt.Errorf("there are no credentials of Google: set GOOGLE_APPLICATION_CREDENTIALS, or run gcloud auth application-default login (%w)", err)
 		}
 		return nil
-	}
+	})
 }
-
-// The race detector's tests do without these: to compile them takes longer than all of those tests.
