@@ -63,64 +63,6 @@ func TestResumeExpired(t *testing.T) {
 	}
 }
 
-// TestEmptied: a load, or a share of one, is not called done, and not gone on with, if the target holds nothing of what it has
-// written; that keys of it are gone is no reason.
-func TestEmptied(t *testing.T) {
-	dir := makeDump(t, []format.Record{text("a", "1"), text("b", "2"), hash("g", "f", "v"), hash("h", "f", noise(9000))})
-	small := makeDump(t, []format.Record{text("a", "1"), text("b", "2"), hash("h", "f", "v")})
-	brief := text("a", "1")
-	brief.Expire = time.Now().Add(1900 * time.Millisecond).UnixMilli()
-	later := text("a", "1")
-	later.Expire = time.Now().Add(time.Hour).UnixMilli()
-	unfinished := func(k *kvrocks) { k.change(func() { k.full = true }) }
-	empty := func(k *kvrocks) { k.change(func() { k.full = false }); k.FlushAll() }
-	others := func(k *kvrocks) { empty(k); k.Set("of", "others") }
-	for _, tc := range []struct {
-		name          string
-		dir           string
-		before, since func(k *kvrocks)
-		flags         []string
-		command       string
-		code          int
-		says          string
-	}{
-		{"emptied", dir, nil, empty, nil, "load", 5, "holds none of 4 sampled keys of database 0, but by the journal 4 keys were loaded: was it emptied? Remove "},
-		{"emptied, and others write", dir, nil, others, nil, "load", 5, "holds none of 4 sampled keys of database 0"},
-		{"all but one key is gone", dir, nil, func(k *kvrocks) { empty(k); k.HSet("h", "f", "v") }, nil, "load", 4, "3 of 4 sampled keys"},
-		{"not finished", small, unfinished, others, nil, "load", 5, "holds none of 2 sampled keys"},
-		{"not finished, one key is gone", small, unfinished, func(k *kvrocks) { k.change(func() { k.full = false }); k.Del("a") }, nil, "load", 4, "1 of 3 sampled keys"},
-		{"followed", dir, nil, others, []string{"--follow"}, "load", 5, "sampled keys"},
-		{"a share", dir, nil, others, []string{"--shard", "0/1000"}, "load", 5, "none of 1 sampled key"},
-		{"a share with nothing to do", dir, nil, empty, []string{"--shard", "999/1000"}, "load", 0, "nothing is sent"},
-		{"all expires later", makeDump(t, []format.Record{later}), nil, others, nil, "load", 5, "none of 1 sampled key"},
-		{"all may have expired", makeDump(t, []format.Record{brief}), nil, empty, nil, "load", 0, "nothing is sent"},
-		{"renamed", dir, nil, func(k *kvrocks) { empty(k); k.Set("new:b", "") }, []string{"--key-prefix-add", "new:"}, "load", 4, "3 of 4 sampled keys"},
-		{"finish", dir, nil, others, nil, "finish", 5, "sampled keys"},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			k := startKvrocks(t)
-			flags := append([]string{"--uri", k.Addr(), "--in", tc.dir, "--state", filepath.Join(t.TempDir(), "state"), "--threads", "1"}, tc.flags...)
-			if tc.before != nil {
-				tc.before(k)
-			}
-			first := runCommand(append([]string{"load"}, flags...)...)
-			if want := map[bool]int{true: 0, false: 75}[tc.before == nil]; first.code != want {
-				t.Fatalf("exit code %d: %s", first.code, first.stderr)
-			}
-			tc.since(k)
-			again := append([]string{tc.command}, flags...)
-			if tc.command == "load" {
-				again = append(again, "--resume")
-			} else {
-				again = append(again, "--no-verify")
-			}
-			if r := runCommand(again...); r.code != tc.code || !strings.Contains(r.stderr, tc.says) {
-				t.Errorf("exit code %d, want %d and %q: %s", r.code, tc.code, tc.says, r.stderr)
-			}
-		})
-	}
-}
-
 // TestFinished: a load that is done says so.
 func TestFinished(t *testing.T) {
 	m := startTarget(t)

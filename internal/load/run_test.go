@@ -244,11 +244,6 @@ func TestSeveral(t *testing.T) {
 func TestFinish(t *testing.T) {
 	m := startTarget(t)
 	o := options(t, m.Addr(), three)
-	finish := func() (string, error) {
-		var log bytes.Buffer
-		err := Finish(t.Context(), FinishOptions{Spec: o.Spec}, &log, &log)
-		return log.String(), err
-	}
 	for i, says := range []string{"", "1 of 2 shares", ""} {
 		if i > 0 {
 			one := o
@@ -257,7 +252,7 @@ func TestFinish(t *testing.T) {
 				t.Fatal(log, err)
 			}
 		}
-		log, err := finish()
+		log, err := runFinish(t, o)
 		switch {
 		case i == 0: // nothing is there
 			wants(t, log, err, 75, "holds no journal")
@@ -268,9 +263,9 @@ func TestFinish(t *testing.T) {
 		}
 	}
 	m.Del("h")
-	log, err := finish()
+	log, err := runFinish(t, o)
 	wants(t, log, err, 4, "sampled keys that were loaded are not on the target", "kvload verify")
 	m.FlushAll()
-	log, err = finish()
+	log, err = runFinish(t, o)
 	wants(t, log, err, 5, "was it emptied?")
 }
