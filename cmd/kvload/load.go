@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -18,8 +17,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/preimage"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
@@ -178,20 +175,7 @@ func parseLoad(c *cli.Context, spec load.Spec, several bool) (o load.Options, er
 		DryRun: c.Bool("dry-run"), CreateNamespaces: c.Bool("create-namespaces"), Namespaces: load.NamespaceNames(c.String("map-db")),
 		Resume: c.Bool("resume"), Undo: undo, Report: c.String("report"), Checkpoint: c.Duration("checkpoint"),
 		MaxErrors: c.Int("max-errors"), StallTimeout: c.Duration("stall-timeout"), Tune: c.Bool("tune"),
-		CanSave: func(ctx context.Context) error {
-			err := archive.CanCreate(ctx, undo, storage.Options{BreakLock: spec.BreakLock})
-			return preimage.Refusal(ctx, undo, spec.Keys, err)
-		},
-		Save: func(ctx context.Context, s load.Spec, a *archive.Archive, l *writer.Loader, rules *rewrite.Rules, log io.Writer) error {
-			keys, err := preimage.Save(ctx, preimage.Options{
-				Dump: a, Filter: s.Filter, Rules: rules, DBs: s.DBs(), Target: l, Workers: s.Workers, Retry: s.Retry(log),
-				To: undo, Tool: "kvload " + command.Version, Keys: s.Keys, BreakLock: s.BreakLock,
-			})
-			if err == nil {
-				fmt.Fprintf(log, "saved %s that will be overwritten in %s\n", progress.Plural(keys, "key", "keys"), undo)
-			}
-			return err
-		},
+		Tool: "kvload " + command.Version,
 	}
 	if c.Bool("verify") {
 		o.Verify = func(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules, left func() (io.ReadCloser, error), log io.Writer) error {

@@ -29,6 +29,7 @@ type Options struct {
 
 	Resume       bool          // a load that was stopped
 	Undo         string        // where what is overwritten is saved first; empty: nowhere
+	Tool         string        // that says in Undo who has made it
 	Report       string        // file for what is left out; empty: beside the journal
 	Checkpoint   time.Duration // how often the journal is written
 	MaxErrors    int           // end when the target has refused more than this; negative: never
@@ -37,9 +38,6 @@ type Options struct {
 	Limits pace.Limits
 	Tune   bool // change settings of the target for the load
 
-	// CanSave looks whether Save can make Undo. Save does, of the keys that will be overwritten.
-	CanSave func(ctx context.Context) error
-	Save    func(ctx context.Context, s Spec, a *archive.Archive, l *writer.Loader, rules *rewrite.Rules, log io.Writer) error
 	// Verify compares the target with the dump when the load is done; nil: it is not compared.
 	// LeftOut opens what was left out; nil: nothing was.
 	Verify func(ctx context.Context, s Spec, a *archive.Archive, rules *rewrite.Rules, leftOut func() (io.ReadCloser, error), log io.Writer) error

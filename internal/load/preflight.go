@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/preimage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -103,7 +104,8 @@ func (p *inspection) look(ctx context.Context, names error) (err error) {
 		}
 	}
 	if place == nil && p.Undo != "" && p.state.Is(loadstate.Fresh) {
-		if err := p.note(preflight.Check{Name: "undo", Found: p.Undo + " is empty"}, p.CanSave(ctx)); err != nil {
+		err := preimage.Refusal(ctx, p.Undo, p.Keys, archive.CanCreate(ctx, p.Undo, storage.Options{BreakLock: p.BreakLock}))
+		if err := p.note(preflight.Check{Name: "undo", Found: p.Undo + " is empty"}, err); err != nil {
 			return err
 		}
 	}

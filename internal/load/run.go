@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/preimage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
@@ -249,7 +250,7 @@ func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Open
 		if err := preflight.Probe(ctx, l.Target); err != nil || j.Undo == "" {
 			return err
 		}
-		return j.Save(ctx, j.Spec, j.feed.Archive(), l, j.rules, j.log)
+		return j.save(ctx, l)
 	}
 	empty := func(ctx context.Context) (bool, error) { return j.targetIsEmpty(ctx, l) }
 	kept, err := state.Begin(ctx, b, empty, before)
@@ -262,6 +263,18 @@ func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Open
 		fmt.Fprintln(j.log, "nothing is sent:", state.Found)
 	case state.Phase == loadstate.Resumed:
 		fmt.Fprintln(j.log, state.Found)
+	}
+	return err
+}
+
+// save saves the keys that will be overwritten.
+func (j *job) save(ctx context.Context, l *writer.Loader) error {
+	keys, err := preimage.Save(ctx, preimage.Options{
+		Dump: j.feed.Archive(), Filter: j.Filter, Rules: j.rules, DBs: j.DBs(), Target: l, Workers: j.Workers, Retry: j.retry,
+		To: j.Undo, Tool: j.Tool, Keys: j.Keys, BreakLock: j.BreakLock,
+	})
+	if err == nil {
+		fmt.Fprintf(j.log, "saved %s that will be overwritten in %s\n", progress.Plural(keys, "key", "keys"), j.Undo)
 	}
 	return err
 }

@@ -107,32 +107,37 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestRunHooks: what is overwritten is saved before anything is written, and the target is compared last.
-func TestRunHooks(t *testing.T) {
+// TestUndo: what is overwritten is saved before anything is written, and the target is compared last.
+func TestUndo(t *testing.T) {
 	m := startTarget(t)
 	m.Set("a", "old")
 	o := options(t, m.Addr(), three)
-	o.Target.OnExists, o.Undo = writer.Replace, t.TempDir()
-	o.CanSave = func(context.Context) error { return nil }
-	var order []string
-	o.Save = func(context.Context, Spec, *archive.Archive, *writer.Loader, *rewrite.Rules, io.Writer) error {
-		v, _ := m.Get("a")
-		order = append(order, "save "+v)
+	o.Target.OnExists, o.Undo, o.Tool = writer.Replace, filepath.Join(t.TempDir(), "undo"), "test"
+	compared := false
+	o.Verify = func(_ context.Context, s Spec, _ *archive.Archive, _ *rewrite.Rules, left func() (io.ReadCloser, error), _ io.Writer) error {
+		if v, _ := m.Get("a"); v != "1" || s.ID == "" || s.Target.Target.Keyspaces == nil || left != nil {
+			t.Errorf("a is %q; %+v, what was left out: %v", v, s, left != nil)
+		}
+		compared = true
 		return nil
 	}
-	o.Verify = func(_ context.Context, s Spec, _ *archive.Archive, _ *rewrite.Rules, left func() (io.ReadCloser, error), _ io.Writer) error {
-		v, _ := m.Get("a")
-		order = append(order, "verify "+v)
-		if s.ID == "" || s.Target.Target.Keyspaces == nil || left != nil {
-			t.Errorf("%+v, what was left out: %v", s, left != nil)
+	log, err := run(t, o)
+	wants(t, log, err, 0, "saved 1 key that will be overwritten")
+	if !compared {
+		t.Error("it was not compared")
+	}
+	saved, err := archive.Open(t.Context(), o.Undo, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer saved.Close()
+	if err := saved.Find(0, []byte("a"), func(r *format.Record) error {
+		if string(r.Value) != "old" {
+			t.Errorf("saved is %q", r.Value)
 		}
 		return nil
-	}
-	if log, err := run(t, o); err != nil {
-		t.Fatal(log, err)
-	}
-	if got := strings.Join(order, ", "); got != "save old, verify 1" {
-		t.Error(got)
+	}); err != nil {
+		t.Error(err)
 	}
 }
 
