@@ -19,7 +19,7 @@ import (
 
 // crashRounds is how many dumps of each source are killed and gone on with; SOAK=10m goes on
 // for ten minutes with each.
-const crashRounds = 25
+const crashRounds = 10
 
 // A hook is what a simulated Pika does before each command. It can be changed
 // while the server runs.

@@ -23,7 +23,7 @@ func loadCrashRounds(to target) int {
 	case to.kvrocks:
 		return 15
 	}
-	return 50
+	return 20
 }
 
 // partElements is how many elements of a large key go into one part.

@@ -19,7 +19,7 @@ func TestRollbackCrash(t *testing.T) {
 	parallel(t)
 	keys := loadCrashKeys()
 	dir := writeDump(t, keys)
-	rounds := 12
+	rounds := 8
 	if testing.Short() {
 		rounds = 6
 	}
