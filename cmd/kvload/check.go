@@ -19,10 +19,10 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-const checkDescription = `Needs no server. Says which files are damaged and where; exit code 13 if any is.
+const checkDescription = `Needs no server. Says which files are damaged and where (13).
 
-Of an encrypted dump it checks by encrypted.json that every file is there and as it was written, for which
-no identity is needed. With --identity it looks into them as well.
+For an encrypted dump it checks, without an identity, that every file is
+there and as it was written. With --identity it looks into them as well.
 
 EXAMPLES:
    kvload check /backup/pika

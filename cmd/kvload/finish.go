@@ -13,16 +13,20 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
 
-const finishDescription = `Ends a load that was divided with --shard: makes sure that every share is done, sums up what they loaded and left
-out, and compares the target with the dump, as kvload verify does and with its flags. Give --map-db, --db, --type, --match,
---on-conflict, --hyperloglog, --ttl, --ttl-min and --key-prefix-… as they were given to kvload load, and its --state. Nothing is written to the target.
+const finishDescription = `Ends a load that was divided with --shard: makes sure that every shard is
+done, sums up what they loaded and left out, and compares the target with the
+dump as kvload verify does, with its flags. Give the flags of the load, and
+its --state. Nothing is written to the target. It also ends a load without
+shards.
 
-Exit code 75: shares are missing or not done, and named; 3: all are done, but keys were left out, whose lists are put
-together in one file; 4: keys differ. A load without shares is ended in the same way.
+   75  shards are missing or not done, and named
+   3   all are done, but keys were left out; their lists are merged into one
+   4   keys differ
 
 EXAMPLES:
    kvload finish --uri redis://10.0.0.9:6666 --in /nfs/pika
-   kvload finish --uri redis://10.0.0.9:6666 --in 's3://backups/pika' --state 's3://backups/state' --report differs.jsonl
+   kvload finish --uri redis://10.0.0.9:6666 --in 's3://backups/pika' \
+      --state 's3://backups/state' --report differs.jsonl
    kvload finish --uri redis://10.0.0.9:6666 --in /nfs/pika --no-verify`
 
 func finishCommand() *cli.Command {
@@ -30,7 +34,7 @@ func finishCommand() *cli.Command {
 	flags := append(verifyFlags(env, stateFlag(env, "where the shares keep their journals, `DIR`, a directory or the URL of a prefix in a bucket (default: as that of kvload load)", "Many machines")),
 		&cli.BoolFlag{Name: "no-verify", Usage: "do not compare the target with the dump", EnvVars: env("no-verify")})
 	return &cli.Command{
-		Name: "finish", Usage: "make sure that all shares of a load are done, and compare",
+		Name: "finish", Usage: "make sure that all shards of a load are done, and compare",
 		UsageText: "kvload finish --uri redis://HOST:6666 --in DIR [options]", Description: finishDescription,
 		Flags: flags,
 		Action: func(c *cli.Context) error {

@@ -44,11 +44,11 @@ func targetFlags(env func(string) []string) []cli.Flag {
 // rewriteFlags say which keys are loaded, and what becomes of their names and expiries.
 func rewriteFlags(env func(string) []string) []cli.Flag {
 	return append(filter.Flags(env),
-		&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name that stands in several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: categoryWhat},
-		&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "Pika's hyperloglogs, which Kvrocks cannot take as such: leave-out or string (load their bytes)", EnvVars: env("hyperloglog"), Category: categoryWhat},
-		&cli.StringFlag{Name: "ttl", Value: "keep", Usage: "expiries: keep (the times in the dump), drop (no key expires) or shift (each later by the time since the dump was begun, for archives)", EnvVars: env("ttl"), Category: categoryWhat},
-		&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this to live when the load begins; a load that replaces keys deletes them on the target", EnvVars: env("ttl-min"), Category: categoryWhat},
-		&cli.StringFlag{Name: "key-prefix-strip", Usage: "take `PREFIX` off every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: categoryWhat},
+		&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name with several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: categoryWhat},
+		&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "Pika's hyperloglogs, which Kvrocks cannot hold: leave-out (list them) or string (load their bytes)", EnvVars: env("hyperloglog"), Category: categoryWhat},
+		&cli.StringFlag{Name: "ttl", Value: "keep", Usage: "expiries: keep (the times in the dump), drop (no key expires) or shift (each later by the time since the dump began, for archives)", EnvVars: env("ttl"), Category: categoryWhat},
+		&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this left when the load begins; with --on-exists replace they are deleted on the target", EnvVars: env("ttl-min"), Category: categoryWhat},
+		&cli.StringFlag{Name: "key-prefix-strip", Usage: "strip `PREFIX` from every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: categoryWhat},
 		&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", EnvVars: env("key-prefix-add"), Category: categoryWhat},
 	)
 }
@@ -146,12 +146,12 @@ func parseOne(c *cli.Context, shards bool) (load.Spec, error) {
 func writeFlags(env func(string) []string, undo string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "a target that holds keys: fail (refuse it), skip (leave its keys as they are) or replace (overwrite keys of the dump, and delete those that have expired in it)", EnvVars: env("on-exists"), Category: categoryWhat},
-		&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "most commands in one pipeline", EnvVars: env("pipeline"), Category: categorySpeed},
+		&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "maximum number of commands in one pipeline", EnvVars: env("pipeline"), Category: categorySpeed},
 		stateFlag(env, "keep the journal of this load in `DIR`, a directory or the URL of a prefix in a bucket (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket, without --shard, kvload-DUMP.load/HOST_PORT in this directory; none for --shard of a dump that is a whole bucket, or encrypted in one)", categoryRepeat),
-		&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run, with its journal in a bucket, that is known to be gone", EnvVars: env("break-lock"), Category: categoryRepeat},
+		&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run whose journal is in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: categoryRepeat},
 		&cli.StringFlag{Name: "undo", Usage: undo, EnvVars: env("undo"), Category: categoryRepeat},
-		&cli.DurationFlag{Name: "stall-timeout", Value: 5 * time.Minute, Usage: "stop when nothing moves for so long, and say where it stands; 0 never", EnvVars: env("stall-timeout"), Category: categoryRepeat},
-		&cli.DurationFlag{Name: "checkpoint", Value: time.Second, Usage: "how often the journal is written", EnvVars: env("checkpoint"), Category: categoryRepeat},
+		&cli.DurationFlag{Name: "stall-timeout", Value: 5 * time.Minute, Usage: "stop if nothing moves for this long, and say where each worker is; 0: never", EnvVars: env("stall-timeout"), Category: categoryRepeat},
+		&cli.DurationFlag{Name: "checkpoint", Value: time.Second, Usage: "shortest time between two checkpoints in the journal", EnvVars: env("checkpoint"), Category: categoryRepeat},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -118,6 +119,17 @@ func TestHelp(t *testing.T) {
 			line := regexp.MustCompile(`(?m)^   --` + name + `([ ,].*)?\n( {7}.*\n)* {7}.*` + regexp.QuoteMeta(env))
 			if !line.MatchString(help.stdout) {
 				t.Errorf("%s --help does not show --%s with %s:\n%s", cmd.Name, name, env, help.stdout)
+			}
+		}
+	}
+}
+
+// TestHelpIsNarrow: help fits a terminal.
+func TestHelpIsNarrow(t *testing.T) {
+	for _, name := range []string{"", "load", "verify", "finish", "rollback", "inspect", "check", "pack", "unpack"} {
+		for line := range strings.Lines(runCommand("help", name).stdout) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
+				t.Errorf("kvload help %s: %d columns: %s", name, n, line)
 			}
 		}
 	}

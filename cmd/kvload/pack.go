@@ -16,21 +16,24 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-const packDescription = `Writes a finished dump to standard output as one stream, a tar, and compares each file with the manifest as it
-goes. An encrypted dump is packed as it is, without any identity.
+const packDescription = `Writes a finished dump to standard output as one stream, a tar, and compares
+each file with the manifest as it goes. An encrypted dump is packed as it is,
+without an identity.
 
 EXAMPLES:
    kvload pack /backup/pika > pika.tar
-   kvload pack /backup/pika | ssh target kvload load --uri redis://127.0.0.1:6666 --in -`
+   kvload pack /backup/pika |
+      ssh target kvload load --uri redis://127.0.0.1:6666 --in -`
 
-const unpackDescription = `Reads a stream that kvload pack or pikadump dump --out - wrote, from standard input, into a directory. The
-dump there is finished when the whole stream has come and every file is what its manifest says; if
-that does not come about, nothing is left of it.
+const unpackDescription = `Reads a stream that kvload pack or pikadump dump --out - wrote, from standard
+input, into a directory. The dump there is finished when the whole stream has
+come and every file is what its manifest says. Otherwise nothing is left of
+it.
 
 EXAMPLES:
    kvload unpack --out /backup/pika < pika.tar
    ssh source kvload pack /backup/pika | kvload unpack --out /backup/pika
-   kvload unpack --out 's3://backups/pika?region=eu-west-1' --spool /var/tmp < pika.tar`
+   kvload unpack --out 's3://backups/pika' --spool /var/tmp < pika.tar`
 
 func packCommand() *cli.Command {
 	env := command.Env("KVLOAD")
@@ -44,11 +47,11 @@ func packCommand() *cli.Command {
 func unpackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	return &cli.Command{
-		Name: "unpack", Usage: "make a dump of a stream", UsageText: "kvload unpack --out DIR < FILE", Description: unpackDescription,
+		Name: "unpack", Usage: "write a stream into a directory as a dump", UsageText: "kvload unpack --out DIR < FILE", Description: unpackDescription,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out")},
 			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "for a bucket, keep each file in `DIR` until it is sent", EnvVars: env("spool")},
-			&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run in a bucket that is known to be gone", EnvVars: env("break-lock")},
+			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock")},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
 		},
 		Action: unpackAction,

@@ -9,20 +9,28 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rollback"
 )
 
-const rollbackDescription = `Takes back a load, finished or not: removes the keys that it wrote, and puts back what load --undo saved. Give
-the flags of the load. Each key is compared with the dump as verify does it, before it is removed: what is not as the
-load left it (type, elements, values, expiry) was changed by others since, and is listed and left, exit code 3, unless --force is given. So are keys that a load with
---on-exists replace and without --undo may not have come to before it was stopped. Keys of chunks that the load never began are left. It can be stopped and run again. A load in shares is taken back as a whole; with --shard I/N only that share.
+const rollbackDescription = `Undoes a load, finished or not: removes the keys that it wrote, and puts back
+what load --undo saved. Give the flags of the load. Stop the writers first.
+
+Each key is compared with the dump first, as verify does it. If others
+changed it since the load, it is kept and listed (3), unless --force is
+given. So are keys that a stopped load with --on-exists replace and without
+--undo may not have reached. Keys of chunks that the load never started are
+kept.
+
+A rollback can be stopped and run again. A load in shards is undone as a
+whole, or with --shard I/N one shard.
 
 EXAMPLES:
    kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika
-   kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika --on-exists replace --undo /backup/undo
+   kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika \
+      --on-exists replace --undo /backup/undo
    kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika --flush`
 
 func rollbackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	return &cli.Command{
-		Name: "rollback", Usage: "take back a load",
+		Name: "rollback", Usage: "undo a load",
 		UsageText: "kvload rollback --uri redis://HOST:6666 --in DIR [options]", Description: rollbackDescription,
 		Flags: slices.Concat(
 			dumpFlags(env, "take back the load of the dump in `DIR`, a directory or the URL of a prefix in a bucket"),
@@ -30,7 +38,7 @@ func rollbackCommand() *cli.Command {
 			runFlags(env, "connections that read, remove and put back at once", "try again what may pass by itself, until so long nothing was done; 0 not at all"),
 			writeFlags(env, "put back what load --undo saved in `DIR` (default: where the journal says that it is)"),
 			[]cli.Flag{
-				&cli.BoolFlag{Name: "force", Usage: "remove or put back also keys that were changed since", EnvVars: env("force")},
+				&cli.BoolFlag{Name: "force", Usage: "also undo keys that others changed since", EnvVars: env("force")},
 				&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", EnvVars: env("flush")},
 			}),
 		Action: func(c *cli.Context) error {

@@ -11,8 +11,8 @@ import (
 func shareFlags(env func(string) []string) []cli.Flag {
 	const many = "Many machines"
 	return []cli.Flag{
-		&cli.StringFlag{Name: "shard", Usage: "only the share `I/N` of the dump, I from 0 to N-1 (0/1: all of it); all shares have the same --state", EnvVars: env("shard"), Category: many},
-		&cli.IntFlag{Name: "shards", Usage: "only one of `N` shares, which the scheduler names: " + share.KubernetesIndex + " (Kubernetes) or " + share.SlurmIndex + " (Slurm, N also from " + share.SlurmCount + ")", EnvVars: env("shards"), Category: many},
+		&cli.StringFlag{Name: "shard", Usage: "only shard `I/N` of the dump, I from 0 to N-1 (0/1: all of it); all shards have the same --state", EnvVars: env("shard"), Category: many},
+		&cli.IntFlag{Name: "shards", Usage: "only one of `N` shards, which the scheduler names: " + share.KubernetesIndex + " (Kubernetes) or " + share.SlurmIndex + " (Slurm, N also from " + share.SlurmCount + ")", EnvVars: env("shards"), Category: many},
 	}
 }
 

@@ -20,34 +20,41 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-const dumpDescription = `Reads every key of a Pika 2.x to 4.0.x with its value and expiry, and writes it to
-a directory or a bucket that kvload reads. The source is only read, never written; --source-cache-off
-changes one setting of it for the run.
+const dumpDescription = `Reads every key of a Pika 2.x to 4.0.x with its value and expiry, and writes
+it to a directory or a bucket that kvload reads. The source is only read;
+--source-cache-off changes one setting of it for the run.
 
-A run that was stopped, in whatever way, is gone on with by --resume and ends in the same dump.
-The dump is finished when manifest.json is there. Keys that were listed but could not be
-read, and keys whose expiry cannot be told, are in skipped.jsonl, names that stand in several
-types in conflicts.jsonl.
+A run that stopped for any reason can be resumed with --resume, and ends in
+the same dump. The dump is finished when manifest.json is there.
+
+   skipped.jsonl    keys that could not be read whole, with the reason
+   conflicts.jsonl  names with several types
 
 EXAMPLES:
    pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika
-   REDISCLI_AUTH=secret pikadump dump -h 10.0.0.5 --out dump --threads 2
    pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --resume
+   REDISCLI_AUTH=secret pikadump dump -h 10.0.0.5 --out dump --threads 2
    pikadump dump --uri redis://10.0.0.5:9221 --out trial --sample 1%
-   pikadump dump --uri redis://10.0.0.5:9221 --out dump --rate-keys 20k --window 23:00-06:00
-   pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*' --type hash
-   pikadump dump --uri redis://10.0.0.5:9221 --out - | ssh target kvload load --uri redis://127.0.0.1:6666 --in -
-   pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --encrypt-to age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p
-   pikadump dump --uri redis://10.0.0.5:9221 --out 's3://backups/pika?region=eu-west-1'
+   pikadump dump --uri redis://10.0.0.5:9221 --out dump --rate-keys 20k
+   pikadump dump --uri redis://10.0.0.5:9221 --out dump --window 23:00-06:00
+   pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*'
+   pikadump dump --uri redis://10.0.0.5:9221 --out dump --encrypt-to keys.txt
+   pikadump dump --uri redis://10.0.0.5:9221 --out 's3://backups/pika'
+   pikadump dump --uri redis://10.0.0.5:9221 --out - |
+      ssh target kvload load --uri redis://127.0.0.1:6666 --in -
 
 MANY MACHINES:
-   pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json           # once
-   pikadump dump --uri redis://10.0.0.5:9221 --out /nfs/pika --plan plan.json --shard 3/8   # 0/8 to 7/8, at once
-   pikadump dump --uri redis://10.0.0.5:9221 --out /nfs/pika --resume                # when they are done
+   pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json
+   # on each machine another shard, 0/8 to 7/8, at once:
+   pikadump dump --uri redis://10.0.0.5:9221 --out /nfs/pika \
+      --plan plan.json --shard 3/8
+   # when they are done:
+   pikadump dump --uri redis://10.0.0.5:9221 --out /nfs/pika --resume
 
-A share reads the keys of its range and writes its chunks into the one dump at --out. One that was stopped, in whatever way,
-is gone on with by the same command. The last run finishes the dump: what a share did not do, it does itself. While a share is
-at work it is refused (11), and a share ends with 0 also if it skipped keys: the last run tells (3).
+   A shard writes the keys of its range into the one dump at --out. If it
+   stopped, the same command resumes it. It ends with 0 even if it skipped
+   keys: the last run reports them (3). The last run finishes the dump, and
+   dumps what a shard did not. While a shard is active it is refused (11).
 
 ` + command.Buckets
 
@@ -73,13 +80,13 @@ func dumpFlags(env func(string) []string) []cli.Flag {
 	return slices.Concat(
 		[]cli.Flag{
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there; - writes it as one stream to standard output", EnvVars: env("out")},
-			&cli.BoolFlag{Name: "resume", Usage: "go on with the unfinished dump in --out", EnvVars: env("resume")},
+			&cli.BoolFlag{Name: "resume", Usage: "resume the unfinished dump in --out", EnvVars: env("resume")},
 			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "size of a chunk file", EnvVars: env("chunk-size"), Category: speed},
-			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump, which is finished all the same", EnvVars: env("require-consistent")},
+			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump; the dump is finished all the same", EnvVars: env("require-consistent")},
 			&cli.Int64Flag{Name: "split-keys", Value: dump.SplitKeys, Hidden: true, Usage: "keys that a pass must have listed to be split", EnvVars: env("split-keys")},
-			&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once, while more are read", EnvVars: env("uploads"), Category: bucket},
-			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent: up to a chunk for each thread and upload; with --out - from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: bucket},
-			&cli.BoolFlag{Name: "break-lock", Usage: "take the place of a run in a bucket that is known to be gone", EnvVars: env("break-lock"), Category: bucket},
+			&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once", EnvVars: env("uploads"), Category: bucket},
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent: one chunk per thread and upload; with --out - from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: bucket},
+			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: bucket},
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
 			encryption.RecipientFlag(env), encryption.IdentityFlag(env),
 		},
@@ -96,20 +103,20 @@ const bucket = "A dump in a bucket or a stream"
 func trialFlags(env func(string) []string) []cli.Flag {
 	const category = "What"
 	return []cli.Flag{
-		&cli.StringFlag{Name: "sample", Usage: "only a share of the keys, as `1%`, for a trial: the same ones in every run", EnvVars: env("sample"), Category: category},
+		&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`, for a trial: the same ones in every run", EnvVars: env("sample"), Category: category},
 		&cli.Int64Flag{Name: "limit-keys", DefaultText: "no limit", Usage: "only the first `N` keys of each database and type, for a trial", EnvVars: env("limit-keys"), Category: category},
 	}
 }
 
 func throttleFlags(env func(string) []string) []cli.Flag {
 	return []cli.Flag{
-		&cli.DurationFlag{Name: "reply-time", DefaultText: "500ms", Usage: "time that replies are steered to; never more than a third of the server's timeout", EnvVars: env("reply-time"), Category: speed},
+		&cli.DurationFlag{Name: "reply-time", DefaultText: "500ms", Usage: "target time of one reply, at most a third of the server's timeout", EnvVars: env("reply-time"), Category: speed},
 		&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "read at most `N` keys a second, such as 20k, over all threads", EnvVars: env("rate-keys"), Category: speed},
 		&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "read at most `SIZE` a second, over all threads", EnvVars: env("rate-bytes"), Category: speed},
-		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "pause while PING takes more than `F` times as long as at the start", EnvVars: env("max-latency-factor"), Category: speed},
+		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "pause while PING latency exceeds `F` times its initial value", EnvVars: env("max-latency-factor"), Category: speed},
 		&cli.StringSliceFlag{Name: "window", Usage: "read only at these times of the day, such as `23:00-06:00`, and pause outside; more than one with commas", EnvVars: env("window"), Category: speed},
-		&cli.BoolFlag{Name: "no-source-count", Usage: "do not hold the keys that were listed against the source's own count: INFO keyspace 1 has it walk over all keys in the background", EnvVars: env("no-source-count"), Category: speed},
-		&cli.BoolFlag{Name: "source-cache-off", Usage: "set the source's cache-model to 0 for the run, and back at its end (after a crash: at the end of --resume)", EnvVars: env("source-cache-off"), Category: speed},
+		&cli.BoolFlag{Name: "no-source-count", Usage: "do not compare the dump with the source's own count (INFO keyspace 1), for which it walks over all keys in the background", EnvVars: env("no-source-count"), Category: speed},
+		&cli.BoolFlag{Name: "source-cache-off", Usage: "set the source's cache-model to 0 for the run, and restore it at the end (after a crash: at the end of --resume)", EnvVars: env("source-cache-off"), Category: speed},
 	}
 }
 
@@ -117,8 +124,8 @@ func throttleFlags(env func(string) []string) []cli.Flag {
 func shardFlags(env func(string) []string) []cli.Flag {
 	const many = "Many machines"
 	return []cli.Flag{
-		&cli.StringFlag{Name: "plan", Usage: "`FILE` that pikadump plan --json --shards N wrote: dump only one of those shares, the same FILE for all", EnvVars: env("plan"), Category: many},
-		&cli.StringFlag{Name: "shard", Usage: "the share `I/N`, I from 0 to N-1 (default: the index that the scheduler names: " + shard.KubernetesIndex + " or " + shard.SlurmIndex + ")", EnvVars: env("shard"), Category: many},
+		&cli.StringFlag{Name: "plan", Usage: "`FILE` that pikadump plan --json --shards N wrote: dump one of its shards; give all shards the same FILE", EnvVars: env("plan"), Category: many},
+		&cli.StringFlag{Name: "shard", Usage: "dump shard `I/N`, I from 0 to N-1 (default: the index that the scheduler names: " + shard.KubernetesIndex + " or " + shard.SlurmIndex + ")", EnvVars: env("shard"), Category: many},
 	}
 }
 

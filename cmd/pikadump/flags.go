@@ -23,8 +23,8 @@ const speed = "Speed and size"
 func sourceFlags(env func(string) []string) []cli.Flag {
 	return slices.Concat(connect.Flags(9221, env), filter.Flags(env), listingFlags(env), []cli.Flag{
 		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "types read at once, each on a connection of its own (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: speed, DefaultText: "auto"},
-		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "most keys in one page", EnvVars: env("page-keys"), Category: speed},
-		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "size that replies are steered to; those of four times that are given up, and less is asked for", EnvVars: env("reply-size"), Category: speed},
+		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "maximum number of keys in one page", EnvVars: env("page-keys"), Category: speed},
+		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "target size of one reply; at four times that it is given up, and less is asked for", EnvVars: env("reply-size"), Category: speed},
 		&cli.DurationFlag{Name: "timeout", Value: 0, DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed},
 		retryFlag(env),
 		&cli.StringFlag{Name: "level", Value: "fastest", Usage: "compression: fastest, default or better", EnvVars: env("level"), Category: speed},
@@ -35,7 +35,7 @@ func sourceFlags(env func(string) []string) []cli.Flag {
 func listingFlags(env func(string) []string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "scan", Value: reader.ScanAuto, Usage: "how keys are listed: range (PKSCANRANGE, SCANX: 3.0.3 and newer), scan (SCAN: one thread, no --resume, and only while no other client scans) or auto", EnvVars: env("scan"), Category: speed},
-		&cli.StringFlag{Name: "streams", Value: "auto", Usage: "auto, or off: leave the streams out, which Pika 4.0 can only list by walking over all keys", EnvVars: env("streams"), Category: "What"},
+		&cli.StringFlag{Name: "streams", Value: "auto", Usage: "auto, or off: no streams, which Pika 4.0 can only list by walking over all keys", EnvVars: env("streams"), Category: "What"},
 	}
 }
 
@@ -58,7 +58,7 @@ func parseListing(c *cli.Context, o *reader.Options) error {
 
 // retryFlag is the same for all that reads a source.
 func retryFlag(env func(string) []string) cli.Flag {
-	return &cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "try again what may pass by itself, until so long nothing was read; 0 not at all", EnvVars: env("retry-for"), Category: "Trying again"}
+	return &cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "retry transient errors; give up after this long without progress; 0: no retries", EnvVars: env("retry-for"), Category: "Retries"}
 }
 
 // parseServer reads the flags that all commands share: the source, and which keys of it.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -197,6 +198,17 @@ func TestDumpOptions(t *testing.T) {
 	} {
 		if !reflect.DeepEqual(x.got, x.want) {
 			t.Errorf("%s: %v, want %v", x.name, x.got, x.want)
+		}
+	}
+}
+
+// TestHelpIsNarrow: help fits a terminal.
+func TestHelpIsNarrow(t *testing.T) {
+	for _, name := range []string{"", "dump", "plan", "verify"} {
+		for line := range strings.Lines(runCommand("help", name).stdout) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
+				t.Errorf("pikadump help %s: %d columns: %s", name, n, line)
+			}
 		}
 	}
 }

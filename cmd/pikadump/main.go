@@ -20,7 +20,7 @@ func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	app := command.App(&cli.App{
 		Name:   "pikadump",
-		Usage:  "write the data of a live Pika to a dump that kvload loads into Kvrocks",
+		Usage:  "write the data of a live Pika to a dump, for kvload",
 		Reader: stdin, Writer: stdout, ErrWriter: stderr,
 		Commands: []*cli.Command{dumpCommand(), planCommand(), verifyCommand()},
 	})

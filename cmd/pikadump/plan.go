@@ -11,14 +11,15 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/plan"
 )
 
-const planDescription = `Reads a sample of the keys and writes nothing: how many keys there are by database and type, how large
-they are, when they expire, what a dump would take in bytes and time, and what to know before it. The counts
-are estimates: a tree of the key names is walked at random.
+const planDescription = `Reads a sample of the keys and writes nothing. Shows how many keys there are
+by database and type, how large they are, when they expire, what a dump takes
+in bytes and time, and what to know before it. The counts are estimates.
 
 EXAMPLES:
    pikadump plan --uri redis://10.0.0.5:9221
    pikadump plan --uri redis://10.0.0.5:9221 --json | jq .keys
-   pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json   # for dump --plan plan.json --shard 0/8`
+   # for dump --plan plan.json --shard 0/8:
+   pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json`
 
 func planCommand() *cli.Command {
 	env := command.Env("PIKADUMP")

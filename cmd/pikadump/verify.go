@@ -16,14 +16,15 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifysource"
 )
 
-const verifyDescription = `Reads every key of a dump at the source again and tells what has changed there since: missing, type,
-value, missing elements, extra elements, expiry differs; exit code 4. Keys that have expired since are shown, but are no
-differences. Keys that are new at the source are not looked for: dump again for those. The source is only read, never
-written.
+const verifyDescription = `Reads every key of a dump at the source again and shows what has changed
+there: missing, type, value, missing elements, extra elements, expiry
+differs; exit code 4. Keys that have expired since are shown, but are no
+differences. It does not look for new keys. The source is only read.
 
 EXAMPLES:
    pikadump verify --uri redis://10.0.0.5:9221 --in /backup/pika
-   pikadump verify --uri redis://10.0.0.5:9221 --in /backup/pika --sample 1% --report changed.jsonl`
+   pikadump verify --uri redis://10.0.0.5:9221 --in /backup/pika \
+      --sample 1% --report changed.jsonl`
 
 func verifyCommand() *cli.Command {
 	env := command.Env("PIKADUMP")
@@ -36,9 +37,9 @@ func verifyCommand() *cli.Command {
 		connect.Flags(9221, env),
 		filter.Flags(env),
 		[]cli.Flag{
-			&cli.StringFlag{Name: "sample", Usage: "only this share of the keys, as 1%: chosen by their names, the same each time", EnvVars: env("sample"), Category: what},
+			&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as 1%: chosen by their names, the same each time", EnvVars: env("sample"), Category: what},
 			&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements; the source is read all the same", EnvVars: env("keys-only"), Category: how},
-			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "readings: each behind the first reads again what differed in the one before", EnvVars: env("rounds"), Category: how},
+			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "maximum passes; each re-checks the keys that differed", EnvVars: env("rounds"), Category: how},
 			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "connections that read at once (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: how, DefaultText: "auto"},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: how},
 			retryFlag(env),
@@ -47,7 +48,7 @@ func verifyCommand() *cli.Command {
 		},
 	)
 	return &cli.Command{
-		Name: "verify", Usage: "tell what has changed at the source since a dump",
+		Name: "verify", Usage: "show what has changed at the source since a dump",
 		UsageText: "pikadump verify --uri redis://HOST:9221 --in DIR [options]", Description: verifyDescription,
 		Flags:  flags,
 		Action: verifyAction,

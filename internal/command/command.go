@@ -21,10 +21,13 @@ import (
 
 // Buckets tells in the help of a command how a bucket is named.
 const Buckets = `BUCKETS:
-   s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX. Credentials are found as the cloud's own
-   tools find them (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE; GOOGLE_APPLICATION_CREDENTIALS;
-   AZURE_STORAGE_ACCOUNT and AZURE_STORAGE_KEY). A store that speaks S3 is named in the query:
-   's3://BUCKET/PREFIX?endpoint=https://minio:9000&region=us-east-1&use_path_style=true'`
+   s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX.
+   Credentials are found as the cloud's own tools find them:
+   AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, AWS_PROFILE;
+   GOOGLE_APPLICATION_CREDENTIALS; AZURE_STORAGE_ACCOUNT and
+   AZURE_STORAGE_KEY. AWS wants ?region=…. Another store that speaks S3 is
+   named in the query (MinIO wants &use_path_style=true as well):
+   's3://BUCKET/PREFIX?endpoint=https://HOST:9000&region=us-east-1'`
 
 // memoryLimit is the soft limit of the Go heap where GOMEMLIMIT sets no other: what the
 // options bound fits, and the collector works harder rather than let
@@ -43,7 +46,7 @@ func App(app *cli.App) *cli.App {
 	app.DisableSliceFlagSeparator = true
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.OnUsageError = onUsageError
-	app.CustomAppHelpTemplate = cli.AppHelpTemplate + "\n" + exitcode.Help
+	app.CustomAppHelpTemplate = narrow(cli.AppHelpTemplate) + "\n" + exitcode.Help
 	app.Action = func(c *cli.Context) error {
 		if name := c.Args().First(); name != "" {
 			return exitcode.Usagef("there is no command %q; did you mean %s?", name, nearest(commandNames(app), name))
@@ -52,7 +55,7 @@ func App(app *cli.App) *cli.App {
 	}
 	for _, c := range app.Commands {
 		c.OnUsageError = onUsageError
-		c.CustomHelpTemplate = cli.CommandHelpTemplate + "\n" + exitcode.Help
+		c.CustomHelpTemplate = narrow(cli.CommandHelpTemplate) + "\n" + exitcode.Help
 	}
 	return app
 }

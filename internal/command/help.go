@@ -35,3 +35,8 @@ func showFlag(f cli.Flag) string {
 	}
 	return strings.Join(append(lines, line), "\n")
 }
+
+// narrow changes a template of the library, which would indent the lines of flags without a category once more.
+func narrow(template string) string {
+	return strings.Replace(template, `{{template "visibleFlagTemplate" .}}`, "{{range .VisibleFlags}}\n   {{.}}{{end}}", 1)
+}

@@ -15,12 +15,12 @@ const category = "Encryption"
 
 // IdentityFlag is for commands that read dumps.
 func IdentityFlag(env func(string) []string) cli.Flag {
-	return &cli.StringSliceFlag{Name: "identity", Usage: "read an encrypted dump with the age identity in `FILE`, as age-keygen makes it; more than once for several", EnvVars: env("identity"), Category: category}
+	return &cli.StringSliceFlag{Name: "identity", Usage: "read an encrypted dump with the age identity in `FILE`, as age-keygen makes it; can be given more than once", EnvVars: env("identity"), Category: category}
 }
 
 // RecipientFlag is for commands that write dumps.
 func RecipientFlag(env func(string) []string) cli.Flag {
-	return &cli.StringSliceFlag{Name: "encrypt-to", Usage: "encrypt every file for `RECIPIENT`, an age1… or a file of such; more than once for several", EnvVars: env("encrypt-to"), Category: category}
+	return &cli.StringSliceFlag{Name: "encrypt-to", Usage: "encrypt every file for `RECIPIENT`, an age1… or a file of them; can be given more than once", EnvVars: env("encrypt-to"), Category: category}
 }
 
 // FromFlags returns the keys that the flags name; a command may have one of the two only.

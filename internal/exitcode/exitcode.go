@@ -34,8 +34,9 @@ const Help = `EXIT CODES:
    4    verification found differences, or is needed
    5    refused before anything was written
    10   the dump is missing or was not finished
-   11   another run is at work
-   12   authentication failed, the account may not do what is needed, or no identity opens the dump
+   11   another run is active
+   12   authentication failed, a permission is missing, or no identity opens the
+        dump
    13   the dump is damaged
    75   try again later: connection lost, no answer, disk full
    130  interrupted (143: terminated, 129: the terminal hung up)
