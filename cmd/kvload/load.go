@@ -24,51 +24,70 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 )
 
-const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads every reply. Keys that
-have expired since the dump are left out and counted, but for those that --ttl drop or shift lets live.
+const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads
+every reply. Keys that have expired since the dump are left out and counted,
+unless --ttl drop or shift lets them live.
 
-First everything that can stop the load is looked at: the target (what it is, what it knows and
-allows, clocks, room, connections, namespaces, keys), the journal, --report and --undo. --dry-run
-does only that: it shows every check, writes nothing, and ends as the load would.
+Preflight checks come first: the target (what it is, what it knows and
+allows, clocks, room, connections, namespaces, keys), the journal, --report
+and --undo. --dry-run makes only these checks, shows all of them, writes
+nothing, and ends as the load would.
 
-A target that holds keys is not touched unless --on-exists says how. A dump of several databases needs
---map-db: Kvrocks has namespaces instead of databases, each chosen by its token, which is read from an
-environment variable.
+A target that holds keys is not touched unless --on-exists says how. A dump
+of several databases needs --map-db: Kvrocks has namespaces instead, each
+chosen by its token, which is read from an environment variable.
 
-A cluster is found by itself, from the address of any of its nodes; slots that move during the load are
-followed. It has one keyspace, so a dump of several databases needs --db.
+A cluster is found from the address of any of its nodes; slots that move are
+followed. It has one keyspace: a dump of several databases needs --db.
 
-Several --uri load the dump into several targets at once, each at its own pace: while they are in step it is read and
-decompressed once. What fails at one is said, and the others go on to their end. Threads and rates are of each target; --state and
---undo name a directory in which each has its own. The exit code is the first that occurred of 130, 143, 1, 13, 12, 5, 10,
-11, 4, 75, 3; with --resume all go on, and one that is finished is left as it is.
+A journal, in a directory per dump and target, keeps how far the load is. A
+load that stopped can be resumed with --resume; what is sent twice changes
+nothing. Transient errors (a lost connection, a server that starts, slots
+that move) are retried with backoff. If the target refuses one key, it is
+listed, and the load continues.
 
-How far the load is stands in a journal, in a directory of its own for each dump and target. A load that
-was stopped or killed goes on with --resume; what is then sent twice changes nothing. What may pass by itself (a lost
-connection, a server that starts, a cluster that moves slots) is tried again, with growing waits. What the
-target refuses of one key is listed, and the rest goes on.
+Several --uri load the dump into several targets at once, each at its own
+pace. If one fails, the others continue. Threads and rates are per target;
+--state and --undo name a directory in which each has its own. The exit code
+is the first that occurred of 130, 143, 1, 13, 12, 5, 10, 11, 4, 75, 3.
+--resume resumes all; a finished target is left as it is.
 
 EXAMPLES:
    kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --dry-run
    kvload load --uri redis://10.0.0.9:6666 --in /backup/pika
-   NS1=token1 kvload load --uri redis://10.0.0.9:6666 -a secret --in dump --map-db 0=default,1=NS1
-   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists replace --on-conflict suffix
+   kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --resume
    kvload load --uri redis://10.0.0.9:6666 --in /backup/pika --verify
-   kvload load --uri redis://10.0.0.9:6666 --uri redis://:secret@10.1.0.9:6666 --in /backup/pika
-   kvload load --uri redis://10.0.0.9:6666 --in /archive/2024 --ttl shift --key-prefix-add 2024:
-   kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' --key-prefix-strip app: --ttl-min 1m
-   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip --rate-bytes 20MiB --max-latency-factor 4
    kvload load --uri redis://any.node.of.cluster:6666 --in /backup/pika
-   ssh source pikadump dump --uri redis://127.0.0.1:9221 --out - | kvload load --uri redis://10.0.0.9:6666 --in -
+   NS1=token1 kvload load --uri redis://10.0.0.9:6666 --askpass --in dump \
+      --map-db 0=default,1=NS1
+   kvload load --uri redis://10.0.0.9:6666 --in dump \
+      --on-exists replace --on-conflict suffix
+   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip \
+      --rate-bytes 20MiB --max-latency-factor 4
+   kvload load --uri redis://10.0.0.9:6666 --in /archive/2024 \
+      --ttl shift --key-prefix-add 2024:
+   kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' \
+      --key-prefix-strip app: --ttl-min 1m
+   kvload load --uri redis://10.0.0.9:6666 --uri redis://10.1.0.9:6666 \
+      --in /backup/pika
    kvload load --uri redis://10.0.0.9:6666 --in /shared/pika --follow
-   kvload load --uri redis://10.0.0.9:6666 --in /mnt/readonly/dump --state /var/lib/kvload --resume
-   kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika?region=eu-west-1' --state /var/lib/kvload
-   kvload load --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8     # on each of 8 machines another, then kvload finish
+   kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika' \
+      --state /var/lib/kvload
+   ssh source pikadump dump --uri redis://127.0.0.1:9221 --out - |
+      kvload load --uri redis://10.0.0.9:6666 --in -
 
 MANY MACHINES:
-   With --shard I/N, or --shards N in an Indexed Job of Kubernetes or an array job of Slurm, a run loads a fixed share of the
-   chunks, the same each time. Each has a journal and a list of what was left out of its own below --state, a
-   directory or a prefix in a bucket that all of them see. kvload finish then makes sure that no share is missing, and compares.
+   # on each machine another shard, 0/8 to 7/8:
+   kvload load --uri redis://10.0.0.9:6666 --in /nfs/pika \
+      --shard 3/8 --resume
+   # when they are done:
+   kvload finish --uri redis://10.0.0.9:6666 --in /nfs/pika
+
+   A shard is a fixed set of chunks. Each has a journal and a report of its
+   own below --state, a directory or a prefix in a bucket that all machines
+   see. In an Indexed Job of Kubernetes or an array job of Slurm, give
+   --shards 8 instead. kvload finish makes sure that no shard is missing, and
+   compares.
 
 ` + command.Buckets
 
@@ -96,28 +115,28 @@ func loadFlags() []cli.Flag {
 	return slices.Concat(
 		dumpFlags(env, "load the dump in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input"),
 		[]cli.Flag{
-			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump is still at it, and end when it is finished", EnvVars: env("follow")},
-			&cli.BoolFlag{Name: "dry-run", Usage: "make the checks of this load, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", EnvVars: env("dry-run")},
+			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump still writes it, and end when it is finished", EnvVars: env("follow")},
+			&cli.BoolFlag{Name: "dry-run", Usage: "make the preflight checks, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", EnvVars: env("dry-run")},
 			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify")},
 			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside the journal, if there is anything)", EnvVars: env("report")},
 		},
 		targetFlags(env),
 		[]cli.Flag{
-			&cli.StringFlag{Name: "accept", Usage: "checks before the load that only warn where they would refuse: " + strings.Join(preflight.Acceptable, ", ") + "; separated by commas", EnvVars: env("accept"), Category: categoryWhat},
-			&cli.BoolFlag{Name: "create-namespaces", Usage: "make the namespaces of --map-db whose tokens the target does not know (as NAME of N=VAR@NAME, or dbN); the password must be its requirepass", EnvVars: env("create-namespaces"), Category: categoryWhat},
+			&cli.StringFlag{Name: "accept", Usage: "preflight checks that only warn instead of refusing: " + strings.Join(preflight.Acceptable, ", ") + "; separated by commas", EnvVars: env("accept"), Category: categoryWhat},
+			&cli.BoolFlag{Name: "create-namespaces", Usage: "create the namespaces of --map-db whose tokens the target does not know, named NAME of N=VAR@NAME, or dbN; the password must be its requirepass", EnvVars: env("create-namespaces"), Category: categoryWhat},
 		},
 		rewriteFlags(env),
 		shareFlags(env),
-		runFlags(env, "connections that load at once, in a cluster to each node", "try again what may pass by itself, until so long nothing was loaded; 0 not at all"),
+		runFlags(env, "connections that load at once, in a cluster to each node", "retry transient errors; give up after this long without progress; 0: no retries"),
 		writeFlags(env, "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket"),
 		[]cli.Flag{
-			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that goes over several; of a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: categorySpeed},
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that spans several; from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: categorySpeed},
 			&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "write at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: categorySpeed},
 			&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "write at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: categorySpeed},
-			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed when replies take more than `F` times as long as at the start, and raise it again slowly", EnvVars: env("max-latency-factor"), Category: categorySpeed},
-			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and set them back; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: categorySpeed},
-			&cli.BoolFlag{Name: "resume", Usage: "go on with a load that was stopped; begin it if there is none", EnvVars: env("resume"), Category: categoryRepeat},
-			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop when the target has refused more keys and members than this; -1 never", EnvVars: env("max-errors"), Category: categoryRepeat},
+			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed while reply latency exceeds `F` times its initial value, then raise it slowly", EnvVars: env("max-latency-factor"), Category: categorySpeed},
+			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and restore them; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: categorySpeed},
+			&cli.BoolFlag{Name: "resume", Usage: "resume a load that stopped; start it if there is none", EnvVars: env("resume"), Category: categoryRepeat},
+			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop if the target refuses more keys and members than this; -1: never", EnvVars: env("max-errors"), Category: categoryRepeat},
 			encryption.RecipientFlag(env),
 		},
 	)
