@@ -60,21 +60,11 @@ EXAMPLES:
    kvload load --uri redis://any.node.of.cluster:6666 --in /backup/pika
    NS1=token1 kvload load --uri redis://10.0.0.9:6666 --askpass --in dump \
       --map-db 0=default,1=NS1
-   kvload load --uri redis://10.0.0.9:6666 --in dump \
-      --on-exists replace --on-conflict suffix
-   kvload load --uri redis://10.0.0.9:6666 --in dump --on-exists skip \
-      --rate-bytes 20MiB --max-latency-factor 4
    kvload load --uri redis://10.0.0.9:6666 --in /archive/2024 \
       --ttl shift --key-prefix-add 2024:
-   kvload load --uri redis://10.0.0.9:6666 --in dump --match 'app:*' \
-      --key-prefix-strip app: --ttl-min 1m
    kvload load --uri redis://10.0.0.9:6666 --uri redis://10.1.0.9:6666 \
       --in /backup/pika
    kvload load --uri redis://10.0.0.9:6666 --in /shared/pika --follow
-   kvload load --uri redis://10.0.0.9:6666 --in 's3://backups/pika' \
-      --state /var/lib/kvload
-   ssh source pikadump dump --uri redis://127.0.0.1:9221 --out - |
-      kvload load --uri redis://10.0.0.9:6666 --in -
 
 MANY MACHINES:
    # on each machine another shard, 0/8 to 7/8:

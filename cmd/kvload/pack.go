@@ -32,8 +32,7 @@ it.
 
 EXAMPLES:
    kvload unpack --out /backup/pika < pika.tar
-   ssh source kvload pack /backup/pika | kvload unpack --out /backup/pika
-   kvload unpack --out 's3://backups/pika' --spool /var/tmp < pika.tar`
+   ssh source kvload pack /backup/pika | kvload unpack --out /backup/pika`
 
 func packCommand() *cli.Command {
 	env := command.Env("KVLOAD")

@@ -39,8 +39,6 @@ EXAMPLES:
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika \
       --reverse --report differs.jsonl
    kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --sample 1%
-   kvload verify --uri redis://10.0.0.9:6666 --in dump \
-      --left-out left-out-20260102T030405.678.jsonl
    # on each of 8 machines another shard:
    kvload verify --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8`
 

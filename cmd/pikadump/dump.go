@@ -36,7 +36,6 @@ EXAMPLES:
    REDISCLI_AUTH=secret pikadump dump -h 10.0.0.5 --out dump --threads 2
    pikadump dump --uri redis://10.0.0.5:9221 --out trial --sample 1%
    pikadump dump --uri redis://10.0.0.5:9221 --out dump --rate-keys 20k
-   pikadump dump --uri redis://10.0.0.5:9221 --out dump --window 23:00-06:00
    pikadump dump --uri redis://10.0.0.5:9221 --out users --match 'user:*'
    pikadump dump --uri redis://10.0.0.5:9221 --out dump --encrypt-to keys.txt
    pikadump dump --uri redis://10.0.0.5:9221 --out 's3://backups/pika'

@@ -17,7 +17,6 @@ in bytes and time, and what to know before it. The counts are estimates.
 
 EXAMPLES:
    pikadump plan --uri redis://10.0.0.5:9221
-   pikadump plan --uri redis://10.0.0.5:9221 --json | jq .keys
    # for dump --plan plan.json --shard 0/8:
    pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json`
 
