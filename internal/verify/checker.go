@@ -218,7 +218,7 @@ func (c *Checker) done(k *key) error {
 	if c.again && k.differs() {
 		return c.spool.add(k.source)
 	}
-	c.tally.compared(k)
+	c.tally.compared(k.differs())
 	for _, d := range k.diffs {
 		d.DB, d.Kind, d.Key = c.db, k.kind, clone(k.source)
 		if !bytes.Equal(k.name, k.source) {

@@ -96,6 +96,18 @@ func (c *Checker) judge(k *key) Verdict {
 	return verdict
 }
 
+// verdict judges a key before what is known of the load explains anything away.
+func (k *key) verdict() Verdict {
+	there := k.typ == ""
+	v := Verdict{Key: k.source, Absent: k.typ == TypeNone, Equal: there && !k.differs(), Part: there && !k.altered && k.extra == 0}
+	for i := range k.diffs {
+		if k.diffs[i].Class == ExpiryDiffers && k.gotExpire != 0 {
+			v.Part = false
+		}
+	}
+	return v
+}
+
 func (c *Checker) judgeMissing(k *key, now time.Time) {
 	switch {
 	case k.expire != 0 && k.expire <= now.Add(expiryMargin).UnixMilli():

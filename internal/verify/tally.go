@@ -14,19 +14,16 @@ import (
 type Tally struct {
 	mu      sync.Mutex
 	keys    int64
-	elems   int64
 	differ  int64 // keys
 	classes map[Class]int64
 }
 
-func (t *Tally) compared(k *key) {
+// compared counts a key that was compared.
+func (t *Tally) compared(differs bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.keys++
-	if k.kind != 0 && k.typ == "" {
-		t.elems += k.found
-	}
-	if k.differs() {
+	if differs {
 		t.differ++
 	}
 }
@@ -84,7 +81,7 @@ func (t *Tally) Summary(w io.Writer, sampled *sample.Sample) {
 	}
 	if sampled != nil {
 		fmt.Fprintf(w, "%s of %s: with 95 %% confidence fewer than %s of all do\n",
-			progress.Count(t.differ), progress.Plural(t.keys, "sampled key differs", "sampled keys differ"), Percent(Bound(t.keys, t.differ)))
+			progress.Count(t.differ), progress.Plural(t.keys, "sampled key differs", "sampled keys differ"), Percent(Confidence(t.keys, t.differ)))
 	}
 	switch {
 	case t.differ > 0 || t.classes[ExtraKey] > 0 || t.keys == 0:

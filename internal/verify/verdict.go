@@ -8,15 +8,3 @@ type Verdict struct {
 	Part   bool   // it is there, and holds nothing but what the dump has: elements behind, bytes behind, or the expiry may lack
 	Found  []Difference
 }
-
-// verdict judges a key before what is known of the load explains anything away.
-func (k *key) verdict() Verdict {
-	there := k.typ == ""
-	v := Verdict{Key: k.source, Absent: k.typ == TypeNone, Equal: there && !k.differs(), Part: there && !k.altered && k.extra == 0}
-	for i := range k.diffs {
-		if k.diffs[i].Class == ExpiryDiffers && k.gotExpire != 0 {
-			v.Part = false
-		}
-	}
-	return v
-}

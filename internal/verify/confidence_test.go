@@ -10,15 +10,15 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 )
 
-// TestBound holds the bound against published values of Clopper and Pearson's one-sided limit.
-func TestBound(t *testing.T) {
+// TestConfidence holds the bound against published values of Clopper and Pearson's one-sided limit.
+func TestConfidence(t *testing.T) {
 	for _, c := range []struct {
 		n, differ int64
 		want      float64
 	}{
 		{0, 0, 1}, {5, 5, 1}, {200_000, 0, 1.498e-5}, {59, 0, 0.04951}, {10, 1, 0.39416}, {100, 5, 0.10225}, {1_000_000, 100_000, 0.100494},
 	} {
-		if got := Bound(c.n, c.differ); math.Abs(got-c.want) > 0.0005*c.want {
+		if got := Confidence(c.n, c.differ); math.Abs(got-c.want) > 0.0005*c.want {
 			t.Errorf("%d of %d: %g, want %g", c.differ, c.n, got, c.want)
 		}
 	}

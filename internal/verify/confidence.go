@@ -5,9 +5,9 @@ import (
 	"strconv"
 )
 
-// Bound returns the share of all keys below which those that differ are with 95 % confidence,
+// Confidence returns the share of all keys below which those that differ are with 95 % confidence,
 // when of n keys of a sample differ do: the one-sided limit of Clopper and Pearson.
-func Bound(n, differ int64) float64 {
+func Confidence(n, differ int64) float64 {
 	if n == 0 || differ >= n {
 		return 1
 	}
