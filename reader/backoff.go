@@ -52,14 +52,14 @@ func transient(err error) bool {
 // nil when the connection is made. Everything sent is a read: asking again is safe.
 func (c *conn) retry(ctx context.Context, err error) error {
 	for transient(err) && ctx.Err() == nil {
-		wait, ok := c.backoff.after(c.o.RetryFor)
+		wait, ok := c.backoff.after(c.d.retryFor)
 		switch {
-		case !ok && c.o.RetryFor > 0:
-			return fmt.Errorf("%w after nothing was read for %v (--retry-for): %w", errGivenUp, c.o.RetryFor, err)
+		case !ok && c.d.retryFor > 0:
+			return fmt.Errorf("%w after nothing was read for %v (--retry-for): %w", errGivenUp, c.d.retryFor, err)
 		case !ok:
 			return err
-		case c.o.Retrying != nil:
-			c.o.Retrying(err, wait)
+		case c.d.retrying != nil:
+			c.d.retrying(err, wait)
 		}
 		if err := pause(ctx, wait); err != nil {
 			return err
@@ -68,7 +68,17 @@ func (c *conn) retry(ctx context.Context, err error) error {
 		if err = c.connect(ctx); err == nil {
 			return nil
 		}
-		err = fmt.Errorf("connect to %s again: %w", c.o.Addr, err)
+		err = fmt.Errorf("connect to %s again: %w", c.d.addr, err)
 	}
 	return err
+}
+
+// pause lets time pass.
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }

@@ -40,9 +40,9 @@ type census struct {
 // Census estimates how many keys of a type a database has, and hands over a sample of them, each with
 // the number of keys that it stands for.
 func (s *Scanner) Census(ctx context.Context, db int, t format.Type, o CensusOptions, each func(weight float64, k Sampled) error) (keys float64, err error) {
-	c, err := dial(ctx, &s.o, db)
+	c, err := s.dial(ctx, db)
 	if err != nil {
-		return 0, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+		return 0, err
 	}
 	defer c.close()
 	var b resp.Batch
@@ -56,7 +56,7 @@ func (s *Scanner) Census(ctx context.Context, db int, t format.Type, o CensusOpt
 		return 0, fmt.Errorf("sample db%d %s: %w", db, t, s.o.explain(err))
 	}
 	cs := &census{
-		w: &walk{s: s, c: c, pass: NewPass(db, t, nil, nil)}, c: c, typ: t, o: o,
+		w: &walk{exchange: exchange{s: s.session, c: c}, pass: NewPass(db, t, nil, nil)}, c: c, typ: t, o: o,
 		rng: rand.New(rand.NewPCG(o.Seed, uint64(db))), each: each,
 	}
 	if t == format.TypeStream {
@@ -201,13 +201,6 @@ func (cs *census) expand(ctx context.Context, n node, leaf func([][]byte) error)
 		from = c.end
 	}
 	return deep, nil
-}
-
-func orEmpty(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
 }
 
 func commonPrefix(a, b []byte) int {

@@ -2,7 +2,7 @@ package reader
 
 import (
 	"bytes"
-	"context"
+	"errors"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -23,11 +23,6 @@ type collection interface {
 	seen(p *resp.Replies, pos *position) error
 }
 
-// collections gives each type of collection its reader.
-var collections = map[format.Type]collection{
-	format.TypeHash: hash{}, format.TypeList: list{}, format.TypeSet: set{}, format.TypeZset: zset{},
-}
-
 // A position is how far a collection has been read.
 type position struct {
 	count    int64  // list: elements so far. set, zset: the server's cursor
@@ -41,52 +36,6 @@ type position struct {
 	place   listPlace // list
 	head    []uint64  // hash, set, zset: hashes of the first elements, as they were seen last
 	anew    bool      // and that all of them were others then
-}
-
-// collectionReader reads collections: the first piece of many keys in one flight, the
-// rest of large ones alone.
-type collectionReader struct {
-	w *walk
-	c collection
-
-	start position // of every key; ask does not change it
-	pos   position // of the key that is handed over
-}
-
-func newCollectionReader(w *walk, c collection) *collectionReader {
-	return &collectionReader{w: w, c: c}
-}
-
-func (cr *collectionReader) most() int { return cr.w.s.o.PieceElements }
-
-func (cr *collectionReader) word() (string, int) { return string(cr.w.pass.Type), 1 }
-
-func (cr *collectionReader) ask(b *resp.Batch, key []byte, n int) {
-	cr.c.ask(b, key, &cr.start, n)
-}
-
-func (cr *collectionReader) put(ctx context.Context, p *resp.Replies, items [][]byte, expire int64, n int) error {
-	key, w := items[0], cr.w
-	r := w.head(cr.c.kind(), key, expire)
-	from := p.Offset()
-	cr.pos = position{}
-	more, err := cr.c.read(p, &cr.pos, n, r)
-	if err != nil {
-		return err
-	}
-	if n := r.Elements(); n > 0 {
-		w.element = max(w.element, (p.Offset()-from)/n)
-	}
-	if isGone(expire) || len(r.Elems) == 0 && !more {
-		return w.gone(key, expire)
-	}
-	if !more {
-		r.Part = format.PartWhole
-		return w.sink.Record(r)
-	}
-	lim := w.s.limit(n, w.s.o.PieceElements)
-	lim.saw(n, p.Offset()-from)
-	return cr.putRest(ctx, r, &cr.pos, lim)
 }
 
 // ascending drops from the items behind from, which come in steps of a member and what
@@ -112,3 +61,49 @@ func ascending(p *resp.Replies, items [][]byte, from, step int, pos *position, m
 	}
 	return out, nil
 }
+
+// holdsType takes the reply to a typeReader's ask, and reports whether there is anything of the
+// type. On 4.0 a key of another type answers so.
+func holdsType(p *resp.Replies, t format.Type) (bool, error) {
+	if re, err := p.Err(); err != nil {
+		return false, err
+	} else if re != nil && !re.WrongType() {
+		return false, re
+	} else if re != nil {
+		return false, nil
+	}
+	from := p.Offset()
+	if err := p.Skip(); err != nil {
+		return false, err
+	}
+	q := p.At(from)
+	switch t {
+	case format.TypeString:
+		v, err := q.BulkOrNil()
+		return v != nil, err
+	case format.TypeList:
+	default:
+		if _, err := q.Array(2); err != nil {
+			return false, err
+		}
+		if _, err := q.Bulk(); err != nil {
+			return false, err
+		}
+	}
+	n, err := q.Array(-1)
+	return n > 0, err
+}
+
+// isThere takes the reply that shows whether a key of the type has an element.
+func isThere(p *resp.Replies, t format.Type) error {
+	ok, err := holdsType(p, t)
+	if err == nil && !ok {
+		err = errGone
+	}
+	return err
+}
+
+var (
+	errChanged = errors.New("changed while it was read in pieces")
+	errGone    = errors.New("gone while it was read in pieces")
+)

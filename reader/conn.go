@@ -31,7 +31,7 @@ type conn struct {
 	ahead   *flight     // whose replies are still to come, or were taken in before they were asked for; nil: none
 	spare   resp.Buffer // for single commands
 	one     resp.Batch  // for the same
-	o       *Options
+	d       *dialer
 	db      int
 	trip    time.Duration // what a command takes that does nothing
 	backoff backoff
@@ -41,29 +41,28 @@ type conn struct {
 // reads them or not.
 const sendBuffer = 256 << 10
 
-// dial connects. While the source cannot be reached it tries again, as long as Options allow.
-func dial(ctx context.Context, o *Options, db int) (*conn, error) {
-	c := &conn{o: o, db: db}
-	err := c.connect(ctx)
-	if err != nil {
-		err = c.retry(ctx, err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return c, nil
+// A dialer makes connections to one address. Its fields are those of Options.
+type dialer struct {
+	addr, username, password  string
+	tls                       *tls.Config
+	dialTimeout, replyTimeout time.Duration
+	retryFor                  time.Duration
+	retrying                  func(err error, wait time.Duration)
+	// recognize decides whether a new connection leads to the same server; nil: it is not known yet.
+	recognize func(ctx context.Context, c *conn) error
+	sawBuffer func(bytes int) // for tests: how large a buffer of replies is
 }
 
-// dialFirst makes the first connection of a run. Only an answer that passes by itself is waited for: an address at which nobody
-// answers is more likely to be wrong than to come true.
-func dialFirst(ctx context.Context, o *Options) (*conn, error) {
-	c := &conn{o: o}
+// dial connects. While the source cannot be reached it tries again. Before the server is known only a transient
+// reply is retried: an address at which nobody answers is more likely to be wrong than to come true.
+func (d *dialer) dial(ctx context.Context, db int) (*conn, error) {
+	c := &conn{d: d, db: db}
 	err := c.connect(ctx)
-	if errors.As(err, new(*ReplyError)) {
+	if err != nil && (d.recognize != nil || errors.As(err, new(*ReplyError))) {
 		err = c.retry(ctx, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("connect to %s: %w", d.addr, err)
 	}
 	return c, nil
 }
@@ -72,7 +71,7 @@ func dialFirst(ctx context.Context, o *Options) (*conn, error) {
 // connection, which costs half of what its commands do. ctx ends the connection as well: when
 // it is cancelled a reply that is being waited for is given up.
 func (c *conn) connect(ctx context.Context) error {
-	nc, err := redis.NewDialer(&redis.Options{DialTimeout: c.o.DialTimeout, TLSConfig: c.o.TLS})(ctx, "tcp", c.o.Addr)
+	nc, err := redis.NewDialer(&redis.Options{DialTimeout: c.d.dialTimeout, TLSConfig: c.d.tls})(ctx, "tcp", c.d.addr)
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -107,7 +106,7 @@ func (c *conn) renew(ctx context.Context) error {
 	c.drop()
 	err := c.connect(ctx)
 	if err != nil {
-		err = c.retry(ctx, fmt.Errorf("connect to %s again: %w", c.o.Addr, err))
+		err = c.retry(ctx, fmt.Errorf("connect to %s again: %w", c.d.addr, err))
 	}
 	return err
 }
@@ -125,11 +124,11 @@ func (c *conn) drop() {
 // login sends AUTH and SELECT as commands of their own: AUTH inside HELLO breaks
 // a Pika without a password (SERVERS.md P8).
 func (c *conn) login(ctx context.Context) error {
-	o := c.o
-	if o.Password != "" {
-		args := []any{"AUTH", o.Password}
-		if o.Username != "" {
-			args = []any{"AUTH", o.Username, o.Password}
+	d := c.d
+	if d.password != "" {
+		args := []any{"AUTH", d.password}
+		if d.username != "" {
+			args = []any{"AUTH", d.username, d.password}
 		}
 		p, err := c.tryOne(ctx, args...)
 		if err != nil {
@@ -137,7 +136,7 @@ func (c *conn) login(ctx context.Context) error {
 		}
 		if err := p.Status(); err != nil {
 			var re *ReplyError
-			if errors.As(err, &re) && strings.Contains(re.Reply, o.Password) { // one that does not know AUTH repeats its arguments
+			if errors.As(err, &re) && strings.Contains(re.Reply, d.password) { // one that does not know AUTH repeats its arguments
 				return fmt.Errorf("%w: the source does not take AUTH; is it a Pika?", ErrAuth)
 			}
 			if transient(err) {
@@ -158,10 +157,10 @@ func (c *conn) login(ctx context.Context) error {
 		return err
 	}
 	c.trip = time.Since(start)
-	if err := p.Skip(); err != nil || o.seen == nil {
+	if err := p.Skip(); err != nil || d.recognize == nil {
 		return err
 	}
-	return c.recognize(ctx)
+	return d.recognize(ctx, c)
 }
 
 func (c *conn) close() {

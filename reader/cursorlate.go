@@ -13,7 +13,7 @@ func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
 		if b.w.sink == nil || b.w.full() {
 			continue
 		}
-		exp := expiries{w: b.w}
+		exp := expiries{x: &b.w.exchange, typ: b.w.pass.Type}
 		piece := cw.piece.n
 		build := func() {
 			cw.b.Reset()

@@ -30,15 +30,6 @@ func lessScan(count int64) int64 {
 	return 1
 }
 
-// cursorOrder is the order in which SCAN walks the types. Streams are not among them: where there are
-// any, SCAN is not used, or they come last.
-func (v version) cursorOrder() []format.Type {
-	if !v.atLeast(3, 0, 0) {
-		return []format.Type{format.TypeString, format.TypeHash, format.TypeList, format.TypeZset, format.TypeSet}
-	}
-	return []format.Type{format.TypeString, format.TypeHash, format.TypeSet, format.TypeList, format.TypeZset}
-}
-
 // A cursorWalk walks all types of a database by SCAN.
 type cursorWalk struct {
 	s      *Scanner
@@ -67,16 +58,16 @@ type block struct {
 // Keep and Limit count. It has to be made in one go: the place is kept by the server, which
 // can lose it; then ScanCursor fails. Streams are not in it.
 func (s *Scanner) ScanCursor(ctx context.Context, pass *Pass, sinkFor func(format.Type) Sink) error {
-	c, err := dial(ctx, &s.o, pass.DB)
+	c, err := s.dial(ctx, pass.DB)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+		return err
 	}
 	defer c.close()
-	cw := &cursorWalk{s: s, pass: pass, list: &walk{s: s, c: c, pass: pass}, restarts: s.o.seen.count(), limit: s.limit(1, s.o.BatchKeys), piece: s.limit(firstPiece, s.o.PieceElements)}
+	cw := &cursorWalk{s: s, pass: pass, list: &walk{exchange: exchange{s: s.session, c: c}, pass: pass}, restarts: s.seen.count(), limit: s.limit(1, s.o.BatchKeys), piece: s.limit(firstPiece, s.o.PieceElements)}
 	for _, t := range s.source.version.cursorOrder() {
 		p := NewPass(pass.DB, t, nil, nil)
 		p.Prefix, p.Keep, p.Limit = pass.Prefix, pass.Keep, pass.Limit
-		w := &walk{s: s, c: c, pass: p, sink: sinkFor(t), end: p.bound()}
+		w := &walk{exchange: exchange{s: s.session, c: c}, pass: p, sink: sinkFor(t), end: p.bound()}
 		b := block{w: w, reader: newCollectionReader(w, s.collection(t))}
 		if t == format.TypeString {
 			b.reader = stringReader{w, true}
@@ -142,7 +133,7 @@ func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err 
 	if err != nil {
 		return nil, false, err
 	}
-	if cw.s.o.seen.count() != cw.restarts {
+	if cw.s.seen.count() != cw.restarts {
 		return nil, false, fmt.Errorf("%w: the source was restarted, and so lost the place of SCAN: dump again, into another directory", ErrUnavailable)
 	}
 	if _, err := p.Array(2); err != nil {
@@ -188,7 +179,7 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 		}
 		places = append(places, i)
 	}
-	exp := expiries{w: cw.list}
+	exp := expiries{x: &cw.list.exchange}
 	piece, values := 0, 0
 	build := func() {
 		piece = cw.piece.n
@@ -344,41 +335,4 @@ func (cw *cursorWalk) put(ctx context.Context, p *resp.Replies, name []byte, exp
 	w.kept++
 	q := p.At(found[at])
 	return w.put(ctx, cw.blocks[at].reader, q, [][]byte{name}, expire, piece)
-}
-
-// holdsType takes the reply to a typeReader's ask, and reports whether there is anything of the
-// type. On 4.0 a key of another type answers so.
-func holdsType(p *resp.Replies, t format.Type) (bool, error) {
-	if re, err := p.Err(); err != nil {
-		return false, err
-	} else if re != nil && !re.WrongType() {
-		return false, re
-	} else if re != nil {
-		return false, nil
-	}
-	from := p.Offset()
-	if err := p.Skip(); err != nil {
-		return false, err
-	}
-	q := p.At(from)
-	switch t {
-	case format.TypeString:
-		v, err := q.BulkOrNil()
-		return v != nil, err
-	case format.TypeList:
-	default:
-		if _, err := q.Array(2); err != nil {
-			return false, err
-		}
-		if _, err := q.Bulk(); err != nil {
-			return false, err
-		}
-	}
-	n, err := q.Array(-1)
-	return n > 0, err
-}
-
-// changed is the error for names that no order of types explains.
-func changed(name []byte, why string) error {
-	return fmt.Errorf("%w: SCAN lists %s %s: the source lost its place, or was changed too much meanwhile; dump again, into another directory", ErrUnavailable, resp.Quote(name), why)
 }

@@ -45,7 +45,8 @@ const moreNames = 16
 // expiries asks for the absolute expiries of the keys of a batch. They are asked for behind the values: an expiry
 // is never older than its value.
 type expiries struct {
-	w      *walk
+	x      *exchange
+	typ    format.Type // of the keys; empty: any
 	keys   [][]byte
 	at     []int64 // per key: Unix ms, 0 for never, or what it is beside a time
 	said   []said
@@ -66,7 +67,7 @@ type said struct {
 }
 
 // seconds reports whether the source stores seconds (SERVERS.md P3).
-func (e *expiries) seconds() bool { return e.w.s.source.ManyTypes() }
+func (e *expiries) seconds() bool { return e.x.s.source.ManyTypes() }
 
 // ask adds the commands for the keys at the places of items to b.
 func (e *expiries) ask(b *resp.Batch, items [][]byte, places []int) {
@@ -75,7 +76,7 @@ func (e *expiries) ask(b *resp.Batch, items [][]byte, places []int) {
 		e.keys = append(e.keys, items[k])
 	}
 	e.before, e.behind = look{}, look{}
-	if e.w.s.source.ManyTypes() && len(places) > 0 {
+	if e.x.s.source.ManyTypes() && len(places) > 0 {
 		e.look(places[len(places)-1] - places[0] + 1)
 	}
 	e.before.ask(b)
@@ -93,19 +94,19 @@ func (e *expiries) ask(b *resp.Batch, items [][]byte, places []int) {
 
 // look chooses how it is looked who has the names, which span so many.
 func (e *expiries) look(span int) {
-	l := look{w: e.w, keys: e.keys, n: span + moreNames}
-	if t := e.w.pass.Type; t != "" {
-		l.types = e.w.s.source.rivals(t)
+	l := look{x: e.x, keys: e.keys, n: span + moreNames}
+	if t := e.typ; t != "" {
+		l.types = e.x.s.source.rivals(t)
 		e.rivals = holdsAny(l.types)
 		l.types = append(l.types, t)
 	}
-	l.apart = e.w.s.listing == byCursor || len(e.keys) < 4 || e.w.apart > 0 || !slices.IsSortedFunc(e.keys, bytes.Compare)
+	l.apart = e.x.s.listing == byCursor || len(e.keys) < 4 || e.x.apart > 0 || !slices.IsSortedFunc(e.keys, bytes.Compare)
 	if l.apart {
 		l.n = 1
-		e.w.apart = max(0, e.w.apart-1)
+		e.x.apart = max(0, e.x.apart-1)
 	}
 	e.before, e.behind = l, l
-	if t := e.w.pass.Type; !l.apart && t != format.TypeString { // it was there when its value was read, in this flight
+	if t := e.typ; !l.apart && t != format.TypeString { // it was there when its value was read, in this flight
 		e.before.types, e.before.known = l.types[:len(l.types)-1], holds(t)
 	}
 }
@@ -149,7 +150,7 @@ func (e *expiries) read(ctx context.Context, p *resp.Replies) error {
 		}
 	}
 	if !e.before.apart && unclears > len(e.keys)/2 {
-		e.w.apart = apartFor
+		e.x.apart = apartFor
 	}
 	for try := 1; len(e.late) > 0; try++ {
 		if err := e.askLate(ctx, try == maxAsk); err != nil {
@@ -217,10 +218,10 @@ func (e *expiries) readTTLs(p *resp.Replies) error {
 // owner tells whose the TTL of the key at place i is, of which the looks have the place j.
 func (e *expiries) owner(before, behind *look, j int) owner {
 	switch {
-	case before.w == nil: // nobody else can have the name
+	case before.x == nil: // nobody else can have the name
 		return own
-	case e.w.pass.Type != "":
-		return ownerOf(e.w.pass.Type, e.rivals, before.held[j], behind.held[j])
+	case e.typ != "":
+		return ownerOf(e.typ, e.rivals, before.held[j], behind.held[j])
 	case before.held[j] != behind.held[j]:
 		return unclear
 	}
@@ -229,11 +230,11 @@ func (e *expiries) owner(before, behind *look, j int) owner {
 
 // of returns the expiry of the key at place i, which turned out to be of type t. There are the types in which it was read.
 func (e *expiries) of(i int, t format.Type, there held) int64 {
-	if e.behind.w == nil || e.at[i] == unknownExpiry {
+	if e.behind.x == nil || e.at[i] == unknownExpiry {
 		return e.at[i]
 	}
 	first := e.behind.held[i]
-	switch ownerOf(t, holdsAny(e.w.s.source.rivals(t)), there, first&-first|first&there) {
+	switch ownerOf(t, holdsAny(e.x.s.source.rivals(t)), there, first&-first|first&there) {
 	case own:
 		return e.at[i]
 	case lost:
@@ -260,7 +261,7 @@ func (e *expiries) judge(ctx context.Context, i int, who owner, last bool) (agai
 		e.at[i], s.zero, e.lastMs = e.notThere(e.keys[i]), true, true
 		return !last, nil
 	}
-	if s.ttl == -2 && e.before.w != nil && e.w.pass.Type != "" { // it has come back meanwhile
+	if s.ttl == -2 && e.before.x != nil && e.typ != "" { // it has come back meanwhile
 		e.at[i] = gone
 		return !last, nil
 	}
@@ -276,7 +277,7 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 	switch {
 	case ttl == -1:
 		return 0, true, nil
-	case ttl == -2 && !e.seconds() && e.w.pass.Type == format.TypeString:
+	case ttl == -2 && !e.seconds() && e.typ == format.TypeString:
 		return expired, true, nil // of a string that was deleted 4.0 says 0
 	case ttl == -2:
 		return e.notThere(key), true, nil
@@ -287,7 +288,7 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 	}
 	unit := int64(1000)
 	if !e.seconds() {
-		if unit, err = e.w.unit(ctx, key); err != nil || unit == 0 {
+		if unit, err = e.x.s.unit.ask(ctx, e.x.c, key); err != nil || unit == 0 {
 			return e.notThere(key), false, err
 		}
 	}
@@ -302,7 +303,7 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 // notThere is what an expiry is of which PTTL of a 4.0 says that there is no key: an expired string is told
 // otherwise, and a name with a NUL can be of keys that are there (SERVERS.md P3, P4). Up to 3.5 a look tells (owner).
 func (e *expiries) notThere(key []byte) int64 {
-	if e.seconds() || e.w.pass.Type == format.TypeString || bytes.IndexByte(key, 0) >= 0 {
+	if e.seconds() || e.typ == format.TypeString || bytes.IndexByte(key, 0) >= 0 {
 		return gone
 	}
 	return vanished
@@ -312,7 +313,7 @@ func (e *expiries) notThere(key []byte) int64 {
 // last time the earliest expiry that fits is taken: it is at most the time of
 // one command early.
 func (e *expiries) askLate(ctx context.Context, last bool) error {
-	if e.wait && (e.seconds() || e.w.s.unit.ms.Load() == 1000) {
+	if e.wait && (e.seconds() || e.x.s.unit.ms.Load() == 1000) {
 		if err := pause(ctx, clockLag*time.Millisecond); err != nil {
 			return err
 		}
@@ -326,8 +327,8 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 	before := make([]look, len(e.late))
 	for j, i := range e.late {
 		before[j] = e.before
-		if e.before.w != nil {
-			before[j] = look{w: e.w, types: e.behind.types, keys: e.keys[i : i+1], apart: true, n: 1}
+		if e.before.x != nil {
+			before[j] = look{x: e.x, types: e.behind.types, keys: e.keys[i : i+1], apart: true, n: 1}
 		}
 		e.b.Add("TIME")
 		before[j].ask(&e.b)
@@ -335,7 +336,7 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 		before[j].ask(&e.b)
 		e.b.Add("TIME")
 	}
-	p, _, err := e.w.shrink(ctx, &e.b, &e.buf, 0, func() bool { return false })
+	p, _, err := e.x.shrink(ctx, &e.b, &e.buf, 0, func() bool { return false })
 	if err != nil {
 		return err
 	}
@@ -375,18 +376,8 @@ func (e *expiries) readLate(p *resp.Replies, i int, before *look) (who owner, er
 	if s.after, err = readTime(p); err != nil {
 		return own, err
 	}
-	if behind.w != nil {
+	if behind.x != nil {
 		e.behind.held[i] = behind.held[0]
 	}
 	return e.owner(before, &behind, 0), nil
-}
-
-// pause lets time pass.
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

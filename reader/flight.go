@@ -8,42 +8,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// A Pacer says when the next flight may go, for all passes together: a flight is the
-// commands of one pipeline. Its methods are called from many goroutines.
-type Pacer interface {
-	// Wait returns when a flight may go, and how long that took.
-	Wait(ctx context.Context) (time.Duration, error)
-	// Done says what a flight brought: so many keys, bytes of replies, and after how long.
-	Done(keys, bytes int, took time.Duration)
-}
-
-// unpaced lets every flight go at once.
-type unpaced struct{}
-
-func (unpaced) Wait(context.Context) (time.Duration, error) { return 0, nil }
-func (unpaced) Done(int, int, time.Duration)                {}
-
-// idleLimit is how long a connection may be idle before it is made anew rather than trusted;
-// less where the server closes idle connections sooner.
-const idleLimit = 10 * time.Second
-
-// ready waits until the next flight may go. Long reports that this took so long that
-// the connection was made anew, and that what was read before is old.
-func (w *walk) ready(ctx context.Context) (long bool, err error) {
-	waited, err := w.s.o.Pacer.Wait(ctx)
-	if err != nil {
-		return false, err
-	}
-	idle := idleLimit
-	if t := w.s.source.Timeout; t > 0 {
-		idle = min(idle, t/2)
-	}
-	if waited < idle {
-		return false, nil
-	}
-	return true, w.c.renew(ctx)
-}
-
 // A flight is a batch on its way, and its replies.
 type flight struct {
 	b      *resp.Batch
@@ -84,7 +48,7 @@ func (c *conn) launch(ctx context.Context, f *flight) {
 	if f.landed {
 		return
 	}
-	err := c.c.SetWriteDeadline(f.sent.Add(c.o.ReplyTimeout))
+	err := c.c.SetWriteDeadline(f.sent.Add(c.d.replyTimeout))
 	if err == nil {
 		_, err = c.c.Write(f.b.Bytes())
 	}
@@ -120,13 +84,13 @@ func (c *conn) land(ctx context.Context, f *flight) (*resp.Replies, error) {
 	}
 	if !f.landed {
 		f.landed = true
-		err := c.c.SetReadDeadline(time.Now().Add(c.o.ReplyTimeout))
+		err := c.c.SetReadDeadline(time.Now().Add(c.d.replyTimeout))
 		if err == nil {
 			err = f.buf.Fill(c.c, f.b.Len())
 		}
 		f.took = time.Since(f.sent)
-		if c.o.sawBuffer != nil {
-			c.o.sawBuffer(f.buf.Cap())
+		if c.d.sawBuffer != nil {
+			c.d.sawBuffer(f.buf.Cap())
 		}
 		if err != nil {
 			c.lose(ctx, f, err)
@@ -138,38 +102,4 @@ func (c *conn) land(ctx context.Context, f *flight) (*resp.Replies, error) {
 		return &resp.Replies{}, f.err
 	}
 	return f.buf.Replies(f.b.Name(0)), nil
-}
-
-// fly sends the batch, which reads so many keys, and tells how long the replies took beyond
-// what the way to the server takes.
-func (w *walk) fly(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int) (*resp.Replies, time.Duration, error) {
-	if err := w.c.settle(ctx); err != nil {
-		return nil, 0, err
-	}
-	f := flight{b: b, buf: buf}
-	w.c.launch(ctx, &f)
-	return w.land(ctx, &f, keys)
-}
-
-// takeOff sends the batch. Until arrive is called, what the flight before has brought can be handed over; buf must not
-// be that flight's.
-func (w *walk) takeOff(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*flight, error) {
-	if err := w.c.settle(ctx); err != nil {
-		return nil, err
-	}
-	w.bound(buf, false)
-	f := &flight{b: b, buf: buf}
-	w.c.launch(ctx, f)
-	w.c.ahead = f
-	return f, nil
-}
-
-// land is the second half of fly.
-func (w *walk) land(ctx context.Context, f *flight, keys int) (*resp.Replies, time.Duration, error) {
-	p, err := w.c.land(ctx, f)
-	if err != nil {
-		return nil, 0, err
-	}
-	w.s.o.Pacer.Done(keys, p.Len(), f.took)
-	return p, max(0, f.took-w.c.trip), nil
 }

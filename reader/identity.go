@@ -33,7 +33,7 @@ func newSighting(info map[string]string) sighting {
 }
 
 // newIdentity begins with the server as s describes it and INFO server.
-func newIdentity(s *Source, info map[string]string) *identity {
+func newIdentity(s *ServerInfo, info map[string]string) *identity {
 	now := newSighting(info)
 	now.Binlog = s.Binlog
 	if s.version.binlogSection() == "replication" {
@@ -89,8 +89,7 @@ func (i *identity) count() int {
 }
 
 // recognize holds what the server says against what it said before.
-func (c *conn) recognize(ctx context.Context) error {
-	i := c.o.seen
+func (i *identity) recognize(ctx context.Context, c *conn) error {
 	then := i.seen()
 	var b resp.Batch
 	b.Add("INFO", "server")
@@ -110,8 +109,5 @@ func (c *conn) recognize(ctx context.Context) error {
 			return err
 		}
 	}
-	return i.see(c.o.Addr, then, now)
+	return i.see(c.d.addr, then, now)
 }
-
-// Restarted reports whether the source was restarted since it was opened: what it then holds need not follow from what it held.
-func (s *Scanner) Restarted() bool { return s.o.seen.count() > 0 }

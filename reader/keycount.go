@@ -66,7 +66,7 @@ type databaseCount struct {
 
 // StartCounts has the source count its keys, database after database, until ctx ends. It is
 // called once, before the first Scan, which then uses the count for streams.
-func (s *Scanner) StartCounts(ctx context.Context, dbs []int) {
+func (s *session) StartCounts(ctx context.Context, dbs []int) {
 	s.counts = map[int]*databaseCount{}
 	for _, db := range dbs {
 		s.counts[db] = &databaseCount{done: make(chan struct{})}
@@ -81,7 +81,7 @@ func (s *Scanner) StartCounts(ctx context.Context, dbs []int) {
 }
 
 // Counted waits for the count of a database that StartCounts ordered.
-func (s *Scanner) Counted(ctx context.Context, db int) (KeyCounts, error) {
+func (s *session) Counted(ctx context.Context, db int) (KeyCounts, error) {
 	d := s.counts[db]
 	select {
 	case <-d.done:
@@ -92,10 +92,10 @@ func (s *Scanner) Counted(ctx context.Context, db int) (KeyCounts, error) {
 }
 
 // Count has the source count the keys of a database now.
-func (s *Scanner) Count(ctx context.Context, db int) (KeyCounts, error) {
-	c, err := dial(ctx, &s.o, 0)
+func (s *session) Count(ctx context.Context, db int) (KeyCounts, error) {
+	c, err := s.dial(ctx, 0)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+		return nil, err
 	}
 	defer c.close()
 	if _, err := s.o.Pacer.Wait(ctx); err != nil {
@@ -105,24 +105,7 @@ func (s *Scanner) Count(ctx context.Context, db int) (KeyCounts, error) {
 }
 
 // Counts reports whether the version counts keys by database and type.
-func (s *Source) Counts() bool { return s.version.atLeast(3, 1, 0) }
-
-// streamsCounted returns a count of the streams that began behind StartCounts, or now; -1 if it cannot be
-// told.
-func (w *walk) streamsCounted(ctx context.Context) (int64, error) {
-	if w.s.counts[w.pass.DB] == nil {
-		return w.c.countStreams(ctx, w.pass.DB)
-	}
-	counts, err := w.s.Counted(ctx, w.pass.DB)
-	n, err := counts.streams(err)
-	if err != nil && ctx.Err() == nil {
-		return w.c.countStreams(ctx, w.pass.DB)
-	}
-	if err == nil {
-		err = w.c.renew(ctx) // the source may have closed what was silent for so long
-	}
-	return n, err
-}
+func (s *ServerInfo) Counts() bool { return s.version.atLeast(3, 1, 0) }
 
 // streams returns the streams of a count that ended with err; -1 if it cannot be told.
 func (n KeyCounts) streams(err error) (int64, error) {
@@ -136,17 +119,6 @@ func (n KeyCounts) streams(err error) (int64, error) {
 	return -1, nil
 }
 
-// countStreams orders a count of the streams in a database, which walks over all keys in the background, and
-// returns what it found; -1 if it cannot be told. On 4.0 that is what to ask first: to list them walks over all keys within one
-// command.
-func (c *conn) countStreams(ctx context.Context, db int) (int64, error) {
-	if c.o.NoCount {
-		return -1, nil
-	}
-	counts, err := c.freshCount(ctx, db)
-	return counts.streams(err)
-}
-
 // ErrStillCounting: the source did not end its count in time.
 var ErrStillCounting = errors.New("the source is still counting")
 
@@ -158,49 +130,6 @@ func (c *conn) freshCount(ctx context.Context, db int) (KeyCounts, error) {
 		return nil, err
 	}
 	return c.counted(ctx, db)
-}
-
-// maxListings is how often streams are listed that are fewer than were counted before and after.
-const maxListings = 4
-
-// listCounted lists all streams of the database, of which counted were counted just before, and holds the list against that.
-// A list has each stream that is there all the time. So one that has fewer than were counted before it and after it is
-// not whole, unless some came and others went: then another will not be. It returns the names if they came in one reply;
-// otherwise nil.
-func (w *walk) listCounted(ctx context.Context, counted int64) ([][]byte, error) {
-	for try := 1; ; try++ {
-		var names [][]byte
-		n, lists, unlisted := int64(0), 0, 0
-		l := streamList{w: w, whole: true, each: func(some [][]byte) error {
-			names, n, lists = some, n+int64(len(some)), lists+1
-			return nil
-		}, unlisted: func([]byte) error {
-			unlisted++
-			return nil
-		}}
-		if err := l.under(ctx, nil); err != nil {
-			return nil, err
-		}
-		after := counted
-		if n < counted && unlisted == 0 {
-			var err error
-			if after, err = w.c.countStreams(ctx, w.pass.DB); err != nil {
-				return nil, err
-			}
-		}
-		switch {
-		case n < min(counted, after) && unlisted == 0:
-			if try == maxListings {
-				return nil, fmt.Errorf("%w: the source counts %d streams and then %d, but lists only %d (%d times): try again when no other client sends KEYS, or leave the streams out with --streams off",
-					ErrUnavailable, counted, after, n, try)
-			}
-			counted = after
-		case lists == 1 && unlisted == 0:
-			return names, nil
-		default:
-			return nil, nil
-		}
-	}
 }
 
 // counted waits for the end of a count.

@@ -24,9 +24,9 @@ type KeyReader struct {
 
 // NewKeyReader opens a connection for the keys of a database.
 func (s *Scanner) NewKeyReader(ctx context.Context, db int) (*KeyReader, error) {
-	c, err := dial(ctx, &s.o, db)
+	c, err := s.dial(ctx, db)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+		return nil, err
 	}
 	return &KeyReader{s: s, c: c, db: db, piece: newLimit(firstPiece, s.o.PieceElements, s.o.ReplyBytes)}, nil
 }
@@ -41,7 +41,7 @@ func (k *KeyReader) Close() error {
 // Skip with the reason why there are none. The first pieces of all keys come in one flight. An
 // error of the sink ends it, and the KeyReader can be used again.
 func (k *KeyReader) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, sink Sink) error {
-	w := &walk{s: k.s, c: k.c, pass: NewPass(k.db, t, nil, nil), sink: sink, apart: k.apart}
+	w := &walk{exchange: exchange{s: k.s.session, c: k.c}, pass: NewPass(k.db, t, nil, nil), sink: sink}
 	k.w = w
 	defer func() { k.apart = w.apart }()
 	if err := k.read(ctx, w, t, keys); err != nil {
@@ -89,7 +89,7 @@ func (k *KeyReader) ExpiryUnknown() bool { return k.w.unsure }
 
 // flight asks for the values of the keys, a reply each, and their expiries behind them, and takes these.
 func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func(b *resp.Batch, key []byte)) (*resp.Replies, *expiries, error) {
-	exp := &expiries{w: w}
+	exp := &expiries{x: &w.exchange, typ: w.pass.Type}
 	places := make([]int, len(keys))
 	var b resp.Batch
 	for i, key := range keys {

@@ -53,7 +53,6 @@ type Options struct {
 	RetryFor time.Duration
 	Retrying func(err error, wait time.Duration)
 
-	seen      *identity       // of the server; nil: it has not been identified yet
 	sawBuffer func(bytes int) // for tests: how large a buffer of replies is
 }
 
@@ -98,4 +97,12 @@ func setDefault[T int | time.Duration](v *T, def T) {
 // explain adds to the refusal of a command what lets it through.
 func (o *Options) explain(err error) error {
 	return account{o.Username, o.Password != "", o.Prefix}.explain(err)
+}
+
+// dialer returns what makes the connections.
+func (o *Options) dialer() *dialer {
+	return &dialer{
+		addr: o.Addr, username: o.Username, password: o.Password, tls: o.TLS, dialTimeout: o.DialTimeout,
+		replyTimeout: o.ReplyTimeout, retryFor: o.RetryFor, retrying: o.Retrying, sawBuffer: o.sawBuffer,
+	}
 }

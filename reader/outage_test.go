@@ -180,7 +180,7 @@ func TestRestartByUptime(t *testing.T) {
 	info := func(up string) map[string]string {
 		return map[string]string{"pika_version": "3.4.0", "process_id": "1", "uptime_in_seconds": up}
 	}
-	i := newIdentity(&Source{}, info("50"))
+	i := newIdentity(&ServerInfo{}, info("50"))
 	var seen []int
 	for _, up := range []string{"49", "51", "3", "4"} {
 		if err := i.see("", i.seen(), newSighting(info(up))); err != nil {

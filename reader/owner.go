@@ -12,20 +12,9 @@ import (
 // a flight and behind them the types are listed that could answer: an expiry is the key's own if the key is there both
 // times, and no other type has its name either time.
 
-// ttlOrder is the order in which TTL looks for a name; from 3.0.5 on that of TYPE as well.
-func (v version) ttlOrder() []format.Type {
-	switch {
-	case v.atLeast(3, 0, 5):
-		return []format.Type{format.TypeString, format.TypeHash, format.TypeList, format.TypeZset, format.TypeSet}
-	case v.atLeast(3, 0, 0):
-		return []format.Type{format.TypeString, format.TypeHash, format.TypeList, format.TypeSet, format.TypeZset}
-	}
-	return []format.Type{format.TypeString, format.TypeHash, format.TypeZset, format.TypeSet, format.TypeList}
-}
-
 // rivals returns the types for which TTL can answer although the name has a value of type t: those before it, and all others
 // where the server's cache can answer, which knows some types of a name (SERVERS.md P12).
-func (s *Source) rivals(t format.Type) []format.Type {
+func (s *ServerInfo) rivals(t format.Type) []format.Type {
 	order := s.version.ttlOrder()
 	i := slices.Index(order, t)
 	if s.cached() {
@@ -35,7 +24,7 @@ func (s *Source) rivals(t format.Type) []format.Type {
 }
 
 // cached reports whether the server's cache can answer, which there is since 3.5.2.
-func (s *Source) cached() bool {
+func (s *ServerInfo) cached() bool {
 	return s.version.atLeast(3, 5, 2) && s.CacheModel != "0" && (s.CacheModel != "" || s.NoConfig != nil)
 }
 
@@ -82,7 +71,7 @@ func ownerOf(t format.Type, rivals, before, behind held) owner {
 // A look asks which of the types that TTL can answer for have the names: it lists each of them from the first key to the last, or
 // asks for each key by itself.
 type look struct {
-	w     *walk // nil: nobody asks
+	x     *exchange // nil: nobody asks
 	types []format.Type
 	keys  [][]byte // ascending, unless each is asked for by itself
 	apart bool
@@ -91,33 +80,19 @@ type look struct {
 	held  []held // by key
 }
 
-// typeCommand is what tells of one key which types have its name, never from the cache (SERVERS.md P12): TYPE the first, PTYPE all.
-// Empty: TYPE goes by another order than TTL, and the key's own name is listed.
-func (s *Scanner) typeCommand() string {
-	switch {
-	case s.listing == byCursor: // which reads all types of a name anyway
-		return "TYPE"
-	case !s.source.version.atLeast(3, 0, 5):
-		return ""
-	case s.source.cached():
-		return "PTYPE"
-	}
-	return "TYPE"
-}
-
 // ask adds the commands to b.
 func (l *look) ask(b *resp.Batch) {
-	if l.w == nil {
+	if l.x == nil {
 		return
 	}
-	command := l.w.s.typeCommand()
+	command := l.x.s.typeCommand()
 	for _, keys := range l.ranges() {
 		if l.apart && command != "" {
 			b.Add(command, keys[0])
 			continue
 		}
 		for _, t := range l.types {
-			l.w.askNames(b, t, keys[0], keys[len(keys)-1], l.n)
+			l.x.s.askNames(b, t, keys[0], keys[len(keys)-1], l.n)
 		}
 	}
 }
@@ -131,10 +106,10 @@ func (l *look) ranges() [][][]byte {
 
 // read takes the replies.
 func (l *look) read(p *resp.Replies) error {
-	if l.w == nil {
+	if l.x == nil {
 		return nil
 	}
-	command := l.w.s.typeCommand()
+	command := l.x.s.typeCommand()
 	for _, keys := range l.ranges() {
 		at := len(l.held)
 		for range keys {
@@ -216,7 +191,7 @@ func readTypes(p *resp.Replies, into *held) error {
 }
 
 // whyUnknown says why an expiry cannot be told.
-func (s *Source) whyUnknown() string {
+func (s *ServerInfo) whyUnknown() string {
 	if !s.ManyTypes() {
 		return "TTL fails, or is farther away than a dump can tell"
 	}

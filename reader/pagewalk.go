@@ -142,7 +142,7 @@ func (pw *pageWalk) next(ctx context.Context, last *leg) (*leg, error) {
 		pw.items, pw.more = nil, false
 	}
 	l.turns, l.at, l.n = len(pw.items) == 0 && pw.more, pw.at, pw.n
-	l.exp.w = w
+	l.exp.x, l.exp.typ = &w.exchange, w.pass.Type
 	pw.ask(l)
 	w.bound(&l.into.buf, (!l.turns || l.n == 1) && len(l.take) <= pw.group && (len(l.wanted) == 0 || l.piece == 1))
 	l.flight = flight{b: &l.batch, buf: &l.into.buf}
@@ -164,7 +164,7 @@ func (pw *pageWalk) spare(last *leg) *page {
 func (pw *pageWalk) ask(l *leg) {
 	l.batch.Reset()
 	if l.turns {
-		pw.w.askPage(&l.batch, pw.word, l.at, l.n)
+		pw.w.s.askPage(&l.batch, pw.word, l.at, pw.w.end, l.n)
 	}
 	l.piece, l.values = pw.pieceLim.n, -l.batch.Len()
 	for _, k := range l.wanted {
@@ -226,7 +226,7 @@ func (pw *pageWalk) leaveOut(ctx context.Context, l *leg) error {
 	key := l.take
 	if l.turns { // it is the next string
 		var b resp.Batch
-		w.askPage(&b, "string", l.at, 1)
+		w.s.askPage(&b, "string", l.at, w.end, 1)
 		p, err := w.c.send(ctx, &b, &l.into.buf)
 		if err != nil {
 			return err

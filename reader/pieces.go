@@ -11,11 +11,6 @@ import (
 // maxTries is how often a key is read that changes while it is read in pieces.
 const maxTries = 4
 
-var (
-	errChanged = errors.New("changed while it was read in pieces")
-	errGone    = errors.New("gone while it was read in pieces")
-)
-
 // putRest hands over a key that is read in pieces; r holds the first. What does not fit together is
 // taken back and read anew.
 func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *position, lim limit) error {
@@ -167,7 +162,7 @@ func (pc *pieces) ask() {
 	pc.c.ask(&pc.b, pc.r.Key, pc.pos, pc.lim.n)
 	pc.c.look(&pc.b, pc.r.Key, headOf(pc.lim.n))
 	if !pc.begun {
-		pc.exp.w = pc.w
+		pc.exp.x, pc.exp.typ = &pc.w.exchange, pc.w.pass.Type
 		pc.exp.ask(&pc.b, [][]byte{pc.r.Key}, []int{0})
 		return
 	}
@@ -234,13 +229,4 @@ func (pc *pieces) sameExpiry(p *resp.Replies) error {
 		return nil
 	}
 	return errChanged
-}
-
-// isThere takes the reply that shows whether a key of the type has an element.
-func isThere(p *resp.Replies, t format.Type) error {
-	ok, err := holdsType(p, t)
-	if err == nil && !ok {
-		err = errGone
-	}
-	return err
 }

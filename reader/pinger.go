@@ -2,7 +2,6 @@ package reader
 
 import (
 	"context"
-	"fmt"
 	"time"
 )
 
@@ -20,9 +19,9 @@ func (s *Scanner) Pinger() *Pinger { return &Pinger{s: s} }
 // the connection as well.
 func (p *Pinger) Ping(ctx context.Context) (time.Duration, error) {
 	if p.c == nil {
-		c, err := dial(ctx, &p.s.o, 0)
+		c, err := p.s.dial(ctx, 0)
 		if err != nil {
-			return 0, fmt.Errorf("connect to %s: %w", p.s.o.Addr, err)
+			return 0, err
 		}
 		p.c = c
 	}

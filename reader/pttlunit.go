@@ -11,17 +11,17 @@ import (
 // and both call themselves 4.0.0 (SERVERS.md P3). The first key with an expiry tells.
 type pttlUnit struct{ ms atomic.Int64 } // 0: not known yet; 1 or 1000
 
-// unit returns the unit of PTTL in ms, finding it out with the key if it is not known: what
+// ask returns the unit of PTTL in ms, finding it out with the key if it is not known: what
 // PTTL answers is below TTL×500 only if it is in seconds. 0: the key is gone.
-func (w *walk) unit(ctx context.Context, key []byte) (int64, error) {
-	if u := w.s.unit.ms.Load(); u != 0 {
-		return u, nil
+func (u *pttlUnit) ask(ctx context.Context, c *conn, key []byte) (int64, error) {
+	if ms := u.ms.Load(); ms != 0 {
+		return ms, nil
 	}
 	var b resp.Batch
 	b.Add("PTTL", key)
 	b.Add("TTL", key)
 	b.Add("PTTL", key)
-	p, err := w.c.send(ctx, &b, &w.c.spare)
+	p, err := c.send(ctx, &b, &c.spare)
 	if err != nil {
 		return 0, err
 	}
@@ -35,12 +35,12 @@ func (w *walk) unit(ctx context.Context, key []byte) (int64, error) {
 	case first <= 0 || second <= 0 || ttl < 0:
 		return 0, nil
 	case ttl == 0: // less than a second, which only milliseconds can say
-		w.s.unit.ms.Store(1)
+		u.ms.Store(1)
 		return 1, nil
 	case first/500 < ttl: // no product: a key can live for millions of years
-		w.s.unit.ms.Store(1000)
+		u.ms.Store(1000)
 		return 1000, nil
 	}
-	w.s.unit.ms.Store(1)
+	u.ms.Store(1)
 	return 1, nil
 }

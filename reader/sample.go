@@ -44,7 +44,7 @@ var lengthCommands = map[format.Type]string{
 // sample reads one key. The record is nil if the key is gone.
 func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 	var b resp.Batch
-	exp := expiries{w: w}
+	exp := expiries{x: &w.exchange, typ: w.pass.Type}
 	switch w.pass.Type {
 	case format.TypeStream:
 		return w.sampleStream(ctx, key)

@@ -2,9 +2,6 @@ package reader
 
 import (
 	"bytes"
-	"fmt"
-	"math/rand/v2"
-	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -41,83 +38,4 @@ func (set) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, 
 	return more, err
 }
 
-// A cursored collection is read by a cursor that the server keeps.
-type cursored interface {
-	byCursor()
-}
-
 func (set) byCursor() {}
-
-// privately makes what follows of a key be read by cursors of its own, from the beginning: another client that
-// uses the same numbers moves the place of ours past members, and nothing shows it. What has been
-// had is dropped by its order (ascending). The pattern matches every member but
-// perhaps the empty one, which is the first and so was in the first piece.
-func (pos *position) privately() {
-	pos.private = fmt.Appendf(nil, "[\x00-\x7f\x80-\xff%016x]*", rand.Uint64())
-	pos.count = 0
-}
-
-// askCursor adds the command that reads on by cursor.
-func askCursor(b *resp.Batch, cmd string, key []byte, pos *position, n int) {
-	if pos.private == nil {
-		b.Add(cmd, key, pos.cursor(), "COUNT", n)
-		return
-	}
-	b.Add(cmd, key, pos.cursor(), "MATCH", pos.private, "COUNT", n)
-}
-
-// cursor returns where to go on from. On 2.x that is the last element again, which shows whether others before it were
-// removed: then those behind it would be passed over.
-func (pos *position) cursor() int64 {
-	if pos.counted {
-		return max(0, pos.count-1)
-	}
-	return pos.count
-}
-
-// passed goes back by a piece, which was asked for from cursor on and whose first element is a new one: others may have been
-// passed over.
-func (pos *position) passed(cursor int64, n int) bool {
-	if !pos.counted || cursor == 0 || pos.last == nil {
-		return false
-	}
-	pos.count = max(0, cursor-int64(n)) + 1
-	return true
-}
-
-// lookCursor adds the command that shows the first n elements of a key. The pattern is one that nobody's place
-// is kept by.
-func lookCursor(b *resp.Batch, cmd string, key []byte, n int) {
-	b.Add(cmd, key, 0, "MATCH", "**", "COUNT", n)
-}
-
-// maxRestarts is how often the server may lose the cursor of one key.
-const maxRestarts = 16
-
-// readCursor takes the head of a scan's reply and the cursor.
-func readCursor(p *resp.Replies, pos *position, n int) (more bool, err error) {
-	if _, err := p.Array(2); err != nil {
-		return false, err
-	}
-	text, err := p.Bulk()
-	if err != nil {
-		return false, err
-	}
-	cursor, err := resp.ParseInt(text)
-	if err != nil || cursor < 0 {
-		return false, &ReplyError{Command: p.Asked(), Reply: "cursor " + strconv.Quote(string(text))}
-	}
-	switch {
-	case cursor == 0:
-		return false, nil
-	case cursor == pos.cursor()+int64(n):
-	case cursor == int64(n): // it had forgotten the cursor and began anew
-		if pos.restarts++; pos.restarts > maxRestarts {
-			return false, &ReplyError{Command: p.Asked(), Reply: "the cursor was lost " + strconv.Itoa(pos.restarts) + " times; are other clients scanning?"}
-		}
-	default:
-		return false, &ReplyError{Command: p.Asked(), Reply: "cursor " + string(text) + " after " + strconv.FormatInt(pos.count, 10)}
-	}
-	pos.count = cursor
-	return true, nil
-}

@@ -2,14 +2,13 @@ package reader
 
 import (
 	"context"
-	"fmt"
 )
 
 // Setting reads a parameter of the source; empty if it has none of that name.
 func (s *Scanner) Setting(ctx context.Context, name string) (string, error) {
-	c, err := dial(ctx, &s.o, 0)
+	c, err := s.dial(ctx, 0)
 	if err != nil {
-		return "", fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+		return "", err
 	}
 	defer c.close()
 	return c.config(ctx, name)
@@ -18,9 +17,9 @@ func (s *Scanner) Setting(ctx context.Context, name string) (string, error) {
 // Change sets a parameter of the source and makes sure that it took. It is all that ever
 // changes anything there.
 func (s *Scanner) Change(ctx context.Context, name, value string) error {
-	c, err := dial(ctx, &s.o, 0)
+	c, err := s.dial(ctx, 0)
 	if err != nil {
-		return fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+		return err
 	}
 	defer c.close()
 	p, err := c.do(ctx, "CONFIG", "SET", name, value)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
-	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -31,9 +30,9 @@ func (s *Scanner) Split(ctx context.Context, p *Pass) (*Pass, error) {
 }
 
 func (s *Scanner) split(ctx context.Context, p *Pass, low, high []byte) (*Pass, error) {
-	c, err := dial(ctx, &s.o, p.DB)
+	c, err := s.dial(ctx, p.DB)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", s.o.Addr, err)
+		return nil, err
 	}
 	defer c.close()
 	last, err := s.lastKey(ctx, c, p, low, high)
@@ -87,25 +86,6 @@ func (s *Scanner) lastKey(ctx context.Context, c *conn, p *Pass, low, high []byt
 func (c *conn) anyKey(ctx context.Context, p *Pass, from, to []byte) (bool, error) {
 	key, err := c.oneKey(ctx, "PKSCANRANGE", p.Type, from, to)
 	return key != nil, err
-}
-
-// oneKey returns the first key that a range command lists; nil if there is none.
-func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, to []byte) ([]byte, error) {
-	r, err := c.tryOne(ctx, command, string(t), from, to, "LIMIT", 1)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := r.Array(2); err != nil {
-		return nil, err
-	}
-	if _, err := r.Bulk(); err != nil {
-		return nil, err
-	}
-	keys, err := r.Bulks(nil, 1)
-	if err != nil || len(keys) == 0 {
-		return nil, err
-	}
-	return bytes.Clone(keys[0]), nil
 }
 
 // middle returns a key half way between low and high, taking what follows their common

@@ -24,22 +24,6 @@ const keysStep = 1000
 // longPrefix is how long a prefix becomes at most where a name below it is too long for any list.
 const longPrefix = 64
 
-// keysOf lists the streams whose names match pattern. Where the reply is larger than most, it returns the first ones beside
-// the error.
-func (c *conn) keysOf(ctx context.Context, pattern string, most int) ([][]byte, error) {
-	var b resp.Batch
-	b.Add("KEYS", pattern, "stream")
-	buf := resp.Buffer{Max: most}
-	p, err := c.try(ctx, &b, &buf) // what takes too long is not asked again as it is: see listLess
-	if errors.Is(err, resp.ErrTooLarge) {
-		return buf.Replies("KEYS").First(2), err
-	}
-	if err != nil {
-		return nil, err
-	}
-	return p.Bulks(nil, 1)
-}
-
 // streams walks the streams. No range command lists them: KEYS pattern stream does, in one
 // reply (SERVERS.md P13).
 func (w *walk) streams(ctx context.Context) error {
@@ -211,12 +195,6 @@ func merge(a, b [][]byte) [][]byte {
 		}
 	}
 	return append(append(all, a...), b...)
-}
-
-// tooLarge reports whether a list of names was larger than we, or the source, allow.
-func tooLarge(err error) bool {
-	var re *ReplyError
-	return errors.Is(err, resp.ErrTooLarge) || errors.As(err, &re) && strings.Contains(re.Reply, "max-client-response-size")
 }
 
 // listLess reports whether after err the names should be listed by longer prefixes.

@@ -284,9 +284,9 @@ func TestStreamsListedTwice(t *testing.T) {
 		return reply, true, false
 	}})
 	s := open(t, Options{Addr: srv.Addr()})
-	w := &walk{s: s, pass: NewPass(0, format.TypeStream, nil, nil)}
+	w := &walk{exchange: exchange{s: s.session}, pass: NewPass(0, format.TypeStream, nil, nil)}
 	var err error
-	if w.c, err = dial(t.Context(), &s.o, 0); err != nil {
+	if w.c, err = s.dial(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
 	defer w.c.close()

@@ -12,8 +12,7 @@ import (
 
 // A walk is a pass that is being made.
 type walk struct {
-	s       *Scanner
-	c       *conn
+	exchange
 	pass    *Pass
 	sink    Sink
 	end     []byte // bound of the pass, for the keys at hand
@@ -21,13 +20,10 @@ type walk struct {
 	started bool
 	kept    int64 // keys to be read so far
 	element int   // bytes of an element of the key whose elements are the largest, since learn was called
-	lost    int   // connections in a row
 	odd     int   // keys in a row that could not be read
-	apart   int   // flights for which keys are looked for each by itself, see look
 	unsure  bool  // the expiry of the key at hand is unknown
 	rec     format.Record
 	pieces  [2]resp.Buffer // replies of the collection that is being read in pieces
-	part    resp.Buffer    // replies of a part of a batch
 	reading string         // what errors say of reading a value
 }
 
@@ -196,4 +192,14 @@ func (w *walk) setExpire(r *format.Record, expire int64) {
 		expire = 0
 	}
 	r.Expire = expire
+}
+
+// internal reports whether a key is one that Pika keeps for itself.
+func internal(key []byte) bool {
+	for _, p := range internalPrefixes {
+		if bytes.HasPrefix(key, p) {
+			return true
+		}
+	}
+	return false
 }

@@ -61,7 +61,7 @@ func withCache(ctx context.Context, s *reader.Scanner, o *Options, off bool, f f
 }
 
 // cacheOff turns the cache off, unless it is.
-func cacheOff(ctx context.Context, src *reader.Source, k *settings.Keeper, log io.Writer) error {
+func cacheOff(ctx context.Context, src *reader.ServerInfo, k *settings.Keeper, log io.Writer) error {
 	switch {
 	case src.NoConfig != nil:
 		return fmt.Errorf("%w: --source-cache-off: the cache cannot be looked at: %w", reader.ErrRefused, src.NoConfig)

@@ -32,7 +32,7 @@ const maxThreads = 6
 
 // Threads returns how many connections read at once: as many as the user wants, or at most half
 // of the server's thread pool.
-func Threads(wanted int, src *reader.Source) int {
+func Threads(wanted int, src *reader.ServerInfo) int {
 	if wanted > 0 {
 		return wanted
 	}
@@ -44,7 +44,7 @@ func Threads(wanted int, src *reader.Source) int {
 }
 
 // Warnings returns what to know of a source before it is read.
-func Warnings(src *reader.Source) []string {
+func Warnings(src *reader.ServerInfo) []string {
 	texts := []string{}
 	if src.Role == "slave" {
 		texts = append(texts, "the source is a replica: what it has not received yet is not in the dump")

@@ -2,7 +2,10 @@ package reader
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A typeSet has a bit for each block of a placement.
@@ -133,4 +136,9 @@ func (pl *placement) leave(late []lateName, to int) []lateName {
 		pl.fresh, pl.next = len(pl.doubtful), 0
 	}
 	return late
+}
+
+// changed is the error for names that no order of types explains.
+func changed(name []byte, why string) error {
+	return fmt.Errorf("%w: SCAN lists %s %s: the source lost its place, or was changed too much meanwhile; dump again, into another directory", ErrUnavailable, resp.Quote(name), why)
 }

@@ -57,7 +57,7 @@ func TestLatencyTarget(t *testing.T) {
 		{time.Minute, 60 * time.Second, 20 * time.Second},
 		{time.Minute, 0, time.Minute},
 	} {
-		s := &Scanner{o: Options{Addr: "x", Latency: tc.option}, source: &Source{Timeout: tc.timeout}}
+		s := &session{o: Options{Addr: "x", Latency: tc.option}, source: &ServerInfo{Timeout: tc.timeout}}
 		if err := s.o.Check(); err != nil {
 			t.Fatal(err)
 		}

@@ -2,13 +2,6 @@ package reader
 
 import "math"
 
-// A HyperLogLogSink is a Sink that is told of each hyperloglog before its record comes.
-type HyperLogLogSink interface {
-	Sink
-	// HyperLogLog takes the key and about how many members were added.
-	HyperLogLog(key []byte, members int64)
-}
-
 // Estimate returns about how many members a hyperloglog counts, as Pika's PFCOUNT
 // does: of one byte per register, with the corrections of Flajolet and others,
 // "HyperLogLog" (2007), for few members and for hashes of 32 bits.

@@ -14,17 +14,6 @@ func newLimit(first, max, target int) limit {
 	return limit{n: min(first, max), max: max, target: target}
 }
 
-// limit returns a limit with the targets of the options.
-func (s *Scanner) limit(first, max int) limit {
-	l := newLimit(first, max, s.o.ReplyBytes)
-	l.latency = s.o.Latency
-	if s.source != nil && s.source.Timeout > 0 {
-		// The server closes a connection whose commands run longer than its timeout.
-		l.latency = min(l.latency, s.source.Timeout/3)
-	}
-	return l
-}
-
 // saw tells the limit that items took bytes.
 func (l *limit) saw(items, bytes int) {
 	if items == 0 {

@@ -1,0 +1,165 @@
+package reader
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+)
+
+// info reads one section of INFO into its fields.
+func (c *conn) info(ctx context.Context, section string) (map[string]string, error) {
+	p, err := c.do(ctx, "INFO", section)
+	if err != nil {
+		return nil, err
+	}
+	return readInfo(p)
+}
+
+// readInfo takes the reply of INFO.
+func readInfo(p *resp.Replies) (map[string]string, error) {
+	text, err := p.Bulk()
+	if err != nil {
+		return nil, err
+	}
+	fields := map[string]string{}
+	for sc := bufio.NewScanner(bytes.NewReader(text)); sc.Scan(); {
+		if k, v, ok := strings.Cut(sc.Text(), ":"); ok && !strings.HasPrefix(k, "#") {
+			fields[k] = strings.TrimSpace(v)
+		}
+	}
+	return fields, nil
+}
+
+// config reads one parameter; empty if the server has none of that name.
+func (c *conn) config(ctx context.Context, name string) (string, error) {
+	p, err := c.do(ctx, "CONFIG", "GET", name)
+	if err != nil {
+		return "", err
+	}
+	pair, err := p.Bulks(nil, 1)
+	if err != nil || len(pair) < 2 {
+		return "", err
+	}
+	return string(pair[1]), nil
+}
+
+// readTime returns the server's clock in Unix ms.
+func (c *conn) time(ctx context.Context) (int64, error) {
+	p, err := c.do(ctx, "TIME")
+	if err != nil {
+		return 0, err
+	}
+	return readTime(p)
+}
+
+// readTime takes the reply of TIME: Unix ms.
+func readTime(p *resp.Replies) (int64, error) {
+	if _, err := p.Array(2); err != nil {
+		return 0, err
+	}
+	sec, err := p.Bulk()
+	if err != nil {
+		return 0, err
+	}
+	us, err := p.Bulk()
+	if err != nil {
+		return 0, err
+	}
+	s, err1 := resp.ParseInt(sec)
+	u, err2 := resp.ParseInt(us)
+	if err1 != nil || err2 != nil || s < 0 || s > 1<<40 || u < 0 || u > 999_999 {
+		return 0, &ReplyError{Command: "TIME", Reply: fmt.Sprintf("%q %q", sec, us)}
+	}
+	return s*1000 + u/1000, nil
+}
+
+// oneKey returns the first key that a range command lists; nil if there is none.
+func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, to []byte) ([]byte, error) {
+	r, err := c.tryOne(ctx, command, string(t), from, to, "LIMIT", 1)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := r.Array(2); err != nil {
+		return nil, err
+	}
+	if _, err := r.Bulk(); err != nil {
+		return nil, err
+	}
+	keys, err := r.Bulks(nil, 1)
+	if err != nil || len(keys) == 0 {
+		return nil, err
+	}
+	return bytes.Clone(keys[0]), nil
+}
+
+// keysOf lists the streams whose names match pattern. Where the reply is larger than most, it returns the first ones beside
+// the error.
+func (c *conn) keysOf(ctx context.Context, pattern string, most int) ([][]byte, error) {
+	var b resp.Batch
+	b.Add("KEYS", pattern, "stream")
+	buf := resp.Buffer{Max: most}
+	p, err := c.try(ctx, &b, &buf) // what takes too long is not asked again as it is: see listLess
+	if errors.Is(err, resp.ErrTooLarge) {
+		return buf.Replies("KEYS").First(2), err
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.Bulks(nil, 1)
+}
+
+// tooLarge reports whether a list of names was larger than we, or the source, allow.
+func tooLarge(err error) bool {
+	var re *ReplyError
+	return errors.Is(err, resp.ErrTooLarge) || errors.As(err, &re) && strings.Contains(re.Reply, "max-client-response-size")
+}
+
+// probe is a key that hardly anybody has, behind nearly all others: a 4.0 walks from it over keys of other types, to the next
+// of the type of a page or to the end of the keyspace (SERVERS.md P1, P13).
+var probe = []byte("\xff\xff\xff\xffpikadump:probe")
+
+// prove sends commands and returns an error if one of them cannot be used.
+func (c *conn) prove(ctx context.Context, b *resp.Batch) error {
+	p, err := c.send(ctx, b, &c.spare)
+	if err != nil {
+		return err
+	}
+	for i := range b.Len() {
+		p.Answers(b.Name(i), nil)
+		if err := proved(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// proved takes one reply, and returns an error if it shows that the command cannot be used.
+func proved(p *resp.Replies) error {
+	re, err := p.Err()
+	switch {
+	case err != nil:
+		return err
+	case re == nil:
+		return p.Skip()
+	case errors.Is(re, ErrAuth):
+		return fmt.Errorf("%w: the account may not send what a dump needs: %w", ErrAuth, re)
+	case re.UnknownCommand():
+		return fmt.Errorf("%w: %w: it is renamed or blacklisted", ErrRefused, re)
+	case re.WrongType(), re.NoSuchKey(): // the command works
+		return nil
+	}
+	return re
+}
+
+func orEmpty(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}

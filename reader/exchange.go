@@ -1,0 +1,190 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+)
+
+// An exchange sends pipelines over one connection and asks for less where the replies are too large or too slow.
+type exchange struct {
+	s     *session
+	c     *conn
+	lost  int         // connections in a row
+	apart int         // pipelines for which keys are looked for each by itself, see look
+	part  resp.Buffer // replies of a part of a batch
+}
+
+// maxLost is how many times in a row a pass connects again at once and asks for less.
+const maxLost = 8
+
+// askLess is by how much less it then asks for.
+const askLess = 8
+
+// less returns less than n.
+func less(n int) int { return max(1, n/askLess) }
+
+// mostReplies is how many times ReplyBytes the replies of a flight take at most before it is given up, and less asked for:
+// values can become large faster than the limits see.
+const mostReplies = 4
+
+// bound bounds the replies of a flight, unless what it asks for cannot be less: the largest value has to fit.
+func (x *exchange) bound(buf *resp.Buffer, least bool) {
+	buf.Max = mostReplies * x.s.o.ReplyBytes
+	if least {
+		buf.Max = x.s.maxReply
+	}
+}
+
+// again reports whether to ask again for less after err, over a connection made anew. Everything
+// sent is a read, and where a pass stands only we know: asking again is safe. A connection is lost because too much was asked for, or
+// because the source is away: first less is asked for at once, then it is waited.
+func (x *exchange) again(ctx context.Context, err error) (bool, error) {
+	switch {
+	case ctx.Err() != nil:
+		return false, err
+	case errors.Is(err, resp.ErrTooLarge): // the rest of them is still to come
+		err = x.c.renew(ctx)
+	case !transient(err):
+		return false, err
+	case errors.Is(err, errLost) && x.lost < maxLost:
+		x.lost++
+		err = x.c.renew(ctx)
+	default:
+		if errors.Is(err, errLost) {
+			t := "unknown"
+			if x.s.source.Timeout > 0 {
+				t = x.s.source.Timeout.String()
+			}
+			err = fmt.Errorf("%w (however little was asked for; the source's timeout is %s: CONFIG SET timeout 0 there for the time of the dump may help)", err, t)
+		}
+		err = x.c.retry(ctx, err)
+	}
+	return err == nil, err
+}
+
+// shrink flies the batch. While the connection is lost, or the replies are too large, it makes the batch anew by less, which
+// reports false if it cannot ask for less, and then sends fewer commands at once, or takes in what comes.
+func (x *exchange) shrink(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
+	f, err := x.takeOff(ctx, b, buf)
+	if err != nil {
+		return nil, 0, err
+	}
+	return x.arrive(ctx, f, keys, less)
+}
+
+// arrive is shrink for a flight that is under way.
+func (x *exchange) arrive(ctx context.Context, f *flight, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
+	p, took, err := x.land(ctx, f, keys)
+	if err == nil {
+		x.lost = 0
+		return p, took, nil
+	}
+	return x.insist(ctx, err, f.b, f.buf, keys, less)
+}
+
+// insist goes on after a flight that failed. It ends with resp.ErrTooLarge if the least that can be asked for is too large.
+func (x *exchange) insist(ctx context.Context, err error, b *resp.Batch, buf *resp.Buffer, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
+	for at, least := b.Len(), buf.Max == x.s.maxReply; ; {
+		ok, fatal := x.again(ctx, err)
+		large := errors.Is(err, resp.ErrTooLarge)
+		switch {
+		case !ok:
+			return nil, 0, fatal
+		case less():
+		case !large:
+			at = max(1, min(at, b.Len())/askLess)
+		case least:
+			return nil, 0, err
+		default:
+			least = true
+		}
+		p, took, failed := x.flySome(ctx, b, buf, keys, at, least)
+		if failed == nil {
+			x.lost = 0
+			return p, took, nil
+		}
+		err = failed
+	}
+}
+
+// flySome flies the batch n commands at a time; least if it cannot ask for less.
+func (x *exchange) flySome(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys, n int, least bool) (*resp.Replies, time.Duration, error) {
+	x.bound(buf, least)
+	if n >= b.Len() {
+		return x.fly(ctx, b, buf, keys)
+	}
+	x.bound(&x.part, least)
+	buf.Reset()
+	var longest time.Duration
+	for from := 0; from < b.Len(); from += n {
+		part := b.Part(from, min(from+n, b.Len()))
+		p, took, err := x.fly(ctx, &part, &x.part, keys*part.Len()/b.Len())
+		if err != nil {
+			return nil, 0, err
+		}
+		longest = max(longest, took)
+		if err := buf.Append(p); err != nil {
+			return nil, 0, err
+		}
+	}
+	return buf.Replies(b.Name(0)), longest, nil
+}
+
+// idleLimit is how long a connection may be idle before it is made anew rather than trusted;
+// less where the server closes idle connections sooner.
+const idleLimit = 10 * time.Second
+
+// ready waits until the next flight may go. Long reports that this took so long that
+// the connection was made anew, and that what was read before is old.
+func (x *exchange) ready(ctx context.Context) (long bool, err error) {
+	waited, err := x.s.o.Pacer.Wait(ctx)
+	if err != nil {
+		return false, err
+	}
+	idle := idleLimit
+	if t := x.s.source.Timeout; t > 0 {
+		idle = min(idle, t/2)
+	}
+	if waited < idle {
+		return false, nil
+	}
+	return true, x.c.renew(ctx)
+}
+
+// fly sends the batch, which reads so many keys, and tells how long the replies took beyond
+// what the way to the server takes.
+func (x *exchange) fly(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int) (*resp.Replies, time.Duration, error) {
+	if err := x.c.settle(ctx); err != nil {
+		return nil, 0, err
+	}
+	f := flight{b: b, buf: buf}
+	x.c.launch(ctx, &f)
+	return x.land(ctx, &f, keys)
+}
+
+// takeOff sends the batch. Until arrive is called, what the flight before has brought can be handed over; buf must not
+// be that flight's.
+func (x *exchange) takeOff(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*flight, error) {
+	if err := x.c.settle(ctx); err != nil {
+		return nil, err
+	}
+	x.bound(buf, false)
+	f := &flight{b: b, buf: buf}
+	x.c.launch(ctx, f)
+	x.c.ahead = f
+	return f, nil
+}
+
+// land is the second half of fly.
+func (x *exchange) land(ctx context.Context, f *flight, keys int) (*resp.Replies, time.Duration, error) {
+	p, err := x.c.land(ctx, f)
+	if err != nil {
+		return nil, 0, err
+	}
+	x.s.o.Pacer.Done(keys, p.Len(), f.took)
+	return p, max(0, f.took-x.c.trip), nil
+}

@@ -1,0 +1,102 @@
+package reader
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+)
+
+// A session is what is known of the source once it was opened, and how it is read.
+type session struct {
+	o        Options
+	d        *dialer
+	source   *ServerInfo
+	seen     *identity
+	unit     pttlUnit
+	listing  listing
+	hash     collection // how hashes are read
+	probe    []byte     // see probe
+	limited  bool       // the account may use keys that begin with Options.Prefix only
+	warnings []string
+	counts   map[int]*databaseCount // by database; nil: none was ordered
+
+	nameBytes  int   // see nameBytes
+	longPrefix int   // see longPrefix
+	maxReply   int   // see resp.MaxReply
+	scanCount  int64 // see scanCount
+}
+
+// dial opens a connection to a database.
+func (s *session) dial(ctx context.Context, db int) (*conn, error) { return s.d.dial(ctx, db) }
+
+// collection returns how a type of collection is read.
+func (s *session) collection(t format.Type) collection {
+	switch {
+	case t == format.TypeHash && s.hash != nil:
+		return s.hash
+	case t == format.TypeZset && !s.source.version.atLeast(3, 0, 0):
+		return zsetByScore{}
+	}
+	return collections[t]
+}
+
+// ByCursor reports whether keys are listed by SCAN: such a dump is made by ScanCursor in one
+// go, and cannot be gone on with.
+func (s *session) ByCursor() bool { return s.listing == byCursor }
+
+// Listing names the command that lists the keys.
+func (s *session) Listing() string {
+	return [...]string{"PKSCANRANGE", "SCANX", "SCAN"}[s.listing]
+}
+
+// Warnings returns what the user should know of how the source will be read.
+func (s *session) Warnings() []string { return s.warnings }
+
+func (s *session) warn(text string, args ...any) {
+	s.warnings = append(s.warnings, fmt.Sprintf(text, args...))
+}
+
+// askPage adds the command for the next page of type word from start on to b.
+func (s *session) askPage(b *resp.Batch, word string, start, end []byte, n int) {
+	if s.listing == byStart {
+		b.Add("SCANX", word, orEmpty(start), "COUNT", n)
+		return
+	}
+	b.Add("PKSCANRANGE", word, orEmpty(start), orEmpty(end), "LIMIT", n)
+}
+
+// askNames adds the command for the names of a type from one to another.
+func (s *session) askNames(b *resp.Batch, t format.Type, from, to []byte, n int) {
+	if s.listing == byStart {
+		b.Add("SCANX", string(t), from, "COUNT", n)
+		return
+	}
+	b.Add("PKSCANRANGE", string(t), from, to, "LIMIT", n)
+}
+
+// limit returns a limit with the targets of the options.
+func (s *session) limit(first, max int) limit {
+	l := newLimit(first, max, s.o.ReplyBytes)
+	l.latency = s.o.Latency
+	if s.source != nil && s.source.Timeout > 0 {
+		// The server closes a connection whose commands run longer than its timeout.
+		l.latency = min(l.latency, s.source.Timeout/3)
+	}
+	return l
+}
+
+// typeCommand is what tells of one key which types have its name, never from the cache (SERVERS.md P12): TYPE the first, PTYPE all.
+// Empty: TYPE goes by another order than TTL, and the key's own name is listed.
+func (s *session) typeCommand() string {
+	switch {
+	case s.listing == byCursor: // which reads all types of a name anyway
+		return "TYPE"
+	case !s.source.version.atLeast(3, 0, 5):
+		return ""
+	case s.source.cached():
+		return "PTYPE"
+	}
+	return "TYPE"
+}
