@@ -217,10 +217,7 @@ func (cs *census) keys(ctx context.Context, start, end []byte, n int) ([][]byte,
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.Array(2); err != nil {
-		return nil, err
-	}
-	if _, err := r.Bulk(); err != nil {
+	if _, err := r.Head(); err != nil {
 		return nil, err
 	}
 	found, err := r.Bulks(nil, 1)

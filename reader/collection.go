@@ -83,10 +83,7 @@ func holdsType(p *resp.Replies, t format.Type) (bool, error) {
 		return v != nil, err
 	case format.TypeList:
 	default:
-		if _, err := q.Array(2); err != nil {
-			return false, err
-		}
-		if _, err := q.Bulk(); err != nil {
+		if _, err := q.Head(); err != nil {
 			return false, err
 		}
 	}

@@ -60,10 +60,7 @@ func (c *conn) time(ctx context.Context) (int64, error) {
 
 // readTime takes the reply of TIME: Unix ms.
 func readTime(p *resp.Replies) (int64, error) {
-	if _, err := p.Array(2); err != nil {
-		return 0, err
-	}
-	sec, err := p.Bulk()
+	sec, err := p.Head()
 	if err != nil {
 		return 0, err
 	}
@@ -85,10 +82,7 @@ func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.Array(2); err != nil {
-		return nil, err
-	}
-	if _, err := r.Bulk(); err != nil {
+	if _, err := r.Head(); err != nil {
 		return nil, err
 	}
 	keys, err := r.Bulks(nil, 1)

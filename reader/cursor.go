@@ -1,16 +1,45 @@
 package reader
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"strconv"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// A cursored collection is read by a cursor that the server keeps.
-type cursored interface {
-	byCursor()
+// scanned is a collection that is read by a cursor that the server keeps: the next is the last plus
+// COUNT, or 0 at the end. It keeps it by key and pattern for all clients together (SERVERS.md P2).
+type scanned struct {
+	command string
+	of      format.Kind
+	typ     format.Type
+	step    int // items of a reply that are one element
+}
+
+func (s scanned) kind() format.Kind { return s.of }
+
+func (s scanned) byCursor() {}
+
+func (s scanned) seen(p *resp.Replies, pos *position) error { return pos.sameHead(p, s.typ, s.step) }
+
+func (s scanned) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
+	from, cursor := len(r.Elems), pos.cursor()
+	more, err := readCursor(p, pos, n)
+	if err != nil {
+		return false, err
+	}
+	if r.Elems, err = p.Bulks(r.Elems, s.step); err != nil {
+		return false, err
+	}
+	if len(r.Elems) > from && bytes.Compare(r.Elems[from], pos.last) > 0 && pos.passed(cursor, n) {
+		r.Elems = r.Elems[:from]
+		return true, nil
+	}
+	r.Elems, err = ascending(p, r.Elems, from, s.step, pos, more)
+	return more, err
 }
 
 // privately makes what follows of a key be read by cursors of its own, from the beginning: another client that
@@ -22,13 +51,12 @@ func (pos *position) privately() {
 	pos.count = 0
 }
 
-// askCursor adds the command that reads on by cursor.
-func askCursor(b *resp.Batch, cmd string, key []byte, pos *position, n int) {
+func (s scanned) ask(b *resp.Batch, key []byte, pos *position, n int) {
 	if pos.private == nil {
-		b.Add(cmd, key, pos.cursor(), "COUNT", n)
+		b.Add(s.command, key, pos.cursor(), "COUNT", n)
 		return
 	}
-	b.Add(cmd, key, pos.cursor(), "MATCH", pos.private, "COUNT", n)
+	b.Add(s.command, key, pos.cursor(), "MATCH", pos.private, "COUNT", n)
 }
 
 // cursor returns where to go on from. On 2.x that is the last element again, which shows whether others before it were
@@ -50,10 +78,9 @@ func (pos *position) passed(cursor int64, n int) bool {
 	return true
 }
 
-// lookCursor adds the command that shows the first n elements of a key. The pattern is one that nobody's place
-// is kept by.
-func lookCursor(b *resp.Batch, cmd string, key []byte, n int) {
-	b.Add(cmd, key, 0, "MATCH", "**", "COUNT", n)
+// look uses a pattern that nobody's place is kept by.
+func (s scanned) look(b *resp.Batch, key []byte, n int) {
+	b.Add(s.command, key, 0, "MATCH", "**", "COUNT", n)
 }
 
 // maxRestarts is how often the server may lose the cursor of one key.
@@ -61,10 +88,7 @@ const maxRestarts = 16
 
 // readCursor takes the head of a scan's reply and the cursor.
 func readCursor(p *resp.Replies, pos *position, n int) (more bool, err error) {
-	if _, err := p.Array(2); err != nil {
-		return false, err
-	}
-	text, err := p.Bulk()
+	text, err := p.Head()
 	if err != nil {
 		return false, err
 	}

@@ -136,10 +136,7 @@ func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err 
 	if cw.s.seen.count() != cw.restarts {
 		return nil, false, fmt.Errorf("%w: the source was restarted, and so lost the place of SCAN: dump again, into another directory", ErrUnavailable)
 	}
-	if _, err := p.Array(2); err != nil {
-		return nil, false, err
-	}
-	text, err := p.Bulk()
+	text, err := p.Head()
 	if err != nil {
 		return nil, false, err
 	}

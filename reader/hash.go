@@ -1,8 +1,6 @@
 package reader
 
 import (
-	"bytes"
-
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
@@ -26,10 +24,7 @@ func (hash) look(b *resp.Batch, key []byte, n int) { b.Add("PKHSCANRANGE", key, 
 func (hash) seen(p *resp.Replies, pos *position) error { return pos.sameHead(p, format.TypeHash, 2) }
 
 func (hash) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
-	if _, err := p.Array(2); err != nil {
-		return false, err
-	}
-	next, err := p.Bulk()
+	next, err := p.Head()
 	if err != nil {
 		return false, err
 	}
@@ -58,37 +53,3 @@ func (hashx) ask(b *resp.Batch, key []byte, pos *position, n int) {
 }
 
 func (hashx) look(b *resp.Batch, key []byte, n int) { b.Add("HSCANX", key, "", "COUNT", n) }
-
-// hashCursor reads by HSCAN, as sets are read.
-type hashCursor struct{}
-
-func (hashCursor) kind() format.Kind { return format.Hash }
-
-func (hashCursor) ask(b *resp.Batch, key []byte, pos *position, n int) {
-	askCursor(b, "HSCAN", key, pos, n)
-}
-
-func (hashCursor) look(b *resp.Batch, key []byte, n int) { lookCursor(b, "HSCAN", key, n) }
-
-func (hashCursor) seen(p *resp.Replies, pos *position) error {
-	return pos.sameHead(p, format.TypeHash, 2)
-}
-
-func (hashCursor) byCursor() {}
-
-func (hashCursor) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
-	from, cursor := len(r.Elems), pos.cursor()
-	more, err := readCursor(p, pos, n)
-	if err != nil {
-		return false, err
-	}
-	if r.Elems, err = p.Bulks(r.Elems, 2); err != nil {
-		return false, err
-	}
-	if len(r.Elems) > from && bytes.Compare(r.Elems[from], pos.last) > 0 && pos.passed(cursor, n) {
-		r.Elems = r.Elems[:from]
-		return true, nil
-	}
-	r.Elems, err = ascending(p, r.Elems, from, 2, pos, more)
-	return more, err
-}

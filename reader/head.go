@@ -40,10 +40,7 @@ func (pos *position) sameHead(p *resp.Replies, t format.Type, step int) error {
 	if err := isThere(p, t); err != nil {
 		return err
 	}
-	if _, err := q.Array(2); err != nil {
-		return err
-	}
-	if _, err := q.Bulk(); err != nil {
+	if _, err := q.Head(); err != nil {
 		return err
 	}
 	members, err := q.Bulks(nil, step)

@@ -137,10 +137,7 @@ func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) err
 			continue
 		}
 		p.Answers("PKSCANRANGE string_with_value", key)
-		if _, err := p.Array(2); err != nil {
-			return err
-		}
-		if _, err := p.Bulk(); err != nil {
+		if _, err := p.Head(); err != nil {
 			return err
 		}
 		items, err := p.Bulks(nil, 2)

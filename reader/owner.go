@@ -134,10 +134,7 @@ func (l *look) read(p *resp.Replies) error {
 // readNames takes a page of names of type t from the first of keys on, and notes which of the keys it has.
 func readNames(p *resp.Replies, t format.Type, keys [][]byte, into []held) error {
 	p.Answers("list the "+string(t)+" keys from", keys[0])
-	if _, err := p.Array(2); err != nil {
-		return err
-	}
-	next, err := p.Bulk()
+	next, err := p.Head()
 	if err != nil {
 		return err
 	}

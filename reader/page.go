@@ -30,10 +30,7 @@ const maxStuck = 1 << 16
 func (w *walk) readPage(p *resp.Replies, pg *page, start []byte, group int) error {
 	p.Answers(w.s.Listing()+" "+string(w.pass.Type), start)
 	from := p.Offset()
-	if _, err := p.Array(2); err != nil {
-		return err
-	}
-	next, err := p.Bulk()
+	next, err := p.Head()
 	if err != nil {
 		return err
 	}

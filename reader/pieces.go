@@ -135,7 +135,7 @@ func (pc *pieces) put(ctx context.Context) error {
 // privately sees to it that the rest is read by cursors of its own. Those of 2.x are no places, but
 // count (SERVERS.md P16).
 func (pc *pieces) privately() {
-	if _, ok := pc.c.(cursored); !ok {
+	if _, ok := pc.c.(interface{ byCursor() }); !ok {
 		return
 	}
 	if pc.pos.counted = !pc.w.s.source.version.atLeast(3, 0, 0); !pc.pos.counted {

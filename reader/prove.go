@@ -86,7 +86,7 @@ func (s *session) chooseHash(ctx context.Context, c *conn) error {
 	for _, h := range []struct {
 		collection
 		since version
-	}{{hash{}, version{3, 0, 5}}, {hashx{}, version{3, 0, 3}}, {hashCursor{}, version{}}} {
+	}{{hash{}, version{3, 0, 5}}, {hashx{}, version{3, 0, 3}}, {hashCursor, version{}}} {
 		if !s.source.version.atLeast(h.since.major, h.since.minor, h.since.patch) {
 			continue
 		}

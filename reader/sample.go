@@ -152,10 +152,7 @@ func (w *walk) countTypes(ctx context.Context, key []byte) (int, error) {
 	}
 	n := 0
 	for range b.Len() {
-		if _, err := p.Array(2); err != nil {
-			return 0, err
-		}
-		if _, err := p.Bulk(); err != nil {
+		if _, err := p.Head(); err != nil {
 			return 0, err
 		}
 		keys, err := p.Bulks(nil, 1)

@@ -37,7 +37,7 @@ func (s *session) collection(t format.Type) collection {
 	case t == format.TypeHash && s.hash != nil:
 		return s.hash
 	case t == format.TypeZset && !s.source.version.atLeast(3, 0, 0):
-		return zsetByScore{}
+		return zsetByScore{zsets}
 	}
 	return collections[t]
 }

@@ -10,30 +10,12 @@ import (
 )
 
 // zset reads by ZSCAN: ZRANGE can lose a member with score -inf (SERVERS.md P12).
-type zset struct{}
+type zset struct{ scanned }
 
-func (zset) kind() format.Kind { return format.Zset }
-
-func (zset) ask(b *resp.Batch, key []byte, pos *position, n int) {
-	askCursor(b, "ZSCAN", key, pos, n)
-}
-
-func (zset) look(b *resp.Batch, key []byte, n int) { lookCursor(b, "ZSCAN", key, n) }
-
-func (zset) seen(p *resp.Replies, pos *position) error { return pos.sameHead(p, format.TypeZset, 2) }
-
-func (zset) byCursor() {}
-
-func (zset) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
+func (z zset) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from := len(r.Elems)
-	more, err := readCursor(p, pos, n)
+	more, err := z.scanned.read(p, pos, n, r)
 	if err != nil {
-		return false, err
-	}
-	if r.Elems, err = p.Bulks(r.Elems, 2); err != nil {
-		return false, err
-	}
-	if r.Elems, err = ascending(p, r.Elems, from, 2, pos, more); err != nil {
 		return false, err
 	}
 	return more, scores(p, r, from)

@@ -146,6 +146,15 @@ func (p *Replies) Bulks(dst [][]byte, group int) ([][]byte, error) {
 	return dst, nil
 }
 
+// Head takes the beginning of a reply of two: a bulk string, such as the cursor of a scan. What
+// follows it is the other.
+func (p *Replies) Head() ([]byte, error) {
+	if _, err := p.Array(2); err != nil {
+		return nil, err
+	}
+	return p.Bulk()
+}
+
 // Status takes a simple string; any other reply is an error.
 func (p *Replies) Status() error {
 	_, err := p.Simple()
