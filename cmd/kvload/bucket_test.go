@@ -12,7 +12,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
-// TestBucketRollback: taking back a load whose journal is in a bucket leaves nothing in the working directory.
+// TestBucketRollback: taking back a load whose journal is in a bucket leaves nothing in the working
+// directory.
 func TestBucketRollback(t *testing.T) {
 	server := s3server.Start(t)
 	dir := makeDump(t, []format.Record{text("a", "new"), text("b", "new")})
@@ -53,7 +54,8 @@ func TestBucketUndoLocked(t *testing.T) {
 	}
 }
 
-// TestBucketUnpack: unpack takes the place of a run that is known to be gone, and spools where it is told to.
+// TestBucketUnpack: unpack takes the place of a run that is known to be gone, and spools where it
+// is told to.
 func TestBucketUnpack(t *testing.T) {
 	server := s3server.Start(t)
 	packed := runCommand("pack", "--quiet", makeDump(t, []format.Record{text("a", "1")}))

@@ -14,8 +14,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// TestBulkLimit: what the target cannot take as an argument is left out and listed, and nothing that is asked for afterwards waits
-// for it: also where the target does not tell its limit. The Kvrocks at KVROCKS_AUTH_ADDR loses its data.
+// TestBulkLimit: what the target cannot take as an argument is left out and listed, and nothing
+// that is asked for afterwards waits for it: also where the target does not tell its limit. The
+// Kvrocks at KVROCKS_AUTH_ADDR loses its data.
 func TestBulkLimit(t *testing.T) {
 	long, name := strings.Repeat("x", 2<<20), strings.Repeat("n", 1200<<10)
 	records := []format.Record{

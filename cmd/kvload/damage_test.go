@@ -214,7 +214,8 @@ func TestCheckNamesAll(t *testing.T) {
 	}
 }
 
-// TestForeignFiles: what is no part of a dump is named, and is no damage; what systems leave everywhere is not even named.
+// TestForeignFiles: what is no part of a dump is named, and is no damage; what systems leave
+// everywhere is not even named.
 func TestForeignFiles(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1")})
 	for _, n := range []string{"NOTES.txt", ".DS_Store", "chunks/.nfs000001", "chunks/db0/string/._000001.mpz", "10.0.0.1_6666/journal"} {

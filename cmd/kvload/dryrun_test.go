@@ -76,8 +76,8 @@ func files(t *testing.T, root string) (list []string) {
 	return list
 }
 
-// TestDryRunRefuses: whatever a load refuses before it has written anything, its dry run names in the same words, with the same
-// exit code, and leaves nothing behind.
+// TestDryRunRefuses: whatever a load refuses before it has written anything, its dry run names in
+// the same words, with the same exit code, and leaves nothing behind.
 func TestDryRunRefuses(t *testing.T) {
 	dump := makeDump(t, []format.Record{text("a", "1"), text("b", "1"), hash("h", "f", "v")})
 	two := makeDump(t, []format.Record{text("a", "1")}, []format.Record{text("a", "1")})

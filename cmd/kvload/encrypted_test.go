@@ -86,7 +86,8 @@ func TestEncrypted(t *testing.T) {
 	mustDo("removed 3 keys", append(append([]string{"rollback"}, in...), "--identity", identity)...)
 }
 
-// TestEncryptedShare: names of keys do not come to stand in clear beside an encrypted dump in a bucket unless --state says so.
+// TestEncryptedShare: names of keys do not come to stand in clear beside an encrypted dump in a
+// bucket unless --state says so.
 func TestEncryptedShare(t *testing.T) {
 	server := s3server.Start(t)
 	dir, identity := encrypted(t)
@@ -109,8 +110,8 @@ func TestEncryptedShare(t *testing.T) {
 	}
 }
 
-// TestEncryptedDamage: whatever happens to a file of an encrypted dump, check names it, with and without
-// the identity.
+// TestEncryptedDamage: whatever happens to a file of an encrypted dump, check names it, with and
+// without the identity.
 func TestEncryptedDamage(t *testing.T) {
 	dir, identity := encrypted(t)
 	rng := rand.New(rand.NewPCG(1, 9))

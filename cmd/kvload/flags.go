@@ -7,9 +7,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
@@ -74,23 +74,23 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 		Rewrite: rewrite.Options{Prefix: rewrite.Prefix{Strip: []byte(c.String("key-prefix-strip")), Add: []byte(c.String("key-prefix-add"))}},
 	}
 	if c.Args().Present() {
-		return s, command.Usage("%q is not a flag: the dump is given with --in", c.Args().First())
+		return s, exitcode.Usagef("%q is not a flag: the dump is given with --in", c.Args().First())
 	}
 	if s.Dump == "" {
-		return s, command.Usage("--in is missing: it names the directory of the dump")
+		return s, exitcode.Usagef("--in is missing: it names the directory of the dump")
 	}
 	if err := storage.Check(s.Dump); err != nil {
-		return s, command.Usage("--in: %w", err)
+		return s, exitcode.Usagef("--in: %w", err)
 	}
 	if err := storage.Check(s.State); err != nil {
-		return s, command.Usage("--state: %w", err)
+		return s, exitcode.Usagef("--state: %w", err)
 	}
 	if s.Workers < 1 || s.Workers > 1024 {
-		return s, command.Usage("--threads %d: it is between 1 and 1024", s.Workers)
+		return s, exitcode.Usagef("--threads %d: it is between 1 and 1024", s.Workers)
 	}
 	for _, name := range []string{"timeout", "retry-for"} {
 		if d := c.Duration(name); d < 0 {
-			return s, command.Usage("--%s %v is negative", name, d)
+			return s, exitcode.Usagef("--%s %v is negative", name, d)
 		}
 	}
 	s.Target.Target.ReadTimeout = c.Duration("timeout")
@@ -105,10 +105,10 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 		return s, err
 	}
 	if s.Target.HyperLogLog, err = writer.ParseHLLPolicy(c.String("hyperloglog")); err != nil {
-		return s, command.Usage("--hyperloglog: %w", err)
+		return s, exitcode.Usagef("--hyperloglog: %w", err)
 	}
 	if s.Keys, err = encryption.FromFlags(c); err != nil {
-		return s, &command.UsageError{Err: err}
+		return s, &exitcode.UsageError{Err: err}
 	}
 	return into(c, s, server)
 }
@@ -127,17 +127,17 @@ func into(c *cli.Context, s load.Spec, to connect.Server) (load.Spec, error) {
 func parseOne(c *cli.Context, shards bool) (load.Spec, error) {
 	server, err := connect.FromFlags(c)
 	if err != nil {
-		return load.Spec{}, &command.UsageError{Err: err}
+		return load.Spec{}, &exitcode.UsageError{Err: err}
 	}
 	s, err := parseSpec(c, server)
 	if err != nil {
 		return s, err
 	}
 	if s.Dump == loadstate.Stream {
-		return s, command.Usage("--in -: a stream can be read only once: make a dump of it with kvload unpack, and give that")
+		return s, exitcode.Usagef("--in -: a stream can be read only once: make a dump of it with kvload unpack, and give that")
 	}
 	if shards {
-		s.Shard, err = shareFromFlags(c, os.Getenv)
+		s.Shard, err = shardFromFlags(c, os.Getenv)
 	}
 	return s, err
 }
@@ -158,29 +158,29 @@ func writeFlags(env func(string) []string, undo string) []cli.Flag {
 // parseWrite reads writeFlags into s, and returns --undo.
 func parseWrite(c *cli.Context, s *load.Spec) (undo string, err error) {
 	if n := c.Int("pipeline"); n < 1 || n > 1<<20 {
-		return "", command.Usage("--pipeline %d: it is between 1 and %d", n, 1<<20)
+		return "", exitcode.Usagef("--pipeline %d: it is between 1 and %d", n, 1<<20)
 	}
 	s.Target.BatchCommands, s.BreakLock = c.Int("pipeline"), c.Bool("break-lock")
 	if s.Target.OnExists, err = writer.ParseOnExists(c.String("on-exists")); err != nil {
-		return "", command.Usage("--on-exists: %w", err)
+		return "", exitcode.Usagef("--on-exists: %w", err)
 	}
 	undo = c.String("undo")
 	if !utf8.ValidString(undo) { // the journal could not hold it, and a rollback not find it
-		return "", command.Usage("--undo %q is no UTF-8: choose another name", undo)
+		return "", exitcode.Usagef("--undo %q is no UTF-8: choose another name", undo)
 	}
 	if undo != "" && !s.Shard.IsAll() {
-		return "", command.Usage("--undo does not go with --shard: another share may have overwritten what this one would save; load with one kvload, or save the target itself before")
+		return "", exitcode.Usagef("--undo does not go with --shard: another share may have overwritten what this one would save; load with one kvload, or save the target itself before")
 	}
 	if err := storage.Check(undo); err != nil {
-		return "", command.Usage("--undo: %w", err)
+		return "", exitcode.Usagef("--undo: %w", err)
 	}
 	if s.State == "" && !s.Shard.IsAll() && storage.IsURL(s.Dump) && !storage.HasPrefix(s.Dump) {
-		return "", command.Usage("--shard keeps its journal beside the dump, but --in is a whole bucket, beside which there may be somebody else's: " +
+		return "", exitcode.Usagef("--shard keeps its journal beside the dump, but --in is a whole bucket, beside which there may be somebody else's: " +
 			"say with --state where the journals of all shares go, such as a prefix in a bucket of your own")
 	}
 	for _, name := range []string{"stall-timeout", "checkpoint"} {
 		if d := c.Duration(name); d < 0 {
-			return "", command.Usage("--%s %v is negative", name, d)
+			return "", exitcode.Usagef("--%s %v is negative", name, d)
 		}
 	}
 	return undo, nil

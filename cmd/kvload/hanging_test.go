@@ -17,7 +17,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
-// terminated runs the command in a process of its own, sends SIGTERM as soon as it hangs, and returns what it said.
+// terminated runs the command in a process of its own, sends SIGTERM as soon as it hangs, and
+// returns what it said.
 func terminated(t *testing.T, hangs func() bool, args ...string) result {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
@@ -47,7 +48,8 @@ func terminated(t *testing.T, hangs func() bool, args ...string) result {
 	return result{cmd.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// TestHangingTarget: a signal ends what reads the target, or removes from it, though the target does not answer any more.
+// TestHangingTarget: a signal ends what reads the target, or removes from it, though the target
+// does not answer any more.
 func TestHangingTarget(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v"), text("s", "2")})
 	m := startTarget(t)
@@ -75,7 +77,8 @@ func TestHangingTarget(t *testing.T) {
 	}
 }
 
-// TestHangingBucket: a signal ends what looks into a dump though the bucket that holds it does not answer.
+// TestHangingBucket: a signal ends what looks into a dump though the bucket that holds it does not
+// answer.
 func TestHangingBucket(t *testing.T) {
 	server := s3server.Start(t)
 	dump := server.URL("dump")

@@ -12,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -46,13 +47,13 @@ func inspectCommand() *cli.Command {
 // argument returns the dump that is the command's one argument, and the keys to read it with.
 func argument(c *cli.Context) (location string, keys encryption.Keys, err error) {
 	if c.NArg() != 1 {
-		return "", keys, command.Usage("give one dump, a directory or the URL of a prefix in a bucket, after the flags")
+		return "", keys, exitcode.Usagef("give one dump, a directory or the URL of a prefix in a bucket, after the flags")
 	}
 	if err := storage.Check(c.Args().First()); err != nil {
-		return "", keys, &command.UsageError{Err: err}
+		return "", keys, &exitcode.UsageError{Err: err}
 	}
 	if keys, err = encryption.FromFlags(c); err != nil {
-		return "", keys, &command.UsageError{Err: err}
+		return "", keys, &exitcode.UsageError{Err: err}
 	}
 	return c.Args().First(), keys, nil
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 )
 
-// A kvrocks behaves as a Kvrocks 2.10.1 in what has to do with settings and namespaces, which a Redis has not; its
-// namespaces share their keys.
+// A kvrocks behaves as a Kvrocks 2.10.1 in what has to do with settings and namespaces, which a
+// Redis has not; its namespaces share their keys.
 type kvrocks struct {
 	*miniredis.Miniredis
 

@@ -116,7 +116,7 @@ func loadFlags() []cli.Flag {
 			&cli.BoolFlag{Name: "create-namespaces", Usage: "create the namespaces of --map-db whose tokens the target does not know, named NAME of N=VAR@NAME, or dbN; the password must be its requirepass", EnvVars: env("create-namespaces"), Category: categoryWhat},
 		},
 		rewriteFlags(env),
-		shareFlags(env),
+		shardFlags(env),
 		runFlags(env, "connections that load at once, in a cluster to each node", "retry transient errors; give up after this long without progress; 0: no retries"),
 		writeFlags(env, "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket"),
 		[]cli.Flag{
@@ -165,7 +165,7 @@ func parseTargets(c *cli.Context) ([]load.Options, error) {
 
 // parseLoad reads the flags of a load into one target; several says whether there are more.
 func parseLoad(c *cli.Context, spec load.Spec, several bool) (o load.Options, err error) {
-	if spec.Shard, err = shareFromFlags(c, os.Getenv); err != nil {
+	if spec.Shard, err = shardFromFlags(c, os.Getenv); err != nil {
 		return o, err
 	}
 	undo, err := parseWrite(c, &spec)
@@ -235,7 +235,7 @@ func parseAccept(s string) ([]string, error) {
 	names := strings.Split(s, ",")
 	for _, name := range names {
 		if !slices.Contains(preflight.Acceptable, name) {
-			return nil, command.Usage("--accept %q: it takes %s", name, strings.Join(preflight.Acceptable, ", "))
+			return nil, exitcode.Usagef("--accept %q: it takes %s", name, strings.Join(preflight.Acceptable, ", "))
 		}
 	}
 	return names, nil

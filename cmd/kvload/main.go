@@ -25,8 +25,5 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return command.Main(app, args, load.Classify)
 }
 
-// errRefused goes when no engine is left in this package.
-var errRefused = exitcode.ErrRefused
-
 // errDamaged: check found files that are not what the manifest says.
 var errDamaged = exitcode.New(exitcode.Corrupt, "the dump is damaged")

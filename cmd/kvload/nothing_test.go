@@ -7,7 +7,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// TestNothingChosen: a load or comparison of no key of a dump that holds some is no unremarked success.
+// TestNothingChosen: a load or comparison of no key of a dump that holds some is no unremarked
+// success.
 func TestNothingChosen(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1"), text("b", "2")})
 	m := startTarget(t)

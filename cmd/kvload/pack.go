@@ -11,6 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -63,7 +64,7 @@ func packAction(c *cli.Context) error {
 		return err
 	}
 	if progress.IsTerminal(c.App.Writer) {
-		return command.Usage("the stream goes to standard output, which is a terminal: send it to a file or through a pipe")
+		return exitcode.Usagef("the stream goes to standard output, which is a terminal: send it to a file or through a pipe")
 	}
 	dir, err := storage.Open(c.Context, location)
 	if errors.Is(err, storage.ErrLocation) {
@@ -85,18 +86,18 @@ func packAction(c *cli.Context) error {
 
 func unpackAction(c *cli.Context) error {
 	if c.Args().Present() {
-		return command.Usage("%q is not a flag: the directory is given with --out, and the stream comes from standard input", c.Args().First())
+		return exitcode.Usagef("%q is not a flag: the directory is given with --out, and the stream comes from standard input", c.Args().First())
 	}
 	location := c.String("out")
 	if location == "" {
-		return command.Usage("--out is missing: it names the directory to write to")
+		return exitcode.Usagef("--out is missing: it names the directory to write to")
 	}
 	if err := storage.Check(location); err != nil {
-		return command.Usage("--out: %w", err)
+		return exitcode.Usagef("--out: %w", err)
 	}
 	dir, err := storage.Create(c.Context, location, storage.Options{Spool: c.String("spool"), BreakLock: c.Bool("break-lock")})
 	if err != nil {
-		return fmt.Errorf("%w: --out: %w", errRefused, err)
+		return fmt.Errorf("%w: --out: %w", exitcode.ErrRefused, err)
 	}
 	k := checking{c: c}
 	files := 0

@@ -91,7 +91,8 @@ func TestDryRunRedis(t *testing.T) {
 	}
 }
 
-// TestPreflightShows: a load says what is wrong, all of it, before it writes; and no more than that if nothing is.
+// TestPreflightShows: a load says what is wrong, all of it, before it writes; and no more than that
+// if nothing is.
 func TestPreflightShows(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1")})
 	addr := startRedis(t, "--maxclients", "4", "--maxmemory", "1gb", "--maxmemory-policy", "allkeys-lru")

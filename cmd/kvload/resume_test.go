@@ -45,7 +45,8 @@ func TestResume(t *testing.T) {
 	load("--resume").failed(t, 5, "was it emptied?", state)
 }
 
-// TestResumeExpired: a target that is empty because all that was loaded has expired is none that was emptied.
+// TestResumeExpired: a target that is empty because all that was loaded has expired is none that
+// was emptied.
 func TestResumeExpired(t *testing.T) {
 	k := startKvrocks(t)
 	a := text("a", "1")
@@ -109,7 +110,8 @@ func TestRollbackUndo(t *testing.T) {
 	}
 }
 
-// TestInterruptUnanswered: a signal ends a load whose target does not answer, long before the timeout.
+// TestInterruptUnanswered: a signal ends a load whose target does not answer, long before the
+// timeout.
 func TestInterruptUnanswered(t *testing.T) {
 	waiting := make(chan struct{}, 9)
 	addr := startFake(t, "HSET", func(_ redcon.Conn, over <-chan struct{}) {

@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rollback"
 )
 
@@ -34,7 +35,7 @@ func rollbackCommand() *cli.Command {
 		UsageText: "kvload rollback --uri redis://HOST:6666 --in DIR [options]", Description: rollbackDescription,
 		Flags: slices.Concat(
 			dumpFlags(env, "take back the load of the dump in `DIR`, a directory or the URL of a prefix in a bucket"),
-			targetFlags(env), rewriteFlags(env), shareFlags(env),
+			targetFlags(env), rewriteFlags(env), shardFlags(env),
 			runFlags(env, "connections that read, remove and put back at once", "try again what may pass by itself, until so long nothing was done; 0 not at all"),
 			writeFlags(env, "put back what load --undo saved in `DIR` (default: where the journal says that it is)"),
 			[]cli.Flag{
@@ -61,7 +62,7 @@ func parseRollback(c *cli.Context) (rollback.Options, error) {
 	}
 	undo, err := parseWrite(c, &spec)
 	if err == nil && c.Bool("flush") && !spec.Shard.IsAll() {
-		err = command.Usage("--flush clears what all shares have loaded: give it without --shard")
+		err = exitcode.Usagef("--flush clears what all shares have loaded: give it without --shard")
 	}
 	return rollback.Options{
 		Spec: spec, Undo: undo, Force: c.Bool("force"),

@@ -50,7 +50,8 @@ func TestStreamUsage(t *testing.T) {
 	}
 }
 
-// TestPackUnpack: the two commands are each other's reverse; a dump that is damaged is not packed to its end.
+// TestPackUnpack: the two commands are each other's reverse; a dump that is damaged is not packed
+// to its end.
 func TestPackUnpack(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1"), text("b", "2")})
 	r := runCommand("pack", "--quiet", dir)
@@ -82,8 +83,8 @@ func TestPackUnpack(t *testing.T) {
 	}
 }
 
-// streamDump writes a finished dump of a Pika 4, which can be loaded as it comes, and returns its directory and
-// its stream.
+// streamDump writes a finished dump of a Pika 4, which can be loaded as it comes, and returns its
+// directory and its stream.
 func streamDump(t *testing.T, dbs []int, records ...format.Record) (dir, stream string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "dump")
@@ -113,7 +114,8 @@ func streamDump(t *testing.T, dbs []int, records ...format.Record) (dir, stream 
 	return dir, runCommand("pack", "--quiet", dir).stdout
 }
 
-// TestLoadStream: what comes through standard input is loaded as it comes, and a second time nothing is.
+// TestLoadStream: what comes through standard input is loaded as it comes, and a second time
+// nothing is.
 func TestLoadStream(t *testing.T) {
 	const keys = 12
 	var records []format.Record
@@ -149,8 +151,8 @@ func TestLoadStream(t *testing.T) {
 	}
 }
 
-// TestStreamEmptyDatabase: a load that was begun before it was known that a database is empty can be gone on with and
-// taken back when it is.
+// TestStreamEmptyDatabase: a load that was begun before it was known that a database is empty can
+// be gone on with and taken back when it is.
 func TestStreamEmptyDatabase(t *testing.T) {
 	dir, stream := streamDump(t, []int{0, 1}, text("a", "1"))
 	k := startKvrocks(t)
@@ -175,7 +177,8 @@ func TestStreamEmptyDatabase(t *testing.T) {
 	runCommand(elsewhere...).failed(t, 5, "place of database 0")
 }
 
-// TestStreamClock: whether keys of a stream expire is not known, so a clock that is wrong is not taken.
+// TestStreamClock: whether keys of a stream expire is not known, so a clock that is wrong is not
+// taken.
 func TestStreamClock(t *testing.T) {
 	addr := startFake(t, "NOSUCH", nil) // whose clock stands in 1970
 	_, stream := streamDump(t, []int{0}, text("a", "1"))

@@ -118,7 +118,8 @@ func (k *kvrocks) hang(t *testing.T, args ...string) (cmd *exec.Cmd, stderr *byt
 	}
 }
 
-// TestTuneStopped: Ctrl-C sets back as well, and so do the other signals that end a run, such as that of a terminal that is gone.
+// TestTuneStopped: Ctrl-C sets back as well, and so do the other signals that end a run, such as
+// that of a terminal that is gone.
 func TestTuneStopped(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1"), hash("h", "f", "v")})
 	heard := make(chan os.Signal, 1) // what nohup ignores, the processes of this one would ignore as well

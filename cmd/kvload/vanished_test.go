@@ -62,7 +62,8 @@ func (w *watcher) Write(p []byte) (int, error) {
 	return w.Buffer.Write(p)
 }
 
-// TestRestarted: a Redis that is restarted under a load may have lost what it acknowledged. One that lost all is not loaded further.
+// TestRestarted: a Redis that is restarted under a load may have lost what it acknowledged. One
+// that lost all is not loaded further.
 func TestRestarted(t *testing.T) {
 	dir := makeDumpOf(t, 20_000, wideTexts(200))
 	for _, tc := range []struct {

@@ -6,6 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
@@ -65,7 +66,7 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "compare a target with a dump",
 		UsageText: "kvload verify --uri redis://HOST:6666 --in DIR [options]", Description: verifyDescription,
-		Flags: append(verifyFlags(env, stateFlag(env, "with --ttl shift or --ttl-min: where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", categoryWhat)), shareFlags(env)...),
+		Flags: append(verifyFlags(env, stateFlag(env, "with --ttl shift or --ttl-min: where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", categoryWhat)), shardFlags(env)...),
 		Action: func(c *cli.Context) error {
 			o, err := parseVerify(c, true)
 			if err != nil {
@@ -86,14 +87,14 @@ func parseVerify(c *cli.Context, shards bool) (o verifytarget.Options, err error
 		Spec: spec, Report: c.String("report"), LeftOut: c.String("left-out"), KeysOnly: c.Bool("keys-only"), Reverse: c.Bool("reverse"), Rounds: c.Int("rounds"),
 	}
 	if o.Reverse && !o.Shard.IsAll() {
-		return o, command.Usage("--reverse does not go with --shard: the keys of the other shares are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
+		return o, exitcode.Usagef("--reverse does not go with --shard: the keys of the other shares are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
 	}
 	if o.Rounds < 1 || o.Rounds > 100 {
-		return o, command.Usage("--rounds %d: it is between 1 and 100", o.Rounds)
+		return o, exitcode.Usagef("--rounds %d: it is between 1 and 100", o.Rounds)
 	}
 	if s := c.String("sample"); s != "" {
 		if o.Sample, err = sample.Parse(s); err != nil {
-			return o, command.Usage("--sample: %w", err)
+			return o, exitcode.Usagef("--sample: %w", err)
 		}
 	}
 	return o, nil

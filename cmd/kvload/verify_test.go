@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 )
@@ -47,7 +46,7 @@ func TestVerifyHelp(t *testing.T) {
 
 // TestDifferentWins: what differs is worse than what was left out and is listed.
 func TestDifferentWins(t *testing.T) {
-	err := errors.Join(&command.Different{Text: "1 of 2 keys differ"}, &command.LeftOut{Text: "left out"})
+	err := errors.Join(&exitcode.DifferentError{Text: "1 of 2 keys differ"}, &exitcode.LeftOutError{Text: "left out"})
 	if code := load.ExitCode(fmt.Errorf("load: %w", err)); code != exitcode.Different {
 		t.Errorf("exit code %d", code)
 	}

@@ -61,7 +61,8 @@ func TestVerifyMany(t *testing.T) {
 	run("verify", "--report", filepath.Join(report, "x")).failed(t, exitcode.Refused, "--report")
 }
 
-// TestVerifyLost: connections that are lost are made again, and no key is counted or reported twice.
+// TestVerifyLost: connections that are lost are made again, and no key is counted or reported
+// twice.
 func TestVerifyLost(t *testing.T) {
 	var records []format.Record
 	for i := range 900 {

@@ -104,9 +104,3 @@ func (id Identity) Check(old Identity, where string) error {
 	}
 	return nil
 }
-
-// Binding is the old name of an Identity. It goes when nothing uses it.
-type Binding = Identity
-
-// ReadBinding is the old name of ReadIdentity.
-var ReadBinding = ReadIdentity

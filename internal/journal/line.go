@@ -6,9 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 	"io"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // version is of the journal's form. Of an older one this tool would take keys for the load's own

@@ -2,9 +2,10 @@ package journal
 
 import (
 	"fmt"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 	"slices"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
 // A unit is what the journal knows of one.

@@ -10,8 +10,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// A board shows the loads into several targets in one log: their lines, each after the address of its
-// target, and one line of progress for all.
+// A board shows the loads into several targets in one log: their lines, each after the address of
+// its target, and one line of progress for all.
 type board struct {
 	log  io.Writer
 	rows []*targetRow

@@ -18,8 +18,8 @@ import (
 // FinishOptions say which load Finish ends.
 type FinishOptions struct {
 	Spec // of all shards
-	// Verify compares the target with the dump; nil: a sample of the keys is looked for. LeftOut opens
-	// what was left out; nil: nothing was.
+	// Verify compares the target with the dump; nil: a sample of the keys is looked for. LeftOut
+	// opens what was left out; nil: nothing was.
 	Verify func(ctx context.Context, s Spec, a *archive.Archive, rules *rewrite.Rules, leftOut func() (io.ReadCloser, error)) error
 }
 
@@ -39,7 +39,7 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	rules.Begin(status.Binding().Now, a.Manifest)
+	rules.Begin(status.Identity().Now, a.Manifest)
 	list, err := status.CollectLeftOut("kvload-"+o.ID[:8]+"-left-out.jsonl", leftout.ListName)
 	if err != nil {
 		return err
@@ -72,11 +72,11 @@ func (o *FinishOptions) status(ctx context.Context, l *writer.Loader) (*loadstat
 	if err != nil {
 		return nil, err
 	}
-	bound := status.Binding()
+	bound := status.Identity()
 	if bound == nil {
 		return nil, fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", loadstate.ErrUnfinished, root)
 	}
-	b := o.Binding(l)
+	b := o.Identity(l)
 	b.Settings["--on-exists"] = bound.Settings["--on-exists"]
 	if err := b.Check(*bound, root); err != nil {
 		return nil, err

@@ -14,7 +14,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// isSpaceOrControl tells what no name of a namespace may have: a Kvrocks reads its configuration back otherwise (SERVERS.md K3).
+// isSpaceOrControl tells what no name of a namespace may have: a Kvrocks reads its configuration
+// back otherwise (SERVERS.md K3).
 func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // ParseKeyspaces reads 0=default,1=VAR,2=db:3. Own is the keyspace of the

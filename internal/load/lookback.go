@@ -16,16 +16,16 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
-// How much of a load that is done is looked for. A target that was emptied at any instant lacks the first keys of each chunk
-// that was begun before.
+// How much of a load that is done is looked for. A target that was emptied at any instant lacks the
+// first keys of each chunk that was begun before.
 const (
 	lookedChunks  = 256
 	lookedKeys    = 1024
 	recordsOfThat = 1024 // of a chunk, that are read where --match chooses few
 )
 
-// sample returns keys from all over a load that is done, most of them of what is loaded first. What was left out is listed, or no
-// keys of such units are taken.
+// sample returns keys from all over a load that is done, most of them of what is loaded first. What
+// was left out is listed, or no keys of such units are taken.
 func (p *Presence) sample(a *archive.Archive, units []archive.Unit, chunks int, listed bool) (keys []LoadedKey, err error) {
 	units = archive.LargestFirst(units)
 	var all []archive.Unit
@@ -48,8 +48,9 @@ func (p *Presence) sample(a *archive.Archive, units []archive.Unit, chunks int, 
 	return keys, nil
 }
 
-// missing says how many of the keys are not on the target, though the load has written them and they have not expired; empty: none.
-// List opens what was left out; nil: no key of that is among them.
+// missing says how many of the keys are not on the target, though the load has written them and
+// they have not expired; empty: none. List opens what was left out; nil: no key of that is among
+// them.
 func (p *Presence) missing(ctx context.Context, keys []LoadedKey, list func() (io.ReadCloser, error)) (why string, err error) {
 	slices.SortStableFunc(keys, func(x, y LoadedKey) int { return cmp.Compare(x.db, y.db) })
 	var gone []LoadedKey
@@ -105,7 +106,8 @@ func notListed(gone []LoadedKey, list func() (io.ReadCloser, error)) ([]LoadedKe
 	}
 }
 
-// A PassingSample is a sample of a dump that can be read only once, from all over what has passed. The zero value has none.
+// A PassingSample is a sample of a dump that can be read only once, from all over what has passed.
+// The zero value has none.
 type PassingSample struct {
 	mu    sync.Mutex
 	seen  int

@@ -63,8 +63,9 @@ func (o *Options) need(a *archive.Archive, units []archive.Unit) *preflight.Need
 	return n
 }
 
-// A preflight is what is looked at before a load, by the load and by --dry-run alike: each condition
-// on which a load refuses is one of its checks. Nothing is written, neither to the target nor here.
+// A preflight is what is looked at before a load, by the load and by --dry-run alike: each
+// condition on which a load refuses is one of its checks. Nothing is written, neither to the target
+// nor here.
 type inspection struct {
 	*job
 	facts *preflight.Facts
@@ -74,8 +75,8 @@ type inspection struct {
 	checks []preflight.Check
 }
 
-// look makes the checks. Names is why the names are refused, if they are. An error means that something
-// could not be looked at.
+// look makes the checks. Names is why the names are refused, if they are. An error means that
+// something could not be looked at.
 func (p *inspection) look(ctx context.Context, names error) (err error) {
 	need := p.need(p.feed.Archive(), p.own)
 	if p.facts, err = preflight.Inspect(ctx, p.Target.Target, *need); err != nil {
@@ -124,7 +125,7 @@ func (p *inspection) open(ctx context.Context) (err error) {
 		return nil
 	}
 	if p.l != nil {
-		if err := p.state.Check(p.Binding(p.l)); err != nil {
+		if err := p.state.Check(p.Identity(p.l)); err != nil {
 			return p.note(preflight.Check{Name: "journal"}, err)
 		}
 	}
@@ -141,8 +142,8 @@ func (p *inspection) open(ctx context.Context) (err error) {
 	return p.note(preflight.Check{Name: "loaded", Found: "keys that were loaded are on the target, as far as that was looked at"}, err)
 }
 
-// note adds a check, which failed with err. One that did not is added if it found something. An error that is no refusal is
-// returned: it may pass by itself.
+// note adds a check, which failed with err. One that did not is added if it found something. An
+// error that is no refusal is returned: it may pass by itself.
 func (p *inspection) note(c preflight.Check, err error) error {
 	if err == nil {
 		if c.Found != "" {
@@ -160,7 +161,8 @@ func (p *inspection) note(c preflight.Check, err error) error {
 	return nil
 }
 
-// settings says what an earlier run has left changed at the target. With --tune all of it must be set back first.
+// settings says what an earlier run has left changed at the target. With --tune all of it must be
+// set back first.
 func (p *inspection) settings() {
 	switch left, err := tune.Left(p.l.Target, p.state.Root); {
 	case err != nil && p.Tune:
@@ -184,7 +186,8 @@ func (p *inspection) missing() map[int]string {
 	return missing
 }
 
-// pass shows what is not as it should be, refuses the load if something is in its way, and makes the namespaces that are missing.
+// pass shows what is not as it should be, refuses the load if something is in its way, and makes
+// the namespaces that are missing.
 func (p *inspection) pass(ctx context.Context) error {
 	warnings := 0
 	for _, c := range p.checks {

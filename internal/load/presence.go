@@ -20,7 +20,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
-// How much of each database is looked for, if nothing of it is found: so many records, of so many units that are spread over it.
+// How much of each database is looked for, if nothing of it is found: so many records, of so many
+// units that are spread over it.
 const (
 	perLook        = 200 // keys, in one pipeline
 	sampledUnits   = 16
@@ -41,8 +42,9 @@ type Presence struct {
 	Retry   retry.Policy                                     // the zero value: nothing is retried
 }
 
-// Check refuses a target that holds, in some database, none of a sample of the keys that the load has written, or no key at all
-// where none can be sampled. Keys that the applications have deleted since, or that have expired, are no reason: one that is there is enough.
+// Check refuses a target that holds, in some database, none of a sample of the keys that the load
+// has written, or no key at all where none can be sampled. Keys that the applications have deleted
+// since, or that have expired, are no reason: one that is there is enough.
 func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archive.Unit, log io.Writer) error {
 	s := p.Journal.Stats()
 	loaded := map[int][]archive.Unit{}
@@ -163,8 +165,8 @@ func (p *Presence) soon() int64 {
 // mostSampledName is of how many bytes the name of a sampled key may be.
 const mostSampledName = 16 << 10
 
-// keys returns some keys of a unit that the load has written and that have not expired, of up to so many of its first records. Only
-// those up to record upTo are written; 0: all.
+// keys returns some keys of a unit that the load has written and that have not expired, of up to so
+// many of its first records. Only those up to record upTo are written; 0: all.
 func (p *Presence) keys(a *archive.Archive, u archive.Unit, records, most int, upTo int64) (keys []LoadedKey, err error) {
 	src, keep := a.OpenUnit(u), p.Keep
 	defer src.Close()

@@ -89,8 +89,8 @@ func TestEmptied(t *testing.T) {
 	}
 }
 
-// TestVanished: a load whose target is emptied in its middle, over whatever connections, is not called
-// done.
+// TestVanished: a load whose target is emptied in its middle, over whatever connections, is not
+// called done.
 func TestVanished(t *testing.T) {
 	const says = "sampled keys that were loaded are not on the target"
 	var texts []format.Record

@@ -25,8 +25,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// Run loads a dump into a target. It returns an exitcode.LeftOutError if something did not reach the
-// target. Out is for the table of DryRun, log for all else.
+// Run loads a dump into a target. It returns an exitcode.LeftOutError if something did not reach
+// the target. Out is for the table of DryRun, log for all else.
 func Run(ctx context.Context, o Options, out, log io.Writer) (err error) {
 	feed, done, err := openFeed(ctx, &o, log)
 	if err != nil {
@@ -151,7 +151,7 @@ func (j *job) choose() (names, err error) {
 // load loads a target that has passed the preflight.
 func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State, throttle *Throttle, start time.Time) (err error) {
 	list := &leftout.Report{Path: j.Report}
-	binding := j.Binding(l)
+	binding := j.Identity(l)
 	state, err := seen.Open(ctx, binding, journal.Options{Every: j.Checkpoint, Before: list.Flush})
 	if err != nil {
 		return err
@@ -245,7 +245,7 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 }
 
 // begin begins the journal if the load is fresh, and says which load this is.
-func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, b journal.Binding) error {
+func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, b journal.Identity) error {
 	before := func(ctx context.Context) error {
 		if err := preflight.Probe(ctx, l.Target); err != nil || j.Undo == "" {
 			return err
@@ -311,8 +311,8 @@ func (j *job) checkPresence(ctx context.Context, there *Presence, phase loadstat
 	return there.Check(ctx, a, units, j.log)
 }
 
-// conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and compares
-// if that is wanted. Sample is of the keys of a stream.
+// conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and
+// compares if that is wanted. Sample is of the keys of a stream.
 func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Report, sample []LoadedKey, took time.Duration) error {
 	jn := there.Journal
 	if j.Verify == nil {

@@ -107,7 +107,8 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
-// TestUndo: what is overwritten is saved before anything is written, and the target is compared last.
+// TestUndo: what is overwritten is saved before anything is written, and the target is compared
+// last.
 func TestUndo(t *testing.T) {
 	m := startTarget(t)
 	m.Set("a", "old")

@@ -13,8 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// severity orders the exit codes of several targets, the worst first: what the user has to look into before what
-// goes away by itself. A code that is not listed is worse than all.
+// severity orders the exit codes of several targets, the worst first: what the user has to look
+// into before what goes away by itself. A code that is not listed is worse than all.
 var severity = []int{
 	exitcode.Interrupted, exitcode.Terminated, exitcode.HungUp, exitcode.Failed, exitcode.Corrupt, exitcode.Auth, exitcode.Refused, exitcode.NoDump,
 	exitcode.Locked, exitcode.Different, exitcode.TryAgain, exitcode.LeftOut,
@@ -26,8 +26,8 @@ func rank(code int) int { return slices.Index(severity, code) }
 // A showFunc shows a progress until stop is called.
 type showFunc = func(snapshot func() progress.Snapshot) (stop func())
 
-// several runs the loads into the targets of these addresses at once, each at its own pace. What fails
-// at one is said, and does not stop the others. The error is the worst of all.
+// several runs the loads into the targets of these addresses at once, each at its own pace. What
+// fails at one is said, and does not stop the others. The error is the worst of all.
 func several(ctx context.Context, addrs []string, quiet bool, log io.Writer, one func(i int, log io.Writer, show showFunc) error) error {
 	b := newBoard(addrs, log)
 	stop := b.start(quiet)

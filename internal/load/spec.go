@@ -28,8 +28,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// A Spec says which keys of which dump go where on which target, under which names. A load, and what
-// compares, finishes or undoes it, are given the same.
+// A Spec says which keys of which dump go where on which target, under which names. A load, and
+// what compares, finishes or undoes it, are given the same.
 type Spec struct {
 	Dump string          // a directory, a URL or loadstate.Stream
 	Keys encryption.Keys // of an encrypted dump
@@ -88,8 +88,8 @@ func (s *Spec) Wants(c format.ChunkInfo) bool {
 // Units returns the units of the dump that are loaded, by all shards.
 func (s *Spec) Units(a *archive.Archive) []archive.Unit { return a.Units(s.Wants) }
 
-// ChosenUnits is Units, but refuses to choose none of a dump that holds keys: a success with nothing
-// done proves nothing.
+// ChosenUnits is Units, but refuses to choose none of a dump that holds keys: a success with
+// nothing done proves nothing.
 func (s *Spec) ChosenUnits(a *archive.Archive) ([]archive.Unit, error) {
 	units := s.Units(a)
 	if len(units) > 0 || report.Keys(a.Manifest.Totals) == 0 {
@@ -123,8 +123,8 @@ func (s *Spec) Presence(l *writer.Loader, j *journal.Journal, rules *rewrite.Rul
 	return &Presence{Target: l, Journal: j, DBs: s.DBs(), Keep: s.Filter.Key(), Rename: rules.Rename, Expire: rules.Expire, Retry: retry}
 }
 
-// Unsure is how a run ends that does not know whether the target holds what it should; nil if why is
-// empty.
+// Unsure is how a run ends that does not know whether the target holds what it should; nil if why
+// is empty.
 func (s *Spec) Unsure(why string) error {
 	if why == "" {
 		return nil
@@ -132,10 +132,10 @@ func (s *Spec) Unsure(why string) error {
 	return &exitcode.DifferentError{Text: fmt.Sprintf("%s; compare, with the flags of the load: kvload verify --uri redis://%s --in %s", why, s.Target.Target.Addr, s.Dump)}
 }
 
-// Binding says what the journal of the load is of.
-func (s *Spec) Binding(l *writer.Loader) journal.Binding {
+// Identity says what the journal of the load is of.
+func (s *Spec) Identity(l *writer.Loader) journal.Identity {
 	t := l.Target
-	b := journal.Binding{
+	b := journal.Identity{
 		Dump: s.ID, Address: t.Addr, Nodes: t.Nodes, Server: t.Server, Places: map[int]string{}, Settings: s.settings(),
 		Now: time.Now().Add(t.ClockOffset).UTC().Truncate(time.Millisecond),
 	}

@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// TestAsText: what a journal holds of a prefix is read back as it was, and no other prefix is like it.
+// TestAsText: what a journal holds of a prefix is read back as it was, and no other prefix is like
+// it.
 func TestAsText(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range []string{"a\xff", "a\xfe", "a\ufffd", `"a\xff"`, `"\"a\\xff\""`, "a", "\u2028é"} {

@@ -18,8 +18,8 @@ func (w *fakeWorker) pauses() bool  { return w.pausing }
 func (w *fakeWorker) where() string { return "worker 1: here" }
 func (w *fakeWorker) abort()        { w.aborted.Add(1) }
 
-// TestExcused: nothing need move while a worker is slowed down or waits to try again, or when all wait
-// for more of the dump.
+// TestExcused: nothing need move while a worker is slowed down or waits to try again, or when all
+// wait for more of the dump.
 func TestExcused(t *testing.T) {
 	busy, waits, pauses := &fakeWorker{}, &fakeWorker{waiting: true}, &fakeWorker{pausing: true}
 	for _, tc := range []struct {

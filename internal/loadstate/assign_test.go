@@ -9,7 +9,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 )
 
-// TestAssignUnits: every unit is in exactly one share, whatever the order of the units, and the shares are of like size.
+// TestAssignUnits: every unit is in exactly one share, whatever the order of the units, and the
+// shares are of like size.
 func TestAssignUnits(t *testing.T) {
 	var units []archive.Unit
 	for i := range 200 {

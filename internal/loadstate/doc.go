@@ -1,6 +1,6 @@
-// Package loadstate keeps what the runs of a load know of each other: where the journal of a load is,
-// whether the next run begins a load, resumes it or has nothing to do, and what the shards of a load
-// have in common.
+// Package loadstate keeps what the runs of a load know of each other: where the journal of a load
+// is, whether the next run begins a load, resumes it or has nothing to do, and what the shards of a
+// load have in common.
 //
 //	root, shards, err := loadstate.Location{Dump: dir, ID: id, Target: addr}.Find(ctx, nil)
 //	status, err := loadstate.ReadStatus(ctx, root, shards)

@@ -50,7 +50,7 @@ func (l Location) Root(nodes []string) string {
 		others, _ := os.ReadDir(parent)
 		for _, other := range others {
 			path := filepath.Join(parent, other.Name())
-			if b, err := journal.ReadBinding(path); err == nil && b.SharesNode(nodes) {
+			if b, err := journal.ReadIdentity(path); err == nil && b.SharesNode(nodes) {
 				return path
 			}
 		}
@@ -71,8 +71,8 @@ func TargetName(addr string) string {
 	}, addr)
 }
 
-// Check refuses to put the state of shards, which names keys in clear, beside an encrypted dump in a
-// bucket unless that is asked for: whoever can read the one can read the other.
+// Check refuses to put the state of shards, which names keys in clear, beside an encrypted dump in
+// a bucket unless that is asked for: whoever can read the one can read the other.
 func (l Location) Check(encrypted bool) error {
 	if l.State != "" || l.Shard.IsAll() || !storage.IsURL(l.Dump) || !encrypted {
 		return nil
@@ -81,8 +81,8 @@ func (l Location) Check(encrypted bool) error {
 		"say with --state where that may stand, a directory or a bucket that all shares see", l.Dump)
 }
 
-// Find returns where the state of a load that has begun is, and what its shards have in common; nil:
-// the load has none.
+// Find returns where the state of a load that has begun is, and what its shards have in common;
+// nil: the load has none.
 func (l Location) Find(ctx context.Context, nodes []string) (root string, s *Shards, err error) {
 	if l.State == "" && storage.HasPrefix(l.Dump) {
 		divided := l
@@ -109,18 +109,18 @@ func openShards(ctx context.Context, root string) (*Shards, error) {
 	return readShards(store)
 }
 
-// Binding returns what a load that has begun is of, and where that is written. The error is
+// Identity returns what a load that has begun is of, and where that is written. The error is
 // fs.ErrNotExist if there is none.
-func (l Location) Binding(ctx context.Context) (root string, b journal.Binding, err error) {
+func (l Location) Identity(ctx context.Context) (root string, b journal.Identity, err error) {
 	root, s, err := l.Find(ctx, nil)
 	if err != nil {
 		return root, b, err
 	}
 	if s != nil {
-		return root, s.Binding, nil
+		return root, s.Identity, nil
 	}
 	if !storage.IsURL(root) {
-		b, err = journal.ReadBinding(root)
+		b, err = journal.ReadIdentity(root)
 		return root, b, err
 	}
 	store, err := storage.Open(ctx, root)

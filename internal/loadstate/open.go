@@ -49,9 +49,9 @@ type State struct {
 	common  *Shards // of a shard: what it has in common with others; nil: none has begun
 }
 
-// Look reads the state of the load that the run is to go on with. Nodes are those of a target that is
-// a cluster. A place that cannot be written to, or where another run is at work, is an error: the
-// next run would have it.
+// Look reads the state of the load that the run is to go on with. Nodes are those of a target that
+// is a cluster. A place that cannot be written to, or where another run is at work, is an error:
+// the next run would have it.
 func Look(ctx context.Context, run Run, nodes []string) (*State, error) {
 	s := &State{Root: run.Root(nodes), Journal: &journal.Journal{}, run: run}
 	store, err := storage.Foresee(ctx, shardRoot(s.Root, run.Shard), storage.Options{BreakLock: run.BreakLock})
@@ -147,7 +147,7 @@ func undoOf(j *journal.Journal) string {
 }
 
 // Check compares the run at hand with what the state is of.
-func (s *State) Check(b journal.Binding) error {
+func (s *State) Check(b journal.Identity) error {
 	if j := s.Journal; !j.Began().IsZero() {
 		of := b
 		if (!j.Finished().IsZero() || !j.Undone().IsZero()) && !s.run.Resume {
@@ -182,8 +182,9 @@ type Opened struct {
 	Found string // what the phase rests on
 }
 
-// Open locks the journal, and makes sure that nothing has changed since Look. B is what the run is of.
-func (s *State) Open(ctx context.Context, b journal.Binding, o journal.Options) (*Opened, error) {
+// Open locks the journal, and makes sure that nothing has changed since Look. B is what the run is
+// of.
+func (s *State) Open(ctx context.Context, b journal.Identity, o journal.Options) (*Opened, error) {
 	j, store, err := s.run.OpenJournal(ctx, s.Root, o)
 	if err != nil {
 		return nil, err
@@ -195,7 +196,7 @@ func (s *State) Open(ctx context.Context, b journal.Binding, o journal.Options) 
 	return opened, nil
 }
 
-func (o *Opened) next(ctx context.Context, b journal.Binding) error {
+func (o *Opened) next(ctx context.Context, b journal.Identity) error {
 	if err := o.readCommon(ctx); err != nil {
 		return err
 	}
@@ -207,10 +208,11 @@ func (o *Opened) next(ctx context.Context, b journal.Binding) error {
 	return err
 }
 
-// Begin agrees with the other shards on what they load, and begins the journal if the load is fresh.
-// Empty looks whether the target is, and refuses one that must be and is not. Before is called last
-// of all before a fresh journal. What the journal was called that had to be kept is returned.
-func (o *Opened) Begin(ctx context.Context, b journal.Binding, empty func(context.Context) (bool, error), before func(context.Context) error) (kept string, err error) {
+// Begin agrees with the other shards on what they load, and begins the journal if the load is
+// fresh. Empty looks whether the target is, and refuses one that must be and is not. Before is
+// called last of all before a fresh journal. What the journal was called that had to be kept is
+// returned.
+func (o *Opened) Begin(ctx context.Context, b journal.Identity, empty func(context.Context) (bool, error), before func(context.Context) error) (kept string, err error) {
 	wasEmpty := false
 	if !o.run.Shard.IsAll() {
 		s, err := o.join(ctx, b, empty)
@@ -238,7 +240,7 @@ func (o *Opened) Begin(ctx context.Context, b journal.Binding, empty func(contex
 
 // join agrees with the other shards. One that goes on may have lost what they have in common, and
 // says it again.
-func (o *Opened) join(ctx context.Context, b journal.Binding, empty func(context.Context) (bool, error)) (*Shards, error) {
+func (o *Opened) join(ctx context.Context, b journal.Identity, empty func(context.Context) (bool, error)) (*Shards, error) {
 	store, err := storage.Open(ctx, o.Root)
 	if err != nil {
 		return nil, err

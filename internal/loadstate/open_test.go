@@ -156,8 +156,8 @@ func TestLocked(t *testing.T) {
 	}
 }
 
-// TestShards: the first shard decides whether the target was empty, and how many there are; all must be
-// of one load.
+// TestShards: the first shard decides whether the target was empty, and how many there are; all
+// must be of one load.
 func TestShards(t *testing.T) {
 	p := newPlace(t)
 	shardOf := func(i, n int) Run {

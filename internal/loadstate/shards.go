@@ -24,12 +24,12 @@ const maxShards = 8 << 20
 // Shards is what the shards of a load have in common. The first shard to start writes it, after it
 // has seen what was on the target before: the others find its keys there.
 type Shards struct {
-	Version         int       `json:"version"`
-	ID              string    `json:"id"` // random
-	Count           int       `json:"shares"`
-	Began           time.Time `json:"began"`
-	Empty           bool      `json:"empty"` // the target was seen to be empty
-	journal.Binding           // without the shard
+	Version          int       `json:"version"`
+	ID               string    `json:"id"` // random
+	Count            int       `json:"shares"`
+	Began            time.Time `json:"began"`
+	Empty            bool      `json:"empty"` // the target was seen to be empty
+	journal.Identity           // without the shard
 }
 
 const shardsVersion = 1
@@ -54,12 +54,12 @@ func readShards(root storage.Store) (*Shards, error) {
 }
 
 // check compares it with a run at hand.
-func (s *Shards) check(b journal.Binding, at shard.Shard, root string) error {
+func (s *Shards) check(b journal.Identity, at shard.Shard, root string) error {
 	if !at.IsAll() && at.Of != s.Count {
 		return fmt.Errorf("%w: the load in %s was begun in %d shares, and this is one of %d; give what it was begun with, or another place with --state",
 			journal.ErrDiffers, root, s.Count, at.Of)
 	}
-	return b.Check(s.Binding, root)
+	return b.Check(s.Identity, root)
 }
 
 // Shard returns shard i.
@@ -73,16 +73,16 @@ func (s *Shards) All() (all []shard.Shard) {
 	return all
 }
 
-// BindingOf returns the binding of the journal of a shard.
-func (s *Shards) BindingOf(at shard.Shard) journal.Binding {
-	b := s.Binding
+// IdentityOf returns the binding of the journal of a shard.
+func (s *Shards) IdentityOf(at shard.Shard) journal.Identity {
+	b := s.Identity
 	b.Load, b.Settings = s.ID, maps.Clone(b.Settings)
 	b.Settings["--shard"] = at.String()
 	return b
 }
 
 // Common returns what the shards of the load that b is of have in common.
-func Common(b journal.Binding) journal.Binding {
+func Common(b journal.Identity) journal.Identity {
 	b.Settings = maps.Clone(b.Settings)
 	delete(b.Settings, "--shard")
 	return b
@@ -90,7 +90,7 @@ func Common(b journal.Binding) journal.Binding {
 
 // join returns what the shards have in common, and writes it if none has yet. Look sees whether the
 // target is empty, and refuses one that must be and is not.
-func join(ctx context.Context, root storage.Store, b journal.Binding, at shard.Shard, look func(context.Context) (empty bool, err error)) (*Shards, error) {
+func join(ctx context.Context, root storage.Store, b journal.Identity, at shard.Shard, look func(context.Context) (empty bool, err error)) (*Shards, error) {
 	s, err := readShards(root)
 	if err != nil {
 		return nil, err
@@ -98,7 +98,7 @@ func join(ctx context.Context, root storage.Store, b journal.Binding, at shard.S
 	if s == nil {
 		empty, refused := look(ctx)
 		if refused == nil {
-			s = &Shards{Version: shardsVersion, ID: rand.Text(), Count: at.Of, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Binding: b}
+			s = &Shards{Version: shardsVersion, ID: rand.Text(), Count: at.Of, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Identity: b}
 			data, err := json.Marshal(s)
 			if err == nil {
 				err = storage.WriteOnce(root, shardsName, append(data, '\n'))

@@ -10,15 +10,15 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// TestJoin: of two shares that begin at once one says what they have in common; the other believes it, also if it
-// has seen what the first has loaded already.
+// TestJoin: of two shares that begin at once one says what they have in common; the other believes
+// it, also if it has seen what the first has loaded already.
 func TestJoin(t *testing.T) {
 	root, err := storage.CreateDir(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	refused := errors.New("it holds keys")
-	b := journal.Binding{Dump: "d", Address: "a:1", Settings: map[string]string{"--on-exists": "fail"}}
+	b := journal.Identity{Dump: "d", Address: "a:1", Settings: map[string]string{"--on-exists": "fail"}}
 	if _, err := join(t.Context(), root, b, shard.Shard{Index: 0, Of: 2}, func(context.Context) (bool, error) { return false, refused }); !errors.Is(err, refused) {
 		t.Fatalf("not empty, and nobody has begun: %v", err)
 	}

@@ -71,10 +71,10 @@ func ReadStatus(ctx context.Context, root string, common *Shards) (*Status, erro
 	return s, g.Wait()
 }
 
-// Binding returns what the load is of; nil: it was not begun.
-func (s *Status) Binding() *journal.Binding {
+// Identity returns what the load is of; nil: it was not begun.
+func (s *Status) Identity() *journal.Identity {
 	if s.common != nil {
-		return &s.common.Binding
+		return &s.common.Identity
 	}
 	if s.Shards[0].Journal.Began().IsZero() {
 		return nil
@@ -153,8 +153,8 @@ func (s *Status) Took() time.Duration {
 	return last.Sub(first)
 }
 
-// CollectLeftOut writes the lists of what was left out, one after the other, to the file at path, and
-// returns path; empty: there is nothing. Name is the name of the list beside a journal.
+// CollectLeftOut writes the lists of what was left out, one after the other, to the file at path,
+// and returns path; empty: there is nothing. Name is the name of the list beside a journal.
 func (s *Status) CollectLeftOut(path string, name func(*journal.Journal) string) (list string, err error) {
 	if s.Stats().Left() == 0 {
 		return "", nil

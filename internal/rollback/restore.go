@@ -60,7 +60,7 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, j.Close(), refused.Close()) }()
-	if _, err := j.Begin(o.Binding(l), false, ""); err != nil {
+	if _, err := j.Begin(o.Identity(l), false, ""); err != nil {
 		return err
 	}
 	l.Fence(b.fence)

@@ -101,12 +101,12 @@ func (r *rollback) lock(ctx context.Context) error {
 		}
 		none := j.Began().IsZero() || r.common != nil && !j.Undone().IsZero() && j.Bound().Load != r.common.ID
 		r.shards = append(r.shards, shardState{s, j, store, j.IsUndoing(), none})
-		b := spec.Binding(r.target)
+		b := spec.Identity(r.target)
 		switch {
 		case none && len(shards) == 1:
 			return fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", exitcode.ErrRefused, j.Path())
 		case none:
-			err = loadstate.Common(b).Check(r.common.Binding, r.root)
+			err = loadstate.Common(b).Check(r.common.Identity, r.root)
 		default:
 			err = j.Check(b)
 		}
@@ -126,9 +126,9 @@ func (r *rollback) fenceOff() {
 	for _, p := range r.shards {
 		stopped = stopped || p.again || !p.none && (!p.journal.IsIdle() || p.journal.Unsure() != "")
 	}
-	var b journal.Binding
+	var b journal.Identity
 	if r.common != nil {
-		b = r.common.Binding
+		b = r.common.Identity
 	} else {
 		b = r.shards[0].journal.Bound()
 	}
@@ -142,7 +142,7 @@ func (r *rollback) fenceOff() {
 func (r *rollback) begin() error {
 	for _, p := range r.shards {
 		if p.none {
-			if _, err := p.journal.Begin(r.common.BindingOf(p.Shard), r.common.Empty, ""); err != nil {
+			if _, err := p.journal.Begin(r.common.IdentityOf(p.Shard), r.common.Empty, ""); err != nil {
 				return err
 			}
 			if err := errors.Join(p.journal.BeginUndo(), p.journal.EndUndo()); err != nil {

@@ -94,7 +94,7 @@ func (o *Options) recall(ctx context.Context, rules *rewrite.Rules, m *format.Ma
 	if !rules.TTL.GoesByBegin() {
 		return nil
 	}
-	path, b, err := o.Location().Binding(ctx)
+	path, b, err := o.Location().Identity(ctx)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: --ttl shift and --ttl-min go by the time when the load began, and %s holds no journal of it: give the --state of the load",

@@ -204,9 +204,7 @@ func (s *source) call(c *ast.CallExpr, pkg string, sentinels map[string]string, 
 			return
 		}
 		sentinel := name(c.Args[1])
-		if sentinel == "errRefused" {
-			sentinel = "exitcode.ErrRefused"
-		} else if !strings.Contains(sentinel, ".") {
+		if !strings.Contains(sentinel, ".") {
 			sentinel = pkg + "." + sentinel
 		}
 		if kind, ok := sentinels[sentinel]; ok && literals(rest) > 0 {

@@ -5,10 +5,10 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/share"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 )
 
-func TestParseShare(t *testing.T) {
+func TestParseShard(t *testing.T) {
 	type env = map[string]string
 	for _, c := range []struct {
 		text   string
@@ -19,29 +19,29 @@ func TestParseShare(t *testing.T) {
 		{"", 0, nil, "all"},
 		{"0/1", 0, nil, "0/1"},
 		{"3/8", 0, nil, "3/8"},
-		{"3/8", 8, env{share.KubernetesIndex: "5"}, "3/8"},
+		{"3/8", 8, env{shard.KubernetesIndex: "5"}, "3/8"},
 		{"8/8", 0, nil, "from 0 to N-1"},
 		{"-1/8", 0, nil, "from 0 to N-1"},
 		{"1", 0, nil, "I/N"},
 		{"1/x", 0, nil, "I/N"},
 		{"0/10000", 0, nil, "I/N"},
 		{"3/8", 9, nil, "contradict"},
-		{"", 8, env{share.KubernetesIndex: "0"}, "0/8"},
-		{"", 8, env{share.KubernetesIndex: "7", share.SlurmIndex: "3"}, "7/8"},
-		{"", 8, env{share.KubernetesIndex: "8"}, "of 8 shards the last is 7"},
-		{"", 8, env{share.KubernetesIndex: "x"}, "not the number of a task"},
+		{"", 8, env{shard.KubernetesIndex: "0"}, "0/8"},
+		{"", 8, env{shard.KubernetesIndex: "7", shard.SlurmIndex: "3"}, "7/8"},
+		{"", 8, env{shard.KubernetesIndex: "8"}, "of 8 shards the last is 7"},
+		{"", 8, env{shard.KubernetesIndex: "x"}, "not the number of a task"},
 		{"", 8, nil, "neither --shard nor JOB_COMPLETION_INDEX nor SLURM_ARRAY_TASK_ID"},
-		{"", -1, env{share.KubernetesIndex: "0"}, "between 1 and 9999"},
-		{"", 0, env{share.KubernetesIndex: "0"}, "not of how many"},
-		{"", 0, env{share.SlurmIndex: "4"}, "not of how many"},
-		{"", 0, env{share.SlurmIndex: "4", share.SlurmCount: "8"}, "4/8"},
-		{"", 0, env{share.SlurmIndex: "8", share.SlurmCount: "8"}, "without gaps"},
-		{"", 0, env{share.SlurmIndex: "8", share.SlurmFirst: "1", share.SlurmCount: "8"}, "7/8"},
-		{"", 16, env{share.SlurmIndex: "8", share.SlurmFirst: "1", share.SlurmCount: "8"}, "7/16"},
-		{"", 0, env{share.SlurmIndex: "1", share.SlurmFirst: "2", share.SlurmCount: "8"}, "below SLURM_ARRAY_TASK_MIN"},
-		{"", 0, env{share.SlurmIndex: "1", share.SlurmCount: "many"}, "between 1 and 9999"},
+		{"", -1, env{shard.KubernetesIndex: "0"}, "between 1 and 9999"},
+		{"", 0, env{shard.KubernetesIndex: "0"}, "not of how many"},
+		{"", 0, env{shard.SlurmIndex: "4"}, "not of how many"},
+		{"", 0, env{shard.SlurmIndex: "4", shard.SlurmCount: "8"}, "4/8"},
+		{"", 0, env{shard.SlurmIndex: "8", shard.SlurmCount: "8"}, "without gaps"},
+		{"", 0, env{shard.SlurmIndex: "8", shard.SlurmFirst: "1", shard.SlurmCount: "8"}, "7/8"},
+		{"", 16, env{shard.SlurmIndex: "8", shard.SlurmFirst: "1", shard.SlurmCount: "8"}, "7/16"},
+		{"", 0, env{shard.SlurmIndex: "1", shard.SlurmFirst: "2", shard.SlurmCount: "8"}, "below SLURM_ARRAY_TASK_MIN"},
+		{"", 0, env{shard.SlurmIndex: "1", shard.SlurmCount: "many"}, "between 1 and 9999"},
 	} {
-		s, err := parseShare(c.text, c.shards, c.shards != 0, func(name string) string { return c.env[name] })
+		s, err := parseShard(c.text, c.shards, c.shards != 0, func(name string) string { return c.env[name] })
 		got := s.String()
 		if s.IsAll() {
 			got = "all"
@@ -55,7 +55,8 @@ func TestParseShare(t *testing.T) {
 	}
 }
 
-// TestRollbackAgain: a share that the load has not begun may have the journal of a load before, with other flags.
+// TestRollbackAgain: a share that the load has not begun may have the journal of a load before,
+// with other flags.
 func TestRollbackAgain(t *testing.T) {
 	m := startTarget(t)
 	dir := makeDump(t, []format.Record{text("a", "1"), text("b", "2"), hash("h", "f", "v")})
