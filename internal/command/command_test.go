@@ -65,7 +65,7 @@ func TestMainShows(t *testing.T) {
 			"tool: no space left on device\ntool: the disk is full: free space, or give another directory, and run it again\n"},
 		{"full, and resumable", fail(syscall.ENOSPC), []string{"resumable"}, 75,
 			"tool: no space left on device\ntool: the disk is full: free space, then run the same command with --resume\n"},
-		{"full, and not resumable", fail(FromStart(syscall.ENOSPC)), []string{"resumable"}, 75,
+		{"full, and not resumable", fail(exitcode.FromStart(syscall.ENOSPC)), []string{"resumable"}, 75,
 			"tool: no space left on device\ntool: the disk is full: free space, or give another directory, and run it again\n"},
 		{"credentials", fail(errOwn), []string{"do"}, 12, "tool: the app's own\n" +
 			"tool: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n"},

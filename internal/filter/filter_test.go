@@ -11,6 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 func parse(args ...string) (f Filter, err error) {
@@ -76,7 +77,7 @@ func TestRefused(t *testing.T) {
 		{[]string{"--type", "hash,hyperloglog"}, `unknown type "hyperloglog"`},
 	} {
 		_, err := parse(tc.args...)
-		var usage *command.UsageError
+		var usage *exitcode.UsageError
 		if !errors.As(err, &usage) || !strings.Contains(err.Error(), tc.says) {
 			t.Errorf("%v: %v, want %q", tc.args, err, tc.says)
 		}
