@@ -13,8 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// TestBulkAsked: a connection that is lost while a target is asked how long an argument may be is no answer, unless it
-// is lost each time.
+// TestBulkAsked: a connection that is lost while a target is asked how long an argument may be is
+// no answer, unless it is lost each time.
 func TestBulkAsked(t *testing.T) {
 	addr := testserver.Redis(t, "--user", "loader", "on", ">secret", "~*", "+@all", "-config")
 	c := redis.NewClient(&redis.Options{Addr: addr})

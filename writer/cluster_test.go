@@ -11,8 +11,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// TestRedirected: what a cluster of two nodes answers once, and where the command goes then. The key bar is on
-// the first node.
+// TestRedirected: what a cluster of two nodes answers once, and where the command goes then. The
+// key bar is on the first node.
 func TestRedirected(t *testing.T) {
 	list := whole(format.List, "bar", "a", "b")
 	for name, tc := range map[string]struct {
@@ -72,7 +72,8 @@ func TestOvertaken(t *testing.T) {
 	}
 }
 
-// TestClusterNodeLost: the worker that replaces one whose connection was lost asks who owns the slots now.
+// TestClusterNodeLost: the worker that replaces one whose connection was lost asks who owns the
+// slots now.
 func TestClusterNodeLost(t *testing.T) {
 	lost := false
 	fc := testserver.StartCluster(t, 3, func(node int, cmd []string) (string, bool) {

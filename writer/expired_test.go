@@ -48,8 +48,9 @@ func own(t *testing.T, c *redis.Client, list []format.Record, check bool) {
 	}
 }
 
-// TestExpiredOfOthers: a load that goes on deletes no key of others whose name it has never written: with Skip none that it
-// has not asked about, for that of the dump was over, with Fail none that was over when the load began, or that it did not come to.
+// TestExpiredOfOthers: a load that goes on deletes no key of others whose name it has never
+// written: with Skip none that it has not asked about, for that of the dump was over, with Fail
+// none that was over when the load began, or that it did not come to.
 func TestExpiredOfOthers(t *testing.T) {
 	for _, onExists := range []OnExists{Skip, Fail} {
 		t.Run(onExists.String(), func(t *testing.T) {
@@ -79,7 +80,8 @@ func TestExpiredOfOthers(t *testing.T) {
 				if s := h.points[len(h.points)-1].Stats; s.Keys != 20 || s.Expired != 20 || s.Dropped != 0 || len(s.LeftOut) > 0 {
 					t.Errorf("%+v", s)
 				}
-				// Of what was over only later, some may have been sent without its expiry, but not behind Sent.
+				// Of what was over only later, some may have been sent without its expiry, but not
+				// behind Sent.
 				if err := c.FlushDB(t.Context()).Err(); err != nil {
 					t.Fatal(err)
 				}
@@ -101,8 +103,9 @@ func TestExpiredOfOthers(t *testing.T) {
 	}
 }
 
-// TestExpiredReplace: with Replace the target keeps no old value of a key that has expired or has too little to live, whether the load
-// is disturbed or not. What is not the load's to write it keeps.
+// TestExpiredReplace: with Replace the target keeps no old value of a key that has expired or has
+// too little to live, whether the load is disturbed or not. What is not the load's to write it
+// keeps.
 func TestExpiredReplace(t *testing.T) {
 	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		list := someExpired(40)

@@ -10,7 +10,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// TestFence: after a connection was lost under a pipeline, no other is used before the target shows that it is gone.
+// TestFence: after a connection was lost under a pipeline, no other is used before the target shows
+// that it is gone.
 func TestFence(t *testing.T) {
 	for _, tc := range []struct {
 		name   string

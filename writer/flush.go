@@ -51,7 +51,8 @@ func (w *Worker) flush(ctx context.Context) error {
 // sentStep is how many records are announced at the least.
 const sentStep = 4096
 
-// announce says up to which record the target may have been sent some. Steps grow, so that there are few of them.
+// announce says up to which record the target may have been sent some. Steps grow, so that there
+// are few of them.
 func (w *Worker) announce() error {
 	if w.job.Sending == nil || w.options.OnExists == Skip || w.queue.batch.empty() || w.records < w.announced {
 		return nil
@@ -60,8 +61,8 @@ func (w *Worker) announce() error {
 	return w.job.Sending(w.announced)
 }
 
-// mark makes a checkpoint of where the worker is: nothing is under way. Not in the middle of a record,
-// and not of a string, which is always written from its beginning.
+// mark makes a checkpoint of where the worker is: nothing is under way. Not in the middle of a
+// record, and not of a string, which is always written from its beginning.
 func (w *Worker) mark() error {
 	if w.queue.dirty {
 		return nil

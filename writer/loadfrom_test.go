@@ -83,8 +83,8 @@ func resumable() (list, keys []format.Record) {
 	return list, keys
 }
 
-// TestLoadFrom goes on from every point of a load whose target is ahead of the point by none, some or all of what
-// followed: in the end everything is there once, and is counted once.
+// TestLoadFrom goes on from every point of a load whose target is ahead of the point by none, some
+// or all of what followed: in the end everything is there once, and is counted once.
 func TestLoadFrom(t *testing.T) {
 	list, keys := resumable()
 	for _, onExists := range []OnExists{Fail, Replace, Skip} {

@@ -95,10 +95,10 @@ type Options struct {
 	// for concurrent use. Nil changes no name.
 	Rename func(db int, kind format.Kind, key []byte) (newKey []byte, leaveOut string)
 
-	// Expire is asked for the expiry of each key, Unix ms, 0 for never, and returns the one to give it,
-	// and whether the key is left out for its short life: Stats.Short counts those. It must
-	// answer the same whenever it is asked. It is called by every worker: it must be safe
-	// for concurrent use. Nil changes no expiry.
+	// Expire is asked for the expiry of each key, Unix ms, 0 for never, and returns the one to give
+	// it, and whether the key is left out for its short life: Stats.Short counts those. It must
+	// answer the same whenever it is asked. It is called by every worker: it must be safe for
+	// concurrent use. Nil changes no expiry.
 	Expire func(expire int64) (newExpire int64, short bool)
 
 	// Pacer slows the load down. Nil does not.

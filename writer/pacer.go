@@ -9,8 +9,8 @@ import (
 
 // A Pacer slows a load down. It is called by every worker: it must be safe for concurrent use.
 type Pacer interface {
-	// Rest is told of a pipeline whose replies were read, and returns when the next of this worker may go. An
-	// error ends the load.
+	// Rest is told of a pipeline whose replies were read, and returns when the next of this worker
+	// may go. An error ends the load.
 	Rest(ctx context.Context, p Pipeline) error
 }
 

@@ -78,11 +78,11 @@ func (w *Worker) Load(ctx context.Context, src Source) error {
 	return w.run(ctx, Job{Source: src})
 }
 
-// LoadFrom is Load for a Source of which an earlier run may have loaded a part. What is sent
-// twice changes nothing. Records are known to be on the target up to the last checkpoint that
-// Job.Reached was told, also after an error: ErrTransient says that it is worth trying again from there
-// with a new worker, ErrUnequal that the key which is open at the checkpoint must be written
-// anew, from Checkpoint.Beginning on.
+// LoadFrom is Load for a Source of which an earlier run may have loaded a part. What is sent twice
+// changes nothing. Records are known to be on the target up to the last checkpoint that Job.Reached
+// was told, also after an error: ErrTransient says that it is worth trying again from there with a
+// new worker, ErrUnequal that the key which is open at the checkpoint must be written anew, from
+// Checkpoint.Beginning on.
 func (w *Worker) LoadFrom(ctx context.Context, job Job) error {
 	if w.failed != nil {
 		return fmt.Errorf("load database %d after an error: %w", w.db, w.failed)
@@ -158,8 +158,8 @@ func (w *Worker) record(ctx context.Context, r *format.Record) error {
 	return nil
 }
 
-// checkpointBytes is how much is queued at the most without a checkpoint, which can only lie between two
-// records: large ones would else be cut by the pipelines in their middles only.
+// checkpointBytes is how much is queued at the most without a checkpoint, which can only lie
+// between two records: large ones would else be cut by the pipelines in their middles only.
 const checkpointBytes = 4 << 20
 
 // keyOf returns the key that r belongs to. A new one has been decided on: it may be out.

@@ -87,7 +87,7 @@ func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archiv
 	return err
 }
 
-// retry returns what a Visitor asks whether to try again.
+// retry returns what a readback.Client asks whether to try again.
 func (p *Presence) retry() readback.RetryFunc {
 	if p.Retry.Kind == nil {
 		return nil

@@ -73,8 +73,8 @@ func (o *Observer) Look(ctx context.Context) (Pressure, error) {
 	return p, nil
 }
 
-// count adds what a server says, summed up over the column families, whose names stand in brackets. What is
-// blank is not known.
+// count adds what a server says, summed up over the column families, whose names stand in brackets.
+// What is blank is not known.
 func (p *Pressure) count(s *stalls, fields map[string]string) {
 	for field, value := range fields {
 		n, err := strconv.ParseInt(value, 10, 64)

@@ -11,8 +11,9 @@ const (
 	clockTooMuch = 5 * time.Minute
 )
 
-// checkClock: expiries are times. The target counts them by its own clock, and Pika by its. What the two differ is what keys live
-// too long or too short; what the target is ahead of this host tells it from a dump that is old.
+// checkClock: expiries are times. The target counts them by its own clock, and Pika by its. What
+// the two differ is what keys live too long or too short; what the target is ahead of this host
+// tells it from a dump that is old.
 func (f *Facts) checkClock(need *Need) Check {
 	c := Check{Name: checkClock}
 	here := f.Target.ClockOffset

@@ -13,7 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// duplicateWait bounds each of the two steps of Duplicate: a target that does not answer must not hold up the others.
+// duplicateWait bounds each of the two steps of Duplicate: a target that does not answer must not
+// hold up the others.
 const duplicateWait = 3 * time.Second
 
 // Duplicate looks for two of the targets that are one server under two addresses, or nodes of one
@@ -62,7 +63,8 @@ func Duplicate(ctx context.Context, targets []target.Options) (i, j int, same bo
 	stands := func(name, list string) bool { return name != "" && strings.Contains(list, "name="+name+" ") }
 	for i := range targets {
 		for j := i + 1; j < len(targets); j++ {
-			// Of two connections to one server the first that lists sees the other, which has not ended yet.
+			// Of two connections to one server the first that lists sees the other, which has not
+			// ended yet.
 			if stands(names[i], lists[j]) || stands(names[j], lists[i]) || slices.ContainsFunc(nodes[i], func(id string) bool { return slices.Contains(nodes[j], id) }) {
 				return i, j, true
 			}

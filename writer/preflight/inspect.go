@@ -23,8 +23,8 @@ type Need struct {
 	Types       []format.Type // that are to be loaded
 	Expiring    int64         // keys with an expiry
 	Connections int           // at once
-	// Partly says that Raw is more than will be written: an unknown part of it is on the target already, or is
-	// left out by name.
+	// Partly says that Raw is more than will be written: an unknown part of it is on the target
+	// already, or is left out by name.
 	Partly bool
 	// SourceAhead is how far the source's clock was ahead of the host that dumped it: expiries are
 	// times of that clock.
@@ -73,8 +73,8 @@ type KeyspaceFacts struct {
 	Missing bool  // its namespace can be made
 }
 
-// Inspect asks the target of o what Checks judges. An error means that it cannot be asked at all: it is an
-// conn.ErrAuth, an conn.ErrTransient, an conn.ErrPreflight, or none of them.
+// Inspect asks the target of o what Checks judges. An error means that it cannot be asked at all:
+// it is an conn.ErrAuth, an conn.ErrTransient, an conn.ErrPreflight, or none of them.
 func Inspect(ctx context.Context, o target.Options, need Need) (f *Facts, err error) {
 	if o, err = o.Checked(); err != nil {
 		return nil, err

@@ -59,8 +59,8 @@ func askMember(ctx context.Context, o *target.Options, need *Need) (m member, er
 	return m, err
 }
 
-// memberChecks are the checks that every master has to pass, as one list: what one master does not pass is said of
-// it, with its address.
+// memberChecks are the checks that every master has to pass, as one list: what one master does not
+// pass is said of it, with its address.
 func (f *Facts) memberChecks(need *Need) []Check {
 	share := *need
 	share.Raw /= int64(len(f.members)) // slots are spread, and with them keys

@@ -60,7 +60,8 @@ func namespaceExists(addr, name string) error {
 	return conn.Preflightf("target %s has a namespace %s, with another token: give its token, or another name (--map-db N=VAR@NAME)", addr, name)
 }
 
-// refusedNamespace never repeats a reply that it does not know: the command had a token (SERVERS.md K16).
+// refusedNamespace never repeats a reply that it does not know: the command had a token (SERVERS.md
+// K16).
 func refusedNamespace(addr, name, reply string) error {
 	advice := ""
 	for text, a := range map[string]string{

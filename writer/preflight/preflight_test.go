@@ -226,7 +226,8 @@ func TestCreateNamespaceRefused(t *testing.T) {
 	}
 }
 
-// TestInspectServers: real servers know every command of a load, and an inspection and a probe leave nothing.
+// TestInspectServers: real servers know every command of a load, and an inspection and a probe
+// leave nothing.
 func TestInspectServers(t *testing.T) {
 	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		need := Need{Raw: 1 << 20, Types: format.Types, Expiring: 1, Connections: 5, Tune: true, Dumped: time.Now().Add(-time.Hour)}

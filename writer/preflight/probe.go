@@ -81,8 +81,8 @@ func (f *Facts) probe(ctx context.Context, c *conn.Conn, need *Need) error {
 	return nil
 }
 
-// isKnown reports whether an error reply to a command behind MULTI says that the server knows it: it is not
-// for transactions, or the key is another node's.
+// isKnown reports whether an error reply to a command behind MULTI says that the server knows it:
+// it is not for transactions, or the key is another node's.
 func isKnown(reply string) bool {
 	reply = strings.TrimPrefix(reply, "ERR ") // Kvrocks 2.6 (SERVERS.md K12)
 	for _, begin := range []string{"Can't execute", "MOVED ", "CLUSTERDOWN", "TRYAGAIN"} {

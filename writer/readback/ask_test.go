@@ -176,8 +176,8 @@ func TestScanLost(t *testing.T) {
 	}
 }
 
-// TestReadPage: a small collection is read in one page of a scan where that is its whole, and by name in all
-// other cases, whatever the server says of the rest.
+// TestReadPage: a small collection is read in one page of a scan where that is its whole, and by
+// name in all other cases, whatever the server says of the rest.
 func TestReadPage(t *testing.T) {
 	for name, c := range map[string]struct {
 		version, page string

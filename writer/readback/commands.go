@@ -53,7 +53,8 @@ func (c *Client) askContent(q *question.Question, i int) {
 	c.askElements(q, i)
 }
 
-// askElements adds the commands that ask for the elements by name or place, and for what goes with them.
+// askElements adds the commands that ask for the elements by name or place, and for what goes with
+// them.
 func (c *Client) askElements(q *question.Question, i int) {
 	switch q.Kind {
 	case format.String, format.HyperLogLog:

@@ -65,7 +65,8 @@ func (c *cutQuestion) restore() {
 	c.Values, c.Found, c.Scores = spread(c.Values, n, c.sent), spread(c.Found, n, c.sent), spread(c.Scores, n, c.sent)
 }
 
-// spread makes the n answers to what was sent as many as there are elements. Without answers it makes none.
+// spread makes the n answers to what was sent as many as there are elements. Without answers it
+// makes none.
 func spread[T any](answers []T, n int, sent []bool) []T {
 	if len(answers) != n {
 		return answers

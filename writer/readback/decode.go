@@ -112,10 +112,12 @@ func parseScore(text string) (float64, error) {
 	return score, nil
 }
 
-// errOtherNames says that a key holds not just what is asked for, which must then be asked for by name.
+// errOtherNames says that a key holds not just what is asked for, which must then be asked for by
+// name.
 var errOtherNames = errors.New("the key has other elements")
 
-// decodePage takes the first page of HSCAN, SSCAN or ZSCAN if it is the whole of the key and has the names that Elems has.
+// decodePage takes the first page of HSCAN, SSCAN or ZSCAN if it is the whole of the key and has
+// the names that Elems has.
 func decodePage(q *question.Question, reply *resp.Reply) error {
 	if len(reply.List) != 2 || !reply.List[0].IsText() || reply.List[1].Kind != '*' {
 		return resp.ErrUnexpected
@@ -233,7 +235,8 @@ func parseState(reply *resp.Reply) (s *format.StreamState, groups int64, known b
 	return s, groups, n == 3, err
 }
 
-// decodeGroups takes the reply to XINFO GROUPS. The group that makes an empty stream is the load's own.
+// decodeGroups takes the reply to XINFO GROUPS. The group that makes an empty stream is the load's
+// own.
 func decodeGroups(q *question.Question, reply *resp.Reply) error {
 	if reply.Kind != '*' {
 		return resp.ErrUnexpected

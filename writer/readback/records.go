@@ -118,7 +118,8 @@ func (p *recordMaker) addAll(elems [][]byte, width int) error {
 	return nil
 }
 
-// readFields reads a hash of a Kvrocks, by the names of its fields: no cursor can be lost (SERVERS.md K13).
+// readFields reads a hash of a Kvrocks, by the names of its fields: no cursor can be lost
+// (SERVERS.md K13).
 func (c *Client) readFields(ctx context.Context, p *recordMaker) error {
 	for from := []byte("-"); ; {
 		n, reply, err := c.page(ctx, 1, func(n int) []any { return []any{"HRANGEBYLEX", p.key, from, "+", "LIMIT", 0, n} })
@@ -136,8 +137,9 @@ func (c *Client) readFields(ctx context.Context, p *recordMaker) error {
 	}
 }
 
-// readScanned reads a hash, a set or a zset, whose elements are width values, by a cursor. A Redis whose table of a key shrinks under it
-// shows some twice, a Kvrocks that has lost the cursor begins anew: the number of elements, and on a Kvrocks their order, tell.
+// readScanned reads a hash, a set or a zset, whose elements are width values, by a cursor. A Redis
+// whose table of a key shrinks under it shows some twice, a Kvrocks that has lost the cursor begins
+// anew: the number of elements, and on a Kvrocks their order, tell.
 func (c *Client) readScanned(ctx context.Context, p *recordMaker, scan string, width int) error {
 	ordered := c.target.IsKvrocks()
 	least := 1

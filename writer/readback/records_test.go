@@ -50,7 +50,8 @@ func readKey(t *testing.T, v *Client, key string) (elems []string, largest int) 
 	return elems, largest
 }
 
-// TestReadLarge: what a key holds is read in pages of bounded bytes, also where so few elements are large, and whatever was read before.
+// TestReadLarge: what a key holds is read in pages of bounded bytes, also where so few elements are
+// large, and whatever was read before.
 func TestReadLarge(t *testing.T) {
 	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		const n, size = 300, 40 << 10
@@ -85,7 +86,8 @@ func TestReadLarge(t *testing.T) {
 	})
 }
 
-// TestReadNames: no name of a field or member ends the reading of a key, with cursors of either form.
+// TestReadNames: no name of a field or member ends the reading of a key, with cursors of either
+// form.
 func TestReadNames(t *testing.T) {
 	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		names := []string{"", "0", "00", "1", "_", "_0", "__a", "_a", "a", "(", "[", "-", "+", "\x00", "\r\n", "\xff"}
@@ -121,8 +123,8 @@ func TestReadNames(t *testing.T) {
 	})
 }
 
-// TestUnchanged: a key that others wrote to between the look and the end of its reading is told from one that they left, and from
-// one whose time has come.
+// TestUnchanged: a key that others wrote to between the look and the end of its reading is told
+// from one that they left, and from one whose time has come.
 func TestUnchanged(t *testing.T) {
 	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
 		ctx := t.Context()
@@ -160,8 +162,8 @@ func TestUnchanged(t *testing.T) {
 	})
 }
 
-// TestReadZset: a zset of a Kvrocks is read in order of its members, where each page goes on at the last and none counts from the
-// first element on.
+// TestReadZset: a zset of a Kvrocks is read in order of its members, where each page goes on at the
+// last and none counts from the first element on.
 func TestReadZset(t *testing.T) {
 	pages := map[string]string{
 		"0": "*2\r\n" + testserver.Bulk("1") + "*4\r\n" + testserver.Bulk("a") + testserver.Bulk("2.5") + testserver.Bulk("b") + testserver.Bulk("-inf"),

@@ -17,8 +17,8 @@ func (t *Info) Refuses(score float64) bool {
 // TellsExpiry reports whether the target knows PEXPIRETIME.
 func (t *Info) TellsExpiry() bool { return t.Server != kvrocks || t.AtLeast(2, 8) }
 
-// ListsGroups reports whether consumer groups are asked for by themselves: XINFO STREAM of a Redis has their number
-// (SERVERS.md K11).
+// ListsGroups reports whether consumer groups are asked for by themselves: XINFO STREAM of a Redis
+// has their number (SERVERS.md K11).
 func (t *Info) ListsGroups() bool { return t.Server == kvrocks && t.AtLeast(2, 10) }
 
 // Watches reports whether MULTI with WATCH is fit for use (SERVERS.md K22).
@@ -27,8 +27,8 @@ func (t *Info) Watches() bool { return !t.IsCluster() && (t.Server != kvrocks ||
 // TellsTime reports whether it knows TIME.
 func (t *Info) TellsTime() bool { return t.Server != kvrocks || t.AtLeast(2, 4) }
 
-// ScansInOrder reports whether a first page of HSCAN, SSCAN and ZSCAN holds the elements in byte order, and all of
-// them if it is shorter than COUNT (SERVERS.md K13).
+// ScansInOrder reports whether a first page of HSCAN, SSCAN and ZSCAN holds the elements in byte
+// order, and all of them if it is shorter than COUNT (SERVERS.md K13).
 func (t *Info) ScansInOrder() bool { return t.Server == kvrocks && t.AtLeast(2, 10) }
 
 // IsKvrocks reports whether the target is a Kvrocks.

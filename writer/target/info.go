@@ -21,8 +21,9 @@ type Info struct {
 	Version string // as the server gives it: "2.10.1", or "unstable" of a nightly Kvrocks
 	Mode    string // "standalone" or "cluster"
 
-	// Nodes are those of a cluster when it was opened, replicas too, each as id@host:port, in order. Masters is
-	// how many of them own slots. Version, ClockOffset and MaxBulk are what every master can do.
+	// Nodes are those of a cluster when it was opened, replicas too, each as id@host:port, in
+	// order. Masters is how many of them own slots. Version, ClockOffset and MaxBulk are what every
+	// master can do.
 	Nodes   []string
 	Masters int
 

@@ -199,7 +199,8 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// TestRedirectedReplies: a reply stays what it was when another command of its pipeline is sent once more.
+// TestRedirectedReplies: a reply stays what it was when another command of its pipeline is sent
+// once more.
 func TestRedirectedReplies(t *testing.T) {
 	tries := 0
 	fc := testserver.StartCluster(t, 2, func(_ int, cmd []string) (string, bool) {

@@ -1,8 +1,8 @@
 // Package resp writes requests and reads replies of the Redis protocol, version 2.
 //
-// Begin with Encoder: Begin, Word and End make a Request, and AppendTo what goes over a connection.
-// Reader.Read reads a reply, and Settle gives it its texts. The package knows no connection, and
-// never copies a large argument.
+// Begin with Encoder: Begin, Word and End make a Request, AppendTo what goes over a connection; and
+// with Reader.Read for the replies. The package knows no connection, never copies a large argument,
+// and takes no more memory for a reply than twice what has arrived.
 package resp
 
 import (

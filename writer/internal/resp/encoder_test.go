@@ -17,8 +17,8 @@ func plain(args [][]byte) []byte {
 	return b
 }
 
-// TestEncoder: whatever is put into an Encoder is sent as the protocol says, and comes out of it again, whichever of
-// the requests are sent.
+// TestEncoder: whatever is put into an Encoder is sent as the protocol says, and comes out of it
+// again, whichever of the requests are sent.
 func TestEncoder(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	rounds := 300
