@@ -6,14 +6,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-func (q *queue) addHash(ctx context.Context, k *key, r *format.Record) error {
-	return q.addElements(ctx, k, "HSET", r.Elems, 2)
-}
-
-func (q *queue) addSet(ctx context.Context, k *key, r *format.Record) error {
-	return q.addElements(ctx, k, "SADD", r.Elems, 1)
-}
-
 func (q *queue) addList(ctx context.Context, k *key, r *format.Record) error {
 	for _, e := range r.Elems {
 		if q.tooLong(e) {

@@ -117,11 +117,11 @@ func (q *queue) add(ctx context.Context, k *key, r *format.Record) error {
 	case format.String, format.HyperLogLog:
 		return q.addString(ctx, k, r)
 	case format.Hash:
-		return q.addHash(ctx, k, r)
+		return q.addElements(ctx, k, "HSET", r.Elems, 2)
 	case format.List:
 		return q.addList(ctx, k, r)
 	case format.Set:
-		return q.addSet(ctx, k, r)
+		return q.addElements(ctx, k, "SADD", r.Elems, 1)
 	case format.Zset:
 		return q.addZset(ctx, k, r)
 	default:

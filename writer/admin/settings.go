@@ -7,6 +7,7 @@ package admin
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
@@ -64,18 +65,10 @@ func (e *RefusedError) Error() string {
 func (a *Admin) do(ctx context.Context, name string, args ...any) (*resp.Reply, error) {
 	reply, err := a.conn.Do(ctx, name, args...)
 	if text, ok := conn.AsReply(err); ok {
-		return nil, &RefusedError{a.Addr(), command(name, args), text}
+		return nil, &RefusedError{a.Addr(), strings.TrimSpace(fmt.Sprintln(append([]any{name}, args...)...)), text}
 	}
 	if err != nil {
 		return nil, a.conn.Refused(name, err)
 	}
 	return reply, nil
-}
-
-// command is a command without quotes.
-func command(name string, args []any) string {
-	for _, arg := range args {
-		name += fmt.Sprint(" ", arg)
-	}
-	return name
 }
