@@ -99,3 +99,24 @@ func hasHeading(text, anchor string) bool {
 	}
 	return false
 }
+
+// TestDesignHasEachPackage: the map of docs/DESIGN.md has every package, and none that is not there.
+func TestDesignHasEachPackage(t *testing.T) {
+	const design = "docs/DESIGN.md"
+	text := readFile(t, design)
+	for _, dir := range packages(t) {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := filepath.ToSlash(strings.TrimPrefix(dir, root+"/"))
+		if len(files) > 0 && !strings.Contains(text, "`"+name+"`") {
+			t.Errorf("%s does not say what package %s does", design, name)
+		}
+	}
+	for _, m := range regexp.MustCompile("`((?:internal|writer|cmd)/[a-z/]+)`").FindAllStringSubmatch(text, -1) {
+		if _, err := os.Stat(root + "/" + m[1]); err != nil {
+			t.Errorf("%s names package %s, which is not there", design, m[1])
+		}
+	}
+}
