@@ -40,7 +40,7 @@ func TestPlanShards(t *testing.T) {
 			if err := os.WriteFile(plan, []byte(r.stdout), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if r := runCommand("plan", "--uri", uri, "--shards", "4"); r.code != 0 || !strings.Contains(r.stdout, "4 shares") || !strings.Contains(r.stdout, `db0: "`) {
+			if r := runCommand("plan", "--uri", uri, "--shards", "4"); r.code != 0 || !strings.Contains(r.stdout, "4 shards") || !strings.Contains(r.stdout, `db0: "`) {
 				t.Errorf("%d: %s%s", r.code, r.stdout, r.stderr)
 			}
 			for i := range 4 {
@@ -100,7 +100,7 @@ func TestPlanShards(t *testing.T) {
 				}
 			}
 			t.Setenv("SLURM_ARRAY_TASK_ID", "2")
-			if r := runCommand("dump", "--quiet", "--uri", uri, "--out", other, "--plan", plan, "--match", "user:*"); r.code != 0 || !strings.Contains(r.stderr, "share 2/4") {
+			if r := runCommand("dump", "--quiet", "--uri", uri, "--out", other, "--plan", plan, "--match", "user:*"); r.code != 0 || !strings.Contains(r.stderr, "shard 2/4") {
 				t.Errorf("%d: %s", r.code, r.stderr)
 			}
 			if r := runCommand("dump", "--quiet", "--uri", uri, "--out", other, "--plan", plan, "--shard", "1/4"); r.code != 5 || !strings.Contains(r.stderr, "--match") {

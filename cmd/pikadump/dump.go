@@ -222,7 +222,7 @@ func parseShard(c *cli.Context, getenv func(string) string) (*dump.Shard, error)
 	path, text := c.String("plan"), c.String("shard")
 	if path == "" {
 		if text != "" {
-			return nil, exitcode.Usagef("--shard %s without --plan: the shares are what pikadump plan --json --shards N says: keep it in a file, and give the file to each share", text)
+			return nil, exitcode.Usagef("--shard %s without --plan: the shards are what pikadump plan --json --shards N says: keep it in a file, and give the file to each shard", text)
 		}
 		return nil, nil
 	}
@@ -232,7 +232,7 @@ func parseShard(c *cli.Context, getenv func(string) string) (*dump.Shard, error)
 	for _, not := range []struct{ flag, why string }{
 		{"limit-keys", "which keys are the first is known only for all of them together"},
 		{"encrypt-to", "shares cannot encrypt yet: dump with one pikadump"},
-		{"source-cache-off", "another share may need what this one sets back: set cache-model at the source for the time of all shares"},
+		{"source-cache-off", "another shard may need what this one sets back: set cache-model at the source for the time of all shards"},
 		{"require-consistent", "give it to the run that finishes the dump"},
 	} {
 		if c.IsSet(not.flag) {

@@ -73,7 +73,7 @@ func TestAnotherPikaMeanwhile(t *testing.T) {
 	patient := func(o *Options) { o.Reader.RetryFor = time.Hour }
 	to := other.Addr()
 	swap.Store(&to)
-	makeDump(t, p.Addr(), dir, patient).failed(t, reader.ErrRefused, "another Pika than before answers at "+p.Addr(), "the binlog of db0 was at", "--resume goes on with it")
+	makeDump(t, p.Addr(), dir, patient).failed(t, reader.ErrRefused, "another Pika than before answers at "+p.Addr(), "the binlog of db0 was at", "--resume resumes it")
 	if slices.Contains(files(t, dir), "manifest.json") {
 		t.Error("the dump is finished")
 	}

@@ -93,7 +93,7 @@ func TestNoReply(t *testing.T) {
 }
 
 // TestNoReplyResumes: a command that hangs, as a Pika's do under its cache, is named, and the dump
-// can be gone on with.
+// can be resumed.
 func TestNoReplyResumes(t *testing.T) {
 	for _, words := range []string{"LRANGE", "PTTL", "SSCAN", "PKSCANRANGE SET"} {
 		var answer atomic.Bool
@@ -108,7 +108,7 @@ func TestNoReplyResumes(t *testing.T) {
 		t.Cleanup(func() { close(over) })
 		out := newDir(t)
 		name, _, _ := strings.Cut(words, " ")
-		makeDump(t, s.Addr(), out, soon).failed(t, reader.ErrUnavailable, "source unavailable", "no reply to ", name, "in time", "--resume goes on with it")
+		makeDump(t, s.Addr(), out, soon).failed(t, reader.ErrUnavailable, "source unavailable", "no reply to ", name, "in time", "--resume resumes it")
 		unfinished(t, out)
 		answer.Store(true)
 		makeDump(t, s.Addr(), out, resume).ok(t)

@@ -45,7 +45,7 @@ func TestEveryVersion(t *testing.T) {
 			if !strings.Contains(r.log, "1 hyperloglog, of up to about 3 members") {
 				t.Errorf("nothing of hyperloglogs:\n%s", r.log)
 			}
-			if warned := strings.Contains(r.log, "cannot be gone on with"); warned != (x.word == format.ScanCursor) {
+			if warned := strings.Contains(r.log, "cannot be resumed"); warned != (x.word == format.ScanCursor) {
 				t.Errorf("warned of SCAN: %v\n%s", warned, r.log)
 			}
 			sent := s.Commands()
@@ -64,7 +64,7 @@ func TestCursorStopped(t *testing.T) {
 		return []byte("*2\r\n$2\r\n10\r\n*0\r\n"), strings.EqualFold(string(args[0]), "scan") && string(args[len(args)-1]) == "991", false
 	}})
 	out := newDir(t)
-	makeDump(t, s.Addr(), out).failed(t, reader.ErrUnavailable, "lost its place", "another client scanning", "cannot be gone on with")
+	makeDump(t, s.Addr(), out).failed(t, reader.ErrUnavailable, "lost its place", "another client scanning", "cannot be resumed")
 	unfinished(t, out)
 	makeDump(t, s.Addr(), out, resume).failed(t, archive.ErrDiffers, "scanned by cursor, which only works in one go")
 }

@@ -60,9 +60,9 @@ func notFinished(err error, s *reader.Scanner, o *Options) error {
 	case o.Stream != nil:
 		return fmt.Errorf("%w (the stream is not finished: dump again)", err)
 	case s.ByCursor():
-		return exitcode.FromStart(fmt.Errorf("%w (%s holds an unfinished dump, which cannot be gone on with: remove it)", err, o.Location))
+		return exitcode.FromStart(fmt.Errorf("%w (%s holds an unfinished dump, which cannot be resumed: remove it)", err, o.Location))
 	case o.Shard != nil:
-		return fmt.Errorf("%w (%s holds an unfinished dump: the same command goes on with this share of it)", err, o.Location)
+		return fmt.Errorf("%w (%s holds an unfinished dump: the same command resumes this shard of it)", err, o.Location)
 	}
-	return fmt.Errorf("%w (%s holds an unfinished dump: --resume goes on with it)", err, o.Location)
+	return fmt.Errorf("%w (%s holds an unfinished dump: --resume resumes it)", err, o.Location)
 }

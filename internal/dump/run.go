@@ -86,7 +86,7 @@ func warn(s *reader.Scanner, o *Options) {
 	texts := append(Warnings(&known), s.Warnings()...)
 	if s.ByCursor() {
 		texts = append(texts, "the keys are listed by SCAN, whose place the source keeps for all clients together and can lose: "+
-			"the dump is made in one go by one thread, cannot be gone on with, and stops when the place is seen to be lost; let no other client scan meanwhile")
+			"the dump is made in one go by one thread, cannot be resumed, and stops when the place is seen to be lost; let no other client scan meanwhile")
 	}
 	if o.Reader.NoStreams && known.Streams() {
 		texts = append(texts, "streams are not in the dump (--streams off)")
@@ -149,7 +149,7 @@ func (d *dumper) shard(ctx context.Context) error {
 	if err := d.w.Sealed(); err != nil {
 		return notFinished(err, d.s, d.o)
 	}
-	fmt.Fprintf(d.o.Log, "share %s is done: %s; when all are, the same command with --resume in place of --plan and --shard finishes the dump\n", d.o.Shard, d.w.Holds())
+	fmt.Fprintf(d.o.Log, "shard %s is done: %s; when all are, the same command with --resume in place of --plan and --shard finishes the dump\n", d.o.Shard, d.w.Holds())
 	return nil
 }
 

@@ -136,7 +136,7 @@ func TestLimitKeys(t *testing.T) {
 	}
 }
 
-// TestTrialDiffers: a trial is gone on with as it was begun.
+// TestTrialDiffers: a trial is resumed as it was begun.
 func TestTrialDiffers(t *testing.T) {
 	var cut atomic.Bool
 	cut.Store(true)

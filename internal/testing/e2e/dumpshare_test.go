@@ -94,7 +94,7 @@ func (c *crasher) shares(t *testing.T) {
 	all[1] = c.share(t, dir, plan, 1)
 	for i, p := range all {
 		code, stderr := p.wait(t)
-		if code != 0 || !strings.Contains(stderr, fmt.Sprintf("share %d/3 is done", i)) || i != 1 && strings.Contains(stderr, "resuming") {
+		if code != 0 || !strings.Contains(stderr, fmt.Sprintf("shard %d/3 is done", i)) || i != 1 && strings.Contains(stderr, "resuming") {
 			t.Fatalf("share %d, of which %d chunks were there: %d\n%s", i, killed, code, stderr)
 		}
 	}

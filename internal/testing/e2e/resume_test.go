@@ -155,7 +155,7 @@ func TestResumeSourceAway(t *testing.T) {
 // mustStop checks that a run ended with the code, and said that it can be gone on with.
 func mustStop(t *testing.T, code int, stderr string, want int) {
 	t.Helper()
-	if code != want || !strings.Contains(stderr, "--resume goes on with it") {
+	if code != want || !strings.Contains(stderr, "--resume resumes it") {
 		t.Fatalf("exit code %d, want %d\n%s", code, want, stderr)
 	}
 }
