@@ -94,7 +94,7 @@ func TestDryRunRefuses(t *testing.T) {
 			_ = w.k.Set("x", "1")
 			w.flags = []string{"--resume"}
 		}},
-		{"keys, first of two shares", 5, "empty", "holds 1 key already", func(w *walk) {
+		{"keys, first of two shards", 5, "empty", "holds 1 key already", func(w *walk) {
 			_ = w.k.Set("x", "1")
 			w.flags = []string{"--shard", "0/2"}
 		}},
@@ -126,16 +126,16 @@ func TestDryRunRefuses(t *testing.T) {
 			w.flags = []string{"--resume", "--threads", "1"}
 		}},
 		{"journal damaged", 1, "journal", "the journal is damaged", func(w *walk) { w.write(filepath.Join(w.state, "journal.jsonl")) }},
-		{"journal of shares", 5, "journal", "a load in shares", func(w *walk) { w.load(0, "--shard", "0/2") }},
-		{"other number of shares", 5, "journal", "begun in 2 shares", func(w *walk) {
+		{"journal of shards", 5, "journal", "a load in shards", func(w *walk) { w.load(0, "--shard", "0/2") }},
+		{"other number of shards", 5, "journal", "begun in 2 shards", func(w *walk) {
 			w.load(0, "--shard", "0/2")
 			w.flags = []string{"--shard", "1/3"}
 		}},
-		{"share with other settings", 5, "journal", "another load", func(w *walk) {
+		{"shard with other settings", 5, "journal", "another load", func(w *walk) {
 			w.load(0, "--shard", "0/2")
 			w.flags = []string{"--shard", "1/2", "--on-exists", "replace"}
 		}},
-		{"share is finished", 5, "journal", "share 0/2 was loaded until", func(w *walk) {
+		{"shard is finished", 5, "journal", "shard 0/2 was loaded until", func(w *walk) {
 			w.load(0, "--shard", "0/2")
 			w.flags = []string{"--shard", "0/2"}
 		}},

@@ -169,14 +169,14 @@ func parseWrite(c *cli.Context, s *load.Spec) (undo string, err error) {
 		return "", exitcode.Usagef("--undo %q is no UTF-8: choose another name", undo)
 	}
 	if undo != "" && !s.Shard.IsAll() {
-		return "", exitcode.Usagef("--undo does not go with --shard: another share may have overwritten what this one would save; load with one kvload, or save the target itself before")
+		return "", exitcode.Usagef("--undo does not go with --shard: another shard may have overwritten what this one would save; load with one kvload, or save the target itself before")
 	}
 	if err := storage.Check(undo); err != nil {
 		return "", exitcode.Usagef("--undo: %w", err)
 	}
 	if s.State == "" && !s.Shard.IsAll() && storage.IsURL(s.Dump) && !storage.HasPrefix(s.Dump) {
 		return "", exitcode.Usagef("--shard keeps its journal beside the dump, but --in is a whole bucket, beside which there may be somebody else's: " +
-			"say with --state where the journals of all shares go, such as a prefix in a bucket of your own")
+			"say with --state where the journals of all shards go, such as a prefix in a bucket of your own")
 	}
 	for _, name := range []string{"stall-timeout", "checkpoint"} {
 		if d := c.Duration(name); d < 0 {

@@ -212,7 +212,7 @@ func checkLoad(o *load.Options, several bool) error {
 	case (stream || o.Follow) && several:
 		return exitcode.Usagef("several targets need a finished dump: each loads it at its own pace")
 	case (stream || o.Follow) && o.Shard.Of > 1:
-		return exitcode.Usagef("shares can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)")
+		return exitcode.Usagef("shards can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)")
 	case (stream || o.Follow) && o.Undo != "":
 		return exitcode.Usagef("--undo must know all names before the load begins: it needs a finished dump")
 	case stream && (o.Verify != nil || o.DryRun):

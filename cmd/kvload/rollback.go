@@ -62,7 +62,7 @@ func parseRollback(c *cli.Context) (rollback.Options, error) {
 	}
 	undo, err := parseWrite(c, &spec)
 	if err == nil && c.Bool("flush") && !spec.Shard.IsAll() {
-		err = exitcode.Usagef("--flush clears what all shares have loaded: give it without --shard")
+		err = exitcode.Usagef("--flush clears what all shards have loaded: give it without --shard")
 	}
 	return rollback.Options{
 		Spec: spec, Undo: undo, Force: c.Bool("force"),

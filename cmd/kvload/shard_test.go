@@ -55,7 +55,7 @@ func TestParseShard(t *testing.T) {
 	}
 }
 
-// TestRollbackAgain: a share that the load has not begun may have the journal of a load before,
+// TestRollbackAgain: a shard that the load has not begun may have the journal of a load before,
 // with other flags.
 func TestRollbackAgain(t *testing.T) {
 	m := startTarget(t)

@@ -87,7 +87,7 @@ func parseVerify(c *cli.Context, shards bool) (o verifytarget.Options, err error
 		Spec: spec, Report: c.String("report"), LeftOut: c.String("left-out"), KeysOnly: c.Bool("keys-only"), Reverse: c.Bool("reverse"), Rounds: c.Int("rounds"),
 	}
 	if o.Reverse && !o.Shard.IsAll() {
-		return o, exitcode.Usagef("--reverse does not go with --shard: the keys of the other shares are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
+		return o, exitcode.Usagef("--reverse does not go with --shard: the keys of the other shards are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
 	}
 	if o.Rounds < 1 || o.Rounds > 100 {
 		return o, exitcode.Usagef("--rounds %d: it is between 1 and 100", o.Rounds)

@@ -187,7 +187,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 		}
 	}
 	if !j.Shard.IsAll() && j.feed.Finished() {
-		fmt.Fprintf(j.log, "share %s: %d of %d parts, %s of %s\n", j.Shard, len(j.own), len(j.units), progress.Bytes(loadstate.Stored(j.own)), progress.Bytes(loadstate.Stored(j.units)))
+		fmt.Fprintf(j.log, "shard %s: %d of %d parts, %s of %s\n", j.Shard, len(j.own), len(j.units), progress.Bytes(loadstate.Stored(j.own)), progress.Bytes(loadstate.Stored(j.units)))
 	}
 	sent := jn.Stats().Commands
 	sample, err := j.transfer(ctx, l, there, list, throttle)

@@ -250,7 +250,7 @@ func TestSeveral(t *testing.T) {
 func TestFinish(t *testing.T) {
 	m := startTarget(t)
 	o := options(t, m.Addr(), three)
-	for i, says := range []string{"", "1 of 2 shares", ""} {
+	for i, says := range []string{"", "1 of 2 shards", ""} {
 		if i > 0 {
 			one := o
 			one.Shard.Index, one.Shard.Of = i-1, 2
@@ -265,7 +265,7 @@ func TestFinish(t *testing.T) {
 		case says != "":
 			wants(t, log, err, 75, says)
 		default:
-			wants(t, log, err, 0, "all 2 shares are done", "loaded 3 keys")
+			wants(t, log, err, 0, "all 2 shards are done", "loaded 3 keys")
 		}
 	}
 	m.Del("h")

@@ -20,7 +20,7 @@ import (
 // LeftOutError if something was not.
 func summarize(w io.Writer, s checkpoint.Stats, list string, took time.Duration) error {
 	if s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {
-		fmt.Fprintln(w, "NOTHING WAS LOADED: the dump, or this share of it, has no key that was chosen (--match)")
+		fmt.Fprintln(w, "NOTHING WAS LOADED: the dump, or this shard of it, has no key that was chosen (--match)")
 	}
 	what := fmt.Sprintf("loaded %s with %s, %s", progress.Plural(s.Keys, "key", "keys"), progress.Plural(s.Elements, "element", "elements"), progress.Bytes(s.Bytes))
 	if took > 0 {

@@ -9,8 +9,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 )
 
-// TestAssignUnits: every unit is in exactly one share, whatever the order of the units, and the
-// shares are of like size.
+// TestAssignUnits: every unit is in exactly one shard, whatever the order of the units, and the
+// shards are of like size.
 func TestAssignUnits(t *testing.T) {
 	var units []archive.Unit
 	for i := range 200 {
@@ -32,20 +32,20 @@ func TestAssignUnits(t *testing.T) {
 			most = max(most, size)
 		}
 		if len(seen) != len(units) {
-			t.Errorf("%d shares have %d units", n, len(seen))
+			t.Errorf("%d shards have %d units", n, len(seen))
 		}
 		for name, times := range seen {
 			if times != 1 {
-				t.Errorf("%d shares: %s stands in %d", n, name, times)
+				t.Errorf("%d shards: %s stands in %d", n, name, times)
 			}
 		}
 		if n <= 8 && most-least > 1977 {
-			t.Errorf("%d shares have from %d to %d bytes", n, least, most)
+			t.Errorf("%d shards have from %d to %d bytes", n, least, most)
 		}
 	}
 	turned := append([]archive.Unit(nil), units[100:]...)
 	turned = append(turned, units[:100]...)
 	if a, b := fmt.Sprint(AssignUnits(shard.Shard{Index: 2, Of: 7}, units)), fmt.Sprint(AssignUnits(shard.Shard{Index: 2, Of: 7}, turned)); a != b {
-		t.Error("a share depends on the order of the units")
+		t.Error("a shard depends on the order of the units")
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// Fence names the connections of a share of a load, or of its rollback, at the target, so that
+// Fence names the connections of a shard of a load, or of its rollback, at the target, so that
 // those of a run that was killed are found and ended before anything is sent: what was under way on
 // them may be run later. The journal's lock keeps all runs apart that have the same names.
 func Fence(b journal.Identity, s shard.Shard, stopped bool, d Doubts) target.Fence {

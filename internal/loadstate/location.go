@@ -78,7 +78,7 @@ func (l Location) Check(encrypted bool) error {
 		return nil
 	}
 	return exitcode.Usagef("the dump in %s is encrypted, and --shard would keep its journal beside it in the bucket, where what is left out is listed by name, in clear: "+
-		"say with --state where that may stand, a directory or a bucket that all shares see", l.Dump)
+		"say with --state where that may stand, a directory or a bucket that all shards see", l.Dump)
 }
 
 // Find returns where the state of a load that has begun is, and what its shards have in common;

@@ -6,7 +6,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 )
 
-// TestRoot: the journals of shares are beside the dump in its bucket, and never in another bucket.
+// TestRoot: the journals of shards are beside the dump in its bucket, and never in another bucket.
 func TestRoot(t *testing.T) {
 	for in, want := range map[string]string{
 		"s3://dumps/a?region=x":  "s3://dumps/a.load/h_1?region=x",

@@ -100,7 +100,7 @@ func (s *State) Next() (Phase, preflight.Check, error) {
 	j, c := s.Journal, preflight.Check{Name: "journal"}
 	if j.Began().IsZero() {
 		if s.divided {
-			return Fresh, c, fmt.Errorf("%w: %s holds the journals of a load in shares: give --shard I/N to load one, or another place with --state", exitcode.ErrRefused, s.Root)
+			return Fresh, c, fmt.Errorf("%w: %s holds the journals of a load in shards: give --shard I/N to load one, or another place with --state", exitcode.ErrRefused, s.Root)
 		}
 		c.Found = "none in " + s.Root + ": a load begins"
 		return Fresh, c, nil
@@ -120,7 +120,7 @@ func (s *State) Next() (Phase, preflight.Check, error) {
 		c.Found = fmt.Sprintf("this load was finished on %s, and nothing is left to be done (%s)", done, s.Root)
 		return Finished, c, nil
 	case !j.Finished().IsZero() && !s.run.Shard.IsAll():
-		return Fresh, c, fmt.Errorf("%w: share %s was loaded until %s: with --resume nothing is left to be done; to load the dump once more, give another place with --state", exitcode.ErrRefused, s.run.Shard, done)
+		return Fresh, c, fmt.Errorf("%w: shard %s was loaded until %s: with --resume nothing is left to be done; to load the dump once more, give another place with --state", exitcode.ErrRefused, s.run.Shard, done)
 	case !j.Finished().IsZero():
 		c.Level, c.Found = preflight.Warning, "this dump was loaded into this target before, until "+done
 		c.Advice = "a load without --resume begins once more"

@@ -192,7 +192,7 @@ func TestShards(t *testing.T) {
 		}
 		return s
 	}
-	if err := status().Complete(); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), "share 1/2 was not begun") {
+	if err := status().Complete(); !errors.Is(err, ErrUnfinished) || !strings.Contains(err.Error(), "shard 1/2 was not begun") {
 		t.Error(err)
 	}
 	p.begin(shardOf(1, 2), finished)

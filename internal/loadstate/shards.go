@@ -56,7 +56,7 @@ func readShards(root storage.Store) (*Shards, error) {
 // check compares it with a run at hand.
 func (s *Shards) check(b journal.Identity, at shard.Shard, root string) error {
 	if !at.IsAll() && at.Of != s.Count {
-		return fmt.Errorf("%w: the load in %s was begun in %d shares, and this is one of %d; give what it was begun with, or another place with --state",
+		return fmt.Errorf("%w: the load in %s was begun in %d shards, and this is one of %d; give what it was begun with, or another place with --state",
 			journal.ErrDiffers, root, s.Count, at.Of)
 	}
 	return b.Check(s.Identity, root)

@@ -10,7 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// TestJoin: of two shares that begin at once one says what they have in common; the other believes
+// TestJoin: of two shards that begin at once one says what they have in common; the other believes
 // it, also if it has seen what the first has loaded already.
 func TestJoin(t *testing.T) {
 	root, err := storage.CreateDir(t.TempDir())

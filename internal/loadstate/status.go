@@ -89,12 +89,12 @@ func (s *Status) Done() string {
 		return "the load is done"
 	}
 	if s.common.Count == 1 {
-		return "the one share is done"
+		return "the one shard is done"
 	}
-	return fmt.Sprintf("all %d shares are done", s.common.Count)
+	return fmt.Sprintf("all %d shards are done", s.common.Count)
 }
 
-// mostNamed is how many shares an error names.
+// mostNamed is how many shards an error names.
 const mostNamed = 20
 
 // Complete returns an ErrUnfinished that names the shards that are not done; nil: all are.
@@ -104,7 +104,7 @@ func (s *Status) Complete() error {
 	for _, p := range s.Shards {
 		what := "the load"
 		if !p.IsAll() {
-			what = "share " + p.String()
+			what = "shard " + p.String()
 		}
 		switch j := p.Journal; {
 		case !j.Undone().IsZero() && s.common != nil && j.Bound().Load != s.common.ID: // it was of a load before
@@ -128,7 +128,7 @@ func (s *Status) Complete() error {
 		return fmt.Errorf("%w: %s; go on with it with --resume", ErrUnfinished, lacking[0])
 	}
 	return fmt.Errorf("%w: %d of %s not done: %s; wait for them, or go on with each with --shard I/%d --resume",
-		ErrUnfinished, n, progress.Plural(s.common.Count, "share is", "shares are"), strings.Join(lacking, ", "), s.common.Count)
+		ErrUnfinished, n, progress.Plural(s.common.Count, "shard is", "shards are"), strings.Join(lacking, ", "), s.common.Count)
 }
 
 // Stats returns the sum over all shards.

@@ -257,7 +257,7 @@ func (r *rollback) clear(ctx context.Context) error {
 	return r.end(ctx)
 }
 
-// end forgets what the shares have in common when all of them are undone: the next load begins anew.
+// end forgets what the shards have in common when all of them are undone: the next load begins anew.
 func (r *rollback) end(ctx context.Context) error {
 	if r.common == nil {
 		return nil

@@ -117,7 +117,7 @@ func TestShares(t *testing.T) {
 			check.done()
 
 			r := s.run(code, "finish")
-			if !strings.Contains(r.stdout, "all 4 shares are done") || !strings.Contains(r.stdout, fmt.Sprintf("compared %d keys", len(keys))) {
+			if !strings.Contains(r.stdout, "all 4 shards are done") || !strings.Contains(r.stdout, fmt.Sprintf("compared %d keys", len(keys))) {
 				t.Error(r.stdout)
 			}
 			if code == 3 && !strings.Contains(r.stdout, fmt.Sprintf("%d", existed)) {
@@ -164,11 +164,11 @@ func (s *sharing) all(code int) {
 			t.Fatalf("share %d: exit code %d\n%s", i, got, stderr)
 		}
 	}
-	if r := s.run(75, "finish"); !strings.Contains(r.stderr, "1 of 4 shares are not done: share 2/4 was not begun") {
+	if r := s.run(75, "finish"); !strings.Contains(r.stderr, "1 of 4 shards are not done: shard 2/4 was not begun") {
 		t.Error(r.stderr)
 	}
 	s.killShare(2)
-	if r := s.run(75, "finish"); !strings.Contains(r.stderr, "share 2/4 was begun on") {
+	if r := s.run(75, "finish"); !strings.Contains(r.stderr, "shard 2/4 was begun on") {
 		t.Error(r.stderr)
 	}
 	s.runShare(2, code)
@@ -194,9 +194,9 @@ func TestSharesRefused(t *testing.T) {
 		do(t, admin, "DEL", "of others")
 		s.run(0, "load", "--shard", "1/4")
 		for want, args := range map[string][]string{
-			"was begun in 4 shares, and this is one of 3":      {"load", "--shard", "0/3"},
+			"was begun in 4 shards, and this is one of 3":      {"load", "--shard", "0/3"},
 			`--on-conflict was "fail", and is "suffix" now`:    {"load", "--shard", "0/4", "--on-conflict", "suffix"},
-			"share 1/4 was loaded until":                       {"load", "--shard", "1/4"},
+			"shard 1/4 was loaded until":                       {"load", "--shard", "1/4"},
 			`--match was "", and is "k*" now`:                  {"finish", "--match", "k*"},
 			"into 127.0.0.1":                                   {"load"}, // the whole into what is not empty
 			"holds the journals of a load in shares":           {"load", "--on-exists", "replace"},
@@ -212,7 +212,7 @@ func TestSharesRefused(t *testing.T) {
 			t.Error(r.stderr)
 		}
 		s.run(0, "load", "--shard", "0/4")
-		if r := s.run(5, "finish"); !strings.Contains(r.stderr, "share 1/4 was undone") {
+		if r := s.run(5, "finish"); !strings.Contains(r.stderr, "shard 1/4 was undone") {
 			t.Error(r.stderr)
 		}
 		s.run(0, "rollback", "--flush")
@@ -224,7 +224,7 @@ func TestSharesRefused(t *testing.T) {
 		}
 		for i := range sharesOf {
 			if i == 1 {
-				if r := s.run(75, "finish"); !strings.Contains(r.stderr, "3 of 4 shares are not done: share 1/4 was not begun") {
+				if r := s.run(75, "finish"); !strings.Contains(r.stderr, "3 of 4 shards are not done: shard 1/4 was not begun") {
 					t.Error(r.stderr)
 				}
 			}
