@@ -34,7 +34,7 @@ func rollbackCommand() *cli.Command {
 		Name: "rollback", Usage: "undo a load",
 		UsageText: "kvload rollback --uri redis://HOST:6666 --in DIR [options]", Description: rollbackDescription,
 		Flags: slices.Concat(
-			dumpFlags(env, "take back the load of the dump in `DIR`, a directory or the URL of a prefix in a bucket"),
+			dumpFlags(env, "undo the load of the dump in `DIR`, a directory or the URL of a prefix in a bucket"),
 			targetFlags(env), rewriteFlags(env), shardFlags(env),
 			runFlags(env, "connections that read, remove and put back at once", "try again what may pass by itself, until so long nothing was done; 0 not at all"),
 			writeFlags(env, "put back what load --undo saved in `DIR` (default: where the journal says that it is)"),

@@ -8,8 +8,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// TestRollbackOlder: what the target held before is not removed for want of knowing whether a load that was stopped has
-// replaced it.
+// TestRollbackOlder: what the target held before is not removed for want of knowing whether a load
+// that was stopped has replaced it.
 func TestRollbackOlder(t *testing.T) {
 	k := startKvrocks(t)
 	dir := makeDumpOf(t, 1<<20, []format.Record{hash("g", "f", noise(90_000)), hash("h", "f", "v", "g", "w"), hash("i", "f", "v", "g", "w")})
@@ -30,8 +30,8 @@ func TestRollbackOlder(t *testing.T) {
 	}
 }
 
-// TestRollbackNotReached: what others have written under names that a load, which was stopped, has not come to is no part of it.
-// A part of a key is.
+// TestRollbackNotReached: what others have written under names that a load, which was stopped, has
+// not come to is no part of it. A part of a key is.
 func TestRollbackNotReached(t *testing.T) {
 	k := startKvrocks(t)
 	dir := makeDumpOf(t, 1<<20, []format.Record{hash("g", "f", noise(9000)), hash("h", "f", "v", "g", "w"), hash("i", "f", "v", "g", "w"), hash("j", "f", "v")})
@@ -47,8 +47,9 @@ func TestRollbackNotReached(t *testing.T) {
 	}
 }
 
-// TestRollbackNotBegun: what others have written under the names of chunks that the load never began is theirs, also where it
-// equals the dump or is a part of it, and what was saved under such a name is not put back over it.
+// TestRollbackNotBegun: what others have written under the names of chunks that the load never
+// began is theirs, also where it equals the dump or is a part of it, and what was saved under such
+// a name is not put back over it.
 func TestRollbackNotBegun(t *testing.T) {
 	records := []format.Record{hash("g", "f", noise(9000)), hash("h", "f", "v", "g", "w"), hash("i", "f", "v", "g", "w")}
 	for _, undo := range []bool{false, true} {
@@ -74,7 +75,8 @@ func TestRollbackNotBegun(t *testing.T) {
 	}
 }
 
-// TestRollbackLeftOut: a key of which the load left out a part is not taken for one that others have changed.
+// TestRollbackLeftOut: a key of which the load left out a part is not taken for one that others
+// have changed.
 func TestRollbackLeftOut(t *testing.T) {
 	k := startKvrocks(t)
 	k.config["proto-max-bulk-len"] = "1048576"

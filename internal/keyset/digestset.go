@@ -19,7 +19,8 @@ import (
 // A digest stands for a key, or a member of one.
 type digest [16]byte
 
-// digestOf returns the digest of a key of a database and kind, or, if member is not nil, of a member of it.
+// digestOf returns the digest of a key of a database and kind, or, if member is not nil, of a
+// member of it.
 func digestOf(db int, kind string, key, member []byte) (d digest) {
 	h := sha256.New()
 	var head []byte
@@ -41,13 +42,15 @@ func compareDigests(a, b digest) int { return bytes.Compare(a[:], b[:]) }
 const (
 	// mostDigests is how many digests are kept in memory, 8 MiB: more go to a file.
 	mostDigests = 512 << 10
-	// blockDigests is how many of the file are read to look one up, of which memory keeps the first.
+	// blockDigests is how many of the file are read to look one up, of which memory keeps the
+	// first.
 	blockDigests = 256
 	digestSize   = len(digest{})
 )
 
-// A digestSet is a set of any number of digests: of those that memory does not hold, sorted in a file without
-// a name, it keeps one in 256. First all are added, by one goroutine, then it is sealed, and then any may ask it.
+// A digestSet is a set of any number of digests: of those that memory does not hold, sorted in a
+// file without a name, it keeps one in 256. First all are added, by one goroutine, then it is
+// sealed, and then any may ask it.
 type digestSet struct {
 	most int // in memory
 	some []digest

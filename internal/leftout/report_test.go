@@ -17,8 +17,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
-// TestReportResumed: lines of what comes behind the last points of the journal are taken off, wherever the
-// file was cut, and others are kept.
+// TestReportResumed: lines of what comes behind the last points of the journal are taken off,
+// wherever the file was cut, and others are kept.
 func TestReportResumed(t *testing.T) {
 	dir := t.TempDir()
 	j, err := journal.Open(filepath.Join(dir, "state"), journal.Options{})

@@ -1,6 +1,6 @@
 // Package pack is a dump as one stream: a tar of its files, the manifest last, by which it is seen
-// whether the stream is whole (docs/FORMAT.md §12). An Output writes it while the dump is made, Pack
-// from a finished dump; a Reader reads it.
+// whether the stream is whole (docs/FORMAT.md §12). An Output writes it while the dump is made,
+// Pack from a finished dump; a Reader reads it.
 package pack
 
 import (
@@ -16,8 +16,8 @@ var ErrCut = exitcode.New(exitcode.NoDump, "the stream of the dump is cut short"
 // StreamName is what errors call a stream.
 const StreamName = "the stream"
 
-// plain returns the name that a file has in a dump that is not encrypted, and whether it is encrypted;
-// false if it is no file of a dump.
+// plain returns the name that a file has in a dump that is not encrypted, and whether it is
+// encrypted; false if it is no file of a dump.
 func plain(name string) (base string, encrypted, ok bool) {
 	if name == format.InventoryName {
 		return name, true, true

@@ -23,8 +23,8 @@ type Output struct {
 	err   error // of the stream: final
 }
 
-// NewOutput makes a spool in the directory spool, empty for that of temporary files. It writes to w until the context ends, also
-// if nobody reads what it writes.
+// NewOutput makes a spool in the directory spool, empty for that of temporary files. It writes to w
+// until the context ends, also if nobody reads what it writes.
 func NewOutput(ctx context.Context, w io.Writer, spool string) (*Output, error) {
 	dir, err := MakeSpool(spool)
 	if err != nil {

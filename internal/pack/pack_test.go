@@ -123,8 +123,8 @@ func keys(t *testing.T) (encryption.Keys, *age.X25519Identity) {
 	return encryption.Keys{Recipients: []age.Recipient{id.Recipient()}}, id
 }
 
-// TestRoundTrip: a dump, plain and encrypted, comes out of its stream as it went in, byte by byte; the
-// stream is the same each time.
+// TestRoundTrip: a dump, plain and encrypted, comes out of its stream as it went in, byte by byte;
+// the stream is the same each time.
 func TestRoundTrip(t *testing.T) {
 	k, _ := keys(t)
 	for name, o := range map[string]archive.Options{"plain": {}, "encrypted": {Keys: k}} {
@@ -153,8 +153,8 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestOutput: the stream that is written while the dump is made is that of the dump, and what need not be
-// read again does not stay in the spool.
+// TestOutput: the stream that is written while the dump is made is that of the dump, and what need
+// not be read again does not stay in the spool.
 func TestOutput(t *testing.T) {
 	k, id := keys(t)
 	for _, tc := range []struct {
@@ -288,7 +288,8 @@ type failing struct{ err error }
 
 func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
-// TestStalled: a dump is not packed on when the context ends, though the write that is under way never does.
+// TestStalled: a dump is not packed on when the context ends, though the write that is under way
+// never does.
 func TestStalled(t *testing.T) {
 	dir := makeDump(t, archive.Options{})
 	stopped := errors.New("stopped")

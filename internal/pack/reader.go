@@ -20,8 +20,8 @@ const (
 	endBytes = 1024    // zeros at the end of a tar
 )
 
-// A Reader reads a stream, file by file. Errors are final: ErrCut, a format.CorruptError, or that of what
-// the stream comes from.
+// A Reader reads a stream, file by file. Errors are final: ErrCut, a format.CorruptError, or that
+// of what the stream comes from.
 type Reader struct {
 	in        *source
 	tr        *tar.Reader
@@ -98,7 +98,8 @@ func sparse(h *tar.Header) bool {
 
 func short(name string) string { return name[:min(len(name), 100)] }
 
-// end makes sure that the tar has its end, that it is that of a dump, and that nothing but zeros follows.
+// end makes sure that the tar has its end, that it is that of a dump, and that nothing but zeros
+// follows.
 func (r *Reader) end() error {
 	at, whole := r.in.n, r.in.zeros >= endBytes
 	_, err := io.Copy(&padding{at: at}, r.in)

@@ -16,8 +16,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// A Receiver puts the files of a stream into a spool, one whenever the feed asks for more, and removes those
-// that the feed is done with.
+// A Receiver puts the files of a stream into a spool, one whenever the feed asks for more, and
+// removes those that the feed is done with.
 type Receiver struct {
 	r     *Reader
 	spool spool
@@ -36,8 +36,8 @@ func (s spool) Path(name string) string {
 
 func (s spool) Release(name string) error { return s.Dir.Remove(name) }
 
-// Receive begins to read the dump that r is the stream of. The spool is made in the directory parent, empty
-// for that of temporary files.
+// Receive begins to read the dump that r is the stream of. The spool is made in the directory
+// parent, empty for that of temporary files.
 func Receive(r io.Reader, parent string, threads int, identities []age.Identity) (*Receiver, error) {
 	dir, err := MakeSpool(parent)
 	if err != nil {

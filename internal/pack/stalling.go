@@ -13,8 +13,9 @@ import (
 // ErrNoReader: whoever reads the stream has ended before its end.
 var ErrNoReader = exitcode.New(exitcode.TryAgain, "whoever reads the stream has ended before its end")
 
-// A stalling is a writer whose writes may wait for ever, as those to a pipe that nobody reads do. When the context ends, it does not
-// wait any more: a write that hangs is left behind, and the process ends with it hanging.
+// A stalling is a writer whose writes may wait for ever, as those to a pipe that nobody reads do.
+// When the context ends, it does not wait any more: a write that hangs is left behind, and the
+// process ends with it hanging.
 type stalling struct {
 	ctx context.Context
 	w   io.Writer

@@ -52,8 +52,8 @@ func (w *writer) add(dir storage.Store, name string) (f format.File, err error) 
 	return format.File{Name: name, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
 }
 
-// Pack writes the finished dump in dir, encrypted or not, to w, and compares each file with what the
-// manifest or encrypted.json says of it. It calls done after each, with the bytes of all.
+// Pack writes the finished dump in dir, encrypted or not, to w, and compares each file with what
+// the manifest or encrypted.json says of it. It calls done after each, with the bytes of all.
 func Pack(ctx context.Context, dir storage.Store, w io.Writer, done func(f format.File, total int64)) error {
 	files, err := contents(dir)
 	if err != nil {

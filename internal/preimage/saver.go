@@ -42,8 +42,9 @@ type batch struct {
 	done    chan struct{}      // closed when all this is so
 }
 
-// save looks at the keys and reads the small ones over several connections. One more writes them down
-// in their order, and reads the large ones. As many batches as there are connections wait for it.
+// save looks at the keys and reads the small ones over several connections. One more writes them
+// down in their order, and reads the large ones. As many batches as there are connections wait for
+// it.
 func (s *saver) save(ctx context.Context) error {
 	s.segs = map[format.Type]*archive.Segment{}
 	for _, t := range format.Types {

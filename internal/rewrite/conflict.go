@@ -109,8 +109,8 @@ func (cs *conflicts) checkNames(d Dump) error {
 	return nil
 }
 
-// resolve returns the name of one of the types that a name stands in (nil: unchanged), still without
-// the prefixes, or why it is left out.
+// resolve returns the name of one of the types that a name stands in (nil: unchanged), still
+// without the prefixes, or why it is left out.
 func (cs *conflicts) resolve(db int, kind format.Kind, key []byte) (newKey []byte, leaveOut string) {
 	types, ok := cs.types[db][string(key)]
 	if !ok || types[0].Holds(kind) {

@@ -1,5 +1,5 @@
-// Package rewrite says what a key of a dump becomes on the target: its name, its expiry, or why it is
-// left out.
+// Package rewrite says what a key of a dump becomes on the target: its name, its expiry, or why it
+// is left out.
 //
 //	rules, err := rewrite.Options{Conflict: rewrite.Suffix}.Rules(dump, filter)
 //	name, leaveOut := rules.Rename(db, kind, key)

@@ -15,7 +15,8 @@ func (p Prefix) Apply(key []byte) []byte { return exchange(key, p.Strip, p.Add) 
 // Source returns the name in the dump of a name on the target; nil if no name becomes it.
 func (p Prefix) Source(name []byte) []byte { return exchange(name, p.Add, p.Strip) }
 
-// exchange puts new in the place of old, with which name must begin. What it returns then is not nil.
+// exchange puts new in the place of old, with which name must begin. What it returns then is not
+// nil.
 func exchange(name, old, new []byte) []byte {
 	rest, ok := bytes.CutPrefix(name, old)
 	if !ok {

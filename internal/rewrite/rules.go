@@ -97,7 +97,8 @@ func (r *Rules) IsSuffixed(db int, kind format.Kind, key []byte) bool {
 	return name != nil
 }
 
-// IsSuffixedName reports whether a name, without the prefixes, is one with a suffix that Rename gives.
+// IsSuffixedName reports whether a name, without the prefixes, is one with a suffix that Rename
+// gives.
 func (r *Rules) IsSuffixedName(db int, name []byte) bool { return r.conflicts.gives(db, name) }
 
 // SuffixedNames returns the names on the target with a suffix that Rename gives, in order.
@@ -109,8 +110,8 @@ func (r *Rules) SuffixedNames(db int) [][]byte {
 	return names
 }
 
-// CheckRecorded compares the rules with the settings of a journal, as far as they go by the time when
-// the load began. Where is the journal's place.
+// CheckRecorded compares the rules with the settings of a journal, as far as they go by the time
+// when the load began. Where is the journal's place.
 func (o *Options) CheckRecorded(settings map[string]string, where string) error {
 	for _, s := range []struct{ name, now string }{{"--ttl", string(o.TTL.Mode)}, {"--ttl-min", o.TTL.Min.String()}} {
 		if was := settings[s.name]; was != s.now {

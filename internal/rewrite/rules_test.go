@@ -130,7 +130,8 @@ func TestRename(t *testing.T) {
 	}
 }
 
-// TestConflictRefused: a name is never taken that the dump has already, nor one of several types without being told how.
+// TestConflictRefused: a name is never taken that the dump has already, nor one of several types
+// without being told how.
 func TestConflictRefused(t *testing.T) {
 	d := dump{conflicts: []archive.ConflictKey{{Key: []byte("a"), Types: []format.Type{format.TypeString, format.TypeHash}}}, keys: []string{"a", "a:hash"}}
 	for conflict, says := range map[Conflict]string{Fail: "1 name stands in several types", Suffix: `the name "a:hash", but db0`} {

@@ -11,8 +11,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// A doubt is a key that is not as the load leaves it. It may be as it was before the load, which the saved dump tells: that is gone
-// through once, beside the loaded one, for both are in the order of the keys.
+// A doubt is a key that is not as the load leaves it. It may be as it was before the load, which
+// the saved dump tells: that is gone through once, beside the loaded one, for both are in the order
+// of the keys.
 type doubt struct {
 	*keyState
 	left *writer.LeftOut // how it is listed if others have changed it; nil: it is only kept from being put back
@@ -69,8 +70,9 @@ const (
 	asSaved            // it is as it was before the load, and is not touched
 )
 
-// areSaved compares the keys in doubt with what was saved. By what is as it was, a rollback that is run again goes on where it
-// was: all keys are looked at again, for others may have written meanwhile, but only those are put back that are still lacking.
+// areSaved compares the keys in doubt with what was saved. By what is as it was, a rollback that is
+// run again goes on where it was: all keys are looked at again, for others may have written
+// meanwhile, but only those are put back that are still lacking.
 func (u *unit) areSaved(ctx context.Context) (is []savedState, err error) {
 	is = make([]savedState, len(u.doubts))
 	if u.saved == nil || len(u.doubts) == 0 {

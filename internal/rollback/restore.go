@@ -19,10 +19,11 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
-// restore puts back what was saved, but for the keys that were changed, or are as they were: it loads it as any dump, with a
-// journal of its own, for what has to be tried again. What others have written there since the removal is left and listed. A
-// rollback that is run again restores from the beginning, for it removes from the beginning, too: what is there then can be what
-// was being put back when it was stopped.
+// restore puts back what was saved, but for the keys that were changed, or are as they were: it
+// loads it as any dump, with a journal of its own, for what has to be tried again. What others have
+// written there since the removal is left and listed. A rollback that is run again restores from
+// the beginning, for it removes from the beginning, too: what is there then can be what was being
+// put back when it was stopped.
 func (b *undoing) restore(ctx context.Context) (err error) {
 	if b.saved == nil {
 		return nil

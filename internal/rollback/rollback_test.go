@@ -97,8 +97,8 @@ func elems(kind format.Kind, key string, names ...string) format.Record {
 
 const oneChanged = "1 key was changed by others"
 
-// TestChanged: a key is removed if it is as the load left it, and not if it only is of the same type
-// and length.
+// TestChanged: a key is removed if it is as the load left it, and not if it only is of the same
+// type and length.
 func TestChanged(t *testing.T) {
 	long := strings.Repeat("0123456789", 10_000)
 	records := []format.Record{
@@ -139,8 +139,8 @@ func TestSaved(t *testing.T) {
 	}
 }
 
-// TestAsBefore: what is as it was before the load, as after a rollback that was stopped, is not written
-// again: what others write to it just then would be lost.
+// TestAsBefore: what is as it was before the load, as after a rollback that was stopped, is not
+// written again: what others write to it just then would be lost.
 func TestAsBefore(t *testing.T) {
 	m := start(t)
 	restore := func(keys ...string) {
@@ -190,8 +190,8 @@ func TestWrittenAgain(t *testing.T) {
 	}
 }
 
-// TestNeverLoaded: what was saved under a name that the load then left out is not put back over what
-// others have written there since.
+// TestNeverLoaded: what was saved under a name that the load then left out is not put back over
+// what others have written there since.
 func TestNeverLoaded(t *testing.T) {
 	m := start(t)
 	hll := func(key string) format.Record {
@@ -210,8 +210,8 @@ func TestNeverLoaded(t *testing.T) {
 	}
 }
 
-// TestRaced: a key that others change between the look at it and its removal is not removed, also if
-// the connection is lost then, and if they change it for ever, it is listed.
+// TestRaced: a key that others change between the look at it and its removal is not removed, also
+// if the connection is lost then, and if they change it for ever, it is listed.
 func TestRaced(t *testing.T) {
 	records := []format.Record{smalldump.Hash("g", "f", "v"), smalldump.Hash("h", "f", "v"), smalldump.Hash("i", "f", "v")}
 	since := func(m *miniredis.Miniredis, _ *server.Peer) { m.HSet("h", "f", "since") }

@@ -103,8 +103,8 @@ func (u *unit) run(ctx context.Context) error {
 	return nil
 }
 
-// A settling is the verify.Server of a unit. Before other keys are asked for, those are removed that were compared before:
-// others have no more time to change one than it takes.
+// A settling is the verify.Server of a unit. Before other keys are asked for, those are removed
+// that were compared before: others have no more time to change one than it takes.
 type settling struct{ *unit }
 
 // Ask is of verify.Server.
@@ -179,8 +179,8 @@ func (u *unit) begin(ctx context.Context, r *format.Record) (*keyState, error) {
 	return k, nil
 }
 
-// passOut passes over the keys that the load has left out, and that come before the next that is compared: where another one stands
-// by now, it is not replaced by what was saved.
+// passOut passes over the keys that the load has left out, and that come before the next that is
+// compared: where another one stands by now, it is not replaced by what was saved.
 func (u *unit) passOut(ctx context.Context) error {
 	for len(u.asks) > 0 && u.asks[0].out {
 		k := u.asks[0]
@@ -214,7 +214,8 @@ func (u *unit) judge(ctx context.Context, v *verify.Verdict) error {
 // decide reports whether a key is to be removed. One that was changed it lists.
 func (u *unit) decide(ctx context.Context, k *keyState, v *verify.Verdict) (remove bool, err error) {
 	refused := !u.leftOut.Empty() && u.leftOut.Holds(u.db, k.kind, k.source, nil)
-	// Of a load that did not write its keys over others, or saved them, every key that is as in the dump is its work.
+	// Of a load that did not write its keys over others, or saved them, every key that is as in the
+	// dump is its work.
 	older := u.Target.OnExists == writer.Replace && u.saved == nil && !u.journal.WasEmpty() && (!k.begun || refused)
 	switch {
 	case v.Absent:
@@ -240,8 +241,8 @@ func said(v *verify.Verdict) (text string) {
 	return text
 }
 
-// settle removes the keys that were decided on. Where the target watches keys none of them is removed if one was written to since
-// it was compared: then each is looked at once more, by itself.
+// settle removes the keys that were decided on. Where the target watches keys none of them is
+// removed if one was written to since it was compared: then each is looked at once more, by itself.
 func (u *unit) settle(ctx context.Context) error {
 	gone := u.gone
 	if u.gone = nil; len(gone) == 0 {

@@ -41,8 +41,8 @@ func (s slowServer) Ask(_ context.Context, qs []*Question) error {
 	return nil
 }
 
-// TestBudget: what is asked for at once does not grow with the number of connections, and a question
-// that is larger than all of it is asked alone.
+// TestBudget: what is asked for at once does not grow with the number of connections, and a
+// question that is larger than all of it is asked alone.
 func TestBudget(t *testing.T) {
 	for _, tc := range []struct{ budget, value, most int64 }{
 		{8 << 20, 30 << 20, 8 << 20}, {8 << 20, 3 << 20, 8 << 20}, {1 << 20, 3 << 20, 3 << 20},

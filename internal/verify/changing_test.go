@@ -24,8 +24,8 @@ func (m *meddled) Ask(ctx context.Context, qs []*Question) error {
 	return err
 }
 
-// TestChangesMeanwhile: what is seen of a key at its end counts as well as what was seen at its beginning, and a change that
-// its elements do not show is one.
+// TestChangesMeanwhile: what is seen of a key at its end counts as well as what was seen at its
+// beginning, and a change that its elements do not show is one.
 func TestChangesMeanwhile(t *testing.T) {
 	stream := func() *format.Record {
 		r := &format.Record{Kind: format.Stream, Key: []byte("k"), Part: format.PartWhole, State: &format.StreamState{LastID: format.StreamID{Ms: 2}, EntriesAdded: 2}}

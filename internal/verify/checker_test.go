@@ -14,7 +14,8 @@ var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func clock() time.Time { return noon }
 
-// TestExplained: what the load, the policies and the time account for is shown, but is no difference.
+// TestExplained: what the load, the policies and the time account for is shown, but is no
+// difference.
 func TestExplained(t *testing.T) {
 	ms := noon.UnixMilli()
 	dump := []*format.Record{

@@ -168,8 +168,8 @@ func (c *Checker) compareEntries(k *key, it *item) {
 	}
 }
 
-// compareState compares what a stream knows beside its entries. A load that was stopped has not brought all of it, but none
-// that goes beyond what the dump has.
+// compareState compares what a stream knows beside its entries. A load that was stopped has not
+// brought all of it, but none that goes beyond what the dump has.
 func compareState(k *key, got *format.StreamState) {
 	want := k.state
 	k.altered = k.altered || less(want.LastID, got.LastID) || got.EntriesAdded > want.EntriesAdded ||

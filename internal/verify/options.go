@@ -28,7 +28,8 @@ type Options struct {
 	// is no such score.
 	Refuses func(score float64) bool
 
-	// ExpiryUnknown reports whether the dump could not tell the expiry of a key, which has none there. Nil: it could tell all.
+	// ExpiryUnknown reports whether the dump could not tell the expiry of a key, which has none
+	// there. Nil: it could tell all.
 	ExpiryUnknown func(db int, t format.Type, key []byte) bool
 
 	// RoundedMs is by how many ms an expiry may differ on a server that rounds it.
@@ -38,15 +39,15 @@ type Options struct {
 	// Clock is the time by which the server expires keys. Nil is the host's.
 	Clock func() time.Time
 
-	// Budget bounds the answers of all Checkers together. Judge must not wait for another Checker that
-	// shares it.
+	// Budget bounds the answers of all Checkers together. Judge must not wait for another Checker
+	// that shares it.
 	Budget *Budget
 
 	// Report takes what is found. It is called by every Checker: it must be safe for concurrent
 	// use.
 	Report func(Difference)
-	// Judge, if it is not nil, takes every key that is asked for, in the order of the dump, instead of Report. Its error
-	// ends the check.
+	// Judge, if it is not nil, takes every key that is asked for, in the order of the dump, instead
+	// of Report. Its error ends the check.
 	Judge func(*Verdict) error
 }
 

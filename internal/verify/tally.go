@@ -62,7 +62,8 @@ func (t *Tally) Differing() (keys, extra int64) {
 	return t.differ, t.classes[ExtraKey]
 }
 
-// Summary writes a table of the classes, for a sample what it says of all keys, and that nothing differs if it is so.
+// Summary writes a table of the classes, for a sample what it says of all keys, and that nothing
+// differs if it is so.
 func (t *Tally) Summary(w io.Writer, sampled *sample.Sample) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -11,7 +11,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
-// TestReadLeftOut: a list that the user names must be there and be one; that of the load need not be there.
+// TestReadLeftOut: a list that the user names must be there and be one; that of the load need not
+// be there.
 func TestReadLeftOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report")
 	if err := os.WriteFile(path, []byte("no report\n"), 0o600); err != nil {

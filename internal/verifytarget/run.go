@@ -22,8 +22,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
-// Run compares. It returns an exitcode.DifferentError if something differs. Out is for what came out,
-// log for all else.
+// Run compares. It returns an exitcode.DifferentError if something differs. Out is for what came
+// out, log for all else.
 func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	a, rules, err := o.Open(ctx)
 	if err != nil {
@@ -135,8 +135,8 @@ func (c *comparison) reverse(ctx context.Context, db int) error {
 // them up.
 const reverseCost = 0.3
 
-// snapshot returns how far the comparison is, of so many bytes of the dump. How many keys the target
-// has is not known: about as many as the dump.
+// snapshot returns how far the comparison is, of so many bytes of the dump. How many keys the
+// target has is not known: about as many as the dump.
 func (c *comparison) snapshot(total int64) func() progress.Snapshot {
 	keys := report.Keys(c.dump.Manifest.Totals)
 	return func() progress.Snapshot {

@@ -8,7 +8,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 )
 
-// TestVerifyProgress: the listing of --reverse is a part of the whole, so that 100 % are not shown while it goes on.
+// TestVerifyProgress: the listing of --reverse is a part of the whole, so that 100 % are not shown
+// while it goes on.
 func TestVerifyProgress(t *testing.T) {
 	a := &archive.Archive{Manifest: &format.Manifest{Totals: []format.Total{{Stats: format.Stats{Keys: 100}}}}}
 	v := &comparison{Options: Options{Reverse: true}, dump: a}
