@@ -199,7 +199,7 @@ func TestSharesRefused(t *testing.T) {
 			"shard 1/4 was loaded until":                       {"load", "--shard", "1/4"},
 			`--match was "", and is "k*" now`:                  {"finish", "--match", "k*"},
 			"into 127.0.0.1":                                   {"load"}, // the whole into what is not empty
-			"holds the journals of a load in shares":           {"load", "--on-exists", "replace"},
+			"holds the journals of a load in shards":           {"load", "--on-exists", "replace"},
 			"holds no journal: no load of this dump into this": {"rollback", "--shard", "0/4"},
 		} {
 			code := 5
