@@ -102,7 +102,7 @@ func (c *crasher) shares(t *testing.T) {
 		t.Error("a share finished the dump")
 	}
 	c.share(t, dir, c.plan(t, dumpSharesOf+1), 1).mustSay(t, 2, "contradict")
-	c.share(t, dir, plan, 2).mustSay(t, 0, "share 2/3 is done") // once more: nothing is left to be done
+	c.share(t, dir, plan, 2).mustSay(t, 0, "shard 2/3 is done") // once more: nothing is left to be done
 	c.finish(t, dir)
 	for _, path := range glob(dir) {
 		if len(filepath.Base(path)) != len("1000000001.mpz") {
@@ -117,7 +117,7 @@ func (c *crasher) shares(t *testing.T) {
 // dump, which is killed as well.
 func (c *crasher) sharesLeft(t *testing.T) {
 	plan, dir := c.plan(t, dumpSharesOf), c.place(t, "shares-left")
-	c.share(t, dir, plan, 2).mustSay(t, 0, "share 2/3 is done")
+	c.share(t, dir, plan, 2).mustSay(t, 0, "shard 2/3 is done")
 	p := c.share(t, dir, plan, 0)
 	waitFor(t, "a chunk of share 0", func() bool { return len(chunksOf(dir, 0)) > 0 })
 	p.kill()
