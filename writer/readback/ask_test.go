@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
@@ -254,6 +255,29 @@ func TestReadRefused(t *testing.T) {
 		err := open(t, f.Addr).Ask(t.Context(), []*question.Question{{Kind: format.Hash, Key: b("h"), Head: true, Elems: bs("a", "b")}})
 		if err == nil || !strings.Contains(err.Error(), c.says) || errors.Is(err, conn.ErrAuth) != (c.is == conn.ErrAuth) || errors.Is(err, conn.ErrTransient) != (c.is == conn.ErrTransient) {
 			t.Errorf("%q: %v", c.reply, err)
+		}
+	}
+}
+
+// TestOutOfStep: a connection that brought more than was asked for answers nothing else.
+func TestOutOfStep(t *testing.T) {
+	for _, first := range []string{":7\r\n:8\r\n", "?\r\n:8\r\n"} {
+		replies := []string{first, ":3\r\n"}
+		f := testserver.Start(t, func(cmd []string) (string, bool) {
+			if cmd[0] != "SCARD" || len(replies) == 0 {
+				return "", false
+			}
+			reply := replies[0]
+			replies = replies[1:]
+			return reply, true
+		})
+		c := open(t, f.Addr)
+		q := &question.Question{Kind: format.Set, Key: b("s"), Length: true}
+		if err := c.Ask(t.Context(), []*question.Question{q}); !errors.Is(err, resp.ErrReply) {
+			t.Errorf("%q: %v", first, err)
+		}
+		if ask(t, c, q); q.Total != 3 {
+			t.Errorf("%q: then %d members", first, q.Total)
 		}
 	}
 }

@@ -62,6 +62,12 @@ func (c *Client) Close() error {
 	return nil
 }
 
+// lose closes connections that are lost, or have replies under way.
+func (c *Client) lose() {
+	_ = c.Close()
+	c.lost = true
+}
+
 // repeat connects and does something, as often as it takes.
 func (c *Client) repeat(ctx context.Context, do func() error) error {
 	for {
@@ -76,8 +82,7 @@ func (c *Client) repeat(ctx context.Context, do func() error) error {
 		if c.retry == nil || !errors.Is(err, conn.ErrTransient) {
 			return err
 		}
-		_ = c.Close() // it is lost, or has replies under way
-		c.lost = true
+		c.lose()
 		if err := c.retry(ctx, err, c.progress); err != nil {
 			return err
 		}
@@ -158,6 +163,7 @@ func (c *Client) exec(ctx context.Context) error {
 	}
 	c.router.Limit = c.limit
 	if _, err := c.router.Exchange(ctx, &c.encoder, len(c.calls), func(i int) *conn.Call { return &c.calls[i].Call }); err != nil {
+		c.lose()
 		return &Error{DB: c.db, Command: c.calls[0].Name, Err: conn.Lost(err)}
 	}
 	return nil

@@ -29,9 +29,6 @@ func (c *Client) page(ctx context.Context, least int, command func(n int) []any)
 		}
 		args := command(n)
 		reply, err = c.one(ctx, args[0].(string), args[1:]...)
-		if errors.Is(err, resp.ErrLarger) {
-			_ = c.Close() // the rest of the reply is under way
-		}
 		if errors.Is(err, resp.ErrLarger) && n > least {
 			c.elements = max(1, n/8)
 			continue

@@ -18,6 +18,9 @@ func (c *Client) Scan(ctx context.Context, each func(names []string) error) erro
 	err := c.once(ctx, func() error {
 		return c.router.Each(ctx, func(server *conn.Conn) error { return c.scan(ctx, server, each) })
 	})
+	if err != nil {
+		c.lose()
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}

@@ -87,6 +87,7 @@ func (c *Conn) Pipeline(ctx context.Context, commands ...[]any) ([]resp.Reply, e
 	}
 	c.replies.Reset()
 	if _, err := c.exchange(&c.encoder, len(calls), func(i int) *Call { return &calls[i] }); err != nil {
+		c.Abort() // what comes over it next may answer something else
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
