@@ -151,8 +151,8 @@ func (j *job) choose() (names, err error) {
 // load loads a target that has passed the preflight.
 func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State, throttle *Throttle, start time.Time) (err error) {
 	list := &leftout.Report{Path: j.Report}
-	binding := j.Identity(l)
-	state, err := seen.Open(ctx, binding, journal.Options{Every: j.Checkpoint, Before: list.Flush})
+	id := j.Identity(l)
+	state, err := seen.Open(ctx, id, journal.Options{Every: j.Checkpoint, Before: list.Flush})
 	if err != nil {
 		return err
 	}
@@ -166,7 +166,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 		}
 		fmt.Fprintln(j.log, "warning:", err)
 	}
-	if err := j.begin(ctx, l, state, binding); err != nil {
+	if err := j.begin(ctx, l, state, id); err != nil {
 		return err
 	}
 	j.rules.Begin(jn.Bound().Now, j.feed.Archive().Manifest)
@@ -245,7 +245,7 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 }
 
 // begin begins the journal if the load is fresh, and says which load this is.
-func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, b journal.Identity) error {
+func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, id journal.Identity) error {
 	before := func(ctx context.Context) error {
 		if err := preflight.Probe(ctx, l.Target); err != nil || j.Undo == "" {
 			return err
@@ -253,7 +253,7 @@ func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Open
 		return j.save(ctx, l)
 	}
 	empty := func(ctx context.Context) (bool, error) { return j.targetIsEmpty(ctx, l) }
-	kept, err := state.Begin(ctx, b, empty, before)
+	kept, err := state.Begin(ctx, id, empty, before)
 	if kept != "" {
 		fmt.Fprintf(j.log, "the journal of the load before is kept as %s\n", kept)
 	}
