@@ -3,6 +3,6 @@
 //
 //	import _ "github.com/pika2kvrocks/pika2kvrocks/internal/clouds"
 //
-// The libraries of these two clouds are three quarters of a binary. A test of an engine is compiled and
-// linked without them. With the race detector they are left out of the commands' tests as well.
+// The libraries of these two clouds are three quarters of a binary. A test of an engine is compiled
+// and linked without them. With the race detector they are left out of the commands' tests as well.
 package clouds

@@ -11,8 +11,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// TestOpenClouds: clients of the other clouds are made from what their tools use, and their places are
-// read as those in S3 are.
+// TestOpenClouds: clients of the other clouds are made from what their tools use, and their places
+// are read as those in S3 are.
 func TestOpenClouds(t *testing.T) {
 	t.Setenv("AZURE_STORAGE_ACCOUNT", "account")
 	t.Setenv("AZURE_STORAGE_KEY", "a2V5")

@@ -6,7 +6,8 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// Help is helpWidth columns wide; what a flag does stands below it, helpIndent columns from the left.
+// Help is helpWidth columns wide; what a flag does stands below it, helpIndent columns from the
+// left.
 const (
 	helpWidth  = 80
 	helpIndent = 7
@@ -36,7 +37,8 @@ func showFlag(f cli.Flag) string {
 	return strings.Join(append(lines, line), "\n")
 }
 
-// narrow changes a template of the library, which would indent the lines of flags without a category once more.
+// narrow changes a template of the library, which would indent the lines of flags without a
+// category once more.
 func narrow(template string) string {
 	return strings.Replace(template, `{{template "visibleFlagTemplate" .}}`, "{{range .VisibleFlags}}\n   {{.}}{{end}}", 1)
 }

@@ -53,7 +53,7 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 	if err := first.Location().Check(a.IsEncrypted()); err != nil {
 		return err
 	}
-	a.Share(len(targets), sharedBytes)
+	a.CacheFrames(len(targets), sharedBytes)
 	var servers []target.Options
 	var addrs []string
 	for _, o := range targets {

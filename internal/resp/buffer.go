@@ -1,6 +1,6 @@
 // Package resp is the protocol of Redis, version 2, as bytes: it writes the commands of a pipeline
-// ([Batch]), collects their raw replies without taking in more than is allowed ([Buffer]), and takes
-// them apart where they lie ([Replies]). It opens no connection and copies no value.
+// ([Batch]), collects their raw replies without taking in more than is allowed ([Buffer]), and
+// takes them apart where they lie ([Replies]). It opens no connection and copies no value.
 package resp
 
 import (
@@ -11,8 +11,8 @@ import (
 	"slices"
 )
 
-// MaxReply is the most bytes of the replies of a pipeline that cannot ask for less: a hash field and its value
-// of the format's largest size, and some.
+// MaxReply is the most bytes of the replies of a pipeline that cannot ask for less: a hash field
+// and its value of the format's largest size, and some.
 const MaxReply = 1<<30 + 1<<20
 
 // ErrTooLarge: the replies are above Buffer.Max.
@@ -157,8 +157,8 @@ func frame(b []byte, off, left, limit int) (newOff, newLeft, need int, err error
 	return off, left, 0, nil
 }
 
-// length takes the head of a bulk string or an array that begins at off, if it is there and is of the common form: it
-// is not nil. What follows it begins at next.
+// length takes the head of a bulk string or an array that begins at off, if it is there and is of
+// the common form: it is not nil. What follows it begins at next.
 func length(b []byte, off int) (n int64, next int, ok bool) {
 	if off >= len(b) || b[off] != '$' && b[off] != '*' {
 		return 0, 0, false
@@ -166,7 +166,8 @@ func length(b []byte, off int) (n int64, next int, ok bool) {
 	return digits(b, off+1)
 }
 
-// digits takes a number of the common form, which has no sign and few digits, and the end of its line.
+// digits takes a number of the common form, which has no sign and few digits, and the end of its
+// line.
 func digits(b []byte, off int) (n int64, next int, ok bool) {
 	i := off
 	for i < len(b) && '0' <= b[i] && b[i] <= '9' && i-off < 18 {

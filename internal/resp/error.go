@@ -11,8 +11,8 @@ import (
 var (
 	// ErrAuth: the server wants other credentials, or the account may not do this.
 	ErrAuth = errors.New("not authorised")
-	// ErrUnavailable: the connection failed, a reply did not come in time, or the server says that it
-	// cannot answer yet.
+	// ErrUnavailable: the connection failed, a reply did not come in time, or the server says that
+	// it cannot answer yet.
 	ErrUnavailable = errors.New("source unavailable")
 )
 
@@ -26,8 +26,8 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: the source answers %q", e.Command, e.Reply)
 }
 
-// transientReplies are how replies begin that pass by themselves (SERVERS.md P7): a replica that is being
-// filled, and what proxies and servers of the same protocol say while they start or are full.
+// transientReplies are how replies begin that pass by themselves (SERVERS.md P7): a replica that is
+// being filled, and what proxies and servers of the same protocol say while they start or are full.
 var transientReplies = []string{"ERR Full sync not completed", "LOADING ", "ERR max number of clients reached"}
 
 // Transient reports whether the reply says that the server cannot answer yet.
@@ -35,7 +35,8 @@ func (e *Error) Transient() bool {
 	return slices.ContainsFunc(transientReplies, func(s string) bool { return strings.HasPrefix(e.Reply, s) })
 }
 
-// Unwrap lets ErrAuth be found where the reply refuses the account (SERVERS.md P8), and ErrUnavailable where it passes by itself.
+// Unwrap lets ErrAuth be found where the reply refuses the account (SERVERS.md P8), and
+// ErrUnavailable where it passes by itself.
 func (e *Error) Unwrap() error {
 	if e.Transient() {
 		return ErrUnavailable

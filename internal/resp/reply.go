@@ -7,7 +7,8 @@ import (
 	"strconv"
 )
 
-// Replies takes raw RESP2 replies apart, one after the other. Slices that it returns point into the buffer.
+// Replies takes raw RESP2 replies apart, one after the other. Slices that it returns point into the
+// buffer.
 type Replies struct {
 	b   []byte
 	off int

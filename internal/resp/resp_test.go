@@ -8,7 +8,8 @@ import (
 	"testing/iotest"
 )
 
-// TestBatch: commands are sent as they were given, whole or in parts, and no error shows a password.
+// TestBatch: commands are sent as they were given, whole or in parts, and no error shows a
+// password.
 func TestBatch(t *testing.T) {
 	var b Batch
 	b.Add("PING")

@@ -24,7 +24,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// Run undoes the load. It returns an exitcode.LeftOutError if keys that others have changed are left.
+// Run undoes the load. It returns an exitcode.LeftOutError if keys that others have changed are
+// left.
 func Run(ctx context.Context, o Options, log io.Writer) error {
 	return with(ctx, o, log, func(r *rollback) error { return r.undo(ctx) })
 }
@@ -137,8 +138,8 @@ func (r *rollback) fenceOff() {
 	r.fence.Dead = nil // what is put back has connections of its own
 }
 
-// begin says in all journals that their shards are being undone, before anything is. Shards that were
-// never begun are blocked from starting.
+// begin says in all journals that their shards are being undone, before anything is. Shards that
+// were never begun are blocked from starting.
 func (r *rollback) begin() error {
 	for _, p := range r.shards {
 		if p.none {
@@ -257,7 +258,8 @@ func (r *rollback) clear(ctx context.Context) error {
 	return r.end(ctx)
 }
 
-// end forgets what the shards have in common when all of them are undone: the next load begins anew.
+// end forgets what the shards have in common when all of them are undone: the next load begins
+// anew.
 func (r *rollback) end(ctx context.Context) error {
 	if r.common == nil {
 		return nil

@@ -75,8 +75,8 @@ func parseURL(location string) (bucketURL, error) {
 // credentials says for each scheme whether there are any.
 var credentials = map[string]func(context.Context, url.Values) error{}
 
-// RequireCredentials has a scheme refused where has finds no credentials for the query of its URL: for
-// libraries that go on without.
+// RequireCredentials has a scheme refused where has finds no credentials for the query of its URL:
+// for libraries that go on without.
 func RequireCredentials(scheme string, has func(context.Context, url.Values) error) {
 	credentials[scheme] = has
 }

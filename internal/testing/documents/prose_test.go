@@ -100,7 +100,8 @@ func hasHeading(text, anchor string) bool {
 	return false
 }
 
-// TestDesignHasEachPackage: the map of docs/DESIGN.md has every package, and none that is not there.
+// TestDesignHasEachPackage: the map of docs/DESIGN.md has every package, and none that is not
+// there.
 func TestDesignHasEachPackage(t *testing.T) {
 	const design = "docs/DESIGN.md"
 	text := readFile(t, design)

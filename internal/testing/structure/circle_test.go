@@ -27,12 +27,6 @@ const (
 	maxCircle = 7
 )
 
-// knots are the packages that were above maxCircle when this test was written, with their size: to
-// be lowered, never raised.
-var knots = map[string]int{
-	"reader": 34,
-}
-
 type pkg struct {
 	ImportPath, Dir, Export string
 	GoFiles, Imports        []string
@@ -44,11 +38,8 @@ func TestCircles(t *testing.T) {
 		circle := largestCircle(references(t, p, all))
 		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
 		t.Logf("%-32s %3d files, %2d in one circle", name, len(p.GoFiles), len(circle))
-		if limit := max(maxCircle, knots[name]); len(circle) > limit {
-			t.Errorf("%s: %d files need each other, more than %d: %s", name, len(circle), limit, strings.Join(circle, " "))
-		}
-		if knots[name] > max(len(circle), maxCircle) {
-			t.Logf("%s has only %d files in a circle: lower knots to it", name, len(circle))
+		if len(circle) > maxCircle {
+			t.Errorf("%s: %d files need each other, more than %d: %s", name, len(circle), maxCircle, strings.Join(circle, " "))
 		}
 	}
 }

@@ -4,10 +4,11 @@
 // with Reader.Read for the replies. The package knows no connection, never copies a large argument,
 // and takes no more memory for a reply than twice what has arrived.
 //
-// The reader has internal/resp, which walks over raw replies and gives up a pipeline at a reply that
-// passes by itself. A load needs the reply to each command, also of a connection that ends, and sends
-// values of up to 512 MiB without copying them. 512 integers are read here in 17 µs and there in 31,
-// 512 times OK in 27 µs with 1 allocation and there in 94 with 513 (median of 3, 2026-11-28).
+// The reader has internal/resp, which walks over raw replies and gives up a pipeline at a reply
+// that passes by itself. A load needs the reply to each command, also of a connection that ends,
+// and sends values of up to 512 MiB without copying them. 512 integers are read here in 17 µs and
+// there in 31, 512 times OK in 27 µs with 1 allocation and there in 94 with 513 (median of 3,
+// 2026-11-28).
 package resp
 
 import (
