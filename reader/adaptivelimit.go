@@ -2,20 +2,20 @@ package reader
 
 import "time"
 
-// A limit is a LIMIT, COUNT or batch size that adapts to the size of what comes back and
+// An adaptiveLimit is a LIMIT, COUNT or batch size that adapts to the size of what comes back and
 // to how long it took: it grows at most fourfold at a time and shrinks at once.
-type limit struct {
+type adaptiveLimit struct {
 	n, max  int
 	target  int           // bytes
-	latency time.Duration // of a flight; 0: any
+	latency time.Duration // of a pipeline; 0: any
 }
 
-func newLimit(first, max, target int) limit {
-	return limit{n: min(first, max), max: max, target: target}
+func newAdaptiveLimit(first, max, target int) adaptiveLimit {
+	return adaptiveLimit{n: min(first, max), max: max, target: target}
 }
 
 // saw tells the limit that items took bytes.
-func (l *limit) saw(items, bytes int) {
+func (l *adaptiveLimit) saw(items, bytes int) {
 	if items == 0 {
 		return
 	}
@@ -23,9 +23,9 @@ func (l *limit) saw(items, bytes int) {
 	l.n = max(1, min(fit, 4*l.n, l.max))
 }
 
-// lasted tells the limit that a flight with items took so long. It only ever lowers what
+// lasted tells the limit that a pipeline with items took so long. It only ever lowers what
 // saw allows.
-func (l *limit) lasted(items int, took time.Duration) {
+func (l *adaptiveLimit) lasted(items int, took time.Duration) {
 	if l.latency == 0 || items == 0 {
 		return
 	}

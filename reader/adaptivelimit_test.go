@@ -29,7 +29,7 @@ func TestLimit(t *testing.T) {
 		{"by both", []reply{{8 << 20, 2000 * ms, 1}, {1 << 20, 400 * ms, 1}, {1 << 18, 100 * ms, 4}}},
 		{"no time at all", []reply{{80, 0, 32}, {0, 0, 128}}},
 	} {
-		l := newLimit(8, 256, 1<<20)
+		l := newAdaptiveLimit(8, 256, 1<<20)
 		l.latency = 500 * ms
 		for i, r := range tc.replies {
 			n := l.n
@@ -48,7 +48,7 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-// TestLatencyTarget: a flight never lasts longer than a third of the server's timeout.
+// TestLatencyTarget: a pipeline never lasts longer than a third of the server's timeout.
 func TestLatencyTarget(t *testing.T) {
 	for _, tc := range []struct{ option, timeout, want time.Duration }{
 		{0, 0, 500 * time.Millisecond},
@@ -61,7 +61,7 @@ func TestLatencyTarget(t *testing.T) {
 		if err := s.o.Check(); err != nil {
 			t.Fatal(err)
 		}
-		if l := s.limit(8, 256); l.latency != tc.want || l.n != 8 || l.max != 256 || l.target != 1<<20 {
+		if l := s.adaptiveLimit(8, 256); l.latency != tc.want || l.n != 8 || l.max != 256 || l.target != 1<<20 {
 			t.Errorf("option %v, timeout %v: %+v", tc.option, tc.timeout, l)
 		}
 	}
@@ -70,8 +70,8 @@ func TestLatencyTarget(t *testing.T) {
 	}
 }
 
-// TestPieceLimit: how many elements of a key are asked for follows how large those of the keys before were, and
-// begins small, also where it is read by name.
+// TestPieceLimit: how many elements of a key are asked for follows how large those of the keys
+// before were, and begins small, also where it is read by name.
 func TestPieceLimit(t *testing.T) {
 	for _, tc := range []struct {
 		field       int // bytes
@@ -95,7 +95,7 @@ func TestPieceLimit(t *testing.T) {
 		}
 		s := open(t, Options{Addr: srv.Addr()})
 		asked = nil
-		g := scan(t, s, NewPass(0, format.TypeHash, nil, nil))
+		g := scanPass(t, s, NewPass(0, format.TypeHash, nil, nil))
 		check := func(how string) {
 			if len(asked) < len(keys) || asked[0] != tc.first || asked[len(asked)-1] != tc.last {
 				t.Errorf("fields of %d bytes, %s: %d elements were asked for", tc.field, how, asked)
@@ -144,7 +144,7 @@ func TestPassLimit(t *testing.T) {
 			pass := NewPass(0, typ, nil, []byte("d"))
 			pass.Keep = func(key []byte) bool { return key[0] == 'b' }
 			pass.Limit = limit
-			g := scan(t, s, pass)
+			g := scanPass(t, s, pass)
 			if len(g.keys) != want {
 				t.Errorf("%s, limit %d: %q", typ, limit, g.keys)
 			}
@@ -156,7 +156,7 @@ func TestPassLimit(t *testing.T) {
 	before := pages.Load()
 	pass := NewPass(0, format.TypeString, nil, nil)
 	pass.Limit = 2
-	scan(t, s, pass)
+	scanPass(t, s, pass)
 	if n := pages.Load() - before; n != 2 { // the first is of one key
 		t.Errorf("for two keys %d pages were read", n)
 	}

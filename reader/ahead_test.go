@@ -68,7 +68,7 @@ func (s *checkSink) Record(r *format.Record) error {
 	return s.aheadSink.Record(r)
 }
 
-// TestCutAnywhere: wherever the connection is cut once, with a flight ahead or in the pieces of a
+// TestCutAnywhere: wherever the connection is cut once, with a pipeline ahead or in the pieces of a
 // large key, the pass goes on and hands over the same.
 func TestCutAnywhere(t *testing.T) {
 	var sent, at atomic.Int64 // commands since at was set; which one is cut
@@ -81,9 +81,9 @@ func TestCutAnywhere(t *testing.T) {
 		}
 	}
 	s := open(t, Options{Addr: srv.Addr(), PageKeys: 4, BatchKeys: 3, PieceElements: 4})
-	want := scan(t, s, NewPass(0, format.TypeHash, nil, nil))
+	want := scanPass(t, s, NewPass(0, format.TypeHash, nil, nil))
 	at.Store(1 << 40)
-	scan(t, s, NewPass(0, format.TypeHash, nil, nil))
+	scanPass(t, s, NewPass(0, format.TypeHash, nil, nil))
 	total := sent.Load()
 	if len(want.keys) != 12 || total < 40 {
 		t.Fatalf("%d keys in %d commands", len(want.keys), total)
@@ -91,7 +91,7 @@ func TestCutAnywhere(t *testing.T) {
 	for n := int64(5); n <= total; n++ { // the first four open the connection
 		sent.Store(0)
 		at.Store(n)
-		got := scan(t, s, NewPass(0, format.TypeHash, nil, nil))
+		got := scanPass(t, s, NewPass(0, format.TypeHash, nil, nil))
 		if !slices.Equal(got.keys, want.keys) || fmt.Sprint(got.values) != fmt.Sprint(want.values) || len(got.skipped) > 0 {
 			t.Fatalf("cut at command %d of %d: %d keys, skipped %v", n, total, len(got.keys), got.skipped)
 		}

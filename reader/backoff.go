@@ -37,8 +37,8 @@ func (b *backoff) after(limit time.Duration) (time.Duration, bool) {
 	return wait, true
 }
 
-// transient reports whether an error may pass by itself: the connection could not be made or was lost, no reply came in
-// time, or the source says that it cannot answer yet.
+// transient reports whether an error may pass by itself: the connection could not be made or was
+// lost, no reply came in time, or the source says that it cannot answer yet.
 func transient(err error) bool {
 	if errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError)) || errors.As(err, new(tls.AlertError)) {
 		return false
@@ -48,8 +48,9 @@ func transient(err error) bool {
 	return !errors.Is(err, errGivenUp) && (errors.Is(err, errLost) || errors.As(err, &late) && late.Timeout() || errors.Is(err, errConnect) || errors.As(err, &re) && re.Transient())
 }
 
-// retry waits and connects again after err, until the source answers or nothing was read for RetryFor. It returns
-// nil when the connection is made. Everything sent is a read: asking again is safe.
+// retry waits and connects again after err, until the source answers or nothing was read for
+// RetryFor. It returns nil when the connection is made. Everything sent is a read: asking again is
+// safe.
 func (c *conn) retry(ctx context.Context, err error) error {
 	for transient(err) && ctx.Err() == nil {
 		wait, ok := c.backoff.after(c.d.retryFor)

@@ -16,10 +16,11 @@ type collection interface {
 	// read takes its reply, appends the elements to r, and moves pos behind them. It
 	// reports whether there are more.
 	read(p *resp.Replies, pos *position, n int, r *format.Record) (more bool, err error)
-	// look adds the command that shows, behind a piece of a key, whether it is still there, and the same one: its length,
-	// or its first n elements.
+	// look adds the command that shows, behind a piece of a key, whether it is still there, and the
+	// same one: its length, or its first n elements.
 	look(b *resp.Batch, key []byte, n int)
-	// seen takes its reply. It returns errGone, or errChanged if the piece does not fit the one before.
+	// seen takes its reply. It returns errGone, or errChanged if the piece does not fit the one
+	// before.
 	seen(p *resp.Replies, pos *position) error
 }
 

@@ -7,17 +7,17 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// collectionReader reads collections: the first piece of many keys in one flight, the
+// collectionReader reads collections: the first piece of many keys in one pipeline, the
 // rest of large ones alone.
 type collectionReader struct {
-	w *walk
+	w *scan
 	c collection
 
 	start position // of every key; ask does not change it
 	pos   position // of the key that is handed over
 }
 
-func newCollectionReader(w *walk, c collection) *collectionReader {
+func newCollectionReader(w *scan, c collection) *collectionReader {
 	return &collectionReader{w: w, c: c}
 }
 
@@ -48,7 +48,7 @@ func (cr *collectionReader) put(ctx context.Context, p *resp.Replies, items [][]
 		r.Part = format.PartWhole
 		return w.sink.Record(r)
 	}
-	lim := w.s.limit(n, w.s.o.PieceElements)
+	lim := w.s.adaptiveLimit(n, w.s.o.PieceElements)
 	lim.saw(n, p.Offset()-from)
 	return cr.putRest(ctx, r, &cr.pos, lim)
 }

@@ -78,7 +78,7 @@ func readTime(p *resp.Replies) (int64, error) {
 
 // oneKey returns the first key that a range command lists; nil if there is none.
 func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, to []byte) ([]byte, error) {
-	r, err := c.tryOne(ctx, command, string(t), from, to, "LIMIT", 1)
+	r, err := c.doOnce(ctx, command, string(t), from, to, "LIMIT", 1)
 	if err != nil {
 		return nil, err
 	}
@@ -92,13 +92,13 @@ func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, 
 	return bytes.Clone(keys[0]), nil
 }
 
-// keysOf lists the streams whose names match pattern. Where the reply is larger than most, it returns the first ones beside
-// the error.
+// keysOf lists the streams whose names match pattern. Where the reply is larger than most, it
+// returns the first ones beside the error.
 func (c *conn) keysOf(ctx context.Context, pattern string, most int) ([][]byte, error) {
 	var b resp.Batch
 	b.Add("KEYS", pattern, "stream")
 	buf := resp.Buffer{Max: most}
-	p, err := c.try(ctx, &b, &buf) // what takes too long is not asked again as it is: see listLess
+	p, err := c.askOnce(ctx, &b, &buf) // what takes too long is not asked again as it is: see listLess
 	if errors.Is(err, resp.ErrTooLarge) {
 		return buf.Replies("KEYS").First(2), err
 	}
@@ -114,13 +114,14 @@ func tooLarge(err error) bool {
 	return errors.Is(err, resp.ErrTooLarge) || errors.As(err, &re) && strings.Contains(re.Reply, "max-client-response-size")
 }
 
-// probe is a key that hardly anybody has, behind nearly all others: a 4.0 walks from it over keys of other types, to the next
-// of the type of a page or to the end of the keyspace (SERVERS.md P1, P13).
+// probe is a key that hardly anybody has, behind nearly all others: a 4.0 walks from it over keys
+// of other types, to the next of the type of a page or to the end of the keyspace (SERVERS.md P1,
+// P13).
 var probe = []byte("\xff\xff\xff\xffpikadump:probe")
 
 // prove sends commands and returns an error if one of them cannot be used.
 func (c *conn) prove(ctx context.Context, b *resp.Batch) error {
-	p, err := c.send(ctx, b, &c.spare)
+	p, err := c.ask(ctx, b, &c.spare)
 	if err != nil {
 		return err
 	}

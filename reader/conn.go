@@ -28,7 +28,7 @@ type conn struct {
 	c       net.Conn
 	stop    func() bool // ends the watch over the context
 	up      bool        // logged in
-	ahead   *flight     // whose replies are still to come, or were taken in before they were asked for; nil: none
+	ahead   *pipeline   // whose replies are still to come, or were taken in before they were asked for; nil: none
 	spare   resp.Buffer // for single commands
 	one     resp.Batch  // for the same
 	d       *dialer
@@ -48,13 +48,15 @@ type dialer struct {
 	dialTimeout, replyTimeout time.Duration
 	retryFor                  time.Duration
 	retrying                  func(err error, wait time.Duration)
-	// recognize decides whether a new connection leads to the same server; nil: it is not known yet.
+	// recognize decides whether a new connection leads to the same server; nil: it is not known
+	// yet.
 	recognize func(ctx context.Context, c *conn) error
 	sawBuffer func(bytes int) // for tests: how large a buffer of replies is
 }
 
-// dial connects. While the source cannot be reached it tries again. Before the server is known only a transient
-// reply is retried: an address at which nobody answers is more likely to be wrong than to come true.
+// dial connects. While the source cannot be reached it tries again. Before the server is known only
+// a transient reply is retried: an address at which nobody answers is more likely to be wrong than
+// to come true.
 func (d *dialer) dial(ctx context.Context, db int) (*conn, error) {
 	c := &conn{d: d, db: db}
 	err := c.connect(ctx)
@@ -67,9 +69,9 @@ func (d *dialer) dial(ctx context.Context, db int) (*conn, error) {
 	return c, nil
 }
 
-// connect connects as the client library does, authenticates and selects; requests and replies then go straight over the
-// connection, which costs half of what its commands do. ctx ends the connection as well: when
-// it is cancelled a reply that is being waited for is given up.
+// connect connects as the client library does, authenticates and selects; requests and replies then
+// go straight over the connection, which costs half of what its commands do. ctx ends the
+// connection as well: when it is cancelled a reply that is being waited for is given up.
 func (c *conn) connect(ctx context.Context) error {
 	nc, err := redis.NewDialer(&redis.Options{DialTimeout: c.d.dialTimeout, TLSConfig: c.d.tls})(ctx, "tcp", c.d.addr)
 	if err != nil {
@@ -115,8 +117,8 @@ func (c *conn) renew(ctx context.Context) error {
 func (c *conn) drop() {
 	c.close()
 	c.up = false
-	if f := c.ahead; f != nil && !f.landed {
-		f.landed, f.err = true, fmt.Errorf("%w: %w", ErrUnavailable, errLost)
+	if f := c.ahead; f != nil && !f.received {
+		f.received, f.err = true, fmt.Errorf("%w: %w", ErrUnavailable, errLost)
 	}
 	c.ahead = nil
 }
@@ -130,7 +132,7 @@ func (c *conn) login(ctx context.Context) error {
 		if d.username != "" {
 			args = []any{"AUTH", d.username, d.password}
 		}
-		p, err := c.tryOne(ctx, args...)
+		p, err := c.doOnce(ctx, args...)
 		if err != nil {
 			return err
 		}
@@ -145,7 +147,7 @@ func (c *conn) login(ctx context.Context) error {
 			return fmt.Errorf("%w: %w", ErrAuth, err)
 		}
 	}
-	p, err := c.tryOne(ctx, "SELECT", c.db)
+	p, err := c.doOnce(ctx, "SELECT", c.db)
 	if err != nil {
 		return err
 	}
@@ -153,7 +155,7 @@ func (c *conn) login(ctx context.Context) error {
 		return err
 	}
 	start := time.Now()
-	if p, err = c.tryOne(ctx, "PING"); err != nil {
+	if p, err = c.doOnce(ctx, "PING"); err != nil {
 		return err
 	}
 	c.trip = time.Since(start)
@@ -194,12 +196,13 @@ func (c *conn) failed(ctx context.Context, b *resp.Batch, err error) error {
 func (c *conn) do(ctx context.Context, args ...any) (*resp.Replies, error) {
 	c.one.Reset()
 	c.one.Add(args...)
-	return c.send(ctx, &c.one, &c.spare)
+	return c.ask(ctx, &c.one, &c.spare)
 }
 
-// tryOne is do without trying again, and keeps the batch of do: that is what is sent again once this has logged in.
-func (c *conn) tryOne(ctx context.Context, args ...any) (*resp.Replies, error) {
+// doOnce is do without trying again, and keeps the batch of do: that is what is sent again once
+// this has logged in.
+func (c *conn) doOnce(ctx context.Context, args ...any) (*resp.Replies, error) {
 	var b resp.Batch
 	b.Add(args...)
-	return c.try(ctx, &b, &resp.Buffer{})
+	return c.askOnce(ctx, &b, &resp.Buffer{})
 }

@@ -42,9 +42,9 @@ func (s scanned) read(p *resp.Replies, pos *position, n int, r *format.Record) (
 	return more, err
 }
 
-// privately makes what follows of a key be read by cursors of its own, from the beginning: another client that
-// uses the same numbers moves the place of ours past members, and nothing shows it. What has been
-// had is dropped by its order (ascending). The pattern matches every member but
+// privately makes what follows of a key be read by cursors of its own, from the beginning: another
+// client that uses the same numbers moves the place of ours past members, and nothing shows it.
+// What has been had is dropped by its order (ascending). The pattern matches every member but
 // perhaps the empty one, which is the first and so was in the first piece.
 func (pos *position) privately() {
 	pos.private = fmt.Appendf(nil, "[\x00-\x7f\x80-\xff%016x]*", rand.Uint64())
@@ -59,8 +59,8 @@ func (s scanned) ask(b *resp.Batch, key []byte, pos *position, n int) {
 	b.Add(s.command, key, pos.cursor(), "MATCH", pos.private, "COUNT", n)
 }
 
-// cursor returns where to go on from. On 2.x that is the last element again, which shows whether others before it were
-// removed: then those behind it would be passed over.
+// cursor returns where to go on from. On 2.x that is the last element again, which shows whether
+// others before it were removed: then those behind it would be passed over.
 func (pos *position) cursor() int64 {
 	if pos.counted {
 		return max(0, pos.count-1)
@@ -68,8 +68,8 @@ func (pos *position) cursor() int64 {
 	return pos.count
 }
 
-// passed goes back by a piece, which was asked for from cursor on and whose first element is a new one: others may have been
-// passed over.
+// passed goes back by a piece, which was asked for from cursor on and whose first element is a new
+// one: others may have been passed over.
 func (pos *position) passed(cursor int64, n int) bool {
 	if !pos.counted || cursor == 0 || pos.last == nil {
 		return false

@@ -7,7 +7,7 @@ import (
 )
 
 // late reads names of which it turned out only now that they were listed for a type.
-func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
+func (cw *cursorScan) late(ctx context.Context, names []lateName) error {
 	for _, n := range names {
 		b := cw.blocks[n.at]
 		if b.w.sink == nil || b.w.full() {
@@ -22,7 +22,7 @@ func (cw *cursorWalk) late(ctx context.Context, names []lateName) error {
 		}
 		build()
 		var buf resp.Buffer
-		p, _, err := b.w.shrink(ctx, &cw.b, &buf, 1, func() bool {
+		p, _, err := b.w.roundTripOrLess(ctx, &cw.b, &buf, 1, func() bool {
 			can := piece > 1
 			piece = less(piece)
 			build()

@@ -9,7 +9,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// An exchange sends pipelines over one connection and asks for less where the replies are too large or too slow.
+// An exchange sends pipelines over one connection and asks for less where the replies are too large
+// or too slow.
 type exchange struct {
 	s     *session
 	c     *conn
@@ -27,11 +28,12 @@ const askLess = 8
 // less returns less than n.
 func less(n int) int { return max(1, n/askLess) }
 
-// mostReplies is how many times ReplyBytes the replies of a flight take at most before it is given up, and less asked for:
-// values can become large faster than the limits see.
+// mostReplies is how many times ReplyBytes the replies of a pipeline take at most before it is
+// given up, and less asked for: values can become large faster than the limits see.
 const mostReplies = 4
 
-// bound bounds the replies of a flight, unless what it asks for cannot be less: the largest value has to fit.
+// bound bounds the replies of a pipeline, unless what it asks for cannot be less: the largest value
+// has to fit.
 func (x *exchange) bound(buf *resp.Buffer, least bool) {
 	buf.Max = mostReplies * x.s.o.ReplyBytes
 	if least {
@@ -40,8 +42,9 @@ func (x *exchange) bound(buf *resp.Buffer, least bool) {
 }
 
 // again reports whether to ask again for less after err, over a connection made anew. Everything
-// sent is a read, and where a pass stands only we know: asking again is safe. A connection is lost because too much was asked for, or
-// because the source is away: first less is asked for at once, then it is waited.
+// sent is a read, and where a pass stands only we know: asking again is safe. A connection is lost
+// because too much was asked for, or because the source is away: first less is asked for at once,
+// then it is waited.
 func (x *exchange) again(ctx context.Context, err error) (bool, error) {
 	switch {
 	case ctx.Err() != nil:
@@ -66,28 +69,30 @@ func (x *exchange) again(ctx context.Context, err error) (bool, error) {
 	return err == nil, err
 }
 
-// shrink flies the batch. While the connection is lost, or the replies are too large, it makes the batch anew by less, which
-// reports false if it cannot ask for less, and then sends fewer commands at once, or takes in what comes.
-func (x *exchange) shrink(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
-	f, err := x.takeOff(ctx, b, buf)
+// roundTripOrLess flies the batch. While the connection is lost, or the replies are too large, it
+// makes the batch anew by less, which reports false if it cannot ask for less, and then sends fewer
+// commands at once, or takes in what comes.
+func (x *exchange) roundTripOrLess(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
+	f, err := x.send(ctx, b, buf)
 	if err != nil {
 		return nil, 0, err
 	}
-	return x.arrive(ctx, f, keys, less)
+	return x.receiveOrRetry(ctx, f, keys, less)
 }
 
-// arrive is shrink for a flight that is under way.
-func (x *exchange) arrive(ctx context.Context, f *flight, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
-	p, took, err := x.land(ctx, f, keys)
+// receiveOrRetry is roundTripOrLess for a pipeline that is under way.
+func (x *exchange) receiveOrRetry(ctx context.Context, f *pipeline, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
+	p, took, err := x.receive(ctx, f, keys)
 	if err == nil {
 		x.lost = 0
 		return p, took, nil
 	}
-	return x.insist(ctx, err, f.b, f.buf, keys, less)
+	return x.retrySmaller(ctx, err, f.b, f.buf, keys, less)
 }
 
-// insist goes on after a flight that failed. It ends with resp.ErrTooLarge if the least that can be asked for is too large.
-func (x *exchange) insist(ctx context.Context, err error, b *resp.Batch, buf *resp.Buffer, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
+// retrySmaller goes on after a pipeline that failed. It ends with resp.ErrTooLarge if the least
+// that can be asked for is too large.
+func (x *exchange) retrySmaller(ctx context.Context, err error, b *resp.Batch, buf *resp.Buffer, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
 	for at, least := b.Len(), buf.Max == x.s.maxReply; ; {
 		ok, fatal := x.again(ctx, err)
 		large := errors.Is(err, resp.ErrTooLarge)
@@ -102,7 +107,7 @@ func (x *exchange) insist(ctx context.Context, err error, b *resp.Batch, buf *re
 		default:
 			least = true
 		}
-		p, took, failed := x.flySome(ctx, b, buf, keys, at, least)
+		p, took, failed := x.roundTrips(ctx, b, buf, keys, at, least)
 		if failed == nil {
 			x.lost = 0
 			return p, took, nil
@@ -111,18 +116,18 @@ func (x *exchange) insist(ctx context.Context, err error, b *resp.Batch, buf *re
 	}
 }
 
-// flySome flies the batch n commands at a time; least if it cannot ask for less.
-func (x *exchange) flySome(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys, n int, least bool) (*resp.Replies, time.Duration, error) {
+// roundTrips flies the batch n commands at a time; least if it cannot ask for less.
+func (x *exchange) roundTrips(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys, n int, least bool) (*resp.Replies, time.Duration, error) {
 	x.bound(buf, least)
 	if n >= b.Len() {
-		return x.fly(ctx, b, buf, keys)
+		return x.roundTrip(ctx, b, buf, keys)
 	}
 	x.bound(&x.part, least)
 	buf.Reset()
 	var longest time.Duration
 	for from := 0; from < b.Len(); from += n {
 		part := b.Part(from, min(from+n, b.Len()))
-		p, took, err := x.fly(ctx, &part, &x.part, keys*part.Len()/b.Len())
+		p, took, err := x.roundTrip(ctx, &part, &x.part, keys*part.Len()/b.Len())
 		if err != nil {
 			return nil, 0, err
 		}
@@ -138,7 +143,7 @@ func (x *exchange) flySome(ctx context.Context, b *resp.Batch, buf *resp.Buffer,
 // less where the server closes idle connections sooner.
 const idleLimit = 10 * time.Second
 
-// ready waits until the next flight may go. Long reports that this took so long that
+// ready waits until the next pipeline may go. Long reports that this took so long that
 // the connection was made anew, and that what was read before is old.
 func (x *exchange) ready(ctx context.Context) (long bool, err error) {
 	waited, err := x.s.o.Pacer.Wait(ctx)
@@ -155,33 +160,33 @@ func (x *exchange) ready(ctx context.Context) (long bool, err error) {
 	return true, x.c.renew(ctx)
 }
 
-// fly sends the batch, which reads so many keys, and tells how long the replies took beyond
+// roundTrip sends the batch, which reads so many keys, and tells how long the replies took beyond
 // what the way to the server takes.
-func (x *exchange) fly(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int) (*resp.Replies, time.Duration, error) {
+func (x *exchange) roundTrip(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int) (*resp.Replies, time.Duration, error) {
 	if err := x.c.settle(ctx); err != nil {
 		return nil, 0, err
 	}
-	f := flight{b: b, buf: buf}
-	x.c.launch(ctx, &f)
-	return x.land(ctx, &f, keys)
+	f := pipeline{b: b, buf: buf}
+	x.c.write(ctx, &f)
+	return x.receive(ctx, &f, keys)
 }
 
-// takeOff sends the batch. Until arrive is called, what the flight before has brought can be handed over; buf must not
-// be that flight's.
-func (x *exchange) takeOff(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*flight, error) {
+// send sends the batch. Until receiveOrRetry is called, what the pipeline before has brought can be
+// handed over; buf must not be that pipeline's.
+func (x *exchange) send(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*pipeline, error) {
 	if err := x.c.settle(ctx); err != nil {
 		return nil, err
 	}
 	x.bound(buf, false)
-	f := &flight{b: b, buf: buf}
-	x.c.launch(ctx, f)
+	f := &pipeline{b: b, buf: buf}
+	x.c.write(ctx, f)
 	x.c.ahead = f
 	return f, nil
 }
 
-// land is the second half of fly.
-func (x *exchange) land(ctx context.Context, f *flight, keys int) (*resp.Replies, time.Duration, error) {
-	p, err := x.c.land(ctx, f)
+// receive is the second half of roundTrip.
+func (x *exchange) receive(ctx context.Context, f *pipeline, keys int) (*resp.Replies, time.Duration, error) {
+	p, err := x.c.receive(ctx, f)
 	if err != nil {
 		return nil, 0, err
 	}

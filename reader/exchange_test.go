@@ -64,11 +64,11 @@ func TestCutByTimeout(t *testing.T) {
 				}
 			}
 			s := open(t, Options{Addr: srv.Addr(), PieceElements: 16})
-			want := scan(t, s, NewPass(0, x.typ, nil, nil))
+			want := scanPass(t, s, NewPass(0, x.typ, nil, nil))
 			k.mu.Lock()
 			k.most = x.most
 			k.mu.Unlock()
-			got := scan(t, s, NewPass(0, x.typ, nil, nil))
+			got := scanPass(t, s, NewPass(0, x.typ, nil, nil))
 			if k.cuts.Load() == 0 {
 				t.Error("nothing was cut")
 			}

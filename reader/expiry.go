@@ -32,18 +32,19 @@ const clockEvery = 16
 // TIME reads: time() moves on with the kernel's ticks, up to 10 ms after the second began.
 const clockLag = 25
 
-// maxAsk is how often an expiry is asked for again because the clock went on meanwhile: even a source that is so busy that it
-// does every second time answers some of them exactly.
+// maxAsk is how often an expiry is asked for again because the clock went on meanwhile: even a
+// source that is so busy that it does every second time answers some of them exactly.
 const maxAsk = 20
 
-// apartFor is for how many flights keys are listed each by itself after a range that had too many others.
+// apartFor is for how many pipelines keys are listed each by itself after a range that had too many
+// others.
 const apartFor = 16
 
-// moreNames is how many names between those of a flight are listed with them.
+// moreNames is how many names between those of a pipeline are listed with them.
 const moreNames = 16
 
-// expiries asks for the absolute expiries of the keys of a batch. They are asked for behind the values: an expiry
-// is never older than its value.
+// expiries asks for the absolute expiries of the keys of a batch. They are asked for behind the
+// values: an expiry is never older than its value.
 type expiries struct {
 	x      *exchange
 	typ    format.Type // of the keys; empty: any
@@ -106,7 +107,7 @@ func (e *expiries) look(span int) {
 		e.x.apart = max(0, e.x.apart-1)
 	}
 	e.before, e.behind = l, l
-	if t := e.typ; !l.apart && t != format.TypeString { // it was there when its value was read, in this flight
+	if t := e.typ; !l.apart && t != format.TypeString { // it was there when its value was read, in this pipeline
 		e.before.types, e.before.known = l.types[:len(l.types)-1], holds(t)
 	}
 }
@@ -174,7 +175,8 @@ func (e *expiries) ttl(p *resp.Replies, i int) (int64, error) {
 	return ttl, err
 }
 
-// mostOdd is of how many keys of a flight the expiry can be unknown because TTL fails, unless most others can be told.
+// mostOdd is of how many keys of a pipeline the expiry can be unknown because TTL fails, unless
+// most others can be told.
 const mostOdd = 8
 
 // readTTLs takes the TTLs in their groups.
@@ -228,7 +230,8 @@ func (e *expiries) owner(before, behind *look, j int) owner {
 	return own // of which type it is turns out later, see of
 }
 
-// of returns the expiry of the key at place i, which turned out to be of type t. There are the types in which it was read.
+// of returns the expiry of the key at place i, which turned out to be of type t. There are the
+// types in which it was read.
 func (e *expiries) of(i int, t format.Type, there held) int64 {
 	if e.behind.x == nil || e.at[i] == unknownExpiry {
 		return e.at[i]
@@ -300,8 +303,9 @@ func (e *expiries) absolute(ctx context.Context, key []byte, ttl, before, after 
 	return (from + ttl) * unit, exact, nil
 }
 
-// notThere is what an expiry is of which PTTL of a 4.0 says that there is no key: an expired string is told
-// otherwise, and a name with a NUL can be of keys that are there (SERVERS.md P3, P4). Up to 3.5 a look tells (owner).
+// notThere is what an expiry is of which PTTL of a 4.0 says that there is no key: an expired string
+// is told otherwise, and a name with a NUL can be of keys that are there (SERVERS.md P3, P4). Up to
+// 3.5 a look tells (owner).
 func (e *expiries) notThere(key []byte) int64 {
 	if e.seconds() || e.typ == format.TypeString || bytes.IndexByte(key, 0) >= 0 {
 		return gone
@@ -336,7 +340,7 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 		before[j].ask(&e.b)
 		e.b.Add("TIME")
 	}
-	p, _, err := e.x.shrink(ctx, &e.b, &e.buf, 0, func() bool { return false })
+	p, _, err := e.x.roundTripOrLess(ctx, &e.b, &e.buf, 0, func() bool { return false })
 	if err != nil {
 		return err
 	}

@@ -18,8 +18,9 @@ type bufferGauge struct{ most int }
 
 func (g *bufferGauge) saw(n int) { g.most = max(g.most, n) }
 
-// TestLargeAfterSmall: where values become large behind many small ones, replies are given up before they fill memory, and
-// everything is read all the same: in a pass, by name, by cursor, and for a sample.
+// TestLargeAfterSmall: where values become large behind many small ones, replies are given up
+// before they fill memory, and everything is read all the same: in a pass, by name, by cursor, and
+// for a sample.
 func TestLargeAfterSmall(t *testing.T) {
 	const reply, small, large = 4 << 10, 300, 9
 	// A buffer grows by doubling, and holds what it was allowed to, or the largest value.
@@ -105,7 +106,7 @@ func TestLargeAfterSmall(t *testing.T) {
 				}
 				check("by name", named)
 				gauge.most = 0
-				if _, err := s.Census(t.Context(), 0, typ, CensusOptions{Picks: 4, LeafKeys: 50}, func(float64, Sampled) error { return nil }); err != nil {
+				if _, err := s.TreeSample(t.Context(), 0, typ, TreeSampleOptions{Picks: 4, LeafKeys: 50}, func(float64, Sampled) error { return nil }); err != nil {
 					t.Error(err)
 				}
 				if gauge.most > bound(x.bytes) {
@@ -116,8 +117,8 @@ func TestLargeAfterSmall(t *testing.T) {
 	}
 }
 
-// TestAboveAllLimits: a value that is larger than all that can be taken in is left out and listed, and what stands around it is
-// read.
+// TestAboveAllLimits: a value that is larger than all that can be taken in is left out and listed,
+// and what stands around it is read.
 func TestAboveAllLimits(t *testing.T) {
 	for _, v := range []pikasim.Version{pikasim.V401, pikasim.V303, pikasim.V302} {
 		srv, c := startSim(t, pikasim.Options{Version: v})
@@ -148,7 +149,7 @@ func TestAboveAllLimits(t *testing.T) {
 		if len(named.keys) != 2 || len(named.skipped[TooLarge]) != 1 {
 			t.Errorf("%s: by name %q, skipped %v", v, named.keys, named.skipped)
 		}
-		if _, err := s.Census(t.Context(), 0, format.TypeString, CensusOptions{LeafKeys: 50}, func(float64, Sampled) error { return nil }); err != nil {
+		if _, err := s.TreeSample(t.Context(), 0, format.TypeString, TreeSampleOptions{LeafKeys: 50}, func(float64, Sampled) error { return nil }); err != nil {
 			t.Error(err)
 		}
 	}

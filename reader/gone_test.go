@@ -10,8 +10,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// TestGone: what becomes of a key between its listing and its reading is told where the source tells it: never is a key that the source
-// may still have taken for one that has expired.
+// TestGone: what becomes of a key between its listing and its reading is told where the source
+// tells it: never is a key that the source may still have taken for one that has expired.
 func TestGone(t *testing.T) {
 	makers := map[format.Type][]any{
 		format.TypeString: {"SET", "k", "v"}, format.TypeHash: {"HSET", "k", "f", "v"}, format.TypeList: {"RPUSH", "k", "e"},

@@ -32,9 +32,10 @@ func (pos *position) hashHead(members [][]byte, step int) {
 	}
 }
 
-// sameHead takes the reply to a look at the head of a key, whose elements come in steps. The head is compared with that of the
-// look before: a key that was deleted and made anew has none of its elements. Elements that leave at the head, as those of
-// a queue do, leave by and by, so that some stay from one look to the next.
+// sameHead takes the reply to a look at the head of a key, whose elements come in steps. The head
+// is compared with that of the look before: a key that was deleted and made anew has none of its
+// elements. Elements that leave at the head, as those of a queue do, leave by and by, so that some
+// stay from one look to the next.
 func (pos *position) sameHead(p *resp.Replies, t format.Type, step int) error {
 	q := *p
 	if err := isThere(p, t); err != nil {

@@ -10,8 +10,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// TestHead: a hash, set or zset without an expiry that is deleted and made anew between two pieces is read anew. If it is so each
-// time it is kept, and listed. One that loses its first elements by and by is the same one.
+// TestHead: a hash, set or zset without an expiry that is deleted and made anew between two pieces
+// is read anew. If it is so each time it is kept, and listed. One that loses its first elements by
+// and by is the same one.
 func TestHead(t *testing.T) {
 	removes := map[format.Type]string{format.TypeHash: "HDEL", format.TypeSet: "SREM", format.TypeZset: "ZREM"}
 	versions := []pikasim.Version{pikasim.V355, pikasim.V401}

@@ -10,7 +10,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// An identity is what the server says of itself on each connection: a run that outlasts its connections can meet another one.
+// An identity is what the server says of itself on each connection: a run that outlasts its
+// connections can meet another one.
 type identity struct {
 	mu       sync.Mutex
 	version  version
@@ -19,14 +20,15 @@ type identity struct {
 	restarts int
 }
 
-// A sighting is what was seen of the server on one connection. Its RunID is that of the process: run_id and process_id, which
-// both change with each start.
+// A sighting is what was seen of the server on one connection. Its RunID is that of the process:
+// run_id and process_id, which both change with each start.
 type sighting struct {
 	format.Source
 	uptime int64 // in seconds
 }
 
-// newSighting takes INFO server. The uptime tells one process from the next where both have the same process_id, as in a container.
+// newSighting takes INFO server. The uptime tells one process from the next where both have the
+// same process_id, as in a container.
 func newSighting(info map[string]string) sighting {
 	uptime, _ := strconv.ParseInt(info["uptime_in_seconds"], 10, 64)
 	return sighting{format.Source{Version: info["pika_version"], RunID: info["run_id"] + " " + info["process_id"]}, uptime}
@@ -49,8 +51,9 @@ func (i *identity) seen() sighting {
 	return i.last
 }
 
-// see takes what the server says now. Then is what had been seen before it was asked: others may have asked later, and been
-// answered sooner. A server that is not the one of then is not gone on with.
+// see takes what the server says now. Then is what had been seen before it was asked: others may
+// have asked later, and been answered sooner. A server that is not the one of then is not gone on
+// with.
 func (i *identity) see(addr string, then, now sighting) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -94,7 +97,7 @@ func (i *identity) recognize(ctx context.Context, c *conn) error {
 	var b resp.Batch
 	b.Add("INFO", "server")
 	b.Add("INFO", i.version.binlogSection())
-	p, err := c.try(ctx, &b, &resp.Buffer{})
+	p, err := c.askOnce(ctx, &b, &resp.Buffer{})
 	if err != nil {
 		return err
 	}

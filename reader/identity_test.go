@@ -10,7 +10,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// TestAnotherPika: when the address leads to another Pika, nothing of that one is read, unless it can be the same restarted.
+// TestAnotherPika: when the address leads to another Pika, nothing of that one is read, unless it
+// can be the same restarted.
 func TestAnotherPika(t *testing.T) {
 	for _, v := range []pikasim.Version{pikasim.V303, pikasim.V340, pikasim.V355, pikasim.V401} {
 		for _, x := range []struct {
@@ -94,7 +95,8 @@ func TestTwoPikas(t *testing.T) {
 	}
 }
 
-// TestLateSighting: answers that overtake one another are not a binlog that goes back, nor two servers.
+// TestLateSighting: answers that overtake one another are not a binlog that goes back, nor two
+// servers.
 func TestLateSighting(t *testing.T) {
 	at := func(run string, offset int64) sighting {
 		return sighting{format.Source{RunID: run, Binlog: []format.BinlogPosition{{Offset: offset}}}, 1}

@@ -17,9 +17,9 @@ type KeyReader struct {
 	c     *conn
 	db    int
 	b     resp.Buffer
-	piece limit // elements of a key
-	w     *walk // of the call at hand
-	apart int   // see walk
+	piece adaptiveLimit // elements of a key
+	w     *scan         // of the call at hand
+	apart int           // see walk
 }
 
 // NewKeyReader opens a connection for the keys of a database.
@@ -28,7 +28,7 @@ func (s *Scanner) NewKeyReader(ctx context.Context, db int) (*KeyReader, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &KeyReader{s: s, c: c, db: db, piece: newLimit(firstPiece, s.o.PieceElements, s.o.ReplyBytes)}, nil
+	return &KeyReader{s: s, c: c, db: db, piece: newAdaptiveLimit(firstPiece, s.o.PieceElements, s.o.ReplyBytes)}, nil
 }
 
 // Close closes the connection.
@@ -38,10 +38,10 @@ func (k *KeyReader) Close() error {
 }
 
 // ReadKeys hands the sink each of the keys, in their order: its records as a pass does, or
-// Skip with the reason why there are none. The first pieces of all keys come in one flight. An
+// Skip with the reason why there are none. The first pieces of all keys come in one pipeline. An
 // error of the sink ends it, and the KeyReader can be used again.
 func (k *KeyReader) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, sink Sink) error {
-	w := &walk{exchange: exchange{s: k.s.session, c: k.c}, pass: NewPass(k.db, t, nil, nil), sink: sink}
+	w := &scan{exchange: exchange{s: k.s.session, c: k.c}, pass: NewPass(k.db, t, nil, nil), sink: sink}
 	k.w = w
 	defer func() { k.apart = w.apart }()
 	if err := k.read(ctx, w, t, keys); err != nil {
@@ -51,7 +51,7 @@ func (k *KeyReader) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, 
 }
 
 // read reads fewer keys at once, and smaller pieces of them, where the replies are too large.
-func (k *KeyReader) read(ctx context.Context, w *walk, t format.Type, keys [][]byte) (err error) {
+func (k *KeyReader) read(ctx context.Context, w *scan, t format.Type, keys [][]byte) (err error) {
 	switch t {
 	case format.TypeString:
 		err = k.readStrings(ctx, w, keys)
@@ -84,11 +84,13 @@ func (k *KeyReader) read(ctx context.Context, w *walk, t format.Type, keys [][]b
 // errLess: the connection was lost, and is made anew.
 var errLess = errors.New("less is to be asked for")
 
-// ExpiryUnknown reports, while the sink is handed a record, whether the expiry of its key is unknown.
+// ExpiryUnknown reports, while the sink is handed a record, whether the expiry of its key is
+// unknown.
 func (k *KeyReader) ExpiryUnknown() bool { return k.w.unsure }
 
-// flight asks for the values of the keys, a reply each, and their expiries behind them, and takes these.
-func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func(b *resp.Batch, key []byte)) (*resp.Replies, *expiries, error) {
+// pipeline asks for the values of the keys, a reply each, and their expiries behind them, and takes
+// these.
+func (k *KeyReader) pipeline(ctx context.Context, w *scan, keys [][]byte, ask func(b *resp.Batch, key []byte)) (*resp.Replies, *expiries, error) {
 	exp := &expiries{x: &w.exchange, typ: w.pass.Type}
 	places := make([]int, len(keys))
 	var b resp.Batch
@@ -98,7 +100,7 @@ func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func
 	}
 	exp.ask(&b, keys, places)
 	w.bound(&k.b, len(keys) == 1 && (w.pass.Type == format.TypeString || k.piece.n == 1))
-	p, err := k.c.try(ctx, &b, &k.b)
+	p, err := k.c.askOnce(ctx, &b, &k.b)
 	if transient(err) {
 		if ok, err := w.again(ctx, err); !ok {
 			return nil, nil, err
@@ -117,9 +119,9 @@ func (k *KeyReader) flight(ctx context.Context, w *walk, keys [][]byte, ask func
 }
 
 // readStrings reads each string as the page of its own name, or by GET.
-func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) error {
+func (k *KeyReader) readStrings(ctx context.Context, w *scan, keys [][]byte) error {
 	r := stringReader{w: w, get: k.s.listing != byRange}
-	p, exp, err := k.flight(ctx, w, keys, func(b *resp.Batch, key []byte) {
+	p, exp, err := k.pipeline(ctx, w, keys, func(b *resp.Batch, key []byte) {
 		if r.get {
 			r.ask(b, key, 1)
 			return
@@ -156,9 +158,9 @@ func (k *KeyReader) readStrings(ctx context.Context, w *walk, keys [][]byte) err
 	return nil
 }
 
-func (k *KeyReader) readCollections(ctx context.Context, w *walk, c collection, keys [][]byte) error {
+func (k *KeyReader) readCollections(ctx context.Context, w *scan, c collection, keys [][]byte) error {
 	r, n := newCollectionReader(w, c), k.piece.n
-	p, exp, err := k.flight(ctx, w, keys, func(b *resp.Batch, key []byte) { r.ask(b, key, n) })
+	p, exp, err := k.pipeline(ctx, w, keys, func(b *resp.Batch, key []byte) { r.ask(b, key, n) })
 	if err != nil {
 		return err
 	}
@@ -171,7 +173,7 @@ func (k *KeyReader) readCollections(ctx context.Context, w *walk, c collection, 
 	return nil
 }
 
-func (k *KeyReader) readStreams(ctx context.Context, w *walk, keys [][]byte) error {
+func (k *KeyReader) readStreams(ctx context.Context, w *scan, keys [][]byte) error {
 	for _, key := range keys {
 		if err := w.stream(ctx, key, &k.piece); err != nil {
 			return err

@@ -8,8 +8,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// list reads by LRANGE, which goes straight to an offset however deep (SERVERS.md P12). What other clients push and
-// pop moves the offsets between two pieces: so each begins with elements of the one before, and shows by them how far.
+// list reads by LRANGE, which goes straight to an offset however deep (SERVERS.md P12). What other
+// clients push and pop moves the offsets between two pieces: so each begins with elements of the
+// one before, and shows by them how far.
 type list struct{}
 
 func (list) kind() format.Kind { return format.List }
@@ -39,8 +40,8 @@ const (
 // elementSeed is of the hashes by which elements are known again.
 var elementSeed = maphash.MakeSeed()
 
-// overlap is how many elements before the place are asked for, and how long the window in them is: of few and large elements
-// little.
+// overlap is how many elements before the place are asked for, and how long the window in them is:
+// of few and large elements little.
 func (pos *position) overlap(n int) (back int64, window []uint64) {
 	window = pos.place.window
 	window = window[len(window)-min(len(window), max(1, n/listWindow)):]
@@ -57,8 +58,9 @@ func (list) ask(b *resp.Batch, key []byte, pos *position, n int) {
 
 func (list) look(b *resp.Batch, key []byte, _ int) { b.Add("LLEN", key) }
 
-// seen compares how many there are with how many were pushed since before the piece before. If there are fewer,
-// others left behind the place: they may have been moved to the head, as RPOPLPUSH does.
+// seen compares how many there are with how many were pushed since before the piece before. If
+// there are fewer, others left behind the place: they may have been moved to the head, as RPOPLPUSH
+// does.
 func (list) seen(p *resp.Replies, pos *position) error {
 	n, err := p.Integer()
 	if err != nil {
@@ -111,8 +113,9 @@ func (list) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool,
 	return more, nil
 }
 
-// fit finds the window in elements, and returns how many end with it: all if it is not there. Where it is there twice, that
-// place counts where it would be if nothing had been moved; whether nothing was the length tells (seen).
+// fit finds the window in elements, and returns how many end with it: all if it is not there. Where
+// it is there twice, that place counts where it would be if nothing had been moved; whether nothing
+// was the length tells (seen).
 func (pos *position) fit(elems [][]byte, window []uint64, expected int) (behind int, found bool) {
 	pl, k := &pos.place, len(window)
 	pl.hashes = pl.hashes[:0]

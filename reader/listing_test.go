@@ -105,8 +105,8 @@ func TestSplitForbidden(t *testing.T) {
 	}
 }
 
-// TestDuplicateNames: keys of 4.0 that were cut at a NUL are listed, and never make a pass go round,
-// though there are more of one name than a page holds.
+// TestDuplicateNames: keys of 4.0 that were cut at a NUL are listed, and never make a pass go
+// round, though there are more of one name than a page holds.
 func TestDuplicateNames(t *testing.T) {
 	for _, page := range []int{1, 2, 3, 256} {
 		srv, c := startSim(t, pikasim.Options{Version: pikasim.V401})

@@ -21,7 +21,7 @@ type Options struct {
 	// default 1 MiB, at least 4 KiB. Replies of four times that are given up, and less is
 	// asked for. One value that is larger comes in one reply all the same.
 	ReplyBytes int
-	// Latency is how long one flight may take: LIMIT, COUNT and the number of commands sent
+	// Latency is how long one pipeline may take: LIMIT, COUNT and the number of commands sent
 	// at once are steered to it as well, and to a third of the server's timeout where that is
 	// less. Default 500 ms.
 	Latency time.Duration
@@ -48,8 +48,9 @@ type Options struct {
 	// Pacer slows the passes down; nil: they go as fast as they can.
 	Pacer Pacer
 
-	// RetryFor is for how long to try again what may pass by itself, until so long nothing was read; 0: not at all. Retrying, if not
-	// nil, is told of each error and of the wait that follows. It is called from many goroutines.
+	// RetryFor is for how long to try again what may pass by itself, until so long nothing was
+	// read; 0: not at all. Retrying, if not nil, is told of each error and of the wait that
+	// follows. It is called from many goroutines.
 	RetryFor time.Duration
 	Retrying func(err error, wait time.Duration)
 

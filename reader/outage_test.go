@@ -43,7 +43,8 @@ func (o *outage) begin(n int64) {
 	o.after.Store(n)
 }
 
-// TestOutage: whatever is being read when the source goes away, it is waited for, and the result is the same.
+// TestOutage: whatever is being read when the source goes away, it is waited for, and the result is
+// the same.
 func TestOutage(t *testing.T) {
 	for _, reply := range []string{"", "-ERR Full sync not completed\r\n", "-LOADING Redis is loading the dataset in memory\r\n", "-ERR max number of clients reached\r\n"} {
 		var out outage
@@ -67,7 +68,7 @@ func TestOutage(t *testing.T) {
 				return nil, err
 			},
 			"census": func() (any, error) {
-				return s.Census(t.Context(), 0, format.TypeHash, CensusOptions{Picks: 2, LeafKeys: 2, Types: 2, Seed: 1}, func(float64, Sampled) error { return nil })
+				return s.TreeSample(t.Context(), 0, format.TypeHash, TreeSampleOptions{Picks: 2, LeafKeys: 2, Types: 2, Seed: 1}, func(float64, Sampled) error { return nil })
 			},
 			"keys": func() (any, error) {
 				k, err := s.NewKeyReader(t.Context(), 0)
@@ -128,7 +129,8 @@ func TestOutageTooLong(t *testing.T) {
 	}
 }
 
-// TestFirstConnection: at an address where nobody answers a run does not wait; for a server that says that it cannot answer yet it does.
+// TestFirstConnection: at an address where nobody answers a run does not wait; for a server that
+// says that it cannot answer yet it does.
 func TestFirstConnection(t *testing.T) {
 	var out outage
 	srv, _ := startSim(t, pikasim.Options{Intercept: out.intercept})
@@ -146,7 +148,8 @@ func TestFirstConnection(t *testing.T) {
 	}
 }
 
-// TestRestart: behind a restart the positions of the binlog say nothing; a server of another version is not gone on with.
+// TestRestart: behind a restart the positions of the binlog say nothing; a server of another
+// version is not gone on with.
 func TestRestart(t *testing.T) {
 	srv, _ := startSim(t, pikasim.Options{})
 	addr := srv.Addr()
@@ -175,7 +178,8 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestRestartByUptime: where the process has the same number again, as in a container, and no run_id, the uptime tells.
+// TestRestartByUptime: where the process has the same number again, as in a container, and no
+// run_id, the uptime tells.
 func TestRestartByUptime(t *testing.T) {
 	info := func(up string) map[string]string {
 		return map[string]string{"pika_version": "3.4.0", "process_id": "1", "uptime_in_seconds": up}

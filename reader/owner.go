@@ -8,12 +8,14 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// Up to 3.5 a name can stand in several types, and TTL answers for the first that has it (SERVERS.md P5). So before the TTLs of
-// a flight and behind them the types are listed that could answer: an expiry is the key's own if the key is there both
-// times, and no other type has its name either time.
+// Up to 3.5 a name can stand in several types, and TTL answers for the first that has it
+// (SERVERS.md P5). So before the TTLs of a pipeline and behind them the types are listed that could
+// answer: an expiry is the key's own if the key is there both times, and no other type has its name
+// either time.
 
-// rivals returns the types for which TTL can answer although the name has a value of type t: those before it, and all others
-// where the server's cache can answer, which knows some types of a name (SERVERS.md P12).
+// rivals returns the types for which TTL can answer although the name has a value of type t: those
+// before it, and all others where the server's cache can answer, which knows some types of a name
+// (SERVERS.md P12).
 func (s *ServerInfo) rivals(t format.Type) []format.Type {
 	order := s.version.ttlOrder()
 	i := slices.Index(order, t)
@@ -68,8 +70,8 @@ func ownerOf(t format.Type, rivals, before, behind held) owner {
 	return own
 }
 
-// A look asks which of the types that TTL can answer for have the names: it lists each of them from the first key to the last, or
-// asks for each key by itself.
+// A look asks which of the types that TTL can answer for have the names: it lists each of them from
+// the first key to the last, or asks for each key by itself.
 type look struct {
 	x     *exchange // nil: nobody asks
 	types []format.Type
@@ -131,7 +133,8 @@ func (l *look) read(p *resp.Replies) error {
 	return nil
 }
 
-// readNames takes a page of names of type t from the first of keys on, and notes which of the keys it has.
+// readNames takes a page of names of type t from the first of keys on, and notes which of the keys
+// it has.
 func readNames(p *resp.Replies, t format.Type, keys [][]byte, into []held) error {
 	p.Answers("list the "+string(t)+" keys from", keys[0])
 	next, err := p.Head()
@@ -166,7 +169,8 @@ func readNames(p *resp.Replies, t format.Type, keys [][]byte, into []held) error
 	return nil
 }
 
-// readTypes takes the reply to TYPE, the first type that has the name, behind which all others can have it as well, or to PTYPE.
+// readTypes takes the reply to TYPE, the first type that has the name, behind which all others can
+// have it as well, or to PTYPE.
 func readTypes(p *resp.Replies, into *held) error {
 	if p.Next() == '*' {
 		all, err := p.Bulks(nil, 1)

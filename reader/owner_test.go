@@ -51,7 +51,7 @@ func (m *moment) each(t *testing.T, typ format.Type, set func(), what func(), ch
 		set()
 		m.count.Store(0)
 		m.at = at
-		g := scan(t, m.s, NewPass(0, typ, nil, nil))
+		g := scanPass(t, m.s, NewPass(0, typ, nil, nil))
 		end = m.count.Load()
 		check(g, at)
 	}
@@ -73,8 +73,8 @@ func oneOf(t *testing.T, c *redis.Client, typ format.Type, key, value string) {
 	}
 }
 
-// TestExpiryOfAnother: of a name in two types, one of which expires at any moment of the pass, each has its own expiry,
-// or is listed; none gets that of the other.
+// TestExpiryOfAnother: of a name in two types, one of which expires at any moment of the pass, each
+// has its own expiry, or is listed; none gets that of the other.
 func TestExpiryOfAnother(t *testing.T) {
 	pairs := map[pikasim.Version][][2]format.Type{
 		pikasim.V340: {{format.TypeString, format.TypeHash}, {format.TypeZset, format.TypeSet}},
@@ -128,8 +128,9 @@ func TestExpiryOfAnother(t *testing.T) {
 	}
 }
 
-// TestExpiryNewest: of a key that is overwritten at any moment of the pass the expiry is not older than the value: a permanent
-// key is never dumped with the expiry of the value before, and an expiring one never without its own.
+// TestExpiryNewest: of a key that is overwritten at any moment of the pass the expiry is not older
+// than the value: a permanent key is never dumped with the expiry of the value before, and an
+// expiring one never without its own.
 func TestExpiryNewest(t *testing.T) {
 	for _, v := range []pikasim.Version{pikasim.V340, pikasim.V355, pikasim.V400, pikasim.V401} {
 		m := newMoment(t, v, Options{})

@@ -11,7 +11,8 @@ import (
 // at the end, and the keys; both bounds are inclusive (SERVERS.md P1). SCANX type start COUNT n
 // answers alike, without an upper bound.
 
-// A page is a reply to askPage, which is in listing.go, with the reply of the flight that brought it.
+// A page is a reply to askPage, which is in listing.go, with the reply of the pipeline that brought
+// it.
 type page struct {
 	buf   resp.Buffer
 	next  []byte // nil: this was the last page
@@ -27,7 +28,7 @@ var errStuck = errors.New("the key to go on from does not lie behind the page's 
 const maxStuck = 1 << 16
 
 // readPage takes the reply of a page whose items come in groups (1: keys, 2: keys and values).
-func (w *walk) readPage(p *resp.Replies, pg *page, start []byte, group int) error {
+func (w *scan) readPage(p *resp.Replies, pg *page, start []byte, group int) error {
 	p.Answers(w.s.Listing()+" "+string(w.pass.Type), start)
 	from := p.Offset()
 	next, err := p.Head()

@@ -45,8 +45,8 @@ func (p *Pass) End() []byte {
 	return p.end
 }
 
-// Listed returns how much was listed, in all and since the range was last split: keys, or KiB where values come with
-// them and are larger.
+// Listed returns how much was listed, in all and since the range was last split: keys, or KiB where
+// values come with them and are larger.
 func (p *Pass) Listed() (all, since int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -77,9 +77,9 @@ func (p *Pass) boundLocked() []byte {
 	return p.end
 }
 
-// advance says that a page that counts n (Listed) has come and that the next begins at next, nil if there
-// is none. It returns the bound that holds for the keys of the page: what lies behind
-// belongs to another pass by now. More reports whether the next page is still the pass's own.
+// advance says that a page that counts n (Listed) has come and that the next begins at next, nil if
+// there is none. It returns the bound that holds for the keys of the page: what lies behind belongs
+// to another pass by now. More reports whether the next page is still the pass's own.
 func (p *Pass) advance(next []byte, n int) (bound []byte, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -13,7 +13,7 @@ const maxTries = 4
 
 // putRest hands over a key that is read in pieces; r holds the first. What does not fit together is
 // taken back and read anew.
-func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *position, lim limit) error {
+func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *position, lim adaptiveLimit) error {
 	w := cr.w
 	pc := pieces{collectionReader: cr, r: r, pos: pos, lim: lim, begun: true, expire: r.Expire}
 	if w.unsure {
@@ -63,7 +63,7 @@ type pieces struct {
 	*collectionReader
 	r      *format.Record
 	pos    *position
-	lim    limit
+	lim    adaptiveLimit
 	b      resp.Batch
 	exp    expiries
 	expire int64 // of the key, as it was first read
@@ -73,7 +73,8 @@ type pieces struct {
 }
 
 // put hands over the piece at hand and those behind it. While a piece is handed over the next is
-// under way, unless there is a pacer: what is read before a long wait must not be handed over after it.
+// under way, unless there is a pacer: what is read before a long wait must not be handed over after
+// it.
 func (pc *pieces) put(ctx context.Context) error {
 	w := pc.w
 	_, ahead := w.s.o.Pacer.(unpaced)
@@ -91,7 +92,7 @@ func (pc *pieces) put(ctx context.Context) error {
 			}
 		}
 		pc.ask()
-		f, err := w.takeOff(ctx, &pc.b, &w.pieces[i])
+		f, err := w.send(ctx, &pc.b, &w.pieces[i])
 		if err != nil {
 			return err
 		}
@@ -100,7 +101,7 @@ func (pc *pieces) put(ctx context.Context) error {
 				return err
 			}
 		}
-		p, took, err := w.arrive(ctx, f, 0, func() bool {
+		p, took, err := w.receiveOrRetry(ctx, f, 0, func() bool {
 			if pc.lim.n == 1 {
 				return false
 			}
@@ -155,8 +156,8 @@ func (pc *pieces) hand() error {
 	return err
 }
 
-// ask makes the commands of the next piece. Behind it they look whether the key is still there, and the same one, which its
-// expiry tells.
+// ask makes the commands of the next piece. Behind it they look whether the key is still there, and
+// the same one, which its expiry tells.
 func (pc *pieces) ask() {
 	pc.b.Reset()
 	pc.c.ask(&pc.b, pc.r.Key, pc.pos, pc.lim.n)
@@ -204,12 +205,13 @@ func (pc *pieces) read(ctx context.Context, p *resp.Replies) (more bool, err err
 	return more, nil
 }
 
-// sameAbout is by how many ms two looks at one expiry may differ: TTL counts in seconds, and by a clock of
-// its own.
+// sameAbout is by how many ms two looks at one expiry may differ: TTL counts in seconds, and by a
+// clock of its own.
 const sameAbout = 2500
 
-// sameExpiry takes TTL and TIME. With another expiry the key may be another one, made after ours was deleted or had expired: it is
-// read anew. If it has another one each time, somebody only prolongs it.
+// sameExpiry takes TTL and TIME. With another expiry the key may be another one, made after ours
+// was deleted or had expired: it is read anew. If it has another one each time, somebody only
+// prolongs it.
 func (pc *pieces) sameExpiry(p *resp.Replies) error {
 	p.Answers("TTL", pc.r.Key)
 	ttl, err := p.Integer()

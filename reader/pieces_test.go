@@ -95,8 +95,8 @@ func (h *hooked) read(t *testing.T, typ format.Type, n int, before func(n int64,
 
 var pieceTypes = []format.Type{format.TypeHash, format.TypeList, format.TypeSet, format.TypeZset, format.TypeStream}
 
-// TestSharedCursor: another client that reads the same key by the same numbers while members go at the front moves
-// the place that the source keeps for them. Nothing that stays is lost.
+// TestSharedCursor: another client that reads the same key by the same numbers while members go at
+// the front moves the place that the source keeps for them. Nothing that stays is lost.
 func TestSharedCursor(t *testing.T) {
 	for _, v := range versions {
 		for _, typ := range []format.Type{format.TypeSet, format.TypeZset} {
@@ -140,8 +140,8 @@ func TestEmptyMember(t *testing.T) {
 	}
 }
 
-// TestGoneInPieces: a key that is deleted, expires, or is of another type before its last piece is not cut short: what was handed
-// over is taken back, and it is skipped.
+// TestGoneInPieces: a key that is deleted, expires, or is of another type before its last piece is
+// not cut short: what was handed over is taken back, and it is skipped.
 func TestGoneInPieces(t *testing.T) {
 	for _, v := range versions {
 		for _, typ := range pieceTypes {
@@ -186,8 +186,8 @@ func TestGoneInPieces(t *testing.T) {
 	}
 }
 
-// TestMadeAnew: of a key that was deleted and made anew between two pieces there are no elements of both. That is told by its
-// expiry, of a stream by its state.
+// TestMadeAnew: of a key that was deleted and made anew between two pieces there are no elements of
+// both. That is told by its expiry, of a stream by its state.
 func TestMadeAnew(t *testing.T) {
 	for _, v := range versions {
 		for _, typ := range pieceTypes {
@@ -293,7 +293,8 @@ func TestQueue(t *testing.T) {
 	}
 }
 
-// TestAlike: where elements are alike, what is in a list is as much as stays, and what cannot be told is listed.
+// TestAlike: where elements are alike, what is in a list is as much as stays, and what cannot be
+// told is listed.
 func TestAlike(t *testing.T) {
 	for _, tc := range []struct {
 		what    string
@@ -336,7 +337,8 @@ func TestAlike(t *testing.T) {
 	}
 }
 
-// TestEarlyCount: the cursors of 2.x count elements. Those that are removed at the front do not let others be passed over.
+// TestEarlyCount: the cursors of 2.x count elements. Those that are removed at the front do not let
+// others be passed over.
 func TestEarlyCount(t *testing.T) {
 	for _, typ := range []format.Type{format.TypeHash, format.TypeSet, format.TypeZset} {
 		h := startHooked(t, pikasim.Options{Version: pikasim.V236})

@@ -27,7 +27,7 @@ func (p *Pinger) Ping(ctx context.Context) (time.Duration, error) {
 	}
 	for {
 		start := time.Now()
-		r, err := p.c.tryOne(ctx, "PING")
+		r, err := p.c.doOnce(ctx, "PING")
 		took := time.Since(start)
 		if err == nil {
 			err = r.Status()

@@ -21,7 +21,7 @@ func (u *pttlUnit) ask(ctx context.Context, c *conn, key []byte) (int64, error) 
 	b.Add("PTTL", key)
 	b.Add("TTL", key)
 	b.Add("PTTL", key)
-	p, err := c.send(ctx, &b, &c.spare)
+	p, err := c.ask(ctx, &b, &c.spare)
 	if err != nil {
 		return 0, err
 	}

@@ -19,7 +19,7 @@ type Sampled struct {
 
 // sampleKey reads one key, of a large collection only the first piece and the length, and hands it
 // over unless it is gone. With types it also counts in how many types the name stands.
-func (w *walk) sampleKey(ctx context.Context, key []byte, types bool, each func(Sampled) error) error {
+func (w *scan) sampleKey(ctx context.Context, key []byte, types bool, each func(Sampled) error) error {
 	sampled, err := w.sample(ctx, key)
 	var re *ReplyError
 	if errors.As(err, &re) && !errors.Is(err, ErrAuth) { // of another type, or it cannot be read: the dump will say so
@@ -42,7 +42,7 @@ var lengthCommands = map[format.Type]string{
 }
 
 // sample reads one key. The record is nil if the key is gone.
-func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
+func (w *scan) sample(ctx context.Context, key []byte) (Sampled, error) {
 	var b resp.Batch
 	exp := expiries{x: &w.exchange, typ: w.pass.Type}
 	switch w.pass.Type {
@@ -51,7 +51,7 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 	case format.TypeString:
 		exp.ask(&b, [][]byte{key}, []int{0})
 		b.Add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
-		p, _, err := w.shrink(ctx, &b, &w.pieces[0], 1, func() bool { return false })
+		p, _, err := w.roundTripOrLess(ctx, &b, &w.pieces[0], 1, func() bool { return false })
 		if errors.Is(err, resp.ErrTooLarge) {
 			return Sampled{}, nil
 		}
@@ -104,11 +104,12 @@ func (w *walk) sample(ctx context.Context, key []byte) (Sampled, error) {
 	return Sampled{Record: r, Length: length}, nil
 }
 
-// samplePiece flies the batch that ask makes, of fewer elements where the replies are too large, and returns of how many.
-func (w *walk) samplePiece(ctx context.Context, b *resp.Batch, ask func(n int)) (*resp.Replies, int, error) {
+// samplePiece flies the batch that ask makes, of fewer elements where the replies are too large,
+// and returns of how many.
+func (w *scan) samplePiece(ctx context.Context, b *resp.Batch, ask func(n int)) (*resp.Replies, int, error) {
 	n := w.s.o.PieceElements
 	ask(n)
-	p, _, err := w.shrink(ctx, b, &w.pieces[0], 1, func() bool {
+	p, _, err := w.roundTripOrLess(ctx, b, &w.pieces[0], 1, func() bool {
 		can := n > 1
 		n = less(n)
 		b.Reset()
@@ -118,7 +119,7 @@ func (w *walk) samplePiece(ctx context.Context, b *resp.Batch, ask func(n int)) 
 	return p, n, err
 }
 
-func (w *walk) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
+func (w *scan) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
 	var b resp.Batch
 	p, _, err := w.samplePiece(ctx, &b, func(n int) {
 		b.Add("XLEN", key)
@@ -140,13 +141,13 @@ func (w *walk) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
 
 // countTypes returns in how many types the name stands, by range commands: they are never
 // answered from a cache.
-func (w *walk) countTypes(ctx context.Context, key []byte) (int, error) {
+func (w *scan) countTypes(ctx context.Context, key []byte) (int, error) {
 	var b resp.Batch
 	for _, t := range format.Types[:5] {
 		b.Add("PKSCANRANGE", string(t), key, key, "LIMIT", 1)
 	}
 	var buf resp.Buffer
-	p, err := w.c.send(ctx, &b, &buf)
+	p, err := w.c.ask(ctx, &b, &buf)
 	if err != nil {
 		return 0, err
 	}

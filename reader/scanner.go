@@ -69,9 +69,9 @@ func (s *Scanner) Types(asked []format.Type) []format.Type {
 	return types
 }
 
-// BinlogPositions reads how far the binlog of each database is written now: equal
-// positions before and after a dump mean that nothing was written meanwhile. Of a source that was restarted they mean nothing,
-// and there are none.
+// BinlogPositions reads how far the binlog of each database is written now: equal positions before
+// and after a dump mean that nothing was written meanwhile. Of a source that was restarted they
+// mean nothing, and there are none.
 func (s *Scanner) BinlogPositions(ctx context.Context) ([]format.BinlogPosition, error) {
 	c, err := s.dial(ctx, 0)
 	if err != nil {
@@ -92,7 +92,7 @@ func (s *Scanner) Scan(ctx context.Context, pass *Pass, sink Sink) error {
 		return err
 	}
 	defer c.close()
-	w := &walk{exchange: exchange{s: s.session, c: c}, pass: pass, sink: sink, end: pass.bound()}
+	w := &scan{exchange: exchange{s: s.session, c: c}, pass: pass, sink: sink, end: pass.bound()}
 	switch pass.Type {
 	case format.TypeString:
 		err = w.run(ctx, stringReader{w, s.listing != byRange})
@@ -107,5 +107,6 @@ func (s *Scanner) Scan(ctx context.Context, pass *Pass, sink Sink) error {
 	return nil
 }
 
-// Restarted reports whether the source was restarted since it was opened: what it then holds need not follow from what it held.
+// Restarted reports whether the source was restarted since it was opened: what it then holds need
+// not follow from what it held.
 func (s *Scanner) Restarted() bool { return s.seen.count() > 0 }

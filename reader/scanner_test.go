@@ -121,7 +121,7 @@ func open(t *testing.T, o Options) *Scanner {
 	return s
 }
 
-func scan(t *testing.T, s *Scanner, pass *Pass) *gathered {
+func scanPass(t *testing.T, s *Scanner, pass *Pass) *gathered {
 	t.Helper()
 	g := newGathered(t)
 	if err := s.Scan(t.Context(), pass, g); err != nil {
@@ -207,7 +207,8 @@ func testScanAll(t *testing.T, v pikasim.Version, how string, small bool) {
 	if small {
 		s.scanCount = 7
 	}
-	// Where TTL can speak of another type of the name, the key's own expiry is unknown: it gets none, and is listed.
+	// Where TTL can speak of another type of the name, the key's own expiry is unknown: it gets
+	// none, and is listed.
 	unknown := func(typ format.Type, key string) bool {
 		return typ != format.TypeStream && !four && slices.ContainsFunc(rivalsOf(v, typ), func(other format.Type) bool { return want[other][key] != "" })
 	}
@@ -237,7 +238,8 @@ func testScanAll(t *testing.T, v pikasim.Version, how string, small bool) {
 	}
 }
 
-// rivalsOf are the types of which TTL can speak where a key of type typ is meant. The cache of 3.5.5 is on.
+// rivalsOf are the types of which TTL can speak where a key of type typ is meant. The cache of
+// 3.5.5 is on.
 func rivalsOf(v pikasim.Version, typ format.Type) []format.Type {
 	order := []format.Type{format.TypeString, format.TypeHash, format.TypeList, format.TypeZset, format.TypeSet}
 	switch v {
@@ -321,10 +323,10 @@ func TestScanRange(t *testing.T) {
 		mustDo(t, c, "SET", randomKey(rng, true), "x")
 	}
 	s := open(t, Options{Addr: srv.Addr(), PageKeys: 4})
-	all := scan(t, s, NewPass(0, format.TypeString, nil, nil)).keys
+	all := scanPass(t, s, NewPass(0, format.TypeString, nil, nil)).keys
 	for _, at := range append(all, "", "zzz") {
-		left := scan(t, s, NewPass(0, format.TypeString, nil, []byte(at))).keys
-		right := scan(t, s, NewPass(0, format.TypeString, []byte(at), nil)).keys
+		left := scanPass(t, s, NewPass(0, format.TypeString, nil, []byte(at))).keys
+		right := scanPass(t, s, NewPass(0, format.TypeString, []byte(at), nil)).keys
 		if got := append(slices.Clone(left), right...); !slices.Equal(got, all) {
 			t.Errorf("split at %q: %q and %q", at, left, right)
 		}
@@ -333,7 +335,7 @@ func TestScanRange(t *testing.T) {
 		want := slices.DeleteFunc(slices.Clone(all), func(k string) bool { return !strings.HasPrefix(k, prefix) })
 		pass := NewPass(0, format.TypeString, nil, nil)
 		pass.Prefix = []byte(prefix)
-		got := scan(t, s, pass).keys
+		got := scanPass(t, s, pass).keys
 		if !slices.Equal(got, want) {
 			t.Errorf("prefix %q: %q, want %q", prefix, got, want)
 		}
@@ -349,11 +351,11 @@ func TestScanLarge(t *testing.T) {
 		mustDo(t, c, "HSET", "hash", fmt.Sprint(i), value[:100_000+i])
 	}
 	s := open(t, Options{Addr: srv.Addr(), ReplyBytes: 256 << 10, PieceElements: 16})
-	g := scan(t, s, NewPass(0, format.TypeString, nil, nil))
+	g := scanPass(t, s, NewPass(0, format.TypeString, nil, nil))
 	if g.values["big"] != string(value) || g.parts != 3 {
 		t.Errorf("string of 3 MiB: %d bytes in %d parts", len(g.values["big"]), g.parts)
 	}
-	if g := scan(t, s, NewPass(0, format.TypeHash, nil, nil)); g.parts < 10 {
+	if g := scanPass(t, s, NewPass(0, format.TypeHash, nil, nil)); g.parts < 10 {
 		t.Errorf("hash of 4 MB in %d parts: the piece did not adapt", g.parts)
 	}
 }

@@ -78,7 +78,8 @@ func otherServer(info map[string]string) string {
 	return "a server that gives no pika_version, such as a proxy"
 }
 
-// configure reads the parameters that a dump needs. Where CONFIG is renamed or forbidden it does without.
+// configure reads the parameters that a dump needs. Where CONFIG is renamed or forbidden it does
+// without.
 func (s *ServerInfo) configure(ctx context.Context, c *conn) error {
 	value := map[string]string{}
 	for _, name := range []string{"instance-mode", "databases", "thread-pool-size", "timeout", "write-binlog", "cache-model"} {
@@ -117,7 +118,8 @@ func (s *ServerInfo) configure(ctx context.Context, c *conn) error {
 	return nil
 }
 
-// countDatabases counts the databases that SELECT knows. In sharding mode it refuses all but the first, in words of its own (SERVERS.md P6).
+// countDatabases counts the databases that SELECT knows. In sharding mode it refuses all but the
+// first, in words of its own (SERVERS.md P6).
 func (c *conn) countDatabases(ctx context.Context) (n int, sharding bool, err error) {
 	for ; n <= format.MaxDatabase; n++ {
 		p, err := c.do(ctx, "SELECT", n)
@@ -156,8 +158,8 @@ func (s *ServerInfo) describe(ctx context.Context, c *conn) error {
 	return err
 }
 
-// binlogPattern finds a position in the lines of INFO replication of 3.1 ("db0:binlog_offset=0 0,…"),
-// 3.2 to 3.5.2 ("db0 binlog_offset=…") and later, and of 3.0 ("binlog_offset:0 0").
+// binlogPattern finds a position in the lines of INFO replication of 3.1 ("db0:binlog_offset=0
+// 0,…"), 3.2 to 3.5.2 ("db0 binlog_offset=…") and later, and of 3.0 ("binlog_offset:0 0").
 var binlogPattern = regexp.MustCompile(`(?m)^(?:db(\d+)[ :])?binlog_offset[=:](\d+) (\d+)`)
 
 // rolePattern finds the role in INFO replication.
@@ -173,7 +175,8 @@ func (c *conn) binlogPositions(ctx context.Context, s *ServerInfo) ([]format.Bin
 	return positions, err
 }
 
-// readReplication takes the reply of INFO with the binlog positions; the role is empty where that section has none.
+// readReplication takes the reply of INFO with the binlog positions; the role is empty where that
+// section has none.
 func readReplication(p *resp.Replies) (role string, positions []format.BinlogPosition, err error) {
 	text, err := p.Bulk()
 	if err != nil {

@@ -76,9 +76,9 @@ func (s *session) askNames(b *resp.Batch, t format.Type, from, to []byte, n int)
 	b.Add("PKSCANRANGE", string(t), from, to, "LIMIT", n)
 }
 
-// limit returns a limit with the targets of the options.
-func (s *session) limit(first, max int) limit {
-	l := newLimit(first, max, s.o.ReplyBytes)
+// adaptiveLimit returns a limit with the targets of the options.
+func (s *session) adaptiveLimit(first, max int) adaptiveLimit {
+	l := newAdaptiveLimit(first, max, s.o.ReplyBytes)
 	l.latency = s.o.Latency
 	if s.source != nil && s.source.Timeout > 0 {
 		// The server closes a connection whose commands run longer than its timeout.
@@ -87,8 +87,9 @@ func (s *session) limit(first, max int) limit {
 	return l
 }
 
-// typeCommand is what tells of one key which types have its name, never from the cache (SERVERS.md P12): TYPE the first, PTYPE all.
-// Empty: TYPE goes by another order than TTL, and the key's own name is listed.
+// typeCommand is what tells of one key which types have its name, never from the cache (SERVERS.md
+// P12): TYPE the first, PTYPE all. Empty: TYPE goes by another order than TTL, and the key's own
+// name is listed.
 func (s *session) typeCommand() string {
 	switch {
 	case s.listing == byCursor: // which reads all types of a name anyway

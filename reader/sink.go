@@ -7,11 +7,11 @@ import "github.com/pika2kvrocks/pika2kvrocks/format"
 type Sink interface {
 	// Record takes a key, or the next part of one.
 	Record(r *format.Record) error
-	// Skip takes a key that was listed but is not in the dump, and why.
-	// A list of which some elements may be missing is handed over, and skipped as Changed behind its last part.
+	// Skip takes a key that was listed but is not in the dump, and why. A list of which some
+	// elements may be missing is handed over, and skipped as Changed behind its last part.
 	Skip(key []byte, reason Reason, detail string) error
-	// Drop takes back what it was handed of a key whose last part has not come. Its records follow anew, or Skip
-	// with the reason; empty: it is not known yet.
+	// Drop takes back what it was handed of a key whose last part has not come. Its records follow
+	// anew, or Skip with the reason; empty: it is not known yet.
 	Drop(key []byte, reason Reason) error
 }
 
@@ -29,11 +29,13 @@ const (
 	TooLarge  Reason = "too-large"      // an element is above what the format and every target can hold
 	Unlisted  Reason = "unlisted"       // streams whose names begin so cannot be listed by the source
 
-	// DeletedOrExpired: which of both cannot be told. By two looks the source does not have it any more.
+	// DeletedOrExpired: which of both cannot be told. By two looks the source does not have it any
+	// more.
 	DeletedOrExpired Reason = "deleted-or-expired"
 
 	Unreadable Reason = "unreadable" // the source does not answer what can be understood when it is read, but does for others
-	// ExpiryUnknown is said of a key behind its records, which have no expiry: TTL spoke of another type of the name (up to 3.5).
+	// ExpiryUnknown is said of a key behind its records, which have no expiry: TTL spoke of another
+	// type of the name (up to 3.5).
 	ExpiryUnknown Reason = "expiry-unknown"
 )
 

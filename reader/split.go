@@ -65,8 +65,9 @@ type rangeEnd struct {
 	high string // empty: with the keyspace
 }
 
-// lastKey returns the last key of the pass's type between two keys; nil if there is none. It asks once for each high: on 4.0
-// it walks back over the keys of all other types that lie behind (SERVERS.md P1).
+// lastKey returns the last key of the pass's type between two keys; nil if there is none. It asks
+// once for each high: on 4.0 it walks back over the keys of all other types that lie behind
+// (SERVERS.md P1).
 func (s *Scanner) lastKey(ctx context.Context, c *conn, p *Pass, low, high []byte) ([]byte, error) {
 	end := rangeEnd{p.DB, p.Type, string(high)}
 	if last, ok := s.lastKeys.Load(end); ok {

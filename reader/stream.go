@@ -11,9 +11,10 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// stream hands over one stream up to the last id that it had at the beginning. Streams
-// do not expire on any version (SERVERS.md P13). One that was deleted and made anew between two pieces is read anew.
-func (w *walk) stream(ctx context.Context, key []byte, lim *limit) error {
+// stream hands over one stream up to the last id that it had at the beginning. Streams do not
+// expire on any version (SERVERS.md P13). One that was deleted and made anew between two pieces is
+// read anew.
+func (w *scan) stream(ctx context.Context, key []byte, lim *adaptiveLimit) error {
 	for try := 1; ; try++ {
 		handed, err := w.streamPieces(ctx, key, lim)
 		var re *ReplyError
@@ -50,9 +51,9 @@ func (streamReader) ask(b *resp.Batch, key []byte, n int) {
 	b.Add("XRANGE", key, "-", "+", "COUNT", n)
 }
 
-// streamPieces hands over the pieces of a stream, or some of them. Behind each it looks whether the stream is still the one
-// that it was before the first.
-func (w *walk) streamPieces(ctx context.Context, key []byte, lim *limit) (handed bool, err error) {
+// streamPieces hands over the pieces of a stream, or some of them. Behind each it looks whether the
+// stream is still the one that it was before the first.
+func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit) (handed bool, err error) {
 	r := w.head(format.Stream, key, 0)
 	next, last := "-", "+"
 	var first format.StreamState
@@ -70,7 +71,7 @@ func (w *walk) streamPieces(ctx context.Context, key []byte, lim *limit) (handed
 			b.Add("XINFO", "STREAM", key)
 		}
 		ask()
-		p, took, err := w.shrink(ctx, &b, &w.pieces[0], keys, func() bool {
+		p, took, err := w.roundTripOrLess(ctx, &b, &w.pieces[0], keys, func() bool {
 			if lim.n == 1 {
 				return false
 			}
@@ -119,8 +120,8 @@ func (w *walk) streamPieces(ctx context.Context, key []byte, lim *limit) (handed
 	}
 }
 
-// readStream takes the reply of XINFO STREAM. It returns errGone if there is none: of a deleted one Pika tells
-// zeros; one without entries still has its last id (SERVERS.md P13).
+// readStream takes the reply of XINFO STREAM. It returns errGone if there is none: of a deleted one
+// Pika tells zeros; one without entries still has its last id (SERVERS.md P13).
 func readStream(p *resp.Replies, key []byte) (format.StreamState, error) {
 	p.Answers("XINFO STREAM", key)
 	state, err := readStreamState(p)

@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// streamsCounted returns a count of the streams that began behind StartCounts, or now; -1 if it cannot be
-// told.
-func (w *walk) streamsCounted(ctx context.Context) (int64, error) {
+// streamsCounted returns a count of the streams that began behind StartCounts, or now; -1 if it
+// cannot be told.
+func (w *scan) streamsCounted(ctx context.Context) (int64, error) {
 	if w.s.counts[w.pass.DB] == nil {
 		return w.countStreams(ctx)
 	}
@@ -22,10 +22,10 @@ func (w *walk) streamsCounted(ctx context.Context) (int64, error) {
 	return n, err
 }
 
-// countStreams orders a count of the streams in a database, which walks over all keys in the background, and
-// returns what it found; -1 if it cannot be told. On 4.0 that is what to ask first: to list them walks over all keys within one
-// command.
-func (w *walk) countStreams(ctx context.Context) (int64, error) {
+// countStreams orders a count of the streams in a database, which walks over all keys in the
+// background, and returns what it found; -1 if it cannot be told. On 4.0 that is what to ask first:
+// to list them walks over all keys within one command.
+func (w *scan) countStreams(ctx context.Context) (int64, error) {
 	if w.s.o.NoCount {
 		return -1, nil
 	}
@@ -36,11 +36,11 @@ func (w *walk) countStreams(ctx context.Context) (int64, error) {
 // maxListings is how often streams are listed that are fewer than were counted before and after.
 const maxListings = 4
 
-// listCounted lists all streams of the database, of which counted were counted just before, and holds the list against that.
-// A list has each stream that is there all the time. So one that has fewer than were counted before it and after it is
-// not whole, unless some came and others went: then another will not be. It returns the names if they came in one reply;
-// otherwise nil.
-func (w *walk) listCounted(ctx context.Context, counted int64) ([][]byte, error) {
+// listCounted lists all streams of the database, of which counted were counted just before, and
+// holds the list against that. A list has each stream that is there all the time. So one that has
+// fewer than were counted before it and after it is not whole, unless some came and others went:
+// then another will not be. It returns the names if they came in one reply; otherwise nil.
+func (w *scan) listCounted(ctx context.Context, counted int64) ([][]byte, error) {
 	for try := 1; ; try++ {
 		var names [][]byte
 		n, lists, unlisted := int64(0), 0, 0

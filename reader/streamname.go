@@ -17,8 +17,8 @@ import (
 // nameBytes is the size of a reply to KEYS above which streams are listed prefix by prefix.
 const nameBytes = 16 << 20
 
-// keysStep is how many names KEYS lists at once. It finds the place of the next ones in the table of SCAN, where another
-// client's KEYS can have moved it (SERVERS.md P13).
+// keysStep is how many names KEYS lists at once. It finds the place of the next ones in the table
+// of SCAN, where another client's KEYS can have moved it (SERVERS.md P13).
 const keysStep = 1000
 
 // longPrefix is how long a prefix becomes at most where a name below it is too long for any list.
@@ -26,9 +26,9 @@ const longPrefix = 64
 
 // streams walks the streams. No range command lists them: KEYS pattern stream does, in one
 // reply (SERVERS.md P13).
-func (w *walk) streams(ctx context.Context) error {
+func (w *scan) streams(ctx context.Context) error {
 	w.end, _ = w.pass.advance(nil, 0) // there is nothing to split
-	lim := w.s.limit(firstPiece, w.s.o.PieceElements)
+	lim := w.s.adaptiveLimit(firstPiece, w.s.o.PieceElements)
 	read := func(names [][]byte) error { return w.readStreams(ctx, names, &lim) }
 	if !w.s.source.ManyTypes() {
 		counted, err := w.streamsCounted(ctx)
@@ -53,7 +53,7 @@ func (w *walk) streams(ctx context.Context) error {
 
 // A streamList lists the names of streams, by prefixes where they are too many for one reply.
 type streamList struct {
-	w        *walk
+	w        *scan
 	whole    bool // of the whole database, whatever the range of the pass
 	twice    bool // what the table of SCAN was needed for is listed twice
 	each     func(names [][]byte) error
@@ -106,8 +106,8 @@ func (l *streamList) below(ctx context.Context, prefix []byte) error {
 	return nil
 }
 
-// along does the same, of which name is one. What all names share takes one list a byte, of those that have another one
-// there: on 4.0 each list walks over all keys.
+// along does the same, of which name is one. What all names share takes one list a byte, of those
+// that have another one there: on 4.0 each list walks over all keys.
 func (l *streamList) along(ctx context.Context, prefix, name []byte) error {
 	for range l.w.s.longPrefix {
 		if len(name) == len(prefix) || l.w.full() {
@@ -151,13 +151,14 @@ func (l *streamList) hand(names [][]byte) error {
 }
 
 // outside reports whether no name that begins with prefix is in the range of the pass.
-func (w *walk) outside(prefix []byte) bool {
+func (w *scan) outside(prefix []byte) bool {
 	next := successor(prefix)
 	return w.end != nil && bytes.Compare(prefix, w.end) >= 0 || next != nil && bytes.Compare(next, w.pass.first()) <= 0
 }
 
-// listMost lists the names that match pattern, in byte order. What took more than one step is listed twice, and either list
-// counts: to lose a name the place would have to be moved past it in both.
+// listMost lists the names that match pattern, in byte order. What took more than one step is
+// listed twice, and either list counts: to lose a name the place would have to be moved past it in
+// both.
 func (l *streamList) listMost(ctx context.Context, pattern string, most int) ([][]byte, error) {
 	var lists [2][][]byte
 	for i := range lists {
@@ -177,8 +178,8 @@ func (l *streamList) listMost(ctx context.Context, pattern string, most int) ([]
 	return merge(lists[0], lists[1]), nil
 }
 
-// merge merges names in order. What is in both is there as often as in the one that has it more often: a 4.0 lists several
-// keys under one name (SERVERS.md P4).
+// merge merges names in order. What is in both is there as often as in the one that has it more
+// often: a 4.0 lists several keys under one name (SERVERS.md P4).
 func merge(a, b [][]byte) [][]byte {
 	if len(b) == 0 {
 		return a
@@ -198,7 +199,7 @@ func merge(a, b [][]byte) [][]byte {
 }
 
 // listLess reports whether after err the names should be listed by longer prefixes.
-func (w *walk) listLess(ctx context.Context, err error) (bool, error) {
+func (w *scan) listLess(ctx context.Context, err error) (bool, error) {
 	switch {
 	case errors.Is(err, resp.ErrTooLarge): // the rest of the reply is still to come
 		return true, w.c.renew(ctx)
@@ -210,9 +211,10 @@ func (w *walk) listLess(ctx context.Context, err error) (bool, error) {
 	return w.again(ctx, err)
 }
 
-// keysOf lists the streams whose names match pattern. A 4.0 walks over all keys for that, whatever the pattern: what was lost is asked
-// again as it was, unless it took as long as the source's timeout.
-func (w *walk) keysOf(ctx context.Context, pattern string, most int) ([][]byte, error) {
+// keysOf lists the streams whose names match pattern. A 4.0 walks over all keys for that, whatever
+// the pattern: what was lost is asked again as it was, unless it took as long as the source's
+// timeout.
+func (w *scan) keysOf(ctx context.Context, pattern string, most int) ([][]byte, error) {
 	for {
 		start := time.Now()
 		names, err := w.c.keysOf(ctx, pattern, most)
@@ -233,8 +235,8 @@ func (w *walk) keysOf(ctx context.Context, pattern string, most int) ([][]byte, 
 	}
 }
 
-// tooLong reports whether a name that begins with prefix is too long for any list: such a name would make prefixes longer for
-// as long as it is.
+// tooLong reports whether a name that begins with prefix is too long for any list: such a name
+// would make prefixes longer for as long as it is.
 func (l *streamList) tooLong(ctx context.Context, prefix []byte) (bool, error) {
 	w := l.w
 	limit, err := w.c.config(ctx, "max-client-response-size")
@@ -256,7 +258,8 @@ func (l *streamList) tooLong(ctx context.Context, prefix []byte) (bool, error) {
 	return large, nil
 }
 
-// long lists the names that begin with prefix, one of which is too long for a list as we ask for it, or for any.
+// long lists the names that begin with prefix, one of which is too long for a list as we ask for
+// it, or for any.
 func (l *streamList) long(ctx context.Context, prefix []byte) error {
 	names, err := l.w.keysOf(ctx, escapeGlob(prefix)+"*", resp.MaxReply)
 	if transient(err) {
@@ -281,7 +284,7 @@ func (l *streamList) long(ctx context.Context, prefix []byte) error {
 }
 
 // readStreams hands over the streams of a listing.
-func (w *walk) readStreams(ctx context.Context, names [][]byte, lim *limit) error {
+func (w *scan) readStreams(ctx context.Context, names [][]byte, lim *adaptiveLimit) error {
 	for _, key := range names {
 		if bytes.Compare(key, w.pass.first()) < 0 || w.end != nil && bytes.Compare(key, w.end) >= 0 {
 			continue
@@ -329,9 +332,10 @@ func (l *streamList) named(ctx context.Context, key []byte) error {
 	return l.each([][]byte{key})
 }
 
-// escapeGlob returns a pattern that matches text itself. A pattern that ends in * and has no other of * ? [ ]
-// Pika takes for a prefix as it is, with its backslashes (SERVERS.md P13): so a backslash stands in a class, and a * too,
-// which could be the last byte. No other byte means anything outside a class.
+// escapeGlob returns a pattern that matches text itself. A pattern that ends in * and has no other
+// of * ? [ ] Pika takes for a prefix as it is, with its backslashes (SERVERS.md P13): so a
+// backslash stands in a class, and a * too, which could be the last byte. No other byte means
+// anything outside a class.
 func escapeGlob(text []byte) string {
 	var s strings.Builder
 	for _, c := range text {

@@ -53,7 +53,7 @@ func TestStreamsByPrefix(t *testing.T) {
 				want := addStreams(t, c)
 				s := open(t, Options{Addr: srv.Addr()})
 				s.nameBytes = x.ours
-				g := scan(t, s, NewPass(0, format.TypeStream, nil, nil))
+				g := scanPass(t, s, NewPass(0, format.TypeStream, nil, nil))
 				if !slices.Equal(g.keys, want) || len(g.skipped) > 0 {
 					t.Errorf("%q, want %q; skipped %v", g.keys, want, g.skipped)
 				}
@@ -64,7 +64,7 @@ func TestStreamsByPrefix(t *testing.T) {
 					part := NewPass(0, format.TypeStream, []byte("ab"), []byte("key:3"))
 					part.Prefix = []byte(prefix)
 					want := slices.DeleteFunc(slices.Clone(want), func(k string) bool { return k < "ab" || k >= "key:3" || !strings.HasPrefix(k, prefix) })
-					if g := scan(t, s, part); !slices.Equal(g.keys, want) {
+					if g := scanPass(t, s, part); !slices.Equal(g.keys, want) {
 						t.Errorf("%s: %q, want %q", prefix, g.keys, want)
 					}
 				}
@@ -73,8 +73,8 @@ func TestStreamsByPrefix(t *testing.T) {
 	}
 }
 
-// TestStreamsCut: a listing that the timeout cuts is made prefix by prefix on 3.5; on 4.0 that is no
-// help, and the run says what is.
+// TestStreamsCut: a listing that the timeout cuts is made prefix by prefix on 3.5; on 4.0 that is
+// no help, and the run says what is.
 func TestStreamsCut(t *testing.T) {
 	cutKeys := func(_ int, args [][]byte) ([]byte, bool, bool) {
 		return nil, false, strings.EqualFold(string(args[0]), "keys") && len(args[1]) < 3
@@ -85,7 +85,7 @@ func TestStreamsCut(t *testing.T) {
 	s := open(t, Options{Addr: srv.Addr()})
 	pass := NewPass(0, format.TypeStream, nil, nil)
 	pass.Prefix = []byte("a")
-	if g := scan(t, s, pass); fmt.Sprint(g.keys) != "[a aaa]" {
+	if g := scanPass(t, s, pass); fmt.Sprint(g.keys) != "[a aaa]" {
 		t.Errorf("%q", g.keys)
 	}
 	srv, c = startSim(t, pikasim.Options{Version: pikasim.V401, Intercept: cutKeys})
@@ -110,8 +110,8 @@ func TestStreamsDisturbed(t *testing.T) {
 	}
 }
 
-// TestStreamsCounted: on 4.0 streams are only listed if a count that began now found some, or cannot
-// be had; on 3.5 nothing is counted.
+// TestStreamsCounted: on 4.0 streams are only listed if a count that began now found some, or
+// cannot be had; on 3.5 nothing is counted.
 func TestStreamsCounted(t *testing.T) {
 	const text = "# Duration: In Processing\r\ndb0 Streams_keys=0, expires=0, invalid_keys=0\r\n"
 	counting := fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
@@ -158,7 +158,7 @@ func TestStreamsCounted(t *testing.T) {
 			s := open(t, Options{Addr: srv.Addr()})
 			live.Store(true)
 			before := srv.Commands()["keys"]
-			g := scan(t, s, NewPass(0, format.TypeStream, nil, nil))
+			g := scanPass(t, s, NewPass(0, format.TypeStream, nil, nil))
 			if len(g.keys) != x.streams {
 				t.Errorf("streams %q", g.keys)
 			}
@@ -177,8 +177,9 @@ func TestStreamsCounted(t *testing.T) {
 	}
 }
 
-// TestStreamNameTooLong: a name that no list can hold is listed by what it begins with, and all others are dumped, with a
-// bounded number of lists; one that is only longer than our own lists is dumped.
+// TestStreamNameTooLong: a name that no list can hold is listed by what it begins with, and all
+// others are dumped, with a bounded number of lists; one that is only longer than our own lists is
+// dumped.
 func TestStreamNameTooLong(t *testing.T) {
 	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
 		for name, x := range map[string]struct {
@@ -202,7 +203,7 @@ func TestStreamNameTooLong(t *testing.T) {
 				}
 				s := open(t, Options{Addr: srv.Addr()})
 				s.nameBytes, s.longPrefix = x.ours, prefix
-				g := scan(t, s, NewPass(0, format.TypeStream, nil, nil))
+				g := scanPass(t, s, NewPass(0, format.TypeStream, nil, nil))
 				if !slices.Equal(g.keys, want) {
 					t.Errorf("%d streams, want %d", len(g.keys), len(want))
 				}
@@ -212,7 +213,7 @@ func TestStreamNameTooLong(t *testing.T) {
 				if n := srv.Commands()["keys"]; n > 1000*prefix {
 					t.Errorf("KEYS was sent %d times", n)
 				}
-				if _, err := s.Census(t.Context(), 0, format.TypeStream, CensusOptions{LeafKeys: 10}, func(float64, Sampled) error { return nil }); err != nil {
+				if _, err := s.TreeSample(t.Context(), 0, format.TypeStream, TreeSampleOptions{LeafKeys: 10}, func(float64, Sampled) error { return nil }); err != nil {
 					t.Errorf("census: %v", err)
 				}
 			})
@@ -220,7 +221,8 @@ func TestStreamNameTooLong(t *testing.T) {
 	}
 }
 
-// TestStreamsHeldAgainstCount: a list that has fewer streams than the source counts before and after it is not taken.
+// TestStreamsHeldAgainstCount: a list that has fewer streams than the source counts before and
+// after it is not taken.
 func TestStreamsHeldAgainstCount(t *testing.T) {
 	for _, x := range []struct {
 		name  string
@@ -263,7 +265,8 @@ func TestStreamsHeldAgainstCount(t *testing.T) {
 	}
 }
 
-// TestStreamsListedTwice: on 3.5, which counts no streams, a list in several steps is made twice, and what either has is read.
+// TestStreamsListedTwice: on 3.5, which counts no streams, a list in several steps is made twice,
+// and what either has is read.
 func TestStreamsListedTwice(t *testing.T) {
 	var lists atomic.Int64
 	var names []string
@@ -284,7 +287,7 @@ func TestStreamsListedTwice(t *testing.T) {
 		return reply, true, false
 	}})
 	s := open(t, Options{Addr: srv.Addr()})
-	w := &walk{exchange: exchange{s: s.session}, pass: NewPass(0, format.TypeStream, nil, nil)}
+	w := &scan{exchange: exchange{s: s.session}, pass: NewPass(0, format.TypeStream, nil, nil)}
 	var err error
 	if w.c, err = s.dial(t.Context(), 0); err != nil {
 		t.Fatal(err)
@@ -302,7 +305,8 @@ func TestStreamsListedTwice(t *testing.T) {
 	}
 }
 
-// TestStreamsAlong: what all names share is found in one list a byte, not in one for each byte that there could be.
+// TestStreamsAlong: what all names share is found in one list a byte, not in one for each byte that
+// there could be.
 func TestStreamsAlong(t *testing.T) {
 	for _, v := range []pikasim.Version{pikasim.V355, pikasim.V401} {
 		srv, c := startSim(t, pikasim.Options{Version: v})
@@ -316,7 +320,7 @@ func TestStreamsAlong(t *testing.T) {
 		}
 		s := open(t, Options{Addr: srv.Addr()})
 		s.nameBytes = 6400
-		if g := scan(t, s, NewPass(0, format.TypeStream, nil, nil)); !slices.Equal(g.keys, want) {
+		if g := scanPass(t, s, NewPass(0, format.TypeStream, nil, nil)); !slices.Equal(g.keys, want) {
 			t.Errorf("%s: %d streams, want %d", v, len(g.keys), len(want))
 		}
 		if n := srv.Commands()["keys"]; n > 8*256 {

@@ -15,7 +15,7 @@ const partBytes = 1 << 20
 
 // stringReader hands over strings, whose values come with the page, or by GET.
 type stringReader struct {
-	w   *walk
+	w   *scan
 	get bool
 }
 
@@ -85,7 +85,7 @@ const (
 // before, it reads beyond short values and any string looks like one, so length and
 // register range decide (SERVERS.md P11). They do so as well for keys with a line end,
 // which 4.0 puts into its error as it is: what follows would be taken for replies.
-func (w *walk) isHyperLogLog(ctx context.Context, key, value []byte) (bool, error) {
+func (w *scan) isHyperLogLog(ctx context.Context, key, value []byte) (bool, error) {
 	if len(value) != hllBytes {
 		return false, nil
 	}

@@ -8,31 +8,31 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// A typeSet has a bit for each block of a placement.
+// A typeSet has a bit for each block of a typeTracker.
 type typeSet uint8
 
-// A placement tells for which type SCAN listed a name: it lists the names of each type in byte order, one
-// type after the other, without saying where one ends. The n-th listing of a name belongs to
-// the first block, not before the current one, in which the name exists and is behind the
-// block's last name.
+// A typeTracker tells for which type SCAN listed a name: it lists the names of each type in byte
+// order, one type after the other, without saying where one ends. The n-th listing of a name
+// belongs to the first block, not before the current one, in which the name exists and is behind
+// the block's last name.
 //
 // That is exact while nothing is written. While a type is created under a name of a later
 // block, the border between two blocks can be taken for later than it is. So names that stand in
 // several types are remembered as doubtful until a name comes that stands in the current type
 // alone; a later block gets those that it did not list by itself, in order.
-type placement struct {
+type typeTracker struct {
 	blocks  int
 	at      int    // the current block
 	last    []byte // the name listed last in it
 	started bool
 
-	doubtful []doubt // from earlier blocks in order of names; of the current one behind fresh
+	doubtful []ambiguous // from earlier blocks in order of names; of the current one behind fresh
 	fresh    int
 	next     int // of those before fresh: first that lies behind last
 }
 
-// A doubt is a name that may have been listed for one of the blocks in may.
-type doubt struct {
+// ambiguous is a name that may have been listed for one of the blocks in may.
+type ambiguous struct {
 	name []byte
 	may  typeSet
 }
@@ -48,7 +48,7 @@ type lateName struct {
 }
 
 // listed places a name that exists in the types of has. What is late comes before it.
-func (pl *placement) listed(name []byte, has typeSet) (at int, late []lateName, err error) {
+func (pl *typeTracker) listed(name []byte, has typeSet) (at int, late []lateName, err error) {
 	from := pl.first(name)
 	if from >= pl.blocks {
 		return 0, nil, changed(name, "behind its last type's keys")
@@ -67,7 +67,7 @@ func (pl *placement) listed(name []byte, has typeSet) (at int, late []lateName, 
 	}
 	late = pl.move(at, name)
 	if later := has >> (at + 1) << (at + 1); later != 0 {
-		pl.doubtful = append(pl.doubtful, doubt{bytes.Clone(name), later})
+		pl.doubtful = append(pl.doubtful, ambiguous{bytes.Clone(name), later})
 		if n := len(pl.doubtful) - pl.fresh; n > maxDoubtful {
 			pl.doubtful = slices.Delete(pl.doubtful, pl.fresh, pl.fresh+n-maxDoubtful)
 		}
@@ -78,7 +78,7 @@ func (pl *placement) listed(name []byte, has typeSet) (at int, late []lateName, 
 }
 
 // unread places a name that is not read.
-func (pl *placement) unread(name []byte) (at int, late []lateName, err error) {
+func (pl *typeTracker) unread(name []byte) (at int, late []lateName, err error) {
 	at = pl.first(name)
 	if at >= pl.blocks {
 		return 0, nil, changed(name, "behind its last type's keys")
@@ -87,10 +87,10 @@ func (pl *placement) unread(name []byte) (at int, late []lateName, err error) {
 }
 
 // finish ends the walk.
-func (pl *placement) finish() []lateName { return pl.leave(nil, pl.blocks) }
+func (pl *typeTracker) finish() []lateName { return pl.leave(nil, pl.blocks) }
 
 // first returns the first block that a name can be of.
-func (pl *placement) first(name []byte) int {
+func (pl *typeTracker) first(name []byte) int {
 	if pl.started && bytes.Compare(name, pl.last) <= 0 {
 		return pl.at + 1
 	}
@@ -98,7 +98,7 @@ func (pl *placement) first(name []byte) int {
 }
 
 // move goes on to name in block at.
-func (pl *placement) move(at int, name []byte) (late []lateName) {
+func (pl *typeTracker) move(at int, name []byte) (late []lateName) {
 	if at > pl.at {
 		late = pl.leave(late, at)
 	}
@@ -118,7 +118,7 @@ func (pl *placement) move(at int, name []byte) (late []lateName) {
 }
 
 // leave ends the blocks before to, and says what each of them still has to get.
-func (pl *placement) leave(late []lateName, to int) []lateName {
+func (pl *typeTracker) leave(late []lateName, to int) []lateName {
 	for pl.at < to {
 		for _, d := range pl.doubtful[pl.next:pl.fresh] {
 			if d.may&(1<<pl.at) != 0 {
@@ -129,10 +129,11 @@ func (pl *placement) leave(late []lateName, to int) []lateName {
 		for i := range pl.doubtful {
 			pl.doubtful[i].may = pl.doubtful[i].may >> pl.at << pl.at
 		}
-		pl.doubtful = slices.DeleteFunc(pl.doubtful, func(d doubt) bool { return d.may == 0 })
-		// A name can be there from several blocks; what it may be grows no more, so the first will do.
-		slices.SortStableFunc(pl.doubtful, func(a, b doubt) int { return bytes.Compare(a.name, b.name) })
-		pl.doubtful = slices.CompactFunc(pl.doubtful, func(a, b doubt) bool { return bytes.Equal(a.name, b.name) })
+		pl.doubtful = slices.DeleteFunc(pl.doubtful, func(d ambiguous) bool { return d.may == 0 })
+		// A name can be there from several blocks; what it may be grows no more, so the first will
+		// do.
+		slices.SortStableFunc(pl.doubtful, func(a, b ambiguous) int { return bytes.Compare(a.name, b.name) })
+		pl.doubtful = slices.CompactFunc(pl.doubtful, func(a, b ambiguous) bool { return bytes.Equal(a.name, b.name) })
 		pl.fresh, pl.next = len(pl.doubtful), 0
 	}
 	return late

@@ -13,7 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// TestUnreadable: a key whose reply is no answer is left out and listed, and all others are read, unless no key is answered.
+// TestUnreadable: a key whose reply is no answer is left out and listed, and all others are read,
+// unless no key is answered.
 func TestUnreadable(t *testing.T) {
 	const corrupt = "-ERR Corruption: block checksum mismatch\r\n"
 	for _, x := range []struct {
@@ -123,7 +124,7 @@ func TestFarExpiry(t *testing.T) {
 		mustDo(t, c, "EXPIRE", key, seconds)
 	}
 	s := open(t, Options{Addr: srv.Addr()})
-	g := scan(t, s, NewPass(0, format.TypeString, nil, nil))
+	g := scanPass(t, s, NewPass(0, format.TypeString, nil, nil))
 	now := time.Now().UnixMilli()
 	for key, seconds := range map[string]int64{"near": 100, "far": 9_000_000_000_000, "farthest": math.MaxInt64/1000 - 1<<40} {
 		if at := g.expires[key]; at < now+(seconds-60)*1000 || at > now+seconds*1000 {
@@ -132,8 +133,8 @@ func TestFarExpiry(t *testing.T) {
 	}
 }
 
-// TestExpiryFails: a key whose TTL fails, or is farther away than a dump can tell, is kept without one and listed; where most fail
-// the dump ends.
+// TestExpiryFails: a key whose TTL fails, or is farther away than a dump can tell, is kept without
+// one and listed; where most fail the dump ends.
 func TestExpiryFails(t *testing.T) {
 	for reply, all := range map[string]bool{
 		"-ERR ttl internal error\r\n": false, ":9223372036854775807\r\n": false, ":-7\r\n": false, "-ERR ttl  internal error\r\n": true,

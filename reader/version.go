@@ -46,8 +46,8 @@ func (v version) ttlOrder() []format.Type {
 	return []format.Type{format.TypeString, format.TypeHash, format.TypeZset, format.TypeSet, format.TypeList}
 }
 
-// cursorOrder is the order in which SCAN walks the types. Streams are not among them: where there are
-// any, SCAN is not used, or they come last.
+// cursorOrder is the order in which SCAN walks the types. Streams are not among them: where there
+// are any, SCAN is not used, or they come last.
 func (v version) cursorOrder() []format.Type {
 	if !v.atLeast(3, 0, 0) {
 		return []format.Type{format.TypeString, format.TypeHash, format.TypeList, format.TypeZset, format.TypeSet}

@@ -47,8 +47,8 @@ func parseScore(b []byte) (float64, error) {
 	return strconv.ParseFloat(string(b), 64)
 }
 
-// zsetByScore reads by the ZSCAN of 2.x, which goes by score and then by member, and whose cursor is
-// how many have gone before (SERVERS.md P16).
+// zsetByScore reads by the ZSCAN of 2.x, which goes by score and then by member, and whose cursor
+// is how many have gone before (SERVERS.md P16).
 type zsetByScore struct{ zset }
 
 func (zsetByScore) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {

@@ -145,7 +145,7 @@ func (f *Forecast) sample(ctx context.Context, s *reader.Scanner, db int, t form
 		}
 		return out, nil
 	}
-	o := reader.CensusOptions{Picks: picks, LeafKeys: leafKeys, Types: typesAsked, Seed: 1}
+	o := reader.TreeSampleOptions{Picks: picks, LeafKeys: leafKeys, Types: typesAsked, Seed: 1}
 	if !s.Source().ManyTypes() { // each probe can walk over keys of other types
 		o.Picks /= 3
 	}
@@ -154,7 +154,7 @@ func (f *Forecast) sample(ctx context.Context, s *reader.Scanner, db int, t form
 	}
 	var elements, expiring, raw float64
 	now := time.Now().UnixMilli() + f.Source.ClockDifference
-	keys, err := s.Census(ctx, db, t, o, func(weight float64, k reader.Sampled) error {
+	keys, err := s.TreeSample(ctx, db, t, o, func(weight float64, k reader.Sampled) error {
 		size, n := estimateSize(&k)
 		elements += weight * float64(n)
 		raw += weight * float64(size)

@@ -12,7 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// heldUp is a Pacer that says of one flight that it had to wait for hours.
+// heldUp is a Pacer that says of one pipeline that it had to wait for hours.
 type heldUp struct {
 	waits, at          int
 	during             func() error
@@ -37,8 +37,8 @@ func (h *heldUp) Done(keys, bytes int, _ time.Duration) {
 // no value from before is handed over.
 func TestLongWait(t *testing.T) {
 	for _, typ := range []format.Type{format.TypeString, format.TypeHash, format.TypeSet, format.TypeStream} {
-		flights := 0
-		for at := 0; at <= flights; at++ { // the first time, none waits
+		pipelines := 0
+		for at := 0; at <= pipelines; at++ { // the first time, none waits
 			var late atomic.Bool // every connection from before is cut
 			var cut int
 			srv, c := startSim(t, pikasim.Options{})
@@ -80,12 +80,12 @@ func TestLongWait(t *testing.T) {
 			connections := srv.Commands()["select"]
 			pass := NewPass(0, typ, nil, nil)
 			if err := s.Scan(t.Context(), pass, g); err != nil {
-				t.Fatalf("%s, waiting before flight %d: %v", typ, at, err)
+				t.Fatalf("%s, waiting before pipeline %d: %v", typ, at, err)
 			}
 			if at == 0 {
-				flights = pacer.waits
+				pipelines = pacer.waits
 				if pacer.keys != keys || pacer.bytes == 0 || pacer.taken == 0 {
-					t.Errorf("%s: %d keys, %d bytes in %d flights", typ, pacer.keys, pacer.bytes, pacer.taken)
+					t.Errorf("%s: %d keys, %d bytes in %d pipelines", typ, pacer.keys, pacer.bytes, pacer.taken)
 				}
 			}
 			want := int64(1)
@@ -93,22 +93,22 @@ func TestLongWait(t *testing.T) {
 				want = 2
 			}
 			if n := srv.Commands()["select"] - connections; n != want {
-				t.Errorf("%s, waiting before flight %d: %d connections", typ, at, n)
+				t.Errorf("%s, waiting before pipeline %d: %d connections", typ, at, n)
 			}
 			if len(g.keys) != keys || len(g.skipped) > 0 {
-				t.Errorf("%s, waiting before flight %d: %d keys, skipped %v", typ, at, len(g.keys), g.skipped)
+				t.Errorf("%s, waiting before pipeline %d: %d keys, skipped %v", typ, at, len(g.keys), g.skipped)
 			}
 			if typ != format.TypeString {
 				continue
 			}
 			for i, key := range g.keys {
 				if want := value(late.Load() && i >= cut, i); g.values[key] != want {
-					t.Errorf("waiting before flight %d: %s has %q, want %q", at, key, g.values[key], want)
+					t.Errorf("waiting before pipeline %d: %s has %q, want %q", at, key, g.values[key], want)
 				}
 			}
 		}
-		if flights < 5 {
-			t.Errorf("%s: only %d flights", typ, flights)
+		if pipelines < 5 {
+			t.Errorf("%s: only %d pipelines", typ, pipelines)
 		}
 	}
 }
@@ -204,7 +204,7 @@ func TestPastCache(t *testing.T) {
 		}
 		s := open(t, Options{Addr: srv.Addr(), PieceElements: 4})
 		for _, typ := range format.Types {
-			if g := scan(t, s, NewPass(0, typ, nil, nil)); len(g.keys) != 50 {
+			if g := scanPass(t, s, NewPass(0, typ, nil, nil)); len(g.keys) != 50 {
 				t.Errorf("%s: %d keys of %s", tc.version, len(g.keys), typ)
 			}
 		}

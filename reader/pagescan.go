@@ -9,17 +9,17 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// A pageWalk walks a pass page by page. While it hands over what one flight has brought the next is
-// under way, so that the server works while we do.
-type pageWalk struct {
-	w        *walk
+// A pageScan walks a pass page by page. While it hands over what one pipeline has brought the next
+// is under way, so that the server works while we do.
+type pageScan struct {
+	w        *scan
 	r        typeReader
 	word     string
 	group    int
-	pageLim  limit
-	batchLim limit
-	pieceLim limit // elements of a key
-	ahead    bool  // flights may go before the one before is handed over
+	pageLim  adaptiveLimit
+	batchLim adaptiveLimit
+	pieceLim adaptiveLimit // elements of a key
+	ahead    bool          // pipelines may go before the one before is handed over
 	legs     [2]leg
 	pages    [3]page // of the keys that are handed over, of those on their way, and one to fill
 
@@ -30,10 +30,10 @@ type pageWalk struct {
 	more  bool     // there is one
 }
 
-// A leg is a flight of a pageWalk. It brings the values of a batch of keys and their expiries, and before
-// them, where they are the last of their page, the next page.
+// A leg is a pipeline of a pageScan. It brings the values of a batch of keys and their expiries,
+// and before them, where they are the last of their page, the next page.
 type leg struct {
-	flight
+	pipeline
 	batch  resp.Batch
 	page   *page    // where the keys are
 	into   *page    // where the replies go
@@ -56,14 +56,14 @@ const firstPiece = 64
 const mostAhead = 64 << 10
 
 // run walks the pages of keys.
-func (w *walk) run(ctx context.Context, r typeReader) error {
+func (w *scan) run(ctx context.Context, r typeReader) error {
 	at := w.pass.first()
 	if w.end != nil && bytes.Compare(at, w.end) >= 0 {
 		w.pass.advance(nil, 0)
 		return nil
 	}
-	pw := &pageWalk{w: w, r: r, at: at, more: true}
-	pw.pageLim, pw.batchLim, pw.pieceLim = w.s.limit(1, w.s.o.PageKeys), w.s.limit(1, w.s.o.BatchKeys), w.s.limit(firstPiece, r.most())
+	pw := &pageScan{w: w, r: r, at: at, more: true}
+	pw.pageLim, pw.batchLim, pw.pieceLim = w.s.adaptiveLimit(1, w.s.o.PageKeys), w.s.adaptiveLimit(1, w.s.o.BatchKeys), w.s.adaptiveLimit(firstPiece, r.most())
 	pw.word, pw.group = r.word()
 	pw.n = pw.pageLim.n
 	// With a pacer nothing goes ahead: what is read before a long wait must not be handed over
@@ -73,7 +73,7 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 	if err != nil {
 		return err
 	}
-	w.c.launch(ctx, &l.flight)
+	w.c.write(ctx, &l.pipeline)
 	for l != nil && err == nil {
 		l, err = pw.step(ctx, l)
 	}
@@ -82,8 +82,8 @@ func (w *walk) run(ctx context.Context, r typeReader) error {
 
 // step lands a leg and hands over what it brought. It returns the next, which is under way; nil
 // at the end.
-func (pw *pageWalk) step(ctx context.Context, l *leg) (*leg, error) {
-	p, took, err := pw.land(ctx, l)
+func (pw *pageScan) step(ctx context.Context, l *leg) (*leg, error) {
+	p, took, err := pw.receive(ctx, l)
 	if errors.Is(err, resp.ErrTooLarge) {
 		p, took, err = &resp.Replies{}, 0, pw.leaveOut(ctx, l)
 	}
@@ -99,8 +99,8 @@ func (pw *pageWalk) step(ctx context.Context, l *leg) (*leg, error) {
 	if err == nil && pw.ahead {
 		next, err = pw.next(ctx, l)
 		if next != nil && len(next.batch.Bytes()) <= mostAhead {
-			pw.w.c.launch(ctx, &next.flight)
-			pw.w.c.ahead = &next.flight
+			pw.w.c.write(ctx, &next.pipeline)
+			pw.w.c.ahead = &next.pipeline
 		}
 	}
 	if err := pw.put(ctx, p, l); err != nil {
@@ -110,13 +110,13 @@ func (pw *pageWalk) step(ctx context.Context, l *leg) (*leg, error) {
 		next, err = pw.next(ctx, l)
 	}
 	if next != nil && next.sent.IsZero() {
-		pw.w.c.launch(ctx, &next.flight)
+		pw.w.c.write(ctx, &next.pipeline)
 	}
 	return next, err
 }
 
 // next makes the leg behind last; nil if there is nothing left to read.
-func (pw *pageWalk) next(ctx context.Context, last *leg) (*leg, error) {
+func (pw *pageScan) next(ctx context.Context, last *leg) (*leg, error) {
 	if len(pw.items) == 0 && !pw.more {
 		return nil, nil
 	}
@@ -145,12 +145,12 @@ func (pw *pageWalk) next(ctx context.Context, last *leg) (*leg, error) {
 	l.exp.x, l.exp.typ = &w.exchange, w.pass.Type
 	pw.ask(l)
 	w.bound(&l.into.buf, (!l.turns || l.n == 1) && len(l.take) <= pw.group && (len(l.wanted) == 0 || l.piece == 1))
-	l.flight = flight{b: &l.batch, buf: &l.into.buf}
+	l.pipeline = pipeline{b: &l.batch, buf: &l.into.buf}
 	return l, nil
 }
 
 // spare returns the page in which nothing lies that is still to be handed over.
-func (pw *pageWalk) spare(last *leg) *page {
+func (pw *pageScan) spare(last *leg) *page {
 	for i := range pw.pages {
 		p := &pw.pages[i]
 		if p != pw.page && (last == nil || p != last.page && p != last.into) {
@@ -161,7 +161,7 @@ func (pw *pageWalk) spare(last *leg) *page {
 }
 
 // ask makes the commands of a leg.
-func (pw *pageWalk) ask(l *leg) {
+func (pw *pageScan) ask(l *leg) {
 	l.batch.Reset()
 	if l.turns {
 		pw.w.s.askPage(&l.batch, pw.word, l.at, pw.w.end, l.n)
@@ -174,13 +174,15 @@ func (pw *pageWalk) ask(l *leg) {
 	l.exp.ask(&l.batch, l.take, l.wanted)
 }
 
-// land waits for the replies of a leg, and asks for less while the connection is lost over it or they are too large.
-func (pw *pageWalk) land(ctx context.Context, l *leg) (*resp.Replies, time.Duration, error) {
-	return pw.w.arrive(ctx, &l.flight, len(l.wanted), func() bool { return pw.less(l) })
+// receive waits for the replies of a leg, and asks for less while the connection is lost over it or
+// they are too large.
+func (pw *pageScan) receive(ctx context.Context, l *leg) (*resp.Replies, time.Duration, error) {
+	return pw.w.receiveOrRetry(ctx, &l.pipeline, len(l.wanted), func() bool { return pw.less(l) })
 }
 
-// less makes a leg ask for less: smaller pieces, a smaller page, fewer keys. The others are read by the legs behind it.
-func (pw *pageWalk) less(l *leg) (can bool) {
+// less makes a leg ask for less: smaller pieces, a smaller page, fewer keys. The others are read by
+// the legs behind it.
+func (pw *pageScan) less(l *leg) (can bool) {
 	pw.batchLim.n = less(pw.batchLim.n)
 	can = len(l.wanted) > 1 && pw.w.apart == 0
 	pw.w.apart = apartFor
@@ -203,7 +205,7 @@ func (pw *pageWalk) less(l *leg) (can bool) {
 }
 
 // cut leaves only the first keys to a leg.
-func (pw *pageWalk) cut(l *leg, keys int) {
+func (pw *pageScan) cut(l *leg, keys int) {
 	n, w := keys*pw.group, pw.w
 	pw.items = l.take[n : len(l.take)+len(pw.items)] // they stand behind one another in the page
 	l.take, l.turns = l.take[:n], false
@@ -217,17 +219,19 @@ func (pw *pageWalk) cut(l *leg, keys int) {
 	w.last = append(w.last[:0], l.take[n-pw.group]...)
 }
 
-// aboveAll says of a value that it is above the limit of a dump, and of all that we take in at once.
+// aboveAll says of a value that it is above the limit of a dump, and of all that we take in at
+// once.
 const aboveAll = "more than 1 GiB"
 
-// leaveOut lists the key that a leg, which could not ask for less, was about: its value cannot be taken in.
-func (pw *pageWalk) leaveOut(ctx context.Context, l *leg) error {
+// leaveOut lists the key that a leg, which could not ask for less, was about: its value cannot be
+// taken in.
+func (pw *pageScan) leaveOut(ctx context.Context, l *leg) error {
 	w := pw.w
 	key := l.take
 	if l.turns { // it is the next string
 		var b resp.Batch
 		w.s.askPage(&b, "string", l.at, w.end, 1)
-		p, err := w.c.send(ctx, &b, &l.into.buf)
+		p, err := w.c.ask(ctx, &b, &l.into.buf)
 		if err != nil {
 			return err
 		}
@@ -253,7 +257,7 @@ func (pw *pageWalk) leaveOut(ctx context.Context, l *leg) error {
 }
 
 // turn takes the page that a leg brought.
-func (pw *pageWalk) turn(p *resp.Replies, l *leg, took time.Duration) error {
+func (pw *pageScan) turn(p *resp.Replies, l *leg, took time.Duration) error {
 	err := pw.w.readPage(p, l.into, l.at, pw.group)
 	if errors.Is(err, errStuck) && l.n < maxStuck {
 		pw.n = 4 * l.n
@@ -271,7 +275,7 @@ func (pw *pageWalk) turn(p *resp.Replies, l *leg, took time.Duration) error {
 }
 
 // put hands over the keys of a leg.
-func (pw *pageWalk) put(ctx context.Context, p *resp.Replies, l *leg) error {
+func (pw *pageScan) put(ctx context.Context, p *resp.Replies, l *leg) error {
 	values, err := p.Take(l.values)
 	if err != nil {
 		return err
@@ -295,7 +299,7 @@ func (pw *pageWalk) put(ctx context.Context, p *resp.Replies, l *leg) error {
 }
 
 // choose finds the keys of a leg that are to be read.
-func (w *walk) choose(l *leg, group int) error {
+func (w *scan) choose(l *leg, group int) error {
 	l.wanted, l.skips = l.wanted[:0], l.skips[:0]
 	for k := 0; k < len(l.take); k += group {
 		ok, reason, err := w.wants(l.take[k])
@@ -319,7 +323,7 @@ type skip struct {
 }
 
 // skipBefore reports the skips at places before k, and returns the others.
-func (w *walk) skipBefore(k int, skips []skip, items [][]byte) ([]skip, error) {
+func (w *scan) skipBefore(k int, skips []skip, items [][]byte) ([]skip, error) {
 	for len(skips) > 0 && skips[0].place < k {
 		if err := w.sink.Skip(items[skips[0].place], skips[0].reason, ""); err != nil {
 			return skips, err

@@ -9,8 +9,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// TestCensus: the estimate is right on average, and exact where all leaves are picked.
-func TestCensus(t *testing.T) {
+// TestTreeSample: the estimate is right on average, and exact where all leaves are picked.
+func TestTreeSample(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
 	keys := 20_000
 	if testing.Short() {
@@ -40,8 +40,8 @@ func TestCensus(t *testing.T) {
 			s := open(t, Options{Addr: srv.Addr()})
 			count := func(picks int, seed uint64) float64 {
 				read := 0
-				o := CensusOptions{Picks: picks, LeafKeys: 1, Seed: seed}
-				n, err := s.Census(t.Context(), 0, format.TypeString, o, func(weight float64, k Sampled) error {
+				o := TreeSampleOptions{Picks: picks, LeafKeys: 1, Seed: seed}
+				n, err := s.TreeSample(t.Context(), 0, format.TypeString, o, func(weight float64, k Sampled) error {
 					read++
 					if k.Length != 1 || string(k.Record.Value) != "x" || weight < 1 {
 						t.Errorf("key %q of length %d and weight %v", k.Record.Key, k.Length, weight)

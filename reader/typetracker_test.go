@@ -7,10 +7,11 @@ import (
 	"testing"
 )
 
-// placed runs names with what they exist as through a placement, and returns what each block gets.
+// placed runs names with what they exist as through a typeTracker, and returns what each block
+// gets.
 func placed(t *testing.T, listing []string, has func(name string) typeSet) [5][]string {
 	t.Helper()
-	pl := placement{blocks: 5}
+	pl := typeTracker{blocks: 5}
 	var got [5][]string
 	note := func(late []lateName) {
 		for _, l := range late {
@@ -56,8 +57,8 @@ func TestPlacementExact(t *testing.T) {
 	}
 }
 
-// TestPlacementWritten: while names of earlier types are created under the names of later ones, every
-// name that was listed is handed over for its type, once and in order.
+// TestPlacementWritten: while names of earlier types are created under the names of later ones,
+// every name that was listed is handed over for its type, once and in order.
 func TestPlacementWritten(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 10))
 	for range 20_000 {

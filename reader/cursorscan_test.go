@@ -21,7 +21,7 @@ func scanTypes(t *testing.T, s *Scanner, types []format.Type) map[format.Type]*g
 		if s.ByCursor() && typ != format.TypeStream {
 			all[typ] = newGathered(t)
 		} else {
-			all[typ] = scan(t, s, NewPass(0, typ, nil, nil))
+			all[typ] = scanPass(t, s, NewPass(0, typ, nil, nil))
 		}
 	}
 	if s.ByCursor() {

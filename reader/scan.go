@@ -10,8 +10,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// A walk is a pass that is being made.
-type walk struct {
+// A scan is a pass that is being made.
+type scan struct {
 	exchange
 	pass    *Pass
 	sink    Sink
@@ -42,7 +42,7 @@ type typeReader interface {
 }
 
 // put hands one key over, unless it is gone by now.
-func (w *walk) put(ctx context.Context, r typeReader, p *resp.Replies, items [][]byte, expire int64, n int) error {
+func (w *scan) put(ctx context.Context, r typeReader, p *resp.Replies, items [][]byte, expire int64, n int) error {
 	p.Answers(w.reads(), items[0])
 	from := *p
 	w.rec.Part = format.PartFirst // nothing of it was handed over
@@ -79,9 +79,9 @@ func (w *walk) put(ctx context.Context, r typeReader, p *resp.Replies, items [][
 // maxOdd is how many keys in a row can be unreadable, each by itself.
 const maxOdd = 1000
 
-// works reports whether other keys of a type can be read. Then a reply that is no answer is a matter of its key alone, which must not
-// end a dump.
-func (w *walk) works(ctx context.Context, r interface {
+// works reports whether other keys of a type can be read. Then a reply that is no answer is a
+// matter of its key alone, which must not end a dump.
+func (w *scan) works(ctx context.Context, r interface {
 	ask(b *resp.Batch, key []byte, n int)
 }) bool {
 	var b resp.Batch
@@ -91,7 +91,7 @@ func (w *walk) works(ctx context.Context, r interface {
 }
 
 // reads says for errors what is read of a key.
-func (w *walk) reads() string {
+func (w *scan) reads() string {
 	if w.reading == "" {
 		w.reading = "read " + string(w.pass.Type)
 	}
@@ -99,7 +99,7 @@ func (w *walk) reads() string {
 }
 
 // gone reports a key that was listed and is not there any more.
-func (w *walk) gone(key []byte, expire int64) error {
+func (w *scan) gone(key []byte, expire int64) error {
 	w.unsure = false
 	return w.sink.Skip(key, whyGone(expire), "")
 }
@@ -116,7 +116,7 @@ func whyGone(expire int64) Reason {
 }
 
 // whyGoneSince is the reason for a key that was there with this expiry when it was first read.
-func (w *walk) whyGoneSince(ctx context.Context, expire int64) (Reason, error) {
+func (w *scan) whyGoneSince(ctx context.Context, expire int64) (Reason, error) {
 	switch {
 	case isGone(expire):
 		return whyGone(expire), nil
@@ -142,7 +142,7 @@ var internalPrefixes = [][]byte{[]byte("_internal:slotkey:4migrate:"), []byte("_
 // wants reports whether the next listed key is to be read. It checks the order that
 // everything rests on, and says why a key is not for a dump; no reason means that the user
 // did not ask for it.
-func (w *walk) wants(key []byte) (ok bool, skip Reason, err error) {
+func (w *scan) wants(key []byte) (ok bool, skip Reason, err error) {
 	if w.started {
 		switch bytes.Compare(key, w.last) {
 		case 0:
@@ -166,8 +166,9 @@ func (w *walk) wants(key []byte) (ok bool, skip Reason, err error) {
 	return true, "", nil
 }
 
-// learn tells the limit of elements how large those of the keys were that have been handed over since.
-func (w *walk) learn(l *limit) {
+// learn tells the limit of elements how large those of the keys were that have been handed over
+// since.
+func (w *scan) learn(l *adaptiveLimit) {
 	if w.element > 0 {
 		l.saw(1, w.element)
 		w.element = 0
@@ -175,10 +176,10 @@ func (w *walk) learn(l *limit) {
 }
 
 // full reports whether the pass has kept as many keys as it may.
-func (w *walk) full() bool { return w.pass.Limit > 0 && w.kept >= w.pass.Limit }
+func (w *scan) full() bool { return w.pass.Limit > 0 && w.kept >= w.pass.Limit }
 
 // head begins the record of key.
-func (w *walk) head(kind format.Kind, key []byte, expire int64) *format.Record {
+func (w *scan) head(kind format.Kind, key []byte, expire int64) *format.Record {
 	r := &w.rec
 	r.Kind, r.Key, r.Part = kind, key, format.PartFirst
 	w.setExpire(r, expire)
@@ -187,7 +188,7 @@ func (w *walk) head(kind format.Kind, key []byte, expire int64) *format.Record {
 }
 
 // setExpire gives a record its expiry. One that is unknown is none: so the key is not lost.
-func (w *walk) setExpire(r *format.Record, expire int64) {
+func (w *scan) setExpire(r *format.Record, expire int64) {
 	if w.unsure = expire == unknownExpiry; w.unsure {
 		expire = 0
 	}

@@ -10,10 +10,11 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// scanFirst is COUNT of the first SCAN, and scanCount of those after it: more than a thousand is done in
-// steps on the server. All clients share the table of places, by the number of the cursor, and
-// a scan with a pattern that came by the same number takes ours far ahead without a sign (SERVERS.md
-// P16). So our cursors are no multiples of 2, 3, 5 or 7: 991, and then steps of 4×2×3×5×7.
+// scanFirst is COUNT of the first SCAN, and scanCount of those after it: more than a thousand is
+// done in steps on the server. All clients share the table of places, by the number of the cursor,
+// and a scan with a pattern that came by the same number takes ours far ahead without a sign
+// (SERVERS.md P16). So our cursors are no multiples of 2, 3, 5 or 7: 991, and then steps of
+// 4×2×3×5×7.
 const (
 	scanFirst = 991
 	scanCount = 840
@@ -30,32 +31,32 @@ func lessScan(count int64) int64 {
 	return 1
 }
 
-// A cursorWalk walks all types of a database by SCAN.
-type cursorWalk struct {
+// A cursorScan walks all types of a database by SCAN.
+type cursorScan struct {
 	s      *Scanner
 	pass   *Pass
-	list   *walk   // lists, and paces
+	list   *scan   // lists, and paces
 	blocks []block // in the order of SCAN
-	place  placement
-	limit  limit // names read in one flight
-	piece  limit // elements of a key
+	place  typeTracker
+	limit  adaptiveLimit // names read in one pipeline
+	piece  adaptiveLimit // elements of a key
 	cursor int64
 	// restarts is how often the source had been restarted when the walk began.
 	restarts int
 	names    resp.Buffer
-	buf      resp.Buffer // of a flight
+	buf      resp.Buffer // of a pipeline
 	b        resp.Batch
 }
 
 // A block is what SCAN lists of one type.
 type block struct {
-	w      *walk // its sink is nil if the type is not wanted
+	w      *scan // its sink is nil if the type is not wanted
 	reader typeReader
 }
 
 // ScanCursor walks a database by SCAN, for a source that has nothing better, and hands each type's
-// keys in order to its sink, which is nil for types that are not wanted. Of pass the database, prefix,
-// Keep and Limit count. It has to be made in one go: the place is kept by the server, which
+// keys in order to its sink, which is nil for types that are not wanted. Of pass the database,
+// prefix, Keep and Limit count. It has to be made in one go: the place is kept by the server, which
 // can lose it; then ScanCursor fails. Streams are not in it.
 func (s *Scanner) ScanCursor(ctx context.Context, pass *Pass, sinkFor func(format.Type) Sink) error {
 	c, err := s.dial(ctx, pass.DB)
@@ -63,11 +64,11 @@ func (s *Scanner) ScanCursor(ctx context.Context, pass *Pass, sinkFor func(forma
 		return err
 	}
 	defer c.close()
-	cw := &cursorWalk{s: s, pass: pass, list: &walk{exchange: exchange{s: s.session, c: c}, pass: pass}, restarts: s.seen.count(), limit: s.limit(1, s.o.BatchKeys), piece: s.limit(firstPiece, s.o.PieceElements)}
+	cw := &cursorScan{s: s, pass: pass, list: &scan{exchange: exchange{s: s.session, c: c}, pass: pass}, restarts: s.seen.count(), limit: s.adaptiveLimit(1, s.o.BatchKeys), piece: s.adaptiveLimit(firstPiece, s.o.PieceElements)}
 	for _, t := range s.source.version.cursorOrder() {
 		p := NewPass(pass.DB, t, nil, nil)
 		p.Prefix, p.Keep, p.Limit = pass.Prefix, pass.Keep, pass.Limit
-		w := &walk{exchange: exchange{s: s.session, c: c}, pass: p, sink: sinkFor(t), end: p.bound()}
+		w := &scan{exchange: exchange{s: s.session, c: c}, pass: p, sink: sinkFor(t), end: p.bound()}
 		b := block{w: w, reader: newCollectionReader(w, s.collection(t))}
 		if t == format.TypeString {
 			b.reader = stringReader{w, true}
@@ -81,7 +82,7 @@ func (s *Scanner) ScanCursor(ctx context.Context, pass *Pass, sinkFor func(forma
 	return nil
 }
 
-func (cw *cursorWalk) run(ctx context.Context) error {
+func (cw *cursorScan) run(ctx context.Context) error {
 	for more := true; more && !cw.full(); {
 		var names [][]byte
 		var err error
@@ -100,7 +101,7 @@ func (cw *cursorWalk) run(ctx context.Context) error {
 }
 
 // full reports whether no type wants more keys.
-func (cw *cursorWalk) full() bool {
+func (cw *cursorScan) full() bool {
 	for _, b := range cw.blocks {
 		if b.w.sink != nil && !b.w.full() {
 			return false
@@ -111,7 +112,7 @@ func (cw *cursorWalk) full() bool {
 
 // page asks for the next names, and checks that the server did not lose the place: it answers
 // a cursor that it does not know as if it were 0 (SERVERS.md P16).
-func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err error) {
+func (cw *cursorScan) page(ctx context.Context) (names [][]byte, more bool, err error) {
 	if _, err := cw.list.ready(ctx); err != nil {
 		return nil, false, err
 	}
@@ -124,7 +125,7 @@ func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err 
 		cw.b.Add("SCAN", cw.cursor, "COUNT", count)
 	}
 	ask()
-	p, _, err := cw.list.shrink(ctx, &cw.b, &cw.names, 0, func() bool {
+	p, _, err := cw.list.roundTripOrLess(ctx, &cw.b, &cw.names, 0, func() bool {
 		can := count > 1
 		count = lessScan(count)
 		ask()
@@ -158,9 +159,10 @@ func (cw *cursorWalk) page(ctx context.Context) (names [][]byte, more bool, err 
 	return names, next != 0, nil
 }
 
-// read reads names that SCAN listed, in one flight: of each name the first piece of every type, and behind them the
-// expiries. It returns how many it has read: fewer where the replies are too large.
-func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
+// read reads names that SCAN listed, in one pipeline: of each name the first piece of every type,
+// and behind them the expiries. It returns how many it has read: fewer where the replies are too
+// large.
+func (cw *cursorScan) read(ctx context.Context, names [][]byte) (int, error) {
 	if _, err := cw.list.ready(ctx); err != nil {
 		return 0, err
 	}
@@ -170,8 +172,8 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 			continue
 		}
 		if !cw.s.source.ManyTypes() && bytes.ContainsAny(n, "\r\n") {
-			// SSCAN of a key of another type answers an error with the key in it, whose line end breaks
-			// the reply.
+			// SSCAN of a key of another type answers an error with the key in it, whose line end
+			// breaks the reply.
 			return 0, fmt.Errorf("%w: the name %s has a line end, and cannot be read by cursor from Pika %s; leave out --scan scan", ErrRefused, resp.Quote(n), cw.s.source.Version)
 		}
 		places = append(places, i)
@@ -193,7 +195,7 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 		exp.ask(&cw.b, names, places)
 	}
 	build()
-	p, took, err := cw.list.shrink(ctx, &cw.b, &cw.buf, len(places), func() bool {
+	p, took, err := cw.list.roundTripOrLess(ctx, &cw.b, &cw.buf, len(places), func() bool {
 		cw.limit.n = less(cw.limit.n)
 		can := cw.piece.n > 1 || len(names) > 1
 		cw.piece.n = less(cw.piece.n)
@@ -241,7 +243,7 @@ func (cw *cursorWalk) read(ctx context.Context, names [][]byte) (int, error) {
 }
 
 // leaveOut lists a name whose value cannot be taken in.
-func (cw *cursorWalk) leaveOut(ctx context.Context, name []byte) error {
+func (cw *cursorScan) leaveOut(ctx context.Context, name []byte) error {
 	at, late, err := cw.place.unread(name)
 	if err != nil {
 		return err
@@ -257,15 +259,15 @@ func (cw *cursorWalk) leaveOut(ctx context.Context, name []byte) error {
 
 // streams reports whether SCAN lists streams, which it does last on 4.0. On 3.5 it is not used
 // where there are any.
-func (cw *cursorWalk) streams() bool { return cw.s.source.Streams() && !cw.s.source.ManyTypes() }
+func (cw *cursorScan) streams() bool { return cw.s.source.Streams() && !cw.s.source.ManyTypes() }
 
 // wants reports whether a name is to be read.
-func (cw *cursorWalk) wants(name []byte) bool {
+func (cw *cursorScan) wants(name []byte) bool {
 	return bytes.HasPrefix(name, cw.pass.Prefix) && (cw.pass.Keep == nil || cw.pass.Keep(name)) && !internal(name)
 }
 
 // goPast goes past a name that is not read.
-func (cw *cursorWalk) goPast(ctx context.Context, name []byte) error {
+func (cw *cursorScan) goPast(ctx context.Context, name []byte) error {
 	at, late, err := cw.place.unread(name)
 	if err != nil {
 		return err
@@ -279,8 +281,9 @@ func (cw *cursorWalk) goPast(ctx context.Context, name []byte) error {
 	return nil
 }
 
-// put takes the replies of one name, the k-th of exp, and hands over the type that SCAN listed it for.
-func (cw *cursorWalk) put(ctx context.Context, p *resp.Replies, name []byte, exp *expiries, k, piece int) error {
+// put takes the replies of one name, the k-th of exp, and hands over the type that SCAN listed it
+// for.
+func (cw *cursorScan) put(ctx context.Context, p *resp.Replies, name []byte, exp *expiries, k, piece int) error {
 	var found [8]int // where the replies of each type begin; 0: there is none
 	var has typeSet
 	var there held

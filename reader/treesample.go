@@ -10,13 +10,14 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// A census estimates how many keys there are, and picks a sample, without reading them all. It takes
-// the keys of a type for a tree of bytes (Knuth, "Estimating the efficiency of backtrack programs",
-// 1975): where a subtree is small it is read; the largest are looked into, and of each of the others a path picked at
-// random stands for the whole. The estimate is unbiased whatever the keys look like.
+// A treeSample estimates how many keys there are, and picks a sample, without reading them all. It
+// takes the keys of a type for a tree of bytes (Knuth, "Estimating the efficiency of backtrack
+// programs", 1975): where a subtree is small it is read; the largest are looked into, and of each
+// of the others a path picked at random stands for the whole. The estimate is unbiased whatever the
+// keys look like.
 
-// CensusOptions say how much of a type is looked at.
-type CensusOptions struct {
+// TreeSampleOptions say how much of a type is looked at.
+type TreeSampleOptions struct {
 	Picks    int    // so many of the largest subtrees are looked into
 	LeafKeys int    // so many keys of each leaf are read
 	Types    int    // of so many keys it is found out in how many types their names stand
@@ -26,20 +27,20 @@ type CensusOptions struct {
 // leafKeys is up to how many keys a subtree is read whole.
 const leafKeys = 64
 
-// census walks the tree of one type's keys.
-type census struct {
-	w     *walk
+// treeSample walks the tree of one type's keys.
+type treeSample struct {
+	w     *scan
 	c     *conn
 	typ   format.Type
-	o     CensusOptions
+	o     TreeSampleOptions
 	rng   *rand.Rand
 	count float64
 	each  func(weight float64, k Sampled) error
 }
 
-// Census estimates how many keys of a type a database has, and hands over a sample of them, each with
-// the number of keys that it stands for.
-func (s *Scanner) Census(ctx context.Context, db int, t format.Type, o CensusOptions, each func(weight float64, k Sampled) error) (keys float64, err error) {
+// TreeSample estimates how many keys of a type a database has, and hands over a sample of them, each
+// with the number of keys that it stands for.
+func (s *Scanner) TreeSample(ctx context.Context, db int, t format.Type, o TreeSampleOptions, each func(weight float64, k Sampled) error) (keys float64, err error) {
 	c, err := s.dial(ctx, db)
 	if err != nil {
 		return 0, err
@@ -55,8 +56,8 @@ func (s *Scanner) Census(ctx context.Context, db int, t format.Type, o CensusOpt
 	if err := c.prove(ctx, &b); err != nil {
 		return 0, fmt.Errorf("sample db%d %s: %w", db, t, s.o.explain(err))
 	}
-	cs := &census{
-		w: &walk{exchange: exchange{s: s.session, c: c}, pass: NewPass(db, t, nil, nil)}, c: c, typ: t, o: o,
+	cs := &treeSample{
+		w: &scan{exchange: exchange{s: s.session, c: c}, pass: NewPass(db, t, nil, nil)}, c: c, typ: t, o: o,
 		rng: rand.New(rand.NewPCG(o.Seed, uint64(db))), each: each,
 	}
 	if t == format.TypeStream {
@@ -71,7 +72,7 @@ func (s *Scanner) Census(ctx context.Context, db int, t format.Type, o CensusOpt
 }
 
 // streams takes each list of them for one leaf: they can only be listed in one go, or by prefixes.
-func (cs *census) streams(ctx context.Context) error {
+func (cs *treeSample) streams(ctx context.Context) error {
 	l := streamList{w: cs.w, each: func(names [][]byte) error {
 		return cs.leaf(ctx, names, 1)
 	}, unlisted: func([]byte) error { return nil }}
@@ -79,7 +80,7 @@ func (cs *census) streams(ctx context.Context) error {
 }
 
 // leaf counts the keys of a leaf and reads some of them.
-func (cs *census) leaf(ctx context.Context, keys [][]byte, weight float64) error {
+func (cs *treeSample) leaf(ctx context.Context, keys [][]byte, weight float64) error {
 	cs.count += weight * float64(len(keys))
 	picked := keys
 	if len(picked) > cs.o.LeafKeys {
@@ -104,7 +105,7 @@ type node struct {
 
 // walk looks into the largest subtrees first, as far as a rough estimate of each tells, and
 // then lets a path picked at random stand for each that is left.
-func (cs *census) walk(ctx context.Context) error {
+func (cs *treeSample) walk(ctx context.Context) error {
 	keys, err := cs.keys(ctx, nil, nil, leafKeys+1)
 	if err != nil || len(keys) == 0 {
 		return err
@@ -148,7 +149,7 @@ func (cs *census) walk(ctx context.Context) error {
 }
 
 // descend goes down one path picked at random and hands over the leaves beside it.
-func (cs *census) descend(ctx context.Context, n node, weight float64, leaf func([][]byte, float64) error) error {
+func (cs *treeSample) descend(ctx context.Context, n node, weight float64, leaf func([][]byte, float64) error) error {
 	for {
 		deep, err := cs.expand(ctx, n, func(keys [][]byte) error { return leaf(keys, weight) })
 		if err != nil || len(deep) == 0 {
@@ -160,7 +161,7 @@ func (cs *census) descend(ctx context.Context, n node, weight float64, leaf func
 }
 
 // expand hands over the children of a node that are leaves, and returns the others.
-func (cs *census) expand(ctx context.Context, n node, leaf func([][]byte) error) (deep []node, err error) {
+func (cs *treeSample) expand(ctx context.Context, n node, leaf func([][]byte) error) (deep []node, err error) {
 	prefix, end := n.prefix, n.end
 	// What all keys share beyond the prefix is walked down at once.
 	last, err := cs.c.oneKey(ctx, "PKRSCANRANGE", cs.typ, orEmpty(end), orEmpty(prefix))
@@ -212,7 +213,7 @@ func commonPrefix(a, b []byte) int {
 }
 
 // keys returns up to n keys from start on that lie before end.
-func (cs *census) keys(ctx context.Context, start, end []byte, n int) ([][]byte, error) {
+func (cs *treeSample) keys(ctx context.Context, start, end []byte, n int) ([][]byte, error) {
 	r, err := cs.c.do(ctx, "PKSCANRANGE", string(cs.typ), orEmpty(start), orEmpty(end), "LIMIT", n)
 	if err != nil {
 		return nil, err

@@ -1,0 +1,105 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+)
+
+// A pipeline is a batch on its way, and its replies.
+type pipeline struct {
+	b        *resp.Batch
+	buf      *resp.Buffer
+	sent     time.Time
+	took     time.Duration // until all replies were there, or were looked for
+	received bool          // the replies are in buf, or err says why not
+	err      error
+}
+
+// ask sends the batch and collects all its replies in buf. It tries again as retry does.
+func (c *conn) ask(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*resp.Replies, error) {
+	for {
+		p, err := c.askOnce(ctx, b, buf)
+		if err == nil || !transient(err) || ctx.Err() != nil {
+			return p, err
+		}
+		if err := c.retry(ctx, err); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// askOnce sends the batch once.
+func (c *conn) askOnce(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*resp.Replies, error) {
+	if err := c.settle(ctx); err != nil {
+		return nil, err
+	}
+	f := pipeline{b: b, buf: buf}
+	c.write(ctx, &f)
+	return c.receive(ctx, &f)
+}
+
+// write sends the pipeline's batch.
+func (c *conn) write(ctx context.Context, f *pipeline) {
+	f.buf.Reset()
+	f.sent, f.took, f.received, f.err = time.Now(), 0, f.b.Len() == 0, nil
+	if f.received {
+		return
+	}
+	err := c.c.SetWriteDeadline(f.sent.Add(c.d.replyTimeout))
+	if err == nil {
+		_, err = c.c.Write(f.b.Bytes())
+	}
+	if err != nil {
+		c.lose(ctx, f, err)
+	}
+}
+
+// lose ends a pipeline and its connection.
+func (c *conn) lose(ctx context.Context, f *pipeline, err error) {
+	c.c.Close()
+	f.received, f.err = true, c.failed(ctx, f.b, err)
+}
+
+// settle takes in the replies of the pipeline that is ahead before anybody asks for them, so that
+// another can go. Whoever lands it hears of a lost connection, which is made anew here.
+func (c *conn) settle(ctx context.Context) error {
+	f := c.ahead
+	if f == nil {
+		return nil
+	}
+	_, err := c.receive(ctx, f)
+	if (transient(err) || errors.Is(err, resp.ErrTooLarge)) && ctx.Err() == nil {
+		return c.renew(ctx)
+	}
+	return err
+}
+
+// receive waits for the replies.
+func (c *conn) receive(ctx context.Context, f *pipeline) (*resp.Replies, error) {
+	if c.ahead == f {
+		c.ahead = nil
+	}
+	if !f.received {
+		f.received = true
+		err := c.c.SetReadDeadline(time.Now().Add(c.d.replyTimeout))
+		if err == nil {
+			err = f.buf.Fill(c.c, f.b.Len())
+		}
+		f.took = time.Since(f.sent)
+		if c.d.sawBuffer != nil {
+			c.d.sawBuffer(f.buf.Cap())
+		}
+		if err != nil {
+			c.lose(ctx, f, err)
+		} else if c.up {
+			c.backoff = backoff{}
+		}
+	}
+	if f.err != nil || f.b.Len() == 0 {
+		return &resp.Replies{}, f.err
+	}
+	return f.buf.Replies(f.b.Name(0)), nil
+}
