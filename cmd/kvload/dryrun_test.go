@@ -98,7 +98,7 @@ func TestDryRunRefuses(t *testing.T) {
 			_ = w.k.Set("x", "1")
 			w.flags = []string{"--shard", "0/2"}
 		}},
-		{"not finished", 5, "journal", "go on with it with --resume", func(w *walk) { w.unfinished() }},
+		{"not finished", 5, "journal", "resume it with --resume", func(w *walk) { w.unfinished() }},
 		{"not finished, other settings", 5, "journal", `--on-exists was "fail"`, func(w *walk) {
 			w.unfinished()
 			w.flags = []string{"--resume", "--on-exists", "replace"}
@@ -173,10 +173,10 @@ func TestDryRunRefuses(t *testing.T) {
 			w.write(filepath.Join(w.state, tune.FileName))
 			w.flags = []string{"--tune"}
 		}},
-		{"namespace is not there", 12, "place of db0", "--create-namespaces makes it", func(w *walk) {
+		{"namespace is not there", 12, "keyspace db0", "--create-namespaces makes it", func(w *walk) {
 			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE"}
 		}},
-		{"namespace to be made, but not finished", 5, "journal", "go on with it with --resume", func(w *walk) {
+		{"namespace to be made, but not finished", 5, "journal", "resume it with --resume", func(w *walk) {
 			w.unfinished()
 			w.k.password = password
 			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE@n", "--create-namespaces", "--pass", password}

@@ -36,7 +36,7 @@ func rollbackCommand() *cli.Command {
 		Flags: slices.Concat(
 			dumpFlags(env, "undo the load of the dump in `DIR`, a directory or the URL of a prefix in a bucket"),
 			targetFlags(env), rewriteFlags(env), shardFlags(env),
-			runFlags(env, "connections that read, remove and put back at once", "try again what may pass by itself, until so long nothing was done; 0 not at all"),
+			runFlags(env, "connections that read, remove and put back at once", "retry transient errors; give up after this long without progress; 0: no retries"),
 			writeFlags(env, "put back what load --undo saved in `DIR` (default: where the journal says that it is)"),
 			[]cli.Flag{
 				&cli.BoolFlag{Name: "force", Usage: "also undo keys that others changed since", EnvVars: env("force")},

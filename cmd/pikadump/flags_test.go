@@ -37,7 +37,7 @@ func TestBadFlags(t *testing.T) {
 		{"no --out", good[:3], "--out is missing"},
 		{"argument", append(good, "dir"), `"dir" is not a flag`},
 		{"argument of plan", []string{"plan", "redis://h:9221"}, `"redis://h:9221" is not a flag: the source is given with --uri`},
-		{"--in of verify", []string{"verify", "--in", "ftp://h/dump"}, "ftp:// is no place for a dump"},
+		{"--in of verify", []string{"verify", "--in", "ftp://h/dump"}, "unsupported URL scheme ftp://"},
 		{"--type", append(good, "--type", "string,nosuch"), `unknown type "nosuch": the types are string, hash`},
 		{"--type of nothing", append(good, "--type", ","), "--type"},
 		{"--db", append(good, "--db", "x"), "--db x: databases are numbers"},

@@ -75,7 +75,7 @@ func (w *Writer) join(d *ShardPlan, log func(string)) error {
 		switch {
 		case err != nil:
 		case numberRangeOf(number) == 0:
-			return fmt.Errorf("%w: %s was written by a run without --shard: go on without it, with --resume", ErrDiffers, name)
+			return fmt.Errorf("%w: %s was written by a run without --shard: resume without it, with --resume", ErrDiffers, name)
 		case numberRangeOf(number) == w.own:
 			own = append(own, name)
 		}

@@ -75,7 +75,7 @@ func Create(dir storage.Store, keys Keys, resume bool) (storage.Store, error) {
 	}
 	if len(keys.Recipients) == 0 {
 		if encrypted && resume {
-			return nil, fmt.Errorf("%w: that in %s is encrypted: to go on with it give --encrypt-to as at its start, and --identity FILE, for what is there must be read",
+			return nil, fmt.Errorf("%w: that in %s is encrypted: to resume it, give --encrypt-to as at its start, and --identity FILE, for what is there must be read",
 				ErrMixed, dir.Path(""))
 		}
 		return dir, nil
@@ -83,7 +83,7 @@ func Create(dir storage.Store, keys Keys, resume bool) (storage.Store, error) {
 	s := newStore(dir, keys)
 	switch {
 	case plain && resume:
-		return nil, fmt.Errorf("%w: that in %s is not encrypted: go on with it without --encrypt-to, or dump into another directory", ErrMixed, dir.Path(""))
+		return nil, fmt.Errorf("%w: that in %s is not encrypted: resume it without --encrypt-to, or dump into another directory", ErrMixed, dir.Path(""))
 	case plain: // whoever begins a dump finds that the place is not empty
 		return dir, nil
 	case encrypted && resume:
@@ -138,7 +138,7 @@ func (s *Store) header() ([]byte, error) {
 // recipients, as far as can be told.
 func (s *Store) mayGoOn() error {
 	if len(s.keys.Identities) == 0 {
-		return fmt.Errorf("%w: to go on with it, what is there must be read: give --identity FILE beside --encrypt-to, or dump into another directory", ErrMixed)
+		return fmt.Errorf("%w: to resume it, what is there must be read: give --identity FILE beside --encrypt-to, or dump into another directory", ErrMixed)
 	}
 	old, err := s.header()
 	if errors.Is(err, fs.ErrNotExist) {

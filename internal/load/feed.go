@@ -53,7 +53,7 @@ func openFeed(ctx context.Context, o *Options, log io.Writer) (f *archive.Feed, 
 // mustWait says why nothing can be loaded before the whole dump has come; empty if it can.
 func (o *Options) mustWait(f *archive.Feed) string {
 	if !f.Early() {
-		return "whether a name stands in several types is known only at the end of a dump of a Pika before 4.0"
+		return "whether a name has several types is known only at the end of a dump of a Pika before 4.0"
 	}
 	dbs := 0
 	for _, db := range f.Archive().Manifest.Options.Databases {

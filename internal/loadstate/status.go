@@ -125,9 +125,9 @@ func (s *Status) Complete() error {
 		lacking = append(lacking[:mostNamed], fmt.Sprintf("and %d more", n-mostNamed))
 	}
 	if s.common == nil {
-		return fmt.Errorf("%w: %s; go on with it with --resume", ErrUnfinished, lacking[0])
+		return fmt.Errorf("%w: %s; resume it with --resume", ErrUnfinished, lacking[0])
 	}
-	return fmt.Errorf("%w: %d of %s not done: %s; wait for them, or go on with each with --shard I/%d --resume",
+	return fmt.Errorf("%w: %d of %s not done: %s; wait for them, or resume each with --shard I/%d --resume",
 		ErrUnfinished, n, progress.Plural(s.common.Count, "shard is", "shards are"), strings.Join(lacking, ", "), s.common.Count)
 }
 

@@ -56,7 +56,7 @@ func parseURL(location string) (bucketURL, error) {
 		return bucketURL{}, fmt.Errorf("%q cannot be read as a URL", shown)
 	}
 	if !blob.DefaultURLMux().ValidBucketScheme(u.Scheme) {
-		return bucketURL{}, fmt.Errorf("%s:// is no place for a dump: it is a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX", u.Scheme)
+		return bucketURL{}, fmt.Errorf("unsupported URL scheme %s://: a dump is in a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX", u.Scheme)
 	}
 	if u.User != nil {
 		return bucketURL{}, fmt.Errorf("%s:// takes no credentials: they come from the environment and the files of the cloud's own tools", u.Scheme)

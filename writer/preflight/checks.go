@@ -105,7 +105,7 @@ func (f *Facts) checkKeyspaces(need *Need) []Check {
 	for _, p := range f.Keyspaces {
 		switch {
 		case p.Err != nil:
-			c := Check{Name: "place of db" + strconv.Itoa(p.DB), Level: Failed, Found: f.bare(p.Err), Err: p.Err}
+			c := Check{Name: "keyspace db" + strconv.Itoa(p.DB), Level: Failed, Found: f.bare(p.Err), Err: p.Err}
 			if errors.Is(p.Err, conn.ErrAuth) && p.Token && need.Create[p.DB] == "" {
 				c.Advice = "if there is no such namespace yet: --create-namespaces makes it"
 				if !f.Target.IsKvrocks() {
@@ -120,9 +120,9 @@ func (f *Facts) checkKeyspaces(need *Need) []Check {
 	if len(failed) > 0 {
 		return failed
 	}
-	c := Check{Name: "places", Found: "one keyspace, which lets us in"}
+	c := Check{Name: "keyspaces", Found: "1, access granted"}
 	if n := len(f.Keyspaces); n > 1 {
-		c.Found = fmt.Sprintf("%d different keyspaces, which let us in", n)
+		c.Found = fmt.Sprintf("%d different ones, access granted", n)
 	}
 	if len(missing) > 0 {
 		c.Found = fmt.Sprintf("of %d, namespaces to be made: %s", len(f.Keyspaces), strings.Join(missing, ", "))

@@ -190,11 +190,11 @@ func TestKeyspaceChecks(t *testing.T) {
 		level   Level
 		says    string
 	}{
-		{"token that nobody knows", Need{}, wrong, "place of db1", Failed, "--create-namespaces makes it"},
-		{"to be made", create, with("$-1\r\n"), "places", OK, "to be made: ns"},
-		{"of another token", create, with(testserver.Bulk("hunter4")), "place of db1", Failed, "with another token"},
-		{"not by this password", create, with("-ERR admin permission required to perform the command\r\n"), "place of db1", Failed, "requirepass"},
-		{"one keyspace for both", Need{}, map[string]string{"AUTH": "+OK\r\n"}, "place of db1", Failed, "same keyspace"},
+		{"token that nobody knows", Need{}, wrong, "keyspace db1", Failed, "--create-namespaces makes it"},
+		{"to be made", create, with("$-1\r\n"), "keyspaces", OK, "to be made: ns"},
+		{"of another token", create, with(testserver.Bulk("hunter4")), "keyspace db1", Failed, "with another token"},
+		{"not by this password", create, with("-ERR admin permission required to perform the command\r\n"), "keyspace db1", Failed, "requirepass"},
+		{"one keyspace for both", Need{}, map[string]string{"AUTH": "+OK\r\n"}, "keyspace db1", Failed, "same keyspace"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			checks, err := inspected(t, two, tc.need, tc.replies)

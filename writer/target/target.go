@@ -66,7 +66,7 @@ func Known(o Options, info Info, topology *conn.Topology) *Target {
 	return t
 }
 
-// Visit connects to the keyspace of db and sees that no other that was visited is the same.
+// Visit connects to the keyspace db and sees that no other that was visited is the same.
 func (t *Target) Visit(ctx context.Context, db int) error { return t.visit(ctx, db, false) }
 
 func (t *Target) visit(ctx context.Context, db int, first bool) (err error) {
