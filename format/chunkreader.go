@@ -33,6 +33,25 @@ type ChunkReader struct {
 	raw   []byte   // what it decompresses to
 	off   int      // offset in raw of the next record
 	err   error
+
+	reserve func(bytes int64) error // asked before a giant frame; nil: nobody is
+}
+
+// giant is from how many bytes on a frame is one of a giant record: its memory is not kept for the
+// frames after it.
+const giant = 4 * FrameTarget
+
+// ReserveGiants lets reserve wait before a frame of a giant record is read, until there is room for
+// so many bytes: the frame as it is stored, and its content. It is called with 0 when they are not
+// needed any more. Its error is that of Next.
+func (cr *ChunkReader) ReserveGiants(reserve func(bytes int64) error) { cr.reserve = reserve }
+
+// beforeGiant reserves room for a frame's content.
+func (cr *ChunkReader) beforeGiant(content uint64) error {
+	if content <= giant || cr.reserve == nil {
+		return nil
+	}
+	return cr.reserve(2 * int64(content))
 }
 
 // NewChunkReader reads the header of the chunk in r. The name is for errors: the
@@ -154,10 +173,15 @@ func isMap(raw []byte) bool {
 // readFrame reads and decompresses one frame. It returns io.EOF only between frames.
 func (cr *ChunkReader) readFrame() error {
 	cr.start = cr.next
-	if cap(cr.raw) > 4*FrameTarget { // after a giant record
+	if cap(cr.raw) > giant {
 		cr.raw, cr.frame.data = nil, nil
+		if cr.reserve != nil {
+			if err := cr.reserve(0); err != nil {
+				return err
+			}
+		}
 	}
-	f, err := readFrame(cr.r, cr.frame.data)
+	f, err := readFrameAfter(cr.r, cr.frame.data, cr.beforeGiant)
 	cr.frame = f
 	if err != nil {
 		return err
@@ -176,6 +200,9 @@ func (cr *ChunkReader) readFrame() error {
 	}
 	cr.raw, cr.off = raw, 0
 	cr.seek = append(cr.seek, seekEntry{uint32(len(f.data)), uint32(len(raw)), f.checksum()})
+	if len(raw) > giant {
+		cr.frame.data = nil // only its content is needed from here on
+	}
 	return nil
 }
 

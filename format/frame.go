@@ -105,7 +105,11 @@ var errFrame = errors.New("not a frame of a chunk")
 // readFrame reads the next frame of r into buf, which it may grow. It returns io.EOF
 // only where no byte follows. It reads block by block, so that it never
 // allocates for what a header claims and the file does not hold.
-func readFrame(r *bufio.Reader, buf []byte) (rawFrame, error) {
+func readFrame(r *bufio.Reader, buf []byte) (rawFrame, error) { return readFrameAfter(r, buf, nil) }
+
+// readFrameAfter is readFrame, but calls before, if it is not nil, when it knows what the frame
+// decompresses to, and has read no more than that.
+func readFrameAfter(r *bufio.Reader, buf []byte, before func(content uint64) error) (rawFrame, error) {
 	f := rawFrame{data: buf[:0]}
 	if _, err := r.Peek(1); err == io.EOF {
 		return f, err
@@ -130,7 +134,7 @@ func readFrame(r *bufio.Reader, buf []byte) (rawFrame, error) {
 	if f.magic != zstdMagic {
 		return f, fmt.Errorf("%w: magic number %#08x", errFrame, f.magic)
 	}
-	return f, f.readBlocks(r)
+	return f, f.readBlocks(r, before)
 }
 
 // grow appends the next n bytes of r to the frame. It allocates no more than a
@@ -156,7 +160,7 @@ func (f *rawFrame) grow(r *bufio.Reader, n int) error {
 }
 
 // readBlocks reads the rest of a zstd frame: header, blocks, checksum.
-func (f *rawFrame) readBlocks(r *bufio.Reader) error {
+func (f *rawFrame) readBlocks(r *bufio.Reader, before func(content uint64) error) error {
 	if err := f.grow(r, 1); err != nil {
 		return err
 	}
@@ -186,6 +190,11 @@ func (f *rawFrame) readBlocks(r *bufio.Reader) error {
 	}
 	if f.content == 0 || f.content > MaxFrame {
 		return fmt.Errorf("frame of %d bytes: %w", f.content, ErrLimit)
+	}
+	if before != nil {
+		if err := before(f.content); err != nil {
+			return err
+		}
 	}
 	// At most 128 KiB come from a compressed block: a frame that declares more than its
 	// blocks can hold is refused before anything is allocated for its content.

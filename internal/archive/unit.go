@@ -2,8 +2,10 @@ package archive
 
 import (
 	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -72,7 +74,12 @@ type UnitSource struct {
 	src   recordSource
 	chunk string
 	read  int64 // bytes of chunks that are done
+	hold  *hold // nil: memory is not bounded
 }
+
+// Bound lets Next wait before a giant record until the memory has room for it. While a source holds
+// one, its goroutine must not read another source that is bound by the same memory.
+func (s *UnitSource) Bound(ctx context.Context, m *Memory) { s.hold = &hold{ctx: ctx, memory: m} }
 
 // OpenUnitAt begins to read a unit with the chunk of that name.
 func (a *Archive) OpenUnitAt(u Unit, chunk string) (*UnitSource, error) {
@@ -99,6 +106,9 @@ func (s *UnitSource) Next() (*format.Record, error) {
 				return nil, err
 			}
 			s.src, s.chunk, s.rest = src, s.rest[0].Name, s.rest[1:]
+			if c, ok := src.(*ChunkSource); ok && s.hold != nil {
+				c.cr.ReserveGiants(s.hold.set)
+			}
 		}
 		r, err := s.src.Next()
 		if err != io.EOF {
@@ -137,5 +147,5 @@ func (s *UnitSource) Close() error {
 	}
 	err := s.src.Close()
 	s.src = nil
-	return err
+	return errors.Join(err, s.hold.set(0))
 }

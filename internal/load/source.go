@@ -1,6 +1,7 @@
 package load
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 
@@ -13,6 +14,8 @@ import (
 type counts struct {
 	read  atomic.Int64 // bytes of chunk files
 	moved atomic.Int64 // grows as long as anything goes on
+
+	giants *archive.Memory
 }
 
 // A source reads a unit from some record on, leaves out the keys that the user does not want, and
@@ -34,7 +37,7 @@ type start struct {
 }
 
 // openSource opens a unit at a position.
-func openSource(a *archive.Archive, u archive.Unit, p journal.Position, keep func([]byte) bool, c *counts) (*source, error) {
+func openSource(ctx context.Context, a *archive.Archive, u archive.Unit, p journal.Position, keep func([]byte) bool, c *counts) (*source, error) {
 	s := &source{keep: keep, counts: c}
 	skip := p.Record
 	if p.Chunk == "" {
@@ -53,6 +56,7 @@ func openSource(a *archive.Archive, u archive.Unit, p journal.Position, keep fun
 			s.before += c.Size
 		}
 	}
+	s.Bound(ctx, c.giants)
 	s.read.Add(s.before)
 	for range skip {
 		if _, err := s.Next(); err != nil {

@@ -62,6 +62,7 @@ type transfer struct {
 // over, and each of the others is loaded from its last checkpoint on.
 func Transfer(ctx context.Context, o TransferOptions) error {
 	t := &transfer{TransferOptions: o}
+	t.giants = archive.NewMemory(archive.GiantBytes)
 	t.refused.Store(o.Journal.Stats().LeftOut[writer.ReasonRefused])
 	pressure := &pressure{log: o.Log}
 	if o.Progress != nil {

@@ -105,7 +105,7 @@ func (w *worker) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit, 
 	}
 	w.note(ju, u[0].Name, "", conn)
 	at := ju.Position()
-	src, err := openSource(w.Feed.Archive(), u, at, w.Keep, &w.counts)
+	src, err := openSource(ctx, w.Feed.Archive(), u, at, w.Keep, &w.counts)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,7 @@ type undoing struct {
 	leftOut *leftout.List    // what the load has left out; nil: nothing is known
 	again   bool             // a rollback before may have put something back
 	how     verify.Options   // to compare the target with the dump
+	giants  *archive.Memory
 
 	report    *leftout.Report
 	mu        sync.Mutex
@@ -43,6 +44,7 @@ func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
 	if !b.leftOut.Empty() {
 		b.how.LeftOut = b.leftOut.Holds
 	}
+	b.giants = archive.NewMemory(archive.GiantBytes)
 	units = archive.LargestFirst(units)
 	g, removing := errgroup.WithContext(ctx)
 	g.SetLimit(b.Workers)
@@ -51,7 +53,7 @@ func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
 			if removing.Err() != nil {
 				return context.Cause(removing)
 			}
-			u := b.unit(u)
+			u := b.unit(removing, u)
 			return errors.Join(u.run(removing), u.close())
 		})
 	}

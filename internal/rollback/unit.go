@@ -49,7 +49,7 @@ type keyState struct {
 	out    bool   // the load has left it out: it is not compared with the dump
 }
 
-func (b *undoing) unit(of archive.Unit) *unit {
+func (b *undoing) unit(ctx context.Context, of archive.Unit) *unit {
 	db, ju := of[0].DB, b.journal.Unit(of[0].Name)
 	asked, existed := ju.Asked()
 	connect := func() *readback.Client { return readback.New(b.target.Target, db, b.retry.Start().Wait) }
@@ -57,6 +57,7 @@ func (b *undoing) unit(of archive.Unit) *unit {
 		undoing: b, of: of, db: db, src: b.dump.OpenUnit(of), begun: ju.IsBegun(), done: ju.IsDone(), reached: ju.Position().Record, asked: asked, existed: existed,
 		server: connect(), aside: connect(),
 	}
+	u.src.Bound(ctx, b.giants)
 	u.server.Guard()
 	if b.saved != nil {
 		u.before = b.saved.Finder(db)

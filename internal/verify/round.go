@@ -11,8 +11,12 @@ import (
 )
 
 // Rounds compares units with n workers that are like w. Each round after the first reads again what
-// differed in the one before: what was changed just while it was read is no difference.
+// differed in the one before: what was changed just while it was read is no difference. They share
+// memory for giant records.
 func Rounds(ctx context.Context, w Worker, units []archive.Unit, n, rounds int) (err error) {
+	if w.Memory == nil {
+		w.Memory = archive.NewMemory(archive.GiantBytes)
+	}
 	workers := make([]*Worker, min(n, max(1, len(units))))
 	for i := range workers {
 		own := w

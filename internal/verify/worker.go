@@ -31,7 +31,8 @@ type Worker struct {
 	Connect func(ctx context.Context, db int) (Server, error)
 	Options *Options
 	Tally   *Tally
-	Read    *atomic.Int64 // bytes of chunk files
+	Read    *atomic.Int64   // bytes of chunk files
+	Memory  *archive.Memory // for giant records, of all workers; nil: not bounded
 
 	checkers map[int]*Checker
 }
@@ -54,6 +55,9 @@ func (w *Worker) do(ctx context.Context, j job, again bool) (next job, more bool
 	}
 	src := &kept{UnitSource: w.Archive.OpenUnit(j.unit), keep: w.Keep, read: w.Read}
 	defer src.Close()
+	if w.Memory != nil {
+		src.Bound(ctx, w.Memory)
+	}
 	names, err := c.Check(ctx, src, j.names, again)
 	if err != nil || names.Empty() {
 		return job{}, false, err
