@@ -163,7 +163,7 @@ func TestStalled(t *testing.T) {
 // TestStalledNot: to wait before the next attempt, longer than StallTimeout, is no stall.
 func TestStalledNot(t *testing.T) {
 	p, err := faultproxy.Start(startTarget(t).Addr(), func(n int) faultproxy.Plan {
-		if n < 6 || n > 9 {
+		if n < 6 || n > 11 {
 			return faultproxy.Plan{}
 		}
 		return faultproxy.Plan{ResetAfter: 1}
@@ -173,9 +173,9 @@ func TestStalledNot(t *testing.T) {
 	}
 	defer p.Close()
 	o := options(t, p.Addr(), three)
-	o.StallTimeout, o.RetryFor = 100*time.Millisecond, time.Minute
+	o.StallTimeout, o.RetryFor = time.Second, time.Minute
 	log, err := run(t, o)
-	wants(t, log, err, 0, "trying again in 400ms")
+	wants(t, log, err, 0, "trying again in 1.6s")
 }
 
 // TestMaxErrors: what is refused is listed, up to a limit.
