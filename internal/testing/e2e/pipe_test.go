@@ -296,7 +296,7 @@ func follow(t *testing.T, v pikasim.Version, dir, location string, l *locked) {
 	}
 	load := func() *process {
 		args := []string{"load", "--quiet", "--follow", "--uri", "redis://" + to.addr, "--in", location, "--state", state,
-			"--checkpoint", "10ms", "--stall-timeout", "300ms", "--resume"}
+			"--checkpoint", "10ms", "--stall-timeout", "1s", "--resume"}
 		if l != nil {
 			args = append(args, "--identity", l.path)
 		}
@@ -321,7 +321,7 @@ func follow(t *testing.T, v pikasim.Version, dir, location string, l *locked) {
 		if s.oneType() {
 			waitFor(t, "a key of those that are dumped", func() bool { return began.DBSize(t.Context()).Val() > early })
 		}
-		time.Sleep(400 * time.Millisecond) // longer than --stall-timeout
+		time.Sleep(1200 * time.Millisecond) // longer than --stall-timeout
 		p.kill()
 		if code, stderr := p.wait(t); code != -1 {
 			t.Fatalf("the load ended, exit code %d, before the dump\n%s", code, stderr)
