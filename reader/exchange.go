@@ -69,7 +69,7 @@ func (x *exchange) again(ctx context.Context, err error) (bool, error) {
 	return err == nil, err
 }
 
-// roundTripOrLess flies the batch. While the connection is lost, or the replies are too large, it
+// roundTripOrLess sends the batch and receives the replies. While the connection is lost, or the replies are too large, it
 // makes the batch anew by less, which reports false if it cannot ask for less, and then sends fewer
 // commands at once, or takes in what comes.
 func (x *exchange) roundTripOrLess(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
@@ -116,7 +116,7 @@ func (x *exchange) retrySmaller(ctx context.Context, err error, b *resp.Batch, b
 	}
 }
 
-// roundTrips flies the batch n commands at a time; least if it cannot ask for less.
+// roundTrips sends the batch n commands at a time; least if it cannot ask for less.
 func (x *exchange) roundTrips(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys, n int, least bool) (*resp.Replies, time.Duration, error) {
 	x.bound(buf, least)
 	if n >= b.Len() {

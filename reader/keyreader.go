@@ -19,7 +19,7 @@ type KeyReader struct {
 	b     resp.Buffer
 	piece adaptiveLimit // elements of a key
 	w     *scan         // of the call at hand
-	apart int           // see walk
+	apart int           // see exchange
 }
 
 // NewKeyReader opens a connection for the keys of a database.

@@ -80,7 +80,7 @@ func (w *scan) run(ctx context.Context, r typeReader) error {
 	return err
 }
 
-// step lands a leg and hands over what it brought. It returns the next, which is under way; nil
+// step receives a leg and hands over what it brought. It returns the next, which is under way; nil
 // at the end.
 func (pw *pageScan) step(ctx context.Context, l *leg) (*leg, error) {
 	p, took, err := pw.receive(ctx, l)

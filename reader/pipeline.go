@@ -64,7 +64,7 @@ func (c *conn) lose(ctx context.Context, f *pipeline, err error) {
 }
 
 // settle takes in the replies of the pipeline that is ahead before anybody asks for them, so that
-// another can go. Whoever lands it hears of a lost connection, which is made anew here.
+// another can go. Whoever receives it hears of a lost connection, which is made anew here.
 func (c *conn) settle(ctx context.Context) error {
 	f := c.ahead
 	if f == nil {

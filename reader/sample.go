@@ -104,7 +104,7 @@ func (w *scan) sample(ctx context.Context, key []byte) (Sampled, error) {
 	return Sampled{Record: r, Length: length}, nil
 }
 
-// samplePiece flies the batch that ask makes, of fewer elements where the replies are too large,
+// samplePiece sends the batch that ask makes, of fewer elements where the replies are too large,
 // and returns of how many.
 func (w *scan) samplePiece(ctx context.Context, b *resp.Batch, ask func(n int)) (*resp.Replies, int, error) {
 	n := w.s.o.PieceElements

@@ -38,7 +38,8 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 	d.recognize = s.seen.recognize
 	s.o = o
 	if s.source.NoConfig != nil {
-		s.warn("the parameters of the source cannot be read, so SELECT tells how many databases there are (%d), and no writes, the cache and the timeout are not known: %v", s.source.Databases, o.explain(s.source.NoConfig))
+		s.warn("CONFIG GET cannot be used: databases are counted by SELECT (%d), whether something is written "+
+			"during the dump cannot be told, and the source's cache counts as on (%v)", s.source.Databases, o.explain(s.source.NoConfig))
 	}
 	err = s.prove(ctx, c)
 	if re := (*ReplyError)(nil); errors.As(err, &re) && ofKey(re) && len(o.Prefix) > 0 {

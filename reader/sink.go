@@ -21,7 +21,7 @@ type Reason string
 // The reasons.
 const (
 	Expired   Reason = "expired"        // its expiry came before it was read: nothing is lost
-	Gone      Reason = "gone"           // deleted before it was read
+	Gone      Reason = "gone"           // deleted before it was read, or a name with a NUL, which a 4.0 cannot read
 	Retyped   Reason = "retyped"        // of another type when it was read (4.0)
 	Changed   Reason = "changed"        // changed each time it was read, so that its pieces did not fit one another
 	Duplicate Reason = "duplicate-name" // listed under the name of the key before: its own was cut at a NUL (4.0)

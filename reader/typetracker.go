@@ -18,7 +18,7 @@ type typeSet uint8
 //
 // That is exact while nothing is written. While a type is created under a name of a later
 // block, the border between two blocks can be taken for later than it is. So names that stand in
-// several types are remembered as doubtful until a name comes that stands in the current type
+// several types are remembered as ambiguous until a name comes that stands in the current type
 // alone; a later block gets those that it did not list by itself, in order.
 type typeTracker struct {
 	blocks  int
@@ -26,9 +26,9 @@ type typeTracker struct {
 	last    []byte // the name listed last in it
 	started bool
 
-	doubtful []ambiguous // from earlier blocks in order of names; of the current one behind fresh
-	fresh    int
-	next     int // of those before fresh: first that lies behind last
+	ambiguous []ambiguous // from earlier blocks in order of names; of the current one behind fresh
+	fresh     int
+	next      int // of those before fresh: first that lies behind last
 }
 
 // ambiguous is a name that may have been listed for one of the blocks in may.
@@ -37,9 +37,9 @@ type ambiguous struct {
 	may  typeSet
 }
 
-// maxDoubtful is how many names are remembered: more do not come about within
+// maxAmbiguous is how many names are remembered: more do not come about within
 // the short time between a listing and its reading.
-const maxDoubtful = 4096
+const maxAmbiguous = 4096
 
 // A lateName is a name that has to be read for a block that it was not taken for at first.
 type lateName struct {
@@ -67,12 +67,12 @@ func (pl *typeTracker) listed(name []byte, has typeSet) (at int, late []lateName
 	}
 	late = pl.move(at, name)
 	if later := has >> (at + 1) << (at + 1); later != 0 {
-		pl.doubtful = append(pl.doubtful, ambiguous{bytes.Clone(name), later})
-		if n := len(pl.doubtful) - pl.fresh; n > maxDoubtful {
-			pl.doubtful = slices.Delete(pl.doubtful, pl.fresh, pl.fresh+n-maxDoubtful)
+		pl.ambiguous = append(pl.ambiguous, ambiguous{bytes.Clone(name), later})
+		if n := len(pl.ambiguous) - pl.fresh; n > maxAmbiguous {
+			pl.ambiguous = slices.Delete(pl.ambiguous, pl.fresh, pl.fresh+n-maxAmbiguous)
 		}
 	} else if has != 0 {
-		pl.doubtful = pl.doubtful[:pl.fresh]
+		pl.ambiguous = pl.ambiguous[:pl.fresh]
 	}
 	return at, late, nil
 }
@@ -103,7 +103,7 @@ func (pl *typeTracker) move(at int, name []byte) (late []lateName) {
 		late = pl.leave(late, at)
 	}
 	for pl.next < pl.fresh {
-		d := &pl.doubtful[pl.next]
+		d := &pl.ambiguous[pl.next]
 		n := bytes.Compare(d.name, name)
 		if n > 0 {
 			break
@@ -120,21 +120,21 @@ func (pl *typeTracker) move(at int, name []byte) (late []lateName) {
 // leave ends the blocks before to, and says what each of them still has to get.
 func (pl *typeTracker) leave(late []lateName, to int) []lateName {
 	for pl.at < to {
-		for _, d := range pl.doubtful[pl.next:pl.fresh] {
+		for _, d := range pl.ambiguous[pl.next:pl.fresh] {
 			if d.may&(1<<pl.at) != 0 {
 				late = append(late, lateName{pl.at, d.name})
 			}
 		}
 		pl.at++
-		for i := range pl.doubtful {
-			pl.doubtful[i].may = pl.doubtful[i].may >> pl.at << pl.at
+		for i := range pl.ambiguous {
+			pl.ambiguous[i].may = pl.ambiguous[i].may >> pl.at << pl.at
 		}
-		pl.doubtful = slices.DeleteFunc(pl.doubtful, func(d ambiguous) bool { return d.may == 0 })
+		pl.ambiguous = slices.DeleteFunc(pl.ambiguous, func(d ambiguous) bool { return d.may == 0 })
 		// A name can be there from several blocks; what it may be grows no more, so the first will
 		// do.
-		slices.SortStableFunc(pl.doubtful, func(a, b ambiguous) int { return bytes.Compare(a.name, b.name) })
-		pl.doubtful = slices.CompactFunc(pl.doubtful, func(a, b ambiguous) bool { return bytes.Equal(a.name, b.name) })
-		pl.fresh, pl.next = len(pl.doubtful), 0
+		slices.SortStableFunc(pl.ambiguous, func(a, b ambiguous) int { return bytes.Compare(a.name, b.name) })
+		pl.ambiguous = slices.CompactFunc(pl.ambiguous, func(a, b ambiguous) bool { return bytes.Equal(a.name, b.name) })
+		pl.fresh, pl.next = len(pl.ambiguous), 0
 	}
 	return late
 }

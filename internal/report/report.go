@@ -43,7 +43,7 @@ func Keys(totals []format.Total) (keys int64) {
 // Reasons says what each reason of skipped.jsonl means.
 var Reasons = map[string]string{
 	"expired":            "its expiry came before it was read: nothing is lost",
-	"gone":               "not there any more when it was read: deleted",
+	"gone":               "not there any more when it was read: deleted, or (4.0) a name with a NUL byte, which cannot be read",
 	"deleted-or-expired": "the source does not have it any more: deleted, or expired, which of both cannot be told",
 	"retyped":            "of another type when it was read",
 	"changed":            "changed each time it was read, so that its pieces did not fit",
