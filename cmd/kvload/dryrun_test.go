@@ -176,10 +176,26 @@ func TestDryRunRefuses(t *testing.T) {
 		{"namespace is not there", 12, "keyspace db0", "--create-namespaces makes it", func(w *walk) {
 			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE"}
 		}},
-		{"namespace to be made, but not finished", 5, "journal", "resume it with --resume", func(w *walk) {
+		{"namespace to be made, but not finished", 5, "journal", "the place of database 0 was __namespace/, and is n/ now", func(w *walk) {
 			w.unfinished()
 			w.k.password = password
 			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE@n", "--create-namespaces", "--pass", password}
+		}},
+		{"namespace to be made, --resume", 5, "journal", "the place of database 0 was __namespace/, and is n/ now", func(w *walk) {
+			w.unfinished()
+			w.k.password = password
+			w.flags = []string{"--resume", "--map-db", "0=NOSUCH_NAMESPACE@n", "--create-namespaces", "--pass", password}
+		}},
+		{"namespace to be made, another dump", 5, "journal", "the dump was", func(w *walk) {
+			w.undone()
+			w.dir = makeDump(w.t, []format.Record{text("z", "1")})
+			w.k.password = password
+			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE@n", "--create-namespaces", "--pass", password}
+		}},
+		{"keys that a rollback kept", 5, "journal", "kvload rollback --force, or keep them and load with another --state", func(w *walk) {
+			w.load(0)
+			_ = w.k.Set("a", "of others")
+			w.run("rollback").failed(w.t, 3, "1 key was changed by others", "the next load needs another --state")
 		}},
 		{"password", 12, "", "wants a password", func(w *walk) { w.k.password = password }},
 		{"--db chooses nothing", 5, "", "choose none of the dump's keys", func(w *walk) { w.flags = []string{"--db", "7"} }},
@@ -223,6 +239,26 @@ func TestDryRunRefuses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUndoneThenElsewhere: the load after one that was undone may go to another namespace, which is
+// made, and its dry run says so.
+func TestUndoneThenElsewhere(t *testing.T) {
+	t.Setenv("MOVED", token)
+	w := &walk{t: t, dir: makeDump(t, []format.Record{text("a", "1")}), state: filepath.Join(t.TempDir(), "state"), k: startKvrocks(t)}
+	w.undone()
+	w.k.password = password
+	w.k.changes()
+	flags := []string{"--map-db", "0=MOVED@moved", "--create-namespaces", "--pass", password}
+	if r := w.run("load", append(flags, "--dry-run")...); r.code != 0 || !strings.Contains(r.stdout, "was undone on") || w.k.changes() != nil {
+		t.Errorf("dry run: %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+	w.load(0, flags...)
+	if got := w.k.changes(); !slices.Equal(got, []string{"namespace moved"}) {
+		t.Errorf("made %v", got)
+	}
+	w.load(5, "--resume", "--pass", password) // into where the load before went
+	w.load(0, append(flags, "--resume")...)
 }
 
 // failedChecks returns the checks of a table that failed, as a load says them.

@@ -76,7 +76,7 @@ func TestRollbackNotBegun(t *testing.T) {
 }
 
 // TestRollbackLeftOut: a key of which the load left out a part is not taken for one that others
-// have changed.
+// have changed. Once that is deleted the rollback comes to its end, and a load begins anew.
 func TestRollbackLeftOut(t *testing.T) {
 	k := startKvrocks(t)
 	k.config["proto-max-bulk-len"] = "1048576"
@@ -88,6 +88,12 @@ func TestRollbackLeftOut(t *testing.T) {
 	if got := strings.Join(k.Keys(), " "); got != "i" {
 		t.Errorf("the target has %s", got)
 	}
+	runCommand(append([]string{"load"}, flags...)...).failed(t, 5, "is being undone")
+	k.Del("i")
+	if r := runCommand(append([]string{"rollback"}, flags...)...); r.code != 0 {
+		t.Errorf("once the key is deleted: exit code %d: %s", r.code, r.stderr)
+	}
+	runCommand(append([]string{"load"}, flags...)...).failed(t, 3, "2 refused")
 }
 
 func elems(kind format.Kind, key string, names ...string) format.Record {

@@ -115,7 +115,9 @@ func (p *inspection) look(ctx context.Context, names error) (err error) {
 
 // open connects to the target if it can be loaded, and compares it with the journal.
 func (p *inspection) open(ctx context.Context) (err error) {
-	if p.facts.Refusal == nil && len(p.missing()) == 0 && !slices.ContainsFunc(p.facts.Keyspaces, func(at preflight.KeyspaceFacts) bool { return at.Err != nil }) {
+	missing := p.missing()
+	reached := p.facts.Refusal == nil && !slices.ContainsFunc(p.facts.Keyspaces, func(at preflight.KeyspaceFacts) bool { return at.Err != nil })
+	if reached && len(missing) == 0 {
 		p.l, err = writer.Open(ctx, p.Target)
 		if err := p.note(preflight.Check{Name: "target"}, err); err != nil {
 			return MayWantTLS(err)
@@ -124,10 +126,14 @@ func (p *inspection) open(ctx context.Context) (err error) {
 	if p.state == nil {
 		return nil
 	}
+	var differs error
 	if p.l != nil {
-		if err := p.state.Check(p.Identity(p.l)); err != nil {
-			return p.note(preflight.Check{Name: "journal"}, err)
-		}
+		differs = p.state.Check(p.Identity(p.l))
+	} else if reached && len(missing) > 0 {
+		differs = p.state.Check(p.foreseen(missing))
+	}
+	if differs != nil {
+		return p.note(preflight.Check{Name: "journal"}, differs)
 	}
 	phase, c, err := p.state.Next()
 	if nerr := p.note(c, err); nerr != nil || err != nil || p.l == nil {
@@ -140,6 +146,16 @@ func (p *inspection) open(ctx context.Context) (err error) {
 	p.rules.Begin(p.state.Journal.Bound().Now, p.feed.Archive().Manifest)
 	err = p.checkPresence(ctx, p.Presence(p.l, p.state.Journal, p.rules, p.retry), phase)
 	return p.note(preflight.Check{Name: "loaded", Found: "keys that were loaded are on the target, as far as that was looked at"}, err)
+}
+
+// foreseen is what the journal will be of once the missing namespaces are made.
+func (p *inspection) foreseen(missing map[int]string) journal.Identity {
+	return p.identity(&p.facts.Target, func(db int) string {
+		if missing[db] == "" || p.state.Place(db) == someNamespace { // the target does not tell
+			return p.facts.Keyspace(db)
+		}
+		return missing[db] + "/" // as CLIENT INFO will say
+	})
 }
 
 // note adds a check, which failed with err. One that did not is added if it found something. An

@@ -134,17 +134,24 @@ func (s *Spec) Unsure(why string) error {
 
 // Identity says what the journal of the load is of.
 func (s *Spec) Identity(l *writer.Loader) journal.Identity {
-	t := l.Target
+	return s.identity(&l.Target.Info, l.Keyspace)
+}
+
+// someNamespace is the place of a database in a namespace that the target does not tell.
+const someNamespace = "a namespace"
+
+// identity is Identity for a target, and what it calls the keyspace of each database.
+func (s *Spec) identity(t *target.Info, keyspace func(db int) string) journal.Identity {
 	b := journal.Identity{
 		Dump: s.ID, Address: t.Addr, Nodes: t.Nodes, Server: t.Server, Places: map[int]string{}, Settings: s.settings(),
 		Now: time.Now().Add(t.ClockOffset).UTC().Truncate(time.Millisecond),
 	}
 	for db, k := range s.Target.Target.Keyspaces {
-		switch name := l.Keyspace(db); {
+		switch name := keyspace(db); {
 		case name != "":
 			b.Places[db] = name
 		case k.Token != "": // the target does not tell
-			b.Places[db] = "a namespace"
+			b.Places[db] = someNamespace
 		default:
 			b.Places[db] = fmt.Sprintf("db %d", k.DB)
 		}

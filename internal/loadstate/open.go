@@ -109,13 +109,12 @@ func (s *State) Next() (Phase, preflight.Check, error) {
 	switch {
 	case !j.Undone().IsZero() && s.run.Resume:
 		return Fresh, c, fmt.Errorf("%w: this load was undone on %s: load anew without --resume", exitcode.ErrRefused, undone)
-	case !j.Undone().IsZero() && s.common != nil && j.Bound().Load == s.common.ID:
-		return Fresh, c, fmt.Errorf("%w: this load is being undone: run kvload rollback to its end", exitcode.ErrRefused)
-	case !j.Undone().IsZero():
+	case !j.Undone().IsZero() && (s.common == nil || j.Bound().Load != s.common.ID):
 		c.Found = "the previous load was undone on " + undone + ": a load begins"
 		return Fresh, c, nil
-	case j.IsUndoing():
-		return Fresh, c, fmt.Errorf("%w: this load is being undone: run kvload rollback to its end", exitcode.ErrRefused)
+	case j.IsUndoing(): // a rollback that kept keys can be run again, too
+		return Fresh, c, fmt.Errorf("%w: this load is being undone: run kvload rollback to its end; if that ends with 3, keys that others have changed are kept: "+
+			"remove them with kvload rollback --force, or keep them and load with another --state (%s)", exitcode.ErrRefused, s.Root)
 	case !j.Finished().IsZero() && s.run.Resume:
 		c.Found = fmt.Sprintf("this load was finished on %s, and nothing is left to be done (%s)", done, s.Root)
 		return Finished, c, nil
@@ -146,12 +145,23 @@ func undoOf(j *journal.Journal) string {
 	return "with --undo " + j.Undo()
 }
 
+// Place returns where the load that was begun puts a database; empty: none was.
+func (s *State) Place(db int) string {
+	switch {
+	case !s.Journal.Began().IsZero():
+		return s.Journal.Bound().Places[db]
+	case s.common != nil:
+		return s.common.Places[db]
+	}
+	return ""
+}
+
 // Check compares the run at hand with what the state is of.
 func (s *State) Check(b journal.Identity) error {
 	if j := s.Journal; !j.Began().IsZero() {
 		of := b
 		if (!j.Finished().IsZero() || !j.Undone().IsZero()) && !s.run.Resume {
-			of.Settings = j.Bound().Settings // another load may have others
+			of.Settings, of.Places = j.Bound().Settings, j.Bound().Places // another load may have others
 		}
 		if err := j.Check(of); err != nil {
 			return err

@@ -135,6 +135,31 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// TestElsewhere: a load after one that was finished or undone may go to other places. One that goes
+// on may not.
+func TestElsewhere(t *testing.T) {
+	for name, before := range map[string]func(*journal.Journal) error{"stopped": stopped, "finished": finished, "undone": undone} {
+		p := newPlace(t)
+		p.id.Places = map[int]string{0: "__namespace/"}
+		p.begin(p.run, before)
+		other := *p
+		other.id.Places = map[int]string{0: "moved/"}
+		if name != "undone" {
+			if _, err := other.open(p.resuming(p.run)); !errors.Is(err, journal.ErrDiffers) {
+				t.Errorf("%s, --resume: %v", name, err)
+			}
+		}
+		if name == "stopped" {
+			continue
+		}
+		other.begin(p.run, stopped)
+		seen, err := Look(t.Context(), p.run, nil)
+		if err != nil || seen.Place(0) != "moved/" {
+			t.Errorf("%s: %v, %+v", name, err, seen)
+		}
+	}
+}
+
 // TestLocked: a state that another run holds is not opened, nor one that was changed since Look.
 func TestLocked(t *testing.T) {
 	p := newPlace(t)

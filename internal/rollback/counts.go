@@ -44,9 +44,9 @@ func (c *counts) left() error {
 		list = fmt.Sprintf("%s and %d more", list, n)
 	}
 	if c.older > 0 {
-		return &exitcode.LeftOutError{Text: fmt.Sprintf("%s changed by others since the load, or perhaps not reached before it was stopped (%s), and not touched: see %s; --force removes these, too",
+		return &exitcode.LeftOutError{Text: fmt.Sprintf("%s changed by others since the load, or perhaps not reached before it was stopped (%s), and not touched: see %s; --force removes these, too, and until they are gone the next load needs another --state",
 			progress.Plural(c.changed, "key was", "keys were"), progress.Count(c.older), list)}
 	}
-	return &exitcode.LeftOutError{Text: fmt.Sprintf("%s changed by others since the load, and not touched: see %s; --force removes these, too",
+	return &exitcode.LeftOutError{Text: fmt.Sprintf("%s changed by others since the load, and not touched: see %s; --force removes these, too, and until they are gone the next load needs another --state",
 		progress.Plural(c.changed, "key was", "keys were"), list)}
 }

@@ -180,6 +180,10 @@ func (f *Facts) visit(ctx context.Context, o *target.Options, need *Need) error 
 	return nil
 }
 
+// Keyspace returns what the target calls the keyspace of a database that was visited; empty if it
+// does not tell.
+func (f *Facts) Keyspace(db int) string { return f.target.Keyspace(db) }
+
 // Count counts the keys that the keyspaces hold, up to limit or a little above, for a load that
 // needs them to be empty. It is called before Checks.
 func (f *Facts) Count(ctx context.Context, limit int) error {
