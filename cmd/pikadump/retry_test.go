@@ -2,12 +2,14 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
@@ -43,7 +45,9 @@ func (r *returning) Write(b []byte) (int, error) {
 // so.
 func TestRetryFor(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole")
+	expire := fmt.Sprint("EXPIREAT s2 ", time.Now().Add(time.Hour).Unix()) // the sources have the same, however slow the machine is
 	s := smallpika.Start(t, pikasim.Options{})
+	smallpika.Send(t, s.Addr(), expire)
 	if r := runCommand("dump", "--uri", "redis://"+s.Addr(), "--out", whole); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
@@ -52,6 +56,7 @@ func TestRetryFor(t *testing.T) {
 	} {
 		r := &returning{at: "PKHSCANRANGE"}
 		s := smallpika.Start(t, pikasim.Options{Intercept: r.intercept})
+		smallpika.Send(t, s.Addr(), expire)
 		code := run(append([]string{"pikadump", args[0], "--uri", "redis://" + s.Addr(), "--retry-for", "1m"}, args[1:]...), strings.NewReader(""), io.Discard, r)
 		if want := 0; code != want {
 			t.Errorf("%v: exit code %d, want %d:\n%s", args, code, want, r.log.String())

@@ -33,10 +33,10 @@ func TestReadChanging(t *testing.T) {
 		"as it was":                    {piece: stream},
 		"the last entries are deleted": {piece: stream, replies: map[string]string{"XINFO STREAM": lost}, changed: "first or last entry"},
 		"no such stream":               {piece: stream, replies: map[string]string{"XRANGE k": "*0\r\n", "XINFO STREAM": lost, "XINFO GROUPS": lost, "PEXPIRETIME k": gone}, typ: question.TypeNone},
-		"a group":                      {piece: stream, replies: map[string]string{"XINFO GROUPS": group("workers")}, changed: "1 consumer groups"},
+		"a group":                      {piece: stream, replies: map[string]string{"XINFO GROUPS": group("workers")}, changed: "1 consumer group there"},
 		"the group of the load":        {piece: stream, replies: map[string]string{"XINFO GROUPS": group("kvload")}},
 		"a group of a Redis": {piece: stream, replies: map[string]string{"INFO server": testserver.Bulk(redis),
-			"XINFO STREAM": strings.Replace(state, "*6", "*8", 1) + "$6\r\ngroups\r\n:2\r\n"}, changed: "2 consumer groups", notAsked: "XINFO GROUPS"},
+			"XINFO STREAM": strings.Replace(state, "*6", "*8", 1) + "$6\r\ngroups\r\n:2\r\n"}, changed: "2 consumer groups there", notAsked: "XINFO GROUPS"},
 		"deleted before the fields were read": {piece: small, typ: question.TypeNone},
 		"deleted before they were asked for by name": {piece: small, replies: map[string]string{
 			"HSCAN k": "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n", "PEXPIRETIME k": there + gone}, typ: question.TypeNone},
@@ -73,6 +73,32 @@ func TestReadChanging(t *testing.T) {
 		}
 		if p.Type != c.typ || !strings.Contains(p.Changed, c.changed) || (p.Changed == "") != (c.changed == "") {
 			t.Errorf("%s: type %q, changed %q; want %q, %q", name, p.Type, p.Changed, c.typ, c.changed)
+		}
+	}
+}
+
+// TestReadGroups: a stream with consumer groups is not saved as if it had none. A Redis says their
+// number beside the stream's state, a Kvrocks by itself.
+func TestReadGroups(t *testing.T) {
+	const state = "*6\r\n$17\r\nlast-generated-id\r\n$3\r\n1-1\r\n$20\r\nmax-deleted-entry-id\r\n$3\r\n0-0\r\n$13\r\nentries-added\r\n:1\r\n"
+	group := func(name string) string {
+		return "*1\r\n*4\r\n$4\r\nname\r\n" + testserver.Bulk(name) + "$9\r\nconsumers\r\n:0\r\n"
+	}
+	for name, c := range map[string]struct{ groups, refused string }{
+		"none":     {"*0\r\n", ""},
+		"of loads": {group("kvload"), ""},
+		"one":      {group("workers"), "it has 1 consumer group, which no dump can hold"},
+	} {
+		f := testserver.Start(t, func(cmd []string) (string, bool) {
+			reply, ok := map[string]string{
+				"INFO server": testserver.Bulk(testserver.InfoKvrocks), "XINFO STREAM": state, "XINFO GROUPS": c.groups,
+				"XRANGE k": "*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n", "PEXPIRETIME k": ":-1\r\n", "XLEN k": ":1\r\n",
+			}[strings.Join(cmd[:min(2, len(cmd))], " ")]
+			return reply, ok
+		})
+		err := open(t, f.Addr).Read(t.Context(), b("k"), KeyInfo{Kind: format.Stream, Type: "stream", Length: 1}, func(*format.Record) error { return nil })
+		if c.refused == "" && err != nil || c.refused != "" && (err == nil || !strings.Contains(err.Error(), c.refused)) {
+			t.Errorf("%s: %v, want %q", name, err, c.refused)
 		}
 	}
 }

@@ -235,13 +235,22 @@ func parseState(reply *resp.Reply) (s *format.StreamState, groups int64, known b
 	return s, groups, n == 3, err
 }
 
-// decodeGroups takes the reply to XINFO GROUPS. The group that makes an empty stream is the load's
-// own.
+// decodeGroups takes the reply to XINFO GROUPS.
 func decodeGroups(q *question.Question, reply *resp.Reply) error {
-	if reply.Kind != '*' {
-		return resp.ErrUnexpected
+	n, err := countGroups(reply)
+	if err != nil {
+		return err
 	}
-	n := int64(0)
+	setGroups(q, n)
+	return nil
+}
+
+// countGroups returns how many groups XINFO GROUPS lists. The one that makes an empty stream is the
+// load's own.
+func countGroups(reply *resp.Reply) (n int64, err error) {
+	if reply.Kind != '*' {
+		return 0, resp.ErrUnexpected
+	}
 	for _, group := range reply.List {
 		own := false
 		for i := 0; i+1 < len(group.List); i += 2 {
@@ -251,15 +260,22 @@ func decodeGroups(q *question.Question, reply *resp.Reply) error {
 			n++
 		}
 	}
-	setGroups(q, n)
-	return nil
+	return n, nil
 }
 
 // setGroups notes consumer groups: no load brings any.
 func setGroups(q *question.Question, n int64) {
 	if n > 0 {
-		q.Changed = fmt.Sprintf("%d consumer groups are there, which no dump has", n)
+		q.Changed = consumerGroups(n) + " there, which no dump has"
 	}
+}
+
+// consumerGroups counts them in words.
+func consumerGroups(n int64) string {
+	if n == 1 {
+		return "1 consumer group"
+	}
+	return fmt.Sprintf("%d consumer groups", n)
 }
 
 func parseID(text string) (id format.StreamID, err error) {

@@ -230,8 +230,17 @@ func (c *Client) readStream(ctx context.Context, p *recordMaker) error {
 	if err != nil && !unknown {
 		return err
 	}
+	if groups == 0 && c.target.ListsGroups() {
+		list, err := c.one(ctx, "XINFO", "GROUPS", p.key)
+		if err == nil {
+			groups, err = countGroups(list)
+		}
+		if err != nil && !unknown {
+			return err
+		}
+	}
 	if groups > 0 {
-		return conn.Preflightf("it has %d consumer groups, which no dump can hold: remove them, or leave the key out", groups)
+		return conn.Preflightf("it has %s, which no dump can hold: remove them, or leave the key out", consumerGroups(groups))
 	}
 	from := "-"
 	for p.elements < p.info.Length {
