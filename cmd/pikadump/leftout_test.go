@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"filippo.io/age"
@@ -50,8 +49,8 @@ func TestLeftOut(t *testing.T) {
 	r.failed(t, 3, "see skipped.jsonl in the stream")
 }
 
-// TestResumeLost: a finished dump of which a file was lost or cut is not finished: --resume reads
-// again what is lost.
+// TestResumeLost: a finished dump of which a file was lost or cut is damaged, and not gone on with:
+// the source may hold something else by now, and loads may know the dump as it was.
 func TestResumeLost(t *testing.T) {
 	s := startVanishing(t)
 	id, err := age.GenerateX25519Identity()
@@ -77,16 +76,10 @@ func TestResumeLost(t *testing.T) {
 		if err := tc.lose(filepath.Join(out, filepath.FromSlash(tc.name))); err != nil {
 			t.Fatalf("%v: there are %q", err, before)
 		}
-		r := runCommand(flags...)
-		r.failed(t, 3, "1 listed key is not in it")
-		if want := filepath.Join(out, tc.name); !strings.Contains(r.stderr, want) || !strings.Contains(r.stderr, tc.says) {
-			t.Errorf("it does not say %q of %s:\n%s", tc.says, want, r.stderr)
-		}
-		if again := runCommand(flags...); !strings.Contains(again.stderr, "finished already") {
-			t.Errorf("the dump is not finished then:\n%s", again.stderr)
-		}
-		if after := files(t, out); len(after) != len(before) {
-			t.Errorf("there were %q, and are %q", before, after)
+		left := files(t, out)
+		runCommand(flags...).failed(t, 13, filepath.Join(out, tc.name), tc.says, "dump again into another directory")
+		if after := files(t, out); len(after) != len(left) {
+			t.Errorf("there were %q, and are %q", left, after)
 		}
 	}
 }

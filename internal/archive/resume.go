@@ -104,9 +104,8 @@ func (w *Writer) adoptAll(names []string, ranges []numberRange, log func(string)
 	return nil
 }
 
-// unfinished returns ErrFinished if the dump has a manifest and the files that it lists. A manifest
-// that is damaged, or lists a file that is lost, is removed: it is written anew when what is lost
-// is read anew.
+// unfinished returns ErrFinished if the dump has a manifest and the files that it lists, and a
+// CorruptError if one of these is lost. A manifest that is damaged says nothing: it is written anew.
 func (w *Writer) unfinished(log func(string)) error {
 	data, err := storage.ReadFile(w.dir, format.ManifestName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -124,12 +123,9 @@ func (w *Writer) unfinished(log func(string)) error {
 		if err == nil {
 			return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path(""))
 		}
-		if !errors.As(err, new(*format.CorruptError)) {
-			return fmt.Errorf("resume dump: %w", err)
-		}
-		if w.own != 0 {
-			return fmt.Errorf("%w: the dump was finished; pikadump dump --resume without --plan and --shard reads again what is lost", err)
-		}
+		// What the source holds now is not what is lost: it is not read into a dump that is finished, and
+		// perhaps loaded.
+		return fmt.Errorf("resume dump: %w", err)
 	}
 	log(fmt.Sprintf("%v: %s is removed and written anew", err, format.ManifestName))
 	return w.dir.Remove(format.ManifestName)
@@ -147,14 +143,14 @@ func (w *Writer) allThere(m *format.Manifest) error {
 		g.Go(func() error {
 			f, err := w.dir.Open(file.Name)
 			if errors.Is(err, fs.ErrNotExist) {
-				return &format.CorruptError{Name: w.dir.Path(file.Name), Err: errors.New("this file of the finished dump is not there")}
+				return &format.CorruptError{Name: w.dir.Path(file.Name), Err: errors.New("this file of the finished dump is not there: restore it from a copy, or dump again into another directory")}
 			}
 			if err != nil {
 				return err
 			}
 			defer f.Close()
 			if f.Size() != file.Size {
-				return &format.CorruptError{Name: w.dir.Path(file.Name), Err: fmt.Errorf("it has %d bytes, not %d as the manifest says", f.Size(), file.Size)}
+				return &format.CorruptError{Name: w.dir.Path(file.Name), Err: fmt.Errorf("it has %d bytes, not %d as the manifest says: restore it from a copy, or dump again into another directory", f.Size(), file.Size)}
 			}
 			return nil
 		})
