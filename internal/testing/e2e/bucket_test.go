@@ -171,7 +171,7 @@ func TestBucketRefused(t *testing.T) {
 		t.Helper()
 		mustName(t, mustRun(t, code, "pikadump", append([]string{"dump", "--quiet", "--uri", from, "--out", url}, flags...)...), says)
 	}
-	dump(2, "no place for a dump", "ftp://host/dump")
+	dump(2, "unsupported URL scheme", "ftp://host/dump")
 	dump(2, "takes no credentials", "s3://key:secret@dumps/dump")
 	dump(5, "NoSuchBucket", strings.Replace(server.URL("dump"), "s3://dumps/", "s3://nothing/", 1))
 	dump(75, "cannot be reached", "s3://dumps/dump?region=us-east-1&use_path_style=true&endpoint=http://127.0.0.1:1")
