@@ -69,9 +69,9 @@ func (x *exchange) again(ctx context.Context, err error) (bool, error) {
 	return err == nil, err
 }
 
-// roundTripOrLess sends the batch and receives the replies. While the connection is lost, or the replies are too large, it
-// makes the batch anew by less, which reports false if it cannot ask for less, and then sends fewer
-// commands at once, or takes in what comes.
+// roundTripOrLess sends the batch and receives the replies. While the connection is lost, or the
+// replies are too large, it makes the batch anew by less, which reports false if it cannot ask for
+// less, and then sends fewer commands at once, or takes in what comes.
 func (x *exchange) roundTripOrLess(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
 	f, err := x.send(ctx, b, buf)
 	if err != nil {

@@ -38,8 +38,8 @@ type treeSample struct {
 	each  func(weight float64, k Sampled) error
 }
 
-// TreeSample estimates how many keys of a type a database has, and hands over a sample of them, each
-// with the number of keys that it stands for.
+// TreeSample estimates how many keys of a type a database has, and hands over a sample of them,
+// each with the number of keys that it stands for.
 func (s *Scanner) TreeSample(ctx context.Context, db int, t format.Type, o TreeSampleOptions, each func(weight float64, k Sampled) error) (keys float64, err error) {
 	c, err := s.dial(ctx, db)
 	if err != nil {

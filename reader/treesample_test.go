@@ -12,10 +12,7 @@ import (
 // TestTreeSample: the estimate is right on average, and exact where all leaves are picked.
 func TestTreeSample(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 8))
-	keys := 20_000
-	if testing.Short() {
-		keys = 4000
-	}
+	const keys = 4000
 	for name, key := range map[string]func(i int) string{
 		"numbered": func(i int) string { return fmt.Sprintf("key:%07d", i) },
 		"random":   func(int) string { return fmt.Sprintf("%016x", rng.Uint64()) },

@@ -125,7 +125,8 @@ func TestReport(t *testing.T) {
 			t.Skip("NO /dev/full: a report that cannot be written is not tested")
 		}
 		m := startTarget(t)
-		// Nothing else is in the dump: another worker may be ahead of the one that leaves a key out.
+		// Nothing else is in the dump: another worker may be ahead of the one that leaves a key
+		// out.
 		dir := makeDump(t, []format.Record{{Kind: format.HyperLogLog, Key: []byte("p"), Part: format.PartWhole, Value: []byte("registers")}})
 		runCommand("load", "--uri", m.Addr(), "--in", dir, "--hyperloglog", "leave-out", "--report", "/dev/full").
 			failed(t, 75, "write the report of what was left out", "no space left on device", "nothing of the dump is on the target")

@@ -15,8 +15,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// TestMemory: sources that share memory do not hold more giant records at once than it has room for,
-// small records go on meanwhile, and what waits ends with its context.
+// TestMemory: sources that share memory do not hold more giant records at once than it has room
+// for, small records go on meanwhile, and what waits ends with its context.
 func TestMemory(t *testing.T) {
 	const giantBytes = 3 << 20
 	dir, units := giants(t, 8, giantBytes)

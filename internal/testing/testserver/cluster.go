@@ -36,7 +36,7 @@ func StartCluster(t *testing.T, count int, script func(node int, cmd []string) (
 			case "INFO server":
 				return Bulk(strings.ReplaceAll(InfoKvrocks, "standalone", "cluster")), true
 			case "CLUSTER SLOTS":
-				return fc.map_(), true
+				return fc.slotMap(), true
 			case "CLUSTER INFO":
 				return Recorded(t, "kvrocks-2.10.1-cluster.jsonl", "CLUSTER INFO"), true
 			case "CLUSTER NODES":
@@ -51,8 +51,8 @@ func StartCluster(t *testing.T, count int, script func(node int, cmd []string) (
 	return fc
 }
 
-// map_ is the reply to CLUSTER SLOTS.
-func (fc *Cluster) map_() string {
+// slotMap is the reply to CLUSTER SLOTS.
+func (fc *Cluster) slotMap() string {
 	fc.mu.Lock()
 	defer fc.mu.Unlock()
 	fc.slots++
