@@ -105,7 +105,8 @@ func (w *Writer) adoptAll(names []string, ranges []numberRange, log func(string)
 }
 
 // unfinished returns ErrFinished if the dump has a manifest and the files that it lists, and a
-// CorruptError if one of these is lost. A manifest that is damaged says nothing: it is written anew.
+// CorruptError if one of these is lost. A manifest that is damaged says nothing: it is written
+// anew.
 func (w *Writer) unfinished(log func(string)) error {
 	data, err := storage.ReadFile(w.dir, format.ManifestName, format.MaxManifest)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -123,8 +124,8 @@ func (w *Writer) unfinished(log func(string)) error {
 		if err == nil {
 			return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path(""))
 		}
-		// What the source holds now is not what is lost: it is not read into a dump that is finished, and
-		// perhaps loaded.
+		// What the source holds now is not what is lost: it is not read into a dump that is
+		// finished, and perhaps loaded.
 		return fmt.Errorf("resume dump: %w", err)
 	}
 	log(fmt.Sprintf("%v: %s is removed and written anew", err, format.ManifestName))
