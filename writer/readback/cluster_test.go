@@ -2,6 +2,7 @@ package readback
 
 import (
 	"strconv"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -12,13 +13,13 @@ import (
 
 // TestCluster: a Client follows the slots of a cluster.
 func TestCluster(t *testing.T) {
-	var fc *testserver.Cluster
-	fc = testserver.StartCluster(t, 2, func(node int, cmd []string) (string, bool) {
+	var other atomic.Pointer[string]
+	fc := testserver.StartCluster(t, 2, func(node int, cmd []string) (string, bool) {
 		switch {
 		case cmd[0] == "SCAN":
 			return "*2\r\n$1\r\n0\r\n*1\r\n" + testserver.Bulk("on "+strconv.Itoa(node)), true
 		case node == 0 && len(cmd) > 1 && cmd[1] == "bar":
-			return "-MOVED 5061 " + fc.Nodes[1].Addr + "\r\n", true
+			return "-MOVED 5061 " + *other.Load() + "\r\n", true
 		case cmd[0] == "GETRANGE":
 			return testserver.Bulk("value"), true
 		case cmd[0] == "TYPE":
@@ -28,6 +29,7 @@ func TestCluster(t *testing.T) {
 		}
 		return "", false
 	})
+	other.Store(&fc.Nodes[1].Addr)
 	l, err := target.Open(t.Context(), target.Options{Addr: fc.Nodes[0].Addr})
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -202,10 +203,10 @@ func TestPatience(t *testing.T) {
 // TestRedirectedReplies: a reply stays what it was when another command of its pipeline is sent
 // once more.
 func TestRedirectedReplies(t *testing.T) {
-	tries := 0
+	var tries atomic.Int32
 	fc := testserver.StartCluster(t, 2, func(_ int, cmd []string) (string, bool) {
 		if cmd[0] == "SMEMBERS" && cmd[1] == "{bar}2" {
-			if tries++; tries == 1 {
+			if tries.Add(1) == 1 {
 				return "-TRYAGAIN x\r\n", true
 			}
 		}
@@ -244,6 +245,6 @@ func TestRedirectedReplies(t *testing.T) {
 				t.Errorf("%s: %v", k, calls[i].Reply)
 			}
 		}
-		tries = 0
+		tries.Store(0)
 	}
 }
