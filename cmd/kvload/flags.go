@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
@@ -73,8 +74,8 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 		Dump: c.String("in"), Workers: c.Int("threads"), Quiet: c.Bool("quiet"), State: c.String("state"), RetryFor: c.Duration("retry-for"),
 		Rewrite: rewrite.Options{Prefix: rewrite.Prefix{Strip: []byte(c.String("key-prefix-strip")), Add: []byte(c.String("key-prefix-add"))}},
 	}
-	if c.Args().Present() {
-		return s, exitcode.Usagef("%q is not a flag: the dump is given with --in", c.Args().First())
+	if err := command.NoArguments(c, "the dump is given with --in"); err != nil {
+		return s, err
 	}
 	if s.Dump == "" {
 		return s, exitcode.Usagef("--in is missing: it names the directory of the dump")

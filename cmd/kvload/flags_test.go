@@ -49,11 +49,12 @@ func TestBadFlags(t *testing.T) {
 		{"--cacert without TLS", append(good, "--cacert", "x"), "--cacert needs --tls"},
 		{"--askpass without a terminal", append(good, "--askpass"), "no terminal"},
 		{"check of nothing", []string{"check"}, "give one dump"},
+		{"check --in", []string{"check", "--in", "dump"}, "kvload check DIR"},
 		{"check of two", []string{"check", "a", "b"}, "give one dump"},
 		{"inspect of nothing", []string{"inspect"}, "give one dump"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			runCommand(tc.args...).failed(t, 2, tc.says, "see kvload COMMAND --help")
+			runCommand(tc.args...).failed(t, 2, tc.says, "see kvload "+tc.args[0]+" --help")
 		})
 	}
 }

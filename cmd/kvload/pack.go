@@ -85,8 +85,8 @@ func packAction(c *cli.Context) error {
 }
 
 func unpackAction(c *cli.Context) error {
-	if c.Args().Present() {
-		return exitcode.Usagef("%q is not a flag: the directory is given with --out, and the stream comes from standard input", c.Args().First())
+	if err := command.NoArguments(c, "the directory is given with --out, and the stream comes from standard input"); err != nil {
+		return err
 	}
 	location := c.String("out")
 	if location == "" {

@@ -114,6 +114,11 @@ func TestCreateNamespaces(t *testing.T) {
 	load := func(flags ...string) result {
 		return runCommand(append([]string{"load", "--uri", k.Addr(), "--in", dir, "--map-db", "0=default,1=NS1,2=NS2@orders"}, flags...)...)
 	}
+	for _, r := range []result{load(), load("--dry-run")} {
+		if r.code != 12 || !strings.Contains(r.stdout+r.stderr, "--create-namespaces makes it") || strings.Contains(r.stderr, "check --user") {
+			t.Errorf("%d: %s%s", r.code, r.stdout, r.stderr)
+		}
+	}
 	load().failed(t, 12, "keyspace db1", "keyspace db2", "--create-namespaces makes it")
 	if r := load("--create-namespaces", "--dry-run"); r.code != 0 || !strings.Contains(r.stdout, "namespaces to be made: db1, orders") {
 		t.Errorf("dry run: %d: %s%s", r.code, r.stdout, r.stderr)

@@ -132,8 +132,8 @@ func shardFlags(env func(string) []string) []cli.Flag {
 const stdout = "-"
 
 func parseDump(c *cli.Context) (o dump.Options, err error) {
-	if c.Args().Present() {
-		return o, exitcode.Usagef("%q is not a flag: the directory is given with --out", c.Args().First())
+	if err := command.NoArguments(c, "the directory is given with --out"); err != nil {
+		return o, err
 	}
 	if c.String("out") == "" {
 		return o, exitcode.Usagef("--out is missing: it names the directory to write to")

@@ -73,6 +73,7 @@ func TestBadFlags(t *testing.T) {
 		{"a share of the first keys", append(good, "--plan", "p", "--limit-keys", "1"), "--limit-keys does not go with --shard"},
 		{"an encrypted share", append(good, "--plan", "p", "--encrypt-to", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"), "--encrypt-to does not go with --shard: shares cannot encrypt yet"},
 		{"--port", []string{"dump", "--port", "70000", "--out", out}, "--port 70000: it is between 1 and 65535"},
+		{"an address without --uri", []string{"dump", "redis://h:9221", "--out", out}, "--uri is missing"},
 		{"--uri and --host", append(good, "--host", "h"), "--uri and --host"},
 		{"--uri scheme", []string{"dump", "--uri", "http://h", "--out", out}, "http://; it must be redis://"},
 		{"--uri with a / in the password", []string{"dump", "--uri", "redis://u:1/pw@h", "--out", out}, "%2F"},
@@ -82,7 +83,7 @@ func TestBadFlags(t *testing.T) {
 		{"--insecure without TLS", append(good, "--insecure"), "--insecure needs --tls"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			runCommand(tc.args...).failed(t, 2, tc.says, "see pikadump COMMAND --help")
+			runCommand(tc.args...).failed(t, 2, tc.says, "see pikadump "+tc.args[0]+" --help")
 			if left := files(t, out); len(left) > 0 {
 				t.Errorf("there are %v", left)
 			}

@@ -34,8 +34,8 @@ func planCommand() *cli.Command {
 }
 
 func planAction(c *cli.Context) error {
-	if c.Args().Present() {
-		return exitcode.Usagef("%q is not a flag: the source is given with --uri", c.Args().First())
+	if err := command.NoArguments(c, "the source is given with --uri"); err != nil {
+		return err
 	}
 	src, err := parseSource(c)
 	if err != nil {

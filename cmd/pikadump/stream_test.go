@@ -100,8 +100,8 @@ func TestEncryptedResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	dump(dir, "--encrypt-to", to).failed(t, 5, "an unfinished dump")
-	dump(dir, "--resume").failed(t, 5, "--encrypt-to", "--identity FILE")
-	dump(dir, "--resume", "--encrypt-to", to).failed(t, 5, "--identity FILE")
+	dump(dir, "--resume").failed(t, 12, "--encrypt-to", "--identity FILE")
+	dump(dir, "--resume", "--encrypt-to", to).failed(t, 12, "--identity FILE")
 	dump(plain, "--resume", "--encrypt-to", to, "--identity", key).failed(t, 5, "is not encrypted")
 	dump(dir, "--encrypt-to", id.String()).failed(t, 2, "secret")
 	if r := dump(dir, "--resume", "--encrypt-to", to, "--identity", key); r.code != 0 {

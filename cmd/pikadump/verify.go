@@ -61,9 +61,10 @@ func verifyAction(c *cli.Context) error {
 		Threads: c.Int("threads"), Report: c.String("report"), KeysOnly: c.Bool("keys-only"), Rounds: c.Int("rounds"),
 		Quiet: c.Bool("quiet"), Out: c.App.Writer, Log: c.App.ErrWriter,
 	}
+	err := command.NoArguments(c, "the dump is given with --in")
 	switch {
-	case c.Args().Present():
-		return exitcode.Usagef("%q is not a flag: the dump is given with --in", c.Args().First())
+	case err != nil:
+		return err
 	case in == "":
 		return exitcode.Usagef("--in is missing: it names the directory of the dump")
 	case o.Threads < 0 || o.Threads > 1024:
@@ -71,7 +72,7 @@ func verifyAction(c *cli.Context) error {
 	case o.Rounds < 1 || o.Rounds > 100:
 		return exitcode.Usagef("--rounds %d: it is between 1 and 100", o.Rounds)
 	}
-	err := storage.Check(in)
+	err = storage.Check(in)
 	if err != nil {
 		return exitcode.Usagef("--in: %w", err)
 	}

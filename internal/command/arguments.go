@@ -92,6 +92,9 @@ var (
 func usageError(c *cli.Context, err error) error {
 	flags, text := c.Command.Flags, err.Error()
 	if m := unknownFlag.FindStringSubmatch(text); m != nil {
+		if m[1] == "in" && flagOf(flags, "uri") == nil && flagOf(flags, "out") == nil { // it reads a dump only
+			return exitcode.Usagef("there is no flag --in: the dump is an argument, as in %s", c.Command.UsageText)
+		}
 		return exitcode.Usagef("there is no flag %s; did you mean %s?", dashed(m[1]), cli.SuggestFlag(flags, m[1], false))
 	}
 	if m := withoutValue.FindStringSubmatch(text); m != nil {
@@ -173,6 +176,19 @@ func nearest(names []string, name string) string {
 		flags = append(flags, &cli.StringFlag{Name: n})
 	}
 	return strings.TrimLeft(cli.SuggestFlag(flags, name, true), "-")
+}
+
+// NoArguments refuses what stands beside the flags, and says which flag was meant: instead, or --uri.
+// The address of a server is not repeated: a password may be in it.
+func NoArguments(c *cli.Context, instead string) error {
+	arg := c.Args().First()
+	switch {
+	case !c.Args().Present():
+		return nil
+	case strings.HasPrefix(arg, "redis://"), strings.HasPrefix(arg, "rediss://"):
+		return exitcode.Usagef("--uri is missing before the address of the server")
+	}
+	return exitcode.Usagef("%q is not a flag: %s", arg, instead)
 }
 
 // showsPassword reports whether a password stands in the command line, where everybody on the host

@@ -34,6 +34,12 @@ const Buckets = `BUCKETS:
 // garbage pile up beside it.
 const memoryLimit = 72 << 20
 
+// toolOf names the tool of each command that only one has, for those who ask the other.
+var toolOf = map[string]string{
+	"dump": "pikadump", "plan": "pikadump",
+	"load": "kvload", "finish": "kvload", "rollback": "kvload", "inspect": "kvload", "check": "kvload", "pack": "kvload", "unpack": "kvload",
+}
+
 // App completes an app: help and version flags that leave -h and -v free, errors that come
 // back to Main, the table of exit codes.
 func App(app *cli.App) *cli.App {
@@ -49,6 +55,9 @@ func App(app *cli.App) *cli.App {
 	app.CustomAppHelpTemplate = narrow(cli.AppHelpTemplate) + "\n" + exitcode.Help
 	app.Action = func(c *cli.Context) error {
 		if name := c.Args().First(); name != "" {
+			if tool := toolOf[name]; tool != "" {
+				return exitcode.Usagef("%s has no command %s: it is %s %s", app.Name, name, tool, name)
+			}
 			return exitcode.Usagef("there is no command %q; did you mean %s?", name, nearest(commandNames(app), name))
 		}
 		return cli.ShowAppHelp(c)
@@ -138,7 +147,11 @@ func show(app *cli.App, args []string, err error, code int) {
 		fmt.Fprintf(w, "%s: %s\n", name, hint)
 	case hinted:
 	case code == exitcode.Usage:
-		fmt.Fprintf(w, "%s: see %s COMMAND --help\n", name, name)
+		asked := name
+		if c := commandOf(app, args); c != nil {
+			asked += " " + c.Name
+		}
+		fmt.Fprintf(w, "%s: see %s --help\n", name, asked)
 	case errors.As(err, new(interface{ SaysWhatToDo() bool })):
 	case code == exitcode.Auth:
 		fmt.Fprintf(w, "%s: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n", name)

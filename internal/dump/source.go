@@ -57,7 +57,7 @@ func Warnings(src *reader.ServerInfo) []string {
 	}
 	if src.CacheModel != "" && src.CacheModel != "0" {
 		texts = append(texts, "the source's own cache is on (cache-model "+src.CacheModel+"): under LRANGE and TTL of many keys it has been seen to hang; "+
-			"--source-cache-off turns it off for the run")
+			"dump has --source-cache-off; before plan: CONFIG SET cache-model 0")
 	}
 	return texts
 }

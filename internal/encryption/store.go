@@ -75,8 +75,8 @@ func Create(dir storage.Store, keys Keys, resume bool) (storage.Store, error) {
 	}
 	if len(keys.Recipients) == 0 {
 		if encrypted && resume {
-			return nil, fmt.Errorf("%w: that in %s is encrypted: to resume it, give --encrypt-to as at its start, and --identity FILE, for what is there must be read",
-				ErrMixed, dir.Path(""))
+			return nil, fmt.Errorf("%w: no identity opens that in %s: to resume it, give --identity FILE, and --encrypt-to as at its start",
+				ErrIdentity, dir.Path(""))
 		}
 		return dir, nil
 	}
@@ -138,7 +138,7 @@ func (s *Store) header() ([]byte, error) {
 // recipients, as far as can be told.
 func (s *Store) mayGoOn() error {
 	if len(s.keys.Identities) == 0 {
-		return fmt.Errorf("%w: to resume it, what is there must be read: give --identity FILE beside --encrypt-to, or dump into another directory", ErrMixed)
+		return fmt.Errorf("%w: no identity opens it: give --identity FILE beside --encrypt-to, or dump into another directory", ErrIdentity)
 	}
 	old, err := s.header()
 	if errors.Is(err, fs.ErrNotExist) {

@@ -42,13 +42,14 @@ type conflicts struct {
 	types  map[int]map[string][]format.Type // by database and name, in Pika's order
 }
 
-func readConflicts(d Dump, f *filter.Filter, policy Conflict, p Prefix) (conflicts, error) {
+func readConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
+	policy := o.Conflict
 	cs := conflicts{policy, map[int]map[string][]format.Type{}}
 	shown, count, size := "", 0, 0
 	keep := f.Key()
 	err := d.Conflicts(func(k archive.ConflictKey) error {
 		types := slices.DeleteFunc(k.Types, func(t format.Type) bool { return !f.Type(t) })
-		if len(types) < 2 || !f.DB(k.DB) || keep != nil && !keep(k.Key) || p.Apply(k.Key) == nil {
+		if len(types) < 2 || !f.DB(k.DB) || keep != nil && !keep(k.Key) || o.Prefix.Apply(k.Key) == nil {
 			return nil
 		}
 		if count++; policy == Fail {
@@ -71,9 +72,12 @@ func readConflicts(d Dump, f *filter.Filter, policy Conflict, p Prefix) (conflic
 	case err != nil:
 		return cs, err
 	case policy == Fail && count > 0:
-		return cs, fmt.Errorf("%w: %s in several types, which Kvrocks cannot hold (%s, …; all in %s): "+
-			"choose --on-conflict first or suffix, or load one type with --type",
-			exitcode.ErrRefused, progress.Plural(count, "name stands", "names stand"), shown, format.ConflictsName)
+		advice := "choose --on-conflict first or suffix, or load one type with --type"
+		if o.Loaded {
+			advice = "give --on-conflict, --type and the other flags as at the load"
+		}
+		return cs, fmt.Errorf("%w: %s in several types, which Kvrocks cannot hold (%s, …; all in %s): %s",
+			exitcode.ErrRefused, progress.Plural(count, "name stands", "names stand"), shown, format.ConflictsName, advice)
 	}
 	return cs, cs.checkNames(d)
 }

@@ -16,6 +16,7 @@ type Options struct {
 	Conflict Conflict
 	Prefix   Prefix
 	TTL      TTL
+	Loaded   bool // by a load before: its choices are to be given again
 }
 
 // A Dump tells its names. It is an archive.Archive.
@@ -38,7 +39,7 @@ type Rules struct {
 // Rules reads which names of the dump stand in several types, and refuses them where Conflict is
 // Fail. With Suffix it makes sure that no new name is in the dump already.
 func (o Options) Rules(d Dump, f *filter.Filter) (*Rules, error) {
-	cs, err := readConflicts(d, f, o.Conflict, o.Prefix)
+	cs, err := readConflicts(d, f, o)
 	if err != nil {
 		return nil, err
 	}

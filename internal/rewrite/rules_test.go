@@ -140,6 +140,9 @@ func TestConflictRefused(t *testing.T) {
 			t.Errorf("%s: %v", conflict, err)
 		}
 	}
+	if _, err := (Options{Conflict: Fail, Loaded: true}).Rules(d, &filter.Filter{}); err == nil || !strings.Contains(err.Error(), "as at the load") {
+		t.Errorf("after a load: %v", err)
+	}
 	rules, err := Options{Conflict: First}.Rules(d, &filter.Filter{})
 	if err != nil || rules.SuffixedNames(0) != nil || rules.IsSuffixedName(0, []byte("a:hash")) {
 		t.Errorf("first makes names up: %v", err)

@@ -42,7 +42,7 @@ func atMost(n, k int64, p float64) float64 {
 	return sum
 }
 
-// Percent writes a share with two significant digits.
+// Percent writes a share below 0.995 with two significant digits.
 func Percent(share float64) string {
 	return strconv.FormatFloat(100*share, 'g', 2, 64) + " %"
 }

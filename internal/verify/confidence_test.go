@@ -22,11 +22,19 @@ func TestConfidence(t *testing.T) {
 			t.Errorf("%d of %d: %g, want %g", c.differ, c.n, got, c.want)
 		}
 	}
-	var b bytes.Buffer
-	tally := &Tally{keys: 200_000}
-	tally.Summary(&b, &sample.Sample{})
-	if want := "0 of 200,000 sampled keys differ: with 95 % confidence fewer than 0.0015 % of all do\nthe sample is equal\n"; b.String() != want {
-		t.Errorf("%q, want %q", b.String(), want)
+	for _, c := range []struct {
+		keys, differ int64
+		want         string
+	}{
+		{200_000, 0, "0 of 200,000 sampled keys differ: with 95 % confidence fewer than 0.0015 % of all do\nthe sample is equal\n"},
+		{5, 5, "5 of 5 sampled keys differ\n"}, {20, 19, "19 of 20 sampled keys differ\n"},
+	} {
+		var b bytes.Buffer
+		tally := &Tally{keys: c.keys, differ: c.differ}
+		tally.Summary(&b, &sample.Sample{})
+		if b.String() != c.want {
+			t.Errorf("%q, want %q", b.String(), c.want)
+		}
 	}
 }
 

@@ -81,8 +81,11 @@ func (t *Tally) Summary(w io.Writer, sampled *sample.Sample) {
 		tw.Flush()
 	}
 	if sampled != nil {
-		fmt.Fprintf(w, "%s of %s: with 95 %% confidence fewer than %s of all do\n",
-			progress.Count(t.differ), progress.Plural(t.keys, "sampled key differs", "sampled keys differ"), Percent(Confidence(t.keys, t.differ)))
+		fmt.Fprintf(w, "%s of %s", progress.Count(t.differ), progress.Plural(t.keys, "sampled key differs", "sampled keys differ"))
+		if bound := Confidence(t.keys, t.differ); bound < 0.995 { // else it says nothing
+			fmt.Fprintf(w, ": with 95 %% confidence fewer than %s of all do", Percent(bound))
+		}
+		fmt.Fprintln(w)
 	}
 	switch {
 	case t.differ > 0 || t.classes[ExtraKey] > 0 || t.keys == 0:
