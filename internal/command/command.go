@@ -35,10 +35,8 @@ const Buckets = `BUCKETS:
 const memoryLimit = 72 << 20
 
 // toolOf names the tool of each command that only one has, for those who ask the other.
-var toolOf = map[string]string{
-	"dump": "pikadump", "plan": "pikadump",
-	"load": "kvload", "finish": "kvload", "rollback": "kvload", "inspect": "kvload", "check": "kvload", "pack": "kvload", "unpack": "kvload",
-}
+var toolOf = map[string]string{"dump": "pikadump", "plan": "pikadump", "load": "kvload", "finish": "kvload", "rollback": "kvload",
+	"inspect": "kvload", "check": "kvload", "pack": "kvload", "unpack": "kvload"}
 
 // App completes an app: help and version flags that leave -h and -v free, errors that come
 // back to Main, the table of exit codes.
@@ -153,7 +151,7 @@ func show(app *cli.App, args []string, err error, code int) {
 		}
 		fmt.Fprintf(w, "%s: see %s --help\n", name, asked)
 	case errors.As(err, new(interface{ SaysWhatToDo() bool })):
-	case code == exitcode.Auth:
+	case code == exitcode.Auth && !strings.Contains(err.Error(), "namespace token"): // that is no password
 		fmt.Fprintf(w, "%s: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n", name)
 	case exitcode.IsTLS(err):
 		fmt.Fprintf(w, "%s: TLS failed: check --tls, --cacert, --cert and --key, --sni; --insecure does without verification\n", name)

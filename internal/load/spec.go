@@ -61,9 +61,8 @@ func (s *Spec) Open(ctx context.Context) (*archive.Archive, *rewrite.Rules, erro
 	s.ID = a.Manifest.Dump
 	var rules *rewrite.Rules
 	if s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.Units(a)); err == nil {
-		o := s.Rewrite
-		o.Loaded = true
-		rules, err = o.Rules(a, &s.Filter)
+		s.Rewrite.Loaded = true
+		rules, err = s.Rewrite.Rules(a, &s.Filter)
 	}
 	if err != nil {
 		a.Close()

@@ -43,8 +43,7 @@ type conflicts struct {
 }
 
 func readConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
-	policy := o.Conflict
-	cs := conflicts{policy, map[int]map[string][]format.Type{}}
+	cs := conflicts{o.Conflict, map[int]map[string][]format.Type{}}
 	shown, count, size := "", 0, 0
 	keep := f.Key()
 	err := d.Conflicts(func(k archive.ConflictKey) error {
@@ -52,7 +51,7 @@ func readConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
 		if len(types) < 2 || !f.DB(k.DB) || keep != nil && !keep(k.Key) || o.Prefix.Apply(k.Key) == nil {
 			return nil
 		}
-		if count++; policy == Fail {
+		if count++; o.Conflict == Fail {
 			if count == 1 {
 				shown = fmt.Sprintf("%s in db%d is %v", k.Name, k.DB, types)
 			}
@@ -71,7 +70,7 @@ func readConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
 	switch {
 	case err != nil:
 		return cs, err
-	case policy == Fail && count > 0:
+	case o.Conflict == Fail && count > 0:
 		advice := "choose --on-conflict first or suffix, or load one type with --type"
 		if o.Loaded {
 			advice = "give --on-conflict, --type and the other flags as at the load"

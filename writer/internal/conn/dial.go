@@ -60,9 +60,9 @@ func (o *Options) enter(ctx context.Context, c *Conn, k Keyspace) error {
 
 // refusedAuth never repeats reply: a server that does not know AUTH shows its arguments.
 func (o *Options) refusedAuth(reply string, k Keyspace) error {
-	what, authf := "password", Authf
+	what := "password"
 	if k.Token != "" {
-		what, authf = "namespace token", func(format string, args ...any) error { return &tokenError{Authf(format, args...)} }
+		what = "namespace token"
 	}
 	lower := strings.ToLower(reply)
 	if advice := Fatal(reply); errors.Is(advice, ErrTransient) {
@@ -71,16 +71,16 @@ func (o *Options) refusedAuth(reply string, k Keyspace) error {
 	named := o.Username != "" && k.Token == ""
 	switch {
 	case strings.Contains(lower, "no password is set"), strings.Contains(lower, "without any password configured"):
-		return authf("target %s has no password: leave the %s out", o.Addr, what)
+		return Authf("target %s has no password: leave the %s out", o.Addr, what)
 	case strings.HasPrefix(reply, "WRONGPASS"), strings.Contains(lower, "invalid password"), strings.Contains(lower, "invaild password"):
 		if named {
 			return Authf("target %s refuses the user name or the password", o.Addr)
 		}
-		return authf("target %s refuses the %s: it is wrong", o.Addr, what)
+		return Authf("target %s refuses the %s: it is wrong", o.Addr, what)
 	case named && strings.Contains(lower, "wrong number of arguments"):
 		return Authf("target %s knows no user names (Kvrocks has none): give only a password", o.Addr)
 	}
-	return authf("target %s refuses AUTH with the %s", o.Addr, what)
+	return Authf("target %s refuses AUTH", o.Addr)
 }
 
 // checkSelect makes sure that SELECT did something: most versions of Kvrocks answer

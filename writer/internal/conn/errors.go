@@ -41,14 +41,6 @@ func Authf(format string, args ...any) error {
 	return &targetError{ErrAuth, fmt.Sprintf(format, args...)}
 }
 
-// A tokenError is an ErrAuth for the token of a namespace: advice about the password does not fit.
-type tokenError struct{ error }
-
-func (e *tokenError) Unwrap() error { return e.error }
-
-// SaysWhatToDo tells whoever shows the error that no hint is needed.
-func (*tokenError) SaysWhatToDo() bool { return true }
-
 // Preflightf makes an ErrPreflight.
 func Preflightf(format string, args ...any) error {
 	return &targetError{ErrPreflight, fmt.Sprintf(format, args...)}
