@@ -260,6 +260,9 @@ type refusedError struct {
 func (e *refusedError) Error() string { return e.text }
 func (e *refusedError) Unwrap() error { return e.kind }
 
+// SaysWhatToDo: each check gives its advice.
+func (e *refusedError) SaysWhatToDo() bool { return true }
+
 // refusal is the error of the checks that failed, of the kind of the worst; nil if none did.
 func refusal(addr string, checks []preflight.Check) error {
 	var worst error
