@@ -178,8 +178,8 @@ func nearest(names []string, name string) string {
 	return strings.TrimLeft(cli.SuggestFlag(flags, name, true), "-")
 }
 
-// NoArguments refuses what stands beside the flags, and says which flag was meant: instead, or --uri.
-// The address of a server is not repeated: a password may be in it.
+// NoArguments refuses what stands beside the flags, and says which flag was meant: instead, or
+// --uri. The address of a server is not repeated: a password may be in it.
 func NoArguments(c *cli.Context, instead string) error {
 	arg := c.Args().First()
 	switch {
