@@ -113,7 +113,7 @@ func TestEncryptedBucket(t *testing.T) {
 	_ = first.Wait()
 	before := fingerprints(t, filepath.Join(files, "chunks"))
 	mustRun(t, 10, "kvload", "check", "--quiet", "--identity", l.path, in)
-	for flag, code := range map[string]int{"--encrypt-to=" + l.id.Recipient().String(): 5, "--identity=" + l.path: 2} { // it takes both
+	for flag, code := range map[string]int{"--encrypt-to=" + l.id.Recipient().String(): 12, "--identity=" + l.path: 2} { // it takes both
 		r := finish(t, dump("--resume", flag))
 		r.mustBe(t, code, "pikadump", []string{flag})
 	}
