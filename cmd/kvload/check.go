@@ -151,8 +151,8 @@ func (k *checking) progressOf(total func() int64) func() {
 	if k.c.Bool("quiet") {
 		return func() {}
 	}
-	return progress.Start(k.c.App.ErrWriter, func() progress.Snapshot {
-		s := progress.Snapshot{Keys: k.keys.Load(), Bytes: k.read.Load(), Done: -1}
+	return progress.Start(k.c.App.ErrWriter, func() progress.Point {
+		s := progress.Point{Keys: k.keys.Load(), Bytes: k.read.Load(), Done: -1}
 		if n := total(); n > 0 {
 			s.Done = float64(s.Bytes) / float64(n)
 		}

@@ -31,7 +31,7 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 		} else if c.o.Shard == nil && c.o.Selection.isAll() {
 			rows = all
 		}
-		defer progress.Start(c.o.Log, func() progress.Snapshot { return c.n.snapshot(rows) })()
+		defer progress.Start(c.o.Log, func() progress.Point { return c.n.snapshot(rows) })()
 	}
 	split := c.s.Split
 	if c.o.Selection.LimitKeys > 0 {

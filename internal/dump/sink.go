@@ -19,8 +19,8 @@ type counters struct {
 
 // snapshot returns the progress over a source of so many rows, by its own estimate; 0: that is
 // not known, or not all is dumped.
-func (n *counters) snapshot(rows int64) progress.Snapshot {
-	s := progress.Snapshot{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: -1}
+func (n *counters) snapshot(rows int64) progress.Point {
+	s := progress.Point{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: -1}
 	if rows > 0 {
 		s.Done = min(0.99, float64(n.rows.Load())/float64(rows))
 	}

@@ -25,8 +25,8 @@ type targetRow struct {
 	addr string
 
 	part     []byte                   // of a line that is not written yet
-	snapshot func() progress.Snapshot // nil: nothing is loaded now
-	last     progress.Snapshot
+	snapshot func() progress.Point // nil: nothing is loaded now
+	last     progress.Point
 	over     bool
 	code     int
 	err      error
@@ -66,8 +66,8 @@ func (r *targetRow) Write(p []byte) (int, error) {
 }
 
 // follow shows the progress of a load as part of that of all.
-func (r *targetRow) follow(snapshot func() progress.Snapshot) (stop func()) {
-	set := func(f func() progress.Snapshot) {
+func (r *targetRow) follow(snapshot func() progress.Point) (stop func()) {
+	set := func(f func() progress.Point) {
 		r.b.mu.Lock()
 		defer r.b.mu.Unlock()
 		if r.snapshot != nil {
@@ -80,10 +80,10 @@ func (r *targetRow) follow(snapshot func() progress.Snapshot) (stop func()) {
 }
 
 // sum is the progress of all targets that have not failed, and which is the last of them.
-func (b *board) sum() progress.Snapshot {
+func (b *board) sum() progress.Point {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	var all progress.Snapshot
+	var all progress.Point
 	var last *targetRow
 	going, done, failed := 0, 0, 0
 	for _, r := range b.rows {

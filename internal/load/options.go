@@ -59,7 +59,7 @@ func (o *Options) progress(log io.Writer) showFunc {
 	case o.show != nil:
 		return o.show
 	}
-	return func(s func() progress.Snapshot) func() { return progress.Start(log, s) }
+	return func(s func() progress.Point) func() { return progress.Start(log, s) }
 }
 
 // isStream reports whether the dump can be read only once.

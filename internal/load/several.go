@@ -24,7 +24,7 @@ var severity = []int{
 func rank(code int) int { return slices.Index(severity, code) }
 
 // A showFunc shows a progress until stop is called.
-type showFunc = func(snapshot func() progress.Snapshot) (stop func())
+type showFunc = func(snapshot func() progress.Point) (stop func())
 
 // several runs the loads into the targets of these addresses at once, each at its own pace. What
 // fails at one is said, and does not stop the others. The error is the worst of all.

@@ -44,7 +44,7 @@ type TransferOptions struct {
 	// loaded of the units begun; nil: it is not looked at.
 	Reconnected func(ctx context.Context, begun []archive.Unit) error
 	// Progress shows how far it is until stop is called; nil: it is not shown.
-	Progress func(snapshot func() progress.Snapshot) (stop func())
+	Progress func(snapshot func() progress.Point) (stop func())
 	Log      io.Writer
 }
 
@@ -138,10 +138,10 @@ func (t *transfer) feed(ctx context.Context, to chan<- archive.Unit) (noMore, er
 }
 
 // snapshot returns how far it is, of so many bytes; 0: not known.
-func (t *transfer) snapshot(total int64, p *pressure) func() progress.Snapshot {
-	return func() progress.Snapshot {
+func (t *transfer) snapshot(total int64, p *pressure) func() progress.Point {
+	return func() progress.Point {
 		s := t.Journal.Stats()
-		shot := progress.Snapshot{Keys: s.Keys + s.Expired + s.Short, Bytes: t.read.Load(), Done: -1, Note: p.String()}
+		shot := progress.Point{Keys: s.Keys + s.Expired + s.Short, Bytes: t.read.Load(), Done: -1, Note: p.String()}
 		if total > 0 {
 			shot.Done = float64(shot.Bytes) / float64(total)
 		}

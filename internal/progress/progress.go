@@ -13,8 +13,8 @@ import (
 	"golang.org/x/term"
 )
 
-// A Snapshot is how far a run is at one moment.
-type Snapshot struct {
+// A Point is how far a run is at one moment.
+type Point struct {
 	Keys  int64
 	Bytes int64   // read or written so far
 	Done  float64 // share of the whole that is done, 0 to 1; negative: not known
@@ -36,7 +36,7 @@ func IsTerminal(w io.Writer) bool {
 // Start shows progress on w until stop is called, which may be done more than once and waits for
 // the last line. Snapshot is called from another goroutine. W is a Log, or takes lines as one that
 // is no terminal does.
-func Start(w io.Writer, snapshot func() Snapshot) (stop func()) {
+func Start(w io.Writer, snapshot func() Point) (stop func()) {
 	l, ok := w.(*Log)
 	if !ok {
 		l = &Log{w: w, now: time.Now}
@@ -56,7 +56,7 @@ func Start(w io.Writer, snapshot func() Snapshot) (stop func()) {
 	})
 }
 
-func show(l *Log, interval time.Duration, snapshot func() Snapshot, quit <-chan struct{}) {
+func show(l *Log, interval time.Duration, snapshot func() Point, quit <-chan struct{}) {
 	start := time.Now()
 	tick := time.NewTicker(interval)
 	defer tick.Stop()
@@ -82,7 +82,7 @@ func show(l *Log, interval time.Duration, snapshot func() Snapshot, quit <-chan 
 }
 
 // Line is what is shown of a snapshot. Before is the share of the whole that earlier runs had done.
-func Line(s Snapshot, before, rate float64, elapsed time.Duration) string {
+func Line(s Point, before, rate float64, elapsed time.Duration) string {
 	var b strings.Builder
 	if s.Done >= 0 {
 		fmt.Fprintf(&b, "%5.1f%%  ", 100*min(s.Done, 1))

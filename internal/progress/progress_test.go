@@ -35,22 +35,22 @@ func TestBytes(t *testing.T) {
 func TestLine(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
-		s       Snapshot
+		s       Point
 		before  float64
 		rate    float64
 		elapsed time.Duration
 		want    string
 	}{
-		{"nothing yet", Snapshot{Done: -1}, 0, 0, 0, "0 keys  0 B  0 keys/s  0s"},
-		{"whole not known", Snapshot{Keys: 12345, Bytes: 1 << 20, Done: -1}, 0, 999.9, 61 * time.Second, "12,345 keys  1.0 MiB  999 keys/s  1m1s"},
-		{"half", Snapshot{Keys: 5, Bytes: 2048, Done: 0.5}, 0, 1000, time.Minute, " 50.0%  5 keys  2.0 KiB  1,000 keys/s  1m0s, about 1m0s left"},
-		{"a quarter", Snapshot{Done: 0.25}, 0, 0, time.Hour, " 25.0%  0 keys  0 B  0 keys/s  1h0m0s, about 3h0m0s left"},
-		{"half, of which an earlier run did the most", Snapshot{Done: 0.5}, 0.4, 0, time.Minute, " 50.0%  0 keys  0 B  0 keys/s  1m0s, about 5m0s left"},
-		{"half, all of it by an earlier run", Snapshot{Done: 0.5}, 0.5, 0, time.Minute, " 50.0%  0 keys  0 B  0 keys/s  1m0s"},
-		{"too early to tell", Snapshot{Done: 0.5}, 0, 0, 2 * time.Second, " 50.0%  0 keys  0 B  0 keys/s  2s"},
-		{"too little to tell", Snapshot{Done: 0.004}, 0, 0, time.Minute, "  0.4%  0 keys  0 B  0 keys/s  1m0s"},
-		{"all", Snapshot{Done: 1}, 0, 0, time.Minute, "100.0%  0 keys  0 B  0 keys/s  1m0s"},
-		{"more than all", Snapshot{Done: 1.2}, 0, 0, time.Minute, "100.0%  0 keys  0 B  0 keys/s  1m0s"},
+		{"nothing yet", Point{Done: -1}, 0, 0, 0, "0 keys  0 B  0 keys/s  0s"},
+		{"whole not known", Point{Keys: 12345, Bytes: 1 << 20, Done: -1}, 0, 999.9, 61 * time.Second, "12,345 keys  1.0 MiB  999 keys/s  1m1s"},
+		{"half", Point{Keys: 5, Bytes: 2048, Done: 0.5}, 0, 1000, time.Minute, " 50.0%  5 keys  2.0 KiB  1,000 keys/s  1m0s, about 1m0s left"},
+		{"a quarter", Point{Done: 0.25}, 0, 0, time.Hour, " 25.0%  0 keys  0 B  0 keys/s  1h0m0s, about 3h0m0s left"},
+		{"half, of which an earlier run did the most", Point{Done: 0.5}, 0.4, 0, time.Minute, " 50.0%  0 keys  0 B  0 keys/s  1m0s, about 5m0s left"},
+		{"half, all of it by an earlier run", Point{Done: 0.5}, 0.5, 0, time.Minute, " 50.0%  0 keys  0 B  0 keys/s  1m0s"},
+		{"too early to tell", Point{Done: 0.5}, 0, 0, 2 * time.Second, " 50.0%  0 keys  0 B  0 keys/s  2s"},
+		{"too little to tell", Point{Done: 0.004}, 0, 0, time.Minute, "  0.4%  0 keys  0 B  0 keys/s  1m0s"},
+		{"all", Point{Done: 1}, 0, 0, time.Minute, "100.0%  0 keys  0 B  0 keys/s  1m0s"},
+		{"more than all", Point{Done: 1.2}, 0, 0, time.Minute, "100.0%  0 keys  0 B  0 keys/s  1m0s"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			if got := Line(tc.s, tc.before, tc.rate, tc.elapsed); got != tc.want {
@@ -75,11 +75,11 @@ func TestShow(t *testing.T) {
 		var out bytes.Buffer
 		quit := make(chan struct{})
 		calls := 0
-		show(atNoon(&out, tty), time.Millisecond, func() Snapshot {
+		show(atNoon(&out, tty), time.Millisecond, func() Point {
 			if calls++; calls == 4 {
 				close(quit)
 			}
-			return Snapshot{Keys: int64(calls), Done: -1}
+			return Point{Keys: int64(calls), Done: -1}
 		}, quit)
 		said := out.String()
 		if n := strings.Count(said, " keys "); n < 3 {
@@ -124,7 +124,7 @@ func TestLog(t *testing.T) {
 func TestStart(t *testing.T) {
 	var out bytes.Buffer
 	var calls atomic.Int64
-	stop := Start(&out, func() Snapshot { calls.Add(1); return Snapshot{} })
+	stop := Start(&out, func() Point { calls.Add(1); return Point{} })
 	stop()
 	stop()
 	before := calls.Load()

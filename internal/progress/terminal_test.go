@@ -18,9 +18,9 @@ func TestTerminal(t *testing.T) {
 			t.Error("stderr is no terminal")
 		}
 		shown := make(chan struct{}, 100)
-		stop := Start(NewLog(os.Stderr), func() Snapshot {
+		stop := Start(NewLog(os.Stderr), func() Point {
 			shown <- struct{}{}
-			return Snapshot{Keys: 1234, Done: -1}
+			return Point{Keys: 1234, Done: -1}
 		})
 		<-shown
 		<-shown // the first line is being drawn

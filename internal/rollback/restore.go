@@ -82,7 +82,7 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 	there := &load.Presence{Target: l, Journal: j, DBs: o.DBs(), Rename: o.Target.Rename}
 	to.Reconnected = func(ctx context.Context, begun []archive.Unit) error { return there.Check(ctx, b.saved, begun, b.log) }
 	if !o.Quiet {
-		to.Progress = func(s func() progress.Snapshot) func() { return progress.Start(b.log, s) }
+		to.Progress = func(s func() progress.Point) func() { return progress.Start(b.log, s) }
 	}
 	if err := load.Transfer(ctx, to); err != nil {
 		return err

@@ -123,9 +123,9 @@ func (o *Options) rounds(ctx context.Context, s *reader.Scanner, vo *verify.Opti
 	}
 	var read atomic.Int64
 	if !o.Quiet {
-		defer progress.Start(o.Log, func() progress.Snapshot {
+		defer progress.Start(o.Log, func() progress.Point {
 			n := read.Load()
-			return progress.Snapshot{Keys: tally.Keys(), Bytes: n, Done: min(0.999, float64(n)/float64(max(1, total)))}
+			return progress.Point{Keys: tally.Keys(), Bytes: n, Done: min(0.999, float64(n)/float64(max(1, total)))}
 		})()
 	}
 	// A connection of the reader ends with its context, and these outlive their round.

@@ -137,10 +137,10 @@ const reverseCost = 0.3
 
 // snapshot returns how far the comparison is, of so many bytes of the dump. How many keys the
 // target has is not known: about as many as the dump.
-func (c *comparison) snapshot(total int64) func() progress.Snapshot {
+func (c *comparison) snapshot(total int64) func() progress.Point {
 	keys := report.Keys(c.dump.Manifest.Totals)
-	return func() progress.Snapshot {
-		s := progress.Snapshot{Keys: c.tally.Keys(), Bytes: c.read.Load()}
+	return func() progress.Point {
+		s := progress.Point{Keys: c.tally.Keys(), Bytes: c.read.Load()}
 		s.Done = min(1, float64(s.Bytes)/float64(max(1, total)))
 		if c.Reverse {
 			n := c.names.Load()

@@ -1,0 +1,385 @@
+package progress
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A Meter counts what a run does. The engines fill it, and never show anything of it; Snapshot is
+// for whoever does. One phase follows the other in it, such as a load and its verify. A nil Meter
+// counts nothing.
+type Meter struct {
+	// Show is called when a phase begins, and shows it until stop is called, which waits until
+	// nothing more is shown; nil: nothing is shown. It is set before the first phase.
+	Show func(*Meter) (stop func())
+
+	now func() time.Time
+
+	mu          sync.Mutex
+	phase       string
+	ended       bool
+	estimate    string
+	connections int
+	begun, end  time.Time
+	parts       []*Counter
+	named       map[Name]*Counter
+	waits       map[string]*wait
+	retries     int64
+	servers     []*server
+	note        func() string
+	own         process
+
+	keysRate, bytesRate, workRate speed // of all parts
+}
+
+// NewMeter returns a Meter without a phase.
+func NewMeter() *Meter { return newMeter(time.Now) }
+
+func newMeter(now func() time.Time) *Meter { return &Meter{now: now, named: map[Name]*Counter{}} }
+
+// Begin begins a phase with nothing counted, and shows it until end is called, which may be done
+// more than once.
+func (m *Meter) Begin(phase string, connections int) (end func()) {
+	if m == nil {
+		return func() {}
+	}
+	m.mu.Lock()
+	now := m.now()
+	m.phase, m.ended, m.estimate, m.connections, m.begun, m.end = phase, false, "", connections, now, time.Time{}
+	m.parts, m.named, m.waits, m.retries, m.servers, m.note = nil, map[Name]*Counter{}, map[string]*wait{}, 0, nil, nil
+	m.keysRate, m.bytesRate, m.workRate = speed{}, speed{}, speed{}
+	m.mu.Unlock()
+	stop := func() {}
+	if m.Show != nil {
+		stop = m.Show(m)
+	}
+	return sync.OnceFunc(func() {
+		m.mu.Lock()
+		m.ended, m.end = true, m.now()
+		m.mu.Unlock()
+		stop()
+	})
+}
+
+// Estimate says that the whole is only known from an estimate, such as INFO rocksdb.
+func (m *Meter) Estimate(from string) {
+	m.set(func() { m.estimate = from })
+}
+
+// Note sets what tells, when it is asked, what else is worth knowing.
+func (m *Meter) Note(f func() string) {
+	m.set(func() { m.note = f })
+}
+
+// Retried counts a retry.
+func (m *Meter) Retried() {
+	m.set(func() { m.retries++ })
+}
+
+func (m *Meter) set(f func()) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f()
+}
+
+// Part returns the counter of a part, a new one if it has none yet. Of a nil Meter it counts, and
+// nobody sees it.
+func (m *Meter) Part(n Name) *Counter {
+	if m == nil {
+		return &Counter{}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.named[n]
+	if c == nil {
+		c = &Counter{name: n}
+		m.named[n] = c
+		m.parts = append(m.parts, c)
+	}
+	return c
+}
+
+// EndTarget says that the parts of a target are over. Those that have failed are no part of the
+// whole any more.
+func (m *Meter) EndTarget(addr string, failed bool) {
+	m.set(func() {
+		for _, c := range m.parts {
+			if c.name.Target == addr {
+				c.failed, c.done = failed, !failed
+			}
+		}
+	})
+}
+
+// A Counter counts a part of a run. Work is what shares are told by, in a unit that fits the phase:
+// bytes of chunk files, or rows of the source.
+type Counter struct {
+	name              Name
+	keys, bytes, work atomic.Int64
+	whole             atomic.Int64 // work; 0: not known
+	// What of these earlier runs have done, which says nothing of the speed.
+	oldKeys, oldBytes, oldWork atomic.Int64
+
+	// What Meter.mu guards.
+	failed, done        bool
+	keysRate, bytesRate speed
+}
+
+// Add counts keys, bytes of keys and values, and work. What is taken back is negative.
+func (c *Counter) Add(keys, bytes, work int64) {
+	c.keys.Add(keys)
+	c.bytes.Add(bytes)
+	c.work.Add(work)
+}
+
+// AddEarlier counts what earlier runs have done.
+func (c *Counter) AddEarlier(keys, bytes, work int64) {
+	c.oldKeys.Add(keys)
+	c.oldBytes.Add(bytes)
+	c.oldWork.Add(work)
+	c.Add(keys, bytes, work)
+}
+
+// Expect adds work to the whole of the part.
+func (c *Counter) Expect(work int64) { c.whole.Add(work) }
+
+// Snapshot returns how the run fares now.
+func (m *Meter) Snapshot() Snapshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.now()
+	if m.ended {
+		now = m.end
+	}
+	s := Snapshot{
+		Schema: Schema, Time: m.now(), Phase: m.phase, Ended: m.ended, Estimate: m.estimate, Connections: m.connections,
+		Parts: []Part{}, Servers: []Server{}, Retries: m.retries, Own: m.own.look(m.now()),
+	}
+	if m.phase == "" {
+		s.Waits = []Wait{}
+		return s
+	}
+	s.Elapsed = now.Sub(m.begun).Seconds()
+	var work, fresh, whole int64
+	var keys, bytes int64 // of this run
+	known := len(m.parts) > 0
+	for _, c := range m.parts {
+		p := c.part(now)
+		done, all := c.work.Load(), c.whole.Load()
+		p.Share = share(done, all, c.done)
+		s.Parts = append(s.Parts, p)
+		s.Total.Keys, s.Total.Bytes = s.Total.Keys+p.Keys, s.Total.Bytes+p.Bytes
+		keys, bytes = keys+p.Keys-c.oldKeys.Load(), bytes+p.Bytes-c.oldBytes.Load()
+		if !c.failed {
+			known = known && all > 0
+			work, fresh, whole = work+min(done, all), fresh+done-c.oldWork.Load(), whole+all
+		}
+	}
+	s.Total.State = Running
+	if m.ended {
+		s.Total.State = Done
+	}
+	s.Total.KeysRate = m.keysRate.at(now, float64(keys), rateTime)
+	s.Total.BytesRate = m.bytesRate.at(now, float64(bytes), rateTime)
+	s.Waits = m.waited(now)
+	if known {
+		s.Total.Share = share(work, whole, false)
+		s.Left = m.left(now, fresh, whole-work, s.Elapsed)
+	}
+	for _, one := range m.servers {
+		s.Servers = append(s.Servers, one.Server)
+	}
+	if m.note != nil {
+		s.Note = m.note()
+	}
+	return s
+}
+
+// almost is the largest share of what is not done.
+const almost = 0.999
+
+// share returns the share that is done; nil: not known. All is done only if somebody said so.
+func share(work, whole int64, done bool) *float64 {
+	var f float64
+	switch {
+	case done:
+		f = 1
+	case whole <= 0:
+		return nil
+	default:
+		f = min(almost, max(0, float64(work)/float64(whole)))
+	}
+	return &f
+}
+
+// part returns the part without its share.
+func (c *Counter) part(now time.Time) Part {
+	p := Part{Name: c.name, Keys: c.keys.Load(), Bytes: c.bytes.Load(), State: Running}
+	p.KeysRate = c.keysRate.at(now, float64(p.Keys-c.oldKeys.Load()), rateTime)
+	p.BytesRate = c.bytesRate.at(now, float64(p.Bytes-c.oldBytes.Load()), rateTime)
+	switch {
+	case c.failed:
+		p.State = Failed
+	case c.done:
+		p.State = Done
+	}
+	return p
+}
+
+// left returns how long the rest takes; nil: that cannot be told yet, or while all stands still.
+func (m *Meter) left(now time.Time, done, rest int64, elapsed float64) *float64 {
+	perSecond := m.workRate.at(now, float64(done), max(leastLeft, elapsed/3))
+	if elapsed < 3 || perSecond <= 0 || m.ended {
+		return nil
+	}
+	for reason, w := range m.waits {
+		if w.now > 0 && (reason == Window || reason == Chunks) {
+			return nil // nobody knows when it goes on, or how much comes
+		}
+	}
+	left := float64(rest) / perSecond
+	return &left
+}
+
+// A wait is how long connections have waited for a reason.
+type wait struct {
+	now    int
+	total  float64 // seconds up to changed
+	since  time.Time
+	detail string
+	rate   speed
+}
+
+func (w *wait) advance(now time.Time) {
+	w.total += float64(w.now) * now.Sub(w.since).Seconds()
+	w.since = now
+}
+
+// Wait says that a connection waits, until over is called. Detail may say more than the reason.
+func (m *Meter) Wait(reason, detail string) (over func()) {
+	change := func(by int) {
+		m.set(func() {
+			w, now := m.waits[reason], m.now()
+			if w == nil {
+				w = &wait{since: now}
+				w.rate.at(now, 0, rateTime)
+				if m.waits == nil {
+					m.waits = map[string]*wait{}
+				}
+				m.waits[reason] = w
+			}
+			w.advance(now)
+			w.now = max(0, w.now+by) // a phase may have begun meanwhile
+			w.detail = detail
+		})
+	}
+	change(1)
+	return func() { change(-1) }
+}
+
+func (m *Meter) waited(now time.Time) []Wait {
+	waits := []Wait{}
+	for _, reason := range slices.Sorted(maps.Keys(m.waits)) {
+		w := m.waits[reason]
+		if !m.ended {
+			w.advance(now)
+		}
+		share := w.rate.at(now, w.total, rateTime) / float64(max(1, m.connections))
+		one := Wait{Reason: reason, Seconds: w.total, Now: w.now, Share: min(1, share)}
+		if w.now > 0 {
+			one.Detail = w.detail
+		}
+		waits = append(waits, one)
+	}
+	slices.SortStableFunc(waits, func(a, b Wait) int { return cmp.Compare(b.Seconds, a.Seconds) })
+	return waits
+}
+
+// askEvery is how often a server is asked how it fares.
+const askEvery = 5 * time.Second
+
+// Load is what a server tells of itself. What is negative it does not tell.
+type Load struct {
+	Ops        float64 // per second
+	CPUSeconds float64 // since its start
+	Memory     int64
+	Disk       int64 // bytes of its data
+	Stalls     int64 // since its start
+	Notes      []string
+}
+
+// A server is what was heard of one.
+type server struct {
+	Server
+	cpu    speed
+	stalls int64 // at the first look
+	asked  bool
+}
+
+// Watch asks a server how it fares until ctx ends, and looks at once. That it does not tell is
+// shown, and ends nothing.
+func (m *Meter) Watch(ctx context.Context, role, addr string, look func(context.Context) (Load, error)) {
+	if m == nil {
+		return
+	}
+	one := &server{Server: Server{Role: role, Addr: addr, Notes: []string{}}}
+	m.set(func() {
+		m.servers = append(m.servers, one)
+		slices.SortStableFunc(m.servers, func(a, b *server) int { return cmp.Compare(a.Role, b.Role) })
+	})
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for {
+		load, err := look(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		m.set(func() { one.saw(m.now(), load, err) })
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *server) saw(now time.Time, l Load, err error) {
+	s.Server = Server{Role: s.Role, Addr: s.Addr, Notes: []string{}}
+	if err != nil {
+		s.Refused = err.Error()
+		return
+	}
+	if l.Notes != nil {
+		s.Notes = l.Notes
+	}
+	if l.Ops >= 0 {
+		s.Ops = &l.Ops
+	}
+	if l.Memory >= 0 {
+		s.Memory = &l.Memory
+	}
+	if l.Disk >= 0 {
+		s.Disk = &l.Disk
+	}
+	if l.CPUSeconds >= 0 {
+		if cores := s.cpu.at(now, l.CPUSeconds, 0); s.asked {
+			s.CPU = &cores
+		}
+	}
+	if l.Stalls >= 0 {
+		if !s.asked || l.Stalls < s.stalls { // or it was started again
+			s.stalls = l.Stalls
+		}
+		n := l.Stalls - s.stalls
+		s.Stalls = &n
+	}
+	s.asked = true
+}

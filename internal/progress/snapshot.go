@@ -1,0 +1,104 @@
+package progress
+
+import "time"
+
+// Schema is the version of a Snapshot as JSON (docs/operations/progress.md). It grows when a field
+// goes or changes its meaning; new fields may come at any time.
+const Schema = 1
+
+// A Snapshot is how a run fares at one moment: plain values that nobody changes any more. Both the
+// display (--progress) and the metrics (--metrics-addr) read it from Meter.Snapshot, so that they
+// never disagree; what one of them is to show is added here first.
+type Snapshot struct {
+	Schema  int       `json:"schema"`
+	Time    time.Time `json:"time"`
+	Phase   string    `json:"phase"`           // of Meter.Begin: dump, load, verify …; empty: none has begun
+	Ended   bool      `json:"ended"`           // the phase has; the next may begin
+	Elapsed float64   `json:"elapsed_seconds"` // since the phase began
+	// Left is the time that the rest of the phase will take at the speed of late; nil: not known.
+	Left *float64 `json:"left_seconds"`
+	// Estimate says what Share and Left are guessed from; empty: the whole is known.
+	Estimate string `json:"estimate,omitempty"`
+
+	Total       Part     `json:"total"`
+	Parts       []Part   `json:"parts"`       // by target, database and type, in the order of their begin
+	Connections int      `json:"connections"` // that work at once; 0: not said
+	Waits       []Wait   `json:"waits"`       // by reason, the longest first
+	Retries     int64    `json:"retries"`     // of transient errors
+	Servers     []Server `json:"servers"`     // the source first
+	Own         Process  `json:"process"`
+	Note        string   `json:"note,omitempty"` // what else is worth knowing
+}
+
+// A Name says of what a Part is. Of the total all is empty.
+type Name struct {
+	Target string `json:"target,omitempty"` // address, of a load or verify
+	DB     int    `json:"db"`
+	Type   string `json:"type,omitempty"`
+}
+
+// A Part is how far a part of a run is. Counts begin with what earlier runs have done, where that
+// is known, and only grow within a phase, but for what is read again after an error.
+type Part struct {
+	Name
+	Keys  int64 `json:"keys"`
+	Bytes int64 `json:"bytes"` // of keys and values, not compressed
+	// KeysRate and BytesRate are those of the last seconds, per second.
+	KeysRate  float64 `json:"keys_per_second"`
+	BytesRate float64 `json:"bytes_per_second"`
+	// Share of the whole that is done, 0 to 1, and 1 only if all is; nil: not known.
+	Share *float64 `json:"share"`
+	State string   `json:"state"` // Running, Done or Failed
+}
+
+// States of a part.
+const (
+	Running = "running"
+	Done    = "done"
+	Failed  = "failed"
+)
+
+// Reasons why connections wait.
+const (
+	RateLimit    = "rate limit"         // --rate-keys, --rate-bytes
+	LatencyGuard = "latency guard"      // --max-latency-factor
+	Window       = "window"             // --window
+	Chunks       = "waiting for chunks" // of a dump that is still being made
+	Retrying     = "retry"              // before what failed is tried again
+)
+
+// A Wait is how long connections have waited for one reason, in this phase.
+type Wait struct {
+	Reason  string  `json:"reason"`
+	Seconds float64 `json:"seconds"` // summed over all connections
+	Now     int     `json:"now"`     // connections that wait now
+	Share   float64 `json:"share"`   // of the time of all connections, in the last seconds: 0 to 1
+	Detail  string  `json:"detail,omitempty"`
+}
+
+// Roles of servers.
+const (
+	Source = "source"
+	Target = "target"
+)
+
+// A Server is how a server fares by its own INFO, which is asked every few seconds; of a cluster
+// all masters together. What is nil it does not tell.
+type Server struct {
+	Role    string   `json:"role"`
+	Addr    string   `json:"addr"`
+	Ops     *float64 `json:"ops_per_second"`
+	CPU     *float64 `json:"cpu_cores"` // that are busy with it
+	Memory  *int64   `json:"memory_bytes"`
+	Disk    *int64   `json:"disk_bytes"`   // of its data
+	Stalls  *int64   `json:"write_stalls"` // since the phase began: writes held back or stopped
+	Notes   []string `json:"notes"`        // compactions and the like
+	Refused string   `json:"refused"`      // why it is not known; empty: it is
+}
+
+// A Process is what this process takes.
+type Process struct {
+	CPU        float64 `json:"cpu_cores"` // busy in the last seconds
+	CPUSeconds float64 `json:"cpu_seconds"`
+	Resident   int64   `json:"resident_bytes"`
+}
