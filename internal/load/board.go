@@ -24,7 +24,7 @@ type targetRow struct {
 	b    *board
 	addr string
 
-	part     []byte                   // of a line that is not written yet
+	part     []byte                // of a line that is not written yet
 	snapshot func() progress.Point // nil: nothing is loaded now
 	last     progress.Point
 	over     bool
