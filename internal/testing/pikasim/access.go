@@ -52,11 +52,9 @@ func hello(c *call) {
 		n, err := strconv.Atoi(c.str(1))
 		if err != nil {
 			c.fail("ERR Protocol version is not an integer or out of range")
-			return
 		}
 		if n < 2 || n > 3 {
 			c.fail("NOPROTO unsupported protocol version")
-			return
 		}
 	}
 	unclosed := ""
@@ -68,7 +66,6 @@ func hello(c *call) {
 				unclosed = "-" + noPassword
 			} else if !c.login(name, c.str(i+2)) {
 				c.fail(wrongPair)
-				return
 			}
 			i += 2
 		case word == "setname" && more >= 1:
@@ -76,7 +73,6 @@ func hello(c *call) {
 			i++
 		default:
 			c.fail("ERR Syntax error in HELLO option " + c.str(i))
-			return
 		}
 	}
 	*c.out = append(*c.out, unclosed...)

@@ -90,7 +90,6 @@ func flushDB(c *call) {
 	k := kindNamed(strings.TrimSuffix(c.word(1), "s"))
 	if k == noKind || c.db.oneType {
 		c.fail("ERR Invalid argument for 'flushdb' command")
-		return
 	}
 	c.db.names[k] = new(keyspace)
 	c.out.ok()
@@ -108,7 +107,6 @@ func lastSave(c *call) { c.out.integer(c.server.lastSave.Unix()) }
 func slaveOf(c *call) {
 	if c.word(1) != "no" || c.word(2) != "one" {
 		c.fail("ERR SLAVEOF host port is not simulated")
-		return
 	}
 	c.server.replica = false
 	c.out.ok()
@@ -142,7 +140,6 @@ func configure(c *call) {
 	case word == "set" && n == 4:
 		if _, known := f.values[c.word(2)]; !known {
 			c.fail("ERR Unsupported CONFIG parameter: " + c.str(2))
-			return
 		}
 		f.values[c.word(2)] = c.str(3)
 		c.out.ok()

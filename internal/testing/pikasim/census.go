@@ -28,7 +28,6 @@ func (c *call) keyspaceSection(t *infoText) {
 		case "0":
 		default:
 			c.fail(syntax)
-			return
 		}
 	}
 	c.infoKeyspace(t, dbs)

@@ -32,15 +32,13 @@ type call struct {
 	args [][]byte
 	out  *reply
 	now  int64 // ticks, see expiry.go
-	// failed says that the answer was an error.
-	failed bool
 }
 
-// fail answers an error; text has its code.
-func (c *call) fail(text string) {
-	c.failed = true
-	c.out.error(text)
-}
+// refusal is the error a command answers, with its code; an empty one answers nothing.
+type refusal string
+
+// fail ends the command with an error, as run answers it.
+func (c *call) fail(text string) { panic(refusal(text)) }
 
 const (
 	notInteger = "ERR value is not an integer or out of range"
@@ -59,40 +57,30 @@ func (c *call) word(i int) string { return strings.ToLower(string(c.args[i])) }
 // version is the release answered as.
 func (c *call) version() Version { return c.server.opt.Version }
 
-// number reads an integer as Pika does, without a plus sign. It answers the
-// error itself.
-func (c *call) number(i int) (int64, bool) {
+// number reads an integer as Pika does, without a plus sign.
+func (c *call) number(i int) int64 {
 	n, err := strconv.ParseInt(c.str(i), 10, 64)
 	if err != nil || c.args[i][0] == '+' {
 		c.fail(notInteger)
-		return 0, false
 	}
-	return n, true
+	return n
 }
 
 // options reads `name value` pairs from argument i on into the pointers given
 // by name: *string, or *int64 of at least least.
-func (c *call) options(i int, least int64, into map[string]any) bool {
+func (c *call) options(i int, least int64, into map[string]any) {
 	for ; i < len(c.args); i += 2 {
 		to, known := into[c.word(i)]
 		if !known || i+1 == len(c.args) {
 			c.fail(syntax)
-			return false
 		}
 		switch to := to.(type) {
 		case *string:
 			*to = c.str(i + 1)
 		case *int64:
-			n, ok := c.number(i + 1)
-			if !ok {
-				return false
-			}
-			if n < least {
+			if *to = c.number(i + 1); *to < least {
 				c.fail(notInteger)
-				return false
 			}
-			*to = n
 		}
 	}
-	return true
 }

@@ -38,18 +38,19 @@ func (z *zset) scoreRows(_ string, each func(string, func(*reply)) bool) {
 
 // offsetPage writes a page of HSCAN, SSCAN or ZSCAN of 2.x: the cursor is how many elements went
 // before, zsets are listed by score, and small hashes and zsets come whole.
-func offsetPage(cursor, count int64, k kind, v value, list rows, page *reply) (n int, next int64) {
+func offsetPage(cursor, count int64, v listed, page *reply) (n int, next int64) {
 	size := int64(v.size())
 	if cursor >= size {
 		cursor = 0
 	}
+	list := v.rows
 	switch z, isZset := v.(*zset); {
 	case isZset:
 		list = z.scoreRows
 		if size <= 128 {
 			count = 128
 		}
-	case k == hashKind && size <= 512:
+	case v.kind() == hashKind && size <= 512:
 		count = 512
 	}
 	at := int64(0)

@@ -21,10 +21,7 @@ func (c *call) narrow(at int64) int64 {
 
 // expire is EXPIRE, PEXPIRE, EXPIREAT and PEXPIREAT.
 func expire(c *call) {
-	n, ok := c.number(2)
-	if !ok {
-		return
-	}
+	n := c.number(2)
 	v, name := c.version(), c.str(1)
 	milli, absolute := c.name[0] == 'p', strings.HasSuffix(c.name, "at")
 	asked := v.ticks(n, milli)

@@ -4,22 +4,12 @@ package pikasim
 func geoadd(c *call) {
 	if len(c.args)%3 != 2 {
 		c.fail(wrongNumber(c.name))
-		return
 	}
 	var hashes []float64
 	for i := 2; i < len(c.args); i += 3 {
-		lon, ok1 := parseScore(c.str(i))
-		lat, ok2 := parseScore(c.str(i + 1))
-		if !ok1 || !ok2 {
-			c.fail(notFloat)
-			return
-		}
-		hashes = append(hashes, float64(geohash(lon, lat)))
+		hashes = append(hashes, float64(geohash(c.score(i), c.score(i+1))))
 	}
-	z, ok := edit(c, zsetKind, c.str(1), newZset)
-	if !ok {
-		return
-	}
+	z := edit[zset](c)
 	before := z.size()
 	for i, h := range hashes {
 		z.scores.Set(c.str(4+3*i), h)

@@ -18,17 +18,9 @@ const (
 func pfadd(c *call) {
 	if len(c.args)-2 >= hllMembers {
 		c.fail("ERR Invalid argument: Invalid the number of key")
-		return
 	}
 	name := c.str(1)
-	t, found, ok := c.registers(name)
-	if !ok {
-		return
-	}
-	b := []byte{}
-	if found {
-		b = t.b
-	}
+	b, found := c.registers(name)
 	changed := !found
 	for _, member := range c.args[2:] {
 		if len(b) == 0 {
@@ -43,24 +35,15 @@ func pfadd(c *call) {
 	}
 	// The value is written anew, without the expiry.
 	c.db.put(strKind, name, &text{b: b, registers: c.db.oneType})
-	if changed {
-		c.out.integer(1)
-	} else {
-		c.out.integer(0)
-	}
+	c.out.flag(changed)
 }
 
 func pfcount(c *call) {
 	union := make([]byte, hllRegisters)
 	for i := 1; i < len(c.args); i++ {
-		t, found, ok := c.registers(c.str(i))
-		if !ok {
-			return
-		}
-		if found {
-			for j, r := range t.b {
-				union[j] = max(union[j], r)
-			}
+		b, _ := c.registers(c.str(i))
+		for j, r := range b {
+			union[j] = max(union[j], r)
 		}
 	}
 	c.out.integer(int64(estimate(union)))
@@ -69,21 +52,20 @@ func pfcount(c *call) {
 // registers is the HyperLogLog of a name. 4.0 knows a plain string from one
 // and says so; ≤3.5 read beyond a shorter string, for which the connection
 // closing stands.
-func (c *call) registers(name string) (t *text, found, ok bool) {
-	t, found, other := find[*text](c, strKind, name)
-	whole := found && (len(t.b) == hllRegisters || len(t.b) == 0)
+func (c *call) registers(name string) (b []byte, found bool) {
+	t, other := find[text](c, name)
 	switch {
 	case other != noKind:
 		c.fail("ERR Invalid argument: WRONGTYPE, key: " + name + ", expect type: hyperloglog get type: " + other.String())
-		return nil, false, false
-	case found && c.db.oneType && !t.registers:
+	case t == nil:
+		return []byte{}, false
+	case c.db.oneType && !t.registers:
 		c.fail("ERR Invalid argument: WRONGTYPE, key: " + name + ",expect type: hyperloglog get type: string")
-		return nil, false, false
-	case found && !whole:
-		c.failed, c.cut = true, true
-		return nil, false, false
+	case len(t.b) != hllRegisters && len(t.b) != 0:
+		c.cut = true
+		c.fail("")
 	}
-	return t, found, true
+	return t.b, true
 }
 
 func estimate(registers []byte) float64 {

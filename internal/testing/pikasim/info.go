@@ -32,7 +32,6 @@ func info(c *call) {
 	}
 	if word := c.word(1); len(c.args) > 2 && word != "keyspace" || len(c.args) > 4 {
 		c.fail(syntax)
-		return
 	}
 	switch c.word(1) {
 	case "server":
@@ -121,25 +120,22 @@ func (c *call) infoStats(t *infoText) {
 	t.line("total_connections_received:%d", accepted)
 	t.line("instantaneous_ops_per_sec:0")
 	t.line("total_commands_processed:%d", c.server.served())
-	if c.version().old() {
-		t.line("is_bgsaving:No")
-		t.line("is_scaning_keyspace:No")
-		t.line("is_compact:No")
-		t.line("compact_cron:")
-		t.line("compact_interval:")
-		return
-	}
-	for _, name := range []string{
-		"total_net_input_bytes", "total_net_output_bytes", "total_net_repl_input_bytes", "total_net_repl_output_bytes",
-		"instantaneous_input_kbps", "instantaneous_output_kbps", "instantaneous_input_repl_kbps", "instantaneous_output_repl_kbps",
-	} {
-		t.line("%s:0", name)
+	if !c.version().old() {
+		for _, name := range []string{
+			"total_net_input_bytes", "total_net_output_bytes", "total_net_repl_input_bytes", "total_net_repl_output_bytes",
+			"instantaneous_input_kbps", "instantaneous_output_kbps", "instantaneous_input_repl_kbps", "instantaneous_output_repl_kbps",
+		} {
+			t.line("%s:0", name)
+		}
 	}
 	t.line("is_bgsaving:No")
 	t.line("is_scaning_keyspace:No")
 	t.line("is_compact:No")
 	t.line("compact_cron:")
 	t.line("compact_interval:")
+	if c.version().old() {
+		return
+	}
 	t.line("is_slots_reloading:No, , 0")
 	t.line("is_slots_cleaningup:No, , 0")
 	t.line("is_slots_migrating:No, , 0")

@@ -2,6 +2,7 @@ package pikasim
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 	"time"
 
@@ -30,23 +31,15 @@ func (k kind) String() string {
 
 // kindNamed is the kind of a type word in an argument.
 func kindNamed(word string) kind {
-	switch word {
-	case "string":
-		return strKind
-	case "hash":
-		return hashKind
-	case "list":
-		return listKind
-	case "zset":
-		return zsetKind
-	case "set":
-		return setKind
+	if i := slices.Index([]string{"string", "hash", "list", "zset", "set"}, word); i >= 0 {
+		return kind(i)
 	}
 	return noKind
 }
 
 // value is what a record holds: *text, *hash, *list, *zset, *set, *stream, or gone.
 type value interface {
+	kind() kind
 	// size is 0 for a collection that reads as absent.
 	size() int
 }
@@ -55,7 +48,8 @@ type value interface {
 // TYPE on 4.0 still names it and INFO keyspace counts it as invalid.
 type gone struct{}
 
-func (gone) size() int { return 0 }
+func (gone) kind() kind { return noKind }
+func (gone) size() int  { return 0 }
 
 // record is one name of one type.
 type record struct {

@@ -6,7 +6,7 @@ type list struct {
 	head  int
 }
 
-func newList() *list      { return new(list) }
+func (*list) kind() kind  { return listKind }
 func (l *list) size() int { return len(l.items) - l.head }
 
 func (l *list) all() [][]byte { return l.items[l.head:] }
@@ -38,10 +38,7 @@ func (l *list) popRight() []byte {
 
 // push is RPUSH and LPUSH.
 func push(c *call) {
-	l, ok := edit(c, listKind, c.str(1), newList)
-	if !ok {
-		return
-	}
+	l := edit[list](c)
 	for _, b := range c.args[2:] {
 		if c.name == "lpush" {
 			l.pushLeft(b)
@@ -54,9 +51,8 @@ func push(c *call) {
 
 // pop is LPOP and RPOP of one element.
 func pop(c *call) {
-	l, found, ok := read[*list](c, listKind, c.str(1))
+	l, found := read[list](c)
 	switch {
-	case !ok:
 	case len(c.args) > 2:
 		c.fail(syntax)
 	case !found:
@@ -69,22 +65,8 @@ func pop(c *call) {
 }
 
 func lrange(c *call) {
-	start, ok := c.number(2)
-	if !ok {
-		return
-	}
-	stop, ok := c.number(3)
-	if !ok {
-		return
-	}
-	l, found, ok := read[*list](c, listKind, c.str(1))
-	if !ok {
-		return
-	}
-	if !found {
-		c.out.array(0)
-		return
-	}
+	start, stop := c.number(2), c.number(3)
+	l, _ := read[list](c)
 	from, to := span(start, stop, l.size())
 	c.out.array(to - from)
 	for _, b := range l.all()[from:to] {
@@ -92,30 +74,13 @@ func lrange(c *call) {
 	}
 }
 
-func llen(c *call) {
-	l, found, ok := read[*list](c, listKind, c.str(1))
-	switch {
-	case !ok:
-	case !found:
-		c.out.integer(0)
-	default:
-		c.out.integer(int64(l.size()))
-	}
-}
-
 func lindex(c *call) {
-	at, ok := c.number(2)
-	if !ok {
-		return
-	}
-	l, found, ok := read[*list](c, listKind, c.str(1))
-	if !ok {
-		return
-	}
-	if found && at < 0 {
+	at := c.number(2)
+	l, _ := read[list](c)
+	if at < 0 {
 		at += int64(l.size())
 	}
-	if !found || at < 0 || at >= int64(l.size()) {
+	if at < 0 || at >= int64(l.size()) {
 		c.out.null()
 		return
 	}

@@ -8,20 +8,11 @@ import (
 // HSCAN, SSCAN and ZSCAN: cursors into a table shared by every client, by key
 // and pattern. What they list is in byte order.
 
-// rows calls for each member from start on until told to stop, with the reply
-// it makes.
-type rows func(start string, each func(member string, write func(*reply)) bool)
-
-func hscan(c *call) {
-	memberScan(c, hashKind, 2, func(h *hash) rows { return h.rows })
-}
-
-func sscan(c *call) {
-	memberScan(c, setKind, 1, func(m *members) rows { return m.rows })
-}
-
-func zscan(c *call) {
-	memberScan(c, zsetKind, 2, func(z *zset) rows { return z.rows })
+// A listed is a collection that is listed so.
+type listed interface {
+	value
+	// rows calls each for each member from start on until told to stop, with the reply it makes.
+	rows(start string, each func(member string, write func(*reply)) bool)
 }
 
 func (h *hash) rows(start string, each func(string, func(*reply)) bool) {
@@ -42,53 +33,49 @@ func (z *zset) rows(start string, each func(string, func(*reply)) bool) {
 	})
 }
 
-// memberScan answers xSCAN key cursor [MATCH p] [COUNT n]; width is how many
-// elements of the reply a member makes.
-func memberScan[T value](c *call, k kind, width int, open func(T) rows) {
-	cursor, ok := c.number(2)
-	if !ok {
-		return
-	}
+// memberScan answers xSCAN key cursor [MATCH p] [COUNT n].
+func memberScan[V any, T interface {
+	pointer[V]
+	listed
+}](c *call) {
+	cursor := c.number(2)
 	pattern, count := "*", int64(10)
-	if !c.options(3, 0, map[string]any{"match": &pattern, "count": &count}) {
-		return
-	}
-	v, found, other := find[T](c, k, c.str(1))
-	if other != noKind {
-		c.spelledWrongType(c.str(1), k, other)
-		return
-	}
+	c.options(3, 0, map[string]any{"match": &pattern, "count": &count})
+	v, found := readSpelled[V, T](c)
 	var page reply
 	n, next := 0, int64(0)
 	if found && cursor >= 0 && c.version() == V236 {
-		n, next = offsetPage(cursor, count, k, v, open(v), &page)
+		n, next = offsetPage(cursor, count, v, &page)
 	} else if found && cursor >= 0 {
-		n, next = c.memberPage(k, cursor, pattern, count, open(v), &page)
+		n, next = c.memberPage(v, cursor, pattern, count, &page)
 	}
 	c.out.array(2)
 	c.out.text(strconv.FormatInt(next, 10))
-	c.out.array(n * width)
+	if v.kind() != setKind {
+		n *= 2 // a member, and its value or score
+	}
+	c.out.array(n)
 	*c.out = append(*c.out, page...)
 }
 
 // memberPage writes one page from a cursor; one that is not in the table
 // starts again from the beginning.
-func (c *call) memberPage(k kind, cursor int64, pattern string, count int64, list rows, page *reply) (n int, next int64) {
+func (c *call) memberPage(v listed, cursor int64, pattern string, count int64, page *reply) (n int, next int64) {
 	prefix, _ := tailPrefix(pattern)
 	index := func(cursor int64) string {
 		return c.str(1) + "_" + pattern + "_" + strconv.FormatInt(cursor, 10)
 	}
-	start, ok := c.db.members[k].load(index(cursor))
+	start, ok := c.db.members[v.kind()].load(index(cursor))
 	if !ok {
 		start, cursor = prefix, 0
 	}
 	left := count
-	list(start, func(member string, write func(*reply)) bool {
+	v.rows(start, func(member string, write func(*reply)) bool {
 		inside := strings.HasPrefix(member, prefix)
 		if left == 0 || !inside {
 			if inside || member <= prefix {
 				next = cursor + count
-				c.db.members[k].store(index(next), member)
+				c.db.members[v.kind()].store(index(next), member)
 			}
 			return false
 		}

@@ -1,6 +1,10 @@
 package pikasim
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/tidwall/btree"
+)
 
 const badKind = "ERR invalid DB for ''" // the type word is not in it
 
@@ -12,28 +16,35 @@ type pageRequest struct {
 	down                bool // from start down to end
 }
 
-// pageRequest reads the arguments from the bounds on, and answers what is
-// wrong with them.
-func (c *call) pageRequest(at int) (p pageRequest, ok bool) {
-	p = pageRequest{start: c.str(at), end: c.str(at + 1), pattern: "*", limit: 10}
+// pageRequest reads the arguments from the bounds on.
+func (c *call) pageRequest(at int) *pageRequest {
+	p := &pageRequest{start: c.str(at), end: c.str(at + 1), pattern: "*", limit: 10}
 	p.down = strings.HasPrefix(c.name, "pkr") || strings.HasPrefix(c.name, "pkhr")
-	if !c.options(at+2, 1, map[string]any{"match": &p.pattern, "limit": &p.limit}) {
-		return p, false
-	}
+	c.options(at+2, 1, map[string]any{"match": &p.pattern, "limit": &p.limit})
 	if p.start != "" && p.end != "" && p.start != p.end && p.start < p.end == p.down {
 		if c.db.oneType {
 			c.fail(wrongType) // 4.0 takes every invalid argument for that
-		} else {
-			c.fail(badRange)
 		}
-		return p, false
+		c.fail(badRange)
 	}
-	return p, true
+	return p
 }
 
 // past tells whether a name lies beyond the end.
 func (p *pageRequest) past(name string) bool {
 	return p.end != "" && name != p.end && name < p.end == p.down
+}
+
+// walk goes over names from the start on.
+func walk[V any](p *pageRequest, names *btree.Map[string, V], each func(string, V) bool) {
+	switch {
+	case !p.down:
+		names.Ascend(p.start, each)
+	case p.start == "":
+		names.Reverse(each)
+	default:
+		names.Descend(p.start, each)
+	}
 }
 
 // pkScanRange is PKSCANRANGE and PKRSCANRANGE: type start end [MATCH p] [LIMIT n].
@@ -44,15 +55,11 @@ func pkScanRange(c *call) {
 	}
 	if k == noKind {
 		c.fail(badKind)
-		return
 	}
-	p, ok := c.pageRequest(2)
-	if !ok {
-		return
-	}
+	p := c.pageRequest(2)
 	var page reply
 	n, next := 0, ""
-	each := func(name string, r *record) bool {
+	walk(p, c.db.names[k], func(name string, r *record) bool {
 		shown := c.db.shown(name)
 		if p.past(shown) {
 			return false
@@ -76,59 +83,27 @@ func pkScanRange(c *call) {
 			n++
 		}
 		return true
-	}
-	names := c.db.names[k]
-	switch {
-	case !p.down:
-		names.Ascend(p.start, each)
-	case p.start == "":
-		names.Reverse(each)
-	default:
-		names.Descend(p.start, each)
-	}
+	})
 	c.page(next, n, page)
 }
 
 // pkhScanRange is PKHSCANRANGE and PKHRSCANRANGE: key start end [MATCH p] [LIMIT n].
-func pkhScanRange(c *call) {
-	p, ok := c.pageRequest(2)
-	if !ok {
-		return
-	}
-	h, found, ok := read[*hash](c, hashKind, c.str(1))
-	if !ok {
-		return
-	}
-	if !found {
-		c.page("", 0, nil)
-		return
-	}
-	c.fieldPage(h, p)
-}
+func pkhScanRange(c *call) { c.fieldPage(c.pageRequest(2)) }
 
 // hscanx is HSCANX key start [MATCH p] [COUNT n].
 func hscanx(c *call) {
-	p := pageRequest{start: c.str(2), pattern: "*", limit: 10}
-	if !c.options(3, 1, map[string]any{"match": &p.pattern, "count": &p.limit}) {
-		return
-	}
-	h, found, ok := read[*hash](c, hashKind, c.str(1))
-	if !ok {
-		return
-	}
-	if !found {
-		c.page("", 0, nil)
-		return
-	}
-	c.fieldPage(h, p)
+	p := &pageRequest{start: c.str(2), pattern: "*", limit: 10}
+	c.options(3, 1, map[string]any{"match": &p.pattern, "count": &p.limit})
+	c.fieldPage(p)
 }
 
 // fieldPage answers a page of fields with their values. All versions count
 // the fields they visit.
-func (c *call) fieldPage(h *hash, p pageRequest) {
+func (c *call) fieldPage(p *pageRequest) {
+	h, _ := read[hash](c)
 	var page reply
 	n, next := 0, ""
-	each := func(field string, v []byte) bool {
+	walk(p, &h.fields, func(field string, v []byte) bool {
 		if p.past(field) {
 			return false
 		}
@@ -143,15 +118,7 @@ func (c *call) fieldPage(h *hash, p pageRequest) {
 			n += 2
 		}
 		return true
-	}
-	switch {
-	case !p.down:
-		h.fields.Ascend(p.start, each)
-	case p.start == "":
-		h.fields.Reverse(each)
-	default:
-		h.fields.Descend(p.start, each)
-	}
+	})
 	c.page(next, n, page)
 }
 

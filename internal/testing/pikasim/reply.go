@@ -13,8 +13,15 @@ func (r *reply) head(kind byte, n int64) {
 
 func (r *reply) array(n int)     { r.head('*', int64(n)) }
 func (r *reply) integer(n int64) { r.head(':', n) }
-func (r *reply) null()           { *r = append(*r, "$-1\r\n"...) }
-func (r *reply) ok()             { r.status("OK") }
+func (r *reply) flag(is bool) {
+	n := int64(0)
+	if is {
+		n = 1
+	}
+	r.integer(n)
+}
+func (r *reply) null() { *r = append(*r, "$-1\r\n"...) }
+func (r *reply) ok()   { r.status("OK") }
 
 func (r *reply) status(s string) {
 	*r = append(append(append(*r, '+'), s...), '\r', '\n')

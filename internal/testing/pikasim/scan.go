@@ -34,23 +34,17 @@ func (v Version) scanOrder() []kind {
 
 // scan is SCAN cursor [MATCH p] [COUNT n] [TYPE t].
 func scan(c *call) {
-	cursor, ok := c.number(1)
-	if !ok {
-		return
-	}
+	cursor := c.number(1)
 	pattern, typeWord, count := "*", "", int64(10)
 	options := map[string]any{"match": &pattern, "count": &count}
 	if !c.version().old() {
 		options["type"] = &typeWord
 	}
-	if !c.options(2, 1, options) {
-		return
-	}
+	c.options(2, 1, options)
 	k := anyKind
 	if typeWord != "" {
 		if k = kindNamed(strings.ToLower(typeWord)); k == noKind {
 			c.fail(syntax)
-			return
 		}
 	}
 	found := []string{}
@@ -60,9 +54,7 @@ func scan(c *call) {
 		left -= step
 		var page []string
 		page, cursor = c.scanPage(k, cursor, pattern, step)
-		if found, ok = c.gather(found, page, &bytes); !ok {
-			return
-		}
+		found = c.gather(found, page, &bytes)
 		if cursor == 0 || left == 0 {
 			break
 		}
@@ -83,16 +75,13 @@ func keys(c *call) {
 	}
 	if k == noKind || len(c.args) > 3 {
 		c.fail(syntax)
-		return
 	}
 	found := []string{}
-	bytes, ok := 0, true
+	bytes := 0
 	for cursor := int64(0); ; {
 		var page []string
 		page, cursor = c.scanPage(k, cursor, c.str(1), scanStep)
-		if found, ok = c.gather(found, page, &bytes); !ok {
-			return
-		}
+		found = c.gather(found, page, &bytes)
 		if cursor == 0 {
 			break
 		}
@@ -101,16 +90,15 @@ func keys(c *call) {
 }
 
 // gather adds a page to a reply, within max-client-response-size.
-func (c *call) gather(found, page []string, bytes *int) ([]string, bool) {
+func (c *call) gather(found, page []string, bytes *int) []string {
 	for _, key := range page {
 		*bytes += len("$\r\n\r\n") + decimals(len(key)) + len(key)
 	}
 	limit, err := strconv.Atoi(c.server.config.get("max-client-response-size"))
 	if err == nil && *bytes >= limit {
 		c.fail("ERR Response exceeds the max-client-response-size limit")
-		return nil, false
 	}
-	return append(found, page...), true
+	return append(found, page...)
 }
 
 // scanPage is one step of a scan from a cursor. A cursor that is not in the
@@ -208,12 +196,9 @@ func scanx(c *call) {
 	k := kindNamed(c.word(1))
 	if k == noKind {
 		c.fail(badKind)
-		return
 	}
 	pattern, count := "*", int64(10)
-	if !c.options(3, 1, map[string]any{"match": &pattern, "count": &count}) {
-		return
-	}
+	c.options(3, 1, map[string]any{"match": &pattern, "count": &count})
 	found, next, _ := c.walk(k, c.str(2), pattern, &count)
 	c.out.array(2)
 	c.out.text(next)

@@ -45,3 +45,12 @@ func parseScore(s string) (float64, bool) {
 	}
 	return f, true
 }
+
+// score reads a score.
+func (c *call) score(i int) float64 {
+	f, ok := parseScore(c.str(i))
+	if !ok {
+		c.fail(notFloat)
+	}
+	return f
+}

@@ -77,8 +77,8 @@ func (c *session) run(args [][]byte) {
 		}
 	}
 	cmd := s.table[name]
-	if refusal := c.refusal(cmd, name, len(args)); refusal != "" {
-		c.out.error(refusal)
+	if why := c.refused(cmd, name, len(args)); why != "" {
+		c.out.error(why)
 		return
 	}
 	if cmd.effect == reads {
@@ -93,14 +93,32 @@ func (c *session) run(args [][]byte) {
 		return
 	}
 	call := &call{session: c, db: s.dbs[c.db], name: name, args: args, out: &c.out, now: s.tick()}
-	cmd.run(call)
-	if cmd.effect == writes && !call.failed && s.config.get("write-binlog") != "no" {
+	if call.answer(cmd) && cmd.effect == writes && s.config.get("write-binlog") != "no" {
 		call.db.binlog.log(args)
 	}
 }
 
-// refusal is why a command does not run, in the order Pika checks.
-func (c *session) refusal(cmd *command, name string, argc int) string {
+// answer runs the command, and reports whether it did not fail.
+func (c *call) answer(cmd *command) (ok bool) {
+	before := len(*c.out)
+	defer func() {
+		switch failed := recover().(type) {
+		case nil:
+			ok = true
+		case refusal:
+			if *c.out = (*c.out)[:before]; failed != "" {
+				c.out.error(string(failed))
+			}
+		default:
+			panic(failed)
+		}
+	}()
+	cmd.run(c)
+	return true
+}
+
+// refused is why a command does not run, in the order Pika checks.
+func (c *session) refused(cmd *command, name string, argc int) string {
 	v := c.server.opt.Version
 	switch {
 	case cmd == nil && v.early():

@@ -7,14 +7,11 @@ type members struct {
 	btree.Set[string]
 }
 
-func newMembers() *members   { return new(members) }
+func (*members) kind() kind  { return setKind }
 func (m *members) size() int { return m.Len() }
 
 func sadd(c *call) {
-	m, ok := edit(c, setKind, c.str(1), newMembers)
-	if !ok {
-		return
-	}
+	m := edit[members](c)
 	before := m.size()
 	for i := 2; i < len(c.args); i++ {
 		m.Insert(c.str(i))
@@ -23,14 +20,7 @@ func sadd(c *call) {
 }
 
 func srem(c *call) {
-	m, found, ok := read[*members](c, setKind, c.str(1))
-	if !ok {
-		return
-	}
-	if !found {
-		c.out.integer(0)
-		return
-	}
+	m, _ := read[members](c)
 	before := m.size()
 	for i := 2; i < len(c.args); i++ {
 		m.Delete(c.str(i))
@@ -38,25 +28,8 @@ func srem(c *call) {
 	c.out.integer(int64(before - m.size()))
 }
 
-func scard(c *call) {
-	m, found, ok := read[*members](c, setKind, c.str(1))
-	switch {
-	case !ok:
-	case !found:
-		c.out.integer(0)
-	default:
-		c.out.integer(int64(m.size()))
-	}
-}
-
 // smembers answers in byte order; see hgetall.
 func smembers(c *call) {
-	m, found, ok := read[*members](c, setKind, c.str(1))
-	switch {
-	case !ok:
-	case !found:
-		c.out.array(0)
-	default:
-		c.out.texts(m.Keys())
-	}
+	m, _ := read[members](c)
+	c.out.texts(m.Keys())
 }

@@ -49,18 +49,8 @@ type streamEntry struct {
 	fields [][]byte
 }
 
-func newStream() *stream    { return new(stream) }
+func (*stream) kind() kind  { return streamKind }
 func (s *stream) size() int { return len(s.entries) }
-
-// stream is the stream of the call's key.
-func (c *call) stream() (s *stream, found, ok bool) {
-	s, found, other := find[*stream](c, streamKind, c.str(1))
-	if other != noKind {
-		c.spelledWrongType(c.str(1), streamKind, other)
-		return nil, false, false
-	}
-	return s, found, true
-}
 
 // search is the place of the first entry not below an ID.
 func (s *stream) search(id streamID) (int, bool) {
@@ -74,35 +64,24 @@ func xadd(c *call) {
 	fields := c.args[3:]
 	if len(fields)%2 != 0 || len(fields) == 0 {
 		c.fail(wrongNumber(c.name))
-		return
 	}
 	word := strings.TrimSuffix(c.str(2), "-*")
 	auto := word == "*"
 	id, whole, ok := parseStreamID(word, 0)
 	if !auto && !ok {
 		c.fail(badStreamID)
-		return
 	}
-	s, found, ok := read[*stream](c, streamKind, c.str(1))
-	if !ok {
-		return
-	}
-	if !found {
-		s = newStream()
-	}
+	s, found := read[stream](c)
 	if auto {
 		id.ms = max(uint64(max(c.server.opt.Clock().UnixMilli(), 0)), s.last.ms)
 	}
 	switch {
 	case whole && id == streamID{}:
 		c.fail("ERR Invalid argument: The ID specified in XADD must be greater than 0-0")
-		return
 	case whole && id.compare(s.last) <= 0:
 		c.fail("ERR Invalid argument: INVALID ID given")
-		return
 	case !whole && (id.ms < s.last.ms || id.ms == s.last.ms && s.last.seq == math.MaxUint64):
 		c.fail("ERR Invalid argument: The ID specified in XADD is equal or smaller")
-		return
 	case !whole && id.ms == s.last.ms:
 		id.seq = s.last.seq + 1
 	}
@@ -126,47 +105,39 @@ func xdel(c *call) {
 		id, _, ok := parseStreamID(c.str(i), 0)
 		if !ok {
 			c.fail(badStreamID)
-			return
 		}
 		ids = append(ids, id)
 	}
-	s, found, ok := c.stream()
-	if !ok {
-		return
-	}
-	var n int64
-	for i := 0; found && i < len(ids); i++ {
-		if at, there := s.search(ids[i]); there {
+	s, _ := readSpelled[stream](c)
+	before := s.size()
+	for _, id := range ids {
+		if at, there := s.search(id); there {
 			s.entries = slices.Delete(s.entries, at, at+1)
-			n++
 		}
 	}
-	for i := 0; found && i < len(ids); i++ {
-		if ids[i].compare(s.deleted) > 0 {
-			s.deleted = ids[i]
+	for _, id := range ids {
+		if id.compare(s.deleted) > 0 {
+			s.deleted = id
 		}
 		switch {
-		case ids[i] != s.first && ids[i] != s.last:
+		case id != s.first && id != s.last:
 		case s.size() == 0:
 			s.first = streamID{}
-		case ids[i] == s.first:
+		case id == s.first:
 			s.first = s.entries[0].id
 		default:
 			s.first = s.entries[s.size()-1].id
 		}
 	}
-	c.out.integer(n)
+	c.out.integer(int64(before - s.size()))
 }
 
 func xlen(c *call) {
-	s, found, ok := c.stream()
-	switch {
-	case !ok:
-	case !found:
+	s, found := readSpelled[stream](c)
+	if !found {
 		c.fail("ERR no such key")
-	default:
-		c.out.integer(int64(s.size()))
 	}
+	c.out.integer(int64(s.size()))
 }
 
 // xrange is XRANGE key from to [COUNT n]; an ID after ( is left out.
@@ -175,23 +146,18 @@ func xrange(c *call) {
 	to, ok2 := parseBound(c.str(3), math.MaxUint64)
 	if !ok1 || !ok2 {
 		c.fail(badStreamID)
-		return
 	}
 	limit := int64(math.MaxInt32)
 	if len(c.args) == 6 {
 		n, err := strconv.ParseInt(c.str(5), 10, 32)
 		if err != nil {
 			c.fail("ERR COUNT should be a integer greater than 0 and not bigger than INT32_MAX")
-			return
 		}
 		limit = n
 	}
-	s, found, ok := c.stream()
-	if !ok {
-		return
-	}
+	s, _ := readSpelled[stream](c)
 	var list []streamEntry
-	if found && from.id.compare(to.id) <= 0 {
+	if from.id.compare(to.id) <= 0 {
 		i, hit := s.search(from.id)
 		if hit && from.exclusive {
 			i++
@@ -240,12 +206,10 @@ func parseBound(s string, seq uint64) (b streamBound, ok bool) {
 func xinfo(c *call) {
 	if c.word(1) != "stream" || len(c.args) != 3 {
 		c.fail(syntax)
-		return
 	}
 	name := c.str(2)
 	if other := c.db.clash(streamKind, name, c.now); other != noKind {
-		c.spelledWrongType(name, streamKind, other)
-		return
+		c.failSpelled(name, streamKind, other)
 	}
 	// A stream emptied by XDEL is still told about.
 	var s *stream
@@ -253,11 +217,10 @@ func xinfo(c *call) {
 		s, _ = r.value.(*stream)
 	}
 	if s == nil && c.db.buried[name] { // until a compaction
-		s = newStream()
+		s = new(stream)
 	}
 	if s == nil {
 		c.fail("ERR no such key")
-		return
 	}
 	c.out.array(10)
 	c.out.text("length")

@@ -11,6 +11,8 @@ type text struct {
 	registers bool
 }
 
+func (*text) kind() kind { return strKind }
+
 // size is 1: an empty string is there.
 func (*text) size() int { return 1 }
 
@@ -28,19 +30,10 @@ func set(c *call) {
 		case "ex", "px":
 			if i++; i == len(c.args) {
 				c.fail(syntax)
-				return
 			}
-			n, ok := c.number(i)
-			if !ok {
-				return
-			}
-			if ttl = c.version().ticks(n, word == "px"); ttl <= 0 {
-				c.fail("ERR Invalid argument: invalid expire time")
-				return
-			}
+			ttl = c.timeToLive(i, word == "px")
 		default:
 			c.fail(syntax)
-			return
 		}
 	}
 	there := c.db.live(strKind, name, c.now) != nil
@@ -55,37 +48,33 @@ func set(c *call) {
 	c.out.ok()
 }
 
-// setex is SETEX and PSETEX.
-func setex(c *call) {
-	n, ok := c.number(2)
-	if !ok {
-		return
-	}
-	ttl := c.version().ticks(n, c.name == "psetex")
+// timeToLive reads one in ticks.
+func (c *call) timeToLive(i int, milli bool) int64 {
+	ttl := c.version().ticks(c.number(i), milli)
 	if ttl <= 0 {
 		c.fail("ERR Invalid argument: invalid expire time")
-		return
 	}
+	return ttl
+}
+
+// setex is SETEX and PSETEX.
+func setex(c *call) {
+	ttl := c.timeToLive(2, c.name == "psetex")
 	c.setText(c.str(1), c.args[3]).expire = c.deadline(ttl)
 	c.out.ok()
 }
 
 func setnx(c *call) {
-	_, found, ok := read[*text](c, strKind, c.str(1))
-	switch {
-	case !ok:
-	case found:
-		c.out.integer(0)
-	default:
+	_, found := read[text](c)
+	if !found {
 		c.setText(c.str(1), c.args[2])
-		c.out.integer(1)
 	}
+	c.out.flag(!found)
 }
 
 func mset(c *call) {
 	if len(c.args)%2 == 0 {
 		c.fail(wrongNumber(c.name))
-		return
 	}
 	for i := 1; i < len(c.args); i += 2 {
 		c.setText(c.str(i), c.args[i+1])
@@ -94,20 +83,17 @@ func mset(c *call) {
 }
 
 func get(c *call) {
-	t, found, ok := read[*text](c, strKind, c.str(1))
-	switch {
-	case !ok:
-	case !found:
-		c.out.null()
-	default:
+	if t, found := read[text](c); found {
 		c.out.bulk(t.b)
+	} else {
+		c.out.null()
 	}
 }
 
 func mget(c *call) {
 	c.out.array(len(c.args) - 1)
 	for i := 1; i < len(c.args); i++ {
-		if t, found, _ := find[*text](c, strKind, c.str(i)); found {
+		if t, _ := find[text](c, c.str(i)); t != nil {
 			c.out.bulk(t.b)
 		} else {
 			c.out.null()
@@ -116,33 +102,13 @@ func mget(c *call) {
 }
 
 func strlen(c *call) {
-	t, found, ok := read[*text](c, strKind, c.str(1))
-	switch {
-	case !ok:
-	case !found:
-		c.out.integer(0)
-	default:
-		c.out.integer(int64(len(t.b)))
-	}
+	t, _ := read[text](c)
+	c.out.integer(int64(len(t.b)))
 }
 
 func getrange(c *call) {
-	start, ok1 := c.number(2)
-	if !ok1 {
-		return
-	}
-	stop, ok2 := c.number(3)
-	if !ok2 {
-		return
-	}
-	t, found, ok := read[*text](c, strKind, c.str(1))
-	if !ok {
-		return
-	}
-	if !found {
-		c.out.text("")
-		return
-	}
+	start, stop := c.number(2), c.number(3)
+	t, _ := read[text](c)
 	from, to := span(start, stop, len(t.b))
 	c.out.bulk(t.b[from:to])
 }
@@ -164,14 +130,10 @@ func span(start, stop int64, length int) (from, to int) {
 }
 
 func incr(c *call) {
-	t, ok := edit(c, strKind, c.str(1), func() *text { return &text{b: []byte("0")} })
-	if !ok {
-		return
-	}
+	t := edit[text](c)
 	n, err := strconv.ParseInt(string(t.b), 10, 64)
-	if err != nil {
+	if err != nil && t.b != nil {
 		c.fail(notInteger)
-		return
 	}
 	t.b = strconv.AppendInt(nil, n+1, 10)
 	c.out.integer(n + 1)
@@ -181,50 +143,29 @@ func incr(c *call) {
 const maxBit = 1 << 21
 
 func setbit(c *call) {
-	at, ok := c.number(2)
-	if !ok || at < 0 || at >= maxBit {
-		if ok {
-			c.fail("ERR bit offset is not an integer or out of range")
-		}
-		return
+	at := c.number(2)
+	if at < 0 || at >= maxBit {
+		c.fail("ERR bit offset is not an integer or out of range")
 	}
 	on := c.str(3)
 	if on != "0" && on != "1" {
 		c.fail("ERR bit is not an integer or out of range")
-		return
 	}
-	t, ok := edit(c, strKind, c.str(1), func() *text { return &text{} })
-	if !ok {
-		return
-	}
+	t := edit[text](c)
 	if need := int(at/8) + 1; len(t.b) < need {
 		t.b = append(t.b, make([]byte, need-len(t.b))...)
 	}
 	mask := byte(0x80) >> (at % 8)
-	old := int64(0)
-	if t.b[at/8]&mask != 0 {
-		old = 1
-	}
+	c.out.flag(t.b[at/8]&mask != 0)
 	if on == "1" {
 		t.b[at/8] |= mask
 	} else {
 		t.b[at/8] &^= mask
 	}
-	c.out.integer(old)
 }
 
 func getbit(c *call) {
-	at, ok := c.number(2)
-	if !ok {
-		return
-	}
-	t, found, ok := read[*text](c, strKind, c.str(1))
-	if !ok {
-		return
-	}
-	if found && at >= 0 && at/8 < int64(len(t.b)) && t.b[at/8]&(0x80>>(at%8)) != 0 {
-		c.out.integer(1)
-		return
-	}
-	c.out.integer(0)
+	at := c.number(2)
+	t, _ := read[text](c)
+	c.out.flag(at >= 0 && at/8 < int64(len(t.b)) && t.b[at/8]&(0x80>>(at%8)) != 0)
 }

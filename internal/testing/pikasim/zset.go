@@ -12,7 +12,7 @@ type zset struct {
 	scores btree.Map[string, float64]
 }
 
-func newZset() *zset      { return new(zset) }
+func (*zset) kind() kind  { return zsetKind }
 func (z *zset) size() int { return z.scores.Len() }
 
 // scored is one member with its score.
@@ -24,21 +24,12 @@ type scored struct {
 func zadd(c *call) {
 	if len(c.args)%2 != 0 {
 		c.fail(syntax)
-		return
 	}
 	scores := make([]float64, 0, len(c.args)/2)
 	for i := 2; i < len(c.args); i += 2 {
-		f, ok := parseScore(c.str(i))
-		if !ok {
-			c.fail(notFloat)
-			return
-		}
-		scores = append(scores, f)
+		scores = append(scores, c.score(i))
 	}
-	z, ok := edit(c, zsetKind, c.str(1), newZset)
-	if !ok {
-		return
-	}
+	z := edit[zset](c)
 	before := z.size()
 	for i, f := range scores {
 		z.scores.Set(c.str(3+2*i), f)
@@ -47,40 +38,19 @@ func zadd(c *call) {
 }
 
 func zrem(c *call) {
-	z, found, ok := read[*zset](c, zsetKind, c.str(1))
-	if !ok {
-		return
+	z, _ := read[zset](c)
+	before := z.size()
+	for i := 2; i < len(c.args); i++ {
+		z.scores.Delete(c.str(i))
 	}
-	var n int64
-	for i := 2; found && i < len(c.args); i++ {
-		if _, there := z.scores.Delete(c.str(i)); there {
-			n++
-		}
-	}
-	c.out.integer(n)
-}
-
-func zcard(c *call) {
-	z, found, ok := read[*zset](c, zsetKind, c.str(1))
-	switch {
-	case !ok:
-	case !found:
-		c.out.integer(0)
-	default:
-		c.out.integer(int64(z.size()))
-	}
+	c.out.integer(int64(before - z.size()))
 }
 
 func zscore(c *call) {
-	z, found, ok := read[*zset](c, zsetKind, c.str(1))
-	if !ok {
+	z, _ := read[zset](c)
+	if f, there := z.scores.Get(c.str(2)); there {
+		c.out.text(formatScore(f))
 		return
-	}
-	if found {
-		if f, there := z.scores.Get(c.str(2)); there {
-			c.out.text(formatScore(f))
-			return
-		}
 	}
 	c.out.null()
 }
@@ -90,20 +60,9 @@ func zrange(c *call) {
 	with := len(c.args) == 5 && c.word(4) == "withscores"
 	if len(c.args) > 4 && !with {
 		c.fail(syntax)
-		return
 	}
-	start, ok := c.number(2)
-	if !ok {
-		return
-	}
-	stop, ok := c.number(3)
-	if !ok {
-		return
-	}
-	z, found, ok := read[*zset](c, zsetKind, c.str(1))
-	if !ok {
-		return
-	}
+	start, stop := c.number(2), c.number(3)
+	z, found := read[zset](c)
 	if !found {
 		c.out.array(0)
 		return
@@ -111,11 +70,11 @@ func zrange(c *call) {
 	from, to := span(start, stop, z.size())
 	rows := c.fromLowest(z, to)
 	rows = rows[min(from, len(rows)):]
+	width := 1
 	if with {
-		c.out.array(2 * len(rows))
-	} else {
-		c.out.array(len(rows))
+		width = 2
 	}
+	c.out.array(width * len(rows))
 	for _, row := range rows {
 		c.out.text(row.member)
 		if with {
