@@ -1,5 +1,6 @@
-// Package minitarget is an in-memory target for the demo and for tests: miniredis, with the
-// few commands that kvload sends and miniredis does not know.
+// Package minitarget is an in-memory target for the demo and for tests. Start starts a miniredis,
+// with the few commands that kvload sends and miniredis does not know. StartKvrocks starts one that
+// answers as a Kvrocks does and takes raw write batches. No test for speed or memory fits it.
 package minitarget
 
 import (

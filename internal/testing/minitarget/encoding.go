@@ -1,0 +1,185 @@
+package minitarget
+
+import (
+	"encoding/binary"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// A name is a key in a namespace.
+type name struct{ namespace, key string }
+
+// Types in the metadata of a key.
+const (
+	typeString = 1
+	typeHash   = 2
+	typeList   = 3
+	typeSet    = 4
+	typeZset   = 5
+	typeStream = 8
+)
+
+// typeNames are what TYPE answers.
+var typeNames = map[byte]string{
+	typeString: "string", typeHash: "hash", typeList: "list", typeSet: "set", typeZset: "zset",
+	typeStream: "stream",
+}
+
+// A head is the metadata of a key: all that its row in that column family says.
+type head struct {
+	kind          byte
+	expire        uint64 // in ms; 0: never
+	value         string // of a string
+	version, size uint64
+	first, end    uint64 // of a list: index of its first element, and behind its last
+	stream        stream
+}
+
+// A stream is what a stream knows besides its entries.
+type stream struct {
+	last, first, maxDeleted id
+	added                   uint64
+}
+
+// An id is that of an entry of a stream.
+type id struct{ ms, seq uint64 }
+
+func (i id) String() string {
+	return strconv.FormatUint(i.ms, 10) + "-" + strconv.FormatUint(i.seq, 10)
+}
+
+func (i id) above(other id) bool {
+	return i.ms > other.ms || i.ms == other.ms && i.seq > other.seq
+}
+
+// parseID takes ms-seq, or ms.
+func parseID(text string) (i id) {
+	ms, seq, _ := strings.Cut(text, "-")
+	i.ms, _ = strconv.ParseUint(ms, 10, 64)
+	i.seq, _ = strconv.ParseUint(seq, 10, 64)
+	return i
+}
+
+// A cursor reads big-endian fields. After the first that is not there it is bad, and reads zeros.
+type cursor struct {
+	rest string
+	bad  bool
+}
+
+func (c *cursor) take(n uint64) string {
+	if n > uint64(len(c.rest)) {
+		c.bad, c.rest = true, ""
+		return ""
+	}
+	s := c.rest[:n]
+	c.rest = c.rest[n:]
+	return s
+}
+
+func (c *cursor) number(size uint64) (n uint64) {
+	for _, b := range []byte(c.take(size)) {
+		n = n<<8 | uint64(b)
+	}
+	return n
+}
+
+func (c *cursor) id() id { return id{ms: c.number(8), seq: c.number(8)} }
+
+// parseName takes the key of a metadata row: u8 length, namespace, key.
+func parseName(row string) (name, bool) {
+	c := cursor{rest: row}
+	n := name{namespace: c.take(c.number(1))}
+	n.key = c.rest
+	return n, !c.bad
+}
+
+// parseHead takes metadata in the 64-bit encoding.
+func parseHead(row string) (h head, ok bool) {
+	c := cursor{rest: row}
+	flags := byte(c.number(1))
+	h.kind = flags & 0x0f
+	if h.expire = c.number(8); h.kind == typeString {
+		h.value, c.rest = c.rest, ""
+		return h, flags == 0x80|h.kind && !c.bad
+	}
+	h.version, h.size = c.number(8), c.number(8)
+	switch h.kind {
+	case typeList:
+		h.first, h.end = c.number(8), c.number(8)
+	case typeStream:
+		h.stream.last, h.stream.first, h.stream.maxDeleted = c.id(), c.id(), c.id()
+		c.take(2 * 16) // ids of the first and of the last entry
+		h.stream.added = c.number(8)
+		c.take(8) // consumer groups
+	}
+	return h, flags == 0x80|h.kind && typeNames[h.kind] != "" && !c.bad && c.rest == ""
+}
+
+// A place is where the subkeys of one version of a key are.
+type place struct {
+	family byte
+	name
+	version uint64
+}
+
+// parseSubkey takes the key of any other row: u8 length, namespace, u32 length, key, u64 version,
+// subkey.
+func parseSubkey(family byte, row string) (p place, sub string, ok bool) {
+	c := cursor{rest: row}
+	p.family = family
+	p.namespace = c.take(c.number(1))
+	p.key = c.take(c.number(4))
+	p.version = c.number(8)
+	return p, c.rest, !c.bad
+}
+
+// parseScore takes a score: its bits with the sign flipped, all flipped if it is negative.
+func parseScore(s string) (float64, bool) {
+	c := cursor{rest: s}
+	bits := c.number(8)
+	if bits>>63 == 1 {
+		bits ^= 1 << 63
+	} else {
+		bits = ^bits
+	}
+	return math.Float64frombits(bits), !c.bad && c.rest == ""
+}
+
+func scoreBytes(score float64) string {
+	bits := math.Float64bits(score)
+	if bits>>63 == 1 {
+		bits = ^bits
+	} else {
+		bits ^= 1 << 63
+	}
+	return string(binary.BigEndian.AppendUint64(nil, bits))
+}
+
+// parseEntry takes the fields and values of a stream's entry, each behind its length.
+func parseEntry(value string) (fields []string, ok bool) {
+	for b := []byte(value); len(b) > 0; {
+		var s string
+		if s, b, ok = cutString(b); !ok {
+			return nil, false
+		}
+		fields = append(fields, s)
+	}
+	return fields, len(fields) > 0 && len(fields)%2 == 0
+}
+
+func entryBytes(fields []string) string {
+	b := []byte{}
+	for _, f := range fields {
+		b = append(binary.AppendUvarint(b, uint64(len(f))), f...)
+	}
+	return string(b)
+}
+
+func numberBytes(numbers ...uint64) string {
+	b := []byte{}
+	for _, n := range numbers {
+		b = binary.BigEndian.AppendUint64(b, n)
+	}
+	return string(b)
+}
