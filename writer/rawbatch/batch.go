@@ -1,0 +1,62 @@
+package rawbatch
+
+import "encoding/binary"
+
+// A family is a column family of a Kvrocks.
+type family byte
+
+const (
+	subkeys  family = 0
+	metadata family = 1
+	scores   family = 2
+	entries  family = 5
+)
+
+const (
+	headSize  = 12   // sequence and count
+	tagPut    = 0x01 // into column family 0
+	tagPutCF  = 0x05
+	countFrom = 8
+)
+
+// A batch is a write batch of RocksDB that is being filled.
+type batch struct {
+	buf   []byte
+	count uint32
+}
+
+func (b *batch) reset() {
+	b.buf, b.count = append(b.buf[:0], make([]byte, headSize)...), 0
+}
+
+// bytes returns the batch as RocksDB reads it. It is valid until the next put or reset.
+func (b *batch) bytes() []byte {
+	binary.LittleEndian.PutUint32(b.buf[countFrom:], b.count)
+	return b.buf
+}
+
+// put begins a put: keySize bytes of key are to follow, then value.
+func (b *batch) put(f family, keySize int) {
+	b.count++
+	if f == subkeys {
+		b.buf = append(b.buf, tagPut)
+	} else {
+		b.buf = binary.AppendUvarint(append(b.buf, tagPutCF), uint64(f))
+	}
+	b.buf = binary.AppendUvarint(b.buf, uint64(keySize))
+}
+
+// value ends a put with its value, in pieces.
+func (b *batch) value(pieces ...[]byte) {
+	size := 0
+	for _, p := range pieces {
+		size += len(p)
+	}
+	b.buf = binary.AppendUvarint(b.buf, uint64(size))
+	for _, p := range pieces {
+		b.buf = append(b.buf, p...)
+	}
+}
+
+func (b *batch) append(p []byte) { b.buf = append(b.buf, p...) }
+func (b *batch) number(n uint64) { b.buf = binary.BigEndian.AppendUint64(b.buf, n) }
