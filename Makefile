@@ -47,8 +47,8 @@ manifests: build
 	else echo "NO systemd-analyze: deploy/systemd IS NOT CHECKED"; fi
 
 fuzz:
-	@for t in $$($(GO) test ./format -list '^Fuzz' | grep ^Fuzz); do \
-		$(GO) test ./format -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) || exit 1; done
+	@for p in ./format ./writer/rawbatch; do for t in $$($(GO) test $$p -list '^Fuzz' | grep ^Fuzz); do \
+		$(GO) test $$p -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) || exit 1; done; done
 
 # A thousand random histories; the crash loops for longer: SOAK with each of dump, load and rollback, from each source and
 # to each target.

@@ -1,6 +1,9 @@
 package rawbatch
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"slices"
+)
 
 // A family is a column family of a Kvrocks.
 type family byte
@@ -15,6 +18,7 @@ const (
 const (
 	headSize  = 12   // sequence and count
 	tagPut    = 0x01 // into column family 0
+	tagLog    = 0x03
 	tagPutCF  = 0x05
 	countFrom = 8
 )
@@ -35,15 +39,21 @@ func (b *batch) bytes() []byte {
 	return b.buf
 }
 
+// cut takes out the bytes from one place to another, which hold so many puts.
+func (b *batch) cut(from, to int, puts uint32) {
+	b.buf = slices.Delete(b.buf, from, to)
+	b.count -= puts
+}
+
 // put begins a put: keySize bytes of key are to follow, then value.
 func (b *batch) put(f family, keySize int) {
 	b.count++
 	if f == subkeys {
 		b.buf = append(b.buf, tagPut)
 	} else {
-		b.buf = binary.AppendUvarint(append(b.buf, tagPutCF), uint64(f))
+		b.buf = append(b.buf, tagPutCF, byte(f))
 	}
-	b.buf = binary.AppendUvarint(b.buf, uint64(keySize))
+	b.length(keySize)
 }
 
 // value ends a put with its value, in pieces.
@@ -52,11 +62,17 @@ func (b *batch) value(pieces ...[]byte) {
 	for _, p := range pieces {
 		size += len(p)
 	}
-	b.buf = binary.AppendUvarint(b.buf, uint64(size))
+	b.length(size)
 	for _, p := range pieces {
-		b.buf = append(b.buf, p...)
+		b.append(p)
 	}
 }
 
+// log adds log data.
+func (b *batch) log(text string) {
+	b.buf = append(b.buf, tagLog, byte(len(text))) // it is short
+	b.buf = append(b.buf, text...)
+}
+
 func (b *batch) append(p []byte) { b.buf = append(b.buf, p...) }
-func (b *batch) number(n uint64) { b.buf = binary.BigEndian.AppendUint64(b.buf, n) }
+func (b *batch) length(n int)    { b.buf = binary.AppendUvarint(b.buf, uint64(n)) }

@@ -1,18 +1,19 @@
-// Package rawbatch encodes the keys of a dump as a Kvrocks stores them: write batches of RocksDB,
-// which its command APPLYBATCH takes as they are (docs/SERVERS.md K22). Begin with New, then call
-// Add for each record of a key, in order, and send what Bytes returns when the batch is as large as
-// a command should be. Call Check on these bytes before they are sent: a batch that is malformed
-// stops all writes of a Kvrocks until it is restarted. The package sends nothing, and knows
-// nothing of commands, connections or who owns a slot.
+// Package rawbatch encodes keys as a Kvrocks stores them: write batches of RocksDB, which its
+// command APPLYBATCH takes as they are (docs/SERVERS.md K23). Begin with New; Begin a key, add its
+// elements and call Metadata, and send what Bytes returns when it is as large as a command should
+// be. Call Check on these bytes before they are sent: a batch that is malformed stops all writes of
+// a Kvrocks until it is restarted. The package sends nothing, and knows nothing of commands,
+// connections, or who owns a slot.
 //
 // # Batch
 //
 //	8 bytes  sequence: 0
 //	4 bytes  number of puts, little endian
-//	puts     05, column family, key, value; 01, key, value for column family 0
+//	records  put into column family 0: 01, key, value; into another: 05, column family, key, value
+//	         log data: 03, text. It is not counted
 //
-// The column family and the lengths before key and value are varints. Column families: 0 subkeys,
-// 1 metadata, 2 members of zsets by score, 5 entries of streams.
+// The column family and the lengths before key, value and text are varints. Column families: 0
+// subkeys, 1 metadata, 2 members of zsets by score, 5 entries of streams.
 //
 // # Keys
 //
@@ -42,6 +43,25 @@
 //	        A score is its IEEE bits with the sign flipped, all bits flipped if it is negative
 //	stream  in column family 5: sub id, value: each field and value behind its length, a varint
 //
-// A key that is written under another version than it had hides all subkeys that it had. The same
-// bytes written twice change nothing.
+// # Versions
+//
+// A key that is written under another version than it had hides all subkeys that it had: one batch
+// replaces a key whatever it held. Under the same version the subkeys that ordinary commands added
+// would be there again. So each key gets a new version, also when it is written a second time.
+//
+// A Kvrocks makes versions of the microseconds since 1970 << 11 and a counter: they stay below 2^63
+// until the year 2112. Those of an Encoder are 2^63 and above: 63 bits that are drawn once for each
+// Encoder, and counted up from there.
+//
+// # Large keys
+//
+// A compaction removes subkeys whose metadata are not there, or have another version. So every
+// batch ends with the metadata of the key that goes on in the next, with the number of elements so
+// far. A key of several batches grows, as under ordinary commands.
+//
+// # Log data
+//
+// Kvrocks' own commands put one before the records of a key. Only what turns batches into commands
+// again reads it: slot migration by redis-command, and kvrocks2redis. It is the type in decimal;
+// of a list also " 7", RPUSH; before metadata with an expiry, but for strings and streams, " 8".
 package rawbatch

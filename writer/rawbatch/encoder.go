@@ -1,16 +1,13 @@
 package rawbatch
 
 import (
+	"crypto/rand"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
-
-// ErrEncoding: the key cannot be written as a raw batch, and goes by commands.
-var ErrEncoding = errors.New("no key for a raw batch")
 
 // The types of a Kvrocks, behind wide: the bit that says that sizes and expiries have 64 bits.
 const (
@@ -23,11 +20,16 @@ const (
 	wide       = 0x80
 )
 
+var types = map[format.Kind]byte{
+	format.String: typeString, format.Hash: typeHash, format.List: typeList,
+	format.Set: typeSet, format.Zset: typeZset, format.Stream: typeStream,
+}
+
 // listStart is the index of the first element of a list, from which it can grow both ways.
 const listStart = math.MaxInt64
 
-// MaxString is the most bytes of a string's value that an Encoder takes: it joins the parts.
-const MaxString = 16 << 20
+// ownVersions is the bit that no version of a Kvrocks has.
+const ownVersions = 1 << 63
 
 // A Keyspace says where keys are.
 type Keyspace struct {
@@ -39,201 +41,193 @@ type Keyspace struct {
 
 // An Encoder fills batches with keys of one keyspace. It is for one goroutine.
 type Encoder struct {
-	batch  batch
-	prefix []byte // namespace, behind its length
-	slot   func(key []byte) int
-	key    key
-}
+	batch   batch
+	prefix  []byte // namespace, behind its length
+	slot    func(key []byte) int
+	version uint64 // of the key
 
-// A key is the key that is being encoded.
-type key struct {
-	open        bool
-	kind        format.Kind
+	// Of the key that is being encoded:
+	kind        byte
+	expire      int64
 	name        []byte // prefix and key, as the metadata has it
 	sub         []byte // what all subkeys begin with
-	version     uint64
 	size        uint64
-	value       []byte // of a string: the parts joined
+	logged      bool // log data stand before its subkeys in this batch
 	first, last format.StreamID
+	scratch     []byte
 }
 
 // New returns an Encoder of keys of ks.
 func New(ks Keyspace) (*Encoder, error) {
 	if len(ks.Namespace) == 0 || len(ks.Namespace) > math.MaxUint8 {
-		return nil, fmt.Errorf("%w: a namespace has 1 to 255 bytes, not %d", ErrEncoding, len(ks.Namespace))
+		return nil, fmt.Errorf("a namespace has 1 to 255 bytes, not %d", len(ks.Namespace))
 	}
-	e := &Encoder{prefix: append([]byte{byte(len(ks.Namespace))}, ks.Namespace...), slot: ks.Slot}
+	var seed [8]byte
+	if _, err := rand.Read(seed[:]); err != nil {
+		return nil, err
+	}
+	e := &Encoder{slot: ks.Slot, version: binary.BigEndian.Uint64(seed[:])}
+	e.prefix = append([]byte{byte(len(ks.Namespace))}, ks.Namespace...)
 	e.Reset()
 	return e, nil
 }
 
-// Reset empties the batch. What is known of a key whose last part has not come is kept.
-func (e *Encoder) Reset() { e.batch.reset() }
+// Reset empties the batch. The key that was begun last may go on in the next one.
+func (e *Encoder) Reset() {
+	e.batch.reset()
+	e.logged = false
+}
 
-// Abandon forgets a key whose last part will not come. What its parts left in batches that were
-// sent is not visible, and is removed by the server's compaction.
-func (e *Encoder) Abandon() { e.key.open = false }
-
-// Bytes returns the batch, valid until the next Add or Reset.
+// Bytes returns the batch, valid until something is added or Reset is called. It must end with
+// metadata.
 func (e *Encoder) Bytes() []byte { return e.batch.bytes() }
 
-// Puts returns how many puts the batch has.
+// Len and Puts return how many bytes and puts the batch has.
+func (e *Encoder) Len() int  { return len(e.batch.buf) }
 func (e *Encoder) Puts() int { return int(e.batch.count) }
 
-// Add encodes a record. The version is of its key: the same for all of its parts, and never one
-// that the server gave to a key that is there. A key is visible once the batch with its last part
-// was applied. Fields and members must stand once in a key: the number that the server has for it
-// is how many came.
-func (e *Encoder) Add(r *format.Record, version uint64) error {
-	if r.Part&format.PartFirst != 0 {
-		if err := e.begin(r, version); err != nil {
-			return err
-		}
-	}
-	if k := &e.key; !k.open || k.kind != r.Kind || k.version != version {
-		return fmt.Errorf("%w: a part of a %s does not follow the one before", ErrEncoding, r.Kind)
-	}
-	if err := e.add(r); err != nil {
-		e.Abandon()
-		return err
-	}
-	if r.Part&format.PartLast != 0 {
-		e.end(r)
-	}
-	return nil
+// Size returns how many elements the key that was begun last has so far, in all batches.
+func (e *Encoder) Size() int { return int(e.size) }
+
+// Cut takes out whole keys: what stands between two values of Len, with so many puts.
+func (e *Encoder) Cut(from, to, puts int) { e.batch.cut(from, to, uint32(puts)) }
+
+// Begin begins a key: a hash, list, set, zset or stream. Its elements follow, then Metadata. Expire
+// is in Unix ms; 0: none.
+func (e *Encoder) Begin(kind format.Kind, name []byte, expire int64) {
+	e.begin(kind, name, expire)
+	head := len(e.name) - len(name)
+	e.sub = append(e.sub[:0], e.name[:head]...)
+	e.sub = binary.BigEndian.AppendUint32(e.sub, uint32(len(name)))
+	e.sub = append(e.sub, name...)
+	e.sub = binary.BigEndian.AppendUint64(e.sub, e.version)
 }
 
-func (e *Encoder) begin(r *format.Record, version uint64) error {
-	switch {
-	case r.Expire < 0:
-		return fmt.Errorf("%w: an expiry of %d", ErrEncoding, r.Expire)
-	case len(r.Key) > format.MaxBulk:
-		return fmt.Errorf("%w: a name of %d bytes", ErrEncoding, len(r.Key))
-	}
-	k := &e.key
-	*k = key{open: true, kind: r.Kind, version: version, name: append(k.name[:0], e.prefix...), sub: k.sub, value: k.value[:0]}
+func (e *Encoder) begin(kind format.Kind, name []byte, expire int64) {
+	e.kind, e.expire, e.size, e.logged = types[kind], expire, 0, false
+	e.first, e.last = format.StreamID{}, format.StreamID{}
+	e.version = ownVersions | (e.version + 1)
+	e.name = append(e.name[:0], e.prefix...)
 	if e.slot != nil {
-		k.name = binary.BigEndian.AppendUint16(k.name, uint16(e.slot(r.Key)))
+		e.name = binary.BigEndian.AppendUint16(e.name, uint16(e.slot(name)))
 	}
-	head := len(k.name)
-	k.name = append(k.name, r.Key...)
-	k.sub = append(k.sub[:0], k.name[:head]...)
-	k.sub = binary.BigEndian.AppendUint32(k.sub, uint32(len(r.Key)))
-	k.sub = append(k.sub, r.Key...)
-	k.sub = binary.BigEndian.AppendUint64(k.sub, version)
-	return nil
+	e.name = append(e.name, name...)
 }
 
-// add encodes the elements of a part.
-func (e *Encoder) add(r *format.Record) error {
-	k := &e.key
+// String adds a whole string.
+func (e *Encoder) String(name, value []byte, expire int64) {
+	e.begin(format.String, name, expire)
+	e.batch.log("1")
+	e.metadata(e.head(), value)
+}
+
+// Add adds an element of r, a record of the key that was begun last. No field, nor member, may be
+// added twice.
+func (e *Encoder) Add(r *format.Record, i int) {
 	switch r.Kind {
-	case format.String:
-		if len(k.value)+len(r.Value) > MaxString {
-			return fmt.Errorf("%w: a string above %d bytes", ErrEncoding, MaxString)
-		}
-		k.value = append(k.value, r.Value...)
 	case format.Hash:
-		for i := 0; i+1 < len(r.Elems); i += 2 {
-			e.subkey(subkeys, r.Elems[i])
-			e.batch.value(r.Elems[i+1])
-		}
+		e.subkey(subkeys, r.Elems[2*i])
+		e.batch.value(r.Elems[2*i+1])
 	case format.List:
-		for _, element := range r.Elems {
-			e.numbered(subkeys, listStart+k.size) // it counts in size
-			e.batch.value(element)
-		}
+		e.scratch = binary.BigEndian.AppendUint64(e.scratch[:0], listStart+e.size)
+		e.subkey(subkeys, e.scratch)
+		e.batch.value(r.Elems[i])
 	case format.Set:
-		for _, member := range r.Elems {
-			e.subkey(subkeys, member)
-			e.batch.value()
-		}
+		e.subkey(subkeys, r.Elems[i])
+		e.batch.value()
 	case format.Zset:
-		for i, member := range r.Elems {
-			score := binary.BigEndian.AppendUint64(nil, sortable(r.Scores[i]))
-			e.subkey(subkeys, member)
-			e.batch.value(score)
-			k.size-- // the member stands twice, and counts once
-			e.subkey(scores, append(score, member...))
-			e.batch.value()
-		}
+		e.scratch = binary.BigEndian.AppendUint64(e.scratch[:0], sortable(r.Scores[i]))
+		e.subkey(subkeys, r.Elems[i])
+		e.batch.value(e.scratch)
+		e.size-- // the member stands twice, and counts once
+		e.subkey(scores, e.scratch, r.Elems[i])
+		e.batch.value()
 	case format.Stream:
-		for i := range r.Entries {
-			e.entry(&r.Entries[i])
-		}
-	default:
-		return fmt.Errorf("%w: a %s", ErrEncoding, r.Kind)
+		e.entry(&r.Entries[i])
 	}
-	return nil
+}
+
+func (e *Encoder) entry(entry *format.Entry) {
+	if e.size == 0 {
+		e.first = entry.ID
+	}
+	e.last = entry.ID
+	e.scratch = binary.BigEndian.AppendUint64(e.scratch[:0], entry.ID.Ms)
+	e.scratch = binary.BigEndian.AppendUint64(e.scratch, entry.ID.Seq)
+	e.subkey(entries, e.scratch)
+	e.scratch = e.scratch[:0]
+	for _, f := range entry.Fields {
+		e.scratch = append(binary.AppendUvarint(e.scratch, uint64(len(f))), f...)
+	}
+	e.batch.value(e.scratch)
 }
 
 // subkey begins the put of one of the key's subkeys.
-func (e *Encoder) subkey(f family, sub []byte) {
-	e.batch.put(f, len(e.key.sub)+len(sub))
-	e.batch.append(e.key.sub)
-	e.batch.append(sub)
-	e.key.size++
+func (e *Encoder) subkey(f family, sub ...[]byte) {
+	if !e.logged {
+		e.logged = true
+		e.log(e.kind == typeList)
+	}
+	size := len(e.sub)
+	for _, s := range sub {
+		size += len(s)
+	}
+	e.batch.put(f, size)
+	e.batch.append(e.sub)
+	for _, s := range sub {
+		e.batch.append(s)
+	}
+	e.size++
 }
 
-// numbered begins the put of a subkey whose name is numbers.
-func (e *Encoder) numbered(f family, numbers ...uint64) {
-	e.batch.put(f, len(e.key.sub)+8*len(numbers))
-	e.batch.append(e.key.sub)
-	for _, n := range numbers {
-		e.batch.number(n)
+// log adds the log data of the key: those of RPUSH, of PEXPIREAT, or the type alone.
+func (e *Encoder) log(push bool) {
+	text := string('0' + rune(e.kind))
+	switch {
+	case push:
+		text += " 7"
+	case e.expire != 0 && e.kind != typeStream:
+		text += " 8"
 	}
-	e.key.size++
+	e.batch.log(text)
 }
 
-func (e *Encoder) entry(s *format.Entry) {
-	k := &e.key
-	if k.size == 0 {
-		k.first = s.ID
-	}
-	k.last = s.ID
-	e.numbered(entries, s.ID.Ms, s.ID.Seq)
-	value := []byte{}
-	for _, f := range s.Fields {
-		value = append(binary.AppendUvarint(value, uint64(len(f))), f...)
-	}
-	e.batch.value(value)
-}
-
-// end encodes the metadata, which makes the key visible.
-func (e *Encoder) end(r *format.Record) {
-	k := &e.key
-	k.open = false
-	m := append(make([]byte, 0, 128), wide|kinds[k.kind])
-	m = binary.BigEndian.AppendUint64(m, uint64(r.Expire))
+// Metadata makes what the key has so far visible. It ends each batch that holds elements of the
+// key. State is that of a stream, all of whose entries were added.
+func (e *Encoder) Metadata(state *format.StreamState) {
+	m := e.head()
 	number := func(n uint64) { m = binary.BigEndian.AppendUint64(m, n) }
-	if k.kind != format.String {
-		number(k.version)
-		number(k.size)
-	}
-	switch k.kind {
-	case format.List:
+	number(e.version)
+	number(e.size)
+	switch {
+	case e.kind == typeList:
 		number(listStart)
-		number(listStart + k.size)
-	case format.Stream:
-		state := r.State
-		for _, id := range []format.StreamID{state.LastID, k.first, state.MaxDeletedID, k.first, k.last} {
+		number(listStart + e.size)
+		if e.expire != 0 {
+			e.log(false)
+			e.logged = false
+		}
+	case state != nil:
+		for _, id := range []format.StreamID{state.LastID, e.first, state.MaxDeletedID, e.first, e.last} {
 			number(id.Ms)
 			number(id.Seq)
 		}
 		number(state.EntriesAdded)
 		number(0) // groups
 	}
-	e.batch.put(metadata, len(k.name))
-	e.batch.append(k.name)
-	e.batch.value(m, k.value)
-	if cap(k.value) > MaxString/16 {
-		k.value = nil
-	}
+	e.metadata(m, nil)
 }
 
-var kinds = map[format.Kind]byte{
-	format.String: typeString, format.Hash: typeHash, format.List: typeList,
-	format.Set: typeSet, format.Zset: typeZset, format.Stream: typeStream,
+// head returns what metadata begin with.
+func (e *Encoder) head() []byte {
+	e.scratch = append(e.scratch[:0], wide|e.kind)
+	return binary.BigEndian.AppendUint64(e.scratch, uint64(e.expire))
+}
+
+func (e *Encoder) metadata(pieces ...[]byte) {
+	e.batch.put(metadata, len(e.name))
+	e.batch.append(e.name)
+	e.batch.value(pieces...)
 }
 
 // sortable returns the bits of a score so that their order as bytes is that of the numbers.

@@ -3,47 +3,84 @@ package rawbatch
 import (
 	"bytes"
 	"encoding/hex"
-	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
+// addAll adds records of whole keys, each as large batches would have it.
+func addAll(e *Encoder, records ...format.Record) {
+	for i := range records {
+		r := &records[i]
+		if r.Kind == format.String {
+			e.String(r.Key, r.Value, r.Expire)
+			continue
+		}
+		if r.Part&format.PartFirst != 0 {
+			e.Begin(r.Kind, r.Key, r.Expire)
+		}
+		for i := range r.Elements() {
+			e.Add(r, i)
+		}
+		if r.Part&format.PartLast != 0 {
+			e.Metadata(r.State)
+		}
+	}
+}
+
 // TestBytes: the bytes of the tables of the package, written out by hand.
 func TestBytes(t *testing.T) {
-	const version = 0x0102030405060708
+	b := func(s ...string) (list [][]byte) {
+		for _, s := range s {
+			list = append(list, []byte(s))
+		}
+		return list
+	}
+	const version = "8102030405060708"
+	const sub = " 026e73 00000001 6b " + version
 	for _, tc := range []struct {
 		name string
 		slot int
 		r    format.Record
-		puts []string
+		want []string
 	}{
-		{"string", -1, format.Record{Kind: format.String, Key: []byte("k"), Value: []byte("vv"), Expire: 0x1122}, []string{
+		{"string", -1, format.Record{Kind: format.String, Value: []byte("vv"), Expire: 0x1122}, []string{"01",
+			"03 01 31",
 			"05 01  04 026e73 6b  0b 81 0000000000001122 7676"}},
-		{"hash in a cluster", 0x3001, format.Record{Kind: format.Hash, Key: []byte("k"), Elems: [][]byte{[]byte("f"), []byte("v")}}, []string{
-			"01  13 026e73 3001 00000001 6b 0102030405060708 66  01 76",
-			"05 01  06 026e73 3001 6b  19 82 0000000000000000 0102030405060708 0000000000000001"}},
-		{"list", -1, format.Record{Kind: format.List, Key: []byte("k"), Elems: [][]byte{[]byte("a"), {}}}, []string{
-			"01  18 026e73 00000001 6b 0102030405060708 7fffffffffffffff  01 61",
-			"01  18 026e73 00000001 6b 0102030405060708 8000000000000000  00",
-			"05 01  04 026e73 6b  29 83 0000000000000000 0102030405060708 0000000000000002 7fffffffffffffff 8000000000000001"}},
-		{"set", -1, format.Record{Kind: format.Set, Key: []byte("k"), Elems: [][]byte{[]byte("m")}}, []string{
-			"01  11 026e73 00000001 6b 0102030405060708 6d  00",
-			"05 01  04 026e73 6b  19 84 0000000000000000 0102030405060708 0000000000000001"}},
-		{"zset", -1, format.Record{Kind: format.Zset, Key: []byte("k"), Elems: [][]byte{[]byte("m"), []byte("n")}, Scores: []float64{1.5, -1.5}}, []string{
-			"01  11 026e73 00000001 6b 0102030405060708 6d  08 bff8000000000000",
-			"05 02  19 026e73 00000001 6b 0102030405060708 bff8000000000000 6d  00",
-			"01  11 026e73 00000001 6b 0102030405060708 6e  08 4007ffffffffffff",
-			"05 02  19 026e73 00000001 6b 0102030405060708 4007ffffffffffff 6e  00",
-			"05 01  04 026e73 6b  19 85 0000000000000000 0102030405060708 0000000000000002"}},
-		{"stream", -1, format.Record{Kind: format.Stream, Key: []byte("k"),
-			Entries: []format.Entry{{ID: format.StreamID{Ms: 1, Seq: 2}, Fields: [][]byte{[]byte("f"), []byte("vv")}}},
-			State:   &format.StreamState{LastID: format.StreamID{Ms: 9}, MaxDeletedID: format.StreamID{Seq: 1}, EntriesAdded: 3}}, []string{
-			"05 05  20 026e73 00000001 6b 0102030405060708 0000000000000001 0000000000000002  05 0166 027676",
-			"05 01  04 026e73 6b  79 88 0000000000000000 0102030405060708 0000000000000001" +
-				"0000000000000009 0000000000000000  0000000000000001 0000000000000002  0000000000000000 0000000000000001" +
-				"0000000000000001 0000000000000002  0000000000000001 0000000000000002  0000000000000003 0000000000000000"}},
+		{"hash in a cluster", 0x3001, format.Record{Kind: format.Hash, Elems: b("f", "v"), Expire: 5}, []string{"02",
+			"03 03 322038",
+			"01  13 026e73 3001 00000001 6b " + version + " 66  01 76",
+			"05 01  06 026e73 3001 6b  19 82 0000000000000005 " + version + " 0000000000000001"}},
+		{"list", -1, format.Record{Kind: format.List, Elems: b("a", ""), Expire: 5}, []string{"03",
+			"03 03 332037",
+			"01  18" + sub + " 7fffffffffffffff  01 61",
+			"01  18" + sub + " 8000000000000000  00",
+			"03 03 332038",
+			"05 01  04 026e73 6b  29 83 0000000000000005 " + version + " 0000000000000002",
+			"7fffffffffffffff 8000000000000001"}},
+		{"set", -1, format.Record{Kind: format.Set, Elems: b("m")}, []string{"02",
+			"03 01 34",
+			"01  11" + sub + " 6d  00",
+			"05 01  04 026e73 6b  19 84 0000000000000000 " + version + " 0000000000000001"}},
+		{"zset", -1, format.Record{Kind: format.Zset, Elems: b("m", "n"), Scores: []float64{1.5, -1.5}}, []string{"05",
+			"03 01 35",
+			"01  11" + sub + " 6d  08 bff8000000000000",
+			"05 02  19" + sub + " bff8000000000000 6d  00",
+			"01  11" + sub + " 6e  08 4007ffffffffffff",
+			"05 02  19" + sub + " 4007ffffffffffff 6e  00",
+			"05 01  04 026e73 6b  19 85 0000000000000000 " + version + " 0000000000000002"}},
+		{"stream", -1, format.Record{Kind: format.Stream,
+			Entries: []format.Entry{{ID: format.StreamID{Ms: 1, Seq: 2}, Fields: b("f", "vv")}},
+			State: &format.StreamState{LastID: format.StreamID{Ms: 9}, MaxDeletedID: format.StreamID{Seq: 1},
+				EntriesAdded: 3}}, []string{"02",
+			"03 01 38",
+			"05 05  20" + sub + " 0000000000000001 0000000000000002  05 0166 027676",
+			"05 01  04 026e73 6b  79 88 0000000000000000 " + version + " 0000000000000001",
+			"0000000000000009 0000000000000000  0000000000000001 0000000000000002",
+			"0000000000000000 0000000000000001  0000000000000001 0000000000000002",
+			"0000000000000001 0000000000000002  0000000000000003 0000000000000000"}},
 	} {
 		ks := Keyspace{Namespace: "ns"}
 		if tc.slot >= 0 {
@@ -53,11 +90,10 @@ func TestBytes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		tc.r.Part = format.PartWhole
-		if err := e.Add(&tc.r, version); err != nil {
-			t.Fatalf("%s: %v", tc.name, err)
-		}
-		text := "0000000000000000 0" + string('0'+rune(len(tc.puts))) + "000000" + strings.Join(tc.puts, "")
+		e.version = 0x8102030405060707 // the next is that above
+		tc.r.Part, tc.r.Key = format.PartWhole, []byte("k")
+		addAll(e, tc.r)
+		text := "0000000000000000 " + tc.want[0] + "000000" + strings.Join(tc.want[1:], "")
 		want, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
 		if err != nil {
 			t.Fatalf("%s: %v", tc.name, err)
@@ -65,102 +101,111 @@ func TestBytes(t *testing.T) {
 		if !bytes.Equal(e.Bytes(), want) {
 			t.Errorf("%s:\n%x, not\n%x", tc.name, e.Bytes(), want)
 		}
-		if err := Check(e.Bytes(), ks, len(tc.puts)); err != nil {
+		if err := Check(e.Bytes(), ks, e.Puts(), 0); err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 		}
 	}
 }
 
-// TestParts: a key in parts is the same puts as the whole key, in as many batches as one likes.
-func TestParts(t *testing.T) {
+// TestVersions: each key has its own, whatever it is called, none below 2^63, and no two encoders
+// begin alike.
+func TestVersions(t *testing.T) {
+	e, f := encoder(t), encoder(t)
+	seen := map[uint64]bool{}
+	for _, e := range []*Encoder{e, f} {
+		for range 3 {
+			e.Begin(format.Set, []byte("k"), 0)
+			if e.version < ownVersions || seen[e.version] {
+				t.Errorf("version %x", e.version)
+			}
+			seen[e.version] = true
+		}
+	}
+	e.version = 1<<64 - 1
+	if e.Begin(format.Set, []byte("k"), 0); e.version < ownVersions {
+		t.Errorf("after the last version: %x", e.version)
+	}
+}
+
+// TestPieces: a key of several batches has its metadata at the end of each.
+func TestPieces(t *testing.T) {
 	records, _ := keysOf(1)
 	for _, r := range records {
-		if r.Part != format.PartWhole || r.Kind == format.String || r.Kind == format.Stream {
+		if r.Kind == format.String || r.Kind == format.Stream {
 			continue
 		}
-		whole, parts := encoder(t), encoder(t)
-		if err := whole.Add(&r, 7); err != nil {
-			t.Fatal(err)
-		}
-		each := max(1, len(r.Elems)/max(1, r.Elements())) // field and value stay together
-		got := []byte{}
-		for at := 0; at < len(r.Elems); at += each {
-			part := r
-			part.Part, part.Elems = 0, r.Elems[at:at+each]
-			if r.Scores != nil {
-				part.Scores = r.Scores[at : at+each]
+		e := encoder(t)
+		e.Begin(r.Kind, r.Key, r.Expire)
+		for i := range r.Elements() {
+			e.Reset()
+			e.Add(&r, i)
+			if err := Check(e.Bytes(), keyspace, e.Puts(), i); err == nil {
+				t.Errorf("%q: without metadata it passes", r.Key)
 			}
-			if at == 0 {
-				part.Part |= format.PartFirst
+			e.Metadata(nil)
+			if err := Check(e.Bytes(), keyspace, e.Puts(), i); err != nil {
+				t.Errorf("%q, element %d: %v", r.Key, i, err)
 			}
-			if at+each == len(r.Elems) {
-				part.Part |= format.PartLast
+			if err := Check(e.Bytes(), keyspace, e.Puts(), i+1); err == nil {
+				t.Errorf("%q, element %d: with a wrong number before it passes", r.Key, i)
 			}
-			parts.Reset()
-			if err := parts.Add(&part, 7); err != nil {
-				t.Fatal(err)
-			}
-			if err := Check(parts.Bytes(), keyspace, parts.Puts()); err != nil {
-				t.Fatal(err)
-			}
-			got = append(got, parts.Bytes()[headSize:]...)
-		}
-		if !bytes.Equal(got, whole.Bytes()[headSize:]) {
-			t.Errorf("%q in parts:\n%x, not\n%x", r.Key, got, whole.Bytes()[headSize:])
 		}
 	}
 }
 
-// TestRefused: what no batch can hold, or what does not follow, is an error and leaves no key begun.
-func TestRefused(t *testing.T) {
+// TestCut: a batch is as if the key that was cut out had not been added.
+func TestCut(t *testing.T) {
+	records, _ := keysOf(1)
 	e := encoder(t)
-	for name, r := range map[string]format.Record{
-		"hyperloglog":         {Kind: format.HyperLogLog, Part: format.PartWhole},
-		"a part of nothing":   {Kind: format.Set, Part: format.PartLast, Elems: [][]byte{{1}}},
-		"expiry before 1970":  {Kind: format.String, Part: format.PartWhole, Expire: -1},
-		"a string above that": {Kind: format.String, Part: format.PartFirst, Value: make([]byte, MaxString+1)},
-	} {
-		if err := e.Add(&r, 1); !errors.Is(err, ErrEncoding) {
-			t.Errorf("%s: %v", name, err)
-		}
-		if e.key.open {
-			t.Errorf("%s: a key is open", name)
-		}
-		e.Abandon()
+	var ends, puts []int
+	for _, r := range records {
+		addAll(e, r)
+		ends, puts = append(ends, e.Len()), append(puts, e.Puts())
 	}
+	whole := bytes.Clone(e.Bytes())
+	e.Cut(ends[1], ends[2], puts[2]-puts[1])
+	e.Cut(headSize, ends[0], puts[0])
+	want := slices.Concat(whole[ends[0]:ends[1]], whole[ends[2]:])
+	if !bytes.Equal(e.Bytes()[headSize:], want) {
+		t.Errorf("%x, not\n%x", e.Bytes()[headSize:], want)
+	}
+	if err := Check(e.Bytes(), keyspace, e.Puts(), 0); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNamespaces: those that no server has are refused.
+func TestNamespaces(t *testing.T) {
 	for _, ns := range []string{"", strings.Repeat("n", 256)} {
-		if _, err := New(Keyspace{Namespace: ns}); !errors.Is(err, ErrEncoding) {
-			t.Errorf("namespace of %d bytes: %v", len(ns), err)
+		if _, err := New(Keyspace{Namespace: ns}); err == nil {
+			t.Errorf("namespace of %d bytes: no error", len(ns))
 		}
 	}
 }
 
-// TestCheck: a batch that is cut anywhere, has another count, or is for another namespace is refused.
+// TestCheck: a batch that is cut anywhere, has another count, or is for another namespace is
+// refused.
 func TestCheck(t *testing.T) {
 	e := encoder(t)
 	records, _ := keysOf(1)
-	for _, r := range records {
-		if err := e.Add(&r, 1); err != nil {
-			t.Fatal(err)
-		}
-	}
+	addAll(e, records...)
 	data, puts := e.Bytes(), e.Puts()
-	if err := Check(data, keyspace, puts); err != nil {
+	if err := Check(data, keyspace, puts, 0); err != nil {
 		t.Fatal(err)
 	}
 	for n := range data {
-		if Check(data[:n], keyspace, puts) == nil {
+		if Check(data[:n], keyspace, puts, 0) == nil {
 			t.Errorf("cut to %d of %d bytes it passes", n, len(data))
 		}
 	}
 	for name, bad := range map[string]func() error{
-		"more behind it":    func() error { return Check(append(bytes.Clone(data), 0), keyspace, puts) },
-		"one put less":      func() error { return Check(data, keyspace, puts-1) },
-		"another namespace": func() error { return Check(data, Keyspace{Namespace: "other"}, puts) },
+		"more behind it":    func() error { return Check(append(bytes.Clone(data), 0), keyspace, puts, 0) },
+		"one put less":      func() error { return Check(data, keyspace, puts-1, 0) },
+		"another namespace": func() error { return Check(data, Keyspace{Namespace: "other"}, puts, 0) },
 		"a cluster's slots": func() error {
-			return Check(data, Keyspace{Namespace: keyspace.Namespace, Slot: func([]byte) int { return 0 }}, puts)
+			return Check(data, Keyspace{keyspace.Namespace, func([]byte) int { return 0 }}, puts, 0)
 		},
-		"nothing": func() error { return Check(data[:headSize], keyspace, 0) },
+		"nothing": func() error { return Check(data[:headSize], keyspace, 0, 0) },
 	} {
 		if bad() == nil {
 			t.Errorf("%s: it passes", name)
@@ -172,28 +217,27 @@ func TestCheck(t *testing.T) {
 func FuzzAdd(f *testing.F) {
 	records, _ := keysOf(1)
 	for _, r := range records {
-		f.Add(format.AppendRecord(nil, &r), uint64(1))
+		f.Add(format.AppendRecord(nil, &r))
 	}
-	f.Fuzz(func(t *testing.T, data []byte, version uint64) {
+	f.Fuzz(func(t *testing.T, data []byte) {
 		var r format.Record
 		if _, err := format.DecodeRecord(data, &r); err != nil || r.Validate() != nil {
 			return
 		}
 		r.Part = format.PartWhole
-		if r.Kind == format.Stream && r.State == nil {
+		switch {
+		case r.Kind == format.HyperLogLog:
 			return
-		}
-		e := encoder(t)
-		if err := e.Add(&r, version); err != nil {
-			if !errors.Is(err, ErrEncoding) {
-				t.Fatal(err)
-			}
+		case r.Kind == format.Stream && (r.State == nil || slices.ContainsFunc(r.Entries, func(e format.Entry) bool {
+			return len(e.Fields) == 0
+		})):
 			return
-		}
-		if r.Kind != format.String && r.Kind != format.Stream && r.Elements() == 0 {
+		case r.Kind != format.String && r.Kind != format.Stream && r.Elements() == 0:
 			return // no key has no elements: Check refuses it
 		}
-		if err := Check(e.Bytes(), keyspace, e.Puts()); err != nil {
+		e := encoder(t)
+		addAll(e, r)
+		if err := Check(e.Bytes(), keyspace, e.Puts(), 0); err != nil {
 			t.Errorf("%+v: %v", r, err)
 		}
 	})
@@ -203,18 +247,14 @@ func FuzzAdd(f *testing.F) {
 func FuzzCheck(f *testing.F) {
 	e := encoder(f)
 	records, _ := keysOf(1)
-	for _, r := range records {
-		if err := e.Add(&r, 1); err != nil {
-			f.Fatal(err)
-		}
-	}
-	f.Add(e.Bytes(), e.Puts(), false)
-	f.Fuzz(func(_ *testing.T, data []byte, puts int, cluster bool) {
+	addAll(e, records...)
+	f.Add(e.Bytes(), e.Puts(), 0, false)
+	f.Fuzz(func(_ *testing.T, data []byte, puts, before int, cluster bool) {
 		ks := keyspace
 		if cluster {
 			ks.Slot = func([]byte) int { return 0 }
 		}
-		_ = Check(data, ks, puts)
+		_ = Check(data, ks, puts, before)
 	})
 }
 

@@ -59,15 +59,24 @@ func keysOf(expire int64) (records []format.Record, reads map[string]any) {
 	return records, reads
 }
 
-// TestKvrocks: a Kvrocks reads what the batches hold, writes on top of it, and has nothing left of what they replace.
-func TestKvrocks(t *testing.T) {
+// kvrocks connects to the Kvrocks of the tests.
+func kvrocks(t *testing.T) *redis.Client {
 	addr := os.Getenv("KVROCKS_ADDR")
 	if addr == "" {
 		t.Skip("KVROCKS_ADDR is not set: raw batches ARE NOT TESTED on a Kvrocks")
 	}
-	ctx := t.Context()
 	c := redis.NewClient(&redis.Options{Addr: addr, Protocol: 2})
-	defer c.Close()
+	t.Cleanup(func() { c.Close() })
+	if strings.Contains(c.Info(t.Context(), "cluster").Val(), "cluster_enabled:1") {
+		t.Skip("the Kvrocks is one of a cluster")
+	}
+	return c
+}
+
+// TestKvrocks: a Kvrocks reads what the batches hold, writes on top of it, and has nothing left of
+// what they replace.
+func TestKvrocks(t *testing.T) {
+	c, ctx := kvrocks(t), t.Context()
 	do := func(args ...any) any {
 		v, err := c.Do(ctx, args...).Result()
 		if err != nil && err != redis.Nil {
@@ -75,29 +84,15 @@ func TestKvrocks(t *testing.T) {
 		}
 		return v
 	}
-	if info := do("INFO", "cluster"); strings.Contains(fmt.Sprint(info), "cluster_enabled:1") {
-		t.Skip("the Kvrocks is one of a cluster")
-	}
-	ks := Keyspace{Namespace: "__namespace"}
-	e, err := New(ks)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Another version each time: under one that was there before, what ordinary commands added to a key that
-	// was deleted since is there again (measured on 2.10.1).
-	version := uint64(time.Now().UnixMicro()) << 11
+	e := encoder(t)
 	records, reads := keysOf(time.Now().Add(time.Hour).UnixMilli())
 	for _, r := range records {
 		do("DEL", r.Key)
 		do("RPUSH", r.Key, "what", "was", "there") // and is replaced
 		do("PEXPIRE", r.Key, 10_000_000)
 	}
-	for _, r := range records {
-		if err := e.Add(&r, version); err != nil {
-			t.Fatalf("%q: %v", r.Key, err)
-		}
-	}
-	if err := Check(e.Bytes(), ks, e.Puts()); err != nil {
+	addAll(e, records...)
+	if err := Check(e.Bytes(), keyspace, e.Puts(), 0); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // sent twice changes nothing
@@ -130,6 +125,47 @@ func TestKvrocks(t *testing.T) {
 	}
 	for _, r := range records {
 		do("DEL", r.Key)
+	}
+}
+
+// TestCompaction: what a compaction finds of a key in pieces stays.
+func TestCompaction(t *testing.T) {
+	c := kvrocks(t)
+	e := encoder(t)
+	const n = 10
+	r := format.Record{Kind: format.Set, Key: []byte("raw:pieces")}
+	e.Begin(r.Kind, r.Key, 0)
+	for i := range n {
+		r.Elems = append(r.Elems, []byte{byte(i)})
+		e.Reset()
+		e.Add(&r, i)
+		e.Metadata(nil)
+		if err := Check(e.Bytes(), keyspace, e.Puts(), i); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Do(t.Context(), "APPLYBATCH", e.Bytes()).Err(); err != nil {
+			t.Fatal(err)
+		}
+		compact(t, c)
+	}
+	compact(t, c) // which is answered before it ends: the one before has
+	if got := c.SMembers(t.Context(), string(r.Key)).Val(); len(got) != n {
+		t.Errorf("%d of %d members", len(got), n)
+	}
+	c.Del(t.Context(), string(r.Key))
+}
+
+// compact has a compaction begin, once none is under way.
+func compact(t *testing.T, c *redis.Client) {
+	for {
+		err := c.Do(t.Context(), "COMPACT").Err()
+		if err == nil {
+			return
+		}
+		if !strings.Contains(err.Error(), "in-progress") {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
