@@ -8,8 +8,8 @@ import (
 )
 
 // Check reads a batch as RocksDB and a Kvrocks do, and returns an error if either would not take
-// it, if a put is for another namespace than ks, if subkeys would be without their metadata, or if a
-// number of elements is wrong. It is written from the tables of the package and shares
+// it, if a put is for another namespace than ks, if subkeys would be without their metadata, or if
+// a number of elements is wrong. It is written from the tables of the package and shares
 // nothing with the Encoder, so that a fault of one is seen by the other. Puts is how many the
 // caller believes to send, before how many elements of its first key batches before it have sent.
 func Check(data []byte, ks Keyspace, puts, before int) error {
