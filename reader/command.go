@@ -38,7 +38,14 @@ func readInfo(p *resp.Replies) (map[string]string, error) {
 
 // config reads one parameter; empty if the server has none of that name.
 func (c *conn) config(ctx context.Context, name string) (string, error) {
-	p, err := c.do(ctx, "CONFIG", "GET", name)
+	return config(ctx, c.do, name)
+}
+
+// A do sends one command: conn.do, or conn.doOnce before the connection has logged in.
+type do = func(ctx context.Context, args ...any) (*resp.Replies, error)
+
+func config(ctx context.Context, do do, name string) (string, error) {
+	p, err := do(ctx, "CONFIG", "GET", name)
 	if err != nil {
 		return "", err
 	}

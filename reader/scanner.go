@@ -35,7 +35,13 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 	if s.source, s.seen, err = identify(ctx, c); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", o.Addr, o.explain(err))
 	}
-	d.recognize = s.seen.recognize
+	d.recognize = func(ctx context.Context, c *conn) error {
+		err := s.seen.recognize(ctx, c)
+		if h := s.held.Load(); err == nil && h != nil {
+			err = h.ensure(ctx, s.seen.count(), c.doOnce)
+		}
+		return err
+	}
 	s.o = o
 	if s.source.NoConfig != nil {
 		s.warn("CONFIG GET cannot be used: databases are counted by SELECT (%d), whether something is written "+

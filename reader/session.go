@@ -3,6 +3,7 @@ package reader
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -14,6 +15,7 @@ type session struct {
 	d        *dialer
 	source   *ServerInfo
 	seen     *identity
+	held     atomic.Pointer[Held]
 	unit     pttlUnit
 	listing  listing
 	hash     collection // how hashes are read

@@ -22,23 +22,15 @@ func (s *Scanner) Change(ctx context.Context, name, value string) error {
 		return err
 	}
 	defer c.close()
-	p, err := c.do(ctx, "CONFIG", "SET", name, value)
-	if err != nil {
+	if err := setConfig(ctx, c.do, name, value); err != nil {
 		return err
-	}
-	p.Answers("CONFIG SET "+name+" "+value, nil)
-	if err := p.Status(); err != nil {
-		return err
-	}
-	now, err := c.config(ctx, name)
-	if err != nil {
-		return err
-	}
-	if now != value {
-		return &ReplyError{Command: p.Asked(), Reply: "OK, but it is " + now}
 	}
 	if name == "cache-model" {
-		s.source.CacheModel = now
+		s.source.CacheModel = value
 	}
 	return nil
 }
+
+// Hold has a setting looked at after each restart of the source, and changed again, before
+// anything is read there; nil: none is.
+func (s *Scanner) Hold(h *Held) { s.held.Store(h) }

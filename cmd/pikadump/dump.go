@@ -115,7 +115,7 @@ func throttleFlags(env func(string) []string) []cli.Flag {
 		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "pause while PING latency exceeds `F` times its initial value", EnvVars: env("max-latency-factor"), Category: speed},
 		&cli.StringSliceFlag{Name: "window", Usage: "read only at these times of the day, such as `23:00-06:00`, and pause outside; more than one with commas", EnvVars: env("window"), Category: speed},
 		&cli.BoolFlag{Name: "no-source-count", Usage: "do not compare the dump with the source's own count (INFO keyspace 1), for which it walks over all keys in the background", EnvVars: env("no-source-count"), Category: speed},
-		&cli.BoolFlag{Name: "source-cache-off", Usage: "set the source's cache-model to 0 for the run, and restore it at the end (after a crash: at the end of --resume)", EnvVars: env("source-cache-off"), Category: speed},
+		cacheFlag(env, "--resume"),
 	}
 }
 
@@ -227,11 +227,11 @@ func parseShard(c *cli.Context, getenv func(string) string) (*dump.Shard, error)
 		return nil, nil
 	}
 	if c.String("out") == stdout {
-		return nil, exitcode.Usagef("--out - does not go with --shard: the shares write into one directory or bucket")
+		return nil, exitcode.Usagef("--out - does not go with --shard: the shards write into one directory or bucket")
 	}
 	for _, not := range []struct{ flag, why string }{
 		{"limit-keys", "which keys are the first is known only for all of them together"},
-		{"encrypt-to", "shares cannot encrypt yet: dump with one pikadump"},
+		{"encrypt-to", "shards cannot encrypt yet: dump with one pikadump"},
 		{"source-cache-off", "another shard may need what this one sets back: set cache-model at the source for the time of all shards"},
 		{"require-consistent", "give it to the run that finishes the dump"},
 	} {

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -59,6 +61,26 @@ func parseListing(c *cli.Context, o *reader.Options) error {
 // retryFlag is the same for all that reads a source.
 func retryFlag(env func(string) []string) cli.Flag {
 	return &cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "retry transient errors; give up after this long without progress; 0: no retries", EnvVars: env("retry-for"), Category: "Retries"}
+}
+
+// cacheFlag is the same for all that reads a source. After a crash another run sets back.
+func cacheFlag(env func(string) []string, another string) cli.Flag {
+	return &cli.BoolFlag{
+		Name: "source-cache-off", EnvVars: env("source-cache-off"), Category: speed,
+		Usage: "set the source's cache-model to 0 for the run, and restore it at the end (after a crash: at the end of " + another + ")",
+	}
+}
+
+// cacheSwitch reads the flag of a command that has no dump to write to.
+func cacheSwitch(c *cli.Context) dump.CacheSwitch {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		dir = os.TempDir()
+	}
+	return dump.CacheSwitch{
+		Off: c.Bool("source-cache-off"), Dir: filepath.Join(dir, "pikadump"),
+		Again: "run pikadump " + c.Command.Name + " again", Log: c.App.ErrWriter,
+	}
 }
 
 // parseServer reads the flags that all commands share: the source, and which keys of it.

@@ -71,7 +71,7 @@ func TestBadFlags(t *testing.T) {
 		{"--shard without --plan", append(good, "--shard", "0/2"), "--shard 0/2 without --plan"},
 		{"a share to a stream", append(good[:3], "--out", "-", "--plan", "p"), "--out - does not go with --shard"},
 		{"a share of the first keys", append(good, "--plan", "p", "--limit-keys", "1"), "--limit-keys does not go with --shard"},
-		{"an encrypted share", append(good, "--plan", "p", "--encrypt-to", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"), "--encrypt-to does not go with --shard: shares cannot encrypt yet"},
+		{"an encrypted shard", append(good, "--plan", "p", "--encrypt-to", "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"), "--encrypt-to does not go with --shard: shards cannot encrypt yet"},
 		{"--port", []string{"dump", "--port", "70000", "--out", out}, "--port 70000: it is between 1 and 65535"},
 		{"an address without --uri", []string{"dump", "redis://h:9221", "--out", out}, "--uri is missing"},
 		{"--uri and --host", append(good, "--host", "h"), "--uri and --host"},

@@ -11,7 +11,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/plan"
 )
 
-const planDescription = `Reads a sample of the keys and writes nothing. Shows how many keys there are
+const planDescription = `Reads a sample of the keys and writes nothing; --source-cache-off changes one
+setting of the source for the run. Shows how many keys there are
 by database and type, how large they are, when they expire, what a dump takes
 in bytes and time, and what to know before it. The counts are estimates.
 
@@ -28,6 +29,7 @@ func planCommand() *cli.Command {
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json")},
 			&cli.IntFlag{Name: "shards", Usage: "divide the keys of each database into `N` ranges, for dump --plan", EnvVars: env("shards"), Category: "Many machines"},
+			cacheFlag(env, "the next plan"),
 		}, sourceFlags(env)...),
 		Action: planAction,
 	}
@@ -41,7 +43,10 @@ func planAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	o := plan.Options{Reader: src.reader, Selection: src.selection, Threads: src.threads, Level: src.level, Shards: c.Int("shards")}
+	o := plan.Options{
+		Reader: src.reader, Selection: src.selection, Threads: src.threads, Level: src.level, Shards: c.Int("shards"),
+		Cache: cacheSwitch(c),
+	}
 	if c.IsSet("shards") && (o.Shards < 1 || o.Shards > archive.MaxShards) {
 		return exitcode.Usagef("--shards %d: it is between 1 and %d", o.Shards, archive.MaxShards)
 	}

@@ -43,6 +43,7 @@ func verifyCommand() *cli.Command {
 			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "connections that read at once (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: how, DefaultText: "auto"},
 			&cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: how},
 			retryFlag(env),
+			cacheFlag(env, "the next verify"),
 			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
 			encryption.IdentityFlag(env),
 		},
@@ -59,7 +60,7 @@ func verifyAction(c *cli.Context) error {
 	in := c.String("in")
 	o := verifysource.Options{
 		Threads: c.Int("threads"), Report: c.String("report"), KeysOnly: c.Bool("keys-only"), Rounds: c.Int("rounds"),
-		Quiet: c.Bool("quiet"), Out: c.App.Writer, Log: c.App.ErrWriter,
+		Cache: cacheSwitch(c), Quiet: c.Bool("quiet"), Out: c.App.Writer, Log: c.App.ErrWriter,
 	}
 	err := command.NoArguments(c, "the dump is given with --in")
 	switch {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
@@ -214,6 +215,52 @@ func TestSourceCacheNotRestored(t *testing.T) {
 	p.set("", nil)
 	p.dump(t, resume).ok(t, "finished already", "CONFIG SET cache-model 1, as it was")
 	p.check(t, "1", false, "0", "1")
+}
+
+// TestSourceCacheRestarted: a source that was restarted in the middle of the run reads its cache
+// from its configuration file again. It is off before anything is read, and on again at the end;
+// where the file turns on what was off before, the run ends, and the next one turns it off.
+func TestSourceCacheRestarted(t *testing.T) {
+	for _, before := range []string{"1", "0"} {
+		t.Run("it was "+before, func(t *testing.T) {
+			p := startCached(t, pikasim.Options{Config: map[string]string{"cache-model": before}})
+			again := startCached(t, pikasim.Options{}) // the same data, and another run_id
+			again.out = p.out
+			proxy, err := faultproxy.Start(p.Addr(), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(proxy.Close)
+			p.set("", func() bool {
+				proxy.SetTarget(again.Addr())
+				return true
+			})
+			var reads []string // what had been set when it was read
+			again.set("", func() bool {
+				again.mu.Lock()
+				defer again.mu.Unlock()
+				reads = append(reads, strings.Join(again.changes, " "))
+				return false
+			})
+			run := func(set ...func(*Options)) result {
+				return makeDump(t, proxy.Addr(), p.out, append(set, cacheOffWanted)...)
+			}
+			changes := []string{"0", "1"}
+			if before == "1" {
+				run().ok(t, "the source was restarted, and its cache was on again: CHANGED AT THE SOURCE", "CONFIG SET cache-model 1, as it was")
+			} else {
+				run().failed(t, reader.ErrRefused, "the source was restarted, and its cache-model is 1 now", "--resume")
+				again.check(t, "1", false)
+				run(resume).ok(t)
+			}
+			again.check(t, "1", false, changes...)
+			again.mu.Lock()
+			defer again.mu.Unlock()
+			if len(reads) == 0 || slices.ContainsFunc(reads, func(r string) bool { return r != "0" }) {
+				t.Errorf("it was read after %q was set", reads)
+			}
+		})
+	}
 }
 
 // TestForeignSettings: a file of another source, or one that says nothing, ends the run.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -63,7 +64,7 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 	if w.Info.Source.RunID != src.RunID {
 		fmt.Fprintln(o.Log, "warning: the source was restarted since the dump began, or another one took its address: if its data are not those of the dump, stop, and dump into another directory")
 	}
-	warn(s, o)
+	warn(s, o, Unselected(ctx, s, w.Info.Options.Databases, "dump"))
 	if err := throttle.begin(ctx, s, o.Log); err != nil {
 		return err
 	}
@@ -78,12 +79,12 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 }
 
 // warn says what to know of the source, and of how it is listed, before it is read.
-func warn(s *reader.Scanner, o *Options) {
+func warn(s *reader.Scanner, o *Options, more []string) {
 	known := *s.Source()
 	if o.CacheOff {
 		known.CacheModel = "0"
 	}
-	texts := append(Warnings(&known), s.Warnings()...)
+	texts := slices.Concat(Warnings(&known), s.Warnings(), more)
 	if s.ByCursor() {
 		texts = append(texts, "the keys are listed by SCAN, whose place the source keeps for all clients together and can lose: "+
 			"the dump is made in one go by one thread, cannot be resumed, and stops when the place is seen to be lost; let no other client scan meanwhile")

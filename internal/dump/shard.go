@@ -32,7 +32,7 @@ func ReadDivision(r io.Reader) (*archive.ShardPlan, error) {
 		return nil, exitcode.Usagef("it is not what pikadump plan --json wrote: %w", err)
 	}
 	if plan.Division == nil {
-		return nil, exitcode.Usagef("it says nothing of shares: make it by pikadump plan --json --shards N")
+		return nil, exitcode.Usagef("it says nothing of shards: make it by pikadump plan --json --shards N")
 	}
 	d, err := archive.ParseShardPlan(plan.Division)
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -55,9 +57,39 @@ func Warnings(src *reader.ServerInfo) []string {
 			texts = append(texts, "replicas of Pika 4.0 lose keys that were set with SETEX or PEXPIRE (upstream issue 3117): dump the master")
 		}
 	}
-	if src.CacheModel != "" && src.CacheModel != "0" {
-		texts = append(texts, "the source's own cache is on (cache-model "+src.CacheModel+"): under LRANGE and TTL of many keys it has been seen to hang; "+
-			"dump has --source-cache-off; before plan: CONFIG SET cache-model 0")
+	if warning := CacheWarning(src); warning != "" {
+		texts = append(texts, warning)
+	}
+	return texts
+}
+
+// CacheWarning returns what to know of a source whose cache is on; else nothing.
+func CacheWarning(src *reader.ServerInfo) string {
+	if src.CacheModel == "" || src.CacheModel == "0" {
+		return ""
+	}
+	return "the source's own cache is on (cache-model " + src.CacheModel + "): " +
+		"under LRANGE and TTL of many keys Pikas have hung or crashed; use --source-cache-off"
+}
+
+// Unselected returns a warning of databases that hold keys and are not among those selected, for
+// what: a dump, or a plan. There is none where all are selected, or the others are empty.
+func Unselected(ctx context.Context, s *reader.Scanner, selected []int, what string) []string {
+	var others, texts []string
+	for db := range s.Source().Databases {
+		if slices.Contains(selected, db) {
+			continue
+		}
+		has, err := s.HasKeys(ctx, db)
+		switch {
+		case err != nil:
+			texts = append(texts, fmt.Sprintf("whether db%d holds keys cannot be told: %v", db, err))
+		case has:
+			others = append(others, fmt.Sprintf("db%d", db))
+		}
+	}
+	if len(others) > 0 {
+		texts = append(texts, fmt.Sprintf("keys in %s are not in this %s, because of --db or the number in --uri", strings.Join(others, ", "), what))
 	}
 	return texts
 }

@@ -34,14 +34,15 @@ type Forecast struct {
 	Seconds     float64        `json:"seconds_one_connection"` // at the rate that was measured
 	TTL         [6]int64       `json:"expiry_histogram"`       // as expiryNames
 	Largest     []LargeKey     `json:"largest_seen"`
-	Conflicts   int            `json:"conflicts_seen"`
+	Conflicts   int            `json:"conflicts_seen"` // names that stand in several types
 	HyperLogLog int            `json:"hyperloglogs_seen"`
 	Sampled     int            `json:"keys_sampled"`
 	Warnings    []string       `json:"warnings"`
-	// Division is the ranges of keys of so many shares, for dump --plan; nil: none were asked for.
+	// Division is the ranges of keys of so many shards, for dump --plan; nil: none were asked for.
 	Division *archive.ShardPlan `json:"division,omitempty"`
 
-	sampled []weighted // keys of the database at hand that the dump would hold
+	sampled   []weighted      // keys of the database at hand that the dump would hold
+	conflicts map[string]bool // names of it that stand in several types
 }
 
 // A TypeForecast is of one type in one database.
@@ -85,6 +86,7 @@ type Options struct {
 	Threads   int // of the dump; 0: by the server's thread pool
 	Level     format.Level
 	Shards    int // ranges into which the keys are divided; 0: they are not
+	Cache     dump.CacheSwitch
 }
 
 // Make samples the source.
@@ -93,6 +95,15 @@ func Make(ctx context.Context, o Options) (*Forecast, error) {
 	if err != nil {
 		return nil, err
 	}
+	var f *Forecast
+	err = o.Cache.Run(ctx, s, func() (err error) {
+		f, err = sample(ctx, s, &o)
+		return err
+	})
+	return f, err
+}
+
+func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, error) {
 	if s.Listing() != "PKSCANRANGE" {
 		return nil, fmt.Errorf("%w: plan samples by PKSCANRANGE; dump --sample 1%% can be tried instead, where keys are listed by %s (%s)",
 			reader.ErrRefused, s.Listing(), strings.Join(s.Warnings(), "; "))
@@ -102,7 +113,11 @@ func Make(ctx context.Context, o Options) (*Forecast, error) {
 		return nil, err
 	}
 	src := s.Source()
-	f := &Forecast{Source: src.Source, Scan: format.ScanRange, Threads: dump.Threads(o.Threads, src), Warnings: append(dump.Warnings(src), s.Warnings()...), Types: []TypeForecast{}, Largest: []LargeKey{}}
+	f := &Forecast{
+		Source: src.Source, Scan: format.ScanRange, Threads: dump.Threads(o.Threads, src),
+		Warnings: slices.Concat(dump.Warnings(src), s.Warnings(), dump.Unselected(ctx, s, options.Databases, "plan")),
+		Types:    []TypeForecast{}, Largest: []LargeKey{}, conflicts: map[string]bool{},
+	}
 	codec, err := format.NewCodec(o.Level, 1)
 	if err != nil {
 		return nil, err
@@ -130,11 +145,13 @@ func Make(ctx context.Context, o Options) (*Forecast, error) {
 			f.Division.Databases = append(f.Division.Databases, archive.DatabaseBoundaries{DB: db, Bounds: bounds(f.sampled, o.Shards)})
 			f.sampled = nil
 		}
+		f.Conflicts += len(f.conflicts)
+		clear(f.conflicts)
 	}
 	return f, nil
 }
 
-// sample estimates the figures of one type. The keys that keep (nil: all) reports are what shares
+// sample estimates the figures of one type. The keys that keep (nil: all) reports are what shards
 // are divided by.
 func (f *Forecast) sample(ctx context.Context, s *reader.Scanner, db int, t format.Type, keep func([]byte) bool) (*TypeForecast, error) {
 	out := &TypeForecast{DB: db, Type: t}
@@ -152,19 +169,17 @@ func (f *Forecast) sample(ctx context.Context, s *reader.Scanner, db int, t form
 	if f.Division != nil {
 		o.Picks = max(o.Picks, picksPerShard*f.Division.Shares)
 	}
-	var elements, expiring, raw float64
+	var elements, raw float64
+	var expiry [len(f.TTL)]float64
 	now := time.Now().UnixMilli() + f.Source.ClockDifference
 	keys, err := s.TreeSample(ctx, db, t, o, func(weight float64, k reader.Sampled) error {
 		size, n := estimateSize(&k)
 		elements += weight * float64(n)
 		raw += weight * float64(size)
-		if k.Record.Expire != 0 {
-			expiring += weight
-		}
-		f.TTL[expiryClass(k.Record.Expire, now)] += int64(weight + 0.5)
+		expiry[expiryClass(k.Record.Expire, now)] += weight
 		f.Sampled++
 		if k.Types > 1 {
-			f.Conflicts++
+			f.conflicts[string(k.Record.Key)] = true
 		}
 		if k.Record.Kind == format.HyperLogLog {
 			f.HyperLogLog++
@@ -178,8 +193,34 @@ func (f *Forecast) sample(ctx context.Context, s *reader.Scanner, db int, t form
 	if err != nil {
 		return nil, err
 	}
-	out.Keys, out.Elements, out.Expiring, out.Raw = int64(keys+0.5), int64(elements+0.5), int64(expiring+0.5), int64(raw+0.5)
+	out.Keys, out.Elements, out.Raw = int64(keys+0.5), int64(elements+0.5), int64(raw+0.5)
+	for class, n := range divide(out.Keys, expiry[:]) {
+		f.TTL[class] += n
+		if class > 0 {
+			out.Expiring += n
+		}
+	}
 	return out, nil
+}
+
+// divide divides n in the proportions of parts, into whole numbers that add up to n: keys of a
+// sample may be gone before their expiry is read. With no parts all is in the first.
+func divide(n int64, parts []float64) []int64 {
+	all := 0.0
+	for _, p := range parts {
+		all += p
+	}
+	out := make([]int64, len(parts))
+	given, upTo := int64(0), 0.0
+	for i, p := range parts {
+		upTo += p
+		if all > 0 {
+			out[i] = int64(float64(n)*upTo/all+0.5) - given
+			given += out[i]
+		}
+	}
+	out[0] += n - given
+	return out
 }
 
 // estimateSize returns the bytes that a sampled key takes as msgpack, and its elements; of a

@@ -50,5 +50,10 @@ func (f *Forecast) Show(w io.Writer) {
 			fmt.Fprintf(w, "  db%d: %s\n", b.DB, b)
 		}
 	}
-	fmt.Fprintf(w, "\nin the sample: %s in several types, %s\n", progress.Plural(f.Conflicts, "name", "names"), progress.Plural(f.HyperLogLog, "hyperloglog", "hyperloglogs"))
+	each := ""
+	if f.Conflicts > 0 {
+		each = ", which is a key of each"
+	}
+	fmt.Fprintf(w, "\nin the sample: %s with several types%s; %s\n", progress.Plural(f.Conflicts, "name", "names"), each,
+		progress.Plural(f.HyperLogLog, "hyperloglog", "hyperloglogs"))
 }

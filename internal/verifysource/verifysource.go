@@ -38,8 +38,9 @@ type Options struct {
 	Rounds   int            // each after the first reads again what differed in the one before
 	Threads  int            // connections; 0: by the server's thread pool
 	Report   string         // file that lists what differs; empty: none
-	Quiet    bool           // show no progress
-	Out, Log io.Writer      // for what came out, and for progress
+	Cache    dump.CacheSwitch
+	Quiet    bool      // show no progress
+	Out, Log io.Writer // for what came out, and for progress
 }
 
 // Run compares. It returns a Different error if the source has changed.
@@ -58,6 +59,9 @@ func Run(ctx context.Context, o Options) error {
 	start := time.Now()
 	src := s.Source()
 	fmt.Fprintf(o.Log, "comparing Pika %s at %s with %s\n", src.Version, src.Address, a.Path())
+	if warning := dump.CacheWarning(src); warning != "" && !o.Cache.Off {
+		fmt.Fprintln(o.Log, "warning:", warning)
+	}
 	list, err := verify.NewReport(o.Report, o.Out)
 	if err != nil {
 		return fmt.Errorf("%w: --report: %w; give a file that can be written", reader.ErrRefused, err)
@@ -77,7 +81,7 @@ func Run(ctx context.Context, o Options) error {
 		ExpiryUnknown: func(db int, t format.Type, key []byte) bool { return unknown.Holds(db, string(t), key, nil) },
 	}
 	var tally verify.Tally
-	err = o.rounds(ctx, s, &vo, &tally)
+	err = o.Cache.Run(ctx, s, func() error { return o.rounds(ctx, s, &vo, &tally) })
 	if err := errors.Join(err, unknown.Close(), list.Close()); err != nil {
 		return err
 	}

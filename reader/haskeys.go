@@ -1,0 +1,43 @@
+package reader
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+)
+
+// HasKeys reports whether a database holds keys other than streams. It asks for the first key of
+// each type; where keys are listed by SCAN alone it asks nothing, and reports false.
+func (s *Scanner) HasKeys(ctx context.Context, db int) (bool, error) {
+	if s.ByCursor() {
+		return false, nil
+	}
+	c, err := s.dial(ctx, db)
+	if err != nil {
+		return false, err
+	}
+	defer c.close()
+	var b resp.Batch
+	var buf resp.Buffer
+	for _, t := range format.Types[:5] {
+		b.Reset()
+		s.askNames(&b, t, []byte{}, []byte{}, 1)
+		p, err := c.ask(ctx, &b, &buf)
+		if err == nil {
+			_, err = p.Head()
+		}
+		var names [][]byte
+		if err == nil {
+			names, err = p.Bulks(nil, 1)
+		}
+		if err != nil {
+			return false, fmt.Errorf("look for keys in db%d: %w", db, err)
+		}
+		if len(names) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
