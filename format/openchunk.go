@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"sort"
 )
 
 // A Chunk is a sealed chunk opened for reading at random: header and footer have been
@@ -107,33 +106,4 @@ func (c *Chunk) SHA256() ([]byte, error) {
 	h.Write(rest)
 	h.Write(appendSeekTable(nil, c.seek)) // byte for byte what readSeekTable accepted
 	return h.Sum(nil), nil
-}
-
-// Find calls emit for each record of key, in order, reading only the frames that can
-// hold it. The record is valid until emit returns.
-func (c *Chunk) Find(key []byte, emit func(*Record) error) error {
-	index := c.Footer.Index
-	// The key may begin in the frame before the first that starts at or behind it.
-	i := sort.Search(len(index), func(i int) bool { return bytes.Compare(index[i], key) >= 0 })
-	var raw []byte
-	var rec Record
-	for i = max(0, i-1); i < len(index) && bytes.Compare(index[i], key) <= 0; i++ {
-		var err error
-		if raw, err = c.frame(i+1, raw); err != nil {
-			return err
-		}
-		for off := 0; off < len(raw); {
-			n, err := DecodeRecord(raw[off:], &rec)
-			if err != nil {
-				return c.corrupt(i+1, fmt.Errorf("record at byte %d of the frame: %w", off, err))
-			}
-			off += n
-			if bytes.Equal(rec.Key, key) {
-				if err := emit(&rec); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	return nil
 }

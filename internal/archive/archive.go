@@ -179,18 +179,19 @@ func openListed(dir storage.Store, name string) (storage.Reader, error) {
 
 // openAt opens a chunk that the manifest lists, to be read at random. What is not of the size that
 // is listed is not it.
-func openAt(dir storage.Store, codec *format.Codec, c format.ChunkInfo) (storage.Reader, *format.Chunk, error) {
-	f, err := openListed(dir, c.Name)
+func (a *Archive) openAt(c format.ChunkInfo) (storage.Reader, *format.Chunk, error) {
+	f, err := openListed(a.dir, c.Name)
 	if err != nil {
-		return nil, nil, inDir(dir, err)
+		return nil, nil, inDir(a.dir, err)
 	}
-	chunk, err := format.OpenChunk(f, c.Size, codec, c.Name)
+	path := a.dir.Path(c.Name)
+	chunk, err := format.OpenChunk(f, c.Size, a.codec, path)
 	if err == nil && f.Size() != c.Size {
-		err = &format.CorruptError{Name: c.Name, Offset: c.Size, Err: fmt.Errorf("bytes follow the end of the chunk: it has %d, not %d", f.Size(), c.Size)}
+		err = &format.CorruptError{Name: path, Offset: c.Size, Err: fmt.Errorf("bytes follow the end of the chunk: it has %d, not %d", f.Size(), c.Size)}
 	}
 	if err != nil {
 		f.Close()
-		return nil, nil, inDir(dir, err)
+		return nil, nil, err
 	}
 	return f, chunk, nil
 }

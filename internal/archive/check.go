@@ -103,12 +103,3 @@ func (a *Archive) listed(name string) bool {
 	return slices.ContainsFunc(a.Manifest.Lists, func(f format.File) bool { return f.Name == name }) ||
 		slices.ContainsFunc(a.Manifest.Chunks, func(c format.ChunkInfo) bool { return c.Name == name })
 }
-
-func (a *Archive) find(c format.ChunkInfo, key []byte, emit func(*format.Record) error) error {
-	f, chunk, err := openAt(a.dir, a.codec, c)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return inDir(a.dir, chunk.Find(key, emit))
-}

@@ -97,7 +97,6 @@ func TestCheckFindsDamage(t *testing.T) {
 // of it.
 func TestTail(t *testing.T) {
 	dir := sample(t)
-	all := func(format.ChunkInfo) bool { return true }
 	ignore := func([]byte) error { return nil }
 	record := func(*format.Record) error { return nil }
 	list, hash := "chunks/db0/list/000001.mpz", "chunks/db0/hash/000001.mpz"
@@ -112,14 +111,14 @@ func TestTail(t *testing.T) {
 		{hash, func(a *Archive) error { _, err := holds(a, 0, "a"); return err }},
 		{list, func(a *Archive) error { return a.Missing(0, all, [][]byte{[]byte("a")}, ignore) }},
 		{list, func(a *Archive) error {
-			return findConflicts(a.dir, a.codec, a.Manifest.Chunks, 0, func([]byte, []format.Type) error { return nil })
+			return a.findConflicts(0, func([]byte, []format.Type) error { return nil })
 		}},
 		{list, func(a *Archive) error { return a.Keys(0, all, func([]byte, []format.Type) error { return nil }) }},
 		{list, func(a *Archive) error {
 			return readToEnd(a.OpenUnit(a.Units(func(c format.ChunkInfo) bool { return c.Name == list })[0]))
 		}},
 		{hash, func(a *Archive) error {
-			_, err := readFooter(a.dir, a.codec, a.Manifest.Chunks[slices.IndexFunc(a.Manifest.Chunks, func(c format.ChunkInfo) bool { return c.Name == hash })])
+			_, err := a.readFooter(a.Manifest.Chunks[slices.IndexFunc(a.Manifest.Chunks, func(c format.ChunkInfo) bool { return c.Name == hash })])
 			return err
 		}},
 	} {

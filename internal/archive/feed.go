@@ -84,7 +84,7 @@ func (f *Feed) Choose(units []Unit) {
 
 // Wait waits until all have come. Choose says which are handed out then.
 func (f *Feed) Wait(ctx context.Context) error {
-	f.keep = func(format.ChunkInfo) bool { return true }
+	f.keep = allChunks
 	for !f.Finished() {
 		if err := f.arrive(ctx, false); err != nil {
 			return err

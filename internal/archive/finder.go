@@ -12,48 +12,33 @@ type Finder struct {
 	a       *Archive
 	db      int
 	streams []*nameStream
-	begun   bool
-	last    []byte // the key that was asked for last
+	last    []byte // the key that was asked for last; nil: none was
 }
 
 // Finder returns a Finder before the first key.
 func (a *Archive) Finder(db int) *Finder {
-	f := &Finder{a: a, db: db}
-	for _, t := range format.Types {
-		s := &nameStream{dir: a.dir, codec: a.codec, typ: t}
-		for _, c := range a.Manifest.Chunks {
-			if c.DB == db && c.Type == t && c.Records > 0 {
-				s.chunks = append(s.chunks, c)
-			}
-		}
-		f.streams = append(f.streams, s)
-	}
-	return f
+	return &Finder{a: a, db: db, streams: a.nameStreams(db, allChunks, a.namesAt)}
 }
 
 // Find calls emit for each record of the keys of that name, of whatever type. A key that comes out
 // of order is found as well, at the price of Archive.Find.
 func (f *Finder) Find(key []byte, emit func(*format.Record) error) error {
-	if f.begun && bytes.Compare(key, f.last) <= 0 {
+	if f.last != nil && bytes.Compare(key, f.last) <= 0 {
 		return f.a.Find(f.db, key, emit)
 	}
-	f.last = append(f.last[:0], key...)
+	f.last = append([]byte{}, key...)
 	for _, s := range f.streams {
-		if !f.begun || s.name != nil && bytes.Compare(s.name, key) < 0 {
-			if err := s.seek(key); err != nil {
-				return err
+		is, err := s.reach(key)
+		for is && err == nil {
+			if err = emit(s.src.Record()); err == nil {
+				err = s.seek(key) // the next part of it, or the key behind
 			}
+			is = s.name != nil && bytes.Equal(s.name, key)
 		}
-		for s.name != nil && bytes.Equal(s.name, key) {
-			if err := emit(s.keys.Record()); err != nil {
-				return err
-			}
-			if err := s.seek(key); err != nil { // the next part of it, or the key behind
-				return err
-			}
+		if err != nil {
+			return err
 		}
 	}
-	f.begun = true
 	return nil
 }
 
@@ -62,4 +47,43 @@ func (f *Finder) Close() {
 	for _, s := range f.streams {
 		s.close()
 	}
+}
+
+// Find calls emit for each record of the keys of that name, of whatever type.
+func (a *Archive) Find(db int, key []byte, emit func(*format.Record) error) error {
+	f := a.Finder(db)
+	defer f.Close()
+	return f.Find(key, emit)
+}
+
+// Missing calls lacks for each of keys, which stand in byte order without repetition, that
+// none of the chunks of the database has that keep accepts. It reads each frame at most once.
+func (a *Archive) Missing(db int, keep func(format.ChunkInfo) bool, keys [][]byte, lacks func(key []byte) error) error {
+	held := make([]bool, len(keys))
+	for _, s := range a.nameStreams(db, keep, a.namesAt) { // one after the other: each holds a frame
+		for i, key := range keys {
+			is, err := s.reach(key)
+			if err != nil {
+				s.close()
+				return err
+			}
+			held[i] = held[i] || is
+		}
+		s.close()
+	}
+	for i, key := range keys {
+		if !held[i] {
+			if err := lacks(key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Keys hands over every key of db in byte order, with the types in which it stands, from the
+// chunks that keep accepts, which it checks as a load does.
+func (a *Archive) Keys(db int, keep func(format.ChunkInfo) bool, each func(key []byte, types []format.Type) error) error {
+	begins := func(c format.ChunkInfo) bool { return c.Keys > 0 && keep(c) }
+	return merge(a.nameStreams(db, begins, a.allNames), 1, each)
 }

@@ -81,25 +81,25 @@ func (l *list) discard() { l.f.Discard() }
 
 // writeSkipped writes skipped.jsonl from the footers of the chunks, if any of them skips a
 // key, and sets what the manifest says of it.
-func writeSkipped(dir storage.Store, codec *format.Codec, m *format.Manifest) (err error) {
+func (a *Archive) writeSkipped() (err error) {
 	var l *list
 	defer func() {
 		if l != nil && err != nil {
 			l.discard()
 		}
 	}()
-	counts := map[string]int64{}
+	m, counts := a.Manifest, map[string]int64{}
 	for _, c := range m.Chunks {
 		m.Expired += c.Expired
 		if c.Skipped == 0 {
 			continue
 		}
 		if l == nil {
-			if l, err = newList(dir, format.SkippedName); err != nil {
+			if l, err = newList(a.dir, format.SkippedName); err != nil {
 				return err
 			}
 		}
-		footer, err := readFooter(dir, codec, c)
+		footer, err := a.readFooter(c)
 		if err != nil {
 			return err
 		}
@@ -124,8 +124,8 @@ func writeSkipped(dir storage.Store, codec *format.Codec, m *format.Manifest) (e
 	return nil
 }
 
-func readFooter(dir storage.Store, codec *format.Codec, c format.ChunkInfo) (*format.Footer, error) {
-	f, chunk, err := openAt(dir, codec, c)
+func (a *Archive) readFooter(c format.ChunkInfo) (*format.Footer, error) {
+	f, chunk, err := a.openAt(c)
 	if err != nil {
 		return nil, err
 	}

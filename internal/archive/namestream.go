@@ -8,22 +8,91 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// A nameStream gives the names of one database and type in order, and skips those that
-// no other type can have without reading them.
+// A nameStream gives the names of one database and type in order.
 type nameStream struct {
-	dir    storage.Store
-	codec  *format.Codec
 	typ    format.Type
-	chunks []format.ChunkInfo
-	file   storage.Reader // nil: none is open
-	keys   *format.KeyCursor
+	chunks []format.ChunkInfo // that are still to be opened
+	open   func(format.ChunkInfo) (names, error)
+	src    names // nil: none is open
+	begun  bool
 	name   []byte // the name at hand; nil: none is left
 }
 
-// seek moves to the first name that is not before key. It only moves forward.
-func (s *nameStream) seek(key []byte) error {
+// names are those of a chunk.
+type names interface {
+	// Seek goes on to the next record whose key is not before key; io.EOF: there is none.
+	Seek(key []byte) ([]byte, error)
+	// Record returns that record.
+	Record() *format.Record
+	Close() error
+}
+
+// nameStreams returns a stream for each type, of the chunks of a database that keep accepts.
+func (a *Archive) nameStreams(db int, keep func(format.ChunkInfo) bool, open func(format.ChunkInfo) (names, error)) []*nameStream {
+	var streams []*nameStream
+	for _, t := range format.Types {
+		s := &nameStream{typ: t, open: open}
+		for _, c := range a.Manifest.Chunks {
+			if c.DB == db && c.Type == t && c.Records > 0 && keep(c) {
+				s.chunks = append(s.chunks, c)
+			}
+		}
+		streams = append(streams, s)
+	}
+	return streams
+}
+
+func allChunks(format.ChunkInfo) bool { return true }
+
+// namesAt opens a chunk of which only frames are read that can hold what is asked for.
+func (a *Archive) namesAt(c format.ChunkInfo) (names, error) {
+	f, chunk, err := a.openAt(c)
+	if err != nil {
+		return nil, err
+	}
+	return namesAt{chunk.Keys(), f}, nil
+}
+
+type namesAt struct {
+	*format.KeyCursor
+	storage.Reader
+}
+
+// allNames opens a chunk of which all is read and checked.
+func (a *Archive) allNames(c format.ChunkInfo) (names, error) {
+	src, err := a.OpenChunk(c)
+	return allNames{src}, err
+}
+
+type allNames struct{ *ChunkSource }
+
+func (n allNames) Record() *format.Record { return &n.rec }
+
+func (n allNames) Seek(key []byte) ([]byte, error) {
 	for {
-		if s.file == nil {
+		r, err := n.Next()
+		if err != nil {
+			return nil, err
+		}
+		if r.Part&format.PartFirst != 0 && bytes.Compare(r.Key, key) >= 0 {
+			return r.Key, nil
+		}
+	}
+}
+
+// reach moves to the first name that is not before key, unless it is there already, and reports
+// whether it is key.
+func (s *nameStream) reach(key []byte) (is bool, err error) {
+	if !s.begun || s.name != nil && bytes.Compare(s.name, key) < 0 {
+		err = s.seek(key)
+	}
+	return err == nil && s.name != nil && bytes.Equal(s.name, key), err
+}
+
+// seek moves to the next record whose name is not before key.
+func (s *nameStream) seek(key []byte) error {
+	for s.begun = true; ; {
+		if s.src == nil {
 			for len(s.chunks) > 0 && s.chunks[0].End != nil && bytes.Compare(s.chunks[0].End, key) < 0 {
 				s.chunks = s.chunks[1:]
 			}
@@ -31,18 +100,19 @@ func (s *nameStream) seek(key []byte) error {
 				s.name = nil
 				return nil
 			}
-			if err := s.open(s.chunks[0]); err != nil {
+			src, err := s.open(s.chunks[0])
+			if err != nil {
 				return err
 			}
-			s.chunks = s.chunks[1:]
+			s.src, s.chunks = src, s.chunks[1:]
 		}
-		name, err := s.keys.Seek(key)
+		name, err := s.src.Seek(key)
 		if err == io.EOF {
 			s.close()
 			continue
 		}
 		if err != nil {
-			return inDir(s.dir, err)
+			return err
 		}
 		s.name = append(s.name[:0], name...)
 		if s.name == nil {
@@ -52,37 +122,20 @@ func (s *nameStream) seek(key []byte) error {
 	}
 }
 
-func (s *nameStream) open(c format.ChunkInfo) error {
-	f, chunk, err := openAt(s.dir, s.codec, c)
-	if err != nil {
-		return err
-	}
-	s.file, s.keys = f, chunk.Keys()
-	return nil
-}
-
 func (s *nameStream) close() {
-	if s.file != nil {
-		s.file.Close()
-		s.file = nil
+	if s.src != nil {
+		s.src.Close()
+		s.src = nil
 	}
 }
 
-// findConflicts calls found for each name of db that stands in at least two types.
-func findConflicts(dir storage.Store, codec *format.Codec, chunks []format.ChunkInfo, db int, found func([]byte, []format.Type) error) error {
-	var streams []*nameStream
-	for _, t := range format.Types {
-		s := &nameStream{dir: dir, codec: codec, typ: t}
+// merge calls found for each name that stands in at least so many types, in order.
+func merge(streams []*nameStream, least int, found func(name []byte, types []format.Type) error) error {
+	for _, s := range streams {
 		defer s.close()
-		for _, c := range chunks {
-			if c.DB == db && c.Type == t && c.Records > 0 {
-				s.chunks = append(s.chunks, c)
-			}
-		}
 		if err := s.seek(nil); err != nil {
 			return err
 		}
-		streams = append(streams, s)
 	}
 	var types []format.Type
 	for {
@@ -99,16 +152,16 @@ func findConflicts(dir storage.Store, codec *format.Codec, chunks []format.Chunk
 				second = s.name
 			}
 		}
-		if second == nil { // names of one type are left at most
+		if first == nil || least > 1 && second == nil { // names of one type are left at most
 			return nil
 		}
-		if !bytes.Equal(first.name, second) {
+		if least > 1 && !bytes.Equal(first.name, second) {
 			if err := first.seek(second); err != nil {
 				return err
 			}
 			continue
 		}
-		name := bytes.Clone(second)
+		name := bytes.Clone(first.name)
 		types = types[:0]
 		for _, s := range streams {
 			if s.name == nil || !bytes.Equal(s.name, name) {

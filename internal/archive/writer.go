@@ -285,8 +285,9 @@ func (w *Writer) Draft(after []format.BinlogPosition) (*format.Manifest, error) 
 
 // FinishAs is Finish with the manifest that Draft returned.
 func (w *Writer) FinishAs(m *format.Manifest, manyTypes bool) error {
+	written := &Archive{Manifest: m, dump: m.Dump, dir: w.dir, codec: w.codec}
 	if manyTypes {
-		f, n, err := writeConflicts(w.dir, w.codec, m)
+		f, n, err := written.writeConflicts()
 		if err != nil {
 			return fmt.Errorf("find names in several types: %w", err)
 		}
@@ -295,7 +296,7 @@ func (w *Writer) FinishAs(m *format.Manifest, manyTypes bool) error {
 			m.Lists = append(m.Lists, f)
 		}
 	}
-	if err := writeSkipped(w.dir, w.codec, m); err != nil {
+	if err := written.writeSkipped(); err != nil {
 		return fmt.Errorf("list the keys that are not in the dump: %w", err)
 	}
 	m.Finished = time.Now().UTC().Truncate(time.Millisecond)

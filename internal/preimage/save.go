@@ -1,11 +1,14 @@
 package preimage
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -16,6 +19,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
 // Options say what is saved, and where.
@@ -86,4 +90,187 @@ func found(ctx context.Context, to string, keys encryption.Keys) string {
 		return "is not empty, and no finished dump: if a load was stopped while it made it, that load has written nothing, and it can be removed; else give another directory"
 	}
 	return "is not empty: give another directory"
+}
+
+// batchKeys is how many keys a batch has, which are looked at in one pipeline.
+const batchKeys = 200
+
+// Keys up to these sizes are read by many at a time, and kept until it is their turn to be written.
+const (
+	smallElements = 200
+	batchBytes    = 2 << 20
+)
+
+// errFull: the elements of a key are few, but so many bytes that it is read when it is written.
+var errFull = errors.New("the batch is full")
+
+// A saver saves the keys of one database of the target.
+type saver struct {
+	*Options
+	w    *archive.Writer
+	db   int
+	segs map[format.Type]*archive.Segment
+}
+
+// A batch is a run of consecutive keys.
+type batch struct {
+	keys    [][]byte
+	infos   []readback.KeyInfo
+	records [][]*format.Record // of each key; none: it is read when it is written
+	size    int                // of all records
+	done    chan struct{}      // closed when all this is so
+}
+
+// save looks at the keys and reads the small ones over several connections. One more writes them
+// down in their order, and reads the large ones. As many batches as there are connections wait for
+// it.
+func (s *saver) save(ctx context.Context) error {
+	s.segs = map[format.Type]*archive.Segment{}
+	for _, t := range format.Types {
+		s.segs[t] = s.w.Segment(s.db, t, nil)
+		defer s.segs[t].Discard()
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	look, write := make(chan *batch), make(chan *batch, s.Workers)
+	g.Go(func() error {
+		defer close(look)
+		defer close(write)
+		return s.batches(func(b *batch) error {
+			for _, to := range []chan<- *batch{write, look} {
+				select {
+				case to <- b:
+				case <-ctx.Done():
+					return context.Cause(ctx)
+				}
+			}
+			return nil
+		})
+	})
+	work := func(batches <-chan *batch, do func(context.Context, *readback.Client, *batch) error) {
+		g.Go(func() (err error) {
+			c := readback.New(s.Target.Target, s.db, s.Retry.Start().Wait)
+			defer func() { err = errors.Join(err, c.Close()) }()
+			for b := range batches {
+				if err := do(ctx, c, b); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	for range s.Workers {
+		work(look, s.look)
+	}
+	work(write, s.write)
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for _, seg := range s.segs {
+		if err := seg.Close(nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// batches hands over all names that the load may write, in order.
+func (s *saver) batches(each func(*batch) error) error {
+	var keys [][]byte
+	add := func(key []byte) error {
+		if keys = append(keys, key); len(keys) < batchKeys {
+			return nil
+		}
+		b := &batch{keys: keys, done: make(chan struct{})}
+		keys = nil
+		return each(b)
+	}
+	extra := s.Rules.SuffixedNames(s.db)
+	keep := s.Filter.Key()
+	chosen := func(c format.ChunkInfo) bool { return s.Filter.Type(c.Type) }
+	err := s.Dump.Keys(s.db, chosen, func(key []byte, _ []format.Type) error {
+		if keep != nil && !keep(key) {
+			return nil
+		}
+		if key = s.Rules.Prefix.Apply(key); key == nil {
+			return nil
+		}
+		for len(extra) > 0 && bytes.Compare(extra[0], key) < 0 {
+			if err := add(extra[0]); err != nil {
+				return err
+			}
+			extra = extra[1:]
+		}
+		return add(key)
+	})
+	for _, key := range extra {
+		if err == nil {
+			err = add(key)
+		}
+	}
+	if err == nil && len(keys) > 0 {
+		err = each(&batch{keys: keys, done: make(chan struct{})})
+	}
+	return err
+}
+
+// look looks at the keys of a batch, and reads the small ones.
+func (s *saver) look(ctx context.Context, c *readback.Client, b *batch) (err error) {
+	if b.infos, err = c.Info(ctx, b.keys); err != nil {
+		return err
+	}
+	b.records = make([][]*format.Record, len(b.keys))
+	for i, info := range b.infos {
+		small := info.Length <= smallElements || info.Kind == format.String && info.Length <= batchBytes
+		if info.Type == "none" || !small || b.size >= batchBytes {
+			continue
+		}
+		before := b.size
+		err := c.Read(ctx, b.keys[i], info, func(r *format.Record) error {
+			b.records[i] = append(b.records[i], r)
+			if b.size += r.Size(); b.size > 2*batchBytes {
+				return errFull
+			}
+			return nil
+		})
+		if errors.Is(err, errFull) {
+			b.records[i], b.size, err = nil, before, nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+	close(b.done)
+	return nil
+}
+
+// write writes what was read of a batch, and what is still to be read.
+func (s *saver) write(ctx context.Context, c *readback.Client, b *batch) error {
+	select {
+	case <-b.done:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	for i, info := range b.infos {
+		for _, r := range b.records[i] {
+			if err := s.record(r); err != nil {
+				return err
+			}
+		}
+		if info.Type == "none" || b.records[i] != nil {
+			continue
+		}
+		if err := c.Read(ctx, b.keys[i], info, s.record); err != nil {
+			return err
+		}
+	}
+	return c.Unchanged(ctx, b.keys, b.infos) // behind all that was read of them
+}
+
+func (s *saver) record(r *format.Record) error {
+	for _, t := range format.Types {
+		if t.Holds(r.Kind) {
+			return s.segs[t].Record(r)
+		}
+	}
+	return fmt.Errorf("no type holds a %s", r.Kind)
 }

@@ -44,3 +44,14 @@ func (s *stalling) Write(p []byte) (int, error) {
 		return 0, context.Cause(s.ctx)
 	}
 }
+
+// Interruptible reads from r until the context ends: a read of a pipe may wait for ever.
+func Interruptible(ctx context.Context, r io.Reader) io.Reader {
+	pr, pw := io.Pipe()
+	context.AfterFunc(ctx, func() { pw.CloseWithError(context.Cause(ctx)) })
+	go func() {
+		_, err := io.Copy(pw, r)
+		pw.CloseWithError(err)
+	}()
+	return pr
+}
