@@ -14,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -55,6 +56,7 @@ func check(c *cli.Context) error {
 		return err
 	}
 	defer a.Close()
+	logging.SetDump(c.App.ErrWriter, a.Manifest.Dump)
 	total := int64(0)
 	for _, t := range a.Manifest.Totals {
 		total += t.Stored

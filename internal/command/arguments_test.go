@@ -83,7 +83,7 @@ func TestShowsPassword(t *testing.T) {
 			t.Errorf("%s: %v", args, got)
 		}
 	}
-	_, _, stderr := runApp(func(*cli.Context) error { return nil }, "do", "--uri", "redis://:secret@h", "-u", "redis://:secret@i")
+	_, _, stderr := runApp(func(*cli.Context) error { return nil }, "do", "--uri", "redis://:secret@h", "--uri", "redis://:secret@i")
 	if strings.Count(stderr, "warning: a password") != 1 || strings.Contains(stderr, "secret") {
 		t.Errorf("stderr %q", stderr)
 	}

@@ -6,6 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -16,6 +18,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
@@ -60,8 +63,10 @@ func App(app *cli.App) *cli.App {
 		}
 		return cli.ShowAppHelp(c)
 	}
+	env := Env(strings.ToUpper(app.Name))
 	for _, c := range app.Commands {
 		c.OnUsageError = onUsageError
+		c.Flags = append(c.Flags, logFlags(env)...)
 		c.CustomHelpTemplate = narrow(cli.CommandHelpTemplate) + "\n" + exitcode.Help
 	}
 	return app
@@ -90,8 +95,20 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 		debug.SetMemoryLimit(memoryLimit)
 	}
 	redis.SetLogger(discard{})
+	messages := app.ErrWriter
 	if f, ok := app.ErrWriter.(*os.File); ok {
-		app.ErrWriter = progress.NewLog(f)
+		messages = progress.NewLog(f)
+	}
+	log := logging.New(messages, app.ErrWriter)
+	app.ErrWriter = log
+	for _, c := range app.Commands {
+		c.Before = func(c *cli.Context) error {
+			if err := record(log, c); err != nil {
+				return err
+			}
+			warn(log, app, args)
+			return nil
+		}
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -104,19 +121,31 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	// Whoever reads our messages may end before we do: what was changed on a server is still set
 	// back.
 	signal.Ignore(syscall.SIGPIPE)
-	for _, line := range overlooked(app, args, os.Environ()) {
-		fmt.Fprintf(app.ErrWriter, "warning: %s\n", line)
-	}
-	if showsPassword(args) {
-		fmt.Fprintln(app.ErrWriter, "warning: a password in the command line can be seen by everybody on this host (ps); give it in REDISCLI_AUTH, or with --password-file or --askpass")
-	}
 	go func() {
 		sig := <-signals
 		cancel(&exitcode.InterruptError{Signal: sig})
-		fmt.Fprintf(app.ErrWriter, "%s: stopping when what is in flight is done; a second signal stops at once\n", app.Name)
+		fmt.Fprintf(log, "%s: stopping when what is in flight is done; a second signal stops at once\n", app.Name)
 		os.Exit(exitcode.OfSignal(<-signals)) // the second time at once
 	}()
-	err := app.RunContext(ctx, arrange(app, args))
+	code := ended(ctx, app, args, app.RunContext(ctx, arrange(app, args)), classify)
+	if err := log.Close(code); err != nil {
+		fmt.Fprintf(log, "%s: --log-file: %v\n", app.Name, err)
+	}
+	return code
+}
+
+// warn says what to know of a command line and its environment.
+func warn(log io.Writer, app *cli.App, args []string) {
+	for _, line := range overlooked(app, args, os.Environ()) {
+		fmt.Fprintf(log, "warning: %s\n", line)
+	}
+	if showsPassword(args) {
+		fmt.Fprintln(log, "warning: a password in the command line can be seen by everybody on this host (ps); give it in REDISCLI_AUTH, or with --password-file or --askpass")
+	}
+}
+
+// ended says why a run ended, if it was not done, and returns its exit code.
+func ended(ctx context.Context, app *cli.App, args []string, err error, classify func(error) int) int {
 	if err == nil {
 		return exitcode.Done
 	}
@@ -138,7 +167,11 @@ func (discard) Printf(context.Context, string, ...any) {}
 // show writes the error as one line, and a hint where there is one.
 func show(app *cli.App, args []string, err error, code int) {
 	w, name := app.ErrWriter, app.Name
-	fmt.Fprintf(w, "%s: %s\n", name, strings.ReplaceAll(err.Error(), "\n", "; "))
+	level := slog.LevelError
+	if exitcode.IsEnd(err) {
+		level = slog.LevelWarn
+	}
+	logging.Say(w, level, name+": "+strings.ReplaceAll(err.Error(), "\n", "; "), slog.Int("exit_code", code))
 	hint, hinted := exitcode.Hint(err)
 	switch {
 	case hint != "":

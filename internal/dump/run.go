@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -61,6 +62,7 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 		return err
 	}
 	defer w.Close()
+	logging.SetDump(o.Log, w.Info.Dump)
 	if w.Info.Source.RunID != src.RunID {
 		fmt.Fprintln(o.Log, "warning: the source was restarted since the dump began, or another one took its address: if its data are not those of the dump, stop, and dump into another directory")
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -31,6 +32,7 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 		return err
 	}
 	defer a.Close()
+	logging.SetDump(log, o.ID)
 	l, err := o.OpenTarget(ctx, log)
 	if err != nil {
 		return err

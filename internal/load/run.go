@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/preimage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
@@ -50,6 +51,7 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 		return err
 	}
 	defer a.Close()
+	logging.SetDump(log, a.Manifest.Dump)
 	if err := first.Location().Check(a.IsEncrypted()); err != nil {
 		return err
 	}
@@ -117,6 +119,7 @@ func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Wri
 func (j *job) choose() (names, err error) {
 	a := j.feed.Archive()
 	j.ID = a.Manifest.Dump
+	logging.SetDump(j.log, j.ID)
 	j.feed.Begin(j.Wants)
 	j.units = coming(a, &j.Filter)
 	if j.feed.Finished() {

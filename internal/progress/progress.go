@@ -34,9 +34,12 @@ func IsTerminal(w io.Writer) bool {
 }
 
 // Start shows progress on w until stop is called, which may be done more than once and waits for
-// the last line. Snapshot is called from another goroutine. W is a Log, or takes lines as one that
-// is no terminal does.
+// the last line. Snapshot is called from another goroutine. W is a Log, or records what goes to one
+// (logging.Log), or takes lines as one that is no terminal does.
 func Start(w io.Writer, snapshot func() Point) (stop func()) {
+	if r, ok := w.(interface{ Messages() io.Writer }); ok {
+		w = r.Messages()
+	}
 	l, ok := w.(*Log)
 	if !ok {
 		l = &Log{w: w, now: time.Now}

@@ -3,8 +3,11 @@ package progress
 import (
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 )
 
 // Retries says that something is tried again. All connections to one server share it: when the
@@ -33,6 +36,6 @@ func (r *Retries) Say(log io.Writer, err error, wait time.Duration) {
 	if r.held > 0 {
 		more = fmt.Sprintf(" (and %s like it since the line before)", Plural(r.held, "failure", "failures"))
 	}
-	fmt.Fprintf(log, "%v: trying again in %v%s\n", err, wait, more)
+	logging.Say(log, slog.LevelWarn, fmt.Sprintf("%v: trying again in %v%s", err, wait, more), slog.Float64("wait_seconds", wait.Seconds()))
 	r.until, r.held = now.Add(wait), 0
 }

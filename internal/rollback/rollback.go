@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
@@ -68,6 +69,7 @@ func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) erro
 		return err
 	}
 	defer r.dump.Close()
+	logging.SetDump(log, r.ID)
 	r.units = r.Units(r.dump)
 	if r.target, err = r.OpenTarget(ctx, log); err != nil {
 		return err

@@ -21,6 +21,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/glob"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/keyset"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
@@ -46,6 +47,7 @@ type Options struct {
 // Run compares. It returns a Different error if the source has changed.
 func Run(ctx context.Context, o Options) error {
 	a := o.Archive
+	logging.SetDump(o.Log, a.Manifest.Dump)
 	o.Reader.Prefix = o.Filter.Prefix()
 	if match := a.Manifest.Options.Match; o.Filter.Match == "" && match != "" {
 		if p, err := glob.Compile(match); err == nil {

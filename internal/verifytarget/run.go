@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
@@ -38,6 +39,7 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 
 // RunWith is Run with the dump open, and the rules of a load whose begin they know.
 func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.Rules, out, log io.Writer) error {
+	logging.SetDump(log, a.Manifest.Dump)
 	left, err := o.readLeftOut()
 	if err != nil {
 		return err

@@ -1,0 +1,56 @@
+package command
+
+import (
+	"log/slog"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
+)
+
+// Monitoring is the category of flags that are for machines that watch a run.
+const Monitoring = "Monitoring"
+
+// logFlags are those of every command.
+func logFlags(env func(string) []string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "log-file", Usage: "append a record of every message to `FILE`, beside what stderr shows", EnvVars: env("log-file"), Category: Monitoring},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "records are text (logfmt) or json, one a line; without --log-file they take the place of the messages on stderr", EnvVars: env("log-format"), Category: Monitoring},
+		&cli.StringFlag{Name: "log-level", Value: "info", Usage: "least level of a record: info, warn or error", EnvVars: env("log-level"), Category: Monitoring},
+		&cli.BoolFlag{Name: "log-keys", Usage: "leave names of keys, and whatever else a message quotes, in the records", EnvVars: env("log-keys"), Category: Monitoring},
+	}
+}
+
+// record has records made of the messages, if the flags say so.
+func record(log *logging.Log, c *cli.Context) error {
+	o := logging.Options{Tool: c.App.Name, Command: c.Command.Name, File: c.String("log-file"), Keys: c.Bool("log-keys")}
+	switch format := c.String("log-format"); format {
+	case "text":
+	case "json":
+		o.JSON = true
+	default:
+		return exitcode.Usagef("--log-format %q: it is text or json", format)
+	}
+	switch level := c.String("log-level"); level {
+	case "info":
+	case "warn":
+		o.Level = slog.LevelWarn
+	case "error":
+		o.Level = slog.LevelError
+	default:
+		return exitcode.Usagef("--log-level %q: it is info, warn or error", level)
+	}
+	switch wanted := o.File != "" || c.IsSet("log-format"); {
+	case !wanted && (o.Keys || c.IsSet("log-level")):
+		return exitcode.Usagef("--log-level and --log-keys are for records: ask for these with --log-file FILE or --log-format json")
+	case !wanted:
+		return nil
+	case o.File == "" && c.Bool("askpass"):
+		return exitcode.Usagef("--askpass asks on stderr, where --log-format puts records: add --log-file FILE, or give --password-file")
+	}
+	if err := log.Record(o); err != nil {
+		return exitcode.Usagef("--log-file: %w", err)
+	}
+	return nil
+}
