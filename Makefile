@@ -9,11 +9,16 @@ HISTORIES ?= 1000
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 
+# The same for all that Go is called for here: what one target has compiled, no other compiles again.
+export GOFLAGS ?= -trimpath
+export CGO_ENABLED ?= 0
+
 .PHONY: build test check lint bench demo manifests fuzz soak
 
-# In a clone Go stamps the tag, the commit and its date: `pikadump --version`.
+# In a clone Go stamps the tag, the commit and its date: `pikadump --version`. -s -w leaves out what only
+# debuggers read, a third of the size; stack traces stay as they are.
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -o bin/ ./cmd/...
+	$(GO) build -ldflags '-s -w' -buildvcs=auto -o bin/ ./cmd/...
 
 # Many of the tests of the whole way wait for servers: more of them run at once than there are cores.
 # The last line names what was not tested for want of a server.

@@ -9,7 +9,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	_ "github.com/pika2kvrocks/pika2kvrocks/internal/clouds" // gs:// and azblob://
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"

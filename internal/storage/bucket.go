@@ -4,20 +4,15 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
 
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/smithy-go/logging"
-	"gocloud.dev/blob"
-	"gocloud.dev/blob/s3blob"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/objectstore"
 )
 
 // A Bucket is a Store under a prefix of a bucket. An object is visible when all of it was sent, and
@@ -28,8 +23,7 @@ import (
 // a run is must still be written down.
 type Bucket struct {
 	bucketURL
-	b     *blob.Bucket
-	s3    *s3.Client // nil: of another kind
+	b     objectstore.Bucket
 	ctx   context.Context
 	work  context.Context // of requests: it does not end
 	spool string
@@ -46,23 +40,14 @@ func OpenBucket(ctx context.Context, location string, o Options) (*Bucket, error
 		return nil, err
 	}
 	b := &Bucket{bucketURL: p, ctx: ctx, work: ctx, spool: o.Spool, breakLock: o.BreakLock}
-	if b.b, err = p.open(context.WithoutCancel(ctx)); err != nil {
-		return nil, err
+	b.b, err = objectstore.Open(context.WithoutCancel(ctx), &p.bucket)
+	switch {
+	case errors.As(err, new(*objectstore.Error)):
+		return nil, b.failure("open", "", err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s: %w", ErrLocation, b, err)
 	}
-	if b.b.As(&b.s3) {
-		err = b.quiet()
-	}
-	return b, err
-}
-
-// quiet keeps the client of S3 from writing to stderr, which it does for each object without a
-// checksum of its own.
-func (b *Bucket) quiet() (err error) {
-	o := b.s3.Options()
-	o.Logger = logging.Nop{}
-	b.s3 = s3.New(o)
-	b.b, err = s3blob.OpenBucket(b.ctx, b.s3, b.bucket.Host, nil)
-	return err
+	return b, nil
 }
 
 // CreateBucket is OpenBucket, and makes sure that objects can be written and removed.
@@ -113,14 +98,14 @@ func (b *Bucket) check(name string) error {
 	return nil
 }
 
-// attributes asks for what is known of an object.
-func (b *Bucket) attributes(name string) (a *blob.Attributes, err error) {
+// stat asks for what is known of an object.
+func (b *Bucket) stat(name string) (o objectstore.Object, err error) {
 	err = b.try("look at", name, func(ctx context.Context) error {
 		w := b.newWatch(ctx)
-		a, err = b.b.Attributes(w.ctx, b.key(name))
+		o, err = b.b.Stat(w.ctx, b.key(name))
 		return w.end(err)
 	})
-	return a, err
+	return o, err
 }
 
 // Open opens an object for reading.
@@ -128,15 +113,11 @@ func (b *Bucket) Open(name string) (Reader, error) {
 	if err := b.check(name); err != nil {
 		return nil, err
 	}
-	a, err := b.attributes(name)
+	o, err := b.stat(name)
 	if err != nil {
 		return nil, err
 	}
-	r := &objectReader{b: b, name: name, size: a.Size}
-	if sum, err := hex.DecodeString(a.Metadata[sumKey]); err == nil && len(sum) == sha256.Size {
-		r.sum = sum
-	}
-	return r, nil
+	return &objectReader{b: b, name: name, size: o.Size, sum: o.SHA256}, nil
 }
 
 // Create begins an object of that name, which must not be there. It is kept in a file until
@@ -145,7 +126,7 @@ func (b *Bucket) Create(name string) (File, error) {
 	if err := b.check(name); err != nil {
 		return nil, err
 	}
-	if _, err := b.attributes(name); err == nil {
+	if _, err := b.stat(name); err == nil {
 		return nil, fmt.Errorf("create %s: %w", b.Path(name), fs.ErrExist)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -196,18 +177,14 @@ func (b *Bucket) list() (names []string, err error) {
 	err = b.try("list", "", func(ctx context.Context) error {
 		w := b.newWatch(ctx)
 		names = nil
-		it := b.b.List(&blob.ListOptions{Prefix: under})
-		for {
-			o, err := it.Next(w.ctx)
-			if err == io.EOF {
-				return w.end(nil)
-			}
+		for key, err := range b.b.List(w.ctx, under) {
 			if err != nil {
 				return w.end(err)
 			}
 			w.moved()
-			names = append(names, strings.TrimPrefix(o.Key, under))
+			names = append(names, strings.TrimPrefix(key, under))
 		}
+		return w.end(nil)
 	})
 	slices.Sort(names)
 	return names, err

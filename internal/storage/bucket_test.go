@@ -16,12 +16,13 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/emulator"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
 // TestMain sets what clients of the server need, which tests that run in parallel cannot.
 func TestMain(m *testing.M) {
-	for _, variable := range s3server.Environment {
+	for _, variable := range slices.Concat(s3server.Environment, emulator.Environment) {
 		name, value, _ := strings.Cut(variable, "=")
 		os.Setenv(name, value)
 	}

@@ -7,8 +7,6 @@ import (
 	"io"
 	"sync"
 
-	"gocloud.dev/blob"
-
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
@@ -67,7 +65,7 @@ type stream struct {
 	off, end int64
 	whole    bool // one request gives all: the library checks what it knows of the object's checksum
 
-	body  *blob.Reader
+	body  io.ReadCloser
 	watch *watch
 	tries int // without a byte
 }
@@ -106,10 +104,12 @@ func (s *stream) once(p []byte) (n int, err error) {
 		if s.whole = s.off == 0 && s.end == s.r.size; s.whole {
 			length = -1
 		}
-		if s.body, err = s.r.b.b.NewRangeReader(s.watch.ctx, s.r.b.key(s.r.name), s.off, length, nil); err != nil {
+		var size int64
+		if s.body, size, err = s.r.b.b.Get(s.watch.ctx, s.r.b.key(s.r.name), s.off, length); err != nil {
+			s.body = nil
 			return 0, s.watch.end(err)
 		}
-		if size := s.body.Size(); size != s.r.size {
+		if size != s.r.size {
 			s.close()
 			return 0, &format.CorruptError{Name: s.r.b.Path(s.r.name), Offset: s.off, Err: fmt.Errorf("the object had %d bytes, and has %d now", s.r.size, size)}
 		}

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/aws/smithy-go"
-
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/objectstore"
 )
 
 // What a RequestError can be, beside fs.ErrExist and fs.ErrNotExist.
@@ -39,31 +37,21 @@ func (e *RequestError) Error() string {
 
 func (e *RequestError) Unwrap() []error { return []error{e.Kind, e.Err} }
 
-func apiCode(err error) string {
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		return api.ErrorCode()
+// answer returns what the store said; empty: nothing.
+func answer(err error) *objectstore.Error {
+	if e := (*objectstore.Error)(nil); errors.As(err, &e) {
+		return e
 	}
-	return ""
+	return &objectstore.Error{Err: err}
 }
 
 // refusals are codes of S3 that no other try can mend and that do not come with the status of a
 // refusal.
 var refusals = []string{"ExpiredToken", "InvalidToken", "TokenRefreshRequired", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
 
-// brokenOff are what S3 calls, with status 400, a request whose body came too slowly, not whole, or
-// not as it was sent.
-var brokenOff = []string{"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch"}
-
-// httpStatus returns the status of the reply that the error is about; 0: there was none.
-func httpStatus(err error) int {
-	var aws interface{ HTTPStatusCode() int }
-	var azure *azcore.ResponseError
-	switch {
-	case errors.As(err, &aws):
-		return aws.HTTPStatusCode()
-	case errors.As(err, &azure):
-		return azure.StatusCode
-	}
-	return 0
+// passing are codes of what passes by itself, but comes with the status of a refusal: S3 says so of
+// a request whose body came too slowly, not whole, or not as it was sent; Google of too many.
+var passing = []string{
+	"RequestTimeout", "IncompleteBody", "BadDigest", "XAmzContentSHA256Mismatch",
+	"rateLimitExceeded", "userRateLimitExceeded",
 }

@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"context"
 	"fmt"
 	"io/fs"
 	"net/url"
@@ -9,10 +8,8 @@ import (
 	"strings"
 	"unicode"
 
-	"gocloud.dev/blob"
-	_ "gocloud.dev/blob/s3blob" // s3://; the others are in package clouds
-
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/objectstore"
 )
 
 // ErrLocation: the query of a URL, or what the environment says of the store, is not as it must be.
@@ -41,7 +38,7 @@ func HasPrefix(location string) bool {
 
 // A bucketURL is a prefix in a bucket.
 type bucketURL struct {
-	bucket url.URL // as gocloud.dev takes it: the query says how to get there
+	bucket url.URL // the query says how to get there
 	prefix string  // without slashes at its ends; empty: the whole bucket
 }
 
@@ -55,7 +52,7 @@ func parseURL(location string) (bucketURL, error) {
 		}
 		return bucketURL{}, fmt.Errorf("%q cannot be read as a URL", shown)
 	}
-	if !blob.DefaultURLMux().ValidBucketScheme(u.Scheme) {
+	if !objectstore.Has(u.Scheme) {
 		return bucketURL{}, fmt.Errorf("unsupported URL scheme %s://: a dump is in a directory, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or azblob://CONTAINER/PREFIX", u.Scheme)
 	}
 	if u.User != nil {
@@ -70,35 +67,6 @@ func parseURL(location string) (bucketURL, error) {
 	}
 	p.bucket.Path, p.bucket.RawPath = "", ""
 	return p, nil
-}
-
-// credentials says for each scheme whether there are any.
-var credentials = map[string]func(context.Context, url.Values) error{}
-
-// RequireCredentials has a scheme refused where has finds no credentials for the query of its URL:
-// for libraries that go on without.
-func RequireCredentials(scheme string, has func(context.Context, url.Values) error) {
-	credentials[scheme] = has
-}
-
-// open connects to the bucket, which asks it nothing.
-func (p *bucketURL) open(ctx context.Context) (*blob.Bucket, error) {
-	u := p.bucket
-	if q := u.Query(); u.Scheme == "s3" && q.Get("endpoint") != "" && !q.Has("request_checksum_calculation") {
-		q.Set("request_checksum_calculation", "when_required") // many stores refuse the checksums that AWS's library adds
-		u.RawQuery = q.Encode()
-	}
-	if has := credentials[u.Scheme]; has != nil {
-		if err := has(ctx, u.Query()); err != nil {
-			return nil, &RequestError{Op: "open", Path: p.String(), Kind: ErrDenied, Err: err}
-		}
-	}
-	b, err := blob.DefaultURLMux().OpenBucketURL(ctx, &u)
-	if err != nil {
-		// The library repeats the query, in which somebody may have put a secret.
-		return nil, fmt.Errorf("%w: %s", ErrLocation, strings.ReplaceAll(err.Error(), u.String(), p.String()))
-	}
-	return b, nil
 }
 
 // String returns the URL without its query.

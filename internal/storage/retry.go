@@ -5,23 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/aws/smithy-go"
-	"gocloud.dev/gcerrors"
-
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
-// How often and how long a request is tried. The library below tries three times each time.
+// How often and how long a request is tried. The library of S3 tries three times each time.
 const (
 	tries      = 8
-	firstTries = 2 // while nothing has succeeded yet: the address may be wrong
+	firstTries = 3 // while nothing has succeeded yet: the address may be wrong
 	firstWait  = 500 * time.Millisecond
 	// stalled is how long nothing may move before a request is given up.
 	stalled = time.Minute
@@ -80,29 +76,24 @@ func (b *Bucket) failure(op, name string, err error) error {
 		return err
 	}
 	e := &RequestError{Op: op, Path: b.Path(name), Err: err}
-	if s3 := (*smithy.OperationError)(nil); errors.As(err, &s3) && !errors.Is(err, errStalled) {
-		e.Err = s3 // without what the library says before it
-	}
 	advice := b.advice(err)
 	if advice != nil {
 		e.Err = fmt.Errorf("%w (%w)", advice, e.Err)
 	}
-	code := apiCode(err)
-	switch status := httpStatus(err); {
-	case errors.As(err, new(*net.DNSError)): // which Azure's library takes for "not there"
-		e.Kind = ErrUnavailable
-	case errors.Is(err, fs.ErrExist), status == http.StatusPreconditionFailed, gcerrors.Code(err) == gcerrors.FailedPrecondition, gcerrors.Code(err) == gcerrors.AlreadyExists:
+	said := answer(err)
+	switch status, code := said.Status, said.Code; {
+	case errors.Is(err, fs.ErrExist):
 		e.Kind = fs.ErrExist
-	case status == http.StatusNotFound, gcerrors.Code(err) == gcerrors.NotFound:
+	case errors.Is(err, fs.ErrNotExist):
 		e.Kind = fs.ErrNotExist
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, slices.Contains(refusals, code), advice != nil, gcerrors.Code(err) == gcerrors.PermissionDenied:
+	case slices.Contains(passing, code):
+		e.Kind = ErrUnavailable
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, slices.Contains(refusals, code), advice != nil:
 		e.Kind = ErrDenied
 	case status == http.StatusNotImplemented, code == "NotImplemented":
 		e.Kind = errUnsupported
 	case exitcode.IsTLS(err):
 		e.Kind = errTLS
-	case slices.Contains(brokenOff, code):
-		e.Kind = ErrUnavailable
 	case status >= 300 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusConflict && status != http.StatusTooManyRequests:
 	case !b.reached.Load() && strings.Contains(err.Error(), "credentials"): // there are none
 		e.Kind = ErrDenied

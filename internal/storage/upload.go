@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -12,17 +11,12 @@ import (
 	"io/fs"
 	"os"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	"gocloud.dev/blob"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/objectstore"
 )
 
-// sumKey is the metadata of an object that holds its SHA-256 in hexadecimal.
-const sumKey = "sha256"
-
-// MaxObject is the largest object that can be sent in one request: that of S3.
-const MaxObject = 5 << 30
+// MaxObject is the largest object that each of the stores takes in one request: that of Azure. S3
+// takes 5 GiB.
+const MaxObject = 5000 << 20
 
 // A spooled file is written to a local file, which has no name any more, and sent when it is whole.
 // A request that fails is repeated from there.
@@ -72,7 +66,7 @@ func (b *Bucket) put(name string, data io.ReaderAt, size int64, sum []byte) erro
 	}
 	err := b.try("write", name, func(ctx context.Context) error {
 		if b.unconditional.Load() {
-			if _, err := b.attributes(name); err == nil {
+			if _, err := b.stat(name); err == nil {
 				return fs.ErrExist
 			} else if !errors.Is(err, fs.ErrNotExist) {
 				return err
@@ -80,7 +74,7 @@ func (b *Bucket) put(name string, data io.ReaderAt, size int64, sum []byte) erro
 		}
 		w := b.newWatch(ctx)
 		body := &watched{io.NewSectionReader(data, 0, size), w}
-		err := w.end(b.send(w.ctx, name, body, sum))
+		err := w.end(b.b.Put(w.ctx, b.key(name), body, objectstore.Object{Size: size, SHA256: sum}, !b.unconditional.Load()))
 		if err != nil && errors.Is(b.failure("write", name, err), errUnsupported) && !b.unconditional.Swap(true) {
 			return errTakesNoCondition
 		}
@@ -94,35 +88,6 @@ func (b *Bucket) put(name string, data io.ReaderAt, size int64, sum []byte) erro
 
 // errTakesNoCondition makes try do it again, without.
 var errTakesNoCondition = errors.New("it takes no conditions")
-
-// send sends one request. S3 gets a plain PUT of the file: the library would hold parts of it in
-// memory, and leave those that were sent to the bucket when it is killed.
-func (b *Bucket) send(ctx context.Context, name string, body *watched, sum []byte) error {
-	const kind = "application/octet-stream"
-	metadata := map[string]string{sumKey: hex.EncodeToString(sum)}
-	conditional := !b.unconditional.Load()
-	if b.s3 == nil {
-		return b.b.Upload(ctx, b.key(name), body, &blob.WriterOptions{
-			ContentType: kind, Metadata: metadata, IfNotExist: conditional, BufferSize: 4 << 20, MaxConcurrency: 1,
-		})
-	}
-	in := &s3.PutObjectInput{
-		Bucket: aws.String(b.bucket.Host), Key: aws.String(b.key(name)), ContentType: aws.String(kind), Metadata: metadata,
-		Body: body, ContentLength: aws.Int64(body.Size()),
-	}
-	if conditional {
-		in.IfNoneMatch = aws.String("*")
-	}
-	query := b.bucket.Query()
-	if t := query.Get("ssetype"); t != "" {
-		in.ServerSideEncryption = types.ServerSideEncryption(t)
-	}
-	if k := query.Get("kmskeyid"); k != "" {
-		in.SSEKMSKeyId = aws.String(k)
-	}
-	_, err := b.s3.PutObject(ctx, in)
-	return err
-}
 
 // holds reports whether an object is what was sent.
 func (b *Bucket) holds(name string, size int64, sum []byte) bool {

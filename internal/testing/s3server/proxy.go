@@ -31,7 +31,8 @@ type Proxy struct {
 	log   []string
 }
 
-func startProxy(t testing.TB, addr string) *Proxy {
+// StartProxy puts a Proxy before a server that listens at addr.
+func StartProxy(t testing.TB, addr string) *Proxy {
 	p := &Proxy{}
 	forward := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {

@@ -47,13 +47,6 @@ const bucketName = "dumps"
 // where there is no versitygw, but not in CI.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	program, err := find()
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("no versitygw: %s", Install)
-		}
-		t.Skipf("NO VERSITYGW, a dump in a bucket is not tested: %s", Install)
-	}
 	root := t.TempDir()
 	if err := os.Mkdir(filepath.Join(root, bucketName), 0o700); err != nil {
 		t.Fatal(err)
@@ -62,7 +55,27 @@ func Start(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(program, "--port", addr, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", root)
+	Run(t, addr, Install, "versitygw", "--port", addr, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", root)
+	for _, variable := range Environment {
+		if name, value, _ := strings.Cut(variable, "="); os.Getenv(name) != value {
+			t.Setenv(name, value)
+		}
+	}
+	return &Server{StartProxy(t, addr), root}
+}
+
+// Run starts a server of an object store for a test, and waits until it listens. The test is
+// skipped where the program is missing, but not in CI.
+func Run(t testing.TB, addr, install, program string, args ...string) {
+	t.Helper()
+	path, err := find(program)
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no %s: %s", program, install)
+		}
+		t.Skipf("NO %s, a dump in a bucket of its kind is not tested: %s", strings.ToUpper(program), install)
+	}
+	cmd := exec.Command(path, args...)
 	var log strings.Builder
 	cmd.Stdout, cmd.Stderr = &log, &log
 	if err := cmd.Start(); err != nil {
@@ -72,30 +85,24 @@ func Start(t testing.TB) *Server {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("versitygw: %s", log.String())
+			t.Logf("%s: %s", program, log.String())
 		}
 	})
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		c, err := net.Dial("tcp", addr)
 		if err == nil {
 			c.Close()
-			break
+			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("versitygw does not start: %v", err)
+			t.Fatalf("%s does not start: %v", program, err)
 		}
 	}
-	for _, variable := range Environment {
-		if name, value, _ := strings.Cut(variable, "="); os.Getenv(name) != value {
-			t.Setenv(name, value)
-		}
-	}
-	return &Server{startProxy(t, addr), root}
 }
 
-// find returns where versitygw is: on PATH or where go install puts it.
-func find() (string, error) {
-	if p, err := exec.LookPath("versitygw"); err == nil {
+// find returns where a program is: on PATH or where go install puts it.
+func find(program string) (string, error) {
+	if p, err := exec.LookPath(program); err == nil {
 		return p, nil
 	}
 	out, err := exec.Command("go", "env", "GOBIN", "GOPATH").Output()
@@ -106,7 +113,7 @@ func find() (string, error) {
 	if bin == "" {
 		bin = filepath.Join(path, "bin")
 	}
-	return exec.LookPath(filepath.Join(bin, "versitygw"))
+	return exec.LookPath(filepath.Join(bin, program))
 }
 
 // URL returns where a dump is, for --in and --out.
