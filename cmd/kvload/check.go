@@ -32,9 +32,9 @@ EXAMPLES:
 func checkCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	return &cli.Command{
-		Name: "check", Usage: "read a whole dump and verify every checksum, count and range", UsageText: "kvload check DIR",
+		Name: "check", Usage: "read a whole dump and verify every checksum, count and range", UsageText: "kvload check DIR", ArgsUsage: "DIR",
 		Description: checkDescription,
-		Flags:       []cli.Flag{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")}, encryption.IdentityFlag(env)},
+		Flags:       []cli.Flag{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: categoryOutput}, encryption.IdentityFlag(env)},
 		Action:      check,
 	}
 }

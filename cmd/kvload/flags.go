@@ -22,15 +22,18 @@ import (
 
 // The categories of flags in the help.
 const (
-	categoryWhat   = "What"
+	categoryDump   = "Dump"
+	categoryKeys   = "Which keys"
+	categoryWhat   = "What is written"
 	categorySpeed  = "Speed and size"
-	categoryRepeat = "When it fails"
+	categoryOutput = "Output"
+	categoryRepeat = "Resume and retry"
 )
 
 // dumpFlags say which dump; in is the help of --in.
 func dumpFlags(env func(string) []string, in string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: in, EnvVars: env("in")},
+		&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: in, EnvVars: env("in"), Category: categoryDump},
 		encryption.IdentityFlag(env),
 	}
 }
@@ -38,16 +41,16 @@ func dumpFlags(env func(string) []string, in string) []cli.Flag {
 // targetFlags say which target, and where on it the databases go.
 func targetFlags(env func(string) []string) []cli.Flag {
 	return append(connect.Flags(6666, env),
-		&cli.StringFlag{Name: "map-db", Usage: "where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name, for --create-namespaces) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: categoryWhat},
+		&cli.StringFlag{Name: "map-db", Usage: "`N=TARGET,...` where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name, for --create-namespaces) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: categoryWhat},
 		&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: categorySpeed})
 }
 
 // rewriteFlags say which keys are loaded, and what becomes of their names and expiries.
 func rewriteFlags(env func(string) []string) []cli.Flag {
 	return append(filter.Flags(env),
-		&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "a name with several types: fail, first (only the type that Pika would show) or suffix (the others as NAME:hash and so on)", EnvVars: env("on-conflict"), Category: categoryWhat},
-		&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "Pika's hyperloglogs, which Kvrocks cannot hold: leave-out (list them) or string (load their bytes)", EnvVars: env("hyperloglog"), Category: categoryWhat},
-		&cli.StringFlag{Name: "ttl", Value: "keep", Usage: "expiries: keep (the times in the dump), drop (no key expires) or shift (each later by the time since the dump began, for archives)", EnvVars: env("ttl"), Category: categoryWhat},
+		&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "`fail|first|suffix` a name with several types: refuse it, load only the type that Pika would show, or load the others as NAME:hash and so on", EnvVars: env("on-conflict"), Category: categoryWhat},
+		&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "`leave-out|string` Pika's hyperloglogs, which Kvrocks cannot hold: list them, or load their bytes", EnvVars: env("hyperloglog"), Category: categoryWhat},
+		&cli.StringFlag{Name: "ttl", Value: "keep", Usage: "`keep|drop|shift` expiries: the times in the dump, none, or each later by the time since the dump began, for archives", EnvVars: env("ttl"), Category: categoryWhat},
 		&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this left when the load begins; with --on-exists replace they are deleted on the target", EnvVars: env("ttl-min"), Category: categoryWhat},
 		&cli.StringFlag{Name: "key-prefix-strip", Usage: "strip `PREFIX` from every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: categoryWhat},
 		&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", EnvVars: env("key-prefix-add"), Category: categoryWhat},
@@ -59,7 +62,7 @@ func runFlags(env func(string) []string, threads, retry string) []cli.Flag {
 	return []cli.Flag{
 		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 8, Usage: threads, EnvVars: env("threads"), Category: categorySpeed},
 		&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: retry, EnvVars: env("retry-for"), Category: categoryRepeat},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: categoryOutput},
 	}
 }
 
@@ -146,7 +149,7 @@ func parseOne(c *cli.Context, shards bool) (load.Spec, error) {
 // writeFlags are those of load and rollback, which write to the target; undo is the help of --undo.
 func writeFlags(env func(string) []string, undo string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "a target that holds keys: fail (refuse it), skip (leave its keys as they are) or replace (overwrite keys of the dump, and delete those that have expired in it)", EnvVars: env("on-exists"), Category: categoryWhat},
+		&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "`fail|skip|replace` a target that holds keys: refuse it, leave its keys as they are, or overwrite keys of the dump and delete those that have expired in it", EnvVars: env("on-exists"), Category: categoryWhat},
 		&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "maximum number of commands in one pipeline", EnvVars: env("pipeline"), Category: categorySpeed},
 		stateFlag(env, "keep the journal of this load in `DIR`, a directory or the URL of a prefix in a bucket (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket, without --shard, kvload-DUMP.load/HOST_PORT in this directory; none for --shard of a dump that is a whole bucket, or encrypted in one)", categoryRepeat),
 		&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run whose journal is in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: categoryRepeat},

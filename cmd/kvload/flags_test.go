@@ -2,15 +2,14 @@ package main
 
 import (
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/manual"
 )
 
 func TestBadFlags(t *testing.T) {
@@ -96,7 +95,7 @@ func TestHelp(t *testing.T) {
 	if top.code != 0 || top.stderr != "" {
 		t.Errorf("exit code %d, stderr %q", top.code, top.stderr)
 	}
-	for _, want := range []string{"load ", "check ", "inspect ", "--version", exitcode.Help} {
+	for _, want := range []string{"load ", "check ", "inspect ", "version ", exitcode.Help} {
 		if !strings.Contains(top.stdout, want) {
 			t.Errorf("--help does not show %q:\n%s", want, top.stdout)
 		}
@@ -114,24 +113,6 @@ func TestHelp(t *testing.T) {
 				t.Errorf("%s --help does not show %q:\n%s", cmd.Name, want, help.stdout)
 			}
 		}
-		for _, f := range cmd.Flags {
-			name := f.Names()[0]
-			env := "$KVLOAD_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
-			line := regexp.MustCompile(`(?m)^   --` + name + `([ ,].*)?\n( {7}.*\n)* {7}.*` + regexp.QuoteMeta(env))
-			if !line.MatchString(help.stdout) {
-				t.Errorf("%s --help does not show --%s with %s:\n%s", cmd.Name, name, env, help.stdout)
-			}
-		}
 	}
-}
-
-// TestHelpIsNarrow: help fits a terminal.
-func TestHelpIsNarrow(t *testing.T) {
-	for _, name := range []string{"", "load", "verify", "finish", "rollback", "inspect", "check", "pack", "unpack"} {
-		for line := range strings.Lines(runCommand("help", name).stdout) {
-			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
-				t.Errorf("kvload help %s: %d columns: %s", name, n, line)
-			}
-		}
-	}
+	manual.CheckHelp(t, commands(), most, func(args ...string) string { return runCommand(args...).stdout })
 }

@@ -20,9 +20,9 @@ import (
 
 func inspectCommand() *cli.Command {
 	return &cli.Command{
-		Name: "inspect", Usage: "show what is in a dump", UsageText: "kvload inspect [--json] DIR",
+		Name: "inspect", Usage: "show what is in a dump", UsageText: "kvload inspect [--json] DIR", ArgsUsage: "DIR",
 		Description: "Reads only the manifest. kvload check reads everything.\n\nEXAMPLES:\n   kvload inspect /backup/pika\n   kvload inspect --json /backup/pika | jq .totals\n   kvload inspect 's3://backups/pika?region=eu-west-1'",
-		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the manifest as JSON", EnvVars: command.Env("KVLOAD")("json")}, encryption.IdentityFlag(command.Env("KVLOAD"))},
+		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the manifest as JSON", EnvVars: command.Env("KVLOAD")("json"), Category: categoryOutput}, encryption.IdentityFlag(command.Env("KVLOAD"))},
 		Action: func(c *cli.Context) error {
 			location, keys, err := argument(c)
 			if err != nil {

@@ -105,14 +105,14 @@ func loadFlags() []cli.Flag {
 	return slices.Concat(
 		dumpFlags(env, "load the dump in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input"),
 		[]cli.Flag{
-			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump still writes it, and end when it is finished", EnvVars: env("follow")},
-			&cli.BoolFlag{Name: "dry-run", Usage: "make the preflight checks, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", EnvVars: env("dry-run")},
-			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify")},
-			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside the journal, if there is anything)", EnvVars: env("report")},
+			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump still writes it, and end when it is finished", EnvVars: env("follow"), Category: categoryDump},
+			&cli.BoolFlag{Name: "dry-run", Usage: "make the preflight checks, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", EnvVars: env("dry-run"), Category: categoryWhat},
+			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify"), Category: categoryWhat},
+			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside the journal, if there is anything)", EnvVars: env("report"), Category: categoryOutput},
 		},
 		targetFlags(env),
 		[]cli.Flag{
-			&cli.StringFlag{Name: "accept", Usage: "preflight checks that only warn instead of refusing: " + strings.Join(preflight.Acceptable, ", ") + "; separated by commas", EnvVars: env("accept"), Category: categoryWhat},
+			&cli.StringFlag{Name: "accept", Usage: "`" + strings.Join(preflight.Acceptable, ",") + "` preflight checks that only warn instead of refusing", EnvVars: env("accept"), Category: categoryWhat},
 			&cli.BoolFlag{Name: "create-namespaces", Usage: "create the namespaces of --map-db whose tokens the target does not know, named NAME of N=VAR@NAME, or dbN; the password must be its requirepass", EnvVars: env("create-namespaces"), Category: categoryWhat},
 		},
 		rewriteFlags(env),

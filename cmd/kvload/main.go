@@ -12,6 +12,22 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 )
 
+func commands() []*cli.Command {
+	return []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), checkCommand(), packCommand(), unpackCommand()}
+}
+
+// most are the flags that stand first in the help of a command.
+var most = map[string][]string{
+	"load":     {"uri", "password-file", "in", "dry-run", "resume", "on-exists", "undo", "map-db", "verify", "rate-keys"},
+	"verify":   {"uri", "password-file", "in", "map-db", "reverse", "sample", "keys-only", "left-out", "report", "threads"},
+	"finish":   {"uri", "password-file", "in", "state", "map-db", "no-verify", "reverse", "report", "threads"},
+	"inspect":  {"json", "identity"},
+	"check":    {"identity", "quiet"},
+	"pack":     {"quiet"},
+	"unpack":   {"out", "spool", "break-lock", "quiet"},
+	"rollback": {"uri", "password-file", "in", "undo", "state", "map-db", "force", "flush", "on-exists", "threads"},
+}
+
 func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -19,8 +35,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		Name:   "kvload",
 		Usage:  "load a dump that pikadump wrote into Kvrocks",
 		Reader: stdin, Writer: stdout, ErrWriter: stderr,
-		Commands: []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), checkCommand(), packCommand(), unpackCommand()},
-	})
+		Commands: commands(),
+	}, most)
 	return command.Main(app, args, load.Classify)
 }
 

@@ -38,8 +38,8 @@ EXAMPLES:
 func packCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	return &cli.Command{
-		Name: "pack", Usage: "write a dump as one stream", UsageText: "kvload pack DIR > FILE", Description: packDescription,
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")}},
+		Name: "pack", Usage: "write a dump as one stream", UsageText: "kvload pack DIR > FILE", ArgsUsage: "DIR", Description: packDescription,
+		Flags:  []cli.Flag{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: categoryOutput}},
 		Action: packAction,
 	}
 }
@@ -49,10 +49,10 @@ func unpackCommand() *cli.Command {
 	return &cli.Command{
 		Name: "unpack", Usage: "write a stream into a directory as a dump", UsageText: "kvload unpack --out DIR < FILE", Description: unpackDescription,
 		Flags: []cli.Flag{
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out")},
-			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "for a bucket, keep each file in `DIR` until it is sent", EnvVars: env("spool")},
-			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock")},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out"), Category: categoryDump},
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "for a bucket, keep each file in `DIR` until it is sent", EnvVars: env("spool"), Category: "Bucket or stream"},
+			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: "Bucket or stream"},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: categoryOutput},
 		},
 		Action: unpackAction,
 	}

@@ -39,8 +39,8 @@ func rollbackCommand() *cli.Command {
 			runFlags(env, "connections that read, remove and put back at once", "retry transient errors; give up after this long without progress; 0: no retries"),
 			writeFlags(env, "put back what load --undo saved in `DIR` (default: where the journal says that it is)"),
 			[]cli.Flag{
-				&cli.BoolFlag{Name: "force", Usage: "also undo keys that others changed since", EnvVars: env("force")},
-				&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", EnvVars: env("flush")},
+				&cli.BoolFlag{Name: "force", Usage: "also undo keys that others changed since", EnvVars: env("force"), Category: categoryWhat},
+				&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", EnvVars: env("flush"), Category: categoryWhat},
 			}),
 		Action: func(c *cli.Context) error {
 			o, err := parseRollback(c)

@@ -45,16 +45,16 @@ EXAMPLES:
 
 // verifyFlags are the flags of verify, which finish has as well; state is the one of --state.
 func verifyFlags(env func(string) []string, state cli.Flag) []cli.Flag {
-	const how = "How"
+	const how = "Comparison"
 	return slices.Concat(
 		dumpFlags(env, "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket"),
 		targetFlags(env), rewriteFlags(env),
 		runFlags(env, "connections that read at once", "retry transient errors; give up after this long without progress; 0: no retries"),
 		[]cli.Flag{
 			state,
-			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report")},
-			&cli.StringFlag{Name: "left-out", Usage: "the report of kvload load, `FILE`: what it lists is no difference", EnvVars: env("left-out"), Category: categoryWhat},
-			&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as 1%: chosen by their names, the same each time", EnvVars: env("sample"), Category: categoryWhat},
+			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report"), Category: categoryOutput},
+			&cli.StringFlag{Name: "left-out", Usage: "the report of kvload load, `FILE`: what it lists is no difference", EnvVars: env("left-out"), Category: how},
+			&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`: chosen by their names, the same each time", EnvVars: env("sample"), Category: categoryKeys},
 			&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements", EnvVars: env("keys-only"), Category: how},
 			&cli.BoolFlag{Name: "reverse", Usage: "also find keys that only the target has", EnvVars: env("reverse"), Category: how},
 			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "maximum passes; each re-checks the keys that differed", EnvVars: env("rounds"), Category: how},

@@ -78,15 +78,15 @@ func dumpCommand() *cli.Command {
 func dumpFlags(env func(string) []string) []cli.Flag {
 	return slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there; - writes it as one stream to standard output", EnvVars: env("out")},
-			&cli.BoolFlag{Name: "resume", Usage: "resume the unfinished dump in --out", EnvVars: env("resume")},
-			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "size of a chunk file", EnvVars: env("chunk-size"), Category: speed},
-			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump; the dump is finished all the same", EnvVars: env("require-consistent")},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there; - writes it as one stream to standard output", EnvVars: env("out"), Category: "Dump"},
+			&cli.BoolFlag{Name: "resume", Usage: "resume the unfinished dump in --out", EnvVars: env("resume"), Category: "Resume and retry"},
+			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "`SIZE` of a chunk file", EnvVars: env("chunk-size"), Category: "Dump"},
+			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump; the dump is finished all the same", EnvVars: env("require-consistent"), Category: "Dump"},
 			&cli.Int64Flag{Name: "split-keys", Value: dump.SplitKeys, Hidden: true, Usage: "keys that a pass must have listed to be split", EnvVars: env("split-keys")},
 			&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once", EnvVars: env("uploads"), Category: bucket},
 			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent: one chunk per thread and upload; with --out - from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: bucket},
 			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: bucket},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: "Output"},
 			encryption.RecipientFlag(env), encryption.IdentityFlag(env),
 		},
 		sourceFlags(env),
@@ -97,10 +97,10 @@ func dumpFlags(env func(string) []string) []cli.Flag {
 }
 
 // bucket is the category of flags that are for a dump in a bucket only.
-const bucket = "A dump in a bucket or a stream"
+const bucket = "Bucket or stream"
 
 func trialFlags(env func(string) []string) []cli.Flag {
-	const category = "What"
+	const category = "Which keys"
 	return []cli.Flag{
 		&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`, for a trial: the same ones in every run", EnvVars: env("sample"), Category: category},
 		&cli.Int64Flag{Name: "limit-keys", DefaultText: "no limit", Usage: "only the first `N` keys of each database and type, for a trial", EnvVars: env("limit-keys"), Category: category},

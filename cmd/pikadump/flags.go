@@ -24,20 +24,20 @@ const speed = "Speed and size"
 // sourceFlags returns the flags that dump and plan share.
 func sourceFlags(env func(string) []string) []cli.Flag {
 	return slices.Concat(connect.Flags(9221, env), filter.Flags(env), listingFlags(env), []cli.Flag{
-		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "types read at once, each on a connection of its own (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: speed, DefaultText: "auto"},
+		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "types read at once, each on a connection of its own (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: speed},
 		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "maximum number of keys in one page", EnvVars: env("page-keys"), Category: speed},
-		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "target size of one reply; at four times that it is given up, and less is asked for", EnvVars: env("reply-size"), Category: speed},
+		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "target `SIZE` of one reply; at four times that it is given up, and less is asked for", EnvVars: env("reply-size"), Category: speed},
 		&cli.DurationFlag{Name: "timeout", Value: 0, DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed},
 		retryFlag(env),
-		&cli.StringFlag{Name: "level", Value: "fastest", Usage: "compression: fastest, default or better", EnvVars: env("level"), Category: speed},
+		&cli.StringFlag{Name: "level", Value: "fastest", Usage: "`fastest|default|better` compression", EnvVars: env("level"), Category: speed},
 	})
 }
 
 // listingFlags say how keys and streams are listed.
 func listingFlags(env func(string) []string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "scan", Value: reader.ScanAuto, Usage: "how keys are listed: range (PKSCANRANGE, SCANX: 3.0.3 and newer), scan (SCAN: one thread, no --resume, and only while no other client scans) or auto", EnvVars: env("scan"), Category: speed},
-		&cli.StringFlag{Name: "streams", Value: "auto", Usage: "auto, or off: no streams, which Pika 4.0 can only list by walking over all keys", EnvVars: env("streams"), Category: "What"},
+		&cli.StringFlag{Name: "scan", Value: reader.ScanAuto, Usage: "`auto|range|scan` how keys are listed: range by PKSCANRANGE and SCANX (3.0.3 and newer); scan by SCAN (one thread, no --resume, and only while no other client scans)", EnvVars: env("scan"), Category: speed},
+		&cli.StringFlag{Name: "streams", Value: "auto", Usage: "`auto|off` off: no streams, which Pika 4.0 can only list by walking over all keys", EnvVars: env("streams"), Category: "Which keys"},
 	}
 }
 
@@ -60,7 +60,7 @@ func parseListing(c *cli.Context, o *reader.Options) error {
 
 // retryFlag is the same for all that reads a source.
 func retryFlag(env func(string) []string) cli.Flag {
-	return &cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "retry transient errors; give up after this long without progress; 0: no retries", EnvVars: env("retry-for"), Category: "Retries"}
+	return &cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "retry transient errors; give up after this long without progress; 0: no retries", EnvVars: env("retry-for"), Category: "Resume and retry"}
 }
 
 // cacheFlag is the same for all that reads a source. After a crash another run sets back.

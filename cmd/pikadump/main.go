@@ -14,6 +14,17 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
+func commands() []*cli.Command {
+	return []*cli.Command{dumpCommand(), planCommand(), verifyCommand()}
+}
+
+// most are the flags that stand first in the help of a command.
+var most = map[string][]string{
+	"dump":   {"uri", "password-file", "out", "resume", "db", "match", "sample", "threads", "rate-keys", "source-cache-off"},
+	"plan":   {"uri", "password-file", "db", "type", "match", "shards", "json", "threads", "timeout"},
+	"verify": {"uri", "password-file", "in", "db", "match", "sample", "keys-only", "report", "threads"},
+}
+
 func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
@@ -21,8 +32,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		Name:   "pikadump",
 		Usage:  "write the data of a live Pika to a dump, for kvload",
 		Reader: stdin, Writer: stdout, ErrWriter: stderr,
-		Commands: []*cli.Command{dumpCommand(), planCommand(), verifyCommand()},
-	})
+		Commands: commands(),
+	}, most)
 	return command.Main(app, args, classify)
 }
 

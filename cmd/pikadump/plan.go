@@ -27,7 +27,7 @@ func planCommand() *cli.Command {
 		Name: "plan", Usage: "forecast a dump from a sample, without making it",
 		UsageText: "pikadump plan --uri redis://HOST:9221 [options]", Description: planDescription,
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json")},
+			&cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json"), Category: "Output"},
 			&cli.IntFlag{Name: "shards", Usage: "divide the keys of each database into `N` ranges, for dump --plan", EnvVars: env("shards"), Category: "Many machines"},
 			cacheFlag(env, "the next plan"),
 		}, sourceFlags(env)...),

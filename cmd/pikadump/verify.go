@@ -28,23 +28,23 @@ EXAMPLES:
 
 func verifyCommand() *cli.Command {
 	env := command.Env("PIKADUMP")
-	const what, how = "What", "How"
+	const keys, how = "Which keys", "Comparison"
 	flags := slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("in")},
-			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report")},
+			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("in"), Category: "Dump"},
+			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report"), Category: "Output"},
 		},
 		connect.Flags(9221, env),
 		filter.Flags(env),
 		[]cli.Flag{
-			&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as 1%: chosen by their names, the same each time", EnvVars: env("sample"), Category: what},
+			&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`: chosen by their names, the same each time", EnvVars: env("sample"), Category: keys},
 			&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements; the source is read all the same", EnvVars: env("keys-only"), Category: how},
 			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "maximum passes; each re-checks the keys that differed", EnvVars: env("rounds"), Category: how},
-			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "connections that read at once (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: how, DefaultText: "auto"},
-			&cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: how},
+			&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "connections that read at once (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: speed},
+			&cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed},
 			retryFlag(env),
 			cacheFlag(env, "the next verify"),
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet")},
+			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: "Output"},
 			encryption.IdentityFlag(env),
 		},
 	)

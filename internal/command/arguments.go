@@ -12,16 +12,14 @@ import (
 )
 
 // arrange returns the arguments as the library takes them: flags may stand behind a command's own
-// argument, -h without a host, version and help are what everybody takes them for.
+// argument, -h without a host and help are what everybody takes them for.
 func arrange(app *cli.App, args []string) []string {
-	if len(args) < 2 || args[len(args)-1] == "--generate-bash-completion" {
+	if len(args) < 2 {
 		return args
 	}
 	switch rest := args[2:]; args[1] {
 	case "-h", "-help":
 		return []string{args[0], "--help"}
-	case "version":
-		return append([]string{args[0], "--version"}, rest...)
 	case "help":
 		if len(rest) > 0 && app.Command(rest[0]) != nil {
 			return []string{args[0], rest[0], "--help"}

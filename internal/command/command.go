@@ -42,18 +42,18 @@ var toolOf = map[string]string{"dump": "pikadump", "plan": "pikadump", "load": "
 	"inspect": "kvload", "check": "kvload", "pack": "kvload", "unpack": "kvload"}
 
 // App completes an app: help and version flags that leave -h and -v free, errors that come
-// back to Main, the table of exit codes.
-func App(app *cli.App) *cli.App {
-	cli.HelpFlag = &cli.BoolFlag{Name: "help", Usage: "show help", DisableDefaultText: true}
-	cli.FlagStringer = showFlag
+// back to Main, the help, and the commands that both tools have. Most names, by command, the flags
+// that stand first in its help.
+func App(app *cli.App, most map[string][]string) *cli.App {
+	m := manual{app, most}
+	cli.HelpFlag = &cli.BoolFlag{Name: "help", Usage: "show help", Hidden: true}
+	cli.HelpPrinter = m.print
 	cli.VersionFlag = &cli.BoolFlag{Name: "version", Usage: "print the version", DisableDefaultText: true}
-	app.Version = Built
+	app.Version = built.String()
 	app.HideHelpCommand = true
-	app.EnableBashCompletion = true
 	app.DisableSliceFlagSeparator = true
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.OnUsageError = onUsageError
-	app.CustomAppHelpTemplate = narrow(cli.AppHelpTemplate) + "\n" + exitcode.Help
 	app.Action = func(c *cli.Context) error {
 		if name := c.Args().First(); name != "" {
 			if tool := toolOf[name]; tool != "" {
@@ -63,11 +63,11 @@ func App(app *cli.App) *cli.App {
 		}
 		return cli.ShowAppHelp(c)
 	}
+	app.Commands = append(app.Commands, versionCommand(app.Name))
 	env := Env(strings.ToUpper(app.Name))
 	for _, c := range app.Commands {
 		c.OnUsageError = onUsageError
 		c.Flags = append(c.Flags, logFlags(env)...)
-		c.CustomHelpTemplate = narrow(cli.CommandHelpTemplate) + "\n" + exitcode.Help
 	}
 	return app
 }

@@ -1,44 +1,137 @@
 package command
 
 import (
+	"fmt"
+	"io"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
-// Help is helpWidth columns wide; what a flag does stands below it, helpIndent columns from the
-// left.
-const (
-	helpWidth  = 80
-	helpIndent = 7
-)
+// Help is helpWidth columns wide; what a flag does stands below it.
+const helpWidth = 80
 
-// libraryFlag is how the library shows a flag: in one line, its names before a tab.
-var libraryFlag = cli.FlagStringer
+// A manual is what there is to say of the commands of an app.
+type manual struct {
+	app  *cli.App
+	most map[string][]string // by command, the flags that most need
+}
 
-// showFlag shows a flag in lines that fit a terminal.
-func showFlag(f cli.Flag) string {
-	names, usage, _ := strings.Cut(libraryFlag(f), "\t")
-	if once, _, more := strings.Cut(names, " [ "); more {
-		names = once + " ..."
+// print takes the place of the library's template.
+func (m manual) print(w io.Writer, _ string, of any) {
+	if c, ok := of.(*cli.Command); ok {
+		m.writeHelp(w, c)
+		return
 	}
-	usage = strings.Replace(usage, " (default: false)", "", 1)
-	margin := strings.Repeat(" ", helpIndent)
-	lines, line := []string{names}, margin
-	for _, word := range strings.Fields(usage) {
-		if line != margin && len(line)+len(word) >= helpWidth {
-			lines, line = append(lines, line), margin
+	m.writeOverview(w)
+}
+
+// variables says how the flags are called in the environment.
+func variables(tool string, f cli.Flag) string {
+	name := f.Names()[0]
+	return "Each can be set in the environment: --" + name + " is " + Env(strings.ToUpper(tool))(name)[0] + "."
+}
+
+// A section is a part of a command's description: a heading, such as EXAMPLES, and what stands
+// below it. The first has no heading.
+type section struct{ title, text string }
+
+var heading = regexp.MustCompile(`(?m)^([A-Z][A-Z ]*):$`)
+
+// sections divides a description at its headings.
+func sections(description string) []section {
+	from, title := 0, ""
+	var all []section
+	for _, at := range heading.FindAllStringSubmatchIndex(description, -1) {
+		all = append(all, section{title, strings.Trim(description[from:at[0]], "\n")})
+		from, title = at[1], description[at[2]:at[3]]
+	}
+	return append(all, section{title, strings.Trim(description[from:], "\n")})
+}
+
+// isEarly reports whether a section stands before the flags.
+func (s section) isEarly() bool { return s.title == "" || s.title == "EXAMPLES" }
+
+// writeHelp writes the help of a command.
+func (m manual) writeHelp(w io.Writer, c *cli.Command) {
+	fmt.Fprintf(w, "NAME:\n%s\n\nUSAGE:\n   %s\n", wrapped(m.app.Name+" "+c.Name+" - "+c.Usage, 3), c.UsageText)
+	parts := sections(c.Description)
+	for _, s := range parts {
+		if s.isEarly() && s.text != "" {
+			s.write(w)
 		}
-		if line != margin {
+	}
+	gs := groups(m.app.Name, c.Flags, m.most[c.Name])
+	for _, g := range gs {
+		fmt.Fprintf(w, "\n%s:\n", strings.ToUpper(g.title()))
+		for _, f := range g.flags {
+			f.write(w)
+		}
+	}
+	if len(gs) > 0 {
+		fmt.Fprintf(w, "\n%s\n", wrapped(variables(m.app.Name, gs[0].flags[0].flag), 3))
+	}
+	for _, s := range parts {
+		if !s.isEarly() {
+			s.write(w)
+		}
+	}
+	fmt.Fprintf(w, "\n%s", exitcode.Help)
+}
+
+func (g group) title() string {
+	if g.topic == "" {
+		return "Options"
+	}
+	return g.topic
+}
+
+func (s section) write(w io.Writer) {
+	title, text := s.title, s.text
+	if title == "" { // what stands below a heading is indented already
+		title, text = "DESCRIPTION", strings.ReplaceAll("   "+strings.ReplaceAll(text, "\n", "\n   "), "\n   \n", "\n\n")
+	}
+	fmt.Fprintf(w, "\n%s:\n%s\n", title, text)
+}
+
+func (f flagText) write(w io.Writer) {
+	line := "   " + strings.Join(f.names, ", ")
+	if f.value != "" {
+		line += " " + f.value
+	}
+	if f.repeats {
+		line += " ..."
+	}
+	fmt.Fprintf(w, "%s\n%s\n", line, wrapped(f.usage, 7))
+}
+
+// writeOverview writes the help of the tool itself.
+func (m manual) writeOverview(w io.Writer) {
+	name := m.app.Name
+	fmt.Fprintf(w, "NAME:\n   %s - %s\n\nUSAGE:\n   %[1]s COMMAND [options]\n\nVERSION:\n   %[3]s\n\nCOMMANDS:\n", name, m.app.Usage, built.Version)
+	for _, c := range m.app.VisibleCommands() {
+		fmt.Fprintf(w, "   %-12s%s\n", c.Name, c.Usage)
+	}
+	fmt.Fprintf(w, "\n   %s COMMAND --help shows the options of a command, with examples.\n\n%s", name, exitcode.Help)
+}
+
+// wrapped breaks text into lines that fit, each behind a margin of so many columns.
+func wrapped(text string, margin int) string {
+	space := strings.Repeat(" ", margin)
+	var lines []string
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && margin+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > helpWidth {
+			lines, line = append(lines, space+line), ""
+		}
+		if line != "" {
 			line += " "
 		}
 		line += word
 	}
-	return strings.Join(append(lines, line), "\n")
-}
-
-// narrow changes a template of the library, which would indent the lines of flags without a
-// category once more.
-func narrow(template string) string {
-	return strings.Replace(template, `{{template "visibleFlagTemplate" .}}`, "{{range .VisibleFlags}}\n   {{.}}{{end}}", 1)
+	return strings.Join(append(lines, space+line), "\n")
 }

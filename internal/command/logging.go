@@ -16,8 +16,8 @@ const Monitoring = "Monitoring"
 func logFlags(env func(string) []string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "log-file", Usage: "append a record of every message to `FILE`, beside what stderr shows", EnvVars: env("log-file"), Category: Monitoring},
-		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "records are text (logfmt) or json, one a line; without --log-file they take the place of the messages on stderr", EnvVars: env("log-format"), Category: Monitoring},
-		&cli.StringFlag{Name: "log-level", Value: "info", Usage: "least level of a record: info, warn or error", EnvVars: env("log-level"), Category: Monitoring},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`text|json` records as logfmt or JSON, one a line; without --log-file they take the place of the messages on stderr", EnvVars: env("log-format"), Category: Monitoring},
+		&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`info|warn|error` least level of a record", EnvVars: env("log-level"), Category: Monitoring},
 		&cli.BoolFlag{Name: "log-keys", Usage: "leave names of keys, and whatever else a message quotes, in the records", EnvVars: env("log-keys"), Category: Monitoring},
 	}
 }

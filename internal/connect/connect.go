@@ -38,21 +38,21 @@ func Flags(port int, env func(string) []string) []cli.Flag {
 	boolean := func(name, usage string) *cli.BoolFlag {
 		return &cli.BoolFlag{Name: name, Usage: usage, EnvVars: env(name), Category: category}
 	}
-	pass := str("pass", "password; better given by the environment, --password-file or --askpass", "a")
+	pass := str("pass", "`PASSWORD`; better given by the environment, --password-file or --askpass", "a")
 	pass.EnvVars = append(pass.EnvVars, "REDISCLI_AUTH")
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "uri", Aliases: []string{"u"}, Usage: "server as redis://[user:password@]host[:port][/db], rediss:// for TLS", EnvVars: env("uri"), Category: category, KeepSpace: true},
-		str("host", "host name, if there is no --uri (default: 127.0.0.1)", "h"),
+		&cli.StringSliceFlag{Name: "uri", Aliases: []string{"u"}, Usage: "`URL` of the server: redis://[user:password@]host[:port][/db], rediss:// for TLS", EnvVars: env("uri"), Category: category, KeepSpace: true},
+		str("host", "name of the `HOST`, if there is no --uri (default: 127.0.0.1)", "h"),
 		&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Usage: "port, if there is no --uri", Value: port, EnvVars: env("port"), Category: category},
-		str("user", "user name for AUTH"),
+		str("user", "`NAME` of the user for AUTH"),
 		pass,
-		str("password-file", "file whose first line is the password"),
+		str("password-file", "`FILE` whose first line is the password"),
 		boolean("askpass", "ask for the password on the terminal"),
 		boolean("tls", "connect by TLS"),
-		str("cacert", "file of CA certificates to trust instead of the system's"),
-		str("cert", "client certificate"),
-		str("key", "key of the client certificate"),
-		str("sni", "server name for TLS, if it is not the host"),
+		str("cacert", "`FILE` of CA certificates to trust instead of the system's"),
+		str("cert", "`FILE` of the client certificate"),
+		str("key", "`FILE` of the client certificate's key"),
+		str("sni", "server `NAME` for TLS, if it is not the host"),
 		boolean("insecure", "do not verify the server's certificate"),
 	}
 }

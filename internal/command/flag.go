@@ -1,0 +1,140 @@
+package command
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// topics are the categories of flags in the order of the help; others stand behind them.
+var topics = []string{"Dump", "Connection", "Which keys", "What is written", "Comparison", "Resume and retry", "Speed and size",
+	"Bucket or stream", "Encryption", "Many machines", "Output", Monitoring}
+
+// noTopic is that of a flag without a category. A test of each command has it that there is none.
+const noTopic = "Other"
+
+// A flagText is what a flag says of itself: the same in the help, in the manual page and to
+// completion.
+type flagText struct {
+	flag    cli.Flag
+	names   []string // as they are typed, the short ones first
+	value   string   // what stands for its value: a word, choices (a|b), a list (a,b); empty: it takes none
+	usage   string
+	topic   string
+	repeats bool
+}
+
+// describe returns the text of a flag of a tool; false: it is hidden.
+func describe(tool string, f cli.Flag) (t flagText, ok bool) {
+	d, ok := f.(interface {
+		cli.CategorizableFlag
+		cli.DocGenerationFlag
+	})
+	if !ok || !d.IsVisible() {
+		return t, false
+	}
+	t = flagText{flag: f, topic: cmp.Or(d.GetCategory(), noTopic)}
+	for _, name := range d.Names() {
+		t.names = append(t.names, dashed(name))
+	}
+	slices.SortStableFunc(t.names, func(a, b string) int { return min(len(a), 3) - min(len(b), 3) })
+	if s, ok := f.(cli.DocGenerationSliceFlag); ok {
+		t.repeats = s.IsSliceFlag()
+	}
+	t.usage = d.GetUsage()
+	if before, value, found := strings.Cut(t.usage, "`"); found {
+		value, after, _ := strings.Cut(value, "`")
+		t.value, t.usage = value, before+value+after
+		if before == "" && strings.ContainsAny(value, "|,") { // choices are said once, beside the name
+			t.usage = strings.TrimSpace(after)
+		}
+	}
+	if !d.TakesValue() {
+		t.value = ""
+	} else if t.value == "" {
+		t.value = standIn(f)
+	}
+	if text := defaultText(d); text != "" && !strings.Contains(t.usage, "(default:") {
+		t.usage += " (default: " + text + ")"
+	}
+	for _, name := range d.GetEnvVars() {
+		if name != Env(strings.ToUpper(tool))(d.Names()[0])[0] {
+			t.usage += " [$" + name + "]"
+		}
+	}
+	return t, true
+}
+
+// standIn stands for the value of a flag that has no word for it.
+func standIn(f cli.Flag) string {
+	switch f.(type) {
+	case *cli.DurationFlag:
+		return "TIME"
+	case *cli.IntFlag, *cli.Int64Flag, *cli.Float64Flag:
+		return "N"
+	}
+	return "TEXT"
+}
+
+// defaultText returns the default of a flag as one would write it; empty if that is nothing.
+func defaultText(d cli.DocGenerationFlag) string {
+	text := strings.Trim(d.GetDefaultText(), `"`)
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if text == "0" || text == "0s" || text == "false" {
+		return ""
+	}
+	return text
+}
+
+// A group is some flags below one heading.
+type group struct {
+	topic string // empty: those that most need
+	flags []flagText
+}
+
+// few is how many flags of a command need no topics.
+const few = 7
+
+// groups returns the flags of a command: first those that most need, in that order, then the rest
+// by topic.
+func groups(tool string, flags []cli.Flag, most []string) []group {
+	first, others := make([]flagText, len(most)), []flagText(nil)
+	for _, f := range flags {
+		t, ok := describe(tool, f)
+		switch i := slices.Index(most, f.Names()[0]); {
+		case !ok:
+		case i >= 0:
+			first[i] = t
+		default:
+			others = append(others, t)
+		}
+	}
+	first = slices.DeleteFunc(first, func(t flagText) bool { return t.flag == nil })
+	if len(first)+len(others) <= few {
+		first, others = append(first, others...), nil
+	}
+	var sorted []group
+	if len(first) > 0 {
+		sorted = append(sorted, group{flags: first})
+	}
+	rest := map[string][]flagText{}
+	for _, t := range others {
+		rest[t.topic] = append(rest[t.topic], t)
+	}
+	for topic, texts := range rest {
+		slices.SortFunc(texts, func(a, b flagText) int { return strings.Compare(a.flag.Names()[0], b.flag.Names()[0]) })
+		sorted = append(sorted, group{topic, texts})
+	}
+	place := func(g group) int {
+		if i := slices.Index(topics, g.topic); i >= 0 || g.topic == "" {
+			return i
+		}
+		return len(topics)
+	}
+	slices.SortFunc(sorted, func(a, b group) int { return cmp.Or(place(a)-place(b), strings.Compare(a.topic, b.topic)) })
+	return sorted
+}
