@@ -17,10 +17,6 @@ type collectionReader struct {
 	pos   position // of the key that is handed over
 }
 
-func newCollectionReader(w *scan, c collection) *collectionReader {
-	return &collectionReader{w: w, c: c}
-}
-
 func (cr *collectionReader) most() int { return cr.w.s.o.PieceElements }
 
 func (cr *collectionReader) word() (string, int) { return string(cr.w.pass.Type), 1 }

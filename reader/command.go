@@ -89,10 +89,7 @@ func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, 
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.Head(); err != nil {
-		return nil, err
-	}
-	keys, err := r.Bulks(nil, 1)
+	_, keys, err := r.Page(nil, 1)
 	if err != nil || len(keys) == 0 {
 		return nil, err
 	}
@@ -157,11 +154,4 @@ func proved(p *resp.Replies) error {
 		return nil
 	}
 	return re
-}
-
-func orEmpty(b []byte) []byte {
-	if b == nil {
-		return []byte{}
-	}
-	return b
 }

@@ -15,18 +15,11 @@ func (cw *cursorScan) late(ctx context.Context, names []lateName) error {
 		}
 		exp := expiries{x: &b.w.exchange, typ: b.w.pass.Type}
 		piece := cw.piece.n
-		build := func() {
-			cw.b.Reset()
+		cw.b.Reset()
+		var buf resp.Buffer
+		p, _, err := b.w.roundTripOrFewer(ctx, &cw.b, &buf, 1, &piece, func() {
 			b.reader.ask(&cw.b, n.name, piece)
 			exp.ask(&cw.b, [][]byte{n.name}, []int{0})
-		}
-		build()
-		var buf resp.Buffer
-		p, _, err := b.w.roundTripOrLess(ctx, &cw.b, &buf, 1, func() bool {
-			can := piece > 1
-			piece = less(piece)
-			build()
-			return can
 		})
 		if err != nil {
 			return err

@@ -69,7 +69,7 @@ func (s *Scanner) ScanCursor(ctx context.Context, pass *Pass, sinkFor func(forma
 		p := NewPass(pass.DB, t, nil, nil)
 		p.Prefix, p.Keep, p.Limit = pass.Prefix, pass.Keep, pass.Limit
 		w := &scan{exchange: exchange{s: s.session, c: c}, pass: p, sink: sinkFor(t), end: p.bound()}
-		b := block{w: w, reader: newCollectionReader(w, s.collection(t))}
+		b := block{w: w, reader: &collectionReader{w: w, c: s.collection(t)}}
 		if t == format.TypeString {
 			b.reader = stringReader{w, true}
 		}

@@ -80,6 +80,18 @@ func (x *exchange) roundTripOrLess(ctx context.Context, b *resp.Batch, buf *resp
 	return x.receiveOrRetry(ctx, f, keys, less)
 }
 
+// roundTripOrFewer is roundTripOrLess of the batch that build makes of n elements.
+func (x *exchange) roundTripOrFewer(ctx context.Context, b *resp.Batch, buf *resp.Buffer, keys int, n *int, build func()) (*resp.Replies, time.Duration, error) {
+	build()
+	return x.roundTripOrLess(ctx, b, buf, keys, func() bool {
+		can := *n > 1
+		*n = less(*n)
+		b.Reset()
+		build()
+		return can
+	})
+}
+
 // receiveOrRetry is roundTripOrLess for a pipeline that is under way.
 func (x *exchange) receiveOrRetry(ctx context.Context, f *pipeline, keys int, less func() bool) (*resp.Replies, time.Duration, error) {
 	p, took, err := x.receive(ctx, f, keys)

@@ -12,11 +12,7 @@ type hash struct{}
 func (hash) kind() format.Kind { return format.Hash }
 
 func (hash) ask(b *resp.Batch, key []byte, pos *position, n int) {
-	next := pos.next
-	if next == nil {
-		next = []byte{}
-	}
-	b.Add("PKHSCANRANGE", key, next, []byte{}, "LIMIT", n)
+	b.Add("PKHSCANRANGE", key, pos.next, "", "LIMIT", n)
 }
 
 func (hash) look(b *resp.Batch, key []byte, n int) { b.Add("PKHSCANRANGE", key, "", "", "LIMIT", n) }
@@ -24,12 +20,9 @@ func (hash) look(b *resp.Batch, key []byte, n int) { b.Add("PKHSCANRANGE", key, 
 func (hash) seen(p *resp.Replies, pos *position) error { return pos.sameHead(p, format.TypeHash, 2) }
 
 func (hash) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
-	next, err := p.Head()
-	if err != nil {
-		return false, err
-	}
 	from := len(r.Elems)
-	if r.Elems, err = p.Bulks(r.Elems, 2); err != nil {
+	next, elems, err := p.Page(r.Elems, 2)
+	if r.Elems = elems; err != nil {
 		return false, err
 	}
 	if r.Elems, err = ascending(p, r.Elems, from, 2, pos, len(next) > 0); err != nil {
@@ -49,7 +42,7 @@ func (hash) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool,
 type hashx struct{ hash }
 
 func (hashx) ask(b *resp.Batch, key []byte, pos *position, n int) {
-	b.Add("HSCANX", key, orEmpty(pos.next), "COUNT", n)
+	b.Add("HSCANX", key, pos.next, "COUNT", n)
 }
 
 func (hashx) look(b *resp.Batch, key []byte, n int) { b.Add("HSCANX", key, "", "COUNT", n) }

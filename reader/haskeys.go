@@ -25,12 +25,9 @@ func (s *Scanner) HasKeys(ctx context.Context, db int) (bool, error) {
 		b.Reset()
 		s.askNames(&b, t, []byte{}, []byte{}, 1)
 		p, err := c.ask(ctx, &b, &buf)
-		if err == nil {
-			_, err = p.Head()
-		}
 		var names [][]byte
 		if err == nil {
-			names, err = p.Bulks(nil, 1)
+			_, names, err = p.Page(nil, 1)
 		}
 		if err != nil {
 			return false, fmt.Errorf("look for keys in db%d: %w", db, err)

@@ -41,10 +41,7 @@ func (pos *position) sameHead(p *resp.Replies, t format.Type, step int) error {
 	if err := isThere(p, t); err != nil {
 		return err
 	}
-	if _, err := q.Head(); err != nil {
-		return err
-	}
-	members, err := q.Bulks(nil, step)
+	_, members, err := q.Page(nil, step)
 	if err != nil {
 		return err
 	}

@@ -139,10 +139,7 @@ func (k *KeyReader) readStrings(ctx context.Context, w *scan, keys [][]byte) err
 			continue
 		}
 		p.Answers("PKSCANRANGE string_with_value", key)
-		if _, err := p.Head(); err != nil {
-			return err
-		}
-		items, err := p.Bulks(nil, 2)
+		_, items, err := p.Page(nil, 2)
 		if err != nil {
 			return err
 		}
@@ -159,7 +156,7 @@ func (k *KeyReader) readStrings(ctx context.Context, w *scan, keys [][]byte) err
 }
 
 func (k *KeyReader) readCollections(ctx context.Context, w *scan, c collection, keys [][]byte) error {
-	r, n := newCollectionReader(w, c), k.piece.n
+	r, n := &collectionReader{w: w, c: c}, k.piece.n
 	p, exp, err := k.pipeline(ctx, w, keys, func(b *resp.Batch, key []byte) { r.ask(b, key, n) })
 	if err != nil {
 		return err

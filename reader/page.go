@@ -31,11 +31,8 @@ const maxStuck = 1 << 16
 func (w *scan) readPage(p *resp.Replies, pg *page, start []byte, group int) error {
 	p.Answers(w.s.Listing()+" "+string(w.pass.Type), start)
 	from := p.Offset()
-	next, err := p.Head()
-	if err != nil {
-		return err
-	}
-	if pg.items, err = p.Bulks(pg.items[:0], group); err != nil {
+	next, items, err := p.Page(pg.items[:0], group)
+	if pg.items = items; err != nil {
 		return err
 	}
 	pg.bytes = p.Offset() - from

@@ -78,7 +78,8 @@ func (w *scan) sample(ctx context.Context, key []byte) (Sampled, error) {
 	}
 	col := w.s.collection(w.pass.Type)
 	var pos position
-	p, n, err := w.samplePiece(ctx, &b, func(n int) {
+	n := w.s.o.PieceElements
+	p, _, err := w.roundTripOrFewer(ctx, &b, &w.pieces[0], 1, &n, func() {
 		exp.ask(&b, [][]byte{key}, []int{0})
 		b.Add(lengthCommands[w.pass.Type], key)
 		col.ask(&b, key, &pos, n)
@@ -104,24 +105,10 @@ func (w *scan) sample(ctx context.Context, key []byte) (Sampled, error) {
 	return Sampled{Record: r, Length: length}, nil
 }
 
-// samplePiece sends the batch that ask makes, of fewer elements where the replies are too large,
-// and returns of how many.
-func (w *scan) samplePiece(ctx context.Context, b *resp.Batch, ask func(n int)) (*resp.Replies, int, error) {
-	n := w.s.o.PieceElements
-	ask(n)
-	p, _, err := w.roundTripOrLess(ctx, b, &w.pieces[0], 1, func() bool {
-		can := n > 1
-		n = less(n)
-		b.Reset()
-		ask(n)
-		return can
-	})
-	return p, n, err
-}
-
 func (w *scan) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
 	var b resp.Batch
-	p, _, err := w.samplePiece(ctx, &b, func(n int) {
+	n := w.s.o.PieceElements
+	p, _, err := w.roundTripOrFewer(ctx, &b, &w.pieces[0], 1, &n, func() {
 		b.Add("XLEN", key)
 		b.Add("XRANGE", key, "-", "+", "COUNT", n)
 	})
@@ -153,10 +140,7 @@ func (w *scan) countTypes(ctx context.Context, key []byte) (int, error) {
 	}
 	n := 0
 	for range b.Len() {
-		if _, err := p.Head(); err != nil {
-			return 0, err
-		}
-		keys, err := p.Bulks(nil, 1)
+		_, keys, err := p.Page(nil, 1)
 		if err != nil {
 			return 0, err
 		}

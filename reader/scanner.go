@@ -65,10 +65,7 @@ func (s *Scanner) Source() *ServerInfo { return s.source }
 func (s *Scanner) Types(asked []format.Type) []format.Type {
 	var types []format.Type
 	for _, t := range format.Types {
-		wanted := asked == nil
-		for _, a := range asked {
-			wanted = wanted || a == t
-		}
+		wanted := asked == nil || slices.Contains(asked, t)
 		if wanted && (t != format.TypeStream || s.source.Streams() && !s.o.NoStreams) {
 			types = append(types, t)
 		}
@@ -106,7 +103,7 @@ func (s *Scanner) Scan(ctx context.Context, pass *Pass, sink Sink) error {
 	case format.TypeStream:
 		err = w.streams(ctx)
 	default:
-		err = w.run(ctx, newCollectionReader(w, s.collection(pass.Type)))
+		err = w.run(ctx, &collectionReader{w: w, c: s.collection(pass.Type)})
 	}
 	if err != nil {
 		return fmt.Errorf("scan db%d %s: %w", pass.DB, pass.Type, err)

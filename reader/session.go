@@ -63,10 +63,10 @@ func (s *session) warn(text string, args ...any) {
 // askPage adds the command for the next page of type word from start on to b.
 func (s *session) askPage(b *resp.Batch, word string, start, end []byte, n int) {
 	if s.listing == byStart {
-		b.Add("SCANX", word, orEmpty(start), "COUNT", n)
+		b.Add("SCANX", word, start, "COUNT", n)
 		return
 	}
-	b.Add("PKSCANRANGE", word, orEmpty(start), orEmpty(end), "LIMIT", n)
+	b.Add("PKSCANRANGE", word, start, end, "LIMIT", n)
 }
 
 // askNames adds the command for the names of a type from one to another.

@@ -73,7 +73,6 @@ func (s *Scanner) lastKey(ctx context.Context, c *conn, p *Pass, low, high []byt
 	if last, ok := s.lastKeys.Load(end); ok {
 		return last.([]byte), nil
 	}
-	high = orEmpty(high)
 	if s.limited && !bytes.HasPrefix(high, s.o.Prefix) { // where a range begins has to be allowed
 		high = s.probe
 	}
@@ -92,10 +91,7 @@ func (c *conn) anyKey(ctx context.Context, p *Pass, from, to []byte) (bool, erro
 // middle returns a key half way between low and high, taking what follows their common
 // prefix for a number; nil if there is none between.
 func middle(low, high []byte) []byte {
-	n := 0
-	for n < len(low) && n < len(high) && low[n] == high[n] {
-		n++
-	}
+	n := commonPrefix(low, high)
 	a, b := number(low[n:]), number(high[n:])
 	if b <= a || b-a < 2 {
 		return nil

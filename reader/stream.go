@@ -62,22 +62,12 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 			return handed, err
 		}
 		var b resp.Batch
-		ask := func() {
-			b.Reset()
+		p, took, err := w.roundTripOrFewer(ctx, &b, &w.pieces[0], keys, &lim.n, func() {
 			if keys > 0 {
 				b.Add("XINFO", "STREAM", key)
 			}
 			b.Add("XRANGE", key, next, last, "COUNT", lim.n)
 			b.Add("XINFO", "STREAM", key)
-		}
-		ask()
-		p, took, err := w.roundTripOrLess(ctx, &b, &w.pieces[0], keys, func() bool {
-			if lim.n == 1 {
-				return false
-			}
-			lim.n = less(lim.n)
-			ask()
-			return true
 		})
 		if err != nil {
 			return handed, err

@@ -164,7 +164,7 @@ func (cs *treeSample) descend(ctx context.Context, n node, weight float64, leaf 
 func (cs *treeSample) expand(ctx context.Context, n node, leaf func([][]byte) error) (deep []node, err error) {
 	prefix, end := n.prefix, n.end
 	// What all keys share beyond the prefix is walked down at once.
-	last, err := cs.c.oneKey(ctx, "PKRSCANRANGE", cs.typ, orEmpty(end), orEmpty(prefix))
+	last, err := cs.c.oneKey(ctx, "PKRSCANRANGE", cs.typ, end, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func (cs *treeSample) expand(ctx context.Context, n node, leaf func([][]byte) er
 			end = successor(prefix)
 		}
 	}
-	for from := orEmpty(prefix); from != nil && (end == nil || bytes.Compare(from, end) < 0); {
+	for from := append([]byte{}, prefix...); from != nil && (end == nil || bytes.Compare(from, end) < 0); {
 		keys, err := cs.keys(ctx, from, end, 1)
 		if err != nil {
 			return nil, err
@@ -214,14 +214,11 @@ func commonPrefix(a, b []byte) int {
 
 // keys returns up to n keys from start on that lie before end.
 func (cs *treeSample) keys(ctx context.Context, start, end []byte, n int) ([][]byte, error) {
-	r, err := cs.c.do(ctx, "PKSCANRANGE", string(cs.typ), orEmpty(start), orEmpty(end), "LIMIT", n)
+	r, err := cs.c.do(ctx, "PKSCANRANGE", string(cs.typ), start, end, "LIMIT", n)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := r.Head(); err != nil {
-		return nil, err
-	}
-	found, err := r.Bulks(nil, 1)
+	_, found, err := r.Page(nil, 1)
 	if err != nil {
 		return nil, err
 	}

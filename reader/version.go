@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 
@@ -11,14 +12,7 @@ import (
 type version struct{ major, minor, patch int }
 
 func (v version) atLeast(major, minor, patch int) bool {
-	w := version{major, minor, patch}
-	if v.major != w.major {
-		return v.major > w.major
-	}
-	if v.minor != w.minor {
-		return v.minor > w.minor
-	}
-	return v.patch >= w.patch
+	return cmp.Or(cmp.Compare(v.major, major), cmp.Compare(v.minor, minor), cmp.Compare(v.patch, patch)) >= 0
 }
 
 var versionPattern = regexp.MustCompile(`^(\d+)\.(\d+)\.(\d+)`)

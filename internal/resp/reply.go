@@ -156,6 +156,15 @@ func (p *Replies) Head() ([]byte, error) {
 	return p.Bulk()
 }
 
+// Page takes a reply of two: what to go on from, and bulk strings as Bulks does.
+func (p *Replies) Page(dst [][]byte, group int) (next []byte, items [][]byte, err error) {
+	if next, err = p.Head(); err != nil {
+		return nil, dst, err
+	}
+	items, err = p.Bulks(dst, group)
+	return next, items, err
+}
+
 // Status takes a simple string; any other reply is an error.
 func (p *Replies) Status() error {
 	_, err := p.Simple()
