@@ -15,3 +15,6 @@ func (r Range) Within(o Range) (Range, bool) {
 	}
 	return r, r.End == nil || bytes.Compare(r.Start, r.End) < 0
 }
+
+// after returns the key that follows in byte order.
+func after(key []byte) []byte { return append(bytes.Clone(key), 0) }

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"reflect"
 	"slices"
+	"strconv"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -211,4 +214,94 @@ func readSealed(dir storage.Store, codec *format.Codec, dump, name string) (form
 			ErrDiffers, name, c.Header.Dump, dump)
 	}
 	return format.NewChunkInfo(c.Header, c.Footer, f.Size(), sum), nil
+}
+
+// sameDump refuses a run whose source or options are not those of the dump, and says which.
+func sameDump(old, now *format.Info) error {
+	text := func(v any) string {
+		if s, ok := v.(string); ok {
+			return strconv.Quote(s)
+		}
+		return fmt.Sprint(v)
+	}
+	if old.Options.Scan != format.ScanRange {
+		return fmt.Errorf("%w: its source was scanned by cursor, which only works in one go; dump into another directory", ErrDiffers)
+	}
+	for _, f := range []struct {
+		what string
+		a, b any
+	}{
+		{"source address", old.Source.Address, now.Source.Address},
+		{"source version", old.Source.Version, now.Source.Version},
+		{"number of databases", old.Source.Databases, now.Source.Databases},
+		{"choice of databases", old.Options.Databases, now.Options.Databases},
+		{"choice of types", old.Options.Types, now.Options.Types},
+		{"--match", old.Options.Match, now.Options.Match},
+		{"--sample", old.Options.Sample, now.Options.Sample},
+		{"--limit-keys", old.Options.LimitKeys, now.Options.LimitKeys},
+		{"way of scanning", old.Options.Scan, now.Options.Scan},
+	} {
+		if !reflect.DeepEqual(f.a, f.b) {
+			return fmt.Errorf("%w: its %s is %s, now it is %s; use the same, or dump into another directory", ErrDiffers, f.what, text(f.a), text(f.b))
+		}
+	}
+	if err := old.Source.Contradicts(&now.Source); err != nil {
+		return fmt.Errorf("%w: its source is not what answers at %s now, or its data were replaced: %w; let the address lead to the same Pika, or dump into another directory", ErrDiffers, now.Source.Address, err)
+	}
+	return nil
+}
+
+// unlistedAhead is how many numbers behind the last known chunk are asked for: more than a run has
+// chunks of one type on their way at once by default.
+const unlistedAhead = 16
+
+// unlistedAtOnce is how many questions for such chunks are in flight.
+const unlistedAtOnce = 16
+
+// unlisted returns the names of chunks that a bucket holds but does not list yet, which some stores
+// do for a while. It asks for the numbers that are missing.
+func (w *Writer) unlisted(names []string, ranges []numberRange) (found []string, err error) {
+	type counter struct {
+		segmentID
+		numberRange
+	}
+	last := map[counter]int{}
+	for _, name := range names {
+		if db, t, n, err := format.ParseChunkName(name); err == nil {
+			c := counter{segmentID{db, t}, numberRangeOf(n)}
+			last[c] = max(last[c], n)
+		}
+	}
+	var mu sync.Mutex
+	var g errgroup.Group
+	g.SetLimit(unlistedAtOnce)
+	for _, db := range w.Info.Options.Databases {
+		for _, t := range w.Info.Options.Types {
+			for _, s := range ranges {
+				g.Go(func() error {
+					end := max(last[counter{segmentID{db, t}, s}], s.base())
+					for n := s.base() + 1; n <= end+unlistedAhead; n++ {
+						name := format.ChunkName(db, t, n)
+						if _, listed := slices.BinarySearch(names, name); listed {
+							continue
+						}
+						f, err := w.dir.Open(name)
+						if errors.Is(err, fs.ErrNotExist) {
+							continue
+						}
+						if err != nil {
+							return err
+						}
+						f.Close()
+						end = max(end, n)
+						mu.Lock()
+						found = append(found, name)
+						mu.Unlock()
+					}
+					return nil
+				})
+			}
+		}
+	}
+	return found, g.Wait()
 }

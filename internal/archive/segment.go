@@ -189,9 +189,6 @@ func (s *Segment) reach(key []byte) error {
 	return s.begin()
 }
 
-// after returns the key that follows in byte order.
-func after(key []byte) []byte { return append(bytes.Clone(key), 0) }
-
 // Skip notes a key of the pass that is not in the dump, or not wholly.
 func (s *Segment) Skip(key []byte, reason, detail string) error {
 	if err := s.pass(key, true); err != nil {

@@ -185,3 +185,10 @@ func (u *Unit) Done() error {
 	u.u.end()
 	return j.write(line{Done: &done{u.name, u.u.position.Stats}})
 }
+
+// A Position is the checkpoint of a unit, and where in the dump it lies.
+type Position struct {
+	checkpoint.Checkpoint
+	Chunk string `json:"chunk,omitempty"` // the chunk in which it lies
+	In    int64  `json:"in,omitempty"`    // records of that chunk before it
+}

@@ -9,7 +9,7 @@ import (
 func TestSet(t *testing.T) {
 	for _, n := range []int{0, 1, 99, 100, 101, 5000} {
 		s := New()
-		s.digests.most = 100
+		s.most = 100
 		for i := range n {
 			if err := s.Add(i%3, "set", fmt.Append(nil, i*2), nil); err != nil {
 				t.Fatal(err)
@@ -24,8 +24,8 @@ func TestSet(t *testing.T) {
 				t.Errorf("of %d, %d", n, i)
 			}
 		}
-		if s.digests.f != nil {
-			s.digests.f.Close()
+		if s.f != nil {
+			s.f.Close()
 			if s.Holds(0, "set", []byte("0"), nil); s.Close() == nil {
 				t.Error("a file that cannot be read is not told")
 			}

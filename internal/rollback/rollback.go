@@ -14,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
@@ -276,4 +277,17 @@ func (r *rollback) close() error {
 		errs = append(errs, p.journal.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// Options say which load is undone, and how.
+type Options struct {
+	load.Spec // of the load; with a shard only that is undone
+
+	Undo  string // the dump of what was overwritten; empty: where the journal says that it is
+	Force bool   // keys that others have changed are removed, or put back, as well
+
+	// Of what is put back: how often its journal is written, and how long nothing may move; 0: for
+	// ever.
+	Checkpoint   time.Duration
+	StallTimeout time.Duration
 }
