@@ -2,9 +2,12 @@ package format
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // Kind is the kind of a record: the first value of its array (docs/FORMAT.md §5).
@@ -51,25 +54,18 @@ const (
 // Types lists all types in the order in which Pika looks a name up.
 var Types = []Type{TypeString, TypeHash, TypeList, TypeZset, TypeSet, TypeStream}
 
-// Holds reports whether a chunk of type t may hold records of kind k.
-func (t Type) Holds(k Kind) bool {
-	switch k {
-	case String, HyperLogLog:
-		return t == TypeString
-	case Hash, List, Set, Zset, Stream:
-		return t == kindTypes[k]
-	}
-	return false
-}
+// Type returns the type whose chunks hold records of the kind; empty: none does.
+func (k Kind) Type() Type { return kindTypes[k] }
 
-var kindTypes = [...]Type{Hash: TypeHash, List: TypeList, Set: TypeSet, Zset: TypeZset, Stream: TypeStream}
+// Holds reports whether a chunk of type t may hold records of kind k.
+func (t Type) Holds(k Kind) bool { return t != "" && t == k.Type() }
+
+var kindTypes = [256]Type{String: TypeString, HyperLogLog: TypeString, Hash: TypeHash, List: TypeList, Set: TypeSet, Zset: TypeZset, Stream: TypeStream}
 
 // ParseType returns the type called s.
 func ParseType(s string) (Type, error) {
-	for _, t := range Types {
-		if string(t) == s {
-			return t, nil
-		}
+	if slices.Contains(Types, Type(s)) {
+		return Type(s), nil
 	}
 	return "", fmt.Errorf("unknown type %q: the types are string, hash, list, zset, set and stream", s)
 }
@@ -106,6 +102,28 @@ type StreamID struct{ Ms, Seq uint64 }
 // String returns the id as servers write it: "ms-seq".
 func (id StreamID) String() string {
 	return strconv.FormatUint(id.Ms, 10) + "-" + strconv.FormatUint(id.Seq, 10)
+}
+
+// Compare orders ids as servers do.
+func (id StreamID) Compare(to StreamID) int {
+	return cmp.Or(cmp.Compare(id.Ms, to.Ms), cmp.Compare(id.Seq, to.Seq))
+}
+
+// Next returns the id right behind one that is not the last of all.
+func (id StreamID) Next() StreamID {
+	if id.Seq++; id.Seq == 0 {
+		id.Ms++
+	}
+	return id
+}
+
+// ParseStreamID reads what String writes.
+func ParseStreamID(s string) (id StreamID, ok bool) {
+	ms, seq, ok := strings.Cut(s, "-")
+	var err1, err2 error
+	id.Ms, err1 = strconv.ParseUint(ms, 10, 64)
+	id.Seq, err2 = strconv.ParseUint(seq, 10, 64)
+	return id, ok && err1 == nil && err2 == nil
 }
 
 // An Entry is one entry of a stream: its id, then field, value, ….

@@ -3,9 +3,6 @@ package reader
 import (
 	"context"
 	"errors"
-	"math"
-	"strconv"
-	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -89,11 +86,11 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 		if err != nil {
 			return handed, err
 		}
-		if after(first.LastID, now.LastID) || now.EntriesAdded < first.EntriesAdded || after(first.MaxDeletedID, now.MaxDeletedID) {
+		if first.LastID.Compare(now.LastID) > 0 || now.EntriesAdded < first.EntriesAdded || first.MaxDeletedID.Compare(now.MaxDeletedID) > 0 {
 			return handed, errChanged
 		}
 		// Entries that were added after the first XINFO are not for this dump.
-		for len(r.Entries) > 0 && after(r.Entries[len(r.Entries)-1].ID, first.LastID) {
+		for len(r.Entries) > 0 && r.Entries[len(r.Entries)-1].ID.Compare(first.LastID) > 0 {
 			r.Entries = r.Entries[:len(r.Entries)-1]
 		}
 		if got < asked || len(r.Entries) < got || r.Entries[got-1].ID == first.LastID {
@@ -101,7 +98,9 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 			r.State = &first
 			return handed, w.sink.Record(r)
 		}
-		next, last = following(r.Entries[got-1].ID).String(), first.LastID.String()
+		// A range that begins at an id is whole: of one that begins behind it, as "(1-1", Pika counts
+		// that id's entry as one of COUNT, and answers one less.
+		next, last = r.Entries[got-1].ID.Next().String(), first.LastID.String()
 		handed = true
 		if err := w.sink.Record(r); err != nil {
 			return handed, err
@@ -123,20 +122,6 @@ func readStream(p *resp.Replies, key []byte) (format.StreamState, error) {
 		return format.StreamState{}, err
 	}
 	return *state, nil
-}
-
-func after(a, b format.StreamID) bool {
-	return a.Ms > b.Ms || a.Ms == b.Ms && a.Seq > b.Seq
-}
-
-// following returns the id right behind one that is not the last of all. A range that begins
-// at it is whole: of one that begins behind an id, as "(1-1", Pika counts that id's entry
-// as one of COUNT, and answers one less.
-func following(id format.StreamID) format.StreamID {
-	if id.Seq == math.MaxUint64 {
-		return format.StreamID{Ms: id.Ms + 1}
-	}
-	return format.StreamID{Ms: id.Ms, Seq: id.Seq + 1}
 }
 
 // readStreamState takes the reply of XINFO STREAM: names and values in turn.
@@ -182,13 +167,11 @@ func readStreamID(p *resp.Replies) (format.StreamID, error) {
 	if err != nil {
 		return format.StreamID{}, err
 	}
-	ms, seq, ok := strings.Cut(string(text), "-")
-	m, err1 := strconv.ParseUint(ms, 10, 64)
-	s, err2 := strconv.ParseUint(seq, 10, 64)
-	if !ok || err1 != nil || err2 != nil {
-		return format.StreamID{}, &ReplyError{Command: p.Asked(), Reply: "id " + resp.Quote(text)}
+	id, ok := format.ParseStreamID(string(text))
+	if !ok {
+		return id, &ReplyError{Command: p.Asked(), Reply: "id " + resp.Quote(text)}
 	}
-	return format.StreamID{Ms: m, Seq: s}, nil
+	return id, nil
 }
 
 // readEntries takes the reply of XRANGE into r.
@@ -205,7 +188,7 @@ func readEntries(p *resp.Replies, r *format.Record) error {
 		if e.ID, err = readStreamID(p); err != nil {
 			return err
 		}
-		if k := len(r.Entries); k > 0 && !after(e.ID, r.Entries[k-1].ID) {
+		if k := len(r.Entries); k > 0 && e.ID.Compare(r.Entries[k-1].ID) <= 0 {
 			return &ReplyError{Command: p.Asked(), Reply: "entry " + e.ID.String() + " out of order"}
 		}
 		if e.Fields, err = p.Bulks(nil, 2); err != nil {

@@ -133,7 +133,10 @@ func (j *Journal) EndUndo() error { return j.note(line{Undone: time.Now().UTC()}
 func (j *Journal) note(l line) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	return errors.Join(j.take(&l), j.write(l), j.sync())
+	if err := j.take(&l); err != nil {
+		return err
+	}
+	return j.writeNow(l)
 }
 
 // WasEmpty reports whether the target was seen to be empty before the load.

@@ -94,14 +94,11 @@ func parse(r io.Reader, each func(*line) error) (whole, size int64, err error) {
 	for n := 1; ; n++ {
 		text, err := readLine(br)
 		size += int64(len(text))
-		if err != nil && err != io.EOF {
-			return whole, size, err
-		}
-		if err == io.EOF && len(text) == 0 {
-			return whole, size, nil
-		}
 		if err == io.EOF {
 			return whole, size, nil
+		}
+		if err != nil {
+			return whole, size, err
 		}
 		var l line
 		if err := json.Unmarshal(text, &l); err != nil {

@@ -71,10 +71,7 @@ func (u *Unit) Bind(sha256 string) error {
 		return nil
 	}
 	u.u.content = sha256
-	if err := j.write(line{Content: &content{u.name, sha256}}); err != nil {
-		return err
-	}
-	return j.sync()
+	return j.writeNow(line{Content: &content{u.name, sha256}})
 }
 
 // IsBegun reports whether the load may have sent anything of the unit.
@@ -136,10 +133,7 @@ func (u *Unit) Sending(sent int64) error {
 		return nil
 	}
 	u.u.sent = sent
-	if err := j.write(line{Sending: &sending{u.name, sent}}); err != nil {
-		return err
-	}
-	return j.sync()
+	return j.writeNow(line{Sending: &sending{u.name, sent}})
 }
 
 // Sent returns what Sending has noted.
@@ -160,10 +154,7 @@ func (u *Unit) Found(asked int64, existed []int64) error {
 		runs.add(n)
 	}
 	u.u.found(asked, runs)
-	if err := j.write(line{Found: &found{u.name, asked, runs}}); err != nil {
-		return err
-	}
-	return j.sync()
+	return j.writeNow(line{Found: &found{u.name, asked, runs}})
 }
 
 // Asked returns what Found has noted.

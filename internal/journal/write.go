@@ -21,6 +21,14 @@ func (j *Journal) write(l line) error {
 	return j.fail(err)
 }
 
+// writeNow writes a line for good.
+func (j *Journal) writeNow(l line) error {
+	if err := j.write(l); err != nil {
+		return err
+	}
+	return j.sync()
+}
+
 func (j *Journal) before() error {
 	if j.o.Before == nil {
 		return nil

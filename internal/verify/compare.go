@@ -3,6 +3,7 @@ package verify
 import (
 	"bytes"
 	"math"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -141,7 +142,7 @@ func (c *Checker) compareEntries(k *key, it *item) {
 	i := 0
 	for j := range it.entries {
 		e := &it.entries[j]
-		for ; i < len(q.IDs) && less(q.IDs[i], e.ID); i++ {
+		for ; i < len(q.IDs) && q.IDs[i].Compare(e.ID) < 0; i++ {
 			k.extra++
 		}
 		if i == len(q.IDs) && truncated {
@@ -172,8 +173,8 @@ func (c *Checker) compareEntries(k *key, it *item) {
 // brought all of it, but none that goes beyond what the dump has.
 func compareState(k *key, got *format.StreamState) {
 	want := k.state
-	k.altered = k.altered || less(want.LastID, got.LastID) || got.EntriesAdded > want.EntriesAdded ||
-		k.wanted > 0 && less(want.MaxDeletedID, got.MaxDeletedID)
+	k.altered = k.altered || want.LastID.Compare(got.LastID) < 0 || got.EntriesAdded > want.EntriesAdded ||
+		k.wanted > 0 && want.MaxDeletedID.Compare(got.MaxDeletedID) < 0
 	if got.LastID != want.LastID {
 		k.differ(WrongValue, nil, "its last id is %s, want %s", got.LastID, want.LastID)
 	}
@@ -185,18 +186,8 @@ func compareState(k *key, got *format.StreamState) {
 	}
 }
 
-func less(a, b format.StreamID) bool { return a.Ms < b.Ms || a.Ms == b.Ms && a.Seq < b.Seq }
-
 func sameFields(want [][]byte, got []string) bool {
-	if len(want) != len(got) {
-		return false
-	}
-	for i := range want {
-		if string(want[i]) != got[i] {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(want, got, func(w []byte, g string) bool { return string(w) == g })
 }
 
 func shownFields(fields []string) string {

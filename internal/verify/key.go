@@ -125,7 +125,7 @@ func (c *Checker) judgeMissing(k *key, now time.Time) {
 
 // expiryUnknown reports whether the dump could not tell when a key expires.
 func (c *Checker) expiryUnknown(k *key) bool {
-	return k.expire == 0 && c.o.ExpiryUnknown != nil && c.o.ExpiryUnknown(c.db, typeOf(k.kind), k.source)
+	return k.expire == 0 && c.o.ExpiryUnknown != nil && c.o.ExpiryUnknown(c.db, k.kind.Type(), k.source)
 }
 
 // judgeLength finds the elements that only the server has.

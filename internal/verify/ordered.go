@@ -66,11 +66,11 @@ func (o *Ordered) Ask(ctx context.Context, qs []*Question) error {
 
 // begin reads the keys of the first questions, up to one of another type.
 func (o *Ordered) begin(ctx context.Context, qs []*Question) *flow {
-	typ := typeOf(qs[0].Kind)
+	typ := qs[0].Kind.Type()
 	f := &flow{begun: -1}
 	f.ctx = &current{ctx}
 	for _, q := range qs {
-		if typeOf(q.Kind) != typ {
+		if q.Kind.Type() != typ {
 			break
 		}
 		if q.Head {
@@ -93,15 +93,6 @@ func (o *Ordered) begin(ctx context.Context, qs []*Question) *flow {
 }
 
 var errStopped = errors.New("stopped")
-
-func typeOf(k format.Kind) format.Type {
-	for _, t := range format.Types {
-		if t.Holds(k) {
-			return t
-		}
-	}
-	return ""
-}
 
 // current is the context of the Ask at hand: a flow can outlive the one that began it.
 type current struct{ context.Context }
@@ -331,7 +322,7 @@ func (f *flow) entries(q *Question) error {
 		if err != nil {
 			return err
 		}
-		if !ok || !q.Tail && less(q.Until, f.r.Entries[f.at].ID) {
+		if !ok || !q.Tail && q.Until.Compare(f.r.Entries[f.at].ID) < 0 {
 			break
 		}
 		if e := &f.r.Entries[f.at]; len(q.IDs) <= q.Entries {

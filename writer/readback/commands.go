@@ -93,7 +93,8 @@ func (c *Client) askElements(q *question.Question, i int) {
 func (c *Client) askEntries(q *question.Question, i int) {
 	from, until := "-", "+"
 	if q.After != (format.StreamID{}) {
-		from = following(q.After).String()
+		// Kvrocks before 2.3 and Redis before 6.2 know no ranges that begin behind an id.
+		from = q.After.Next().String()
 	}
 	if !q.Tail {
 		until = q.Until.String()
@@ -116,15 +117,6 @@ func (c *Client) askEntries(q *question.Question, i int) {
 		c.encoder.Bytes(q.Key)
 		c.end(i, decodeGroups)
 	}
-}
-
-// following returns the id right behind another. Kvrocks before 2.3 and Redis before 6.2 know no
-// ranges that begin behind one.
-func following(id format.StreamID) format.StreamID {
-	if id.Seq++; id.Seq == 0 {
-		id.Ms++
-	}
-	return id
 }
 
 // scanCommands read a whole small collection on a target that scansInOrder.

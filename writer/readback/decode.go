@@ -278,12 +278,9 @@ func consumerGroups(n int64) string {
 	return fmt.Sprintf("%d consumer groups", n)
 }
 
-func parseID(text string) (id format.StreamID, err error) {
-	ms, seq, ok := strings.Cut(text, "-")
-	var err1, err2 error
-	id.Ms, err1 = strconv.ParseUint(ms, 10, 64)
-	id.Seq, err2 = strconv.ParseUint(seq, 10, 64)
-	if !ok || err1 != nil || err2 != nil {
+func parseID(text string) (format.StreamID, error) {
+	id, ok := format.ParseStreamID(text)
+	if !ok {
 		return id, resp.ErrUnexpected
 	}
 	return id, nil
