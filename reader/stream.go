@@ -98,8 +98,8 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 			r.State = &first
 			return handed, w.sink.Record(r)
 		}
-		// A range that begins at an id is whole: of one that begins behind it, as "(1-1", Pika counts
-		// that id's entry as one of COUNT, and answers one less.
+		// A range that begins at an id is whole: of one that begins behind it, as "(1-1", Pika
+		// counts that id's entry as one of COUNT, and answers one less.
 		next, last = r.Entries[got-1].ID.Next().String(), first.LastID.String()
 		handed = true
 		if err := w.sink.Record(r); err != nil {

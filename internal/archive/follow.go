@@ -11,6 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -100,12 +101,5 @@ func (f *following) wait(ctx context.Context, what string) error {
 		f.said, f.quiet = true, 0
 		f.say("waiting " + what + "; if pikadump was stopped, resume it with --resume")
 	}
-	t := time.NewTimer(f.pause)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return retry.Sleep(ctx, f.pause)
 }

@@ -1,6 +1,7 @@
 package pace
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sync"
@@ -64,7 +65,7 @@ func (a *Adaptive) Done(work int, took time.Duration) time.Duration {
 	a.recent = append(a.recent, cost)
 	if a.start == 0 {
 		if len(a.recent) == firstFlights {
-			a.start, a.recent = middle(a.recent), nil
+			a.start, a.recent = median(a.recent), nil
 		}
 		return 0
 	}
@@ -72,7 +73,7 @@ func (a *Adaptive) Done(work int, took time.Duration) time.Duration {
 		a.recent = slices.Delete(a.recent, 0, 1)
 	}
 	limit := a.factor * a.start
-	slow := cost > limit && took >= leastSlow && (took >= stall || len(a.recent) == recentFlights && middle(a.recent) > limit)
+	slow := cost > limit && took >= leastSlow && (took >= stall || len(a.recent) == recentFlights && median(a.recent) > limit)
 	now := a.clock.now()
 	switch due := now.Sub(a.changed) >= shareEvery; {
 	case slow && due:
@@ -91,7 +92,7 @@ func (a *Adaptive) Done(work int, took time.Duration) time.Duration {
 	return min(longestRest, time.Duration(float64(took)*(1/a.share-1)))
 }
 
-func middle(costs []float64) float64 {
-	costs = slices.Sorted(slices.Values(costs))
-	return costs[len(costs)/2]
+func median[T cmp.Ordered](of []T) T {
+	of = slices.Sorted(slices.Values(of))
+	return of[len(of)/2]
 }

@@ -104,8 +104,3 @@ func (l *Latency) pause() string {
 	}
 	return ""
 }
-
-func median(d []time.Duration) time.Duration {
-	d = slices.Sorted(slices.Values(d))
-	return d[len(d)/2]
-}

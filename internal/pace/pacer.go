@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 // Options of a Pacer. What is zero does not slow anything down.
@@ -122,3 +124,15 @@ func (p *Pacer) say(why string) {
 	}
 	p.o.Say(why)
 }
+
+// A clock is the time of day, and the passing of it.
+type clock interface {
+	now() time.Time
+	sleep(ctx context.Context, d time.Duration) error
+}
+
+type wallClock struct{}
+
+func (wallClock) now() time.Time { return time.Now() }
+
+func (wallClock) sleep(ctx context.Context, d time.Duration) error { return retry.Sleep(ctx, d) }
