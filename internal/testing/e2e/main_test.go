@@ -4,12 +4,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/binaries"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/emulator"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
@@ -20,7 +22,7 @@ func TestMain(m *testing.M) {
 	if report := os.Getenv(measureEnv); report != "" {
 		os.Exit(measure(report, os.Args[1:]))
 	}
-	for _, variable := range s3server.Environment { // tests that run in parallel cannot set it
+	for _, variable := range slices.Concat(s3server.Environment, emulator.Environment) { // tests that run in parallel cannot set it
 		name, value, _ := strings.Cut(variable, "=")
 		os.Setenv(name, value)
 		os.Setenv("PIKADUMP_RETRY_FOR", "0") // tests that take the source away do not wait for it
