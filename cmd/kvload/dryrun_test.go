@@ -125,7 +125,17 @@ func TestDryRunRefuses(t *testing.T) {
 			w.k.FlushAll()
 			w.flags = []string{"--resume", "--threads", "1"}
 		}},
-		{"journal damaged", 1, "journal", "the journal is damaged", func(w *walk) { w.write(filepath.Join(w.state, "journal.jsonl")) }},
+		{"journal damaged", 5, "journal", "the journal is damaged", func(w *walk) { w.write(filepath.Join(w.state, "journal.jsonl")) }},
+		{"journal empty", 5, "journal", "it is empty", func(w *walk) {
+			if err := os.WriteFile(w.write(filepath.Join(w.state, "journal.jsonl")), nil, 0o600); err != nil {
+				w.t.Fatal(err)
+			}
+		}},
+		{"what shards have in common damaged", 5, "journal", "is damaged", func(w *walk) {
+			w.load(0, "--shard", "0/2")
+			w.write(filepath.Join(w.state, "load.json"))
+			w.flags = []string{"--shard", "1/2"}
+		}},
 		{"journal of shards", 5, "journal", "a load in shards", func(w *walk) { w.load(0, "--shard", "0/2") }},
 		{"other number of shards", 5, "journal", "begun in 2 shards", func(w *walk) {
 			w.load(0, "--shard", "0/2")
@@ -192,10 +202,10 @@ func TestDryRunRefuses(t *testing.T) {
 			w.k.password = password
 			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE@n", "--create-namespaces", "--pass", password}
 		}},
-		{"keys that a rollback kept", 5, "journal", "kvload rollback --force, or keep them and load with another --state", func(w *walk) {
+		{"keys that a rollback kept", 5, "empty", "holds 1 key already", func(w *walk) {
 			w.load(0)
 			_ = w.k.Set("a", "of others")
-			w.run("rollback").failed(w.t, 3, "1 key was changed by others", "the next load needs another --state")
+			w.run("rollback").failed(w.t, 3, "1 key that others changed since", "kvload rollback --force")
 		}},
 		{"password", 12, "", "wants a password", func(w *walk) { w.k.password = password }},
 		{"--db chooses nothing", 5, "", "choose none of the dump's keys", func(w *walk) { w.flags = []string{"--db", "7"} }},

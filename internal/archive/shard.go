@@ -147,7 +147,7 @@ func (w *Writer) numberRanges() ([]numberRange, error) {
 	w.divided = true
 	d, err := ParseShardPlan(data)
 	if err != nil {
-		return nil, fmt.Errorf("resume dump: %s: %w", w.dir.Path(storage.ShardsName), err)
+		return nil, fmt.Errorf("resume dump: %w", &format.CorruptError{Name: w.dir.Path(storage.ShardsName), Err: err})
 	}
 	for i := range d.Shares {
 		all = append(all, numberRange(i+1))

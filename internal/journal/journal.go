@@ -63,6 +63,7 @@ type Journal struct {
 	finished time.Time
 	undoing  bool
 	undone   time.Time
+	kept     int64 // keys that were left when it was undone
 	units    map[string]*unit
 }
 
@@ -115,20 +116,25 @@ func (j *Journal) Began() time.Time {
 // Finished returns when the load was finished; zero if it was not.
 func (j *Journal) Finished() time.Time { return j.finished }
 
-// Undone returns when the load was taken back; zero if it was not.
+// Undone returns when the load was undone; zero if it was not, or is being undone once more.
 func (j *Journal) Undone() time.Time { return j.undone }
 
-// IsUndoing reports whether taking it back was begun.
+// Kept returns how many keys the rollback has left because others had changed them.
+func (j *Journal) Kept() int64 { return j.kept }
+
+// IsUndoing reports whether a rollback was begun.
 func (j *Journal) IsUndoing() bool { return j.undoing }
 
 // Undo returns where what the target held is kept; empty: nowhere.
 func (j *Journal) Undo() string { return j.load.Undo }
 
-// BeginUndo says that the load is being taken back, for good.
+// BeginUndo says that a rollback begins: the load cannot be resumed any more.
 func (j *Journal) BeginUndo() error { return j.note(line{Undoing: time.Now().UTC()}) }
 
-// EndUndo says that nothing of the load is left.
-func (j *Journal) EndUndo() error { return j.note(line{Undone: time.Now().UTC()}) }
+// EndUndo says that nothing of the load is left but so many keys that others have changed.
+func (j *Journal) EndUndo(kept int64) error {
+	return j.note(line{Undone: time.Now().UTC(), Kept: kept})
+}
 
 func (j *Journal) note(l line) error {
 	j.mu.Lock()
@@ -156,7 +162,7 @@ func (j *Journal) Begin(b Identity, empty bool, undo string) (kept string, err e
 	}
 	j.load = &load{Version: version, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Undo: undo, Identity: b}
 	j.runs = map[string]string{}
-	j.units, j.unsure, j.idle, j.finished, j.undone, j.undoing = map[string]*unit{}, "", false, time.Time{}, time.Time{}, false
+	j.units, j.unsure, j.idle, j.finished, j.undone, j.kept, j.undoing = map[string]*unit{}, "", false, time.Time{}, time.Time{}, 0, false
 	err = j.rewrite()
 	if _, local := j.store.(*storage.Dir); !local && err == nil { // others may be at work below a directory
 		err = j.store.RemoveTemporaries()

@@ -31,7 +31,8 @@ type line struct {
 	Idle     time.Time  `json:"idle,omitzero"`    // it has ended, and nothing is under way
 	Finished time.Time  `json:"finished,omitzero"`
 	Undoing  time.Time  `json:"undoing,omitzero"` // a rollback begins
-	Undone   time.Time  `json:"undone,omitzero"`  // nothing of the load is left
+	Undone   time.Time  `json:"undone,omitzero"`  // the rollback has come to its end
+	Kept     int64      `json:"kept,omitempty"`   // of Undone: keys that others have changed, and that are left
 }
 
 // load begins a journal.

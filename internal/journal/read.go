@@ -52,6 +52,9 @@ func (j *Journal) read() (whole, size int64, err error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, 0, nil
 	}
+	if errors.Is(err, storage.ErrGap) {
+		return 0, 0, j.damaged(err)
+	}
 	if err != nil {
 		return 0, 0, fmt.Errorf("read journal: %w", err)
 	}
@@ -64,9 +67,13 @@ func (j *Journal) read() (whole, size int64, err error) {
 		return 0, 0, fmt.Errorf("read journal: %w", cerr)
 	}
 	if err != nil {
-		err = fmt.Errorf("%w: %s: %w; remove it and load again with --on-exists replace", ErrDamaged, j.path(), err)
+		err = j.damaged(err)
 	}
 	return whole, size, err
+}
+
+func (j *Journal) damaged(err error) error {
+	return fmt.Errorf("%w: %s: %w; remove it and load again with --on-exists replace", ErrDamaged, j.path(), err)
 }
 
 // sourceErrors keeps the error of a read, which is no damage.
@@ -117,9 +124,9 @@ func (j *Journal) take(l *line) error {
 	case !l.Finished.IsZero():
 		j.finished = l.Finished
 	case !l.Undoing.IsZero():
-		j.undoing = true
+		j.undoing, j.undone, j.kept = true, time.Time{}, 0
 	case !l.Undone.IsZero():
-		j.undone = l.Undone
+		j.undone, j.kept = l.Undone, l.Kept
 	default:
 		return errors.New("a line says nothing that is known")
 	}

@@ -75,7 +75,7 @@ func (j *Journal) writeAll(enc *json.Encoder) error {
 		ends = append(ends, line{Undoing: time.Now().UTC()})
 	}
 	if !j.undone.IsZero() {
-		ends = append(ends, line{Undone: j.undone})
+		ends = append(ends, line{Undone: j.undone, Kept: j.kept})
 	}
 	for _, l := range ends {
 		if err := enc.Encode(l); err != nil {

@@ -232,7 +232,7 @@ func TestBucketRefused(t *testing.T) {
 		t.Fatalf("it is not there, but %v", slices.Sorted(maps.Keys(m.files)))
 	}
 	delete(m.files, third)
-	if _, err := Read(m); !errors.Is(err, storage.ErrGap) || !strings.Contains(err.Error(), third) {
+	if _, err := Read(m); !errors.Is(err, storage.ErrGap) || !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), third) {
 		t.Errorf("a gap: %v", err)
 	}
 	m.files[third] = data

@@ -18,7 +18,8 @@ func Classify(err error) int {
 	switch {
 	case errors.Is(err, writer.ErrAuth):
 		return exitcode.Auth
-	case errors.Is(err, writer.ErrPreflight), errors.Is(err, exitcode.ErrRefused), errors.Is(err, journal.ErrDiffers), errors.Is(err, journal.ErrNoPlace):
+	case errors.Is(err, writer.ErrPreflight), errors.Is(err, exitcode.ErrRefused), errors.Is(err, journal.ErrDiffers),
+		errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrNoPlace):
 		return exitcode.Refused
 	case errors.Is(err, writer.ErrTransient), errors.Is(err, writer.ErrOperator), IsLost(err):
 		return exitcode.TryAgain

@@ -3,7 +3,6 @@ package load
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -168,7 +167,7 @@ func (p *inspection) note(c preflight.Check, err error) error {
 		return nil
 	}
 	switch code := ExitCode(err); {
-	case code == exitcode.Refused, code == exitcode.Locked, code == exitcode.Auth, errors.Is(err, journal.ErrDamaged):
+	case code == exitcode.Refused, code == exitcode.Locked, code == exitcode.Auth:
 		c.Level, c.Err, c.Found, c.Advice = preflight.Failed, err, strings.TrimPrefix(err.Error(), exitcode.ErrRefused.Error()+": "), ""
 		p.checks = append(p.checks, c)
 	default:

@@ -142,6 +142,31 @@ func TestUndo(t *testing.T) {
 	}
 }
 
+// TestUndoFails: when what is overwritten cannot be saved nothing is written, and the advice is not
+// to resume: what was saved so far is to be removed.
+func TestUndoFails(t *testing.T) {
+	m := startTarget(t)
+	m.Set("a", "old")
+	answer := minitarget.Hook()
+	m.Server().SetPreHook(func(p *server.Peer, cmd string, args ...string) bool {
+		if (cmd == "GET" || cmd == "GETRANGE") && args[0] == "a" {
+			p.WriteError("ERR it cannot be read")
+			return true
+		}
+		return answer(p, cmd, args...)
+	})
+	o := options(t, m.Addr(), three)
+	o.Target.OnExists, o.Undo, o.Tool = writer.Replace, filepath.Join(t.TempDir(), "undo"), "test"
+	log, err := run(t, o)
+	wants(t, log, err, exitcode.Of(err, ExitCode), "cannot be read", "nothing was written to the target; remove "+o.Undo)
+	if err == nil || exitcode.IsResumable(err) || strings.Contains(err.Error(), "--resume") {
+		t.Errorf("it can be resumed: %v", err)
+	}
+	if v, _ := m.Get("a"); v != "old" || len(m.Keys()) != 1 {
+		t.Errorf("the target has %v, a is %q", m.Keys(), v)
+	}
+}
+
 // TestStalled: a run in which nothing moves ends and says where it was.
 func TestStalled(t *testing.T) {
 	p, err := faultproxy.Start(startTarget(t).Addr(), func(n int) faultproxy.Plan {

@@ -110,11 +110,17 @@ func (s *State) Next() (Phase, preflight.Check, error) {
 	case !j.Undone().IsZero() && s.run.Resume:
 		return Fresh, c, fmt.Errorf("%w: this load was undone on %s: load anew without --resume", exitcode.ErrRefused, undone)
 	case !j.Undone().IsZero() && (s.common == nil || j.Bound().Load != s.common.ID):
-		c.Found = "the previous load was undone on " + undone + ": a load begins"
+		c.Found = "the previous load was undone on " + undone
+		if n := j.Kept(); n > 0 {
+			c.Found += fmt.Sprintf(", and %s that others had changed", progress.Plural(n, "key was kept", "keys were kept"))
+		}
+		c.Found += ": a load begins"
 		return Fresh, c, nil
-	case j.IsUndoing(): // a rollback that kept keys can be run again, too
+	case j.IsUndoing() && s.common != nil: // of shards a rollback that kept keys has not come to its end, either
 		return Fresh, c, fmt.Errorf("%w: this load is being undone: run kvload rollback to its end; if that ends with 3, keys that others have changed are kept: "+
 			"remove them with kvload rollback --force, or keep them and load with another --state (%s)", exitcode.ErrRefused, s.Root)
+	case j.IsUndoing():
+		return Fresh, c, fmt.Errorf("%w: this load is being undone: run kvload rollback to its end (%s)", exitcode.ErrRefused, s.Root)
 	case !j.Finished().IsZero() && s.run.Resume:
 		c.Found = fmt.Sprintf("this load was finished on %s, and nothing is left to be done (%s)", done, s.Root)
 		return Finished, c, nil

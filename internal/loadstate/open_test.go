@@ -62,7 +62,7 @@ func (p *place) resuming(run Run) Run {
 func stopped(*journal.Journal) error    { return nil }
 func finished(j *journal.Journal) error { return j.Finish() }
 func undoing(j *journal.Journal) error  { return j.BeginUndo() }
-func undone(j *journal.Journal) error   { return errors.Join(j.BeginUndo(), j.EndUndo()) }
+func undone(j *journal.Journal) error   { return errors.Join(j.BeginUndo(), j.EndUndo(0)) }
 
 // TestPhase: what earlier runs have left decides what the next one does, with and without --resume.
 func TestPhase(t *testing.T) {
@@ -78,6 +78,8 @@ func TestPhase(t *testing.T) {
 		{"finished", finished, Fresh, Finished, ""},
 		{"being undone", undoing, refused, refused, "is being undone: run kvload rollback"},
 		{"undone", undone, Fresh, refused, "was undone on"},
+		{"undone, keys kept", func(j *journal.Journal) error { return errors.Join(j.BeginUndo(), j.EndUndo(3)) }, Fresh, refused, "was undone on"},
+		{"undone, keys kept, and once more", func(j *journal.Journal) error { return errors.Join(j.BeginUndo(), j.EndUndo(3), j.BeginUndo()) }, refused, refused, "is being undone"},
 	} {
 		p := newPlace(t)
 		if tc.before != nil {

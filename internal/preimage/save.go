@@ -39,8 +39,10 @@ type Options struct {
 	BreakLock bool
 }
 
-// Save makes the dump, and returns how many keys it holds.
+// Save makes the dump, and returns how many keys it holds. One that was not finished is of no use:
+// it is made from the start.
 func Save(ctx context.Context, o Options) (keys int64, err error) {
+	defer func() { err = exitcode.FromStart(err) }()
 	t := o.Target.Target
 	src := format.Source{Address: t.Addr, Server: t.Server, Version: t.Version, Role: "master", Databases: len(o.DBs), WriteBinlog: "unknown"}
 	info := format.NewInfo(o.Tool, time.Now(), src, format.Options{Databases: o.DBs, Types: format.Types})
@@ -51,17 +53,21 @@ func Save(ctx context.Context, o Options) (keys int64, err error) {
 	defer w.Close()
 	for _, db := range o.DBs {
 		if err := (&saver{Options: &o, w: w, db: db}).save(ctx); err != nil {
-			return 0, fmt.Errorf("save what will be overwritten: %w (nothing was written to the target; remove %s before the next attempt)", err, o.To)
+			return 0, notSaved(err, o.To)
 		}
 	}
 	m, err := w.Finish(nil, false)
 	if err != nil {
-		return 0, err
+		return 0, notSaved(err, o.To)
 	}
 	for _, c := range m.Chunks {
 		keys += c.Keys
 	}
 	return keys, nil
+}
+
+func notSaved(err error, to string) error {
+	return fmt.Errorf("save what will be overwritten: %w (nothing was written to the target; remove %s before the next attempt)", err, to)
 }
 
 // Refusal says why the dump cannot be made at a place, and what to do: err is of archive.Create or

@@ -3,6 +3,7 @@ package rollback
 import (
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
@@ -34,19 +35,27 @@ func (c *counts) show(w io.Writer, took time.Duration) {
 	}
 }
 
-// left is the error for keys that are left; nil: none are.
-func (c *counts) left() error {
+// left is the error for keys that were kept; nil: none were. Sharded says that the load had shards,
+// which begin anew together.
+func (c *counts) left(sharded bool) error {
 	if c.changed == 0 {
 		return nil
+	}
+	var kept []string
+	if n := c.changed - c.older; n > 0 {
+		kept = append(kept, progress.Plural(n, "key", "keys")+" that others changed since")
+	}
+	if c.older > 0 {
+		kept = append(kept, progress.Plural(c.older, "key", "keys")+" that the load may not have reached before it was stopped")
 	}
 	list := c.lists[0]
 	if n := len(c.lists) - 1; n > 0 {
 		list = fmt.Sprintf("%s and %d more", list, n)
 	}
-	if c.older > 0 {
-		return &exitcode.LeftOutError{Text: fmt.Sprintf("%s changed by others since the load, or perhaps not reached before it was stopped (%s), and not touched: see %s; --force removes these, too, and until they are gone the next load needs another --state",
-			progress.Plural(c.changed, "key was", "keys were"), progress.Count(c.older), list)}
+	next := ""
+	if sharded {
+		next = "; until they are gone the next load needs another --state"
 	}
-	return &exitcode.LeftOutError{Text: fmt.Sprintf("%s changed by others since the load, and not touched: see %s; --force removes these, too, and until they are gone the next load needs another --state",
-		progress.Plural(c.changed, "key was", "keys were"), list)}
+	return &exitcode.LeftOutError{Text: fmt.Sprintf("the load is undone, but for what was kept: %s: see %s; kvload rollback --force removes these, too%s",
+		strings.Join(kept, ", and "), list, next)}
 }

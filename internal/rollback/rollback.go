@@ -149,11 +149,11 @@ func (r *rollback) begin() error {
 			if _, err := p.journal.Begin(r.common.IdentityOf(p.Shard), r.common.Empty, ""); err != nil {
 				return err
 			}
-			if err := errors.Join(p.journal.BeginUndo(), p.journal.EndUndo()); err != nil {
+			if err := errors.Join(p.journal.BeginUndo(), p.journal.EndUndo(0)); err != nil {
 				return err
 			}
 		}
-		if p.journal.Undone().IsZero() {
+		if !p.isUndone() {
 			if err := p.journal.BeginUndo(); err != nil {
 				return err
 			}
@@ -164,26 +164,28 @@ func (r *rollback) begin() error {
 
 // undo undoes one shard after the other.
 func (r *rollback) undo(ctx context.Context) error {
+	var todo []shardState
+	for _, p := range r.shards {
+		if !p.none && !p.isUndone() {
+			todo = append(todo, p)
+		}
+	}
 	if err := r.begin(); err != nil {
 		return err
 	}
 	var sum counts
-	start, done := time.Now(), 0
-	for _, p := range r.shards {
-		if !p.journal.Undone().IsZero() {
-			continue
-		}
-		done++
+	start := time.Now()
+	for _, p := range todo {
 		if err := r.undoShard(ctx, p, &sum); err != nil {
 			return fmt.Errorf("%w (the load is undone in part: run it again)", err)
 		}
 	}
-	if done == 0 {
+	if len(todo) == 0 {
 		fmt.Fprintf(r.log, "this load was undone already\n")
 		return r.end(ctx)
 	}
 	sum.show(r.log, time.Since(start))
-	if err := sum.left(); err != nil {
+	if err := sum.left(r.common != nil); err != nil {
 		return err
 	}
 	return r.end(ctx)
@@ -206,10 +208,15 @@ func (r *rollback) undoShard(ctx context.Context, p shardState, sum *counts) (er
 		return err
 	}
 	sum.add(b)
-	if b.report.Lines() > 0 {
-		return nil // it can be run again, with Force
+	if b.report.Lines() > 0 && r.common != nil {
+		return nil // the shards still have their load in common, for a rollback with Force
 	}
-	return p.journal.EndUndo()
+	return p.journal.EndUndo(b.report.Lines())
+}
+
+// isUndone reports whether a rollback has nothing more to do. One that kept keys can be run again.
+func (p *shardState) isUndone() bool {
+	return !p.journal.Undone().IsZero() && p.journal.Kept() == 0
 }
 
 // leftOut reads the list of what the load has left out.
@@ -253,7 +260,7 @@ func (r *rollback) clear(ctx context.Context) error {
 	fmt.Fprintln(r.log, "the target is cleared")
 	for _, p := range r.shards {
 		if p.journal.Undone().IsZero() {
-			if err := p.journal.EndUndo(); err != nil {
+			if err := p.journal.EndUndo(0); err != nil {
 				return err
 			}
 		}

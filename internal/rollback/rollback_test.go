@@ -41,19 +41,53 @@ type loaded struct {
 // loadInto loads records into a target over what is there, which is saved before if save is set.
 func loadInto(t *testing.T, m *miniredis.Miniredis, save bool, d smalldump.Options, records []format.Record) *loaded {
 	t.Helper()
-	spec := load.Spec{
-		Dump: smalldump.Make(t, d, records), Target: writer.Options{Target: target.Options{Addr: m.Addr()}, OnExists: writer.Replace}, Workers: 1, Quiet: true,
-		Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
+	l, err := loadSome(t, m, writer.Replace, save, d, records)
+	if err != nil && !exitcode.IsEnd(err) {
+		t.Fatal(err)
 	}
-	o := load.Options{Spec: spec, MaxErrors: -1}
+	return l
+}
+
+// loadSome is loadInto for a load that may fail.
+func loadSome(t *testing.T, m *miniredis.Miniredis, onExists writer.OnExists, save bool, d smalldump.Options, records []format.Record) (*loaded, error) {
+	t.Helper()
+	l := &loaded{m, Options{Spec: load.Spec{
+		Dump: smalldump.Make(t, d, records), Target: writer.Options{Target: target.Options{Addr: m.Addr()}, OnExists: onExists}, Workers: 1, Quiet: true,
+		Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
+	}}}
+	return l, l.load(t, save)
+}
+
+// load loads, once more.
+func (l *loaded) load(t *testing.T, save bool) error {
+	t.Helper()
+	o := load.Options{Spec: l.o.Spec, MaxErrors: -1}
 	if save {
 		o.Undo, o.Tool = filepath.Join(t.TempDir(), "undo"), "test"
 	}
 	var log bytes.Buffer
-	if err := load.Run(t.Context(), o, &log, &log); err != nil && !exitcode.IsEnd(err) {
-		t.Fatalf("%v\n%s", err, &log)
+	err := load.Run(t.Context(), o, &log, &log)
+	t.Log(log.String())
+	return err
+}
+
+// loadStopped begins a load that the target stops at its first hash: its disk is full.
+func loadStopped(t *testing.T, m *miniredis.Miniredis, onExists writer.OnExists, save bool, d smalldump.Options, records []format.Record) *loaded {
+	t.Helper()
+	answer := minitarget.Hook()
+	m.Server().SetPreHook(func(p *server.Peer, cmd string, args ...string) bool {
+		if cmd == "HSET" && !strings.HasPrefix(args[0], "kvload-probe-") {
+			p.WriteError("ERR IO error: No space left on device")
+			return true
+		}
+		return answer(p, cmd, args...)
+	})
+	l, err := loadSome(t, m, onExists, save, d, records)
+	if err == nil || !strings.Contains(err.Error(), "No space left") {
+		t.Fatal(err)
 	}
-	return &loaded{m, Options{Spec: spec}}
+	m.Server().SetPreHook(minitarget.Hook())
+	return l
 }
 
 // undo undoes the load, and checks that so many keys, changed by others, are left.
@@ -95,7 +129,7 @@ func elems(kind format.Kind, key string, names ...string) format.Record {
 	return r
 }
 
-const oneChanged = "1 key was changed by others"
+const oneChanged = "1 key that others changed since"
 
 // TestChanged: a key is removed if it is as the load left it, and not if it only is of the same
 // type and length.
@@ -125,6 +159,96 @@ func TestChanged(t *testing.T) {
 			l.holds(t, "")
 		})
 	}
+}
+
+// TestKept: a rollback that kept keys has come to its end: a load begins anew, and finds them.
+// Until then it can be run again.
+func TestKept(t *testing.T) {
+	m := start(t)
+	l, err := loadSome(t, m, writer.Fail, false, smalldump.Options{}, []format.Record{smalldump.String("a", "1"), smalldump.String("b", "2")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Set("b", "since")
+	for range 2 {
+		l.undo(t, oneChanged)
+		l.holds(t, "b")
+	}
+	if err := l.load(t, false); load.ExitCode(err) != exitcode.Refused || !strings.Contains(err.Error(), "holds 1 key already") {
+		t.Errorf("a load over what was kept: %v", err)
+	}
+	l.o.Target.OnExists = writer.Replace
+	if err := l.load(t, false); err != nil {
+		t.Error(err)
+	}
+	l.undo(t, "")
+	l.holds(t, "")
+	if log := l.undo(t, ""); !strings.Contains(log, "undone already") {
+		t.Error(log)
+	}
+}
+
+// TestOlder: what the target held before is not removed for want of knowing whether a load that was
+// stopped has replaced it.
+func TestOlder(t *testing.T) {
+	m := start(t)
+	m.HSet("h", "f", "older")
+	m.HSet("i", "f", "older", "g", "older")
+	l := loadStopped(t, m, writer.Replace, false, smalldump.Options{ChunkBytes: 1 << 20}, []format.Record{
+		smalldump.Hash("g", "f", noise(90_000)), smalldump.Hash("h", "f", "v", "g", "w"), smalldump.Hash("i", "f", "v", "g", "w"),
+	})
+	l.undo(t, "2 keys that the load may not have reached before it was stopped: see ")
+	l.holds(t, "h i")
+	l.o.Force = true
+	l.undo(t, "")
+	l.holds(t, "")
+}
+
+// TestNotReached: what others have written under names that a load, which was stopped, has not come
+// to is no part of it. A part of a key is.
+func TestNotReached(t *testing.T) {
+	m := start(t)
+	l := loadStopped(t, m, writer.Fail, false, smalldump.Options{ChunkBytes: 1 << 20}, []format.Record{
+		smalldump.Hash("g", "f", noise(9000)), smalldump.Hash("h", "f", "v", "g", "w"), smalldump.Hash("i", "f", "v", "g", "w"), smalldump.Hash("j", "f", "v"),
+	})
+	m.HSet("h", "of", "others")
+	m.HSet("i", "f", "v")
+	m.HSet("j", "f", "of others")
+	l.undo(t, "2 keys that others changed since")
+	l.holds(t, "h j")
+}
+
+// TestNotBegun: what others have written under the names of chunks that the load never began is
+// theirs, also where it equals the dump or is a part of it, and what was saved under such a name is
+// not put back over it.
+func TestNotBegun(t *testing.T) {
+	for _, save := range []bool{false, true} {
+		m := start(t)
+		if save {
+			m.HSet("h", "f", "older")
+		}
+		l := loadStopped(t, m, writer.Replace, save, smalldump.Options{}, []format.Record{
+			smalldump.Hash("g", "f", noise(9000)), smalldump.Hash("h", "f", "v", "g", "w"), smalldump.Hash("i", "f", "v", "g", "w"),
+		})
+		m.HSet("h", "f", "v", "g", "w")
+		m.HSet("i", "f", "v")
+		if log := l.undo(t, ""); !strings.Contains(log, "the load never began 2 chunks of the dump") {
+			t.Error(log)
+		}
+		if h, i := m.HGet("h", "f"), m.HGet("i", "f"); h != "v" || i != "v" {
+			t.Errorf("--undo %v: the target has %v, h of %q and i of %q", save, m.Keys(), h, i)
+		}
+	}
+}
+
+// noise returns text that does not compress well.
+func noise(n int) string {
+	b, x := make([]byte, n), uint32(1)
+	for i := range b {
+		x = x*1664525 + 1013904223
+		b[i] = byte(x >> 24)
+	}
+	return string(b)
 }
 
 // TestSaved: a key that was changed since the load is not overwritten by what was saved.

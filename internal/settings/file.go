@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -41,8 +42,8 @@ func (f File) Read() ([]Change, error) {
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s does not say what settings of the %s were: set %s to what should be, and remove the file: %w",
-			f, f.Side, strings.Join(f.Names, " and "), err)
+		return nil, fmt.Errorf("%w: %s does not say what settings of the %s were: set %s to what should be, and remove the file: %w",
+			exitcode.ErrRefused, f, f.Side, strings.Join(f.Names, " and "), err)
 	}
 	return left, nil
 }

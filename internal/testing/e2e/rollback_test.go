@@ -129,7 +129,7 @@ func TestRollbackChanged(t *testing.T) {
 		do(t, admin, "SET", "of others", "x")
 		for range 2 {
 			r := mustRun(t, 3, "kvload", back...)
-			if !strings.Contains(r.stderr, "1 key was changed by others") {
+			if !strings.Contains(r.stderr, "1 key that others changed since") {
 				t.Error(r.stderr)
 			}
 		}
@@ -178,7 +178,7 @@ func TestRollbackChangedStreams(t *testing.T) {
 			t.Error(r.stdout, r.stderr)
 		}
 		r = mustRun(t, 3, "kvload", append([]string{"rollback"}, args...)...)
-		if !strings.Contains(r.stderr, "3 keys were changed by others") {
+		if !strings.Contains(r.stderr, "3 keys that others changed since") {
 			t.Error(r.stderr)
 		}
 		if n := countOf(t, admin, keys); n != 3 {
