@@ -114,5 +114,16 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	}
-	manual.CheckHelp(t, commands(), most, func(args ...string) string { return runCommand(args...).stdout })
+	manual.CheckHelp(t, commands(), most, shows)
+	manual.CheckPages(t, "kvload", commands(), shows)
+}
+
+func shows(args ...string) string { return runCommand(args...).stdout }
+
+// TestChoices: what completion offers is what the flags take.
+func TestChoices(t *testing.T) {
+	manual.CheckChoices(t, loadCommand, strings.Fields("--uri redis://h:1 --in d"), shows, func(c *cli.Context) error {
+		_, err := parseTargets(c)
+		return err
+	})
 }

@@ -154,7 +154,18 @@ func TestHelp(t *testing.T) {
 			t.Errorf("dump --help does not show %q:\n%s", want, help.stdout)
 		}
 	}
-	manual.CheckHelp(t, commands(), most, func(args ...string) string { return runCommand(args...).stdout })
+	manual.CheckHelp(t, commands(), most, shows)
+	manual.CheckPages(t, "pikadump", commands(), shows)
+}
+
+func shows(args ...string) string { return runCommand(args...).stdout }
+
+// TestChoices: what completion offers is what the flags take.
+func TestChoices(t *testing.T) {
+	manual.CheckChoices(t, dumpCommand, strings.Fields("--uri redis://h:1 --out d"), shows, func(c *cli.Context) error {
+		_, err := parseDump(c)
+		return err
+	})
 }
 
 // TestDumpOptions: each flag of dump sets its option.

@@ -63,7 +63,7 @@ func App(app *cli.App, most map[string][]string) *cli.App {
 		}
 		return cli.ShowAppHelp(c)
 	}
-	app.Commands = append(app.Commands, versionCommand(app.Name))
+	app.Commands = append(app.Commands, versionCommand(app.Name), completionCommand(app.Name), m.manCommand())
 	env := Env(strings.ToUpper(app.Name))
 	for _, c := range app.Commands {
 		c.OnUsageError = onUsageError
@@ -93,6 +93,10 @@ func Env(prefix string) func(string) []string {
 func Main(app *cli.App, args []string, classify func(error) int) int {
 	if os.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(memoryLimit)
+	}
+	if len(args) > 1 && args[1] == completeName {
+		complete(app, args[2:], app.Writer)
+		return exitcode.Done
 	}
 	redis.SetLogger(discard{})
 	messages := app.ErrWriter

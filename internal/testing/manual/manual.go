@@ -1,8 +1,13 @@
 // Package manual checks what the tools say of themselves: every flag of every command, in lines
-// that fit a terminal. For the tests of both commands.
+// that fit a terminal, in the help and in manual pages; and that what completion offers is taken.
+// For the tests of both commands.
 package manual
 
 import (
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -64,6 +69,91 @@ func checkWidth(t *testing.T, command, text string) {
 	}
 	if strings.Count(text, "EXIT CODES:") != 1 {
 		t.Errorf("%s --help shows the exit codes other than once", command)
+	}
+}
+
+// CheckPages checks the manual pages, which run("man", DIR) writes.
+func CheckPages(t *testing.T, tool string, commands []*cli.Command, run func(args ...string) string) {
+	t.Helper()
+	dir := t.TempDir()
+	run("man", dir)
+	_, err := exec.LookPath("mandoc")
+	if err != nil {
+		t.Log("NO mandoc: THE MANUAL PAGES ARE NOT PARSED")
+	}
+	check := func(name string, names []string) {
+		path := filepath.Join(dir, name+".1")
+		page, readErr := os.ReadFile(path)
+		if readErr != nil {
+			t.Error(readErr)
+			return
+		}
+		for _, name := range names {
+			if want := `\fB` + strings.ReplaceAll(name, "-", `\-`) + `\fR`; strings.Count(string(page), want) != 1 {
+				t.Errorf("%s names %s other than once", path, name)
+			}
+		}
+		if err != nil {
+			return
+		}
+		out, _ := exec.Command("mandoc", "-T", "lint", "-W", "warning", path).CombinedOutput()
+		for line := range strings.Lines(string(out)) {
+			if !strings.Contains(line, "missing date") { // a test is no build in a clone
+				t.Errorf("mandoc: %s", line)
+			}
+		}
+		shown, err := exec.Command("mandoc", "-T", "utf8", "-O", "width=80", path).Output()
+		if err != nil {
+			t.Errorf("mandoc %s: %v", path, err)
+		}
+		for line := range strings.Lines(overstruck.ReplaceAllString(string(shown), "")) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > columns {
+				t.Errorf("%s: %d columns: %s", path, n, line)
+			}
+		}
+	}
+	var pages []string
+	for _, c := range commands {
+		pages = append(pages, tool+"-"+c.Name)
+		var names []string
+		for _, f := range visible(c) {
+			names = append(names, "--"+f.Names()[0])
+		}
+		check(tool+"-"+c.Name, names)
+	}
+	check(tool, nil)
+	if all, err := filepath.Glob(filepath.Join(dir, "*.1")); err != nil || len(all) < len(pages)+1 {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
+// overstruck is how mandoc makes bold what a terminal shows.
+var overstruck = regexp.MustCompile(".\b")
+
+// CheckChoices has parse take each value that completion offers for a flag of the command; args are
+// what the command needs beside.
+func CheckChoices(t *testing.T, command func() *cli.Command, args []string, run func(args ...string) string, parse func(*cli.Context) error) {
+	t.Helper()
+	c, flags := command(), 0
+	for _, f := range visible(c) {
+		name := "--" + f.Names()[0]
+		if d, ok := f.(cli.DocGenerationFlag); !ok || !d.TakesValue() {
+			continue
+		}
+		words := strings.Fields(run("__complete", c.Name, name, ""))
+		words = words[:len(words)-1] // how to go on
+		flags += min(1, len(words))
+		for _, word := range words {
+			fresh := command() // the library changes it
+			fresh.Action = parse
+			app := &cli.App{Name: "tool", Writer: io.Discard, ErrWriter: io.Discard, HideHelpCommand: true, Commands: []*cli.Command{fresh}}
+			if err := app.Run(slices.Concat([]string{"tool", c.Name}, args, []string{name, word})); err != nil {
+				t.Errorf("%s %s %s is what completion offers: %v", c.Name, name, word, err)
+			}
+		}
+	}
+	if flags < 3 {
+		t.Errorf("of the flags of %s %d have choices", c.Name, flags)
 	}
 }
 
