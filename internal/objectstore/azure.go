@@ -183,6 +183,9 @@ func (b *azureBucket) List(ctx context.Context, prefix string) iter.Seq2[string,
 				return
 			}
 			for _, o := range page.Segment.BlobItems {
+				if o.Properties != nil && value(o.Properties.ResourceType) == "directory" {
+					continue // of an account with a hierarchical namespace
+				}
 				if !yield(value(o.Name), nil) {
 					return
 				}
@@ -198,7 +201,7 @@ func azureError(err error) error {
 	}
 	answer := (*azcore.ResponseError)(nil)
 	if !errors.As(err, &answer) {
-		return &Error{Err: err}
+		return newError(err)
 	}
 	e := &Error{Status: answer.StatusCode, Code: answer.ErrorCode, Err: fmt.Errorf("%d %s", answer.StatusCode, answer.ErrorCode)}
 	if r := answer.RawResponse; r != nil {

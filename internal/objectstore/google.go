@@ -74,10 +74,21 @@ func openGoogle(ctx context.Context, u *url.URL) (Bucket, error) {
 	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Timeout: tokenTimeout})
 	found, err := google.FindDefaultCredentialsWithParams(ctx, google.CredentialsParams{Scopes: []string{googleScope}, UniverseDomain: domain})
 	if err != nil {
-		return nil, &Error{Status: http.StatusUnauthorized, Err: fmt.Errorf("there are no credentials of Google: set GOOGLE_APPLICATION_CREDENTIALS, or run gcloud auth application-default login (%w)", err)}
+		return nil, &Error{Status: http.StatusUnauthorized, Err: fmt.Errorf("there are no credentials of Google: set GOOGLE_APPLICATION_CREDENTIALS, or run gcloud auth application-default login (%v)", err)}
 	}
-	b.client.Transport = &oauth2.Transport{Source: found.TokenSource, Base: transport}
+	b.client.Transport = &oauth2.Transport{Source: tokens{found.TokenSource}, Base: transport}
 	return b, nil
+}
+
+// tokens says of an error what was asked for.
+type tokens struct{ oauth2.TokenSource }
+
+func (t tokens) Token() (*oauth2.Token, error) {
+	token, err := t.TokenSource.Token()
+	if err != nil {
+		return nil, fmt.Errorf("the credentials of Google give no access token: %w", err)
+	}
+	return token, nil
 }
 
 // url returns that of an object, or of all of them.
@@ -227,7 +238,7 @@ func (b *googleBucket) List(ctx context.Context, prefix string) iter.Seq2[string
 // googleFailure is the error of a request without an answer: of the network, or because Google
 // gives no access token.
 func googleFailure(err error) error {
-	e := &Error{Err: err}
+	e := newError(err)
 	if token := (*oauth2.RetrieveError)(nil); errors.As(err, &token) && token.Response != nil {
 		if e.Status = token.Response.StatusCode; e.Status >= 400 && e.Status < 500 && e.Status != http.StatusTooManyRequests {
 			e.Status = http.StatusUnauthorized // it says 400 of an account that is no more

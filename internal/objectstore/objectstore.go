@@ -12,12 +12,14 @@ package objectstore
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -71,8 +73,20 @@ type Error struct {
 	Err    error
 }
 
+// newError returns the Error of a request without an answer. A file that is not there, of
+// credentials, is no object that is not there.
+func newError(err error) *Error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
+		err = errors.New(err.Error())
+	}
+	return &Error{Err: err}
+}
+
 // Error is one line, whatever the library says.
-func (e *Error) Error() string { return strings.Join(strings.Fields(e.Err.Error()), " ") }
+func (e *Error) Error() string {
+	words := slices.DeleteFunc(strings.Fields(e.Err.Error()), func(word string) bool { return strings.Trim(word, "-") == "" })
+	return strings.Join(words, " ")
+}
 
 func (e *Error) Unwrap() error { return e.Err }
 

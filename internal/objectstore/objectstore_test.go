@@ -2,14 +2,19 @@ package objectstore
 
 import (
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -222,5 +227,92 @@ func TestGoogleRangeIgnored(t *testing.T) {
 	}
 	if _, _, err := b.Get(t.Context(), "x", 3, 2); err == nil || !strings.Contains(err.Error(), "asked for bytes=3-4") {
 		t.Error(err)
+	}
+}
+
+// TestS3Requests: what the URL and the environment say of S3 arrives there: who asks, how an object
+// is encrypted, that none is replaced.
+func TestS3Requests(t *testing.T) {
+	alone(t)
+	var last http.Header
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" { // STS
+			fmt.Fprint(w, `<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASSUMED</AccessKeyId><SecretAccessKey>s</SecretAccessKey>`+
+				`<SessionToken>t</SessionToken><Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)
+			return
+		}
+		last = r.Header.Clone()
+	}))
+	defer srv.Close()
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	write := func(name, text string) string {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	put := func(query string) error {
+		t.Helper()
+		b, err := open(t, "s3://b?region=eu-west-1&use_path_style=true&endpoint="+srv.URL+query)
+		if err != nil {
+			return err
+		}
+		return b.Put(t.Context(), "x", strings.NewReader("x"), Object{Size: 1, SHA256: make([]byte, 32)}, true)
+	}
+	t.Setenv("AWS_CONFIG_FILE", write("config", "[profile other]\nregion = r\naws_access_key_id = OTHER\naws_secret_access_key = s\n"))
+	t.Setenv("AWS_ACCESS_KEY_ID", "")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "")
+	t.Setenv("AWS_ENDPOINT_URL_STS", srv.URL)
+	var unknown x509.UnknownAuthorityError
+	if err := put("&profile=other"); !errors.As(err, &unknown) {
+		t.Errorf("an unknown authority: %v", err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", write("ca.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: srv.Certificate().Raw}))))
+	for query, who := range map[string]string{"&profile=other": "OTHER/", "&profile=other&role=arn:aws:iam::1:role/r": "ASSUMED/", "&anonymous=true": ""} {
+		if err := put(query + "&ssetype=AWS:KMS&kmskeyid=key"); err != nil {
+			t.Errorf("%s: %v", query, err)
+			continue
+		}
+		for name, want := range map[string]string{"X-Amz-Server-Side-Encryption": "aws:kms", "X-Amz-Server-Side-Encryption-Aws-Kms-Key-Id": "key", "If-None-Match": "*", "X-Amz-Meta-Sha256": strings.Repeat("0", 64)} {
+			if got := last.Get(name); got != want {
+				t.Errorf("%s: %s is %q", query, name, got)
+			}
+		}
+		if got := last.Get("Authorization"); who == "" && got != "" || !strings.Contains(got, who) {
+			t.Errorf("%s: Authorization %q", query, got)
+		}
+	}
+}
+
+// TestMissingFile: a file of credentials that is not there is no object that is not there.
+func TestMissingFile(t *testing.T) {
+	alone(t)
+	for _, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
+		t.Setenv(name, "")
+	}
+	t.Setenv("AWS_ROLE_ARN", "arn:aws:iam::1:role/r")
+	t.Setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent")
+	b, err := open(t, "s3://b?region=r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Stat(t.Context(), "x"); err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "/nonexistent") {
+		t.Errorf("S3: %v", err)
+	}
+	path := filepath.Join(t.TempDir(), "credentials.json")
+	text := `{"type":"external_account","audience":"a","subject_token_type":"urn:ietf:params:oauth:token-type:jwt","token_url":"http://127.0.0.1:1/","credential_source":{"file":"/nonexistent"}}`
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for file, says := range map[string]string{path: "the credentials of Google give no access token", "/nonexistent": "there are no credentials of Google"} {
+		t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", file)
+		b, err := open(t, "gs://b")
+		if err == nil {
+			_, err = b.Stat(t.Context(), "x")
+		}
+		if err == nil || errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), says) || !strings.Contains(err.Error(), "/nonexistent") {
+			t.Errorf("Google, %s: %v", file, err)
+		}
 	}
 }

@@ -181,10 +181,10 @@ func s3Error(err error) error {
 	if err == nil {
 		return nil
 	}
-	e := &Error{Err: err}
 	if operation := (*smithy.OperationError)(nil); errors.As(err, &operation) {
-		e.Err = operation // without what the library says before it
+		err = operation // without what the library says before it
 	}
+	e := newError(err)
 	if answer := (*smithyhttp.ResponseError)(nil); errors.As(err, &answer) {
 		e.Status = answer.HTTPStatusCode()
 		if answer.Response != nil {

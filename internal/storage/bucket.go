@@ -45,7 +45,7 @@ func OpenBucket(ctx context.Context, location string, o Options) (*Bucket, error
 	case errors.As(err, new(*objectstore.Error)):
 		return nil, b.failure("open", "", err)
 	case err != nil:
-		return nil, fmt.Errorf("%w: %s: %w", ErrLocation, b, err)
+		return nil, fmt.Errorf("%w: %s: %v", ErrLocation, b, err) // a file of its own that is not there is no dump that is not
 	}
 	return b, nil
 }

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"errors"
+	"io/fs"
 	"strings"
 	"testing"
 )
@@ -52,6 +53,21 @@ func TestOpenRefused(t *testing.T) {
 		if _, err := OpenBucket(t.Context(), location, Options{}); !errors.Is(err, ErrLocation) || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", location, err)
 		}
+	}
+}
+
+// TestNoGoogle: without credentials gs:// is refused; a file of credentials that is missing is no
+// missing dump.
+func TestNoGoogle(t *testing.T) {
+	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nonexistent")
+	_, err := OpenBucket(t.Context(), "gs://b/p", Options{})
+	if !errors.Is(err, ErrDenied) || errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
+	}
+	t.Setenv("AWS_CA_BUNDLE", "/nonexistent")
+	_, err = OpenBucket(t.Context(), "s3://b/p?region=r", Options{})
+	if !errors.Is(err, ErrLocation) || errors.Is(err, fs.ErrNotExist) {
+		t.Error(err)
 	}
 }
 
