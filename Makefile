@@ -13,7 +13,7 @@ SHELL := bash
 export GOFLAGS ?= -trimpath
 export CGO_ENABLED ?= 0
 
-.PHONY: build test check lint bench demo manifests fuzz soak
+.PHONY: build test check lint bench demo manifests extras packages fuzz soak
 
 # In a clone Go stamps the tag, the commit and its date: `pikadump --version`. -s -w leaves out what only
 # debuggers read, a third of the size; stack traces stay as they are.
@@ -50,6 +50,19 @@ manifests: build
 	@if command -v systemd-analyze >/dev/null; then said=$$(systemd-analyze verify --man=no deploy/systemd/* 2>&1 | grep pikadump@); \
 		test -z "$$said" || { echo "$$said"; exit 1; }; \
 	else echo "NO systemd-analyze: deploy/systemd IS NOT CHECKED"; fi
+
+# What packages bring beside the binaries, which the tools write themselves.
+extras: build
+	rm -rf bin/extras && mkdir -p bin/extras/man bin/extras/completion
+	for tool in pikadump kvload; do \
+		bin/$$tool man bin/extras/man || exit 1; \
+		for shell in bash zsh fish; do bin/$$tool completion $$shell > bin/extras/completion/$$tool.$$shell || exit 1; done; done
+	gzip -9n bin/extras/man/*.1
+
+# A release that is not published, in dist/: needs goreleaser. SKIP=docker,sbom where there is no docker and no syft.
+packages:
+	goreleaser check
+	goreleaser release --snapshot --clean $(if $(SKIP),--skip=$(SKIP))
 
 fuzz:
 	@for p in ./format ./writer/rawbatch; do for t in $$($(GO) test $$p -list '^Fuzz' | grep ^Fuzz); do \
