@@ -53,14 +53,14 @@ func transient(err error) bool {
 // safe.
 func (c *conn) retry(ctx context.Context, err error) error {
 	for transient(err) && ctx.Err() == nil {
-		wait, ok := c.backoff.after(c.d.retryFor)
+		wait, ok := c.backoff.after(c.d.RetryFor)
 		switch {
-		case !ok && c.d.retryFor > 0:
-			return fmt.Errorf("%w after nothing was read for %v (--retry-for): %w", errGivenUp, c.d.retryFor, err)
+		case !ok && c.d.RetryFor > 0:
+			return fmt.Errorf("%w after nothing was read for %v (--retry-for): %w", errGivenUp, c.d.RetryFor, err)
 		case !ok:
 			return err
-		case c.d.retrying != nil:
-			c.d.retrying(err, wait)
+		case c.d.Retrying != nil:
+			c.d.Retrying(err, wait)
 		}
 		if err := pause(ctx, wait); err != nil {
 			return err
@@ -69,7 +69,7 @@ func (c *conn) retry(ctx context.Context, err error) error {
 		if err = c.connect(ctx); err == nil {
 			return nil
 		}
-		err = fmt.Errorf("connect to %s again: %w", c.d.addr, err)
+		err = fmt.Errorf("connect to %s again: %w", c.d.Addr, err)
 	}
 	return err
 }

@@ -41,17 +41,12 @@ type conn struct {
 // reads them or not.
 const sendBuffer = 256 << 10
 
-// A dialer makes connections to one address. Its fields are those of Options.
+// A dialer makes connections to one address.
 type dialer struct {
-	addr, username, password  string
-	tls                       *tls.Config
-	dialTimeout, replyTimeout time.Duration
-	retryFor                  time.Duration
-	retrying                  func(err error, wait time.Duration)
+	Options
 	// recognize decides whether a new connection leads to the same server; nil: it is not known
 	// yet.
 	recognize func(ctx context.Context, c *conn) error
-	sawBuffer func(bytes int) // for tests: how large a buffer of replies is
 }
 
 // dial connects. While the source cannot be reached it tries again. Before the server is known only
@@ -64,7 +59,7 @@ func (d *dialer) dial(ctx context.Context, db int) (*conn, error) {
 		err = c.retry(ctx, err)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", d.addr, err)
+		return nil, fmt.Errorf("connect to %s: %w", d.Addr, err)
 	}
 	return c, nil
 }
@@ -73,7 +68,7 @@ func (d *dialer) dial(ctx context.Context, db int) (*conn, error) {
 // go straight over the connection, which costs half of what its commands do. ctx ends the
 // connection as well: when it is cancelled a reply that is being waited for is given up.
 func (c *conn) connect(ctx context.Context) error {
-	nc, err := redis.NewDialer(&redis.Options{DialTimeout: c.d.dialTimeout, TLSConfig: c.d.tls})(ctx, "tcp", c.d.addr)
+	nc, err := redis.NewDialer(&redis.Options{DialTimeout: c.d.DialTimeout, TLSConfig: c.d.TLS})(ctx, "tcp", c.d.Addr)
 	if err != nil {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -108,7 +103,7 @@ func (c *conn) renew(ctx context.Context) error {
 	c.drop()
 	err := c.connect(ctx)
 	if err != nil {
-		err = c.retry(ctx, fmt.Errorf("connect to %s again: %w", c.d.addr, err))
+		err = c.retry(ctx, fmt.Errorf("connect to %s again: %w", c.d.Addr, err))
 	}
 	return err
 }
@@ -127,10 +122,10 @@ func (c *conn) drop() {
 // a Pika without a password (SERVERS.md P8).
 func (c *conn) login(ctx context.Context) error {
 	d := c.d
-	if d.password != "" {
-		args := []any{"AUTH", d.password}
-		if d.username != "" {
-			args = []any{"AUTH", d.username, d.password}
+	if d.Password != "" {
+		args := []any{"AUTH", d.Password}
+		if d.Username != "" {
+			args = []any{"AUTH", d.Username, d.Password}
 		}
 		p, err := c.doOnce(ctx, args...)
 		if err != nil {
@@ -138,7 +133,7 @@ func (c *conn) login(ctx context.Context) error {
 		}
 		if err := p.Status(); err != nil {
 			var re *ReplyError
-			if errors.As(err, &re) && strings.Contains(re.Reply, d.password) { // one that does not know AUTH repeats its arguments
+			if errors.As(err, &re) && strings.Contains(re.Reply, d.Password) { // one that does not know AUTH repeats its arguments
 				return fmt.Errorf("%w: the source does not take AUTH; is it a Pika?", ErrAuth)
 			}
 			if transient(err) {

@@ -112,5 +112,5 @@ func (i *identity) recognize(ctx context.Context, c *conn) error {
 			return err
 		}
 	}
-	return i.see(c.d.addr, then, now)
+	return i.see(c.d.Addr, then, now)
 }

@@ -18,13 +18,6 @@ const (
 	byCursor                // SCAN: all types in one walk, whose place the server keeps and can lose
 )
 
-// The values of Options.Scan.
-const (
-	ScanAuto  = "auto"  // the best way that version and account allow
-	ScanRange = "range" // by key range, or not at all
-	ScanScan  = "scan"  // by SCAN even if there is a better way
-)
-
 // ways returns the listings to try, best first.
 func (s *session) ways() ([]listing, error) {
 	v := s.source.version

@@ -57,6 +57,13 @@ type Options struct {
 	sawBuffer func(bytes int) // for tests: how large a buffer of replies is
 }
 
+// The values of Options.Scan.
+const (
+	ScanAuto  = "auto"  // the best way that version and account allow
+	ScanRange = "range" // by key range, or not at all
+	ScanScan  = "scan"  // by SCAN even if there is a better way
+)
+
 // Check fills in the defaults and reports the first option out of range.
 func (o *Options) Check() error {
 	setDefault(&o.DialTimeout, 10*time.Second)
@@ -98,12 +105,4 @@ func setDefault[T int | time.Duration](v *T, def T) {
 // explain adds to the refusal of a command what lets it through.
 func (o *Options) explain(err error) error {
 	return account{o.Username, o.Password != "", o.Prefix}.explain(err)
-}
-
-// dialer returns what makes the connections.
-func (o *Options) dialer() *dialer {
-	return &dialer{
-		addr: o.Addr, username: o.Username, password: o.Password, tls: o.TLS, dialTimeout: o.DialTimeout,
-		replyTimeout: o.ReplyTimeout, retryFor: o.RetryFor, retrying: o.Retrying, sawBuffer: o.sawBuffer,
-	}
 }

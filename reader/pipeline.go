@@ -48,7 +48,7 @@ func (c *conn) write(ctx context.Context, f *pipeline) {
 	if f.received {
 		return
 	}
-	err := c.c.SetWriteDeadline(f.sent.Add(c.d.replyTimeout))
+	err := c.c.SetWriteDeadline(f.sent.Add(c.d.ReplyTimeout))
 	if err == nil {
 		_, err = c.c.Write(f.b.Bytes())
 	}
@@ -84,7 +84,7 @@ func (c *conn) receive(ctx context.Context, f *pipeline) (*resp.Replies, error) 
 	}
 	if !f.received {
 		f.received = true
-		err := c.c.SetReadDeadline(time.Now().Add(c.d.replyTimeout))
+		err := c.c.SetReadDeadline(time.Now().Add(c.d.ReplyTimeout))
 		if err == nil {
 			err = f.buf.Fill(c.c, f.b.Len())
 		}

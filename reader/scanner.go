@@ -25,7 +25,7 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	d := o.dialer()
+	d := &dialer{Options: o}
 	c, err := d.dial(ctx, 0)
 	if err != nil {
 		return nil, o.explain(err)

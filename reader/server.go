@@ -41,11 +41,11 @@ func identify(ctx context.Context, c *conn) (*ServerInfo, *identity, error) {
 		}
 		return nil, nil, err
 	}
-	s := &ServerInfo{Source: format.Source{Address: c.d.addr, Server: "pika", RunID: info["run_id"], Databases: 1}}
+	s := &ServerInfo{Source: format.Source{Address: c.d.Addr, Server: "pika", RunID: info["run_id"], Databases: 1}}
 	s.Version = info["pika_version"]
 	var ok bool
 	if s.version, ok = parseVersion(s.Version); !ok {
-		return nil, nil, fmt.Errorf("%w: %s is %s, not a Pika; give the address of a Pika server (behind a proxy, of each server itself)", ErrRefused, c.d.addr, otherServer(info))
+		return nil, nil, fmt.Errorf("%w: %s is %s, not a Pika; give the address of a Pika server (behind a proxy, of each server itself)", ErrRefused, c.d.Addr, otherServer(info))
 	}
 	if !s.version.atLeast(2, 0, 0) {
 		return nil, nil, fmt.Errorf("%w: Pika %s is too old; this pikadump reads 2.0 and newer", ErrRefused, s.Version)
@@ -113,7 +113,7 @@ func (s *ServerInfo) configure(ctx context.Context, c *conn) error {
 		s.Databases = n
 	}
 	if sharding {
-		return fmt.Errorf("%w: %s runs in sharding mode, where a key range lies in many slots; move it to classic mode first", ErrRefused, c.d.addr)
+		return fmt.Errorf("%w: %s runs in sharding mode, where a key range lies in many slots; move it to classic mode first", ErrRefused, c.d.Addr)
 	}
 	return nil
 }

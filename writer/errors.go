@@ -1,10 +1,6 @@
 package writer
 
-import (
-	"strconv"
-
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
-)
+import "github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 
 // Causes that a caller branches on, with errors.Is. The packages below return them as well.
 var (
@@ -26,31 +22,11 @@ var (
 func unequal(err error) error { return conn.Mark(ErrUnequal, err) }
 
 // A CommandError is why a load stopped at one command.
-type CommandError struct {
-	DB      int    // database of the source
-	Key     []byte // the key as the dump has it; nil when the command has none
-	Command string // "HSET", without arguments
-	Reply   string // what the server answered; empty when it did not
-	Err     error  // what is wrong, or to be done
-}
-
-func (e *CommandError) Error() string {
-	s := "load database " + strconv.Itoa(e.DB)
-	if e.Key != nil {
-		s += ", key " + conn.Quote(e.Key)
-	}
-	s += ": " + e.Command
-	if e.Reply != "" {
-		s += " answered " + strconv.Quote(e.Reply)
-	}
-	return s + ": " + e.Err.Error()
-}
-
-func (e *CommandError) Unwrap() error { return e.Err }
+type CommandError = conn.CommandError
 
 // stopped is the error that ends a load at a command about k, which may be nil.
 func stopped(db int, command string, k *key, reply string, err error) error {
-	e := &CommandError{DB: db, Command: command, Reply: reply, Err: err}
+	e := &CommandError{Doing: "load", DB: db, Command: command, Reply: reply, Err: err}
 	if k != nil {
 		e.Key = clone(k.source)
 	}

@@ -76,7 +76,7 @@ func check(dir storage.Store, f format.File) error {
 
 // damaged returns an error if a file is known to be another one than was written.
 func (s *Store) damaged(name string) error {
-	in, err := ReadInventory(s.inner)
+	in, err := ReadInventory(s.Store)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -85,7 +85,7 @@ func (s *Store) damaged(name string) error {
 	}
 	for _, f := range in.Files {
 		if f.Name == name+format.EncryptedSuffix {
-			return check(s.inner, f)
+			return check(s.Store, f)
 		}
 	}
 	return nil

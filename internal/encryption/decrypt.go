@@ -42,7 +42,7 @@ type reader struct {
 
 // open opens a file. The error is an age.NoIdentityMatchError if it is not for the identities.
 func (s *Store) open(name string) (*reader, error) {
-	inner, err := s.inner.Open(name + format.EncryptedSuffix)
+	inner, err := s.Store.Open(name + format.EncryptedSuffix)
 	if err != nil {
 		return nil, err
 	}

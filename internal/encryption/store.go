@@ -40,8 +40,8 @@ type Keys struct {
 // written itself it can read without any identity. The manifest is there for it when encrypted.json
 // is, which is written behind it.
 type Store struct {
-	inner storage.Store
-	keys  Keys
+	storage.Store
+	keys Keys
 
 	mu       sync.Mutex
 	fileKeys map[string][]byte      // of the files that this store has written
@@ -93,7 +93,7 @@ func Create(dir storage.Store, keys Keys, resume bool) (storage.Store, error) {
 }
 
 func newStore(dir storage.Store, keys Keys) *Store {
-	return &Store{inner: dir, keys: keys, fileKeys: map[string][]byte{}, files: map[string]format.File{}, opened: map[string]bool{}}
+	return &Store{Store: dir, keys: keys, fileKeys: map[string][]byte{}, files: map[string]format.File{}, opened: map[string]bool{}}
 }
 
 // look says whether dir holds files of an encrypted dump, or of one that is not.
@@ -171,9 +171,9 @@ func stanzas(header []byte) int { return bytes.Count(header, []byte("\n-> ")) }
 // Path returns where a file is.
 func (s *Store) Path(name string) string {
 	if name == "" {
-		return s.inner.Path("")
+		return s.Store.Path("")
 	}
-	return s.inner.Path(name + format.EncryptedSuffix)
+	return s.Store.Path(name + format.EncryptedSuffix)
 }
 
 // Open opens a file; its size is that of what was encrypted.
@@ -198,7 +198,7 @@ func (s *Store) Open(name string) (storage.Reader, error) {
 
 // hasInventory returns nil if encrypted.json is there.
 func (s *Store) hasInventory() error {
-	f, err := s.inner.Open(format.InventoryName)
+	f, err := s.Store.Open(format.InventoryName)
 	if err != nil {
 		return err
 	}
@@ -209,18 +209,18 @@ func (s *Store) hasInventory() error {
 // encrypted.json without a manifest, which was lost: neither counts.
 func (s *Store) removeHalf() error {
 	const manifest = format.ManifestName + format.EncryptedSuffix
-	inventory, err := storage.Exists(s.inner, format.InventoryName)
+	inventory, err := storage.Exists(s.Store, format.InventoryName)
 	if err != nil {
 		return err
 	}
-	there, err := storage.Exists(s.inner, manifest)
+	there, err := storage.Exists(s.Store, manifest)
 	switch {
 	case err != nil:
 		return err
 	case there && !inventory:
-		return s.inner.Remove(manifest)
+		return s.Store.Remove(manifest)
 	case inventory && !there:
-		return s.inner.Remove(format.InventoryName)
+		return s.Store.Remove(format.InventoryName)
 	}
 	return nil
 }
@@ -232,7 +232,7 @@ func (s *Store) Create(name string) (storage.File, error) {
 			return nil, err
 		}
 	}
-	inner, err := s.inner.Create(name + format.EncryptedSuffix)
+	inner, err := s.Store.Create(name + format.EncryptedSuffix)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +248,7 @@ func (s *Store) Create(name string) (storage.File, error) {
 // Remove removes a file. Without encrypted.json the manifest does not count: it goes first.
 func (s *Store) Remove(name string) error {
 	if name == format.ManifestName {
-		if err := s.inner.Remove(format.InventoryName); err != nil {
+		if err := s.Store.Remove(format.InventoryName); err != nil {
 			return err
 		}
 	}
@@ -257,13 +257,13 @@ func (s *Store) Remove(name string) error {
 	delete(s.fileKeys, name)
 	delete(s.opened, name)
 	s.mu.Unlock()
-	return s.inner.Remove(name + format.EncryptedSuffix)
+	return s.Store.Remove(name + format.EncryptedSuffix)
 }
 
 // List returns the names of all files. Those that are not encrypted have no place in the dump, and
 // stand in the list as they are.
 func (s *Store) List() ([]string, error) {
-	names, err := s.inner.List()
+	names, err := s.Store.List()
 	finished := slices.Contains(names, format.InventoryName)
 	names = slices.DeleteFunc(names, func(n string) bool {
 		return n == format.InventoryName || n == format.ManifestName+format.EncryptedSuffix && !finished
@@ -275,23 +275,14 @@ func (s *Store) List() ([]string, error) {
 	return names, err
 }
 
-// RemoveTemporaries removes what runs that were killed were writing.
-func (s *Store) RemoveTemporaries() error { return s.inner.RemoveTemporaries() }
-
-// Lock keeps other runs out.
-func (s *Store) Lock() (storage.Lock, error) { return s.inner.Lock() }
-
-// LockShard does as Lock.
-func (s *Store) LockShard(name string) (storage.Lock, error) { return s.inner.LockShard(name) }
-
 // Release says that a file will not be read any more.
 func (s *Store) Release(name string) error {
-	return storage.Release(s.inner, name+format.EncryptedSuffix)
+	return storage.Release(s.Store, name+format.EncryptedSuffix)
 }
 
 // finish writes encrypted.json. Of the files of earlier runs it reads the ciphertext.
 func (s *Store) finish() error {
-	names, err := s.inner.List()
+	names, err := s.Store.List()
 	if err != nil {
 		return err
 	}
@@ -312,7 +303,7 @@ func (s *Store) finish() error {
 	for _, name := range slices.Sorted(maps.Keys(there)) {
 		f, ok := known[name]
 		if !ok {
-			f, err = stored(s.inner, name+format.EncryptedSuffix)
+			f, err = stored(s.Store, name+format.EncryptedSuffix)
 			if errors.Is(err, fs.ErrNotExist) { // removed, and listed still
 				continue
 			}
@@ -328,7 +319,7 @@ func (s *Store) finish() error {
 	if err != nil {
 		return err
 	}
-	return storage.WriteFile(s.inner, format.InventoryName, data)
+	return storage.WriteFile(s.Store, format.InventoryName, data)
 }
 
 // stored says of a file what encrypted.json says of it. It reads the file unless the store knows

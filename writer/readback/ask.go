@@ -139,7 +139,9 @@ func (c *Client) failed(q *question.Question, a *call, reply string, err error) 
 			err = advice
 		}
 	}
-	return &Error{DB: c.db, Key: append([]byte{}, q.Key...), Command: a.Name, Reply: reply, Err: err}
+	e := c.failure(a.Name, reply, err)
+	e.Key = append([]byte{}, q.Key...)
+	return e
 }
 
 // fromTTL makes times of what PTTL answered. Those targets store seconds.

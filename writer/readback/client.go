@@ -9,7 +9,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
@@ -166,7 +165,7 @@ func (c *Client) exec(ctx context.Context) error {
 	c.router.Limit = c.limit
 	if _, err := c.router.Exchange(ctx, &c.encoder, len(c.calls), func(i int) *conn.Call { return &c.calls[i].Call }); err != nil {
 		c.lose()
-		return &Error{DB: c.db, Command: c.calls[0].Name, Err: conn.Lost(err)}
+		return c.failure(c.calls[0].Name, "", conn.Lost(err))
 	}
 	return nil
 }
@@ -189,33 +188,19 @@ func (c *Client) all(ctx context.Context, build func()) error {
 }
 
 // An Error is why reading back stopped.
-type Error struct {
-	DB      int    // database of the source
-	Key     []byte // on the target; nil when it is of no one key
-	Command string
-	Reply   string // empty when there was none
-	Err     error
-}
+type Error = conn.CommandError
 
-func (e *Error) Error() string {
-	s := "read back database " + strconv.Itoa(e.DB)
-	switch e.Command {
+// failure returns an Error at a command.
+func (c *Client) failure(command, reply string, err error) *Error {
+	e := &Error{Doing: "read back", DB: c.db, Command: command, Reply: reply, Err: err}
+	switch command {
 	case "DEL", "EXEC", "FLUSHDB":
-		s = "delete from database " + strconv.Itoa(e.DB)
+		e.Doing = "delete from"
 	}
-	if e.Key != nil {
-		s += ", key " + conn.Quote(e.Key)
-	}
-	s += ": " + e.Command
-	if e.Reply != "" {
-		s += " answered " + strconv.Quote(e.Reply)
-	}
-	return s + ": " + e.Err.Error()
+	return e
 }
-
-func (e *Error) Unwrap() error { return e.Err }
 
 // refused is the error for an error reply, or one that is not expected.
 func (c *Client) refused(command, reply string) error {
-	return &Error{DB: c.db, Command: command, Reply: reply, Err: cmp.Or(conn.Fatal(reply), resp.ErrUnexpected)}
+	return c.failure(command, reply, cmp.Or(conn.Fatal(reply), resp.ErrUnexpected))
 }

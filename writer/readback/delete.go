@@ -33,7 +33,7 @@ func (c *Client) Clear(ctx context.Context) error {
 					return c.refused("FLUSHDB", reply)
 				}
 				if err != nil {
-					return &Error{DB: c.db, Command: "FLUSHDB", Err: conn.Lost(err)}
+					return c.failure("FLUSHDB", "", conn.Lost(err))
 				}
 				return nil
 			})

@@ -32,7 +32,7 @@ func (c *Client) scan(ctx context.Context, server *conn.Conn, each func(names []
 	return server.Scan(ctx, conn.ScanStep, func(names []string) error {
 		for _, name := range names {
 			if ordered && some && name <= last {
-				return &Error{DB: c.db, Command: "SCAN", Err: errLostCursor}
+				return c.failure("SCAN", "", errLostCursor)
 			}
 			some, last = true, name
 		}

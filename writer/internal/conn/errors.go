@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -27,23 +28,12 @@ var (
 	ErrUnequal = errors.New("unequal")
 )
 
-// A targetError is a sentence about the target, of the kind of one of the causes above.
-type targetError struct {
-	kind error
-	text string
-}
-
-func (e *targetError) Error() string { return e.text }
-func (e *targetError) Unwrap() error { return e.kind }
-
 // Authf makes an ErrAuth.
-func Authf(format string, args ...any) error {
-	return &targetError{ErrAuth, fmt.Sprintf(format, args...)}
-}
+func Authf(format string, args ...any) error { return Mark(ErrAuth, fmt.Errorf(format, args...)) }
 
 // Preflightf makes an ErrPreflight.
 func Preflightf(format string, args ...any) error {
-	return &targetError{ErrPreflight, fmt.Sprintf(format, args...)}
+	return Mark(ErrPreflight, fmt.Errorf(format, args...))
 }
 
 // Mark makes an error one of the causes above as well.
@@ -54,6 +44,30 @@ type causeError struct{ kind, err error }
 
 func (e *causeError) Error() string   { return e.err.Error() }
 func (e *causeError) Unwrap() []error { return []error{e.kind, e.err} }
+
+// A CommandError is why a load, or what reads back, stopped at one command.
+type CommandError struct {
+	Doing   string // "load", "read back" or "delete from"
+	DB      int    // database of the source
+	Key     []byte // as the dump has it, of what reads back on the target; nil when it is of no one key
+	Command string // "HSET", without arguments
+	Reply   string // what the server answered; empty when it did not
+	Err     error  // what is wrong, or to be done
+}
+
+func (e *CommandError) Error() string {
+	s := e.Doing + " database " + strconv.Itoa(e.DB)
+	if e.Key != nil {
+		s += ", key " + Quote(e.Key)
+	}
+	s += ": " + e.Command
+	if e.Reply != "" {
+		s += " answered " + strconv.Quote(e.Reply)
+	}
+	return s + ": " + e.Err.Error()
+}
+
+func (e *CommandError) Unwrap() error { return e.Err }
 
 // Lost is the error of a connection that ended, or did not answer: an ErrTransient.
 // What the server sends against the protocol is none.

@@ -57,7 +57,7 @@ func Fatal(reply string) error {
 			continue
 		}
 		if f.kind != nil {
-			return &targetError{f.kind, f.advice}
+			return Mark(f.kind, errors.New(f.advice))
 		}
 		return errors.New(f.advice)
 	}
