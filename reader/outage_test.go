@@ -59,7 +59,7 @@ func TestOutage(t *testing.T) {
 		s := open(t, Options{Addr: srv.Addr(), PageKeys: 4, RetryFor: time.Minute, Retrying: out.retrying})
 		read := map[string]func() (any, error){
 			"positions": func() (any, error) { return s.BinlogPositions(t.Context()) },
-			"rows":      func() (any, error) { return s.EstimateRows(t.Context()) },
+			"volume":    func() (any, error) { return s.Volume(t.Context(), []int{0}) },
 			"setting":   func() (any, error) { return s.Setting(t.Context(), "timeout") },
 			"ping": func() (any, error) {
 				p := s.Pinger()

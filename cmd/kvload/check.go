@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
 
@@ -34,7 +33,7 @@ func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name: "check", Usage: "read a whole dump and verify every checksum, count and range", UsageText: "kvload check DIR", ArgsUsage: "DIR",
 		Description: checkDescription,
-		Flags:       []cli.Flag{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: categoryOutput}, encryption.IdentityFlag(env)},
+		Flags:       append(command.ProgressFlags(env), encryption.IdentityFlag(env)),
 		Action:      check,
 	}
 }
@@ -57,22 +56,24 @@ func check(c *cli.Context) error {
 	}
 	defer a.Close()
 	logging.SetDump(c.App.ErrWriter, a.Manifest.Dump)
-	total := int64(0)
-	for _, t := range a.Manifest.Totals {
-		total += t.Stored
+	meter, err := command.Meter(c)
+	if err != nil {
+		return err
 	}
-	k := checking{c: c, total: total}
-	stop := k.progress()
-	bad, err := a.Check(c.Context, func(ci format.ChunkInfo) {
-		k.keys.Add(ci.Keys)
-		k.read.Add(ci.Size)
-	}, k.failed)
-	stop()
+	end := meter.Begin("check", 1)
+	part := func(ci format.ChunkInfo) *progress.Counter {
+		return meter.Part(progress.Name{DB: ci.DB, Type: string(ci.Type)})
+	}
+	for _, ci := range a.Manifest.Chunks {
+		part(ci).Expect(ci.Size)
+	}
+	bad, err := a.Check(c.Context, func(ci format.ChunkInfo) { part(ci).Add(ci.Keys, ci.Raw, ci.Size) }, failedTo(c))
+	end()
 	if err := damage(bad, err); err != nil {
 		return err
 	}
 	report.SayPartial(c.App.Writer, a.Manifest.Options)
-	fmt.Fprintf(c.App.Writer, "%s: sound: %s in %s\n", a.Path(), progress.Plural(k.keys.Load(), "key", "keys"), progress.Plural(len(a.Manifest.Chunks), "chunk", "chunks"))
+	fmt.Fprintf(c.App.Writer, "%s: sound: %s in %s\n", a.Path(), progress.Plural(report.Keys(a.Manifest.Totals), "key", "keys"), progress.Plural(len(a.Manifest.Chunks), "chunk", "chunks"))
 	return nil
 }
 
@@ -120,13 +121,17 @@ func checkFiles(c *cli.Context, location string, keys encryption.Keys) (inside b
 	if err != nil {
 		return false, err
 	}
-	k := checking{c: c}
-	for _, f := range in.Files {
-		k.total += f.Size
+	meter, err := command.Meter(c)
+	if err != nil {
+		return false, err
 	}
-	stop := k.progress()
-	bad, err := encryption.Check(c.Context, dir, in, func(f format.File) { k.read.Add(f.Size) }, k.failed)
-	stop()
+	end := meter.Begin("check files", 1)
+	whole := meter.Part(progress.Name{})
+	for _, f := range in.Files {
+		whole.Expect(f.Size)
+	}
+	bad, err := encryption.Check(c.Context, dir, in, func(f format.File) { whole.Add(0, f.Size, f.Size) }, failedTo(c))
+	end()
 	if err := damage(bad, err); err != nil {
 		return false, err
 	}
@@ -138,31 +143,10 @@ func checkFiles(c *cli.Context, location string, keys encryption.Keys) (inside b
 	return false, nil
 }
 
-// A checking shows how far it is, and what it finds.
-type checking struct {
-	c          *cli.Context
-	keys, read atomic.Int64
-	total      int64 // bytes
+// failedTo returns what says that a file is damaged.
+func failedTo(c *cli.Context) func(error) {
+	return func(err error) { fmt.Fprintln(c.App.ErrWriter, err) }
 }
-
-// progress shows it until the function that it returns is called.
-func (k *checking) progress() func() { return k.progressOf(func() int64 { return k.total }) }
-
-// progressOf is progress towards a total that may not be known yet, or ever: 0.
-func (k *checking) progressOf(total func() int64) func() {
-	if k.c.Bool("quiet") {
-		return func() {}
-	}
-	return progress.Start(k.c.App.ErrWriter, func() progress.Point {
-		s := progress.Point{Keys: k.keys.Load(), Bytes: k.read.Load(), Done: -1}
-		if n := total(); n > 0 {
-			s.Done = float64(s.Bytes) / float64(n)
-		}
-		return s
-	})
-}
-
-func (k *checking) failed(err error) { fmt.Fprintln(k.c.App.ErrWriter, err) }
 
 func damage(bad int, err error) error {
 	if err != nil || bad == 0 {

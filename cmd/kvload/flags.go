@@ -59,11 +59,10 @@ func rewriteFlags(env func(string) []string) []cli.Flag {
 
 // runFlags say how a run goes; threads and retry are the help of --threads and --retry-for.
 func runFlags(env func(string) []string, threads, retry string) []cli.Flag {
-	return []cli.Flag{
+	return append(command.ProgressFlags(env),
 		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 8, Usage: threads, EnvVars: env("threads"), Category: categorySpeed},
 		&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: retry, EnvVars: env("retry-for"), Category: categoryRepeat},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: categoryOutput},
-	}
+	)
 }
 
 func stateFlag(env func(string) []string, usage, category string) cli.Flag {
@@ -74,8 +73,12 @@ func stateFlag(env func(string) []string, usage, category string) cli.Flag {
 // connect has read of them.
 func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 	s := load.Spec{
-		Dump: c.String("in"), Workers: c.Int("threads"), Quiet: c.Bool("quiet"), State: c.String("state"), RetryFor: c.Duration("retry-for"),
+		Dump: c.String("in"), Workers: c.Int("threads"), State: c.String("state"), RetryFor: c.Duration("retry-for"),
 		Rewrite: rewrite.Options{Prefix: rewrite.Prefix{Strip: []byte(c.String("key-prefix-strip")), Add: []byte(c.String("key-prefix-add"))}},
+	}
+	var err error
+	if s.Meter, err = command.Meter(c); err != nil {
+		return s, err
 	}
 	if err := command.NoArguments(c, "the dump is given with --in"); err != nil {
 		return s, err
@@ -98,7 +101,6 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 		}
 	}
 	s.Target.Target.ReadTimeout = c.Duration("timeout")
-	var err error
 	if s.Filter, err = filter.FromFlags(c); err != nil {
 		return s, err
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
 
@@ -39,7 +38,7 @@ func packCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "pack", Usage: "write a dump as one stream", UsageText: "kvload pack DIR > FILE", ArgsUsage: "DIR", Description: packDescription,
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: categoryOutput}},
+		Flags:  command.ProgressFlags(env),
 		Action: packAction,
 	}
 }
@@ -48,12 +47,11 @@ func unpackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "unpack", Usage: "write a stream into a directory as a dump", UsageText: "kvload unpack --out DIR < FILE", Description: unpackDescription,
-		Flags: []cli.Flag{
+		Flags: append(command.ProgressFlags(env),
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out"), Category: categoryDump},
 			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "for a bucket, keep each file in `DIR` until it is sent", EnvVars: env("spool"), Category: "Bucket or stream"},
 			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: "Bucket or stream"},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: categoryOutput},
-		},
+		),
 		Action: unpackAction,
 	}
 }
@@ -73,15 +71,16 @@ func packAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", archive.ErrIncomplete, err)
 	}
-	k := checking{c: c}
-	var total atomic.Int64
-	stop := k.progressOf(total.Load)
-	err = pack.Pack(c.Context, dir, c.App.Writer, func(f format.File, all int64) {
-		total.Store(all)
-		k.read.Add(f.Size)
+	meter, err := command.Meter(c)
+	if err != nil {
+		return err
+	}
+	defer meter.Begin("pack", 1)()
+	whole := meter.Part(progress.Name{})
+	return pack.Pack(c.Context, dir, c.App.Writer, func(f format.File, all int64) {
+		meter.ExpectAll(all)
+		whole.Add(0, f.Size, f.Size)
 	})
-	stop()
-	return err
 }
 
 func unpackAction(c *cli.Context) error {
@@ -99,17 +98,21 @@ func unpackAction(c *cli.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: --out: %w", exitcode.ErrRefused, err)
 	}
-	k := checking{c: c}
-	files := 0
-	stop := k.progressOf(func() int64 { return 0 })
-	err = pack.Unpack(c.Context, pack.Interruptible(c.Context, c.App.Reader), dir, func(f format.File) {
-		files++
-		k.read.Add(f.Size)
-	})
-	stop()
+	meter, err := command.Meter(c)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(c.App.ErrWriter, "%s: %s, %s, as they were packed\n", dir.Path(""), progress.Plural(files, "file", "files"), progress.Bytes(k.read.Load()))
+	files, bytes := 0, int64(0)
+	end := meter.Begin("unpack", 1)
+	whole := meter.Part(progress.Name{})
+	err = pack.Unpack(c.Context, pack.Interruptible(c.Context, c.App.Reader), dir, func(f format.File) {
+		files, bytes = files+1, bytes+f.Size
+		whole.Add(0, f.Size, f.Size)
+	})
+	end()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.App.ErrWriter, "%s: %s, %s, as they were packed\n", dir.Path(""), progress.Plural(files, "file", "files"), progress.Bytes(bytes))
 	return nil
 }

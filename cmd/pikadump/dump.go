@@ -86,9 +86,9 @@ func dumpFlags(env func(string) []string) []cli.Flag {
 			&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once", EnvVars: env("uploads"), Category: bucket},
 			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent: one chunk per thread and upload; with --out - from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: bucket},
 			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: bucket},
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: "Output"},
 			encryption.RecipientFlag(env), encryption.IdentityFlag(env),
 		},
+		command.ProgressFlags(env),
 		sourceFlags(env),
 		trialFlags(env),
 		throttleFlags(env),
@@ -149,7 +149,7 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 			Level: src.level, Uploads: c.Int("uploads"),
 			Storage: storage.Options{Spool: c.String("spool"), BreakLock: c.Bool("break-lock")},
 		},
-		Tool: "pikadump " + command.Version, Quiet: c.Bool("quiet"), Log: c.App.ErrWriter,
+		Tool: "pikadump " + command.Version, Log: c.App.ErrWriter,
 	}
 	o.Reader.NoCount = c.Bool("no-source-count")
 	if o.Archive.Uploads < 1 || o.Archive.Uploads > 64 {
@@ -180,6 +180,9 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 		return o, err
 	}
 	if o.Shard, err = parseShard(c, os.Getenv); err != nil {
+		return o, err
+	}
+	if o.Meter, err = command.Meter(c); err != nil {
 		return o, err
 	}
 	o.Archive.ChunkBytes, err = parseSize(c, "chunk-size", 64<<10, 1<<40)

@@ -195,7 +195,7 @@ func TestDumpOptions(t *testing.T) {
 			[]any{[]int{3}, []format.Type{format.TypeHash}, "a*", "a", 0.01, int64(7)}},
 		{"archive", []any{a.ChunkBytes, a.Level, a.Uploads, a.Storage}, []any{int64(128 << 10), format.Better, 8, storage.Options{Spool: "sp", BreakLock: true}}},
 		{"speed", []any{got.Threads, got.SplitKeys, got.Limits, len(got.Windows)}, []any{4, int64(6), pace.Limits{Keys: 9, Bytes: 2048, LatencyFactor: 3}, 2}},
-		{"run", []any{got.Location, got.Resume, got.CacheOff, got.Consistent, got.Quiet, got.Stream, got.Shard == nil}, []any{"d", true, true, true, true, nil, true}},
+		{"run", []any{got.Location, got.Resume, got.CacheOff, got.Consistent, got.Meter == nil, got.Stream, got.Shard == nil}, []any{"d", true, true, true, true, nil, true}},
 	} {
 		if !reflect.DeepEqual(x.got, x.want) {
 			t.Errorf("%s: %v, want %v", x.name, x.got, x.want)

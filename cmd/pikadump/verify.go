@@ -34,6 +34,7 @@ func verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("in"), Category: "Dump"},
 			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report"), Category: "Output"},
 		},
+		command.ProgressFlags(env),
 		connect.Flags(9221, env),
 		filter.Flags(env),
 		[]cli.Flag{
@@ -44,7 +45,6 @@ func verifyCommand() *cli.Command {
 			&cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed},
 			retryFlag(env),
 			cacheFlag(env, "the next verify"),
-			&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "show no progress", EnvVars: env("quiet"), Category: "Output"},
 			encryption.IdentityFlag(env),
 		},
 	)
@@ -60,9 +60,13 @@ func verifyAction(c *cli.Context) error {
 	in := c.String("in")
 	o := verifysource.Options{
 		Threads: c.Int("threads"), Report: c.String("report"), KeysOnly: c.Bool("keys-only"), Rounds: c.Int("rounds"),
-		Cache: cacheSwitch(c), Quiet: c.Bool("quiet"), Out: c.App.Writer, Log: c.App.ErrWriter,
+		Cache: cacheSwitch(c), Out: c.App.Writer, Log: c.App.ErrWriter,
 	}
-	err := command.NoArguments(c, "the dump is given with --in")
+	var err error
+	if o.Meter, err = command.Meter(c); err != nil {
+		return err
+	}
+	err = command.NoArguments(c, "the dump is given with --in")
 	switch {
 	case err != nil:
 		return err

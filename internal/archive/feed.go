@@ -94,19 +94,8 @@ func (f *Feed) Wait(ctx context.Context) error {
 	return nil
 }
 
-// Len returns how many units are at hand: all, if all have come.
-func (f *Feed) Len() int { return len(f.ready) }
-
-// Total returns the bytes of the files to be handed out; 0: not known yet.
-func (f *Feed) Total() (n int64) {
-	if f.given != nil {
-		return 0
-	}
-	for _, u := range f.ready {
-		n += u.Stored()
-	}
-	return n
-}
+// Ready returns the units that are at hand: all, if all have come and none was handed out.
+func (f *Feed) Ready() []Unit { return f.ready }
 
 // Next returns the next unit, and io.EOF when none is left and all that were handed out have been
 // found to be in the manifest.

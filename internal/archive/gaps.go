@@ -32,14 +32,14 @@ func (w *Writer) Gaps(db int, t format.Type) ([]Range, error) {
 	return gaps, nil
 }
 
-// Keys returns how many keys of a database and type the chunks hold.
-func (w *Writer) Keys(db int, t format.Type) (n int64) {
+// Holding returns what the chunks of a database and type hold.
+func (w *Writer) Holding(db int, t format.Type) (sum format.Stats) {
 	for _, c := range w.chunks {
 		if c.DB == db && c.Type == t {
-			n += c.Keys
+			sum.Add(c.Stats)
 		}
 	}
-	return n
+	return sum
 }
 
 // Resumed reports whether earlier runs have done something.

@@ -49,7 +49,7 @@ func TestCheckpoint(t *testing.T) {
 	}
 	defer w.Close()
 	gaps, err := w.Gaps(0, format.TypeList)
-	if err != nil || fmt.Sprintf("%q", gaps) != `[{"d\x00" ""}]` || w.Keys(0, format.TypeList) != 2 {
+	if err != nil || fmt.Sprintf("%q", gaps) != `[{"d\x00" ""}]` || w.Holding(0, format.TypeList).Keys != 2 {
 		t.Errorf("gaps %q, %v", gaps, err)
 	}
 }

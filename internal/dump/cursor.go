@@ -5,17 +5,18 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 // scanCursor lists the keys of a database by SCAN into a segment of each type.
-func scanCursor(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass *reader.Pass, n *counters) error {
+func scanCursor(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass *reader.Pass, n *counters, meter *progress.Meter) error {
 	sinks := map[format.Type]*sink{}
 	for _, t := range w.Info.Options.Types {
 		if t != format.TypeStream {
 			seg := w.Segment(pass.DB, t, nil)
 			defer seg.Discard()
-			sinks[t] = &sink{seg, n}
+			sinks[t] = &sink{seg, n, partOf(meter, pass.DB, t)}
 		}
 	}
 	err := s.ScanCursor(ctx, pass, func(t format.Type) reader.Sink {

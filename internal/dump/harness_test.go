@@ -24,7 +24,7 @@ type result struct {
 func makeDump(t *testing.T, addr, out string, set ...func(*Options)) result {
 	t.Helper()
 	var log bytes.Buffer
-	o := Options{Location: out, Quiet: true, Tool: "test", Log: &log}
+	o := Options{Location: out, Tool: "test", Log: &log}
 	o.Reader.Addr = addr
 	for _, f := range set {
 		f(&o)

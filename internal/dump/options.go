@@ -13,6 +13,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -34,7 +35,7 @@ type Options struct {
 	// Consistent has the run end with a LeftOut error unless no write happened at the source.
 	Consistent bool
 	Tool       string // that makes the dump, with its version
-	Quiet      bool   // show no progress
+	Meter      *progress.Meter
 	Log        io.Writer
 }
 

@@ -33,6 +33,7 @@ func Run(ctx context.Context, o Options) (err error) {
 
 func run(ctx context.Context, o *Options, stream *pack.Output) error {
 	throttle := newThrottle(o)
+	CountRetries(&o.Reader, o.Meter)
 	o.Reader.Prefix = o.Selection.Prefix()
 	s, err := Open(ctx, o.Reader)
 	if err != nil {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -24,15 +23,6 @@ type scan struct {
 
 // run makes the passes, and lists by SCAN what no range lists.
 func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
-	if !c.o.Quiet {
-		rows := int64(0)
-		if all, err := c.s.EstimateRows(ctx); err != nil {
-			return err
-		} else if c.o.Shard == nil && c.o.Selection.isAll() {
-			rows = all
-		}
-		defer progress.Start(c.o.Log, func() progress.Point { return c.n.snapshot(rows) })()
-	}
 	split := c.s.Split
 	if c.o.Selection.LimitKeys > 0 {
 		split = nil // each pass has its own count
@@ -42,10 +32,17 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 	if c.s.ByCursor() {
 		workers = 1
 	}
+	defer c.o.Meter.Begin("dump", workers)()
+	if err := c.expect(ctx); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	scanning, over := context.WithCancel(ctx)
 	defer over()
 	g.Go(func() error { return c.throttle.watch(scanning) })
+	if c.o.Meter != nil {
+		g.Go(func() error { Observe(scanning, c.o.Meter, c.s); return nil })
+	}
 	running := atomic.Int64{}
 	running.Store(int64(workers))
 	for range workers {
@@ -70,7 +67,7 @@ func (c *scan) work(ctx context.Context, sched *schedule) error {
 	if c.s.ByCursor() {
 		for _, db := range c.w.Info.Options.Databases {
 			pass := c.o.Selection.pass(reader.NewPass(db, "", nil, nil), c.o.Selection.LimitKeys)
-			if err := scanCursor(ctx, c.s, c.w, pass, &c.n); err != nil {
+			if err := scanCursor(ctx, c.s, c.w, pass, &c.n, c.o.Meter); err != nil {
 				return err
 			}
 		}
@@ -83,7 +80,9 @@ func (c *scan) work(ctx context.Context, sched *schedule) error {
 		if err := c.make(ctx, pass); err != nil {
 			return err
 		}
-		sched.done(pass)
+		if sched.done(pass) {
+			c.o.Meter.Done(partOf(c.o.Meter, pass.DB, pass.Type))
+		}
 	}
 }
 
@@ -104,7 +103,7 @@ func (c *scan) passes() ([]*reader.Pass, error) {
 			}
 			left := c.o.Selection.LimitKeys
 			if left > 0 {
-				left -= c.w.Keys(db, t)
+				left -= c.w.Holding(db, t).Keys
 			}
 			for _, g := range gaps { // one at most if there is a limit
 				if c.o.Selection.LimitKeys > 0 && left <= 0 { // there are enough keys
@@ -125,13 +124,13 @@ func (c *scan) make(ctx context.Context, pass *reader.Pass) error {
 	seg := c.w.Segment(pass.DB, pass.Type, pass.Start)
 	defer seg.Discard()
 	limit := pass.Limit
-	err := c.s.Scan(ctx, pass, &sink{seg, &c.n})
+	err := c.s.Scan(ctx, pass, &sink{seg, &c.n, partOf(c.o.Meter, pass.DB, pass.Type)})
 	for errors.Is(err, archive.ErrTakenBack) && ctx.Err() == nil {
 		if limit > 0 {
 			pass.Limit = limit - seg.Sealed()
 		}
 		pass.Restart(seg.Start())
-		err = c.s.Scan(ctx, pass, &sink{seg, &c.n})
+		err = c.s.Scan(ctx, pass, &sink{seg, &c.n, partOf(c.o.Meter, pass.DB, pass.Type)})
 	}
 	if err != nil {
 		// What came before is kept, if the disk still takes it: a resumed dump continues after it.

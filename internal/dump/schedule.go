@@ -109,8 +109,8 @@ func (s *schedule) longest() *reader.Pass {
 	return longest
 }
 
-// done says that a pass has been made.
-func (s *schedule) done(p *reader.Pass) {
+// done says that a pass has been made. It reports whether it was the last of its keyspace.
+func (s *schedule) done(p *reader.Pass) (last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = slices.DeleteFunc(s.running, func(r *reader.Pass) bool { return r == p })
@@ -118,4 +118,6 @@ func (s *schedule) done(p *reader.Pass) {
 	s.listed[keyspace{p.DB, p.Type}] += all
 	close(s.changed)
 	s.changed = make(chan struct{})
+	same := func(o *reader.Pass) bool { return o.DB == p.DB && o.Type == p.Type }
+	return !slices.ContainsFunc(s.running, same) && !slices.ContainsFunc(s.pending, same)
 }

@@ -42,11 +42,6 @@ func (f *Selection) Of(s *reader.Scanner) (format.Options, error) {
 // isTrial reports whether only some of the keys are dumped that the filter chooses.
 func (f *Selection) isTrial() bool { return f.Sample != nil || f.LimitKeys > 0 }
 
-// isAll reports whether all keys of the source are dumped.
-func (f *Selection) isAll() bool {
-	return !f.isTrial() && f.DBs == nil && f.Types == nil && f.Match == ""
-}
-
 // keep returns what reports whether a key is to be dumped; nil: all are.
 func (f *Selection) keep() func([]byte) bool {
 	matches := f.Key()

@@ -13,18 +13,8 @@ import (
 
 // counters are what the passes have handed over so far.
 type counters struct {
-	keys, bytes, rows     atomic.Int64
+	byKeys                bool         // work is keys, not rows
 	hyperloglogs, members atomic.Int64 // how many, and of the largest
-}
-
-// snapshot returns the progress over a source of so many rows, by its own estimate; 0: that is
-// not known, or not all is dumped.
-func (n *counters) snapshot(rows int64) progress.Point {
-	s := progress.Point{Keys: n.keys.Load(), Bytes: n.bytes.Load(), Done: -1}
-	if rows > 0 {
-		s.Done = min(0.99, float64(n.rows.Load())/float64(rows))
-	}
-	return s
 }
 
 // report tells of the hyperloglogs that this run found.
@@ -37,16 +27,21 @@ func (n *counters) report(log io.Writer) {
 
 // sink puts what a pass finds into its segment.
 type sink struct {
-	seg *archive.Segment
-	n   *counters
+	seg  *archive.Segment
+	n    *counters
+	part *progress.Counter
 }
 
 func (s *sink) Record(r *format.Record) error {
+	keys := int64(0)
 	if r.Part&format.PartFirst != 0 {
-		s.n.keys.Add(1)
+		keys = 1
 	}
-	s.n.bytes.Add(int64(len(r.Key) + r.Size()))
-	s.n.rows.Add(reader.Rows(r))
+	work := keys
+	if !s.n.byKeys {
+		work = reader.Rows(r)
+	}
+	s.part.Add(keys, int64(len(r.Key)+r.Size()), work)
 	return s.seg.Record(r)
 }
 

@@ -7,7 +7,9 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -27,6 +29,27 @@ func Open(ctx context.Context, o reader.Options) (*reader.Scanner, error) {
 		err = fmt.Errorf("%w: %w; if this is a proxy, such as Codis, give the address of each Pika behind it", reader.ErrRefused, err)
 	}
 	return nil, err
+}
+
+// CountRetries has the retries of a reader counted.
+func CountRetries(o *reader.Options, m *progress.Meter) {
+	say := o.Retrying
+	o.Retrying = func(err error, wait time.Duration) {
+		m.Retried(wait)
+		if say != nil {
+			say(err, wait)
+		}
+	}
+}
+
+// Observe tells a Meter how a source fares, until ctx ends. That it does not tell ends nothing.
+func Observe(ctx context.Context, m *progress.Meter, s *reader.Scanner) {
+	ob := s.Observer()
+	defer ob.Close()
+	m.Watch(ctx, progress.Source, s.Source().Address, func(ctx context.Context) (progress.Load, error) {
+		h, err := ob.Look(ctx)
+		return progress.Load{Ops: h.Ops, CPUSeconds: h.CPUSeconds, Memory: h.Memory, Disk: h.Disk, Stalls: -1, Notes: h.Notes}, err
+	})
 }
 
 // maxThreads is how many passes run at once unless the user says otherwise: one per type.

@@ -42,7 +42,7 @@ func newThrottle(o *Options) *throttle {
 	}
 	log := o.Log
 	r.Pacer = pace.New(pace.Options{
-		Keys: o.Limits.Keys, Bytes: o.Limits.Bytes, Windows: o.Windows, Latency: t.latency,
+		Keys: o.Limits.Keys, Bytes: o.Limits.Bytes, Windows: o.Windows, Latency: t.latency, Meter: o.Meter,
 		Say: func(text string) { fmt.Fprintln(log, text) },
 	})
 	return t

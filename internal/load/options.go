@@ -9,7 +9,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -42,24 +41,13 @@ type Options struct {
 	// LeftOut opens what was left out; nil: nothing was.
 	Verify func(ctx context.Context, s Spec, a *archive.Archive, rules *rewrite.Rules, leftOut func() (io.ReadCloser, error), log io.Writer) error
 
-	// show shows the progress; nil: progress.Start does.
-	show showFunc
+	// shared says that loads into other targets count in the same Meter.
+	shared bool
 }
 
 // run is the run at hand.
 func (o *Options) run() loadstate.Run {
 	return loadstate.Run{Location: o.Location(), Resume: o.Resume, MustBeEmpty: o.Target.OnExists == writer.Fail, Undo: o.Undo}
-}
-
-// progress returns what shows the progress in a log; nil: nothing does.
-func (o *Options) progress(log io.Writer) showFunc {
-	switch {
-	case o.Quiet:
-		return nil
-	case o.show != nil:
-		return o.show
-	}
-	return func(s func() progress.Point) func() { return progress.Start(log, s) }
 }
 
 // isStream reports whether the dump can be read only once.

@@ -65,9 +65,9 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", exitcode.ErrRefused, addrs[i], addrs[j])
 	}
 	tables := make([]bytes.Buffer, len(targets)) // of DryRun
-	err = several(ctx, addrs, first.Quiet, log, func(i int, log io.Writer, show showFunc) error {
+	err = several(ctx, addrs, first.Meter, len(targets)*first.Workers, log, func(i int, log io.Writer) error {
 		o := targets[i]
-		o.show = show
+		o.shared = true
 		return runFrom(ctx, a.Feed(), o, &tables[i], log)
 	})
 	for i := range tables {
@@ -97,7 +97,7 @@ func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Wri
 	if err != nil {
 		return err
 	}
-	throttle := NewThrottle(j.Limits, &j.Target, j.Workers, func(text string) { fmt.Fprintln(log, text) })
+	throttle := NewThrottle(j.Limits, &j.Target, j.Workers, j.Meter, func(text string) { fmt.Fprintln(log, text) })
 	p := &inspection{job: j}
 	if err = p.look(ctx, names); err == nil && j.DryRun {
 		report.SayPartial(out, feed.Archive().Manifest.Options)
@@ -218,7 +218,7 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 	var sample PassingSample
 	o := TransferOptions{
 		Feed: j.feed, Target: l, Journal: jn, Workers: j.Workers, Keep: j.Filter.Key(), Retry: j.retry, MaxErrors: j.MaxErrors,
-		StallTimeout: j.StallTimeout, Throttle: throttle, LeftOut: list.Add, Progress: j.progress(j.log), Log: j.log,
+		StallTimeout: j.StallTimeout, Throttle: throttle, LeftOut: list.Add, Meter: j.Meter, Phase: j.phase(), Log: j.log,
 		Reconnected: func(ctx context.Context, begun []archive.Unit) error {
 			if j.isStream() {
 				begun = nil // they cannot be read again
@@ -245,6 +245,14 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 		noted = jn.SetIdle(true)
 	}
 	return sample.keys, errors.Join(err, noted, list.Close())
+}
+
+// phase is the phase that the transfer begins; empty: the loads into all targets are one.
+func (j *job) phase() string {
+	if j.shared {
+		return ""
+	}
+	return phase
 }
 
 // begin begins the journal if the load is fresh, and says which load this is.
@@ -331,7 +339,11 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 	if left != nil {
 		leftOut = list.Read
 	}
-	return errors.Join(j.Verify(ctx, j.Spec, j.feed.Archive(), j.rules, leftOut, j.log), left)
+	spec := j.Spec
+	if j.shared {
+		spec.Meter = nil // its phase is that of the other loads
+	}
+	return errors.Join(j.Verify(ctx, spec, j.feed.Archive(), j.rules, leftOut, j.log), left)
 }
 
 // lookBack looks for keys of a load that is done, and notes in the journal that some are gone.

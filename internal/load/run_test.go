@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
@@ -50,7 +52,7 @@ var three = []format.Record{smalldump.String("a", "1"), smalldump.String("b", "2
 func options(t *testing.T, addr string, records []format.Record) Options {
 	t.Helper()
 	return Options{Spec: Spec{
-		Dump: smalldump.Make(t, smalldump.Options{}, records), Target: writer.Options{Target: target.Options{Addr: addr}}, Workers: 1, Quiet: true,
+		Dump: smalldump.Make(t, smalldump.Options{}, records), Target: writer.Options{Target: target.Options{Addr: addr}}, Workers: 1,
 		Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
 	}, MaxErrors: -1}
 }
@@ -260,7 +262,10 @@ func TestSameServer(t *testing.T) {
 func TestSeveral(t *testing.T) {
 	ends := []error{nil, &exitcode.LeftOutError{Text: "left out"}, exitcode.ErrRefused, ErrStalled}
 	var log bytes.Buffer
-	err := several(t.Context(), []string{"a:1", "b:1", "c:1", "d:1"}, true, &log, func(i int, log io.Writer, _ showFunc) error {
+	addrs, m := []string{"a:1", "b:1", "c:1", "d:1"}, progress.NewMeter()
+	err := several(t.Context(), addrs, m, 4, &log, func(i int, log io.Writer) error {
+		m.Part(progress.Name{Target: addrs[i]}).Expect(10)
+		m.Part(progress.Name{Target: addrs[i]}).Add(1, 1, 5)
 		io.WriteString(log, "half a ")
 		io.WriteString(log, "line\n")
 		return ends[i]
@@ -268,6 +273,36 @@ func TestSeveral(t *testing.T) {
 	wants(t, log.String(), err, 5, "a:1: half a line\n", "a:1: done", "b:1: exit code 3", "c:1: exit code 5", "d:1: exit code 75", "3 of 4 targets did not end well; c:1: refused")
 	if rank(exitcode.Failed) >= rank(exitcode.Refused) || rank(exitcode.Refused) >= rank(exitcode.TryAgain) || rank(99) >= rank(exitcode.Interrupted) {
 		t.Error("what the user has to look into is worse than what goes away by itself, and what nobody knows is worse than all")
+	}
+}
+
+// TestMeter: what was loaded is counted by type, also by an earlier run, and all bytes of the dump.
+func TestMeter(t *testing.T) {
+	m := startTarget(t)
+	var refuse atomic.Bool
+	refuse.Store(true)
+	answer(m, "HSET", func(c *server.Peer, _ []string) bool {
+		if refuse.Load() {
+			c.WriteError("ERR Operation aborted: Memory limit reached")
+		}
+		return refuse.Load()
+	})
+	o := options(t, m.Addr(), append([]format.Record{smalldump.Hash("g", "f", strings.Repeat("x", 100))}, three...))
+	o.MaxErrors, o.Meter = 0, progress.NewMeter()
+	log, err := run(t, o)
+	wants(t, log, err, 1)
+	refuse.Store(false)
+	o.MaxErrors, o.Resume = -1, true
+	log, err = run(t, o)
+	wants(t, log, err, 3, "1 refused")
+	s := o.Meter.Snapshot()
+	if s.Total.Keys < 3 || len(s.Parts) != 2 || !s.Ended || s.Phase != "load" {
+		t.Errorf("%+v", s)
+	}
+	for _, p := range s.Parts {
+		if p.Work != p.Whole || p.Whole == 0 || p.Keys == 0 || p.Bytes == 0 || p.Target != m.Addr() {
+			t.Errorf("%+v", p)
+		}
 	}
 }
 

@@ -23,24 +23,26 @@ var severity = []int{
 // rank returns the rank of an exit code: the least is the worst.
 func rank(code int) int { return slices.Index(severity, code) }
 
-// A showFunc shows a progress until stop is called.
-type showFunc = func(snapshot func() progress.Point) (stop func())
+// phase is that of a load in a Meter.
+const phase = "load"
 
 // several runs the loads into the targets of these addresses at once, each at its own pace. What
 // fails at one is said, and does not stop the others. The error is the worst of all.
-func several(ctx context.Context, addrs []string, quiet bool, log io.Writer, one func(i int, log io.Writer, show showFunc) error) error {
+func several(ctx context.Context, addrs []string, meter *progress.Meter, connections int, log io.Writer, one func(i int, log io.Writer) error) error {
 	b := newBoard(addrs, log)
-	stop := b.start(quiet)
-	defer stop()
+	end := meter.Begin(phase, connections)
+	defer end()
 	var g errgroup.Group
 	for i, row := range b.rows {
 		g.Go(func() error {
-			b.ended(ctx, row, one(i, row, row.follow))
+			err := one(i, row)
+			meter.EndTarget(row.addr, err != nil && !exitcode.IsEnd(err))
+			b.ended(ctx, row, err)
 			return nil // the others go on
 		})
 	}
 	_ = g.Wait() // nothing is returned
-	stop()
+	end()
 	return b.result()
 }
 
@@ -61,7 +63,7 @@ func (b *board) ended(ctx context.Context, r *targetRow, err error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r.over, r.code, r.err = true, code, err
+	r.code, r.err = code, err
 }
 
 // result says how each target has ended, and returns the worst error.

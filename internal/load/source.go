@@ -8,11 +8,11 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // counts are of all sources of a transfer.
 type counts struct {
-	read  atomic.Int64 // bytes of chunk files
 	moved atomic.Int64 // grows as long as anything goes on
 
 	giants *archive.Memory
@@ -23,6 +23,7 @@ type counts struct {
 type source struct {
 	*archive.UnitSource
 	*counts
+	part    *progress.Counter // of its unit; the bytes of chunk files that were read are its work
 	keep    func([]byte) bool // nil: all keys are wanted
 	before  int64             // bytes of the chunks that were skipped
 	counted int64             // bytes of the others that were read
@@ -37,8 +38,8 @@ type start struct {
 }
 
 // openSource opens a unit at a position.
-func openSource(ctx context.Context, a *archive.Archive, u archive.Unit, p journal.Position, keep func([]byte) bool, c *counts) (*source, error) {
-	s := &source{keep: keep, counts: c}
+func openSource(ctx context.Context, a *archive.Archive, u archive.Unit, p journal.Position, keep func([]byte) bool, c *counts, part *progress.Counter) (*source, error) {
+	s := &source{keep: keep, counts: c, part: part}
 	skip := p.Record
 	if p.Chunk == "" {
 		s.UnitSource = a.OpenUnit(u)
@@ -57,7 +58,7 @@ func openSource(ctx context.Context, a *archive.Archive, u archive.Unit, p journ
 		}
 	}
 	s.Bound(ctx, c.giants)
-	s.read.Add(s.before)
+	s.part.Add(0, 0, s.before)
 	for range skip {
 		if _, err := s.Next(); err != nil {
 			s.forget()
@@ -72,7 +73,7 @@ func (s *source) Next() (*format.Record, error) {
 	for {
 		r, err := s.UnitSource.Next()
 		if now := s.UnitSource.Read(); now != s.counted {
-			s.read.Add(now - s.counted)
+			s.part.Add(0, 0, now-s.counted)
 			s.counted = now
 		}
 		if err != nil {
@@ -92,7 +93,7 @@ func (s *source) Next() (*format.Record, error) {
 
 // forget closes a source whose unit will be read again.
 func (s *source) forget() {
-	s.read.Add(-s.before - s.counted)
+	s.part.Add(0, 0, -s.before-s.counted)
 	s.Close()
 }
 

@@ -48,7 +48,7 @@ type Spec struct {
 
 	Workers  int           // connections
 	RetryFor time.Duration // without progress
-	Quiet    bool          // show no progress
+	Meter    *progress.Meter
 }
 
 // Open opens a finished dump, finds out where its databases go, and reads under which names. A load
@@ -116,7 +116,10 @@ func (s *Spec) Location() loadstate.Location {
 // Retry says which errors of the target are retried.
 func (s *Spec) Retry(log io.Writer) retry.Policy {
 	retries := progress.NewRetries()
-	return retry.Policy{For: s.RetryFor, Kind: ErrorKind, Say: func(err error, wait time.Duration) { retries.Say(log, err, wait) }}
+	return retry.Policy{For: s.RetryFor, Kind: ErrorKind, Say: func(err error, wait time.Duration) {
+		s.Meter.Retried(wait)
+		retries.Say(log, err, wait)
+	}}
 }
 
 // Presence looks whether what a journal has loaded is on the target.

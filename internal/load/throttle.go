@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -20,16 +21,17 @@ const (
 type Throttle struct {
 	rates   *pace.Pacer    // nil: none
 	share   *pace.Adaptive // nil: none
+	meter   *progress.Meter
 	resting atomic.Int64
 }
 
 // NewThrottle puts a Throttle into the options of a target, and fits the size of pipelines to the
-// limits. It returns nil if there are none. Say is told when the speed changes.
-func NewThrottle(limits pace.Limits, o *writer.Options, workers int, say func(string)) *Throttle {
+// limits. It returns nil if there are none. Say is told when the speed changes, the meter of waits.
+func NewThrottle(limits pace.Limits, o *writer.Options, workers int, meter *progress.Meter, say func(string)) *Throttle {
 	if limits == (pace.Limits{}) {
 		return nil
 	}
-	t := &Throttle{}
+	t := &Throttle{meter: meter}
 	pipelines := int64(pipelinesPerSecond * workers)
 	if limits.Keys > 0 {
 		o.BatchKeys = int(min(1<<20, max(1, limits.Keys/pipelines)))
@@ -38,7 +40,7 @@ func NewThrottle(limits pace.Limits, o *writer.Options, workers int, say func(st
 		o.BatchBytes = int(min(largestPipeline, max(leastPipeline, limits.Bytes/pipelines)))
 	}
 	if limits.Keys > 0 || limits.Bytes > 0 {
-		t.rates = pace.New(pace.Options{Keys: limits.Keys, Bytes: limits.Bytes})
+		t.rates = pace.New(pace.Options{Keys: limits.Keys, Bytes: limits.Bytes, Meter: meter})
 	}
 	if limits.LatencyFactor > 0 {
 		t.share = pace.NewAdaptive(limits.LatencyFactor, say)
@@ -56,7 +58,10 @@ func (t *Throttle) Rest(ctx context.Context, f writer.Pipeline) error {
 	defer t.resting.Add(-1)
 	if t.share != nil {
 		if rest := t.share.Done(f.Commands+f.Elements+f.Bytes/elementBytes, f.Took); rest > 0 {
-			if err := retry.Sleep(ctx, rest); err != nil {
+			over := t.meter.Wait(progress.LatencyGuard, "")
+			err := retry.Sleep(ctx, rest)
+			over()
+			if err != nil {
 				return err
 			}
 		}

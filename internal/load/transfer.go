@@ -43,9 +43,10 @@ type TransferOptions struct {
 	// Reconnected is asked, once a connection was lost, whether the target still holds what was
 	// loaded of the units begun; nil: it is not looked at.
 	Reconnected func(ctx context.Context, begun []archive.Unit) error
-	// Progress shows how far it is until stop is called; nil: it is not shown.
-	Progress func(snapshot func() progress.Point) (stop func())
-	Log      io.Writer
+	// Meter counts, in a phase of this name that Transfer begins, or in one that has begun already.
+	Meter *progress.Meter
+	Phase string // empty: it has begun
+	Log   io.Writer
 }
 
 // A transfer is one call of Transfer.
@@ -53,6 +54,7 @@ type transfer struct {
 	TransferOptions
 	counts
 	refused atomic.Int64 // keys and members that the target refused
+	coming  bool         // more of the dump is to come
 
 	mu    sync.Mutex
 	begun []archive.Unit // of which a worker has begun
@@ -64,11 +66,13 @@ func Transfer(ctx context.Context, o TransferOptions) error {
 	t := &transfer{TransferOptions: o}
 	t.giants = archive.NewMemory(archive.GiantBytes)
 	t.refused.Store(o.Journal.Stats().LeftOut[writer.ReasonRefused])
-	pressure := &pressure{log: o.Log}
-	if o.Progress != nil {
-		defer pressure.summarize()
-		defer o.Progress(t.snapshot(o.Feed.Total(), pressure))()
+	t.coming = !o.Feed.Finished()
+	pressure := &pressure{}
+	defer pressure.summarize(o.Log)
+	if o.Phase != "" {
+		defer o.Meter.Begin(o.Phase, o.Workers)()
 	}
+	t.expect(!t.coming, o.Feed.Ready()...)
 	return t.run(ctx, pressure)
 }
 
@@ -76,12 +80,14 @@ func Transfer(ctx context.Context, o TransferOptions) error {
 func (t *transfer) run(ctx context.Context, pressure *pressure) error {
 	n := t.Workers
 	if t.Feed.Finished() {
-		n = min(n, t.Feed.Len())
+		n = min(n, len(t.Feed.Ready()))
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	dog := &watchdog{timeout: t.StallTimeout, moved: &t.moved, rests: t.Throttle.rests, cancel: cancel}
 	g, ctx := errgroup.WithContext(ctx)
+	observing, over := context.WithCancel(ctx)
+	defer over()
 	units, done := make(chan archive.Unit), make(chan struct{})
 	var working sync.WaitGroup
 	var noMore error // why the feed ended
@@ -102,11 +108,12 @@ func (t *transfer) run(ctx context.Context, pressure *pressure) error {
 	g.Go(func() error {
 		working.Wait()
 		close(done)
+		over()
 		return nil
 	})
 	g.Go(func() error { return dog.watch(ctx, done) })
-	if t.Progress != nil {
-		g.Go(func() error { pressure.observe(ctx, t.Target, done); return nil })
+	if t.Meter != nil {
+		g.Go(func() error { pressure.observe(observing, t.Meter, t.Target.Target); return nil })
 	}
 	if err := g.Wait(); err != nil {
 		return err
@@ -121,6 +128,8 @@ func (t *transfer) run(ctx context.Context, pressure *pressure) error {
 // error is still loaded.
 func (t *transfer) feed(ctx context.Context, to chan<- archive.Unit) (noMore, err error) {
 	defer close(to)
+	var came []archive.Unit
+	coming := t.coming
 	for {
 		u, err := t.Feed.Next(ctx)
 		if err != nil {
@@ -128,6 +137,18 @@ func (t *transfer) feed(ctx context.Context, to chan<- archive.Unit) (noMore, er
 				err = context.Cause(ctx)
 			}
 			return err, nil
+		}
+		if t.coming {
+			t.expect(false, u)
+		}
+		if coming {
+			came = append(came, u)
+		}
+		if coming && t.Feed.Finished() { // now it is known what there is
+			coming = false
+			for _, u := range append(came, t.Feed.Ready()...) {
+				t.part(u).Expect(u.Stored())
+			}
 		}
 		select {
 		case to <- u:
@@ -137,16 +158,34 @@ func (t *transfer) feed(ctx context.Context, to chan<- archive.Unit) (noMore, er
 	}
 }
 
-// snapshot returns how far it is, of so many bytes; 0: not known.
-func (t *transfer) snapshot(total int64, p *pressure) func() progress.Point {
-	return func() progress.Point {
-		s := t.Journal.Stats()
-		shot := progress.Point{Keys: s.Keys + s.Expired + s.Short, Bytes: t.read.Load(), Done: -1, Note: p.String()}
-		if total > 0 {
-			shot.Done = float64(shot.Bytes) / float64(total)
+// part is what counts a unit.
+func (t *transfer) part(u archive.Unit) *progress.Counter {
+	return t.Meter.Part(progress.Name{Target: t.Target.Target.Addr, DB: u[0].DB, Type: string(u[0].Type)})
+}
+
+// expect counts what earlier runs have done of units, and if all of them are known, what is to be
+// done.
+func (t *transfer) expect(all bool, units ...archive.Unit) {
+	for _, u := range units {
+		part, ju := t.part(u), t.Journal.Unit(u[0].Name)
+		if all {
+			part.Expect(u.Stored())
 		}
-		return shot
+		work := int64(0)
+		if ju.IsDone() {
+			work = u.Stored()
+		}
+		stats := ju.Position().Stats
+		part.AddEarlier(keysOf(stats), stats.Bytes, work)
 	}
+}
+
+// keysOf returns how many keys are done with.
+func keysOf(s checkpoint.Stats) int64 { return s.Keys + s.Expired + s.Short }
+
+// count counts what a unit has come to.
+func (t *transfer) count(u archive.Unit, before, now checkpoint.Stats) {
+	t.part(u).Add(keysOf(now)-keysOf(before), now.Bytes-before.Bytes, 0)
 }
 
 // begin notes that a unit is loaded from now on.
@@ -168,9 +207,11 @@ func (t *transfer) stillThere(ctx context.Context) error {
 }
 
 // reached is told of every checkpoint of a unit.
-func (t *transfer) reached(u *journal.Unit, p checkpoint.Checkpoint, src *source) error {
+func (t *transfer) reached(unit archive.Unit, u *journal.Unit, p checkpoint.Checkpoint, src *source) error {
 	t.moved.Add(1)
-	refused := p.Stats.LeftOut[writer.ReasonRefused] - u.Position().Stats.LeftOut[writer.ReasonRefused]
+	before := u.Position().Stats
+	t.count(unit, before, p.Stats)
+	refused := p.Stats.LeftOut[writer.ReasonRefused] - before.LeftOut[writer.ReasonRefused]
 	at := journal.Position{Checkpoint: p}
 	at.Chunk, at.In = src.place(p.Record)
 	if err := u.Reach(at); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
@@ -36,7 +37,11 @@ const waiting = "waiting for more of the dump"
 func (w *worker) run(ctx context.Context, units <-chan archive.Unit) (err error) {
 	defer func() { err = errors.Join(err, w.close()) }()
 	w.note(nil, "", waiting, nil)
-	for u := range units {
+	for {
+		u, more := w.next(units)
+		if !more {
+			break
+		}
 		w.note(w.Journal.Unit(u[0].Name), u[0].Name, "", nil)
 		if err := w.unit(ctx, u); err != nil {
 			return err
@@ -55,6 +60,15 @@ func (w *worker) run(ctx context.Context, units <-chan archive.Unit) (err error)
 	return nil
 }
 
+// next waits for a unit.
+func (w *worker) next(units <-chan archive.Unit) (u archive.Unit, more bool) {
+	if w.coming {
+		defer w.Meter.Wait(progress.Chunks, "")()
+	}
+	u, more = <-units
+	return u, more
+}
+
 // unit loads a unit from its last checkpoint on, in as many attempts as it takes.
 func (w *worker) unit(ctx context.Context, u archive.Unit) error {
 	ju := w.Journal.Unit(u[0].Name)
@@ -63,7 +77,6 @@ func (w *worker) unit(ctx context.Context, u archive.Unit) error {
 		return err
 	}
 	if ju.IsDone() {
-		w.read.Add(u.Stored())
 		return nil
 	}
 	job := writer.Job{Sent: ju.Sent(), Sending: ju.Sending, Began: w.Journal.Bound().Now.UnixMilli()}
@@ -82,7 +95,7 @@ func (w *worker) unit(ctx context.Context, u archive.Unit) error {
 			return final
 		}
 		if errors.Is(err, writer.ErrUnequal) {
-			if err := rewind(ju); err != nil {
+			if err := w.rewind(u, ju); err != nil {
 				return err
 			}
 		}
@@ -105,7 +118,7 @@ func (w *worker) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit, 
 	}
 	w.note(ju, u[0].Name, "", conn)
 	at := ju.Position()
-	src, err := openSource(ctx, w.Feed.Archive(), u, at, w.Keep, &w.counts)
+	src, err := openSource(ctx, w.Feed.Archive(), u, at, w.Keep, &w.counts, w.part(u))
 	if err != nil {
 		return err
 	}
@@ -114,7 +127,7 @@ func (w *worker) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit, 
 	job.Asked, job.Existed = asked, existed.Has
 	job.Found = ju.Found
 	job.Report = func(l writer.LeftOut) { w.LeftOut(u[0].Name, l) }
-	job.Reached = func(p checkpoint.Checkpoint) error { return w.reached(ju, p, src) }
+	job.Reached = func(p checkpoint.Checkpoint) error { return w.reached(u, ju, p, src) }
 	if err = conn.LoadFrom(ctx, *job); err == nil {
 		return src.Close()
 	}
@@ -127,12 +140,14 @@ func (w *worker) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit, 
 }
 
 // rewind goes back to the beginning of the key that is open.
-func rewind(ju *journal.Unit) error {
+func (t *transfer) rewind(u archive.Unit, ju *journal.Unit) error {
 	at := ju.Position()
 	if at.Open == nil {
 		return nil
 	}
-	return ju.Reach(journal.Position{Checkpoint: at.Beginning()})
+	begin := at.Beginning()
+	t.count(u, at.Stats, begin.Stats)
+	return ju.Reach(journal.Position{Checkpoint: begin})
 }
 
 // conn returns a connection for a database.

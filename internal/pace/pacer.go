@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
@@ -21,6 +22,8 @@ type Options struct {
 	Latency *Latency
 	// Say is told of each pause and of its end.
 	Say func(string)
+	// Meter is told of each wait, and why.
+	Meter *progress.Meter
 }
 
 // A Pacer says when the next flight of commands may go. All passes of a run share one.
@@ -57,14 +60,17 @@ func (p *Pacer) Wait(ctx context.Context) (time.Duration, error) {
 	start := p.clock.now()
 	for {
 		now := p.clock.now()
-		why, wait := p.pause(now)
+		reason, why, wait := p.pause(now)
 		p.say(why)
 		if why == "" {
 			if wait = p.debt(); wait == 0 {
 				return now.Sub(start), nil
 			}
 		}
-		if err := p.clock.sleep(ctx, min(wait, pauseStep)); err != nil {
+		over := p.o.Meter.Wait(reason, why)
+		err := p.clock.sleep(ctx, min(wait, pauseStep))
+		over()
+		if err != nil {
 			return 0, err
 		}
 	}
@@ -101,14 +107,16 @@ func (p *Pacer) debt() (wait time.Duration) {
 }
 
 // pause returns why nothing may go now, empty if it may, and for how long at least.
-func (p *Pacer) pause(now time.Time) (why string, wait time.Duration) {
+func (p *Pacer) pause(now time.Time) (reason, why string, wait time.Duration) {
 	if opens := untilOpen(p.o.Windows, now); opens > 0 {
-		return fmt.Sprintf("paused until %s: it is outside of --window", now.Add(opens).Format("15:04")), opens
+		return progress.Window, fmt.Sprintf("paused until %s: it is outside of --window", now.Add(opens).Format("15:04")), opens
 	}
 	if p.o.Latency != nil {
-		return p.o.Latency.pause(), pingEvery
+		if why := p.o.Latency.pause(); why != "" {
+			return progress.LatencyGuard, why, pingEvery
+		}
 	}
-	return "", 0
+	return progress.RateLimit, "", 0
 }
 
 // say tells once why all passes stand still, and once that they go on.

@@ -45,7 +45,7 @@ func makePlan(t *testing.T, addr string, set ...func(*Options)) (*Forecast, stri
 // told.
 func makeDump(t *testing.T, addr, out string, set ...func(*dump.Options)) {
 	t.Helper()
-	o := dump.Options{Reader: reader.Options{Addr: addr}, Location: out, Quiet: true, Tool: "test", Log: io.Discard}
+	o := dump.Options{Reader: reader.Options{Addr: addr}, Location: out, Tool: "test", Log: io.Discard}
 	for _, f := range set {
 		f(&o)
 	}

@@ -5,38 +5,51 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"sync"
 	"time"
 
 	"golang.org/x/term"
 )
 
-// A Log takes a command's messages and its line of progress. On a terminal a message takes the
-// place of that line, which is drawn again below it; elsewhere each line begins with the time.
+// A Log takes a command's messages and the lines that show its progress. On a terminal a message
+// comes above those lines, and stays; elsewhere each line begins with the time.
 type Log struct {
-	w     io.Writer
-	width func() int // of the terminal; nil: it is none
-	now   func() time.Time
+	w    io.Writer
+	size func() (width, height int) // of the terminal; nil: it is none
+	now  func() time.Time
 
-	mu   sync.Mutex
-	line string // of progress that stands on the terminal
-	open bool   // the last message has not ended its line yet, as a question does not
+	mu    sync.Mutex
+	frame []string // the lines of progress, the last of those on the terminal
+	shown bool     // they stand there, and the cursor below them
+	open  bool     // the last message has not ended its line yet, as a question does not
+}
+
+// IsTerminal reports whether w is a terminal.
+func IsTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
 }
 
 // NewLog returns the log that goes to a file such as stderr.
 func NewLog(f *os.File) *Log {
 	l := &Log{w: f, now: time.Now}
 	if IsTerminal(f) {
-		l.width = func() int {
-			width, _, err := term.GetSize(int(f.Fd()))
-			if err != nil {
-				return 0
+		l.size = func() (width, height int) {
+			width, height, err := term.GetSize(int(f.Fd()))
+			if err != nil || width <= 0 || height <= 0 { // as a serial line has it
+				return usualWidth, usualHeight
 			}
-			return width
+			return width, height
 		}
 	}
 	return l
 }
+
+const (
+	usualWidth  = 80
+	usualHeight = 24
+)
 
 // stamp is the form of the time at the beginning of a line.
 const stamp = "2006-01-02 15:04:05 "
@@ -50,7 +63,7 @@ func (l *Log) Write(p []byte) (int, error) {
 	var out bytes.Buffer
 	l.wipe(&out)
 	for line := range bytes.Lines(p) {
-		if l.width == nil && !l.open {
+		if l.size == nil && !l.open {
 			out.WriteString(l.now().Format(stamp))
 		}
 		out.Write(line)
@@ -63,34 +76,77 @@ func (l *Log) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// draw shows a line of progress: on a terminal in the place of the one before; empty wipes it.
-func (l *Log) draw(line string) {
-	if l.width == nil {
-		if line != "" {
-			fmt.Fprintln(l, line)
-		}
-		return
+// say writes a line of progress that stays, with the time in front of it; or as it is.
+func (l *Log) say(line string, asIs bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !asIs {
+		line = l.now().Format(stamp) + line
 	}
+	_, _ = fmt.Fprintln(l.w, line) // nobody reads it any more: that stops nothing
+}
+
+// draw shows lines in the place of those before; none wipes them.
+func (l *Log) draw(frame []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out bytes.Buffer
-	l.wipe(&out)
-	if n := l.width(); n > 1 && len(line) >= n { // what is wrapped cannot be wiped; lines are of ASCII
-		line = line[:n-1]
+	if len(frame) == 0 {
+		l.wipe(&out)
+	} else {
+		l.up(&out) // and over what stands there, which does not flicker
 	}
-	l.line = line
+	l.frame = frame
 	l.redraw(&out)
 	_, _ = l.w.Write(out.Bytes()) // a terminal that is gone stops nothing
 }
 
+// forget leaves what stands on the terminal where it is: the shell has written below it.
+func (l *Log) forget() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.shown = false
+}
+
+// up goes to where the lines begin.
+func (l *Log) up(out *bytes.Buffer) {
+	if !l.shown {
+		return
+	}
+	fmt.Fprintf(out, "\r\x1b[%dA", l.rows())
+	l.shown = false
+}
+
 func (l *Log) wipe(out *bytes.Buffer) {
-	if l.line != "" && !l.open {
-		out.WriteString("\r\x1b[K")
+	if l.shown {
+		l.up(out)
+		out.WriteString("\x1b[J")
 	}
 }
 
 func (l *Log) redraw(out *bytes.Buffer) {
-	if l.line != "" && !l.open {
-		out.WriteString(l.line)
+	if len(l.frame) == 0 || l.open {
+		return
 	}
+	for _, line := range l.frame {
+		out.WriteString(line + "\x1b[K\n")
+	}
+	out.WriteString("\x1b[J")
+	l.shown = true
+}
+
+var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+
+// rows returns how many rows of the terminal the lines take: in one that was made narrower since
+// they were drawn they are wrapped.
+func (l *Log) rows() (rows int) {
+	width := usualWidth
+	if l.size != nil {
+		width, _ = l.size()
+	}
+	for _, line := range l.frame {
+		n := len(colours.ReplaceAllString(line, ""))
+		rows += max(1, (n+width-1)/width)
+	}
+	return rows
 }

@@ -33,6 +33,7 @@ type Meter struct {
 	servers     []*server
 	note        func() string
 	own         process
+	whole       *int64 // work of all parts; nil: it is their sum
 
 	keysRate, bytesRate, workRate speed // of all parts
 }
@@ -51,7 +52,7 @@ func (m *Meter) Begin(phase string, connections int) (end func()) {
 	m.mu.Lock()
 	now := m.now()
 	m.phase, m.ended, m.estimate, m.connections, m.begun, m.end = phase, false, "", connections, now, time.Time{}
-	m.parts, m.named, m.waits, m.retries, m.servers, m.note = nil, map[Name]*Counter{}, map[string]*wait{}, 0, nil, nil
+	m.parts, m.named, m.waits, m.retries, m.servers, m.note, m.whole = nil, map[Name]*Counter{}, map[string]*wait{}, 0, nil, nil, nil
 	m.keysRate, m.bytesRate, m.workRate = speed{}, speed{}, speed{}
 	m.mu.Unlock()
 	stop := func() {}
@@ -76,9 +77,10 @@ func (m *Meter) Note(f func() string) {
 	m.set(func() { m.note = f })
 }
 
-// Retried counts a retry.
-func (m *Meter) Retried() {
+// Retried counts a retry, which comes after a wait.
+func (m *Meter) Retried(wait time.Duration) {
 	m.set(func() { m.retries++ })
+	time.AfterFunc(wait, m.Wait(Retrying, ""))
 }
 
 func (m *Meter) set(f func()) {
@@ -124,7 +126,8 @@ func (m *Meter) EndTarget(addr string, failed bool) {
 type Counter struct {
 	name              Name
 	keys, bytes, work atomic.Int64
-	whole             atomic.Int64 // work; 0: not known
+	whole             atomic.Int64 // work
+	known             atomic.Bool  // whether whole is
 	// What of these earlier runs have done, which says nothing of the speed.
 	oldKeys, oldBytes, oldWork atomic.Int64
 
@@ -149,7 +152,20 @@ func (c *Counter) AddEarlier(keys, bytes, work int64) {
 }
 
 // Expect adds work to the whole of the part.
-func (c *Counter) Expect(work int64) { c.whole.Add(work) }
+func (c *Counter) Expect(work int64) {
+	c.whole.Add(work)
+	c.known.Store(true)
+}
+
+// Done says that the part is done, whatever was expected of it.
+func (m *Meter) Done(c *Counter) {
+	m.set(func() { c.done = true })
+}
+
+// ExpectAll says how much work all parts are together, where that of each is not known.
+func (m *Meter) ExpectAll(work int64) {
+	m.set(func() { m.whole = &work })
+}
 
 // Snapshot returns how the run fares now.
 func (m *Meter) Snapshot() Snapshot {
@@ -168,32 +184,37 @@ func (m *Meter) Snapshot() Snapshot {
 		return s
 	}
 	s.Elapsed = now.Sub(m.begun).Seconds()
-	var work, fresh, whole int64
-	var keys, bytes int64 // of this run
-	known := len(m.parts) > 0
-	for _, c := range m.parts {
-		p := c.part(now)
-		done, all := c.work.Load(), c.whole.Load()
-		p.Share = share(done, all, c.done)
-		s.Parts = append(s.Parts, p)
-		s.Total.Keys, s.Total.Bytes = s.Total.Keys+p.Keys, s.Total.Bytes+p.Bytes
-		keys, bytes = keys+p.Keys-c.oldKeys.Load(), bytes+p.Bytes-c.oldBytes.Load()
-		if !c.failed {
-			known = known && all > 0
-			work, fresh, whole = work+min(done, all), fresh+done-c.oldWork.Load(), whole+all
-		}
-	}
-	s.Total.State = Running
+	s.Total = Part{Whole: -1, State: Running}
 	if m.ended {
 		s.Total.State = Done
 	}
-	s.Total.KeysRate = m.keysRate.at(now, float64(keys), rateTime)
-	s.Total.BytesRate = m.bytesRate.at(now, float64(bytes), rateTime)
-	s.Waits = m.waited(now)
-	if known {
-		s.Total.Share = share(work, whole, false)
-		s.Left = m.left(now, fresh, whole-work, s.Elapsed)
+	var fresh Part // of this run
+	whole, known := int64(0), len(m.parts) > 0
+	wrong := int64(0) // in what was expected of parts that are done
+	for _, c := range m.parts {
+		p := c.part(now)
+		s.Parts = append(s.Parts, p)
+		s.Total.Keys, s.Total.Bytes = s.Total.Keys+p.Keys, s.Total.Bytes+p.Bytes
+		fresh.Keys, fresh.Bytes = fresh.Keys+p.Keys-c.oldKeys.Load(), fresh.Bytes+p.Bytes-c.oldBytes.Load()
+		if !c.failed {
+			s.Total.Work, fresh.Work = s.Total.Work+p.Work, fresh.Work+p.Work-c.oldWork.Load()
+			whole, known = whole+max(p.Whole, p.Work), known && p.Whole >= 0
+			if c.done && c.known.Load() {
+				wrong += p.Work - c.whole.Load()
+			}
+		}
 	}
+	if m.whole != nil {
+		whole, known = *m.whole+wrong, true
+	}
+	if known {
+		s.Total.Whole = whole
+		s.Total.Share = share(s.Total.Work, whole, false)
+		s.Left = m.left(now, fresh.Work, whole-s.Total.Work, s.Elapsed)
+	}
+	s.Total.KeysRate = m.keysRate.at(now, float64(fresh.Keys), rateTime)
+	s.Total.BytesRate = m.bytesRate.at(now, float64(fresh.Bytes), rateTime)
+	s.Waits = m.waited(now)
 	for _, one := range m.servers {
 		s.Servers = append(s.Servers, one.Server)
 	}
@@ -208,21 +229,26 @@ const almost = 0.999
 
 // share returns the share that is done; nil: not known. All is done only if somebody said so.
 func share(work, whole int64, done bool) *float64 {
-	var f float64
+	f := 1.0
 	switch {
 	case done:
-		f = 1
-	case whole <= 0:
+	case whole < 0:
 		return nil
 	default:
-		f = min(almost, max(0, float64(work)/float64(whole)))
+		f = min(almost, max(0, float64(work)/float64(max(1, whole))))
 	}
 	return &f
 }
 
-// part returns the part without its share.
 func (c *Counter) part(now time.Time) Part {
-	p := Part{Name: c.name, Keys: c.keys.Load(), Bytes: c.bytes.Load(), State: Running}
+	p := Part{Name: c.name, Keys: c.keys.Load(), Bytes: c.bytes.Load(), Work: c.work.Load(), Whole: -1, State: Running}
+	switch {
+	case c.done:
+		p.Whole = p.Work
+	case c.known.Load():
+		p.Whole = c.whole.Load()
+	}
+	p.Share = share(p.Work, p.Whole, c.done)
 	p.KeysRate = c.keysRate.at(now, float64(p.Keys-c.oldKeys.Load()), rateTime)
 	p.BytesRate = c.bytesRate.at(now, float64(p.Bytes-c.oldBytes.Load()), rateTime)
 	switch {
@@ -237,7 +263,7 @@ func (c *Counter) part(now time.Time) Part {
 // left returns how long the rest takes; nil: that cannot be told yet, or while all stands still.
 func (m *Meter) left(now time.Time, done, rest int64, elapsed float64) *float64 {
 	perSecond := m.workRate.at(now, float64(done), max(leastLeft, elapsed/3))
-	if elapsed < 3 || perSecond <= 0 || m.ended {
+	if elapsed < 3 || perSecond <= 0 || rest <= 0 || m.ended {
 		return nil
 	}
 	for reason, w := range m.waits {
@@ -305,6 +331,23 @@ func (m *Meter) waited(now time.Time) []Wait {
 
 // askEvery is how often a server is asked how it fares.
 const askEvery = 5 * time.Second
+
+// Observe runs f, which watches a server, beside what comes until over is called.
+func (m *Meter) Observe(ctx context.Context, f func(context.Context)) (over func()) {
+	if m == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
 
 // Load is what a server tells of itself. What is negative it does not tell.
 type Load struct {

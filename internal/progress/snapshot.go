@@ -46,6 +46,10 @@ type Part struct {
 	// KeysRate and BytesRate are those of the last seconds, per second.
 	KeysRate  float64 `json:"keys_per_second"`
 	BytesRate float64 `json:"bytes_per_second"`
+	// Work is how much of Whole is done, in a unit that fits the phase: bytes of chunk files, or
+	// rows of the source. Whole is -1 where it is not known.
+	Work  int64 `json:"work"`
+	Whole int64 `json:"whole"`
 	// Share of the whole that is done, 0 to 1, and 1 only if all is; nil: not known.
 	Share *float64 `json:"share"`
 	State string   `json:"state"` // Running, Done or Failed
@@ -60,11 +64,11 @@ const (
 
 // Reasons why connections wait.
 const (
-	RateLimit    = "rate limit"         // --rate-keys, --rate-bytes
-	LatencyGuard = "latency guard"      // --max-latency-factor
-	Window       = "window"             // --window
-	Chunks       = "waiting for chunks" // of a dump that is still being made
-	Retrying     = "retry"              // before what failed is tried again
+	RateLimit    = "rate limit"    // --rate-keys, --rate-bytes
+	LatencyGuard = "latency guard" // --max-latency-factor
+	Window       = "window"        // --window
+	Chunks       = "next chunk"    // of a dump that is still being made
+	Retrying     = "retry"         // before what failed is tried again
 )
 
 // A Wait is how long connections have waited for one reason, in this phase.

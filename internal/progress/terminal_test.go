@@ -11,20 +11,21 @@ import (
 // inTerminal in the environment makes TestTerminal be what runs inside the terminal.
 const inTerminal = "PROGRESS_TEST_IN_TERMINAL"
 
-// TestTerminal: on a real terminal the line is redrawn and wiped.
+// TestTerminal: on a real terminal the lines are redrawn and wiped.
 func TestTerminal(t *testing.T) {
 	if os.Getenv(inTerminal) != "" {
 		if !IsTerminal(os.Stderr) {
 			t.Error("stderr is no terminal")
 		}
 		shown := make(chan struct{}, 100)
-		stop := Start(NewLog(os.Stderr), func() Point {
-			shown <- struct{}{}
-			return Point{Keys: 1234, Done: -1}
-		})
+		m := NewMeter()
+		m.Show = Display{Mode: Auto, Log: NewLog(os.Stderr)}.Show
+		end := m.Begin("load", 1)
+		m.Part(Name{}).Add(1234, 0, 0)
+		m.Note(func() string { shown <- struct{}{}; return "" })
 		<-shown
-		<-shown // the first line is being drawn
-		stop()
+		<-shown // the first frame was drawn
+		end()
 		return
 	}
 	script, err := exec.LookPath("script")
@@ -35,7 +36,7 @@ func TestTerminal(t *testing.T) {
 	cmd.Env = append(os.Environ(), inTerminal+"=1")
 	cmd.Stdin = bytes.NewReader(nil)
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "1,234 keys") || !strings.Contains(string(out), "\r\x1b[KPASS") {
+	if err != nil || !strings.Contains(string(out), "  1,234  ") || !strings.Contains(string(out), "\x1b[JPASS") {
 		t.Errorf("%v, %q", err, out)
 	}
 }

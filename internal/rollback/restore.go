@@ -68,7 +68,7 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 	feed := b.saved.Feed()
 	feed.Choose(b.saved.Units(func(c format.ChunkInfo) bool { return c.Records > 0 }))
 	to := load.TransferOptions{
-		Feed: feed, Target: l, Journal: j, Workers: o.Workers, Retry: b.retry, MaxErrors: -1, StallTimeout: b.StallTimeout, Log: b.log,
+		Feed: feed, Target: l, Journal: j, Workers: o.Workers, Retry: b.retry, MaxErrors: -1, StallTimeout: b.StallTimeout, Meter: o.Meter, Phase: "restore", Log: b.log,
 		LeftOut: func(unit string, l writer.LeftOut) {
 			switch l.Reason {
 			case leftout.Refused:
@@ -81,9 +81,6 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 	}
 	there := &load.Presence{Target: l, Journal: j, DBs: o.DBs(), Rename: o.Target.Rename}
 	to.Reconnected = func(ctx context.Context, begun []archive.Unit) error { return there.Check(ctx, b.saved, begun, b.log) }
-	if !o.Quiet {
-		to.Progress = func(s func() progress.Point) func() { return progress.Start(b.log, s) }
-	}
 	if err := load.Transfer(ctx, to); err != nil {
 		return err
 	}

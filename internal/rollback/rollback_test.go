@@ -52,7 +52,7 @@ func loadInto(t *testing.T, m *miniredis.Miniredis, save bool, d smalldump.Optio
 func loadSome(t *testing.T, m *miniredis.Miniredis, onExists writer.OnExists, save bool, d smalldump.Options, records []format.Record) (*loaded, error) {
 	t.Helper()
 	l := &loaded{m, Options{Spec: load.Spec{
-		Dump: smalldump.Make(t, d, records), Target: writer.Options{Target: target.Options{Addr: m.Addr()}, OnExists: onExists}, Workers: 1, Quiet: true,
+		Dump: smalldump.Make(t, d, records), Target: writer.Options{Target: target.Options{Addr: m.Addr()}, OnExists: onExists}, Workers: 1,
 		Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
 	}}}
 	return l, l.load(t, save)

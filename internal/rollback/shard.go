@@ -12,6 +12,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/keyset"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
@@ -46,6 +48,12 @@ func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
 	}
 	b.giants = archive.NewMemory(archive.GiantBytes)
 	units = archive.LargestFirst(units)
+	defer b.Meter.Begin("rollback", b.Workers)()
+	for _, u := range units {
+		b.part(u).Expect(u.Stored())
+	}
+	over := b.Meter.Observe(ctx, func(ctx context.Context) { load.Observe(ctx, b.Meter, t) })
+	defer over()
 	g, removing := errgroup.WithContext(ctx)
 	g.SetLimit(b.Workers)
 	for _, u := range units {
@@ -63,7 +71,13 @@ func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
 	if err := b.changed.Seal(); err != nil {
 		return err
 	}
+	over()
 	return b.restore(ctx)
+}
+
+// part is what counts a unit; its work is bytes of chunk files.
+func (b *undoing) part(u archive.Unit) *progress.Counter {
+	return b.Meter.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)})
 }
 
 // leave keeps a key as it is, also from what is put back.

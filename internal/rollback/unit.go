@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
@@ -22,6 +23,8 @@ type unit struct {
 	of      archive.Unit
 	db      int
 	src     *archive.UnitSource
+	part    *progress.Counter
+	counted int64 // bytes of src
 	begun   bool  // the load may have sent something of it
 	done    bool  // it has ended it
 	reached int64 // else so many records
@@ -54,7 +57,7 @@ func (b *undoing) unit(ctx context.Context, of archive.Unit) *unit {
 	asked, existed := ju.Asked()
 	connect := func() *readback.Client { return readback.New(b.target.Target, db, b.retry.Start().Wait) }
 	u := &unit{
-		undoing: b, of: of, db: db, src: b.dump.OpenUnit(of), begun: ju.IsBegun(), done: ju.IsDone(), reached: ju.Position().Record, asked: asked, existed: existed,
+		undoing: b, of: of, db: db, src: b.dump.OpenUnit(of), part: b.part(of), begun: ju.IsBegun(), done: ju.IsDone(), reached: ju.Position().Record, asked: asked, existed: existed,
 		server: connect(), aside: connect(),
 	}
 	u.src.Bound(ctx, b.giants)
@@ -81,6 +84,7 @@ func (u *unit) run(ctx context.Context) error {
 	if !u.begun {
 		u.untouched.Add(1)
 		if u.saved == nil {
+			u.part.AddEarlier(0, 0, u.of.Stored())
 			return nil
 		}
 	}
@@ -131,9 +135,13 @@ func (u *unit) next(ctx context.Context) (*format.Record, error) {
 	keep := u.Filter.Key()
 	for {
 		r, err := u.src.Next()
+		now := u.src.Read()
+		u.part.Add(0, 0, now-u.counted)
+		u.counted = now
 		if err != nil {
 			return nil, err
 		}
+		u.part.Add(int64(r.Part&format.PartFirst), int64(len(r.Key)+r.Size()), 0)
 		if keep != nil && !keep(r.Key) {
 			continue
 		}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // Rounds compares units with n workers that are like w. Each round after the first reads again what
@@ -99,7 +99,7 @@ type Worker struct {
 	Connect func(ctx context.Context, db int) (Server, error)
 	Options *Options
 	Tally   *Tally
-	Read    *atomic.Int64   // bytes of chunk files
+	Meter   *progress.Meter // counts the first round, by database and type; work is bytes of chunk files
 	Memory  *archive.Memory // for giant records, of all workers; nil: not bounded
 
 	checkers map[int]*Checker
@@ -121,7 +121,10 @@ func (w *Worker) do(ctx context.Context, j job, again bool) (next job, more bool
 		}
 		w.checkers[db] = c
 	}
-	src := &kept{UnitSource: w.Archive.OpenUnit(j.unit), keep: w.Keep, read: w.Read}
+	src := &kept{UnitSource: w.Archive.OpenUnit(j.unit), keep: w.Keep}
+	if j.names == nil {
+		src.part = w.Meter.Part(progress.Name{DB: db, Type: string(j.unit[0].Type)})
+	}
 	defer src.Close()
 	if w.Memory != nil {
 		src.Bound(ctx, w.Memory)
@@ -142,23 +145,29 @@ func (w *Worker) Close() error {
 	return errors.Join(errs...)
 }
 
-// kept leaves out the keys that the user does not want, and counts the bytes read.
+// kept leaves out the keys that the user does not want, and counts what is read.
 type kept struct {
 	*archive.UnitSource
 	keep    func([]byte) bool
-	read    *atomic.Int64
+	part    *progress.Counter // nil: it is counted already
 	counted int64
 }
 
 func (s *kept) Next() (*format.Record, error) {
 	for {
 		r, err := s.UnitSource.Next()
-		if now := s.UnitSource.Read(); now != s.counted && s.read != nil {
-			s.read.Add(now - s.counted)
+		if now := s.UnitSource.Read(); now != s.counted && s.part != nil {
+			s.part.Add(0, 0, now-s.counted)
 			s.counted = now
 		}
-		if err != nil || s.keep == nil || s.keep(r.Key) {
-			return r, err
+		if err != nil {
+			return nil, err
+		}
+		if s.keep == nil || s.keep(r.Key) {
+			if s.part != nil {
+				s.part.Add(int64(r.Part&format.PartFirst), int64(len(r.Key)+r.Size()), 0)
+			}
+			return r, nil
 		}
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -40,7 +39,7 @@ type Options struct {
 	Threads  int            // connections; 0: by the server's thread pool
 	Report   string         // file that lists what differs; empty: none
 	Cache    dump.CacheSwitch
-	Quiet    bool      // show no progress
+	Meter    *progress.Meter
 	Out, Log io.Writer // for what came out, and for progress
 }
 
@@ -49,6 +48,7 @@ func Run(ctx context.Context, o Options) error {
 	a := o.Archive
 	logging.SetDump(o.Log, a.Manifest.Dump)
 	o.Reader.Prefix = o.Filter.Prefix()
+	dump.CountRetries(&o.Reader, o.Meter)
 	if match := a.Manifest.Options.Match; o.Filter.Match == "" && match != "" {
 		if p, err := glob.Compile(match); err == nil {
 			o.Reader.Prefix = p.Prefix()
@@ -123,17 +123,16 @@ func unknownExpiries(a *archive.Archive) (*keyset.Set, error) {
 func (o *Options) rounds(ctx context.Context, s *reader.Scanner, vo *verify.Options, tally *verify.Tally) error {
 	a := o.Archive
 	units := a.Units(func(c format.ChunkInfo) bool { return o.Filter.DB(c.DB) && o.Filter.Type(c.Type) && c.Records > 0 })
-	total := int64(0)
+	threads := dump.Threads(o.Threads, s.Source())
+	defer o.Meter.Begin("verify", threads)()
 	for _, u := range units {
-		total += u.Stored()
+		o.Meter.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)}).Expect(u.Stored())
 	}
-	var read atomic.Int64
-	if !o.Quiet {
-		defer progress.Start(o.Log, func() progress.Point {
-			n := read.Load()
-			return progress.Point{Keys: tally.Keys(), Bytes: n, Done: min(0.999, float64(n)/float64(max(1, total)))}
-		})()
-	}
+	o.Meter.Note(func() string {
+		differ, _ := tally.Differing()
+		return progress.Plural(differ, "key has", "keys have") + " changed so far"
+	})
+	defer o.Meter.Observe(ctx, func(ctx context.Context) { dump.Observe(ctx, o.Meter, s) })()
 	// A connection of the reader ends with its context, and these outlive their round.
 	connect := func(_ context.Context, db int) (verify.Server, error) {
 		k, err := s.NewKeyReader(ctx, db)
@@ -142,6 +141,6 @@ func (o *Options) rounds(ctx context.Context, s *reader.Scanner, vo *verify.Opti
 		}
 		return &verify.Ordered{Source: &keySource{k}}, nil
 	}
-	w := verify.Worker{Archive: a, Keep: o.Filter.Key(), Connect: connect, Options: vo, Tally: tally, Read: &read}
-	return verify.Rounds(ctx, w, units, dump.Threads(o.Threads, s.Source()), o.Rounds)
+	w := verify.Worker{Archive: a, Keep: o.Filter.Key(), Connect: connect, Options: vo, Tally: tally, Meter: o.Meter}
+	return verify.Rounds(ctx, w, units, threads, o.Rounds)
 }

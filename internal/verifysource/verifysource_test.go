@@ -25,7 +25,7 @@ import (
 // makeDump dumps what is chosen of the source at addr, and returns where.
 func makeDump(t *testing.T, addr string, set func(*dump.Options)) (string, error) {
 	t.Helper()
-	o := dump.Options{Reader: reader.Options{Addr: addr}, Location: filepath.Join(t.TempDir(), "dump"), Quiet: true, Tool: "test", Log: io.Discard}
+	o := dump.Options{Reader: reader.Options{Addr: addr}, Location: filepath.Join(t.TempDir(), "dump"), Tool: "test", Log: io.Discard}
 	set(&o)
 	return o.Location, dump.Run(t.Context(), o)
 }
@@ -39,7 +39,7 @@ func compare(t *testing.T, addr, dir string, o Options) (string, error) {
 	}
 	defer a.Close()
 	var out, log bytes.Buffer
-	o.Archive, o.Reader.Addr, o.Rounds, o.Quiet, o.Out, o.Log = a, addr, max(2, o.Rounds), true, &out, &log
+	o.Archive, o.Reader.Addr, o.Rounds, o.Out, o.Log = a, addr, max(2, o.Rounds), &out, &log
 	err = Run(t.Context(), o)
 	return log.String() + out.String(), err
 }

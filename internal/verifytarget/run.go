@@ -82,7 +82,6 @@ type comparison struct {
 	list   *verify.Report
 	how    verify.Options
 	tally  verify.Tally
-	read   atomic.Int64 // bytes of the dump
 	names  atomic.Int64 // that Reverse has listed
 }
 
@@ -93,11 +92,19 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 		return err
 	}
 	units = archive.LargestFirst(loadstate.AssignUnits(c.Shard, units))
-	if !c.Quiet {
-		defer progress.Start(log, c.snapshot(loadstate.Stored(units)))()
+	defer c.Meter.Begin("verify", c.Workers)()
+	for _, u := range units {
+		c.Meter.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)}).Expect(u.Stored())
 	}
+	if c.Reverse {
+		for _, db := range c.DBs() {
+			c.listing(db).Expect(c.listingWork(db, c.expectedNames(db)))
+		}
+	}
+	c.Meter.Note(c.note)
+	defer c.Meter.Observe(ctx, func(ctx context.Context) { load.Observe(ctx, c.Meter, c.target.Target) })()
 	w := verify.Worker{
-		Archive: c.dump, Keep: c.Filter.Key(), Options: &c.how, Tally: &c.tally, Read: &c.read,
+		Archive: c.dump, Keep: c.Filter.Key(), Options: &c.how, Tally: &c.tally, Meter: c.Meter,
 		Connect: func(_ context.Context, db int) (verify.Server, error) {
 			return readback.New(c.target.Target, db, c.retry.Start().Wait), nil
 		},
@@ -123,8 +130,10 @@ func (c *comparison) reverse(ctx context.Context, db int) error {
 	if p := c.rules.Prefix; !p.IsNone() {
 		rev.Source, rev.Name = p.Source, p.Apply
 	}
+	part := c.listing(db)
 	add := func(names []string) error {
 		c.names.Add(int64(len(names)))
+		part.Add(0, 0, c.listingWork(db, int64(len(names))))
 		return rev.Add(names)
 	}
 	if err := errors.Join(r.Scan(ctx, add), r.Close()); err != nil {
@@ -137,23 +146,40 @@ func (c *comparison) reverse(ctx context.Context, db int) error {
 // them up.
 const reverseCost = 0.3
 
-// snapshot returns how far the comparison is, of so many bytes of the dump. How many keys the
-// target has is not known: about as many as the dump.
-func (c *comparison) snapshot(total int64) func() progress.Point {
-	keys := report.Keys(c.dump.Manifest.Totals)
-	return func() progress.Point {
-		s := progress.Point{Keys: c.tally.Keys(), Bytes: c.read.Load()}
-		s.Done = min(1, float64(s.Bytes)/float64(max(1, total)))
-		if c.Reverse {
-			n := c.names.Load()
-			if n > 0 {
-				s.Note = "looking for keys that the dump does not have: " + progress.Plural(n, "name", "names")
-			}
-			s.Done = (s.Done + reverseCost*min(1, float64(n)/float64(max(1, keys)))) / (1 + reverseCost)
+// listing is what counts the names of a database that Reverse lists.
+func (c *comparison) listing(db int) *progress.Counter {
+	return c.Meter.Part(progress.Name{DB: db, Type: "--reverse"})
+}
+
+// expectedNames is about how many names there will be: how many the target has is not known.
+func (c *comparison) expectedNames(db int) (keys int64) {
+	for _, t := range c.dump.Manifest.Totals {
+		if t.DB == db {
+			keys += t.Keys
 		}
-		s.Done = min(0.999, s.Done)
-		return s
 	}
+	return keys
+}
+
+// listingWork is the work that names mean: that of comparing is the bytes of the dump.
+func (c *comparison) listingWork(db int, names int64) int64 {
+	var stored, keys int64
+	for _, t := range c.dump.Manifest.Totals {
+		if t.DB == db {
+			stored, keys = stored+t.Stored, keys+t.Keys
+		}
+	}
+	return int64(reverseCost * float64(stored) / float64(max(1, keys)) * float64(names))
+}
+
+// note says what was found so far.
+func (c *comparison) note() string {
+	differ, extra := c.tally.Differing()
+	text := progress.Plural(differ, "key differs", "keys differ") + " so far"
+	if c.Reverse {
+		text += fmt.Sprintf("; names of the target looked up: %s, not in the dump: %s", progress.Count(c.names.Load()), progress.Count(extra))
+	}
+	return text
 }
 
 // verdict is the error for what differs.

@@ -10,20 +10,20 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// An Observer asks a Kvrocks, or the masters of a cluster, how their storage bears the load, over
-// connections of its own.
+// An Observer asks a server, or the masters of a cluster, how they fare, over connections of its
+// own.
 type Observer struct {
-	conns []*conn.Conn
-	last  *stalls
+	conns    []*conn.Conn
+	sections []string // of INFO: some versions take one at a time
+	last     *stalls
 }
 
-// NewObserver opens a connection to each server; nil if the target is no Kvrocks, which has nothing
-// to tell.
+// NewObserver opens a connection to each server.
 func NewObserver(ctx context.Context, t *target.Target) (*Observer, error) {
-	if !t.IsKvrocks() {
-		return nil, nil
+	o, options := &Observer{sections: []string{"stats", "cpu", "memory"}}, t.Options()
+	if t.IsKvrocks() {
+		o.sections = append(o.sections, "keyspace", "rocksdb")
 	}
-	o, options := &Observer{}, t.Options()
 	for _, addr := range t.Servers() {
 		c, err := options.At(addr).Dial(ctx, options.MainKeyspace())
 		if err != nil {
@@ -42,8 +42,14 @@ func (o *Observer) Close() {
 	}
 }
 
-// Pressure is how the storage of a Kvrocks bears what is written (SERVERS.md K19).
-type Pressure struct {
+// Health is how a server fares, or all of a cluster together. What is -1 it does not tell.
+type Health struct {
+	Ops        int64   // per second
+	CPUSeconds float64 // since the start
+	Memory     int64
+	Disk       int64 // bytes of the data; of a Kvrocks only
+
+	// How the storage of a Kvrocks bears what is written (SERVERS.md K19).
 	Compactions int64 // that run
 	Flushes     int64 // that run
 	Waiting     int64 // memtables that wait to be flushed
@@ -51,38 +57,53 @@ type Pressure struct {
 	Delayed     bool  // since the last look, writes were slowed down
 	Stopped     bool  // or had to wait
 	Errors      int64 // of the background work
+	Stalls      int64 // writes slowed down or stopped since the start
 }
 
 // stalls counts since the server was started.
 type stalls struct{ slow, stop int64 }
 
-// Look asks for the pressure. The first time it does not know of delays.
-func (o *Observer) Look(ctx context.Context) (Pressure, error) {
-	p, now := Pressure{Pending: -1}, stalls{}
+// Look asks how the servers fare. The first time it does not know of delays.
+func (o *Observer) Look(ctx context.Context) (Health, error) {
+	h, now := Health{Ops: -1, CPUSeconds: -1, Memory: -1, Disk: -1, Pending: -1, Stalls: -1}, stalls{}
 	for _, c := range o.conns {
-		fields, err := c.Info(ctx, "rocksdb")
-		if err != nil {
-			return Pressure{}, err
+		for _, section := range o.sections {
+			fields, err := c.Info(ctx, section)
+			if err != nil {
+				return Health{}, err
+			}
+			h.count(&now, fields)
 		}
-		p.count(&now, fields)
 	}
 	if o.last != nil {
-		p.Delayed, p.Stopped = now.slow > o.last.slow, now.stop > o.last.stop
+		h.Delayed, h.Stopped = now.slow > o.last.slow, now.stop > o.last.stop
 	}
 	o.last = &now
-	return p, nil
+	return h, nil
 }
 
 // count adds what a server says, summed up over the column families, whose names stand in brackets.
 // What is blank is not known.
-func (p *Pressure) count(s *stalls, fields map[string]string) {
+func (p *Health) count(s *stalls, fields map[string]string) {
 	for field, value := range fields {
+		if field == "used_cpu_sys" || field == "used_cpu_user" {
+			if f, err := strconv.ParseFloat(value, 64); err == nil {
+				p.CPUSeconds = max(0, p.CPUSeconds) + f
+			}
+			continue
+		}
 		n, err := strconv.ParseInt(value, 10, 64)
 		if err != nil || n < 0 {
 			continue
 		}
 		name, _, _ := strings.Cut(field, "[")
 		switch name {
+		case "instantaneous_ops_per_sec":
+			p.Ops = max(0, p.Ops) + n
+		case "used_memory_rss":
+			p.Memory = max(0, p.Memory) + n
+		case "used_db_size":
+			p.Disk = max(0, p.Disk) + n
 		case "num_running_compactions":
 			p.Compactions += n
 		case "num_running_flushes":
@@ -95,15 +116,18 @@ func (p *Pressure) count(s *stalls, fields map[string]string) {
 			p.Pending = max(0, p.Pending) + n
 		case "level0_file_limit_slowdown", "pending_compaction_bytes_slowdown", "memtable_count_limit_slowdown":
 			s.slow += n
+			p.Stalls = max(0, p.Stalls) + n
 		case "level0_file_limit_stop", "pending_compaction_bytes_stop", "memtable_count_limit_stop":
 			s.stop += n
+			p.Stalls = max(0, p.Stalls) + n
 		}
 	}
 }
 
-// String says it in a few words; empty when there is nothing worth telling.
-func (p Pressure) String() string {
-	var parts []string
+// Notes say how the storage bears the load, in a few words each; none when there is nothing worth
+// telling.
+func (p Health) Notes() []string {
+	parts := []string{}
 	add := func(n int64, one, more string) {
 		if n == 1 {
 			parts = append(parts, one)
@@ -124,8 +148,5 @@ func (p Pressure) String() string {
 		parts = append(parts, "writes delayed")
 	}
 	add(p.Errors, "1 background error", "%d background errors")
-	if parts == nil {
-		return ""
-	}
-	return "target: " + strings.Join(parts, ", ")
+	return parts
 }

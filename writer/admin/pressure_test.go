@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -16,9 +17,18 @@ func rocksdb(slow, stop, pending string) string {
 }
 
 func TestObserver(t *testing.T) {
-	text := ""
+	text, other := "", map[string]string{
+		"stats": "instantaneous_ops_per_sec:1200\r\n", "cpu": "used_cpu_sys:1.5\r\nused_cpu_user:2\r\n",
+		"memory": "used_memory_rss:4096\r\n", "keyspace": "used_db_size:77\r\nused_percent: 0%\r\n",
+	}
 	f := testserver.Start(t, func(cmd []string) (string, bool) {
-		return testserver.Bulk(text), strings.EqualFold(strings.Join(cmd, " "), "INFO rocksdb")
+		if len(cmd) != 2 || !strings.EqualFold(cmd[0], "INFO") {
+			return "", false
+		}
+		if cmd[1] == "rocksdb" {
+			return testserver.Bulk(text), true
+		}
+		return testserver.Bulk(other[cmd[1]]), other[cmd[1]] != ""
 	})
 	l, err := target.Open(t.Context(), target.Options{Addr: f.Addr})
 	if err != nil {
@@ -30,17 +40,20 @@ func TestObserver(t *testing.T) {
 	}
 	defer o.Close()
 	for i, look := range []struct{ text, want string }{
-		{rocksdb("5", "1", ""), "target: 3 compactions"},
-		{rocksdb("5", "1", ""), "target: 3 compactions"},
-		{rocksdb("6", "1", ""), "target: 3 compactions, writes delayed"},
-		{rocksdb("7", "2", "estimate_pending_compaction_bytes[default]:1073741824\r\nestimate_pending_compaction_bytes[stream]:536870912\r\n"), "target: 3 compactions, 1.5 GiB pending, writes stopped"},
-		{rocksdb("", "", "num_background_errors:2\r\n"), "target: 3 compactions, 2 background errors"},
+		{rocksdb("5", "1", ""), "3 compactions"},
+		{rocksdb("5", "1", ""), "3 compactions"},
+		{rocksdb("6", "1", ""), "3 compactions, writes delayed"},
+		{rocksdb("7", "2", "estimate_pending_compaction_bytes[default]:1073741824\r\nestimate_pending_compaction_bytes[stream]:536870912\r\n"), "3 compactions, 1.5 GiB pending, writes stopped"},
+		{rocksdb("", "", "num_background_errors:2\r\n"), "3 compactions, 2 background errors"},
 		{"# RocksDB\r\n", ""},
 	} {
 		f.Do(func() { text = look.text })
-		p, err := o.Look(t.Context())
-		if err != nil || p.String() != look.want {
-			t.Errorf("look %d: %q, want %q; %v", i, p, look.want, err)
+		h, err := o.Look(t.Context())
+		if notes := strings.Join(h.Notes(), ", "); err != nil || notes != look.want {
+			t.Errorf("look %d: %q, want %q; %v", i, notes, look.want, err)
+		}
+		if got := fmt.Sprint(h.Ops, h.CPUSeconds, h.Memory, h.Disk); got != "1200 3.5 4096 77" {
+			t.Errorf("look %d: %s", i, got)
 		}
 	}
 }

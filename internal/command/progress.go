@@ -1,0 +1,55 @@
+package command
+
+import (
+	"os"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+// output is the category of flags that change nothing but what is said.
+const output = "Output"
+
+// ProgressFlags say how progress is shown.
+func ProgressFlags(env func(string) []string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "progress", Value: string(progress.Auto), Usage: "show progress on standard error as `HOW`: bar (redrawn on a terminal), log (a line every 10 s), json (a line every 5 s), none, or auto: bar on a terminal, else log", EnvVars: env("progress"), Category: output},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "the same as --progress none", EnvVars: env("quiet"), Category: output},
+	}
+}
+
+// Meter returns what counts the progress of a command, and shows it as the flags say; nil if they
+// say that nobody wants to know.
+func Meter(c *cli.Context) (*progress.Meter, error) {
+	mode, err := progress.ParseMode(c.String("progress"))
+	if err != nil {
+		return nil, exitcode.Usagef("--progress %w", err)
+	}
+	if c.Bool("quiet") {
+		if c.IsSet("progress") && mode != progress.None {
+			return nil, exitcode.Usagef("--quiet does not go with --progress %s: leave one of them out", mode)
+		}
+		mode = progress.None
+	}
+	if mode == progress.None {
+		return nil, nil
+	}
+	if mode == progress.Auto && c.String("log-format") == "json" && !progress.IsTerminal(os.Stderr) {
+		mode = progress.JSON
+	}
+	m := progress.NewMeter()
+	m.Show = progress.Display{Mode: mode, Log: c.App.ErrWriter, Plain: isPlain(os.Getenv), Dumb: isDumb(os.Getenv)}.Show
+	return m, nil
+}
+
+// isPlain reports whether colours are unwelcome (https://no-color.org).
+func isPlain(getenv func(string) string) bool { return getenv("NO_COLOR") != "" }
+
+// isDumb reports whether the terminal cannot move its cursor.
+func isDumb(getenv func(string) string) bool {
+	term := getenv("TERM")
+	return term == "" || strings.HasPrefix(term, "dumb")
+}

@@ -1,0 +1,89 @@
+package dump
+
+import (
+	"context"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+// partOf is what counts the keys of a type.
+func partOf(m *progress.Meter, db int, t format.Type) *progress.Counter {
+	return m.Part(progress.Name{DB: db, Type: string(t)})
+}
+
+// expect counts what earlier runs have dumped, and says about how much there is to be done, where
+// the source tells.
+func (c *scan) expect(ctx context.Context) error {
+	m, options := c.o.Meter, c.w.Info.Options
+	if m == nil {
+		return nil
+	}
+	volume, err := c.s.Volume(ctx, options.Databases)
+	if err != nil {
+		return err
+	}
+	c.n.byKeys = volume.Keys
+	share := c.o.share()
+	if volume.From == "" || volume.All == 0 {
+		share = 0
+	}
+	all, told := int64(0), true // of what is dumped
+	for _, db := range options.Databases {
+		for _, t := range options.Types {
+			part, has := partOf(m, db, t), c.w.Holding(db, t)
+			work := has.Keys
+			if !volume.Keys {
+				work = rowsOf(t, has)
+			}
+			part.AddEarlier(has.Keys, has.Raw, work)
+			n, ok := int64(0), db < len(volume.ByType)
+			if ok {
+				n, ok = volume.ByType[db][t]
+			}
+			switch {
+			case ok && share > 0:
+				part.Expect(int64(share * float64(n)))
+				all += int64(share * float64(n))
+			case !ok && volume.ByType == nil:
+				told = false
+			}
+		}
+	}
+	switch {
+	case share == 0:
+	case told:
+		m.Estimate(volume.From)
+		m.ExpectAll(all)
+	case c.o.Selection.DBs == nil && c.o.Selection.Types == nil:
+		m.Estimate(volume.From)
+		m.ExpectAll(int64(share * float64(volume.All)))
+	}
+	return nil
+}
+
+// rowsOf is reader.Rows of what chunks hold.
+func rowsOf(t format.Type, s format.Stats) int64 {
+	switch t {
+	case format.TypeString:
+		return s.Keys
+	case format.TypeZset:
+		return s.Keys + 2*s.Elements
+	}
+	return s.Keys + s.Elements
+}
+
+// share returns about which share of the source's keys is dumped; 0: that cannot be told.
+func (o *Options) share() float64 {
+	f := 1.0
+	switch {
+	case o.Selection.LimitKeys > 0 || o.Selection.Match != "":
+		return 0
+	case o.Selection.Sample != nil:
+		f = o.Selection.Sample.Share()
+	}
+	if o.Shard != nil {
+		f /= float64(o.Shard.Of)
+	}
+	return f
+}

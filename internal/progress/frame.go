@@ -1,0 +1,324 @@
+package progress
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+const (
+	mostRows    = 8 // lines of parts
+	mostServers = 4 // lines of servers
+	leastBar    = 6 // columns, without the brackets
+	mostBar     = 60
+	mostName    = 20 // columns, or a third of all
+)
+
+// Colours of a Frame.
+const (
+	green  = "\x1b[32m"
+	yellow = "\x1b[33m"
+	red    = "\x1b[31m"
+	bold   = "\x1b[1m"
+	plain  = "\x1b[0m"
+)
+
+// Frame returns the lines that show a Snapshot on a terminal: at most height-1, and none longer
+// than width-1 columns, for what fills the last one wraps. All is ASCII, but for the colours.
+func Frame(s Snapshot, width, height int, colour bool) []string {
+	f := frame{width: max(1, width-1), colour: colour}
+	others := 5 + min(len(s.Servers), mostServers+1)
+	if s.Note != "" {
+		others++
+	}
+	f.table(s, min(mostRows, height-1-others))
+	f.line("elapsed "+seconds(s.Elapsed)+leftText(s), "")
+	waits, mark := waitText(s)
+	f.line(waits, mark)
+	for i, server := range s.Servers {
+		if i == mostServers && len(s.Servers) > mostServers+1 {
+			f.line("and "+Plural(len(s.Servers)-i, "server more", "servers more"), "")
+			break
+		}
+		f.server(server, len(s.Servers) > 1)
+	}
+	f.line(ownText(s.Own), "")
+	if s.Note != "" {
+		f.line(s.Note, "")
+	}
+	return f.lines[:min(len(f.lines), max(1, height-1))]
+}
+
+// A frame is the lines that were made so far.
+type frame struct {
+	width  int
+	colour bool
+	lines  []string
+}
+
+// line adds a line, cut to the width.
+func (f *frame) line(text, colour string) {
+	f.lines = append(f.lines, f.paint(cut(text, f.width), colour))
+}
+
+func (f *frame) paint(text, colour string) string {
+	if !f.colour || colour == "" || text == "" {
+		return text
+	}
+	return colour + text + plain
+}
+
+// cut shortens what is too long, and shows that it did. What is not ASCII would shift the lines.
+func cut(text string, width int) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' {
+			return '?'
+		}
+		return r
+	}, text)
+	if len(text) <= width {
+		return text
+	}
+	return text[:max(0, width-2)] + ".."
+}
+
+// A column of the table of parts.
+type column struct {
+	title string
+	cells []string
+	width int
+}
+
+func newColumn(title string, rows []Part, cell func(Part) string) column {
+	c := column{title: title, width: len(title)}
+	for _, r := range rows {
+		text := cell(r)
+		c.cells = append(c.cells, text)
+		c.width = max(c.width, len(text))
+	}
+	return c
+}
+
+// table adds the title, at most so many lines of parts, and the total. What does not fit is left
+// out from the right, and the bar takes what there is.
+func (f *frame) table(s Snapshot, most int) {
+	rows, names := rowsOf(s, most)
+	total := s.Total
+	rows, names = append(rows, total), append(names, "total")
+	shown := false
+	for _, r := range rows {
+		shown = shown || r.Share != nil
+	}
+	name := len(s.Phase)
+	for i := range names {
+		names[i] = cut(names[i], max(mostName, f.width/3))
+		name = max(name, len(names[i]))
+	}
+	keys := newColumn("keys", rows, func(p Part) string { return Count(p.Keys) })
+	if f.width < 72 {
+		keys = newColumn("keys", rows, func(p Part) string { return short(float64(p.Keys)) })
+	}
+	keys.width = max(keys.width, 7)
+	columns := []column{keys,
+		newColumn("keys/s", rows, func(p Part) string { return short(p.KeysRate) }),
+		newColumn("bytes/s", rows, func(p Part) string { return Bytes(int64(p.BytesRate)) }),
+	}
+	columns[2].width = max(columns[2].width, 10)
+	share := newColumn("", rows, func(p Part) string { return percentOf(s, p) })
+	bar := 0
+	for {
+		used := name
+		for _, c := range columns {
+			used += 2 + c.width
+		}
+		if !shown {
+			break
+		}
+		if bar = min(mostBar, f.width-used-2-share.width-1-2); bar >= leastBar || len(columns) == 1 {
+			break
+		}
+		columns = columns[:len(columns)-1]
+	}
+	draw := func(first string, i int) string {
+		text := fmt.Sprintf("%-*s", name, first)
+		if shown {
+			cell, drawn := "", ""
+			if i >= 0 {
+				cell, drawn = share.cells[i], "["+strip(rows[i].Share, bar)+"]"
+			}
+			if bar < leastBar {
+				drawn = ""
+			}
+			text += fmt.Sprintf("  %*s", share.width, cell)
+			if bar >= leastBar {
+				text += fmt.Sprintf(" %-*s", bar+2, drawn)
+			}
+		}
+		for _, c := range columns {
+			cell := c.title
+			if i >= 0 {
+				cell = c.cells[i]
+			}
+			text += fmt.Sprintf("  %*s", c.width, cell)
+		}
+		return strings.TrimRight(cut(text, f.width), " ")
+	}
+	f.lines = append(f.lines, f.paint(draw(s.Phase, -1), bold))
+	for i, r := range rows {
+		text := draw(names[i], i)
+		switch {
+		case r.State == Failed:
+			text = f.paint(text, red)
+		case f.colour:
+			if from := strings.IndexAny(text, "[") + 1; from > 0 {
+				to := from + strings.IndexAny(text[from:], " ]")
+				text = text[:from] + f.paint(text[from:to], green) + text[to:]
+			}
+		}
+		f.lines = append(f.lines, text)
+	}
+}
+
+// percentOf writes the share of a part, and whether it is estimated.
+func percentOf(s Snapshot, p Part) string {
+	if s.Estimate == "" || p.Share == nil || p.State == Done {
+		return percent(p.Share)
+	}
+	return "~" + percent(p.Share)
+}
+
+// percent writes a share rounded down, so that 100 % means all.
+func percent(share *float64) string {
+	if share == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f%%", float64(int(*share*1000+1e-9))/10)
+}
+
+// strip draws a bar of so many columns; of what is not known nothing.
+func strip(share *float64, width int) string {
+	if share == nil || width <= 0 {
+		return strings.Repeat(" ", max(0, width))
+	}
+	n := min(width, int(*share*float64(width)+1e-9))
+	text := strings.Repeat("=", n)
+	if n < width && n > 0 {
+		text = text[:n-1] + ">"
+	}
+	return text + strings.Repeat(" ", width-n)
+}
+
+// rowsOf returns what has a line of its own: the targets if there are several, else the types, each
+// with its database where these are few. Of too many those do that failed or are furthest behind.
+func rowsOf(s Snapshot, most int) (rows []Part, names []string) {
+	if most < 2 {
+		return nil, nil
+	}
+	targets, dbs := map[string]bool{}, map[int]bool{}
+	for _, p := range s.Parts {
+		targets[p.Target], dbs[p.DB] = true, true
+	}
+	name := func(p Part) string { return p.Type }
+	switch {
+	case len(targets) > 1:
+		name = func(p Part) string { return p.Target }
+	case len(dbs) > 1 && len(s.Parts) <= most:
+		name = func(p Part) string { return strings.TrimSpace(fmt.Sprintf("db%d %s", p.DB, p.Type)) }
+	}
+	sums := map[string]*sum{}
+	for _, p := range s.Parts {
+		key := name(p)
+		if sums[key] == nil {
+			sums[key] = &sum{}
+			names = append(names, key)
+		}
+		sums[key].add(p)
+	}
+	if len(names) == 1 && names[0] == "" {
+		return nil, nil // there are no parts but the whole
+	}
+	if len(names) > most {
+		slices.SortStableFunc(names, func(a, b string) int { return sums[a].behind(sums[b]) })
+		rest := names[most-1:]
+		others := fmt.Sprintf("%d others", len(rest))
+		sums[others] = &sum{}
+		for _, n := range rest {
+			sums[others].add(sums[n].part())
+		}
+		names = append(slices.Sorted(slices.Values(names[:most-1])), others)
+	}
+	for _, n := range names {
+		rows = append(rows, sums[n].part())
+	}
+	return rows, names
+}
+
+// A sum is parts that share a line.
+type sum struct {
+	Part
+	work, whole   float64
+	unknown       bool
+	running, good int
+}
+
+func (s *sum) add(p Part) {
+	s.Keys, s.Bytes = s.Keys+p.Keys, s.Bytes+p.Bytes
+	s.KeysRate, s.BytesRate = s.KeysRate+p.KeysRate, s.BytesRate+p.BytesRate
+	s.work, s.whole = s.work+float64(p.Work), s.whole+float64(p.Whole)
+	s.unknown = s.unknown || p.Share == nil
+	switch p.State {
+	case Running:
+		s.running++
+	case Done:
+		s.good++
+	}
+}
+
+func (s *sum) part() Part {
+	p := s.Part
+	p.Work, p.Whole = int64(s.work), int64(s.whole)
+	p.State = Failed
+	switch {
+	case s.running > 0:
+		p.State = Running
+	case s.good > 0:
+		p.State = Done
+	}
+	if !s.unknown {
+		p.Share = share(p.Work, p.Whole, p.State == Done)
+	}
+	return p
+}
+
+// behind orders what has failed first, and then what is furthest behind.
+func (s *sum) behind(o *sum) int {
+	a, b := s.part(), o.part()
+	value := func(p Part) float64 {
+		switch {
+		case p.State == Failed:
+			return -1
+		case p.Share == nil:
+			return 1
+		}
+		return *p.Share
+	}
+	switch x, y := value(a), value(b); {
+	case x < y:
+		return -1
+	case x > y:
+		return 1
+	}
+	return 0
+}
+
+func (f *frame) server(s Server, several bool) {
+	name := s.Role
+	if several || f.width >= 99 {
+		name += " " + s.Addr
+	}
+	colour := ""
+	if s.Refused != "" {
+		colour = yellow
+	}
+	f.line(name+": "+serverText(s), colour)
+}

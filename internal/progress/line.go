@@ -1,0 +1,120 @@
+package progress
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Line returns a Snapshot as a line of a log.
+func Line(s Snapshot) string {
+	var b strings.Builder
+	b.WriteString(s.Phase)
+	if s.Total.Share != nil {
+		b.WriteString(" " + percentOf(s, s.Total))
+	}
+	fmt.Fprintf(&b, ", %s, %s, %s/s, elapsed %s%s; ", Plural(s.Total.Keys, "key", "keys"), short(s.Total.KeysRate)+" keys/s",
+		Bytes(int64(s.Total.BytesRate)), seconds(s.Elapsed), leftText(s))
+	waits, _ := waitText(s)
+	b.WriteString(waits)
+	for i, server := range s.Servers {
+		if i == mostServers {
+			break
+		}
+		name := server.Role
+		if len(s.Servers) > 1 {
+			name += " " + server.Addr
+		}
+		fmt.Fprintf(&b, "; %s: %s", name, serverText(server))
+	}
+	b.WriteString("; " + ownText(s.Own))
+	if s.Note != "" {
+		b.WriteString("; " + s.Note)
+	}
+	return b.String()
+}
+
+// leftText says how long the rest takes, after a comma; and what that is guessed from.
+func leftText(s Snapshot) string {
+	from := ""
+	if s.Estimate != "" {
+		from = " (estimate: " + s.Estimate + ")"
+	}
+	switch {
+	case s.Ended:
+		return ""
+	case s.Left != nil:
+		return ", about " + seconds(roundLeft(*s.Left)) + " left" + from
+	case s.Total.Share == nil:
+		return ", time left not known"
+	case s.Estimate != "" && *s.Total.Share >= almost:
+		return ", more than estimated" + from
+	}
+	return ", time left not known yet" + from
+}
+
+// roundLeft leaves out what nobody can know: a number that jumps by seconds looks exact.
+func roundLeft(s float64) float64 {
+	step := 1.0
+	switch {
+	case s >= 6*3600:
+		step = 600
+	case s >= 3600:
+		step = 60
+	case s >= 600:
+		step = 30
+	case s >= 120:
+		step = 10
+	case s >= 30:
+		step = 5
+	}
+	return max(1, float64(int(s/step+0.5))) * step
+}
+
+// waitText says why connections wait, and how often something was retried.
+func waitText(s Snapshot) (text, colour string) {
+	var parts []string
+	for _, w := range s.Waits {
+		switch {
+		case w.Now > 0 && w.Detail != "":
+			parts, colour = append(parts, w.Detail), yellow
+		case w.Share >= 0.005:
+			parts, colour = append(parts, fmt.Sprintf("%s %.0f%% of the time", w.Reason, 100*w.Share)), yellow
+		}
+	}
+	if parts == nil {
+		parts = []string{"none"}
+	}
+	return fmt.Sprintf("waits: %s; retries: %s", strings.Join(parts, ", "), Count(s.Retries)), colour
+}
+
+// serverText says how a server fares.
+func serverText(s Server) string {
+	if s.Refused != "" {
+		return "not known: " + s.Refused
+	}
+	var parts []string
+	if s.Ops != nil {
+		parts = append(parts, short(*s.Ops)+" ops/s")
+	}
+	if s.CPU != nil {
+		parts = append(parts, fmt.Sprintf("CPU %.0f%%", 100**s.CPU))
+	}
+	parts = append(parts, s.Notes...)
+	if s.Stalls != nil {
+		parts = append(parts, Plural(*s.Stalls, "write stall", "write stalls"))
+	}
+	if s.Memory != nil {
+		parts = append(parts, "memory "+Bytes(*s.Memory))
+	}
+	if s.Disk != nil {
+		parts = append(parts, "disk "+Bytes(*s.Disk))
+	}
+	if parts == nil {
+		return "it has not answered yet"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func ownText(p Process) string {
+	return fmt.Sprintf("this process: CPU %.0f%%, memory %s", 100*p.CPU, Bytes(p.Resident))
+}

@@ -1,0 +1,66 @@
+package progress
+
+import (
+	"fmt"
+	"time"
+)
+
+// Count writes a number with its thousands set apart.
+func Count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// Plural writes a number with what it counts: one of it, or many.
+func Plural[N int | int64](n N, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Count(int64(n)) + " " + many
+}
+
+const units = "KMGTPE"
+
+// Bytes writes a size in the unit that suits it.
+func Bytes(n int64) string {
+	if n < 1024 {
+		return fmt.Sprintf("%d B", n)
+	}
+	size, unit := float64(n)/1024, 0
+	for ; size >= 1023.95 && unit < len(units)-1; unit++ { // what would round to 1024.0
+		size /= 1024
+	}
+	return fmt.Sprintf("%.1f %ciB", size, units[unit])
+}
+
+// short writes a number in three digits and a unit, such as 98.2k, where it has more than four.
+func short(f float64) string {
+	if f < 9999.5 {
+		return fmt.Sprintf("%.0f", f)
+	}
+	unit := 0
+	for ; f >= 999.5 && unit < len(thousands); unit++ {
+		f /= 1000
+	}
+	digits := 0
+	switch {
+	case f < 9.995:
+		digits = 2
+	case f < 99.95:
+		digits = 1
+	}
+	return fmt.Sprintf("%.*f%c", digits, f, thousands[unit-1])
+}
+
+const thousands = "kMGT"
+
+// Duration writes a time to the second.
+func Duration(d time.Duration) string {
+	return d.Round(time.Second).String()
+}
+
+// seconds is Duration for what a Snapshot has.
+func seconds(s float64) string { return Duration(time.Duration(s * float64(time.Second))) }

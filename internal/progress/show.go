@@ -1,0 +1,134 @@
+package progress
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A Mode is how progress is shown.
+type Mode string
+
+// Modes. Auto is Bars on a terminal, and Lines elsewhere.
+const (
+	Auto  Mode = "auto"
+	Bars  Mode = "bar"
+	Lines Mode = "log"
+	JSON  Mode = "json"
+	None  Mode = "none"
+)
+
+// Modes are all of them.
+var Modes = []string{string(Auto), string(Bars), string(Lines), string(JSON), string(None)}
+
+// ParseMode returns the mode of that name.
+func ParseMode(name string) (Mode, error) {
+	if !slices.Contains(Modes, name) {
+		return "", fmt.Errorf("%q: it is one of %s", name, strings.Join(Modes, ", "))
+	}
+	return Mode(name), nil
+}
+
+// How often progress is shown.
+const (
+	barsEvery  = 250 * time.Millisecond
+	linesEvery = 10 * time.Second
+	jsonEvery  = 5 * time.Second
+)
+
+// A Display says how progress is shown, and where.
+type Display struct {
+	Mode Mode
+	// Log is where to: a Log, what records what goes to one (logging.Log), or what takes lines as
+	// one does that is no terminal.
+	Log io.Writer
+	// Plain is without colours (NO_COLOR), Dumb of a terminal that cannot move its cursor.
+	Plain, Dumb bool
+}
+
+// Show shows the phase of a Meter that has begun, until stop is called.
+func (d Display) Show(m *Meter) (stop func()) {
+	w := d.Log
+	if r, ok := w.(interface{ Messages() io.Writer }); ok {
+		w = r.Messages()
+	}
+	l, ok := w.(*Log)
+	if !ok {
+		l = &Log{w: w, now: time.Now}
+	}
+	mode := d.Mode
+	if mode == Auto {
+		mode = Lines
+		if l.size != nil && !d.Dumb {
+			mode = Bars
+		}
+	}
+	quit, done := make(chan struct{}), make(chan struct{})
+	every, show, end := linesEvery, func() { l.say(Line(m.Snapshot()), false) }, func() {}
+	switch mode {
+	case None:
+		return func() {}
+	case Bars:
+		every, end = barsEvery, func() { l.draw(nil) }
+		show = func() {
+			width, height := usualWidth, usualHeight
+			if l.size != nil {
+				width, height = l.size()
+			}
+			l.draw(Frame(m.Snapshot(), width, height, !d.Plain))
+		}
+	case JSON:
+		every, end = jsonEvery, func() { l.say(m.Snapshot().json(), true) }
+		show = end
+		show()
+	}
+	go func() {
+		defer close(done)
+		defer end()
+		repeat(every, show, l.forget, quit)
+	}()
+	return sync.OnceFunc(func() {
+		close(quit)
+		<-done
+	})
+}
+
+// repeat calls show now and then, and when the terminal has another size. Back tells that the
+// process was stopped, and goes on.
+func repeat(every time.Duration, show, back func(), quit <-chan struct{}) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGWINCH, syscall.SIGCONT)
+	defer signal.Stop(signals)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-quit:
+			return
+		case sig := <-signals:
+			if sig == syscall.SIGCONT {
+				back()
+			} else if every == barsEvery {
+				show()
+			}
+		case <-tick.C:
+			show()
+		}
+	}
+}
+
+// json returns a Snapshot as a line.
+func (s Snapshot) json() string {
+	text, err := json.Marshal(s)
+	if err != nil { // numbers that JSON does not have
+		return fmt.Sprintf(`{"schema":%d,"error":%q}`, Schema, err)
+	}
+	return string(text)
+}

@@ -1,0 +1,82 @@
+package reader
+
+import (
+	"context"
+	"strconv"
+)
+
+// Health is how a source fares, by its own INFO. What is -1 it does not tell.
+type Health struct {
+	Ops        float64 // per second
+	CPUSeconds float64 // since its start
+	Memory     int64   // of memtables, table readers and caches
+	Disk       int64   // bytes of the data
+	Notes      []string
+}
+
+// An Observer asks the source how it fares, over a connection of its own. It is not safe for
+// concurrent use.
+type Observer struct {
+	s *Scanner
+	c *conn
+}
+
+// Observer returns an Observer. It connects when it is first asked, and again after a failure.
+func (s *Scanner) Observer() *Observer { return &Observer{s: s} }
+
+// Look asks once. The context that connects ends the connection as well.
+func (o *Observer) Look(ctx context.Context) (Health, error) {
+	if o.c == nil {
+		c, err := o.s.dial(ctx, 0)
+		if err != nil {
+			return Health{}, err
+		}
+		o.c = c
+	}
+	h := Health{}
+	for _, section := range []string{"data", "stats", "cpu"} {
+		info, err := o.c.info(ctx, section)
+		if err != nil {
+			o.Close()
+			return Health{}, err
+		}
+		switch section {
+		case "data":
+			h.Memory, h.Disk = int64(infoNumber(info["used_memory"])), int64(infoNumber(info["db_size"]))
+			if n := info["db_fatal"]; n != "" && n != "0" {
+				h.Notes = append(h.Notes, "RocksDB reports an error (db_fatal)")
+			}
+		case "stats":
+			h.Ops = infoNumber(info["instantaneous_ops_per_sec"])
+			for _, n := range []struct{ field, text string }{
+				{"is_compact", "compacting"}, {"is_bgsaving", "saving (bgsave)"}, {"is_scaning_keyspace", "counting its keys"},
+			} {
+				if is := info[n.field]; is != "" && is[0] != 'N' {
+					h.Notes = append(h.Notes, n.text)
+				}
+			}
+		case "cpu":
+			if h.CPUSeconds = infoNumber(info["used_cpu_sys"]); h.CPUSeconds >= 0 {
+				h.CPUSeconds += max(0, infoNumber(info["used_cpu_user"]))
+			}
+		}
+	}
+	return h, nil
+}
+
+// Close closes the connection.
+func (o *Observer) Close() {
+	if o.c != nil {
+		o.c.close()
+		o.c = nil
+	}
+}
+
+// infoNumber reads a number of INFO; -1: there is none.
+func infoNumber(text string) float64 {
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || f < 0 {
+		return -1
+	}
+	return f
+}
