@@ -306,6 +306,39 @@ func TestMeter(t *testing.T) {
 	}
 }
 
+// TestObserve: how a target fares is asked for while a load runs, and that it refuses is shown.
+func TestObserve(t *testing.T) {
+	for _, refuses := range []bool{false, true} {
+		m := startTarget(t)
+		l, err := target.Open(t.Context(), target.Options{Addr: m.Addr()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer(m, "INFO", func(c *server.Peer, _ []string) bool {
+			if refuses {
+				c.WriteError("NOPERM no")
+			} else {
+				c.WriteBulk("instantaneous_ops_per_sec:5\r\n")
+			}
+			return true
+		})
+		meter := progress.NewMeter()
+		end := meter.Begin("load", 1)
+		over := meter.Observe(t.Context(), func(ctx context.Context) { Observe(ctx, meter, l) })
+		var one progress.Server
+		for one.Ops == nil && one.Refused == "" {
+			time.Sleep(time.Millisecond)
+			for _, one = range meter.Snapshot().Servers {
+			}
+		}
+		over()
+		end()
+		if strings.Contains(one.Refused, "NOPERM") != refuses || one.Role != progress.Target || one.Addr != m.Addr() {
+			t.Errorf("refuses %v: %+v", refuses, one)
+		}
+	}
+}
+
 // TestFinish: a load is ended when all its shards are done, and not before.
 func TestFinish(t *testing.T) {
 	m := startTarget(t)
