@@ -5,8 +5,8 @@
 //	err = b.Put(ctx, "a/b", body, objectstore.Object{Size: n, SHA256: sum}, true)
 //
 // It uses S3 and Azure through their own libraries, and Google's JSON API by itself: Google's
-// library is four times as large as all of this, for gRPC that nobody asked for. It never keeps an
-// object in memory, never splits one into parts, and leaves it to its caller to try again.
+// library would double the binaries, for gRPC. It never keeps an object in memory, never splits one
+// into parts, and leaves it to its caller to try again.
 package objectstore
 
 import (
