@@ -33,7 +33,8 @@ const (
 type command struct {
 	conn.Call
 	key      *key
-	group    []*key // MSET: its keys; key is nil then
+	group    []*key    // MSET: its keys; key is nil then
+	raw      []rawPart // APPLYBATCH: what it holds; key is nil then
 	want     want
 	n        int64
 	id       format.StreamID

@@ -13,6 +13,9 @@ import (
 // on account of it.
 func (w *Worker) check(c *command) ([]command, error) {
 	w.account.stats.commands.Add(1)
+	if c.raw != nil {
+		return nil, w.applied(c)
+	}
 	if c.Reply.IsError() || c.Reply.Kind == 0 {
 		return w.refused(c, c.Reply.String())
 	}
@@ -129,8 +132,11 @@ func (w *Worker) refused(c *command, reply string) ([]command, error) {
 // stop is the error that ends a load at c.
 func (w *Worker) stop(c *command, reply string, err error) error {
 	k := c.key
-	if k == nil && len(c.group) > 0 {
+	switch {
+	case len(c.group) > 0:
 		k = c.group[0]
+	case len(c.raw) > 0:
+		k = c.raw[0].key
 	}
 	return stopped(w.db, c.Name, k, reply, err)
 }

@@ -3,16 +3,32 @@ package writer
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 )
 
+// queued returns the keys of the batch, in their order.
+func (w *Worker) queued() []*key {
+	var keys []*key
+	for i := range w.queue.batch.commands {
+		keys = append(keys, w.queue.batch.commands[i].key)
+	}
+	if w.queue.raw == nil {
+		return keys
+	}
+	for i := range w.queue.raw.parts {
+		keys = append(keys, w.queue.raw.parts[i].key)
+	}
+	slices.SortStableFunc(keys, func(a, b *key) int { return cmp.Compare(a.first, b.first) })
+	return keys
+}
+
 // askExists leaves out the keys of the batch that the target holds already.
 func (w *Worker) askExists(ctx context.Context) error {
 	var b batch
-	for i := range w.queue.batch.commands {
-		k := w.queue.batch.commands[i].key
+	for _, k := range w.queued() {
 		if k.checked {
 			continue
 		}

@@ -8,7 +8,6 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
@@ -54,7 +53,7 @@ func own(t *testing.T, c *redis.Client, list []format.Record, check bool) {
 func TestExpiredOfOthers(t *testing.T) {
 	for _, onExists := range []OnExists{Skip, Fail} {
 		t.Run(onExists.String(), func(t *testing.T) {
-			testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
+			each(t, func(t *testing.T, addr string, c *redis.Client) {
 				l, err := Open(t.Context(), Options{Target: target.Options{Addr: addr}, OnExists: onExists, BatchKeys: 3})
 				if err != nil {
 					t.Fatal(err)
@@ -107,7 +106,7 @@ func TestExpiredOfOthers(t *testing.T) {
 // too little to live, whether the load is disturbed or not. What is not the load's to write it
 // keeps.
 func TestExpiredReplace(t *testing.T) {
-	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
+	each(t, func(t *testing.T, addr string, c *redis.Client) {
 		list := someExpired(40)
 		l, err := Open(t.Context(), Options{Target: target.Options{Addr: addr}, OnExists: Replace, BatchCommands: 6, Expire: func(expire int64) (int64, bool) { return expire, expire == farFuture }, Rename: func(_ int, _ format.Kind, key []byte) ([]byte, string) {
 			if string(key) == "k003" {

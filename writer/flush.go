@@ -16,8 +16,16 @@ func (w *Worker) flush(ctx context.Context) error {
 		return fmt.Errorf("load database %d: %w", w.db, err)
 	}
 	w.queue.batch.closeGroup()
+	if w.queue.raw != nil {
+		w.queue.raw.end(true, nil)
+	}
 	if w.options.OnExists == Skip {
 		if err := w.askExists(ctx); err != nil {
+			return err
+		}
+	}
+	if w.queue.raw != nil {
+		if err := w.closeRaw(); err != nil {
 			return err
 		}
 	}
@@ -42,6 +50,9 @@ func (w *Worker) flush(ctx context.Context) error {
 		commands = more
 	}
 	w.queue.batch.reset()
+	if w.queue.raw != nil {
+		w.queue.raw.reset()
+	}
 	if err := w.mark(); err != nil {
 		return err
 	}
@@ -152,6 +163,11 @@ func (w *Worker) fly(ctx context.Context, commands []command, f *Pipeline) error
 		f.Elements += c.elements
 		f.Bytes += c.bytes
 		f.Keys += len(c.group)
+		for j := range c.raw {
+			if c.raw[j].key.written == 0 {
+				f.Keys++
+			}
+		}
 		if c.data && c.key != nil && c.key != last && c.key.written == 0 {
 			f.Keys++
 			last = c.key

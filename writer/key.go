@@ -34,6 +34,8 @@ type key struct {
 	bytes   int64           // what those count
 	again   bool            // an earlier run may have sent some of it: it is deleted first
 	resumed bool            // it was open where the load goes on (Checkpoint.Open)
+	raw     bool            // it goes by raw batches
+	member  []byte          // raw: the last field or member of the parts before
 	skip    int64           // resumed list or stream: elements that are there already
 	last    format.StreamID // resumed stream: its last entry
 }

@@ -86,6 +86,10 @@ type Options struct {
 	// zero: a Kvrocks rewrites the whole value for every APPEND (SERVERS.md K7).
 	JoinBytes int
 
+	// RawBytes is the size of a raw batch, 256 KiB at most and when zero. Loader.WriteRaw turns
+	// them on.
+	RawBytes int
+
 	OnExists    OnExists
 	HyperLogLog HLLPolicy
 
@@ -116,6 +120,7 @@ const (
 	defaultCommandBytes = 512 << 10
 	defaultCommandElems = 512
 	defaultJoinBytes    = 8 << 20
+	defaultRawBytes     = 256 << 10
 
 	// maxCommandElems keeps a command of pairs below maxArguments.
 	maxCommandElems = 500_000
@@ -145,6 +150,7 @@ func (o Options) checked() (Options, error) {
 		{"CommandBytes", &o.CommandBytes, defaultCommandBytes, 1 << 30},
 		{"CommandElements", &o.CommandElements, defaultCommandElems, maxCommandElems},
 		{"JoinBytes", &o.JoinBytes, defaultJoinBytes, 1 << 29},
+		{"RawBytes", &o.RawBytes, defaultRawBytes, defaultRawBytes},
 	} {
 		if *size.value == 0 {
 			*size.value = size.zero

@@ -21,9 +21,10 @@ type queue struct {
 	flush   func(ctx context.Context) error
 
 	batch  batch
-	dirty  bool   // something of the record at hand is queued or reported already
-	joined []byte // parts of a string that are still to be sent
-	score  []byte // room for the text of a score or id
+	raw    *rawBatch // nil: all goes by commands
+	dirty  bool      // something of the record at hand is queued or reported already
+	joined []byte    // parts of a string that are still to be sent
+	score  []byte    // room for the text of a score or id
 }
 
 // isOver reports whether an expiry is not worth being written any more.
@@ -84,7 +85,7 @@ func (q *queue) pexpireat(k *key) {
 // over between two of them, the second had made it anew without one. It costs no write
 // when nothing has changed (SERVERS.md K6).
 func (q *queue) confirmExpiry(ctx context.Context, k *key) error {
-	if k.expire == 0 || k.queued < 2 && !k.resumed || k.out != alive {
+	if k.expire == 0 || (k.queued < 2 || k.raw) && !k.resumed || k.out != alive {
 		return nil
 	}
 	if len(q.batch.commands) >= q.options.BatchCommands {
@@ -111,8 +112,13 @@ func (q *queue) drop(ctx context.Context, k *key) error {
 	return nil
 }
 
-// add queues the commands of a record of k.
+// add queues a record of k: in the raw batch, or as commands.
 func (q *queue) add(ctx context.Context, k *key, r *format.Record) error {
+	if q.raw != nil {
+		if ok, err := q.addRaw(ctx, k, r); ok || err != nil {
+			return err
+		}
+	}
 	switch k.kind {
 	case format.String, format.HyperLogLog:
 		return q.addString(ctx, k, r)

@@ -19,7 +19,7 @@ import (
 )
 
 func TestRealEveryKind(t *testing.T) {
-	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
+	each(t, func(t *testing.T, addr string, c *redis.Client) {
 		list := oneOfEach()
 		s, left := mustLoad(t, Options{Target: target.Options{Addr: addr}}, list...)
 		if len(left) != 0 || s.Keys != int64(len(list)) {
@@ -32,9 +32,9 @@ func TestRealEveryKind(t *testing.T) {
 }
 
 func TestRealPartsAndPieces(t *testing.T) {
-	for name, o := range map[string]Options{"defaults": {}, "small": {BatchBytes: 1000, BatchCommands: 7, CommandBytes: 300, CommandElements: 5}, "replace": {OnExists: Replace}, "skip": {OnExists: Skip, BatchCommands: 10}} {
+	for name, o := range map[string]Options{"defaults": {}, "small": {BatchBytes: 1000, RawBytes: 1000, BatchCommands: 7, CommandBytes: 300, CommandElements: 5}, "replace": {OnExists: Replace}, "skip": {OnExists: Skip, BatchCommands: 10}} {
 		t.Run(name, func(t *testing.T) {
-			testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
+			each(t, func(t *testing.T, addr string, c *redis.Client) {
 				var list []format.Record
 				keys := large()
 				for i := range keys {
@@ -56,7 +56,7 @@ func TestRealPartsAndPieces(t *testing.T) {
 
 // TestRealManyStrings: groups of an MSET and single SETs make the same.
 func TestRealManyStrings(t *testing.T) {
-	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
+	each(t, func(t *testing.T, addr string, c *redis.Client) {
 		var list []format.Record
 		for i := range 3000 {
 			expire := int64(0)
@@ -109,7 +109,7 @@ func TestRealScores(t *testing.T) {
 
 // TestRealReplace: keys of any other type make way.
 func TestRealReplace(t *testing.T) {
-	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
+	each(t, func(t *testing.T, addr string, c *redis.Client) {
 		list := oneOfEach()
 		for i := range list {
 			key := string(list[i].Key)
@@ -139,7 +139,7 @@ func TestRealReplace(t *testing.T) {
 }
 
 func TestRealSkip(t *testing.T) {
-	testserver.Each(t, func(t *testing.T, addr string, c *redis.Client) {
+	each(t, func(t *testing.T, addr string, c *redis.Client) {
 		if err := c.Set(t.Context(), "l", "mine", 0).Err(); err != nil {
 			t.Fatal(err)
 		}

@@ -83,10 +83,7 @@ func load(t *testing.T, o Options, list ...format.Record) (checkpoint.Stats, []L
 	t.Helper()
 	var left reports
 	o.Report = left.add
-	l, err := Open(t.Context(), o)
-	if err != nil {
-		t.Fatalf("open: %v", err)
-	}
+	l := open(t, o)
 	w, err := l.NewWorker(t.Context(), 0)
 	if err != nil {
 		t.Fatalf("new worker: %v", err)

@@ -180,7 +180,7 @@ func (k *Kvrocks) session(c *server.Peer) *session {
 // its two steps.
 func (k *Kvrocks) tick() {
 	const step = 100 * time.Millisecond
-	now := time.Now()
+	now := time.Now().Round(0) // the monotonic clock differs from that of SetTime by parts of a ms
 	passed := now.Sub(k.ticked)
 	if passed < step {
 		return

@@ -1,0 +1,119 @@
+package writer
+
+import (
+	"context"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// addRaw adds a record of k to the raw batch, and reports whether it could.
+func (q *queue) addRaw(ctx context.Context, k *key, r *format.Record) (ok bool, err error) {
+	if r.Part&format.PartFirst != 0 {
+		k.raw = true
+	}
+	if !k.raw {
+		return false, nil
+	}
+	if k.raw = q.isRaw(k, r); !k.raw {
+		if k.queued == 0 {
+			return false, nil
+		}
+		err := q.flush(ctx) // what follows of it goes by commands
+		k.length = k.taken
+		return false, err
+	}
+	if k.kind == format.String {
+		if ok, err := q.readyRaw(ctx, k); !ok || err != nil {
+			return true, err
+		}
+		p := q.raw.begin(k)
+		p.elements, p.bytes = 1, p.bytes+len(r.Value)
+		q.raw.encoder.String(k.name, r.Value, k.expire)
+		q.raw.end(false, nil)
+		return true, nil
+	}
+	if r.Elements() == 0 && k.kind != format.Stream { // its other parts have some
+		if r.Part&format.PartLast != 0 {
+			q.raw.end(true, nil)
+		}
+		return true, nil
+	}
+	p, err := q.partOf(ctx, k)
+	for i := 0; p != nil && i < r.Elements(); i++ {
+		if p.elements > 0 && k.kind != format.Stream && q.raw.encoder.Len() >= q.options.RawBytes {
+			if p, err = q.partOf(ctx, k); p == nil {
+				break
+			}
+		}
+		q.raw.encoder.Add(r, i)
+		p.elements++
+		p.bytes += elementSize(r, i)
+	}
+	if p != nil && r.Part&format.PartLast != 0 {
+		q.raw.end(true, r.State)
+	}
+	return true, err
+}
+
+// partOf returns where more of a collection goes; nil if nothing is to be sent.
+func (q *queue) partOf(ctx context.Context, k *key) (*rawPart, error) {
+	if ok, err := q.readyRaw(ctx, k); !ok || err != nil {
+		return nil, err
+	}
+	if k.queued == 0 {
+		q.raw.encoder.Begin(k.kind, k.name, k.expire)
+	}
+	return q.raw.begin(k), nil
+}
+
+// readyRaw makes room for more of k, and reports whether it is still to be sent.
+func (q *queue) readyRaw(ctx context.Context, k *key) (bool, error) {
+	o := q.options
+	full := len(q.raw.parts) > 0 && q.raw.encoder.Len() >= o.RawBytes || len(q.batch.commands) >= o.BatchCommands ||
+		o.BatchKeys > 0 && k.queued == 0 && q.batch.keys+len(q.raw.parts) >= o.BatchKeys
+	if full {
+		if err := q.flush(ctx); err != nil {
+			return false, err
+		}
+	}
+	if k.out != alive {
+		return false, nil
+	}
+	if k.queued > 0 && q.isOver(k.expire) {
+		q.account.expire(k)
+		return false, nil
+	}
+	q.dirty = true
+	return true, nil
+}
+
+// isRaw reports whether a raw batch can hold r: strings and streams whole, nothing too large, and
+// no field or member twice, which would make the number of elements wrong.
+func (q *queue) isRaw(k *key, r *format.Record) bool {
+	whole := r.Part == format.PartWhole
+	switch r.Kind {
+	case format.String:
+		return whole && len(k.name)+len(r.Value) <= rawElement
+	case format.HyperLogLog:
+		return false
+	}
+	size := 0
+	for i := range r.Elements() {
+		n := len(k.name) + elementSize(r, i)
+		if size += n + rawOverhead; n > rawElement {
+			return false
+		}
+	}
+	if r.Kind == format.Stream {
+		bare := func(e format.Entry) bool { return len(e.Fields) == 0 }
+		return whole && size <= q.options.RawBytes && !slices.ContainsFunc(r.Entries, bare)
+	}
+	switch {
+	case r.Elements() == 0:
+		return k.queued > 0
+	case r.Kind == format.List:
+		return true
+	}
+	return k.follows(r) || whole && isDistinct(r)
+}

@@ -1,0 +1,90 @@
+package writer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/rawbatch"
+)
+
+// cutDead takes keys out of the raw batch that are out since they were added.
+func (w *Worker) cutDead(b *rawBatch) {
+	for i := len(b.parts) - 1; i >= 0; i-- {
+		p := b.parts[i]
+		if p.key.out == alive {
+			continue
+		}
+		if i == 0 {
+			b.before = 0
+		}
+		b.encoder.Cut(p.from, p.to, p.puts)
+		b.parts = slices.Delete(b.parts, i, i+1)
+		w.answered(&command{key: p.key, data: true})
+	}
+}
+
+// closeRaw makes a command of the raw batch, once it has been checked.
+func (w *Worker) closeRaw() error {
+	q, b := &w.queue, w.queue.raw
+	w.cutDead(b)
+	if len(b.parts) == 0 {
+		return nil
+	}
+	data := b.encoder.Bytes()
+	if err := rawbatch.Check(data, b.keyspace, b.encoder.Puts(), b.before); err != nil {
+		return stopped(q.account.db, "APPLYBATCH", b.parts[0].key, "", err)
+	}
+	c := command{want: wantCount, n: int64(len(data)), raw: b.parts, data: true}
+	for i := range b.parts {
+		c.elements += b.parts[i].elements
+		c.bytes += b.parts[i].bytes
+	}
+	q.batch.begin("APPLYBATCH")
+	q.batch.encoder.Bytes(data)
+	q.batch.commands = append(q.batch.commands, q.batch.made(c)) // begin has counted its keys
+	return nil
+}
+
+// applied takes the reply to a raw batch. One that is refused ends the load: it may have stopped
+// all writes of the server.
+func (w *Worker) applied(c *command) error {
+	n, isInteger := c.Reply.Integer()
+	switch {
+	case c.Reply.IsError() && conn.Fatal(c.Reply.Text) != nil:
+		return w.stop(c, c.Reply.Text, conn.Fatal(c.Reply.Text))
+	case c.Reply.IsError():
+		return w.stop(c, c.Reply.Text, errRefusedBatch)
+	case !isInteger || n != c.n:
+		return w.stop(c, c.Reply.String(), resp.ErrUnexpected)
+	}
+	for i := range c.raw {
+		p := &c.raw[i]
+		p.key.pending--
+		p.key.data--
+		p.key.written++
+		w.account.took(p.key, int64(p.elements), int64(p.bytes))
+		w.done(p.key)
+	}
+	return nil
+}
+
+var errRefusedBatch = errors.New("the server refuses a raw batch: look into its log, and resume with --method commands")
+
+// namespace asks in which namespace the connection is.
+func (w *Worker) namespace(ctx context.Context) (string, error) {
+	var e resp.Encoder
+	call := conn.Call{Name: "CLIENT", Request: e.Request("CLIENT", "INFO")}
+	if _, err := w.router.Exchange(ctx, &e, 1, func(int) *conn.Call { return &call }); err != nil {
+		return "", fmt.Errorf("load database %d: CLIENT INFO: %w", w.db, conn.Lost(err))
+	}
+	ns := conn.ClientField(call.Reply.String(), "namespace")
+	if ns == "" || ns+"/"+conn.ClientField(call.Reply.String(), "db") != w.target.Keyspace(w.db) {
+		return "", conn.Preflightf("target %s says that database %d goes to the namespace %q, and not to %q as before: load with --method commands",
+			w.target.Addr, w.db, ns, w.target.Keyspace(w.db))
+	}
+	return ns, nil
+}
