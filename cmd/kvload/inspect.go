@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -64,7 +65,7 @@ func inspect(w io.Writer, m *format.Manifest) {
 	if m.Source.Link != "" {
 		role += ", link to its master " + m.Source.Link
 	}
-	fmt.Fprintf(w, "source: Pika %s at %s, role %s\n", m.Source.Version, m.Source.Address, role)
+	fmt.Fprintf(w, "source: %s %s at %s, role %s\n", serverName(m.Source.Server), m.Source.Version, m.Source.Address, role)
 	fmt.Fprintf(w, "from %s to %s (%s); the source's clock was %d ms ahead\n", m.Started.Format(time.RFC3339), m.Finished.Format(time.RFC3339),
 		progress.Duration(m.Finished.Sub(m.Started)), m.Source.ClockDifference)
 	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
@@ -73,4 +74,12 @@ func inspect(w io.Writer, m *format.Manifest) {
 	report.Totals(w, m.Totals)
 	fmt.Fprintf(w, "\nnames in several types: %s\nexpired while being read: %s\n", progress.Count(m.Conflicts), progress.Count(m.Expired))
 	report.Skipped(w, m.Skipped)
+}
+
+// serverName returns the name of what a dump is of: a Pika, or the target of a load with --undo.
+func serverName(server string) string {
+	if server == "" {
+		return "Pika"
+	}
+	return strings.ToUpper(server[:1]) + server[1:]
 }

@@ -24,6 +24,18 @@ func TestInspectTrial(t *testing.T) {
 	}
 }
 
+// TestInspectUndo: what load --undo saved is of a target, and says of which.
+func TestInspectUndo(t *testing.T) {
+	for server, want := range map[string]string{"pika": "source: Pika 1.2", "kvrocks": "source: Kvrocks 1.2", "redis": "source: Redis 1.2"} {
+		var out bytes.Buffer
+		m := &format.Manifest{}
+		m.Source.Server, m.Source.Version = server, "1.2"
+		if inspect(&out, m); !strings.Contains(out.String(), want) {
+			t.Errorf("of %s it does not say %q: %s", server, want, out.String())
+		}
+	}
+}
+
 // TestInspectSkipped: it says what the reasons of skipped keys mean.
 func TestInspectSkipped(t *testing.T) {
 	var out bytes.Buffer

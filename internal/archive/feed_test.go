@@ -6,10 +6,12 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -243,6 +245,30 @@ func TestFeedChanged(t *testing.T) {
 	f.Begin(all)
 	if _, err := f.Next(t.Context()); err == nil {
 		t.Error("a chunk of another dump and name is taken")
+	}
+}
+
+// TestFollowBeforeBegin: a dump that has not begun yet is waited for, where there is not even a
+// directory, and that is said at once. A context that ends ends the wait.
+func TestFollowBeforeBegin(t *testing.T) {
+	from := begin(t, 0, 0).dir.Path("")
+	to := filepath.Join(t.TempDir(), "later")
+	said := 0
+	f, err := Follow(t.Context(), to, 1, func(text string) {
+		if said++; !strings.Contains(text, "waiting for the dump in "+to+" to begin") {
+			t.Errorf("it says %q", text)
+		}
+		if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil || said != 1 {
+		t.Fatalf("%v, said %d times", err, said)
+	}
+	f.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := Follow(ctx, to+"s", 1, func(string) { cancel() }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
 	}
 }
 

@@ -2,8 +2,10 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -25,11 +27,17 @@ const (
 // Follow returns the feed of a dump that may still be being made at location. Say is told now and
 // then what it waits for.
 func Follow(ctx context.Context, location string, threads int, say func(string), identities ...age.Identity) (*Feed, error) {
+	f := &following{say: say, seen: map[string]bool{}, quiet: pollMost} // the first wait is said at once
 	dir, err := openStore(ctx, location)
+	for errors.Is(err, fs.ErrNotExist) { // no directory yet
+		if err = f.wait(ctx, "for the dump in "+location+" to begin, where nothing is yet"); err == nil {
+			dir, err = openStore(ctx, location)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	f := &following{dir: dir, say: say, seen: map[string]bool{}}
+	f.dir = dir
 	for {
 		names, err := f.list()
 		if err != nil {

@@ -32,7 +32,7 @@ func Run(ctx context.Context, o Options) (err error) {
 }
 
 func run(ctx context.Context, o *Options, stream *pack.Output) error {
-	throttle := newThrottle(o)
+	began, throttle := time.Now(), newThrottle(o)
 	CountRetries(&o.Reader, o.Meter)
 	o.Reader.Prefix = o.Selection.Prefix()
 	s, err := Open(ctx, o.Reader)
@@ -71,7 +71,7 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 	if err := throttle.begin(ctx, s, o.Log); err != nil {
 		return err
 	}
-	d := &dumper{s: s, w: w, o: o, throttle: throttle}
+	d := &dumper{s: s, w: w, o: o, throttle: throttle, began: began}
 	switch {
 	case o.Shard != nil:
 		return d.shard(ctx)
@@ -128,6 +128,7 @@ type dumper struct {
 	w        *archive.Writer
 	o        *Options
 	throttle *throttle
+	began    time.Time // the run at hand
 }
 
 // all reads what the dump does not have yet, and finishes it.
@@ -141,7 +142,7 @@ func (d *dumper) all(ctx context.Context) error {
 	if err != nil {
 		return notFinished(err, d.s, d.o)
 	}
-	summarize(d.o.Log, m, d.o)
+	summarize(d.o.Log, m, d.o, time.Since(d.began), d.w.Resumed())
 	return ending(m, d.o)
 }
 

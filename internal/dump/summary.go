@@ -14,10 +14,13 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// summarize shows what a finished dump holds.
-func summarize(w io.Writer, m *format.Manifest, o *Options) {
+// summarize shows what a finished dump holds, which this run has begun, or resumed.
+func summarize(w io.Writer, m *format.Manifest, o *Options, run time.Duration, resumed bool) {
 	report.Totals(w, m.Totals)
-	took := m.Finished.Sub(m.Started)
+	took := progress.Duration(max(run, time.Second))
+	if resumed {
+		took += " by this run, " + progress.Duration(max(m.Finished.Sub(m.Started), time.Second)) + " since the first began"
+	}
 	report.SayPartial(w, m.Options)
 	if report.Keys(m.Totals) == 0 {
 		fmt.Fprintln(w, "THE DUMP HOLDS NO KEYS: the source has none of those that were chosen (--db, --type, --match)")
@@ -31,7 +34,7 @@ func summarize(w io.Writer, m *format.Manifest, o *Options) {
 		fmt.Fprintf(w, "%s in several types: see %s; kvload will ask for --on-conflict\n",
 			progress.Plural(m.Conflicts, "name stands", "names stand"), o.list(format.ConflictsName))
 	}
-	fmt.Fprintf(w, "done in %s: %s\n", progress.Duration(max(took, time.Second)), o.where())
+	fmt.Fprintf(w, "done in %s: %s\n", took, o.where())
 }
 
 // ending returns a LeftOut error if keys are not in a finished dump, or not wholly, or if it is

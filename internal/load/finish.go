@@ -57,7 +57,7 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 		}
 	}
 	fmt.Fprintln(out, status.Done())
-	left := summarize(out, status.Stats(), cmp.Or(list, "the report of the load"), status.Took())
+	left := summarize(out, status.Stats(), cmp.Or(list, "the report of the load"), spent{run: status.Took()})
 	if o.Verify == nil {
 		return errors.Join(f.lookBack(ctx), left)
 	}

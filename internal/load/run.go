@@ -176,7 +176,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 	list.Beside(jn)
 	there := j.Presence(l, jn, j.rules, j.retry)
 	if state.Phase == loadstate.Finished {
-		return j.conclude(ctx, there, list, nil, 0)
+		return j.conclude(ctx, there, list, nil, spent{})
 	}
 	l.Fence(loadstate.Fence(jn.Bound(), j.Shard, state.Phase == loadstate.Resumed && !jn.IsIdle(), jn))
 	if state.Phase == loadstate.Resumed {
@@ -203,10 +203,13 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 	if err := jn.Finish(); err != nil {
 		return err
 	}
-	took := time.Since(start)
+	took := spent{run: time.Since(start)}
+	if state.Phase == loadstate.Resumed {
+		took.all = time.Since(jn.Began())
+	}
 	if state.Phase == loadstate.Resumed && jn.Stats().Commands == sent {
 		fmt.Fprintln(j.log, "nothing was sent: all of the dump was loaded before")
-		took = 0
+		took = spent{}
 	}
 	return j.conclude(ctx, there, list, sample, took)
 }
@@ -324,7 +327,7 @@ func (j *job) checkPresence(ctx context.Context, there *Presence, phase loadstat
 
 // conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and
 // compares if that is wanted. Sample is of the keys of a stream.
-func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Report, sample []LoadedKey, took time.Duration) error {
+func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Report, sample []LoadedKey, took spent) error {
 	jn := there.Journal
 	if j.Verify == nil {
 		gone := j.lookBack(ctx, there, sample, list)

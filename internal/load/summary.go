@@ -16,15 +16,29 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
+// A spent is how long a load took.
+type spent struct {
+	run time.Duration // the run at hand; 0: it did nothing
+	all time.Duration // since the first run began; 0: there was one
+}
+
+func (s spent) String() string {
+	text := progress.Duration(max(s.run, time.Second))
+	if s.all > 0 {
+		text += " by this run, " + progress.Duration(max(s.all, time.Second)) + " since the first began"
+	}
+	return text
+}
+
 // summarize shows what was loaded, by this run or, in no time, by those before. It returns a
 // LeftOutError if something was not.
-func summarize(w io.Writer, s checkpoint.Stats, list string, took time.Duration) error {
+func summarize(w io.Writer, s checkpoint.Stats, list string, took spent) error {
 	if s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {
 		fmt.Fprintln(w, "NOTHING WAS LOADED: the dump, or this shard of it, has no key that was chosen (--match)")
 	}
 	what := fmt.Sprintf("loaded %s with %s, %s", progress.Plural(s.Keys, "key", "keys"), progress.Plural(s.Elements, "element", "elements"), progress.Bytes(s.Bytes))
-	if took > 0 {
-		fmt.Fprintf(w, "%s, in %s\n", what, progress.Duration(max(took, time.Second)))
+	if took.run > 0 {
+		fmt.Fprintf(w, "%s, in %s\n", what, took)
 	} else {
 		fmt.Fprintf(w, "earlier runs have %s\n", what)
 	}

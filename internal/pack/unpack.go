@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -25,6 +26,9 @@ func Unpack(ctx context.Context, r io.Reader, dir storage.Store, done func(forma
 	names, err := dir.List()
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(names, func(n string) bool { return strings.HasPrefix(n, format.ManifestName) }) {
+		return fmt.Errorf("%w: %s holds a finished dump; give another directory", archive.ErrExists, dir.Path(""))
 	}
 	if len(names) > 0 {
 		return fmt.Errorf("%w: %s holds %s; give another directory, or remove what is in it if a run that was killed has left it", archive.ErrExists, dir.Path(""), names[0])

@@ -94,5 +94,5 @@ func checkSelect(ctx context.Context, c *Conn, db int) error {
 		return nil
 	}
 	return Preflightf("SELECT %d on target %s answers OK and changes nothing, so the databases would be mixed: "+
-		"give each its own namespace with --map-db", db, c.addr)
+		"leave the number out of --uri, or give each its own namespace with --map-db", db, c.addr)
 }

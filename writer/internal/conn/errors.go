@@ -97,7 +97,14 @@ func (e *connectError) Error() string { return "connect to target " + e.addr + "
 func (e *connectError) Unwrap() error { return e.err }
 
 // connectFailed is the error of a connection to the server at addr.
-func connectFailed(addr string, err error) error { return &connectError{addr, Lost(err)} }
+func connectFailed(addr string, err error) error {
+	err = Lost(err)
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		err = fmt.Errorf("%w; is the address right, and is the server running?", err)
+	}
+	return &connectError{addr, err}
+}
 
 // IsLost reports whether err is of a connection, and not of what a server answered.
 func IsLost(err error) bool { return errors.As(err, new(*connectError)) }
