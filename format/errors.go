@@ -42,8 +42,7 @@ func (e sourceError) Error() string { return e.err.Error() }
 // corrupt returns the CorruptError of err, or, if it is the source that failed,
 // an error that is none.
 func corrupt(name string, offset int64, err error) error {
-	var source sourceError
-	if errors.As(err, &source) {
+	if source, ok := errors.AsType[sourceError](err); ok {
 		return fmt.Errorf("read %s at %d: %w", name, offset, source.err)
 	}
 	return &CorruptError{name, offset, err}

@@ -132,8 +132,7 @@ func (c *conn) login(ctx context.Context) error {
 			return err
 		}
 		if err := p.Status(); err != nil {
-			var re *ReplyError
-			if errors.As(err, &re) && strings.Contains(re.Reply, d.Password) { // one that does not know AUTH repeats its arguments
+			if re, ok := errors.AsType[*ReplyError](err); ok && strings.Contains(re.Reply, d.Password) { // one that does not know AUTH repeats its arguments
 				return fmt.Errorf("%w: the source does not take AUTH; is it a Pika?", ErrAuth)
 			}
 			if transient(err) {
@@ -175,13 +174,11 @@ func (c *conn) failed(ctx context.Context, b *resp.Batch, err error) error {
 	if errors.Is(err, resp.ErrTooLarge) {
 		return fmt.Errorf("%s: %w", b.Name(0), err)
 	}
-	var re *ReplyError
-	if errors.As(err, &re) {
+	if re, ok := errors.AsType[*ReplyError](err); ok {
 		return &ReplyError{Command: b.Names(), Reply: re.Reply}
 	}
 	what := b.Names()
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() {
 		return fmt.Errorf("%w: no reply to %s in time: %w", ErrUnavailable, what, err)
 	}
 	return fmt.Errorf("%w: %w at %s: %w", ErrUnavailable, errLost, what, err)

@@ -109,8 +109,7 @@ func (s *ServerInfo) Counts() bool { return s.version.atLeast(3, 1, 0) }
 
 // streams returns the streams of a count that ended with err; -1 if it cannot be told.
 func (n KeyCounts) streams(err error) (int64, error) {
-	var re *ReplyError
-	if errors.As(err, &re) || errors.Is(err, ErrStillCounting) {
+	if errors.As(err, new(*ReplyError)) || errors.Is(err, ErrStillCounting) {
 		return -1, nil
 	}
 	if c, ok := n[format.TypeStream]; ok || err != nil {

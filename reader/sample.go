@@ -21,8 +21,7 @@ type Sampled struct {
 // over unless it is gone. With types it also counts in how many types the name stands.
 func (w *scan) sampleKey(ctx context.Context, key []byte, types bool, each func(Sampled) error) error {
 	sampled, err := w.sample(ctx, key)
-	var re *ReplyError
-	if errors.As(err, &re) && !errors.Is(err, ErrAuth) { // of another type, or it cannot be read: the dump will say so
+	if errors.As(err, new(*ReplyError)) && !errors.Is(err, ErrAuth) { // of another type, or it cannot be read: the dump will say so
 		return nil
 	}
 	if err != nil || sampled.Record == nil {

@@ -35,8 +35,7 @@ func (s *ServerInfo) ManyTypes() bool { return !s.version.atLeast(4, 0, 0) }
 func identify(ctx context.Context, c *conn) (*ServerInfo, *identity, error) {
 	info, err := c.info(ctx, "server")
 	if err != nil {
-		var re *ReplyError
-		if errors.As(err, &re) && errors.Is(err, ErrAuth) && !strings.Contains(re.Reply, "NOPERM") {
+		if re, ok := errors.AsType[*ReplyError](err); ok && errors.Is(err, ErrAuth) && !strings.Contains(re.Reply, "NOPERM") {
 			return nil, nil, fmt.Errorf("%w (give the password of an account that may read; a Pika with a limited user accepts any password as that user's)", err)
 		}
 		return nil, nil, err

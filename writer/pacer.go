@@ -3,8 +3,6 @@ package writer
 import (
 	"context"
 	"time"
-
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 )
 
 // A Pacer slows a load down. It is called by every worker: it must be safe for concurrent use.
@@ -22,6 +20,3 @@ type Pipeline struct {
 	Bytes    int // of keys, fields, values, members and elements
 	Took     time.Duration
 }
-
-// Sleep waits as a Pacer has to: it returns before its time why ctx has ended.
-func Sleep(ctx context.Context, d time.Duration) error { return conn.Sleep(ctx, d) }

@@ -96,7 +96,7 @@ func (w *Worker) lastEntry(ctx context.Context, k *key) (id format.StreamID, err
 		return id, err
 	}
 	if list := c.Reply.List; len(list) == 1 && len(list[0].List) > 0 {
-		if n, err := fmt.Sscanf(list[0].List[0].Text, "%d-%d", &id.Ms, &id.Seq); n == 2 && err == nil {
+		if id, ok := format.ParseStreamID(list[0].List[0].Text); ok {
 			return id, nil
 		}
 	}

@@ -96,8 +96,7 @@ func whyIncomplete(dir storage.Store) string {
 
 // inDir puts where the dump is before the name in a CorruptError.
 func inDir(dir storage.Store, err error) error {
-	var ce *format.CorruptError
-	if errors.As(err, &ce) {
+	if ce, ok := errors.AsType[*format.CorruptError](err); ok {
 		ce.Name = dir.Path(ce.Name)
 	}
 	return err

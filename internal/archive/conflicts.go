@@ -5,32 +5,24 @@ import "github.com/pika2kvrocks/pika2kvrocks/format"
 // writeConflicts writes conflicts.jsonl if any name stands in several types, as one can up to Pika
 // 3.5. The chunks of each type are in key order, so that a merge over them finds every such name,
 // in constant memory.
-func (a *Archive) writeConflicts() (f format.File, n int64, err error) {
-	var l *list
-	defer func() {
-		if l != nil && err != nil {
-			l.discard()
-		}
-	}()
-	for _, db := range a.Manifest.Options.Databases {
+func (a *Archive) writeConflicts() error {
+	l, m := &list{dir: a.dir, name: format.ConflictsName}, a.Manifest
+	defer l.discard()
+	for _, db := range m.Options.Databases {
 		err := a.findConflicts(db, func(key []byte, types []format.Type) error {
-			if l == nil {
-				var err error
-				if l, err = newList(a.dir, format.ConflictsName); err != nil {
-					return err
-				}
-			}
-			n++
+			m.Conflicts++
 			return l.add(ConflictKey{db, key, name(key), types})
 		})
 		if err != nil {
-			return f, n, err
+			return err
 		}
 	}
-	if l != nil {
-		f, err = l.commit()
+	if l.f == nil {
+		return nil
 	}
-	return f, n, err
+	f, err := l.commit()
+	m.Lists = append(m.Lists, f)
+	return err
 }
 
 // findConflicts calls found for each name of db that stands in at least two types.

@@ -77,10 +77,7 @@ func (f *Feed) Early() bool { return !mayConflict(&f.a.Manifest.Info) }
 func (f *Feed) Begin(keep func(format.ChunkInfo) bool) { f.keep = keep }
 
 // Choose sets the units of a finished dump that are handed out, the largest first.
-func (f *Feed) Choose(units []Unit) {
-	f.ready = slices.Clone(units)
-	slices.SortStableFunc(f.ready, func(x, y Unit) int { return cmp.Compare(y.Stored(), x.Stored()) })
-}
+func (f *Feed) Choose(units []Unit) { f.ready = LargestFirst(units) }
 
 // Wait waits until all have come. Choose says which are handed out then.
 func (f *Feed) Wait(ctx context.Context) error {

@@ -36,24 +36,24 @@ type ConflictKey struct {
 
 func name(key []byte) string { return strconv.Quote(string(key)) }
 
-// A list is a file of JSON lines that is being written.
+// A list is a file of JSON lines that is being written. The first line makes it.
 type list struct {
+	dir  storage.Store
 	name string
-	f    storage.File
+	f    storage.File // nil: there is no line
 	w    *bufio.Writer
 	hash hash.Hash
 	size int64
 }
 
-func newList(dir storage.Store, name string) (*list, error) {
-	f, err := dir.Create(name)
-	if err != nil {
-		return nil, fmt.Errorf("begin %s: %w", name, err)
-	}
-	return &list{name: name, f: f, w: bufio.NewWriter(f), hash: sha256.New()}, nil
-}
-
 func (l *list) add(v any) error {
+	if l.f == nil {
+		f, err := l.dir.Create(l.name)
+		if err != nil {
+			return fmt.Errorf("begin %s: %w", l.name, err)
+		}
+		l.f, l.w, l.hash = f, bufio.NewWriter(f), sha256.New()
+	}
 	line, err := json.Marshal(v)
 	if err != nil {
 		return err
@@ -77,27 +77,23 @@ func (l *list) commit() (format.File, error) {
 	return format.File{Name: l.name, Size: l.size, SHA256: hex.EncodeToString(l.hash.Sum(nil))}, nil
 }
 
-func (l *list) discard() { l.f.Discard() }
+// discard throws the file away, unless it was committed.
+func (l *list) discard() {
+	if l.f != nil {
+		l.f.Discard()
+	}
+}
 
 // writeSkipped writes skipped.jsonl from the footers of the chunks, if any of them skips a
 // key, and sets what the manifest says of it.
-func (a *Archive) writeSkipped() (err error) {
-	var l *list
-	defer func() {
-		if l != nil && err != nil {
-			l.discard()
-		}
-	}()
+func (a *Archive) writeSkipped() error {
+	l := &list{dir: a.dir, name: format.SkippedName}
+	defer l.discard()
 	m, counts := a.Manifest, map[string]int64{}
 	for _, c := range m.Chunks {
 		m.Expired += c.Expired
 		if c.Skipped == 0 {
 			continue
-		}
-		if l == nil {
-			if l, err = newList(a.dir, format.SkippedName); err != nil {
-				return err
-			}
 		}
 		footer, err := a.readFooter(c)
 		if err != nil {
@@ -110,7 +106,7 @@ func (a *Archive) writeSkipped() (err error) {
 			}
 		}
 	}
-	if l == nil {
+	if l.f == nil {
 		return nil
 	}
 	f, err := l.commit()

@@ -287,13 +287,8 @@ func (w *Writer) Draft(after []format.BinlogPosition) (*format.Manifest, error) 
 func (w *Writer) FinishAs(m *format.Manifest, manyTypes bool) error {
 	written := &Archive{Manifest: m, dump: m.Dump, dir: w.dir, codec: w.codec}
 	if manyTypes {
-		f, n, err := written.writeConflicts()
-		if err != nil {
+		if err := written.writeConflicts(); err != nil {
 			return fmt.Errorf("find names in several types: %w", err)
-		}
-		if n > 0 {
-			m.Conflicts = n
-			m.Lists = append(m.Lists, f)
 		}
 	}
 	if err := written.writeSkipped(); err != nil {

@@ -19,8 +19,7 @@ func ReadInventory(dir storage.Store) (*format.Inventory, error) {
 		return nil, err
 	}
 	in, err := format.ParseInventory(data)
-	var ce *format.CorruptError
-	if errors.As(err, &ce) {
+	if ce, ok := errors.AsType[*format.CorruptError](err); ok {
 		ce.Name = dir.Path(ce.Name)
 	}
 	return in, err

@@ -2,6 +2,7 @@ package verifysource
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -63,15 +64,13 @@ func (s *keySink) Skip(key []byte, reason reader.Reason, _ string) error {
 	}
 	s.dropped = nil
 	s.at++
-	switch reason {
-	case reader.Retyped:
-		return s.each(s.at, nil, "key of another type")
-	case reader.Changed:
-		return s.each(s.at, nil, "key that changed each time it was read")
-	case reader.Unreadable:
-		return s.each(s.at, nil, "key that cannot be read")
-	case reader.TooLarge:
-		return s.each(s.at, nil, "key with an element that is too large")
-	}
-	return s.each(s.at, nil, verify.TypeNone)
+	return s.each(s.at, nil, cmp.Or(unreadable[reason], verify.TypeNone))
+}
+
+// unreadable says what a key is that is there, and was not read.
+var unreadable = map[reader.Reason]string{
+	reader.Retyped:    "key of another type",
+	reader.Changed:    "key that changed each time it was read",
+	reader.Unreadable: "key that cannot be read",
+	reader.TooLarge:   "key with an element that is too large",
 }

@@ -67,8 +67,7 @@ func Start(target string, plan func(n int) Plan) (*Proxy, error) {
 		plan = func(int) Plan { return Plan{} }
 	}
 	p := &Proxy{lis: lis, target: target, plan: plan, closed: make(chan struct{}), release: make(chan struct{}), released: make(chan struct{}), conns: map[*pair]bool{}}
-	p.wg.Add(1)
-	go p.accept()
+	p.wg.Go(p.accept)
 	return p, nil
 }
 
@@ -130,7 +129,6 @@ func (p *Proxy) Close() {
 }
 
 func (p *Proxy) accept() {
-	defer p.wg.Done()
 	for {
 		c, err := p.lis.Accept()
 		if err != nil {
@@ -162,13 +160,10 @@ func (p *Proxy) serve(c *pair) {
 	plan := p.plan(p.count)
 	p.count++
 	p.conns[c] = true
-	p.wg.Add(1)
-	go func() {
-		defer p.wg.Done()
+	p.wg.Go(func() {
 		var both sync.WaitGroup
-		both.Add(2)
-		go func() { defer both.Done(); p.up(c, plan) }()
-		go func() { defer both.Done(); p.down(c, plan) }()
+		both.Go(func() { p.up(c, plan) })
+		both.Go(func() { p.down(c, plan) })
 		both.Wait()
 		p.mu.Lock()
 		defer p.mu.Unlock()
@@ -178,7 +173,7 @@ func (p *Proxy) serve(c *pair) {
 		delete(p.conns, c)
 		_ = c.client.Close()
 		_ = c.server.Close()
-	}()
+	})
 }
 
 // up forwards what the client sends.

@@ -1,6 +1,7 @@
 package pikasim
 
 import (
+	"maps"
 	"strconv"
 )
 
@@ -32,9 +33,7 @@ func newConfiguration(opt Options) configuration {
 		values["cache-model"] = "1"
 	}
 	opt.Version.removeSettings(values)
-	for name, v := range opt.Config {
-		values[name] = v
-	}
+	maps.Copy(values, opt.Config)
 	return configuration{values}
 }
 
