@@ -2,6 +2,7 @@ package minitarget
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -281,7 +282,10 @@ func (k *Kvrocks) applyBatch(c *server.Peer, args []string) {
 	}
 	rows, err := decodeBatch([]byte(args[0]))
 	if err != nil {
-		k.broken = "ERR " + err.Error()
+		k.broken = "ERR Corruption: " + err.Error()
+		if errors.Is(err, errFamily) {
+			k.broken = "ERR Invalid argument: Invalid column family specified in write batch"
+		}
 		c.WriteError(k.broken)
 		return
 	}

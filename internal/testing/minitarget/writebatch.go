@@ -31,11 +31,14 @@ const (
 	tagFamilyPut    = 0x05
 )
 
+// errFamily is for a column family that there is not. All other errors are of corruption.
+var errFamily = errors.New("invalid column family")
+
 // decodeBatch decodes a RocksDB WriteBatch: 8 bytes sequence, 4 bytes count (both little endian),
-// records. The errors are those of RocksDB. With an error it returns the records before the fault.
+// records. With an error it returns the records before the fault.
 func decodeBatch(b []byte) (rows []row, err error) {
 	if len(b) < 12 {
-		return nil, errors.New("Corruption: malformed WriteBatch (too small)")
+		return nil, errors.New("malformed WriteBatch (too small)")
 	}
 	count := binary.LittleEndian.Uint32(b[8:])
 	for b = b[12:]; len(b) > 0; {
@@ -45,10 +48,10 @@ func decodeBatch(b []byte) (rows []row, err error) {
 		if tag == tagFamilyPut || tag == tagFamilyDelete {
 			family, n := binary.Uvarint(b)
 			if n <= 0 {
-				return rows, errors.New("Corruption: bad WriteBatch Put")
+				return rows, errors.New("bad WriteBatch Put")
 			}
 			if family >= families {
-				return rows, errors.New("Invalid argument: Invalid column family specified in write batch")
+				return rows, errFamily
 			}
 			r.family, b = byte(family), b[n:]
 		}
@@ -58,25 +61,25 @@ func decodeBatch(b []byte) (rows []row, err error) {
 				r.value, b, ok = cutString(b)
 			}
 			if !ok {
-				return rows, errors.New("Corruption: bad WriteBatch Put")
+				return rows, errors.New("bad WriteBatch Put")
 			}
 		case tagDelete, tagFamilyDelete:
 			r.deleted = true
 			if r.key, b, ok = cutString(b); !ok {
-				return rows, errors.New("Corruption: bad WriteBatch Delete")
+				return rows, errors.New("bad WriteBatch Delete")
 			}
 		case tagLog:
 			if _, b, ok = cutString(b); !ok {
-				return rows, errors.New("Corruption: bad WriteBatch Blob")
+				return rows, errors.New("bad WriteBatch Blob")
 			}
 			continue // is no row, and not counted
 		default:
-			return rows, fmt.Errorf("Corruption: unknown WriteBatch tag: %d", tag)
+			return rows, fmt.Errorf("unknown WriteBatch tag: %d", tag)
 		}
 		rows = append(rows, r)
 	}
 	if int(count) != len(rows) {
-		return rows, errors.New("Corruption: WriteBatch has wrong count")
+		return rows, errors.New("WriteBatch has wrong count")
 	}
 	return rows, nil
 }
