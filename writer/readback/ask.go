@@ -10,12 +10,23 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
-// Ask fills in what the target holds of what is asked, in one pipeline. A key of another type costs
-// another, and so does a small collection of other elements on a Kvrocks. It sends only what every
-// target knows, and nothing that goes wrong on one of them (SERVERS.md K13): members are asked for
-// by name, unless one page of a scan is the whole of a key. An error is of the connection, or of a
-// reply that no target gives.
+// Ask fills in what the target holds of what is asked, in one pipeline. What is not as it was asked
+// for may cost another: a key of another type, a small collection with other elements on a Kvrocks.
+// It sends only what every target knows, and nothing that goes wrong on one of them (SERVERS.md
+// K13): members are asked for by name, unless one page of a scan is the whole of a key. An error is
+// of the connection, or of a reply that no target gives.
 func (c *Client) Ask(ctx context.Context, qs []*question.Question) error {
+	err := c.askIn(ctx, qs)
+	if errors.Is(err, resp.ErrLarger) && !c.singly {
+		// Values are far longer than was asked for: only GETRANGE bounds them.
+		c.singly = true
+		err = c.askIn(ctx, qs)
+		c.singly = false
+	}
+	return err
+}
+
+func (c *Client) askIn(ctx context.Context, qs []*question.Question) error {
 	return c.repeat(ctx, func() error {
 		for _, q := range qs {
 			q.Clear() // what an attempt before has filled in
@@ -41,8 +52,15 @@ func (c *Client) askAll(ctx context.Context, qs []*question.Question) error {
 	if byTTL {
 		c.addTime()
 	}
-	for i, q := range qs {
-		c.ask(q, i)
+	defer func() { c.limit = 0 }()
+	for i := 0; i < len(qs); {
+		n := c.together(qs[i:])
+		if n > 0 {
+			c.askTogether(qs, i, n)
+		} else {
+			c.ask(qs[i], i)
+		}
+		i += max(1, n)
 	}
 	if byTTL {
 		c.addTime()
@@ -57,6 +75,7 @@ func (c *Client) askAll(ctx context.Context, qs []*question.Question) error {
 			return err
 		}
 	}
+	c.limit = 0
 	c.reset()
 	for _, i := range again {
 		if q := qs[i]; q.Type == "" && !wrong[i] {
@@ -71,7 +90,7 @@ func (c *Client) askAll(ctx context.Context, qs []*question.Question) error {
 }
 
 // answers sends what has been added, and fills it in. It notes the questions whose keys are of
-// another type, and returns those whose elements must be asked for by name.
+// another type, and returns those that must be asked otherwise.
 func (c *Client) answers(ctx context.Context, qs []*question.Question, wrong map[int]bool) (again []int, err error) {
 	if err := c.exec(ctx); err != nil {
 		return nil, err
@@ -82,6 +101,14 @@ func (c *Client) answers(ctx context.Context, qs []*question.Question, wrong map
 			if a.decode != nil && a.decode(nil, &a.Reply) != nil {
 				return nil, c.refused(a.Name, a.Reply.String())
 			}
+			continue
+		}
+		if a.together > 0 {
+			missed, err := c.takeTogether(qs, a)
+			if err != nil {
+				return nil, err
+			}
+			again = append(again, missed...)
 			continue
 		}
 		q := qs[a.question]
@@ -97,7 +124,7 @@ func (c *Client) answers(ctx context.Context, qs []*question.Question, wrong map
 			}
 			continue
 		}
-		if err := a.decode(q, &a.Reply); errors.Is(err, errOtherNames) {
+		if err := a.decode(q, &a.Reply); errors.Is(err, errOther) {
 			again = append(again, a.question)
 		} else if err != nil {
 			return nil, c.failed(q, a, "", err)

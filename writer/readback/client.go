@@ -34,6 +34,7 @@ type Client struct {
 	calls    []call
 	name     string // of the command that is being built
 	limit    int64  // bytes of the next replies; 0: far above what is asked for
+	singly   bool   // values of strings are asked for one by one
 	elements int    // of the next page; 0: as many as it may have
 }
 
@@ -45,7 +46,8 @@ type RetryFunc func(ctx context.Context, err error, progress bool) error
 // A call is a command of a pipeline, and what is done with its reply.
 type call struct {
 	conn.Call
-	question int // that it is about; -1: none
+	question int // that it is about, the first of them; -1: none
+	together int // how many questions an MGET is about; 0: it is none
 	decode   func(q *question.Question, reply *resp.Reply) error
 }
 
@@ -120,7 +122,7 @@ func (c *Client) begin(name string, keys ...[]byte) {
 
 // end completes the command that begin started, for question i; -1 for none.
 func (c *Client) end(i int, decode func(*question.Question, *resp.Reply) error) {
-	c.calls = append(c.calls, call{conn.Call{Name: c.name, Request: c.encoder.End()}, i, decode})
+	c.calls = append(c.calls, call{Call: conn.Call{Name: c.name, Request: c.encoder.End()}, question: i, decode: decode})
 }
 
 // add adds a command for question i.

@@ -35,19 +35,29 @@ func typeName(kind format.Kind) string {
 	return kind.String()
 }
 
-// askContent adds the commands for all but the expiry.
+// isWhole reports whether a question asks for all of its key.
+func isWhole(q *question.Question) bool { return q.Head && q.Tail && q.Offset == 0 && !q.Length }
+
+// askContent adds the commands for all but the expiry. Of a key in one question one element more is
+// asked for: if it does not come, nobody need be asked for the length.
 func (c *Client) askContent(q *question.Question, i int) {
 	if q.Length {
 		c.add(i, decodeTotal, target.LengthCommands[q.Kind], q.Key)
 		return
 	}
-	if scan := scanCommands[q.Kind]; scan != "" && q.Head && q.Tail && len(q.Elems) > 0 && c.target.ScansInOrder() {
+	if q.Kind == format.List && isWhole(q) {
+		c.begin("LRANGE", q.Key)
+		c.encoder.Number(0)
+		c.encoder.Number(int64(len(q.Elems)))
+		c.end(i, decodeList)
+		return
+	}
+	if scan := scanCommands[q.Kind]; scan != "" && isWhole(q) && len(q.Elems) > 0 && c.target.ScansInOrder() {
 		c.begin(scan, q.Key)
 		c.encoder.Word("0")
 		c.encoder.Word("COUNT")
 		c.encoder.Number(int64(len(q.Elems)) + 1)
 		c.end(i, decodePage)
-		c.add(i, decodeTotal, target.LengthCommands[q.Kind], q.Key)
 		return
 	}
 	c.askElements(q, i)
