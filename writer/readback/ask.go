@@ -124,7 +124,7 @@ func (c *Client) answers(ctx context.Context, qs []*question.Question, wrong map
 			}
 			continue
 		}
-		if err := a.decode(q, &a.Reply); errors.Is(err, errOther) {
+		if err := a.decode(q, &a.Reply); errors.Is(err, errOtherNames) {
 			again = append(again, a.question)
 		} else if err != nil {
 			return nil, c.failed(q, a, "", err)

@@ -47,7 +47,7 @@ func decodeText(q *question.Question, reply *resp.Reply) error {
 // decodeList takes the whole of a list.
 func decodeList(q *question.Question, reply *resp.Reply) error {
 	if reply.Kind == '*' && len(reply.List) > len(q.Elems) {
-		return errOther
+		return errOtherNames
 	}
 	q.Total = int64(len(reply.List))
 	return decodeElements(q, reply)
@@ -121,9 +121,9 @@ func parseScore(text string) (float64, error) {
 	return score, nil
 }
 
-// errOther says that a key holds not just what is asked for, which must then be asked for by name
+// errOtherNames says that a key holds not just what is asked for, which must then be asked for by name
 // or place, and its length.
-var errOther = errors.New("the key has other elements")
+var errOtherNames = errors.New("the key has other elements")
 
 // decodePage takes the first page of HSCAN, SSCAN or ZSCAN if it is the whole of the key and has
 // the names that Elems has.
@@ -137,7 +137,7 @@ func decodePage(q *question.Question, reply *resp.Reply) error {
 	}
 	page := reply.List[1].List
 	if reply.List[0].Text != "0" || len(page) != step*len(q.Elems) {
-		return errOther
+		return errOtherNames
 	}
 	for i := range page {
 		if !page[i].IsText() {
@@ -146,7 +146,7 @@ func decodePage(q *question.Question, reply *resp.Reply) error {
 	}
 	for i, name := range q.Elems {
 		if page[step*i].Text != string(name) {
-			return errOther
+			return errOtherNames
 		}
 	}
 	q.Total = int64(len(q.Elems))

@@ -34,7 +34,7 @@ func (c *Client) together(qs []*question.Question) (n int) {
 	return n
 }
 
-// askTogether adds the commands of n questions from i on: their values, and then the expiry of each.
+// askTogether adds the commands of n questions from i on: their values, then the expiry of each.
 func (c *Client) askTogether(qs []*question.Question, i, n int) {
 	if c.limit == 0 {
 		c.limit = togetherLimit
