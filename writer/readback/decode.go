@@ -121,8 +121,8 @@ func parseScore(text string) (float64, error) {
 	return score, nil
 }
 
-// errOtherNames says that a key holds not just what is asked for, which must then be asked for by name
-// or place, and its length.
+// errOtherNames says that a key holds not just what is asked for, which must then be asked for by
+// name or place, and its length.
 var errOtherNames = errors.New("the key has other elements")
 
 // decodePage takes the first page of HSCAN, SSCAN or ZSCAN if it is the whole of the key and has
