@@ -251,6 +251,6 @@ func parseShard(c *cli.Context, getenv func(string) string) (*dump.Shard, error)
 	if own.Division, err = dump.ReadDivision(f); err != nil {
 		return nil, fmt.Errorf("--plan %s: %w", path, err)
 	}
-	own.Shard, err = shard.Parse(text, own.Division.Shares, "the plan", getenv)
+	own.Shard, err = shard.Parse(text, own.Division.Shards, "the plan", getenv)
 	return own, err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -23,6 +24,8 @@ type Segment struct {
 	file      storage.File
 	cw        *format.ChunkWriter
 	number    int
+	begun     time.Time // the chunk at hand
+	records   int64     // that were added
 
 	missed []missed  // keys of the chunk that is made again that may not come again
 	passed int       // how many of them have come again, or have not
@@ -73,7 +76,8 @@ func (s *Segment) Record(r *format.Record) error {
 	if complete {
 		s.done = append(s.done[:0], r.Key...)
 	}
-	full := s.cw.Full() || s.cw.Size() >= s.w.o.ChunkBytes
+	s.records++
+	full := s.cw.Full() || s.cw.Size() >= s.w.o.ChunkBytes || s.isOld()
 	switch {
 	case full && complete, complete && s.continues: // what is taken back later must not have the end of this one with it
 		s.full = after(r.Key)
@@ -81,6 +85,16 @@ func (s *Segment) Record(r *format.Record) error {
 		return s.seal(bytes.Clone(r.Key), true)
 	}
 	return nil
+}
+
+// agedRecords is after how many records it is looked whether the chunk at hand is old.
+const agedRecords = 16
+
+// isOld reports whether the chunk at hand was begun so long ago that it is sealed, however small: a
+// run that is killed loses what is not sealed, and may be held to a low rate.
+func (s *Segment) isOld() bool {
+	after := s.w.o.SealAfter
+	return after > 0 && s.records%agedRecords == 0 && time.Since(s.begun) >= after
 }
 
 // standApart seals what comes before a key that may have to be taken back.
@@ -225,7 +239,7 @@ func (s *Segment) begin() error {
 	if err != nil {
 		return err
 	}
-	s.number = number
+	s.number, s.begun = number, time.Now()
 	f, err := s.w.dir.Create(format.ChunkName(s.id.db, s.id.typ, s.number))
 	if err != nil {
 		return fmt.Errorf("begin chunk: %w", err)

@@ -54,6 +54,46 @@ func TestCheckpoint(t *testing.T) {
 	}
 }
 
+// TestSealAfter: what was read long ago is sealed, however small, and stays when a run is killed.
+// A key is not torn apart for it.
+func TestSealAfter(t *testing.T) {
+	dir := t.TempDir()
+	info := format.NewInfo("test", time.Now(), format.Source{Address: "a:1", Databases: 1},
+		format.Options{Databases: []int{0}, Types: []format.Type{format.TypeList}})
+	w, err := Create(t.Context(), dir, info, Options{SealAfter: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seg := w.Segment(0, format.TypeList, nil)
+	record := func(key string, part format.Part) {
+		t.Helper()
+		r := format.Record{Kind: format.List, Key: []byte(key), Part: part, Elems: [][]byte{[]byte("x")}}
+		if err := seg.Record(&r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 2 * agedRecords {
+		record(fmt.Sprintf("%02d", i), format.PartWhole)
+	}
+	record("l", format.PartFirst)
+	for range 2*agedRecords - 1 {
+		record("l", 0)
+	}
+	if got := seg.Sealed(); got != 2*agedRecords {
+		t.Errorf("%d keys are sealed, want %d", got, 2*agedRecords)
+	}
+	seg.Discard() // killed
+	w.Close()
+	if w, err = Resume(t.Context(), dir, info, Options{}, func(text string) { t.Error(text) }); err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	gaps, err := w.Gaps(0, format.TypeList)
+	if err != nil || fmt.Sprintf("%q", gaps) != `[{"31\x00" ""}]` {
+		t.Errorf("gaps %q, %v", gaps, err)
+	}
+}
+
 // TestDrop: what is taken back of a key is not in the dump, nor is a chunk of it; what stood before
 // it in its chunk is asked for again, once. The next key that is taken back at that place costs
 // nothing more.

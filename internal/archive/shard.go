@@ -12,21 +12,21 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// Join begins or goes on with one share of a dump, beside others that may be at work. The one that
+// Join begins or goes on with one shard of a dump, beside others that may be at work. The one that
 // is the first writes dump.json. Info is what a new dump would get: source, options and division
-// must be those of the dump. A share ends with Sealed; a run without a share then finishes the
+// must be those of the dump. A shard ends with Sealed; a run without a shard then finishes the
 // dump, by Resume.
-func Join(ctx context.Context, location string, info format.Info, share int, d *ShardPlan, o Options, log func(string)) (*Writer, error) {
+func Join(ctx context.Context, location string, info format.Info, shard int, d *ShardPlan, o Options, log func(string)) (*Writer, error) {
 	dir, err := storage.Create(ctx, location, o.Storage)
 	if err != nil {
-		return nil, fmt.Errorf("begin share: %w", err)
+		return nil, fmt.Errorf("begin shard: %w", err)
 	}
-	w, err := newWriter(dir, storage.IsURL(location), info, o, func() (storage.Lock, error) { return dir.LockShard(fmt.Sprintf("shard-%04d", share)) })
+	w, err := newWriter(dir, storage.IsURL(location), info, o, func() (storage.Lock, error) { return dir.LockShard(fmt.Sprintf("shard-%04d", shard)) })
 	if err != nil {
 		return nil, err
 	}
-	w.own = numberRange(share + 1)
-	if err = w.mayAgree(share); err == nil {
+	w.own = numberRange(shard + 1)
+	if err = w.mayAgree(shard); err == nil {
 		err = w.join(d, log)
 	}
 	if err != nil {
@@ -36,15 +36,15 @@ func Join(ctx context.Context, location string, info format.Info, share int, d *
 	return w, nil
 }
 
-// mayAgree lets share 0 alone begin a dump in a bucket where two that begin at once would both
+// mayAgree lets shard 0 alone begin a dump in a bucket where two that begin at once would both
 // write dump.json.
-func (w *Writer) mayAgree(share int) error {
-	if share == 0 || storage.IsConditional(w.dir) {
+func (w *Writer) mayAgree(shard int) error {
+	if shard == 0 || storage.IsConditional(w.dir) {
 		return nil
 	}
 	begun, err := storage.Exists(w.dir, format.InfoName)
 	if err == nil && !begun {
-		err = fmt.Errorf("%w, or may be: the store of %s takes no conditions, so that share 0 has to begin the dump: try again when it has",
+		err = fmt.Errorf("%w, or may be: the store of %s takes no conditions, so that shard 0 has to begin the dump: try again when it has",
 			storage.ErrLocked, w.dir.Path(""))
 	}
 	return err
@@ -67,7 +67,7 @@ func (w *Writer) join(d *ShardPlan, log func(string)) error {
 	}
 	names, err := w.dir.List()
 	if err != nil {
-		return fmt.Errorf("resume share: %w", err)
+		return fmt.Errorf("resume shard: %w", err)
 	}
 	var own []string
 	for _, name := range names {
@@ -83,7 +83,7 @@ func (w *Writer) join(d *ShardPlan, log func(string)) error {
 	return w.adoptAll(own, []numberRange{w.own}, log)
 }
 
-// agree returns dump.json as the share that was the first wrote it, which may be this one.
+// agree returns dump.json as the shard that was the first wrote it, which may be this one.
 func (w *Writer) agree() (*format.Info, error) {
 	read := func() (*format.Info, error) {
 		data, err := storage.ReadFile(w.dir, format.InfoName, format.MaxManifest)
@@ -98,7 +98,7 @@ func (w *Writer) agree() (*format.Info, error) {
 		return old, err
 	}
 	if err := mustBeEmpty(w.dir); err != nil {
-		if old, err := read(); err == nil { // another share has just begun: dump.json is its first file
+		if old, err := read(); err == nil { // another shard has just begun: dump.json is its first file
 			return old, nil
 		}
 		return nil, err
@@ -108,32 +108,32 @@ func (w *Writer) agree() (*format.Info, error) {
 		err = storage.WriteOnce(w.dir, format.InfoName, data)
 	}
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("begin share: %w", err)
+		return nil, fmt.Errorf("begin shard: %w", err)
 	}
 	return read()
 }
 
-// divide makes sure that all shares are of the same division.
+// divide makes sure that all shards are of the same division.
 func (w *Writer) divide(d *ShardPlan) error {
 	data, err := json.Marshal(d)
 	if err != nil {
-		return fmt.Errorf("begin share: %w", err)
+		return fmt.Errorf("begin shard: %w", err)
 	}
 	err = storage.WriteOnce(w.dir, storage.ShardsName, data)
 	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("begin share: %w", err)
+		return fmt.Errorf("begin shard: %w", err)
 	}
 	there, err := storage.ReadFile(w.dir, storage.ShardsName, format.MaxManifest)
 	if err != nil {
-		return fmt.Errorf("begin share: %w", err)
+		return fmt.Errorf("begin shard: %w", err)
 	}
 	if !bytes.Equal(there, data) {
-		return fmt.Errorf("%w: it is divided into shares in another way: give each share the same --plan, or dump into another directory", ErrDiffers)
+		return fmt.Errorf("%w: it is divided into shards in another way: give each shard the same --plan, or dump into another directory", ErrDiffers)
 	}
 	return nil
 }
 
-// numberRanges returns which numbers chunks of the dump may have: those of all shares, if there are
+// numberRanges returns which numbers chunks of the dump may have: those of all shards, if there are
 // any.
 func (w *Writer) numberRanges() ([]numberRange, error) {
 	all := []numberRange{0}
@@ -149,7 +149,7 @@ func (w *Writer) numberRanges() ([]numberRange, error) {
 	if err != nil {
 		return nil, fmt.Errorf("resume dump: %w", &format.CorruptError{Name: w.dir.Path(storage.ShardsName), Err: err})
 	}
-	for i := range d.Shares {
+	for i := range d.Shards {
 		all = append(all, numberRange(i+1))
 	}
 	return all, nil

@@ -11,7 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
-// TestJoinUnconditional: where two shares could both write dump.json, share 0 alone begins the
+// TestJoinUnconditional: where two shards could both write dump.json, shard 0 alone begins the
 // dump.
 func TestJoinUnconditional(t *testing.T) {
 	server := s3server.Start(t)
@@ -21,17 +21,17 @@ func TestJoinUnconditional(t *testing.T) {
 		}
 		return s3server.Fault{}
 	})
-	d := &ShardPlan{Shares: 2, Databases: []DatabaseBoundaries{{DB: 0, Bounds: []Boundary{NewBoundary([]byte("k"))}}}}
+	d := &ShardPlan{Shards: 2, Databases: []DatabaseBoundaries{{DB: 0, Bounds: []Boundary{NewBoundary([]byte("k"))}}}}
 	src := format.Source{Address: "127.0.0.1:9221", Server: "pika", Version: "4.0.1", Role: "master", Databases: 1}
 	info := format.NewInfo("test", time.Now(), src, format.Options{Databases: []int{0}, Types: format.Types, Scan: format.ScanRange})
-	join := func(share int) (*Writer, error) {
-		return Join(t.Context(), server.URL("dump"), info, share, d, Options{}, func(string) {})
+	join := func(shard int) (*Writer, error) {
+		return Join(t.Context(), server.URL("dump"), info, shard, d, Options{}, func(string) {})
 	}
 	if _, err := join(1); !errors.Is(err, storage.ErrLocked) {
-		t.Fatalf("share 1 begins: %v", err)
+		t.Fatalf("shard 1 begins: %v", err)
 	}
-	for share := range 2 {
-		w, err := join(share)
+	for shard := range 2 {
+		w, err := join(shard)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +42,7 @@ func TestJoinUnconditional(t *testing.T) {
 	}
 }
 
-// TestJoinLost: a share of a finished dump that has lost a file does not end as if all were well,
+// TestJoinLost: a shard of a finished dump that has lost a file does not end as if all were well,
 // and leaves the dump to --resume.
 func TestJoinLost(t *testing.T) {
 	w := begin(t, 1<<20, 0)
@@ -51,7 +51,7 @@ func TestJoinLost(t *testing.T) {
 	m := finish(t, w).Manifest
 	dir, info := w.dir.Path(""), w.Info
 	w.Close()
-	d := &ShardPlan{Shares: 1, Databases: []DatabaseBoundaries{{DB: 0, Bounds: []Boundary{}}}}
+	d := &ShardPlan{Shards: 1, Databases: []DatabaseBoundaries{{DB: 0, Bounds: []Boundary{}}}}
 	join := func() error {
 		_, err := Join(t.Context(), dir, info, 0, d, Options{}, func(string) {})
 		return err

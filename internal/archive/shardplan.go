@@ -11,26 +11,26 @@ import (
 )
 
 // ErrShardPlan: a division that cannot be meant.
-var ErrShardPlan = errors.New("no division of keys into shares")
+var ErrShardPlan = errors.New("no division of keys into shards")
 
-// MaxShards is into how many shares a dump can be divided.
+// MaxShards is into how many shards a dump can be divided.
 const MaxShards = 1000
 
-// A ShardPlan says which ranges of keys the shares of a dump are: the same for all types but
-// streams, which no range lists: they are the first share's.
+// A ShardPlan says which ranges of keys the shards of a dump are: the same for all types but
+// streams, which no range lists: they are the first shard's.
 type ShardPlan struct {
-	Shares    int                  `json:"shares"`
+	Shards    int                  `json:"shares"`
 	Databases []DatabaseBoundaries `json:"databases"`
 }
 
-// DatabaseBoundaries are the first keys of all shares but the first, in order. Where two are the
-// same, a share has no keys.
+// DatabaseBoundaries are the first keys of all shards but the first, in order. Where two are the
+// same, a shard has no keys.
 type DatabaseBoundaries struct {
 	DB     int        `json:"db"`
 	Bounds []Boundary `json:"bounds"`
 }
 
-// A Boundary is the first key of a share.
+// A Boundary is the first key of a shard.
 type Boundary struct {
 	Key  []byte `json:"key"`            // base64
 	Name string `json:"name,omitempty"` // for people
@@ -50,10 +50,10 @@ func ParseShardPlan(data []byte) (*ShardPlan, error) {
 	return &d, d.Check()
 }
 
-// Check returns ErrShardPlan unless there are bounds for each share, in order.
+// Check returns ErrShardPlan unless there are bounds for each shard, in order.
 func (d *ShardPlan) Check() error {
-	if d.Shares < 1 || d.Shares > MaxShards {
-		return fmt.Errorf("%w: %d shares, not 1 to %d", ErrShardPlan, d.Shares, MaxShards)
+	if d.Shards < 1 || d.Shards > MaxShards {
+		return fmt.Errorf("%w: %d shards, not 1 to %d", ErrShardPlan, d.Shards, MaxShards)
 	}
 	last := -1
 	for _, b := range d.Databases {
@@ -61,8 +61,8 @@ func (d *ShardPlan) Check() error {
 			return fmt.Errorf("%w: database %d is out of order, or there twice", ErrShardPlan, b.DB)
 		}
 		last = b.DB
-		if len(b.Bounds) != d.Shares-1 {
-			return fmt.Errorf("%w: %d bounds of db%d for %d shares, whose number is one more", ErrShardPlan, len(b.Bounds), b.DB, d.Shares)
+		if len(b.Bounds) != d.Shards-1 {
+			return fmt.Errorf("%w: %d bounds of db%d for %d shards, whose number is one more", ErrShardPlan, len(b.Bounds), b.DB, d.Shards)
 		}
 		for i, k := range b.Bounds {
 			if k.Key == nil {
@@ -89,20 +89,20 @@ func (d *ShardPlan) Has(db int) bool {
 	return false
 }
 
-// Range returns the keys of a share of one database and type, and false if it has none of them.
-func (d *ShardPlan) Range(share, db int, t format.Type) (r Range, some bool) {
+// Range returns the keys of a shard of one database and type, and false if it has none of them.
+func (d *ShardPlan) Range(shard, db int, t format.Type) (r Range, some bool) {
 	if t == format.TypeStream {
-		return r, share == 0
+		return r, shard == 0
 	}
 	for _, b := range d.Databases {
 		if b.DB != db {
 			continue
 		}
-		if share > 0 {
-			r.Start = b.Bounds[share-1].Key
+		if shard > 0 {
+			r.Start = b.Bounds[shard-1].Key
 		}
-		if share < d.Shares-1 {
-			r.End = b.Bounds[share].Key
+		if shard < d.Shards-1 {
+			r.End = b.Bounds[shard].Key
 		}
 		return r, r.End == nil || bytes.Compare(r.Start, r.End) < 0
 	}

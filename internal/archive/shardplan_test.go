@@ -10,9 +10,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// TestDivision: every key is in the range of exactly one share, also where bounds are the same.
+// TestDivision: every key is in the range of exactly one shard, also where bounds are the same.
 func TestDivision(t *testing.T) {
-	d := &ShardPlan{Shares: 5, Databases: []DatabaseBoundaries{{0, []Boundary{NewBoundary([]byte("b")), NewBoundary([]byte("b")), NewBoundary([]byte("d")), NewBoundary([]byte("\xff"))}},
+	d := &ShardPlan{Shards: 5, Databases: []DatabaseBoundaries{{0, []Boundary{NewBoundary([]byte("b")), NewBoundary([]byte("b")), NewBoundary([]byte("d")), NewBoundary([]byte("\xff"))}},
 		{3, []Boundary{NewBoundary(nil), NewBoundary(nil), NewBoundary(nil), NewBoundary(nil)}}}}
 	data, err := json.Marshal(d)
 	if err != nil {
@@ -26,31 +26,31 @@ func TestDivision(t *testing.T) {
 		t.Errorf("%s became %s, %v", data, again, err)
 	}
 	want := map[string]string{"0 ": "[0]", "0 a\xff": "[0]", "0 b": "[2]", "0 c": "[2]", "0 d": "[3]", "0 \xfe": "[3]", "0 \xff": "[4]", "0 \xff\xff": "[4]", "3 ": "[4]", "3 x": "[4]"}
-	for at, shares := range want {
+	for at, shards := range want {
 		var in []int
-		for i := range d.Shares {
+		for i := range d.Shards {
 			key := []byte(at[2:])
 			r, some := d.Range(i, int(at[0]-'0'), format.TypeHash)
 			if some && bytes.Compare(key, r.Start) >= 0 && (r.End == nil || bytes.Compare(key, r.End) < 0) {
 				in = append(in, i)
 			}
 		}
-		if fmt.Sprint(in) != shares {
-			t.Errorf("%q is in shares %v, want %s", at, in, shares)
+		if fmt.Sprint(in) != shards {
+			t.Errorf("%q is in shards %v, want %s", at, in, shards)
 		}
 	}
-	for i := range d.Shares {
+	for i := range d.Shards {
 		if r, some := d.Range(i, 0, format.TypeStream); some != (i == 0) || r.Start != nil || r.End != nil {
-			t.Errorf("streams of share %d: %v, %v", i, r, some)
+			t.Errorf("streams of shard %d: %v, %v", i, r, some)
 		}
 	}
 }
 
 func TestDivisionRefused(t *testing.T) {
 	for _, text := range []string{
-		"", "[]", "{}", `{"shares":0}`, `{"shares":1001}`, `{"shares":2,"databases":[{"db":0,"bounds":[]}]}`, `{"shares":2,"databases":[{"db":0,"bounds":[{}]}]}`,
-		`{"shares":3,"databases":[{"db":0,"bounds":[{"key":"Yg=="},{"key":"YQ=="}]}]}`, `{"shares":1,"databases":[{"db":0,"bounds":[]},{"db":0,"bounds":[]}]}`,
-		`{"shares":1,"databases":[]} {"shares":2}`, `{"shares":1,"databases":[{"db":-1,"bounds":[]}]}`, `{"shares":1,"databases":[{"db":70000,"bounds":[]}]}`,
+		"", "[]", "{}", `{"shards":0}`, `{"shards":1001}`, `{"shards":2,"databases":[{"db":0,"bounds":[]}]}`, `{"shards":2,"databases":[{"db":0,"bounds":[{}]}]}`,
+		`{"shards":3,"databases":[{"db":0,"bounds":[{"key":"Yg=="},{"key":"YQ=="}]}]}`, `{"shards":1,"databases":[{"db":0,"bounds":[]},{"db":0,"bounds":[]}]}`,
+		`{"shards":1,"databases":[]} {"shards":2}`, `{"shards":1,"databases":[{"db":-1,"bounds":[]}]}`, `{"shards":1,"databases":[{"db":70000,"bounds":[]}]}`,
 	} {
 		if d, err := ParseShardPlan([]byte(text)); !errors.Is(err, ErrShardPlan) {
 			t.Errorf("%s: %+v, %v", text, d, err)

@@ -23,9 +23,10 @@ var ErrExists = exitcode.New(exitcode.Refused, "the output is not empty")
 
 // Options of a Writer. Zero values mean the defaults.
 type Options struct {
-	ChunkBytes int64        // stored bytes at which a chunk is closed: default 64 MiB
-	Level      format.Level // of compression: default format.Fastest
-	Threads    int          // frames compressed at once: default one per core
+	ChunkBytes int64         // stored bytes at which a chunk is closed: default 64 MiB
+	SealAfter  time.Duration // a chunk that was begun so long ago is closed, too; 0: none is
+	Level      format.Level  // of compression: default format.Fastest
+	Threads    int           // frames compressed at once: default one per core
 	Keys       encryption.Keys
 	Uploads    int // chunks sent to a bucket at once, while more are written: default 4
 	Storage    storage.Options
@@ -43,7 +44,7 @@ type Writer struct {
 
 	uploads *errgroup.Group // nil: files are committed where they are written
 	own     numberRange     // of the numbers of its chunks
-	divided bool            // shares wrote, too
+	divided bool            // shards wrote, too
 
 	mu      sync.Mutex
 	failed  error // the first of an upload
@@ -244,7 +245,7 @@ func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 	return nil
 }
 
-// mayWrite returns ErrLocked if the lock of a share was broken: the dump may be finished without
+// mayWrite returns ErrLocked if the lock of a shard was broken: the dump may be finished without
 // it.
 func (w *Writer) mayWrite() error {
 	if w.own == 0 {

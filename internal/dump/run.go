@@ -31,8 +31,15 @@ func Run(ctx context.Context, o Options) (err error) {
 	return errors.Join(run(ctx, &o, stream), stream.Close())
 }
 
+// sealAfter is what a run that is held to a low rate loses at most when it is killed: what was read
+// since, of each pass, and a key that is not whole.
+const sealAfter = 5 * time.Minute
+
 func run(ctx context.Context, o *Options, stream *pack.Output) error {
 	began, throttle := time.Now(), newThrottle(o)
+	if o.Archive.SealAfter == 0 {
+		o.Archive.SealAfter = sealAfter
+	}
 	CountRetries(&o.Reader, o.Meter)
 	o.Reader.Prefix = o.Selection.Prefix()
 	s, err := Open(ctx, o.Reader)

@@ -124,7 +124,7 @@ func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, erro
 	}
 	defer codec.Close()
 	if o.Shards > 0 {
-		f.Division = &archive.ShardPlan{Shares: o.Shards}
+		f.Division = &archive.ShardPlan{Shards: o.Shards}
 	}
 	for _, db := range options.Databases {
 		for _, t := range options.Types {
@@ -167,7 +167,7 @@ func (f *Forecast) sample(ctx context.Context, s *reader.Scanner, db int, t form
 		o.Picks /= 3
 	}
 	if f.Division != nil {
-		o.Picks = max(o.Picks, picksPerShard*f.Division.Shares)
+		o.Picks = max(o.Picks, picksPerShard*f.Division.Shards)
 	}
 	var elements, raw float64
 	var expiry [len(f.TTL)]float64

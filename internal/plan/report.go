@@ -45,7 +45,7 @@ func (f *Forecast) Show(w io.Writer) {
 		fmt.Fprintf(w, "  db%d %s %.80s: about %s, length %s\n", k.DB, k.Type, strconv.Quote(string(k.Key)), progress.Bytes(k.Bytes), progress.Count(k.Length))
 	}
 	if d := f.Division; d != nil {
-		fmt.Fprintf(w, "\n%s (--json is what dump --plan reads), by where it begins:\n", progress.Plural(d.Shares, "shard", "shards"))
+		fmt.Fprintf(w, "\n%s (--json is what dump --plan reads), by where it begins:\n", progress.Plural(d.Shards, "shard", "shards"))
 		for _, b := range d.Databases {
 			fmt.Fprintf(w, "  db%d: %s\n", b.DB, b)
 		}

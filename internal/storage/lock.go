@@ -69,7 +69,7 @@ func (d *Dir) lock(name string, how int) (*fileLock, error) {
 				host, _ := os.Hostname()
 				says := fmt.Sprintf("process %d on %s\n", os.Getpid(), host)
 				if how == syscall.LOCK_SH {
-					says = "a share of the dump\n"
+					says = "a shard of the dump\n"
 				}
 				// For people only: on a full disk it stays empty.
 				if f.Truncate(0) == nil {
