@@ -27,7 +27,7 @@ func arrange(app *cli.App, args []string) []string {
 		return append([]string{args[0], "--help"}, rest...)
 	}
 	c := commandOf(app, args)
-	if c == nil {
+	if c == nil || c.SkipFlagParsing {
 		return args
 	}
 	flags, own := split(c.Flags, args[2:])

@@ -52,6 +52,7 @@ func App(app *cli.App, most map[string][]string) *cli.App {
 	app.Version = built.String()
 	app.HideHelpCommand = true
 	app.DisableSliceFlagSeparator = true
+	app.Metadata = map[string]any{}
 	app.ExitErrHandler = func(*cli.Context, error) {}
 	app.OnUsageError = onUsageError
 	app.Action = func(c *cli.Context) error {
@@ -63,11 +64,13 @@ func App(app *cli.App, most map[string][]string) *cli.App {
 		}
 		return cli.ShowAppHelp(c)
 	}
-	app.Commands = append(app.Commands, versionCommand(app.Name), completionCommand(app.Name), m.manCommand())
+	app.Commands = append(app.Commands, printConfigCommand(app), versionCommand(app.Name), completionCommand(app.Name), m.manCommand())
 	env := Env(strings.ToUpper(app.Name))
 	for _, c := range app.Commands {
 		c.OnUsageError = onUsageError
-		c.Flags = append(c.Flags, logFlags(env)...)
+		if !c.SkipFlagParsing {
+			c.Flags = append(append(c.Flags, logFlags(env)...), configFlag(env))
+		}
 	}
 	return app
 }
@@ -106,7 +109,13 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	log := logging.New(messages, app.ErrWriter)
 	app.ErrWriter = log
 	for _, c := range app.Commands {
+		if c.SkipFlagParsing {
+			continue
+		}
 		c.Before = func(c *cli.Context) error {
+			if err := configure(log, c, args); err != nil {
+				return err
+			}
 			if err := record(log, c); err != nil {
 				return err
 			}

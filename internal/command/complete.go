@@ -60,6 +60,9 @@ func candidatesFor(app *cli.App, before []string, typed string) (words []candida
 		}
 		return words, endSpace
 	}
+	if before[0] == printConfig && len(before) > 1 {
+		before = before[1:]
+	}
 	c := app.Command(before[0])
 	if c == nil {
 		return nil, endSpace

@@ -45,7 +45,7 @@ func toolApp(w io.Writer) *cli.App {
 
 func TestComplete(t *testing.T) {
 	for _, tc := range []struct{ typed, want string }{
-		{"", "make read version completion :space"},
+		{"", "make read print-config version completion :space"},
 		{"re", "read :space"},
 		{"help ma", "make :space"},
 		{"nosuch ", ":space"},

@@ -9,7 +9,7 @@ import (
 )
 
 // typed finds the command and the flags in what a reader is told to type.
-var typed = regexp.MustCompile(`^(?:pikadump|kvload) ([a-z]+)|(?:^| )--([a-z][a-z-]*[a-z])(?:[^a-z-]|$)`)
+var typed = regexp.MustCompile(`^(?:pikadump|kvload) ([a-z][a-z-]*)|(?:^| )--([a-z][a-z-]*[a-z])(?:[^a-z-]|$)`)
 
 // TestFlagsAndCommandsExist: what the documents tell a reader to type is a command or a flag of the
 // tools.

@@ -38,6 +38,8 @@ var pages = map[string]int{
 	"docs/operations/undo.md":          0,
 	"docs/operations/when-it-stops.md": 0,
 	"docs/operations/many-machines.md": 0,
+	"docs/operations/configuration.md": 0,
+	"docs/operations/progress.md":      1,
 	"README.md":                        0,
 }
 
@@ -84,7 +86,7 @@ func pageScript(name, text string) (script string, left int) {
 			skip, left = true, left+1
 		case block && !skip:
 			command += line + "\n"
-			if strings.HasSuffix(line, "\\") || strings.HasSuffix(line, "|") {
+			if strings.HasSuffix(line, "\\") || strings.HasSuffix(line, "|") || strings.Contains(command, "<<'END'") && line != "END" {
 				continue
 			}
 			fmt.Fprintf(&out, "echo '--- %s:%d' >&2\n", name, i+1)
