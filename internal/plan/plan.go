@@ -69,6 +69,11 @@ type LargeKey struct {
 // expiryNames name the classes of Forecast.TTL.
 var expiryNames = [6]string{"never", "within an hour", "within a day", "within a week", "within a month", "later"}
 
+const hour = 3600 * 1000
+
+// expiryEnds is how many ms from now the classes between the first and the last end.
+var expiryEnds = []int64{hour, 24 * hour, 7 * 24 * hour, 30 * 24 * hour}
+
 const (
 	picks         = 24       // subtrees of the key tree that are looked into per type
 	picksPerShard = 4        // at the least, when keys are divided
@@ -238,20 +243,11 @@ func estimateSize(k *reader.Sampled) (bytes, elements int64) {
 }
 
 func expiryClass(expire, now int64) int {
-	const hour = 3600 * 1000
-	switch left := expire - now; {
-	case expire == 0:
+	if expire == 0 {
 		return 0
-	case left < hour:
-		return 1
-	case left < 24*hour:
-		return 2
-	case left < 7*24*hour:
-		return 3
-	case left < 30*24*hour:
-		return 4
 	}
-	return 5
+	ended, _ := slices.BinarySearch(expiryEnds, expire-now+1)
+	return 1 + ended
 }
 
 // note keeps the largest keys seen.

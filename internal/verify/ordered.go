@@ -150,20 +150,19 @@ func (f *flow) record() error {
 	return nil
 }
 
-// more reports whether the key has an element at hand.
-func (f *flow) more() (bool, error) {
-	for f.r != nil {
+// more reports whether the key has an element at hand. After an error, which stays in f.err, it has
+// none.
+func (f *flow) more() bool {
+	for f.err == nil && f.r != nil {
 		if f.at < size(f.r) {
-			return true, nil
+			return true
 		}
 		if f.r.Part&format.PartLast != 0 {
-			return false, nil
+			return false
 		}
-		if err := f.record(); err != nil {
-			return false, err
-		}
+		f.err = f.record()
 	}
-	return false, nil
+	return false
 }
 
 // size returns how many elements, or bytes of a string, a record has.
@@ -208,14 +207,11 @@ func (f *flow) answer(q *Question) error {
 
 // count goes to the end of the key and counts what it passes.
 func (f *flow) count(n *int64) error {
-	for {
-		ok, err := f.more()
-		if !ok || err != nil {
-			return err
-		}
+	for f.more() {
 		*n += int64(size(f.r) - f.at)
 		f.at = size(f.r)
 	}
+	return f.err
 }
 
 func (f *flow) text(q *Question) error {
@@ -224,29 +220,18 @@ func (f *flow) text(q *Question) error {
 		want++
 	}
 	var b []byte
-	for len(b) < want {
-		ok, err := f.more()
-		if err != nil {
-			return err
-		}
-		if !ok {
-			break
-		}
+	for len(b) < want && f.more() {
 		n := min(want-len(b), len(f.r.Value)-f.at)
 		b = append(b, f.r.Value[f.at:f.at+n]...)
 		f.at += n
 	}
 	q.Values = append(q.Values, string(b))
-	return nil
+	return f.err
 }
 
 func (f *flow) elements(q *Question) error {
 	for range q.Elems {
-		ok, err := f.more()
-		if err != nil {
-			return err
-		}
-		if !ok {
+		if !f.more() {
 			break
 		}
 		q.Values = append(q.Values, string(f.r.Elems[f.at]))
@@ -256,7 +241,7 @@ func (f *flow) elements(q *Question) error {
 		q.Total = q.Offset + int64(len(q.Values))
 		return f.count(&q.Total)
 	}
-	return nil
+	return f.err
 }
 
 // members merges fields or members with those asked for.
@@ -266,14 +251,7 @@ func (f *flow) members(q *Question) error {
 			return fmt.Errorf("the dump has key %s with its elements in another order than that of bytes: it cannot be compared with a Pika", quoted(q.Key))
 		}
 		found := false
-		for !found {
-			ok, err := f.more()
-			if err != nil {
-				return err
-			}
-			if !ok {
-				break
-			}
+		for !found && f.more() {
 			order := bytes.Compare(f.member(), want)
 			if order > 0 {
 				break
@@ -292,7 +270,7 @@ func (f *flow) members(q *Question) error {
 	if q.Tail {
 		return f.count(&q.Extra)
 	}
-	return nil
+	return f.err
 }
 
 func (f *flow) member() []byte {
@@ -317,14 +295,7 @@ func (f *flow) take(q *Question) {
 // entries takes the entries up to q.Until, or with Tail to the end, and one more than there
 // should be at the most.
 func (f *flow) entries(q *Question) error {
-	for {
-		ok, err := f.more()
-		if err != nil {
-			return err
-		}
-		if !ok || !q.Tail && q.Until.Compare(f.r.Entries[f.at].ID) < 0 {
-			break
-		}
+	for f.more() && (q.Tail || q.Until.Compare(f.r.Entries[f.at].ID) >= 0) {
 		if e := &f.r.Entries[f.at]; len(q.IDs) <= q.Entries {
 			fields := make([]string, len(e.Fields))
 			for i := range fields {
@@ -338,5 +309,5 @@ func (f *flow) entries(q *Question) error {
 		state := *f.r.State
 		q.State = &state
 	}
-	return nil
+	return f.err
 }
