@@ -87,6 +87,16 @@ func openManifest(dir storage.Store) (*format.Manifest, error) {
 	return m, inDir(dir, err)
 }
 
+// ReadInfo reads dump.json of the dump in a store.
+func ReadInfo(dir storage.Store) (*format.Info, error) {
+	data, err := storage.ReadFile(dir, format.InfoName, format.MaxManifest)
+	if err != nil {
+		return nil, inDir(dir, err)
+	}
+	info, err := format.ParseInfo(data)
+	return info, inDir(dir, err)
+}
+
 func whyIncomplete(dir storage.Store) string {
 	if _, err := storage.ReadFile(dir, format.InfoName, format.MaxManifest); err == nil {
 		return fmt.Sprintf("it has dump.json but no manifest.json, so pikadump has not finished it: finish it with pikadump dump --out %s --resume, or load it as it comes with kvload load --follow", dir.Path(""))

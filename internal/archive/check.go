@@ -71,11 +71,8 @@ func (a *Archive) checkChunk(c format.ChunkInfo) error {
 
 // checkLists checks dump.json and the lists.
 func (a *Archive) checkLists(fail func(error)) {
-	data, err := storage.ReadFile(a.dir, format.InfoName, format.MaxManifest)
-	if err != nil {
+	if info, err := ReadInfo(a.dir); err != nil {
 		fail(err)
-	} else if info, err := format.ParseInfo(data); err != nil {
-		fail(inDir(a.dir, err))
 	} else if info.Dump != a.Manifest.Dump {
 		fail(inDir(a.dir, &format.CorruptError{Name: format.InfoName, Err: fmt.Errorf("it belongs to dump %s, not to %s", info.Dump, a.Manifest.Dump)}))
 	}

@@ -43,13 +43,9 @@ func (a *Archive) Feed() *Feed {
 
 // NewFeed returns the feed of a dump in a store, in which dump.json is already.
 func NewFeed(dir storage.Store, threads int, arrivals Arrivals) (*Feed, error) {
-	data, err := storage.ReadFile(dir, format.InfoName, format.MaxManifest)
+	info, err := ReadInfo(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open dump: %w", inDir(dir, err))
-	}
-	info, err := format.ParseInfo(data)
-	if err != nil {
-		return nil, inDir(dir, err)
+		return nil, fmt.Errorf("open dump: %w", err)
 	}
 	codec, err := format.NewCodec(0, threads)
 	if err != nil {

@@ -49,16 +49,14 @@ func Resume(ctx context.Context, location string, info format.Info, o Options, l
 }
 
 func (w *Writer) resume(log func(string)) error {
-	data, err := storage.ReadFile(w.dir, format.InfoName, format.MaxManifest)
-	if errors.Is(err, fs.ErrNotExist) {
+	old, err := ReadInfo(w.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return w.beginEmpty()
-	}
-	if err != nil {
+	case errors.As(err, new(*format.CorruptError)):
+		return fmt.Errorf("%w; what the chunks are of cannot be told without it: dump into another directory", err)
+	case err != nil:
 		return fmt.Errorf("resume dump: %w", err)
-	}
-	old, err := format.ParseInfo(data)
-	if err != nil {
-		return fmt.Errorf("%w; what the chunks are of cannot be told without it: dump into another directory", inDir(w.dir, err))
 	}
 	if err := sameDump(old, &w.Info); err != nil {
 		return err

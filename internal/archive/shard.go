@@ -85,20 +85,12 @@ func (w *Writer) join(d *ShardPlan, log func(string)) error {
 
 // agree returns dump.json as the shard that was the first wrote it, which may be this one.
 func (w *Writer) agree() (*format.Info, error) {
-	read := func() (*format.Info, error) {
-		data, err := storage.ReadFile(w.dir, format.InfoName, format.MaxManifest)
-		if err != nil {
-			return nil, err
-		}
-		old, err := format.ParseInfo(data)
-		return old, inDir(w.dir, err)
-	}
-	old, err := read()
+	old, err := ReadInfo(w.dir)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return old, err
 	}
 	if err := mustBeEmpty(w.dir); err != nil {
-		if old, err := read(); err == nil { // another shard has just begun: dump.json is its first file
+		if old, err := ReadInfo(w.dir); err == nil { // another shard has just begun: dump.json is its first file
 			return old, nil
 		}
 		return nil, err
@@ -110,7 +102,7 @@ func (w *Writer) agree() (*format.Info, error) {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("begin shard: %w", err)
 	}
-	return read()
+	return ReadInfo(w.dir)
 }
 
 // divide makes sure that all shards are of the same division.

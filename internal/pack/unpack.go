@@ -117,11 +117,7 @@ func (u *unpacking) check() error {
 }
 
 func (u *unpacking) checkInfo(m *format.Manifest) error {
-	data, err := storage.ReadFile(u.dir, format.InfoName, format.MaxManifest)
-	if err != nil {
-		return err
-	}
-	info, err := format.ParseInfo(data)
+	info, err := archive.ReadInfo(u.dir)
 	if err != nil {
 		return err
 	}

@@ -129,10 +129,7 @@ func (c *Checker) compareScore(k *key, member []byte, want, got float64) {
 
 // isRefused reports whether the load cannot have brought a member, or says that it has not.
 func (c *Checker) isRefused(k *key, member []byte, it *item, i int) bool {
-	if it.Kind == format.Zset && c.o.Refuses != nil && c.o.Refuses(it.scores[i]) {
-		return true
-	}
-	return c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, member)
+	return it.Kind == format.Zset && c.o.Refuses != nil && c.o.Refuses(it.scores[i]) || c.leftOut(k, member)
 }
 
 func (c *Checker) compareEntries(k *key, it *item) {
@@ -150,11 +147,11 @@ func (c *Checker) compareEntries(k *key, it *item) {
 		}
 		id := e.ID.String()
 		if i == len(q.IDs) || q.IDs[i] != e.ID {
-			if c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, []byte(id)) {
-				k.differ(LeftOut, []byte(id), "entry %s", id)
-			} else {
-				k.differ(MissingElements, []byte(id), "entry %s", id)
+			class := MissingElements
+			if c.leftOut(k, []byte(id)) {
+				class = LeftOut
 			}
+			k.differ(class, []byte(id), "entry %s", id)
 			continue
 		}
 		k.found++

@@ -87,7 +87,7 @@ func (c *Checker) judge(k *key) Verdict {
 	if k.expire != 0 && k.gotExpire == k.expire && k.differs() && k.expire <= c.now().UnixMilli() {
 		k.only(ExpiredSince, "while it was compared")
 	}
-	if k.differs() && k.typ != TypeNone && c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, nil) {
+	if k.differs() && k.typ != TypeNone && c.leftOut(k, nil) {
 		k.only(LeftOut, "as its report says: the target has another value")
 	}
 	if k.renamed && k.typ != TypeNone {
@@ -114,13 +114,18 @@ func (c *Checker) judgeMissing(k *key, now time.Time) {
 		k.only(ExpiredSince, "at %s", time.UnixMilli(k.expire).UTC().Format(time.RFC3339))
 	case k.kind != format.String && k.wanted > 0 && k.refused == k.wanted:
 		k.only(LeftOut, "with all of its elements")
-	case c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, nil):
+	case c.leftOut(k, nil):
 		k.only(LeftOut, "as its report says")
 	case c.expiryUnknown(k):
 		k.only(Missing, "not there: it was deleted, or has expired, which the dump could not tell")
 	default:
 		k.only(Missing, "%s", because("not there", k.unasked))
 	}
+}
+
+// leftOut reports whether the load says that it has left out the key, or a member of it.
+func (c *Checker) leftOut(k *key, member []byte) bool {
+	return c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, member)
 }
 
 // expiryUnknown reports whether the dump could not tell when a key expires.

@@ -45,12 +45,12 @@ func (c *Checker) count(k *key, r *format.Record) {
 	}
 	for i := 0; i < len(r.Elems); i += step {
 		refused := r.Kind == format.Zset && c.o.Refuses != nil && c.o.Refuses(r.Scores[i])
-		if refused || c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, r.Elems[i]) {
+		if refused || c.leftOut(k, r.Elems[i]) {
 			k.refused++
 		}
 	}
 	for i := range r.Entries {
-		if c.o.LeftOut != nil && c.o.LeftOut(c.db, k.kind, k.source, []byte(r.Entries[i].ID.String())) {
+		if c.leftOut(k, []byte(r.Entries[i].ID.String())) {
 			k.refused++
 		}
 	}
