@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"bytes"
 	"context"
 	"errors"
 
@@ -143,7 +144,9 @@ func (w *scan) countTypes(ctx context.Context, key []byte) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		n += len(keys)
+		if len(keys) > 0 && bytes.Equal(keys[0], key) { // an empty end of a range is that of all keys
+			n++
+		}
 	}
 	return n, nil
 }

@@ -63,3 +63,22 @@ func TestTreeSample(t *testing.T) {
 		})
 	}
 }
+
+// TestSampledTypes: a name counts for the types that have it. The empty one counts no other names,
+// though a range that ends in it is that of all keys.
+func TestSampledTypes(t *testing.T) {
+	srv, c := startSim(t, pikasim.Options{})
+	for _, command := range [][]any{{"SET", "twice", "x"}, {"HSET", "twice", "f", "x"}, {"HSET", "other", "f", "x"}, {"SET", "", "x"}} {
+		if err := c.Do(t.Context(), command...).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, got := open(t, Options{Addr: srv.Addr()}), map[string]int{}
+	_, err := s.TreeSample(t.Context(), 0, format.TypeString, TreeSampleOptions{Picks: 9, LeafKeys: 9, Types: 9}, func(_ float64, k Sampled) error {
+		got[string(k.Record.Key)] = k.Types
+		return nil
+	})
+	if err != nil || got["twice"] != 2 || got[""] != 1 {
+		t.Errorf("types by name: %v, %v", got, err)
+	}
+}
