@@ -40,7 +40,7 @@ lint:
 bench: build
 	$(GO) run ./internal/testing/bench -bin bin
 
-# Moves a sample of every type from a simulated Pika to an in-memory target and compares.
+# The whole story in two seconds: plan, dump, inspect, a load that is killed and resumed, verify.
 demo: build
 	$(GO) run ./internal/testing/demo -bin bin
 

@@ -147,3 +147,35 @@ func TestReport(t *testing.T) {
 		}
 	})
 }
+
+// TestReportOfAnother: a load that is resumed with another --report lists there what the runs
+// before have left out, or says where that is; and what is listed elsewhere is not looked for.
+func TestReportOfAnother(t *testing.T) {
+	home := t.TempDir()
+	t.Chdir(home)
+	hll := format.Record{Kind: format.HyperLogLog, Key: []byte("p"), Part: format.PartWhole, Value: []byte("registers")}
+	for _, tc := range []struct{ name, before, then, see string }{
+		{"none, then one", "", "b1", "see b1"},
+		{"one, then none", "a2", "", "see the --report of an earlier run"},
+		{"another", "a3", "b3", "see the --report of an earlier run"},
+		{"the same", "a4", "a4", "see a4"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			k := startKvrocks(t)
+			load := func(report string, more ...string) result {
+				args := append([]string{"load", "--uri", k.Addr(), "--in", "dump" + tc.before + tc.then, "--threads", "1"}, more...)
+				if report != "" {
+					args = append(args, "--report", report)
+				}
+				return runCommand(args...)
+			}
+			if err := os.Rename(makeDump(t, []format.Record{text("a", "1"), hll, hash("h", "f", "v")}), "dump"+tc.before+tc.then); err != nil {
+				t.Fatal(err)
+			}
+			k.change(func() { k.full = true })
+			load(tc.before).failed(t, 75, "No space left")
+			k.change(func() { k.full = false })
+			load(tc.then, "--resume").failed(t, 3, "1 hyperloglog", tc.see)
+		})
+	}
+}

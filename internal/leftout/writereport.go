@@ -89,10 +89,13 @@ func (r *Report) Resume(j *journal.Journal) error {
 		return r.rewrite(j)
 	}
 	info, err := os.Stat(r.Path)
-	if err != nil || !info.Mode().IsRegular() {
+	if err == nil && !info.Mode().IsRegular() {
 		return nil // Open tells
 	}
 	old, err := os.Open(r.Path)
+	if errors.Is(err, fs.ErrNotExist) { // a --report that the runs before were not given
+		old, err = os.Open(filepath.Join(j.Path(), ListName(j)))
+	}
 	if err != nil {
 		return nil
 	}
@@ -252,12 +255,44 @@ func (r *Report) Close() error {
 	return nil
 }
 
-// Readable returns how the report is read; nil if it was not kept.
-func (r *Report) Readable() func() (io.ReadCloser, error) {
-	if info, err := os.Stat(r.Path); r.Store == nil && (err != nil || !info.Mode().IsRegular()) {
+// Readable returns how the report is read; nil if it was not kept, or lacks some of what was left
+// out: an earlier run had another --report.
+func (r *Report) Readable(left int64) func() (io.ReadCloser, error) {
+	if info, err := os.Stat(r.Path); r.Store == nil && (err != nil || !info.Mode().IsRegular()) || r.lacks(left) > 0 {
 		return nil
 	}
 	return r.Read
+}
+
+// Where says where that many keys and members are listed.
+func (r *Report) Where(left int64) string {
+	switch n := r.lacks(left); {
+	case n <= 0:
+		return r.Path
+	case n == left:
+		return "the --report of an earlier run"
+	default:
+		return fmt.Sprintf("%s, and for %d of them the --report of an earlier run", r.Path, n)
+	}
+}
+
+// lacks returns how many of them a file does not list; one that is no file is not looked into.
+func (r *Report) lacks(left int64) int64 {
+	if info, err := os.Stat(r.Path); r.Store == nil && err == nil && !info.Mode().IsRegular() {
+		return 0
+	}
+	f, err := r.Read()
+	if err != nil {
+		return left
+	}
+	defer f.Close()
+	for b := bufio.NewReader(f); ; {
+		if _, err := b.ReadSlice('\n'); err == nil {
+			left--
+		} else if !errors.Is(err, bufio.ErrBufferFull) {
+			return left
+		}
+	}
 }
 
 // Lines returns how many lines it has.

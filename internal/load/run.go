@@ -331,16 +331,16 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 	jn := there.Journal
 	if j.Verify == nil {
 		gone := j.lookBack(ctx, there, sample, list)
-		left := summarize(j.log, jn.Stats(), list.Path, took)
+		left := summarize(j.log, jn.Stats(), list.Where(jn.Stats().Left()), took)
 		return errors.Join(gone, j.Unsure(jn.Unsure()), left)
 	}
-	left := summarize(j.log, jn.Stats(), list.Path, took)
+	left := summarize(j.log, jn.Stats(), list.Where(jn.Stats().Left()), took)
 	if err := j.feed.Wait(ctx); err != nil {
 		return errors.Join(err, left)
 	}
 	var leftOut func() (io.ReadCloser, error)
 	if left != nil {
-		leftOut = list.Read
+		leftOut = list.Readable(jn.Stats().Left())
 	}
 	spec := j.Spec
 	if j.shared {
@@ -352,8 +352,8 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 // lookBack looks for keys of a load that is done, and notes in the journal that some are gone.
 func (j *job) lookBack(ctx context.Context, there *Presence, keys []LoadedKey, list *leftout.Report) (err error) {
 	var left func() (io.ReadCloser, error)
-	if there.Journal.Stats().Left() > 0 {
-		left = list.Readable()
+	if n := there.Journal.Stats().Left(); n > 0 {
+		left = list.Readable(n)
 	}
 	if a := j.feed.Archive(); !j.isStream() && j.feed.Finished() {
 		if keys, err = there.sample(a, loadstate.AssignUnits(j.Shard, j.Units(a)), lookedChunks, left != nil); err != nil {

@@ -1,6 +1,6 @@
-// Command demo shows a whole migration without any server: it starts a simulated Pika with
-// a sample of every type and an in-memory target, runs the real pikadump and kvload between them,
-// and compares.
+// Command demo shows a whole migration without any server: it starts a simulated Pika with a sample
+// of every type and an in-memory target, and runs the real pikadump and kvload between them: plan,
+// dump, inspect, a load that is killed and resumed, verify. Then it compares by itself.
 package main
 
 import (
@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
@@ -21,77 +23,156 @@ import (
 func main() {
 	bin := flag.String("bin", "bin", "directory of pikadump and kvload")
 	flag.Parse()
-	if err := run(*bin); err != nil {
+	if err := run(context.Background(), *bin); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
 	}
 }
 
-func run(bin string) error {
+func run(ctx context.Context, bin string) error {
 	sim, err := pikasim.Start(pikasim.Options{Version: pikasim.V355})
 	if err != nil {
 		return err
 	}
 	defer sim.Close()
-	target, err := minitarget.Start()
+	mini, err := minitarget.Start()
 	if err != nil {
 		return err
 	}
-	defer target.Close()
-	work, err := os.MkdirTemp("", "pika2kvrocks-demo-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(work)
-	ctx := context.Background()
-	source := redis.NewClient(&redis.Options{Addr: sim.Addr(), Protocol: 2, DisableIdentity: true})
+	defer mini.Close()
+	source, target := connect(sim.Addr()), connect(mini.Addr())
 	defer source.Close()
+	defer target.Close()
 	if err := fill(ctx, source); err != nil {
 		return fmt.Errorf("fill the simulated Pika: %w", err)
 	}
-	dir := filepath.Join(work, "dump")
-	for _, c := range []struct {
-		program string
-		args    []string
-		left    bool // keys may be left out: exit code 3
-	}{
-		{"pikadump", []string{"dump", "--uri", "redis://" + sim.Addr(), "--out", dir}, false},
-		{"kvload", []string{"check", dir}, false},
-		{"kvload", []string{"load", "--uri", "redis://" + target.Addr(), "--in", dir, "--report", filepath.Join(work, "left-out.jsonl")}, true},
-	} {
-		if err := command(filepath.Join(bin, c.program), c.args, c.left); err != nil {
-			return err
-		}
+	s := story{from: "redis://" + sim.Addr(), to: "redis://" + mini.Addr(), clock: func(passed time.Duration) {
+		mini.FastForward(passed)
+		mini.SetTime(time.Now())
+	}}
+	if s.bin, err = filepath.Abs(bin); err != nil {
+		return err
 	}
-	left, err := os.ReadFile(filepath.Join(work, "left-out.jsonl"))
+	if s.dir, err = os.MkdirTemp("", "pika2kvrocks-demo-"); err != nil {
+		return err
+	}
+	defer os.RemoveAll(s.dir)
+	if err := s.tell(ctx, target); err != nil {
+		return err
+	}
+	n, err := compare(ctx, source, target)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nleft out, as the report lists it:\n%s", left)
-	loaded := redis.NewClient(&redis.Options{Addr: target.Addr(), Protocol: 2, DisableIdentity: true})
-	defer loaded.Close()
-	n, err := compare(ctx, source, loaded)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("\ncompared the values of %d keys of the source with the target: all equal\n", n)
+	fmt.Printf("\nThe demo read %d keys of both servers by itself, with their values: all equal.\n%s", n, next)
 	return nil
 }
 
-// command runs a program and shows what it says.
-func command(program string, args []string, leftOut bool) error {
-	fmt.Printf("\n$ %s", filepath.Base(program))
-	for _, a := range args {
-		fmt.Printf(" %s", a)
+// next is what a user does with servers of their own.
+const next = `
+Next, with your own servers:
+  pikadump plan --uri redis://PIKA:9221
+  pikadump dump --uri redis://PIKA:9221 --out dump
+  kvload load --uri redis://KVROCKS:6666 --in dump --dry-run
+  kvload load --uri redis://KVROCKS:6666 --in dump --verify
+Whatever stops a run: the same command with --resume. To undo a load: kvload rollback.
+The night of the migration, step by step: docs/operations/cut-over.md
+`
+
+func connect(addr string) *redis.Client {
+	return redis.NewClient(&redis.Options{Addr: addr, Protocol: 2, DisableIdentity: true})
+}
+
+// A story runs the tools, in a directory of its own, and shows what they say as they say it.
+type story struct {
+	bin, dir, from, to string
+
+	// Clock sets the target's, whose keys grow older only when it is told how much.
+	clock func(passed time.Duration)
+	at    time.Time
+}
+
+func (s *story) tell(ctx context.Context, target *redis.Client) error {
+	fmt.Printf("A simulated Pika 3.5.5 at %s, and an in-memory target at %s.\n", s.from, s.to)
+	steps := []struct {
+		why, line string
+		code      int
+	}{
+		{"How large is it, and what is to know?", "pikadump plan --uri " + s.from, 0},
+		{"Dump it.", "pikadump dump --uri " + s.from + " --out dump --source-cache-off", 0},
+		{"What is in the dump?", "kvload inspect dump", 0},
 	}
-	fmt.Println()
-	cmd := exec.Command(program, args...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stdout
+	for _, step := range steps {
+		if err := s.run(step.why, step.line, step.code); err != nil {
+			return err
+		}
+	}
+	if err := s.kill(ctx, target); err != nil {
+		return err
+	}
+	// A hyperloglog of Pika can be no other server's: it is left out, and listed.
+	if err := s.run("Resume it.", "kvload load --uri "+s.to+" --in dump --resume --report left-out.jsonl", 3); err != nil {
+		return err
+	}
+	left, err := os.ReadFile(filepath.Join(s.dir, "left-out.jsonl"))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\nleft-out.jsonl:\n%s", left)
+	return s.run("Is everything there, and nothing else?", "kvload verify --uri "+s.to+" --in dump --reverse", 0)
+}
+
+// run shows a command, and what it says; it must end with the exit code.
+func (s *story) run(why, line string, code int) error {
+	cmd := s.command(why, line)
 	err := cmd.Run()
-	var exit *exec.ExitError
-	if leftOut && errors.As(err, &exit) && exit.ExitCode() == 3 {
-		fmt.Println("(exit code 3: done, but something was left out and is listed)")
-		return nil
+	if cmd.ProcessState == nil {
+		return err
 	}
-	return err
+	if got := cmd.ProcessState.ExitCode(); got != code {
+		return fmt.Errorf("%s: exit code %d, not %d", line, got, code)
+	}
+	if code != 0 {
+		fmt.Printf("(exit code %d)\n", code)
+	}
+	return nil
+}
+
+func (s *story) command(why, line string) *exec.Cmd {
+	fmt.Printf("\n# %s\n$ %s\n", why, line)
+	words := strings.Fields(line)
+	cmd := exec.Command(filepath.Join(s.bin, words[0]), words[1:]...)
+	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, os.Stdout, os.Stdout
+	if !s.at.IsZero() {
+		s.clock(time.Since(s.at))
+	}
+	s.at = time.Now()
+	return cmd
+}
+
+// kill kills a load, slowed down for that, when a part of the keys is on the target.
+func (s *story) kill(ctx context.Context, target *redis.Client) error {
+	cmd := s.command("Load it, and kill the load half-way.", "kvload load --uri "+s.to+" --in dump --rate-keys 1k --checkpoint 100ms")
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	for n := int64(0); n < keys/2; {
+		var err error
+		if n, err = target.DBSize(ctx).Result(); err != nil {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		return err
+	}
+	if err := cmd.Wait(); err == nil {
+		return errors.New("the load ended before it was killed")
+	}
+	n, err := target.DBSize(ctx).Result()
+	if err != nil {
+		return err
+	}
+	fmt.Printf("(killed, with SIGKILL: %d keys are on the target)\n", n)
+	return nil
 }

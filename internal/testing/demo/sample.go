@@ -9,6 +9,9 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// keys is how many keys the sample has.
+const keys = 1503
+
 // fill writes a sample of every type, with odd bytes, expiries and a collection that is read in
 // pieces.
 func fill(ctx context.Context, c *redis.Client) error {
