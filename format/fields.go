@@ -11,12 +11,6 @@ import (
 // allocates what a length declares, recurses as deep as a file wants, and takes a key
 // that is missing or comes twice without a word.
 
-var (
-	headerFields = []string{"magic", "version", "dump", "db", "type", "number", "start", "continues", "writer"}
-	footerFields = []string{"end", "open", "stats", "expired", "skipped", "index"}
-	statsFields  = []string{"records", "keys", "elements", "expiring", "raw"}
-)
-
 // decodeHeader reads the header that data must be. The version is looked at first:
 // a newer version may have fields that this one does not know.
 func decodeHeader(data []byte, h *Header) error {
@@ -28,27 +22,16 @@ func decodeHeader(data []byte, h *Header) error {
 		return (&Header{Magic: magic, Version: version}).validate()
 	}
 	c := cursor{buf: data}
-	c.fields(headerFields, func(name string) {
-		switch name {
-		case "magic":
-			h.Magic = c.str()
-		case "version":
-			h.Version = c.int()
-		case "dump":
-			h.Dump = c.str()
-		case "db":
-			h.DB = c.int()
-		case "type":
-			h.Type = Type(c.str())
-		case "number":
-			h.Number = c.int()
-		case "start":
-			h.Start = c.binMax(MaxBulk + 1)
-		case "continues":
-			h.Continues = c.bool()
-		case "writer":
-			h.Writer = c.str()
-		}
+	c.fields([]field{
+		{"magic", func() { h.Magic = c.str() }},
+		{"version", func() { h.Version = c.int() }},
+		{"dump", func() { h.Dump = c.str() }},
+		{"db", func() { h.DB = c.int() }},
+		{"type", func() { h.Type = Type(c.str()) }},
+		{"number", func() { h.Number = c.int() }},
+		{"start", func() { h.Start = c.binMax(MaxBulk + 1) }},
+		{"continues", func() { h.Continues = c.bool() }},
+		{"writer", func() { h.Writer = c.str() }},
 	})
 	if err := c.end(); err != nil {
 		return fmt.Errorf("header: %w", err)
@@ -76,29 +59,27 @@ func probeHeader(data []byte) (magic string, version int, err error) {
 // decodeFooter reads the footer that data must be.
 func decodeFooter(data []byte, f *Footer) error {
 	c := cursor{buf: data}
-	c.fields(footerFields, func(name string) {
-		switch name {
-		case "end":
+	c.fields([]field{
+		{"end", func() {
 			if !c.null() {
 				f.End = slices.Clone(c.binMax(MaxBulk + 1))
 			}
-		case "open":
-			f.Open = c.bool()
-		case "stats":
-			c.fields(statsFields, func(name string) { c.stat(&f.Stats, name) })
-		case "expired":
-			f.Expired = int64(c.int())
-		case "skipped":
+		}},
+		{"open", func() { f.Open = c.bool() }},
+		{"stats", func() { c.stats(&f.Stats) }},
+		{"expired", func() { f.Expired = int64(c.int()) }},
+		{"skipped", func() {
 			f.Skipped = make([]SkippedKey, c.array())
 			for i := range f.Skipped {
 				f.Skipped[i] = c.skipped()
 			}
-		case "index":
+		}},
+		{"index", func() {
 			f.Index = make([][]byte, c.array())
 			for i := range f.Index {
 				f.Index[i] = slices.Clone(c.bin())
 			}
-		}
+		}},
 	})
 	return c.end()
 }
@@ -110,46 +91,44 @@ func (c *cursor) skipped() SkippedKey {
 	return SkippedKey{slices.Clone(c.bin()), c.str(), c.str()}
 }
 
-func (c *cursor) stat(s *Stats, name string) {
-	n := int64(c.int())
-	switch name {
-	case "records":
-		s.Records = n
-	case "keys":
-		s.Keys = n
-	case "elements":
-		s.Elements = n
-	case "expiring":
-		s.Expiring = n
-	case "raw":
-		s.Raw = n
-	}
+func (c *cursor) stats(s *Stats) {
+	c.fields([]field{
+		{"records", func() { s.Records = int64(c.int()) }},
+		{"keys", func() { s.Keys = int64(c.int()) }},
+		{"elements", func() { s.Elements = int64(c.int()) }},
+		{"expiring", func() { s.Expiring = int64(c.int()) }},
+		{"raw", func() { s.Raw = int64(c.int()) }},
+	})
 }
 
-// fields reads a map that has each of names once and nothing else. It calls read
-// where the value of a name stands.
-func (c *cursor) fields(names []string, read func(name string)) {
+// A field is one of a map, and what reads its value.
+type field struct {
+	name string
+	read func()
+}
+
+// fields reads a map that has each of the fields once and nothing else.
+func (c *cursor) fields(all []field) {
 	n := c.mapSize()
-	var seen []string
+	seen := make([]bool, len(all))
 	for i := 0; i < n && c.err == nil; i++ {
 		name := c.str()
+		at := slices.IndexFunc(all, func(f field) bool { return f.name == name })
 		switch {
 		case c.err != nil:
 			return
-		case !slices.Contains(names, name):
+		case at < 0:
 			c.fail(fmt.Errorf("unknown field %q", short([]byte(name))))
 			return
-		case slices.Contains(seen, name):
+		case seen[at]:
 			c.fail(fmt.Errorf("field %q stands twice", name))
 			return
 		}
-		seen = append(seen, name)
-		read(name)
+		seen[at] = true
+		all[at].read()
 	}
-	for _, name := range names {
-		if c.err == nil && !slices.Contains(seen, name) {
-			c.fail(fmt.Errorf("field %q is missing", name))
-		}
+	if at := slices.Index(seen, false); at >= 0 && c.err == nil {
+		c.fail(fmt.Errorf("field %q is missing", all[at].name))
 	}
 }
 

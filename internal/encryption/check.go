@@ -58,7 +58,7 @@ func Check(ctx context.Context, dir storage.Store, in *format.Inventory, done fu
 }
 
 func check(dir storage.Store, f format.File) error {
-	got, err := sum(dir, f.Name)
+	got, err := stored(dir, f.Name, false)
 	corrupt := func(why error) error { return &format.CorruptError{Name: dir.Path(f.Name), Err: why} }
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

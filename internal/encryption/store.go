@@ -303,7 +303,7 @@ func (s *Store) finish() error {
 	for _, name := range slices.Sorted(maps.Keys(there)) {
 		f, ok := known[name]
 		if !ok {
-			f, err = stored(s.Store, name+format.EncryptedSuffix)
+			f, err = stored(s.Store, name+format.EncryptedSuffix, true)
 			if errors.Is(err, fs.ErrNotExist) { // removed, and listed still
 				continue
 			}
@@ -322,30 +322,17 @@ func (s *Store) finish() error {
 	return storage.WriteFile(s.Store, format.InventoryName, data)
 }
 
-// stored says of a file what encrypted.json says of it. It reads the file unless the store knows
-// its hash.
-func stored(dir storage.Store, name string) (format.File, error) {
-	f, err := dir.Open(name)
-	if err != nil {
-		return format.File{}, err
-	}
-	known, size := f.SHA256(), f.Size()
-	if err := f.Close(); err != nil {
-		return format.File{}, err
-	}
-	if known == nil {
-		return sum(dir, name)
-	}
-	return format.File{Name: name, Size: size, SHA256: hex.EncodeToString(known)}, nil
-}
-
-// sum reads a file and says what encrypted.json says of it.
-func sum(dir storage.Store, name string) (format.File, error) {
+// stored says of a file what encrypted.json says of it. It reads the file, unless the store's own
+// hash will do and the store knows it.
+func stored(dir storage.Store, name string, its bool) (format.File, error) {
 	f, err := dir.Open(name)
 	if err != nil {
 		return format.File{}, err
 	}
 	defer f.Close()
+	if sum := f.SHA256(); its && sum != nil {
+		return format.File{Name: name, Size: f.Size(), SHA256: hex.EncodeToString(sum)}, nil
+	}
 	h := sha256.New()
 	n, err := io.Copy(h, f)
 	return format.File{Name: name, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
