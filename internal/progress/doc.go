@@ -8,6 +8,6 @@
 //	end()
 //
 // An engine fills a Meter and never prints how far it is. What is shown is a pure function of a
-// Snapshot: Frame and Line. The cursor is never hidden and the terminal's mode never changed, so
-// that there is nothing to restore when the process is killed.
+// Snapshot: Frame and Line. The cursor is never hidden, and the terminal's mode is changed only
+// within one write, so that there is nothing to restore when the process is killed.
 package progress

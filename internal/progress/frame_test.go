@@ -114,3 +114,11 @@ func TestFrameFits(t *testing.T) {
 		}
 	}
 }
+
+func TestRoundLeft(t *testing.T) {
+	for s, want := range map[float64]string{0.2: "1s", 17.4: "17s", 32: "30s", 61: "1m", 131: "2m10s", 4000: "1h7m", 3600: "1h", 61800: "17h10m", 1e6: "277h50m"} {
+		if got := roundLeft(s); got != want {
+			t.Errorf("%v: %s, want %s", s, got, want)
+		}
+	}
+}

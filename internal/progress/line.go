@@ -43,7 +43,7 @@ func leftText(s Snapshot) string {
 	case s.Ended:
 		return ""
 	case s.Left != nil:
-		return ", about " + seconds(roundLeft(*s.Left)) + " left" + from
+		return ", about " + roundLeft(*s.Left) + " left" + from
 	case s.Total.Share == nil:
 		return ", time left not known"
 	case s.Estimate != "" && *s.Total.Share >= almost:
@@ -52,8 +52,8 @@ func leftText(s Snapshot) string {
 	return ", time left not known yet" + from
 }
 
-// roundLeft leaves out what nobody can know: a number that jumps by seconds looks exact.
-func roundLeft(s float64) float64 {
+// roundLeft writes a time without what nobody can know: one that jumps by seconds looks exact.
+func roundLeft(s float64) string {
 	step := 1.0
 	switch {
 	case s >= 6*3600:
@@ -67,7 +67,14 @@ func roundLeft(s float64) float64 {
 	case s >= 30:
 		step = 5
 	}
-	return max(1, float64(int(s/step+0.5))) * step
+	text := seconds(max(1, float64(int(s/step+0.5))) * step)
+	if step > 1 && strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // waitText says why connections wait, and how often something was retried.

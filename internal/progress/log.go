@@ -21,6 +21,7 @@ type Log struct {
 
 	mu    sync.Mutex
 	frame []string // the lines of progress, the last of those on the terminal
+	width int      // of the terminal when they were drawn
 	shown bool     // they stand there, and the cursor below them
 	open  bool     // the last message has not ended its line yet, as a question does not
 }
@@ -91,8 +92,9 @@ func (l *Log) draw(frame []string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out bytes.Buffer
-	if len(frame) == 0 {
+	if width := l.columns(); len(frame) == 0 || width != l.width {
 		l.wipe(&out)
+		l.width = width
 	} else {
 		l.up(&out) // and over what stands there, which does not flicker
 	}
@@ -117,22 +119,39 @@ func (l *Log) up(out *bytes.Buffer) {
 	l.shown = false
 }
 
+// wipe clears row by row: tmux keeps what is cleared from the top of the screen on in one.
 func (l *Log) wipe(out *bytes.Buffer) {
-	if l.shown {
-		l.up(out)
-		out.WriteString("\x1b[J")
+	if !l.shown {
+		return
 	}
+	out.WriteByte('\r')
+	for range l.rows() {
+		out.WriteString("\x1b[1A\x1b[2K")
+	}
+	l.shown = false
 }
 
 func (l *Log) redraw(out *bytes.Buffer) {
 	if len(l.frame) == 0 || l.open {
 		return
 	}
+	// A terminal can be narrower than it has told yet, as in tmux for a while: then the lines are cut,
+	// not wrapped, so that the cursor ends where it was.
+	out.WriteString("\x1b[?7l")
 	for _, line := range l.frame {
 		out.WriteString(line + "\x1b[K\n")
 	}
-	out.WriteString("\x1b[J")
+	out.WriteString("\x1b[J\x1b[?7h")
 	l.shown = true
+}
+
+// columns returns the width of the terminal.
+func (l *Log) columns() int {
+	if l.size == nil {
+		return usualWidth
+	}
+	width, _ := l.size()
+	return width
 }
 
 var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
@@ -140,10 +159,7 @@ var colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 // rows returns how many rows of the terminal the lines take: in one that was made narrower since
 // they were drawn they are wrapped.
 func (l *Log) rows() (rows int) {
-	width := usualWidth
-	if l.size != nil {
-		width, _ = l.size()
-	}
+	width := l.columns()
 	for _, line := range l.frame {
 		n := len(colours.ReplaceAllString(line, ""))
 		rows += max(1, (n+width-1)/width)

@@ -1,7 +1,6 @@
 package progress
 
 import (
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,7 +12,7 @@ type screen struct {
 	width, height int
 	lines         []string // as they were written; the cursor is in the last, or so many rows above it
 	row           int      // of the cursor, in lines
-	line          string   // what was written of the row, up to the cursor
+	above         int      // rows of the line that are above the cursor
 }
 
 func newScreen(width, height int) *screen {
@@ -22,7 +21,7 @@ func newScreen(width, height int) *screen {
 
 func (s *screen) size() (int, int) { return s.width, s.height }
 
-var escape = regexp.MustCompile(`^\x1b\[(\d*)([A-Za-z])`)
+var escape = regexp.MustCompile(`^\x1b\[\??(\d*)([A-Za-z])`)
 
 // rows returns how many rows a line takes.
 func (s *screen) rows(line string) int { return max(1, (len(line)+s.width-1)/s.width) }
@@ -36,14 +35,10 @@ func (s *screen) Write(p []byte) (int, error) {
 			s.escape(m[2], m[1])
 			continue
 		case text[0] == '\n':
-			if s.line != "" {
-				panic("the line " + s.lines[s.row] + " was not cleared behind " + s.line)
-			}
 			if s.row++; s.row == len(s.lines) {
 				s.lines = append(s.lines, "")
 			}
-		case text[0] == '\r':
-			s.line = ""
+		case text[0] == '\r': // the cursor only moves from the beginning of a line
 		default: // until the line is cleared or ends, it is written over
 			n := strings.IndexAny(text, "\r\n\x1b")
 			if n < 0 {
@@ -62,19 +57,24 @@ func (s *screen) escape(command, number string) {
 	n, _ := strconv.Atoi(number)
 	switch command {
 	case "A":
-		for n > 0 {
+		for range n {
+			if s.above > 0 {
+				s.above--
+				continue
+			}
 			if s.row--; s.row < 0 {
 				panic("above the top")
 			}
-			n -= s.rows(s.lines[s.row])
-		}
-		if n < 0 {
-			panic(fmt.Sprintf("into the middle of %q", s.lines[s.row]))
+			s.above = s.rows(s.lines[s.row]) - 1
 		}
 	case "J":
 		s.lines = s.lines[:s.row+1]
 		s.lines[s.row] = ""
-	case "K", "m":
+	case "K":
+		if number == "2" && s.above == 0 {
+			s.lines = append(s.lines[:s.row], "") // nothing stands below
+		}
+	case "m", "l", "h":
 	default:
 		panic("unknown escape " + command)
 	}

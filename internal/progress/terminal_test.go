@@ -36,7 +36,7 @@ func TestTerminal(t *testing.T) {
 	cmd.Env = append(os.Environ(), inTerminal+"=1")
 	cmd.Stdin = bytes.NewReader(nil)
 	out, err := cmd.CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "  1,234  ") || !strings.Contains(string(out), "\x1b[JPASS") {
+	if err != nil || !strings.Contains(string(out), "  1,234  ") || !strings.Contains(string(out), "\x1b[2KPASS") {
 		t.Errorf("%v, %q", err, out)
 	}
 }
