@@ -67,7 +67,10 @@ func check(c *cli.Context) error {
 	for _, ci := range a.Manifest.Chunks {
 		part(ci).Expect(ci.Size)
 	}
-	bad, err := a.Check(c.Context, func(ci format.ChunkInfo) { part(ci).Add(ci.Keys, ci.Raw, ci.Size) }, failedTo(c))
+	bad, err := a.Check(c.Context, func(ci format.ChunkInfo) {
+		part(ci).Add(ci.Keys, ci.Raw, ci.Size)
+		part(ci).UnitDone()
+	}, failedTo(c))
 	end()
 	if err := damage(bad, err); err != nil {
 		return err

@@ -300,7 +300,7 @@ func TestMeter(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	for _, p := range s.Parts {
-		if p.Work != p.Whole || p.Whole == 0 || p.Keys == 0 || p.Bytes == 0 || p.Target != m.Addr() {
+		if p.Work != p.Whole || p.Whole == 0 || p.Keys == 0 || p.Bytes == 0 || p.State != progress.Done || p.Target != m.Addr() {
 			t.Errorf("%+v", p)
 		}
 	}

@@ -51,6 +51,7 @@ func (w *worker) run(ctx context.Context, units <-chan archive.Unit) (err error)
 				return err
 			}
 		}
+		w.part(u).UnitDone()
 		if err := w.Feed.Done(u); err != nil {
 			return err
 		}

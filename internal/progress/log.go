@@ -135,8 +135,8 @@ func (l *Log) redraw(out *bytes.Buffer) {
 	if len(l.frame) == 0 || l.open {
 		return
 	}
-	// A terminal can be narrower than it has told yet, as in tmux for a while: then the lines are cut,
-	// not wrapped, so that the cursor ends where it was.
+	// A terminal can be narrower than it has told yet, as in tmux for a while: then the lines are
+	// cut, not wrapped, so that the cursor ends where it was.
 	out.WriteString("\x1b[?7l")
 	for _, line := range l.frame {
 		out.WriteString(line + "\x1b[K\n")

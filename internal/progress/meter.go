@@ -128,6 +128,7 @@ type Counter struct {
 	keys, bytes, work atomic.Int64
 	whole             atomic.Int64 // work
 	known             atomic.Bool  // whether whole is
+	units             atomic.Int64 // that are not done yet
 	// What of these earlier runs have done, which says nothing of the speed.
 	oldKeys, oldBytes, oldWork atomic.Int64
 
@@ -151,11 +152,15 @@ func (c *Counter) AddEarlier(keys, bytes, work int64) {
 	c.Add(keys, bytes, work)
 }
 
-// Expect adds work to the whole of the part.
+// Expect adds a unit of so much work to the whole of the part.
 func (c *Counter) Expect(work int64) {
+	c.units.Add(1)
 	c.whole.Add(work)
 	c.known.Store(true)
 }
+
+// UnitDone says that one of the units is done. The part is when all are.
+func (c *Counter) UnitDone() { c.units.Add(-1) }
 
 // Done says that the part is done, whatever was expected of it.
 func (m *Meter) Done(c *Counter) {
@@ -242,20 +247,24 @@ func share(work, whole int64, done bool) *float64 {
 
 func (c *Counter) part(now time.Time) Part {
 	p := Part{Name: c.name, Keys: c.keys.Load(), Bytes: c.bytes.Load(), Work: c.work.Load(), Whole: -1, State: Running}
+	done := c.done || c.known.Load() && c.units.Load() <= 0
 	switch {
-	case c.done:
+	case done:
 		p.Whole = p.Work
 	case c.known.Load():
 		p.Whole = c.whole.Load()
 	}
-	p.Share = share(p.Work, p.Whole, c.done)
+	p.Share = share(p.Work, p.Whole, done)
 	p.KeysRate = c.keysRate.at(now, float64(p.Keys-c.oldKeys.Load()), rateTime)
 	p.BytesRate = c.bytesRate.at(now, float64(p.Bytes-c.oldBytes.Load()), rateTime)
 	switch {
 	case c.failed:
 		p.State = Failed
-	case c.done:
+	case done:
 		p.State = Done
+	}
+	if p.State != Running { // that of the last seconds would still sink
+		p.KeysRate, p.BytesRate = 0, 0
 	}
 	return p
 }

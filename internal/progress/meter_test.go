@@ -88,6 +88,24 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
+// TestUnits: a part is done when all its units are, and then has no rate.
+func TestUnits(t *testing.T) {
+	m, c := testMeter()
+	defer m.Begin("load", 2)()
+	p := m.Part(Name{Type: "hash"})
+	p.Expect(10)
+	p.Expect(10)
+	run(m, c, 5, 1, 1, 4)
+	p.UnitDone()
+	if s := m.Snapshot(); s.Parts[0].State != Running || *s.Parts[0].Share != almost {
+		t.Errorf("%+v", s.Parts)
+	}
+	p.UnitDone()
+	if s := m.Snapshot(); s.Parts[0].State != Done || *s.Parts[0].Share != 1 || s.Parts[0].KeysRate != 0 || *s.Total.Share != almost {
+		t.Errorf("%+v", s)
+	}
+}
+
 // TestFailedTarget: what has failed is no part of the whole.
 func TestFailedTarget(t *testing.T) {
 	m, _ := testMeter()

@@ -62,7 +62,11 @@ func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
 				return context.Cause(removing)
 			}
 			u := b.unit(removing, u)
-			return errors.Join(u.run(removing), u.close())
+			err := errors.Join(u.run(removing), u.close())
+			if err == nil {
+				u.part.UnitDone()
+			}
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -130,6 +130,9 @@ func (w *Worker) do(ctx context.Context, j job, again bool) (next job, more bool
 		src.Bound(ctx, w.Memory)
 	}
 	names, err := c.Check(ctx, src, j.names, again)
+	if err == nil && src.part != nil {
+		src.part.UnitDone()
+	}
 	if err != nil || names.Empty() {
 		return job{}, false, err
 	}

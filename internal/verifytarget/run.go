@@ -139,6 +139,7 @@ func (c *comparison) reverse(ctx context.Context, db int) error {
 	if err := errors.Join(r.Scan(ctx, add), r.Close()); err != nil {
 		return err
 	}
+	defer part.UnitDone()
 	return rev.Finish()
 }
 
