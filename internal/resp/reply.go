@@ -184,26 +184,8 @@ func (p *Replies) Take(n int) (*Replies, error) {
 
 // Skip takes one reply, whatever it is.
 func (p *Replies) Skip() error {
-	for left := 1; left > 0; left-- {
-		l, err := p.line()
-		if err != nil {
-			return err
-		}
-		n, _ := ParseInt(l[1:])
-		switch {
-		case l[0] == '$' && n >= 0:
-			if n > int64(len(p.b)-p.off-2) {
-				return fmt.Errorf("%s: %w", p.Asked(), ErrReply)
-			}
-			p.off += int(n) + 2
-		case l[0] == '*' && n > 0:
-			if n > int64(len(p.b)-p.off) {
-				return fmt.Errorf("%s: %w", p.Asked(), ErrReply)
-			}
-			left += int(n)
-		}
-	}
-	return nil
+	_, err := p.Take(1)
+	return err
 }
 
 // Len returns how many bytes there are, and Offset how many of them have been taken.

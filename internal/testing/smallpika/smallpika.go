@@ -4,8 +4,6 @@ package smallpika
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"strings"
 	"testing"
 
@@ -102,24 +100,16 @@ func Dumped(t testing.TB, dir string) (*format.Manifest, map[format.Type][]strin
 	}
 	defer a.Close()
 	keys := map[format.Type][]string{}
-	for _, c := range a.Manifest.Chunks {
-		src, err := a.OpenChunk(c)
+	for _, db := range a.Manifest.Options.Databases {
+		err := a.Keys(db, func(format.ChunkInfo) bool { return true }, func(key []byte, types []format.Type) error {
+			for _, typ := range types {
+				keys[typ] = append(keys[typ], string(key))
+			}
+			return nil
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for {
-			r, err := src.Next()
-			if errors.Is(err, io.EOF) {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			if r.Part&format.PartFirst != 0 {
-				keys[c.Type] = append(keys[c.Type], string(r.Key))
-			}
-		}
-		src.Close()
 	}
 	return a.Manifest, keys
 }
