@@ -143,24 +143,34 @@ func (c *Checker) queueElems(ctx context.Context, k *key, r *format.Record, borr
 	if len(r.Elems) == 0 && !last && k.asked {
 		return nil
 	}
+	return c.ask(ctx, k, offset, r.Elements(), last, func(it *item, i int) int {
+		name := r.Elems[i*step]
+		it.Elems = append(it.Elems, c.keep(name, borrowed))
+		size := len(name) + elementBytes
+		switch r.Kind {
+		case format.Hash:
+			it.values = append(it.values, c.keep(r.Elems[i*step+1], borrowed))
+			size += len(r.Elems[i*step+1])
+		case format.Zset:
+			it.scores = append(it.scores, r.Scores[i])
+		}
+		return size
+	})
+}
+
+// ask makes as many questions as it takes of n elements, which take adds to one. It returns the
+// bytes of each.
+func (c *Checker) ask(ctx context.Context, k *key, offset int64, n int, last bool, take func(it *item, i int) (size int)) error {
 	for i, more := 0, true; more; {
 		it := c.add(k, 0)
-		it.Offset = offset
-		size := 0
-		for ; i < len(r.Elems) && len(it.Elems) < questionElems && size < questionBytes; i += step {
-			it.Elems = append(it.Elems, c.keep(r.Elems[i], borrowed))
-			size += len(r.Elems[i]) + elementBytes
-			switch r.Kind {
-			case format.Hash:
-				it.values = append(it.values, c.keep(r.Elems[i+1], borrowed))
-				size += len(r.Elems[i+1])
-			case format.Zset:
-				it.scores = append(it.scores, r.Scores[i])
-			}
+		it.Offset, it.After = offset, k.last
+		from, size := i, 0
+		for ; i < n && i-from < questionElems && size < questionBytes; i++ {
+			size += take(it, i)
 		}
-		more = i < len(r.Elems)
-		it.Tail = last && !more
-		offset += int64(len(it.Elems))
+		more = i < n
+		it.Until, it.Entries, it.Tail = k.last, len(it.entries), last && !more
+		offset += int64(i - from)
 		c.size += size
 		if err := c.full(ctx); err != nil {
 			return err
@@ -180,27 +190,14 @@ func (c *Checker) queueEntries(ctx context.Context, k *key, r *format.Record, bo
 	if len(r.Entries) == 0 && !last {
 		return nil
 	}
-	for i, more := 0, true; more; {
-		it := c.add(k, 0)
-		it.Offset, it.After = offset, k.last
-		size := 0
-		for ; i < len(r.Entries) && len(it.entries) < questionElems && size < questionBytes; i++ {
-			e := format.Entry{ID: r.Entries[i].ID}
-			for _, f := range r.Entries[i].Fields {
-				e.Fields = append(e.Fields, c.keep(f, borrowed))
-				size += len(f)
-			}
-			size += 2 * elementBytes
-			it.entries = append(it.entries, e)
-			k.last = e.ID
+	return c.ask(ctx, k, offset, len(r.Entries), last, func(it *item, i int) int {
+		e, size := format.Entry{ID: r.Entries[i].ID}, 2*elementBytes
+		for _, f := range r.Entries[i].Fields {
+			e.Fields = append(e.Fields, c.keep(f, borrowed))
+			size += len(f)
 		}
-		more = i < len(r.Entries)
-		it.Until, it.Entries, it.Tail = k.last, len(it.entries), last && !more
-		offset += int64(it.Entries)
-		c.size += size
-		if err := c.full(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
+		it.entries = append(it.entries, e)
+		k.last = e.ID
+		return size
+	})
 }
