@@ -70,6 +70,8 @@ func check(c *cli.Context) error {
 	bad, err := a.Check(c.Context, func(ci format.ChunkInfo) {
 		part(ci).Add(ci.Keys, ci.Raw, ci.Size)
 		part(ci).UnitDone()
+		part(ci).AddElements(ci.Elements)
+		meter.Chunk(1)
 	}, failedTo(c))
 	end()
 	if err := damage(bad, err); err != nil {

@@ -10,10 +10,12 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/metrics"
 )
 
 func commands() []*cli.Command {
-	return []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), checkCommand(), packCommand(), unpackCommand()}
+	all := []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), checkCommand(), packCommand(), unpackCommand()}
+	return metrics.Watch(all, command.Env("KVLOAD"), load.Classify, os.Getenv)
 }
 
 // most are the flags that stand first in the help of a command.

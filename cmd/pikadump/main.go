@@ -11,11 +11,13 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/metrics"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 func commands() []*cli.Command {
-	return []*cli.Command{dumpCommand(), planCommand(), verifyCommand()}
+	all := []*cli.Command{dumpCommand(), planCommand(), verifyCommand()}
+	return metrics.Watch(all, command.Env("PIKADUMP"), classify, os.Getenv)
 }
 
 // most are the flags that stand first in the help of a command.

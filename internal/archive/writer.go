@@ -30,6 +30,7 @@ type Options struct {
 	Keys       encryption.Keys
 	Uploads    int // chunks sent to a bucket at once, while more are written: default 4
 	Storage    storage.Options
+	Sealed     func() // is told of each chunk that lies in the dump; nil: nobody is
 }
 
 // A Writer writes one dump. Its methods, and those of different segments, may be
@@ -229,6 +230,9 @@ func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 		}
 		w.chunks = append(w.chunks, c)
 		w.stored += c.Size
+		if w.o.Sealed != nil {
+			w.o.Sealed()
+		}
 		return nil
 	}
 	if w.uploads == nil {

@@ -162,13 +162,27 @@ func ended(ctx context.Context, app *cli.App, args []string, err error, classify
 	if err == nil {
 		return exitcode.Done
 	}
+	err = interrupted(ctx, err)
+	code := exitcode.Of(err, classify)
+	show(app, args, err, code)
+	return code
+}
+
+// Code returns the exit code of a command that returned err.
+func Code(ctx context.Context, err error, classify func(error) int) int {
+	if err == nil {
+		return exitcode.Done
+	}
+	return exitcode.Of(interrupted(ctx, err), classify)
+}
+
+// interrupted adds to an error that a signal came.
+func interrupted(ctx context.Context, err error) error {
 	var interrupt *exitcode.InterruptError
 	if errors.As(context.Cause(ctx), &interrupt) && !errors.As(err, new(*exitcode.InterruptError)) && !exitcode.IsEnd(err) {
 		err = fmt.Errorf("%w: %w", interrupt, err)
 	}
-	code := exitcode.Of(err, classify)
-	show(app, args, err, code)
-	return code
+	return err
 }
 
 // discard keeps go-redis from writing to stderr by itself: what it would say comes as an

@@ -7,6 +7,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
@@ -34,14 +35,23 @@ func Meter(c *cli.Context) (*progress.Meter, error) {
 		}
 		mode = progress.None
 	}
-	if mode == progress.None {
+	m := progress.NewMeter()
+	if mode != progress.None {
+		log, ok := c.App.ErrWriter.(*logging.Log)
+		recorded, inPlace := ok && log.Records(), c.String("log-file") == ""
+		if recorded {
+			also(m, func(m *progress.Meter) func() { return recordProgress(log, m) })
+		}
+		if !recorded || !inPlace || mode != progress.Auto {
+			also(m, progress.Display{Mode: mode, Log: c.App.ErrWriter, Plain: isPlain(os.Getenv), Dumb: isDumb(os.Getenv)}.Show)
+		}
+	}
+	if attach, ok := c.Context.Value(metersKey{}).(func(*progress.Meter)); ok {
+		attach(m)
+	}
+	if m.Show == nil {
 		return nil, nil
 	}
-	if mode == progress.Auto && c.String("log-format") == "json" && !progress.IsTerminal(os.Stderr) {
-		mode = progress.JSON
-	}
-	m := progress.NewMeter()
-	m.Show = progress.Display{Mode: mode, Log: c.App.ErrWriter, Plain: isPlain(os.Getenv), Dumb: isDumb(os.Getenv)}.Show
 	return m, nil
 }
 

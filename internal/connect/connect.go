@@ -72,29 +72,9 @@ func FromFlags(c *cli.Context) (Server, error) {
 // AllFromFlags returns the servers of all --uri, or the one that the other flags name. What the
 // other flags say of user, password and TLS is of all of them.
 func AllFromFlags(c *cli.Context) ([]Server, error) {
-	uris := c.StringSlice("uri")
-	if len(uris) == 0 {
-		uris = []string{""}
-	} else if c.IsSet("host") {
-		return nil, errors.New("--uri and --host both name a server: give one of them")
-	}
-	if port := c.Int("port"); port < 1 || port > 65535 {
-		return nil, fmt.Errorf("--port %d: it is between 1 and 65535", port)
-	}
-	var all []Server
-	useTLS := make([]bool, len(uris))
-	for i, uri := range uris {
-		s := Server{DB: -1, Username: c.String("user")}
-		useTLS[i] = c.Bool("tls")
-		s.Addr = net.JoinHostPort(cmp.Or(c.String("host"), "127.0.0.1"), strconv.Itoa(c.Int("port")))
-		if uri != "" {
-			secure, err := s.parseURI(uri, c.Int("port"))
-			if err != nil {
-				return nil, err
-			}
-			useTLS[i] = useTLS[i] || secure
-		}
-		all = append(all, s)
+	all, useTLS, err := named(c)
+	if err != nil {
+		return nil, err
 	}
 	password, err := password(c)
 	if err != nil {
@@ -117,6 +97,43 @@ func AllFromFlags(c *cli.Context) ([]Server, error) {
 		}
 	}
 	return all, nil
+}
+
+// Addresses returns the addresses of the servers that the flags name.
+func Addresses(c *cli.Context) (addrs []string, err error) {
+	all, _, err := named(c)
+	for _, s := range all {
+		addrs = append(addrs, s.Addr)
+	}
+	return addrs, err
+}
+
+// named returns the servers that the flags name, and which of them want TLS.
+func named(c *cli.Context) (all []Server, useTLS []bool, err error) {
+	uris := c.StringSlice("uri")
+	if len(uris) == 0 {
+		uris = []string{""}
+	} else if c.IsSet("host") {
+		return nil, nil, errors.New("--uri and --host both name a server: give one of them")
+	}
+	if port := c.Int("port"); port < 1 || port > 65535 {
+		return nil, nil, fmt.Errorf("--port %d: it is between 1 and 65535", port)
+	}
+	useTLS = make([]bool, len(uris))
+	for i, uri := range uris {
+		s := Server{DB: -1, Username: c.String("user")}
+		useTLS[i] = c.Bool("tls")
+		s.Addr = net.JoinHostPort(cmp.Or(c.String("host"), "127.0.0.1"), strconv.Itoa(c.Int("port")))
+		if uri != "" {
+			secure, err := s.parseURI(uri, c.Int("port"))
+			if err != nil {
+				return nil, nil, err
+			}
+			useTLS[i] = useTLS[i] || secure
+		}
+		all = append(all, s)
+	}
+	return all, useTLS, nil
 }
 
 // parseURI takes a URI apart. Its errors never hold the URI: it may hold a password.

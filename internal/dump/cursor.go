@@ -16,7 +16,7 @@ func scanCursor(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass 
 		if t != format.TypeStream {
 			seg := w.Segment(pass.DB, t, nil)
 			defer seg.Discard()
-			sinks[t] = &sink{seg, n, partOf(meter, pass.DB, t)}
+			sinks[t] = &sink{seg, n, meter, partOf(meter, pass.DB, t)}
 		}
 	}
 	err := s.ScanCursor(ctx, pass, func(t format.Type) reader.Sink {

@@ -37,6 +37,7 @@ func (c *scan) expect(ctx context.Context) error {
 				work = rowsOf(t, has)
 			}
 			part.AddEarlier(has.Keys, has.Raw, work)
+			part.AddElements(has.Elements)
 			n, ok := int64(0), db < len(volume.ByType)
 			if ok {
 				n, ok = volume.ByType[db][t]

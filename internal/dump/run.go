@@ -41,6 +41,7 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 		o.Archive.SealAfter = sealAfter
 	}
 	CountRetries(&o.Reader, o.Meter)
+	o.Archive.Sealed = func() { o.Meter.Chunk(1) }
 	o.Reader.Prefix = o.Selection.Prefix()
 	s, err := Open(ctx, o.Reader)
 	if err != nil {

@@ -124,13 +124,13 @@ func (c *scan) make(ctx context.Context, pass *reader.Pass) error {
 	seg := c.w.Segment(pass.DB, pass.Type, pass.Start)
 	defer seg.Discard()
 	limit := pass.Limit
-	err := c.s.Scan(ctx, pass, &sink{seg, &c.n, partOf(c.o.Meter, pass.DB, pass.Type)})
+	err := c.s.Scan(ctx, pass, &sink{seg, &c.n, c.o.Meter, partOf(c.o.Meter, pass.DB, pass.Type)})
 	for errors.Is(err, archive.ErrTakenBack) && ctx.Err() == nil {
 		if limit > 0 {
 			pass.Limit = limit - seg.Sealed()
 		}
 		pass.Restart(seg.Start())
-		err = c.s.Scan(ctx, pass, &sink{seg, &c.n, partOf(c.o.Meter, pass.DB, pass.Type)})
+		err = c.s.Scan(ctx, pass, &sink{seg, &c.n, c.o.Meter, partOf(c.o.Meter, pass.DB, pass.Type)})
 	}
 	if err != nil {
 		// What came before is kept, if the disk still takes it: a resumed dump continues after it.

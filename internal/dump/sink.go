@@ -27,9 +27,10 @@ func (n *counters) report(log io.Writer) {
 
 // sink puts what a pass finds into its segment.
 type sink struct {
-	seg  *archive.Segment
-	n    *counters
-	part *progress.Counter
+	seg   *archive.Segment
+	n     *counters
+	meter *progress.Meter
+	part  *progress.Counter
 }
 
 func (s *sink) Record(r *format.Record) error {
@@ -42,10 +43,12 @@ func (s *sink) Record(r *format.Record) error {
 		work = reader.Rows(r)
 	}
 	s.part.Add(keys, int64(len(r.Key)+r.Size()), work)
+	s.part.AddElements(int64(r.Elements()))
 	return s.seg.Record(r)
 }
 
 func (s *sink) Skip(key []byte, reason reader.Reason, detail string) error {
+	s.meter.LeftOut(string(reason), 1)
 	if reason == reader.Expired {
 		return s.seg.Expire()
 	}

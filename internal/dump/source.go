@@ -35,7 +35,7 @@ func Open(ctx context.Context, o reader.Options) (*reader.Scanner, error) {
 func CountRetries(o *reader.Options, m *progress.Meter) {
 	say := o.Retrying
 	o.Retrying = func(err error, wait time.Duration) {
-		m.Retried(wait)
+		m.Retried(err, wait)
 		if say != nil {
 			say(err, wait)
 		}

@@ -117,7 +117,7 @@ func (s *Spec) Location() loadstate.Location {
 func (s *Spec) Retry(log io.Writer) retry.Policy {
 	retries := progress.NewRetries()
 	return retry.Policy{For: s.RetryFor, Kind: ErrorKind, Say: func(err error, wait time.Duration) {
-		s.Meter.Retried(wait)
+		s.Meter.Retried(err, wait)
 		retries.Say(log, err, wait)
 	}}
 }

@@ -177,6 +177,7 @@ func (t *transfer) expect(all bool, units ...archive.Unit) {
 		}
 		stats := ju.Position().Stats
 		part.AddEarlier(keysOf(stats), stats.Bytes, work)
+		t.countRest(part, checkpoint.Stats{}, stats)
 	}
 }
 
@@ -185,7 +186,24 @@ func keysOf(s checkpoint.Stats) int64 { return s.Keys + s.Expired + s.Short }
 
 // count counts what a unit has come to.
 func (t *transfer) count(u archive.Unit, before, now checkpoint.Stats) {
-	t.part(u).Add(keysOf(now)-keysOf(before), now.Bytes-before.Bytes, 0)
+	part := t.part(u)
+	part.Add(keysOf(now)-keysOf(before), now.Bytes-before.Bytes, 0)
+	t.countRest(part, before, now)
+}
+
+// countRest counts elements, and what was left out.
+func (t *transfer) countRest(part *progress.Counter, before, now checkpoint.Stats) {
+	part.AddElements(now.Elements - before.Elements)
+	t.Meter.LeftOut("expired", now.Expired-before.Expired)
+	t.Meter.LeftOut("ttl-min", now.Short-before.Short)
+	for reason, n := range now.LeftOut {
+		t.Meter.LeftOut(reason, n-before.LeftOut[reason])
+	}
+	for reason, n := range before.LeftOut { // what is loaded again
+		if now.LeftOut[reason] == 0 {
+			t.Meter.LeftOut(reason, -n)
+		}
+	}
 }
 
 // begin notes that a unit is loaded from now on.

@@ -86,6 +86,7 @@ func (w *worker) unit(ctx context.Context, u archive.Unit) error {
 		before := ju.Position().Record
 		err := w.attempt(ctx, u, ju, &job)
 		if err == nil {
+			w.Meter.Chunk(int64(len(u)))
 			return ju.Done()
 		}
 		if ctx.Err() != nil {

@@ -47,6 +47,7 @@ type Log struct {
 	handler  slog.Handler // run, or that with the id of the dump
 	keys     bool
 	began    time.Time
+	dump     string // its id; empty: not known
 	part     []byte // of a line that is not whole yet
 	broken   bool   // a record could not be written, which was said
 }
@@ -83,14 +84,28 @@ func (l *Log) Record(o Options) error {
 	return nil
 }
 
-// Messages returns what takes the messages for people; if they get none, the Log.
+// Messages returns what takes the messages for people; if they get none, stderr.
 func (l *Log) Messages() io.Writer {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.messages == nil {
-		return l
+		return l.stderr
 	}
 	return l.messages
+}
+
+// Records reports whether records are made.
+func (l *Log) Records() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.run != nil
+}
+
+// Note makes a record of what is no message.
+func (l *Log) Note(text string, attrs ...slog.Attr) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.record(slog.LevelInfo, text, attrs...)
 }
 
 // SetDump adds the id of a dump to the records that follow, if w is a Log.
@@ -101,7 +116,7 @@ func SetDump(w io.Writer, id string) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.run != nil {
+	if l.dump = id; l.run != nil {
 		l.handler = l.run.WithAttrs([]slog.Attr{slog.String("dump", id)})
 	}
 }
@@ -181,4 +196,17 @@ func (l *Log) Close(code int) error {
 		return nil
 	}
 	return l.file.Close()
+}
+
+// IDs returns the id of the run whose log w is, and what returns that of its dump once it is known.
+func IDs(w io.Writer) (run string, dump func() string) {
+	l, ok := w.(*Log)
+	if !ok {
+		return "", func() string { return "" }
+	}
+	return l.Run, func() string {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return l.dump
+	}
 }

@@ -29,7 +29,9 @@ type Meter struct {
 	parts       []*Counter
 	named       map[Name]*Counter
 	waits       map[string]*wait
-	retries     int64
+	chunks      int64
+	leftOut     map[string]int64 // by reason
+	retries     map[string]int64 // by kind
 	servers     []*server
 	note        func() string
 	own         process
@@ -41,7 +43,9 @@ type Meter struct {
 // NewMeter returns a Meter without a phase.
 func NewMeter() *Meter { return newMeter(time.Now) }
 
-func newMeter(now func() time.Time) *Meter { return &Meter{now: now, named: map[Name]*Counter{}} }
+func newMeter(now func() time.Time) *Meter {
+	return &Meter{now: now, named: map[Name]*Counter{}, leftOut: map[string]int64{}, retries: noRetries()}
+}
 
 // Begin begins a phase with nothing counted, and shows it until end is called, which may be done
 // more than once.
@@ -52,7 +56,8 @@ func (m *Meter) Begin(phase string, connections int) (end func()) {
 	m.mu.Lock()
 	now := m.now()
 	m.phase, m.ended, m.estimate, m.connections, m.begun, m.end = phase, false, "", connections, now, time.Time{}
-	m.parts, m.named, m.waits, m.retries, m.servers, m.note, m.whole = nil, map[Name]*Counter{}, map[string]*wait{}, 0, nil, nil, nil
+	m.parts, m.named, m.waits, m.servers, m.note, m.whole = nil, map[Name]*Counter{}, map[string]*wait{}, nil, nil, nil
+	m.chunks, m.leftOut, m.retries = 0, map[string]int64{}, noRetries()
 	m.keysRate, m.bytesRate, m.workRate = speed{}, speed{}, speed{}
 	m.mu.Unlock()
 	stop := func() {}
@@ -75,12 +80,6 @@ func (m *Meter) Estimate(from string) {
 // Note sets what tells, when it is asked, what else is worth knowing.
 func (m *Meter) Note(f func() string) {
 	m.set(func() { m.note = f })
-}
-
-// Retried counts a retry, which comes after a wait.
-func (m *Meter) Retried(wait time.Duration) {
-	m.set(func() { m.retries++ })
-	time.AfterFunc(wait, m.Wait(Retrying, ""))
 }
 
 func (m *Meter) set(f func()) {
@@ -126,6 +125,7 @@ func (m *Meter) EndTarget(addr string, failed bool) {
 type Counter struct {
 	name              Name
 	keys, bytes, work atomic.Int64
+	elements          atomic.Int64
 	whole             atomic.Int64 // work
 	known             atomic.Bool  // whether whole is
 	units             atomic.Int64 // that are not done yet
@@ -143,6 +143,9 @@ func (c *Counter) Add(keys, bytes, work int64) {
 	c.bytes.Add(bytes)
 	c.work.Add(work)
 }
+
+// AddElements counts elements of keys: fields, members, entries.
+func (c *Counter) AddElements(n int64) { c.elements.Add(n) }
 
 // AddEarlier counts what earlier runs have done.
 func (c *Counter) AddEarlier(keys, bytes, work int64) {
@@ -182,7 +185,10 @@ func (m *Meter) Snapshot() Snapshot {
 	}
 	s := Snapshot{
 		Schema: Schema, Time: m.now(), Phase: m.phase, Ended: m.ended, Estimate: m.estimate, Connections: m.connections,
-		Parts: []Part{}, Servers: []Server{}, Retries: m.retries, Own: m.own.look(m.now()),
+		Parts: []Part{}, Servers: []Server{}, Chunks: m.chunks, LeftOut: tallies(m.leftOut), RetriesBy: tallies(m.retries), Own: m.own.look(m.now()),
+	}
+	for _, r := range s.RetriesBy {
+		s.Retries += r.Count
 	}
 	if m.phase == "" {
 		s.Waits = []Wait{}
@@ -199,7 +205,7 @@ func (m *Meter) Snapshot() Snapshot {
 	for _, c := range m.parts {
 		p := c.part(now)
 		s.Parts = append(s.Parts, p)
-		s.Total.Keys, s.Total.Bytes = s.Total.Keys+p.Keys, s.Total.Bytes+p.Bytes
+		s.Total.Keys, s.Total.Elements, s.Total.Bytes = s.Total.Keys+p.Keys, s.Total.Elements+p.Elements, s.Total.Bytes+p.Bytes
 		fresh.Keys, fresh.Bytes = fresh.Keys+p.Keys-c.oldKeys.Load(), fresh.Bytes+p.Bytes-c.oldBytes.Load()
 		if !c.failed {
 			s.Total.Work, fresh.Work = s.Total.Work+p.Work, fresh.Work+p.Work-c.oldWork.Load()
@@ -246,7 +252,7 @@ func share(work, whole int64, done bool) *float64 {
 }
 
 func (c *Counter) part(now time.Time) Part {
-	p := Part{Name: c.name, Keys: c.keys.Load(), Bytes: c.bytes.Load(), Work: c.work.Load(), Whole: -1, State: Running}
+	p := Part{Name: c.name, Keys: c.keys.Load(), Elements: c.elements.Load(), Bytes: c.bytes.Load(), Work: c.work.Load(), Whole: -1, State: Running}
 	done := c.done || c.known.Load() && c.units.Load() <= 0
 	switch {
 	case done:
@@ -390,11 +396,12 @@ func (m *Meter) Watch(ctx context.Context, role, addr string, look func(context.
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
+		began := m.now()
 		load, err := look(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		m.set(func() { one.saw(m.now(), load, err) })
+		m.set(func() { one.saw(began, m.now(), load, err) })
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -403,7 +410,7 @@ func (m *Meter) Watch(ctx context.Context, role, addr string, look func(context.
 	}
 }
 
-func (s *server) saw(now time.Time, l Load, err error) {
+func (s *server) saw(began, now time.Time, l Load, err error) {
 	s.Server = Server{Role: s.Role, Addr: s.Addr, Notes: []string{}}
 	if err != nil {
 		s.Refused = err.Error()
@@ -412,6 +419,8 @@ func (s *server) saw(now time.Time, l Load, err error) {
 	if l.Notes != nil {
 		s.Notes = l.Notes
 	}
+	took := now.Sub(began).Seconds()
+	s.Took = &took
 	if l.Ops >= 0 {
 		s.Ops = &l.Ops
 	}

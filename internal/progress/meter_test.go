@@ -3,6 +3,7 @@ package progress
 import (
 	"context"
 	"errors"
+	"io"
 	"math"
 	"testing"
 	"time"
@@ -160,7 +161,7 @@ func TestNil(t *testing.T) {
 	end := m.Begin("load", 1)
 	m.Part(Name{}).Add(1, 1, 1)
 	m.Wait(RateLimit, "")()
-	m.Retried(0)
+	m.Retried(io.EOF, 0)
 	m.Note(nil)
 	m.Watch(t.Context(), Source, "a", nil)
 	m.Observe(t.Context(), nil)()
@@ -176,16 +177,16 @@ func TestServer(t *testing.T) {
 	stop() // after one look
 	m.Watch(ctx, Target, "b", func(context.Context) (Load, error) { return Load{}, nil })
 	one := m.servers[0]
-	one.saw(c.now(), Load{Ops: 7, CPUSeconds: 100, Memory: -1, Disk: 5, Stalls: 10}, nil)
+	one.saw(c.now(), c.now(), Load{Ops: 7, CPUSeconds: 100, Memory: -1, Disk: 5, Stalls: 10}, nil)
 	if s := m.Snapshot().Servers[0]; *s.Ops != 7 || s.CPU != nil || s.Memory != nil || *s.Disk != 5 || *s.Stalls != 0 {
 		t.Errorf("%+v", s)
 	}
 	c.pass(5 * time.Second)
-	one.saw(c.now(), Load{Ops: 7, CPUSeconds: 110, Memory: -1, Disk: 5, Stalls: 12}, nil)
+	one.saw(c.now(), c.now(), Load{Ops: 7, CPUSeconds: 110, Memory: -1, Disk: 5, Stalls: 12}, nil)
 	if s := m.Snapshot().Servers[0]; !near(*s.CPU, 2, 1e-9) || *s.Stalls != 2 {
 		t.Errorf("%+v", s)
 	}
-	one.saw(c.now(), Load{}, errors.New("NOPERM"))
+	one.saw(c.now(), c.now(), Load{}, errors.New("NOPERM"))
 	if s := m.Snapshot().Servers[0]; s.Refused != "NOPERM" || s.Ops != nil {
 		t.Errorf("%+v", s)
 	}

@@ -24,7 +24,10 @@ type Snapshot struct {
 	Parts       []Part   `json:"parts"`       // by target, database and type, in the order of their begin
 	Connections int      `json:"connections"` // that work at once; 0: not said
 	Waits       []Wait   `json:"waits"`       // by reason, the longest first
+	Chunks      int64    `json:"chunks"`      // files of the dump that are done
+	LeftOut     []Tally  `json:"left_out"`    // keys and elements, by reason
 	Retries     int64    `json:"retries"`     // of transient errors
+	RetriesBy   []Tally  `json:"retries_by"`  // kind: Timeout, Connection, Other
 	Servers     []Server `json:"servers"`     // the source first
 	Own         Process  `json:"process"`
 	Note        string   `json:"note,omitempty"` // what else is worth knowing
@@ -41,8 +44,9 @@ type Name struct {
 // is known, and only grow within a phase, but for what is read again after an error.
 type Part struct {
 	Name
-	Keys  int64 `json:"keys"`
-	Bytes int64 `json:"bytes"` // of keys and values, not compressed
+	Keys     int64 `json:"keys"`
+	Elements int64 `json:"elements"` // fields, members, entries; 1 of a string
+	Bytes    int64 `json:"bytes"`    // of keys and values, not compressed
 	// KeysRate and BytesRate are those of the last seconds, per second.
 	KeysRate  float64 `json:"keys_per_second"`
 	BytesRate float64 `json:"bytes_per_second"`
@@ -96,6 +100,7 @@ type Server struct {
 	Memory  *int64   `json:"memory_bytes"`
 	Disk    *int64   `json:"disk_bytes"`   // of its data
 	Stalls  *int64   `json:"write_stalls"` // since the phase began: writes held back or stopped
+	Took    *float64 `json:"info_seconds"` // how long it took to answer INFO
 	Notes   []string `json:"notes"`        // compactions and the like
 	Refused string   `json:"refused"`      // why it is not known; empty: it is
 }

@@ -132,6 +132,7 @@ func (w *Worker) do(ctx context.Context, j job, again bool) (next job, more bool
 	names, err := c.Check(ctx, src, j.names, again)
 	if err == nil && src.part != nil {
 		src.part.UnitDone()
+		w.Meter.Chunk(int64(len(j.unit)))
 	}
 	if err != nil || names.Empty() {
 		return job{}, false, err
@@ -169,6 +170,7 @@ func (s *kept) Next() (*format.Record, error) {
 		if s.keep == nil || s.keep(r.Key) {
 			if s.part != nil {
 				s.part.Add(int64(r.Part&format.PartFirst), int64(len(r.Key)+r.Size()), 0)
+				s.part.AddElements(int64(r.Elements()))
 			}
 			return r, nil
 		}

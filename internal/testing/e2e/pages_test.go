@@ -39,6 +39,7 @@ var pages = map[string]int{
 	"docs/operations/when-it-stops.md": 0,
 	"docs/operations/many-machines.md": 0,
 	"docs/operations/configuration.md": 0,
+	"docs/operations/monitoring.md":    1,
 	"docs/operations/progress.md":      1,
 	"README.md":                        0,
 }

@@ -1,0 +1,48 @@
+package metrics
+
+import (
+	"net"
+	"net/url"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+)
+
+func flags(env func(string) []string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "metrics-addr", Usage: "serve metrics for Prometheus at `ADDR`, such as :9121 or 127.0.0.1:9121, while the command runs: /metrics, /healthz", EnvVars: env("metrics-addr"), Category: command.Monitoring},
+		&cli.BoolFlag{Name: "pprof", Usage: "serve profiles of the process at --metrics-addr as well: /debug/pprof/", EnvVars: env("pprof"), Category: command.Monitoring},
+		&cli.StringFlag{Name: "metrics-file", Usage: "at the end write metrics to `FILE`, for the textfile collector of node_exporter; its name ends in .prom", EnvVars: env("metrics-file"), Category: command.Monitoring},
+		&cli.StringFlag{Name: "push-url", Usage: "push metrics to the Pushgateway at `URL`, every 15 s and at the end", EnvVars: env("push-url"), Category: command.Monitoring},
+	}
+}
+
+// options say where metrics go; empty: not there.
+type options struct {
+	addr, file string
+	pprof      bool
+	push       *url.URL
+}
+
+func parse(c *cli.Context) (o options, err error) {
+	o = options{addr: c.String("metrics-addr"), file: c.String("metrics-file"), pprof: c.Bool("pprof")}
+	if _, port, err := net.SplitHostPort(o.addr); o.addr != "" && (err != nil || port == "") {
+		return o, exitcode.Usagef("--metrics-addr %q: it is [HOST]:PORT, such as :9121", o.addr)
+	}
+	if o.pprof && o.addr == "" {
+		return o, exitcode.Usagef("--pprof needs --metrics-addr, where the profiles are served")
+	}
+	if o.file != "" && !strings.HasSuffix(o.file, ".prom") {
+		return o, exitcode.Usagef("--metrics-file %s: its name must end in .prom, or node_exporter does not read it", o.file)
+	}
+	if text := c.String("push-url"); text != "" {
+		o.push, err = url.Parse(text)
+		if err != nil || o.push.Host == "" || o.push.Scheme != "http" && o.push.Scheme != "https" || strings.Contains(o.push.Path, "/metrics/job") { // not shown: a password may be in it
+			return o, exitcode.Usagef("--push-url is the address of a Pushgateway, such as http://10.0.0.7:9091, without /metrics/job/…")
+		}
+	}
+	return o, nil
+}
