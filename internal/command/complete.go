@@ -54,6 +54,9 @@ func complete(app *cli.App, words []string, w io.Writer) {
 
 // candidatesFor returns what can stand behind the words.
 func candidatesFor(app *cli.App, before []string, typed string) (words []candidate, end string) {
+	if len(before) > 0 && before[0] == printConfig { // it has the flags of the command that follows
+		before = before[1:]
+	}
 	if len(before) == 0 || before[0] == "help" {
 		for _, c := range app.VisibleCommands() {
 			words = append(words, candidate{c.Name, c.Usage})

@@ -70,6 +70,8 @@ func TestComplete(t *testing.T) {
 		{"read ", ":dirs"},
 		{"read --h", "--help :space"},
 		{"completion ", "bash zsh fish :space"},
+		{"print-config ma", "make :space"},
+		{"print-config make --mode t", "third :space"},
 	} {
 		var out bytes.Buffer
 		if code := Main(toolApp(&out), append([]string{"tool", completeName}, strings.Split(tc.typed, " ")...), classify); code != 0 {

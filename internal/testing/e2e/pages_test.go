@@ -157,6 +157,7 @@ func standIns(t *testing.T) (dir string) {
 	for name, text := range map[string]string{
 		"age-keygen": keygen,
 		"ssh":        "#!/bin/sh\nshift\nexec sh -c \"$*\"\n", // the other host is this one
+		"jq":         "#!/bin/sh\nexec cat\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o700); err != nil {
 			t.Fatal(err)
