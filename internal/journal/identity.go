@@ -24,6 +24,7 @@ type Identity struct {
 	// runs. It is not compared.
 	Now  time.Time `json:"now"`
 	Load string    `json:"load,omitempty"` // of which this is a shard; it is not compared
+	Raw  bool      `json:"raw,omitempty"`  // begun by raw write batches; it is not compared
 }
 
 // difference tells how id, of the run at hand, differs from old; empty if it does not.

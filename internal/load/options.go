@@ -26,6 +26,7 @@ type Options struct {
 	CreateNamespaces bool           // that MapDB names
 	Namespaces       map[int]string // names of those, by database; not named: dbN
 
+	Method       Method
 	Resume       bool          // a load that was stopped
 	Undo         string        // where what is overwritten is saved first; empty: nowhere
 	Tool         string        // that says in Undo who has made it

@@ -169,6 +169,9 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 		}
 		fmt.Fprintln(j.log, "warning:", err)
 	}
+	if id.Raw, err = j.Method.choose(ctx, j, l, state); err != nil {
+		return err
+	}
 	if err := j.begin(ctx, l, state, id); err != nil {
 		return err
 	}

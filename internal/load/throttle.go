@@ -38,6 +38,7 @@ func NewThrottle(limits pace.Limits, o *writer.Options, workers int, meter *prog
 	}
 	if limits.Bytes > 0 {
 		o.BatchBytes = int(min(largestPipeline, max(leastPipeline, limits.Bytes/pipelines)))
+		o.RawBytes = o.BatchBytes
 	}
 	if limits.Keys > 0 || limits.Bytes > 0 {
 		t.rates = pace.New(pace.Options{Keys: limits.Keys, Bytes: limits.Bytes, Meter: meter})

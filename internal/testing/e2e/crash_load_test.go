@@ -150,6 +150,17 @@ func TestCrash(t *testing.T) {
 	})
 }
 
+// TestRawCrash is TestCrash by raw batches, into a simulated Kvrocks and a real one.
+func TestRawCrash(t *testing.T) {
+	parallel(t)
+	keys := loadCrashKeys()
+	dir := writeDump(t, keys)
+	mustRun(t, 0, "kvload", "check", "--quiet", dir)
+	eachKvrocks(t, func(t *testing.T, to target) {
+		(&crash{t: t, to: to, dir: dir, keys: keys, method: "raw"}).rounds(loadCrashRounds(to))
+	})
+}
+
 // A crash is a load that is disturbed again and again.
 type crash struct {
 	t    *testing.T
@@ -157,6 +168,7 @@ type crash struct {
 	dir  string
 	keys []*record
 
+	method  string                             // of the load; empty: the default
 	journal *s3server.Server                   // where the journal is; nil: in a directory
 	store   *s3server.Server                   // of the dump or the journal; nil: they are in directories
 	faults  func(*http.Request) s3server.Fault // of the store
@@ -265,6 +277,9 @@ func (c *crash) load(onExists, addr string, kills ...time.Duration) (left []left
 	}
 	args := []string{"load", "--quiet", "--uri", "redis://" + addr, "--in", c.dir, "--report", report, "--state", state,
 		"--resume", "--on-exists", onExists, "--checkpoint", "1ms", "--threads", "3", "--pipeline", "40", "--timeout", "1s"}
+	if c.method != "" {
+		args = append(args, "--method", c.method)
+	}
 	for _, after := range kills {
 		if r := runFor(c.t, after, "kvload", args...); r.code < 0 {
 			killed++

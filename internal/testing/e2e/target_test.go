@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 )
 
@@ -41,6 +42,23 @@ func eachTarget(t *testing.T, test func(t *testing.T, to target)) {
 		emptied(t, "KVROCKS_ADDR", addr)
 		test(t, target{addr: addr, kvrocks: true})
 	})
+}
+
+// eachKvrocks runs a test with a simulated Kvrocks, and a real one if there is one.
+func eachKvrocks(t *testing.T, test func(t *testing.T, to target)) {
+	t.Run("to simulated kvrocks", func(t *testing.T) {
+		k := minitarget.StartKvrocks(t, minitarget.Options{})
+		test(t, target{addr: k.Addr(), kvrocks: true})
+		for _, fault := range k.Faults() {
+			t.Error(fault)
+		}
+	})
+	if addr := os.Getenv("KVROCKS_ADDR"); addr != "" {
+		t.Run("to kvrocks", func(t *testing.T) {
+			emptied(t, "KVROCKS_ADDR", addr)
+			test(t, target{addr: addr, kvrocks: true})
+		})
+	}
 }
 
 // startRedis starts a redis-server of its own. Its zsets keep scores as numbers: in the form

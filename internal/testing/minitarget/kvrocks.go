@@ -131,11 +131,11 @@ func (k *Kvrocks) hook(c *server.Peer, cmd string, args ...string) bool {
 	if k.options.Before != nil && k.options.Before(c, cmd, args...) {
 		return true
 	}
-	if cmd == "CLIENT" && k.clients.Answer(c, args) {
-		return true
-	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	if k.clients.IsKilled(c) || cmd == "CLIENT" && k.clients.Answer(c, args) {
+		return true
+	}
 	k.tick()
 	s := k.session(c)
 	if s.namespace == "" && cmd != "AUTH" && cmd != "HELLO" {

@@ -36,6 +36,15 @@ type Clients struct {
 	mu   sync.Mutex
 	last int
 	of   map[*server.Peer]client
+
+	killed map[*server.Peer]bool // what they still send is not run
+}
+
+// IsKilled reports whether a connection was killed.
+func (s *Clients) IsKilled(c *server.Peer) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.killed[c]
 }
 
 type client struct {
@@ -53,7 +62,7 @@ func (s *Clients) Answer(c *server.Peer, args []string) bool {
 	switch sub := strings.ToUpper(args[0]); {
 	case sub == "SETNAME" && len(args) == 2:
 		if s.of == nil {
-			s.of = map[*server.Peer]client{}
+			s.of, s.killed = map[*server.Peer]client{}, map[*server.Peer]bool{}
 		}
 		s.last++
 		s.of[c] = client{s.last, args[1]}
@@ -73,7 +82,9 @@ func (s *Clients) Answer(c *server.Peer, args []string) bool {
 		n := 0
 		for p, named := range s.of {
 			if strconv.Itoa(named.id) == args[2] {
-				p.Close()
+				p.Close() // once it has read a command, which may never come whole
+				delete(s.of, p)
+				s.killed[p] = true
 				n++
 			}
 		}
