@@ -135,7 +135,10 @@ func checkFiles(c *cli.Context, location string, keys encryption.Keys) (inside b
 	for _, f := range in.Files {
 		whole.Expect(f.Size)
 	}
-	bad, err := encryption.Check(c.Context, dir, in, func(f format.File) { whole.Add(0, f.Size, f.Size) }, failedTo(c))
+	bad, err := encryption.Check(c.Context, dir, in, func(f format.File) {
+		whole.Add(0, f.Size, f.Size)
+		whole.UnitDone()
+	}, failedTo(c))
 	end()
 	if err := damage(bad, err); err != nil {
 		return false, err

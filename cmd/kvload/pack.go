@@ -77,10 +77,14 @@ func packAction(c *cli.Context) error {
 	}
 	defer meter.Begin("pack", 1)()
 	whole := meter.Part(progress.Name{})
-	return pack.Pack(c.Context, dir, c.App.Writer, func(f format.File, all int64) {
+	err = pack.Pack(c.Context, dir, c.App.Writer, func(f format.File, all int64) {
 		meter.ExpectAll(all)
 		whole.Add(0, f.Size, f.Size)
 	})
+	if err == nil {
+		meter.Done(whole)
+	}
+	return err
 }
 
 func unpackAction(c *cli.Context) error {
@@ -112,6 +116,9 @@ func unpackAction(c *cli.Context) error {
 		files, bytes = files+1, bytes+f.Size
 		whole.Add(0, f.Size, f.Size)
 	})
+	if err == nil {
+		meter.Done(whole)
+	}
 	end()
 	if err != nil {
 		return err

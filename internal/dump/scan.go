@@ -58,6 +58,11 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	for _, db := range c.w.Info.Options.Databases {
+		for _, t := range c.w.Info.Options.Types { // also of those that needed no pass
+			c.o.Meter.Done(partOf(c.o.Meter, db, t))
+		}
+	}
 	c.n.report(c.o.Log)
 	return nil
 }

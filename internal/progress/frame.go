@@ -119,11 +119,12 @@ func (f *frame) table(s Snapshot, most int) {
 		keys = newColumn("keys", rows, func(p Part) string { return short(float64(p.Keys)) })
 	}
 	keys.width = max(keys.width, 7)
-	columns := []column{keys,
-		newColumn("keys/s", rows, func(p Part) string { return short(p.KeysRate) }),
-		newColumn("bytes/s", rows, func(p Part) string { return Bytes(int64(p.BytesRate)) }),
+	rate := newColumn("bytes/s", rows, func(p Part) string { return Bytes(int64(p.BytesRate)) })
+	rate.width = max(rate.width, 10)
+	columns := []column{rate}
+	if s.countsKeys() {
+		columns = []column{keys, newColumn("keys/s", rows, func(p Part) string { return short(p.KeysRate) }), rate}
 	}
-	columns[2].width = max(columns[2].width, 10)
 	share := newColumn("", rows, func(p Part) string { return percentOf(s, p) })
 	bar := 0
 	for {
@@ -178,6 +179,9 @@ func (f *frame) table(s Snapshot, most int) {
 		f.lines = append(f.lines, text)
 	}
 }
+
+// countsKeys reports whether the phase is about keys, not about files.
+func (s Snapshot) countsKeys() bool { return len(s.Parts) != 1 || s.Parts[0].Name != Name{} }
 
 // percentOf writes the share of a part, and whether it is estimated.
 func percentOf(s Snapshot, p Part) string {

@@ -12,8 +12,10 @@ func Line(s Snapshot) string {
 	if s.Total.Share != nil {
 		b.WriteString(" " + percentOf(s, s.Total))
 	}
-	fmt.Fprintf(&b, ", %s, %s, %s/s, elapsed %s%s; ", Plural(s.Total.Keys, "key", "keys"), short(s.Total.KeysRate)+" keys/s",
-		Bytes(int64(s.Total.BytesRate)), seconds(s.Elapsed), leftText(s))
+	if s.countsKeys() {
+		b.WriteString(", " + Plural(s.Total.Keys, "key", "keys") + ", " + short(s.Total.KeysRate) + " keys/s")
+	}
+	fmt.Fprintf(&b, ", %s/s, elapsed %s%s; ", Bytes(int64(s.Total.BytesRate)), seconds(s.Elapsed), leftText(s))
 	waits, _ := waitText(s)
 	b.WriteString(waits)
 	for i, server := range s.Servers {

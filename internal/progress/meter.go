@@ -58,7 +58,8 @@ func (m *Meter) Begin(phase string, connections int) (end func()) {
 	m.phase, m.ended, m.estimate, m.connections, m.begun, m.end = phase, false, "", connections, now, time.Time{}
 	m.parts, m.named, m.waits, m.servers, m.note, m.whole = nil, map[Name]*Counter{}, map[string]*wait{}, nil, nil, nil
 	m.chunks, m.leftOut, m.retries = 0, map[string]int64{}, noRetries()
-	m.keysRate, m.bytesRate, m.workRate = speed{}, speed{}, speed{}
+	m.keysRate, m.bytesRate, m.workRate = begun(now), begun(now), begun(now)
+	m.own.look(now)
 	m.mu.Unlock()
 	stop := func() {}
 	if m.Show != nil {
@@ -101,7 +102,8 @@ func (m *Meter) Part(n Name) *Counter {
 	defer m.mu.Unlock()
 	c := m.named[n]
 	if c == nil {
-		c = &Counter{name: n}
+		now := m.now()
+		c = &Counter{name: n, keysRate: begun(now), bytesRate: begun(now)}
 		m.named[n] = c
 		m.parts = append(m.parts, c)
 	}
@@ -196,15 +198,14 @@ func (m *Meter) Snapshot() Snapshot {
 	}
 	s.Elapsed = now.Sub(m.begun).Seconds()
 	s.Total = Part{Whole: -1, State: Running}
-	if m.ended {
-		s.Total.State = Done
-	}
-	var fresh Part // of this run
+	done := len(m.parts) > 0 // all parts are
+	var fresh Part           // of this run
 	whole, known := int64(0), len(m.parts) > 0
 	wrong := int64(0) // in what was expected of parts that are done
 	for _, c := range m.parts {
 		p := c.part(now)
 		s.Parts = append(s.Parts, p)
+		done = done && p.State == Done
 		s.Total.Keys, s.Total.Elements, s.Total.Bytes = s.Total.Keys+p.Keys, s.Total.Elements+p.Elements, s.Total.Bytes+p.Bytes
 		fresh.Keys, fresh.Bytes = fresh.Keys+p.Keys-c.oldKeys.Load(), fresh.Bytes+p.Bytes-c.oldBytes.Load()
 		if !c.failed {
@@ -220,8 +221,14 @@ func (m *Meter) Snapshot() Snapshot {
 	}
 	if known {
 		s.Total.Whole = whole
-		s.Total.Share = share(s.Total.Work, whole, false)
+		s.Total.Share = share(s.Total.Work, whole, done && m.ended)
 		s.Left = m.left(now, fresh.Work, whole-s.Total.Work, s.Elapsed)
+	}
+	switch {
+	case m.ended && done:
+		s.Total.State = Done
+	case m.ended:
+		s.Total.State = Stopped
 	}
 	s.Total.KeysRate = m.keysRate.at(now, float64(fresh.Keys), rateTime)
 	s.Total.BytesRate = m.bytesRate.at(now, float64(fresh.Bytes), rateTime)

@@ -49,7 +49,7 @@ func TestSnapshot(t *testing.T) {
 	end()
 	end()
 	c.pass(time.Hour)
-	if s = m.Snapshot(); !s.Ended || s.Elapsed != 120 {
+	if s = m.Snapshot(); !s.Ended || s.Elapsed != 120 || s.Total.State != Stopped || *s.Total.Share != almost {
 		t.Errorf("%+v", s)
 	}
 }
@@ -92,7 +92,7 @@ func TestEstimate(t *testing.T) {
 // TestUnits: a part is done when all its units are, and then has no rate.
 func TestUnits(t *testing.T) {
 	m, c := testMeter()
-	defer m.Begin("load", 2)()
+	end := m.Begin("load", 2)
 	p := m.Part(Name{Type: "hash"})
 	p.Expect(10)
 	p.Expect(10)
@@ -102,7 +102,11 @@ func TestUnits(t *testing.T) {
 		t.Errorf("%+v", s.Parts)
 	}
 	p.UnitDone()
-	if s := m.Snapshot(); s.Parts[0].State != Done || *s.Parts[0].Share != 1 || s.Parts[0].KeysRate != 0 || *s.Total.Share != almost {
+	if s := m.Snapshot(); s.Parts[0].State != Done || *s.Parts[0].Share != 1 || s.Parts[0].KeysRate != 0 || *s.Total.Share != almost || s.Total.State != Running {
+		t.Errorf("%+v", s)
+	}
+	end()
+	if s := m.Snapshot(); *s.Total.Share != 1 || s.Total.State != Done {
 		t.Errorf("%+v", s)
 	}
 }

@@ -56,7 +56,7 @@ type Part struct {
 	Whole int64 `json:"whole"`
 	// Share of the whole that is done, 0 to 1, and 1 only if all is; nil: not known.
 	Share *float64 `json:"share"`
-	State string   `json:"state"` // Running, Done or Failed
+	State string   `json:"state"` // Running, Done, Failed or, of the total, Stopped
 }
 
 // States of a part.
@@ -64,6 +64,7 @@ const (
 	Running = "running"
 	Done    = "done"
 	Failed  = "failed"
+	Stopped = "stopped" // the phase has ended, and not all is done
 )
 
 // Reasons why connections wait.

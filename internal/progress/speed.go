@@ -23,6 +23,9 @@ type speed struct {
 	weight float64 // of rate, which grows to 1: the first looks count for more
 }
 
+// begun returns the speed of a count that begins with 0 now.
+func begun(now time.Time) speed { return speed{last: now} }
+
 // at returns the speed, averaged over about so many seconds; 0: since the last look.
 func (s *speed) at(now time.Time, count, seconds float64) float64 {
 	if s.last.IsZero() {
