@@ -21,7 +21,7 @@ func TestTerminal(t *testing.T) {
 		m := NewMeter()
 		m.Show = Display{Mode: Auto, Log: NewLog(os.Stderr)}.Show
 		end := m.Begin("load", 1)
-		m.Part(Name{}).Add(1234, 0, 0)
+		m.Part(Name{Type: "hash"}).Add(1234, 0, 0)
 		m.Note(func() string { shown <- struct{}{}; return "" })
 		<-shown
 		<-shown // the first frame was drawn
