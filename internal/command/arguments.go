@@ -200,7 +200,7 @@ func showsPassword(args []string) bool {
 		switch name {
 		case "--pass", "-pass", "-a":
 			return true
-		case "--uri", "-uri", "-u":
+		case "--uri", "-uri", "-u", "--push-url":
 			if !strings.Contains(value, "://") {
 				value = "redis://" + value
 			}

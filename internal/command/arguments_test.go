@@ -67,17 +67,19 @@ func TestServiceLink(t *testing.T) {
 // TestShowsPassword: who gives a password where ps shows it is told so, once.
 func TestShowsPassword(t *testing.T) {
 	for args, want := range map[string]bool{
-		"--uri redis://:secret@h:1":   true,
-		"--uri=redis://u:secret@h:1":  true,
-		"-u u:secret@h":               true,
-		"-a secret":                   true,
-		"--pass=secret":               true,
-		"--uri redis://h:1":           false,
-		"--uri redis://u@h:1/3":       false,
-		"--match a:b@c":               false,
-		"--in s3://b/a?endpoint=x:y@": false,
-		"--password-file x":           false,
-		"--askpass":                   false,
+		"--uri redis://:secret@h:1":    true,
+		"--uri=redis://u:secret@h:1":   true,
+		"-u u:secret@h":                true,
+		"-a secret":                    true,
+		"--push-url http://u:secret@h": true,
+		"--push-url=http://h:1":        false,
+		"--pass=secret":                true,
+		"--uri redis://h:1":            false,
+		"--uri redis://u@h:1/3":        false,
+		"--match a:b@c":                false,
+		"--in s3://b/a?endpoint=x:y@":  false,
+		"--password-file x":            false,
+		"--askpass":                    false,
 	} {
 		if got := showsPassword(strings.Fields("tool do " + args)); got != want {
 			t.Errorf("%s: %v", args, got)

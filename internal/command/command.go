@@ -153,7 +153,7 @@ func warn(log io.Writer, app *cli.App, args []string) {
 		fmt.Fprintf(log, "warning: %s\n", line)
 	}
 	if showsPassword(args) {
-		fmt.Fprintln(log, "warning: a password in the command line can be seen by everybody on this host (ps); give it in REDISCLI_AUTH, or with --password-file or --askpass")
+		fmt.Fprintf(log, "warning: a password in the command line can be seen by everybody on this host (ps); give it in the environment (REDISCLI_AUTH, %s_PUSH_URL), or with --password-file or --askpass\n", strings.ToUpper(app.Name))
 	}
 }
 
