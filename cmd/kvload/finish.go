@@ -31,7 +31,7 @@ EXAMPLES:
 
 func finishCommand() *cli.Command {
 	env := command.Env("KVLOAD")
-	flags := append(verifyFlags(env, stateFlag(env, "where the shards keep their journals, `DIR`, a directory or the URL of a prefix in a bucket (default: as that of kvload load)", "Many machines")),
+	flags := append(verifyFlags(env, stateFlag(env, "where the shards keep their journals, `DIR`, a directory or the URL of a prefix in a bucket (default: as that of kvload load)", "Shards")),
 		&cli.BoolFlag{Name: "no-verify", Usage: "do not compare the target with the dump", EnvVars: env("no-verify"), Category: "Comparison"})
 	return &cli.Command{
 		Name: "finish", Usage: "make sure that all shards of a load are done, and compare",

@@ -121,7 +121,7 @@ func throttleFlags(env func(string) []string) []cli.Flag {
 
 // shardFlags choose a shard.
 func shardFlags(env func(string) []string) []cli.Flag {
-	const many = "Many machines"
+	const many = "Shards"
 	return []cli.Flag{
 		&cli.StringFlag{Name: "plan", Usage: "`FILE` that pikadump plan --json --shards N wrote: dump one of its shards; give all shards the same FILE", EnvVars: env("plan"), Category: many},
 		&cli.StringFlag{Name: "shard", Usage: "dump shard `I/N`, I from 0 to N-1 (default: the index that the scheduler names: " + shard.KubernetesIndex + " or " + shard.SlurmIndex + ")", EnvVars: env("shard"), Category: many},

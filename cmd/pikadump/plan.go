@@ -28,7 +28,7 @@ func planCommand() *cli.Command {
 		UsageText: "pikadump plan --uri redis://HOST:9221 [options]", Description: planDescription,
 		Flags: append([]cli.Flag{
 			&cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json"), Category: "Output"},
-			&cli.IntFlag{Name: "shards", Usage: "divide the keys of each database into `N` ranges, for dump --plan", EnvVars: env("shards"), Category: "Many machines"},
+			&cli.IntFlag{Name: "shards", Usage: "divide the keys of each database into `N` ranges, for dump --plan", EnvVars: env("shards"), Category: "Shards"},
 			cacheFlag(env, "the next plan"),
 		}, sourceFlags(env)...),
 		Action: planAction,

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -53,13 +54,31 @@ func sections(description string) []section {
 	return append(all, section{title, strings.Trim(description[from:], "\n")})
 }
 
+// longDescription is a description, in lines, of which only the first paragraph stands before the
+// flags.
+const longDescription = 14
+
+// detailed returns the sections with the rest of a long description as one of its own.
+func detailed(all []section) []section {
+	if first, rest, _ := strings.Cut(all[0].text, "\n\n"); strings.Count(all[0].text, "\n") >= longDescription {
+		all[0].text = first
+		all = slices.Insert(all, 1, section{"DETAILS", indented(rest)})
+	}
+	return all
+}
+
+// indented returns text as it stands below a heading.
+func indented(text string) string {
+	return strings.ReplaceAll("   "+strings.ReplaceAll(text, "\n", "\n   "), "\n   \n", "\n\n")
+}
+
 // isEarly reports whether a section stands before the flags.
 func (s section) isEarly() bool { return s.title == "" || s.title == "EXAMPLES" }
 
 // writeHelp writes the help of a command.
 func (m manual) writeHelp(w io.Writer, c *cli.Command) {
 	fmt.Fprintf(w, "NAME:\n%s\n\nUSAGE:\n   %s\n", wrapped(m.app.Name+" "+c.Name+" - "+c.Usage, 3), c.UsageText)
-	parts := sections(c.Description)
+	parts := detailed(sections(c.Description))
 	for _, s := range parts {
 		if s.isEarly() && s.text != "" {
 			s.write(w)
@@ -93,7 +112,7 @@ func (g group) title() string {
 func (s section) write(w io.Writer) {
 	title, text := s.title, s.text
 	if title == "" { // what stands below a heading is indented already
-		title, text = "DESCRIPTION", strings.ReplaceAll("   "+strings.ReplaceAll(text, "\n", "\n   "), "\n   \n", "\n\n")
+		title, text = "DESCRIPTION", indented(text)
 	}
 	fmt.Fprintf(w, "\n%s:\n%s\n", title, text)
 }

@@ -17,7 +17,7 @@ const output = "Output"
 // ProgressFlags say how progress is shown.
 func ProgressFlags(env func(string) []string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "progress", Value: string(progress.Auto), Usage: "show progress on standard error as `HOW`: bar (redrawn on a terminal), log (a line every 10 s), json (a line every 5 s), none, or auto: bar on a terminal, else log", EnvVars: env("progress"), Category: output},
+		&cli.StringFlag{Name: "progress", Value: string(progress.Auto), Usage: "`auto|bar|log|json|none` how progress is shown on standard error: bar is redrawn on a terminal, log is a line every 10 s, json a line every 5 s, auto is bar on a terminal and log elsewhere", EnvVars: env("progress"), Category: output},
 		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "the same as --progress none", EnvVars: env("quiet"), Category: output},
 	}
 }

@@ -61,16 +61,10 @@ func output(t *testing.T, name string, args ...string) string {
 	return string(out)
 }
 
-// section returns what stands below a heading of a help that has examples. The topic of flags that
-// is called alike has none.
+// section returns what stands below a heading of a help that has examples.
 func section(help, title string) string {
-	for _, part := range strings.Split(help, "\n"+title+":\n")[1:] {
-		part = regexp.MustCompile(`(?m)^[A-Z][A-Z ]*:$`).Split(part, 2)[0]
-		if !strings.HasPrefix(strings.TrimSpace(part), "-") {
-			return part
-		}
-	}
-	return ""
+	_, text, _ := strings.Cut(help, "\n"+title+":\n")
+	return regexp.MustCompile(`(?m)^[A-Z][A-Z ]*:$`).Split(text, 2)[0]
 }
 
 // commandLines returns the commands among the lines, each of which may go on in the next.
