@@ -44,7 +44,6 @@ func TestStreamUsage(t *testing.T) {
 	runCommand("unpack", "--quiet", "--out", out).failed(t, 10, "it is empty")
 	runCommand("pack", "--quiet", "s3://bucket/prefix?nosuch=1").failed(t, 5, "nosuch")
 	runCommand("pack", "--quiet", t.TempDir()).failed(t, 10, "no finished dump")
-	runCommand(append(load, "--in", filepath.Join(t.TempDir(), "nosuch"), "--follow")...).failed(t, 10, "no such file")
 	if m.TotalConnectionCount() > 0 {
 		t.Error("there was a connection to the target")
 	}
