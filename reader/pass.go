@@ -111,6 +111,18 @@ func (p *Pass) cut(mid []byte) *Pass {
 	return rest
 }
 
+// Cut ends the pass, which is being made, with the page at hand, and returns the rest as a pass of
+// its own; nil if there is none.
+func (p *Pass) Cut() *Pass {
+	p.mu.Lock()
+	at := p.at
+	p.mu.Unlock()
+	if bytes.Compare(at, p.Prefix) < 0 {
+		at = p.Prefix
+	}
+	return p.cut(append(bytes.Clone(at), 0))
+}
+
 // Restart makes the pass, of which Scan made a part, ready for another Scan from start on.
 func (p *Pass) Restart(start []byte) {
 	p.mu.Lock()

@@ -24,7 +24,7 @@ const speed = "Speed and size"
 // sourceFlags returns the flags that dump and plan share.
 func sourceFlags(env func(string) []string) []cli.Flag {
 	return slices.Concat(connect.Flags(9221, env), filter.Flags(env), listingFlags(env), []cli.Flag{
-		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "types read at once, each on a connection of its own (default: up to 6, at most half the server's thread-pool-size)", EnvVars: env("threads"), Category: speed},
+		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "types read at once, each on a connection of its own (default: half the server's thread-pool-size; dump: up to 6 while PING is quick)", EnvVars: env("threads"), Category: speed},
 		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "maximum number of keys in one page", EnvVars: env("page-keys"), Category: speed},
 		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "target `SIZE` of one reply; at four times that it is given up, and less is asked for", EnvVars: env("reply-size"), Category: speed},
 		&cli.DurationFlag{Name: "timeout", Value: 0, DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed},

@@ -9,7 +9,9 @@
 package dump
 
 import (
+	"context"
 	"io"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
@@ -26,7 +28,9 @@ type Options struct {
 	Resume    bool      // the unfinished dump in Location
 	Shard     *Shard    // the only one that is dumped; nil: all of the dump
 	Archive   archive.Options
-	Threads   int   // passes that run at once; 0: by the server's thread pool
+	// Threads is how many passes run at once. 0: half of the server's thread pool, and up to one
+	// for each type while it answers quickly, unless Limits or Windows say how it is spared.
+	Threads   int
 	SplitKeys int64 // keys that a pass must have listed to be split; 0: 20,000
 	Limits    pace.Limits
 	Windows   []pace.Window // outside of which nothing is read; nil: none
@@ -37,6 +41,9 @@ type Options struct {
 	Tool       string // that makes the dump, with its version
 	Meter      *progress.Meter
 	Log        io.Writer
+
+	ping      func(context.Context) (time.Duration, error) // of tests
+	lookEvery time.Duration
 }
 
 // where says where the dump is.

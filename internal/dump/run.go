@@ -76,7 +76,7 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 		fmt.Fprintln(o.Log, "warning: the source was restarted since the dump began, or another one took its address: if its data are not those of the dump, stop, and dump into another directory")
 	}
 	warn(s, o, Unselected(ctx, s, w.Info.Options.Databases, "dump"))
-	if err := throttle.begin(ctx, s, o.Log); err != nil {
+	if err := throttle.begin(ctx, s, o); err != nil {
 		return err
 	}
 	d := &dumper{s: s, w: w, o: o, throttle: throttle, began: began}

@@ -29,8 +29,12 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 	}
 	sched := newSchedule(passes, split, c.o.SplitKeys)
 	workers := Threads(c.o.Threads, c.s.Source())
-	if c.s.ByCursor() {
+	switch {
+	case c.s.ByCursor():
 		workers = 1
+	case c.throttle.connections != nil:
+		sched.resize(workers)
+		workers = maxThreads
 	}
 	defer c.o.Meter.Begin("dump", workers)()
 	if err := c.expect(ctx); err != nil {
@@ -39,20 +43,20 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 	g, ctx := errgroup.WithContext(ctx)
 	scanning, over := context.WithCancel(ctx)
 	defer over()
-	g.Go(func() error { return c.throttle.watch(scanning) })
+	g.Go(func() error { return c.throttle.watch(scanning, sched.resize) })
 	if c.o.Meter != nil {
 		g.Go(func() error { Observe(scanning, c.o.Meter, c.s); return nil })
 	}
 	running := atomic.Int64{}
 	running.Store(int64(workers))
-	for range workers {
+	for i := range workers {
 		g.Go(func() error {
 			defer func() {
 				if running.Add(-1) == 0 {
 					over()
 				}
 			}()
-			return c.work(ctx, sched)
+			return c.work(ctx, sched, i)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -67,8 +71,8 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 	return nil
 }
 
-// work makes passes until there are none left.
-func (c *scan) work(ctx context.Context, sched *schedule) error {
+// work makes passes until there are none left, as a worker of that number.
+func (c *scan) work(ctx context.Context, sched *schedule, number int) error {
 	if c.s.ByCursor() {
 		for _, db := range c.w.Info.Options.Databases {
 			pass := c.o.Selection.pass(reader.NewPass(db, "", nil, nil), c.o.Selection.LimitKeys)
@@ -78,7 +82,7 @@ func (c *scan) work(ctx context.Context, sched *schedule) error {
 		}
 	}
 	for {
-		pass, err := sched.next(ctx)
+		pass, err := sched.next(ctx, number)
 		if pass == nil {
 			return err
 		}

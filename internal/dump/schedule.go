@@ -27,10 +27,12 @@ type schedule struct {
 	least int64                                                     // keys of a pass that is split
 
 	mu      sync.Mutex
+	workers int // those with numbers below it may work; 0: all
 	pending []*reader.Pass
 	running []*reader.Pass
-	listed  map[keyspace]int64 // by passes that have been made
-	changed chan struct{}      // closed when a pass ends
+	by      map[*reader.Pass]int // numbers of the workers
+	listed  map[keyspace]int64   // by passes that have been made
+	changed chan struct{}        // closed when a pass ends, or others may work
 }
 
 // A keyspace is the keys of one type in one database.
@@ -40,25 +42,53 @@ type keyspace struct {
 }
 
 func newSchedule(passes []*reader.Pass, split func(context.Context, *reader.Pass) (*reader.Pass, error), least int64) *schedule {
-	return &schedule{split: split, least: cmp.Or(least, SplitKeys), pending: passes, listed: map[keyspace]int64{}, changed: make(chan struct{})}
+	return &schedule{split: split, least: cmp.Or(least, SplitKeys), pending: passes, by: map[*reader.Pass]int{}, listed: map[keyspace]int64{}, changed: make(chan struct{})}
 }
 
-// next returns a pass to make; nil when there is none left and none can come.
-func (s *schedule) next(ctx context.Context) (*reader.Pass, error) {
+// resize says how many workers may work from now on. The passes of the others end with the page at
+// hand; what is left of them is for those who may.
+func (s *schedule) resize(workers int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.workers = workers
+	for p, number := range s.by {
+		if number < workers || p.Limit > 0 {
+			continue
+		}
+		if rest := p.Cut(); rest != nil {
+			s.pending = append(s.pending, rest)
+		}
+	}
+	s.wake()
+}
+
+// wake has all who wait look again.
+func (s *schedule) wake() {
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// next returns a pass to make for a worker of that number; nil when there is none left and none can
+// come.
+func (s *schedule) next(ctx context.Context, number int) (*reader.Pass, error) {
 	for {
 		s.mu.Lock()
-		if len(s.pending) > 0 {
+		may := s.workers == 0 || number < s.workers
+		if len(s.pending) > 0 && may {
 			p := s.pending[0]
 			s.pending = s.pending[1:]
-			s.running = append(s.running, p)
+			s.run(p, number)
 			s.mu.Unlock()
 			return p, nil
 		}
-		if len(s.running) == 0 {
+		if len(s.running)+len(s.pending) == 0 {
 			s.mu.Unlock()
 			return nil, nil
 		}
-		candidate, changed := s.longest(), s.changed
+		changed, candidate := s.changed, (*reader.Pass)(nil)
+		if may {
+			candidate = s.longest()
+		}
 		s.mu.Unlock()
 		if candidate != nil {
 			p, err := s.split(ctx, candidate)
@@ -67,7 +97,7 @@ func (s *schedule) next(ctx context.Context) (*reader.Pass, error) {
 			}
 			if p != nil {
 				s.mu.Lock()
-				s.running = append(s.running, p)
+				s.run(p, number)
 				s.mu.Unlock()
 				return p, nil
 			}
@@ -79,6 +109,12 @@ func (s *schedule) next(ctx context.Context) (*reader.Pass, error) {
 			return nil, context.Cause(ctx)
 		}
 	}
+}
+
+// run notes that a worker makes a pass.
+func (s *schedule) run(p *reader.Pass, number int) {
+	s.running = append(s.running, p)
+	s.by[p] = number
 }
 
 // longest returns the pass to be split: of those that run and are of the type that has listed the
@@ -116,8 +152,8 @@ func (s *schedule) done(p *reader.Pass) (last bool) {
 	s.running = slices.DeleteFunc(s.running, func(r *reader.Pass) bool { return r == p })
 	all, _ := p.Listed()
 	s.listed[keyspace{p.DB, p.Type}] += all
-	close(s.changed)
-	s.changed = make(chan struct{})
+	delete(s.by, p)
+	s.wake()
 	same := func(o *reader.Pass) bool { return o.DB == p.DB && o.Type == p.Type }
 	return !slices.ContainsFunc(s.running, same) && !slices.ContainsFunc(s.pending, same)
 }

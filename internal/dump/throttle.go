@@ -4,17 +4,19 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// A throttle spares the source in the way that the user asked for.
+// A throttle spares the source: in the way that the user asked for, or by reading over no more
+// connections than it has room for.
 type throttle struct {
-	latency *pace.Latency // nil: it is not watched
-	pinger  *reader.Pinger
+	latency     *pace.Latency     // nil: it is not watched
+	connections *pace.Connections // nil: their number is fixed
+	ping        func(context.Context) (time.Duration, error)
+	pinger      *reader.Pinger
 }
 
 // Sizes of the reader: the smallest that replies are steered to, and the defaults.
@@ -24,11 +26,14 @@ const (
 	defaultPage  = 256
 )
 
+// paced reports whether the user says how the source is spared.
+func (o *Options) paced() bool { return o.Limits != (pace.Limits{}) || o.Windows != nil }
+
 // newThrottle puts a pacer into the reader's options if one is needed, and fits the size of
 // replies to the limits.
 func newThrottle(o *Options) *throttle {
-	t, r := &throttle{}, &o.Reader
-	if o.Limits == (pace.Limits{}) && o.Windows == nil {
+	t, r := &throttle{ping: o.ping}, &o.Reader
+	if !o.paced() {
 		return t
 	}
 	if o.Limits.Keys > 0 {
@@ -38,7 +43,7 @@ func newThrottle(o *Options) *throttle {
 		r.ReplyBytes = int(min(int64(cmp.Or(r.ReplyBytes, defaultReply)), max(o.Limits.Bytes, leastReply)))
 	}
 	if o.Limits.LatencyFactor > 0 {
-		t.latency = pace.NewLatency(o.Limits.LatencyFactor, func(ctx context.Context) (time.Duration, error) { return t.pinger.Ping(ctx) })
+		t.latency = pace.NewLatency(o.Limits.LatencyFactor, t.ask)
 	}
 	log := o.Log
 	r.Pacer = pace.New(pace.Options{
@@ -48,25 +53,40 @@ func newThrottle(o *Options) *throttle {
 	return t
 }
 
+// ask pings the source.
+func (t *throttle) ask(ctx context.Context) (time.Duration, error) {
+	if t.ping != nil {
+		return t.ping(ctx)
+	}
+	return t.pinger.Ping(ctx)
+}
+
 // begin measures the latency that the source has before the scan.
-func (t *throttle) begin(ctx context.Context, s *reader.Scanner, log io.Writer) error {
+func (t *throttle) begin(ctx context.Context, s *reader.Scanner, o *Options) error {
+	t.pinger = s.Pinger()
+	if few := Threads(0, s.Source()); o.Threads == 0 && !o.paced() && few < maxThreads && !s.ByCursor() {
+		t.connections = pace.NewConnections(few, maxThreads, cmp.Or(o.lookEvery, pace.LookEvery), t.ask)
+		t.connections.Begin(ctx)
+	}
 	if t.latency == nil {
 		return nil
 	}
-	t.pinger = s.Pinger()
 	start, err := t.latency.Begin(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(log, "the source answers PING in %v at the start\n", start.Round(time.Microsecond))
+	fmt.Fprintf(o.Log, "the source answers PING in %v at the start\n", start.Round(time.Microsecond))
 	return nil
 }
 
 // watch measures on until the context ends.
-func (t *throttle) watch(ctx context.Context) error {
-	if t.latency == nil {
-		return nil
-	}
+func (t *throttle) watch(ctx context.Context, resize func(n int)) error {
 	defer t.pinger.Close()
-	return t.latency.Watch(ctx)
+	if t.connections != nil {
+		t.connections.Watch(ctx, resize)
+	}
+	if t.latency != nil {
+		return t.latency.Watch(ctx)
+	}
+	return nil
 }
