@@ -13,7 +13,6 @@ var counted = regexp.MustCompile(`%[ds] (keys|elements|members|names|chunks|file
 var fine = []string{
 	"more than %d files: %w",
 	"%w (%s: kvload check %s names every damaged file; fetch them again, then run again with --resume; ", // a verb
-	"%s keys  %s  %s keys/s  %s",
 }
 
 // TestCountsAgree: what counts is written by progress.Plural. The reader and the writer, which
