@@ -64,7 +64,9 @@ func (l *Log) Write(p []byte) (int, error) {
 	var out bytes.Buffer
 	l.wipe(&out)
 	for line := range bytes.Lines(p) {
-		if l.size == nil && !l.open {
+		if l.size != nil && !l.open {
+			line = atWords(line, l.columns())
+		} else if !l.open {
 			out.WriteString(l.now().Format(stamp))
 		}
 		out.Write(line)

@@ -1,0 +1,41 @@
+package progress
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+)
+
+func TestAtWords(t *testing.T) {
+	for _, tc := range []struct{ line, want string }{
+		{"short\n", "short\n"},
+		{"just twenty columns.\n", "just twenty columns.\n"},
+		{"one more than twenty.\n", "one more than\n  twenty.\n"},
+		{"a line that goes on for more than two of them\n", "a line that goes on\n  for more than two\n  of them\n"},
+		{"äöü äöü äöü äöü äöü.\n", "äöü äöü äöü äöü äöü.\n"}, // columns, not bytes
+		{"words and then one_that_is_longer_than_a_line ends\n", "words and then\n  one_that_is_longer_than_a_line ends\n"},
+		{"resume: kvload load --uri redis://h --in dump\n", "resume: kvload load --uri redis://h --in dump\n"},
+		{"   db    type   keys  elements\n", "   db    type   keys\n  elements\n"},
+		{"a question without end: ", "a question without\n  end: "},
+	} {
+		if got := string(atWords([]byte(tc.line), 20)); got != tc.want {
+			t.Errorf("%q: %q, want %q", tc.line, got, tc.want)
+		}
+	}
+}
+
+// TestMessagesBreakAtWords: on a terminal only.
+func TestMessagesBreakAtWords(t *testing.T) {
+	const message = "a message that is longer than the terminal is wide\n"
+	var out bytes.Buffer
+	l := &Log{w: &out, size: func() (int, int) { return 30, 24 }}
+	if _, err := l.Write([]byte(message)); err != nil || out.String() != "a message that is longer than\n  the terminal is wide\n" {
+		t.Errorf("%v, %q", err, out.String())
+	}
+	out.Reset()
+	l = NewLog(nil)
+	l.w = &out
+	if _, err := l.Write([]byte(message)); err != nil || !strings.HasSuffix(out.String(), " "+message) {
+		t.Errorf("%v, %q", err, out.String())
+	}
+}
