@@ -15,9 +15,8 @@ import (
 
 const finishDescription = `Ends a load that was divided with --shard: makes sure that every shard is
 done, sums up what they loaded and left out, and compares the target with the
-dump as kvload verify does, with its flags. Give the flags of the load, and
-its --state. Nothing is written to the target. It also ends a load without
-shards.
+dump as kvload verify does, with its flags. Give the --state of the load.
+Nothing is written to the target. It also ends a load without shards.
 
    75  shards are missing or not done, and named
    3   all are done, but keys were left out; their lists are merged into one

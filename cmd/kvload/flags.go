@@ -74,7 +74,6 @@ func stateFlag(env func(string) []string, usage, category string) cli.Flag {
 func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 	s := load.Spec{
 		Dump: c.String("in"), Workers: c.Int("threads"), State: c.String("state"), RetryFor: c.Duration("retry-for"),
-		Rewrite: rewrite.Options{Prefix: rewrite.Prefix{Strip: []byte(c.String("key-prefix-strip")), Add: []byte(c.String("key-prefix-add"))}},
 	}
 	var err error
 	if s.Meter, err = command.Meter(c); err != nil {
@@ -100,7 +99,14 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 			return s, exitcode.Usagef("--%s %v is negative", name, d)
 		}
 	}
+	if s.Keys, err = encryption.FromFlags(c); err != nil {
+		return s, &exitcode.UsageError{Err: err}
+	}
+	if err := recall(c, s, server.Addr); err != nil {
+		return s, err
+	}
 	s.Target.Target.ReadTimeout = c.Duration("timeout")
+	s.Rewrite.Prefix = rewrite.Prefix{Strip: []byte(c.String("key-prefix-strip")), Add: []byte(c.String("key-prefix-add"))}
 	if s.Filter, err = filter.FromFlags(c); err != nil {
 		return s, err
 	}
@@ -112,9 +118,6 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 	}
 	if s.Target.HyperLogLog, err = writer.ParseHLLPolicy(c.String("hyperloglog")); err != nil {
 		return s, exitcode.Usagef("--hyperloglog: %w", err)
-	}
-	if s.Keys, err = encryption.FromFlags(c); err != nil {
-		return s, &exitcode.UsageError{Err: err}
 	}
 	return into(c, s, server)
 }

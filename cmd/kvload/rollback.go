@@ -11,7 +11,8 @@ import (
 )
 
 const rollbackDescription = `Undoes a load, finished or not: removes the keys that it wrote, and puts back
-what load --undo saved. Give the flags of the load. Stop the writers first.
+what load --undo saved. The flags of the load are read from its journal, but
+for a --map-db with namespaces. Stop the writers first.
 
 Each key is compared with the dump first, as verify does it. If others
 changed it since the load, it is kept and listed (3), unless --force is

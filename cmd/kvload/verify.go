@@ -13,9 +13,9 @@ import (
 
 const verifyDescription = `Compares type, value and expiry of every key of the dump with the target,
 element by element, large keys in pieces. Nothing is written to the target.
-Give the flags of the load: --map-db, --db, --type, --match, --on-conflict,
---hyperloglog, --ttl, --ttl-min and --key-prefix-…. When that load began,
-which --ttl shift and --ttl-min need, is read from its journal (--state).
+The flags of the load are read from its journal (--state), and need not be
+given again, but for a --map-db with namespaces. --db, --type and --match
+may choose a part. Without the journal give the flags that the load had.
 
 Differences (exit code 4): missing, type, value, missing elements, extra
 elements, expiry differs, and with --reverse not in the dump.
@@ -66,7 +66,7 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "compare a target with a dump",
 		UsageText: "kvload verify --uri redis://HOST:6666 --in DIR [options]", Description: verifyDescription,
-		Flags: append(verifyFlags(env, stateFlag(env, "with --ttl shift or --ttl-min: where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", categoryWhat)), shardFlags(env)...),
+		Flags: append(verifyFlags(env, stateFlag(env, "where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", categoryWhat)), shardFlags(env)...),
 		Action: func(c *cli.Context) error {
 			o, err := parseVerify(c, true)
 			if err != nil {
