@@ -17,22 +17,6 @@ func WithMeters(ctx context.Context, attach func(*progress.Meter)) context.Conte
 	return context.WithValue(ctx, metersKey{}, attach)
 }
 
-// also has a Meter show itself in one more way.
-func also(m *progress.Meter, show func(*progress.Meter) (stop func())) {
-	before := m.Show
-	m.Show = func(m *progress.Meter) func() {
-		stop := func() {}
-		if before != nil {
-			stop = before(m)
-		}
-		more := show(m)
-		return func() {
-			stop()
-			more()
-		}
-	}
-}
-
 // recordEvery is how often a record says how far a phase is.
 const recordEvery = 10 * time.Second
 

@@ -40,10 +40,10 @@ func Meter(c *cli.Context) (*progress.Meter, error) {
 		log, ok := c.App.ErrWriter.(*logging.Log)
 		recorded, inPlace := ok && log.Records(), c.String("log-file") == ""
 		if recorded {
-			also(m, func(m *progress.Meter) func() { return recordProgress(log, m) })
+			m.Also(func(m *progress.Meter) func() { return recordProgress(log, m) })
 		}
 		if !recorded || !inPlace || mode != progress.Auto {
-			also(m, progress.Display{Mode: mode, Log: c.App.ErrWriter, Plain: isPlain(os.Getenv), Dumb: isDumb(os.Getenv)}.Show)
+			m.Also(progress.Display{Mode: mode, Log: c.App.ErrWriter, Plain: isPlain(os.Getenv), Dumb: isDumb(os.Getenv)}.Show)
 		}
 	}
 	if attach, ok := c.Context.Value(metersKey{}).(func(*progress.Meter)); ok {

@@ -25,8 +25,8 @@ type collector struct {
 	meter    *progress.Meter     // of the phase at hand; nil: there is none
 	past     []progress.Snapshot // of phases that are over
 	most     map[string]float64  // of counters that may go back
-	done     int64
-	progress time.Time // when done last changed
+	done     int64               // the most so far
+	progress time.Time           // when done last changed
 	code     int
 	ended    time.Time // zero: it has not
 	success  time.Time // of the last run that had one; zero: none is known
@@ -36,7 +36,7 @@ type collector struct {
 func (c *collector) begin(m *progress.Meter) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.meter = m
+	c.meter, c.done = m, 0
 	phase := m.Snapshot().Phase
 	c.past = slices.DeleteFunc(c.past, func(s progress.Snapshot) bool { return s.Phase == phase })
 	maps.DeleteFunc(c.most, func(id string, _ float64) bool { return strings.Split(id, separator)[1] == phase })
@@ -61,7 +61,7 @@ func (c *collector) look(now time.Time) []progress.Snapshot {
 	for _, s := range all {
 		done += s.Total.Keys + s.Total.Bytes
 	}
-	if done != c.done || c.progress.IsZero() {
+	if done > c.done || c.progress.IsZero() { // not what is taken back
 		c.done, c.progress = done, now
 	}
 	return all

@@ -103,18 +103,10 @@ func (w *watcher) handler() http.Handler {
 
 // attach exposes the phases of a Meter.
 func (w *watcher) attach(m *progress.Meter) {
-	show := m.Show
-	m.Show = func(m *progress.Meter) func() {
-		hide := func() {}
-		if show != nil {
-			hide = show(m)
-		}
+	m.Also(func(m *progress.Meter) func() {
 		w.c.begin(m)
-		return func() {
-			hide()
-			w.c.over()
-		}
-	}
+		return w.c.over
+	})
 }
 
 // repeat looks whether the run makes progress, and pushes now and then.

@@ -47,6 +47,22 @@ func newMeter(now func() time.Time) *Meter {
 	return &Meter{now: now, named: map[Name]*Counter{}, leftOut: map[string]int64{}, retries: noRetries()}
 }
 
+// Also has phases shown in one more way, which ends after those before.
+func (m *Meter) Also(show func(*Meter) (stop func())) {
+	before := m.Show
+	m.Show = func(m *Meter) func() {
+		stop := func() {}
+		if before != nil {
+			stop = before(m)
+		}
+		more := show(m)
+		return func() {
+			stop()
+			more()
+		}
+	}
+}
+
 // Begin begins a phase with nothing counted, and shows it until end is called, which may be done
 // more than once.
 func (m *Meter) Begin(phase string, connections int) (end func()) {
