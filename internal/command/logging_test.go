@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // TestLogFlags: records take the place of all that stderr shows, warnings about the command line
@@ -57,5 +59,43 @@ func TestLogFlags(t *testing.T) {
 		if code != 2 || !strings.Contains(stderr, want) {
 			t.Errorf("%s: %d, %q, want %q", args, code, stderr, want)
 		}
+	}
+}
+
+// TestProgressRecords: how far a phase is goes into the records, unless nobody wants to see it, and
+// to whom they stand in for messages it is not said twice.
+func TestProgressRecords(t *testing.T) {
+	do := func(args ...string) (stderr string) {
+		var out, errOut bytes.Buffer
+		env := Env("TOOL")
+		app := App(&cli.App{Name: "tool", Writer: &out, ErrWriter: &errOut, Commands: []*cli.Command{{Name: "do", Flags: ProgressFlags(env), Action: func(c *cli.Context) error {
+			m, err := Meter(c)
+			if err != nil {
+				return err
+			}
+			end := m.Begin("load", 1)
+			m.Part(progress.Name{Type: "set"}).Add(7, 70, 0)
+			end()
+			return nil
+		}}}}, nil)
+		if code := Main(app, append([]string{"tool", "do"}, args...), classify); code != 0 {
+			t.Errorf("%v: exit code %d, %s", args, code, errOut.String())
+		}
+		return errOut.String()
+	}
+	const record = `"msg":"progress","tool":"tool","command":"do"`
+	if text := do("--log-format", "json"); strings.Count(text, record) != 1 || !strings.Contains(text, `"phase":"load","ended":true,"keys":7,"bytes":70`) || strings.Contains(text, `"schema"`) {
+		t.Errorf("in place of messages: %s", text)
+	}
+	if text := do("--log-format", "json", "--progress", "json"); strings.Count(text, record) != 1 || !strings.Contains(text, "\n"+`{"schema":1,`) {
+		t.Errorf("as it was asked for: %s", text)
+	}
+	if text := do("--log-format", "json", "--quiet"); strings.Contains(text, "progress") {
+		t.Errorf("quiet: %s", text)
+	}
+	name := filepath.Join(t.TempDir(), "log")
+	do("--log-file", name, "--log-format", "json")
+	if data, err := os.ReadFile(name); err != nil || strings.Count(string(data), record) != 1 {
+		t.Errorf("in a file: %v, %s", err, data)
 	}
 }
