@@ -50,6 +50,7 @@ func run(ctx context.Context, o *options) error {
 			}
 		}
 	}
+	o.goals.print()
 	return nil
 }
 
@@ -141,6 +142,10 @@ func (j *job) source(ctx context.Context, s *server, dumpOnly bool) error {
 		bare.keepBest(u)
 	}
 	printTable("dump of "+s.name, j.n, j.unit, []row{ours, script, bare})
+	j.goals.memory(ours.usage)
+	if j.data == "mixed" && s.pid != "" {
+		j.goals.ratio("dump of "+s.name+" ÷ (b)", ours.wall, bare.wall, 1.15)
+	}
 	return os.RemoveAll(recordings)
 }
 
@@ -163,7 +168,7 @@ func (j *job) record(ctx context.Context, s *server, dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.makeDump(ctx, r.addr(), "--split-keys", "1000000000000")
+	_, err = j.makeDump(ctx, r.addr(), "--threads", "6", "--split-keys", "1000000000000")
 	if closed := r.close(); err == nil {
 		err = closed
 	}
@@ -177,48 +182,48 @@ func (j *job) targets(ctx context.Context) error {
 		return fmt.Errorf("start redis-server: %w", err)
 	}
 	defer redis.close()
-	if err := j.target(ctx, redis); err != nil || j.kvrocks == "" {
+	if err := j.target(ctx, redis, "commands"); err != nil {
 		return err
 	}
 	redis.close()
-	kvrocks, err := given(ctx, j.kvrocks)
-	if err != nil {
-		return err
-	}
-	return j.target(ctx, kvrocks)
-}
-
-func (j *job) target(ctx context.Context, s *server) error {
-	ours := row{name: "kvload load"}
-	var verify usage
-	cli := row{name: "(c) redis-cli --pipe"}
-	var pipes row
-	kvload := filepath.Join(j.bin, "kvload")
-	at := []string{"--quiet", "--uri", "redis://" + s.addr, "--in", j.dump, "--report", filepath.Join(j.dir, "report")}
-	for range j.rounds {
-		if err := s.empty(ctx); err != nil {
-			return err
-		}
-		state := filepath.Join(j.dir, "state")
-		if err := os.RemoveAll(state); err != nil {
-			return err
-		}
-		u, _, err := measure(ctx, nil, kvload, append([]string{"load", "--state", state}, at...)...)
+	for _, addr := range j.kvrocks {
+		kvrocks, err := given(ctx, addr)
 		if err != nil {
 			return err
 		}
-		ours.keepBest(u)
-		if err := s.settle(ctx); err != nil {
+		if err := j.target(ctx, kvrocks, "raw", "commands"); err != nil {
 			return err
 		}
-		if u, _, err = measure(ctx, nil, kvload, append([]string{"verify"}, at...)...); err != nil {
+	}
+	return nil
+}
+
+// target times loads by each method, commands the last, and a verify of what they wrote.
+func (j *job) target(ctx context.Context, s *server, methods ...string) error {
+	rows := []row{}
+	for _, m := range methods {
+		rows = append(rows, row{name: "kvload load --method " + m})
+	}
+	rows = append(rows, row{name: "(c) redis-cli --pipe"})
+	var verify usage
+	var pipes row
+	for range j.rounds {
+		for i, m := range methods {
+			u, err := j.load(ctx, s, m)
+			if err != nil {
+				return err
+			}
+			rows[i].keepBest(u)
+		}
+		u, err := j.verify(ctx, s)
+		if err != nil {
 			return err
 		}
 		verify.keepBest(u)
 		if u, err = j.cliPipe(ctx, s); err != nil {
 			return err
 		}
-		cli.keepBest(u)
+		rows[len(methods)].keepBest(u)
 		for _, n := range []int{1, 2, 4, 8} {
 			if err := s.empty(ctx); err != nil {
 				return err
@@ -232,10 +237,54 @@ func (j *job) target(ctx context.Context, s *server) error {
 			}
 		}
 	}
-	printTable("load into "+s.name, j.n, j.unit, []row{ours, cli, pipes})
-	fmt.Printf("\n`kvload verify`: %s s (%.2f × the load's), CPU %s s, peak %d MiB\n",
-		seconds(verify.wall), float64(verify.wall)/float64(ours.wall), seconds(verify.cpu), verify.peak>>20)
+	printTable("load into "+s.name, j.n, j.unit, append(rows, pipes))
+	commands := rows[len(methods)-1]
+	fmt.Printf("\n`kvload verify`: %s s (%.2f × the load's by commands), CPU %s s, peak %d MiB\n",
+		seconds(verify.wall), float64(verify.wall)/float64(commands.wall), seconds(verify.cpu), verify.peak>>20)
+	for _, r := range rows[:len(methods)] {
+		j.goals.memory(r.usage)
+	}
+	j.goals.memory(verify)
+	if len(methods) < 2 {
+		return nil
+	}
+	into := "into " + s.name + ", " + j.unit + ": "
+	if most, ok := map[string]float64{"mixed": 0.45, "strings": 0.6, "hash": 0.5}[j.data]; ok {
+		j.goals.ratio(into+"raw ÷ (d)", rows[0].wall, pipes.wall, most)
+	}
+	if j.data == "mixed" {
+		j.goals.add(into+"CPU s of a raw load per million", rows[0].cpu.Seconds()*1e6/float64(j.n), 1.2)
+		j.goals.ratio(into+"verify ÷ load by commands", verify.wall, commands.wall, 0.7)
+	}
 	return nil
+}
+
+// at are the flags that say what is loaded or verified, and where.
+func (j *job) at(s *server) []string {
+	return []string{"--quiet", "--uri", "redis://" + s.addr, "--in", j.dump, "--report", filepath.Join(j.dir, "report")}
+}
+
+// load loads the dump into an empty server.
+func (j *job) load(ctx context.Context, s *server, method string) (usage, error) {
+	if err := s.empty(ctx); err != nil {
+		return usage{}, err
+	}
+	state := filepath.Join(j.dir, "state")
+	if err := os.RemoveAll(state); err != nil {
+		return usage{}, err
+	}
+	args := append([]string{"load", "--method", method, "--state", state}, j.at(s)...)
+	u, _, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), args...)
+	return u, err
+}
+
+// verify compares what was loaded last, when the server is at rest.
+func (j *job) verify(ctx context.Context, s *server) (usage, error) {
+	if err := s.settle(ctx); err != nil {
+		return usage{}, err
+	}
+	u, _, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), append([]string{"verify"}, j.at(s)...)...)
+	return u, err
 }
 
 // cliPipe loads by redis-cli --pipe.

@@ -24,7 +24,7 @@ type section struct {
 // dataSets make the commands of a data set of so many keys; each command has the arguments that
 // emit takes.
 var dataSets = map[string]func(keys int, emit func(args ...string)){
-	"mixed": mixed, "large": large, "hash": wide,
+	"mixed": mixed, "strings": texts, "large": large, "hash": wide,
 }
 
 // mixed is 70 % strings of about 120 bytes, the rest hashes, lists, sets and zsets of 8 to 10
@@ -60,6 +60,19 @@ func mixed(keys int, emit func(...string)) {
 	}
 }
 
+// texts is strings of about 100 bytes without an expiry, a hundred in each MSET.
+func texts(keys int, emit func(...string)) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	const together = 100
+	for from := 0; from < keys; from += together {
+		args := []string{"MSET"}
+		for i := range min(together, keys-from) {
+			args = append(args, fmt.Sprintf("user:%010d", from+i), fmt.Sprintf(`{"id":%d,"name":"%x","mail":"%x@example.org"}`, from+i, rnd.Uint64(), rnd.Uint64()))
+		}
+		emit(args...)
+	}
+}
+
 // large is strings of 10 KiB, one for every 50 keys asked for.
 func large(keys int, emit func(...string)) {
 	rnd := rand.New(rand.NewPCG(3, 4))
@@ -92,6 +105,8 @@ func units(data string, keys int) (n int, name string) {
 		return keys / 50, "strings of 10 KiB"
 	case "hash":
 		return 2 * keys, "fields of one hash"
+	case "strings":
+		return keys, "strings by MSET"
 	}
 	return keys, "mixed keys"
 }

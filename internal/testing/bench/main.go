@@ -54,17 +54,18 @@ type options struct {
 	data    []string // names of data sets
 	rounds  int      // the best of so many counts
 	pikas   []string // addresses of real ones, which lose their data
-	kvrocks string
-	half    string // dump, load or all
+	kvrocks []string // likewise
+	half    string   // dump, load or all
+	goals   *goals
 }
 
 func parse() (*options, error) {
-	var o options
+	o := options{goals: &goals{}}
 	var keys, data string
 	flag.StringVar(&o.bin, "bin", "bin", "directory of pikadump and kvload")
 	flag.StringVar(&o.work, "work", "", "directory for data and dumps (default: a temporary one)")
 	flag.StringVar(&keys, "keys", env("BENCH_KEYS", "1000000"), "keys of the mixed data; more than one, as 100000,1000000,5000000, shows how time grows (BENCH_KEYS)")
-	flag.StringVar(&data, "data", env("BENCH_DATA", "mixed,large,hash"), "data sets, of mixed, large and hash (BENCH_DATA)")
+	flag.StringVar(&data, "data", env("BENCH_DATA", "mixed,strings,large,hash"), "data sets, of mixed, strings, large and hash (BENCH_DATA)")
 	flag.StringVar(&o.half, "half", env("BENCH_HALF", "all"), "dump, load or all (BENCH_HALF)")
 	flag.IntVar(&o.rounds, "rounds", 3, "times that each is run, of more than a million keys once; the fastest counts")
 	flag.Parse()
@@ -78,7 +79,7 @@ func parse() (*options, error) {
 	o.data = strings.Split(data, ",")
 	for _, d := range o.data {
 		if dataSets[d] == nil {
-			return nil, fmt.Errorf("-data %q: there are mixed, large and hash", d)
+			return nil, fmt.Errorf("-data %q: there are mixed, strings, large and hash", d)
 		}
 	}
 	if o.rounds < 1 || o.half != "all" && o.half != "dump" && o.half != "load" {
@@ -87,7 +88,9 @@ func parse() (*options, error) {
 	if s := os.Getenv("PIKA_ADDR"); s != "" {
 		o.pikas = strings.Split(s, ",")
 	}
-	o.kvrocks = os.Getenv("KVROCKS_ADDR")
+	if s := os.Getenv("KVROCKS_ADDR"); s != "" {
+		o.kvrocks = strings.Split(s, ",")
+	}
 	return &o, nil
 }
 

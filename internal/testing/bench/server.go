@@ -107,7 +107,9 @@ func given(ctx context.Context, addr string) (*server, error) {
 	s.pid = field(info, "process_id")
 	for _, name := range []string{"Pika", "Kvrocks"} {
 		if v := field(info, strings.ToLower(name)+"_version"); v != "" {
-			s.name = name + " " + v
+			if s.name = name + " " + v; v == "unstable" {
+				s.name += " " + field(info, "git_sha1")
+			}
 			return s, nil
 		}
 	}
