@@ -23,17 +23,17 @@ func (c *scan) expect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	c.n.byKeys = volume.Keys
+	c.n.byKeys = volume.Keys || volume.From == "" && c.counting
 	share := c.o.share()
 	if volume.From == "" || volume.All == 0 {
 		share = 0
 	}
-	all, told := int64(0), true // of what is dumped
+	all, told, every := int64(0), true, true // of what is dumped
 	for _, db := range options.Databases {
 		for _, t := range options.Types {
 			part, has := partOf(m, db, t), c.w.Holding(db, t)
 			work := has.Keys
-			if !volume.Keys {
+			if !c.n.byKeys {
 				work = rowsOf(t, has)
 			}
 			part.AddEarlier(has.Keys, has.Raw, work)
@@ -46,13 +46,16 @@ func (c *scan) expect(ctx context.Context) error {
 			case ok && share > 0:
 				part.Expect(int64(share * float64(n)))
 				all += int64(share * float64(n))
-			case !ok && volume.ByType == nil:
-				told = false
+			case !ok:
+				every = false
+				told = told && volume.ByType != nil
 			}
 		}
 	}
 	switch {
 	case share == 0:
+	case every:
+		m.Estimate(volume.From)
 	case told:
 		m.Estimate(volume.From)
 		m.ExpectAll(all)
@@ -61,6 +64,28 @@ func (c *scan) expect(ctx context.Context) error {
 		m.ExpectAll(int64(share * float64(volume.All)))
 	}
 	return nil
+}
+
+// expectCounted says how many keys there are to be dumped once the source has counted them, where
+// it did not tell of rows.
+func (c *scan) expectCounted(ctx context.Context) {
+	m, options, share := c.o.Meter, c.w.Info.Options, c.o.share()
+	if m == nil || share == 0 || !c.counting || !c.n.byKeys {
+		return
+	}
+	for _, db := range options.Databases {
+		counts, err := c.s.Counted(ctx, db)
+		if err != nil {
+			return // it is shown without
+		}
+		for _, t := range options.Types {
+			if n, ok := counts[t]; ok {
+				part := partOf(m, db, t)
+				part.Expect(int64(share*float64(n.Keys)) - part.Expected())
+			}
+		}
+	}
+	m.Estimate("INFO keyspace")
 }
 
 // rowsOf is reader.Rows of what chunks hold.

@@ -137,12 +137,14 @@ type dumper struct {
 	o        *Options
 	throttle *throttle
 	began    time.Time // the run at hand
+	counting bool      // the source counts its keys meanwhile
 }
 
 // all reads what the dump does not have yet, and finishes it.
 func (d *dumper) all(ctx context.Context) error {
 	counts := startCounts(ctx, d.s, d.w, d.o)
 	defer counts.stop()
+	d.counting = counts.not == ""
 	if err := d.read(ctx); err != nil {
 		return err
 	}
@@ -167,7 +169,7 @@ func (d *dumper) shard(ctx context.Context) error {
 }
 
 func (d *dumper) read(ctx context.Context) error {
-	scan := scan{s: d.s, w: d.w, o: d.o, throttle: d.throttle}
+	scan := scan{s: d.s, w: d.w, o: d.o, throttle: d.throttle, counting: d.counting}
 	passes, err := scan.passes()
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ type scan struct {
 	o        *Options
 	throttle *throttle
 	n        counters
+	counting bool // the source counts its keys meanwhile
 }
 
 // run makes the passes, and lists by SCAN what no range lists.
@@ -46,6 +47,7 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 	g.Go(func() error { return c.throttle.watch(scanning, sched.resize) })
 	if c.o.Meter != nil {
 		g.Go(func() error { Observe(scanning, c.o.Meter, c.s); return nil })
+		g.Go(func() error { c.expectCounted(scanning); return nil })
 	}
 	running := atomic.Int64{}
 	running.Store(int64(workers))

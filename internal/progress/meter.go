@@ -180,6 +180,9 @@ func (c *Counter) Expect(work int64) {
 	c.known.Store(true)
 }
 
+// Expected returns the whole that was expected so far.
+func (c *Counter) Expected() int64 { return c.whole.Load() }
+
 // UnitDone says that one of the units is done. The part is when all are.
 func (c *Counter) UnitDone() { c.units.Add(-1) }
 
