@@ -2,7 +2,7 @@
 // as a line now and then in a log, or as JSON.
 //
 //	m := progress.NewMeter()
-//	m.Show = progress.Log.Show … // or nil: nothing is shown
+//	m.Show = progress.Display{Mode: progress.Auto, Log: log}.Show // or nil: nothing is shown
 //	end := m.Begin("load", 8)
 //	m.Part(progress.Name{DB: 0, Type: "hash"}).Add(keys, bytes, work)
 //	end()

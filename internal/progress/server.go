@@ -1,0 +1,109 @@
+package progress
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+)
+
+// askEvery is how often a server is asked how it fares.
+const askEvery = 5 * time.Second
+
+// Observe runs f, which watches a server, beside what comes until over is called.
+func (m *Meter) Observe(ctx context.Context, f func(context.Context)) (over func()) {
+	if m == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f(ctx)
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
+}
+
+// Load is what a server tells of itself. What is negative it does not tell.
+type Load struct {
+	Ops        float64 // per second
+	CPUSeconds float64 // since its start
+	Memory     int64
+	Disk       int64 // bytes of its data
+	Stalls     int64 // since its start
+	Notes      []string
+}
+
+// A server is what was heard of one.
+type server struct {
+	Server
+	cpu    speed
+	stalls int64 // at the first look
+	asked  bool
+}
+
+// Watch asks a server how it fares until ctx ends, and looks at once. That it does not tell is
+// shown, and ends nothing.
+func (m *Meter) Watch(ctx context.Context, role, addr string, look func(context.Context) (Load, error)) {
+	if m == nil {
+		return
+	}
+	one := &server{Server: Server{Role: role, Addr: addr, Notes: []string{}}}
+	m.set(func() {
+		m.servers = append(m.servers, one)
+		slices.SortStableFunc(m.servers, func(a, b *server) int { return cmp.Compare(a.Role, b.Role) })
+	})
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for {
+		began := m.now()
+		load, err := look(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		m.set(func() { one.saw(began, m.now(), load, err) })
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (s *server) saw(began, now time.Time, l Load, err error) {
+	s.Server = Server{Role: s.Role, Addr: s.Addr, Notes: []string{}}
+	if err != nil {
+		s.Refused = err.Error()
+		return
+	}
+	if l.Notes != nil {
+		s.Notes = l.Notes
+	}
+	took := now.Sub(began).Seconds()
+	s.Took = &took
+	if l.Ops >= 0 {
+		s.Ops = &l.Ops
+	}
+	if l.Memory >= 0 {
+		s.Memory = &l.Memory
+	}
+	if l.Disk >= 0 {
+		s.Disk = &l.Disk
+	}
+	if l.CPUSeconds >= 0 {
+		if cores := s.cpu.at(now, l.CPUSeconds, 0); s.asked {
+			s.CPU = &cores
+		}
+	}
+	if l.Stalls >= 0 {
+		if !s.asked || l.Stalls < s.stalls { // or it was started again
+			s.stalls = l.Stalls
+		}
+		n := l.Stalls - s.stalls
+		s.Stalls = &n
+	}
+	s.asked = true
+}
