@@ -40,8 +40,8 @@ chosen by its token, which is read from an environment variable.
 A cluster is found from the address of any of its nodes; slots that move are
 followed. It has one keyspace: a dump of several databases needs --db.
 
-Keys are written by commands, or (--method) by raw write batches of RocksDB:
-a third of the time. Before that one key of each type is written so under a
+Into an empty Kvrocks keys are written by raw write batches of RocksDB, in a
+third of the time (--method). Before that one key of each type is written so under a
 random name, read back by commands, and deleted: a target that does not prove
 that it reads them is loaded by commands, and the load says why.
 
@@ -129,7 +129,7 @@ func loadFlags() []cli.Flag {
 			&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "write at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: categorySpeed},
 			&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "write at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: categorySpeed},
 			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed while reply latency exceeds `F` times its initial value, then raise it slowly", EnvVars: env("max-latency-factor"), Category: categorySpeed},
-			&cli.StringFlag{Name: "method", Value: "commands", Usage: "`auto|commands|raw` how keys are written: by raw write batches of RocksDB if the target is empty and proves that it reads them, else by commands; by commands; or by raw batches, refused where that is not proved", EnvVars: env("method"), Category: categorySpeed},
+			&cli.StringFlag{Name: "method", Value: "auto", Usage: "`auto|commands|raw` how keys are written: by raw write batches of RocksDB if the target is empty and proves that it reads them, else by commands; by commands; or by raw batches, refused where that is not proved", EnvVars: env("method"), Category: categorySpeed},
 			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and restore them; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: categorySpeed},
 			&cli.BoolFlag{Name: "resume", Usage: "resume a load that stopped; start it if there is none", EnvVars: env("resume"), Category: categoryRepeat},
 			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop if the target refuses more keys and members than this; -1: never", EnvVars: env("max-errors"), Category: categoryRepeat},
