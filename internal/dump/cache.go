@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/settings"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/serversettings"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -18,8 +18,8 @@ import (
 const cacheModel = "cache-model"
 
 // cacheFile says what the source's cache-model was before a run turned the cache off.
-func cacheFile(dir storage.Store) settings.File {
-	return settings.File{Store: dir, Name: storage.SettingsName, Side: "source", Names: []string{cacheModel}}
+func cacheFile(dir storage.Store) serversettings.File {
+	return serversettings.File{Store: dir, Name: storage.SettingsName, Side: "source", Names: []string{cacheModel}}
 }
 
 // remind says what an earlier run has left changed, when this one ends before it can set it back.
@@ -73,10 +73,10 @@ func (c CacheSwitch) Run(ctx context.Context, s *reader.Scanner, f func() error)
 // The directory must be locked.
 func (c CacheSwitch) with(ctx context.Context, s *reader.Scanner, dir storage.Store, f func() error) error {
 	file := cacheFile(dir)
-	k, err := settings.Open(settings.Options{
+	k, err := serversettings.Open(serversettings.Options{
 		File: file, Flag: "--source-cache-off", Again: c.Again, Log: c.Log,
-		Silent: fmt.Errorf("%w: no reply in %v", reader.ErrUnavailable, settings.RestoreTime),
-		At: func(_ context.Context, c settings.Change, f func(settings.Server) error) error {
+		Silent: fmt.Errorf("%w: no reply in %v", reader.ErrUnavailable, serversettings.RestoreTime),
+		At: func(_ context.Context, c serversettings.Change, f func(serversettings.Server) error) error {
 			if c.Address != s.Source().Address {
 				return fmt.Errorf("%w: %s is about %s, where %s was %s before a run turned it off: set it back there, and remove the file",
 					reader.ErrRefused, file, c.Address, c.Name, c.Was)
@@ -104,7 +104,7 @@ func (c CacheSwitch) with(ctx context.Context, s *reader.Scanner, dir storage.St
 
 // held keeps the cache off across restarts of the source, whose configuration file may turn it on
 // again.
-func (c CacheSwitch) held(addr string, k *settings.Keeper) *reader.Held {
+func (c CacheSwitch) held(addr string, k *serversettings.Keeper) *reader.Held {
 	return &reader.Held{Name: cacheModel, Value: "0", Again: func(now string) error {
 		for _, left := range k.Left() {
 			if left.Was == now {
@@ -118,7 +118,7 @@ func (c CacheSwitch) held(addr string, k *settings.Keeper) *reader.Held {
 }
 
 // cacheOff turns the cache off, unless it is.
-func cacheOff(ctx context.Context, src *reader.ServerInfo, k *settings.Keeper, log io.Writer) error {
+func cacheOff(ctx context.Context, src *reader.ServerInfo, k *serversettings.Keeper, log io.Writer) error {
 	switch {
 	case src.NoConfig != nil:
 		return fmt.Errorf("%w: --source-cache-off: the cache cannot be looked at: %w", reader.ErrRefused, src.NoConfig)
@@ -128,8 +128,8 @@ func cacheOff(ctx context.Context, src *reader.ServerInfo, k *settings.Keeper, l
 	case src.CacheModel == "0": // as it is, or since an earlier run
 		return nil
 	}
-	off := settings.Change{Address: src.Address, Name: cacheModel, Was: src.CacheModel, Set: "0"}
-	err := k.Change(ctx, []settings.Change{off}, func(error) bool { return false })
+	off := serversettings.Change{Address: src.Address, Name: cacheModel, Was: src.CacheModel, Set: "0"}
+	err := k.Change(ctx, []serversettings.Change{off}, func(error) bool { return false })
 	if errors.As(err, new(*reader.ReplyError)) {
 		err = fmt.Errorf("%w: %w", reader.ErrRefused, err)
 	}

@@ -2,6 +2,11 @@
 // every file NAME is NAME.age, an age file of the same bytes. Beside them stands, in clear and
 // written last, encrypted.json, by which the files can be checked without the identity
 // (docs/FORMAT.md §11).
+//
+//	dir, err = encryption.Create(dir, keys, resume)   // what is written there is encrypted
+//	dir, err = encryption.Open(dir, keys.Identities)  // what is read there is in clear
+//
+// It never writes a file of the dump in clear, and keeps no identity.
 package encryption
 
 import (

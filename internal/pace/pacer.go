@@ -1,5 +1,12 @@
 // Package pace slows a run down: to so many keys and bytes a second, to windows of the day, and
-// while the server that is read answers more slowly than it did at the start.
+// while the source (Latency) or the target (Adaptive) answers more slowly than it did at the
+// start. Connections opens more of them while the source answers as fast as before.
+//
+//	p := pace.New(o)
+//	rest, err := p.Wait(ctx)     // before a page is read
+//	p.Done(keys, bytes, took)    // when it was
+//
+// It never drops anything, and connects to no server: it is given what measures.
 package pace
 
 import (

@@ -1,6 +1,11 @@
 // Package pack is a dump as one stream: a tar of its files, the manifest last, by which it is seen
 // whether the stream is whole (docs/FORMAT.md §12). An Output writes it while the dump is made,
 // Pack from a finished dump; a Reader reads it.
+//
+//	err := pack.Pack(ctx, dir, w, done)   // on the one host
+//	err = pack.Unpack(ctx, r, dir, done)  // on the other
+//
+// It never changes a byte of a file, and takes no stream for whole that is cut short.
 package pack
 
 import (

@@ -1,4 +1,5 @@
-// Package report prints what a dump holds, for people.
+// Package report prints what a dump holds, for people. It never decides anything: what is counted
+// and why keys were skipped stands in the manifest.
 package report
 
 import (

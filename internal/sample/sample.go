@@ -1,5 +1,5 @@
 // Package sample chooses a share of the keys by their names alone: the same ones in every run,
-// of every type, for dump and verify alike (docs/FORMAT.md §6.2).
+// of every type, for dump and verify alike (docs/FORMAT.md §6.2). It never draws.
 package sample
 
 import (

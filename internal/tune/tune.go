@@ -16,7 +16,7 @@ import (
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/settings"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/serversettings"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/admin"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
@@ -62,7 +62,7 @@ func RestoreLeft(ctx context.Context, t *target.Target, dir string, log io.Write
 }
 
 // Left returns what an earlier run has left changed, and an error if it cannot be set back now.
-func Left(t *target.Target, dir string) ([]settings.Change, error) {
+func Left(t *target.Target, dir string) ([]serversettings.Change, error) {
 	f, err := file(dir)
 	if err != nil {
 		return nil, nil // there is no directory, and so no file
@@ -83,19 +83,19 @@ func Remind(dir string, log io.Writer) {
 	}
 }
 
-func file(dir string) (settings.File, error) {
+func file(dir string) (serversettings.File, error) {
 	d, err := storage.OpenDir(dir)
-	return settings.File{Store: d, Name: FileName, Side: "target", Names: []string{LogLevel, BackgroundJobs}}, err
+	return serversettings.File{Store: d, Name: FileName, Side: "target", Names: []string{LogLevel, BackgroundJobs}}, err
 }
 
-func open(t *target.Target, dir string, log io.Writer) (*settings.Keeper, error) {
+func open(t *target.Target, dir string, log io.Writer) (*serversettings.Keeper, error) {
 	f, err := file(dir)
 	if err != nil {
 		return nil, err
 	}
-	return settings.Open(settings.Options{
+	return serversettings.Open(serversettings.Options{
 		File: f, Flag: "--tune", Again: "run the load again with --resume", Log: log,
-		At: func(ctx context.Context, c settings.Change, f func(settings.Server) error) error {
+		At: func(ctx context.Context, c serversettings.Change, f func(serversettings.Server) error) error {
 			if err := mustBeLoaded(t, c); err != nil {
 				return err
 			}
@@ -104,7 +104,7 @@ func open(t *target.Target, dir string, log io.Writer) (*settings.Keeper, error)
 	})
 }
 
-func mustBeLoaded(t *target.Target, c settings.Change) error {
+func mustBeLoaded(t *target.Target, c serversettings.Change) error {
 	if slices.Contains(t.Servers(), c.Address) {
 		return nil
 	}
@@ -122,8 +122,8 @@ func at(ctx context.Context, t *target.Target, addr string, f func(*admin.Admin)
 }
 
 // change tunes all servers. A setting that one refuses to change does no harm: the load is slower.
-func change(ctx context.Context, t *target.Target, k *settings.Keeper, log io.Writer) error {
-	var changes []settings.Change
+func change(ctx context.Context, t *target.Target, k *serversettings.Keeper, log io.Writer) error {
+	var changes []serversettings.Change
 	for _, addr := range t.Servers() {
 		err := at(ctx, t, addr, func(a *admin.Admin) error {
 			more, err := plan(ctx, a)
@@ -142,13 +142,13 @@ func change(ctx context.Context, t *target.Target, k *settings.Keeper, log io.Wr
 }
 
 // plan says what is to be changed at one server.
-func plan(ctx context.Context, a *admin.Admin) (list []settings.Change, err error) {
+func plan(ctx context.Context, a *admin.Admin) (list []serversettings.Change, err error) {
 	level, err := a.Setting(ctx, LogLevel)
 	if err != nil {
 		return nil, err
 	}
 	if level == "info" {
-		list = append(list, settings.Change{Address: a.Addr(), Name: LogLevel, Was: level, Set: "warning"})
+		list = append(list, serversettings.Change{Address: a.Addr(), Name: LogLevel, Was: level, Set: "warning"})
 	}
 	jobs, err := a.Setting(ctx, BackgroundJobs)
 	if err != nil {
@@ -161,7 +161,7 @@ func plan(ctx context.Context, a *admin.Admin) (list []settings.Change, err erro
 	now, err1 := strconv.Atoi(jobs)
 	most, err2 := strconv.Atoi(workers)
 	if most = min(most, mostJobs); err1 == nil && err2 == nil && now > 0 && now < most {
-		list = append(list, settings.Change{Address: a.Addr(), Name: BackgroundJobs, Was: jobs, Set: strconv.Itoa(most)})
+		list = append(list, serversettings.Change{Address: a.Addr(), Name: BackgroundJobs, Was: jobs, Set: strconv.Itoa(most)})
 	}
 	return list, nil
 }

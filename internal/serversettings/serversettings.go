@@ -1,13 +1,14 @@
-// Package settings changes settings of servers for the time of a run and sets them back at its
-// end. A run that is killed leaves a file that says what they were: the next run sets them back.
+// Package serversettings changes settings of servers for the time of a run and sets them back at
+// its end. A run that is killed leaves a file that says what they were: the next run sets them
+// back.
 //
-//	k, err := settings.Open(o)      // k.Left() is what an earlier run has left changed
-//	err = k.Change(ctx, changes)    // … the run …
-//	err = k.Restore(ctx)            // also when ctx has ended
+//	k, err := serversettings.Open(o) // k.Left() is what an earlier run has left changed
+//	err = k.Change(ctx, changes)     // … the run …
+//	err = k.Restore(ctx)             // also when ctx has ended
 //
 // It never changes a setting before the file names it, never removes the file before all of it is
 // set back, and never sets back what somebody else has changed meanwhile.
-package settings
+package serversettings
 
 import (
 	"context"
