@@ -34,7 +34,9 @@ func ParseMethod(s string) (Method, error) {
 func (m Method) choose(ctx context.Context, j *job, l *writer.Loader, state *loadstate.Opened) (raw bool, err error) {
 	why := ""
 	switch {
-	case state.Phase == loadstate.Finished || m == Commands || m == "":
+	case state.Phase == loadstate.Finished:
+		return state.Journal.Bound().Raw, nil
+	case m == Commands || m == "":
 		return false, nil
 	case m == Auto && j.Target.OnExists != writer.Fail:
 		why = "only --method raw writes raw batches where there are keys"

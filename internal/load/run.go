@@ -172,6 +172,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 	if id.Raw, err = j.Method.choose(ctx, j, l, state); err != nil {
 		return err
 	}
+	j.Raw = id.Raw
 	if err := j.begin(ctx, l, state, id); err != nil {
 		return err
 	}

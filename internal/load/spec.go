@@ -38,6 +38,7 @@ type Spec struct {
 	Filter  filter.Filter
 	Rewrite rewrite.Options
 
+	Raw    bool                    // written by raw batches: Run sets it
 	Target writer.Options          // Open sets its Keyspaces
 	Own    target.Keyspace         // in which a connection is by itself
 	MapDB  map[int]target.Keyspace // where each database goes; nil: not said

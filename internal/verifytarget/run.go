@@ -56,6 +56,9 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 		return fmt.Errorf("%w: --report: %w; give a file that can be written", exitcode.ErrRefused, err)
 	}
 	c := &comparison{Options: o, dump: a, rules: rules, target: l, retry: o.Retry(log), list: list, how: Compare(t, rules, o.Target.HyperLogLog)}
+	if o.Raw {
+		c.how.Refuses = nil // raw batches store every score
+	}
 	c.how.KeysOnly, c.how.Sample, c.how.Report = o.KeysOnly, o.Sample, list.Add
 	if !left.Empty() {
 		c.how.LeftOut = left.Holds

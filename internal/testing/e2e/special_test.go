@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/redis/go-redis/v9"
+
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
@@ -31,7 +33,7 @@ func TestScores(t *testing.T) {
 		dir := dump(t, 0, s)
 		inspect(t, dir)
 		eachTarget(t, func(t *testing.T, to target) {
-			left := load(t, 3, dir, to)
+			left := load(t, 3, dir, to, "--method", "commands")
 			check := newChecker(t, to, 0)
 			expected := []string{`"only nan" ""`, `"only nan" "a"`}
 			if !s.real {
@@ -68,6 +70,31 @@ func TestScores(t *testing.T) {
 			for _, flags := range [][]string{{"--reverse"}, {"--keys-only"}} {
 				list, _ := verifying(t, 0, dir, to, flags...)
 				checkExplained(t, list, zsets)
+			}
+		})
+		eachKvrocks(t, func(t *testing.T, to target) {
+			uri := []string{"--quiet", "--uri", "redis://" + to.addr, "--in", dir}
+			if left := load(t, 0, dir, to, "--method", "raw", "--verify"); len(left) > 0 {
+				t.Errorf("left out: %v", left)
+			}
+			c := to.client(t, 0)
+			if got, err := c.ZScore(t.Context(), "only nan", "a").Result(); !math.IsNaN(got) {
+				t.Errorf("nan is %v, %v", got, err)
+			}
+			list, _ := verifying(t, 0, dir, to, "--reverse")
+			checkExplained(t, list, map[string]int{})
+			// What was stored and is gone is a difference.
+			if err := c.ZRem(t.Context(), "only tiny", "a").Err(); err != nil {
+				t.Fatal(err)
+			}
+			mustRun(t, 4, "kvload", append([]string{"load", "--resume", "--verify"}, uri...)...)
+			if err := c.ZAdd(t.Context(), "only tiny", redis.Z{Score: 1, Member: "a"}).Err(); err != nil {
+				t.Fatal(err)
+			}
+			mustRun(t, 3, "kvload", append([]string{"rollback"}, uri...)...)
+			mustRun(t, 0, "kvload", append([]string{"rollback", "--force"}, uri...)...)
+			if n := len(c.Keys(t.Context(), "*").Val()); n > 0 {
+				t.Errorf("%d keys are left behind the rollback", n)
 			}
 		})
 	})
