@@ -104,7 +104,8 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	redis.SetLogger(discard{})
 	messages := app.ErrWriter
 	if f, ok := app.ErrWriter.(*os.File); ok {
-		messages = progress.NewLog(f)
+		log := progress.NewLog(f)
+		messages, app.Writer = log, log.Beside(app.Writer)
 	}
 	log := logging.New(messages, app.ErrWriter)
 	app.ErrWriter = log

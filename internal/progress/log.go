@@ -26,8 +26,11 @@ type Log struct {
 	open  bool     // the last message has not ended its line yet, as a question does not
 }
 
-// IsTerminal reports whether w is a terminal.
+// IsTerminal reports whether w is a terminal, or Beside of one.
 func IsTerminal(w io.Writer) bool {
+	if b, ok := w.(*beside); ok {
+		w = b.w
+	}
 	f, ok := w.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }
@@ -77,6 +80,38 @@ func (l *Log) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
+}
+
+// Beside returns what writes to w, such as stdout, which is the terminal of l as well: what is
+// written comes above the lines of progress. If one of both is no terminal it returns w.
+func (l *Log) Beside(w io.Writer) io.Writer {
+	if l.size == nil || !IsTerminal(w) {
+		return w
+	}
+	return &beside{l, w}
+}
+
+type beside struct {
+	l *Log
+	w io.Writer
+}
+
+func (b *beside) Write(p []byte) (int, error) {
+	l := b.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(p) == 0 {
+		return 0, nil
+	}
+	var out bytes.Buffer
+	l.wipe(&out)
+	_, _ = l.w.Write(out.Bytes())
+	n, err := b.w.Write(p)
+	out.Reset()
+	l.open = p[len(p)-1] != '\n'
+	l.redraw(&out)
+	_, _ = l.w.Write(out.Bytes())
+	return n, err
 }
 
 // say writes a line of progress that stays, with the time in front of it; or as it is.

@@ -3,6 +3,7 @@ package progress
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -48,8 +49,10 @@ func TestLogTerminal(t *testing.T) {
 	fmt.Fprint(s, "$ fg\n")
 	l.draw([]string{"again"})
 	is("a message\nand another\nnarrow\nPassword: \nnot now\n$ fg\nagain\n")
+	fmt.Fprint(&beside{l, s}, "a result\n") // on stdout
+	is("a message\nand another\nnarrow\nPassword: \nnot now\n$ fg\na result\nagain\n")
 	l.draw(nil)
-	is("a message\nand another\nnarrow\nPassword: \nnot now\n$ fg\n")
+	is("a message\nand another\nnarrow\nPassword: \nnot now\n$ fg\na result\n")
 }
 
 // TestLogFile: what is no terminal gets lines with the time, and nothing that moves a cursor.
@@ -63,7 +66,7 @@ func TestLogFile(t *testing.T) {
 	if want := noon + "one\n" + noon + "two\n" + noon + "three\n" + noon + "10 keys\n{}\n"; out.String() != want {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
-	if IsTerminal(&out) {
+	if IsTerminal(&out) || IsTerminal(&beside{l, &out}) || l.Beside(&out) != io.Writer(&out) {
 		t.Error("a buffer is a terminal")
 	}
 }
