@@ -41,9 +41,9 @@ A cluster is found from the address of any of its nodes; slots that move are
 followed. It has one keyspace: a dump of several databases needs --db.
 
 Into an empty Kvrocks keys are written by raw write batches of RocksDB, in a
-third of the time (--method). Before that one key of each type is written so under a
-random name, read back by commands, and deleted: a target that does not prove
-that it reads them is loaded by commands, and the load says why.
+third of the time (--method). Before that one key of each type is written so
+under a random name, read back by commands, and deleted: a target that does
+not prove that it reads them is loaded by commands, and the load says why.
 
 A journal, in a directory per dump and target, keeps how far the load is. A
 load that stopped can be resumed with --resume; what is sent twice changes
