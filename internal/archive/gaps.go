@@ -1,6 +1,8 @@
 package archive
 
 import (
+	"slices"
+
 	"bytes"
 	"fmt"
 
@@ -44,6 +46,15 @@ func (w *Writer) Holding(db int, t format.Type) (sum format.Stats) {
 
 // Resumed reports whether earlier runs have done something.
 func (w *Writer) Resumed() bool { return w.resumed }
+
+// Totals returns what there is of the dump, or of the share, by database and type.
+func (w *Writer) Totals() []format.Total {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	m := format.Manifest{Chunks: slices.Clone(w.chunks)}
+	m.SumUp()
+	return m.Totals
+}
 
 // Holds says what there is of the dump, or of the share.
 func (w *Writer) Holds() string {

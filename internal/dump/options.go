@@ -16,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -40,6 +41,7 @@ type Options struct {
 	Consistent bool
 	Tool       string // that makes the dump, with its version
 	Meter      *progress.Meter
+	Summary    *summary.Summary // takes what the run came to; nil: nobody wants to know
 	Log        io.Writer
 
 	ping      func(context.Context) (time.Duration, error) // of tests

@@ -14,12 +14,16 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 // Run makes a dump, or one shard of it, or resumes one. It returns a LeftOut error if keys were
 // left out.
 func Run(ctx context.Context, o Options) (err error) {
+	if o.Summary == nil {
+		o.Summary = summary.New("", "", "dump")
+	}
 	if o.Stream == nil {
 		return run(ctx, &o, nil)
 	}
@@ -36,11 +40,11 @@ func Run(ctx context.Context, o Options) (err error) {
 const sealAfter = 5 * time.Minute
 
 func run(ctx context.Context, o *Options, stream *pack.Output) error {
-	began, throttle := time.Now(), newThrottle(o)
+	throttle := newThrottle(o)
 	if o.Archive.SealAfter == 0 {
 		o.Archive.SealAfter = sealAfter
 	}
-	CountRetries(&o.Reader, o.Meter)
+	CountRetries(&o.Reader, o.Meter, o.Summary)
 	o.Archive.Sealed = func() { o.Meter.Chunk(1) }
 	o.Reader.Prefix = o.Selection.Prefix()
 	s, err := Open(ctx, o.Reader)
@@ -55,11 +59,13 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 	if err != nil {
 		return err
 	}
+	o.Summary.Source = fmt.Sprintf("Pika %s at %s, role %s", src.Version, src.Address, src.Role)
 	fmt.Fprintf(o.Log, "source: Pika %s at %s, role %s, %s\n", src.Version, src.Address, src.Role, progress.Plural(src.Databases, "database", "databases"))
 	w, err := begin(ctx, o, stream, format.NewInfo(o.Tool, time.Now(), src.Source, options))
 	if errors.Is(err, archive.ErrFinished) {
 		fmt.Fprintln(o.Log, err)
 		if o.Shard != nil {
+			o.Summary.Finished = true
 			return nil
 		}
 		return finished(ctx, s, o)
@@ -72,6 +78,8 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 	}
 	defer w.Close()
 	logging.SetDump(o.Log, w.Info.Dump)
+	o.begun(w)
+	defer o.reached(w)
 	if w.Info.Source.RunID != src.RunID {
 		fmt.Fprintln(o.Log, "warning: the source was restarted since the dump began, or another one took its address: if its data are not those of the dump, stop, and dump into another directory")
 	}
@@ -79,7 +87,7 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 	if err := throttle.begin(ctx, s, o); err != nil {
 		return err
 	}
-	d := &dumper{s: s, w: w, o: o, throttle: throttle, began: began}
+	d := &dumper{s: s, w: w, o: o, throttle: throttle}
 	switch {
 	case o.Shard != nil:
 		return d.shard(ctx)
@@ -126,6 +134,7 @@ func finished(ctx context.Context, s *reader.Scanner, o *Options) error {
 			return err
 		}
 		defer a.Close()
+		o.summarize(a.Manifest)
 		return ending(a.Manifest, o)
 	})
 }
@@ -136,8 +145,7 @@ type dumper struct {
 	w        *archive.Writer
 	o        *Options
 	throttle *throttle
-	began    time.Time // the run at hand
-	counting bool      // the source counts its keys meanwhile
+	counting bool // the source counts its keys meanwhile
 }
 
 // all reads what the dump does not have yet, and finishes it.
@@ -152,7 +160,7 @@ func (d *dumper) all(ctx context.Context) error {
 	if err != nil {
 		return notFinished(err, d.s, d.o)
 	}
-	summarize(d.o.Log, m, d.o, time.Since(d.began), d.w.Resumed())
+	d.o.summarize(m)
 	return ending(m, d.o)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -32,10 +33,11 @@ func Open(ctx context.Context, o reader.Options) (*reader.Scanner, error) {
 }
 
 // CountRetries has the retries of a reader counted.
-func CountRetries(o *reader.Options, m *progress.Meter) {
+func CountRetries(o *reader.Options, m *progress.Meter, sum *summary.Summary) {
 	say := o.Retrying
 	o.Retrying = func(err error, wait time.Duration) {
 		m.Retried(err, wait)
+		sum.Retried()
 		if say != nil {
 			say(err, wait)
 		}

@@ -2,39 +2,58 @@ package dump
 
 import (
 	"fmt"
-	"io"
 	"strings"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// summarize shows what a finished dump holds, which this run has begun, or resumed.
-func summarize(w io.Writer, m *format.Manifest, o *Options, run time.Duration, resumed bool) {
-	report.Totals(w, m.Totals)
-	took := progress.Duration(max(run, time.Second))
-	if resumed {
-		took += " by this run, " + progress.Duration(max(m.Finished.Sub(m.Started), time.Second)) + " since the first began"
+// begun says which dump the run is of, and what earlier runs have done.
+func (o *Options) begun(w *archive.Writer) {
+	s := o.Summary
+	s.Dump = summary.Dump{ID: w.Info.Dump, Place: summary.Place(o.where())}
+	if o.Shard != nil {
+		s.Shard = o.Shard.String()
 	}
-	report.SayPartial(w, m.Options)
+	if w.Resumed() {
+		s.Hold(w.Totals())
+		s.Resumed(s.Counts, w.Info.Started)
+	}
+}
+
+// reached says how far the dump, or the shard, is.
+func (o *Options) reached(w *archive.Writer) {
+	if !o.Summary.Finished {
+		o.Summary.Hold(w.Totals())
+	}
+}
+
+// summarize says what a finished dump holds, and what it does not.
+func (o *Options) summarize(m *format.Manifest) {
+	s := o.Summary
+	s.Of(m, o.where())
+	s.Finished = true
+	s.Hold(m.Totals)
+	for _, line := range report.Partial(m.Options) {
+		s.Note("the dump is " + line)
+	}
 	if report.Keys(m.Totals) == 0 {
-		fmt.Fprintln(w, "THE DUMP HOLDS NO KEYS: the source has none of those that were chosen (--db, --type, --match)")
+		s.Note("THE DUMP HOLDS NO KEYS: the source has none of those that were chosen (--db, --type, --match)")
 	}
-	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
-	if m.Expired > 0 {
-		fmt.Fprintf(w, "%s expired between being listed and being read\n", progress.Plural(m.Expired, "key", "keys"))
+	s.Leave("expired", m.Expired, report.Reasons["expired"], false, "")
+	for _, r := range m.Skipped {
+		s.Leave(r.Reason, r.Keys, report.Reasons[r.Reason], r.Reason != string(reader.DeletedOrExpired), o.list(format.SkippedName))
 	}
-	report.Skipped(w, m.Skipped)
 	if m.Conflicts > 0 {
-		fmt.Fprintf(w, "%s in several types: see %s; kvload will ask for --on-conflict\n",
-			progress.Plural(m.Conflicts, "name stands", "names stand"), o.list(format.ConflictsName))
+		s.Note(progress.Plural(m.Conflicts, "name stands", "names stand") + " in several types; kvload will ask for --on-conflict")
+		s.File("conflicts", o.list(format.ConflictsName))
 	}
-	fmt.Fprintf(w, "done in %s: %s\n", took, o.where())
 }
 
 // ending returns a LeftOut error if keys are not in a finished dump, or not wholly, or if it is

@@ -41,3 +41,36 @@ const Help = `EXIT CODES:
    75   try again later: connection lost, no answer, disk full
    130  interrupted (143: terminated, 129: the terminal hung up)
 `
+
+// Meaning says in a few words what a code means.
+func Meaning(code int) string {
+	switch code {
+	case Done:
+		return "done"
+	case Usage:
+		return "wrong usage"
+	case LeftOut:
+		return "done, but some keys were left out and are listed"
+	case Different:
+		return "verification found differences, or is needed"
+	case Refused:
+		return "refused before anything was written"
+	case NoDump:
+		return "the dump is missing or was not finished"
+	case Locked:
+		return "another run is active"
+	case Auth:
+		return "authentication failed, a permission is missing, or no identity opens the dump"
+	case Corrupt:
+		return "the dump is damaged"
+	case TryAgain:
+		return "try again later: connection lost, no answer, disk full"
+	case Interrupted:
+		return "interrupted"
+	case Terminated:
+		return "terminated"
+	case HungUp:
+		return "the terminal hung up"
+	}
+	return "failed"
+}

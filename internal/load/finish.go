@@ -27,6 +27,7 @@ type FinishOptions struct {
 // Finish makes sure that all shards of a load are done, and sums up what they loaded and left out.
 // Nothing is written to the target.
 func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
+	o.Summarize("finish")
 	a, rules, err := o.Open(ctx)
 	if err != nil {
 		return err
@@ -57,7 +58,9 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 		}
 	}
 	fmt.Fprintln(out, status.Done())
-	left := summarize(out, status.Stats(), cmp.Or(list, "the report of the load"), spent{run: status.Took()})
+	left := summarize(o.Summary, status.Stats(), cmp.Or(list, "the report of the load"))
+	o.Summary.Totals, o.Summary.Finished = a.Manifest.Totals, true
+	o.Summary.AllSeconds = status.Took().Seconds()
 	if o.Verify == nil {
 		return errors.Join(f.lookBack(ctx), left)
 	}

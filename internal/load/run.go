@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
@@ -29,6 +28,7 @@ import (
 // Run loads a dump into a target. It returns an exitcode.LeftOutError if something did not reach
 // the target. Out is for the table of DryRun, log for all else.
 func Run(ctx context.Context, o Options, out, log io.Writer) (err error) {
+	o.Summarize("load")
 	feed, done, err := openFeed(ctx, &o, log)
 	if err != nil {
 		return err
@@ -46,6 +46,8 @@ const sharedBytes = 16 << 20
 // RunAll is Run for several targets at once, each at its own pace. The dump is a finished one.
 func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 	first := &targets[0]
+	first.Summarize("load")
+	all := first.Summary
 	a, err := archive.Open(ctx, first.Dump, first.Workers, first.Keys.Identities...)
 	if err != nil {
 		return err
@@ -56,16 +58,19 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 		return err
 	}
 	a.CacheFrames(len(targets), sharedBytes)
+	all.Of(a.Manifest, first.Dump)
 	var servers []target.Options
 	var addrs []string
-	for _, o := range targets {
+	for i := range targets {
+		o := &targets[i]
+		o.Summary = all.Into(o.Target.Target.Addr)
 		servers, addrs = append(servers, o.Target.Target), append(addrs, o.Target.Target.Addr)
 	}
 	if i, j, same := preflight.Duplicate(ctx, servers); same {
 		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", exitcode.ErrRefused, addrs[i], addrs[j])
 	}
 	tables := make([]bytes.Buffer, len(targets)) // of DryRun
-	err = several(ctx, addrs, first.Meter, len(targets)*first.Workers, log, func(i int, log io.Writer) error {
+	err = several(ctx, addrs, first.Meter, len(targets)*first.Workers, all.Targets, log, func(i int, log io.Writer) error {
 		o := targets[i]
 		o.shared = true
 		return runFrom(ctx, a.Feed(), o, &tables[i], log)
@@ -91,7 +96,6 @@ type job struct {
 
 // runFrom is Run with the dump open.
 func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Writer) error {
-	start := time.Now()
 	j := &job{Options: o, feed: feed, retry: o.Retry(log), log: log}
 	names, err := j.choose()
 	if err != nil {
@@ -100,6 +104,7 @@ func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Wri
 	throttle := NewThrottle(j.Limits, &j.Target, j.Workers, j.Meter, func(text string) { fmt.Fprintln(log, text) })
 	p := &inspection{job: j}
 	if err = p.look(ctx, names); err == nil && j.DryRun {
+		j.Summary.DryRun = true
 		report.SayPartial(out, feed.Archive().Manifest.Options)
 		return p.show(out)
 	}
@@ -110,8 +115,9 @@ func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Wri
 		tune.Remind(j.Location().Root(nil), log)
 		return err
 	}
+	j.Summary.Target = fmt.Sprint(p.l.Target)
 	fmt.Fprintf(log, "target: %s\n", p.l.Target)
-	return j.load(ctx, p.l, p.state, throttle, start)
+	return j.load(ctx, p.l, p.state, throttle)
 }
 
 // choose finds out what is loaded, where it goes and under which names. Names is why these are
@@ -119,6 +125,7 @@ func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Wri
 func (j *job) choose() (names, err error) {
 	a := j.feed.Archive()
 	j.ID = a.Manifest.Dump
+	j.Summary.Of(a.Manifest, j.Dump)
 	logging.SetDump(j.log, j.ID)
 	j.feed.Begin(j.Wants)
 	j.units = coming(a, &j.Filter)
@@ -152,7 +159,7 @@ func (j *job) choose() (names, err error) {
 }
 
 // load loads a target that has passed the preflight.
-func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State, throttle *Throttle, start time.Time) (err error) {
+func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State, throttle *Throttle) (err error) {
 	list := &leftout.Report{Path: j.Report}
 	id := j.Identity(l)
 	state, err := seen.Open(ctx, id, journal.Options{Every: j.Checkpoint, Before: list.Flush})
@@ -180,7 +187,8 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 	list.Beside(jn)
 	there := j.Presence(l, jn, j.rules, j.retry)
 	if state.Phase == loadstate.Finished {
-		return j.conclude(ctx, there, list, nil, spent{})
+		j.Summary.Resumed(countsOf(jn.Stats()), jn.Began())
+		return j.conclude(ctx, there, list, nil)
 	}
 	l.Fence(loadstate.Fence(jn.Bound(), j.Shard, state.Phase == loadstate.Resumed && !jn.IsIdle(), jn))
 	if state.Phase == loadstate.Resumed {
@@ -197,8 +205,12 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 		fmt.Fprintf(j.log, "shard %s: %d of %d parts, %s of %s\n", j.Shard, len(j.own), len(j.units), progress.Bytes(loadstate.Stored(j.own)), progress.Bytes(loadstate.Stored(j.units)))
 	}
 	sent := jn.Stats().Commands
+	if state.Phase == loadstate.Resumed {
+		j.Summary.Resumed(countsOf(jn.Stats()), jn.Began())
+	}
 	sample, err := j.transfer(ctx, l, there, list, throttle)
 	if err != nil {
+		j.reached(jn, list)
 		if errors.Is(err, exitcode.ErrRefused) {
 			return err // it says what is to be done, and that is no --resume
 		}
@@ -207,15 +219,10 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 	if err := jn.Finish(); err != nil {
 		return err
 	}
-	took := spent{run: time.Since(start)}
-	if state.Phase == loadstate.Resumed {
-		took.all = time.Since(jn.Began())
-	}
 	if state.Phase == loadstate.Resumed && jn.Stats().Commands == sent {
 		fmt.Fprintln(j.log, "nothing was sent: all of the dump was loaded before")
-		took = spent{}
 	}
-	return j.conclude(ctx, there, list, sample, took)
+	return j.conclude(ctx, there, list, sample)
 }
 
 // transfer loads the units, and brings the journal and the list of what was left out up to date,
@@ -331,14 +338,16 @@ func (j *job) checkPresence(ctx context.Context, there *Presence, phase loadstat
 
 // conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and
 // compares if that is wanted. Sample is of the keys of a stream.
-func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Report, sample []LoadedKey, took spent) error {
+func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Report, sample []LoadedKey) error {
 	jn := there.Journal
 	if j.Verify == nil {
 		gone := j.lookBack(ctx, there, sample, list)
-		left := summarize(j.log, jn.Stats(), list.Where(jn.Stats().Left()), took)
+		left := j.reached(jn, list)
+		j.Summary.Finished = true
 		return errors.Join(gone, j.Unsure(jn.Unsure()), left)
 	}
-	left := summarize(j.log, jn.Stats(), list.Where(jn.Stats().Left()), took)
+	left := j.reached(jn, list)
+	j.Summary.Finished = true
 	if err := j.feed.Wait(ctx); err != nil {
 		return errors.Join(err, left)
 	}

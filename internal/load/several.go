@@ -11,6 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 // severity orders the exit codes of several targets, the worst first: what the user has to look
@@ -28,7 +29,7 @@ const phase = "load"
 
 // several runs the loads into the targets of these addresses at once, each at its own pace. What
 // fails at one is said, and does not stop the others. The error is the worst of all.
-func several(ctx context.Context, addrs []string, meter *progress.Meter, connections int, log io.Writer, one func(i int, log io.Writer) error) error {
+func several(ctx context.Context, addrs []string, meter *progress.Meter, connections int, sums []*summary.Summary, log io.Writer, one func(i int, log io.Writer) error) error {
 	b := newBoard(addrs, log)
 	end := meter.Begin(phase, connections)
 	defer end()
@@ -38,6 +39,7 @@ func several(ctx context.Context, addrs []string, meter *progress.Meter, connect
 			err := one(i, row)
 			meter.EndTarget(row.addr, err != nil && !exitcode.IsEnd(err))
 			b.ended(ctx, row, err)
+			sums[i].End(row.err, row.code)
 			return nil // the others go on
 		})
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
@@ -50,6 +51,14 @@ type Spec struct {
 	Workers  int           // connections
 	RetryFor time.Duration // without progress
 	Meter    *progress.Meter
+	Summary  *summary.Summary // takes what the run came to; nil: nobody wants to know
+}
+
+// Summarize has a Summary taken what the run comes to, if nobody gave one.
+func (s *Spec) Summarize(command string) {
+	if s.Summary == nil {
+		s.Summary = summary.New("", "", command)
+	}
 }
 
 // Open opens a finished dump, finds out where its databases go, and reads under which names. A load
@@ -60,6 +69,10 @@ func (s *Spec) Open(ctx context.Context) (*archive.Archive, *rewrite.Rules, erro
 		return nil, nil, err
 	}
 	s.ID = a.Manifest.Dump
+	s.Summary.Of(a.Manifest, s.Dump)
+	if !s.Shard.IsAll() {
+		s.Summary.Shard = s.Shard.String()
+	}
 	var rules *rewrite.Rules
 	if s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.Units(a)); err == nil {
 		s.Rewrite.Loaded = true
@@ -78,6 +91,7 @@ func (s *Spec) OpenTarget(ctx context.Context, log io.Writer) (*writer.Loader, e
 	if err != nil {
 		return nil, MayWantTLS(err)
 	}
+	s.Summary.Target = fmt.Sprint(l.Target)
 	fmt.Fprintf(log, "target: %s\n", l.Target)
 	return l, nil
 }
@@ -119,6 +133,7 @@ func (s *Spec) Retry(log io.Writer) retry.Policy {
 	retries := progress.NewRetries()
 	return retry.Policy{For: s.RetryFor, Kind: ErrorKind, Say: func(err error, wait time.Duration) {
 		s.Meter.Retried(err, wait)
+		s.Summary.Retried()
 		retries.Say(log, err, wait)
 	}}
 }

@@ -3,53 +3,57 @@ package load
 import (
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
-// A spent is how long a load took.
-type spent struct {
-	run time.Duration // the run at hand; 0: it did nothing
-	all time.Duration // since the first run began; 0: there was one
+// countsOf returns what a journal counts.
+func countsOf(s checkpoint.Stats) summary.Counts {
+	return summary.Counts{Keys: s.Keys, Elements: s.Elements, Bytes: s.Bytes}
 }
 
-func (s spent) String() string {
-	text := progress.Duration(max(s.run, time.Second))
-	if s.all > 0 {
-		text += " by this run, " + progress.Duration(max(s.all, time.Second)) + " since the first began"
+// reached says how far the load, or the shard, is. It returns a LeftOutError if something was left
+// out.
+func (j *job) reached(jn *journal.Journal, list *leftout.Report) error {
+	m := format.Manifest{}
+	for _, u := range j.own {
+		m.Chunks = append(m.Chunks, u...)
 	}
-	return text
+	m.SumUp()
+	j.Summary.Totals = m.Totals
+	if !j.Shard.IsAll() {
+		j.Summary.Shard = j.Shard.String()
+	}
+	err := summarize(j.Summary, jn.Stats(), list.Where(jn.Stats().Left()))
+	j.Summary.File("journal", jn.Path())
+	j.Summary.File("undo", j.Undo)
+	return err
 }
 
-// summarize shows what was loaded, by this run or, in no time, by those before. It returns a
-// LeftOutError if something was not.
-func summarize(w io.Writer, s checkpoint.Stats, list string, took spent) error {
+// summarize says what was loaded, by this run and those before. It returns a LeftOutError if
+// something was not.
+func summarize(sum *summary.Summary, s checkpoint.Stats, list string) error {
+	sum.Counts = countsOf(s)
 	if s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {
-		fmt.Fprintln(w, "NOTHING WAS LOADED: the dump, or this shard of it, has no key that was chosen (--match)")
+		sum.Note("NOTHING WAS LOADED: the dump, or this shard of it, has no key that was chosen (--match)")
 	}
-	what := fmt.Sprintf("loaded %s with %s, %s", progress.Plural(s.Keys, "key", "keys"), progress.Plural(s.Elements, "element", "elements"), progress.Bytes(s.Bytes))
-	if took.run > 0 {
-		fmt.Fprintf(w, "%s, in %s\n", what, took)
-	} else {
-		fmt.Fprintf(w, "earlier runs have %s\n", what)
-	}
-	if s.Expired > 0 {
-		fmt.Fprintf(w, "%s expired since the dump: left out\n", progress.Plural(s.Expired, "key has", "keys have"))
-	}
-	if s.Short > 0 {
-		fmt.Fprintf(w, "%s had less than --ttl-min to live: left out\n", progress.Plural(s.Short, "key", "keys"))
+	sum.Leave("expired", s.Expired, report.LoadReasons["expired"], false, "")
+	sum.Leave("short", s.Short, report.LoadReasons["short"], false, "")
+	for _, r := range slices.Sorted(maps.Keys(s.LeftOut)) {
+		sum.Leave(r, s.LeftOut[r], report.LoadReasons[r], true, list)
 	}
 	if s.Dropped > 0 {
-		fmt.Fprintf(w, "deleted at the target: %s of those that were left out so (--on-exists replace)\n", progress.Count(s.Dropped))
+		sum.Note(fmt.Sprintf("deleted at the target: %s of those that were left out as expired or short (--on-exists replace)", progress.Count(s.Dropped)))
 	}
 	if len(s.LeftOut) == 0 {
 		return nil

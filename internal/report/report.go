@@ -41,21 +41,6 @@ func Keys(totals []format.Total) (keys int64) {
 	return keys
 }
 
-// Reasons says what each reason of skipped.jsonl means.
-var Reasons = map[string]string{
-	"expired":            "its expiry came before it was read: nothing is lost",
-	"gone":               "not there any more when it was read: deleted, or (4.0) a name with a NUL byte, which cannot be read",
-	"deleted-or-expired": "the source does not have it any more: deleted, or expired, which of both cannot be told",
-	"retyped":            "of another type when it was read",
-	"changed":            "changed each time it was read, so that its pieces did not fit",
-	"duplicate-name":     "listed under another key's name, which Pika 4.0 cuts at a NUL byte",
-	"internal":           "Pika's own, of a slot migration: no data",
-	"too-large":          "an element is larger than every target can hold",
-	"unlisted":           "streams whose names begin so cannot be listed by the source",
-	"unreadable":         "the source gives no answer about it that can be understood",
-	"expiry-unknown":     "in the dump without its expiry, which the source cannot tell",
-}
-
 // Skipped prints how many keys are not in a dump, or not wholly, by reason.
 func Skipped(w io.Writer, skipped []format.Reason) {
 	for _, r := range skipped {

@@ -2,12 +2,13 @@ package rollback
 
 import (
 	"fmt"
-	"io"
 	"strings"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 // counts are what shards came to.
@@ -27,11 +28,19 @@ func (c *counts) add(b *undoing) {
 	}
 }
 
-// show shows what was done.
-func (c *counts) show(w io.Writer, took time.Duration) {
-	fmt.Fprintf(w, "removed %s and put %s back, in %s\n", progress.Plural(c.removed, "key", "keys"), progress.Count(c.restored), progress.Duration(max(time.Second, took)))
-	if c.untouched > 0 {
-		fmt.Fprintf(w, "the load never began %s of the dump: what the target holds under the names there is left as it is\n", progress.Plural(c.untouched, "chunk", "chunks"))
+// summarize says what was done so far.
+func (c *counts) summarize(s *summary.Summary) {
+	s.Rollback = &summary.Rollback{Removed: c.removed, Restored: c.restored, Untouched: c.untouched}
+	s.LeftOut = s.LeftOut[:0]
+	list := ""
+	if len(c.lists) > 0 {
+		list = c.lists[0]
+	}
+	for _, kept := range []struct {
+		reason string
+		keys   int64
+	}{{leftout.Changed, c.changed - c.older}, {leftout.Older, c.older}} {
+		s.Leave(kept.reason, kept.keys, report.LoadReasons[kept.reason], true, list)
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
@@ -65,6 +66,7 @@ type shardState struct {
 
 // with does something with a load whose journals are all locked.
 func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) error) (err error) {
+	o.Summarize("rollback")
 	r := &rollback{Options: o, retry: o.Retry(log), log: log}
 	if r.dump, r.rules, err = r.Open(ctx); err != nil {
 		return err
@@ -174,17 +176,18 @@ func (r *rollback) undo(ctx context.Context) error {
 		return err
 	}
 	var sum counts
-	start := time.Now()
 	for _, p := range todo {
-		if err := r.undoShard(ctx, p, &sum); err != nil {
+		err := r.undoShard(ctx, p, &sum)
+		sum.summarize(r.Summary)
+		if err != nil {
 			return fmt.Errorf("%w (the load is undone in part: run it again)", err)
 		}
 	}
 	if len(todo) == 0 {
-		fmt.Fprintf(r.log, "this load was undone already\n")
+		r.Summary.Note("this load was undone already")
+		r.Summary.Rollback = &summary.Rollback{}
 		return r.end(ctx)
 	}
-	sum.show(r.log, time.Since(start))
 	if err := sum.left(r.common != nil); err != nil {
 		return err
 	}
@@ -257,7 +260,8 @@ func (r *rollback) clear(ctx context.Context) error {
 			return err
 		}
 	}
-	fmt.Fprintln(r.log, "the target is cleared")
+	r.Summary.Note("the target is cleared")
+	r.Summary.Rollback = &summary.Rollback{}
 	for _, p := range r.shards {
 		if p.journal.Undone().IsZero() {
 			if err := p.journal.EndUndo(0); err != nil {

@@ -1,15 +1,12 @@
 package verify
 
 import (
-	"fmt"
-	"io"
 	"math"
-	"strconv"
 	"sync"
-	"text/tabwriter"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 // A Tally sums up what all Checkers have found.
@@ -64,40 +61,23 @@ func (t *Tally) Differing() (keys, extra int64) {
 	return t.differ, t.classes[ExtraKey]
 }
 
-// Summary writes a table of the classes, for a sample what it says of all keys, and that nothing
-// differs if it is so.
-func (t *Tally) Summary(w io.Writer, sampled *sample.Sample) {
+// Comparison returns what was found, of all keys or a sample of them.
+func (t *Tally) Comparison(sampled *sample.Sample) *summary.Comparison {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if len(t.classes) > 0 {
-		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		for _, c := range Classes {
-			if n := t.classes[c]; n > 0 {
-				note := ""
-				if c.Explained() {
-					note = "explained: no difference"
-				}
-				fmt.Fprintf(tw, "  %s\t%s\t%s\n", c, progress.Plural(n, "key", "keys"), note)
-			}
+	c := &summary.Comparison{
+		Keys: t.keys, Differing: t.differ, Extra: t.classes[ExtraKey], Sampled: sampled != nil, Bound: Confidence(t.keys, t.differ),
+		Differences: []summary.Difference{},
+	}
+	c.Equal = c.Differing == 0 && c.Extra == 0 && c.Keys > 0
+	for _, class := range Classes {
+		if n := t.classes[class]; n > 0 {
+			c.Differences = append(c.Differences, summary.Difference{
+				Kind: string(class), Keys: n, Explained: class.Explained(), Meaning: report.Differences[string(class)],
+			})
 		}
-		tw.Flush()
 	}
-	if sampled != nil {
-		fmt.Fprintf(w, "%s of %s", progress.Count(t.differ), progress.Plural(t.keys, "sampled key differs", "sampled keys differ"))
-		if bound := Confidence(t.keys, t.differ); bound < 0.995 { // else it says nothing
-			fmt.Fprintf(w, ": with 95 %% confidence fewer than %s of all do", Percent(bound))
-		}
-		fmt.Fprintln(w)
-	}
-	switch {
-	case t.differ > 0 || t.classes[ExtraKey] > 0 || t.keys == 0:
-	case sampled != nil:
-		fmt.Fprintln(w, "the sample is equal")
-	case len(t.classes) > 0:
-		fmt.Fprintln(w, "equal, but for what is explained")
-	default:
-		fmt.Fprintln(w, "equal")
-	}
+	return c
 }
 
 // Confidence returns the share of all keys below which those that differ are with 95 % confidence,
@@ -135,9 +115,4 @@ func atMost(n, k int64, p float64) float64 {
 		sum += math.Exp(term)
 	}
 	return sum
-}
-
-// Percent writes a share below 0.995 with two significant digits.
-func Percent(share float64) string {
-	return strconv.FormatFloat(100*share, 'g', 2, 64) + " %"
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -40,15 +41,20 @@ type Options struct {
 	Report   string         // file that lists what differs; empty: none
 	Cache    dump.CacheSwitch
 	Meter    *progress.Meter
+	Summary  *summary.Summary // takes what came out; nil: nobody wants to know
 	Out, Log io.Writer // for what came out, and for progress
 }
 
 // Run compares. It returns a Different error if the source has changed.
 func Run(ctx context.Context, o Options) error {
 	a := o.Archive
+	if o.Summary == nil {
+		o.Summary = summary.New("", "", "verify")
+	}
+	o.Summary.Of(a.Manifest, a.Path())
 	logging.SetDump(o.Log, a.Manifest.Dump)
 	o.Reader.Prefix = o.Filter.Prefix()
-	dump.CountRetries(&o.Reader, o.Meter)
+	dump.CountRetries(&o.Reader, o.Meter, o.Summary)
 	if match := a.Manifest.Options.Match; o.Filter.Match == "" && match != "" {
 		if p, err := glob.Compile(match); err == nil {
 			o.Reader.Prefix = p.Prefix()
@@ -58,8 +64,8 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	start := time.Now()
 	src := s.Source()
+	o.Summary.Source = fmt.Sprintf("Pika %s at %s", src.Version, src.Address)
 	fmt.Fprintf(o.Log, "comparing Pika %s at %s with %s\n", src.Version, src.Address, a.Path())
 	if warning := dump.CacheWarning(src); warning != "" && !o.Cache.Off {
 		fmt.Fprintln(o.Log, "warning:", warning)
@@ -87,12 +93,14 @@ func Run(ctx context.Context, o Options) error {
 	if err := errors.Join(err, unknown.Close(), list.Close()); err != nil {
 		return err
 	}
-	report.SayPartial(o.Out, a.Manifest.Options)
+	o.Summary.File("report", o.Report)
+	for _, line := range report.Partial(a.Manifest.Options) {
+		o.Summary.Note("the dump is " + line)
+	}
 	if tally.Keys() == 0 && report.Keys(a.Manifest.Totals) > 0 {
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --db, --type, --match or --sample choose none of the dump's keys", reader.ErrRefused)
 	}
-	fmt.Fprintf(o.Out, "compared %s in %s\n", progress.Plural(tally.Keys(), "key", "keys"), progress.Duration(max(time.Since(start), time.Second)))
-	tally.Summary(o.Out, o.Sample)
+	o.Summary.Comparison = tally.Comparison(o.Sample)
 	differ, _ := tally.Differing()
 	if differ == 0 {
 		return nil

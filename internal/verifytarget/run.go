@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -26,6 +25,7 @@ import (
 // Run compares. It returns an exitcode.DifferentError if something differs. Out is for what came
 // out, log for all else.
 func Run(ctx context.Context, o Options, out, log io.Writer) error {
+	o.Summarize("verify")
 	a, rules, err := o.Open(ctx)
 	if err != nil {
 		return err
@@ -39,17 +39,18 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 
 // RunWith is Run with the dump open, and the rules of a load whose begin they know.
 func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.Rules, out, log io.Writer) error {
+	o.Summarize("verify")
 	logging.SetDump(log, a.Manifest.Dump)
 	left, err := o.readLeftOut()
 	if err != nil {
 		return err
 	}
-	start := time.Now()
 	l, err := writer.Open(ctx, o.Target)
 	if err != nil {
 		return load.MayWantTLS(err)
 	}
 	t := l.Target
+	o.Summary.Target = fmt.Sprint(t)
 	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
 	list, err := verify.NewReport(o.Report, out)
 	if err != nil {
@@ -66,12 +67,14 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 	if err := errors.Join(c.run(ctx, log), list.Close(), left.Close()); err != nil {
 		return err
 	}
-	report.SayPartial(out, a.Manifest.Options)
+	o.Summary.File("report", o.Report)
+	for _, line := range report.Partial(a.Manifest.Options) {
+		o.Summary.Note("the dump is " + line)
+	}
 	if c.tally.Keys() == 0 && report.Keys(a.Manifest.Totals) > 0 && o.Shard.IsAll() {
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --match or --sample choose none of the dump's keys", exitcode.ErrRefused)
 	}
-	fmt.Fprintf(out, "compared %s in %s\n", progress.Plural(c.tally.Keys(), "key", "keys"), progress.Duration(max(time.Since(start), time.Second)))
-	c.tally.Summary(out, o.Sample)
+	o.Summary.Comparison = c.tally.Comparison(o.Sample)
 	return c.verdict()
 }
 

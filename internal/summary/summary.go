@@ -1,0 +1,242 @@
+// Package summary holds what a command came to, and shows it: as text for people, as JSON for
+// machines. An engine fills in what it knows, and prints nothing of it; the command shows it when
+// the run has ended, however it ended.
+//
+//	s := summary.New("kvload", version, "load")
+//	s.End(err, code)
+//	err = s.JSON(os.Stdout) // or s.Text
+//
+// It never holds a password: a place in a bucket is without its query.
+package summary
+
+import (
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+)
+
+// Schema is the version of a Summary as JSON (docs/operations/results.md). It grows when a field
+// goes or changes its meaning; new fields may come at any time.
+const Schema = 1
+
+// A Summary is what a command came to.
+type Summary struct {
+	Schema  int    `json:"schema"`
+	Tool    string `json:"tool"`
+	Version string `json:"version"`
+	Command string `json:"command"`
+
+	Result   string `json:"result"` // Done and so on
+	ExitCode int    `json:"exit_code"`
+	Meaning  string `json:"meaning"` // of the exit code
+	Error    string `json:"error"`   // empty: none
+
+	Dump     Dump   `json:"dump"`
+	Source   string `json:"source"` // the server that was read; empty: none
+	Target   string `json:"target"` // the server that was written to or compared; empty: none
+	Shard    string `json:"shard"`  // I/N; empty: all of them
+	DryRun   bool   `json:"dry_run"`
+	Finished bool   `json:"finished"` // the dump, or the load, is complete, by this run or before
+
+	// Keys, Elements and Bytes are what the dump holds, was loaded or undone, by all runs.
+	Counts
+	Totals []format.Total `json:"totals"` // of the dump, by database and type
+
+	Started time.Time `json:"started"`
+	Seconds float64   `json:"seconds"` // of this run
+	// AllSeconds are those since the first run of a resumed one began; 0: it was not resumed.
+	AllSeconds     float64 `json:"all_seconds"`
+	KeysPerSecond  float64 `json:"keys_per_second"` // of this run
+	BytesPerSecond float64 `json:"bytes_per_second"`
+	Retries        int64   `json:"retries"` // of transient errors, by this run
+
+	LeftOut    []LeftOut   `json:"left_out"`   // by reason
+	Comparison *Comparison `json:"comparison"` // nil: nothing was compared
+	Rollback   *Rollback   `json:"rollback"`   // nil: it is no rollback
+	Files      []File      `json:"files"`      // reports, journals and what else was written beside the data
+	Notes      []string    `json:"notes"`      // what else is to be known
+	Targets    []*Summary  `json:"targets"`    // of a load into several, each target's own
+	Next       []string    `json:"next"`       // commands to paste; where one word has to be chosen it is in capitals
+
+	// Own says that the command has printed a text of its own, of which this is only the end.
+	Own bool `json:"-"`
+
+	earlier Counts
+	retries atomic.Int64
+	now     func() time.Time
+}
+
+// Counts are what a command has come to.
+type Counts struct {
+	Keys     int64 `json:"keys"`
+	Elements int64 `json:"elements"`
+	Bytes    int64 `json:"bytes"`        // of keys and values, not compressed
+	Stored   int64 `json:"stored_bytes"` // of chunk files
+	Chunks   int   `json:"chunks"`
+}
+
+// A Dump is the one that was made or read.
+type Dump struct {
+	ID          string `json:"id"`
+	Place       string `json:"place"` // a directory, or a URL without its query
+	Consistency string `json:"consistency"` // the manifest's statement, and its reason
+	Reason      string `json:"consistency_reason"`
+}
+
+// A LeftOut is how many keys are not where the command should have brought them, for one reason.
+type LeftOut struct {
+	Reason  string `json:"reason"`
+	Keys    int64  `json:"keys"`
+	Meaning string `json:"meaning"`
+	// Lost is whether it counts (exit code 3): keys that had expired do not.
+	Lost bool   `json:"lost"`
+	List string `json:"list"` // the file that names them; empty: none
+}
+
+// A Comparison is what was found by one.
+type Comparison struct {
+	Keys      int64 `json:"keys"`      // compared
+	Differing int64 `json:"differing"` // of them, without what is explained
+	Extra     int64 `json:"extra"`     // keys that the dump does not have
+	Equal     bool  `json:"equal"`
+	Sampled   bool  `json:"sampled"`
+	// Bound is the share of all keys below which those that differ are with 95 % confidence, of a
+	// sample; 1: nothing is known.
+	Bound       float64      `json:"bound"`
+	Differences []Difference `json:"differences"`
+}
+
+// A Difference counts the keys of one kind of difference. A key may have several.
+type Difference struct {
+	Kind      string `json:"kind"`
+	Keys      int64  `json:"keys"`
+	Explained bool   `json:"explained"` // it is none
+	Meaning   string `json:"meaning"`
+}
+
+// A Rollback is what one has done.
+type Rollback struct {
+	Removed   int64 `json:"removed"`
+	Restored  int64 `json:"restored"`
+	Untouched int64 `json:"untouched_chunks"` // that the load never began
+}
+
+// A File is one that a command has written, or that says more.
+type File struct {
+	What string `json:"what"`
+	Path string `json:"path"`
+}
+
+// Results.
+const (
+	Done      = "done"
+	Left      = "left out"  // done, but for keys that are listed
+	Different = "different" // done, and the two sides are not equal, or not known to be
+	Refused   = "refused"   // before anything was written
+	Stopped   = "stopped"   // it can be resumed, or run again
+	Failed    = "failed"
+)
+
+var results = map[int]string{
+	exitcode.Done: Done, exitcode.LeftOut: Left, exitcode.Different: Different, exitcode.Usage: Refused, exitcode.Refused: Refused,
+	exitcode.NoDump: Refused, exitcode.Locked: Refused, exitcode.Auth: Refused,
+	exitcode.TryAgain: Stopped, exitcode.Interrupted: Stopped, exitcode.Terminated: Stopped, exitcode.HungUp: Stopped,
+}
+
+// New returns the summary of a command that begins.
+func New(tool, version, command string) *Summary {
+	s := newSummary(tool, version, command, time.Now)
+	return s
+}
+
+func newSummary(tool, version, command string, now func() time.Time) *Summary {
+	return &Summary{
+		Schema: Schema, Tool: tool, Version: version, Command: command, Started: now(), now: now,
+		Totals: []format.Total{}, LeftOut: []LeftOut{}, Files: []File{}, Notes: []string{}, Targets: []*Summary{}, Next: []string{},
+	}
+}
+
+// Into adds the summary of one target of several, whose address is known.
+func (s *Summary) Into(addr string) *Summary {
+	t := newSummary(s.Tool, s.Version, s.Command, s.now)
+	t.Target = addr
+	s.Targets = append(s.Targets, t)
+	return t
+}
+
+// End says how the run has ended.
+func (s *Summary) End(err error, code int) {
+	s.ExitCode, s.Meaning, s.Result = code, exitcode.Meaning(code), results[code]
+	if s.Result == "" {
+		s.Result = Failed
+	}
+	if err != nil {
+		s.Error = strings.ReplaceAll(err.Error(), "\n", "; ")
+	}
+	s.Retries = s.retries.Load()
+	s.Seconds = s.now().Sub(s.Started).Seconds()
+	if done := s.Counts.minus(s.earlier); s.Seconds > 0 && done.Keys > 0 {
+		s.KeysPerSecond, s.BytesPerSecond = float64(done.Keys)/s.Seconds, float64(done.Bytes)/s.Seconds
+	}
+}
+
+// Resumed says what earlier runs have done, the first of which began then.
+func (s *Summary) Resumed(earlier Counts, began time.Time) {
+	s.earlier = earlier
+	s.AllSeconds = s.now().Sub(began).Seconds()
+}
+
+// Retried counts a retry. A nil Summary counts nothing.
+func (s *Summary) Retried() {
+	if s != nil {
+		s.retries.Add(1)
+	}
+}
+
+// Note adds what else is to be known.
+func (s *Summary) Note(text string) { s.Notes = append(s.Notes, text) }
+
+// File adds a file; an empty path is none.
+func (s *Summary) File(what, path string) {
+	if path != "" {
+		s.Files = append(s.Files, File{what, Place(path)})
+	}
+}
+
+// Leave adds how many keys were left out for a reason of a command; none are not added. Lost is
+// whether they count.
+func (s *Summary) Leave(reason string, keys int64, meaning string, lost bool, list string) {
+	if keys != 0 {
+		s.LeftOut = append(s.LeftOut, LeftOut{reason, keys, meaning, lost, Place(list)})
+	}
+}
+
+// Hold says what a dump holds.
+func (s *Summary) Hold(totals []format.Total) {
+	s.Totals, s.Counts = totals, Counts{}
+	for _, t := range totals {
+		s.Keys, s.Elements, s.Bytes = s.Keys+t.Keys, s.Elements+t.Elements, s.Bytes+t.Raw
+		s.Stored, s.Chunks = s.Stored+t.Stored, s.Chunks+t.Chunks
+	}
+}
+
+// Of says of which dump the command is.
+func (s *Summary) Of(m *format.Manifest, place string) {
+	s.Dump = Dump{ID: m.Dump, Place: Place(place), Consistency: m.Consistency.Statement, Reason: m.Consistency.Reason}
+}
+
+func (c Counts) minus(d Counts) Counts {
+	return Counts{c.Keys - d.Keys, c.Elements - d.Elements, c.Bytes - d.Bytes, c.Stored - d.Stored, c.Chunks - d.Chunks}
+}
+
+// Place returns a location as it may be shown: a URL without its query, in which there may be what
+// is nobody's business.
+func Place(location string) string {
+	if strings.Contains(location, "://") {
+		location, _, _ = strings.Cut(location, "?")
+	}
+	return location
+}

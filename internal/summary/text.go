@@ -1,0 +1,272 @@
+package summary
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+)
+
+// JSON writes the summary as one object.
+func (s *Summary) JSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(s)
+}
+
+// Text writes the summary for people, in lines of at most 80 columns but for what is to be pasted
+// in one piece. Of a command that came to nothing it writes nothing: its error says why.
+func (s *Summary) Text(w io.Writer) error {
+	t := &text{}
+	switch {
+	case len(s.Targets) > 0:
+		for _, one := range s.Targets {
+			one.body(t)
+		}
+	case s.Own:
+	default:
+		s.body(t)
+	}
+	for i, command := range s.Next {
+		label := ""
+		if i == 0 {
+			label = "next"
+		}
+		t.command(label, command)
+	}
+	_, err := io.WriteString(w, t.String())
+	return err
+}
+
+// isNothing reports whether there is nothing to show of a run that did not come to its end.
+func (s *Summary) isNothing() bool {
+	switch s.Result {
+	case Done, Left, Different:
+		return false
+	}
+	return s.Keys == 0 && s.Comparison == nil && len(s.Files) == 0 && s.Rollback == nil
+}
+
+func (s *Summary) body(t *text) {
+	if s.isNothing() {
+		return
+	}
+	if s.Command == "dump" && s.Finished {
+		report.Totals(t, s.Totals)
+	}
+	t.write("", "  ", s.headline())
+	t.say("dump", strings.TrimSpace(s.Dump.Place+" "+inBrackets(s.Dump.ID)))
+	t.say("source", s.Source)
+	t.say("target", s.Target)
+	t.say("shard", s.Shard)
+	if c := s.Dump.Consistency; c != "" && s.Command == "dump" {
+		t.say("state", fmt.Sprintf("consistency: %s (%s)", c, s.Dump.Reason))
+	}
+	if s.Stored > 0 {
+		t.say("stored", fmt.Sprintf("%s in %s", progress.Bytes(s.Stored), progress.Plural(s.Chunks, "chunk", "chunks")))
+	}
+	if s.KeysPerSecond > 0 {
+		t.say("speed", fmt.Sprintf("%s keys/s, %s/s", progress.Count(int64(s.KeysPerSecond+0.5)), progress.Bytes(int64(s.BytesPerSecond))))
+	}
+	if s.Retries > 0 {
+		t.say("retries", progress.Count(s.Retries))
+	}
+	s.left(t)
+	s.Comparison.text(t)
+	for _, note := range s.Notes {
+		t.say("note", note)
+	}
+	for _, f := range s.Files {
+		t.say(f.What, f.Path)
+	}
+}
+
+// verbs say what each command has done with the keys.
+var verbs = map[string]string{"dump": "dumped", "load": "loaded", "finish": "loaded", "check": "sound:", "unpack": "unpacked", "pack": "packed"}
+
+// headline says how much, and how fast.
+func (s *Summary) headline() string {
+	text := s.Result + ": "
+	if s.ExitCode != 0 {
+		text = fmt.Sprintf("%s (exit code %d): ", s.Result, s.ExitCode)
+	}
+	took := ", in " + s.took()
+	if s.DryRun {
+		return text + "the preflight checks were made, and nothing was written"
+	}
+	if r := s.Rollback; r != nil {
+		text += fmt.Sprintf("removed %s and put %s back", progress.Plural(r.Removed, "key", "keys"), progress.Count(r.Restored))
+		if r.Untouched > 0 {
+			text += fmt.Sprintf("; %s that the load never began were left as they are", progress.Plural(r.Untouched, "chunk", "chunks"))
+		}
+		return text + took
+	}
+	verb := verbs[s.Command]
+	if verb == "" {
+		if c := s.Comparison; c != nil {
+			return text + fmt.Sprintf("compared %s%s", progress.Plural(c.Keys, "key", "keys"), took)
+		}
+		return text + s.Meaning
+	}
+	what := progress.Plural(s.Keys, "key", "keys")
+	if s.Elements > 0 {
+		what += " with " + progress.Plural(s.Elements, "element", "elements") + ", " + progress.Bytes(s.Bytes)
+	}
+	return text + verb + " " + what + took
+}
+
+// took says how long it took.
+func (s *Summary) took() string {
+	text := duration(s.Seconds)
+	if s.AllSeconds > 0 {
+		text += " by this run, " + duration(s.AllSeconds) + " since the first began"
+	}
+	return text
+}
+
+func duration(seconds float64) string {
+	return progress.Duration(max(time.Second, time.Duration(seconds*float64(time.Second))))
+}
+
+func inBrackets(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "(" + s + ")"
+}
+
+// left says what was left out, and why.
+func (s *Summary) left(t *text) {
+	label := "left out"
+	list := ""
+	for _, l := range s.LeftOut {
+		text := fmt.Sprintf("%s: %s", progress.Plural(l.Keys, "key", "keys"), l.Reason)
+		if l.Meaning != "" {
+			text += " (" + l.Meaning + ")"
+		}
+		if !l.Lost {
+			text += ": no loss"
+		}
+		t.say(label, text)
+		if l.Lost && l.List != "" {
+			list = l.List
+		}
+		label = ""
+	}
+	switch s.Command {
+	case "dump", "load", "finish":
+		if len(s.LeftOut) == 0 && s.Finished {
+			t.say("left out", "nothing")
+		}
+	}
+	t.say("list", list)
+}
+
+// text says what came out.
+func (c *Comparison) text(t *text) {
+	if c == nil {
+		return
+	}
+	for i, d := range c.Differences {
+		label := ""
+		if i == 0 {
+			label = "differs"
+		}
+		text := fmt.Sprintf("%s: %s (%s)", progress.Plural(d.Keys, "key", "keys"), d.Kind, d.Meaning)
+		if d.Explained {
+			text += ": explained, no difference"
+		}
+		t.say(label, text)
+	}
+	if c.Sampled {
+		text := fmt.Sprintf("%s of %s", progress.Count(c.Differing), progress.Plural(c.Keys, "sampled key differs", "sampled keys differ"))
+		if c.Bound < 0.995 { // else it says nothing
+			text += fmt.Sprintf(": with 95 %% confidence fewer than %.2g %% of all do", 100*c.Bound)
+		}
+		t.say("sample", text)
+	}
+	switch {
+	case !c.Equal:
+		t.say("equal", "no")
+	case c.Sampled:
+		t.say("equal", "the sample is equal")
+	case len(c.Differences) > 0:
+		t.say("equal", "yes, but for what is explained")
+	default:
+		t.say("equal", "yes")
+	}
+}
+
+// A text is made of lines, each behind a label.
+type text struct{ strings.Builder }
+
+const (
+	width  = 80
+	indent = 12
+)
+
+// say writes a text behind its label, in as many lines as it takes. One that is empty is not
+// written.
+func (t *text) say(label, text string) {
+	if text != "" {
+		t.write(fmt.Sprintf("  %-*s", indent-2, label), strings.Repeat(" ", indent), text)
+	}
+}
+
+// write writes a text behind what stands before its first line, and before the others.
+func (t *text) write(first, others, text string) {
+	line := first
+	for i, word := range strings.Fields(text) {
+		switch {
+		case i == 0:
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width:
+			fmt.Fprintln(t, line)
+			line = others
+		default:
+			line += " "
+		}
+		line += word
+	}
+	fmt.Fprintln(t, line)
+}
+
+// command writes a command line that can be pasted, broken between its words.
+func (t *text) command(label, command string) {
+	line := fmt.Sprintf("  %-*s", indent-2, label)
+	for i, word := range words(command) {
+		if i > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width-2 {
+			fmt.Fprintln(t, line+" \\")
+			line = strings.Repeat(" ", indent) + "  " + word
+			continue
+		}
+		if i > 0 {
+			line += " "
+		}
+		line += word
+	}
+	fmt.Fprintln(t, line)
+}
+
+// words splits a command line between its words; those in quotes are one.
+func words(command string) (all []string) {
+	var word strings.Builder
+	quoted := false
+	for _, c := range command {
+		if c == '\'' {
+			quoted = !quoted
+		}
+		if c == ' ' && !quoted {
+			all = append(all, word.String())
+			word.Reset()
+			continue
+		}
+		word.WriteRune(c)
+	}
+	return append(all, word.String())
+}
