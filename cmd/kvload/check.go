@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 const checkDescription = `Needs no server. Says which files are damaged and where (13).
@@ -33,7 +34,7 @@ func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name: "check", Usage: "read a whole dump and verify every checksum, count and range", UsageText: "kvload check DIR", ArgsUsage: "DIR",
 		Description: checkDescription,
-		Flags:       append(command.ProgressFlags(env), encryption.IdentityFlag(env)),
+		Flags:       append(command.OutputFlags(env), encryption.IdentityFlag(env)),
 		Action:      check,
 	}
 }
@@ -43,10 +44,12 @@ func check(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	s := command.Summarize(c, thenLoad(c, location))
+	s.Dump.Place = summary.Place(location)
 	if err := nameForeign(c, location); err != nil {
 		return err
 	}
-	inside, err := checkFiles(c, location, keys)
+	inside, err := checkFiles(c, s, location, keys)
 	if err != nil || !inside {
 		return err
 	}
@@ -56,6 +59,7 @@ func check(c *cli.Context) error {
 	}
 	defer a.Close()
 	logging.SetDump(c.App.ErrWriter, a.Manifest.Dump)
+	s.Of(a.Manifest, a.Path())
 	meter, err := command.Meter(c)
 	if err != nil {
 		return err
@@ -77,8 +81,11 @@ func check(c *cli.Context) error {
 	if err := damage(bad, err); err != nil {
 		return err
 	}
-	report.SayPartial(c.App.Writer, a.Manifest.Options)
-	fmt.Fprintf(c.App.Writer, "%s: sound: %s in %s\n", a.Path(), progress.Plural(report.Keys(a.Manifest.Totals), "key", "keys"), progress.Plural(len(a.Manifest.Chunks), "chunk", "chunks"))
+	for _, line := range report.Partial(a.Manifest.Options) {
+		s.Note("the dump is " + line)
+	}
+	s.Hold(a.Manifest.Totals)
+	s.Finished = true
 	return nil
 }
 
@@ -111,7 +118,7 @@ func nameForeign(c *cli.Context, location string) error {
 
 // checkFiles checks the files of an encrypted dump from outside. It reports whether the dump can be
 // looked into.
-func checkFiles(c *cli.Context, location string, keys encryption.Keys) (inside bool, err error) {
+func checkFiles(c *cli.Context, s *summary.Summary, location string, keys encryption.Keys) (inside bool, err error) {
 	dir, err := storage.Open(c.Context, location)
 	if err != nil {
 		return true, nil // archive.Open says so as well
@@ -146,8 +153,11 @@ func checkFiles(c *cli.Context, location string, keys encryption.Keys) (inside b
 	if len(keys.Identities) > 0 {
 		return true, nil
 	}
-	fmt.Fprintf(c.App.Writer, "%s: encrypted: %s there and as written; what is inside was not looked at, which needs --identity FILE\n",
-		dir.Path(""), progress.Plural(len(in.Files), "file is", "files are"))
+	s.Written = len(in.Files)
+	for _, f := range in.Files {
+		s.Stored += f.Size
+	}
+	s.Note("encrypted: every file is there and as written; what is inside was not looked at, which needs --identity FILE")
 	return false, nil
 }
 

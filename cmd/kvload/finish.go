@@ -41,7 +41,8 @@ func finishCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			out, log := c.App.Writer, c.App.ErrWriter
+			o.Summary = command.Summarize(c, afterVerify(c))
+			out, log := command.Out(c), c.App.ErrWriter
 			f := load.FinishOptions{Spec: o.Spec}
 			if !c.Bool("no-verify") {
 				f.Verify = func(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules, left func() (io.ReadCloser, error)) error {

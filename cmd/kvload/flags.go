@@ -59,7 +59,7 @@ func rewriteFlags(env func(string) []string) []cli.Flag {
 
 // runFlags say how a run goes; threads and retry are the help of --threads and --retry-for.
 func runFlags(env func(string) []string, threads, retry string) []cli.Flag {
-	return append(command.ProgressFlags(env),
+	return append(command.OutputFlags(env),
 		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 8, Usage: threads, EnvVars: env("threads"), Category: categorySpeed},
 		&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: retry, EnvVars: env("retry-for"), Category: categoryRepeat},
 	)

@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 func inspectCommand() *cli.Command {
@@ -29,12 +30,16 @@ func inspectCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			s := command.Summarize(c, thenCheck(c, location))
+			s.Own = true
+			s.Dump.Place = summary.Place(location)
 			a, err := archive.Open(c.Context, location, 0, keys.Identities...)
 			if err != nil {
 				return err
 			}
 			defer a.Close()
 			if c.Bool("json") {
+				command.PrintedJSON(c)
 				enc := json.NewEncoder(c.App.Writer)
 				enc.SetIndent("", "  ")
 				return enc.Encode(a.Manifest)

@@ -96,10 +96,11 @@ func loadCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			targets[0].Summary = command.Summarize(c, afterLoad(c))
 			if len(targets) > 1 {
-				return load.RunAll(c.Context, targets, c.App.Writer, c.App.ErrWriter)
+				return load.RunAll(c.Context, targets, command.Out(c), c.App.ErrWriter)
 			}
-			return load.Run(c.Context, targets[0], c.App.Writer, c.App.ErrWriter)
+			return load.Run(c.Context, targets[0], command.Out(c), c.App.ErrWriter)
 		},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 const packDescription = `Writes a finished dump to standard output as one stream, a tar, and compares
@@ -47,7 +48,7 @@ func unpackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "unpack", Usage: "write a stream into a directory as a dump", UsageText: "kvload unpack --out DIR < FILE", Description: unpackDescription,
-		Flags: append(command.ProgressFlags(env),
+		Flags: append(command.OutputFlags(env),
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out"), Category: categoryDump},
 			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "for a bucket, keep each file in `DIR` until it is sent", EnvVars: env("spool"), Category: "Bucket or stream"},
 			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: "Bucket or stream"},
@@ -75,11 +76,15 @@ func packAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	s := command.Summarize(c, nil)
+	s.Dump.Place = summary.Place(location)
 	defer meter.Begin("pack", 1)()
 	whole := meter.Part(progress.Name{})
 	err = pack.Pack(c.Context, dir, c.App.Writer, func(f format.File, all int64) {
 		meter.ExpectAll(all)
 		whole.Add(0, f.Size, f.Size)
+		s.Stored += f.Size
+		s.Written++
 	})
 	if err == nil {
 		meter.Done(whole)
@@ -109,20 +114,17 @@ func unpackAction(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	files, bytes := 0, int64(0)
+	s := command.Summarize(c, thenCheck(c, location))
+	s.Dump.Place = summary.Place(location)
 	end := meter.Begin("unpack", 1)
 	whole := meter.Part(progress.Name{})
 	err = pack.Unpack(c.Context, pack.Interruptible(c.Context, c.App.Reader), dir, func(f format.File) {
-		files, bytes = files+1, bytes+f.Size
+		s.Written, s.Stored = s.Written+1, s.Stored+f.Size
 		whole.Add(0, f.Size, f.Size)
 	})
 	if err == nil {
 		meter.Done(whole)
 	}
 	end()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(c.App.ErrWriter, "%s: %s, %s, as they were packed\n", dir.Path(""), progress.Plural(files, "file", "files"), progress.Bytes(bytes))
-	return nil
+	return err
 }

@@ -74,7 +74,7 @@ func TestFinished(t *testing.T) {
 	if r := load("--resume"); r.code != 0 {
 		t.Fatalf("%d: %s", r.code, r.stderr)
 	}
-	if r := load("--resume"); r.code != 0 || !strings.Contains(r.stderr, "nothing is sent") || !strings.Contains(r.stderr, "earlier runs have loaded 1 key") {
+	if r := load("--resume"); r.code != 0 || !strings.Contains(r.stderr, "nothing is sent") || !strings.Contains(r.stderr, "loaded 1 key") {
 		t.Errorf("%d: %s", r.code, r.stderr)
 	}
 	if r := load("--resume", "--verify"); r.code != 0 || !strings.Contains(r.stderr, "compared 1 key") {

@@ -48,6 +48,7 @@ func rollbackCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			o.Summary = command.Summarize(c, afterRollback(c))
 			if c.Bool("flush") {
 				return rollback.Clear(c.Context, o, c.App.ErrWriter)
 			}

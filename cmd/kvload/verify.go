@@ -72,7 +72,8 @@ func verifyCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return verifytarget.Run(c.Context, o, c.App.Writer, c.App.ErrWriter)
+			o.Summary = command.Summarize(c, afterVerify(c))
+			return verifytarget.Run(c.Context, o, command.Out(c), c.App.ErrWriter)
 		},
 	}
 }

@@ -43,7 +43,7 @@ func TestVerifyMany(t *testing.T) {
 		return runCommand(slices.Concat([]string{command}, common, more)...)
 	}
 	run("load", "--verify").ended(t, exitcode.Done)
-	run("verify", "--reverse").ended(t, exitcode.Done, "compared 121 keys", "expired since  1 key")
+	run("verify", "--reverse").ended(t, exitcode.Done, "compared 121 keys", "1 key: expired since")
 	run("verify", "--sample", "50%").ended(t, exitcode.Done, "sampled keys differ")
 	m.HSet("b007", "f", "three")
 	if err := m.Set("extra", "x"); err != nil {

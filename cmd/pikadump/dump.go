@@ -70,6 +70,10 @@ func dumpCommand() *cli.Command {
 			if o.Stream != nil && progress.IsTerminal(o.Stream) {
 				return exitcode.Usagef("--out - writes the dump to standard output, which is a terminal: send it through a pipe or to a file")
 			}
+			if o.Stream != nil && c.Bool("json") {
+				return exitcode.Usagef("--json writes to standard output, which --out - has for the dump: leave it out, and ask kvload unpack or load at the other end")
+			}
+			o.Summary = command.Summarize(c, afterDump(c))
 			return dump.Run(c.Context, o)
 		},
 	}
@@ -88,7 +92,7 @@ func dumpFlags(env func(string) []string) []cli.Flag {
 			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: bucket},
 			encryption.RecipientFlag(env), encryption.IdentityFlag(env),
 		},
-		command.ProgressFlags(env),
+		command.OutputFlags(env),
 		sourceFlags(env),
 		trialFlags(env),
 		throttleFlags(env),

@@ -50,11 +50,14 @@ func planAction(c *cli.Context) error {
 	if c.IsSet("shards") && (o.Shards < 1 || o.Shards > archive.MaxShards) {
 		return exitcode.Usagef("--shards %d: it is between 1 and %d", o.Shards, archive.MaxShards)
 	}
+	s := command.Summarize(c, afterPlan(c))
+	s.Own = true
 	f, err := plan.Make(c.Context, o)
 	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
+		command.PrintedJSON(c)
 		enc := json.NewEncoder(c.App.Writer)
 		enc.SetIndent("", "  ")
 		return enc.Encode(f)

@@ -132,7 +132,7 @@ func TestDump(t *testing.T) {
 	if r.code != 0 || r.stdout != "" {
 		t.Fatalf("exit code %d, stdout %q, stderr:\n%s", r.code, r.stdout, r.stderr)
 	}
-	for _, want := range []string{"source: Pika 3.5.5", "consistency: ", "done in ", out} {
+	for _, want := range []string{"source: Pika 3.5.5", "consistency: ", "done: dumped ", out} {
 		if !strings.Contains(r.stderr, want) {
 			t.Errorf("stderr does not say %q:\n%s", want, r.stderr)
 		}

@@ -33,7 +33,7 @@ func TestTLS(t *testing.T) {
 			r := runCommand(append([]string{"dump", "--out", out}, tc.args...)...)
 			if tc.code != 0 {
 				r.failed(t, tc.code, tc.says...)
-			} else if r.code != 0 || !strings.Contains(r.stderr, "done in") {
+			} else if r.code != 0 || !strings.Contains(r.stderr, "done: dumped") {
 				t.Errorf("exit code %d:\n%s", r.code, r.stderr)
 			}
 		})

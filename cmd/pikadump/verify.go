@@ -34,7 +34,7 @@ func verifyCommand() *cli.Command {
 			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("in"), Category: "Dump"},
 			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report"), Category: "Output"},
 		},
-		command.ProgressFlags(env),
+		command.OutputFlags(env),
 		connect.Flags(9221, env),
 		filter.Flags(env),
 		[]cli.Flag{
@@ -60,7 +60,7 @@ func verifyAction(c *cli.Context) error {
 	in := c.String("in")
 	o := verifysource.Options{
 		Threads: c.Int("threads"), Report: c.String("report"), KeysOnly: c.Bool("keys-only"), Rounds: c.Int("rounds"),
-		Cache: cacheSwitch(c), Out: c.App.Writer, Log: c.App.ErrWriter,
+		Cache: cacheSwitch(c), Out: command.Out(c), Log: c.App.ErrWriter,
 	}
 	var err error
 	if o.Meter, err = command.Meter(c); err != nil {
@@ -100,5 +100,6 @@ func verifyAction(c *cli.Context) error {
 		return err
 	}
 	defer o.Archive.Close()
+	o.Summary = command.Summarize(c, afterVerify(c))
 	return verifysource.Run(c.Context, o)
 }

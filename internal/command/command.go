@@ -141,6 +141,7 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 		fmt.Fprintf(log, "%s: stopping when what is in flight is done; a second signal stops at once\n", app.Name)
 		os.Exit(exitcode.OfSignal(<-signals)) // the second time at once
 	}()
+	app.Metadata = map[string]any{argsKey: args}
 	code := ended(ctx, app, args, app.RunContext(ctx, arrange(app, args)), classify)
 	if err := log.Close(code); err != nil {
 		fmt.Fprintf(log, "%s: --log-file: %v\n", app.Name, err)
@@ -158,14 +159,20 @@ func warn(log io.Writer, app *cli.App, args []string) {
 	}
 }
 
-// ended says why a run ended, if it was not done, and returns its exit code.
+// ended says why a run ended, if it was not done, shows what it came to, and returns its exit code.
 func ended(ctx context.Context, app *cli.App, args []string, err error, classify func(error) int) int {
-	if err == nil {
-		return exitcode.Done
+	say := func(err error) int {
+		code := Code(ctx, err, classify)
+		if err != nil {
+			show(app, args, err, code)
+		}
+		return code
 	}
 	err = interrupted(ctx, err)
-	code := exitcode.Of(err, classify)
-	show(app, args, err, code)
+	code := say(err)
+	if werr := conclude(app, args, err, code); werr != nil && code == exitcode.Done {
+		return say(fmt.Errorf("write what the run came to: %w", werr))
+	}
 	return code
 }
 
@@ -180,8 +187,8 @@ func Code(ctx context.Context, err error, classify func(error) int) int {
 // interrupted adds to an error that a signal came.
 func interrupted(ctx context.Context, err error) error {
 	var interrupt *exitcode.InterruptError
-	if errors.As(context.Cause(ctx), &interrupt) && !errors.As(err, new(*exitcode.InterruptError)) && !exitcode.IsEnd(err) {
-		err = fmt.Errorf("%w: %w", interrupt, err)
+	if err != nil && errors.As(context.Cause(ctx), &interrupt) && !errors.As(err, new(*exitcode.InterruptError)) && !exitcode.IsEnd(err) {
+		return fmt.Errorf("%w: %w", interrupt, err)
 	}
 	return err
 }

@@ -14,6 +14,11 @@ import (
 // output is the category of flags that change nothing but what is said.
 const output = "Output"
 
+// OutputFlags say how progress is shown, and what the run came to.
+func OutputFlags(env func(string) []string) []cli.Flag {
+	return append(ProgressFlags(env), jsonFlag(env))
+}
+
 // ProgressFlags say how progress is shown.
 func ProgressFlags(env func(string) []string) []cli.Flag {
 	return []cli.Flag{

@@ -12,8 +12,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
-// JSONFlag has the summary of a command printed as JSON.
-func JSONFlag(env func(string) []string) cli.Flag {
+// jsonFlag has the summary of a command printed as JSON.
+func jsonFlag(env func(string) []string) cli.Flag {
 	return &cli.BoolFlag{Name: "json", Usage: "print what the run came to as JSON on standard output, also when it fails; messages go to standard error", EnvVars: env("json"), Category: output}
 }
 
@@ -122,22 +122,24 @@ func Next(c *cli.Context, command string, keep func(flag string) bool, more ...s
 			asks = true
 			continue
 		case name == "uri":
-			value, asks = withoutPassword(value, asks)
+			var had bool
+			value, had = WithoutPassword(value)
+			asks = asks || had
 		}
 		words = append(words, dashed(name))
 		if has {
-			words = append(words, quote(value))
+			words = append(words, Quote(value))
 		}
 	}
 	if asks {
 		words = append(words, "--askpass")
 	}
 	for _, word := range more {
-		words = append(words, quote(word))
+		words = append(words, Quote(word))
 	}
 	if command == c.App.Name+" "+c.Command.Name {
 		for _, word := range own {
-			words = append(words, quote(word))
+			words = append(words, Quote(word))
 		}
 	}
 	return strings.Join(words, " ")
@@ -158,19 +160,18 @@ func Of(c *cli.Context, other string, without ...string) func(string) bool {
 	}
 }
 
-// withoutPassword returns the address of a server without its password, and whether one has to be
-// asked for.
-func withoutPassword(uri string, asks bool) (string, bool) {
+// WithoutPassword returns the address of a server without its password, and whether it had one.
+func WithoutPassword(uri string) (shown string, had bool) {
 	full := uri
 	if !strings.Contains(full, "://") {
 		full = "redis://" + full
 	}
 	u, err := url.Parse(full)
 	if err != nil {
-		return "URI", asks
+		return "URI", false
 	}
 	if _, has := u.User.Password(); !has {
-		return uri, asks
+		return uri, false
 	}
 	if u.User = url.User(u.User.Username()); u.User.Username() == "" {
 		u.User = nil
@@ -178,8 +179,8 @@ func withoutPassword(uri string, asks bool) (string, bool) {
 	return u.String(), true
 }
 
-// quote writes a word as a shell takes it.
-func quote(word string) string {
+// Quote writes a word as a shell takes it.
+func Quote(word string) string {
 	plain := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,=%@+", r)
 	}

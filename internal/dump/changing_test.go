@@ -50,7 +50,7 @@ func TestGoneWhileRead(t *testing.T) {
 		out := newDir(t)
 		r := makeDump(t, s.Addr(), out, set)
 		r.leftOut(t, "3 listed keys are not in it", "3 gone")
-		if !strings.Contains(r.log, "skipped, gone: 3 (") {
+		if !strings.Contains(r.log, "left out  3 keys: gone (not there any more") {
 			t.Errorf("the summary does not say what it means: %s", r.log)
 		}
 		a, err := archive.Open(t.Context(), out, 1)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
@@ -24,13 +25,14 @@ type result struct {
 func makeDump(t *testing.T, addr, out string, set ...func(*Options)) result {
 	t.Helper()
 	var log bytes.Buffer
-	o := Options{Location: out, Tool: "test", Log: &log}
+	o := Options{Location: out, Tool: "test", Log: &log, Summary: summary.New("test", "", "dump")}
 	o.Reader.Addr = addr
 	for _, f := range set {
 		f(&o)
 	}
 	err := Run(t.Context(), o)
-	return result{err, log.String()}
+	o.Summary.End(err, exitcode.Of(err, nil))
+	return result{err, log.String() + o.Summary.String()}
 }
 
 // match chooses the keys that match a glob.

@@ -14,14 +14,17 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
 func runFinish(t *testing.T, o Options) (string, error) {
 	t.Helper()
 	var log bytes.Buffer
+	o.Summary = summary.New("test", "", "finish")
 	err := Finish(t.Context(), FinishOptions{Spec: o.Spec}, &log, &log)
-	return log.String(), err
+	o.Summary.End(err, ExitCode(err))
+	return log.String() + o.Summary.String(), err
 }
 
 // TestEmptied: a load, or a shard of one, is not called done, and not resumed, if the target holds

@@ -342,12 +342,10 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 	jn := there.Journal
 	if j.Verify == nil {
 		gone := j.lookBack(ctx, there, sample, list)
-		left := j.reached(jn, list)
-		j.Summary.Finished = true
+		left := j.loaded(jn, list)
 		return errors.Join(gone, j.Unsure(jn.Unsure()), left)
 	}
-	left := j.reached(jn, list)
-	j.Summary.Finished = true
+	left := j.loaded(jn, list)
 	if err := j.feed.Wait(ctx); err != nil {
 		return errors.Join(err, left)
 	}
@@ -359,7 +357,11 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 	if j.shared {
 		spec.Meter = nil // its phase is that of the other loads
 	}
-	return errors.Join(j.Verify(ctx, spec, j.feed.Archive(), j.rules, leftOut, j.log), left)
+	err := j.Verify(ctx, spec, j.feed.Archive(), j.rules, leftOut, j.log)
+	if c := j.Summary.Comparison; c != nil && j.shared {
+		fmt.Fprintf(j.log, "compared %s\n", progress.Plural(c.Keys, "key", "keys"))
+	}
+	return errors.Join(err, left)
 }
 
 // lookBack looks for keys of a load that is done, and notes in the journal that some are gone.

@@ -20,6 +20,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
@@ -61,8 +62,10 @@ func options(t *testing.T, addr string, records []format.Record) Options {
 func run(t *testing.T, o Options) (log string, err error) {
 	t.Helper()
 	var out, text bytes.Buffer
+	o.Summary = summary.New("test", "", "load")
 	err = Run(t.Context(), o, &out, &text)
-	return text.String() + out.String(), err
+	o.Summary.End(err, ExitCode(err))
+	return text.String() + out.String() + o.Summary.String(), err
 }
 
 // wants checks the exit code of a load and what it said.
@@ -263,7 +266,11 @@ func TestSeveral(t *testing.T) {
 	ends := []error{nil, &exitcode.LeftOutError{Text: "left out"}, exitcode.ErrRefused, ErrStalled}
 	var log bytes.Buffer
 	addrs, m := []string{"a:1", "b:1", "c:1", "d:1"}, progress.NewMeter()
-	err := several(t.Context(), addrs, m, 4, &log, func(i int, log io.Writer) error {
+	all := summary.New("test", "", "load")
+	for _, addr := range addrs {
+		all.Into(addr)
+	}
+	err := several(t.Context(), addrs, m, 4, all.Targets, &log, func(i int, log io.Writer) error {
 		m.Part(progress.Name{Target: addrs[i]}).Expect(10)
 		m.Part(progress.Name{Target: addrs[i]}).Add(1, 1, 5)
 		io.WriteString(log, "half a ")
@@ -271,6 +278,11 @@ func TestSeveral(t *testing.T) {
 		return ends[i]
 	})
 	wants(t, log.String(), err, 5, "a:1: half a line\n", "a:1: done", "b:1: exit code 3", "c:1: exit code 5", "d:1: exit code 75", "3 of 4 targets did not end well; c:1: refused")
+	for i, result := range []string{summary.Done, summary.Left, summary.Refused, summary.Stopped} {
+		if s := all.Targets[i]; s.Target != addrs[i] || s.Result != result {
+			t.Errorf("%s: %s, want %s of %s", s.Target, s.Result, result, addrs[i])
+		}
+	}
 	if rank(exitcode.Failed) >= rank(exitcode.Refused) || rank(exitcode.Refused) >= rank(exitcode.TryAgain) || rank(99) >= rank(exitcode.Interrupted) {
 		t.Error("what the user has to look into is worse than what goes away by itself, and what nobody knows is worse than all")
 	}

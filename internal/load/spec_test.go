@@ -3,7 +3,6 @@ package load
 import (
 	"encoding/json"
 	"testing"
-	"time"
 )
 
 // TestAsText: what a journal holds of a prefix is read back as it was, and no other prefix is like
@@ -23,19 +22,5 @@ func TestAsText(t *testing.T) {
 			t.Errorf("%q is like another", p)
 		}
 		seen[back] = true
-	}
-}
-
-// TestSpent: of a load that was resumed both are said, the time of this run and that of all.
-func TestSpent(t *testing.T) {
-	for took, want := range map[spent]string{
-		{run: time.Millisecond}:                        "1s",
-		{run: 90 * time.Second}:                        "1m30s",
-		{run: 90 * time.Second, all: 26 * time.Hour}:   "1m30s by this run, 26h0m0s since the first began",
-		{run: time.Millisecond, all: time.Millisecond}: "1s by this run, 1s since the first began",
-	} {
-		if got := took.String(); got != want {
-			t.Errorf("%+v: %q, want %q", took, got, want)
-		}
 	}
 }

@@ -40,6 +40,15 @@ func (j *job) reached(jn *journal.Journal, list *leftout.Report) error {
 	return err
 }
 
+// loaded is reached for a load that is done.
+func (j *job) loaded(jn *journal.Journal, list *leftout.Report) error {
+	j.Summary.Finished = true
+	if j.shared { // the others go on: the summaries come at the end
+		fmt.Fprintf(j.log, "loaded %s\n", progress.Plural(jn.Stats().Keys, "key", "keys"))
+	}
+	return j.reached(jn, list)
+}
+
 // summarize says what was loaded, by this run and those before. It returns a LeftOutError if
 // something was not.
 func summarize(sum *summary.Summary, s checkpoint.Stats, list string) error {

@@ -16,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -94,7 +95,10 @@ func loadStopped(t *testing.T, m *miniredis.Miniredis, onExists writer.OnExists,
 func (l *loaded) undo(t *testing.T, left string) (log string) {
 	t.Helper()
 	var text bytes.Buffer
+	l.o.Summary = summary.New("test", "", "rollback")
 	err := Run(t.Context(), l.o, &text)
+	l.o.Summary.End(err, load.ExitCode(err))
+	text.WriteString(l.o.Summary.String())
 	var leftOut *exitcode.LeftOutError
 	switch {
 	case left == "" && err == nil:

@@ -53,13 +53,14 @@ type Summary struct {
 	BytesPerSecond float64 `json:"bytes_per_second"`
 	Retries        int64   `json:"retries"` // of transient errors, by this run
 
-	LeftOut    []LeftOut   `json:"left_out"`   // by reason
-	Comparison *Comparison `json:"comparison"` // nil: nothing was compared
-	Rollback   *Rollback   `json:"rollback"`   // nil: it is no rollback
-	Files      []File      `json:"files"`      // reports, journals and what else was written beside the data
-	Notes      []string    `json:"notes"`      // what else is to be known
-	Targets    []*Summary  `json:"targets"`    // of a load into several, each target's own
-	Next       []string    `json:"next"`       // commands to paste; where one word has to be chosen it is in capitals
+	LeftOut    []LeftOut   `json:"left_out"`      // by reason
+	Comparison *Comparison `json:"comparison"`    // nil: nothing was compared
+	Rollback   *Rollback   `json:"rollback"`      // nil: it is no rollback
+	Written    int         `json:"written_files"` // of the dump, by pack and unpack
+	Files      []File      `json:"files"`         // reports, journals and what else was written beside the data
+	Notes      []string    `json:"notes"`         // what else is to be known
+	Targets    []*Summary  `json:"targets"`       // of a load into several, each target's own
+	Next       []string    `json:"next"`          // commands to paste; where one word has to be chosen it is in capitals
 
 	// Own says that the command has printed a text of its own, of which this is only the end.
 	Own bool `json:"-"`
@@ -81,7 +82,7 @@ type Counts struct {
 // A Dump is the one that was made or read.
 type Dump struct {
 	ID          string `json:"id"`
-	Place       string `json:"place"` // a directory, or a URL without its query
+	Place       string `json:"place"`       // a directory, or a URL without its query
 	Consistency string `json:"consistency"` // the manifest's statement, and its reason
 	Reason      string `json:"consistency_reason"`
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -23,15 +24,23 @@ func (s *Summary) JSON(w io.Writer) error {
 // Text writes the summary for people, in lines of at most 80 columns but for what is to be pasted
 // in one piece. Of a command that came to nothing it writes nothing: its error says why.
 func (s *Summary) Text(w io.Writer) error {
-	t := &text{}
+	_, err := io.WriteString(w, s.text(width))
+	return err
+}
+
+// String is Text in which no line is broken.
+func (s *Summary) String() string { return s.text(math.MaxInt) }
+
+func (s *Summary) text(width int) string {
+	t := &text{width: width}
 	switch {
 	case len(s.Targets) > 0:
 		for _, one := range s.Targets {
-			one.body(t)
+			one.body(t, one.Target+": ")
 		}
 	case s.Own:
 	default:
-		s.body(t)
+		s.body(t, "")
 	}
 	for i, command := range s.Next {
 		label := ""
@@ -40,8 +49,7 @@ func (s *Summary) Text(w io.Writer) error {
 		}
 		t.command(label, command)
 	}
-	_, err := io.WriteString(w, t.String())
-	return err
+	return t.String()
 }
 
 // isNothing reports whether there is nothing to show of a run that did not come to its end.
@@ -53,14 +61,14 @@ func (s *Summary) isNothing() bool {
 	return s.Keys == 0 && s.Comparison == nil && len(s.Files) == 0 && s.Rollback == nil
 }
 
-func (s *Summary) body(t *text) {
+func (s *Summary) body(t *text, of string) {
 	if s.isNothing() {
 		return
 	}
 	if s.Command == "dump" && s.Finished {
 		report.Totals(t, s.Totals)
 	}
-	t.write("", "  ", s.headline())
+	t.write(of, "  ", s.headline())
 	t.say("dump", strings.TrimSpace(s.Dump.Place+" "+inBrackets(s.Dump.ID)))
 	t.say("source", s.Source)
 	t.say("target", s.Target)
@@ -68,11 +76,11 @@ func (s *Summary) body(t *text) {
 	if c := s.Dump.Consistency; c != "" && s.Command == "dump" {
 		t.say("state", fmt.Sprintf("consistency: %s (%s)", c, s.Dump.Reason))
 	}
-	if s.Stored > 0 {
+	if s.Stored > 0 && s.Chunks > 0 {
 		t.say("stored", fmt.Sprintf("%s in %s", progress.Bytes(s.Stored), progress.Plural(s.Chunks, "chunk", "chunks")))
 	}
 	if s.KeysPerSecond > 0 {
-		t.say("speed", fmt.Sprintf("%s keys/s, %s/s", progress.Count(int64(s.KeysPerSecond+0.5)), progress.Bytes(int64(s.BytesPerSecond))))
+		t.say("speed", fmt.Sprintf("%s a second, %s/s", progress.Plural(int64(s.KeysPerSecond+0.5), "key", "keys"), progress.Bytes(int64(s.BytesPerSecond))))
 	}
 	if s.Retries > 0 {
 		t.say("retries", progress.Count(s.Retries))
@@ -103,11 +111,14 @@ func (s *Summary) headline() string {
 	if r := s.Rollback; r != nil {
 		text += fmt.Sprintf("removed %s and put %s back", progress.Plural(r.Removed, "key", "keys"), progress.Count(r.Restored))
 		if r.Untouched > 0 {
-			text += fmt.Sprintf("; %s that the load never began were left as they are", progress.Plural(r.Untouched, "chunk", "chunks"))
+			text += fmt.Sprintf("; the load never began %s of the dump: what the target holds under the names there is left as it is", progress.Plural(r.Untouched, "chunk", "chunks"))
 		}
 		return text + took
 	}
 	verb := verbs[s.Command]
+	if s.Written > 0 {
+		return text + verb + " " + progress.Plural(s.Written, "file", "files") + ", " + progress.Bytes(s.Stored) + took
+	}
 	if verb == "" {
 		if c := s.Comparison; c != nil {
 			return text + fmt.Sprintf("compared %s%s", progress.Plural(c.Keys, "key", "keys"), took)
@@ -191,20 +202,24 @@ func (c *Comparison) text(t *text) {
 		}
 		t.say("sample", text)
 	}
+	compared := "compared " + progress.Plural(c.Keys, "key", "keys") + ": "
 	switch {
 	case !c.Equal:
-		t.say("equal", "no")
+		t.say("equal", compared+"not equal")
 	case c.Sampled:
-		t.say("equal", "the sample is equal")
+		t.say("equal", compared+"the sample is equal")
 	case len(c.Differences) > 0:
-		t.say("equal", "yes, but for what is explained")
+		t.say("equal", compared+"equal, but for what is explained")
 	default:
-		t.say("equal", "yes")
+		t.say("equal", compared+"equal")
 	}
 }
 
 // A text is made of lines, each behind a label.
-type text struct{ strings.Builder }
+type text struct {
+	strings.Builder
+	width int
+}
 
 const (
 	width  = 80
@@ -225,7 +240,7 @@ func (t *text) write(first, others, text string) {
 	for i, word := range strings.Fields(text) {
 		switch {
 		case i == 0:
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width:
+		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > t.width:
 			fmt.Fprintln(t, line)
 			line = others
 		default:
@@ -240,7 +255,7 @@ func (t *text) write(first, others, text string) {
 func (t *text) command(label, command string) {
 	line := fmt.Sprintf("  %-*s", indent-2, label)
 	for i, word := range words(command) {
-		if i > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > width-2 {
+		if i > 0 && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > t.width-2 {
 			fmt.Fprintln(t, line+" \\")
 			line = strings.Repeat(" ", indent) + "  " + word
 			continue

@@ -42,7 +42,7 @@ type Options struct {
 	Cache    dump.CacheSwitch
 	Meter    *progress.Meter
 	Summary  *summary.Summary // takes what came out; nil: nobody wants to know
-	Out, Log io.Writer // for what came out, and for progress
+	Out, Log io.Writer        // for what came out, and for progress
 }
 
 // Run compares. It returns a Different error if the source has changed.

@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
@@ -40,8 +41,10 @@ func compare(t *testing.T, addr, dir string, o Options) (string, error) {
 	defer a.Close()
 	var out, log bytes.Buffer
 	o.Archive, o.Reader.Addr, o.Rounds, o.Out, o.Log = a, addr, max(2, o.Rounds), &out, &log
+	o.Summary = summary.New("test", "", "verify")
 	err = Run(t.Context(), o)
-	return log.String() + out.String(), err
+	o.Summary.End(err, exitcode.Of(err, nil))
+	return log.String() + out.String() + o.Summary.String(), err
 }
 
 // TestMany compares many chunks with many workers, in several rounds, whose connections outlive
@@ -100,11 +103,11 @@ func TestUnknownExpiry(t *testing.T) {
 		says    string
 		changed string
 	}{
-		{0, "PING", "expiry unknown  3 keys", ""},                           // of all three
-		{100, "PING", "expiry unknown  3 keys", ""},                         // that of z can be told by now, not whether it is as it was
-		{1001, "PING", "expiry unknown  1 key", "1 of 3 keys have changed"}, // that of y likewise, and z is not there; x has none
-		{1002, "HDEL y f", "missing  2 keys", "2 of 3 keys have changed"},   // nobody can tell that it has not expired
-		{1002, "HSET x f w", "value    1 key", "3 of 3 keys have changed"},
+		{0, "PING", "3 keys: expiry unknown", ""},                           // of all three
+		{100, "PING", "3 keys: expiry unknown", ""},                         // that of z can be told by now, not whether it is as it was
+		{1001, "PING", "1 key: expiry unknown", "1 of 3 keys have changed"}, // that of y likewise, and z is not there; x has none
+		{1002, "HDEL y f", "2 keys: missing", "2 of 3 keys have changed"},   // nobody can tell that it has not expired
+		{1002, "HSET x f w", "1 key: value", "3 of 3 keys have changed"},
 	} {
 		now.Store(1_800_000_000 + x.after)
 		smallpika.Send(t, s.Addr(), x.do)

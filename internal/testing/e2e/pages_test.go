@@ -41,6 +41,7 @@ var pages = map[string]int{
 	"docs/operations/configuration.md": 0,
 	"docs/operations/monitoring.md":    1,
 	"docs/operations/progress.md":      1,
+	"docs/operations/results.md":       0,
 	"README.md":                        0,
 }
 

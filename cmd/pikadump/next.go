@@ -1,0 +1,59 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+)
+
+// afterDump tells what comes after a dump.
+func afterDump(c *cli.Context) func(*summary.Summary, error) []string {
+	return func(s *summary.Summary, err error) []string {
+		out := c.String("out")
+		switch {
+		case out == stdout:
+			return nil
+		case s.Shard != "" && s.Finished: // when all are
+			return []string{command.Next(c, "pikadump dump", command.But("plan", "shard", "resume"), "--resume")}
+		case s.Finished:
+			more := []string{"--uri", "redis://TARGET:6666", "--in", out}
+			if c.String("encrypt-to") != "" {
+				more = append(more, "--identity", "KEYFILE")
+			}
+			return []string{command.Next(c, "kvload load", none, more...)}
+		case !command.IsUnfinished(s, err):
+			return nil
+		case c.Bool("resume") || s.Shard != "":
+			return []string{command.Next(c, "pikadump dump", command.But())}
+		}
+		return []string{command.Next(c, "pikadump dump", command.But(), "--resume")}
+	}
+}
+
+// afterPlan tells what comes after one.
+func afterPlan(c *cli.Context) func(*summary.Summary, error) []string {
+	return func(s *summary.Summary, err error) []string {
+		if err != nil {
+			return nil
+		}
+		return []string{command.Next(c, "pikadump dump", command.Of(c, "dump", "log-file"), "--out", "DIR")}
+	}
+}
+
+// afterVerify tells what comes after a comparison with the source.
+func afterVerify(c *cli.Context) func(*summary.Summary, error) []string {
+	return func(s *summary.Summary, err error) []string {
+		switch {
+		case s.Result == summary.Different && c.String("report") == "":
+			return []string{command.Next(c, "pikadump verify", command.But(), "--report", "changed.jsonl")}
+		case s.Result == summary.Different:
+			return []string{"less " + command.Quote(c.String("report"))}
+		case s.Result == summary.Stopped && s.Dump.ID != "":
+			return []string{command.Next(c, "pikadump verify", command.But())}
+		}
+		return nil
+	}
+}
+
+func none(string) bool { return false }

@@ -1,0 +1,166 @@
+package summary
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+)
+
+// emitted adds the paths of all fields that a type has as JSON, as the documents write them.
+func emitted(t reflect.Type, path string, paths map[string]bool) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		inner, list := f.Type, ""
+		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
+			if inner.Kind() == reflect.Slice {
+				list = "[]"
+			}
+			inner = inner.Elem()
+		}
+		switch {
+		case f.Anonymous:
+			emitted(inner, path, paths)
+		case !f.IsExported() || name == "-":
+		case inner.Kind() != reflect.Struct || inner == reflect.TypeFor[time.Time]() || inner == reflect.TypeFor[Summary]():
+			paths[path+name] = true
+		default:
+			emitted(inner, path+name+list+".", paths)
+		}
+	}
+}
+
+// TestDocumented: the schema is what the documents say, in both languages, and nothing else.
+func TestDocumented(t *testing.T) {
+	fields := map[string]bool{}
+	emitted(reflect.TypeFor[Summary](), "", fields)
+	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
+	for _, name := range []string{"../../docs/operations/results.md", "../../docs/zh/operations/results.md"} {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := map[string]bool{}
+		for _, m := range row.FindAllStringSubmatch(strings.Split(string(text), "\n## ")[1], -1) {
+			said[m[1]] = true
+		}
+		for _, field := range slices.Sorted(maps.Keys(fields)) {
+			if !said[field] {
+				t.Errorf("%s does not say what %s is", name, field)
+			}
+		}
+		for _, field := range slices.Sorted(maps.Keys(said)) {
+			if !fields[field] {
+				t.Errorf("%s says what %s is, which no result has", name, field)
+			}
+		}
+		for _, table := range []map[string]string{report.Reasons, report.LoadReasons, report.Differences} {
+			for reason, meaning := range table {
+				if !strings.Contains(string(text), "| `"+reason+"` |") || strings.Contains(name, "zh") == strings.Contains(string(text), "| `"+reason+"` | "+meaning+" |") {
+					t.Errorf("%s does not say of %s: %s", name, reason, meaning)
+				}
+			}
+		}
+	}
+}
+
+// ended returns the summary of a run that has come to much.
+func ended(now *time.Time) *Summary {
+	s := newSummary("kvload", "1.0", "load", func() time.Time { return *now })
+	s.Of(&format.Manifest{Info: format.Info{Dump: "4f6c0b5e8a7d4c0f9d1e2a3b4c5d6e7f"}}, "s3://backups/pika?endpoint=https://SECRET")
+	s.Target = "kvrocks 2.10.1 at 10.0.0.9:6666, with a long description of what it is and of what it can do"
+	s.Counts = Counts{Keys: 1_234_567, Elements: 9_876_543, Bytes: 1 << 30}
+	s.Resumed(Counts{Keys: 234_567, Bytes: 1 << 29}, now.Add(-time.Hour))
+	s.Finished = true
+	s.Leave("refused", 12, report.LoadReasons["refused"], true, "/backup/left-out.jsonl")
+	s.Leave("expired", 7, report.LoadReasons["expired"], false, "")
+	s.Leave("short", 0, report.LoadReasons["short"], false, "")
+	s.File("journal", "s3://backups/state?endpoint=https://SECRET")
+	s.Comparison = &Comparison{Keys: 1_234_567, Differing: 1, Bound: 1, Differences: []Difference{{"value", 1, false, report.Differences["value"]}}}
+	s.Next = []string{"kvload verify --uri redis://10.0.0.9:6666 --in /backup/pika --map-db '0=default,1=NS1 or another' --left-out /backup/left-out.jsonl"}
+	s.Retried()
+	*now = now.Add(100 * time.Second)
+	s.End(errors.Join(errors.New("one"), errors.New("two")), exitcode.LeftOut)
+	return s
+}
+
+// TestText: it says how much, how fast, where, what was left out and why, and what comes next, in
+// 80 columns; what is to be pasted is whole.
+func TestText(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	s := ended(&now)
+	var b bytes.Buffer
+	if err := s.Text(&b); err != nil {
+		t.Fatal(err)
+	}
+	text := b.String()
+	for line := range strings.Lines(text) {
+		if utf8.RuneCountInString(strings.TrimSpace(line)) > width {
+			t.Errorf("longer than %d columns: %s", width, line)
+		}
+	}
+	for _, want := range []string{
+		"left out (exit code 3): loaded 1,234,567 keys with 9,876,543 elements, 1.0 GiB, in 1m40s by this run, 1h0m0s since the first began",
+		"speed     10,000 keys a second, 5.1 MiB/s", "12 keys: refused (the target refused it, or a part of it)", "7 keys: expired (expired since the dump): no loss",
+		"list      /backup/left-out.jsonl", "retries   1", "not equal", "dump      s3://backups/pika (4f6c",
+	} {
+		if !strings.Contains(s.String(), want) {
+			t.Errorf("it does not say %q:\n%s", want, s)
+		}
+	}
+	_, next, _ := strings.Cut(text, "  next ")
+	if pasted := strings.Join(strings.Fields(strings.ReplaceAll(next, "\\\n", "")), " "); pasted != s.Next[0] {
+		t.Errorf("pasted it is %q:\n%s", pasted, next)
+	}
+	if strings.Contains(text, "SECRET") || strings.Contains(text, "short") {
+		t.Error(text)
+	}
+}
+
+// TestNothing: of a command that came to nothing its error says all.
+func TestNothing(t *testing.T) {
+	s := New("kvload", "1.0", "load")
+	s.End(errors.New("no"), exitcode.Refused)
+	if text := s.String(); text != "" {
+		t.Errorf("%q", text)
+	}
+}
+
+// TestJSON: a result has every field, and no list is null.
+func TestJSON(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for _, s := range []*Summary{ended(&now), New("kvload", "1.0", "load")} {
+		var b bytes.Buffer
+		if err := s.JSON(&b); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(b.String(), "SECRET") {
+			t.Error(&b)
+		}
+		var got map[string]any
+		if err := json.Unmarshal(b.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		for _, list := range []string{"totals", "left_out", "files", "notes", "targets", "next"} {
+			if _, ok := got[list].([]any); !ok {
+				t.Errorf("%s is %v", list, got[list])
+			}
+		}
+	}
+	if s := ended(&now); s.Result != Left || s.Error != "one; two" || s.Retries != 1 || s.KeysPerSecond != 10_000 {
+		t.Errorf("%+v", s)
+	}
+}
