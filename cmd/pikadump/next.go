@@ -18,7 +18,7 @@ func afterDump(c *cli.Context) func(*summary.Summary, error) []string {
 			return []string{command.Next(c, "pikadump dump", command.But("plan", "shard", "resume"), "--resume")}
 		case s.Finished:
 			more := []string{"--uri", "redis://TARGET:6666", "--in", out}
-			if c.String("encrypt-to") != "" {
+			if c.IsSet("encrypt-to") {
 				more = append(more, "--identity", "KEYFILE")
 			}
 			return []string{command.Next(c, "kvload load", none, more...)}
