@@ -161,17 +161,14 @@ func warn(log io.Writer, app *cli.App, args []string) {
 
 // ended says why a run ended, if it was not done, shows what it came to, and returns its exit code.
 func ended(ctx context.Context, app *cli.App, args []string, err error, classify func(error) int) int {
-	say := func(err error) int {
-		code := Code(ctx, err, classify)
-		if err != nil {
-			show(app, args, err, code)
-		}
-		return code
-	}
 	err = interrupted(ctx, err)
-	code := say(err)
-	if werr := conclude(app, args, err, code); werr != nil && code == exitcode.Done {
-		return say(fmt.Errorf("write what the run came to: %w", werr))
+	code := Code(ctx, err, classify)
+	if werr := conclude(app, args, err, code); werr != nil && err == nil {
+		err = fmt.Errorf("write what the run came to: %w", werr)
+		code = exitcode.Of(err, classify)
+	}
+	if err != nil {
+		show(app, args, err, code)
 	}
 	return code
 }

@@ -14,6 +14,11 @@ import (
 // output is the category of flags that change nothing but what is said.
 const output = "Output"
 
+// jsonFlag has the summary of a command printed as JSON.
+func jsonFlag(env func(string) []string) cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print what the run came to as JSON on standard output, also when it fails; messages go to standard error", EnvVars: env("json"), Category: output}
+}
+
 // OutputFlags say how progress is shown, and what the run came to.
 func OutputFlags(env func(string) []string) []cli.Flag {
 	return append(ProgressFlags(env), jsonFlag(env))

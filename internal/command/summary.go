@@ -12,11 +12,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
-// jsonFlag has the summary of a command printed as JSON.
-func jsonFlag(env func(string) []string) cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "print what the run came to as JSON on standard output, also when it fails; messages go to standard error", EnvVars: env("json"), Category: output}
-}
-
 // The keys of App.Metadata.
 const (
 	endingKey = "ending"
@@ -34,7 +29,7 @@ type ending struct {
 // Summarize begins the summary of a command, which is shown when it has ended. Next returns the
 // commands to run next, once the summary says how this one has ended; nil: there are none.
 func Summarize(c *cli.Context, next func(s *summary.Summary, err error) []string) *summary.Summary {
-	s := summary.New(c.App.Name, Version, c.Command.Name)
+	s := summary.New(c.App.Name, c.App.Version, c.Command.Name)
 	c.App.Metadata[endingKey] = &ending{c: c, s: s, next: next}
 	return s
 }
@@ -51,7 +46,7 @@ func Out(c *cli.Context) io.Writer {
 	return c.App.Writer
 }
 
-// conclude shows how a command has ended. Main has shown the error.
+// conclude shows how a command has ended. Main shows the error behind it.
 func conclude(app *cli.App, args []string, err error, code int) error {
 	e, _ := app.Metadata[endingKey].(*ending)
 	if e == nil { // it did not come to a summary
@@ -61,7 +56,7 @@ func conclude(app *cli.App, args []string, err error, code int) error {
 		}) {
 			return nil
 		}
-		s := summary.New(app.Name, Version, c.Name)
+		s := summary.New(app.Name, app.Version, c.Name)
 		s.End(err, code)
 		return s.JSON(app.Writer)
 	}
