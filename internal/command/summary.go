@@ -3,12 +3,14 @@ package command
 import (
 	"io"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
@@ -70,7 +72,12 @@ func conclude(app *cli.App, args []string, err error, code int) error {
 	if e.c.Bool("json") {
 		return e.s.JSON(app.Writer)
 	}
-	return e.s.Text(textOut(e.c))
+	w := textOut(e.c)
+	if f, ok := w.(*os.File); w == app.ErrWriter && progress.IsTerminal(os.Stderr) || ok && progress.IsTerminal(f) {
+		return e.s.Text(w)
+	}
+	_, err = io.WriteString(w, e.s.String()) // in a log each line begins with a time: what is to be pasted stays in one
+	return err
 }
 
 // textOut is where the text of a summary goes: of commands whose purpose it is, to standard output.
