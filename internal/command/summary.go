@@ -72,7 +72,7 @@ func conclude(app *cli.App, args []string, err error, code int) error {
 	if e.c.Bool("json") {
 		return e.s.JSON(app.Writer)
 	}
-	w := textOut(e.c)
+	w := textOut(e.c, e.s)
 	if f, ok := w.(*os.File); w == app.ErrWriter && progress.IsTerminal(os.Stderr) || ok && progress.IsTerminal(f) {
 		return e.s.Text(w)
 	}
@@ -81,7 +81,10 @@ func conclude(app *cli.App, args []string, err error, code int) error {
 }
 
 // textOut is where the text of a summary goes: of commands whose purpose it is, to standard output.
-func textOut(c *cli.Context) io.Writer {
+func textOut(c *cli.Context, s *summary.Summary) io.Writer {
+	if s.DryRun {
+		return c.App.Writer // where the table of its checks is
+	}
 	switch c.Command.Name {
 	case "verify", "finish", "check", "inspect", "plan":
 		return c.App.Writer
