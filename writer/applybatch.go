@@ -76,6 +76,7 @@ var errRefusedBatch = errors.New("the server refuses a raw batch: look into its 
 
 // namespace asks in which namespace the connection is.
 func (w *Worker) namespace(ctx context.Context) (string, error) {
+	defer context.AfterFunc(ctx, w.router.Abort)()
 	var e resp.Encoder
 	call := conn.Call{Name: "CLIENT", Request: e.Request("CLIENT", "INFO")}
 	if _, err := w.router.Exchange(ctx, &e, 1, func(int) *conn.Call { return &call }); err != nil {
