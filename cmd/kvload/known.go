@@ -33,8 +33,14 @@ func recall(c *cli.Context, s load.Spec, addr string) error {
 		return nil
 	}
 	where, b, err := begun(c, s, addr)
-	if err != nil || b == nil {
+	switch {
+	case err != nil:
 		return err
+	case b == nil && s.State != "" && c.Command.Name == "verify":
+		return fmt.Errorf("%w: %s holds no journal of a load of this dump: give the --state of the load, or none and the flags that it had",
+			exitcode.ErrRefused, where)
+	case b == nil:
+		return nil
 	}
 	var said []string
 	known := knownFlags(b)

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -106,12 +107,16 @@ func readConfig(app *cli.App, of *cli.Command, path string) (map[string]setting,
 	if len(data) > maxConfig {
 		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxConfig)
 	}
-	var doc yaml.Node
-	if err := yaml.Unmarshal(data, &doc); err != nil {
+	var doc, second yaml.Node
+	documents := yaml.NewDecoder(bytes.NewReader(data))
+	switch err := documents.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return nil, nil
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if len(doc.Content) == 0 {
-		return nil, nil
+	if err := documents.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s:%d: a second document begins there: put all flags into one", path, second.Line)
 	}
 	var all []cli.Flag
 	for _, c := range app.Commands {
@@ -164,6 +169,10 @@ func read(path string, key, value *yaml.Node, flags []cli.Flag, names []string, 
 	switch {
 	case name == "config":
 		return fmt.Errorf("%s:%d: a configuration file names no other", path, key.Line)
+	case value.Kind == yaml.MappingNode && slices.Contains(flagNames(flags), name):
+		return fmt.Errorf("%s:%d: %s takes a value or a list", path, key.Line, name)
+	case slices.Contains(names, name) && !slices.Contains(flagNames(flags), name):
+		return fmt.Errorf("%s:%d: %s is a command: its flags stand below it, each in a line that is indented", path, key.Line, name)
 	case !slices.Contains(flagNames(flags), name):
 		text := fmt.Sprintf("%s:%d: %s is no flag", path, key.Line, name)
 		if near := nearest(names, name); near != "" {

@@ -58,6 +58,9 @@ func TestConfigRefused(t *testing.T) {
 		{"config: x", "names no other"},
 		{"[n]", "names of flags with their values"},
 		{"n: [", "yaml: "},
+		{"n: 1\n---\nn: 2", ":2: a second document begins there"},
+		{"resumable: 5", ":1: resumable is a command: its flags stand below it"},
+		{"uri: {a: b}", ":1: uri takes a value or a list"},
 		{"uri: x\n" + strings.Repeat("#", maxConfig), "larger than"},
 	} {
 		path := writeConfig(t, tc.text)
