@@ -33,6 +33,9 @@ func ParseMethod(s string) (Method, error) {
 // and reports whether it is. Otherwise it says why not.
 func (m Method) choose(ctx context.Context, j *job, l *writer.Loader, state *loadstate.Opened) (raw bool, err error) {
 	why := ""
+	if m == Auto && state.Phase == loadstate.Resumed && state.Journal.Bound().Raw {
+		m = Raw // what commands refuse was stored so far, and the result is to be the same
+	}
 	switch {
 	case state.Phase == loadstate.Finished:
 		return state.Journal.Bound().Raw, nil

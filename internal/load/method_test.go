@@ -68,12 +68,14 @@ func TestMethod(t *testing.T) {
 func TestMethodResumed(t *testing.T) {
 	for _, tc := range []struct {
 		begun, resumed Method
+		onExists       writer.OnExists
 		says           string
 	}{
-		{Commands, Auto, "method: commands (as this load was begun)"},
-		{Commands, Raw, "method: raw batches"},
-		{Auto, Auto, "method: raw batches"},
-		{Raw, Auto, "method: raw batches"},
+		{Commands, Auto, writer.Fail, "method: commands (as this load was begun)"},
+		{Commands, Raw, writer.Fail, "method: raw batches"},
+		{Auto, Auto, writer.Fail, "method: raw batches"},
+		{Raw, Auto, writer.Fail, "method: raw batches"},
+		{Raw, Auto, writer.Replace, "method: raw batches"},
 	} {
 		stop := true
 		k := minitarget.StartKvrocks(t, minitarget.Options{Before: func(c *server.Peer, cmd string, args ...string) bool {
@@ -85,7 +87,7 @@ func TestMethodResumed(t *testing.T) {
 			return true
 		}})
 		o := options(t, k.Addr(), three)
-		o.Method = tc.begun
+		o.Method, o.Target.OnExists = tc.begun, tc.onExists
 		if log, err := run(t, o); err == nil {
 			t.Fatal(log)
 		}
