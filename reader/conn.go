@@ -11,6 +11,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
@@ -34,6 +35,7 @@ type conn struct {
 	d       *dialer
 	db      int
 	trip    time.Duration // what a command takes that does nothing
+	hold    resp.Hold     // of giants, see exchange.bound
 	backoff backoff
 }
 
@@ -47,6 +49,23 @@ type dialer struct {
 	// recognize decides whether a new connection leads to the same server; nil: it is not known
 	// yet.
 	recognize func(ctx context.Context, c *conn) error
+	giants    *resp.Memory // of all passes together
+}
+
+// giantBytes is what all passes together have for giant replies, or one that is larger.
+const giantBytes = 64 << 20
+
+// scanConn is dial for a pass, whose giants share memory with those of other passes. What is handed
+// over of a type other than a string is encoded and compressed as a whole.
+func (d *dialer) scanConn(ctx context.Context, db int, t format.Type) (*conn, error) {
+	c, err := d.dial(ctx, db)
+	if err == nil {
+		c.hold = d.giants.Hold()
+		if t != format.TypeString {
+			c.hold.Copies = 3
+		}
+	}
+	return c, err
 }
 
 // dial connects. While the source cannot be reached it tries again. Before the server is known only
@@ -164,6 +183,12 @@ func (c *conn) close() {
 		c.stop()
 		c.c.Close()
 	}
+}
+
+// end closes the connection of a pass, whose buffers are not used any more.
+func (c *conn) end() {
+	c.close()
+	c.hold.Close()
 }
 
 // failed says what was being asked when the connection failed.

@@ -59,11 +59,11 @@ type block struct {
 // prefix, Keep and Limit count. It has to be made in one go: the place is kept by the server, which
 // can lose it; then ScanCursor fails. Streams are not in it.
 func (s *Scanner) ScanCursor(ctx context.Context, pass *Pass, sinkFor func(format.Type) Sink) error {
-	c, err := s.dial(ctx, pass.DB)
+	c, err := s.d.scanConn(ctx, pass.DB, "")
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.end()
 	cw := &cursorScan{s: s, pass: pass, list: &scan{exchange: exchange{s: s.session, c: c}, pass: pass}, restarts: s.seen.count(), limit: s.adaptiveLimit(1, s.o.BatchKeys), piece: s.adaptiveLimit(firstPiece, s.o.PieceElements)}
 	for _, t := range s.source.version.cursorOrder() {
 		p := NewPass(pass.DB, t, nil, nil)

@@ -32,12 +32,13 @@ func less(n int) int { return max(1, n/askLess) }
 // given up, and less asked for: values can become large faster than the limits see.
 const mostReplies = 4
 
-// bound bounds the replies of a pipeline, unless what it asks for cannot be less: the largest value
-// has to fit.
+// bound empties buf and bounds the replies of a pipeline, unless what it asks for cannot be less:
+// the largest value has to fit. Those that are giants wait for one another.
 func (x *exchange) bound(buf *resp.Buffer, least bool) {
-	buf.Max = mostReplies * x.s.o.ReplyBytes
+	buf.Reset()
+	buf.Max, buf.Hold = mostReplies*x.s.o.ReplyBytes, nil
 	if least {
-		buf.Max = x.s.maxReply
+		buf.Max, buf.Hold = x.s.maxReply, &x.c.hold
 	}
 }
 
@@ -144,7 +145,9 @@ func (x *exchange) roundTrips(ctx context.Context, b *resp.Batch, buf *resp.Buff
 			return nil, 0, err
 		}
 		longest = max(longest, took)
-		if err := buf.Append(p); err != nil {
+		err = buf.Append(p)
+		x.part.Reset()
+		if err != nil {
 			return nil, 0, err
 		}
 	}

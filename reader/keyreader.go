@@ -43,7 +43,7 @@ func (k *KeyReader) Close() error {
 func (k *KeyReader) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, sink Sink) error {
 	w := &scan{exchange: exchange{s: k.s.session, c: k.c}, pass: NewPass(k.db, t, nil, nil), sink: sink}
 	k.w = w
-	defer func() { k.apart = w.apart }()
+	defer func() { k.apart = w.apart; w.forget(&k.b) }()
 	if err := k.read(ctx, w, t, keys); err != nil {
 		return fmt.Errorf("read db%d %s: %w", k.db, t, err)
 	}

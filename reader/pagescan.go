@@ -28,6 +28,7 @@ type pageScan struct {
 	at    []byte   // where the next page begins
 	n     int      // and how many keys it has
 	more  bool     // there is one
+	giant bool     // the last leg that read keys brought one
 }
 
 // A leg is a pipeline of a pageScan. It brings the values of a batch of keys and their expiries,
@@ -93,6 +94,9 @@ func (pw *pageScan) step(ctx context.Context, l *leg) (*leg, error) {
 	if l.turns {
 		err = pw.turn(p, l, took)
 	}
+	if len(l.wanted) > 0 {
+		pw.giant = l.into.buf.Giant()
+	}
 	pw.batchLim.saw(len(l.wanted), p.Len()-p.Offset())
 	pw.batchLim.lasted(len(l.wanted), took)
 	var next *leg
@@ -112,7 +116,23 @@ func (pw *pageScan) step(ctx context.Context, l *leg) (*leg, error) {
 	if next != nil && next.sent.IsZero() {
 		pw.w.c.write(ctx, &next.pipeline)
 	}
+	pw.release(l, next)
 	return next, err
+}
+
+// release gives back the giants that were handed over with a leg, before the next brings another.
+func (pw *pageScan) release(done, next *leg) {
+	for i := range pw.pages {
+		p := &pw.pages[i]
+		if !p.buf.Giant() || p == pw.page && len(pw.items) > 0 ||
+			next != nil && (p == next.into || p == next.page && len(next.take) > 0) {
+			continue
+		}
+		clear(p.items[:cap(p.items)])
+		clear(done.exp.keys[:cap(done.exp.keys)])
+		p.next, done.take = nil, nil
+		pw.w.forget(&p.buf)
+	}
 }
 
 // next makes the leg behind last; nil if there is nothing left to read.
@@ -142,6 +162,9 @@ func (pw *pageScan) next(ctx context.Context, last *leg) (*leg, error) {
 		pw.items, pw.more = nil, false
 	}
 	l.turns, l.at, l.n = len(pw.items) == 0 && pw.more, pw.at, pw.n
+	if len(l.take) > 0 && (pw.giant || pw.page.buf.Giant()) { // the next page can bring another
+		l.turns = false
+	}
 	l.exp.x, l.exp.typ = &w.exchange, w.pass.Type
 	pw.ask(l)
 	w.bound(&l.into.buf, (!l.turns || l.n == 1) && len(l.take) <= pw.group && (len(l.wanted) == 0 || l.piece == 1))
@@ -271,6 +294,9 @@ func (pw *pageScan) turn(p *resp.Replies, l *leg, took time.Duration) error {
 	pw.pageLim.lasted(keys, took)
 	pw.w.end, pw.more = pw.w.pass.advance(l.into.next, max(keys, l.into.bytes>>10))
 	pw.page, pw.items, pw.at, pw.n = l.into, l.into.items, l.into.next, pw.pageLim.n
+	if l.into.buf.Giant() { // which nothing is to hold on to
+		pw.at = bytes.Clone(pw.at)
+	}
 	return nil
 }
 

@@ -15,6 +15,11 @@ const maxTries = 4
 // taken back and read anew.
 func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *position, lim adaptiveLimit) error {
 	w := cr.w
+	defer func() {
+		for i := range w.pieces {
+			w.forget(&w.pieces[i])
+		}
+	}()
 	pc := pieces{collectionReader: cr, r: r, pos: pos, lim: lim, begun: true, expire: r.Expire}
 	if w.unsure {
 		pc.expire = unknownExpiry
@@ -84,7 +89,7 @@ func (pc *pieces) put(ctx context.Context) error {
 	}
 	for more, i := true, 0; more; i ^= 1 {
 		if !ahead {
-			if err := pc.hand(); err != nil {
+			if err := pc.hand(i); err != nil {
 				return err
 			}
 			if _, err := w.ready(ctx); err != nil {
@@ -97,7 +102,7 @@ func (pc *pieces) put(ctx context.Context) error {
 			return err
 		}
 		if ahead {
-			if err := pc.hand(); err != nil {
+			if err := pc.hand(i); err != nil {
 				return err
 			}
 		}
@@ -144,14 +149,15 @@ func (pc *pieces) privately() {
 	}
 }
 
-// hand hands the piece at hand over.
-func (pc *pieces) hand() error {
+// hand hands the piece at hand over, before the one of that number.
+func (pc *pieces) hand(i int) error {
 	if !pc.begun {
 		return nil
 	}
 	r := pc.r
 	err := pc.w.sink.Record(r)
 	r.Part, r.Elems, r.Scores = 0, r.Elems[:0], r.Scores[:0]
+	pc.w.forget(&pc.w.pieces[i^1])
 	pc.handed = true
 	return err
 }

@@ -84,11 +84,13 @@ func (c *conn) receive(ctx context.Context, f *pipeline) (*resp.Replies, error) 
 	}
 	if !f.received {
 		f.received = true
+		waited := c.hold.Waited
 		err := c.c.SetReadDeadline(time.Now().Add(c.d.ReplyTimeout))
 		if err == nil {
-			err = f.buf.Fill(c.c, f.b.Len())
+			c.hold.Context = ctx
+			err = f.buf.Fill(&replyReader{c, waited}, f.b.Len())
 		}
-		f.took = time.Since(f.sent)
+		f.took = time.Since(f.sent) - (c.hold.Waited - waited)
 		if c.d.sawBuffer != nil {
 			c.d.sawBuffer(f.buf.Cap())
 		}
@@ -102,4 +104,20 @@ func (c *conn) receive(ctx context.Context, f *pipeline) (*resp.Replies, error) 
 		return &resp.Replies{}, f.err
 	}
 	return f.buf.Replies(f.b.Name(0)), nil
+}
+
+// A replyReader reads replies. After a wait for memory the server has its time anew.
+type replyReader struct {
+	c      *conn
+	waited time.Duration
+}
+
+func (r *replyReader) Read(p []byte) (int, error) {
+	if w := r.c.hold.Waited; w != r.waited {
+		r.waited = w
+		if err := r.c.c.SetReadDeadline(time.Now().Add(r.c.d.ReplyTimeout)); err != nil {
+			return 0, err
+		}
+	}
+	return r.c.c.Read(p)
 }

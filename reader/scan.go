@@ -187,6 +187,18 @@ func (w *scan) head(kind format.Kind, key []byte, expire int64) *format.Record {
 	return r
 }
 
+// forget gives back a giant that was handed over, and lets go of what points into it.
+func (w *scan) forget(buf *resp.Buffer) {
+	if !buf.Giant() {
+		return
+	}
+	buf.Reset()
+	r := &w.rec
+	r.Value = nil
+	clear(r.Elems[:cap(r.Elems)])
+	clear(r.Entries[:cap(r.Entries)])
+}
+
 // setExpire gives a record its expiry. One that is unknown is none: so the key is not lost.
 func (w *scan) setExpire(r *format.Record, expire int64) {
 	if w.unsure = expire == unknownExpiry; w.unsure {

@@ -25,7 +25,7 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	d := &dialer{Options: o}
+	d := &dialer{Options: o, giants: resp.NewMemory(giantBytes)}
 	c, err := d.dial(ctx, 0)
 	if err != nil {
 		return nil, o.explain(err)
@@ -91,11 +91,11 @@ func (s *Scanner) BinlogPositions(ctx context.Context) ([]format.BinlogPosition,
 
 // Scan makes one pass. It returns nil only when the pass is complete.
 func (s *Scanner) Scan(ctx context.Context, pass *Pass, sink Sink) error {
-	c, err := s.dial(ctx, pass.DB)
+	c, err := s.d.scanConn(ctx, pass.DB, pass.Type)
 	if err != nil {
 		return err
 	}
-	defer c.close()
+	defer c.end()
 	w := &scan{exchange: exchange{s: s.session, c: c}, pass: pass, sink: sink, end: pass.bound()}
 	switch pass.Type {
 	case format.TypeString:

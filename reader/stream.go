@@ -52,6 +52,7 @@ func (streamReader) ask(b *resp.Batch, key []byte, n int) {
 // stream is still the one that it was before the first.
 func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit) (handed bool, err error) {
 	r := w.head(format.Stream, key, 0)
+	defer func() { w.forget(&w.pieces[0]) }()
 	next, last := "-", "+"
 	var first format.StreamState
 	for keys := 1; ; keys = 0 {
@@ -106,6 +107,7 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 			return handed, err
 		}
 		r.Part, r.Entries = 0, r.Entries[:0]
+		w.forget(&w.pieces[0])
 	}
 }
 

@@ -18,19 +18,41 @@ const MaxReply = 1<<30 + 1<<20
 // ErrTooLarge: the replies are above Buffer.Max.
 var ErrTooLarge = errors.New("replies larger than can be taken in")
 
-// A Buffer holds the raw replies of one pipeline. It never allocates more than a small
-// multiple of what has arrived.
+// A Buffer holds the raw replies of one pipeline. Until 1 MiB has arrived it never allocates more
+// than a small multiple of that.
 type Buffer struct {
-	Max int // most bytes; 0: MaxReply
+	Max  int   // most bytes; 0: MaxReply
+	Hold *Hold // where it asks before it becomes a giant; nil: nowhere
 
-	b []byte
+	b    []byte
+	held int64 // bytes of Hold
 }
 
-// keepBuffer is the capacity up to which a buffer is used again.
+// keepBuffer is the capacity up to which a buffer is used again, and is no giant.
 const keepBuffer = 4 << 20
 
-// Reset empties the buffer.
+// Giant reports whether it has something of its Hold.
+func (b *Buffer) Giant() bool { return b.held > 0 }
+
+// reserve asks for room for so many bytes in all.
+func (b *Buffer) reserve(bytes int) error {
+	n := int64(bytes)
+	if b.Hold == nil || n <= keepBuffer || n <= b.held {
+		return nil
+	}
+	if err := b.Hold.take(n - b.held); err != nil {
+		return err
+	}
+	b.held = n
+	return nil
+}
+
+// Reset empties the buffer. A giant is given back: nothing may point into it any more.
 func (b *Buffer) Reset() {
+	if b.held > 0 {
+		b.Hold.give(b.held)
+		b.held = 0
+	}
 	if cap(b.b) > keepBuffer {
 		b.b = nil
 	}
@@ -56,6 +78,9 @@ func (b *Buffer) Append(p *Replies) error {
 	if len(b.b)+len(p.b) > b.Limit() {
 		return fmt.Errorf("%s: %w", p.cmd, ErrTooLarge)
 	}
+	if err := b.reserve(len(b.b) + len(p.b)); err != nil {
+		return err
+	}
 	b.b = append(b.b, p.b...)
 	return nil
 }
@@ -77,7 +102,14 @@ func (b *Buffer) Fill(r io.Reader, replies int) error {
 		if len(b.b)+need > b.Limit() {
 			return ErrTooLarge
 		}
-		b.b = slices.Grow(b.b, max(LeastRead, min(need, len(b.b))))
+		if err := b.reserve(len(b.b) + need); err != nil {
+			return err
+		}
+		room := min(need, len(b.b))
+		if len(b.b) >= believed {
+			room = need
+		}
+		b.b = slices.Grow(b.b, max(LeastRead, room))
 		n, err := r.Read(b.b[len(b.b):cap(b.b)])
 		b.b = b.b[:len(b.b)+n]
 		switch {
@@ -92,6 +124,10 @@ func (b *Buffer) Fill(r io.Reader, replies int) error {
 	}
 	return nil
 }
+
+// believed is after how many bytes a reply is taken for as large as it says: doubling leaves as much
+// again behind.
+const believed = 1 << 20
 
 // LeastRead is how much room a read has at least.
 const LeastRead = 16 << 10
