@@ -194,7 +194,7 @@ func (w *scan) forget(buf *resp.Buffer) {
 	}
 	buf.Reset()
 	r := &w.rec
-	r.Value = nil
+	r.Key, r.Value = bytes.Clone(r.Key), nil
 	clear(r.Elems[:cap(r.Elems)])
 	clear(r.Entries[:cap(r.Entries)])
 }

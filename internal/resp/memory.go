@@ -2,6 +2,8 @@ package resp
 
 import (
 	"context"
+	"runtime"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/semaphore"
@@ -14,11 +16,34 @@ type Memory struct {
 	free *semaphore.Weighted
 	// over is had by the one Hold that may have more than there is: see Hold.
 	over *semaphore.Weighted
+
+	mu      sync.Mutex
+	used    int64
+	garbage int64 // given back since it was collected last
 }
 
 // NewMemory returns a Memory of so many bytes. One reply that is larger has all of it.
 func NewMemory(bytes int64) *Memory {
-	return &Memory{bytes, semaphore.NewWeighted(bytes), semaphore.NewWeighted(1)}
+	return &Memory{size: bytes, free: semaphore.NewWeighted(bytes), over: semaphore.NewWeighted(1)}
+}
+
+// use counts what is taken, and collects what was given back before both are more than there is:
+// the runtime would let the heap grow by several giants first.
+func (m *Memory) use(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.used += bytes; m.garbage > 0 && m.used+m.garbage > m.size {
+		runtime.GC()
+		m.garbage = 0
+	}
+}
+
+// waste counts what is given back.
+func (m *Memory) waste(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.used -= bytes
+	m.garbage += bytes
 }
 
 // A Hold is what one connection has of a Memory. One that has nothing waits until there is enough.
@@ -63,6 +88,7 @@ func (h *Hold) take(n int64) error {
 	} else if h.beyond {
 		more = 0
 	}
+	h.memory.use(total - h.total)
 	h.total = total
 	h.taken += max(0, more)
 	return nil
@@ -73,14 +99,20 @@ func (h *Hold) give(n int64) {
 	if h == nil || h.memory == nil {
 		return
 	}
-	h.total -= n * max(1, h.Copies)
-	if h.total <= 0 {
+	n *= max(1, h.Copies)
+	if n >= h.total {
 		h.Close()
+		return
 	}
+	h.total -= n
+	h.memory.waste(n)
 }
 
 // Close gives all back. The buffers that hold it are not used any more.
 func (h *Hold) Close() {
+	if h.total > 0 {
+		h.memory.waste(h.total)
+	}
 	if h.taken > 0 {
 		h.memory.free.Release(h.taken)
 	}
