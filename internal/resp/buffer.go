@@ -125,8 +125,8 @@ func (b *Buffer) Fill(r io.Reader, replies int) error {
 	return nil
 }
 
-// believed is after how many bytes a reply is taken for as large as it says: doubling leaves as much
-// again behind.
+// believed is after how many bytes a reply is taken for as large as it says: doubling leaves as
+// much again behind.
 const believed = 1 << 20
 
 // LeastRead is how much room a read has at least.
