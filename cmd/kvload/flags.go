@@ -102,7 +102,7 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 	if s.Keys, err = encryption.FromFlags(c); err != nil {
 		return s, &exitcode.UsageError{Err: err}
 	}
-	if err := recall(c, s, server.Addr); err != nil {
+	if err := recall(c, &s, server.Addr); err != nil {
 		return s, err
 	}
 	s.Target.Target.ReadTimeout = c.Duration("timeout")

@@ -27,12 +27,13 @@ var selection = []string{"db", "type", "match", "map-db"}
 
 // recall gives the flags of a load that has begun the values that its journal knows, unless they
 // are given. What is given must agree with it: a load that is resumed, finished or undone compares
-// all of that itself, of a verify it is done here. A load that is not found knows nothing.
-func recall(c *cli.Context, s load.Spec, addr string) error {
+// all of that itself, of a verify it is done here. A load that is not found knows nothing. What it
+// wrote by raw batches, scores that commands refuse among them, is on the target.
+func recall(c *cli.Context, s *load.Spec, addr string) error {
 	if c.Command.Name == "load" && !c.Bool("resume") {
 		return nil
 	}
-	where, b, err := begun(c, s, addr)
+	where, b, err := begun(c, *s, addr)
 	switch {
 	case err != nil:
 		return err
@@ -42,6 +43,7 @@ func recall(c *cli.Context, s load.Spec, addr string) error {
 	case b == nil:
 		return nil
 	}
+	s.Raw = b.Raw
 	var said []string
 	known := knownFlags(b)
 	for _, name := range slices.Sorted(maps.Keys(known)) {
