@@ -8,23 +8,11 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"maps"
-	"slices"
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
-
-// SkippedKey is a line of skipped.jsonl (docs/FORMAT.md §6.4).
-type SkippedKey struct {
-	DB     int         `json:"db"`
-	Type   format.Type `json:"type"`
-	Key    []byte      `json:"key"`  // base64
-	Name   string      `json:"name"` // the key for people: quoted
-	Reason string      `json:"reason"`
-	Detail string      `json:"detail,omitempty"`
-}
 
 // ConflictKey is a line of conflicts.jsonl: a name that stands in several types.
 type ConflictKey struct {
@@ -82,51 +70,6 @@ func (l *list) discard() {
 	if l.f != nil {
 		l.f.Discard()
 	}
-}
-
-// writeSkipped writes skipped.jsonl from the footers of the chunks, if any of them skips a
-// key, and sets what the manifest says of it.
-func (a *Archive) writeSkipped() error {
-	l := &list{dir: a.dir, name: format.SkippedName}
-	defer l.discard()
-	m, counts := a.Manifest, map[string]int64{}
-	for _, c := range m.Chunks {
-		m.Expired += c.Expired
-		if c.Skipped == 0 {
-			continue
-		}
-		footer, err := a.readFooter(c)
-		if err != nil {
-			return err
-		}
-		for _, k := range footer.Skipped {
-			counts[k.Reason]++
-			if err := l.add(SkippedKey{c.DB, c.Type, k.Key, name(k.Key), k.Reason, k.Detail}); err != nil {
-				return err
-			}
-		}
-	}
-	if l.f == nil {
-		return nil
-	}
-	f, err := l.commit()
-	if err != nil {
-		return err
-	}
-	m.Lists = append(m.Lists, f)
-	for _, reason := range slices.Sorted(maps.Keys(counts)) {
-		m.Skipped = append(m.Skipped, format.Reason{Reason: reason, Keys: counts[reason]})
-	}
-	return nil
-}
-
-func (a *Archive) readFooter(c format.ChunkInfo) (*format.Footer, error) {
-	f, chunk, err := a.openAt(c)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return &chunk.Footer, nil
 }
 
 // maxLine is the longest line of a list: a key of the largest size in base64, and twice
