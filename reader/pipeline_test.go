@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -14,20 +15,26 @@ import (
 
 // heldUp is a Pacer that says of one pipeline that it had to wait for hours.
 type heldUp struct {
+	mu                 sync.Mutex // of several passes
 	waits, at          int
 	during             func() error
 	keys, bytes, taken int
 }
 
 func (h *heldUp) Wait(context.Context) (time.Duration, error) {
+	h.mu.Lock()
 	h.waits++
-	if h.waits != h.at {
+	held := h.waits == h.at
+	h.mu.Unlock()
+	if !held {
 		return time.Millisecond, nil
 	}
 	return 3 * time.Hour, h.during()
 }
 
 func (h *heldUp) Done(keys, bytes int, _ time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.keys += keys
 	h.bytes += bytes
 	h.taken++

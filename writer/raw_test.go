@@ -6,6 +6,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/redis/go-redis/v9"
@@ -206,18 +207,20 @@ func TestRawStops(t *testing.T) {
 // TestRawNamespace: a connection that comes up in another namespace than the first one writes
 // nothing.
 func TestRawNamespace(t *testing.T) {
-	namespace := "one"
+	var namespace atomic.Value
+	namespace.Store("one")
 	f := testserver.Start(t, func(cmd []string) (string, bool) {
-		return testserver.Bulk("id=1 namespace=" + namespace), cmd[0] == "CLIENT"
+		return testserver.Bulk("id=1 namespace=" + namespace.Load().(string)), cmd[0] == "CLIENT"
 	})
 	l, err := Open(t.Context(), Options{Target: target.Options{Addr: f.Addr}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.WriteRaw()
-	for _, namespace = range []string{"two", ""} {
+	for _, other := range []string{"two", ""} {
+		namespace.Store(other)
 		if _, err := l.NewWorker(t.Context(), 0); !errors.Is(err, ErrPreflight) {
-			t.Errorf("%q: %v", namespace, err)
+			t.Errorf("%q: %v", other, err)
 		}
 	}
 }

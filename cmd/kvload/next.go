@@ -12,7 +12,7 @@ import (
 
 // own are flags that say what one command does, not which load it is about.
 var own = []string{"report", "dry-run", "resume", "shard", "shards", "undo", "accept", "on-exists", "threads", "break-lock", "rounds", "sample",
-	"keys-only", "reverse", "left-out", "force", "flush", "log-file", "metrics-addr", "push-url"}
+	"keys-only", "reverse", "left-out", "force", "flush", "log-file", "metrics-addr", "metrics-file", "push-url"}
 
 // afterLoad tells what comes after a load.
 func afterLoad(c *cli.Context) func(*summary.Summary, error) []string {
@@ -94,8 +94,11 @@ func afterRollback(c *cli.Context) func(*summary.Summary, error) []string {
 			return nil
 		case s.Result == summary.Done:
 			return []string{command.Next(c, "kvload load", command.Of(c, "load", "threads"), "--dry-run")}
-		case s.Result == summary.Left:
-			return []string{command.Next(c, "kvload rollback", command.But(), "--force")}
+		case s.Result == summary.Left: // what others wrote: whether it goes is theirs to say
+			if list := s.LeftOut[0].List; list != "" && !strings.Contains(list, "://") {
+				return []string{"less " + command.Quote(list)}
+			}
+			return nil
 		}
 		return []string{command.Next(c, "kvload rollback", command.But())}
 	}

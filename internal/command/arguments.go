@@ -76,6 +76,15 @@ func flagOf(flags []cli.Flag, name string) cli.Flag {
 	return flags[i]
 }
 
+func flagNames(flags []cli.Flag) (names []string) {
+	for _, f := range flags {
+		if name := f.Names()[0]; name != "help" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
 func isBool(f cli.Flag) bool { _, ok := f.(*cli.BoolFlag); return ok }
 
 // What the library says of a wrong command line.
@@ -93,7 +102,7 @@ func usageError(c *cli.Context, err error) error {
 		if m[1] == "in" && flagOf(flags, "uri") == nil && flagOf(flags, "out") == nil { // it reads a dump only
 			return exitcode.Usagef("there is no flag --in: the dump is an argument, as in %s", c.Command.UsageText)
 		}
-		return exitcode.Usagef("there is no flag %s; did you mean %s?", dashed(m[1]), cli.SuggestFlag(flags, m[1], false))
+		return exitcode.Usagef("there is no flag %s; did you mean --%s?", dashed(m[1]), nearest(flagNames(flags), m[1]))
 	}
 	if m := withoutValue.FindStringSubmatch(text); m != nil {
 		return exitcode.Usagef("%s needs a value", dashed(m[1]))

@@ -174,7 +174,7 @@ func shellDir(t *testing.T, shell string) string {
 }
 
 func shellEnv(dir string) []string {
-	return append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "HOME="+dir, "TERM=dumb", "INPUTRC=/dev/null")
+	return append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "HOME="+dir, "TERM=dumb", "INPUTRC=/dev/null", "HISTFILE=/dev/null") // written when it is hung up
 }
 
 // A shell runs on a terminal of its own.

@@ -197,15 +197,6 @@ func read(path string, key, value *yaml.Node, flags []cli.Flag, names []string, 
 	return nil
 }
 
-func flagNames(flags []cli.Flag) (names []string) {
-	for _, f := range flags {
-		if name := f.Names()[0]; name != "help" {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
 // masked returns the value of a flag without a password.
 func masked(name, value string) string {
 	const mask = "***"

@@ -133,7 +133,7 @@ func (m manual) writeOverview(w io.Writer) {
 	name := m.app.Name
 	fmt.Fprintf(w, "NAME:\n   %s - %s\n\nUSAGE:\n   %[1]s COMMAND [options]\n\nVERSION:\n   %[3]s\n\nCOMMANDS:\n", name, m.app.Usage, built.Version)
 	for _, c := range m.app.VisibleCommands() {
-		fmt.Fprintf(w, "   %-12s%s\n", c.Name, c.Usage)
+		fmt.Fprintf(w, "   %-14s%s\n", c.Name, c.Usage)
 	}
 	fmt.Fprintf(w, "\n   %s COMMAND --help shows the options of a command, with examples.\n\n%s", name, exitcode.Help)
 }

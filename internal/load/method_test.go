@@ -2,6 +2,7 @@ package load
 
 import (
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2/server"
@@ -40,17 +41,20 @@ func TestMethod(t *testing.T) {
 		{"commands", Commands, "", writer.Fail, false, 0, "loaded 3 keys"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			raw, other := false, refusing(tc.refused)
+			var raw atomic.Bool
+			other := refusing(tc.refused)
 			k := minitarget.StartKvrocks(t, minitarget.Options{Before: func(c *server.Peer, cmd string, args ...string) bool {
-				raw = raw || cmd == "APPLYBATCH"
+				if cmd == "APPLYBATCH" {
+					raw.Store(true)
+				}
 				return other(c, cmd, args...)
 			}})
 			o := options(t, k.Addr(), three)
 			o.Method, o.Target.OnExists = tc.method, tc.onExists
 			log, err := run(t, o)
 			wants(t, log, err, tc.code, tc.says)
-			if raw != tc.raw {
-				t.Errorf("APPLYBATCH was sent: %v", raw)
+			if raw.Load() != tc.raw {
+				t.Errorf("APPLYBATCH was sent: %v", raw.Load())
 			}
 			want := "a b h"
 			if tc.code > 0 {
@@ -77,10 +81,11 @@ func TestMethodResumed(t *testing.T) {
 		{Raw, Auto, writer.Fail, "method: raw batches"},
 		{Raw, Auto, writer.Replace, "method: raw batches"},
 	} {
-		stop := true
+		var stop atomic.Bool
+		stop.Store(true)
 		k := minitarget.StartKvrocks(t, minitarget.Options{Before: func(c *server.Peer, cmd string, args ...string) bool {
 			// The first that is sent of the load itself: the probes have other names.
-			if !stop || cmd != "HSET" && cmd != "APPLYBATCH" || strings.Contains(args[0], "kvload-probe") {
+			if !stop.Load() || cmd != "HSET" && cmd != "APPLYBATCH" || strings.Contains(args[0], "kvload-probe") {
 				return false
 			}
 			c.Close()
@@ -91,7 +96,8 @@ func TestMethodResumed(t *testing.T) {
 		if log, err := run(t, o); err == nil {
 			t.Fatal(log)
 		}
-		stop, o.Resume, o.Method = false, true, tc.resumed
+		stop.Store(false)
+		o.Resume, o.Method = true, tc.resumed
 		log, err := run(t, o)
 		wants(t, log, err, 0, tc.says, "loaded 3 keys")
 	}

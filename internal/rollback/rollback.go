@@ -207,10 +207,10 @@ func (r *rollback) undoShard(ctx context.Context, p shardState, sum *counts) (er
 		}
 		defer b.saved.Close()
 	}
-	if err := errors.Join(b.run(ctx, loadstate.AssignUnits(p.Shard, r.units)), b.report.Close()); err != nil {
+	err = errors.Join(b.run(ctx, loadstate.AssignUnits(p.Shard, r.units)), b.report.Close())
+	if sum.add(b); err != nil {
 		return err
 	}
-	sum.add(b)
 	if b.report.Lines() > 0 && r.common != nil {
 		return nil // the shards still have their load in common, for a rollback with Force
 	}
@@ -263,6 +263,7 @@ func (r *rollback) clear(ctx context.Context) error {
 	r.Summary.Note("the target is cleared")
 	r.Summary.Rollback = &summary.Rollback{}
 	for _, p := range r.shards {
+		r.Summary.Rollback.Removed += p.journal.Stats().Keys
 		if p.journal.Undone().IsZero() {
 			if err := p.journal.EndUndo(0); err != nil {
 				return err

@@ -205,7 +205,7 @@ func (c *Comparison) text(t *text) {
 	compared := "compared " + progress.Plural(c.Keys, "key", "keys") + ": "
 	switch {
 	case !c.Equal:
-		t.say("equal", compared+"not equal")
+		t.say("equal", "no: "+strings.TrimSuffix(compared, ": "))
 	case c.Sampled:
 		t.say("equal", compared+"the sample is equal")
 	case len(c.Differences) > 0:
