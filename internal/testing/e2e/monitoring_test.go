@@ -85,7 +85,7 @@ func TestMonitoring(t *testing.T) {
 	if text := read(file); !strings.Contains(text, "pikadump_last_exit_code{") || !strings.Contains(text, "} 143\n") {
 		t.Errorf("after a signal:\n%s", text)
 	}
-	start(t, "pikadump", "dump", "--uri", "redis://"+s.addr, "--out", dump, "--resume", "--metrics-file", file, "--log-file", log).mustSay(t, 0, "done in")
+	start(t, "pikadump", "dump", "--uri", "redis://"+s.addr, "--out", dump, "--resume", "--metrics-file", file, "--log-file", log).mustSay(t, 0, "done: dumped")
 	scraped(read(file))
 	p = watch([]string{"server_cpu_cores", "remaining_seconds"}, "kvload", "load", "--uri", "redis://"+to.addr, "--in", dump, "--key-prefix-strip", "app:")
 	p.kill()

@@ -57,11 +57,11 @@ func TestTTL(t *testing.T) {
 			keep  func(i int) bool
 			says  string
 		}{
-			{"keep", nil, func(i int) bool { return i%4 != 2 }, "50 keys have expired since the dump"},
-			{"short ones left out", []string{"--ttl-min", "2h"}, func(i int) bool { return i%4 < 2 }, "50 keys had less than --ttl-min to live"},
+			{"keep", nil, func(i int) bool { return i%4 != 2 }, "50 keys: expired (expired since the dump)"},
+			{"short ones left out", []string{"--ttl-min", "2h"}, func(i int) bool { return i%4 < 2 }, "50 keys: short (it had less than --ttl-min to live)"},
 			{"drop", []string{"--ttl", "drop"}, all, ""},
 			{"shift", []string{"--ttl", "shift"}, all, ""},
-			{"shift, short ones left out", []string{"--ttl", "shift", "--ttl-min", "2h"}, func(i int) bool { return i%4 != 2 }, "50 keys had less"},
+			{"shift, short ones left out", []string{"--ttl", "shift", "--ttl-min", "2h"}, func(i int) bool { return i%4 != 2 }, "50 keys: short (it had less"},
 		} {
 			t.Run(tc.name, func(t *testing.T) {
 				do(t, client(t, to.addr, 0), "FLUSHDB")

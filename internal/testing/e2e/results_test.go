@@ -118,7 +118,10 @@ func TestResults(t *testing.T) {
 	if kept.Rollback.Removed != 1 || len(kept.LeftOut) != 1 || kept.LeftOut[0].Reason != "changed" || kept.LeftOut[0].List == "" {
 		t.Errorf("%#v", kept)
 	}
-	if undone := r.next(0, kept); undone.Rollback.Removed != 1 {
+	if len(kept.Next) != 1 || !strings.HasPrefix(kept.Next[0], "less ") { // and not --force
+		t.Errorf("%q", kept.Next)
+	}
+	if undone := r.json(0, "kvload rollback --force --uri redis://"+to.addr+" --in 'a dump'"); undone.Rollback.Removed != 1 {
 		t.Errorf("%#v", undone)
 	}
 	two := r.json(0, dumpedNext(dumped, to)+" --uri redis://"+startRedis(t).addr)
