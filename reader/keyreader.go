@@ -99,8 +99,11 @@ func (k *KeyReader) pipeline(ctx context.Context, w *scan, keys [][]byte, ask fu
 		ask(&b, key)
 	}
 	exp.ask(&b, keys, places)
+	if _, err := w.ready(ctx); err != nil {
+		return nil, nil, err
+	}
 	w.bound(&k.b, len(keys) == 1 && (w.pass.Type == format.TypeString || k.piece.n == 1))
-	p, err := k.c.askOnce(ctx, &b, &k.b)
+	p, _, err := w.roundTrip(ctx, &b, &k.b, len(keys))
 	if transient(err) {
 		if ok, err := w.again(ctx, err); !ok {
 			return nil, nil, err

@@ -1,0 +1,77 @@
+package reader
+
+import (
+	"context"
+	"strconv"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// BinlogKept is how much of its binlog a source keeps (SERVERS.md P9). Zeros are unknown.
+type BinlogKept struct {
+	Files     int64 // expire-logs-nums
+	FileBytes int64 // binlog-file-size
+}
+
+// BinlogKept asks for it. A source that does not tell is no error.
+func (s *Scanner) BinlogKept(ctx context.Context) (kept BinlogKept, err error) {
+	if s.source.NoConfig != nil {
+		return kept, nil
+	}
+	c, err := s.dial(ctx, 0)
+	if err != nil {
+		return kept, err
+	}
+	defer c.close()
+	for name, n := range map[string]*int64{"expire-logs-nums": &kept.Files, "binlog-file-size": &kept.FileBytes} {
+		text, err := c.config(ctx, name)
+		if err != nil {
+			return BinlogKept{}, err
+		}
+		*n, _ = strconv.ParseInt(text, 10, 64)
+	}
+	return kept, nil
+}
+
+// Bytes returns how many bytes of binlog lie between two positions; 0: it cannot be told.
+func (k BinlogKept) Bytes(from, to format.BinlogPosition) int64 {
+	return max(0, (to.File-from.File)*k.FileBytes+to.Offset-from.Offset)
+}
+
+// A BinlogObserver asks how far the binlog is written, over a connection of its own. It is not safe
+// for concurrent use.
+type BinlogObserver struct {
+	s *Scanner
+	c *conn
+}
+
+// BinlogObserver returns one. It connects when it is first asked.
+func (s *Scanner) BinlogObserver() *BinlogObserver { return &BinlogObserver{s: s} }
+
+// Look returns the positions of all databases, and the source's clock as it was before. It retries
+// as a pass does. The context that connects ends the connection as well.
+func (o *BinlogObserver) Look(ctx context.Context) (now time.Time, positions []format.BinlogPosition, err error) {
+	if o.c == nil {
+		if o.c, err = o.s.dial(ctx, 0); err != nil {
+			o.c = nil
+			return now, nil, err
+		}
+	}
+	ms, err := o.c.time(ctx)
+	if err == nil {
+		positions, err = o.c.binlogPositions(ctx, o.s.source)
+	}
+	if err != nil {
+		o.Close()
+	}
+	return time.UnixMilli(ms), positions, err
+}
+
+// Close closes the connection.
+func (o *BinlogObserver) Close() {
+	if o.c != nil {
+		o.c.close()
+		o.c = nil
+	}
+}

@@ -1,0 +1,133 @@
+package reader
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+)
+
+// A TypeSet says which types have a name.
+type TypeSet uint8
+
+// Has reports whether a type has it.
+func (s TypeSet) Has(t format.Type) bool { return s&TypeSet(holds(t)) != 0 }
+
+// namesAtOnce is of how many names their types are asked in one pipeline.
+const namesAtOnce = 256
+
+// Types tells of each name which types have it, never from the source's cache: no type that had it
+// all the while is missing, and one more than had it may be there. Streams are looked for if streams
+// says so. The source is 3.4.0 or newer (SERVERS.md P5).
+func (k *KeyReader) Types(ctx context.Context, names [][]byte, streams bool) ([]TypeSet, error) {
+	w := &scan{exchange: exchange{s: k.s.session, c: k.c}}
+	l := typeLook{
+		all:     k.s.source.version.atLeast(3, 5, 0) && k.s.source.ManyTypes(),
+		one:     !k.s.source.ManyTypes(),
+		streams: streams && k.s.source.ManyTypes(),
+	}
+	sets := make([]TypeSet, 0, len(names))
+	for some := range slices.Chunk(names, namesAtOnce) {
+		if _, err := w.ready(ctx); err != nil {
+			return nil, err
+		}
+		var b resp.Batch
+		for _, name := range some {
+			l.ask(&b, name)
+		}
+		w.bound(&k.b, false)
+		p, _, err := w.roundTripOrLess(ctx, &b, &k.b, 0, func() bool { return false })
+		for i := 0; err == nil && i < len(some); i++ {
+			var s TypeSet
+			s, err = l.read(p, some[i])
+			sets = append(sets, s)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("look for names in db%d: %w", k.db, err)
+		}
+	}
+	return sets, nil
+}
+
+// A typeLook asks for the types of names by the commands of a version.
+type typeLook struct {
+	all     bool // PTYPE tells all types but stream (3.5)
+	one     bool // a name has one (4.0)
+	streams bool
+}
+
+func (l *typeLook) ask(b *resp.Batch, name []byte) {
+	switch {
+	case l.one:
+		b.Add("TYPE", name)
+	case l.all:
+		b.Add("PTYPE", name)
+	default: // TYPE tells the first, and EXISTS how many there are
+		b.Add("TYPE", name)
+		b.Add("EXISTS", name)
+	}
+	if l.streams {
+		b.Add("XINFO", "STREAM", name)
+	}
+}
+
+func (l *typeLook) read(p *resp.Replies, name []byte) (TypeSet, error) {
+	p.Answers("TYPE", name)
+	var h held
+	switch {
+	case l.one:
+		word, err := p.Simple()
+		if word == "streams" { // as a 4.0 calls them
+			word = string(format.TypeStream)
+		}
+		if t := format.Type(word); slices.Contains(format.Types, t) {
+			h = holds(t)
+		} else if err == nil && word != "none" {
+			err = &ReplyError{Command: p.Asked(), Reply: "type " + resp.Quote([]byte(word))}
+		}
+		return TypeSet(h), err
+	case l.all:
+		if err := readTypes(p, &h); err != nil {
+			return 0, err
+		}
+	default:
+		word, err := p.Simple()
+		if err != nil {
+			return 0, err
+		}
+		n, err := p.Integer()
+		if err != nil {
+			return 0, err
+		}
+		h = firstOf(format.Type(word), n, version{3, 4, 0}.ttlOrder())
+	}
+	if !l.streams {
+		return TypeSet(h), nil
+	}
+	_, err := readStream(p, name)
+	if err == nil {
+		h |= holds(format.TypeStream)
+	}
+	if errors.Is(err, errGone) {
+		err = nil
+	}
+	return TypeSet(h), err
+}
+
+// firstOf returns the types that can have a name of which TYPE named the first, in that order, and
+// EXISTS n of them. What was written between the two is in doubt: then it may be any.
+func firstOf(first format.Type, n int64, order []format.Type) held {
+	i := slices.Index(order, first)
+	switch {
+	case i < 0 && n == 0:
+		return 0
+	case i < 0:
+		return holdsAny(order)
+	case n == 1:
+		return holds(first)
+	}
+	return holdsAny(order[i:])
+}
