@@ -20,8 +20,8 @@ func (s TypeSet) Has(t format.Type) bool { return s&TypeSet(holds(t)) != 0 }
 const namesAtOnce = 256
 
 // Types tells of each name which types have it, never from the source's cache: no type that had it
-// all the while is missing, and one more than had it may be there. Streams are looked for if streams
-// says so. The source is 3.4.0 or newer (SERVERS.md P5).
+// all the while is missing, and one more than had it may be there. Streams are looked for if
+// streams says so. The source is 3.4.0 or newer (SERVERS.md P5).
 func (k *KeyReader) Types(ctx context.Context, names [][]byte, streams bool) ([]TypeSet, error) {
 	w := &scan{exchange: exchange{s: k.s.session, c: k.c}}
 	l := typeLook{

@@ -49,7 +49,7 @@ func TestTypes(t *testing.T) {
 			for i, name := range names {
 				for _, typ := range format.Types {
 					is, known := sets[i].Has(typ), slices.Contains(want[string(name)], typ)
-					// One that has the name is never missing. On 3.4 those behind the first are guessed.
+					// None that has the name is missing. On 3.4 those behind the first are guessed.
 					if known && !is || is && !known && !(v == pikasim.V340 && len(want[string(name)]) > 1) {
 						t.Errorf("%q: %s is there: %v, want %v", name, typ, is, want[string(name)])
 					}

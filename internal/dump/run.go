@@ -144,7 +144,7 @@ type dumper struct {
 	s        *reader.Scanner
 	w        *archive.Writer
 	o        *Options
-	throttle *throttle
+	throttle *Throttle
 	counting bool // the source counts its keys meanwhile
 }
 

@@ -17,7 +17,7 @@ type scan struct {
 	s        *reader.Scanner
 	w        *archive.Writer
 	o        *Options
-	throttle *throttle
+	throttle *Throttle
 	n        counters
 	counting bool // the source counts its keys meanwhile
 }
@@ -44,7 +44,7 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 	g, ctx := errgroup.WithContext(ctx)
 	scanning, over := context.WithCancel(ctx)
 	defer over()
-	g.Go(func() error { return c.throttle.watch(scanning, sched.resize) })
+	g.Go(func() error { return c.throttle.Watch(scanning, sched.resize) })
 	if c.o.Meter != nil {
 		g.Go(func() error { Observe(scanning, c.o.Meter, c.s); return nil })
 		g.Go(func() error { c.expectCounted(scanning); return nil })

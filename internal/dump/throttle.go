@@ -4,19 +4,22 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// A throttle spares the source: in the way that the user asked for, or by reading over no more
+// A Throttle spares the source: in the way that the user asked for, or by reading over no more
 // connections than it has room for.
-type throttle struct {
+type Throttle struct {
 	latency     *pace.Latency     // nil: it is not watched
 	connections *pace.Connections // nil: their number is fixed
 	ping        func(context.Context) (time.Duration, error)
 	pinger      *reader.Pinger
+	log         io.Writer
 }
 
 // Sizes of the reader: the smallest that replies are steered to, and the defaults.
@@ -29,44 +32,60 @@ const (
 // paced reports whether the user says how the source is spared.
 func (o *Options) paced() bool { return o.Limits != (pace.Limits{}) || o.Windows != nil }
 
-// newThrottle puts a pacer into the reader's options if one is needed, and fits the size of
-// replies to the limits.
-func newThrottle(o *Options) *throttle {
-	t, r := &throttle{ping: o.ping}, &o.Reader
-	if !o.paced() {
+// newThrottle is NewThrottle by the options of a dump.
+func newThrottle(o *Options) *Throttle {
+	return makeThrottle(o.ping, &o.Reader, o.Limits, o.Windows, o.Meter, o.Log)
+}
+
+// NewThrottle puts a pacer into the options of a reader if limits or windows need one, and fits the
+// size of replies to the limits. Waits are told to the Meter, and said to log.
+func NewThrottle(r *reader.Options, limits pace.Limits, windows []pace.Window, m *progress.Meter, log io.Writer) *Throttle {
+	return makeThrottle(nil, r, limits, windows, m, log)
+}
+
+func makeThrottle(ping func(context.Context) (time.Duration, error), r *reader.Options, limits pace.Limits, windows []pace.Window, m *progress.Meter, log io.Writer) *Throttle {
+	t := &Throttle{ping: ping, log: log}
+	if limits == (pace.Limits{}) && windows == nil {
 		return t
 	}
-	if o.Limits.Keys > 0 {
-		r.PageKeys = int(min(int64(cmp.Or(r.PageKeys, defaultPage)), o.Limits.Keys))
+	if limits.Keys > 0 {
+		r.PageKeys = int(min(int64(cmp.Or(r.PageKeys, defaultPage)), limits.Keys))
 	}
-	if o.Limits.Bytes > 0 {
-		r.ReplyBytes = int(min(int64(cmp.Or(r.ReplyBytes, defaultReply)), max(o.Limits.Bytes, leastReply)))
+	if limits.Bytes > 0 {
+		r.ReplyBytes = int(min(int64(cmp.Or(r.ReplyBytes, defaultReply)), max(limits.Bytes, leastReply)))
 	}
-	if o.Limits.LatencyFactor > 0 {
-		t.latency = pace.NewLatency(o.Limits.LatencyFactor, t.ask)
+	if limits.LatencyFactor > 0 {
+		t.latency = pace.NewLatency(limits.LatencyFactor, t.ask)
 	}
-	log := o.Log
 	r.Pacer = pace.New(pace.Options{
-		Keys: o.Limits.Keys, Bytes: o.Limits.Bytes, Windows: o.Windows, Latency: t.latency, Meter: o.Meter,
+		Keys: limits.Keys, Bytes: limits.Bytes, Windows: windows, Latency: t.latency, Meter: m,
 		Say: func(text string) { fmt.Fprintln(log, text) },
 	})
 	return t
 }
 
 // ask pings the source.
-func (t *throttle) ask(ctx context.Context) (time.Duration, error) {
+func (t *Throttle) ask(ctx context.Context) (time.Duration, error) {
 	if t.ping != nil {
 		return t.ping(ctx)
 	}
 	return t.pinger.Ping(ctx)
 }
 
-// begin measures the latency that the source has before the scan.
-func (t *throttle) begin(ctx context.Context, s *reader.Scanner, o *Options) error {
+// begin is Begin of a dump, whose connections may grow in number.
+func (t *Throttle) begin(ctx context.Context, s *reader.Scanner, o *Options) error {
 	t.pinger = s.Pinger()
 	if few := Threads(0, s.Source()); o.Threads == 0 && !o.paced() && few < maxThreads && !s.ByCursor() {
 		t.connections = pace.NewConnections(few, maxThreads, cmp.Or(o.lookEvery, pace.LookEvery), t.ask)
 		t.connections.Begin(ctx)
+	}
+	return t.Begin(ctx, s)
+}
+
+// Begin measures the latency that the source has before it is read.
+func (t *Throttle) Begin(ctx context.Context, s *reader.Scanner) error {
+	if t.pinger == nil {
+		t.pinger = s.Pinger()
 	}
 	if t.latency == nil {
 		return nil
@@ -75,12 +94,13 @@ func (t *throttle) begin(ctx context.Context, s *reader.Scanner, o *Options) err
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(o.Log, "the source answers PING in %v at the start\n", start.Round(time.Microsecond))
+	fmt.Fprintf(t.log, "the source answers PING in %v at the start\n", start.Round(time.Microsecond))
 	return nil
 }
 
-// watch measures on until the context ends.
-func (t *throttle) watch(ctx context.Context, resize func(n int)) error {
+// Watch measures on until the context ends. Resize is told how many connections may read, where
+// their number is not fixed.
+func (t *Throttle) Watch(ctx context.Context, resize func(n int)) error {
 	defer t.pinger.Close()
 	if t.connections != nil {
 		t.connections.Watch(ctx, resize)

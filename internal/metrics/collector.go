@@ -154,6 +154,12 @@ func (s sender) phase(p *progress.Snapshot) {
 	known(s, ratio, p.Total.Share, p.Phase)
 	known(s, remaining, p.Left, p.Phase)
 	s.send(chunks, float64(p.Chunks), p.Phase)
+	if l := p.Lag; l != nil {
+		s.send(lag, l.Seconds, p.Phase)
+		known(s, lagBinlog, l.Binlog, p.Phase)
+		s.send(lagNames, float64(l.Names), p.Phase)
+		s.send(deltas, float64(l.Deltas), p.Phase)
+	}
 	for _, one := range p.LeftOut {
 		s.send(leftOut, float64(one.Count), p.Phase, one.Name)
 	}

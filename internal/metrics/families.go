@@ -32,6 +32,10 @@ var (
 	ratio     = &family{"progress_ratio", "Share of the phase that is done, 0 to 1; missing where it is not known.", gauge, byPhase}
 	remaining = &family{"remaining_seconds", "Time that the rest of the phase takes at the speed of late; missing where it is not known.", gauge, byPhase}
 	chunks    = &family{"chunks_total", "Chunk files that are done, by this run.", counter, byPhase}
+	lag       = &family{"lag_seconds", "How far a run that follows is behind its source, by the source's clock.", gauge, byPhase}
+	lagBinlog = &family{"lag_binlog_bytes", "Binlog that the source has written since; missing where it is not known.", gauge, byPhase}
+	lagNames  = &family{"lag_names", "Names that were written since, as far as they are known.", gauge, byPhase}
+	deltas    = &family{"deltas_total", "Deltas that this run has made or loaded.", counter, byPhase}
 	leftOut   = &family{"left_out_total", "Keys and elements that were left out.", counter, byReason}
 	retries   = &family{"retries_total", "Transient errors that were retried.", counter, []string{"phase", "kind"}}
 	waits     = &family{"wait_seconds_total", "Time that connections waited, summed over all of them.", counter, byReason}
@@ -53,7 +57,7 @@ var (
 
 // families are all of them.
 var families = []*family{
-	buildInfo, runInfo, active, keys, elements, size, ratio, remaining, chunks, leftOut, retries, waits, waiting,
+	buildInfo, runInfo, active, keys, elements, size, ratio, remaining, chunks, lag, lagBinlog, lagNames, deltas, leftOut, retries, waits, waiting,
 	serverUp, serverTook, serverOps, serverCPU, serverMemory, serverDisk, serverStalls,
 	lastProgress, lastEnd, lastCode, lastSuccess,
 }

@@ -63,6 +63,7 @@ func work(m *progress.Meter) {
 	m.Retried(os.ErrDeadlineExceeded, 0)
 	m.Chunk(4)
 	m.LeftOut("expired", 5)
+	m.Behind(progress.Lag{Seconds: 12, Binlog: new(int64(99)), Names: 3, Deltas: 2})
 	part.AddElements(9)
 	end()
 	end = m.Begin("verify", 2)
@@ -104,6 +105,10 @@ var values = []string{
 	`tool_phase_active{command="do",phase="load",SERVER} 0`,
 	`tool_elements_total{command="do",db="3",phase="load",SERVER,target="h:1",type="hash"} 9`,
 	`tool_chunks_total{command="do",phase="load",SERVER} 4`,
+	`tool_lag_seconds{command="do",phase="load",SERVER} 12`,
+	`tool_lag_binlog_bytes{command="do",phase="load",SERVER} 99`,
+	`tool_lag_names{command="do",phase="load",SERVER} 3`,
+	`tool_deltas_total{command="do",phase="load",SERVER} 2`,
 	`tool_left_out_total{command="do",phase="load",reason="expired",SERVER} 5`,
 	`tool_retries_total{command="do",kind="connection",phase="load",SERVER} 1`,
 	`tool_retries_total{command="do",kind="timeout",phase="load",SERVER} 1`,

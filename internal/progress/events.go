@@ -65,3 +65,8 @@ func (m *Meter) LeftOut(reason string, n int64) {
 		m.set(func() { m.leftOut[reason] += n })
 	}
 }
+
+// Behind says how far a run that follows is behind.
+func (m *Meter) Behind(l Lag) {
+	m.set(func() { m.lag = &l })
+}

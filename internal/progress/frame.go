@@ -31,8 +31,14 @@ func Frame(s Snapshot, width, height int, colour bool) []string {
 	if s.Note != "" {
 		others++
 	}
+	if s.Lag != nil {
+		others++
+	}
 	f.table(s, min(mostRows, height-1-others))
 	f.line("elapsed "+seconds(s.Elapsed)+leftText(s), "")
+	if s.Lag != nil {
+		f.line(lagText(s.Lag), "")
+	}
 	waits, mark := waitText(s)
 	f.line(waits, mark)
 	for i, server := range s.Servers {

@@ -57,8 +57,13 @@ func shots() map[string]Snapshot {
 		Total: part(Name{}, 1200, 240, -1, Running), Waits: []Wait{{Reason: Chunks, Now: 8, Share: 0.97}, {Reason: Window, Now: 1, Detail: "paused until 22:00: it is outside of --window"}},
 		Parts: []Part{part(Name{DB: 0, Type: "hash"}, 1000, 200, -1, Running), part(Name{DB: 3, Type: "hash"}, 200, 40, -1, Running)},
 	}
+	behind := Snapshot{
+		Schema: Schema, Time: at, Phase: "follow", Elapsed: 3725, Connections: 2, Own: own, Servers: []Server{source}, Waits: []Wait{},
+		Total: part(Name{}, 1_234_000, 18_400, -1, Running), Parts: []Part{part(Name{Type: "string"}, 1_000_000, 15_000, -1, Running), part(Name{Type: "hash"}, 234_000, 3400, -1, Running)},
+		Lag: &Lag{Seconds: 12, Binlog: ptr(int64(34 << 20)), Names: 98_000, Deltas: 214},
+	}
 	pack := Snapshot{Schema: Schema, Time: at, Phase: "pack", Elapsed: 61, Own: own, Parts: []Part{part(Name{}, 0, 0, 0.25, Running)}, Total: part(Name{}, 0, 0, 0.25, Running), Note: "12 files"}
-	return map[string]Snapshot{"dump": dump, "several": several, "follow": follow, "pack": pack}
+	return map[string]Snapshot{"dump": dump, "several": several, "follow": follow, "behind": behind, "pack": pack}
 }
 
 // TestFrame: what stands on the terminal, and in a log. UPDATE_GOLDEN=1 writes the files anew.

@@ -16,6 +16,9 @@ func Line(s Snapshot) string {
 		b.WriteString(", " + Plural(s.Total.Keys, "key", "keys") + ", " + short(s.Total.KeysRate) + " keys/s")
 	}
 	fmt.Fprintf(&b, ", %s/s, elapsed %s%s; ", Bytes(int64(s.Total.BytesRate)), seconds(s.Elapsed), leftText(s))
+	if s.Lag != nil {
+		b.WriteString(lagText(s.Lag) + "; ")
+	}
 	waits, _ := waitText(s)
 	b.WriteString(waits)
 	for i, server := range s.Servers {
@@ -42,7 +45,7 @@ func leftText(s Snapshot) string {
 		from = " (estimate: " + s.Estimate + ")"
 	}
 	switch {
-	case s.Ended:
+	case s.Ended, s.Lag != nil: // who follows is not done before he is told so
 		return ""
 	case s.Left != nil:
 		return ", about " + roundLeft(*s.Left) + " left" + from
@@ -77,6 +80,15 @@ func roundLeft(s float64) string {
 		text = strings.TrimSuffix(text, "0m")
 	}
 	return text
+}
+
+// lagText says how far a run that follows is behind.
+func lagText(l *Lag) string {
+	text := "behind the source: " + seconds(l.Seconds)
+	if l.Binlog != nil {
+		text += ", " + Bytes(*l.Binlog) + " of binlog"
+	}
+	return text + ", " + Plural(l.Names, "name", "names") + "; " + Plural(l.Deltas, "delta", "deltas")
 }
 
 // waitText says why connections wait, and how often something was retried.

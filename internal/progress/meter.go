@@ -31,6 +31,7 @@ type Meter struct {
 	note        func() string
 	own         process
 	whole       *int64 // work of all parts; nil: it is their sum
+	lag         *Lag   // nil: the run does not follow
 
 	keysRate, bytesRate, workRate speed // of all parts
 }
@@ -67,7 +68,7 @@ func (m *Meter) Begin(phase string, connections int) (end func()) {
 	m.mu.Lock()
 	now := m.now()
 	m.phase, m.ended, m.estimate, m.connections, m.begun, m.end = phase, false, "", connections, now, time.Time{}
-	m.parts, m.named, m.waits, m.servers, m.note, m.whole = nil, map[Name]*Counter{}, map[string]*wait{}, nil, nil, nil
+	m.parts, m.named, m.waits, m.servers, m.note, m.whole, m.lag = nil, map[Name]*Counter{}, map[string]*wait{}, nil, nil, nil, nil
 	m.chunks, m.leftOut, m.retries = 0, map[string]int64{}, noRetries()
 	m.keysRate, m.bytesRate, m.workRate = begun(now), begun(now), begun(now)
 	m.own.look(now)
@@ -154,6 +155,9 @@ func (m *Meter) Snapshot() Snapshot {
 	s := Snapshot{
 		Schema: Schema, Time: m.now(), Phase: m.phase, Ended: m.ended, Estimate: m.estimate, Connections: m.connections,
 		Parts: []Part{}, Servers: []Server{}, Chunks: m.chunks, LeftOut: tallies(m.leftOut), RetriesBy: tallies(m.retries), Own: m.own.look(m.now()),
+	}
+	if m.lag != nil {
+		s.Lag = new(*m.lag)
 	}
 	for _, r := range s.RetriesBy {
 		s.Retries += r.Count

@@ -30,6 +30,7 @@ type Snapshot struct {
 	RetriesBy   []Tally  `json:"retries_by"`  // kind: Timeout, Connection, Other
 	Servers     []Server `json:"servers"`     // the source first
 	Own         Process  `json:"process"`
+	Lag         *Lag     `json:"lag,omitempty"`  // of a run that follows; nil: it does not
 	Note        string   `json:"note,omitempty"` // what else is worth knowing
 }
 
@@ -83,6 +84,14 @@ type Wait struct {
 	Now     int     `json:"now"`     // connections that wait now
 	Share   float64 `json:"share"`   // of the time of all connections, in the last seconds: 0 to 1
 	Detail  string  `json:"detail,omitempty"`
+}
+
+// A Lag is how far a run that follows a source is behind it.
+type Lag struct {
+	Seconds float64 `json:"seconds"`      // by the source's clock
+	Binlog  *int64  `json:"binlog_bytes"` // that the source has written since; nil: not known
+	Names   int64   `json:"names"`        // that were written since, as far as they are known
+	Deltas  int64   `json:"deltas"`       // that this run has made or loaded
 }
 
 // Roles of servers.

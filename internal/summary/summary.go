@@ -56,6 +56,7 @@ type Summary struct {
 	LeftOut    []LeftOut   `json:"left_out"`      // by reason
 	Comparison *Comparison `json:"comparison"`    // nil: nothing was compared
 	Rollback   *Rollback   `json:"rollback"`      // nil: it is no rollback
+	Chain      *Chain      `json:"chain"`         // nil: it is about no deltas
 	Written    int         `json:"written_files"` // of the dump, by pack and unpack
 	Files      []File      `json:"files"`         // reports, journals and what else was written beside the data
 	Notes      []string    `json:"notes"`         // what else is to be known
@@ -123,6 +124,20 @@ type Rollback struct {
 	Removed   int64 `json:"removed"`
 	Restored  int64 `json:"restored"`
 	Untouched int64 `json:"untouched_chunks"` // that the load never began
+}
+
+// A Chain is the deltas that a command made or loaded, and how far behind the source it ended.
+type Chain struct {
+	Place  string    `json:"place"`  // a directory, or a URL without its query
+	Deltas int       `json:"deltas"` // by this run
+	Number int       `json:"number"` // of the last one that is done; 0: none is
+	Until  time.Time `json:"until"`  // up to which that has all writes, by the source's clock
+	Last   bool      `json:"last"`   // the writers were at rest when it was made
+	// LagSeconds is how far Until is behind the source's clock; 0 if the source has written nothing
+	// since. Less than 0: not known.
+	LagSeconds float64 `json:"lag_seconds"`
+	LagBinlog  *int64  `json:"lag_binlog_bytes"` // written at the source since; null: not known
+	LagNames   int64   `json:"lag_names"`        // that were written since, as far as they are known
 }
 
 // A File is one that a command has written, or that says more.

@@ -58,7 +58,7 @@ func (s *Summary) isNothing() bool {
 	case Done, Left, Different:
 		return false
 	}
-	return s.Keys == 0 && s.Comparison == nil && len(s.Files) == 0 && s.Rollback == nil
+	return s.Keys == 0 && s.Comparison == nil && len(s.Files) == 0 && s.Rollback == nil && s.Chain == nil
 }
 
 func (s *Summary) body(t *text, of string) {
@@ -70,6 +70,7 @@ func (s *Summary) body(t *text, of string) {
 	}
 	t.write(of, "  ", s.headline())
 	t.say("dump", strings.TrimSpace(s.Dump.Place+" "+inBrackets(s.Dump.ID)))
+	s.Chain.text(t)
 	t.say("source", s.Source)
 	t.say("target", s.Target)
 	t.say("shard", s.Shard)
@@ -119,13 +120,16 @@ func (s *Summary) headline() string {
 	if s.Written > 0 {
 		return text + verb + " " + progress.Plural(s.Written, "file", "files") + ", " + progress.Bytes(s.Stored) + took
 	}
-	if verb == "" {
+	if verb == "" && s.Chain == nil {
 		if c := s.Comparison; c != nil {
 			return text + fmt.Sprintf("compared %s%s", progress.Plural(c.Keys, "key", "keys"), took)
 		}
 		return text + s.Meaning
 	}
 	what := progress.Plural(s.Keys, "key", "keys")
+	if c := s.Chain; c != nil {
+		verb, what = progress.Plural(int64(c.Deltas), "delta", "deltas"), "of "+what
+	}
 	if s.Elements > 0 {
 		what += " with " + progress.Plural(s.Elements, "element", "elements") + ", " + progress.Bytes(s.Bytes)
 	}
@@ -213,6 +217,33 @@ func (c *Comparison) text(t *text) {
 	default:
 		t.say("equal", compared+"equal")
 	}
+}
+
+// text says how far the chain is.
+func (c *Chain) text(t *text) {
+	if c == nil {
+		return
+	}
+	t.say("chain", c.Place)
+	switch {
+	case c.Number == 0:
+		t.say("state", "it has no delta yet")
+		return
+	case c.Last:
+		t.say("state", fmt.Sprintf("delta %d is the last: it was made while the writers were at rest", c.Number))
+	}
+	lag := "nothing was written since"
+	if c.LagSeconds != 0 || c.LagNames != 0 || c.LagBinlog != nil && *c.LagBinlog != 0 {
+		lag = "how far it is behind is not known"
+		if c.LagSeconds >= 0 {
+			lag = duration(c.LagSeconds) + " behind"
+		}
+		if c.LagBinlog != nil {
+			lag += ", " + progress.Bytes(*c.LagBinlog) + " of binlog"
+		}
+		lag += ", " + progress.Plural(c.LagNames, "name", "names")
+	}
+	t.say("until", c.Until.UTC().Format(time.RFC3339)+" by the source's clock; "+lag)
 }
 
 // A text is made of lines, each behind a label.
