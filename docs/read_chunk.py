@@ -15,8 +15,9 @@ def plain(v):
         return base64.b64encode(v).decode() if isinstance(v, bytes) else struct.pack(">d", v).hex()
     return [plain(e) for e in v] if isinstance(v, list) else v
 
-part = lambda r: 3 if r[0] == 7 else r[3]
-elements = lambda r: part(r) & 1 if r[0] in (1, 7) else len(r[4]) // (2 if r[0] in (2, 5) else 1)
+part = lambda r: 3 if r[0] in (7, 16) else r[3]
+elements = lambda r: r[0] != 16 and (part(r) & 1 if r[0] in (1, 7) else len(r[4]) // (2 if r[0] in (2, 5) else 1))
+first = lambda r: part(r) & 1 if r[0] != 16 else 0
 
 def read(path):
     data = open(path, "rb").read()
@@ -34,17 +35,20 @@ def read(path):
     values = msgpack.Unpacker(raw=False, max_buffer_size=0)
     values.feed(raw)
     header = values.unpack()  # §4.1
-    check(header["magic"] == "pika2kvrocks chunk" and header["version"] == 1, "no chunk of version 1")
+    check(header["magic"] == "pika2kvrocks chunk" and header["version"] in (1, 2), "no chunk of version 1 or 2")
+    kinds = KINDS[header["type"]] + (16,) * (header["version"] - 1)  # §13
     check(values.tell() == starts[1] and offset == len(raw), "the seek table does not fit the content")
     stats, index = dict(records=0, keys=0, elements=0, expiring=0, raw=0), []
+    if header["version"] == 2:
+        stats["deleted"] = 0
     last, is_open = header["start"] if header["continues"] else None, header["continues"]
     while (at := values.tell()) < starts[-2]:
         r = values.unpack()  # §5
-        check(r[0] in KINDS[header["type"]] and r[1] >= header["start"], "a record of another kind or range")
+        check(r[0] in kinds and r[1] >= header["start"], "a record of another kind or range")
         check(r[1] == last if is_open else last is None or r[1] > last, "records out of order")  # §5.3
         check(is_open != part(r) & 1, "parts out of order")
         last, is_open, index = r[1], part(r) < 2, index + [r[1]] * (at in starts)
-        for name, n in zip(stats, (1, part(r) & 1, elements(r), part(r) & (r[2] > 0), values.tell() - at)):
+        for name, n in zip(stats, (1, first(r), elements(r), first(r) and r[2] > 0, values.tell() - at, r[0] == 16)):
             stats[name] += n
         print(json.dumps(plain(r)))
     footer = values.unpack()  # §4.2

@@ -38,9 +38,9 @@ func seal(v any) ([]byte, error) {
 	return data, nil
 }
 
-// unseal checks the seal of data, which must be of the format what, and decodes it into v. The
-// name is for errors.
-func unseal(data []byte, name, what string, v any) error {
+// unseal checks the seal of data, which must be of the format what and of a version up to newest,
+// and decodes it into v. The name is for errors.
+func unseal(data []byte, name, what string, newest int, v any) error {
 	if len(data) > MaxManifest {
 		return &CorruptError{name, 0, fmt.Errorf("%d bytes: %w", len(data), ErrLimit)}
 	}
@@ -64,8 +64,8 @@ func unseal(data []byte, name, what string, v any) error {
 	if probe.Format != what {
 		return &CorruptError{name, 0, fmt.Errorf("format is %q: this is no dump", short([]byte(probe.Format)))}
 	}
-	if probe.Version != Version {
-		return &CorruptError{name, 0, fmt.Errorf("%w %d: this program reads version %d; use a newer one", ErrVersion, probe.Version, Version)}
+	if probe.Version < 1 || probe.Version > newest {
+		return &CorruptError{name, 0, unknownVersion(probe.Version, newest)}
 	}
 	dec := json.NewDecoder(bytes.NewReader(object))
 	dec.DisallowUnknownFields()

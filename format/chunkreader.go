@@ -129,8 +129,8 @@ func (cr *ChunkReader) NextFrame() ([]byte, error) {
 }
 
 func (cr *ChunkReader) accept(rec *Record, size int) error {
-	if !cr.header.Type.Holds(rec.Kind) {
-		return fmt.Errorf("a %s record in a chunk of type %s", rec.Kind, cr.header.Type)
+	if err := cr.header.holds(rec.Kind); err != nil {
+		return err
 	}
 	if cr.off == 0 { // the others of a frame come after its first
 		if bytes.Compare(rec.Key, cr.header.Start) < 0 {
@@ -209,7 +209,7 @@ func (cr *ChunkReader) readFrame() error {
 // readEnd checks everything from the footer, which is in raw, to the end of the file.
 func (cr *ChunkReader) readEnd() error {
 	var f Footer
-	if err := decodeFooter(cr.raw, &f); err != nil {
+	if err := decodeFooter(cr.raw, cr.header.Version, &f); err != nil {
 		return fmt.Errorf("footer: %w", err)
 	}
 	if err := cr.checkFooter(&f); err != nil {

@@ -29,10 +29,10 @@ type mark struct {
 	raw, frames, indexed int
 }
 
-// NewChunkWriter begins a chunk on w: magic, version and range start as h says.
-// It writes the header at once.
+// NewChunkWriter begins a chunk on w, of the version that h says; 0 is version 1. It writes the
+// header at once.
 func NewChunkWriter(w io.Writer, codec *Codec, h Header) (*ChunkWriter, error) {
-	h.Magic, h.Version = Magic, Version
+	h.Magic, h.Version = Magic, max(h.Version, Version1)
 	h.Start = append([]byte{}, h.Start...) // never nil, and the chunk's own
 	if err := h.validate(); err != nil {
 		return nil, fmt.Errorf("begin chunk: %w", err)
@@ -102,8 +102,8 @@ func (cw *ChunkWriter) check(r *Record) error {
 	if err := r.Validate(); err != nil {
 		return err
 	}
-	if !cw.header.Type.Holds(r.Kind) {
-		return fmt.Errorf("a %s record in a chunk of type %s", r.Kind, cw.header.Type)
+	if err := cw.header.holds(r.Kind); err != nil {
+		return err
 	}
 	if bytes.Compare(r.Key, cw.header.Start) < 0 {
 		return fmt.Errorf("key %q lies before the chunk's range", short(r.Key))
@@ -196,7 +196,7 @@ func (cw *ChunkWriter) Close(end []byte) (Footer, error) {
 	if cw.footer.Skipped == nil {
 		cw.footer.Skipped = []SkippedKey{}
 	}
-	data, err := marshalMap(&cw.footer)
+	data, err := cw.footer.marshal(cw.header.Version)
 	if err != nil {
 		return Footer{}, fmt.Errorf("close chunk: %w", err)
 	}

@@ -42,33 +42,38 @@ func TestDamagedChunk(t *testing.T) {
 	for _, typ := range Types {
 		t.Run(string(typ), func(t *testing.T) {
 			t.Parallel()
-			data := mustChunk(t, testHeader(typ), sampleRecords(typ), b("zzz"))
-			for n := range data {
-				_, _, _, err := readAll(data[:n])
-				if err := wantCorrupt(err, "test.mpz", n); err != nil {
-					t.Fatalf("cut at %d: %v", n, err)
-				}
-				if _, err := OpenChunk(bytes.NewReader(data[:n]), int64(n), testCodec, "test.mpz"); wantCorrupt(err, "test.mpz", n) != nil {
-					t.Fatalf("OpenChunk, cut at %d: %v", n, err)
-				}
-				if _, err := OpenChunk(bytes.NewReader(data[:n]), int64(len(data)), testCodec, "test.mpz"); wantCorrupt(err, "test.mpz", len(data)) != nil {
-					t.Fatalf("OpenChunk with a wrong size, cut at %d: %v", n, err)
-				}
-			}
-			flips(data, func(bit int, data []byte) {
-				_, _, _, err := readAll(data)
-				if err := wantCorrupt(err, "test.mpz", len(data)); err != nil {
-					t.Fatalf("bit %d of byte %d flipped: %v", bit%8, bit/8, err)
-				}
-				findAll(data)
-			})
-			for _, more := range []string{"\x00", "\n", string(data), string(data[len(data)-60:]), "\x50\x2a\x4d\x18\x00\x00\x00\x00"} {
-				_, _, _, err := readAll(slices.Concat(data, b(more)))
-				if err := wantCorrupt(err, "test.mpz", len(data)+len(more)); err != nil {
-					t.Fatalf("%d bytes appended: %v", len(more), err)
-				}
-			}
+			damageChunk(t, mustChunk(t, testHeader(typ), sampleRecords(typ), b("zzz")))
 		})
+	}
+}
+
+// damageChunk cuts a chunk at every byte, flips each of its bits, and appends to it: all of it must
+// be seen.
+func damageChunk(t *testing.T, data []byte) {
+	for n := range data {
+		_, _, _, err := readAll(data[:n])
+		if err := wantCorrupt(err, "test.mpz", n); err != nil {
+			t.Fatalf("cut at %d: %v", n, err)
+		}
+		if _, err := OpenChunk(bytes.NewReader(data[:n]), int64(n), testCodec, "test.mpz"); wantCorrupt(err, "test.mpz", n) != nil {
+			t.Fatalf("OpenChunk, cut at %d: %v", n, err)
+		}
+		if _, err := OpenChunk(bytes.NewReader(data[:n]), int64(len(data)), testCodec, "test.mpz"); wantCorrupt(err, "test.mpz", len(data)) != nil {
+			t.Fatalf("OpenChunk with a wrong size, cut at %d: %v", n, err)
+		}
+	}
+	flips(data, func(bit int, data []byte) {
+		_, _, _, err := readAll(data)
+		if err := wantCorrupt(err, "test.mpz", len(data)); err != nil {
+			t.Fatalf("bit %d of byte %d flipped: %v", bit%8, bit/8, err)
+		}
+		findAll(data)
+	})
+	for _, more := range []string{"\x00", "\n", string(data), string(data[len(data)-60:]), "\x50\x2a\x4d\x18\x00\x00\x00\x00"} {
+		_, _, _, err := readAll(slices.Concat(data, b(more)))
+		if err := wantCorrupt(err, "test.mpz", len(data)+len(more)); err != nil {
+			t.Fatalf("%d bytes appended: %v", len(more), err)
+		}
 	}
 }
 
@@ -125,7 +130,11 @@ func TestMissingFrames(t *testing.T) {
 }
 
 func TestDamagedJSON(t *testing.T) {
-	m := testManifest(t)
+	t.Run("full", func(t *testing.T) { damageJSON(t, testManifest(t)) })
+	t.Run("delta", func(t *testing.T) { damageJSON(t, testDelta(t)) })
+}
+
+func damageJSON(t *testing.T, m *Manifest) {
 	manifest, err := m.Marshal()
 	if err != nil {
 		t.Fatal(err)

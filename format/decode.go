@@ -26,6 +26,8 @@ func (k Kind) values() int {
 		return 6
 	case HyperLogLog:
 		return 4
+	case Deleted:
+		return 2
 	}
 	return 0
 }
@@ -48,13 +50,16 @@ func (c *cursor) record(r *Record) {
 		c.fail(fmt.Errorf("%s record of %d values, not %d", Kind(kind), n, want))
 		return
 	}
-	r.Kind, r.Key = Kind(kind), c.bin()
+	r.Kind, r.Key, r.Expire, r.Part = Kind(kind), c.bin(), 0, PartWhole
+	r.Value, r.Elems, r.Scores, r.Entries, r.State = nil, r.Elems[:0], r.Scores[:0], r.Entries[:0], nil
+	if r.Kind == Deleted {
+		return
+	}
 	expire := c.uint()
 	if expire > math.MaxInt64 {
 		c.fail(fmt.Errorf("expiry %d: %w", expire, ErrLimit))
 	}
-	r.Expire, r.Part = int64(expire), PartWhole
-	r.Value, r.Elems, r.Scores, r.Entries, r.State = nil, r.Elems[:0], r.Scores[:0], r.Entries[:0], nil
+	r.Expire = int64(expire)
 	if r.Kind != HyperLogLog {
 		part := c.uint()
 		if part > uint64(PartWhole) {

@@ -13,5 +13,6 @@
 // before it allocates. A damaged file gives a [*CorruptError] that names the file
 // and the offset.
 //
-// Files of version 1 will be readable by every later version of this package.
+// A full dump is of version 1, and a delta, which says what has changed since a dump, of version 2.
+// Files of both will be readable by every later version of this package.
 package format

@@ -4,6 +4,8 @@ package format
 // does not check r: Validate does.
 func AppendRecord(dst []byte, r *Record) []byte {
 	switch r.Kind {
+	case Deleted:
+		return appendBin(append(dst, mpFixArray|2, byte(Deleted)), r.Key)
 	case HyperLogLog:
 		dst = append(dst, mpFixArray|4)
 	case Stream:

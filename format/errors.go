@@ -18,6 +18,15 @@ var (
 	ErrLimit = errors.New("above the limit of the format")
 )
 
+// unknownVersion is the error of a version that is none of 1 to newest.
+func unknownVersion(version, newest int) error {
+	reads := "version 1"
+	if newest > 1 {
+		reads = fmt.Sprintf("versions 1 to %d", newest)
+	}
+	return fmt.Errorf("%w %d: this program reads %s; use a newer one", ErrVersion, version, reads)
+}
+
 // A CorruptError says that a file of a dump is damaged, cut short, or not what
 // it claims to be, and where. Errors of the reader that a file comes from are
 // passed on as they are, and are no CorruptError.

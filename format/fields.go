@@ -18,7 +18,7 @@ func decodeHeader(data []byte, h *Header) error {
 	if err != nil {
 		return fmt.Errorf("no chunk header: %w", err)
 	}
-	if magic != Magic || version != Version {
+	if magic != Magic || version != Version1 && version != Version2 {
 		return (&Header{Magic: magic, Version: version}).validate()
 	}
 	c := cursor{buf: data}
@@ -56,8 +56,8 @@ func probeHeader(data []byte) (magic string, version int, err error) {
 	return magic, version, c.end()
 }
 
-// decodeFooter reads the footer that data must be.
-func decodeFooter(data []byte, f *Footer) error {
+// decodeFooter reads the footer that data must be, of a chunk of that version.
+func decodeFooter(data []byte, version int, f *Footer) error {
 	c := cursor{buf: data}
 	c.fields([]field{
 		{"end", func() {
@@ -66,7 +66,7 @@ func decodeFooter(data []byte, f *Footer) error {
 			}
 		}},
 		{"open", func() { f.Open = c.bool() }},
-		{"stats", func() { c.stats(&f.Stats) }},
+		{"stats", func() { c.stats(version, &f.Stats) }},
 		{"expired", func() { f.Expired = int64(c.int()) }},
 		{"skipped", func() {
 			f.Skipped = make([]SkippedKey, c.array())
@@ -91,14 +91,18 @@ func (c *cursor) skipped() SkippedKey {
 	return SkippedKey{slices.Clone(c.bin()), c.str(), c.str()}
 }
 
-func (c *cursor) stats(s *Stats) {
-	c.fields([]field{
+func (c *cursor) stats(version int, s *Stats) {
+	fields := []field{
 		{"records", func() { s.Records = int64(c.int()) }},
 		{"keys", func() { s.Keys = int64(c.int()) }},
 		{"elements", func() { s.Elements = int64(c.int()) }},
 		{"expiring", func() { s.Expiring = int64(c.int()) }},
 		{"raw", func() { s.Raw = int64(c.int()) }},
-	})
+	}
+	if version == Version2 {
+		fields = append(fields, field{"deleted", func() { s.Deleted = int64(c.int()) }})
+	}
+	c.fields(fields)
 }
 
 // A field is one of a map, and what reads its value.

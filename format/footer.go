@@ -40,6 +40,8 @@ type Stats struct {
 	Elements int64 `msgpack:"elements" json:"elements"` // as Record.Elements counts
 	Expiring int64 `msgpack:"expiring" json:"expiring"` // of Keys, those with an expiry
 	Raw      int64 `msgpack:"raw" json:"raw_bytes"`     // bytes of the records' msgpack
+	// Deleted counts records of that kind, which are no Keys: of a delta.
+	Deleted int64 `msgpack:"-" json:"deleted,omitempty"`
 }
 
 // Add adds o to s.
@@ -49,12 +51,17 @@ func (s *Stats) Add(o Stats) {
 	s.Elements += o.Elements
 	s.Expiring += o.Expiring
 	s.Raw += o.Raw
+	s.Deleted += o.Deleted
 }
 
 func (s *Stats) count(r *Record, size int) {
 	s.Records++
 	s.Elements += int64(r.Elements())
 	s.Raw += int64(size)
+	if r.Kind == Deleted {
+		s.Deleted++
+		return
+	}
 	if r.Part&PartFirst != 0 {
 		s.Keys++
 		if r.Expire != 0 {
@@ -65,7 +72,31 @@ func (s *Stats) count(r *Record, size int) {
 
 // contradictory reports counts that no chunk can have.
 func (s *Stats) contradictory() bool {
-	return min(s.Records, s.Keys, s.Elements, s.Expiring, s.Raw) < 0 || s.Expiring > s.Keys || s.Keys > s.Records
+	return min(s.Records, s.Keys, s.Elements, s.Expiring, s.Raw, s.Deleted) < 0 || s.Expiring > s.Keys ||
+		s.Keys > s.Records || s.Deleted > s.Records-s.Keys
+}
+
+// deltaFooter is the footer of a chunk of version 2: it counts what was deleted.
+type deltaFooter struct {
+	End     []byte       `msgpack:"end"`
+	Open    bool         `msgpack:"open"`
+	Stats   deltaStats   `msgpack:"stats"`
+	Expired int64        `msgpack:"expired"`
+	Skipped []SkippedKey `msgpack:"skipped"`
+	Index   [][]byte     `msgpack:"index"`
+}
+
+type deltaStats struct {
+	Stats
+	Deleted int64 `msgpack:"deleted"`
+}
+
+// marshal returns the msgpack of a footer of that version.
+func (f *Footer) marshal(version int) ([]byte, error) {
+	if version == Version1 {
+		return marshalMap(f)
+	}
+	return marshalMap(&deltaFooter{f.End, f.Open, deltaStats{f.Stats, f.Stats.Deleted}, f.Expired, f.Skipped, f.Index})
 }
 
 // validate checks what a footer says by itself, in a chunk with so many frames of

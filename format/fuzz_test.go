@@ -47,7 +47,7 @@ func FuzzRecord(f *testing.F) {
 // many bytes.
 func FuzzMsgpackLibrary(f *testing.F) {
 	f.Fuzz(func(t *testing.T, kind uint8, expire int64, part uint8, number uint64, data []byte) {
-		r := Record{Kind: Kind(kind%7 + 1), Expire: expire & math.MaxInt64, Part: Part(part % 4)}
+		r := Record{Kind: []Kind{String, Hash, List, Set, Zset, Stream, HyperLogLog, Deleted}[kind%8], Expire: expire & math.MaxInt64, Part: Part(part % 4)}
 		elems := [][]byte{}
 		for len(data) > 0 {
 			n := min(len(data)-1, int(data[0]))
@@ -58,6 +58,8 @@ func FuzzMsgpackLibrary(f *testing.F) {
 		}
 		even := elems[:len(elems)/2*2]
 		switch r.Kind {
+		case Deleted:
+			r.Expire, r.Part = 0, PartWhole
 		case String, HyperLogLog:
 			r.Value = bytes.Join(elems, nil)
 			if r.Kind == HyperLogLog {
@@ -137,12 +139,14 @@ func FuzzChunk(f *testing.F) {
 		if r.Part&PartLast == 0 {
 			footer.Open, footer.End = true, r.Key
 		}
-		end, err := marshalMap(&footer)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, typ := range Types {
-			check(rawChunk(goodHeader(typ), content, end))
+		for version := Version1; version <= Version2; version++ {
+			end, err := footer.marshal(version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, typ := range Types {
+				check(rawChunk(goodHeaderOf(version, typ), content, end))
+			}
 		}
 		check(rawChunk(content))
 	})
@@ -157,10 +161,18 @@ func FuzzHeader(f *testing.F) {
 				t.Fatalf("read %+v, the library %+v, %v", h, hl, err)
 			}
 		}
-		var ft, fl Footer
-		if err := decodeFooter(data, &ft); err == nil {
-			if err := msgpack.Unmarshal(data, &fl); err != nil || !reflect.DeepEqual(ft, fl) {
-				t.Fatalf("read %+v, the library %+v, %v", ft, fl, err)
+		for version := Version1; version <= Version2; version++ {
+			var ft, fl Footer
+			if err := decodeFooter(data, version, &ft); err == nil {
+				var counts struct {
+					Stats struct {
+						Deleted int64 `msgpack:"deleted"`
+					} `msgpack:"stats"`
+				}
+				err := errors.Join(msgpack.Unmarshal(data, &fl), msgpack.Unmarshal(data, &counts))
+				if fl.Stats.Deleted = counts.Stats.Deleted; err != nil || !reflect.DeepEqual(ft, fl) {
+					t.Fatalf("read %+v, the library %+v, %v", ft, fl, err)
+				}
 			}
 		}
 		c := cursor{buf: data}
@@ -247,19 +259,26 @@ func writeSeeds(t *testing.T) {
 		}
 		seed("FuzzChunk", string(typ), mustChunk(t, testHeader(typ), sampleRecords(typ), nil), content)
 	}
+	var content []byte
+	for _, r := range sampleDelta(TypeHash) {
+		content = AppendRecord(content, &r)
+	}
+	seed("FuzzChunk", "delta", mustChunk(t, deltaHeader(TypeHash), sampleDelta(TypeHash), nil), content)
 	seed("FuzzRecord", "deleted", b("\x92\x10\xc4\x01k"))
 	seed("FuzzChunk", "empty", mustChunk(t, testHeader(TypeSet), nil, nil), []byte{})
+	seed("FuzzMsgpackLibrary", "deleted", uint8(7), int64(0), uint8(3), uint64(0), b("\x03key"))
 	for kind := range uint8(7) {
 		seed("FuzzMsgpackLibrary", Kind(kind+1).String(), kind, int64(1)<<(8*kind), uint8(3), uint64(0x7ff8dead0000beef), b("\x03key\x00\x01\xff\x02\r\n\x01\x00"))
 	}
 	seed("FuzzHeader", "header", goodHeader(TypeHash))
-	seed("FuzzHeader", "footer", goodFooter(Stats{3, 2, 3, 1, 99}, "a", "b"))
+	seed("FuzzHeader", "footer", goodFooter(Stats{3, 2, 3, 1, 99, 0}, "a", "b"))
 	seed("FuzzHeader", "version2", mapOf("magic", Magic, "version", 2, "news", []any{1.5, "x", nil, true, -1, map[string]any{"a": []byte("b")}}))
 	seed("FuzzHeader", "types", b("\xdc\x00\x16\xd9\x01a\xda\x00\x01a\xdb\x00\x00\x00\x01a\xc5\x00\x01a\xc6\x00\x00\x00\x01a\xc7\x01\x05a\xc8\x00\x01\x05a"+
 		"\xc9\x00\x00\x00\x01\x05a\xca1234\xcb12345678\xcc1\xcd12\xce1234\xcf12345678\xd01\xd112\xd21234\xd312345678\xd451\xd85"+
 		"0123456789abcdef\xdd\x00\x00\x00\x01\xc0\xde\x00\x01\xa1k\xdf\x00\x00\x00\x01\xa1k\xff"))
-	m := testManifest(t)
-	for name, v := range map[string]any{"manifest": m, "info": &m.Info} {
+	seed("FuzzHeader", "footer-delta", mustMarshal(t, &Footer{Stats: Stats{3, 2, 3, 1, 99, 1}, Skipped: []SkippedKey{}, Index: bs("a", "b")}, Version2))
+	m, d := testManifest(t), testDelta(t)
+	for name, v := range map[string]any{"manifest": m, "info": &m.Info, "delta": d, "delta-info": &d.Info} {
 		data, err := seal(v)
 		if err != nil {
 			t.Fatal(err)

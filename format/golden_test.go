@@ -1,6 +1,7 @@
 package format
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -18,11 +19,32 @@ import (
 	"time"
 )
 
-var update = flag.Bool("update", false, "write golden files, seeds and the example of FORMAT.md anew")
+var update = flag.Bool("update", false, "write golden dumps that are not there, and seeds")
 
-// goldenDir holds the golden dump of version 1. It stays as it is: a later version
-// gets a directory of its own.
-var goldenDir = filepath.Join("..", "testdata", "golden", "v1")
+// A goldenSet is a golden dump. It stays as it is: a later version gets a directory of its own.
+type goldenSet struct {
+	dir      string   // in testdata/golden
+	manifest Manifest // but for lists, chunks and totals
+	chunks   []goldenChunk
+	lists    map[string][]listLine
+}
+
+func goldenSets() []goldenSet {
+	return append([]goldenSet{{"v1", goldenManifest(), goldenChunks(), goldenLists}}, goldenChain()...)
+}
+
+func (g *goldenSet) path(name string) string {
+	return filepath.Join("..", "testdata", "golden", filepath.FromSlash(g.dir), filepath.FromSlash(name))
+}
+
+func (g *goldenSet) read(t *testing.T, name string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(g.path(name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
 
 const goldenDump = "00112233445566778899aabbccddeeff"
 
@@ -36,9 +58,9 @@ type goldenChunk struct {
 	skipped    []SkippedKey
 }
 
-func (c *goldenChunk) header() Header {
+func (c *goldenChunk) header(in *Info) Header {
 	return Header{
-		Magic: Magic, Version: 1, Dump: goldenDump, DB: c.db, Type: c.typ, Number: c.number,
+		Magic: Magic, Version: in.Version, Dump: in.Dump, DB: c.db, Type: c.typ, Number: c.number,
 		Start: append([]byte{}, c.start...), Continues: c.continues, Writer: "golden 1",
 	}
 }
@@ -140,49 +162,55 @@ func goldenManifest() Manifest {
 	return m
 }
 
-// TestGolden reads the dump that version 1 wrote. It compares contents: compressed
+// TestGolden reads the dumps that each version wrote. It compares contents: compressed
 // bytes change with the library and are never made anew to be compared.
 func TestGolden(t *testing.T) {
-	if *update {
-		writeGolden(t)
+	for _, g := range goldenSets() {
+		t.Run(g.dir, func(t *testing.T) {
+			if _, err := os.Stat(g.path("")); err != nil && *update {
+				g.write(t)
+			}
+			g.check(t)
+		})
 	}
-	read := func(name string) []byte {
-		data, err := os.ReadFile(filepath.Join(goldenDir, filepath.FromSlash(name)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		return data
-	}
-	info, err := ParseInfo(read(InfoName))
+}
+
+func (g *goldenSet) check(t *testing.T) {
+	info, err := ParseInfo(g.read(t, InfoName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := goldenInfo(); !reflect.DeepEqual(*info, want) {
+	if want := g.manifest.Info; !reflect.DeepEqual(*info, want) {
 		t.Errorf("dump.json: %+v, want %+v", *info, want)
 	}
-	m, err := ParseManifest(read(ManifestName))
+	m, err := ParseManifest(g.read(t, ManifestName))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := goldenManifest()
+	want := g.manifest
 	want.Lists, want.Chunks, want.Totals = m.Lists, m.Chunks, m.Totals
 	if !reflect.DeepEqual(*m, want) {
 		t.Errorf("manifest.json: %+v, want %+v", *m, want)
 	}
+	// What is written today for the same is the same, byte for byte: of chunks what they hold.
+	for name, file := range map[string]interface{ Marshal() ([]byte, error) }{InfoName: info, ManifestName: m} {
+		if data, err := file.Marshal(); err != nil || !bytes.Equal(data, g.read(t, name)) {
+			t.Errorf("%s is written otherwise today, %v:\n%s", name, err, data)
+		}
+	}
 	listed := map[string]bool{InfoName: true, ManifestName: true}
-	chunks := goldenChunks()
-	if len(m.Chunks) != len(chunks) {
-		t.Fatalf("%d chunks, want %d", len(m.Chunks), len(chunks))
+	if len(m.Chunks) != len(g.chunks) {
+		t.Fatalf("%d chunks, want %d", len(m.Chunks), len(g.chunks))
 	}
 	for i, c := range m.Chunks {
 		listed[c.Name] = true
-		if err := checkGoldenChunk(&c, &chunks[i], read(c.Name)); err != nil {
+		if err := checkGoldenChunk(t, info, &c, &g.chunks[i], g.read(t, c.Name)); err != nil {
 			t.Errorf("%s: %v", c.Name, err)
 		}
 	}
 	for _, l := range m.Lists {
 		listed[l.Name] = true
-		data := read(l.Name)
+		data := g.read(t, l.Name)
 		if int64(len(data)) != l.Size || sha256Hex(data) != l.SHA256 {
 			t.Errorf("%s is not the file that the manifest lists", l.Name)
 		}
@@ -194,18 +222,18 @@ func TestGolden(t *testing.T) {
 			}
 			lines = append(lines, line)
 		}
-		if !reflect.DeepEqual(lines, goldenLists[l.Name]) {
-			t.Errorf("%s: %+v, want %+v", l.Name, lines, goldenLists[l.Name])
+		if !reflect.DeepEqual(lines, g.lists[l.Name]) {
+			t.Errorf("%s: %+v, want %+v", l.Name, lines, g.lists[l.Name])
 		}
 	}
-	for _, name := range goldenFiles(t) {
+	for _, name := range g.files(t) {
 		if !listed[name] {
 			t.Errorf("%s is in the dump, but not in its manifest", name)
 		}
 	}
 }
 
-func checkGoldenChunk(c *ChunkInfo, want *goldenChunk, data []byte) error {
+func checkGoldenChunk(t *testing.T, in *Info, c *ChunkInfo, want *goldenChunk, data []byte) error {
 	h, recs, f, err := readAll(data)
 	if err != nil {
 		return err
@@ -213,7 +241,7 @@ func checkGoldenChunk(c *ChunkInfo, want *goldenChunk, data []byte) error {
 	if err := diffRecords(recs, want.recs); err != nil {
 		return err
 	}
-	if !reflect.DeepEqual(h, want.header()) || !bytes.Equal(f.End, want.end) || (f.End == nil) != (want.end == nil) {
+	if !reflect.DeepEqual(h, want.header(in)) || !bytes.Equal(f.End, want.end) || (f.End == nil) != (want.end == nil) {
 		return fmt.Errorf("header %+v, end %q", h, f.End)
 	}
 	if f.Expired != int64(want.expired) || len(f.Skipped) != len(want.skipped) ||
@@ -223,14 +251,33 @@ func checkGoldenChunk(c *ChunkInfo, want *goldenChunk, data []byte) error {
 	if !reflect.DeepEqual(*c, NewChunkInfo(h, f, int64(len(data)), sha256Sum(data))) {
 		return errors.New("the manifest says something else of it")
 	}
+	if again := mustChunk(t, h, recs, f.End, want.note); !bytes.Equal(decompressed(t, again), decompressed(t, data)) {
+		return errors.New("it is written otherwise today")
+	}
 	return nil
 }
 
-// goldenFiles returns the names of all files of the golden dump.
-func goldenFiles(t *testing.T) []string {
+// decompressed returns what the frames of a chunk hold, joined.
+func decompressed(t *testing.T, chunk []byte) (all []byte) {
+	t.Helper()
+	for r := bufio.NewReader(bytes.NewReader(chunk)); ; {
+		f, err := readFrame(r, nil)
+		if err != nil || f.skippable {
+			return all
+		}
+		raw, err := testCodec.decode(f, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, raw...)
+	}
+}
+
+// files returns the names of all files of the golden dump.
+func (g *goldenSet) files(t *testing.T) []string {
 	t.Helper()
 	var names []string
-	err := fs.WalkDir(os.DirFS(goldenDir), ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS(g.path("")), ".", func(name string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			names = append(names, name)
 		}
@@ -242,9 +289,9 @@ func goldenFiles(t *testing.T) []string {
 	return names
 }
 
-func writeGolden(t *testing.T) {
+func (g *goldenSet) write(t *testing.T) {
 	write := func(name string, data []byte) {
-		path := filepath.Join(goldenDir, filepath.FromSlash(name))
+		path := g.path(name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -258,10 +305,10 @@ func writeGolden(t *testing.T) {
 		}
 		return data
 	}
-	m := goldenManifest()
+	m := g.manifest
 	write(InfoName, must(m.Info.Marshal()))
-	for _, c := range goldenChunks() {
-		data := mustChunk(t, c.header(), c.recs, c.end, c.note)
+	for _, c := range g.chunks {
+		data := mustChunk(t, c.header(&m.Info), c.recs, c.end, c.note)
 		h, _, f, err := readAll(data)
 		if err != nil {
 			t.Fatal(err)
@@ -272,11 +319,14 @@ func writeGolden(t *testing.T) {
 	}
 	for _, name := range []string{ConflictsName, SkippedName} {
 		var data []byte
-		for _, l := range goldenLists[name] {
+		for _, l := range g.lists[name] {
 			if l.Name != strconv.Quote(string(l.Key)) {
 				t.Fatalf("name %s of key %q", l.Name, l.Key)
 			}
 			data = append(append(data, must(json.Marshal(l))...), '\n')
+		}
+		if data == nil {
+			continue
 		}
 		m.Lists = append(m.Lists, File{name, int64(len(data)), sha256Hex(data)})
 		write(name, data)

@@ -31,8 +31,8 @@ func (h *Header) validate() error {
 	switch {
 	case h.Magic != Magic:
 		return fmt.Errorf("magic is %q: this is no chunk of a dump", short([]byte(h.Magic)))
-	case h.Version != Version:
-		return fmt.Errorf("%w %d: this program reads version %d; use a newer one", ErrVersion, h.Version, Version)
+	case h.Version != Version1 && h.Version != Version2:
+		return unknownVersion(h.Version, Version2)
 	case !dumpID.MatchString(h.Dump):
 		return fmt.Errorf("dump id %q is not 32 hexadecimal digits", short([]byte(h.Dump)))
 	case h.DB < 0 || h.DB > MaxDatabase:
@@ -44,6 +44,17 @@ func (h *Header) validate() error {
 	}
 	_, err := ParseType(string(h.Type))
 	return err
+}
+
+// holds returns why no chunk with this header holds a record of that kind; nil: it may.
+func (h *Header) holds(k Kind) error {
+	switch {
+	case k == Deleted && h.Version == Version1:
+		return fmt.Errorf("%w %d, %s, in a dump of version %d, which is no delta", ErrKind, k, k, h.Version)
+	case k != Deleted && !h.Type.Holds(k):
+		return fmt.Errorf("a %s record in a chunk of type %s", k, h.Type)
+	}
+	return nil
 }
 
 func marshalMap(v any) ([]byte, error) {

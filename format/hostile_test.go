@@ -51,9 +51,11 @@ func rawChunk(frames ...[]byte) []byte {
 	return appendSeekTable(out, append(seek, seekEntry{8 + digestSize, 0, emptyChecksum}))
 }
 
-func goodHeader(typ Type) []byte {
+func goodHeader(typ Type) []byte { return goodHeaderOf(Version1, typ) }
+
+func goodHeaderOf(version int, typ Type) []byte {
 	h := testHeader(typ)
-	h.Magic, h.Version, h.Start = Magic, Version, []byte{}
+	h.Magic, h.Version, h.Start = Magic, version, []byte{}
 	data, err := marshalMap(&h)
 	if err != nil {
 		panic(err)
@@ -168,7 +170,7 @@ func TestHostileChunk(t *testing.T) {
 }
 
 func TestUnknownKind(t *testing.T) {
-	for _, kind := range []uint64{0, 8, 16, 200, 257, 1 << 40} {
+	for _, kind := range []uint64{0, 8, 15, 17, 200, 257, 1 << 40} {
 		data := appendBin(appendUint([]byte{0x92}, kind), b("k"))
 		var r Record
 		_, err := DecodeRecord(data, &r)

@@ -26,6 +26,7 @@ type Info struct {
 	Started time.Time `json:"started"`
 	Source  Source    `json:"source"`
 	Options Options   `json:"options"`
+	Delta   *Delta    `json:"delta,omitempty"` // nil: a full dump
 }
 
 // Source is the server that was dumped, as it was when the dump began. It never
@@ -94,14 +95,14 @@ const (
 	ScanCursor = "cursor" // by a cursor that the server keeps: only in one go
 )
 
-// NewInfo returns the Info of a new dump, with an id of its own.
+// NewInfo returns the Info of a new full dump, with an id of its own.
 func NewInfo(tool string, started time.Time, source Source, options Options) Info {
 	var id [16]byte
 	rand.Read(id[:]) // never fails
 	if options.Scan == "" {
 		options.Scan = ScanRange
 	}
-	return Info{dumpFormat, Version, hex.EncodeToString(id[:]), tool, started.UTC().Truncate(time.Millisecond), source, options}
+	return Info{dumpFormat, Version1, hex.EncodeToString(id[:]), tool, started.UTC().Truncate(time.Millisecond), source, options, nil}
 }
 
 // Marshal returns the bytes of dump.json.
@@ -115,7 +116,7 @@ func (in *Info) Marshal() ([]byte, error) {
 // ParseInfo reads dump.json.
 func ParseInfo(data []byte) (*Info, error) {
 	var in Info
-	if err := unseal(data, InfoName, dumpFormat, &in); err != nil {
+	if err := unseal(data, InfoName, dumpFormat, Version2, &in); err != nil {
 		return nil, err
 	}
 	if err := in.validate(); err != nil {
@@ -126,7 +127,7 @@ func ParseInfo(data []byte) (*Info, error) {
 
 func (in *Info) validate() error {
 	switch {
-	case in.Format != dumpFormat || in.Version != Version:
+	case in.Format != dumpFormat || in.Version != Version1 && in.Version != Version2:
 		return fmt.Errorf("%w %d of format %q", ErrVersion, in.Version, in.Format)
 	case !dumpID.MatchString(in.Dump):
 		return fmt.Errorf("dump id %q is not 32 hexadecimal digits", short([]byte(in.Dump)))
@@ -157,5 +158,5 @@ func (in *Info) validate() error {
 		}
 		last = db
 	}
-	return nil
+	return in.validateDelta()
 }

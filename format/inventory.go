@@ -12,7 +12,10 @@ const (
 	EncryptedSuffix = ".age" // follows the name of each file of the dump
 )
 
-const inventoryFormat = "pika2kvrocks encrypted dump"
+const (
+	inventoryFormat  = "pika2kvrocks encrypted dump"
+	inventoryVersion = 1 // whatever the version of the dump
+)
 
 // An Inventory is encrypted.json: which files an encrypted dump has, in clear, and nothing of what
 // is in them.
@@ -23,7 +26,7 @@ type Inventory struct {
 }
 
 // NewInventory lists files, which stand in the order of their names.
-func NewInventory(files []File) Inventory { return Inventory{inventoryFormat, Version, files} }
+func NewInventory(files []File) Inventory { return Inventory{inventoryFormat, inventoryVersion, files} }
 
 // Marshal returns the bytes of encrypted.json.
 func (in *Inventory) Marshal() ([]byte, error) {
@@ -36,7 +39,7 @@ func (in *Inventory) Marshal() ([]byte, error) {
 // ParseInventory reads encrypted.json.
 func ParseInventory(data []byte) (*Inventory, error) {
 	var in Inventory
-	if err := unseal(data, InventoryName, inventoryFormat, &in); err != nil {
+	if err := unseal(data, InventoryName, inventoryFormat, inventoryVersion, &in); err != nil {
 		return nil, err
 	}
 	if err := in.validate(); err != nil {
@@ -46,7 +49,7 @@ func ParseInventory(data []byte) (*Inventory, error) {
 }
 
 func (in *Inventory) validate() error {
-	if in.Format != inventoryFormat || in.Version != Version {
+	if in.Format != inventoryFormat || in.Version != inventoryVersion {
 		return fmt.Errorf("%w %d of format %q", ErrVersion, in.Version, short([]byte(in.Format)))
 	}
 	missing := map[string]bool{InfoName: true, ManifestName: true}

@@ -30,6 +30,9 @@ func (k *KeyCursor) Seek(key []byte) ([]byte, error) {
 	for {
 		for k.off < len(k.raw) && !reaches(k.at+1) {
 			n, err := DecodeRecord(k.raw[k.off:], &k.rec)
+			if err == nil {
+				err = k.c.Header.holds(k.rec.Kind)
+			}
 			if err != nil {
 				return nil, k.c.corrupt(k.at+1, fmt.Errorf("record at byte %d of the frame: %w", k.off, err))
 			}

@@ -1,8 +1,11 @@
 package format
 
-// Version is the format version that this package writes, and the newest that it
-// reads. The ledger of versions is in docs/FORMAT.md §9.
-const Version = 1
+// Versions of the format that this package writes and reads. The ledger of versions is in
+// docs/FORMAT.md §9.
+const (
+	Version1 = 1 // of a full dump
+	Version2 = 2 // of a delta
+)
 
 // Limits of the format (docs/FORMAT.md §8). A writer never exceeds them and a
 // reader refuses what does.
@@ -26,6 +29,8 @@ const (
 	MaxNumber = 1<<31 - 1
 	// MaxManifest is the most bytes of dump.json or manifest.json.
 	MaxManifest = 256 << 20
+	// MaxDelta is the largest number of a delta in its chain.
+	MaxDelta = 999999
 )
 
 // Sizes that a writer aims at (docs/FORMAT.md §4): not limits.

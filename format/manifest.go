@@ -195,7 +195,7 @@ func (m *Manifest) Marshal() ([]byte, error) {
 // and type of the dump from the first key to the last.
 func ParseManifest(data []byte) (*Manifest, error) {
 	var m Manifest
-	if err := unseal(data, ManifestName, dumpFormat, &m); err != nil {
+	if err := unseal(data, ManifestName, dumpFormat, Version2, &m); err != nil {
 		return nil, err
 	}
 	if err := m.validate(); err != nil {
@@ -220,7 +220,11 @@ func (m *Manifest) validate() error {
 		c := &m.Chunks[i]
 		expired -= c.Expired
 		skipped -= c.Skipped
-		if err := c.validate(); err != nil {
+		err := c.validate()
+		if err == nil && c.Deleted != 0 && m.Delta == nil {
+			err = errors.New("it counts deleted keys, and the dump is no delta")
+		}
+		if err != nil {
 			return fmt.Errorf("chunk %q: %w", short([]byte(c.Name)), err)
 		}
 		if names[c.Name] {

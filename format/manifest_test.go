@@ -151,13 +151,13 @@ func TestManifestRefuses(t *testing.T) {
 	}
 }
 
-func TestVersion2(t *testing.T) {
+func TestVersion3(t *testing.T) {
 	m := testManifest(t)
-	m.Version = 2
+	m.Version = 3
 	manifest, err := seal(struct {
 		*Manifest
 		News string `json:"news"`
-	}{m, "a field of version 2"})
+	}{m, "a field of version 3"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,9 +167,9 @@ func TestVersion2(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, infoErr := ParseInfo(info)
-	_, _, _, chunkErr := readAll(testCodec.encode(mapOf("magic", Magic, "news", []any{map[string]any{"a": 1.5}}, "version", 2), nil))
+	_, _, _, chunkErr := readAll(testCodec.encode(mapOf("magic", Magic, "news", []any{map[string]any{"a": 1.5}}, "version", 3), nil))
 	for _, err := range []error{manifestErr, infoErr, chunkErr} {
-		if !errors.Is(err, ErrVersion) || !strings.Contains(fmt.Sprint(err), "unknown format version 2: this program reads version 1; use a newer one") {
+		if !errors.Is(err, ErrVersion) || !strings.Contains(fmt.Sprint(err), "unknown format version 3: this program reads versions 1 to 2; use a newer one") {
 			t.Errorf("got %v", err)
 		}
 	}

@@ -42,9 +42,12 @@ func (l *libraryWriter) bins(list [][]byte) {
 }
 
 func (l *libraryWriter) record(r *Record) {
-	l.array(map[Kind]int{String: 5, Hash: 5, List: 5, Set: 5, Zset: 5, Stream: 6, HyperLogLog: 4}[r.Kind])
+	l.array(map[Kind]int{String: 5, Hash: 5, List: 5, Set: 5, Zset: 5, Stream: 6, HyperLogLog: 4, Deleted: 2}[r.Kind])
 	l.uint(uint64(r.Kind))
 	l.bin(r.Key)
+	if r.Kind == Deleted {
+		return
+	}
 	l.uint(uint64(r.Expire))
 	if r.Kind == HyperLogLog {
 		l.bin(r.Value)
@@ -122,7 +125,9 @@ func sameValues(v any, r *Record) error {
 	}
 	flatten(v)
 	want := []any{uint64(r.Kind), r.Key, uint64(r.Expire)}
-	if r.Kind != HyperLogLog {
+	if r.Kind == Deleted {
+		want = want[:2]
+	} else if r.Kind != HyperLogLog {
 		want = append(want, uint64(r.Part))
 	}
 	switch r.Kind {

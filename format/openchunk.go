@@ -51,7 +51,7 @@ func OpenChunk(r io.ReaderAt, size int64, codec *Codec, name string) (*Chunk, er
 	if raw, err = c.frame(last, nil); err != nil {
 		return nil, err
 	}
-	if err = decodeFooter(raw, &c.Footer); err == nil {
+	if err = decodeFooter(raw, c.Header.Version, &c.Footer); err == nil {
 		err = c.Footer.validate(&c.Header, len(seek)-3)
 	}
 	if err != nil {

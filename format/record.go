@@ -13,8 +13,8 @@ import (
 // Kind is the kind of a record: the first value of its array (docs/FORMAT.md §5).
 type Kind uint8
 
-// The kinds of format version 1. Deleted is reserved for delta dumps: no version 1
-// chunk holds it, and readers refuse it like an unknown kind.
+// The kinds of records. Deleted is of deltas, in chunks of every type: the name does not stand in
+// that type any more. No chunk of version 1 holds it.
 const (
 	String      Kind = 1
 	Hash        Kind = 2
@@ -141,7 +141,8 @@ type StreamState struct {
 }
 
 // Elements returns how many elements the record holds: fields, members, elements
-// or entries; 1 for the first record of a string or hyperloglog, 0 for the others.
+// or entries; 1 for the first record of a string or hyperloglog, 0 for the others
+// and for what was deleted.
 func (r *Record) Elements() int {
 	switch r.Kind {
 	case Hash:
@@ -150,6 +151,8 @@ func (r *Record) Elements() int {
 		return len(r.Elems)
 	case Stream:
 		return len(r.Entries)
+	case Deleted:
+		return 0
 	}
 	return int(r.Part & PartFirst)
 }
@@ -160,6 +163,8 @@ func (r *Record) Validate() error {
 		return err
 	}
 	switch r.Kind {
+	case Deleted:
+		return nil
 	case String, HyperLogLog:
 		if len(r.Value) > MaxBulk {
 			return fmt.Errorf("value of %d bytes: %w", len(r.Value), ErrLimit)
@@ -183,7 +188,7 @@ func (r *Record) Validate() error {
 
 func (r *Record) validateHead() error {
 	switch r.Kind {
-	case String, Hash, List, Set, Zset, Stream, HyperLogLog:
+	case String, Hash, List, Set, Zset, Stream, HyperLogLog, Deleted:
 	default:
 		return fmt.Errorf("%w %d", ErrKind, r.Kind)
 	}
@@ -194,8 +199,10 @@ func (r *Record) validateHead() error {
 		return fmt.Errorf("expiry %d is before 1970", r.Expire)
 	case r.Part > PartWhole:
 		return fmt.Errorf("unknown part bits %#x", uint8(r.Part))
-	case r.Kind == HyperLogLog && r.Part != PartWhole:
-		return errors.New("hyperloglog in parts")
+	case r.Part != PartWhole && (r.Kind == HyperLogLog || r.Kind == Deleted):
+		return fmt.Errorf("%s in parts", r.Kind)
+	case r.Kind == Deleted && r.Expire != 0:
+		return errors.New("a deleted key with an expiry")
 	}
 	return nil
 }

@@ -14,7 +14,12 @@ import (
 // roundTrip writes recs and compares what Next, and Find for each key, give back.
 func roundTrip(t *testing.T, typ Type, recs []Record) {
 	t.Helper()
-	data := mustChunk(t, testHeader(typ), recs, nil)
+	roundTripOf(t, testHeader(typ), recs)
+}
+
+func roundTripOf(t *testing.T, want Header, recs []Record) {
+	t.Helper()
+	data := mustChunk(t, want, recs, nil)
 	h, got, f, err := readAll(data)
 	if err != nil {
 		t.Fatal(err)
@@ -22,8 +27,7 @@ func roundTrip(t *testing.T, typ Type, recs []Record) {
 	if err := diffRecords(got, recs); err != nil {
 		t.Fatal(err)
 	}
-	want := testHeader(typ)
-	if h.Type != want.Type || h.Dump != want.Dump || h.Version != Version || h.Start == nil || f.End != nil || f.Open {
+	if h.Type != want.Type || h.Dump != want.Dump || h.Version != max(want.Version, Version1) || h.Start == nil || f.End != nil || f.Open {
 		t.Errorf("header %+v, footer end %q open %v", h, f.End, f.Open)
 	}
 	c, err := OpenChunk(bytes.NewReader(data), int64(len(data)), testCodec, "test.mpz")

@@ -23,7 +23,17 @@ func spec(t *testing.T) string {
 	return string(data)
 }
 
-// specExample is the chunk of the worked example.
+// specDelta is the chunk of the worked example of §13.4.
+func specDelta() (Header, []Record) {
+	h, _ := specExample()
+	h.Version, h.Dump = Version2, "ffeeddccbbaa99887766554433221100"
+	return h, []Record{
+		{Kind: Deleted, Key: b("gone"), Part: PartWhole},
+		{Kind: Zset, Key: b("zz"), Part: PartWhole, Elems: bs(""), Scores: []float64{1}},
+	}
+}
+
+// specExample is the chunk of the worked example of §10.
 func specExample() (Header, []Record) {
 	h := Header{
 		Magic: Magic, Version: 1, Dump: goldenDump, DB: 0, Type: TypeZset, Number: 0,
@@ -57,9 +67,17 @@ func hexBlock(t *testing.T, text, name string) []byte {
 }
 
 func TestSpecExample(t *testing.T) {
+	h, recs := specExample()
+	checkExample(t, "file", h, recs, 0)
+	h, recs = specDelta()
+	checkExample(t, "delta", h, recs, len(mustMap(t, &h)))
+}
+
+// checkExample compares the chunk of the block called name with what it is to be, and what it
+// holds, from byte from on, with the block "content", or "delta content".
+func checkExample(t *testing.T, name string, wantHeader Header, want []Record, from int) {
 	text := spec(t)
-	wantHeader, want := specExample()
-	file := hexBlock(t, text, "file")
+	file := hexBlock(t, text, name)
 	h, recs, f, err := readAll(file)
 	if err != nil {
 		t.Fatal(err)
@@ -67,16 +85,24 @@ func TestSpecExample(t *testing.T) {
 	if err := diffRecords(recs, want); err != nil {
 		t.Error(err)
 	}
-	if !bytes.Equal(mustMap(t, &h), mustMap(t, &wantHeader)) || f.End != nil || f.Stats.Keys != 2 {
+	if !bytes.Equal(mustMap(t, &h), mustMap(t, &wantHeader)) || f.End != nil || f.Stats.Keys+f.Stats.Deleted != 2 {
 		t.Errorf("header %+v, footer %+v", h, f)
 	}
 	raw := mustMap(t, &h)
 	for i := range recs {
 		raw = AppendRecord(raw, &recs[i])
 	}
-	raw = append(raw, mustMap(t, &f)...)
-	if got := hexBlock(t, text, "content"); !bytes.Equal(got, raw) {
-		t.Errorf("the content is\n%x\nFORMAT.md says\n%x", raw, got)
+	end, err := f.marshal(h.Version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw = append(raw, end...)
+	content := "content"
+	if from > 0 {
+		content = name + " content"
+	}
+	if got := hexBlock(t, text, content); !bytes.Equal(got, raw[from:]) {
+		t.Errorf("the content is\n%x\nFORMAT.md says\n%x", raw[from:], got)
 	}
 	if size := strconv.Itoa(len(file)) + " bytes"; !strings.Contains(text, size) {
 		t.Errorf("FORMAT.md does not say that the example has %s", size)
@@ -99,7 +125,7 @@ func TestSpecLimits(t *testing.T) {
 	}
 	limits := map[string]int{
 		"MaxBulk": MaxBulk, "MaxFrame": MaxFrame, "MaxElements": MaxElements, "MaxFrames": MaxFrames, "MaxWindow": MaxWindow,
-		"MaxDatabase": MaxDatabase, "MaxNumber": MaxNumber, "MaxManifest": MaxManifest,
+		"MaxDatabase": MaxDatabase, "MaxNumber": MaxNumber, "MaxManifest": MaxManifest, "MaxDelta": MaxDelta,
 	}
 	for name, v := range limits {
 		if rows[name] != strconv.Itoa(v) {
@@ -149,7 +175,7 @@ func TestSpecSections(t *testing.T) {
 func TestSpecFields(t *testing.T) {
 	text := spec(t)
 	var fields []string
-	for _, file := range []string{"manifest.go", "info.go", "header.go"} {
+	for _, file := range []string{"manifest.go", "info.go", "delta.go", "header.go", "footer.go"} {
 		code, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)

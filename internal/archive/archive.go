@@ -19,21 +19,46 @@ import (
 // ErrIncomplete: there is no dump, or one that was not finished.
 var ErrIncomplete = exitcode.New(exitcode.NoDump, "no finished dump")
 
+// ErrDelta: a delta stands where only a full dump will do.
+var ErrDelta = exitcode.New(exitcode.Refused, "this is a delta dump")
+
 // An Archive is a finished dump.
 type Archive struct {
 	Manifest *format.Manifest
 
-	dump   string // its id
+	dump   dumpID
 	dir    storage.Store
 	codec  *format.Codec
 	frames *frameCache // nil: each unit is read for itself
 }
 
-// Open reads the manifest of the dump at location, a directory or the URL of a prefix in a bucket.
+// Open reads the manifest of the full dump at location, a directory or the URL of a prefix in a
+// bucket; ErrDelta: a delta is there.
 // The context is for all that is done with the archive. Threads is how many frames are decompressed
 // at once; 0 means one per core. Identities are for a dump that is encrypted; the error is
 // encryption.ErrIdentity if they do not open it.
 func Open(ctx context.Context, location string, threads int, identities ...age.Identity) (*Archive, error) {
+	a, err := OpenAny(ctx, location, threads, identities...)
+	if err == nil {
+		if err = mustBeFull(&a.Manifest.Info, a.Path()); err != nil {
+			a.Close()
+			return nil, err
+		}
+	}
+	return a, err
+}
+
+// mustBeFull returns ErrDelta for a delta at that path.
+func mustBeFull(in *format.Info, path string) error {
+	if in.Delta == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %s has what changed after dump %s, and means something only together with its base, dump %s; this command takes full dumps",
+		ErrDelta, path, in.Delta.After, in.Delta.Base)
+}
+
+// OpenAny is Open that opens a delta as well. Whoever calls it must know what deleted records are.
+func OpenAny(ctx context.Context, location string, threads int, identities ...age.Identity) (*Archive, error) {
 	dir, err := openDir(ctx, location, identities)
 	if err != nil {
 		return nil, err
@@ -62,7 +87,7 @@ func openStore(ctx context.Context, location string) (storage.Store, error) {
 	return dir, err
 }
 
-// OpenIn reads the manifest of the dump in a store that is not encrypted, or decrypts by itself.
+// OpenIn reads the manifest of the dump, full or a delta, in a store that is not encrypted, or decrypts by itself.
 func OpenIn(dir storage.Store, threads int) (*Archive, error) {
 	m, err := openManifest(dir)
 	if err != nil {
@@ -72,7 +97,22 @@ func OpenIn(dir storage.Store, threads int) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Archive{Manifest: m, dump: m.Dump, dir: dir, codec: codec}, nil
+	return &Archive{Manifest: m, dump: idOf(&m.Info), dir: dir, codec: codec}, nil
+}
+
+// A dumpID is what all files of a dump have in common.
+type dumpID struct {
+	id      string
+	version int
+}
+
+func idOf(in *format.Info) dumpID { return dumpID{in.Dump, in.Version} }
+
+func (d dumpID) checkVersion(h format.Header) error {
+	if h.Version != d.version {
+		return fmt.Errorf("it is of format version %d, and its dump of version %d", h.Version, d.version)
+	}
+	return nil
 }
 
 func openManifest(dir storage.Store) (*format.Manifest, error) {
@@ -158,7 +198,7 @@ func (a *Archive) OpenChunk(c format.ChunkInfo) (*ChunkSource, error) {
 	return openChunk(a.dir, a.codec, a.dump, c)
 }
 
-func openChunk(dir storage.Store, codec *format.Codec, dump string, c format.ChunkInfo) (*ChunkSource, error) {
+func openChunk(dir storage.Store, codec *format.Codec, dump dumpID, c format.ChunkInfo) (*ChunkSource, error) {
 	f, err := openListed(dir, c.Name)
 	if err != nil {
 		return nil, inDir(dir, err)
@@ -198,6 +238,11 @@ func (a *Archive) openAt(c format.ChunkInfo) (storage.Reader, *format.Chunk, err
 	if err == nil && f.Size() != c.Size {
 		err = &format.CorruptError{Name: path, Offset: c.Size, Err: fmt.Errorf("bytes follow the end of the chunk: it has %d, not %d", f.Size(), c.Size)}
 	}
+	if err == nil {
+		if err = checkHeader(chunk.Header, a.dump, c); err != nil {
+			err = &format.CorruptError{Name: path, Err: err}
+		}
+	}
 	if err != nil {
 		f.Close()
 		return nil, nil, err
@@ -205,9 +250,12 @@ func (a *Archive) openAt(c format.ChunkInfo) (storage.Reader, *format.Chunk, err
 	return f, chunk, nil
 }
 
-func checkHeader(h format.Header, dump string, c format.ChunkInfo) error {
-	if h.Dump != dump {
-		return fmt.Errorf("it belongs to dump %s, not to %s", h.Dump, dump)
+func checkHeader(h format.Header, dump dumpID, c format.ChunkInfo) error {
+	if h.Dump != dump.id {
+		return fmt.Errorf("it belongs to dump %s, not to %s", h.Dump, dump.id)
+	}
+	if err := dump.checkVersion(h); err != nil {
+		return err
 	}
 	if format.ChunkName(h.DB, h.Type, h.Number) != c.Name || string(h.Start) != string(c.Start) || h.Continues != c.Continues {
 		return errors.New("its header is not that of the chunk that the manifest lists under this name")

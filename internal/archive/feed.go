@@ -47,11 +47,14 @@ func NewFeed(dir storage.Store, threads int, arrivals Arrivals) (*Feed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open dump: %w", err)
 	}
+	if err := mustBeFull(info, dir.Path("")); err != nil {
+		return nil, err
+	}
 	codec, err := format.NewCodec(0, threads)
 	if err != nil {
 		return nil, err
 	}
-	a := &Archive{Manifest: &format.Manifest{Info: *info}, dump: info.Dump, dir: dir, codec: codec}
+	a := &Archive{Manifest: &format.Manifest{Info: *info}, dump: idOf(info), dir: dir, codec: codec}
 	return &Feed{
 		a: a, arrivals: arrivals, there: map[string]bool{}, given: map[string]Unit{},
 		infos: map[string]format.ChunkInfo{}, chains: map[segmentID][]format.ChunkInfo{},
@@ -202,8 +205,8 @@ func (f *Feed) finish() error {
 	if err != nil {
 		return err
 	}
-	if done.Dump != f.a.dump {
-		return inDir(f.a.dir, &format.CorruptError{Name: format.ManifestName, Err: fmt.Errorf("it belongs to dump %s, not to %s", done.Dump, f.a.dump)})
+	if idOf(&done.Info) != f.a.dump {
+		return inDir(f.a.dir, &format.CorruptError{Name: format.ManifestName, Err: fmt.Errorf("it belongs to dump %s, not to %s", done.Dump, f.a.dump.id)})
 	}
 	f.a.Manifest = done
 	for _, c := range done.Chunks {

@@ -17,10 +17,15 @@ type Finder struct {
 
 // Finder returns a Finder before the first key.
 func (a *Archive) Finder(db int) *Finder {
-	return &Finder{a: a, db: db, streams: a.nameStreams(db, allChunks, a.namesAt)}
+	f := &Finder{a: a, db: db, streams: a.nameStreams(db, allChunks, a.namesAt)}
+	for _, s := range f.streams {
+		s.all = true
+	}
+	return f
 }
 
-// Find calls emit for each record of the keys of that name, of whatever type. A key that comes out
+// Find calls emit for each record of the keys of that name, of whatever type, and for deleted ones
+// of a delta. A key that comes out
 // of order is found as well, at the price of Archive.Find.
 func (f *Finder) Find(key []byte, emit func(*format.Record) error) error {
 	if f.last != nil && bytes.Compare(key, f.last) <= 0 {
@@ -49,7 +54,7 @@ func (f *Finder) Close() {
 	}
 }
 
-// Find calls emit for each record of the keys of that name, of whatever type.
+// Find does for one key what Finder.Find does.
 func (a *Archive) Find(db int, key []byte, emit func(*format.Record) error) error {
 	f := a.Finder(db)
 	defer f.Close()
@@ -57,7 +62,8 @@ func (a *Archive) Find(db int, key []byte, emit func(*format.Record) error) erro
 }
 
 // Missing calls lacks for each of keys, which stand in byte order without repetition, that
-// none of the chunks of the database has that keep accepts. It reads each frame at most once.
+// none of the chunks of the database has that keep accepts, or that are deleted in a delta. It
+// reads each frame at most once.
 func (a *Archive) Missing(db int, keep func(format.ChunkInfo) bool, keys [][]byte, lacks func(key []byte) error) error {
 	held := make([]bool, len(keys))
 	for _, s := range a.nameStreams(db, keep, a.namesAt) { // one after the other: each holds a frame
@@ -82,7 +88,7 @@ func (a *Archive) Missing(db int, keep func(format.ChunkInfo) bool, keys [][]byt
 }
 
 // Keys hands over every key of db in byte order, with the types in which it stands, from the
-// chunks that keep accepts, which it checks as a load does.
+// chunks that keep accepts, which it checks as a load does. Deleted ones of a delta are none.
 func (a *Archive) Keys(db int, keep func(format.ChunkInfo) bool, each func(key []byte, types []format.Type) error) error {
 	begins := func(c format.ChunkInfo) bool { return c.Keys > 0 && keep(c) }
 	return merge(a.nameStreams(db, begins, a.allNames), 1, each)

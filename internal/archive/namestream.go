@@ -8,13 +8,14 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// A nameStream gives the names of one database and type in order.
+// A nameStream gives the names of one database and type in order: of a delta those that are there.
 type nameStream struct {
 	typ    format.Type
 	chunks []format.ChunkInfo // that are still to be opened
 	open   func(format.ChunkInfo) (names, error)
 	src    names // nil: none is open
 	begun  bool
+	all    bool   // deleted names are met as well
 	name   []byte // the name at hand; nil: none is left
 }
 
@@ -113,6 +114,9 @@ func (s *nameStream) seek(key []byte) error {
 		}
 		if err != nil {
 			return err
+		}
+		if !s.all && s.src.Record().Kind == format.Deleted {
+			continue
 		}
 		s.name = append(s.name[:0], name...)
 		if s.name == nil {

@@ -169,7 +169,7 @@ func (w *Writer) adopt(name string, log func(string)) error {
 		}
 		return nil
 	}
-	info, err := readSealed(w.dir, w.codec, w.Info.Dump, name)
+	info, err := readSealed(w.dir, w.codec, idOf(&w.Info), name)
 	if err == nil && (info.DB != db || info.Type != typ || info.Name != name) {
 		err = &format.CorruptError{Name: name, Err: errors.New("it is the chunk of another name")}
 	}
@@ -191,7 +191,7 @@ func (w *Writer) adopt(name string, log func(string)) error {
 
 // readSealed reads a chunk of an earlier run: from end to end, or only its header and footer where
 // the store vouches for the rest with the hash that it keeps.
-func readSealed(dir storage.Store, codec *format.Codec, dump, name string) (format.ChunkInfo, error) {
+func readSealed(dir storage.Store, codec *format.Codec, dump dumpID, name string) (format.ChunkInfo, error) {
 	f, err := dir.Open(name)
 	if err != nil {
 		return format.ChunkInfo{}, err
@@ -207,9 +207,12 @@ func readSealed(dir storage.Store, codec *format.Codec, dump, name string) (form
 			return format.ChunkInfo{}, err
 		}
 	}
-	if c.Header.Dump != dump {
+	if c.Header.Dump != dump.id {
 		return format.ChunkInfo{}, fmt.Errorf("%w: %s belongs to dump %s, not to %s; move it away, or dump into another directory",
-			ErrDiffers, name, c.Header.Dump, dump)
+			ErrDiffers, name, c.Header.Dump, dump.id)
+	}
+	if err := dump.checkVersion(c.Header); err != nil {
+		return format.ChunkInfo{}, &format.CorruptError{Name: name, Err: err}
 	}
 	return format.NewChunkInfo(c.Header, c.Footer, f.Size(), sum), nil
 }
@@ -225,10 +228,20 @@ func sameDump(old, now *format.Info) error {
 	if old.Options.Scan != format.ScanRange {
 		return fmt.Errorf("%w: its source was scanned by cursor, which only works in one go; dump into another directory", ErrDiffers)
 	}
+	var was, is format.Delta // of a full dump: nothing
+	for in, d := range map[*format.Info]*format.Delta{old: &was, now: &is} {
+		if in.Delta != nil {
+			*d = *in.Delta
+		}
+	}
 	for _, f := range []struct {
 		what string
 		a, b any
 	}{
+		{"base", was.Base, is.Base},
+		{"dump that it follows", was.After, is.After},
+		{"number in the chain", was.Number, is.Number},
+		{"way of making a delta", was.Made, is.Made},
 		{"source address", old.Source.Address, now.Source.Address},
 		{"source version", old.Source.Version, now.Source.Version},
 		{"number of databases", old.Source.Databases, now.Source.Databases},

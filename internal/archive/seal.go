@@ -246,7 +246,7 @@ func (s *Segment) begin() error {
 	}
 	s.file = f
 	s.cw, err = format.NewChunkWriter(f, s.w.codec, format.Header{
-		Dump: s.w.Info.Dump, DB: s.id.db, Type: s.id.typ, Number: s.number,
+		Version: s.w.Info.Version, Dump: s.w.Info.Dump, DB: s.id.db, Type: s.id.typ, Number: s.number,
 		Start: s.start, Continues: s.continues, Writer: s.w.Info.Tool,
 	})
 	if err != nil {
@@ -313,7 +313,7 @@ func (s *Segment) Checkpoint() error {
 	if s.cw == nil {
 		return nil
 	}
-	if _, open := s.cw.Open(); open || s.cw.Stats().Keys == 0 {
+	if _, open := s.cw.Open(); open || s.cw.Stats().Keys+s.cw.Stats().Deleted == 0 {
 		return nil
 	}
 	return s.seal(after(s.done), false)
