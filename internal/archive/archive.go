@@ -87,7 +87,8 @@ func openStore(ctx context.Context, location string) (storage.Store, error) {
 	return dir, err
 }
 
-// OpenIn reads the manifest of the dump, full or a delta, in a store that is not encrypted, or decrypts by itself.
+// OpenIn reads the manifest of the dump, full or a delta, in a store that is not encrypted, or
+// decrypts by itself.
 func OpenIn(dir storage.Store, threads int) (*Archive, error) {
 	m, err := openManifest(dir)
 	if err != nil {
