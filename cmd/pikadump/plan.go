@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 
 	"github.com/urfave/cli/v2"
 
@@ -45,7 +46,7 @@ func planAction(c *cli.Context) error {
 	}
 	o := plan.Options{
 		Reader: src.reader, Selection: src.selection, Threads: src.threads, Level: src.level, Shards: c.Int("shards"),
-		Cache: cacheSwitch(c),
+		Cache: cacheSwitch(c), Say: func(text string) { fmt.Fprintln(c.App.ErrWriter, text) },
 	}
 	if c.IsSet("shards") && (o.Shards < 1 || o.Shards > archive.MaxShards) {
 		return exitcode.Usagef("--shards %d: it is between 1 and %d", o.Shards, archive.MaxShards)

@@ -71,8 +71,12 @@ func conclude(app *cli.App, args []string, err error, code int) error {
 		return e.s.JSON(app.Writer)
 	}
 	w := textOut(e.c, e.s)
-	if f, ok := w.(*os.File); w == app.ErrWriter && progress.IsTerminal(os.Stderr) || ok && progress.IsTerminal(f) {
-		return e.s.Text(w)
+	f, ok := w.(*os.File)
+	if w == app.ErrWriter {
+		f, ok = os.Stderr, true
+	}
+	if ok && progress.IsTerminal(f) {
+		return e.s.Text(w, progress.Columns(f))
 	}
 	_, err = io.WriteString(w, e.s.String()) // in a log each line begins with a time: what is to be pasted stays in one
 	return err

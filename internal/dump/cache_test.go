@@ -11,6 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
@@ -213,8 +214,12 @@ func TestSourceCacheNotRestored(t *testing.T) {
 		p.check(t, "0", true, "0")
 	}
 	p.set("", nil)
-	p.dump(t, resume).ok(t, "finished already", "CONFIG SET cache-model 1, as it was")
+	sum := summary.New("pikadump", "test", "dump")
+	p.dump(t, resume, func(o *Options) { o.Summary = sum }).ok(t, "finished already", "CONFIG SET cache-model 1, as it was")
 	p.check(t, "1", false, "0", "1")
+	if sum.End(nil, 0); sum.Keys == 0 || sum.KeysPerSecond != 0 {
+		t.Errorf("a run that dumped none of %d keys says that it dumped %g a second", sum.Keys, sum.KeysPerSecond)
+	}
 }
 
 // TestSourceCacheRestarted: a source that was restarted in the middle of the run reads its cache

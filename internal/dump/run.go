@@ -135,6 +135,7 @@ func finished(ctx context.Context, s *reader.Scanner, o *Options) error {
 		}
 		defer a.Close()
 		o.summarize(a.Manifest)
+		o.Summary.Resumed(o.Summary.Counts, a.Manifest.Started)
 		return ending(a.Manifest, o)
 	})
 }

@@ -92,6 +92,8 @@ type Options struct {
 	Level     format.Level
 	Shards    int // ranges into which the keys are divided; 0: they are not
 	Cache     dump.CacheSwitch
+	// Say is told what is looked at, which can take minutes; nil: nobody is.
+	Say func(string)
 }
 
 // Make samples the source.
@@ -133,6 +135,9 @@ func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, erro
 	}
 	for _, db := range options.Databases {
 		for _, t := range options.Types {
+			if o.Say != nil {
+				o.Say(fmt.Sprintf("sampling db%d %s", db, t))
+			}
 			t, err := f.sample(ctx, s, db, t, o.Selection.Key())
 			if err != nil {
 				return nil, err

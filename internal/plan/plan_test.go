@@ -38,6 +38,11 @@ func makePlan(t *testing.T, addr string, set ...func(*Options)) (*Forecast, stri
 	}
 	var text bytes.Buffer
 	f.Show(&text)
+	for line := range strings.Lines(text.String()) {
+		if !strings.HasPrefix(line, "  ") && len(line) > width+1 {
+			t.Errorf("a line of more than %d columns: %s", width, line)
+		}
+	}
 	return f, text.String()
 }
 

@@ -10,12 +10,17 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
+// width is how long lines of text are at most.
+const width = 80
+
 // Show prints the forecast for people.
 func (f *Forecast) Show(w io.Writer) {
-	fmt.Fprintf(w, "source: Pika %s at %s, role %s, %s; scanned by %s over %s\n", f.Source.Version, f.Source.Address,
-		f.Source.Role, progress.Plural(f.Source.Databases, "database", "databases"), f.Scan, progress.Plural(f.Threads, "connection", "connections"))
+	say := func(label, text string) { progress.Wrap(w, label+": ", "  ", text, width) }
+	say("source", fmt.Sprintf("Pika %s at %s, role %s, %s; scanned by %s over %s", f.Source.Version,
+		f.Source.Address, f.Source.Role, progress.Plural(f.Source.Databases, "database", "databases"),
+		f.Scan, progress.Plural(f.Threads, "connection", "connections")))
 	for _, text := range f.Warnings {
-		fmt.Fprintln(w, "warning:", text)
+		say("warning", text)
 	}
 	fmt.Fprintf(w, "estimates from a sample of %s:\n\n", progress.Plural(f.Sampled, "key", "keys"))
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -30,8 +35,9 @@ func (f *Forecast) Show(w io.Writer) {
 	fmt.Fprintf(tw, "all\t\t%s\t\t\t%s\t%s\t%s\t\n", progress.Count(f.Keys), progress.Bytes(f.Raw), progress.Bytes(f.Raw/max(1, f.Keys)), progress.Bytes(f.Stored))
 	tw.Flush()
 	one := time.Duration(f.Seconds * float64(time.Second))
-	fmt.Fprintf(w, "\ntime: about %s over one connection at the rate measured; down to %s over %d, as far as the source can\n",
-		progress.Duration(one), progress.Duration(one/time.Duration(f.Threads)), f.Threads)
+	fmt.Fprintln(w)
+	say("time", fmt.Sprintf("about %s over one connection at the rate measured; down to %s over %d, as far as the source can",
+		progress.Took(one), progress.Took(one/time.Duration(f.Threads)), f.Threads))
 	fmt.Fprintln(w, "\nexpiry:")
 	for i, n := range f.TTL {
 		if n > 0 {
@@ -54,6 +60,7 @@ func (f *Forecast) Show(w io.Writer) {
 	if f.Conflicts > 0 {
 		each = ", which is a key of each"
 	}
-	fmt.Fprintf(w, "\nin the sample: %s with several types%s; %s\n", progress.Plural(f.Conflicts, "name", "names"), each,
-		progress.Plural(f.HyperLogLog, "hyperloglog", "hyperloglogs"))
+	fmt.Fprintln(w)
+	say("in the sample", fmt.Sprintf("%s with several types%s; %s", progress.Plural(f.Conflicts, "name", "names"), each,
+		progress.Plural(f.HyperLogLog, "hyperloglog", "hyperloglogs")))
 }

@@ -39,15 +39,23 @@ func IsTerminal(w io.Writer) bool {
 func NewLog(f *os.File) *Log {
 	l := &Log{w: f, now: time.Now}
 	if IsTerminal(f) {
-		l.size = func() (width, height int) {
-			width, height, err := term.GetSize(int(f.Fd()))
-			if err != nil || width <= 0 || height <= 0 { // as a serial line has it
-				return usualWidth, usualHeight
-			}
-			return width, height
-		}
+		l.size = func() (width, height int) { return terminalSize(f) }
 	}
 	return l
+}
+
+func terminalSize(f *os.File) (width, height int) {
+	width, height, err := term.GetSize(int(f.Fd()))
+	if err != nil || width <= 0 || height <= 0 { // as a serial line has it
+		return usualWidth, usualHeight
+	}
+	return width, height
+}
+
+// Columns returns how wide a terminal is.
+func Columns(f *os.File) int {
+	width, _ := terminalSize(f)
+	return width
 }
 
 const (

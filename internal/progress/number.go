@@ -62,5 +62,13 @@ func Duration(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
+// Took is Duration, but of what took less than a second it keeps the first two digits behind it.
+func Took(d time.Duration) string {
+	if d < time.Second {
+		return max(10*time.Millisecond, d.Round(10*time.Millisecond)).String()
+	}
+	return Duration(d)
+}
+
 // seconds is Duration for what a Snapshot has.
 func seconds(s float64) string { return Duration(time.Duration(s * float64(time.Second))) }

@@ -102,14 +102,17 @@ func ended(now *time.Time) *Summary {
 func TestText(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	s := ended(&now)
-	var b bytes.Buffer
-	if err := s.Text(&b); err != nil {
-		t.Fatal(err)
-	}
-	text := b.String()
-	for line := range strings.Lines(text) {
-		if utf8.RuneCountInString(strings.TrimSpace(line)) > width {
-			t.Errorf("longer than %d columns: %s", width, line)
+	text := ""
+	for columns, most := range map[int]int{60: 60, 80: 80, 200: 80} {
+		var b bytes.Buffer
+		if err := s.Text(&b, columns); err != nil {
+			t.Fatal(err)
+		}
+		text = b.String()
+		for line := range strings.Lines(text) {
+			if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > most {
+				t.Errorf("longer than %d columns: %s", most, line)
+			}
 		}
 	}
 	for _, want := range []string{
@@ -126,6 +129,17 @@ func TestText(t *testing.T) {
 		t.Errorf("pasted it is %q:\n%s", pasted, next)
 	}
 	if strings.Contains(text, "SECRET") || strings.Contains(text, "short") {
+		t.Error(text)
+	}
+}
+
+// TestShort: what took less than a second is not said to have taken one.
+func TestShort(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	s := newSummary("kvload", "1.0", "check", func() time.Time { return now })
+	now = now.Add(234 * time.Millisecond)
+	s.End(nil, exitcode.Done)
+	if text := s.String(); !strings.Contains(text, "in 230ms\n") {
 		t.Error(text)
 	}
 }

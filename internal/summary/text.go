@@ -21,10 +21,11 @@ func (s *Summary) JSON(w io.Writer) error {
 	return enc.Encode(s)
 }
 
-// Text writes the summary for people, in lines of at most 80 columns but for what is to be pasted
-// in one piece. Of a command that came to nothing it writes nothing: its error says why.
-func (s *Summary) Text(w io.Writer) error {
-	_, err := io.WriteString(w, s.text(width))
+// Text writes the summary for people, in lines of at most so many columns, and of at most 80, but
+// for what is to be pasted in one piece. Of a command that came to nothing it writes nothing: its
+// error says why.
+func (s *Summary) Text(w io.Writer, columns int) error {
+	_, err := io.WriteString(w, s.text(min(columns, width)))
 	return err
 }
 
@@ -146,7 +147,7 @@ func (s *Summary) took() string {
 }
 
 func duration(seconds float64) string {
-	return progress.Duration(max(time.Second, time.Duration(seconds*float64(time.Second))))
+	return progress.Took(time.Duration(seconds * float64(time.Second)))
 }
 
 func inBrackets(s string) string {
@@ -267,19 +268,7 @@ func (t *text) say(label, text string) {
 
 // write writes a text behind what stands before its first line, and before the others.
 func (t *text) write(first, others, text string) {
-	line := first
-	for i, word := range strings.Fields(text) {
-		switch {
-		case i == 0:
-		case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > t.width:
-			fmt.Fprintln(t, line)
-			line = others
-		default:
-			line += " "
-		}
-		line += word
-	}
-	fmt.Fprintln(t, line)
+	progress.Wrap(t, first, others, text, t.width)
 }
 
 // command writes a command line that can be pasted, broken between its words.
