@@ -65,7 +65,7 @@ packages:
 	goreleaser release --snapshot --clean $(if $(SKIP),--skip=$(SKIP))
 
 fuzz:
-	@for p in ./format ./writer/rawbatch; do for t in $$($(GO) test $$p -list '^Fuzz' | grep ^Fuzz); do \
+	@for p in ./format ./reader/binlog ./writer/rawbatch; do for t in $$($(GO) test $$p -list '^Fuzz' | grep ^Fuzz); do \
 		$(GO) test $$p -run '^$$' -fuzz "^$$t$$" -fuzztime $(FUZZTIME) || exit 1; done; done
 
 # A thousand random histories; the crash loops for longer: SOAK with each of dump, load and rollback, from each source and

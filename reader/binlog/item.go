@@ -1,0 +1,237 @@
+package binlog
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// An Item is a command that the master ran.
+type Item struct {
+	// Position is behind the item, where the next one begins, with its database.
+	Position format.BinlogPosition
+	// Time is when the master ran it, by its clock, in whole seconds.
+	Time time.Time
+	// Command is in lower case.
+	Command string
+	// Names are the keys that it may have written, valid until the next call of [Session.Next]. None:
+	// it wrote none.
+	Names [][]byte
+	// Size is what the item takes of the binlog.
+	Size int
+}
+
+// headerSize is that of an item: type, time, term, logical id, file, offset, length of the command.
+const headerSize = 34
+
+// maxArguments is beyond what a Pika takes in one command, whose 512 MiB hold no more than this.
+const maxArguments = 128 << 20
+
+// nameCost is what a name takes beside its bytes.
+const nameCost = 24 + 8
+
+var errItem = errors.New("malformed item")
+
+// An itemParser reads items. It keeps names only.
+type itemParser struct {
+	in       *input
+	maxNames int
+	behind   int                   // what is left of the message behind the item
+	at       format.BinlogPosition // where the item begins
+	header   [headerSize]byte
+	verb     [maxCommand]byte
+	text     []byte // of all names together
+	ends     []int  // where each name ends in text
+	item     Item
+}
+
+// parse reads an item that begins at a position, and ends where behind bytes of the message are
+// left.
+func (p *itemParser) parse(behind int, at format.BinlogPosition) (*Item, error) {
+	p.behind, p.at = behind, at
+	p.text, p.ends = p.text[:0], p.ends[:0]
+	p.item = Item{Size: p.in.left - behind, Names: p.item.Names[:0]}
+	err := p.head()
+	var c command
+	if err == nil {
+		c, err = p.command()
+	}
+	switch {
+	case errors.Is(err, errItem), errors.Is(err, errMessage):
+		return nil, &ItemError{at, err}
+	case err != nil:
+		return nil, err
+	}
+	from := 0
+	for _, end := range p.ends {
+		p.item.Names = append(p.item.Names, p.text[from:end:end])
+		from = end
+	}
+	return &p.item, p.told(c)
+}
+
+// head reads what is before the command.
+func (p *itemParser) head() error {
+	if p.item.Size < headerSize {
+		return fmt.Errorf("%w of %d bytes", errItem, p.item.Size)
+	}
+	if err := p.in.read(p.header[:]); err != nil {
+		return err
+	}
+	if kind := binary.LittleEndian.Uint16(p.header[:]); kind != 1 {
+		return fmt.Errorf("%w of type %d", errItem, kind)
+	}
+	if n := binary.LittleEndian.Uint32(p.header[30:]); int64(n) != int64(p.item.Size-headerSize) {
+		return fmt.Errorf("%w: a command of %d bytes in %d", errItem, n, p.item.Size-headerSize)
+	}
+	p.item.Time = time.Unix(int64(binary.LittleEndian.Uint32(p.header[2:])), 0)
+	return nil
+}
+
+// command reads a command and its names.
+func (p *itemParser) command() (c command, err error) {
+	n, err := p.length('*', maxArguments)
+	if err == nil && n == 0 {
+		err = fmt.Errorf("%w: nothing", errItem)
+	}
+	if err != nil {
+		return c, err
+	}
+	if c, err = p.find(n); err != nil {
+		return c, err
+	}
+	for i := 1; i < n && err == nil; i++ {
+		err = p.argument(c.keeps(i, n))
+	}
+	if err == nil && p.in.left != p.behind {
+		err = fmt.Errorf("%w: %d bytes behind the command", errItem, p.in.left-p.behind)
+	}
+	return c, err
+}
+
+// find reads the name of a command of n arguments, which includes it, and looks for it in the table.
+func (p *itemParser) find(n int) (command, error) {
+	size, err := p.length('$', maxCommand)
+	if err != nil {
+		return command{}, err
+	}
+	verb := p.verb[:size]
+	if err := p.in.read(verb); err != nil {
+		return command{}, err
+	}
+	for i, b := range verb {
+		if 'A' <= b && b <= 'Z' { // 3.5+ logs RPOP and LPUSH of an RPOPLPUSH so
+			verb[i] += 'a' - 'A'
+		}
+	}
+	c, ok := commands[string(verb)]
+	switch {
+	case !ok:
+		return c, &UnknownCommandError{Command: strings.ToValidUTF8(string(verb), "?"), At: p.at}
+	case c.naming != naming{} && !c.naming.complete(n):
+		return c, fmt.Errorf("%w: %s with %d arguments", errItem, c.name, n-1)
+	}
+	p.item.Command = c.name
+	return c, p.lineEnd()
+}
+
+// argument reads an argument, and keeps it if it is a name.
+func (p *itemParser) argument(keep bool) error {
+	n, err := p.length('$', maxMessage)
+	if err != nil {
+		return err
+	}
+	switch {
+	case !keep:
+		err = p.in.discard(n)
+	case len(p.text)+n+nameCost*(len(p.ends)+1) > p.maxNames:
+		return &ItemError{p.at, fmt.Errorf("%s names keys of more than %d bytes together", p.item.Command, p.maxNames)}
+	default:
+		err = p.name(n)
+	}
+	if err != nil {
+		return err
+	}
+	return p.lineEnd()
+}
+
+// nameStep is how much memory is taken for a name before its bytes arrive.
+const nameStep = 64 << 10
+
+// name keeps the next n bytes.
+func (p *itemParser) name(n int) error {
+	for n > 0 {
+		from, step := len(p.text), min(n, nameStep)
+		p.text = slices.Grow(p.text, step)[:from+step]
+		if err := p.in.read(p.text[from:]); err != nil {
+			return err
+		}
+		n -= step
+	}
+	p.ends = append(p.ends, len(p.text))
+	return nil
+}
+
+// told returns why the item does not tell which keys it wrote; nil: it does.
+func (p *itemParser) told(c command) error {
+	switch args := p.item.Names; c.loses {
+	case losesAll:
+		return &FlushedError{string(bytes.Join(append([][]byte{[]byte(c.name)}, args...), []byte(" "))), p.at}
+	case losesPattern:
+		e := &PatternError{Pattern: bytes.Clone(args[0]), At: p.at}
+		if len(args) > 1 {
+			e.Type = string(args[1])
+		}
+		return e
+	}
+	return nil
+}
+
+// length reads a line of RESP: a sign and a number.
+func (p *itemParser) length(sign byte, limit int) (int, error) {
+	b, err := p.in.byte()
+	if err != nil {
+		return 0, err
+	}
+	if b != sign {
+		return 0, fmt.Errorf("%w: %q where %q is expected", errItem, b, sign)
+	}
+	n, digits := 0, 0
+	for ; ; digits++ {
+		if b, err = p.in.byte(); err != nil {
+			return 0, err
+		}
+		if b < '0' || b > '9' || digits == 10 {
+			break
+		}
+		n = n*10 + int(b-'0')
+	}
+	if b != '\r' || digits == 0 || n > limit {
+		return 0, fmt.Errorf("%w: length %d… behind %q", errItem, n, sign)
+	}
+	if b, err = p.in.byte(); err != nil {
+		return 0, err
+	}
+	if b != '\n' || n > p.in.left-p.behind {
+		return 0, fmt.Errorf("%w: length %d in %d bytes", errItem, n, p.in.left-p.behind)
+	}
+	return n, nil
+}
+
+// lineEnd reads the end of a line.
+func (p *itemParser) lineEnd() error {
+	for _, want := range []byte("\r\n") {
+		if b, err := p.in.byte(); err != nil {
+			return err
+		} else if b != want {
+			return fmt.Errorf("%w: %q where a line should end", errItem, b)
+		}
+	}
+	return nil
+}

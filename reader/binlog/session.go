@@ -1,0 +1,285 @@
+package binlog
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A Session is one connection to the replication port of a master. It is not safe for concurrent
+// use.
+type Session struct {
+	// RunID is the master's; 3.4 does not tell it.
+	RunID string
+
+	o         Options
+	c         *connection
+	in        *input
+	node      node
+	databases []*database
+	items     itemParser
+	err       error // why the session ended
+}
+
+// A database is followed by itself.
+type database struct {
+	at          format.BinlogPosition // behind the last item that was returned
+	session     uint64
+	first, last format.BinlogPosition // of the items to acknowledge
+	pending     bool                  // there are such
+}
+
+// retryTaken is how long a name is left alone that the master gives to another.
+const retryTaken = 500 * time.Millisecond
+
+// errTaken: the master has a replica of this name.
+var errTaken = errors.New("the source still has a replica of this name")
+
+// Dial connects to a master, logs in, and takes up each database at its position. Only the dialing
+// ends with ctx.
+func Dial(ctx context.Context, o Options) (*Session, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	for until := time.Now().Add(o.Wait); ; {
+		s, err := dialOnce(ctx, o)
+		if err == nil {
+			return s, nil
+		}
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		if !errors.Is(err, errTaken) || time.Now().After(until) {
+			return nil, fmt.Errorf("follow the binlog of %s: %w", o.Addr, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(retryTaken):
+		}
+	}
+}
+
+func dialOnce(ctx context.Context, o Options) (*Session, error) {
+	nc, err := (&net.Dialer{Timeout: o.DialTimeout}).DialContext(ctx, "tcp", o.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w; is the port right, and may this machine connect to it?", ErrUnavailable, err)
+	}
+	c := &connection{Conn: nc, timeout: o.Timeout, ctx: ctx, quiet: signOfLife}
+	s := &Session{o: o, c: c, in: newInput(c)}
+	s.items = itemParser{in: s.in, maxNames: o.MaxNames}
+	if err := s.begin(); err != nil {
+		nc.Close()
+		return nil, err
+	}
+	c.alive = s.KeepAlive
+	return s, nil
+}
+
+// begin does what comes before the first item.
+func (s *Session) begin() error {
+	host, port, err := splitNode(cmp.Or(s.o.Node, s.c.LocalAddr().String()))
+	if err != nil {
+		return err
+	}
+	s.node = newNode(host, port)
+	if err := s.metaSync(); err != nil {
+		return err
+	}
+	for _, from := range s.o.From {
+		d := &database{at: from}
+		if err := s.trySync(d); err != nil {
+			return err
+		}
+		s.databases = append(s.databases, d)
+	}
+	for _, d := range s.databases {
+		if err := s.write(s.node.binlogSync(d.at, d.at, d.session, true)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// metaSync logs in. A Pika would serve a replica that it refused here (SERVERS.md P20).
+func (s *Session) metaSync() error {
+	if err := s.write(s.node.metaSync(s.o.Password)); err != nil {
+		return err
+	}
+	r, err := s.in.reply(kindMetaSync)
+	switch {
+	case err != nil:
+		return fmt.Errorf("MetaSync: %w", err)
+	case r.code == codeOther:
+		return fmt.Errorf("MetaSync: %w: %w (%s)", ErrUnavailable, errTaken, r.text)
+	case r.code == codeError && s.o.Password == "":
+		return fmt.Errorf("%w: the source wants its requirepass (%s)", ErrAuth, r.text)
+	case r.code == codeError:
+		return fmt.Errorf("%w: the password is not the requirepass of the source (%s)", ErrAuth, r.text)
+	case r.code != codeOK:
+		return fmt.Errorf("MetaSync: %w: code %d (%s)", errMessage, r.code, r.text)
+	}
+	return s.readMeta(r.meta)
+}
+
+// readMeta reads what the master says of itself.
+func (s *Session) readMeta(b []byte) error {
+	return eachField(b, func(num protowire.Number, n uint64, v []byte) error {
+		switch num {
+		case 2:
+			return eachField(v, func(num protowire.Number, n uint64, v []byte) error {
+				if num == 2 && n > 1 {
+					return errors.New("the source is a 3.x in sharding mode, whose binlog cannot be followed: compare with pikadump dump --base")
+				}
+				return nil
+			})
+		case 3:
+			s.RunID = string(v)
+		}
+		return nil
+	})
+}
+
+// trySync takes up a database.
+func (s *Session) trySync(d *database) error {
+	if err := s.write(s.node.trySync(d.at)); err != nil {
+		return err
+	}
+	r, err := s.in.reply(kindTrySync)
+	if err != nil {
+		return fmt.Errorf("TrySync: %w", err)
+	}
+	var verdict uint64
+	master := format.BinlogPosition{DB: d.at.DB}
+	err = eachField(r.try, func(num protowire.Number, n uint64, v []byte) error {
+		switch num {
+		case 1:
+			verdict = n
+		case 3:
+			return eachField(v, func(num protowire.Number, n uint64, _ []byte) error {
+				switch num {
+				case 1:
+					master.File = int64(n)
+				case 2:
+					master.Offset = int64(n)
+				}
+				return nil
+			})
+		case 4:
+			d.session = n
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case r.code == codeError:
+		return &UnknownDatabaseError{d.at.DB}
+	case r.code != codeOK:
+		return fmt.Errorf("TrySync: %w: code %d (%s)", errMessage, r.code, r.text)
+	case verdict == 1:
+		return nil
+	case verdict >= 2 && verdict <= 4:
+		return &PositionError{d.at, master, Reason(verdict - 1)}
+	}
+	return fmt.Errorf("TrySync: %w: verdict %d", errMessage, verdict)
+}
+
+// eachField calls f with each field of a message that is a number or bytes.
+func eachField(b []byte, f func(num protowire.Number, n uint64, v []byte) error) error {
+	for len(b) > 0 {
+		num, typ, size := protowire.ConsumeField(b)
+		if size < 0 {
+			return fmt.Errorf("%w: %w", errMessage, protowire.ParseError(size))
+		}
+		_, _, tag := protowire.ConsumeTag(b)
+		var n uint64
+		var v []byte
+		switch typ {
+		case protowire.VarintType:
+			n, _ = protowire.ConsumeVarint(b[tag:])
+		case protowire.BytesType:
+			v, _ = protowire.ConsumeBytes(b[tag:])
+		}
+		if err := f(num, n, v); err != nil {
+			return err
+		}
+		b = b[size:]
+	}
+	return nil
+}
+
+func (s *Session) write(b []byte) error {
+	_, err := s.c.Write(b)
+	return err
+}
+
+// Positions returns where each database was left: behind its last item that Next returned. A new
+// session can begin there.
+func (s *Session) Positions() []format.BinlogPosition {
+	p := make([]format.BinlogPosition, len(s.databases))
+	for i, d := range s.databases {
+		p[i] = d.at
+	}
+	return p
+}
+
+// KeepAlive tells the master that this replica is there. A caller that takes no items for some
+// seconds calls it as long as its work makes progress: the master forgets a replica that it has not
+// heard of for 20 s, and keeps no binlog for it any more (SERVERS.md P21).
+func (s *Session) KeepAlive() error {
+	for _, d := range s.databases {
+		if err := s.answer(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// answer says that the replica of a database is there.
+func (s *Session) answer(d *database) error {
+	zero := format.BinlogPosition{DB: d.at.DB}
+	return s.write(s.node.binlogSync(zero, zero, d.session, false))
+}
+
+// Goodbye tells the master that this replica is no more, and closes the connection. Items that Next
+// returned are not acknowledged any more. It works after Next was cancelled as well.
+func (s *Session) Goodbye(ctx context.Context) error {
+	defer s.Close()
+	s.c.ctx, s.c.alive = ctx, nil
+	for _, d := range s.databases {
+		// Only of databases that the master has: it crashes at another (SERVERS.md P20).
+		if err := s.write(s.node.removeSlaveNode(d.at.DB)); err != nil {
+			return fmt.Errorf("end the session with %s: %w", s.o.Addr, err)
+		}
+		if r, err := s.in.reply(kindRemoveSlaveNode); err != nil {
+			return fmt.Errorf("end the session with %s: %w", s.o.Addr, err)
+		} else if r.code != codeOK {
+			return fmt.Errorf("end the session with %s: code %d (%s)", s.o.Addr, r.code, r.text)
+		}
+	}
+	return nil
+}
+
+// Close closes the connection. The master forgets the replica when it notices.
+func (s *Session) Close() error {
+	s.err = cmp.Or(s.err, net.ErrClosed)
+	return s.c.Close()
+}
+
+// find returns the database of a number; nil: it is not followed.
+func (s *Session) find(db int) *database {
+	if i := slices.IndexFunc(s.databases, func(d *database) bool { return d.at.DB == db }); i >= 0 {
+		return s.databases[i]
+	}
+	return nil
+}
