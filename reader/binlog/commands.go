@@ -27,7 +27,7 @@ var firstName = naming{1, 1, 1}
 // commands has a place for every command that a Pika can write to its binlog: those that are
 // flagged as writes in pika_command.cc of 3.4.0 to 4.0.1 (the lists are in testdata), and those
 // which others are logged as. What they are logged as, and what is not logged at all, is in
-// SERVERS.md P22.
+// SERVERS.md P19.
 var commands = table([]group{
 	{firstName, losesNothing, `append decr decrby delvx expire expireat geoadd getset hdel hincrby
 		hincrbyfloat hmset hset hsetnx incr incrby incrbyfloat linsert lpop lpush lpushx lrem lset ltrim

@@ -9,7 +9,7 @@ import (
 )
 
 // signOfLife is how long a replica may say nothing. The master forgets it after 20 s (SERVERS.md
-// P21), and hears nothing of one that reads a long message.
+// P18), and hears nothing of one that reads a long message.
 const signOfLife = 5 * time.Second
 
 // A connection bounds how long each read and write takes, by time and by a context.

@@ -36,8 +36,8 @@ func received(r io.Reader, from ...format.BinlogPosition) *Session {
 	return s
 }
 
-// FuzzMessages: whatever a master sends, a session ends with an error in the end, goes forward only,
-// and keeps no more than it was sent.
+// FuzzMessages: whatever a master sends, a session ends with an error in the end, goes forward
+// only, and keeps no more than it was sent.
 func FuzzMessages(f *testing.F) {
 	for _, version := range versions {
 		var stream []byte

@@ -15,14 +15,13 @@ import (
 // readBuffer is what is read ahead of a connection. Nothing else of a message is kept but names.
 const readBuffer = 64 << 10
 
-// maxMessage is the greatest message: Pika's own limit is 512 MiB (SERVERS.md P20).
+// maxMessage is the greatest message: Pika's own limit is 512 MiB (SERVERS.md P17).
 const maxMessage = 1 << 30
 
 // maxControl is the greatest field of a message that is kept whole: what a master says of itself.
 const maxControl = 1 << 20
 
-// errMessage: what came is no message of a Pika.
-var errMessage = errors.New("malformed message")
+var errMessage = errors.New("no message that a Pika sends its replicas")
 
 // An input reads messages field by field, as they arrive: a message can be larger than what a
 // program wants to hold.
@@ -41,7 +40,7 @@ func (in *input) begin() error {
 	}
 	n := binary.BigEndian.Uint32(b[:])
 	if n > maxMessage {
-		return fmt.Errorf("%w of %d bytes", errMessage, n)
+		return fmt.Errorf("%w: %d bytes", errMessage, n)
 	}
 	in.left = int(n)
 	return nil
@@ -257,8 +256,8 @@ type reply struct {
 	meta, try  []byte
 }
 
-// reply reads the next message that is of this kind. Items that come before it are passed over: they
-// are those of a session that ends.
+// reply reads the next message that is of this kind. Items that come before it are passed over:
+// they are those of a session that ends.
 func (in *input) reply(kind uint64) (reply, error) {
 	for {
 		if err := in.discard(in.left); err != nil {
@@ -272,7 +271,7 @@ func (in *input) reply(kind uint64) (reply, error) {
 			return r, err
 		}
 		if r.kind != kindBinlogSync {
-			return r, fmt.Errorf("%w of type %d where %d is expected", errMessage, r.kind, kind)
+			return r, fmt.Errorf("%w: type %d where %d is expected", errMessage, r.kind, kind)
 		}
 	}
 }

@@ -20,8 +20,8 @@ type Item struct {
 	Time time.Time
 	// Command is in lower case.
 	Command string
-	// Names are the keys that it may have written, valid until the next call of [Session.Next]. None:
-	// it wrote none.
+	// Names are the keys that it may have written, valid until the next call of [Session.Next].
+	// None: it wrote none.
 	Names [][]byte
 	// Size is what the item takes of the binlog.
 	Size int
@@ -36,7 +36,7 @@ const maxArguments = 128 << 20
 // nameCost is what a name takes beside its bytes.
 const nameCost = 24 + 8
 
-var errItem = errors.New("malformed item")
+var errItem = errors.New("no item that a Pika writes to its binlog")
 
 // An itemParser reads items. It keeps names only.
 type itemParser struct {
@@ -79,13 +79,13 @@ func (p *itemParser) parse(behind int, at format.BinlogPosition) (*Item, error) 
 // head reads what is before the command.
 func (p *itemParser) head() error {
 	if p.item.Size < headerSize {
-		return fmt.Errorf("%w of %d bytes", errItem, p.item.Size)
+		return fmt.Errorf("%w: %d bytes", errItem, p.item.Size)
 	}
 	if err := p.in.read(p.header[:]); err != nil {
 		return err
 	}
 	if kind := binary.LittleEndian.Uint16(p.header[:]); kind != 1 {
-		return fmt.Errorf("%w of type %d", errItem, kind)
+		return fmt.Errorf("%w: type %d", errItem, kind)
 	}
 	if n := binary.LittleEndian.Uint32(p.header[30:]); int64(n) != int64(p.item.Size-headerSize) {
 		return fmt.Errorf("%w: a command of %d bytes in %d", errItem, n, p.item.Size-headerSize)
@@ -115,7 +115,8 @@ func (p *itemParser) command() (c command, err error) {
 	return c, err
 }
 
-// find reads the name of a command of n arguments, which includes it, and looks for it in the table.
+// find reads the name of a command of n arguments, which includes it, and looks for it in the
+// table.
 func (p *itemParser) find(n int) (command, error) {
 	size, err := p.length('$', maxCommand)
 	if err != nil {
@@ -151,7 +152,7 @@ func (p *itemParser) argument(keep bool) error {
 	case !keep:
 		err = p.in.discard(n)
 	case len(p.text)+n+nameCost*(len(p.ends)+1) > p.maxNames:
-		return &ItemError{p.at, fmt.Errorf("%s names keys of more than %d bytes together", p.item.Command, p.maxNames)}
+		return &ItemError{p.at, fmt.Errorf("the names of a %s take more than %d bytes", p.item.Command, p.maxNames)}
 	default:
 		err = p.name(n)
 	}

@@ -73,7 +73,7 @@ func TestMaxNames(t *testing.T) {
 		append([]string{"del"}, make([]string, 100/nameCost+1)...), // empty names cost too
 	} {
 		_, err := parseItem(encode(args...), 100)
-		if e, ok := errors.AsType[*ItemError](err); !ok || !strings.Contains(err.Error(), args[0]+" names keys of more than 100 bytes") || e.At != at(0, 7) {
+		if e, ok := errors.AsType[*ItemError](err); !ok || !strings.Contains(err.Error(), "the names of a "+args[0]+" take more than 100 bytes") || e.At != at(0, 7) {
 			t.Error(err)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// A master is a server whose answers a test writes. A connection that it does not accept any more is
-// refused.
+// A master is a server whose answers a test writes. A connection that it does not accept any more
+// is refused.
 type master struct {
 	t    *testing.T
 	addr string

@@ -14,9 +14,9 @@ import (
 type Options struct {
 	// Addr is host:port of the replication port, see [ReplicationAddr].
 	Addr string
-	// Node is host:port by which the master knows this replica. Nobody needs to listen there. Empty:
-	// the own address of the connection. Two sessions of one name take items away from each other
-	// (docs/SERVERS.md P20), so leave it empty unless the master must see a certain address.
+	// Node is host:port by which the master knows this replica. Nobody needs to listen there.
+	// Empty: the own address of the connection. Two sessions of one name take items away from each
+	// other (docs/SERVERS.md P17), so leave it empty unless the master must see a certain address.
 	Node string
 	// Password is the requirepass of the master.
 	Password string
@@ -47,7 +47,7 @@ func ReplicationAddr(addr string) (string, error) {
 	return net.JoinHostPort(host, strconv.FormatUint(n+replicationShift, 10)), nil
 }
 
-// replicationShift is between the port of a Pika and the one for its replicas (SERVERS.md P20).
+// replicationShift is between the port of a Pika and the one for its replicas (SERVERS.md P17).
 const replicationShift = 2000
 
 // withDefaults checks the options and fills in what was left out.

@@ -9,7 +9,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// What a message is about (SERVERS.md P20).
+// What a message is about (SERVERS.md P17).
 const (
 	kindMetaSync        = 1
 	kindTrySync         = 2

@@ -110,7 +110,7 @@ func (s *Session) begin() error {
 	return nil
 }
 
-// metaSync logs in. A Pika would serve a replica that it refused here (SERVERS.md P20).
+// metaSync logs in. A Pika would serve a replica that it refused here (SERVERS.md P17).
 func (s *Session) metaSync() error {
 	if err := s.write(s.node.metaSync(s.o.Password)); err != nil {
 		return err
@@ -235,7 +235,7 @@ func (s *Session) Positions() []format.BinlogPosition {
 
 // KeepAlive tells the master that this replica is there. A caller that takes no items for some
 // seconds calls it as long as its work makes progress: the master forgets a replica that it has not
-// heard of for 20 s, and keeps no binlog for it any more (SERVERS.md P21).
+// heard of for 20 s, and keeps no binlog for it any more (SERVERS.md P18).
 func (s *Session) KeepAlive() error {
 	for _, d := range s.databases {
 		if err := s.answer(d); err != nil {
@@ -257,7 +257,7 @@ func (s *Session) Goodbye(ctx context.Context) error {
 	defer s.Close()
 	s.c.ctx, s.c.alive = ctx, nil
 	for _, d := range s.databases {
-		// Only of databases that the master has: it crashes at another (SERVERS.md P20).
+		// Only of databases that the master has: it crashes at another (SERVERS.md P17).
 		if err := s.write(s.node.removeSlaveNode(d.at.DB)); err != nil {
 			return fmt.Errorf("end the session with %s: %w", s.o.Addr, err)
 		}

@@ -116,8 +116,8 @@ func TestRefused(t *testing.T) {
 			return ok && e.DB == 0
 		}, "db0"},
 		"sharded": {meta(newMessage(kindMetaSync).number(2, codeOK).bytes(4, sharded).whole()), nil, "sharding mode"},
-		"garbage": {meta([]byte("\x00\x00\x00\x03HTT")), nil, "malformed message"},
-		"a Redis": {func(l *line) error { _, err := l.Write([]byte("-ERR unknown command\r\n")); return err }, nil, "malformed message"},
+		"garbage": {meta([]byte("\x00\x00\x00\x03HTT")), nil, errMessage.Error()},
+		"a Redis": {func(l *line) error { _, err := l.Write([]byte("-ERR unknown command\r\n")); return err }, nil, errMessage.Error()},
 		"closed":  {func(*line) error { return nil }, func(err error) bool { return errors.Is(err, ErrUnavailable) }, "connection lost"},
 	} {
 		t.Run(name, func(t *testing.T) {

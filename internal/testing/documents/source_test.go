@@ -68,7 +68,7 @@ var inner = map[string]bool{
 }
 
 // libraries are those packages that cannot use progress.Plural.
-var libraries = []string{"reader", "format", "writer", "target", "preflight", "readback", "admin", "conn", "resp"}
+var libraries = []string{"reader", "binlog", "format", "writer", "target", "preflight", "readback", "admin", "conn", "resp"}
 
 // sentinelText returns, by the function that makes a sentinel, where its text is.
 var sentinelText = map[string]func(*ast.CallExpr) ast.Expr{
