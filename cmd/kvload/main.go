@@ -14,7 +14,7 @@ import (
 )
 
 func commands() []*cli.Command {
-	all := []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), checkCommand(), packCommand(), unpackCommand()}
+	all := []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), checkCommand(), packCommand(), unpackCommand()}
 	return metrics.Watch(all, command.Env("KVLOAD"), load.Classify, os.Getenv)
 }
 
@@ -24,6 +24,7 @@ var most = map[string][]string{
 	"verify":   {"uri", "password-file", "in", "map-db", "reverse", "sample", "keys-only", "left-out", "report", "threads"},
 	"finish":   {"uri", "password-file", "in", "state", "map-db", "no-verify", "reverse", "report", "threads"},
 	"inspect":  {"json", "identity"},
+	"stats":    {"json", "identity", "quiet"},
 	"check":    {"identity", "quiet"},
 	"pack":     {"quiet"},
 	"unpack":   {"out", "spool", "break-lock", "quiet"},

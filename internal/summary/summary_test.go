@@ -17,36 +17,15 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/jsonfields"
 )
-
-// emitted adds the paths of all fields that a type has as JSON, as the documents write them.
-func emitted(t reflect.Type, path string, paths map[string]bool) {
-	for i := range t.NumField() {
-		f := t.Field(i)
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		inner, list := f.Type, ""
-		for inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
-			if inner.Kind() == reflect.Slice {
-				list = "[]"
-			}
-			inner = inner.Elem()
-		}
-		switch {
-		case f.Anonymous:
-			emitted(inner, path, paths)
-		case !f.IsExported() || name == "-":
-		case inner.Kind() != reflect.Struct || inner == reflect.TypeFor[time.Time]() || inner == reflect.TypeFor[Summary]():
-			paths[path+name] = true
-		default:
-			emitted(inner, path+name+list+".", paths)
-		}
-	}
-}
 
 // TestDocumented: the schema is what the documents say, in both languages, and nothing else.
 func TestDocumented(t *testing.T) {
 	fields := map[string]bool{}
-	emitted(reflect.TypeFor[Summary](), "", fields)
+	for _, field := range jsonfields.Of(reflect.TypeFor[Summary]()) {
+		fields[field] = true
+	}
 	row := regexp.MustCompile("(?m)^\\| `([^`]+)` \\|")
 	for _, name := range []string{"../../docs/operations/results.md", "../../docs/zh/operations/results.md"} {
 		text, err := os.ReadFile(name)

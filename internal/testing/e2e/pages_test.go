@@ -42,6 +42,7 @@ var pages = map[string]int{
 	"docs/operations/monitoring.md":    1,
 	"docs/operations/progress.md":      1,
 	"docs/operations/results.md":       0,
+	"docs/operations/statistics.md":    0,
 	"README.md":                        0,
 }
 

@@ -1,0 +1,187 @@
+package stats
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+)
+
+// A collector counts the keys of some units.
+type collector struct {
+	at      time.Time
+	groups  map[groupName]*Group
+	sizes   histogram
+	lengths histogram
+	ttls    histogram
+	bytes   largest
+	longest largest
+	walker  walker
+
+	db    int
+	typ   format.Type
+	found [kindsEnd]*Group // groups of the unit, by kind
+	key   format.Record    // the one that is open: its kind, name and expiry
+	open  Counts
+}
+
+type groupName struct {
+	db   int
+	kind format.Kind
+}
+
+func newCollector(at time.Time, separators *[256]bool) *collector {
+	return &collector{
+		at: at, groups: map[groupName]*Group{},
+		sizes: newHistogram(sizeBounds), lengths: newHistogram(lengthBounds), ttls: newHistogram(ttlBounds),
+		bytes:   largest{measure: func(k *Key) int64 { return k.Bytes }},
+		longest: largest{measure: func(k *Key) int64 { return k.Elements }},
+		walker:  walker{tree: newTree(), heavy: &heavy{}, separators: separators},
+	}
+}
+
+// unit reads a unit.
+func (c *collector) unit(ctx context.Context, u archive.Unit, src *archive.UnitSource) error {
+	c.db, c.typ, c.found = u[0].DB, u[0].Type, [kindsEnd]*Group{}
+	for n := 0; ; n++ {
+		if n%1024 == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		r, err := src.Next()
+		if err == io.EOF {
+			c.walker.back(0)
+			c.walker.name = c.walker.name[:0]
+			return src.Close()
+		}
+		if err != nil {
+			return err
+		}
+		c.record(r)
+	}
+}
+
+func (c *collector) record(r *format.Record) {
+	if r.Kind == format.Deleted {
+		c.groupOf(kindOf(c.typ)).Deleted++
+		return
+	}
+	if r.Part&format.PartFirst != 0 {
+		c.key.Kind, c.key.Expire, c.key.Key = r.Kind, r.Expire, append(c.key.Key[:0], r.Key...)
+		c.open = Counts{Keys: 1, Bytes: int64(len(r.Key))}
+		if r.Expire != 0 {
+			c.open.Expiring = 1
+		}
+	}
+	c.open.Elements += int64(r.Elements())
+	c.open.Bytes += int64(r.Size())
+	if r.Part&format.PartLast != 0 {
+		c.end()
+	}
+}
+
+// kindOf returns the kind of a type's records, of a string's as well.
+func kindOf(t format.Type) format.Kind {
+	return kinds[slices.IndexFunc(kinds, func(k format.Kind) bool { return k.Type() == t })]
+}
+
+func (c *collector) groupOf(k format.Kind) *Group {
+	if c.found[k] == nil {
+		c.found[k] = c.group(k)
+	}
+	return c.found[k]
+}
+
+func (c *collector) group(k format.Kind) *Group {
+	name := groupName{c.db, k}
+	g := c.groups[name]
+	if g == nil {
+		g = &Group{DB: c.db, Type: k.String()}
+		c.groups[name] = g
+	}
+	return g
+}
+
+// end counts the key that is open.
+func (c *collector) end() {
+	k := c.key.Kind
+	c.groupOf(k).add(c.open)
+	c.sizes.add(c.open.Bytes, k, c.open)
+	if k != format.String && k != format.HyperLogLog {
+		c.lengths.add(c.open.Elements, k, c.open)
+		if c.open.Elements >= c.longest.least() {
+			c.keep(&c.longest)
+		}
+	}
+	if c.key.Expire != 0 {
+		c.ttls.add(lives(c.key.Expire, c.at), k, c.open)
+	}
+	if c.open.Bytes >= c.bytes.least() {
+		c.keep(&c.bytes)
+	}
+	c.walker.add(c.key.Key, k, c.open)
+}
+
+// keep adds the key that is open to the largest, if it is one of them.
+func (c *collector) keep(to *largest) {
+	name := c.key.Key[:min(len(c.key.Key), nameKept)]
+	k := Key{DB: c.db, Type: c.key.Kind.String(), Key: name, NameSize: len(c.key.Key), Elements: c.open.Elements, Bytes: c.open.Bytes}
+	if !to.has(&k) {
+		return
+	}
+	k.Key, k.Name = slices.Clone(name), strconv.Quote(string(name))
+	if c.key.Expire != 0 {
+		at := time.UnixMilli(c.key.Expire).UTC()
+		k.Expires = &at
+	}
+	to.add(k)
+}
+
+// merge adds what o counts, which is not used any more.
+func (c *collector) merge(o *collector) {
+	for name, g := range o.groups {
+		c.db = name.db
+		to := c.group(name.kind)
+		to.add(g.Counts)
+		to.Deleted += g.Deleted
+	}
+	c.sizes.merge(&o.sizes)
+	c.lengths.merge(&o.lengths)
+	c.ttls.merge(&o.ttls)
+	c.bytes.merge(&o.bytes)
+	c.longest.merge(&o.longest)
+	c.walker.tree.join(o.walker.tree)
+	c.walker.heavy.merge(o.walker.heavy)
+}
+
+// stats returns what was counted.
+func (c *collector) stats() *Stats {
+	s := &Stats{Schema: Schema, At: c.at, Groups: []Group{}, Sizes: c.sizes.list(0), Lengths: c.lengths.list(0), TTLs: c.ttls.list(-1), Permanent: Class{Types: map[string]int64{}},
+		Largest: append([]Key{}, c.bytes.keys...), Longest: append([]Key{}, c.longest.keys...)}
+	names := slices.SortedFunc(maps.Keys(c.groups), func(a, b groupName) int {
+		return cmp.Or(cmp.Compare(a.db, b.db), cmp.Compare(slices.Index(kinds, a.kind), slices.Index(kinds, b.kind)))
+	})
+	for _, name := range names {
+		g := c.groups[name]
+		s.Groups = append(s.Groups, *g)
+		s.Counts.add(g.Counts)
+		s.Deleted += g.Deleted
+		if n := g.Keys - g.Expiring; n > 0 {
+			s.Permanent.Types[g.Type] += n
+		}
+	}
+	s.Permanent.Counts = s.Counts
+	for _, class := range s.TTLs {
+		s.Permanent.Keys -= class.Keys
+		s.Permanent.Elements -= class.Elements
+		s.Permanent.Bytes -= class.Bytes
+	}
+	s.Permanent.Expiring = 0
+	s.Names = c.walker.tree.names(c.walker.heavy)
+	return s
+}

@@ -1,0 +1,70 @@
+package stats
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"sort"
+	"time"
+)
+
+// mostLargest is how many of the largest keys are kept.
+const mostLargest = 50
+
+// nameKept is how many bytes of a key's name are kept.
+const nameKept = 1024
+
+// A Key is one of the largest.
+type Key struct {
+	DB   int    `json:"db"`
+	Type string `json:"type"`
+	// Key is its name, or the first bytes of one that is longer than 1,024.
+	Key      []byte     `json:"key"`
+	Name     string     `json:"name"`       // the same for people: quoted
+	NameSize int        `json:"name_bytes"` // of the whole name
+	Elements int64      `json:"elements"`
+	Bytes    int64      `json:"bytes"`
+	Expires  *time.Time `json:"expires"` // nil: it does not
+}
+
+// A largest holds the keys that come first by less.
+type largest struct {
+	measure func(*Key) int64
+	keys    []Key // in order
+}
+
+// has reports whether a key may be among them.
+func (l *largest) has(k *Key) bool {
+	return len(l.keys) < mostLargest || l.compare(k, &l.keys[len(l.keys)-1]) < 0
+}
+
+// least is what a key measures at least that may be among them.
+func (l *largest) least() int64 {
+	if len(l.keys) < mostLargest {
+		return 0
+	}
+	return l.measure(&l.keys[len(l.keys)-1])
+}
+
+// add takes in a key, of which it keeps all.
+func (l *largest) add(k Key) {
+	at := sort.Search(len(l.keys), func(i int) bool { return l.compare(&k, &l.keys[i]) < 0 })
+	if at == mostLargest {
+		return
+	}
+	l.keys = slices.Insert(l.keys[:min(len(l.keys), mostLargest-1)], at, k)
+}
+
+// compare orders keys: of those that measure the same, by their names.
+func (l *largest) compare(a, b *Key) int {
+	if c := cmp.Compare(l.measure(b), l.measure(a)); c != 0 {
+		return c
+	}
+	return cmp.Or(bytes.Compare(a.Key, b.Key), cmp.Compare(a.DB, b.DB), cmp.Compare(a.Type, b.Type))
+}
+
+func (l *largest) merge(o *largest) {
+	for _, k := range o.keys {
+		l.add(k)
+	}
+}

@@ -1,0 +1,208 @@
+package stats
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+)
+
+const (
+	mostBelow  = 24    // prefixes that are shown below one
+	leastShare = 0.001 // of all bytes or keys: what has less is not shown by itself
+	mostIDs    = 50
+	mostSeries = 50
+)
+
+// A Prefix is what keys whose names begin alike have in common. Parts that differ from name to name
+// stand in it as marks: <n> a number, <date>, <epoch> seconds, <epoch-ms>, <uuid>, <hex>, <binary>;
+// * stands for more different parts than are told apart.
+type Prefix struct {
+	Prefix string `json:"prefix"`
+	Counts
+	Types map[string]int64 `json:"types"` // keys by type
+	// Below has the prefixes that begin with this one, the largest first. What is not among them is
+	// small, or ends here.
+	Below []Prefix `json:"below"`
+}
+
+// A Series is a prefix behind which there are times, or numbers without gaps.
+type Series struct {
+	Prefix string `json:"prefix"`
+	Kind   string `json:"kind"` // date, epoch, sequence
+	From   string `json:"from"` // the first and last
+	To     string `json:"to"`
+	Counts
+}
+
+// IDs are behind a prefix, such as those of tenants.
+type IDs struct {
+	Prefix string `json:"prefix"`
+	IDs    int64  `json:"ids"` // how many, by HyperLogLog: give or take 1.6 %
+	Counts
+}
+
+// Names are what names of keys look like.
+type Names struct {
+	Separators []string `json:"separators"` // at which names were split
+	Prefixes   []Prefix `json:"prefixes"`
+	Series     []Series `json:"series"`
+	IDs        []IDs    `json:"ids"`
+	// LargestIDs are those with the most bytes. If Exact is not set, there were many, and what is
+	// counted of each is the least that it has.
+	LargestIDs []ID `json:"largest_ids"`
+	Exact      bool `json:"largest_ids_exact"`
+}
+
+// names returns what a tree knows of names.
+func (t *tree) names(h *heavy) Names {
+	t.root.sum()
+	b := bounds{int64(leastShare * float64(t.root.Bytes)), int64(leastShare * float64(t.root.Keys))}
+	n := Names{Prefixes: b.below(&t.root, ""), Series: []Series{}, IDs: []IDs{}, LargestIDs: h.list(mostIDs), Exact: h.least == 0}
+	t.root.each("", func(prefix string, at *node) {
+		if s, ok := at.series(prefix); ok {
+			n.Series = append(n.Series, s)
+		}
+		if at.ids != nil {
+			n.IDs = append(n.IDs, IDs{prefix, max(1, int64(at.ids.Estimate())), at.Counts})
+		}
+	})
+	slices.SortFunc(n.Series, func(a, b Series) int { return larger(a.Counts, b.Counts, a.Prefix, b.Prefix) })
+	slices.SortFunc(n.IDs, func(a, b IDs) int { return larger(a.Counts, b.Counts, a.Prefix, b.Prefix) })
+	n.Series, n.IDs = n.Series[:min(len(n.Series), mostSeries)], n.IDs[:min(len(n.IDs), mostIDs)]
+	return n
+}
+
+func larger(a, b Counts, x, y string) int {
+	return cmp.Or(-cmp.Compare(a.Bytes, b.Bytes), -cmp.Compare(a.Keys, b.Keys), cmp.Compare(x, y))
+}
+
+// sum adds to each node what is below it. Numbers that happen to look like times go to the numbers
+// beside them.
+func (n *node) sum() {
+	for _, s := range []*set{&n.last, &n.more} {
+		s.settle()
+		for _, below := range s.nodes {
+			below.sum()
+			n.Counts.add(below.Counts)
+			for k, keys := range below.byKind {
+				n.byKind[k] += keys
+			}
+		}
+	}
+}
+
+// settle puts times among numbers, if there are more of those.
+func (s *set) settle() {
+	for _, key := range slices.Sorted(maps.Keys(s.nodes)) {
+		n := s.nodes[key]
+		if n.kind != date && n.kind != epoch && n.kind != millis {
+			continue
+		}
+		numbers := s.nodes[string(rune(number))+n.ends]
+		if numbers != nil && numbers.total().Keys > n.total().Keys {
+			delete(s.nodes, key)
+			newTree().unite(numbers, n)
+		}
+	}
+}
+
+func (n *node) types() map[string]int64 {
+	all := map[string]int64{}
+	for _, k := range kinds {
+		if n.byKind[k] > 0 {
+			all[k.String()] = n.byKind[k]
+		}
+	}
+	return all
+}
+
+// shown is a node's part of a pattern.
+func (n *node) shown() string {
+	if n.kind == literal {
+		return n.text + n.ends
+	}
+	return marks[n.kind] + n.ends
+}
+
+// each calls do with all nodes below n and their patterns.
+func (n *node) each(prefix string, do func(string, *node)) {
+	for _, s := range []*set{&n.last, &n.more} {
+		for _, key := range slices.Sorted(maps.Keys(s.nodes)) {
+			below := s.nodes[key]
+			do(prefix+below.shown(), below)
+			below.each(prefix+below.shown(), do)
+		}
+	}
+}
+
+// bounds say from which size on a prefix is shown.
+type bounds struct{ bytes, keys int64 }
+
+// below returns the prefixes below a node.
+func (b bounds) below(n *node, prefix string) []Prefix {
+	all := []Prefix{}
+	for _, s := range []*set{&n.last, &n.more} {
+		for _, below := range s.nodes {
+			if below.Bytes < b.bytes && below.Keys < b.keys {
+				continue
+			}
+			all = append(all, b.prefix(below, prefix+below.shown()))
+		}
+	}
+	slices.SortFunc(all, func(x, y Prefix) int { return larger(x.Counts, y.Counts, x.Prefix, y.Prefix) })
+	return all[:min(len(all), mostBelow)]
+}
+
+// prefix returns a node as a prefix. One with a single way below it is that way.
+func (b bounds) prefix(n *node, prefix string) Prefix {
+	for n.Keys > 0 && len(n.last.nodes)+len(n.more.nodes) == 1 {
+		only := n
+		for _, s := range []*set{&n.last, &n.more} {
+			for _, below := range s.nodes {
+				only = below
+			}
+		}
+		if only.Keys != n.Keys { // names end here as well
+			break
+		}
+		n, prefix = only, prefix+only.shown()
+	}
+	return Prefix{prefix, n.Counts, n.types(), b.below(n, prefix)}
+}
+
+const leastSeries = 20 // keys: fewer are no series
+
+// series tells whether a node looks like one.
+func (n *node) series(prefix string) (Series, bool) {
+	s := Series{Prefix: prefix, Counts: n.Counts}
+	if !n.ordered || n.Keys < leastSeries {
+		return s, false
+	}
+	second := func(at int64) string { return time.Unix(at, 0).UTC().Format(time.RFC3339) }
+	switch n.kind {
+	case date:
+		day := func(at int64) string { return fmt.Sprintf("%04d-%02d-%02d", at/10_000, at/100%100, at%100) }
+		s.Kind, s.From, s.To = "date", day(n.low), day(n.high)
+	case epoch:
+		s.Kind, s.From, s.To = "epoch", second(n.low), second(n.high)
+	case millis:
+		s.Kind, s.From, s.To = "epoch", second(n.low/1000), second(n.high/1000)
+	case number:
+		different := n.Keys
+		if n.ids != nil {
+			different = int64(n.ids.Estimate())
+		} else if len(n.last.nodes)+len(n.more.nodes) > 0 {
+			return s, false
+		}
+		if different < leastSeries || n.high-n.low+1 > different+different/4 {
+			return s, false
+		}
+		s.Kind, s.From, s.To = "sequence", strconv.FormatInt(n.low, 10), strconv.FormatInt(n.high, 10)
+	default:
+		return s, false
+	}
+	return s, true
+}

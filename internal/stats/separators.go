@@ -1,0 +1,101 @@
+package stats
+
+import (
+	"io"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+)
+
+// candidates are bytes at which names may be split; a colon always is one.
+const candidates = "/|._-#@,;=+~ {}()[]"
+
+const (
+	sampledUnits = 24      // that are looked into for separators
+	sampledKeys  = 2000    // of each
+	sampledBytes = 1 << 20 // of each
+)
+
+// A separatorSample counts, by candidate, in how many names it stands, and before which beginnings.
+type separatorSample struct {
+	names int
+	in    [256]int
+	heads [256]map[string]bool
+	head  []byte
+}
+
+// add takes in a name. The beginnings of names are compared without regard to their digits: user1_
+// and user2_ are of one kind.
+func (s *separatorSample) add(name []byte) {
+	s.names++
+	name = name[:min(len(name), nameRead)]
+	seen := [256]bool{':': true}
+	s.head = s.head[:0]
+	for i, b := range name {
+		if isCandidate[b] && !seen[b] && i > 0 && i < len(name)-1 {
+			seen[b] = true
+			s.in[b]++
+			if s.heads[b] == nil {
+				s.heads[b] = map[string]bool{}
+			}
+			s.heads[b][string(s.head)] = true
+		}
+		if isDigit(b) {
+			b = '0'
+			if n := len(s.head); n > 0 && s.head[n-1] == '0' {
+				continue
+			}
+		}
+		s.head = append(s.head, b)
+	}
+}
+
+var isCandidate = func() (is [256]bool) {
+	for _, b := range []byte(candidates) {
+		is[b] = true
+	}
+	return is
+}()
+
+// found returns the separators: those that stand in at least a hundredth of the names, behind
+// beginnings that many of them share.
+func (s *separatorSample) found() (set [256]bool, list []string) {
+	set[':'], list = true, []string{":"}
+	for _, b := range []byte(candidates) {
+		if n := s.in[b]; n >= 8 && 100*n >= s.names && 8*len(s.heads[b]) <= n {
+			set[b] = true
+			list = append(list, string(b))
+		}
+	}
+	return set, list
+}
+
+// findSeparators looks into the beginnings of some units.
+func findSeparators(a *archive.Archive, units []archive.Unit) (set [256]bool, list []string, err error) {
+	s := separatorSample{}
+	step := max(1, len(units)/sampledUnits)
+	for i := range slices.Chunk(units, step) {
+		if err := s.addUnit(a, i[0]); err != nil {
+			return set, nil, err
+		}
+	}
+	set, list = s.found()
+	return set, list, nil
+}
+
+func (s *separatorSample) addUnit(a *archive.Archive, u archive.Unit) error {
+	src := a.OpenUnit(u)
+	defer src.Close()
+	for keys, size := 0, 0; keys < sampledKeys && size < sampledBytes; keys++ {
+		r, err := src.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		s.add(r.Key)
+		size += r.Size()
+	}
+	return src.Close()
+}

@@ -1,0 +1,105 @@
+package stats
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+)
+
+// Schema is the version of Stats as JSON (docs/operations/statistics.md). It grows when a field
+// goes or changes its meaning; new fields may come at any time.
+const Schema = 1
+
+// Stats are what is in a dump.
+type Stats struct {
+	Schema int    `json:"schema"`
+	Dump   string `json:"dump"` // its id
+	// At is the end of the dump. Times to live are those that were left then.
+	At time.Time `json:"at"`
+	Counts
+	Deleted   int64   `json:"deleted"` // names that a delta deletes
+	Groups    []Group `json:"groups"`  // by database and type
+	Sizes     []Class `json:"sizes"`   // by bytes of name and content
+	Lengths   []Class `json:"lengths"` // of all but strings, by elements
+	TTLs      []Class `json:"ttls"`    // of keys that expire, by seconds that are left
+	Permanent Class   `json:"permanent"`
+	Largest   []Key   `json:"largest_keys"`        // by bytes
+	Longest   []Key   `json:"largest_collections"` // by elements
+	Names     Names   `json:"names"`
+}
+
+// Options of Run.
+type Options struct {
+	Archive *archive.Archive
+	Workers int // units that are read at once; at least 1
+	// Done is called when a unit has been read; nil: nobody is told.
+	Done func(archive.Unit)
+}
+
+// mostWorkers bounds the memory: each holds a frame, and what it has counted.
+const mostWorkers = 8
+
+// Run reads the dump, and returns what is in it.
+func Run(ctx context.Context, o Options) (*Stats, error) {
+	if o.Archive == nil || o.Workers < 1 {
+		return nil, errors.New("stats: no archive, or no worker")
+	}
+	units := o.Archive.Units(func(format.ChunkInfo) bool { return true })
+	separators, list, err := findSeparators(o.Archive, units)
+	if err != nil {
+		return nil, err
+	}
+	all := newCollector(o.Archive.Manifest.Finished, &separators)
+	if err := o.read(ctx, units, all); err != nil {
+		return nil, err
+	}
+	s := all.stats()
+	s.Dump, s.Names.Separators = o.Archive.Manifest.Dump, list
+	return s, nil
+}
+
+// read reads the units into all, each worker with a collector of its own.
+func (o *Options) read(ctx context.Context, units []archive.Unit, all *collector) error {
+	units = archive.LargestFirst(units)
+	memory := archive.NewMemory(archive.GiantBytes)
+	g, ctx := errgroup.WithContext(ctx)
+	next := make(chan archive.Unit)
+	g.Go(func() error {
+		defer close(next)
+		for _, u := range units {
+			select {
+			case next <- u:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	})
+	var mu sync.Mutex
+	for range min(o.Workers, mostWorkers, max(1, len(units))) {
+		g.Go(func() error {
+			c := newCollector(all.at, all.walker.separators)
+			for u := range next {
+				src := o.Archive.OpenUnit(u)
+				src.Bound(ctx, memory)
+				if err := c.unit(ctx, u, src); err != nil {
+					return errors.Join(err, src.Close())
+				}
+				if o.Done != nil {
+					o.Done(u)
+				}
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			all.merge(c)
+			return nil
+		})
+	}
+	return g.Wait()
+}
