@@ -74,8 +74,10 @@ func (s *Server) clients() string {
 }
 
 func flushAll(c *call) {
+	c.logs()
 	for _, db := range c.server.dbs {
 		db.flush()
+		c.server.log(db, words("flushdb"))
 	}
 	c.out.ok()
 }
@@ -89,7 +91,7 @@ func flushDB(c *call) {
 	}
 	k := kindNamed(strings.TrimSuffix(c.word(1), "s"))
 	if k == noKind || c.db.oneType {
-		c.fail("ERR Invalid argument for 'flushdb' command")
+		c.fail(map[bool]string{true: "ERR Invalid Argument", false: "ERR invalid DB for ''"}[c.db.oneType])
 	}
 	c.db.names[k] = new(keyspace)
 	c.out.ok()

@@ -32,6 +32,9 @@ type call struct {
 	args [][]byte
 	out  *reply
 	now  int64 // ticks, see expiry.go
+	// items are what the binlog gets, if logged; else it gets the command.
+	items  [][][]byte
+	logged bool
 }
 
 // refusal is the error a command answers, with its code; an empty one answers nothing.

@@ -6,7 +6,7 @@ import (
 )
 
 // configuration is the parameters CONFIG GET knows; SET takes effect for
-// cache-model, write-binlog and max-client-response-size.
+// cache-model, write-binlog, binlog-file-size, expire-logs-nums and max-client-response-size.
 type configuration struct {
 	values map[string]string
 }
@@ -23,6 +23,8 @@ func newConfiguration(opt Options) configuration {
 		"maxclients":               "2000",
 		"requirepass":              opt.Password,
 		"slave-read-only":          "yes",
+		"binlog-file-size":         "104857600",
+		"expire-logs-nums":         "10",
 	}
 	if opt.Version.old() {
 		values["thread-pool-size"] = "4"
@@ -38,6 +40,12 @@ func newConfiguration(opt Options) configuration {
 }
 
 func (f configuration) get(name string) string { return f.values[name] }
+
+// number is a parameter that is a number.
+func (f configuration) number(name string) int64 {
+	n, _ := strconv.ParseInt(f.get(name), 10, 64)
+	return n
+}
 
 // caching tells whether the cache in front of the store answers some reads.
 func (f configuration) caching() bool {

@@ -14,7 +14,7 @@ func (c *call) infoLog(t *infoText) {
 	t.line("safety_purge:none")
 	t.line("expire_logs_days:7")
 	t.line("expire_logs_nums:10")
-	t.line("binlog_offset:%d %d", c.db.binlog.file, c.db.binlog.offset)
+	t.line("binlog_offset:%d %d", c.db.binlog.at.file, c.db.binlog.at.offset)
 }
 
 // storeFree remembers a position under the first cursor from want on that is free.

@@ -2,6 +2,7 @@ package pikasim
 
 import (
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -39,6 +40,15 @@ func expire(c *call) {
 		at = int64(int32(n))
 	default:
 		at = c.narrow(at)
+	}
+	switch { // also if there is no such name
+	case milli && v == V401 && !absolute:
+		c.logs(words("pexpireat", name, strconv.FormatInt(c.now+n, 10)))
+	case milli && v == V401: // as it was sent
+	case !absolute:
+		c.logs(words("expireat", name, strconv.FormatInt(c.inSeconds(c.now+v.ticks(n, milli)), 10)))
+	case milli:
+		c.logs(words("expireat", name, strconv.FormatInt(n/1000, 10)))
 	}
 	var hit int64
 	for k := range streamKind {

@@ -1,6 +1,10 @@
 package pikasim
 
-import "github.com/tidwall/btree"
+import (
+	"strconv"
+
+	"github.com/tidwall/btree"
+)
 
 // hash is fields in byte order.
 type hash struct {
@@ -54,4 +58,35 @@ func hgetall(c *call) {
 		c.out.bulk(v)
 		return true
 	})
+}
+
+func hsetnx(c *call) {
+	h, _ := read[hash](c)
+	_, there := h.fields.Get(c.str(2))
+	if !there {
+		edit[hash](c).fields.Set(c.str(2), c.args[3])
+	}
+	c.out.flag(!there)
+}
+
+// fieldOr is a field of the call's hash, or 0.
+func fieldOr(c *call) string {
+	h, _ := read[hash](c)
+	if v, there := h.fields.Get(c.str(2)); there {
+		return string(v)
+	}
+	return "0"
+}
+
+func hincrby(c *call) {
+	by := c.number(3)
+	n := c.sum(fieldOr(c), by)
+	edit[hash](c).fields.Set(c.str(2), strconv.AppendInt(nil, n, 10))
+	c.out.integer(n)
+}
+
+func hincrbyfloat(c *call) {
+	b := c.sumFloat(fieldOr(c), 3)
+	edit[hash](c).fields.Set(c.str(2), []byte(b))
+	c.out.text(b)
 }

@@ -39,14 +39,37 @@ func pfadd(c *call) {
 }
 
 func pfcount(c *call) {
-	union := make([]byte, hllRegisters)
+	c.out.integer(int64(estimate(c.union(make([]byte, hllRegisters)))))
+}
+
+// union takes the higher registers of all the names of a command; out is the least there is.
+func (c *call) union(out []byte) []byte {
 	for i := 1; i < len(c.args); i++ {
 		b, _ := c.registers(c.str(i))
+		if len(out) < len(b) {
+			out = make([]byte, hllRegisters)
+		}
 		for j, r := range b {
-			union[j] = max(union[j], r)
+			out[j] = max(out[j], r)
 		}
 	}
-	c.out.integer(int64(estimate(union)))
+	return out
+}
+
+// pfmerge is PFMERGE to from ...
+func pfmerge(c *call) {
+	b := c.union(nil)
+	r := c.db.live(strKind, c.str(1), c.now)
+	v := &text{b: b, registers: c.db.oneType}
+	if r == nil || c.db.oneType {
+		c.db.put(strKind, c.str(1), v)
+	} else {
+		r.value = v // with its expiry
+	}
+	if !c.version().old() {
+		c.logs(words("set", c.str(1), string(b)))
+	}
+	c.out.ok()
 }
 
 // registers is the HyperLogLog of a name. 4.0 knows a plain string from one

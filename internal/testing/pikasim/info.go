@@ -78,7 +78,7 @@ func (c *call) infoServer(t *infoText) {
 	t.line("config_file:pika.conf")
 	t.line("server_id:1")
 	if !version.old() {
-		t.line("run_id:%040x", c.server.run)
+		t.line("run_id:%s", c.server.runID())
 	}
 }
 
@@ -153,7 +153,7 @@ func (c *call) infoReplication(t *infoText) {
 	}
 	t.line("role:%s", c.server.role())
 	if !v.old() {
-		t.line("ReplicationID:")
+		t.line("ReplicationID:%s", c.server.master.id)
 	}
 	switch {
 	case slave:
@@ -163,7 +163,7 @@ func (c *call) infoReplication(t *infoText) {
 		t.line("slave_priority:100")
 		t.line("slave_read_only:1")
 	default:
-		t.line("connected_slaves:0")
+		c.server.master.info(t)
 	}
 	if !v.old() && !slave {
 		t.line("is_eligible_for_master_election:true")
@@ -171,15 +171,39 @@ func (c *call) infoReplication(t *infoText) {
 	if v.early() {
 		return // it is in INFO log
 	}
-	separator, total := ":", int64(0)
+	separator, total, size := ":", int64(0), c.server.config.number("binlog-file-size")
 	if v.old() {
 		separator = " "
 	}
 	for i, db := range c.server.dbs {
-		t.line("db%d%sbinlog_offset=%d %d,safety_purge=none", i, separator, db.binlog.file, db.binlog.offset)
-		total += db.binlog.file*binlogFileSize + db.binlog.offset
+		t.line("db%d%sbinlog_offset=%d %d,safety_purge=none", i, separator, db.binlog.at.file, db.binlog.at.offset)
+		total += db.binlog.at.file*size + db.binlog.at.offset
 	}
 	if !v.old() {
 		t.line("slave_repl_offset:%d", total)
+	}
+}
+
+// info writes what INFO replication tells of replicas.
+func (m *master) info(t *infoText) {
+	lines := []string{}
+	for _, r := range m.replicas {
+		for _, name := range r.names {
+			lag := ""
+			for _, db := range m.server.dbs {
+				behind := "not syncing"
+				if n := m.find(name, db); n != nil && n.active {
+					size := m.server.config.number("binlog-file-size")
+					at := db.binlog.at
+					behind = fmt.Sprint((at.file-n.sent.file)*size + at.offset - n.sent.offset)
+				}
+				lag += "(" + m.name(db) + ":" + behind + ")"
+			}
+			lines = append(lines, fmt.Sprintf("ip=%s,port=%d,conn_fd=%d,lag=%s", name.ip, name.port, 100+len(lines), lag))
+		}
+	}
+	t.line("connected_slaves:%d", len(lines))
+	for i, line := range lines {
+		t.line("slave%d:%s", i, line)
 	}
 }

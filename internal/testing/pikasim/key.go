@@ -10,6 +10,45 @@ func del(c *call) {
 				n++
 			}
 		}
+		if !c.version().old() {
+			c.logs(words(c.str(0), c.str(i)))
+		}
+	}
+	c.out.integer(n)
+}
+
+// patternDelete is PKPATTERNMATCHDEL pattern type; since 4.0 PKPATTERNMATCHDEL pattern, of all
+// types, whose names are logged.
+func patternDelete(c *call) {
+	only := noKind
+	if !c.db.oneType {
+		if only = kindNamed(c.word(2)); only == noKind {
+			c.fail("ERR Invalid argument for 'pkpatternmatchdel' command")
+		}
+	} else if c.logs(); len(c.args) > 2 {
+		if c.number(2) < 1 {
+			c.fail(notInteger)
+		}
+	}
+	var n int64
+	for k := range streamKind {
+		if only != noKind && k != only {
+			continue
+		}
+		names := []string{}
+		c.db.names[k].Scan(func(name string, r *record) bool {
+			if r.alive(c.now) && matches(c.str(1), name) {
+				names = append(names, name)
+			}
+			return true
+		})
+		for _, name := range names {
+			c.db.remove(k, name)
+			if only == noKind {
+				c.logs(words("del", name))
+			}
+		}
+		n += int64(len(names))
 	}
 	c.out.integer(n)
 }

@@ -22,6 +22,11 @@ type Options struct {
 	// Replica makes the server call itself a slave and refuse writes, until
 	// SLAVEOF NO ONE.
 	Replica bool
+	// Replication opens the replication port, 2000 above the one of Addr, and keeps the binlog for
+	// it in memory.
+	Replication bool
+	// ReplicaSilence is how long a replica may say nothing until it is dropped; default 20 s.
+	ReplicaSilence time.Duration
 	// Unlisted, if set, reports names that PKSCANRANGE and SCAN leave out, though they are there
 	// and counted.
 	Unlisted func(name string) bool

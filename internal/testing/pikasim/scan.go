@@ -209,3 +209,5 @@ func scanx(c *call) {
 func scanIndex(k kind, cursor int64) string {
 	return string(scanTag(k)) + strconv.FormatInt(cursor, 10)
 }
+
+func decimals(n int) int { return len(strconv.Itoa(n)) }

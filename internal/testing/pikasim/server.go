@@ -17,6 +17,7 @@ type Server struct {
 	started  time.Time
 	run      int64 // number of the start, which run_id is made of
 	running  sync.WaitGroup
+	master   *master
 
 	// mu guards everything a command reads or writes: many readers, one writer.
 	mu       sync.RWMutex
@@ -37,6 +38,15 @@ type Server struct {
 // Addr is the address the server listens on.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
+// hostPort is the address in parts.
+func (s *Server) hostPort() (host string, port uint64) {
+	addr := s.listener.Addr().(*net.TCPAddr)
+	return addr.IP.String(), uint64(addr.Port)
+}
+
+// runID is another one at each start.
+func (s *Server) runID() string { return fmt.Sprintf("%040x", s.run) }
+
 // Commands is how many of each command, in lower case, were asked for so far,
 // unknown and refused ones included.
 func (s *Server) Commands() map[string]int64 {
@@ -53,6 +63,7 @@ func (s *Server) Close() error {
 		_ = c.conn.Close() // its goroutine reports nothing either
 	}
 	s.connMu.Unlock()
+	s.master.close()
 	err := s.listener.Close()
 	s.running.Wait()
 	if err != nil && !errors.Is(err, net.ErrClosed) {

@@ -23,6 +23,8 @@ type session struct {
 	user   user
 	db     int
 	name   string
+	multi  bool
+	queue  [][][]byte // since MULTI
 	in     requests
 	out    reply
 	// cut says that the connection ends after the replies so far.
@@ -83,6 +85,15 @@ func (c *session) run(args [][]byte) {
 		c.out.error(why)
 		return
 	}
+	if c.multi && name != "exec" && name != "discard" {
+		c.queue = append(c.queue, args)
+		c.out.status("QUEUED")
+		return
+	}
+	if name == "exec" {
+		c.exec()
+		return
+	}
 	if cmd.effect == reads {
 		s.mu.RLock()
 		defer s.mu.RUnlock()
@@ -95,9 +106,32 @@ func (c *session) run(args [][]byte) {
 		return
 	}
 	call := &call{session: c, db: s.dbs[c.db], name: name, args: args, out: &c.out, now: s.tick()}
-	if call.answer(cmd) && cmd.effect == writes && s.config.get("write-binlog") != "no" {
-		call.db.binlog.log(args)
+	if call.answer(cmd) && cmd.effect == writes {
+		if !call.logged {
+			call.logs(args)
+		}
+		s.log(call.db, call.items...)
 	}
+}
+
+// exec runs what came after MULTI, each command by itself.
+func (c *session) exec() {
+	if !c.multi {
+		c.out.error("ERR EXEC without MULTI")
+		return
+	}
+	queue := c.queue
+	c.multi, c.queue = false, nil
+	c.out.array(len(queue))
+	for _, args := range queue {
+		c.run(args)
+	}
+}
+
+// multi is MULTI and DISCARD.
+func multi(c *call) {
+	c.multi, c.queue = c.name == "multi", nil
+	c.out.ok()
 }
 
 // answer runs the command, and reports whether it did not fail.

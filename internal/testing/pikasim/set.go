@@ -33,3 +33,94 @@ func smembers(c *call) {
 	m, _ := read[members](c)
 	c.out.texts(m.Keys())
 }
+
+// spop is SPOP key [count]. ≤3.4 log it as it was sent, which names no member.
+func spop(c *call) {
+	n := int64(1)
+	if len(c.args) > 2 {
+		n = c.number(2)
+	}
+	m, found := read[members](c)
+	old := c.version().old()
+	if !old {
+		c.logs()
+	}
+	if !found {
+		c.out.null()
+		return
+	}
+	popped := []string{}
+	for ; n > 0 && m.size() > 0; n-- {
+		one, _ := m.GetAt(m.Len() / 2)
+		m.Delete(one)
+		popped = append(popped, one)
+	}
+	if old {
+		c.out.text(popped[0])
+		return
+	}
+	c.logs(words(append([]string{"srem", c.str(1)}, popped...)...))
+	c.out.texts(popped)
+}
+
+// smove is SMOVE from to member. From a set to itself ≤3.5 say that it moved.
+func smove(c *call) {
+	from, _ := read[members](c)
+	to, other := find[members](c, c.str(2))
+	if other != noKind {
+		c.fail(wrongType)
+	}
+	same := c.str(1) == c.str(2)
+	moved := from.Contains(c.str(3)) || same && !c.db.oneType
+	if moved && !same {
+		from.Delete(c.str(3))
+		if to == nil {
+			to = new(members)
+			c.db.put(setKind, c.str(2), to)
+		}
+		to.Insert(c.str(3))
+	}
+	switch {
+	case c.version().old():
+	case moved:
+		c.logs(words("srem", c.str(1), c.str(3)), words("sadd", c.str(2), c.str(3)))
+	default:
+		c.logs()
+	}
+	c.out.flag(moved)
+}
+
+// combine is SUNIONSTORE, SINTERSTORE and SDIFFSTORE to from ...
+func combine(c *call) {
+	out := new(members)
+	for i, name := range c.args[2:] {
+		m, other := find[members](c, string(name))
+		if other != noKind {
+			c.fail(wrongType)
+		}
+		if m == nil {
+			m = new(members)
+		}
+		switch {
+		case i == 0 || c.name == "sunionstore":
+			for _, one := range m.Keys() {
+				out.Insert(one)
+			}
+		default:
+			for _, one := range out.Keys() {
+				if m.Contains(one) == (c.name == "sdiffstore") {
+					out.Delete(one)
+				}
+			}
+		}
+	}
+	c.db.put(setKind, c.str(1), out)
+	if !c.version().old() {
+		rows := [][]string{}
+		for _, one := range out.Keys() {
+			rows = append(rows, []string{one})
+		}
+		c.logsCollection(c.str(1), "sadd", rows)
+	}
+	c.out.integer(int64(out.size()))
+}

@@ -3,14 +3,13 @@
 // test loads data with, with the replies, error texts and oddities of each
 // version as recorded in testdata/transcripts.
 //
-// Start one with Start and stop it with Close. It keeps everything in memory,
-// never replicates, and never expires a record by itself: like Pika it skips
-// the dead ones.
+// Start one with Start and stop it with Close. It keeps everything in memory, is a master to
+// replicas if asked for (Options.Replication) and never a replica, and never expires a record by
+// itself: like Pika it skips the dead ones.
 package pikasim
 
 import (
 	"fmt"
-	"net"
 	"sync/atomic"
 	"time"
 )
@@ -45,7 +44,10 @@ func Start(opt Options) (*Server, error) {
 	if opt.Databases < 1 || opt.Databases > 8 {
 		return nil, fmt.Errorf("start simulated pika: %d databases, want 1 to 8", opt.Databases)
 	}
-	listener, err := net.Listen("tcp", opt.Addr)
+	if opt.ReplicaSilence == 0 {
+		opt.ReplicaSilence = replicaSilent
+	}
+	listener, replicas, err := listen(opt)
 	if err != nil {
 		return nil, fmt.Errorf("start simulated pika: %w", err)
 	}
@@ -61,9 +63,17 @@ func Start(opt Options) (*Server, error) {
 		counts:   map[string]int64{},
 		conns:    map[*session]struct{}{},
 	}
+	s.master = &master{
+		server: s, listener: replicas, sessions: map[*database]uint64{}, conns: map[*replica]struct{}{},
+	}
 	for range opt.Databases {
-		s.dbs = append(s.dbs, newDatabase(opt.Version))
+		db := newDatabase(opt.Version)
+		db.binlog.keep = opt.Replication
+		s.dbs = append(s.dbs, db)
 	}
 	s.running.Go(s.accept)
+	if replicas != nil {
+		s.running.Go(s.master.serve)
+	}
 	return s, nil
 }

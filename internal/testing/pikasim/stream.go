@@ -59,13 +59,18 @@ func (s *stream) search(id streamID) (int, bool) {
 
 const badStreamID = "ERR Invalid stream ID specified as stream "
 
-// xadd is XADD key id|ms-*|* field value ...
+// xadd is XADD key [MAXLEN|MINID threshold] id|ms-*|* field value ...
 func xadd(c *call) {
-	fields := c.args[3:]
+	at := 2
+	cut, trims := c.trimming(2)
+	if trims {
+		at = 4
+	}
+	fields := c.args[min(at+1, len(c.args)):]
 	if len(fields)%2 != 0 || len(fields) == 0 {
 		c.fail(wrongNumber(c.name))
 	}
-	word := strings.TrimSuffix(c.str(2), "-*")
+	word := strings.TrimSuffix(c.str(at), "-*")
 	auto := word == "*"
 	id, whole, ok := parseStreamID(word, 0)
 	if !auto && !ok {
@@ -94,7 +99,52 @@ func xadd(c *call) {
 	s.entries = append(s.entries, streamEntry{id, fields})
 	s.last = id
 	s.added++
+	cut(s)
+	sent := slices.Clone(c.args)
+	sent[at] = []byte(id.String())
+	c.logs(sent)
 	c.out.text(id.String())
+}
+
+// trimming reads MAXLEN n or MINID id from argument i on: what removes entries, and says how many.
+func (c *call) trimming(i int) (cut func(*stream) int, found bool) {
+	cut = func(*stream) int { return 0 }
+	if i+1 >= len(c.args) {
+		return cut, false
+	}
+	remove := func(s *stream, n int) int {
+		if n = max(n, 0); n > 0 {
+			s.deleted = s.entries[n-1].id
+			s.entries = slices.Delete(s.entries, 0, n)
+			s.first = streamID{}
+			if s.size() > 0 {
+				s.first = s.entries[0].id
+			}
+		}
+		return n
+	}
+	switch c.word(i) {
+	case "maxlen":
+		keep := c.number(i + 1)
+		return func(s *stream) int { return remove(s, s.size()-int(min(keep, math.MaxInt32))) }, true
+	case "minid":
+		id, _, ok := parseStreamID(c.str(i+1), 0)
+		if !ok {
+			c.fail(badStreamID)
+		}
+		return func(s *stream) int { n, _ := s.search(id); return remove(s, n) }, true
+	}
+	return cut, false
+}
+
+// xtrim is XTRIM key MAXLEN|MINID threshold.
+func xtrim(c *call) {
+	cut, found := c.trimming(2)
+	if !found {
+		c.fail(syntax)
+	}
+	s, _ := readSpelled[stream](c)
+	c.out.integer(int64(cut(s)))
 }
 
 // xdel is XDEL key id ... When the last ID goes, Pika records the entry before

@@ -1,6 +1,8 @@
 package pikasim
 
 import (
+	"math"
+	"slices"
 	"strconv"
 )
 
@@ -38,12 +40,19 @@ func set(c *call) {
 	}
 	there := c.db.live(strKind, name, c.now) != nil
 	if condition == "nx" && there || condition == "xx" && !there {
-		c.out.null()
+		if c.version().old() {
+			c.out.array(-1)
+		} else {
+			c.out.null()
+		}
 		return
 	}
 	r := c.setText(name, c.args[2])
 	if ttl > 0 {
 		r.expire = c.deadline(ttl)
+	}
+	if ttl > 0 && condition == "" {
+		c.logsValue(name, c.inSeconds(r.expire), c.args[2])
 	}
 	c.out.ok()
 }
@@ -60,7 +69,13 @@ func (c *call) timeToLive(i int, milli bool) int64 {
 // setex is SETEX and PSETEX.
 func setex(c *call) {
 	ttl := c.timeToLive(2, c.name == "psetex")
-	c.setText(c.str(1), c.args[3]).expire = c.deadline(ttl)
+	r := c.setText(c.str(1), c.args[3])
+	r.expire = c.deadline(ttl)
+	at := c.inSeconds(r.expire)
+	if c.version() == V401 && c.name == "psetex" {
+		at = r.expire // in milliseconds, in the same command
+	}
+	c.logsValue(c.str(1), at, c.args[3])
 	c.out.ok()
 }
 
@@ -69,6 +84,7 @@ func setnx(c *call) {
 	if !found {
 		c.setText(c.str(1), c.args[2])
 	}
+	c.logs(words("setnx", c.str(1), c.str(2))) // also if it did nothing
 	c.out.flag(!found)
 }
 
@@ -76,10 +92,74 @@ func mset(c *call) {
 	if len(c.args)%2 == 0 {
 		c.fail(wrongNumber(c.name))
 	}
+	c.setPairs()
+	c.out.ok()
+}
+
+// setPairs sets name after name; ≤3.4 log it as it was sent, later ones each by itself.
+func (c *call) setPairs() {
 	for i := 1; i < len(c.args); i += 2 {
 		c.setText(c.str(i), c.args[i+1])
+		if !c.version().old() {
+			c.logs(words("set", c.str(i), c.str(i+1)))
+		}
 	}
-	c.out.ok()
+}
+
+// msetnx sets all names or none.
+func msetnx(c *call) {
+	if len(c.args)%2 == 0 {
+		c.fail(wrongNumber(c.name))
+	}
+	for i := 1; i < len(c.args); i += 2 {
+		if t, _ := find[text](c, c.str(i)); t != nil {
+			if !c.version().old() {
+				c.logs()
+			}
+			c.out.integer(0)
+			return
+		}
+	}
+	c.setPairs()
+	c.out.integer(1)
+}
+
+func getset(c *call) {
+	t, found := read[text](c)
+	c.setText(c.str(1), c.args[2])
+	if found {
+		c.out.bulk(t.b)
+	} else {
+		c.out.null()
+	}
+}
+
+// inSeconds makes seconds of ticks.
+func (c *call) inSeconds(ticks int64) int64 { return ticks / c.version().perSecond() }
+
+// logsChanged logs a string that was changed in place: since 3.5 as a whole. The value is that of
+// before for APPEND to a new name, and the expiry is 0 but on 4.0.1.
+func (c *call) logsChanged(b []byte) {
+	if c.version().old() {
+		return
+	}
+	at := int64(0)
+	if r := c.db.record(strKind, c.str(1)); r != nil && c.version() == V401 {
+		at = c.inSeconds(r.expire)
+	}
+	c.logsValue(c.str(1), at, b)
+}
+
+func appendTo(c *call) {
+	before, found := read[text](c)
+	b := append(slices.Clone(before.b), c.args[2]...)
+	edit[text](c).b = b
+	if !found {
+		c.logsChanged(nil)
+	} else {
+		c.logsChanged(b)
+	}
+	c.out.integer(int64(len(b)))
 }
 
 func get(c *call) {
@@ -129,14 +209,138 @@ func span(start, stop int64, length int) (from, to int) {
 	return int(start), int(stop + 1)
 }
 
+// incr is INCR, INCRBY, DECR and DECRBY, of which ≥3.5 log the first two as a value.
 func incr(c *call) {
-	t := edit[text](c)
-	n, err := strconv.ParseInt(string(t.b), 10, 64)
-	if err != nil && t.b != nil {
+	by, down := int64(1), c.name[0] == 'd'
+	if len(c.args) == 3 {
+		by = c.number(2)
+	}
+	if down {
+		by = -by
+	}
+	b := strconv.AppendInt(nil, c.sum(textOr(c, "0"), by), 10)
+	edit[text](c).b = b
+	if !down {
+		c.logsChanged(b)
+	}
+	*c.out = append(append(append(*c.out, ':'), b...), "\r\n"...)
+}
+
+// textOr is the string of the call's key, or what it is without one.
+func textOr(c *call, without string) string {
+	if t, found := read[text](c); found {
+		return string(t.b)
+	}
+	return without
+}
+
+// sum adds to a number that is kept as text.
+func (c *call) sum(old string, by int64) int64 {
+	n, err := strconv.ParseInt(old, 10, 64)
+	if err != nil {
 		c.fail(notInteger)
 	}
-	t.b = strconv.AppendInt(nil, n+1, 10)
-	c.out.integer(n + 1)
+	if by > 0 && n > math.MaxInt64-by || by < 0 && n < math.MinInt64-by {
+		c.fail("ERR increment or decrement would overflow")
+	}
+	return n + by
+}
+
+// sumFloat does so for numbers with a fraction.
+func (c *call) sumFloat(old string, by int) string {
+	a, ok := parseScore(old)
+	if !ok {
+		c.fail(notFloat)
+	}
+	return strconv.FormatFloat(a+c.score(by), 'f', -1, 64)
+}
+
+func incrbyfloat(c *call) {
+	b := c.sumFloat(textOr(c, "0"), 2)
+	edit[text](c).b = []byte(b)
+	c.logsChanged([]byte(b))
+	c.out.text(b)
+}
+
+func setrange(c *call) {
+	at := c.number(2)
+	if at < 0 && c.version().oneType() {
+		c.fail(wrongType)
+	} else if at < 0 {
+		c.fail("ERR Invalid argument: offset < 0")
+	}
+	before, _ := read[text](c)
+	b := slices.Clone(before.b)
+	if end := int(at) + len(c.args[3]); end > len(b) {
+		b = append(b, make([]byte, end-len(b))...)
+	}
+	copy(b[at:], c.args[3])
+	c.overwrite(b)
+	c.out.integer(int64(len(b)))
+}
+
+// overwrite changes a string in place, of which ≤3.4 forget the expiry.
+func (c *call) overwrite(b []byte) {
+	if c.version().old() {
+		c.setText(c.str(1), b)
+	} else {
+		edit[text](c).b = b
+	}
+}
+
+// bitop is BITOP and|or|xor|not to from ..., from strings that end in zeros for it.
+func bitop(c *call) {
+	word := c.word(1)
+	if !slices.Contains([]string{"and", "or", "xor", "not"}, word) {
+		c.fail(syntax)
+	}
+	if word == "not" && len(c.args) != 4 {
+		c.fail(wrongNumber(c.name))
+	}
+	var out []byte
+	for i, name := range c.args[3:] {
+		t, other := find[text](c, string(name))
+		if other != noKind {
+			c.fail(wrongType)
+		}
+		if t == nil {
+			t = new(text)
+		}
+		if n := len(t.b) - len(out); n > 0 {
+			out = append(out, make([]byte, n)...)
+		}
+		for j := range out {
+			b := byte(0)
+			if j < len(t.b) {
+				b = t.b[j]
+			}
+			switch {
+			case word == "not":
+				out[j] = ^b
+			case i == 0 || word == "or":
+				out[j] |= b
+			case word == "and":
+				out[j] &= b
+			case word == "xor":
+				out[j] ^= b
+			}
+		}
+	}
+	c.setText(c.str(2), out)
+	if !c.version().old() {
+		c.logs(words("set", c.str(2), string(out)))
+	}
+	c.out.integer(int64(len(out)))
+}
+
+// pksetexat is SETEX until a second; 0 is for ever.
+func pksetexat(c *call) {
+	at, err := strconv.ParseInt(c.str(2), 10, 32)
+	if err != nil {
+		c.fail(notInteger)
+	}
+	c.setText(c.str(1), c.args[3]).expire = c.version().ticks(at, false)
+	c.out.ok()
 }
 
 // maxBit bounds SETBIT; it is 2^21 in every version.
@@ -151,17 +355,19 @@ func setbit(c *call) {
 	if on != "0" && on != "1" {
 		c.fail("ERR bit is not an integer or out of range")
 	}
-	t := edit[text](c)
-	if need := int(at/8) + 1; len(t.b) < need {
-		t.b = append(t.b, make([]byte, need-len(t.b))...)
+	before, _ := read[text](c)
+	b := slices.Clone(before.b)
+	if need := int(at/8) + 1; len(b) < need {
+		b = append(b, make([]byte, need-len(b))...)
 	}
 	mask := byte(0x80) >> (at % 8)
-	c.out.flag(t.b[at/8]&mask != 0)
+	c.out.flag(b[at/8]&mask != 0)
 	if on == "1" {
-		t.b[at/8] |= mask
+		b[at/8] |= mask
 	} else {
-		t.b[at/8] &^= mask
+		b[at/8] &^= mask
 	}
+	c.overwrite(b)
 }
 
 func getbit(c *call) {

@@ -22,6 +22,7 @@ func commands(v Version) map[string]*command {
 		table["auth"].arity = 2
 		table["lpop"].arity = 2
 		table["rpop"].arity = 2
+		table["spop"].arity = 2
 		v.removeLater(table)
 		return table
 	}
@@ -31,6 +32,11 @@ func commands(v Version) map[string]*command {
 	add(writes, -2, del, "unlink")
 	add(reads, 1, lastSave, "lastsave")
 	addStreams(add)
+	add(writes, -3, blockingPop, "blpop", "brpop")
+	add(reads, 1, multi, "multi", "discard", "exec")
+	if v.oneType() {
+		table["pkpatternmatchdel"].arity = -2
+	}
 	if !v.oneType() {
 		add(reads, 2, ptype, "ptype")
 	}
@@ -63,6 +69,7 @@ func addKeys(add adder) {
 	add(reads, 2, typeOf, "type")
 	add(writes, 3, expire, "expire", "pexpire", "expireat", "pexpireat")
 	add(writes, 2, persist, "persist")
+	add(writes, 3, patternDelete, "pkpatternmatchdel")
 	add(reads, 2, ttl, "ttl", "pttl")
 	add(reads, -2, scan, "scan")
 	add(reads, -2, keys, "keys")
@@ -73,23 +80,35 @@ func addKeys(add adder) {
 func addStrings(add adder) {
 	add(writes, -3, set, "set")
 	add(writes, 4, setex, "setex", "psetex")
+	add(writes, 4, pksetexat, "pksetexat")
 	add(writes, 3, setnx, "setnx")
+	add(writes, 3, getset, "getset")
+	add(writes, 3, appendTo, "append")
 	add(writes, -3, mset, "mset")
+	add(writes, -3, msetnx, "msetnx")
 	add(reads, 2, get, "get")
 	add(reads, -2, mget, "mget")
 	add(reads, 2, strlen, "strlen")
 	add(reads, 4, getrange, "getrange")
-	add(writes, 2, incr, "incr")
+	add(writes, 2, incr, "incr", "decr")
+	add(writes, 3, incr, "incrby", "decrby")
+	add(writes, 3, incrbyfloat, "incrbyfloat")
+	add(writes, 4, setrange, "setrange")
+	add(writes, -4, bitop, "bitop")
 	add(writes, 4, setbit, "setbit")
 	add(reads, 3, getbit, "getbit")
 	add(writes, -2, pfadd, "pfadd")
 	add(reads, -2, pfcount, "pfcount")
+	add(writes, -3, pfmerge, "pfmerge")
 }
 
 func addCollections(add adder) {
 	add(writes, 4, hset, "hset")
 	add(writes, -4, hmset, "hmset")
 	add(writes, -3, hdel, "hdel")
+	add(writes, 4, hsetnx, "hsetnx")
+	add(writes, 4, hincrby, "hincrby")
+	add(writes, 4, hincrbyfloat, "hincrbyfloat")
 	add(reads, 3, hget, "hget")
 	add(reads, 2, hgetall, "hgetall")
 	add(reads, 2, length[hash], "hlen")
@@ -98,16 +117,30 @@ func addCollections(add adder) {
 	add(reads, -4, pkhScanRange, "pkhscanrange", "pkhrscanrange")
 	add(writes, -3, push, "rpush", "lpush")
 	add(writes, -2, pop, "lpop", "rpop")
+	add(writes, -3, pushx, "lpushx", "rpushx")
+	add(writes, 5, linsert, "linsert")
+	add(writes, 4, lset, "lset")
+	add(writes, 4, lrem, "lrem")
+	add(writes, 4, ltrim, "ltrim")
+	add(writes, 3, rpoplpush, "rpoplpush")
 	add(reads, 4, lrange, "lrange")
 	add(reads, 2, length[list], "llen")
 	add(reads, 3, lindex, "lindex")
 	add(writes, -3, sadd, "sadd")
 	add(writes, -3, srem, "srem")
+	add(writes, -2, spop, "spop")
+	add(writes, 4, smove, "smove")
+	add(writes, -3, combine, "sunionstore", "sinterstore", "sdiffstore")
 	add(reads, 2, length[members], "scard")
 	add(reads, 2, smembers, "smembers")
 	add(reads, -3, memberScan[members], "sscan")
 	add(writes, -4, zadd, "zadd")
 	add(writes, -3, zrem, "zrem")
+	add(writes, 4, zincrby, "zincrby")
+	add(writes, 4, zremrangebyrank, "zremrangebyrank")
+	add(writes, 4, zremrange, "zremrangebyscore", "zremrangebylex")
+	add(writes, -2, zpop, "zpopmin", "zpopmax")
+	add(writes, -4, zstore, "zunionstore", "zinterstore")
 	add(reads, 2, length[zset], "zcard")
 	add(reads, 3, zscore, "zscore")
 	add(reads, -4, zrange, "zrange")
@@ -118,6 +151,7 @@ func addCollections(add adder) {
 func addStreams(add adder) {
 	add(writes, -4, xadd, "xadd")
 	add(writes, -3, xdel, "xdel")
+	add(writes, -4, xtrim, "xtrim")
 	add(reads, 2, xlen, "xlen")
 	add(reads, -4, xrange, "xrange")
 	add(reads, -2, xinfo, "xinfo")
