@@ -3,6 +3,7 @@ package format
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -82,4 +83,35 @@ func (d *Delta) validateWay() error {
 		}
 	}
 	return nil
+}
+
+// Follows returns why in is not the delta that directly follows before, a full dump or a delta; nil
+// if it is.
+func (in *Info) Follows(before *Info) error {
+	base, number, at := before.Dump, 1, before.Source.Binlog
+	if before.Delta != nil {
+		base, number, at = before.Delta.Base, before.Delta.Number+1, before.Delta.To
+	}
+	d := in.Delta
+	switch {
+	case d == nil:
+		return errors.New("it is a full dump")
+	case before.Options.Sample != 0 || before.Options.LimitKeys != 0:
+		return fmt.Errorf("dump %s is a trial, which does not hold all keys", before.Dump)
+	case d.Base != base:
+		return fmt.Errorf("its base is dump %s, not %s", d.Base, base)
+	case d.Number != number || d.After != before.Dump:
+		return fmt.Errorf("it is delta %d and follows dump %s, but delta %d was to follow dump %s", d.Number, d.After, number, before.Dump)
+	case !slices.Equal(d.From, at):
+		return fmt.Errorf("it begins at binlog positions %v, and the dump before it ends at %v", d.From, at)
+	case !in.Options.sameAs(&before.Options):
+		return fmt.Errorf("its options %+v are not those of its base, %+v", in.Options, before.Options)
+	}
+	return nil
+}
+
+// sameAs reports whether o and p ask for the same.
+func (o *Options) sameAs(p *Options) bool {
+	return slices.Equal(o.Databases, p.Databases) && slices.Equal(o.Types, p.Types) && o.Match == p.Match &&
+		o.Sample == p.Sample && o.LimitKeys == p.LimitKeys && o.Scan == p.Scan
 }

@@ -268,3 +268,38 @@ func ofType(all []Record, typ Type) (recs []Record) {
 	slices.SortStableFunc(recs, func(x, y Record) int { return bytes.Compare(x.Key, y.Key) })
 	return recs
 }
+
+func TestFollows(t *testing.T) {
+	sets := goldenChain()
+	base := goldenInfo()
+	one, two := sets[0].manifest.Info, sets[1].manifest.Info
+	if err := errors.Join(one.Follows(&base), two.Follows(&one)); err != nil {
+		t.Fatal(err)
+	}
+	for what, tt := range map[string]struct {
+		before Info
+		edit   func(in *Info, d *Delta)
+		want   string
+	}{
+		"full dump":   {base, func(in *Info, d *Delta) { in.Delta = nil }, "full dump"},
+		"base":        {one, func(in *Info, d *Delta) { d.Base = two.Dump }, "its base is"},
+		"number":      {one, func(in *Info, d *Delta) { d.Number = 3 }, "was to follow"},
+		"after":       {one, func(in *Info, d *Delta) { d.After = d.Base }, "was to follow"},
+		"not after":   {base, func(in *Info, d *Delta) {}, "was to follow"},
+		"not between": {two, func(in *Info, d *Delta) {}, "was to follow"},
+		"from":        {one, func(in *Info, d *Delta) { d.From = nil }, "begins at"},
+		"types":       {one, func(in *Info, d *Delta) { in.Options.Types = Types[:2] }, "options"},
+		"match":       {one, func(in *Info, d *Delta) { in.Options.Match = "x" }, "options"},
+	} {
+		in, d := two, *two.Delta
+		in.Delta = &d
+		tt.edit(&in, &d)
+		if err := in.Follows(&tt.before); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: %v, want …%s…", what, err, tt.want)
+		}
+	}
+	base.Options.Sample = 0.5
+	if err := one.Follows(&base); err == nil || !strings.Contains(err.Error(), "trial") {
+		t.Errorf("after a trial: %v", err)
+	}
+}

@@ -1,0 +1,226 @@
+package archive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"filippo.io/age"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// ErrChain: the deltas of a chain do not follow one another, or their base.
+var ErrChain = exitcode.New(exitcode.Corrupt, "this is no whole chain of deltas")
+
+// A Member is a delta of a chain.
+type Member struct {
+	Number   int
+	Location string
+	Info     format.Info // of an unfinished one that has no dump.json yet: nothing
+	Finished bool
+}
+
+// DeltaPath returns where the delta of that number is in a chain.
+func DeltaPath(chain string, number int) string {
+	return storage.Join(chain, fmt.Sprintf("%06d", number))
+}
+
+var deltaName = regexp.MustCompile(`^[0-9]{6}$`)
+
+// ParseDeltaPath returns which delta of which chain is at a location; not ok: its last element is
+// no number of one.
+func ParseDeltaPath(location string) (chain string, number int, ok bool) {
+	query := ""
+	if storage.IsURL(location) {
+		var has bool
+		if location, query, has = strings.Cut(location, "?"); has {
+			query = "?" + query
+		}
+	}
+	location = strings.TrimRight(location, "/")
+	dir, last := path.Split(location)
+	if number, _ = strconv.Atoi(last); number < 1 || !deltaName.MatchString(last) {
+		return "", 0, false
+	}
+	if dir == "" {
+		dir = "."
+	} else if trimmed := strings.TrimRight(dir, "/"); trimmed != "" {
+		dir = trimmed
+	}
+	return dir + query, number, true
+}
+
+// Chain returns the deltas of the chain at location, a directory or the URL of a prefix in a
+// bucket, in their order, when they have been found to follow one another. The last may be
+// unfinished. Where nothing is there are none. Identities are for deltas that are encrypted.
+func Chain(ctx context.Context, location string, identities ...age.Identity) ([]Member, error) {
+	numbers, err := deltasIn(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	var members []Member
+	for i, n := range numbers {
+		if n != i+1 {
+			return nil, fmt.Errorf("%w: %s has delta %d, but no delta %d", ErrChain, location, n, i+1)
+		}
+		m, err := ReadMember(ctx, location, n, identities...)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, m)
+	}
+	for i := range members {
+		m := &members[i]
+		switch d := m.Info.Delta; {
+		case !m.Finished && i < len(members)-1:
+			return nil, fmt.Errorf("%w: %s is not finished, and another follows it", ErrChain, m.Location)
+		case m.Info.Dump == "":
+		case d == nil:
+			return nil, fmt.Errorf("%w: %s is a full dump", ErrChain, m.Location)
+		case d.Number != m.Number:
+			return nil, fmt.Errorf("%w: %s is delta %d", ErrChain, m.Location, d.Number)
+		case i > 0:
+			if err := m.Info.Follows(&members[i-1].Info); err != nil {
+				return nil, fmt.Errorf("%w: %s: %w", ErrChain, m.Location, err)
+			}
+		}
+	}
+	return members, nil
+}
+
+// IsChain reports whether a location holds a chain: deltas, and no dump.json of its own.
+func IsChain(ctx context.Context, location string) (bool, error) {
+	dir, err := storage.Open(ctx, location)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if begun, err := isBegun(dir, ""); begun || err != nil {
+		return false, err
+	}
+	numbers, err := deltasIn(ctx, location)
+	return len(numbers) > 0, err
+}
+
+// deltasIn returns the numbers of the deltas of which there is a file.
+func deltasIn(ctx context.Context, location string) ([]int, error) {
+	dir, err := storage.Open(ctx, location)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list chain: %w", err)
+	}
+	names, err := dir.List()
+	if err != nil {
+		return nil, fmt.Errorf("list chain: %w", err)
+	}
+	listed := map[int]bool{}
+	for _, name := range names {
+		member, file, _ := strings.Cut(name, "/")
+		if n, _ := strconv.Atoi(member); n > 0 && deltaName.MatchString(member) && isOfDump(file) {
+			listed[n] = true
+		}
+	}
+	var numbers []int
+	for n := 1; ; n++ { // some buckets list late: one that is missing is asked for
+		if !listed[n] {
+			begun, err := isBegun(dir, fmt.Sprintf("%06d/", n))
+			if err != nil {
+				return nil, err
+			}
+			if !begun {
+				break
+			}
+		}
+		delete(listed, n)
+		numbers = append(numbers, n)
+	}
+	return append(numbers, slices.Sorted(maps.Keys(listed))...), nil
+}
+
+// isBegun reports whether there is a dump.json, encrypted or not, below a prefix.
+func isBegun(dir storage.Store, prefix string) (bool, error) {
+	for _, name := range []string{format.InfoName, format.InfoName + format.EncryptedSuffix} {
+		if there, err := storage.Exists(dir, prefix+name); there || err != nil {
+			return there, err
+		}
+	}
+	return false, nil
+}
+
+// isOfDump reports whether a dump, encrypted or not, can have a file of that name.
+func isOfDump(name string) bool {
+	return name == format.InventoryName || format.IsFileName(strings.TrimSuffix(name, format.EncryptedSuffix))
+}
+
+// ReadMember looks at one delta of a chain, and not at those beside it. Of one that nobody has
+// begun there is no dump.json.
+func ReadMember(ctx context.Context, chain string, number int, identities ...age.Identity) (Member, error) {
+	m := Member{Number: number, Location: DeltaPath(chain, number)}
+	dir, err := openDir(ctx, m.Location, identities)
+	if errors.Is(err, fs.ErrNotExist) { // no directory yet
+		return m, nil
+	}
+	if err != nil {
+		return m, err
+	}
+	if m.Finished, err = storage.Exists(dir, format.ManifestName); err != nil {
+		return m, err
+	}
+	in, err := ReadInfo(dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && !m.Finished:
+		return m, nil
+	case err != nil:
+		return m, fmt.Errorf("%w: %w", ErrChain, err)
+	}
+	m.Info = *in
+	return m, nil
+}
+
+// Discard removes all that there is of an unfinished dump, which is to be made anew.
+func Discard(ctx context.Context, location string, o storage.Options) error {
+	dir, err := storage.Create(ctx, location, o)
+	if err != nil {
+		return fmt.Errorf("discard dump: %w", err)
+	}
+	lock, err := dir.Lock()
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
+	names, err := dir.List()
+	if err != nil {
+		return fmt.Errorf("discard dump: %w", err)
+	}
+	last := format.ManifestName
+	if encryption.IsEncrypted(dir) {
+		last = format.InventoryName
+	}
+	if slices.Contains(names, last) {
+		return fmt.Errorf("discard dump: %w: %s", ErrFinished, dir.Path(""))
+	}
+	for _, name := range names {
+		if !isOfDump(name) {
+			continue
+		}
+		if err := dir.Remove(name); err != nil {
+			return fmt.Errorf("discard dump: %w", err)
+		}
+	}
+	return dir.RemoveTemporaries()
+}
