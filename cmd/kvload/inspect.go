@@ -55,13 +55,18 @@ func argument(c *cli.Context) (location string, keys encryption.Keys, err error)
 	if c.NArg() != 1 {
 		return "", keys, exitcode.Usagef("give one dump, a directory or the URL of a prefix in a bucket, after the flags")
 	}
-	if err := storage.Check(c.Args().First()); err != nil {
+	return dumpToRead(c, c.Args().First())
+}
+
+// dumpToRead checks the location of a dump, and returns the keys to read it with.
+func dumpToRead(c *cli.Context, location string) (_ string, keys encryption.Keys, err error) {
+	if err := storage.Check(location); err != nil {
 		return "", keys, &exitcode.UsageError{Err: err}
 	}
 	if keys, err = encryption.FromFlags(c); err != nil {
 		return "", keys, &exitcode.UsageError{Err: err}
 	}
-	return c.Args().First(), keys, nil
+	return location, keys, nil
 }
 
 func inspect(w io.Writer, m *format.Manifest) {

@@ -14,7 +14,7 @@ import (
 )
 
 func commands() []*cli.Command {
-	all := []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), checkCommand(), packCommand(), unpackCommand()}
+	all := []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), checkCommand(), getCommand(), catCommand(), lsCommand(), packCommand(), unpackCommand()}
 	return metrics.Watch(all, command.Env("KVLOAD"), load.Classify, os.Getenv)
 }
 
@@ -26,6 +26,9 @@ var most = map[string][]string{
 	"inspect":  {"json", "identity"},
 	"stats":    {"json", "identity", "quiet"},
 	"check":    {"identity", "quiet"},
+	"get":      {"format", "db", "type", "keys-from", "base64", "identity"},
+	"cat":      {"format", "match", "type", "db", "key", "limit", "identity"},
+	"ls":       {"format", "match", "type", "db", "identity"},
 	"pack":     {"quiet"},
 	"unpack":   {"out", "spool", "break-lock", "quiet"},
 	"rollback": {"uri", "password-file", "in", "undo", "state", "map-db", "force", "flush", "on-exists", "threads"},

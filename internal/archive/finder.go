@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -11,13 +12,18 @@ import (
 type Finder struct {
 	a       *Archive
 	db      int
+	types   []format.Type
 	streams []*nameStream
 	last    []byte // the key that was asked for last; nil: none was
 }
 
-// Finder returns a Finder before the first key.
-func (a *Archive) Finder(db int) *Finder {
-	f := &Finder{a: a, db: db, streams: a.nameStreams(db, allChunks, a.namesAt)}
+// Finder returns a Finder before the first key. If types are given, it finds keys of them only.
+func (a *Archive) Finder(db int, types ...format.Type) *Finder {
+	keep := allChunks
+	if len(types) > 0 {
+		keep = func(c format.ChunkInfo) bool { return slices.Contains(types, c.Type) }
+	}
+	f := &Finder{a: a, db: db, types: types, streams: a.nameStreams(db, keep, a.namesAt)}
 	for _, s := range f.streams {
 		s.all = true
 	}
@@ -29,7 +35,9 @@ func (a *Archive) Finder(db int) *Finder {
 // of order is found as well, at the price of Archive.Find.
 func (f *Finder) Find(key []byte, emit func(*format.Record) error) error {
 	if f.last != nil && bytes.Compare(key, f.last) <= 0 {
-		return f.a.Find(f.db, key, emit)
+		again := f.a.Finder(f.db, f.types...)
+		defer again.Close()
+		return again.Find(key, emit)
 	}
 	f.last = append([]byte{}, key...)
 	for _, s := range f.streams {

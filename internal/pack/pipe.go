@@ -21,6 +21,10 @@ type stalling struct {
 	w   io.Writer
 }
 
+// InterruptibleWriter writes to w until the context ends. If whoever reads w has ended, the error
+// is ErrNoReader.
+func InterruptibleWriter(ctx context.Context, w io.Writer) io.Writer { return &stalling{ctx, w} }
+
 func (s *stalling) Write(p []byte) (int, error) {
 	if s.ctx.Err() != nil {
 		return 0, context.Cause(s.ctx)

@@ -35,6 +35,22 @@ func IsTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// Width returns how many columns the terminal w, or Beside of one, has; 0: it is none.
+func Width(w io.Writer) int {
+	if b, ok := w.(*beside); ok {
+		w = b.w
+	}
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
+}
+
 // NewLog returns the log that goes to a file such as stderr.
 func NewLog(f *os.File) *Log {
 	l := &Log{w: f, now: time.Now}

@@ -29,6 +29,18 @@ var LoadReasons = map[string]string{
 	"older":       "the load may not have reached it before it was stopped",
 }
 
+// ShowReasons says what each reason means for which kvload cat or get leaves a key of the dump out
+// of what it writes.
+var ShowReasons = map[string]string{
+	"conflict":    "another type of the source has the name",
+	"hyperloglog": "only Pika reads its encoding; --hyperloglog string writes its bytes",
+	"expired":     "expired since the dump; --ttl drop or shift writes it",
+	"short":       "it has less than --ttl-min to live",
+	"prefix":      "its name does not begin with --key-prefix-strip",
+	"not-flat":    "csv has no form for streams; --format json has one",
+	"too-large":   "csv holds no value that the dump has in parts; --format json does",
+}
+
 // Differences says what each kind of difference means.
 var Differences = map[string]string{
 	"missing":              "the server does not have it",

@@ -46,7 +46,7 @@ func TestDocumented(t *testing.T) {
 				t.Errorf("%s says what %s is, which no result has", name, field)
 			}
 		}
-		for _, table := range []map[string]string{report.Reasons, report.LoadReasons, report.Differences} {
+		for _, table := range []map[string]string{report.Reasons, report.LoadReasons, report.ShowReasons, report.Differences} {
 			for reason, meaning := range table {
 				if !strings.Contains(string(text), "| `"+reason+"` |") || strings.Contains(name, "zh") == strings.Contains(string(text), "| `"+reason+"` | "+meaning+" |") {
 					t.Errorf("%s does not say of %s: %s", name, reason, meaning)

@@ -98,7 +98,8 @@ func (s *Summary) body(t *text, of string) {
 }
 
 // verbs say what each command has done with the keys.
-var verbs = map[string]string{"dump": "dumped", "load": "loaded", "finish": "loaded", "check": "sound:", "unpack": "unpacked", "pack": "packed"}
+var verbs = map[string]string{"dump": "dumped", "load": "loaded", "finish": "loaded", "check": "sound:", "unpack": "unpacked", "pack": "packed",
+	"cat": "wrote", "get": "wrote", "extract": "extracted"}
 
 // headline says how much, and how fast.
 func (s *Summary) headline() string {

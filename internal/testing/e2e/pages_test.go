@@ -36,6 +36,7 @@ var pages = map[string]int{
 	"docs/operations/targets.md":       1,
 	"docs/operations/verify.md":        0,
 	"docs/operations/undo.md":          0,
+	"docs/operations/look.md":          0,
 	"docs/operations/when-it-stops.md": 0,
 	"docs/operations/many-machines.md": 0,
 	"docs/operations/configuration.md": 0,

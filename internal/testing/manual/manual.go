@@ -36,7 +36,7 @@ func CheckHelp(t *testing.T, commands []*cli.Command, most map[string][]string, 
 		_, options, _ := strings.Cut(text, "\nOPTIONS:\n")
 		options, _, _ = strings.Cut(options, "\n   Each can be set in the environment")
 		var shown []string
-		for _, m := range regexp.MustCompile(`(?m)^   (?:-[a-z], )?--([a-z-]+)( |$)`).FindAllStringSubmatch(options, -1) {
+		for _, m := range regexp.MustCompile(`(?m)^   (?:-[a-z], )?--([a-z0-9-]+)( |$)`).FindAllStringSubmatch(options, -1) {
 			shown = append(shown, m[1])
 		}
 		for _, f := range visible(c) {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -29,6 +30,8 @@ type Proxy struct {
 	mu    sync.Mutex
 	fault func(*http.Request) Fault
 	log   []string
+
+	sent atomic.Int64
 }
 
 // StartProxy puts a Proxy before a server that listens at addr.
@@ -63,7 +66,7 @@ func StartProxy(t testing.TB, addr string) *Proxy {
 			_, _ = io.WriteString(w, f.Body)
 			return
 		}
-		forward.ServeHTTP(&faulty{ResponseWriter: w, f: f}, r)
+		forward.ServeHTTP(&faulty{ResponseWriter: w, f: f, all: &p.sent}, r)
 		if f.Lost {
 			panic(http.ErrAbortHandler)
 		}
@@ -91,11 +94,15 @@ func (p *Proxy) Requests() []string {
 	return append([]string(nil), p.log...)
 }
 
+// Sent returns how many bytes the bodies of all answers so far had.
+func (p *Proxy) Sent() int64 { return p.sent.Load() }
+
 // faulty is an answer with a fault.
 type faulty struct {
 	http.ResponseWriter
 	f    Fault
 	sent int64
+	all  *atomic.Int64
 }
 
 func (w *faulty) WriteHeader(status int) {
@@ -110,6 +117,7 @@ func (w *faulty) Write(p []byte) (int, error) {
 	}
 	at := w.sent
 	w.sent += int64(len(p))
+	w.all.Add(int64(len(p)))
 	if n := w.f.FlipAt; n > 0 && at <= n && n < w.sent {
 		p = append([]byte(nil), p...)
 		p[n-at] ^= 0x20

@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
+)
+
+// everyType returns keys of every type that a Redis holds, small and in parts, with odd bytes, odd
+// scores and expiries.
+func everyType() []format.Record {
+	expire := time.Now().Add(time.Hour).UnixMilli()
+	key := func(kind format.Kind, name string, part format.Part, elems ...string) format.Record {
+		r := hash(name, elems...)
+		r.Kind, r.Part = kind, part
+		if strings.HasSuffix(name, "expiring") {
+			r.Expire = expire
+		}
+		return r
+	}
+	var fields []string
+	for i := range 3000 {
+		fields = append(fields, fmt.Sprint("f", i), strings.Repeat("v", i%300))
+	}
+	id := func(ms, seq uint64, fields ...string) format.Entry {
+		return format.Entry{ID: format.StreamID{Ms: ms, Seq: seq}, Fields: hash("", fields...).Elems}
+	}
+	zset := key(format.Zset, "z", format.PartWhole, "inf", "-inf", "-0", "tiny", "large", "\xff\r\n")
+	zset.Scores = []float64{math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 5e-324, 1.7976931348623157e308, 0.1}
+	old := text("old", "x")
+	old.Expire = 1
+	value := text("value expiring", "\x00\xff\r\n$3\r\n")
+	value.Expire = expire
+	first, last := text("value in parts", "one "), text("value in parts", "two")
+	first.Part, last.Part = format.PartFirst, format.PartLast
+	return []format.Record{
+		text("", ""),
+		key(format.Hash, "hash expiring", format.PartWhole, fields...),
+		key(format.List, "list expiring", format.PartFirst, "a", "a", ""), key(format.List, "list expiring", 0), key(format.List, "list expiring", format.PartLast, "b"),
+		old,
+		key(format.Set, "set", format.PartFirst, "x"), key(format.Set, "set", format.PartLast, "", "y"),
+		{Kind: format.Stream, Key: []byte("stream empty"), Part: format.PartWhole, State: &format.StreamState{LastID: format.StreamID{Ms: 9, Seq: 1}, MaxDeletedID: format.StreamID{Ms: 8}, EntriesAdded: 7}},
+		{Kind: format.Stream, Key: []byte("stream expiring"), Expire: expire, Part: format.PartFirst, Entries: []format.Entry{id(1, 0, "f", "v", "f", ""), id(1, 1, "", "\xff")}},
+		{Kind: format.Stream, Key: []byte("stream expiring"), Expire: expire, Part: format.PartLast, Entries: []format.Entry{id(math.MaxUint64, 3, "g", "w")},
+			State: &format.StreamState{LastID: format.StreamID{Ms: math.MaxUint64, Seq: 4}, MaxDeletedID: format.StreamID{Ms: 7, Seq: 2}, EntriesAdded: 11}},
+		value, first, last, zset,
+		key(format.Hash, "\xff\x00", format.PartWhole, "\x00", "\xfe"),
+	}
+}
+
+// TestRestore: each key alone, of every type, goes through redis-cli --pipe into a redis-server
+// that holds another value under its name, and then is what the dump has, element by element.
+func TestRestore(t *testing.T) {
+	cli, err := exec.LookPath("redis-cli")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("no redis-cli is installed, and CI must have one")
+		}
+		t.Skip("NO redis-cli IS INSTALLED: restoring a key is not tested")
+	}
+	server := redisserver.Start(t)
+	_, port, err := net.SplitHostPort(server.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := smalldump.Make(t, smalldump.Options{ChunkBytes: 1 << 20}, everyType())
+	names := map[string]bool{}
+	for _, r := range everyType() {
+		names[string(r.Key)] = true
+	}
+	pipe := func(commands string) {
+		t.Helper()
+		c := exec.Command(cli, "-p", port, "--pipe")
+		c.Stdin = strings.NewReader(commands)
+		if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), "errors: 0") {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	for name := range names {
+		for _, other := range []string{"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$5\r\nother\r\n", "*3\r\n$5\r\nRPUSH\r\n$%d\r\n%s\r\n$5\r\nother\r\n"} {
+			pipe(fmt.Sprintf("*2\r\n$3\r\nDEL\r\n$%d\r\n%s\r\n", len(name), name) + fmt.Sprintf(other, len(name), name))
+			r := runCommand("get", "--format", "resp", dir, name)
+			if name == "old" {
+				r.failed(t, 3, "left out of what was written")
+				pipe(fmt.Sprintf("*2\r\n$3\r\nDEL\r\n$%d\r\n%s\r\n", len(name), name))
+				continue
+			}
+			if r.code != 0 || r.stderr != "" {
+				t.Fatalf("%q: exit code %d: %s", name, r.code, r.stderr)
+			}
+			pipe(r.stdout)
+		}
+	}
+	r := runCommand("verify", "--quiet", "--uri", server.Addr, "--in", dir, "--reverse", "--report", filepath.Join(t.TempDir(), "differs"))
+	if r.code != 0 || !strings.Contains(r.stdout, "equal, but for what is explained") || !strings.Contains(r.stdout, "1 key: expired since") {
+		t.Errorf("exit code %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+	pipe(runCommand("cat", "--quiet", "--format", "resp", dir).stdout) // all again, over what is there
+	if r := runCommand("verify", "--quiet", "--uri", server.Addr, "--in", dir, "--reverse"); r.code != 0 {
+		t.Errorf("after cat: exit code %d: %s%s", r.code, r.stdout, r.stderr)
+	}
+}
+
+// TestLook: what get, cat and ls say, and how they end.
+func TestLook(t *testing.T) {
+	hll := format.Record{Kind: format.HyperLogLog, Key: []byte("p"), Part: format.PartWhole, Value: []byte("registers")}
+	one := makeDump(t, []format.Record{text("a", "1"), text("b", "2"), hll})
+	two := makeDump(t, []format.Record{text("a", "1"), hash("a", "f", "v")}, []format.Record{text("c", "3")})
+	list := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(list, []byte("c\na\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		args   []string
+		code   int
+		stdout string // lines that are there, in order, with … for what is not told
+		says   string
+	}{
+		{[]string{"get", one, "b"}, 0, "b  (string, db0)\n  2\n", ""},
+		{[]string{"get", one, "b", "no", "\xff"}, 3, "b  (string, db0)\n  2\n", "2 keys are not in the dump"},
+		{[]string{"get", "--format", "json", "--keys-from", list, "--db", "0", two}, 3, `{"db":0,"type":"string","key":"a",…{"db":0,"type":"hash","key":"a",`, `not in the dump: "c"`},
+		{[]string{"get", "--base64", one, "Yg=="}, 0, "b  (string", ""},
+		{[]string{"get", "--base64", one, "b"}, 2, "", "no base64"},
+		{[]string{"get", one}, 2, "", "behind it the keys"},
+		{[]string{"get", one, "a", "--keys-from", list}, 2, "", "behind it the keys"},
+		{[]string{"get", "--keys-from", "/nosuch", one}, 2, "", "--keys-from"},
+		{[]string{"get", "--format", "resp", one, "p"}, 3, "", `left out: hyperloglog "p" of db0`},
+		{[]string{"get", "--format", "resp", "--hyperloglog", "string", one, "p"}, 0, "SET…registers", ""},
+		{[]string{"get", "--format", "resp", two, "a"}, 2, "", "one database at a time"},
+		{[]string{"get", "--format", "resp", "--db", "0", two, "a"}, 5, "", "load one type with --type"},
+		{[]string{"get", "--format", "resp", "--db", "0", "--type", "hash", two, "a"}, 0, "HSET…f…v", ""},
+		{[]string{"get", "--ttl", "drop", one, "a"}, 2, "", "--ttl goes with --format resp"},
+		{[]string{"get", "--format", "xml", one, "a"}, 2, "", "it is table, json, resp or csv"},
+		{[]string{"get", t.TempDir(), "a"}, 10, "", "no finished dump"},
+		{[]string{"cat", "--quiet", "--format", "csv", "--match", "[bp]", one}, 0, "db,type,key…\n0,string,b,,,2,\n0,hyperloglog,p,,,registers,\n", "wrote 2 keys"},
+		{[]string{"cat", "--quiet", "--limit", "1", "--format", "json", one}, 0, `{"db":0,"type":"string","key":"a"…}`, "wrote 1 key with 1 element"},
+		{[]string{"cat", "--quiet", "--key", "b", "--key", "no", one}, 3, "b  2\n", `not in the dump: "no"`},
+		{[]string{"cat", "--quiet", "--match", "x*", "--format", "json", one}, 0, "", "wrote 0 keys"},
+		{[]string{"cat", "--limit", "-1", one}, 2, "", "--limit -1 is negative"},
+		{[]string{"cat", "--quiet", "--format", "resp", one}, 3, "SET…a…SET…b…", "only Pika reads its encoding"},
+		{[]string{"ls", one}, 0, "string…1…1…1…B  the first …a\\x00…", ""},
+		{[]string{"ls", "--format", "json", "--db", "1", "--type", "string", two}, 0, `{"name":"chunks/db1/string/000001.mpz",`, ""},
+		{[]string{"ls", "--format", "resp", two}, 2, "", "it is table or json"},
+	} {
+		r := runCommand(tc.args...)
+		if r.code != tc.code || !strings.Contains(r.stderr, tc.says) {
+			t.Errorf("%q: exit code %d, want %d and %q\n%s%s", tc.args, r.code, tc.code, tc.says, r.stdout, r.stderr)
+		}
+		if tc.says == "" && r.stderr != "" {
+			t.Errorf("%q: says %s", tc.args, r.stderr)
+		}
+		rest, found := r.stdout, true
+		for want := range strings.SplitSeq(tc.stdout, "…") {
+			if _, rest, found = strings.Cut(rest, want); !found {
+				t.Errorf("%q: no %q in\n%s", tc.args, want, r.stdout)
+				break
+			}
+		}
+		if tc.code == 2 && r.stdout != "" || tc.code == 10 && r.stdout != "" {
+			t.Errorf("%q writes %s", tc.args, r.stdout)
+		}
+	}
+}
+
+// TestLookBroken: whoever reads ends, as head does, and the disk is full.
+func TestLookBroken(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", strings.Repeat("1", 1<<20))})
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("NO /dev/full: a full disk is not tested")
+	}
+	defer full.Close()
+	r, unread, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unread.Close()
+	r.Close()
+	for _, command := range [][]string{{"cat", "--quiet", "--format", "json", dir}, {"get", dir, "a"}, {"ls", dir}} {
+		for to, says := range map[*os.File]string{full: "the disk is full", unread: "whoever reads the stream has ended"} {
+			var stderr bytes.Buffer
+			code := run(append([]string{"kvload"}, command...), strings.NewReader(""), to, &stderr)
+			result{code: code, stderr: stderr.String()}.failed(t, 75, says)
+		}
+	}
+}

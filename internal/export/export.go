@@ -1,0 +1,257 @@
+package export
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+)
+
+// A Format is a way to write keys.
+type Format string
+
+// The formats.
+const (
+	Table Format = "table" // for people
+	JSON  Format = "json"  // a line for each key
+	RESP  Format = "resp"  // commands, as redis-cli --pipe takes them
+	CSV   Format = "csv"   // a row for each element
+)
+
+// ParseFormat reads --format.
+func ParseFormat(s string) (Format, error) {
+	switch f := Format(s); f {
+	case Table, JSON, RESP, CSV:
+		return f, nil
+	}
+	return "", exitcode.Usagef("--format %q: it is table, json, resp or csv", s)
+}
+
+// Options say which keys are written, and how. The zero value of each is all, or none.
+type Options struct {
+	Format Format // empty: Table
+	Filter filter.Filter
+	Limit  int64 // so many keys; 0: all
+
+	// Of Table.
+	Width int  // columns of a line; 0: 100
+	Whole bool // each element on a line of its own, instead of the beginning on one line
+
+	// Of RESP: what becomes of names and expiries, as at a load.
+	Rewrite      rewrite.Options
+	HyperLogLogs bool // write them as the strings that they are
+
+	Left func(LeftOut)      // is told of each key that is left out; nil: nobody is
+	Unit func(archive.Unit) // is told of each unit that was read; nil: nobody is
+	Now  func() time.Time   // nil: time.Now
+}
+
+// A LeftOut is a key that the dump has, and the output has not.
+type LeftOut struct {
+	DB     int
+	Kind   format.Kind
+	Key    []byte
+	Reason string
+}
+
+// Why keys are left out.
+const (
+	Conflict    = "conflict"
+	HyperLogLog = "hyperloglog"
+	Expired     = "expired"
+	Short       = "short"
+	Prefix      = "prefix"
+	NotFlat     = "not-flat"
+	TooLarge    = "too-large"
+)
+
+// Counts are what was written.
+type Counts struct{ Keys, Elements, Bytes int64 }
+
+// An encoder writes records in one format. The parts of a key come one after the other.
+type encoder interface {
+	// begin appends what stands before the first key.
+	begin(dst []byte) []byte
+	// add appends a record. Reason is why the key is left out: said at its first part, and then
+	// none of its parts is appended.
+	add(dst []byte, db int, t format.Type, r *format.Record) (out []byte, reason string)
+}
+
+// An Exporter writes keys of one dump. It is for one goroutine.
+type Exporter struct {
+	Counts
+
+	ctx   context.Context
+	a     *archive.Archive
+	o     Options
+	enc   encoder
+	w     io.Writer
+	buf   []byte
+	match func([]byte) bool // nil: all
+	begun bool
+	skip  bool // the key at hand is not chosen, or left out
+}
+
+// New returns an Exporter that writes to w.
+func New(ctx context.Context, a *archive.Archive, w io.Writer, o Options) (*Exporter, error) {
+	x := &Exporter{ctx: ctx, a: a, o: o, w: w, match: o.Filter.Key()}
+	if x.o.Now == nil {
+		x.o.Now = time.Now
+	}
+	switch o.Format {
+	case JSON:
+		x.enc = new(jsonEncoder)
+	case CSV:
+		x.enc = newCSV()
+	case RESP:
+		if err := x.oneDatabase(); err != nil {
+			return nil, err
+		}
+		x.enc = &respEncoder{hyperLogLogs: o.HyperLogLogs}
+	default:
+		x.enc = &tableEncoder{width: o.Width, whole: o.Whole, now: x.o.Now().UnixMilli()}
+	}
+	return x, nil
+}
+
+// oneDatabase refuses several databases in one stream of commands: a server that has none, such as
+// Kvrocks, answers SELECT with OK and does nothing (SERVERS.md K3).
+func (x *Exporter) oneDatabase() error {
+	var dbs []int
+	for _, db := range x.a.Manifest.Options.Databases {
+		if x.o.Filter.DB(db) {
+			dbs = append(dbs, db)
+		}
+	}
+	if len(dbs) > 1 {
+		return exitcode.Usagef("--format resp writes one database at a time, and the dump has %v: choose one with --db", dbs)
+	}
+	return nil
+}
+
+// rules has the encoder of RESP go by the rules for the keys that d names.
+func (x *Exporter) rules(d rewrite.Dump) error {
+	enc, ok := x.enc.(*respEncoder)
+	if !ok {
+		return nil
+	}
+	rules, err := x.o.Rewrite.Rules(d, &x.o.Filter)
+	if err != nil {
+		return err
+	}
+	rules.Begin(x.o.Now(), x.a.Manifest)
+	enc.rules = rules
+	return nil
+}
+
+// Cat writes all keys that are chosen: by database, by type, in byte order.
+func (x *Exporter) Cat() error {
+	if err := x.rules(x.a); err != nil {
+		return err
+	}
+	for _, u := range x.a.Units(MayHold(&x.o.Filter)) {
+		if x.full() {
+			break
+		}
+		if err := x.unit(u); err != nil {
+			return err
+		}
+	}
+	return x.flush()
+}
+
+// MayHold returns what reports whether a chunk can have keys that a filter chooses.
+func MayHold(f *filter.Filter) func(format.ChunkInfo) bool {
+	prefix := f.Prefix()
+	return func(c format.ChunkInfo) bool {
+		behind := bytes.Compare(c.Start, prefix) > 0 && !bytes.HasPrefix(c.Start, prefix)
+		before := c.End != nil && bytes.Compare(c.End, prefix) < 0
+		return f.DB(c.DB) && f.Type(c.Type) && !before && !behind
+	}
+}
+
+func (x *Exporter) unit(u archive.Unit) error {
+	src := x.a.OpenUnit(u)
+	defer src.Close()
+	for !x.full() {
+		if x.ctx.Err() != nil {
+			return context.Cause(x.ctx)
+		}
+		r, err := src.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if err := x.record(u[0].DB, u[0].Type, r); err != nil {
+			return err
+		}
+	}
+	if x.o.Unit != nil {
+		x.o.Unit(u)
+	}
+	return nil
+}
+
+// full reports whether as many keys were written as are wanted.
+func (x *Exporter) full() bool { return x.o.Limit > 0 && x.Keys >= x.o.Limit }
+
+// record writes a record, if its key is chosen.
+func (x *Exporter) record(db int, t format.Type, r *format.Record) error {
+	if r.Part&format.PartFirst != 0 {
+		x.skip = x.match != nil && !x.match(r.Key)
+	}
+	if x.skip {
+		return nil
+	}
+	var reason string
+	if !x.begun {
+		x.begun = true
+		x.buf = x.enc.begin(x.buf)
+	}
+	if x.buf, reason = x.enc.add(x.buf, db, t, r); reason != "" {
+		x.skip = true
+		if x.o.Left != nil {
+			x.o.Left(LeftOut{db, r.Kind, r.Key, reason})
+		}
+		return nil
+	}
+	x.Elements += int64(r.Elements())
+	x.Bytes += int64(r.Size())
+	if r.Part&format.PartLast != 0 {
+		x.Keys++
+	}
+	if len(x.buf) < flushBytes {
+		return nil
+	}
+	return x.flush()
+}
+
+// How much is written at once, and what is kept of the memory for it.
+const (
+	flushBytes = 64 << 10
+	keepBytes  = 1 << 20
+)
+
+// flush writes what is at hand.
+func (x *Exporter) flush() error {
+	if !x.begun {
+		x.begun = true
+		x.buf = x.enc.begin(x.buf)
+	}
+	if _, err := x.w.Write(x.buf); err != nil {
+		return fmt.Errorf("write the keys: %w", err)
+	}
+	if x.buf = x.buf[:0]; cap(x.buf) > keepBytes {
+		x.buf = nil
+	}
+	return nil
+}

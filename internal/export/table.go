@@ -1,0 +1,161 @@
+package export
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+// A tableEncoder writes for people: a line for each key with the beginning of its value, or each
+// key with all of its elements.
+type tableEncoder struct {
+	width int   // of a line
+	whole bool  // all elements
+	now   int64 // Unix ms
+
+	elements int64
+	preview  []byte // of the key at hand
+}
+
+func (e *tableEncoder) begin(dst []byte) []byte {
+	if e.width == 0 {
+		e.width = 100
+	}
+	if e.whole {
+		return dst
+	}
+	return fmt.Appendf(dst, "%4s  %-11s  %-20s  %9s  %s\n", "db", "type", "expires", "elements", "key  value")
+}
+
+func (e *tableEncoder) add(dst []byte, db int, t format.Type, r *format.Record) ([]byte, string) {
+	first, last := r.Part&format.PartFirst != 0, r.Part&format.PartLast != 0
+	if first {
+		e.elements, e.preview = 0, e.preview[:0]
+		if e.whole {
+			dst = fmt.Appendf(dst, "%s  (%s, db%d%s)\n", shown(r.Key), typeName(t, r.Kind), db, e.expiry(", expires ", r.Expire))
+		}
+	}
+	e.elements += int64(r.Elements())
+	limit := format.MaxBulk
+	if e.whole {
+		each(r, limit, func(text []byte) bool {
+			dst = append(append(append(dst, "  "...), text...), '\n')
+			return true
+		})
+		if s := r.State; s != nil {
+			dst = fmt.Appendf(dst, "  last id %s, largest deleted id %s, entries added %d\n", s.LastID, s.MaxDeletedID, s.EntriesAdded)
+		}
+		return dst, ""
+	}
+	limit = e.width
+	each(r, limit, func(text []byte) bool {
+		if len(e.preview) >= e.width {
+			return false
+		}
+		if len(e.preview) > 0 {
+			e.preview = append(e.preview, ' ')
+		}
+		e.preview = append(e.preview, text...)
+		return true
+	})
+	if !last {
+		return dst, ""
+	}
+	line := fmt.Sprintf("%4d  %-11s  %-20s  %9s  %s  ", db, typeName(t, r.Kind), e.expiry("", r.Expire), progress.Count(e.elements), shown(r.Key[:min(len(r.Key), limit)]))
+	return append(append(dst, cut(line+string(e.preview), e.width)...), '\n'), ""
+}
+
+// typeName names the type of a key, or of what is not there any more.
+func typeName(t format.Type, k format.Kind) string {
+	switch k {
+	case format.Deleted:
+		return "-" + string(t)
+	case format.HyperLogLog:
+		return "hyperloglog"
+	}
+	return string(t)
+}
+
+// expiry returns when a key expires, behind a word; empty: never.
+func (e *tableEncoder) expiry(word string, expire int64) string {
+	switch {
+	case expire == 0:
+		return ""
+	case expire <= e.now:
+		word = strings.Replace(word, "expires", "expired", 1)
+	}
+	at := time.UnixMilli(expire).UTC()
+	if at.Year() > 9999 {
+		return word + "after year 9999"
+	}
+	return word + at.Format(time.RFC3339)
+}
+
+// each hands over each element as text, until next returns false. Of bytes it shows so many.
+func each(r *format.Record, limit int, next func(text []byte) bool) {
+	appendShown := func(dst, v []byte) []byte { return appendShown(dst, v[:min(len(v), limit)]) }
+	var text []byte
+	switch r.Kind {
+	case format.String, format.HyperLogLog:
+		next(appendShown(nil, r.Value))
+	case format.Hash:
+		for i := 0; i < len(r.Elems); i += 2 {
+			text = append(appendShown(text[:0], r.Elems[i]), '=')
+			if text = appendShown(text, r.Elems[i+1]); !next(text) {
+				return
+			}
+		}
+	case format.Stream:
+		for i := range r.Entries {
+			text = append(text[:0], r.Entries[i].ID.String()...)
+			for j := 0; j < len(r.Entries[i].Fields); j += 2 {
+				text = append(appendShown(append(text, ' '), r.Entries[i].Fields[j]), '=')
+				text = appendShown(text, r.Entries[i].Fields[j+1])
+			}
+			if !next(text) {
+				return
+			}
+		}
+	default:
+		for i, v := range r.Elems {
+			if text = appendShown(text[:0], v); r.Kind == format.Zset {
+				text = appendScore(append(text, '='), r.Scores[i], false)
+			}
+			if !next(text) {
+				return
+			}
+		}
+	}
+}
+
+func shown(v []byte) string { return string(appendShown(nil, v)) }
+
+// appendShown appends bytes as people can read them: in quotes if they are not plain text.
+func appendShown(dst, v []byte) []byte {
+	begin := len(dst)
+	dst = strconv.AppendQuote(dst, string(v))
+	quoted := dst[begin:]
+	if len(v) == 0 || len(quoted) != len(v)+2 || v[0] == ' ' || v[len(v)-1] == ' ' || v[0] == '"' {
+		return dst
+	}
+	return append(dst[:begin], v...)
+}
+
+// cut shortens a line to a width.
+func cut(line string, width int) string {
+	if utf8.RuneCountInString(line) <= width {
+		return strings.TrimRight(line, " ")
+	}
+	n := 0
+	for i := range line {
+		if n++; n == width {
+			return line[:i] + "…"
+		}
+	}
+	return line
+}
