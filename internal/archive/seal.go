@@ -20,6 +20,7 @@ type Segment struct {
 	start     []byte // of the chunk at hand
 	full      []byte // where the chunk at hand ends, for it is full; nil: it is not
 	done      []byte // the last key of which all was said
+	covered   bool   // by Covered, in the chunk at hand
 	continues bool
 	file      storage.File
 	cw        *format.ChunkWriter
@@ -266,7 +267,7 @@ func (s *Segment) seal(next []byte, open bool) error {
 		h.Start = []byte{}
 	}
 	s.parts = append(s.parts, sealing{s.file, format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256()), footer.Skipped})
-	s.start, s.continues, s.full, s.cw, s.file = next, open, nil, nil, nil
+	s.start, s.continues, s.full, s.cw, s.file, s.covered = next, open, nil, nil, nil, false
 	if open { // the key may have to be taken back
 		return nil
 	}
@@ -307,13 +308,26 @@ func (s *Segment) Close(end []byte) error {
 	return s.seal(end, false)
 }
 
+// Covered says that all was said of the keys up to key, of which there may have been nothing to
+// say. An old chunk is sealed there.
+func (s *Segment) Covered(key []byte) error {
+	if err := s.reach(key); err != nil {
+		return err
+	}
+	s.done, s.covered = append(s.done[:0], key...), true
+	if after := s.w.o.SealAfter; after > 0 && time.Since(s.begun) >= after {
+		return s.Checkpoint()
+	}
+	return nil
+}
+
 // Checkpoint seals what the chunk at hand holds, for a pass that ends before its time: a resumed
 // dump goes on behind it. It does nothing inside a key.
 func (s *Segment) Checkpoint() error {
 	if s.cw == nil {
 		return nil
 	}
-	if _, open := s.cw.Open(); open || s.cw.Stats().Keys+s.cw.Stats().Deleted == 0 {
+	if _, open := s.cw.Open(); open || s.cw.Stats().Keys+s.cw.Stats().Deleted == 0 && !s.covered {
 		return nil
 	}
 	return s.seal(after(s.done), false)

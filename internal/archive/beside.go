@@ -1,0 +1,62 @@
+package archive
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// Beside returns a writer of chunks in a directory below the dump, which are no part of it: what a
+// run keeps for those that resume it. Chunks that are there already are taken up as those of a dump
+// that is resumed; log is told of each that is removed. RemoveAll removes them all, which is to be
+// done before the dump is finished.
+func (w *Writer) Beside(dir string, log func(string)) (*Writer, error) {
+	o, store := w.o, storage.Below(w.dir, dir)
+	o.Sealed = nil
+	b, err := newWriter(store, w.uploads != nil, w.Info, o, store.Lock)
+	if err != nil {
+		return nil, err
+	}
+	names, err := store.List()
+	if err == nil {
+		err = b.adoptAll(names, []numberRange{0}, log)
+	}
+	if err != nil {
+		b.Close()
+		return nil, fmt.Errorf("take up %s: %w", store.Path(""), err)
+	}
+	return b, nil
+}
+
+// RemoveAll removes every file of the writer's directory.
+func (w *Writer) RemoveAll() error {
+	names, err := w.dir.List()
+	if err = errors.Join(err, w.flush()); err != nil {
+		return err
+	}
+	for _, c := range w.chunks { // which a bucket may not list yet
+		if !slices.Contains(names, c.Name) {
+			names = append(names, c.Name)
+		}
+	}
+	for _, name := range names {
+		if err := w.dir.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	w.chunks, w.stored = nil, 0
+	return nil
+}
+
+// SoFar returns an archive of the chunks that are sealed, of a dump that is not finished. It is of
+// no use behind Close.
+func (w *Writer) SoFar() (*Archive, error) {
+	m, err := w.Draft(nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Archive{Manifest: m, dump: m.Dump, dir: w.dir, codec: w.codec}, nil
+}

@@ -1,0 +1,127 @@
+package archive
+
+import (
+	"bytes"
+	"io"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// A Cursor goes over the records of one database and type in key order, and reads only frames that
+// can hold what is asked for. It is for one goroutine.
+type Cursor struct{ s *nameStream }
+
+// Cursor returns a cursor before the first record.
+func (a *Archive) Cursor(db int, t format.Type) *Cursor {
+	streams := a.nameStreams(db, allChunks, a.namesAt)
+	return &Cursor{streams[slices.Index(format.Types, t)]}
+}
+
+// Seek goes on to the next record whose key is not before key, and returns it, valid until the next
+// call; io.EOF: there is none. With nil that is the next record.
+func (c *Cursor) Seek(key []byte) (*format.Record, error) {
+	if err := c.s.seek(key); err != nil {
+		return nil, err
+	}
+	if c.s.name == nil {
+		return nil, io.EOF
+	}
+	return c.s.src.Record(), nil
+}
+
+// Close closes the file that is open.
+func (c *Cursor) Close() { c.s.close() }
+
+// A NameCursor goes over the names of one database, of whatever type, in byte order. It is for one
+// goroutine.
+type NameCursor struct {
+	streams []*nameStream
+	next    []byte // from which on the next name is
+}
+
+// Names returns a cursor before the first name that is not before start.
+func (a *Archive) Names(db int, start []byte) *NameCursor {
+	return &NameCursor{a.nameStreams(db, allChunks, a.namesAt), start}
+}
+
+// Next returns the next name, valid until the next call, and io.EOF at the end.
+func (c *NameCursor) Next() ([]byte, error) {
+	var first *nameStream
+	for _, s := range c.streams {
+		if _, err := s.reach(c.next); err != nil {
+			return nil, err
+		}
+		if s.name != nil && (first == nil || bytes.Compare(s.name, first.name) < 0) {
+			first = s
+		}
+	}
+	if first == nil {
+		return nil, io.EOF
+	}
+	c.next = after(first.name)
+	return c.next[:len(c.next)-1], nil
+}
+
+// Close closes the files that are open.
+func (c *NameCursor) Close() {
+	for _, s := range c.streams {
+		s.close()
+	}
+}
+
+// A SkippedCursor goes over the skipped keys of one database and type in byte order. It is for one
+// goroutine.
+type SkippedCursor struct {
+	a      *Archive
+	chunks []format.ChunkInfo
+	keys   []format.SkippedKey // of the chunk at hand
+	start  []byte
+}
+
+// SkippedKeys returns a cursor before the first skipped key that is not before start.
+func (a *Archive) SkippedKeys(db int, t format.Type, start []byte) *SkippedCursor {
+	c := &SkippedCursor{a: a, start: start}
+	for _, chunk := range a.Manifest.Chunks {
+		if chunk.DB == db && chunk.Type == t && chunk.Skipped > 0 && (chunk.End == nil || bytes.Compare(chunk.End, start) >= 0) {
+			c.chunks = append(c.chunks, chunk)
+		}
+	}
+	return c
+}
+
+// Next returns the next key and why it was skipped, and io.EOF at the end.
+func (c *SkippedCursor) Next() (k format.SkippedKey, err error) {
+	for {
+		for len(c.keys) > 0 {
+			if k, c.keys = c.keys[0], c.keys[1:]; bytes.Compare(k.Key, c.start) >= 0 {
+				return k, nil
+			}
+		}
+		if len(c.chunks) == 0 {
+			return k, io.EOF
+		}
+		footer, err := c.a.readFooter(c.chunks[0])
+		if err != nil {
+			return k, err
+		}
+		c.keys, c.chunks = footer.Skipped, c.chunks[1:]
+		slices.SortStableFunc(c.keys, func(x, y format.SkippedKey) int { return bytes.Compare(x.Key, y.Key) })
+	}
+}
+
+// FrameKeys returns the first key of each frame of a database, in any order: they are spread as its
+// records are.
+func (a *Archive) FrameKeys(db int) (keys [][]byte, err error) {
+	for _, c := range a.Manifest.Chunks {
+		if c.DB != db || c.Records == 0 {
+			continue
+		}
+		footer, err := a.readFooter(c)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, footer.Index...)
+	}
+	return keys, nil
+}

@@ -1,0 +1,140 @@
+package delta
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"slices"
+	"sort"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// Names are those of a delta. They may be asked for by many goroutines.
+type Names interface {
+	// From returns the names of a database in byte order, each once, from start on; nil: all.
+	From(db int, start []byte) (Cursor, error)
+	// Bounds returns names, in byte order, that divide those of a database into up to n parts of
+	// about the same number.
+	Bounds(db, n int) ([][]byte, error)
+}
+
+// A Cursor hands out names. It is for one goroutine.
+type Cursor interface {
+	// Next returns the next name, valid until the next call, and io.EOF at the end.
+	Next() (Name, error)
+	Close()
+}
+
+// A Name is one of a delta.
+type Name struct {
+	Key []byte
+	// Unlisted says why the streams whose names begin with Key cannot be listed (reader.Unlisted);
+	// then it is none itself. Empty: it is a name.
+	Unlisted string
+}
+
+// Sorted returns names that stand in byte order without repetition, by database.
+func Sorted(names map[int][][]byte) Names { return sorted(names) }
+
+type sorted map[int][][]byte
+
+func (s sorted) From(db int, start []byte) (Cursor, error) {
+	all := s[db]
+	i := sort.Search(len(all), func(i int) bool { return bytes.Compare(all[i], start) >= 0 })
+	return &sortedCursor{all[i:]}, nil
+}
+
+func (s sorted) Bounds(db, n int) ([][]byte, error) { return quantiles(s[db], n), nil }
+
+type sortedCursor struct{ rest [][]byte }
+
+func (c *sortedCursor) Next() (Name, error) {
+	if len(c.rest) == 0 {
+		return Name{}, io.EOF
+	}
+	n := Name{Key: c.rest[0]}
+	c.rest = c.rest[1:]
+	return n, nil
+}
+
+func (*sortedCursor) Close() {}
+
+// quantiles returns up to n-1 of names, which are in order, at the same distance.
+func quantiles(names [][]byte, n int) (bounds [][]byte) {
+	for i := 1; i < n; i++ {
+		at := names[min(i*len(names)/n, max(0, len(names)-1)):]
+		if len(at) > 0 && len(at[0]) > 0 && (bounds == nil || bytes.Compare(bounds[len(bounds)-1], at[0]) < 0) {
+			bounds = append(bounds, at[0])
+		}
+	}
+	return bounds
+}
+
+// Differing returns the names that Comparisons have written, of whatever type.
+func Differing(a *archive.Archive) Names { return differing{a} }
+
+type differing struct{ a *archive.Archive }
+
+func (d differing) From(db int, start []byte) (Cursor, error) {
+	c := &differingCursor{names: d.a.Names(db, start), unlisted: d.a.SkippedKeys(db, format.TypeStream, start)}
+	return c, c.nextUnlisted()
+}
+
+func (d differing) Bounds(db, n int) ([][]byte, error) {
+	all, err := d.a.FrameKeys(db)
+	slices.SortFunc(all, bytes.Compare)
+	return quantiles(all, n), err
+}
+
+// A differingCursor merges names and the beginnings of unlisted ones.
+type differingCursor struct {
+	names    *archive.NameCursor
+	unlisted *archive.SkippedCursor
+	skipped  *format.SkippedKey // the next of unlisted; nil: there is none
+	name     []byte             // the next of names, if held
+	held     bool
+	over     bool // there is no further one
+}
+
+func (c *differingCursor) nextUnlisted() error {
+	for c.skipped = nil; ; {
+		k, err := c.unlisted.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if k.Reason == string(reader.Unlisted) {
+			c.skipped = &k
+			return nil
+		}
+	}
+}
+
+func (c *differingCursor) Next() (Name, error) {
+	if !c.held && !c.over {
+		name, err := c.names.Next()
+		switch {
+		case err == nil:
+			c.name, c.held = name, true
+		case errors.Is(err, io.EOF):
+			c.over = true
+		default:
+			return Name{}, err
+		}
+	}
+	if s := c.skipped; s != nil && (!c.held || bytes.Compare(s.Key, c.name) <= 0) {
+		return Name{s.Key, s.Detail}, c.nextUnlisted()
+	}
+	if !c.held {
+		return Name{}, io.EOF
+	}
+	c.held = false
+	return Name{Key: c.name}, nil
+}
+
+func (c *differingCursor) Close() { c.names.Close() }

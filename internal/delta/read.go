@@ -1,0 +1,251 @@
+// Package delta makes what a delta dump consists of. A Comparison finds the names in which a live
+// Pika differs from a dump; Read reads names in every type into a delta that was begun: what is
+// there now, and deleted where a type has nothing.
+//
+//	c := delta.NewComparison(dumps, db, t, segment, &listed, now) // the sink of a pass
+//	err = delta.Read(ctx, delta.Options{Scanner: s, Writer: w, Names: delta.Differing(names), Threads: 4})
+//
+// It does not finish the delta, and writes nothing to the source.
+package delta
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// Options say what is read, and where to.
+type Options struct {
+	Scanner *reader.Scanner
+	Writer  *archive.Writer // of a delta: what its chunks do not cover yet is read
+	Names   Names
+	Threads int             // connections
+	Meter   *progress.Meter // counts, in the phase at hand
+}
+
+// partsPerThread is into how many parts the names are divided for each connection: some hold larger
+// keys than others.
+const partsPerThread = 4
+
+// Read reads the names in all types of the delta's options, and covers all of them. A name that the
+// source does not have in a type is written as deleted; one that cannot be read is skipped as in a
+// dump. An error leaves what was read before it in sealed chunks.
+func Read(ctx context.Context, o Options) error {
+	var parts []part
+	for _, db := range o.Writer.Info.Options.Databases {
+		more, err := o.parts(db)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, more...)
+	}
+	work := make(chan part, len(parts))
+	for _, p := range parts {
+		work <- p
+	}
+	close(work)
+	g, ctx := errgroup.WithContext(ctx)
+	for range min(max(1, o.Threads), len(parts)) {
+		g.Go(func() error {
+			w := worker{o: &o, readers: map[int]*reader.KeyReader{}}
+			defer w.close()
+			for p := range work {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				if err := w.read(ctx, p); err != nil {
+					return fmt.Errorf("read db%d by names: %w", p.db, err)
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// A part is a range of the names of a database that one worker reads in some types.
+type part struct {
+	db int
+	archive.Range
+	types []format.Type
+}
+
+// parts divides what no chunk covers yet.
+func (o *Options) parts(db int) (parts []part, err error) {
+	bounds, err := o.Names.Bounds(db, partsPerThread*max(1, o.Threads))
+	if err != nil {
+		return nil, err
+	}
+	cuts := append([][]byte{nil}, bounds...)
+	gaps := map[format.Type][]archive.Range{}
+	types := o.Writer.Info.Options.Types
+	for _, t := range types {
+		if gaps[t], err = o.Writer.Gaps(db, t); err != nil {
+			return nil, err
+		}
+		for _, g := range gaps[t] {
+			cuts = append(cuts, g.Start)
+			if g.End != nil {
+				cuts = append(cuts, g.End)
+			}
+		}
+	}
+	slices.SortFunc(cuts, bytes.Compare)
+	cuts = slices.CompactFunc(cuts, bytes.Equal)
+	for i, from := range cuts {
+		p := part{db: db, Range: archive.Range{Start: from}}
+		if i+1 < len(cuts) {
+			p.End = cuts[i+1]
+		}
+		for _, t := range types {
+			within := func(g archive.Range) bool {
+				return bytes.Compare(g.Start, from) <= 0 && (g.End == nil || bytes.Compare(from, g.End) < 0)
+			}
+			if slices.ContainsFunc(gaps[t], within) {
+				p.types = append(p.types, t)
+			}
+		}
+		if len(p.types) > 0 {
+			parts = append(parts, p)
+		}
+	}
+	return parts, nil
+}
+
+// A worker reads parts over a connection to each database.
+type worker struct {
+	o       *Options
+	readers map[int]*reader.KeyReader
+}
+
+func (w *worker) close() {
+	for _, k := range w.readers {
+		_ = k.Close()
+	}
+}
+
+func (w *worker) reader(ctx context.Context, db int) (*reader.KeyReader, error) {
+	if k := w.readers[db]; k != nil {
+		return k, nil
+	}
+	k, err := w.o.Scanner.NewKeyReader(ctx, db)
+	if err == nil {
+		w.readers[db] = k
+	}
+	return k, err
+}
+
+// read reads a part into a segment of each type.
+func (w *worker) read(ctx context.Context, p part) error {
+	k, err := w.reader(ctx, p.db)
+	if err != nil {
+		return err
+	}
+	var sinks []*sink
+	for i, t := range p.types {
+		s := &sink{
+			seg: w.o.Writer.Segment(p.db, t, p.Start), scanner: w.o.Scanner, first: i == 0,
+			counter: w.o.Meter.Part(progress.Name{DB: p.db, Type: string(t)}), meter: w.o.Meter, typ: t,
+		}
+		defer s.seg.Discard()
+		sinks = append(sinks, s)
+	}
+	err = w.each(ctx, p, p.Start, func(names []Name) error {
+		return w.names(ctx, k, p, names, sinks)
+	})
+	for _, s := range sinks {
+		if err != nil {
+			// What came before is kept, if the disk still takes it.
+			_ = s.seg.Checkpoint()
+		} else {
+			err = s.seg.Close(p.End)
+		}
+	}
+	return err
+}
+
+// Names that are read in one pipeline.
+const (
+	batchNames = 128
+	batchBytes = 1 << 20
+)
+
+// each hands over the names of a part from start on, some at a time.
+func (w *worker) each(ctx context.Context, p part, start []byte, do func([]Name) error) error {
+	cursor, err := w.o.Names.From(p.db, start)
+	if err != nil {
+		return err
+	}
+	defer cursor.Close()
+	var names []Name
+	size := 0
+	for over := false; !over; {
+		n, err := cursor.Next()
+		switch {
+		case errors.Is(err, io.EOF), err == nil && p.End != nil && bytes.Compare(n.Key, p.End) >= 0:
+			over = true
+		case err != nil:
+			return err
+		default:
+			n.Key = keep(nil, n.Key)
+			names = append(names, n)
+			size += len(n.Key)
+		}
+		if len(names) > 0 && (over || len(names) >= batchNames || size >= batchBytes) {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := do(names); err != nil {
+				return err
+			}
+			names, size = names[:0], 0
+		}
+	}
+	return nil
+}
+
+// names reads names in the type of each sink.
+func (w *worker) names(ctx context.Context, k *reader.KeyReader, p part, names []Name, sinks []*sink) error {
+	may, err := mayHold(ctx, k, names)
+	if err != nil {
+		return err
+	}
+	last := names[len(names)-1].Key
+	for _, s := range sinks {
+		err := s.read(ctx, k, names, may)
+		for errors.Is(err, archive.ErrTakenBack) && ctx.Err() == nil {
+			again := p
+			again.End = append(keep(nil, last), 0)
+			err = w.each(ctx, again, s.seg.Start(), func(names []Name) error {
+				may, err := mayHold(ctx, k, names)
+				if err != nil {
+					return err
+				}
+				return s.read(ctx, k, names, may)
+			})
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mayHold asks which types names may have.
+func mayHold(ctx context.Context, k *reader.KeyReader, names []Name) (reader.Holding, error) {
+	keys := make([][]byte, len(names))
+	for i := range names {
+		keys[i] = names[i].Key
+	}
+	return k.MayHold(ctx, keys)
+}
