@@ -20,6 +20,8 @@ type KeyReader struct {
 	piece adaptiveLimit // elements of a key
 	w     *scan         // of the call at hand
 	apart int           // see exchange
+
+	anyType bool // what types a name has cannot be asked
 }
 
 // NewKeyReader opens a connection for the keys of a database.

@@ -13,15 +13,22 @@ import (
 // A TypeSet says which types have a name.
 type TypeSet uint8
 
+// AllTypes is the set of all.
+var AllTypes = TypeSet(holdsAny(format.Types))
+
 // Has reports whether a type has it.
 func (s TypeSet) Has(t format.Type) bool { return s&TypeSet(holds(t)) != 0 }
+
+// IsOne reports whether only one type has it.
+func (s TypeSet) IsOne() bool { return s != 0 && s&(s-1) == 0 }
 
 // namesAtOnce is of how many names their types are asked in one pipeline.
 const namesAtOnce = 256
 
 // Types tells of each name which types have it, never from the source's cache: no type that had it
 // all the while is missing, and one more than had it may be there. Streams are looked for if
-// streams says so. The source is 3.4.0 or newer (SERVERS.md P5).
+// streams says so. A source before 3.4.0, or one that does not let us ask, may have every name in
+// every type (SERVERS.md P5).
 func (k *KeyReader) Types(ctx context.Context, names [][]byte, streams bool) ([]TypeSet, error) {
 	w := &scan{exchange: exchange{s: k.s.session, c: k.c}}
 	l := typeLook{
@@ -30,6 +37,9 @@ func (k *KeyReader) Types(ctx context.Context, names [][]byte, streams bool) ([]
 		streams: streams && k.s.source.ManyTypes(),
 	}
 	sets := make([]TypeSet, 0, len(names))
+	if k.anyType || !k.s.source.version.atLeast(3, 4, 0) {
+		return slices.Repeat([]TypeSet{AllTypes}, len(names)), nil
+	}
 	for some := range slices.Chunk(names, namesAtOnce) {
 		if _, err := w.ready(ctx); err != nil {
 			return nil, err
@@ -41,9 +51,16 @@ func (k *KeyReader) Types(ctx context.Context, names [][]byte, streams bool) ([]
 		w.bound(&k.b, false)
 		p, _, err := w.roundTripOrLess(ctx, &b, &k.b, 0, func() bool { return false })
 		for i := 0; err == nil && i < len(some); i++ {
-			var s TypeSet
-			s, err = l.read(p, some[i])
-			sets = append(sets, s)
+			var one *resp.Replies
+			if one, err = p.Take(b.Len() / len(some)); err == nil {
+				var s TypeSet
+				s, err = l.read(one, some[i])
+				sets = append(sets, s)
+			}
+			if re := (*ReplyError)(nil); errors.As(err, &re) && !re.Transient() { // of this name, or of the command
+				k.anyType = k.anyType || errors.Is(err, ErrAuth) || errors.Is(err, ErrRefused)
+				sets[len(sets)-1], err = AllTypes, nil
+			}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("look for names in db%d: %w", k.db, err)
@@ -130,4 +147,13 @@ func firstOf(first format.Type, n int64, order []format.Type) held {
 		return holds(first)
 	}
 	return holdsAny(order[i:])
+}
+
+// IsInternal reports whether a name is one that Pika keeps for itself, which no dump has.
+func IsInternal(name []byte) bool { return internal(name) }
+
+// MayHide reports whether the source may have keys under a name that it does not find when it is
+// asked for it (SERVERS.md P4).
+func (s *Scanner) MayHide(name []byte) bool {
+	return !s.source.ManyTypes() && slices.Contains(name, 0)
 }

@@ -58,5 +58,5 @@ func (w *Writer) SoFar() (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Archive{Manifest: m, dump: m.Dump, dir: w.dir, codec: w.codec}, nil
+	return &Archive{Manifest: m, dump: idOf(&m.Info), dir: w.dir, codec: w.codec}, nil
 }

@@ -33,8 +33,8 @@ func (c *Cursor) Seek(key []byte) (*format.Record, error) {
 // Close closes the file that is open.
 func (c *Cursor) Close() { c.s.close() }
 
-// A NameCursor goes over the names of one database, of whatever type, in byte order. It is for one
-// goroutine.
+// A NameCursor goes over the names of one database, of whatever type, in byte order; in a delta over
+// deleted ones, too. It is for one goroutine.
 type NameCursor struct {
 	streams []*nameStream
 	next    []byte // from which on the next name is
@@ -42,7 +42,11 @@ type NameCursor struct {
 
 // Names returns a cursor before the first name that is not before start.
 func (a *Archive) Names(db int, start []byte) *NameCursor {
-	return &NameCursor{a.nameStreams(db, allChunks, a.namesAt), start}
+	c := &NameCursor{a.nameStreams(db, allChunks, a.namesAt), start}
+	for _, s := range c.streams {
+		s.all = true
+	}
+	return c
 }
 
 // Next returns the next name, valid until the next call, and io.EOF at the end.

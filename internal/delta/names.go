@@ -47,7 +47,12 @@ func (s sorted) From(db int, start []byte) (Cursor, error) {
 	return &sortedCursor{all[i:]}, nil
 }
 
-func (s sorted) Bounds(db, n int) ([][]byte, error) { return quantiles(s[db], n), nil }
+// leastNames is of how many names a part is made at least: each costs a chunk of each type.
+const leastNames = 20_000
+
+func (s sorted) Bounds(db, n int) ([][]byte, error) {
+	return quantiles(s[db], min(n, 1+len(s[db])/leastNames)), nil
+}
 
 type sortedCursor struct{ rest [][]byte }
 

@@ -29,7 +29,8 @@ type Options struct {
 	Scanner *reader.Scanner
 	Writer  *archive.Writer // of a delta: what its chunks do not cover yet is read
 	Names   Names
-	Threads int             // connections
+	Pool    *Pool           // of connections, that outlive the call; nil: they are made for it
+	Threads int             // connections that read at once
 	Meter   *progress.Meter // counts, in the phase at hand
 }
 
@@ -40,25 +41,30 @@ const partsPerThread = 4
 // Read reads the names in all types of the delta's options, and covers all of them. A name that the
 // source does not have in a type is written as deleted; one that cannot be read is skipped as in a
 // dump. An error leaves what was read before it in sealed chunks.
-func Read(ctx context.Context, o Options) error {
+func Read(ctx context.Context, o Options) (*Counts, error) {
 	var parts []part
 	for _, db := range o.Writer.Info.Options.Databases {
 		more, err := o.parts(db)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		parts = append(parts, more...)
 	}
+	counts := &Counts{Skipped: map[reader.Reason]int64{}}
 	work := make(chan part, len(parts))
 	for _, p := range parts {
 		work <- p
 	}
 	close(work)
+	pool := o.Pool
+	if pool == nil {
+		pool = NewPool(ctx, o.Scanner)
+		defer pool.Close()
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for range min(max(1, o.Threads), len(parts)) {
 		g.Go(func() error {
-			w := worker{o: &o, readers: map[int]*reader.KeyReader{}}
-			defer w.close()
+			w := worker{&o, pool, counts}
 			for p := range work {
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
@@ -70,7 +76,7 @@ func Read(ctx context.Context, o Options) error {
 			return nil
 		})
 	}
-	return g.Wait()
+	return counts, g.Wait()
 }
 
 // A part is a range of the names of a database that one worker reads in some types.
@@ -122,40 +128,25 @@ func (o *Options) parts(db int) (parts []part, err error) {
 	return parts, nil
 }
 
-// A worker reads parts over a connection to each database.
+// A worker reads parts.
 type worker struct {
-	o       *Options
-	readers map[int]*reader.KeyReader
-}
-
-func (w *worker) close() {
-	for _, k := range w.readers {
-		_ = k.Close()
-	}
-}
-
-func (w *worker) reader(ctx context.Context, db int) (*reader.KeyReader, error) {
-	if k := w.readers[db]; k != nil {
-		return k, nil
-	}
-	k, err := w.o.Scanner.NewKeyReader(ctx, db)
-	if err == nil {
-		w.readers[db] = k
-	}
-	return k, err
+	o      *Options
+	pool   *Pool
+	counts *Counts
 }
 
 // read reads a part into a segment of each type.
-func (w *worker) read(ctx context.Context, p part) error {
-	k, err := w.reader(ctx, p.db)
+func (w *worker) read(ctx context.Context, p part) (err error) {
+	k, err := w.pool.take(p.db)
 	if err != nil {
 		return err
 	}
+	defer func() { w.pool.put(p.db, k, err) }()
 	var sinks []*sink
 	for i, t := range p.types {
 		s := &sink{
 			seg: w.o.Writer.Segment(p.db, t, p.Start), scanner: w.o.Scanner, first: i == 0,
-			counter: w.o.Meter.Part(progress.Name{DB: p.db, Type: string(t)}), meter: w.o.Meter, typ: t,
+			counter: w.o.Meter.Part(progress.Name{DB: p.db, Type: string(t)}), meter: w.o.Meter, typ: t, counts: w.counts,
 		}
 		defer s.seg.Discard()
 		sinks = append(sinks, s)
@@ -216,7 +207,7 @@ func (w *worker) each(ctx context.Context, p part, start []byte, do func([]Name)
 
 // names reads names in the type of each sink.
 func (w *worker) names(ctx context.Context, k *reader.KeyReader, p part, names []Name, sinks []*sink) error {
-	may, err := mayHold(ctx, k, names)
+	may, err := w.types(ctx, k, names)
 	if err != nil {
 		return err
 	}
@@ -227,7 +218,7 @@ func (w *worker) names(ctx context.Context, k *reader.KeyReader, p part, names [
 			again := p
 			again.End = append(keep(nil, last), 0)
 			err = w.each(ctx, again, s.seg.Start(), func(names []Name) error {
-				may, err := mayHold(ctx, k, names)
+				may, err := w.types(ctx, k, names)
 				if err != nil {
 					return err
 				}
@@ -241,11 +232,11 @@ func (w *worker) names(ctx context.Context, k *reader.KeyReader, p part, names [
 	return nil
 }
 
-// mayHold asks which types names may have.
-func mayHold(ctx context.Context, k *reader.KeyReader, names []Name) (reader.Holding, error) {
+// types asks which types may have names.
+func (w *worker) types(ctx context.Context, k *reader.KeyReader, names []Name) ([]reader.TypeSet, error) {
 	keys := make([][]byte, len(names))
 	for i := range names {
 		keys[i] = names[i].Key
 	}
-	return k.MayHold(ctx, keys)
+	return k.Types(ctx, keys, slices.Contains(w.o.Writer.Info.Options.Types, format.TypeStream))
 }

@@ -18,19 +18,20 @@ type sink struct {
 	scanner *reader.Scanner
 	meter   *progress.Meter
 	counter *progress.Counter
+	counts  *Counts
 
 	names []Name // those at hand
-	may   reader.Holding
+	may   []reader.TypeSet
 	next  int    // the first of which nothing was said yet
 	open  []byte // the key of which something was written last
 }
 
 // read reads the names at hand: in the type, if they may have it.
-func (s *sink) read(ctx context.Context, k *reader.KeyReader, names []Name, may reader.Holding) error {
+func (s *sink) read(ctx context.Context, k *reader.KeyReader, names []Name, may []reader.TypeSet) error {
 	s.names, s.may, s.next, s.open = names, may, 0, nil
 	var keys [][]byte
 	for i, n := range names {
-		if n.Unlisted == "" && may.May(i, s.typ) && !reader.IsInternal(n.Key) {
+		if n.Unlisted == "" && may[i].Has(s.typ) && !reader.IsInternal(n.Key) {
 			keys = append(keys, n.Key)
 		}
 	}
@@ -66,16 +67,18 @@ func (s *sink) absent(n *Name) error {
 			return s.skip(n.Key, reader.Internal, "")
 		}
 		return nil
-	case s.scanner.Unreadable(n.Key):
+	case s.scanner.MayHide(n.Key):
 		if s.first {
 			return s.skip(n.Key, reader.Gone, "a name with a NUL, which the source does not find")
 		}
 		return nil
 	}
+	s.counts.delete()
 	return s.seg.Record(&format.Record{Kind: format.Deleted, Key: n.Key, Part: format.PartWhole})
 }
 
 func (s *sink) skip(key []byte, reason reader.Reason, detail string) error {
+	s.counts.skip(reason)
 	s.meter.LeftOut(string(reason), 1)
 	return s.seg.Skip(key, string(reason), detail)
 }
@@ -99,6 +102,7 @@ func (s *sink) Record(r *format.Record) error {
 		}
 		s.next, s.open = place+1, s.names[place].Key
 		s.counter.Add(1, 0, 1)
+		s.counts.key()
 	}
 	s.counter.Add(0, int64(len(r.Key)+r.Size()), 0)
 	s.counter.AddElements(int64(r.Elements()))
@@ -114,7 +118,7 @@ func (s *sink) Skip(key []byte, reason reader.Reason, detail string) error {
 	if err := s.upTo(place); err != nil {
 		return err
 	}
-	if isGone(reason) || reason == reader.Retyped && !s.may.One(place) { // what was not told by name may be of any type
+	if isGone(reason) || reason == reader.Retyped && !s.may[place].IsOne() { // what was not told by name may be of any type
 		return s.upTo(place + 1)
 	}
 	s.next = place + 1

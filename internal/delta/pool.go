@@ -1,0 +1,83 @@
+package delta
+
+import (
+	"context"
+	"sync"
+
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// A Pool keeps connections to a source for those that read by names. It may be used by many
+// goroutines.
+type Pool struct {
+	ctx     context.Context // of the connections
+	scanner *reader.Scanner
+
+	mu   sync.Mutex
+	free map[int][]*reader.KeyReader // by database
+}
+
+// NewPool returns a pool without connections. Those that it makes end with the context.
+func NewPool(ctx context.Context, s *reader.Scanner) *Pool {
+	return &Pool{ctx: ctx, scanner: s, free: map[int][]*reader.KeyReader{}}
+}
+
+// take returns a connection to a database, which put gives back.
+func (p *Pool) take(db int) (*reader.KeyReader, error) {
+	p.mu.Lock()
+	if free := p.free[db]; len(free) > 0 {
+		k := free[len(free)-1]
+		p.free[db] = free[:len(free)-1]
+		p.mu.Unlock()
+		return k, nil
+	}
+	p.mu.Unlock()
+	return p.scanner.NewKeyReader(p.ctx, db)
+}
+
+// put takes a connection back, unless it ended with an error.
+func (p *Pool) put(db int, k *reader.KeyReader, err error) {
+	if err != nil {
+		_ = k.Close()
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free[db] = append(p.free[db], k)
+}
+
+// Close closes the connections that are not in use.
+func (p *Pool) Close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for db, free := range p.free {
+		for _, k := range free {
+			_ = k.Close()
+		}
+		delete(p.free, db)
+	}
+}
+
+// Counts are what a Read came to. They may be read when it is over.
+type Counts struct {
+	Keys    int64                   // read; one in two types counts twice
+	Deleted int64                   // types that do not have a name
+	Skipped map[reader.Reason]int64 // names of a type that could not be read, or not wholly
+
+	mu sync.Mutex
+}
+
+func (c *Counts) key()    { c.add(&c.Keys) }
+func (c *Counts) delete() { c.add(&c.Deleted) }
+
+func (c *Counts) add(n *int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	*n++
+}
+
+func (c *Counts) skip(r reader.Reason) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Skipped[r]++
+}
