@@ -33,8 +33,8 @@ func (c *Cursor) Seek(key []byte) (*format.Record, error) {
 // Close closes the file that is open.
 func (c *Cursor) Close() { c.s.close() }
 
-// A NameCursor goes over the names of one database, of whatever type, in byte order; in a delta over
-// deleted ones, too. It is for one goroutine.
+// A NameCursor goes over the names of one database, of whatever type, in byte order; in a delta
+// over deleted ones, too. It is for one goroutine.
 type NameCursor struct {
 	streams []*nameStream
 	next    []byte // from which on the next name is
