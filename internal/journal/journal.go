@@ -65,6 +65,7 @@ type Journal struct {
 	undone   time.Time
 	kept     int64 // keys that were left when it was undone
 	units    map[string]*unit
+	recorder recorder
 }
 
 // Open locks the directory at path, which is made if need be, and reads the journal in it.
@@ -162,6 +163,8 @@ func (j *Journal) Begin(b Identity, empty bool, undo string) (kept string, err e
 	}
 	j.load = &load{Version: version, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Undo: undo, Identity: b}
 	j.runs = map[string]string{}
+	j.recorder = recorder{}
+	j.recorder.begin(j.load.Began)
 	j.units, j.unsure, j.idle, j.finished, j.undone, j.kept, j.undoing = map[string]*unit{}, "", false, time.Time{}, time.Time{}, 0, false
 	err = j.rewrite()
 	if _, local := j.store.(*storage.Dir); !local && err == nil { // others may be at work below a directory
@@ -181,6 +184,20 @@ func (j *Journal) Stats() (s checkpoint.Stats) {
 		s.Add(u.position.Stats)
 	}
 	return s
+}
+
+// History returns how the load went. A journal of a build before 2026-11-28 knows only its runs.
+func (j *Journal) History() History {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return History{slices.Clone(j.recorder.Moments), slices.Clone(j.recorder.Spans)}
+}
+
+// Retried says how many transient errors this run has retried so far.
+func (j *Journal) Retried(n int64) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.recorder.retries = n
 }
 
 // MayHaveSent reports whether anything of the load may be on the target.
@@ -254,7 +271,7 @@ func (j *Journal) IsIdle() bool { return j.idle }
 // SetIdle notes that, or that a run goes on, for good.
 func (j *Journal) SetIdle(idle bool) error {
 	if idle {
-		return j.note(line{Idle: time.Now().UTC()})
+		return j.note(line{Idle: time.Now().UTC(), Retries: j.recorder.retries})
 	}
 	return j.note(line{Running: time.Now().UTC()})
 }

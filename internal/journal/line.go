@@ -27,8 +27,9 @@ type line struct {
 	Done     *done      `json:"done,omitempty"`
 	Unsure   string     `json:"unsure,omitempty"`
 	Run      *serverRun `json:"run,omitempty"`
-	Running  time.Time  `json:"running,omitzero"` // a run goes on with it
-	Idle     time.Time  `json:"idle,omitzero"`    // it has ended, and nothing is under way
+	Running  time.Time  `json:"running,omitzero"`  // a run goes on with it
+	Idle     time.Time  `json:"idle,omitzero"`     // it has ended, and nothing is under way
+	Retries  int64      `json:"retries,omitempty"` // of Idle: that the run has made
 	Finished time.Time  `json:"finished,omitzero"`
 	Undoing  time.Time  `json:"undoing,omitzero"` // a rollback begins
 	Undone   time.Time  `json:"undone,omitzero"`  // the rollback has come to its end
@@ -39,8 +40,9 @@ type line struct {
 type load struct {
 	Version int       `json:"version"`
 	Began   time.Time `json:"began"`
-	Empty   bool      `json:"empty"`          // the target was seen to be empty
-	Undo    string    `json:"undo,omitempty"` // the dump of what the target held
+	Empty   bool      `json:"empty"`             // the target was seen to be empty
+	Undo    string    `json:"undo,omitempty"`    // the dump of what the target held
+	History *History  `json:"history,omitempty"` // before the lines that follow
 	Identity
 }
 
@@ -53,6 +55,7 @@ type content struct {
 // point is the newest position of a unit.
 type point struct {
 	Unit string `json:"unit"`
+	At   int64  `json:"at,omitempty"` // in milliseconds of Unix time
 	Position
 }
 
@@ -81,6 +84,7 @@ type serverRun struct {
 // done ends a unit.
 type done struct {
 	Unit  string           `json:"unit"`
+	At    int64            `json:"at,omitempty"` // as that of a point
 	Stats checkpoint.Stats `json:"stats"`
 }
 

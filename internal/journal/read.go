@@ -100,10 +100,17 @@ func (j *Journal) take(l *line) error {
 			return fmt.Errorf("its version is %d, this tool knows %d", l.Load.Version, version)
 		}
 		j.load = l.Load
+		if h := l.Load.History; h != nil {
+			j.recorder.History, l.Load.History = *h, nil
+		} else {
+			j.recorder.begin(l.Load.Began)
+		}
 	case l.Content != nil:
 		j.unit(l.Content.Unit).content = l.Content.SHA256
 	case l.Point != nil:
-		j.unit(l.Point.Unit).position = l.Point.Position
+		u := j.unit(l.Point.Unit)
+		u.position = l.Point.Position
+		j.recorder.reach(&u.noted, u.position.Stats, l.Point.At)
 	case l.Found != nil:
 		j.unit(l.Found.Unit).found(l.Found.Asked, l.Found.Runs)
 	case l.Sending != nil:
@@ -113,16 +120,20 @@ func (j *Journal) take(l *line) error {
 		u := j.unit(l.Done.Unit)
 		u.position.Stats = l.Done.Stats
 		u.end()
+		j.recorder.reach(&u.noted, u.position.Stats, l.Done.At)
 	case l.Unsure != "":
 		j.unsure = l.Unsure
 	case l.Run != nil:
 		j.runs[l.Run.Address] = l.Run.ID
 	case !l.Running.IsZero():
 		j.idle = false
+		j.recorder.begin(l.Running)
 	case !l.Idle.IsZero():
 		j.idle = true
+		j.recorder.end(l.Idle, l.Retries)
 	case !l.Finished.IsZero():
 		j.finished = l.Finished
+		j.recorder.end(l.Finished, 0)
 	case !l.Undoing.IsZero():
 		j.undoing, j.undone, j.kept = true, time.Time{}, 0
 	case !l.Undone.IsZero():

@@ -50,7 +50,9 @@ func (c *counted) Write(p []byte) (int, error) {
 }
 
 func (j *Journal) writeAll(enc *json.Encoder) error {
-	if err := enc.Encode(line{Load: j.load}); err != nil {
+	first := *j.load
+	first.History = &j.recorder.History
+	if err := enc.Encode(line{Load: &first}); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(j.units)) {
@@ -109,9 +111,9 @@ func (u *unit) write(name string, enc *json.Encoder) (err error) {
 		encode(line{Sending: &sending{name, u.sent}})
 	}
 	if u.done {
-		encode(line{Done: &done{name, u.position.Stats}})
+		encode(line{Done: &done{Unit: name, Stats: u.position.Stats}})
 	} else if u.position.Record > 0 {
-		encode(line{Point: &point{name, u.position}})
+		encode(line{Point: &point{Unit: name, Position: u.position}})
 	}
 	return err
 }

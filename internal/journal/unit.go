@@ -19,6 +19,7 @@ type unit struct {
 	sent     int64      // records that may have been sent
 	live     Runs       // keys that existed, or were passed over
 	existed  packedRuns // once it is done
+	noted    noted      // what the history has of it
 }
 
 func (u *unit) found(asked int64, runs []run) {
@@ -174,7 +175,9 @@ func (u *Unit) Done() error {
 	defer j.mu.Unlock()
 	u.u.dirty = false
 	u.u.end()
-	return j.write(line{Done: &done{u.name, u.u.position.Stats}})
+	at := time.Now().UnixMilli()
+	j.recorder.reach(&u.u.noted, u.u.position.Stats, at)
+	return j.write(line{Done: &done{u.name, at, u.u.position.Stats}})
 }
 
 // A Position is the checkpoint of a unit, and where in the dump it lies.

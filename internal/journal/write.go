@@ -69,5 +69,7 @@ func (j *Journal) sync() error {
 // point writes the position of a unit.
 func (j *Journal) point(name string, u *unit) error {
 	u.written, u.dirty = time.Now(), false
-	return j.write(line{Point: &point{name, u.position}})
+	at := u.written.UnixMilli()
+	j.recorder.reach(&u.noted, u.position.Stats, at)
+	return j.write(line{Point: &point{name, at, u.position}})
 }

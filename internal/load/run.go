@@ -255,6 +255,7 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 		fmt.Fprintf(j.log, "%s sent once more: slots of the cluster moved, or nobody served them\n", progress.Plural(n, "command was", "commands were"))
 	}
 	noted := jn.Checkpoint()
+	jn.Retried(j.Summary.Retrying())
 	if noted == nil && l.IsSettled() {
 		noted = jn.SetIdle(true)
 	}

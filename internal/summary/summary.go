@@ -199,6 +199,9 @@ func (s *Summary) End(err error, code int) {
 	}
 }
 
+// Retrying returns how many retries were counted.
+func (s *Summary) Retrying() int64 { return s.retries.Load() }
+
 // Resumed says what earlier runs have done, the first of which began then.
 func (s *Summary) Resumed(earlier Counts, began time.Time) {
 	s.earlier = earlier
