@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -40,6 +41,7 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 // RunWith is Run with the dump open, and the rules of a load whose begin they know.
 func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.Rules, out, log io.Writer) error {
 	o.Summarize("verify")
+	began := time.Now()
 	logging.SetDump(log, a.Manifest.Dump)
 	left, err := o.readLeftOut()
 	if err != nil {
@@ -75,6 +77,9 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --match or --sample choose none of the dump's keys", exitcode.ErrRefused)
 	}
 	o.Summary.Comparison = c.tally.Comparison(o.Sample)
+	if err := c.keep(ctx, began); err != nil {
+		fmt.Fprintf(log, "warning: cannot keep beside the journal what came of the comparison: %v\n", err)
+	}
 	return c.verdict()
 }
 
@@ -89,6 +94,18 @@ type comparison struct {
 	how    verify.Options
 	tally  verify.Tally
 	names  atomic.Int64 // that Reverse has listed
+}
+
+// keep keeps what came out beside the journal of the load, if there is one, for kvload report.
+func (c *comparison) keep(ctx context.Context, began time.Time) error {
+	v := loadstate.Verification{
+		Dump: c.dump.Manifest.Dump, Target: fmt.Sprint(c.target.Target), Began: began, Ended: time.Now(),
+		KeysOnly: c.KeysOnly, Reverse: c.Reverse, Comparison: *c.Summary.Comparison,
+	}
+	if !c.Shard.IsAll() {
+		v.Shard = c.Shard.String()
+	}
+	return v.Keep(ctx, c.Location(), c.target.Target.Nodes)
 }
 
 // run makes the rounds, and then the reverse pass.
