@@ -214,32 +214,28 @@ func (in *input) database(typ protowire.Type) (db int, err error) {
 	return db, in.ends(behind, err)
 }
 
-// databaseName reads a name like "db0" without a copy of it.
-func (in *input) databaseName(typ protowire.Type) (int, error) {
+// databaseName reads a name like "db0".
+func (in *input) databaseName(typ protowire.Type) (db int, err error) {
 	behind, err := in.length(typ)
-	if err != nil {
-		return 0, err
+	if n := in.left - behind; err == nil && (n < 3 || n > maxDatabaseName) {
+		err = fmt.Errorf("%w: a database whose name has %d bytes", errMessage, n)
 	}
-	n, db := in.left-behind, 0
-	name := make([]byte, 0, 12)
-	for range min(n, cap(name)) {
-		b, err := in.byte()
-		if err != nil {
-			return 0, err
+	for i := 0; err == nil && in.left > behind; i++ {
+		var b byte
+		b, err = in.byte()
+		switch {
+		case err != nil:
+		case i >= 2 && '0' <= b && b <= '9':
+			db = db*10 + int(b-'0')
+		case i >= 2 || b != "db"[i]:
+			err = fmt.Errorf("%w: a database whose name is not db and a number", errMessage)
 		}
-		name = append(name, b)
 	}
-	if n < 3 || n > cap(name) || string(name[:2]) != "db" {
-		return 0, fmt.Errorf("%w: database %q", errMessage, name)
-	}
-	for _, b := range name[2:] {
-		if b < '0' || b > '9' {
-			return 0, fmt.Errorf("%w: database %q", errMessage, name)
-		}
-		db = db*10 + int(b-'0')
-	}
-	return db, nil
+	return db, err
 }
+
+// maxDatabaseName is longer than the name of any database.
+const maxDatabaseName = 8
 
 // ends checks that a field which was read by its parts ended where it should.
 func (in *input) ends(behind int, err error) error {
