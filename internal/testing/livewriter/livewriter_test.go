@@ -23,8 +23,12 @@ func TestEveryCommand(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
+			commands := 5000
+			if testing.Short() {
+				commands = 2000
+			}
 			counts, err := Write(t.Context(), Options{
-				Addr: s.Addr(), Databases: []int{0, 1}, Seed: 1, Commands: 5000, Rate: 1e6, Grow: 20,
+				Addr: s.Addr(), Databases: []int{0, 1}, Seed: 1, Commands: commands, Rate: 1e6, Grow: 20,
 			})
 			if err != nil {
 				t.Fatal(err)
