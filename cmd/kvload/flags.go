@@ -57,6 +57,16 @@ func rewriteFlags(env func(string) []string) []cli.Flag {
 	)
 }
 
+// baseFlag says where the base of a delta lies; what is the end of its help.
+func baseFlag(env func(string) []string, what string) cli.Flag {
+	return &cli.StringFlag{Name: "base", Usage: "of a delta or a chain: the base lies in `DIR`, a directory or the URL of a prefix in a bucket; " + what, EnvVars: env("base"), Category: categoryDump}
+}
+
+// baseLoadedFlag lets a delta be loaded though no journal says that its base is.
+func baseLoadedFlag(env func(string) []string) cli.Flag {
+	return &cli.BoolFlag{Name: "base-loaded", Usage: "load a delta though no journal says that the target holds what it follows; only if you know that it does", EnvVars: env("base-loaded"), Category: categoryDump}
+}
+
 // runFlags say how a run goes; threads and retry are the help of --threads and --retry-for.
 func runFlags(env func(string) []string, threads, retry string) []cli.Flag {
 	return append(command.OutputFlags(env),
@@ -73,7 +83,7 @@ func stateFlag(env func(string) []string, usage, category string) cli.Flag {
 // connect has read of them.
 func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 	s := load.Spec{
-		Dump: c.String("in"), Workers: c.Int("threads"), State: c.String("state"), RetryFor: c.Duration("retry-for"),
+		Dump: c.String("in"), Base: c.String("base"), Workers: c.Int("threads"), State: c.String("state"), RetryFor: c.Duration("retry-for"),
 	}
 	var err error
 	if s.Meter, err = command.Meter(c); err != nil {
@@ -87,6 +97,9 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 	}
 	if err := storage.Check(s.Dump); err != nil {
 		return s, exitcode.Usagef("--in: %w", err)
+	}
+	if err := storage.Check(s.Base); err != nil {
+		return s, exitcode.Usagef("--base: %w", err)
 	}
 	if err := storage.Check(s.State); err != nil {
 		return s, exitcode.Usagef("--state: %w", err)
@@ -170,7 +183,9 @@ func parseWrite(c *cli.Context, s *load.Spec) (undo string, err error) {
 		return "", exitcode.Usagef("--pipeline %d: it is between 1 and %d", n, 1<<20)
 	}
 	s.Target.BatchCommands, s.BreakLock = c.Int("pipeline"), c.Bool("break-lock")
-	if s.Target.OnExists, err = writer.ParseOnExists(c.String("on-exists")); err != nil {
+	if c.Command.Name == "follow" {
+		s.Target.OnExists = writer.Replace
+	} else if s.Target.OnExists, err = writer.ParseOnExists(c.String("on-exists")); err != nil {
 		return "", exitcode.Usagef("--on-exists: %w", err)
 	}
 	undo = c.String("undo")

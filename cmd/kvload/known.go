@@ -17,6 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
@@ -30,9 +31,6 @@ var selection = []string{"db", "type", "match", "map-db"}
 // all of that itself, of a verify it is done here. A load that is not found knows nothing. What it
 // wrote by raw batches, scores that commands refuse among them, is on the target.
 func recall(c *cli.Context, s *load.Spec, addr string) error {
-	if c.Command.Name == "load" && !c.Bool("resume") {
-		return nil
-	}
 	where, b, err := begun(c, *s, addr)
 	switch {
 	case err != nil:
@@ -78,6 +76,19 @@ func begun(c *cli.Context, s load.Spec, addr string) (where string, b *journal.I
 		s.State = storage.Join(s.State, loadstate.TargetName(addr))
 	}
 	if s.Dump == loadstate.Stream {
+		return "", nil, nil
+	}
+	if deltas, where, b, err := loadchain.Known(c.Context, &s); deltas && err == nil {
+		if b != nil {
+			b.Settings = maps.Clone(b.Settings)
+			delete(b.Settings, "--on-exists") // that of the base may have been another
+		}
+		if c.Value("on-exists") != nil && !c.IsSet("on-exists") {
+			err = c.Set("on-exists", "replace")
+		}
+		return where, b, err
+	}
+	if c.Command.Name == "load" && !c.Bool("resume") {
 		return "", nil, nil
 	}
 	a, err := archive.Open(c.Context, s.Dump, 1, s.Keys.Identities...)

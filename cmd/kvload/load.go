@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
@@ -96,6 +97,14 @@ func loadCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
+			chain, err := isChain(c)
+			if err != nil {
+				return err
+			}
+			if chain {
+				targets[0].Summary = command.Summarize(c, afterFollow(c))
+				return loadchain.Run(c.Context, targets, false, command.Out(c), c.App.ErrWriter)
+			}
 			targets[0].Summary = command.Summarize(c, afterLoad(c))
 			if len(targets) > 1 {
 				return load.RunAll(c.Context, targets, command.Out(c), c.App.ErrWriter)
@@ -109,8 +118,10 @@ func loadCommand() *cli.Command {
 func loadFlags() []cli.Flag {
 	env := command.Env("KVLOAD")
 	return slices.Concat(
-		dumpFlags(env, "load the dump in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input"),
+		dumpFlags(env, "load the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input"),
 		[]cli.Flag{
+			baseFlag(env, "beside it is the journal of its load"),
+			baseLoadedFlag(env),
 			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump still writes it, and end when it is finished", EnvVars: env("follow"), Category: categoryDump},
 			&cli.BoolFlag{Name: "dry-run", Usage: "make the preflight checks, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", EnvVars: env("dry-run"), Category: categoryWhat},
 			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify"), Category: categoryWhat},
@@ -189,7 +200,7 @@ func parseLoad(c *cli.Context, spec load.Spec, several bool) (o load.Options, er
 	o = load.Options{
 		Spec: spec, Follow: c.Bool("follow"), Stdin: c.App.Reader, Spool: c.String("spool"),
 		DryRun: c.Bool("dry-run"), CreateNamespaces: c.Bool("create-namespaces"), Namespaces: load.NamespaceNames(c.String("map-db")),
-		Resume: c.Bool("resume"), Undo: undo, Report: c.String("report"), Checkpoint: c.Duration("checkpoint"),
+		BaseLoaded: c.Bool("base-loaded"), Resume: c.Bool("resume"), Undo: undo, Report: c.String("report"), Checkpoint: c.Duration("checkpoint"),
 		MaxErrors: c.Int("max-errors"), StallTimeout: c.Duration("stall-timeout"), Tune: c.Bool("tune"),
 		Tool: "kvload " + command.Version,
 	}

@@ -14,13 +14,14 @@ import (
 )
 
 func commands() []*cli.Command {
-	all := []*cli.Command{loadCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), checkCommand(), getCommand(), catCommand(), lsCommand(), packCommand(), unpackCommand()}
+	all := []*cli.Command{loadCommand(), followCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), checkCommand(), getCommand(), catCommand(), lsCommand(), packCommand(), unpackCommand()}
 	return metrics.Watch(all, command.Env("KVLOAD"), load.Classify, os.Getenv)
 }
 
 // most are the flags that stand first in the help of a command.
 var most = map[string][]string{
 	"load":     {"uri", "password-file", "in", "dry-run", "resume", "on-exists", "undo", "map-db", "verify", "rate-keys"},
+	"follow":   {"uri", "password-file", "in", "base", "verify", "undo", "state", "map-db", "rate-keys", "method"},
 	"verify":   {"uri", "password-file", "in", "map-db", "reverse", "sample", "keys-only", "left-out", "report", "threads"},
 	"finish":   {"uri", "password-file", "in", "state", "map-db", "no-verify", "reverse", "report", "threads"},
 	"inspect":  {"json", "identity"},

@@ -41,6 +41,19 @@ func afterLoad(c *cli.Context) func(*summary.Summary, error) []string {
 	}
 }
 
+// afterFollow tells what comes after a chain was followed.
+func afterFollow(c *cli.Context) func(*summary.Summary, error) []string {
+	return func(s *summary.Summary, err error) []string {
+		switch chain := s.Chain; {
+		case command.IsUnfinished(s, err):
+			return []string{command.Next(c, "kvload follow", command.But())}
+		case len(s.Targets) > 0, chain == nil, !s.Finished, s.Comparison != nil:
+			return nil
+		}
+		return []string{command.Next(c, "kvload verify", command.Of(c, "verify", append([]string{"in"}, own...)...), "--in", c.String("in"))}
+	}
+}
+
 // verifyEach compares each of several targets that was not compared yet.
 func verifyEach(c *cli.Context, s *summary.Summary) (all []string) {
 	keep := command.Of(c, "verify", append([]string{"uri"}, own...)...)

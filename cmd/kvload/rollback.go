@@ -35,7 +35,8 @@ func rollbackCommand() *cli.Command {
 		Name: "rollback", Usage: "undo a load",
 		UsageText: "kvload rollback --uri redis://HOST:6666 --in DIR [options]", Description: rollbackDescription,
 		Flags: slices.Concat(
-			dumpFlags(env, "undo the load of the dump in `DIR`, a directory or the URL of a prefix in a bucket"),
+			dumpFlags(env, "undo the load of the dump, or delta, in `DIR`, a directory or the URL of a prefix in a bucket"),
+			[]cli.Flag{baseFlag(env, "where its journal does not say that")},
 			targetFlags(env), rewriteFlags(env), shardFlags(env),
 			runFlags(env, "connections that read, remove and put back at once", "retry transient errors; give up after this long without progress; 0: no retries"),
 			writeFlags(env, "put back what load --undo saved in `DIR` (default: where the journal says that it is)"),

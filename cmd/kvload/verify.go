@@ -47,7 +47,8 @@ EXAMPLES:
 func verifyFlags(env func(string) []string, state cli.Flag) []cli.Flag {
 	const how = "Comparison"
 	return slices.Concat(
-		dumpFlags(env, "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket"),
+		dumpFlags(env, "compare with the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket"),
+		[]cli.Flag{baseFlag(env, "where its journal does not say that")},
 		targetFlags(env), rewriteFlags(env),
 		runFlags(env, "connections that read at once", "retry transient errors; give up after this long without progress; 0: no retries"),
 		[]cli.Flag{

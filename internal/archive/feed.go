@@ -70,7 +70,7 @@ func (f *Feed) Finished() bool { return f.arrivals == nil }
 
 // Early reports whether units can be loaded before all have come: whether a name stands in several
 // types is known only then.
-func (f *Feed) Early() bool { return !mayConflict(&f.a.Manifest.Info) }
+func (f *Feed) Early() bool { return !MayConflict(&f.a.Manifest.Info) }
 
 // Begin chooses the chunks that are handed out as they come. It comes before Next.
 func (f *Feed) Begin(keep func(format.ChunkInfo) bool) { f.keep = keep }

@@ -66,7 +66,7 @@ func feedDump(t *testing.T, version string) *Archive {
 		must(seg.Record(&format.Record{Kind: format.String, Key: []byte("s" + strconv.Itoa(i)), Part: format.PartWhole, Value: []byte(noise(uint64(i), 600<<10))}))
 	}
 	must(seg.Close(nil))
-	_, err = w.Finish(nil, mayConflict(&info))
+	_, err = w.Finish(nil, MayConflict(&info))
 	must(err)
 	a, err := Open(t.Context(), w.dir.Path(""), 1)
 	must(err)

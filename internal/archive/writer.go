@@ -199,9 +199,9 @@ func (w *Writer) nextNumber(id segmentID) (int, error) {
 	return n, nil
 }
 
-// mayConflict reports whether a name of the dump can stand in several types, which is found out at
+// MayConflict reports whether a name of the dump can stand in several types, which is found out at
 // its end: up to Pika 3.5 (SERVERS.md P5).
-func mayConflict(info *format.Info) bool {
+func MayConflict(info *format.Info) bool {
 	major, _, _ := strings.Cut(info.Source.Version, ".")
 	n, err := strconv.Atoi(major)
 	return info.Source.Server == "pika" && (err != nil || n < 4) && len(info.Options.Types) > 1
@@ -218,7 +218,7 @@ func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 		} else {
 			f.Discard()
 		}
-		if err == nil && c.Skipped == 0 && !mayConflict(&w.Info) { // else Finish reads it again
+		if err == nil && c.Skipped == 0 && !MayConflict(&w.Info) { // else Finish reads it again
 			err = storage.Release(w.dir, c.Name)
 		}
 		w.mu.Lock()

@@ -25,6 +25,8 @@ type Identity struct {
 	Now  time.Time `json:"now"`
 	Load string    `json:"load,omitempty"` // of which this is a shard; it is not compared
 	Raw  bool      `json:"raw,omitempty"`  // begun by raw write batches; it is not compared
+	// After is the load that the load of a delta follows; nil: of a full dump. It is not compared.
+	After *After `json:"after,omitempty"`
 }
 
 // difference tells how id, of the run at hand, differs from old; empty if it does not.

@@ -66,6 +66,8 @@ type Journal struct {
 	kept     int64 // keys that were left when it was undone
 	units    map[string]*unit
 	recorder recorder
+	next     *Next    // the delta that was loaded behind it; nil: none
+	deleted  *deleted // of a delta: the first phase is done
 }
 
 // Open locks the directory at path, which is made if need be, and reads the journal in it.
@@ -165,6 +167,7 @@ func (j *Journal) Begin(b Identity, empty bool, undo string) (kept string, err e
 	j.runs = map[string]string{}
 	j.recorder = recorder{}
 	j.recorder.begin(j.load.Began)
+	j.next, j.deleted = nil, nil
 	j.units, j.unsure, j.idle, j.finished, j.undone, j.kept, j.undoing = map[string]*unit{}, "", false, time.Time{}, time.Time{}, 0, false
 	err = j.rewrite()
 	if _, local := j.store.(*storage.Dir); !local && err == nil { // others may be at work below a directory
@@ -204,6 +207,9 @@ func (j *Journal) Retried(n int64) {
 func (j *Journal) MayHaveSent() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
+	if j.deleted != nil && j.deleted.Names > 0 {
+		return true
+	}
 	for _, u := range j.units {
 		if u.sent > 0 || u.asked > 0 || u.position.Stats.Commands > 0 {
 			return true
@@ -241,6 +247,32 @@ func (j *Journal) Close() error {
 		os.Remove(j.Path()) // nothing was begun: if it is empty, it goes
 	}
 	return err
+}
+
+// Next returns the delta that was last about to be loaded behind this load; nil: none was.
+func (j *Journal) Next() *Next {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.next
+}
+
+// SetNext notes it, for good.
+func (j *Journal) SetNext(n Next) error { return j.note(line{Next: &n}) }
+
+// Deleted reports whether the names that a delta says are gone are deleted, and how many of them
+// the target held.
+func (j *Journal) Deleted() (names int64, done bool) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.deleted == nil {
+		return 0, false
+	}
+	return j.deleted.Names, true
+}
+
+// SetDeleted notes that they are, for good, before anything of the delta is written.
+func (j *Journal) SetDeleted(names int64) error {
+	return j.note(line{Deleted: &deleted{time.Now().UTC().Truncate(time.Millisecond), names}})
 }
 
 // What a journal notes of runs and of the server, so that a later run knows what may have been lost

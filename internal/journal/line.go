@@ -33,7 +33,9 @@ type line struct {
 	Finished time.Time  `json:"finished,omitzero"`
 	Undoing  time.Time  `json:"undoing,omitzero"` // a rollback begins
 	Undone   time.Time  `json:"undone,omitzero"`  // the rollback has come to its end
-	Kept     int64      `json:"kept,omitempty"`   // of Undone: keys that others have changed, and that are left
+	Next     *Next      `json:"next,omitempty"`
+	Deleted  *deleted   `json:"deleted,omitempty"`
+	Kept     int64      `json:"kept,omitempty"` // of Undone: keys that others have changed, and that are left
 }
 
 // load begins a journal.
@@ -86,6 +88,12 @@ type done struct {
 	Unit  string           `json:"unit"`
 	At    int64            `json:"at,omitempty"` // as that of a point
 	Stats checkpoint.Stats `json:"stats"`
+}
+
+// deleted ends the first phase of the load of a delta: the names that are gone are deleted.
+type deleted struct {
+	At    time.Time `json:"at"`
+	Names int64     `json:"names"` // that the target held
 }
 
 // maxLine bounds a line: mostRuns runs and a name need much less.

@@ -134,6 +134,10 @@ func (j *Journal) take(l *line) error {
 	case !l.Finished.IsZero():
 		j.finished = l.Finished
 		j.recorder.end(l.Finished, 0)
+	case l.Next != nil:
+		j.next = l.Next
+	case l.Deleted != nil:
+		j.deleted = l.Deleted
 	case !l.Undoing.IsZero():
 		j.undoing, j.undone, j.kept = true, time.Time{}, 0
 	case !l.Undone.IsZero():

@@ -67,6 +67,12 @@ func (j *Journal) writeAll(enc *json.Encoder) error {
 	for _, addr := range slices.Sorted(maps.Keys(j.runs)) {
 		ends = append(ends, line{Run: &serverRun{addr, j.runs[addr]}})
 	}
+	if j.next != nil {
+		ends = append(ends, line{Next: j.next})
+	}
+	if j.deleted != nil {
+		ends = append(ends, line{Deleted: j.deleted})
+	}
 	if j.idle {
 		ends = append(ends, line{Idle: time.Now().UTC()})
 	}

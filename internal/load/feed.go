@@ -33,7 +33,7 @@ func openFeed(ctx context.Context, o *Options, log io.Writer) (f *archive.Feed, 
 			return nil, nil, err
 		}
 	default:
-		a, err := archive.Open(ctx, o.Dump, o.Workers, o.Keys.Identities...)
+		a, err := archive.OpenAny(ctx, o.Dump, o.Workers, o.Keys.Identities...)
 		if err != nil {
 			return nil, nil, err
 		}

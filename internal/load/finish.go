@@ -42,7 +42,7 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	rules.Begin(status.Identity().Now, a.Manifest)
+	Begin(rules, *status.Identity(), a.Manifest)
 	list, err := status.CollectLeftOut("kvload-"+o.ID[:8]+"-left-out.jsonl", leftout.ListName)
 	if err != nil {
 		return err
@@ -58,7 +58,7 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 		}
 	}
 	fmt.Fprintln(out, status.Done())
-	left := summarize(o.Summary, status.Stats(), cmp.Or(list, "the report of the load"))
+	left := summarize(o.Summary, status.Stats(), cmp.Or(list, "the report of the load"), false)
 	o.Summary.Totals, o.Summary.Finished = a.Manifest.Totals, true
 	o.Summary.AllSeconds = status.Took().Seconds()
 	if o.Verify == nil {

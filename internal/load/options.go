@@ -27,6 +27,7 @@ type Options struct {
 	Namespaces       map[int]string // names of those, by database; not named: dbN
 
 	Method       Method
+	BaseLoaded   bool          // the target holds what a delta follows, though no journal says so
 	Resume       bool          // a load that was stopped
 	Undo         string        // where what is overwritten is saved first; empty: nowhere
 	Tool         string        // that says in Undo who has made it
@@ -42,8 +43,10 @@ type Options struct {
 	// LeftOut opens what was left out; nil: nothing was.
 	Verify func(ctx context.Context, s Spec, a *archive.Archive, rules *rewrite.Rules, leftOut func() (io.ReadCloser, error), log io.Writer) error
 
-	// shared says that loads into other targets count in the same Meter.
-	shared bool
+	// Certain says that an earlier load of this run has seen that the target holds what a delta
+	// follows. Shared says that loads into other targets, or of other deltas, count in the same
+	// Meter, whose phase has begun.
+	Certain, Shared bool
 }
 
 // run is the run at hand.

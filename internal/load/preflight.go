@@ -94,6 +94,9 @@ func (p *inspection) look(ctx context.Context, names error) (err error) {
 	if err := p.note(preflight.Check{Name: "journal"}, place); err != nil {
 		return err
 	}
+	if err := p.lookBefore(ctx); err != nil {
+		return err
+	}
 	if place == nil && p.Report != "" && !p.state.Is(loadstate.Finished) {
 		err := storage.MayWrite(p.Report)
 		if err != nil {
@@ -139,10 +142,14 @@ func (p *inspection) open(ctx context.Context) (err error) {
 		return nerr
 	}
 	p.settings()
+	if phase == loadstate.Fresh && p.before != nil {
+		err := p.checkBefore(ctx)
+		return p.note(preflight.Check{Name: "base", Found: "the target holds what this delta follows, as far as that was looked at"}, err)
+	}
 	if phase == loadstate.Fresh || p.rules == nil {
 		return nil
 	}
-	p.rules.Begin(p.state.Journal.Bound().Now, p.feed.Archive().Manifest)
+	Begin(p.rules, p.state.Journal.Bound(), p.feed.Archive().Manifest)
 	err = p.checkPresence(ctx, p.Presence(p.l, p.state.Journal, p.rules, p.retry), phase)
 	return p.note(preflight.Check{Name: "loaded", Found: "keys that were loaded are on the target, as far as that was looked at"}, err)
 }

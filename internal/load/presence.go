@@ -179,7 +179,7 @@ func (p *Presence) keys(a *archive.Archive, u archive.Unit, records, most int, u
 		if err != nil {
 			return nil, err
 		}
-		if keep != nil && !keep(record.Key) {
+		if record.Kind == format.Deleted || keep != nil && !keep(record.Key) {
 			continue
 		}
 		if number++; upTo > 0 && number > upTo {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -48,7 +49,7 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 	first := &targets[0]
 	first.Summarize("load")
 	all := first.Summary
-	a, err := archive.Open(ctx, first.Dump, first.Workers, first.Keys.Identities...)
+	a, err := archive.OpenAny(ctx, first.Dump, first.Workers, first.Keys.Identities...)
 	if err != nil {
 		return err
 	}
@@ -70,9 +71,9 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", exitcode.ErrRefused, addrs[i], addrs[j])
 	}
 	tables := make([]bytes.Buffer, len(targets)) // of DryRun
-	err = several(ctx, addrs, first.Meter, len(targets)*first.Workers, all.Targets, log, func(i int, log io.Writer) error {
+	err = Several(ctx, addrs, first.Meter, phase, len(targets)*first.Workers, all.Targets, log, func(i int, log io.Writer) error {
 		o := targets[i]
-		o.shared = true
+		o.Shared = true
 		return runFrom(ctx, a.Feed(), o, &tables[i], log)
 	})
 	for i := range tables {
@@ -92,12 +93,19 @@ type job struct {
 	rules *rewrite.Rules // nil: the names are refused
 	retry retry.Policy
 	log   io.Writer
+
+	throttle *Throttle // nil: nothing slows the load down
+
+	delta     *format.Delta     // nil: a full dump is loaded
+	before    *loadstate.Before // the load that a delta follows; nil: none is known
+	notBefore error             // why not
+	after     *journal.After
 }
 
 // runFrom is Run with the dump open.
 func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Writer) error {
 	j := &job{Options: o, feed: feed, retry: o.Retry(log), log: log}
-	names, err := j.choose()
+	names, err := j.choose(ctx)
 	if err != nil {
 		return err
 	}
@@ -117,16 +125,22 @@ func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Wri
 	}
 	j.Summary.Target = fmt.Sprint(p.l.Target)
 	fmt.Fprintf(log, "target: %s\n", p.l.Target)
-	return j.load(ctx, p.l, p.state, throttle)
+	j.throttle = throttle
+	return j.load(ctx, p.l, p.state)
 }
 
 // choose finds out what is loaded, where it goes and under which names. Names is why these are
 // refused, if they are.
-func (j *job) choose() (names, err error) {
+func (j *job) choose(ctx context.Context) (names, err error) {
 	a := j.feed.Archive()
 	j.ID = a.Manifest.Dump
 	j.Summary.Of(a.Manifest, j.Dump)
 	logging.SetDump(j.log, j.ID)
+	if j.delta = a.Manifest.Delta; j.delta != nil {
+		if err := j.asDelta(ctx); err != nil {
+			return nil, err
+		}
+	}
 	j.feed.Begin(j.Wants)
 	j.units = coming(a, &j.Filter)
 	if j.feed.Finished() {
@@ -141,13 +155,17 @@ func (j *job) choose() (names, err error) {
 	if j.feed.Finished() {
 		j.feed.Choose(j.own)
 	}
-	if j.Target.Target.Keyspaces, err = Keyspaces(j.MapDB, j.Own, j.units); err != nil {
+	touched := j.units
+	if j.delta != nil {
+		touched = j.touched(a, j.before)
+	}
+	if j.Target.Target.Keyspaces, err = Keyspaces(j.MapDB, j.Own, touched); err != nil {
 		return nil, err
 	}
 	if j.Rewrite.Conflict == rewrite.Suffix && a.Manifest.Conflicts > 0 {
 		fmt.Fprintf(j.log, "looking whether the new names of %s are free\n", progress.Plural(a.Manifest.Conflicts, "conflict", "conflicts"))
 	}
-	j.rules, err = j.Rewrite.Rules(a, &j.Filter)
+	j.rules, err = j.Rules(ctx, a)
 	if errors.Is(err, exitcode.ErrRefused) {
 		j.rules = nil
 		return err, nil
@@ -159,9 +177,9 @@ func (j *job) choose() (names, err error) {
 }
 
 // load loads a target that has passed the preflight.
-func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State, throttle *Throttle) (err error) {
+func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State) (err error) {
 	list := &leftout.Report{Path: j.Report}
-	id := j.Identity(l)
+	id := j.identityOf(l)
 	state, err := seen.Open(ctx, id, journal.Options{Every: j.Checkpoint, Before: list.Flush})
 	if err != nil {
 		return err
@@ -183,7 +201,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 	if err := j.begin(ctx, l, state, id); err != nil {
 		return err
 	}
-	j.rules.Begin(jn.Bound().Now, j.feed.Archive().Manifest)
+	Begin(j.rules, jn.Bound(), j.feed.Archive().Manifest)
 	list.Beside(jn)
 	there := j.Presence(l, jn, j.rules, j.retry)
 	if state.Phase == loadstate.Finished {
@@ -208,7 +226,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 	if state.Phase == loadstate.Resumed {
 		j.Summary.Resumed(countsOf(jn.Stats()), jn.Began())
 	}
-	sample, err := j.transfer(ctx, l, there, list, throttle)
+	sample, err := j.transfer(ctx, l, there, list)
 	if err != nil {
 		j.reached(jn, list)
 		if errors.Is(err, exitcode.ErrRefused) {
@@ -227,12 +245,12 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State,
 
 // transfer loads the units, and brings the journal and the list of what was left out up to date,
 // however that ends. It returns a sample of the keys of a stream.
-func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, list *leftout.Report, throttle *Throttle) ([]LoadedKey, error) {
+func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, list *leftout.Report) ([]LoadedKey, error) {
 	a, jn := j.feed.Archive(), there.Journal
 	var sample PassingSample
 	o := TransferOptions{
 		Feed: j.feed, Target: l, Journal: jn, Workers: j.Workers, Keep: j.Filter.Key(), Retry: j.retry, MaxErrors: j.MaxErrors,
-		StallTimeout: j.StallTimeout, Throttle: throttle, LeftOut: list.Add, Meter: j.Meter, Phase: j.phase(), Log: j.log,
+		StallTimeout: j.StallTimeout, Throttle: j.throttle, LeftOut: list.Add, Meter: j.Meter, Phase: j.phase(), Log: j.log,
 		Reconnected: func(ctx context.Context, begun []archive.Unit) error {
 			if j.isStream() {
 				begun = nil // they cannot be read again
@@ -245,11 +263,19 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 	if j.isStream() && j.Verify == nil {
 		o.Loaded = func(u archive.Unit) error { return sample.Add(there, a, u) }
 	}
+	write := func() error {
+		if j.delta != nil {
+			if err := j.deleteGone(ctx, l, jn); err != nil {
+				return err
+			}
+		}
+		return Transfer(ctx, o)
+	}
 	var err error
 	if j.Tune {
-		err = tune.With(ctx, l.Target, jn.Path(), j.log, func() error { return Transfer(ctx, o) })
+		err = tune.With(ctx, l.Target, jn.Path(), j.log, write)
 	} else {
-		err = Transfer(ctx, o)
+		err = write()
 	}
 	if n := l.Redirected(); n > 0 {
 		fmt.Fprintf(j.log, "%s sent once more: slots of the cluster moved, or nobody served them\n", progress.Plural(n, "command was", "commands were"))
@@ -264,14 +290,14 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 
 // phase is the phase that the transfer begins; empty: the loads into all targets are one.
 func (j *job) phase() string {
-	if j.shared {
+	if j.Shared {
 		return ""
 	}
 	return phase
 }
 
 // begin begins the journal if the load is fresh, and says which load this is.
-func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, id journal.Identity) error {
+func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, id journal.Identity) (err error) {
 	before := func(ctx context.Context) error {
 		if err := preflight.Probe(ctx, l.Target); err != nil || j.Undo == "" {
 			return err
@@ -279,6 +305,11 @@ func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Open
 		return j.save(ctx, l)
 	}
 	empty := func(ctx context.Context) (bool, error) { return j.targetIsEmpty(ctx, l) }
+	release, err := j.lockBefore(ctx, state)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
 	kept, err := state.Begin(ctx, id, empty, before)
 	if kept != "" {
 		fmt.Fprintf(j.log, "the journal of the load before is kept as %s\n", kept)
@@ -355,11 +386,11 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 		leftOut = list.Readable(jn.Stats().Left())
 	}
 	spec := j.Spec
-	if j.shared {
+	if j.Shared {
 		spec.Meter = nil // its phase is that of the other loads
 	}
 	err := j.Verify(ctx, spec, j.feed.Archive(), j.rules, leftOut, j.log)
-	if c := j.Summary.Comparison; c != nil && j.shared {
+	if c := j.Summary.Comparison; c != nil && j.Shared {
 		fmt.Fprintf(j.log, "compared %s\n", progress.Plural(c.Keys, "key", "keys"))
 	}
 	return errors.Join(err, left)

@@ -270,7 +270,7 @@ func TestSeveral(t *testing.T) {
 	for _, addr := range addrs {
 		all.Into(addr)
 	}
-	err := several(t.Context(), addrs, m, 4, all.Targets, &log, func(i int, log io.Writer) error {
+	err := Several(t.Context(), addrs, m, "load", 4, all.Targets, &log, func(i int, log io.Writer) error {
 		m.Part(progress.Name{Target: addrs[i]}).Expect(10)
 		m.Part(progress.Name{Target: addrs[i]}).Add(1, 1, 5)
 		io.WriteString(log, "half a ")

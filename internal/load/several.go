@@ -24,12 +24,15 @@ var severity = []int{
 // rank returns the rank of an exit code: the least is the worst.
 func rank(code int) int { return slices.Index(severity, code) }
 
+// IsWorse reports whether one error that ended a load is worse than another.
+func IsWorse(err, other error) bool { return rank(ExitCode(err)) < rank(ExitCode(other)) }
+
 // phase is that of a load in a Meter.
 const phase = "load"
 
-// several runs the loads into the targets of these addresses at once, each at its own pace. What
+// Several runs the loads into the targets of these addresses at once, each at its own pace. What
 // fails at one is said, and does not stop the others. The error is the worst of all.
-func several(ctx context.Context, addrs []string, meter *progress.Meter, connections int, sums []*summary.Summary, log io.Writer, one func(i int, log io.Writer) error) error {
+func Several(ctx context.Context, addrs []string, meter *progress.Meter, phase string, connections int, sums []*summary.Summary, log io.Writer, one func(i int, log io.Writer) error) error {
 	b := newBoard(addrs, log)
 	end := meter.Begin(phase, connections)
 	defer end()

@@ -80,7 +80,7 @@ func (s *source) Next() (*format.Record, error) {
 			return nil, err
 		}
 		s.moved.Add(1)
-		if s.keep != nil && !s.keep(r.Key) {
+		if r.Kind == format.Deleted || s.keep != nil && !s.keep(r.Key) {
 			continue
 		}
 		if n := len(s.chunks); n == 0 || s.chunks[n-1].chunk != s.Chunk() {

@@ -35,6 +35,10 @@ type Spec struct {
 	Dump string          // a directory, a URL or loadstate.Stream
 	Keys encryption.Keys // of an encrypted dump
 	ID   string          // of the dump: Open sets it
+	// Base is where the base of a delta lies; empty: as the journal says. Number is that of the
+	// delta, 0 of a full dump: Open sets it.
+	Base   string
+	Number int
 
 	Filter  filter.Filter
 	Rewrite rewrite.Options
@@ -64,19 +68,22 @@ func (s *Spec) Summarize(command string) {
 // Open opens a finished dump, finds out where its databases go, and reads under which names. A load
 // does these one by one.
 func (s *Spec) Open(ctx context.Context) (*archive.Archive, *rewrite.Rules, error) {
-	a, err := archive.Open(ctx, s.Dump, s.Workers, s.Keys.Identities...)
+	a, err := archive.OpenAny(ctx, s.Dump, s.Workers, s.Keys.Identities...)
 	if err != nil {
 		return nil, nil, err
 	}
 	s.ID = a.Manifest.Dump
+	if d := a.Manifest.Delta; d != nil {
+		s.Number, s.Target.OnExists = d.Number, writer.Replace
+	}
 	s.Summary.Of(a.Manifest, s.Dump)
 	if !s.Shard.IsAll() {
 		s.Summary.Shard = s.Shard.String()
 	}
 	var rules *rewrite.Rules
-	if s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.Units(a)); err == nil {
+	if s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.touched(a, nil)); err == nil {
 		s.Rewrite.Loaded = true
-		rules, err = s.Rewrite.Rules(a, &s.Filter)
+		rules, err = s.Rules(ctx, a)
 	}
 	if err != nil {
 		a.Close()
@@ -96,9 +103,9 @@ func (s *Spec) OpenTarget(ctx context.Context, log io.Writer) (*writer.Loader, e
 	return l, nil
 }
 
-// Wants reports whether a chunk is loaded.
+// Wants reports whether a chunk is loaded. One that only says what is deleted is not.
 func (s *Spec) Wants(c format.ChunkInfo) bool {
-	return s.Filter.DB(c.DB) && s.Filter.Type(c.Type) && c.Records > 0
+	return s.Filter.DB(c.DB) && s.Filter.Type(c.Type) && c.Records > c.Deleted
 }
 
 // Units returns the units of the dump that are loaded, by all shards.
@@ -125,7 +132,9 @@ func (s *Spec) DBs() []int { return slices.Sorted(maps.Keys(s.Target.Target.Keys
 
 // Location says where the state of the load is.
 func (s *Spec) Location() loadstate.Location {
-	return loadstate.Location{Dump: s.Dump, ID: s.ID, Target: s.Target.Target.Addr, State: s.State, Shard: s.Shard, BreakLock: s.BreakLock}
+	return loadstate.Location{
+		Dump: s.Dump, ID: s.ID, Number: s.Number, Target: s.Target.Target.Addr, State: s.State, Shard: s.Shard, BreakLock: s.BreakLock,
+	}
 }
 
 // Retry says which errors of the target are retried.

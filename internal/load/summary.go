@@ -34,7 +34,10 @@ func (j *job) reached(jn *journal.Journal, list *leftout.Report) error {
 	if !j.Shard.IsAll() {
 		j.Summary.Shard = j.Shard.String()
 	}
-	err := summarize(j.Summary, jn.Stats(), list.Where(jn.Stats().Left()))
+	if names, done := jn.Deleted(); done {
+		j.Summary.Note(fmt.Sprintf("deleted at the target: %s that the delta says are gone", progress.Plural(names, "name", "names")))
+	}
+	err := summarize(j.Summary, jn.Stats(), list.Where(jn.Stats().Left()), j.delta != nil)
 	j.Summary.File("journal", jn.Path())
 	j.Summary.File("undo", j.Undo)
 	return err
@@ -43,17 +46,17 @@ func (j *job) reached(jn *journal.Journal, list *leftout.Report) error {
 // loaded is reached for a load that is done.
 func (j *job) loaded(jn *journal.Journal, list *leftout.Report) error {
 	j.Summary.Finished = true
-	if j.shared { // the others go on: the summaries come at the end
+	if j.Shared { // the others go on: the summaries come at the end
 		fmt.Fprintf(j.log, "loaded %s\n", progress.Plural(jn.Stats().Keys, "key", "keys"))
 	}
 	return j.reached(jn, list)
 }
 
-// summarize says what was loaded, by this run and those before. It returns a LeftOutError if
-// something was not.
-func summarize(sum *summary.Summary, s checkpoint.Stats, list string) error {
+// summarize says what was loaded, by this run and those before: of a delta that may be nothing. It
+// returns a LeftOutError if something was not.
+func summarize(sum *summary.Summary, s checkpoint.Stats, list string, mayBeNothing bool) error {
 	sum.Counts = countsOf(s)
-	if s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {
+	if !mayBeNothing && s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {
 		sum.Note("NOTHING WAS LOADED: the dump, or this shard of it, has no key that was chosen (--match)")
 	}
 	sum.Leave("expired", s.Expired, report.LoadReasons["expired"], false, "")

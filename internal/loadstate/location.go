@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
@@ -25,6 +26,7 @@ type Location struct {
 	ID        string      // of the dump; it may be empty until the dump is open
 	Target    string      // the target's address
 	State     string      // where the state is kept; empty: the default
+	Number    int         // of a delta, whose state is below State; 0: it is a full dump
 	Shard     shard.Shard // one of the load's shards; the zero value: the whole load
 	BreakLock bool        // take over the lock of a run in a bucket that is known to be gone
 }
@@ -34,6 +36,9 @@ type Location struct {
 // bucket, too. A load into a cluster may have been begun with another of its nodes as the address.
 func (l Location) Root(nodes []string) string {
 	if l.State != "" {
+		if l.Number > 0 {
+			return archive.DeltaPath(l.State, l.Number)
+		}
 		return l.State
 	}
 	dump := filepath.Clean(l.Dump)

@@ -139,6 +139,16 @@ func (s *Status) Stats() (sum checkpoint.Stats) {
 	return sum
 }
 
+// Unsure returns why it is not known whether the target holds what was loaded; empty: it is.
+func (s *Status) Unsure() string {
+	for _, p := range s.Shards {
+		if why := p.Journal.Unsure(); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
 // Took returns the time from the beginning of the first shard to the end of the last.
 func (s *Status) Took() time.Duration {
 	first, last := s.Shards[0].Journal.Began(), s.Shards[0].Journal.Finished()

@@ -193,7 +193,7 @@ func (s *saver) batches(each func(*batch) error) error {
 	extra := s.Rules.SuffixedNames(s.db)
 	keep := s.Filter.Key()
 	chosen := func(c format.ChunkInfo) bool { return s.Filter.Type(c.Type) }
-	err := s.Dump.Keys(s.db, chosen, func(key []byte, _ []format.Type) error {
+	err := s.names(chosen, func(key []byte) error {
 		if keep != nil && !keep(key) {
 			return nil
 		}
@@ -217,6 +217,14 @@ func (s *saver) batches(each func(*batch) error) error {
 		err = each(&batch{keys: keys, done: make(chan struct{})})
 	}
 	return err
+}
+
+// names hands over the names of the dump, of a delta also those that are gone.
+func (s *saver) names(chosen func(format.ChunkInfo) bool, each func(key []byte) error) error {
+	if s.Dump.Manifest.Delta == nil {
+		return s.Dump.Keys(s.db, chosen, func(key []byte, _ []format.Type) error { return each(key) })
+	}
+	return s.Dump.Changes(s.db, chosen, func(name []byte, _ []archive.Change) error { return each(name) })
 }
 
 // look looks at the keys of a batch, and reads the small ones.

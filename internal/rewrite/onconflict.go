@@ -40,31 +40,32 @@ const maxConflictBytes = 32 << 20
 type conflicts struct {
 	policy Conflict
 	types  map[int]map[string][]format.Type // by database and name, in Pika's order
+	count  int
+	size   int
 }
 
+// readConflicts reads the names of a dump that stand in several types, and makes sure that those
+// with a suffix are free.
 func readConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
-	cs := conflicts{o.Conflict, map[int]map[string][]format.Type{}}
-	shown, count, size := "", 0, 0
-	keep := f.Key()
-	err := d.Conflicts(func(k archive.ConflictKey) error {
-		types := slices.DeleteFunc(k.Types, func(t format.Type) bool { return !f.Type(t) })
-		if len(types) < 2 || !f.DB(k.DB) || keep != nil && !keep(k.Key) || o.Prefix.Apply(k.Key) == nil {
-			return nil
+	cs, err := collectConflicts(d, f, o)
+	if err != nil {
+		return cs, err
+	}
+	return cs, cs.checkNames(d)
+}
+
+// collectConflicts reads the names of a dump that stand in several types, and refuses them where
+// the policy is Fail.
+func collectConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
+	cs := conflicts{policy: o.Conflict, types: map[int]map[string][]format.Type{}}
+	shown, count := "", 0
+	err := cs.each(d, f, o, func(k archive.ConflictKey) error {
+		if count++; o.Conflict != Fail {
+			return cs.add(k)
 		}
-		if count++; o.Conflict == Fail {
-			if count == 1 {
-				shown = fmt.Sprintf("%s in db%d is %v", k.Name, k.DB, types)
-			}
-			return nil
+		if count == 1 {
+			shown = fmt.Sprintf("%s in db%d is %v", k.Name, k.DB, k.Types)
 		}
-		if size += len(k.Key) + 64; size > maxConflictBytes {
-			return fmt.Errorf("%w: more than %s in several types; load one type at a time with --type",
-				exitcode.ErrRefused, progress.Plural(count, "name stands", "names stand"))
-		}
-		if cs.types[k.DB] == nil {
-			cs.types[k.DB] = map[string][]format.Type{}
-		}
-		cs.types[k.DB][string(k.Key)] = types
 		return nil
 	})
 	switch {
@@ -78,7 +79,34 @@ func readConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
 		return cs, fmt.Errorf("%w: %s in several types, which Kvrocks cannot hold (%s, …; all in %s): %s",
 			exitcode.ErrRefused, progress.Plural(count, "name stands", "names stand"), shown, format.ConflictsName, advice)
 	}
-	return cs, cs.checkNames(d)
+	return cs, nil
+}
+
+// each hands over the names of a dump that are loaded and stand in several types, with the types
+// that are loaded.
+func (cs *conflicts) each(d Dump, f *filter.Filter, o Options, do func(archive.ConflictKey) error) error {
+	keep := f.Key()
+	return d.Conflicts(func(k archive.ConflictKey) error {
+		k.Types = slices.DeleteFunc(k.Types, func(t format.Type) bool { return !f.Type(t) })
+		if len(k.Types) < 2 || !f.DB(k.DB) || keep != nil && !keep(k.Key) || o.Prefix.Apply(k.Key) == nil {
+			return nil
+		}
+		return do(k)
+	})
+}
+
+// add keeps a name in memory.
+func (cs *conflicts) add(k archive.ConflictKey) error {
+	if cs.size += len(k.Key) + 64; cs.size > maxConflictBytes {
+		return fmt.Errorf("%w: more than %s in several types; load one type at a time with --type",
+			exitcode.ErrRefused, progress.Plural(cs.count, "name stands", "names stand"))
+	}
+	if cs.types[k.DB] == nil {
+		cs.types[k.DB] = map[string][]format.Type{}
+	}
+	cs.count++
+	cs.types[k.DB][string(k.Key)] = k.Types
+	return nil
 }
 
 // suffixed is the name under which the type of key is written.

@@ -1,7 +1,9 @@
 package rewrite
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -34,6 +36,11 @@ type Rules struct {
 	conflicts conflicts
 	began     int64 // Unix ms
 	shift     int64 // of expiries, ms
+
+	delta      Delta // nil: of a full dump
+	was        conflicts
+	filter     *filter.Filter
+	leavesHLLs bool
 }
 
 // Rules reads which names of the dump stand in several types, and refuses them where Conflict is
@@ -51,11 +58,19 @@ func (o Options) Rules(d Dump, f *filter.Filter) (*Rules, error) {
 // when the dump was begun has as much when the load begins: whatever the dump holds was alive then,
 // so that nothing of it is lost. Expiries are by the clock of the source, which may not be that of
 // the host that dumped.
-func (r *Rules) Begin(now time.Time, m *format.Manifest) {
+func (r *Rules) Begin(now time.Time, m *format.Manifest) { r.BeginAt(now, Started(&m.Info)) }
+
+// BeginAt is Begin for a delta, which goes by when the dump of its base began.
+func (r *Rules) BeginAt(now, started time.Time) {
 	r.began, r.shift = now.UnixMilli(), 0
 	if r.TTL.Mode == Shift {
-		r.shift = r.began - (m.Started.UnixMilli() + m.Source.ClockDifference)
+		r.shift = r.began - started.UnixMilli()
 	}
+}
+
+// Started is when a dump began, by the clock of its source.
+func Started(in *format.Info) time.Time {
+	return in.Started.Add(time.Duration(in.Source.ClockDifference) * time.Millisecond)
 }
 
 // Began returns the time that Begin has set, in Unix ms.
@@ -102,9 +117,12 @@ func (r *Rules) IsSuffixed(db int, kind format.Kind, key []byte) bool {
 // gives.
 func (r *Rules) IsSuffixedName(db int, name []byte) bool { return r.conflicts.gives(db, name) }
 
-// SuffixedNames returns the names on the target with a suffix that Rename gives, in order.
+// SuffixedNames returns the names on the target with a suffix that Rename gives, or that names of a
+// delta had before, in order.
 func (r *Rules) SuffixedNames(db int) [][]byte {
-	names := r.conflicts.suffixes(db)
+	names := append(r.conflicts.suffixes(db), r.was.suffixes(db)...)
+	slices.SortFunc(names, bytes.Compare)
+	names = slices.CompactFunc(names, bytes.Equal)
 	for i := range names {
 		names[i] = r.Prefix.Apply(names[i])
 	}

@@ -38,7 +38,7 @@ func (u *unit) resolve(ctx context.Context) error {
 	}
 	for i, d := range u.doubts {
 		switch {
-		case is[i] == lacking:
+		case is[i] == lacking, is[i] == unsaved && d.gone:
 		case is[i] == asSaved:
 			err = u.leave(u.db, d.key)
 		case d.left != nil && u.Force:
@@ -65,9 +65,10 @@ func (u *unit) resolve(ctx context.Context) error {
 type savedState int
 
 const (
-	changed savedState = iota
-	lacking            // it is gone, or half put back by a run before: it is put back
-	asSaved            // it is as it was before the load, and is not touched
+	unsaved savedState = iota // it was not there before the load
+	changed
+	lacking // it is gone, or half put back by a run before: it is put back
+	asSaved // it is as it was before the load, and is not touched
 )
 
 // areSaved compares the keys in doubt with what was saved. By what is as it was, a rollback that is
@@ -87,6 +88,7 @@ func (u *unit) areSaved(ctx context.Context) (is []savedState, err error) {
 		if asked = asked[1:]; !bytes.Equal(u.doubts[i].key, v.Key) {
 			return fmt.Errorf("undo database %d: %q was compared with what was saved, not %q", u.db, v.Key, u.doubts[i].key)
 		}
+		is[i] = changed
 		switch {
 		case v.Equal:
 			is[i] = asSaved

@@ -30,7 +30,12 @@ import (
 // Run undoes the load. It returns an exitcode.LeftOutError if keys that others have changed are
 // left.
 func Run(ctx context.Context, o Options, log io.Writer) error {
-	return with(ctx, o, log, func(r *rollback) error { return r.undo(ctx) })
+	return with(ctx, o, log, func(r *rollback) error {
+		if err := r.mayUndo(ctx); err != nil {
+			return err
+		}
+		return r.undo(ctx)
+	})
 }
 
 // Clear removes everything from a target that was empty before the load.
@@ -196,7 +201,7 @@ func (r *rollback) undo(ctx context.Context) error {
 
 // undoShard undoes a shard.
 func (r *rollback) undoShard(ctx context.Context, p shardState, sum *counts) (err error) {
-	r.rules.Begin(p.journal.Bound().Now, r.dump.Manifest)
+	load.Begin(r.rules, p.journal.Bound(), r.dump.Manifest)
 	b := &undoing{rollback: r, journal: p.journal, again: p.again, report: &leftout.Report{Path: beside(p.journal, r.ID, "changed.jsonl")}}
 	if b.leftOut, err = p.leftOut(); err != nil {
 		fmt.Fprintf(r.log, "warning: %v: keys of which the load left out a part will be taken for changed ones\n", err)

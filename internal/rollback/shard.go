@@ -72,6 +72,11 @@ func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
 	if err := g.Wait(); err != nil {
 		return err
 	}
+	if b.dump.Manifest.Delta != nil {
+		if err := b.deleted(ctx); err != nil {
+			return err
+		}
+	}
 	if err := b.changed.Seal(); err != nil {
 		return err
 	}

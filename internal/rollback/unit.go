@@ -50,6 +50,7 @@ type keyState struct {
 	begun  bool   // the load is known to have written some of it
 	sure   bool   // all of it
 	out    bool   // the load has left it out: it is not compared with the dump
+	gone   bool   // a delta has deleted it
 }
 
 func (b *undoing) unit(ctx context.Context, of archive.Unit) *unit {
@@ -142,7 +143,7 @@ func (u *unit) next(ctx context.Context) (*format.Record, error) {
 			return nil, err
 		}
 		u.part.Add(int64(r.Part&format.PartFirst), int64(len(r.Key)+r.Size()), 0)
-		if keep != nil && !keep(r.Key) {
+		if r.Kind == format.Deleted || keep != nil && !keep(r.Key) {
 			continue
 		}
 		if r.Part&format.PartFirst != 0 {

@@ -10,6 +10,7 @@
 package summary
 
 import (
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -231,6 +232,36 @@ func (s *Summary) Leave(reason string, keys int64, meaning string, lost bool, li
 	if keys != 0 {
 		s.LeftOut = append(s.LeftOut, LeftOut{reason, keys, meaning, lost, Place(list)})
 	}
+}
+
+// AddLeft is Leave for what one of several parts of a command has left out.
+func (s *Summary) AddLeft(l LeftOut) {
+	for i := range s.LeftOut {
+		if s.LeftOut[i].Reason == l.Reason {
+			s.LeftOut[i].Keys, s.LeftOut[i].List = s.LeftOut[i].Keys+l.Keys, l.List
+			return
+		}
+	}
+	s.LeftOut = append(s.LeftOut, l)
+}
+
+// With returns what two comparisons found together. Nil is none.
+func (c *Comparison) With(d *Comparison) *Comparison {
+	if c == nil {
+		c = &Comparison{Equal: true, Bound: d.Bound, Differences: []Difference{}}
+	}
+	sum := *c
+	sum.Keys, sum.Differing, sum.Extra, sum.Equal = c.Keys+d.Keys, c.Differing+d.Differing, c.Extra+d.Extra, c.Equal && d.Equal
+	sum.Differences = slices.Clone(c.Differences)
+	for _, one := range d.Differences {
+		i := slices.IndexFunc(sum.Differences, func(have Difference) bool { return have.Kind == one.Kind })
+		if i < 0 {
+			sum.Differences = append(sum.Differences, one)
+			continue
+		}
+		sum.Differences[i].Keys += one.Keys
+	}
+	return &sum
 }
 
 // Hold says what a dump holds.

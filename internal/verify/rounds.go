@@ -167,7 +167,7 @@ func (s *kept) Next() (*format.Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		if s.keep == nil || s.keep(r.Key) {
+		if r.Kind != format.Deleted && (s.keep == nil || s.keep(r.Key)) {
 			if s.part != nil {
 				s.part.Add(int64(r.Part&format.PartFirst), int64(len(r.Key)+r.Size()), 0)
 				s.part.AddElements(int64(r.Elements()))

@@ -46,6 +46,14 @@ func (t *Tally) found(class Class) {
 // Extra counts a key that the dump does not have.
 func (t *Tally) Extra() { t.found(ExtraKey) }
 
+// Gone counts a key that a delta says is gone, and whether it is.
+func (t *Tally) Gone(is bool) {
+	t.explained()
+	if !is {
+		t.Extra()
+	}
+}
+
 // Keys returns how many keys have been compared.
 func (t *Tally) Keys() int64 {
 	t.mu.Lock()

@@ -104,6 +104,6 @@ func (o *Options) recall(ctx context.Context, rules *rewrite.Rules, m *format.Ma
 	case b.Dump != m.Dump:
 		return fmt.Errorf("%w: %s holds the journal of the load of another dump: give the --state of the load", exitcode.ErrRefused, path)
 	}
-	rules.Begin(b.Now, m)
+	load.Begin(rules, b, m)
 	return rules.CheckRecorded(b.Settings, path)
 }

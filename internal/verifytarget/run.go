@@ -77,6 +77,9 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --match or --sample choose none of the dump's keys", exitcode.ErrRefused)
 	}
 	o.Summary.Comparison = c.tally.Comparison(o.Sample)
+	if a.Manifest.Delta != nil && c.tally.Keys() == 0 {
+		o.Summary.Comparison.Equal = true // it holds nothing
+	}
 	if err := c.keep(ctx, began); err != nil {
 		fmt.Fprintf(log, "warning: cannot keep beside the journal what came of the comparison: %v\n", err)
 	}
@@ -132,8 +135,14 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 			return readback.New(c.target.Target, db, c.retry.Start().Wait), nil
 		},
 	}
-	if err := verify.Rounds(ctx, w, units, c.Workers, c.Rounds); err != nil || !c.Reverse {
+	if err := verify.Rounds(ctx, w, units, c.Workers, c.Rounds); err != nil {
 		return err
+	}
+	if c.dump.Manifest.Delta != nil {
+		return c.gone(ctx)
+	}
+	if !c.Reverse {
+		return nil
 	}
 	for _, db := range c.DBs() {
 		if err := c.reverse(ctx, db); err != nil {

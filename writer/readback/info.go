@@ -25,12 +25,13 @@ var kinds = map[string]format.Kind{
 	"set": format.Set, "zset": format.Zset, "stream": format.Stream,
 }
 
-// Info looks at keys.
-func (c *Client) Info(ctx context.Context, keys [][]byte) ([]KeyInfo, error) {
-	infos := make([]KeyInfo, len(keys))
+// Types returns the types of keys, as the target calls them; question.TypeNone: there is no such
+// key.
+func (c *Client) Types(ctx context.Context, keys [][]byte) ([]string, error) {
+	types := make([]string, len(keys))
 	var there []int // keys that can be there: a longer one cannot have been sent
 	for i, k := range keys {
-		infos[i].Type = question.TypeNone
+		types[i] = question.TypeNone
 		if !c.target.Takes(len(k)) {
 			if err := c.repeat(ctx, func() error { return c.target.Learn(ctx, k) }); err != nil {
 				return nil, err
@@ -40,25 +41,42 @@ func (c *Client) Info(ctx context.Context, keys [][]byte) ([]KeyInfo, error) {
 			there = append(there, i)
 		}
 	}
+	if len(there) == 0 {
+		return types, nil
+	}
 	err := c.all(ctx, func() {
 		for _, i := range there {
 			c.add(i, nil, "TYPE", keys[i])
 		}
 	})
-	if err != nil || len(there) == 0 {
-		return infos, err
+	if err != nil {
+		return nil, err
 	}
 	for i := range c.calls {
-		info := &infos[c.calls[i].question]
-		info.Type = c.calls[i].Reply.String()
-		info.Kind = kinds[info.Type]
+		types[c.calls[i].question] = c.calls[i].Reply.String()
+	}
+	return types, nil
+}
+
+// TypeOf returns the type of a dump that a target calls so; empty: no dump can hold it.
+func TypeOf(name string) format.Type { return kinds[name].Type() }
+
+// Info looks at keys.
+func (c *Client) Info(ctx context.Context, keys [][]byte) ([]KeyInfo, error) {
+	types, err := c.Types(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	infos := make([]KeyInfo, len(keys))
+	for i, t := range types {
+		infos[i].Type, infos[i].Kind = t, kinds[t]
 	}
 	byTTL := !c.target.TellsExpiry()
 	err = c.all(ctx, func() {
 		if byTTL {
 			c.addTime()
 		}
-		for _, i := range there {
+		for i := range keys {
 			if kind := infos[i].Kind; kind != 0 {
 				c.add(i, nil, target.LengthCommands[kind], keys[i])
 				c.add(i, nil, c.expiryCommand(), keys[i])

@@ -32,6 +32,76 @@ func Hash(key string, elems ...string) format.Record {
 	return r
 }
 
+// Deleted returns a record that says that a name is gone.
+func Deleted(key string) format.Record {
+	return format.Record{Kind: format.Deleted, Key: []byte(key), Part: format.PartWhole}
+}
+
+// Delta writes a finished delta that follows the dump in after to the directory dir. Of each name
+// of the records, which must be in key order, by database, all other types are deleted; of one that
+// is Deleted all are.
+func Delta(t *testing.T, dir, after string, dbs ...[]format.Record) {
+	t.Helper()
+	writeDelta(t, dir, after, false, dbs)
+}
+
+// LastDelta is Delta, for one that was made while the writers were at rest.
+func LastDelta(t *testing.T, dir, after string, dbs ...[]format.Record) {
+	t.Helper()
+	writeDelta(t, dir, after, true, dbs)
+}
+
+func writeDelta(t *testing.T, dir, after string, last bool, dbs [][]format.Record) {
+	t.Helper()
+	a, err := archive.OpenAny(t.Context(), after, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	now := time.Now()
+	d := format.Delta{Base: a.Manifest.Dump, After: a.Manifest.Dump, Number: 1, Made: format.MadeByScan, Until: now, Last: last}
+	if before := a.Manifest.Delta; before != nil {
+		d.Base, d.Number = before.Base, before.Number+1
+	}
+	w, err := archive.Create(t.Context(), dir, format.NewDelta("test", now, a.Manifest.Source, a.Manifest.Options, d), archive.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	for db := range a.Manifest.Options.Databases {
+		var records []format.Record
+		if db < len(dbs) {
+			records = dbs[db]
+		}
+		for _, typ := range a.Manifest.Options.Types {
+			seg := w.Segment(db, typ, nil)
+			for i := 0; i < len(records); {
+				key := string(records[i].Key)
+				var r []format.Record
+				for ; i < len(records) && string(records[i].Key) == key; i++ {
+					if typ.Holds(records[i].Kind) {
+						r = append(r, records[i])
+					}
+				}
+				if r == nil {
+					r = append(r, Deleted(key))
+				}
+				for i := range r {
+					if err := seg.Record(&r[i]); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if err := seg.Close(nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if _, err := w.Finish(nil, true); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Make writes a finished dump of records, which must be in key order, by database, and returns its
 // directory.
 func Make(t *testing.T, o Options, dbs ...[]format.Record) (dir string) {

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+)
+
+const followDescription = `Loads the deltas of a chain, which pikadump follow makes, as they appear:
+each in its turn, behind the last that the journal says is loaded. The base
+must be loaded already, into the same target with the same flags; these are
+read from its journal, but for a --map-db with namespaces.
+
+A delta replaces what it holds and deletes what it says is gone. After each
+one the lag is shown: how far it is behind the source, by the source's clock.
+The run ends when it has loaded a delta that was made while the writers were
+at rest (pikadump follow --until-idle). Killed at any instant and run again,
+it continues.
+
+Several --uri are loaded at once, each at its own pace. Exit codes are those
+of load: 3 if something was left out, 4 if --verify found a difference.
+
+--undo DIR saves what each delta takes away, in DIR/000001 and so on. Deltas
+are undone one by one, the last first: kvload rollback --in CHAIN/000007.
+
+EXAMPLES:
+   kvload load   --uri redis://10.0.0.9:6666 --in /backup/base
+   kvload follow --uri redis://10.0.0.9:6666 --in /backup/chain \
+      --base /backup/base
+   kvload follow --uri redis://10.0.0.9:6666 --in s3://dumps/chain --verify
+   # those that are there, without waiting for more:
+   kvload load --uri redis://10.0.0.9:6666 --in /backup/chain
+
+` + command.Buckets
+
+// isChain reports whether --in of a load is a chain.
+func isChain(c *cli.Context) (bool, error) {
+	in := c.String("in")
+	if in == loadstate.Stream || c.Bool("follow") {
+		return false, nil
+	}
+	is, err := archive.IsChain(c.Context, in)
+	if is && c.Bool("tune") {
+		err = exitcode.Usagef("--tune is for a dump: each delta of a chain is a short load")
+	}
+	return is, err
+}
+
+// notFollowed are flags of load that say nothing of a chain.
+var notFollowed = []string{"in", "follow", "dry-run", "report", "create-namespaces", "shard", "shards", "on-exists", "spool", "tune", "resume"}
+
+func followCommand() *cli.Command {
+	env := command.Env("KVLOAD")
+	flags := slices.DeleteFunc(loadFlags(), func(f cli.Flag) bool { return slices.Contains(notFollowed, f.Names()[0]) })
+	in := dumpFlags(env, "load the deltas of the chain in `DIR`, a directory or the URL of a prefix in a bucket")
+	return &cli.Command{
+		Name: "follow", Usage: "load the deltas of a chain as they appear",
+		UsageText: "kvload follow --uri redis://HOST:6666 --in CHAIN [options]", Description: followDescription,
+		Flags: append(in[:1], flags...),
+		Action: func(c *cli.Context) error {
+			targets, err := parseTargets(c)
+			if err != nil {
+				return err
+			}
+			if targets[0].Dump == loadstate.Stream {
+				return exitcode.Usagef("--in - is a dump: a chain is a directory, or a prefix in a bucket")
+			}
+			targets[0].Summary = command.Summarize(c, afterFollow(c))
+			return loadchain.Run(c.Context, targets, true, command.Out(c), c.App.ErrWriter)
+		},
+	}
+}

@@ -1,0 +1,295 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
+)
+
+// asDelta fits the options to a delta, which replaces what is there, and looks for the load that it
+// follows.
+func (j *job) asDelta(ctx context.Context) error {
+	switch {
+	case !j.Shard.IsAll():
+		return fmt.Errorf("%w: a delta is loaded as a whole, for what it deletes must be gone before it writes: leave --shard out", exitcode.ErrRefused)
+	case j.Target.OnExists == writer.Skip:
+		return fmt.Errorf("%w: --on-exists skip would leave what was written before the delta: a delta replaces, leave the flag out", exitcode.ErrRefused)
+	}
+	j.Number, j.Target.OnExists = j.delta.Number, writer.Replace
+	return j.findBefore(ctx, nil)
+}
+
+// findBefore finds the load that the delta follows. One that is not there is told by lookBefore, or
+// at once if it may be there soon. Nodes are those of a target that is a cluster.
+func (j *job) findBefore(ctx context.Context, nodes []string) error {
+	var err error
+	if j.before, err = j.Location().Before(ctx, j.delta.After, j.Base, nodes); err != nil {
+		j.before, j.notBefore = nil, err
+		if ExitCode(err) != exitcode.Refused {
+			return err
+		}
+		return nil
+	}
+	j.notBefore = nil
+	return nil
+}
+
+// lookBefore checks the load that a delta follows.
+func (p *inspection) lookBefore(ctx context.Context) error {
+	if p.delta == nil {
+		return nil
+	}
+	if nodes := p.facts.Target.Nodes; p.notBefore != nil && len(nodes) > 0 {
+		if err := p.findBefore(ctx, nodes); err != nil {
+			return err
+		}
+	}
+	c := preflight.Check{Name: "base"}
+	err := p.notBefore
+	if err != nil && p.BaseLoaded {
+		c.Level, c.Found, err = preflight.Warning, "no journal says that the target holds what this delta follows (--base-loaded)", nil
+	}
+	if err == nil {
+		p.after, err = p.follows(ctx)
+	}
+	if err == nil && p.state != nil && p.state.Is(loadstate.Fresh) {
+		err = p.newest(ctx)
+	}
+	if err == nil && p.state != nil && p.state.Is(loadstate.Finished) && p.isStale(p.state.Journal) {
+		err = fmt.Errorf("%w: the base was loaded anew since this delta was: load it again without --resume", exitcode.ErrRefused)
+	}
+	if p.before != nil {
+		c.Found = fmt.Sprintf("delta %d follows the load in %s", p.Number, p.before.Root)
+		if n := p.before.Stats().Left(); n > 0 {
+			c.Level = preflight.Warning
+			c.Found += fmt.Sprintf(", which left out %s: what the delta does not hold of that is still left out", progress.Plural(n, "key or member", "keys and members"))
+		}
+		if why := p.before.Unsure(); why != "" {
+			c.Level = preflight.Warning
+			c.Found += "; of that it is not known whether the target holds all: " + why
+		}
+	}
+	return p.note(c, err)
+}
+
+// isStale reports whether a journal of the delta is of a load behind another load of the base.
+func (j *job) isStale(jn *journal.Journal) bool {
+	was := jn.Bound().After
+	return was != nil && !was.Loaded.IsZero() && j.after != nil && !j.after.Loaded.IsZero() && !was.Loaded.Equal(j.after.Loaded)
+}
+
+// newest refuses a delta behind which, or in whose place, another one is loaded.
+func (p *inspection) newest(ctx context.Context) error {
+	if !p.state.Journal.Began().IsZero() && !p.isStale(p.state.Journal) {
+		if err := loadstate.Newest(ctx, p.state.Journal, ""); err != nil {
+			return err
+		}
+	}
+	if p.before == nil {
+		return nil
+	}
+	for _, s := range p.before.Shards {
+		if err := loadstate.Newest(ctx, s.Journal, p.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follows returns what the journal of a delta keeps of the load before it.
+func (j *job) follows(ctx context.Context) (*journal.After, error) {
+	a := &journal.After{Dump: j.delta.After, Number: j.Number}
+	if j.before != nil {
+		a = j.before.After(j.Number)
+	} else if j.Rewrite.TTL.GoesByBegin() {
+		return nil, fmt.Errorf("%w: --ttl shift and --ttl-min go by when the base was loaded, and no journal of that is found: give its --base, or --state", exitcode.ErrRefused)
+	}
+	if base := j.Base; base != "" {
+		if a.Base = base; !storage.IsURL(base) {
+			whole, err := filepath.Abs(base)
+			if err != nil {
+				return nil, err
+			}
+			a.Base = whole
+		}
+	}
+	if j.Rewrite.TTL.Mode == rewrite.Shift && a.Started.IsZero() {
+		if a.Base == "" {
+			return nil, fmt.Errorf("%w: --ttl shift goes by when the dump of the base began: say with --base where that lies", exitcode.ErrRefused)
+		}
+		base, err := archive.Open(ctx, a.Base, 1, j.Keys.Identities...)
+		if err != nil {
+			return nil, err
+		}
+		defer base.Close()
+		if base.Manifest.Dump != j.delta.Base {
+			return nil, fmt.Errorf("%w: --base %s is dump %s, and the base of this delta is dump %s", exitcode.ErrRefused, a.Base, base.Manifest.Dump, j.delta.Base)
+		}
+		a.Started = rewrite.Started(&base.Manifest.Info)
+	}
+	return a, nil
+}
+
+// identityOf is Identity, with what a delta takes over from the load that it follows.
+func (j *job) identityOf(l *writer.Loader) journal.Identity {
+	id := j.Identity(l)
+	if j.delta == nil {
+		return id
+	}
+	if id.After = j.after; j.before == nil {
+		return id
+	}
+	was := j.before.Identity()
+	for db, place := range was.Places {
+		if _, own := id.Places[db]; !own {
+			id.Places[db] = place
+		}
+	}
+	if j.Rewrite.TTL.GoesByBegin() { // all of a chain go by one time
+		id.Now = was.Now
+	}
+	return id
+}
+
+// checkBefore refuses a target that does not go with the load before, or does not hold it any more.
+// Of its keys a sample is looked for, if its dump can be read.
+func (p *inspection) checkBefore(ctx context.Context) error {
+	if err := p.before.Check(p.Identity(p.l)); err != nil && !p.BaseLoaded {
+		return err
+	}
+	if p.Certain || p.before.Location.Dump == loadstate.Stream {
+		return nil
+	}
+	a, err := archive.OpenAny(ctx, p.before.Location.Dump, 1, p.Keys.Identities...)
+	if err != nil || a.Manifest.Dump != p.delta.After {
+		return nil // the journal says enough
+	}
+	defer a.Close()
+	rules := &rewrite.Rules{Options: p.Rewrite} // a name with a suffix is one of a sample
+	Begin(rules, *p.before.Identity(), a.Manifest)
+	units := p.Units(a)
+	for _, s := range p.before.Shards {
+		there := p.Presence(p.l, s.Journal, rules, p.retry)
+		if err := there.Check(ctx, a, loadstate.AssignUnits(s.Shard, units), p.log); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lockBefore keeps the load that a delta follows from being undone while the load of the delta
+// begins, and has it know of that.
+func (j *job) lockBefore(ctx context.Context, state *loadstate.Opened) (release func() error, err error) {
+	if j.before == nil || state.Phase != loadstate.Fresh {
+		return func() error { return nil }, nil
+	}
+	next := journal.Next{Dump: j.ID, Number: j.Number, Root: state.Root, Place: j.Dump}
+	for _, path := range []*string{&next.Root, &next.Place} {
+		if !storage.IsURL(*path) {
+			if *path, err = filepath.Abs(*path); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return j.before.Lock(ctx, next)
+}
+
+// perDelete is how many names are deleted in one pipeline.
+const perDelete = 500
+
+// deleteGone is the first phase of a delta: it deletes what the delta says is gone. What the second
+// writes is none of that, and stays until it is replaced. A run that is stopped in between begins
+// anew.
+func (j *job) deleteGone(ctx context.Context, l *writer.Loader, jn *journal.Journal) error {
+	if _, done := jn.Deleted(); done {
+		return nil
+	}
+	deleted := int64(0)
+	for _, db := range j.DBs() {
+		d := deleting{job: j, server: readback.New(l.Target, db, j.retry.Start().Wait)}
+		err := j.rules.Gone(db, func(g rewrite.Gone) error { return d.add(ctx, g) })
+		if err == nil {
+			err = d.flush(ctx)
+		}
+		if err = errors.Join(err, d.server.Close()); err != nil {
+			return fmt.Errorf("delete what the delta says is gone: %w", err)
+		}
+		deleted += d.deleted
+	}
+	return jn.SetDeleted(deleted)
+}
+
+// A deleting deletes names of one database.
+type deleting struct {
+	*job
+	server  *readback.Client
+	batch   []rewrite.Gone
+	deleted int64
+}
+
+func (d *deleting) add(ctx context.Context, g rewrite.Gone) error {
+	if d.batch = append(d.batch, g.Clone()); len(d.batch) < perDelete {
+		return nil
+	}
+	return d.flush(ctx)
+}
+
+// flush deletes the names of the batch that are of a type that is gone.
+func (d *deleting) flush(ctx context.Context) error {
+	if len(d.batch) == 0 {
+		return nil
+	}
+	began := time.Now()
+	names, err := There(ctx, d.server, d.batch)
+	if err != nil {
+		return err
+	}
+	bytes := 0
+	for _, name := range names {
+		bytes += len(name)
+	}
+	if len(names) > 0 {
+		if err := d.server.Delete(ctx, names); err != nil {
+			return err
+		}
+	}
+	d.deleted += int64(len(names))
+	commands := len(d.batch) + len(names)
+	d.batch = d.batch[:0]
+	if d.throttle == nil {
+		return nil
+	}
+	return d.throttle.Rest(ctx, writer.Pipeline{Commands: commands, Keys: len(names), Bytes: bytes, Took: time.Since(began)})
+}
+
+// There returns those of names that a target holds with a type that is gone.
+func There(ctx context.Context, server *readback.Client, gone []rewrite.Gone) (names [][]byte, err error) {
+	all := make([][]byte, len(gone))
+	for i := range gone {
+		all[i] = gone[i].Name
+	}
+	types, err := server.Types(ctx, all)
+	if err != nil {
+		return nil, err
+	}
+	for i, t := range types {
+		if slices.Contains(gone[i].Types, readback.TypeOf(t)) {
+			names = append(names, all[i])
+		}
+	}
+	return names, nil
+}

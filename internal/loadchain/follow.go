@@ -1,0 +1,398 @@
+// Package loadchain loads the deltas of a chain into targets, as they appear.
+//
+//	err := loadchain.Run(ctx, []load.Options{{Spec: load.Spec{Dump: chain, Base: base}}}, true, out, log)
+//	deltas, where, id, err := loadchain.Known(ctx, spec) // what flags their loads have
+//
+// Each delta is loaded by package load, with a journal of its own. The package never loads one
+// before its turn, and never the base.
+package loadchain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+)
+
+// How often a delta that is awaited is looked for.
+const (
+	lookLeast = 200 * time.Millisecond
+	lookMost  = 5 * time.Second
+)
+
+// Run loads the deltas of a chain into targets, each at its own pace and in order, behind the
+// last that is loaded there. If wait is set it waits for more until one says that it is the last;
+// else it ends behind those that are there. What was stopped is resumed without being told so.
+func Run(ctx context.Context, targets []load.Options, wait bool, out, log io.Writer) error {
+	first := &targets[0]
+	phase := "load"
+	if wait {
+		phase = "follow"
+	}
+	first.Summarize(phase)
+	all := first.Summary
+	one := func(o load.Options, sum *summary.Summary, log io.Writer) error {
+		sum.Chain = &summary.Chain{Place: summary.Place(o.Dump), LagSeconds: -1}
+		o.Summary, o.Shared = sum, true
+		return (&follower{Options: o, wait: wait, out: out, log: log}).run(ctx)
+	}
+	if len(targets) == 1 {
+		defer first.Meter.Begin(phase, first.Workers)()
+		return one(*first, all, log)
+	}
+	var addrs []string
+	for i := range targets {
+		addr := targets[i].Target.Target.Addr
+		addrs = append(addrs, addr)
+		all.Into(addr)
+	}
+	return load.Several(ctx, addrs, first.Meter, phase, len(targets)*first.Workers, all.Targets, log, func(i int, log io.Writer) error {
+		return one(targets[i], all.Targets[i], log)
+	})
+}
+
+// A follower loads the deltas of a chain into one target.
+type follower struct {
+	load.Options
+	wait bool
+	out  io.Writer
+	log  io.Writer
+
+	loaded time.Time        // when the load of the base began; zero: not known
+	done   *format.Manifest // of the delta that was loaded last; nil: none is
+	worst  error            // of those that have ended, and left something out or found a difference
+}
+
+// run loads the deltas that are not loaded yet.
+func (f *follower) run(ctx context.Context) error {
+	n, err := f.position(ctx)
+	if err != nil {
+		return err
+	}
+	began := n
+	if f.done != nil {
+		f.behind(n)
+	}
+	for f.done == nil || !f.done.Delta.Last {
+		n++
+		a, err := f.await(ctx, n)
+		if err != nil {
+			return err
+		}
+		if a == nil {
+			break
+		}
+		err = f.loadOne(ctx, a, n, n > began+1)
+		if err != nil {
+			return err
+		}
+		f.done = a.Manifest
+		f.behind(n)
+		if f.DryRun {
+			return f.worst
+		}
+	}
+	if n == began || f.Summary.Chain.Deltas == 0 {
+		f.Summary.Note("nothing was sent: all deltas that are there were loaded before")
+	}
+	f.Summary.Finished = true
+	return f.worst
+}
+
+// member returns the options of the load of delta n.
+func (f *follower) member(a *archive.Archive, n int) load.Options {
+	o := f.Options
+	o.Dump, o.Number, o.ID = archive.DeltaPath(f.Dump, n), n, a.Manifest.Dump
+	return o
+}
+
+// A memberState is how far the load of a delta is.
+type memberState int
+
+const (
+	missing memberState = iota // there is no such delta, or not yet
+	fresh                      // it was not loaded, or that does not count any more
+	stopped
+	loaded
+)
+
+// look returns how far the load of delta n is.
+func (f *follower) look(ctx context.Context, n int) (memberState, *archive.Archive, error) {
+	a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n), 1, f.Keys.Identities...)
+	if errors.Is(err, archive.ErrIncomplete) {
+		return missing, nil, nil
+	}
+	if err != nil {
+		return missing, nil, err
+	}
+	a.Close()
+	d := a.Manifest.Delta
+	if d == nil || d.Number != n {
+		return missing, nil, fmt.Errorf("%w: %s is not delta %d of a chain", exitcode.ErrRefused, a.Path(), n)
+	}
+	o := f.member(a, n)
+	root, shards, err := o.Location().Find(ctx, nil)
+	if err != nil {
+		return missing, nil, err
+	}
+	status, err := loadstate.ReadStatus(ctx, root, shards)
+	if err != nil {
+		return missing, nil, err
+	}
+	j := status.Shards[0].Journal
+	switch {
+	case j.Began().IsZero() || j.Bound().Dump != a.Manifest.Dump || !j.Undone().IsZero():
+		return fresh, a, nil
+	case j.IsUndoing() || j.Finished().IsZero():
+		return stopped, a, nil
+	}
+	if after := j.Bound().After; after != nil && !after.Loaded.IsZero() && !f.loaded.IsZero() && !after.Loaded.Equal(f.loaded) {
+		return fresh, a, nil // the base was loaded anew since
+	}
+	return loaded, a, nil
+}
+
+// position returns the number of the last delta that is loaded. Those before it are, too: the load
+// of each has seen that.
+func (f *follower) position(ctx context.Context) (int, error) {
+	first, a, err := f.look(ctx, 1)
+	if err != nil || first == missing {
+		return 0, err
+	}
+	o := f.member(a, 1)
+	before, err := o.Location().Before(ctx, a.Manifest.Delta.Base, f.Base, nil)
+	if err == nil {
+		f.loaded = before.After(1).Loaded
+	} else if !errors.As(err, new(*loadstate.NoJournalError)) {
+		return 0, err
+	}
+	last, above := 0, 1 // the one is loaded, the other is not known to be
+	for step := 1; ; {
+		state, a, err := f.look(ctx, above)
+		if err != nil {
+			return 0, err
+		}
+		if state == loaded {
+			last, f.done = above, a.Manifest
+			above, step = above+step, step*2
+			continue
+		}
+		if above == last+1 {
+			return last, nil
+		}
+		above, step = last+1, 1
+	}
+}
+
+// await returns delta n as soon as it is finished; nil: it is not there, and nobody waits.
+func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
+	waiting := func() {}
+	defer func() { waiting() }()
+	var pause, quiet time.Duration
+	for {
+		a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n), f.Workers, f.Keys.Identities...)
+		switch {
+		case err == nil && (a.Manifest.Delta == nil || a.Manifest.Delta.Number != n):
+			a.Close()
+			return nil, fmt.Errorf("%w: %s is not delta %d of a chain", exitcode.ErrRefused, a.Path(), n)
+		case err == nil:
+			return a, nil
+		case !errors.Is(err, archive.ErrIncomplete):
+			return nil, err
+		case !f.wait:
+			return nil, f.gap(ctx, n)
+		}
+		if pause == 0 {
+			waiting = f.Meter.Wait(progress.Chunks, fmt.Sprintf("delta %d", n))
+		}
+		pause = min(lookMost, max(lookLeast, pause*3/2))
+		if quiet += pause; quiet > time.Minute {
+			quiet = 0
+			fmt.Fprintf(f.log, "waiting for delta %d in %s; if pikadump follow was stopped, start it again\n", n, summary.Place(f.Dump))
+		}
+		if f.done != nil {
+			f.behind(n - 1)
+		}
+		if err := retry.Sleep(ctx, pause); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// gap refuses a chain in which delta n is missing and the one behind it is not.
+func (f *follower) gap(ctx context.Context, n int) error {
+	a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n+1), 1, f.Keys.Identities...)
+	if errors.Is(err, archive.ErrIncomplete) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	a.Close()
+	return fmt.Errorf("%w: %s has delta %d and no finished delta %d: fetch that as well", exitcode.ErrRefused, summary.Place(f.Dump), n+1, n)
+}
+
+// loadOne loads delta n. Certain says that an earlier one of this run has seen what the target
+// holds.
+func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certain bool) error {
+	a.Close()
+	began := time.Now()
+	state, _, err := f.look(ctx, n)
+	if err != nil {
+		return err
+	}
+	o := f.member(a, n)
+	o.Certain, o.Resume = certain, state == stopped
+	o.Summary = summary.New("", "", "load")
+	if o.Undo, err = f.undo(ctx, n, state); err != nil {
+		return err
+	}
+	err = load.Run(ctx, o, f.out, &quietLog{to: f.log, all: !certain})
+	f.add(o.Summary)
+	if err != nil {
+		err = fmt.Errorf("delta %d: %w", n, err)
+		if !exitcode.IsEnd(err) {
+			return err
+		}
+		if f.worst == nil || load.IsWorse(err, f.worst) {
+			f.worst = err
+		}
+		fmt.Fprintln(f.log, strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	if f.DryRun {
+		return nil
+	}
+	f.Summary.Chain.Deltas++
+	fmt.Fprintf(f.log, "delta %d: %s loaded, %s gone, in %s; until %s by the source's clock\n", n, progress.Plural(o.Summary.Keys, "key", "keys"),
+		progress.Count(deletedOf(a.Manifest)), progress.Took(time.Since(began)), a.Manifest.Delta.Until.UTC().Format(time.RFC3339))
+	return nil
+}
+
+// deletedOf is how many records of a delta say that something is gone.
+func deletedOf(m *format.Manifest) (n int64) {
+	for _, t := range m.Totals {
+		n += t.Deleted
+	}
+	return n
+}
+
+// undo returns where delta n saves what it takes away: in a place of its own, which no run before
+// has begun to fill. The journal of one that was stopped knows its place.
+func (f *follower) undo(ctx context.Context, n int, state memberState) (string, error) {
+	if f.Undo == "" || state == stopped {
+		return "", nil
+	}
+	for try := 1; ; try++ {
+		place := archive.DeltaPath(f.Undo, n)
+		if try > 1 {
+			place = storage.Join(f.Undo, fmt.Sprintf("%06d-%d", n, try))
+		}
+		err := archive.CanCreate(ctx, place, storage.Options{BreakLock: f.BreakLock})
+		if !errors.Is(err, archive.ErrExists) {
+			return place, err
+		}
+	}
+}
+
+// behind says how far the target is behind the source, by whose clock delta n is of a time.
+func (f *follower) behind(n int) {
+	m, c := f.done, f.Summary.Chain
+	lag := max(0, time.Since(m.Delta.Until)+time.Duration(m.Source.ClockDifference)*time.Millisecond)
+	if m.Delta.Last {
+		lag = 0 // nothing was written since
+	}
+	c.Number, c.Until, c.Last, c.LagSeconds = n, m.Delta.Until, m.Delta.Last, lag.Seconds()
+	f.Meter.Behind(progress.Lag{Seconds: lag.Seconds(), Deltas: int64(c.Deltas)})
+}
+
+// add adds what the load of a delta came to.
+func (f *follower) add(one *summary.Summary) {
+	s := f.Summary
+	s.Dump, s.Target = one.Dump, one.Target
+	s.Keys, s.Elements, s.Bytes = s.Keys+one.Keys, s.Elements+one.Elements, s.Bytes+one.Bytes
+	s.DryRun = one.DryRun
+	for _, l := range one.LeftOut {
+		s.AddLeft(l)
+	}
+	if c := one.Comparison; c != nil {
+		s.Comparison = s.Comparison.With(c)
+	}
+	s.Files = one.Files // of the last
+}
+
+// A quietLog passes on lines: all of them, or only warnings.
+type quietLog struct {
+	to   io.Writer
+	all  bool
+	part []byte
+}
+
+func (q *quietLog) Write(p []byte) (int, error) {
+	if q.all {
+		return q.to.Write(p)
+	}
+	q.part = append(q.part, p...)
+	for {
+		at := strings.IndexByte(string(q.part), '\n')
+		if at < 0 {
+			return len(p), nil
+		}
+		line := string(q.part[:at+1])
+		q.part = q.part[at+1:]
+		if strings.HasPrefix(line, "warning:") || strings.HasPrefix(line, "CHANGED") || strings.Contains(line, "retry") || strings.Contains(line, "trying again") {
+			if _, err := io.WriteString(q.to, line); err != nil {
+				return 0, err
+			}
+		}
+	}
+}
+
+// Known reports whether deltas are loaded, one or those of a chain, and what the newest load is of
+// that tells their flags: their own, or the one that they follow; nil: none is found.
+func Known(ctx context.Context, s *load.Spec) (deltas bool, where string, id *journal.Identity, err error) {
+	o := *s
+	a, err := archive.OpenAny(ctx, s.Dump, 1, s.Keys.Identities...)
+	switch {
+	case err == nil && a.Manifest.Delta == nil:
+		a.Close()
+		return false, "", nil, nil
+	case err == nil:
+		a.Close()
+		o.ID, o.Number = a.Manifest.Dump, a.Manifest.Delta.Number
+	case !errors.Is(err, archive.ErrIncomplete):
+		return false, "", nil, err
+	default:
+		f := follower{Options: load.Options{Spec: o}}
+		n, err := f.position(ctx)
+		state := missing
+		if err == nil {
+			state, a, err = f.look(ctx, max(1, n))
+		}
+		if err != nil || state == missing {
+			return false, "", nil, err
+		}
+		o = f.member(a, max(1, n)).Spec
+	}
+	where, own, err := o.Location().Identity(ctx)
+	if err == nil && own.Dump == o.ID {
+		return true, where, &own, nil
+	}
+	before, err := o.Location().Before(ctx, a.Manifest.Delta.After, o.Base, nil)
+	if err != nil {
+		return true, "", nil, nil // the load says it
+	}
+	return true, before.Root, before.Identity(), nil
+}

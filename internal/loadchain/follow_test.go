@@ -1,0 +1,186 @@
+package loadchain
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alicebob/miniredis/v2"
+	"github.com/alicebob/miniredis/v2/server"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A chain is a base, loaded into a target, with deltas, in a test.
+type chain struct {
+	*testing.T
+	m    *miniredis.Miniredis
+	base load.Options
+	dir  string
+	last string // the delta, or base, that was made last
+	n    int
+}
+
+func newChain(t *testing.T, records ...format.Record) *chain {
+	t.Helper()
+	m, err := minitarget.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	o := load.Options{Spec: load.Spec{
+		Dump: smalldump.Make(t, smalldump.Options{}, records), Workers: 1,
+		Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
+	}, MaxErrors: -1}
+	o.Target.Target.Addr = m.Addr()
+	return &chain{t, m, o, filepath.Join(t.TempDir(), "chain"), o.Dump, 0}
+}
+
+// load loads the base.
+func (c *chain) load(o load.Options) {
+	c.Helper()
+	var log bytes.Buffer
+	if err := load.Run(c.Context(), o, &log, &log); err != nil {
+		c.Fatal(err, log.String())
+	}
+}
+
+// delta makes the next delta.
+func (c *chain) delta(records ...format.Record) {
+	c.Helper()
+	c.n++
+	dir := archive.DeltaPath(c.dir, c.n)
+	slices.SortStableFunc(records, func(x, y format.Record) int { return bytes.Compare(x.Key, y.Key) })
+	smalldump.Delta(c.T, dir, c.last, records)
+	c.last = dir
+}
+
+// options are those with which the chain is followed.
+func (c *chain) options() load.Options {
+	o := c.base
+	o.Base, o.Dump = c.base.Dump, c.dir
+	return o
+}
+
+// run follows the chain, and wants that to end so.
+func (c *chain) run(o load.Options, wait bool, code int, says ...string) *summary.Summary {
+	c.Helper()
+	var out, text bytes.Buffer
+	o.Summary = summary.New("test", "", "follow")
+	err := Run(c.Context(), []load.Options{o}, wait, &out, &text)
+	got := exitcode.Done
+	if err != nil {
+		got = load.ExitCode(err)
+		fmt.Fprintln(&text, err)
+	}
+	o.Summary.End(err, got)
+	all := text.String() + out.String() + o.Summary.String()
+	if got != code {
+		c.Errorf("exit code %d, want %d:\n%s", got, code, all)
+	}
+	for _, says := range says {
+		if !strings.Contains(all, says) {
+			c.Errorf("it does not say %q:\n%s", says, all)
+		}
+	}
+	return o.Summary
+}
+
+func (c *chain) follow(wait bool, code int, says ...string) *summary.Summary {
+	c.Helper()
+	return c.run(c.options(), wait, code, says...)
+}
+
+// holds checks names and types of the target.
+func (c *chain) holds(want string) {
+	c.Helper()
+	var got []string
+	for _, k := range c.m.Keys() {
+		got = append(got, k+"="+c.m.Type(k))
+	}
+	slices.Sort(got)
+	if all := strings.Join(got, " "); all != want {
+		c.Errorf("the target holds %s, want %s", all, want)
+	}
+}
+
+// refuse has the target refuse a command until again is called.
+func (c *chain) refuse(command string) (again func()) {
+	hook := minitarget.Hook()
+	c.m.Server().SetPreHook(func(p *server.Peer, cmd string, args ...string) bool {
+		if cmd == command && !strings.HasPrefix(args[0], "kvload-probe-") {
+			p.WriteError("ERR IO error: No space left on device")
+			return true
+		}
+		return hook(p, cmd, args...)
+	})
+	return func() { c.m.Server().SetPreHook(minitarget.Hook()) }
+}
+
+// TestFollow: the deltas of a chain are loaded behind the last that is loaded, those that come
+// while it runs, too, up to the one that is the last.
+func TestFollow(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	c.delta(smalldump.String("a", "1"))
+	c.follow(false, 5, "load it first")
+	c.load(c.base)
+	for i := 2; i < 6; i++ {
+		c.delta(smalldump.String("a", fmt.Sprint(i)), smalldump.String(fmt.Sprint("k", i), "1"))
+	}
+	if s := c.follow(false, 0, "delta 5: "); s.Chain.Deltas != 5 || s.Chain.Number != 5 || s.Keys != 9 || s.Chain.LagSeconds < 0 {
+		t.Errorf("%+v %+v", s, s.Chain)
+	}
+	if s := c.follow(false, 0, "nothing was sent"); s.Chain.Deltas != 0 || s.Chain.Number != 5 {
+		t.Errorf("%+v", s.Chain)
+	}
+	go func() {
+		time.Sleep(300 * time.Millisecond) // most of the time it waits by then
+		c.delta(smalldump.Deleted("k5"))
+		smalldump.LastDelta(t, filepath.Join(c.dir, "000007"), c.last, []format.Record{smalldump.Deleted("k4")})
+	}()
+	if s := c.follow(true, 0, "delta 7 is the last"); s.Chain.Deltas != 2 || s.Chain.LagSeconds != 0 {
+		t.Errorf("%+v", s.Chain)
+	}
+	c.follow(true, 0, "nothing was sent")
+	c.holds("a=string k2=string k3=string")
+}
+
+// TestFollowAgain: behind a base that was loaded anew all deltas are loaded anew, in order; what
+// was stopped is resumed.
+func TestFollowAgain(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"), smalldump.String("b", "0"))
+	c.load(c.base)
+	c.delta(smalldump.String("a", "1"))
+	c.delta(smalldump.Deleted("b"), smalldump.Hash("h", "f", "v"))
+	again := c.refuse("HSET")
+	c.follow(false, 75, "delta 2: ", "No space left")
+	c.holds("a=string")
+	again()
+	if s := c.follow(false, 0); s.Chain.Deltas != 1 {
+		t.Errorf("%+v", s.Chain)
+	}
+	c.holds("a=string h=hash")
+	anew := c.base
+	anew.Target.OnExists = writer.Replace
+	c.load(anew)
+	c.holds("a=string b=string h=hash")
+	if s := c.follow(false, 0); s.Chain.Deltas != 2 {
+		t.Errorf("%+v", s.Chain)
+	}
+	c.holds("a=string h=hash")
+	if a, _ := c.m.Get("a"); a != "1" {
+		t.Errorf("a is %s", a)
+	}
+}

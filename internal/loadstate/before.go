@@ -1,0 +1,217 @@
+package loadstate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A Before is the load that the load of a delta follows: of the base, or of the delta before. A
+// delta changes only what that one has written.
+type Before struct {
+	*Status
+	Location Location
+	Root     string // of its state
+}
+
+// sibling returns where the delta before another is; empty: that one is in no chain.
+func sibling(dump string, number int) string {
+	if whole, err := filepath.Abs(dump); err == nil && !storage.IsURL(dump) {
+		dump = whole
+	}
+	chain, is, ok := archive.ParseDeltaPath(dump)
+	if !ok || is != number {
+		return ""
+	}
+	return archive.DeltaPath(chain, number-1)
+}
+
+// Before returns the load that the load of a delta at l follows, which is of the dump with the id
+// after. Base is where the base lies; empty: not known. The error is ErrUnfinished if that load is
+// not done.
+func (l Location) Before(ctx context.Context, after, base string, nodes []string) (*Before, error) {
+	number := l.Number
+	l.ID, l.Number = after, number-1
+	what := "the base (dump " + after + ")"
+	if number > 1 {
+		what, base = fmt.Sprintf("delta %d (dump %s)", number-1, after), sibling(l.Dump, number)
+	}
+	l.Dump = base
+	unknown := l.Dump == "" && l.State == ""
+	if l.Dump == "" {
+		l.Dump = Stream // whose state goes by its id
+	}
+	b := &Before{Location: l}
+	var shards *Shards
+	var err error
+	if b.Root, shards, err = l.Find(ctx, nodes); err != nil {
+		return nil, err
+	}
+	if b.Status, err = ReadStatus(ctx, b.Root, shards); err != nil {
+		return nil, err
+	}
+	switch id := b.Identity(); {
+	case id == nil && unknown:
+		return nil, &NoJournalError{fmt.Sprintf("this delta follows %s: say with --base where that lies, so that the journal of its load is found; "+
+			"or with --base-loaded that the target %s holds it", what, l.Target)}
+	case id == nil:
+		return nil, &NoJournalError{fmt.Sprintf("this delta follows %s, and %s holds no journal of a load of it into %s: load it first (kvload load --uri redis://%s --in %s), "+
+			"or give the --state of that load, or --base-loaded if the target holds it", what, b.Root, l.Target, l.Target, l.Dump)}
+	case id.Dump != after:
+		return nil, fmt.Errorf("%w: this delta follows %s, but %s holds the journal of a load of dump %s: give the --base, or --state, that is meant", exitcode.ErrRefused, what, b.Root, id.Dump)
+	}
+	if err := b.Complete(); err != nil {
+		return nil, fmt.Errorf("this delta follows %s: %w", what, err)
+	}
+	return b, nil
+}
+
+// A NoJournalError says that no journal of the load is found that a delta follows.
+type NoJournalError struct{ text string }
+
+func (e *NoJournalError) Error() string { return e.text }
+
+// Unwrap says of which kind it is.
+func (e *NoJournalError) Unwrap() error { return exitcode.ErrRefused }
+
+// Check refuses a load of a delta that has other places, or other settings that decide what is
+// written under which name, than the load that it follows.
+func (b *Before) Check(id journal.Identity) error {
+	was := b.Identity()
+	differs := func(what, old, now string) error {
+		return fmt.Errorf("%w: by the journal in %s the load that this delta follows had %s %s, and now it is %s: a delta is loaded as its base was; give what that had, or nothing",
+			exitcode.ErrRefused, b.Root, what, old, now)
+	}
+	names := maps.Clone(was.Settings)
+	maps.Copy(names, id.Settings)
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		old, now := was.Settings[name], id.Settings[name]
+		switch {
+		case old == now, name == "--on-exists", name == "--shard":
+		case name == "--on-conflict" && old == "fail": // no name stood in several types
+		default:
+			return differs(name, fmt.Sprintf("%q", old), fmt.Sprintf("%q", now))
+		}
+	}
+	for _, db := range slices.Sorted(maps.Keys(id.Places)) {
+		place := id.Places[db]
+		if old, ok := was.Places[db]; ok && old != place {
+			return differs(fmt.Sprintf("as the place of database %d", db), old, place)
+		}
+		for other, taken := range was.Places {
+			if _, own := was.Places[db]; !own && taken == place {
+				return fmt.Errorf("%w: the delta has keys in database %d, which would be mixed with those of database %d in %s: "+
+					"say with --map-db where each goes, as --map-db %d=default,%d=TOKEN_VARIABLE, or leave it out with --db", exitcode.ErrRefused, db, other, place, other, db)
+			}
+		}
+	}
+	if n := b.Stats().LeftOut[writer.ReasonExists]; n > 0 {
+		return fmt.Errorf("%w: the load that this delta follows left %s as the target held them (--on-exists skip), and a delta replaces: "+
+			"with --base-loaded they are replaced where the delta has them", exitcode.ErrRefused, progress.Plural(n, "key", "keys"))
+	}
+	return nil
+}
+
+// After is what a delta that follows this load keeps in its journal.
+func (b *Before) After(number int) *journal.After {
+	id := b.Identity()
+	a := &journal.After{Dump: id.Dump, Number: number, Root: b.Root}
+	if !storage.IsURL(a.Root) {
+		if whole, err := filepath.Abs(a.Root); err == nil {
+			a.Root = whole
+		}
+	}
+	if was := id.After; was != nil {
+		a.Base, a.Loaded, a.Started = was.Base, was.Loaded, was.Started
+		return a
+	}
+	if b.common != nil {
+		a.Loaded = b.common.Began
+	} else {
+		a.Loaded = b.Shards[0].Journal.Began()
+	}
+	return a
+}
+
+// Lock keeps other runs from undoing the load until release is called, and notes in its journals
+// which delta is about to be loaded behind it. It refuses if another one is.
+func (b *Before) Lock(ctx context.Context, n journal.Next) (release func() error, err error) {
+	var open []*journal.Journal
+	release = func() error {
+		var errs []error
+		for _, j := range open {
+			errs = append(errs, j.Close())
+		}
+		return errors.Join(errs...)
+	}
+	for _, s := range b.Shards {
+		l := b.Location
+		l.Shard = s.Shard
+		j, _, err := l.OpenJournal(ctx, b.Root, journal.Options{})
+		if err != nil {
+			return nil, errors.Join(err, release())
+		}
+		open = append(open, j)
+		if j.Began().IsZero() || j.Finished().IsZero() || j.IsUndoing() {
+			err = fmt.Errorf("%w in %s: it has just ended; run again", storage.ErrLocked, b.Root)
+		}
+		if err == nil {
+			err = Newest(ctx, j, n.Dump)
+		}
+		if err == nil {
+			err = j.SetNext(n)
+		}
+		if err != nil {
+			return nil, errors.Join(err, release())
+		}
+	}
+	return release, nil
+}
+
+// Newest refuses a load behind which a delta was loaded that is not undone, but for one that is
+// named.
+func Newest(ctx context.Context, j *journal.Journal, but string) error {
+	n := j.Next()
+	if n == nil || n.Dump == but {
+		return nil
+	}
+	store, err := storage.Open(ctx, n.Root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it was never begun
+	}
+	if err != nil {
+		return err
+	}
+	later, err := journal.Read(store)
+	if err != nil {
+		return err
+	}
+	if later.Began().IsZero() || later.Bound().Dump != n.Dump || !later.Undone().IsZero() {
+		return nil
+	}
+	return &LaterError{Next: *n, Of: j.Bound().Dump}
+}
+
+// A LaterError says that a delta was loaded behind a load.
+type LaterError struct {
+	journal.Next
+	Of string // the dump that it follows
+}
+
+func (e *LaterError) Error() string {
+	return fmt.Sprintf("delta %d (dump %s, in %s) was loaded behind this one: deltas are loaded in order, and undone in the opposite one", e.Number, e.Dump, e.Place)
+}
+
+// Unwrap says of which kind it is.
+func (e *LaterError) Unwrap() error { return exitcode.ErrRefused }

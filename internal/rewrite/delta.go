@@ -1,0 +1,212 @@
+package rewrite
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/keyset"
+)
+
+// A Delta tells what has become of names. It is an archive.Archive.
+type Delta interface {
+	Dump
+	// Changes hands over every name of a database, in order.
+	Changes(db int, keep func(format.ChunkInfo) bool, each func(name []byte, is []archive.Change) error) error
+	// Find hands over the records of a name.
+	Find(db int, key []byte, emit func(*format.Record) error) error
+}
+
+// DeltaRules is Rules for a delta. Before is what it follows, base and deltas; it is asked for only
+// where names with a suffix depend on it. LeavesHyperLogLogs says that a load leaves those out.
+//
+// The new names are such that the state of all, base and deltas, could have been loaded at once: no
+// key of it has a name that is given to another.
+func (o Options) DeltaRules(d Delta, m *format.Manifest, before func() (Dump, error), f *filter.Filter, leavesHyperLogLogs bool) (r *Rules, err error) {
+	cs, err := collectConflicts(d, f, o)
+	if err != nil {
+		return nil, err
+	}
+	r = &Rules{Options: o, conflicts: cs, delta: d, filter: f, leavesHLLs: leavesHyperLogLogs}
+	if o.Conflict != Suffix || !archive.MayConflict(&m.Info) {
+		return r, nil
+	}
+	was, err := before()
+	if err != nil {
+		return nil, err
+	}
+	names := &deltaNames{all: keyset.New(), there: keyset.New()}
+	defer func() { err = errors.Join(err, names.all.Close(), names.there.Close()) }()
+	for _, db := range m.Options.Databases {
+		if f.DB(db) {
+			if err := names.add(d, db); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := errors.Join(names.all.Seal(), names.there.Seal()); err != nil {
+		return nil, err
+	}
+	if r.was, err = names.earlier(was, f, o); err != nil {
+		return nil, err
+	}
+	return r, names.check(was, &r.conflicts)
+}
+
+// deltaNames are the names of a delta.
+type deltaNames struct {
+	all   *keyset.Set
+	there *keyset.Set // those that stand in a type
+}
+
+func (n *deltaNames) add(d Delta, db int) error {
+	return d.Changes(db, func(format.ChunkInfo) bool { return true }, func(name []byte, is []archive.Change) error {
+		err := n.all.Add(db, "", name, nil)
+		if slices.ContainsFunc(is, func(c archive.Change) bool { return c.Kind != format.Deleted }) {
+			err = errors.Join(err, n.there.Add(db, "", name, nil))
+		}
+		return err
+	})
+}
+
+// earlier returns which names of the delta stood in several types before. It refuses a key of the
+// delta whose name another has by now, with a suffix.
+func (n *deltaNames) earlier(was Dump, f *filter.Filter, o Options) (conflicts, error) {
+	cs := conflicts{policy: Suffix, types: map[int]map[string][]format.Type{}}
+	err := cs.each(was, f, o, func(k archive.ConflictKey) error {
+		if n.all.Holds(k.DB, "", k.Key, nil) {
+			return cs.add(k)
+		}
+		for _, t := range k.Types[1:] {
+			if name := suffixed(k.Key, t); n.there.Holds(k.DB, "", name, nil) {
+				return taken(k.DB, name, "the delta")
+			}
+		}
+		return nil
+	})
+	return cs, err
+}
+
+// check makes sure that no key of the state as it will be has a name with a suffix that is given.
+func (n *deltaNames) check(was Dump, cs *conflicts) error {
+	for db := range cs.types {
+		given := cs.suffixes(db)
+		for _, name := range given {
+			if n.there.Holds(db, "", name, nil) {
+				return taken(db, name, "the delta")
+			}
+		}
+		at := 0
+		held := func(upTo int) error { // those of given, from at on, that the state before has
+			for ; at < upTo; at++ {
+				if !n.all.Holds(db, "", given[at], nil) {
+					return taken(db, given[at], fmt.Sprintf("db%d", db))
+				}
+			}
+			return nil
+		}
+		err := was.Missing(db, func(format.ChunkInfo) bool { return true }, given, func(name []byte) error {
+			i, _ := slices.BinarySearchFunc(given, name, bytes.Compare)
+			err := held(i)
+			at = i + 1
+			return err
+		})
+		if err == nil {
+			err = held(len(given))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func taken(db int, name []byte, where string) error {
+	return fmt.Errorf("%w: --on-conflict suffix would give a key of db%d the name %q, but %s has a key of that name already; "+
+		"rename one of them at the source, or load a new base with --on-conflict first", exitcode.ErrRefused, db, name, where)
+}
+
+// A Gone is a name on the target that the state before a delta may have had, and that the delta
+// does not write. A key of that name is deleted if it is of one of the types: one of another is not
+// what the delta is about.
+type Gone struct {
+	Source []byte // the name in the dump
+	Name   []byte
+	Types  []format.Type
+}
+
+// Clone returns a copy.
+func (g Gone) Clone() Gone {
+	return Gone{slices.Clone(g.Source), slices.Clone(g.Name), slices.Clone(g.Types)}
+}
+
+// Gone hands over what a delta deletes from the target, of one database, in the order of the names
+// in the dump. What it hands over is valid until each returns.
+func (r *Rules) Gone(db int, each func(Gone) error) error {
+	keep := r.filter.Key()
+	return r.delta.Changes(db, func(c format.ChunkInfo) bool { return r.filter.Type(c.Type) }, func(name []byte, is []archive.Change) error {
+		plain := r.Prefix.Apply(name)
+		if plain == nil || keep != nil && !keep(name) {
+			return nil
+		}
+		g := Gone{Source: name, Name: plain}
+		written := r.conflicts.gives(db, name)
+		for _, c := range is {
+			g.Types = append(g.Types, c.Type)
+			if newName, out := r.conflicts.resolve(db, c.Kind, name); r.writes(c) && out == "" && newName == nil {
+				written = true
+			}
+		}
+		if !written {
+			if err := each(g); err != nil {
+				return err
+			}
+		}
+		return r.goneSuffixes(db, g, is, each)
+	})
+}
+
+// writes reports whether the delta has a key of a type that a load writes.
+func (r *Rules) writes(c archive.Change) bool {
+	return c.Kind != format.Deleted && (c.Kind != format.HyperLogLog || !r.leavesHLLs)
+}
+
+// goneSuffixes hands over the names with a suffix that types of a name had before.
+func (r *Rules) goneSuffixes(db int, of Gone, is []archive.Change, each func(Gone) error) error {
+	types := r.was.types[db][string(of.Source)]
+	for i, t := range types {
+		at := slices.IndexFunc(is, func(c archive.Change) bool { return c.Type == t })
+		if i == 0 || at < 0 {
+			continue // it had its own name, or could not be read and stays as it is
+		}
+		name := suffixed(of.Source, t)
+		if newName, _ := r.conflicts.resolve(db, is[at].Kind, of.Source); r.writes(is[at]) && newName != nil {
+			continue
+		}
+		known, err := r.knows(db, name)
+		if err != nil {
+			return err
+		}
+		if known { // it is a key of its own by now, and handed over as one
+			continue
+		}
+		if err := each(Gone{of.Source, r.Prefix.Apply(name), []format.Type{t}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// knows reports whether the delta says of a name what has become of it.
+func (r *Rules) knows(db int, name []byte) (known bool, err error) {
+	err = r.delta.Find(db, name, func(*format.Record) error {
+		known = true
+		return nil
+	})
+	return known, err
+}

@@ -1,0 +1,61 @@
+package rollback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
+)
+
+// mayUndo refuses a load behind which a delta was loaded, which is undone first, and a delta of
+// which nobody knows what it has replaced.
+func (r *rollback) mayUndo(ctx context.Context) error {
+	for _, p := range r.shards {
+		var later *loadstate.LaterError
+		switch err := loadstate.Newest(ctx, p.journal, ""); {
+		case errors.As(err, &later):
+			return fmt.Errorf("%w; undo that one first: kvload rollback --uri redis://%s --in %s", err, r.Target.Target.Addr, later.Place)
+		case err != nil:
+			return err
+		}
+		if r.dump.Manifest.Delta != nil && r.Undo == "" && p.journal.Undo() == "" && !p.journal.WasEmpty() && !p.isUndone() {
+			return fmt.Errorf("%w: this delta was loaded without --undo, and what it has replaced and deleted is known nowhere: "+
+				"without its keys the target would be neither as before it nor as after it. To begin anew, clear the target and load the base", exitcode.ErrRefused)
+		}
+	}
+	return nil
+}
+
+// deleted looks at the names that a delta has deleted: they are put back, unless others have
+// written keys there since.
+func (b *undoing) deleted(ctx context.Context) error {
+	if b.saved == nil {
+		return nil
+	}
+	for _, db := range b.DBs() {
+		connect := func() *readback.Client { return readback.New(b.target.Target, db, b.retry.Start().Wait) }
+		u := &unit{undoing: b, db: db, src: b.dump.OpenUnit(nil), server: connect(), aside: connect(), before: b.saved.Finder(db)}
+		err := b.rules.Gone(db, func(g rewrite.Gone) error {
+			g = g.Clone()
+			left := &writer.LeftOut{DB: db, Kind: format.Deleted, Key: g.Source, Reason: leftout.Changed, Reply: "the delta has deleted it, and it was written since"}
+			return u.doubt(ctx, &keyState{source: g.Source, key: g.Name, gone: true}, left)
+		})
+		if err == nil {
+			err = u.resolve(ctx)
+		}
+		if err == nil {
+			err = u.settle(ctx)
+		}
+		if err = errors.Join(err, u.close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
