@@ -90,10 +90,10 @@ func smove(c *call) {
 	c.out.flag(moved)
 }
 
-// combine is SUNIONSTORE, SINTERSTORE and SDIFFSTORE to from ...
-func combine(c *call) {
+// combined is the union, intersection or difference of sets by their names.
+func (c *call) combined(names [][]byte) *members {
 	out := new(members)
-	for i, name := range c.args[2:] {
+	for i, name := range names {
 		m, other := find[members](c, string(name))
 		if other != noKind {
 			c.fail(wrongType)
@@ -101,19 +101,27 @@ func combine(c *call) {
 		if m == nil {
 			m = new(members)
 		}
-		switch {
-		case i == 0 || c.name == "sunionstore":
+		if i == 0 || c.name[1] == 'u' {
 			for _, one := range m.Keys() {
 				out.Insert(one)
 			}
-		default:
-			for _, one := range out.Keys() {
-				if m.Contains(one) == (c.name == "sdiffstore") {
-					out.Delete(one)
-				}
+			continue
+		}
+		for _, one := range out.Keys() {
+			if m.Contains(one) == (c.name[1] == 'd') {
+				out.Delete(one)
 			}
 		}
 	}
+	return out
+}
+
+// combine is SUNION, SINTER and SDIFF, which 4.0 logs, for it holds them for writes.
+func combine(c *call) { c.out.texts(c.combined(c.args[1:]).Keys()) }
+
+// combineStore is SUNIONSTORE, SINTERSTORE and SDIFFSTORE to from ...
+func combineStore(c *call) {
+	out := c.combined(c.args[2:])
 	c.db.put(setKind, c.str(1), out)
 	if !c.version().old() {
 		rows := [][]string{}

@@ -36,6 +36,7 @@ func commands(v Version) map[string]*command {
 	add(reads, 1, multi, "multi", "discard", "exec")
 	if v.oneType() {
 		table["pkpatternmatchdel"].arity = -2
+		add(writes, -2, combine, "sunion", "sinter", "sdiff")
 	}
 	if !v.oneType() {
 		add(reads, 2, ptype, "ptype")
@@ -130,7 +131,8 @@ func addCollections(add adder) {
 	add(writes, -3, srem, "srem")
 	add(writes, -2, spop, "spop")
 	add(writes, 4, smove, "smove")
-	add(writes, -3, combine, "sunionstore", "sinterstore", "sdiffstore")
+	add(writes, -3, combineStore, "sunionstore", "sinterstore", "sdiffstore")
+	add(reads, -2, combine, "sunion", "sinter", "sdiff")
 	add(reads, 2, length[members], "scard")
 	add(reads, 2, smembers, "smembers")
 	add(reads, -3, memberScan[members], "sscan")
