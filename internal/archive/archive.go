@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 
 	"filippo.io/age"
 
@@ -30,6 +31,15 @@ type Archive struct {
 	dir    storage.Store
 	codec  *format.Codec
 	frames *frameCache // nil: each unit is read for itself
+	above  *above      // nil: there is nothing above it
+}
+
+// above is what lies above the base of an Archive that OpenChain has opened.
+type above struct {
+	members []Member
+	deltas  []*Archive                  // the oldest first: the members, or what some of them amount to
+	chunks  map[string]format.ChunkInfo // of the base, as its manifest has them
+	temp    string                      // where temporary deltas are; empty: nowhere
 }
 
 // Open reads the manifest of the full dump at location, a directory or the URL of a prefix in a
@@ -154,7 +164,30 @@ func inDir(dir storage.Store, err error) error {
 }
 
 // Close frees what the archive holds.
-func (a *Archive) Close() { a.codec.Close() }
+func (a *Archive) Close() {
+	if a.above != nil {
+		a.above.close()
+	}
+	a.codec.Close()
+}
+
+// close closes the deltas, and removes temporary ones.
+func (ab *above) close() {
+	for _, d := range ab.deltas {
+		d.Close()
+	}
+	if ab.temp != "" {
+		_ = os.RemoveAll(ab.temp)
+	}
+}
+
+// Deltas returns the deltas whose records are merged into those of the base.
+func (a *Archive) Deltas() []Member {
+	if a.above == nil {
+		return nil
+	}
+	return a.above.members
+}
 
 // IsEncrypted reports whether the dump is encrypted.
 func (a *Archive) IsEncrypted() bool {
@@ -165,26 +198,6 @@ func (a *Archive) IsEncrypted() bool {
 // Path returns where the dump is.
 func (a *Archive) Path() string { return a.dir.Path("") }
 
-// Conflicts hands over the names that stand in several types, by database and in
-// key order.
-func (a *Archive) Conflicts(each func(ConflictKey) error) error {
-	return readNamed(a, format.ConflictsName, each)
-}
-
-// Skipped hands over the keys that are not in the dump.
-func (a *Archive) Skipped(each func(SkippedKey) error) error {
-	return readNamed(a, format.SkippedName, each)
-}
-
-func readNamed[T any](a *Archive, name string, each func(T) error) error {
-	for _, f := range a.Manifest.Lists {
-		if f.Name == name {
-			return inDir(a.dir, readList(a.dir, f, each))
-		}
-	}
-	return nil
-}
-
 // A ChunkSource reads the records of one chunk and checks the chunk against the manifest.
 type ChunkSource struct {
 	f    storage.Reader
@@ -194,8 +207,11 @@ type ChunkSource struct {
 	rec  format.Record
 }
 
-// OpenChunk opens a chunk of the manifest.
+// OpenChunk opens a chunk of the manifest. Of what OpenChain has opened it is that of the base.
 func (a *Archive) OpenChunk(c format.ChunkInfo) (*ChunkSource, error) {
+	if a.above != nil {
+		c = a.above.chunks[c.Name]
+	}
 	return openChunk(a.dir, a.codec, a.dump, c)
 }
 
@@ -240,7 +256,10 @@ func (a *Archive) openAt(c format.ChunkInfo) (storage.Reader, *format.Chunk, err
 		err = &format.CorruptError{Name: path, Offset: c.Size, Err: fmt.Errorf("bytes follow the end of the chunk: it has %d, not %d", f.Size(), c.Size)}
 	}
 	if err == nil {
-		if err = checkHeader(chunk.Header, a.dump, c); err != nil {
+		if err = checkHeader(chunk.Header, a.dump, c); err == nil && !isListed(&c, &chunk.Footer) {
+			err = errors.New("it is not the chunk that the manifest lists: its footer counts otherwise, or ends elsewhere")
+		}
+		if err != nil {
 			err = &format.CorruptError{Name: path, Err: err}
 		}
 	}
@@ -249,6 +268,11 @@ func (a *Archive) openAt(c format.ChunkInfo) (storage.Reader, *format.Chunk, err
 		return nil, nil, err
 	}
 	return f, chunk, nil
+}
+
+// isListed reports whether a footer says what the manifest does.
+func isListed(c *format.ChunkInfo, f *format.Footer) bool {
+	return f.Stats == c.Stats && string(f.End) == string(c.End) && (f.End == nil) == (c.End == nil) && f.Open == c.Open
 }
 
 func checkHeader(h format.Header, dump dumpID, c format.ChunkInfo) error {
@@ -287,12 +311,15 @@ func (s *ChunkSource) ended(err error) error {
 	if err == io.EOF {
 		f := s.cr.Footer()
 		got := format.NewChunkInfo(s.cr.Header(), f, s.cr.Size(), s.cr.SHA256())
-		if got.File != s.info.File || got.Stats != s.info.Stats || string(got.End) != string(s.info.End) || got.Open != s.info.Open {
+		if got.File != s.info.File || !isListed(&s.info, &f) {
 			err = &format.CorruptError{Name: s.name, Err: fmt.Errorf("%w: it is not the chunk that the manifest lists (sha256 %s)", format.ErrChecksum, hex.EncodeToString(s.cr.SHA256()))}
 		}
 	}
 	return err
 }
+
+// reserveGiants is that of format.ChunkReader.
+func (s *ChunkSource) reserveGiants(reserve func(bytes int64) error) { s.cr.ReserveGiants(reserve) }
 
 // Read returns how many bytes of the chunk have been read.
 func (s *ChunkSource) Read() int64 { return s.cr.Size() }

@@ -16,6 +16,9 @@ import (
 // that is not what the manifest says, and done after each chunk, and returns how
 // many files failed.
 func (a *Archive) Check(ctx context.Context, done func(format.ChunkInfo), failed func(error)) (int, error) {
+	if a.above != nil {
+		return 0, errors.New("check dump: a base and the deltas above it are checked one by one")
+	}
 	bad := 0
 	var lost error // what says nothing about the dump
 	fail := func(err error) {

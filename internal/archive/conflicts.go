@@ -2,20 +2,27 @@ package archive
 
 import "github.com/pika2kvrocks/pika2kvrocks/format"
 
+// Conflicts hands over the names that stand in several types, by database and in
+// key order.
+func (a *Archive) Conflicts(each func(ConflictKey) error) error {
+	if a.above != nil {
+		return a.eachConflict(each)
+	}
+	return readNamed(a, format.ConflictsName, each)
+}
+
 // writeConflicts writes conflicts.jsonl if any name stands in several types, as one can up to Pika
 // 3.5. The chunks of each type are in key order, so that a merge over them finds every such name,
 // in constant memory.
 func (a *Archive) writeConflicts() error {
 	l, m := &list{dir: a.dir, name: format.ConflictsName}, a.Manifest
 	defer l.discard()
-	for _, db := range m.Options.Databases {
-		err := a.findConflicts(db, func(key []byte, types []format.Type) error {
-			m.Conflicts++
-			return l.add(ConflictKey{db, key, name(key), types})
-		})
-		if err != nil {
-			return err
-		}
+	err := a.eachConflict(func(k ConflictKey) error {
+		m.Conflicts++
+		return l.add(k)
+	})
+	if err != nil {
+		return err
 	}
 	if l.f == nil {
 		return nil
@@ -23,6 +30,22 @@ func (a *Archive) writeConflicts() error {
 	f, err := l.commit()
 	m.Lists = append(m.Lists, f)
 	return err
+}
+
+// eachConflict finds the names that stand in several types, by database and in key order.
+func (a *Archive) eachConflict(each func(ConflictKey) error) error {
+	if a.above != nil && !MayConflict(&a.Manifest.Info) {
+		return nil
+	}
+	for _, db := range a.Manifest.Options.Databases {
+		err := a.findConflicts(db, func(key []byte, types []format.Type) error {
+			return each(ConflictKey{db, key, name(key), types})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // findConflicts calls found for each name of db that stands in at least two types.

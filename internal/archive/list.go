@@ -107,3 +107,13 @@ func readList[T any](dir storage.Store, file format.File, each func(T) error) er
 	}
 	return nil
 }
+
+// readNamed reads the list of that name, if the dump has one.
+func readNamed[T any](a *Archive, name string, each func(T) error) error {
+	for _, f := range a.Manifest.Lists {
+		if f.Name == name {
+			return inDir(a.dir, readList(a.dir, f, each))
+		}
+	}
+	return nil
+}

@@ -32,21 +32,32 @@ type names interface {
 func (a *Archive) nameStreams(db int, keep func(format.ChunkInfo) bool, open func(format.ChunkInfo) (names, error)) []*nameStream {
 	var streams []*nameStream
 	for _, t := range format.Types {
-		s := &nameStream{typ: t, open: open}
-		for _, c := range a.Manifest.Chunks {
-			if c.DB == db && c.Type == t && c.Records > 0 && keep(c) {
-				s.chunks = append(s.chunks, c)
-			}
-		}
-		streams = append(streams, s)
+		streams = append(streams, a.nameStream(db, t, keep, open))
 	}
 	return streams
+}
+
+func (a *Archive) nameStream(db int, t format.Type, keep func(format.ChunkInfo) bool, open func(format.ChunkInfo) (names, error)) *nameStream {
+	s := &nameStream{typ: t, open: open}
+	for _, c := range a.Manifest.Chunks {
+		if c.DB == db && c.Type == t && c.Records > 0 && keep(c) {
+			s.chunks = append(s.chunks, c)
+		}
+	}
+	return s
 }
 
 func allChunks(format.ChunkInfo) bool { return true }
 
 // namesAt opens a chunk of which only frames are read that can hold what is asked for.
 func (a *Archive) namesAt(c format.ChunkInfo) (names, error) {
+	if a.above != nil {
+		return a.merged(c, a.ownNamesAt)
+	}
+	return a.ownNamesAt(c)
+}
+
+func (a *Archive) ownNamesAt(c format.ChunkInfo) (names, error) {
 	f, chunk, err := a.openAt(c)
 	if err != nil {
 		return nil, err
@@ -61,8 +72,14 @@ type namesAt struct {
 
 // allNames opens a chunk of which all is read and checked.
 func (a *Archive) allNames(c format.ChunkInfo) (names, error) {
-	src, err := a.OpenChunk(c)
-	return allNames{src}, err
+	open := func(c format.ChunkInfo) (names, error) {
+		src, err := a.OpenChunk(c)
+		return allNames{src}, err
+	}
+	if a.above != nil {
+		return a.merged(c, open)
+	}
+	return open(c)
 }
 
 type allNames struct{ *ChunkSource }

@@ -17,6 +17,14 @@ type SkippedKey struct {
 	Detail string      `json:"detail,omitempty"`
 }
 
+// Skipped hands over the keys that are not in the dump.
+func (a *Archive) Skipped(each func(SkippedKey) error) error {
+	if a.above != nil {
+		return a.eachSkipped(each)
+	}
+	return readNamed(a, format.SkippedName, each)
+}
+
 // writeSkipped writes skipped.jsonl from the footers of the chunks, if any of them skips a
 // key, and sets what the manifest says of it.
 func (a *Archive) writeSkipped() error {
@@ -51,6 +59,30 @@ func (a *Archive) writeSkipped() error {
 		m.Skipped = append(m.Skipped, format.Reason{Reason: reason, Keys: counts[reason]})
 	}
 	return nil
+}
+
+// eachSkipped hands over the keys that are skipped in a base, or in deltas above it.
+func (a *Archive) eachSkipped(each func(SkippedKey) error) error {
+	for _, c := range a.Manifest.Chunks {
+		keys, err := a.SkippedIn(c)
+		if err != nil {
+			return err
+		}
+		for _, k := range keys {
+			if err := each(SkippedKey{c.DB, c.Type, k.Key, name(k.Key), k.Reason, k.Detail}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// SkippedIn returns the skipped keys in the range of a chunk, in key order.
+func (a *Archive) SkippedIn(c format.ChunkInfo) ([]format.SkippedKey, error) {
+	if a.above == nil {
+		return skippedIn(c, a, nil)
+	}
+	return skippedIn(a.above.chunks[c.Name], a, a.above.deltas)
 }
 
 func (a *Archive) readFooter(c format.ChunkInfo) (*format.Footer, error) {

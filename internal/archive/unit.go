@@ -108,8 +108,8 @@ func (s *UnitSource) Next() (*format.Record, error) {
 				return nil, err
 			}
 			s.src, s.chunk, s.rest = src, s.rest[0].Name, s.rest[1:]
-			if c, ok := src.(*ChunkSource); ok && s.hold != nil {
-				c.cr.ReserveGiants(s.hold.set)
+			if c, ok := src.(interface{ reserveGiants(func(int64) error) }); ok && s.hold != nil {
+				c.reserveGiants(s.hold.set)
 			}
 		}
 		r, err := s.src.Next()
@@ -125,7 +125,13 @@ func (s *UnitSource) Next() (*format.Record, error) {
 
 // openOfUnit opens a chunk for one of those that read units.
 func (a *Archive) openOfUnit(c format.ChunkInfo) (recordSource, error) {
-	if a.frames == nil {
+	switch {
+	case a.above != nil:
+		return a.merged(c, func(c format.ChunkInfo) (names, error) {
+			src, err := a.OpenChunk(c)
+			return everyRecord{src}, err
+		})
+	case a.frames == nil:
 		return a.OpenChunk(c)
 	}
 	return a.frames.follow(c)

@@ -1,0 +1,50 @@
+package archive
+
+import (
+	"fmt"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+)
+
+// A Member is a delta of a chain.
+type Member struct {
+	Number   int
+	Location string
+	Info     format.Info // of an unfinished one that has no dump.json yet: nothing
+	Finished bool
+}
+
+// DeltaPath returns where the delta of that number is in a chain.
+func DeltaPath(chain string, number int) string {
+	return storage.Join(chain, fmt.Sprintf("%06d", number))
+}
+
+var deltaName = regexp.MustCompile(`^[0-9]{6}$`)
+
+// ParseDeltaPath returns which delta of which chain is at a location; not ok: its last element is
+// no number of one.
+func ParseDeltaPath(location string) (chain string, number int, ok bool) {
+	query := ""
+	if storage.IsURL(location) {
+		var has bool
+		if location, query, has = strings.Cut(location, "?"); has {
+			query = "?" + query
+		}
+	}
+	location = strings.TrimRight(location, "/")
+	dir, last := path.Split(location)
+	if number, _ = strconv.Atoi(last); number < 1 || !deltaName.MatchString(last) {
+		return "", 0, false
+	}
+	if dir == "" {
+		dir = "."
+	} else if trimmed := strings.TrimRight(dir, "/"); trimmed != "" {
+		dir = trimmed
+	}
+	return dir + query, number, true
+}
