@@ -184,7 +184,7 @@ func show(c *cli.Context, location string, keys encryption.Keys, write func(*exp
 		}
 	}
 	if !progress.IsTerminal(c.App.Writer) && !s.Own {
-		end, err := watchUnits(c, a, &o)
+		end, err := watchUnits(c, a, "cat", export.MayHold(&o.Filter), &o.Unit)
 		if err != nil {
 			return err
 		}
@@ -211,8 +211,9 @@ func show(c *cli.Context, location string, keys encryption.Keys, write func(*exp
 	return nil
 }
 
-// watchUnits shows the progress of an export.
-func watchUnits(c *cli.Context, a *archive.Archive, o *export.Options) (end func(), err error) {
+// watchUnits shows the progress of what reads the units of a dump whose chunks keep accepts. It sets
+// what is to be told of each.
+func watchUnits(c *cli.Context, a *archive.Archive, phase string, keep func(format.ChunkInfo) bool, done *func(archive.Unit)) (end func(), err error) {
 	meter, err := command.Meter(c)
 	if err != nil {
 		return nil, err
@@ -220,17 +221,17 @@ func watchUnits(c *cli.Context, a *archive.Archive, o *export.Options) (end func
 	part := func(u archive.Unit) *progress.Counter {
 		return meter.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)})
 	}
-	for _, u := range a.Units(export.MayHold(&o.Filter)) {
+	for _, u := range a.Units(keep) {
 		part(u).Expect(u.Stored())
 	}
-	o.Unit = func(u archive.Unit) {
+	*done = func(u archive.Unit) {
 		for _, ci := range u {
 			part(u).Add(ci.Keys, ci.Raw, ci.Size)
 			part(u).AddElements(ci.Elements)
 		}
 		part(u).UnitDone()
 	}
-	return meter.Begin("cat", 1), nil
+	return meter.Begin(phase, 1), nil
 }
 
 // ofCommands are flags that say what becomes of a key on a target.

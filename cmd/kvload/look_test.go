@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
+
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
@@ -194,4 +196,43 @@ func TestLookBroken(t *testing.T) {
 			result{code: code, stderr: stderr.String()}.failed(t, 75, says)
 		}
 	}
+}
+
+// TestExtract: a part of a dump, encrypted or not, is a dump like any other.
+func TestExtract(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", "1"), text("user:1", "2"), hash("user:2", "f", "v")})
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := filepath.Join(t.TempDir(), "key.txt")
+	if err := os.WriteFile(key, []byte(identity.String()+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := func(name string) string { return filepath.Join(t.TempDir(), name) }
+	secret, part, plain := out("secret"), out("part"), out("plain")
+	for _, args := range [][]string{
+		{"extract", "--quiet", "--match", "user:*", "--encrypt-to", identity.Recipient().String(), "--out", secret, dir},
+		{"check", "--quiet", "--identity", key, secret},
+		{"extract", "--quiet", "--type", "hash", "--identity", key, "--encrypt-to", identity.Recipient().String(), "--out", part, secret},
+		{"extract", "--quiet", "--type", "hash", "--identity", key, "--plain", "--out", plain, secret},
+	} {
+		if r := runCommand(args...); r.code != 0 {
+			t.Fatalf("%q: exit code %d: %s", args, r.code, r.stderr)
+		}
+	}
+	for _, args := range [][]string{{"get", plain, "user:2"}, {"get", "--identity", key, part, "user:2"}} {
+		if r := runCommand(args...); r.code != 0 || r.stdout != "user:2  (hash, db0)\n  f=v\n" {
+			t.Errorf("%q: exit code %d: %s%s", args, r.code, r.stdout, r.stderr)
+		}
+	}
+	r := runCommand("extract", "--json", "--quiet", "--match", "user:*", "--out", out("json"), dir)
+	if r.code != 0 || !strings.Contains(r.stdout, `"keys": 2,`) || !strings.Contains(r.stdout, "only keys that match") || !strings.Contains(r.stdout, `"kvload check `) {
+		t.Errorf("exit code %d: %s", r.code, r.stdout)
+	}
+	runCommand("extract", "--quiet", "--match", "user:*", dir).failed(t, 2, "--out is missing")
+	runCommand("extract", "--quiet", "--identity", key, "--out", out("no"), secret).failed(t, 2, "--encrypt-to RECIPIENT, or --plain")
+	runCommand("extract", "--quiet", "--match", "no*", "--out", out("no"), dir).failed(t, 5, "no key of the dump is chosen")
+	runCommand("extract", "--quiet", "--match", "a*", "--out", plain, dir).failed(t, 5, "finished dump")
+	runCommand("extract", "--quiet", "--match", "*1", "--identity", key, "--plain", "--out", out("no"), secret).failed(t, 5, `--match "user:*"`)
 }

@@ -14,7 +14,7 @@ import (
 )
 
 func commands() []*cli.Command {
-	all := []*cli.Command{loadCommand(), followCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), checkCommand(), getCommand(), catCommand(), lsCommand(), packCommand(), unpackCommand()}
+	all := []*cli.Command{loadCommand(), followCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), checkCommand(), getCommand(), catCommand(), lsCommand(), extractCommand(), packCommand(), unpackCommand()}
 	return metrics.Watch(all, command.Env("KVLOAD"), load.Classify, os.Getenv)
 }
 
@@ -30,6 +30,7 @@ var most = map[string][]string{
 	"get":      {"format", "db", "type", "keys-from", "base64", "identity"},
 	"cat":      {"format", "match", "type", "db", "key", "limit", "identity"},
 	"ls":       {"format", "match", "type", "db", "identity"},
+	"extract":  {"out", "match", "type", "db", "identity", "encrypt-to"},
 	"pack":     {"quiet"},
 	"unpack":   {"out", "spool", "break-lock", "quiet"},
 	"rollback": {"uri", "password-file", "in", "undo", "state", "map-db", "force", "flush", "on-exists", "threads"},

@@ -48,11 +48,7 @@ func unpackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "unpack", Usage: "write a stream into a directory as a dump", UsageText: "kvload unpack --out DIR < FILE", Description: unpackDescription,
-		Flags: append(command.OutputFlags(env),
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out"), Category: categoryDump},
-			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "for a bucket, keep each file in `DIR` until it is sent", EnvVars: env("spool"), Category: "Bucket or stream"},
-			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: "Bucket or stream"},
-		),
+		Flags:  append(command.OutputFlags(env), outFlags(env)...),
 		Action: unpackAction,
 	}
 }
@@ -96,12 +92,9 @@ func unpackAction(c *cli.Context) error {
 	if err := command.NoArguments(c, "the directory is given with --out, and the stream comes from standard input"); err != nil {
 		return err
 	}
-	location := c.String("out")
-	if location == "" {
-		return exitcode.Usagef("--out is missing: it names the directory to write to")
-	}
-	if err := storage.Check(location); err != nil {
-		return exitcode.Usagef("--out: %w", err)
+	location, err := outLocation(c)
+	if err != nil {
+		return err
 	}
 	if f, ok := c.App.Reader.(*os.File); ok && progress.IsTerminal(f) {
 		return exitcode.Usagef("the stream comes from standard input, which is a terminal: send it from a file or through a pipe, as in kvload unpack --out %s < FILE", location)

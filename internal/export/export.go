@@ -167,12 +167,13 @@ func (x *Exporter) Cat() error {
 	return x.flush()
 }
 
-// MayHold returns what reports whether a chunk can have keys that a filter chooses.
+// MayHold returns what reports whether a chunk can have keys that a filter chooses, or the beginning
+// of a unit that has.
 func MayHold(f *filter.Filter) func(format.ChunkInfo) bool {
 	prefix := f.Prefix()
 	return func(c format.ChunkInfo) bool {
 		behind := bytes.Compare(c.Start, prefix) > 0 && !bytes.HasPrefix(c.Start, prefix)
-		before := c.End != nil && bytes.Compare(c.End, prefix) < 0
+		before := c.End != nil && !c.Open && bytes.Compare(c.End, prefix) < 0
 		return f.DB(c.DB) && f.Type(c.Type) && !before && !behind
 	}
 }

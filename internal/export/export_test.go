@@ -14,6 +14,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
@@ -314,6 +315,25 @@ st  (stream, db0)
 		if got != tc.want || !reflect.DeepEqual(left, tc.left) {
 			t.Errorf("%+v: left out %v, want %v\n%s\nwant\n%s", tc.o, left, tc.left, got, tc.want)
 		}
+	}
+}
+
+// TestMatchBehindParts: a key that goes over several chunks, the first of which no key that is chosen
+// can be in, is not there in part.
+func TestMatchBehindParts(t *testing.T) {
+	a := open(t, "../../testdata/golden/v1")
+	var f filter.Filter
+	if err := f.SetMatch("s*"); err != nil {
+		t.Fatal(err)
+	}
+	got := cat(t, a, Options{Format: JSON, Filter: f})
+	for line := range strings.Lines(got) {
+		if !strings.Contains(line, `"key":"s`) {
+			t.Errorf("it shows %.100s", line)
+		}
+	}
+	if strings.Count(got, "\n") != 6 {
+		t.Errorf("%d keys", strings.Count(got, "\n"))
 	}
 }
 

@@ -1,0 +1,262 @@
+// Package extract makes a dump of a part of a dump.
+//
+//	m, err := extract.Run(ctx, a, "part", extract.Options{Filter: f, Tool: "kvload 1.2"})
+//	a, err = archive.Open(ctx, "part", 0) // a dump like any other
+//
+// Source, times, binlog positions and the statement of consistency are those of the dump: what the
+// part holds was read then. The package knows no server, and it never changes the dump that it
+// reads.
+package extract
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"reflect"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+)
+
+// Options say what is extracted, and what the new dump is like.
+type Options struct {
+	Filter  filter.Filter
+	Tool    string             // program and version
+	Archive archive.Options    // of the new dump
+	Unit    func(archive.Unit) // is told of each unit that was read; nil: nobody is
+	Log     io.Writer          // is told what is made anew
+}
+
+// Run makes a dump at out of the keys of a that the filter chooses. What a run that was killed has
+// left there of the same part is made anew.
+func Run(ctx context.Context, a *archive.Archive, out string, o Options) (*format.Manifest, error) {
+	options, err := narrowed(a.Manifest, &o.Filter)
+	if err != nil {
+		return nil, err
+	}
+	info := format.NewInfo(o.Tool, a.Manifest.Started, a.Manifest.Source, options)
+	if err := discard(ctx, out, &info, o); err != nil {
+		return nil, err
+	}
+	w, err := archive.Create(ctx, out, info, o.Archive)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	x := extractor{ctx: ctx, a: a, w: w, o: &o, match: o.Filter.Key()}
+	for _, db := range options.Databases {
+		for _, t := range options.Types {
+			if err := x.segment(db, t); err != nil {
+				return nil, err
+			}
+		}
+	}
+	m, err := w.Draft(a.Manifest.BinlogAfter)
+	if err != nil {
+		return nil, err
+	}
+	if keys(m) == 0 && keys(a.Manifest) > 0 {
+		w.Close()
+		return nil, errors.Join(fmt.Errorf("%w: no key of the dump is chosen by --match, --db and --type", exitcode.ErrRefused), archive.Discard(ctx, out, o.Archive.Storage))
+	}
+	m.Consistency = a.Manifest.Consistency
+	return m, w.FinishAs(m, a.Manifest.Conflicts > 0)
+}
+
+func keys(m *format.Manifest) (n int64) {
+	for _, t := range m.Totals {
+		n += t.Keys
+	}
+	return n
+}
+
+// discard removes an unfinished extract of the same part of the same dump.
+func discard(ctx context.Context, out string, info *format.Info, o Options) error {
+	dir, err := storage.Open(ctx, out)
+	if err != nil {
+		return nil // archive.Create says what is wrong, if anything is
+	}
+	if there, err := storage.Exists(dir, format.ManifestName); there || err != nil {
+		return err
+	}
+	old, err := archive.ReadInfo(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	same := *old
+	same.Dump, same.Tool = info.Dump, info.Tool
+	if !reflect.DeepEqual(&same, info) {
+		return nil // of something else: archive.Create refuses it
+	}
+	fmt.Fprintf(o.Log, "%s holds what a run that was stopped has left of this part: it is made anew\n", summary.Place(out))
+	return archive.Discard(ctx, out, o.Archive.Storage)
+}
+
+// narrowed returns the options of a part: what the dump holds, and the filter chooses.
+func narrowed(m *format.Manifest, f *filter.Filter) (format.Options, error) {
+	o := m.Options
+	o.Databases = slices.DeleteFunc(slices.Clone(o.Databases), func(db int) bool { return !f.DB(db) })
+	o.Types = slices.DeleteFunc(slices.Clone(o.Types), func(t format.Type) bool { return !f.Type(t) })
+	switch {
+	case m.Delta != nil:
+		return o, fmt.Errorf("%w: a delta is no dump of which a part can be taken: make one of it and its base with kvload merge", exitcode.ErrRefused)
+	case len(o.Databases) == 0 || len(o.Types) == 0:
+		return o, fmt.Errorf("%w: --db and --type choose nothing of the dump, which has databases %v and types %v", exitcode.ErrRefused, m.Options.Databases, m.Options.Types)
+	case f.Match == "" || f.Match == o.Match:
+		return o, nil
+	case o.LimitKeys > 0:
+		return o, fmt.Errorf("%w: the dump is a trial with --limit-keys, so it lacks keys that --match chooses, and the part could not say which", exitcode.ErrRefused)
+	case o.Match != "" && !contains(o.Match, f.Match):
+		return o, fmt.Errorf("%w: the dump holds only keys that match %q, and a dump can state one pattern: choose with --match among these, as in --match %q", exitcode.ErrRefused, o.Match, o.Match)
+	}
+	o.Match = f.Match
+	return o, nil
+}
+
+// contains reports whether it is certain that a pattern matches all keys that another one does: if
+// it is the beginning of names and a star.
+func contains(pattern, other string) bool {
+	var all, part filter.Filter
+	if all.SetMatch(pattern) != nil || part.SetMatch(other) != nil {
+		return false
+	}
+	begin := all.Prefix()
+	return pattern == literal(begin)+"*" && bytes.HasPrefix(part.Prefix(), begin)
+}
+
+// literal returns the pattern that matches one text.
+func literal(text []byte) string {
+	var p []byte
+	for _, c := range text {
+		if bytes.IndexByte([]byte(`*?[\`), c) >= 0 {
+			p = append(p, '\\')
+		}
+		p = append(p, c)
+	}
+	return string(p)
+}
+
+// MayHold reports whether a part has to do with a chunk. Of streams all are read: what is said of
+// those that could not be listed goes by the beginning of names.
+func MayHold(f *filter.Filter, c format.ChunkInfo) bool {
+	if c.Type == format.TypeStream {
+		return f.DB(c.DB) && f.Type(c.Type)
+	}
+	return export.MayHold(f)(c)
+}
+
+// An extractor makes the segments of one part.
+type extractor struct {
+	ctx   context.Context
+	a     *archive.Archive
+	w     *archive.Writer
+	o     *Options
+	match func([]byte) bool // nil: all
+}
+
+// segment copies the keys of one database and type.
+func (x *extractor) segment(db int, t format.Type) error {
+	seg := x.w.Segment(db, t, nil)
+	defer seg.Discard()
+	for _, u := range x.a.Units(func(c format.ChunkInfo) bool { return c.DB == db && c.Type == t && MayHold(&x.o.Filter, c) }) {
+		if err := x.unit(seg, u); err != nil {
+			return err
+		}
+		if x.o.Unit != nil {
+			x.o.Unit(u)
+		}
+	}
+	return seg.Close(nil)
+}
+
+// unit copies the keys of a unit, and what it says of those that are not in the dump.
+func (x *extractor) unit(seg *archive.Segment, u archive.Unit) error {
+	skipped, err := x.skipped(u)
+	if err != nil {
+		return err
+	}
+	if x.match == nil { // else nobody knows what names they had
+		for _, c := range u {
+			for range c.Expired {
+				if err := seg.Expire(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	// skip notes what was skipped before key; nil: all.
+	skip := func(key []byte) error {
+		for len(skipped) > 0 && (key == nil || bytes.Compare(skipped[0].Key, key) < 0) {
+			if err := seg.Skip(skipped[0].Key, skipped[0].Reason, skipped[0].Detail); err != nil {
+				return err
+			}
+			skipped = skipped[1:]
+		}
+		return nil
+	}
+	src := x.a.OpenUnit(u)
+	defer src.Close()
+	for chosen := false; ; {
+		if x.ctx.Err() != nil {
+			return context.Cause(x.ctx)
+		}
+		r, err := src.Next()
+		if err == io.EOF {
+			return skip(nil)
+		}
+		if err != nil {
+			return err
+		}
+		if r.Part&format.PartFirst != 0 {
+			if chosen = x.match == nil || x.match(r.Key); chosen {
+				if err := skip(r.Key); err != nil {
+					return err
+				}
+			}
+		}
+		if !chosen {
+			continue
+		}
+		if err := seg.Record(r); err != nil {
+			return err
+		}
+	}
+}
+
+// skipped returns the chosen keys that the footers of a unit say are not in the dump, in order.
+func (x *extractor) skipped(u archive.Unit) (all []format.SkippedKey, err error) {
+	for _, c := range u {
+		if c.Skipped == 0 {
+			continue
+		}
+		keys, err := x.a.SkippedIn(c)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, slices.DeleteFunc(keys, func(k format.SkippedKey) bool { return !x.concerns(k) })...)
+	}
+	slices.SortStableFunc(all, func(a, b format.SkippedKey) int { return bytes.Compare(a.Key, b.Key) })
+	return all, nil
+}
+
+// concerns reports whether a key that was skipped is one of the part. Some are not names, but what
+// names begin with.
+func (x *extractor) concerns(k format.SkippedKey) bool {
+	begin := x.o.Filter.Prefix()
+	return x.match == nil || x.match(k.Key) || k.Reason == unlisted && (bytes.HasPrefix(k.Key, begin) || bytes.HasPrefix(begin, k.Key))
+}
+
+// unlisted is the reason for which a whole beginning of names was skipped.
+const unlisted = "unlisted"
