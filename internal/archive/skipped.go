@@ -93,12 +93,3 @@ func (a *Archive) readFooter(c format.ChunkInfo) (*format.Footer, error) {
 	defer f.Close()
 	return &chunk.Footer, nil
 }
-
-// SkippedIn returns the keys that the footer of a chunk says are not in the dump.
-func (a *Archive) SkippedIn(c format.ChunkInfo) ([]format.SkippedKey, error) {
-	footer, err := a.readFooter(c)
-	if err != nil {
-		return nil, err
-	}
-	return footer.Skipped, nil
-}

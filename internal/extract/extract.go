@@ -238,9 +238,6 @@ func (x *extractor) unit(seg *archive.Segment, u archive.Unit) error {
 // skipped returns the chosen keys that the footers of a unit say are not in the dump, in order.
 func (x *extractor) skipped(u archive.Unit) (all []format.SkippedKey, err error) {
 	for _, c := range u {
-		if c.Skipped == 0 {
-			continue
-		}
 		keys, err := x.a.SkippedIn(c)
 		if err != nil {
 			return nil, err
