@@ -211,8 +211,8 @@ func show(c *cli.Context, location string, keys encryption.Keys, write func(*exp
 	return nil
 }
 
-// watchUnits shows the progress of what reads the units of a dump whose chunks keep accepts. It sets
-// what is to be told of each.
+// watchUnits shows the progress of what reads the units of a dump whose chunks keep accepts. It
+// sets what is to be told of each.
 func watchUnits(c *cli.Context, a *archive.Archive, phase string, keep func(format.ChunkInfo) bool, done *func(archive.Unit)) (end func(), err error) {
 	meter, err := command.Meter(c)
 	if err != nil {

@@ -167,8 +167,8 @@ func (x *Exporter) Cat() error {
 	return x.flush()
 }
 
-// MayHold returns what reports whether a chunk can have keys that a filter chooses, or the beginning
-// of a unit that has.
+// MayHold returns what reports whether a chunk can have keys that a filter chooses, or the
+// beginning of a unit that has.
 func MayHold(f *filter.Filter) func(format.ChunkInfo) bool {
 	prefix := f.Prefix()
 	return func(c format.ChunkInfo) bool {

@@ -318,8 +318,8 @@ st  (stream, db0)
 	}
 }
 
-// TestMatchBehindParts: a key that goes over several chunks, the first of which no key that is chosen
-// can be in, is not there in part.
+// TestMatchBehindParts: a key that goes over several chunks, the first of which no key that is
+// chosen can be in, is not there in part.
 func TestMatchBehindParts(t *testing.T) {
 	a := open(t, "../../testdata/golden/v1")
 	var f filter.Filter
