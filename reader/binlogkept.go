@@ -75,3 +75,6 @@ func (o *BinlogObserver) Close() {
 		o.c = nil
 	}
 }
+
+// Follows reports whether the binlog of the version can be followed (SERVERS.md P17).
+func (s *ServerInfo) Follows() bool { return s.version.atLeast(3, 4, 0) }

@@ -74,6 +74,11 @@ func (k *KeyReader) read(ctx context.Context, w *scan, t format.Type, keys [][]b
 	if large && len(keys) == 1 && (t == format.TypeString || k.piece.n == 1) {
 		return w.sink.Skip(keys[0], TooLarge, aboveAll)
 	}
+	if !large && len(keys) == 1 {
+		if retyped, err := k.retyped(ctx, w, t, keys[0]); retyped || err != nil {
+			return err
+		}
+	}
 	k.piece.n = less(k.piece.n)
 	for n := less(len(keys)); len(keys) > 0; keys = keys[min(n, len(keys)):] {
 		if err := k.read(ctx, w, t, keys[:min(n, len(keys))]); err != nil {
@@ -177,9 +182,31 @@ func (k *KeyReader) readCollections(ctx context.Context, w *scan, c collection, 
 
 func (k *KeyReader) readStreams(ctx context.Context, w *scan, keys [][]byte) error {
 	for _, key := range keys {
+		if retyped, err := k.retyped(ctx, w, format.TypeStream, key); err != nil {
+			return err
+		} else if retyped {
+			continue
+		}
 		if err := w.stream(ctx, key, &k.piece); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// retyped skips a key with a line end that is of another type than was thought: a 4.0 puts the name
+// as it is into the error that says so, and what follows would be taken for replies (SERVERS.md
+// P5).
+func (k *KeyReader) retyped(ctx context.Context, w *scan, t format.Type, key []byte) (bool, error) {
+	if k.s.source.ManyTypes() || !bytes.ContainsAny(key, "\r\n") {
+		return false, nil
+	}
+	sets, err := k.Types(ctx, [][]byte{key}, false)
+	if err != nil || sets[0].Has(t) {
+		return false, err
+	}
+	if sets[0] == 0 {
+		return true, w.sink.Skip(key, DeletedOrExpired, "")
+	}
+	return true, w.sink.Skip(key, Retyped, "its name has a line end, and the reply cannot be read")
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -87,15 +88,16 @@ func dumpFlags(env func(string) []string) []cli.Flag {
 			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "`SIZE` of a chunk file", EnvVars: env("chunk-size"), Category: "Dump"},
 			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump; the dump is finished all the same", EnvVars: env("require-consistent"), Category: "Dump"},
 			&cli.Int64Flag{Name: "split-keys", Value: dump.SplitKeys, Hidden: true, Usage: "keys that a pass must have listed to be split", EnvVars: env("split-keys")},
-			&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once", EnvVars: env("uploads"), Category: bucket},
-			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent: one chunk per thread and upload; with --out - from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: bucket},
-			&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: bucket},
-			encryption.RecipientFlag(env), encryption.IdentityFlag(env),
 		},
+		storeFlags(env),
 		command.OutputFlags(env),
 		sourceFlags(env),
 		trialFlags(env),
-		throttleFlags(env),
+		paceFlags(env),
+		[]cli.Flag{
+			&cli.BoolFlag{Name: "no-source-count", Usage: "do not compare the dump with the source's own count (INFO keyspace 1), for which it walks over all keys in the background", EnvVars: env("no-source-count"), Category: speed},
+			cacheFlag(env, "--resume"),
+		},
 		shardFlags(env),
 	)
 }
@@ -111,15 +113,24 @@ func trialFlags(env func(string) []string) []cli.Flag {
 	}
 }
 
-func throttleFlags(env func(string) []string) []cli.Flag {
+// storeFlags say how files are written.
+func storeFlags(env func(string) []string) []cli.Flag {
+	return []cli.Flag{
+		&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once", EnvVars: env("uploads"), Category: bucket},
+		&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent: one chunk per thread and upload; with --out - from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: bucket},
+		&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: bucket},
+		encryption.RecipientFlag(env), encryption.IdentityFlag(env),
+	}
+}
+
+// paceFlags say how the source is spared.
+func paceFlags(env func(string) []string) []cli.Flag {
 	return []cli.Flag{
 		&cli.DurationFlag{Name: "reply-time", DefaultText: "500ms", Usage: "target time of one reply, at most a third of the server's timeout", EnvVars: env("reply-time"), Category: speed},
 		&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "read at most `N` keys a second, such as 20k, over all threads", EnvVars: env("rate-keys"), Category: speed},
 		&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "read at most `SIZE` a second, over all threads", EnvVars: env("rate-bytes"), Category: speed},
 		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "pause while PING latency exceeds `F` times its initial value", EnvVars: env("max-latency-factor"), Category: speed},
 		&cli.StringSliceFlag{Name: "window", Usage: "read only at these times of the day, such as `23:00-06:00`, and pause outside; more than one with commas", EnvVars: env("window"), Category: speed},
-		&cli.BoolFlag{Name: "no-source-count", Usage: "do not compare the dump with the source's own count (INFO keyspace 1), for which it walks over all keys in the background", EnvVars: env("no-source-count"), Category: speed},
-		cacheFlag(env, "--resume"),
 	}
 }
 
@@ -150,14 +161,14 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 		Reader: src.reader, Selection: src.selection, Location: c.String("out"), Resume: c.Bool("resume"), Threads: src.threads,
 		SplitKeys: c.Int64("split-keys"), CacheOff: c.Bool("source-cache-off"), Consistent: c.Bool("require-consistent"),
 		Archive: archive.Options{
-			Level: src.level, Uploads: c.Int("uploads"),
+			Level:   src.level,
 			Storage: storage.Options{Spool: c.String("spool"), BreakLock: c.Bool("break-lock")},
 		},
 		Tool: "pikadump " + command.Version, Log: c.App.ErrWriter,
 	}
 	o.Reader.NoCount = c.Bool("no-source-count")
-	if o.Archive.Uploads < 1 || o.Archive.Uploads > 64 {
-		return o, exitcode.Usagef("--uploads %d: it is between 1 and 64", o.Archive.Uploads)
+	if o.Archive.Uploads, err = parseUploads(c); err != nil {
+		return o, err
 	}
 	if err := storage.Check(o.Location); err != nil {
 		return o, exitcode.Usagef("--out: %w", err)
@@ -180,7 +191,7 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 	if o.Archive.Keys.Identities != nil && o.Archive.Keys.Recipients == nil { // whoever gives one expects an encrypted dump
 		return o, exitcode.Usagef("--identity without --encrypt-to encrypts nothing: give --encrypt-to RECIPIENT (age-keygen -y FILE shows it) as well, or leave out --identity")
 	}
-	if err := parseThrottle(c, &o); err != nil {
+	if o.Reader.Latency, o.Limits, o.Windows, err = parsePace(c); err != nil {
 		return o, err
 	}
 	if o.Shard, err = parseShard(c, os.Getenv); err != nil {
@@ -205,23 +216,32 @@ func parseTrial(c *cli.Context, s *dump.Selection) (err error) {
 	return nil
 }
 
-func parseThrottle(c *cli.Context, o *dump.Options) (err error) {
-	if o.Reader.Latency = c.Duration("reply-time"); o.Reader.Latency < 0 {
-		return exitcode.Usagef("--reply-time %v is negative", o.Reader.Latency)
+func parseUploads(c *cli.Context) (int, error) {
+	n := c.Int("uploads")
+	if n < 1 || n > 64 {
+		return n, exitcode.Usagef("--uploads %d: it is between 1 and 64", n)
 	}
-	if o.Limits, err = pace.LimitsFromFlags(c); err != nil {
-		return err
+	return n, nil
+}
+
+// parsePace reads the flags of paceFlags.
+func parsePace(c *cli.Context) (reply time.Duration, limits pace.Limits, windows []pace.Window, err error) {
+	if reply = c.Duration("reply-time"); reply < 0 {
+		return reply, limits, nil, exitcode.Usagef("--reply-time %v is negative", reply)
+	}
+	if limits, err = pace.LimitsFromFlags(c); err != nil {
+		return reply, limits, nil, err
 	}
 	for _, s := range c.StringSlice("window") {
 		for one := range strings.SplitSeq(s, ",") {
 			w, err := pace.ParseWindow(one)
 			if err != nil {
-				return exitcode.Usagef("--window: %w", err)
+				return reply, limits, nil, exitcode.Usagef("--window: %w", err)
 			}
-			o.Windows = append(o.Windows, w)
+			windows = append(windows, w)
 		}
 	}
-	return nil
+	return reply, limits, windows, nil
 }
 
 // parseShard reads --plan and --shard, and what schedulers say in the environment.

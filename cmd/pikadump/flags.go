@@ -24,12 +24,12 @@ const speed = "Speed and size"
 // sourceFlags returns the flags that dump and plan share.
 func sourceFlags(env func(string) []string) []cli.Flag {
 	return slices.Concat(connect.Flags(9221, env), filter.Flags(env), listingFlags(env), []cli.Flag{
-		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: "types read at once, each on a connection of its own (default: half the server's thread-pool-size; dump: up to 6 while PING is quick)", EnvVars: env("threads"), Category: speed},
+		threadsFlag(env, "types read at once, each on a connection of its own (default: half the server's thread-pool-size; dump: up to 6 while PING is quick)"),
 		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "maximum number of keys in one page", EnvVars: env("page-keys"), Category: speed},
 		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "target `SIZE` of one reply; at four times that it is given up, and less is asked for", EnvVars: env("reply-size"), Category: speed},
-		&cli.DurationFlag{Name: "timeout", Value: 0, DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed},
+		timeoutFlag(env),
 		retryFlag(env),
-		&cli.StringFlag{Name: "level", Value: "fastest", Usage: "`fastest|default|better` compression", EnvVars: env("level"), Category: speed},
+		levelFlag(env),
 	})
 }
 
@@ -56,6 +56,31 @@ func parseListing(c *cli.Context, o *reader.Options) error {
 		return exitcode.Usagef("--streams %q: it is auto or off", streams)
 	}
 	return nil
+}
+
+func threadsFlag(env func(string) []string, usage string) cli.Flag {
+	return &cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: usage, EnvVars: env("threads"), Category: speed}
+}
+
+func timeoutFlag(env func(string) []string) cli.Flag {
+	return &cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed}
+}
+
+func levelFlag(env func(string) []string) cli.Flag {
+	return &cli.StringFlag{Name: "level", Value: "fastest", Usage: "`fastest|default|better` compression", EnvVars: env("level"), Category: speed}
+}
+
+func parseLevel(c *cli.Context) (format.Level, error) {
+	switch level := c.String("level"); level {
+	case "fastest":
+		return format.Fastest, nil
+	case "default":
+		return format.Default, nil
+	case "better":
+		return format.Better, nil
+	default:
+		return 0, exitcode.Usagef("--level %q: it is fastest, default or better", level)
+	}
 }
 
 // retryFlag is the same for all that reads a source.
@@ -133,15 +158,8 @@ func parseSource(c *cli.Context) (o source, err error) {
 		return o, err
 	}
 	o.reader.PageKeys, o.reader.ReplyBytes = c.Int("page-keys"), int(reply)
-	switch level := c.String("level"); level {
-	case "fastest":
-		o.level = format.Fastest
-	case "default":
-		o.level = format.Default
-	case "better":
-		o.level = format.Better
-	default:
-		return o, exitcode.Usagef("--level %q: it is fastest, default or better", level)
+	if o.level, err = parseLevel(c); err != nil {
+		return o, err
 	}
 	if err := parseListing(c, &o.reader); err != nil {
 		return o, err

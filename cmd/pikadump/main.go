@@ -11,12 +11,13 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/follow"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/metrics"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 func commands() []*cli.Command {
-	all := []*cli.Command{dumpCommand(), planCommand(), verifyCommand()}
+	all := []*cli.Command{dumpCommand(), planCommand(), verifyCommand(), followCommand()}
 	return metrics.Watch(all, command.Env("PIKADUMP"), classify, os.Getenv)
 }
 
@@ -24,6 +25,7 @@ func commands() []*cli.Command {
 var most = map[string][]string{
 	"dump":   {"uri", "password-file", "out", "resume", "db", "match", "sample", "threads", "rate-keys", "source-cache-off"},
 	"plan":   {"uri", "password-file", "db", "type", "match", "shards", "json", "threads", "timeout"},
+	"follow": {"uri", "password-file", "base", "out", "interval", "delta-keys", "once", "until-idle", "threads"},
 	"verify": {"uri", "password-file", "in", "db", "match", "sample", "keys-only", "report", "threads"},
 }
 
@@ -48,6 +50,8 @@ func classify(err error) int {
 		return exitcode.Refused
 	case errors.Is(err, reader.ErrUnavailable):
 		return exitcode.TryAgain
+	case follow.CannotFollow(err):
+		return exitcode.Refused
 	}
 	return 0
 }

@@ -3,7 +3,9 @@ package main
 import (
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/follow"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
@@ -53,6 +55,29 @@ func afterVerify(c *cli.Context) func(*summary.Summary, error) []string {
 			return []string{"less " + command.Quote(c.String("report"))}
 		case s.Result == summary.Stopped && s.Dump.ID != "":
 			return []string{command.Next(c, "pikadump verify", command.But())}
+		}
+		return nil
+	}
+}
+
+// afterFollow tells what comes after a run that followed, or could not.
+func afterFollow(c *cli.Context) func(*summary.Summary, error) []string {
+	return func(s *summary.Summary, err error) []string {
+		chain := s.Chain
+		switch {
+		case chain == nil:
+			return nil
+		case follow.CannotFollow(err):
+			out := archive.DeltaPath(c.String("out"), chain.Number+1)
+			return []string{command.Next(c, "pikadump dump", command.Of(c, "dump", "out"), "--out", out)}
+		case s.Result == summary.Stopped || s.Result == summary.Failed:
+			return []string{command.Next(c, "pikadump follow", command.But())}
+		case chain.Deltas > 0:
+			more := []string{"--uri", "redis://TARGET:6666", "--in", c.String("out")}
+			if c.IsSet("encrypt-to") {
+				more = append(more, "--identity", "KEYFILE")
+			}
+			return []string{command.Next(c, "kvload load", none, more...)}
 		}
 		return nil
 	}

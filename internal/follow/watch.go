@@ -1,0 +1,120 @@
+package follow
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
+)
+
+// A watcher compares the tail with the source's position, from time to time: it tells how far
+// behind the run is, and whether the source is at rest.
+type watcher struct {
+	o    *Options
+	s    *reader.Scanner
+	kept reader.BinlogKept
+	tail *tail
+
+	looked chan struct{} // one is in it when a look was made since
+
+	mu      sync.Mutex
+	now     time.Time // by the source's clock
+	ends    []format.BinlogPosition
+	reached bool      // the tail was there
+	since   time.Time // when it first was, and has been without a break
+	sealed  sealed
+}
+
+// sealed is what is in deltas.
+type sealed struct {
+	at     []format.BinlogPosition // of the databases that are followed
+	until  time.Time
+	names  int // of the delta that is being read
+	deltas int64
+}
+
+// watch looks until the context ends.
+func (w *watcher) watch(ctx context.Context) error {
+	look := w.s.BinlogObserver()
+	defer look.Close()
+	for {
+		if err := w.look(ctx, look); err != nil {
+			return err
+		}
+		select {
+		case <-time.After(w.o.lookEvery):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+func (w *watcher) look(ctx context.Context, look *reader.BinlogObserver) error {
+	now, ends, err := look.Look(ctx)
+	if err != nil {
+		return err
+	}
+	reached := w.tail.reached(now, ends)
+	w.mu.Lock()
+	if !reached || !w.reached || !slices.Equal(ends, w.ends) {
+		w.since = time.Now()
+	}
+	w.now, w.ends, w.reached = now, ends, reached
+	w.mu.Unlock()
+	w.tell()
+	select {
+	case w.looked <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// idle returns for how long nothing has been written that is not in the tail.
+func (w *watcher) idle() time.Duration {
+	_, _, _, arrived := w.tail.state()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.reached {
+		return 0
+	}
+	since := w.since
+	if arrived.After(since) {
+		since = arrived
+	}
+	return time.Since(since)
+}
+
+// seal says what is in deltas now.
+func (w *watcher) seal(s sealed) {
+	w.mu.Lock()
+	w.sealed = s
+	w.mu.Unlock()
+	w.tell()
+}
+
+// tell tells the Meter how far behind the run is.
+func (w *watcher) tell() { w.o.Meter.Behind(w.lag()) }
+
+func (w *watcher) lag() progress.Lag {
+	_, names, _, _ := w.tail.state()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := progress.Lag{Names: int64(names + w.sealed.names), Deltas: w.sealed.deltas}
+	behind, bytes := false, int64(0)
+	for _, at := range w.sealed.at {
+		end, _ := position(w.ends, at.DB)
+		behind = behind || isBefore(at, end)
+		bytes += w.kept.Bytes(at, end)
+	}
+	if w.kept.FileBytes > 0 {
+		l.Binlog = &bytes
+	}
+	if behind {
+		l.Seconds = max(0, w.now.Sub(w.sealed.until).Seconds())
+	}
+	return l
+}
