@@ -34,9 +34,7 @@ func (j *job) reached(jn *journal.Journal, list *leftout.Report) error {
 	if !j.Shard.IsAll() {
 		j.Summary.Shard = j.Shard.String()
 	}
-	if names, done := jn.Deleted(); done {
-		j.Summary.Note(fmt.Sprintf("deleted at the target: %s that the delta says are gone", progress.Plural(names, "name", "names")))
-	}
+	j.Summary.Deleted, _ = jn.Deleted()
 	err := summarize(j.Summary, jn.Stats(), list.Where(jn.Stats().Left()), j.delta != nil)
 	j.Summary.File("journal", jn.Path())
 	j.Summary.File("undo", j.Undo)

@@ -99,8 +99,6 @@ func (f *follower) run(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		f.done = a.Manifest
-		f.behind(n)
 		if f.DryRun {
 			return f.worst
 		}
@@ -276,17 +274,11 @@ func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certa
 		return nil
 	}
 	f.Summary.Chain.Deltas++
-	fmt.Fprintf(f.log, "delta %d: %s loaded, %s gone, in %s; until %s by the source's clock\n", n, progress.Plural(o.Summary.Keys, "key", "keys"),
-		progress.Count(deletedOf(a.Manifest)), progress.Took(time.Since(began)), a.Manifest.Delta.Until.UTC().Format(time.RFC3339))
+	f.done = a.Manifest
+	f.behind(n)
+	fmt.Fprintf(f.log, "delta %d: loaded %s, deleted %s, in %s; %s behind the source\n", n, progress.Plural(o.Summary.Keys, "key", "keys"),
+		progress.Count(o.Summary.Deleted), progress.Took(time.Since(began)), progress.Took(time.Duration(f.Summary.Chain.LagSeconds*float64(time.Second))))
 	return nil
-}
-
-// deletedOf is how many records of a delta say that something is gone.
-func deletedOf(m *format.Manifest) (n int64) {
-	for _, t := range m.Totals {
-		n += t.Deleted
-	}
-	return n
 }
 
 // undo returns where delta n saves what it takes away: in a place of its own, which no run before
@@ -322,7 +314,7 @@ func (f *follower) behind(n int) {
 func (f *follower) add(one *summary.Summary) {
 	s := f.Summary
 	s.Dump, s.Target = one.Dump, one.Target
-	s.Keys, s.Elements, s.Bytes = s.Keys+one.Keys, s.Elements+one.Elements, s.Bytes+one.Bytes
+	s.Keys, s.Elements, s.Bytes, s.Deleted = s.Keys+one.Keys, s.Elements+one.Elements, s.Bytes+one.Bytes, s.Deleted+one.Deleted
 	s.DryRun = one.DryRun
 	for _, l := range one.LeftOut {
 		s.AddLeft(l)

@@ -54,6 +54,7 @@ type Summary struct {
 	BytesPerSecond float64 `json:"bytes_per_second"`
 	Retries        int64   `json:"retries"` // of transient errors, by this run
 
+	Deleted    int64       `json:"deleted"`       // keys of the target that deltas say are gone
 	LeftOut    []LeftOut   `json:"left_out"`      // by reason
 	Comparison *Comparison `json:"comparison"`    // nil: nothing was compared
 	Rollback   *Rollback   `json:"rollback"`      // nil: it is no rollback

@@ -87,6 +87,9 @@ func (s *Summary) body(t *text, of string) {
 	if s.Retries > 0 {
 		t.say("retries", progress.Count(s.Retries))
 	}
+	if s.Deleted > 0 {
+		t.say("deleted", progress.Plural(s.Deleted, "key", "keys")+" of the target that are gone at the source")
+	}
 	s.left(t)
 	s.Comparison.text(t)
 	for _, note := range s.Notes {
