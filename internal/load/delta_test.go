@@ -84,8 +84,8 @@ func TestDelta(t *testing.T) {
 	c.load(d, 5, "holds no journal", "kvload load --uri redis://"+c.m.Addr(), "--in "+c.base.Dump)
 	c.load(c.base, 0)
 	c.m.Set("other", "of somebody else")
-	for range 2 {
-		c.load(d, 0, "deleted")
+	for _, says := range []string{"2 keys of the target that are gone", "loaded 3 keys"} {
+		c.load(d, 0, says)
 		c.holds("b=list l=list new=string other=string stays=string")
 		if l, _ := c.m.List("l"); len(l) != 1 {
 			t.Errorf("the list is %v", l)
@@ -155,6 +155,9 @@ func TestDeltaConflicts(t *testing.T) {
 		smalldump.Hash("was", "f", "w")) // only one is left
 	c.load(d, 0)
 	c.holds("both:hash=hash both=string one:hash=hash one=string own:hash=hash was=hash")
+	d = c.delta(smalldump.Deleted("both"), smalldump.Deleted("one"), smalldump.String("one:hash", "now a key of its own"))
+	c.load(d, 0)
+	c.holds("one:hash=string own:hash=hash was=hash")
 }
 
 // TestDeltaNamesTaken: a name with a suffix that is in use, before or by now, is refused.

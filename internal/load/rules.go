@@ -6,6 +6,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
@@ -53,10 +54,21 @@ func (s *Spec) openBefore(ctx context.Context, d *format.Delta) (*archive.Archiv
 	if base == "" {
 		return nil, fmt.Errorf("%w: the names of keys with several types (--on-conflict suffix) depend on the base of this delta, dump %s: say with --base where it lies", exitcode.ErrRefused, d.Base)
 	}
-	if d.Number > 1 {
-		return nil, fmt.Errorf("%w: more than one delta of a Pika before 4.0 cannot be loaded with --on-conflict suffix yet", exitcode.ErrRefused)
+	chain, _, _ := archive.ParseDeltaPath(s.Dump)
+	return OpenChain(ctx, base, chain, d.Number-1, s.Workers, s.Keys)
+}
+
+// OpenChain opens what a base and the first so many deltas of a chain amount to.
+func OpenChain(ctx context.Context, base, chain string, deltas, threads int, keys encryption.Keys) (*archive.Archive, error) {
+	var members []archive.Member
+	for n := 1; n <= deltas; n++ {
+		m, err := archive.ReadMember(ctx, chain, n, keys.Identities...)
+		if err != nil {
+			return nil, err
+		}
+		members = append(members, m)
 	}
-	return archive.Open(ctx, base, s.Workers, s.Keys.Identities...)
+	return archive.OpenChain(ctx, base, members, threads, keys.Identities...)
 }
 
 // findBase returns where the base of a delta lies, as the user or a journal says; empty: nobody

@@ -72,6 +72,16 @@ func (s *Spec) Open(ctx context.Context) (*archive.Archive, *rewrite.Rules, erro
 	if err != nil {
 		return nil, nil, err
 	}
+	rules, err := s.OpenWith(ctx, a)
+	if err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	return a, rules, nil
+}
+
+// OpenWith is Open with the dump open.
+func (s *Spec) OpenWith(ctx context.Context, a *archive.Archive) (rules *rewrite.Rules, err error) {
 	s.ID = a.Manifest.Dump
 	if d := a.Manifest.Delta; d != nil {
 		s.Number, s.Target.OnExists = d.Number, writer.Replace
@@ -80,16 +90,11 @@ func (s *Spec) Open(ctx context.Context) (*archive.Archive, *rewrite.Rules, erro
 	if !s.Shard.IsAll() {
 		s.Summary.Shard = s.Shard.String()
 	}
-	var rules *rewrite.Rules
-	if s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.touched(a, nil)); err == nil {
-		s.Rewrite.Loaded = true
-		rules, err = s.Rules(ctx, a)
+	if s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.touched(a, nil)); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		a.Close()
-		return nil, nil, err
-	}
-	return a, rules, nil
+	s.Rewrite.Loaded = true
+	return s.Rules(ctx, a)
 }
 
 // OpenTarget connects to the target and shows what it is.

@@ -12,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -27,7 +28,17 @@ import (
 // out, log for all else.
 func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	o.Summarize("verify")
-	a, rules, err := o.Open(ctx)
+	chain, err := archive.IsChain(ctx, o.Dump)
+	if err != nil {
+		return err
+	}
+	var a *archive.Archive
+	var rules *rewrite.Rules
+	if chain {
+		a, rules, err = loadchain.Open(ctx, &o.Spec, log)
+	} else {
+		a, rules, err = o.Open(ctx)
+	}
 	if err != nil {
 		return err
 	}

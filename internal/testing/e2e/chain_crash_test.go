@@ -82,9 +82,9 @@ func (c *chain) holds(t *testing.T, to target, n int) {
 	check.done()
 }
 
-// TestChainCrash: deltas are loaded by runs of kvload follow that are killed at random moments, over
-// connections that are cut, and undone again in the same way. The target is what the source was,
-// key by key.
+// TestChainCrash: deltas are loaded by runs of kvload follow that are killed at random moments,
+// over connections that are cut, and undone again in the same way. The target is what the source
+// was, key by key.
 func TestChainCrash(t *testing.T) {
 	parallel(t)
 	c := makeChain(t)

@@ -1,0 +1,75 @@
+package loadchain
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+)
+
+// Open opens what a base and the deltas of a chain amount to that are loaded into a target: by the
+// journals, or all, where none is known. The spec is then of the load of the base.
+func Open(ctx context.Context, s *load.Spec, log io.Writer) (*archive.Archive, *rewrite.Rules, error) {
+	chain := s.Dump
+	members, err := archive.Chain(ctx, chain, s.Keys.Identities...)
+	if err != nil {
+		return nil, nil, err
+	}
+	all := 0
+	for _, m := range members {
+		if m.Finished {
+			all++
+		}
+	}
+	if all == 0 {
+		return nil, nil, fmt.Errorf("%w in %s: no delta of the chain is finished", archive.ErrIncomplete, summary.Place(chain))
+	}
+	first := members[0].Info.Delta
+	f := follower{Options: load.Options{Spec: *s}}
+	loaded, err := f.position(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	known := loaded > 0 || !f.loaded.IsZero()
+	if !known {
+		loaded = all
+	}
+	if s.Base == "" {
+		if _, _, id, err := Known(ctx, s); err == nil && id != nil && id.After != nil {
+			s.Base = id.After.Base
+		}
+	}
+	if s.Base == "" {
+		return nil, nil, fmt.Errorf("%w: a chain is compared together with its base, dump %s: say with --base where that lies", exitcode.ErrRefused, first.Base)
+	}
+	a, err := load.OpenChain(ctx, s.Base, chain, loaded, s.Workers, s.Keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	if a.Manifest.Dump != first.Base {
+		a.Close()
+		return nil, nil, fmt.Errorf("%w: --base %s is dump %s, and the base of this chain is dump %s", exitcode.ErrRefused, summary.Place(s.Base), a.Manifest.Dump, first.Base)
+	}
+	what := fmt.Sprintf("the base and %s", progress.Plural(loaded, "delta", "deltas"))
+	switch {
+	case loaded < all:
+		what += fmt.Sprintf("; %d more of the chain are not loaded, by the journals", all-loaded)
+	case !known:
+		what += ", all that are there: no journal tells which are loaded"
+	}
+	fmt.Fprintln(log, "compared are "+what)
+	s.Dump = s.Base
+	rules, err := s.OpenWith(ctx, a)
+	if err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	s.Summary.Note("compared are " + what)
+	return a, rules, nil
+}
