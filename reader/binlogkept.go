@@ -39,6 +39,22 @@ func (k BinlogKept) Bytes(from, to format.BinlogPosition) int64 {
 	return max(0, (to.File-from.File)*k.FileBytes+to.Offset-from.Offset)
 }
 
+// leastFiles are kept of a binlog whatever is set (SERVERS.md P18).
+const leastFiles = 10
+
+// Room returns how many bytes can still be written until the file of a position is deleted. 0 or
+// less: it may be gone.
+func (k BinlogKept) Room(from, now format.BinlogPosition) int64 {
+	return (from.File+max(k.Files, leastFiles)-now.File)*k.FileBytes - now.Offset
+}
+
+// Wanted returns the expire-logs-nums with which a position is still there when so many more bytes
+// are written, in whole tens.
+func (k BinlogKept) Wanted(from, now format.BinlogPosition, more int64) int64 {
+	files := now.File - from.File + 1 + (now.Offset+more)/max(1, k.FileBytes)
+	return (max(files, k.Files, leastFiles)/10 + 1) * 10
+}
+
 // A BinlogObserver asks how far the binlog is written, over a connection of its own. It is not safe
 // for concurrent use.
 type BinlogObserver struct {

@@ -46,6 +46,7 @@ type Options struct {
 
 	ping      func(context.Context) (time.Duration, error) // of tests
 	lookEvery time.Duration
+	roomEvery time.Duration // see watchBinlog
 }
 
 // where says where the dump is.

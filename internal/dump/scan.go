@@ -45,6 +45,7 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 	scanning, over := context.WithCancel(ctx)
 	defer over()
 	g.Go(func() error { return c.throttle.Watch(scanning, sched.resize) })
+	g.Go(func() error { c.watchBinlog(scanning); return nil })
 	if c.o.Meter != nil {
 		g.Go(func() error { Observe(scanning, c.o.Meter, c.s); return nil })
 		g.Go(func() error { c.expectCounted(scanning); return nil })

@@ -133,6 +133,7 @@ func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, erro
 	if o.Shards > 0 {
 		f.Division = &archive.ShardPlan{Shards: o.Shards}
 	}
+	begun := time.Now()
 	for _, db := range options.Databases {
 		for _, t := range options.Types {
 			if o.Say != nil {
@@ -158,7 +159,31 @@ func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, erro
 		f.Conflicts += len(f.conflicts)
 		clear(f.conflicts)
 	}
-	return f, nil
+	return f, f.binlogRoom(ctx, s, time.Since(begun))
+}
+
+// binlogRoom warns if the source may delete the binlog from where a dump begins before it ends: took
+// is the time of the sampling.
+func (f *Forecast) binlogRoom(ctx context.Context, s *reader.Scanner, took time.Duration) error {
+	if src := s.Source(); !src.Follows() || src.WriteBinlog == "no" {
+		return nil
+	}
+	now, err := s.BinlogPositions(ctx)
+	if err != nil {
+		return err
+	}
+	kept, err := s.BinlogKept(ctx)
+	if err != nil {
+		return err
+	}
+	room := dump.BinlogRoom{
+		Kept: kept, From: now, Before: f.Source.Binlog, After: now, Between: took,
+		Left: time.Duration(f.Seconds * float64(time.Second)),
+	}
+	if text := room.Warning("while it was sampled"); text != "" {
+		f.Warnings = append(f.Warnings, text)
+	}
+	return nil
 }
 
 // sample estimates the figures of one type. The keys that keep (nil: all) reports are what shards

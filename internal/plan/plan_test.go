@@ -311,3 +311,33 @@ func TestShards(t *testing.T) {
 		})
 	}
 }
+
+// TestBinlogRoom: a plan warns when the source deletes its binlog faster than a dump is made.
+func TestBinlogRoom(t *testing.T) {
+	busy := func(size int) *pikasim.Server {
+		var s *pikasim.Server
+		var c *redis.Client
+		s = smallpika.Start(t, pikasim.Options{
+			Config: map[string]string{"binlog-file-size": "1024"},
+			Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+				if c != nil && strings.EqualFold(string(args[0]), "PKSCANRANGE") {
+					if err := c.Set(t.Context(), "log", strings.Repeat("v", size), 0).Err(); err != nil {
+						t.Error(err)
+					}
+				}
+				return nil, false, false
+			},
+		})
+		c = smallpika.Client(t, s.Addr())
+		return s
+	}
+	const says = "CONFIG SET expire-logs-nums"
+	f, text := makePlan(t, busy(200<<10).Addr())
+	if !slices.ContainsFunc(f.Warnings, func(w string) bool { return strings.Contains(w, says) }) || !strings.Contains(strings.Join(strings.Fields(text), " "), says) {
+		t.Error(text)
+	}
+	s := smallpika.Start(t, pikasim.Options{})
+	if _, text := makePlan(t, s.Addr()); strings.Contains(strings.Join(strings.Fields(text), " "), says) {
+		t.Error(text)
+	}
+}
