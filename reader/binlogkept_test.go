@@ -8,7 +8,9 @@ import (
 
 // TestBinlogRoom: a position is there as long as its file is among the last that are kept.
 func TestBinlogRoom(t *testing.T) {
-	at := func(file, offset int64) format.BinlogPosition { return format.BinlogPosition{File: file, Offset: offset} }
+	at := func(file, offset int64) format.BinlogPosition {
+		return format.BinlogPosition{File: file, Offset: offset}
+	}
 	k := BinlogKept{Files: 12, FileBytes: 1000}
 	for _, c := range []struct {
 		from, now format.BinlogPosition
