@@ -116,8 +116,8 @@ func (c *scan) watchBinlog(ctx context.Context) {
 	}
 }
 
-// left returns how long the dump may still take: twice the estimate, and as long as it took if there
-// is none.
+// left returns how long the dump may still take: twice the estimate, and as long as it took if
+// there is none.
 func (c *scan) left(took time.Duration) time.Duration {
 	if c.o.Meter != nil {
 		if left := c.o.Meter.Snapshot().Left; left != nil {

@@ -162,8 +162,8 @@ func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, erro
 	return f, f.binlogRoom(ctx, s, time.Since(begun))
 }
 
-// binlogRoom warns if the source may delete the binlog from where a dump begins before it ends: took
-// is the time of the sampling.
+// binlogRoom warns if the source may delete the binlog from where a dump begins before it ends:
+// took is the time of the sampling.
 func (f *Forecast) binlogRoom(ctx context.Context, s *reader.Scanner, took time.Duration) error {
 	if src := s.Source(); !src.Follows() || src.WriteBinlog == "no" {
 		return nil
