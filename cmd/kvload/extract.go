@@ -5,7 +5,6 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
@@ -89,12 +88,10 @@ func extractAction(c *cli.Context) error {
 		return exitcode.Usagef("the dump is encrypted: give --encrypt-to RECIPIENT, or --plain for a part that is not")
 	}
 	logging.SetDump(c.App.ErrWriter, a.Manifest.Dump)
-	end, err := watchUnits(c, a, "extract", func(ci format.ChunkInfo) bool { return extract.MayHold(&o.Filter, ci) }, &o.Unit)
-	if err != nil {
+	if o.Meter, err = command.Meter(c); err != nil {
 		return err
 	}
 	m, err := extract.Run(c.Context, a, out, o)
-	end()
 	if err != nil {
 		return err
 	}

@@ -119,20 +119,28 @@ func parseSpec(c *cli.Context, server connect.Server) (load.Spec, error) {
 		return s, err
 	}
 	s.Target.Target.ReadTimeout = c.Duration("timeout")
-	s.Rewrite.Prefix = rewrite.Prefix{Strip: []byte(c.String("key-prefix-strip")), Add: []byte(c.String("key-prefix-add"))}
 	if s.Filter, err = filter.FromFlags(c); err != nil {
 		return s, err
 	}
-	if s.Rewrite.Conflict, err = rewrite.ParseConflict(c.String("on-conflict")); err != nil {
+	if s.Rewrite, s.Target.HyperLogLog, err = parseRewrite(c); err != nil {
 		return s, err
-	}
-	if s.Rewrite.TTL, err = rewrite.ParseTTL(c.String("ttl"), c.Duration("ttl-min")); err != nil {
-		return s, err
-	}
-	if s.Target.HyperLogLog, err = writer.ParseHLLPolicy(c.String("hyperloglog")); err != nil {
-		return s, exitcode.Usagef("--hyperloglog: %w", err)
 	}
 	return into(c, s, server)
+}
+
+// parseRewrite reads the flags that say what becomes of names, expiries and hyperloglogs.
+func parseRewrite(c *cli.Context) (o rewrite.Options, hll writer.HLLPolicy, err error) {
+	o.Prefix = rewrite.Prefix{Strip: []byte(c.String("key-prefix-strip")), Add: []byte(c.String("key-prefix-add"))}
+	if o.Conflict, err = rewrite.ParseConflict(c.String("on-conflict")); err != nil {
+		return o, hll, err
+	}
+	if o.TTL, err = rewrite.ParseTTL(c.String("ttl"), c.Duration("ttl-min")); err != nil {
+		return o, hll, err
+	}
+	if hll, err = writer.ParseHLLPolicy(c.String("hyperloglog")); err != nil {
+		return o, hll, exitcode.Usagef("--hyperloglog: %w", err)
+	}
+	return o, hll, nil
 }
 
 // into returns a spec for another target.

@@ -1,13 +1,11 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
@@ -17,8 +15,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -38,6 +34,7 @@ EXAMPLES:
    kvload get --format resp /backup/pika user:1000 |
       redis-cli -h 10.0.0.9 --pipe
    kvload get --keys-from names.txt --format json /backup/pika
+   kvload get --base /backup/base /backup/chain/000007 user:1000
    echo AP8= | kvload get --keys-from - --base64 /backup/pika`
 
 const catDescription = `Writes the keys of a dump to standard output: by database, by type, in byte
@@ -54,7 +51,9 @@ has the schema of JSON and CSV.
 EXAMPLES:
    kvload cat --limit 20 /backup/pika
    kvload cat --format json --match 'user:*' /backup/pika | jq .key
-   kvload cat --format resp --db 0 /backup/pika | redis-cli --pipe`
+   kvload cat --format resp --db 0 /backup/pika | redis-cli --pipe
+   kvload cat --base /backup/base /backup/chain    # what both amount to
+   kvload cat /backup/chain/000007                 # what changed`
 
 const lsDescription = `Lists the chunks of a dump: range of keys, and how many are in it. With --db,
 --type and --match only chunks that can have such keys. Reads the manifest
@@ -65,9 +64,12 @@ EXAMPLES:
    kvload ls --type hash --match 'user:*' /backup/pika
    kvload ls --format json /backup/pika | jq -r .name`
 
+// baseHelp is the end of the help of --base.
+const baseHelp = "what is shown is what it and the deltas amount to; without it a delta shows what changed"
+
 // showFlags are those of get and cat.
 func showFlags(env func(string) []string) []cli.Flag {
-	return append(append(rewriteFlags(env), command.ProgressFlags(env)...),
+	return append(append(rewriteFlags(env), command.ProgressFlags(env)...), baseFlag(env, baseHelp),
 		&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: string(export.Table), Usage: "`table|json|resp|csv` for people, a line of JSON for each key, commands for redis-cli --pipe, or a row for each element", EnvVars: env("format"), Category: categoryOutput},
 		encryption.IdentityFlag(env),
 	)
@@ -85,15 +87,15 @@ func catCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			var names [][]byte
-			for _, name := range c.StringSlice("key") {
-				names = append(names, []byte(name))
+			names, err := export.ParseKeys(c.StringSlice("key"), false)
+			if err != nil {
+				return err
 			}
-			return show(c, location, keys, func(x *export.Exporter) (int64, error) {
+			return show(c, location, keys, func(x *export.Exporter) error {
 				if names == nil {
-					return 0, x.Cat()
+					return x.Cat()
 				}
-				return getKeys(c, x, names)
+				return x.Get(names)
 			})
 		},
 	}
@@ -115,13 +117,9 @@ func get(c *cli.Context) error {
 	if len(args) == 0 || (len(args) == 1) == (from == "") {
 		return exitcode.Usagef("give a dump, a directory or the URL of a prefix in a bucket, and behind it the keys, or the keys with --keys-from FILE")
 	}
-	var names [][]byte
-	for _, text := range args[1:] {
-		name, err := export.ParseKey([]byte(text), c.Bool("base64"))
-		if err != nil {
-			return err
-		}
-		names = append(names, name)
+	names, err := export.ParseKeys(args[1:], c.Bool("base64"))
+	if err != nil {
+		return err
 	}
 	location, keys, err := dumpToRead(c, args[0])
 	if err != nil {
@@ -136,31 +134,16 @@ func get(c *cli.Context) error {
 		defer f.Close()
 		in = f
 	}
-	return show(c, location, keys, func(x *export.Exporter) (int64, error) {
+	return show(c, location, keys, func(x *export.Exporter) error {
 		if from == "" {
-			return getKeys(c, x, names)
+			return x.Get(names)
 		}
-		missing := int64(0)
-		err := export.ReadKeys(pack.Interruptible(c.Context, in), c.Bool("base64"), func(names [][]byte) error {
-			n, err := getKeys(c, x, names)
-			missing += n
-			return err
-		})
-		return missing, err
+		return x.GetList(pack.Interruptible(c.Context, in), c.Bool("base64"))
 	})
 }
 
-// getKeys writes keys, and names those that are missing.
-func getKeys(c *cli.Context, x *export.Exporter, names [][]byte) (missing int64, err error) {
-	err = x.Get(names, func(name []byte) {
-		missing++
-		fmt.Fprintf(c.App.ErrWriter, "not in the dump: %q\n", name)
-	})
-	return missing, err
-}
-
-// show writes keys of a dump as the flags say. Write returns how many are missing.
-func show(c *cli.Context, location string, keys encryption.Keys, write func(*export.Exporter) (int64, error)) error {
+// show writes keys of a dump as the flags say.
+func show(c *cli.Context, location string, keys encryption.Keys, write func(*export.Exporter) error) error {
 	o, err := showOptions(c)
 	if err != nil {
 		return err
@@ -168,70 +151,23 @@ func show(c *cli.Context, location string, keys encryption.Keys, write func(*exp
 	s := command.Summarize(c, nil)
 	s.Own = c.Command.Name == "get" // what was asked for stands there: no more is to be said
 	s.Dump.Place = summary.Place(location)
-	a, err := archive.Open(c.Context, location, 0, keys.Identities...)
+	a, err := export.Open(c.Context, location, c.String("base"), keys.Identities...)
 	if err != nil {
 		return err
 	}
 	defer a.Close()
 	logging.SetDump(c.App.ErrWriter, a.Manifest.Dump)
 	s.Of(a.Manifest, a.Path())
-	left, lost := map[string]int64{}, int64(0)
-	o.Left = func(l export.LeftOut) {
-		left[l.Reason]++
-		if l.Reason != export.Expired || s.Own {
-			lost++
-			fmt.Fprintf(c.App.ErrWriter, "left out: %s %q of db%d: %s (%s)\n", l.Kind, l.Key, l.DB, l.Reason, report.ShowReasons[l.Reason])
-		}
-	}
-	if !progress.IsTerminal(c.App.Writer) && !s.Own {
-		end, err := watchUnits(c, a, "cat", export.MayHold(&o.Filter), &o.Unit)
-		if err != nil {
+	if !progress.IsTerminal(c.App.Writer) {
+		if o.Meter, err = command.Meter(c); err != nil {
 			return err
 		}
-		defer end()
 	}
 	x, err := export.New(c.Context, a, pack.InterruptibleWriter(c.Context, c.App.Writer), o)
 	if err != nil {
 		return err
 	}
-	missing, err := write(x)
-	s.Keys, s.Elements, s.Bytes = x.Keys, x.Elements, x.Bytes
-	for reason, n := range left {
-		s.Leave(reason, n, report.ShowReasons[reason], reason != export.Expired || s.Own, "")
-	}
-	switch {
-	case err != nil:
-		return err
-	case missing > 0:
-		return &exitcode.LeftOutError{Text: fmt.Sprintf("%s not in the dump", progress.Plural(missing, "key is", "keys are"))}
-	case lost > 0:
-		return &exitcode.LeftOutError{Text: fmt.Sprintf("%s left out of what was written", progress.Plural(lost, "key was", "keys were"))}
-	}
-	s.Finished = true
-	return nil
-}
-
-// watchUnits shows the progress of what reads the units of a dump whose chunks keep accepts. It
-// sets what is to be told of each.
-func watchUnits(c *cli.Context, a *archive.Archive, phase string, keep func(format.ChunkInfo) bool, done *func(archive.Unit)) (end func(), err error) {
-	meter, err := command.Meter(c)
-	if err != nil {
-		return nil, err
-	}
-	part := func(u archive.Unit) *progress.Counter {
-		return meter.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)})
-	}
-	for _, u := range a.Units(keep) {
-		part(u).Expect(u.Stored())
-	}
-	*done = func(u archive.Unit) {
-		for _, ci := range u {
-			part(u).Add(ci.Keys, ci.Raw, ci.Size)
-			part(u).AddElements(ci.Elements)
-		}
-		part(u).UnitDone()
-	}
-	return meter.Begin(phase, 1), nil
+	return x.Conclude(s, write(x))
 }
 
 // ofCommands are flags that say what becomes of a key on a target.
@@ -250,20 +186,11 @@ func showOptions(c *cli.Context) (o export.Options, err error) {
 	if o.Limit = c.Int64("limit"); o.Limit < 0 {
 		return o, exitcode.Usagef("--limit %d is negative", o.Limit)
 	}
-	o.Width, o.Whole = progress.Width(c.App.Writer), c.Command.Name == "get"
-	o.Rewrite.Prefix = rewrite.Prefix{Strip: []byte(c.String("key-prefix-strip")), Add: []byte(c.String("key-prefix-add"))}
-	if o.Rewrite.Conflict, err = rewrite.ParseConflict(c.String("on-conflict")); err != nil {
-		return o, err
-	}
-	if o.Rewrite.TTL, err = rewrite.ParseTTL(c.String("ttl"), c.Duration("ttl-min")); err != nil {
-		return o, err
-	}
-	policy, err := writer.ParseHLLPolicy(c.String("hyperloglog"))
-	if err != nil {
-		return o, exitcode.Usagef("--hyperloglog: %w", err)
-	}
+	o.Width, o.Whole, o.Log = progress.Width(c.App.Writer), c.Command.Name == "get", c.App.ErrWriter
+	var policy writer.HLLPolicy
+	o.Rewrite, policy, err = parseRewrite(c)
 	o.HyperLogLogs = policy == writer.AsString
-	return o, nil
+	return o, err
 }
 
 func lsCommand() *cli.Command {
@@ -282,23 +209,15 @@ func lsCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			list := export.ListTable
-			switch c.String("format") {
-			case "table":
-			case "json":
-				list = export.ListJSON
-			default:
-				return exitcode.Usagef("--format %q: it is table or json", c.String("format"))
-			}
 			s := command.Summarize(c, nil)
 			s.Own, s.Dump.Place = true, summary.Place(location)
-			a, err := archive.Open(c.Context, location, 0, keys.Identities...)
+			a, err := archive.OpenAny(c.Context, location, 0, keys.Identities...)
 			if err != nil {
 				return err
 			}
 			defer a.Close()
 			s.Of(a.Manifest, a.Path())
-			return list(pack.InterruptibleWriter(c.Context, c.App.Writer), slices.DeleteFunc(slices.Clone(a.Manifest.Chunks), func(ci format.ChunkInfo) bool { return !export.MayHold(&f)(ci) }))
+			return export.List(a, pack.InterruptibleWriter(c.Context, c.App.Writer), &f, export.Format(c.String("format")))
 		},
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
@@ -195,6 +196,51 @@ func TestLookBroken(t *testing.T) {
 			code := run(append([]string{"kvload"}, command...), strings.NewReader(""), to, &stderr)
 			result{code: code, stderr: stderr.String()}.failed(t, 75, says)
 		}
+	}
+}
+
+// TestLookChain: a chain is shown as what it and its base amount to, to its end or to one of its
+// deltas; a delta alone as what changed.
+func TestLookChain(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", "1"), text("b", "2"), hash("c", "f", "v")})
+	chain := filepath.Join(t.TempDir(), "chain")
+	one, two := archive.DeltaPath(chain, 1), archive.DeltaPath(chain, 2)
+	smalldump.Delta(t, one, dir, []format.Record{text("a", "changed"), smalldump.Deleted("b")})
+	smalldump.Delta(t, two, one, []format.Record{smalldump.Deleted("a"), text("d", "new")})
+	csv := "db,type,key,expire,field,value,base64\n"
+	for _, tc := range []struct {
+		args   []string
+		code   int
+		stdout string
+		says   string
+	}{
+		{[]string{"cat", "--format", "csv", "--base", dir, chain}, 0, csv + "0,string,d,,,new,\n0,hash,c,,f,v,\n", ""},
+		{[]string{"cat", "--format", "csv", "--base", dir, one}, 0, csv + "0,string,a,,,changed,\n0,hash,c,,f,v,\n", ""},
+		{[]string{"get", "--format", "csv", "--base", dir, chain, "b", "d"}, 3, csv + "0,string,d,,,new,\n", `not in the dump: "b"`},
+		{[]string{"get", "--format", "csv", "--base", dir, one, "a"}, 0, csv + "0,string,a,,,changed,\n", ""},
+		{[]string{"cat", "--format", "json", "--type", "string", two}, 0, `{"db":0,"type":"string","deleted":true,"key":"a"}
+{"db":0,"type":"string","key":"d","expire":null,"value":"new"}
+`, ""},
+		{[]string{"cat", "--format", "csv", "--type", "string", two}, 0, csv + "0,string deleted,a,,,,\n0,string,d,,,new,\n", ""},
+		{[]string{"cat", "--format", "resp", "--type", "string", "--base", dir, chain}, 0, "*3\r\n$3\r\nSET\r\n$1\r\nd\r\n$3\r\nnew\r\n", ""},
+		{[]string{"cat", "--format", "resp", two}, 5, "", "give its chain and --base"},
+		{[]string{"cat", chain}, 2, "", "is a chain of deltas: give its base with --base, or one of its deltas"},
+		{[]string{"cat", "--base", dir, dir}, 2, "", "is neither"},
+		{[]string{"cat", "--base", dir, archive.DeltaPath(chain, 3)}, 10, "", "there is no"},
+		{[]string{"cat", "--base", one, chain}, 5, "", "this is a delta dump"},
+		{[]string{"cat", "--base", makeDump(t, []format.Record{text("x", "1")}), chain}, 13, "", "chain"},
+		{[]string{"extract", "--match", "d", "--out", filepath.Join(t.TempDir(), "part"), two}, 5, "", "this is a delta dump"},
+	} {
+		if tc.args[0] == "cat" {
+			tc.args = append([]string{"cat", "--quiet"}, tc.args[1:]...)
+		}
+		r := runCommand(tc.args...)
+		if r.code != tc.code || r.stdout != tc.stdout || !strings.Contains(r.stderr, tc.says) {
+			t.Errorf("%q: exit code %d, want %d and %q\n%s%s", tc.args, r.code, tc.code, tc.says, r.stdout, r.stderr)
+		}
+	}
+	if r := runCommand("ls", two); r.code != 0 || !strings.Contains(r.stdout, "string") {
+		t.Errorf("ls: exit code %d: %s%s", r.code, r.stdout, r.stderr)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 )
 
@@ -48,17 +49,9 @@ type Options struct {
 	Rewrite      rewrite.Options
 	HyperLogLogs bool // write them as the strings that they are
 
-	Left func(LeftOut)      // is told of each key that is left out; nil: nobody is
-	Unit func(archive.Unit) // is told of each unit that was read; nil: nobody is
-	Now  func() time.Time   // nil: time.Now
-}
-
-// A LeftOut is a key that the dump has, and the output has not.
-type LeftOut struct {
-	DB     int
-	Kind   format.Kind
-	Key    []byte
-	Reason string
+	Log   io.Writer        // is told of each key that is left out, or that the dump does not have
+	Meter *progress.Meter  // nil: nobody wants to know
+	Now   func() time.Time // nil: time.Now
 }
 
 // Why keys are left out.
@@ -72,9 +65,6 @@ const (
 	TooLarge    = "too-large"
 )
 
-// Counts are what was written.
-type Counts struct{ Keys, Elements, Bytes int64 }
-
 // An encoder writes records in one format. The parts of a key come one after the other.
 type encoder interface {
 	// begin appends what stands before the first key.
@@ -86,7 +76,7 @@ type encoder interface {
 
 // An Exporter writes keys of one dump. It is for one goroutine.
 type Exporter struct {
-	Counts
+	outcome
 
 	ctx   context.Context
 	a     *archive.Archive
@@ -96,6 +86,7 @@ type Exporter struct {
 	buf   []byte
 	match func([]byte) bool // nil: all
 	begun bool
+	named bool // keys are asked for by their names
 	skip  bool // the key at hand is not chosen, or left out
 }
 
@@ -104,6 +95,9 @@ func New(ctx context.Context, a *archive.Archive, w io.Writer, o Options) (*Expo
 	x := &Exporter{ctx: ctx, a: a, o: o, w: w, match: o.Filter.Key()}
 	if x.o.Now == nil {
 		x.o.Now = time.Now
+	}
+	if x.o.Log == nil {
+		x.o.Log = io.Discard
 	}
 	switch o.Format {
 	case JSON:
@@ -142,6 +136,9 @@ func (x *Exporter) rules(d rewrite.Dump) error {
 	if !ok {
 		return nil
 	}
+	if x.a.Manifest.Delta != nil {
+		return fmt.Errorf("%w: a delta says what changed since the dump before it, and no server can be made of that: give its chain and --base", exitcode.ErrRefused)
+	}
 	rules, err := x.o.Rewrite.Rules(d, &x.o.Filter)
 	if err != nil {
 		return err
@@ -156,13 +153,17 @@ func (x *Exporter) Cat() error {
 	if err := x.rules(x.a); err != nil {
 		return err
 	}
-	for _, u := range x.a.Units(MayHold(&x.o.Filter)) {
+	units := x.a.Units(MayHold(&x.o.Filter))
+	done := Watch(x.o.Meter, units)
+	defer x.o.Meter.Begin("cat", 1)()
+	for _, u := range units {
 		if x.full() {
 			break
 		}
 		if err := x.unit(u); err != nil {
 			return err
 		}
+		done(u)
 	}
 	return x.flush()
 }
@@ -196,14 +197,11 @@ func (x *Exporter) unit(u archive.Unit) error {
 			return err
 		}
 	}
-	if x.o.Unit != nil {
-		x.o.Unit(u)
-	}
 	return nil
 }
 
 // full reports whether as many keys were written as are wanted.
-func (x *Exporter) full() bool { return x.o.Limit > 0 && x.Keys >= x.o.Limit }
+func (x *Exporter) full() bool { return x.o.Limit > 0 && x.keys >= x.o.Limit }
 
 // record writes a record, if its key is chosen.
 func (x *Exporter) record(db int, t format.Type, r *format.Record) error {
@@ -220,15 +218,13 @@ func (x *Exporter) record(db int, t format.Type, r *format.Record) error {
 	}
 	if x.buf, reason = x.enc.add(x.buf, db, t, r); reason != "" {
 		x.skip = true
-		if x.o.Left != nil {
-			x.o.Left(LeftOut{db, r.Kind, r.Key, reason})
-		}
+		x.leave(db, r, reason)
 		return nil
 	}
-	x.Elements += int64(r.Elements())
-	x.Bytes += int64(r.Size())
+	x.elements += int64(r.Elements())
+	x.bytes += int64(r.Size())
 	if r.Part&format.PartLast != 0 {
-		x.Keys++
+		x.keys++
 	}
 	if len(x.buf) < flushBytes {
 		return nil

@@ -10,8 +10,9 @@ import (
 )
 
 // Get writes the keys of those names, by database, in byte order, each in all of its types that are
-// chosen. It calls missing for each name that no database has. It may sort keys.
-func (x *Exporter) Get(keys [][]byte, missing func(key []byte)) error {
+// chosen. It sorts keys.
+func (x *Exporter) Get(keys [][]byte) error {
+	x.named = true
 	slices.SortFunc(keys, bytes.Compare)
 	keys = slices.CompactFunc(keys, bytes.Equal)
 	if err := x.rules(named{x.a, keys}); err != nil {
@@ -28,7 +29,7 @@ func (x *Exporter) Get(keys [][]byte, missing func(key []byte)) error {
 	}
 	for i, key := range keys {
 		if !found[i] {
-			missing(key)
+			x.miss(key)
 		}
 	}
 	return x.flush()

@@ -88,10 +88,10 @@ func get(t *testing.T, a *archive.Archive, name []byte) {
 	var out bytes.Buffer
 	x, err := New(t.Context(), a, &out, Options{Format: JSON})
 	if err == nil {
-		err = x.Get([][]byte{name}, func(key []byte) { t.Errorf("%q is missing", key) })
+		err = x.Get([][]byte{name})
 	}
-	if err != nil || x.Keys != 1 || !strings.Contains(out.String(), `"`+string(name)+`"`) {
-		t.Fatalf("%q: %v, %d keys: %.100s", name, err, x.Keys, &out)
+	if err != nil || x.keys != 1 || !strings.Contains(out.String(), `"`+string(name)+`"`) {
+		t.Fatalf("%q: %v, %d keys: %.100s", name, err, x.keys, &out)
 	}
 }
 
@@ -162,27 +162,24 @@ func TestGet(t *testing.T) {
 		[]format.Record{smalldump.String("a", "1"), smalldump.Hash("a", "f", "v"), smalldump.String("\xff", "2")},
 		[]format.Record{smalldump.String("a", "3"), smalldump.String("z", "4")}))
 	var out bytes.Buffer
-	var missing []string
-	x, err := New(t.Context(), a, &out, Options{Format: JSON})
+	var log bytes.Buffer
+	x, err := New(t.Context(), a, &out, Options{Format: JSON, Log: &log})
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := "eg==\n/w==\nbm9uZQ==\nYQ==\nYQ==\n"
-	err = ReadKeys(strings.NewReader(list), true, func(keys [][]byte) error {
-		return x.Get(keys, func(key []byte) { missing = append(missing, string(key)) })
-	})
+	err = x.GetList(strings.NewReader("eg==\n/w==\nbm9uZQ==\nYQ==\nYQ==\n"), true)
 	want := `{"db":0,"type":"string","key":"a","expire":null,"value":"1"}
 {"db":0,"type":"hash","key":"a","expire":null,"value":[["f","v"]]}
 {"db":0,"type":"string","key":{"base64":"/w=="},"expire":null,"value":"2"}
 {"db":1,"type":"string","key":"a","expire":null,"value":"3"}
 {"db":1,"type":"string","key":"z","expire":null,"value":"4"}
 `
-	if err != nil || out.String() != want || len(missing) != 1 || missing[0] != "none" {
-		t.Errorf("%v, %q is missing:\n%s", err, missing, &out)
+	if err != nil || out.String() != want || log.String() != "not in the dump: \"none\"\n" {
+		t.Errorf("%v, %s\n%s", err, &log, &out)
 	}
 	var sizes []int
 	long := strings.Repeat("k", 3<<20) + "\n"
-	err = ReadKeys(strings.NewReader(long+long+long+"end"), false, func(keys [][]byte) error {
+	err = readKeys(strings.NewReader(long+long+long+"end"), false, func(keys [][]byte) error {
 		sizes = append(sizes, len(keys))
 		return nil
 	})

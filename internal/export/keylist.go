@@ -13,8 +13,19 @@ import (
 // batchBytes is how much of a list of keys is held at once.
 const batchBytes = 8 << 20
 
-// ParseKey returns the key that a text is, or is in base64.
-func ParseKey(text []byte, isBase64 bool) ([]byte, error) {
+// ParseKeys returns the keys that texts are, or are in base64.
+func ParseKeys(texts []string, isBase64 bool) (keys [][]byte, err error) {
+	for _, text := range texts {
+		key, err := parseKey([]byte(text), isBase64)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+func parseKey(text []byte, isBase64 bool) ([]byte, error) {
 	if !isBase64 {
 		return append([]byte{}, text...), nil
 	}
@@ -25,15 +36,18 @@ func ParseKey(text []byte, isBase64 bool) ([]byte, error) {
 	return key, nil
 }
 
-// ReadKeys reads a list of keys, one on a line, and hands over as many at a time as memory holds.
-// Each must not keep them.
-func ReadKeys(r io.Reader, isBase64 bool, each func(keys [][]byte) error) error {
+// GetList is Get with the lines of a list, as many at a time as memory holds.
+func (x *Exporter) GetList(list io.Reader, isBase64 bool) error {
+	return readKeys(list, isBase64, x.Get)
+}
+
+func readKeys(r io.Reader, isBase64 bool, each func(keys [][]byte) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 2*format.MaxBulk)
 	var keys [][]byte
 	size := 0
 	for lines.Scan() {
-		key, err := ParseKey(lines.Bytes(), isBase64)
+		key, err := parseKey(lines.Bytes(), isBase64)
 		if err != nil {
 			return err
 		}

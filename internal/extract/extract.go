@@ -23,6 +23,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
@@ -30,10 +31,10 @@ import (
 // Options say what is extracted, and what the new dump is like.
 type Options struct {
 	Filter  filter.Filter
-	Tool    string             // program and version
-	Archive archive.Options    // of the new dump
-	Unit    func(archive.Unit) // is told of each unit that was read; nil: nobody is
-	Log     io.Writer          // is told what is made anew
+	Tool    string          // program and version
+	Archive archive.Options // of the new dump
+	Meter   *progress.Meter // nil: nobody wants to know
+	Log     io.Writer       // is told what is made anew
 }
 
 // Run makes a dump at out of the keys of a that the filter chooses. What a run that was killed has
@@ -52,7 +53,9 @@ func Run(ctx context.Context, a *archive.Archive, out string, o Options) (*forma
 		return nil, err
 	}
 	defer w.Close()
-	x := extractor{ctx: ctx, a: a, w: w, o: &o, match: o.Filter.Key()}
+	keep := func(c format.ChunkInfo) bool { return mayHold(&o.Filter, c) }
+	x := extractor{ctx: ctx, a: a, w: w, o: &o, match: o.Filter.Key(), keep: keep, done: export.Watch(o.Meter, a.Units(keep))}
+	defer o.Meter.Begin("extract", 1)()
 	for _, db := range options.Databases {
 		for _, t := range options.Types {
 			if err := x.segment(db, t); err != nil {
@@ -110,8 +113,6 @@ func narrowed(m *format.Manifest, f *filter.Filter) (format.Options, error) {
 	o.Databases = slices.DeleteFunc(slices.Clone(o.Databases), func(db int) bool { return !f.DB(db) })
 	o.Types = slices.DeleteFunc(slices.Clone(o.Types), func(t format.Type) bool { return !f.Type(t) })
 	switch {
-	case m.Delta != nil:
-		return o, fmt.Errorf("%w: a delta is no dump of which a part can be taken: make one of it and its base with kvload merge", exitcode.ErrRefused)
 	case len(o.Databases) == 0 || len(o.Types) == 0:
 		return o, fmt.Errorf("%w: --db and --type choose nothing of the dump, which has databases %v and types %v", exitcode.ErrRefused, m.Options.Databases, m.Options.Types)
 	case f.Match == "" || f.Match == o.Match:
@@ -148,9 +149,9 @@ func literal(text []byte) string {
 	return string(p)
 }
 
-// MayHold reports whether a part has to do with a chunk. Of streams all are read: what is said of
+// mayHold reports whether a part has to do with a chunk. Of streams all are read: what is said of
 // those that could not be listed goes by the beginning of names.
-func MayHold(f *filter.Filter, c format.ChunkInfo) bool {
+func mayHold(f *filter.Filter, c format.ChunkInfo) bool {
 	if c.Type == format.TypeStream {
 		return f.DB(c.DB) && f.Type(c.Type)
 	}
@@ -164,19 +165,19 @@ type extractor struct {
 	w     *archive.Writer
 	o     *Options
 	match func([]byte) bool // nil: all
+	keep  func(format.ChunkInfo) bool
+	done  func(archive.Unit)
 }
 
 // segment copies the keys of one database and type.
 func (x *extractor) segment(db int, t format.Type) error {
 	seg := x.w.Segment(db, t, nil)
 	defer seg.Discard()
-	for _, u := range x.a.Units(func(c format.ChunkInfo) bool { return c.DB == db && c.Type == t && MayHold(&x.o.Filter, c) }) {
+	for _, u := range x.a.Units(func(c format.ChunkInfo) bool { return c.DB == db && c.Type == t && x.keep(c) }) {
 		if err := x.unit(seg, u); err != nil {
 			return err
 		}
-		if x.o.Unit != nil {
-			x.o.Unit(u)
-		}
+		x.done(u)
 	}
 	return seg.Close(nil)
 }

@@ -123,7 +123,6 @@ func TestPart(t *testing.T) {
 func TestOptions(t *testing.T) {
 	for _, tc := range []struct {
 		base  format.Options
-		delta bool
 		f     filter.Filter
 		match string // empty: refused
 	}{
@@ -141,13 +140,9 @@ func TestOptions(t *testing.T) {
 		{base: format.Options{Sample: 0.5}, f: choose(t, "a*", nil), match: "a*"},
 		{base: format.Options{}, f: choose(t, "", []int{7})},
 		{base: format.Options{}, f: choose(t, "", nil, format.TypeZset)},
-		{base: format.Options{}, delta: true, f: choose(t, "a*", nil)},
 	} {
 		m := &format.Manifest{Info: format.Info{Options: tc.base}}
 		m.Options.Databases, m.Options.Types = []int{0, 3}, []format.Type{format.TypeString, format.TypeHash}
-		if tc.delta {
-			m.Delta = new(format.Delta)
-		}
 		o, err := narrowed(m, &tc.f)
 		if tc.match == "" && !errors.Is(err, exitcode.ErrRefused) || tc.match != "" && (err != nil || o.Match != tc.match) {
 			t.Errorf("%+v, %+v: %+v, %v", tc.base, tc.f, o, err)
@@ -161,16 +156,17 @@ func TestStopped(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "part")
 	ctx, stop := context.WithCancelCause(t.Context())
 	var log bytes.Buffer
-	o := Options{Filter: choose(t, "s*", nil), Tool: "test", Log: &log, Unit: func(archive.Unit) { stop(context.DeadlineExceeded) }}
+	o := Options{Filter: choose(t, "s*", nil), Tool: "test", Log: &log}
+	o.Archive.Sealed = func() { stop(context.DeadlineExceeded) }
 	if _, err := Run(ctx, a, out, o); !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatal(err)
 	}
 	other := o
-	other.Filter, other.Unit = choose(t, "z*", nil), nil
+	other.Filter, other.Archive.Sealed = choose(t, "z*", nil), nil
 	if _, err := Run(t.Context(), a, out, other); !errors.Is(err, archive.ErrExists) {
 		t.Errorf("another part goes there: %v", err)
 	}
-	o.Unit = nil
+	o.Archive.Sealed = nil
 	if _, err := Run(t.Context(), a, out, o); err != nil || !strings.Contains(log.String(), "made anew") {
 		t.Errorf("%v: %s", err, &log)
 	}

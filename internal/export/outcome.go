@@ -1,0 +1,82 @@
+package export
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+)
+
+// An outcome is what became of the keys that were to be written.
+type outcome struct {
+	keys, elements, bytes int64 // that were
+	missing               int64 // that the dump does not have
+	left                  map[string]int64
+}
+
+// isLost reports whether what is left out for a reason counts: that a key has expired does, if it
+// was asked for by its name.
+func (x *Exporter) isLost(reason string) bool { return reason != Expired || x.named }
+
+// leave notes a key that the output does not have.
+func (x *Exporter) leave(db int, r *format.Record, reason string) {
+	if x.left == nil {
+		x.left = map[string]int64{}
+	}
+	x.left[reason]++
+	if x.isLost(reason) {
+		fmt.Fprintf(x.o.Log, "left out: %s %q of db%d: %s (%s)\n", r.Kind, r.Key, db, reason, report.ShowReasons[reason])
+	}
+}
+
+// miss notes a name that the dump does not have.
+func (x *Exporter) miss(key []byte) {
+	x.missing++
+	fmt.Fprintf(x.o.Log, "not in the dump: %q\n", key)
+}
+
+// Conclude says in a summary what was written. It returns err, or that something was not.
+func (x *Exporter) Conclude(s *summary.Summary, err error) error {
+	s.Keys, s.Elements, s.Bytes = x.keys, x.elements, x.bytes
+	lost := int64(0)
+	for _, reason := range slices.Sorted(maps.Keys(x.left)) {
+		s.Leave(reason, x.left[reason], report.ShowReasons[reason], x.isLost(reason), "")
+		if x.isLost(reason) {
+			lost += x.left[reason]
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case x.missing > 0:
+		return &exitcode.LeftOutError{Text: fmt.Sprintf("%s not in the dump", progress.Plural(x.missing, "key is", "keys are"))}
+	case lost > 0:
+		return &exitcode.LeftOutError{Text: fmt.Sprintf("%s left out of what was written", progress.Plural(lost, "key was", "keys were"))}
+	}
+	s.Finished = true
+	return nil
+}
+
+// Watch has a meter, which may be nil, expect units, and returns what is to be told of each that
+// was read.
+func Watch(m *progress.Meter, units []archive.Unit) (done func(archive.Unit)) {
+	part := func(u archive.Unit) *progress.Counter {
+		return m.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)})
+	}
+	for _, u := range units {
+		part(u).Expect(u.Stored())
+	}
+	return func(u archive.Unit) {
+		for _, c := range u {
+			part(u).Add(c.Keys, c.Raw, c.Size)
+			part(u).AddElements(c.Elements)
+		}
+		part(u).UnitDone()
+	}
+}
