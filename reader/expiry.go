@@ -48,6 +48,7 @@ const moreNames = 16
 type expiries struct {
 	x      *exchange
 	typ    format.Type // of the keys; empty: any
+	alone  bool        // no other type has their names
 	keys   [][]byte
 	at     []int64 // per key: Unix ms, 0 for never, or what it is beside a time
 	said   []said
@@ -77,7 +78,7 @@ func (e *expiries) ask(b *resp.Batch, items [][]byte, places []int) {
 		e.keys = append(e.keys, items[k])
 	}
 	e.before, e.behind = look{}, look{}
-	if e.x.s.source.ManyTypes() && len(places) > 0 {
+	if e.x.s.source.ManyTypes() && len(places) > 0 && !e.alone {
 		e.look(places[len(places)-1] - places[0] + 1)
 	}
 	e.before.ask(b)

@@ -22,6 +22,8 @@ type KeyReader struct {
 	apart int           // see exchange
 
 	anyType bool // what types a name has cannot be asked
+	noMGet  bool // that command is refused
+	alone   bool // the keys at hand have no other type, see ReadAlone
 }
 
 // NewKeyReader opens a connection for the keys of a database.
@@ -50,6 +52,15 @@ func (k *KeyReader) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, 
 		return fmt.Errorf("read db%d %s: %w", k.db, t, err)
 	}
 	return nil
+}
+
+// ReadAlone is ReadKeys of keys that no other type had when Types was asked: whose their expiry is
+// is not looked at again. Up to 3.5 that is wrong if another type has got the name meanwhile: so it
+// is for whoever reads again what was written since, as a delta does.
+func (k *KeyReader) ReadAlone(ctx context.Context, t format.Type, keys [][]byte, sink Sink) error {
+	k.alone = true
+	defer func() { k.alone = false }()
+	return k.ReadKeys(ctx, t, keys, sink)
 }
 
 // read reads fewer keys at once, and smaller pieces of them, where the replies are too large.
@@ -95,20 +106,20 @@ var errLess = errors.New("less is to be asked for")
 // unknown.
 func (k *KeyReader) ExpiryUnknown() bool { return k.w.unsure }
 
-// pipeline asks for the values of the keys, a reply each, and their expiries behind them, and takes
-// these.
-func (k *KeyReader) pipeline(ctx context.Context, w *scan, keys [][]byte, ask func(b *resp.Batch, key []byte)) (*resp.Replies, *expiries, error) {
-	exp := &expiries{x: &w.exchange, typ: w.pass.Type}
-	places := make([]int, len(keys))
-	var b resp.Batch
-	for i, key := range keys {
-		places[i] = i
-		ask(&b, key)
-	}
-	exp.ask(&b, keys, places)
+// pipeline asks for the values of the keys, and their expiries behind them, and takes these.
+func (k *KeyReader) pipeline(ctx context.Context, w *scan, keys [][]byte, ask func(b *resp.Batch)) (*resp.Replies, *expiries, error) {
 	if _, err := w.ready(ctx); err != nil {
 		return nil, nil, err
 	}
+	exp := &expiries{x: &w.exchange, typ: w.pass.Type, alone: k.alone}
+	places := make([]int, len(keys))
+	for i := range keys {
+		places[i] = i
+	}
+	var b resp.Batch
+	ask(&b)
+	n := b.Len()
+	exp.ask(&b, keys, places)
 	w.bound(&k.b, len(keys) == 1 && (w.pass.Type == format.TypeString || k.piece.n == 1))
 	p, _, err := w.roundTrip(ctx, &b, &k.b, len(keys))
 	if transient(err) {
@@ -121,33 +132,39 @@ func (k *KeyReader) pipeline(ctx context.Context, w *scan, keys [][]byte, ask fu
 		return nil, nil, err
 	}
 	w.lost = 0
-	values, err := p.Take(len(keys))
+	values, err := p.Take(n)
 	if err != nil {
 		return nil, nil, err
 	}
 	return values, exp, exp.read(ctx, p)
 }
 
-// readStrings reads each string as the page of its own name, or by GET.
-func (k *KeyReader) readStrings(ctx context.Context, w *scan, keys [][]byte) error {
-	r := stringReader{w: w, get: k.s.listing != byRange}
-	p, exp, err := k.pipeline(ctx, w, keys, func(b *resp.Batch, key []byte) {
-		if r.get {
-			r.ask(b, key, 1)
-			return
+// each asks for each key by itself.
+func each(keys [][]byte, ask func(b *resp.Batch, key []byte)) func(b *resp.Batch) {
+	return func(b *resp.Batch) {
+		for _, key := range keys {
+			ask(b, key)
 		}
+	}
+}
+
+// readStrings reads strings, all by one MGET where no cache can answer that. Else each is read as
+// the page of its own name, or by GET.
+func (k *KeyReader) readStrings(ctx context.Context, w *scan, keys [][]byte) error {
+	switch {
+	case k.s.listing != byRange:
+		return k.readByGet(ctx, w, keys, false)
+	case !k.noMGet && k.s.uncached():
+		return k.readByGet(ctx, w, keys, true)
+	}
+	r := stringReader{w: w}
+	p, exp, err := k.pipeline(ctx, w, keys, each(keys, func(b *resp.Batch, key []byte) {
 		b.Add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
-	})
+	}))
 	if err != nil {
 		return err
 	}
 	for i, key := range keys {
-		if r.get {
-			if err := w.put(ctx, r, p, keys[i:i+1], exp.at[i], r.most()); err != nil {
-				return err
-			}
-			continue
-		}
 		p.Answers("PKSCANRANGE string_with_value", key)
 		_, items, err := p.Page(nil, 2)
 		if err != nil {
@@ -165,9 +182,47 @@ func (k *KeyReader) readStrings(ctx context.Context, w *scan, keys [][]byte) err
 	return nil
 }
 
+// readByGet reads strings by a GET of each, or by one MGET.
+func (k *KeyReader) readByGet(ctx context.Context, w *scan, keys [][]byte, together bool) error {
+	r := stringReader{w: w, get: true}
+	ask := each(keys, func(b *resp.Batch, key []byte) { r.ask(b, key, 1) })
+	if together {
+		ask = func(b *resp.Batch) {
+			args := make([]any, 1, 1+len(keys))
+			args[0] = "MGET"
+			for _, key := range keys {
+				args = append(args, key)
+			}
+			b.Add(args...)
+		}
+	}
+	p, exp, err := k.pipeline(ctx, w, keys, ask)
+	if err != nil {
+		return err
+	}
+	if together {
+		p.Answers("MGET", nil)
+		if re, err := p.Err(); err != nil {
+			return err
+		} else if re != nil { // it may not be allowed
+			k.noMGet = true
+			return k.readStrings(ctx, w, keys)
+		}
+		if _, err := p.Array(len(keys)); err != nil {
+			return err
+		}
+	}
+	for i := range keys {
+		if err := w.put(ctx, r, p, keys[i:i+1], exp.at[i], r.most()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (k *KeyReader) readCollections(ctx context.Context, w *scan, c collection, keys [][]byte) error {
 	r, n := &collectionReader{w: w, c: c}, k.piece.n
-	p, exp, err := k.pipeline(ctx, w, keys, func(b *resp.Batch, key []byte) { r.ask(b, key, n) })
+	p, exp, err := k.pipeline(ctx, w, keys, each(keys, func(b *resp.Batch, key []byte) { r.ask(b, key, n) }))
 	if err != nil {
 		return err
 	}

@@ -89,6 +89,12 @@ func (s *session) adaptiveLimit(first, max int) adaptiveLimit {
 	return l
 }
 
+// uncached reports whether no cache of the source's answers, because it is off or held off.
+func (s *session) uncached() bool {
+	h := s.held.Load()
+	return !s.source.cached() || h != nil && h.Name == "cache-model" && h.Value == "0"
+}
+
 // typeCommand is what tells of one key which types have its name, never from the cache (SERVERS.md
 // P12): TYPE the first, PTYPE all. Empty: TYPE goes by another order than TTL, and the key's own
 // name is listed.

@@ -29,9 +29,12 @@ type Options struct {
 	Scanner *reader.Scanner
 	Writer  *archive.Writer // of a delta: what its chunks do not cover yet is read
 	Names   Names
-	Pool    *Pool           // of connections, that outlive the call; nil: they are made for it
-	Threads int             // connections that read at once
-	Meter   *progress.Meter // counts, in the phase at hand
+	Pool    *Pool // of connections, that outlive the call; nil: they are made for it
+	Threads int   // connections that read at once
+	// Again says that names are read again that were written after their types were looked at, so
+	// that whose an expiry is need not be looked at twice (reader.KeyReader.ReadAlone).
+	Again bool
+	Meter *progress.Meter // counts, in the phase at hand
 }
 
 // partsPerThread is into how many parts the names are divided for each connection: some hold larger
@@ -146,7 +149,7 @@ func (w *worker) read(ctx context.Context, p part) (err error) {
 	for i, t := range p.types {
 		s := &sink{
 			seg: w.o.Writer.Segment(p.db, t, p.Start), scanner: w.o.Scanner, first: i == 0,
-			counter: w.o.Meter.Part(progress.Name{DB: p.db, Type: string(t)}), meter: w.o.Meter, typ: t, counts: w.counts,
+			counter: w.o.Meter.Part(progress.Name{DB: p.db, Type: string(t)}), meter: w.o.Meter, typ: t, counts: w.counts, alone: w.o.Again,
 		}
 		defer s.seg.Discard()
 		sinks = append(sinks, s)

@@ -19,6 +19,7 @@ type sink struct {
 	meter   *progress.Meter
 	counter *progress.Counter
 	counts  *Counts
+	alone   bool // see Options.Again
 
 	names []Name // those at hand
 	may   []reader.TypeSet
@@ -30,13 +31,19 @@ type sink struct {
 func (s *sink) read(ctx context.Context, k *reader.KeyReader, names []Name, may []reader.TypeSet) error {
 	s.names, s.may, s.next, s.open = names, may, 0, nil
 	var keys [][]byte
+	alone := true
 	for i, n := range names {
 		if n.Unlisted == "" && may[i].Has(s.typ) && !reader.IsInternal(n.Key) {
 			keys = append(keys, n.Key)
+			alone = alone && may[i].IsOne()
 		}
 	}
 	if len(keys) > 0 {
-		if err := k.ReadKeys(ctx, s.typ, keys, s); err != nil {
+		read := k.ReadKeys
+		if alone && s.alone {
+			read = k.ReadAlone
+		}
+		if err := read(ctx, s.typ, keys, s); err != nil {
 			return err
 		}
 	}

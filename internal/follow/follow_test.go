@@ -54,7 +54,7 @@ func TestLive(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(seed, 1))
 			at := time.Date(2026, 11, 28, 12, 0, 0, 5e8, time.UTC) // so that expiries are exact
-			s := newStand(t, pikasim.Options{Version: v, Databases: 2, Clock: func() time.Time { return at }}, "SET k1 v", "HSET k2 m1 v", "SELECT 1")
+			s := newStand(t, pikasim.Options{Version: v, Databases: 2, Clock: func() time.Time { return at }, Config: map[string]string{"cache-model": strconv.Itoa(r.IntN(2))}}, "SET k1 v", "HSET k2 m1 v", "SELECT 1")
 			var stop atomic.Bool
 			var writing sync.WaitGroup
 			writing.Go(func() {

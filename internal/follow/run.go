@@ -215,7 +215,7 @@ func (r *run) make(ctx context.Context, c *cut, threads int, last bool) (written
 		return false, err
 	}
 	_, err = delta.Read(ctx, delta.Options{
-		Scanner: r.s, Writer: w, Names: delta.Sorted(c.names), Pool: r.pool, Threads: threads, Meter: r.o.Meter,
+		Scanner: r.s, Writer: w, Names: delta.Sorted(c.names), Pool: r.pool, Threads: threads, Meter: r.o.Meter, Again: true,
 	})
 	if err != nil {
 		return false, fmt.Errorf("%w (%s holds an unfinished delta: the same command makes it anew)", err, location)
