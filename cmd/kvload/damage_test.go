@@ -61,7 +61,7 @@ func TestBadManifest(t *testing.T) {
 		{"last byte missing", func(b []byte) []byte { return b[:len(b)-1] }, 13, []string{"cut short"}},
 		{"edited", func(b []byte) []byte { return bytes.Replace(b, []byte("3.5.5"), []byte("3.5.4"), 1) }, 13, []string{"checksum mismatch", "was edited"}},
 		{"appended to", func(b []byte) []byte { return append(b, '\n') }, 13, []string{"checksum mismatch"}},
-		{"newer version", resealed(`"version": 1`, `"version": 2`), 5, []string{"unknown format version 2", "use a newer one"}},
+		{"newer version", resealed(`"version": 1`, `"version": 3`), 5, []string{"unknown format version 3", "use a newer one"}},
 		{"other format", resealed("pika2kvrocks dump", "something else"), 13, []string{"this is no dump"}},
 		{"no JSON", resealed(`"dump"`, `"dump`), 13, nil},
 		{"unknown member", resealed(`"tool"`, `"tools"`), 13, []string{"tools"}},

@@ -2,10 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
-	"io"
-	"strings"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -14,40 +10,76 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
+const inspectDescription = `Reads only manifests, of a chain those of its deltas. kvload check reads
+everything.
+
+EXAMPLES:
+   kvload inspect /backup/pika
+   kvload inspect --json /backup/pika | jq .totals
+   kvload inspect 's3://backups/pika?region=eu-west-1'
+   kvload inspect /backup/pika.chain`
+
 func inspectCommand() *cli.Command {
+	env := command.Env("KVLOAD")
 	return &cli.Command{
-		Name: "inspect", Usage: "show what is in a dump", UsageText: "kvload inspect [--json] DIR", ArgsUsage: "DIR",
-		Description: "Reads only the manifest. kvload check reads everything.\n\nEXAMPLES:\n   kvload inspect /backup/pika\n   kvload inspect --json /backup/pika | jq .totals\n   kvload inspect 's3://backups/pika?region=eu-west-1'",
-		Flags:       []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the manifest as JSON", EnvVars: command.Env("KVLOAD")("json"), Category: categoryOutput}, encryption.IdentityFlag(command.Env("KVLOAD"))},
-		Action: func(c *cli.Context) error {
-			location, keys, err := argument(c)
-			if err != nil {
-				return err
-			}
-			s := command.Summarize(c, thenCheck(c, location))
-			s.Own = true
-			s.Dump.Place = summary.Place(location)
-			a, err := archive.Open(c.Context, location, 0, keys.Identities...)
-			if err != nil {
-				return err
-			}
-			defer a.Close()
-			if c.Bool("json") {
-				command.PrintedJSON(c)
-				enc := json.NewEncoder(c.App.Writer)
-				enc.SetIndent("", "  ")
-				return enc.Encode(a.Manifest)
-			}
-			inspect(c.App.Writer, a.Manifest)
-			return nil
-		},
+		Name: "inspect", Usage: "show what is in a dump", UsageText: "kvload inspect [--json] DIR", ArgsUsage: "DIR", Description: inspectDescription,
+		Flags:  []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the manifest as JSON, of a chain an array of them", EnvVars: env("json"), Category: categoryOutput}, encryption.IdentityFlag(env)},
+		Action: inspect,
 	}
+}
+
+func inspect(c *cli.Context) error {
+	location, keys, err := argument(c)
+	if err != nil {
+		return err
+	}
+	s := command.Summarize(c, thenCheck(c, location))
+	s.Own = true
+	s.Dump.Place = summary.Place(location)
+	chain, err := archive.IsChain(c.Context, location)
+	members := []archive.Member{{Location: location, Finished: true}}
+	if err == nil && chain {
+		members, err = archive.Chain(c.Context, location, keys.Identities...)
+		if err != nil {
+			return err
+		}
+	}
+	all, unfinished := []*format.Manifest{}, 0
+	for _, m := range members {
+		if !m.Finished {
+			unfinished = m.Number
+			continue
+		}
+		a, err := archive.OpenAny(c.Context, m.Location, 0, keys.Identities...)
+		if err != nil {
+			return err
+		}
+		if !c.Bool("json") {
+			a.Manifest.Chunks = nil // of a long chain they would be many
+		}
+		all = append(all, a.Manifest)
+		a.Close()
+	}
+	switch {
+	case c.Bool("json"):
+		command.PrintedJSON(c)
+		enc := json.NewEncoder(c.App.Writer)
+		enc.SetIndent("", "  ")
+		if chain {
+			return enc.Encode(all)
+		}
+		return enc.Encode(all[0])
+	case chain:
+		report.Chain(c.App.Writer, all, unfinished)
+	default:
+		report.Dump(c.App.Writer, all[0])
+	}
+	return nil
 }
 
 // argument returns the dump that is the command's one argument, and the keys to read it with.
@@ -67,29 +99,4 @@ func dumpToRead(c *cli.Context, location string) (_ string, keys encryption.Keys
 		return "", keys, &exitcode.UsageError{Err: err}
 	}
 	return location, keys, nil
-}
-
-func inspect(w io.Writer, m *format.Manifest) {
-	fmt.Fprintf(w, "dump %s, format version %d, written by %s\n", m.Dump, m.Version, m.Tool)
-	role := m.Source.Role
-	if m.Source.Link != "" {
-		role += ", link to its master " + m.Source.Link
-	}
-	fmt.Fprintf(w, "source: %s %s at %s, role %s\n", serverName(m.Source.Server), m.Source.Version, m.Source.Address, role)
-	fmt.Fprintf(w, "from %s to %s (%s); the source's clock was %d ms ahead\n", m.Started.Format(time.RFC3339), m.Finished.Format(time.RFC3339),
-		progress.Duration(m.Finished.Sub(m.Started)), m.Source.ClockDifference)
-	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
-	report.SayPartial(w, m.Options)
-	fmt.Fprintln(w)
-	report.Totals(w, m.Totals)
-	fmt.Fprintf(w, "\nnames in several types: %s\nexpired while being read: %s\n", progress.Count(m.Conflicts), progress.Count(m.Expired))
-	report.Skipped(w, m.Skipped)
-}
-
-// serverName returns the name of what a dump is of: a Pika, or the target of a load with --undo.
-func serverName(server string) string {
-	if server == "" {
-		return "Pika"
-	}
-	return strings.ToUpper(server[:1]) + server[1:]
 }

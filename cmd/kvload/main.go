@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/metrics"
 )
@@ -47,6 +46,3 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}, most)
 	return command.Main(app, args, load.Classify)
 }
-
-// errDamaged: check found files that are not what the manifest says.
-var errDamaged = exitcode.New(exitcode.Corrupt, "the dump is damaged")

@@ -25,20 +25,14 @@ var ErrChain = exitcode.New(exitcode.Corrupt, "this is no whole chain of deltas"
 // bucket, in their order, when they have been found to follow one another. The last may be
 // unfinished. Where nothing is there are none. Identities are for deltas that are encrypted.
 func Chain(ctx context.Context, location string, identities ...age.Identity) ([]Member, error) {
-	numbers, err := deltasIn(ctx, location)
+	members, err := Locations(ctx, location)
 	if err != nil {
 		return nil, err
 	}
-	var members []Member
-	for i, n := range numbers {
-		if n != i+1 {
-			return nil, fmt.Errorf("%w: %s has delta %d, but no delta %d", ErrChain, location, n, i+1)
-		}
-		m, err := ReadMember(ctx, location, n, identities...)
-		if err != nil {
+	for i := range members {
+		if members[i], err = ReadMember(ctx, location, i+1, identities...); err != nil {
 			return nil, err
 		}
-		members = append(members, m)
 	}
 	for i := range members {
 		m := &members[i]
@@ -59,9 +53,26 @@ func Chain(ctx context.Context, location string, identities ...age.Identity) ([]
 	return members, nil
 }
 
+// Locations is Chain without a look at what the deltas are: of encrypted ones, which cannot be
+// read.
+func Locations(ctx context.Context, location string) ([]Member, error) {
+	numbers, err := deltasIn(ctx, location)
+	if err != nil {
+		return nil, err
+	}
+	var members []Member
+	for i, n := range numbers {
+		if n != i+1 {
+			return nil, fmt.Errorf("%w: %s has delta %d, but no delta %d", ErrChain, location, n, i+1)
+		}
+		members = append(members, Member{Number: n, Location: DeltaPath(location, n)})
+	}
+	return members, nil
+}
+
 // IsChain reports whether a location holds a chain: deltas, and no dump.json of its own.
 func IsChain(ctx context.Context, location string) (bool, error) {
-	dir, err := storage.Open(ctx, location)
+	dir, err := openStore(ctx, location)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
@@ -77,7 +88,7 @@ func IsChain(ctx context.Context, location string) (bool, error) {
 
 // deltasIn returns the numbers of the deltas of which there is a file.
 func deltasIn(ctx context.Context, location string) ([]int, error) {
-	dir, err := storage.Open(ctx, location)
+	dir, err := openStore(ctx, location)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

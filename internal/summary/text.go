@@ -133,7 +133,7 @@ func (s *Summary) headline() string {
 	}
 	what := progress.Plural(s.Keys, "key", "keys")
 	if c := s.Chain; c != nil {
-		verb, what = progress.Plural(int64(c.Deltas), "delta", "deltas"), "of "+what
+		verb, what = strings.TrimSpace(verb+" "+progress.Plural(int64(c.Deltas), "delta", "deltas")), "of "+what
 	}
 	if s.Elements > 0 {
 		what += " with " + progress.Plural(s.Elements, "element", "elements") + ", " + progress.Bytes(s.Bytes)
@@ -236,6 +236,10 @@ func (c *Chain) text(t *text) {
 		return
 	case c.Last:
 		t.say("state", fmt.Sprintf("delta %d is the last: it was made while the writers were at rest", c.Number))
+	}
+	if c.LagSeconds < 0 && c.LagBinlog == nil && c.LagNames == 0 { // nobody has asked the source
+		t.say("until", c.Until.UTC().Format(time.RFC3339)+" by the source's clock")
+		return
 	}
 	lag := "nothing was written since"
 	if c.LagSeconds != 0 || c.LagNames != 0 || c.LagBinlog != nil && *c.LagBinlog != 0 {
