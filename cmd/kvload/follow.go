@@ -46,8 +46,11 @@ func isChain(c *cli.Context) (bool, error) {
 		return false, nil
 	}
 	is, err := archive.IsChain(c.Context, in)
-	if is && c.Bool("tune") {
+	switch {
+	case is && c.Bool("tune"):
 		err = exitcode.Usagef("--tune is for a dump: each delta of a chain is a short load")
+	case is && c.String("report") != "":
+		err = exitcode.Usagef("--report is for one load: what a delta of a chain leaves out is listed beside its journal")
 	}
 	return is, err
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rollback"
 )
 
@@ -61,6 +64,20 @@ func rollbackCommand() *cli.Command {
 func parseRollback(c *cli.Context) (rollback.Options, error) {
 	spec, err := parseOne(c, true)
 	if err != nil {
+		return rollback.Options{}, err
+	}
+	if is, err := archive.IsChain(c.Context, spec.Dump); is || err != nil {
+		if err != nil {
+			return rollback.Options{}, err
+		}
+		newest, err := loadchain.Newest(c.Context, &spec)
+		switch {
+		case err != nil:
+		case newest == "":
+			err = fmt.Errorf("%w: no delta of the chain in %s is loaded into %s", exitcode.ErrRefused, spec.Dump, spec.Target.Target.Addr)
+		default:
+			err = exitcode.Usagef("deltas are undone one by one, the last first: kvload rollback --uri redis://%s --in %s", spec.Target.Target.Addr, newest)
+		}
 		return rollback.Options{}, err
 	}
 	undo, err := parseWrite(c, &spec)

@@ -13,12 +13,12 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -44,10 +44,11 @@ func Run(ctx context.Context, targets []load.Options, wait bool, out, log io.Wri
 	}
 	first.Summarize(phase)
 	all := first.Summary
+	behind := &lags{meter: first.Meter, of: map[string]progress.Lag{}}
 	one := func(o load.Options, sum *summary.Summary, log io.Writer) error {
 		sum.Chain = &summary.Chain{Place: summary.Place(o.Dump), LagSeconds: -1}
 		o.Summary, o.Shared = sum, true
-		return (&follower{Options: o, wait: wait, out: out, log: log}).run(ctx)
+		return (&follower{Options: o, wait: wait, out: out, log: log, lags: behind}).run(ctx)
 	}
 	if len(targets) == 1 {
 		defer first.Meter.Begin(phase, first.Workers)()
@@ -70,6 +71,7 @@ type follower struct {
 	wait bool
 	out  io.Writer
 	log  io.Writer
+	lags *lags
 
 	loaded time.Time        // when the load of the base began; zero: not known
 	done   *format.Manifest // of the delta that was loaded last; nil: none is
@@ -78,7 +80,7 @@ type follower struct {
 
 // run loads the deltas that are not loaded yet.
 func (f *follower) run(ctx context.Context) error {
-	n, err := f.position(ctx)
+	n, err := f.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -108,6 +110,27 @@ func (f *follower) run(ctx context.Context) error {
 	}
 	f.Summary.Finished = true
 	return f.worst
+}
+
+// begin returns the number of the last delta that is loaded. If the base is not loaded to its end,
+// it waits for that.
+func (f *follower) begin(ctx context.Context) (int, error) {
+	for said := false; ; {
+		n, err := f.position(ctx)
+		if !f.wait || !errors.Is(err, loadstate.ErrUnfinished) {
+			return n, err
+		}
+		if !said {
+			said = true
+			fmt.Fprintf(f.log, "waiting until the base is loaded: %v\n", err)
+		}
+		waiting := f.Meter.Wait(progress.Chunks, "the load of the base")
+		err = retry.Sleep(ctx, lookMost)
+		waiting()
+		if err != nil {
+			return 0, err
+		}
+	}
 }
 
 // member returns the options of the load of delta n.
@@ -200,6 +223,7 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 	waiting := func() {}
 	defer func() { waiting() }()
 	var pause, quiet time.Duration
+	said := false
 	for {
 		a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n), f.Workers, f.Keys.Identities...)
 		switch {
@@ -217,8 +241,8 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 			waiting = f.Meter.Wait(progress.Chunks, fmt.Sprintf("delta %d", n))
 		}
 		pause = min(lookMost, max(lookLeast, pause*3/2))
-		if quiet += pause; quiet > time.Minute {
-			quiet = 0
+		if quiet += pause; quiet > time.Minute || !said && quiet > lookMost {
+			said, quiet = true, 0
 			fmt.Fprintf(f.log, "waiting for delta %d in %s; if pikadump follow was stopped, start it again\n", n, summary.Place(f.Dump))
 		}
 		if f.done != nil {
@@ -307,7 +331,28 @@ func (f *follower) behind(n int) {
 		lag = 0 // nothing was written since
 	}
 	c.Number, c.Until, c.Last, c.LagSeconds = n, m.Delta.Until, m.Delta.Last, lag.Seconds()
-	f.Meter.Behind(progress.Lag{Seconds: lag.Seconds(), Deltas: int64(c.Deltas)})
+	f.lags.set(f.Target.Target.Addr, progress.Lag{Seconds: lag.Seconds(), Deltas: int64(c.Deltas)})
+}
+
+// lags tells a meter how far targets are behind: the longest of the times, the deltas of all.
+type lags struct {
+	meter *progress.Meter
+	mu    sync.Mutex
+	of    map[string]progress.Lag // by address
+}
+
+func (l *lags) set(addr string, lag progress.Lag) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of[addr] = lag
+	var all progress.Lag
+	for _, one := range l.of {
+		all.Seconds, all.Deltas = max(all.Seconds, one.Seconds), all.Deltas+one.Deltas
+	}
+	l.meter.Behind(all)
 }
 
 // add adds what the load of a delta came to.
@@ -350,41 +395,4 @@ func (q *quietLog) Write(p []byte) (int, error) {
 			}
 		}
 	}
-}
-
-// Known reports whether deltas are loaded, one or those of a chain, and what the newest load is of
-// that tells their flags: their own, or the one that they follow; nil: none is found.
-func Known(ctx context.Context, s *load.Spec) (deltas bool, where string, id *journal.Identity, err error) {
-	o := *s
-	a, err := archive.OpenAny(ctx, s.Dump, 1, s.Keys.Identities...)
-	switch {
-	case err == nil && a.Manifest.Delta == nil:
-		a.Close()
-		return false, "", nil, nil
-	case err == nil:
-		a.Close()
-		o.ID, o.Number = a.Manifest.Dump, a.Manifest.Delta.Number
-	case !errors.Is(err, archive.ErrIncomplete):
-		return false, "", nil, err
-	default:
-		f := follower{Options: load.Options{Spec: o}}
-		n, err := f.position(ctx)
-		state := missing
-		if err == nil {
-			state, a, err = f.look(ctx, max(1, n))
-		}
-		if err != nil || state == missing {
-			return false, "", nil, err
-		}
-		o = f.member(a, max(1, n)).Spec
-	}
-	where, own, err := o.Location().Identity(ctx)
-	if err == nil && own.Dump == o.ID {
-		return true, where, &own, nil
-	}
-	before, err := o.Location().Before(ctx, a.Manifest.Delta.After, o.Base, nil)
-	if err != nil {
-		return true, "", nil, nil // the load says it
-	}
-	return true, before.Root, before.Identity(), nil
 }

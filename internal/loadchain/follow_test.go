@@ -15,10 +15,14 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
@@ -183,4 +187,100 @@ func TestFollowAgain(t *testing.T) {
 	if a, _ := c.m.Get("a"); a != "1" {
 		t.Errorf("a is %s", a)
 	}
+}
+
+// TestFollowSeveral: each target goes on behind what is loaded there, one that fails does not stop
+// the other, and what each delta takes away is saved.
+func TestFollowSeveral(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	other, err := minitarget.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	c.load(c.base)
+	c.delta(smalldump.String("a", "1"))
+	undo := t.TempDir()
+	one := c.options()
+	one.Undo, one.Tool = filepath.Join(undo, "one"), "test"
+	two := one
+	two.Target.Target.Addr, two.Undo = other.Addr(), filepath.Join(undo, "two")
+	all := func(code int, says ...string) *summary.Summary {
+		t.Helper()
+		var log bytes.Buffer
+		a, b := one, two
+		a.Summary, a.Meter = summary.New("test", "", "follow"), progress.NewMeter()
+		err := Run(t.Context(), []load.Options{a, b}, false, &log, &log)
+		if got := load.ExitCode(err); err != nil && got != code || err == nil && code != 0 {
+			t.Errorf("exit code %d, want %d: %v\n%s", got, code, err, &log)
+		}
+		for _, text := range says {
+			if !strings.Contains(log.String(), text) {
+				t.Errorf("it does not say %q:\n%s", text, &log)
+			}
+		}
+		if s := a.Meter.Snapshot(); s.Lag == nil {
+			t.Error("nothing is known of how far it is behind")
+		}
+		return a.Summary
+	}
+	all(5, other.Addr()+": ", "load it first", c.m.Addr()+": delta 1: loaded 1 key")
+	base := c.base
+	base.Target.Target.Addr = other.Addr()
+	c.load(base)
+	c.delta(smalldump.Deleted("a"))
+	s := all(0)
+	if len(s.Targets) != 2 || s.Targets[0].Chain.Deltas != 1 || s.Targets[1].Chain.Deltas != 2 || s.Targets[1].Deleted != 1 {
+		t.Errorf("%+v", s.Targets)
+	}
+	for _, place := range []string{"one/000001", "one/000002", "two/000001", "two/000002"} {
+		saved, err := archive.Open(t.Context(), filepath.Join(undo, place), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if saved.Manifest.Totals[0].Keys != 1 {
+			t.Errorf("%s has %+v", place, saved.Manifest.Totals)
+		}
+		saved.Close()
+	}
+}
+
+// TestFollowTTL: what goes by when a load began goes by when that of the base did, so that base and
+// deltas are as one dump.
+func TestFollowTTL(t *testing.T) {
+	expires := func(key string, in time.Duration) format.Record {
+		r := smalldump.String(key, "1")
+		r.Expire = time.Now().Add(in).UnixMilli()
+		return r
+	}
+	c := newChain(t, expires("a", time.Hour))
+	c.base.Rewrite.TTL.Mode = rewrite.Shift
+	c.load(c.base)
+	shifted := c.m.TTL("a")
+	c.delta(expires("a", time.Hour))
+	c.follow(false, 0)
+	if again := c.m.TTL("a"); again <= shifted-time.Hour || again > shifted+time.Minute {
+		t.Errorf("it lives for %v, and for %v behind the base", again, shifted)
+	}
+	id, err := journal.ReadIdentity(archive.DeltaPath(c.dir, 1) + ".load/" + loadstate.TargetName(c.m.Addr()))
+	base, berr := journal.ReadIdentity(c.base.Dump + ".load/" + loadstate.TargetName(c.m.Addr()))
+	if err != nil || berr != nil || !id.Now.Equal(base.Now) || id.After == nil || id.After.Started.IsZero() {
+		t.Errorf("%+v, %+v: %v, %v", id, base, err, berr)
+	}
+}
+
+// TestFollowBucket: a chain in a bucket is followed, with the states of all loads in a place of the
+// user's.
+func TestFollowBucket(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	s3 := s3server.Start(t)
+	c.dir, c.base.State = s3.URL("chain"), filepath.Join(t.TempDir(), "state")
+	c.load(c.base)
+	c.delta(smalldump.String("a", "1"))
+	c.follow(false, 0, "delta 1: loaded 1 key")
+	c.delta(smalldump.Deleted("a"))
+	if s := c.follow(false, 0, "delta 2: "); s.Chain.Deltas != 1 {
+		t.Errorf("%+v", s.Chain)
+	}
+	c.holds("")
 }

@@ -2,11 +2,13 @@ package loadchain
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
@@ -72,4 +74,51 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (*archive.Archive, *
 	}
 	s.Summary.Note("compared are " + what)
 	return a, rules, nil
+}
+
+// Known reports whether deltas are loaded, one or those of a chain, and what the newest load is of
+// that tells their flags: their own, or the one that they follow; nil: none is found.
+func Known(ctx context.Context, s *load.Spec) (deltas bool, where string, id *journal.Identity, err error) {
+	o := *s
+	a, err := archive.OpenAny(ctx, s.Dump, 1, s.Keys.Identities...)
+	switch {
+	case err == nil && a.Manifest.Delta == nil:
+		a.Close()
+		return false, "", nil, nil
+	case err == nil:
+		a.Close()
+		o.ID, o.Number = a.Manifest.Dump, a.Manifest.Delta.Number
+	case !errors.Is(err, archive.ErrIncomplete):
+		return false, "", nil, err
+	default:
+		f := follower{Options: load.Options{Spec: o}}
+		n, err := f.position(ctx)
+		state := missing
+		if err == nil {
+			state, a, err = f.look(ctx, max(1, n))
+		}
+		if err != nil || state == missing {
+			return false, "", nil, err
+		}
+		o = f.member(a, max(1, n)).Spec
+	}
+	where, own, err := o.Location().Identity(ctx)
+	if err == nil && own.Dump == o.ID {
+		return true, where, &own, nil
+	}
+	before, err := o.Location().Before(ctx, a.Manifest.Delta.After, o.Base, nil)
+	if err != nil {
+		return true, "", nil, nil // the load says it
+	}
+	return true, before.Root, before.Identity(), nil
+}
+
+// Newest returns where the delta of a chain lies that was loaded last; empty: none is.
+func Newest(ctx context.Context, s *load.Spec) (string, error) {
+	f := follower{Options: load.Options{Spec: *s}}
+	n, err := f.position(ctx)
+	if err != nil || n == 0 {
+		return "", err
+	}
+	return archive.DeltaPath(s.Dump, n), nil
 }
