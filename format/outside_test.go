@@ -87,69 +87,100 @@ func TestFramesOfZstdProgram(t *testing.T) {
 	}
 }
 
-// TestReadChunkPy reads the golden dump with docs/read_chunk.py, which was written from
-// docs/FORMAT.md, and compares every record.
-func TestReadChunkPy(t *testing.T) {
-	need(t, "zstd", "zstd")
-	python := need(t, "python3 with msgpack", "/usr/bin/python3", "python3")
-	script := filepath.Join("..", "docs", "read_chunk.py")
-	n := 0
-	var chunks []string
+// TestReadChunk reads the golden dumps with docs/read_chunk.py and docs/read_chunk.mjs, which were
+// written from docs/FORMAT.md, and compares every record.
+func TestReadChunk(t *testing.T) {
+	var chunks, want []string
 	for _, g := range goldenSets() {
 		for _, name := range g.files(t) {
-			if strings.HasSuffix(name, ".mpz") {
-				chunks = append(chunks, g.path(name))
+			if !strings.HasSuffix(name, ".mpz") {
+				continue
+			}
+			data, err := os.ReadFile(g.path(name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, recs, _, err := readAll(data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			chunks = append(chunks, g.path(name))
+			for i := range recs {
+				want = append(want, pythonLine(t, &recs[i]))
 			}
 		}
 	}
-	for _, path := range chunks {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, recs, _, err := readAll(data)
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command(python, script, path)
-		cmd.Stderr = os.Stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%s: %v", path, err)
-		}
-		lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
-		if len(out) == 0 {
-			lines = nil
-		}
-		if len(lines) != len(recs) {
-			t.Fatalf("%s: %d records, want %d", path, len(lines), len(recs))
-		}
-		for i, line := range lines {
-			if want := pythonLine(t, &recs[i]); line != want {
-				t.Errorf("%s, record %d:\npython %.300s\nwant   %.300s", path, i, line, want)
+	if len(want) < 90 {
+		t.Errorf("only %d records to compare", len(want))
+	}
+	docs := filepath.Join("..", "docs")
+	for name, program := range map[string]func(t *testing.T) (path string, env []string){
+		"read_chunk.py": func(t *testing.T) (string, []string) {
+			need(t, "zstd", "zstd")
+			return need(t, "python3 with msgpack", "/usr/bin/python3", "python3"), nil
+		},
+		"read_chunk.mjs": node,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, env := program(t)
+			reader := func(files ...string) *exec.Cmd {
+				cmd := exec.Command(path, append([]string{filepath.Join(docs, name)}, files...)...)
+				cmd.Env = env
+				return cmd
 			}
-			n++
-		}
-	}
-	if n < 90 {
-		t.Errorf("only %d records compared", n)
-	}
-
-	data := mustChunk(t, deltaHeader(TypeHash), sampleDelta(TypeHash), nil)
-	path := filepath.Join(t.TempDir(), "damaged.mpz")
-	for at := 0; at < len(data); at += 41 {
-		damaged := bytes.Clone(data)
-		damaged[at] ^= 4
-		if err := os.WriteFile(path, damaged, 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := exec.Command(python, script, path).Run(); err == nil {
-			t.Errorf("read_chunk.py accepts a chunk with byte %d damaged", at)
-		}
+			cmd := reader(chunks...)
+			cmd.Stderr = os.Stderr
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+			if len(lines) != len(want) {
+				t.Fatalf("%d records, want %d", len(lines), len(want))
+			}
+			for i, line := range lines {
+				if line != want[i] {
+					t.Errorf("record %d:\n     %.300s\nwant %.300s", i, line, want[i])
+				}
+			}
+			data := mustChunk(t, deltaHeader(TypeHash), sampleDelta(TypeHash), nil)
+			broken := filepath.Join(t.TempDir(), "damaged.mpz")
+			for at := 0; at < len(data); at += 41 {
+				damaged := bytes.Clone(data)
+				damaged[at] ^= 4
+				if err := os.WriteFile(broken, damaged, 0o644); err != nil {
+					t.Fatal(err)
+				}
+				if err := reader(broken).Run(); err == nil {
+					t.Errorf("it accepts a chunk with byte %d damaged", at)
+				}
+			}
+		})
 	}
 }
 
-// pythonLine returns what read_chunk.py prints for r.
+// node returns Node, and the environment in which it knows what npm has installed for all. It skips
+// the test if what docs/read_chunk.mjs needs is missing; not in CI.
+func node(t *testing.T) (path string, env []string) {
+	t.Helper()
+	global, err := exec.Command("npm", "root", "-g").Output()
+	env = append(os.Environ(), "NODE_PATH="+strings.TrimSpace(string(global)))
+	if err == nil {
+		ask := exec.Command("node", "-e", "require('@msgpack/msgpack'); require('zlib').zstdDecompressSync || require('fzstd')")
+		ask.Env = env
+		err = ask.Run()
+	}
+	switch {
+	case err == nil:
+	case os.Getenv("CI") == "true":
+		t.Fatalf("node with @msgpack/msgpack and fzstd is not installed: %v", err)
+	default:
+		t.Skip("NO node WITH @msgpack/msgpack AND fzstd IS INSTALLED: docs/read_chunk.mjs is not tested")
+	}
+	return "node", env
+}
+
+// pythonLine returns what read_chunk.py and read_chunk.mjs print for r.
 func pythonLine(t *testing.T, r *Record) string {
 	t.Helper()
 	b64 := base64.StdEncoding.EncodeToString

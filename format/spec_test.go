@@ -154,12 +154,12 @@ func TestSpecSections(t *testing.T) {
 		t.Fatal(err)
 	}
 	cited := 0
-	for _, name := range append(files, filepath.Join("..", "docs", "read_chunk.py")) {
+	for _, name := range append(files, filepath.Join("..", "docs", "read_chunk.py"), filepath.Join("..", "docs", "read_chunk.mjs")) {
 		code, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?:FORMAT.md |# |  # )§([0-9.]*[0-9])`).FindAllSubmatch(code, -1) {
+		for _, m := range regexp.MustCompile(`(?:FORMAT.md |# |// )§([0-9.]*[0-9])`).FindAllSubmatch(code, -1) {
 			cited++
 			if !regexp.MustCompile(`(?m)^#+ ` + regexp.QuoteMeta(string(m[1])) + `\.? `).MatchString(text) {
 				t.Errorf("%s cites §%s, which FORMAT.md does not have", name, m[1])
