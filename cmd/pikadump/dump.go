@@ -43,6 +43,16 @@ EXAMPLES:
    pikadump dump --uri redis://10.0.0.5:9221 --out - |
       ssh target kvload load --uri redis://127.0.0.1:6666 --in -
 
+WHAT HAS CHANGED SINCE:
+   pikadump dump --uri redis://10.0.0.5:9221 --base /backup/pika \
+      --out /backup/chain/000001
+
+   Reads every key, compares it with the dump at --base, and writes a delta:
+   the keys that differ, and which are gone. That works on every version and
+   without the binlog; pikadump follow reads only what was written, and needs
+   both. Where --out is the next number of a chain, the deltas before it count
+   as part of the base.
+
 MANY MACHINES:
    pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json
    # on each machine another shard, 0/8 to 7/8, at once:
@@ -85,6 +95,8 @@ func dumpFlags(env func(string) []string) []cli.Flag {
 		[]cli.Flag{
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there; - writes it as one stream to standard output", EnvVars: env("out"), Category: "Dump"},
 			&cli.BoolFlag{Name: "resume", Usage: "resume the unfinished dump in --out", EnvVars: env("resume"), Category: "Resume and retry"},
+			&cli.StringFlag{Name: "base", Usage: "write a delta: only what has changed since the full dump in `DIR`, and since the deltas before --out where that is the next of a chain, such as chain/000002", EnvVars: env("base"), Category: "Delta"},
+			&cli.BoolFlag{Name: "other-source", Usage: "the source may be another one than that of --base, after a failover or a restore: the delta makes a target equal to it", EnvVars: env("other-source"), Category: "Delta"},
 			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "`SIZE` of a chunk file", EnvVars: env("chunk-size"), Category: "Dump"},
 			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump; the dump is finished all the same", EnvVars: env("require-consistent"), Category: "Dump"},
 			&cli.Int64Flag{Name: "split-keys", Value: dump.SplitKeys, Hidden: true, Usage: "keys that a pass must have listed to be split", EnvVars: env("split-keys")},
@@ -164,6 +176,7 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 			Level:   src.level,
 			Storage: storage.Options{Spool: c.String("spool"), BreakLock: c.Bool("break-lock")},
 		},
+		Base: c.String("base"), OtherSource: c.Bool("other-source"),
 		Tool: "pikadump " + command.Version, Log: c.App.ErrWriter,
 	}
 	o.Reader.NoCount = c.Bool("no-source-count")
@@ -172,6 +185,9 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 	}
 	if err := storage.Check(o.Location); err != nil {
 		return o, exitcode.Usagef("--out: %w", err)
+	}
+	if err := checkBase(c); err != nil {
+		return o, err
 	}
 	if o.Location == stdout {
 		o.Stream = c.App.Writer
@@ -188,7 +204,7 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 	if o.Archive.Keys, err = encryption.FromFlags(c); err != nil {
 		return o, &exitcode.UsageError{Err: err}
 	}
-	if o.Archive.Keys.Identities != nil && o.Archive.Keys.Recipients == nil { // whoever gives one expects an encrypted dump
+	if o.Archive.Keys.Identities != nil && o.Archive.Keys.Recipients == nil && o.Base == "" { // whoever gives one expects an encrypted dump
 		return o, exitcode.Usagef("--identity without --encrypt-to encrypts nothing: give --encrypt-to RECIPIENT (age-keygen -y FILE shows it) as well, or leave out --identity")
 	}
 	if o.Reader.Latency, o.Limits, o.Windows, err = parsePace(c); err != nil {
@@ -202,6 +218,34 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 	}
 	o.Archive.ChunkBytes, err = parseSize(c, "chunk-size", 64<<10, 1<<40)
 	return o, err
+}
+
+// checkBase refuses what does not go with a delta.
+func checkBase(c *cli.Context) error {
+	base := c.String("base")
+	if base == "" {
+		if c.Bool("other-source") {
+			return exitcode.Usagef("--other-source without --base: a full dump is of the source that --uri names")
+		}
+		return nil
+	}
+	if err := storage.Check(base); err != nil {
+		return exitcode.Usagef("--base: %w", err)
+	}
+	if c.String("out") == stdout {
+		return exitcode.Usagef("--out - does not go with --base: what was compared is kept beside the delta until it is finished; write it to a directory, and send that with kvload pack")
+	}
+	for _, not := range []string{"plan", "shard"} {
+		if c.IsSet(not) {
+			return exitcode.Usagef("--%s does not go with --base: a delta is made by one pikadump", not)
+		}
+	}
+	for _, not := range []string{"sample", "limit-keys"} {
+		if c.IsSet(not) {
+			return exitcode.Usagef("--%s does not go with --base: what is not looked at cannot be compared", not)
+		}
+	}
+	return nil
 }
 
 func parseTrial(c *cli.Context, s *dump.Selection) (err error) {

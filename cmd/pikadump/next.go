@@ -22,6 +22,9 @@ func afterDump(c *cli.Context) func(*summary.Summary, error) []string {
 			return []string{command.Next(c, "pikadump dump", command.But("resume", "out"), "--out", "DIR")}
 		case s.Finished:
 			more := []string{"--uri", "redis://TARGET:6666", "--in", out}
+			if base := c.String("base"); base != "" {
+				more = append(more, "--base", base)
+			}
 			if c.IsSet("encrypt-to") {
 				more = append(more, "--identity", "KEYFILE")
 			}

@@ -5,17 +5,21 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
+// besideName is the directory of what is kept beside an unfinished dump.
+const besideName = "compared"
+
 // Beside returns a writer of chunks in a directory below the dump, which are no part of it: what a
 // run keeps for those that resume it. Chunks that are there already are taken up as those of a dump
-// that is resumed; log is told of each that is removed. RemoveAll removes them all, which is to be
-// done before the dump is finished.
-func (w *Writer) Beside(dir string, log func(string)) (*Writer, error) {
-	o, store := w.o, storage.Below(w.dir, dir)
-	o.Sealed = nil
+// that is resumed; log is told of each that is removed. One that was begun sealAfter ago is sealed.
+// RemoveAll removes them all, which is to be done before the dump is finished.
+func (w *Writer) Beside(sealAfter time.Duration, log func(string)) (*Writer, error) {
+	o, store := w.o, storage.Below(w.dir, besideName)
+	o.Sealed, o.SealAfter = nil, sealAfter
 	b, err := newWriter(store, w.uploads != nil, w.Info, o, store.Lock)
 	if err != nil {
 		return nil, err

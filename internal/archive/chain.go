@@ -186,7 +186,7 @@ func Discard(ctx context.Context, location string, o storage.Options) error {
 		return fmt.Errorf("discard dump: %w: %s", ErrFinished, dir.Path(""))
 	}
 	for _, name := range names {
-		if !isOfDump(name) {
+		if !isOfDump(strings.TrimPrefix(name, besideName+"/")) {
 			continue
 		}
 		if err := dir.Remove(name); err != nil {

@@ -86,6 +86,9 @@ func (a *Archive) SkippedIn(c format.ChunkInfo) ([]format.SkippedKey, error) {
 }
 
 func (a *Archive) readFooter(c format.ChunkInfo) (*format.Footer, error) {
+	if a.above != nil {
+		c = a.above.chunks[c.Name]
+	}
 	f, chunk, err := a.openAt(c)
 	if err != nil {
 		return nil, err

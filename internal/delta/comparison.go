@@ -20,7 +20,8 @@ type Comparison struct {
 	skipped []*archive.SkippedCursor // of the dump and the deltas behind it
 	seg     *archive.Segment
 	now     func() int64
-	tally   *Listed
+	listed  Listed
+	done    func(Listed)
 
 	begun bool
 	rec   *format.Record // the dump's record at hand; nil: there is none left
@@ -35,27 +36,46 @@ type Comparison struct {
 // Listed counts what passes have found.
 type Listed struct{ Permanent, Expiring, Expired, Skipped int64 }
 
+// Add adds what another pass has found.
+func (l *Listed) Add(more Listed) {
+	l.Permanent += more.Permanent
+	l.Expiring += more.Expiring
+	l.Expired += more.Expired
+	l.Skipped += more.Skipped
+}
+
 // NewComparison returns a comparison of the pass that goes into seg with the keys of dumps, which
 // are a dump, or what one and the deltas behind it amount to and each of them by itself. Now tells
-// Unix ms by the source's clock: what has expired since is not missing.
-func NewComparison(dumps []*archive.Archive, db int, t format.Type, seg *archive.Segment, tally *Listed, now func() int64) *Comparison {
-	c := &Comparison{base: dumps[0].Cursor(db, t), seg: seg, now: now, tally: tally}
+// Unix ms by the source's clock: what has expired since is not missing. Done is told what the pass
+// has found when it has come to its end.
+func NewComparison(dumps []*archive.Archive, db int, t format.Type, seg *archive.Segment, now func() int64, done func(Listed)) *Comparison {
+	c := &Comparison{base: dumps[0].Cursor(db, t), seg: seg, now: now, done: done}
 	for _, a := range dumps {
 		c.skipped = append(c.skipped, a.SkippedKeys(db, t, seg.Start()))
 	}
 	return c
 }
 
-// Close closes the files of the dump.
-func (c *Comparison) Close() { c.base.Close() }
+// Start returns the first key that can be in the segment's chunk at hand.
+func (c *Comparison) Start() []byte { return c.seg.Start() }
+
+// Checkpoint keeps what was compared, for a pass that ends before its time.
+func (c *Comparison) Checkpoint() error { return c.seg.Checkpoint() }
+
+// Discard throws away what was not kept, and closes the files of the dump. Behind Close it only
+// does the latter.
+func (c *Comparison) Discard() {
+	c.base.Close()
+	c.seg.Discard()
+}
 
 // Record takes a key, or the next part of one.
 func (c *Comparison) Record(r *format.Record) error {
 	if r.Part&format.PartFirst != 0 {
 		if r.Expire == 0 {
-			c.tally.Permanent++
+			c.listed.Permanent++
 		} else {
-			c.tally.Expiring++
+			c.listed.Expiring++
 		}
 		forced, err := c.meet(r.Key)
 		if err != nil {
@@ -79,7 +99,7 @@ func (c *Comparison) Record(r *format.Record) error {
 
 // Skip takes a key that was listed and is not read, or not wholly.
 func (c *Comparison) Skip(key []byte, reason, detail string) error {
-	c.tally.Skipped++
+	c.listed.Skipped++
 	if c.key == nil || !bytes.Equal(c.key, key) {
 		forced, err := c.meet(key)
 		if err != nil {
@@ -99,7 +119,7 @@ func (c *Comparison) Skip(key []byte, reason, detail string) error {
 
 // Expire counts a key that expired before it was read: if the dump has it, it is missing.
 func (c *Comparison) Expire() error {
-	c.tally.Expired++
+	c.listed.Expired++
 	return nil
 }
 
@@ -109,12 +129,16 @@ func (c *Comparison) Drop(key []byte, _ string) error {
 	return c.differs(key)
 }
 
-// End ends the pass before end, nil for the end of the keyspace. The segment is closed with it.
-func (c *Comparison) End(end []byte) error {
-	if err := c.reach(end, false); err != nil {
-		return err
+// Close ends the pass before end, nil for the end of the keyspace, and the segment with it.
+func (c *Comparison) Close(end []byte) error {
+	err := c.reach(end, false)
+	if err == nil {
+		err = c.seg.Close(end)
 	}
-	return c.seg.Close(end)
+	if err == nil {
+		c.done(c.listed)
+	}
+	return err
 }
 
 // meet goes on to a key that the pass has found, and reports whether it is to be read whatever the

@@ -89,6 +89,15 @@ func (d differing) From(db int, start []byte) (Cursor, error) {
 }
 
 func (d differing) Bounds(db, n int) ([][]byte, error) {
+	names := int64(0)
+	for _, t := range d.a.Manifest.Totals {
+		if t.DB == db {
+			names += t.Deleted
+		}
+	}
+	if n = min(n, int(1+names/leastNames)); n == 1 {
+		return nil, nil
+	}
 	all, err := d.a.FrameKeys(db)
 	slices.SortFunc(all, bytes.Compare)
 	return quantiles(all, n), err

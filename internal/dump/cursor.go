@@ -4,22 +4,20 @@ import (
 	"context"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 // scanCursor lists the keys of a database by SCAN into a segment of each type.
-func scanCursor(ctx context.Context, s *reader.Scanner, w *archive.Writer, pass *reader.Pass, n *counters, meter *progress.Meter) error {
+func (c *scan) scanCursor(ctx context.Context, pass *reader.Pass) error {
 	sinks := map[format.Type]*sink{}
-	for _, t := range w.Info.Options.Types {
+	for _, t := range c.w.Info.Options.Types {
 		if t != format.TypeStream {
-			seg := w.Segment(pass.DB, t, nil)
+			seg := c.segment(pass.DB, t, nil)
 			defer seg.Discard()
-			sinks[t] = &sink{seg, n, meter, partOf(meter, pass.DB, t)}
+			sinks[t] = c.sink(seg, pass.DB, t)
 		}
 	}
-	err := s.ScanCursor(ctx, pass, func(t format.Type) reader.Sink {
+	err := c.s.ScanCursor(ctx, pass, func(t format.Type) reader.Sink {
 		if s := sinks[t]; s != nil {
 			return s
 		}

@@ -28,7 +28,13 @@ type Options struct {
 	Stream    io.Writer // what the dump is written to in place of Location; nil: to that
 	Resume    bool      // the unfinished dump in Location
 	Shard     *Shard    // the only one that is dumped; nil: all of the dump
-	Archive   archive.Options
+	// Base is where the dump is of which a delta is made: what has changed since it, and since the
+	// deltas before the one that Location names in its chain; empty: a full dump. Selection is that
+	// of the base, or not set.
+	Base string
+	// OtherSource allows a source that is not that of the base.
+	OtherSource bool
+	Archive     archive.Options
 	// Threads is how many passes run at once. 0: half of the server's thread pool, and up to one
 	// for each type while it answers quickly, unless Limits or Windows say how it is spared.
 	Threads   int

@@ -44,6 +44,14 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 	if o.Archive.SealAfter == 0 {
 		o.Archive.SealAfter = sealAfter
 	}
+	var b *base
+	if o.Base != "" {
+		var err error
+		if b, err = openBase(ctx, o); err != nil {
+			return err
+		}
+		defer b.close()
+	}
 	CountRetries(&o.Reader, o.Meter, o.Summary)
 	o.Archive.Sealed = func() { o.Meter.Chunk(1) }
 	o.Reader.Prefix = o.Selection.Prefix()
@@ -56,12 +64,19 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 	if err == nil && o.Shard != nil {
 		err = o.Shard.check(s, &options)
 	}
+	if err == nil && b != nil {
+		err = b.check(s, &options)
+	}
 	if err != nil {
 		return err
 	}
 	o.Summary.Source = fmt.Sprintf("Pika %s at %s, role %s", src.Version, src.Address, src.Role)
 	fmt.Fprintf(o.Log, "source: Pika %s at %s, role %s, %s\n", src.Version, src.Address, src.Role, progress.Plural(src.Databases, "database", "databases"))
-	w, err := begin(ctx, o, stream, format.NewInfo(o.Tool, time.Now(), src.Source, options))
+	info := format.NewInfo(o.Tool, time.Now(), src.Source, options)
+	if b != nil {
+		info = b.info(o.Tool, src.Source)
+	}
+	w, err := begin(ctx, o, stream, info)
 	if errors.Is(err, archive.ErrFinished) {
 		fmt.Fprintln(o.Log, err)
 		if o.Shard != nil {
@@ -87,7 +102,7 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 	if err := throttle.begin(ctx, s, o); err != nil {
 		return err
 	}
-	d := &dumper{s: s, w: w, o: o, throttle: throttle}
+	d := &dumper{s: s, w: w, o: o, throttle: throttle, base: b}
 	switch {
 	case o.Shard != nil:
 		return d.shard(ctx)
@@ -129,7 +144,7 @@ func finished(ctx context.Context, s *reader.Scanner, o *Options) error {
 	}
 	defer lock.Unlock()
 	return withCache(ctx, s, o, false, func() error {
-		a, err := archive.Open(ctx, o.Location, 1, o.Archive.Keys.Identities...)
+		a, err := archive.OpenAny(ctx, o.Location, 1, o.Archive.Keys.Identities...)
 		if err != nil {
 			return err
 		}
@@ -147,6 +162,7 @@ type dumper struct {
 	o        *Options
 	throttle *Throttle
 	counting bool // the source counts its keys meanwhile
+	base     *base
 }
 
 // all reads what the dump does not have yet, and finishes it.
@@ -154,7 +170,11 @@ func (d *dumper) all(ctx context.Context) error {
 	counts := startCounts(ctx, d.s, d.w, d.o)
 	defer counts.stop()
 	d.counting = counts.not == ""
-	if err := d.read(ctx); err != nil {
+	read := d.read
+	if d.base != nil {
+		read = func(ctx context.Context) error { return d.readDelta(ctx, counts) }
+	}
+	if err := read(ctx); err != nil {
 		return err
 	}
 	m, err := d.finish(ctx, counts)
@@ -178,7 +198,7 @@ func (d *dumper) shard(ctx context.Context) error {
 }
 
 func (d *dumper) read(ctx context.Context) error {
-	scan := scan{s: d.s, w: d.w, o: d.o, throttle: d.throttle, counting: d.counting}
+	scan := scan{s: d.s, w: d.w, o: d.o, throttle: d.throttle, counting: d.counting, phase: "dump"}
 	passes, err := scan.passes()
 	if err != nil {
 		return err

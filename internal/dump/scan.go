@@ -20,6 +20,21 @@ type scan struct {
 	throttle *Throttle
 	n        counters
 	counting bool // the source counts its keys meanwhile
+	phase    string
+	// into returns what takes the keys of a type from start on, in place of a segment; nil: they go
+	// into the dump.
+	into func(db int, t format.Type, start []byte) segment
+}
+
+func (c *scan) segment(db int, t format.Type, start []byte) segment {
+	if c.into != nil {
+		return c.into(db, t, start)
+	}
+	return c.w.Segment(db, t, start)
+}
+
+func (c *scan) sink(seg segment, db int, t format.Type) *sink {
+	return &sink{seg, &c.n, c.o.Meter, partOf(c.o.Meter, db, t)}
 }
 
 // run makes the passes, and lists by SCAN what no range lists.
@@ -37,7 +52,7 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 		sched.resize(workers)
 		workers = maxThreads
 	}
-	defer c.o.Meter.Begin("dump", workers)()
+	defer c.o.Meter.Begin(c.phase, workers)()
 	if err := c.expect(ctx); err != nil {
 		return err
 	}
@@ -70,7 +85,9 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 			c.o.Meter.Done(partOf(c.o.Meter, db, t))
 		}
 	}
-	c.n.report(c.o.Log)
+	if c.into == nil {
+		c.n.report(c.o.Log)
+	}
 	return nil
 }
 
@@ -79,7 +96,7 @@ func (c *scan) work(ctx context.Context, sched *schedule, number int) error {
 	if c.s.ByCursor() {
 		for _, db := range c.w.Info.Options.Databases {
 			pass := c.o.Selection.pass(reader.NewPass(db, "", nil, nil), c.o.Selection.LimitKeys)
-			if err := scanCursor(ctx, c.s, c.w, pass, &c.n, c.o.Meter); err != nil {
+			if err := c.scanCursor(ctx, pass); err != nil {
 				return err
 			}
 		}
@@ -131,18 +148,18 @@ func (c *scan) passes() ([]*reader.Pass, error) {
 	return passes, nil
 }
 
-// make makes one pass into a segment of the dump.
+// make makes one pass into a segment.
 func (c *scan) make(ctx context.Context, pass *reader.Pass) error {
-	seg := c.w.Segment(pass.DB, pass.Type, pass.Start)
+	seg := c.segment(pass.DB, pass.Type, pass.Start)
 	defer seg.Discard()
 	limit := pass.Limit
-	err := c.s.Scan(ctx, pass, &sink{seg, &c.n, c.o.Meter, partOf(c.o.Meter, pass.DB, pass.Type)})
+	err := c.s.Scan(ctx, pass, c.sink(seg, pass.DB, pass.Type))
 	for errors.Is(err, archive.ErrTakenBack) && ctx.Err() == nil {
-		if limit > 0 {
-			pass.Limit = limit - seg.Sealed()
+		if s, ok := seg.(*archive.Segment); ok && limit > 0 {
+			pass.Limit = limit - s.Sealed()
 		}
 		pass.Restart(seg.Start())
-		err = c.s.Scan(ctx, pass, &sink{seg, &c.n, c.o.Meter, partOf(c.o.Meter, pass.DB, pass.Type)})
+		err = c.s.Scan(ctx, pass, c.sink(seg, pass.DB, pass.Type))
 	}
 	if err != nil {
 		// What came before is kept, if the disk still takes it: a resumed dump continues after it.

@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -25,9 +24,21 @@ func (n *counters) report(log io.Writer) {
 	}
 }
 
+// A segment takes what a pass finds: into the dump, or to compare it with its base.
+type segment interface {
+	Record(*format.Record) error
+	Skip(key []byte, reason, detail string) error
+	Expire() error
+	Drop(key []byte, reason string) error
+	Start() []byte
+	Close(end []byte) error
+	Checkpoint() error
+	Discard()
+}
+
 // sink puts what a pass finds into its segment.
 type sink struct {
-	seg   *archive.Segment
+	seg   segment
 	n     *counters
 	meter *progress.Meter
 	part  *progress.Counter

@@ -29,13 +29,14 @@ type sourceCounts struct {
 	not     string // why the dump is not held against it; empty: it is
 	started time.Time
 	stop    context.CancelFunc
+	found   func(m *format.Manifest, db int) []found // what was listed of a database
 }
 
 // startCounts has the source count its keys while the dump is made, unless that cannot tell
 // anything. The binlog has not moved since the dump began: so the count is of the same keys, but
 // for those that expire.
 func startCounts(ctx context.Context, s *reader.Scanner, w *archive.Writer, o *Options) *sourceCounts {
-	c := &sourceCounts{s: s, started: time.Now(), stop: func() {}}
+	c := &sourceCounts{s: s, started: time.Now(), stop: func() {}, found: foundKeys}
 	begun := format.Manifest{Info: w.Info, BinlogAfter: s.Source().Binlog}
 	begun.Judge()
 	switch {
@@ -93,7 +94,7 @@ func (c *sourceCounts) compare(ctx context.Context, m *format.Manifest, log io.W
 		if err != nil {
 			return held, err
 		}
-		found := foundKeys(m, db)
+		found := c.found(m, db)
 		wrong := differences(found, counts, true)
 		if wrong != nil {
 			fmt.Fprintf(log, "db%d: %s; it counts again\n", db, strings.Join(wrong, ", "))

@@ -3,6 +3,7 @@ package dump
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -43,7 +44,9 @@ func (o *Options) summarize(m *format.Manifest) {
 	for _, line := range report.Partial(m.Options) {
 		s.Note("the dump is " + line)
 	}
-	if report.Keys(m.Totals) == 0 {
+	if m.Delta != nil {
+		o.chain(m)
+	} else if report.Keys(m.Totals) == 0 {
 		s.Note("THE DUMP HOLDS NO KEYS: the source has none of those that were chosen (--db, --type, --match)")
 	}
 	s.Leave("expired", m.Expired, report.Reasons["expired"], false, "")
@@ -53,6 +56,32 @@ func (o *Options) summarize(m *format.Manifest) {
 	if m.Conflicts > 0 {
 		s.Note(progress.Plural(m.Conflicts, "name stands", "names stand") + " in several types; kvload will ask for --on-conflict")
 		s.File("conflicts", o.list(format.ConflictsName))
+	}
+}
+
+// chain says what a delta is of, and what it comes to.
+func (o *Options) chain(m *format.Manifest) {
+	place, _, ok := archive.ParseDeltaPath(o.Location)
+	if !ok {
+		place = o.Location
+	}
+	c := &summary.Chain{Place: summary.Place(place), Deltas: 1, Number: m.Delta.Number, Until: m.Delta.Until}
+	if m.Consistency.Statement != format.NoWrites {
+		now := time.Now().Add(time.Duration(m.Source.ClockDifference) * time.Millisecond)
+		c.LagSeconds = now.Sub(m.Delta.Until).Seconds()
+	}
+	names := int64(0) // as many as in any of the types
+	for _, t := range m.Totals {
+		if t.Type == m.Options.Types[0] {
+			names += t.Keys + t.Deleted
+		}
+	}
+	o.Summary.Chain = c
+	if keys := report.Keys(m.Totals); names+keys > 0 {
+		o.Summary.Note(fmt.Sprintf("the delta has %s with %s; whatever else a target has under these names, a load deletes",
+			progress.Plural(names, "name", "names"), progress.Plural(keys, "key", "keys")))
+	} else {
+		o.Summary.Note("nothing has changed since the base and the deltas before")
 	}
 }
 
