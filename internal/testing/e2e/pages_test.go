@@ -31,6 +31,7 @@ var pages = map[string]int{
 	"docs/operations/plan.md":          0,
 	"docs/operations/dump.md":          0,
 	"docs/operations/consistency.md":   1,
+	"docs/operations/incremental.md":   1,
 	"docs/operations/move.md":          0,
 	"docs/operations/load.md":          1,
 	"docs/operations/targets.md":       1,
