@@ -13,7 +13,7 @@ const candidates = "/|._-#@,;=+~ {}()[]"
 const (
 	sampledUnits = 24      // that are looked into for separators
 	sampledKeys  = 2000    // of each
-	sampledBytes = 1 << 20 // of each
+	sampledBytes = 2 << 20 // of each
 )
 
 // A separatorSample counts, by candidate, in how many names it stands, and before which beginnings.
@@ -57,12 +57,12 @@ var isCandidate = func() (is [256]bool) {
 	return is
 }()
 
-// found returns the separators: those that stand in at least a hundredth of the names, behind
+// found returns the separators: those that stand in at least one of 500 names, behind
 // beginnings that many of them share.
 func (s *separatorSample) found() (set [256]bool, list []string) {
 	set[':'], list = true, []string{":"}
 	for _, b := range []byte(candidates) {
-		if n := s.in[b]; n >= 8 && 100*n >= s.names && 8*len(s.heads[b]) <= n {
+		if n := s.in[b]; n >= 20 && 500*n >= s.names && 8*len(s.heads[b]) <= n {
 			set[b] = true
 			list = append(list, string(b))
 		}
