@@ -13,7 +13,7 @@ import (
 )
 
 func commands() []*cli.Command {
-	all := []*cli.Command{loadCommand(), followCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), checkCommand(), getCommand(), catCommand(), lsCommand(), extractCommand(), packCommand(), unpackCommand()}
+	all := []*cli.Command{loadCommand(), followCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), reportCommand(), checkCommand(), getCommand(), catCommand(), lsCommand(), extractCommand(), packCommand(), unpackCommand()}
 	return metrics.Watch(all, command.Env("KVLOAD"), load.Classify, os.Getenv)
 }
 
@@ -25,6 +25,7 @@ var most = map[string][]string{
 	"finish":   {"uri", "password-file", "in", "state", "map-db", "no-verify", "reverse", "report", "threads"},
 	"inspect":  {"json", "identity"},
 	"stats":    {"json", "identity", "quiet"},
+	"report":   {"out", "lang", "state", "identity", "quiet"},
 	"check":    {"identity", "quiet"},
 	"get":      {"format", "db", "type", "keys-from", "base64", "base", "identity"},
 	"cat":      {"format", "match", "type", "db", "key", "limit", "base", "identity"},

@@ -21,7 +21,11 @@ func TestDocumented(t *testing.T) {
 			t.Fatal(err)
 		}
 		var said []string
-		for _, m := range row.FindAllStringSubmatch(strings.Split(string(text), "\n## ")[2], -1) {
+		_, schema, _ := strings.Cut(string(text), "\n## As JSON\n")
+		if schema == "" {
+			_, schema, _ = strings.Cut(string(text), "\n## JSON 格式\n")
+		}
+		for _, m := range row.FindAllStringSubmatch(schema, -1) {
 			said = append(said, m[1])
 		}
 		for _, field := range fields {

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
+
+// TestReportPage: the page of a dump has its loads and comparisons, which are found beside it, and
+// a file that is there is replaced as a whole or not at all.
+func TestReportPage(t *testing.T) {
+	m := startTarget(t)
+	dir := makeDump(t, []format.Record{text("user:2", "b"), text("user:<1>", "a"), hash("h", "f", "v")})
+	page := filepath.Join(t.TempDir(), "page.html")
+	read := func() string {
+		t.Helper()
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	if r := runCommand("report", "--quiet", dir, "--out", page); r.code != 0 || r.stdout != "" {
+		t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	if got := read(); !strings.Contains(got, "user:&lt;1&gt;") || strings.Contains(got, "Load into") {
+		t.Error(got)
+	}
+	at := []string{"--uri", m.Addr(), "--in", dir, "--quiet"}
+	for _, command := range []string{"load", "verify"} {
+		if r := runCommand(append([]string{command}, at...)...); r.code != 0 {
+			t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+		}
+	}
+	if r := runCommand("report", "--quiet", dir, "--out", "-", "--lang", "zh"); r.code != 0 || !strings.Contains(r.stdout, "没有遗漏") || !strings.Contains(r.stdout, "校验：一致") {
+		t.Errorf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	state := dir + ".load/" + strings.ReplaceAll(m.Addr(), ":", "_")
+	if r := runCommand("report", "--quiet", dir, "--out", page, "--state", state); r.code != 0 {
+		t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	whole := read()
+	for _, want := range []string{"Load into Redis at " + m.Addr(), "Nothing was left out", ": equal", "Compared 3 keys"} {
+		if !strings.Contains(whole, want) {
+			t.Errorf("it does not say %q", want)
+		}
+	}
+	runCommand("report", dir).failed(t, 2, "--out is missing")
+	runCommand("report", dir, "--out", page, "--lang", "fr").failed(t, 2, `--lang "fr"`)
+	if r := runCommand("report", dir, "--out", "-", "--json"); r.code != 2 || !strings.Contains(r.stderr, "name a file for the page") {
+		t.Errorf("exit code %d, %s", r.code, r.stderr)
+	}
+	runCommand("report", "--quiet", dir, "--out", page, "--state", t.TempDir()).failed(t, 5, "there is no journal of a load of this dump")
+	runCommand("report", "--quiet", dir, "--out", filepath.Join(page, "x")).failed(t, 5, "--out")
+	edit(t, dir, format.ChunkName(0, format.TypeHash, 1), func(data []byte) []byte { data[len(data)/2] ^= 1; return data })
+	runCommand("report", "--quiet", dir, "--out", page).failed(t, 13, "checksum mismatch")
+	if read() != whole {
+		t.Error("what failed has replaced the page")
+	}
+	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(page), ".report-*")); len(left) > 0 {
+		t.Errorf("left: %q", left)
+	}
+}

@@ -1,0 +1,250 @@
+package dumpreport
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+)
+
+// A Load is what is known of a load of the dump.
+type Load struct {
+	Place         string // of its state
+	Status        *loadstate.Status
+	Verifications []loadstate.Verification
+}
+
+type loadView struct {
+	ID, Title string
+	Notes     []note
+	Curve     *pair[curve]
+	Tables    []*sheet
+}
+
+// load returns what came of a load.
+func (m *maker) load(l *Load, id string) loadView {
+	b := l.Status.Identity()
+	v := loadView{ID: id, Title: m.say("Load into %s at %s", serverName(cmp.Or(b.Server, "kvrocks")), b.Address)}
+	v.Notes = append(m.ended(l), m.leftOut(l), m.verified(l))
+	for _, p := range l.Status.Shards {
+		if why := p.Journal.Unsure(); why != "" {
+			v.Notes = append(v.Notes, note{Level: warn, Title: m.say("It is not known whether the target kept all of it"), Text: []string{why}})
+			break
+		}
+	}
+	var all []journal.History
+	for _, p := range l.Status.Shards {
+		all = append(all, p.Journal.History())
+	}
+	v.Tables = []*sheet{m.runs(l)}
+	if p := newPace(all); p != nil {
+		v.Curve = m.curve(p)
+		v.Tables = append(v.Tables, m.paces(p))
+	} else if l.Status.Stats().Keys > 0 && !slices.ContainsFunc(all, func(h journal.History) bool { return len(h.Moments) > 0 }) {
+		v.Notes = append(v.Notes, note{Title: m.say("The speed over time is not known: the journal does not tell it")})
+	}
+	v.Tables = append(v.Tables, m.flags(b))
+	if len(l.Verifications) > 0 {
+		v.Tables = append(v.Tables, m.comparisons(l))
+	}
+	return v
+}
+
+// ended says how a load ended.
+func (m *maker) ended(l *Load) []note {
+	s := l.Status.Stats()
+	what := m.say("%s with %s, %s", m.count(s.Keys, "key", "keys"), m.count(s.Elements, "element", "elements"), progress.Bytes(s.Bytes))
+	var undone time.Time
+	undoing := false
+	kept := int64(0)
+	for _, p := range l.Status.Shards {
+		undoing = undoing || p.Journal.IsUndoing()
+		kept += p.Journal.Kept()
+		if t := p.Journal.Undone(); t.After(undone) {
+			undone = t
+		}
+	}
+	switch {
+	case !undone.IsZero():
+		text := m.say("Nothing of it is left on the target.")
+		if kept > 0 {
+			text = m.say("Left on the target, as others had changed them: %s.", m.count(kept, "key", "keys"))
+		}
+		return []note{{Level: warn, Title: m.say("Undone on %s", moment(undone)), Text: []string{text}}}
+	case undoing:
+		return []note{{Level: bad, Title: m.say("It is being undone: run kvload rollback to its end")}}
+	}
+	if err := l.Status.Complete(); err != nil {
+		return []note{{Level: bad, Title: m.say("Not finished"), Text: []string{m.say("So far %s.", what), err.Error()}}}
+	}
+	return []note{{Level: good, Title: m.say("Finished in %s", took(l.Status.Took())), Text: []string{m.say("Loaded %s.", what)}}}
+}
+
+func took(d time.Duration) string {
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return progress.Duration(d)
+}
+
+func (m *maker) leftOut(l *Load) note {
+	s := l.Status.Stats()
+	n := note{Table: &sheet{Small: true, Head: m.head("Reason", "#Keys", "Meaning")}}
+	add := func(reason string, keys int64) {
+		if keys > 0 {
+			n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{{Text: reason}, {Text: progress.Count(keys), Class: number}, {Text: m.meaning(report.LoadReasons, reason)}}})
+		}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(s.LeftOut)) {
+		add(reason, s.LeftOut[reason])
+	}
+	lost := len(n.Table.Rows)
+	add("expired", s.Expired)
+	add("short", s.Short)
+	switch {
+	case len(n.Table.Rows) == 0:
+		return note{Level: good, Title: m.say("Nothing was left out")}
+	case lost == 0:
+		n.Title = m.say("Left out: only what had expired, or was about to")
+	default:
+		n.Level, n.Title = warn, m.say("Keys that were left out")
+		n.Text = []string{m.say("The report beside the journal names them.")}
+	}
+	return n
+}
+
+// verified says what the newest comparison of all shards found.
+func (m *maker) verified(l *Load) note {
+	i := len(l.Verifications) - 1
+	if i < 0 {
+		return note{Level: warn, Title: m.say("Not verified"), Text: []string{m.say("No comparison of the target with the dump is kept beside the journal. Run kvload verify.")}}
+	}
+	v := l.Verifications[i]
+	n := note{Level: good, Title: m.say("Verified on %s: equal", moment(v.Ended)), Text: []string{m.say("Compared %s, in %s.", m.count(v.Keys, "key", "keys"), took(v.Ended.Sub(v.Began)))}}
+	switch {
+	case !v.Equal:
+		n.Level, n.Title = bad, m.say("Verified on %s: not equal, in %s", moment(v.Ended), m.count(v.Differing+v.Extra, "key", "keys"))
+	case v.Sampled:
+		n.Level, n.Title = warn, m.say("Verified on %s: a sample is equal", moment(v.Ended))
+	}
+	if v.KeysOnly {
+		n.Text = append(n.Text, m.say("Only types, lengths and expiries were compared."))
+	}
+	if v.Shard != "" {
+		n.Text = append(n.Text, m.say("Only shard %s was compared.", v.Shard))
+	}
+	if v.Reverse {
+		n.Text = append(n.Text, m.say("Keys that only the target has: %s.", progress.Count(v.Extra)))
+	}
+	if len(v.Differences) > 0 {
+		n.Table = &sheet{Small: true, Head: m.head("Difference", "#Keys", "Meaning", "-")}
+		for _, d := range v.Differences {
+			explained := ""
+			if d.Explained {
+				explained = m.say("explained: no difference")
+			}
+			n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{{Text: d.Kind}, {Text: progress.Count(d.Keys), Class: number}, {Text: m.meaning(report.Differences, d.Kind)}, {Text: explained, Class: "extra"}}})
+		}
+	}
+	return n
+}
+
+// mostRuns is how many runs are shown: the newest.
+const mostRuns = 50
+
+// runs is the table of the runs of a load.
+func (m *maker) runs(l *Load) *sheet {
+	s := &sheet{Small: true, Caption: m.say("Runs"), Head: m.head("Began", "-Ended", "#Took", "#Retries", "Shard")}
+	for _, p := range l.Status.Shards {
+		shard := "–"
+		if !p.IsAll() {
+			shard = p.String()
+		}
+		spans := p.Journal.History().Spans
+		for i, span := range spans {
+			ended, lasted, retries := m.say("killed"), m.say("killed"), "–"
+			switch {
+			case span.Ended.IsZero() && i == len(spans)-1:
+				ended = m.say("killed, or at work")
+			case !span.Ended.IsZero():
+				ended, lasted, retries = moment(span.Ended), took(span.Ended.Sub(span.Began)), progress.Count(span.Retries)
+			}
+			s.Rows = append(s.Rows, line{Cells: []cell{{Text: moment(span.Began), Class: "time"}, {Text: ended, Class: "extra time"}, {Text: lasted, Class: number}, {Text: retries, Class: number}, {Text: shard}}})
+		}
+	}
+	s.Rows = s.Rows[max(0, len(s.Rows)-mostRuns):]
+	return s
+}
+
+// mostPaces is how many rows the table of the speed has.
+const mostPaces = 12
+
+func (m *maker) paces(p *pace) *sheet {
+	s := &sheet{Small: true, Caption: m.say("Speed over time"), Head: m.head("Up to", "#Keys", "#Keys per second", "~Bytes per second")}
+	each := (len(p.keys) + mostPaces - 1) / mostPaces
+	for i := 0; i < len(p.keys); i += each {
+		end := min(i+each, len(p.keys))
+		keys, bytes := 0.0, 0.0
+		for j := i; j < end; j++ {
+			keys, bytes = keys+p.keys[j], bytes+p.bytes[j]
+		}
+		n := float64(end - i)
+		s.Rows = append(s.Rows, line{Cells: []cell{
+			{Text: (time.Duration(end) * p.step).Round(time.Second).String()}, {Text: progress.Count(p.done[end-1]), Class: number},
+			{Text: progress.Count(int64(keys / n)), Class: number}, {Text: progress.Bytes(int64(bytes / n)), Class: extra},
+		}})
+	}
+	return s
+}
+
+// flags is the table of what the load was begun with.
+func (m *maker) flags(b *journal.Identity) *sheet {
+	s := &sheet{Small: true, Caption: m.say("What it was begun with"), Head: m.head("Flag", "Value")}
+	add := func(flag, value string) {
+		if value != "" {
+			s.Rows = append(s.Rows, line{Cells: []cell{{Text: flag, Class: name}, {Text: value, Class: name}}})
+		}
+	}
+	for _, db := range slices.Sorted(maps.Keys(b.Places)) {
+		add(fmt.Sprint("db", db), b.Places[db])
+	}
+	for _, flag := range slices.Sorted(maps.Keys(b.Settings)) {
+		if value := b.Settings[flag]; value != `""` && value != "[]" {
+			add(flag, value)
+		}
+	}
+	if b.Raw {
+		add("--method", "raw")
+	}
+	add(m.say("nodes"), strings.Join(b.Nodes, " "))
+	return s
+}
+
+func (m *maker) comparisons(l *Load) *sheet {
+	s := &sheet{Small: true, Caption: m.say("Comparisons"), Head: m.head("Ended", "~Took", "~Keys", "#Differing", "#Extra", "Result")}
+	for _, v := range l.Verifications {
+		result := m.say("equal")
+		switch {
+		case !v.Equal:
+			result = m.say("not equal")
+		case v.Sampled:
+			result = m.say("a sample is equal")
+		}
+		only := "–"
+		if v.Reverse {
+			only = progress.Count(v.Extra)
+		}
+		s.Rows = append(s.Rows, line{Cells: []cell{
+			{Text: moment(v.Ended), Class: "time"}, {Text: took(v.Ended.Sub(v.Began)), Class: extra}, {Text: progress.Count(v.Keys), Class: extra},
+			{Text: progress.Count(v.Differing), Class: number}, {Text: only, Class: number}, {Text: result},
+		}})
+	}
+	return s
+}

@@ -1,0 +1,132 @@
+package dumpreport
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+)
+
+// mostNamed is how many names of conflicts are shown, and mostExamples of keys skipped for a
+// reason.
+const (
+	mostNamed    = 5
+	mostExamples = 3
+)
+
+// The levels of notes.
+const (
+	good = "good"
+	warn = "warn"
+	bad  = "bad"
+)
+
+// notes returns what to know of a dump.
+func (m *maker) notes() (all []note) {
+	all = append(all, m.consistency())
+	if d := m.Manifest.Delta; d != nil {
+		all = append(all, note{Level: warn, Title: m.say("This is a delta"), Text: []string{m.say("It has what changed after dump %s, and means something only together with its base, dump %s.", d.After, d.Base)}})
+	}
+	for _, line := range m.partial(m.Manifest.Options) {
+		all = append(all, note{Level: warn, Title: line, Text: []string{m.say("It is not the whole source, and no archive of it.")}})
+	}
+	all = append(all, m.skipped(), m.conflicts())
+	keys := func(level string, n int64, title, text string) {
+		if n > 0 {
+			all = append(all, note{Level: level, Title: m.say(title, progress.Count(n)), Text: []string{m.say(text)}})
+		}
+	}
+	for _, k := range m.groups(typeOf) {
+		if k.name == format.HyperLogLog.String() {
+			keys(warn, k.Keys, "HyperLogLogs: %s", "Only Pika knows their encoding. A load leaves them out and lists them; --hyperloglog string loads their bytes.")
+		}
+	}
+	if n := len(m.Manifest.Options.Databases); n > 1 {
+		keys("", int64(n), "Databases: %s", "Kvrocks has namespaces instead: a load needs --map-db.")
+	}
+	keys("", m.s.TTLs[0].Keys, "Keys that had expired when the dump ended: %s", "They are in the dump. A load does not write them.")
+	keys("", m.Manifest.Expired, "Keys that expired while they were read: %s", "They are not in the dump. Nothing is lost.")
+	large := m.s.Sizes[len(m.s.Sizes)-1].Keys
+	keys(warn, large, "Keys of 16 MiB and more: %s", "A load takes them in pieces. On any server, commands that read them as a whole hold up others.")
+	long := m.s.Lengths[len(m.s.Lengths)-1].Keys
+	keys(warn, long, "Collections of more than a million elements: %s", "A load takes them in pieces. On any server, commands that read them as a whole hold up others.")
+	return all
+}
+
+func (m *maker) consistency() note {
+	c := m.Manifest.Consistency
+	n := note{Level: warn, Title: m.say("Consistency: %s", m.say(c.Statement)), Text: []string{m.say(c.Reason)}}
+	if c.Statement == format.NoWrites {
+		n.Level = good
+	} else {
+		n.Text = append(n.Text, m.say("Each key is as it was at some moment of the dump."))
+	}
+	return n
+}
+
+// partial is report.Partial in the language of the page.
+func (m *maker) partial(o format.Options) (lines []string) {
+	if o.Match != "" {
+		lines = append(lines, m.say("Only keys that match %q", o.Match))
+	}
+	if o.Sample != 0 {
+		lines = append(lines, m.say("A trial: a sample of %g %% of the keys", 100*o.Sample))
+	}
+	if o.LimitKeys != 0 {
+		lines = append(lines, m.say("A trial: at most %s of each database and type", m.count(o.LimitKeys, "key", "keys")))
+	}
+	if types := m.Manifest.Options.Types; len(types) < len(format.Types) {
+		names := []string{}
+		for _, t := range types {
+			names = append(names, string(t))
+		}
+		lines = append(lines, m.say("Only keys of these types: %s", strings.Join(names, ", ")))
+	}
+	return lines
+}
+
+// harmless are reasons for which nothing is lost.
+var harmless = []string{"expired", "internal"}
+
+func (m *maker) skipped() note {
+	if len(m.Manifest.Skipped) == 0 {
+		return note{Level: good, Title: m.say("No key was skipped")}
+	}
+	n := note{Title: m.say("Keys that were skipped"), Text: []string{m.say("They were listed by the source, and are not in the dump, or not wholly. skipped.jsonl names them.")}}
+	n.Table = &sheet{Small: true, Head: m.head("Reason", "#Keys", "Meaning", "-Such as")}
+	for _, r := range m.Manifest.Skipped {
+		if !slices.Contains(harmless, r.Reason) {
+			n.Level = warn
+		}
+		var such []string
+		for _, k := range m.Skipped {
+			if k.Reason == r.Reason && len(such) < mostExamples {
+				such = append(such, k.Name)
+			}
+		}
+		n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{
+			{Text: r.Reason}, {Text: progress.Count(r.Keys), Class: number}, {Text: m.meaning(report.Reasons, r.Reason)}, {Text: strings.Join(such, " "), Class: name + " extra"},
+		}})
+	}
+	return n
+}
+
+func (m *maker) conflicts() note {
+	if m.Manifest.Conflicts == 0 {
+		return note{Level: good, Title: m.say("No name stands in several types")}
+	}
+	n := note{Level: warn, Title: m.say("Names that stand in several types: %s", progress.Count(m.Manifest.Conflicts)),
+		Text: []string{m.say("Kvrocks has one type per name. --on-conflict says which one a load takes. conflicts.jsonl names all; the first are:")}}
+	n.Table = &sheet{Small: true, Head: m.head("Name", "Database", "Types")}
+	for _, c := range m.Conflicts[:min(mostNamed, len(m.Conflicts))] {
+		types := []string{}
+		for _, t := range c.Types {
+			types = append(types, string(t))
+		}
+		n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{{Text: c.Name, Class: name}, {Text: fmt.Sprint("db", c.DB)}, {Text: strings.Join(types, ", ")}}})
+	}
+	return n
+}
