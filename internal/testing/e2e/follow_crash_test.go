@@ -1,0 +1,292 @@
+package e2e
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/livewriter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+)
+
+// followRounds is how many migrations of each pair of servers there are, at the least (SOAK). Each
+// cuts over twice.
+const followRounds = 4
+
+// TestFollowCrash: a source is moved while writers change it in every way. Everything that moves it
+// is killed at random instants and run again, and connections are cut. When the writers rest, the
+// target holds what the source holds, element by element, and nothing else.
+func TestFollowCrash(t *testing.T) {
+	for _, v := range []pikasim.Version{pikasim.V340, pikasim.V355, pikasim.V401} {
+		t.Run("from pikasim "+string(v)+" to redis", func(t *testing.T) {
+			parallel(t)
+			followCrashes(t, func() (source, target) { return simulateMaster(t, v), startRedis(t) })
+		})
+	}
+	t.Run("from pikasim 3.5.5 to simulated kvrocks, raw", func(t *testing.T) {
+		parallel(t)
+		followCrashes(t, func() (source, target) {
+			k := minitarget.StartKvrocks(t, minitarget.Options{})
+			return simulateMaster(t, pikasim.V355), target{addr: k.Addr(), kvrocks: true}
+		})
+	})
+	eachRealSource(t, func(t *testing.T, s source) {
+		eachTarget(t, func(t *testing.T, to target) {
+			followCrashes(t, func() (source, target) {
+				emptied(t, "PIKA_ADDR", s.addr)
+				emptied(t, "the target", to.addr)
+				return s, to
+			})
+		})
+	})
+}
+
+// simulateMaster starts a simulated Pika that takes replicas.
+func simulateMaster(t *testing.T, v pikasim.Version) source {
+	return simulate(t, pikasim.Options{Version: v, Databases: 2, Replication: true})
+}
+
+// followCrashes moves one source after another, as servers gives them.
+func followCrashes(t *testing.T, servers func() (source, target)) {
+	for round, until := 0, soaking(t); round < followRounds || time.Now().Before(until); round++ {
+		if testing.Short() && round > 0 {
+			return
+		}
+		seed := uint64(time.Now().UnixNano())
+		s, to := servers()
+		m := &liveMove{t: t, s: s, to: to, rng: rand.New(rand.NewPCG(seed, 0)), home: t.TempDir()}
+		t.Logf("round %d: seed %d", round, seed)
+		m.run(seed)
+		if t.Failed() {
+			t.Fatalf("round %d: %s is kept as it is", round, m.keep())
+		}
+	}
+}
+
+// liveMove moves a source while it is written to.
+type liveMove struct {
+	t    *testing.T
+	s    source
+	to   target
+	rng  *rand.Rand
+	home string
+
+	commands, replicas, loads *faultproxy.Proxy // the two ports of the source, and the target
+	kills, cuts               int
+}
+
+func (m *liveMove) base() string  { return filepath.Join(m.home, "base") }
+func (m *liveMove) chain() string { return filepath.Join(m.home, "chain") }
+
+// databases are those that are moved: a target of Kvrocks has one.
+func (m *liveMove) databases() []int {
+	if m.to.kvrocks {
+		return []int{0}
+	}
+	return []int{0, 1}
+}
+
+// run moves the source, and cuts over twice: as after a rehearsal, writers go on in between.
+func (m *liveMove) run(seed uint64) {
+	m.t.Helper()
+	m.commands = m.proxy(m.s.addr)
+	m.replicas = m.proxy(replicationAddr(m.t, m.s.addr))
+	m.loads = m.proxy(m.to.addr)
+	writing := livewriter.Options{
+		Addr: m.s.addr, Databases: m.databases(), Seed: seed, Rate: 1500, Names: 30, Grow: 40,
+	}
+	filled := writing
+	filled.Commands, filled.Rate = 600, 1_000_000
+	if _, err := livewriter.Write(m.t.Context(), filled); err != nil {
+		m.t.Fatal(err)
+	}
+	for cutOver := range 2 {
+		writing.Seed++
+		stop := livewriter.Start(m.t, writing)
+		if cutOver == 0 {
+			m.again("pikadump", m.dump(m.base())...)
+			m.again("kvload", m.load("load", m.base())...)
+		}
+		m.disturb()
+		counts := stop()
+		m.again("pikadump", append(m.follow(), "--until-idle", "300ms")...)
+		m.again("kvload", m.load("load", m.chain(), "--base", m.base())...)
+		m.t.Logf("%d writes, %d runs killed, connections cut %d times", counts.Total(), m.kills, m.cuts)
+		m.compare(fmt.Sprint("fresh", cutOver))
+	}
+	m.verify(m.chain(), "--base", m.base())
+}
+
+// proxy forwards to a server, and now and then disturbs a connection by itself.
+func (m *liveMove) proxy(addr string) *faultproxy.Proxy {
+	m.t.Helper()
+	seed := m.rng.Uint64()
+	p, err := faultproxy.Start(addr, func(n int) faultproxy.Plan {
+		rng := rand.New(rand.NewPCG(seed, uint64(n)))
+		plan := faultproxy.Plan{}
+		if rng.IntN(6) == 0 {
+			plan.ResetAfter = 1 + rng.Int64N(20_000)
+		}
+		return plan
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(p.Close)
+	return p
+}
+
+func replicationAddr(t *testing.T, addr string) string {
+	t.Helper()
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort(host, strconv.Itoa(n+2000))
+}
+
+// dump are the arguments of a dump of the source.
+func (m *liveMove) dump(dir string) []string {
+	args := []string{"dump", "--quiet", "--uri", "redis://" + m.commands.Addr(), "--out", dir, "--resume",
+		"--retry-for", "1m", "--chunk-size", "64KiB", "--source-cache-off"}
+	if m.to.kvrocks {
+		args = append(args, "--db", "0")
+	}
+	return args
+}
+
+func (m *liveMove) follow() []string {
+	_, port, _ := net.SplitHostPort(m.replicas.Addr())
+	return []string{"follow", "--quiet", "--uri", "redis://" + m.commands.Addr(), "--replication-port", port, "--base", m.base(),
+		"--out", m.chain(), "--interval", "100ms", "--delta-keys", strconv.Itoa(20 + m.rng.IntN(500)), "--retry-for", "1m", "--source-cache-off"}
+}
+
+// load are the arguments of a command that loads.
+func (m *liveMove) load(command, in string, flags ...string) []string {
+	args := append([]string{command, "--quiet", "--uri", "redis://" + m.loads.Addr(), "--in", in, "--retry-for", "1m",
+		"--checkpoint", "10ms", "--timeout", "5s", "--state", filepath.Join(m.home, "state")}, m.rewriting()...)
+	if command == "load" {
+		args = append(args, "--resume")
+	}
+	if m.to.kvrocks {
+		args = append(args, "--method", "raw")
+	}
+	return append(args, flags...)
+}
+
+// rewriting says what becomes of databases, and of names in several types.
+func (m *liveMove) rewriting() []string {
+	args := []string{"--on-conflict", "first", "--hyperloglog", "string"}
+	if !m.to.kvrocks {
+		args = append(args, "--map-db", "0=db:0,1=db:1")
+	}
+	return args
+}
+
+// moment is when something is killed or cut next.
+func (m *liveMove) moment() time.Duration {
+	return time.Duration(10+m.rng.IntN(150)) * time.Millisecond
+}
+
+// again runs a tool, kills it up to two times, and lets it come to its end.
+func (m *liveMove) again(name string, args ...string) {
+	m.t.Helper()
+	for range m.rng.IntN(3) {
+		if r := runFor(m.t, m.moment(), name, args...); r.code < 0 {
+			m.kills++
+		} else {
+			m.mustEnd(r, args)
+		}
+	}
+	m.mustEnd(run(m.t, name, args...), args)
+}
+
+// mustEnd: 3 is of names that are listed, as one whose expiry may be another type's.
+func (m *liveMove) mustEnd(r result, args []string) {
+	m.t.Helper()
+	if r.code != 0 && r.code != 3 {
+		m.t.Fatalf("%v: exit code %d\n%s%s", args, r.code, r.stdout, r.stderr)
+	}
+}
+
+// disturb follows the source and its chain for a while, in which runs are killed and begun again
+// and connections are cut.
+func (m *liveMove) disturb() {
+	m.t.Helper()
+	source := start(m.t, "pikadump", m.follow()...)
+	target := start(m.t, "kvload", m.load("follow", m.chain(), "--base", m.base())...)
+	for range 3 + m.rng.IntN(5) {
+		time.Sleep(m.moment())
+		switch m.rng.IntN(4) {
+		case 0:
+			m.end(source)
+			source = start(m.t, "pikadump", m.follow()...)
+		case 1:
+			m.end(target)
+			target = start(m.t, "kvload", m.load("follow", m.chain(), "--base", m.base())...)
+		default:
+			[]*faultproxy.Proxy{m.commands, m.replicas, m.loads}[m.rng.IntN(3)].Cut()
+			m.cuts++
+		}
+	}
+	m.end(source)
+	m.end(target)
+}
+
+// end kills a run, which must not have ended but for a chain that was at its end.
+func (m *liveMove) end(p *process) {
+	m.t.Helper()
+	p.kill()
+	m.kills++
+	if r := p.result(m.t); r.code >= 0 {
+		m.mustEnd(r, p.cmd.Args)
+	}
+}
+
+// compare dumps the source as it is now, and compares the target with that in both directions. What
+// lives a second or two is gone by then.
+func (m *liveMove) compare(name string) {
+	m.t.Helper()
+	time.Sleep(2100 * time.Millisecond)
+	fresh := filepath.Join(m.home, name)
+	args := m.dump(fresh)
+	m.mustEnd(run(m.t, "pikadump", args...), args)
+	m.verify(fresh)
+}
+
+// verify compares the target with a dump, or a chain; nothing may differ.
+func (m *liveMove) verify(in string, flags ...string) {
+	m.t.Helper()
+	report := filepath.Join(m.t.TempDir(), "differs.jsonl")
+	args := append([]string{"verify", "--quiet", "--uri", "redis://" + m.to.addr, "--in", in, "--report", report, "--reverse"}, m.rewriting()...)
+	r := run(m.t, "kvload", append(args, flags...)...)
+	if r.code == 0 {
+		return
+	}
+	m.t.Errorf("%v: exit code %d\n%s", args, r.code, r.stderr)
+	for i, d := range readDiffers(m.t, report) {
+		if m.t.Errorf("%+v", d); i > maxShown {
+			break
+		}
+	}
+}
+
+// keep saves what a failed round left for whoever looks into it.
+func (m *liveMove) keep() string {
+	kept := filepath.Join(os.TempDir(), "follow-crash-"+strconv.FormatInt(time.Now().Unix(), 10))
+	if err := os.CopyFS(kept, os.DirFS(m.home)); err != nil {
+		m.t.Log(err)
+	}
+	return kept
+}
