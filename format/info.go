@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 )
@@ -69,13 +70,17 @@ func (s *Source) Contradicts(now *Source) error {
 	}
 	switch {
 	case now.RunID == s.RunID:
-	case now.Role != s.Role:
+	case now.Replica() != s.Replica():
 		return fmt.Errorf("the run id has changed, and the role from %q to %q", s.Role, now.Role)
 	case len(now.Binlog) != len(s.Binlog):
 		return fmt.Errorf("the run id has changed, and the number of binlogs from %d to %d", len(s.Binlog), len(now.Binlog))
 	}
 	return nil
 }
+
+// Replica reports whether the server takes its data from a master. Its role is "slave", and
+// "master&&slave" as long as it has replicas of its own (docs/SERVERS.md P18).
+func (s *Source) Replica() bool { return strings.Contains(s.Role, "slave") }
 
 // Options says which part of the source the dump covers.
 type Options struct {

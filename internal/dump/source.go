@@ -57,7 +57,7 @@ func Observe(ctx context.Context, m *progress.Meter, s *reader.Scanner) {
 // Warnings returns what to know of a source before it is read.
 func Warnings(src *reader.ServerInfo) []string {
 	texts := []string{}
-	if src.Role == "slave" {
+	if src.Replica() {
 		texts = append(texts, "the source is a replica: what it has not received yet is not in the dump")
 		if src.Link != "" && src.Link != "up" {
 			texts = append(texts, "its link to the master is "+src.Link+": it may be far behind")

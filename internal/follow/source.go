@@ -33,6 +33,9 @@ func canFollow(base *format.Info) error {
 	switch o := base.Options; {
 	case o.Sample != 0 || o.LimitKeys != 0:
 		return fmt.Errorf("%w: the base is a trial (--sample or --limit-keys): make one of all keys, pikadump dump --out DIR", reader.ErrRefused)
+	case base.Source.Replica():
+		return fmt.Errorf("%w: the base was made of a replica, whose position may be ahead of its data, so that a delta could miss a write: follow its master, from a base that was made of the master; "+
+			"or compare, pikadump dump --base", reader.ErrRefused)
 	case base.Source.WriteBinlog == "no" || len(base.Source.Binlog) == 0:
 		return fmt.Errorf("%w: when the base was made the source wrote no binlog, or its position could not be seen: set write-binlog to yes at the source, and make a new base, pikadump dump --out DIR", reader.ErrRefused)
 	}
@@ -49,6 +52,9 @@ func sameSource(dumps []*format.Info, at []format.BinlogPosition, now *reader.Se
 	same := slices.ContainsFunc(dumps, func(d *format.Info) bool { return d.Source.RunID != "" && d.Source.RunID == now.RunID })
 	contradiction := behind.Contradicts(&now.Source)
 	switch {
+	case now.Replica():
+		err = fmt.Errorf("%w: the source is a replica, which logs what is written before its data have it, so that a delta could miss it: follow its master, from a base that was made of the master; "+
+			"or compare, pikadump dump --base", reader.ErrRefused)
 	case !now.Follows():
 		err = fmt.Errorf("%w: Pika %s cannot be followed, 3.4 to 4.0 can: compare, pikadump dump --base", reader.ErrRefused, now.Version)
 	case now.WriteBinlog == "no":

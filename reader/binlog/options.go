@@ -25,7 +25,7 @@ type Options struct {
 
 	DialTimeout time.Duration // default 5s
 	// Timeout is how long a reply, or any sign of life, is waited for: an idle master pings every
-	// two seconds. Default 30s.
+	// two seconds, and forgets a replica that it has not heard of for 20. Default 15s.
 	Timeout time.Duration
 	// Wait is how long a connection is retried while the master still has a replica of the name
 	// Node. Default 60s.
@@ -53,7 +53,7 @@ const replicationShift = 2000
 // withDefaults checks the options and fills in what was left out.
 func (o Options) withDefaults() (Options, error) {
 	o.DialTimeout = cmp.Or(o.DialTimeout, 5*time.Second)
-	o.Timeout = cmp.Or(o.Timeout, 30*time.Second)
+	o.Timeout = cmp.Or(o.Timeout, 15*time.Second)
 	o.Wait = cmp.Or(o.Wait, time.Minute)
 	o.MaxNames = cmp.Or(o.MaxNames, 64<<20)
 	if len(o.From) == 0 {
