@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -69,9 +70,12 @@ func (id *Identity) target(now *Identity) string {
 	return fmt.Sprintf("the cluster of %v", id.Nodes)
 }
 
-// SharesNode reports whether the target is a cluster that had one of the nodes.
+// SharesNode reports whether the target is a cluster that had one of the nodes. One that is only
+// known by its address, as @host:port, may be a target that is no cluster, too.
 func (id *Identity) SharesNode(nodes []string) bool {
-	return slices.ContainsFunc(id.Nodes, func(n string) bool { return slices.Contains(nodes, n) })
+	return slices.Contains(nodes, "@"+id.Address) || slices.ContainsFunc(id.Nodes, func(n string) bool {
+		return slices.Contains(nodes, n) || slices.Contains(nodes, n[max(0, strings.LastIndexByte(n, '@')):])
+	})
 }
 
 // ReadIdentity returns what the journal in a directory is of, also while a run has it locked. An

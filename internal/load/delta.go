@@ -30,7 +30,7 @@ func (j *job) asDelta(ctx context.Context) error {
 		return fmt.Errorf("%w: --on-exists skip would leave what was written before the delta: a delta replaces, leave the flag out", exitcode.ErrRefused)
 	}
 	j.Number, j.Target.OnExists = j.delta.Number, writer.Replace
-	return j.findBefore(ctx, nil)
+	return j.findBefore(ctx, j.Location().AsNode())
 }
 
 // findBefore finds the load that the delta follows. One that is not there is told by lookBefore, or

@@ -80,7 +80,7 @@ func (s *Spec) findBase(ctx context.Context, d *format.Delta) string {
 	if _, id, err := s.Location().Identity(ctx); err == nil && id.After != nil && id.After.Base != "" {
 		return id.After.Base
 	}
-	before, err := s.Location().Before(ctx, d.After, "", nil)
+	before, err := s.Location().Before(ctx, d.After, "", s.Location().AsNode())
 	if err != nil || before.Identity().After == nil {
 		return ""
 	}

@@ -165,7 +165,7 @@ func (f *follower) look(ctx context.Context, n int) (memberState, *archive.Archi
 		return missing, nil, fmt.Errorf("%w: %s is not delta %d of a chain", exitcode.ErrRefused, a.Path(), n)
 	}
 	o := f.member(a, n)
-	root, shards, err := o.Location().Find(ctx, nil)
+	root, shards, err := o.Location().Find(ctx, o.Location().AsNode())
 	if err != nil {
 		return missing, nil, err
 	}
@@ -194,7 +194,7 @@ func (f *follower) position(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	o := f.member(a, 1)
-	before, err := o.Location().Before(ctx, a.Manifest.Delta.Base, f.Base, nil)
+	before, err := o.Location().Before(ctx, a.Manifest.Delta.Base, f.Base, o.Location().AsNode())
 	if err == nil {
 		f.loaded = before.After(1).Loaded
 	} else if !errors.As(err, new(*loadstate.NoJournalError)) {

@@ -106,7 +106,7 @@ func Known(ctx context.Context, s *load.Spec) (deltas bool, where string, id *jo
 	if err == nil && own.Dump == o.ID {
 		return true, where, &own, nil
 	}
-	before, err := o.Location().Before(ctx, a.Manifest.Delta.After, o.Base, nil)
+	before, err := o.Location().Before(ctx, a.Manifest.Delta.After, o.Base, o.Location().AsNode())
 	if err != nil {
 		return true, "", nil, nil // the load says it
 	}

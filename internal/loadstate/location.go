@@ -51,7 +51,11 @@ func (l Location) Root(nodes []string) string {
 	if storage.IsURL(l.Dump) || l.Dump == Stream {
 		parent = "kvload-" + l.ID[:8] + ".load"
 	}
+	own := filepath.Join(parent, TargetName(l.Target))
 	if len(nodes) > 0 && l.Shard.IsAll() {
+		if b, err := journal.ReadIdentity(own); err == nil && b.SharesNode(nodes) {
+			return own
+		}
 		others, _ := os.ReadDir(parent)
 		for _, other := range others {
 			path := filepath.Join(parent, other.Name())
@@ -63,8 +67,12 @@ func (l Location) Root(nodes []string) string {
 	if bucket, query, _ := strings.Cut(l.Dump, "?"); storage.HasPrefix(l.Dump) && !l.Shard.IsAll() {
 		return storage.Join(strings.TrimRight(bucket, "/")+".load?"+query, TargetName(l.Target))
 	}
-	return filepath.Join(parent, TargetName(l.Target))
+	return own
 }
+
+// AsNode is for Root and Find while nobody is connected to the target: its address may be that of
+// another node of a cluster than the load was begun with.
+func (l Location) AsNode() []string { return []string{"@" + l.Target} }
 
 // TargetName returns a target's address as the name of a directory.
 func TargetName(addr string) string {
@@ -117,7 +125,7 @@ func openShards(ctx context.Context, root string) (*Shards, error) {
 // Identity returns what a load that has begun is of, and where that is written. The error is
 // fs.ErrNotExist if there is none.
 func (l Location) Identity(ctx context.Context) (root string, b journal.Identity, err error) {
-	root, s, err := l.Find(ctx, nil)
+	root, s, err := l.Find(ctx, l.AsNode())
 	if err != nil {
 		return root, b, err
 	}

@@ -165,3 +165,21 @@ func (c *chain) round(t *testing.T, to target, method string, rng *rand.Rand) (k
 	}
 	return kills, proxy.Disturbed()
 }
+
+// TestChainCluster: deltas are loaded into a cluster, through another of its nodes than the base,
+// and undone.
+func TestChainCluster(t *testing.T) {
+	parallel(t)
+	c := makeChain(t)
+	eachCluster(t, func(t *testing.T, to *cluster) {
+		first, other := "redis://"+to.nodes[0].addr, "redis://"+to.nodes[1].addr
+		mustRun(t, 0, "kvload", "load", "--quiet", "--uri", first, "--in", c.base)
+		mustRun(t, 0, "kvload", "follow", "--quiet", "--uri", other, "--in", c.dir, "--base", c.base, "--undo", filepath.Join(t.TempDir(), "undo"))
+		c.holds(t, to.to, chainDeltas)
+		mustRun(t, 0, "kvload", "verify", "--quiet", "--uri", first, "--in", c.dir, "--base", c.base, "--reverse")
+		for n := chainDeltas; n > 0; n-- {
+			mustRun(t, 0, "kvload", "rollback", "--quiet", "--uri", first, "--in", archive.DeltaPath(c.dir, n))
+			c.holds(t, to.to, n-1)
+		}
+	})
+}
