@@ -217,7 +217,7 @@ func lsCommand() *cli.Command {
 			}
 			defer a.Close()
 			s.Of(a.Manifest, a.Path())
-			return export.List(a, pack.InterruptibleWriter(c.Context, c.App.Writer), &f, export.Format(c.String("format")))
+			return export.List(a, pack.InterruptibleWriter(c.Context, c.App.Writer), &f, export.Format(c.String("format")), progress.Width(c.App.Writer))
 		},
 	}
 }

@@ -5,7 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"unicode/utf8"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/columns"
 )
 
 // A table has columns of numbers, and a last one of text.
@@ -33,7 +34,7 @@ func (t *table) print(w io.Writer, width int) {
 	used := 0
 	for i := range t.head {
 		for _, row := range append(t.rows, t.head) {
-			sizes[i] = max(sizes[i], utf8.RuneCountInString(row[i]))
+			sizes[i] = max(sizes[i], columns.Of(row[i]))
 		}
 		shown[i] = true
 		used += sizes[i] + 2
@@ -53,21 +54,16 @@ func (t *table) print(w io.Writer, width int) {
 		line := ""
 		for i, cell := range row[:last] {
 			if shown[i] {
-				line += "  " + strings.Repeat(" ", sizes[i]-utf8.RuneCountInString(cell)) + cell
+				line += "  " + strings.Repeat(" ", sizes[i]-columns.Of(cell)) + cell
 			}
 		}
 		if shown[last] {
-			line += "  " + middle(row[last], text)
+			cell := row[last]
+			if text > 0 {
+				cell = columns.Middle(cell, text)
+			}
+			line += "  " + cell
 		}
 		fmt.Fprintln(w, strings.TrimRight(line, " "))
 	}
-}
-
-// middle leaves out the middle of a text that is longer than so many columns; 0: of none.
-func middle(text string, width int) string {
-	runes := []rune(text)
-	if width == 0 || len(runes) <= width {
-		return text
-	}
-	return string(runes[:width/2]) + "…" + string(runes[len(runes)-(width-width/2-1):])
 }

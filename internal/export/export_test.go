@@ -259,7 +259,7 @@ func TestFormats(t *testing.T) {
    0  string                                     1  a  1
    0  hyperloglog                                1  hll  PIKA
    0  string       1970-01-01T00:00:00Z          1  old  x
-   0  string                                     1  parts  one , two
+   0  string                                     1  parts  one, two
    0  hash                                       2  big  f=v g=w
    0  zset                                       2  z  m=-inf n=1e+21
    0  stream                                     0  st

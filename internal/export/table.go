@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/columns"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
@@ -29,7 +30,20 @@ func (e *tableEncoder) begin(dst []byte) []byte {
 	if e.whole {
 		return dst
 	}
-	return fmt.Appendf(dst, "%4s  %-11s  %-20s  %9s  %s\n", "db", "type", "expires", "elements", "key  value")
+	return e.row(dst, "db", "type", "expires", "elements", "key", "value")
+}
+
+// narrow is the width from which on downwards a row leaves out what the key needs more: the time of
+// day of an expiry, and the room for a long type.
+const narrow = 99
+
+// row appends a line of the table, cut to its width.
+func (e *tableEncoder) row(dst []byte, db, typ, expires, elements, key, value string) []byte {
+	form := "%4s  %-11s  %-20s  %9s  %s  %s"
+	if e.width <= narrow {
+		form = "%2s  %-6s  %-10.10s  %9s  %s  %s"
+	}
+	return append(append(dst, columns.Cut(fmt.Sprintf(form, db, typ, expires, elements, key, value), e.width)...), '\n')
 }
 
 func (e *tableEncoder) add(dst []byte, db int, t format.Type, r *format.Record) ([]byte, string) {
@@ -57,7 +71,7 @@ func (e *tableEncoder) add(dst []byte, db int, t format.Type, r *format.Record) 
 		if len(e.preview) >= e.width {
 			return false
 		}
-		if len(e.preview) > 0 {
+		if len(e.preview) > 0 && r.Kind != format.String { // the parts of a string are one value
 			e.preview = append(e.preview, ' ')
 		}
 		e.preview = append(e.preview, text...)
@@ -66,8 +80,8 @@ func (e *tableEncoder) add(dst []byte, db int, t format.Type, r *format.Record) 
 	if !last {
 		return dst, ""
 	}
-	line := fmt.Sprintf("%4d  %-11s  %-20s  %9s  %s  ", db, typeName(t, r.Kind), e.expiry("", r.Expire), progress.Count(e.elements), shown(r.Key[:min(len(r.Key), limit)]))
-	return append(append(dst, cut(line+string(e.preview), e.width)...), '\n'), ""
+	key := shown(head(r.Key, limit))
+	return e.row(dst, strconv.Itoa(db), typeName(t, r.Kind), e.expiry("", r.Expire), progress.Count(e.elements), key, string(e.preview)), ""
 }
 
 // typeName names the type of a key, or of what is not there any more.
@@ -91,14 +105,14 @@ func (e *tableEncoder) expiry(word string, expire int64) string {
 	}
 	at := time.UnixMilli(expire).UTC()
 	if at.Year() > 9999 {
-		return word + "after year 9999"
+		return word + "after 9999"
 	}
 	return word + at.Format(time.RFC3339)
 }
 
 // each hands over each element as text, until next returns false. Of bytes it shows so many.
 func each(r *format.Record, limit int, next func(text []byte) bool) {
-	appendShown := func(dst, v []byte) []byte { return appendShown(dst, v[:min(len(v), limit)]) }
+	appendShown := func(dst, v []byte) []byte { return appendShown(dst, head(v, limit)) }
 	var text []byte
 	switch r.Kind {
 	case format.String, format.HyperLogLog:
@@ -146,16 +160,18 @@ func appendShown(dst, v []byte) []byte {
 	return append(dst[:begin], v...)
 }
 
-// cut shortens a line to a width.
-func cut(line string, width int) string {
-	if utf8.RuneCountInString(line) <= width {
-		return strings.TrimRight(line, " ")
+// head returns the beginning of v, of at most so many bytes: all of v, or whole characters of it if
+// it is text.
+func head(v []byte, limit int) []byte {
+	if len(v) <= limit {
+		return v
 	}
-	n := 0
-	for i := range line {
-		if n++; n == width {
-			return line[:i] + "…"
-		}
+	end := limit
+	for end > 0 && end > limit-utf8.UTFMax && !utf8.RuneStart(v[end]) {
+		end--
 	}
-	return line
+	if utf8.Valid(v[:end]) {
+		return v[:end]
+	}
+	return v[:limit]
 }
