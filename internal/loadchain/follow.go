@@ -34,8 +34,9 @@ const (
 )
 
 // Run loads the deltas of a chain into targets, each at its own pace and in order, behind the
-// last that is loaded there. If wait is set it waits for more until one says that it is the last;
-// else it ends behind those that are there. What was stopped is resumed without being told so.
+// last that is loaded there. If wait is set it waits for more until one says that it is the last,
+// and none is behind it; else it ends behind those that are there. What was stopped is resumed
+// without being told so.
 func Run(ctx context.Context, targets []load.Options, wait bool, out, log io.Writer) error {
 	first := &targets[0]
 	phase := "load"
@@ -88,7 +89,7 @@ func (f *follower) run(ctx context.Context) error {
 	if f.done != nil {
 		f.behind(n)
 	}
-	for f.done == nil || !f.done.Delta.Last {
+	for {
 		n++
 		a, err := f.await(ctx, n)
 		if err != nil {
@@ -224,6 +225,10 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 	defer func() { waiting() }()
 	var pause, quiet time.Duration
 	said := false
+	wait, err := f.waits(ctx, n)
+	if err != nil {
+		return nil, err
+	}
 	for {
 		a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n), f.Workers, f.Keys.Identities...)
 		switch {
@@ -234,7 +239,7 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 			return a, nil
 		case !errors.Is(err, archive.ErrIncomplete):
 			return nil, err
-		case !f.wait:
+		case !wait:
 			return nil, f.gap(ctx, n)
 		}
 		if pause == 0 {
@@ -252,6 +257,16 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 			return nil, err
 		}
 	}
+}
+
+// waits reports whether delta n is waited for. Behind one that is the last it is only if it is
+// begun: the source is followed again, as after a rehearsal.
+func (f *follower) waits(ctx context.Context, n int) (bool, error) {
+	if !f.wait || f.done == nil || !f.done.Delta.Last {
+		return f.wait, nil
+	}
+	begun, err := archive.Locations(ctx, f.Dump)
+	return len(begun) >= n, err
 }
 
 // gap refuses a chain in which delta n is missing and the one behind it is not.

@@ -3,6 +3,7 @@ package loadchain
 import (
 	"bytes"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -159,6 +160,44 @@ func TestFollow(t *testing.T) {
 	}
 	c.follow(true, 0, "nothing was sent")
 	c.holds("a=string k2=string k3=string")
+}
+
+// TestFollowBehindLast: the source is followed again behind a delta that said that it is the last,
+// as after a rehearsal. All that come behind it are loaded.
+func TestFollowBehindLast(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	c.load(c.base)
+	last := func(records ...format.Record) {
+		c.n++
+		dir := archive.DeltaPath(c.dir, c.n)
+		smalldump.LastDelta(t, dir, c.last, records)
+		c.last = dir
+	}
+	last(smalldump.String("a", "1"))
+	c.follow(true, 0, "delta 1 is the last")
+	c.delta(smalldump.String("b", "2"))
+	last(smalldump.String("c", "3"))
+	c.follow(false, 0, "delta 3 is the last")
+	c.holds("a=string b=string c=string")
+	c.delta(smalldump.Deleted("a"))
+	last(smalldump.Deleted("b"))
+	c.follow(true, 0, "delta 5 is the last")
+	c.holds("c=string")
+
+	unfinished := archive.DeltaPath(c.dir, 6)
+	smalldump.LastDelta(t, unfinished, c.last, []format.Record{smalldump.Deleted("c")})
+	manifest := filepath.Join(unfinished, format.ManifestName)
+	if err := os.Rename(manifest, manifest+"-later"); err != nil {
+		t.Fatal(err)
+	}
+	c.follow(false, 0, "nothing was sent")
+	c.holds("c=string")
+	go func() {
+		time.Sleep(300 * time.Millisecond) // it waits by then, mostly
+		os.Rename(manifest+"-later", manifest)
+	}()
+	c.follow(true, 0, "delta 6 is the last")
+	c.holds("")
 }
 
 // TestFollowAgain: behind a base that was loaded anew all deltas are loaded anew, in order; what
