@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
@@ -33,7 +34,7 @@ the same dump. The dump is finished when manifest.json is there.
 
 EXAMPLES:
    pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika
-   pikadump dump --uri redis://10.0.0.5:9221 --out /backup/pika --resume
+   pikadump dump --out /backup/pika --resume
    REDISCLI_AUTH=secret pikadump dump -h 10.0.0.5 --out dump --threads 2
    pikadump dump --uri redis://10.0.0.5:9221 --out trial --sample 1%
    pikadump dump --uri redis://10.0.0.5:9221 --out dump --rate-keys 20k
@@ -84,6 +85,11 @@ func dumpCommand() *cli.Command {
 			if o.Stream != nil && c.Bool("json") {
 				return exitcode.Usagef("--json writes to standard output, which --out - has for the dump: leave it out, and ask kvload unpack or load at the other end")
 			}
+			if o.Resume {
+				if err := recall(c, &o); err != nil {
+					return err
+				}
+			}
 			o.Summary = command.Summarize(c, afterDump(c))
 			return dump.Run(c.Context, o)
 		},
@@ -94,7 +100,7 @@ func dumpFlags(env func(string) []string) []cli.Flag {
 	return slices.Concat(
 		[]cli.Flag{
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there; - writes it as one stream to standard output", EnvVars: env("out"), Category: "Dump"},
-			&cli.BoolFlag{Name: "resume", Usage: "resume the unfinished dump in --out", EnvVars: env("resume"), Category: "Resume and retry"},
+			&cli.BoolFlag{Name: "resume", Usage: "resume the unfinished dump in --out; source and choice of keys are those of the dump if they are not given", EnvVars: env("resume"), Category: "Resume and retry"},
 			&cli.StringFlag{Name: "base", Usage: "write a delta: only what has changed since the full dump in `DIR`, and since the deltas before --out where that is the next of a chain, such as chain/000002", EnvVars: env("base"), Category: "Delta"},
 			&cli.BoolFlag{Name: "other-source", Usage: "the source may be another one than that of --base, after a failover or a restore: the delta makes a target equal to it", EnvVars: env("other-source"), Category: "Delta"},
 			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "`SIZE` of a chunk file", EnvVars: env("chunk-size"), Category: "Dump"},
@@ -218,6 +224,16 @@ func parseDump(c *cli.Context) (o dump.Options, err error) {
 	}
 	o.Archive.ChunkBytes, err = parseSize(c, "chunk-size", 64<<10, 1<<40)
 	return o, err
+}
+
+// recall has a dump that is resumed take what is not given from where it was begun. A password goes
+// only where it is told to go: dump.json does not say whether the source is reached by TLS.
+func recall(c *cli.Context, o *dump.Options) error {
+	named := c.IsSet("uri") || c.IsSet("host") || c.IsSet("port")
+	if !named && o.Reader.Password != "" && o.Reader.TLS == nil {
+		return exitcode.Usagef("--resume with a password needs --uri as well, or --tls: %s does not say whether the source is reached by TLS", format.InfoName)
+	}
+	return o.Recall(c.Context, !named)
 }
 
 // checkBase refuses what does not go with a delta.

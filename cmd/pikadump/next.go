@@ -18,7 +18,7 @@ func afterDump(c *cli.Context) func(*summary.Summary, error) []string {
 			return nil
 		case s.Shard != "" && s.Finished: // when all are
 			return []string{command.Next(c, "pikadump dump", command.But("plan", "shard", "resume"), "--resume")}
-		case s.Finished && s.Result == summary.Left && len(s.LeftOut) == 0: // --require-consistent
+		case s.Result == summary.Inconsistent, s.Finished && s.Result == summary.Left && len(s.LeftOut) == 0: // dump again
 			return []string{command.Next(c, "pikadump dump", command.But("resume", "out"), "--out", "DIR")}
 		case s.Finished:
 			more := []string{"--uri", "redis://TARGET:6666", "--in", out}

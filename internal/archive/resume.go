@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"sync"
 
+	"filippo.io/age"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -46,6 +47,21 @@ func Resume(ctx context.Context, location string, info format.Info, o Options, l
 		return nil, err
 	}
 	return w, nil
+}
+
+// Begun returns dump.json of what was begun at a location; nil: nothing was.
+func Begun(ctx context.Context, location string, identities ...age.Identity) (*format.Info, error) {
+	dir, err := openDir(ctx, location, identities)
+	if err == nil {
+		var info *format.Info
+		if info, err = ReadInfo(dir); err == nil {
+			return info, nil
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return nil, err
 }
 
 func (w *Writer) resume(log func(string)) error {

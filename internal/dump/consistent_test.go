@@ -2,6 +2,7 @@ package dump
 
 import (
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -29,7 +30,10 @@ func TestConsistent(t *testing.T) {
 	write.Store(c)
 	out = newDir(t)
 	says := []string{"the dump is finished, but --require-consistent is not met", "writes happened", "db0"}
-	makeDump(t, s.Addr(), out, consistent).leftOut(t, says...)
+	r := makeDump(t, s.Addr(), out, consistent)
+	if r.leftOut(t, says...); !strings.Contains(r.log, "not consistent (exit code 3)") { // nothing is left out
+		t.Error(r.log)
+	}
 	if !slices.Contains(files(t, out), "manifest.json") {
 		t.Error("the dump is not finished")
 	}

@@ -96,13 +96,14 @@ func ending(m *format.Manifest, o *Options) error {
 	if text := skipped(m, o); text != "" {
 		texts = append(texts, text)
 	}
+	whole := texts == nil
 	if o.Consistent && m.Consistency.Statement != format.NoWrites {
 		texts = append(texts, fmt.Sprintf("the dump is finished, but --require-consistent is not met: %s (%s)", m.Consistency.Statement, m.Consistency.Reason))
 	}
 	if texts == nil {
 		return nil
 	}
-	return &exitcode.LeftOutError{Text: strings.Join(texts, "; ")}
+	return &exitcode.LeftOutError{Text: strings.Join(texts, "; "), Inconsistent: whole}
 }
 
 // skipped says which keys of skipped.jsonl are missing; empty: none. Those that the source does

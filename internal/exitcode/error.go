@@ -24,8 +24,14 @@ func (e *UsageError) Unwrap() error { return e.Err }
 // Usagef returns a UsageError.
 func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
 
-// A LeftOutError is the end of a run that did all but some keys, which are listed.
-type LeftOutError struct{ Text string }
+// A LeftOutError is the end of a run that did all but some keys, which are listed, or that is not
+// known to be of one moment.
+type LeftOutError struct {
+	Text string
+	// Inconsistent says that no key is left out, but that the data are not known to be of one
+	// moment, and have to be.
+	Inconsistent bool
+}
 
 func (e *LeftOutError) Error() string { return e.Text }
 

@@ -29,6 +29,14 @@ func Parse(s string) (*Sample, error) {
 	return &Sample{share}, nil
 }
 
+// Of returns the sample that a Share is of.
+func Of(share float64) *Sample {
+	if share == 0 {
+		return nil
+	}
+	return &Sample{share}
+}
+
 // Share returns the share; 0 for all of the keys.
 func (s *Sample) Share() float64 {
 	if s == nil {

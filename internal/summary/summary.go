@@ -10,6 +10,7 @@
 package summary
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -156,6 +157,8 @@ const (
 	Refused   = "refused"   // before anything was written
 	Stopped   = "stopped"   // it can be resumed, or run again
 	Failed    = "failed"
+	// Inconsistent: done, but not known to be of one moment, as --require-consistent asks.
+	Inconsistent = "not consistent"
 )
 
 var results = map[int]string{
@@ -190,6 +193,9 @@ func (s *Summary) End(err error, code int) {
 	s.ExitCode, s.Meaning, s.Result = code, exitcode.Meaning(code), results[code]
 	if s.Result == "" {
 		s.Result = Failed
+	}
+	if left, is := errors.AsType[*exitcode.LeftOutError](err); is && left.Inconsistent && s.Result == Left {
+		s.Result, s.Meaning = Inconsistent, "done, but not known to be of one moment, as --require-consistent asks"
 	}
 	if err != nil {
 		s.Error = strings.ReplaceAll(err.Error(), "\n", "; ")

@@ -56,7 +56,7 @@ func (s *Summary) text(width int) string {
 // isNothing reports whether there is nothing to show of a run that did not come to its end.
 func (s *Summary) isNothing() bool {
 	switch s.Result {
-	case Done, Left, Different:
+	case Done, Left, Different, Inconsistent:
 		return false
 	}
 	return s.Keys == 0 && s.Comparison == nil && len(s.Files) == 0 && s.Rollback == nil && s.Chain == nil
