@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -102,4 +103,20 @@ func TestLive(t *testing.T) {
 			s.equal(t)
 		})
 	}
+}
+
+// TestReadsWhileItWaits: what was written before the source came to rest is read while the run
+// waits to see that it stays so: the last delta has nothing left to read.
+func TestReadsWhileItWaits(t *testing.T) {
+	s := newStand(t, pikasim.Options{}, "SET k v")
+	args := []string{"MSET"}
+	for i := range worthReading {
+		args = append(args, fmt.Sprint("key:", i), "v")
+	}
+	smallpika.Send(t, s.Addr(), strings.Join(args, " "))
+	log, err := s.follow(t.Context(), func(o *Options) { o.Interval, o.UntilIdle = time.Hour, time.Second })
+	if err != nil || len(s.deltas(t)) != 2 || !strings.Contains(log, "000002: 0 names") {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	s.equal(t)
 }

@@ -90,7 +90,11 @@ func (o *Options) check() error {
 		}
 	}
 	set(&o.Interval, Interval)
-	set(&o.lookEvery, lookEvery)
+	every := lookEvery
+	if o.UntilIdle > 0 { // the end should be seen when it comes
+		every = min(every, max(every/5, o.UntilIdle/10))
+	}
+	set(&o.lookEvery, every)
 	if o.DeltaNames == 0 {
 		o.DeltaNames = DeltaNames
 	}

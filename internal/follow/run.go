@@ -155,18 +155,25 @@ const (
 	idle                 // nothing is written any more
 )
 
+// worthReading is how many names are read while the source seems to be at rest, so that there is
+// little left to read when it has been for Options.UntilIdle.
+const worthReading = 1000
+
 // due waits until a delta is due.
 func (r *run) due(ctx context.Context) (reason, error) {
 	timer := time.NewTimer(r.o.Interval)
 	defer timer.Stop()
 	passed := false
 	for {
-		at, _, items, _ := r.tail.state()
+		at, names, items, _ := r.tail.state()
+		atRest := r.watcher.idle()
 		switch {
 		case r.isAtGoal(at):
 			return atGoal, nil
-		case r.o.UntilIdle > 0 && r.watcher.idle() >= r.o.UntilIdle:
+		case r.o.UntilIdle > 0 && atRest >= r.o.UntilIdle:
 			return idle, nil
+		case r.o.UntilIdle > 0 && atRest >= r.o.UntilIdle/4 && names >= worthReading:
+			return timely, nil
 		case passed && items > 0 && !r.o.Once:
 			return timely, nil
 		}

@@ -69,6 +69,9 @@ func runData(ctx context.Context, o *options, data string, keys int) error {
 		return err
 	}
 	fmt.Printf("\n### %d %s\n", j.n, j.unit)
+	if j.half == "follow" {
+		return j.follows(ctx)
+	}
 	if err := j.sources(ctx); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 
@@ -24,9 +25,9 @@ type server struct {
 	stop func() // nil: it was given
 }
 
-// simulate is the role of a simulated Pika, whose address it prints.
-func simulate(ctx context.Context, _ []string) error {
-	s, err := pikasim.Start(pikasim.Options{Version: pikasim.V355})
+// simulate is the role of a simulated Pika, whose address it prints: follow, if it takes replicas.
+func simulate(ctx context.Context, args []string) error {
+	s, err := pikasim.Start(pikasim.Options{Version: pikasim.V355, Replication: slices.Contains(args, "follow")})
 	if err != nil {
 		return err
 	}
@@ -36,12 +37,12 @@ func simulate(ctx context.Context, _ []string) error {
 }
 
 // startSim starts a simulated Pika as a process of its own.
-func startSim(ctx context.Context) (*server, error) {
+func startSim(ctx context.Context, args ...string) (*server, error) {
 	path, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, path, "sim")
+	cmd := exec.CommandContext(ctx, path, append([]string{"sim"}, args...)...)
 	return started(cmd, "pikasim 3.5.5", func(line string) (string, bool) { return line, true })
 }
 

@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A followed is what a process that follows told of itself.
+type followed struct {
+	usage
+	ended  time.Time
+	lag    float64 // the longest, in seconds
+	keys   int64   // that were read or written
+	deltas int
+}
+
+// follows times follow, from the simulator to redis-server, and from each real source to the first
+// real target.
+func (j *job) follows(ctx context.Context) error {
+	redis, err := startRedis(ctx, j.dir)
+	if err != nil {
+		return fmt.Errorf("start redis-server: %w", err)
+	}
+	defer redis.close()
+	if len(j.pikas) == 0 {
+		sim, err := startSim(ctx, "follow")
+		if err != nil {
+			return err
+		}
+		defer sim.close()
+		return j.follow(ctx, sim, redis)
+	}
+	target := redis
+	if len(j.kvrocks) > 0 {
+		if target, err = given(ctx, j.kvrocks[0]); err != nil {
+			return err
+		}
+	}
+	for _, addr := range j.pikas {
+		s, err := given(ctx, addr)
+		if err != nil {
+			return err
+		}
+		if err := j.follow(ctx, s, target); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (j *job) follow(ctx context.Context, from, to *server) error {
+	for _, s := range []*server{from, to} {
+		if err := s.empty(ctx); err != nil {
+			return err
+		}
+	}
+	if _, _, err := self(ctx, "pipe", from.addr, j.file, "4"); err != nil {
+		return fmt.Errorf("fill %s: %w", from.name, err)
+	}
+	if _, err := j.makeDump(ctx, from.addr); err != nil {
+		return err
+	}
+	if _, err := j.load(ctx, to, "auto"); err != nil {
+		return err
+	}
+	chain, state := filepath.Join(j.dir, "chain"), filepath.Join(j.dir, "state")
+	if err := os.RemoveAll(chain); err != nil {
+		return err
+	}
+	source := j.start(ctx, "pikadump", "follow", "--uri", "redis://"+from.addr, "--base", j.dump, "--out", chain, "--until-idle", "2s")
+	target := j.start(ctx, "kvload", "follow", "--uri", "redis://"+to.addr, "--base", j.dump, "--in", chain, "--state", state)
+	_, out, err := self(ctx, "write", from.addr, strconv.Itoa(j.rate), strconv.Itoa(j.seconds), strconv.Itoa(j.keys))
+	if err != nil {
+		return err
+	}
+	var w written
+	if err := json.Unmarshal(out, &w); err != nil {
+		return err
+	}
+	dumped, err := source()
+	if err != nil {
+		return err
+	}
+	loaded, err := target()
+	if err != nil {
+		return err
+	}
+	verify, _, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), "verify", "--quiet", "--uri", "redis://"+to.addr, "--base", j.dump, "--in", chain, "--state", state)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\n**follow: %s to %s, while %.0f keys a second are written for %d s (%d keys of 120 bytes)**\n\n", from.name, to.name, w.rate(), j.seconds, j.keys)
+	fmt.Printf("| | CPU s | of one core | CPU s per million keys | peak MiB | longest lag s | deltas |\n|---|---|---|---|---|---|---|\n")
+	for _, p := range []struct {
+		name string
+		*followed
+	}{{"pikadump follow", dumped}, {"kvload follow", loaded}} {
+		fmt.Printf("| %s | %s | %.0f %% | %.2f | %d | %.1f | %d |\n", p.name, seconds(p.cpu), 100*p.cpu.Seconds()/p.wall.Seconds(),
+			p.cpu.Seconds()*1e6/float64(max(1, p.keys)), p.peak>>20, p.lag, p.deltas)
+		j.goals.memory(p.usage)
+	}
+	equal := loaded.ended.Sub(w.Ended)
+	fmt.Printf("\nThe last delta was made %s s after the last write, and loaded after %s s. `kvload verify` of the base and all deltas found no difference (%s s).\n",
+		seconds(dumped.ended.Sub(w.Ended)), seconds(equal), seconds(verify.wall))
+	j.goals.add("follow of "+from.name+": s from the last write until all is loaded", equal.Seconds(), 10)
+	j.goals.ratio("follow of "+from.name+": writes a second that were aimed at ÷ made", time.Duration(j.rate), time.Duration(w.rate()), 1.05)
+	return nil
+}
+
+// start starts a tool that follows; wait waits for its end.
+func (j *job) start(ctx context.Context, tool string, args ...string) (wait func() (*followed, error)) {
+	cmd := exec.CommandContext(ctx, filepath.Join(j.bin, tool), append(args, "--progress", "json", "--json")...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	f := &followed{}
+	done := make(chan error, 1)
+	began := time.Now()
+	if err := cmd.Start(); err != nil {
+		done <- err
+	} else {
+		go func() {
+			err := cmd.Wait()
+			f.ended = time.Now()
+			done <- err
+		}()
+	}
+	return func() (*followed, error) {
+		if err := <-done; err != nil {
+			return nil, fmt.Errorf("%s follow: %w\n%s", tool, err, stderr.String())
+		}
+		f.wall, f.cpu = f.ended.Sub(began), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()
+		if ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+			f.peak = ru.Maxrss << 10
+		}
+		return f, f.read(stdout.Bytes(), stderr.String())
+	}
+}
+
+// read takes what stands in the result and in the lines of --progress json.
+func (f *followed) read(result []byte, stderr string) error {
+	var sum struct {
+		Keys  int64
+		Chain struct{ Deltas int }
+	}
+	if err := json.Unmarshal(result, &sum); err != nil {
+		return err
+	}
+	f.keys, f.deltas = sum.Keys, sum.Chain.Deltas
+	for line := range strings.Lines(stderr) {
+		var p struct{ Lag *struct{ Seconds float64 } }
+		if strings.HasPrefix(line, `{"schema"`) {
+			if err := json.Unmarshal([]byte(line), &p); err != nil {
+				return err
+			}
+		}
+		if p.Lag != nil {
+			f.lag = max(f.lag, p.Lag.Seconds)
+		}
+	}
+	return nil
+}
