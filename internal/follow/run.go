@@ -86,7 +86,7 @@ func (r *run) all(ctx context.Context) error {
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
 	done := false
-	r.watcher = &watcher{o: r.o, s: r.s, kept: kept, tail: r.tail, looked: make(chan struct{}, 1)}
+	r.watcher = &watcher{o: r.o, s: r.s, kept: kept, tail: r.tail, lags: newLaggard(r.o.Interval), looked: make(chan struct{}, 1)}
 	r.watcher.seal(sealed{at: r.c.followed, until: r.c.until})
 	r.pool = delta.NewPool(ctx, r.s)
 	defer r.pool.Close()
@@ -264,6 +264,6 @@ func (r *run) say(m *format.Manifest, c *cut, location string) {
 func (r *run) conclude() {
 	l := r.watcher.lag()
 	ch := r.o.Summary.Chain
-	ch.LagSeconds, ch.LagBinlog, ch.LagNames = l.Seconds, l.Binlog, l.Names
+	ch.LagSeconds, ch.LagBinlog, ch.LagNames = l.Seconds, l.Binlog, *l.Names
 	r.left.summarize()
 }

@@ -2,6 +2,7 @@ package follow
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ type watcher struct {
 	s    *reader.Scanner
 	kept reader.BinlogKept
 	tail *tail
+	lags *laggard
 
 	looked chan struct{} // one is in it when a look was made since
 
@@ -66,6 +68,9 @@ func (w *watcher) look(ctx context.Context, look *reader.BinlogObserver) error {
 	w.now, w.ends, w.reached = now, ends, reached
 	w.mu.Unlock()
 	w.tell()
+	if text := w.lags.says(w.o.Meter.Snapshot(), w.kept); text != "" {
+		fmt.Fprintln(w.o.Log, text)
+	}
 	select {
 	case w.looked <- struct{}{}:
 	default:
@@ -103,7 +108,7 @@ func (w *watcher) lag() progress.Lag {
 	_, names, _, _ := w.tail.state()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	l := progress.Lag{Names: int64(names + w.sealed.names), Deltas: w.sealed.deltas}
+	l := progress.Lag{Names: new(int64(names + w.sealed.names)), Deltas: w.sealed.deltas}
 	behind, bytes := false, int64(0)
 	for _, at := range w.sealed.at {
 		end, _ := position(w.ends, at.DB)

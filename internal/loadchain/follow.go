@@ -27,10 +27,13 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
-// How often a delta that is awaited is looked for.
 const (
+	// How often a delta that is awaited is looked for.
 	lookLeast = 200 * time.Millisecond
-	lookMost  = 5 * time.Second
+	lookMost  = time.Second
+	// How often a run says that it waits, and the first delta of the run sooner.
+	sayEvery = time.Minute
+	sayFirst = 5 * time.Second
 )
 
 // Run loads the deltas of a chain into targets, each at its own pace and in order, behind the
@@ -118,6 +121,9 @@ func (f *follower) run(ctx context.Context) error {
 func (f *follower) begin(ctx context.Context) (int, error) {
 	for said := false; ; {
 		n, err := f.position(ctx)
+		if err == nil && n == 0 && f.wait {
+			err = f.canBegin(ctx)
+		}
 		if !f.wait || !errors.Is(err, loadstate.ErrUnfinished) {
 			return n, err
 		}
@@ -132,6 +138,18 @@ func (f *follower) begin(ctx context.Context) (int, error) {
 			return 0, err
 		}
 	}
+}
+
+// canBegin refuses to wait for a first delta that could not be loaded.
+func (f *follower) canBegin(ctx context.Context) error {
+	if f.Base != "" || f.BaseLoaded {
+		return nil
+	}
+	state, _, err := f.look(ctx, 1)
+	if err == nil && state == missing {
+		err = fmt.Errorf("%w: %s has no delta yet: say with --base which dump the first one will follow, so that the journal of its load is found", exitcode.ErrRefused, summary.Place(f.Dump))
+	}
+	return err
 }
 
 // member returns the options of the load of delta n.
@@ -246,7 +264,7 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 			waiting = f.Meter.Wait(progress.Chunks, fmt.Sprintf("delta %d", n))
 		}
 		pause = min(lookMost, max(lookLeast, pause*3/2))
-		if quiet += pause; quiet > time.Minute || !said && quiet > lookMost {
+		if quiet += pause; quiet > sayEvery || !said && quiet > sayFirst && f.Summary.Chain.Deltas == 0 {
 			said, quiet = true, 0
 			fmt.Fprintf(f.log, "waiting for delta %d in %s; if pikadump follow was stopped, start it again\n", n, summary.Place(f.Dump))
 		}

@@ -138,6 +138,9 @@ func (c *chain) refuse(command string) (again func()) {
 // while it runs, too, up to the one that is the last.
 func TestFollow(t *testing.T) {
 	c := newChain(t, smalldump.String("a", "0"))
+	o := c.options()
+	o.Base = ""
+	c.run(o, true, 5, "has no delta yet: say with --base")
 	c.delta(smalldump.String("a", "1"))
 	c.follow(false, 5, "load it first")
 	c.load(c.base)

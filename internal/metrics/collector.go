@@ -157,7 +157,7 @@ func (s sender) phase(p *progress.Snapshot) {
 	if l := p.Lag; l != nil {
 		s.send(lag, l.Seconds, p.Phase)
 		known(s, lagBinlog, l.Binlog, p.Phase)
-		s.send(lagNames, float64(l.Names), p.Phase)
+		known(s, lagNames, l.Names, p.Phase)
 		s.send(deltas, float64(l.Deltas), p.Phase)
 	}
 	for _, one := range p.LeftOut {

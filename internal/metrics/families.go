@@ -34,7 +34,7 @@ var (
 	chunks    = &family{"chunks_total", "Chunk files that are done, by this run.", counter, byPhase}
 	lag       = &family{"lag_seconds", "How far a run that follows is behind its source, by the source's clock.", gauge, byPhase}
 	lagBinlog = &family{"lag_binlog_bytes", "Binlog that the source has written since; missing where it is not known.", gauge, byPhase}
-	lagNames  = &family{"lag_names", "Names that were written since, as far as they are known.", gauge, byPhase}
+	lagNames  = &family{"lag_names", "Names that were written since, as far as they are known; missing where they are not.", gauge, byPhase}
 	deltas    = &family{"deltas_total", "Deltas that this run has made or loaded.", counter, byPhase}
 	leftOut   = &family{"left_out_total", "Keys and elements that were left out.", counter, byReason}
 	retries   = &family{"retries_total", "Transient errors that were retried.", counter, []string{"phase", "kind"}}

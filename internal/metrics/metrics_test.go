@@ -63,7 +63,7 @@ func work(m *progress.Meter) {
 	m.Retried(os.ErrDeadlineExceeded, 0)
 	m.Chunk(4)
 	m.LeftOut("expired", 5)
-	m.Behind(progress.Lag{Seconds: 12, Binlog: new(int64(99)), Names: 3, Deltas: 2})
+	m.Behind(progress.Lag{Seconds: 12, Binlog: new(int64(99)), Names: new(int64(3)), Deltas: 2})
 	part.AddElements(9)
 	end()
 	end = m.Begin("verify", 2)

@@ -60,7 +60,7 @@ func shots() map[string]Snapshot {
 	behind := Snapshot{
 		Schema: Schema, Time: at, Phase: "follow", Elapsed: 3725, Connections: 2, Own: own, Servers: []Server{source}, Waits: []Wait{},
 		Total: part(Name{}, 1_234_000, 18_400, -1, Running), Parts: []Part{part(Name{Type: "string"}, 1_000_000, 15_000, -1, Running), part(Name{Type: "hash"}, 234_000, 3400, -1, Running)},
-		Lag: &Lag{Seconds: 12, Binlog: ptr(int64(34 << 20)), Names: 98_000, Deltas: 214},
+		Lag: &Lag{Seconds: 12, Binlog: ptr(int64(34 << 20)), Names: ptr(int64(98_000)), Deltas: 214},
 	}
 	pack := Snapshot{Schema: Schema, Time: at, Phase: "pack", Elapsed: 61, Own: own, Parts: []Part{part(Name{}, 0, 0, 0.25, Running)}, Total: part(Name{}, 0, 0, 0.25, Running), Note: "12 files"}
 	return map[string]Snapshot{"dump": dump, "several": several, "follow": follow, "behind": behind, "pack": pack}

@@ -88,7 +88,10 @@ func lagText(l *Lag) string {
 	if l.Binlog != nil {
 		text += ", " + Bytes(*l.Binlog) + " of binlog"
 	}
-	return text + ", " + Plural(l.Names, "name", "names") + "; " + Plural(l.Deltas, "delta", "deltas")
+	if l.Names != nil {
+		text += ", " + Plural(*l.Names, "name", "names")
+	}
+	return text + "; " + Plural(l.Deltas, "delta", "deltas")
 }
 
 // waitText says why connections wait, and how often something was retried.

@@ -189,7 +189,7 @@ func (m *Meter) Snapshot() Snapshot {
 	if m.whole != nil {
 		whole, known = *m.whole+wrong, true
 	}
-	if known {
+	if known && m.lag == nil { // of who follows nobody knows the whole
 		s.Total.Whole = whole
 		s.Total.Share = share(s.Total.Work, whole, done && m.ended)
 		s.Left = m.left(now, fresh.Work, whole-s.Total.Work, s.Elapsed)

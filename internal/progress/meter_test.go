@@ -194,4 +194,13 @@ func TestServer(t *testing.T) {
 	if s := m.Snapshot().Servers[0]; s.Refused != "NOPERM" || s.Ops != nil {
 		t.Errorf("%+v", s)
 	}
+	m.Watch(ctx, Target, "b", func(context.Context) (Load, error) { return Load{}, nil }) // in the load of the next delta
+	if s := m.Snapshot(); len(s.Servers) != 1 {
+		t.Errorf("one server is shown %d times", len(s.Servers))
+	}
+	m.Behind(Lag{Seconds: 1})
+	m.Part(Name{}).Expect(10)
+	if s := m.Snapshot(); s.Total.Share != nil || s.Left != nil {
+		t.Errorf("of a run that follows it says that %v are done", *s.Total.Share)
+	}
 }

@@ -51,8 +51,14 @@ func (m *Meter) Watch(ctx context.Context, role, addr string, look func(context.
 	if m == nil {
 		return
 	}
-	one := &server{Server: Server{Role: role, Addr: addr, Notes: []string{}}}
+	var one *server
 	m.set(func() {
+		i := slices.IndexFunc(m.servers, func(s *server) bool { return s.Role == role && s.Addr == addr })
+		if i >= 0 { // it was watched before, such as in the load of the delta before
+			one = m.servers[i]
+			return
+		}
+		one = &server{Server: Server{Role: role, Addr: addr, Notes: []string{}}}
 		m.servers = append(m.servers, one)
 		slices.SortStableFunc(m.servers, func(a, b *server) int { return cmp.Compare(a.Role, b.Role) })
 	})

@@ -90,7 +90,7 @@ type Wait struct {
 type Lag struct {
 	Seconds float64 `json:"seconds"`      // by the source's clock
 	Binlog  *int64  `json:"binlog_bytes"` // that the source has written since; nil: not known
-	Names   int64   `json:"names"`        // that were written since, as far as they are known
+	Names   *int64  `json:"names"`        // that were written since, as far as they are known; nil: they are not
 	Deltas  int64   `json:"deltas"`       // that this run has made or loaded
 }
 

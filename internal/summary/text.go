@@ -250,7 +250,9 @@ func (c *Chain) text(t *text) {
 		if c.LagBinlog != nil {
 			lag += ", " + progress.Bytes(*c.LagBinlog) + " of binlog"
 		}
-		lag += ", " + progress.Plural(c.LagNames, "name", "names")
+		if c.LagNames > 0 || c.LagBinlog != nil { // of a target they are not known
+			lag += ", " + progress.Plural(c.LagNames, "name", "names")
+		}
 	}
 	t.say("until", c.Until.UTC().Format(time.RFC3339)+" by the source's clock; "+lag)
 }
