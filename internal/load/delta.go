@@ -48,6 +48,19 @@ func (j *job) findBefore(ctx context.Context, nodes []string) error {
 	return nil
 }
 
+// reachBefore adds the keyspaces of the load that a delta follows, where a sample of its keys is
+// looked for. The delta itself may have nothing of those databases.
+func (j *job) reachBefore() {
+	if j.before == nil {
+		return
+	}
+	for db := range j.before.Identity().Places {
+		if at, named := j.MapDB[db]; named && j.Filter.DB(db) {
+			j.Target.Target.Keyspaces[db] = at
+		}
+	}
+}
+
 // lookBefore checks the load that a delta follows.
 func (p *inspection) lookBefore(ctx context.Context) error {
 	if p.delta == nil {
@@ -181,7 +194,10 @@ func (p *inspection) checkBefore(ctx context.Context) error {
 	defer a.Close()
 	rules := &rewrite.Rules{Options: p.Rewrite} // a name with a suffix is one of a sample
 	Begin(rules, *p.before.Identity(), a.Manifest)
-	units := p.Units(a)
+	units := slices.DeleteFunc(p.Units(a), func(u archive.Unit) bool {
+		_, reached := p.Target.Target.Keyspaces[u[0].DB]
+		return !reached
+	})
 	for _, s := range p.before.Shards {
 		there := p.Presence(p.l, s.Journal, rules, p.retry)
 		if err := there.Check(ctx, a, loadstate.AssignUnits(s.Shard, units), p.log); err != nil {

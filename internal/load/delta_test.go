@@ -11,12 +11,15 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
+	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // A chain is a base with deltas, in a test.
@@ -216,6 +219,28 @@ func TestDeltaSkipped(t *testing.T) {
 	c.load(d, 0)
 	if v, _ := c.m.Get("a"); v != "2" {
 		t.Errorf("a is %s", v)
+	}
+}
+
+// TestDeltaOfOneDatabase: a delta has names of one database, its base of two.
+func TestDeltaOfOneDatabase(t *testing.T) {
+	one := []format.Record{smalldump.String("a", "1")}
+	addr := redisserver.Start(t).Addr
+	c := &chain{T: t, base: options(t, addr, one), dir: filepath.Join(t.TempDir(), "chain")}
+	c.base.Dump = smalldump.Make(t, smalldump.Options{}, one, one)
+	c.base.MapDB = map[int]target.Keyspace{0: {DB: 0}, 1: {DB: 1}}
+	c.last = c.base.Dump
+	c.load(c.base, 0)
+	c.load(c.delta(smalldump.String("b", "1")), 0)
+	d := c.delta(smalldump.Deleted("a"))
+	d.MapDB = map[int]target.Keyspace{0: {DB: 0}}
+	c.load(d, 0)
+	for db, want := range []string{"b", "a"} {
+		client := redis.NewClient(&redis.Options{Addr: addr, DB: db, Protocol: 2, DisableIdentity: true})
+		defer client.Close()
+		if got, err := client.Keys(t.Context(), "*").Result(); err != nil || len(got) != 1 || got[0] != want {
+			t.Errorf("database %d holds %q, %v", db, got, err)
+		}
 	}
 }
 

@@ -162,6 +162,7 @@ func (j *job) choose(ctx context.Context) (names, err error) {
 	if j.Target.Target.Keyspaces, err = Keyspaces(j.MapDB, j.Own, touched); err != nil {
 		return nil, err
 	}
+	j.reachBefore()
 	if j.Rewrite.Conflict == rewrite.Suffix && a.Manifest.Conflicts > 0 {
 		fmt.Fprintf(j.log, "looking whether the new names of %s are free\n", progress.Plural(a.Manifest.Conflicts, "conflict", "conflicts"))
 	}

@@ -78,6 +78,7 @@ type follower struct {
 	lags *lags
 
 	loaded time.Time        // when the load of the base began; zero: not known
+	waited bool             // for a delta
 	done   *format.Manifest // of the delta that was loaded last; nil: none is
 	worst  error            // of those that have ended, and left something out or found a difference
 }
@@ -261,6 +262,7 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 			return nil, f.gap(ctx, n)
 		}
 		if pause == 0 {
+			f.waited = true
 			waiting = f.Meter.Wait(progress.Chunks, fmt.Sprintf("delta %d", n))
 		}
 		pause = min(lookMost, max(lookLeast, pause*3/2))
@@ -301,22 +303,19 @@ func (f *follower) gap(ctx context.Context, n int) error {
 }
 
 // loadOne loads delta n. Certain says that an earlier one of this run has seen what the target
-// holds.
+// holds. A target that has been reached, or that a delta was awaited for, may be away for a while.
 func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certain bool) error {
 	a.Close()
 	began := time.Now()
-	state, _, err := f.look(ctx, n)
-	if err != nil {
-		return err
+	backoff := f.Retry(f.log).Start()
+	sum, err := f.try(ctx, a, n, certain)
+	for err != nil && (certain || f.waited) && time.Since(began) < f.RetryFor {
+		if err = backoff.Wait(ctx, err, false); err != nil {
+			break
+		}
+		sum, err = f.try(ctx, a, n, certain)
 	}
-	o := f.member(a, n)
-	o.Certain, o.Resume = certain, state == stopped
-	o.Summary = summary.New("", "", "load")
-	if o.Undo, err = f.undo(ctx, n, state); err != nil {
-		return err
-	}
-	err = load.Run(ctx, o, f.out, &quietLog{to: f.log, all: !certain})
-	f.add(o.Summary)
+	f.add(sum)
 	if err != nil {
 		err = fmt.Errorf("delta %d: %w", n, err)
 		if !exitcode.IsEnd(err) {
@@ -333,9 +332,24 @@ func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certa
 	f.Summary.Chain.Deltas++
 	f.done = a.Manifest
 	f.behind(n)
-	fmt.Fprintf(f.log, "delta %d: loaded %s, deleted %s, in %s; %s behind the source\n", n, progress.Plural(o.Summary.Keys, "key", "keys"),
-		progress.Count(o.Summary.Deleted), progress.Took(time.Since(began)), progress.Took(time.Duration(f.Summary.Chain.LagSeconds*float64(time.Second))))
+	fmt.Fprintf(f.log, "delta %d: loaded %s, deleted %s, in %s; %s behind the source\n", n, progress.Plural(sum.Keys, "key", "keys"),
+		progress.Count(sum.Deleted), progress.Took(time.Since(began)), progress.Took(time.Duration(f.Summary.Chain.LagSeconds*float64(time.Second))))
 	return nil
+}
+
+// try loads delta n, or resumes that.
+func (f *follower) try(ctx context.Context, a *archive.Archive, n int, certain bool) (*summary.Summary, error) {
+	o := f.member(a, n)
+	o.Summary = summary.New("", "", "load")
+	state, _, err := f.look(ctx, n)
+	if err != nil {
+		return o.Summary, err
+	}
+	o.Certain, o.Resume = certain, state == stopped || state == loaded // loaded, and not yet verified
+	if o.Undo, err = f.undo(ctx, n, state); err != nil {
+		return o.Summary, err
+	}
+	return o.Summary, load.Run(ctx, o, f.out, &quietLog{to: f.log, all: !certain})
 }
 
 // undo returns where delta n saves what it takes away: in a place of its own, which no run before

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
@@ -201,6 +203,37 @@ func TestFollowBehindLast(t *testing.T) {
 	}()
 	c.follow(true, 0, "delta 6 is the last")
 	c.holds("")
+}
+
+// TestFollowOutage: a target that cannot be reached when the next delta comes is tried again.
+func TestFollowOutage(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	var away atomic.Int64 // connections that are reset
+	p, err := faultproxy.Start(c.m.Addr(), func(int) (plan faultproxy.Plan) {
+		if away.Add(-1) >= 0 {
+			plan.ResetAfter = 1
+		}
+		return plan
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	c.base.Target.Target.Addr, c.base.RetryFor = p.Addr(), time.Minute
+	c.load(c.base)
+	c.delta(smalldump.String("a", "1"))
+	away.Store(1)
+	c.follow(true, 75, "connection reset") // who starts it sees at once that nobody is there
+	go func() {
+		time.Sleep(300 * time.Millisecond)
+		away.Store(3)
+		smalldump.LastDelta(t, archive.DeltaPath(c.dir, 2), c.last, []format.Record{smalldump.String("b", "1")})
+	}()
+	c.follow(true, 0, "delta 2 is the last")
+	c.holds("a=string b=string")
+	if away.Load() > 0 {
+		t.Error("it was never away")
+	}
 }
 
 // TestFollowAgain: behind a base that was loaded anew all deltas are loaded anew, in order; what
