@@ -83,6 +83,7 @@ type liveMove struct {
 }
 
 func (m *liveMove) base() string  { return filepath.Join(m.home, "base") }
+func (m *liveMove) state() string { return filepath.Join(m.home, "state") }
 func (m *liveMove) chain() string { return filepath.Join(m.home, "chain") }
 
 // databases are those that are moved: a target of Kvrocks has one.
@@ -121,7 +122,7 @@ func (m *liveMove) run(seed uint64) {
 		m.t.Logf("%d writes, %d runs killed, connections cut %d times", counts.Total(), m.kills, m.cuts)
 		m.compare(fmt.Sprint("fresh", cutOver))
 	}
-	m.verify(m.chain(), "--base", m.base())
+	m.verify(m.chain(), "--base", m.base(), "--state", m.state())
 }
 
 // proxy forwards to a server, and now and then disturbs a connection by itself.
@@ -175,7 +176,7 @@ func (m *liveMove) follow() []string {
 // load are the arguments of a command that loads.
 func (m *liveMove) load(command, in string, flags ...string) []string {
 	args := append([]string{command, "--quiet", "--uri", "redis://" + m.loads.Addr(), "--in", in, "--retry-for", "1m",
-		"--checkpoint", "10ms", "--timeout", "5s", "--state", filepath.Join(m.home, "state")}, m.rewriting()...)
+		"--checkpoint", "10ms", "--timeout", "5s", "--state", m.state()}, m.rewriting()...)
 	if command == "load" {
 		args = append(args, "--resume")
 	}
@@ -209,13 +210,22 @@ func (m *liveMove) again(name string, args ...string) {
 			m.mustEnd(r, args)
 		}
 	}
-	m.mustEnd(run(m.t, name, args...), args)
+	r := run(m.t, name, args...)
+	for try := 0; r.code == tryAgain && try < 10; try++ { // a server that cannot be reached at first
+		r = run(m.t, name, args...)
+	}
+	if r.code == tryAgain {
+		m.t.Fatalf("%v never ends: %s", args, r.stderr)
+	}
+	m.mustEnd(r, args)
 }
+
+const tryAgain = 75
 
 // mustEnd: 3 is of names that are listed, as one whose expiry may be another type's.
 func (m *liveMove) mustEnd(r result, args []string) {
 	m.t.Helper()
-	if r.code != 0 && r.code != 3 {
+	if r.code != 0 && r.code != 3 && r.code != tryAgain {
 		m.t.Fatalf("%v: exit code %d\n%s%s", args, r.code, r.stdout, r.stderr)
 	}
 }
@@ -275,8 +285,13 @@ func (m *liveMove) verify(in string, flags ...string) {
 		return
 	}
 	m.t.Errorf("%v: exit code %d\n%s", args, r.code, r.stderr)
-	for i, d := range readDiffers(m.t, report) {
-		if m.t.Errorf("%+v", d); i > maxShown {
+	shown := 0
+	for _, d := range readDiffers(m.t, report) {
+		if d.Explained {
+			continue
+		}
+		m.t.Errorf("db%d %s %.60q: %s %d %.60q %s", d.DB, d.Kind, d.Key, d.Class, d.Count, d.Member, d.Detail)
+		if shown++; shown == maxShown {
 			break
 		}
 	}
