@@ -27,7 +27,7 @@ Several --uri are loaded at once, each at its own pace. Exit codes are those
 of load: 3 if something was left out, 4 if --verify found a difference.
 
 --undo DIR saves what each delta takes away, in DIR/000001 and so on. Deltas
-are undone one by one, the last first: kvload rollback --in CHAIN/000007.
+are undone the last first: kvload rollback --in CHAIN [--to NUMBER].
 
 EXAMPLES:
    kvload load   --uri redis://10.0.0.9:6666 --in /backup/base

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/urfave/cli/v2"
@@ -9,7 +8,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rollback"
 )
 
@@ -26,11 +24,17 @@ kept.
 A rollback can be stopped and run again. A load in shards is undone as a
 whole, or with --shard I/N one shard.
 
+With a chain the deltas are undone that are loaded, the last first, down to
+the base, or with --to N down to delta N. Each needs what its load saved with
+--undo. The base is then undone like any dump.
+
 EXAMPLES:
    kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika
    kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika \
       --on-exists replace --undo /backup/undo
-   kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika --flush`
+   kvload rollback --uri redis://10.0.0.9:6666 --in /backup/pika --flush
+   # the deltas behind number 7:
+   kvload rollback --uri redis://10.0.0.9:6666 --in /backup/chain --to 7`
 
 func rollbackCommand() *cli.Command {
 	env := command.Env("KVLOAD")
@@ -38,12 +42,13 @@ func rollbackCommand() *cli.Command {
 		Name: "rollback", Usage: "undo a load",
 		UsageText: "kvload rollback --uri redis://HOST:6666 --in DIR [options]", Description: rollbackDescription,
 		Flags: slices.Concat(
-			dumpFlags(env, "undo the load of the dump, or delta, in `DIR`, a directory or the URL of a prefix in a bucket"),
+			dumpFlags(env, "undo the load of the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket"),
 			[]cli.Flag{baseFlag(env, "where its journal does not say that")},
 			targetFlags(env), rewriteFlags(env), shardFlags(env),
 			runFlags(env, "connections that read, remove and put back at once", "retry transient errors; give up after this long without progress; 0: no retries"),
 			writeFlags(env, "put back what load --undo saved in `DIR` (default: where the journal says that it is)"),
 			[]cli.Flag{
+				&cli.IntFlag{Name: "to", DefaultText: "0: all of them", Usage: "of a chain, undo only the deltas behind number `N`", EnvVars: env("to"), Category: categoryWhat},
 				&cli.BoolFlag{Name: "force", Usage: "also undo keys that others changed since", EnvVars: env("force"), Category: categoryWhat},
 				&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", EnvVars: env("flush"), Category: categoryWhat},
 			}),
@@ -53,6 +58,19 @@ func rollbackCommand() *cli.Command {
 				return err
 			}
 			o.Summary = command.Summarize(c, afterRollback(c))
+			chain, err := archive.IsChain(c.Context, o.Dump)
+			switch {
+			case err != nil:
+				return err
+			case chain && (c.Bool("flush") || o.Undo != ""):
+				return exitcode.Usagef("a chain is undone delta by delta, with what each has saved: leave --flush and --undo out")
+			case chain && c.Int("to") < 0:
+				return exitcode.Usagef("--to %d: it is the number of a delta, or 0", c.Int("to"))
+			case chain:
+				return rollback.RunChain(c.Context, o, c.Int("to"), c.App.ErrWriter)
+			case c.IsSet("to"):
+				return exitcode.Usagef("--to is for a chain of deltas, and %s is none", o.Dump)
+			}
 			if c.Bool("flush") {
 				return rollback.Clear(c.Context, o, c.App.ErrWriter)
 			}
@@ -64,20 +82,6 @@ func rollbackCommand() *cli.Command {
 func parseRollback(c *cli.Context) (rollback.Options, error) {
 	spec, err := parseOne(c, true)
 	if err != nil {
-		return rollback.Options{}, err
-	}
-	if is, err := archive.IsChain(c.Context, spec.Dump); is || err != nil {
-		if err != nil {
-			return rollback.Options{}, err
-		}
-		newest, err := loadchain.Newest(c.Context, &spec)
-		switch {
-		case err != nil:
-		case newest == "":
-			err = fmt.Errorf("%w: no delta of the chain in %s is loaded into %s", exitcode.ErrRefused, spec.Dump, spec.Target.Target.Addr)
-		default:
-			err = exitcode.Usagef("deltas are undone one by one, the last first: kvload rollback --uri redis://%s --in %s", spec.Target.Target.Addr, newest)
-		}
 		return rollback.Options{}, err
 	}
 	undo, err := parseWrite(c, &spec)

@@ -45,8 +45,8 @@ type Options struct {
 
 	// Certain says that an earlier load of this run has seen that the target holds what a delta
 	// follows. Shared says that loads into other targets, or of other deltas, count in the same
-	// Meter, whose phase has begun.
-	Certain, Shared bool
+	// Meter, whose phase has begun. Chained says that the run of a chain resumes it without Resume.
+	Certain, Shared, Chained bool
 }
 
 // run is the run at hand.

@@ -233,7 +233,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 		if errors.Is(err, exitcode.ErrRefused) {
 			return err // it says what is to be done, and that is no --resume
 		}
-		return unfinished(err, jn, j.Dump)
+		return j.unfinished(err, jn)
 	}
 	if err := jn.Finish(); err != nil {
 		return err

@@ -77,14 +77,18 @@ func summarize(sum *summary.Summary, s checkpoint.Stats, list string, mayBeNothi
 }
 
 // unfinished adds to the error of a load what is on the target, and how the load can be resumed.
-func unfinished(err error, j *journal.Journal, dump string) error {
+func (j *job) unfinished(err error, jn *journal.Journal) error {
+	again := "run again with --resume"
+	if j.Chained {
+		again = "run again"
+	}
 	where := "nothing of the dump is on the target"
-	if j.MayHaveSent() {
+	if jn.MayHaveSent() {
 		where = "part of the dump is on the target"
 	}
 	if errors.As(err, new(*format.CorruptError)) {
-		return fmt.Errorf("%w (%s: kvload check %s names every damaged file; fetch them again, then run again with --resume; "+
-			"%s says how far it is)", err, where, dump, j.Path())
+		return fmt.Errorf("%w (%s: kvload check %s names every damaged file; "+
+			"fetch them again, then %s; %s says how far it is)", err, where, j.Dump, again, jn.Path())
 	}
-	return fmt.Errorf("%w (%s: run again with --resume; %s says how far it is)", err, where, j.Path())
+	return fmt.Errorf("%w (%s: %s; %s says how far it is)", err, where, again, jn.Path())
 }

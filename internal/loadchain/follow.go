@@ -160,84 +160,6 @@ func (f *follower) member(a *archive.Archive, n int) load.Options {
 	return o
 }
 
-// A memberState is how far the load of a delta is.
-type memberState int
-
-const (
-	missing memberState = iota // there is no such delta, or not yet
-	fresh                      // it was not loaded, or that does not count any more
-	stopped
-	loaded
-)
-
-// look returns how far the load of delta n is.
-func (f *follower) look(ctx context.Context, n int) (memberState, *archive.Archive, error) {
-	a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n), 1, f.Keys.Identities...)
-	if errors.Is(err, archive.ErrIncomplete) {
-		return missing, nil, nil
-	}
-	if err != nil {
-		return missing, nil, err
-	}
-	a.Close()
-	d := a.Manifest.Delta
-	if d == nil || d.Number != n {
-		return missing, nil, fmt.Errorf("%w: %s is not delta %d of a chain", exitcode.ErrRefused, a.Path(), n)
-	}
-	o := f.member(a, n)
-	root, shards, err := o.Location().Find(ctx, o.Location().AsNode())
-	if err != nil {
-		return missing, nil, err
-	}
-	status, err := loadstate.ReadStatus(ctx, root, shards)
-	if err != nil {
-		return missing, nil, err
-	}
-	j := status.Shards[0].Journal
-	switch {
-	case j.Began().IsZero() || j.Bound().Dump != a.Manifest.Dump || !j.Undone().IsZero():
-		return fresh, a, nil
-	case j.IsUndoing() || j.Finished().IsZero():
-		return stopped, a, nil
-	}
-	if after := j.Bound().After; after != nil && !after.Loaded.IsZero() && !f.loaded.IsZero() && !after.Loaded.Equal(f.loaded) {
-		return fresh, a, nil // the base was loaded anew since
-	}
-	return loaded, a, nil
-}
-
-// position returns the number of the last delta that is loaded. Those before it are, too: the load
-// of each has seen that.
-func (f *follower) position(ctx context.Context) (int, error) {
-	first, a, err := f.look(ctx, 1)
-	if err != nil || first == missing {
-		return 0, err
-	}
-	o := f.member(a, 1)
-	before, err := o.Location().Before(ctx, a.Manifest.Delta.Base, f.Base, o.Location().AsNode())
-	if err == nil {
-		f.loaded = before.After(1).Loaded
-	} else if !errors.As(err, new(*loadstate.NoJournalError)) {
-		return 0, err
-	}
-	last, above := 0, 1 // the one is loaded, the other is not known to be
-	for step := 1; ; {
-		state, a, err := f.look(ctx, above)
-		if err != nil {
-			return 0, err
-		}
-		if state == loaded {
-			last, f.done = above, a.Manifest
-			above, step = above+step, step*2
-			continue
-		}
-		if above == last+1 {
-			return last, nil
-		}
-		above, step = last+1, 1
-	}
-}
-
 // await returns delta n as soon as it is finished; nil: it is not there, and nobody waits.
 func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 	waiting := func() {}
@@ -345,7 +267,8 @@ func (f *follower) try(ctx context.Context, a *archive.Archive, n int, certain b
 	if err != nil {
 		return o.Summary, err
 	}
-	o.Certain, o.Resume = certain, state == stopped || state == loaded // loaded, and not yet verified
+	o.Certain, o.Chained = certain, true
+	o.Resume = state == stopped || state == loaded // loaded, and not yet verified
 	if o.Undo, err = f.undo(ctx, n, state); err != nil {
 		return o.Summary, err
 	}

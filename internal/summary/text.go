@@ -71,7 +71,14 @@ func (s *Summary) body(t *text, of string) {
 	}
 	t.write(of, "  ", s.headline())
 	t.say("dump", strings.TrimSpace(s.Dump.Place+" "+inBrackets(s.Dump.ID)))
-	s.Chain.text(t)
+	switch c := s.Chain; {
+	case s.Rollback == nil:
+		c.text(t)
+	case c != nil && c.Number == 0:
+		t.say("chain", c.Place+": none of its deltas is loaded any more, only the base")
+	case c != nil:
+		t.say("chain", fmt.Sprintf("%s: loaded up to delta %d", c.Place, c.Number))
+	}
 	t.say("source", s.Source)
 	t.say("target", s.Target)
 	t.say("shard", s.Shard)

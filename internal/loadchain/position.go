@@ -1,0 +1,98 @@
+package loadchain
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+)
+
+// A memberState is how far the load of a delta is.
+type memberState int
+
+const (
+	missing memberState = iota // there is no such delta, or not yet
+	fresh                      // it was not loaded, or that does not count any more
+	stopped
+	loaded
+)
+
+// open opens delta n, whose files are not read, and the journal of its load; nil: there is no such
+// delta, or not yet.
+func (f *follower) open(ctx context.Context, n int) (*archive.Archive, *journal.Journal, error) {
+	a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n), 1, f.Keys.Identities...)
+	if errors.Is(err, archive.ErrIncomplete) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	a.Close()
+	if d := a.Manifest.Delta; d == nil || d.Number != n {
+		return nil, nil, fmt.Errorf("%w: %s is not delta %d of a chain", exitcode.ErrRefused, a.Path(), n)
+	}
+	o := f.member(a, n)
+	root, shards, err := o.Location().Find(ctx, o.Location().AsNode())
+	if err != nil {
+		return nil, nil, err
+	}
+	status, err := loadstate.ReadStatus(ctx, root, shards)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a, status.Shards[0].Journal, nil
+}
+
+// look returns how far the load of delta n is.
+func (f *follower) look(ctx context.Context, n int) (memberState, *archive.Archive, error) {
+	a, j, err := f.open(ctx, n)
+	if err != nil || a == nil {
+		return missing, nil, err
+	}
+	switch {
+	case j.Began().IsZero() || j.Bound().Dump != a.Manifest.Dump || !j.Undone().IsZero():
+		return fresh, a, nil
+	case j.IsUndoing() || j.Finished().IsZero():
+		return stopped, a, nil
+	}
+	if after := j.Bound().After; after != nil && !after.Loaded.IsZero() && !f.loaded.IsZero() && !after.Loaded.Equal(f.loaded) {
+		return fresh, a, nil // the base was loaded anew since
+	}
+	return loaded, a, nil
+}
+
+// position returns the number of the last delta that is loaded. Those before it are, too: the load
+// of each has seen that.
+func (f *follower) position(ctx context.Context) (int, error) {
+	first, a, err := f.look(ctx, 1)
+	if err != nil || first == missing {
+		return 0, err
+	}
+	o := f.member(a, 1)
+	before, err := o.Location().Before(ctx, a.Manifest.Delta.Base, f.Base, o.Location().AsNode())
+	if err == nil {
+		f.loaded = before.After(1).Loaded
+	} else if !errors.As(err, new(*loadstate.NoJournalError)) {
+		return 0, err
+	}
+	last, above := 0, 1 // the one is loaded, the other is not known to be
+	for step := 1; ; {
+		state, a, err := f.look(ctx, above)
+		if err != nil {
+			return 0, err
+		}
+		if state == loaded {
+			last, f.done = above, a.Manifest
+			above, step = above+step, step*2
+			continue
+		}
+		if above == last+1 {
+			return last, nil
+		}
+		above, step = last+1, 1
+	}
+}

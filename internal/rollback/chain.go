@@ -1,0 +1,64 @@
+package rollback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+)
+
+// RunChain undoes the loads of the deltas of a chain that are behind one, the last first; of 0 all,
+// so that the target is as the base left it. What was stopped is resumed. The error is an
+// exitcode.LeftOutError if keys that others have changed are left, of whichever delta.
+func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
+	o.Summarize("rollback")
+	deltas, err := loadchain.Begun(ctx, &o.Spec, behind, o.Force)
+	if err != nil {
+		return err
+	}
+	o.Summary.Chain = &summary.Chain{Place: summary.Place(o.Dump), Number: behind, LagSeconds: -1}
+	o.Summary.Rollback = &summary.Rollback{}
+	if len(deltas) == 0 {
+		o.Summary.Note(fmt.Sprintf("no delta of the chain behind %d is loaded into %s: nothing was undone", behind, o.Target.Target.Addr))
+		return nil
+	}
+	var kept int64
+	for _, n := range deltas {
+		one := o
+		one.Dump, one.Summary = archive.DeltaPath(o.Dump, n), summary.New("", "", "rollback")
+		o.Summary.Chain.Number = n
+		err := Run(ctx, one, log)
+		add(o.Summary, one.Summary)
+		if errors.As(err, new(*exitcode.LeftOutError)) {
+			fmt.Fprintf(log, "delta %d: %v\n", n, err)
+			kept++
+		} else if err != nil {
+			return fmt.Errorf("delta %d: %w", n, err)
+		}
+		o.Summary.Chain.Deltas++
+		fmt.Fprintf(log, "delta %d is undone\n", n)
+	}
+	o.Summary.Chain.Number = behind
+	if kept == 0 {
+		return nil
+	}
+	return &exitcode.LeftOutError{Text: fmt.Sprintf("the deltas are undone, but for keys that others changed since, of %s: the lists are beside their journals; kvload rollback --force undoes these, too",
+		progress.Plural(kept, "delta", "deltas"))}
+}
+
+// add adds what the rollback of a delta came to.
+func add(all, one *summary.Summary) {
+	all.Target = one.Target
+	if r := one.Rollback; r != nil {
+		all.Rollback.Removed, all.Rollback.Restored, all.Rollback.Untouched = all.Rollback.Removed+r.Removed, all.Rollback.Restored+r.Restored, all.Rollback.Untouched+r.Untouched
+	}
+	for _, l := range one.LeftOut {
+		all.AddLeft(l)
+	}
+}

@@ -1,0 +1,101 @@
+package rollback
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
+)
+
+// loadChain loads a base and three deltas behind it, of which those from the first on that is
+// saved save what they take away.
+func loadChain(t *testing.T, saved int) (base *loaded, chain Options) {
+	t.Helper()
+	base, _ = withDelta(t, false, []format.Record{smalldump.String("a", "0"), smalldump.String("gone", "0")}, nil)
+	chain = base.o
+	chain.Base, chain.Dump = base.o.Dump, filepath.Join(t.TempDir(), "chain")
+	last := base.o.Dump
+	for n := 1; n <= 3; n++ {
+		d := *base
+		d.o.Base, d.o.Dump = base.o.Dump, archive.DeltaPath(chain.Dump, n)
+		records := []format.Record{smalldump.String("a", fmt.Sprint(n)), smalldump.String(fmt.Sprint("k", n), "1")}
+		if n == 2 {
+			records = []format.Record{smalldump.String("a", "2"), smalldump.Deleted("gone"), smalldump.String("k2", "1")}
+		}
+		smalldump.Delta(t, d.o.Dump, last, records)
+		last = d.o.Dump
+		if err := d.load(t, n >= saved); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return base, chain
+}
+
+// runChain undoes deltas of a chain, and wants that to end so.
+func runChain(t *testing.T, o Options, behind, code int, says string) *summary.Summary {
+	t.Helper()
+	var log bytes.Buffer
+	o.Summary = summary.New("test", "", "rollback")
+	err := RunChain(t.Context(), o, behind, &log)
+	got := exitcode.Done
+	if err != nil {
+		got = load.ExitCode(err)
+		fmt.Fprintln(&log, err)
+	}
+	o.Summary.End(err, got)
+	if all := log.String() + o.Summary.String(); got != code || !strings.Contains(all, says) {
+		t.Errorf("exit code %d, want %d and %q:\n%s", got, code, says, all)
+	}
+	return o.Summary
+}
+
+// TestChain: deltas are undone the last first, down to one or to the base, and no further.
+func TestChain(t *testing.T) {
+	base, chain := loadChain(t, 1)
+	s := runChain(t, chain, 2, 0, "loaded up to delta 2")
+	base.holds(t, "a k1 k2")
+	if s.Chain.Deltas != 1 || s.Chain.Number != 2 || s.Rollback.Removed != 2 || s.Rollback.Restored != 1 {
+		t.Errorf("%+v %+v", s.Chain, s.Rollback)
+	}
+	runChain(t, chain, 2, 0, "nothing was undone")
+	runChain(t, chain, 0, 0, "only the base")
+	base.holds(t, "a gone")
+	if a, _ := base.Get("a"); a != "0" {
+		t.Errorf("a is %s", a)
+	}
+	base.undo(t, "")
+	base.holds(t, "")
+}
+
+// TestChainChanged: what others have written is kept, of whichever delta, and with Force undone by
+// a later run as well.
+func TestChainChanged(t *testing.T) {
+	base, chain := loadChain(t, 1)
+	base.Set("k3", "others")
+	s := runChain(t, chain, 0, exitcode.LeftOut, "delta 3: ")
+	base.holds(t, "a gone k3")
+	if len(s.LeftOut) != 1 || s.LeftOut[0].Keys != 1 || s.Chain.Deltas != 3 {
+		t.Errorf("%+v %+v", s.LeftOut, s.Chain)
+	}
+	runChain(t, chain, 0, 0, "nothing was undone")
+	chain.Force = true
+	runChain(t, chain, 0, 0, "only the base")
+	base.holds(t, "a gone")
+}
+
+// TestChainUnsaved: if one of the deltas cannot be undone, none is; those behind it can.
+func TestChainUnsaved(t *testing.T) {
+	base, chain := loadChain(t, 2)
+	runChain(t, chain, 0, exitcode.Refused, "delta 1 was loaded without --undo")
+	base.holds(t, "a k1 k2 k3")
+	runChain(t, chain, 1, 0, "loaded up to delta 1")
+	base.holds(t, "a gone k1")
+}
