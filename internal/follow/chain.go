@@ -169,7 +169,11 @@ func (c *chain) summarize() {
 	if n := len(c.members); n > 0 {
 		ch.Last = c.members[n-1].Delta.Last
 	}
-	c.o.Summary.Dump = summary.Dump{ID: c.last().Dump, Place: summary.Place(c.o.Base)}
+	at := c.o.Base
+	if n := len(c.members); n > 0 {
+		at = archive.DeltaPath(c.o.Chain, n)
+	}
+	c.o.Summary.Dump = summary.Dump{ID: c.last().Dump, Place: summary.Place(at)}
 	c.o.Summary.Chain = ch
 }
 

@@ -254,8 +254,12 @@ func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certa
 	f.Summary.Chain.Deltas++
 	f.done = a.Manifest
 	f.behind(n)
-	fmt.Fprintf(f.log, "delta %d: loaded %s, deleted %s, in %s; %s behind the source\n", n, progress.Plural(sum.Keys, "key", "keys"),
-		progress.Count(sum.Deleted), progress.Took(time.Since(began)), progress.Took(time.Duration(f.Summary.Chain.LagSeconds*float64(time.Second))))
+	behind := "it is the last: all is loaded"
+	if c := f.Summary.Chain; !c.Last {
+		behind = progress.Took(time.Duration(c.LagSeconds*float64(time.Second))) + " behind the source"
+	}
+	fmt.Fprintf(f.log, "delta %d: loaded %s, deleted %s, in %s; %s\n", n, progress.Plural(sum.Keys, "key", "keys"),
+		progress.Count(sum.Deleted), progress.Took(time.Since(began)), behind)
 	return nil
 }
 

@@ -84,7 +84,7 @@ func roundLeft(s float64) string {
 
 // lagText says how far a run that follows is behind.
 func lagText(l *Lag) string {
-	text := "behind the source: " + seconds(l.Seconds)
+	text := seconds(l.Seconds) + " behind"
 	if l.Binlog != nil {
 		text += ", " + Bytes(*l.Binlog) + " of binlog"
 	}

@@ -174,6 +174,9 @@ func (m *Meter) Snapshot() Snapshot {
 	wrong := int64(0) // in what was expected of parts that are done
 	for _, c := range m.parts {
 		p := c.part(now)
+		if m.lag != nil { // of who follows nobody knows the whole
+			p.Share, p.Whole = nil, -1
+		}
 		s.Parts = append(s.Parts, p)
 		done = done && p.State == Done
 		s.Total.Keys, s.Total.Elements, s.Total.Bytes = s.Total.Keys+p.Keys, s.Total.Elements+p.Elements, s.Total.Bytes+p.Bytes
@@ -189,7 +192,7 @@ func (m *Meter) Snapshot() Snapshot {
 	if m.whole != nil {
 		whole, known = *m.whole+wrong, true
 	}
-	if known && m.lag == nil { // of who follows nobody knows the whole
+	if known && m.lag == nil {
 		s.Total.Whole = whole
 		s.Total.Share = share(s.Total.Work, whole, done && m.ended)
 		s.Left = m.left(now, fresh.Work, whole-s.Total.Work, s.Elapsed)
