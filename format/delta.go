@@ -1,6 +1,8 @@
 package format
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
@@ -32,6 +34,13 @@ func NewDelta(tool string, started time.Time, source Source, options Options, d 
 	d.Until = d.Until.UTC().Truncate(time.Millisecond)
 	in.Version, in.Delta = Version2, &d
 	return in
+}
+
+// MergedID returns the id of the full dump that a base and the deltas behind it amount to, up to
+// the one with the id last (docs/FORMAT.md §13.4).
+func MergedID(base, last string) string {
+	sum := sha256.Sum256([]byte("pika2kvrocks merge " + base + " " + last))
+	return hex.EncodeToString(sum[:16])
 }
 
 // validateDelta checks that a delta, and only a delta, is of version 2, and what it says of itself.

@@ -23,7 +23,7 @@ func spec(t *testing.T) string {
 	return string(data)
 }
 
-// specDelta is the chunk of the worked example of §13.4.
+// specDelta is the chunk of the worked example of §13.5.
 func specDelta() (Header, []Record) {
 	h, _ := specExample()
 	h.Version, h.Dump = Version2, "ffeeddccbbaa99887766554433221100"

@@ -50,6 +50,11 @@ func outFlags(env func(string) []string) []cli.Flag {
 	}
 }
 
+// outStorage returns how it is written there.
+func outStorage(c *cli.Context) storage.Options {
+	return storage.Options{Spool: c.String("spool"), BreakLock: c.Bool("break-lock")}
+}
+
 // outLocation returns where a dump is written to.
 func outLocation(c *cli.Context) (string, error) {
 	location := c.String("out")
@@ -76,7 +81,7 @@ func extractAction(c *cli.Context) error {
 		return err
 	}
 	o.Archive.Keys = encryption.Keys{Recipients: keys.Recipients}
-	o.Archive.Storage = storage.Options{Spool: c.String("spool"), BreakLock: c.Bool("break-lock")}
+	o.Archive.Storage = outStorage(c)
 	s := command.Summarize(c, thenCheck(c, out))
 	s.Dump.Place = summary.Place(out)
 	a, err := archive.Open(c.Context, location, 0, keys.Identities...)

@@ -13,7 +13,7 @@ import (
 )
 
 func commands() []*cli.Command {
-	all := []*cli.Command{loadCommand(), followCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), reportCommand(), checkCommand(), getCommand(), catCommand(), lsCommand(), extractCommand(), packCommand(), unpackCommand()}
+	all := []*cli.Command{loadCommand(), followCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), reportCommand(), checkCommand(), getCommand(), catCommand(), lsCommand(), extractCommand(), mergeCommand(), packCommand(), unpackCommand()}
 	return metrics.Watch(all, command.Env("KVLOAD"), load.Classify, os.Getenv)
 }
 
@@ -31,6 +31,7 @@ var most = map[string][]string{
 	"cat":      {"format", "match", "type", "db", "key", "limit", "base", "identity"},
 	"ls":       {"format", "match", "type", "db", "identity"},
 	"extract":  {"out", "match", "type", "db", "identity", "encrypt-to"},
+	"merge":    {"out", "identity", "encrypt-to"},
 	"pack":     {"quiet"},
 	"unpack":   {"out", "spool", "break-lock", "quiet"},
 	"rollback": {"uri", "password-file", "in", "undo", "state", "map-db", "force", "flush", "on-exists", "threads"},

@@ -40,6 +40,8 @@ type above struct {
 	deltas  []*Archive                  // the oldest first: the members, or what some of them amount to
 	chunks  map[string]format.ChunkInfo // of the base, as its manifest has them
 	temp    string                      // where temporary deltas are; empty: nowhere
+
+	encrypted bool // one of the members is
 }
 
 // Open reads the manifest of the full dump at location, a directory or the URL of a prefix in a
@@ -189,10 +191,10 @@ func (a *Archive) Deltas() []Member {
 	return a.above.members
 }
 
-// IsEncrypted reports whether the dump is encrypted.
+// IsEncrypted reports whether the dump, or a delta above it, is encrypted.
 func (a *Archive) IsEncrypted() bool {
 	_, encrypted := a.dir.(*encryption.Store)
-	return encrypted
+	return encrypted || a.above != nil && a.above.encrypted
 }
 
 // Path returns where the dump is.

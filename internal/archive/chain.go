@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -51,6 +52,22 @@ func Chain(ctx context.Context, location string, identities ...age.Identity) ([]
 		}
 	}
 	return members, nil
+}
+
+// ChainUpTo is Chain of a location that is a chain, or one of its deltas, which is then the last.
+func ChainUpTo(ctx context.Context, location string, identities ...age.Identity) ([]Member, error) {
+	chain, number, isDelta := ParseDeltaPath(location)
+	if !isDelta {
+		chain, number = location, format.MaxDelta
+	}
+	if is, err := IsChain(ctx, chain); err != nil || !is {
+		return nil, cmp.Or(err, exitcode.Usagef("%s is neither a chain of deltas nor one of its deltas", location))
+	}
+	members, err := Chain(ctx, chain, identities...)
+	if err == nil && isDelta && number > len(members) {
+		err = fmt.Errorf("%w: there is no %s", ErrIncomplete, location)
+	}
+	return members[:min(number, len(members))], err
 }
 
 // Locations is Chain without a look at what the deltas are: of encrypted ones, which cannot be

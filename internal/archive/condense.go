@@ -2,6 +2,7 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type condenser struct {
 	ctx        context.Context
 	identities []age.Identity
 	keys       encryption.Keys // of temporary deltas
+	encrypted  bool            // one that was not temporary is
 }
 
 // hide lets temporary deltas be encrypted, with a key that nobody else has.
@@ -53,6 +55,9 @@ func (c *condenser) open(s deltaSource) (*Archive, error) {
 	if err == nil && d.dump.id != s.id {
 		d.Close()
 		return nil, fmt.Errorf("%w: %s was replaced meanwhile: it is dump %s, not %s", ErrChain, s.location, d.dump.id, s.id)
+	}
+	if err == nil && !s.temporary && d.IsEncrypted() {
+		c.encrypted = true
 	}
 	return d, err
 }
@@ -90,6 +95,9 @@ func (c *condenser) merge(sources []deltaSource, to string) (deltaSource, error)
 			return deltaSource{}, err
 		}
 		deltas = append(deltas, d)
+		if err := checkDelta(c.ctx, d); err != nil {
+			return deltaSource{}, err
+		}
 	}
 	first, last := deltas[0].Manifest, deltas[len(deltas)-1].Manifest
 	d := *last.Delta
@@ -112,6 +120,12 @@ func (c *condenser) merge(sources []deltaSource, to string) (deltaSource, error)
 	}
 	_, err = w.Finish(nil, false)
 	return deltaSource{location: to, id: info.Dump, temporary: true}, err
+}
+
+// checkDelta reads a whole delta, and returns the first that is wrong with it.
+func checkDelta(ctx context.Context, d *Archive) (first error) {
+	_, err := d.Check(ctx, func(format.ChunkInfo) {}, func(err error) { first = cmp.Or(first, err) })
+	return cmp.Or(err, first)
 }
 
 // mergeType writes the records of a database and type, deleted ones as well, and the skipped keys.

@@ -99,5 +99,21 @@ func (ab *above) open(ctx context.Context, base *Archive, identities []age.Ident
 		}
 		ab.deltas = append(ab.deltas, d)
 	}
+	ab.encrypted = c.encrypted
+	return nil
+}
+
+// CheckDeltas reads the deltas to their ends, with all checks of Check: who reads records looks
+// only at frames that may hold them. The error is the first that is found. Of the base nothing is
+// checked.
+func (a *Archive) CheckDeltas(ctx context.Context) error {
+	if a.above == nil {
+		return nil
+	}
+	for _, d := range a.above.deltas {
+		if err := checkDelta(ctx, d); err != nil {
+			return err
+		}
+	}
 	return nil
 }

@@ -39,7 +39,7 @@ const memoryLimit = 72 << 20
 
 // toolOf names the tool of each command that only one has, for those who ask the other.
 var toolOf = map[string]string{"dump": "pikadump", "plan": "pikadump", "load": "kvload", "finish": "kvload", "rollback": "kvload",
-	"inspect": "kvload", "stats": "kvload", "report": "kvload", "check": "kvload", "get": "kvload", "cat": "kvload", "ls": "kvload", "extract": "kvload", "pack": "kvload", "unpack": "kvload"}
+	"inspect": "kvload", "stats": "kvload", "report": "kvload", "check": "kvload", "get": "kvload", "cat": "kvload", "ls": "kvload", "extract": "kvload", "merge": "kvload", "pack": "kvload", "unpack": "kvload"}
 
 // App completes an app: help and version flags that leave -h and -v free, errors that come
 // back to Main, the help, and the commands that both tools have. Most names, by command, the flags

@@ -6,7 +6,6 @@ import (
 
 	"filippo.io/age"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -29,19 +28,9 @@ func Open(ctx context.Context, location, base string, identities ...age.Identity
 	case base == "":
 		return archive.OpenAny(ctx, location, 0, identities...)
 	}
-	last := format.MaxDelta
-	if !is {
-		var ok bool
-		if location, last, ok = archive.ParseDeltaPath(location); !ok {
-			return nil, exitcode.Usagef("--base is for a chain of deltas, or one of its deltas, and %s is neither", shown)
-		}
-	}
-	members, err := archive.Chain(ctx, location, identities...)
+	members, err := archive.ChainUpTo(ctx, location, identities...)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("--base: %w", err)
 	}
-	if !is && last > len(members) {
-		return nil, fmt.Errorf("%w: there is no %s", archive.ErrIncomplete, shown)
-	}
-	return archive.OpenChain(ctx, base, members[:min(last, len(members))], 0, identities...)
+	return archive.OpenChain(ctx, base, members, 0, identities...)
 }

@@ -109,7 +109,7 @@ func (s *Summary) body(t *text, of string) {
 
 // verbs say what each command has done with the keys.
 var verbs = map[string]string{"dump": "dumped", "load": "loaded", "finish": "loaded", "check": "sound:", "unpack": "unpacked", "pack": "packed",
-	"cat": "wrote", "get": "wrote", "extract": "extracted"}
+	"cat": "wrote", "get": "wrote", "extract": "extracted", "merge": "merged"}
 
 // headline says how much, and how fast.
 func (s *Summary) headline() string {
@@ -139,7 +139,7 @@ func (s *Summary) headline() string {
 		return text + s.Meaning
 	}
 	what := progress.Plural(s.Keys, "key", "keys")
-	if c := s.Chain; c != nil {
+	if c := s.Chain; c != nil && s.Command != "merge" {
 		verb, what = strings.TrimSpace(verb+" "+progress.Plural(int64(c.Deltas), "delta", "deltas")), "of "+what
 	}
 	if s.Elements > 0 {

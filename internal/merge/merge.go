@@ -1,0 +1,278 @@
+// Package merge makes a full dump of a base and the deltas that follow it.
+//
+//	r, err := merge.Run(ctx, merge.Options{Base: "base", Chain: "chain", Out: "new", Tool: "kvload 1.2"})
+//	a, err := archive.Open(ctx, "new", 0) // a dump like any other
+//
+// Its id follows from those of the base and the last delta: who merges the same again makes the
+// same dump, and what a run that was killed has sealed is taken up. The package knows no server,
+// and it never changes what it reads.
+package merge
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+)
+
+// Options say what is merged, and what the new dump is like.
+type Options struct {
+	Base    string           // the full dump
+	Chain   string           // its deltas, or one of them, which is then the last that is taken
+	Out     string           // where the new dump goes
+	Tool    string           // program and version
+	Archive archive.Options  // of the new dump; its identities open base and chain, too
+	Plain   bool             // a dump that is not encrypted is made of what is
+	Meter   *progress.Meter  // nil: nobody wants to know
+	Summary *summary.Summary // takes what the run came to; nil: nobody wants to know
+	Log     io.Writer        // is told what is taken up, and what is not taken
+}
+
+// A Result is what was merged.
+type Result struct {
+	Manifest *format.Manifest // of the new dump
+	Base     string           // id of the base
+	Deltas   []archive.Member // that are in it
+	Rest     int              // deltas of the chain that are not: the last may be unfinished
+	Done     bool             // an earlier run had finished it
+}
+
+// Run makes a dump at Out of what base and chain amount to, or finishes what a run that was killed
+// has left there of it: of the deltas that there were then.
+func Run(ctx context.Context, o Options) (*Result, error) {
+	if o.Summary == nil {
+		o.Summary = summary.New("", "", "merge")
+	}
+	o.Summary.Dump.Place = summary.Place(o.Out)
+	r, err := o.run(ctx)
+	if err == nil {
+		o.summarize(r)
+	}
+	return r, err
+}
+
+func (o *Options) run(ctx context.Context) (*Result, error) {
+	s, err := o.sources(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := &Result{Base: s.base.Dump, Deltas: s.deltas, Rest: s.rest}
+	begun, err := o.begun(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	if begun != nil {
+		r.Deltas, r.Rest, r.Done = s.deltas[:begun.deltas], s.rest+len(s.deltas)-begun.deltas, begun.finished
+	}
+	if r.Done {
+		a, err := archive.Open(ctx, o.Out, 1, o.Archive.Keys.Identities...)
+		if err != nil {
+			return nil, err
+		}
+		defer a.Close()
+		r.Manifest = a.Manifest
+		return r, nil
+	}
+	r.Manifest, err = o.merge(ctx, r)
+	return r, err
+}
+
+// merge makes the dump.
+func (o *Options) merge(ctx context.Context, r *Result) (*format.Manifest, error) {
+	a, err := archive.OpenChain(ctx, o.Base, r.Deltas, 0, o.Archive.Keys.Identities...)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	if a.IsEncrypted() && len(o.Archive.Keys.Recipients) == 0 && !o.Plain {
+		return nil, exitcode.Usagef("the base or a delta is encrypted: give --encrypt-to RECIPIENT, or --plain for a dump that is not")
+	}
+	last, err := archive.OpenAny(ctx, r.Deltas[len(r.Deltas)-1].Location, 1, o.Archive.Keys.Identities...)
+	if err != nil {
+		return nil, err
+	}
+	last.Close()
+	if err := a.CheckDeltas(ctx); err != nil {
+		return nil, err
+	}
+	info := o.info(&a.Manifest.Info, &last.Manifest.Info)
+	logging.SetDump(o.Log, info.Dump)
+	w, err := archive.Resume(ctx, o.Out, info, o.Archive, func(line string) { fmt.Fprintln(o.Log, line) })
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	if w.Info.Dump != info.Dump { // it was put there meanwhile
+		return nil, fmt.Errorf("%w: it is dump %s", archive.ErrExists, w.Info.Dump)
+	}
+	if w.Resumed() {
+		fmt.Fprintf(o.Log, "there already: %s\n", w.Holds())
+	}
+	c := copier{ctx: ctx, a: a, w: w}
+	if err := c.all(o.Meter); err != nil {
+		return nil, err
+	}
+	m, err := w.Draft(last.Manifest.BinlogAfter)
+	if err != nil {
+		return nil, err
+	}
+	m.Consistency = consistency(m.Consistency, last.Manifest)
+	return m, w.FinishAs(m, archive.MayConflict(&a.Manifest.Info) || archive.MayConflict(&m.Info))
+}
+
+// info describes the merged dump: one that was begun when the last delta ended (docs/FORMAT.md
+// §13.4).
+func (o *Options) info(base, last *format.Info) format.Info {
+	src := last.Source
+	src.Binlog = last.Delta.To
+	info := format.NewInfo(o.Tool, last.Delta.Until.Add(-time.Duration(src.ClockDifference)*time.Millisecond), src, base.Options)
+	info.Dump = format.MergedID(base.Dump, last.Dump)
+	return info
+}
+
+// consistency is that of a dump that ends as the last delta does, by its binlog positions.
+func consistency(c format.Consistency, last *format.Manifest) format.Consistency {
+	n := last.Delta.Number
+	switch {
+	case c.Statement == format.NoWrites && last.Consistency.Statement != format.NoWrites:
+		return last.Consistency
+	case c.Statement == format.NoWrites:
+		c.Reason = fmt.Sprintf("merged of a base and %s; nothing was written while the last was made", progress.Plural(n, "delta", "deltas"))
+	default:
+		c.Reason = fmt.Sprintf("merged of a base and %s; of the last: %s", progress.Plural(n, "delta", "deltas"), c.Reason)
+	}
+	return c
+}
+
+// A copier writes what an archive holds to a dump.
+type copier struct {
+	ctx context.Context
+	a   *archive.Archive
+	w   *archive.Writer
+}
+
+// A gap is what is missing of a database and type, with the units that hold something of it.
+type gap struct {
+	db    int
+	typ   format.Type
+	keys  archive.Range
+	units []archive.Unit
+}
+
+// all copies what is missing.
+func (c *copier) all(meter *progress.Meter) error {
+	gaps, err := c.gaps()
+	if err != nil {
+		return err
+	}
+	var units []archive.Unit
+	for i := range gaps {
+		units = append(units, gaps[i].units...)
+	}
+	done := export.Watch(meter, units)
+	defer meter.Begin("merge", 1)()
+	for i := range gaps {
+		if err := c.gap(&gaps[i], done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gaps finds what is missing, before anything is written.
+func (c *copier) gaps() (all []gap, err error) {
+	for _, db := range c.w.Info.Options.Databases {
+		for _, t := range c.w.Info.Options.Types {
+			ranges, err := c.w.Gaps(db, t)
+			if err != nil {
+				return nil, err
+			}
+			units := c.a.Units(func(ci format.ChunkInfo) bool { return ci.DB == db && ci.Type == t })
+			for _, r := range ranges {
+				g := gap{db: db, typ: t, keys: r}
+				for _, u := range units {
+					if _, ok := (archive.Range{Start: u[0].Start, End: u[len(u)-1].End}).Within(r); ok {
+						g.units = append(g.units, u)
+					}
+				}
+				all = append(all, g)
+			}
+		}
+	}
+	return all, nil
+}
+
+// gap copies the keys of one.
+func (c *copier) gap(g *gap, done func(archive.Unit)) error {
+	seg := c.w.Segment(g.db, g.typ, g.keys.Start)
+	defer seg.Discard()
+	for _, u := range g.units {
+		if err := c.unit(seg, u, g.keys); err != nil {
+			return err
+		}
+		done(u)
+	}
+	return seg.Close(g.keys.End)
+}
+
+// unit copies the keys of a unit that are in a range. It reads all of it: what is wrong with a
+// chunk may only show at its end.
+func (c *copier) unit(seg *archive.Segment, u archive.Unit, keys archive.Range) error {
+	within := func(key []byte) bool {
+		return bytes.Compare(key, keys.Start) >= 0 && (keys.End == nil || bytes.Compare(key, keys.End) < 0)
+	}
+	var skipped []format.SkippedKey
+	for _, ci := range u {
+		more, err := c.a.SkippedIn(ci)
+		if err != nil {
+			return err
+		}
+		skipped = append(skipped, more...)
+	}
+	// skip notes what was skipped before key; nil: all.
+	skip := func(key []byte) error {
+		for len(skipped) > 0 && (key == nil || bytes.Compare(skipped[0].Key, key) < 0) {
+			if k := skipped[0]; within(k.Key) {
+				if err := seg.Skip(k.Key, k.Reason, k.Detail); err != nil {
+					return err
+				}
+			}
+			skipped = skipped[1:]
+		}
+		return nil
+	}
+	src := c.a.OpenUnit(u)
+	defer src.Close()
+	for {
+		if c.ctx.Err() != nil {
+			return context.Cause(c.ctx)
+		}
+		r, err := src.Next()
+		if err == io.EOF {
+			return skip(nil)
+		}
+		if err != nil {
+			return err
+		}
+		if !within(r.Key) {
+			continue
+		}
+		if r.Part&format.PartFirst != 0 {
+			if err := skip(r.Key); err != nil {
+				return err
+			}
+		}
+		if err := seg.Record(r); err != nil {
+			return err
+		}
+	}
+}
