@@ -1,6 +1,14 @@
 package archive
 
-import "github.com/pika2kvrocks/pika2kvrocks/format"
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"iter"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
 
 // Conflicts hands over the names that stand in several types, by database and in
 // key order.
@@ -39,7 +47,7 @@ func (a *Archive) eachConflict(each func(ConflictKey) error) error {
 	}
 	for _, db := range a.Manifest.Options.Databases {
 		err := a.findConflicts(db, func(key []byte, types []format.Type) error {
-			return each(ConflictKey{db, key, name(key), types})
+			return each(ConflictKey{db, key, name(key), slices.Clone(types)})
 		})
 		if err != nil {
 			return err
@@ -52,3 +60,48 @@ func (a *Archive) eachConflict(each func(ConflictKey) error) error {
 func (a *Archive) findConflicts(db int, found func(name []byte, types []format.Type) error) error {
 	return merge(a.nameStreams(db, allChunks, a.namesAt), 2, found)
 }
+
+// A ConflictCursor tells which names of one database stand in several types in a dump. It is for
+// one goroutine.
+type ConflictCursor struct {
+	db   int
+	next func() (ConflictKey, error, bool)
+	stop func()
+	at   ConflictKey
+	more bool // at is one
+}
+
+// ConflictsOf returns a cursor over the dump's own list, whatever deltas are above it. Nothing is
+// read before it is asked.
+func (a *Archive) ConflictsOf(db int) *ConflictCursor {
+	stopped := errors.New("stopped")
+	c := &ConflictCursor{db: db, at: ConflictKey{DB: -1}, more: true}
+	c.next, c.stop = iter.Pull2(func(yield func(ConflictKey, error) bool) {
+		err := readNamed(a, format.ConflictsName, func(k ConflictKey) error {
+			if !yield(k, nil) {
+				return stopped
+			}
+			return nil
+		})
+		if err != nil && err != stopped {
+			yield(ConflictKey{}, err)
+		}
+	})
+	return c
+}
+
+// Has reports whether the list has a name. Names are asked for in byte order.
+func (c *ConflictCursor) Has(name []byte) (has bool, err error) {
+	for c.more {
+		if n := cmp.Or(cmp.Compare(c.at.DB, c.db), bytes.Compare(c.at.Key, name)); n >= 0 {
+			return n == 0, nil
+		}
+		if c.at, err, c.more = c.next(); err != nil {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// Close closes the list.
+func (c *ConflictCursor) Close() { c.stop() }

@@ -150,7 +150,8 @@ func (s *nameStream) close() {
 	}
 }
 
-// merge calls found for each name that stands in at least so many types, in order.
+// merge calls found for each name that stands in at least so many types, in order. Types are valid
+// until found returns.
 func merge(streams []*nameStream, least int, found func(name []byte, types []format.Type) error) error {
 	for _, s := range streams {
 		defer s.close()

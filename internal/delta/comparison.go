@@ -17,7 +17,8 @@ import (
 // said too often rather than too rarely: it is only read again. It is for one goroutine.
 type Comparison struct {
 	base    *archive.Cursor
-	skipped []*archive.SkippedCursor // of the dump and the deltas behind it
+	skipped []*archive.SkippedCursor  // of the dump and the deltas behind it
+	several []*archive.ConflictCursor // of them, too: names in several types
 	seg     *archive.Segment
 	now     func() int64
 	listed  Listed
@@ -46,12 +47,14 @@ func (l *Listed) Add(more Listed) {
 
 // NewComparison returns a comparison of the pass that goes into seg with the keys of dumps, which
 // are a dump, or what one and the deltas behind it amount to and each of them by itself. Now tells
-// Unix ms by the source's clock: what has expired since is not missing. Done is told what the pass
-// has found when it has come to its end.
+// Unix ms by the source's clock: what has expired since is not missing, but where its name has
+// other types: a target may hold only the one that has expired (kvload --on-conflict). Done is told
+// what the pass has found when it has come to its end.
 func NewComparison(dumps []*archive.Archive, db int, t format.Type, seg *archive.Segment, now func() int64, done func(Listed)) *Comparison {
 	c := &Comparison{base: dumps[0].Cursor(db, t), seg: seg, now: now, done: done}
 	for _, a := range dumps {
 		c.skipped = append(c.skipped, a.SkippedKeys(db, t, seg.Start()))
+		c.several = append(c.several, a.ConflictsOf(db))
 	}
 	return c
 }
@@ -66,6 +69,9 @@ func (c *Comparison) Checkpoint() error { return c.seg.Checkpoint() }
 // does the latter.
 func (c *Comparison) Discard() {
 	c.base.Close()
+	for _, s := range c.several {
+		s.Close()
+	}
 	c.seg.Discard()
 }
 
@@ -189,9 +195,8 @@ func (c *Comparison) reach(key []byte, with bool) error {
 				err = c.nextSkipped(least)
 			}
 		case b != nil && isPast(b.Key):
-			found := c.key != nil && c.there && bytes.Equal(c.key, b.Key)
-			if b.Part&format.PartFirst != 0 && !found && (b.Expire == 0 || b.Expire > c.now()) {
-				err = c.differs(b.Key)
+			if found := c.key != nil && c.there && bytes.Equal(c.key, b.Key); b.Part&format.PartFirst != 0 && !found {
+				err = c.missing(b)
 			}
 			if err == nil {
 				err = c.next(nil)
@@ -203,6 +208,21 @@ func (c *Comparison) reach(key []byte, with bool) error {
 			return err
 		}
 	}
+}
+
+// missing takes a key of the dump that the pass has not found.
+func (c *Comparison) missing(b *format.Record) error {
+	if b.Expire == 0 || b.Expire > c.now() {
+		return c.differs(b.Key)
+	}
+	for _, s := range c.several {
+		if has, err := s.Has(b.Key); err != nil {
+			return err
+		} else if has {
+			return c.differs(b.Key)
+		}
+	}
+	return nil
 }
 
 // begin goes to the first keys of the pass.

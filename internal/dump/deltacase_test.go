@@ -54,6 +54,7 @@ func TestDelta(t *testing.T) {
 		{"expiries", pikasim.V355, []string{"SET a 1", "SET b 1 EX 1000", "SET c 1 EX 1000", "SET d 1 EX 1000"}, []string{"EXPIRE a 1000", "PERSIST b", "EXPIRE c 1001"}, 0, []string{"a", "b", "c"}},
 		{"expiries in ms", pikasim.V401, []string{"SET a 1 EX 1000", "SET b 1 EX 1000", "PEXPIRE b 900001"}, []string{"PEXPIRE b 900002"}, 0, []string{"b"}},
 		{"expired", pikasim.V355, []string{"SET a 1 EX 1000", "HSET h f v", "EXPIRE h 1000", "SET b 1"}, nil, 1, nil},
+		{"expired, and another type of its name has not", pikasim.V355, []string{"SET a 1 EX 1000", "XADD a 1-1 f v"}, nil, 1, []string{"a"}},
 		{"expired, and written again", pikasim.V355, []string{"SET a 1 EX 1000"}, []string{"SET a 1"}, 1, []string{"a"}},
 		{"another type", pikasim.V401, []string{"SET a 1", "HSET h f v"}, []string{"DEL a", "HSET a f v"}, 0, []string{"a"}},
 		{"several types", pikasim.V355, []string{"SET a 1", "SADD a m"}, []string{"SREM a m", "HSET a f v"}, 0, []string{"a"}},
