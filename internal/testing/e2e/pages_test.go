@@ -24,10 +24,17 @@ const notRun = "# Not run by the tests: "
 // bucketURL stands in the pages for a dump in a bucket.
 const bucketURL = "s3://BUCKET/pika?region=eu-west-1"
 
+// Lines in the commands of a page between which something writes to the source.
+const (
+	writersWork = "# the writers are at work"
+	writersStop = "# now stop the writers"
+)
+
 // pages are the documents whose commands are run, with the number of their blocks that are not.
 var pages = map[string]int{
 	"docs/operations/README.md":        0,
 	"docs/operations/cut-over.md":      1,
+	"docs/operations/follow.md":        3,
 	"docs/operations/plan.md":          0,
 	"docs/operations/dump.md":          0,
 	"docs/operations/consistency.md":   1,
@@ -119,7 +126,7 @@ func isQuoting(command string) bool {
 // directory of tools. It returns what was said, and the script's directory.
 func runPage(t *testing.T, script, tools string) (said, dir string) {
 	t.Helper()
-	s := simulate(t, pikasim.Options{Version: pikasim.V355, Databases: 1})
+	s := simulate(t, pikasim.Options{Version: pikasim.V355, Databases: 1, Replication: true})
 	if addrs := os.Getenv("PIKA_ADDR"); addrs != "" {
 		s.addr, _, _ = strings.Cut(addrs, ",")
 		emptied(t, "PIKA_ADDR", s.addr)
@@ -137,6 +144,8 @@ func runPage(t *testing.T, script, tools string) (said, dir string) {
 		"PIKA:9221", s.addr, "-h PIKA -p 9221", asFlags(s.addr),
 		"KVROCKS:6666", to.addr, "-h KVROCKS -p 6666", asFlags(to.addr),
 		"KVROCKS-B:6666", second.addr,
+		writersWork, "while redis-cli "+asFlags(s.addr)+" SET app:name:1 $RANDOM; do sleep 0.05; done >/dev/null & writers=$!",
+		writersStop, "[ -z \"${writers:-}\" ] || { kill $writers; wait $writers; writers=; } || true",
 	).Replace(script)
 	tool(t, "kvload")
 	cmd := exec.Command("bash", "-c", script)
