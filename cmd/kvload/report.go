@@ -15,6 +15,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dumpreport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
@@ -24,13 +25,15 @@ const reportDescription = `Writes one page of HTML that needs no network and no 
 dump, what to know of it, and what came of its loads and of comparisons. It
 names keys of the dump: treat it as you treat the dump.
 
-Loads are found by their journals beside the dump (DUMP.load), or where
---state says. Each kvload verify keeps its result there.
+Loads are found by their journals beside the dump (DUMP.load; of one in a
+bucket, in the working directory), or where --state says. Each kvload verify
+keeps its result there.
 
 EXAMPLES:
    kvload report /backup/pika --out report.html
    kvload report /backup/pika --out report.html --lang zh
-   kvload report 's3://backups/pika' --state /var/lib/load --out report.html`
+   kvload report 's3://backups/pika' --state /var/lib/load --out report.html
+   kvload report /backup/chain --base /backup/base --out report.html`
 
 func reportCommand() *cli.Command {
 	env := command.Env("KVLOAD")
@@ -40,8 +43,8 @@ func reportCommand() *cli.Command {
 		Flags: append(command.OutputFlags(env),
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the page to `FILE`; -: to standard output", EnvVars: env("out"), Category: categoryOutput},
 			&cli.StringFlag{Name: "lang", Value: string(dumpreport.English), Usage: "`en|zh` language of the page", EnvVars: env("lang"), Category: categoryOutput},
-			&cli.StringSliceFlag{Name: "state", DefaultText: "those in DUMP.load, beside the dump", Usage: "show the load whose journal is in `DIR`, a directory or the URL of a prefix in a bucket; can be given more than once", EnvVars: env("state"), Category: categoryDump},
-			encryption.IdentityFlag(env), readersFlag(env)),
+			&cli.StringSliceFlag{Name: "state", DefaultText: "those in DUMP.load, beside the dump", Usage: "show the load whose --state was `DIR`, a directory or the URL of a prefix in a bucket; can be given more than once", EnvVars: env("state"), Category: categoryDump},
+			baseFlag(env, "what both amount to is shown"), encryption.IdentityFlag(env), readersFlag(env)),
 		Action: writeReport,
 	}
 }
@@ -68,7 +71,7 @@ func writeReport(c *cli.Context) error {
 		return err
 	}
 	defer a.Close()
-	p := &dumpreport.Page{Stats: s, Manifest: a.Manifest, Place: summary.Place(a.Path()), Tool: "kvload " + command.Version, Now: time.Now(), Lang: lang}
+	p := &dumpreport.Page{Stats: s, Manifest: a.Manifest, Place: place(a.Path()), Tool: "kvload " + command.Version, Now: time.Now(), Lang: lang}
 	if err := p.Read(a); err != nil {
 		return err
 	}
@@ -81,24 +84,54 @@ func writeReport(c *cli.Context) error {
 	return replaceFile(out, func(w io.Writer) error { return dumpreport.WritePage(w, p) })
 }
 
+// place returns where a dump is, for people who are elsewhere.
+func place(path string) string {
+	if whole, err := filepath.Abs(path); err == nil && !storage.IsURL(path) {
+		return whole
+	}
+	return summary.Place(path)
+}
+
 // loads returns what is known of the loads of a dump: those in the states, or if none is given,
 // those beside the dump.
 func loads(ctx context.Context, dump string, states []string, s *stats.Stats) (all []dumpreport.Load, err error) {
-	given := len(states) > 0
-	if !given && !storage.IsURL(dump) {
-		if states, err = filepath.Glob(filepath.Clean(dump) + ".load/*"); err != nil {
-			return nil, err
+	if len(states) == 0 {
+		states, err = loadstate.States(ctx, dump, s.Dump)
+		if err != nil {
+			return nil, fmt.Errorf("look for loads beside the dump: %w; say with --state where they are", err)
 		}
+		return loadsIn(ctx, states, s)
 	}
 	for _, state := range states {
-		l, err := dumpreport.ReadLoad(ctx, state, s.Dump)
-		if errors.Is(err, dumpreport.ErrNoLoad) && !given { // of a dump that was in the same place before
-			continue
+		found, err := loadsIn(ctx, []string{state}, s)
+		if err == nil && len(found) == 0 { // of a load into several targets
+			var below []string
+			if below, err = loadstate.Below(ctx, state); err == nil {
+				found, err = loadsIn(ctx, below, s)
+			}
+		}
+		if err == nil && len(found) == 0 {
+			err = dumpreport.ErrNoLoad
 		}
 		if err != nil {
 			return nil, fmt.Errorf("--state %s: %w", summary.Place(state), err)
 		}
-		all = append(all, *l)
+		all = append(all, found...)
+	}
+	return all, nil
+}
+
+// loadsIn returns what is known of those loads whose states are of the dump: it may be that in the
+// same place there was another dump before.
+func loadsIn(ctx context.Context, states []string, s *stats.Stats) (all []dumpreport.Load, err error) {
+	for _, state := range states {
+		l, err := dumpreport.ReadLoad(ctx, state, s.Dump)
+		switch {
+		case err == nil:
+			all = append(all, *l)
+		case !errors.Is(err, dumpreport.ErrNoLoad):
+			return nil, fmt.Errorf("%s: %w", summary.Place(state), err)
+		}
 	}
 	return all, nil
 }

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 )
 
 // TestReportPage: the page of a dump has its loads and comparisons, which are found beside it, and
@@ -62,5 +65,67 @@ func TestReportPage(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(page), ".report-*")); len(left) > 0 {
 		t.Errorf("left: %q", left)
+	}
+}
+
+// TestReportChain: of a chain with its base what both amount to is counted and shown, of a delta
+// what it has.
+func TestReportChain(t *testing.T) {
+	base, chain := goldenCopy(t)
+	page := filepath.Join(t.TempDir(), "page.html")
+	read := func(args ...string) string {
+		t.Helper()
+		if r := runCommand(append([]string{"report", "--quiet", "--out", page}, args...)...); r.code != 0 {
+			t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+		}
+		data, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	if got := read(chain, "--base", base); !strings.Contains(got, "The dump with deltas up to number 2") || strings.Contains(got, "stored, compressed") {
+		t.Error("it does not say which deltas it has")
+	}
+	if got := read(archive.DeltaPath(chain, 2)); !strings.Contains(got, "Delta 2 of Pika") || !strings.Contains(got, "deletions, by type") {
+		t.Error("it does not say that it is of a delta")
+	}
+	runCommand("report", chain, "--out", page).failed(t, 2, "give its base with --base")
+	type counts struct{ Keys, Deleted int64 }
+	count := func(args ...string) (c counts) {
+		t.Helper()
+		r := runCommand(append([]string{"stats", "--quiet", "--json"}, args...)...)
+		if err := json.Unmarshal([]byte(r.stdout), &c); err != nil {
+			t.Fatalf("exit code %d, %s%s: %v", r.code, r.stdout, r.stderr, err)
+		}
+		return c
+	}
+	shown := runCommand("cat", "--quiet", "--format", "json", "--base", base, chain).stdout
+	if c := count(chain, "--base", base); c.Deleted != 0 || c.Keys != int64(strings.Count(shown, "\n")) {
+		t.Errorf("%+v, and cat shows:\n%s", c, shown)
+	}
+	if c := count(archive.DeltaPath(chain, 1)); c.Deleted == 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+// TestReportStates: the state of a load into several targets is given as it was to the load.
+func TestReportStates(t *testing.T) {
+	one, two := startTarget(t), startTarget(t)
+	dir := makeDump(t, []format.Record{text("a", "b")})
+	states := filepath.Join(t.TempDir(), "states")
+	for _, addr := range []string{one.Addr(), two.Addr()} {
+		if r := runCommand("load", "--quiet", "--uri", addr, "--in", dir, "--state", filepath.Join(states, loadstate.TargetName(addr))); r.code != 0 {
+			t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+		}
+	}
+	r := runCommand("report", "--quiet", dir, "--state", states, "--out", "-")
+	for _, addr := range []string{one.Addr(), two.Addr()} {
+		if !strings.Contains(r.stdout, "Load into Redis at "+addr) {
+			t.Errorf("exit code %d, %s: nothing of %s", r.code, r.stderr, addr)
+		}
+	}
+	if r := runCommand("report", "--quiet", dir, "--out", "-"); r.code != 0 || strings.Contains(r.stdout, "Load into") {
+		t.Errorf("exit code %d, %s: it found what is elsewhere", r.code, r.stderr)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dumpreport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
@@ -28,6 +29,7 @@ differ from name to name are shown as <n>, <date>, <epoch>, <uuid>, <hex>.
 
 EXAMPLES:
    kvload stats /backup/pika
+   kvload stats /backup/chain --base /backup/base
    kvload stats --json /backup/pika | jq '.names.prefixes[] | {prefix, bytes}'`
 
 func statsCommand() *cli.Command {
@@ -35,7 +37,7 @@ func statsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "stats", Usage: "count what is in a dump: types, sizes, prefixes", UsageText: "kvload stats [--json] DIR", ArgsUsage: "DIR",
 		Description: statsDescription,
-		Flags:       append(command.OutputFlags(env), encryption.IdentityFlag(env), readersFlag(env)),
+		Flags:       append(command.OutputFlags(env), baseFlag(env, "what both amount to is counted"), encryption.IdentityFlag(env), readersFlag(env)),
 		Action: func(c *cli.Context) error {
 			a, s, err := count(c)
 			if err != nil {
@@ -81,7 +83,7 @@ func count(c *cli.Context) (*archive.Archive, *stats.Stats, error) {
 	sum := command.Summarize(c, nil)
 	sum.Own = true
 	sum.Dump.Place = summary.Place(location)
-	a, err := archive.Open(c.Context, location, threads, keys.Identities...)
+	a, err := export.Open(c.Context, location, c.String("base"), keys.Identities...)
 	if err != nil {
 		return nil, nil, err
 	}

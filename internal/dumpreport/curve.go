@@ -2,6 +2,7 @@ package dumpreport
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -49,7 +50,7 @@ func newPace(all []journal.History) *pace {
 			k, b := at(way, from.Add(time.Duration(i+1)*p.step))
 			p.keys[i] += max(0, k-keys) / p.step.Seconds()
 			p.bytes[i] += max(0, b-bytes) / p.step.Seconds()
-			p.done[i] += int64(k)
+			p.done[i] += int64(math.Round(k))
 			keys, bytes = k, b
 		}
 	}
@@ -57,6 +58,17 @@ func newPace(all []journal.History) *pace {
 		p.rests = rests(all[0])
 	}
 	return p
+}
+
+// moment is the time at the end of so many steps.
+func (p *pace) moment(steps int) string { return p.shown(time.Duration(steps) * p.step) }
+
+// shown writes a time since the beginning, in digits that tell steps apart.
+func (p *pace) shown(d time.Duration) string {
+	if time.Duration(len(p.keys))*p.step < 2*time.Minute {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
 }
 
 // points returns the moments of a history, and one at the beginning of each run, at which nothing
@@ -161,7 +173,7 @@ func (m *maker) drawn(p *pace, class string, w, h float64, times int) curve {
 		case times:
 			anchor = "end"
 		}
-		c.Texts = append(c.Texts, curveText{x(d), h - 6, anchor, d.Round(time.Second).String()})
+		c.Texts = append(c.Texts, curveText{x(d), h - 6, anchor, p.shown(d)})
 	}
 	var line strings.Builder
 	for i, rate := range p.keys {

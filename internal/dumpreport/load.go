@@ -9,20 +9,14 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
-// A Load is what is known of a load of the dump.
-type Load struct {
-	Place         string // of its state
-	Status        *loadstate.Status
-	Verifications []loadstate.Verification
-}
-
+// A loadView is what came of a load, in words.
 type loadView struct {
 	ID, Title string
+	Verdict   verdict
 	Notes     []note
 	Curve     *pair[curve]
 	Tables    []*sheet
@@ -32,7 +26,12 @@ type loadView struct {
 func (m *maker) load(l *Load, id string) loadView {
 	b := l.Status.Identity()
 	v := loadView{ID: id, Title: m.say("Load into %s at %s", serverName(cmp.Or(b.Server, "kvrocks")), b.Address)}
-	v.Notes = append(m.ended(l), m.leftOut(l), m.verified(l))
+	ended, undone := m.ended(l)
+	v.Notes = []note{ended}
+	if !undone {
+		v.Notes = append(v.Notes, m.leftOut(l), m.verified(l))
+	}
+	v.Verdict = v.verdict()
 	for _, p := range l.Status.Shards {
 		if why := p.Journal.Unsure(); why != "" {
 			v.Notes = append(v.Notes, note{Level: warn, Title: m.say("It is not known whether the target kept all of it"), Text: []string{why}})
@@ -50,48 +49,55 @@ func (m *maker) load(l *Load, id string) loadView {
 	} else if l.Status.Stats().Keys > 0 && !slices.ContainsFunc(all, func(h journal.History) bool { return len(h.Moments) > 0 }) {
 		v.Notes = append(v.Notes, note{Title: m.say("The speed over time is not known: the journal does not tell it")})
 	}
-	v.Tables = append(v.Tables, m.flags(b))
+	v.Tables = append(v.Tables, m.flags(l, b))
 	if len(l.Verifications) > 0 {
 		v.Tables = append(v.Tables, m.comparisons(l))
 	}
 	return v
 }
 
-// ended says how a load ended.
-func (m *maker) ended(l *Load) []note {
+// ended says how a load ended, and whether it was undone.
+func (m *maker) ended(l *Load) (n note, undone bool) {
 	s := l.Status.Stats()
 	what := m.say("%s with %s, %s", m.count(s.Keys, "key", "keys"), m.count(s.Elements, "element", "elements"), progress.Bytes(s.Bytes))
-	var undone time.Time
+	var end time.Time
 	undoing := false
 	kept := int64(0)
 	for _, p := range l.Status.Shards {
 		undoing = undoing || p.Journal.IsUndoing()
 		kept += p.Journal.Kept()
-		if t := p.Journal.Undone(); t.After(undone) {
-			undone = t
+		if t := p.Journal.Undone(); t.After(end) {
+			end = t
 		}
 	}
 	switch {
-	case !undone.IsZero():
+	case !end.IsZero():
 		text := m.say("Nothing of it is left on the target.")
 		if kept > 0 {
 			text = m.say("Left on the target, as others had changed them: %s.", m.count(kept, "key", "keys"))
 		}
-		return []note{{Level: warn, Title: m.say("Undone on %s", moment(undone)), Text: []string{text}}}
+		return note{Level: warn, Title: m.say("Undone on %s", moment(end)), Text: []string{text}}, true
 	case undoing:
-		return []note{{Level: bad, Title: m.say("It is being undone: run kvload rollback to its end")}}
+		return note{Level: bad, Title: m.say("It is being undone: run kvload rollback to its end")}, true
 	}
-	if err := l.Status.Complete(); err != nil {
-		return []note{{Level: bad, Title: m.say("Not finished"), Text: []string{m.say("So far %s.", what), err.Error()}}}
+	if l.Status.Complete() != nil {
+		return note{Level: bad, Title: m.say("Not finished"), Text: []string{m.say("So far %s.", what), m.toDo(l)}}, false
 	}
-	return []note{{Level: good, Title: m.say("Finished in %s", took(l.Status.Took())), Text: []string{m.say("Loaded %s.", what)}}}
+	return note{Level: good, Title: m.say("Finished in %s", took(l.Status.Took())), Text: []string{m.say("Loaded %s.", what)}}, false
 }
 
-func took(d time.Duration) string {
-	if d < 10*time.Second {
-		return d.Round(100 * time.Millisecond).String()
+// toDo says how a load is finished.
+func (m *maker) toDo(l *Load) string {
+	var lacking []string
+	for _, p := range l.Status.Shards {
+		if p.Journal.Finished().IsZero() && !p.IsAll() {
+			lacking = append(lacking, p.String())
+		}
 	}
-	return progress.Duration(d)
+	if lacking == nil {
+		return m.say("Resume it: kvload load --resume, with the flags that it was begun with.")
+	}
+	return m.say("Shards that are not done: %s. Resume each: kvload load --shard I/N --resume, with the flags that it was begun with.", strings.Join(lacking, ", "))
 }
 
 func (m *maker) leftOut(l *Load) note {
@@ -120,53 +126,17 @@ func (m *maker) leftOut(l *Load) note {
 	return n
 }
 
-// verified says what the newest comparison of all shards found.
-func (m *maker) verified(l *Load) note {
-	i := len(l.Verifications) - 1
-	if i < 0 {
-		return note{Level: warn, Title: m.say("Not verified"), Text: []string{m.say("No comparison of the target with the dump is kept beside the journal. Run kvload verify.")}}
-	}
-	v := l.Verifications[i]
-	n := note{Level: good, Title: m.say("Verified on %s: equal", moment(v.Ended)), Text: []string{m.say("Compared %s, in %s.", m.count(v.Keys, "key", "keys"), took(v.Ended.Sub(v.Began)))}}
-	switch {
-	case !v.Equal:
-		n.Level, n.Title = bad, m.say("Verified on %s: not equal, in %s", moment(v.Ended), m.count(v.Differing+v.Extra, "key", "keys"))
-	case v.Sampled:
-		n.Level, n.Title = warn, m.say("Verified on %s: a sample is equal", moment(v.Ended))
-	}
-	if v.KeysOnly {
-		n.Text = append(n.Text, m.say("Only types, lengths and expiries were compared."))
-	}
-	if v.Shard != "" {
-		n.Text = append(n.Text, m.say("Only shard %s was compared.", v.Shard))
-	}
-	if v.Reverse {
-		n.Text = append(n.Text, m.say("Keys that only the target has: %s.", progress.Count(v.Extra)))
-	}
-	if len(v.Differences) > 0 {
-		n.Table = &sheet{Small: true, Head: m.head("Difference", "#Keys", "Meaning", "-")}
-		for _, d := range v.Differences {
-			explained := ""
-			if d.Explained {
-				explained = m.say("explained: no difference")
-			}
-			n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{{Text: d.Kind}, {Text: progress.Count(d.Keys), Class: number}, {Text: m.meaning(report.Differences, d.Kind)}, {Text: explained, Class: "extra"}}})
-		}
-	}
-	return n
-}
-
 // mostRuns is how many runs are shown: the newest.
 const mostRuns = 50
 
 // runs is the table of the runs of a load.
 func (m *maker) runs(l *Load) *sheet {
-	s := &sheet{Small: true, Caption: m.say("Runs"), Head: m.head("Began", "-Ended", "#Took", "#Retries", "Shard")}
+	s := &sheet{Small: true, Caption: m.say("Runs"), Head: m.head("Began", "-Ended", "#Took", "#Retries")}
+	divided := !l.Status.Shards[0].IsAll()
+	if divided {
+		s.Head = append(s.Head, m.head("Shard")...)
+	}
 	for _, p := range l.Status.Shards {
-		shard := "–"
-		if !p.IsAll() {
-			shard = p.String()
-		}
 		spans := p.Journal.History().Spans
 		for i, span := range spans {
 			ended, lasted, retries := m.say("killed"), m.say("killed"), "–"
@@ -176,7 +146,11 @@ func (m *maker) runs(l *Load) *sheet {
 			case !span.Ended.IsZero():
 				ended, lasted, retries = moment(span.Ended), took(span.Ended.Sub(span.Began)), progress.Count(span.Retries)
 			}
-			s.Rows = append(s.Rows, line{Cells: []cell{{Text: moment(span.Began), Class: "time"}, {Text: ended, Class: "extra time"}, {Text: lasted, Class: number}, {Text: retries, Class: number}, {Text: shard}}})
+			s.Rows = append(s.Rows, line{Cells: []cell{{Text: moment(span.Began), Class: "time"}, {Text: ended, Class: "extra time"}, {Text: lasted, Class: number}, {Text: retries, Class: number}}})
+			if divided {
+				last := &s.Rows[len(s.Rows)-1]
+				last.Cells = append(last.Cells, cell{Text: p.String()})
+			}
 		}
 	}
 	s.Rows = s.Rows[max(0, len(s.Rows)-mostRuns):]
@@ -197,7 +171,7 @@ func (m *maker) paces(p *pace) *sheet {
 		}
 		n := float64(end - i)
 		s.Rows = append(s.Rows, line{Cells: []cell{
-			{Text: (time.Duration(end) * p.step).Round(time.Second).String()}, {Text: progress.Count(p.done[end-1]), Class: number},
+			{Text: p.moment(end)}, {Text: progress.Count(p.done[end-1]), Class: number},
 			{Text: progress.Count(int64(keys / n)), Class: number}, {Text: progress.Bytes(int64(bytes / n)), Class: extra},
 		}})
 	}
@@ -205,7 +179,7 @@ func (m *maker) paces(p *pace) *sheet {
 }
 
 // flags is the table of what the load was begun with.
-func (m *maker) flags(b *journal.Identity) *sheet {
+func (m *maker) flags(l *Load, b *journal.Identity) *sheet {
 	s := &sheet{Small: true, Caption: m.say("What it was begun with"), Head: m.head("Flag", "Value")}
 	add := func(flag, value string) {
 		if value != "" {
@@ -224,27 +198,6 @@ func (m *maker) flags(b *journal.Identity) *sheet {
 		add("--method", "raw")
 	}
 	add(m.say("nodes"), strings.Join(b.Nodes, " "))
-	return s
-}
-
-func (m *maker) comparisons(l *Load) *sheet {
-	s := &sheet{Small: true, Caption: m.say("Comparisons"), Head: m.head("Ended", "~Took", "~Keys", "#Differing", "#Extra", "Result")}
-	for _, v := range l.Verifications {
-		result := m.say("equal")
-		switch {
-		case !v.Equal:
-			result = m.say("not equal")
-		case v.Sampled:
-			result = m.say("a sample is equal")
-		}
-		only := "–"
-		if v.Reverse {
-			only = progress.Count(v.Extra)
-		}
-		s.Rows = append(s.Rows, line{Cells: []cell{
-			{Text: moment(v.Ended), Class: "time"}, {Text: took(v.Ended.Sub(v.Began)), Class: extra}, {Text: progress.Count(v.Keys), Class: extra},
-			{Text: progress.Count(v.Differing), Class: number}, {Text: only, Class: number}, {Text: result},
-		}})
-	}
+	add(m.say("journal"), l.Place)
 	return s
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/columns"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
@@ -15,18 +16,16 @@ import (
 const (
 	mostNamed    = 5
 	mostExamples = 3
-)
-
-// The levels of notes.
-const (
-	good = "good"
-	warn = "warn"
-	bad  = "bad"
+	mostExample  = 48 // columns of such a name
 )
 
 // notes returns what to know of a dump.
 func (m *maker) notes() (all []note) {
 	all = append(all, m.consistency())
+	if m.Deltas > 0 {
+		all = append(all, note{Title: m.say("The dump with deltas up to number %s", progress.Count(int64(m.Deltas))), Text: []string{
+			m.say("Shown is what both amount to. The last delta is of %s. What is said of consistency, and which keys were skipped, is of the dump alone.", moment(m.Until))}})
+	}
 	if d := m.Manifest.Delta; d != nil {
 		all = append(all, note{Level: warn, Title: m.say("This is a delta"), Text: []string{m.say("It has what changed after dump %s, and means something only together with its base, dump %s.", d.After, d.Base)}})
 	}
@@ -58,7 +57,7 @@ func (m *maker) notes() (all []note) {
 
 func (m *maker) consistency() note {
 	c := m.Manifest.Consistency
-	n := note{Level: warn, Title: m.say("Consistency: %s", m.say(c.Statement)), Text: []string{m.say(c.Reason)}}
+	n := note{Level: warn, Title: m.say("Consistency: %s", m.say(c.Statement)), Text: []string{m.reason(c.Reason)}}
 	if c.Statement == format.NoWrites {
 		n.Level = good
 	} else {
@@ -104,7 +103,7 @@ func (m *maker) skipped() note {
 		var such []string
 		for _, k := range m.Skipped {
 			if k.Reason == r.Reason && len(such) < mostExamples {
-				such = append(such, k.Name)
+				such = append(such, columns.Middle(k.Name, mostExample))
 			}
 		}
 		n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{
@@ -126,7 +125,7 @@ func (m *maker) conflicts() note {
 		for _, t := range c.Types {
 			types = append(types, string(t))
 		}
-		n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{{Text: c.Name, Class: name}, {Text: fmt.Sprint("db", c.DB)}, {Text: strings.Join(types, ", ")}}})
+		n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{{Text: columns.Middle(c.Name, mostName), Class: name}, {Text: fmt.Sprint("db", c.DB)}, {Text: strings.Join(types, ", ")}}})
 	}
 	return n
 }

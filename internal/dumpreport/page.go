@@ -1,20 +1,11 @@
 package dumpreport
 
 import (
-	"cmp"
-	"crypto/sha256"
-	_ "embed"
-	"encoding/base64"
-	"fmt"
-	"html/template"
-	"io"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 )
 
@@ -30,197 +21,14 @@ type Page struct {
 	Conflicts []archive.ConflictKey
 	Skipped   []archive.SkippedKey
 	Loads     []Load
+	// Deltas is how many were put above the dump, and Until of when the last one is.
+	Deltas int
+	Until  time.Time
 }
 
-//go:embed page.html
-var pageText string
-
-//go:embed style.css
-var style string
-
-// WritePage writes a page of HTML that needs nothing else: no network, no script.
-func WritePage(w io.Writer, p *Page) error {
-	say := p.Lang.say
-	t, err := template.New("page").Funcs(template.FuncMap{"t": func(text string) string { return say(text) }, "plain": plain}).Parse(pageText)
-	if err != nil {
-		return err
-	}
-	return t.Execute(w, newView(p))
-}
-
-// plain writes characters that are not seen, or turn the direction of others, as Go does in
-// strings.
-func plain(text string) string {
-	if strings.IndexFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) < 0 {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if strconv.IsPrint(r) {
-			b.WriteRune(r)
-		} else {
-			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
-		}
-	}
-	return b.String()
-}
-
-// A view is a page in words.
-type view struct {
-	HTMLLang  string
-	StyleHash string
-	Style     template.CSS
-	Title     string
-	Lead      []string
-	Contents  []content
-	Figures   []figure
-	Notes     []note
-	Loads     []loadView
-
-	Types, Databases, Sizes, Lengths, TTLs, Prefixes, Largest, Longest *sheet
-
-	Legend     []string
-	PrefixText string
-	Treemap    *pair[treemap]
-	Names      []*sheet
-	Foot       []string
-}
-
-type content struct{ ID, Title string }
-
-type figure struct{ What, Number string }
-
-// A note is something to know. Its level is good, warn, bad or empty.
-type note struct {
-	Level, Title string
-	Text         []string
-	Table        *sheet
-}
-
-// A pair is a chart for wide screens and for narrow ones.
-type pair[T any] struct{ Wide, Narrow T }
-
-// A sheet is a table.
-type sheet struct {
-	Caption string
-	Small   bool // it does not fill the width
-	Head    []cell
-	Rows    []line
-}
-
-type line struct {
-	Cells []cell
-	All   bool
-}
-
-type cell struct {
-	Text, Class string
-	Bar         []segment
-}
-
-// A segment of a bar is in thousandths of its width.
-type segment struct {
-	X, W  float64
-	Class string
-}
-
-// The classes of cells.
-const (
-	number = "number"
-	extra  = "number extra" // not on narrow screens
-	name   = "name"
-	barred = "bar"
-)
-
-// maker makes a view.
-type maker struct {
-	*Page
-	s *stats.Stats
-}
-
-func newView(p *Page) *view {
-	m := maker{p, p.Stats}
-	sum := sha256.Sum256([]byte(style))
-	v := &view{
-		HTMLLang: p.Lang.html(), Style: template.CSS(style), StyleHash: "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
-		Title: m.title(), Lead: m.lead(), Figures: m.figures(), Notes: m.notes(),
-		Types: m.types(), Databases: m.databases(), Sizes: m.sizes(), Lengths: m.lengths(), TTLs: m.ttls(),
-		PrefixText: m.prefixText(), Treemap: m.treemap(), Prefixes: m.prefixes(),
-		Largest: m.keys("Largest keys by bytes", m.s.Largest), Names: m.names(), Foot: m.foot(),
-	}
-	if len(m.s.Longest) > 0 {
-		v.Longest = m.keys("Largest collections by elements", m.s.Longest)
-	}
-	for _, g := range m.groups(typeOf) {
-		v.Legend = append(v.Legend, g.name)
-	}
-	v.Contents = []content{{"know", m.say("What to know")}}
-	for i := range p.Loads {
-		l := m.load(&p.Loads[i], fmt.Sprint("load", i+1))
-		v.Loads = append(v.Loads, l)
-		v.Contents = append(v.Contents, content{l.ID, l.Title})
-	}
-	for _, c := range []content{{"types", "Types"}, {"sizes", "Sizes"}, {"ttl", "Time to live"}, {"prefixes", "Prefixes"}, {"largest", "Largest keys"}, {"names", "Series and ids in names"}} {
-		v.Contents = append(v.Contents, content{c.ID, m.say(c.Title)})
-	}
-	return v
-}
-
-func (m *maker) say(text string, args ...any) string { return m.Lang.say(text, args...) }
-
-// count writes a number with what it counts.
-func (m *maker) count(n int64, one, many string) string {
-	if m.Lang == Chinese {
-		return m.say("%s of "+many, progress.Count(n))
-	}
-	return progress.Plural(n, one, many)
-}
-
-func (m *maker) title() string {
-	src := m.Manifest.Source
-	server := serverName(cmp.Or(src.Server, "pika"))
-	if m.Manifest.Delta != nil {
-		return m.say("Delta %d of %s %s at %s", m.Manifest.Delta.Number, server, src.Version, src.Address)
-	}
-	return m.say("Dump of %s %s at %s", server, src.Version, src.Address)
-}
-
-// serverName writes the name of a kind of server as a name.
-func serverName(kind string) string { return strings.ToUpper(kind[:1]) + kind[1:] }
-
-// moment writes a time.
-func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
-
-func (m *maker) lead() []string {
-	mf := m.Manifest
-	return []string{
-		m.say("Made from %s to %s, in %s, by %s.", moment(mf.Started), moment(mf.Finished), progress.Duration(mf.Finished.Sub(mf.Started)), mf.Tool),
-		m.say("Dump %s in %s.", mf.Dump, m.Place),
-	}
-}
-
-func (m *maker) figures() []figure {
-	stored := int64(0)
-	for _, t := range m.Manifest.Totals {
-		stored += t.Stored
-	}
-	all := []figure{
-		{m.say("keys"), progress.Count(m.s.Keys)},
-		{m.say("elements"), progress.Count(m.s.Elements)},
-		{m.say("names and content"), progress.Bytes(m.s.Bytes)},
-		{m.say("stored, compressed"), progress.Bytes(stored)},
-		{m.say("keys with an expiry"), share(m.s.Expiring, m.s.Keys)},
-		{m.say("databases"), strconv.Itoa(len(m.Manifest.Options.Databases))},
-	}
-	if m.s.Deleted > 0 {
-		all = append(all, figure{m.say("deleted names"), progress.Count(m.s.Deleted)})
-	}
-	return all
-}
-
-func (m *maker) foot() []string {
-	return []string{
-		m.say("Bytes are those of names and content, without encoding and without the overhead of any server."),
-		m.say("This page needs no network. It was made on %s by %s.", moment(m.Now), m.Tool),
-	}
+// A Load is what is known of a load of the dump.
+type Load struct {
+	Place         string // of its state
+	Status        *loadstate.Status
+	Verifications []loadstate.Verification
 }

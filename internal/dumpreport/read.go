@@ -14,8 +14,13 @@ import (
 // ErrNoLoad: no load of this dump is known there.
 var ErrNoLoad = exitcode.New(exitcode.Refused, "there is no journal of a load of this dump")
 
-// Read takes from the lists of a dump what a page shows of them.
+// Read takes from the lists of a dump what a page shows of them, and from what was put above it.
 func (p *Page) Read(a *archive.Archive) error {
+	for _, d := range a.Deltas() {
+		if d.Finished {
+			p.Deltas, p.Until = d.Number, d.Info.Delta.Until
+		}
+	}
 	err := a.Conflicts(func(k archive.ConflictKey) error {
 		if len(p.Conflicts) < mostNamed {
 			p.Conflicts = append(p.Conflicts, k)

@@ -3,8 +3,10 @@ package dumpreport
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/columns"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 )
@@ -33,29 +35,7 @@ func (m *maker) groups(of func(stats.Group) string) (all []kind) {
 		all[i].Bytes += g.Bytes
 		all[i].Expiring += g.Expiring
 	}
-	return all
-}
-
-// head returns the heads of columns: # begins those of numbers, ~ of numbers and - of texts that
-// are not on narrow screens.
-func (m *maker) head(columns ...string) (all []cell) {
-	for _, c := range columns {
-		class := ""
-		switch {
-		case strings.HasPrefix(c, "#"):
-			c, class = c[1:], number
-		case strings.HasPrefix(c, "~"):
-			c, class = c[1:], extra
-		case strings.HasPrefix(c, "-"):
-			c, class = c[1:], "extra"
-		}
-		text := ""
-		if c != "" {
-			text = m.say(c)
-		}
-		all = append(all, cell{Text: text, Class: class})
-	}
-	return all
+	return slices.DeleteFunc(all, func(k kind) bool { return k.Keys == 0 }) // a delta only deletes some
 }
 
 // counts are the cells of counts behind a name and a bar.
@@ -80,7 +60,7 @@ func (m *maker) types() *sheet {
 	for _, k := range m.groups(typeOf) {
 		s.Rows = append(s.Rows, line{Cells: append([]cell{{Text: k.name}}, m.counts(k.Counts, []segment{{0, part(k.Bytes, m.s.Bytes), k.name}})...)})
 	}
-	s.Rows = append(s.Rows, line{All: true, Cells: append([]cell{{Text: m.say("all")}}, m.counts(m.s.Counts, nil)...)})
+	s.Rows = append(s.Rows, line{Class: "all", Cells: append([]cell{{Text: m.say("all")}}, m.counts(m.s.Counts, nil)...)})
 	return s
 }
 
@@ -137,7 +117,11 @@ func (m *maker) classes(caption, what string, classes []stats.Class, label func(
 		if i < first || i > last || first < 0 {
 			continue
 		}
-		s.Rows = append(s.Rows, line{Cells: []cell{
+		class := ""
+		if c.Keys == 0 {
+			class = "zero"
+		}
+		s.Rows = append(s.Rows, line{Class: class, Cells: []cell{
 			{Text: label(c)}, {Class: barred, Bar: m.stacked(c.Types, longest)}, {Text: progress.Count(c.Keys), Class: number},
 			{Text: share(c.Keys, whole), Class: number}, {Text: progress.Bytes(c.Bytes), Class: number},
 		}})
@@ -214,7 +198,7 @@ func (m *maker) prefixes() *sheet {
 			if depth > 0 {
 				class += fmt.Sprint(" depth", min(depth, 3))
 			}
-			s.Rows = append(s.Rows, line{Cells: append([]cell{{Text: p.Prefix, Class: class}}, m.counts(p.Counts, m.mixed(p))...)})
+			s.Rows = append(s.Rows, line{Cells: append([]cell{{Text: shown(p.Prefix), Class: class}}, m.counts(p.Counts, m.mixed(p))...)})
 			add(p.Below, depth+1)
 		}
 	}
@@ -233,15 +217,29 @@ func (m *maker) mixed(p stats.Prefix) []segment {
 	return bar
 }
 
+// mostKeys is how many of the largest keys a page lists, and mostName how long a name is on it.
+const (
+	mostKeys = 20
+	mostName = 160
+)
+
+// shown writes a pattern of names so that it can be seen.
+func shown(pattern string) string {
+	if pattern == "" || strings.TrimSpace(pattern) != pattern {
+		pattern = strconv.Quote(pattern)
+	}
+	return columns.Middle(pattern, mostName)
+}
+
 func (m *maker) keys(caption string, keys []stats.Key) *sheet {
 	s := &sheet{Caption: m.say(caption), Head: m.head("Key", "Type", "~Database", "#Elements", "#Bytes", "~Share", "~Expires")}
-	for _, k := range keys {
+	for _, k := range keys[:min(mostKeys, len(keys))] {
 		expires := "–"
 		if k.Expires != nil {
 			expires = k.Expires.Format("2006-01-02")
 		}
 		s.Rows = append(s.Rows, line{Cells: []cell{
-			{Text: k.Name, Class: name}, {Text: k.Type}, {Text: fmt.Sprint("db", k.DB), Class: extra}, {Text: progress.Count(k.Elements), Class: number},
+			{Text: columns.Middle(k.Name, mostName), Class: name}, {Text: k.Type}, {Text: fmt.Sprint("db", k.DB), Class: extra}, {Text: progress.Count(k.Elements), Class: number},
 			{Text: progress.Bytes(k.Bytes), Class: number}, {Text: share(k.Bytes, m.s.Bytes), Class: extra}, {Text: expires, Class: extra},
 		}})
 	}
@@ -252,13 +250,13 @@ func (m *maker) names() []*sheet {
 	series := &sheet{Small: true, Caption: m.say("Names with times or sequences"), Head: m.head("Prefix", "-Kind", "From", "To", "#Keys", "~Bytes")}
 	for _, n := range m.s.Names.Series {
 		series.Rows = append(series.Rows, line{Cells: []cell{
-			{Text: n.Prefix, Class: name}, {Text: m.say(n.Kind), Class: "extra"}, {Text: n.From}, {Text: n.To}, {Text: progress.Count(n.Keys), Class: number}, {Text: progress.Bytes(n.Bytes), Class: extra},
+			{Text: shown(n.Prefix), Class: name}, {Text: m.say(n.Kind), Class: "extra"}, {Text: n.From}, {Text: n.To}, {Text: progress.Count(n.Keys), Class: number}, {Text: progress.Bytes(n.Bytes), Class: extra},
 		}})
 	}
 	ids := &sheet{Small: true, Caption: m.say("Ids behind a prefix, such as those of tenants or users"), Head: m.head("Prefix", "#Ids", "#Keys", "~Elements", "#Bytes", "~Share")}
 	for _, n := range m.s.Names.IDs {
 		ids.Rows = append(ids.Rows, line{Cells: []cell{
-			{Text: n.Prefix, Class: name}, {Text: "~" + progress.Count(n.IDs), Class: number}, {Text: progress.Count(n.Keys), Class: number},
+			{Text: shown(n.Prefix), Class: name}, {Text: "~" + progress.Count(n.IDs), Class: number}, {Text: progress.Count(n.Keys), Class: number},
 			{Text: progress.Count(n.Elements), Class: extra}, {Text: progress.Bytes(n.Bytes), Class: number}, {Text: share(n.Bytes, m.s.Bytes), Class: extra},
 		}})
 	}
@@ -272,7 +270,7 @@ func (m *maker) names() []*sheet {
 	largest := &sheet{Small: true, Caption: m.say(caption), Head: m.head("Id", "#Keys", "~Elements", "#Bytes", "~Share")}
 	for _, n := range m.s.Names.LargestIDs[:min(20, len(m.s.Names.LargestIDs))] {
 		largest.Rows = append(largest.Rows, line{Cells: []cell{
-			{Text: n.Prefix, Class: name}, {Text: progress.Count(n.Keys), Class: number}, {Text: progress.Count(n.Elements), Class: extra},
+			{Text: shown(n.Prefix), Class: name}, {Text: progress.Count(n.Keys), Class: number}, {Text: progress.Count(n.Elements), Class: extra},
 			{Text: progress.Bytes(n.Bytes), Class: number}, {Text: share(n.Bytes, m.s.Bytes), Class: extra},
 		}})
 	}

@@ -24,8 +24,8 @@ type mapCell struct {
 }
 
 type label struct {
-	X, Y float64
-	Text string
+	X, Y        float64
+	Text, Class string
 }
 
 // mostCells is how many boxes a treemap has.
@@ -41,7 +41,11 @@ func (m *maker) treemap() *pair[treemap] {
 		m.divide(&t, m.s.Names.Prefixes, m.s.Counts, box{0, 0, w, h}, 0)
 		return t
 	}
-	return &pair[treemap]{at("wide", 1060, 440), at("narrow", 372, 480)}
+	wide := at("wide", 1060, 440)
+	if len(wide.Cells) < 2 {
+		return nil
+	}
+	return &pair[treemap]{wide, at("narrow", 372, 480)}
 }
 
 // divide puts prefixes, and as one box what is not among them, into a part of a treemap.
@@ -65,12 +69,13 @@ func (m *maker) divide(t *treemap, all []stats.Prefix, whole stats.Counts, in bo
 	}
 	for i, b := range squarify(sizes, in) {
 		p := all[i]
-		class, title := m.dominant(p), p.Prefix
+		class, title := m.dominant(p), shown(p.Prefix)
+		on := "label"
 		if i == at {
 			if depth > 0 {
 				continue // the box around it shows
 			}
-			class, title = "rest", m.say("others")
+			class, title, on = "rest", m.say("others"), "label rest"
 		}
 		if len(t.Cells) == mostCells || b.W < 1 || b.H < 1 {
 			continue
@@ -78,9 +83,9 @@ func (m *maker) divide(t *treemap, all []stats.Prefix, whole stats.Counts, in bo
 		c := mapCell{box: rounded(b), Class: class + " cell", Title: m.say("%s: %s, %s, %s", title, m.count(p.Keys, "key", "keys"), progress.Bytes(p.Bytes), share(p.Bytes, m.s.Bytes))}
 		inner := box{b.X + 3, b.Y + 20, b.W - 6, b.H - 23}
 		nested := len(p.Below) > 1 && depth < 2 && inner.W > 30 && inner.H > 24
-		c.Label = newLabel(b, title, 14)
+		c.Label = newLabel(b, title, on, 14)
 		if size := progress.Bytes(p.Bytes); c.Label != nil && !nested {
-			if c.Size = newLabel(b, size, 30); c.Size != nil && c.Size.Text != size {
+			if c.Size = newLabel(b, size, on, 30); c.Size != nil && c.Size.Text != size {
 				c.Size = nil
 			}
 		}
@@ -106,7 +111,7 @@ func (m *maker) dominant(p stats.Prefix) (name string) {
 const columnWidth = 6.8
 
 // newLabel returns a text in a box, cut to its width; nil: there is no room for it.
-func newLabel(b box, text string, down float64) *label {
+func newLabel(b box, text, class string, down float64) *label {
 	room := int((b.W - 10) / columnWidth)
 	if b.H < down+5 || room < 4 {
 		return nil
@@ -128,7 +133,7 @@ func newLabel(b box, text string, down float64) *label {
 			break
 		}
 	}
-	return &label{oneDigit(b.X + 5), oneDigit(b.Y + down), text}
+	return &label{oneDigit(b.X + 5), oneDigit(b.Y + down), text, class}
 }
 
 func rounded(b box) box { return box{oneDigit(b.X), oneDigit(b.Y), oneDigit(b.W), oneDigit(b.H)} }

@@ -41,16 +41,7 @@ func (l Location) Root(nodes []string) string {
 		}
 		return l.State
 	}
-	dump := filepath.Clean(l.Dump)
-	if name := filepath.Base(dump); name == "." || name == ".." {
-		if whole, err := filepath.Abs(dump); err == nil {
-			dump = whole
-		}
-	}
-	parent := dump + ".load"
-	if storage.IsURL(l.Dump) || l.Dump == Stream {
-		parent = "kvload-" + l.ID[:8] + ".load"
-	}
+	parent := l.beside()
 	own := filepath.Join(parent, TargetName(l.Target))
 	if len(nodes) > 0 && l.Shard.IsAll() {
 		if b, err := journal.ReadIdentity(own); err == nil && b.SharesNode(nodes) {
@@ -64,8 +55,8 @@ func (l Location) Root(nodes []string) string {
 			}
 		}
 	}
-	if bucket, query, _ := strings.Cut(l.Dump, "?"); storage.HasPrefix(l.Dump) && !l.Shard.IsAll() {
-		return storage.Join(strings.TrimRight(bucket, "/")+".load?"+query, TargetName(l.Target))
+	if storage.HasPrefix(l.Dump) && !l.Shard.IsAll() {
+		return storage.Join(l.inBucket(), TargetName(l.Target))
 	}
 	return own
 }
@@ -73,6 +64,27 @@ func (l Location) Root(nodes []string) string {
 // AsNode is for Root and Find while nobody is connected to the target: its address may be that of
 // another node of a cluster than the load was begun with.
 func (l Location) AsNode() []string { return []string{"@" + l.Target} }
+
+// beside is where the states of loads of the dump are by default, but for those of shards from a
+// bucket.
+func (l Location) beside() string {
+	if storage.IsURL(l.Dump) || l.Dump == Stream {
+		return "kvload-" + l.ID[:8] + ".load"
+	}
+	dump := filepath.Clean(l.Dump)
+	if name := filepath.Base(dump); name == "." || name == ".." {
+		if whole, err := filepath.Abs(dump); err == nil {
+			dump = whole
+		}
+	}
+	return dump + ".load"
+}
+
+// inBucket is where the states of loads in shards are, of a dump in a bucket.
+func (l Location) inBucket() string {
+	bucket, query, _ := strings.Cut(l.Dump, "?")
+	return strings.TrimRight(bucket, "/") + ".load?" + query
+}
 
 // TargetName returns a target's address as the name of a directory.
 func TargetName(addr string) string {

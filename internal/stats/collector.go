@@ -136,7 +136,7 @@ func (c *collector) keep(to *largest) {
 	}
 	k.Key, k.Name = slices.Clone(name), strconv.Quote(string(name))
 	if c.key.Expire != 0 {
-		at := time.UnixMilli(c.key.Expire).UTC()
+		at := time.UnixMilli(min(max(c.key.Expire, firstTime), lastTime)).UTC()
 		k.Expires = &at
 	}
 	to.add(k)

@@ -14,17 +14,25 @@ const mostLargest = 50
 // nameKept is how many bytes of a key's name are kept.
 const nameKept = 1024
 
+// The times that Expires can be, in milliseconds.
+var (
+	firstTime = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
+	lastTime  = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC).UnixMilli()
+)
+
 // A Key is one of the largest.
 type Key struct {
 	DB   int    `json:"db"`
 	Type string `json:"type"`
 	// Key is its name, or the first bytes of one that is longer than 1,024.
-	Key      []byte     `json:"key"`
-	Name     string     `json:"name"`       // the same for people: quoted
-	NameSize int        `json:"name_bytes"` // of the whole name
-	Elements int64      `json:"elements"`
-	Bytes    int64      `json:"bytes"`
-	Expires  *time.Time `json:"expires"` // nil: it does not
+	Key      []byte `json:"key"`
+	Name     string `json:"name"`       // the same for people: quoted
+	NameSize int    `json:"name_bytes"` // of the whole name
+	Elements int64  `json:"elements"`
+	Bytes    int64  `json:"bytes"`
+	// Expires is when it does, but no time before the year 1 or after 9999, which JSON cannot have;
+	// nil: it does not.
+	Expires *time.Time `json:"expires"`
 }
 
 // A largest holds the keys that come first by less.
