@@ -58,6 +58,7 @@ func TestReportPage(t *testing.T) {
 	}
 	runCommand("report", "--quiet", dir, "--out", page, "--state", t.TempDir()).failed(t, 5, "there is no journal of a load of this dump")
 	runCommand("report", "--quiet", dir, "--out", filepath.Join(page, "x")).failed(t, 5, "--out")
+	runCommand("report", "--quiet", dir, "--out", filepath.Dir(page)).failed(t, 5, "is a directory")
 	edit(t, dir, format.ChunkName(0, format.TypeHash, 1), func(data []byte) []byte { data[len(data)/2] ^= 1; return data })
 	runCommand("report", "--quiet", dir, "--out", page).failed(t, 13, "checksum mismatch")
 	if read() != whole {

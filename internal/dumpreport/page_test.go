@@ -30,10 +30,11 @@ func samplePage(t *testing.T, lang Lang) *Page {
 	m.Conflicts, m.Skipped = 7, []format.Reason{{Reason: "gone", Keys: 3}, {Reason: "expired", Keys: 1}, {Reason: evil[1], Keys: 1}}
 	m.Options.Match, m.Options.Sample = evil[1], 0.5
 	m.Source.Version = evil[2]
-	p := &Page{Stats: s, Manifest: &m, Place: "/backup/" + evil[1], Tool: "kvload test", Now: time.Now(), Lang: lang}
+	p := &Page{Stats: s, Tool: "kvload test", Now: time.Now(), Lang: lang}
 	if err := p.Read(a); err != nil {
 		t.Fatal(err)
 	}
+	p.Manifest, p.Place = &m, "/backup/"+evil[1]
 	for _, name := range evil {
 		p.Conflicts = append(p.Conflicts, archive.ConflictKey{Name: name, Types: []format.Type{"string", "hash"}})
 		p.Skipped = append(p.Skipped, archive.SkippedKey{Name: name, Reason: "gone"})

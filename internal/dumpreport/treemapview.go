@@ -4,8 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
-	"unicode/utf8"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/columns"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 )
@@ -116,24 +116,7 @@ func newLabel(b box, text, class string, down float64) *label {
 	if b.H < down+5 || room < 4 {
 		return nil
 	}
-	used := 0
-	for i, r := range text {
-		w := 1
-		if r >= 0x1100 {
-			w = 2
-		}
-		if used += w; used > room {
-			text = text[:i]
-			for used > room-1 && len(text) > 0 {
-				_, n := utf8.DecodeLastRuneInString(text)
-				text = text[:len(text)-n]
-				used--
-			}
-			text += "…"
-			break
-		}
-	}
-	return &label{oneDigit(b.X + 5), oneDigit(b.Y + down), text, class}
+	return &label{oneDigit(b.X + 5), oneDigit(b.Y + down), columns.Cut(text, room), class}
 }
 
 func rounded(b box) box { return box{oneDigit(b.X), oneDigit(b.Y), oneDigit(b.W), oneDigit(b.H)} }
