@@ -9,11 +9,15 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shellword"
 )
 
 // TestNoDump: a directory that is none, or holds no finished dump.
 func TestNoDump(t *testing.T) {
-	unfinished := makeDump(t, []format.Record{text("a", "1")})
+	unfinished := filepath.Join(t.TempDir(), "two words")
+	if err := os.Rename(makeDump(t, []format.Record{text("a", "1")}), unfinished); err != nil {
+		t.Fatal(err)
+	}
 	if err := os.Remove(filepath.Join(unfinished, "manifest.json")); err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +30,7 @@ func TestNoDump(t *testing.T) {
 		{"missing", filepath.Join(t.TempDir(), "nosuch"), "no such file or directory"},
 		{"empty", t.TempDir(), "neither dump.json nor manifest.json"},
 		{"a file", file, "is not a directory"},
-		{"unfinished", unfinished, "pikadump has not finished it"},
+		{"unfinished", unfinished, "pikadump dump --uri redis://127.0.0.1:9221 --out " + shellword.Quote(unfinished) + " --resume"},
 	} {
 		for _, args := range [][]string{{"load", "--uri", m.Addr(), "--in", tc.dir}, {"check", tc.dir}, {"inspect", tc.dir}, {"inspect", "--json", tc.dir}} {
 			t.Run(tc.name+"/"+args[0], func(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shellword"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
@@ -91,7 +92,7 @@ func afterVerify(c *cli.Context) func(*summary.Summary, error) []string {
 		case s.Result == summary.Different && c.String("report") == "":
 			return []string{command.Next(c, name, command.But(), "--report", "differs.jsonl")}
 		case s.Result == summary.Different:
-			return []string{"less " + command.Quote(c.String("report"))}
+			return []string{"less " + shellword.Quote(c.String("report"))}
 		case s.Result == summary.Stopped && s.Dump.ID != "":
 			return []string{command.Next(c, name, command.But())}
 		}
@@ -109,7 +110,7 @@ func afterRollback(c *cli.Context) func(*summary.Summary, error) []string {
 			return []string{command.Next(c, "kvload load", command.Of(c, "load", "threads"), "--dry-run")}
 		case s.Result == summary.Left: // what others wrote: whether it goes is theirs to say
 			if list := s.LeftOut[0].List; list != "" && !strings.Contains(list, "://") {
-				return []string{"less " + command.Quote(list)}
+				return []string{"less " + shellword.Quote(list)}
 			}
 			return nil
 		}

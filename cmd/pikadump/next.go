@@ -6,6 +6,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/follow"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shellword"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
@@ -55,7 +56,7 @@ func afterVerify(c *cli.Context) func(*summary.Summary, error) []string {
 		case s.Result == summary.Different && c.String("report") == "":
 			return []string{command.Next(c, "pikadump verify", command.But(), "--report", "changed.jsonl")}
 		case s.Result == summary.Different:
-			return []string{"less " + command.Quote(c.String("report"))}
+			return []string{"less " + shellword.Quote(c.String("report"))}
 		case s.Result == summary.Stopped && s.Dump.ID != "":
 			return []string{command.Next(c, "pikadump verify", command.But())}
 		}

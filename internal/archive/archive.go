@@ -8,12 +8,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strings"
 
 	"filippo.io/age"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shellword"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -151,10 +153,24 @@ func ReadInfo(dir storage.Store) (*format.Info, error) {
 }
 
 func whyIncomplete(dir storage.Store) string {
-	if _, err := storage.ReadFile(dir, format.InfoName, format.MaxManifest); err == nil {
-		return fmt.Sprintf("it has dump.json but no manifest.json, so pikadump has not finished it: finish it with pikadump dump --out %s --resume, or load it as it comes with kvload load --follow", dir.Path(""))
+	if in, err := ReadInfo(dir); err == nil {
+		return "it has dump.json but no manifest.json: " + howToFinish(in, dir.Path(""))
 	}
 	return "it has neither dump.json nor manifest.json; give the directory that pikadump --out wrote"
+}
+
+// howToFinish says with which command an unfinished dump at a place is finished.
+func howToFinish(in *format.Info, place string) string {
+	switch {
+	case in.Delta != nil && in.Delta.Made == format.MadeByBinlog:
+		return "pikadump follow has not finished it, and makes it anew when it goes on with the chain"
+	case in.Delta != nil:
+		return fmt.Sprintf("pikadump has not finished it: pikadump dump --uri redis://%s --base BASE --out %s --resume", in.Source.Address, shellword.Quote(place))
+	case strings.HasPrefix(in.Tool, "kvload "):
+		return "kvload has not finished it: run the command again that was to make it"
+	}
+	return fmt.Sprintf("pikadump has not finished it: pikadump dump --uri redis://%s --out %s --resume does, and kvload load --follow loads it as it comes",
+		in.Source.Address, shellword.Quote(place))
 }
 
 // inDir puts where the dump is before the name in a CorruptError.

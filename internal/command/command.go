@@ -107,6 +107,8 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 		log := progress.NewLog(f)
 		messages, app.Writer = log, log.Beside(app.Writer)
 	}
+	out := &stdout{to: app.Writer}
+	app.Writer = out
 	log := logging.New(messages, app.ErrWriter)
 	app.ErrWriter = log
 	for _, c := range app.Commands {
@@ -142,7 +144,7 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 		os.Exit(exitcode.OfSignal(<-signals)) // the second time at once
 	}()
 	app.Metadata = map[string]any{argsKey: args}
-	code := ended(ctx, app, args, app.RunContext(ctx, arrange(app, args)), classify)
+	code := ended(ctx, app, args, out, app.RunContext(ctx, arrange(app, args)), classify)
 	if err := log.Close(code); err != nil {
 		fmt.Fprintf(log, "%s: --log-file: %v\n", app.Name, err)
 	}
@@ -160,12 +162,14 @@ func warn(log io.Writer, app *cli.App, args []string) {
 }
 
 // ended says why a run ended, if it was not done, shows what it came to, and returns its exit code.
-func ended(ctx context.Context, app *cli.App, args []string, err error, classify func(error) int) int {
+func ended(ctx context.Context, app *cli.App, args []string, out *stdout, err error, classify func(error) int) int {
 	err = interrupted(ctx, err)
 	code := Code(ctx, err, classify)
-	if werr := conclude(app, args, err, code); werr != nil && err == nil {
-		err = fmt.Errorf("write what the run came to: %w", werr)
-		code = exitcode.Of(err, classify)
+	werr := conclude(app, args, err, code)
+	if err == nil {
+		if err = out.failed(werr); err != nil {
+			code = exitcode.Of(err, classify)
+		}
 	}
 	if err != nil {
 		show(app, args, err, code)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/shellword"
 )
 
 // Next writes a command line to paste: a tool and its command, the flags of this command line that
@@ -43,18 +45,18 @@ func Next(c *cli.Context, command string, keep func(flag string) bool, more ...s
 		}
 		words = append(words, dashed(name))
 		if has {
-			words = append(words, Quote(value))
+			words = append(words, shellword.Quote(value))
 		}
 	}
 	if asks {
 		words = append(words, "--askpass")
 	}
 	for _, word := range more {
-		words = append(words, Quote(word))
+		words = append(words, shellword.Quote(word))
 	}
 	if command == c.App.Name+" "+c.Command.Name {
 		for _, word := range own {
-			words = append(words, Quote(word))
+			words = append(words, shellword.Quote(word))
 		}
 	}
 	return strings.Join(words, " ")
@@ -92,15 +94,4 @@ func WithoutPassword(uri string) (shown string, had bool) {
 		u.User = nil
 	}
 	return u.String(), true
-}
-
-// Quote writes a word as a shell takes it.
-func Quote(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:,=%@+", r)
-	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -71,11 +71,11 @@ func conclude(app *cli.App, args []string, err error, code int) error {
 		return e.s.JSON(app.Writer)
 	}
 	w := textOut(e.c, e.s)
-	f, ok := w.(*os.File)
+	f := progress.File(w)
 	if w == app.ErrWriter {
-		f, ok = os.Stderr, true
+		f = os.Stderr
 	}
-	if ok && progress.IsTerminal(f) {
+	if f != nil && progress.IsTerminal(f) {
 		return e.s.Text(w, progress.Columns(f))
 	}
 	_, err = io.WriteString(w, e.s.String()) // in a log each line begins with a time: what is to be pasted stays in one

@@ -26,22 +26,29 @@ type Log struct {
 	open  bool     // the last message has not ended its line yet, as a question does not
 }
 
-// IsTerminal reports whether w is a terminal, or Beside of one.
-func IsTerminal(w io.Writer) bool {
-	if b, ok := w.(*beside); ok {
-		w = b.w
+// File returns the file that w writes to, be it Beside or something else with Unwrap; nil: to none.
+func File(w io.Writer) *os.File {
+	for {
+		around, ok := w.(interface{ Unwrap() io.Writer })
+		if !ok {
+			break
+		}
+		w = around.Unwrap()
 	}
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
+	f, _ := w.(*os.File)
+	return f
 }
 
-// Width returns how many columns the terminal w, or Beside of one, has; 0: it is none.
+// IsTerminal reports whether w writes to a terminal.
+func IsTerminal(w io.Writer) bool {
+	f := File(w)
+	return f != nil && term.IsTerminal(int(f.Fd()))
+}
+
+// Width returns how many columns the terminal has that w writes to; 0: it is none.
 func Width(w io.Writer) int {
-	if b, ok := w.(*beside); ok {
-		w = b.w
-	}
-	f, ok := w.(*os.File)
-	if !ok {
+	f := File(w)
+	if f == nil {
 		return 0
 	}
 	width, _, err := term.GetSize(int(f.Fd()))
@@ -119,6 +126,8 @@ type beside struct {
 	l *Log
 	w io.Writer
 }
+
+func (b *beside) Unwrap() io.Writer { return b.w }
 
 func (b *beside) Write(p []byte) (int, error) {
 	l := b.l
