@@ -107,8 +107,8 @@ func (p *inspection) look(ctx context.Context, names error) (err error) {
 		}
 	}
 	if place == nil && p.Undo != "" && p.state.Is(loadstate.Fresh) {
-		err := preimage.Refusal(ctx, p.Undo, p.Keys, archive.CanCreate(ctx, p.Undo, storage.Options{BreakLock: p.BreakLock}))
-		if err := p.note(preflight.Check{Name: "undo", Found: p.Undo + " is empty"}, err); err != nil {
+		found, err := preimage.CanSave(ctx, p.Undo, p.Target.Target.Addr, p.Tool, p.Keys, storage.Options{BreakLock: p.BreakLock})
+		if err := p.note(preflight.Check{Name: "undo", Found: found}, err); err != nil {
 			return err
 		}
 	}

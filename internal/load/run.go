@@ -329,7 +329,7 @@ func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Open
 func (j *job) save(ctx context.Context, l *writer.Loader) error {
 	keys, err := preimage.Save(ctx, preimage.Options{
 		Dump: j.feed.Archive(), Filter: j.Filter, Rules: j.rules, DBs: j.DBs(), Target: l, Workers: j.Workers, Retry: j.retry,
-		To: j.Undo, Tool: j.Tool, Keys: j.Keys, BreakLock: j.BreakLock,
+		To: j.Undo, Tool: j.Tool, Keys: j.Keys, BreakLock: j.BreakLock, Log: j.log,
 	})
 	if err == nil {
 		fmt.Fprintf(j.log, "saved %s that will be overwritten in %s\n", progress.Plural(keys, "key", "keys"), j.Undo)

@@ -148,7 +148,7 @@ func TestUndo(t *testing.T) {
 }
 
 // TestUndoFails: when what is overwritten cannot be saved nothing is written, and the advice is not
-// to resume: what was saved so far is to be removed.
+// to resume: the next run saves it anew.
 func TestUndoFails(t *testing.T) {
 	m := startTarget(t)
 	m.Set("a", "old")
@@ -163,13 +163,16 @@ func TestUndoFails(t *testing.T) {
 	o := options(t, m.Addr(), three)
 	o.Target.OnExists, o.Undo, o.Tool = writer.Replace, filepath.Join(t.TempDir(), "undo"), "test"
 	log, err := run(t, o)
-	wants(t, log, err, exitcode.Of(err, ExitCode), "cannot be read", "nothing was written to the target; remove "+o.Undo)
+	wants(t, log, err, exitcode.Of(err, ExitCode), "cannot be read", "nothing was written to the target; the next attempt saves it anew in "+o.Undo)
 	if err == nil || exitcode.IsResumable(err) || strings.Contains(err.Error(), "--resume") {
 		t.Errorf("it can be resumed: %v", err)
 	}
 	if v, _ := m.Get("a"); v != "old" || len(m.Keys()) != 1 {
 		t.Errorf("the target has %v, a is %q", m.Keys(), v)
 	}
+	m.Server().SetPreHook(answer)
+	log, err = run(t, o)
+	wants(t, log, err, 0, o.Undo+" holds what a run that was stopped has saved", "saved 1 key")
 }
 
 // TestStalled: a run in which nothing moves ends and says where it was.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -37,6 +39,7 @@ type Options struct {
 	Tool      string // that is said to have made it
 	Keys      encryption.Keys
 	BreakLock bool
+	Log       io.Writer
 }
 
 // Save makes the dump, and returns how many keys it holds. One that was not finished is of no use:
@@ -46,6 +49,12 @@ func Save(ctx context.Context, o Options) (keys int64, err error) {
 	t := o.Target.Target
 	src := format.Source{Address: t.Addr, Server: t.Server, Version: t.Version, Role: "master", Databases: len(o.DBs), WriteBinlog: "unknown"}
 	info := format.NewInfo(o.Tool, time.Now(), src, format.Options{Databases: o.DBs, Types: format.Types})
+	if isLeft(ctx, o.To, t.Addr, o.Tool, o.Keys) {
+		fmt.Fprintln(o.Log, o.To+left)
+		if err := archive.Discard(ctx, o.To, storage.Options{BreakLock: o.BreakLock}); err != nil {
+			return 0, err
+		}
+	}
 	w, err := archive.Create(ctx, o.To, info, archive.Options{Keys: o.Keys, Storage: storage.Options{BreakLock: o.BreakLock}})
 	if err != nil {
 		return 0, Refusal(ctx, o.To, o.Keys, err)
@@ -67,7 +76,37 @@ func Save(ctx context.Context, o Options) (keys int64, err error) {
 }
 
 func notSaved(err error, to string) error {
-	return fmt.Errorf("save what will be overwritten: %w (nothing was written to the target; remove %s before the next attempt)", err, to)
+	return fmt.Errorf("save what will be overwritten: %w (nothing was written to the target; the next attempt saves it anew in %s)", err, to)
+}
+
+// CanSave returns what Save finds at a place, or why it would refuse that, as far as that shows
+// without writing anything. Addr is that of the target.
+func CanSave(ctx context.Context, to, addr, tool string, keys encryption.Keys, o storage.Options) (found string, err error) {
+	if isLeft(ctx, to, addr, tool, keys) {
+		return to + left, nil
+	}
+	return to + " is empty", Refusal(ctx, to, keys, archive.CanCreate(ctx, to, o))
+}
+
+const left = " holds what a run that was stopped has saved before it wrote anything: it is saved anew"
+
+// isLeft reports whether there is an unfinished dump of the same target, by the same tool. A load
+// writes nothing before it has finished that.
+func isLeft(ctx context.Context, to, addr, tool string, keys encryption.Keys) bool {
+	dir, err := storage.Open(ctx, to)
+	if err == nil {
+		dir, err = encryption.Open(dir, keys.Identities)
+	}
+	if err != nil {
+		return false
+	}
+	finished, err := storage.Exists(dir, format.ManifestName)
+	if finished || err != nil {
+		return false
+	}
+	in, err := archive.ReadInfo(dir)
+	maker, _, _ := strings.Cut(tool, " ")
+	return err == nil && in.Delta == nil && in.Source.Address == addr && (in.Tool == tool || strings.HasPrefix(in.Tool, maker+" "))
 }
 
 // Refusal says why the dump cannot be made at a place, and what to do: err is of archive.Create or
