@@ -8,8 +8,11 @@ import { createRequire } from "node:module";
 import zlib from "node:zlib";
 
 const require = createRequire(import.meta.url);
-const { decodeMulti } = require("@msgpack/msgpack");
-const decompress = zlib.zstdDecompressSync ?? require("fzstd").decompress;
+const need = (name) => {
+  try { return require(name); } catch { console.error(`read_chunk.mjs needs ${name}: npm install ${name}`); process.exit(1); }
+};
+const { decodeMulti } = need("@msgpack/msgpack");
+const decompress = zlib.zstdDecompressSync ?? need("fzstd").decompress;
 
 const KINDS = { string: [1, 7], hash: [2], list: [3], set: [4], zset: [5], stream: [6] };
 const check = (ok, text) => { if (!ok) throw new Error(text); };

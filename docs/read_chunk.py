@@ -2,7 +2,10 @@
 """Usage: read_chunk.py FILE...  Prints the records of chunks (docs/FORMAT.md), one line of JSON each: bytes
 in base64, scores as the 16 hexadecimal digits of the float64. A damaged chunk ends it with status 1."""
 import base64, hashlib, json, struct, subprocess, sys
-import msgpack  # Debian: python3-msgpack
+try:
+    import msgpack
+except ImportError:
+    sys.exit("read_chunk.py needs the msgpack module: apt install python3-msgpack, or pip install msgpack")
 
 KINDS = {"string": (1, 7), "hash": (2,), "list": (3,), "set": (4,), "zset": (5,), "stream": (6,)}
 

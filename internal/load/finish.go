@@ -59,6 +59,8 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	}
 	fmt.Fprintln(out, status.Done())
 	left := summarize(o.Summary, status.Stats(), cmp.Or(list, "the report of the load"), false)
+	o.Summary.File("journal", status.Root())
+	o.Summary.File("report", list)
 	o.Summary.Totals, o.Summary.Finished = a.Manifest.Totals, true
 	o.Summary.AllSeconds = status.Took().Seconds()
 	if o.Verify == nil {

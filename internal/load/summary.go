@@ -38,6 +38,9 @@ func (j *job) reached(jn *journal.Journal, list *leftout.Report) error {
 	err := summarize(j.Summary, jn.Stats(), list.Where(jn.Stats().Left()), j.delta != nil)
 	j.Summary.File("journal", jn.Path())
 	j.Summary.File("undo", j.Undo)
+	if jn.Stats().Left() > 0 {
+		j.Summary.File("report", list.Path)
+	}
 	return err
 }
 

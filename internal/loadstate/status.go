@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -202,11 +203,25 @@ func (s *Status) Took() time.Duration {
 	return last.Sub(first)
 }
 
-// CollectLeftOut writes the lists of what was left out, one after the other, to the file at path,
-// and returns path; empty: there is nothing. Name is the name of the list beside a journal.
+// Root returns where the state of the load is, a directory or the URL of a prefix in a bucket.
+func (s *Status) Root() string { return s.root }
+
+// CollectLeftOut puts the lists of what was left out together, and returns the file; empty: there
+// is nothing. That lies beside the journals or, if these are in a bucket, at path. Name is the name
+// of the list beside a journal.
 func (s *Status) CollectLeftOut(path string, name func(*journal.Journal) string) (list string, err error) {
 	if s.Stats().Left() == 0 {
 		return "", nil
+	}
+	if !storage.IsURL(s.root) {
+		path = filepath.Join(s.root, "left-out.jsonl")
+		if s.common == nil { // there is but one
+			list = filepath.Join(s.root, name(s.Shards[0].Journal))
+			if _, err := os.Stat(list); errors.Is(err, fs.ErrNotExist) { // it is where --report said
+				return "", nil
+			}
+			return list, nil
+		}
 	}
 	var f *os.File
 	defer func() {

@@ -97,13 +97,15 @@ func (s *Summary) body(t *text, of string) {
 	if s.Deleted > 0 {
 		t.say("deleted", progress.Plural(s.Deleted, "key", "keys")+" of the target that are gone at the source")
 	}
-	s.left(t)
+	list := s.left(t)
 	s.Comparison.text(t)
 	for _, note := range s.Notes {
 		t.say("note", note)
 	}
 	for _, f := range s.Files {
-		t.say(f.What, f.Path)
+		if f.Path != list {
+			t.say(f.What, f.Path)
+		}
 	}
 }
 
@@ -168,10 +170,9 @@ func inBrackets(s string) string {
 	return "(" + s + ")"
 }
 
-// left says what was left out, and why.
-func (s *Summary) left(t *text) {
+// left says what was left out, and why, and returns the file that lists it; empty: none.
+func (s *Summary) left(t *text) (list string) {
 	label := "left out"
-	list := ""
 	for _, l := range s.LeftOut {
 		text := fmt.Sprintf("%s: %s", progress.Plural(l.Keys, "key", "keys"), l.Reason)
 		if l.Meaning != "" {
@@ -193,6 +194,7 @@ func (s *Summary) left(t *text) {
 		}
 	}
 	t.say("list", list)
+	return list
 }
 
 // text says what came out.
