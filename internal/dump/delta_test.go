@@ -9,15 +9,19 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
+	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 // since sets what a delta is made of.
@@ -108,55 +112,73 @@ type changing struct {
 	srv  *pikasim.Server
 	t    *testing.T
 	rng  *rand.Rand
-	now  atomic.Int64 // ms
+	now  atomic.Int64 // ms, when it was started
 	left atomic.Int64 // commands until stop is called
 	stop atomic.Pointer[context.CancelFunc]
 	many bool
 	// touched are the names that were changed since they were forgotten.
 	touched map[string]bool
+	// busy is whether it is changed while it is read, and connections are cut; by who holds beside.
+	busy    atomic.Bool
+	started time.Time
+	beside  sync.Mutex
+	other   *rand.Rand
 }
 
 func startChanging(t *testing.T, v pikasim.Version, seed uint64) *changing {
-	c := &changing{t: t, rng: rand.New(rand.NewPCG(seed, 1)), many: v != pikasim.V401, touched: map[string]bool{}}
+	c := &changing{t: t, rng: rand.New(rand.NewPCG(seed, 1)), other: rand.New(rand.NewPCG(seed, 2)), many: v != pikasim.V401, touched: map[string]bool{}, started: time.Now()}
 	c.now.Store(1_800_000_000_000)
 	c.srv = smallpika.StartEmpty(t, pikasim.Options{Version: v, Databases: 2, Config: map[string]string{"cache-model": "0"},
-		Clock: func() time.Time { return time.UnixMilli(c.now.Load()) },
+		Clock: c.clock,
 		Intercept: func(int, [][]byte) ([]byte, bool, bool) {
 			if stop := c.stop.Load(); stop != nil && c.left.Add(-1) < 0 {
 				(*stop)()
+			}
+			if c.busy.Load() && c.beside.TryLock() {
+				defer c.beside.Unlock()
+				if c.other.IntN(4) == 0 {
+					c.changeBy(c.other, 1, map[string]bool{})
+				}
+				return nil, false, c.other.IntN(150) == 0
 			}
 			return nil, false, false
 		}})
 	return c
 }
 
+// clock is the time at the source, which goes on as any, and leaps with now.
+func (c *changing) clock() time.Time { return time.UnixMilli(c.now.Load()).Add(time.Since(c.started)) }
+
 // change does n things to each database of the source.
-func (c *changing) change(n int) {
+func (c *changing) change(n int) { c.changeBy(c.rng, n, c.touched) }
+
+func (c *changing) changeBy(rng *rand.Rand, n int, touched map[string]bool) {
+	client := redis.NewClient(&redis.Options{Addr: c.srv.Addr(), Protocol: 2, DisableIdentity: true})
+	defer client.Close()
 	for db := range 2 {
-		client := smallpika.Client(c.t, c.srv.Addr())
 		conn := client.Conn()
 		do := func(args ...any) { _ = conn.Do(c.t.Context(), args...).Err() }
 		do("SELECT", db)
 		for range n {
-			i := c.rng.IntN(60)
+			i := rng.IntN(60)
 			name := fmt.Sprintf("name%03d", i)
-			kind := c.rng.IntN(6)
+			kind := rng.IntN(6)
 			if !c.many {
 				kind = i % 6
 			}
-			c.touched[fmt.Sprintf("db%d %q", db, name)] = true
-			size := 1 + c.rng.IntN(4)
-			if c.rng.IntN(20) == 0 {
+			touched[fmt.Sprintf("db%d %q", db, name)] = true
+			size := 1 + rng.IntN(4)
+			if rng.IntN(20) == 0 {
 				size = 200
 			}
-			text := strconv.Itoa(c.rng.IntN(1000))
-			act := c.rng.IntN(10)
+			text := strconv.Itoa(rng.IntN(1000))
+			act := rng.IntN(10)
 			if act == 0 {
 				do("DEL", name)
 				continue
 			}
 			if act == 1 {
-				do("EXPIRE", name, 1+c.rng.IntN(100))
+				do("EXPIRE", name, 1+rng.IntN(60)+10_000*rng.IntN(3))
 				continue
 			}
 			if act == 2 {
@@ -177,7 +199,7 @@ func (c *changing) change(n int) {
 				case 4:
 					do("ZADD", name, j, m)
 				case 5:
-					do("XADD", name, fmt.Sprintf("%d-%d", c.now.Load(), c.rng.IntN(1<<40)), "f", m)
+					do("XADD", name, fmt.Sprintf("%d-%d", c.now.Load(), rng.IntN(1<<40)), "f", m)
 				}
 				if kind == 0 {
 					break
@@ -192,11 +214,11 @@ func (c *changing) run(out string, least int, set ...func(*Options)) {
 	c.t.Helper()
 	for runs := 0; ; runs++ {
 		ctx, cancel := context.WithCancel(c.t.Context())
-		c.left.Store(int64(least + c.rng.IntN(50*(runs+1))))
+		c.left.Store(int64(least + c.rng.IntN(200*(runs+1))))
 		c.stop.Store(&cancel)
 		var log strings.Builder
 		o := Options{Location: out, Tool: "test", Log: &log, Threads: 1 + c.rng.IntN(3), SplitKeys: 20, Resume: runs > 0}
-		o.Reader.Addr, o.Reader.PageKeys, o.Reader.PieceElements = c.srv.Addr(), 16, 64
+		o.Reader.Addr, o.Reader.PageKeys, o.Reader.PieceElements, o.Reader.RetryFor = c.srv.Addr(), 16, 64, time.Minute
 		if o.Archive.SealAfter = time.Duration(c.rng.IntN(20)) * time.Millisecond; least < 1_000_000 {
 			o.Archive.ChunkBytes = 4000
 		}
@@ -210,6 +232,9 @@ func (c *changing) run(out string, least int, set ...func(*Options)) {
 			c.t.Logf("%s: %d runs", out, runs+1)
 			return
 		}
+		if c.busy.Load() && errors.Is(err, reader.ErrUnavailable) { // its first connection was cut
+			continue
+		}
 		if !errors.Is(err, context.Canceled) {
 			c.t.Fatalf("%v\n%s", err, log.String())
 		}
@@ -217,10 +242,11 @@ func (c *changing) run(out string, least int, set ...func(*Options)) {
 }
 
 // TestDeltaModel: whatever happened at the source since, the base and its deltas amount to what
-// the source is, though each delta is made by runs that are killed at random; a delta names what
-// differs in every type, and little else.
+// the source is, though each delta is made by runs that are killed at random, and during every
+// second one the source is changed and connections are cut; a delta names what differs in every
+// type, and little else.
 func TestDeltaModel(t *testing.T) {
-	rounds, deltas := 1, 2
+	rounds, deltas := 1, 3
 	if n, _ := strconv.Atoi(os.Getenv("DELTA_ROUNDS")); n > 0 {
 		rounds, deltas = n, 10
 	}
@@ -236,10 +262,16 @@ func TestDeltaModel(t *testing.T) {
 				for number := 1; number <= deltas; number++ {
 					c.touched = map[string]bool{}
 					c.change(5 + 5*number)
-					c.now.Add(int64(c.rng.IntN(60_000)))
+					if c.busy.Store(number%2 == 0); !c.busy.Load() { // what lives a minute is gone by then
+						c.now.Add(61_000)
+					}
 					out := archive.DeltaPath(chain, number)
-					c.run(out, 30, since(base))
+					c.run(out, 60, since(base))
 					d := read(t, out)
+					if c.busy.Load() {
+						is.apply(d)
+						continue
+					}
 					names := map[string]int{}
 					for key := range d {
 						db, rest, _ := strings.Cut(key, " ")
@@ -255,9 +287,9 @@ func TestDeltaModel(t *testing.T) {
 					now := newDir(t)
 					c.run(now, 1_000_000)
 					is.apply(d)
-					is.equals(t, read(t, now), time.UnixMilli(c.now.Load()))
+					is.equals(t, read(t, now), c.clock())
 					for name := range names { // nothing is read again for nothing
-						if !c.many && !c.touched[name] {
+						if !c.many && number == 1 && !c.touched[name] {
 							t.Errorf("%s is in the delta, and was not changed", name)
 						}
 					}
