@@ -62,10 +62,19 @@ func (a *Archive) putAbove(ctx context.Context, members []Member, identities []a
 	m := *a.Manifest
 	m.Chunks = slices.Clone(m.Chunks)
 	for i := range m.Chunks {
-		m.Chunks[i].Records++ // none may be passed over as empty
+		if c := &m.Chunks[i]; a.above.names(c.DB) {
+			c.Records++ // it may not be passed over as empty
+		}
 	}
 	a.Manifest = &m
 	return nil
+}
+
+// names reports whether a delta names a key of a database.
+func (ab *above) names(db int) bool {
+	return slices.ContainsFunc(ab.deltas, func(d *Archive) bool {
+		return slices.ContainsFunc(d.Manifest.Chunks, func(c format.ChunkInfo) bool { return c.DB == db && c.Records+c.Skipped > 0 })
+	})
 }
 
 // open opens the deltas, and merges them if there are too many.

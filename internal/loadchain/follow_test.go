@@ -3,6 +3,7 @@ package loadchain
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -358,4 +359,22 @@ func TestFollowBucket(t *testing.T) {
 		t.Errorf("%+v", s.Chain)
 	}
 	c.holds("")
+}
+
+// TestOpenOneOfTwoDatabases: a chain of a source whose second database has no keys is compared
+// without --map-db, as it was loaded.
+func TestOpenOneOfTwoDatabases(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	c.base.Dump = smalldump.Make(t, smalldump.Options{}, []format.Record{smalldump.String("a", "0")}, nil)
+	c.last = c.base.Dump
+	c.load(c.base)
+	c.delta(smalldump.String("b", "1"))
+	c.follow(false, 0)
+	s := c.options().Spec
+	s.Summary = summary.New("test", "", "verify")
+	a, _, err := Open(t.Context(), &s, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
 }

@@ -42,10 +42,6 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (*archive.Archive, *
 	if !known {
 		loaded = all
 	}
-	state, _, err := f.look(ctx, loaded+1)
-	if err != nil {
-		return nil, nil, err
-	}
 	if s.Base == "" {
 		if _, _, id, err := Known(ctx, s); err == nil && id != nil && id.After != nil {
 			s.Base = id.After.Base
@@ -64,8 +60,6 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (*archive.Archive, *
 	}
 	what := fmt.Sprintf("the base and %s", progress.Plural(loaded, "delta", "deltas"))
 	switch {
-	case state == stopped:
-		what += fmt.Sprintf("; by the journals delta %d is loaded in part, and what it has changed may differ; %d more are not loaded", loaded+1, all-loaded-1)
 	case loaded < all:
 		what += fmt.Sprintf("; %d more of the chain are not loaded, by the journals", all-loaded)
 	case !known:
