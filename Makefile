@@ -47,7 +47,7 @@ demo: build
 # What is in deploy/: no field that Kubernetes or Compose does not know, no flag that the tools do not.
 manifests: build
 	cd deploy/check && $(GO) vet ./... && $(GO) run . -dir .. -bin ../../bin
-	@if command -v systemd-analyze >/dev/null; then said=$$(systemd-analyze verify --man=no deploy/systemd/* 2>&1 | grep pikadump@); \
+	@if command -v systemd-analyze >/dev/null; then said=$$(systemd-analyze verify --man=no deploy/systemd/* 2>&1 | grep -E '(pikadump|kvload)[a-z-]*@'); \
 		test -z "$$said" || { echo "$$said"; exit 1; }; \
 	else echo "NO systemd-analyze: deploy/systemd IS NOT CHECKED"; fi
 
