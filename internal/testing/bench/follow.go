@@ -14,6 +14,10 @@ import (
 	"time"
 )
 
+// caughtUp is after how many seconds a run should have caught up with what was written since the
+// base.
+const caughtUp = 20
+
 // A followed is what a process that follows told of itself.
 type followed struct {
 	usage
@@ -23,27 +27,26 @@ type followed struct {
 	deltas int
 }
 
-// follows times follow, from the simulator to redis-server, and from each real source to the first
-// real target.
-func (j *job) follows(ctx context.Context) error {
-	redis, err := startRedis(ctx, j.dir)
-	if err != nil {
-		return fmt.Errorf("start redis-server: %w", err)
+// follows times follow, from each real source, else from the simulator, to the first real target,
+// else to redis-server.
+func (j *job) follows(ctx context.Context) (err error) {
+	var target *server
+	if len(j.kvrocks) > 0 {
+		target, err = given(ctx, j.kvrocks[0])
+	} else {
+		target, err = startRedis(ctx, j.dir)
 	}
-	defer redis.close()
+	if err != nil {
+		return fmt.Errorf("the target: %w", err)
+	}
+	defer target.close()
 	if len(j.pikas) == 0 {
 		sim, err := startSim(ctx, "follow")
 		if err != nil {
 			return err
 		}
 		defer sim.close()
-		return j.follow(ctx, sim, redis)
-	}
-	target := redis
-	if len(j.kvrocks) > 0 {
-		if target, err = given(ctx, j.kvrocks[0]); err != nil {
-			return err
-		}
+		return j.follow(ctx, sim, target)
 	}
 	for _, addr := range j.pikas {
 		s, err := given(ctx, addr)
@@ -156,13 +159,16 @@ func (f *followed) read(result []byte, stderr string) error {
 	}
 	f.keys, f.deltas = sum.Keys, sum.Chain.Deltas
 	for line := range strings.Lines(stderr) {
-		var p struct{ Lag *struct{ Seconds float64 } }
+		var p struct {
+			Elapsed float64 `json:"elapsed_seconds"`
+			Lag     *struct{ Seconds float64 }
+		}
 		if strings.HasPrefix(line, `{"schema"`) {
 			if err := json.Unmarshal([]byte(line), &p); err != nil {
 				return err
 			}
 		}
-		if p.Lag != nil {
+		if p.Lag != nil && p.Elapsed > caughtUp { // before, it is what was written since the base
 			f.lag = max(f.lag, p.Lag.Seconds)
 		}
 	}
