@@ -86,7 +86,7 @@ func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
 		}
 	}
 	if c.into == nil {
-		c.n.report(c.o.Log)
+		c.n.report(c.o.Summary)
 	}
 	return nil
 }

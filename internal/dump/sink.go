@@ -2,11 +2,11 @@ package dump
 
 import (
 	"fmt"
-	"io"
 	"sync/atomic"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -17,10 +17,11 @@ type counters struct {
 }
 
 // report tells of the hyperloglogs that this run found.
-func (n *counters) report(log io.Writer) {
+func (n *counters) report(s *summary.Summary) {
 	if found := n.hyperloglogs.Load(); found > 0 {
-		fmt.Fprintf(log, "%s, of up to about %s: their registers are in the dump, but no other server can go on counting with them\n",
-			progress.Plural(found, "hyperloglog", "hyperloglogs"), progress.Plural(n.members.Load(), "member", "members"))
+		s.Note(fmt.Sprintf("this run found %s, of up to about %s: their registers are in the dump, but no other server can go on counting with them. "+
+			"kvload load leaves them out (exit code 3), or stores their bytes with --hyperloglog string",
+			progress.Plural(found, "hyperloglog", "hyperloglogs"), progress.Plural(n.members.Load(), "member", "members")))
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -244,6 +245,20 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 	return j.conclude(ctx, there, list, sample)
 }
 
+// leftOut lists what is left out, and says at once what surprises only those who do not know of it:
+// no preflight check can see a hyperloglog, which a dump holds among its strings.
+func (j *job) leftOut(list *leftout.Report) func(unit string, l writer.LeftOut) {
+	var hll sync.Once
+	return func(unit string, l writer.LeftOut) {
+		list.Add(unit, l)
+		if l.Reason == writer.ReasonHyperLogLog {
+			hll.Do(func() {
+				fmt.Fprintln(j.log, "warning: the dump has hyperloglogs, which are left out (exit code 3); --hyperloglog string stores their bytes")
+			})
+		}
+	}
+}
+
 // transfer loads the units, and brings the journal and the list of what was left out up to date,
 // however that ends. It returns a sample of the keys of a stream.
 func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, list *leftout.Report) ([]LoadedKey, error) {
@@ -251,7 +266,7 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 	var sample PassingSample
 	o := TransferOptions{
 		Feed: j.feed, Target: l, Journal: jn, Workers: j.Workers, Keep: j.Filter.Key(), Retry: j.retry, MaxErrors: j.MaxErrors,
-		StallTimeout: j.StallTimeout, Throttle: j.throttle, LeftOut: list.Add, Meter: j.Meter, Phase: j.phase(), Log: j.log,
+		StallTimeout: j.StallTimeout, Throttle: j.throttle, LeftOut: j.leftOut(list), Meter: j.Meter, Phase: j.phase(), Log: j.log,
 		Reconnected: func(ctx context.Context, begun []archive.Unit) error {
 			if j.isStream() {
 				begun = nil // they cannot be read again

@@ -230,6 +230,20 @@ func TestMaxErrors(t *testing.T) {
 	wants(t, log, err, 3, "3 refused")
 }
 
+// TestHyperLogLog: what a load leaves out of a dump that seems to hold only strings is said once,
+// and at once.
+func TestHyperLogLog(t *testing.T) {
+	hll := func(key string) format.Record {
+		return format.Record{Kind: format.HyperLogLog, Key: []byte(key), Part: format.PartWhole, Value: []byte("registers")}
+	}
+	o := options(t, startTarget(t).Addr(), []format.Record{smalldump.String("a", "1"), hll("b"), hll("c")})
+	log, err := run(t, o)
+	wants(t, log, err, 3, "warning: the dump has hyperloglogs", "2 hyperloglog")
+	if strings.Count(log, "warning: the dump has") != 1 {
+		t.Error(log)
+	}
+}
+
 // TestThrottle: a load is as slow as it is told to be.
 func TestThrottle(t *testing.T) {
 	var texts []format.Record

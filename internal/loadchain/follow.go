@@ -190,7 +190,11 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 		pause = min(lookMost, max(lookLeast, pause*3/2))
 		if quiet += pause; quiet > sayEvery || !said && quiet > sayFirst && f.Summary.Chain.Deltas == 0 {
 			said, quiet = true, 0
-			fmt.Fprintf(f.log, "waiting for delta %d in %s; if pikadump follow was stopped, start it again\n", n, summary.Place(f.Dump))
+			next := "if pikadump follow was stopped, start it again"
+			if gap := f.gap(ctx, n); gap != nil {
+				next = gap.Error()
+			}
+			fmt.Fprintf(f.log, "waiting for delta %d in %s; %s\n", n, summary.Place(f.Dump), next)
 		}
 		if f.done != nil {
 			f.behind(n - 1)

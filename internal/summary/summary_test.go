@@ -95,7 +95,7 @@ func TestText(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"left out (exit code 3): loaded 1,234,567 keys with 9,876,543 elements, 1.0 GiB, in 1m40s by this run, 1h0m0s since the first began",
+		"left out (exit code 3): loaded 1,234,567 keys with 9,876,543 elements, 1.0 GiB of names and values, in 1m40s by this run, 1h0m0s since the first began",
 		"speed     10,000 keys a second, 5.1 MiB/s", "12 keys: refused (the target refused it, or a part of it)", "7 keys: expired (expired since the dump): no loss",
 		"list      /backup/left-out.jsonl", "retries   1", "no: compared", "dump      s3://backups/pika (4f6c",
 	} {

@@ -145,9 +145,20 @@ func (s *Summary) headline() string {
 		verb, what = strings.TrimSpace(verb+" "+progress.Plural(int64(c.Deltas), "delta", "deltas")), "of "+what
 	}
 	if s.Elements > 0 {
-		what += " with " + progress.Plural(s.Elements, "element", "elements") + ", " + progress.Bytes(s.Bytes)
+		what += " with " + progress.Plural(s.Elements, "element", "elements") + ", " + progress.Bytes(s.Bytes) + " of " + s.counted()
 	}
 	return text + verb + " " + what + took
+}
+
+// counted says what the bytes are of.
+func (s *Summary) counted() string {
+	switch s.Command {
+	case "load", "follow", "finish", "rollback":
+		if s.Target != "" {
+			return "names and values"
+		}
+	}
+	return "records"
 }
 
 // took says how long it took.
