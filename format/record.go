@@ -140,6 +140,15 @@ type StreamState struct {
 	EntriesAdded uint64
 }
 
+// Deleted is the largest deleted id as a target takes it: none is above the last id. A Pika counts
+// ids that were never there (docs/SERVERS.md P13).
+func (s *StreamState) Deleted() StreamID {
+	if s.MaxDeletedID.Compare(s.LastID) > 0 {
+		return s.LastID
+	}
+	return s.MaxDeletedID
+}
+
 // Elements returns how many elements the record holds: fields, members, elements
 // or entries; 1 for the first record of a string or hyperloglog, 0 for the others
 // and for what was deleted.

@@ -118,7 +118,7 @@ func wanted(r *format.Record) string {
 			out = append(out, fmt.Sprintf("%s%q", e.ID, m))
 		}
 		out = append(out, fmt.Sprintf("length=%d", len(r.Entries)), "last-generated-id="+r.State.LastID.String(),
-			"max-deleted-entry-id="+r.State.MaxDeletedID.String(), fmt.Sprintf("entries-added=%d", r.State.EntriesAdded))
+			"max-deleted-entry-id="+r.State.Deleted().String(), fmt.Sprintf("entries-added=%d", r.State.EntriesAdded))
 		return head + strings.Join(out, " ")
 	}
 	return head
@@ -148,7 +148,7 @@ func oneOfEach() []format.Record {
 			expiring(zset("zset"+s, scores, members...), expire),
 			expiring(format.Record{Kind: format.Stream, Key: b("stream" + s), Part: format.PartWhole,
 				Entries: []format.Entry{{ID: id(1, 1), Fields: bs("a", "\x00", "b\r\n", "\xff")}, {ID: id(1<<40, 7), Fields: bs("c", "d")}},
-				State:   &format.StreamState{LastID: id(1<<41, 0), MaxDeletedID: id(5, 5), EntriesAdded: 9}}, expire),
+				State:   &format.StreamState{LastID: id(1<<41, 0), MaxDeletedID: id(1<<41, 5), EntriesAdded: 9}}, expire),
 			expiring(format.Record{Kind: format.Stream, Key: b("empty stream" + s), Part: format.PartWhole,
 				State: &format.StreamState{LastID: id(9, 1), MaxDeletedID: id(9, 1), EntriesAdded: 3}}, expire),
 			expiring(format.Record{Kind: format.Stream, Key: b("trimmed stream" + s), Part: format.PartWhole,

@@ -35,7 +35,7 @@ func (q *queue) addStream(ctx context.Context, k *key, r *format.Record) error {
 	q.batch.word("ENTRIESADDED")
 	q.unsigned(r.State.EntriesAdded)
 	q.batch.word("MAXDELETEDID")
-	q.id(r.State.MaxDeletedID)
+	q.id(r.State.Deleted())
 	q.batch.end(command{key: k, want: wantOK, data: true})
 	q.expireAfter(k)
 	return nil
@@ -99,7 +99,7 @@ func (q *queue) entryLimit(e *format.Entry) string {
 // addEmptyStream makes a stream without entries, where XSETID does not (SERVERS.md K11).
 func (q *queue) addEmptyStream(ctx context.Context, k *key, state *format.StreamState) error {
 	t := &q.target.Info
-	if t.IsKvrocks() && state.EntriesAdded != 0 && state.MaxDeletedID != (format.StreamID{}) {
+	if t.IsKvrocks() && state.EntriesAdded != 0 && state.Deleted() != (format.StreamID{}) {
 		return nil
 	}
 	ok, err := q.ready(ctx, k, 2*len(k.name)+12*argOverhead)

@@ -177,6 +177,8 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	first := r.Part&format.PartFirst != 0
 	k := w.open
 	switch {
+	case r.Kind == format.Deleted:
+		return nil, fmt.Errorf("load database %d: key %s is deleted, and a writer only writes", w.db, conn.Quote(r.Key))
 	case first && k != nil:
 		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, conn.Quote(r.Key), conn.Quote(k.source))
 	case !first && k == nil && w.job.From.Open != nil && w.records == w.job.From.Record:

@@ -158,7 +158,7 @@ func (e *respEncoder) stream(dst []byte, r *format.Record) []byte {
 		}
 	}
 	dst = appendText(e.command(dst, "XSETID", 5), s.LastID.String())
-	for _, word := range []string{"ENTRIESADDED", strconv.FormatUint(s.EntriesAdded, 10), "MAXDELETEDID", s.MaxDeletedID.String()} {
+	for _, word := range []string{"ENTRIESADDED", strconv.FormatUint(s.EntriesAdded, 10), "MAXDELETEDID", s.Deleted().String()} {
 		dst = appendText(dst, word)
 	}
 	return dst

@@ -208,7 +208,7 @@ func (e *Encoder) Metadata(state *format.StreamState) {
 			e.logged = false
 		}
 	case state != nil:
-		for _, id := range []format.StreamID{state.LastID, e.first, state.MaxDeletedID, e.first, e.last} {
+		for _, id := range []format.StreamID{state.LastID, e.first, state.Deleted(), e.first, e.last} {
 			number(id.Ms)
 			number(id.Seq)
 		}

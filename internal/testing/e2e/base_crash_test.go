@@ -45,19 +45,19 @@ func baseCrashes(t *testing.T, servers func() (source, target)) {
 	for round, until := 0, soaking(t); round < baseRounds || time.Now().Before(until); round++ {
 		seed := uint64(time.Now().UnixNano())
 		s, to := servers()
-		m := &liveMove{t: t, s: s, to: to, rng: rand.New(rand.NewPCG(seed, 0)), home: t.TempDir()}
+		m := &liveMove{t: t, s: s, to: to, rng: rand.New(rand.NewPCG(seed, 0)), home: t.TempDir(), seed: seed}
 		t.Logf("round %d: seed %d", round, seed)
-		m.runByBase(seed)
+		m.runByBase()
 		if t.Failed() {
 			t.Fatalf("round %d: %s is kept as it is", round, m.keep())
 		}
 	}
 }
 
-func (m *liveMove) runByBase(seed uint64) {
+func (m *liveMove) runByBase() {
 	m.t.Helper()
 	m.commands, m.loads = m.proxy(m.s.addr), m.proxy(m.to.addr)
-	writing := livewriter.Options{Addr: m.s.addr, Databases: m.databases(), Seed: seed, Rate: 1500, Names: 30, Grow: 40}
+	writing := livewriter.Options{Addr: m.s.addr, Databases: m.databases(), Seed: m.seed, Rate: 1500, Names: 30, Grow: 40}
 	filled := writing
 	filled.Commands, filled.Rate = 600, 1_000_000
 	if _, err := livewriter.Write(m.t.Context(), filled); err != nil {

@@ -139,7 +139,7 @@ func stateDifference(want *format.StreamState, reply *redis.Cmd) string {
 	}
 	left := map[string]string{
 		"last-generated-id":    want.LastID.String(),
-		"max-deleted-entry-id": want.MaxDeletedID.String(),
+		"max-deleted-entry-id": want.Deleted().String(),
 		"entries-added":        strconv.FormatUint(want.EntriesAdded, 10),
 	}
 	for i := 0; i+1 < len(info); i += 2 {
