@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 	"github.com/pika2kvrocks/pika2kvrocks/reader/binlog"
@@ -76,7 +78,6 @@ func TestLive(t *testing.T) {
 					}
 					return nil
 				}
-				dial := func(ctx context.Context, bo binlog.Options) (session, error) { return binlog.Dial(ctx, bo) }
 				o.dial = func(ctx context.Context, bo binlog.Options) (session, error) {
 					if cuts.Add(1) > 40 {
 						return dial(ctx, bo)
@@ -103,6 +104,44 @@ func TestLive(t *testing.T) {
 			s.equal(t)
 		})
 	}
+}
+
+// TestOutage: the source cannot be reached for a while, more than once in a row.
+func TestOutage(t *testing.T) {
+	s := newStand(t, pikasim.Options{}, "SET k1 v")
+	addr, err := binlog.ReplicationAddr(s.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var away atomic.Int64 // connections that are reset
+	p, err := faultproxy.Start(addr, func(int) (plan faultproxy.Plan) {
+		if away.Add(-1) >= 0 {
+			plan.ResetAfter = 1
+		}
+		return plan
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	leave := sync.OnceFunc(func() {
+		away.Store(3)
+		p.Cut()
+		smallpika.Send(t, s.Addr(), "SET k3 v")
+	})
+	_, port, _ := net.SplitHostPort(p.Addr())
+	smallpika.Send(t, s.Addr(), "SET k2 v")
+	log, err := s.follow(t.Context(), func(o *Options) {
+		o.ReplicationPort, _ = strconv.Atoi(port)
+		o.before = func(string) error { leave(); return nil }
+	})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, log)
+	}
+	if away.Load() > 0 {
+		t.Error("it was never away")
+	}
+	s.equal(t)
 }
 
 // TestReadsWhileItWaits: what was written before the source came to rest is read while the run

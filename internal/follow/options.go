@@ -105,7 +105,7 @@ func (o *Options) check() error {
 		o.Meter = progress.NewMeter()
 	}
 	if o.dial == nil {
-		o.dial = func(ctx context.Context, bo binlog.Options) (session, error) { return binlog.Dial(ctx, bo) }
+		o.dial = dial
 	}
 	if o.before == nil {
 		o.before = func(string) error { return nil }
@@ -114,6 +114,15 @@ func (o *Options) check() error {
 		return fmt.Errorf("follow: a time or a number of names is negative")
 	}
 	return nil
+}
+
+// dial begins to follow the binlog.
+func dial(ctx context.Context, o binlog.Options) (session, error) {
+	s, err := binlog.Dial(ctx, o)
+	if err != nil {
+		return nil, err // and not a session that is a nil
+	}
+	return s, nil
 }
 
 // replicationAddr is where the source takes its replicas.

@@ -8,10 +8,11 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // probeKey is the name that commands are tried with: random, so that it is nobody's.
-func probeKey() string { return "kvload-probe-" + rand.Text() }
+func probeKey() string { return target.ProbePrefix + rand.Text() }
 
 // needed returns the commands of a load, with arguments that a server which parses them takes.
 func (need *Need) needed(key string, now time.Time) [][]any {

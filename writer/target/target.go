@@ -261,8 +261,11 @@ func (t *Target) Router(ctx context.Context, db int, ordered bool) (*conn.Router
 	return conn.NewRouter(ctx, &t.options, k, t.cluster, t.fencer, ordered)
 }
 
+// ProbePrefix begins the names of keys by which a preflight check tries a target.
+const ProbePrefix = "kvload-probe-"
+
 // Count counts the keys in the keyspace of a source database, up to limit, and says whether there
-// are more. A limit of zero or less counts all. It goes by SCAN: the DBSIZE of a Kvrocks is of the
+// are more. Probes of a run that was killed are none: they expire soon. A limit of zero or less counts all. It goes by SCAN: the DBSIZE of a Kvrocks is of the
 // last time somebody had it counted (SERVERS.md K10). Redis may count a key twice.
 func (t *Target) Count(ctx context.Context, db, limit int) (n int, more bool, err error) {
 	r, err := t.Router(ctx, db, false)
@@ -276,7 +279,12 @@ func (t *Target) Count(ctx context.Context, db, limit int) (n int, more bool, er
 	}
 	err = r.Each(ctx, func(c *conn.Conn) error {
 		return c.Scan(ctx, step, func(names []string) error {
-			if n += len(names); limit > 0 && n > limit {
+			for _, name := range names {
+				if !strings.HasPrefix(name, ProbePrefix) {
+					n++
+				}
+			}
+			if limit > 0 && n > limit {
 				return errCounted
 			}
 			return nil
