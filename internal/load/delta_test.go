@@ -254,3 +254,13 @@ func TestDeltaEmpty(t *testing.T) {
 	c.load(c.delta(smalldump.String("b", "1")), 0)
 	c.holds("b=string")
 }
+
+// TestProbeLeft: what a run left that was killed while it tried the target is not counted.
+func TestProbeLeft(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "1"))
+	c.m.Set(target.ProbePrefix+"OF A RUN THAT WAS KILLED", "v")
+	c.load(c.base, 0)
+	other := c.base
+	other.Dump = smalldump.Make(t, smalldump.Options{}, []format.Record{smalldump.String("b", "1")})
+	c.load(other, 5, "the target holds 1 key already")
+}

@@ -265,8 +265,9 @@ func (t *Target) Router(ctx context.Context, db int, ordered bool) (*conn.Router
 const ProbePrefix = "kvload-probe-"
 
 // Count counts the keys in the keyspace of a source database, up to limit, and says whether there
-// are more. Probes of a run that was killed are none: they expire soon. A limit of zero or less counts all. It goes by SCAN: the DBSIZE of a Kvrocks is of the
-// last time somebody had it counted (SERVERS.md K10). Redis may count a key twice.
+// are more. Probes of a run that was killed are none: they expire soon. A limit of zero or less
+// counts all. It goes by SCAN: the DBSIZE of a Kvrocks is of the last time somebody had it counted
+// (SERVERS.md K10). Redis may count a key twice.
 func (t *Target) Count(ctx context.Context, db, limit int) (n int, more bool, err error) {
 	r, err := t.Router(ctx, db, false)
 	if err != nil {

@@ -294,8 +294,8 @@ func (m *liveMove) end(p *process) {
 }
 
 // settle waits until all is gone that lives a second or two. No binlog tells that a type of a name
-// expires, for which others of that name were left out (--on-conflict first): such names are written
-// once more.
+// expires, for which others of that name were left out (--on-conflict first): such names are
+// written once more.
 func (m *liveMove) settle() {
 	m.t.Helper()
 	time.Sleep(3100 * time.Millisecond) // a Pika shows them a second longer
@@ -332,8 +332,8 @@ func (m *liveMove) compare(name string) {
 	m.verify(fresh)
 }
 
-// verify compares the target with a dump, or a chain; nothing may differ. What a preflight check left
-// that was killed expires.
+// verify compares the target with a dump, or a chain; nothing may differ. What a preflight check
+// left that was killed expires.
 func (m *liveMove) verify(in string, flags ...string) {
 	m.t.Helper()
 	report := filepath.Join(m.t.TempDir(), "differs.jsonl")
