@@ -36,13 +36,13 @@ type groupName struct {
 	kind format.Kind
 }
 
-func newCollector(at time.Time, separators *[256]bool) *collector {
+func newCollector(at time.Time, a *alphabet) *collector {
 	return &collector{
 		at: at, groups: map[groupName]*Group{},
 		sizes: newHistogram(sizeBounds), lengths: newHistogram(lengthBounds), ttls: newHistogram(ttlBounds),
 		bytes:   largest{measure: func(k *Key) int64 { return k.Bytes }},
 		longest: largest{measure: func(k *Key) int64 { return k.Elements }},
-		walker:  walker{tree: newTree(), heavy: &heavy{}, separators: separators},
+		walker:  walker{tree: newTree(), heavy: &heavy{}, alphabet: a},
 	}
 }
 
@@ -55,8 +55,7 @@ func (c *collector) unit(ctx context.Context, u archive.Unit, src *archive.UnitS
 		}
 		r, err := src.Next()
 		if err == io.EOF {
-			c.walker.back(0)
-			c.walker.name = c.walker.name[:0]
+			c.walker.end()
 			return src.Close()
 		}
 		if err != nil {
@@ -114,14 +113,14 @@ func (c *collector) end() {
 	c.sizes.add(c.open.Bytes, k, c.open)
 	if k != format.String && k != format.HyperLogLog {
 		c.lengths.add(c.open.Elements, k, c.open)
-		if c.open.Elements >= c.longest.least() {
+		if c.longest.wants(c.open.Elements, c.key.Key) {
 			c.keep(&c.longest)
 		}
 	}
 	if c.key.Expire != 0 {
 		c.ttls.add(lives(c.key.Expire, c.at), k, c.open)
 	}
-	if c.open.Bytes >= c.bytes.least() {
+	if c.bytes.wants(c.open.Bytes, c.key.Key) {
 		c.keep(&c.bytes)
 	}
 	c.walker.add(c.key.Key, k, c.open)

@@ -39,6 +39,7 @@ type Key struct {
 type largest struct {
 	measure func(*Key) int64
 	keys    []Key // in order
+	least   int64 // what the last of them measures, if there are enough
 }
 
 // has reports whether a key may be among them.
@@ -46,12 +47,12 @@ func (l *largest) has(k *Key) bool {
 	return len(l.keys) < mostLargest || l.compare(k, &l.keys[len(l.keys)-1]) < 0
 }
 
-// least is what a key measures at least that may be among them.
-func (l *largest) least() int64 {
-	if len(l.keys) < mostLargest {
-		return 0
+// wants reports whether a key of that name that measures so much may be among them.
+func (l *largest) wants(value int64, name []byte) bool {
+	if len(l.keys) < mostLargest || value > l.least {
+		return true
 	}
-	return l.measure(&l.keys[len(l.keys)-1])
+	return value == l.least && bytes.Compare(name[:min(len(name), nameKept)], l.keys[mostLargest-1].Key) <= 0
 }
 
 // add takes in a key, of which it keeps all.
@@ -61,6 +62,7 @@ func (l *largest) add(k Key) {
 		return
 	}
 	l.keys = slices.Insert(l.keys[:min(len(l.keys), mostLargest-1)], at, k)
+	l.least = l.measure(&l.keys[len(l.keys)-1])
 }
 
 // compare orders keys: of those that measure the same, by their names.

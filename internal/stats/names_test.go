@@ -19,13 +19,13 @@ func counted(names []string, separators string, trees int) (*tree, *heavy) {
 	}
 	all, heavies := newTree(), &heavy{}
 	for part := range trees {
-		w := walker{tree: newTree(), heavy: &heavy{}, separators: &set}
+		w := walker{tree: newTree(), heavy: &heavy{}, alphabet: newAlphabet(&set)}
 		for i, name := range slices.Sorted(slices.Values(names)) {
 			if i%trees == part {
 				w.add([]byte(name), format.String, Counts{Keys: 1, Bytes: int64(len(name))})
 			}
 		}
-		w.back(0)
+		w.end()
 		all.join(w.tree)
 		heavies.merge(w.heavy)
 	}

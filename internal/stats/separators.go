@@ -11,9 +11,11 @@ import (
 const candidates = "/|._-#@,;=+~ {}()[]"
 
 const (
-	sampledUnits = 24      // that are looked into for separators
-	sampledKeys  = 2000    // of each
-	sampledBytes = 2 << 20 // of each
+	sampledUnits = 24       // at most that are looked into for separators
+	leastSampled = 8        // of a dump that is not small
+	bytesSampled = 16 << 20 // of such a dump, for one of them: a frame of it is read twice
+	sampledKeys  = 2000     // of each
+	sampledBytes = 2 << 20  // of each
 )
 
 // A separatorSample counts, by candidate, in how many names it stands, and before which beginnings.
@@ -73,7 +75,17 @@ func (s *separatorSample) found() (set [256]bool, list []string) {
 // findSeparators looks into the beginnings of some units.
 func findSeparators(a *archive.Archive, units []archive.Unit) (set [256]bool, list []string, err error) {
 	s := separatorSample{}
-	step := max(1, len(units)/sampledUnits)
+	bytes := int64(0)
+	for _, u := range units {
+		for _, c := range u {
+			bytes += c.Raw
+		}
+	}
+	most := int64(sampledUnits)
+	if bytes > leastSampled*bytesSampled {
+		most = min(most, max(leastSampled, bytes/bytesSampled))
+	}
+	step := max(1, len(units)/int(most))
 	for i := range slices.Chunk(units, step) {
 		if err := s.addUnit(a, i[0]); err != nil {
 			return set, nil, err

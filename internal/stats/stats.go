@@ -55,7 +55,7 @@ func Run(ctx context.Context, o Options) (*Stats, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := newCollector(o.Archive.Manifest.Finished, &separators)
+	all := newCollector(o.Archive.Manifest.Finished, newAlphabet(&separators))
 	if err := o.read(ctx, units, all); err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (o *Options) read(ctx context.Context, units []archive.Unit, all *collector
 	var mu sync.Mutex
 	for range min(o.Workers, mostWorkers, max(1, len(units))) {
 		g.Go(func() error {
-			c := newCollector(all.at, all.walker.separators)
+			c := newCollector(all.at, all.walker.alphabet)
 			for u := range next {
 				src := o.Archive.OpenUnit(u)
 				src.Bound(ctx, memory)

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"slices"
 	"strconv"
 	"unicode/utf8"
 )
@@ -47,22 +48,52 @@ func (t *token) isLast(name []byte) bool { return t.end == len(name) && t.text =
 
 // next returns the part of a name that begins at from, which is not its end. Cut says that the name
 // goes on behind its end.
-func next(name []byte, from int, separators *[256]bool, cut bool) token {
-	end := from + fixed(name[from:])
-	for end < len(name) && !separators[name[end]] {
-		end++
+func next(name []byte, from int, a *alphabet, cut bool) token {
+	if t, ok := digits(name, from, a); ok && !cut {
+		return t
 	}
-	t := classify(name[from:end])
+	end := from + fixed(name[from:])
+	every, some := ^byte(0), byte(0)
+	for _, b := range name[from:end] {
+		every, some = every&a[b], some|a[b]
+	}
+	for ; end < len(name) && a[name[end]]&separating == 0; end++ {
+		every, some = every&a[name[end]], some|a[name[end]]
+	}
+	t := classify(name[from:end], every, some)
 	t.text += from
 	if cut && end == len(name) {
 		t = token{kind: other, text: end}
 	}
 	t.end = t.text
-	for t.end < len(name) && t.end-end < mostSeparators && t.text == end && separators[name[t.end]] {
+	for t.end < len(name) && t.end-end < mostSeparators && t.text == end && a[name[t.end]]&separating != 0 {
 		t.end++
 	}
 	t.whole = max(end, t.end)
 	return t
+}
+
+// digits returns a part that is digits, as next does, only faster; not ok: it may be something
+// else.
+func digits(name []byte, from int, a *alphabet) (t token, ok bool) {
+	end := from
+	for end < len(name) && isDigit(name[end]) {
+		t.value = 10*t.value + int64(name[end]-'0')
+		end++
+	}
+	n := end - from
+	if n == 0 || n == 4 || n >= 8 && name[from] <= '2' && name[from] > '0' || n > 18 { // a date, a time, a UUID
+		return t, false
+	}
+	t.kind, t.known, t.text, t.end = number, true, end, end
+	for t.end < len(name) && t.end-end < mostSeparators && a[name[t.end]]&separating != 0 {
+		t.end++
+	}
+	if t.end == end && end < len(name) || n == 8 && t.end < len(name) { // a word goes on
+		return t, false
+	}
+	t.whole = t.end
+	return t, true
 }
 
 // fixed returns the length of a date or uuid at the start of text, which may have separators in it;
@@ -71,12 +102,12 @@ func fixed(text []byte) int {
 	if len(text) == 0 || !isHex(text[0]) {
 		return 0
 	}
-	if len(text) >= 10 && (len(text) == 10 || !isDigit(text[10])) {
+	if len(text) >= 10 && text[4] == text[7] && (len(text) == 10 || !isDigit(text[10])) {
 		if _, ok := dateOf(text[:10]); ok {
 			return 10
 		}
 	}
-	if len(text) >= 36 && isUUID(text[:36]) {
+	if len(text) >= 36 && text[8] == '-' && isUUID(text[:36]) {
 		return 36
 	}
 	return 0
@@ -86,51 +117,72 @@ func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
 func isHex(b byte) bool { return isDigit(b) || 'a' <= b|0x20 && b|0x20 <= 'f' }
 
-// classify says what a part without separators looks like, and where it ends: digits behind a word
-// are a part of their own.
-func classify(text []byte) token {
-	digits, hex, plain := 0, 0, true
-	for _, b := range text {
+// An alphabet says what each byte is.
+type alphabet [256]byte
+
+// What a byte can be.
+const (
+	separating = 1 << iota
+	digit
+	hexDigit
+	odd // no printable ASCII
+)
+
+func newAlphabet(separators *[256]bool) *alphabet {
+	a := alphabet{}
+	for i := range a {
+		b := byte(i)
+		if separators[b] {
+			a[b] |= separating
+		}
 		if isDigit(b) {
-			digits++
+			a[b] |= digit
 		}
 		if isHex(b) {
-			hex++
+			a[b] |= hexDigit
 		}
 		if b < 0x20 || b >= 0x7f {
-			plain = false
+			a[b] |= odd
 		}
 	}
+	return &a
+}
+
+// classify says what a part without separators looks like, and where it ends: digits behind a word
+// are a part of their own. Every and some are what every byte of it is, and what some are.
+func classify(text []byte, every, some byte) token {
 	t := token{text: len(text)}
 	switch {
-	case !plain && !isText(text):
+	case some&odd != 0 && !isText(text):
 		t.kind = binary
 	case len(text) == 0:
-	case digits == len(text):
+	case every&digit != 0:
 		t.kind, t.value, t.known = numeral(text)
 	case len(text) == 36 && isUUID(text):
 		t.kind = uuid
-	case len(text) >= 16 && hex == len(text):
+	case len(text) >= 16 && every&hexDigit != 0:
 		t.kind = hexadecimal
 	case len(text) >= 10 && isDigit(text[0]) && fixed(text) == 10:
 		t.kind = date
 		t.value, t.known = dateOf(text[:10])
-	case digits > 0 && isDigit(text[len(text)-1]) && wordBefore(text, digits):
-		t.text -= digits
+	case some&digit != 0 && wordBefore(text) > 0:
+		t.text = wordBefore(text)
 	case len(text) > longLiteral:
 		t.kind = other
 	}
 	return t
 }
 
-// wordBefore reports whether the digits of text are its last bytes.
-func wordBefore(text []byte, digits int) bool {
-	for _, b := range text[len(text)-digits:] {
-		if !isDigit(b) {
-			return false
-		}
+// wordBefore returns where the digits of text begin, if they are its last bytes; 0: they are not.
+func wordBefore(text []byte) (end int) {
+	end = len(text)
+	for end > 0 && isDigit(text[end-1]) {
+		end--
 	}
-	return true
+	if end == len(text) || slices.ContainsFunc(text[:end], isDigit) {
+		return 0
+	}
+	return end
 }
 
 // isText reports whether it is UTF-8 without control characters.
@@ -166,6 +218,9 @@ func numeral(text []byte) (k kind, value int64, known bool) {
 	case len(text) == 13 && firstEpoch <= value/1000 && value/1000 < lastEpoch:
 		return millis, value, true
 	case len(text) == 8 || len(text) == 10 || len(text) == 12 || len(text) == 14: // with hours, minutes, seconds
+		if text[0] != '1' && text[0] != '2' {
+			break
+		}
 		spread := [10]byte{text[0], text[1], text[2], text[3], '-', text[4], text[5], '-', text[6], text[7]}
 		if day, ok := dateOf(spread[:]); ok {
 			return date, day, true

@@ -47,6 +47,7 @@ type node struct {
 // A set holds the nodes below one.
 type set struct {
 	nodes    map[string]*node
+	recent   *node // that was asked for last; nil: it may have gone
 	literals int
 	merged   bool // names are put together, also those that come
 }
@@ -71,16 +72,23 @@ func (t *tree) below(n *node, tok *token, name []byte, from int) *node {
 	if k == literal && in.merged {
 		k = other
 	}
-	t.key = t.key[:0]
+	ends := name[tok.text:tok.end]
 	if k != literal {
 		text = nil
+	}
+	if r := in.recent; r != nil && r.kind == k && r.text == string(text) && r.ends == string(ends) {
+		return r
+	}
+	t.key = t.key[:0]
+	if k != literal {
 		t.key = append(t.key, byte(k))
 	}
-	t.key = append(append(t.key, text...), name[tok.text:tok.end]...)
+	t.key = append(append(t.key, text...), ends...)
 	if found := in.nodes[string(t.key)]; found != nil {
+		in.recent = found
 		return found
 	}
-	added := &node{kind: k, text: string(text), ends: string(name[tok.text:tok.end])}
+	added := &node{kind: k, text: string(text), ends: string(ends)}
 	t.put(in, added)
 	switch {
 	case in == &n.more && in.literals > t.inner:
@@ -115,6 +123,7 @@ func (t *tree) merge(in *set) {
 
 func (t *tree) mergeNode(in *set, n *node) {
 	delete(in.nodes, n.key())
+	in.recent = nil
 	t.nodes--
 	in.literals--
 	n.kind, n.text = other, ""

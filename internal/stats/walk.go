@@ -1,17 +1,19 @@
 package stats
 
 import (
+	"slices"
+
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // A walker puts names, which come in byte order, into a tree: a name shares most of its way with
 // the one before it.
 type walker struct {
-	tree       *tree
-	heavy      *heavy
-	separators *[256]bool
-	name       []byte // the last one, or its beginning
-	way        []step
+	tree     *tree
+	heavy    *heavy
+	alphabet *alphabet
+	name     []byte // the last one, or its beginning
+	way      []step
 }
 
 // A step is one part of the last name.
@@ -59,7 +61,7 @@ func (w *walker) down(cut bool) *node {
 		n, at, plain = s.node, s.end, s.plain
 	}
 	for at < len(w.name) {
-		tok := next(w.name, at, w.separators, cut)
+		tok := next(w.name, at, w.alphabet, cut)
 		if len(w.way) == w.tree.depth-1 {
 			tok = token{kind: other, text: len(w.name), end: len(w.name), whole: len(w.name)}
 		}
@@ -69,10 +71,35 @@ func (w *walker) down(cut bool) *node {
 		}
 		isID := plain && !tok.isLast(w.name) && (tok.kind == number || tok.kind == uuid || tok.kind == hexadecimal)
 		plain = plain && tok.kind == literal
-		w.way = append(w.way, step{node: below, end: tok.end, whole: tok.whole, plain: plain, id: isID})
+		w.step(below, &tok, plain, isID)
 		n, at = below, tok.end
 	}
 	return n
+}
+
+// step appends to the way. Mostly the node that was there before is there again: to write no
+// pointer is cheaper.
+func (w *walker) step(n *node, tok *token, plain, id bool) {
+	i := len(w.way)
+	if i == cap(w.way) {
+		w.way = slices.Grow(w.way, mostDepth)
+	}
+	w.way = w.way[:i+1]
+	s := &w.way[i]
+	if s.node != n {
+		s.node = n
+	}
+	s.end, s.whole, s.plain, s.id = tok.end, tok.whole, plain, id
+	if id {
+		s.Counts = Counts{}
+	}
+}
+
+// end is behind the last name of an order.
+func (w *walker) end() {
+	w.back(0)
+	w.heavy.settle()
+	w.name = w.name[:0]
 }
 
 // back goes back to where so many steps are left.
@@ -80,7 +107,7 @@ func (w *walker) back(keep int) {
 	for i := len(w.way) - 1; i >= keep; i-- {
 		if s := &w.way[i]; s.id {
 			w.tree.id(s.node, w.name[:s.end])
-			w.heavy.add(w.name[:s.end], s.Counts)
+			w.heavy.addNext(w.name[:s.end], s.Counts)
 		}
 	}
 	w.way = w.way[:keep]
