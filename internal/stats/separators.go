@@ -13,7 +13,7 @@ const candidates = "/|._-#@,;=+~ {}()[]"
 const (
 	sampledUnits = 24       // at most that are looked into for separators
 	leastSampled = 8        // of a dump that is not small
-	bytesSampled = 16 << 20 // of such a dump, for one of them: a frame of it is read twice
+	bytesSampled = 32 << 20 // of such a dump, for one of them: a frame of it is read twice
 	sampledKeys  = 2000     // of each
 	sampledBytes = 2 << 20  // of each
 )

@@ -135,8 +135,8 @@ func TestInterrupted(t *testing.T) {
 	f.changes(t, quiet, more, loud, fewer)
 }
 
-// TestPlan: what is good as it is, and what nobody knows, is left alone; jobs are never lowered, nor
-// raised beyond what a Kvrocks takes.
+// TestPlan: what is good as it is, and what nobody knows, is left alone; jobs are never lowered,
+// nor raised beyond what a Kvrocks takes.
 func TestPlan(t *testing.T) {
 	for name, c := range map[string]struct {
 		settled map[string]string
@@ -200,8 +200,8 @@ func TestRefused(t *testing.T) {
 	f.changes(t)
 }
 
-// TestLeft: what a run that was killed has changed is known, refused at another target, reminded of,
-// and set back by the next run.
+// TestLeft: what a run that was killed has changed is known, refused at another target, reminded
+// of, and set back by the next run.
 func TestLeft(t *testing.T) {
 	f, dir := start(t), t.TempDir()
 	func() { // killed

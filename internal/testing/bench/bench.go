@@ -78,6 +78,9 @@ func runData(ctx context.Context, o *options, data string, keys int) error {
 	if err := j.timeCodec(ctx); err != nil {
 		return err
 	}
+	if err := j.inside(ctx); err != nil {
+		return err
+	}
 	if o.half == "dump" {
 		return nil
 	}
