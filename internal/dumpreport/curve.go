@@ -164,16 +164,12 @@ func (m *maker) drawn(p *pace, class string, w, h float64, times int) curve {
 		c.Lines = append(c.Lines, rule{leftOf, y(rate), w - rightOf, y(rate)})
 		c.Texts = append(c.Texts, curveText{leftOf - 6, y(rate) + 4, "end", rateText(rate)})
 	}
-	for i := range times + 1 {
-		d := whole * time.Duration(i) / time.Duration(times)
-		anchor := "middle"
-		switch i {
-		case 0:
-			anchor = "start"
-		case times:
+	anchor := "start"
+	for d, each := time.Duration(0), tick(whole, times); d <= whole; d, anchor = d+each, "middle" {
+		if d > whole-each/4 {
 			anchor = "end"
 		}
-		c.Texts = append(c.Texts, curveText{x(d), h - 6, anchor, p.shown(d)})
+		c.Texts = append(c.Texts, curveText{x(d), h - 6, anchor, tickText(d)})
 	}
 	var line strings.Builder
 	for i, rate := range p.keys {
@@ -182,6 +178,34 @@ func (m *maker) drawn(p *pace, class string, w, h float64, times int) curve {
 	path := "M" + line.String()[1:]
 	c.Parts = []curvePart{{Curve: path, Area: fmt.Sprintf("%sV%gH%gZ", path, y(0), x(0))}}
 	return c
+}
+
+// ticks are times between two that stand below a curve.
+var ticks = []time.Duration{
+	200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second, 5 * time.Second, 10 * time.Second, 15 * time.Second, 30 * time.Second,
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 15 * time.Minute, 30 * time.Minute, time.Hour, 2 * time.Hour, 3 * time.Hour, 6 * time.Hour, 12 * time.Hour,
+}
+
+// tick returns the time between two of at most so many times below a curve.
+func tick(whole time.Duration, times int) time.Duration {
+	for _, t := range ticks {
+		if whole <= t*time.Duration(times) {
+			return t
+		}
+	}
+	const day = 24 * time.Hour
+	return day * (1 + whole/day/time.Duration(times))
+}
+
+// tickText writes a round time: 1m30s, 2m, 3h.
+func tickText(d time.Duration) string {
+	text := d.String()
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
 }
 
 // ceiling returns a round number that is not below f.

@@ -95,7 +95,7 @@ var chinese = map[string]string{
 	"names and content":                  "名字与内容",
 	"stored, compressed":                 "压缩后占用",
 	"keys with an expiry":                "带过期时间的 key",
-	"databases":                          "库",
+	"databases with keys":                "有 key 的库",
 	"deletions, by type":                 "删除（按类型计）",
 	"What to know":                       "须知",
 	"Types":                              "类型",

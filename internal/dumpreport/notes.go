@@ -43,7 +43,7 @@ func (m *maker) notes() (all []note) {
 			keys(warn, k.Keys, "HyperLogLogs: %s", "Only Pika knows their encoding. A load leaves them out and lists them; --hyperloglog string loads their bytes.")
 		}
 	}
-	if n := len(m.Manifest.Options.Databases); n > 1 {
+	if n := len(m.groups(databaseOf)); n > 1 {
 		keys("", int64(n), "Databases: %s", "Kvrocks has namespaces instead: a load needs --map-db.")
 	}
 	keys("", m.s.TTLs[0].Keys, "Keys that had expired when the dump ended: %s", "They are in the dump. A load does not write them.")

@@ -130,7 +130,7 @@ func (m *maker) figures() []figure {
 		{m.say("elements"), progress.Count(m.s.Elements)},
 		{m.say("names and content"), progress.Bytes(m.s.Bytes)},
 		{m.say("keys with an expiry"), share(m.s.Expiring, m.s.Keys)},
-		{m.say("databases"), strconv.Itoa(len(m.Manifest.Options.Databases))},
+		{m.say("databases with keys"), strconv.Itoa(len(m.groups(databaseOf)))},
 	}
 	if m.Deltas == 0 {
 		all = slices.Insert(all, 3, figure{m.say("stored, compressed"), progress.Bytes(stored)})
