@@ -186,12 +186,12 @@ func TestDryRunRefuses(t *testing.T) {
 		{"namespace is not there", 12, "keyspace db0", "--create-namespaces makes it", func(w *walk) {
 			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE"}
 		}},
-		{"namespace to be made, but not finished", 5, "journal", "the place of database 0 was __namespace/, and is n/ now", func(w *walk) {
+		{"namespace to be made, but not finished", 5, "journal", "is not finished: resume it with --resume", func(w *walk) {
 			w.unfinished()
 			w.k.password = password
 			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE@n", "--create-namespaces", "--pass", password}
 		}},
-		{"namespace to be made, --resume", 5, "journal", "the place of database 0 was __namespace/, and is n/ now", func(w *walk) {
+		{"namespace to be made, --resume", 5, "journal", "the place of database 0 (--map-db) was __namespace/, and is n/ now", func(w *walk) {
 			w.unfinished()
 			w.k.password = password
 			w.flags = []string{"--resume", "--map-db", "0=NOSUCH_NAMESPACE@n", "--create-namespaces", "--pass", password}

@@ -75,6 +75,15 @@ func runFlags(env func(string) []string, threads, retry string) []cli.Flag {
 	)
 }
 
+// rateFlags are those that pace.LimitsFromFlags reads.
+func rateFlags(env func(string) []string, verb string) []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: verb + " at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: categorySpeed},
+		&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: verb + " at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: categorySpeed},
+		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed while reply latency exceeds `F` times its initial value, then raise it slowly", EnvVars: env("max-latency-factor"), Category: categorySpeed},
+	}
+}
+
 func stateFlag(env func(string) []string, usage, category string) cli.Flag {
 	return &cli.StringFlag{Name: "state", Usage: usage, EnvVars: env("state"), Category: category}
 }

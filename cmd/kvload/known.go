@@ -58,6 +58,18 @@ func recall(c *cli.Context, s *load.Spec, addr string) error {
 				exitcode.ErrRefused, where, name, value, fmt.Sprint(now))
 		}
 	}
+	if b.Server == "kvrocks" && len(b.Places) > 1 && !c.IsSet("map-db") && !c.IsSet("db") {
+		var places []string
+		for _, db := range slices.Sorted(maps.Keys(b.Places)) {
+			place := fmt.Sprintf("%d to %s", db, b.Places[db])
+			if b.Places[db] == "__namespace/" {
+				place = fmt.Sprintf("%d to the default", db)
+			}
+			places = append(places, place)
+		}
+		return fmt.Errorf("%w: by the journal in %s the load put databases into namespaces (%s), whose tokens no journal keeps: give the --map-db that it had, and set its variables",
+			exitcode.ErrRefused, where, strings.Join(places, ", "))
+	}
 	if len(said) > 0 {
 		fmt.Fprintf(c.App.ErrWriter, "flags of the load, by its journal in %s: %s\n", where, strings.Join(said, " "))
 	}

@@ -136,11 +136,9 @@ func loadFlags() []cli.Flag {
 		shardFlags(env),
 		runFlags(env, "connections that load at once, in a cluster to each node", "retry transient errors; give up after this long without progress; 0: no retries"),
 		writeFlags(env, "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket"),
+		rateFlags(env, "write"),
 		[]cli.Flag{
 			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that spans several; from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: categorySpeed},
-			&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "write at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: categorySpeed},
-			&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "write at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: categorySpeed},
-			&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed while reply latency exceeds `F` times its initial value, then raise it slowly", EnvVars: env("max-latency-factor"), Category: categorySpeed},
 			&cli.StringFlag{Name: "method", Value: "auto", Usage: "`auto|commands|raw` how keys are written: by raw write batches of RocksDB if the target is empty and proves that it reads them, else by commands; by commands; or by raw batches, refused where that is not proved", EnvVars: env("method"), Category: categorySpeed},
 			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and restore them; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: categorySpeed},
 			&cli.BoolFlag{Name: "resume", Usage: "resume a load that stopped; start it if there is none", EnvVars: env("resume"), Category: categoryRepeat},
@@ -206,7 +204,7 @@ func parseLoad(c *cli.Context, spec load.Spec, several bool) (o load.Options, er
 	}
 	if c.Bool("verify") {
 		o.Verify = func(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules, left func() (io.ReadCloser, error), log io.Writer) error {
-			return verifytarget.RunWith(ctx, verifytarget.Options{Spec: s, Rounds: 2, OpenLeftOut: left}, a, rules, log, log)
+			return verifytarget.RunWith(ctx, verifytarget.Options{Spec: s, Rounds: 2, OpenLeftOut: left, Limits: o.Limits}, a, rules, log, log)
 		}
 	}
 	if o.Method, err = load.ParseMethod(c.String("method")); err != nil {

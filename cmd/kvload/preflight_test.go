@@ -136,6 +136,9 @@ func TestCreateNamespaces(t *testing.T) {
 	if r := load("--create-namespaces", "--resume"); r.code != 0 || k.changes() != nil {
 		t.Errorf("again: %d: %s", r.code, r.stderr)
 	}
+	for _, args := range [][]string{{"rollback"}, {"verify"}, {"load", "--resume"}} {
+		runCommand(append(args, "--uri", k.Addr(), "--in", dir)...).failed(t, 5, "0 to the default, 1 to db1/, 2 to orders/", "--map-db that it had")
+	}
 	t.Setenv("NS1", wrong)
 	load("--create-namespaces", "--state", t.TempDir()).failed(t, 5, "namespace db1, with another token")
 	t.Setenv("REDISCLI_AUTH", "")

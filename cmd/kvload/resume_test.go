@@ -35,6 +35,7 @@ func TestResume(t *testing.T) {
 	}
 	load().failed(t, 75, "max-db-size: raise it", "--resume", state)
 	load().failed(t, 5, "is not finished", "--resume", "kvload rollback", state)
+	load("--on-exists", "replace", "--key-prefix-add", "x").failed(t, 5, "is not finished", "--resume", "kvload rollback", state)
 	load("--resume", "--on-exists", "replace").failed(t, 5, `--on-exists was "fail", and is "replace" now`)
 	other := makeDump(t, []format.Record{text("a", "1")})
 	runCommand("load", "--uri", addr, "--in", other, "--state", state, "--resume").failed(t, 5, "the dump was", "another place with --state")

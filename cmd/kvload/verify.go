@@ -7,6 +7,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
@@ -32,6 +33,9 @@ dump: about one more reading of the dump on a Kvrocks, up to one for every 8
 MiB of names on a Redis. With --key-prefix-add it looks only at names that
 begin with it.
 
+--rate-keys, --rate-bytes and --max-latency-factor spare a target that others
+use.
+
 Lost connections are retried for --retry-for, except during the list of names
 of --reverse.
 
@@ -51,6 +55,7 @@ func verifyFlags(env func(string) []string, state cli.Flag) []cli.Flag {
 		[]cli.Flag{baseFlag(env, "where its journal does not say that")},
 		targetFlags(env), rewriteFlags(env),
 		runFlags(env, "connections that read at once", "retry transient errors; give up after this long without progress; 0: no retries"),
+		rateFlags(env, "read"),
 		[]cli.Flag{
 			state,
 			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report"), Category: categoryOutput},
@@ -93,6 +98,9 @@ func parseVerify(c *cli.Context, shards bool) (o verifytarget.Options, err error
 	}
 	if o.Rounds < 1 || o.Rounds > 100 {
 		return o, exitcode.Usagef("--rounds %d: it is between 1 and 100", o.Rounds)
+	}
+	if o.Limits, err = pace.LimitsFromFlags(c); err != nil {
+		return o, err
 	}
 	if s := c.String("sample"); s != "" {
 		if o.Sample, err = sample.Parse(s); err != nil {

@@ -44,7 +44,7 @@ func (id *Identity) difference(old *Identity) string {
 	// A load that began before the dump was finished names databases, too, of which it is empty.
 	for _, db := range slices.Sorted(maps.Keys(old.Places)) {
 		if place, ok := id.Places[db]; ok && place != old.Places[db] {
-			return fmt.Sprintf("the place of database %d was %s, and is %s now", db, old.Places[db], place)
+			return fmt.Sprintf("the place of database %d (--map-db) was %s, and is %s now", db, old.Places[db], place)
 		}
 	}
 	names := maps.Clone(old.Settings)

@@ -105,11 +105,11 @@ func TestRefused(t *testing.T) {
 		t.Errorf("a second run: %v", err)
 	}
 	for want, change := range map[string]func(*Identity){
-		"the dump was d, and is e now":                         func(b *Identity) { b.Dump = "e" },
-		"the target was a:1, and is b:1 now":                   func(b *Identity) { b.Address = "b:1" },
-		"the kind of server was kvrocks, and is redis now":     func(b *Identity) { b.Server = "redis" },
-		"the place of database 0 was ns/0, and is other/0 now": func(b *Identity) { b.Places = map[int]string{0: "other/0"} },
-		`--on-exists was "fail", and is "skip" now`:            func(b *Identity) { b.Settings["--on-exists"] = "skip" },
+		"the dump was d, and is e now":                                    func(b *Identity) { b.Dump = "e" },
+		"the target was a:1, and is b:1 now":                              func(b *Identity) { b.Address = "b:1" },
+		"the kind of server was kvrocks, and is redis now":                func(b *Identity) { b.Server = "redis" },
+		"the place of database 0 (--map-db) was ns/0, and is other/0 now": func(b *Identity) { b.Places = map[int]string{0: "other/0"} },
+		`--on-exists was "fail", and is "skip" now`:                       func(b *Identity) { b.Settings["--on-exists"] = "skip" },
 	} {
 		b := bound()
 		change(&b)

@@ -131,7 +131,7 @@ func (s *State) Next() (Phase, preflight.Check, error) {
 		c.Advice = "a load without --resume begins once more"
 		return Fresh, c, nil
 	case !s.run.Resume:
-		return Fresh, c, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: resume it with --resume, "+
+		return Fresh, c, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: resume it with --resume, which takes its flags from the journal, "+
 			"or undo it with kvload rollback and load from the beginning (%s)", exitcode.ErrRefused, began, s.Root)
 	}
 	if undo, err := s.run.undo(); err != nil {
@@ -166,8 +166,8 @@ func (s *State) Place(db int) string {
 func (s *State) Check(b journal.Identity) error {
 	if j := s.Journal; !j.Began().IsZero() {
 		of := b
-		if (!j.Finished().IsZero() || !j.Undone().IsZero()) && !s.run.Resume {
-			of.Settings, of.Places = j.Bound().Settings, j.Bound().Places // another load may have others
+		if !s.run.Resume { // another load may have others; if this one is not finished, Next says so
+			of.Settings, of.Places = j.Bound().Settings, j.Bound().Places
 		}
 		if err := j.Check(of); err != nil {
 			return err

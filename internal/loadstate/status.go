@@ -132,6 +132,45 @@ func (s *Status) Complete() error {
 		ErrUnfinished, n, progress.Plural(s.common.Count, "shard is", "shards are"), strings.Join(lacking, ", "), s.common.Count)
 }
 
+// Differs says why the target may differ from the dump though nobody has changed it; empty: there
+// is no such reason.
+func (s *Status) Differs(ctx context.Context) (string, error) {
+	const second = "2006-01-02 15:04:05 MST"
+	if s.Identity() == nil {
+		return "", nil
+	}
+	undone, begun := 0, 0
+	for _, p := range s.Shards {
+		switch j := p.Journal; {
+		case !j.Undone().IsZero():
+			undone++
+		case j.IsUndoing():
+			return "a rollback of this load was begun and is not finished: what it has removed is missing", nil
+		case j.Began().IsZero() || j.Finished().IsZero():
+			begun++
+		default:
+			var later *LaterError
+			if err := Newest(ctx, j, ""); errors.As(err, &later) {
+				return fmt.Sprintf("delta %d was loaded behind it: what that has changed differs; compare with the chain that has %s", later.Number, later.Place), nil
+			} else if err != nil {
+				return "", err
+			}
+		}
+	}
+	of := "this load"
+	if s.common != nil {
+		of = fmt.Sprintf("%d of %s", undone+begun, progress.Plural(s.common.Count, "shard", "shards"))
+	}
+	switch {
+	case undone > 0 && begun == 0 && s.common == nil:
+		return "this load was undone on " + s.Shards[0].Journal.Undone().Local().Format(second) + ": what it had loaded is missing", nil
+	case undone+begun > 0:
+		return fmt.Sprintf("%s is not finished, %s loaded: what is not yet loaded is missing; resume it with kvload load --resume", of,
+			progress.Plural(s.Stats().Keys, "key is", "keys are")), nil
+	}
+	return "", nil
+}
+
 // Stats returns the sum over all shards.
 func (s *Status) Stats() (sum checkpoint.Stats) {
 	for _, p := range s.Shards {

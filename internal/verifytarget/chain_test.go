@@ -2,14 +2,20 @@ package verifytarget
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
@@ -76,4 +82,41 @@ func TestChain(t *testing.T) {
 	verify(chain, 0, "compared 3 keys: equal")
 	m.Set("a", "1")
 	verify(chain, 4, "1 key: value")
+}
+
+// TestRate: a comparison waits for its rate.
+func TestRate(t *testing.T) {
+	m, err := minitarget.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	var records []format.Record
+	for i := range 40 {
+		m.Set(fmt.Sprintf("k%02d", i), strings.Repeat("x", 100))
+		records = append(records, smalldump.String(fmt.Sprintf("k%02d", i), strings.Repeat("x", 100)))
+	}
+	spec := load.Spec{Dump: smalldump.Make(t, smalldump.Options{}, records), Workers: 1, Rewrite: rewrite.Options{Conflict: rewrite.Fail}}
+	spec.Target.Target.Addr = m.Addr()
+	for _, limits := range []pace.Limits{{Keys: 1}, {Bytes: 1024}} {
+		s := spec
+		s.Meter = progress.NewMeter()
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() {
+			var out bytes.Buffer
+			ended <- Run(ctx, Options{Spec: s, Rounds: 1, Limits: limits}, &out, &out)
+		}()
+		for len(s.Meter.Snapshot().Waits) == 0 {
+			select {
+			case err := <-ended:
+				t.Fatalf("%+v: it has not waited: %v", limits, err)
+			case <-time.After(time.Millisecond):
+			}
+		}
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("%+v: %v", limits, err)
+		}
+	}
 }

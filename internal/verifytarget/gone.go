@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
@@ -52,7 +53,14 @@ func (g *looking) add(ctx context.Context, one rewrite.Gone) error {
 // before.
 func (g *looking) flush(ctx context.Context) error {
 	for round := 1; len(g.batch) > 0; round++ {
+		began, size := time.Now(), 0
+		for i := range g.batch {
+			size += len(g.batch[i].Name)
+		}
 		there, err := load.There(ctx, g.server, g.batch)
+		if err == nil {
+			err = g.restAfter(ctx, len(g.batch), size, time.Since(began))
+		}
 		if err != nil {
 			return err
 		}

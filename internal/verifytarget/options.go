@@ -13,6 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
@@ -34,6 +36,8 @@ type Options struct {
 	Sample   *sample.Sample // nil: all keys
 	Rounds   int            // each after the first reads again what differed in the one before
 	Reverse  bool           // look for keys that only the target has
+
+	Limits pace.Limits // of reading from the target
 }
 
 // budget is how many bytes of the target's answers are held at once, over all connections.
@@ -87,6 +91,30 @@ func (o *Options) readLeftOut() (*leftout.List, error) {
 		return nil, fail(err)
 	}
 	return list, nil
+}
+
+// sayState says if the journal knows why the target differs. Behind the base of a chain deltas are
+// loaded anyway.
+func (o *Options) sayState(ctx context.Context, chain bool, log io.Writer) error {
+	l := o.Location()
+	root, shards, err := l.Find(ctx, l.AsNode())
+	if err != nil {
+		return err
+	}
+	status, err := loadstate.ReadStatus(ctx, root, shards)
+	if err != nil {
+		return err
+	}
+	if id := status.Identity(); id == nil || id.Dump != o.ID {
+		return nil
+	}
+	why, err := status.Differs(ctx)
+	if err != nil || why == "" || chain && status.Complete() == nil {
+		return err
+	}
+	fmt.Fprintf(log, "warning: by the journal in %s %s\n", root, why)
+	o.Summary.Note("by the journal " + why)
+	return nil
 }
 
 // recall finds in the journal of the load when it began, for rules that go by that.

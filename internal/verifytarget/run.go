@@ -46,6 +46,9 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	if err := o.recall(ctx, rules, a.Manifest); err != nil {
 		return err
 	}
+	if err := o.sayState(ctx, chain, log); err != nil {
+		return err
+	}
 	return RunWith(ctx, o, a, rules, out, log)
 }
 
@@ -73,6 +76,7 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 	if o.Raw {
 		c.how.Refuses = nil // raw batches store every score
 	}
+	c.throttle = load.NewThrottle(o.Limits, &writer.Options{}, o.Workers, o.Meter, func(text string) { fmt.Fprintln(log, text) })
 	c.how.KeysOnly, c.how.Sample, c.how.Report = o.KeysOnly, o.Sample, list.Add
 	if !left.Empty() {
 		c.how.LeftOut = left.Holds
@@ -107,7 +111,9 @@ type comparison struct {
 	list   *verify.Report
 	how    verify.Options
 	tally  verify.Tally
-	names  atomic.Int64 // that Reverse has listed
+	// throttle lets the target rest; nil: nothing limits the comparison.
+	throttle *load.Throttle
+	names    atomic.Int64 // that Reverse has listed
 }
 
 // keep keeps what came out beside the journal of the load, if there is one, for kvload report.
@@ -143,7 +149,11 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 	w := verify.Worker{
 		Archive: c.dump, Keep: c.Filter.Key(), Options: &c.how, Tally: &c.tally, Meter: c.Meter,
 		Connect: func(_ context.Context, db int) (verify.Server, error) {
-			return readback.New(c.target.Target, db, c.retry.Start().Wait), nil
+			server := readback.New(c.target.Target, db, c.retry.Start().Wait)
+			if c.throttle == nil {
+				return server, nil
+			}
+			return paced{server, c.throttle}, nil
 		},
 	}
 	if err := verify.Rounds(ctx, w, units, c.Workers, c.Rounds); err != nil {
@@ -173,11 +183,20 @@ func (c *comparison) reverse(ctx context.Context, db int) error {
 	if p := c.rules.Prefix; !p.IsNone() {
 		rev.Source, rev.Name = p.Source, p.Apply
 	}
-	part := c.listing(db)
+	part, began := c.listing(db), time.Now()
 	add := func(names []string) error {
+		took, bytes := time.Since(began), 0
+		for _, n := range names {
+			bytes += len(n)
+		}
 		c.names.Add(int64(len(names)))
 		part.Add(0, 0, c.listingWork(db, int64(len(names))))
-		return rev.Add(names)
+		if err := rev.Add(names); err != nil {
+			return err
+		}
+		err := c.restAfter(ctx, len(names), bytes, took)
+		began = time.Now()
+		return err
 	}
 	if err := errors.Join(r.Scan(ctx, add), r.Close()); err != nil {
 		return err

@@ -1,6 +1,8 @@
 package readback
 
 import (
+	"math"
+
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
@@ -100,6 +102,10 @@ func (c *Client) askElements(q *question.Question, i int) {
 	}
 }
 
+// lastID is the greatest id of all. A range of a Kvrocks that begins below it does not show it, one
+// of it alone does (SERVERS.md K11).
+var lastID = format.StreamID{Ms: math.MaxUint64, Seq: math.MaxUint64}
+
 func (c *Client) askEntries(q *question.Question, i int) {
 	from, until := "-", "+"
 	if q.After != (format.StreamID{}) {
@@ -109,12 +115,20 @@ func (c *Client) askEntries(q *question.Question, i int) {
 	if !q.Tail {
 		until = q.Until.String()
 	}
-	c.begin("XRANGE", q.Key)
-	c.encoder.Word(from)
-	c.encoder.Word(until)
-	c.encoder.Word("COUNT")
-	c.encoder.Number(int64(q.Entries) + 1)
-	c.end(i, decodeEntries)
+	if q.After != lastID {
+		c.begin("XRANGE", q.Key)
+		c.encoder.Word(from)
+		c.encoder.Word(until)
+		c.encoder.Word("COUNT")
+		c.encoder.Number(int64(q.Entries) + 1)
+		c.end(i, decodeEntries)
+	}
+	if q.Until == lastID && q.Entries > 0 {
+		c.begin("XRANGE", q.Key)
+		c.encoder.Word(lastID.String())
+		c.encoder.Word(lastID.String())
+		c.end(i, decodeLastEntry)
+	}
 	if q.Tail {
 		c.begin("XINFO")
 		c.encoder.Word("STREAM")

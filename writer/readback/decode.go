@@ -177,6 +177,14 @@ func decodeEntries(q *question.Question, reply *resp.Reply) error {
 	})
 }
 
+// decodeLastEntry takes the reply to XRANGE of lastID alone, which other servers have shown before.
+func decodeLastEntry(q *question.Question, reply *resp.Reply) error {
+	if n := len(q.IDs); n > 0 && q.IDs[n-1] == lastID {
+		return nil
+	}
+	return decodeEntries(q, reply)
+}
+
 // eachEntry takes the reply to XRANGE, where Kvrocks before 2.13 writes an empty value as nil
 // (SERVERS.md K11).
 func eachEntry(reply *resp.Reply, each func(id format.StreamID, values []resp.Reply)) error {

@@ -242,9 +242,9 @@ func (c *Client) readStream(ctx context.Context, p *recordMaker) error {
 	if groups > 0 {
 		return conn.Preflightf("it has %s, which no dump can hold: remove them, or leave the key out", consumerGroups(groups))
 	}
-	from := "-"
+	from, until := "-", "+"
 	for p.elements < p.info.Length {
-		_, reply, err := c.page(ctx, 1, func(n int) []any { return []any{"XRANGE", p.key, from, "+", "COUNT", n} })
+		_, reply, err := c.page(ctx, 1, func(n int) []any { return []any{"XRANGE", p.key, from, until, "COUNT", n} })
 		if err != nil {
 			return err
 		}
@@ -258,6 +258,10 @@ func (c *Client) readStream(ctx context.Context, p *recordMaker) error {
 		})
 		if err != nil {
 			return err
+		}
+		if len(r.Entries) == 0 && until == "+" {
+			from, until = lastID.String(), lastID.String() // alone it is shown (SERVERS.md K11)
+			continue
 		}
 		if len(r.Entries) == 0 {
 			return errChanged

@@ -1,0 +1,52 @@
+package verifytarget
+
+import (
+	"context"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A paced server is asked at a rate.
+type paced struct {
+	verify.Server
+	throttle *load.Throttle
+}
+
+// Ask counts what was asked for and answered, and rests before the next may go.
+func (p paced) Ask(ctx context.Context, qs []*verify.Question) error {
+	began := time.Now()
+	if err := p.Server.Ask(ctx, qs); err != nil {
+		return err
+	}
+	done := writer.Pipeline{Commands: len(qs), Took: time.Since(began)}
+	for _, q := range qs {
+		if q.Head {
+			done.Keys++
+		}
+		done.Elements += max(len(q.Elems), len(q.Values), len(q.IDs))
+		done.Bytes += len(q.Key)
+		for _, e := range q.Elems {
+			done.Bytes += len(e)
+		}
+		for _, v := range q.Values {
+			done.Bytes += len(v)
+		}
+		for _, fields := range q.Fields {
+			for _, f := range fields {
+				done.Bytes += len(f)
+			}
+		}
+	}
+	return p.throttle.Rest(ctx, done)
+}
+
+// restAfter rests after names that a server has listed or was asked for.
+func (c *comparison) restAfter(ctx context.Context, names int, bytes int, took time.Duration) error {
+	if c.throttle == nil {
+		return nil
+	}
+	return c.throttle.Rest(ctx, writer.Pipeline{Commands: 1, Keys: names, Bytes: bytes, Took: took})
+}

@@ -1,0 +1,80 @@
+package verifytarget_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/alicebob/miniredis/v2/server"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rollback"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
+)
+
+// TestUnfinished: a load that is not finished, one that was undone, and one behind which a delta
+// was loaded explain what differs.
+func TestUnfinished(t *testing.T) {
+	m, err := minitarget.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	o := load.Options{MaxErrors: -1, Spec: load.Spec{
+		Dump:    smalldump.Make(t, smalldump.Options{}, []format.Record{smalldump.String("a", "1"), smalldump.Hash("h", "f", "v")}),
+		Workers: 1, Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
+	}}
+	o.Target.Target.Addr = m.Addr()
+	var log bytes.Buffer
+	verify := func(says string) {
+		t.Helper()
+		s := o.Spec
+		s.Summary = summary.New("test", "", "verify")
+		var out bytes.Buffer
+		err := verifytarget.Run(t.Context(), verifytarget.Options{Spec: s, Rounds: 1}, &out, &out)
+		note := strings.Join(s.Summary.Notes, " ")
+		if says == "" && (err != nil || note != "") || says != "" && (err == nil || !strings.Contains(note, says) || !strings.Contains(out.String(), "warning: by the journal in ")) {
+			t.Errorf("want %q: %v, %s\n%s", says, err, note, &out)
+		}
+	}
+	hook := minitarget.Hook()
+	m.Server().SetPreHook(func(p *server.Peer, cmd string, args ...string) bool {
+		if cmd == "HSET" && !strings.HasPrefix(args[0], "kvload-probe-") {
+			p.WriteError("ERR IO error: No space left on device")
+			return true
+		}
+		return hook(p, cmd, args...)
+	})
+	if err := load.Run(t.Context(), o, &log, &log); err == nil {
+		t.Fatal("it was loaded")
+	}
+	verify("this load is not finished, ")
+	m.Server().SetPreHook(minitarget.Hook())
+	o.Resume = true
+	if err := load.Run(t.Context(), o, &log, &log); err != nil {
+		t.Fatal(err, log.String())
+	}
+	verify("")
+	delta := o
+	delta.Dump, delta.Base, delta.Resume = t.TempDir()+"/000001", o.Dump, false
+	smalldump.Delta(t, delta.Dump, o.Dump, []format.Record{smalldump.String("a", "2")})
+	if err := load.Run(t.Context(), delta, &log, &log); err != nil {
+		t.Fatal(err, log.String())
+	}
+	verify("delta 1 was loaded behind it")
+	m.FlushAll()
+	o.Resume = false
+	if err := load.Run(t.Context(), o, &log, &log); err != nil {
+		t.Fatal(err, log.String())
+	}
+	verify("")
+	if err := rollback.Run(t.Context(), rollback.Options{Spec: o.Spec}, &log); err != nil {
+		t.Fatal(err, log.String())
+	}
+	verify("this load was undone on ")
+}
