@@ -20,10 +20,10 @@ func Of(text string) (n int) {
 
 func of(r rune) int {
 	switch {
+	case r < 0x300: // nothing below is wide, or has no column
+		return 1
 	case unicode.In(r, unicode.Mn, unicode.Me, unicode.Cf):
 		return 0
-	case r < 0x1100: // nothing below is wide
-		return 1
 	}
 	switch width.LookupRune(r).Kind() {
 	case width.EastAsianWide, width.EastAsianFullwidth:
@@ -34,7 +34,7 @@ func of(r rune) int {
 
 // Cut shortens a line to at most so many columns. Spaces at the end of a shorter one go too.
 func Cut(line string, most int) string {
-	if Of(line) <= most {
+	if fits(line, most) == len(line) {
 		return strings.TrimRight(line, " ")
 	}
 	return line[:fits(line, most-1)] + "…"

@@ -149,15 +149,29 @@ func each(r *format.Record, limit int, next func(text []byte) bool) {
 
 func shown(v []byte) string { return string(appendShown(nil, v)) }
 
-// appendShown appends bytes as people can read them: in quotes if they are not plain text.
+// appendShown appends bytes as people can read them: in quotes if not every character can be
+// printed, or if they begin as if they were.
 func appendShown(dst, v []byte) []byte {
-	begin := len(dst)
-	dst = strconv.AppendQuote(dst, string(v))
-	quoted := dst[begin:]
-	if len(v) == 0 || len(quoted) != len(v)+2 || v[0] == ' ' || v[len(v)-1] == ' ' || v[0] == '"' {
-		return dst
+	if len(v) == 0 || v[0] == ' ' || v[len(v)-1] == ' ' || v[0] == '"' || !isPrintable(v) {
+		return strconv.AppendQuote(dst, string(v))
 	}
-	return append(dst[:begin], v...)
+	return append(dst, v...)
+}
+
+func isPrintable(v []byte) bool {
+	for len(v) > 0 {
+		r, size := rune(v[0]), 1
+		if r >= utf8.RuneSelf {
+			if r, size = utf8.DecodeRune(v); r == utf8.RuneError && size == 1 {
+				return false
+			}
+		}
+		if !strconv.IsPrint(r) {
+			return false
+		}
+		v = v[size:]
+	}
+	return true
 }
 
 // head returns the beginning of v, of at most so many bytes: all of v, or whole characters of it if
