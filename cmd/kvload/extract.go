@@ -98,7 +98,7 @@ func extractAction(c *cli.Context) error {
 	}
 	m, err := extract.Run(c.Context, a, out, o)
 	if err != nil {
-		return err
+		return damaged(c, location, err)
 	}
 	s.Of(m, out)
 	s.Hold(m.Totals)

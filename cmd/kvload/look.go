@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"slices"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
@@ -167,7 +170,16 @@ func show(c *cli.Context, location string, keys encryption.Keys, write func(*exp
 	if err != nil {
 		return err
 	}
-	return x.Conclude(s, write(x))
+	return damaged(c, location, x.Conclude(s, write(x)))
+}
+
+// damaged adds to the error of a damaged dump how to learn more.
+func damaged(c *cli.Context, location string, err error) error {
+	if !errors.As(err, new(*format.CorruptError)) {
+		return err
+	}
+	return fmt.Errorf("%w (to see every damaged file: %s; --type and --match choose keys of others)",
+		err, command.Next(c, "kvload check", identityOnly, location))
 }
 
 // ofCommands are flags that say what becomes of a key on a target.

@@ -132,7 +132,7 @@ func TestLook(t *testing.T) {
 	}{
 		{[]string{"get", one, "b"}, 0, "b  (string, db0)\n  2\n", ""},
 		{[]string{"get", one, "b", "no", "\xff"}, 3, "b  (string, db0)\n  2\n", "2 keys are not in the dump"},
-		{[]string{"get", "--format", "json", "--keys-from", list, "--db", "0", two}, 3, `{"db":0,"type":"string","key":"a",…{"db":0,"type":"hash","key":"a",`, `not in the dump: "c"`},
+		{[]string{"get", "--format", "json", "--keys-from", list, "--db", "0", two}, 3, `{"db":0,"type":"string","key":"a",…{"db":0,"type":"hash","key":"a",`, `not in what is chosen of the dump: "c"`},
 		{[]string{"get", "--base64", one, "Yg=="}, 0, "b  (string", ""},
 		{[]string{"get", "--base64", one, "b"}, 2, "", "no base64"},
 		{[]string{"get", one}, 2, "", "behind it the keys"},
@@ -143,6 +143,9 @@ func TestLook(t *testing.T) {
 		{[]string{"get", "--format", "resp", two, "a"}, 2, "", "one database at a time"},
 		{[]string{"get", "--format", "resp", "--db", "0", two, "a"}, 5, "", "load one type with --type"},
 		{[]string{"get", "--format", "resp", "--db", "0", "--type", "hash", two, "a"}, 0, "HSET…f…v", ""},
+		{[]string{"get", "--match", "b*", one, "a", "b"}, 3, "b  (string", `not in what is chosen of the dump: "a"`},
+		{[]string{"get", "--type", "hash", one, "a"}, 3, "", `not in what is chosen of the dump: "a"`},
+		{[]string{"cat", "--db", "7", one}, 5, "", "choose none of the dump's keys; it has the databases [0]"},
 		{[]string{"get", "--ttl", "drop", one, "a"}, 2, "", "--ttl goes with --format resp"},
 		{[]string{"get", "--format", "xml", one, "a"}, 2, "", "it is table, json, resp or csv"},
 		{[]string{"get", t.TempDir(), "a"}, 10, "", "no finished dump"},
@@ -190,11 +193,34 @@ func TestLookBroken(t *testing.T) {
 	}
 	defer unread.Close()
 	r.Close()
-	for _, command := range [][]string{{"cat", "--quiet", "--format", "json", dir}, {"get", dir, "a"}, {"ls", dir}} {
-		for to, says := range map[*os.File]string{full: "the disk is full", unread: "whoever reads the stream has ended"} {
+	for _, command := range [][]string{{"cat", "--quiet", "--format", "json", dir}, {"get", dir, "a"}, {"ls", dir}, {"stats", "--quiet", dir}, {"inspect", dir}, {"check", "--quiet", dir}} {
+		for to, says := range map[*os.File]string{full: "the disk is full", unread: "broken pipe"} {
 			var stderr bytes.Buffer
 			code := run(append([]string{"kvload"}, command...), strings.NewReader(""), to, &stderr)
 			result{code: code, stderr: stderr.String()}.failed(t, 75, says)
+		}
+	}
+}
+
+// TestLookDamaged: of a dump with a damaged chunk the others can be had.
+func TestLookDamaged(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", "1"), hash("b", "f", "v")})
+	path := filepath.Join(dir, "chunks", "db0", "string", "000001.mpz")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 1
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "part")
+	for _, args := range [][]string{{"get", dir, "a"}, {"cat", "--quiet", "--format", "json", dir}, {"extract", "--quiet", "--match", "*", "--out", out, dir}} {
+		runCommand(args...).failed(t, 13, "000001.mpz", "to see every damaged file: kvload check "+dir)
+	}
+	for _, args := range [][]string{{"get", "--type", "hash", dir, "b"}, {"extract", "--quiet", "--type", "hash", "--out", out + "2", dir}} {
+		if r := runCommand(args...); r.code != 0 {
+			t.Errorf("%q: exit code %d: %s", args, r.code, r.stderr)
 		}
 	}
 }

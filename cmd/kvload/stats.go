@@ -51,8 +51,7 @@ func statsCommand() *cli.Command {
 				enc.SetIndent("", "  ")
 				return enc.Encode(s)
 			}
-			dumpreport.Text(c.App.Writer, s, columns())
-			return nil
+			return dumpreport.Text(c.App.Writer, s, columns())
 		},
 	}
 }

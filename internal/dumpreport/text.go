@@ -1,6 +1,7 @@
 package dumpreport
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -13,7 +14,8 @@ import (
 const mostRows = 50
 
 // Text prints what is in a dump, as tables that fit into so many columns; 0: as many as it takes.
-func Text(w io.Writer, s *stats.Stats, width int) {
+func Text(to io.Writer, s *stats.Stats, width int) error {
+	w := new(bytes.Buffer)
 	p := printer{w, s, width}
 	fmt.Fprintf(w, "dump %s\n", s.Dump)
 	if s.Deleted > 0 {
@@ -30,6 +32,8 @@ func Text(w io.Writer, s *stats.Stats, width int) {
 	p.keys("largest collections", s.Longest)
 	p.series()
 	p.ids()
+	_, err := to.Write(w.Bytes())
+	return err
 }
 
 type printer struct {

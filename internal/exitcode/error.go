@@ -160,7 +160,7 @@ func Of(err error, classify func(error) int) int {
 		return Corrupt
 	case IsTLS(err):
 		return Refused
-	case IsDiskFull(err):
+	case IsDiskFull(err), errors.Is(err, syscall.EPIPE): // whoever reads what is written has ended
 		return TryAgain
 	}
 	if classify != nil {

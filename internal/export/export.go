@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -99,6 +100,9 @@ func New(ctx context.Context, a *archive.Archive, w io.Writer, o Options) (*Expo
 	if x.o.Log == nil {
 		x.o.Log = io.Discard
 	}
+	if err := x.choosesSome(); err != nil {
+		return nil, err
+	}
 	switch o.Format {
 	case JSON:
 		x.enc = new(jsonEncoder)
@@ -113,6 +117,15 @@ func New(ctx context.Context, a *archive.Archive, w io.Writer, o Options) (*Expo
 		x.enc = &tableEncoder{width: o.Width, whole: o.Whole, now: x.o.Now().UnixMilli()}
 	}
 	return x, nil
+}
+
+// choosesSome refuses to show nothing of a dump for want of such a database, or type.
+func (x *Exporter) choosesSome() error {
+	o, f := &x.a.Manifest.Options, &x.o.Filter
+	if !slices.ContainsFunc(o.Databases, f.DB) || !slices.ContainsFunc(o.Types, f.Type) {
+		return fmt.Errorf("%w: --db and --type choose none of the dump's keys; it has the databases %v and the types %v", exitcode.ErrRefused, o.Databases, o.Types)
+	}
+	return nil
 }
 
 // oneDatabase refuses several databases in one stream of commands: a server that has none, such as

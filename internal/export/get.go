@@ -52,7 +52,7 @@ func (x *Exporter) find(db int, keys [][]byte, found []bool) error {
 				return context.Cause(x.ctx)
 			}
 			err := f.Find(key, func(r *format.Record) error {
-				found[i] = true
+				found[i] = found[i] || x.match == nil || x.match(key)
 				return x.record(db, types[at], r)
 			})
 			if err != nil {

@@ -35,10 +35,14 @@ func (x *Exporter) leave(db int, r *format.Record, reason string) {
 	}
 }
 
-// miss notes a name that the dump does not have.
+// miss notes a name that the dump does not have, or not among what is chosen.
 func (x *Exporter) miss(key []byte) {
 	x.missing++
-	fmt.Fprintf(x.o.Log, "not in the dump: %q\n", key)
+	where := "the dump"
+	if f := x.o.Filter; f.DBs != nil || f.Types != nil || f.Match != "" {
+		where = "what is chosen of the dump"
+	}
+	fmt.Fprintf(x.o.Log, "not in %s: %q\n", where, key)
 }
 
 // Conclude says in a summary what was written. It returns err, or that something was not.
