@@ -91,7 +91,7 @@ func (w *Worker) length(ctx context.Context, k *key) (int64, error) {
 
 // lastEntry asks for the id of the last entry of a stream that has some.
 func (w *Worker) lastEntry(ctx context.Context, k *key) (id format.StreamID, err error) {
-	c, err := w.ask(ctx, k, "XREVRANGE", k.name, "+", "-", "COUNT", 1)
+	c, err := w.ask(ctx, k, "XREVRANGE", k.name, target.LastID.String(), "-", "COUNT", 1)
 	if err != nil {
 		return id, err
 	}

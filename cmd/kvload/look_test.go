@@ -2,118 +2,17 @@ package main
 
 import (
 	"bytes"
-	"fmt"
-	"math"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"filippo.io/age"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
-
-// everyType returns keys of every type that a Redis holds, small and in parts, with odd bytes, odd
-// scores and expiries.
-func everyType() []format.Record {
-	expire := time.Now().Add(time.Hour).UnixMilli()
-	key := func(kind format.Kind, name string, part format.Part, elems ...string) format.Record {
-		r := hash(name, elems...)
-		r.Kind, r.Part = kind, part
-		if strings.HasSuffix(name, "expiring") {
-			r.Expire = expire
-		}
-		return r
-	}
-	var fields []string
-	for i := range 3000 {
-		fields = append(fields, fmt.Sprint("f", i), strings.Repeat("v", i%300))
-	}
-	id := func(ms, seq uint64, fields ...string) format.Entry {
-		return format.Entry{ID: format.StreamID{Ms: ms, Seq: seq}, Fields: hash("", fields...).Elems}
-	}
-	zset := key(format.Zset, "z", format.PartWhole, "inf", "-inf", "-0", "tiny", "large", "\xff\r\n")
-	zset.Scores = []float64{math.Inf(1), math.Inf(-1), math.Copysign(0, -1), 5e-324, 1.7976931348623157e308, 0.1}
-	old := text("old", "x")
-	old.Expire = 1
-	value := text("value expiring", "\x00\xff\r\n$3\r\n")
-	value.Expire = expire
-	first, last := text("value in parts", "one "), text("value in parts", "two")
-	first.Part, last.Part = format.PartFirst, format.PartLast
-	return []format.Record{
-		text("", ""),
-		key(format.Hash, "hash expiring", format.PartWhole, fields...),
-		key(format.List, "list expiring", format.PartFirst, "a", "a", ""), key(format.List, "list expiring", 0), key(format.List, "list expiring", format.PartLast, "b"),
-		old,
-		key(format.Set, "set", format.PartFirst, "x"), key(format.Set, "set", format.PartLast, "", "y"),
-		{Kind: format.Stream, Key: []byte("stream empty"), Part: format.PartWhole, State: &format.StreamState{LastID: format.StreamID{Ms: 9, Seq: 1}, MaxDeletedID: format.StreamID{Ms: 8}, EntriesAdded: 7}},
-		{Kind: format.Stream, Key: []byte("stream expiring"), Expire: expire, Part: format.PartFirst, Entries: []format.Entry{id(1, 0, "f", "v", "f", ""), id(1, 1, "", "\xff")}},
-		{Kind: format.Stream, Key: []byte("stream expiring"), Expire: expire, Part: format.PartLast, Entries: []format.Entry{id(math.MaxUint64, 3, "g", "w")},
-			State: &format.StreamState{LastID: format.StreamID{Ms: math.MaxUint64, Seq: 4}, MaxDeletedID: format.StreamID{Ms: 7, Seq: 2}, EntriesAdded: 11}},
-		value, first, last, zset,
-		key(format.Hash, "\xff\x00", format.PartWhole, "\x00", "\xfe"),
-	}
-}
-
-// TestRestore: each key alone, of every type, goes through redis-cli --pipe into a redis-server
-// that holds another value under its name, and then is what the dump has, element by element.
-func TestRestore(t *testing.T) {
-	cli, err := exec.LookPath("redis-cli")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("no redis-cli is installed, and CI must have one")
-		}
-		t.Skip("NO redis-cli IS INSTALLED: restoring a key is not tested")
-	}
-	server := redisserver.Start(t)
-	_, port, err := net.SplitHostPort(server.Addr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := smalldump.Make(t, smalldump.Options{ChunkBytes: 1 << 20}, everyType())
-	names := map[string]bool{}
-	for _, r := range everyType() {
-		names[string(r.Key)] = true
-	}
-	pipe := func(commands string) {
-		t.Helper()
-		c := exec.Command(cli, "-p", port, "--pipe")
-		c.Stdin = strings.NewReader(commands)
-		if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), "errors: 0") {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
-	for name := range names {
-		for _, other := range []string{"*3\r\n$3\r\nSET\r\n$%d\r\n%s\r\n$5\r\nother\r\n", "*3\r\n$5\r\nRPUSH\r\n$%d\r\n%s\r\n$5\r\nother\r\n"} {
-			pipe(fmt.Sprintf("*2\r\n$3\r\nDEL\r\n$%d\r\n%s\r\n", len(name), name) + fmt.Sprintf(other, len(name), name))
-			r := runCommand("get", "--format", "resp", dir, name)
-			if name == "old" {
-				r.failed(t, 3, "left out of what was written")
-				pipe(fmt.Sprintf("*2\r\n$3\r\nDEL\r\n$%d\r\n%s\r\n", len(name), name))
-				continue
-			}
-			if r.code != 0 || r.stderr != "" {
-				t.Fatalf("%q: exit code %d: %s", name, r.code, r.stderr)
-			}
-			pipe(r.stdout)
-		}
-	}
-	r := runCommand("verify", "--quiet", "--uri", server.Addr, "--in", dir, "--reverse", "--report", filepath.Join(t.TempDir(), "differs"))
-	if r.code != 0 || !strings.Contains(r.stdout, "equal, but for what is explained") || !strings.Contains(r.stdout, "1 key: expired since") {
-		t.Errorf("exit code %d: %s%s", r.code, r.stdout, r.stderr)
-	}
-	pipe(runCommand("cat", "--quiet", "--format", "resp", dir).stdout) // all again, over what is there
-	if r := runCommand("verify", "--quiet", "--uri", server.Addr, "--in", dir, "--reverse"); r.code != 0 {
-		t.Errorf("after cat: exit code %d: %s%s", r.code, r.stdout, r.stderr)
-	}
-}
 
 // TestLook: what get, cat and ls say, and how they end.
 func TestLook(t *testing.T) {

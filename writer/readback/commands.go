@@ -1,8 +1,6 @@
 package readback
 
 import (
-	"math"
-
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
@@ -102,12 +100,8 @@ func (c *Client) askElements(q *question.Question, i int) {
 	}
 }
 
-// lastID is the greatest id of all. A range of a Kvrocks that begins below it does not show it, one
-// of it alone does (SERVERS.md K11).
-var lastID = format.StreamID{Ms: math.MaxUint64, Seq: math.MaxUint64}
-
 func (c *Client) askEntries(q *question.Question, i int) {
-	from, until := "-", "+"
+	from, until := "-", target.LastID.String()
 	if q.After != (format.StreamID{}) {
 		// Kvrocks before 2.3 and Redis before 6.2 know no ranges that begin behind an id.
 		from = q.After.Next().String()
@@ -115,7 +109,7 @@ func (c *Client) askEntries(q *question.Question, i int) {
 	if !q.Tail {
 		until = q.Until.String()
 	}
-	if q.After != lastID {
+	if q.After != target.LastID {
 		c.begin("XRANGE", q.Key)
 		c.encoder.Word(from)
 		c.encoder.Word(until)
@@ -123,10 +117,10 @@ func (c *Client) askEntries(q *question.Question, i int) {
 		c.encoder.Number(int64(q.Entries) + 1)
 		c.end(i, decodeEntries)
 	}
-	if q.Until == lastID && q.Entries > 0 {
+	if q.Until == target.LastID && q.Entries > 0 {
 		c.begin("XRANGE", q.Key)
-		c.encoder.Word(lastID.String())
-		c.encoder.Word(lastID.String())
+		c.encoder.Word(target.LastID.String())
+		c.encoder.Word(target.LastID.String())
 		c.end(i, decodeLastEntry)
 	}
 	if q.Tail {

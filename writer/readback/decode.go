@@ -177,9 +177,10 @@ func decodeEntries(q *question.Question, reply *resp.Reply) error {
 	})
 }
 
-// decodeLastEntry takes the reply to XRANGE of lastID alone, which other servers have shown before.
+// decodeLastEntry takes the reply to XRANGE of target.LastID alone, which other servers have shown
+// before.
 func decodeLastEntry(q *question.Question, reply *resp.Reply) error {
-	if n := len(q.IDs); n > 0 && q.IDs[n-1] == lastID {
+	if n := len(q.IDs); n > 0 && q.IDs[n-1] == target.LastID {
 		return nil
 	}
 	return decodeEntries(q, reply)

@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // Read hands the records of a key to emit, in order. Info is what Info showed of it. What the
@@ -242,9 +243,9 @@ func (c *Client) readStream(ctx context.Context, p *recordMaker) error {
 	if groups > 0 {
 		return conn.Preflightf("it has %s, which no dump can hold: remove them, or leave the key out", consumerGroups(groups))
 	}
-	from, until := "-", "+"
+	from := "-"
 	for p.elements < p.info.Length {
-		_, reply, err := c.page(ctx, 1, func(n int) []any { return []any{"XRANGE", p.key, from, until, "COUNT", n} })
+		_, reply, err := c.page(ctx, 1, func(n int) []any { return []any{"XRANGE", p.key, from, target.LastID.String(), "COUNT", n} })
 		if err != nil {
 			return err
 		}
@@ -259,8 +260,8 @@ func (c *Client) readStream(ctx context.Context, p *recordMaker) error {
 		if err != nil {
 			return err
 		}
-		if len(r.Entries) == 0 && until == "+" {
-			from, until = lastID.String(), lastID.String() // alone it is shown (SERVERS.md K11)
+		if len(r.Entries) == 0 && from != target.LastID.String() {
+			from = target.LastID.String() // alone it is shown (SERVERS.md K11)
 			continue
 		}
 		if len(r.Entries) == 0 {
