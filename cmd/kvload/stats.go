@@ -2,10 +2,8 @@ package main
 
 import (
 	"encoding/json"
-	"os"
 
 	"github.com/urfave/cli/v2"
-	"golang.org/x/term"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -51,22 +49,13 @@ func statsCommand() *cli.Command {
 				enc.SetIndent("", "  ")
 				return enc.Encode(s)
 			}
-			return dumpreport.Text(c.App.Writer, s, columns())
+			return dumpreport.Text(c.App.Writer, s, progress.Width(c.App.Writer))
 		},
 	}
 }
 
 func readersFlag(env func(string) []string) cli.Flag {
 	return &cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 2, Usage: "chunks that are read at once; more need more memory", EnvVars: env("threads"), Category: categorySpeed}
-}
-
-// columns returns the width of the terminal; 0: standard output is none.
-func columns() int {
-	width, _, err := term.GetSize(int(os.Stdout.Fd()))
-	if err != nil {
-		return 0
-	}
-	return width
 }
 
 // count counts what is in the dump that is the command's argument, which stays open.
