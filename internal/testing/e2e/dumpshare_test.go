@@ -111,6 +111,28 @@ func (c *crasher) shares(t *testing.T) {
 	}
 	c.share(t, dir, plan, 2).mustSay(t, 0, "finished already")
 	c.check(t, dir)
+	c.nothingSince(t, dir)
+}
+
+// nothingSince makes a delta of a dump of the source as it is, which is killed once. Only what the
+// dump could not read is looked at again.
+func (c *crasher) nothingSince(t *testing.T, base string) {
+	t.Helper()
+	dir := c.place(t, "since")
+	flags := []string{"--resume", "--base", c.location(base), "--threads", "3"}
+	code, stderr := c.runKilled(t, dir, c.moment(), flags...)
+	if code == -1 {
+		code, stderr = c.start(t, dir, flags...).wait(t)
+	}
+	if code != 0 && code != 3 {
+		t.Fatalf("exit code %d\n%s", code, stderr)
+	}
+	skipped := int64(len(readOutcome(t, base).skipped))
+	for _, total := range inspect(t, dir).Totals {
+		if total.Keys+total.Deleted > skipped {
+			t.Errorf("nothing has changed: db%d %s has %d keys and %d deleted ones, and %d were skipped", total.DB, total.Type, total.Keys, total.Deleted, skipped)
+		}
+	}
 }
 
 // sharesLeft leaves one share undone, and another one that was killed, to the run that finishes the
