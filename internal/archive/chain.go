@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -101,6 +102,27 @@ func IsChain(ctx context.Context, location string) (bool, error) {
 	}
 	numbers, err := deltasIn(ctx, location)
 	return len(numbers) > 0, err
+}
+
+// ChainAt returns the chain that a location is, or lies in; empty: none.
+func ChainAt(ctx context.Context, location string) (string, error) {
+	within, last := splitLocation(location)
+	for _, chain := range []string{location, within} {
+		if storage.IsURL(location) && last == "" {
+			continue
+		}
+		dir, err := openStore(ctx, chain)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", err
+		}
+		if begun, err := isBegun(dir, path.Base(DeltaPath("", 1))+"/"); begun || err != nil {
+			return chain, err
+		}
+	}
+	return "", nil
 }
 
 // deltasIn returns the numbers of the deltas of which there is a file.

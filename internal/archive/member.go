@@ -29,6 +29,15 @@ var deltaName = regexp.MustCompile(`^[0-9]{6}$`)
 // ParseDeltaPath returns which delta of which chain is at a location; not ok: its last element is
 // no number of one.
 func ParseDeltaPath(location string) (chain string, number int, ok bool) {
+	chain, last := splitLocation(location)
+	if number, _ = strconv.Atoi(last); number < 1 || !deltaName.MatchString(last) {
+		return "", 0, false
+	}
+	return chain, number, true
+}
+
+// splitLocation returns what a location is in, and its last element.
+func splitLocation(location string) (dir, last string) {
 	query := ""
 	if storage.IsURL(location) {
 		var has bool
@@ -37,14 +46,11 @@ func ParseDeltaPath(location string) (chain string, number int, ok bool) {
 		}
 	}
 	location = strings.TrimRight(location, "/")
-	dir, last := path.Split(location)
-	if number, _ = strconv.Atoi(last); number < 1 || !deltaName.MatchString(last) {
-		return "", 0, false
-	}
+	dir, last = path.Split(location)
 	if dir == "" {
 		dir = "."
 	} else if trimmed := strings.TrimRight(dir, "/"); trimmed != "" {
 		dir = trimmed
 	}
-	return dir + query, number, true
+	return dir + query, last
 }

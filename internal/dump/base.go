@@ -61,7 +61,7 @@ func openBase(ctx context.Context, o *Options) (*base, error) {
 func (b *base) before(ctx context.Context, o *Options) ([]archive.Member, error) {
 	chain, number, ok := archive.ParseDeltaPath(o.Location)
 	if !ok {
-		return nil, nil
+		return nil, noPlace(ctx, o)
 	}
 	b.number = number
 	members, err := archive.Chain(ctx, chain, o.Archive.Keys.Identities...)
@@ -82,6 +82,19 @@ func (b *base) before(ctx context.Context, o *Options) ([]archive.Member, error)
 			progress.Plural(len(members), "delta", "deltas"), archive.DeltaPath(chain, len(members)+1))
 	}
 	return members, nil
+}
+
+// noPlace refuses a location that is a chain, or in one under a name that none of its deltas has.
+func noPlace(ctx context.Context, o *Options) error {
+	chain, err := archive.ChainAt(ctx, o.Location)
+	if chain == "" || err != nil {
+		return err
+	}
+	members, err := archive.Locations(ctx, chain)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s is no place for a delta of the chain %s: the next is %s", reader.ErrRefused, o.Location, chain, archive.DeltaPath(chain, len(members)+1))
 }
 
 func (b *base) close() {

@@ -147,6 +147,11 @@ func TestDeltaRefused(t *testing.T) {
 	makeDump(t, other.Addr(), out, since(full)).failed(t, reader.ErrRefused, "its address was "+srv.Addr(), "--other-source")
 	makeDump(t, srv.Addr(), out, since(newDir(t))).failed(t, archive.ErrIncomplete)
 	makeDump(t, srv.Addr(), filepath.Join(filepath.Dir(out), "000002"), since(full)).failed(t, reader.ErrRefused, "would be delta 2", "000001")
+	chain := newDir(t)
+	makeDump(t, srv.Addr(), archive.DeltaPath(chain, 1), since(full)).ok(t)
+	for _, no := range []string{chain, chain + "/", filepath.Join(chain, "2"), filepath.Join(chain, "0000002")} {
+		makeDump(t, srv.Addr(), no, since(full)).failed(t, reader.ErrRefused, "is no place for a delta", "the next is "+archive.DeltaPath(chain, 2))
+	}
 	for _, set := range []func(*Options){match("x*"), func(o *Options) { o.Selection.DBs = []int{3} }, func(o *Options) { o.Selection.Types = format.Types[:2] }} {
 		r := makeDump(t, srv.Addr(), out, since(full), set)
 		if exitcode.Of(r.err, nil) != exitcode.Usage || !strings.Contains(r.err.Error(), "leave it out") {

@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 // Recall sets what a dump that is resumed was begun with, where nothing else is said: which keys,
@@ -40,7 +41,7 @@ func (o *Options) Recall(ctx context.Context, atSource bool) error {
 		return err
 	}
 	if said != nil {
-		fmt.Fprintf(o.Log, "by %s in %s: %s\n", format.InfoName, o.Location, strings.Join(said, " "))
+		fmt.Fprintf(o.Log, "by %s in %s: %s\n", format.InfoName, summary.Place(o.Location), strings.Join(said, " "))
 	}
 	return nil
 }
