@@ -48,6 +48,7 @@ func TestNames(t *testing.T) {
 		"del a b c":                  "a b c",
 		"unlink a":                   "a",
 		"bitop and dest s1 s2":       "dest",
+		"bitop or d\x00est s1 s2":    "d\x00est d",
 		"pfmerge dest s1 s2":         "dest",
 		"sunionstore dest s1 s2":     "dest",
 		"zunionstore dest 2 z1 z2":   "dest",

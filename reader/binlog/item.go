@@ -73,6 +73,13 @@ func (p *itemParser) parse(behind int, at format.BinlogPosition) (*Item, error) 
 		p.item.Names = append(p.item.Names, p.text[from:end:end])
 		from = end
 	}
+	if c.name == "bitop" { // 3.4 writes under the name up to a NUL, and logs all of it (SERVERS.md P19)
+		for _, name := range p.item.Names {
+			if i := bytes.IndexByte(name, 0); i >= 0 {
+				p.item.Names = append(p.item.Names, name[:i:i])
+			}
+		}
+	}
 	return &p.item, p.told(c)
 }
 

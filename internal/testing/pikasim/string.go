@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // text is the value of a string, a bitmap or a HyperLogLog.
@@ -326,9 +327,13 @@ func bitop(c *call) {
 			}
 		}
 	}
-	c.setText(c.str(2), out)
+	to := c.str(2)
+	if c.version().old() {
+		to, _, _ = strings.Cut(to, "\x00") // and logs all of it
+	}
+	c.setText(to, out)
 	if !c.version().old() {
-		c.logs(words("set", c.str(2), string(out)))
+		c.logs(words("set", to, string(out)))
 	}
 	c.out.integer(int64(len(out)))
 }
