@@ -48,7 +48,7 @@ func newCollector(o *Options, s *reader.Scanner, t *tail) (*collector, error) {
 // dial takes up the databases where the tail is.
 func (c *collector) dial(ctx context.Context) (session, error) {
 	at, _, _, _ := c.tail.state()
-	s, err := c.o.dial(ctx, binlog.Options{Addr: c.addr, Password: c.o.Reader.Password, From: at, DialTimeout: c.o.Reader.DialTimeout, MaxNames: nameBytes})
+	s, err := c.o.dial(ctx, binlog.Options{Addr: c.addr, Password: c.o.Reader.Password, From: at, DialTimeout: c.o.Reader.DialTimeout, MaxNames: itemBytes})
 	if err != nil && errors.Is(err, binlog.ErrUnavailable) && errors.As(err, new(*net.OpError)) {
 		err = fmt.Errorf("%w; replicas connect to the source's port + 2000, or to what --replication-port says", err)
 	}

@@ -37,7 +37,7 @@ type Options struct {
 	// Interval is after how long a delta is made of what was written; default 10 s.
 	Interval time.Duration
 	// DeltaNames is at how many names one is made before that, which bounds the memory; default
-	// 100,000. Names of more than 16 MiB are one as well.
+	// 100,000. Names of more than 8 MiB are one as well.
 	DeltaNames int
 	// Once ends with the delta that reaches where the source's binlog is when the run begins.
 	Once bool
@@ -79,7 +79,10 @@ const (
 	lookEvery = time.Second
 	// nameBytes is what the names of a delta take at most, without what the last item adds. Up to
 	// three times that is held: of the delta that is read, of the next, and for its sorting.
-	nameBytes = 16 << 20
+	nameBytes = 8 << 20
+
+	// itemBytes is what the names of one item take at most, such as a DEL of 3.4.
+	itemBytes = 16 << 20
 )
 
 // check fills in the defaults.
