@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,6 +37,7 @@ func recall(c *cli.Context, s *load.Spec, addr string) error {
 	case err != nil:
 		return err
 	case b == nil && s.State != "" && c.Command.Name == "verify":
+		where = cmp.Or(where, s.State)
 		return fmt.Errorf("%w: %s holds no journal of a load of this dump: give the --state of the load, or none and the flags that it had",
 			exitcode.ErrRefused, where)
 	case b == nil:

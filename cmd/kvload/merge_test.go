@@ -10,7 +10,43 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
+
+// TestDeltaTaken: each command takes a delta, or a chain, or says what to give in its place.
+func TestDeltaTaken(t *testing.T) {
+	m := startTarget(t)
+	base := makeDump(t, []format.Record{text("a", "1")})
+	chain := filepath.Join(t.TempDir(), "chain")
+	delta := archive.DeltaPath(chain, 1)
+	smalldump.Delta(t, delta, base, []format.Record{text("a", "2")})
+	const full, one, chained = "kvload merge makes one", "it is a chain of deltas: give one of them, such as ", "give its base with --base, or one of its deltas"
+	for _, tc := range []struct {
+		args        []string
+		delta, many string // what it says of them; empty: it takes them
+	}{
+		{[]string{"check"}, "", ""}, {[]string{"inspect"}, "", ""}, {[]string{"inspect", "--json"}, "", ""}, {[]string{"cat", "--quiet"}, "", chained}, {[]string{"stats", "--quiet"}, "", chained},
+		{[]string{"report", "--out", filepath.Join(t.TempDir(), "page")}, "", chained}, {[]string{"ls"}, "", one + delta}, {[]string{"pack", "--quiet"}, "", one + delta},
+		{[]string{"extract", "--out", filepath.Join(t.TempDir(), "part")}, full, one + delta},
+		{[]string{"merge", "--out", filepath.Join(t.TempDir(), "out"), base}, "", "an earlier run had finished it"}, {[]string{"merge", "--out", filepath.Join(t.TempDir(), "out"), delta}, "this is a delta dump", "this is a delta dump"},
+		{[]string{"load", "--shard", "0/2", "--uri", m.Addr(), "--in"}, "a delta is loaded as a whole", "a delta is loaded as a whole"},
+		{[]string{"load", "--follow", "--uri", m.Addr(), "--in"}, full, "kvload follow loads the chain"},
+		{[]string{"load", "--uri", m.Addr(), "--in"}, "say with --base where that lies", "say with --base where that lies"},
+	} {
+		for location, says := range map[string]string{delta: tc.delta, chain: tc.many} {
+			r := runCommand(append(tc.args, location)...)
+			if says == "an earlier run had finished it" || says == "" {
+				if r.code != 0 {
+					t.Errorf("%q of %s: exit code %d\n%s", tc.args, location, r.code, r.stderr)
+				}
+				continue
+			}
+			if r.code == 0 || !strings.Contains(r.stderr, says) {
+				t.Errorf("%q of %s: exit code %d, not %q\n%s", tc.args, location, r.code, says, r.stderr)
+			}
+		}
+	}
+}
 
 // TestMerge: a base and its chain make one dump, which every command takes, and the summary says of
 // what.

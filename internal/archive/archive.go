@@ -67,7 +67,7 @@ func mustBeFull(in *format.Info, path string) error {
 	if in.Delta == nil {
 		return nil
 	}
-	return fmt.Errorf("%w: %s has what changed after dump %s, and means something only together with its base, dump %s; this command takes full dumps",
+	return fmt.Errorf("%w: %s has what changed after dump %s, and means something only together with its base, dump %s; this command takes full dumps, and kvload merge makes one",
 		ErrDelta, path, in.Delta.After, in.Delta.Base)
 }
 
@@ -156,7 +156,20 @@ func whyIncomplete(dir storage.Store) string {
 	if in, err := ReadInfo(dir); err == nil {
 		return "it has dump.json but no manifest.json: " + howToFinish(in, dir.Path(""))
 	}
+	if one, err := isBegun(dir, "000001/"); err == nil && one {
+		return "it is a chain of deltas: give one of them, such as " + shellword.Quote(storage.Join(dir.Path(""), "000001")) + "; kvload merge makes one dump of a base and its chain"
+	}
 	return "it has neither dump.json nor manifest.json; give the directory that pikadump --out wrote"
+}
+
+// isBegun reports whether there is a dump.json, encrypted or not, below a prefix.
+func isBegun(dir storage.Store, prefix string) (bool, error) {
+	for _, name := range []string{format.InfoName, format.InfoName + format.EncryptedSuffix} {
+		if there, err := storage.Exists(dir, prefix+name); there || err != nil {
+			return there, err
+		}
+	}
+	return false, nil
 }
 
 // howToFinish says with which command an unfinished dump at a place is finished.

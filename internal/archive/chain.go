@@ -162,16 +162,6 @@ func deltasIn(ctx context.Context, location string) ([]int, error) {
 	return append(numbers, slices.Sorted(maps.Keys(listed))...), nil
 }
 
-// isBegun reports whether there is a dump.json, encrypted or not, below a prefix.
-func isBegun(dir storage.Store, prefix string) (bool, error) {
-	for _, name := range []string{format.InfoName, format.InfoName + format.EncryptedSuffix} {
-		if there, err := storage.Exists(dir, prefix+name); there || err != nil {
-			return there, err
-		}
-	}
-	return false, nil
-}
-
 // isOfDump reports whether a dump, encrypted or not, can have a file of that name.
 func isOfDump(name string) bool {
 	return name == format.InventoryName || format.IsFileName(strings.TrimSuffix(name, format.EncryptedSuffix))

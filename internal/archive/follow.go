@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -45,6 +46,9 @@ func Follow(ctx context.Context, location string, threads int, say func(string),
 		}
 		if slices.ContainsFunc(names, func(n string) bool { return n == format.InfoName || n == format.InfoName+format.EncryptedSuffix }) {
 			break
+		}
+		if begun, err := isBegun(dir, "000001/"); err != nil || begun {
+			return nil, cmp.Or(err, fmt.Errorf("%w: %s is a chain of deltas, and this command takes a full dump: kvload follow loads the chain behind its base", ErrDelta, dir.Path("")))
 		}
 		if err := f.wait(ctx, "for the dump in "+dir.Path("")+" to begin"); err != nil {
 			return nil, err
