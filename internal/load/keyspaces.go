@@ -106,6 +106,10 @@ func Keyspaces(mapDB map[int]target.Keyspace, own target.Keyspace, units []archi
 		}
 		chosen[db] = p
 	}
+	if len(chosen) == 0 && len(mapDB) > 0 { // of an empty delta
+		db := slices.Min(slices.Collect(maps.Keys(mapDB)))
+		chosen[db] = mapDB[db]
+	}
 	if len(chosen) == 0 {
 		chosen[0] = own
 	}

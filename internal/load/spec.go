@@ -117,10 +117,10 @@ func (s *Spec) Wants(c format.ChunkInfo) bool {
 func (s *Spec) Units(a *archive.Archive) []archive.Unit { return a.Units(s.Wants) }
 
 // ChosenUnits is Units, but refuses to choose none of a dump that holds keys: a success with
-// nothing done proves nothing.
+// nothing done proves nothing. Of a delta it is usual: what has changed is of another database.
 func (s *Spec) ChosenUnits(a *archive.Archive) ([]archive.Unit, error) {
 	units := s.Units(a)
-	if len(units) > 0 || report.Keys(a.Manifest.Totals) == 0 {
+	if len(units) > 0 || a.Manifest.Delta != nil || report.Keys(a.Manifest.Totals) == 0 {
 		return units, nil
 	}
 	var has []string

@@ -8,6 +8,7 @@
 package loadchain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -336,7 +337,7 @@ func (l *lags) set(addr string, lag progress.Lag) {
 // add adds what the load of a delta came to.
 func (f *follower) add(one *summary.Summary) {
 	s := f.Summary
-	s.Dump, s.Target = one.Dump, one.Target
+	s.Dump, s.Target = one.Dump, cmp.Or(one.Target, s.Target)
 	s.Keys, s.Elements, s.Bytes, s.Deleted = s.Keys+one.Keys, s.Elements+one.Elements, s.Bytes+one.Bytes, s.Deleted+one.Deleted
 	s.DryRun = one.DryRun
 	for _, l := range one.LeftOut {

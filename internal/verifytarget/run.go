@@ -88,7 +88,7 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 	for _, line := range report.Partial(a.Manifest.Options) {
 		o.Summary.Note("the dump is " + line)
 	}
-	if c.tally.Keys() == 0 && report.Keys(a.Manifest.Totals) > 0 && o.Shard.IsAll() {
+	if c.tally.Keys() == 0 && a.Manifest.Delta == nil && report.Keys(a.Manifest.Totals) > 0 && o.Shard.IsAll() {
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --match or --sample choose none of the dump's keys", exitcode.ErrRefused)
 	}
 	o.Summary.Comparison = c.tally.Comparison(o.Sample)

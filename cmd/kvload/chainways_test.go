@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
+)
+
+// chainOfTwo makes a base of two databases, with a name in two types and expiries, and three deltas
+// behind it: of both databases, of one, of none.
+func chainOfTwo(t *testing.T) (base, chain string) {
+	t.Helper()
+	expires := func(key, value string) format.Record {
+		r := text(key, value)
+		r.Expire = time.Now().Add(time.Hour).UnixMilli()
+		return r
+	}
+	base = makeDump(t,
+		[]format.Record{text("a", "0"), expires("e", "0"), text("gone", "0"), hash("two", "f", "0"), text("two", "0"), text("z", "0")},
+		[]format.Record{text("a", "1"), hash("h", "f", "1")})
+	chain = filepath.Join(t.TempDir(), "chain")
+	smalldump.Delta(t, archive.DeltaPath(chain, 1), base,
+		[]format.Record{text("a", "2"), expires("e", "2"), smalldump.Deleted("gone"), hash("new", "f", "2"), hash("two", "f", "2"), text("two", "2")},
+		[]format.Record{smalldump.Deleted("a"), hash("h", "f", "2", "g", "2")})
+	smalldump.Delta(t, archive.DeltaPath(chain, 2), archive.DeltaPath(chain, 1), nil, []format.Record{hash("a", "f", "3"), smalldump.Deleted("h")})
+	smalldump.LastDelta(t, archive.DeltaPath(chain, 3), archive.DeltaPath(chain, 2))
+	return base, chain
+}
+
+// TestChainWays: a chain is followed with the flags of its base, which nobody gives again; it is
+// equal, and undone to what the base was, and to nothing.
+func TestChainWays(t *testing.T) {
+	t.Setenv("NS1", token)
+	for _, way := range []struct {
+		name, at string // the kind of target
+		flags    string
+		again    string // what no journal keeps
+		code     int    // of what leaves something out
+	}{
+		{"databases", "redis", "--map-db 0=db:3,1=db:5 --on-conflict suffix", "", 0},
+		{"first", "redis", "--map-db 0=db:3,1=db:5 --on-conflict first", "", 3},
+		{"one database", "redis", "--db 0 --on-conflict suffix --key-prefix-add p:", "", 0},
+		{"no expiries", "redis", "--db 0 --on-conflict suffix --ttl drop", "", 0},
+		{"shifted", "redis", "--db 0 --on-conflict suffix --ttl shift --ttl-min 1s", "", 0},
+		{"some names", "redis", "--db 0 --match [ag]*", "", 0},
+		{"one type", "redis", "--db 1 --type hash", "", 0},
+		{"a Kvrocks", "kvrocks", "--db 0 --on-conflict suffix", "", 0},
+		{"raw batches", "kvrocks", "--db 0 --on-conflict suffix --method raw --key-prefix-add p:", "--method raw", 0},
+		{"raw batches and their commands", "kvrocks", "--db 0 --on-conflict suffix --method raw", "--method commands", 0},
+		{"namespaces", "namespaces", "--map-db 0=default,1=NS1 --on-conflict suffix", "--map-db 0=default,1=NS1", 0},
+	} {
+		t.Run(way.name, func(t *testing.T) {
+			var uri string
+			switch way.at {
+			case "redis":
+				uri = "redis://" + redisserver.Start(t).Addr
+			case "kvrocks":
+				uri = "redis://" + minitarget.StartKvrocks(t, minitarget.Options{}).Addr()
+			default:
+				t.Setenv("REDISCLI_AUTH", password)
+				uri = "redis://" + minitarget.StartKvrocks(t, minitarget.Options{Password: password}).Addr()
+				way.flags += " --create-namespaces"
+			}
+			base, chain := chainOfTwo(t)
+			keys := func() (n int64) {
+				if way.at == "namespaces" {
+					return 0
+				}
+				o, err := redis.ParseURL(uri)
+				if err != nil {
+					t.Fatal(err)
+				}
+				o.Protocol, o.DisableIdentity = 2, true
+				for db := range 6 {
+					if o.DB = db; db > 0 && way.at != "redis" {
+						break
+					}
+					c := redis.NewClient(o)
+					size, err := c.DBSize(t.Context()).Result()
+					if err != nil {
+						t.Fatal(err)
+					}
+					n += size
+					_ = c.Close()
+				}
+				return n
+			}
+			run := func(code int, command, in string, more ...string) result {
+				t.Helper()
+				r := runCommand(slices.Concat([]string{command, "--uri", uri, "--in", in}, more)...)
+				if r.code != code {
+					t.Fatalf("%s %v: exit code %d, want %d: %s%s", command, more, r.code, code, r.stdout, r.stderr)
+				}
+				return r
+			}
+			again := strings.Fields(way.again)
+			places := slices.DeleteFunc(slices.Clone(again), func(s string) bool { return way.at != "namespaces" })
+			undo := filepath.Join(t.TempDir(), "undo")
+			run(way.code, "load", base, strings.Fields(way.flags)...)
+			before := keys()
+			r := run(way.code, "follow", chain, slices.Concat(again, []string{"--base", base, "--undo", undo, "--verify"})...)
+			if !strings.Contains(r.stderr, "delta 3 is the last") {
+				t.Errorf("follow: %s", r.stderr)
+			}
+			run(0, "verify", chain, slices.Concat(places, []string{"--reverse"})...)
+			run(0, "verify", archive.DeltaPath(chain, 3), places...)
+			run(0, "rollback", chain, slices.Concat(places, []string{"--to", "1"})...)
+			run(0, "verify", chain, slices.Concat(places, []string{"--reverse"})...)
+			run(0, "verify", archive.DeltaPath(chain, 1), places...)
+			run(0, "rollback", chain, places...)
+			run(0, "verify", base, slices.Concat(places, []string{"--reverse"})...)
+			if n := keys(); n != before {
+				t.Errorf("%d keys, and %d before the chain", n, before)
+			}
+			run(0, "rollback", base, places...)
+			if n := keys(); n != 0 {
+				t.Errorf("%d keys are left", n)
+			}
+		})
+	}
+}
+
+// TestChainSummary: what a machine reads of a run that followed a chain.
+func TestChainSummary(t *testing.T) {
+	base, chain := chainOfTwo(t)
+	uri := "redis://" + redisserver.Start(t).Addr
+	if r := runCommand("load", "--uri", uri, "--in", base, "--db", "1"); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	r := runCommand("follow", "--uri", uri, "--in", chain, "--base", base, "--json")
+	for _, want := range []string{`"result":"done"`, `"deltas":3`, `"number":3`, `"last":true`, `"lag_seconds":0`, `"deleted":2`, fmt.Sprintf(`"place":%q`, chain)} {
+		if !strings.Contains(strings.ReplaceAll(r.stdout, `": `, `":`), want) {
+			t.Errorf("it does not say %s: %s%s", want, r.stdout, r.stderr)
+		}
+	}
+	r = runCommand("rollback", "--uri", uri, "--in", chain)
+	r.failed(t, 5, "delta 3 was loaded without --undo")
+	for _, args := range [][]string{{"--flush"}, {"--undo", "x"}, {"--to", "-1"}} {
+		runCommand(append([]string{"rollback", "--uri", uri, "--in", chain}, args...)...).failed(t, 2, strings.TrimSuffix(args[0], "="))
+	}
+	runCommand("rollback", "--uri", uri, "--in", base, "--to", "1").failed(t, 2, "--to is for a chain")
+}
