@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -73,7 +74,11 @@ func writeReport(c *cli.Context) error {
 	if err := p.Read(a); err != nil {
 		return err
 	}
-	if p.Loads, err = dumpreport.Loads(c.Context, c.Args().First(), s.Dump, c.StringSlice("state")); err != nil {
+	dump, states := cmp.Or(c.String("base"), c.Args().First()), c.StringSlice("state")
+	if p.Loads, err = dumpreport.Loads(c.Context, dump, s.Dump, states); err != nil {
+		return err
+	}
+	if p.DeltaLoads, err = dumpreport.DeltaLoads(c.Context, a.Deltas(), states); err != nil {
 		return err
 	}
 	if file == nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
 // TestReportPage: the page of a dump has its loads and comparisons, which are found beside it, and
@@ -128,5 +129,25 @@ func TestReportStates(t *testing.T) {
 	}
 	if r := runCommand("report", "--quiet", dir, "--out", "-"); r.code != 0 || strings.Contains(r.stdout, "Load into") {
 		t.Errorf("exit code %d, %s: it found what is elsewhere", r.code, r.stderr)
+	}
+}
+
+// TestReportDeltas: a chain has the load of its base and those of its deltas.
+func TestReportDeltas(t *testing.T) {
+	m := startTarget(t)
+	base := makeDump(t, []format.Record{text("a", "1"), text("b", "1")})
+	chain := filepath.Join(t.TempDir(), "chain")
+	smalldump.Delta(t, archive.DeltaPath(chain, 1), base, []format.Record{text("a", "2")})
+	smalldump.Delta(t, archive.DeltaPath(chain, 2), archive.DeltaPath(chain, 1), []format.Record{smalldump.Deleted("b")})
+	for _, args := range [][]string{{"--in", base}, {"--in", chain, "--base", base}} {
+		if r := runCommand(append([]string{"load", "--quiet", "--uri", m.Addr()}, args...)...); r.code != 0 {
+			t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+		}
+	}
+	r := runCommand("report", "--quiet", chain, "--base", base, "--out", "-")
+	for _, want := range []string{"Load into Redis at " + m.Addr(), "Loads of deltas</a>: 2 of 2 finished", "The dump with deltas up to number 2"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("exit code %d, %s: it does not say %q", r.code, r.stderr, want)
+		}
 	}
 }

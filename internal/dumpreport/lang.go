@@ -235,6 +235,7 @@ var chinese = map[string]string{
 	"Verified on %s: some of the shards are equal":      "%s 校验：部分 shard 一致",
 	"Compared were shards %s.":                          "校验的 shard：%s。",
 	"Judged as":                                         "判定", "a difference": "差异",
+	"Loads of deltas": "增量的导入", "Loads of deltas, the newest": "增量的导入，最新的", "Target": "目标端", "finished": "已完成", "%s of %s finished": "%s / %s 已完成",
 	"Dump": "dump", "Delta": "增量", "complete, %s": "完整，%s",
 	"complete, %s and %s": "完整，%s，%s",
 	"%s; to look at: %s":  "%s；需要注意：%s", "%s of notes": "%s 项", "%s of deletions": "%s 条删除",

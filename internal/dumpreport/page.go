@@ -24,6 +24,14 @@ type Page struct {
 	// Deltas is how many were put above the dump, and Until of when the last one is.
 	Deltas int
 	Until  time.Time
+	// DeltaLoads are the loads of the newest of them.
+	DeltaLoads []DeltaLoad
+}
+
+// A DeltaLoad is a load of the delta of that number.
+type DeltaLoad struct {
+	Number int
+	Load
 }
 
 // A Load is what is known of a load of the dump.

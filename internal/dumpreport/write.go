@@ -60,6 +60,7 @@ type view struct {
 	Figures   []figure
 	Notes     []note
 	Loads     []loadView
+	Deltas    *sheet
 
 	Types, Databases, Sizes, Lengths, TTLs, Prefixes, Largest, Longest *sheet
 
@@ -93,6 +94,11 @@ func newView(p *Page) *view {
 		v.Loads = append(v.Loads, l)
 		v.Verdicts = append(v.Verdicts, l.Verdict)
 		v.Contents = append(v.Contents, content{l.ID, l.Title})
+	}
+	if s, verdict := m.deltaLoads(); s != nil {
+		v.Deltas = s
+		v.Verdicts = append(v.Verdicts, *verdict)
+		v.Contents = append(v.Contents, content{"deltas", verdict.Title})
 	}
 	for _, c := range []content{{"types", "Types"}, {"sizes", "Sizes"}, {"ttl", "Time to live"}, {"prefixes", "Prefixes"}, {"largest", "Largest keys"}, {"names", "Series and ids in names"}} {
 		v.Contents = append(v.Contents, content{c.ID, m.say(c.Title)})

@@ -1,0 +1,76 @@
+package dumpreport
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+)
+
+// mostDeltas is how many deltas are shown whose loads are known: the newest.
+const mostDeltas = 50
+
+// DeltaLoads returns what is known of the loads of the newest deltas, as Loads does of their base.
+func DeltaLoads(ctx context.Context, deltas []archive.Member, states []string) (all []DeltaLoad, err error) {
+	for _, d := range deltas[max(0, len(deltas)-mostDeltas):] {
+		at, err := deltaStates(ctx, d, states)
+		if err != nil {
+			return nil, err
+		}
+		found, err := loadsIn(ctx, at, d.Info.Dump)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range found {
+			all = append(all, DeltaLoad{d.Number, l})
+		}
+	}
+	return all, nil
+}
+
+// deltaStates returns where states of loads of a delta may be.
+func deltaStates(ctx context.Context, d archive.Member, states []string) (at []string, err error) {
+	if len(states) == 0 {
+		return loadstate.States(ctx, d.Location, d.Info.Dump)
+	}
+	for _, state := range states {
+		below, err := loadstate.Below(ctx, state)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range append(below, state) { // into several targets, or one
+			at = append(at, archive.DeltaPath(s, d.Number))
+		}
+	}
+	return at, nil
+}
+
+// deltaLoads is the table of the loads of deltas, and a verdict; nil: none is known.
+func (m *maker) deltaLoads() (*sheet, *verdict) {
+	if len(m.DeltaLoads) == 0 {
+		return nil, nil
+	}
+	v := &verdict{Level: good, ID: "deltas", Title: m.say("Loads of deltas")}
+	s := &sheet{Small: true, Caption: m.say("Loads of deltas, the newest"), Head: m.head("#Delta", "Target", "-Ended", "~Took", "#Keys", "Result")}
+	finished := 0
+	for _, d := range m.DeltaLoads {
+		ended, _ := m.ended(&d.Load)
+		at, lasted, result := "–", "–", ended.Title
+		switch {
+		case ended.Level == good:
+			at, lasted, result = moment(d.Status.Shards[0].Journal.Finished()), took(d.Status.Took()), m.say("finished")
+			finished++
+		case v.Level == good || ended.Level == bad:
+			v.Level = ended.Level
+		}
+		b := d.Status.Identity()
+		s.Rows = append(s.Rows, line{Cells: []cell{
+			{Text: progress.Count(int64(d.Number)), Class: number}, {Text: serverName(cmp.Or(b.Server, "kvrocks")) + " " + b.Address}, {Text: at, Class: "extra time"}, {Text: lasted, Class: extra},
+			{Text: progress.Count(d.Status.Stats().Keys), Class: number}, {Text: result},
+		}})
+	}
+	v.Text = m.say("%s of %s finished", progress.Count(int64(finished)), progress.Count(int64(len(m.DeltaLoads))))
+	return s, v
+}
