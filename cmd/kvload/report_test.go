@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/age"
+
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
@@ -150,4 +152,24 @@ func TestReportDeltas(t *testing.T) {
 			t.Errorf("exit code %d, %s: it does not say %q", r.code, r.stderr, want)
 		}
 	}
+}
+
+// TestReportEncrypted: the page of an encrypted dump says that it is not encrypted itself.
+func TestReportEncrypted(t *testing.T) {
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, secret := filepath.Join(t.TempDir(), "key"), filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(key, []byte(identity.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := makeDump(t, []format.Record{text("a", "1")})
+	if r := runCommand("extract", "--quiet", "--encrypt-to", identity.Recipient().String(), "--out", secret, dir); r.code != 0 {
+		t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := runCommand("report", "--quiet", secret, "--identity", key, "--out", "-"); r.code != 0 || !strings.Contains(r.stdout, "this page is not") {
+		t.Errorf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	runCommand("report", "--quiet", secret, "--out", "-").failed(t, 12, "--identity FILE")
 }

@@ -179,6 +179,8 @@ var chinese = map[string]string{
 	"Each key is as it was at some moment of the dump.": "每个 key 都是 dump 期间某一时刻的状态。",
 	"The dump with deltas up to number %s":              "dump 与增量 1 至 %s",
 	"Shown is what both amount to. The last delta is of %s. What is said of consistency, and which keys were skipped, is of the dump alone.": "所示为两者合并的结果。最后一个增量的时间为 %s。一致性和跳过的 key 只就 dump 而言。",
+	"The dump is encrypted, and this page is not":              "dump 已加密，本页没有加密",
+	"It names keys in clear. Keep it where they may be known.": "本页以明文列出 key 的名字，请只放在允许看到这些名字的地方。",
 	"This is a delta": "这是一个增量",
 	"It has what changed after dump %s, and means something only together with its base, dump %s.": "它包含 dump %s 之后的变化，只有与基础 dump %s 一起才有意义。",
 	"Only keys that match %q":                           "只含匹配 %q 的 key",

@@ -22,6 +22,9 @@ const (
 // notes returns what to know of a dump.
 func (m *maker) notes() (all []note) {
 	all = append(all, m.consistency())
+	if m.Encrypted {
+		all = append(all, note{Level: warn, Title: m.say("The dump is encrypted, and this page is not"), Text: []string{m.say("It names keys in clear. Keep it where they may be known.")}})
+	}
 	if m.Deltas > 0 {
 		all = append(all, note{Title: m.say("The dump with deltas up to number %s", progress.Count(int64(m.Deltas))), Text: []string{
 			m.say("Shown is what both amount to. The last delta is of %s. What is said of consistency, and which keys were skipped, is of the dump alone.", moment(m.Until))}})

@@ -21,6 +21,7 @@ type Page struct {
 	Conflicts []archive.ConflictKey
 	Skipped   []archive.SkippedKey
 	Loads     []Load
+	Encrypted bool // the dump is
 	// Deltas is how many were put above the dump, and Until of when the last one is.
 	Deltas int
 	Until  time.Time

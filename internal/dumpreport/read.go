@@ -19,7 +19,7 @@ var ErrNoLoad = exitcode.New(exitcode.Refused, "there is no journal of a load of
 
 // Read takes from a dump what a page shows of it beside its Stats.
 func (p *Page) Read(a *archive.Archive) error {
-	p.Manifest, p.Place = a.Manifest, place(a.Path())
+	p.Manifest, p.Place, p.Encrypted = a.Manifest, place(a.Path()), a.IsEncrypted()
 	for _, d := range a.Deltas() {
 		if d.Finished {
 			p.Deltas, p.Until = d.Number, d.Info.Delta.Until
