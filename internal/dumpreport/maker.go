@@ -26,7 +26,7 @@ func (m *maker) count(n int64, one, many string) string {
 // meaning says what a reason or a kind of difference means.
 func (m *maker) meaning(table map[string]string, reason string) string {
 	if m.Lang == Chinese {
-		if zh, ok := meanings[reason]; ok {
+		if zh, ok := chinese().Meanings[reason]; ok {
 			return zh
 		}
 	}

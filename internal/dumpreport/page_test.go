@@ -188,13 +188,13 @@ func TestTranslated(t *testing.T) {
 	}
 	delete(said, "")
 	for text := range said {
-		if chinese[text] == "" {
+		if chinese().Texts[text] == "" {
 			t.Errorf("no Chinese for %q", text)
-		} else if strings.Count(text, "%") != strings.Count(chinese[text], "%") {
-			t.Errorf("%q: %q", text, chinese[text])
+		} else if strings.Count(text, "%") != strings.Count(chinese().Texts[text], "%") {
+			t.Errorf("%q: %q", text, chinese().Texts[text])
 		}
 	}
-	for text := range chinese {
+	for text := range chinese().Texts {
 		if !said[text] {
 			t.Errorf("nobody says %q", text)
 		}
@@ -203,7 +203,7 @@ func TestTranslated(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for reason, meaning := range meanings {
+	for reason, meaning := range chinese().Meanings {
 		if !strings.Contains(string(doc), "| `"+reason+"` | "+meaning+" |") {
 			t.Errorf("docs/zh/operations/results.md says something else of %s", reason)
 		}
