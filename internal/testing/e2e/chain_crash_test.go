@@ -156,7 +156,10 @@ func (c *chain) round(t *testing.T, to target, method string, rng *rand.Rand) (k
 	}
 	c.holds(t, to, chainDeltas)
 	for n := chainDeltas; saved && n > 0 && !t.Failed(); n-- {
-		undo := args("rollback", archive.DeltaPath(c.dir, n))
+		undo := args("rollback", c.dir, "--to", fmt.Sprint(n-1))
+		if n == 1 {
+			undo = args("rollback", archive.DeltaPath(c.dir, n))
+		}
 		disturb(300, undo)
 		if r := ended(t, undo); r.code != 0 {
 			t.Fatalf("exit code %d: %s", r.code, r.stderr)
