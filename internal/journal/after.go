@@ -16,6 +16,8 @@ type After struct {
 	Loaded time.Time `json:"loaded,omitzero"`
 	// Started is when the dump of the base began, by the clock of its source: of --ttl shift.
 	Started time.Time `json:"started,omitzero"`
+	// Left is how much the loads of the deltas before have left out: keys and members.
+	Left int64 `json:"left,omitempty"`
 }
 
 // A Next is the delta that was loaded behind a load, as far as that one knows: it was about to be.

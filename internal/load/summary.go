@@ -11,8 +11,10 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
@@ -77,6 +79,19 @@ func summarize(sum *summary.Summary, s checkpoint.Stats, list string, mayBeNothi
 	}
 	return &exitcode.LeftOutError{Text: fmt.Sprintf("the load is done, but not everything is on the target (%s): see %s",
 		strings.Join(reasons, ", "), list)}
+}
+
+// LeftOut adds to a summary what the load of a delta has left out that an earlier run has ended. It
+// returns a LeftOutError if that is something.
+func LeftOut(sum *summary.Summary, status *loadstate.Status) error {
+	one, jn := summary.Summary{}, status.Shards[0].Journal
+	err := summarize(&one, status.Stats(), storage.Join(status.Root(), leftout.ListName(jn)), true)
+	for _, l := range one.LeftOut {
+		if l.Lost {
+			sum.AddLeft(l)
+		}
+	}
+	return err
 }
 
 // unfinished adds to the error of a load what is on the target, and how the load can be resumed.

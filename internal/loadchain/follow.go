@@ -80,6 +80,7 @@ type follower struct {
 
 	loaded time.Time        // when the load of the base began; zero: not known
 	waited bool             // for a delta
+	seen   bool             // what the target holds, by what was loaded last before this run
 	done   *format.Manifest // of the delta that was loaded last; nil: none is
 	worst  error            // of those that have ended, and left something out or found a difference
 }
@@ -93,6 +94,9 @@ func (f *follower) run(ctx context.Context) error {
 	began := n
 	if f.done != nil {
 		f.behind(n)
+		if err := f.again(ctx, n); err != nil {
+			return err
+		}
 	}
 	for {
 		n++
@@ -103,7 +107,7 @@ func (f *follower) run(ctx context.Context) error {
 		if a == nil {
 			break
 		}
-		err = f.loadOne(ctx, a, n, n > began+1)
+		err = f.loadOne(ctx, a, n, n > began+1 || f.seen)
 		if err != nil {
 			return err
 		}
@@ -243,18 +247,8 @@ func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certa
 		sum, err = f.try(ctx, a, n, certain)
 	}
 	f.add(sum)
-	if err != nil {
-		err = fmt.Errorf("delta %d: %w", n, err)
-		if !exitcode.IsEnd(err) {
-			return err
-		}
-		if f.worst == nil || load.IsWorse(err, f.worst) {
-			f.worst = err
-		}
-		fmt.Fprintln(f.log, strings.ReplaceAll(err.Error(), "\n", "; "))
-	}
-	if f.DryRun {
-		return nil
+	if err := f.end(n, err); err != nil || f.DryRun {
+		return err
 	}
 	f.Summary.Chain.Deltas++
 	f.done = a.Manifest
@@ -265,6 +259,23 @@ func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certa
 	}
 	fmt.Fprintf(f.log, "delta %d: loaded %s, deleted %s, in %s; %s\n", n, progress.Plural(sum.Keys, "key", "keys"),
 		progress.Count(sum.Deleted), progress.Took(time.Since(began)), behind)
+	return nil
+}
+
+// end keeps the worst of the errors with which loads ended, and returns one by which there is no
+// going on.
+func (f *follower) end(n int, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("delta %d: %w", n, err)
+	if !exitcode.IsEnd(err) {
+		return err
+	}
+	if f.worst == nil || load.IsWorse(err, f.worst) {
+		f.worst = err
+	}
+	fmt.Fprintln(f.log, strings.ReplaceAll(err.Error(), "\n", "; "))
 	return nil
 }
 
@@ -287,7 +298,7 @@ func (f *follower) try(ctx context.Context, a *archive.Archive, n int, certain b
 // undo returns where delta n saves what it takes away: in a place of its own, which no run before
 // has begun to fill. The journal of one that was stopped knows its place.
 func (f *follower) undo(ctx context.Context, n int, state memberState) (string, error) {
-	if f.Undo == "" || state == stopped {
+	if f.Undo == "" || state == stopped || state == loaded {
 		return "", nil
 	}
 	for try := 1; ; try++ {

@@ -133,7 +133,7 @@ func (b *Before) After(number int) *journal.After {
 		}
 	}
 	if was := id.After; was != nil {
-		a.Base, a.Loaded, a.Started = was.Base, was.Loaded, was.Started
+		a.Base, a.Loaded, a.Started, a.Left = was.Base, was.Loaded, was.Started, was.Left+b.Stats().Left()
 		return a
 	}
 	if b.common != nil {

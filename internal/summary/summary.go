@@ -245,11 +245,23 @@ func (s *Summary) Leave(reason string, keys int64, meaning string, lost bool, li
 func (s *Summary) AddLeft(l LeftOut) {
 	for i := range s.LeftOut {
 		if s.LeftOut[i].Reason == l.Reason {
-			s.LeftOut[i].Keys, s.LeftOut[i].List = s.LeftOut[i].Keys+l.Keys, l.List
+			s.LeftOut[i].Keys, s.LeftOut[i].List = s.LeftOut[i].Keys+l.Keys, lists(s.LeftOut[i].List, l.List)
 			return
 		}
 	}
 	s.LeftOut = append(s.LeftOut, l)
+}
+
+// lists returns one name for two lists: where they differ, it ends with *.
+func lists(a, b string) string {
+	if a == "" || a == b || b == "" {
+		return max(a, b)
+	}
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return a[:strings.LastIndexByte(a[:n], '/')+1] + "*"
 }
 
 // With returns what two comparisons found together. Nil is none.
