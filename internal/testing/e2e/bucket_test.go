@@ -96,7 +96,7 @@ func TestBucketLoadCrash(t *testing.T) {
 	mustRun(t, 0, "kvload", "check", "--quiet", dir)
 	eachTarget(t, func(t *testing.T, to target) {
 		c := &crash{t: t, to: to, dir: dir, keys: keys, store: server, faults: faults(rand.New(rand.NewPCG(seed, 8)), 20)}
-		c.rounds(min(12, loadCrashRounds(to)))
+		c.rounds(min(12, loadCrashRounds()))
 	})
 }
 

@@ -16,14 +16,11 @@ import (
 )
 
 // loadCrashRounds is how many loads are disturbed, at the least (SOAK).
-func loadCrashRounds(to target) int {
-	switch {
-	case testing.Short():
+func loadCrashRounds() int {
+	if testing.Short() {
 		return 6
-	case to.kvrocks:
-		return 15
 	}
-	return 20
+	return 50
 }
 
 // partElements is how many elements of a large key go into one part.
@@ -146,7 +143,7 @@ func TestCrash(t *testing.T) {
 	dir := writeDump(t, keys)
 	mustRun(t, 0, "kvload", "check", "--quiet", dir)
 	eachTarget(t, func(t *testing.T, to target) {
-		(&crash{t: t, to: to, dir: dir, keys: keys}).rounds(loadCrashRounds(to))
+		(&crash{t: t, to: to, dir: dir, keys: keys}).rounds(loadCrashRounds())
 	})
 }
 
@@ -157,7 +154,7 @@ func TestRawCrash(t *testing.T) {
 	dir := writeDump(t, keys)
 	mustRun(t, 0, "kvload", "check", "--quiet", dir)
 	eachKvrocks(t, func(t *testing.T, to target) {
-		(&crash{t: t, to: to, dir: dir, keys: keys, method: "raw"}).rounds(loadCrashRounds(to))
+		(&crash{t: t, to: to, dir: dir, keys: keys, method: "raw"}).rounds(loadCrashRounds())
 	})
 }
 
@@ -276,7 +273,7 @@ func (c *crash) load(onExists, addr string, kills ...time.Duration) (left []left
 		state = c.journal.URL("state" + home)
 	}
 	args := []string{"load", "--quiet", "--uri", "redis://" + addr, "--in", c.dir, "--report", report, "--state", state,
-		"--resume", "--on-exists", onExists, "--checkpoint", "1ms", "--threads", "3", "--pipeline", "40", "--timeout", "1s"}
+		"--resume", "--on-exists", onExists, "--checkpoint", "1ms", "--threads", "3", "--pipeline", "40", "--timeout", "400ms"}
 	if c.method != "" {
 		args = append(args, "--method", c.method)
 	}

@@ -270,6 +270,6 @@ func TestStateCrash(t *testing.T) {
 	server := s3server.Start(t)
 	eachTarget(t, func(t *testing.T, to target) {
 		c := &crash{t: t, to: to, dir: dump, keys: keys, journal: server, store: server, faults: faults(rand.New(rand.NewPCG(seed, 10)), 40)}
-		c.rounds(min(9, loadCrashRounds(to)))
+		c.rounds(min(9, loadCrashRounds()))
 	})
 }
