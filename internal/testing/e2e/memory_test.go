@@ -9,7 +9,10 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
 // memoryLimit is how much either tool may ever use at its default options, whatever
@@ -112,6 +115,9 @@ func (b *bulk) measure(t *testing.T, s source) {
 	dir := filepath.Join(t.TempDir(), "dump")
 	b.check(t, "pikadump dump", runMeasured(t, 0, "pikadump", "dump", "--quiet", "--uri", "redis://"+s.addr, "--out", dir))
 	b.check(t, "pikadump verify", runMeasured(t, 0, "pikadump", "verify", "--quiet", "--uri", "redis://"+s.addr, "--in", dir))
+	chain, merged := filepath.Join(t.TempDir(), "chain"), filepath.Join(t.TempDir(), "merged")
+	smalldump.Delta(t, archive.DeltaPath(chain, 1), dir, []format.Record{smalldump.Deleted("nosuch")})
+	b.check(t, "kvload merge", runMeasured(t, 0, "kvload", "merge", "--quiet", "--out", merged, dir, chain))
 	eachTarget(t, func(t *testing.T, to target) {
 		b.check(t, "kvload load", runMeasured(t, 0, "kvload", "load", "--quiet", "--uri", "redis://"+to.addr, "--in", dir))
 		if n := b.size(t, client(t, to.addr, 0)); n != int64(b.count) {

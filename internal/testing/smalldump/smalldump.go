@@ -59,10 +59,11 @@ func writeDelta(t *testing.T, dir, after string, last bool, dbs [][]format.Recor
 	}
 	defer a.Close()
 	now := time.Now()
-	d := format.Delta{Base: a.Manifest.Dump, After: a.Manifest.Dump, Number: 1, Made: format.MadeByScan, Until: now, Last: last}
+	d := format.Delta{Base: a.Manifest.Dump, After: a.Manifest.Dump, Number: 1, Made: format.MadeByScan, From: a.Manifest.Source.Binlog, Until: now, Last: last}
 	if before := a.Manifest.Delta; before != nil {
-		d.Base, d.Number = before.Base, before.Number+1
+		d.Base, d.Number, d.From = before.Base, before.Number+1, before.To
 	}
+	d.To = d.From
 	w, err := archive.Create(t.Context(), dir, format.NewDelta("test", now, a.Manifest.Source, a.Manifest.Options, d), archive.Options{})
 	if err != nil {
 		t.Fatal(err)
