@@ -378,3 +378,40 @@ func TestOpenOneOfTwoDatabases(t *testing.T) {
 	}
 	a.Close()
 }
+
+// TestKnownBeforeTheFirstDelta: the flags of the base's load are known while the chain has no delta
+// yet, and while the base is still being loaded.
+func TestKnownBeforeTheFirstDelta(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"), smalldump.Hash("h", "f", "v"))
+	c.base.Rewrite.Prefix.Add = []byte("p:")
+	known := func() bool {
+		t.Helper()
+		s := c.options().Spec
+		deltas, where, id, err := Known(t.Context(), &s)
+		if err != nil || deltas != (id != nil) || id != nil && (where == "" || !strings.Contains(fmt.Sprint(id.Settings), "p:")) {
+			t.Fatalf("%v, %q, %+v, %v", deltas, where, id, err)
+		}
+		return id != nil
+	}
+	if known() {
+		t.Error("before the base is loaded something is known")
+	}
+	again := c.refuse("HSET")
+	var log bytes.Buffer
+	if err := load.Run(t.Context(), c.base, &log, &log); err == nil {
+		t.Fatal("the load of the base has ended")
+	}
+	if !known() {
+		t.Error("nothing is known while the base is being loaded")
+	}
+	c.delta(smalldump.String("a", "1"))
+	if !known() {
+		t.Error("nothing is known of the first delta while the base is being loaded")
+	}
+	again()
+	c.base.Resume = true
+	c.load(c.base)
+	if !known() {
+		t.Error("nothing is known before the first delta is loaded")
+	}
+}

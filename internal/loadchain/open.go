@@ -1,6 +1,7 @@
 package loadchain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
@@ -97,7 +99,11 @@ func Known(ctx context.Context, s *load.Spec) (deltas bool, where string, id *jo
 		if err == nil {
 			state, a, err = f.look(ctx, max(1, n))
 		}
-		if err != nil || state == missing {
+		if err == nil && state == missing || errors.Is(err, loadstate.ErrUnfinished) {
+			where, id = baseOf(ctx, s, "")
+			return id != nil, where, id, nil
+		}
+		if err != nil {
 			return false, "", nil, err
 		}
 		o = f.member(a, max(1, n)).Spec
@@ -108,9 +114,33 @@ func Known(ctx context.Context, s *load.Spec) (deltas bool, where string, id *jo
 	}
 	before, err := o.Location().Before(ctx, a.Manifest.Delta.After, o.Base, o.Location().AsNode())
 	if err != nil {
-		return true, "", nil, nil // the load says it
+		if where = ""; a.Manifest.Delta.Number == 1 {
+			where, id = baseOf(ctx, s, a.Manifest.Delta.Base)
+		}
+		return true, where, id, nil // what is wrong the load says
 	}
 	return true, before.Root, before.Identity(), nil
+}
+
+// baseOf returns what the load of the base is of, also if it has not ended; nil: none is found. An
+// id that is not empty is that of the base.
+func baseOf(ctx context.Context, s *load.Spec, id string) (string, *journal.Identity) {
+	if id == "" && s.Base != "" {
+		if a, err := archive.Open(ctx, s.Base, 1, s.Keys.Identities...); err == nil {
+			id = a.Manifest.Dump
+			a.Close()
+		}
+	}
+	if id == "" || s.Base == "" && s.State == "" {
+		return "", nil
+	}
+	l := s.Location()
+	l.Dump, l.ID, l.Number = cmp.Or(s.Base, loadstate.Stream), id, 0
+	where, own, err := l.Identity(ctx)
+	if err != nil || own.Dump != id {
+		return "", nil
+	}
+	return where, &own
 }
 
 // Begun returns the deltas of a chain behind number that were loaded, whole or in part, and are not
