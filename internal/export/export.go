@@ -236,6 +236,9 @@ func (x *Exporter) record(db int, t format.Type, r *format.Record) error {
 	}
 	x.elements += int64(r.Elements())
 	x.bytes += int64(r.Size())
+	if r.Part&format.PartFirst != 0 {
+		x.bytes += int64(len(r.Key))
+	}
 	if r.Part&format.PartLast != 0 {
 		x.keys++
 	}

@@ -153,6 +153,8 @@ func (s *Summary) headline() string {
 // counted says what the bytes are of.
 func (s *Summary) counted() string {
 	switch s.Command {
+	case "cat", "get":
+		return "names and values"
 	case "load", "follow", "finish", "rollback":
 		if s.Target != "" {
 			return "names and values"
