@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -279,8 +278,6 @@ func (w *writing) until(command string, flags ...string) int {
 		switch {
 		case code == killed && command == "load" && w.stops && w.pending() == 0:
 			return killed
-		case code == exitRefused && strings.Contains(w.tool.stderr.String(), "that load has written nothing, and it can be removed"):
-			w.must(os.RemoveAll(flags[slices.Index(flags, "--undo")+1]))
 		case code != killed && code != exitAgain:
 			return code
 		}
