@@ -48,12 +48,24 @@ func (p *Presence) sample(a *archive.Archive, units []archive.Unit, chunks int, 
 	return keys, nil
 }
 
-// missing says how many of the keys are not on the target, though the load has written them and
-// they have not expired; empty: none. List opens what was left out; nil: no key of that is among
-// them.
+// missing says how many of the keys are not on the target, as lacking finds them; empty: none.
 func (p *Presence) missing(ctx context.Context, keys []LoadedKey, list func() (io.ReadCloser, error)) (why string, err error) {
+	gone, err := p.lacking(ctx, keys, list)
+	if err != nil || len(gone) == 0 {
+		return "", err
+	}
+	return p.lacks(len(gone), len(keys)), nil
+}
+
+func (p *Presence) lacks(gone, of int) string {
+	return fmt.Sprintf("%d of %s that were loaded are not on the target %s: it may have been emptied, restored or replaced meanwhile, or others have deleted them",
+		gone, progress.Plural(of, "sampled key", "sampled keys"), p.Target.Addr)
+}
+
+// lacking returns which keys are not on the target, though the load has written them and they have
+// not expired. List opens what was left out; nil: no key of that is among them.
+func (p *Presence) lacking(ctx context.Context, keys []LoadedKey, list func() (io.ReadCloser, error)) (gone []LoadedKey, err error) {
 	slices.SortStableFunc(keys, func(x, y LoadedKey) int { return cmp.Compare(x.db, y.db) })
-	var gone []LoadedKey
 	for rest := keys; len(rest) > 0; {
 		n := slices.IndexFunc(rest, func(k LoadedKey) bool { return k.db != rest[0].db })
 		if n < 0 {
@@ -63,25 +75,19 @@ func (p *Presence) missing(ctx context.Context, keys []LoadedKey, list func() (i
 		for some := range slices.Chunk(rest[:n], perLook) {
 			lacks, err := p.gone(ctx, v, some)
 			if err != nil {
-				return "", errors.Join(fmt.Errorf("look for keys that were loaded: %w (all was sent: run again with --resume)", err), v.Close())
+				return nil, errors.Join(fmt.Errorf("look for keys that were loaded: %w (all was sent: run again with --resume)", err), v.Close())
 			}
 			gone = append(gone, lacks...)
 		}
 		if err := v.Close(); err != nil {
-			return "", err
+			return nil, err
 		}
 		rest = rest[n:]
 	}
 	if len(gone) > 0 && list != nil {
-		if gone, err = notListed(gone, list); err != nil {
-			return "", err
-		}
+		return notListed(gone, list)
 	}
-	if len(gone) == 0 {
-		return "", nil
-	}
-	return fmt.Sprintf("%d of %s that were loaded are not on the target %s: it may have been emptied, restored or replaced meanwhile, or others have deleted them",
-		len(gone), progress.Plural(len(keys), "sampled key", "sampled keys"), p.Target.Addr), nil
+	return gone, nil
 }
 
 // notListed takes away the keys that are listed as left out.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
@@ -29,12 +30,7 @@ func (f *follower) again(ctx context.Context, n int) error {
 		return err
 	}
 	f.seen = true
-	o := f.member(a, n)
-	root, shards, err := o.Location().Find(ctx, o.Location().AsNode())
-	if err != nil {
-		return err
-	}
-	status, err := loadstate.ReadStatus(ctx, root, shards)
+	status, err := f.status(ctx, a.Manifest.Dump, n)
 	if err != nil {
 		return err
 	}
@@ -48,4 +44,15 @@ func (f *follower) again(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+// status reads the state of delta n.
+func (f *follower) status(ctx context.Context, id string, n int) (*loadstate.Status, error) {
+	o := f.Spec
+	o.Dump, o.Number, o.ID = archive.DeltaPath(f.Dump, n), n, id
+	root, shards, err := o.Location().Find(ctx, o.Location().AsNode())
+	if err != nil {
+		return nil, err
+	}
+	return loadstate.ReadStatus(ctx, root, shards)
 }

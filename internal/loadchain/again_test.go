@@ -1,9 +1,12 @@
 package loadchain
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
@@ -46,4 +49,48 @@ func TestFollowEmptied(t *testing.T) {
 	c.delta(smalldump.String("c", "1"))
 	c.follow(false, 5, "")
 	c.holds("")
+}
+
+// thirty are keys of a base.
+func thirty() (base []format.Record) {
+	for i := range 30 {
+		base = append(base, smalldump.String(fmt.Sprintf("k%02d", i), "0"))
+	}
+	return base
+}
+
+// TestFollowEmptiedBelow: a target that was emptied behind a delta that only deletes does not hold
+// what lies below. What that has deleted is not missed.
+func TestFollowEmptiedBelow(t *testing.T) {
+	c := newChain(t, thirty()...)
+	c.load(c.base)
+	c.delta(smalldump.Deleted("k01"))
+	c.follow(false, 0)
+	c.m.FlushAll()
+	c.delta(smalldump.String("k04", "1"))
+	c.follow(false, 4, "28 of 30 sampled keys", "kvload verify")
+	c.follow(false, 4)
+}
+
+// TestFollowEmptiedMeanwhile: nor does one that was emptied while a delta was awaited. What deltas
+// have deleted, left out or replaced is not missed.
+func TestFollowEmptiedMeanwhile(t *testing.T) {
+	for _, empty := range []bool{false, true} {
+		c := newChain(t, thirty()...)
+		c.load(c.base)
+		c.delta(smalldump.Deleted("k01"), hyperloglog("k02"), smalldump.Hash("k03", "f", "v"))
+		c.m.Del("k02") // a delta leaves it as it was; here it is not
+		go func() {
+			time.Sleep(300 * time.Millisecond)
+			if empty {
+				c.m.FlushAll()
+			}
+			smalldump.LastDelta(t, archive.DeltaPath(c.dir, 2), c.last, []format.Record{smalldump.String("k04", "1")})
+		}()
+		if empty {
+			c.follow(true, 4, "27 of 30 sampled keys", "delta 2 is the last")
+		} else {
+			c.follow(true, 3, "delta 2 is the last")
+		}
+	}
 }

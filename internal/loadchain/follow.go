@@ -115,6 +115,9 @@ func (f *follower) run(ctx context.Context) error {
 			return f.worst
 		}
 	}
+	if err := f.lookBelow(ctx, n-1); err != nil {
+		return err
+	}
 	if n == began || f.Summary.Chain.Deltas == 0 {
 		f.Summary.Note("nothing was sent: all deltas that are there were loaded before")
 	}

@@ -1,0 +1,119 @@
+package load
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
+)
+
+// A BaseLook looks whether a target still holds what lies below the deltas of a chain.
+type BaseLook struct {
+	Spec                     // of the load of the base
+	State  *loadstate.Status // of that
+	Chain  func(ctx context.Context) (*archive.Archive, error)
+	Listed func() (io.ReadCloser, error) // opens what deltas have left out; nil: nothing
+}
+
+// Run looks for a sample of the keys of the base. Where some are missing it opens what base and
+// deltas amount to, by Chain: what a delta has deleted is not missed. It returns a DifferentError
+// if the target lacks any.
+func (b BaseLook) Run(ctx context.Context, log io.Writer) error {
+	a, rules, err := b.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	l, err := writer.Open(ctx, b.Target)
+	if err != nil {
+		return MayWantTLS(err)
+	}
+	Begin(rules, *b.State.Identity(), a.Manifest)
+	units, sampled := b.Units(a), 0
+	var gone []LoadedKey
+	var there *Presence
+	for _, s := range b.State.Shards {
+		there = b.Presence(l, s.Journal, rules, b.Retry(log))
+		keys, err := there.sample(a, loadstate.AssignUnits(s.Shard, units), max(1, lookedChunks/len(b.State.Shards)), false)
+		if err != nil {
+			return err
+		}
+		lacks, err := there.lacking(ctx, keys, nil)
+		if err != nil {
+			return err
+		}
+		sampled, gone = sampled+len(keys), append(gone, lacks...)
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	m, err := b.Chain(ctx)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if rules, err = b.OpenWith(ctx, m); err != nil {
+		return err
+	}
+	Begin(rules, *b.State.Identity(), m.Manifest)
+	there = b.Presence(l, there.Journal, rules, there.Retry)
+	if gone, err = b.after(m, there, gone); err != nil {
+		return err
+	}
+	if gone, err = there.lacking(ctx, gone, b.Listed); err != nil || len(gone) == 0 {
+		return err
+	}
+	return b.Unsure(there.lacks(len(gone), sampled))
+}
+
+// after returns as what keys of the base are on the target once the deltas are loaded.
+func (b *BaseLook) after(m *archive.Archive, p *Presence, keys []LoadedKey) (now []LoadedKey, err error) {
+	slices.SortFunc(keys, func(x, y LoadedKey) int {
+		return cmp.Or(cmp.Compare(x.db, y.db), bytes.Compare(x.source, y.source))
+	})
+	for _, db := range b.DBs() {
+		for _, t := range format.Types {
+			if !b.Filter.Type(t) {
+				continue
+			}
+			c := m.Cursor(db, t)
+			var r *format.Record
+		keys:
+			for _, k := range keys {
+				if k.db != db {
+					continue
+				}
+				for err := error(nil); r == nil || bytes.Compare(r.Key, k.source) < 0; {
+					if r, err = c.Seek(k.source); errors.Is(err, io.EOF) {
+						break keys
+					}
+					if err != nil {
+						c.Close()
+						return nil, err
+					}
+				}
+				if !bytes.Equal(r.Key, k.source) {
+					continue
+				}
+				name, out := p.Rename(db, r.Kind, r.Key)
+				expire, short := p.Expire(r.Expire)
+				if out != "" || short {
+					continue
+				}
+				if k.name, k.expire = name, expire; name == nil {
+					k.name = k.source
+				}
+				now = append(now, k)
+			}
+			c.Close()
+		}
+	}
+	return now, nil
+}
