@@ -92,8 +92,8 @@ func TestLookBroken(t *testing.T) {
 	}
 	defer unread.Close()
 	r.Close()
-	for _, command := range [][]string{{"cat", "--quiet", "--format", "json", dir}, {"get", dir, "a"}, {"ls", dir}, {"stats", "--quiet", dir}, {"inspect", dir}, {"check", "--quiet", dir}} {
-		for to, says := range map[*os.File]string{full: "the disk is full", unread: "broken pipe"} {
+	for _, command := range [][]string{{"cat", "--quiet", "--format", "json", dir}, {"get", dir, "a"}, {"ls", dir}} {
+		for to, says := range map[*os.File]string{full: "the disk is full", unread: "whoever reads the stream has ended"} {
 			var stderr bytes.Buffer
 			code := run(append([]string{"kvload"}, command...), strings.NewReader(""), to, &stderr)
 			result{code: code, stderr: stderr.String()}.failed(t, 75, says)

@@ -49,7 +49,8 @@ func statsCommand() *cli.Command {
 				enc.SetIndent("", "  ")
 				return enc.Encode(s)
 			}
-			return dumpreport.Text(c.App.Writer, s, progress.Width(c.App.Writer))
+			dumpreport.Text(c.App.Writer, s, progress.Width(c.App.Writer))
+			return nil
 		},
 	}
 }

@@ -1,7 +1,6 @@
 package dumpreport
 
 import (
-	"bytes"
 	"fmt"
 	"io"
 	"strings"
@@ -14,8 +13,7 @@ import (
 const mostRows = 50
 
 // Text prints what is in a dump, as tables that fit into so many columns; 0: as many as it takes.
-func Text(to io.Writer, s *stats.Stats, width int) error {
-	w := new(bytes.Buffer)
+func Text(w io.Writer, s *stats.Stats, width int) {
 	p := printer{w, s, width}
 	fmt.Fprintf(w, "dump %s\n", s.Dump)
 	if s.Deleted > 0 {
@@ -32,8 +30,6 @@ func Text(to io.Writer, s *stats.Stats, width int) error {
 	p.keys("largest collections", s.Longest)
 	p.series()
 	p.ids()
-	_, err := to.Write(w.Bytes())
-	return err
 }
 
 type printer struct {
