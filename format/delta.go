@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -20,6 +21,16 @@ type Delta struct {
 	To     []BinlogPosition `json:"to"`     // where the next delta begins
 	Until  time.Time        `json:"until"`  // by the source's clock: it has all writes up to then
 	Last   bool             `json:"last,omitempty"`
+	// LastItems are the last items of the binlog before To; of a database without, nothing is
+	// known.
+	LastItems []LastItem `json:"last_items,omitempty"`
+}
+
+// LastItem is where an item of the binlog begins, and its header in hexadecimal digits, by which it
+// is known again: another history has another time there.
+type LastItem struct {
+	BinlogPosition
+	Header string `json:"header"`
 }
 
 // The values of Delta.Made.
@@ -75,6 +86,9 @@ func (in *Info) validateDelta() error {
 			last = p.DB
 		}
 	}
+	if err := d.validateItems(); err != nil {
+		return err
+	}
 	if d.Made == MadeByBinlog {
 		return d.validateWay()
 	}
@@ -93,6 +107,22 @@ func (d *Delta) validateWay() error {
 	}
 	return nil
 }
+
+// validateItems checks that there is at most one last item of a database, before To.
+func (d *Delta) validateItems() error {
+	last := -1
+	for _, it := range d.LastItems {
+		i := slices.IndexFunc(d.To, func(to BinlogPosition) bool { return to.DB == it.DB })
+		if it.DB <= last || i < 0 || min(it.File, it.Offset) < 0 || !it.before(d.To[i]) || !itemHeader.MatchString(it.Header) {
+			return fmt.Errorf("the last item of db%d, at %d %d, is out of order, not before the end, or no item", it.DB, it.File, it.Offset)
+		}
+		last = it.DB
+	}
+	return nil
+}
+
+// itemHeader is the 34 bytes of an item before its command.
+var itemHeader = regexp.MustCompile(`^[0-9a-f]{68}$`)
 
 // Follows returns why in is not the delta that directly follows before, a full dump or a delta; nil
 // if it is.

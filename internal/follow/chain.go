@@ -23,6 +23,7 @@ type chain struct {
 	members  []*format.Info          // the finished deltas
 	at       []format.BinlogPosition // where the next delta begins, in all databases
 	followed []format.BinlogPosition // the same of the databases that are followed
+	lasts    []format.LastItem       // the items before at, where they are known
 	until    time.Time               // up to which the deltas have all writes; zero: nothing is known
 	made     int64                   // deltas of this run
 	totals   []format.Total          // what they hold
@@ -83,7 +84,7 @@ func (c *chain) read(ctx context.Context) error {
 // add takes a finished delta.
 func (c *chain) add(in *format.Info) {
 	c.members = append(c.members, in)
-	c.at, c.until = in.Delta.To, in.Delta.Until
+	c.at, c.lasts, c.until = in.Delta.To, in.Delta.LastItems, in.Delta.Until
 }
 
 // last returns the dump that the next delta follows.
@@ -114,7 +115,7 @@ func (c *chain) accept(ctx context.Context, s *reader.Scanner) (err error) {
 		known.CacheModel = "0"
 	}
 	texts := slices.Concat(dump.Warnings(&known), s.Warnings(), dump.Unselected(ctx, s, c.base.Options.Databases, "follow"))
-	if restarted {
+	if restarted && len(c.lasts) < len(c.followed) { // else the last items tell
 		texts = append(texts, "the source was restarted since, or another one took its address: if its data are not those of the base, stop, and compare: pikadump dump --base")
 	}
 	if n := len(c.members); n > 0 && c.members[n-1].Delta.Last {

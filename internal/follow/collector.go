@@ -45,9 +45,17 @@ func newCollector(o *Options, s *reader.Scanner, t *tail) (*collector, error) {
 	}}, err
 }
 
-// dial takes up the databases where the tail is.
+// dial takes up the databases where the tail is, if the binlog is still the one that it is of.
 func (c *collector) dial(ctx context.Context) (session, error) {
+	if err := c.recognize(ctx); err != nil {
+		return nil, err
+	}
 	at, _, _, _ := c.tail.state()
+	return c.dialAt(ctx, at)
+}
+
+// dialAt takes up databases at positions.
+func (c *collector) dialAt(ctx context.Context, at []format.BinlogPosition) (session, error) {
 	s, err := c.o.dial(ctx, binlog.Options{Addr: c.addr, Password: c.o.Reader.Password, From: at, DialTimeout: c.o.Reader.DialTimeout, MaxNames: itemBytes})
 	if err != nil && errors.Is(err, binlog.ErrUnavailable) && errors.As(err, new(*net.OpError)) {
 		err = fmt.Errorf("%w; replicas connect to the source's port + 2000, or to what --replication-port says", err)

@@ -48,7 +48,7 @@ func Run(ctx context.Context, o Options) error {
 	}
 	return o.Cache.Run(ctx, s, func() error {
 		r := &run{o: &o, s: s, c: c, throttle: throttle, left: newLeftOut(&o)}
-		r.tail = newTail(c.followed, c.until, o.DeltaNames, f.Key())
+		r.tail = newTail(c.followed, c.lasts, c.until, o.DeltaNames, f.Key())
 		return r.all(ctx)
 	})
 }
@@ -208,7 +208,7 @@ func (r *run) make(ctx context.Context, c *cut, threads int, last bool) (written
 	source.Binlog = ends
 	to := r.c.to(c.to)
 	info := format.NewDelta(r.o.Tool, time.Now(), source, r.c.base.Options, format.Delta{
-		Base: r.c.base.Dump, After: r.c.last().Dump, Number: number, Made: format.MadeByBinlog, From: r.c.at, To: to, Until: c.until, Last: last,
+		Base: r.c.base.Dump, After: r.c.last().Dump, Number: number, Made: format.MadeByBinlog, From: r.c.at, To: to, Until: c.until, Last: last, LastItems: c.last,
 	})
 	if err := r.o.before("create"); err != nil {
 		return false, err

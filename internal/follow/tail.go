@@ -27,6 +27,7 @@ type tail struct {
 	size    int // bytes of them
 	items   int
 	at      []format.BinlogPosition // behind the last item
+	last    []format.LastItem       // the items before at, where they are known
 	until   time.Time               // up to which it has all writes, by the source's clock
 	arrived time.Time               // when the last item did
 }
@@ -38,15 +39,16 @@ type cut struct {
 	items int
 	from  []format.BinlogPosition
 	to    []format.BinlogPosition
+	last  []format.LastItem
 	until time.Time
 }
 
-// newTail returns one that is behind the positions. Keep reports which names a dump would have;
-// nil: all.
-func newTail(at []format.BinlogPosition, until time.Time, most int, keep func([]byte) bool) *tail {
+// newTail returns one that is behind the positions, and the last items before them. Keep reports
+// which names a dump would have; nil: all.
+func newTail(at []format.BinlogPosition, last []format.LastItem, until time.Time, most int, keep func([]byte) bool) *tail {
 	return &tail{
 		most: most, bytes: nameBytes, keep: keep, full: make(chan struct{}, 1), room: make(chan struct{}),
-		names: map[int]map[string]struct{}{}, at: slices.Clone(at), until: until, arrived: time.Now(),
+		names: map[int]map[string]struct{}{}, at: slices.Clone(at), last: slices.Clone(last), until: until, arrived: time.Now(),
 	}
 }
 
@@ -73,6 +75,8 @@ func (t *tail) add(item *binlog.Item) (room <-chan struct{}) {
 	}
 	i := slices.IndexFunc(t.at, func(p format.BinlogPosition) bool { return p.DB == db })
 	t.at[i] = item.Position
+	t.last = slices.DeleteFunc(t.last, func(it format.LastItem) bool { return it.DB == db })
+	t.last = append(t.last, lastItem(item))
 	t.items++
 	t.arrived = time.Now()
 	if item.Time.After(t.until) {
@@ -108,10 +112,17 @@ func (t *tail) state() (at []format.BinlogPosition, names, items int, arrived ti
 	return slices.Clone(t.at), t.count, t.items, t.arrived
 }
 
+// ends returns how far the tail is, and the last items before that.
+func (t *tail) ends() ([]format.BinlogPosition, []format.LastItem) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.at), slices.Clone(t.last)
+}
+
 // cut takes what there is, and makes room.
 func (t *tail) cut(from []format.BinlogPosition) *cut {
 	t.mu.Lock()
-	c := &cut{count: t.count, items: t.items, from: from, to: slices.Clone(t.at), until: t.until, names: map[int][][]byte{}}
+	c := &cut{count: t.count, items: t.items, from: from, to: slices.Clone(t.at), last: sorted(t.last), until: t.until, names: map[int][][]byte{}}
 	all := t.names
 	t.names, t.count, t.size, t.items = map[int]map[string]struct{}{}, 0, 0, 0
 	select {

@@ -107,7 +107,7 @@ func FuzzItem(f *testing.F) {
 			}
 			return
 		}
-		args := split(t, b[headerSize:])
+		args := split(t, b[HeaderSize:])
 		c := commands[item.Command]
 		var names []string
 		for i := 1; i < len(args); i++ {

@@ -16,6 +16,10 @@ import (
 type Item struct {
 	// Position is behind the item, where the next one begins, with its database.
 	Position format.BinlogPosition
+	// Start is where it begins: where the one before it ends.
+	Start format.BinlogPosition
+	// Header is what the item has before the command. It is as the master wrote it, with the time.
+	Header [HeaderSize]byte
 	// Time is when the master ran it, by its clock, in whole seconds.
 	Time time.Time
 	// Command is in lower case.
@@ -27,8 +31,8 @@ type Item struct {
 	Size int
 }
 
-// headerSize is that of an item: type, time, term, logical id, file, offset, length of the command.
-const headerSize = 34
+// HeaderSize is that of an item: type, time, term, logical id, file, offset, length of the command.
+const HeaderSize = 34
 
 // maxArguments is beyond what a Pika takes in one command, whose 512 MiB hold no more than this.
 const maxArguments = 128 << 20
@@ -44,7 +48,6 @@ type itemParser struct {
 	maxNames int
 	behind   int                   // what is left of the message behind the item
 	at       format.BinlogPosition // where the item begins
-	header   [headerSize]byte
 	verb     [maxCommand]byte
 	text     []byte // of all names together
 	ends     []int  // where each name ends in text
@@ -56,7 +59,7 @@ type itemParser struct {
 func (p *itemParser) parse(behind int, at format.BinlogPosition) (*Item, error) {
 	p.behind, p.at = behind, at
 	p.text, p.ends = p.text[:0], p.ends[:0]
-	p.item = Item{Size: p.in.left - behind, Names: p.item.Names[:0]}
+	p.item = Item{Start: at, Size: p.in.left - behind, Names: p.item.Names[:0]}
 	err := p.head()
 	var c command
 	if err == nil {
@@ -85,19 +88,19 @@ func (p *itemParser) parse(behind int, at format.BinlogPosition) (*Item, error) 
 
 // head reads what is before the command.
 func (p *itemParser) head() error {
-	if p.item.Size < headerSize {
+	if p.item.Size < HeaderSize {
 		return fmt.Errorf("%w: %d bytes", errItem, p.item.Size)
 	}
-	if err := p.in.read(p.header[:]); err != nil {
+	if err := p.in.read(p.item.Header[:]); err != nil {
 		return err
 	}
-	if kind := binary.LittleEndian.Uint16(p.header[:]); kind != 1 {
+	if kind := binary.LittleEndian.Uint16(p.item.Header[:]); kind != 1 {
 		return fmt.Errorf("%w: type %d", errItem, kind)
 	}
-	if n := binary.LittleEndian.Uint32(p.header[30:]); int64(n) != int64(p.item.Size-headerSize) {
-		return fmt.Errorf("%w: a command of %d bytes in %d", errItem, n, p.item.Size-headerSize)
+	if n := binary.LittleEndian.Uint32(p.item.Header[30:]); int64(n) != int64(p.item.Size-HeaderSize) {
+		return fmt.Errorf("%w: a command of %d bytes in %d", errItem, n, p.item.Size-HeaderSize)
 	}
-	p.item.Time = time.Unix(int64(binary.LittleEndian.Uint32(p.header[2:])), 0)
+	p.item.Time = time.Unix(int64(binary.LittleEndian.Uint32(p.item.Header[2:])), 0)
 	return nil
 }
 

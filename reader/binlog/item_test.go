@@ -37,7 +37,7 @@ func TestCommandsWithoutNames(t *testing.T) {
 func TestMalformedItem(t *testing.T) {
 	ok := string(encode("set", "k", "v"))
 	for name, item := range map[string]string{
-		"short":              ok[:headerSize-1],
+		"short":              ok[:HeaderSize-1],
 		"type":               "\x02" + ok[1:],
 		"length":             ok[:30] + "\xff" + ok[31:],
 		"cut":                string(header([]byte("*3\r\n$3\r\nset\r\n$1\r\nk\r\n$1\r\n"))),

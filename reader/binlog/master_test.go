@@ -146,7 +146,7 @@ func encode(args ...string) []byte {
 func header(content []byte) []byte {
 	b := binary.LittleEndian.AppendUint16(nil, 1)
 	b = binary.LittleEndian.AppendUint32(b, 1795865384) // time
-	b = append(b, make([]byte, headerSize-10)...)
+	b = append(b, make([]byte, HeaderSize-10)...)
 	return append(binary.LittleEndian.AppendUint32(b, uint32(len(content))), content...)
 }
 

@@ -111,6 +111,17 @@ func (s *Server) PurgeBinlog(db int) {
 	b.purge(b.at.file)
 }
 
+// RewindBinlog takes the last n items from the binlog of a database, as if its files were those of
+// an older copy. What is written next takes their place.
+func (s *Server) RewindBinlog(db, n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b := &s.dbs[db].binlog
+	i := len(b.items) - n
+	b.at, b.number = b.items[i-1].end, b.number-uint64(n)
+	b.items = b.items[:i:i]
+}
+
 // log writes commands to the binlog of a database, purges as many files as expire-logs-nums says
 // and no replica needs, and wakes the replicas.
 func (s *Server) log(db *database, commands ...[][]byte) {
