@@ -112,8 +112,8 @@ func (p *inspection) newest(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.before == nil {
-		return nil
+	if err := p.later(ctx); err != nil || p.before == nil {
+		return err
 	}
 	for _, s := range p.before.Shards {
 		if err := loadstate.Newest(ctx, s.Journal, p.ID); err != nil {
@@ -121,6 +121,35 @@ func (p *inspection) newest(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// later refuses a delta of a chain if one behind it is loaded, by the journal of that one: its own
+// may be lost.
+func (p *inspection) later(ctx context.Context) error {
+	chain, _, ok := archive.ParseDeltaPath(p.Dump)
+	if !ok || p.Chained { // the run of a chain knows
+		return nil
+	}
+	for n := p.Number + 1; ; n++ {
+		m, err := archive.ReadMember(ctx, chain, n, p.Keys.Identities...)
+		if err != nil || !m.Finished {
+			return err
+		}
+		l := p.Location()
+		l.Dump, l.Number, l.ID = m.Location, n, m.Info.Dump
+		root, shards, err := l.Find(ctx, l.AsNode())
+		if err != nil {
+			return err
+		}
+		status, err := loadstate.ReadStatus(ctx, root, shards)
+		if err != nil {
+			return err
+		}
+		jn := status.Shards[0].Journal
+		if !jn.Began().IsZero() && jn.Bound().Dump == l.ID && jn.Undone().IsZero() && !p.isStale(jn) {
+			return &loadstate.LaterError{Next: journal.Next{Dump: l.ID, Number: n, Root: root, Place: m.Location}, Of: p.ID}
+		}
+	}
 }
 
 // follows returns what the journal of a delta keeps of the load before it.

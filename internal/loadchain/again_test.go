@@ -1,12 +1,17 @@
 package loadchain
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
@@ -91,6 +96,41 @@ func TestFollowEmptiedMeanwhile(t *testing.T) {
 			c.follow(true, 4, "27 of 30 sampled keys", "delta 2 is the last")
 		} else {
 			c.follow(true, 3, "delta 2 is the last")
+		}
+	}
+}
+
+// TestFollowLostJournal: a delta whose journal is lost is not loaded over those behind it.
+func TestFollowLostJournal(t *testing.T) {
+	for lost := range 4 {
+		c := newChain(t, smalldump.String("a", "0"))
+		c.load(c.base)
+		for n := range 4 {
+			c.delta(smalldump.String("a", fmt.Sprint(n+1)), smalldump.String("b", fmt.Sprint(n+1)))
+		}
+		c.follow(false, 0)
+		if err := os.RemoveAll(archive.DeltaPath(c.dir, lost+1) + ".load"); err != nil {
+			t.Fatal(err)
+		}
+		if lost < 3 {
+			if lost == 2 { // the newest cannot know what it follows
+				c.follow(false, 5, "holds no journal")
+			} else {
+				c.follow(false, 0, "nothing was sent")
+			}
+			one := c.options()
+			one.Dump = archive.DeltaPath(c.dir, lost+1)
+			var log bytes.Buffer
+			if err := load.Run(t.Context(), one, &log, &log); load.ExitCode(err) != exitcode.Refused || !strings.Contains(fmt.Sprint(err)+log.String(), "was loaded behind this one") {
+				t.Errorf("delta %d alone: %v\n%s", lost+1, err, &log)
+			}
+		} else {
+			c.follow(false, 0, "delta 4: loaded 2 keys") // as nothing is behind it
+		}
+		for _, k := range []string{"a", "b"} {
+			if v, _ := c.m.Get(k); v != "4" {
+				t.Errorf("without the journal of delta %d: %s is %s", lost+1, k, v)
+			}
 		}
 	}
 }

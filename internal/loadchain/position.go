@@ -91,8 +91,28 @@ func (f *follower) position(ctx context.Context) (int, error) {
 			continue
 		}
 		if above == last+1 {
-			return last, nil
+			break
 		}
 		above, step = last+1, 1
+	}
+	return f.passed(ctx, last)
+}
+
+// passed goes on behind a delta of which no journal is found, for one behind it was loaded: a lost
+// journal must not have it loaded once more, over what is newer.
+func (f *follower) passed(ctx context.Context, last int) (int, error) {
+	for n := last + 2; ; n++ {
+		state, a, err := f.look(ctx, n)
+		switch {
+		case err != nil || state == missing:
+			return last, err
+		case state == loaded:
+			last, f.done = n, a.Manifest
+		case state == stopped: // it has seen that the one before was loaded
+			if _, a, err = f.look(ctx, n-1); err != nil {
+				return last, err
+			}
+			last, f.done = n-1, a.Manifest
+		}
 	}
 }
