@@ -193,11 +193,11 @@ func (s *source) dump(location string, info format.Info, changed map[at]bool, ke
 // A chainOf is a base and deltas behind it, of a source.
 type chainOf struct {
 	*source
-	base, dir, last string
-	first           *format.Manifest
-	deltas          []*format.Manifest
-	keys            encryption.Keys
-	clock           time.Time
+	base, dir string
+	first     *format.Manifest
+	deltas    []*format.Manifest
+	keys      encryption.Keys
+	clock     time.Time
 }
 
 // newChain makes a base, and n deltas, in a directory or a bucket.
