@@ -48,7 +48,7 @@ func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 	if kept == 0 {
 		return nil
 	}
-	return &exitcode.LeftOutError{Text: fmt.Sprintf("the deltas are undone, but for keys that others changed since, of %s: the lists are beside their journals; kvload rollback --force undoes these, too",
+	return &exitcode.LeftOutError{Text: fmt.Sprintf("the deltas are undone, but for keys that others changed since, or that the target does not take back, of %s: the lists are beside their journals; kvload rollback --force undoes the former, too",
 		progress.Plural(kept, "delta", "deltas"))}
 }
 

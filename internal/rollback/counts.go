@@ -1,6 +1,7 @@
 package rollback
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -18,10 +19,15 @@ type counts struct {
 	changed           int64    // keys that are left
 	older             int64    // of these, those that the load may not have come to
 	lists             []string // of them
+	refused           int64    // keys and members that the target does not take back
+	refusedList       string   // of the first shard with any
 }
 
 func (c *counts) add(b *undoing) {
 	c.removed, c.restored, c.untouched = c.removed+b.removed.Load(), c.restored+b.restored, c.untouched+b.untouched.Load()
+	if b.refused > 0 {
+		c.refused, c.refusedList = c.refused+b.refused, cmp.Or(c.refusedList, b.refusedList)
+	}
 	if n := b.report.Lines(); n > 0 {
 		c.changed, c.older = c.changed+n, c.older+b.older.Load()
 		c.lists = append(c.lists, b.report.Path)
@@ -42,6 +48,17 @@ func (c *counts) summarize(s *summary.Summary) {
 	}{{leftout.Changed, c.changed - c.older}, {leftout.Older, c.older}} {
 		s.Leave(kept.reason, kept.keys, report.LoadReasons[kept.reason], true, list)
 	}
+	s.Leave(leftout.Refused, c.refused, report.LoadReasons[leftout.Refused], true, c.refusedList)
+}
+
+// notRestored is the error for what the target does not take back; nil: there is none. Another
+// rollback would not bring it there.
+func (c *counts) notRestored() error {
+	if c.refused == 0 {
+		return nil
+	}
+	return &exitcode.LeftOutError{Text: fmt.Sprintf("the load is undone, but the target refuses %s that it held before: see %s",
+		progress.Plural(c.refused, "key or member", "keys and members"), c.refusedList)}
 }
 
 // left is the error for keys that were kept; nil: none were. Sharded says that the load had shards,
@@ -64,6 +81,9 @@ func (c *counts) left(sharded bool) error {
 	next := ""
 	if sharded {
 		next = "; until they are gone the next load needs another --state"
+	}
+	if c.refused > 0 {
+		next += fmt.Sprintf("; and the target refuses %s that it held before: see %s", progress.Plural(c.refused, "key or member", "keys and members"), c.refusedList)
 	}
 	return &exitcode.LeftOutError{Text: fmt.Sprintf("the load is undone, but for what was kept: %s: see %s; kvload rollback --force removes these, too%s",
 		strings.Join(kept, ", and "), list, next)}

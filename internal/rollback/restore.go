@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -13,9 +14,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
@@ -44,6 +45,9 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 	refused := &leftout.Report{Path: beside(b.journal, b.ID, "not-restored.jsonl")}
 	l, err := reopen(ctx, o.Target, b.retry.Start().Wait)
 	if err != nil {
+		return err
+	}
+	if err := b.writeRaw(ctx, l); err != nil {
 		return err
 	}
 	path := filepath.Join(b.journal.Path(), "restore")
@@ -85,11 +89,21 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 		return err
 	}
 	s := j.Stats()
-	b.restored = s.Keys
-	if n := s.LeftOut[leftout.Refused]; n > 0 {
-		return fmt.Errorf("the target refuses %s that it held before: see %s", progress.Plural(n, "key or member", "keys and members"), refused.Path)
-	}
+	b.restored, b.refused, b.refusedList = s.Keys, s.LeftOut[leftout.Refused], refused.Path
 	return j.Finish()
+}
+
+// writeRaw has sorted sets put back by raw batches where the target proves to read them: it may
+// hold scores of such a load, which no command brings there.
+func (b *undoing) writeRaw(ctx context.Context, l *writer.Loader) error {
+	if !slices.ContainsFunc(b.saved.Manifest.Chunks, func(c format.ChunkInfo) bool { return c.Type == format.TypeZset && c.Records > 0 }) {
+		return nil
+	}
+	why, err := preflight.ProveRaw(ctx, l.Target)
+	if err == nil && why == "" {
+		l.WriteRaw()
+	}
+	return err
 }
 
 // reopen connects to the target once more, for what is put back.

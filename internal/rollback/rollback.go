@@ -28,7 +28,7 @@ import (
 )
 
 // Run undoes the load. It returns an exitcode.LeftOutError if keys that others have changed are
-// left.
+// left, or what it held before is refused by the target.
 func Run(ctx context.Context, o Options, log io.Writer) error {
 	return with(ctx, o, log, func(r *rollback) error {
 		if err := r.mayUndo(ctx); err != nil {
@@ -196,7 +196,7 @@ func (r *rollback) undo(ctx context.Context) error {
 	if err := sum.left(r.common != nil); err != nil {
 		return err
 	}
-	return r.end(ctx)
+	return cmp.Or(r.end(ctx), sum.notRestored())
 }
 
 // undoShard undoes a shard.

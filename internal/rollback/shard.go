@@ -35,6 +35,9 @@ type undoing struct {
 	untouched atomic.Int64 // units that the load never began
 	removed   atomic.Int64
 	restored  int64
+
+	refused     int64 // keys and members that the target does not take back
+	refusedList string
 }
 
 // run removes what the load wrote and puts back what was there.
