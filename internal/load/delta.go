@@ -152,6 +152,15 @@ func (p *inspection) later(ctx context.Context) error {
 	}
 }
 
+// isBelow reports whether the load of a delta was begun behind a load.
+func isBelow(ctx context.Context, jn *journal.Journal) (bool, error) {
+	err := loadstate.Newest(ctx, jn, "")
+	if errors.As(err, new(*loadstate.LaterError)) {
+		return true, nil
+	}
+	return false, err
+}
+
 // follows returns what the journal of a delta keeps of the load before it.
 func (j *job) follows(ctx context.Context) (*journal.After, error) {
 	a := &journal.After{Dump: j.delta.After, Number: j.Number}

@@ -119,6 +119,9 @@ func (f *finish) check(ctx context.Context) error {
 // lookBack looks for a sample of the keys.
 func (f *finish) lookBack(ctx context.Context) error {
 	return f.each(func(p *Presence, units []archive.Unit) error {
+		if below, err := isBelow(ctx, p.Journal); err != nil || below {
+			return errors.Join(err, f.o.Unsure(p.Journal.Unsure()))
+		}
 		why := p.Journal.Unsure()
 		keys, err := p.sample(f.a, units, max(1, lookedChunks/len(f.status.Shards)), f.leftOut != nil)
 		if err == nil && why == "" {

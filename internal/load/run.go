@@ -412,8 +412,12 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 	return errors.Join(err, left)
 }
 
-// lookBack looks for keys of a load that is done, and notes in the journal that some are gone.
+// lookBack looks for keys of a load that is done, and notes in the journal that some are gone. What
+// a delta behind it may have deleted is not missed.
 func (j *job) lookBack(ctx context.Context, there *Presence, keys []LoadedKey, list *leftout.Report) (err error) {
+	if below, err := isBelow(ctx, there.Journal); err != nil || below {
+		return err
+	}
 	var left func() (io.ReadCloser, error)
 	if n := there.Journal.Stats().Left(); n > 0 {
 		left = list.Readable(n)

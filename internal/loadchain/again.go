@@ -13,7 +13,8 @@ import (
 
 // again looks at delta n once more, which an earlier run has loaded: whether the target still holds
 // it, and equals it if deltas are compared. What those before it have left out counts, too, so that
-// a run that was stopped ends as one that was not.
+// a run that was stopped ends as one that was not. If the load of the delta behind it was stopped,
+// the target holds some of either, and that load looks for its own.
 func (f *follower) again(ctx context.Context, n int) error {
 	if f.DryRun {
 		return nil
@@ -22,17 +23,28 @@ func (f *follower) again(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	sum, err := f.try(ctx, a, n, false)
-	sum.Counts, sum.Deleted = summary.Counts{}, 0
-	sum.LeftOut = slices.DeleteFunc(sum.LeftOut, func(l summary.LeftOut) bool { return !l.Lost })
-	f.add(sum)
-	if err := f.end(n, err); err != nil {
+	behind, _, err := f.look(ctx, n+1)
+	if err != nil {
 		return err
 	}
-	f.seen = true
+	if behind != stopped {
+		sum, err := f.try(ctx, a, n, false)
+		sum.Counts, sum.Deleted = summary.Counts{}, 0
+		sum.LeftOut = slices.DeleteFunc(sum.LeftOut, func(l summary.LeftOut) bool { return !l.Lost })
+		f.add(sum)
+		if err := f.end(n, err); err != nil {
+			return err
+		}
+		f.seen = true
+	}
 	status, err := f.status(ctx, a.Manifest.Dump, n)
 	if err != nil {
 		return err
+	}
+	if behind == stopped {
+		if err := f.end(n, load.LeftOut(f.Summary, status)); err != nil {
+			return err
+		}
 	}
 	for id := status.Identity(); id != nil && id.After != nil && id.After.Left > 0; id = status.Identity() {
 		n--

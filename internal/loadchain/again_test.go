@@ -56,6 +56,37 @@ func TestFollowEmptied(t *testing.T) {
 	c.holds("")
 }
 
+// TestFollowStoppedBehind: behind a delta whose load was stopped, the one before it is not missed:
+// its keys may be deleted by then.
+func TestFollowStoppedBehind(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	c.load(c.base)
+	c.delta(smalldump.String("b", "1"), smalldump.String("c", "1"), hyperloglog("h"))
+	c.follow(false, 3)
+	c.delta(smalldump.Deleted("b"), smalldump.Deleted("c"), smalldump.String("d", "2"))
+	allow := c.refuse("SET")
+	c.follow(false, 75, "No space left")
+	c.holds("a=string")
+	allow()
+	s := c.follow(false, 3, "1 key: hyperloglog", "loaded 1 key")
+	if s.Chain.Deltas != 1 || s.Keys != 1 {
+		t.Errorf("%+v", s)
+	}
+	c.holds("a=string d=string")
+}
+
+// TestLoadedBelow: nor is what lies below deltas missed, by a job that runs again with --resume.
+func TestLoadedBelow(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"), smalldump.String("b", "0"))
+	c.load(c.base)
+	c.delta(smalldump.Deleted("b"), smalldump.String("d", "1"))
+	c.delta(smalldump.Deleted("d"))
+	c.follow(false, 0)
+	c.base.Resume = true
+	c.load(c.base)
+	c.holds("a=string")
+}
+
 // thirty are keys of a base.
 func thirty() (base []format.Record) {
 	for i := range 30 {

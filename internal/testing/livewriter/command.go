@@ -25,7 +25,7 @@ const table = `
 	1  all  getset {string} {value}
 	3  all  append {string} {value}
 	3  all  append {fresh} {value}
-	1  all  setrange {string} {small} {value}
+	1  3.5  setrange {string} {small} {value}
 	1  all  setbit {string} {bit} 1
 	1  all  setbit {bitmap} {bit} 1
 	1  all  setbit {bitmap} {bit} 0
