@@ -95,7 +95,7 @@ func (c *condenser) merge(sources []deltaSource, to string) (deltaSource, error)
 			return deltaSource{}, err
 		}
 		deltas = append(deltas, d)
-		if err := checkDelta(c.ctx, d); err != nil {
+		if err := d.CheckWhole(c.ctx); err != nil {
 			return deltaSource{}, err
 		}
 	}
@@ -122,9 +122,9 @@ func (c *condenser) merge(sources []deltaSource, to string) (deltaSource, error)
 	return deltaSource{location: to, id: info.Dump, temporary: true}, err
 }
 
-// checkDelta reads a whole delta, and returns the first that is wrong with it.
-func checkDelta(ctx context.Context, d *Archive) (first error) {
-	_, err := d.Check(ctx, func(format.ChunkInfo) {}, func(err error) { first = cmp.Or(first, err) })
+// CheckWhole is Check that returns the first that is wrong.
+func (a *Archive) CheckWhole(ctx context.Context) (first error) {
+	_, err := a.Check(ctx, func(format.ChunkInfo) {}, func(err error) { first = cmp.Or(first, err) })
 	return cmp.Or(err, first)
 }
 

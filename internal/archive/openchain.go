@@ -120,7 +120,7 @@ func (a *Archive) CheckDeltas(ctx context.Context) error {
 		return nil
 	}
 	for _, d := range a.above.deltas {
-		if err := checkDelta(ctx, d); err != nil {
+		if err := d.CheckWhole(ctx); err != nil {
 			return err
 		}
 	}

@@ -28,9 +28,16 @@ func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 		o.Summary.Note(fmt.Sprintf("no delta of the chain behind %d is loaded into %s: nothing was undone", behind, o.Target.Target.Addr))
 		return nil
 	}
+	for _, d := range deltas {
+		err := mustBeWhole(ctx, &o.Spec, archive.DeltaPath(o.Dump, d.Number), d.Undo)
+		if err != nil {
+			return fmt.Errorf("delta %d cannot be undone, and nothing was: %w; what is behind it can be undone with --to %d", d.Number, err, d.Number)
+		}
+	}
+	o.whole = true
 	var kept int64
-	for _, n := range deltas {
-		one := o
+	for _, d := range deltas {
+		n, one := d.Number, o
 		one.Dump, one.Summary = archive.DeltaPath(o.Dump, n), summary.New("", "", "rollback")
 		o.Summary.Chain.Number = n
 		err := Run(ctx, one, log)

@@ -3,6 +3,8 @@ package rollback
 import (
 	"bytes"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
@@ -98,4 +101,61 @@ func TestChainUnsaved(t *testing.T) {
 	base.holds(t, "a k1 k2 k3")
 	runChain(t, chain, 1, 0, "loaded up to delta 1")
 	base.holds(t, "a gone k1")
+}
+
+// TestChainDamaged: what the rollback of any of the deltas rests on is looked at before anything is
+// undone, and a chain of which nothing is undone can go on.
+func TestChainDamaged(t *testing.T) {
+	flip := func(t *testing.T, dir string) {
+		a, err := archive.OpenAny(t.Context(), dir, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		chunk := filepath.Join(dir, a.Manifest.Chunks[0].Name)
+		data, err := os.ReadFile(chunk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data[len(data)/3] ^= 1
+		if err := os.WriteFile(chunk, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, tc := range map[string]struct {
+		damage func(t *testing.T, delta, undo string)
+		code   int
+		says   string
+	}{
+		"undo is gone":       {func(t *testing.T, _, undo string) { os.RemoveAll(undo) }, exitcode.Refused, "--undo is not there as a whole"},
+		"undo is unfinished": {func(t *testing.T, _, undo string) { os.Remove(filepath.Join(undo, format.ManifestName)) }, exitcode.Refused, "--undo is not there as a whole"},
+		"undo is damaged":    {func(t *testing.T, _, undo string) { flip(t, undo) }, exitcode.Corrupt, "--undo: "},
+		"delta is damaged":   {func(t *testing.T, delta, _ string) { flip(t, delta) }, exitcode.Corrupt, "delta 2 cannot be undone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			base, chain := loadChain(t, 1)
+			begun, err := loadchain.Begun(t.Context(), &chain.Spec, 0, false)
+			if err != nil || len(begun) != 3 {
+				t.Fatal(begun, err)
+			}
+			tc.damage(t, archive.DeltaPath(chain.Dump, 2), begun[1].Undo)
+			runChain(t, chain, 0, tc.code, tc.says)
+			base.holds(t, "a k1 k2 k3")
+			if tc.says == "delta 2 cannot be undone" { // names with a suffix need it behind it, too
+				return
+			}
+			runChain(t, chain, 2, 0, "")
+			one := chain // of a delta alone it holds as well
+			one.Dump, one.Summary = archive.DeltaPath(chain.Dump, 2), summary.New("test", "", "rollback")
+			if err := Run(t.Context(), one, io.Discard); err == nil || load.ExitCode(err) != tc.code {
+				t.Errorf("exit code of %v, want %d", err, tc.code)
+			}
+			base.holds(t, "a k1 k2")
+			three := *base
+			three.o.Base, three.o.Dump = base.o.Dump, archive.DeltaPath(chain.Dump, 3)
+			if err := three.load(t, false); err != nil {
+				t.Errorf("the chain cannot go on: %v", err)
+			}
+		})
+	}
 }

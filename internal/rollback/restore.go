@@ -29,6 +29,9 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 	if b.saved == nil {
 		return nil
 	}
+	if err := b.mark(); err != nil {
+		return err
+	}
 	o := b.Spec
 	o.Filter = filter.Filter{}
 	o.ID = b.saved.Manifest.Dump

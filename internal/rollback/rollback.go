@@ -8,6 +8,7 @@ import (
 	"io"
 	"path"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -58,6 +59,7 @@ type rollback struct {
 	shards []shardState
 	fence  target.Fence
 	doubts loadstate.PassingDoubts
+	mark   func() error // begin, once: before the first key is touched
 }
 
 // shardState is the journal of a shard, locked.
@@ -177,16 +179,31 @@ func (r *rollback) undo(ctx context.Context) error {
 			todo = append(todo, p)
 		}
 	}
-	if err := r.begin(); err != nil {
-		return err
+	for _, p := range todo {
+		delta := "" // a full dump is not read through: it may be large, and the target can be cleared
+		if r.dump.Manifest.Delta != nil {
+			delta = r.Dump
+		}
+		if r.whole {
+			break
+		}
+		if err := mustBeWhole(ctx, &r.Spec, delta, cmp.Or(r.Undo, p.journal.Undo())); err != nil {
+			return err
+		}
 	}
+	r.mark = sync.OnceValue(r.begin)
 	var sum counts
 	for _, p := range todo {
 		err := r.undoShard(ctx, p, &sum)
 		sum.summarize(r.Summary)
-		if err != nil {
+		if err != nil && p.journal.IsUndoing() {
 			return fmt.Errorf("%w (the load is undone in part: run it again)", err)
+		} else if err != nil {
+			return err
 		}
+	}
+	if err := r.mark(); err != nil {
+		return err
 	}
 	if len(todo) == 0 {
 		r.Summary.Note("this load was undone already")
@@ -214,6 +231,9 @@ func (r *rollback) undoShard(ctx context.Context, p shardState, sum *counts) (er
 	}
 	err = errors.Join(b.run(ctx, loadstate.AssignUnits(p.Shard, r.units)), b.report.Close())
 	if sum.add(b); err != nil {
+		return err
+	}
+	if err := r.mark(); err != nil {
 		return err
 	}
 	if b.report.Lines() > 0 && r.common != nil {
@@ -307,4 +327,6 @@ type Options struct {
 	// ever.
 	Checkpoint   time.Duration
 	StallTimeout time.Duration
+
+	whole bool // what it rests on was read through
 }

@@ -262,6 +262,9 @@ func (u *unit) settle(ctx context.Context) error {
 	for i, k := range gone {
 		names[i] = k.key
 	}
+	if err := u.mark(); err != nil {
+		return err
+	}
 	done, err := true, error(nil)
 	if u.server.Watches() {
 		done, err = u.server.DeleteWatched(ctx, names)
