@@ -67,6 +67,18 @@ func (c *NameCursor) Next() ([]byte, error) {
 	return c.next[:len(c.next)-1], nil
 }
 
+// Has goes on to a name, which is not before the one before, and reports whether it is there.
+func (c *NameCursor) Has(name []byte) (has bool, err error) {
+	for _, s := range c.streams {
+		is, err := s.reach(name)
+		if err != nil {
+			return false, err
+		}
+		has = has || is
+	}
+	return has, nil
+}
+
 // Close closes the files that are open.
 func (c *NameCursor) Close() {
 	for _, s := range c.streams {

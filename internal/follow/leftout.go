@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -13,19 +14,20 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 // mostLeft is how many keys are known by name that were left out. Those beyond are only counted.
 const mostLeft = 100_000
 
-// A leftOut knows which keys were written and are in no delta, or not wholly, since this run began:
-// one that a later delta has is left out no more.
+// A leftOut knows which keys were written and are in no delta of the chain, or not wholly: one that
+// a later delta has is left out no more.
 type leftOut struct {
 	o      *Options
-	keys   map[leftKey]string // reason
+	keys   map[leftKey]leftWhy
 	beyond int64
-	list   string // of the last delta that left any out
+	last   string // the list that names the last of those beyond
 }
 
 type leftKey struct {
@@ -34,27 +36,83 @@ type leftKey struct {
 	name string
 }
 
-func newLeftOut(o *Options) *leftOut { return &leftOut{o: o, keys: map[leftKey]string{}} }
+type leftWhy struct{ reason, list string }
 
-// delta takes what a delta left out.
-func (l *leftOut) delta(ctx context.Context, c *cut, m *format.Manifest, location string) error {
-	if len(l.keys) > 0 {
-		for k := range l.keys {
-			if _, has := slices.BinarySearchFunc(c.names[k.db], k.name, func(n []byte, s string) int { return strings.Compare(string(n), s) }); has {
-				delete(l.keys, k)
-			}
+func newLeftOut(o *Options) *leftOut { return &leftOut{o: o, keys: map[leftKey]leftWhy{}} }
+
+// earlier takes what the deltas left out that earlier runs have made.
+func (l *leftOut) earlier(ctx context.Context, c *chain) error {
+	for i := range c.members {
+		location := archive.DeltaPath(c.o.Chain, i+1)
+		a, err := archive.OpenAny(ctx, location, 1, l.o.Archive.Keys.Identities...)
+		if err != nil {
+			return err
+		}
+		if err = l.has(a); err == nil {
+			err = l.add(ctx, a.Manifest, location)
+		}
+		a.Close()
+		if err != nil {
+			return fmt.Errorf("read what %s has left out: %w", location, err)
 		}
 	}
+	if n, lists := l.count(); n > 0 {
+		fmt.Fprintf(l.o.Log, "warning: earlier deltas have left out %s: see %s\n", progress.Plural(n, "key", "keys"), lists)
+	}
+	return nil
+}
+
+// has forgets the keys that a delta of an earlier run has.
+func (l *leftOut) has(a *archive.Archive) error {
+	var names *archive.NameCursor
+	defer func() {
+		if names != nil {
+			names.Close()
+		}
+	}()
+	at := -1 // the database of names
+	for _, k := range slices.SortedFunc(maps.Keys(l.keys), func(x, y leftKey) int {
+		return cmp.Or(cmp.Compare(x.db, y.db), strings.Compare(x.name, y.name))
+	}) {
+		if k.db != at {
+			if names != nil {
+				names.Close()
+			}
+			names, at = a.Names(k.db, nil), k.db
+		}
+		has, err := names.Has([]byte(k.name))
+		if err != nil {
+			return err
+		}
+		if has {
+			delete(l.keys, k)
+		}
+	}
+	return nil
+}
+
+// delta takes what a delta of this run left out.
+func (l *leftOut) delta(ctx context.Context, c *cut, m *format.Manifest, location string) error {
+	for k := range l.keys {
+		if _, has := slices.BinarySearchFunc(c.names[k.db], k.name, func(n []byte, s string) int { return strings.Compare(string(n), s) }); has {
+			delete(l.keys, k)
+		}
+	}
+	return l.add(ctx, m, location)
+}
+
+// add takes the keys that a delta lists.
+func (l *leftOut) add(ctx context.Context, m *format.Manifest, location string) error {
 	if !slices.ContainsFunc(m.Skipped, func(r format.Reason) bool { return r.Reason != string(reader.DeletedOrExpired) }) {
 		return nil
 	}
-	l.list = storage.Join(location, format.SkippedName)
+	list := storage.Join(location, format.SkippedName)
 	if k := l.o.Archive.Keys; len(k.Recipients) > 0 {
-		l.list += format.EncryptedSuffix
+		list += format.EncryptedSuffix
 		if len(k.Identities) == 0 { // nobody can read which they are
 			for _, r := range m.Skipped {
 				if r.Reason != string(reader.DeletedOrExpired) {
-					l.beyond += r.Keys
+					l.beyond, l.last = l.beyond+r.Keys, list
 				}
 			}
 			return nil
@@ -69,9 +127,9 @@ func (l *leftOut) delta(ctx context.Context, c *cut, m *format.Manifest, locatio
 		switch {
 		case k.Reason == string(reader.DeletedOrExpired):
 		case len(l.keys) >= mostLeft:
-			l.beyond++
+			l.beyond, l.last = l.beyond+1, list
 		default:
-			l.keys[leftKey{k.DB, k.Type, string(k.Key)}] = k.Reason
+			l.keys[leftKey{k.DB, k.Type, string(k.Key)}] = leftWhy{k.Reason, list}
 		}
 		return nil
 	})
@@ -79,24 +137,45 @@ func (l *leftOut) delta(ctx context.Context, c *cut, m *format.Manifest, locatio
 
 // summarize says what is left out.
 func (l *leftOut) summarize() {
-	counts := map[string]int64{}
-	for _, reason := range l.keys {
-		counts[reason]++
+	counts := map[leftWhy]int64{}
+	for _, why := range l.keys {
+		counts[why]++
 	}
-	for _, r := range slices.Sorted(maps.Keys(counts)) {
-		l.o.Summary.Leave(r, counts[r], report.Reasons[r], true, l.list)
+	for _, why := range slices.SortedFunc(maps.Keys(counts), func(x, y leftWhy) int {
+		return cmp.Or(strings.Compare(x.reason, y.reason), strings.Compare(x.list, y.list))
+	}) {
+		l.o.Summary.AddLeft(summary.LeftOut{Reason: why.reason, Keys: counts[why], Meaning: report.Reasons[why.reason], Lost: true, List: summary.Place(why.list)})
 	}
 	if l.beyond > 0 {
-		l.o.Summary.Leave("others", l.beyond, "see skipped.jsonl of the deltas", true, l.list)
+		l.o.Summary.Leave("others", l.beyond, "see skipped.jsonl of the deltas", true, l.last)
 	}
+}
+
+// mostLists is how many lists are named.
+const mostLists = 3
+
+// count returns how many keys are left out, and names lists that have them, the newest first.
+func (l *leftOut) count() (n int64, names string) {
+	lists := map[string]bool{}
+	for _, why := range l.keys {
+		lists[why.list] = true
+	}
+	if l.beyond > 0 {
+		lists[l.last] = true
+	}
+	all := slices.Sorted(maps.Keys(lists))
+	slices.Reverse(all)
+	if more := len(all) - mostLists; more > 0 {
+		all = append(all[:mostLists], fmt.Sprintf("and %d more", more))
+	}
+	return int64(len(l.keys)) + l.beyond, strings.Join(all, ", ")
 }
 
 // ending returns a LeftOut error if keys are left out.
 func (l *leftOut) ending() error {
-	n := int64(len(l.keys)) + l.beyond
+	n, lists := l.count()
 	if n == 0 {
 		return nil
 	}
-	return &exitcode.LeftOutError{Text: fmt.Sprintf("%s written and in no delta, or not wholly: see skipped.jsonl of the deltas, the last of them %s",
-		progress.Plural(n, "key was", "keys were"), l.list)}
+	return &exitcode.LeftOutError{Text: fmt.Sprintf("%s written and in no delta, or not wholly: see %s", progress.Plural(n, "key was", "keys were"), lists)}
 }

@@ -18,7 +18,7 @@ import (
 )
 
 // Run makes deltas until it is to end: see Options.Once and UntilIdle. It returns a LeftOut error
-// if keys are in no delta although they were written.
+// if keys are in no delta although they were written, in this run or an earlier one.
 func Run(ctx context.Context, o Options) error {
 	if err := o.check(); err != nil {
 		return err
@@ -68,6 +68,10 @@ type run struct {
 
 // all collects names, looks how far behind that is, and makes deltas, until one of them ends.
 func (r *run) all(ctx context.Context) error {
+	if err := r.left.earlier(ctx, r.c); err != nil {
+		return err
+	}
+	defer r.left.summarize()
 	kept, err := r.s.BinlogKept(ctx)
 	if err != nil {
 		return err
@@ -265,5 +269,4 @@ func (r *run) conclude() {
 	l := r.watcher.lag()
 	ch := r.o.Summary.Chain
 	ch.LagSeconds, ch.LagBinlog, ch.LagNames = l.Seconds, l.Binlog, *l.Names
-	r.left.summarize()
 }
