@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -21,7 +23,8 @@ type base struct {
 	full   *format.Info
 	last   *format.Info // of the dump that the delta follows
 	number int
-	other  bool // the source may be another one
+	other  bool         // the source may be another one
+	lock   storage.Lock // of the chain; nil: the delta is in none
 }
 
 // openBase opens the base of a dump, and sets what is dumped to what the base is of.
@@ -30,10 +33,12 @@ func openBase(ctx context.Context, o *Options) (*base, error) {
 	b := &base{place: o.Base, number: 1, other: o.OtherSource}
 	members, err := b.before(ctx, o)
 	if err != nil {
+		b.close()
 		return nil, err
 	}
 	a, err := archive.OpenChain(ctx, o.Base, members, 0, ids...)
 	if err != nil {
+		b.close()
 		return nil, fmt.Errorf("--base: %w", err)
 	}
 	b.dumps = append(b.dumps, a)
@@ -64,6 +69,9 @@ func (b *base) before(ctx context.Context, o *Options) ([]archive.Member, error)
 		return nil, noPlace(ctx, o)
 	}
 	b.number = number
+	if err := b.lockChain(ctx, o, chain); err != nil {
+		return nil, err
+	}
 	members, err := archive.Chain(ctx, chain, o.Archive.Keys.Identities...)
 	if err != nil {
 		return nil, err
@@ -84,6 +92,20 @@ func (b *base) before(ctx context.Context, o *Options) ([]archive.Member, error)
 	return members, nil
 }
 
+// lockChain keeps other runs out of the chain, but for the shards of the same delta.
+func (b *base) lockChain(ctx context.Context, o *Options, chain string) error {
+	dir, err := storage.Create(ctx, chain, o.Archive.Storage)
+	if err != nil {
+		return refused(err, chain)
+	}
+	if o.Shard != nil {
+		b.lock, err = dir.LockShard(strconv.Itoa(o.Shard.Index))
+	} else {
+		b.lock, err = dir.Lock()
+	}
+	return err
+}
+
 // noPlace refuses a location that is a chain, or in one under a name that none of its deltas has.
 func noPlace(ctx context.Context, o *Options) error {
 	chain, err := archive.ChainAt(ctx, o.Location)
@@ -100,6 +122,9 @@ func noPlace(ctx context.Context, o *Options) error {
 func (b *base) close() {
 	for _, a := range b.dumps {
 		a.Close()
+	}
+	if b.lock != nil {
+		_ = b.lock.Unlock()
 	}
 }
 
