@@ -3,17 +3,13 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/follow"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/metrics"
-	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
 func commands() []*cli.Command {
@@ -39,19 +35,4 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		Commands: commands(),
 	}, most)
 	return command.Main(app, args, classify)
-}
-
-// classify returns the exit code of the reader's errors.
-func classify(err error) int {
-	switch {
-	case errors.Is(err, reader.ErrAuth):
-		return exitcode.Auth
-	case errors.Is(err, reader.ErrRefused):
-		return exitcode.Refused
-	case errors.Is(err, reader.ErrUnavailable):
-		return exitcode.TryAgain
-	case follow.CannotFollow(err):
-		return exitcode.Refused
-	}
-	return 0
 }
