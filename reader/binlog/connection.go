@@ -56,5 +56,10 @@ func (c *connection) failed(err error) error {
 	if e, ok := errors.AsType[net.Error](err); ok && e.Timeout() {
 		return fmt.Errorf("%w: no sign of life in %v", ErrUnavailable, c.timeout)
 	}
-	return fmt.Errorf("%w: connection lost: %w", ErrUnavailable, err)
+	return fmt.Errorf("%w: connection lost: %w", ErrUnavailable, &lostError{err})
 }
+
+// A lostError says how a connection was cut.
+type lostError struct{ error }
+
+func (e *lostError) Unwrap() error { return e.error }

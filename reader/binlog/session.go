@@ -43,6 +43,13 @@ const retryTaken = 500 * time.Millisecond
 // errTaken: the master has a replica of this name.
 var errTaken = errors.New("the source still has a replica of this name")
 
+// A new connection can be cut for what the master still does about the one before it, whose
+// descriptor it has got (SERVERS.md P18): that is tried again so often.
+const (
+	retriesLost = 2
+	retryLost   = 50 * time.Millisecond
+)
+
 // Dial connects to a master, logs in, and takes up each database at its position. Only the dialing
 // ends with ctx.
 func Dial(ctx context.Context, o Options) (*Session, error) {
@@ -50,7 +57,7 @@ func Dial(ctx context.Context, o Options) (*Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	for until := time.Now().Add(o.Wait); ; {
+	for until, try := time.Now().Add(o.Wait), 0; ; try++ {
 		s, err := dialOnce(ctx, o)
 		if err == nil {
 			return s, nil
@@ -58,13 +65,18 @@ func Dial(ctx context.Context, o Options) (*Session, error) {
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
 		}
-		if !errors.Is(err, errTaken) || time.Now().After(until) {
+		lost := errors.As(err, new(*lostError)) && try < retriesLost
+		if !lost && (!errors.Is(err, errTaken) || time.Now().After(until)) {
 			return nil, fmt.Errorf("follow the binlog of %s: %w", o.Addr, err)
+		}
+		pause := retryTaken
+		if lost {
+			pause = retryLost
 		}
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
-		case <-time.After(retryTaken):
+		case <-time.After(pause):
 		}
 	}
 }

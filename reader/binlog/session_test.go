@@ -121,7 +121,7 @@ func TestRefused(t *testing.T) {
 		"closed":  {func(*line) error { return nil }, func(err error) bool { return errors.Is(err, ErrUnavailable) }, "connection lost"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := startMaster(t, test.serve).follow(from)
+			_, err := startMaster(t, test.serve, test.serve, test.serve).follow(from)
 			if err == nil || test.is != nil && !test.is(err) || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%T: %v", err, err)
 			}
@@ -159,6 +159,17 @@ func TestNameIsTaken(t *testing.T) {
 	_, err := Dial(t.Context(), Options{Addr: m.addr, Node: testNode, Wait: time.Nanosecond, From: []format.BinlogPosition{at(0, 1)}})
 	if !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "Slave AlreadyExist") {
 		t.Error(err)
+	}
+}
+
+// TestLostAtBegin: a connection that the master takes for the one before it is made again.
+func TestLostAtBegin(t *testing.T) {
+	at := at(0, 100)
+	for _, lost := range []func(*line) error{
+		func(*line) error { return nil },
+		func(l *line) error { return l.converse(testReplica.metaSync(""), metaOK()) },
+	} {
+		startMaster(t, lost, lost, func(l *line) error { return l.begin(at) }).mustFollow(at)
 	}
 }
 

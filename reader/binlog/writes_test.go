@@ -300,7 +300,7 @@ func TestCutConnections(t *testing.T) {
 		if err := <-written; err != nil {
 			t.Error(err)
 		}
-		if proxy.Disturbed() < 5 {
+		if proxy.Disturbed() < 3 {
 			t.Errorf("%d connections were cut", proxy.Disturbed())
 		}
 	})
