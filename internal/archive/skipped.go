@@ -1,8 +1,11 @@
 package archive
 
 import (
+	"context"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -23,6 +26,26 @@ func (a *Archive) Skipped(each func(SkippedKey) error) error {
 		return a.eachSkipped(each)
 	}
 	return readNamed(a, format.SkippedName, each)
+}
+
+// SkippedList returns where skipped.jsonl is, for people.
+func (a *Archive) SkippedList() string { return a.dir.Path(format.SkippedName) }
+
+// WithSkipped returns the numbers of the deltas of a chain, up to one, that have a skipped.jsonl.
+func WithSkipped(ctx context.Context, chain string, last int) (numbers []int, err error) {
+	dir, err := openStore(ctx, chain)
+	if err != nil {
+		return nil, err
+	}
+	names, err := dir.List()
+	for _, name := range names {
+		member, file, _ := strings.Cut(name, "/")
+		n, _ := strconv.Atoi(member)
+		if deltaName.MatchString(member) && n <= last && strings.TrimSuffix(file, format.EncryptedSuffix) == format.SkippedName {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers, err
 }
 
 // writeSkipped writes skipped.jsonl from the footers of the chunks, if any of them skips a

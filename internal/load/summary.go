@@ -49,6 +49,12 @@ func (j *job) reached(jn *journal.Journal, list *leftout.Report) error {
 // loaded is reached for a load that is done.
 func (j *job) loaded(jn *journal.Journal, list *leftout.Report) error {
 	j.Summary.Finished = true
+	if a := j.feed.Archive(); !j.isStream() {
+		if text := report.Lacks("what is loaded", a.Manifest.Skipped, a.SkippedList()); text != "" {
+			fmt.Fprintln(j.log, "warning:", text)
+			j.Summary.Note(text)
+		}
+	}
 	if j.Shared { // the others go on: the summaries come at the end
 		fmt.Fprintf(j.log, "loaded %s\n", progress.Plural(jn.Stats().Keys, "key", "keys"))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
@@ -163,5 +164,30 @@ func TestFollowLostJournal(t *testing.T) {
 				t.Errorf("without the journal of delta %d: %s is %s", lost+1, k, v)
 			}
 		}
+	}
+}
+
+// TestFollowLacks: what the deltas themselves list as skipped is said in every run, and by a
+// comparison.
+func TestFollowLacks(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	c.load(c.base)
+	c.delta(smalldump.Skipped("h"), smalldump.String("a", "1"))
+	const lacks = "lacks 1 key of the source, or a part of each (1 gone): see "
+	c.follow(false, 0, "warning: what is loaded "+lacks, "warning: the chain up to delta 1 "+lacks, "000001/skipped.jsonl")
+	c.delta(smalldump.String("a", "2"))
+	for range 2 {
+		c.follow(false, 0, "warning: the chain up to delta 2 "+lacks, "000001/skipped.jsonl")
+	}
+	s := c.options().Spec
+	s.Summary = summary.New("test", "", "verify")
+	var log strings.Builder
+	a, _, err := Open(t.Context(), &s, &log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.Close()
+	if text := strings.Join(s.Summary.Notes, "\n"); !strings.Contains(log.String(), lacks) || !strings.Contains(text, "the chain up to delta 2 "+lacks) {
+		t.Errorf("%s%s", log.String(), text)
 	}
 }

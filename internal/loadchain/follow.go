@@ -118,6 +118,14 @@ func (f *follower) run(ctx context.Context) error {
 	if err := f.lookBelow(ctx, n-1); err != nil {
 		return err
 	}
+	text, err := lacks(ctx, f.Dump, n-1, f.Keys.Identities)
+	if err != nil {
+		return err
+	}
+	if text != "" {
+		fmt.Fprintln(f.log, "warning:", text)
+		f.Summary.Note(text)
+	}
 	if n == began || f.Summary.Chain.Deltas == 0 {
 		f.Summary.Note("nothing was sent: all deltas that are there were loaded before")
 	}

@@ -75,6 +75,15 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (*archive.Archive, *
 		return nil, nil, err
 	}
 	s.Summary.Note("compared are " + what)
+	text, err := lacks(ctx, chain, loaded, s.Keys.Identities)
+	if err != nil {
+		a.Close()
+		return nil, nil, err
+	}
+	if text != "" {
+		fmt.Fprintln(log, "warning:", text)
+		s.Summary.Note(text)
+	}
 	return a, rules, nil
 }
 

@@ -5,6 +5,7 @@ package report
 import (
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -50,6 +51,23 @@ func Skipped(w io.Writer, skipped []format.Reason) {
 		}
 		fmt.Fprintln(w)
 	}
+}
+
+// Lacks says how many keys of its source a dump has not, or not wholly, and where they are listed;
+// empty: none. Those that the source did not have any more are no such keys.
+func Lacks(what string, skipped []format.Reason, list string) string {
+	var reasons []string
+	keys := int64(0)
+	for _, r := range skipped {
+		if r.Reason != "deleted-or-expired" {
+			keys += r.Keys
+			reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(r.Keys), r.Reason))
+		}
+	}
+	if keys == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s lacks %s of the source, or a part of each (%s): see %s", what, progress.Plural(keys, "key", "keys"), strings.Join(reasons, ", "), list)
 }
 
 // Totals prints a table by database and type, with a line for all.

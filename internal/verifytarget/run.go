@@ -49,6 +49,10 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	if err := o.sayState(ctx, chain, log); err != nil {
 		return err
 	}
+	if text := report.Lacks("what is compared", a.Manifest.Skipped, a.SkippedList()); text != "" {
+		fmt.Fprintln(log, "warning:", text)
+		o.Summary.Note(text)
+	}
 	return RunWith(ctx, o, a, rules, out, log)
 }
 

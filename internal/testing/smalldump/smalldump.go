@@ -37,6 +37,9 @@ func Deleted(key string) format.Record {
 	return format.Record{Kind: format.Deleted, Key: []byte(key), Part: format.PartWhole}
 }
 
+// Skipped stands for a key that a delta could not read.
+func Skipped(key string) format.Record { return format.Record{Key: []byte(key)} }
+
 // Delta writes a finished delta that follows the dump in after to the directory dir. Of each name
 // of the records, which must be in key order, by database, all other types are deleted; of one that
 // is Deleted all are.
@@ -83,6 +86,14 @@ func writeDelta(t *testing.T, dir, after string, last bool, dbs [][]format.Recor
 					if typ.Holds(records[i].Kind) {
 						r = append(r, records[i])
 					}
+				}
+				if records[i-1].Kind == 0 {
+					if typ == format.TypeString {
+						if err := seg.Skip([]byte(key), "gone", ""); err != nil {
+							t.Fatal(err)
+						}
+					}
+					continue
 				}
 				if r == nil {
 					r = append(r, Deleted(key))
