@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,10 +43,23 @@ type Options struct {
 	Log       io.Writer
 }
 
+// mostSaves is how many times a dump is made when a large key changes, or expires, while it is
+// read: what was written of it cannot be taken back.
+const mostSaves = 3
+
 // Save makes the dump, and returns how many keys it holds. One that was not finished is of no use:
 // it is made from the start.
 func Save(ctx context.Context, o Options) (keys int64, err error) {
-	defer func() { err = exitcode.FromStart(err) }()
+	for range mostSaves {
+		if keys, err = save(ctx, o); !errors.Is(err, readback.ErrChanged) {
+			break
+		}
+		fmt.Fprintln(o.Log, err)
+	}
+	return keys, exitcode.FromStart(err)
+}
+
+func save(ctx context.Context, o Options) (keys int64, err error) {
 	t := o.Target.Target
 	src := format.Source{Address: t.Addr, Server: t.Server, Version: t.Version, Role: "master", Databases: len(o.DBs), WriteBinlog: "unknown"}
 	info := format.NewInfo(o.Tool, time.Now(), src, format.Options{Databases: o.DBs, Types: format.Types})
@@ -266,13 +280,42 @@ func (s *saver) names(chosen func(format.ChunkInfo) bool, each func(key []byte) 
 	return s.Dump.Changes(s.db, chosen, func(name []byte, _ []archive.Change) error { return each(name) })
 }
 
-// look looks at the keys of a batch, and reads the small ones.
-func (s *saver) look(ctx context.Context, c *readback.Client, b *batch) (err error) {
-	if b.infos, err = c.Info(ctx, b.keys); err != nil {
-		return err
+// mostLooks is how many times a key is looked at that changes, or expires, while it is read.
+const mostLooks = 10
+
+// look looks at the keys of a batch, and reads the small ones. A key that changed meanwhile, or is
+// gone because it expired, is looked at again.
+func (s *saver) look(ctx context.Context, c *readback.Client, b *batch) error {
+	b.infos, b.records = make([]readback.KeyInfo, len(b.keys)), make([][]*format.Record, len(b.keys))
+	todo := make([]int, len(b.keys))
+	for i := range todo {
+		todo[i] = i
 	}
-	b.records = make([][]*format.Record, len(b.keys))
-	for i, info := range b.infos {
+	for n := 1; len(todo) > 0; n++ {
+		changed, err := s.lookAt(ctx, c, b, todo, n == mostLooks)
+		if err != nil {
+			return err
+		}
+		todo = changed
+	}
+	close(b.done)
+	return nil
+}
+
+// lookAt looks at some keys of a batch, and returns those that changed meanwhile; the last time
+// they are an error.
+func (s *saver) lookAt(ctx context.Context, c *readback.Client, b *batch, some []int, last bool) (changed []int, err error) {
+	keys := make([][]byte, len(some))
+	for n, i := range some {
+		keys[n] = b.keys[i]
+	}
+	infos, err := c.Info(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for n, i := range some {
+		info := infos[n]
+		b.infos[i], b.records[i] = info, nil
 		small := info.Length <= smallElements || info.Kind == format.String && info.Length <= batchBytes
 		if info.Type == "none" || !small || b.size >= batchBytes {
 			continue
@@ -285,15 +328,28 @@ func (s *saver) look(ctx context.Context, c *readback.Client, b *batch) (err err
 			}
 			return nil
 		})
-		if errors.Is(err, errFull) {
+		again := errors.Is(err, readback.ErrChanged) && !last
+		if again {
+			changed = append(changed, i)
+		}
+		if again || errors.Is(err, errFull) {
 			b.records[i], b.size, err = nil, before, nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
-	close(b.done)
-	return nil
+	if last {
+		return nil, c.Unchanged(ctx, keys, infos)
+	}
+	others, err := c.Changed(ctx, keys, infos)
+	for _, n := range others {
+		if i := some[n]; !slices.Contains(changed, i) {
+			changed = append(changed, i)
+		}
+	}
+	slices.Sort(changed)
+	return changed, err
 }
 
 // write writes what was read of a batch, and what is still to be read.
@@ -303,6 +359,8 @@ func (s *saver) write(ctx context.Context, c *readback.Client, b *batch) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+	var large [][]byte
+	var infos []readback.KeyInfo
 	for i, info := range b.infos {
 		for _, r := range b.records[i] {
 			if err := s.record(r); err != nil {
@@ -315,8 +373,12 @@ func (s *saver) write(ctx context.Context, c *readback.Client, b *batch) error {
 		if err := c.Read(ctx, b.keys[i], info, s.record); err != nil {
 			return err
 		}
+		large, infos = append(large, b.keys[i]), append(infos, info)
 	}
-	return c.Unchanged(ctx, b.keys, b.infos) // behind all that was read of them
+	if len(large) == 0 {
+		return nil
+	}
+	return c.Unchanged(ctx, large, infos) // behind all that was read of them
 }
 
 func (s *saver) record(r *format.Record) error { // readback refuses what no type holds

@@ -22,7 +22,7 @@ func decodeExpiry(q *question.Question, reply *resp.Reply) error {
 	case reply.N == -1:
 		q.Expire = 0
 	default:
-		q.Expire = reply.N
+		q.Expire = max(1, reply.N) // a PTTL of 0: it is about to expire
 	}
 	return nil
 }

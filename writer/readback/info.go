@@ -106,7 +106,7 @@ func (c *Client) Info(ctx context.Context, keys [][]byte) ([]KeyInfo, error) {
 			info.Length = n
 		case n == -2: // it expired meanwhile
 			*info = KeyInfo{Type: question.TypeNone}
-		case n > 0 && byTTL:
+		case n >= 0 && byTTL: // 0: it is about to expire
 			info.Expire = roundedExpiry(now, n)
 		default:
 			info.Expire = max(0, n)
@@ -115,16 +115,33 @@ func (c *Client) Info(ctx context.Context, keys [][]byte) ([]KeyInfo, error) {
 	return infos, nil
 }
 
-// errChanged: a key is being written to by somebody else.
-var errChanged = errors.New("the key changes while it is read: stop what writes to the target, and run again")
+// ErrChanged: a key is being written to by somebody else, or expires. It is an ErrTransient.
+var ErrChanged = errors.New("the key changes while it is read: stop what writes to the target, and run again")
 
 // Unchanged looks again at keys that were read after Info showed them, and returns an error if one
 // is another by now, or has come: what was read of it may be of both. One whose time has come is as
 // it was read.
 func (c *Client) Unchanged(ctx context.Context, keys [][]byte, infos []KeyInfo) error {
+	changed, err := c.Changed(ctx, keys, infos)
+	if err == nil && len(changed) > 0 {
+		err = c.unread(keys[changed[0]], ErrChanged)
+	}
+	return err
+}
+
+// unread is the error for a key that was not read.
+func (c *Client) unread(key []byte, err error) error {
+	if errors.Is(err, ErrChanged) {
+		err = conn.Mark(conn.ErrTransient, err)
+	}
+	return fmt.Errorf("read key %s of target %s: %w", conn.Quote(key), c.target.Addr, err)
+}
+
+// Changed is Unchanged that returns which of the keys are others by now.
+func (c *Client) Changed(ctx context.Context, keys [][]byte, infos []KeyInfo) (changed []int, err error) {
 	again, err := c.Info(ctx, keys)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	about := int64(0) // by how many ms what is told of one expiry can differ
 	if !c.target.TellsExpiry() {
@@ -137,10 +154,10 @@ func (c *Client) Unchanged(ctx context.Context, keys [][]byte, infos []KeyInfo) 
 		}
 		apart := max(now.Expire-was.Expire, was.Expire-now.Expire)
 		if now.Type != was.Type || now.Length != was.Length || (now.Expire == 0) != (was.Expire == 0) || apart > about {
-			return fmt.Errorf("read key %s of target %s: %w", conn.Quote(keys[i]), c.target.Addr, errChanged)
+			changed = append(changed, i)
 		}
 	}
-	return nil
+	return changed, nil
 }
 
 // expiryCommand asks for an expiry: a time, or what is left.

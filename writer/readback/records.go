@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -43,13 +42,13 @@ func (c *Client) Read(ctx context.Context, key []byte, info KeyInfo, emit func(*
 		return conn.Preflightf("key %s of target %s is a %s, which no dump can hold: rename or remove it", conn.Quote(key), c.target.Addr, info.Type)
 	}
 	if err == nil && info.Kind != format.String && p.elements != info.Length {
-		err = errChanged
+		err = ErrChanged
 	}
 	if err == nil {
 		err = p.end()
 	}
 	if err != nil {
-		return fmt.Errorf("read key %s of target %s: %w", conn.Quote(key), c.target.Addr, err)
+		return c.unread(key, err)
 	}
 	return nil
 }
@@ -77,7 +76,7 @@ func (p *recordMaker) add(r *format.Record) error {
 
 func (p *recordMaker) end() error {
 	if p.held == nil {
-		return errChanged
+		return ErrChanged
 	}
 	p.held.Part |= format.PartLast
 	return p.emit(p.held)
@@ -91,7 +90,7 @@ func (c *Client) readString(ctx context.Context, p *recordMaker) error {
 			return err
 		}
 		if int64(len(reply.Text)) != min(piece, p.info.Length-at) {
-			return errChanged
+			return ErrChanged
 		}
 		if err := p.add(&format.Record{Value: []byte(reply.Text)}); err != nil {
 			return err
@@ -160,7 +159,7 @@ func (c *Client) readScanned(ctx context.Context, p *recordMaker, scan string, w
 		elems, err := reply.List[1].Texts()
 		for i := 0; ordered && i < len(elems); i += width {
 			if last != nil && bytes.Compare(elems[i], last) <= 0 {
-				return errChanged
+				return ErrChanged
 			}
 			last = elems[i]
 		}
@@ -171,7 +170,7 @@ func (c *Client) readScanned(ctx context.Context, p *recordMaker, scan string, w
 			err = p.addAll(elems, width)
 		}
 		if err == nil && p.elements > p.info.Length {
-			err = errChanged
+			err = ErrChanged
 		}
 		if err != nil || cursor == "0" {
 			return err
@@ -197,7 +196,7 @@ func (c *Client) readRanges(ctx context.Context, p *recordMaker) error {
 			r.Elems, r.Scores, err = parseScores(r.Elems)
 		}
 		if err == nil && len(r.Elems) == 0 {
-			err = errChanged
+			err = ErrChanged
 		}
 		if err == nil {
 			err = p.add(r)
@@ -265,7 +264,7 @@ func (c *Client) readStream(ctx context.Context, p *recordMaker) error {
 			continue
 		}
 		if len(r.Entries) == 0 {
-			return errChanged
+			return ErrChanged
 		}
 		from = "(" + r.Entries[len(r.Entries)-1].ID.String()
 		if err := p.add(r); err != nil {

@@ -155,7 +155,7 @@ func TestUnchanged(t *testing.T) {
 				t.Fatal(err)
 			}
 			do(tc.between...)
-			if err := v.Unchanged(ctx, keys, looks); errors.Is(err, errChanged) != tc.changed || err != nil && !tc.changed {
+			if err := v.Unchanged(ctx, keys, looks); errors.Is(err, ErrChanged) != tc.changed || err != nil && !tc.changed {
 				t.Errorf("%s: %v", tc.name, err)
 			}
 		}
