@@ -119,6 +119,19 @@ func noPlace(ctx context.Context, o *Options) error {
 	return fmt.Errorf("%w: %s is no place for a delta of the chain %s: the next is %s", reader.ErrRefused, o.Location, chain, archive.DeltaPath(chain, len(members)+1))
 }
 
+// notInChain refuses a full dump at a place among deltas, which the chain could not be read past.
+func notInChain(ctx context.Context, o *Options) error {
+	chain, err := archive.ChainAt(ctx, o.Location)
+	if chain == "" || err != nil {
+		return err
+	}
+	first, err := archive.ReadMember(ctx, chain, 1, o.Archive.Keys.Identities...)
+	if err != nil || first.Info.Delta == nil {
+		return nil // full dumps may have such names, too
+	}
+	return fmt.Errorf("%w: %s is the place of a chain of deltas, and this would be a full dump: make a delta of it with --base, or give another --out", reader.ErrRefused, chain)
+}
+
 func (b *base) close() {
 	for _, a := range b.dumps {
 		a.Close()

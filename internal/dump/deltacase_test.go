@@ -152,6 +152,12 @@ func TestDeltaRefused(t *testing.T) {
 	for _, no := range []string{chain, chain + "/", filepath.Join(chain, "2"), filepath.Join(chain, "0000002")} {
 		makeDump(t, srv.Addr(), no, since(full)).failed(t, reader.ErrRefused, "is no place for a delta", "the next is "+archive.DeltaPath(chain, 2))
 	}
+	for _, no := range []string{chain, archive.DeltaPath(chain, 2)} {
+		makeDump(t, srv.Addr(), no).failed(t, reader.ErrRefused, "with --base")
+	}
+	nights := newDir(t)
+	makeDump(t, srv.Addr(), archive.DeltaPath(nights, 1)).ok(t)
+	makeDump(t, srv.Addr(), archive.DeltaPath(nights, 2)).ok(t)
 	for _, set := range []func(*Options){match("x*"), func(o *Options) { o.Selection.DBs = []int{3} }, func(o *Options) { o.Selection.Types = format.Types[:2] }} {
 		r := makeDump(t, srv.Addr(), out, since(full), set)
 		if exitcode.Of(r.err, nil) != exitcode.Usage || !strings.Contains(r.err.Error(), "leave it out") {

@@ -51,6 +51,10 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 			return err
 		}
 		defer b.close()
+	} else if stream == nil {
+		if err := notInChain(ctx, o); err != nil {
+			return err
+		}
 	}
 	CountRetries(&o.Reader, o.Meter, o.Summary)
 	o.Archive.Sealed = func() { o.Meter.Chunk(1) }

@@ -252,16 +252,21 @@ func (s *Summary) AddLeft(l LeftOut) {
 	s.LeftOut = append(s.LeftOut, l)
 }
 
-// lists returns one name for two lists: where they differ, it ends with *.
-func lists(a, b string) string {
-	if a == "" || a == b || b == "" {
-		return max(a, b)
+// mostLists is how many lists are named.
+const mostLists = 3
+
+// lists names a list beside others.
+func lists(all, list string) string {
+	const sep, more = ", ", ", and more beside them"
+	switch {
+	case all == "" || list == "" || all == list:
+		return max(all, list)
+	case strings.HasSuffix(all, more) || strings.Contains(all+sep, list+sep):
+		return all
+	case strings.Count(all, sep) >= mostLists-1:
+		return all + more
 	}
-	n := 0
-	for n < min(len(a), len(b)) && a[n] == b[n] {
-		n++
-	}
-	return a[:strings.LastIndexByte(a[:n], '/')+1] + "*"
+	return all + sep + list
 }
 
 // With returns what two comparisons found together. Nil is none.
