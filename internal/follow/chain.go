@@ -42,6 +42,10 @@ func openChain(ctx context.Context, o *Options) (_ *chain, err error) {
 		return nil, err
 	}
 	logging.SetDump(o.Log, c.base.Dump)
+	if m, err := archive.OpenAny(ctx, o.Chain, 1, o.Archive.Keys.Identities...); err == nil {
+		m.Close()
+		return nil, fmt.Errorf("%w: %s is a dump or a delta itself, and no place for a chain: give another --out", reader.ErrRefused, o.Chain)
+	}
 	dir, err := storage.Create(ctx, o.Chain, o.Archive.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("create chain: %w", err)
