@@ -6,6 +6,7 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/alicebob/miniredis/v2/server"
@@ -32,9 +33,10 @@ func TestVanishedStream(t *testing.T) {
 	}
 	for flush, want := range map[bool]int{false: 0, true: 4} {
 		m := startTarget(t)
-		hook, sets := minitarget.Hook(), 0
+		hook := minitarget.Hook()
+		var sets atomic.Int64
 		m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
-			if sets++; sets == 150 && flush {
+			if sets.Add(1) == 150 && flush {
 				m.FlushAll()
 			}
 			return hook(c, cmd, args...)
