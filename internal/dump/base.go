@@ -123,7 +123,7 @@ func noPlace(ctx context.Context, o *Options) error {
 func notInChain(ctx context.Context, o *Options) error {
 	chain, err := archive.ChainAt(ctx, o.Location)
 	if chain == "" || err != nil {
-		return err
+		return nil // what cannot be looked at cannot be written to either, which is said then
 	}
 	first, err := archive.ReadMember(ctx, chain, 1, o.Archive.Keys.Identities...)
 	if err != nil || first.Info.Delta == nil {

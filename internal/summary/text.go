@@ -73,7 +73,7 @@ func (s *Summary) body(t *text, of string) {
 	t.say("dump", strings.TrimSpace(s.Dump.Place+" "+inBrackets(s.Dump.ID)))
 	switch c := s.Chain; {
 	case s.Rollback == nil:
-		c.text(t)
+		c.text(t, s.Command)
 	case c != nil && c.Number == 0:
 		t.say("chain", c.Place+": none of its deltas is loaded any more, only the base")
 	case c != nil:
@@ -247,14 +247,16 @@ func (c *Comparison) text(t *text) {
 }
 
 // text says how far the chain is.
-func (c *Chain) text(t *text) {
+func (c *Chain) text(t *text, command string) {
 	if c == nil {
 		return
 	}
 	t.say("chain", c.Place)
 	switch {
 	case c.Number == 0:
-		t.say("state", "it has no delta yet")
+		if command == "follow" || command == "load" { // others do not know
+			t.say("state", "no delta made or loaded so far")
+		}
 		return
 	case c.Last:
 		t.say("state", fmt.Sprintf("delta %d is the last: it was made while the writers were at rest", c.Number))
