@@ -20,7 +20,7 @@ func loadCrashRounds() int {
 	if testing.Short() {
 		return 6
 	}
-	return 50
+	return 30
 }
 
 // partElements is how many elements of a large key go into one part.
