@@ -1,8 +1,10 @@
 package load
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -59,6 +61,56 @@ func (j *job) loaded(jn *journal.Journal, list *leftout.Report) error {
 		fmt.Fprintf(j.log, "loaded %s\n", progress.Plural(jn.Stats().Keys, "key", "keys"))
 	}
 	return j.reached(jn, list)
+}
+
+// conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and
+// compares if that is wanted. Sample is of the keys of a stream.
+func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Report, sample []LoadedKey) error {
+	jn := there.Journal
+	if j.Verify == nil {
+		gone := j.lookBack(ctx, there, sample, list)
+		left := j.loaded(jn, list)
+		return errors.Join(gone, j.Unsure(jn.Unsure()), left)
+	}
+	left := j.loaded(jn, list)
+	if err := j.feed.Wait(ctx); err != nil {
+		return errors.Join(err, left)
+	}
+	var leftOut func() (io.ReadCloser, error)
+	if left != nil {
+		leftOut = list.Readable(jn.Stats().Left())
+	}
+	spec := j.Spec
+	if j.Shared {
+		spec.Meter = nil // its phase is that of the other loads
+	}
+	err := j.Verify(ctx, spec, j.feed.Archive(), j.rules, leftOut, j.log)
+	if c := j.Summary.Comparison; c != nil && j.Shared {
+		fmt.Fprintf(j.log, "compared %s\n", progress.Plural(c.Keys, "key", "keys"))
+	}
+	return errors.Join(err, left)
+}
+
+// lookBack looks for keys of a load that is done, and notes in the journal that some are gone. What
+// a delta behind it may have deleted is not missed.
+func (j *job) lookBack(ctx context.Context, there *Presence, keys []LoadedKey, list *leftout.Report) (err error) {
+	if below, err := isBelow(ctx, there.Journal); err != nil || below {
+		return err
+	}
+	var left func() (io.ReadCloser, error)
+	if n := there.Journal.Stats().Left(); n > 0 {
+		left = list.Readable(n)
+	}
+	if a := j.feed.Archive(); !j.isStream() && j.feed.Finished() {
+		if keys, err = there.sample(a, loadstate.AssignUnits(j.Shard, j.Units(a)), lookedChunks, left != nil); err != nil {
+			return err
+		}
+	}
+	why, err := there.missing(ctx, keys, left)
+	if err != nil || why == "" {
+		return err
+	}
+	return there.Journal.BeUnsure(why)
 }
 
 // summarize says what was loaded, by this run and those before: of a delta that may be nothing. It
