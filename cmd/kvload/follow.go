@@ -33,9 +33,10 @@ EXAMPLES:
    kvload load   --uri redis://10.0.0.9:6666 --in /backup/base
    kvload follow --uri redis://10.0.0.9:6666 --in /backup/chain \
       --base /backup/base
-   kvload follow --uri redis://10.0.0.9:6666 --in s3://dumps/chain --verify
+   kvload follow --uri redis://10.0.0.9:6666 --in 's3://backups/chain' --verify
    # those that are there, without waiting for more:
-   kvload load --uri redis://10.0.0.9:6666 --in /backup/chain
+   kvload load --uri redis://10.0.0.9:6666 --in /backup/chain \
+      --base /backup/base
 
 ` + command.Buckets
 

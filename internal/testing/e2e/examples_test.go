@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,16 +16,6 @@ import (
 // notRunExample is in the one example that is not run: it asks on a terminal, and wants the
 // namespaces of a Kvrocks.
 const notRunExample = "--askpass"
-
-// notPrepared are commands whose examples read dumps and chains that this test does not make yet:
-// TestPages and TestCookbook run those of the docs.
-var notPrepared = map[string]bool{
-	"pikadump follow": true, "kvload follow": true, "kvload merge": true, "kvload stats": true, "kvload report": true,
-	"kvload get": true, "kvload cat": true, "kvload ls": true, "kvload extract": true,
-}
-
-// needsChain tells an example that reads a chain, or resumes what is not begun here.
-var needsChain = regexp.MustCompile(`--base |--to [0-9]|/chain|dump --out [^ ]+ --resume`)
 
 // TestExamples runs the examples of every command's help. Hosts, directories and buckets are those
 // of the test; what an example needs is made before: a dump, a load, a file.
@@ -48,7 +40,7 @@ func TestExamples(t *testing.T) {
 				}
 				ran := 0
 				for _, line := range examples {
-					if !strings.Contains(line, notRunExample) && !notPrepared[name+" "+command] && !needsChain.MatchString(line) {
+					if !strings.Contains(line, notRunExample) {
 						runExample(t, command, line)
 						ran++
 					}
@@ -97,27 +89,44 @@ func commandLines(text string) (commands []string) {
 }
 
 var (
-	bucketExample = regexp.MustCompile(`'s3://backups/([a-z]+)(\?[^']*)?'`)
+	bucketExample = regexp.MustCompile(`'s3://backups/([a-z0-9]+)(\?[^']*)?'`)
 	shardExample  = regexp.MustCompile(`(?s)(pikadump|kvload)( [^\n]*(?:\\\n[^\n]*)*)--shard 3/8([^\n]*)`)
 	readFrom      = regexp.MustCompile(`(?:--in|kvload inspect|kvload inspect --json|kvload pack|kvload check|--identity key.txt) (/[^ \n]+|'s3:[^ \n]+|dump\b)`)
+	lookedAt      = regexp.MustCompile(`^(?:.*\| )?kvload (?:get|cat|ls|stats|report|extract) [^|]*?(/backup/pika|'s3://backups/pika[^ ]*')`)
+	chainExample  = regexp.MustCompile(`(/backup/chain|'s3://backups/chain')(?:/00000(\d))?`)
+	baseExample   = regexp.MustCompile(`--base (\S+)|kvload merge [^|]*?(\S+/base'?) `)
 )
 
 // runExample runs a command line of the help, with what it needs.
 func runExample(t *testing.T, command, line string) {
 	t.Helper()
-	script := strings.Join(needs(command, line), "\n") + "\necho '--- the example' >&2\n" + shardExample.ReplaceAllString(line, "for i in 0 1 2 3 4 5 6 7; do $1$2--shard $$i/8$3; done")
+	run := line
+	if command == "follow" && strings.HasPrefix(line, "pikadump") && !strings.Contains(line, "--once") && !strings.Contains(line, "--until-idle") {
+		run = "timeout --preserve-status 2 " + line + " || [ $? = 143 ]" // it follows until it is stopped
+	}
+	script := strings.Join(needs(command, line), "\n") + "\necho '--- the example' >&2\n" + shardExample.ReplaceAllString(run, "for i in 0 1 2 3 4 5 6 7; do $1$2--shard $$i/8$3; done")
 	dir := t.TempDir()
-	s := simulate(t, pikasim.Options{Version: pikasim.V355, Databases: 1})
-	fillSample(t, client(t, s.addr, 0))
+	databases := 1
+	if strings.Contains(line, "--db 3") {
+		databases = 4
+	}
+	s := simulate(t, pikasim.Options{Version: pikasim.V355, Databases: databases, Replication: true})
+	c := client(t, s.addr, 0)
+	fillSample(t, c)
+	do(t, c, "SET", "user:1000", "v")
+	do(t, c, "SET", "\x00\xff", "v")
+	if databases > 1 {
+		do(t, client(t, s.addr, 3), "HSET", "of db3", "f", "v")
+	}
 	if strings.Contains(script, "s3://") {
 		server := s3server.Start(t)
 		script = bucketExample.ReplaceAllStringFunc(script, func(m string) string { return "'" + server.URL(bucketExample.FindStringSubmatch(m)[1]) + "'" })
 	}
 	to := startRedis(t)
 	script = strings.NewReplacer(
-		"REDISCLI_AUTH=secret ", "", "10.0.0.5:9221", s.addr, "-h 10.0.0.5", asFlags(s.addr),
+		"REDISCLI_AUTH=secret ", "", "10.0.0.5:9221", s.addr, "-h 10.0.0.5", asFlags(s.addr), "-h 10.0.0.9", asFlags(to.addr), "redis-cli --pipe", "redis-cli "+asFlags(to.addr)+" --pipe",
 		"10.0.0.9:6666", to.addr, "any.node.of.cluster:6666", to.addr, "127.0.0.1:6666", to.addr, "10.1.0.9:6666", startRedis(t).addr,
-		"/backup/", dir+"/backup/", "/nfs/", dir+"/nfs/", "/archive/", dir+"/archive/", "/shared/", dir+"/shared/", "/etc/", dir+"/etc/",
+		"/backup/", dir+"/backup/", "/nfs/", dir+"/nfs/", "/archive/", dir+"/archive/", "/shared/", dir+"/shared/", "/etc/", dir+"/etc/", "/var/lib/", dir+"/var/", "age1…", "$(age-keygen -o key.txt)",
 		"print-config COMMAND", "print-config "+map[bool]string{true: "load", false: "dump"}[strings.Contains(line, "kvload")],
 	).Replace(script)
 	cmd := exec.Command("bash", "-c", "set -euo pipefail\nmkdir backup nfs archive shared etc\n"+script)
@@ -149,16 +158,30 @@ func needs(command, line string) (script []string) {
 		}
 		return script
 	}
-	m := readFrom.FindStringSubmatch(line)
-	if m == nil {
-		return script
-	}
 	encrypt := ""
 	if strings.Contains(line, "key.txt") {
 		encrypt = " --encrypt-to $(age-keygen -o key.txt)"
 	}
+	if strings.Contains(line, "names.txt") {
+		script = append(script, "echo user:1000 > names.txt")
+	}
+	switch {
+	case strings.HasPrefix(line, "pikadump follow"):
+		return append(script, "pikadump dump "+source+" --out /backup/pika")
+	case line == "pikadump dump --out /backup/pika --resume":
+		return append(script, "pikadump dump "+source+" --out /backup/pika", "rm /backup/pika/manifest.json")
+	case chainExample.MatchString(line):
+		return append(script, needsChain(line, source, target, encrypt)...)
+	}
+	m := readFrom.FindStringSubmatch(line)
+	if at := lookedAt.FindStringSubmatch(line); at != nil {
+		m = at
+	}
+	if m == nil {
+		return script
+	}
 	script = append(script, "pikadump dump "+source+" --out "+m[1]+encrypt)
-	if command == "verify" && strings.HasPrefix(line, "kvload") || command == "finish" || command == "rollback" {
+	if command == "verify" && strings.HasPrefix(line, "kvload") || command == "finish" || command == "rollback" || strings.Contains(line, "report") && strings.Contains(line, "--state ") {
 		load := "kvload load " + target + " --in " + m[1]
 		for _, flag := range []string{"--state", "--on-exists", "--undo"} {
 			if _, value, found := strings.Cut(line, flag+" "); found {
@@ -166,6 +189,38 @@ func needs(command, line string) (script []string) {
 			}
 		}
 		script = append(script, load)
+	}
+	return script
+}
+
+// needsChain returns the commands that make the chain that an example reads, the last of whose
+// deltas says so, and its base, which is loaded; to roll deltas back, these are, too.
+func needsChain(line, source, target, encrypt string) (script []string) {
+	m, base, deltas := chainExample.FindStringSubmatch(line), "/backup/base", 1
+	if b := baseExample.FindStringSubmatch(line); b != nil {
+		base = b[1] + b[2]
+	} else if strings.HasPrefix(m[1], "'s3:") {
+		base = "'s3://backups/base'"
+	}
+	_, to, found := strings.Cut(line, "--to ")
+	if n, err := strconv.Atoi(m[2] + strings.TrimSpace(to)); err == nil {
+		deltas = n + 1
+	}
+	identity := ""
+	if encrypt != "" {
+		identity = " --identity key.txt"
+	}
+	script = append(script, "pikadump dump "+source+" --out "+base+encrypt, "kvload load "+target+" --in "+base+identity)
+	for n := range deltas {
+		end := "--once"
+		if n == deltas-1 {
+			end = "--until-idle 100ms"
+		}
+		script = append(script, fmt.Sprintf("redis-cli -h 10.0.0.5 SET changed:%d v", n),
+			"pikadump follow "+source+" --base "+base+" --out "+m[1]+" "+end+identity+encrypt)
+	}
+	if found {
+		script = append(script, "kvload load "+target+" --in "+m[1]+" --base "+base+" --undo undo")
 	}
 	return script
 }
