@@ -262,7 +262,7 @@ func TestCutConnections(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		proxy, err := faultproxy.Start(replication, func(n int) faultproxy.Plan { return faultproxy.Plan{ResetAfter: int64(20 + 40*n)} })
+		proxy, err := faultproxy.Start(replication, func(n int) faultproxy.Plan { return faultproxy.Plan{ResetAfter: int64(20 + 20*n)} })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -300,7 +300,7 @@ func TestCutConnections(t *testing.T) {
 		if err := <-written; err != nil {
 			t.Error(err)
 		}
-		if proxy.Disturbed() < 2 {
+		if proxy.Disturbed() < 5 {
 			t.Errorf("%d connections were cut", proxy.Disturbed())
 		}
 	})

@@ -20,7 +20,7 @@ func loadCrashRounds() int {
 	if testing.Short() {
 		return 6
 	}
-	return 30
+	return 50
 }
 
 // partElements is how many elements of a large key go into one part.
@@ -135,7 +135,7 @@ func writeDumpTo(t *testing.T, location string, began time.Time, keys []*record)
 	}
 }
 
-// TestCrash kills loads at random moments and cuts their connections, goes on with them, and
+// TestCrash kills loads at random moments and cuts their connections, resumes them, and
 // compares everything in the end.
 func TestCrash(t *testing.T) {
 	parallel(t)
@@ -263,7 +263,7 @@ func (c *crash) round(rng *rand.Rand, took time.Duration, onExists string) (kill
 	return killed, proxy.Disturbed()
 }
 
-// load begins a load, kills it after each of the durations and goes on with it, and lets it come to
+// load begins a load, kills it after each of the durations and resumes it, and lets it come to
 // its end.
 func (c *crash) load(onExists, addr string, kills ...time.Duration) (left []leftOut, killed int) {
 	c.t.Helper()

@@ -25,7 +25,7 @@ import (
 
 // followMoves is how many migrations of each pair of servers there are, at the least (SOAK). Each
 // cuts over twice.
-const followMoves = 2
+const followMoves = 4
 
 // TestFollowCrash: a source is moved while writers change it in every way. Everything that moves it
 // is killed at random instants and run again, and connections are cut. When the writers rest, the
