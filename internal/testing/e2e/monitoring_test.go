@@ -29,10 +29,10 @@ var (
 )
 
 // TestMonitoring: every metric that the dashboard and the alerts ask for is exposed by a dump that
-// is stopped and resumed, and by its load; and no name of a key is, in metrics or in the log.
+// is stopped and resumed, by its load, or by what follows both; and no name of a key is, in metrics or in the log.
 func TestMonitoring(t *testing.T) {
 	parallel(t)
-	s := simulate(t, pikasim.Options{Version: pikasim.V355, Databases: 1})
+	s := simulate(t, pikasim.Options{Version: pikasim.V355, Databases: 1, Replication: true})
 	fillSample(t, client(t, s.addr, 0))
 	to, dir := startRedis(t), t.TempDir()
 	dump, log, file := filepath.Join(dir, "dump"), filepath.Join(dir, "log"), filepath.Join(dir, "tool.prom")
@@ -92,6 +92,14 @@ func TestMonitoring(t *testing.T) {
 	<-p.ended
 	start(t, "kvload", "load", "--uri", "redis://"+to.addr, "--in", dump, "--key-prefix-strip", "app:", "--resume",
 		"--metrics-file", file, "--log-file", log, "--log-format", "json").mustSay(t, 3, "not everything")
+	scraped(read(file))
+	chain := filepath.Join(dir, "chain")
+	do(t, client(t, s.addr, 0), "SET", "app:user:new", "1")
+	start(t, "pikadump", "follow", "--uri", "redis://"+s.addr, "--base", dump, "--out", chain, "--until-idle", "1s",
+		"--metrics-file", file, "--log-file", log).mustSay(t, 0, "it is the last")
+	scraped(read(file))
+	start(t, "kvload", "follow", "--uri", "redis://"+to.addr, "--in", chain, "--base", dump,
+		"--metrics-file", file, "--log-file", log).mustSay(t, 0, "delta 1: loaded")
 	scraped(read(file))
 
 	for _, name := range []string{"dashboard.json", "alerts.yaml"} {

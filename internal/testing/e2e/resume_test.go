@@ -71,7 +71,7 @@ func TestResumeRefused(t *testing.T) {
 		{"type", pikasim.V355, 2, nil, []string{"--type", "hash"}, "choice of types is"},
 		{"fewer types", pikasim.V355, 2, []string{"--type", "hash"}, []string{"--type", "set"}, "choice of types is [hash], now it is [set]"},
 		{"match", pikasim.V355, 2, nil, []string{"--match", "a*"}, `--match is "", now it is "a*"`},
-		{"no match", pikasim.V355, 2, []string{"--match", "a*"}, nil, `--match is "a*", now it is ""`},
+		{"other match", pikasim.V355, 2, []string{"--match", "a*"}, []string{"--match", "b*"}, `--match is "a*", now it is "b*"`},
 	} {
 		t.Run(d.name, func(t *testing.T) {
 			serve(pikasim.V355, 2)
@@ -152,7 +152,7 @@ func TestResumeSourceAway(t *testing.T) {
 	}
 }
 
-// mustStop checks that a run ended with the code, and said that it can be gone on with.
+// mustStop checks that a run ended with the code, and said that it can be resumed.
 func mustStop(t *testing.T, code int, stderr string, want int) {
 	t.Helper()
 	if code != want || !strings.Contains(stderr, "--resume resumes it") {
@@ -160,7 +160,7 @@ func mustStop(t *testing.T, code int, stderr string, want int) {
 	}
 }
 
-// TestResumeSignalled: a run that was told to stop is gone on with.
+// TestResumeSignalled: a run that was told to stop is resumed.
 func TestResumeSignalled(t *testing.T) {
 	parallel(t)
 	s, h := simulateCrash(t, pikasim.V401)
