@@ -21,7 +21,7 @@ build:
 	$(GO) build -ldflags '-s -w' -buildvcs=auto -o bin/ ./cmd/...
 
 # Many of the tests of the whole way wait for servers: more of them run at once than there are cores.
-# The last line names what was not tested for want of a server.
+# The last line names what was not tested because a server is missing.
 test:
 	$(GO) test -json -timeout 20m -parallel 4 $(PKGS) | $(GO) run ./internal/testing/summary
 

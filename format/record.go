@@ -257,7 +257,7 @@ type sequence struct {
 	key     []byte
 }
 
-// continues starts the sequence inside key: the chunk goes on with a key that
+// continues starts the sequence inside key: the chunk continues a key that
 // the chunk before left open.
 func (s *sequence) continues(key []byte) {
 	s.started, s.open, s.kind = true, true, 0

@@ -149,7 +149,7 @@ func TestFirstConnection(t *testing.T) {
 }
 
 // TestRestart: behind a restart the positions of the binlog say nothing; a server of another
-// version is not gone on with.
+// version is not resumed.
 func TestRestart(t *testing.T) {
 	srv, _ := startSim(t, pikasim.Options{})
 	addr := srv.Addr()

@@ -8,7 +8,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// Up to 3.5 a name can stand in several types, and TTL answers for the first that has it
+// Up to 3.5 a name can exist under several types, and TTL answers for the first that has it
 // (SERVERS.md P5). So before the TTLs of a pipeline and behind them the types are listed that could
 // answer: an expiry is the key's own if the key is there both times, and no other type has its name
 // either time.

@@ -45,7 +45,7 @@ func (s *session) collection(t format.Type) collection {
 }
 
 // ByCursor reports whether keys are listed by SCAN: such a dump is made by ScanCursor in one
-// go, and cannot be gone on with.
+// go, and cannot be resumed.
 func (s *session) ByCursor() bool { return s.listing == byCursor }
 
 // Listing names the command that lists the keys.

@@ -43,7 +43,7 @@ func newRawBatch(namespace string) (*rawBatch, error) {
 	return &rawBatch{keyspace: ks, encoder: e}, nil
 }
 
-// begin begins a part, or goes on with the one that is open.
+// begin begins a part, or continues the one that is open.
 func (b *rawBatch) begin(k *key) *rawPart {
 	if b.open {
 		return &b.parts[len(b.parts)-1]

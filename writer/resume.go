@@ -11,7 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// takeUp goes on with the key in whose middle Job.From lies; r is the first record behind it.
+// takeUp continues the key in whose middle Job.From lies; r is the first record behind it.
 // What an earlier run has sent of it behind the point is unknown. Of a hash, set or zset
 // it is sent again. A list or stream goes on behind what is there: pieces of a list are sent
 // one after the other, and the ids of a stream rise.

@@ -52,7 +52,7 @@ func (w *walk) unfinished(flags ...string) {
 	w.k.change(func() { w.k.full = false })
 }
 
-// undone leaves a load that was taken back.
+// undone leaves a load that was undone.
 func (w *walk) undone() {
 	w.t.Helper()
 	w.load(0)

@@ -40,7 +40,7 @@ func TestBadFlags(t *testing.T) {
 		{"--timeout", append(good, "--timeout", "-1s"), "--timeout -1s is negative"},
 		{"--timeout without unit", append(good, "--timeout", "90"), "timeout"},
 		{"a shard of a whole bucket", append(good[:3], "--in", "s3://dumps?region=x", "--shard", "0/2"), "--state"},
-		{"a shard of a whole bucket, taken back", []string{"rollback", "--in", "s3://dumps/", "--shard", "0/2"}, "--state"},
+		{"a shard of a whole bucket, undone", []string{"rollback", "--in", "s3://dumps/", "--shard", "0/2"}, "--state"},
 		{"--port", []string{"load", "--port", "0", "--in", "x"}, "--port 0: it is between 1 and 65535"},
 		{"--uri and --host", append(good, "--host", "h"), "--uri and --host"},
 		{"--uri that is none", []string{"load", "--uri", "redis://:" + wrong + "@h", "--in", "x"}, "%XX"},

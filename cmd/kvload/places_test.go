@@ -73,7 +73,7 @@ func TestConflicts(t *testing.T) {
 		says []string
 		keys []string
 	}{
-		{"not said", plain, nil, 5, []string{"1 name stands in several types", `"x" in db0 is [string hash]`, "--on-conflict first or suffix", "--type"}, nil},
+		{"not said", plain, nil, 5, []string{"1 name exists under several types", `"x" in db0 is [string hash]`, "--on-conflict first or suffix", "--type"}, nil},
 		{"fail", plain, []string{"--on-conflict", "fail"}, 5, []string{"--on-conflict first or suffix"}, nil},
 		{"suffix is taken", clash, []string{"--on-conflict", "suffix"}, 5, []string{`"x:hash"`, "has a key of that name already", "--on-conflict first"}, nil},
 		{"first", plain, []string{"--on-conflict", "first"}, 3, []string{"1 ", "conflict", "left-out-"}, []string{"x"}},

@@ -151,7 +151,7 @@ func TestLoadStream(t *testing.T) {
 }
 
 // TestStreamEmptyDatabase: a load that was begun before it was known that a database is empty can
-// be gone on with and taken back when it is.
+// be resumed and undone when it is.
 func TestStreamEmptyDatabase(t *testing.T) {
 	dir, stream := streamDump(t, []int{0, 1}, text("a", "1"))
 	k := startKvrocks(t)

@@ -49,7 +49,7 @@ func TestLeftOut(t *testing.T) {
 	r.failed(t, 3, "see skipped.jsonl in the stream")
 }
 
-// TestResumeLost: a finished dump of which a file was lost or cut is damaged, and not gone on with:
+// TestResumeLost: a finished dump of which a file was lost or cut is damaged, and not resumed:
 // the source may hold something else by now, and loads may know the dump as it was.
 func TestResumeLost(t *testing.T) {
 	s := startVanishing(t)

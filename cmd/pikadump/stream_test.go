@@ -28,7 +28,7 @@ func TestStreamUsage(t *testing.T) {
 	}
 }
 
-// TestStreamBroken: a stream that cannot be written is not gone on with, and so nothing says that
+// TestStreamBroken: a stream that cannot be written is not resumed, and so nothing says that
 // it can be.
 func TestStreamBroken(t *testing.T) {
 	s := smallpika.Start(t, pikasim.Options{})
@@ -59,8 +59,8 @@ func TestStreamBroken(t *testing.T) {
 	}
 }
 
-// TestEncryptedResume: an encrypted dump is gone on with only by who can read it, for the same
-// recipients; a plain one is not gone on with encrypted.
+// TestEncryptedResume: an encrypted dump is resumed only by who can read it, for the same
+// recipients; a plain one is not resumed encrypted.
 func TestEncryptedResume(t *testing.T) {
 	server, err := pikasim.Start(pikasim.Options{Version: pikasim.V401})
 	if err != nil {

@@ -176,7 +176,7 @@ func isBegun(dir storage.Store, prefix string) (bool, error) {
 func howToFinish(in *format.Info, place string) string {
 	switch {
 	case in.Delta != nil && in.Delta.Made == format.MadeByBinlog:
-		return "pikadump follow has not finished it, and makes it anew when it goes on with the chain"
+		return "pikadump follow has not finished it, and makes it anew when it continues the chain"
 	case in.Delta != nil:
 		return fmt.Sprintf("pikadump has not finished it: pikadump dump --uri redis://%s --base BASE --out %s --resume", in.Source.Address, shellword.Quote(place))
 	case strings.HasPrefix(in.Tool, "kvload "):

@@ -10,7 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// Conflicts hands over the names that stand in several types, by database and in
+// Conflicts hands over the names that exist under several types, by database and in
 // key order.
 func (a *Archive) Conflicts(each func(ConflictKey) error) error {
 	if a.above != nil {
@@ -19,9 +19,9 @@ func (a *Archive) Conflicts(each func(ConflictKey) error) error {
 	return readNamed(a, format.ConflictsName, each)
 }
 
-// writeConflicts writes conflicts.jsonl if any name stands in several types, as one can up to Pika
-// 3.5. The chunks of each type are in key order, so that a merge over them finds every such name,
-// in constant memory.
+// writeConflicts writes conflicts.jsonl if any name exists under several types, as one can up to
+// Pika 3.5. The chunks of each type are in key order, so that a merge over them finds every such
+// name, in constant memory.
 func (a *Archive) writeConflicts() error {
 	l, m := &list{dir: a.dir, name: format.ConflictsName}, a.Manifest
 	defer l.discard()
@@ -40,7 +40,7 @@ func (a *Archive) writeConflicts() error {
 	return err
 }
 
-// eachConflict finds the names that stand in several types, by database and in key order.
+// eachConflict finds the names that exist under several types, by database and in key order.
 func (a *Archive) eachConflict(each func(ConflictKey) error) error {
 	if a.above != nil && !MayConflict(&a.Manifest.Info) {
 		return nil
@@ -61,7 +61,7 @@ func (a *Archive) findConflicts(db int, found func(name []byte, types []format.T
 	return merge(a.nameStreams(db, allChunks, a.namesAt), 2, found)
 }
 
-// A ConflictCursor tells which names of one database stand in several types in a dump. It is for
+// A ConflictCursor tells which names of one database exist under several types in a dump. It is for
 // one goroutine.
 type ConflictCursor struct {
 	db   int

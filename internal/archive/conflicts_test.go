@@ -32,7 +32,7 @@ func record(typ format.Type, key string) format.Record {
 	return r
 }
 
-// TestConflicts: the merge finds each name that stands in several types of one database, and
+// TestConflicts: the merge finds each name that exists under several types of one database, and
 // no other, and Holds finds each key, on random keys over few bytes and small chunks.
 func TestConflicts(t *testing.T) {
 	for seed := range uint64(8) {

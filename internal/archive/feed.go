@@ -68,8 +68,8 @@ func (f *Feed) Archive() *Archive { return f.a }
 // Finished reports whether all have come.
 func (f *Feed) Finished() bool { return f.arrivals == nil }
 
-// Early reports whether units can be loaded before all have come: whether a name stands in several
-// types is known only then.
+// Early reports whether units can be loaded before all have come: whether a name exists under
+// several types is known only then.
 func (f *Feed) Early() bool { return !MayConflict(&f.a.Manifest.Info) }
 
 // Begin chooses the chunks that are handed out as they come. It comes before Next.

@@ -14,7 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// ConflictKey is a line of conflicts.jsonl: a name that stands in several types.
+// ConflictKey is a line of conflicts.jsonl: a name that exists under several types.
 type ConflictKey struct {
 	DB    int           `json:"db"`
 	Key   []byte        `json:"key"`

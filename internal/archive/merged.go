@@ -72,7 +72,7 @@ func (m *merged) Seek(key []byte) ([]byte, error) {
 }
 
 // hides reports whether nothing is to be given for a name that a delta has: it is deleted, or the
-// chunk goes on with it, and the one before has given it.
+// chunk continues it, and the one before has given it.
 func (m *merged) hides(delta int, name []byte) bool {
 	if m.chunk.Continues && bytes.Equal(name, m.chunk.Start) {
 		return true

@@ -8,7 +8,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// dropIncomplete removes chunks that end inside a key which no other goes on with, back to the one
+// dropIncomplete removes chunks that end inside a key that no other continues, back to the one
 // where the key begins, and chunks that go on with a key of which a part before is missing.
 func (w *Writer) dropIncomplete(log func(string)) error {
 	format.SortChunks(w.chunks)

@@ -12,7 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// Join begins or goes on with one shard of a dump, beside others that may be at work. The one that
+// Join begins or resumes one shard of a dump, beside others that may be at work. The one that
 // is the first writes dump.json. Info is what a new dump would get: source, options and division
 // must be those of the dump. A shard ends with Sealed; a run without a shard then finishes the
 // dump, by Resume.

@@ -90,7 +90,7 @@ func (a *Archive) OpenUnitAt(u Unit, chunk string) (*UnitSource, error) {
 			return &UnitSource{a: a, rest: u[i:]}, nil
 		}
 	}
-	return nil, fmt.Errorf("the dump has no chunk %s that goes on with %s", chunk, u[0].Name)
+	return nil, fmt.Errorf("the dump has no chunk %s that continues %s", chunk, u[0].Name)
 }
 
 // OpenUnit begins to read a unit.

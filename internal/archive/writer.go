@@ -199,8 +199,8 @@ func (w *Writer) nextNumber(id segmentID) (int, error) {
 	return n, nil
 }
 
-// MayConflict reports whether a name of the dump can stand in several types, which is found out at
-// its end: up to Pika 3.5 (SERVERS.md P5).
+// MayConflict reports whether a name of the dump can exist under several types, which is found out
+// at its end: up to Pika 3.5 (SERVERS.md P5).
 func MayConflict(info *format.Info) bool {
 	major, _, _ := strings.Cut(info.Source.Version, ".")
 	n, err := strconv.Atoi(major)
@@ -266,7 +266,7 @@ func (w *Writer) flush() error {
 	return w.uploads.Wait()
 }
 
-// Finish finds the names that stand in several types if manyTypes says that the source can
+// Finish finds the names that exist under several types if manyTypes says that the source can
 // have such, and writes the lists and the manifest. All segments must be closed.
 func (w *Writer) Finish(after []format.BinlogPosition, manyTypes bool) (*format.Manifest, error) {
 	m, err := w.Draft(after)

@@ -27,7 +27,7 @@ func (o *Options) Recall(ctx context.Context, atSource bool) error {
 	switch d := info.Delta; {
 	case d == nil:
 	case d.Made != format.MadeByScan:
-		return exitcode.Usagef("--resume: %s is a delta of pikadump follow: the same pikadump follow goes on with its chain", o.Location)
+		return exitcode.Usagef("--resume: %s is a delta of pikadump follow: the same pikadump follow continues its chain", o.Location)
 	case o.Base == "":
 		return exitcode.Usagef("--resume: %s is a delta of dump %s: say with --base where that is", o.Location, d.Base)
 	}

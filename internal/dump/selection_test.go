@@ -44,7 +44,7 @@ func startMany(t *testing.T, n int, o pikasim.Options) *pikasim.Server {
 	return s
 }
 
-// mustDump dumps a source of startMany, whose names stand in two types: their expiries cannot be
+// mustDump dumps a source of startMany, whose names exist under two types: their expiries cannot be
 // told.
 func mustDump(t *testing.T, s *pikasim.Server, out string, set ...func(*Options)) {
 	t.Helper()

@@ -118,9 +118,9 @@ func (m *maker) skipped() note {
 
 func (m *maker) conflicts() note {
 	if m.Manifest.Conflicts == 0 {
-		return note{Level: good, Title: m.say("No name stands in several types")}
+		return note{Level: good, Title: m.say("No name exists under several types")}
 	}
-	n := note{Level: warn, Title: m.say("Names that stand in several types: %s", progress.Count(m.Manifest.Conflicts)),
+	n := note{Level: warn, Title: m.say("Names that exist under several types: %s", progress.Count(m.Manifest.Conflicts)),
 		Text: []string{m.say("Kvrocks has one type per name. --on-conflict says which one a load takes. conflicts.jsonl names all; the first are:")}}
 	n.Table = &sheet{Small: true, Head: m.head("Name", "Database", "Types")}
 	for _, c := range m.Conflicts[:min(mostNamed, len(m.Conflicts))] {

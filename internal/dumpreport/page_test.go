@@ -124,7 +124,7 @@ func TestPageSays(t *testing.T) {
 	p := samplePage(t, English)
 	text := written(t, p)
 	for _, want := range []string{
-		"tenant:&lt;n&gt;:", "log:&lt;date&gt;:", "Names that stand in several types: 7", "HyperLogLogs: 1", "not there any more when it was read",
+		"tenant:&lt;n&gt;:", "log:&lt;date&gt;:", "Names that exist under several types: 7", "HyperLogLogs: 1", "not there any more when it was read",
 		"Consistency: cannot be told", "A trial: a sample of 50 % of the keys", "Keys that had expired when the dump ended: 10", "Databases: 2",
 		"Finished in", "Not finished", "the target refused it, or a part of it", "not equal, in 3 keys", "a value, score, element or byte is another one", "explained: no difference", "Not verified",
 		"Keys per second", "<svg class=\"chart wide\"", "<svg class=\"chart narrow\"", "class=\"area\"", ">4</td>",

@@ -71,7 +71,7 @@ func Open(dir storage.Store, identities []age.Identity) (storage.Store, error) {
 	return s, nil
 }
 
-// Create returns the store in which a dump is to be begun or gone on with: dir itself if there
+// Create returns the store in which a dump is to be begun or resumed: dir itself if there
 // are no recipients.
 func Create(dir storage.Store, keys Keys, resume bool) (storage.Store, error) {
 	encrypted, plain, err := look(dir)

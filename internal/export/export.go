@@ -119,7 +119,7 @@ func New(ctx context.Context, a *archive.Archive, w io.Writer, o Options) (*Expo
 	return x, nil
 }
 
-// choosesSome refuses to show nothing of a dump for want of such a database, or type.
+// choosesSome refuses to show nothing of a dump because the dump lacks the database or type.
 func (x *Exporter) choosesSome() error {
 	o, f := &x.a.Manifest.Options, &x.o.Filter
 	if !slices.ContainsFunc(o.Databases, f.DB) || !slices.ContainsFunc(o.Types, f.Type) {

@@ -27,7 +27,7 @@ type line struct {
 	Done     *done      `json:"done,omitempty"`
 	Unsure   string     `json:"unsure,omitempty"`
 	Run      *serverRun `json:"run,omitempty"`
-	Running  time.Time  `json:"running,omitzero"`  // a run goes on with it
+	Running  time.Time  `json:"running,omitzero"`  // a run resumes it
 	Idle     time.Time  `json:"idle,omitzero"`     // it has ended, and nothing is under way
 	Retries  int64      `json:"retries,omitempty"` // of Idle: that the run has made
 	Finished time.Time  `json:"finished,omitzero"`

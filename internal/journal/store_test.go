@@ -125,7 +125,7 @@ func (l *memoryLock) Unlock() error { l.locked = false; return nil }
 // points is how far the unit goes: enough for the log to be written anew, and on.
 const points = mostSegments/2 + 10
 
-// use makes a journal, or goes on with it, until something fails, and returns what it knows to be
+// use makes a journal, or resumes it, until something fails, and returns what it knows to be
 // kept.
 func use(m *memory) (kept int64, begun, finished bool) {
 	j, err := OpenStore(m, Options{Every: 1, Sync: 1})
@@ -153,7 +153,7 @@ func use(m *memory) (kept int64, begun, finished bool) {
 	return kept, true, j.Close() == nil
 }
 
-// TestFaults: after a fault of any operation of the store, done or not, a journal is gone on with
+// TestFaults: after a fault of any operation of the store, done or not, a journal is resumed
 // from what it had said to be kept, and ends the same.
 func TestFaults(t *testing.T) {
 	whole := &memory{files: map[string][]byte{}}
@@ -190,7 +190,7 @@ func TestFaults(t *testing.T) {
 			if fault%7 == 0 {
 				_, _, ended = use(m)
 				if asked, _ := readBack(t, m).Unit("u").Asked(); !ended || asked != points {
-					t.Fatalf("fault %d, lost %v: gone on with, it has %d, ended %v", fault, lost, asked, ended)
+					t.Fatalf("fault %d, lost %v: resumed, it has %d, ended %v", fault, lost, asked, ended)
 				}
 			}
 		}

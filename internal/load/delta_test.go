@@ -145,8 +145,8 @@ func TestDeltaBase(t *testing.T) {
 	c.holds("")
 }
 
-// TestDeltaConflicts: names that stand in several types get and lose their suffix, a key of a name
-// like that is not lost, and one name is not given twice.
+// TestDeltaConflicts: names that exist under several types get and lose their suffix, a key of a
+// name like that is not lost, and one name is not given twice.
 func TestDeltaConflicts(t *testing.T) {
 	c := newChain(t, smalldump.Hash("both", "f", "v"), smalldump.String("both", "1"), smalldump.Hash("was", "f", "v"), smalldump.String("was", "1"),
 		smalldump.String("one", "1"), smalldump.Hash("own:hash", "f", "v"), smalldump.String("own", "1"))

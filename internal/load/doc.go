@@ -11,5 +11,5 @@
 //	err := load.Transfer(ctx, load.TransferOptions{Feed: feed, Target: l, Journal: j, Workers: 8})
 //
 // It never writes to a target that has not passed the preflight, sends a record without the journal
-// knowing it, or goes on with a load that is not the one given.
+// knowing it, or resumes a load that is not the one given.
 package load

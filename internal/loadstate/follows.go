@@ -99,7 +99,7 @@ func (b *Before) Check(id journal.Identity) error {
 		old, now := was.Settings[name], id.Settings[name]
 		switch {
 		case old == now, name == "--on-exists", name == "--shard":
-		case name == "--on-conflict" && old == "fail": // no name stood in several types
+		case name == "--on-conflict" && old == "fail": // no name existed under several types
 		default:
 			return differs(name, fmt.Sprintf("%q", old), fmt.Sprintf("%q", now))
 		}

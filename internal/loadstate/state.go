@@ -35,7 +35,7 @@ type Phase int
 
 const (
 	Fresh    Phase = iota // it begins the load, perhaps after one that was finished or undone
-	Resumed               // it goes on with the load
+	Resumed               // it resumes the load
 	Finished              // nothing is left to be done
 )
 
@@ -139,7 +139,7 @@ func (s *State) Next() (Phase, preflight.Check, error) {
 	} else if undo != "" && undo != j.Undo() {
 		return Fresh, c, fmt.Errorf("%w: this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)", exitcode.ErrRefused, undoOf(j), s.Root)
 	}
-	c.Found = fmt.Sprintf("going on with the load of %s: %s loaded", began, progress.Plural(j.Stats().Keys, "key is", "keys are"))
+	c.Found = fmt.Sprintf("resuming the load of %s: %s loaded", began, progress.Plural(j.Stats().Keys, "key is", "keys are"))
 	return Resumed, c, nil
 }
 

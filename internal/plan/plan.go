@@ -34,7 +34,7 @@ type Forecast struct {
 	Seconds     float64        `json:"seconds_one_connection"` // at the rate that was measured
 	TTL         [6]int64       `json:"expiry_histogram"`       // as expiryNames
 	Largest     []LargeKey     `json:"largest_seen"`
-	Conflicts   int            `json:"conflicts_seen"` // names that stand in several types
+	Conflicts   int            `json:"conflicts_seen"` // names that exist under several types
 	HyperLogLog int            `json:"hyperloglogs_seen"`
 	Sampled     int            `json:"keys_sampled"`
 	Warnings    []string       `json:"warnings"`
@@ -42,7 +42,7 @@ type Forecast struct {
 	Division *archive.ShardPlan `json:"division,omitempty"`
 
 	sampled   []weighted      // keys of the database at hand that the dump would hold
-	conflicts map[string]bool // names of it that stand in several types
+	conflicts map[string]bool // names of it that exist under several types
 }
 
 // A TypeForecast is of one type in one database.

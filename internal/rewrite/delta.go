@@ -74,8 +74,8 @@ func (n *deltaNames) add(d Delta, db int) error {
 	})
 }
 
-// earlier returns which names of the delta stood in several types before. It refuses a key of the
-// delta whose name another has by now, with a suffix.
+// earlier returns which names of the delta existed under several types before. It refuses a key of
+// the delta whose name another has by now, with a suffix.
 func (n *deltaNames) earlier(was Dump, f *filter.Filter, o Options) (conflicts, error) {
 	cs := conflicts{policy: Suffix, types: map[int]map[string][]format.Type{}}
 	err := cs.each(was, f, o, func(k archive.ConflictKey) error {

@@ -13,8 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// A Conflict says what becomes of a name that stands in several types: the target has one type per
-// name.
+// A Conflict says what becomes of a name that exists under several types: the target has one type
+// per name.
 type Conflict string
 
 // The ways: the load is refused, the type that Pika shows has the name, or the others get a suffix.
@@ -36,7 +36,7 @@ func ParseConflict(s string) (Conflict, error) {
 // maxConflictBytes bounds the names that are kept in memory.
 const maxConflictBytes = 32 << 20
 
-// conflicts knows the names that stand in several of the types that are loaded.
+// conflicts knows the names that exist under several of the types that are loaded.
 type conflicts struct {
 	policy Conflict
 	types  map[int]map[string][]format.Type // by database and name, in Pika's order
@@ -44,7 +44,7 @@ type conflicts struct {
 	size   int
 }
 
-// readConflicts reads the names of a dump that stand in several types, and makes sure that those
+// readConflicts reads the names of a dump that exist under several types, and makes sure that those
 // with a suffix are free.
 func readConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
 	cs, err := collectConflicts(d, f, o)
@@ -54,7 +54,7 @@ func readConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
 	return cs, cs.checkNames(d)
 }
 
-// collectConflicts reads the names of a dump that stand in several types, and refuses them where
+// collectConflicts reads the names of a dump that exist under several types, and refuses them where
 // the policy is Fail.
 func collectConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
 	cs := conflicts{policy: o.Conflict, types: map[int]map[string][]format.Type{}}
@@ -82,7 +82,7 @@ func collectConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
 	return cs, nil
 }
 
-// each hands over the names of a dump that are loaded and stand in several types, with the types
+// each hands over the names of a dump that are loaded and exist under several types, with the types
 // that are loaded.
 func (cs *conflicts) each(d Dump, f *filter.Filter, o Options, do func(archive.ConflictKey) error) error {
 	keep := f.Key()

@@ -23,7 +23,7 @@ type Options struct {
 
 // A Dump tells its names. It is an archive.Archive.
 type Dump interface {
-	// Conflicts hands over the names that stand in several types.
+	// Conflicts hands over the names that exist under several types.
 	Conflicts(each func(archive.ConflictKey) error) error
 	// Missing hands over those of keys that are not in the dump. Keys are sorted.
 	Missing(db int, keep func(format.ChunkInfo) bool, keys [][]byte, lacks func(key []byte) error) error
@@ -43,7 +43,7 @@ type Rules struct {
 	leavesHLLs bool
 }
 
-// Rules reads which names of the dump stand in several types, and refuses them where Conflict is
+// Rules reads which names of the dump exist under several types, and refuses them where Conflict is
 // Fail. With Suffix it makes sure that no new name is in the dump already.
 func (o Options) Rules(d Dump, f *filter.Filter) (*Rules, error) {
 	cs, err := readConflicts(d, f, o)

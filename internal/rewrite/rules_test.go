@@ -85,7 +85,7 @@ func (d dump) Missing(_ int, _ func(format.ChunkInfo) bool, keys [][]byte, lacks
 	return nil
 }
 
-// TestRename: what becomes of names that stand in several types, and of all others.
+// TestRename: what becomes of names that exist under several types, and of all others.
 func TestRename(t *testing.T) {
 	d := dump{
 		conflicts: []archive.ConflictKey{{DB: 0, Key: []byte("p:a"), Types: []format.Type{format.TypeString, format.TypeHash, format.TypeSet}}},
@@ -134,7 +134,7 @@ func TestRename(t *testing.T) {
 // without being told how.
 func TestConflictRefused(t *testing.T) {
 	d := dump{conflicts: []archive.ConflictKey{{Key: []byte("a"), Types: []format.Type{format.TypeString, format.TypeHash}}}, keys: []string{"a", "a:hash"}}
-	for conflict, says := range map[Conflict]string{Fail: "1 name stands in several types", Suffix: `the name "a:hash", but db0`} {
+	for conflict, says := range map[Conflict]string{Fail: "1 name exists under several types", Suffix: `the name "a:hash", but db0`} {
 		_, err := Options{Conflict: conflict}.Rules(d, &filter.Filter{})
 		if !errors.Is(err, exitcode.ErrRefused) || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", conflict, err)

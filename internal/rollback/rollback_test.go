@@ -192,7 +192,7 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// TestOlder: what the target held before is not removed for want of knowing whether a load that was
+// TestOlder: what the target held before is not removed without knowing whether a load that was
 // stopped has replaced it.
 func TestOlder(t *testing.T) {
 	m := start(t)

@@ -32,7 +32,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestSampleIsFixed: the keys of a sample never change, for a dump may be gone on with by a
+// TestSampleIsFixed: the keys of a sample never change, for a dump may be resumed by a
 // newer version.
 func TestSampleIsFixed(t *testing.T) {
 	twentieth, err := Parse("5%")

@@ -24,7 +24,7 @@ type KeySource interface {
 // only the source has is counted on the way.
 type Ordered struct {
 	Source KeySource
-	flow   *flow // of a key that goes on with the next Ask
+	flow   *flow // of a key that the next Ask continues
 }
 
 // Close ends what is being read.

@@ -50,7 +50,7 @@ func TestBucketDumpCrash(t *testing.T) {
 	c.rounds(t)
 }
 
-// TestBucketListingLag: a dump is gone on with although the store lists nothing of what it holds
+// TestBucketListingLag: a dump is resumed although the store lists nothing of what it holds
 // yet.
 func TestBucketListingLag(t *testing.T) {
 	parallel(t)

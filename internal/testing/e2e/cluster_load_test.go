@@ -183,7 +183,7 @@ func TestClusterNodeDies(t *testing.T) {
 			if code != 4 { // a node was restarted: what it acknowledged may be gone
 				t.Fatalf("exit code %d\n%s", code, stderr)
 			}
-			if want := map[string]string{"waits": "trying again", "resumes": "going on with the load"}[how]; !strings.Contains(stderr, want) {
+			if want := map[string]string{"waits": "trying again", "resumes": "resuming the load"}[how]; !strings.Contains(stderr, want) {
 				t.Errorf("it does not say %q:\n%s", want, stderr)
 			}
 			c.holds(keys)

@@ -11,7 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// eachManyTypes runs a test with every Pika on which a name can stand in several types.
+// eachManyTypes runs a test with every Pika on which a name can exist under several types.
 func eachManyTypes(t *testing.T, test func(t *testing.T, s source)) {
 	t.Run("from pikasim 3.5.5", func(t *testing.T) { test(t, simulate(t, pikasim.Options{Version: pikasim.V355})) })
 	eachRealSource(t, func(t *testing.T, s source) {

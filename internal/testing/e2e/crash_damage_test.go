@@ -13,7 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
-// A damage is what a run may find that goes on with a dump.
+// A damage is what a run may find that resumes a dump.
 type damage struct {
 	name   string
 	do     func(t *testing.T, dir string)

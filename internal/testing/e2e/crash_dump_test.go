@@ -17,7 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
 )
 
-// crashRounds is how many dumps of each source are killed and gone on with; SOAK=10m goes on
+// crashRounds is how many dumps of each source are killed and resumed; SOAK=10m goes on
 // for ten minutes with each.
 const crashRounds = 10
 
@@ -84,7 +84,7 @@ func simulateCrash(t *testing.T, v pikasim.Version) (source, *hook) {
 	return simulate(t, pikasim.Options{Version: v, Databases: len(crashKeys), Intercept: h.intercept}), h
 }
 
-// TestDumpCrash: a dump that is killed at any moments, and gone on with as often, ends as one that
+// TestDumpCrash: a dump that is killed at any moments, and resumed as often, ends as one that
 // was not disturbed.
 func TestDumpCrash(t *testing.T) {
 	parallel(t)
@@ -225,7 +225,7 @@ func (c *crasher) split(t *testing.T) {
 // changes little of what a kill can do, and they are killed less often.
 func (c *crasher) plain() bool { return c.bucket == nil && c.locked == nil }
 
-// afterChunks kills a dump when its first chunk is there, goes on with it and kills it when there
+// afterChunks kills a dump when its first chunk is there, resumes it and kills it when there
 // are two, and so on.
 func (c *crasher) afterChunks(t *testing.T) {
 	dir := c.place(t, "after-chunks")
@@ -244,7 +244,7 @@ func (c *crasher) afterChunks(t *testing.T) {
 	c.finish(t, dir)
 }
 
-// finish goes on with a dump to its end and checks it.
+// finish resumes a dump to its end and checks it.
 func (c *crasher) finish(t *testing.T, dir string) {
 	t.Helper()
 	if code, stderr := c.start(t, dir, "--resume", "--threads", "4").wait(t); code != c.code {

@@ -89,7 +89,7 @@ func TestEncryptedDumpCrash(t *testing.T) {
 	c.rounds(t)
 }
 
-// TestEncryptedBucket: an encrypted dump in a bucket, which was killed and gone on with, is checked
+// TestEncryptedBucket: an encrypted dump in a bucket, which was killed and resumed, is checked
 // with and without the identity, loaded and compared, from the bucket.
 func TestEncryptedBucket(t *testing.T) {
 	parallel(t)

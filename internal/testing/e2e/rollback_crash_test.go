@@ -12,7 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
 )
 
-// TestRollbackCrash: loads with --undo, some of them killed, are taken back by rollbacks that are
+// TestRollbackCrash: loads with --undo, some of them killed, are undone by rollbacks that are
 // killed at random moments, all over connections that are cut. In the end the target is as it was
 // before the load, key by key, but for one that others changed since, which is listed once.
 func TestRollbackCrash(t *testing.T) {

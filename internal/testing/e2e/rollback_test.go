@@ -39,7 +39,7 @@ func heldBefore(keys []*record, to target) []*record {
 	return before
 }
 
-// TestRollback: a target is equal to what it was before a load that was taken back, key by key,
+// TestRollback: a target is equal to what it was before a load that was undone, key by key,
 // also when the load, or the rollback, was killed.
 func TestRollback(t *testing.T) {
 	parallel(t)

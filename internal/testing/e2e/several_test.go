@@ -105,9 +105,9 @@ func TestSeveralOneDies(t *testing.T) {
 	}
 	before := changes()
 	proxy.SetPlan(func(int) faultproxy.Plan { return faultproxy.Plan{} })
-	mustRun(t, 5, "kvload", severalArgs(dir, addrs[:1])...) // it is to be gone on with
+	mustRun(t, 5, "kvload", severalArgs(dir, addrs[:1])...) // it is to be resumed
 	r = mustRun(t, 0, "kvload", severalArgs(dir, addrs, "--resume")...)
-	mustSay(t, r.stderr, [2]string{addrs[0], "going on with the load"}, [2]string{addrs[1], "nothing is left to be done"})
+	mustSay(t, r.stderr, [2]string{addrs[0], "resuming the load"}, [2]string{addrs[1], "nothing is left to be done"})
 	mustEqualKeys(t, ill, keys)
 	mustEqualKeys(t, well, keys)
 	if after := changes(); before == "" || after != before {
@@ -137,7 +137,7 @@ func TestSeveralOneStalls(t *testing.T) {
 	mustEqualKeys(t, slow, keys)
 }
 
-// TestSeveralInterrupted: Ctrl-C stops the loads into all targets, and --resume goes on with all.
+// TestSeveralInterrupted: Ctrl-C stops the loads into all targets, and --resume resumes all.
 func TestSeveralInterrupted(t *testing.T) {
 	parallel(t)
 	keys := loadCrashKeys()

@@ -1,5 +1,5 @@
 // Command summary shows what go test -json says as go test without flags does, and ends with one
-// line that names what was not tested for want of a server, a tool or a right:
+// line that names what was not tested because a server, a tool or a permission is missing:
 //
 //	go test -json ./... | go run ./internal/testing/summary
 //
