@@ -13,7 +13,7 @@ SHELL := bash
 export GOFLAGS ?= -trimpath
 export CGO_ENABLED ?= 0
 
-.PHONY: build test check lint race bench demo manifests extras packages fuzz soak
+.PHONY: build test check lint bench demo manifests extras packages fuzz soak
 
 # In a clone Go stamps the tag, the commit and its date: `pikadump --version`. -s -w leaves out what only
 # debuggers read, a third of the size; stack traces stay as they are.
@@ -25,16 +25,10 @@ build:
 test:
 	$(GO) test -json -timeout 20m -parallel 4 $(PKGS) | $(GO) run ./internal/testing/summary
 
-# What CI runs beside the tests: format, vet, lint with the import rules, race tests of the engines
-# and libraries. Those of the commands, which run the same engines, take minutes more: make race, at night.
-# Not of e2e and history: they run the real binaries, into which the race detector of its own process does not look.
-NO_RACE = -e /internal/testing/e2e -e /internal/testing/history
-RACE = CGO_ENABLED=1 $(GO) test -json -race $(1) $$($(GO) list $(PKGS) | grep -v $(NO_RACE) $(2)) | $(GO) run ./internal/testing/summary
+# What CI runs beside the tests: format, vet, lint with the import rules, race tests. Not of e2e
+# and history: they run the real binaries, into which the race detector of its own process does not look.
 check: lint
-	$(call RACE,-short,-e /cmd/)
-
-race:
-	$(call RACE)
+	CGO_ENABLED=1 $(GO) test -json -race -short $$($(GO) list $(PKGS) | grep -v -e /internal/testing/e2e -e /internal/testing/history) | $(GO) run ./internal/testing/summary
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not gofmt'ed: $$files"; exit 1; }
