@@ -29,7 +29,8 @@ var (
 )
 
 // TestMonitoring: every metric that the dashboard and the alerts ask for is exposed by a dump that
-// is stopped and resumed, by its load, or by what follows both; and no name of a key is, in metrics or in the log.
+// is stopped and resumed, by its load, or by what follows both; and no name of a key is, in metrics
+// or in the log.
 func TestMonitoring(t *testing.T) {
 	parallel(t)
 	s := simulate(t, pikasim.Options{Version: pikasim.V355, Databases: 1, Replication: true})
