@@ -98,20 +98,16 @@ func loadsIn(ctx context.Context, states []string, id string) (all []Load, err e
 // ReadLoad reads what is known of the load whose state is there: its journals, also while it is at
 // work, and comparisons. The error is ErrNoLoad if that is not of the dump.
 func ReadLoad(ctx context.Context, state, dump string) (*Load, error) {
-	root, shards, err := loadstate.Location{State: state}.Find(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	status, err := loadstate.ReadStatus(ctx, root, shards)
+	status, err := loadstate.Location{State: state}.Status(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
 	if b := status.Identity(); b == nil || b.Dump != dump {
 		return nil, ErrNoLoad
 	}
-	all, err := loadstate.ReadVerifications(ctx, root, dump)
+	all, err := loadstate.ReadVerifications(ctx, status.Root(), dump)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return &Load{Place: summary.Place(root), Status: status, Verifications: all}, nil
+	return &Load{Place: summary.Place(status.Root()), Status: status, Verifications: all}, nil
 }

@@ -86,7 +86,7 @@ func (p *inspection) lookBefore(ctx context.Context) error {
 		err = fmt.Errorf("%w: the base was loaded anew since this delta was: load it again without --resume", exitcode.ErrRefused)
 	}
 	if p.before != nil {
-		c.Found = fmt.Sprintf("delta %d follows the load in %s", p.Number, p.before.Root)
+		c.Found = fmt.Sprintf("delta %d follows the load in %s", p.Number, p.before.Root())
 		if n := p.before.Stats().Left(); n > 0 {
 			c.Level = preflight.Warning
 			c.Found += fmt.Sprintf(", which left out %s: what the delta does not hold of that is still left out", progress.Plural(n, "key or member", "keys and members"))
@@ -137,17 +137,13 @@ func (p *inspection) later(ctx context.Context) error {
 		}
 		l := p.Location()
 		l.Dump, l.Number, l.ID = m.Location, n, m.Info.Dump
-		root, shards, err := l.Find(ctx, l.AsNode())
-		if err != nil {
-			return err
-		}
-		status, err := loadstate.ReadStatus(ctx, root, shards)
+		status, err := l.Status(ctx, l.AsNode())
 		if err != nil {
 			return err
 		}
 		jn := status.Shards[0].Journal
 		if !jn.Began().IsZero() && jn.Bound().Dump == l.ID && jn.Undone().IsZero() && !p.isStale(jn) {
-			return &loadstate.LaterError{Next: journal.Next{Dump: l.ID, Number: n, Root: root, Place: m.Location}, Of: p.ID}
+			return &loadstate.LaterError{Next: journal.Next{Dump: l.ID, Number: n, Root: status.Root(), Place: m.Location}, Of: p.ID}
 		}
 	}
 }

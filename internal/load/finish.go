@@ -71,21 +71,17 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 
 // status returns the state of the load, which must be done, and be the one that was given.
 func (o *FinishOptions) status(ctx context.Context, l *writer.Loader) (*loadstate.Status, error) {
-	root, shards, err := o.Location().Find(ctx, l.Target.Nodes)
-	if err != nil {
-		return nil, err
-	}
-	status, err := loadstate.ReadStatus(ctx, root, shards)
+	status, err := o.Location().Status(ctx, l.Target.Nodes)
 	if err != nil {
 		return nil, err
 	}
 	bound := status.Identity()
 	if bound == nil {
-		return nil, fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", loadstate.ErrUnfinished, root)
+		return nil, fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", loadstate.ErrUnfinished, status.Root())
 	}
 	b := o.Identity(l)
 	b.Settings["--on-exists"] = bound.Settings["--on-exists"]
-	if err := b.Check(*bound, root); err != nil {
+	if err := b.Check(*bound, status.Root()); err != nil {
 		return nil, err
 	}
 	return status, status.Complete()

@@ -37,34 +37,43 @@ func (f *follower) again(ctx context.Context, n int) error {
 		}
 		f.seen = true
 	}
-	status, err := f.status(ctx, a.Manifest.Dump, n)
+	all, err := f.left(ctx, a, n)
 	if err != nil {
 		return err
 	}
-	if behind == stopped {
-		if err := f.end(n, load.LeftOut(f.Summary, status)); err != nil {
-			return err
+	for _, status := range all {
+		at := status.Identity().After.Number
+		if at == n && behind != stopped {
+			continue // it has told
 		}
-	}
-	for id := status.Identity(); id != nil && id.After != nil && id.After.Left > 0; id = status.Identity() {
-		n--
-		if status, err = loadstate.ReadStatus(ctx, id.After.Root, nil); err != nil {
-			return fmt.Errorf("read what the load of delta %d has left out: %w", n, err)
-		}
-		if err := f.end(n, load.LeftOut(f.Summary, status)); err != nil {
+		if err := f.end(at, load.LeftOut(f.Summary, status)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// status reads the state of delta n.
-func (f *follower) status(ctx context.Context, id string, n int) (*loadstate.Status, error) {
-	o := f.Spec
-	o.Dump, o.Number, o.ID = archive.DeltaPath(f.Dump, n), n, id
-	root, shards, err := o.Location().Find(ctx, o.Location().AsNode())
-	if err != nil {
-		return nil, err
+// left returns the loads of delta n and of those before it that have left something out, the newest
+// first.
+func (f *follower) left(ctx context.Context, a *archive.Archive, n int) (all []*loadstate.Status, err error) {
+	o := f.member(a, n)
+	l := o.Location()
+	status, err := l.Status(ctx, l.AsNode())
+	for err == nil {
+		id := status.Identity()
+		if id == nil || id.After == nil {
+			break
+		}
+		if status.Stats().Left() > 0 {
+			all = append(all, status)
+		}
+		if id.After.Left == 0 {
+			break
+		}
+		status, err = loadstate.ReadStatus(ctx, id.After.Root, nil)
 	}
-	return loadstate.ReadStatus(ctx, root, shards)
+	if err != nil {
+		return nil, fmt.Errorf("read what deltas up to %d have left out: %w", n, err)
+	}
+	return all, nil
 }

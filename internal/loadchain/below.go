@@ -22,19 +22,18 @@ func (f *follower) lookBelow(ctx context.Context, n int) error {
 	if err != nil || a == nil {
 		return err
 	}
-	status, err := f.status(ctx, a.Manifest.Dump, n)
+	o := f.member(a, n)
+	_, own, err := o.Location().Identity(ctx)
 	if err != nil {
 		return err
 	}
-	after := status.Identity().After
 	base := f.Base
-	if base == "" && after != nil {
-		base = after.Base
+	if base == "" && own.After != nil {
+		base = own.After.Base
 	}
 	if base == "" {
 		return nil
 	}
-	o := f.Spec
 	o.Dump, o.Number, o.ID = archive.DeltaPath(f.Dump, 1), 1, ""
 	before, err := o.Location().Before(ctx, a.Manifest.Delta.Base, base, o.Location().AsNode())
 	if errors.As(err, new(*loadstate.NoJournalError)) {
@@ -48,8 +47,12 @@ func (f *follower) lookBelow(ctx context.Context, n int) error {
 	}}
 	look.Dump, look.Number, look.ID = base, 0, a.Manifest.Delta.Base
 	look.Summary = summary.New("", "", "load")
-	if after.Left+status.Stats().Left() > 0 {
-		look.Listed = func() (io.ReadCloser, error) { return listed(ctx, status) }
+	left, err := f.left(ctx, a, n)
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		look.Listed = func() (io.ReadCloser, error) { return listed(ctx, left) }
 	}
 	err = look.Run(ctx, f.log)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,30 +62,20 @@ func (f *follower) lookBelow(ctx context.Context, n int) error {
 	return f.end(n, err)
 }
 
-// listed reads the lists of what a delta and those before it have left out. One that is where
-// --report said is not found.
-func listed(ctx context.Context, status *loadstate.Status) (_ io.ReadCloser, err error) {
+// listed reads the lists of what loads have left out. One that is where --report said is not found.
+func listed(ctx context.Context, left []*loadstate.Status) (io.ReadCloser, error) {
 	var all lists
 	var readers []io.Reader
-	for {
-		if status.Stats().Left() > 0 {
-			store, err := storage.Open(ctx, status.Root())
-			if err != nil {
-				return nil, errors.Join(err, all.Close())
-			}
-			r, err := storage.ReadLog(store, leftout.ListName(status.Shards[0].Journal))
-			if err != nil {
-				return nil, errors.Join(err, all.Close())
-			}
-			all.files, readers = append(all.files, r), append(readers, r)
-		}
-		id := status.Identity()
-		if id == nil || id.After == nil || id.After.Left == 0 {
-			break
-		}
-		if status, err = loadstate.ReadStatus(ctx, id.After.Root, nil); err != nil {
+	for _, status := range left {
+		store, err := storage.Open(ctx, status.Root())
+		if err != nil {
 			return nil, errors.Join(err, all.Close())
 		}
+		r, err := storage.ReadLog(store, leftout.ListName(status.Shards[0].Journal))
+		if err != nil {
+			return nil, errors.Join(err, all.Close())
+		}
+		all.files, readers = append(all.files, r), append(readers, r)
 	}
 	all.Reader = io.MultiReader(readers...)
 	return all, nil

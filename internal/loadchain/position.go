@@ -36,11 +36,7 @@ func (f *follower) open(ctx context.Context, n int) (*archive.Archive, *journal.
 		return nil, nil, fmt.Errorf("%w: %s is not delta %d of a chain", exitcode.ErrRefused, a.Path(), n)
 	}
 	o := f.member(a, n)
-	root, shards, err := o.Location().Find(ctx, o.Location().AsNode())
-	if err != nil {
-		return nil, nil, err
-	}
-	status, err := loadstate.ReadStatus(ctx, root, shards)
+	status, err := o.Location().Status(ctx, o.Location().AsNode())
 	if err != nil {
 		return nil, nil, err
 	}

@@ -2,8 +2,7 @@
 // is, whether the next run begins a load, resumes it or has nothing to do, and what the shards of a
 // load have in common.
 //
-//	root, shards, err := loadstate.Location{Dump: dir, ID: id, Target: addr}.Find(ctx, nil)
-//	status, err := loadstate.ReadStatus(ctx, root, shards)
+//	status, err := loadstate.Location{Dump: dir, ID: id, Target: addr}.Status(ctx, nil)
 //
 // It never writes to a target, and never reads a dump.
 package loadstate

@@ -22,7 +22,6 @@ import (
 type Before struct {
 	*Status
 	Location Location
-	Root     string // of its state
 }
 
 // sibling returns where the delta before another is; empty: that one is in no chain.
@@ -52,24 +51,20 @@ func (l Location) Before(ctx context.Context, after, base string, nodes []string
 	if l.Dump == "" {
 		l.Dump = Stream // whose state goes by its id
 	}
-	b := &Before{Location: l}
-	var shards *Shards
-	var err error
-	if b.Root, shards, err = l.Find(ctx, nodes); err != nil {
+	status, err := l.Status(ctx, nodes)
+	if err != nil {
 		return nil, err
 	}
-	if b.Status, err = ReadStatus(ctx, b.Root, shards); err != nil {
-		return nil, err
-	}
+	b := &Before{status, l}
 	switch id := b.Identity(); {
 	case id == nil && unknown:
 		return nil, &NoJournalError{fmt.Sprintf("this delta follows %s: say with --base where that lies, so that the journal of its load is found; "+
 			"or with --base-loaded that the target %s holds it", what, l.Target)}
 	case id == nil:
 		return nil, &NoJournalError{fmt.Sprintf("this delta follows %s, and %s holds no journal of a load of it into %s: load it first (kvload load --uri redis://%s --in %s), "+
-			"or give the --state of that load, or --base-loaded if the target holds it", what, b.Root, l.Target, l.Target, l.Dump)}
+			"or give the --state of that load, or --base-loaded if the target holds it", what, b.Root(), l.Target, l.Target, l.Dump)}
 	case id.Dump != after:
-		return nil, fmt.Errorf("%w: this delta follows %s, but %s holds the journal of a load of dump %s: give the --base, or --state, that is meant", exitcode.ErrRefused, what, b.Root, id.Dump)
+		return nil, fmt.Errorf("%w: this delta follows %s, but %s holds the journal of a load of dump %s: give the --base, or --state, that is meant", exitcode.ErrRefused, what, b.Root(), id.Dump)
 	}
 	if err := b.Complete(); err != nil {
 		return nil, fmt.Errorf("this delta follows %s: %w", what, err)
@@ -91,7 +86,7 @@ func (b *Before) Check(id journal.Identity) error {
 	was := b.Identity()
 	differs := func(what, old, now string) error {
 		return fmt.Errorf("%w: by the journal in %s the load that this delta follows had %s %s, and now it is %s: a delta is loaded as its base was; give what that had, or nothing",
-			exitcode.ErrRefused, b.Root, what, old, now)
+			exitcode.ErrRefused, b.Root(), what, old, now)
 	}
 	names := maps.Clone(was.Settings)
 	maps.Copy(names, id.Settings)
@@ -126,7 +121,7 @@ func (b *Before) Check(id journal.Identity) error {
 // After is what a delta that follows this load keeps in its journal.
 func (b *Before) After(number int) *journal.After {
 	id := b.Identity()
-	a := &journal.After{Dump: id.Dump, Number: number, Root: b.Root}
+	a := &journal.After{Dump: id.Dump, Number: number, Root: b.Root()}
 	if !storage.IsURL(a.Root) {
 		if whole, err := filepath.Abs(a.Root); err == nil {
 			a.Root = whole
@@ -158,13 +153,13 @@ func (b *Before) Lock(ctx context.Context, n journal.Next) (release func() error
 	for _, s := range b.Shards {
 		l := b.Location
 		l.Shard = s.Shard
-		j, _, err := l.OpenJournal(ctx, b.Root, journal.Options{})
+		j, _, err := l.OpenJournal(ctx, b.Root(), journal.Options{})
 		if err != nil {
 			return nil, errors.Join(err, release())
 		}
 		open = append(open, j)
 		if j.Began().IsZero() || j.Finished().IsZero() || j.IsUndoing() {
-			err = fmt.Errorf("%w in %s: it has just ended; run again", storage.ErrLocked, b.Root)
+			err = fmt.Errorf("%w in %s: it has just ended; run again", storage.ErrLocked, b.Root())
 		}
 		if err == nil {
 			err = Newest(ctx, j, n.Dump)

@@ -43,6 +43,16 @@ type ShardStatus struct {
 // readers is how many journals are read at once.
 const readers = 8
 
+// Status finds the state of a load that has begun, and reads its journals. Nodes are as those of
+// Find.
+func (l Location) Status(ctx context.Context, nodes []string) (*Status, error) {
+	root, shards, err := l.Find(ctx, nodes)
+	if err != nil {
+		return nil, err
+	}
+	return ReadStatus(ctx, root, shards)
+}
+
 // ReadStatus reads the journals below root. Common is what the shards have in common; nil: the load
 // has none.
 func ReadStatus(ctx context.Context, root string, common *Shards) (*Status, error) {

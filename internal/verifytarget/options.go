@@ -13,7 +13,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
@@ -97,11 +96,7 @@ func (o *Options) readLeftOut() (*leftout.List, error) {
 // loaded anyway.
 func (o *Options) sayState(ctx context.Context, chain bool, log io.Writer) error {
 	l := o.Location()
-	root, shards, err := l.Find(ctx, l.AsNode())
-	if err != nil {
-		return err
-	}
-	status, err := loadstate.ReadStatus(ctx, root, shards)
+	status, err := l.Status(ctx, l.AsNode())
 	if err != nil {
 		return err
 	}
@@ -112,7 +107,7 @@ func (o *Options) sayState(ctx context.Context, chain bool, log io.Writer) error
 	if err != nil || why == "" || chain && status.Complete() == nil {
 		return err
 	}
-	fmt.Fprintf(log, "warning: by the journal in %s %s\n", root, why)
+	fmt.Fprintf(log, "warning: by the journal in %s %s\n", status.Root(), why)
 	o.Summary.Note("by the journal " + why)
 	return nil
 }
