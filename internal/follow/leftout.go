@@ -42,8 +42,12 @@ func newLeftOut(o *Options) *leftOut { return &leftOut{o: o, keys: map[leftKey]l
 
 // earlier takes what the deltas left out that earlier runs have made.
 func (l *leftOut) earlier(ctx context.Context, c *chain) error {
-	for i := range c.members {
-		location := archive.DeltaPath(c.o.Chain, i+1)
+	numbers, err := archive.WithSkipped(ctx, c.o.Chain, len(c.members))
+	if err != nil || len(numbers) == 0 {
+		return err
+	}
+	for n := slices.Min(numbers); n <= len(c.members); n++ { // those before have nothing to take off
+		location := archive.DeltaPath(c.o.Chain, n)
 		a, err := archive.OpenAny(ctx, location, 1, l.o.Archive.Keys.Identities...)
 		if err != nil {
 			return err
