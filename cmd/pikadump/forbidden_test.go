@@ -10,9 +10,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
 
@@ -37,14 +37,8 @@ func keys(t *testing.T, dir string) (names []string) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	for _, u := range a.Units(func(format.ChunkInfo) bool { return true }) {
-		for src := a.OpenUnit(u); ; {
-			r, err := src.Next()
-			if err != nil {
-				break
-			}
-			names = append(names, fmt.Sprintf("%s %s", r.Kind, r.Key))
-		}
+	for _, r := range smalldump.Records(t, a) {
+		names = append(names, fmt.Sprintf("%s %s", r.Kind, r.Key))
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -2,7 +2,6 @@ package delta_test
 
 import (
 	"fmt"
-	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -67,41 +67,28 @@ func records(t *testing.T, dir string) (lines []string) {
 	if bad, err := a.Check(t.Context(), func(format.ChunkInfo) {}, func(err error) { t.Error(err) }); bad > 0 || err != nil {
 		t.Fatal(err)
 	}
-	for _, u := range a.Units(func(format.ChunkInfo) bool { return true }) {
-		src := a.OpenUnit(u)
-		for {
-			r, err := src.Next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			line := fmt.Sprintf("%d %s %q %s", u[0].DB, u[0].Type, r.Key, r.Kind)
-			if r.Kind == format.Deleted {
-				lines = append(lines, line)
-				continue
-			}
-			if r.Part&format.PartFirst != 0 {
-				lines = append(lines, fmt.Sprint(line, " ", r.Expire, ":"))
-			}
-			text := &lines[len(lines)-1]
-			*text += string(r.Value)
-			for i, e := range r.Elems {
-				*text += " " + string(e)
-				if r.Kind == format.Zset {
-					*text += fmt.Sprint("=", r.Scores[i])
-				}
-			}
-			for _, e := range r.Entries {
-				*text += fmt.Sprintf(" %s%q", e.ID, e.Fields)
-			}
-			if r.State != nil {
-				*text += fmt.Sprint(" ", *r.State)
+	for u, r := range smalldump.Records(t, a) {
+		line := fmt.Sprintf("%d %s %q %s", u[0].DB, u[0].Type, r.Key, r.Kind)
+		if r.Kind == format.Deleted {
+			lines = append(lines, line)
+			continue
+		}
+		if r.Part&format.PartFirst != 0 {
+			lines = append(lines, fmt.Sprint(line, " ", r.Expire, ":"))
+		}
+		text := &lines[len(lines)-1]
+		*text += string(r.Value)
+		for i, e := range r.Elems {
+			*text += " " + string(e)
+			if r.Kind == format.Zset {
+				*text += fmt.Sprint("=", r.Scores[i])
 			}
 		}
-		if err := src.Close(); err != nil {
-			t.Fatal(err)
+		for _, e := range r.Entries {
+			*text += fmt.Sprintf(" %s%q", e.ID, e.Fields)
+		}
+		if r.State != nil {
+			*text += fmt.Sprint(" ", *r.State)
 		}
 	}
 	return lines

@@ -3,7 +3,6 @@ package dump
 import (
 	"context"
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -59,15 +59,8 @@ func TestGoneWhileRead(t *testing.T) {
 		}
 		defer a.Close()
 		keys := map[string]int{}
-		for _, u := range a.Units(func(c format.ChunkInfo) bool { return c.Type == format.TypeHash }) {
-			for src := a.OpenUnit(u); ; {
-				r, err := src.Next()
-				if err == io.EOF {
-					break
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
+		for u, r := range smalldump.Records(t, a) {
+			if u[0].Type == format.TypeHash {
 				keys[string(r.Key)] += r.Elements()
 			}
 		}

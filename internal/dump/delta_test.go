@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -20,6 +19,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -42,39 +42,26 @@ func read(t *testing.T, dir string) contents {
 		t.Fatal(bad, err)
 	}
 	all := contents{}
-	for _, u := range a.Units(func(format.ChunkInfo) bool { return true }) {
-		src := a.OpenUnit(u)
-		for {
-			r, err := src.Next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			key := fmt.Sprintf("db%d %s %q", u[0].DB, u[0].Type, r.Key)
-			if r.Kind == format.Deleted {
-				all[key] = "deleted"
-				continue
-			}
-			if r.Part&format.PartFirst != 0 {
-				all[key] = fmt.Sprint(r.Kind, " ", r.Expire, ":")
-			}
-			text := all[key] + fmt.Sprintf("%x %x", r.Value, r.Elems)
-			for _, s := range r.Scores {
-				text += " " + strconv.FormatUint(uint64(s*1000), 16)
-			}
-			for _, e := range r.Entries {
-				text += fmt.Sprintf(" %s%q", e.ID, e.Fields)
-			}
-			if r.State != nil {
-				text += fmt.Sprint(" ", *r.State)
-			}
-			all[key] = strings.ReplaceAll(text, "] [", " ")
+	for u, r := range smalldump.Records(t, a) {
+		key := fmt.Sprintf("db%d %s %q", u[0].DB, u[0].Type, r.Key)
+		if r.Kind == format.Deleted {
+			all[key] = "deleted"
+			continue
 		}
-		if err := src.Close(); err != nil {
-			t.Fatal(err)
+		if r.Part&format.PartFirst != 0 {
+			all[key] = fmt.Sprint(r.Kind, " ", r.Expire, ":")
 		}
+		text := all[key] + fmt.Sprintf("%x %x", r.Value, r.Elems)
+		for _, s := range r.Scores {
+			text += " " + strconv.FormatUint(uint64(s*1000), 16)
+		}
+		for _, e := range r.Entries {
+			text += fmt.Sprintf(" %s%q", e.ID, e.Fields)
+		}
+		if r.State != nil {
+			text += fmt.Sprint(" ", *r.State)
+		}
+		all[key] = strings.ReplaceAll(text, "] [", " ")
 	}
 	return all
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"reflect"
 	"regexp"
@@ -163,25 +162,15 @@ func same(r format.Record) string {
 func TestJSON(t *testing.T) {
 	a := open(t, "../../testdata/golden/v1")
 	var want []format.Record
-	for _, u := range a.Units(func(format.ChunkInfo) bool { return true }) {
-		src := a.OpenUnit(u)
-		for {
-			r, err := src.Next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := clone(*r)
-			if r.Part&format.PartFirst == 0 {
-				last := &want[len(want)-1]
-				last.Value, last.Elems, last.Scores = append(last.Value, c.Value...), append(last.Elems, c.Elems...), append(last.Scores, c.Scores...)
-				last.Entries, last.State = append(last.Entries, c.Entries...), c.State
-				continue
-			}
-			want = append(want, c)
+	for _, r := range smalldump.Records(t, a) {
+		c := clone(*r)
+		if r.Part&format.PartFirst == 0 {
+			last := &want[len(want)-1]
+			last.Value, last.Elems, last.Scores = append(last.Value, c.Value...), append(last.Elems, c.Elems...), append(last.Scores, c.Scores...)
+			last.Entries, last.State = append(last.Entries, c.Entries...), c.State
+			continue
 		}
+		want = append(want, c)
 	}
 	var got []format.Record
 	for text := range strings.Lines(cat(t, a, Options{Format: JSON})) {

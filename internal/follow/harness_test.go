@@ -22,6 +22,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -100,28 +101,14 @@ func holds(t *testing.T, dumps ...string) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, c := range a.Manifest.Chunks {
-			src, err := a.OpenChunk(c)
-			if err != nil {
-				t.Fatal(err)
+		for u, r := range smalldump.Records(t, a) {
+			name := fmt.Sprintf("db%d %s %q", u[0].DB, u[0].Type, r.Key)
+			if r.Part&format.PartFirst != 0 {
+				delete(all, name)
 			}
-			for {
-				r, err := src.Next()
-				if err == io.EOF {
-					break
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				name := fmt.Sprintf("db%d %s %q", c.DB, c.Type, r.Key)
-				if r.Part&format.PartFirst != 0 {
-					delete(all, name)
-				}
-				if r.Kind != format.Deleted {
-					all[name] += show(r)
-				}
+			if r.Kind != format.Deleted {
+				all[name] += show(r)
 			}
-			src.Close()
 		}
 		a.Close()
 	}

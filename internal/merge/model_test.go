@@ -16,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
 // A source is what a Pika holds, in a test: the records of each key, and why one was skipped.
@@ -247,26 +248,15 @@ func holds(t *testing.T, a *archive.Archive) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, u := range a.Units(func(format.ChunkInfo) bool { return true }) { // what JSON does not show
-		src := a.OpenUnit(u)
-		for {
-			r, err := src.Next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(&out, "%d %q %v %d %v %q %v %q", u[0].DB, r.Key, r.Kind, r.Expire, r.Part, r.Elems, r.Scores, r.Value)
-			for _, e := range r.Entries {
-				fmt.Fprintf(&out, " %v %q", e.ID, e.Fields)
-			}
-			if r.State != nil {
-				fmt.Fprint(&out, " ", *r.State)
-			}
-			out.WriteByte('\n')
+	for u, r := range smalldump.Records(t, a) { // what JSON does not show
+		fmt.Fprintf(&out, "%d %q %v %d %v %q %v %q", u[0].DB, r.Key, r.Kind, r.Expire, r.Part, r.Elems, r.Scores, r.Value)
+		for _, e := range r.Entries {
+			fmt.Fprintf(&out, " %v %q", e.ID, e.Fields)
 		}
-		src.Close()
+		if r.State != nil {
+			fmt.Fprint(&out, " ", *r.State)
+		}
+		out.WriteByte('\n')
 	}
 	return out.String()
 }

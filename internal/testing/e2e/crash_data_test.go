@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
 // crashKeys is how many usual keys a data set for crash tests has in each of its databases.
@@ -165,30 +165,17 @@ func readContents(t *testing.T, dir string) contents {
 	}
 	defer a.Close()
 	got := contents{}
-	for _, u := range a.Units(func(format.ChunkInfo) bool { return true }) {
-		src := a.OpenUnit(u)
-		var whole format.Record
-		for {
-			r, err := src.Next()
-			if err == io.EOF {
-				break
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			join(&whole, r)
-			if r.Part&format.PartLast == 0 {
-				continue
-			}
-			at := place{u[0].DB, u[0].Type, string(whole.Key)}
-			if _, ok := got[at]; ok {
-				t.Errorf("db%d %s %.80q stands twice in the dump", at.db, at.typ, at.key)
-			}
-			got[at] = digest(&whole)
+	var whole format.Record
+	for u, r := range smalldump.Records(t, a) {
+		join(&whole, r)
+		if r.Part&format.PartLast == 0 {
+			continue
 		}
-		if err := src.Close(); err != nil {
-			t.Fatal(err)
+		at := place{u[0].DB, u[0].Type, string(whole.Key)}
+		if _, ok := got[at]; ok {
+			t.Errorf("db%d %s %.80q stands twice in the dump", at.db, at.typ, at.key)
 		}
+		got[at] = digest(&whole)
 	}
 	return got
 }

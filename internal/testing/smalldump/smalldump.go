@@ -4,6 +4,8 @@
 package smalldump
 
 import (
+	"io"
+	"iter"
 	"path/filepath"
 	"testing"
 	"time"
@@ -16,6 +18,32 @@ import (
 type Options struct {
 	ChunkBytes int64          // of a chunk; 0: each record gets a chunk of its own
 	Dump       format.Options // but for Databases and Types, which are those of the records
+}
+
+// Records goes over the records of a dump, each valid until the next, with the units in which they
+// are.
+func Records(t testing.TB, a *archive.Archive) iter.Seq2[archive.Unit, *format.Record] {
+	return func(yield func(archive.Unit, *format.Record) bool) {
+		t.Helper()
+		for _, u := range a.Units(func(format.ChunkInfo) bool { return true }) {
+			src := a.OpenUnit(u)
+			for {
+				r, err := src.Next()
+				if err == io.EOF {
+					break
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				if !yield(u, r) {
+					break
+				}
+			}
+			if err := src.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 }
 
 // String returns a record of a string.
