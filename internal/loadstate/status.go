@@ -43,8 +43,7 @@ type ShardStatus struct {
 // readers is how many journals are read at once.
 const readers = 8
 
-// Status finds the state of a load that has begun, and reads its journals. Nodes are as those of
-// Find.
+// Status finds the state of a load that has begun, and reads its journals; see Find for nodes.
 func (l Location) Status(ctx context.Context, nodes []string) (*Status, error) {
 	root, shards, err := l.Find(ctx, nodes)
 	if err != nil {
