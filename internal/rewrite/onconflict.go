@@ -76,8 +76,8 @@ func collectConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
 		if o.Loaded {
 			advice = "give --on-conflict, --type and the other flags as at the load"
 		}
-		return cs, fmt.Errorf("%w: %s in several types, which Kvrocks cannot hold (%s, …; all in %s): %s",
-			exitcode.ErrRefused, progress.Plural(count, "name stands", "names stand"), shown, format.ConflictsName, advice)
+		return cs, fmt.Errorf("%w: %s under several types, which Kvrocks cannot hold (%s, …; all in %s): %s",
+			exitcode.ErrRefused, progress.Plural(count, "name exists", "names exist"), shown, format.ConflictsName, advice)
 	}
 	return cs, nil
 }
