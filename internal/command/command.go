@@ -129,6 +129,7 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
+	defer close(signals)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
 		signal.Notify(signals, syscall.SIGHUP)
@@ -138,10 +139,13 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	// back.
 	signal.Ignore(syscall.SIGPIPE)
 	go func() {
-		sig := <-signals
-		cancel(&exitcode.InterruptError{Signal: sig})
-		fmt.Fprintf(log, "%s: stopping when what is in flight is done; a second signal stops at once\n", app.Name)
-		os.Exit(exitcode.OfSignal(<-signals)) // the second time at once
+		for sig := range signals {
+			if ctx.Err() != nil {
+				os.Exit(exitcode.OfSignal(sig)) // the second time at once
+			}
+			cancel(&exitcode.InterruptError{Signal: sig})
+			fmt.Fprintf(log, "%s: stopping when what is in flight is done; a second signal stops at once\n", app.Name)
+		}
 	}()
 	app.Metadata = map[string]any{argsKey: args}
 	code := ended(ctx, app, args, out, app.RunContext(ctx, arrange(app, args)), classify)

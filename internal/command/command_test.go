@@ -7,9 +7,11 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -37,6 +39,20 @@ func runApp(action func(*cli.Context) error, args ...string) (code int, stdout, 
 	}, {Name: "resumable", Action: action, Flags: []cli.Flag{&cli.BoolFlag{Name: "resume"}}}}}, nil)
 	code = Main(app, append([]string{"tool"}, args...), classify)
 	return code, out.String(), errOut.String()
+}
+
+// TestMainLeavesNothing: no goroutine outlives a run, which would keep all that the run had.
+func TestMainLeavesNothing(t *testing.T) {
+	const runs = 20
+	before := runtime.NumGoroutine()
+	for range runs {
+		runApp(func(*cli.Context) error { return nil }, "do")
+	}
+	for deadline := time.Now().Add(10 * time.Second); runtime.NumGoroutine() >= before+runs; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d goroutines before, and %d after %d runs", before, runtime.NumGoroutine(), runs)
+		}
+	}
 }
 
 func TestMainShows(t *testing.T) {
