@@ -10,8 +10,7 @@ import (
 	"io"
 )
 
-// A ChunkReader reads a chunk from its first byte to its last and checks all of
-// it.
+// A ChunkReader reads a chunk from its first byte to its last and checks all of it.
 type ChunkReader struct {
 	name   string
 	r      *bufio.Reader
@@ -92,9 +91,8 @@ func (cr *ChunkReader) SHA256() []byte { return cr.hash.Sum(nil) }
 // Size returns how many bytes of the file have been read so far.
 func (cr *ChunkReader) Size() int64 { return cr.next }
 
-// Next reads the next record into rec. It returns io.EOF after the last, when the whole
-// file has been checked. Errors are final. The slices of rec are valid until the
-// next call.
+// Next reads the next record into rec. It returns io.EOF after the last, when the whole file has
+// been checked. Errors are final. The slices of rec are valid until the next call.
 func (cr *ChunkReader) Next(rec *Record) error {
 	for cr.err == nil && cr.off == len(cr.raw) {
 		cr.nextFrame()

@@ -99,8 +99,7 @@ func (f *Footer) marshal(version int) ([]byte, error) {
 	return marshalMap(&deltaFooter{f.End, f.Open, deltaStats{f.Stats, f.Stats.Deleted}, f.Expired, f.Skipped, f.Index})
 }
 
-// validate checks what a footer says by itself, in a chunk with so many frames of
-// records.
+// validate checks what a footer says by itself, in a chunk with so many frames of records.
 func (f *Footer) validate(h *Header, frames int) error {
 	s := f.Stats
 	switch {

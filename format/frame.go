@@ -11,8 +11,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// Level is how hard a chunk is compressed: zstd's levels as klauspost/compress
-// names them.
+// Level is how hard a chunk is compressed: zstd's levels as klauspost/compress names them.
 type Level = zstd.EncoderLevel
 
 // The levels, from the fastest. Fastest is the default: on records it is the
@@ -91,8 +90,7 @@ const (
 	frameOverhead = 1 << 10
 )
 
-// A rawFrame is one frame of a chunk file as it was found: compressed, or, if
-// skippable, as it is.
+// A rawFrame is one frame of a chunk file as it was found: compressed, or, if skippable, as it is.
 type rawFrame struct {
 	data      []byte // the whole frame
 	magic     uint32

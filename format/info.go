@@ -17,8 +17,7 @@ const dumpFormat = "pika2kvrocks dump"
 // InfoName is the name of the file that is written first in a dump.
 const InfoName = "dump.json"
 
-// Info is dump.json: what a dump is of, written before anything else of it
-// (docs/FORMAT.md §6.2).
+// Info is dump.json: what a dump is of, written before anything else of it (docs/FORMAT.md §6.2).
 type Info struct {
 	Format  string    `json:"format"`
 	Version int       `json:"version"`
@@ -30,8 +29,7 @@ type Info struct {
 	Delta   *Delta    `json:"delta,omitempty"` // nil: a full dump
 }
 
-// Source is the server that was dumped, as it was when the dump began. It never
-// holds credentials.
+// Source is the server that was dumped, as it was when the dump began. It never holds credentials.
 type Source struct {
 	Address         string           `json:"address"`
 	Server          string           `json:"server"`  // pika

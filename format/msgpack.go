@@ -7,9 +7,8 @@ import (
 	"math"
 )
 
-// The msgpack that records need, written and read by hand: the library's
-// reflection costs 10 to 30 times as much. TestMsgpackLibrary and
-// FuzzMsgpackLibrary hold both to the same bytes.
+// The msgpack that records need, written and read by hand: the library's reflection costs 10 to 30
+// times as much. TestMsgpackLibrary and FuzzMsgpackLibrary hold both to the same bytes.
 
 // Type bytes of the msgpack specification.
 const (

@@ -149,9 +149,8 @@ func (s *StreamState) Deleted() StreamID {
 	return s.MaxDeletedID
 }
 
-// Elements returns how many elements the record holds: fields, members, elements
-// or entries; 1 for the first record of a string or hyperloglog, 0 for the others
-// and for what was deleted.
+// Elements returns how many elements the record holds: fields, members, elements or entries; 1 for
+// the first record of a string or hyperloglog, 0 for the others and for what was deleted.
 func (r *Record) Elements() int {
 	switch r.Kind {
 	case Hash:

@@ -7,10 +7,9 @@ import (
 	"io"
 )
 
-// The seek table of the zstd seekable format, version 0.1.0: a skippable frame at
-// the end of a chunk that says where each frame begins (docs/FORMAT.md §3.3). With
-// it a frame can be read by a range request, and other tools that know the
-// seekable format can read a chunk at random.
+// The seek table of the zstd seekable format, version 0.1.0: a skippable frame at the end of a
+// chunk that says where each frame begins (docs/FORMAT.md §3.3). With it a frame can be read by a
+// range request, and other tools that know the seekable format can read a chunk at random.
 const (
 	seekMagic      = 0x184d2a5e // of the skippable frame
 	seekFooter     = 0x8f92eab1
@@ -96,8 +95,7 @@ func readSeekTable(r io.ReaderAt, size int64) ([]seekEntry, error) {
 	return entries, nil
 }
 
-// readAt fills buf from offset off of r. A ReaderAt may return io.EOF along with the
-// last bytes.
+// readAt fills buf from offset off of r. A ReaderAt may return io.EOF along with the last bytes.
 func readAt(r io.ReaderAt, buf []byte, off int64) error {
 	n, err := r.ReadAt(buf, off)
 	switch {

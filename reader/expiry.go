@@ -113,8 +113,7 @@ func (e *expiries) look(span int) {
 	}
 }
 
-// askOne adds the command for one key. TTL can come from Pika's cache; on 4.0
-// PTTL does not.
+// askOne adds the command for one key. TTL can come from Pika's cache; on 4.0 PTTL does not.
 func (e *expiries) askOne(b *resp.Batch, key []byte) {
 	if e.seconds() {
 		b.Add("TTL", key)
@@ -314,9 +313,8 @@ func (e *expiries) notThere(key []byte) int64 {
 	return vanished
 }
 
-// askLate asks again for the keys in late, each between two readings of the clock. The
-// last time the earliest expiry that fits is taken: it is at most the time of
-// one command early.
+// askLate asks again for the keys in late, each between two readings of the clock. The last time
+// the earliest expiry that fits is taken: it is at most the time of one command early.
 func (e *expiries) askLate(ctx context.Context, last bool) error {
 	if e.wait && (e.seconds() || e.x.s.unit.ms.Load() == 1000) {
 		if err := pause(ctx, clockLag*time.Millisecond); err != nil {

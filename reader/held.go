@@ -9,8 +9,7 @@ import (
 // CONFIG SET.
 type Held struct {
 	Name, Value string
-	// Again is told what it is after a restart, before it is changed again. An error ends the
-	// pass.
+	// Again is told what it is after a restart, before it is changed again. An error ends the pass.
 	Again func(now string) error
 
 	mu       sync.Mutex

@@ -6,8 +6,7 @@ import (
 	"time"
 )
 
-// Options says where the source is and how hard it may be asked. Zero values mean
-// the defaults.
+// Options says where the source is and how hard it may be asked. Zero values mean the defaults.
 type Options struct {
 	Addr     string // host:port
 	Username string // for AUTH; empty: AUTH with the password alone
@@ -30,9 +29,8 @@ type Options struct {
 	PageKeys int
 	// BatchKeys is the most collections read in one pipeline: default 128.
 	BatchKeys int
-	// PieceElements is how many elements of a collection are read at once, and
-	// at most put into one record: default 512, less where they are large, and of the
-	// first keys of a pass.
+	// PieceElements is how many elements of a collection are read at once, and at most put into one
+	// record: default 512, less where they are large, and of the first keys of a pass.
 	PieceElements int
 
 	// Scan is how keys are listed: ScanAuto, which is the default, ScanRange or ScanScan.

@@ -16,8 +16,7 @@ type Pass struct {
 	// Prefix narrows the pass to keys that begin with it, without asking for
 	// others: for a filter that Keep applies.
 	Prefix []byte
-	// Keep reports whether the user wants the key; nil: all. What it declines is not
-	// reported.
+	// Keep reports whether the user wants the key; nil: all. What it declines is not reported.
 	Keep func(key []byte) bool
 	// Limit ends the pass after so many keys that were kept; 0: none. What lies behind counts
 	// as covered.

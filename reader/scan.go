@@ -139,9 +139,8 @@ func (w *scan) whyGoneSince(ctx context.Context, expire int64) (Reason, error) {
 // internalPrefixes are of sets that Pika keeps for itself when slotmigrate is on (SERVERS.md P10).
 var internalPrefixes = [][]byte{[]byte("_internal:slotkey:4migrate:"), []byte("_internal:slottag:4migrate:")}
 
-// wants reports whether the next listed key is to be read. It checks the order that
-// everything rests on, and says why a key is not for a dump; no reason means that the user
-// did not ask for it.
+// wants reports whether the next listed key is to be read. It checks the order that everything
+// rests on, and says why a key is not for a dump; no reason means that the user did not ask for it.
 func (w *scan) wants(key []byte) (ok bool, skip Reason, err error) {
 	if w.started {
 		switch bytes.Compare(key, w.last) {

@@ -38,9 +38,8 @@ type Job struct {
 	Found   func(asked int64, existed []int64) error
 }
 
-// A Source hands out records as a chunk holds them: the parts of a key together and
-// in order. Next returns io.EOF at the end; what it returned before is not used after
-// the next call.
+// A Source hands out records as a chunk holds them: the parts of a key together and in order. Next
+// returns io.EOF at the end; what it returned before is not used after the next call.
 type Source interface {
 	Next() (*format.Record, error)
 }

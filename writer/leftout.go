@@ -23,9 +23,8 @@ type LeftOut struct {
 	Key    []byte // the key as the dump has it; the receiver may keep it
 	Reason string // one of the reasons above, or what Options.Rename gave
 
-	// Member is what is missing when the rest of the key did reach the target: the
-	// member of a set or zset, the field of a hash, the id of a stream's entry.
-	// Nil when the whole key is left out.
+	// Member is what is missing when the rest of the key did reach the target: the member of a set
+	// or zset, the field of a hash, the id of a stream's entry. Nil when the whole key is left out.
 	Member []byte
 	// Partial is set when the whole key is left out but some of it had been written
 	// before, and is still there.

@@ -66,10 +66,9 @@ type Options struct {
 	OnExists    OnExists
 	HyperLogLog HLLPolicy
 
-	// Rename is asked once for each key that would be written, and returns the name
-	// to write it under (nil: unchanged) and, if it must be left out, the reason.
-	// Two keys must not get one name. It is called by every worker: it must be safe
-	// for concurrent use. Nil changes no name.
+	// Rename is asked once for each key that would be written, and returns the name to write it
+	// under (nil: unchanged) and, if it must be left out, the reason. Two keys must not get one
+	// name. It is called by every worker: it must be safe for concurrent use. Nil changes no name.
 	Rename func(db int, kind format.Kind, key []byte) (newKey []byte, leaveOut string)
 
 	// Expire is asked for the expiry of each key, Unix ms, 0 for never, and returns the one to give

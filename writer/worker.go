@@ -77,10 +77,9 @@ func (w *Worker) neverCame() error {
 	return fmt.Errorf("load database %d: the last part of key %s never came", w.db, conn.Quote(w.open.source))
 }
 
-// Load writes every record of src. When it returns nil, the target has acknowledged
-// them all, or those that it did not take have been reported. A key may go on in the
-// Source of the next call. After an error the worker is of no more use: what the last
-// pipeline did is not known.
+// Load writes every record of src. When it returns nil, the target has acknowledged them all, or
+// those that it did not take have been reported. A key may go on in the Source of the next call.
+// After an error the worker is of no more use: what the last pipeline did is not known.
 func (w *Worker) Load(ctx context.Context, src Source) error {
 	if w.failed != nil {
 		return fmt.Errorf("load database %d after an error: %w", w.db, w.failed)

@@ -1,5 +1,4 @@
-// Command pikadump scans a live Pika and writes its data to a dump that kvload loads into
-// Kvrocks.
+// Command pikadump scans a live Pika and writes its data to a dump that kvload loads into Kvrocks.
 package main
 
 import (

@@ -12,9 +12,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// Check reads the whole dump: every checksum, count and range. It calls failed for each file
-// that is not what the manifest says, and done after each chunk, and returns how
-// many files failed.
+// Check reads the whole dump: every checksum, count and range. It calls failed for each file that
+// is not what the manifest says, and done after each chunk, and returns how many files failed.
 func (a *Archive) Check(ctx context.Context, done func(format.ChunkInfo), failed func(error)) (int, error) {
 	if a.above != nil {
 		return 0, errors.New("check dump: a base and the deltas above it are checked one by one")

@@ -10,8 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// Conflicts hands over the names that exist under several types, by database and in
-// key order.
+// Conflicts hands over the names that exist under several types, by database and in key order.
 func (a *Archive) Conflicts(each func(ConflictKey) error) error {
 	if a.above != nil {
 		return a.eachConflict(each)

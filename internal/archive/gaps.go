@@ -10,8 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// Gaps returns the ranges of a database and type that no chunk covers: all of it for a new
-// dump.
+// Gaps returns the ranges of a database and type that no chunk covers: all of it for a new dump.
 func (w *Writer) Gaps(db int, t format.Type) ([]Range, error) {
 	var gaps []Range
 	var from []byte // first key that is not covered

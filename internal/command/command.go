@@ -32,9 +32,8 @@ const Buckets = `BUCKETS:
    named in the query (MinIO wants &use_path_style=true as well):
    's3://BUCKET/PREFIX?endpoint=https://HOST:9000&region=us-east-1'`
 
-// memoryLimit is the soft limit of the Go heap where GOMEMLIMIT sets no other: what the
-// options bound fits, and the collector works harder rather than let
-// garbage pile up beside it.
+// memoryLimit is the soft limit of the Go heap where GOMEMLIMIT sets no other: what the options
+// bound fits, and the collector works harder rather than let garbage pile up beside it.
 const memoryLimit = 72 << 20
 
 // toolOf names the tool of each command that only one has, for those who ask the other.

@@ -1,5 +1,4 @@
-// Package filter holds the flags that choose what is dumped or loaded: databases, types
-// and keys.
+// Package filter holds the flags that choose what is dumped or loaded: databases, types and keys.
 package filter
 
 import (

@@ -17,8 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// A Line is a line of a report: a key, or part of one, that is in the dump and not
-// on the target.
+// A Line is a line of a report: a key, or part of one, that is in the dump and not on the target.
 type Line struct {
 	DB      int    `json:"db"`
 	Kind    string `json:"kind"`

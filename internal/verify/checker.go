@@ -11,9 +11,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// A Source hands out the records of a part of a dump: the parts of a key together and in
-// order. What Next returned is not used after the next call. It returns io.EOF at
-// the end.
+// A Source hands out the records of a part of a dump: the parts of a key together and in order.
+// What Next returned is not used after the next call. It returns io.EOF at the end.
 type Source interface {
 	Next() (*format.Record, error)
 }

@@ -9,8 +9,7 @@ import (
 // A Class says in what way a key differs.
 type Class string
 
-// The classes. Those from ExpiredSince on are explained: they are shown, but are no
-// differences.
+// The classes. Those from ExpiredSince on are explained: they are shown, but are no differences.
 const (
 	Missing         Class = "missing"
 	WrongType       Class = "type"

@@ -2,8 +2,7 @@ package target
 
 import "math"
 
-// KeepsMilliseconds reports whether the target stores expiries to the millisecond
-// (SERVERS.md K6).
+// KeepsMilliseconds reports whether the target stores expiries to the millisecond (SERVERS.md K6).
 func (t *Info) KeepsMilliseconds() bool { return t.Server != kvrocks || t.AtLeast(2, 9) }
 
 // KeepsZeroSign reports whether a score of -0 stays one (SERVERS.md K5).

@@ -44,9 +44,8 @@ func (c *call) login(name, password string) bool {
 	return true
 }
 
-// hello is HELLO [2|3 [AUTH user password] [SETNAME name]], which stays with
-// RESP2. AUTH without a password set writes an error that no line end closes,
-// and the answer runs into it.
+// hello is HELLO [2|3 [AUTH user password] [SETNAME name]], which stays with RESP2. AUTH without a
+// password set writes an error that no line end closes, and the answer runs into it.
 func hello(c *call) {
 	if len(c.args) > 1 {
 		n, err := strconv.Atoi(c.str(1))

@@ -48,8 +48,7 @@ func (c *call) allDBs() (list []int) {
 	return list
 }
 
-// infoKeyspace writes the last counts of databases. Since 3.5 plain INFO
-// keyspace shows none.
+// infoKeyspace writes the last counts of databases. Since 3.5 plain INFO keyspace shows none.
 func (c *call) infoKeyspace(t *infoText, dbs []int) {
 	t.line("# Keyspace")
 	if !c.version().old() {
@@ -78,8 +77,7 @@ func (c *call) infoKeyspace(t *infoText, dbs []int) {
 	}
 }
 
-// censusHead tells when a count was taken; before the first one in the words
-// recorded.
+// censusHead tells when a count was taken; before the first one in the words recorded.
 func (c *call) censusHead(t *infoText, last census) {
 	switch {
 	case !last.taken.IsZero():

@@ -8,9 +8,8 @@ import (
 // cursorCapacity is how many positions Pika remembers.
 const cursorCapacity = 5000
 
-// cursors is the table behind the cursors of SCAN and its like: the number a
-// client gets is only an index into it, and every client shares it. A newer
-// entry of the same index replaces the older.
+// cursors is the table behind the cursors of SCAN and its like: the number a client gets is only an
+// index into it, and every client shares it. A newer entry of the same index replaces the older.
 type cursors struct {
 	mu      sync.Mutex
 	recent  *lru.List // of *position, newest first

@@ -72,9 +72,8 @@ func pfmerge(c *call) {
 	c.out.ok()
 }
 
-// registers is the HyperLogLog of a name. 4.0 knows a plain string from one
-// and says so; ≤3.5 read beyond a shorter string, for which the connection
-// closing stands.
+// registers is the HyperLogLog of a name. 4.0 knows a plain string from one and says so; ≤3.5 read
+// beyond a shorter string, for which the connection closing stands.
 func (c *call) registers(name string) (b []byte, found bool) {
 	t, other := find[text](c, name)
 	switch {

@@ -70,8 +70,7 @@ func exists(c *call) {
 	c.out.integer(n)
 }
 
-// typeOf is TYPE. On 4.0 it names keys that are dead as well; on 3.5 it does
-// not see streams.
+// typeOf is TYPE. On 4.0 it names keys that are dead as well; on 3.5 it does not see streams.
 func typeOf(c *call) {
 	for k := range kinds {
 		r := c.db.record(k, c.str(1))

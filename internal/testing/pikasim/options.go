@@ -19,8 +19,7 @@ type Options struct {
 	// Config overrides what CONFIG GET answers, by parameter name, and adds
 	// parameters the version does not know.
 	Config map[string]string
-	// Replica makes the server call itself a slave and refuse writes, until
-	// SLAVEOF NO ONE.
+	// Replica makes the server call itself a slave and refuse writes, until SLAVEOF NO ONE.
 	Replica bool
 	// Replication opens the replication port, 2000 above the one of Addr, and keeps the binlog for
 	// it in memory.

@@ -97,8 +97,7 @@ func hscanx(c *call) {
 	c.fieldPage(p)
 }
 
-// fieldPage answers a page of fields with their values. All versions count
-// the fields they visit.
+// fieldPage answers a page of fields with their values. All versions count the fields they visit.
 func (c *call) fieldPage(p *pageRequest) {
 	h, _ := read[hash](c)
 	var page reply

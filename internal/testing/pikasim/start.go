@@ -1,7 +1,6 @@
-// Package pikasim is an in-process server that answers over TCP as Pika does,
-// a Redis-compatible server on RocksDB: the commands a migration reads and a
-// test loads data with, with the replies, error texts and oddities of each
-// version as recorded in testdata/transcripts.
+// Package pikasim is an in-process server that answers over TCP as Pika does, a Redis-compatible
+// server on RocksDB: the commands a migration reads and a test loads data with, with the replies,
+// error texts and oddities of each version as recorded in testdata/transcripts.
 //
 // Start one with Start and stop it with Close. It keeps everything in memory, is a master to
 // replicas if asked for (Options.Replication) and never a replica, and never expires a record by

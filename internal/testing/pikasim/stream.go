@@ -251,8 +251,7 @@ func parseBound(s string, seq uint64) (b streamBound, ok bool) {
 	return b, ok
 }
 
-// xinfo is XINFO STREAM key. For the other forms Pika sends no reply or reads
-// beyond its arguments.
+// xinfo is XINFO STREAM key. For the other forms Pika sends no reply or reads beyond its arguments.
 func xinfo(c *call) {
 	if c.word(1) != "stream" || len(c.args) != 3 {
 		c.fail(syntax)

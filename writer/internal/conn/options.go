@@ -31,9 +31,8 @@ type Options struct {
 	TLS *tls.Config
 	// DialTimeout is 10 s when zero.
 	DialTimeout time.Duration
-	// ReadTimeout bounds the writing, and then the reading, of one whole pipeline.
-	// It is 2 minutes when zero: a Kvrocks whose compaction is behind does not
-	// refuse a write, it lets it wait.
+	// ReadTimeout bounds the writing, and then the reading, of one whole pipeline. It is 2 minutes
+	// when zero: a Kvrocks whose compaction is behind does not refuse a write, it lets it wait.
 	ReadTimeout time.Duration
 
 	// Keyspaces has one entry for each source database to be loaded, no two of them
