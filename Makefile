@@ -22,13 +22,17 @@ build:
 
 # Many of the tests of the whole way wait for servers: more of them run at once than there are cores.
 # The last line names what was not tested because a server is missing.
+TEST = $(GO) test -json -timeout 20m -parallel 4
 test:
-	$(GO) test -json -timeout 20m -parallel 4 $(PKGS) | $(GO) run ./internal/testing/summary
+	$(TEST) $(PKGS) | $(GO) run ./internal/testing/summary
 
-# What CI runs beside the tests: format, vet, lint with the import rules, race tests. Not of e2e
-# and history: they run the real binaries, into which the race detector of its own process does not look.
+# What CI runs beside the tests: format, vet, lint with the import rules, what holds the code and the
+# documents together, race tests. Not of e2e and history: they run the real binaries, into which the
+# race detector of its own process does not look; nor of what only reads files.
+LOOKS = ./internal/testing/structure ./internal/testing/documents
 check: lint
-	CGO_ENABLED=1 $(GO) test -json -race -short $$($(GO) list $(PKGS) | grep -v -e /internal/testing/e2e -e /internal/testing/history) | $(GO) run ./internal/testing/summary
+	$(TEST) $(LOOKS) | $(GO) run ./internal/testing/summary
+	CGO_ENABLED=1 $(GO) test -json -race -short $$($(GO) list $(PKGS) | grep -v -E '/internal/testing/(e2e|history|structure|documents)$$') | $(GO) run ./internal/testing/summary
 
 lint:
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "not gofmt'ed: $$files"; exit 1; }
