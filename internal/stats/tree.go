@@ -143,7 +143,9 @@ func (t *tree) mergeSmall(in *set, kept *node) {
 			all = append(all, sized{n, n.total().Bytes})
 		}
 	}
-	slices.SortFunc(all, func(a, b sized) int { return cmp.Or(-cmp.Compare(a.bytes, b.bytes), cmp.Compare(a.n.key(), b.n.key())) })
+	slices.SortFunc(all, func(a, b sized) int {
+		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.n.text, b.n.text), cmp.Compare(a.n.ends, b.n.ends))
+	})
 	for _, small := range all[min(len(all), t.inner/2):] {
 		t.mergeNode(in, small.n)
 	}
