@@ -45,7 +45,7 @@ func (k *KeyReader) Close() error {
 // Skip with the reason why there are none. The first pieces of all keys come in one pipeline. An
 // error of the sink ends it, and the KeyReader can be used again.
 func (k *KeyReader) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, sink Sink) error {
-	w := &scan{exchange: exchange{s: k.s.session, c: k.c}, pass: NewPass(k.db, t, nil, nil), sink: sink}
+	w := &scan{exchange: exchange{s: k.s.session, c: k.c, apart: k.apart}, pass: NewPass(k.db, t, nil, nil), sink: sink}
 	k.w = w
 	defer func() { k.apart = w.apart; w.forget(&k.b) }()
 	if err := k.read(ctx, w, t, keys); err != nil {

@@ -156,3 +156,32 @@ func TestExpiryNewest(t *testing.T) {
 		}
 	}
 }
+
+// TestApartFromCallToCall: when the names of a call lie among too many others to be listed as a
+// range, the next calls look for each by itself at once, and ask for no expiry twice.
+func TestApartFromCallToCall(t *testing.T) {
+	srv, c := startSim(t, pikasim.Options{Config: map[string]string{"cache-model": "0"}})
+	var keys [][]byte
+	for i := range 8 {
+		keys = append(keys, fmt.Appendf(nil, "k%d", i))
+		mustDo(t, c, "SADD", string(keys[i]), "m")
+		for j := range 100 {
+			mustDo(t, c, "SET", fmt.Sprintf("k%d:%d", i, j), "v")
+		}
+	}
+	k, err := open(t, Options{Addr: srv.Addr()}).NewKeyReader(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	for call := range 2 {
+		before := srv.Commands()["ttl"]
+		if err := k.ReadKeys(t.Context(), format.TypeSet, keys, newGathered(t)); err != nil {
+			t.Fatal(err)
+		}
+		asked := srv.Commands()["ttl"] - before
+		if again := asked > int64(len(keys)); again != (call == 0) {
+			t.Errorf("call %d asks TTL %d times for %d keys", call, asked, len(keys))
+		}
+	}
+}
