@@ -10,10 +10,6 @@ type adaptiveLimit struct {
 	latency time.Duration // of a pipeline; 0: any
 }
 
-func newAdaptiveLimit(first, max, target int) adaptiveLimit {
-	return adaptiveLimit{n: min(first, max), max: max, target: target}
-}
-
 // saw tells the limit that items took bytes.
 func (l *adaptiveLimit) saw(items, bytes int) {
 	if items == 0 {

@@ -29,7 +29,7 @@ func TestLimit(t *testing.T) {
 		{"by both", []reply{{8 << 20, 2000 * ms, 1}, {1 << 20, 400 * ms, 1}, {1 << 18, 100 * ms, 4}}},
 		{"no time at all", []reply{{80, 0, 32}, {0, 0, 128}}},
 	} {
-		l := newAdaptiveLimit(8, 256, 1<<20)
+		l := adaptiveLimit{n: 8, max: 256, target: 1 << 20}
 		l.latency = 500 * ms
 		for i, r := range tc.replies {
 			n := l.n

@@ -57,22 +57,16 @@ func (k BinlogKept) Wanted(from, now format.BinlogPosition, more int64) int64 {
 
 // A BinlogObserver asks how far the binlog is written, over a connection of its own. It is not safe
 // for concurrent use.
-type BinlogObserver struct {
-	s *Scanner
-	c *conn
-}
+type BinlogObserver struct{ lazyConn }
 
 // BinlogObserver returns one. It connects when it is first asked.
-func (s *Scanner) BinlogObserver() *BinlogObserver { return &BinlogObserver{s: s} }
+func (s *Scanner) BinlogObserver() *BinlogObserver { return &BinlogObserver{lazyConn{s: s}} }
 
 // Look returns the positions of all databases, and the source's clock as it was before. It retries
 // as a pass does. The context that connects ends the connection as well.
 func (o *BinlogObserver) Look(ctx context.Context) (now time.Time, positions []format.BinlogPosition, err error) {
-	if o.c == nil {
-		if o.c, err = o.s.dial(ctx, 0); err != nil {
-			o.c = nil
-			return now, nil, err
-		}
+	if err := o.connect(ctx); err != nil {
+		return now, nil, err
 	}
 	ms, err := o.c.time(ctx)
 	if err == nil {
@@ -82,14 +76,6 @@ func (o *BinlogObserver) Look(ctx context.Context) (now time.Time, positions []f
 		o.Close()
 	}
 	return time.UnixMilli(ms), positions, err
-}
-
-// Close closes the connection.
-func (o *BinlogObserver) Close() {
-	if o.c != nil {
-		o.c.close()
-		o.c = nil
-	}
 }
 
 // Follows reports whether the binlog of the version can be followed (SERVERS.md P17).

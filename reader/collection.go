@@ -78,12 +78,11 @@ func holdsType(p *resp.Replies, t format.Type) (bool, error) {
 		return false, err
 	}
 	q := p.At(from)
-	switch t {
-	case format.TypeString:
+	if t == format.TypeString {
 		v, err := q.BulkOrNil()
 		return v != nil, err
-	case format.TypeList:
-	default:
+	}
+	if t != format.TypeList {
 		if _, err := q.Head(); err != nil {
 			return false, err
 		}

@@ -56,7 +56,7 @@ func config(ctx context.Context, do do, name string) (string, error) {
 	return string(pair[1]), nil
 }
 
-// readTime returns the server's clock in Unix ms.
+// time returns the server's clock in Unix ms.
 func (c *conn) time(ctx context.Context) (int64, error) {
 	p, err := c.do(ctx, "TIME")
 	if err != nil {

@@ -244,17 +244,20 @@ func (cw *cursorScan) read(ctx context.Context, names [][]byte) (int, error) {
 
 // leaveOut lists a name whose value cannot be taken in.
 func (cw *cursorScan) leaveOut(ctx context.Context, name []byte) error {
+	sink, err := cw.unread(ctx, name)
+	if err == nil && sink != nil {
+		err = sink.Skip(name, TooLarge, aboveAll)
+	}
+	return err
+}
+
+// unread places a name that is not read, and returns the sink of its type, which may be nil.
+func (cw *cursorScan) unread(ctx context.Context, name []byte) (Sink, error) {
 	at, late, err := cw.place.unread(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := cw.late(ctx, late); err != nil {
-		return err
-	}
-	if sink := cw.blocks[at].w.sink; sink != nil {
-		return sink.Skip(name, TooLarge, aboveAll)
-	}
-	return nil
+	return cw.blocks[at].w.sink, cw.late(ctx, late)
 }
 
 // streams reports whether SCAN lists streams, which it does last on 4.0. On 3.5 it is not used
@@ -268,17 +271,11 @@ func (cw *cursorScan) wants(name []byte) bool {
 
 // goPast goes past a name that is not read.
 func (cw *cursorScan) goPast(ctx context.Context, name []byte) error {
-	at, late, err := cw.place.unread(name)
-	if err != nil {
-		return err
+	sink, err := cw.unread(ctx, name)
+	if err == nil && sink != nil && internal(name) && bytes.HasPrefix(name, cw.pass.Prefix) {
+		err = sink.Skip(name, Internal, "")
 	}
-	if err := cw.late(ctx, late); err != nil {
-		return err
-	}
-	if sink := cw.blocks[at].w.sink; internal(name) && sink != nil && bytes.HasPrefix(name, cw.pass.Prefix) {
-		return sink.Skip(name, Internal, "")
-	}
-	return nil
+	return err
 }
 
 // put takes the replies of one name, the k-th of exp, and hands over the type that SCAN listed it

@@ -23,7 +23,7 @@ func (s *Scanner) HasKeys(ctx context.Context, db int) (bool, error) {
 	var buf resp.Buffer
 	for _, t := range format.Types[:5] {
 		b.Reset()
-		s.askNames(&b, t, []byte{}, []byte{}, 1)
+		s.askPage(&b, string(t), []byte{}, []byte{}, 1)
 		p, err := c.ask(ctx, &b, &buf)
 		var names [][]byte
 		if err == nil {

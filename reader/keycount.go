@@ -22,11 +22,11 @@ type KeyCount struct{ Keys, Expires int64 }
 // KeyCounts is a count of a database by type. Types that the source does not count are not there.
 type KeyCounts map[format.Type]KeyCount
 
-var (
-	countPattern = regexp.MustCompile(`(?m)^db\d+ (\w+)_keys=(\d+), expires=(\d+)`)
-	countTypes   = map[string]format.Type{"Strings": format.TypeString, "Hashes": format.TypeHash, "Lists": format.TypeList,
-		"Sets": format.TypeSet, "Zsets": format.TypeZset, "Streams": format.TypeStream}
-)
+var countPattern = regexp.MustCompile(`(?m)^db\d+ (\w+)_keys=(\d+), expires=(\d+)`)
+
+// infoTypes are the types in INFO rocksdb, and as words with a capital in INFO keyspace.
+var infoTypes = map[string]format.Type{"strings": format.TypeString, "hashes": format.TypeHash, "lists": format.TypeList,
+	"sets": format.TypeSet, "zsets": format.TypeZset, "streams": format.TypeStream}
 
 // lastCount reads the last count of a database; with start it orders a new one, which walks over
 // all keys in the background. A source that does not count now gives a ReplyError.
@@ -47,7 +47,7 @@ func (c *conn) lastCount(ctx context.Context, db int, start bool) (counts KeyCou
 	for _, m := range countPattern.FindAllSubmatch(text, -1) {
 		keys, err1 := strconv.ParseInt(string(m[2]), 10, 64)
 		expires, err2 := strconv.ParseInt(string(m[3]), 10, 64)
-		if t, ok := countTypes[string(m[1])]; ok && err1 == nil && err2 == nil {
+		if t, ok := infoTypes[strings.ToLower(string(m[1]))]; ok && err1 == nil && err2 == nil {
 			counts[t] = KeyCount{keys, expires}
 		}
 	}

@@ -32,7 +32,7 @@ func (s *Scanner) NewKeyReader(ctx context.Context, db int) (*KeyReader, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &KeyReader{s: s, c: c, db: db, piece: newAdaptiveLimit(firstPiece, s.o.PieceElements, s.o.ReplyBytes)}, nil
+	return &KeyReader{s: s, c: c, db: db, piece: s.adaptiveLimit(firstPiece, s.o.PieceElements)}, nil
 }
 
 // Close closes the connection.

@@ -14,24 +14,39 @@ type Health struct {
 	Notes      []string
 }
 
-// An Observer asks the source how it fares, over a connection of its own. It is not safe for
-// concurrent use.
-type Observer struct {
+// A lazyConn is a connection for one observer. It is made when it is first asked for, and again
+// after a failure.
+type lazyConn struct {
 	s *Scanner
-	c *conn
+	c *conn // nil: there is none
 }
 
+func (l *lazyConn) connect(ctx context.Context) (err error) {
+	if l.c == nil {
+		l.c, err = l.s.dial(ctx, 0)
+	}
+	return err
+}
+
+// Close closes the connection.
+func (l *lazyConn) Close() {
+	if l.c != nil {
+		l.c.close()
+		l.c = nil
+	}
+}
+
+// An Observer asks the source how it fares, over a connection of its own. It is not safe for
+// concurrent use.
+type Observer struct{ lazyConn }
+
 // Observer returns an Observer. It connects when it is first asked, and again after a failure.
-func (s *Scanner) Observer() *Observer { return &Observer{s: s} }
+func (s *Scanner) Observer() *Observer { return &Observer{lazyConn{s: s}} }
 
 // Look asks once. The context that connects ends the connection as well.
 func (o *Observer) Look(ctx context.Context) (Health, error) {
-	if o.c == nil {
-		c, err := o.s.dial(ctx, 0)
-		if err != nil {
-			return Health{}, err
-		}
-		o.c = c
+	if err := o.connect(ctx); err != nil {
+		return Health{}, err
 	}
 	h := Health{}
 	for _, section := range []string{"data", "stats", "cpu"} {
@@ -62,14 +77,6 @@ func (o *Observer) Look(ctx context.Context) (Health, error) {
 		}
 	}
 	return h, nil
-}
-
-// Close closes the connection.
-func (o *Observer) Close() {
-	if o.c != nil {
-		o.c.close()
-		o.c = nil
-	}
 }
 
 // infoNumber reads a number of INFO; -1: there is none.

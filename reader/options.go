@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"cmp"
 	"crypto/tls"
 	"fmt"
 	"time"
@@ -64,18 +65,16 @@ const (
 
 // Check fills in the defaults and reports the first option out of range.
 func (o *Options) Check() error {
-	setDefault(&o.DialTimeout, 10*time.Second)
-	setDefault(&o.ReplyTimeout, 90*time.Second)
-	setDefault(&o.ReplyBytes, 1<<20)
-	setDefault(&o.PageKeys, 256)
-	setDefault(&o.BatchKeys, 128)
-	setDefault(&o.PieceElements, 512)
-	setDefault(&o.Latency, 500*time.Millisecond)
+	o.DialTimeout = cmp.Or(o.DialTimeout, 10*time.Second)
+	o.ReplyTimeout = cmp.Or(o.ReplyTimeout, 90*time.Second)
+	o.ReplyBytes = cmp.Or(o.ReplyBytes, 1<<20)
+	o.PageKeys = cmp.Or(o.PageKeys, 256)
+	o.BatchKeys = cmp.Or(o.BatchKeys, 128)
+	o.PieceElements = cmp.Or(o.PieceElements, 512)
+	o.Latency = cmp.Or(o.Latency, 500*time.Millisecond)
+	o.Scan = cmp.Or(o.Scan, ScanAuto)
 	if o.Pacer == nil {
 		o.Pacer = unpaced{}
-	}
-	if o.Scan == "" {
-		o.Scan = ScanAuto
 	}
 	switch {
 	case o.Scan != ScanAuto && o.Scan != ScanRange && o.Scan != ScanScan:
@@ -92,12 +91,6 @@ func (o *Options) Check() error {
 		return fmt.Errorf("reader: PieceElements is %d, not between 2 and 262144", o.PieceElements)
 	}
 	return nil
-}
-
-func setDefault[T int | time.Duration](v *T, def T) {
-	if *v == 0 {
-		*v = def
-	}
 }
 
 // explain adds to the refusal of a command what lets it through.

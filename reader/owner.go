@@ -94,7 +94,7 @@ func (l *look) ask(b *resp.Batch) {
 			continue
 		}
 		for _, t := range l.types {
-			l.x.s.askNames(b, t, keys[0], keys[len(keys)-1], l.n)
+			l.x.s.askPage(b, string(t), keys[0], keys[len(keys)-1], l.n)
 		}
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// A Pacer says when the next pipeline may go, for all passes together: a pipeline is the
-// commands of one pipeline. Its methods are called from many goroutines.
+// A Pacer says when the next pipeline may go, for all passes together. Its methods are called from
+// many goroutines.
 type Pacer interface {
 	// Wait returns when a pipeline may go, and how long that took.
 	Wait(ctx context.Context) (time.Duration, error)

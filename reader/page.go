@@ -11,8 +11,7 @@ import (
 // at the end, and the keys; both bounds are inclusive (SERVERS.md P1). SCANX type start COUNT n
 // answers alike, without an upper bound.
 
-// A page is a reply to askPage, which is in listing.go, with the reply of the pipeline that brought
-// it.
+// A page is a reply to askPage, with the reply of the pipeline that brought it.
 type page struct {
 	buf   resp.Buffer
 	next  []byte // nil: this was the last page

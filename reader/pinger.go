@@ -7,23 +7,16 @@ import (
 
 // A Pinger measures how fast the source answers, over a connection of its own. It is not safe
 // for concurrent use.
-type Pinger struct {
-	s *Scanner
-	c *conn
-}
+type Pinger struct{ lazyConn }
 
 // Pinger returns a Pinger. It connects when it is first asked, and again after a failure.
-func (s *Scanner) Pinger() *Pinger { return &Pinger{s: s} }
+func (s *Scanner) Pinger() *Pinger { return &Pinger{lazyConn{s: s}} }
 
 // Ping returns how long the source took to answer. The context that connects ends
 // the connection as well.
 func (p *Pinger) Ping(ctx context.Context) (time.Duration, error) {
-	if p.c == nil {
-		c, err := p.s.dial(ctx, 0)
-		if err != nil {
-			return 0, err
-		}
-		p.c = c
+	if err := p.connect(ctx); err != nil {
+		return 0, err
 	}
 	for {
 		start := time.Now()
@@ -39,13 +32,5 @@ func (p *Pinger) Ping(ctx context.Context) (time.Duration, error) {
 			p.Close()
 			return 0, err
 		}
-	}
-}
-
-// Close closes the connection.
-func (p *Pinger) Close() {
-	if p.c != nil {
-		p.c.close()
-		p.c = nil
 	}
 }

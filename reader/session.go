@@ -60,7 +60,7 @@ func (s *session) warn(text string, args ...any) {
 	s.warnings = append(s.warnings, fmt.Sprintf(text, args...))
 }
 
-// askPage adds the command for the next page of type word from start on to b.
+// askPage adds the command for a page of a type, as PKSCANRANGE calls it, from start on to b.
 func (s *session) askPage(b *resp.Batch, word string, start, end []byte, n int) {
 	if s.listing == byStart {
 		b.Add("SCANX", word, start, "COUNT", n)
@@ -69,19 +69,9 @@ func (s *session) askPage(b *resp.Batch, word string, start, end []byte, n int) 
 	b.Add("PKSCANRANGE", word, start, end, "LIMIT", n)
 }
 
-// askNames adds the command for the names of a type from one to another.
-func (s *session) askNames(b *resp.Batch, t format.Type, from, to []byte, n int) {
-	if s.listing == byStart {
-		b.Add("SCANX", string(t), from, "COUNT", n)
-		return
-	}
-	b.Add("PKSCANRANGE", string(t), from, to, "LIMIT", n)
-}
-
 // adaptiveLimit returns a limit with the targets of the options.
-func (s *session) adaptiveLimit(first, max int) adaptiveLimit {
-	l := newAdaptiveLimit(first, max, s.o.ReplyBytes)
-	l.latency = s.o.Latency
+func (s *session) adaptiveLimit(first, most int) adaptiveLimit {
+	l := adaptiveLimit{n: min(first, most), max: most, target: s.o.ReplyBytes, latency: s.o.Latency}
 	if s.source != nil && s.source.Timeout > 0 {
 		// The server closes a connection whose commands run longer than its timeout.
 		l.latency = min(l.latency, s.source.Timeout/3)

@@ -1,8 +1,6 @@
 package reader
 
-import (
-	"context"
-)
+import "context"
 
 // Setting reads a parameter of the source; empty if it has none of that name.
 func (s *Scanner) Setting(ctx context.Context, name string) (string, error) {

@@ -46,11 +46,11 @@ func (s *Scanner) split(ctx context.Context, p *Pass, low, high []byte) (*Pass, 
 		if mid == nil {
 			return nil, nil
 		}
-		found, err := c.anyKey(ctx, p, mid, last)
+		found, err := c.oneKey(ctx, "PKSCANRANGE", p.Type, mid, last)
 		if err != nil {
 			return nil, err
 		}
-		if found {
+		if found != nil {
 			return p.cut(mid), nil
 		}
 		high = mid
@@ -81,11 +81,6 @@ func (s *Scanner) lastKey(ctx context.Context, c *conn, p *Pass, low, high []byt
 		s.lastKeys.Store(end, last)
 	}
 	return last, err
-}
-
-func (c *conn) anyKey(ctx context.Context, p *Pass, from, to []byte) (bool, error) {
-	key, err := c.oneKey(ctx, "PKSCANRANGE", p.Type, from, to)
-	return key != nil, err
 }
 
 // middle returns a key half way between low and high, taking what follows their common

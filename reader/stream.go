@@ -111,34 +111,22 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 	}
 }
 
-// readStream takes the reply of XINFO STREAM. It returns errGone if there is none: of a deleted one
-// Pika tells zeros; one without entries still has its last id (SERVERS.md P13).
-func readStream(p *resp.Replies, key []byte) (format.StreamState, error) {
+// readStream takes the reply of XINFO STREAM: names and values in turn. It returns errGone if there
+// is none: of a deleted one Pika tells zeros; one without entries still has its last id (SERVERS.md
+// P13).
+func readStream(p *resp.Replies, key []byte) (s format.StreamState, err error) {
 	p.Answers("XINFO STREAM", key)
-	state, err := readStreamState(p)
-	var re *ReplyError
-	if errors.As(err, &re) && re.NoSuchKey() || err == nil && state.LastID == (format.StreamID{}) {
-		return format.StreamState{}, errGone
-	}
-	if err != nil {
-		return format.StreamState{}, err
-	}
-	return *state, nil
-}
-
-// readStreamState takes the reply of XINFO STREAM: names and values in turn.
-func readStreamState(p *resp.Replies) (*format.StreamState, error) {
 	n, err := p.Array(-1)
-	if err != nil {
-		return nil, err
+	if re, ok := errors.AsType[*ReplyError](err); ok && re.NoSuchKey() {
+		return s, errGone
 	}
-	var s format.StreamState
 	found := 0
-	for i := 0; i < n; i += 2 {
-		name, err := p.Bulk()
-		if err != nil {
-			return nil, err
+	for i := 0; i < n && err == nil; i += 2 {
+		var name []byte
+		if name, err = p.Bulk(); err != nil {
+			break
 		}
+		found++
 		switch string(name) {
 		case "last-generated-id":
 			s.LastID, err = readStreamID(p)
@@ -152,15 +140,15 @@ func readStreamState(p *resp.Replies) (*format.StreamState, error) {
 			found--
 			err = p.Skip()
 		}
-		found++
-		if err != nil {
-			return nil, err
-		}
 	}
-	if found != 3 {
-		return nil, &ReplyError{Command: p.Asked(), Reply: "no last-generated-id, max-deleted-entry-id and entries-added"}
+	switch {
+	case err != nil:
+	case found != 3:
+		err = &ReplyError{Command: p.Asked(), Reply: "no last-generated-id, max-deleted-entry-id and entries-added"}
+	case s.LastID == (format.StreamID{}):
+		err = errGone
 	}
-	return &s, nil
+	return s, err
 }
 
 // readStreamID takes an id: "ms-seq".

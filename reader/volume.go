@@ -21,10 +21,6 @@ type Volume struct {
 // to 3.5, one per instance and database on 4.0.
 var rowsPattern = regexp.MustCompile(`(?m)^(\w+)_estimate_num_keys:(\d+)`)
 
-// rowsTypes are the types in INFO rocksdb.
-var rowsTypes = map[string]format.Type{"strings": format.TypeString, "hashes": format.TypeHash, "lists": format.TypeList,
-	"sets": format.TypeSet, "zsets": format.TypeZset, "streams": format.TypeStream}
-
 // Volume returns about how many rows RocksDB holds: one per string, and for a collection one for
 // the key and one or two per element (Rows). It counts dead rows too. A version that does not tell
 // has perhaps counted its keys once, which may be long ago.
@@ -47,7 +43,7 @@ func (s *Scanner) Volume(ctx context.Context, dbs []int) (Volume, error) {
 	for _, m := range rowsPattern.FindAllSubmatch(text, -1) {
 		n, _ := strconv.ParseInt(string(m[2]), 10, 64)
 		v.All += n
-		if t, ok := rowsTypes[string(m[1])]; ok {
+		if t, ok := infoTypes[string(m[1])]; ok {
 			db := seen[t]
 			if seen[t]++; db == len(v.ByType) {
 				v.ByType = append(v.ByType, map[format.Type]int64{})
