@@ -101,7 +101,7 @@ func (d *Delta) validateWay() error {
 		return errors.New("a delta from the binlog without its positions in it")
 	}
 	for i, from := range d.From {
-		if to := d.To[i]; to.DB != from.DB || to.before(from) {
+		if to := d.To[i]; to.DB != from.DB || to.Before(from) {
 			return fmt.Errorf("the binlog of db%d cannot lead from %d %d to %d %d of db%d", from.DB, from.File, from.Offset, to.File, to.Offset, to.DB)
 		}
 	}
@@ -112,8 +112,8 @@ func (d *Delta) validateWay() error {
 func (d *Delta) validateItems() error {
 	last := -1
 	for _, it := range d.LastItems {
-		i := slices.IndexFunc(d.To, func(to BinlogPosition) bool { return to.DB == it.DB })
-		if it.DB <= last || i < 0 || min(it.File, it.Offset) < 0 || !it.before(d.To[i]) || !itemHeader.MatchString(it.Header) {
+		to, ok := PositionOf(d.To, it.DB)
+		if it.DB <= last || !ok || min(it.File, it.Offset) < 0 || !it.Before(to) || !itemHeader.MatchString(it.Header) {
 			return fmt.Errorf("the last item of db%d, at %d %d, is out of order, not before the end, or no item", it.DB, it.File, it.Offset)
 		}
 		last = it.DB

@@ -50,8 +50,17 @@ type BinlogPosition struct {
 	Offset int64 `json:"offset"`
 }
 
-// before reports whether p, of the same database, is an earlier position than q.
-func (p BinlogPosition) before(q BinlogPosition) bool {
+// PositionOf returns the position of a database; false: there is none.
+func PositionOf(all []BinlogPosition, db int) (BinlogPosition, bool) {
+	i := slices.IndexFunc(all, func(p BinlogPosition) bool { return p.DB == db })
+	if i < 0 {
+		return BinlogPosition{}, false
+	}
+	return all[i], true
+}
+
+// Before reports whether p, of the same database, is an earlier position than q.
+func (p BinlogPosition) Before(q BinlogPosition) bool {
 	return p.File < q.File || p.File == q.File && p.Offset < q.Offset
 }
 
@@ -61,7 +70,7 @@ func (p BinlogPosition) before(q BinlogPosition) bool {
 func (s *Source) Contradicts(now *Source) error {
 	for _, was := range s.Binlog {
 		for _, is := range now.Binlog {
-			if is.DB == was.DB && is.before(was) {
+			if is.DB == was.DB && is.Before(was) {
 				return fmt.Errorf("the binlog of db%d was at %d %d and now is at %d %d, and never goes back on the same Pika", is.DB, was.File, was.Offset, is.File, is.Offset)
 			}
 		}

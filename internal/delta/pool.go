@@ -57,27 +57,3 @@ func (p *Pool) Close() {
 		delete(p.free, db)
 	}
 }
-
-// Counts are what a Read came to. They may be read when it is over.
-type Counts struct {
-	Keys    int64                   // read; one in two types counts twice
-	Deleted int64                   // types that do not have a name
-	Skipped map[reader.Reason]int64 // names of a type that could not be read, or not wholly
-
-	mu sync.Mutex
-}
-
-func (c *Counts) key()    { c.add(&c.Keys) }
-func (c *Counts) delete() { c.add(&c.Deleted) }
-
-func (c *Counts) add(n *int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	*n++
-}
-
-func (c *Counts) skip(r reader.Reason) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.Skipped[r]++
-}

@@ -44,16 +44,15 @@ const partsPerThread = 4
 // Read reads the names in all types of the delta's options, and covers all of them. A name that the
 // source does not have in a type is written as deleted; one that cannot be read is skipped as in a
 // dump. An error leaves what was read before it in sealed chunks.
-func Read(ctx context.Context, o Options) (*Counts, error) {
+func Read(ctx context.Context, o Options) error {
 	var parts []part
 	for _, db := range o.Writer.Info.Options.Databases {
 		more, err := o.parts(db)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		parts = append(parts, more...)
 	}
-	counts := &Counts{Skipped: map[reader.Reason]int64{}}
 	work := make(chan part, len(parts))
 	for _, p := range parts {
 		work <- p
@@ -67,7 +66,7 @@ func Read(ctx context.Context, o Options) (*Counts, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	for range min(max(1, o.Threads), len(parts)) {
 		g.Go(func() error {
-			w := worker{&o, pool, counts}
+			w := worker{&o, pool}
 			for p := range work {
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
@@ -79,7 +78,7 @@ func Read(ctx context.Context, o Options) (*Counts, error) {
 			return nil
 		})
 	}
-	return counts, g.Wait()
+	return g.Wait()
 }
 
 // A part is a range of the names of a database that one worker reads in some types.
@@ -133,9 +132,8 @@ func (o *Options) parts(db int) (parts []part, err error) {
 
 // A worker reads parts.
 type worker struct {
-	o      *Options
-	pool   *Pool
-	counts *Counts
+	o    *Options
+	pool *Pool
 }
 
 // read reads a part into a segment of each type.
@@ -149,7 +147,7 @@ func (w *worker) read(ctx context.Context, p part) (err error) {
 	for i, t := range p.types {
 		s := &sink{
 			seg: w.o.Writer.Segment(p.db, t, p.Start), scanner: w.o.Scanner, first: i == 0,
-			counter: w.o.Meter.Part(progress.Name{DB: p.db, Type: string(t)}), meter: w.o.Meter, typ: t, counts: w.counts, alone: w.o.Again,
+			counter: w.o.Meter.Part(progress.Name{DB: p.db, Type: string(t)}), meter: w.o.Meter, typ: t, alone: w.o.Again,
 		}
 		defer s.seg.Discard()
 		sinks = append(sinks, s)

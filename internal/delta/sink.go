@@ -18,7 +18,6 @@ type sink struct {
 	scanner *reader.Scanner
 	meter   *progress.Meter
 	counter *progress.Counter
-	counts  *Counts
 	alone   bool // see Options.Again
 
 	names []Name // those at hand
@@ -80,12 +79,10 @@ func (s *sink) absent(n *Name) error {
 		}
 		return nil
 	}
-	s.counts.delete()
 	return s.seg.Record(&format.Record{Kind: format.Deleted, Key: n.Key, Part: format.PartWhole})
 }
 
 func (s *sink) skip(key []byte, reason reader.Reason, detail string) error {
-	s.counts.skip(reason)
 	s.meter.LeftOut(string(reason), 1)
 	return s.seg.Skip(key, string(reason), detail)
 }
@@ -109,7 +106,6 @@ func (s *sink) Record(r *format.Record) error {
 		}
 		s.next, s.open = place+1, s.names[place].Key
 		s.counter.Add(1, 0, 1)
-		s.counts.key()
 	}
 	s.counter.Add(0, int64(len(r.Key)+r.Size()), 0)
 	s.counter.AddElements(int64(r.Elements()))

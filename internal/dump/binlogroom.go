@@ -64,12 +64,8 @@ func (b *BinlogRoom) least() (room int64, db int) {
 }
 
 func position(list []format.BinlogPosition, db int) format.BinlogPosition {
-	for _, p := range list {
-		if p.DB == db {
-			return p
-		}
-	}
-	return format.BinlogPosition{}
+	p, _ := format.PositionOf(list, db)
+	return p
 }
 
 // roomEvery is how often a dump looks how much binlog is left.

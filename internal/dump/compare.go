@@ -146,8 +146,7 @@ func (c *comparing) readNames(ctx context.Context, differing *archive.Archive) e
 	g.Go(func() error { return c.throttle.Watch(watching, func(int) {}) })
 	g.Go(func() error {
 		defer over()
-		_, err := delta.Read(ctx, delta.Options{Scanner: c.s, Writer: c.w, Names: delta.Differing(differing), Threads: threads, Meter: c.o.Meter})
-		return err
+		return delta.Read(ctx, delta.Options{Scanner: c.s, Writer: c.w, Names: delta.Differing(differing), Threads: threads, Meter: c.o.Meter})
 	})
 	return g.Wait()
 }

@@ -34,17 +34,15 @@ func (o *Options) paced() bool { return o.Limits != (pace.Limits{}) || o.Windows
 
 // newThrottle is NewThrottle by the options of a dump.
 func newThrottle(o *Options) *Throttle {
-	return makeThrottle(o.ping, &o.Reader, o.Limits, o.Windows, o.Meter, o.Log)
+	t := NewThrottle(&o.Reader, o.Limits, o.Windows, o.Meter, o.Log)
+	t.ping = o.ping
+	return t
 }
 
 // NewThrottle puts a pacer into the options of a reader if limits or windows need one, and fits the
 // size of replies to the limits. Waits are told to the Meter, and said to log.
 func NewThrottle(r *reader.Options, limits pace.Limits, windows []pace.Window, m *progress.Meter, log io.Writer) *Throttle {
-	return makeThrottle(nil, r, limits, windows, m, log)
-}
-
-func makeThrottle(ping func(context.Context) (time.Duration, error), r *reader.Options, limits pace.Limits, windows []pace.Window, m *progress.Meter, log io.Writer) *Throttle {
-	t := &Throttle{ping: ping, log: log}
+	t := &Throttle{log: log}
 	if limits == (pace.Limits{}) && windows == nil {
 		return t
 	}

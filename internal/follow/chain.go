@@ -143,7 +143,7 @@ func (c *chain) behind() string {
 func (c *chain) to(at []format.BinlogPosition) []format.BinlogPosition {
 	all := slices.Clone(c.at)
 	for i := range all {
-		if p, ok := position(at, all[i].DB); ok {
+		if p, ok := format.PositionOf(at, all[i].DB); ok {
 			all[i] = p
 		}
 	}

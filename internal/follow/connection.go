@@ -156,7 +156,7 @@ func (c *collector) done() int64 {
 func followed(all []format.BinlogPosition, dbs []int) ([]format.BinlogPosition, error) {
 	var at []format.BinlogPosition
 	for _, db := range dbs {
-		p, ok := position(all, db)
+		p, ok := format.PositionOf(all, db)
 		if !ok {
 			return nil, fmt.Errorf("no binlog position of db%d", db)
 		}

@@ -76,7 +76,7 @@ func find(ctx context.Context, s session, at []format.BinlogPosition, last []for
 		if seen[db] {
 			continue
 		}
-		end, _ := position(at, db)
+		end, _ := format.PositionOf(at, db)
 		if !slices.Contains(last, lastItem(item)) || item.Position != end {
 			return another(item.Start)
 		}

@@ -10,6 +10,7 @@
 package follow
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -87,20 +88,13 @@ const (
 
 // check fills in the defaults.
 func (o *Options) check() error {
-	set := func(d *time.Duration, to time.Duration) {
-		if *d == 0 {
-			*d = to
-		}
-	}
-	set(&o.Interval, Interval)
+	o.Interval = cmp.Or(o.Interval, Interval)
 	every := lookEvery
 	if o.UntilIdle > 0 { // the end should be seen when it comes
 		every = min(every, max(every/5, o.UntilIdle/10))
 	}
-	set(&o.lookEvery, every)
-	if o.DeltaNames == 0 {
-		o.DeltaNames = DeltaNames
-	}
+	o.lookEvery = cmp.Or(o.lookEvery, every)
+	o.DeltaNames = cmp.Or(o.DeltaNames, DeltaNames)
 	if o.Summary == nil {
 		o.Summary = summary.New("", "", "follow")
 	}
@@ -137,26 +131,11 @@ func (o *Options) replicationAddr() (string, error) {
 	return net.JoinHostPort(host, strconv.Itoa(o.ReplicationPort)), err
 }
 
-// position returns that of a database; false: there is none.
-func position(all []format.BinlogPosition, db int) (format.BinlogPosition, bool) {
-	for _, p := range all {
-		if p.DB == db {
-			return p, true
-		}
-	}
-	return format.BinlogPosition{}, false
-}
-
-// isBefore reports whether a, of the same database as b, is an earlier position.
-func isBefore(a, b format.BinlogPosition) bool {
-	return a.File < b.File || a.File == b.File && a.Offset < b.Offset
-}
-
 // isBehind reports whether the positions are behind all that was written up to where the binlog
 // ends.
 func isBehind(at, ends []format.BinlogPosition) bool {
 	for _, p := range at {
-		if end, ok := position(ends, p.DB); !ok || isBefore(p, end) {
+		if end, ok := format.PositionOf(ends, p.DB); !ok || p.Before(end) {
 			return false
 		}
 	}

@@ -105,9 +105,7 @@ func (r *run) all(ctx context.Context) error {
 	g.Go(func() error { return collector.run(ctx, session) })
 	g.Go(func() error { return r.watcher.watch(ctx) })
 	g.Go(func() error { return r.throttle.Watch(ctx, func(int) {}) })
-	if r.o.Meter != nil {
-		g.Go(func() error { dump.Observe(ctx, r.o.Meter, r.s); return nil })
-	}
+	g.Go(func() error { dump.Observe(ctx, r.o.Meter, r.s); return nil })
 	g.Go(func() error {
 		err := r.deltas(ctx, threads)
 		done = err == nil
@@ -225,7 +223,7 @@ func (r *run) make(ctx context.Context, c *cut, threads int, last bool) (written
 	if err := r.o.before("read"); err != nil {
 		return false, err
 	}
-	_, err = delta.Read(ctx, delta.Options{
+	err = delta.Read(ctx, delta.Options{
 		Scanner: r.s, Writer: w, Names: delta.Sorted(c.names), Pool: r.pool, Threads: threads, Meter: r.o.Meter, Again: true,
 	})
 	if err != nil {

@@ -111,8 +111,8 @@ func (w *watcher) lag() progress.Lag {
 	l := progress.Lag{Names: new(int64(names + w.sealed.names)), Deltas: w.sealed.deltas}
 	behind, bytes := false, int64(0)
 	for _, at := range w.sealed.at {
-		end, _ := position(w.ends, at.DB)
-		behind = behind || isBefore(at, end)
+		end, _ := format.PositionOf(w.ends, at.DB)
+		behind = behind || at.Before(end)
 		bytes += w.kept.Bytes(at, end)
 	}
 	if w.kept.FileBytes > 0 {

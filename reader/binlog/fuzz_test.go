@@ -62,7 +62,7 @@ func FuzzMessages(f *testing.F) {
 				}
 				return
 			}
-			if db := item.Position.DB; !before(was[db], now[db]) || item.Position != now[db] {
+			if db := item.Position.DB; !was[db].Before(now[db]) || item.Position != now[db] {
 				t.Fatalf("%v, then %v", was, now)
 			}
 			size := 0

@@ -118,7 +118,7 @@ func (s *Session) chip(typ protowire.Type) (*Item, error) {
 		return nil, s.answer(d)
 	}
 	at.DB = d.at.DB
-	if !before(d.at, at) {
+	if !d.at.Before(at) {
 		return nil, fmt.Errorf("%w: an item that ends at %s follows one that ends at %s", errMessage, place(at), place(d.at))
 	}
 	if !d.pending {
@@ -126,11 +126,6 @@ func (s *Session) chip(typ protowire.Type) (*Item, error) {
 	}
 	d.at, d.last, item.Position = at, at, at
 	return item, nil
-}
-
-// before reports whether a is an earlier position than b, in one database.
-func before(a, b format.BinlogPosition) bool {
-	return a.File < b.File || a.File == b.File && a.Offset < b.Offset
 }
 
 // database reads of which database an item is.

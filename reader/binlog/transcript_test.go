@@ -63,7 +63,7 @@ func TestTranscripts(t *testing.T) {
 			if got := slices.Sorted(maps.Keys(written)); !slices.Equal(got, want) {
 				t.Errorf("of %d items\ngot  %q\nwant %q", items, got, want)
 			}
-			if p := s.Positions(); len(p) != 1 || !before(from, p[0]) {
+			if p := s.Positions(); len(p) != 1 || !from.Before(p[0]) {
 				t.Errorf("from %v to %v", from, p)
 			}
 			// Pings are answered, until it is cancelled; it can say goodbye all the same.
