@@ -173,8 +173,10 @@ func shellDir(t *testing.T, shell string) string {
 	return dir
 }
 
+// shellEnv has a tool that was built with the race detector end at once, not after a second.
 func shellEnv(dir string) []string {
-	return append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "HOME="+dir, "TERM=dumb", "INPUTRC=/dev/null", "HISTFILE=/dev/null") // written when it is hung up
+	return append(os.Environ(), "GORACE=atexit_sleep_ms=0", "PATH="+dir+":"+os.Getenv("PATH"), "HOME="+dir,
+		"TERM=dumb", "INPUTRC=/dev/null", "HISTFILE=/dev/null") // written when it is hung up
 }
 
 // A shell runs on a terminal of its own.

@@ -42,8 +42,8 @@ const sources = "sources"
 func configure(log io.Writer, c *cli.Context, args []string) error {
 	from := map[string]string{}
 	for _, f := range c.Command.Flags {
-		if name := f.Names()[0]; c.IsSet(name) {
-			from[name] = "environment"
+		if f.IsSet() { // not c.IsSet, which asks all flags for their names, for each
+			from[f.Names()[0]] = "environment"
 		}
 	}
 	for _, arg := range args {
