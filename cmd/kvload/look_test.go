@@ -19,6 +19,7 @@ func TestLook(t *testing.T) {
 	hll := format.Record{Kind: format.HyperLogLog, Key: []byte("p"), Part: format.PartWhole, Value: []byte("registers")}
 	one := makeDump(t, []format.Record{text("a", "1"), text("b", "2"), hll})
 	two := makeDump(t, []format.Record{text("a", "1"), hash("a", "f", "v")}, []format.Record{text("c", "3")})
+	empty := makeDump(t, []format.Record{text("b", "2")}, nil) // nothing in db1, as Pika often has it
 	list := filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(list, []byte("c\na\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -40,6 +41,7 @@ func TestLook(t *testing.T) {
 		{[]string{"get", "--format", "resp", one, "p"}, 3, "", `left out: hyperloglog "p" of db0`},
 		{[]string{"get", "--format", "resp", "--hyperloglog", "string", one, "p"}, 0, "SET…registers", ""},
 		{[]string{"get", "--format", "resp", two, "a"}, 2, "", "one database at a time"},
+		{[]string{"get", "--format", "resp", empty, "b"}, 0, "SET…b…2", ""},
 		{[]string{"get", "--format", "resp", "--db", "0", two, "a"}, 5, "", "load one type with --type"},
 		{[]string{"get", "--format", "resp", "--db", "0", "--type", "hash", two, "a"}, 0, "HSET…f…v", ""},
 		{[]string{"get", "--match", "b*", one, "a", "b"}, 3, "b  (string", `not in what is chosen of the dump: "a"`},

@@ -128,13 +128,13 @@ func (x *Exporter) choosesSome() error {
 	return nil
 }
 
-// oneDatabase refuses several databases in one stream of commands: a server that has none, such as
-// Kvrocks, answers SELECT with OK and does nothing (SERVERS.md K3).
+// oneDatabase refuses keys of several databases in one stream of commands: a server that has none,
+// such as Kvrocks, answers SELECT with OK and does nothing (SERVERS.md K3).
 func (x *Exporter) oneDatabase() error {
 	var dbs []int
-	for _, db := range x.a.Manifest.Options.Databases {
-		if x.o.Filter.DB(db) {
-			dbs = append(dbs, db)
+	for _, c := range x.a.Manifest.Chunks {
+		if c.Records > 0 && x.o.Filter.DB(c.DB) && x.o.Filter.Type(c.Type) && !slices.Contains(dbs, c.DB) {
+			dbs = append(dbs, c.DB)
 		}
 	}
 	if len(dbs) > 1 {
