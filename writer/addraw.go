@@ -81,6 +81,7 @@ func (q *queue) readyRaw(ctx context.Context, k *key) (bool, error) {
 		return false, nil
 	}
 	if k.queued > 0 && q.isOver(k.expire) {
+		q.raw.end(true, nil) // cutDead takes it out, and nothing of the keys behind it
 		q.account.expire(k)
 		return false, nil
 	}

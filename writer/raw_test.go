@@ -149,6 +149,31 @@ func TestRawMixed(t *testing.T) {
 	})
 }
 
+// TestRawExpires: a key that is over before its last part takes no other key with it.
+func TestRawExpires(t *testing.T) {
+	eachRaw(t, func(t *testing.T, addr string, c *redis.Client) {
+		l := open(t, Options{Target: target.Options{Addr: addr}})
+		w, err := l.NewWorker(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := whole(format.Hash, "hash", "a", "1", "b", "2")
+		hash.Expire = farFuture
+		parts := cut(hash, 2)
+		set, value := whole(format.Set, "set", "a"), str("value", "v", 0)
+		src := &sourceThen{Source: source(parts[0]), then: func() { l.ClockOffset = math.MaxInt64 / 2 }}
+		src.rest = []format.Record{parts[1], set, value}
+		if err := errors.Join(w.Load(t.Context(), src), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if s := w.Stats(); s.Keys != 2 || s.Expired != 1 || len(s.LeftOut) > 0 {
+			t.Errorf("%+v", s)
+		}
+		compare(t, c, &set)
+		compare(t, c, &value)
+	})
+}
+
 // TestRawEmptyParts: a part without elements ends a key, too, or stands in its middle.
 func TestRawEmptyParts(t *testing.T) {
 	keys := []format.Record{whole(format.Hash, "hash", "a", "1", "b", "2"), whole(format.List, "list", "a", "b"), whole(format.Set, "set", "a", "b")}

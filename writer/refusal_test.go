@@ -311,16 +311,19 @@ func TestExpiryAnswersZero(t *testing.T) {
 	}
 }
 
-// sourceThen does something when its Source is at its end, before the worker flushes.
+// sourceThen does something when its Source is at its end, before the worker flushes, or goes on.
 type sourceThen struct {
 	Source
 	then func()
+	rest []format.Record
 }
 
 func (s *sourceThen) Next() (*format.Record, error) {
 	r, err := s.Source.Next()
 	if err != nil {
 		s.then()
+		s.Source, s.rest = source(s.rest...), nil
+		return s.Source.Next()
 	}
 	return r, err
 }
