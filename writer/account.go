@@ -20,6 +20,9 @@ func (a *account) done(k *key) bool {
 	if !k.closed || k.pending > 0 {
 		return false
 	}
+	if k.folded {
+		return true
+	}
 	if k.out == alive && k.written == 0 {
 		// No server holds a collection without elements: there is no such key now.
 		a.leave(k, ReasonRefused, "", "nothing of it could be written")

@@ -31,6 +31,7 @@ func (q *queue) addRaw(ctx context.Context, k *key, r *format.Record) (ok bool, 
 		p.elements, p.bytes = 1, p.bytes+len(r.Value)
 		q.raw.encoder.String(k.name, r.Value, k.expire)
 		q.raw.end(false, nil)
+		q.fold(k, r)
 		return true, nil
 	}
 	if r.Elements() == 0 && k.kind != format.Stream { // its other parts have some
@@ -52,8 +53,16 @@ func (q *queue) addRaw(ctx context.Context, k *key, r *format.Record) (ok bool, 
 	}
 	if p != nil && r.Part&format.PartLast != 0 {
 		q.raw.end(true, r.State)
+		q.fold(k, r)
 	}
 	return true, err
+}
+
+// fold folds k if it is whole, and nobody is asked for it before it is sent.
+func (q *queue) fold(k *key, r *format.Record) {
+	if r.Part == format.PartWhole && k.queued == 1 && q.options.OnExists != Skip {
+		q.raw.fold()
+	}
 }
 
 // partOf returns where more of a collection goes; nil if nothing is to be sent.
@@ -71,7 +80,7 @@ func (q *queue) partOf(ctx context.Context, k *key) (*rawPart, error) {
 func (q *queue) readyRaw(ctx context.Context, k *key) (bool, error) {
 	o := q.options
 	full := len(q.raw.parts) > 0 && q.raw.encoder.Len() >= o.RawBytes || len(q.batch.commands) >= o.BatchCommands ||
-		o.BatchKeys > 0 && k.queued == 0 && q.batch.keys+len(q.raw.parts) >= o.BatchKeys
+		o.BatchKeys > 0 && k.queued == 0 && q.batch.keys+len(q.raw.parts)+q.raw.folded >= o.BatchKeys
 	if full {
 		if err := q.flush(ctx); err != nil {
 			return false, err

@@ -15,7 +15,7 @@ import (
 func (w *Worker) cutDead(b *rawBatch) {
 	for i := len(b.parts) - 1; i >= 0; i-- {
 		p := b.parts[i]
-		if p.key.out == alive {
+		if p.key == nil || p.key.out == alive {
 			continue
 		}
 		if i == 0 {
@@ -63,10 +63,15 @@ func (w *Worker) applied(c *command) error {
 	}
 	for i := range c.raw {
 		p := &c.raw[i]
+		w.account.took(p.key, int64(p.elements), int64(p.bytes))
+		if p.key == nil {
+			w.account.stats.keys.Add(int64(p.keys))
+			w.account.stats.expiring.Add(int64(p.expiring))
+			continue
+		}
 		p.key.pending--
 		p.key.data--
 		p.key.written++
-		w.account.took(p.key, int64(p.elements), int64(p.bytes))
 		w.done(p.key)
 	}
 	return nil

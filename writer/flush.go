@@ -164,8 +164,8 @@ func (w *Worker) fly(ctx context.Context, commands []command, f *Pipeline) error
 		f.Bytes += c.bytes
 		f.Keys += len(c.group)
 		for j := range c.raw {
-			if c.raw[j].key.written == 0 {
-				f.Keys++
+			if p := &c.raw[j]; p.key == nil || p.key.written == 0 {
+				f.Keys += max(1, p.keys)
 			}
 		}
 		if c.data && c.key != nil && c.key != last && c.key.written == 0 {

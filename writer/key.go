@@ -35,6 +35,7 @@ type key struct {
 	again   bool            // an earlier run may have sent some of it: it is deleted first
 	resumed bool            // it was open where the load goes on (Checkpoint.Open)
 	raw     bool            // it goes by raw batches
+	folded  bool            // raw: its batch counts it
 	member  []byte          // raw: the last field or member of the parts before
 	skip    int64           // resumed list or stream: elements that are there already
 	last    format.StreamID // resumed stream: its last entry

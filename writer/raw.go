@@ -22,13 +22,15 @@ type rawBatch struct {
 	encoder  *rawbatch.Encoder
 	parts    []rawPart
 	open     bool // the last part has no metadata yet
+	folded   int  // keys that have no part of their own
 	before   int  // elements that the first key had in batches before
 }
 
-// A rawPart is what a batch holds of a key.
+// A rawPart is what a batch holds of a key, or of whole keys that were folded.
 type rawPart struct {
-	key             *key
-	from, to        int // in the batch
+	key             *key // nil: folded keys
+	keys, expiring  int  // folded ones; those with an expiry
+	from, to        int  // in the batch
 	puts            int
 	elements, bytes int
 }
@@ -78,11 +80,34 @@ func (b *rawBatch) end(metadata bool, state *format.StreamState) {
 	b.open = false
 }
 
+// fold leaves of the last part, a whole key, only what is counted when the server has taken it:
+// thousands of keys that wait for that do not fit the processor's cache. The first key of a batch
+// stays, for errors.
+func (b *rawBatch) fold() {
+	last := len(b.parts) - 1
+	if last == 0 {
+		return
+	}
+	p := &b.parts[last]
+	p.key.folded, p.key.pending, p.key.data = true, 0, 0
+	p.keys = 1
+	if p.key.expire != 0 {
+		p.expiring = 1
+	}
+	p.key = nil
+	if to := &b.parts[last-1]; to.key == nil {
+		to.to, to.puts, to.keys, to.expiring = p.to, to.puts+p.puts, to.keys+1, to.expiring+p.expiring
+		to.elements, to.bytes = to.elements+p.elements, to.bytes+p.bytes
+		b.parts = b.parts[:last]
+		b.folded++
+	}
+}
+
 // reset forgets all but the memory, and the key that goes on in the next batch.
 func (b *rawBatch) reset() {
 	b.encoder.Reset()
 	clear(b.parts)
-	b.parts = b.parts[:0]
+	b.parts, b.folded = b.parts[:0], 0
 }
 
 // elementSize returns how many bytes an element of r has.

@@ -121,8 +121,9 @@ func (c *checker) key(key *[]byte) error {
 	return nil
 }
 
-// extra is how many bytes the metadata of a type have behind the number of elements.
-var extra = map[byte]int{2: 0, 3: 16, 4: 0, 5: 0, 8: 5*16 + 16}
+// extra is how many bytes the metadata of a type have behind the number of elements; -1: no type
+// has this number.
+var extra = [...]int{-1, -1, 0, 16, 0, 0, -1, -1, 5*16 + 16}
 
 func (c *checker) metadata(name, value []byte) error {
 	b := c.begun
@@ -138,12 +139,11 @@ func (c *checker) metadata(name, value []byte) error {
 	if kind == 1 {
 		return nil
 	}
-	more, ok := extra[kind]
-	if !ok {
+	if int(kind) >= len(extra) || extra[kind] < 0 {
 		return fmt.Errorf("type %d", kind)
 	}
 	common, ok := cut(&value, 16)
-	if !ok || len(value) != more {
+	if !ok || len(value) != extra[kind] {
 		return fmt.Errorf("metadata of type %d with %d bytes", kind, len(value)+len(common))
 	}
 	version, size := binary.BigEndian.Uint64(common), binary.BigEndian.Uint64(common[8:])
@@ -248,6 +248,10 @@ func cut(p *[]byte, n int) ([]byte, bool) {
 
 // varint takes a varint of at most 32 bits off the front of p.
 func varint(p *[]byte) (n uint64, ok bool) {
+	if b := *p; len(b) > 0 && b[0] < 0x80 {
+		*p = b[1:]
+		return uint64(b[0]), true
+	}
 	for shift := 0; shift < 35; shift += 7 {
 		b, ok := cut(p, 1)
 		if !ok {

@@ -20,7 +20,7 @@ const (
 	wide       = 0x80
 )
 
-var types = map[format.Kind]byte{
+var types = [...]byte{
 	format.String: typeString, format.Hash: typeHash, format.List: typeList,
 	format.Set: typeSet, format.Zset: typeZset, format.Stream: typeStream,
 }
