@@ -18,6 +18,17 @@ const (
 	sealSize = len(sealHead) + 2*sha256.Size + len(sealTail)
 )
 
+// A sealed is what a file of sealed JSON holds.
+type sealed interface{ validate() error }
+
+// marshal checks v, which errors call what, and returns it as sealed JSON.
+func marshal(what string, v sealed) ([]byte, error) {
+	if err := v.validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	return seal(v)
+}
+
 // seal returns v as sealed JSON.
 func seal(v any) ([]byte, error) {
 	data, err := json.MarshalIndent(v, "", "  ")
@@ -39,19 +50,22 @@ func seal(v any) ([]byte, error) {
 }
 
 // unseal checks the seal of data, which must be of the format what and of a version up to newest,
-// and decodes it into v. The name is for errors.
-func unseal(data []byte, name, what string, newest int, v any) error {
+// and returns what it holds. The name is for errors.
+func unseal[T any, P interface {
+	*T
+	sealed
+}](data []byte, name, what string, newest int) (*T, error) {
 	if len(data) > MaxManifest {
-		return &CorruptError{name, 0, fmt.Errorf("%d bytes: %w", len(data), ErrLimit)}
+		return nil, &CorruptError{name, 0, fmt.Errorf("%d bytes: %w", len(data), ErrLimit)}
 	}
 	at := len(data) - sealSize
 	if at < 0 {
-		return &CorruptError{name, 0, errors.New("cut short")}
+		return nil, &CorruptError{name, 0, errors.New("cut short")}
 	}
 	body, tail := data[:at], data[at:]
 	sum := sha256.Sum256(body)
 	if string(tail) != sealHead+hex.EncodeToString(sum[:])+sealTail {
-		return &CorruptError{name, int64(at), fmt.Errorf("%w: the file is damaged, cut short or was edited", ErrChecksum)}
+		return nil, &CorruptError{name, int64(at), fmt.Errorf("%w: the file is damaged, cut short or was edited", ErrChecksum)}
 	}
 	object := append(body[:at:at], "\n}"...)
 	var probe struct {
@@ -59,18 +73,23 @@ func unseal(data []byte, name, what string, newest int, v any) error {
 		Version int    `json:"version"`
 	}
 	if err := json.Unmarshal(object, &probe); err != nil {
-		return &CorruptError{name, 0, err}
+		return nil, &CorruptError{name, 0, err}
 	}
 	if probe.Format != what {
-		return &CorruptError{name, 0, fmt.Errorf("format is %q: this is no dump", short([]byte(probe.Format)))}
+		return nil, &CorruptError{name, 0, fmt.Errorf("format is %q: this is no dump", short([]byte(probe.Format)))}
 	}
 	if probe.Version < 1 || probe.Version > newest {
-		return &CorruptError{name, 0, unknownVersion(probe.Version, newest)}
+		return nil, &CorruptError{name, 0, unknownVersion(probe.Version, newest)}
 	}
 	dec := json.NewDecoder(bytes.NewReader(object))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(v); err != nil {
-		return &CorruptError{name, 0, err}
+	v := new(T)
+	err := dec.Decode(v)
+	if err == nil {
+		err = P(v).validate()
 	}
-	return nil
+	if err != nil {
+		return nil, &CorruptError{name, 0, err}
+	}
+	return v, nil
 }

@@ -17,21 +17,6 @@ func DecodeRecord(buf []byte, r *Record) (int, error) {
 	return c.off, c.err
 }
 
-// values is the length of each kind's array.
-func (k Kind) values() int {
-	switch k {
-	case String, Hash, List, Set, Zset:
-		return 5
-	case Stream:
-		return 6
-	case HyperLogLog:
-		return 4
-	case Deleted:
-		return 2
-	}
-	return 0
-}
-
 func (c *cursor) record(r *Record) {
 	n := c.array()
 	kind := c.uint()
@@ -40,7 +25,7 @@ func (c *cursor) record(r *Record) {
 	}
 	want := 0
 	if kind <= math.MaxUint8 {
-		want = Kind(kind).values()
+		want = kinds[kind].values
 	}
 	if want == 0 {
 		c.fail(fmt.Errorf("%w %d: the dump was written by a newer pikadump; use a newer kvload", ErrKind, kind))

@@ -3,18 +3,11 @@ package format
 // AppendRecord appends the msgpack of r to dst and returns the longer slice. It
 // does not check r: Validate does.
 func AppendRecord(dst []byte, r *Record) []byte {
-	switch r.Kind {
-	case Deleted:
-		return appendBin(append(dst, mpFixArray|2, byte(Deleted)), r.Key)
-	case HyperLogLog:
-		dst = append(dst, mpFixArray|4)
-	case Stream:
-		dst = append(dst, mpFixArray|6)
-	default:
-		dst = append(dst, mpFixArray|5)
-	}
-	dst = append(dst, byte(r.Kind))
+	dst = append(dst, mpFixArray|byte(kinds[r.Kind].values), byte(r.Kind))
 	dst = appendBin(dst, r.Key)
+	if r.Kind == Deleted {
+		return dst
+	}
 	dst = appendUint(dst, uint64(r.Expire))
 	if r.Kind == HyperLogLog {
 		return appendBin(dst, r.Value)

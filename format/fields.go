@@ -149,18 +149,7 @@ func (c *cursor) end() error {
 
 // mapSize reads a map's number of pairs.
 func (c *cursor) mapSize() int {
-	t := c.typeByte()
-	var n uint64
-	switch {
-	case t&0xf0 == mpFixMap:
-		n = uint64(t & 0x0f)
-	case t == mpMap16:
-		n = c.size(2)
-	case t == mpMap32:
-		n = c.size(4)
-	default:
-		c.wrong("a map", t)
-	}
+	n := c.length("a map", mpFixMap, 0x0f, mpMap16, 2)
 	if n > uint64(len(c.buf)-c.off)/2 {
 		c.fail(errCut)
 	}
@@ -170,23 +159,7 @@ func (c *cursor) mapSize() int {
 	return int(n)
 }
 
-func (c *cursor) str() string {
-	t := c.typeByte()
-	var n uint64
-	switch {
-	case t&0xe0 == mpFixStr:
-		n = uint64(t & 0x1f)
-	case t == mpStr8:
-		n = c.size(1)
-	case t == mpStr16:
-		n = c.size(2)
-	case t == mpStr32:
-		n = c.size(4)
-	default:
-		c.wrong("a string", t)
-	}
-	return string(c.take(n))
-}
+func (c *cursor) str() string { return string(c.take(c.length("a string", mpFixStr, 0x1f, mpStr8, 1))) }
 
 func (c *cursor) bool() bool {
 	t := c.typeByte()

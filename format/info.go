@@ -118,23 +118,11 @@ func NewInfo(tool string, started time.Time, source Source, options Options) Inf
 }
 
 // Marshal returns the bytes of dump.json.
-func (in *Info) Marshal() ([]byte, error) {
-	if err := in.validate(); err != nil {
-		return nil, fmt.Errorf("dump.json: %w", err)
-	}
-	return seal(in)
-}
+func (in *Info) Marshal() ([]byte, error) { return marshal(InfoName, in) }
 
 // ParseInfo reads dump.json.
 func ParseInfo(data []byte) (*Info, error) {
-	var in Info
-	if err := unseal(data, InfoName, dumpFormat, Version2, &in); err != nil {
-		return nil, err
-	}
-	if err := in.validate(); err != nil {
-		return nil, &CorruptError{InfoName, 0, err}
-	}
-	return &in, nil
+	return unseal[Info](data, InfoName, dumpFormat, Version2)
 }
 
 func (in *Info) validate() error {

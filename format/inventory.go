@@ -29,23 +29,11 @@ type Inventory struct {
 func NewInventory(files []File) Inventory { return Inventory{inventoryFormat, inventoryVersion, files} }
 
 // Marshal returns the bytes of encrypted.json.
-func (in *Inventory) Marshal() ([]byte, error) {
-	if err := in.validate(); err != nil {
-		return nil, fmt.Errorf("%s: %w", InventoryName, err)
-	}
-	return seal(in)
-}
+func (in *Inventory) Marshal() ([]byte, error) { return marshal(InventoryName, in) }
 
 // ParseInventory reads encrypted.json.
 func ParseInventory(data []byte) (*Inventory, error) {
-	var in Inventory
-	if err := unseal(data, InventoryName, inventoryFormat, inventoryVersion, &in); err != nil {
-		return nil, err
-	}
-	if err := in.validate(); err != nil {
-		return nil, &CorruptError{InventoryName, 0, err}
-	}
-	return &in, nil
+	return unseal[Inventory](data, InventoryName, inventoryFormat, inventoryVersion)
 }
 
 func (in *Inventory) validate() error {

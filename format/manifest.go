@@ -184,24 +184,12 @@ func sumUp(chunks []ChunkInfo) []Total {
 }
 
 // Marshal checks m and returns the bytes of manifest.json.
-func (m *Manifest) Marshal() ([]byte, error) {
-	if err := m.validate(); err != nil {
-		return nil, fmt.Errorf("manifest: %w", err)
-	}
-	return seal(m)
-}
+func (m *Manifest) Marshal() ([]byte, error) { return marshal("manifest", m) }
 
 // ParseManifest reads manifest.json and checks that its chunks cover every database
 // and type of the dump from the first key to the last.
 func ParseManifest(data []byte) (*Manifest, error) {
-	var m Manifest
-	if err := unseal(data, ManifestName, dumpFormat, Version2, &m); err != nil {
-		return nil, err
-	}
-	if err := m.validate(); err != nil {
-		return nil, &CorruptError{ManifestName, 0, err}
-	}
-	return &m, nil
+	return unseal[Manifest](data, ManifestName, dumpFormat, Version2)
 }
 
 func (m *Manifest) validate() error {

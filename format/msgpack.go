@@ -105,13 +105,29 @@ func (c *cursor) take(n uint64) []byte {
 	return b
 }
 
-// size reads a big-endian length of width bytes.
+// size reads a big-endian number of width bytes.
 func (c *cursor) size(width uint64) uint64 {
 	n := uint64(0)
 	for _, b := range c.take(width) {
 		n = n<<8 | uint64(b)
 	}
 	return n
+}
+
+// length reads the head of a value: the low bits of a type fix, or behind the type wide a number of
+// width bytes, behind the next type one of twice as many, up to 4.
+func (c *cursor) length(what string, fix, bits, wide byte, width uint64) uint64 {
+	t := c.typeByte()
+	if bits != 0 && t&^bits == fix {
+		return uint64(t & bits)
+	}
+	for ; width <= 4; width, wide = 2*width, wide+1 {
+		if t == wide {
+			return c.size(width)
+		}
+	}
+	c.wrong(what, t)
+	return 0
 }
 
 func (c *cursor) typeByte() byte {
@@ -143,19 +159,7 @@ func (c *cursor) bin() []byte {
 }
 
 func (c *cursor) binMax(most uint64) []byte {
-	t := c.typeByte()
-	var n uint64
-	switch t {
-	case mpBin8:
-		n = c.size(1)
-	case mpBin16:
-		n = c.size(2)
-	case mpBin32:
-		n = c.size(4)
-	default:
-		c.wrong("bin", t)
-		return nil
-	}
+	n := c.length("bin", 0, 0, mpBin8, 1)
 	if n > most {
 		c.fail(fmt.Errorf("value of %d bytes: %w", n, ErrLimit))
 		return nil
@@ -174,20 +178,10 @@ func (c *cursor) uint() uint64 {
 // longUint reads an integer of more than a byte.
 func (c *cursor) longUint() uint64 {
 	t := c.typeByte()
-	switch t {
-	case mpUint8:
-		return c.size(1)
-	case mpUint16:
-		return c.size(2)
-	case mpUint32:
-		return c.size(4)
-	case mpUint64:
-		if b := c.take(8); b != nil {
-			return binary.BigEndian.Uint64(b)
-		}
-		return 0
-	}
-	if t >= 0x80 {
+	switch {
+	case mpUint8 <= t && t <= mpUint64:
+		return c.size(1 << (t - mpUint8))
+	case t >= 0x80:
 		c.wrong("an unsigned integer", t)
 	}
 	return uint64(t)
@@ -198,28 +192,13 @@ func (c *cursor) float() float64 {
 		c.wrong("a float64", t)
 		return 0
 	}
-	if b := c.take(8); b != nil {
-		return math.Float64frombits(binary.BigEndian.Uint64(b))
-	}
-	return 0
+	return math.Float64frombits(c.size(8))
 }
 
 // array reads an array's length. Every value takes a byte at least, so a length
 // above what is left of the frame is damage.
 func (c *cursor) array() int {
-	t := c.typeByte()
-	var n uint64
-	switch {
-	case t&0xf0 == mpFixArray:
-		n = uint64(t & 0x0f)
-	case t == mpArray16:
-		n = c.size(2)
-	case t == mpArray32:
-		n = c.size(4)
-	default:
-		c.wrong("an array", t)
-		return 0
-	}
+	n := c.length("an array", mpFixArray, 0x0f, mpArray16, 2)
 	switch {
 	case n > MaxElements:
 		c.fail(fmt.Errorf("array of %d values: %w", n, ErrLimit))

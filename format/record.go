@@ -26,17 +26,18 @@ const (
 	Deleted     Kind = 16
 )
 
-var kindNames = map[Kind]string{
-	String: "string", Hash: "hash", List: "list", Set: "set", Zset: "zset",
-	Stream: "stream", HyperLogLog: "hyperloglog", Deleted: "deleted",
+// kinds says how each kind is called, which type holds it, and how many values its array has.
+var kinds = [256]struct {
+	name   string
+	typ    Type // empty: any
+	values int
+}{
+	String: {"string", TypeString, 5}, Hash: {"hash", TypeHash, 5}, List: {"list", TypeList, 5},
+	Set: {"set", TypeSet, 5}, Zset: {"zset", TypeZset, 5}, Stream: {"stream", TypeStream, 6},
+	HyperLogLog: {"hyperloglog", TypeString, 4}, Deleted: {"deleted", "", 2},
 }
 
-func (k Kind) String() string {
-	if s, ok := kindNames[k]; ok {
-		return s
-	}
-	return "kind " + strconv.Itoa(int(k))
-}
+func (k Kind) String() string { return cmp.Or(kinds[k].name, "kind "+strconv.Itoa(int(k))) }
 
 // Type is the type of a chunk: the keyspace of the source that it covers a range of.
 type Type string
@@ -55,12 +56,10 @@ const (
 var Types = []Type{TypeString, TypeHash, TypeList, TypeZset, TypeSet, TypeStream}
 
 // Type returns the type whose chunks hold records of the kind; empty: none does.
-func (k Kind) Type() Type { return kindTypes[k] }
+func (k Kind) Type() Type { return kinds[k].typ }
 
 // Holds reports whether a chunk of type t may hold records of kind k.
 func (t Type) Holds(k Kind) bool { return t != "" && t == k.Type() }
-
-var kindTypes = [256]Type{String: TypeString, HyperLogLog: TypeString, Hash: TypeHash, List: TypeList, Set: TypeSet, Zset: TypeZset, Stream: TypeStream}
 
 // ParseType returns the type called s.
 func ParseType(s string) (Type, error) {
@@ -195,12 +194,9 @@ func (r *Record) Validate() error {
 }
 
 func (r *Record) validateHead() error {
-	switch r.Kind {
-	case String, Hash, List, Set, Zset, Stream, HyperLogLog, Deleted:
-	default:
-		return fmt.Errorf("%w %d", ErrKind, r.Kind)
-	}
 	switch {
+	case kinds[r.Kind].values == 0:
+		return fmt.Errorf("%w %d", ErrKind, r.Kind)
 	case len(r.Key) > MaxBulk:
 		return fmt.Errorf("key of %d bytes: %w", len(r.Key), ErrLimit)
 	case r.Expire < 0:
