@@ -1,10 +1,6 @@
 package archive
 
-import (
-	"bytes"
-
-	"github.com/pika2kvrocks/pika2kvrocks/format"
-)
+import "github.com/pika2kvrocks/pika2kvrocks/format"
 
 // A Change is what a name of a delta has become in one type.
 type Change struct {
@@ -17,40 +13,16 @@ type Change struct {
 // read is missing. What is handed over is valid until each returns. It is for a delta; of a full
 // dump no name is gone.
 func (a *Archive) Changes(db int, keep func(format.ChunkInfo) bool, each func(name []byte, is []Change) error) error {
-	streams := a.nameStreams(db, keep, a.allNames)
+	streams := a.nameStreams(db, keep, a.everyName)
 	for _, s := range streams {
-		defer s.close()
 		s.all = true
-		if err := s.seek(nil); err != nil {
-			return err
-		}
 	}
-	var (
-		name []byte
-		is   []Change
-	)
-	for {
-		var first *nameStream
-		for _, s := range streams {
-			if s.name != nil && (first == nil || bytes.Compare(s.name, first.name) < 0) {
-				first = s
-			}
-		}
-		if first == nil {
-			return nil
-		}
-		name, is = append(name[:0], first.name...), is[:0]
-		for _, s := range streams {
-			if s.name == nil || !bytes.Equal(s.name, name) {
-				continue
-			}
+	var is []Change
+	return merge(streams, 1, func(name []byte, at []*nameStream) error {
+		is = is[:0]
+		for _, s := range at {
 			is = append(is, Change{s.typ, s.src.Record().Kind})
-			if err := s.seek(after(name)); err != nil {
-				return err
-			}
 		}
-		if err := each(name, is); err != nil {
-			return err
-		}
-	}
+		return each(name, is)
+	})
 }

@@ -57,7 +57,7 @@ func (a *Archive) eachConflict(each func(ConflictKey) error) error {
 
 // findConflicts calls found for each name of db that stands in at least two types.
 func (a *Archive) findConflicts(db int, found func(name []byte, types []format.Type) error) error {
-	return merge(a.nameStreams(db, allChunks, a.namesAt), 2, found)
+	return merge(a.nameStreams(db, allChunks, a.namesAt), 2, withTypes(found))
 }
 
 // A ConflictCursor tells which names of one database exist under several types in a dump. It is for

@@ -14,8 +14,7 @@ type Cursor struct{ s *nameStream }
 
 // Cursor returns a cursor before the first record.
 func (a *Archive) Cursor(db int, t format.Type) *Cursor {
-	streams := a.nameStreams(db, allChunks, a.namesAt)
-	return &Cursor{streams[slices.Index(format.Types, t)]}
+	return &Cursor{a.nameStream(db, t, allChunks, a.namesAt)}
 }
 
 // Seek goes on to the next record whose key is not before key, and returns it, valid until the next

@@ -182,17 +182,12 @@ func (f *Feed) joinChains() error {
 	for id, chunks := range f.chains {
 		format.SortChunks(chunks)
 		var rest []format.ChunkInfo
-		for i := 0; i < len(chunks); {
-			n := 1
-			for i+n < len(chunks) && goesOn(&chunks[i+n-1], &chunks[i+n]) {
-				n++
-			}
-			if whole := chunks[i : i+n]; whole[0].Continues || whole[n-1].Open || mayMiss(whole, f.there) {
-				rest = append(rest, whole...)
-			} else if err := f.offer(slices.Clone(whole)); err != nil {
+		for chain := range keyChains(chunks) {
+			if !isWhole(chain, f.there) {
+				rest = append(rest, chain...)
+			} else if err := f.offer(slices.Clone(chain)); err != nil {
 				return err
 			}
-			i += n
 		}
 		f.chains[id] = rest
 	}

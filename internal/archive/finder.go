@@ -99,5 +99,5 @@ func (a *Archive) Missing(db int, keep func(format.ChunkInfo) bool, keys [][]byt
 // chunks that keep accepts, which it checks as a load does. Deleted ones of a delta are none.
 func (a *Archive) Keys(db int, keep func(format.ChunkInfo) bool, each func(key []byte, types []format.Type) error) error {
 	begins := func(c format.ChunkInfo) bool { return (c.Keys > 0 || a.above != nil) && keep(c) }
-	return merge(a.nameStreams(db, begins, a.allNames), 1, each)
+	return merge(a.nameStreams(db, begins, a.everyName), 1, withTypes(each))
 }

@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"fmt"
+	"iter"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -17,26 +18,28 @@ func (w *Writer) dropIncomplete(log func(string)) error {
 		there[c.Name] = true
 	}
 	var kept []format.ChunkInfo
-	for i := 0; i < len(w.chunks); {
-		n := 1
-		for i+n < len(w.chunks) && goesOn(&w.chunks[i+n-1], &w.chunks[i+n]) {
-			n++
-		}
-		chain := w.chunks[i : i+n]
-		if chain[0].Continues || chain[n-1].Open || mayMiss(chain, there) {
-			for _, c := range chain {
-				log(fmt.Sprintf("%s holds part of a key that is not whole: removed, its keys are read anew", c.Name))
-				if err := w.dir.Remove(c.Name); err != nil {
-					return fmt.Errorf("resume dump: %w", err)
-				}
-				w.stored -= c.Size
-			}
-		} else {
+	for chain := range keyChains(w.chunks) {
+		if isWhole(chain, there) {
 			kept = append(kept, chain...)
+			continue
 		}
-		i += n
+		for _, c := range chain {
+			log(fmt.Sprintf("%s holds part of a key that is not whole: removed, its keys are read anew", c.Name))
+			if err := w.remove(c); err != nil {
+				return err
+			}
+		}
 	}
 	w.chunks = kept
+	return nil
+}
+
+// remove removes a chunk that an earlier run has sealed.
+func (w *Writer) remove(c format.ChunkInfo) error {
+	if err := w.dir.Remove(c.Name); err != nil {
+		return fmt.Errorf("resume dump: %w", err)
+	}
+	w.stored -= c.Size
 	return nil
 }
 
@@ -56,13 +59,30 @@ func (w *Writer) dropBehind(log func(string)) error {
 			continue
 		}
 		log(fmt.Sprintf("%s is behind what is missing of the first %s: removed, its keys are read anew", c.Name, progress.Plural(w.Info.Options.LimitKeys, "key", "keys")))
-		if err := w.dir.Remove(c.Name); err != nil {
-			return fmt.Errorf("resume dump: %w", err)
+		if err := w.remove(c); err != nil {
+			return err
 		}
-		w.stored -= c.Size
 	}
 	w.chunks = kept
 	return nil
+}
+
+// keyChains gives chunks, which are sorted, one by one, but those together that share a key.
+func keyChains(chunks []format.ChunkInfo) iter.Seq[[]format.ChunkInfo] {
+	return func(yield func([]format.ChunkInfo) bool) {
+		for n := 0; len(chunks) > 0; chunks = chunks[n:] {
+			for n = 1; n < len(chunks) && goesOn(&chunks[n-1], &chunks[n]); n++ {
+			}
+			if !yield(chunks[:n]) {
+				return
+			}
+		}
+	}
+}
+
+// isWhole reports whether all parts of the key that chunks share are there.
+func isWhole(chain []format.ChunkInfo, there map[string]bool) bool {
+	return !chain[0].Continues && !chain[len(chain)-1].Open && !mayMiss(chain, there)
 }
 
 // mayMiss reports whether a chunk between those of one key may be missing, which their ranges

@@ -70,32 +70,17 @@ type namesAt struct {
 	storage.Reader
 }
 
-// allNames opens a chunk of which all is read and checked.
-func (a *Archive) allNames(c format.ChunkInfo) (names, error) {
-	open := func(c format.ChunkInfo) (names, error) {
-		src, err := a.OpenChunk(c)
-		return allNames{src}, err
-	}
+// everyName opens a chunk of which all is read and checked.
+func (a *Archive) everyName(c format.ChunkInfo) (names, error) {
 	if a.above != nil {
-		return a.merged(c, open)
+		return a.merged(c, a.everyRecord)
 	}
-	return open(c)
+	return a.everyRecord(c)
 }
 
-type allNames struct{ *ChunkSource }
-
-func (n allNames) Record() *format.Record { return &n.rec }
-
-func (n allNames) Seek(key []byte) ([]byte, error) {
-	for {
-		r, err := n.Next()
-		if err != nil {
-			return nil, err
-		}
-		if r.Part&format.PartFirst != 0 && bytes.Compare(r.Key, key) >= 0 {
-			return r.Key, nil
-		}
-	}
+func (a *Archive) everyRecord(c format.ChunkInfo) (names, error) {
+	src, err := a.OpenChunk(c)
+	return everyRecord{src}, err
 }
 
 // reach moves to the first name that is not before key, unless it is there already, and reports
@@ -150,16 +135,16 @@ func (s *nameStream) close() {
 	}
 }
 
-// merge calls found for each name that stands in at least so many types, in order. Types are valid
-// until found returns.
-func merge(streams []*nameStream, least int, found func(name []byte, types []format.Type) error) error {
+// merge calls found for each name that stands in at least so many types, in order, with the streams
+// that are at it, which are valid until found returns.
+func merge(streams []*nameStream, least int, found func(name []byte, at []*nameStream) error) error {
 	for _, s := range streams {
 		defer s.close()
 		if err := s.seek(nil); err != nil {
 			return err
 		}
 	}
-	var types []format.Type
+	var at []*nameStream
 	for {
 		var first *nameStream
 		var second []byte // the name that comes behind first's, or is the same
@@ -184,18 +169,32 @@ func merge(streams []*nameStream, least int, found func(name []byte, types []for
 			continue
 		}
 		name := bytes.Clone(first.name)
-		types = types[:0]
+		at = at[:0]
 		for _, s := range streams {
-			if s.name == nil || !bytes.Equal(s.name, name) {
-				continue
+			if s.name != nil && bytes.Equal(s.name, name) {
+				at = append(at, s)
 			}
-			types = append(types, s.typ)
+		}
+		if err := found(name, at); err != nil {
+			return err
+		}
+		for _, s := range at {
 			if err := s.seek(after(name)); err != nil {
 				return err
 			}
 		}
-		if err := found(name, types); err != nil {
-			return err
+	}
+}
+
+// withTypes returns what merge calls so that found has the types of the streams, valid until it
+// returns.
+func withTypes(found func(name []byte, types []format.Type) error) func([]byte, []*nameStream) error {
+	var types []format.Type
+	return func(name []byte, at []*nameStream) error {
+		types = types[:0]
+		for _, s := range at {
+			types = append(types, s.typ)
 		}
+		return found(name, types)
 	}
 }

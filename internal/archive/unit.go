@@ -127,10 +127,7 @@ func (s *UnitSource) Next() (*format.Record, error) {
 func (a *Archive) openOfUnit(c format.ChunkInfo) (recordSource, error) {
 	switch {
 	case a.above != nil:
-		return a.merged(c, func(c format.ChunkInfo) (names, error) {
-			src, err := a.OpenChunk(c)
-			return everyRecord{src}, err
-		})
+		return a.merged(c, a.everyRecord)
 	case a.frames == nil:
 		return a.OpenChunk(c)
 	}
