@@ -101,8 +101,8 @@ type rawFrame struct {
 var errFrame = errors.New("not a frame of a chunk")
 
 // readFrame reads the next frame of r into buf, which it may grow. It returns io.EOF
-// only where no byte follows. It reads block by block, so that it never
-// allocates for what a header claims and the file does not hold.
+// only where no byte follows. It reads block by block, so that it allocates no more than
+// FrameTarget for what a header claims and the file does not hold.
 func readFrame(r *bufio.Reader, buf []byte) (rawFrame, error) { return readFrameAfter(r, buf, nil) }
 
 // readFrameAfter is readFrame, but calls before, if it is not nil, when it knows what the frame
@@ -197,6 +197,7 @@ func (f *rawFrame) readBlocks(r *bufio.Reader, before func(content uint64) error
 	// At most 128 KiB come from a compressed block: a frame that declares more than its
 	// blocks can hold is refused before anything is allocated for its content.
 	room, most := uint64(0), f.content+f.content>>8+frameOverhead
+	f.data = slices.Grow(f.data, int(min(f.content, FrameTarget)))
 	for last := false; !last; {
 		if err := f.grow(r, 3); err != nil {
 			return err

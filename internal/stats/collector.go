@@ -56,7 +56,7 @@ func (c *collector) unit(ctx context.Context, u archive.Unit, src *archive.UnitS
 		r, err := src.Next()
 		if err == io.EOF {
 			c.walker.end()
-			return src.Close()
+			return nil
 		}
 		if err != nil {
 			return err
@@ -128,12 +128,8 @@ func (c *collector) end() {
 
 // keep adds the key that is open to the largest, if it is one of them.
 func (c *collector) keep(to *largest) {
-	name := c.key.Key[:min(len(c.key.Key), nameKept)]
-	k := Key{DB: c.db, Type: c.key.Kind.String(), Key: name, NameSize: len(c.key.Key), Elements: c.open.Elements, Bytes: c.open.Bytes}
-	if !to.has(&k) {
-		return
-	}
-	k.Key, k.Name = slices.Clone(name), strconv.Quote(string(name))
+	name := append([]byte{}, c.key.Key[:min(len(c.key.Key), nameKept)]...) // never null, as JSON
+	k := Key{DB: c.db, Type: c.key.Kind.String(), Key: name, Name: strconv.Quote(string(name)), NameSize: len(c.key.Key), Elements: c.open.Elements, Bytes: c.open.Bytes}
 	if c.key.Expire != 0 {
 		at := time.UnixMilli(min(max(c.key.Expire, firstTime), lastTime)).UTC()
 		k.Expires = &at

@@ -42,11 +42,6 @@ type largest struct {
 	least   int64 // what the last of them measures, if there are enough
 }
 
-// has reports whether a key may be among them.
-func (l *largest) has(k *Key) bool {
-	return len(l.keys) < mostLargest || l.compare(k, &l.keys[len(l.keys)-1]) < 0
-}
-
 // wants reports whether a key of that name that measures so much may be among them.
 func (l *largest) wants(value int64, name []byte) bool {
 	if len(l.keys) < mostLargest || value > l.least {

@@ -93,6 +93,23 @@ func TestMerging(t *testing.T) {
 	}
 }
 
+// TestNewPrefixes: where each name has a prefix of its own, nodes are used again.
+func TestNewPrefixes(t *testing.T) {
+	w := walker{tree: newTree(), heavy: &heavy{}, alphabet: newAlphabet(&[256]bool{':': true})}
+	i, name := 0, []byte(nil)
+	add := func() {
+		name = fmt.Appendf(name[:0], "user:{%07d}:profile", i)
+		w.add(name, format.String, Counts{Keys: 1})
+		i++
+	}
+	for range 2 * mostInner {
+		add()
+	}
+	if n := testing.AllocsPerRun(10*mostInner, add); n > 1 {
+		t.Errorf("%v allocations for each name", n)
+	}
+}
+
 // TestHostileNames: whatever names are like, the tree stays small, and counts all of them.
 func TestHostileNames(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))

@@ -3,7 +3,6 @@ package stats
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"time"
@@ -86,25 +85,23 @@ func (n *node) sum() {
 		s.settle()
 		for _, below := range s.nodes {
 			below.sum()
-			n.Counts.add(below.Counts)
-			for k, keys := range below.byKind {
-				n.byKind[k] += keys
-			}
+			n.count(below)
 		}
 	}
 }
 
 // settle puts times among numbers, if there are more of those.
 func (s *set) settle() {
-	for _, key := range slices.Sorted(maps.Keys(s.nodes)) {
-		n := s.nodes[key]
+	for i := 0; i < len(s.nodes); i++ {
+		n := s.nodes[i]
 		if n.kind != date && n.kind != epoch && n.kind != millis {
 			continue
 		}
-		numbers := s.nodes[string(rune(number))+n.ends]
-		if numbers != nil && numbers.total().Keys > n.total().Keys {
-			delete(s.nodes, key)
-			newTree().unite(numbers, n)
+		at, found := s.find(number, n.text, n.ends) // before it
+		if found && s.nodes[at].total().Keys > n.total().Keys {
+			s.nodes = slices.Delete(s.nodes, i, i+1)
+			i--
+			newTree().unite(s.nodes[at], n)
 		}
 	}
 }
@@ -121,17 +118,13 @@ func (n *node) types() map[string]int64 {
 
 // shown is a node's part of a pattern.
 func (n *node) shown() string {
-	if n.kind == literal {
-		return n.text + n.ends
-	}
-	return marks[n.kind] + n.ends
+	return marks[n.kind] + string(n.text)
 }
 
 // each calls do with all nodes below n and their patterns.
 func (n *node) each(prefix string, do func(string, *node)) {
 	for _, s := range []*set{&n.last, &n.more} {
-		for _, key := range slices.Sorted(maps.Keys(s.nodes)) {
-			below := s.nodes[key]
+		for _, below := range s.nodes {
 			do(prefix+below.shown(), below)
 			below.each(prefix+below.shown(), do)
 		}

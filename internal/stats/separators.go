@@ -1,8 +1,10 @@
 package stats
 
 import (
+	"context"
 	"io"
 	"slices"
+	"sync"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 )
@@ -20,6 +22,7 @@ const (
 
 // A separatorSample counts, by candidate, in how many names it stands, and before which beginnings.
 type separatorSample struct {
+	mu    sync.Mutex
 	names int
 	in    [256]int
 	heads [256]map[string]bool
@@ -72,9 +75,8 @@ func (s *separatorSample) found() (set [256]bool, list []string) {
 	return set, list
 }
 
-// findSeparators looks into the beginnings of some units.
-func findSeparators(a *archive.Archive, units []archive.Unit) (set [256]bool, list []string, err error) {
-	s := separatorSample{}
+// sampled returns the units that are looked into.
+func sampled(units []archive.Unit) (some []archive.Unit) {
 	bytes := int64(0)
 	for _, u := range units {
 		for _, c := range u {
@@ -85,19 +87,14 @@ func findSeparators(a *archive.Archive, units []archive.Unit) (set [256]bool, li
 	if bytes > leastSampled*bytesSampled {
 		most = min(most, max(leastSampled, bytes/bytesSampled))
 	}
-	step := max(1, len(units)/int(most))
-	for i := range slices.Chunk(units, step) {
-		if err := s.addUnit(a, i[0]); err != nil {
-			return set, nil, err
-		}
+	for part := range slices.Chunk(units, max(1, len(units)/int(most))) {
+		some = append(some, part[0])
 	}
-	set, list = s.found()
-	return set, list, nil
+	return some
 }
 
-func (s *separatorSample) addUnit(a *archive.Archive, u archive.Unit) error {
-	src := a.OpenUnit(u)
-	defer src.Close()
+// addUnit takes in the names at the beginning of a unit. It may be called for several at once.
+func (s *separatorSample) addUnit(_ context.Context, _ archive.Unit, src *archive.UnitSource) error {
 	for keys, size := 0, 0; keys < sampledKeys && size < sampledBytes; keys++ {
 		r, err := src.Next()
 		if err == io.EOF {
@@ -106,8 +103,10 @@ func (s *separatorSample) addUnit(a *archive.Archive, u archive.Unit) error {
 		if err != nil {
 			return err
 		}
+		s.mu.Lock()
 		s.add(r.Key)
+		s.mu.Unlock()
 		size += r.Size()
 	}
-	return src.Close()
+	return nil
 }

@@ -51,10 +51,11 @@ func Run(ctx context.Context, o Options) (*Stats, error) {
 		return nil, errors.New("stats: no archive, or no worker")
 	}
 	units := o.Archive.Units(func(format.ChunkInfo) bool { return true })
-	separators, list, err := findSeparators(o.Archive, units)
-	if err != nil {
+	sample := separatorSample{}
+	if err := o.each(ctx, sampled(units), sample.addUnit); err != nil {
 		return nil, err
 	}
+	separators, list := sample.found()
 	all := newCollector(o.Archive.Manifest.Finished, newAlphabet(&separators))
 	if err := o.read(ctx, units, all); err != nil {
 		return nil, err
@@ -64,42 +65,52 @@ func Run(ctx context.Context, o Options) (*Stats, error) {
 	return s, nil
 }
 
-// read reads the units into all, each worker with a collector of its own.
-func (o *Options) read(ctx context.Context, units []archive.Unit, all *collector) error {
-	units = archive.LargestFirst(units)
+// A work reads the records of a unit, or some of them.
+type work func(context.Context, archive.Unit, *archive.UnitSource) error
+
+// each has the work done for each unit, for as many at once as there are workers.
+func (o *Options) each(ctx context.Context, units []archive.Unit, do work) error {
 	memory := archive.NewMemory(archive.GiantBytes)
 	g, ctx := errgroup.WithContext(ctx)
-	next := make(chan archive.Unit)
-	g.Go(func() error {
-		defer close(next)
-		for _, u := range units {
-			select {
-			case next <- u:
-			case <-ctx.Done():
+	g.SetLimit(min(o.Workers, mostWorkers))
+	for _, u := range units {
+		g.Go(func() error {
+			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-		}
-		return nil
-	})
-	var mu sync.Mutex
-	for range min(o.Workers, mostWorkers, max(1, len(units))) {
-		g.Go(func() error {
-			c := newCollector(all.at, all.walker.alphabet)
-			for u := range next {
-				src := o.Archive.OpenUnit(u)
-				src.Bound(ctx, memory)
-				if err := c.unit(ctx, u, src); err != nil {
-					return errors.Join(err, src.Close())
-				}
-				if o.Done != nil {
-					o.Done(u)
-				}
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			all.merge(c)
-			return nil
+			src := o.Archive.OpenUnit(u)
+			src.Bound(ctx, memory)
+			return errors.Join(do(ctx, u, src), src.Close())
 		})
 	}
 	return g.Wait()
+}
+
+// read reads the units into all, each worker with a collector of its own.
+func (o *Options) read(ctx context.Context, units []archive.Unit, all *collector) error {
+	var mu sync.Mutex
+	var idle []*collector
+	err := o.each(ctx, archive.LargestFirst(units), func(ctx context.Context, u archive.Unit, src *archive.UnitSource) error {
+		mu.Lock()
+		if len(idle) == 0 {
+			idle = append(idle, newCollector(all.at, all.walker.alphabet))
+		}
+		c := idle[len(idle)-1]
+		idle = idle[:len(idle)-1]
+		mu.Unlock()
+		if err := c.unit(ctx, u, src); err != nil {
+			return err
+		}
+		if o.Done != nil {
+			o.Done(u)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		idle = append(idle, c)
+		return nil
+	})
+	for _, c := range idle {
+		all.merge(c)
+	}
+	return err
 }

@@ -126,6 +126,14 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// TestEmptyName: the empty name is that in JSON as well, and no null.
+func TestEmptyName(t *testing.T) {
+	s := run(t, smalldump.Make(t, smalldump.Options{}, []format.Record{smalldump.String("", "1")}), 1)
+	if len(s.Largest) != 1 || s.Largest[0].Key == nil {
+		t.Errorf("%+v", s.Largest)
+	}
+}
+
 // TestDamaged: it counts nothing of a dump that is not as it was written.
 func TestDamaged(t *testing.T) {
 	dir := smalldump.Make(t, smalldump.Options{}, []format.Record{smalldump.String("a", "1")})

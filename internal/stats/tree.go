@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -25,14 +26,14 @@ type tree struct {
 	sketches      int
 	leaves, inner int // limits now
 	depth         int
-	key           []byte
+	free          []*node // were nodes, and become others
 }
 
 // A node is a part of names, behind the parts of the nodes above it.
 type node struct {
 	kind kind
-	text string // of a literal
-	ends string // the separators behind it
+	text []byte // of a literal, and the separators behind it; of others these
+	ends int    // how many separators
 
 	Counts  // of names that end here; behind sum of all below as well
 	byKind  [kindsEnd]int64
@@ -46,20 +47,25 @@ type node struct {
 
 // A set holds the nodes below one.
 type set struct {
-	nodes    map[string]*node
-	recent   *node // that was asked for last; nil: it may have gone
+	nodes    []*node // by kind, text without separators, and these
+	recent   int     // where the node may be that was asked for last
 	literals int
 	merged   bool // names are put together, also those that come
 }
 
 func newTree() *tree { return &tree{leaves: mostLeaves, inner: mostInner, depth: mostDepth} }
 
-// key names a node among those beside it. Literals begin with a byte that is printed.
-func (n *node) key() string {
-	if n.kind == literal {
-		return n.text + n.ends
-	}
-	return string(rune(n.kind)) + n.ends
+// find returns where a node is, or belongs.
+func (s *set) find(k kind, text []byte, ends int) (at int, found bool) {
+	return slices.BinarySearchFunc(s.nodes, k, func(n *node, k kind) int {
+		if n.kind != k {
+			return cmp.Compare(n.kind, k)
+		}
+		if c := bytes.Compare(n.text[:len(n.text)-n.ends], text[:len(text)-ends]); c != 0 {
+			return c
+		}
+		return bytes.Compare(n.text[len(n.text)-n.ends:], text[len(text)-ends:])
+	})
 }
 
 // below returns the node of a token below n.
@@ -68,31 +74,28 @@ func (t *tree) below(n *node, tok *token, name []byte, from int) *node {
 	if tok.isLast(name) {
 		in = &n.last
 	}
-	k, text := tok.kind, name[from:tok.text]
+	k, text, ends := tok.kind, name[tok.text:tok.end], tok.end-tok.text
 	if k == literal && in.merged {
 		k = other
+	} else if k == literal {
+		text = name[from:tok.end]
 	}
-	ends := name[tok.text:tok.end]
-	if k != literal {
-		text = nil
+	if in.recent < len(in.nodes) {
+		if r := in.nodes[in.recent]; r.kind == k && r.ends == ends && bytes.Equal(r.text, text) {
+			return r
+		}
 	}
-	if r := in.recent; r != nil && r.kind == k && r.text == string(text) && r.ends == string(ends) {
-		return r
+	at, found := in.find(k, text, ends)
+	in.recent = at
+	if found {
+		return in.nodes[at]
 	}
-	t.key = t.key[:0]
-	if k != literal {
-		t.key = append(t.key, byte(k))
-	}
-	t.key = append(append(t.key, text...), ends...)
-	if found := in.nodes[string(t.key)]; found != nil {
-		in.recent = found
-		return found
-	}
-	added := &node{kind: k, text: string(text), ends: string(ends)}
-	t.put(in, added)
+	added := t.newNode()
+	added.kind, added.text, added.ends = k, append(added.text, text...), ends
+	t.put(in, at, added)
 	switch {
 	case in == &n.more && in.literals > t.inner:
-		t.mergeSmall(in, added)
+		t.mergeSmall(in, t.inner/2, added)
 	case in == &n.last && in.literals > t.leaves:
 		t.merge(in)
 		return t.below(n, tok, name, from)
@@ -100,11 +103,25 @@ func (t *tree) below(n *node, tok *token, name []byte, from int) *node {
 	return added
 }
 
-func (t *tree) put(in *set, n *node) {
-	if in.nodes == nil {
-		in.nodes = map[string]*node{}
+// newNode returns an empty node.
+func (t *tree) newNode() *node {
+	end := len(t.free) - 1
+	if end < 0 {
+		return &node{}
 	}
-	in.nodes[n.key()] = n
+	n := t.free[end]
+	t.free = t.free[:end]
+	return n
+}
+
+// recycle takes a node that nobody uses any more.
+func (t *tree) recycle(n *node) {
+	*n = node{text: n.text[:0], last: set{nodes: n.last.nodes[:0]}, more: set{nodes: n.more.nodes[:0]}}
+	t.free = append(t.free, n)
+}
+
+func (t *tree) put(in *set, at int, n *node) {
+	in.nodes = slices.Insert(in.nodes, at, n)
 	t.nodes++
 	if n.kind == literal {
 		in.literals++
@@ -114,41 +131,40 @@ func (t *tree) put(in *set, n *node) {
 // merge puts all names of a set together.
 func (t *tree) merge(in *set) {
 	in.merged = true
-	for _, n := range in.nodes {
-		if n.kind == literal {
-			t.mergeNode(in, n)
-		}
-	}
+	t.mergeSmall(in, 0, nil)
 }
 
-func (t *tree) mergeNode(in *set, n *node) {
-	delete(in.nodes, n.key())
-	in.recent = nil
-	t.nodes--
-	in.literals--
-	n.kind, n.text = other, ""
-	t.add(in, n)
-}
-
-// mergeSmall puts prefixes of a set together but for the larger half of as many as it may have, and
-// one that is kept because it has just begun; nil: none.
-func (t *tree) mergeSmall(in *set, kept *node) {
+// mergeSmall puts prefixes of a set together but for so many, the largest, and one that is kept
+// because it has just begun; nil: none.
+func (t *tree) mergeSmall(in *set, most int, kept *node) {
 	type sized struct {
 		n     *node
+		at    int
 		bytes int64
 	}
-	var all []sized
-	for _, n := range in.nodes {
+	all := make([]sized, 0, len(in.nodes))
+	for i, n := range in.nodes {
 		if n.kind == literal && n != kept {
-			all = append(all, sized{n, n.total().Bytes})
+			all = append(all, sized{n, i, n.total().Bytes})
 		}
 	}
-	slices.SortFunc(all, func(a, b sized) int {
-		return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.n.text, b.n.text), cmp.Compare(a.n.ends, b.n.ends))
-	})
-	for _, small := range all[min(len(all), t.inner/2):] {
-		t.mergeNode(in, small.n)
+	slices.SortFunc(all, func(a, b sized) int { return cmp.Or(cmp.Compare(b.bytes, a.bytes), cmp.Compare(a.at, b.at)) })
+	small := all[min(len(all), most):]
+	for _, s := range small {
+		in.nodes[s.at] = nil
 	}
+	in.nodes = slices.DeleteFunc(in.nodes, func(n *node) bool { return n == nil })
+	t.nodes -= len(small)
+	in.literals -= len(small)
+	for _, s := range small {
+		s.n.mark()
+		t.add(in, s.n)
+	}
+}
+
+// mark makes a literal one of many.
+func (n *node) mark() {
+	n.kind, n.text = other, append(n.text[:0], n.text[len(n.text)-n.ends:]...)
 }
 
 // total returns what n and the nodes below it count.
@@ -162,25 +178,31 @@ func (n *node) total() Counts {
 	return c
 }
 
+// count adds what another node counts.
+func (n *node) count(o *node) {
+	n.Counts.add(o.Counts)
+	for k, keys := range o.byKind {
+		n.byKind[k] += keys
+	}
+}
+
 // add puts n, with all below it, into a set, together with the node that is there.
 func (t *tree) add(in *set, n *node) {
 	if n.kind == literal && in.merged {
-		n.kind, n.text = other, ""
+		n.mark()
 	}
-	is := in.nodes[n.key()]
-	if is == nil {
-		t.put(in, n)
+	at, found := in.find(n.kind, n.text, n.ends)
+	if !found {
+		t.put(in, at, n)
 		return
 	}
-	t.unite(is, n)
+	t.unite(in.nodes[at], n)
+	t.recycle(n)
 }
 
-// unite adds what from and the nodes below it count to n.
+// unite adds what from and the nodes below it count to n. From has none of them any more.
 func (t *tree) unite(n, from *node) {
-	n.Counts.add(from.Counts)
-	for k, keys := range from.byKind {
-		n.byKind[k] += keys
-	}
+	n.count(from)
 	if from.ordered {
 		n.widen(from.low)
 		n.widen(from.high)
@@ -215,7 +237,7 @@ func (t *tree) crowded(n *node) {
 		t.merge(&n.last)
 	}
 	if n.more.literals > t.inner {
-		t.mergeSmall(&n.more, nil)
+		t.mergeSmall(&n.more, t.inner/2, nil)
 	}
 }
 
@@ -276,12 +298,10 @@ func (t *tree) fold(n *node) {
 			if below.ids != nil {
 				t.sketches--
 			}
-			n.Counts.add(below.Counts)
-			for k, keys := range below.byKind {
-				n.byKind[k] += keys
-			}
+			n.count(below)
+			t.recycle(below)
 		}
-		*s = set{}
+		*s = set{nodes: s.nodes[:0]}
 	}
 }
 
