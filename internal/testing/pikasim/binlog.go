@@ -161,9 +161,16 @@ func (c *call) logsValue(name string, second int64, value []byte) {
 	c.logs([][]byte{[]byte("pksetexat"), []byte(name), strconv.AppendInt(nil, second, 10), value})
 }
 
-// logsCollection logs how a collection is replaced: del, then its elements in pieces of 128 KiB.
+// logsNew is logs of ≥3.5 alone: earlier ones log the command as it was sent.
+func (c *call) logsNew(commands ...[][]byte) {
+	if !c.version().old() {
+		c.logs(commands...)
+	}
+}
+
+// logsCollection logs how ≥3.5 replace a collection: del, then its elements in pieces of 128 KiB.
 func (c *call) logsCollection(name, add string, rows [][]string) {
-	c.logs(words("del", name))
+	c.logsNew(words("del", name))
 	for len(rows) > 0 {
 		piece, size := words(add, name), 0
 		for len(rows) > 0 && size < 128<<10 {
@@ -172,6 +179,6 @@ func (c *call) logsCollection(name, add string, rows [][]string) {
 			}
 			rows = rows[1:]
 		}
-		c.logs(piece)
+		c.logsNew(piece)
 	}
 }

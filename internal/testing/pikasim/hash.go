@@ -11,8 +11,9 @@ type hash struct {
 	fields btree.Map[string, []byte]
 }
 
-func (*hash) kind() kind  { return hashKind }
-func (h *hash) size() int { return h.fields.Len() }
+func (*hash) kind() kind          { return hashKind }
+func (h *hash) size() int         { return h.fields.Len() }
+func (h *hash) drop(field string) { h.fields.Delete(field) }
 
 func hset(c *call) {
 	_, replaced := edit[hash](c).fields.Set(c.str(2), c.args[3])
@@ -30,22 +31,10 @@ func hmset(c *call) {
 	c.out.ok()
 }
 
-func hdel(c *call) {
-	h, _ := read[hash](c)
-	before := h.size()
-	for i := 2; i < len(c.args); i++ {
-		h.fields.Delete(c.str(i))
-	}
-	c.out.integer(int64(before - h.size()))
-}
-
 func hget(c *call) {
 	h, _ := read[hash](c)
-	if v, there := h.fields.Get(c.str(2)); there {
-		c.out.bulk(v)
-		return
-	}
-	c.out.null()
+	v, there := h.fields.Get(c.str(2))
+	c.out.bulkOrNull(v, there)
 }
 
 // hgetall answers in field order; with its cache on, a real 3.5 or 4.0 answers

@@ -66,9 +66,7 @@ func pfmerge(c *call) {
 	} else {
 		r.value = v // with its expiry
 	}
-	if !c.version().old() {
-		c.logs(words("set", c.str(1), string(b)))
-	}
+	c.logsNew(words("set", c.str(1), string(b)))
 	c.out.ok()
 }
 

@@ -10,9 +10,7 @@ func del(c *call) {
 				n++
 			}
 		}
-		if !c.version().old() {
-			c.logs(words(c.str(0), c.str(i)))
-		}
+		c.logsNew(words(c.str(0), c.str(i)))
 	}
 	c.out.integer(n)
 }

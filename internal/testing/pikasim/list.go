@@ -75,14 +75,22 @@ func lrange(c *call) {
 }
 
 func lindex(c *call) {
-	at := c.number(2)
+	n := c.number(2)
 	l, _ := read[list](c)
-	if at < 0 {
-		at += int64(l.size())
-	}
-	if at < 0 || at >= int64(l.size()) {
-		c.out.null()
+	if at := l.element(n); at != nil {
+		c.out.bulk(*at)
 		return
 	}
-	c.out.bulk(l.all()[at])
+	c.out.null()
+}
+
+// element is the n-th from the left, below zero from the right; nil: there is none.
+func (l *list) element(n int64) *[]byte {
+	if n < 0 {
+		n += int64(l.size())
+	}
+	if n < 0 || n >= int64(l.size()) {
+		return nil
+	}
+	return &l.all()[n]
 }

@@ -41,18 +41,16 @@ func linsert(c *call) {
 }
 
 func lset(c *call) {
-	at := c.number(2)
+	n := c.number(2)
 	l, found := read[list](c)
 	if !found {
 		c.fail("ERR no such key")
 	}
-	if at < 0 {
-		at += int64(l.size())
-	}
-	if at < 0 || at >= int64(l.size()) {
+	at := l.element(n)
+	if at == nil {
 		c.fail("ERR index out of range")
 	}
-	l.all()[at] = c.args[3]
+	*at = c.args[3]
 	c.out.ok()
 }
 
@@ -91,27 +89,15 @@ func ltrim(c *call) {
 // rpoplpush is logged in two halves since 3.5.
 func rpoplpush(c *call) {
 	from, found := read[list](c)
-	_, other := find[list](c, c.str(2))
-	if other != noKind {
-		c.fail(wrongType)
-	}
+	readName[list](c, c.str(2)) // fails if it is of another type
 	if !found {
-		if !c.version().old() {
-			c.logs()
-		}
+		c.logsNew()
 		c.out.null()
 		return
 	}
 	b := from.popRight()
-	to, _ := find[list](c, c.str(2))
-	if to == nil {
-		to = new(list)
-		c.db.put(listKind, c.str(2), to)
-	}
-	to.pushLeft(b)
-	if !c.version().old() {
-		c.logs(words("RPOP", c.str(1)), words("LPUSH", c.str(2), string(b)))
-	}
+	editName[list](c, c.str(2)).pushLeft(b)
+	c.logsNew(words("RPOP", c.str(1)), words("LPUSH", c.str(2), string(b)))
 	c.out.bulk(b)
 }
 
@@ -119,11 +105,8 @@ func rpoplpush(c *call) {
 func blockingPop(c *call) {
 	c.logs()
 	for _, name := range c.args[1 : len(c.args)-1] {
-		l, other := find[list](c, string(name))
-		if other != noKind {
-			c.fail(wrongType)
-		}
-		if l == nil {
+		l, found := readName[list](c, string(name))
+		if !found {
 			continue
 		}
 		pop := map[string]func() []byte{"lpop": l.popLeft, "rpop": l.popRight}

@@ -19,8 +19,10 @@ func find[V any, T pointer[V]](c *call, name string) (v T, other kind) {
 }
 
 // read is the live value of the call's key, an empty one if there is none.
-func read[V any, T pointer[V]](c *call) (v T, found bool) {
-	v, other := find[V, T](c, c.str(1))
+func read[V any, T pointer[V]](c *call) (v T, found bool) { return readName[V, T](c, c.str(1)) }
+
+func readName[V any, T pointer[V]](c *call, name string) (v T, found bool) {
+	v, other := find[V, T](c, name)
 	if other != noKind {
 		c.fail(wrongType)
 	}
@@ -33,14 +35,10 @@ func read[V any, T pointer[V]](c *call) (v T, found bool) {
 // readSpelled is read for the commands of 4.0 that test the wrong status variable: their error
 // has two spellings.
 func readSpelled[V any, T pointer[V]](c *call) (v T, found bool) {
-	v, other := find[V, T](c, c.str(1))
-	if other != noKind {
+	if _, other := find[V, T](c, c.str(1)); other != noKind {
 		c.failSpelled(c.str(1), kindOf[V, T](), other)
 	}
-	if v == nil {
-		return new(V), false
-	}
-	return v, true
+	return read[V, T](c)
 }
 
 func (c *call) failSpelled(name string, want, got kind) {
@@ -52,12 +50,27 @@ func (c *call) failSpelled(name string, want, got kind) {
 }
 
 // edit is the live value of the call's key to change, made if there is none.
-func edit[V any, T pointer[V]](c *call) T {
-	v, found := read[V, T](c)
+func edit[V any, T pointer[V]](c *call) T { return editName[V, T](c, c.str(1)) }
+
+func editName[V any, T pointer[V]](c *call, name string) T {
+	v, found := readName[V, T](c, name)
 	if !found {
-		c.db.put(v.kind(), c.str(1), v)
+		c.db.put(v.kind(), name, v)
 	}
 	return v
+}
+
+// remove takes members out of a collection, and answers how many were there: HDEL, SREM and ZREM.
+func remove[V any, T interface {
+	pointer[V]
+	drop(member string)
+}](c *call) {
+	v, _ := read[V, T](c)
+	before := v.size()
+	for i := 2; i < len(c.args); i++ {
+		v.drop(c.str(i))
+	}
+	c.out.integer(int64(before - v.size()))
 }
 
 // length answers the size of a collection.

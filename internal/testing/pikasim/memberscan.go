@@ -61,7 +61,7 @@ func memberScan[V any, T interface {
 // memberPage writes one page from a cursor; one that is not in the table
 // starts again from the beginning.
 func (c *call) memberPage(v listed, cursor int64, pattern string, count int64, page *reply) (n int, next int64) {
-	prefix, _ := tailPrefix(pattern)
+	prefix := tailPrefix(pattern)
 	index := func(cursor int64) string {
 		return c.str(1) + "_" + pattern + "_" + strconv.FormatInt(cursor, 10)
 	}

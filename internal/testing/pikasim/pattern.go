@@ -68,13 +68,13 @@ func class(p string, b byte) (in bool, rest string) {
 	return in != not, strings.TrimPrefix(p, "]")
 }
 
-// tailPrefix is where a scan for `literal*` begins, and whether the pattern is one. Pika takes what
+// tailPrefix is where a scan for `literal*` begins; empty for other patterns. Pika takes what
 // stands before the * for that prefix as it is, backslashes included, though it matches by the
 // pattern (isTailWildcard in util.cc, the same in 3.4.0, 3.5.5 and 4.0.1).
-func tailPrefix(pattern string) (string, bool) {
+func tailPrefix(pattern string) string {
 	head, ok := strings.CutSuffix(pattern, "*")
 	if !ok || head == "" || strings.ContainsAny(head, `*?[]`) {
-		return "", false
+		return ""
 	}
-	return head, true
+	return head
 }

@@ -23,23 +23,28 @@ func (r *reply) flag(is bool) {
 func (r *reply) null() { *r = append(*r, "$-1\r\n"...) }
 func (r *reply) ok()   { r.status("OK") }
 
-func (r *reply) status(s string) {
-	*r = append(append(append(*r, '+'), s...), '\r', '\n')
-}
+func (r *reply) line(s string)   { *r = append(append(*r, s...), "\r\n"...) }
+func (r *reply) status(s string) { r.line("+" + s) }
 
 // error takes the whole text, with its code.
-func (r *reply) error(text string) {
-	*r = append(append(append(*r, '-'), text...), '\r', '\n')
-}
+func (r *reply) error(text string) { r.line("-" + text) }
 
 func (r *reply) bulk(b []byte) {
 	r.head('$', int64(len(b)))
-	*r = append(append(*r, b...), '\r', '\n')
+	*r = append(append(*r, b...), "\r\n"...)
+}
+
+func (r *reply) bulkOrNull(b []byte, there bool) {
+	if there {
+		r.bulk(b)
+	} else {
+		r.null()
+	}
 }
 
 func (r *reply) text(s string) {
 	r.head('$', int64(len(s)))
-	*r = append(append(*r, s...), '\r', '\n')
+	r.line(s)
 }
 
 func (r *reply) texts(list []string) {

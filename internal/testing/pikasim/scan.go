@@ -107,7 +107,7 @@ func (c *call) scanPage(k kind, cursor int64, pattern string, count int64) (foun
 	if cursor < 0 {
 		return nil, 0
 	}
-	prefix, _ := tailPrefix(pattern)
+	prefix := tailPrefix(pattern)
 	first := k
 	if k == anyKind {
 		first = strKind
@@ -165,7 +165,7 @@ func (c *call) unlisted(name string) bool {
 // promises more if the next name, which may be dead, is not behind the pattern's prefix, and 4.0 if
 // any that follows matches. ≤3.5 count what they visit, 4.0 what matches.
 func (c *call) walk(k kind, start, pattern string, left *int64) (found []string, next string, more bool) {
-	prefix, _ := tailPrefix(pattern)
+	prefix := tailPrefix(pattern)
 	c.db.names[k].Ascend(start, func(name string, r *record) bool {
 		shown := c.db.shown(name)
 		if c.db.oneType {

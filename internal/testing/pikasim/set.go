@@ -7,8 +7,9 @@ type members struct {
 	btree.Set[string]
 }
 
-func (*members) kind() kind  { return setKind }
-func (m *members) size() int { return m.Len() }
+func (*members) kind() kind        { return setKind }
+func (m *members) size() int       { return m.Len() }
+func (m *members) drop(one string) { m.Delete(one) }
 
 func sadd(c *call) {
 	m := edit[members](c)
@@ -17,15 +18,6 @@ func sadd(c *call) {
 		m.Insert(c.str(i))
 	}
 	c.out.integer(int64(m.size() - before))
-}
-
-func srem(c *call) {
-	m, _ := read[members](c)
-	before := m.size()
-	for i := 2; i < len(c.args); i++ {
-		m.Delete(c.str(i))
-	}
-	c.out.integer(int64(before - m.size()))
 }
 
 // smembers answers in byte order; see hgetall.
@@ -41,10 +33,7 @@ func spop(c *call) {
 		n = c.number(2)
 	}
 	m, found := read[members](c)
-	old := c.version().old()
-	if !old {
-		c.logs()
-	}
+	c.logsNew()
 	if !found {
 		c.out.null()
 		return
@@ -55,7 +44,7 @@ func spop(c *call) {
 		m.Delete(one)
 		popped = append(popped, one)
 	}
-	if old {
+	if c.version().old() {
 		c.out.text(popped[0])
 		return
 	}
@@ -66,26 +55,15 @@ func spop(c *call) {
 // smove is SMOVE from to member. From a set to itself ≤3.5 say that it moved.
 func smove(c *call) {
 	from, _ := read[members](c)
-	to, other := find[members](c, c.str(2))
-	if other != noKind {
-		c.fail(wrongType)
-	}
+	readName[members](c, c.str(2)) // fails if it is of another type
 	same := c.str(1) == c.str(2)
 	moved := from.Contains(c.str(3)) || same && !c.db.oneType
 	if moved && !same {
 		from.Delete(c.str(3))
-		if to == nil {
-			to = new(members)
-			c.db.put(setKind, c.str(2), to)
-		}
-		to.Insert(c.str(3))
+		editName[members](c, c.str(2)).Insert(c.str(3))
 	}
-	switch {
-	case c.version().old():
-	case moved:
-		c.logs(words("srem", c.str(1), c.str(3)), words("sadd", c.str(2), c.str(3)))
-	default:
-		c.logs()
+	if c.logsNew(); moved {
+		c.logsNew(words("srem", c.str(1), c.str(3)), words("sadd", c.str(2), c.str(3)))
 	}
 	c.out.flag(moved)
 }
@@ -94,13 +72,7 @@ func smove(c *call) {
 func (c *call) combined(names [][]byte) *members {
 	out := new(members)
 	for i, name := range names {
-		m, other := find[members](c, string(name))
-		if other != noKind {
-			c.fail(wrongType)
-		}
-		if m == nil {
-			m = new(members)
-		}
+		m, _ := readName[members](c, string(name))
 		if i == 0 || c.name[1] == 'u' {
 			for _, one := range m.Keys() {
 				out.Insert(one)
@@ -123,12 +95,10 @@ func combine(c *call) { c.out.texts(c.combined(c.args[1:]).Keys()) }
 func combineStore(c *call) {
 	out := c.combined(c.args[2:])
 	c.db.put(setKind, c.str(1), out)
-	if !c.version().old() {
-		rows := [][]string{}
-		for _, one := range out.Keys() {
-			rows = append(rows, []string{one})
-		}
-		c.logsCollection(c.str(1), "sadd", rows)
+	rows := [][]string{}
+	for _, one := range out.Keys() {
+		rows = append(rows, []string{one})
 	}
+	c.logsCollection(c.str(1), "sadd", rows)
 	c.out.integer(int64(out.size()))
 }

@@ -101,9 +101,7 @@ func mset(c *call) {
 func (c *call) setPairs() {
 	for i := 1; i < len(c.args); i += 2 {
 		c.setText(c.str(i), c.args[i+1])
-		if !c.version().old() {
-			c.logs(words("set", c.str(i), c.str(i+1)))
-		}
+		c.logsNew(words("set", c.str(i), c.str(i+1)))
 	}
 }
 
@@ -114,9 +112,7 @@ func msetnx(c *call) {
 	}
 	for i := 1; i < len(c.args); i += 2 {
 		if t, _ := find[text](c, c.str(i)); t != nil {
-			if !c.version().old() {
-				c.logs()
-			}
+			c.logsNew()
 			c.out.integer(0)
 			return
 		}
@@ -128,11 +124,7 @@ func msetnx(c *call) {
 func getset(c *call) {
 	t, found := read[text](c)
 	c.setText(c.str(1), c.args[2])
-	if found {
-		c.out.bulk(t.b)
-	} else {
-		c.out.null()
-	}
+	c.out.bulkOrNull(t.b, found)
 }
 
 // inSeconds makes seconds of ticks.
@@ -164,11 +156,8 @@ func appendTo(c *call) {
 }
 
 func get(c *call) {
-	if t, found := read[text](c); found {
-		c.out.bulk(t.b)
-	} else {
-		c.out.null()
-	}
+	t, found := read[text](c)
+	c.out.bulkOrNull(t.b, found)
 }
 
 func mget(c *call) {
@@ -271,13 +260,15 @@ func setrange(c *call) {
 		c.fail("ERR Invalid argument: offset < 0")
 	}
 	before, _ := read[text](c)
-	b := slices.Clone(before.b)
-	if end := int(at) + len(c.args[3]); end > len(b) {
-		b = append(b, make([]byte, end-len(b))...)
-	}
+	b := padded(before.b, int(at)+len(c.args[3]))
 	copy(b[at:], c.args[3])
 	c.overwrite(b)
 	c.out.integer(int64(len(b)))
+}
+
+// padded is a copy of b that has n bytes at the least.
+func padded(b []byte, n int) []byte {
+	return append(slices.Clone(b), make([]byte, max(0, n-len(b)))...)
 }
 
 // overwrite changes a string in place, of which ≤3.4 forget the expiry.
@@ -300,21 +291,11 @@ func bitop(c *call) {
 	}
 	var out []byte
 	for i, name := range c.args[3:] {
-		t, other := find[text](c, string(name))
-		if other != noKind {
-			c.fail(wrongType)
-		}
-		if t == nil {
-			t = new(text)
-		}
-		if n := len(t.b) - len(out); n > 0 {
-			out = append(out, make([]byte, n)...)
-		}
+		t, _ := readName[text](c, string(name))
+		out = padded(out, len(t.b))
+		from := padded(t.b, len(out))
 		for j := range out {
-			b := byte(0)
-			if j < len(t.b) {
-				b = t.b[j]
-			}
+			b := from[j]
 			switch {
 			case word == "not":
 				out[j] = ^b
@@ -332,9 +313,7 @@ func bitop(c *call) {
 		to, _, _ = strings.Cut(to, "\x00") // and logs all of it
 	}
 	c.setText(to, out)
-	if !c.version().old() {
-		c.logs(words("set", to, string(out)))
-	}
+	c.logsNew(words("set", to, string(out)))
 	c.out.integer(int64(len(out)))
 }
 
@@ -361,10 +340,7 @@ func setbit(c *call) {
 		c.fail("ERR bit is not an integer or out of range")
 	}
 	before, _ := read[text](c)
-	b := slices.Clone(before.b)
-	if need := int(at/8) + 1; len(b) < need {
-		b = append(b, make([]byte, need-len(b))...)
-	}
+	b := padded(before.b, int(at/8)+1)
 	mask := byte(0x80) >> (at % 8)
 	c.out.flag(b[at/8]&mask != 0)
 	if on == "1" {

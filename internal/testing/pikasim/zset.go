@@ -12,8 +12,9 @@ type zset struct {
 	scores btree.Map[string, float64]
 }
 
-func (*zset) kind() kind  { return zsetKind }
-func (z *zset) size() int { return z.scores.Len() }
+func (*zset) kind() kind           { return zsetKind }
+func (z *zset) size() int          { return z.scores.Len() }
+func (z *zset) drop(member string) { z.scores.Delete(member) }
 
 // scored is one member with its score.
 type scored struct {
@@ -35,15 +36,6 @@ func zadd(c *call) {
 		z.scores.Set(c.str(3+2*i), f)
 	}
 	c.out.integer(int64(z.size() - before))
-}
-
-func zrem(c *call) {
-	z, _ := read[zset](c)
-	before := z.size()
-	for i := 2; i < len(c.args); i++ {
-		z.scores.Delete(c.str(i))
-	}
-	c.out.integer(int64(before - z.size()))
 }
 
 func zscore(c *call) {

@@ -125,13 +125,7 @@ func zstore(c *call) {
 	}
 	out := new(zset)
 	for i := range n {
-		z, other := find[zset](c, c.str(3+i))
-		if other != noKind {
-			c.fail(wrongType)
-		}
-		if z == nil {
-			z = new(zset)
-		}
+		z, _ := readName[zset](c, c.str(3+i))
 		for _, row := range z.byScore() {
 			f, there := out.scores.Get(row.member)
 			switch row.score *= weights[i]; {
@@ -148,12 +142,10 @@ func zstore(c *call) {
 		}
 	}
 	c.db.put(zsetKind, c.str(1), out)
-	if !c.version().old() {
-		rows := [][]string{}
-		for _, row := range out.byScore() {
-			rows = append(rows, []string{formatScore(row.score), row.member})
-		}
-		c.logsCollection(c.str(1), "zadd", rows)
+	rows := [][]string{}
+	for _, row := range out.byScore() {
+		rows = append(rows, []string{formatScore(row.score), row.member})
 	}
+	c.logsCollection(c.str(1), "zadd", rows)
 	c.out.integer(int64(out.size()))
 }
