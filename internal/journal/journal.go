@@ -259,8 +259,7 @@ func (j *Journal) Next() *Next {
 // SetNext notes it, for good.
 func (j *Journal) SetNext(n Next) error { return j.note(line{Next: &n}) }
 
-// Deleted reports whether the names that a delta says are gone are deleted, and how many of them
-// the target held.
+// Deleted reports whether what a delta says is gone is deleted, and how many names were there.
 func (j *Journal) Deleted() (names int64, done bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -296,8 +295,7 @@ func (j *Journal) SetRun(address, id string) error {
 	return j.note(line{Run: &serverRun{address, id}})
 }
 
-// IsIdle reports whether the last run has ended by itself, with nothing under way. One that was
-// killed has not.
+// IsIdle reports whether the last run was not killed, and has ended with nothing under way.
 func (j *Journal) IsIdle() bool { return j.idle }
 
 // SetIdle notes that, or that a run goes on, for good.
