@@ -54,8 +54,8 @@ type Doubts interface {
 // PassingDoubts are of a run that keeps no journal of its own.
 type PassingDoubts struct {
 	mu   sync.Mutex
-	Why  string // empty: there are none
-	runs map[string]string
+	Why  string   // empty: there are none
+	runs sync.Map // by address
 }
 
 // BeUnsure is of Doubts.
@@ -68,18 +68,13 @@ func (p *PassingDoubts) BeUnsure(why string) error {
 
 // Run is of Doubts.
 func (p *PassingDoubts) Run(addr string) string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.runs[addr]
+	id, _ := p.runs.Load(addr)
+	run, _ := id.(string)
+	return run
 }
 
 // SetRun is of Doubts.
 func (p *PassingDoubts) SetRun(addr, id string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.runs == nil {
-		p.runs = map[string]string{}
-	}
-	p.runs[addr] = id
+	p.runs.Store(addr, id)
 	return nil
 }
