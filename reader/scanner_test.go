@@ -100,8 +100,7 @@ func startSim(t *testing.T, o pikasim.Options) (*pikasim.Server, *redis.Client) 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	// After a timeout, which a busy machine brings about, the client would go on in database 0.
-	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true, Password: o.Password, ReadTimeout: -1})
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true, Password: o.Password})
 	t.Cleanup(func() { c.Close() })
 	return s, c
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // A Segment takes the records and skipped keys of one pass, in key order, and rolls them into
-// chunks. It is for one goroutine.
+// chunks.
+// It is for one goroutine.
 type Segment struct {
 	w         *Writer
 	id        segmentID

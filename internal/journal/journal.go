@@ -59,6 +59,7 @@ type Journal struct {
 	load     *load     // nil: there is none yet
 	unsure   string
 	runs     map[string]string // of servers, by address
+	ran      bool              // they are newer than what was written
 	idle     bool
 	finished time.Time
 	undoing  bool
@@ -237,6 +238,9 @@ func (j *Journal) Checkpoint() error {
 			}
 		}
 	}
+	if err := j.writeRuns(); err != nil {
+		return err
+	}
 	return j.sync()
 }
 
@@ -259,7 +263,8 @@ func (j *Journal) Next() *Next {
 // SetNext notes it, for good.
 func (j *Journal) SetNext(n Next) error { return j.note(line{Next: &n}) }
 
-// Deleted reports whether what a delta says is gone is deleted, and how many names were there.
+// Deleted reports whether the names that a delta says are gone are deleted, and how many of them
+// the target held.
 func (j *Journal) Deleted() (names int64, done bool) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -283,19 +288,33 @@ func (j *Journal) Unsure() string { return j.unsure }
 // BeUnsure notes that, for good.
 func (j *Journal) BeUnsure(why string) error { return j.note(line{Unsure: why}) }
 
-// Run returns the run of a server that was loaded last; empty: none is known.
+// Runs returns the state in which each server was last (target.Fence), by address.
+func (j *Journal) Runs() map[string]string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return maps.Clone(j.runs)
+}
+
+// Run returns the state in which a server was last; empty: none is known.
 func (j *Journal) Run(address string) string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.runs[address]
 }
 
-// SetRun notes it, for good.
-func (j *Journal) SetRun(address, id string) error {
-	return j.note(line{Run: &serverRun{address, id}})
+// SetRun notes it, for good now, or before it is written how far a unit is.
+func (j *Journal) SetRun(address, state string, now bool) error {
+	if now {
+		return j.note(line{Run: &serverRun{address, state}})
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.runs[address], j.ran = state, true
+	return nil
 }
 
-// IsIdle reports whether the last run was not killed, and has ended with nothing under way.
+// IsIdle reports whether the last run has ended by itself, with nothing under way. One that was
+// killed has not.
 func (j *Journal) IsIdle() bool { return j.idle }
 
 // SetIdle notes that, or that a run goes on, for good.

@@ -76,8 +76,7 @@ type sending struct {
 	Sent int64  `json:"sent"`
 }
 
-// serverRun is the run of a server that is loaded: it begins with the server's process, and ends
-// with it.
+// serverRun is the state of a server that is loaded (target.Fence).
 type serverRun struct {
 	Address string `json:"address"`
 	ID      string `json:"id"`

@@ -177,6 +177,9 @@ func (u *Unit) Done() error {
 	u.u.end()
 	at := time.Now().UnixMilli()
 	j.recorder.reach(&u.u.noted, u.u.position.Stats, at)
+	if err := j.writeRuns(); err != nil {
+		return err
+	}
 	return j.write(line{Done: &done{u.name, at, u.u.position.Stats}})
 }
 

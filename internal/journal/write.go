@@ -3,6 +3,8 @@ package journal
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -71,5 +73,22 @@ func (j *Journal) point(name string, u *unit) error {
 	u.written, u.dirty = time.Now(), false
 	at := u.written.UnixMilli()
 	j.recorder.reach(&u.noted, u.position.Stats, at)
+	if err := j.writeRuns(); err != nil {
+		return err
+	}
 	return j.write(line{Point: &point{name, at, u.position}})
+}
+
+// writeRuns writes the states of servers, if there are newer ones.
+func (j *Journal) writeRuns() error {
+	if !j.ran {
+		return nil
+	}
+	for _, addr := range slices.Sorted(maps.Keys(j.runs)) {
+		if err := j.write(line{Run: &serverRun{addr, j.runs[addr]}}); err != nil {
+			return err
+		}
+	}
+	j.ran = false
+	return nil
 }

@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// A board shows the loads into several targets in one log: each line after the target's address.
+// A board shows the loads into several targets in one log: their lines, each after the address of
+// its target.
 type board struct {
 	log  io.Writer
 	rows []*targetRow

@@ -13,7 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// openFeed opens the dump: a finished one, one that is still being made, or a stream.
+// openFeed opens the dump: a finished one, one that is still being made, or a stream. Closing ends
+// what it holds.
 func openFeed(ctx context.Context, o *Options, log io.Writer) (f *archive.Feed, closing func() error, err error) {
 	say := func(text string) { fmt.Fprintln(log, text) }
 	done := func() error { f.Close(); return nil }

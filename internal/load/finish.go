@@ -24,7 +24,8 @@ type FinishOptions struct {
 	Verify func(ctx context.Context, s Spec, a *archive.Archive, rules *rewrite.Rules, leftOut func() (io.ReadCloser, error)) error
 }
 
-// Finish makes sure that all shards of a load are done, and sums them up. It writes nothing there.
+// Finish makes sure that all shards of a load are done, and sums up what they loaded and left out.
+// Nothing is written to the target.
 func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	o.Summarize("finish")
 	a, rules, err := o.Open(ctx)
@@ -120,9 +121,7 @@ func (f *finish) lookBack(ctx context.Context) error {
 		why := p.Journal.Unsure()
 		keys, err := p.sample(f.a, units, max(1, lookedChunks/len(f.status.Shards)), f.leftOut != nil)
 		if err == nil && why == "" {
-			var gone []LoadedKey
-			gone, err = p.lacking(ctx, keys, f.leftOut)
-			why = p.lacks(len(gone), len(keys))
+			why, err = p.missing(ctx, keys, f.leftOut)
 		}
 		return errors.Join(err, f.o.Unsure(why))
 	})

@@ -48,11 +48,16 @@ func (p *Presence) sample(a *archive.Archive, units []archive.Unit, chunks int, 
 	return keys, nil
 }
 
-// lacks says how many of sampled keys are gone; empty: none.
-func (p *Presence) lacks(gone, of int) string {
-	if gone == 0 {
-		return ""
+// missing says how many of the keys are not on the target, as lacking finds them; empty: none.
+func (p *Presence) missing(ctx context.Context, keys []LoadedKey, list func() (io.ReadCloser, error)) (why string, err error) {
+	gone, err := p.lacking(ctx, keys, list)
+	if err != nil || len(gone) == 0 {
+		return "", err
 	}
+	return p.lacks(len(gone), len(keys)), nil
+}
+
+func (p *Presence) lacks(gone, of int) string {
 	return fmt.Sprintf("%d of %s that were loaded are not on the target %s: it may have been emptied, restored or replaced meanwhile, or others have deleted them",
 		gone, progress.Plural(of, "sampled key", "sampled keys"), p.Target.Addr)
 }
@@ -70,7 +75,7 @@ func (p *Presence) lacking(ctx context.Context, keys []LoadedKey, list func() (i
 		for some := range slices.Chunk(rest[:n], perLook) {
 			lacks, err := p.gone(ctx, v, some)
 			if err != nil {
-				return nil, errors.Join(fmt.Errorf("look for keys that were loaded: %w (all was sent: run again with --resume)", err), v.Close())
+				return nil, errors.Join(fmt.Errorf("look for keys that were loaded: %w (run again with --resume)", err), v.Close())
 			}
 			gone = append(gone, lacks...)
 		}
@@ -107,7 +112,8 @@ func notListed(gone []LoadedKey, list func() (io.ReadCloser, error)) ([]LoadedKe
 	}
 }
 
-// A PassingSample is a sample, from all over, of a dump that can be read only once.
+// A PassingSample is a sample of a dump that can be read only once, from all over what has passed.
+// The zero value has none.
 type PassingSample struct {
 	mu    sync.Mutex
 	seen  int

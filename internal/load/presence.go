@@ -14,14 +14,15 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
-// How much of each database is looked for, if nothing is found: records, of units all over it.
+// How much of each database is looked for, if nothing of it is found: so many records, of so many
+// units that are spread over it.
 const (
 	perLook        = 200 // keys, in one pipeline
 	sampledUnits   = 16
@@ -29,8 +30,9 @@ const (
 	few            = 20 // keys, that are all missing, do not mean that a database was emptied if another was not
 )
 
-// A Presence looks whether the keys that a load has written, by its journal, are on the target: one
-// that was emptied is not taken for one that was loaded. Schedulers always run with --resume.
+// A Presence looks whether the keys that a load has written, by its journal, are on the target. A
+// target that was emptied must not be taken for one that was loaded: jobs of a scheduler always run
+// with --resume.
 type Presence struct {
 	Target  *writer.Loader
 	Journal *journal.Journal
@@ -43,8 +45,7 @@ type Presence struct {
 
 // Check refuses a target that holds, in some database, none of a sample of the keys that the load
 // has written, or no key at all where none can be sampled. Keys that the applications have deleted
-// since, or that have expired, are no reason: one that is there is enough. Below deltas, which may
-// have deleted all, it is a warning.
+// since, or that have expired, are no reason: one that is there is enough.
 func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archive.Unit, log io.Writer) error {
 	s := p.Journal.Stats()
 	loaded := map[int][]archive.Unit{}
@@ -66,13 +67,13 @@ func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archiv
 		case found:
 			seen = true
 		case missing >= few:
-			return p.emptied(ctx, log, what, s.Keys)
+			return p.emptied(what, s.Keys)
 		case missing > 0:
 			gone = append(gone, what)
 		}
 	}
 	if len(gone) > 0 && !seen {
-		return p.emptied(ctx, log, strings.Join(gone, " and "), s.Keys)
+		return p.emptied(strings.Join(gone, " and "), s.Keys)
 	}
 	for _, what := range gone {
 		fmt.Fprintf(log, "warning: the target holds %s: kvload verify tells what is missing\n", what)
@@ -82,7 +83,7 @@ func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archiv
 	}
 	n, _, err := countKeys(ctx, p.Target, p.DBs, 1)
 	if err == nil && n == 0 {
-		err = p.emptied(ctx, log, "no key", s.Keys)
+		err = p.emptied("no key", s.Keys)
 	}
 	return err
 }
@@ -95,22 +96,9 @@ func (p *Presence) retry() readback.RetryFunc {
 	return p.Retry.Start().Wait
 }
 
-func (p *Presence) emptied(ctx context.Context, log io.Writer, what string, keys int64) error {
-	if below, err := isBelow(ctx, p.Journal); err != nil || below {
-		fmt.Fprintf(log, "warning: the target %s holds %s: deltas that are loaded behind may have deleted them; kvload verify --in CHAIN tells\n", p.Target.Addr, what)
-		return err
-	}
+func (p *Presence) emptied(what string, keys int64) error {
 	return fmt.Errorf("%w: the target %s holds %s, but by the journal %s loaded: was it emptied? Remove %s to load from the beginning",
 		exitcode.ErrRefused, p.Target.Addr, what, progress.Plural(keys, "key was", "keys were"), p.Journal.Path())
-}
-
-// isBelow reports whether the load of a delta was begun behind a load.
-func isBelow(ctx context.Context, jn *journal.Journal) (bool, error) {
-	err := loadstate.Newest(ctx, jn, "")
-	if errors.As(err, new(*loadstate.LaterError)) {
-		return true, nil
-	}
-	return false, err
 }
 
 // look looks for keys of some of the units until one is found.
@@ -183,7 +171,6 @@ const mostSampledName = 16 << 10
 func (p *Presence) keys(a *archive.Archive, u archive.Unit, records, most int, upTo int64) (keys []LoadedKey, err error) {
 	src, keep := a.OpenUnit(u), p.Keep
 	defer src.Close()
-	soon := p.soon()
 	for n, number := 0, int64(0); n < records && len(keys) < most; n++ {
 		record, err := src.Next()
 		if err == io.EOF {
@@ -198,24 +185,45 @@ func (p *Presence) keys(a *archive.Archive, u archive.Unit, records, most int, u
 		if number++; upTo > 0 && number > upTo {
 			break
 		}
-		expire, short := record.Expire, false
-		if p.Expire != nil {
-			expire, short = p.Expire(expire)
-		}
-		name, out := p.Rename(u[0].DB, record.Kind, record.Key)
-		if record.Part&format.PartLast == 0 || len(record.Key) > mostSampledName || short || out != "" || expire != 0 && expire < soon {
-			continue
-		}
-		if record.Kind != format.Stream && len(record.Elems) == 0 && len(record.Value) == 0 {
-			continue // the last part of one that may hold nothing
-		}
-		k := LoadedKey{u[0].DB, bytes.Clone(record.Key), name, expire}
-		if name == nil {
-			k.name = k.source
-		}
-		keys = append(keys, k)
+		keys = p.add(keys, u[0].DB, record)
 	}
 	return keys, nil
+}
+
+// add adds the key that a record ends, unless it may not be on the target.
+func (p *Presence) add(keys []LoadedKey, db int, record *format.Record) []LoadedKey {
+	expire, short := record.Expire, false
+	if p.Expire != nil {
+		expire, short = p.Expire(expire)
+	}
+	name, out := p.Rename(db, record.Kind, record.Key)
+	if record.Part&format.PartLast == 0 || len(record.Key) > mostSampledName || short || out != "" || expire != 0 && expire < p.soon() {
+		return keys
+	}
+	if record.Kind != format.Stream && len(record.Elems) == 0 && len(record.Value) == 0 {
+		return keys // the last part of one that may hold nothing
+	}
+	k := LoadedKey{db, bytes.Clone(record.Key), name, expire}
+	if name == nil {
+		k.name = k.source
+	}
+	return append(keys, k)
+}
+
+// checkLast looks for the keys that were acknowledged last, before a connection was lost or a run
+// ended. A server that has lost anything, such as a replica that lagged and took the place of its
+// master, has lost these. Left counts those that may have been left out.
+func (p *Presence) checkLast(ctx context.Context, last []LoadedKey, left checkpoint.Stats) error {
+	if len(last) == 0 {
+		return nil
+	}
+	once := *p
+	once.Retry = retry.Policy{} // the worker tries again
+	gone, err := once.lacking(ctx, last, nil)
+	if err != nil || int64(len(gone)) <= left.Left()-left.LeftOut[writer.ReasonExists] {
+		return err
+	}
+	return p.Journal.BeUnsure(p.lacks(len(gone), len(last)))
 }
 
 // countLimit is up to how many keys of a target are counted to say how many it has.

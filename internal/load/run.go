@@ -130,7 +130,8 @@ func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Wri
 	return j.load(ctx, p.l, p.state)
 }
 
-// choose finds out what is loaded, and where to. Names is why the names are refused, if they are.
+// choose finds out what is loaded, where it goes and under which names. Names is why these are
+// refused, if they are.
 func (j *job) choose(ctx context.Context) (names, err error) {
 	a := j.feed.Archive()
 	j.ID = a.Manifest.Dump
@@ -195,17 +196,15 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 		}
 		fmt.Fprintln(j.log, "warning:", err)
 	}
-	if state.Phase != loadstate.Finished && !j.Chained {
-		deltas, err := j.Location().LockDeltas(ctx, state.Root)
-		if err != nil {
-			return err
-		}
-		defer deltas.Unlock()
-	}
 	if id.Raw, err = j.Method.choose(ctx, j, l, state); err != nil {
 		return err
 	}
 	j.Raw = id.Raw
+	doubts := &loadstate.PassingDoubts{}
+	if j.before != nil && !j.BaseLoaded { // who says that knows
+		doubts = j.before.Doubts()
+		l.Fence(loadstate.Fence(id, j.Shard, false, doubts)) // before anything is written, also a probe
+	}
 	if err := j.begin(ctx, l, state, id); err != nil {
 		return err
 	}
@@ -215,6 +214,9 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 	if state.Phase == loadstate.Finished {
 		j.Summary.Resumed(countsOf(jn.Stats()), jn.Began())
 		return j.conclude(ctx, there, list, nil)
+	}
+	if err := doubts.Pass(jn); err != nil {
+		return err
 	}
 	l.Fence(loadstate.Fence(jn.Bound(), j.Shard, state.Phase == loadstate.Resumed && !jn.IsIdle(), jn))
 	if state.Phase == loadstate.Resumed {
@@ -272,7 +274,7 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 	var sample PassingSample
 	o := TransferOptions{
 		Feed: j.feed, Target: l, Journal: jn, Workers: j.Workers, Keep: j.Filter.Key(), Retry: j.retry, MaxErrors: j.MaxErrors,
-		StallTimeout: j.StallTimeout, Throttle: j.throttle, LeftOut: j.leftOut(list), Meter: j.Meter, Phase: j.phase(), Log: j.log,
+		StallTimeout: j.StallTimeout, Throttle: j.throttle, LeftOut: j.leftOut(list), Meter: j.Meter, Phase: j.phase(), Log: j.log, There: there,
 		Reconnected: func(ctx context.Context, begun []archive.Unit) error {
 			if j.isStream() {
 				begun = nil // they cannot be read again
@@ -320,9 +322,9 @@ func (j *job) phase() string {
 
 // begin begins the journal if the load is fresh, and says which load this is.
 func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, id journal.Identity) (err error) {
-	before := func(ctx context.Context) (saved string, err error) {
+	before := func(ctx context.Context) error {
 		if err := preflight.Probe(ctx, l.Target); err != nil || j.Undo == "" {
-			return "", err
+			return err
 		}
 		return j.save(ctx, l)
 	}
@@ -346,16 +348,16 @@ func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Open
 	return err
 }
 
-// save saves the keys that will be overwritten, in a dump whose id it returns.
-func (j *job) save(ctx context.Context, l *writer.Loader) (id string, err error) {
-	id, keys, err := preimage.Save(ctx, preimage.Options{
+// save saves the keys that will be overwritten.
+func (j *job) save(ctx context.Context, l *writer.Loader) error {
+	keys, err := preimage.Save(ctx, preimage.Options{
 		Dump: j.feed.Archive(), Filter: j.Filter, Rules: j.rules, DBs: j.DBs(), Target: l, Workers: j.Workers, Retry: j.retry,
 		To: j.Undo, Tool: j.Tool, Keys: j.Keys, BreakLock: j.BreakLock, Log: j.log,
 	})
 	if err == nil {
 		fmt.Fprintf(j.log, "saved %s that will be overwritten in %s\n", progress.Plural(keys, "key", "keys"), j.Undo)
 	}
-	return id, err
+	return err
 }
 
 // targetIsEmpty reports whether a target holds nothing, and refuses one that must be empty.

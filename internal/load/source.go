@@ -37,8 +37,11 @@ type start struct {
 	record int64
 }
 
-// openSource opens a unit at a position.
-func openSource(ctx context.Context, a *archive.Archive, u archive.Unit, p journal.Position, keep func([]byte) bool, c *counts, part *progress.Counter) (*source, error) {
+// lookedBehind is of how many records before a checkpoint the keys are looked for.
+const lookedBehind = 64
+
+// openSource opens a unit at a position. Last is told of the records before it.
+func openSource(ctx context.Context, a *archive.Archive, u archive.Unit, p journal.Position, keep func([]byte) bool, c *counts, part *progress.Counter, last func(*format.Record)) (*source, error) {
 	s := &source{keep: keep, counts: c, part: part}
 	skip := p.Record
 	if p.Chunk == "" {
@@ -59,10 +62,14 @@ func openSource(ctx context.Context, a *archive.Archive, u archive.Unit, p journ
 	}
 	s.Bound(ctx, c.giants)
 	s.part.Add(0, 0, s.before)
-	for range skip {
-		if _, err := s.Next(); err != nil {
+	for i := range skip {
+		r, err := s.Next()
+		if err != nil {
 			s.forget()
 			return nil, fmt.Errorf("go on after record %d of %s: %w", p.Record, u[0].Name, err)
+		}
+		if skip-i <= lookedBehind {
+			last(r)
 		}
 	}
 	return s, nil

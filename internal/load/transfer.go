@@ -43,6 +43,8 @@ type TransferOptions struct {
 	// Reconnected is asked, once a connection was lost, whether the target still holds what was
 	// loaded of the units begun; nil: it is not looked at.
 	Reconnected func(ctx context.Context, begun []archive.Unit) error
+	// There looks for the keys before the checkpoint where a unit goes on; nil: nobody does.
+	There *Presence
 	// Meter counts, in a phase of this name that Transfer begins, or in one that has begun already.
 	Meter *progress.Meter
 	Phase string // empty: it has begun
@@ -124,7 +126,8 @@ func (t *transfer) run(ctx context.Context, pressure *pressure) error {
 	return noMore
 }
 
-// feed hands out the units until there are no more, and returns why: what came whole is loaded.
+// feed hands out the units until there are no more, and returns why. What has come whole before an
+// error is still loaded.
 func (t *transfer) feed(ctx context.Context, to chan<- archive.Unit) (noMore, err error) {
 	defer close(to)
 	var came []archive.Unit
@@ -162,7 +165,8 @@ func (t *transfer) part(u archive.Unit) *progress.Counter {
 	return t.Meter.Part(progress.Name{Target: t.Target.Target.Addr, DB: u[0].DB, Type: string(u[0].Type)})
 }
 
-// expect counts what earlier runs have done of units, and if all are known, what is to be done.
+// expect counts what earlier runs have done of units, and if all of them are known, what is to be
+// done.
 func (t *transfer) expect(all bool, units ...archive.Unit) {
 	for _, u := range units {
 		part, ju := t.part(u), t.Journal.Unit(u[0].Name)

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -120,8 +121,17 @@ func (w *worker) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit, 
 	}
 	w.note(ju, u[0].Name, "", conn)
 	at := ju.Position()
-	src, err := openSource(ctx, w.Feed.Archive(), u, at, w.Keep, &w.counts, w.part(u))
+	var last []LoadedKey
+	src, err := openSource(ctx, w.Feed.Archive(), u, at, w.Keep, &w.counts, w.part(u), func(r *format.Record) {
+		if w.There != nil {
+			last = w.There.add(last, u[0].DB, r)
+		}
+	})
 	if err != nil {
+		return err
+	}
+	if err := w.There.checkLast(ctx, last, at.Stats); err != nil {
+		src.forget()
 		return err
 	}
 	job.Source, job.From = src, at.Checkpoint

@@ -4,6 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
 	"sync"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -25,17 +28,20 @@ func Fence(b journal.Identity, s shard.Shard, stopped bool, d Doubts) target.Fen
 	f := target.Fence{Name: all, Dead: []string{load}, Stopped: stopped, Unsure: func(why string) error {
 		return d.BeUnsure("a connection was lost, and " + why + ": what was under way on it may have been run twice, or late")
 	}}
-	f.Run = func(addr, id string) error {
-		was := d.Run(addr)
-		if was == id {
-			return nil
-		}
-		if was != "" {
-			if err := d.BeUnsure("the target " + addr + " was restarted, and may have lost what it had acknowledged"); err != nil {
-				return err
+	var mu sync.Mutex
+	f.Run = func(addr string) func(string) error {
+		was := d.Run(addr) // of what was acknowledged before the server is asked
+		return func(now string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if why := lost(addr, was, now); why != "" {
+				return errors.Join(d.BeUnsure(why), d.SetRun(addr, now, true))
 			}
+			if is := d.Run(addr); now == is || lost(addr, is, now) != "" { // another connection was told of a later write
+				return nil
+			}
+			return d.SetRun(addr, now, was == "")
 		}
-		return d.SetRun(addr, id)
 	}
 	if !s.IsAll() {
 		f.Name = load + s.String() + ":"
@@ -44,18 +50,32 @@ func Fence(b journal.Identity, s shard.Shard, stopped bool, d Doubts) target.Fen
 	return f
 }
 
+// lost says, of two states of a server (target.Fence), why it may have lost writes in between;
+// empty: it has not.
+func lost(addr, was, now string) string {
+	from, fromErr := strconv.ParseUint(was, 10, 64)
+	to, toErr := strconv.ParseUint(now, 10, 64)
+	switch {
+	case was == "" || was == now || fromErr == nil && toErr == nil && from <= to:
+		return ""
+	case fromErr == nil && toErr == nil:
+		return fmt.Sprintf("the target %s was restored, or a replica took its place that lagged: it has lost what it had acknowledged", addr)
+	}
+	return fmt.Sprintf("the target %s was restarted, and may have lost what it had acknowledged", addr)
+}
+
 // Doubts keep why it is not known whether the target holds what it should: a journal of a load.
 type Doubts interface {
 	BeUnsure(why string) error
 	Run(addr string) string
-	SetRun(addr, id string) error
+	SetRun(addr, state string, now bool) error
 }
 
 // PassingDoubts are of a run that keeps no journal of its own.
 type PassingDoubts struct {
 	mu   sync.Mutex
-	Why  string   // empty: there are none
-	runs sync.Map // by address
+	Why  string // empty: there are none
+	runs map[string]string
 }
 
 // BeUnsure is of Doubts.
@@ -66,15 +86,33 @@ func (p *PassingDoubts) BeUnsure(why string) error {
 	return nil
 }
 
+// Pass has others know what p knows.
+func (p *PassingDoubts) Pass(to Doubts) (err error) {
+	if p.Why != "" {
+		err = to.BeUnsure(p.Why)
+	}
+	for addr, state := range p.runs {
+		if to.Run(addr) == "" {
+			err = errors.Join(err, to.SetRun(addr, state, true))
+		}
+	}
+	return err
+}
+
 // Run is of Doubts.
 func (p *PassingDoubts) Run(addr string) string {
-	id, _ := p.runs.Load(addr)
-	run, _ := id.(string)
-	return run
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.runs[addr]
 }
 
 // SetRun is of Doubts.
-func (p *PassingDoubts) SetRun(addr, id string) error {
-	p.runs.Store(addr, id)
+func (p *PassingDoubts) SetRun(addr, state string, _ bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.runs == nil {
+		p.runs = map[string]string{}
+	}
+	p.runs[addr] = state
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
-// A Verification is what came of a comparison of the target with the dump: for reports only.
+// A Verification is what came of one comparison of the target with the dump, for reports. No run
+// depends on it.
 type Verification struct {
 	Dump     string    `json:"dump"`
 	Target   string    `json:"target"`

@@ -241,12 +241,7 @@ func (t *Target) Redirected() int64 {
 func (t *Target) Clock() time.Time { return time.Now().Add(t.ClockOffset) }
 
 // Fence sets how lost connections are ended. It is called before the first Router is made.
-func (t *Target) Fence(f Fence) {
-	if t.Server == kvrocks {
-		f.Run = nil // its WAL outlives its process (SERVERS.md K20)
-	}
-	t.fencer = conn.NewFencer(f)
-}
+func (t *Target) Fence(f Fence) { t.fencer = conn.NewFencer(f) }
 
 // IsSettled reports whether all lost connections are known to be gone. It is asked when all that
 // may have lost one is closed.

@@ -3,6 +3,7 @@ package minitarget
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/alicebob/miniredis/v2/server"
@@ -119,7 +120,7 @@ func (k *Kvrocks) info(section string) string {
 		"server": "# Server\r\nversion:" + k.options.Version + "\r\nkvrocks_version:" + k.options.Version +
 			"\r\nredis_version:4.0.0\r\ngit_sha1:dc4d5303\r\nkvrocks_git_sha1:dc4d5303\r\n" +
 			"redis_mode:standalone\r\nkvrocks_mode:standalone\r\narch_bits:64\r\n",
-		"replication": "# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_repl_offset:0\r\n",
+		"replication": "# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_repl_offset:" + strconv.Itoa(k.writes) + "\r\n",
 		"persistence": "# Persistence\r\nloading:0\r\n",
 		"rocksdb":     "# RocksDB\r\nnum_running_compactions:0\r\n",
 	}

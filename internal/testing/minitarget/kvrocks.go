@@ -53,6 +53,7 @@ type Kvrocks struct {
 	tokens  map[string]string // namespaces
 	peers   map[*server.Peer]*session
 	config  map[string]string
+	writes  int // so far: the number of the last one
 }
 
 // A session is one connection.
@@ -114,6 +115,13 @@ func (k *Kvrocks) dbOf(namespace string) int {
 		k.dbs[namespace] = len(k.dbs)
 	}
 	return k.dbs[namespace]
+}
+
+// Lag sets the number of the last write back, as it is on a replica that lags.
+func (k *Kvrocks) Lag(writes int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.writes -= writes
 }
 
 // Repair is what a restart does: writes are taken again after a malformed batch.
@@ -219,6 +227,9 @@ func (k *Kvrocks) write(c *server.Peer, s *session, cmd string, args []string) b
 	}
 	isWrite := cmd == "APPLYBATCH" || cmd == "XSETID" || k.Server().IsRegisteredCommand(cmd) &&
 		!k.Server().IsReadOnlyCommand(cmd) && !slices.Contains(plain, cmd)
+	if isWrite || cmd == "EXEC" {
+		k.writes++
+	}
 	switch {
 	case isWrite && k.broken != "":
 		c.WriteError(k.broken)

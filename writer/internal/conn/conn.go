@@ -29,6 +29,8 @@ type Conn struct {
 	lose    func(*Conn) // is told of a Conn that is closed under what may not be run late; nil: nobody is
 	name    string      // by which the server lists it; empty: it refused that
 	pending bool        // what changes keys is under way
+
+	run func(addr string) (told func(state string) error) // of Fence, where the server numbers its writes
 }
 
 // A Call is a command that goes to a server, and its reply: valid until the next exchange.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 )
 
 // A Fence keeps commands that are under way on a connection that was lost from being run later than
@@ -29,10 +31,11 @@ type Fence struct {
 	// sent again. It must keep that for good: some commands may be run twice, or late. Its error
 	// ends the load. Nil ignores it.
 	Unsure func(why string) error
-	// Run is told the run id of each server that a connection is made to, before anything is sent
-	// over it, where a restart may lose what was acknowledged: of a Redis. Its error ends the
-	// connection.
-	Run func(addr, id string) error
+	// Run is called before a server is asked for its state, which shows whether it has lost what it
+	// acknowledged (SERVERS.md K20): the run id of a Redis, the number of the last write of a
+	// Kvrocks. Each is asked when a connection is made to it, and a Kvrocks behind all that may
+	// change keys. What Run returns is told the answer. Its error ends the connection.
+	Run func(addr string) (told func(state string) error)
 }
 
 // run is in the name of each connection of this process.
@@ -74,11 +77,7 @@ func (f *Fencer) join(ctx context.Context, c *Conn) error {
 	f.mu.Unlock()
 	c.lose = f.lose
 	if f.Run != nil {
-		info, err := c.Info(ctx, "server")
-		if err == nil && info["run_id"] != "" {
-			err = f.Run(c.addr, info["run_id"])
-		}
-		if err != nil {
+		if err := f.meet(ctx, c); err != nil {
 			return err
 		}
 	}
@@ -91,6 +90,47 @@ func (f *Fencer) join(ctx context.Context, c *Conn) error {
 	}
 	c.name = name
 	return nil
+}
+
+// lastWrite is the field of INFO replication with the number of a server's last write.
+const lastWrite = "master_repl_offset"
+
+// meet asks a server for its state.
+func (f *Fencer) meet(ctx context.Context, c *Conn) error {
+	told := f.Run(c.addr)
+	info, err := c.Info(ctx, "server")
+	state := info["run_id"]
+	if err == nil && state == "" {
+		info, err = c.Info(ctx, "replication")
+		if state = info[lastWrite]; state != "" {
+			c.run = f.Run
+		}
+	}
+	if err != nil || state == "" {
+		return err
+	}
+	return told(state)
+}
+
+// exchange is that of c, over which Fence.Run is told the number of the last write if keys may have
+// been changed. Info is the request for it.
+func (r *Router) exchange(c *Conn, e *resp.Encoder, info resp.Request, n int, call func(i int) *Call) (answered int, err error) {
+	if !r.changes || c.run == nil {
+		return c.exchange(e, n, call)
+	}
+	told, last := c.run(c.addr), &Call{Request: info}
+	answered, err = c.exchange(e, n+1, func(i int) *Call {
+		if i == n {
+			return last
+		}
+		return call(i)
+	})
+	if err == nil {
+		if state := Fields(last.Reply.String())[lastWrite]; state != "" {
+			err = told(state)
+		}
+	}
+	return min(answered, n), err
 }
 
 // lose notes that c was closed with commands under way.

@@ -77,10 +77,10 @@ func (r *Router) Exchange(ctx context.Context, e *resp.Encoder, n int, call func
 	if r.cluster != nil {
 		return r.follow(ctx, e, n, call)
 	}
-	answered := 0
+	answered, info := 0, e.Request("INFO", "replication")
 	r.reset(r.conn)
 	err = r.Under(r.conn, func() (err error) {
-		answered, err = r.conn.exchange(e, n, call)
+		answered, err = r.exchange(r.conn, e, info, n, call)
 		return err
 	})
 	return min(answered, n-1), err
@@ -149,11 +149,12 @@ func (r *Router) send(ctx context.Context, t *Topology, e *resp.Encoder, hops []
 		b.calls, b.hops = append(b.calls, h.call), append(b.hops, h.index)
 	}
 	var g errgroup.Group
+	info := e.Request("INFO", "replication")
 	for _, b := range batches {
 		g.Go(func() error {
 			answered := 0
 			err := r.Under(b.conn, func() (err error) {
-				answered, err = b.conn.exchange(e, len(b.calls), func(i int) *Call { return b.calls[i] })
+				answered, err = r.exchange(b.conn, e, info, len(b.calls), func(i int) *Call { return b.calls[i] })
 				return err
 			})
 			if err != nil {
