@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -64,7 +65,7 @@ func azureEnvironment() (s azureService, err error) {
 	return s, nil
 }
 
-func openAzure(_ context.Context, u *url.URL) (Bucket, error) {
+func openAzure(_ context.Context, u *url.URL, _ time.Duration) (Bucket, error) {
 	env, err := azureEnvironment()
 	if err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ const (
 	tokenTimeout = 30 * time.Second
 )
 
-func openGoogle(ctx context.Context, u *url.URL) (Bucket, error) {
+func openGoogle(ctx context.Context, u *url.URL, _ time.Duration) (Bucket, error) {
 	q := newQuery(u)
 	domain, endpoint := q.text("universe_domain"), q.text("endpoint")
 	anonymous := q.flag("anonymous", false)

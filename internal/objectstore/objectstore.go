@@ -1,7 +1,7 @@
 // Package objectstore speaks to buckets of S3, Google Cloud Storage and Azure Blob Storage, with
 // one set of five requests.
 //
-//	b, err := objectstore.Open(ctx, u) // s3://BUCKET?…, gs://BUCKET?… or azblob://CONTAINER?…
+//	b, err := objectstore.Open(ctx, u, wait) // s3://BUCKET?…, gs://BUCKET?… or azblob://CONTAINER?…
 //	err = b.Put(ctx, "a/b", body, objectstore.Object{Size: n, SHA256: sum}, true)
 //
 // It uses S3 and Azure through their own libraries, and Google's JSON API by itself: Google's
@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // An Object is what a store knows of an object beside what is in it.
@@ -47,7 +48,7 @@ type Bucket interface {
 }
 
 // schemes are those of URLs, each with what makes a Bucket of one.
-var schemes = map[string]func(context.Context, *url.URL) (Bucket, error){
+var schemes = map[string]func(context.Context, *url.URL, time.Duration) (Bucket, error){
 	"s3": openS3, "gs": openGoogle, "azblob": openAzure,
 }
 
@@ -56,13 +57,14 @@ func Has(scheme string) bool { return schemes[scheme] != nil }
 
 // Open makes a client for a bucket. It sends the bucket no request. The context is for credentials,
 // as long as the bucket is used. An error that is no *Error is about the URL, and repeats nothing
-// of its query but names: somebody may have put a secret there.
-func Open(ctx context.Context, u *url.URL) (Bucket, error) {
+// of its query but names: somebody may have put a secret there. S3's library tries a request three
+// times, with waits that grow to a multiple of wait.
+func Open(ctx context.Context, u *url.URL, wait time.Duration) (Bucket, error) {
 	open := schemes[u.Scheme]
 	if open == nil {
 		return nil, fmt.Errorf("unsupported URL scheme %s://", u.Scheme)
 	}
-	return open(ctx, u)
+	return open(ctx, u, wait)
 }
 
 // An Error is that a request failed.

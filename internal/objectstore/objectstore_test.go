@@ -32,7 +32,7 @@ func open(t *testing.T, location string) (Bucket, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Open(t.Context(), u)
+	return Open(t.Context(), u, 10*time.Millisecond)
 }
 
 // alone takes away what the environment says of the stores.

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/ratelimit"
@@ -34,13 +35,13 @@ type s3Bucket struct {
 // checksums are when the library adds or checks checksums that S3 does not ask for.
 var checksums = []string{"when_supported", "when_required"}
 
-func openS3(ctx context.Context, u *url.URL) (Bucket, error) {
+func openS3(ctx context.Context, u *url.URL, wait time.Duration) (Bucket, error) {
 	q := newQuery(u)
 	var o []func(*config.LoadOptions) error
 	add := func(f config.LoadOptionsFunc) { o = append(o, f) }
 	add(config.WithLogger(logging.Nop{})) // it writes to stderr of each object without a checksum of its own
 	add(config.WithRetryer(func() aws.Retryer {
-		return retry.NewStandard(func(o *retry.StandardOptions) { o.RateLimiter = ratelimit.None })
+		return retry.NewStandard(func(o *retry.StandardOptions) { o.RateLimiter, o.MaxBackoff = ratelimit.None, 40*wait })
 	}))
 	if region := q.text("region"); region != "" {
 		add(config.WithRegion(region))

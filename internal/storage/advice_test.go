@@ -44,7 +44,7 @@ func TestCause(t *testing.T) {
 			defer srv.Close()
 			t.Setenv("AWS_ACCESS_KEY_ID", "id")
 			t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-			b, err := OpenBucket(t.Context(), "s3://dumps/x?use_path_style=true&region=us-east-1&endpoint="+srv.URL, Options{})
+			b, err := OpenBucket(t.Context(), "s3://dumps/x?use_path_style=true&region=us-east-1&endpoint="+srv.URL, Options{Wait: wait})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,7 +61,7 @@ func TestNoRegion(t *testing.T) {
 	for name, value := range map[string]string{"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_CONFIG_FILE": "/nonexistent", "AWS_EC2_METADATA_DISABLED": "true"} {
 		t.Setenv(name, value)
 	}
-	b, err := OpenBucket(t.Context(), "s3://dumps/x", Options{})
+	b, err := OpenBucket(t.Context(), "s3://dumps/x", Options{Wait: wait})
 	if err == nil {
 		_, err = b.Open("manifest.json")
 	}
@@ -85,7 +85,7 @@ func TestChecksumDefault(t *testing.T) {
 	defer srv.Close()
 	t.Setenv("AWS_ACCESS_KEY_ID", "id")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "secret")
-	b, err := OpenBucket(t.Context(), "s3://dumps/x?use_path_style=true&region=us-east-1&endpoint="+srv.URL, Options{})
+	b, err := OpenBucket(t.Context(), "s3://dumps/x?use_path_style=true&region=us-east-1&endpoint="+srv.URL, Options{Wait: wait})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/objectstore"
 )
@@ -27,6 +29,7 @@ type Bucket struct {
 	ctx   context.Context
 	work  context.Context // of requests: it does not end
 	spool string
+	wait  time.Duration // Options.Wait
 
 	reached       atomic.Bool // a request has succeeded
 	unconditional atomic.Bool // the store takes no conditions
@@ -39,8 +42,8 @@ func OpenBucket(ctx context.Context, location string, o Options) (*Bucket, error
 	if err != nil {
 		return nil, err
 	}
-	b := &Bucket{bucketURL: p, ctx: ctx, work: ctx, spool: o.Spool, breakLock: o.BreakLock}
-	b.b, err = objectstore.Open(context.WithoutCancel(ctx), &p.bucket)
+	b := &Bucket{bucketURL: p, ctx: ctx, work: ctx, spool: o.Spool, wait: cmp.Or(o.Wait, defaultWait), breakLock: o.BreakLock}
+	b.b, err = objectstore.Open(context.WithoutCancel(ctx), &p.bucket, b.wait)
 	switch {
 	case errors.As(err, new(*objectstore.Error)):
 		return nil, b.failure("open", "", err)

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/emulator"
@@ -29,10 +30,13 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
+// wait is that of the buckets of these tests, whose servers fail for a number of requests.
+const wait = 10 * time.Millisecond
+
 func createBucket(t *testing.T) (*Bucket, *s3server.Server) {
 	t.Helper()
 	s := s3server.Start(t)
-	b, err := CreateBucket(t.Context(), s.URL("a/dump"), Options{Spool: t.TempDir()})
+	b, err := CreateBucket(t.Context(), s.URL("a/dump"), Options{Spool: t.TempDir(), Wait: wait})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,7 +216,7 @@ func TestProbe(t *testing.T) {
 			}
 			return s3server.Fault{}
 		})
-		b, err := CreateBucket(t.Context(), s.URL("probed"), Options{})
+		b, err := CreateBucket(t.Context(), s.URL("probed"), Options{Wait: wait})
 		if err != nil || b.unconditional.Load() != want {
 			t.Errorf("taken away %d times: %v, %v", most, b, err)
 		}
@@ -226,7 +230,7 @@ func TestProbe(t *testing.T) {
 		}
 		return s3server.Fault{}
 	})
-	if b, err := CreateBucket(t.Context(), s.URL("probed"), Options{}); err != nil || !b.unconditional.Load() {
+	if b, err := CreateBucket(t.Context(), s.URL("probed"), Options{Wait: wait}); err != nil || !b.unconditional.Load() {
 		t.Errorf("a store that refuses conditions: %v, %v", b, err)
 	}
 	s.SetFault(func(r *http.Request) s3server.Fault {
@@ -237,7 +241,7 @@ func TestProbe(t *testing.T) {
 		}
 		return s3server.Fault{}
 	})
-	if _, err := CreateBucket(t.Context(), s.URL("probed"), Options{}); err != nil {
+	if _, err := CreateBucket(t.Context(), s.URL("probed"), Options{Wait: wait}); err != nil {
 		t.Error(err)
 	}
 }
@@ -349,7 +353,7 @@ func TestReadStopped(t *testing.T) {
 	_, s := createBucket(t)
 	cause := errors.New("enough")
 	ctx, cancel := context.WithCancelCause(t.Context())
-	b, err := CreateBucket(ctx, s.URL("a/dump"), Options{})
+	b, err := CreateBucket(ctx, s.URL("a/dump"), Options{Wait: wait})
 	if err != nil {
 		t.Fatal(err)
 	}

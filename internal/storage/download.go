@@ -89,7 +89,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		if !errors.Is(err, ErrUnavailable) || s.tries >= s.r.b.tries() {
 			return 0, err
 		}
-		if stopped := s.r.b.pause(s.ctx, firstWait<<(s.tries-1)); stopped != nil {
+		if stopped := s.r.b.pause(s.ctx, s.r.b.wait<<(s.tries-1)); stopped != nil {
 			return 0, stopped
 		}
 	}

@@ -50,7 +50,7 @@ func TestParsePlace(t *testing.T) {
 // TestOpenRefused: a query that the library refuses is not repeated, for it may hold a secret.
 func TestOpenRefused(t *testing.T) {
 	for _, location := range []string{"s3://b/p?nosuch=hidden", "s3://b/p?use_path_style=perhaps&secret_key=hidden"} {
-		if _, err := OpenBucket(t.Context(), location, Options{}); !errors.Is(err, ErrLocation) || strings.Contains(err.Error(), "hidden") {
+		if _, err := OpenBucket(t.Context(), location, Options{Wait: wait}); !errors.Is(err, ErrLocation) || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%s: %v", location, err)
 		}
 	}
@@ -60,12 +60,12 @@ func TestOpenRefused(t *testing.T) {
 // missing dump.
 func TestNoGoogle(t *testing.T) {
 	t.Setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nonexistent")
-	_, err := OpenBucket(t.Context(), "gs://b/p", Options{})
+	_, err := OpenBucket(t.Context(), "gs://b/p", Options{Wait: wait})
 	if !errors.Is(err, ErrDenied) || errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}
 	t.Setenv("AWS_CA_BUNDLE", "/nonexistent")
-	_, err = OpenBucket(t.Context(), "s3://b/p?region=r", Options{})
+	_, err = OpenBucket(t.Context(), "s3://b/p?region=r", Options{Wait: wait})
 	if !errors.Is(err, ErrLocation) || errors.Is(err, fs.ErrNotExist) {
 		t.Error(err)
 	}

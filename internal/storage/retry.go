@@ -16,9 +16,9 @@ import (
 
 // How often and how long a request is tried. The library of S3 tries three times each time.
 const (
-	tries      = 8
-	firstTries = 3 // while nothing has succeeded yet: the address may be wrong
-	firstWait  = 500 * time.Millisecond
+	tries       = 8
+	firstTries  = 3 // while nothing has succeeded yet: the address may be wrong
+	defaultWait = 500 * time.Millisecond
 	// stalled is how long nothing may move before a request is given up.
 	stalled = time.Minute
 	// stalledAtEnd is the same when the run is told to stop: schedulers kill after 30 s.
@@ -28,7 +28,7 @@ const (
 // try runs f until it succeeds, or fails in a way that another try cannot mend. It is not tried
 // again when the context of the bucket has ended.
 func (b *Bucket) try(op, name string, f func(context.Context) error) error {
-	wait := firstWait
+	wait := b.wait
 	for n := 1; ; n++ {
 		err := f(b.work)
 		if err == nil {

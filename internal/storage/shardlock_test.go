@@ -20,7 +20,7 @@ func TestLockShard(t *testing.T) {
 	})
 	t.Run("bucket", func(t *testing.T) {
 		s := s3server.Start(t)
-		b, err := CreateBucket(t.Context(), s.URL("a/dump"), Options{})
+		b, err := CreateBucket(t.Context(), s.URL("a/dump"), Options{Wait: wait})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"time"
 )
 
 // A Store holds the files of one dump. Names are relative to it, with slashes, and never lie
@@ -71,8 +72,9 @@ type Lock interface {
 
 // Options of a store in a bucket. Zero values mean the defaults.
 type Options struct {
-	Spool     string // directory of files that wait to be sent: default os.TempDir
-	BreakLock bool   // take the place of a run that is known to be gone
+	Spool     string        // directory of files that wait to be sent: default os.TempDir
+	BreakLock bool          // take the place of a run that is known to be gone
+	Wait      time.Duration // before a request is tried for the second time, then twice as long: default 500 ms
 }
 
 // A Releaser is a Store that need not keep files, when they will not be read any more.

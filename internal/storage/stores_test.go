@@ -32,7 +32,7 @@ func eachStore(t *testing.T, test func(*testing.T, objectServer)) {
 // something in URLs.
 func TestStores(t *testing.T) {
 	eachStore(t, func(t *testing.T, s objectServer) {
-		b, err := CreateBucket(t.Context(), s.URL("a b/%C3%BC+%25&'/dump"), Options{Spool: t.TempDir()})
+		b, err := CreateBucket(t.Context(), s.URL("a b/%C3%BC+%25&'/dump"), Options{Spool: t.TempDir(), Wait: wait})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -94,7 +94,7 @@ func TestStores(t *testing.T) {
 func TestStoresFaults(t *testing.T) {
 	t.Parallel() // it waits most of the time
 	eachStore(t, func(t *testing.T, s objectServer) {
-		b, err := CreateBucket(t.Context(), s.URL("dump"), Options{Spool: t.TempDir()})
+		b, err := CreateBucket(t.Context(), s.URL("dump"), Options{Spool: t.TempDir(), Wait: wait})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -140,7 +140,7 @@ func TestStoresStopped(t *testing.T) {
 	eachStore(t, func(t *testing.T, s objectServer) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cause := errors.New("enough")
-		b, err := OpenBucket(ctx, s.URL("dump"), Options{})
+		b, err := OpenBucket(ctx, s.URL("dump"), Options{Wait: wait})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,11 +158,11 @@ func TestStoresStopped(t *testing.T) {
 // TestStoresRefused: a bucket that is not there is named, and no message is longer than a line.
 func TestStoresRefused(t *testing.T) {
 	eachStore(t, func(t *testing.T, s objectServer) {
-		_, err := CreateBucket(t.Context(), strings.Replace(s.URL("dump"), "://dumps/", "://nothing/", 1), Options{})
+		_, err := CreateBucket(t.Context(), strings.Replace(s.URL("dump"), "://dumps/", "://nothing/", 1), Options{Wait: wait})
 		if !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), "there is no bucket nothing: make it") || strings.Contains(err.Error(), "\n") {
 			t.Error(err)
 		}
-		b, err := OpenBucket(t.Context(), strings.Replace(s.URL("dump"), "://dumps/", "://nothing/", 1), Options{})
+		b, err := OpenBucket(t.Context(), strings.Replace(s.URL("dump"), "://dumps/", "://nothing/", 1), Options{Wait: wait})
 		if err != nil {
 			t.Fatal(err)
 		}
