@@ -62,7 +62,7 @@ func (o *Options) need(a *archive.Archive, units []archive.Unit) *preflight.Need
 	return n
 }
 
-// A preflight is what is looked at before a load, by the load and by --dry-run alike: each
+// An inspection is what is looked at before a load, by the load and by --dry-run alike: each
 // condition on which a load refuses is one of its checks. Nothing is written, neither to the target
 // nor here.
 type inspection struct {
