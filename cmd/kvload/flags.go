@@ -41,7 +41,7 @@ func dumpFlags(env func(string) []string, in string) []cli.Flag {
 // targetFlags say which target, and where on it the databases go.
 func targetFlags(env func(string) []string) []cli.Flag {
 	return append(connect.Flags(6666, env),
-		&cli.StringFlag{Name: "map-db", Usage: "`N=TARGET,...` where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name, for --create-namespaces) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: categoryWhat},
+		&cli.StringFlag{Name: "map-db", Usage: "`N=TARGET,...` where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: categoryWhat},
 		&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: categorySpeed})
 }
 
@@ -51,7 +51,7 @@ func rewriteFlags(env func(string) []string) []cli.Flag {
 		&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "`fail|first|suffix` a name with several types: refuse it, load only the type that Pika would show, or load the others as NAME:hash and so on", EnvVars: env("on-conflict"), Category: categoryWhat},
 		&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "`leave-out|string` Pika's hyperloglogs, which Kvrocks cannot hold: list them, or load their bytes", EnvVars: env("hyperloglog"), Category: categoryWhat},
 		&cli.StringFlag{Name: "ttl", Value: "keep", Usage: "`keep|drop|shift` expiries: the times in the dump, none, or each later by the time since the dump began, for archives", EnvVars: env("ttl"), Category: categoryWhat},
-		&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this left when the load begins; with --on-exists replace they are deleted on the target", EnvVars: env("ttl-min"), Category: categoryWhat},
+		&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this left when the load begins; where keys are overwritten, they are deleted on the target", EnvVars: env("ttl-min"), Category: categoryWhat},
 		&cli.StringFlag{Name: "key-prefix-strip", Usage: "strip `PREFIX` from every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: categoryWhat},
 		&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", EnvVars: env("key-prefix-add"), Category: categoryWhat},
 	)
@@ -186,7 +186,7 @@ func writeFlags(env func(string) []string, undo string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "`fail|skip|replace` a target that holds keys: refuse it, leave its keys as they are, or overwrite keys of the dump and delete those that have expired in it", EnvVars: env("on-exists"), Category: categoryWhat},
 		&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "maximum number of commands in one pipeline", EnvVars: env("pipeline"), Category: categorySpeed},
-		stateFlag(env, "keep the journal of this load in `DIR`, a directory or the URL of a prefix in a bucket (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket, without --shard, kvload-DUMP.load/HOST_PORT in this directory; none for --shard of a dump that is a whole bucket, or encrypted in one)", categoryRepeat),
+		stateFlag(env, "keep the journal of this load in `DIR`, a directory or the URL of a prefix in a bucket (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket that is not loaded in shards, kvload-DUMP.load/HOST_PORT in this directory; none for a shard of a dump that is a whole bucket, or encrypted in one)", categoryRepeat),
 		&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run whose journal is in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: categoryRepeat},
 		&cli.StringFlag{Name: "undo", Usage: undo, EnvVars: env("undo"), Category: categoryRepeat},
 		&cli.DurationFlag{Name: "stall-timeout", Value: 5 * time.Minute, Usage: "stop if nothing moves for this long, and say where each worker is; 0: never", EnvVars: env("stall-timeout"), Category: categoryRepeat},

@@ -135,7 +135,7 @@ func loadFlags() []cli.Flag {
 		rewriteFlags(env),
 		shardFlags(env),
 		runFlags(env, "connections that load at once, in a cluster to each node", "retry transient errors; give up after this long without progress; 0: no retries"),
-		writeFlags(env, "with --on-exists replace: first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket"),
+		writeFlags(env, "first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket"),
 		rateFlags(env, "write"),
 		[]cli.Flag{
 			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that spans several; from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: categorySpeed},

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"fmt"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -84,5 +85,9 @@ func writeReport(c *cli.Context) error {
 	if file == nil {
 		return dumpreport.WritePage(c.App.Writer, p)
 	}
-	return file.Write(p)
+	if err := file.Write(p); err != nil || c.Bool("quiet") {
+		return err
+	}
+	fmt.Fprintf(c.App.ErrWriter, "wrote %s\n", out)
+	return nil
 }

@@ -48,6 +48,9 @@ func TestReportPage(t *testing.T) {
 	if r := runCommand("report", "--quiet", dir, "--out", page, "--state", state); r.code != 0 {
 		t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
 	}
+	if r := runCommand("report", dir, "--out", page); r.code != 0 || r.stdout != "" || !strings.Contains(r.stderr, "wrote "+page+"\n") {
+		t.Errorf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
 	whole := read()
 	for _, want := range []string{"Load into Redis at " + m.Addr(), "Nothing was left out", ": equal", "Compared 3 keys"} {
 		if !strings.Contains(whole, want) {

@@ -36,7 +36,7 @@ func sourceFlags(env func(string) []string) []cli.Flag {
 // listingFlags say how keys and streams are listed.
 func listingFlags(env func(string) []string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "scan", Value: reader.ScanAuto, Usage: "`auto|range|scan` how keys are listed: range by PKSCANRANGE and SCANX (3.0.3 and newer); scan by SCAN (one thread, no --resume, and only while no other client scans)", EnvVars: env("scan"), Category: speed},
+		&cli.StringFlag{Name: "scan", Value: reader.ScanAuto, Usage: "`auto|range|scan` how keys are listed: range by PKSCANRANGE and SCANX (3.0.3 and newer); scan by SCAN (one thread, cannot be resumed, and only while no other client scans)", EnvVars: env("scan"), Category: speed},
 		&cli.StringFlag{Name: "streams", Value: "auto", Usage: "`auto|off` off: no streams, which Pika 4.0 can only list by walking over all keys", EnvVars: env("streams"), Category: "Which keys"},
 	}
 }

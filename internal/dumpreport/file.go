@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // A File is one that a page will be: one of that name stays as it is until the page is whole.
@@ -32,7 +33,7 @@ func (f *File) Write(p *Page) error {
 	if err := errors.Join(WritePage(f.temp, p), f.temp.Sync(), f.temp.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", f.path, err)
 	}
-	return os.Rename(f.temp.Name(), f.path)
+	return storage.Rename(f.temp.Name(), f.path)
 }
 
 // Close removes what was not made the page.

@@ -107,7 +107,7 @@ func (r *Report) Resume(j *journal.Journal) error {
 	w := bufio.NewWriter(f)
 	err = errors.Join(r.copyLines(w, bufio.NewReader(old), j), w.Flush(), f.Sync(), f.Close())
 	if err == nil {
-		err = os.Rename(temporary, r.Path)
+		err = storage.Rename(temporary, r.Path)
 	}
 	if err != nil {
 		return fmt.Errorf("write the report of what was left out: %w", errors.Join(err, os.Remove(temporary)))
@@ -185,6 +185,9 @@ func (r *Report) Open() error {
 	}
 	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
 		r.synced = f
+		if err := storage.SyncDir(filepath.Dir(r.Path)); err != nil {
+			return errors.Join(err, f.Close())
+		}
 	}
 	r.f, r.w = f, bufio.NewWriter(f)
 	return nil

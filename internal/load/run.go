@@ -78,9 +78,8 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 		return runFrom(ctx, a.Feed(), o, &tables[i], log)
 	})
 	for i := range tables {
-		if _, werr := tables[i].WriteTo(out); werr != nil {
-			return werr
-		}
+		_, werr := tables[i].WriteTo(out)
+		err = errors.Join(err, werr)
 	}
 	return err
 }

@@ -110,7 +110,18 @@ func TestDryRun(t *testing.T) {
 	if got := strings.Join(m.Keys(), " "); got != "other" {
 		t.Errorf("the target has %s", got)
 	}
+	n, other := startTarget(t), o
+	other.Target.Target.Addr = n.Addr()
+	answer(n, "CLUSTER", func(c *server.Peer, _ []string) bool { c.WriteError("ERR"); return true }) // it would be the same one
+	var several bytes.Buffer
+	err = RunAll(t.Context(), []Options{o, other}, fullDisk{}, &several)
+	wants(t, several.String(), err, 5, "2 of 2 targets did not end well", "disk full")
 }
+
+// A fullDisk takes nothing.
+type fullDisk struct{}
+
+func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 
 // TestUndo: what is overwritten is saved before anything is written, and the target is compared
 // last.

@@ -30,5 +30,5 @@ func WriteOnce(s Store, name string, data []byte) error {
 	if err := errors.Join(err, os.Remove(temp)); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(p))
+	return SyncDir(filepath.Dir(p))
 }

@@ -119,7 +119,7 @@ func (d *Dir) Remove(name string) error {
 	dir := filepath.Dir(p)
 	for {
 		dir = d.prune(dir)
-		if err := syncDir(dir); dir == filepath.Clean(d.root) || !errors.Is(err, fs.ErrNotExist) {
+		if err := SyncDir(dir); dir == filepath.Clean(d.root) || !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		dir = filepath.Dir(dir) // another Remove found it empty
@@ -187,10 +187,19 @@ func mkdirSynced(path string) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return SyncDir(filepath.Dir(path))
 }
 
-func syncDir(path string) error {
+// Rename renames a file, durably.
+func Rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return SyncDir(filepath.Dir(to))
+}
+
+// SyncDir makes durable which files a directory has.
+func SyncDir(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -215,7 +224,7 @@ func (f *tempFile) Commit() error {
 		return err
 	}
 	f.done = true
-	return syncDir(filepath.Dir(f.path))
+	return SyncDir(filepath.Dir(f.path))
 }
 
 // Discard removes what was written.

@@ -65,7 +65,7 @@ func (l *fileLog) open() error {
 	}
 	f, err := os.OpenFile(p, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err == nil {
-		err = errors.Join(cutTorn(f), syncDir(filepath.Dir(p)))
+		err = errors.Join(cutTorn(f), SyncDir(filepath.Dir(p)))
 	}
 	if err != nil {
 		return err

@@ -44,6 +44,12 @@ func CheckHelp(t *testing.T, commands []*cli.Command, most map[string][]string, 
 			if f.GetCategory() == "" {
 				t.Errorf("%s: --%s has no Category", c.Name, name)
 			}
+			own := regexp.MustCompile(`(redis-cli|dump|plan)( --[a-z]+)+`).ReplaceAllString(f.(cli.DocGenerationFlag).GetUsage(), "")
+			for _, other := range regexp.MustCompile(`--[a-z][a-z-]+`).FindAllString(own, -1) {
+				if !slices.Contains(shown, other[2:]) {
+					t.Errorf("%s has no %s, which its --%s names", c.Name, other, name)
+				}
+			}
 			if n := len(slices.DeleteFunc(slices.Clone(shown), func(s string) bool { return s != name })); n != 1 {
 				t.Errorf("%s --help shows --%s %d times:\n%s", c.Name, name, n, text)
 			}
