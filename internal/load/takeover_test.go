@@ -3,6 +3,7 @@ package load
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,12 +50,12 @@ func TestTakenOver(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var k *minitarget.Kvrocks
-			cut := false
+			var cut atomic.Bool
 			k = minitarget.StartKvrocks(t, minitarget.Options{Before: func(c *server.Peer, cmd string, args ...string) bool {
-				if cut || !strings.HasSuffix(cmd, "SET") || args[0] != "k1118" && args[0] != "8" {
+				if cut.Load() || !strings.HasSuffix(cmd, "SET") || args[0] != "k1118" && args[0] != "8" {
 					return false
 				}
-				cut = true
+				cut.Store(true)
 				k.Lag(tc.lag)
 				k.Del(tc.gone)
 				c.Close()
@@ -72,7 +73,7 @@ func TestTakenOver(t *testing.T) {
 				log, err = run(t, o)
 				wants(t, log, err, 4, tc.says)
 			}
-			if !cut {
+			if !cut.Load() {
 				t.Error("no connection was lost")
 			}
 		})
@@ -82,9 +83,10 @@ func TestTakenOver(t *testing.T) {
 // TestStoppedTakenOver: so is one that takes its place while a load is stopped.
 func TestStoppedTakenOver(t *testing.T) {
 	for lag, code := range map[int]int{0: 0, 1: 4} {
-		full := true
+		var full atomic.Bool
+		full.Store(true)
 		k := minitarget.StartKvrocks(t, minitarget.Options{Before: func(c *server.Peer, cmd string, args ...string) bool {
-			if !full || cmd != "HSET" || strings.HasPrefix(args[0], target.ProbePrefix) {
+			if !full.Load() || cmd != "HSET" || strings.HasPrefix(args[0], target.ProbePrefix) {
 				return false
 			}
 			c.WriteError("ERR IO error: No space left on device")
@@ -93,7 +95,8 @@ func TestStoppedTakenOver(t *testing.T) {
 		o := options(t, k.Addr(), three)
 		log, err := run(t, o)
 		wants(t, log, err, 75)
-		full, o.Resume = false, true
+		full.Store(false)
+		o.Resume = true
 		k.Lag(lag)
 		log, err = run(t, o)
 		wants(t, log, err, code)
