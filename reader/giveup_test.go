@@ -155,6 +155,50 @@ func TestAboveAllLimits(t *testing.T) {
 	}
 }
 
+// TestElementAboveAllLimits: so is a collection with such an element in its middle, once, by a pass
+// and by name.
+func TestElementAboveAllLimits(t *testing.T) {
+	types := []format.Type{format.TypeHash, format.TypeSet, format.TypeZset, format.TypeList, format.TypeStream}
+	srv, c := startSim(t, pikasim.Options{Version: pikasim.V355})
+	for _, typ := range types {
+		for i := range 300 {
+			e := fmt.Sprintf("e%03d", i)
+			if i == 200 {
+				e += strings.Repeat("e", 300<<10)
+			}
+			mustDo(t, c, map[format.Type][]any{
+				format.TypeHash: {"HSET", "hash1", e, "v"}, format.TypeSet: {"SADD", "set1", e}, format.TypeZset: {"ZADD", "zset1", i, e},
+				format.TypeList: {"RPUSH", "list1", e}, format.TypeStream: {"XADD", "stream1", fmt.Sprintf("%d-1", i+1), "f", e},
+			}[typ]...)
+		}
+		for _, i := range []int{0, 2} {
+			key := fmt.Sprintf("%s%d", typ, i)
+			mustDo(t, c, map[format.Type][]any{
+				format.TypeHash: {"HSET", key, "f", "v"}, format.TypeSet: {"SADD", key, "e"}, format.TypeZset: {"ZADD", key, 1, "e"},
+				format.TypeList: {"RPUSH", key, "e"}, format.TypeStream: {"XADD", key, "1-1", "f", "v"},
+			}[typ]...)
+		}
+	}
+	s := open(t, Options{Addr: srv.Addr(), ReplyBytes: 4 << 10})
+	s.maxReply = 200 << 10
+	for typ, g := range scanTypes(t, s, types) {
+		named := newGathered(t)
+		k, err := s.NewKeyReader(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer k.Close()
+		if err := k.ReadKeys(t.Context(), typ, [][]byte{[]byte(typ + "0"), []byte(typ + "1"), []byte(typ + "2")}, named); err != nil {
+			t.Errorf("%s by name: %v", typ, err)
+		}
+		for _, g := range []*gathered{g, named} {
+			if fmt.Sprint(g.keys) != fmt.Sprintf("[%s0 %s2]", typ, typ) || fmt.Sprint(g.skipped) != fmt.Sprintf("map[too-large:[%s1]]", typ) {
+				t.Errorf("%s: %q, skipped %v", typ, g.keys, g.skipped)
+			}
+		}
+	}
+}
+
 func mustExec(t *testing.T, pipe redis.Pipeliner) {
 	t.Helper()
 	if _, err := pipe.Exec(t.Context()); err != nil {

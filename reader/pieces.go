@@ -38,6 +38,8 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 			}
 		case errors.As(err, &re) && re.WrongType():
 			reason, detail = Retyped, "while it was read in pieces"
+		case errors.Is(err, resp.ErrTooLarge): // an element
+			reason, detail = TooLarge, aboveAll
 		case re != nil && w.works(ctx, cr):
 			reason, detail = Unreadable, re.Reply
 		default:

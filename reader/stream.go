@@ -25,6 +25,8 @@ func (w *scan) stream(ctx context.Context, key []byte, lim *adaptiveLimit) error
 			reason, detail = Gone, ""
 		case errors.As(err, &re) && re.WrongType():
 			reason, detail = Retyped, re.Reply
+		case errors.Is(err, resp.ErrTooLarge): // an entry
+			reason, detail = TooLarge, aboveAll
 		case re != nil && w.works(ctx, streamReader{}):
 			reason, detail = Unreadable, re.Reply
 		default:
