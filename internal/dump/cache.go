@@ -99,6 +99,12 @@ func (c CacheSwitch) with(ctx context.Context, s *reader.Scanner, dir storage.St
 		err = f()
 	}
 	s.Hold(nil)
+	if err == nil && c.Off && s.Source().CacheModel == "0" && len(k.Left()) == 0 { // nobody restores it here, but somebody else may
+		var now string
+		if now, err = s.Setting(ctx, cacheModel); err == nil && now != "0" {
+			fmt.Fprintf(c.Log, "warning: %s of the source is %s now: another run, or somebody, has turned the cache on while this run wanted it off\n", cacheModel, now)
+		}
+	}
 	return errors.Join(err, k.Restore(ctx))
 }
 

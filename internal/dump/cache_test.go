@@ -1,6 +1,7 @@
 package dump
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -119,6 +120,16 @@ func TestSourceCacheOff(t *testing.T) {
 	p.check(t, "1", false, "0", "1")
 	p.dump(t, cacheOffWanted, resume).ok(t)
 	p.check(t, "1", false, "0", "1")
+}
+
+// TestSourceCacheOfTwo: of two runs the first sets back what it has changed, and the other says so.
+func TestSourceCacheOfTwo(t *testing.T) {
+	p := startCached(t, pikasim.Options{Config: map[string]string{"cache-model": "0"}})
+	p.set("", func() bool {
+		smallpika.Client(t, p.Addr()).ConfigSet(context.Background(), "cache-model", "1")
+		return false
+	})
+	p.dump(t, cacheOffWanted).ok(t, "warning: cache-model of the source is 1 now: another run, or somebody, has turned the cache on")
 }
 
 func TestSourceCacheOn(t *testing.T) {
