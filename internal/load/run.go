@@ -200,7 +200,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 	}
 	j.Raw = id.Raw
 	doubts := &loadstate.PassingDoubts{}
-	if j.before != nil && !j.BaseLoaded { // who says that knows
+	if j.before != nil && !j.BaseLoaded && state.Phase != loadstate.Finished { // who says that knows
 		doubts = j.before.Doubts()
 		l.Fence(loadstate.Fence(id, j.Shard, false, doubts)) // before anything is written, also a probe
 	}
