@@ -211,8 +211,9 @@ func (c *Checker) done(k *key) error {
 		}
 	}()
 	if c.o.Judge != nil {
-		verdict.Found = k.diffs
-		return c.o.Judge(&verdict)
+		v := verdict // which else were on the heap for every key
+		v.Found = k.diffs
+		return c.o.Judge(&v)
 	}
 	if c.again && k.differs() {
 		return c.spool.add(k.source)
