@@ -100,7 +100,8 @@ func startSim(t *testing.T, o pikasim.Options) (*pikasim.Server, *redis.Client) 
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true, Password: o.Password})
+	// After a timeout, which a busy machine brings about, the client would go on in database 0.
+	c := redis.NewClient(&redis.Options{Addr: s.Addr(), Protocol: 2, DisableIdentity: true, Password: o.Password, ReadTimeout: -1})
 	t.Cleanup(func() { c.Close() })
 	return s, c
 }

@@ -47,10 +47,9 @@ type above struct {
 }
 
 // Open reads the manifest of the full dump at location, a directory or the URL of a prefix in a
-// bucket; ErrDelta: a delta is there.
-// The context is for all that is done with the archive. Threads is how many frames are decompressed
-// at once; 0 means one per core. Identities are for a dump that is encrypted; the error is
-// encryption.ErrIdentity if they do not open it.
+// bucket; ErrDelta: a delta is there. The context is for all that is done with the archive. Threads
+// is how many frames are decompressed at once; 0 means one per core. Identities are for a dump that
+// is encrypted; the error is encryption.ErrIdentity if they do not open it.
 func Open(ctx context.Context, location string, threads int, identities ...age.Identity) (*Archive, error) {
 	a, err := OpenAny(ctx, location, threads, identities...)
 	if err == nil {
@@ -101,8 +100,7 @@ func openStore(ctx context.Context, location string) (storage.Store, error) {
 	return dir, err
 }
 
-// OpenIn reads the manifest of the dump, full or a delta, in a store that is not encrypted, or
-// decrypts by itself.
+// OpenIn is OpenAny in a store that is not encrypted, or decrypts by itself.
 func OpenIn(dir storage.Store, threads int) (*Archive, error) {
 	m, err := openManifest(dir)
 	if err != nil {
@@ -274,8 +272,7 @@ func openListed(dir storage.Store, name string) (storage.Reader, error) {
 	return f, err
 }
 
-// openAt opens a chunk that the manifest lists, to be read at random. What is not of the size that
-// is listed is not it.
+// openAt opens a chunk that the manifest lists, of the size that is listed, to be read at random.
 func (a *Archive) openAt(c format.ChunkInfo) (storage.Reader, *format.Chunk, error) {
 	f, err := openListed(a.dir, c.Name)
 	if err != nil {

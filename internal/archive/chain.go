@@ -23,6 +23,17 @@ import (
 // ErrChain: the deltas of a chain do not follow one another, or their base.
 var ErrChain = exitcode.New(exitcode.Corrupt, "this is no whole chain of deltas")
 
+// ErrBase: a dump was given as the base of a chain that has another.
+var ErrBase = exitcode.New(exitcode.Refused, "this is not the base of the chain")
+
+// NotBehind is of which kind the error is that a delta does not follow what stands before it.
+func NotBehind(in, before *format.Info) error {
+	if in.Delta != nil && before.Delta == nil && in.Delta.Base != before.Dump {
+		return ErrBase
+	}
+	return ErrChain
+}
+
 // Chain returns the deltas of the chain at location, a directory or the URL of a prefix in a
 // bucket, in their order, when they have been found to follow one another. The last may be
 // unfinished. Where nothing is there are none. Identities are for deltas that are encrypted.
@@ -71,8 +82,7 @@ func ChainUpTo(ctx context.Context, location string, identities ...age.Identity)
 	return members[:min(number, len(members))], err
 }
 
-// Locations is Chain without a look at what the deltas are: of encrypted ones, which cannot be
-// read.
+// Locations is Chain without a look at the deltas: for encrypted ones, which cannot be read.
 func Locations(ctx context.Context, location string) ([]Member, error) {
 	numbers, err := deltasIn(ctx, location)
 	if err != nil {
@@ -167,8 +177,7 @@ func isOfDump(name string) bool {
 	return name == format.InventoryName || format.IsFileName(strings.TrimSuffix(name, format.EncryptedSuffix))
 }
 
-// ReadMember looks at one delta of a chain, and not at those beside it. Of one that nobody has
-// begun there is no dump.json.
+// ReadMember looks at one delta of a chain. Of one that nobody has begun there is no dump.json.
 func ReadMember(ctx context.Context, chain string, number int, identities ...age.Identity) (Member, error) {
 	m := Member{Number: number, Location: DeltaPath(chain, number)}
 	dir, err := openDir(ctx, m.Location, identities)

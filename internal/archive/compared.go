@@ -55,8 +55,7 @@ func (w *Writer) RemoveAll() error {
 	return nil
 }
 
-// SoFar returns an archive of the chunks that are sealed, of a dump that is not finished. It is of
-// no use behind Close.
+// SoFar returns an archive of the chunks that are sealed, of an unfinished dump, until Close.
 func (w *Writer) SoFar() (*Archive, error) {
 	m, err := w.Draft(nil)
 	if err != nil {

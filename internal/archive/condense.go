@@ -142,8 +142,7 @@ func mergeType(w *Writer, deltas []*Archive, db int, t format.Type) error {
 	return errors.Join(copyRecords(s, m, skipped), m.Close())
 }
 
-// copyRecords writes all records of a source, and skipped keys, to a segment, and closes it at the
-// end of the keyspace.
+// copyRecords writes all records of a source, and skipped keys, to a segment, and closes that.
 func copyRecords(s *Segment, from *merged, skipped []format.SkippedKey) error {
 	for {
 		r, err := from.Next()
@@ -166,8 +165,7 @@ func copyRecords(s *Segment, from *merged, skipped []format.SkippedKey) error {
 	return s.Close(nil)
 }
 
-// skipBefore notes those of the skipped keys that come before key, or are it, and returns the
-// others; nil: all of them.
+// skipBefore notes the skipped keys up to key, and returns the others; nil: all of them.
 func skipBefore(s *Segment, skipped []format.SkippedKey, key []byte) ([]format.SkippedKey, error) {
 	for len(skipped) > 0 && (key == nil || bytes.Compare(skipped[0].Key, key) < 0) {
 		if err := s.Skip(skipped[0].Key, skipped[0].Reason, skipped[0].Detail); err != nil {

@@ -60,8 +60,7 @@ func (a *Archive) findConflicts(db int, found func(name []byte, types []format.T
 	return merge(a.nameStreams(db, allChunks, a.namesAt), 2, withTypes(found))
 }
 
-// A ConflictCursor tells which names of one database exist under several types in a dump. It is for
-// one goroutine.
+// A ConflictCursor tells which names of one database exist under several types, to one goroutine.
 type ConflictCursor struct {
 	db   int
 	next func() (ConflictKey, error, bool)
@@ -70,8 +69,7 @@ type ConflictCursor struct {
 	more bool // at is one
 }
 
-// ConflictsOf returns a cursor over the dump's own list, whatever deltas are above it. Nothing is
-// read before it is asked.
+// ConflictsOf returns a cursor over the dump's own list, whatever deltas are above it.
 func (a *Archive) ConflictsOf(db int) *ConflictCursor {
 	stopped := errors.New("stopped")
 	c := &ConflictCursor{db: db, at: ConflictKey{DB: -1}, more: true}

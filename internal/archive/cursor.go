@@ -85,8 +85,7 @@ func (c *NameCursor) Close() {
 	}
 }
 
-// A SkippedCursor goes over the skipped keys of one database and type in byte order. It is for one
-// goroutine.
+// A SkippedCursor goes over the skipped keys of one database and type, in order, for one goroutine.
 type SkippedCursor struct {
 	a      *Archive
 	chunks []format.ChunkInfo
@@ -125,8 +124,7 @@ func (c *SkippedCursor) Next() (k format.SkippedKey, err error) {
 	}
 }
 
-// FrameKeys returns the first key of each frame of a database, in any order: they are spread as its
-// records are.
+// FrameKeys returns the first key of each frame of a database: they are spread as its records.
 func (a *Archive) FrameKeys(db int) (keys [][]byte, err error) {
 	for _, c := range a.Manifest.Chunks {
 		if c.DB != db || c.Records == 0 {

@@ -61,8 +61,7 @@ func NewFeed(dir storage.Store, threads int, arrivals Arrivals) (*Feed, error) {
 	}, nil
 }
 
-// Archive returns the dump. Until all have come, its manifest holds nothing but what dump.json
-// says.
+// Archive returns the dump. Until all have come, its manifest holds only what dump.json says.
 func (f *Feed) Archive() *Archive { return f.a }
 
 // Finished reports whether all have come.

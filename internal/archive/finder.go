@@ -31,8 +31,7 @@ func (a *Archive) Finder(db int, types ...format.Type) *Finder {
 }
 
 // Find calls emit for each record of the keys of that name, of whatever type, and for deleted ones
-// of a delta. A key that comes out
-// of order is found as well, at the price of Archive.Find.
+// of a delta. A key that comes out of order is found as well, at the price of Archive.Find.
 func (f *Finder) Find(key []byte, emit func(*format.Record) error) error {
 	if f.last != nil && bytes.Compare(key, f.last) <= 0 {
 		again := f.a.Finder(f.db, f.types...)

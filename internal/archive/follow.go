@@ -25,8 +25,7 @@ const (
 	sayEvery  = time.Minute
 )
 
-// Follow returns the feed of a dump that may still be being made at location. Say is told now and
-// then what it waits for.
+// Follow returns the feed of a dump that may still be being made. Say is told what it waits for.
 func Follow(ctx context.Context, location string, threads int, say func(string), identities ...age.Identity) (*Feed, error) {
 	f := &following{say: say, seen: map[string]bool{}, quiet: pollMost} // the first wait is said at once
 	dir, err := openStore(ctx, location)

@@ -17,8 +17,7 @@ func (a *Archive) CacheFrames(readers int, maxBytes int64) {
 	a.frames = &frameCache{open: a.OpenChunk, readers: readers, max: maxBytes, begun: map[string]int{}, passes: map[string]*pass{}, kept: fifo.New()}
 }
 
-// A frameCache holds the passes over chunks that are under way, and the frames that are kept of
-// them.
+// A frameCache holds the passes over chunks that are under way, and frames of them.
 type frameCache struct {
 	open    func(format.ChunkInfo) (*ChunkSource, error)
 	readers int
@@ -74,8 +73,7 @@ func (s *frameCache) follow(c format.ChunkInfo) (*follower, error) {
 	return &follower{p: p}, nil
 }
 
-// join finds or begins a pass that gives the frame of that number, and counts one more follower of
-// it.
+// join finds or begins a pass that gives the frame of that number, with one more follower.
 func (s *frameCache) join(c format.ChunkInfo, number int) (*pass, error) {
 	s.mu.Lock()
 	p := s.passes[c.Name]
@@ -104,8 +102,7 @@ func (s *frameCache) join(c format.ChunkInfo, number int) (*pass, error) {
 // gives reports whether the frame is kept, or is the one that comes next.
 func (p *pass) gives(number int) bool { return p.frames[number] != nil || p.next == number }
 
-// take returns the frame of that number, which it reads if it is the first, or the error that
-// stands in its place.
+// take returns the frame of that number, which it reads if it is the first, or its error.
 func (p *pass) take(number int) (*frame, error) {
 	if f, err := p.look(number); f != nil || err != nil {
 		return f, err
@@ -144,8 +141,7 @@ func (p *pass) look(number int) (*frame, error) {
 	return nil, nil
 }
 
-// add takes in what was read, and keeps a frame if others follow, or have not come to this chunk
-// yet.
+// add takes in what was read, and keeps a frame if others follow, or are still to come.
 func (p *pass) add(data []byte, read int64, err error) *frame {
 	s := p.s
 	s.mu.Lock()

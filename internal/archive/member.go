@@ -26,8 +26,7 @@ func DeltaPath(chain string, number int) string {
 
 var deltaName = regexp.MustCompile(`^[0-9]{6}$`)
 
-// ParseDeltaPath returns which delta of which chain is at a location; not ok: its last element is
-// no number of one.
+// ParseDeltaPath returns which delta of which chain is at a location; not ok: its name is of none.
 func ParseDeltaPath(location string) (chain string, number int, ok bool) {
 	chain, last := splitLocation(location)
 	if number, _ = strconv.Atoi(last); number < 1 || !deltaName.MatchString(last) {

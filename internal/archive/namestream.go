@@ -83,8 +83,7 @@ func (a *Archive) everyRecord(c format.ChunkInfo) (names, error) {
 	return everyRecord{src}, err
 }
 
-// reach moves to the first name that is not before key, unless it is there already, and reports
-// whether it is key.
+// reach moves to the first name that is not before key, and reports whether it is key.
 func (s *nameStream) reach(key []byte) (is bool, err error) {
 	if !s.begun || s.name != nil && bytes.Compare(s.name, key) < 0 {
 		err = s.seek(key)

@@ -45,7 +45,7 @@ func (a *Archive) putAbove(ctx context.Context, members []Member, identities []a
 	before := &a.Manifest.Info
 	for i := range members {
 		if err := members[i].Info.Follows(before); err != nil {
-			return fmt.Errorf("%w: %s above %s: %w", ErrChain, members[i].Location, a.Path(), err)
+			return fmt.Errorf("%w: %s above %s: %w", NotBehind(&members[i].Info, before), members[i].Location, a.Path(), err)
 		}
 		before = &members[i].Info
 	}
@@ -112,9 +112,8 @@ func (ab *above) open(ctx context.Context, base *Archive, identities []age.Ident
 	return nil
 }
 
-// CheckDeltas reads the deltas to their ends, with all checks of Check: who reads records looks
-// only at frames that may hold them. The error is the first that is found. Of the base nothing is
-// checked.
+// CheckDeltas reads the deltas, not the base, with all checks of Check, to the first error: who
+// reads records looks only at frames that may hold them.
 func (a *Archive) CheckDeltas(ctx context.Context) error {
 	if a.above == nil {
 		return nil

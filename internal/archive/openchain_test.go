@@ -423,7 +423,7 @@ func TestOpenChainRefuses(t *testing.T) {
 	if err := read(base); err != nil {
 		t.Fatal(err)
 	}
-	if err := read(other); !errors.Is(err, ErrChain) || !strings.Contains(err.Error(), "000001 above") {
+	if err := read(other); !errors.Is(err, ErrBase) || !strings.Contains(err.Error(), "000001 above") {
 		t.Errorf("another base: %v", err)
 	}
 	if err := read(DeltaPath(chain, 1)); !errors.Is(err, ErrDelta) {

@@ -31,7 +31,7 @@ var ErrDiffers = exitcode.New(exitcode.Refused, "cannot resume this dump")
 // chunks that end inside a key which no other continues, are removed and their ranges
 // read anew; log is told of each. A place in which nothing was done yet is begun.
 func Resume(ctx context.Context, location string, info format.Info, o Options, log func(string)) (*Writer, error) {
-	dir, err := storage.Create(ctx, location, o.Storage)
+	dir, err := createStore(ctx, location, o.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("resume dump: %w", err)
 	}

@@ -12,8 +12,7 @@ import (
 )
 
 // A Segment takes the records and skipped keys of one pass, in key order, and rolls them into
-// chunks.
-// It is for one goroutine.
+// chunks. It is for one goroutine.
 type Segment struct {
 	w         *Writer
 	id        segmentID

@@ -17,7 +17,7 @@ import (
 // must be those of the dump. A shard ends with Sealed; a run without a shard then finishes the
 // dump, by Resume.
 func Join(ctx context.Context, location string, info format.Info, shard int, d *ShardPlan, o Options, log func(string)) (*Writer, error) {
-	dir, err := storage.Create(ctx, location, o.Storage)
+	dir, err := createStore(ctx, location, o.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("begin shard: %w", err)
 	}
@@ -36,8 +36,7 @@ func Join(ctx context.Context, location string, info format.Info, shard int, d *
 	return w, nil
 }
 
-// mayAgree lets shard 0 alone begin a dump in a bucket where two that begin at once would both
-// write dump.json.
+// mayAgree lets shard 0 alone begin a dump in a bucket where two would both write dump.json.
 func (w *Writer) mayAgree(shard int) error {
 	if shard == 0 || storage.IsConditional(w.dir) {
 		return nil
@@ -125,8 +124,7 @@ func (w *Writer) divide(d *ShardPlan) error {
 	return nil
 }
 
-// numberRanges returns which numbers chunks of the dump may have: those of all shards, if there are
-// any.
+// numberRanges returns which numbers chunks of the dump may have, of all shards.
 func (w *Writer) numberRanges() ([]numberRange, error) {
 	all := []numberRange{0}
 	data, err := storage.ReadFile(w.dir, storage.ShardsName, format.MaxManifest)

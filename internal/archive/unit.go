@@ -162,8 +162,7 @@ type Memory struct {
 	free *semaphore.Weighted
 }
 
-// GiantBytes is what a run gives to giant records: two of 16 MiB, whose frames and content are
-// held.
+// GiantBytes is what a run gives to giant records: frames and content of two of 16 MiB.
 const GiantBytes = 64 << 20
 
 // NewMemory returns a Memory of so many bytes. One record that is larger has all of it.

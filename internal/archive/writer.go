@@ -63,16 +63,18 @@ type segmentID struct {
 // Create begins a dump at location, a directory or the URL of a prefix in a bucket, which must be
 // empty or not there, and writes dump.json. The context is for all that is done with the writer.
 func Create(ctx context.Context, location string, info format.Info, o Options) (*Writer, error) {
-	dir, err := storage.Create(ctx, location, o.Storage)
+	dir, err := createStore(ctx, location, o.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("create dump: %w", err)
 	}
 	return create(dir, storage.IsURL(location), info, o)
 }
 
-// CanCreate returns why Create would refuse a location, as far as that shows without writing
-// anything.
+// CanCreate returns why Create would refuse a location, as far as a look shows that.
 func CanCreate(ctx context.Context, location string, o storage.Options) error {
+	if err := MustBeOutside(ctx, location); err != nil {
+		return err
+	}
 	dir, err := storage.Foresee(ctx, location, o)
 	if err != nil {
 		return fmt.Errorf("create dump: %w", err)
@@ -81,6 +83,14 @@ func CanCreate(ctx context.Context, location string, o storage.Options) error {
 		return nil
 	}
 	return mustBeEmpty(dir)
+}
+
+// createStore is storage.Create of a place that is in no dump.
+func createStore(ctx context.Context, location string, o storage.Options) (storage.Store, error) {
+	if err := MustBeOutside(ctx, location); err != nil {
+		return nil, err
+	}
+	return storage.Create(ctx, location, o)
 }
 
 // CreateIn is Create in a store that is no bucket.
@@ -172,8 +182,7 @@ func mustBeEmpty(dir storage.Store) error {
 	return fmt.Errorf("%w: %s holds %s; give another directory, or remove this one if it is not needed", ErrExists, dir.Path(""), what)
 }
 
-// Close waits for chunks that are being sent, and frees what the writer holds, and the lock. It
-// does not finish the dump.
+// Close waits for chunks that are being sent, and frees what the writer holds. It finishes nothing.
 func (w *Writer) Close() {
 	_ = w.flush()
 	w.codec.Close()
@@ -249,8 +258,7 @@ func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 	return nil
 }
 
-// mayWrite returns ErrLocked if the lock of a shard was broken: the dump may be finished without
-// it.
+// mayWrite returns ErrLocked if the lock of a shard was broken: others may finish the dump.
 func (w *Writer) mayWrite() error {
 	if w.own == 0 {
 		return nil // Finish looks

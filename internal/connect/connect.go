@@ -1,6 +1,5 @@
-// Package connect holds the flags that say which server to connect to, and as whom. They are
-// those of redis-cli; both commands have them.
-// It never connects.
+// Package connect holds the flags that say which server to connect to, and as whom. They are those
+// of redis-cli; both commands have them. It never connects.
 package connect
 
 import (

@@ -69,6 +69,9 @@ func (b *base) before(ctx context.Context, o *Options) ([]archive.Member, error)
 		return nil, noPlace(ctx, o)
 	}
 	b.number = number
+	if err := archive.MustBeOutside(ctx, o.Location); err != nil {
+		return nil, err
+	}
 	if err := b.lockChain(ctx, o, chain); err != nil {
 		return nil, err
 	}

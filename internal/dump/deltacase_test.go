@@ -138,6 +138,9 @@ func TestDeltaOfSkipped(t *testing.T) {
 // written, and says what to do.
 func TestDeltaRefused(t *testing.T) {
 	srv, other := smallpika.Start(t, pikasim.Options{}), smallpika.Start(t, pikasim.Options{})
+	for _, s := range []*pikasim.Server{srv, other} { // not begun in the same second
+		smallpika.Send(t, s.Addr(), "EXPIREAT s2 2000000000")
+	}
 	full, trial, hashes := newDir(t), newDir(t), newDir(t)
 	makeDump(t, srv.Addr(), full).ok(t)
 	makeDump(t, srv.Addr(), trial, func(o *Options) { o.Selection.LimitKeys = 1 }).ok(t)

@@ -44,7 +44,7 @@ func refused(err error, location string) error {
 		return err
 	}
 	for _, known := range []error{
-		archive.ErrExists, archive.ErrFinished, archive.ErrDiffers, storage.ErrLocked, storage.ErrDenied, storage.ErrUnavailable,
+		archive.ErrExists, archive.ErrFinished, archive.ErrDiffers, archive.ErrInside, storage.ErrLocked, storage.ErrDenied, storage.ErrUnavailable,
 		storage.ErrLocation, encryption.ErrIdentity, encryption.ErrMixed,
 	} {
 		if errors.Is(err, known) {

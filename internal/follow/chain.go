@@ -29,8 +29,7 @@ type chain struct {
 	totals   []format.Total          // what they hold
 }
 
-// openChain opens the base and the chain, keeps other runs out of it, and removes a delta that
-// another run did not finish.
+// openChain opens the base and the chain, locks that, and removes an unfinished delta.
 func openChain(ctx context.Context, o *Options) (_ *chain, err error) {
 	a, err := archive.Open(ctx, o.Base, 1, o.Archive.Keys.Identities...)
 	if err != nil {
@@ -45,6 +44,9 @@ func openChain(ctx context.Context, o *Options) (_ *chain, err error) {
 	if m, err := archive.OpenAny(ctx, o.Chain, 1, o.Archive.Keys.Identities...); err == nil {
 		m.Close()
 		return nil, fmt.Errorf("%w: %s is a dump or a delta itself, and no place for a chain: give another --out", reader.ErrRefused, o.Chain)
+	}
+	if err := archive.MustBeOutside(ctx, o.Chain); err != nil {
+		return nil, err
 	}
 	dir, err := storage.Create(ctx, o.Chain, o.Archive.Storage)
 	if err != nil {
@@ -171,12 +173,9 @@ func (c *chain) sealed(m *format.Manifest) {
 // summarize says how far the chain is.
 func (c *chain) summarize() {
 	ch := &summary.Chain{Place: summary.Place(c.o.Chain), Deltas: int(c.made), Number: len(c.members), Until: c.until, LagSeconds: -1}
-	if n := len(c.members); n > 0 {
-		ch.Last = c.members[n-1].Delta.Last
-	}
 	at := c.o.Base
 	if n := len(c.members); n > 0 {
-		at = archive.DeltaPath(c.o.Chain, n)
+		ch.Last, at = c.members[n-1].Delta.Last, archive.DeltaPath(c.o.Chain, n)
 	}
 	c.o.Summary.Dump = summary.Dump{ID: c.last().Dump, Place: summary.Place(at)}
 	c.o.Summary.Chain = ch

@@ -21,8 +21,7 @@ const (
 	aliveEvery = 5 * time.Second
 )
 
-// A collector follows the binlog into a tail. It connects again where it was, as long as it is the
-// same source.
+// A collector follows the binlog into a tail. It connects again where it was, to the same source.
 type collector struct {
 	o      *Options
 	addr   string

@@ -21,8 +21,7 @@ import (
 // mostLeft is how many keys are known by name that were left out. Those beyond are only counted.
 const mostLeft = 100_000
 
-// A leftOut knows which keys were written and are in no delta of the chain, or not wholly: one that
-// a later delta has is left out no more.
+// A leftOut knows which keys were written and are in no delta of the chain, or not wholly.
 type leftOut struct {
 	o      *Options
 	keys   map[leftKey]leftWhy

@@ -11,8 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/reader/binlog"
 )
 
-// A tail is what of the binlog is in no delta yet: which names were written, up to where. One
-// goroutine adds items, another cuts it.
+// A tail is which names were written that are in no delta yet. One goroutine adds, another cuts.
 type tail struct {
 	most  int // names, and
 	bytes int // of them

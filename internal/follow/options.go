@@ -131,8 +131,7 @@ func (o *Options) replicationAddr() (string, error) {
 	return net.JoinHostPort(host, strconv.Itoa(o.ReplicationPort)), err
 }
 
-// isBehind reports whether the positions are behind all that was written up to where the binlog
-// ends.
+// isBehind reports whether the positions are at the ends of the binlogs, or behind.
 func isBehind(at, ends []format.BinlogPosition) bool {
 	for _, p := range at {
 		if end, ok := format.PositionOf(ends, p.DB); !ok || p.Before(end) {

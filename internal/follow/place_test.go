@@ -2,14 +2,19 @@ package follow
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"testing"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// TestPlace: a dump is no place for a chain, and neither is a delta.
+// TestPlace: a dump is no place for a chain, and neither is a delta, nor what is in them at any
+// depth.
 func TestPlace(t *testing.T) {
 	s := newStand(t, pikasim.Options{}, "SET a 1")
 	smallpika.Send(t, s.Addr(), "SET a 2")
@@ -19,6 +24,14 @@ func TestPlace(t *testing.T) {
 	for _, place := range append(s.deltas(t), s.base) {
 		if _, err := s.follow(t.Context(), once, func(o *Options) { o.Chain = place }); !errors.Is(err, reader.ErrRefused) {
 			t.Errorf("%s: %v", place, err)
+		}
+		for _, below := range []string{"chunks", "chunks/db0/string", "chain", "a/b/c"} {
+			below = filepath.Join(place, below)
+			_, err := s.follow(t.Context(), once, func(o *Options) { o.Chain = below })
+			left, _ := os.ReadDir(filepath.Join(below, "000001"))
+			if !errors.Is(err, archive.ErrInside) || exitcode.Of(err, nil) != exitcode.Refused || left != nil {
+				t.Errorf("%s: %v", below, err)
+			}
 		}
 	}
 }

@@ -11,8 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/reader/binlog"
 )
 
-// A refusal says that a source cannot be followed behind a dump. What was written there since is
-// found by comparing.
+// A refusal says that a source cannot be followed behind a dump, but has to be compared with it.
 type refusal struct{ error }
 
 func (e *refusal) Unwrap() error { return e.error }
@@ -42,9 +41,8 @@ func canFollow(base *format.Info) error {
 	return nil
 }
 
-// sameSource says why a server cannot be the one that the base was made of, and the deltas behind
-// it, the last of which ends at a position. Restarted reports that it could be another one all the
-// same: it has been restarted since.
+// sameSource says why a server cannot be that of the base and the deltas, the last of which ends at
+// a position. Restarted reports that it was, and so could be another one all the same.
 func sameSource(dumps []*format.Info, at []format.BinlogPosition, now *reader.ServerInfo) (restarted bool, err error) {
 	base, last := &dumps[0].Source, &dumps[len(dumps)-1].Source
 	behind := *last

@@ -2,8 +2,7 @@ package journal
 
 import "time"
 
-// What the journals of a base and of its deltas know of each other. Deltas are loaded in order, and
-// undone in the opposite one.
+// What the journals of a base and its deltas know of each other: who comes before, and behind.
 
 // An After is the load that the load of a delta follows.
 type After struct {

@@ -26,6 +26,8 @@ type Identity struct {
 	Now  time.Time `json:"now"`
 	Load string    `json:"load,omitempty"` // of which this is a shard; it is not compared
 	Raw  bool      `json:"raw,omitempty"`  // begun by raw write batches; it is not compared
+	// Saved is the dump of what the target held; empty: none, or of a build before 2026-11-29.
+	Saved string `json:"saved,omitempty"`
 	// After is the load that the load of a delta follows; nil: of a full dump. It is not compared.
 	After *After `json:"after,omitempty"`
 }
@@ -101,7 +103,7 @@ func ReadIdentity(path string) (Identity, error) {
 const maxFirst = 8 << 20
 
 // Check compares what the journal is of with the run at hand.
-func (j *Journal) Check(id Identity) error { return id.Check(j.Bound(), j.Path()) }
+func (j *Journal) Check(id Identity) error { return id.Check(j.load.Identity, j.Path()) }
 
 // Check compares a run at hand with what a place is of.
 func (id Identity) Check(old Identity, where string) error {

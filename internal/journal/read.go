@@ -10,8 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// Read reads the journal in a store, also while a run has it locked. Nothing may be noted in it. If
-// there is none, it has not begun.
+// Read reads the journal in a store, also while a run has it locked; it may not have begun.
 func Read(s storage.Store) (*Journal, error) {
 	j := &Journal{store: s, units: map[string]*unit{}, runs: map[string]string{}}
 	_, _, err := j.read()

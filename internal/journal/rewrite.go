@@ -16,8 +16,7 @@ import (
 // one; more, as long as that would be larger than what was appended.
 const mostSegments = 256
 
-// mostAppended is how many bytes are appended to a log before it is written anew: it is read as a
-// whole.
+// mostAppended is how many bytes are appended to a log, which is read whole, until it is rewritten.
 const mostAppended = 16 << 20
 
 // mostRuns is how many runs stand in one line.

@@ -79,9 +79,8 @@ func (r *Report) Read() (io.ReadCloser, error) {
 }
 
 // Resume takes up the report of a load that goes on. Lines of what comes behind the last points of
-// the journal are
-// taken off, for they will come again: the journal counts those before. A file that cannot be
-// shortened goes on as it is.
+// the journal are taken off, for they will come again: the journal counts those before. A file that
+// cannot be shortened goes on as it is.
 func (r *Report) Resume(j *journal.Journal) error {
 	r.resumed = true
 	if r.Store != nil {

@@ -8,8 +8,7 @@ import (
 	"sync"
 )
 
-// A board shows the loads into several targets in one log: their lines, each after the address of
-// its target.
+// A board shows the loads into several targets in one log: each line after the target's address.
 type board struct {
 	log  io.Writer
 	rows []*targetRow

@@ -1,10 +1,11 @@
 package load
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -20,8 +21,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
-// asDelta fits the options to a delta, which replaces what is there, and looks for the load that it
-// follows.
+// asDelta fits the options to a delta, which replaces, and looks for the load that it follows.
 func (j *job) asDelta(ctx context.Context) error {
 	switch {
 	case !j.Shard.IsAll():
@@ -123,8 +123,7 @@ func (p *inspection) newest(ctx context.Context) error {
 	return nil
 }
 
-// later refuses a delta of a chain if one behind it is loaded, by the journal of that one: its own
-// may be lost.
+// later refuses a delta if one behind it is loaded, by that one's journal: its own may be lost.
 func (p *inspection) later(ctx context.Context) error {
 	chain, _, ok := archive.ParseDeltaPath(p.Dump)
 	if !ok || p.Chained { // the run of a chain knows
@@ -148,15 +147,6 @@ func (p *inspection) later(ctx context.Context) error {
 	}
 }
 
-// isBelow reports whether the load of a delta was begun behind a load.
-func isBelow(ctx context.Context, jn *journal.Journal) (bool, error) {
-	err := loadstate.Newest(ctx, jn, "")
-	if errors.As(err, new(*loadstate.LaterError)) {
-		return true, nil
-	}
-	return false, err
-}
-
 // follows returns what the journal of a delta keeps of the load before it.
 func (j *job) follows(ctx context.Context) (*journal.After, error) {
 	a := &journal.After{Dump: j.delta.After, Number: j.Number}
@@ -165,15 +155,7 @@ func (j *job) follows(ctx context.Context) (*journal.After, error) {
 	} else if j.Rewrite.TTL.GoesByBegin() {
 		return nil, fmt.Errorf("%w: --ttl shift and --ttl-min go by when the base was loaded, and no journal of that is found: give its --base, or --state", exitcode.ErrRefused)
 	}
-	if base := j.Base; base != "" {
-		if a.Base = base; !storage.IsURL(base) {
-			whole, err := filepath.Abs(base)
-			if err != nil {
-				return nil, err
-			}
-			a.Base = whole
-		}
-	}
+	a.Base = cmp.Or(storage.Abs(j.Base), a.Base)
 	if j.Rewrite.TTL.Mode == rewrite.Shift && a.Started.IsZero() {
 		if a.Base == "" {
 			return nil, fmt.Errorf("%w: --ttl shift goes by when the dump of the base began: say with --base where that lies", exitcode.ErrRefused)
@@ -241,89 +223,63 @@ func (p *inspection) checkBefore(ctx context.Context) error {
 	return nil
 }
 
-// lockBefore keeps the load that a delta follows from being undone while the load of the delta
-// begins, and has it know of that.
+// lockBefore keeps the load that a delta follows from being undone meanwhile, and notes the delta.
 func (j *job) lockBefore(ctx context.Context, state *loadstate.Opened) (release func() error, err error) {
 	if j.before == nil || state.Phase != loadstate.Fresh {
 		return func() error { return nil }, nil
 	}
-	next := journal.Next{Dump: j.ID, Number: j.Number, Root: state.Root, Place: j.Dump}
-	for _, path := range []*string{&next.Root, &next.Place} {
-		if !storage.IsURL(*path) {
-			if *path, err = filepath.Abs(*path); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return j.before.Lock(ctx, next)
+	return j.before.Lock(ctx, journal.Next{Dump: j.ID, Number: j.Number, Root: storage.Abs(state.Root), Place: storage.Abs(j.Dump)})
 }
 
 // perDelete is how many names are deleted in one pipeline.
 const perDelete = 500
 
-// deleteGone is the first phase of a delta: it deletes what the delta says is gone. What the second
-// writes is none of that, and stays until it is replaced. A run that is stopped in between begins
-// anew.
+// deleteGone is the first phase of a delta: it deletes what is gone; the second writes the rest. A
+// run that is stopped in between begins anew.
 func (j *job) deleteGone(ctx context.Context, l *writer.Loader, jn *journal.Journal) error {
 	if _, done := jn.Deleted(); done {
 		return nil
 	}
 	deleted := int64(0)
 	for _, db := range j.DBs() {
-		d := deleting{job: j, server: readback.New(l.Target, db, j.retry.Start().Wait)}
-		err := j.rules.Gone(db, func(g rewrite.Gone) error { return d.add(ctx, g) })
-		if err == nil {
-			err = d.flush(ctx)
+		server := readback.New(l.Target, db, j.retry.Start().Wait)
+		var batch []rewrite.Gone
+		flush := func() error {
+			n, err := j.deleteBatch(ctx, server, batch)
+			deleted, batch = deleted+int64(n), batch[:0]
+			return err
 		}
-		if err = errors.Join(err, d.server.Close()); err != nil {
+		err := j.rules.Gone(db, func(g rewrite.Gone) error {
+			if batch = append(batch, g.Clone()); len(batch) < perDelete {
+				return nil
+			}
+			return flush()
+		})
+		if err == nil {
+			err = flush()
+		}
+		if err = errors.Join(err, server.Close()); err != nil {
 			return fmt.Errorf("delete what the delta says is gone: %w", err)
 		}
-		deleted += d.deleted
 	}
 	return jn.SetDeleted(deleted)
 }
 
-// A deleting deletes names of one database.
-type deleting struct {
-	*job
-	server  *readback.Client
-	batch   []rewrite.Gone
-	deleted int64
-}
-
-func (d *deleting) add(ctx context.Context, g rewrite.Gone) error {
-	if d.batch = append(d.batch, g.Clone()); len(d.batch) < perDelete {
-		return nil
-	}
-	return d.flush(ctx)
-}
-
-// flush deletes the names of the batch that are of a type that is gone.
-func (d *deleting) flush(ctx context.Context) error {
-	if len(d.batch) == 0 {
-		return nil
+// deleteBatch deletes the names of a batch that are of a type that is gone, and returns how many.
+func (j *job) deleteBatch(ctx context.Context, server *readback.Client, batch []rewrite.Gone) (int, error) {
+	if len(batch) == 0 {
+		return 0, nil
 	}
 	began := time.Now()
-	names, err := There(ctx, d.server, d.batch)
-	if err != nil {
-		return err
+	names, err := There(ctx, server, batch)
+	if err == nil && len(names) > 0 {
+		err = server.Delete(ctx, names)
 	}
-	bytes := 0
-	for _, name := range names {
-		bytes += len(name)
+	if err != nil || j.throttle == nil {
+		return len(names), err
 	}
-	if len(names) > 0 {
-		if err := d.server.Delete(ctx, names); err != nil {
-			return err
-		}
-	}
-	d.deleted += int64(len(names))
-	commands := len(d.batch) + len(names)
-	d.batch = d.batch[:0]
-	if d.throttle == nil {
-		return nil
-	}
-	return d.throttle.Rest(ctx, writer.Pipeline{Commands: commands, Keys: len(names), Bytes: bytes, Took: time.Since(began)})
+	size := len(bytes.Join(names, nil))
+	return len(names), j.throttle.Rest(ctx, writer.Pipeline{Commands: len(batch) + len(names), Keys: len(names), Bytes: size, Took: time.Since(began)})
 }
 
 // There returns those of names that a target holds with a type that is gone.

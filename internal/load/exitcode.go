@@ -36,9 +36,8 @@ func IsLost(err error) bool {
 	return errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// ErrorKind says which errors of a writer are retried. A key that does not look as the load left it
-// is written anew: what was in flight may have been run in part, or late where the target does not
-// tell (target.Fence), but not often.
+// ErrorKind says which errors of a writer are retried. A key that is not as the load left it is
+// written anew, but not often: what was in flight may have been run in part, or late.
 func ErrorKind(err error) retry.Kind {
 	switch {
 	case errors.Is(err, writer.ErrUnequal):

@@ -13,8 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// openFeed opens the dump: a finished one, one that is still being made, or a stream. Closing ends
-// what it holds.
+// openFeed opens the dump: a finished one, one that is still being made, or a stream.
 func openFeed(ctx context.Context, o *Options, log io.Writer) (f *archive.Feed, closing func() error, err error) {
 	say := func(text string) { fmt.Fprintln(log, text) }
 	done := func() error { f.Close(); return nil }

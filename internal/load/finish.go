@@ -24,8 +24,7 @@ type FinishOptions struct {
 	Verify func(ctx context.Context, s Spec, a *archive.Archive, rules *rewrite.Rules, leftOut func() (io.ReadCloser, error)) error
 }
 
-// Finish makes sure that all shards of a load are done, and sums up what they loaded and left out.
-// Nothing is written to the target.
+// Finish makes sure that all shards of a load are done, and sums them up. It writes nothing there.
 func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	o.Summarize("finish")
 	a, rules, err := o.Open(ctx)
@@ -121,7 +120,9 @@ func (f *finish) lookBack(ctx context.Context) error {
 		why := p.Journal.Unsure()
 		keys, err := p.sample(f.a, units, max(1, lookedChunks/len(f.status.Shards)), f.leftOut != nil)
 		if err == nil && why == "" {
-			why, err = p.missing(ctx, keys, f.leftOut)
+			var gone []LoadedKey
+			gone, err = p.lacking(ctx, keys, f.leftOut)
+			why = p.lacks(len(gone), len(keys))
 		}
 		return errors.Join(err, f.o.Unsure(why))
 	})

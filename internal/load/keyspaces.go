@@ -14,8 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// isSpaceOrControl tells what no name of a namespace may have: a Kvrocks reads its configuration
-// back otherwise (SERVERS.md K3).
+// isSpaceOrControl tells what no name of a namespace may have (SERVERS.md K3).
 func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // ParseKeyspaces reads 0=default,1=VAR,2=db:3. Own is the keyspace of the
@@ -71,8 +70,7 @@ func NamespaceNames(s string) map[int]string {
 
 var variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)
 
-// shownVariable names a variable in an error, unless it looks like a token that was
-// given in its place.
+// shownVariable names a variable in an error, unless it looks like a token.
 func shownVariable(name string) string {
 	if !variableName.MatchString(name) {
 		return " (give the name of the variable, not the token itself)"

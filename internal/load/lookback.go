@@ -48,16 +48,11 @@ func (p *Presence) sample(a *archive.Archive, units []archive.Unit, chunks int, 
 	return keys, nil
 }
 
-// missing says how many of the keys are not on the target, as lacking finds them; empty: none.
-func (p *Presence) missing(ctx context.Context, keys []LoadedKey, list func() (io.ReadCloser, error)) (why string, err error) {
-	gone, err := p.lacking(ctx, keys, list)
-	if err != nil || len(gone) == 0 {
-		return "", err
-	}
-	return p.lacks(len(gone), len(keys)), nil
-}
-
+// lacks says how many of sampled keys are gone; empty: none.
 func (p *Presence) lacks(gone, of int) string {
+	if gone == 0 {
+		return ""
+	}
 	return fmt.Sprintf("%d of %s that were loaded are not on the target %s: it may have been emptied, restored or replaced meanwhile, or others have deleted them",
 		gone, progress.Plural(of, "sampled key", "sampled keys"), p.Target.Addr)
 }
@@ -112,8 +107,7 @@ func notListed(gone []LoadedKey, list func() (io.ReadCloser, error)) ([]LoadedKe
 	}
 }
 
-// A PassingSample is a sample of a dump that can be read only once, from all over what has passed.
-// The zero value has none.
+// A PassingSample is a sample, from all over, of a dump that can be read only once.
 type PassingSample struct {
 	mu    sync.Mutex
 	seen  int

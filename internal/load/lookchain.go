@@ -19,12 +19,11 @@ type BaseLook struct {
 	Spec                     // of the load of the base
 	State  *loadstate.Status // of that
 	Chain  func(ctx context.Context) (*archive.Archive, error)
-	Listed func() (io.ReadCloser, error) // opens what deltas have left out; nil: nothing
+	Listed []func() (io.ReadCloser, error) // each opens what a delta has left out
 }
 
-// Run looks for a sample of the keys of the base. Where some are missing it opens what base and
-// deltas amount to, by Chain: what a delta has deleted is not missed. It returns a DifferentError
-// if the target lacks any.
+// Run looks for a sample of the keys of the base. What deltas have deleted, by Chain, is not
+// missed. It returns a DifferentError if the target lacks any.
 func (b BaseLook) Run(ctx context.Context, log io.Writer) error {
 	a, rules, err := b.Open(ctx)
 	if err != nil {
@@ -67,7 +66,13 @@ func (b BaseLook) Run(ctx context.Context, log io.Writer) error {
 	if gone, err = b.after(m, there, gone); err != nil {
 		return err
 	}
-	if gone, err = there.lacking(ctx, gone, b.Listed); err != nil || len(gone) == 0 {
+	gone, err = there.lacking(ctx, gone, nil)
+	for _, list := range b.Listed {
+		if err == nil && len(gone) > 0 {
+			gone, err = notListed(gone, list)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return b.Unsure(there.lacks(len(gone), sampled))

@@ -63,8 +63,7 @@ func (o *Options) need(a *archive.Archive, units []archive.Unit) *preflight.Need
 }
 
 // An inspection is what is looked at before a load, by the load and by --dry-run alike: each
-// condition on which a load refuses is one of its checks. Nothing is written, neither to the target
-// nor here.
+// condition on which a load refuses is one of its checks. Nothing is written.
 type inspection struct {
 	*job
 	facts *preflight.Facts
@@ -74,8 +73,7 @@ type inspection struct {
 	checks []preflight.Check
 }
 
-// look makes the checks. Names is why the names are refused, if they are. An error means that
-// something could not be looked at.
+// look makes the checks. Names is why the names are refused, if they are.
 func (p *inspection) look(ctx context.Context, names error) (err error) {
 	need := p.need(p.feed.Archive(), p.own)
 	if p.facts, err = preflight.Inspect(ctx, p.Target.Target, *need); err != nil {
@@ -183,8 +181,7 @@ func (p *inspection) note(c preflight.Check, err error) error {
 	return nil
 }
 
-// settings says what an earlier run has left changed at the target. With --tune all of it must be
-// set back first.
+// settings says what an earlier run has left changed at the target, which --tune sets back first.
 func (p *inspection) settings() {
 	switch left, err := tune.Left(p.l.Target, p.state.Root); {
 	case err != nil && p.Tune:
@@ -208,8 +205,7 @@ func (p *inspection) missing() map[int]string {
 	return missing
 }
 
-// pass shows what is not as it should be, refuses the load if something is in its way, and makes
-// the namespaces that are missing.
+// pass shows what is not as it should be, refuses the load, or makes the namespaces it lacks.
 func (p *inspection) pass(ctx context.Context) error {
 	warnings := 0
 	for _, c := range p.checks {

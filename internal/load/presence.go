@@ -14,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -21,8 +22,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
-// How much of each database is looked for, if nothing of it is found: so many records, of so many
-// units that are spread over it.
+// How much of each database is looked for, if nothing is found: records, of units all over it.
 const (
 	perLook        = 200 // keys, in one pipeline
 	sampledUnits   = 16
@@ -30,9 +30,8 @@ const (
 	few            = 20 // keys, that are all missing, do not mean that a database was emptied if another was not
 )
 
-// A Presence looks whether the keys that a load has written, by its journal, are on the target. A
-// target that was emptied must not be taken for one that was loaded: jobs of a scheduler always run
-// with --resume.
+// A Presence looks whether the keys that a load has written, by its journal, are on the target: one
+// that was emptied is not taken for one that was loaded. Schedulers always run with --resume.
 type Presence struct {
 	Target  *writer.Loader
 	Journal *journal.Journal
@@ -45,7 +44,8 @@ type Presence struct {
 
 // Check refuses a target that holds, in some database, none of a sample of the keys that the load
 // has written, or no key at all where none can be sampled. Keys that the applications have deleted
-// since, or that have expired, are no reason: one that is there is enough.
+// since, or that have expired, are no reason: one that is there is enough. Below deltas, which may
+// have deleted all, it is a warning.
 func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archive.Unit, log io.Writer) error {
 	s := p.Journal.Stats()
 	loaded := map[int][]archive.Unit{}
@@ -67,13 +67,13 @@ func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archiv
 		case found:
 			seen = true
 		case missing >= few:
-			return p.emptied(what, s.Keys)
+			return p.emptied(ctx, log, what, s.Keys)
 		case missing > 0:
 			gone = append(gone, what)
 		}
 	}
 	if len(gone) > 0 && !seen {
-		return p.emptied(strings.Join(gone, " and "), s.Keys)
+		return p.emptied(ctx, log, strings.Join(gone, " and "), s.Keys)
 	}
 	for _, what := range gone {
 		fmt.Fprintf(log, "warning: the target holds %s: kvload verify tells what is missing\n", what)
@@ -83,7 +83,7 @@ func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archiv
 	}
 	n, _, err := countKeys(ctx, p.Target, p.DBs, 1)
 	if err == nil && n == 0 {
-		err = p.emptied("no key", s.Keys)
+		err = p.emptied(ctx, log, "no key", s.Keys)
 	}
 	return err
 }
@@ -96,9 +96,22 @@ func (p *Presence) retry() readback.RetryFunc {
 	return p.Retry.Start().Wait
 }
 
-func (p *Presence) emptied(what string, keys int64) error {
+func (p *Presence) emptied(ctx context.Context, log io.Writer, what string, keys int64) error {
+	if below, err := isBelow(ctx, p.Journal); err != nil || below {
+		fmt.Fprintf(log, "warning: the target %s holds %s: deltas that are loaded behind may have deleted them; kvload verify --in CHAIN tells\n", p.Target.Addr, what)
+		return err
+	}
 	return fmt.Errorf("%w: the target %s holds %s, but by the journal %s loaded: was it emptied? Remove %s to load from the beginning",
 		exitcode.ErrRefused, p.Target.Addr, what, progress.Plural(keys, "key was", "keys were"), p.Journal.Path())
+}
+
+// isBelow reports whether the load of a delta was begun behind a load.
+func isBelow(ctx context.Context, jn *journal.Journal) (bool, error) {
+	err := loadstate.Newest(ctx, jn, "")
+	if errors.As(err, new(*loadstate.LaterError)) {
+		return true, nil
+	}
+	return false, err
 }
 
 // look looks for keys of some of the units until one is found.

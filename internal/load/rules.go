@@ -71,8 +71,7 @@ func OpenChain(ctx context.Context, base, chain string, deltas, threads int, key
 	return archive.OpenChain(ctx, base, members, threads, keys.Identities...)
 }
 
-// findBase returns where the base of a delta lies, as the user or a journal says; empty: nobody
-// does.
+// findBase returns where the base of a delta lies, as user or journal say; empty: nobody does.
 func (s *Spec) findBase(ctx context.Context, d *format.Delta) string {
 	if s.Base != "" {
 		return s.Base

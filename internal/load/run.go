@@ -129,8 +129,7 @@ func runFrom(ctx context.Context, feed *archive.Feed, o Options, out, log io.Wri
 	return j.load(ctx, p.l, p.state)
 }
 
-// choose finds out what is loaded, where it goes and under which names. Names is why these are
-// refused, if they are.
+// choose finds out what is loaded, and where to. Names is why the names are refused, if they are.
 func (j *job) choose(ctx context.Context) (names, err error) {
 	a := j.feed.Archive()
 	j.ID = a.Manifest.Dump
@@ -194,6 +193,13 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 			return err
 		}
 		fmt.Fprintln(j.log, "warning:", err)
+	}
+	if state.Phase != loadstate.Finished && !j.Chained {
+		deltas, err := j.Location().LockDeltas(ctx, state.Root)
+		if err != nil {
+			return err
+		}
+		defer deltas.Unlock()
 	}
 	if id.Raw, err = j.Method.choose(ctx, j, l, state); err != nil {
 		return err
@@ -321,9 +327,9 @@ func (j *job) phase() string {
 
 // begin begins the journal if the load is fresh, and says which load this is.
 func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, id journal.Identity) (err error) {
-	before := func(ctx context.Context) error {
+	before := func(ctx context.Context) (saved string, err error) {
 		if err := preflight.Probe(ctx, l.Target); err != nil || j.Undo == "" {
-			return err
+			return "", err
 		}
 		return j.save(ctx, l)
 	}
@@ -347,16 +353,16 @@ func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Open
 	return err
 }
 
-// save saves the keys that will be overwritten.
-func (j *job) save(ctx context.Context, l *writer.Loader) error {
-	keys, err := preimage.Save(ctx, preimage.Options{
+// save saves the keys that will be overwritten, in a dump whose id it returns.
+func (j *job) save(ctx context.Context, l *writer.Loader) (id string, err error) {
+	id, keys, err := preimage.Save(ctx, preimage.Options{
 		Dump: j.feed.Archive(), Filter: j.Filter, Rules: j.rules, DBs: j.DBs(), Target: l, Workers: j.Workers, Retry: j.retry,
 		To: j.Undo, Tool: j.Tool, Keys: j.Keys, BreakLock: j.BreakLock, Log: j.log,
 	})
 	if err == nil {
 		fmt.Fprintf(j.log, "saved %s that will be overwritten in %s\n", progress.Plural(keys, "key", "keys"), j.Undo)
 	}
-	return err
+	return id, err
 }
 
 // targetIsEmpty reports whether a target holds nothing, and refuses one that must be empty.

@@ -66,8 +66,7 @@ func (s *Spec) Summarize(command string) {
 	}
 }
 
-// Open opens a finished dump, finds out where its databases go, and reads under which names. A load
-// does these one by one.
+// Open opens a finished dump, and finds out where its databases go and under which names.
 func (s *Spec) Open(ctx context.Context) (*archive.Archive, *rewrite.Rules, error) {
 	a, err := archive.OpenAny(ctx, s.Dump, s.Workers, s.Keys.Identities...)
 	if err != nil {
@@ -158,8 +157,7 @@ func (s *Spec) Presence(l *writer.Loader, j *journal.Journal, rules *rewrite.Rul
 	return &Presence{Target: l, Journal: j, DBs: s.DBs(), Keep: s.Filter.Key(), Rename: rules.Rename, Expire: rules.Expire, Retry: retry}
 }
 
-// Unsure is how a run ends that does not know whether the target holds what it should; nil if why
-// is empty.
+// Unsure is how a run ends that does not know what the target holds; nil if why is empty.
 func (s *Spec) Unsure(why string) error {
 	if why == "" {
 		return nil
@@ -218,8 +216,7 @@ func (s *Spec) settings() map[string]string {
 	return settings
 }
 
-// asText returns a text that JSON holds without loss, and that no other bytes become: quoted unless
-// they are UTF-8.
+// asText returns a text that JSON holds without loss: quoted unless the bytes are UTF-8.
 func asText(b []byte) string {
 	if utf8.Valid(b) && !bytes.HasPrefix(b, []byte{'"'}) {
 		return string(b)

@@ -26,8 +26,7 @@ func countsOf(s checkpoint.Stats) summary.Counts {
 	return summary.Counts{Keys: s.Keys, Elements: s.Elements, Bytes: s.Bytes}
 }
 
-// reached says how far the load, or the shard, is. It returns a LeftOutError if something was left
-// out.
+// reached says how far the load is. It returns a LeftOutError if something was left out.
 func (j *job) reached(jn *journal.Journal, list *leftout.Report) error {
 	m := format.Manifest{}
 	for _, u := range j.own {
@@ -106,11 +105,11 @@ func (j *job) lookBack(ctx context.Context, there *Presence, keys []LoadedKey, l
 			return err
 		}
 	}
-	why, err := there.missing(ctx, keys, left)
-	if err != nil || why == "" {
+	gone, err := there.lacking(ctx, keys, left)
+	if err != nil || len(gone) == 0 {
 		return err
 	}
-	return there.Journal.BeUnsure(why)
+	return there.Journal.BeUnsure(there.lacks(len(gone), len(keys)))
 }
 
 // summarize says what was loaded, by this run and those before: of a delta that may be nothing. It

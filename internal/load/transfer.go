@@ -126,8 +126,7 @@ func (t *transfer) run(ctx context.Context, pressure *pressure) error {
 	return noMore
 }
 
-// feed hands out the units until there are no more, and returns why. What has come whole before an
-// error is still loaded.
+// feed hands out the units until there are no more, and returns why: what came whole is loaded.
 func (t *transfer) feed(ctx context.Context, to chan<- archive.Unit) (noMore, err error) {
 	defer close(to)
 	var came []archive.Unit
@@ -165,8 +164,7 @@ func (t *transfer) part(u archive.Unit) *progress.Counter {
 	return t.Meter.Part(progress.Name{Target: t.Target.Target.Addr, DB: u[0].DB, Type: string(u[0].Type)})
 }
 
-// expect counts what earlier runs have done of units, and if all of them are known, what is to be
-// done.
+// expect counts what earlier runs have done of units, and if all are known, what is to be done.
 func (t *transfer) expect(all bool, units ...archive.Unit) {
 	for _, u := range units {
 		part, ju := t.part(u), t.Journal.Unit(u[0].Name)

@@ -53,10 +53,9 @@ func (f *follower) again(ctx context.Context, n int) error {
 	return nil
 }
 
-// left returns the loads of delta n and of those before it that have left something out, the newest
-// first.
+// left returns the loads up to delta n that have left something out, the newest first.
 func (f *follower) left(ctx context.Context, a *archive.Archive, n int) (all []*loadstate.Status, err error) {
-	o := f.member(a, n)
+	o := f.member(a.Manifest.Dump, n)
 	l := o.Location()
 	status, err := l.Status(ctx, l.AsNode())
 	for err == nil {

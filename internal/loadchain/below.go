@@ -22,20 +22,10 @@ func (f *follower) lookBelow(ctx context.Context, n int) error {
 	if err != nil || a == nil {
 		return err
 	}
-	o := f.member(a, n)
-	_, own, err := o.Location().Identity(ctx)
-	if err != nil {
-		return err
-	}
-	base := f.Base
-	if base == "" && own.After != nil {
-		base = own.After.Base
-	}
-	if base == "" {
+	if f.Base == "" {
 		return nil
 	}
-	o.Dump, o.Number, o.ID = archive.DeltaPath(f.Dump, 1), 1, ""
-	before, err := o.Location().Before(ctx, a.Manifest.Delta.Base, base, o.Location().AsNode())
+	before, err := f.base(ctx, a.Manifest.Delta.Base)
 	if errors.As(err, new(*loadstate.NoJournalError)) {
 		return nil // who says --base-loaded knows
 	}
@@ -43,16 +33,16 @@ func (f *follower) lookBelow(ctx context.Context, n int) error {
 		return err
 	}
 	look := load.BaseLook{Spec: f.Spec, State: before.Status, Chain: func(ctx context.Context) (*archive.Archive, error) {
-		return load.OpenChain(ctx, base, f.Dump, n, f.Workers, f.Keys)
+		return load.OpenChain(ctx, f.Base, f.Dump, n, f.Workers, f.Keys)
 	}}
-	look.Dump, look.Number, look.ID = base, 0, a.Manifest.Delta.Base
+	look.Dump, look.Number, look.ID = f.Base, 0, a.Manifest.Delta.Base
 	look.Summary = summary.New("", "", "load")
 	left, err := f.left(ctx, a, n)
 	if err != nil {
 		return err
 	}
-	if len(left) > 0 {
-		look.Listed = func() (io.ReadCloser, error) { return listed(ctx, left) }
+	for _, status := range left {
+		look.Listed = append(look.Listed, func() (io.ReadCloser, error) { return listed(ctx, status) })
 	}
 	err = look.Run(ctx, f.log)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -62,34 +52,11 @@ func (f *follower) lookBelow(ctx context.Context, n int) error {
 	return f.end(n, err)
 }
 
-// listed reads the lists of what loads have left out. One that is where --report said is not found.
-func listed(ctx context.Context, left []*loadstate.Status) (io.ReadCloser, error) {
-	var all lists
-	var readers []io.Reader
-	for _, status := range left {
-		store, err := storage.Open(ctx, status.Root())
-		if err != nil {
-			return nil, errors.Join(err, all.Close())
-		}
-		r, err := storage.ReadLog(store, leftout.ListName(status.Shards[0].Journal))
-		if err != nil {
-			return nil, errors.Join(err, all.Close())
-		}
-		all.files, readers = append(all.files, r), append(readers, r)
+// listed reads the list of what a load has left out. One that is where --report said is not found.
+func listed(ctx context.Context, status *loadstate.Status) (io.ReadCloser, error) {
+	store, err := storage.Open(ctx, status.Root())
+	if err != nil {
+		return nil, err
 	}
-	all.Reader = io.MultiReader(readers...)
-	return all, nil
-}
-
-// lists are read one behind the other.
-type lists struct {
-	io.Reader
-	files []io.Closer
-}
-
-func (l lists) Close() (err error) {
-	for _, f := range l.files {
-		err = errors.Join(err, f.Close())
-	}
-	return err
+	return storage.ReadLog(store, leftout.ListName(status.Shards[0].Journal))
 }

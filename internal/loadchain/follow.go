@@ -3,8 +3,7 @@
 //	err := loadchain.Run(ctx, []load.Options{{Spec: load.Spec{Dump: chain, Base: base}}}, true, out, log)
 //	deltas, where, id, err := loadchain.Known(ctx, spec) // what flags their loads have
 //
-// Each delta is loaded by package load, with a journal of its own. The package never loads one
-// before its turn, and never the base.
+// Each delta is loaded by package load, with its own journal, in its turn; the base never.
 package loadchain
 
 import (
@@ -37,10 +36,9 @@ const (
 	sayFirst = 5 * time.Second
 )
 
-// Run loads the deltas of a chain into targets, each at its own pace and in order, behind the
-// last that is loaded there. If wait is set it waits for more until one says that it is the last,
-// and none is behind it; else it ends behind those that are there. What was stopped is resumed
-// without being told so.
+// Run loads the deltas of a chain into targets, each at its own pace and in order, behind the last
+// that is loaded there, and resumes what was stopped. If wait is set it waits for more until one is
+// the last, and none is behind it; else it ends behind those that are there.
 func Run(ctx context.Context, targets []load.Options, wait bool, out, log io.Writer) error {
 	first := &targets[0]
 	phase := "load"
@@ -82,12 +80,18 @@ type follower struct {
 	waited bool             // for a delta
 	seen   bool             // what the target holds, by what was loaded last before this run
 	done   *format.Manifest // of the delta that was loaded last; nil: none is
+	chain  storage.Lock     // nil: not yet, there is no delta
+	below  storage.Lock     // of the base; nil: no finished load of it is known
 	worst  error            // of those that have ended, and left something out or found a difference
 }
 
 // run loads the deltas that are not loaded yet.
 func (f *follower) run(ctx context.Context) error {
 	n, err := f.begin(ctx)
+	if err == nil {
+		defer f.release()
+		err = f.hold(ctx, n, f.done)
+	}
 	if err != nil {
 		return err
 	}
@@ -133,8 +137,7 @@ func (f *follower) run(ctx context.Context) error {
 	return f.worst
 }
 
-// begin returns the number of the last delta that is loaded. If the base is not loaded to its end,
-// it waits for that.
+// begin waits until the base is loaded, and returns the number of the last delta that is.
 func (f *follower) begin(ctx context.Context) (int, error) {
 	for said := false; ; {
 		n, err := f.position(ctx)
@@ -169,10 +172,10 @@ func (f *follower) canBegin(ctx context.Context) error {
 	return err
 }
 
-// member returns the options of the load of delta n.
-func (f *follower) member(a *archive.Archive, n int) load.Options {
+// member returns the options of the load of delta n, which has an id.
+func (f *follower) member(id string, n int) load.Options {
 	o := f.Options
-	o.Dump, o.Number, o.ID = archive.DeltaPath(f.Dump, n), n, a.Manifest.Dump
+	o.Dump, o.Number, o.ID = archive.DeltaPath(f.Dump, n), n, id
 	return o
 }
 
@@ -201,6 +204,10 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 		}
 		if pause == 0 {
 			f.waited = true
+			if there, err := archive.IsChain(ctx, f.Dump); err == nil && !there {
+				said = true
+				fmt.Fprintf(f.log, "nothing is in %s yet: waiting for delta 1, which pikadump follow --out makes\n", summary.Place(f.Dump))
+			}
 			waiting = f.Meter.Wait(progress.Chunks, fmt.Sprintf("delta %d", n))
 		}
 		pause = min(lookMost, max(lookLeast, pause*3/2))
@@ -248,6 +255,9 @@ func (f *follower) gap(ctx context.Context, n int) error {
 // holds. A target that has been reached, or that a delta was awaited for, may be away for a while.
 func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certain bool) error {
 	a.Close()
+	if err := f.hold(ctx, n, a.Manifest); err != nil {
+		return err
+	}
 	began := time.Now()
 	backoff := f.Retry(f.log).Start()
 	sum, err := f.try(ctx, a, n, certain)
@@ -273,8 +283,7 @@ func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certa
 	return nil
 }
 
-// end keeps the worst of the errors with which loads ended, and returns one by which there is no
-// going on.
+// end keeps the worst error with which a load ended, and returns one that ends the run.
 func (f *follower) end(n int, err error) error {
 	if err == nil {
 		return nil
@@ -292,7 +301,7 @@ func (f *follower) end(n int, err error) error {
 
 // try loads delta n, or resumes that.
 func (f *follower) try(ctx context.Context, a *archive.Archive, n int, certain bool) (*summary.Summary, error) {
-	o := f.member(a, n)
+	o := f.member(a.Manifest.Dump, n)
 	o.Summary = summary.New("", "", "load")
 	state, _, err := f.look(ctx, n)
 	if err != nil {

@@ -12,8 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
-// lacks says which keys deltas of a chain list as skipped, up to one; empty: none. A delta behind
-// one that lists a key may have it.
+// lacks says what the deltas up to one list as skipped; empty: nothing. A later one may have it.
 func lacks(ctx context.Context, chain string, last int, identities []age.Identity) (string, error) {
 	numbers, err := archive.WithSkipped(ctx, chain, last)
 	if err != nil || len(numbers) == 0 {

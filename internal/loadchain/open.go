@@ -44,12 +44,7 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (*archive.Archive, *
 	if !known {
 		loaded = all
 	}
-	if s.Base == "" {
-		if _, _, id, err := Known(ctx, s); err == nil && id != nil && id.After != nil {
-			s.Base = id.After.Base
-		}
-	}
-	if s.Base == "" {
+	if s.Base = f.Base; s.Base == "" {
 		return nil, nil, fmt.Errorf("%w: a chain is compared together with its base, dump %s: say with --base where that lies", exitcode.ErrRefused, first.Base)
 	}
 	a, err := load.OpenChain(ctx, s.Base, chain, loaded, s.Workers, s.Keys)
@@ -115,7 +110,7 @@ func Known(ctx context.Context, s *load.Spec) (deltas bool, where string, id *jo
 		if err != nil {
 			return false, "", nil, err
 		}
-		o = f.member(a, max(1, n)).Spec
+		o = f.member(a.Manifest.Dump, max(1, n)).Spec
 	}
 	where, own, err := o.Location().Identity(ctx)
 	if err == nil && own.Dump == o.ID {

@@ -1,6 +1,7 @@
 package loadchain
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +22,7 @@ const (
 	loaded
 )
 
-// open opens delta n, whose files are not read, and the journal of its load; nil: there is no such
-// delta, or not yet.
+// open opens delta n, without its files, and the journal of its load; nil: it is not there yet.
 func (f *follower) open(ctx context.Context, n int) (*archive.Archive, *journal.Journal, error) {
 	a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n), 1, f.Keys.Identities...)
 	if errors.Is(err, archive.ErrIncomplete) {
@@ -35,7 +35,7 @@ func (f *follower) open(ctx context.Context, n int) (*archive.Archive, *journal.
 	if d := a.Manifest.Delta; d == nil || d.Number != n {
 		return nil, nil, fmt.Errorf("%w: %s is not delta %d of a chain", exitcode.ErrRefused, a.Path(), n)
 	}
-	o := f.member(a, n)
+	o := f.member(a.Manifest.Dump, n)
 	status, err := o.Location().Status(ctx, o.Location().AsNode())
 	if err != nil {
 		return nil, nil, err
@@ -49,27 +49,29 @@ func (f *follower) look(ctx context.Context, n int) (memberState, *archive.Archi
 	if err != nil || a == nil {
 		return missing, nil, err
 	}
-	switch {
-	case j.Began().IsZero() || j.Bound().Dump != a.Manifest.Dump || !j.Undone().IsZero():
+	if j.Began().IsZero() || j.Bound().Dump != a.Manifest.Dump || !j.Undone().IsZero() {
 		return fresh, a, nil
-	case j.IsUndoing() || j.Finished().IsZero():
+	}
+	after := j.Bound().After
+	if after != nil {
+		f.Base = cmp.Or(f.Base, after.Base)
+	}
+	if j.IsUndoing() || j.Finished().IsZero() {
 		return stopped, a, nil
 	}
-	if after := j.Bound().After; after != nil && !after.Loaded.IsZero() && !f.loaded.IsZero() && !after.Loaded.Equal(f.loaded) {
+	if after != nil && !after.Loaded.IsZero() && !f.loaded.IsZero() && !after.Loaded.Equal(f.loaded) {
 		return fresh, a, nil // the base was loaded anew since
 	}
 	return loaded, a, nil
 }
 
-// position returns the number of the last delta that is loaded. Those before it are, too: the load
-// of each has seen that.
+// position returns the number of the last delta that is loaded: its load has seen those before.
 func (f *follower) position(ctx context.Context) (int, error) {
 	first, a, err := f.look(ctx, 1)
 	if err != nil || first == missing {
 		return 0, err
 	}
-	o := f.member(a, 1)
-	before, err := o.Location().Before(ctx, a.Manifest.Delta.Base, f.Base, o.Location().AsNode())
+	before, err := f.base(ctx, a.Manifest.Delta.Base)
 	if err == nil {
 		f.loaded = before.After(1).Loaded
 	} else if !errors.As(err, new(*loadstate.NoJournalError)) {

@@ -47,7 +47,7 @@ func TestFollowEarly(t *testing.T) {
 	c := newChain(t, smalldump.String("a", "0"))
 	c.load(c.base)
 	s, log, err := c.awaited(c.options(), func(stop context.CancelFunc) { stop() })
-	if !errors.Is(err, context.Canceled) || s.Chain.Deltas != 0 {
+	if says := "nothing is in " + c.dir + " yet: waiting for delta 1"; !errors.Is(err, context.Canceled) || s.Chain.Deltas != 0 || strings.Count(log, says) != 1 {
 		t.Errorf("%v, %+v\n%s", err, s.Chain, log)
 	}
 	_, log, err = c.awaited(c.options(), func(context.CancelFunc) {

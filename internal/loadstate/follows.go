@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -40,19 +38,15 @@ func (b *Before) Doubts() *PassingDoubts {
 
 // sibling returns where the delta before another is; empty: that one is in no chain.
 func sibling(dump string, number int) string {
-	if whole, err := filepath.Abs(dump); err == nil && !storage.IsURL(dump) {
-		dump = whole
-	}
-	chain, is, ok := archive.ParseDeltaPath(dump)
+	chain, is, ok := inChain(dump)
 	if !ok || is != number {
 		return ""
 	}
 	return archive.DeltaPath(chain, number-1)
 }
 
-// Before returns the load that the load of a delta at l follows, which is of the dump with the id
-// after. Base is where the base lies; empty: not known. The error is ErrUnfinished if that load is
-// not done.
+// Before returns the load that the load of a delta at l follows, of the dump with the id after.
+// Base is where the base lies; empty: not known. Of a load that is not done it is ErrUnfinished.
 func (l Location) Before(ctx context.Context, after, base string, nodes []string) (*Before, error) {
 	number := l.Number
 	l.ID, l.Number = after, number-1
@@ -135,12 +129,7 @@ func (b *Before) Check(id journal.Identity) error {
 // After is what a delta that follows this load keeps in its journal.
 func (b *Before) After(number int) *journal.After {
 	id := b.Identity()
-	a := &journal.After{Dump: id.Dump, Number: number, Root: b.Root()}
-	if !storage.IsURL(a.Root) {
-		if whole, err := filepath.Abs(a.Root); err == nil {
-			a.Root = whole
-		}
-	}
+	a := &journal.After{Dump: id.Dump, Number: number, Root: storage.Abs(b.Root())}
 	if was := id.After; was != nil {
 		a.Base, a.Loaded, a.Started, a.Left = was.Base, was.Loaded, was.Started, was.Left+b.Stats().Left()
 		return a
@@ -188,38 +177,45 @@ func (b *Before) Lock(ctx context.Context, n journal.Next) (release func() error
 	return release, nil
 }
 
-// Newest refuses a load behind which a delta was loaded that is not undone, but for one that is
-// named.
+// Newest refuses a load behind which a delta, but for one, was loaded that is not undone.
 func Newest(ctx context.Context, j *journal.Journal, but string) error {
 	n := j.Next()
 	if n == nil || n.Dump == but {
 		return nil
 	}
-	store, err := storage.Open(ctx, n.Root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // it was never begun
-	}
+	status, err := ReadStatus(ctx, n.Root, nil)
 	if err != nil {
 		return err
 	}
-	later, err := journal.Read(store)
-	if err != nil {
-		return err
-	}
+	later := status.Shards[0].Journal
 	if later.Began().IsZero() || later.Bound().Dump != n.Dump || !later.Undone().IsZero() {
 		return nil
 	}
-	return &LaterError{Next: *n, Of: j.Bound().Dump}
+	return &LaterError{*n, j.Bound().Dump, later}
 }
 
 // A LaterError says that a delta was loaded behind a load.
 type LaterError struct {
 	journal.Next
 	Of string // the dump that it follows
+
+	load *journal.Journal // only to be read
 }
 
 func (e *LaterError) Error() string {
 	return fmt.Sprintf("delta %d (dump %s, in %s) was loaded behind this one: deltas are loaded in order, and undone in the opposite one", e.Number, e.Dump, e.Place)
+}
+
+// Newest returns the same of the delta that was loaded last behind the load.
+func (e *LaterError) Newest(ctx context.Context) (*LaterError, error) {
+	for {
+		err := Newest(ctx, e.load, "")
+		later, ok := errors.AsType[*LaterError](err)
+		if !ok {
+			return e, err
+		}
+		e = later
+	}
 }
 
 // Unwrap says of which kind it is.

@@ -65,8 +65,7 @@ func (l Location) Root(nodes []string) string {
 // another node of a cluster than the load was begun with.
 func (l Location) AsNode() []string { return []string{"@" + l.Target} }
 
-// beside is where the states of loads of the dump are by default, but for those of shards from a
-// bucket.
+// beside is where the states of loads of the dump are by default; see inBucket.
 func (l Location) beside() string {
 	if storage.IsURL(l.Dump) || l.Dump == Stream {
 		return "kvload-" + l.ID[:8] + ".load"
@@ -106,8 +105,7 @@ func (l Location) Check(encrypted bool) error {
 		"say with --state where that may stand, a directory or a bucket that all shards see", l.Dump)
 }
 
-// Find returns where the state of a load that has begun is, and what its shards have in common;
-// nil: the load has none.
+// Find returns where the state of a load is, and what its shards have in common; nil: it has none.
 func (l Location) Find(ctx context.Context, nodes []string) (root string, s *Shards, err error) {
 	if l.State == "" && storage.HasPrefix(l.Dump) {
 		divided := l
@@ -134,8 +132,7 @@ func openShards(ctx context.Context, root string) (*Shards, error) {
 	return readShards(store)
 }
 
-// Identity returns what a load that has begun is of, and where that is written. The error is
-// fs.ErrNotExist if there is none.
+// Identity returns what a load is of, and where that is written; fs.ErrNotExist: it has not begun.
 func (l Location) Identity(ctx context.Context) (root string, b journal.Identity, err error) {
 	root, s, err := l.Find(ctx, l.AsNode())
 	if err != nil {
@@ -148,15 +145,11 @@ func (l Location) Identity(ctx context.Context) (root string, b journal.Identity
 		b, err = journal.ReadIdentity(root)
 		return root, b, err
 	}
-	store, err := storage.Open(ctx, root)
-	if err != nil {
-		return root, b, err
+	status, err := ReadStatus(ctx, root, nil)
+	if id := status.Identity(); err == nil && id != nil {
+		return root, *id, nil
 	}
-	j, err := journal.Read(store)
-	if err != nil || j.Began().IsZero() {
-		return root, b, cmp.Or(err, error(fs.ErrNotExist))
-	}
-	return root, j.Bound(), nil
+	return root, b, cmp.Or(err, error(fs.ErrNotExist))
 }
 
 // OpenJournal locks the journal of the load, or of its shard, below root.

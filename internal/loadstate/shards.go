@@ -118,8 +118,7 @@ func join(ctx context.Context, root storage.Store, b journal.Identity, at shard.
 	return s, s.check(b, at, root.Path(""))
 }
 
-// Forget removes what the shards have in common once all of them are undone: the next load begins
-// anew.
+// Forget removes what the shards have in common once all are undone: the next load begins anew.
 func (s *Shards) Forget(ctx context.Context, root string) error {
 	status, err := ReadStatus(ctx, root, s)
 	if err != nil {

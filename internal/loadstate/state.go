@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -20,14 +20,6 @@ type Run struct {
 	Resume      bool   // the load, if one was stopped
 	MustBeEmpty bool   // a load may begin on an empty target only
 	Undo        string // where what is overwritten is saved; empty: nowhere
-}
-
-// undo returns Undo as the journal keeps it.
-func (r *Run) undo() (string, error) {
-	if r.Undo == "" || storage.IsURL(r.Undo) {
-		return r.Undo, nil
-	}
-	return filepath.Abs(r.Undo)
 }
 
 // A Phase is what a run does of a load.
@@ -49,9 +41,8 @@ type State struct {
 	common  *Shards // of a shard: what it has in common with others; nil: none has begun
 }
 
-// Look reads the state of the load that the run is to go on with. Nodes are those of a target that
-// is a cluster. A place that cannot be written to, or where another run is at work, is an error:
-// the next run would have it.
+// Look reads the state that the run is to go on with. Nodes are those of a cluster. A place that
+// cannot be written to, or where another run is at work, is an error.
 func Look(ctx context.Context, run Run, nodes []string) (*State, error) {
 	s := &State{Root: run.Root(nodes), Journal: &journal.Journal{}, run: run}
 	store, err := storage.Foresee(ctx, shardRoot(s.Root, run.Shard), storage.Options{BreakLock: run.BreakLock})
@@ -63,6 +54,11 @@ func Look(ctx context.Context, run Run, nodes []string) (*State, error) {
 	case store != nil:
 		if s.Journal, err = journal.Read(store); err != nil {
 			return nil, err
+		}
+	}
+	if run.State != "" && s.Journal.Began().IsZero() {
+		if err := archive.MustBeOutside(ctx, storage.Join(s.Root, journal.Name)); err != nil {
+			return nil, fmt.Errorf("--state: %w", err)
 		}
 	}
 	return s, s.readCommon(ctx)
@@ -134,9 +130,7 @@ func (s *State) Next() (Phase, preflight.Check, error) {
 		return Fresh, c, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: resume it with --resume, which takes its flags from the journal, "+
 			"or undo it with kvload rollback and load from the beginning (%s)", exitcode.ErrRefused, began, s.Root)
 	}
-	if undo, err := s.run.undo(); err != nil {
-		return Fresh, c, err
-	} else if undo != "" && undo != j.Undo() {
+	if undo := storage.Abs(s.run.Undo); undo != "" && undo != j.Undo() {
 		return Fresh, c, fmt.Errorf("%w: this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)", exitcode.ErrRefused, undoOf(j), s.Root)
 	}
 	c.Found = fmt.Sprintf("resuming the load of %s: %s loaded", began, progress.Plural(j.Stats().Keys, "key is", "keys are"))
@@ -179,8 +173,7 @@ func (s *State) Check(b journal.Identity) error {
 	return s.common.check(Common(b), s.run.Shard, s.Root)
 }
 
-// same refuses a journal that is not as it was when it was looked at: another run was at work until
-// it was locked.
+// same refuses a journal that another run has changed until it was locked.
 func (s *State) same(j *journal.Journal) error {
 	was := s.Journal
 	if was.Began().Equal(j.Began()) && was.Finished().Equal(j.Finished()) && was.Undone().Equal(j.Undone()) && was.IsUndoing() == j.IsUndoing() &&
@@ -198,8 +191,7 @@ type Opened struct {
 	Found string // what the phase rests on
 }
 
-// Open locks the journal, and makes sure that nothing has changed since Look. B is what the run is
-// of.
+// Open locks the journal, if nothing has changed since Look. B is what the run is of.
 func (s *State) Open(ctx context.Context, b journal.Identity, o journal.Options) (*Opened, error) {
 	j, store, err := s.run.OpenJournal(ctx, s.Root, o)
 	if err != nil {
@@ -226,9 +218,9 @@ func (o *Opened) next(ctx context.Context, b journal.Identity) error {
 
 // Begin agrees with the other shards on what they load, and begins the journal if the load is
 // fresh. Empty looks whether the target is, and refuses one that must be and is not. Before is
-// called last of all before a fresh journal. What the journal was called that had to be kept is
-// returned.
-func (o *Opened) Begin(ctx context.Context, b journal.Identity, empty func(context.Context) (bool, error), before func(context.Context) error) (kept string, err error) {
+// called last of all before a fresh journal, and returns the id of what it has saved. What the
+// journal was called that had to be kept is returned.
+func (o *Opened) Begin(ctx context.Context, b journal.Identity, empty func(context.Context) (bool, error), before func(context.Context) (string, error)) (kept string, err error) {
 	wasEmpty := false
 	if !o.run.Shard.IsAll() {
 		s, err := o.join(ctx, b, empty)
@@ -244,18 +236,13 @@ func (o *Opened) Begin(ctx context.Context, b journal.Identity, empty func(conte
 	if o.Phase != Fresh {
 		return "", nil
 	}
-	if err := before(ctx); err != nil {
+	if b.Saved, err = before(ctx); err != nil {
 		return "", err
 	}
-	undo, err := o.run.undo()
-	if err != nil {
-		return "", err
-	}
-	return o.Journal.Begin(b, wasEmpty, undo)
+	return o.Journal.Begin(b, wasEmpty, storage.Abs(o.run.Undo))
 }
 
-// join agrees with the other shards. One that goes on may have lost what they have in common, and
-// says it again.
+// join agrees with the other shards. One that goes on says again what may be lost.
 func (o *Opened) join(ctx context.Context, b journal.Identity, empty func(context.Context) (bool, error)) (*Shards, error) {
 	store, err := storage.Open(ctx, o.Root)
 	if err != nil {

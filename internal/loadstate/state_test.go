@@ -3,10 +3,12 @@ package loadstate
 import (
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
@@ -41,7 +43,7 @@ func (p *place) begin(run Run, do func(j *journal.Journal) error) {
 	if err != nil {
 		p.Fatal(err)
 	}
-	nothing := func(context.Context) error { return nil }
+	nothing := func(context.Context) (string, error) { return "", nil }
 	_, err = s.Begin(p.Context(), p.id, func(context.Context) (bool, error) { return true, nil }, nothing)
 	if err := errors.Join(err, do(s.Journal), s.Journal.Close()); err != nil {
 		p.Fatal(err)
@@ -231,5 +233,31 @@ func TestShards(t *testing.T) {
 	}
 	if _, still, _ := p.run.Find(t.Context(), nil); still == nil {
 		t.Error("shards that are not undone were forgotten")
+	}
+}
+
+// TestStateInside: no state is begun in a dump, whose files are its own. One that was begun there
+// by an older build goes on.
+func TestStateInside(t *testing.T) {
+	p := newPlace(t)
+	if err := errors.Join(os.Mkdir(p.run.State, 0o700), os.WriteFile(filepath.Join(p.run.State, "dump.json"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	in := p.run
+	for _, below := range []string{"", "chunks", "chunks/db0/x"} {
+		in.State = filepath.Join(p.run.State, below)
+		if _, err := Look(t.Context(), in, nil); !errors.Is(err, archive.ErrInside) {
+			t.Errorf("%s: %v", in.State, err)
+		}
+	}
+	if err := os.Remove(filepath.Join(p.run.State, "dump.json")); err != nil {
+		t.Fatal(err)
+	}
+	p.begin(in, stopped)
+	if err := os.WriteFile(filepath.Join(p.run.State, "dump.json"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Look(t.Context(), p.resuming(in), nil); err != nil {
+		t.Error(err)
 	}
 }

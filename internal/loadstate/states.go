@@ -22,8 +22,7 @@ func States(ctx context.Context, dump, id string) ([]string, error) {
 	return append(all, shards...), err
 }
 
-// Below returns the directories in a directory, or in the prefix of a bucket. If that is not there,
-// there are none.
+// Below returns the directories in a directory, or a prefix of a bucket, if that is there.
 func Below(ctx context.Context, location string) (all []string, err error) {
 	store, err := storage.Open(ctx, location)
 	if errors.Is(err, fs.ErrNotExist) {

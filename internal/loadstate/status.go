@@ -52,8 +52,7 @@ func (l Location) Status(ctx context.Context, nodes []string) (*Status, error) {
 	return ReadStatus(ctx, root, shards)
 }
 
-// ReadStatus reads the journals below root. Common is what the shards have in common; nil: the load
-// has none.
+// ReadStatus reads the journals below root. Common is of the shards; nil: the load has none.
 func ReadStatus(ctx context.Context, root string, common *Shards) (*Status, error) {
 	s := &Status{root: root, common: common, Shards: make([]ShardStatus, 1)}
 	if common != nil {
@@ -141,8 +140,7 @@ func (s *Status) Complete() error {
 		ErrUnfinished, n, progress.Plural(s.common.Count, "shard is", "shards are"), strings.Join(lacking, ", "), s.common.Count)
 }
 
-// Differs says why the target may differ from the dump though nobody has changed it; empty: there
-// is no such reason.
+// Differs says why the target may differ though nobody has changed it; empty: no reason is known.
 func (s *Status) Differs(ctx context.Context) (string, error) {
 	const second = "2006-01-02 15:04:05 MST"
 	if s.Identity() == nil {
@@ -215,9 +213,8 @@ func (s *Status) Took() time.Duration {
 // Root returns where the state of the load is, a directory or the URL of a prefix in a bucket.
 func (s *Status) Root() string { return s.root }
 
-// CollectLeftOut puts the lists of what was left out together, and returns the file; empty: there
-// is nothing. That lies beside the journals or, if these are in a bucket, at path. Name is the name
-// of the list beside a journal.
+// CollectLeftOut puts the lists of what was left out, which have a name, together, and returns the
+// file, beside the journals or, if these are in a bucket, at path; empty: there is nothing.
 func (s *Status) CollectLeftOut(path string, name func(*journal.Journal) string) (list string, err error) {
 	if s.Stats().Left() == 0 {
 		return "", nil

@@ -14,8 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
-// A Verification is what came of one comparison of the target with the dump, for reports. No run
-// depends on it.
+// A Verification is what came of a comparison of the target with the dump: for reports only.
 type Verification struct {
 	Dump     string    `json:"dump"`
 	Target   string    `json:"target"`

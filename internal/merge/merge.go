@@ -3,9 +3,8 @@
 //	r, err := merge.Run(ctx, merge.Options{Base: "base", Chain: "chain", Out: "new", Tool: "kvload 1.2"})
 //	a, err := archive.Open(ctx, "new", 0) // a dump like any other
 //
-// Its id follows from those of the base and the last delta: who merges the same again makes the
-// same dump, and what a run that was killed has sealed is taken up. The package knows no server,
-// and it never changes what it reads.
+// Its id follows from those of the base and the last delta: who merges the same again takes up what
+// a run that was killed has sealed. The package knows no server, and only reads what it merges.
 package merge
 
 import (
@@ -129,8 +128,7 @@ func (o *Options) merge(ctx context.Context, r *Result) (*format.Manifest, error
 	return m, w.FinishAs(m, archive.MayConflict(&a.Manifest.Info) || archive.MayConflict(&m.Info))
 }
 
-// info describes the merged dump: one that was begun when the last delta ended (docs/FORMAT.md
-// §13.4).
+// info describes the merged dump: it was begun when the last delta ended (docs/FORMAT.md §13.4).
 func (o *Options) info(base, last *format.Info) format.Info {
 	src := last.Source
 	src.Binlog = last.Delta.To
@@ -224,8 +222,7 @@ func (c *copier) gap(g *gap, done func(archive.Unit)) error {
 	return seg.Close(g.keys.End)
 }
 
-// unit copies the keys of a unit that are in a range. It reads all of it: what is wrong with a
-// chunk may only show at its end.
+// unit copies the keys of a unit in a range. It reads all: a chunk may be damaged at its end.
 func (c *copier) unit(seg *archive.Segment, u archive.Unit, keys archive.Range) error {
 	within := func(key []byte) bool {
 		return bytes.Compare(key, keys.Start) >= 0 && (keys.End == nil || bytes.Compare(key, keys.End) < 0)

@@ -185,7 +185,7 @@ func TestRefused(t *testing.T) {
 		"wrong order":         {c.dir, c.base, "", encryption.Keys{}, exitcode.Usage, "give the full dump first"},
 		"two bases":           {c.base, other.base, "", encryption.Keys{}, exitcode.Usage, "neither a chain of deltas nor"},
 		"a delta as base":     {archive.DeltaPath(c.dir, 1), c.dir, "", encryption.Keys{}, exitcode.Refused, "this is a delta dump"},
-		"another base":        {other.base, c.dir, "", encryption.Keys{}, exitcode.Corrupt, "000001 does not follow"},
+		"another base":        {other.base, c.dir, "", encryption.Keys{}, exitcode.Refused, "000001 does not follow"},
 		"no base":             {filepath.Join(t.TempDir(), "no"), c.dir, "", encryption.Keys{}, exitcode.NoDump, "the base: no finished dump"},
 		"no chain":            {c.base, filepath.Join(t.TempDir(), "no"), "", encryption.Keys{}, exitcode.Usage, "neither a chain"},
 		"no such delta":       {c.base, archive.DeltaPath(c.dir, 9), "", encryption.Keys{}, exitcode.NoDump, "there is no"},

@@ -58,7 +58,7 @@ func (o *Options) sources(ctx context.Context) (*sources, error) {
 			continue
 		}
 		if err := members[i].Info.Follows(before); err != nil {
-			return nil, fmt.Errorf("%w: %s does not follow %s: %w", archive.ErrChain, summary.Place(members[i].Location), base, err)
+			return nil, fmt.Errorf("%w: %s does not follow %s: %w", archive.NotBehind(&members[i].Info, before), summary.Place(members[i].Location), base, err)
 		}
 		s.deltas, before = append(s.deltas, members[i]), &members[i].Info
 	}

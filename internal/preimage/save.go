@@ -47,46 +47,45 @@ type Options struct {
 // read: what was written of it cannot be taken back.
 const mostSaves = 3
 
-// Save makes the dump, and returns how many keys it holds. One that was not finished is of no use:
-// it is made from the start.
-func Save(ctx context.Context, o Options) (keys int64, err error) {
+// Save makes the dump, from the start, and returns its id, and how many keys it holds.
+func Save(ctx context.Context, o Options) (id string, keys int64, err error) {
 	for range mostSaves {
-		if keys, err = save(ctx, o); !errors.Is(err, readback.ErrChanged) {
+		if id, keys, err = save(ctx, o); !errors.Is(err, readback.ErrChanged) {
 			break
 		}
 		fmt.Fprintln(o.Log, err)
 	}
-	return keys, exitcode.FromStart(err)
+	return id, keys, exitcode.FromStart(err)
 }
 
-func save(ctx context.Context, o Options) (keys int64, err error) {
+func save(ctx context.Context, o Options) (id string, keys int64, err error) {
 	t := o.Target.Target
 	src := format.Source{Address: t.Addr, Server: t.Server, Version: t.Version, Role: "master", Databases: len(o.DBs), WriteBinlog: "unknown"}
 	info := format.NewInfo(o.Tool, time.Now(), src, format.Options{Databases: o.DBs, Types: format.Types})
 	if isLeft(ctx, o.To, t.Addr, o.Tool, o.Keys) {
 		fmt.Fprintln(o.Log, o.To+left)
 		if err := archive.Discard(ctx, o.To, storage.Options{BreakLock: o.BreakLock}); err != nil {
-			return 0, err
+			return "", 0, err
 		}
 	}
 	w, err := archive.Create(ctx, o.To, info, archive.Options{Keys: o.Keys, Storage: storage.Options{BreakLock: o.BreakLock}})
 	if err != nil {
-		return 0, Refusal(ctx, o.To, o.Keys, err)
+		return "", 0, Refusal(ctx, o.To, o.Keys, err)
 	}
 	defer w.Close()
 	for _, db := range o.DBs {
 		if err := (&saver{Options: &o, w: w, db: db}).save(ctx); err != nil {
-			return 0, notSaved(err, o.To)
+			return "", 0, notSaved(err, o.To)
 		}
 	}
 	m, err := w.Finish(nil, false)
 	if err != nil {
-		return 0, notSaved(err, o.To)
+		return "", 0, notSaved(err, o.To)
 	}
 	for _, c := range m.Chunks {
 		keys += c.Keys
 	}
-	return keys, nil
+	return m.Dump, keys, nil
 }
 
 func notSaved(err error, to string) error {
@@ -123,8 +122,7 @@ func isLeft(ctx context.Context, to, addr, tool string, keys encryption.Keys) bo
 	return err == nil && in.Delta == nil && in.Source.Address == addr && (in.Tool == tool || strings.HasPrefix(in.Tool, maker+" "))
 }
 
-// Refusal says why the dump cannot be made at a place, and what to do: err is of archive.Create or
-// archive.CanCreate. Nil stays nil.
+// Refusal says why the dump cannot be made at a place, and what to do; nil stays nil.
 func Refusal(ctx context.Context, to string, keys encryption.Keys, err error) error {
 	switch {
 	case err == nil:
@@ -180,9 +178,8 @@ type batch struct {
 	done    chan struct{}      // closed when all this is so
 }
 
-// save looks at the keys and reads the small ones over several connections. One more writes them
-// down in their order, and reads the large ones. As many batches as there are connections wait for
-// it.
+// save looks at the keys and reads the small ones over several connections. One more writes them in
+// their order, and reads the large ones. As many batches as there are connections wait for it.
 func (s *saver) save(ctx context.Context) error {
 	s.segs = map[format.Type]*archive.Segment{}
 	for _, t := range format.Types {
@@ -302,8 +299,7 @@ func (s *saver) look(ctx context.Context, c *readback.Client, b *batch) error {
 	return nil
 }
 
-// lookAt looks at some keys of a batch, and returns those that changed meanwhile; the last time
-// they are an error.
+// lookAt looks at some keys of a batch, and returns those that changed meanwhile; last: an error.
 func (s *saver) lookAt(ctx context.Context, c *readback.Client, b *batch, some []int, last bool) (changed []int, err error) {
 	keys := make([][]byte, len(some))
 	for n, i := range some {

@@ -28,8 +28,15 @@ func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 		o.Summary.Note(fmt.Sprintf("no delta of the chain behind %d is loaded into %s: nothing was undone", behind, o.Target.Target.Addr))
 		return nil
 	}
+	newest := o.Spec
+	newest.Number, newest.Dump = deltas[0].Number, archive.DeltaPath(o.Dump, deltas[0].Number)
+	lock, err := newest.Location().LockDeltas(ctx, deltas[0].Root)
+	if err != nil {
+		return err
+	}
+	defer lock.Unlock()
 	for _, d := range deltas {
-		err := mustBeWhole(ctx, &o.Spec, archive.DeltaPath(o.Dump, d.Number), d.Undo)
+		err := mustBeWhole(ctx, &o.Spec, archive.DeltaPath(o.Dump, d.Number), d.Undo, d.Saved)
 		if err != nil {
 			return fmt.Errorf("delta %d cannot be undone, and nothing was: %w; what is behind it can be undone with --to %d", d.Number, err, d.Number)
 		}

@@ -2,20 +2,26 @@ package rollback
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
 // loadChain loads a base and three deltas behind it, of which those from the first on that is
@@ -157,5 +163,152 @@ func TestChainDamaged(t *testing.T) {
 				t.Errorf("the chain cannot go on: %v", err)
 			}
 		})
+	}
+}
+
+// TestBelowChain: who undoes what lies below deltas is told the newest of them, and a command that
+// undoes all of them.
+func TestBelowChain(t *testing.T) {
+	base, chain := loadChain(t, 1)
+	for number, says := range map[int]string{0: " --in " + chain.Dump, 1: " --in " + chain.Dump + " --to 1", 2: " --in " + chain.Dump + " --to 2"} {
+		o := chain
+		if o.Dump = archive.DeltaPath(chain.Dump, number); number == 0 {
+			o = base.o
+		}
+		err := Run(t.Context(), o, io.Discard)
+		if load.ExitCode(err) != exitcode.Refused || !strings.HasPrefix(err.Error(), "delta 3 ") || !strings.HasSuffix(err.Error(), says) {
+			t.Errorf("%d: %v", number, err)
+		}
+	}
+}
+
+// TestChainOfAnother: a chain that was never loaded into a target is not undone there with success.
+func TestChainOfAnother(t *testing.T) {
+	_, chain := loadChain(t, 1)
+	other := chain
+	other.Target.Target.Addr = start(t).Addr()
+	for _, behind := range []int{0, 3} {
+		runChain(t, other, behind, exitcode.Refused, "holds no journal: no load of this chain")
+	}
+	other = chain
+	other.State = t.TempDir()
+	runChain(t, other, 0, exitcode.Refused, other.State+" holds no journal")
+	runChain(t, chain, 3, 0, "nothing was undone")
+}
+
+// TestChainSwapped: what another load has saved is not put back, of whichever load.
+func TestChainSwapped(t *testing.T) {
+	base, chain := loadChain(t, 1)
+	begun, err := loadchain.Begun(t.Context(), &chain.Spec, 0, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	swap := func() {
+		for _, r := range [][2]string{{begun[0].Undo, begun[0].Undo + "-"}, {begun[1].Undo, begun[0].Undo}, {begun[0].Undo + "-", begun[1].Undo}} {
+			if err := os.Rename(r[0], r[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	swap()
+	runChain(t, chain, 0, exitcode.Refused, "holds what another load has saved")
+	one := chain
+	one.Dump = archive.DeltaPath(chain.Dump, 3)
+	if err := Run(t.Context(), one, io.Discard); load.ExitCode(err) != exitcode.Refused || !strings.Contains(err.Error(), "this one has saved dump") {
+		t.Error(err)
+	}
+	base.holds(t, "a k1 k2 k3")
+	one.Undo = begun[1].Undo // where it is now
+	if err := Run(t.Context(), one, io.Discard); err != nil {
+		t.Error(err)
+	}
+	base.holds(t, "a k1 k2")
+	swap()
+	runChain(t, chain, 0, 0, "only the base")
+	base.holds(t, "a gone")
+}
+
+// TestBesideFollow: as long as a run follows a chain, no other one loads or undoes what it has
+// loaded, whether it waits or not: the chain, one of its deltas, the base. When it has ended they
+// may.
+func TestBesideFollow(t *testing.T) {
+	for _, tc := range []struct {
+		deltas int
+		state  bool
+	}{{3, false}, {3, true}, {0, false}, {0, true}} {
+		base, _ := withDelta(t, false, []format.Record{smalldump.String("a", "0")}, nil)
+		chain := base.o
+		chain.Base, chain.Dump = base.o.Dump, filepath.Join(t.TempDir(), "chain")
+		if tc.state {
+			chain.State = t.TempDir()
+			base.o.State, base.o.Target.OnExists = chain.State, writer.Replace
+			if err := base.load(t, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		last := base.o.Dump
+		for n := 1; n <= tc.deltas; n++ {
+			smalldump.Delta(t, archive.DeltaPath(chain.Dump, n), last, []format.Record{smalldump.String("a", fmt.Sprint(n))})
+			last = archive.DeltaPath(chain.Dump, n)
+		}
+		// follow ends a run when it waits, after it has called then.
+		follow := func(then func()) error {
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			o := load.Options{Spec: chain.Spec, MaxErrors: -1, Undo: filepath.Join(t.TempDir(), "undo"), Tool: "test"}
+			o.Meter = progress.NewMeter()
+			ended := make(chan error, 1)
+			go func() { ended <- loadchain.Run(ctx, []load.Options{o}, true, io.Discard, io.Discard) }()
+			for len(o.Meter.Snapshot().Waits) == 0 {
+				select {
+				case err := <-ended:
+					return err
+				case <-time.After(time.Millisecond):
+				}
+			}
+			then()
+			stop()
+			return <-ended
+		}
+		runs := map[string]func() error{
+			"follow": func() error { return follow(func() {}) },
+			"load of the base": func() error {
+				again := *base
+				again.o.Target.OnExists = writer.Replace
+				return again.load(t, false)
+			},
+			"rollback of the base": func() error { return Run(t.Context(), base.o, io.Discard) },
+		}
+		if tc.deltas > 0 {
+			one := *base
+			one.o.Base, one.o.Dump = base.o.Dump, archive.DeltaPath(chain.Dump, tc.deltas)
+			runs["load of a delta"] = func() error { return one.load(t, true) }
+			runs["rollback of a delta"] = func() error { return Run(t.Context(), one.o, io.Discard) }
+			runs["rollback"] = func() error { return RunChain(t.Context(), chain, 0, io.Discard) }
+			runs["load"] = func() error {
+				return loadchain.Run(t.Context(), []load.Options{{Spec: chain.Spec, MaxErrors: -1}}, false, io.Discard, io.Discard)
+			}
+		}
+		err := follow(func() {
+			for name, run := range runs {
+				if err := run(); !errors.Is(err, storage.ErrLocked) && (name != "rollback of the base" || tc.deltas == 0) {
+					t.Errorf("%+v: beside it a %s: %v", tc, name, err)
+				}
+			}
+			if a, _ := base.Get("a"); a != fmt.Sprint(tc.deltas) {
+				t.Errorf("%+v: a is %s", tc, a)
+			}
+		})
+		if !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+		if err := follow(func() {}); !errors.Is(err, context.Canceled) {
+			t.Errorf("%+v: behind it: %v", tc, err)
+		}
+		if tc.deltas > 0 {
+			runChain(t, chain, 0, 0, "only the base")
+		}
+		base.undo(t, "")
+		base.holds(t, "")
 	}
 }

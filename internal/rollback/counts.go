@@ -1,9 +1,9 @@
 package rollback
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
@@ -14,29 +14,19 @@ import (
 
 // counts are what shards came to.
 type counts struct {
-	removed, restored int64
-	untouched         int64    // units that the load never began
-	changed           int64    // keys that are left
-	older             int64    // of these, those that the load may not have come to
-	lists             []string // of them
-	refused           int64    // keys and members that the target does not take back
-	refusedList       string   // of the first shard with any
-}
-
-func (c *counts) add(b *undoing) {
-	c.removed, c.restored, c.untouched = c.removed+b.removed.Load(), c.restored+b.restored, c.untouched+b.untouched.Load()
-	if b.refused > 0 {
-		c.refused, c.refusedList = c.refused+b.refused, cmp.Or(c.refusedList, b.refusedList)
-	}
-	if n := b.report.Lines(); n > 0 {
-		c.changed, c.older = c.changed+n, c.older+b.older.Load()
-		c.lists = append(c.lists, b.report.Path)
-	}
+	removed     atomic.Int64
+	restored    int64
+	untouched   atomic.Int64 // units that the load never began
+	changed     int64        // keys that are left
+	older       atomic.Int64 // of these, those that the load may not have come to
+	lists       []string     // of them
+	refused     int64        // keys and members that the target does not take back
+	refusedList string       // of the first shard with any
 }
 
 // summarize says what was done so far.
 func (c *counts) summarize(s *summary.Summary) {
-	s.Rollback = &summary.Rollback{Removed: c.removed, Restored: c.restored, Untouched: c.untouched}
+	s.Rollback = &summary.Rollback{Removed: c.removed.Load(), Restored: c.restored, Untouched: c.untouched.Load()}
 	s.LeftOut = s.LeftOut[:0]
 	list := ""
 	if len(c.lists) > 0 {
@@ -45,14 +35,13 @@ func (c *counts) summarize(s *summary.Summary) {
 	for _, kept := range []struct {
 		reason string
 		keys   int64
-	}{{leftout.Changed, c.changed - c.older}, {leftout.Older, c.older}} {
+	}{{leftout.Changed, c.changed - c.older.Load()}, {leftout.Older, c.older.Load()}} {
 		s.Leave(kept.reason, kept.keys, report.LoadReasons[kept.reason], true, list)
 	}
 	s.Leave(leftout.Refused, c.refused, report.LoadReasons[leftout.Refused], true, c.refusedList)
 }
 
-// notRestored is the error for what the target does not take back; nil: there is none. Another
-// rollback would not bring it there.
+// notRestored is the error for what the target never takes back; nil: there is none.
 func (c *counts) notRestored() error {
 	if c.refused == 0 {
 		return nil
@@ -61,18 +50,17 @@ func (c *counts) notRestored() error {
 		progress.Plural(c.refused, "key or member", "keys and members"), c.refusedList)}
 }
 
-// left is the error for keys that were kept; nil: none were. Sharded says that the load had shards,
-// which begin anew together.
+// left is the error for keys that were kept; nil: none. Shards begin anew together.
 func (c *counts) left(sharded bool) error {
 	if c.changed == 0 {
 		return nil
 	}
 	var kept []string
-	if n := c.changed - c.older; n > 0 {
+	if n := c.changed - c.older.Load(); n > 0 {
 		kept = append(kept, progress.Plural(n, "key", "keys")+" that others changed since")
 	}
-	if c.older > 0 {
-		kept = append(kept, progress.Plural(c.older, "key", "keys")+" that the load may not have reached before it was stopped")
+	if n := c.older.Load(); n > 0 {
+		kept = append(kept, progress.Plural(n, "key", "keys")+" that the load may not have reached before it was stopped")
 	}
 	list := c.lists[0]
 	if n := len(c.lists) - 1; n > 0 {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
@@ -21,7 +22,7 @@ func (r *rollback) mayUndo(ctx context.Context) error {
 		var later *loadstate.LaterError
 		switch err := loadstate.Newest(ctx, p.journal, ""); {
 		case errors.As(err, &later):
-			return fmt.Errorf("%w; undo that one first: kvload rollback --uri redis://%s --in %s", err, r.Target.Target.Addr, later.Place)
+			return r.undoFirst(ctx, later)
 		case err != nil:
 			return err
 		}
@@ -33,8 +34,23 @@ func (r *rollback) mayUndo(ctx context.Context) error {
 	return nil
 }
 
-// deleted looks at the names that a delta has deleted: they are put back, unless others have
-// written keys there since.
+// undoFirst says which delta is the newest, and how it is undone, with those before it.
+func (r *rollback) undoFirst(ctx context.Context, later *loadstate.LaterError) error {
+	newest, err := later.Newest(ctx)
+	if err != nil {
+		return err
+	}
+	place := newest.Place
+	if chain, _, ok := archive.ParseDeltaPath(place); ok {
+		place = chain
+	}
+	if r.Number > 0 {
+		place += fmt.Sprint(" --to ", r.Number)
+	}
+	return fmt.Errorf("%w; undo the newest first: kvload rollback --uri redis://%s --in %s", newest, r.Target.Target.Addr, place)
+}
+
+// deleted has the names put back that a delta has deleted, and others have not written since.
 func (b *undoing) deleted(ctx context.Context) error {
 	if b.saved == nil {
 		return nil

@@ -11,9 +11,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-// A doubt is a key that is not as the load leaves it. It may be as it was before the load, which
-// the saved dump tells: that is gone through once, beside the loaded one, for both are in the order
-// of the keys.
+// A doubt is a key that is not as the load leaves it. It may be as it was before: the saved dump
+// tells, which is gone through once, beside the loaded one, for both are in key order.
 type doubt struct {
 	*keyState
 	left *writer.LeftOut // how it is listed if others have changed it; nil: it is only kept from being put back

@@ -1,6 +1,7 @@
 package rollback
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 		o.Target.OnExists = writer.Replace
 	}
 	o.Target.Rename = func(db int, _ format.Kind, key []byte) ([]byte, string) {
-		if b.changed.Holds(db, "", key, nil) {
+		if b.kept.Holds(db, "", key, nil) {
 			return nil, leftout.Changed
 		}
 		return nil, ""
@@ -92,7 +93,10 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 		return err
 	}
 	s := j.Stats()
-	b.restored, b.refused, b.refusedList = s.Keys, s.LeftOut[leftout.Refused], refused.Path
+	b.restored += s.Keys
+	if n := s.LeftOut[leftout.Refused]; n > 0 {
+		b.refused, b.refusedList = b.refused+n, cmp.Or(b.refusedList, refused.Path)
+	}
 	return j.Finish()
 }
 

@@ -91,12 +91,18 @@ func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) erro
 	if err := r.lock(ctx); err != nil {
 		return err
 	}
+	if !r.whole { // a rollback of the chain has the lock
+		deltas, err := r.Location().LockDeltas(ctx, r.root)
+		if err != nil {
+			return err
+		}
+		defer deltas.Unlock()
+	}
 	r.fenceOff()
 	return errors.Join(do(r), r.Unsure(r.doubts.Why))
 }
 
-// lock locks the journals of all shards, so that none goes on, and makes sure that they are of this
-// load.
+// lock locks the journals of all shards, and makes sure that they are of this load.
 func (r *rollback) lock(ctx context.Context) error {
 	shards := []shard.Shard{r.Shard}
 	if r.common != nil && r.Shard.IsAll() {
@@ -187,7 +193,7 @@ func (r *rollback) undo(ctx context.Context) error {
 		if r.whole {
 			break
 		}
-		if err := mustBeWhole(ctx, &r.Spec, delta, cmp.Or(r.Undo, p.journal.Undo())); err != nil {
+		if err := mustBeWhole(ctx, &r.Spec, delta, cmp.Or(r.Undo, p.journal.Undo()), p.journal.Bound().Saved); err != nil {
 			return err
 		}
 	}
@@ -219,7 +225,7 @@ func (r *rollback) undo(ctx context.Context) error {
 // undoShard undoes a shard.
 func (r *rollback) undoShard(ctx context.Context, p shardState, sum *counts) (err error) {
 	load.Begin(r.rules, p.journal.Bound(), r.dump.Manifest)
-	b := &undoing{rollback: r, journal: p.journal, again: p.again, report: &leftout.Report{Path: beside(p.journal, r.ID, "changed.jsonl")}}
+	b := &undoing{rollback: r, counts: sum, journal: p.journal, again: p.again, report: &leftout.Report{Path: beside(p.journal, r.ID, "changed.jsonl")}}
 	if b.leftOut, err = p.leftOut(); err != nil {
 		fmt.Fprintf(r.log, "warning: %v: keys of which the load left out a part will be taken for changed ones\n", err)
 	}
@@ -230,7 +236,10 @@ func (r *rollback) undoShard(ctx context.Context, p shardState, sum *counts) (er
 		defer b.saved.Close()
 	}
 	err = errors.Join(b.run(ctx, loadstate.AssignUnits(p.Shard, r.units)), b.report.Close())
-	if sum.add(b); err != nil {
+	if n := b.report.Lines(); n > 0 {
+		sum.changed, sum.lists = sum.changed+n, append(sum.lists, b.report.Path)
+	}
+	if err != nil {
 		return err
 	}
 	if err := r.mark(); err != nil {
@@ -260,8 +269,7 @@ func (p *shardState) leftOut() (*leftout.List, error) {
 	return leftout.ReadList(r)
 }
 
-// beside returns where a list about a shard is: beside the journal, or of one in a bucket in the
-// working directory.
+// beside returns where a list about a shard is: beside the journal; of a bucket's, here.
 func beside(j *journal.Journal, dump, name string) string {
 	if !storage.IsURL(j.Path()) {
 		return filepath.Join(j.Path(), name)
@@ -298,8 +306,7 @@ func (r *rollback) clear(ctx context.Context) error {
 	return r.end(ctx)
 }
 
-// end forgets what the shards have in common when all of them are undone: the next load begins
-// anew.
+// end forgets what shards have in common when all are undone: the next load begins anew.
 func (r *rollback) end(ctx context.Context) error {
 	if r.common == nil {
 		return nil
@@ -323,10 +330,9 @@ type Options struct {
 	Undo  string // the dump of what was overwritten; empty: where the journal says that it is
 	Force bool   // keys that others have changed are removed, or put back, as well
 
-	// Of what is put back: how often its journal is written, and how long nothing may move; 0: for
-	// ever.
+	// Of what is put back: how often its journal is written, how long nothing may move; 0: ever.
 	Checkpoint   time.Duration
 	StallTimeout time.Duration
 
-	whole bool // what it rests on was read through
+	whole bool // what it rests on was read through, by a rollback of the chain
 }

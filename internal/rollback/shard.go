@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,6 +20,7 @@ import (
 // An undoing undoes one shard.
 type undoing struct {
 	*rollback
+	*counts // of all shards
 	journal *journal.Journal
 	saved   *archive.Archive // what the target held; nil: nothing was saved
 	leftOut *leftout.List    // what the load has left out; nil: nothing is known
@@ -28,22 +28,15 @@ type undoing struct {
 	how     verify.Options   // to compare the target with the dump
 	giants  *archive.Memory
 
-	report    *leftout.Report
-	mu        sync.Mutex
-	changed   *keyset.Set  // keys that are not to be put back, where something was saved
-	older     atomic.Int64 // of the keys in the report, those that the load may not have come to
-	untouched atomic.Int64 // units that the load never began
-	removed   atomic.Int64
-	restored  int64
-
-	refused     int64 // keys and members that the target does not take back
-	refusedList string
+	report *leftout.Report
+	mu     sync.Mutex
+	kept   *keyset.Set // keys that are not to be put back, where something was saved
 }
 
 // run removes what the load wrote and puts back what was there.
 func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
-	b.changed = keyset.New()
-	defer func() { err = errors.Join(err, b.changed.Close(), b.leftOut.Close()) }()
+	b.kept = keyset.New()
+	defer func() { err = errors.Join(err, b.kept.Close(), b.leftOut.Close()) }()
 	t := b.target.Target
 	b.how = verifytarget.Compare(t, b.rules, b.Target.HyperLogLog)
 	if !b.leftOut.Empty() {
@@ -80,7 +73,7 @@ func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
 			return err
 		}
 	}
-	if err := b.changed.Seal(); err != nil {
+	if err := b.kept.Seal(); err != nil {
 		return err
 	}
 	over()
@@ -99,5 +92,5 @@ func (b *undoing) leave(db int, key []byte) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.changed.Add(db, "", key, nil)
+	return b.kept.Add(db, "", key, nil)
 }

@@ -224,8 +224,7 @@ func (u *unit) judge(ctx context.Context, v *verify.Verdict) error {
 // decide reports whether a key is to be removed. One that was changed it lists.
 func (u *unit) decide(ctx context.Context, k *keyState, v *verify.Verdict) (remove bool, err error) {
 	refused := !u.leftOut.Empty() && u.leftOut.Holds(u.db, k.kind, k.source, nil)
-	// Of a load that did not write its keys over others, or saved them, every key that is as in the
-	// dump is its work.
+	// Of a load that saved what it wrote over, or wrote over none, all as in the dump is its work.
 	older := u.Target.OnExists == writer.Replace && u.saved == nil && !u.journal.WasEmpty() && (!k.begun || refused)
 	switch {
 	case v.Absent:

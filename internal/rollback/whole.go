@@ -9,11 +9,13 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
-// mustBeWhole reads a delta through, and what its load has saved: a rollback that has begun and
-// cannot come to its end leaves no way but to clear the target. An empty location is passed over.
-func mustBeWhole(ctx context.Context, s *load.Spec, delta, saved string) error {
+// mustBeWhole reads a delta through, and what its load has saved, with an id if that is known: a
+// rollback that has begun and cannot come to its end leaves no way but to clear the target. Empty
+// locations are passed over.
+func mustBeWhole(ctx context.Context, s *load.Spec, delta, saved, id string) error {
 	if delta != "" {
 		a, err := archive.OpenAny(ctx, delta, s.Workers, s.Keys.Identities...)
 		if err != nil {
@@ -37,6 +39,10 @@ func mustBeWhole(ctx context.Context, s *load.Spec, delta, saved string) error {
 		return fmt.Errorf("--undo: %w", err)
 	}
 	defer a.Close()
+	if id != "" && a.Manifest.Dump != id {
+		return fmt.Errorf("%w: %s holds what another load has saved with --undo (dump %s): this one has saved dump %s; put that back in its place, or say with --undo where it is",
+			exitcode.ErrRefused, summary.Place(saved), a.Manifest.Dump, id)
+	}
 	if err := a.CheckWhole(ctx); err != nil {
 		return fmt.Errorf("--undo: %w", err)
 	}

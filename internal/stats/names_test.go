@@ -96,11 +96,13 @@ func TestMerging(t *testing.T) {
 // TestNewPrefixes: where each name has a prefix of its own, nodes are used again.
 func TestNewPrefixes(t *testing.T) {
 	w := walker{tree: newTree(), heavy: &heavy{}, alphabet: newAlphabet(&[256]bool{':': true})}
-	i, name := 0, []byte(nil)
+	var names [][]byte
+	for i := range 12*mostInner + 1 {
+		names = append(names, fmt.Appendf(nil, "user:{%07d}:profile", i))
+	}
 	add := func() {
-		name = fmt.Appendf(name[:0], "user:{%07d}:profile", i)
-		w.add(name, format.String, Counts{Keys: 1})
-		i++
+		w.add(names[0], format.String, Counts{Keys: 1})
+		names = names[1:]
 	}
 	for range 2 * mostInner {
 		add()

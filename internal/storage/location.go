@@ -18,6 +18,15 @@ var ErrLocation = exitcode.New(exitcode.Refused, "the bucket cannot be used as i
 // IsURL reports whether a location is meant as a URL, not as a local path.
 func IsURL(location string) bool { return strings.Contains(location, "://") }
 
+// Abs returns a location that holds wherever it is used. None stays none. Where the working
+// directory is gone, so is what is relative to it.
+func Abs(location string) string {
+	if whole, err := filepath.Abs(location); err == nil && location != "" && !IsURL(location) {
+		return whole
+	}
+	return location
+}
+
 // Check reports what is wrong with a location, as far as its text tells.
 func Check(location string) error {
 	if !IsURL(location) {

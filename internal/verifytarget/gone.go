@@ -49,8 +49,7 @@ func (g *looking) add(ctx context.Context, one rewrite.Gone) error {
 	return g.flush(ctx)
 }
 
-// flush looks for the names of the batch, in each round for those that were there in the one
-// before.
+// flush looks for the names of the batch, in each round for those found in the one before.
 func (g *looking) flush(ctx context.Context) error {
 	for round := 1; len(g.batch) > 0; round++ {
 		began, size := time.Now(), 0

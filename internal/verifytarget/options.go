@@ -42,8 +42,7 @@ type Options struct {
 // budget is how many bytes of the target's answers are held at once, over all connections.
 const budget = 8 << 20
 
-// Compare returns how a target is compared with a dump that was loaded by the rules, and what is
-// explained by them.
+// Compare returns how a target is compared with a dump that was loaded by the rules.
 func Compare(t *target.Target, rules *rewrite.Rules, hll writer.HLLPolicy) verify.Options {
 	o := verify.Options{
 		Refuses: t.Refuses, NoZeroSign: !t.KeepsZeroSign(), Expire: rules.ExpireFunc(), Budget: verify.NewBudget(budget),
@@ -92,8 +91,7 @@ func (o *Options) readLeftOut() (*leftout.List, error) {
 	return list, nil
 }
 
-// sayState says if the journal knows why the target differs. Behind the base of a chain deltas are
-// loaded anyway.
+// sayState says if the journal knows why the target differs, but for the deltas of a chain.
 func (o *Options) sayState(ctx context.Context, chain bool, log io.Writer) error {
 	l := o.Location()
 	status, err := l.Status(ctx, l.AsNode())

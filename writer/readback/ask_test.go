@@ -236,6 +236,44 @@ func TestReadPage(t *testing.T) {
 	}
 }
 
+// TestTouch: a Kvrocks is asked for an element of one in many keys that it goes through, and
+// whatever it says of that changes nothing.
+func TestTouch(t *testing.T) {
+	for kind, c := range map[format.Kind]struct{ touch, whole string }{
+		format.List: {"LINDEX", "*1\r\n$1\r\na\r\n"}, format.Hash: {"HMGET", "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\na\r\n"},
+		format.Set: {"SMISMEMBER", "*2\r\n$1\r\n0\r\n*1\r\n$1\r\na\r\n"}, format.Zset: {"ZMSCORE", "*2\r\n$1\r\n0\r\n*2\r\n$1\r\na\r\n$1\r\n1\r\n"},
+	} {
+		touches := 0
+		f := testserver.Start(t, func(cmd []string) (string, bool) {
+			switch cmd[0] {
+			case "INFO":
+				return testserver.Bulk(testserver.InfoKvrocks), cmd[1] == "server"
+			case "PEXPIRETIME":
+				return ":-1\r\n", true
+			case "LRANGE", "HSCAN", "SSCAN", "ZSCAN":
+				return c.whole, true
+			case c.touch:
+				touches++
+				return "-ERR what\r\n", true
+			}
+			return "", false
+		})
+		var qs []*question.Question
+		for range 32 {
+			qs = append(qs, &question.Question{Kind: kind, Key: b(strings.Repeat("n", 1000)), Head: true, Tail: true, Elems: bs("a")})
+		}
+		ask(t, open(t, f.Addr), qs...)
+		for _, q := range qs {
+			if q.Total != 1 || len(q.Values)+len(q.Found) == 0 {
+				t.Errorf("%s: %+v", kind, q)
+			}
+		}
+		if touches != 4 {
+			t.Errorf("%s: %d touches of 32 keys", kind, touches)
+		}
+	}
+}
+
 // TestReadRefused: a reply that no target gives stops the reading and is told.
 func TestReadRefused(t *testing.T) {
 	for _, c := range []struct {

@@ -36,6 +36,7 @@ type Client struct {
 	limit    int64  // bytes of the next replies; 0: far above what is asked for
 	singly   bool   // values of strings are asked for one by one
 	elements int    // of the next page; 0: as many as it may have
+	through  int    // bytes of keys that were gone through since touch has had a block kept
 }
 
 // A RetryFunc is asked after an error that may pass by itself (writer.ErrTransient) whether to try
@@ -128,18 +129,6 @@ func (c *Client) end(i int, decode func(*question.Question, *resp.Reply) error) 
 // add adds a command for question i.
 func (c *Client) add(i int, decode func(*question.Question, *resp.Reply) error, name string, keys ...[]byte) {
 	c.begin(name, keys...)
-	c.end(i, decode)
-}
-
-// addMembers adds a command that names members.
-func (c *Client) addMembers(i int, decode func(*question.Question, *resp.Reply) error, name string, key []byte, members [][]byte) {
-	if len(members) == 0 {
-		return
-	}
-	c.begin(name, key)
-	for _, m := range members {
-		c.encoder.Bytes(m)
-	}
 	c.end(i, decode)
 }
 

@@ -2,6 +2,7 @@ package readback
 
 import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
@@ -46,13 +47,15 @@ func (c *Client) askContent(q *question.Question, i int) {
 		return
 	}
 	if q.Kind == format.List && isWhole(q) {
+		c.touch(q)
 		c.begin("LRANGE", q.Key)
 		c.encoder.Number(0)
 		c.encoder.Number(int64(len(q.Elems)))
 		c.end(i, decodeList)
 		return
 	}
-	if scan := scanCommands[q.Kind]; scan != "" && isWhole(q) && len(q.Elems) > 0 && c.target.ScansInOrder() {
+	if scan := collections[q.Kind].scan; scan != "" && isWhole(q) && len(q.Elems) > 0 && c.target.ScansInOrder() {
+		c.touch(q)
 		c.begin(scan, q.Key)
 		c.encoder.Word("0")
 		c.encoder.Word("COUNT")
@@ -61,6 +64,30 @@ func (c *Client) askContent(q *question.Question, i int) {
 		return
 	}
 	c.askElements(q, i)
+}
+
+// A Kvrocks that goes through a key reads its blocks of 16 KiB from their file, and keeps none of
+// them for the small key behind it. When it looks for an element it does (SERVERS.md K13).
+const (
+	touchBytes     = 8 << 10 // so often that most blocks are kept
+	storedOverhead = 40      // what an element takes beside its bytes and the name of its key, about
+)
+
+// touch adds a command that has a Kvrocks keep a block of the keys that it is about to go through,
+// one for many of them. Nobody looks at its reply.
+func (c *Client) touch(q *question.Question) {
+	for _, e := range q.Elems {
+		c.through += len(e) + len(q.Key) + storedOverhead
+	}
+	if c.through < touchBytes || !c.target.ScansInOrder() {
+		return
+	}
+	c.through = 0
+	if q.Kind == format.List {
+		c.request("LINDEX", q.Key, 0)
+		return
+	}
+	c.request(collections[q.Kind].members, q.Key, q.Elems[0])
 }
 
 // askElements adds the commands that ask for the elements by name or place, and for what goes with
@@ -79,12 +106,14 @@ func (c *Client) askElements(q *question.Question, i int) {
 			c.end(i, decodeText)
 		}
 		return
-	case format.Hash:
-		c.addMembers(i, decodeTexts, "HMGET", q.Key, q.Elems)
-	case format.Set:
-		c.addMembers(i, decodeMembership, "SMISMEMBER", q.Key, q.Elems)
-	case format.Zset:
-		c.addMembers(i, decodeScores, "ZMSCORE", q.Key, q.Elems)
+	case format.Hash, format.Set, format.Zset:
+		if t := collections[q.Kind]; len(q.Elems) > 0 {
+			c.begin(t.members, q.Key)
+			for _, m := range q.Elems {
+				c.encoder.Bytes(m)
+			}
+			c.end(i, t.decode)
+		}
 	case format.List:
 		if n := int64(len(q.Elems)); n > 0 {
 			c.begin("LRANGE", q.Key)
@@ -137,5 +166,13 @@ func (c *Client) askEntries(q *question.Question, i int) {
 	}
 }
 
-// scanCommands read a whole small collection on a target that scansInOrder.
-var scanCommands = map[format.Kind]string{format.Hash: "HSCAN", format.Set: "SSCAN", format.Zset: "ZSCAN"}
+// collections are asked for by the names of their elements; or by the first page of a scan, which
+// is the whole of a small one on a target that ScansInOrder.
+var collections = map[format.Kind]struct {
+	scan, members string
+	decode        func(*question.Question, *resp.Reply) error
+}{
+	format.Hash: {"HSCAN", "HMGET", decodeTexts},
+	format.Set:  {"SSCAN", "SMISMEMBER", decodeMembership},
+	format.Zset: {"ZSCAN", "ZMSCORE", decodeScores},
+}

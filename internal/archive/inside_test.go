@@ -1,0 +1,67 @@
+package archive
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/s3server"
+)
+
+// TestInside: below a dump or a delta, finished or not, encrypted or not, in a bucket, too, no dump
+// is begun, at any depth. What was begun there goes on, and so does a chain.
+func TestInside(t *testing.T) {
+	s3 := s3server.Start(t)
+	for _, root := range []string{t.TempDir(), s3.URL("all")} {
+		put := func(name string) {
+			store, err := storage.Create(t.Context(), root, storage.Options{})
+			if err == nil {
+				err = storage.WriteFile(store, name, []byte("{}"))
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, name := range []string{"dump/dump.json", "secret/dump.json.age", "chain/000001/dump.json", "dump/old/dump.json", "dump/chain/000001/dump.json"} {
+			put(name)
+		}
+		for place, inside := range map[string]bool{
+			"dump": false, "dump.load/x": false, "other/dump": false, "chain": false, "chain/000002": false, "dump/old": false, "dump/chain": false, "dump/chain/000002": false,
+			"dump/chunks": true, "dump/a/b/c": true, "dump/chunks/000001": true, "secret/x": true, "chain/000001/chunks": true, "dump/old/x": true, "dump/chain/000001/x": true,
+		} {
+			at := storage.Join(root, place)
+			err := MustBeOutside(t.Context(), at)
+			if errors.Is(err, ErrInside) != inside || !inside && err != nil {
+				t.Errorf("%s: %v", at, err)
+			}
+			if !inside {
+				continue
+			}
+			info := format.NewInfo("test", time.Now(), format.Source{}, format.Options{Databases: []int{0}, Types: format.Types})
+			_, created := Create(t.Context(), at, info, Options{})
+			_, resumed := Resume(t.Context(), at, info, Options{}, func(string) {})
+			for _, err := range []error{created, resumed, CanCreate(t.Context(), at, storage.Options{})} {
+				if !errors.Is(err, ErrInside) {
+					t.Errorf("%s: %v", at, err)
+				}
+			}
+			if _, err := os.Stat(at); err == nil {
+				t.Errorf("%s was made", at)
+			}
+		}
+	}
+	t.Chdir(t.TempDir())
+	if err := MustBeOutside(t.Context(), "x"); err != nil {
+		t.Error(err)
+	}
+	if err := os.WriteFile("dump.json", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := MustBeOutside(t.Context(), filepath.Join(".", "x")); !errors.Is(err, ErrInside) {
+		t.Error(err)
+	}
+}
