@@ -247,6 +247,4 @@ func (c *Codec) decode(f rawFrame, dst []byte) ([]byte, error) {
 
 // checksum is the low half of the XXH64 of what the frame decompresses to. Zstd puts
 // it at the end of a frame.
-func (f *rawFrame) checksum() uint32 {
-	return binary.LittleEndian.Uint32(f.data[len(f.data)-4:])
-}
+func (f *rawFrame) checksum() uint32 { return binary.LittleEndian.Uint32(f.data[len(f.data)-4:]) }

@@ -280,9 +280,7 @@ func (s *sequence) next(r *Record) error {
 }
 
 // short cuts a key to a length that an error can show.
-func short(key []byte) []byte {
-	return key[:min(len(key), 64)]
-}
+func short(key []byte) []byte { return key[:min(len(key), 64)] }
 
 // Size returns the bytes of user data in the record beside its key.
 func (r *Record) Size() int {

@@ -49,9 +49,7 @@ func (s *session) collection(t format.Type) collection {
 func (s *session) ByCursor() bool { return s.listing == byCursor }
 
 // Listing names the command that lists the keys.
-func (s *session) Listing() string {
-	return [...]string{"PKSCANRANGE", "SCANX", "SCAN"}[s.listing]
-}
+func (s *session) Listing() string { return [...]string{"PKSCANRANGE", "SCANX", "SCAN"}[s.listing] }
 
 // Warnings returns what the user should know of how the source will be read.
 func (s *session) Warnings() []string { return s.warnings }

@@ -248,9 +248,7 @@ func (w *Worker) decide(k *key) bool {
 }
 
 // wasOver reports whether a key was over when the load began, so that no run of it has sent any.
-func (w *Worker) wasOver(expire int64) bool {
-	return expire != 0 && expire <= w.job.Began
-}
+func (w *Worker) wasOver(expire int64) bool { return expire != 0 && expire <= w.job.Began }
 
 // hasPassed reports whether the target must have expired a key by now.
 func (w *Worker) hasPassed(expire int64) bool {

@@ -37,9 +37,7 @@ type Feed struct {
 }
 
 // Feed returns the feed of a finished dump.
-func (a *Archive) Feed() *Feed {
-	return &Feed{a: a}
-}
+func (a *Archive) Feed() *Feed { return &Feed{a: a} }
 
 // NewFeed returns the feed of a dump in a store, in which dump.json is already.
 func NewFeed(dir storage.Store, threads int, arrivals Arrivals) (*Feed, error) {

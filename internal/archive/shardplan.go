@@ -37,9 +37,7 @@ type Boundary struct {
 }
 
 // NewBoundary returns the bound at a key.
-func NewBoundary(key []byte) Boundary {
-	return Boundary{append([]byte{}, key...), name(key)}
-}
+func NewBoundary(key []byte) Boundary { return Boundary{append([]byte{}, key...), name(key)} }
 
 // ParseShardPlan reads what json.Marshal made of a ShardPlan.
 func ParseShardPlan(data []byte) (*ShardPlan, error) {

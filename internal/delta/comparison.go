@@ -339,6 +339,4 @@ func alike(a *format.Record, i int, b *format.Record, j, n int) bool {
 }
 
 // sameState compares the states of streams; of other kinds there is none.
-func sameState(a, b *format.StreamState) bool {
-	return a == b || a != nil && b != nil && *a == *b
-}
+func sameState(a, b *format.StreamState) bool { return a == b || a != nil && b != nil && *a == *b }

@@ -121,6 +121,4 @@ func newLabel(b box, text, class string, down float64) *label {
 
 func rounded(b box) box { return box{oneDigit(b.X), oneDigit(b.Y), oneDigit(b.W), oneDigit(b.H)} }
 
-func oneDigit(f float64) float64 {
-	return math.Round(10*f) / 10
-}
+func oneDigit(f float64) float64 { return math.Round(10*f) / 10 }

@@ -58,9 +58,7 @@ func short(f float64) string {
 const thousands = "kMGT"
 
 // Duration writes a time to the second.
-func Duration(d time.Duration) string {
-	return d.Round(time.Second).String()
-}
+func Duration(d time.Duration) string { return d.Round(time.Second).String() }
 
 // Took is Duration, but of what took less than a second it keeps the first two digits behind it.
 func Took(d time.Duration) string {

@@ -117,9 +117,7 @@ func (n *node) types() map[string]int64 {
 }
 
 // shown is a node's part of a pattern.
-func (n *node) shown() string {
-	return marks[n.kind] + string(n.text)
-}
+func (n *node) shown() string { return marks[n.kind] + string(n.text) }
 
 // each calls do with all nodes below n and their patterns.
 func (n *node) each(prefix string, do func(string, *node)) {

@@ -99,9 +99,7 @@ func (d *Dir) flock(f *os.File, how int) error {
 func (l *fileLock) Held() error { return nil }
 
 // Unlock lets other runs in.
-func (l *fileLock) Unlock() error {
-	return errors.Join(os.Remove(l.f.Name()), l.f.Close())
-}
+func (l *fileLock) Unlock() error { return errors.Join(os.Remove(l.f.Name()), l.f.Close()) }
 
 // A sharedLock is that of a shard: its own file, and the one of all, which the others may hold as
 // well.

@@ -189,9 +189,7 @@ func (c *Checker) judgeExpiry(k *key) {
 }
 
 // stamp writes a time to the millisecond.
-func stamp(ms int64) string {
-	return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z")
-}
+func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // clone never returns nil: an empty key is one, too.
 func clone(b []byte) []byte { return append([]byte{}, b...) }

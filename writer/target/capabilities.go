@@ -35,9 +35,7 @@ func (t *Info) IsKvrocks() bool { return t.Server == kvrocks }
 
 // OneMSET reports whether MSET is one write, so that a refused one has written nothing
 // (SERVERS.md K8).
-func (t *Info) OneMSET() bool {
-	return t.Server != kvrocks || t.AtLeast(2, 6)
-}
+func (t *Info) OneMSET() bool { return t.Server != kvrocks || t.AtLeast(2, 6) }
 
 // Unusual reports whether a server may refuse a score (SERVERS.md K5).
 func Unusual(score float64) bool {

@@ -130,9 +130,7 @@ func (t *Info) AtLeast(major, minor int) bool {
 }
 
 // isNewer reports whether the version of t is above that of u.
-func (t *Info) isNewer(u *Info) bool {
-	return !u.AtLeast(t.version())
-}
+func (t *Info) isNewer(u *Info) bool { return !u.AtLeast(t.version()) }
 
 // version returns the first two numbers of the version.
 func (t *Info) version() (major, minor int) {

@@ -49,9 +49,7 @@ func (i id) String() string {
 	return strconv.FormatUint(i.ms, 10) + "-" + strconv.FormatUint(i.seq, 10)
 }
 
-func (i id) above(other id) bool {
-	return i.ms > other.ms || i.ms == other.ms && i.seq > other.seq
-}
+func (i id) above(other id) bool { return i.ms > other.ms || i.ms == other.ms && i.seq > other.seq }
 
 // parseID takes ms-seq, or ms.
 func parseID(text string) (i id) {

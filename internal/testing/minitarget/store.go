@@ -16,9 +16,7 @@ type store struct {
 	faults []string
 }
 
-func newStore() store {
-	return store{heads: map[name]head{}, subs: map[place]map[string]string{}}
-}
+func newStore() store { return store{heads: map[name]head{}, subs: map[place]map[string]string{}} }
 
 // apply writes rows, and returns the keys of which something is seen that was not before.
 func (s *store) apply(rows []row) map[name]bool {

@@ -34,9 +34,7 @@ func (t *Topology) node(slot int) string {
 }
 
 // Missing returns the first slot that nobody serves, or NoSlot.
-func (t *Topology) Missing() int {
-	return slices.Index(t.owner[:], unowned)
-}
+func (t *Topology) Missing() int { return slices.Index(t.owner[:], unowned) }
 
 // with returns a topology in which other nodes own some slots.
 func (t *Topology) with(moved map[int]string) *Topology {
