@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/plan"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 const planDescription = `Reads a sample of the keys and writes nothing; --source-cache-off changes one
@@ -63,6 +64,6 @@ func planAction(c *cli.Context) error {
 		enc.SetIndent("", "  ")
 		return enc.Encode(f)
 	}
-	f.Show(c.App.Writer)
+	f.Show(c.App.Writer, progress.Width(c.App.Writer))
 	return nil
 }

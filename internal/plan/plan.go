@@ -2,7 +2,7 @@
 // shards.
 //
 //	f, err := plan.Make(ctx, plan.Options{Reader: reader.Options{Addr: "10.0.0.5:9221"}, Shards: 8})
-//	f.Show(os.Stdout) // or as JSON, whose division dump.ReadDivision reads
+//	f.Show(os.Stdout, 0) // or as JSON, whose division dump.ReadDivision reads
 //
 // It only reads, and keeps nothing: of each type it looks at some places of the key tree, and
 // dumps the first keys to nowhere. Figures of keys are estimates.

@@ -37,12 +37,17 @@ func makePlan(t *testing.T, addr string, set ...func(*Options)) (*Forecast, stri
 		t.Fatal(err)
 	}
 	var text bytes.Buffer
-	f.Show(&text)
-	for line := range strings.Lines(text.String()) {
-		if !strings.HasPrefix(line, "  ") && len(line) > width+1 {
-			t.Errorf("a line of more than %d columns: %s", width, line)
+	for columns, width := range map[int]int{0: 80, 60: 60, 200: 80} {
+		text.Reset()
+		f.Show(&text, columns)
+		for line := range strings.Lines(text.String()) {
+			if !strings.HasPrefix(line, " ") && len(line) > width+1 {
+				t.Errorf("a line of more than %d columns: %s", width, line)
+			}
 		}
 	}
+	text.Reset()
+	f.Show(&text, 0)
 	return f, text.String()
 }
 

@@ -10,11 +10,13 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// width is how long lines of text are at most.
-const width = 80
-
-// Show prints the forecast for people.
-func (f *Forecast) Show(w io.Writer) {
+// Show prints the forecast for people, in 80 columns, or as many as the terminal has if these are
+// fewer; 0: it is none.
+func (f *Forecast) Show(w io.Writer, columns int) {
+	width, padding := 80, 2
+	if columns > 0 && columns < width {
+		width, padding = columns, 1
+	}
 	say := func(label, text string) { progress.Wrap(w, label+": ", "  ", text, width) }
 	say("source", fmt.Sprintf("Pika %s at %s, role %s, %s; scanned by %s over %s", f.Source.Version,
 		f.Source.Address, f.Source.Role, progress.Plural(f.Source.Databases, "database", "databases"),
@@ -23,7 +25,7 @@ func (f *Forecast) Show(w io.Writer) {
 		say("warning", text)
 	}
 	fmt.Fprintf(w, "estimates from a sample of %s:\n\n", progress.Plural(f.Sampled, "key", "keys"))
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	tw := tabwriter.NewWriter(w, 0, 0, padding, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "db\ttype\tkeys\telements\texpiring\traw\tmean\tdump\t")
 	for _, t := range f.Types {
 		if t.Keys == 0 {
@@ -51,7 +53,8 @@ func (f *Forecast) Show(w io.Writer) {
 		fmt.Fprintf(w, "  db%d %s %.80s: about %s, length %s\n", k.DB, k.Type, strconv.Quote(string(k.Key)), progress.Bytes(k.Bytes), progress.Count(k.Length))
 	}
 	if d := f.Division; d != nil {
-		fmt.Fprintf(w, "\n%s (--json is what dump --plan reads), by where it begins:\n", progress.Plural(d.Shards, "shard", "shards"))
+		fmt.Fprintln(w)
+		progress.Wrap(w, "", "  ", progress.Plural(d.Shards, "shard", "shards")+" (--json is what dump --plan reads), by where it begins:", width)
 		for _, b := range d.Databases {
 			fmt.Fprintf(w, "  db%d: %s\n", b.DB, b)
 		}
