@@ -197,14 +197,20 @@ var errProtocol = errors.New("protocol error")
 // requests cuts a byte stream into commands. It remembers how far a command
 // has come, so that long ones are read once however many reads they take.
 type requests struct {
-	buf  []byte // not yet used
-	args [][]byte
-	left int // arguments still to come; 0 between commands
+	buf   []byte // not yet used
+	first []byte // what was fed first of it, to be used again
+	args  [][]byte
+	left  int // arguments still to come; 0 between commands
 }
 
 // feed adds what was read. The bytes are copied.
 func (r *requests) feed(b []byte) {
-	r.buf = append(r.buf, b...)
+	if len(r.buf) > 0 {
+		r.buf = append(r.buf, b...)
+		return
+	}
+	r.first = append(r.first[:0], b...)
+	r.buf = r.first
 }
 
 // next is the next complete command, or nil when more bytes are needed. The
@@ -283,13 +289,8 @@ func (r *requests) line() ([]byte, bool) {
 	return line, true
 }
 
-// skip drops used bytes, and starts the buffer anew when it is empty so that
-// it does not creep through memory.
-func (r *requests) skip(n int) {
-	if r.buf = r.buf[n:]; len(r.buf) == 0 {
-		r.buf = nil
-	}
-}
+// skip drops used bytes.
+func (r *requests) skip(n int) { r.buf = r.buf[n:] }
 
 // inline splits a command typed by hand, without quoting.
 func inline(line []byte) [][]byte { return bytes.Fields(line) }
