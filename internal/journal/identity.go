@@ -103,7 +103,7 @@ func ReadIdentity(path string) (Identity, error) {
 const maxFirst = 8 << 20
 
 // Check compares what the journal is of with the run at hand.
-func (j *Journal) Check(id Identity) error { return id.Check(j.load.Identity, j.Path()) }
+func (j *Journal) Check(id Identity) error { return id.Check(j.Bound(), j.Path()) }
 
 // Check compares a run at hand with what a place is of.
 func (id Identity) Check(old Identity, where string) error {

@@ -111,26 +111,34 @@ func (j *Journal) Path() string { return j.store.Path("") }
 
 // Began returns when the load began; zero if none has.
 func (j *Journal) Began() time.Time {
-	if j.load == nil {
-		return time.Time{}
+	if l := locked(j, &j.load); l != nil {
+		return l.Began
 	}
-	return j.load.Began
+	return time.Time{}
+}
+
+// locked returns a field, which another goroutine may change meanwhile. What a load began with
+// stays.
+func locked[T any](j *Journal, field *T) T {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return *field
 }
 
 // Finished returns when the load was finished; zero if it was not.
-func (j *Journal) Finished() time.Time { return j.finished }
+func (j *Journal) Finished() time.Time { return locked(j, &j.finished) }
 
 // Undone returns when the load was undone; zero if it was not, or is being undone once more.
-func (j *Journal) Undone() time.Time { return j.undone }
+func (j *Journal) Undone() time.Time { return locked(j, &j.undone) }
 
 // Kept returns how many keys the rollback has left because others had changed them.
-func (j *Journal) Kept() int64 { return j.kept }
+func (j *Journal) Kept() int64 { return locked(j, &j.kept) }
 
 // IsUndoing reports whether a rollback was begun.
-func (j *Journal) IsUndoing() bool { return j.undoing }
+func (j *Journal) IsUndoing() bool { return locked(j, &j.undoing) }
 
 // Undo returns where what the target held is kept; empty: nowhere.
-func (j *Journal) Undo() string { return j.load.Undo }
+func (j *Journal) Undo() string { return locked(j, &j.load).Undo }
 
 // BeginUndo says that a rollback begins: the load cannot be resumed any more.
 func (j *Journal) BeginUndo() error { return j.note(line{Undoing: time.Now().UTC()}) }
@@ -150,10 +158,13 @@ func (j *Journal) note(l line) error {
 }
 
 // WasEmpty reports whether the target was seen to be empty before the load.
-func (j *Journal) WasEmpty() bool { return j.load != nil && j.load.Empty }
+func (j *Journal) WasEmpty() bool {
+	l := locked(j, &j.load)
+	return l != nil && l.Empty
+}
 
 // Bound returns what the journal is of.
-func (j *Journal) Bound() Identity { return j.load.Identity }
+func (j *Journal) Bound() Identity { return locked(j, &j.load).Identity }
 
 // Begin begins a load. A finished one that is there is kept under another name, which is returned.
 func (j *Journal) Begin(b Identity, empty bool, undo string) (kept string, err error) {
@@ -254,23 +265,18 @@ func (j *Journal) Close() error {
 }
 
 // Next returns the delta that was last about to be loaded behind this load; nil: none was.
-func (j *Journal) Next() *Next {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.next
-}
+func (j *Journal) Next() *Next { return locked(j, &j.next) }
 
 // SetNext notes it, for good.
 func (j *Journal) SetNext(n Next) error { return j.note(line{Next: &n}) }
 
 // Deleted reports whether what a delta says is gone is deleted, and how many names were there.
 func (j *Journal) Deleted() (names int64, done bool) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if j.deleted == nil {
+	d := locked(j, &j.deleted)
+	if d == nil {
 		return 0, false
 	}
-	return j.deleted.Names, true
+	return d.Names, true
 }
 
 // SetDeleted notes that they are, for good, before anything of the delta is written.
@@ -282,7 +288,7 @@ func (j *Journal) SetDeleted(names int64) error {
 // or run late.
 
 // Unsure returns why it is not known whether the target holds what was loaded; empty: it is.
-func (j *Journal) Unsure() string { return j.unsure }
+func (j *Journal) Unsure() string { return locked(j, &j.unsure) }
 
 // BeUnsure notes that, for good.
 func (j *Journal) BeUnsure(why string) error { return j.note(line{Unsure: why}) }
@@ -313,12 +319,12 @@ func (j *Journal) SetRun(address, state string, now bool) error {
 }
 
 // IsIdle reports whether the last run was not killed, and has ended with nothing under way.
-func (j *Journal) IsIdle() bool { return j.idle }
+func (j *Journal) IsIdle() bool { return locked(j, &j.idle) }
 
 // SetIdle notes that, or that a run goes on, for good.
 func (j *Journal) SetIdle(idle bool) error {
 	if idle {
-		return j.note(line{Idle: time.Now().UTC(), Retries: j.recorder.retries})
+		return j.note(line{Idle: time.Now().UTC(), Retries: locked(j, &j.recorder.retries)})
 	}
 	return j.note(line{Running: time.Now().UTC()})
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
@@ -204,4 +206,37 @@ func TestOf(t *testing.T) {
 		must(t, j.rewrite())
 		must(t, j.Close())
 	}
+}
+
+// TestBeside: what workers note others can ask for at the same time (for the race detector).
+func TestBeside(t *testing.T) {
+	j := open(t, t.TempDir())
+	_, err := j.Begin(bound(), true, "")
+	must(t, err)
+	var g errgroup.Group
+	for _, note := range []func() error{
+		func() error { return j.BeUnsure("why") }, func() error { return j.SetIdle(true) }, j.BeginUndo,
+		func() error { return j.EndUndo(1) }, j.Finish, func() error { return j.SetNext(Next{}) },
+		func() error { j.Retried(1); return nil }, func() error { return j.SetDeleted(1) },
+		func() error { _, err := j.Begin(bound(), false, "u"); return err },
+	} {
+		g.Go(note)
+		g.Go(func() error {
+			j.Began()
+			j.WasEmpty()
+			j.Bound()
+			j.Undo()
+			j.Unsure()
+			j.IsIdle()
+			j.IsUndoing()
+			j.Undone()
+			j.Kept()
+			j.Finished()
+			j.Next()
+			j.Deleted()
+			return nil
+		})
+	}
+	must(t, g.Wait())
+	must(t, j.Close())
 }
