@@ -21,9 +21,7 @@ func (cr *collectionReader) most() int { return cr.w.s.o.PieceElements }
 
 func (cr *collectionReader) word() (string, int) { return string(cr.w.pass.Type), 1 }
 
-func (cr *collectionReader) ask(b *resp.Batch, key []byte, n int) {
-	cr.c.ask(b, key, &cr.start, n)
-}
+func (cr *collectionReader) ask(b *resp.Batch, key []byte, n int) { cr.c.ask(b, key, &cr.start, n) }
 
 func (cr *collectionReader) put(ctx context.Context, p *resp.Replies, items [][]byte, expire int64, n int) error {
 	key, w := items[0], cr.w

@@ -2,9 +2,11 @@ package archive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
@@ -22,7 +24,8 @@ func MustBeOutside(ctx context.Context, location string) error {
 			if chain, _ := isBegun(dir, path.Base(DeltaPath("", 1))+"/"); chain || begun && first {
 				return nil
 			}
-			if begun {
+			var foreign *format.CorruptError // the result of --json may have that name, too
+			if _, err := ReadInfo(dir); begun && !errors.As(err, &foreign) {
 				return fmt.Errorf("%w: %s is below %s: give another place", ErrInside, location, dir.Path(""))
 			}
 		}

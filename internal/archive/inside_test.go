@@ -16,11 +16,15 @@ import (
 // is begun, at any depth. What was begun there goes on, and so does a chain.
 func TestInside(t *testing.T) {
 	s3 := s3server.Start(t)
+	begun, err := os.ReadFile("../../testdata/before/dump-shards/dump.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, root := range []string{t.TempDir(), s3.URL("all")} {
 		put := func(name string) {
 			store, err := storage.Create(t.Context(), root, storage.Options{})
 			if err == nil {
-				err = storage.WriteFile(store, name, []byte("{}"))
+				err = storage.WriteFile(store, name, begun)
 			}
 			if err != nil {
 				t.Fatal(err)
@@ -58,10 +62,12 @@ func TestInside(t *testing.T) {
 	if err := MustBeOutside(t.Context(), "x"); err != nil {
 		t.Error(err)
 	}
-	if err := os.WriteFile("dump.json", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := MustBeOutside(t.Context(), filepath.Join(".", "x")); !errors.Is(err, ErrInside) {
-		t.Error(err)
+	for _, data := range [][]byte{begun, nil, []byte(`{"schema": 1}`)} { // pikadump dump --json > dump.json
+		if err := os.WriteFile("dump.json", data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := MustBeOutside(t.Context(), filepath.Join(".", "x")); errors.Is(err, ErrInside) != (len(data) > 20) {
+			t.Errorf("%q: %v", data, err)
+		}
 	}
 }

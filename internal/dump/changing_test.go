@@ -75,3 +75,32 @@ func TestGoneWhileRead(t *testing.T) {
 		}
 	}
 }
+
+// TestTypeChanged: a name of a 4.0 that gets another type behind its first one was read is in the
+// dump under both, and listed.
+func TestTypeChanged(t *testing.T) {
+	var c *redis.Client
+	s := smallpika.Start(t, pikasim.Options{Version: pikasim.V401, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+		if len(args) > 2 && strings.EqualFold(string(args[0]), "pkscanrange") && string(args[1]) == "zset" && len(args[2]) == 0 {
+			c.Del(context.Background(), "s1") // strings have been read
+			c.ZAdd(context.Background(), "s1", redis.Z{Score: 1, Member: "m"})
+		}
+		return nil, false, false
+	}})
+	c = smallpika.Client(t, s.Addr())
+	out := newDir(t)
+	makeDump(t, s.Addr(), out, func(o *Options) { o.Threads = 1 }).ok(t, "1 name stands in several types")
+	a, err := archive.Open(t.Context(), out, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	var found []string
+	err = a.Conflicts(func(k archive.ConflictKey) error {
+		found = append(found, fmt.Sprint(k.Name, k.Types))
+		return nil
+	})
+	if want := `["s1"[string zset]]`; err != nil || fmt.Sprint(found) != want {
+		t.Errorf("%v, %v; want %s", found, err, want)
+	}
+}

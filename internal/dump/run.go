@@ -232,7 +232,8 @@ func (d *dumper) finish(ctx context.Context, counts *sourceCounts) (*format.Mani
 	if err != nil {
 		return nil, err
 	}
-	return m, d.w.FinishAs(m, d.s.Source().ManyTypes() && len(m.Options.Types) > 1)
+	changed := m.Consistency.Statement != format.NoWrites // a name can have got another type behind its first one
+	return m, d.w.FinishAs(m, (changed || d.s.Source().ManyTypes()) && len(m.Options.Types) > 1)
 }
 
 // sameRun reports whether the source is known to run since the dump began. One without a run id

@@ -240,7 +240,7 @@ func (r *run) make(ctx context.Context, c *cut, threads int, last bool) (written
 	if err := r.o.before("finish"); err != nil {
 		return false, err
 	}
-	m, err := w.Finish(after, r.s.Source().ManyTypes() && len(info.Options.Types) > 1)
+	m, err := w.Finish(after, len(info.Options.Types) > 1)
 	if err != nil {
 		return false, err
 	}

@@ -241,6 +241,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 	if state.Phase == loadstate.Resumed {
 		j.Summary.Resumed(countsOf(jn.Stats()), jn.Began())
 	}
+	early := !j.feed.Finished()
 	sample, err := j.transfer(ctx, l, there, list)
 	if err != nil {
 		j.reached(jn, list)
@@ -249,7 +250,10 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 		}
 		return j.unfinished(err, jn)
 	}
-	if err := jn.Finish(); err != nil {
+	if n := j.feed.Archive().Manifest.Conflicts; early && n > 0 {
+		err = jn.BeUnsure(progress.Plural(n, "name", "names") + " changed type while the dump was made (all in " + format.ConflictsName + ")")
+	}
+	if err := errors.Join(err, jn.Finish()); err != nil {
 		return err
 	}
 	if state.Phase == loadstate.Resumed && jn.Stats().Commands == sent {

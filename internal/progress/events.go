@@ -55,9 +55,7 @@ func (m *Meter) Retried(err error, wait time.Duration) {
 }
 
 // Chunk counts chunk files that are done.
-func (m *Meter) Chunk(n int64) {
-	m.set(func() { m.chunks += n })
-}
+func (m *Meter) Chunk(n int64) { m.set(func() { m.chunks += n }) }
 
 // LeftOut counts keys and elements that are left out for a reason. What is taken back is negative.
 func (m *Meter) LeftOut(reason string, n int64) {
@@ -67,6 +65,4 @@ func (m *Meter) LeftOut(reason string, n int64) {
 }
 
 // Behind says how far a run that follows is behind.
-func (m *Meter) Behind(l Lag) {
-	m.set(func() { m.lag = &l })
-}
+func (m *Meter) Behind(l Lag) { m.set(func() { m.lag = &l }) }

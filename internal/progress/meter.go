@@ -86,14 +86,10 @@ func (m *Meter) Begin(phase string, connections int) (end func()) {
 }
 
 // Estimate says that the whole is only known from an estimate, such as INFO rocksdb.
-func (m *Meter) Estimate(from string) {
-	m.set(func() { m.estimate = from })
-}
+func (m *Meter) Estimate(from string) { m.set(func() { m.estimate = from }) }
 
 // Note sets what tells, when it is asked, what else is worth knowing.
-func (m *Meter) Note(f func() string) {
-	m.set(func() { m.note = f })
-}
+func (m *Meter) Note(f func() string) { m.set(func() { m.note = f }) }
 
 func (m *Meter) set(f func()) {
 	if m == nil {
@@ -135,14 +131,10 @@ func (m *Meter) EndTarget(addr string, failed bool) {
 }
 
 // Done says that the part is done, whatever was expected of it.
-func (m *Meter) Done(c *Counter) {
-	m.set(func() { c.done = true })
-}
+func (m *Meter) Done(c *Counter) { m.set(func() { c.done = true }) }
 
 // ExpectAll says how much work all parts are together, where that of each is not known.
-func (m *Meter) ExpectAll(work int64) {
-	m.set(func() { m.whole = &work })
-}
+func (m *Meter) ExpectAll(work int64) { m.set(func() { m.whole = &work }) }
 
 // Snapshot returns how the run fares now.
 func (m *Meter) Snapshot() Snapshot {

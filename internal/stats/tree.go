@@ -163,9 +163,7 @@ func (t *tree) mergeSmall(in *set, most int, kept *node) {
 }
 
 // mark makes a literal one of many.
-func (n *node) mark() {
-	n.kind, n.text = other, append(n.text[:0], n.text[len(n.text)-n.ends:]...)
-}
+func (n *node) mark() { n.kind, n.text = other, append(n.text[:0], n.text[len(n.text)-n.ends:]...) }
 
 // total returns what n and the nodes below it count.
 func (n *node) total() Counts {

@@ -301,9 +301,7 @@ func (t *text) say(label, text string) {
 }
 
 // write writes a text behind what stands before its first line, and before the others.
-func (t *text) write(first, others, text string) {
-	progress.Wrap(t, first, others, text, t.width)
-}
+func (t *text) write(first, others, text string) { progress.Wrap(t, first, others, text, t.width) }
 
 // command writes a command line that can be pasted, broken between its words.
 func (t *text) command(label, command string) {

@@ -29,9 +29,7 @@ type batch struct {
 	count uint32
 }
 
-func (b *batch) reset() {
-	b.buf, b.count = append(b.buf[:0], make([]byte, headSize)...), 0
-}
+func (b *batch) reset() { b.buf, b.count = append(b.buf[:0], make([]byte, headSize)...), 0 }
 
 // bytes returns the batch as RocksDB reads it. It is valid until the next put or reset.
 func (b *batch) bytes() []byte {

@@ -38,9 +38,7 @@ func pfadd(c *call) {
 	c.out.flag(changed)
 }
 
-func pfcount(c *call) {
-	c.out.integer(int64(estimate(c.union(make([]byte, hllRegisters)))))
-}
+func pfcount(c *call) { c.out.integer(int64(estimate(c.union(make([]byte, hllRegisters))))) }
 
 // union takes the higher registers of all the names of a command; out is the least there is.
 func (c *call) union(out []byte) []byte {

@@ -13,9 +13,7 @@ type infoText struct {
 	strings.Builder
 }
 
-func (t *infoText) line(format string, args ...any) {
-	fmt.Fprintf(t, format+"\r\n", args...)
-}
+func (t *infoText) line(format string, args ...any) { fmt.Fprintf(t, format+"\r\n", args...) }
 
 // info is INFO [section]. Of the sections it has server, data, clients, stats,
 // replication and keyspace; another one is answered empty, as an unknown one is.
