@@ -240,7 +240,8 @@ func TestShards(t *testing.T) {
 // by an older build goes on.
 func TestStateInside(t *testing.T) {
 	p := newPlace(t)
-	if err := errors.Join(os.Mkdir(p.run.State, 0o700), os.WriteFile(filepath.Join(p.run.State, "dump.json"), nil, 0o600)); err != nil {
+	begun, err := os.ReadFile("../../testdata/before/dump-shards/dump.json")
+	if err := errors.Join(err, os.Mkdir(p.run.State, 0o700), os.WriteFile(filepath.Join(p.run.State, "dump.json"), begun, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	in := p.run
@@ -254,7 +255,7 @@ func TestStateInside(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.begin(in, stopped)
-	if err := os.WriteFile(filepath.Join(p.run.State, "dump.json"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(p.run.State, "dump.json"), begun, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Look(t.Context(), p.resuming(in), nil); err != nil {
