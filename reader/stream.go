@@ -57,6 +57,7 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 	defer func() { w.forget(&w.pieces[0]) }()
 	next, last := "-", "+"
 	var first format.StreamState
+	read := uint64(0) // entries
 	for keys := 1; ; keys = 0 {
 		if _, err := w.ready(ctx); err != nil {
 			return handed, err
@@ -95,6 +96,9 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 		// Entries that were added after the first XINFO are not for this dump.
 		for len(r.Entries) > 0 && r.Entries[len(r.Entries)-1].ID.Compare(first.LastID) > 0 {
 			r.Entries = r.Entries[:len(r.Entries)-1]
+		}
+		if read += uint64(len(r.Entries)); read > first.EntriesAdded { // those of a deleted stream are back (SERVERS.md P13)
+			return handed, &ReplyError{Command: "XRANGE", Reply: "more entries than XINFO says were ever added"}
 		}
 		if got < asked || len(r.Entries) < got || r.Entries[got-1].ID == first.LastID {
 			r.Part |= format.PartLast

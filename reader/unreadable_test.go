@@ -36,6 +36,7 @@ func TestUnreadable(t *testing.T) {
 		{format.TypeList, pikasim.V401, "lrange", corrupt, 2},
 		{format.TypeStream, pikasim.V401, "xrange", corrupt, 1},
 		{format.TypeStream, pikasim.V355, "xrange", corrupt, 2},
+		{format.TypeStream, pikasim.V401, "xinfo", "*6\r\n$17\r\nlast-generated-id\r\n$5\r\n100-1\r\n$20\r\nmax-deleted-entry-id\r\n$3\r\n0-0\r\n$13\r\nentries-added\r\n:99\r\n", 1},
 		{format.TypeStream, pikasim.V355, "xinfo", "*2\r\n$6\r\nlength\r\n:1\r\n", 1},
 	} {
 		for _, all := range []bool{false, true} {
