@@ -26,7 +26,7 @@ func (o *Options) summarize(r *Result) {
 		s.Note("the dump is " + line)
 	}
 	for _, k := range m.Skipped {
-		s.Leave(k.Reason, k.Keys, report.Reasons[k.Reason], false, "")
+		s.Leave(k.Reason, k.Keys, report.Reasons[k.Reason], k.Reason != "deleted-or-expired", "")
 	}
 	s.Finished = true
 }

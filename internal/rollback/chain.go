@@ -29,7 +29,7 @@ func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 		return nil
 	}
 	newest := o.Spec
-	newest.Number, newest.Dump = deltas[0].Number, archive.DeltaPath(o.Dump, deltas[0].Number)
+	newest.Number, newest.Dump, o.Summary.Chain.Number = deltas[0].Number, archive.DeltaPath(o.Dump, deltas[0].Number), deltas[0].Number
 	lock, err := newest.Location().LockDeltas(ctx, deltas[0].Root)
 	if err != nil {
 		return err

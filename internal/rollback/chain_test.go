@@ -284,7 +284,15 @@ func TestBesideFollow(t *testing.T) {
 			one.o.Base, one.o.Dump = base.o.Dump, archive.DeltaPath(chain.Dump, tc.deltas)
 			runs["load of a delta"] = func() error { return one.load(t, true) }
 			runs["rollback of a delta"] = func() error { return Run(t.Context(), one.o, io.Discard) }
-			runs["rollback"] = func() error { return RunChain(t.Context(), chain, 0, io.Discard) }
+			runs["rollback"] = func() error {
+				chain := chain
+				chain.Summary = summary.New("test", "", "rollback")
+				err := RunChain(t.Context(), chain, 0, io.Discard)
+				if n := chain.Summary.Chain.Number; n != tc.deltas {
+					t.Errorf("%+v: it says that the chain is loaded up to %d", tc, n)
+				}
+				return err
+			}
 			runs["load"] = func() error {
 				return loadchain.Run(t.Context(), []load.Options{{Spec: chain.Spec, MaxErrors: -1}}, false, io.Discard, io.Discard)
 			}

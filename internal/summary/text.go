@@ -255,7 +255,7 @@ func (c *Chain) text(t *text, command string) {
 	switch {
 	case c.Number == 0:
 		if command == "follow" || command == "load" { // others do not know
-			t.say("state", "no delta made or loaded so far")
+			t.say("state", "no delta made or loaded by this run")
 		}
 		return
 	case c.Last:
