@@ -22,11 +22,10 @@ EXAMPLES:
    kvload check /backup/pika.chain`
 
 func checkCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "check", Usage: "read a whole dump and verify every checksum, count and range", UsageText: "kvload check DIR", ArgsUsage: "DIR",
 		Description: checkDescription,
-		Flags:       append(command.OutputFlags(env), encryption.IdentityFlag(env)),
+		Flags:       append(command.OutputFlags(), encryption.IdentityFlag()),
 		Action: func(c *cli.Context) error {
 			location, keys, err := argument(c)
 			if err != nil {

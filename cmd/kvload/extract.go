@@ -31,22 +31,21 @@ EXAMPLES:
       --out /backup/users /backup/pika`
 
 func extractCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "extract", Usage: "make a dump of a part of a dump", UsageText: "kvload extract --out DIR2 [options] DIR", ArgsUsage: "DIR", Description: extractDescription,
-		Flags: append(append(append(outFlags(env), filter.Flags(env)...), command.OutputFlags(env)...),
-			encryption.IdentityFlag(env), encryption.RecipientFlag(env),
-			&cli.BoolFlag{Name: "plain", Usage: "write a dump that is not encrypted, of one that is", EnvVars: env("plain"), Category: "Encryption"}),
+		Flags: append(append(append(outFlags(), filter.Flags()...), command.OutputFlags()...),
+			encryption.IdentityFlag(), encryption.RecipientFlag(),
+			&cli.BoolFlag{Name: "plain", Usage: "write a dump that is not encrypted, of one that is", Category: "Encryption"}),
 		Action: extractAction,
 	}
 }
 
 // outFlags say where a dump is written to.
-func outFlags(env func(string) []string) []cli.Flag {
+func outFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", EnvVars: env("out"), Category: categoryDump},
-		&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "for a bucket, keep each file in `DIR` until it is sent", EnvVars: env("spool"), Category: "Bucket or stream"},
-		&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: "Bucket or stream"},
+		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there", Category: categoryDump},
+		&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "for a bucket, keep each file in `DIR` until it is sent", Category: "Bucket or stream"},
+		&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", Category: "Bucket or stream"},
 	}
 }
 

@@ -29,9 +29,8 @@ EXAMPLES:
    kvload finish --uri redis://10.0.0.9:6666 --in /nfs/pika --no-verify`
 
 func finishCommand() *cli.Command {
-	env := command.Env("KVLOAD")
-	flags := append(verifyFlags(env, stateFlag(env, "where the shards keep their journals, `DIR`, a directory or the URL of a prefix in a bucket (default: as that of kvload load)", "Shards")),
-		&cli.BoolFlag{Name: "no-verify", Usage: "do not compare the target with the dump", EnvVars: env("no-verify"), Category: "Comparison"})
+	flags := append(verifyFlags(stateFlag("where the shards keep their journals, `DIR`, a directory or the URL of a prefix in a bucket (default: as that of kvload load)", "Shards")),
+		&cli.BoolFlag{Name: "no-verify", Usage: "do not compare the target with the dump", Category: "Comparison"})
 	return &cli.Command{
 		Name: "finish", Usage: "make sure that all shards of a load are done, and compare",
 		UsageText: "kvload finish --uri redis://HOST:6666 --in DIR [options]", Description: finishDescription,

@@ -31,61 +31,61 @@ const (
 )
 
 // dumpFlags say which dump; in is the help of --in.
-func dumpFlags(env func(string) []string, in string) []cli.Flag {
+func dumpFlags(in string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: in, EnvVars: env("in"), Category: categoryDump},
-		encryption.IdentityFlag(env),
+		&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: in, Category: categoryDump},
+		encryption.IdentityFlag(),
 	}
 }
 
 // targetFlags say which target, and where on it the databases go.
-func targetFlags(env func(string) []string) []cli.Flag {
-	return append(connect.Flags(6666, env),
-		&cli.StringFlag{Name: "map-db", Usage: "`N=TARGET,...` where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name) or N=db:M (database M of a server that has them), separated by commas", EnvVars: env("map-db"), Category: categoryWhat},
-		&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", EnvVars: env("timeout"), Category: categorySpeed})
+func targetFlags() []cli.Flag {
+	return append(connect.Flags(6666),
+		&cli.StringFlag{Name: "map-db", Usage: "`N=TARGET,...` where each database goes: N=default (the connection's own), N=VAR (the namespace whose token is in the environment variable VAR; N=VAR@NAME also gives its name) or N=db:M (database M of a server that has them), separated by commas", Category: categoryWhat},
+		&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Usage: "longest wait for the replies of a pipeline", Category: categorySpeed})
 }
 
 // rewriteFlags say which keys are loaded, and what becomes of their names and expiries.
-func rewriteFlags(env func(string) []string) []cli.Flag {
-	return append(filter.Flags(env),
-		&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "`fail|first|suffix` a name with several types: refuse it, load only the type that Pika would show, or load the others as NAME:hash and so on", EnvVars: env("on-conflict"), Category: categoryWhat},
-		&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "`leave-out|string` Pika's hyperloglogs, which Kvrocks cannot hold: list them, or load their bytes", EnvVars: env("hyperloglog"), Category: categoryWhat},
-		&cli.StringFlag{Name: "ttl", Value: "keep", Usage: "`keep|drop|shift` expiries: the times in the dump, none, or each later by the time since the dump began, for archives", EnvVars: env("ttl"), Category: categoryWhat},
-		&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this left when the load begins; where keys are overwritten, they are deleted on the target", EnvVars: env("ttl-min"), Category: categoryWhat},
-		&cli.StringFlag{Name: "key-prefix-strip", Usage: "strip `PREFIX` from every name; keys without it are left out and listed", EnvVars: env("key-prefix-strip"), Category: categoryWhat},
-		&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", EnvVars: env("key-prefix-add"), Category: categoryWhat},
+func rewriteFlags() []cli.Flag {
+	return append(filter.Flags(),
+		&cli.StringFlag{Name: "on-conflict", Value: "fail", Usage: "`fail|first|suffix` a name with several types: refuse it, load only the type that Pika would show, or load the others as NAME:hash and so on", Category: categoryWhat},
+		&cli.StringFlag{Name: "hyperloglog", Value: "leave-out", Usage: "`leave-out|string` Pika's hyperloglogs, which Kvrocks cannot hold: list them, or load their bytes", Category: categoryWhat},
+		&cli.StringFlag{Name: "ttl", Value: "keep", Usage: "`keep|drop|shift` expiries: the times in the dump, none, or each later by the time since the dump began, for archives", Category: categoryWhat},
+		&cli.DurationFlag{Name: "ttl-min", Usage: "leave out and count keys that have less than this left when the load begins; where keys are overwritten, they are deleted on the target", Category: categoryWhat},
+		&cli.StringFlag{Name: "key-prefix-strip", Usage: "strip `PREFIX` from every name; keys without it are left out and listed", Category: categoryWhat},
+		&cli.StringFlag{Name: "key-prefix-add", Usage: "put `PREFIX` before every name, after --key-prefix-strip", Category: categoryWhat},
 	)
 }
 
 // baseFlag says where the base of a delta lies; what is the end of its help.
-func baseFlag(env func(string) []string, what string) cli.Flag {
-	return &cli.StringFlag{Name: "base", Usage: "of a delta or a chain: the base lies in `DIR`, a directory or the URL of a prefix in a bucket; " + what, EnvVars: env("base"), Category: categoryDump}
+func baseFlag(what string) cli.Flag {
+	return &cli.StringFlag{Name: "base", Usage: "of a delta or a chain: the base lies in `DIR`, a directory or the URL of a prefix in a bucket; " + what, Category: categoryDump}
 }
 
 // baseLoadedFlag lets a delta be loaded though no journal says that its base is.
-func baseLoadedFlag(env func(string) []string) cli.Flag {
-	return &cli.BoolFlag{Name: "base-loaded", Usage: "load a delta though no journal says that the target holds what it follows; only if you know that it does", EnvVars: env("base-loaded"), Category: categoryDump}
+func baseLoadedFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "base-loaded", Usage: "load a delta though no journal says that the target holds what it follows; only if you know that it does", Category: categoryDump}
 }
 
 // runFlags say how a run goes; threads and retry are the help of --threads and --retry-for.
-func runFlags(env func(string) []string, threads, retry string) []cli.Flag {
-	return append(command.OutputFlags(env),
-		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 8, Usage: threads, EnvVars: env("threads"), Category: categorySpeed},
-		&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: retry, EnvVars: env("retry-for"), Category: categoryRepeat},
+func runFlags(threads, retry string) []cli.Flag {
+	return append(command.OutputFlags(),
+		&cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 8, Usage: threads, Category: categorySpeed},
+		&cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: retry, Category: categoryRepeat},
 	)
 }
 
 // rateFlags are those that pace.LimitsFromFlags reads.
-func rateFlags(env func(string) []string, verb string) []cli.Flag {
+func rateFlags(verb string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: verb + " at most `N` keys a second, such as 20k, over all connections", EnvVars: env("rate-keys"), Category: categorySpeed},
-		&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: verb + " at most `SIZE` a second, over all connections", EnvVars: env("rate-bytes"), Category: categorySpeed},
-		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed while reply latency exceeds `F` times its initial value, then raise it slowly", EnvVars: env("max-latency-factor"), Category: categorySpeed},
+		&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: verb + " at most `N` keys a second, such as 20k, over all connections", Category: categorySpeed},
+		&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: verb + " at most `SIZE` a second, over all connections", Category: categorySpeed},
+		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "halve the speed while reply latency exceeds `F` times its initial value, then raise it slowly", Category: categorySpeed},
 	}
 }
 
-func stateFlag(env func(string) []string, usage, category string) cli.Flag {
-	return &cli.StringFlag{Name: "state", Usage: usage, EnvVars: env("state"), Category: category}
+func stateFlag(usage, category string) cli.Flag {
+	return &cli.StringFlag{Name: "state", Usage: usage, Category: category}
 }
 
 // parseSpec reads the flags that load, verify, finish and rollback have in common. Server is what
@@ -182,15 +182,15 @@ func parseOne(c *cli.Context, shards bool) (load.Spec, error) {
 }
 
 // writeFlags are those of load and rollback, which write to the target; undo is the help of --undo.
-func writeFlags(env func(string) []string, undo string) []cli.Flag {
+func writeFlags(undo string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "`fail|skip|replace` a target that holds keys: refuse it, leave its keys as they are, or overwrite keys of the dump and delete those that have expired in it", EnvVars: env("on-exists"), Category: categoryWhat},
-		&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "maximum number of commands in one pipeline", EnvVars: env("pipeline"), Category: categorySpeed},
-		stateFlag(env, "keep the journal of this load in `DIR`, a directory or the URL of a prefix in a bucket (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket that is not loaded in shards, kvload-DUMP.load/HOST_PORT in this directory; none for a shard of a dump that is a whole bucket, or encrypted in one)", categoryRepeat),
-		&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run whose journal is in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: categoryRepeat},
-		&cli.StringFlag{Name: "undo", Usage: undo, EnvVars: env("undo"), Category: categoryRepeat},
-		&cli.DurationFlag{Name: "stall-timeout", Value: 5 * time.Minute, Usage: "stop if nothing moves for this long, and say where each worker is; 0: never", EnvVars: env("stall-timeout"), Category: categoryRepeat},
-		&cli.DurationFlag{Name: "checkpoint", Value: time.Second, Usage: "shortest time between two checkpoints in the journal", EnvVars: env("checkpoint"), Category: categoryRepeat},
+		&cli.StringFlag{Name: "on-exists", Value: "fail", Usage: "`fail|skip|replace` a target that holds keys: refuse it, leave its keys as they are, or overwrite keys of the dump and delete those that have expired in it", Category: categoryWhat},
+		&cli.IntFlag{Name: "pipeline", Value: 512, Usage: "maximum number of commands in one pipeline", Category: categorySpeed},
+		stateFlag("keep the journal of this load in `DIR`, a directory or the URL of a prefix in a bucket (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket that is not loaded in shards, kvload-DUMP.load/HOST_PORT in this directory; none for a shard of a dump that is a whole bucket, or encrypted in one)", categoryRepeat),
+		&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run whose journal is in a bucket; only if you know that the run is gone", Category: categoryRepeat},
+		&cli.StringFlag{Name: "undo", Usage: undo, Category: categoryRepeat},
+		&cli.DurationFlag{Name: "stall-timeout", Value: 5 * time.Minute, Usage: "stop if nothing moves for this long, and say where each worker is; 0: never", Category: categoryRepeat},
+		&cli.DurationFlag{Name: "checkpoint", Value: time.Second, Usage: "shortest time between two checkpoints in the journal", Category: categoryRepeat},
 	}
 }
 

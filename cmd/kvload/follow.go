@@ -60,9 +60,8 @@ func isChain(c *cli.Context) (bool, error) {
 var notFollowed = []string{"in", "follow", "dry-run", "report", "create-namespaces", "shard", "shards", "on-exists", "spool", "tune", "resume"}
 
 func followCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	flags := slices.DeleteFunc(loadFlags(), func(f cli.Flag) bool { return slices.Contains(notFollowed, f.Names()[0]) })
-	in := dumpFlags(env, "load the deltas of the chain in `DIR`, a directory or the URL of a prefix in a bucket")
+	in := dumpFlags("load the deltas of the chain in `DIR`, a directory or the URL of a prefix in a bucket")
 	return &cli.Command{
 		Name: "follow", Usage: "load the deltas of a chain as they appear",
 		UsageText: "kvload follow --uri redis://HOST:6666 --in CHAIN [options]", Description: followDescription,

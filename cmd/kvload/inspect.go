@@ -25,10 +25,9 @@ EXAMPLES:
    kvload inspect /backup/pika.chain`
 
 func inspectCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "inspect", Usage: "show what is in a dump", UsageText: "kvload inspect [--json] DIR", ArgsUsage: "DIR", Description: inspectDescription,
-		Flags:  []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the manifest as JSON, of a chain an array of them", EnvVars: env("json"), Category: categoryOutput}, encryption.IdentityFlag(env)},
+		Flags:  []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print the manifest as JSON, of a chain an array of them", Category: categoryOutput}, encryption.IdentityFlag()},
 		Action: inspect,
 	}
 }

@@ -116,34 +116,33 @@ func loadCommand() *cli.Command {
 
 // loadFlags are the flags of load.
 func loadFlags() []cli.Flag {
-	env := command.Env("KVLOAD")
 	return slices.Concat(
-		dumpFlags(env, "load the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input"),
+		dumpFlags("load the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input"),
 		[]cli.Flag{
-			baseFlag(env, "beside it is the journal of its load"),
-			baseLoadedFlag(env),
-			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump still writes it, and end when it is finished", EnvVars: env("follow"), Category: categoryDump},
-			&cli.BoolFlag{Name: "dry-run", Usage: "make the preflight checks, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", EnvVars: env("dry-run"), Category: categoryWhat},
-			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", EnvVars: env("verify"), Category: categoryWhat},
-			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside the journal, if there is anything)", EnvVars: env("report"), Category: categoryOutput},
+			baseFlag("beside it is the journal of its load"),
+			baseLoadedFlag(),
+			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump still writes it, and end when it is finished", Category: categoryDump},
+			&cli.BoolFlag{Name: "dry-run", Usage: "make the preflight checks, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", Category: categoryWhat},
+			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", Category: categoryWhat},
+			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside the journal, if there is anything)", Category: categoryOutput},
 		},
-		targetFlags(env),
+		targetFlags(),
 		[]cli.Flag{
-			&cli.StringFlag{Name: "accept", Usage: "`" + strings.Join(preflight.Acceptable, ",") + "` preflight checks that only warn instead of refusing", EnvVars: env("accept"), Category: categoryWhat},
-			&cli.BoolFlag{Name: "create-namespaces", Usage: "create the namespaces of --map-db whose tokens the target does not know, named NAME of N=VAR@NAME, or dbN; the password must be its requirepass", EnvVars: env("create-namespaces"), Category: categoryWhat},
+			&cli.StringFlag{Name: "accept", Usage: "`" + strings.Join(preflight.Acceptable, ",") + "` preflight checks that only warn instead of refusing", Category: categoryWhat},
+			&cli.BoolFlag{Name: "create-namespaces", Usage: "create the namespaces of --map-db whose tokens the target does not know, named NAME of N=VAR@NAME, or dbN; the password must be its requirepass", Category: categoryWhat},
 		},
-		rewriteFlags(env),
-		shardFlags(env),
-		runFlags(env, "connections that load at once, in a cluster to each node", "retry transient errors; give up after this long without progress; 0: no retries"),
-		writeFlags(env, "first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket"),
-		rateFlags(env, "write"),
+		rewriteFlags(),
+		shardFlags(),
+		runFlags("connections that load at once, in a cluster to each node", "retry transient errors; give up after this long without progress; 0: no retries"),
+		writeFlags("first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket"),
+		rateFlags("write"),
 		[]cli.Flag{
-			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that spans several; from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: categorySpeed},
-			&cli.StringFlag{Name: "method", Value: "auto", Usage: "`auto|commands|raw` how keys are written: by raw write batches of RocksDB if the target is empty and proves that it reads them, else by commands; by commands; or by raw batches, refused where that is not proved", EnvVars: env("method"), Category: categorySpeed},
-			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and restore them; COMPACT when it is done; the password must be its requirepass", EnvVars: env("tune"), Category: categorySpeed},
-			&cli.BoolFlag{Name: "resume", Usage: "resume a load that stopped; start it if there is none", EnvVars: env("resume"), Category: categoryRepeat},
-			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop if the target refuses more keys and members than this; -1: never", EnvVars: env("max-errors"), Category: categoryRepeat},
-			encryption.RecipientFlag(env),
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that spans several; from a Pika before 4.0 the whole dump", Category: categorySpeed},
+			&cli.StringFlag{Name: "method", Value: "auto", Usage: "`auto|commands|raw` how keys are written: by raw write batches of RocksDB if the target is empty and proves that it reads them, else by commands; by commands; or by raw batches, refused where that is not proved", Category: categorySpeed},
+			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and restore them; COMPACT when it is done; the password must be its requirepass", Category: categorySpeed},
+			&cli.BoolFlag{Name: "resume", Usage: "resume a load that stopped; start it if there is none", Category: categoryRepeat},
+			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop if the target refuses more keys and members than this; -1: never", Category: categoryRepeat},
+			encryption.RecipientFlag(),
 		},
 	)
 }

@@ -71,20 +71,19 @@ EXAMPLES:
 const baseHelp = "what is shown is what it and the deltas amount to; without it a delta shows what changed"
 
 // showFlags are those of get and cat.
-func showFlags(env func(string) []string) []cli.Flag {
-	return append(append(rewriteFlags(env), command.ProgressFlags(env)...), baseFlag(env, baseHelp),
-		&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: string(export.Table), Usage: "`table|json|resp|csv` for people, a line of JSON for each key, commands for redis-cli --pipe, or a row for each element", EnvVars: env("format"), Category: categoryOutput},
-		encryption.IdentityFlag(env),
+func showFlags() []cli.Flag {
+	return append(append(rewriteFlags(), command.ProgressFlags()...), baseFlag(baseHelp),
+		&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: string(export.Table), Usage: "`table|json|resp|csv` for people, a line of JSON for each key, commands for redis-cli --pipe, or a row for each element", Category: categoryOutput},
+		encryption.IdentityFlag(),
 	)
 }
 
 func catCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "cat", Usage: "write the keys of a dump to standard output", UsageText: "kvload cat [options] DIR", ArgsUsage: "DIR", Description: catDescription,
-		Flags: append(showFlags(env),
-			&cli.StringSliceFlag{Name: "key", Usage: "only the key `NAME`; can be given more than once (kvload get has more ways)", EnvVars: env("key"), Category: "Which keys"},
-			&cli.Int64Flag{Name: "limit", Usage: "end after `N` keys", EnvVars: env("limit"), Category: "Which keys"}),
+		Flags: append(showFlags(),
+			&cli.StringSliceFlag{Name: "key", Usage: "only the key `NAME`; can be given more than once (kvload get has more ways)", Category: "Which keys"},
+			&cli.Int64Flag{Name: "limit", Usage: "end after `N` keys", Category: "Which keys"}),
 		Action: func(c *cli.Context) error {
 			location, keys, err := argument(c)
 			if err != nil {
@@ -105,12 +104,11 @@ func catCommand() *cli.Command {
 }
 
 func getCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "get", Usage: "write single keys of a dump to standard output", UsageText: "kvload get [options] DIR KEY...", ArgsUsage: "DIR KEY...", Description: getDescription,
-		Flags: append(showFlags(env),
-			&cli.StringFlag{Name: "keys-from", Usage: "the keys are the lines of `FILE`; -: of standard input", EnvVars: env("keys-from"), Category: "Which keys"},
-			&cli.BoolFlag{Name: "base64", Usage: "the keys are given in base64, for those that are no text", EnvVars: env("base64"), Category: "Which keys"}),
+		Flags: append(showFlags(),
+			&cli.StringFlag{Name: "keys-from", Usage: "the keys are the lines of `FILE`; -: of standard input", Category: "Which keys"},
+			&cli.BoolFlag{Name: "base64", Usage: "the keys are given in base64, for those that are no text", Category: "Which keys"}),
 		Action: get,
 	}
 }
@@ -206,12 +204,11 @@ func showOptions(c *cli.Context) (o export.Options, err error) {
 }
 
 func lsCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "ls", Usage: "list the chunks of a dump", UsageText: "kvload ls [options] DIR", ArgsUsage: "DIR", Description: lsDescription,
-		Flags: append(filter.Flags(env),
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: string(export.Table), Usage: "`table|json` for people, or a line of JSON for each chunk, as the manifest has it", EnvVars: env("format"), Category: categoryOutput},
-			encryption.IdentityFlag(env)),
+		Flags: append(filter.Flags(),
+			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: string(export.Table), Usage: "`table|json` for people, or a line of JSON for each chunk, as the manifest has it", Category: categoryOutput},
+			encryption.IdentityFlag()),
 		Action: func(c *cli.Context) error {
 			location, keys, err := argument(c)
 			if err != nil {

@@ -14,7 +14,7 @@ import (
 
 func commands() []*cli.Command {
 	all := []*cli.Command{loadCommand(), followCommand(), verifyCommand(), finishCommand(), rollbackCommand(), inspectCommand(), statsCommand(), reportCommand(), checkCommand(), getCommand(), catCommand(), lsCommand(), extractCommand(), mergeCommand(), packCommand(), unpackCommand()}
-	return metrics.Watch(all, command.Env("KVLOAD"), load.Classify, os.Getenv)
+	return metrics.Watch(all, load.Classify, os.Getenv)
 }
 
 // most are the flags that stand first in the help of a command.

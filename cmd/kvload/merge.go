@@ -25,12 +25,11 @@ EXAMPLES:
       --out 's3://backups/base2' 's3://backups/base' 's3://backups/chain'`
 
 func mergeCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "merge", Usage: "make one full dump of a base and its deltas", UsageText: "kvload merge --out DIR [options] BASE CHAIN", ArgsUsage: "BASE CHAIN", Description: mergeDescription,
-		Flags: append(append(outFlags(env), command.OutputFlags(env)...),
-			encryption.IdentityFlag(env), encryption.RecipientFlag(env),
-			&cli.BoolFlag{Name: "plain", Usage: "write a dump that is not encrypted, of a base or deltas that are", EnvVars: env("plain"), Category: "Encryption"}),
+		Flags: append(append(outFlags(), command.OutputFlags()...),
+			encryption.IdentityFlag(), encryption.RecipientFlag(),
+			&cli.BoolFlag{Name: "plain", Usage: "write a dump that is not encrypted, of a base or deltas that are", Category: "Encryption"}),
 		Action: mergeAction,
 	}
 }

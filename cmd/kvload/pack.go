@@ -36,19 +36,17 @@ EXAMPLES:
    ssh source kvload pack /backup/pika | kvload unpack --out /backup/pika`
 
 func packCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "pack", Usage: "write a dump as one stream", UsageText: "kvload pack DIR > FILE", ArgsUsage: "DIR", Description: packDescription,
-		Flags:  command.ProgressFlags(env),
+		Flags:  command.ProgressFlags(),
 		Action: packAction,
 	}
 }
 
 func unpackCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "unpack", Usage: "write a stream into a directory as a dump", UsageText: "kvload unpack --out DIR < FILE", Description: unpackDescription,
-		Flags:  append(command.OutputFlags(env), outFlags(env)...),
+		Flags:  append(command.OutputFlags(), outFlags()...),
 		Action: unpackAction,
 	}
 }

@@ -29,15 +29,14 @@ EXAMPLES:
    kvload report /backup/chain --base /backup/base --out report.html`
 
 func reportCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "report", Usage: "write a page about a dump and its loads", UsageText: "kvload report DIR --out FILE", ArgsUsage: "DIR",
 		Description: reportDescription,
-		Flags: append(command.OutputFlags(env),
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the page to `FILE`; -: to standard output", EnvVars: env("out"), Category: categoryOutput},
-			&cli.StringFlag{Name: "lang", Value: string(dumpreport.English), Usage: "`en|zh` language of the page", EnvVars: env("lang"), Category: categoryOutput},
-			&cli.StringSliceFlag{Name: "state", DefaultText: "those in DUMP.load, beside the dump", Usage: "show the load whose --state was `DIR`, a directory or the URL of a prefix in a bucket; can be given more than once", EnvVars: env("state"), Category: categoryDump},
-			baseFlag(env, "what both amount to is shown"), encryption.IdentityFlag(env), readersFlag(env)),
+		Flags: append(command.OutputFlags(),
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the page to `FILE`; -: to standard output", Category: categoryOutput},
+			&cli.StringFlag{Name: "lang", Value: string(dumpreport.English), Usage: "`en|zh` language of the page", Category: categoryOutput},
+			&cli.StringSliceFlag{Name: "state", DefaultText: "those in DUMP.load, beside the dump", Usage: "show the load whose --state was `DIR`, a directory or the URL of a prefix in a bucket; can be given more than once", Category: categoryDump},
+			baseFlag("what both amount to is shown"), encryption.IdentityFlag(), readersFlag()),
 		Action: writeReport,
 	}
 }

@@ -37,20 +37,19 @@ EXAMPLES:
    kvload rollback --uri redis://10.0.0.9:6666 --in /backup/chain --to 7`
 
 func rollbackCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "rollback", Usage: "undo a load",
 		UsageText: "kvload rollback --uri redis://HOST:6666 --in DIR [options]", Description: rollbackDescription,
 		Flags: slices.Concat(
-			dumpFlags(env, "undo the load of the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket"),
-			[]cli.Flag{baseFlag(env, "where its journal does not say that")},
-			targetFlags(env), rewriteFlags(env), shardFlags(env),
-			runFlags(env, "connections that read, remove and put back at once", "retry transient errors; give up after this long without progress; 0: no retries"),
-			writeFlags(env, "put back what load --undo saved in `DIR` (default: where the journal says that it is)"),
+			dumpFlags("undo the load of the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket"),
+			[]cli.Flag{baseFlag("where its journal does not say that")},
+			targetFlags(), rewriteFlags(), shardFlags(),
+			runFlags("connections that read, remove and put back at once", "retry transient errors; give up after this long without progress; 0: no retries"),
+			writeFlags("put back what load --undo saved in `DIR` (default: where the journal says that it is)"),
 			[]cli.Flag{
-				&cli.IntFlag{Name: "to", DefaultText: "0: all of them", Usage: "of a chain, undo only the deltas behind number `N`", EnvVars: env("to"), Category: categoryWhat},
-				&cli.BoolFlag{Name: "force", Usage: "also undo keys that others changed since", EnvVars: env("force"), Category: categoryWhat},
-				&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", EnvVars: env("flush"), Category: categoryWhat},
+				&cli.IntFlag{Name: "to", DefaultText: "0: all of them", Usage: "of a chain, undo only the deltas behind number `N`", Category: categoryWhat},
+				&cli.BoolFlag{Name: "force", Usage: "also undo keys that others changed since", Category: categoryWhat},
+				&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", Category: categoryWhat},
 			}),
 		Action: func(c *cli.Context) error {
 			o, err := parseRollback(c)

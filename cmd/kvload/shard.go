@@ -8,11 +8,11 @@ import (
 )
 
 // shardFlags are the flags by which a shard is chosen.
-func shardFlags(env func(string) []string) []cli.Flag {
+func shardFlags() []cli.Flag {
 	const many = "Shards"
 	return []cli.Flag{
-		&cli.StringFlag{Name: "shard", Usage: "only shard `I/N` of the dump, I from 0 to N-1 (0/1: all of it); all shards have the same --state", EnvVars: env("shard"), Category: many},
-		&cli.IntFlag{Name: "shards", Usage: "only one of `N` shards, which the scheduler names: " + shard.KubernetesIndex + " (Kubernetes) or " + shard.SlurmIndex + " (Slurm, N also from " + shard.SlurmCount + ")", EnvVars: env("shards"), Category: many},
+		&cli.StringFlag{Name: "shard", Usage: "only shard `I/N` of the dump, I from 0 to N-1 (0/1: all of it); all shards have the same --state", Category: many},
+		&cli.IntFlag{Name: "shards", Usage: "only one of `N` shards, which the scheduler names: " + shard.KubernetesIndex + " (Kubernetes) or " + shard.SlurmIndex + " (Slurm, N also from " + shard.SlurmCount + ")", Category: many},
 	}
 }
 

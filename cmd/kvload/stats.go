@@ -31,11 +31,10 @@ EXAMPLES:
    kvload stats --json /backup/pika | jq '.names.prefixes[] | {prefix, bytes}'`
 
 func statsCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "stats", Usage: "count what is in a dump: types, sizes, prefixes", UsageText: "kvload stats [--json] DIR", ArgsUsage: "DIR",
 		Description: statsDescription,
-		Flags:       append(command.OutputFlags(env), baseFlag(env, "what both amount to is counted"), encryption.IdentityFlag(env), readersFlag(env)),
+		Flags:       append(command.OutputFlags(), baseFlag("what both amount to is counted"), encryption.IdentityFlag(), readersFlag()),
 		Action: func(c *cli.Context) error {
 			a, s, err := count(c)
 			if err != nil {
@@ -55,8 +54,8 @@ func statsCommand() *cli.Command {
 	}
 }
 
-func readersFlag(env func(string) []string) cli.Flag {
-	return &cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 2, Usage: "chunks that are read at once; more need more memory", EnvVars: env("threads"), Category: categorySpeed}
+func readersFlag() cli.Flag {
+	return &cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: 2, Usage: "chunks that are read at once; more need more memory", Category: categorySpeed}
 }
 
 // count counts what is in the dump that is the command's argument, which stays open.

@@ -48,31 +48,30 @@ EXAMPLES:
    kvload verify --uri redis://10.0.0.9:6666 --in /nfs/pika --shard 3/8`
 
 // verifyFlags are the flags of verify, which finish has as well; state is the one of --state.
-func verifyFlags(env func(string) []string, state cli.Flag) []cli.Flag {
+func verifyFlags(state cli.Flag) []cli.Flag {
 	const how = "Comparison"
 	return slices.Concat(
-		dumpFlags(env, "compare with the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket"),
-		[]cli.Flag{baseFlag(env, "where its journal does not say that")},
-		targetFlags(env), rewriteFlags(env),
-		runFlags(env, "connections that read at once", "retry transient errors; give up after this long without progress; 0: no retries"),
-		rateFlags(env, "read"),
+		dumpFlags("compare with the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket"),
+		[]cli.Flag{baseFlag("where its journal does not say that")},
+		targetFlags(), rewriteFlags(),
+		runFlags("connections that read at once", "retry transient errors; give up after this long without progress; 0: no retries"),
+		rateFlags("read"),
 		[]cli.Flag{
 			state,
-			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report"), Category: categoryOutput},
-			&cli.StringFlag{Name: "left-out", Usage: "the report of kvload load, `FILE`: what it lists is no difference", EnvVars: env("left-out"), Category: how},
-			&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`: chosen by their names, the same each time", EnvVars: env("sample"), Category: categoryKeys},
-			&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements", EnvVars: env("keys-only"), Category: how},
-			&cli.BoolFlag{Name: "reverse", Usage: "also find keys that only the target has", EnvVars: env("reverse"), Category: how},
-			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "maximum passes; each re-checks the keys that differed", EnvVars: env("rounds"), Category: how},
+			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", Category: categoryOutput},
+			&cli.StringFlag{Name: "left-out", Usage: "the report of kvload load, `FILE`: what it lists is no difference", Category: how},
+			&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`: chosen by their names, the same each time", Category: categoryKeys},
+			&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements", Category: how},
+			&cli.BoolFlag{Name: "reverse", Usage: "also find keys that only the target has", Category: how},
+			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "maximum passes; each re-checks the keys that differed", Category: how},
 		})
 }
 
 func verifyCommand() *cli.Command {
-	env := command.Env("KVLOAD")
 	return &cli.Command{
 		Name: "verify", Usage: "compare a target with a dump",
 		UsageText: "kvload verify --uri redis://HOST:6666 --in DIR [options]", Description: verifyDescription,
-		Flags: append(verifyFlags(env, stateFlag(env, "where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", categoryWhat)), shardFlags(env)...),
+		Flags: append(verifyFlags(stateFlag("where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", categoryWhat)), shardFlags()...),
 		Action: func(c *cli.Context) error {
 			o, err := parseVerify(c, true)
 			if err != nil {

@@ -73,7 +73,7 @@ func dumpCommand() *cli.Command {
 	return &cli.Command{
 		Name: "dump", Usage: "write the data of a Pika to a directory or a bucket",
 		UsageText: "pikadump dump --uri redis://HOST:9221 --out DIR [options]", Description: dumpDescription,
-		Flags: dumpFlags(command.Env("PIKADUMP")),
+		Flags: dumpFlags(),
 		Action: func(c *cli.Context) error {
 			o, err := parseDump(c)
 			if err != nil {
@@ -96,68 +96,68 @@ func dumpCommand() *cli.Command {
 	}
 }
 
-func dumpFlags(env func(string) []string) []cli.Flag {
+func dumpFlags() []cli.Flag {
 	return slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there; - writes it as one stream to standard output", EnvVars: env("out"), Category: "Dump"},
-			&cli.BoolFlag{Name: "resume", Usage: "resume the unfinished dump in --out; source and choice of keys are those of the dump if they are not given", EnvVars: env("resume"), Category: "Resume and retry"},
-			&cli.StringFlag{Name: "base", Usage: "write a delta: only what has changed since the full dump in `DIR`, and since the deltas before --out where that is the next of a chain, such as chain/000002", EnvVars: env("base"), Category: "Delta"},
-			&cli.BoolFlag{Name: "other-source", Usage: "the source may be another one than that of --base, after a failover or a restore: the delta makes a target equal to it", EnvVars: env("other-source"), Category: "Delta"},
-			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "`SIZE` of a chunk file", EnvVars: env("chunk-size"), Category: "Dump"},
-			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump; the dump is finished all the same", EnvVars: env("require-consistent"), Category: "Dump"},
-			&cli.Int64Flag{Name: "split-keys", Value: dump.SplitKeys, Hidden: true, Usage: "keys that a pass must have listed to be split", EnvVars: env("split-keys")},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the dump to `DIR`, a directory or the URL of a prefix in a bucket, which must be empty or not there; - writes it as one stream to standard output", Category: "Dump"},
+			&cli.BoolFlag{Name: "resume", Usage: "resume the unfinished dump in --out; source and choice of keys are those of the dump if they are not given", Category: "Resume and retry"},
+			&cli.StringFlag{Name: "base", Usage: "write a delta: only what has changed since the full dump in `DIR`, and since the deltas before --out where that is the next of a chain, such as chain/000002", Category: "Delta"},
+			&cli.BoolFlag{Name: "other-source", Usage: "the source may be another one than that of --base, after a failover or a restore: the delta makes a target equal to it", Category: "Delta"},
+			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Usage: "`SIZE` of a chunk file", Category: "Dump"},
+			&cli.BoolFlag{Name: "require-consistent", Usage: "end with exit code 3 unless no write happened at the source during the dump; the dump is finished all the same", Category: "Dump"},
+			&cli.Int64Flag{Name: "split-keys", Value: dump.SplitKeys, Hidden: true, Usage: "keys that a pass must have listed to be split"},
 		},
-		storeFlags(env),
-		command.OutputFlags(env),
-		sourceFlags(env),
-		trialFlags(env),
-		paceFlags(env),
+		storeFlags(),
+		command.OutputFlags(),
+		sourceFlags(),
+		trialFlags(),
+		paceFlags(),
 		[]cli.Flag{
-			&cli.BoolFlag{Name: "no-source-count", Usage: "do not compare the dump with the source's own count (INFO keyspace 1), for which it walks over all keys in the background", EnvVars: env("no-source-count"), Category: speed},
-			cacheFlag(env, "--resume"),
+			&cli.BoolFlag{Name: "no-source-count", Usage: "do not compare the dump with the source's own count (INFO keyspace 1), for which it walks over all keys in the background", Category: speed},
+			cacheFlag("--resume"),
 		},
-		shardFlags(env),
+		shardFlags(),
 	)
 }
 
 // bucket is the category of flags that are for a dump in a bucket only.
 const bucket = "Bucket or stream"
 
-func trialFlags(env func(string) []string) []cli.Flag {
+func trialFlags() []cli.Flag {
 	const category = "Which keys"
 	return []cli.Flag{
-		&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`, for a trial: the same ones in every run", EnvVars: env("sample"), Category: category},
-		&cli.Int64Flag{Name: "limit-keys", DefaultText: "no limit", Usage: "only the first `N` keys of each database and type, for a trial", EnvVars: env("limit-keys"), Category: category},
+		&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`, for a trial: the same ones in every run", Category: category},
+		&cli.Int64Flag{Name: "limit-keys", DefaultText: "no limit", Usage: "only the first `N` keys of each database and type, for a trial", Category: category},
 	}
 }
 
 // storeFlags say how files are written.
-func storeFlags(env func(string) []string) []cli.Flag {
+func storeFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once", EnvVars: env("uploads"), Category: bucket},
-		&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent: one chunk per thread and upload; with --out - from a Pika before 4.0 the whole dump", EnvVars: env("spool"), Category: bucket},
-		&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", EnvVars: env("break-lock"), Category: bucket},
-		encryption.RecipientFlag(env), encryption.IdentityFlag(env),
+		&cli.IntFlag{Name: "uploads", Value: 4, Usage: "chunks that are sent to a bucket at once", Category: bucket},
+		&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "keep chunks in `DIR` until they are sent: one chunk per thread and upload; with --out - from a Pika before 4.0 the whole dump", Category: bucket},
+		&cli.BoolFlag{Name: "break-lock", Usage: "take over the lock of a run in a bucket; only if you know that the run is gone", Category: bucket},
+		encryption.RecipientFlag(), encryption.IdentityFlag(),
 	}
 }
 
 // paceFlags say how the source is spared.
-func paceFlags(env func(string) []string) []cli.Flag {
+func paceFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.DurationFlag{Name: "reply-time", DefaultText: "500ms", Usage: "target time of one reply, at most a third of the server's timeout", EnvVars: env("reply-time"), Category: speed},
-		&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "read at most `N` keys a second, such as 20k, over all threads", EnvVars: env("rate-keys"), Category: speed},
-		&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "read at most `SIZE` a second, over all threads", EnvVars: env("rate-bytes"), Category: speed},
-		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "pause while PING latency exceeds `F` times its initial value", EnvVars: env("max-latency-factor"), Category: speed},
-		&cli.StringSliceFlag{Name: "window", Usage: "read only at these times of the day, such as `23:00-06:00`, and pause outside; more than one with commas", EnvVars: env("window"), Category: speed},
+		&cli.DurationFlag{Name: "reply-time", DefaultText: "500ms", Usage: "target time of one reply, at most a third of the server's timeout", Category: speed},
+		&cli.StringFlag{Name: "rate-keys", DefaultText: "no limit", Usage: "read at most `N` keys a second, such as 20k, over all threads", Category: speed},
+		&cli.StringFlag{Name: "rate-bytes", DefaultText: "no limit", Usage: "read at most `SIZE` a second, over all threads", Category: speed},
+		&cli.Float64Flag{Name: "max-latency-factor", DefaultText: "off", Usage: "pause while PING latency exceeds `F` times its initial value", Category: speed},
+		&cli.StringSliceFlag{Name: "window", Usage: "read only at these times of the day, such as `23:00-06:00`, and pause outside; more than one with commas", Category: speed},
 	}
 }
 
 // shardFlags choose a shard.
-func shardFlags(env func(string) []string) []cli.Flag {
+func shardFlags() []cli.Flag {
 	const many = "Shards"
 	return []cli.Flag{
-		&cli.StringFlag{Name: "plan", Usage: "`FILE` that pikadump plan --json --shards N wrote: dump one of its shards; give all shards the same FILE", EnvVars: env("plan"), Category: many},
-		&cli.StringFlag{Name: "shard", Usage: "dump shard `I/N`, I from 0 to N-1 (default: the index that the scheduler names: " + shard.KubernetesIndex + " or " + shard.SlurmIndex + ")", EnvVars: env("shard"), Category: many},
+		&cli.StringFlag{Name: "plan", Usage: "`FILE` that pikadump plan --json --shards N wrote: dump one of its shards; give all shards the same FILE", Category: many},
+		&cli.StringFlag{Name: "shard", Usage: "dump shard `I/N`, I from 0 to N-1 (default: the index that the scheduler names: " + shard.KubernetesIndex + " or " + shard.SlurmIndex + ")", Category: many},
 	}
 }
 

@@ -22,22 +22,22 @@ import (
 const speed = "Speed and size"
 
 // sourceFlags returns the flags that dump and plan share.
-func sourceFlags(env func(string) []string) []cli.Flag {
-	return slices.Concat(connect.Flags(9221, env), filter.Flags(env), listingFlags(env), []cli.Flag{
-		threadsFlag(env, "types read at once, each on a connection of its own (default: half the server's thread-pool-size; dump: up to 6 while PING is quick)"),
-		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "maximum number of keys in one page", EnvVars: env("page-keys"), Category: speed},
-		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "target `SIZE` of one reply; at four times that it is given up, and less is asked for", EnvVars: env("reply-size"), Category: speed},
-		timeoutFlag(env),
-		retryFlag(env),
-		levelFlag(env),
+func sourceFlags() []cli.Flag {
+	return slices.Concat(connect.Flags(9221), filter.Flags(), listingFlags(), []cli.Flag{
+		threadsFlag("types read at once, each on a connection of its own (default: half the server's thread-pool-size; dump: up to 6 while PING is quick)"),
+		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "maximum number of keys in one page", Category: speed},
+		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "target `SIZE` of one reply; at four times that it is given up, and less is asked for", Category: speed},
+		timeoutFlag(),
+		retryFlag(),
+		levelFlag(),
 	})
 }
 
 // listingFlags say how keys and streams are listed.
-func listingFlags(env func(string) []string) []cli.Flag {
+func listingFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "scan", Value: reader.ScanAuto, Usage: "`auto|range|scan` how keys are listed: range by PKSCANRANGE and SCANX (3.0.3 and newer); scan by SCAN (one thread, cannot be resumed, and only while no other client scans)", EnvVars: env("scan"), Category: speed},
-		&cli.StringFlag{Name: "streams", Value: "auto", Usage: "`auto|off` off: no streams, which Pika 4.0 can only list by walking over all keys", EnvVars: env("streams"), Category: "Which keys"},
+		&cli.StringFlag{Name: "scan", Value: reader.ScanAuto, Usage: "`auto|range|scan` how keys are listed: range by PKSCANRANGE and SCANX (3.0.3 and newer); scan by SCAN (one thread, cannot be resumed, and only while no other client scans)", Category: speed},
+		&cli.StringFlag{Name: "streams", Value: "auto", Usage: "`auto|off` off: no streams, which Pika 4.0 can only list by walking over all keys", Category: "Which keys"},
 	}
 }
 
@@ -58,16 +58,16 @@ func parseListing(c *cli.Context, o *reader.Options) error {
 	return nil
 }
 
-func threadsFlag(env func(string) []string, usage string) cli.Flag {
-	return &cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: usage, EnvVars: env("threads"), Category: speed}
+func threadsFlag(usage string) cli.Flag {
+	return &cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: usage, Category: speed}
 }
 
-func timeoutFlag(env func(string) []string) cli.Flag {
-	return &cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", EnvVars: env("timeout"), Category: speed}
+func timeoutFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", Category: speed}
 }
 
-func levelFlag(env func(string) []string) cli.Flag {
-	return &cli.StringFlag{Name: "level", Value: "fastest", Usage: "`fastest|default|better` compression", EnvVars: env("level"), Category: speed}
+func levelFlag() cli.Flag {
+	return &cli.StringFlag{Name: "level", Value: "fastest", Usage: "`fastest|default|better` compression", Category: speed}
 }
 
 func parseLevel(c *cli.Context) (format.Level, error) {
@@ -84,14 +84,14 @@ func parseLevel(c *cli.Context) (format.Level, error) {
 }
 
 // retryFlag is the same for all that reads a source.
-func retryFlag(env func(string) []string) cli.Flag {
-	return &cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "retry transient errors; give up after this long without progress; 0: no retries", EnvVars: env("retry-for"), Category: "Resume and retry"}
+func retryFlag() cli.Flag {
+	return &cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "retry transient errors; give up after this long without progress; 0: no retries", Category: "Resume and retry"}
 }
 
 // cacheFlag is the same for all that reads a source. After a crash another run sets back.
-func cacheFlag(env func(string) []string, another string) cli.Flag {
+func cacheFlag(another string) cli.Flag {
 	return &cli.BoolFlag{
-		Name: "source-cache-off", EnvVars: env("source-cache-off"), Category: speed,
+		Name: "source-cache-off", Category: speed,
 		Usage: "set the source's cache-model to 0 for the run, and restore it at the end (after a crash: at the end of " + another + ")",
 	}
 }

@@ -42,7 +42,7 @@ func followCommand() *cli.Command {
 	return &cli.Command{
 		Name: "follow", Usage: "write what changes at a Pika since a dump, as deltas",
 		UsageText: "pikadump follow --uri redis://HOST:9221 --base DUMP --out CHAIN [options]", Description: followDescription,
-		Flags: followFlags(command.Env("PIKADUMP")),
+		Flags: followFlags(),
 		Action: func(c *cli.Context) error {
 			o, err := parseFollow(c)
 			if err != nil {
@@ -54,24 +54,24 @@ func followCommand() *cli.Command {
 	}
 }
 
-func followFlags(env func(string) []string) []cli.Flag {
+func followFlags() []cli.Flag {
 	const deltas = "Deltas"
 	return slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "base", Usage: "the finished dump in `DIR` that the first delta follows", EnvVars: env("base"), Category: deltas},
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the deltas below `CHAIN`, a directory or the URL of a prefix in a bucket", EnvVars: env("out"), Category: deltas},
-			&cli.DurationFlag{Name: "interval", Value: follow.Interval, Usage: "make a delta every so often, if anything was written", EnvVars: env("interval"), Category: deltas},
-			&cli.IntFlag{Name: "delta-keys", Value: follow.DeltaNames, Usage: "make one sooner, of `N` keys: that bounds the memory", EnvVars: env("delta-keys"), Category: deltas},
-			&cli.BoolFlag{Name: "once", Usage: "make one delta of what was written until now, and end", EnvVars: env("once"), Category: deltas},
-			&cli.DurationFlag{Name: "until-idle", DefaultText: "off", Usage: "end when nothing was written for so long, with a last delta", EnvVars: env("until-idle"), Category: deltas},
-			&cli.IntFlag{Name: "replication-port", DefaultText: "port + 2000", Usage: "`PORT` at which the source takes replicas", EnvVars: env("replication-port"), Category: "Source"},
+			&cli.StringFlag{Name: "base", Usage: "the finished dump in `DIR` that the first delta follows", Category: deltas},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the deltas below `CHAIN`, a directory or the URL of a prefix in a bucket", Category: deltas},
+			&cli.DurationFlag{Name: "interval", Value: follow.Interval, Usage: "make a delta every so often, if anything was written", Category: deltas},
+			&cli.IntFlag{Name: "delta-keys", Value: follow.DeltaNames, Usage: "make one sooner, of `N` keys: that bounds the memory", Category: deltas},
+			&cli.BoolFlag{Name: "once", Usage: "make one delta of what was written until now, and end", Category: deltas},
+			&cli.DurationFlag{Name: "until-idle", DefaultText: "off", Usage: "end when nothing was written for so long, with a last delta", Category: deltas},
+			&cli.IntFlag{Name: "replication-port", DefaultText: "port + 2000", Usage: "`PORT` at which the source takes replicas", Category: "Source"},
 		},
-		connect.Flags(9221, env),
+		connect.Flags(9221),
 		[]cli.Flag{
-			threadsFlag(env, "connections that read keys (default: up to 6, at most half the server's thread-pool-size)"),
-			timeoutFlag(env), levelFlag(env), retryFlag(env), cacheFlag(env, "the next follow"),
+			threadsFlag("connections that read keys (default: up to 6, at most half the server's thread-pool-size)"),
+			timeoutFlag(), levelFlag(), retryFlag(), cacheFlag("the next follow"),
 		},
-		paceFlags(env), storeFlags(env), command.OutputFlags(env),
+		paceFlags(), storeFlags(), command.OutputFlags(),
 	)
 }
 

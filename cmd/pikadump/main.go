@@ -13,7 +13,7 @@ import (
 
 func commands() []*cli.Command {
 	all := []*cli.Command{dumpCommand(), planCommand(), verifyCommand(), followCommand()}
-	return metrics.Watch(all, command.Env("PIKADUMP"), classify, os.Getenv)
+	return metrics.Watch(all, classify, os.Getenv)
 }
 
 // most are the flags that stand first in the help of a command.

@@ -24,15 +24,14 @@ EXAMPLES:
    pikadump plan --uri redis://10.0.0.5:9221 --json --shards 8 > plan.json`
 
 func planCommand() *cli.Command {
-	env := command.Env("PIKADUMP")
 	return &cli.Command{
 		Name: "plan", Usage: "forecast a dump from a sample, without making it",
 		UsageText: "pikadump plan --uri redis://HOST:9221 [options]", Description: planDescription,
 		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: env("json"), Category: "Output"},
-			&cli.IntFlag{Name: "shards", Usage: "divide the keys of each database into `N` ranges, for dump --plan", EnvVars: env("shards"), Category: "Shards"},
-			cacheFlag(env, "the next plan"),
-		}, sourceFlags(env)...),
+			&cli.BoolFlag{Name: "json", Usage: "print JSON", Category: "Output"},
+			&cli.IntFlag{Name: "shards", Usage: "divide the keys of each database into `N` ranges, for dump --plan", Category: "Shards"},
+			cacheFlag("the next plan"),
+		}, sourceFlags()...),
 		Action: planAction,
 	}
 }

@@ -27,25 +27,24 @@ EXAMPLES:
       --sample 1% --report changed.jsonl`
 
 func verifyCommand() *cli.Command {
-	env := command.Env("PIKADUMP")
 	const keys, how = "Which keys", "Comparison"
 	flags := slices.Concat(
 		[]cli.Flag{
-			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket", EnvVars: env("in"), Category: "Dump"},
-			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", EnvVars: env("report"), Category: "Output"},
+			&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Usage: "compare with the dump in `DIR`, a directory or the URL of a prefix in a bucket", Category: "Dump"},
+			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", Category: "Output"},
 		},
-		command.OutputFlags(env),
-		connect.Flags(9221, env),
-		filter.Flags(env),
+		command.OutputFlags(),
+		connect.Flags(9221),
+		filter.Flags(),
 		[]cli.Flag{
-			&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`: chosen by their names, the same each time", EnvVars: env("sample"), Category: keys},
-			&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements; the source is read all the same", EnvVars: env("keys-only"), Category: how},
-			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "maximum passes; each re-checks the keys that differed", EnvVars: env("rounds"), Category: how},
-			threadsFlag(env, "connections that read at once (default: up to 6, at most half the server's thread-pool-size)"),
-			timeoutFlag(env),
-			retryFlag(env),
-			cacheFlag(env, "the next verify"),
-			encryption.IdentityFlag(env),
+			&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`: chosen by their names, the same each time", Category: keys},
+			&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements; the source is read all the same", Category: how},
+			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "maximum passes; each re-checks the keys that differed", Category: how},
+			threadsFlag("connections that read at once (default: up to 6, at most half the server's thread-pool-size)"),
+			timeoutFlag(),
+			retryFlag(),
+			cacheFlag("the next verify"),
+			encryption.IdentityFlag(),
 		},
 	)
 	return &cli.Command{

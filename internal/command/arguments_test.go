@@ -36,7 +36,7 @@ func TestArrange(t *testing.T) {
 // not.
 func TestOverlooked(t *testing.T) {
 	app := App(&cli.App{Name: "tool", Commands: []*cli.Command{{Name: "do", Flags: []cli.Flag{
-		&cli.StringFlag{Name: "rate-keys", EnvVars: Env("TOOL")("rate-keys")},
+		&cli.StringFlag{Name: "rate-keys"},
 	}}}}, nil)
 	got := overlooked(app, []string{"tool", "do", "--map-db", "1=TOOL_NS1"}, []string{
 		"TOOL_RATE_KEYS=5", "TOOL_RATEKEYS=5", "TOOL_NS1=x", "TOOL_NS2=x", "TOOL_MAP_DB=1=TOOL_NS2", "TOOL_SERVICE_HOST=1.2.3.4", "TOOL_PORT_6666_TCP=x", "PATH=x",

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"reflect"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -64,12 +65,13 @@ func App(app *cli.App, most map[string][]string) *cli.App {
 		return cli.ShowAppHelp(c)
 	}
 	app.Commands = append(app.Commands, printConfigCommand(app), versionCommand(app.Name), completionCommand(app.Name), m.manCommand())
-	env := Env(strings.ToUpper(app.Name))
+	nameVariables(app.Name, app.Flags)
 	for _, c := range app.Commands {
 		c.OnUsageError = onUsageError
 		if !c.SkipFlagParsing {
-			c.Flags = append(append(c.Flags, logFlags(env)...), configFlag(env))
+			c.Flags = append(append(c.Flags, logFlags()...), configFlag())
 		}
+		nameVariables(app.Name, c.Flags)
 	}
 	return app
 }
@@ -83,10 +85,16 @@ func commandNames(app *cli.App) (names []string) {
 
 func onUsageError(c *cli.Context, err error, _ bool) error { return usageError(c, err) }
 
-// Env returns a function that names the environment variable of a flag: PREFIX_FLAG_NAME.
-func Env(prefix string) func(string) []string {
-	return func(flag string) []string {
-		return []string{prefix + "_" + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))}
+// variable is the environment variable of a flag: TOOL_FLAG_NAME.
+func variable(tool, flag string) string {
+	return strings.ToUpper(tool + "_" + strings.ReplaceAll(flag, "-", "_"))
+}
+
+// nameVariables gives flags their variables, before any that they have of their own.
+func nameVariables(tool string, flags []cli.Flag) {
+	for _, f := range flags {
+		vars := reflect.ValueOf(f).Elem().FieldByName("EnvVars").Addr().Interface().(*[]string)
+		*vars = append([]string{variable(tool, f.Names()[0])}, *vars...)
 	}
 }
 

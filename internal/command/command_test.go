@@ -32,9 +32,9 @@ func runApp(action func(*cli.Context) error, args ...string) (code int, stdout, 
 	var out, errOut bytes.Buffer
 	app := App(&cli.App{Name: "tool", Writer: &out, ErrWriter: &errOut, Commands: []*cli.Command{{
 		Name: "do", Action: action, Flags: []cli.Flag{
-			&cli.IntFlag{Name: "n", EnvVars: Env("TOOL")("n-of-x")}, &cli.DurationFlag{Name: "timeout"}, &cli.BoolFlag{Name: "json"}, &cli.BoolFlag{Name: "askpass"},
-			&cli.StringFlag{Name: "host", Aliases: []string{"h"}}, &cli.StringSliceFlag{Name: "uri", Aliases: []string{"u"}, EnvVars: Env("TOOL")("uri")},
-			&cli.StringFlag{Name: "pass", Aliases: []string{"a"}}, &cli.IntFlag{Name: "port", EnvVars: Env("TOOL")("port")},
+			&cli.IntFlag{Name: "n"}, &cli.DurationFlag{Name: "timeout"}, &cli.BoolFlag{Name: "json"}, &cli.BoolFlag{Name: "askpass"},
+			&cli.StringFlag{Name: "host", Aliases: []string{"h"}}, &cli.StringSliceFlag{Name: "uri", Aliases: []string{"u"}},
+			&cli.StringFlag{Name: "pass", Aliases: []string{"a"}}, &cli.IntFlag{Name: "port"},
 		},
 	}, {Name: "resumable", Action: action, Flags: []cli.Flag{&cli.BoolFlag{Name: "resume"}}}}}, nil)
 	code = Main(app, append([]string{"tool"}, args...), classify)

@@ -23,9 +23,10 @@ const configuration = "Configuration"
 // maxConfig bounds a configuration file.
 const maxConfig = 1 << 20
 
-func configFlag(env func(string) []string) cli.Flag {
-	return &cli.StringFlag{Name: "config", Usage: "take flags that are neither given nor in the environment from `FILE` (YAML), under their names without --; a section named after a command is for that one alone; print-config shows the result",
-		EnvVars: env("config"), Category: configuration}
+func configFlag() cli.Flag {
+	return &cli.StringFlag{Name: "config", Category: configuration,
+		Usage: "take flags that are neither given nor in the environment from `FILE` (YAML), under their names without --; " +
+			"a section named after a command is for that one alone; print-config shows the result"}
 }
 
 // A setting is what a configuration file says of a flag.

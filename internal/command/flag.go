@@ -60,7 +60,7 @@ func describe(tool string, f cli.Flag) (t flagText, ok bool) {
 		t.usage += " (default: " + text + ")"
 	}
 	for _, name := range d.GetEnvVars() {
-		if name != Env(strings.ToUpper(tool))(d.Names()[0])[0] {
+		if name != variable(tool, d.Names()[0]) {
 			t.usage += " [$" + name + "]"
 		}
 	}

@@ -34,7 +34,7 @@ func (m manual) print(w io.Writer, _ string, of any) {
 // variables says how the flags are called in the environment.
 func variables(tool string, f cli.Flag) string {
 	name := f.Names()[0]
-	return "Each can be set in the environment: --" + name + " is " + Env(strings.ToUpper(tool))(name)[0] + "."
+	return "Each can be set in the environment: --" + name + " is " + variable(tool, name) + "."
 }
 
 // A section is a part of a command's description: a heading, such as EXAMPLES, and what stands

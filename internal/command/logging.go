@@ -13,12 +13,12 @@ import (
 const Monitoring = "Monitoring"
 
 // logFlags are those of every command.
-func logFlags(env func(string) []string) []cli.Flag {
+func logFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "log-file", Usage: "append a record of every message to `FILE`, beside what stderr shows", EnvVars: env("log-file"), Category: Monitoring},
-		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`text|json` records as logfmt or JSON, one a line; without --log-file they take the place of the messages on stderr", EnvVars: env("log-format"), Category: Monitoring},
-		&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`info|warn|error` least level of a record", EnvVars: env("log-level"), Category: Monitoring},
-		&cli.BoolFlag{Name: "log-keys", Usage: "leave names of keys, and whatever else a message quotes, in the records", EnvVars: env("log-keys"), Category: Monitoring},
+		&cli.StringFlag{Name: "log-file", Usage: "append a record of every message to `FILE`, beside what stderr shows", Category: Monitoring},
+		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`text|json` records as logfmt or JSON, one a line; without --log-file they take the place of the messages on stderr", Category: Monitoring},
+		&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`info|warn|error` least level of a record", Category: Monitoring},
+		&cli.BoolFlag{Name: "log-keys", Usage: "leave names of keys, and whatever else a message quotes, in the records", Category: Monitoring},
 	}
 }
 

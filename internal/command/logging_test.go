@@ -33,7 +33,7 @@ func TestLogFlags(t *testing.T) {
 		}
 		levels = append(levels, r.Level+" "+r.Msg)
 	}
-	want := "WARN TOOL_TIMEOT in the environment is not the variable of any flag and is ignored; did you mean TOOL_URI?|INFO at work|WARN tool: 3 keys are missing|INFO ended"
+	want := "WARN TOOL_TIMEOT in the environment is not the variable of any flag and is ignored; did you mean TOOL_TIMEOUT?|INFO at work|WARN tool: 3 keys are missing|INFO ended"
 	if got := strings.Join(levels, "|"); code != 3 || got != want {
 		t.Errorf("%d, %q, want %q", code, got, want)
 	}
@@ -67,8 +67,7 @@ func TestLogFlags(t *testing.T) {
 func TestProgressRecords(t *testing.T) {
 	do := func(args ...string) (stderr string) {
 		var out, errOut bytes.Buffer
-		env := Env("TOOL")
-		app := App(&cli.App{Name: "tool", Writer: &out, ErrWriter: &errOut, Commands: []*cli.Command{{Name: "do", Flags: ProgressFlags(env), Action: func(c *cli.Context) error {
+		app := App(&cli.App{Name: "tool", Writer: &out, ErrWriter: &errOut, Commands: []*cli.Command{{Name: "do", Flags: ProgressFlags(), Action: func(c *cli.Context) error {
 			m, err := Meter(c)
 			if err != nil {
 				return err

@@ -15,20 +15,20 @@ import (
 const output = "Output"
 
 // jsonFlag has the summary of a command printed as JSON.
-func jsonFlag(env func(string) []string) cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "print what the run came to as JSON on standard output, also when it fails; messages go to standard error", EnvVars: env("json"), Category: output}
+func jsonFlag() cli.Flag {
+	return &cli.BoolFlag{Name: "json", Usage: "print what the run came to as JSON on standard output, also when it fails; messages go to standard error", Category: output}
 }
 
 // OutputFlags say how progress is shown, and what the run came to.
-func OutputFlags(env func(string) []string) []cli.Flag {
-	return append(ProgressFlags(env), jsonFlag(env))
+func OutputFlags() []cli.Flag {
+	return append(ProgressFlags(), jsonFlag())
 }
 
 // ProgressFlags say how progress is shown.
-func ProgressFlags(env func(string) []string) []cli.Flag {
+func ProgressFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "progress", Value: string(progress.Auto), Usage: "`auto|bar|log|json|none` how progress is shown on standard error: bar is redrawn on a terminal, log is a line every 10 s, json a line every 5 s, auto is bar on a terminal and log elsewhere", EnvVars: env("progress"), Category: output},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "the same as --progress none", EnvVars: env("quiet"), Category: output},
+		&cli.StringFlag{Name: "progress", Value: string(progress.Auto), Usage: "`auto|bar|log|json|none` how progress is shown on standard error: bar is redrawn on a terminal, log is a line every 10 s, json a line every 5 s, auto is bar on a terminal and log elsewhere", Category: output},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "the same as --progress none", Category: output},
 	}
 }
 

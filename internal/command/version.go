@@ -58,7 +58,7 @@ func versionCommand(tool string) *cli.Command {
 		Name: "version", Usage: "print the version", UsageText: tool + " version [--json]",
 		Description: "Prints version, commit and date of the build; --json adds Go's version and the\nplatform.\n\n" +
 			"EXAMPLES:\n   " + tool + " version\n   " + tool + " version --json\n",
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON", EnvVars: Env(strings.ToUpper(tool))("json"), Category: "Output"}},
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON", Category: "Output"}},
 		Action: func(c *cli.Context) error {
 			if err := NoArguments(c, "version takes only --json"); err != nil {
 				return err

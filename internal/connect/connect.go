@@ -29,21 +29,21 @@ type Server struct {
 	TLS      *tls.Config
 }
 
-// Flags returns the flags. Env gives the name of a flag's environment variable.
-func Flags(port int, env func(string) []string) []cli.Flag {
+// Flags returns the flags. Port is the default of --port.
+func Flags(port int) []cli.Flag {
 	const category = "Connection"
 	str := func(name, usage string, aliases ...string) *cli.StringFlag {
-		return &cli.StringFlag{Name: name, Aliases: aliases, Usage: usage, EnvVars: env(name), Category: category}
+		return &cli.StringFlag{Name: name, Aliases: aliases, Usage: usage, Category: category}
 	}
 	boolean := func(name, usage string) *cli.BoolFlag {
-		return &cli.BoolFlag{Name: name, Usage: usage, EnvVars: env(name), Category: category}
+		return &cli.BoolFlag{Name: name, Usage: usage, Category: category}
 	}
 	pass := str("pass", "`PASSWORD`; better given by the environment, --password-file or --askpass", "a")
-	pass.EnvVars = append(pass.EnvVars, "REDISCLI_AUTH")
+	pass.EnvVars = []string{"REDISCLI_AUTH"}
 	return []cli.Flag{
-		&cli.StringSliceFlag{Name: "uri", Aliases: []string{"u"}, Usage: "`URL` of the server: redis://[user:password@]host[:port][/db], rediss:// for TLS", EnvVars: env("uri"), Category: category, KeepSpace: true},
+		&cli.StringSliceFlag{Name: "uri", Aliases: []string{"u"}, Usage: "`URL` of the server: redis://[user:password@]host[:port][/db], rediss:// for TLS", Category: category, KeepSpace: true},
 		str("host", "name of the `HOST`, if there is no --uri (default: 127.0.0.1)", "h"),
-		&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Usage: "port, if there is no --uri", Value: port, EnvVars: env("port"), Category: category},
+		&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Usage: "port, if there is no --uri", Value: port, Category: category},
 		str("user", "`NAME` of the user for AUTH"),
 		pass,
 		str("password-file", "`FILE` whose first line is the password"),

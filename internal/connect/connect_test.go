@@ -19,7 +19,7 @@ func parse(args ...string) (Server, error) {
 	var err error
 	app := command.App(&cli.App{
 		Name: "test", Reader: strings.NewReader("typed\n"), Writer: new(bytes.Buffer), ErrWriter: new(bytes.Buffer),
-		Flags: Flags(6666, command.Env("TEST")),
+		Flags: Flags(6666),
 	}, nil)
 	app.Action = func(c *cli.Context) error {
 		s, err = FromFlags(c)
@@ -169,7 +169,7 @@ func TestFlags(t *testing.T) {
 // TestSeveralURIs: what a URI says is of its server, and the other flags are of all.
 func TestSeveralURIs(t *testing.T) {
 	var all []Server
-	app := command.App(&cli.App{Name: "test", Writer: new(bytes.Buffer), ErrWriter: new(bytes.Buffer), Flags: Flags(6666, command.Env("TEST"))}, nil)
+	app := command.App(&cli.App{Name: "test", Writer: new(bytes.Buffer), ErrWriter: new(bytes.Buffer), Flags: Flags(6666)}, nil)
 	app.Action = func(c *cli.Context) (err error) {
 		all, err = AllFromFlags(c)
 		return err

@@ -14,13 +14,13 @@ import (
 const category = "Encryption"
 
 // IdentityFlag is for commands that read dumps.
-func IdentityFlag(env func(string) []string) cli.Flag {
-	return &cli.StringSliceFlag{Name: "identity", Usage: "read an encrypted dump with the age identity in `FILE`, as age-keygen makes it; can be given more than once", EnvVars: env("identity"), Category: category}
+func IdentityFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "identity", Usage: "read an encrypted dump with the age identity in `FILE`, as age-keygen makes it; can be given more than once", Category: category}
 }
 
 // RecipientFlag is for commands that write dumps.
-func RecipientFlag(env func(string) []string) cli.Flag {
-	return &cli.StringSliceFlag{Name: "encrypt-to", Usage: "encrypt every file for `RECIPIENT`, an age1… or a file of them; can be given more than once", EnvVars: env("encrypt-to"), Category: category}
+func RecipientFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "encrypt-to", Usage: "encrypt every file for `RECIPIENT`, an age1… or a file of them; can be given more than once", Category: category}
 }
 
 // FromFlags returns the keys that the flags name; a command may have one of the two only.

@@ -40,9 +40,8 @@ func TestFlags(t *testing.T) {
 		{[]string{"--encrypt-to", private}, 0, 0, "not a file of recipients"},
 		{[]string{"--encrypt-to", "nosuch"}, 0, 0, "neither a recipient"},
 	} {
-		none := func(string) []string { return nil }
 		var k Keys
-		app := &cli.App{Flags: []cli.Flag{IdentityFlag(none), RecipientFlag(none)}, Action: func(c *cli.Context) (err error) {
+		app := &cli.App{Flags: []cli.Flag{IdentityFlag(), RecipientFlag()}, Action: func(c *cli.Context) (err error) {
 			k, err = FromFlags(c)
 			return err
 		}}

@@ -25,12 +25,12 @@ type Filter struct {
 }
 
 // Flags returns the flags.
-func Flags(env func(string) []string) []cli.Flag {
+func Flags() []cli.Flag {
 	const category = "Which keys"
 	return []cli.Flag{
-		&cli.StringFlag{Name: "db", Aliases: []string{"n"}, Usage: "only these databases, such as `0,2`", EnvVars: env("db"), Category: category},
-		&cli.StringFlag{Name: "type", Usage: "`string,hash,list,zset,set,stream` only these types", EnvVars: env("type"), Category: category},
-		&cli.StringFlag{Name: "match", Usage: "only keys that match the glob `PATTERN`: * ? [a-z] \\", EnvVars: env("match"), Category: category},
+		&cli.StringFlag{Name: "db", Aliases: []string{"n"}, Usage: "only these databases, such as `0,2`", Category: category},
+		&cli.StringFlag{Name: "type", Usage: "`string,hash,list,zset,set,stream` only these types", Category: category},
+		&cli.StringFlag{Name: "match", Usage: "only keys that match the glob `PATTERN`: * ? [a-z] \\", Category: category},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 )
 
 func parse(args ...string) (f Filter, err error) {
-	app := command.App(&cli.App{Name: "test", Writer: new(bytes.Buffer), ErrWriter: new(bytes.Buffer), Flags: Flags(command.Env("TEST"))}, nil)
+	app := command.App(&cli.App{Name: "test", Writer: new(bytes.Buffer), ErrWriter: new(bytes.Buffer), Flags: Flags()}, nil)
 	app.Action = func(c *cli.Context) error {
 		f, err = FromFlags(c)
 		return nil

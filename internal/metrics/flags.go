@@ -11,12 +11,12 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
-func flags(env func(string) []string) []cli.Flag {
+func flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "metrics-addr", Usage: "serve metrics for Prometheus at `ADDR`, such as :9121 or 127.0.0.1:9121, while the command runs: /metrics, /healthz", EnvVars: env("metrics-addr"), Category: command.Monitoring},
-		&cli.BoolFlag{Name: "pprof", Usage: "serve profiles of the process at --metrics-addr as well: /debug/pprof/", EnvVars: env("pprof"), Category: command.Monitoring},
-		&cli.StringFlag{Name: "metrics-file", Usage: "at the end write metrics to `FILE`, for the textfile collector of node_exporter; its name ends in .prom", EnvVars: env("metrics-file"), Category: command.Monitoring},
-		&cli.StringFlag{Name: "push-url", Usage: "push metrics to the Pushgateway at `URL`, every 15 s and at the end", EnvVars: env("push-url"), Category: command.Monitoring},
+		&cli.StringFlag{Name: "metrics-addr", Usage: "serve metrics for Prometheus at `ADDR`, such as :9121 or 127.0.0.1:9121, while the command runs: /metrics, /healthz", Category: command.Monitoring},
+		&cli.BoolFlag{Name: "pprof", Usage: "serve profiles of the process at --metrics-addr as well: /debug/pprof/", Category: command.Monitoring},
+		&cli.StringFlag{Name: "metrics-file", Usage: "at the end write metrics to `FILE`, for the textfile collector of node_exporter; its name ends in .prom", Category: command.Monitoring},
+		&cli.StringFlag{Name: "push-url", Usage: "push metrics to the Pushgateway at `URL`, every 15 s and at the end", Category: command.Monitoring},
 	}
 }
 

@@ -1,7 +1,7 @@
 // Package metrics exposes what a command does to Prometheus: at an address, to a Pushgateway, and
 // as a file for node_exporter.
 //
-//	app.Commands = metrics.Watch(commands, command.Env("KVLOAD"), classify, os.Getenv)
+//	app.Commands = metrics.Watch(commands, classify, os.Getenv)
 //	m, err := command.Meter(c) // in the action of one
 //
 // All values come from the Meters that the display shows as well. No metric holds the name of a key
@@ -24,10 +24,10 @@ import (
 
 // Watch adds flags to the commands that show their progress, and exposes as these say what the
 // commands do. Classify is that of command.Main.
-func Watch(commands []*cli.Command, env func(string) []string, classify func(error) int, getenv func(string) string) []*cli.Command {
+func Watch(commands []*cli.Command, classify func(error) int, getenv func(string) string) []*cli.Command {
 	for _, c := range commands {
 		if has(c, "progress") {
-			c.Flags = append(c.Flags, flags(env)...)
+			c.Flags = append(c.Flags, flags()...)
 			c.Action = watched(classify, getenv, c.Action)
 		}
 	}

@@ -33,12 +33,11 @@ import (
 func run(t *testing.T, act func(*cli.Context, *progress.Meter) error, args ...string) (code int, stderr string) {
 	t.Helper()
 	var out bytes.Buffer
-	env := command.Env("TOOL")
 	none := func(string) string { return "" }
 	classify := func(error) int { return 0 }
 	app := command.App(&cli.App{Name: "tool", Writer: &out, ErrWriter: &out, Commands: Watch([]*cli.Command{{
 		Name:  "do",
-		Flags: slices.Concat(connect.Flags(1234, env), []cli.Flag{&cli.StringFlag{Name: "shard"}}, command.ProgressFlags(env)),
+		Flags: slices.Concat(connect.Flags(1234), []cli.Flag{&cli.StringFlag{Name: "shard"}}, command.ProgressFlags()),
 		Action: func(c *cli.Context) error {
 			logging.SetDump(c.App.ErrWriter, "d1")
 			m, err := command.Meter(c)
@@ -47,7 +46,7 @@ func run(t *testing.T, act func(*cli.Context, *progress.Meter) error, args ...st
 			}
 			return act(c, m)
 		},
-	}}, env, classify, none)}, nil)
+	}}, classify, none)}, nil)
 	code = command.Main(app, append([]string{"tool", "do", "--quiet"}, args...), classify)
 	return code, out.String()
 }
