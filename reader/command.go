@@ -1,7 +1,6 @@
 package reader
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -27,13 +26,7 @@ func readInfo(p *resp.Replies) (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	fields := map[string]string{}
-	for sc := bufio.NewScanner(bytes.NewReader(text)); sc.Scan(); {
-		if k, v, ok := strings.Cut(sc.Text(), ":"); ok && !strings.HasPrefix(k, "#") {
-			fields[k] = strings.TrimSpace(v)
-		}
-	}
-	return fields, nil
+	return resp.Fields(string(text)), nil
 }
 
 // config reads one parameter; empty if the server has none of that name.

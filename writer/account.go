@@ -9,10 +9,15 @@ import (
 // until the next checkpoint.
 type account struct {
 	db      int
-	stats   counters
-	reports []LeftOut     // behind the last checkpoint
-	report  func(LeftOut) // nil: nobody is told
-	before  checkpoint.Stats
+	stats   checkpoint.Stats // of the job, and of runs before
+	reports []LeftOut        // behind the last checkpoint
+	report  func(LeftOut)    // nil: nobody is told
+}
+
+// begin begins a job.
+func (a *account) begin(job *Job) {
+	a.report, a.stats = job.Report, checkpoint.Stats{LeftOut: map[string]int64{}}
+	a.stats.Add(job.From.Stats)
 }
 
 // done counts k if it is complete, once nothing of it is under way, and reports whether it is over.
@@ -28,9 +33,9 @@ func (a *account) done(k *key) bool {
 		a.leave(k, ReasonRefused, "", "nothing of it could be written")
 	}
 	if k.out == alive {
-		a.stats.keys.Add(1)
+		a.stats.Keys++
 		if k.expire != 0 {
-			a.stats.expiring.Add(1)
+			a.stats.Expiring++
 		}
 	}
 	return true
@@ -42,8 +47,8 @@ func (a *account) took(k *key, elements, bytes int64) {
 		k.taken += elements
 		k.bytes += bytes
 	}
-	a.stats.elements.Add(elements)
-	a.stats.bytes.Add(bytes)
+	a.stats.Elements += elements
+	a.stats.Bytes += bytes
 }
 
 // leave reports k as left out, once, and lets nothing more of it be sent.
@@ -67,7 +72,7 @@ func (a *account) leaveMember(k *key, member []byte, command, reply string) {
 }
 
 func (a *account) add(l LeftOut) {
-	a.stats.leave(l.Reason)
+	a.stats.LeftOut[l.Reason]++
 	if a.report != nil {
 		a.reports = append(a.reports, l)
 	}
@@ -86,16 +91,8 @@ func (a *account) tell() {
 func (a *account) expire(k *key) {
 	if k.out == alive {
 		k.out = expired
-		a.stats.expired.Add(1)
+		a.stats.Expired++
 	}
-}
-
-// sinceJob returns what was done by runs before, up to from, and by this job.
-func (a *account) sinceJob(from checkpoint.Stats) (s checkpoint.Stats) {
-	s.Add(from)
-	s.Add(a.stats.snapshot())
-	s.Subtract(a.before)
-	return s
 }
 
 // clone never returns nil: an empty key is one, too.

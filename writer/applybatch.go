@@ -65,8 +65,8 @@ func (w *Worker) applied(c *command) error {
 		p := &c.raw[i]
 		w.account.took(p.key, int64(p.elements), int64(p.bytes))
 		if p.key == nil {
-			w.account.stats.keys.Add(int64(p.keys))
-			w.account.stats.expiring.Add(int64(p.expiring))
+			w.account.stats.Keys += int64(p.keys)
+			w.account.stats.Expiring += int64(p.expiring)
 			continue
 		}
 		p.key.pending--

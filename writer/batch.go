@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	protocol "github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 )
@@ -65,12 +66,6 @@ func (b *batch) begin(name string) {
 	b.encoder.Begin(name)
 }
 
-// word adds an argument of the protocol.
-func (b *batch) word(s string) { b.encoder.Word(s) }
-
-// number adds an integer.
-func (b *batch) number(n int64) { b.encoder.Number(n) }
-
 // bytes adds what a key holds, or an argument's text that the caller uses again.
 func (b *batch) bytes(p []byte) {
 	if b.encoder.Bytes(p) {
@@ -86,6 +81,16 @@ func (b *batch) made(c command) command {
 	c.Name, c.Request = b.current, b.encoder.End()
 	return c
 }
+
+// whole makes a command of strings, integers, and bytes that live as long as its key, without
+// adding it.
+func (b *batch) whole(c command, name string, args ...any) command {
+	c.Name, c.Request = name, b.encoder.Request(name, args...)
+	return c
+}
+
+// request adds such a command.
+func (b *batch) request(c command, name string, args ...any) { b.add(b.whole(c, name, args...)) }
 
 // end completes the command that begin started.
 func (b *batch) end(c command) { b.add(b.made(c)) }
@@ -114,7 +119,7 @@ func (b *batch) addToGroup(k *key, value []byte) {
 	k.queued++
 	b.keys++
 	b.group = append(b.group, k)
-	b.groupArgs = resp.AppendBulk(resp.AppendBulk(b.groupArgs, k.name), value)
+	b.groupArgs = protocol.AppendBulk(protocol.AppendBulk(b.groupArgs, k.name), value)
 	b.groupSize += len(k.name) + len(value)
 	if len(b.group) >= groupKeys || b.groupSize >= groupBytes {
 		b.closeGroup()
@@ -145,10 +150,8 @@ func (b *batch) singles(c *command) []command {
 	sets := make([]command, len(c.group))
 	for i, k := range c.group {
 		name, value := args[2*i], args[2*i+1]
-		b.begin("SET")
-		b.encoder.Bytes(name)
-		b.encoder.Bytes(value)
-		sets[i] = b.made(command{key: k, want: wantOK, data: true, elements: 1, bytes: len(name) + len(value)})
+		c := command{key: k, want: wantOK, data: true, elements: 1, bytes: len(name) + len(value)}
+		sets[i] = b.whole(c, "SET", name, value)
 	}
 	return sets
 }

@@ -29,7 +29,7 @@ func BenchmarkLoad(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.ReportAllocs()
-			if err := w.Load(context.Background(), &counted{n: b.N, expire: expire}); err != nil {
+			if err := w.Load(context.Background(), Job{Source: &counted{n: b.N, expire: expire}}); err != nil {
 				b.Fatal(err)
 			}
 			_ = w.Close()

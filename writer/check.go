@@ -12,7 +12,7 @@ import (
 // check holds the reply of c against what it must be. It returns what is to be sent
 // on account of it.
 func (w *Worker) check(c *command) ([]command, error) {
-	w.account.stats.commands.Add(1)
+	w.account.stats.Commands++
 	if c.raw != nil {
 		return nil, w.applied(c)
 	}
@@ -34,7 +34,7 @@ func (w *Worker) check(c *command) ([]command, error) {
 	}
 	k := c.key
 	if n, _ := c.Reply.Integer(); c.drop && n > 0 && w.options.OnExists == Replace {
-		w.account.stats.dropped.Add(1)
+		w.account.stats.Dropped++
 	}
 	if k.out != alive {
 		// Sent before the reply that ended the key was read.
@@ -100,10 +100,7 @@ func (c *command) problem() error {
 // bury returns the command that makes sure that k is expired.
 func (w *Worker) bury(k *key) command {
 	k.pending++
-	w.queue.batch.begin("PEXPIREAT")
-	w.queue.batch.name(k)
-	w.queue.batch.number(k.expire)
-	return w.queue.batch.made(command{key: k, want: wantAny, always: true})
+	return w.queue.batch.whole(command{key: k, want: wantAny, always: true}, "PEXPIREAT", k.name, k.expire)
 }
 
 // refused treats an error reply: it stops the load, or concerns one key or member.

@@ -90,7 +90,7 @@ func TestClusterNodeLost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err = w.Load(t.Context(), source(whole(format.List, "bar", "a"))); !errors.Is(err, ErrTransient) {
+	if err = w.Load(t.Context(), Job{Source: source(whole(format.List, "bar", "a"))}); !errors.Is(err, ErrTransient) {
 		t.Fatalf("error %v", err)
 	}
 	w.Close()
@@ -99,7 +99,7 @@ func TestClusterNodeLost(t *testing.T) {
 		if w, err = l.NewWorker(t.Context(), 0); err != nil {
 			t.Fatal(err)
 		}
-		if err = w.Load(t.Context(), source(whole(format.Set, "bar", "a"))); err != nil {
+		if err = w.Load(t.Context(), Job{Source: source(whole(format.Set, "bar", "a"))}); err != nil {
 			t.Fatal(err)
 		}
 		w.Close()

@@ -2,7 +2,7 @@
 // pipelined native commands.
 //
 // Open checks the options and opens the target; Loader.NewWorker gives a connection of its own, and
-// Worker.Load writes every record of a Source over it. Worker.LoadFrom resumes from a checkpoint.
+// Worker.Load writes every record of a Source over it, or resumes from a checkpoint.
 // All commands of a key go in order over one connection, and every reply is read and held against
 // what a fresh key must answer.
 //
@@ -11,5 +11,5 @@
 //
 // The package never retries a command that a server may have run, starts no goroutine that outlives
 // a call (the nodes of a cluster are written to at once), never leaves a key out without counting
-// it and handing it to Options.Report, and never shows a password or a token.
+// it and handing it to Job.Report, and never shows a password or a token.
 package writer

@@ -36,10 +36,7 @@ func ExampleWorker_Load() {
 	}
 	defer server.Close()
 
-	loader, err := writer.Open(ctx, writer.Options{
-		Target: target.Options{Addr: server.Addr()},
-		Report: func(l writer.LeftOut) { fmt.Printf("%s is left out: %s\n", l.Key, l.Reason) },
-	})
+	loader, err := writer.Open(ctx, writer.Options{Target: target.Options{Addr: server.Addr()}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -48,9 +45,12 @@ func ExampleWorker_Load() {
 		log.Fatal(err)
 	}
 	defer worker.Close()
-	err = worker.Load(ctx, &records{
-		{Kind: format.HyperLogLog, Key: []byte("visitors"), Part: format.PartWhole, Value: make([]byte, 1<<14)},
-		{Kind: format.Hash, Key: []byte("cart:1"), Part: format.PartWhole, Elems: [][]byte{[]byte("apple"), []byte("3")}},
+	err = worker.Load(ctx, writer.Job{
+		Source: &records{
+			{Kind: format.HyperLogLog, Key: []byte("visitors"), Part: format.PartWhole, Value: make([]byte, 1<<14)},
+			{Kind: format.Hash, Key: []byte("cart:1"), Part: format.PartWhole, Elems: [][]byte{[]byte("apple"), []byte("3")}},
+		},
+		Report: func(l writer.LeftOut) { fmt.Printf("%s is left out: %s\n", l.Key, l.Reason) },
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -62,7 +62,7 @@ func ExampleWorker_Load() {
 }
 
 // A load that ends in the middle, and another one that resumes it from the last checkpoint.
-func ExampleWorker_LoadFrom() {
+func ExampleWorker_Load_resume() {
 	ctx := context.Background()
 	server, err := minitarget.Start()
 	if err != nil {
@@ -87,7 +87,7 @@ func ExampleWorker_LoadFrom() {
 			return err
 		}
 		defer worker.Close()
-		return worker.LoadFrom(ctx, writer.Job{
+		return worker.Load(ctx, writer.Job{
 			Source:  source,
 			From:    last,
 			Sent:    sent,

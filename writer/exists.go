@@ -37,9 +37,7 @@ func (w *Worker) askExists(ctx context.Context) error {
 			w.passed = append(w.passed, k.first)
 			continue
 		}
-		b.begin("EXISTS")
-		b.name(k)
-		b.commands = append(b.commands, b.made(command{key: k}))
+		b.commands = append(b.commands, b.whole(command{key: k}, "EXISTS", k.name))
 	}
 	asks := b.commands
 	if err := w.exec(ctx, &b.encoder, asks); err != nil {
@@ -49,7 +47,7 @@ func (w *Worker) askExists(ctx context.Context) error {
 	spared := w.passed
 	for i := range asks {
 		a := &asks[i]
-		w.account.stats.commands.Add(1)
+		w.account.stats.Commands++
 		n, ok := a.Reply.Integer()
 		switch {
 		case a.Reply.IsError():

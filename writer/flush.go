@@ -94,7 +94,7 @@ func (w *Worker) mark() error {
 	if w.job.Reached == nil {
 		return nil
 	}
-	p.Stats = w.account.sinceJob(w.job.From.Stats)
+	p.Stats.Add(w.account.stats) // a copy
 	return w.job.Reached(p)
 }
 

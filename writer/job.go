@@ -5,7 +5,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
-// A Job is a Source that is loaded from some point on, by Worker.LoadFrom.
+// A Job is a Source that is loaded from some point on, by Worker.Load.
 type Job struct {
 	// Source hands out the records behind From. It ends with the last part of a key.
 	Source Source
@@ -23,8 +23,8 @@ type Job struct {
 	// Reached is told of each new checkpoint, after each pipeline. Its error ends the load.
 	Reached func(checkpoint.Checkpoint) error
 
-	// Report, if it is not nil, is told in place of Options.Report. What it is told of belongs
-	// before the checkpoint that Reached is told next, whose Stats count it.
+	// Report, if it is not nil, is told of each key, or part of a key, that does not reach the
+	// target. It belongs before the checkpoint that Reached is told next, whose Stats count it.
 	Report func(LeftOut)
 
 	// Asked, Existed and Found are for Skip. The target was asked by earlier runs whether it holds

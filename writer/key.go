@@ -7,7 +7,7 @@ type outcome uint8
 
 const (
 	alive   outcome = iota // it goes on
-	leftOut                // it was handed to Options.Report
+	leftOut                // it was handed to Job.Report
 	expired                // its time is over
 )
 

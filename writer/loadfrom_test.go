@@ -51,7 +51,7 @@ func loadJob(t *testing.T, l *Loader, job Job) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = w.LoadFrom(t.Context(), job)
+	err = w.Load(t.Context(), job)
 	w.Close()
 	return err
 }

@@ -79,10 +79,6 @@ type Options struct {
 
 	// Pacer slows the load down. Nil does not.
 	Pacer Pacer
-
-	// Report is told of each key, or part of a key, that does not reach the target.
-	// It is called by every worker: it must be safe for concurrent use. Nil only counts.
-	Report func(LeftOut)
 }
 
 // Defaults and limits of Options.

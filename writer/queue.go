@@ -57,9 +57,7 @@ func (q *queue) ready(ctx context.Context, k *key, size int) (bool, error) {
 	}
 	q.dirty = true
 	if k.queued == 0 && (o.OnExists == Replace || k.again) && k.kind != format.String && k.kind != format.HyperLogLog {
-		q.batch.begin("DEL")
-		q.batch.name(k)
-		q.batch.end(command{key: k, want: wantAny})
+		q.batch.request(command{key: k, want: wantAny}, "DEL", k.name)
 	}
 	return true, nil
 }
@@ -75,10 +73,7 @@ func (q *queue) expireAfter(k *key) {
 }
 
 func (q *queue) pexpireat(k *key) {
-	q.batch.begin("PEXPIREAT")
-	q.batch.name(k)
-	q.batch.number(k.expire)
-	q.batch.end(command{key: k, want: wantExpiry})
+	q.batch.request(command{key: k, want: wantExpiry}, "PEXPIREAT", k.name, k.expire)
 }
 
 // confirmExpiry repeats the expiry of a key that took several commands: had it been
@@ -106,9 +101,7 @@ func (q *queue) drop(ctx context.Context, k *key) error {
 			return err
 		}
 	}
-	q.batch.begin("DEL")
-	q.batch.name(k)
-	q.batch.end(command{key: k, want: wantAny, always: true, drop: true})
+	q.batch.request(command{key: k, want: wantAny, always: true, drop: true}, "DEL", k.name)
 	return nil
 }
 

@@ -163,10 +163,10 @@ func TestRawExpires(t *testing.T) {
 		set, value := whole(format.Set, "set", "a"), str("value", "v", 0)
 		src := &sourceThen{Source: source(parts[0]), then: func() { l.ClockOffset = math.MaxInt64 / 2 }}
 		src.rest = []format.Record{parts[1], set, value}
-		if err := errors.Join(w.Load(t.Context(), src), w.Close()); err != nil {
+		if err := errors.Join(w.Load(t.Context(), Job{Source: src}), w.Close()); err != nil {
 			t.Fatal(err)
 		}
-		if s := w.Stats(); s.Keys != 2 || s.Expired != 1 || len(s.LeftOut) > 0 {
+		if s := w.account.stats; s.Keys != 2 || s.Expired != 1 || len(s.LeftOut) > 0 {
 			t.Errorf("%+v", s)
 		}
 		compare(t, c, &set)
@@ -221,7 +221,7 @@ func TestRawStops(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		err = w.Load(t.Context(), source(str("k", "v", 0)))
+		err = w.Load(t.Context(), Job{Source: source(str("k", "v", 0))})
 		var ce *CommandError
 		if !errors.As(err, &ce) || string(ce.Key) != "k" || errors.Is(err, ErrTransient) || sent != 1 {
 			t.Errorf("%q: %v, sent %d times", reply, err, sent)

@@ -197,7 +197,7 @@ func TestRedisDatabases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Load(t.Context(), source(str("k", "v", 0))); err != nil {
+	if err := w.Load(t.Context(), Job{Source: source(str("k", "v", 0))}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
@@ -263,7 +263,7 @@ func TestKvrocksNamespaces(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Load(t.Context(), source(str("k"+strconv.Itoa(db), "v", 0))); err != nil {
+		if err := w.Load(t.Context(), Job{Source: source(str("k"+strconv.Itoa(db), "v", 0))}); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Close(); err != nil {

@@ -230,10 +230,10 @@ func TestFailedWorker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Load(t.Context(), source(whole(format.List, "l", "a"))); err == nil {
+	if err := w.Load(t.Context(), Job{Source: source(whole(format.List, "l", "a"))}); err == nil {
 		t.Fatal("no error")
 	}
-	if err := w.Load(t.Context(), source(str("s", "1", 0))); err == nil || len(f.Commands()) != 1 {
+	if err := w.Load(t.Context(), Job{Source: source(str("s", "1", 0))}); err == nil || len(f.Commands()) != 1 {
 		t.Errorf("error %v, sent %q", err, f.Commands())
 	}
 	_ = w.Close()
@@ -261,20 +261,13 @@ func TestExpiredMeanwhile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := expiring(whole(format.List, "l", "a", "b", "c"), farFuture)
-	list.Part = format.PartFirst
-	if err := w.Load(t.Context(), source(list)); err != nil {
+	parts := cut(expiring(whole(format.List, "l", "a", "b", "c", "d", "e", "f"), farFuture), 3)
+	src := &sourceThen{Source: source(parts[0]), then: func() { l.ClockOffset = math.MaxInt64 / 2 }} // well over 100 years
+	src.rest = parts[1:]
+	if err := errors.Join(w.Load(t.Context(), Job{Source: src}), w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	l.ClockOffset = math.MaxInt64 / 2 // well over 100 years
-	list.Part = format.PartLast
-	if err := w.Load(t.Context(), source(list)); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	s := w.Stats()
+	s := w.account.stats
 	if s.Expired != 1 || s.Keys != 0 || len(s.LeftOut) != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -297,10 +290,10 @@ func TestExpiryAnswersZero(t *testing.T) {
 		t.Fatal(err)
 	}
 	src := &sourceThen{Source: source(expiring(whole(format.List, "l", "a"), farFuture)), then: func() { l.ClockOffset = math.MaxInt64 / 2 }}
-	if err := w.Load(t.Context(), src); err != nil {
+	if err := w.Load(t.Context(), Job{Source: src}); err != nil {
 		t.Fatal(err)
 	}
-	if s := w.Stats(); s.Expired != 1 || s.Keys != 0 {
+	if s := w.account.stats; s.Expired != 1 || s.Keys != 0 {
 		t.Errorf("%+v", s)
 	}
 	if got := f.Commands(); !slices.Equal(got, []string{"RPUSH l a", "PEXPIREAT l 4102444800123", "PEXPIREAT l 4102444800123"}) {
@@ -340,7 +333,7 @@ func TestCancel(t *testing.T) {
 		t.Fatal(err)
 	}
 	src := &sourceThen{Source: source(str("a", "1", 0)), then: cancel}
-	if err := w.Load(ctx, src); !errors.Is(err, context.Canceled) {
+	if err := w.Load(ctx, Job{Source: src}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	if got := f.Commands(); len(got) != 0 {

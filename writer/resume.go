@@ -112,7 +112,7 @@ func (w *Worker) ask(ctx context.Context, k *key, name string, args ...any) (*co
 		return nil, err
 	}
 	c := &asks[0]
-	w.account.stats.commands.Add(1)
+	w.account.stats.Commands++
 	if !c.Reply.IsError() {
 		return c, nil
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"io"
 	"slices"
-	"sync"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -66,33 +65,20 @@ func spoil(r *format.Record) {
 	clear(r.Scores)
 }
 
-// reports collects what a load leaves out.
-type reports struct {
-	mu   sync.Mutex
-	list []LeftOut
-}
-
-func (r *reports) add(l LeftOut) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.list = append(r.list, l)
-}
-
 // load opens o, loads the records in one go and returns what it did.
 func load(t *testing.T, o Options, list ...format.Record) (checkpoint.Stats, []LeftOut, error) {
 	t.Helper()
-	var left reports
-	o.Report = left.add
+	var left []LeftOut
 	l := open(t, o)
 	w, err := l.NewWorker(t.Context(), 0)
 	if err != nil {
 		t.Fatalf("new worker: %v", err)
 	}
-	err = w.Load(t.Context(), source(list...))
+	err = w.Load(t.Context(), Job{Source: source(list...), Report: func(l LeftOut) { left = append(left, l) }})
 	if closeErr := w.Close(); err == nil {
 		err = closeErr
 	}
-	return w.Stats(), left.list, err
+	return w.account.stats, left, err
 }
 
 func mustLoad(t *testing.T, o Options, list ...format.Record) (checkpoint.Stats, []LeftOut) {

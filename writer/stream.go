@@ -29,14 +29,8 @@ func (q *queue) addStream(ctx context.Context, k *key, r *format.Record) error {
 	if !ok || err != nil {
 		return err
 	}
-	q.batch.begin("XSETID")
-	q.batch.name(k)
-	q.id(r.State.LastID)
-	q.batch.word("ENTRIESADDED")
-	q.unsigned(r.State.EntriesAdded)
-	q.batch.word("MAXDELETEDID")
-	q.id(r.State.Deleted())
-	q.batch.end(command{key: k, want: wantOK, data: true})
+	q.batch.request(command{key: k, want: wantOK, data: true}, "XSETID", k.name, r.State.LastID.String(),
+		"ENTRIESADDED", strconv.FormatUint(r.State.EntriesAdded, 10), "MAXDELETEDID", r.State.Deleted().String())
 	q.expireAfter(k)
 	return nil
 }
@@ -107,18 +101,9 @@ func (q *queue) addEmptyStream(ctx context.Context, k *key, state *format.Stream
 		return err
 	}
 	if t.IsKvrocks() && t.AtLeast(2, 10) {
-		q.batch.begin("XGROUP")
-		q.batch.word("CREATE")
-		q.batch.name(k)
-		q.batch.word(target.PassingGroup)
-		q.batch.word("0")
-		q.batch.word("MKSTREAM")
-		q.batch.end(command{key: k, want: wantOK, data: true, bytes: len(k.name)})
-		q.batch.begin("XGROUP")
-		q.batch.word("DESTROY")
-		q.batch.name(k)
-		q.batch.word(target.PassingGroup)
-		q.batch.end(command{key: k, want: wantCount, n: 1})
+		made := command{key: k, want: wantOK, data: true, bytes: len(k.name)}
+		q.batch.request(made, "XGROUP", "CREATE", k.name, target.PassingGroup, "0", "MKSTREAM")
+		q.batch.request(command{key: k, want: wantCount, n: 1}, "XGROUP", "DESTROY", k.name, target.PassingGroup)
 		q.expireAfter(k)
 		return nil
 	}
@@ -126,14 +111,8 @@ func (q *queue) addEmptyStream(ctx context.Context, k *key, state *format.Stream
 	if last == (format.StreamID{}) {
 		last.Seq = 1 // 0-0 is no id for XADD
 	}
-	q.batch.begin("XADD")
-	q.batch.name(k)
-	q.batch.word("MAXLEN")
-	q.batch.word("0")
-	q.id(last)
-	q.batch.word("x")
-	q.batch.word("y")
-	q.batch.end(command{key: k, want: wantID, id: last, data: true, bytes: len(k.name)})
+	made := command{key: k, want: wantID, id: last, data: true, bytes: len(k.name)}
+	q.batch.request(made, "XADD", k.name, "MAXLEN", "0", last.String(), "x", "y")
 	q.expireAfter(k)
 	return nil
 }
@@ -143,11 +122,5 @@ func (q *queue) id(id format.StreamID) {
 	q.score = strconv.AppendUint(q.score[:0], id.Ms, 10)
 	q.score = append(q.score, '-')
 	q.score = strconv.AppendUint(q.score, id.Seq, 10)
-	q.batch.bytes(q.score)
-}
-
-// unsigned adds a number that may be above what an int64 holds.
-func (q *queue) unsigned(n uint64) {
-	q.score = strconv.AppendUint(q.score[:0], n, 10)
 	q.batch.bytes(q.score)
 }

@@ -53,8 +53,8 @@ func (q *queue) addValue(ctx context.Context, k *key, r *format.Record, value []
 	if name == "APPEND" {
 		c.want, c.n = wantCount, k.length
 	} else if k.expire != 0 {
-		q.batch.word("PXAT")
-		q.batch.number(k.expire)
+		q.batch.encoder.Word("PXAT")
+		q.batch.encoder.Number(k.expire)
 	}
 	q.batch.end(c)
 	return nil

@@ -8,13 +8,12 @@ import (
 	"io"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // A Worker writes the records of one source database over connections of its own: one, or one to
-// each node of a cluster. Only Stats and Abort may be called while it loads.
+// each node of a cluster. Only Abort may be called while it loads.
 type Worker struct {
 	target  *target.Target
 	options *Options
@@ -55,9 +54,6 @@ func (l *Loader) NewWorker(ctx context.Context, db int) (*Worker, error) {
 	return w, nil
 }
 
-// Stats returns what the target has acknowledged so far.
-func (w *Worker) Stats() checkpoint.Stats { return w.account.stats.snapshot() }
-
 // Abort closes the connections under a load that runs: it ends at once, with what was in flight
 // unknown.
 func (w *Worker) Abort() { w.router.Abort() }
@@ -77,39 +73,24 @@ func (w *Worker) neverCame() error {
 	return fmt.Errorf("load database %d: the last part of key %s never came", w.db, conn.Quote(w.open.source))
 }
 
-// Load writes every record of src. When it returns nil, the target has acknowledged them all, or
-// those that it did not take have been reported. A key may go on in the Source of the next call.
-// After an error the worker is of no more use: what the last pipeline did is not known.
-func (w *Worker) Load(ctx context.Context, src Source) error {
-	if w.failed != nil {
-		return fmt.Errorf("load database %d after an error: %w", w.db, w.failed)
-	}
-	return w.run(ctx, Job{Source: src})
-}
-
-// LoadFrom is Load for a Source of which an earlier run may have loaded a part. What is sent twice
-// changes nothing. Records are known to be on the target up to the last checkpoint that Job.Reached
-// was told, also after an error: ErrTransient says that it is worth trying again from there with a
-// new worker, ErrUnequal that the key which is open at the checkpoint must be written anew, from
-// Checkpoint.Beginning on.
-func (w *Worker) LoadFrom(ctx context.Context, job Job) error {
+// Load writes every record of job.Source. When it returns nil, the target has acknowledged them
+// all, or those that it did not take have been reported. After an error the worker is of no more
+// use: what the last pipeline did is not known.
+//
+// An earlier run may have loaded a part of the Source. What is sent twice changes nothing. Records
+// are known to be on the target up to the last checkpoint that Job.Reached was told, also after an
+// error: ErrTransient says that it is worth trying again from there with a new worker, ErrUnequal
+// that the key which is open at the checkpoint must be written anew, from Checkpoint.Beginning on.
+func (w *Worker) Load(ctx context.Context, job Job) error {
 	if w.failed != nil {
 		return fmt.Errorf("load database %d after an error: %w", w.db, w.failed)
 	}
 	if w.open != nil {
 		return w.neverCame()
 	}
-	w.since, w.announced, w.passed = 0, job.Sent, w.passed[:0]
-	return w.run(ctx, job)
-}
-
-// run does a job, and keeps its error.
-func (w *Worker) run(ctx context.Context, job Job) error {
 	w.job, w.records = job, job.From.Record
-	w.account.before, w.account.report = w.Stats(), job.Report
-	if job.Report == nil {
-		w.account.report = w.options.Report
-	}
+	w.since, w.announced, w.passed = 0, job.Sent, w.passed[:0]
+	w.account.begin(&job)
 	w.failed = w.load(ctx)
 	return w.failed
 }
@@ -216,7 +197,7 @@ func (w *Worker) decide(k *key) bool {
 	switch {
 	case k.short:
 		k.out = leftOut
-		w.account.stats.short.Add(1)
+		w.account.stats.Short++
 	case w.queue.isOver(k.expire):
 		w.account.expire(k)
 	case k.kind == format.HyperLogLog && o.HyperLogLog == LeaveOut:

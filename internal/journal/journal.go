@@ -56,7 +56,12 @@ type Journal struct {
 	held     time.Time // when the lock was last looked at
 	appended int64     // bytes since all was last written at once
 	whole    int64     // bytes of that
-	load     *load     // nil: there is none yet
+	state
+}
+
+// A state is what a journal says of its load.
+type state struct {
+	load     *load // nil: there is none yet
 	unsure   string
 	runs     map[string]string // of servers, by address
 	ran      bool              // they are newer than what was written
@@ -70,6 +75,8 @@ type Journal struct {
 	next     *Next    // the delta that was loaded behind it; nil: none
 	deleted  *deleted // of a delta: the first phase is done
 }
+
+func newState() state { return state{units: map[string]*unit{}, runs: map[string]string{}} }
 
 // Open locks the directory at path, which is made if need be, and reads the journal in it.
 func Open(path string, o Options) (*Journal, error) {
@@ -99,7 +106,7 @@ func OpenStore(s storage.Store, o Options) (*Journal, error) {
 		}
 		return nil, noPlace(err)
 	}
-	j := &Journal{store: s, lock: lock, o: o, held: time.Now(), units: map[string]*unit{}, runs: map[string]string{}}
+	j := &Journal{store: s, lock: lock, o: o, held: time.Now(), state: newState()}
 	if err := j.open(); err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
@@ -175,12 +182,9 @@ func (j *Journal) Begin(b Identity, empty bool, undo string) (kept string, err e
 			return "", noPlace(err)
 		}
 	}
+	j.state = newState()
 	j.load = &load{Version: version, Began: time.Now().UTC().Truncate(time.Millisecond), Empty: empty, Undo: undo, Identity: b}
-	j.runs = map[string]string{}
-	j.recorder = recorder{}
 	j.recorder.begin(j.load.Began)
-	j.next, j.deleted = nil, nil
-	j.units, j.unsure, j.idle, j.finished, j.undone, j.kept, j.undoing = map[string]*unit{}, "", false, time.Time{}, time.Time{}, 0, false
 	err = j.rewrite()
 	if _, local := j.store.(*storage.Dir); !local && err == nil { // others may be at work below a directory
 		err = j.store.RemoveTemporaries()

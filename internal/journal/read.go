@@ -12,7 +12,7 @@ import (
 
 // Read reads the journal in a store, also while a run has it locked; it may not have begun.
 func Read(s storage.Store) (*Journal, error) {
-	j := &Journal{store: s, units: map[string]*unit{}, runs: map[string]string{}}
+	j := &Journal{store: s, state: newState()}
 	_, _, err := j.read()
 	return j, err
 }

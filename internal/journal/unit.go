@@ -77,16 +77,13 @@ func (u *Unit) Bind(sha256 string) error {
 
 // IsBegun reports whether the load may have sent anything of the unit.
 func (u *Unit) IsBegun() bool {
-	u.j.mu.Lock()
-	defer u.j.mu.Unlock()
-	return u.u.content != "" || u.u.done || u.u.asked > 0 || u.u.position.Record > 0
+	now := locked(u.j, u.u)
+	return now.content != "" || now.done || now.asked > 0 || now.position.Record > 0
 }
 
 // CheckBound returns an ErrDiffers if the unit is known to have been read from something else.
 func (u *Unit) CheckBound(sha256 string) error {
-	u.j.mu.Lock()
-	defer u.j.mu.Unlock()
-	if was := u.u.content; was == "" || was == sha256 {
+	if was := locked(u.j, &u.u.content); was == "" || was == sha256 {
 		return nil
 	}
 	return fmt.Errorf("%w: %s of the dump is not the one that this load has read: pikadump dump --resume has made it anew; empty the target (kvload rollback --flush, if it was empty before), and load the dump when it is finished (%s)",
@@ -94,18 +91,10 @@ func (u *Unit) CheckBound(sha256 string) error {
 }
 
 // Position returns how far the unit is.
-func (u *Unit) Position() Position {
-	u.j.mu.Lock()
-	defer u.j.mu.Unlock()
-	return u.u.position
-}
+func (u *Unit) Position() Position { return locked(u.j, &u.u.position) }
 
 // IsDone reports whether nothing of the unit is left to be done.
-func (u *Unit) IsDone() bool {
-	u.j.mu.Lock()
-	defer u.j.mu.Unlock()
-	return u.u.done
-}
+func (u *Unit) IsDone() bool { return locked(u.j, &u.u.done) }
 
 // Reach notes how far the unit is. It is written now and then: what is lost of it is sent twice.
 func (u *Unit) Reach(p Position) error {
@@ -138,11 +127,7 @@ func (u *Unit) Sending(sent int64) error {
 }
 
 // Sent returns what Sending has noted.
-func (u *Unit) Sent() int64 {
-	u.j.mu.Lock()
-	defer u.j.mu.Unlock()
-	return u.u.sent
-}
+func (u *Unit) Sent() int64 { return locked(u.j, &u.u.sent) }
 
 // Found notes which keys are not the load's, for the target held them before or they were passed
 // over, for good.

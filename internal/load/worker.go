@@ -140,7 +140,7 @@ func (w *worker) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit, 
 	job.Found = ju.Found
 	job.Report = func(l writer.LeftOut) { w.LeftOut(u[0].Name, l) }
 	job.Reached = func(p checkpoint.Checkpoint) error { return w.reached(u, ju, p, src) }
-	if err = conn.LoadFrom(ctx, *job); err == nil {
+	if err = conn.Load(ctx, *job); err == nil {
 		return src.Close()
 	}
 	job.Sent = ju.Sent()

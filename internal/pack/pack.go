@@ -24,7 +24,7 @@ type writer struct{ tw *tar.Writer }
 
 // newWriter writes to w until the context ends. An error is final: the stream is cut there.
 func newWriter(ctx context.Context, w io.Writer) *writer {
-	return &writer{tar.NewWriter(&stalling{ctx, w})}
+	return &writer{tar.NewWriter(InterruptibleWriter(ctx, w))}
 }
 
 // add copies a file into the stream and returns its SHA-256.

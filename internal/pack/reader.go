@@ -28,7 +28,6 @@ type Reader struct {
 	seen      map[string]bool
 	encrypted bool
 	finished  bool // the last file was there
-	size      int64
 }
 
 // NewReader begins to read a stream.
@@ -50,7 +49,7 @@ func (r *Reader) Next() (string, error) {
 	if err := r.check(h); err != nil {
 		return "", &format.CorruptError{Name: StreamName, Offset: r.in.n, Err: err}
 	}
-	r.seen[h.Name], r.size = true, h.Size
+	r.seen[h.Name] = true
 	return h.Name, nil
 }
 
@@ -140,12 +139,6 @@ func (r *Reader) failed(err error) error {
 	}
 	return &format.CorruptError{Name: StreamName, Offset: r.in.n, Err: fmt.Errorf("this is no tar of a dump: %w", err)}
 }
-
-// Size returns the size of the file at hand.
-func (r *Reader) Size() int64 { return r.size }
-
-// Count returns how many bytes of the stream have been read.
-func (r *Reader) Count() int64 { return r.in.n }
 
 // Copy copies the file at hand to w and returns what it is.
 func (r *Reader) Copy(name string, w io.Writer) (format.File, error) {

@@ -67,9 +67,6 @@ func (b *Buffer) Limit() int {
 	return MaxReply
 }
 
-// Len returns how many bytes there are.
-func (b *Buffer) Len() int { return len(b.b) }
-
 // Cap returns how much memory the buffer holds.
 func (b *Buffer) Cap() int { return cap(b.b) }
 

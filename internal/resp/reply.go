@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 )
 
 // Replies takes raw RESP2 replies apart, one after the other. Slices that it returns point into the
@@ -217,6 +218,17 @@ func (p *Replies) Err() (*Error, error) {
 		return nil, err
 	}
 	return &Error{p.Asked(), string(l[1:])}, nil
+}
+
+// Fields returns what INFO says: lines of name:value, but for headings.
+func Fields(info string) map[string]string {
+	fields := map[string]string{}
+	for line := range strings.Lines(info) {
+		if name, value, ok := strings.Cut(line, ":"); ok && !strings.HasPrefix(name, "#") {
+			fields[name] = strings.TrimSpace(value)
+		}
+	}
+	return fields
 }
 
 // Simple takes a simple string, as TYPE answers.

@@ -28,37 +28,37 @@ func (b *Batch) Reset() {
 // Add appends a command, whose arguments are strings, bytes and integers.
 func (b *Batch) Add(args ...any) {
 	b.at = append(b.at, len(b.b))
-	b.head('*', len(args))
+	b.b = AppendHead(b.b, '*', len(args))
 	for _, a := range args {
 		switch a := a.(type) {
 		case string:
-			b.head('$', len(a))
-			b.b = append(b.b, a...)
+			b.b = AppendBulk(b.b, a)
 		case []byte:
-			b.head('$', len(a))
-			b.b = append(b.b, a...)
+			b.b = AppendBulk(b.b, a)
 		case int:
-			b.number(int64(a))
+			b.b = AppendNumber(b.b, int64(a))
 		case int64:
-			b.number(a)
+			b.b = AppendNumber(b.b, a)
 		default:
 			panic("resp: an argument that is neither string nor bytes nor integer")
 		}
-		b.b = append(b.b, '\r', '\n')
 	}
 }
 
-// head appends a line with a type and a length.
-func (b *Batch) head(t byte, n int) {
-	b.b = strconv.AppendInt(append(b.b, t), int64(n), 10)
-	b.b = append(b.b, '\r', '\n')
+// AppendHead appends a line with a type and a length.
+func AppendHead(dst []byte, t byte, n int) []byte {
+	return append(strconv.AppendInt(append(dst, t), int64(n), 10), "\r\n"...)
 }
 
-func (b *Batch) number(n int64) {
+// AppendBulk appends an argument.
+func AppendBulk[T []byte | string](dst []byte, v T) []byte {
+	return append(append(AppendHead(dst, '$', len(v)), v...), "\r\n"...)
+}
+
+// AppendNumber appends an argument that is an integer.
+func AppendNumber(dst []byte, n int64) []byte {
 	var digits [20]byte
-	text := strconv.AppendInt(digits[:0], n, 10)
-	b.head('$', len(text))
-	b.b = append(b.b, text...)
+	return AppendBulk(dst, strconv.AppendInt(digits[:0], n, 10))
 }
 
 // Bytes returns the batch as it is sent.

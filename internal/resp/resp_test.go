@@ -3,6 +3,7 @@ package resp
 import (
 	"errors"
 	"io"
+	"maps"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -81,5 +82,15 @@ func TestFill(t *testing.T) {
 	var buf Buffer
 	if err := buf.Fill(strings.NewReader("$900000000\r\nabc"), 1); err != io.EOF || cap(buf.b) > 1<<20 {
 		t.Errorf("%v, %d bytes allocated", err, cap(buf.b))
+	}
+}
+
+// TestFields: a line of any length does not hide those behind it.
+func TestFields(t *testing.T) {
+	long := strings.Repeat("x", 1<<17)
+	got := Fields("# Server\r\n# note: none\r\nrun_id:a:b \r\nslave0:" + long + "\r\n\r\nrole:master")
+	want := map[string]string{"run_id": "a:b", "slave0": long, "role": "master"}
+	if !maps.Equal(got, want) {
+		t.Errorf("%.200v", got)
 	}
 }

@@ -20,20 +20,15 @@ type Stats struct {
 }
 
 // Add adds t to s.
-func (s *Stats) Add(t Stats) { s.add(t, 1) }
-
-// Subtract takes t away from s.
-func (s *Stats) Subtract(t Stats) { s.add(t, -1) }
-
-func (s *Stats) add(t Stats, sign int64) {
-	s.Keys += sign * t.Keys
-	s.Expiring += sign * t.Expiring
-	s.Elements += sign * t.Elements
-	s.Commands += sign * t.Commands
-	s.Bytes += sign * t.Bytes
-	s.Expired += sign * t.Expired
-	s.Short += sign * t.Short
-	s.Dropped += sign * t.Dropped
+func (s *Stats) Add(t Stats) {
+	s.Keys += t.Keys
+	s.Expiring += t.Expiring
+	s.Elements += t.Elements
+	s.Commands += t.Commands
+	s.Bytes += t.Bytes
+	s.Expired += t.Expired
+	s.Short += t.Short
+	s.Dropped += t.Dropped
 	if len(t.LeftOut) == 0 {
 		return
 	}
@@ -42,9 +37,7 @@ func (s *Stats) add(t Stats, sign int64) {
 		s.LeftOut = map[string]int64{}
 	}
 	for reason, n := range t.LeftOut {
-		if s.LeftOut[reason] += sign * n; s.LeftOut[reason] == 0 {
-			delete(s.LeftOut, reason)
-		}
+		s.LeftOut[reason] += n
 	}
 }
 

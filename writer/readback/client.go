@@ -126,19 +126,13 @@ func (c *Client) end(i int, decode func(*question.Question, *resp.Reply) error) 
 	c.calls = append(c.calls, call{Call: conn.Call{Name: c.name, Request: c.encoder.End()}, question: i, decode: decode})
 }
 
-// add adds a command for question i.
-func (c *Client) add(i int, decode func(*question.Question, *resp.Reply) error, name string, keys ...[]byte) {
-	c.begin(name, keys...)
-	c.end(i, decode)
-}
-
-// request adds a command that is about no question.
-func (c *Client) request(name string, args ...any) {
+// add adds a command of strings, bytes and integers for question i; -1 for none.
+func (c *Client) add(i int, decode func(*question.Question, *resp.Reply) error, name string, args ...any) {
 	c.begin(name)
 	for _, arg := range args {
 		c.encoder.Any(arg)
 	}
-	c.end(-1, nil)
+	c.end(i, decode)
 }
 
 // reset forgets the pipeline before. Nothing of its replies is held on to.

@@ -48,19 +48,12 @@ func (c *Client) askContent(q *question.Question, i int) {
 	}
 	if q.Kind == format.List && isWhole(q) {
 		c.touch(q)
-		c.begin("LRANGE", q.Key)
-		c.encoder.Number(0)
-		c.encoder.Number(int64(len(q.Elems)))
-		c.end(i, decodeList)
+		c.add(i, decodeList, "LRANGE", q.Key, 0, len(q.Elems))
 		return
 	}
 	if scan := collections[q.Kind].scan; scan != "" && isWhole(q) && len(q.Elems) > 0 && c.target.ScansInOrder() {
 		c.touch(q)
-		c.begin(scan, q.Key)
-		c.encoder.Word("0")
-		c.encoder.Word("COUNT")
-		c.encoder.Number(int64(len(q.Elems)) + 1)
-		c.end(i, decodePage)
+		c.add(i, decodePage, scan, q.Key, "0", "COUNT", len(q.Elems)+1)
 		return
 	}
 	c.askElements(q, i)
@@ -84,10 +77,10 @@ func (c *Client) touch(q *question.Question) {
 	}
 	c.through = 0
 	if q.Kind == format.List {
-		c.request("LINDEX", q.Key, 0)
+		c.add(-1, nil, "LINDEX", q.Key, 0)
 		return
 	}
-	c.request(collections[q.Kind].members, q.Key, q.Elems[0])
+	c.add(-1, nil, collections[q.Kind].members, q.Key, q.Elems[0])
 }
 
 // askElements adds the commands that ask for the elements by name or place, and for what goes with
@@ -100,10 +93,7 @@ func (c *Client) askElements(q *question.Question, i int) {
 			until++
 		}
 		if until >= q.Offset {
-			c.begin("GETRANGE", q.Key)
-			c.encoder.Number(q.Offset)
-			c.encoder.Number(until)
-			c.end(i, decodeText)
+			c.add(i, decodeText, "GETRANGE", q.Key, q.Offset, until)
 		}
 		return
 	case format.Hash, format.Set, format.Zset:
@@ -116,10 +106,7 @@ func (c *Client) askElements(q *question.Question, i int) {
 		}
 	case format.List:
 		if n := int64(len(q.Elems)); n > 0 {
-			c.begin("LRANGE", q.Key)
-			c.encoder.Number(q.Offset)
-			c.encoder.Number(q.Offset + n - 1)
-			c.end(i, decodeElements)
+			c.add(i, decodeElements, "LRANGE", q.Key, q.Offset, q.Offset+n-1)
 		}
 	case format.Stream:
 		c.askEntries(q, i)
@@ -139,30 +126,16 @@ func (c *Client) askEntries(q *question.Question, i int) {
 		until = q.Until.String()
 	}
 	if q.After != target.LastID {
-		c.begin("XRANGE", q.Key)
-		c.encoder.Word(from)
-		c.encoder.Word(until)
-		c.encoder.Word("COUNT")
-		c.encoder.Number(int64(q.Entries) + 1)
-		c.end(i, decodeEntries)
+		c.add(i, decodeEntries, "XRANGE", q.Key, from, until, "COUNT", q.Entries+1)
 	}
 	if q.Until == target.LastID && q.Entries > 0 {
-		c.begin("XRANGE", q.Key)
-		c.encoder.Word(target.LastID.String())
-		c.encoder.Word(target.LastID.String())
-		c.end(i, decodeLastEntry)
+		c.add(i, decodeLastEntry, "XRANGE", q.Key, target.LastID.String(), target.LastID.String())
 	}
 	if q.Tail {
-		c.begin("XINFO")
-		c.encoder.Word("STREAM")
-		c.encoder.Bytes(q.Key)
-		c.end(i, decodeState)
+		c.add(i, decodeState, "XINFO", "STREAM", q.Key)
 	}
 	if q.Tail && c.target.ListsGroups() {
-		c.begin("XINFO")
-		c.encoder.Word("GROUPS")
-		c.encoder.Bytes(q.Key)
-		c.end(i, decodeGroups)
+		c.add(i, decodeGroups, "XINFO", "GROUPS", q.Key)
 	}
 }
 

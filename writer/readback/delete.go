@@ -79,7 +79,8 @@ func (c *Client) watch(qs []*question.Question) {
 		}
 	}
 	if len(keys) > 0 {
-		c.add(-1, decodeOK, "WATCH", keys...)
+		c.begin("WATCH", keys...)
+		c.end(-1, decodeOK)
 	}
 }
 
@@ -110,7 +111,8 @@ func (c *Client) DeleteWatched(ctx context.Context, keys [][]byte) (done bool, e
 func (c *Client) deleteWatched(ctx context.Context, keys [][]byte) (done bool, err error) {
 	c.reset()
 	c.add(-1, nil, "MULTI")
-	c.add(-1, nil, "DEL", keys...)
+	c.begin("DEL", keys...)
+	c.end(-1, nil)
 	c.add(-1, nil, "EXEC")
 	if err := c.exec(ctx); err != nil {
 		return false, err

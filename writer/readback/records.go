@@ -327,7 +327,7 @@ func (c *Client) page(ctx context.Context, least int, command func(n int) []any)
 
 // one sends a command as often as it takes. The reply is valid until the next command.
 func (c *Client) one(ctx context.Context, name string, args ...any) (*resp.Reply, error) {
-	if err := c.all(ctx, func() { c.request(name, args...) }); err != nil {
+	if err := c.all(ctx, func() { c.add(-1, nil, name, args...) }); err != nil {
 		return nil, err
 	}
 	return &c.calls[0].Reply, nil

@@ -32,12 +32,12 @@ func newLimit(t *Info) *limit {
 	return l
 }
 
-// takes reports whether an argument of n bytes is known to be taken.
-func (l *limit) takes(n int) bool { return int64(n) <= l.taken.Load() }
+// Takes reports whether the target is known to take an argument of n bytes.
+func (t *Target) Takes(n int) bool { return int64(n) <= t.limit.taken.Load() }
 
-// text says why an argument of n bytes is not sent.
-func (l *limit) text(what string, n int) string {
-	taken, refused := l.taken.Load(), l.refused.Load()
+// LimitText says why an argument of n bytes is not sent.
+func (t *Target) LimitText(what string, n int) string {
+	taken, refused := t.limit.taken.Load(), t.limit.refused.Load()
 	if refused == taken+1 {
 		return fmt.Sprintf("%s of %d bytes: the target takes at most %d (proto-max-bulk-len)", what, n, taken)
 	}
@@ -47,7 +47,7 @@ func (l *limit) text(what string, n int) string {
 // Learn finds out whether the target takes arguments of these lengths.
 func (t *Target) Learn(ctx context.Context, args ...[]byte) error {
 	for _, a := range args {
-		if t.limit.takes(len(a)) {
+		if t.Takes(len(a)) {
 			continue
 		}
 		if err := t.askLimit(ctx, int64(len(a))); err != nil {
@@ -107,9 +107,3 @@ func (t *Target) try(ctx context.Context, n int) (bool, error) {
 	}
 	return true, nil
 }
-
-// Takes reports whether the target is known to take an argument of that length.
-func (t *Target) Takes(n int) bool { return t.limit.takes(n) }
-
-// LimitText says why an argument is not sent.
-func (t *Target) LimitText(what string, n int) string { return t.limit.text(what, n) }

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	protocol "github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 )
 
@@ -117,18 +118,7 @@ func (c *Conn) Info(ctx context.Context, section string) (map[string]string, err
 	if err != nil {
 		return nil, c.Refused("INFO", err)
 	}
-	return Fields(text), nil
-}
-
-// Fields takes lines of name:value.
-func Fields(text string) map[string]string {
-	fields := make(map[string]string)
-	for line := range strings.Lines(text) {
-		if name, value, ok := strings.Cut(strings.TrimRight(line, "\r\n"), ":"); ok {
-			fields[name] = strings.TrimSpace(value)
-		}
-	}
-	return fields
+	return protocol.Fields(text), nil
 }
 
 // ClientField returns a field of a reply to CLIENT INFO: "id=1 addr=… db=0 …".

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	protocol "github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 )
 
@@ -126,7 +127,7 @@ func (r *Router) exchange(c *Conn, e *resp.Encoder, info resp.Request, n int, ca
 		return call(i)
 	})
 	if err == nil {
-		if state := Fields(last.Reply.String())[lastWrite]; state != "" {
+		if state := protocol.Fields(last.Reply.String())[lastWrite]; state != "" {
 			err = told(state)
 		}
 	}

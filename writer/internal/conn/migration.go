@@ -3,6 +3,8 @@ package conn
 import (
 	"context"
 	"strings"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // MovingSlots says which slots a node of a cluster is giving away or taking; empty if it is not.
@@ -11,7 +13,7 @@ func MovingSlots(ctx context.Context, c *Conn) (string, error) {
 	if err != nil {
 		return "", c.Refused("CLUSTER INFO", err)
 	}
-	fields := Fields(info)
+	fields := resp.Fields(info)
 	for _, f := range []struct{ state, slots, one string }{
 		{"migrating_state", "migrating_slot(s)", "migrating_slot"},
 		{"import_state", "importing_slot(s)", "importing_slot"},

@@ -43,15 +43,10 @@ func (r *Router) follow(ctx context.Context, e *resp.Encoder, n int, call func(i
 		}
 	}
 	err = r.followAll(ctx, e, hops)
-	var at *redirectError
-	var lost *nodeError
-	switch {
-	case errors.As(err, &at):
-		return at.hop, err
-	case errors.As(err, &lost):
-		return lost.hop, err
+	if at, ok := errors.AsType[*hopError](err); ok {
+		failed = at.index
 	}
-	return 0, err
+	return failed, err
 }
 
 func (r *Router) followAll(ctx context.Context, e *resp.Encoder, hops []hop) error {
@@ -67,7 +62,7 @@ func (r *Router) followAll(ctx context.Context, e *resp.Encoder, hops []hop) err
 		}
 		r.cluster.redirected.Add(int64(len(again)))
 		if patience := r.cluster.patience; time.Since(began) > patience {
-			return newRedirectError(&again[0], Mark(ErrTransient, fmt.Errorf("the cluster has not run it for %v", patience)))
+			return notRun(&again[0], Mark(ErrTransient, fmt.Errorf("the cluster has not run it for %v", patience)))
 		}
 		if hops = again; named && round < 2 {
 			continue // who runs it is known
@@ -137,35 +132,27 @@ func (r *Router) overtaken(hops, again []hop) error {
 			again = again[1:]
 			late[h.key] = true
 		} else if late[h.key] {
-			return newRedirectError(h, Mark(ErrUnequal, errors.New("the cluster ran it before another command of this key: the key must be written anew")))
+			return notRun(h, Mark(ErrUnequal, errors.New("the cluster ran it before another command of this key: the key must be written anew")))
 		}
 	}
 	return nil
 }
 
-// A redirectError is why a command did not get where it should in time.
-type redirectError struct {
-	hop   int
-	reply string // empty: none has come
-	err   error
+// A hopError is why a call did not get where it should in time, or was not answered.
+type hopError struct {
+	error
+	index int // of the call
 }
 
-func newRedirectError(h *hop, err error) error {
-	e := &redirectError{hop: h.index, err: err}
+func (e *hopError) Unwrap() error { return e.error }
+
+// notRun is the error for a hop that did not get where it should in time.
+func notRun(h *hop, err error) error {
 	if h.call.Reply.IsError() {
-		e.reply = h.call.Reply.Text
+		err = fmt.Errorf("%w: it answers %s", err, h.call.Reply.Text)
 	}
-	return e
+	return &hopError{err, h.index}
 }
-
-func (e *redirectError) Error() string {
-	if e.reply != "" {
-		return e.err.Error() + ": it answers " + e.reply
-	}
-	return e.err.Error()
-}
-
-func (e *redirectError) Unwrap() error { return e.err }
 
 // A redirection is a reply of a node that did not run a command: somebody else may, or it later.
 type redirection struct {

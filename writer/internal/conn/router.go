@@ -110,16 +110,6 @@ type nodeBatch struct {
 	hops  []int // of the calls; -1 of an ASKING
 }
 
-// A nodeError is why a node did not answer a hop.
-type nodeError struct {
-	addr string
-	hop  int
-	err  error
-}
-
-func (e *nodeError) Error() string { return fmt.Sprintf("node %s: %v", e.addr, e.err) }
-func (e *nodeError) Unwrap() error { return e.err }
-
 // send sends hops to their nodes, each node's in their order, all nodes at once. A hop whose slot
 // nobody serves is not sent.
 func (r *Router) send(ctx context.Context, t *Topology, e *resp.Encoder, hops []hop) error {
@@ -159,7 +149,7 @@ func (r *Router) send(ctx context.Context, t *Topology, e *resp.Encoder, hops []
 			})
 			if err != nil {
 				r.cluster.doubt(b.addr)
-				return &nodeError{b.addr, b.hops[min(answered, len(b.hops)-1)], Lost(err)}
+				return &hopError{fmt.Errorf("node %s: %w", b.addr, Lost(err)), b.hops[min(answered, len(b.hops)-1)]}
 			}
 			return nil
 		})

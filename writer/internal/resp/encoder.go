@@ -12,9 +12,10 @@
 package resp
 
 import (
-	"fmt"
 	"net"
 	"strconv"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // An Encoder holds requests as they go over a connection. Arguments are copied into it, but for
@@ -52,44 +53,32 @@ func (e *Encoder) Begin(name string) {
 // Word adds an argument of the protocol.
 func (e *Encoder) Word(s string) {
 	e.argc++
-	e.buf = AppendBulk(e.buf, s)
+	e.buf = resp.AppendBulk(e.buf, s)
 }
 
 // Number adds an integer.
 func (e *Encoder) Number(n int64) {
-	var text [20]byte
 	e.argc++
-	e.buf = AppendBulk(e.buf, strconv.AppendInt(text[:0], n, 10))
+	e.buf = resp.AppendNumber(e.buf, n)
 }
 
 // Bytes adds an argument, and reports whether it is borrowed.
 func (e *Encoder) Bytes(p []byte) (borrowed bool) {
 	e.argc++
 	if len(p) < borrowFrom {
-		e.buf = AppendBulk(e.buf, p)
+		e.buf = resp.AppendBulk(e.buf, p)
 		return false
 	}
-	e.buf = appendLength(e.buf, len(p))
+	e.buf = resp.AppendHead(e.buf, '$', len(p))
 	e.loans = append(e.loans, loan{len(e.buf), p})
 	e.buf = append(e.buf, "\r\n"...)
 	return true
 }
 
-// Join adds arguments that AppendBulk has made.
+// Join adds arguments that resp.AppendBulk has made.
 func (e *Encoder) Join(args []byte, n int) {
 	e.argc += n
 	e.buf = append(e.buf, args...)
-}
-
-// AppendBulk adds an argument, for Join.
-func AppendBulk[T []byte | string](dst []byte, v T) []byte {
-	dst = append(appendLength(dst, len(v)), v...)
-	return append(dst, "\r\n"...)
-}
-
-func appendLength(dst []byte, n int) []byte {
-	dst = strconv.AppendInt(append(dst, '$'), int64(n), 10)
-	return append(dst, "\r\n"...)
 }
 
 // End completes the request.
@@ -122,7 +111,7 @@ func (e *Encoder) Any(arg any) {
 	case int64:
 		e.Number(arg)
 	default:
-		panic(fmt.Sprintf("resp: an argument of type %T", arg))
+		panic("resp: an argument that is neither string nor bytes nor integer")
 	}
 }
 

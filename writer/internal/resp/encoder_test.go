@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // plain encodes a request as the protocol says.
@@ -51,7 +53,7 @@ func TestEncoder(t *testing.T) {
 				args = append(args, []byte("-12"))
 			}
 			if rng.IntN(2) == 0 {
-				w.Join(AppendBulk(AppendBulk(nil, "k"), "v"), 2)
+				w.Join(resp.AppendBulk(resp.AppendBulk(nil, "k"), "v"), 2)
 				args = append(args, []byte("k"), []byte("v"))
 			}
 			requests, want = append(requests, w.End()), append(want, args)

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // Limits of what a server answers. What is asked for is far smaller.
@@ -146,16 +147,7 @@ func (r *Reader) line() ([]byte, error) {
 
 // parseInt returns the number that is all of b.
 func parseInt(b []byte) (int64, error) {
-	if len(b) > 0 && len(b) <= 18 {
-		n, i := int64(0), 0
-		for ; i < len(b) && '0' <= b[i] && b[i] <= '9'; i++ {
-			n = 10*n + int64(b[i]-'0')
-		}
-		if i == len(b) {
-			return n, nil
-		}
-	}
-	n, err := strconv.ParseInt(string(b), 10, 64)
+	n, err := resp.ParseInt(b)
 	if err != nil {
 		return 0, fmt.Errorf("%w: %q is no number", ErrReply, b)
 	}
