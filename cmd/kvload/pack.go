@@ -97,6 +97,7 @@ func unpackAction(c *cli.Context) error {
 	if f, ok := c.App.Reader.(*os.File); ok && progress.IsTerminal(f) {
 		return exitcode.Usagef("the stream comes from standard input, which is a terminal: send it from a file or through a pipe, as in kvload unpack --out %s < FILE", location)
 	}
+	defer storage.Absent(location)()
 	dir, err := storage.Create(c.Context, location, outStorage(c))
 	if err != nil {
 		return fmt.Errorf("%w: --out: %w", exitcode.ErrRefused, err)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,6 +80,11 @@ func TestPackUnpack(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(bad); len(left) > 1 { // chunks, an empty directory
 		t.Errorf("%v is left", left)
+	}
+	none := filepath.Join(t.TempDir(), "none")
+	code := run([]string{"kvload", "unpack", "--quiet", "--out", none}, strings.NewReader("no stream"), &stdout, &stderr)
+	if _, err := os.Stat(none); code == 0 || !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("exit code %d, %v\n%s", code, err, stderr.String())
 	}
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"slices"
@@ -198,27 +199,32 @@ func NoArguments(c *cli.Context, instead string) error {
 	return exitcode.Usagef("%q is not a flag: %s", arg, instead)
 }
 
-// showsPassword reports whether a password stands in the command line, where everybody on the host
-// sees it.
-func showsPassword(args []string) bool {
+// shownPasswords says how those passwords of a tool are given else that stand in the command line,
+// where everybody on the host sees them.
+func shownPasswords(args []string, tool string) (instead []string) {
 	for i, arg := range args {
 		name, value, given := strings.Cut(arg, "=")
 		if !given && i+1 < len(args) {
 			value = args[i+1]
 		}
+		shown, way := false, "give it in the environment (REDISCLI_AUTH), or with --password-file or --askpass"
 		switch name {
 		case "--pass", "-pass", "-a":
-			return true
-		case "--uri", "-uri", "-u", "--push-url":
+			shown = true
+		case "--push-url", "-push-url":
+			way = fmt.Sprintf("give --push-url in the environment (%s_PUSH_URL)", strings.ToUpper(tool))
+			fallthrough
+		case "--uri", "-uri", "-u":
 			if !strings.Contains(value, "://") {
 				value = "redis://" + value
 			}
 			if u, err := url.Parse(value); err == nil && u.User != nil {
-				if _, has := u.User.Password(); has {
-					return true
-				}
+				_, shown = u.User.Password()
 			}
 		}
+		if shown && !slices.Contains(instead, way) {
+			instead = append(instead, way)
+		}
 	}
-	return false
+	return instead
 }

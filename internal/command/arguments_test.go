@@ -66,23 +66,26 @@ func TestServiceLink(t *testing.T) {
 
 // TestShowsPassword: who gives a password where ps shows it is told so, once.
 func TestShowsPassword(t *testing.T) {
-	for args, want := range map[string]bool{
-		"--uri redis://:secret@h:1":    true,
-		"--uri=redis://u:secret@h:1":   true,
-		"-u u:secret@h":                true,
-		"-a secret":                    true,
-		"--push-url http://u:secret@h": true,
-		"--push-url=http://h:1":        false,
-		"--pass=secret":                true,
-		"--uri redis://h:1":            false,
-		"--uri redis://u@h:1/3":        false,
-		"--match a:b@c":                false,
-		"--in s3://b/a?endpoint=x:y@":  false,
-		"--password-file x":            false,
-		"--askpass":                    false,
+	const server, push = "give it in the environment (REDISCLI_AUTH), or with --password-file or --askpass", "give --push-url in the environment (TOOL_PUSH_URL)"
+	for args, want := range map[string]string{
+		"--uri redis://:secret@h:1":    server,
+		"--uri=redis://u:secret@h:1":   server,
+		"-u u:secret@h":                server,
+		"-a secret":                    server,
+		"--push-url http://u:secret@h": push,
+		"--push-url=http://h:1":        "",
+		"--pass=secret":                server,
+		"--uri redis://h:1":            "",
+		"--uri redis://u@h:1/3":        "",
+		"--match a:b@c":                "",
+		"--in s3://b/a?endpoint=x:y@":  "",
+		"--password-file x":            "",
+		"--askpass":                    "",
+
+		"-a secret --push-url=http://u:secret@h -u redis://:secret@h": server + "; " + push,
 	} {
-		if got := showsPassword(strings.Fields("tool do " + args)); got != want {
-			t.Errorf("%s: %v", args, got)
+		if got := strings.Join(shownPasswords(strings.Fields("tool do "+args), "tool"), "; "); got != want {
+			t.Errorf("%s: %q, want %q", args, got, want)
 		}
 	}
 	_, _, stderr := runApp(func(*cli.Context) error { return nil }, "do", "--uri", "redis://:secret@h", "--uri", "redis://:secret@i")

@@ -167,8 +167,8 @@ func warn(log io.Writer, app *cli.App, args []string) {
 	for _, line := range overlooked(app, args, os.Environ()) {
 		fmt.Fprintf(log, "warning: %s\n", line)
 	}
-	if showsPassword(args) {
-		fmt.Fprintf(log, "warning: a password in the command line can be seen by everybody on this host (ps); give it in the environment (REDISCLI_AUTH, %s_PUSH_URL), or with --password-file or --askpass\n", strings.ToUpper(app.Name))
+	for _, instead := range shownPasswords(args, app.Name) {
+		fmt.Fprintf(log, "warning: a password in the command line can be seen by everybody on this host (ps); %s\n", instead)
 	}
 }
 

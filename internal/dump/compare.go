@@ -122,7 +122,7 @@ func (c *comparing) say(differing *archive.Archive) {
 		}
 		what = progress.Plural(keys, "key of the source was", "keys of the source were")
 	}
-	text := fmt.Sprintf("%s compared with the base: %s differ, or are on one side only", what, progress.Count(differ))
+	text := fmt.Sprintf("%s compared with the base: %s on one side only", what, progress.Plural(differ, "differs, or is", "differ, or are"))
 	fmt.Fprintln(c.o.Log, text)
 	c.o.Summary.Note(text)
 }

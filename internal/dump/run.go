@@ -154,7 +154,7 @@ func finished(ctx context.Context, s *reader.Scanner, o *Options) error {
 		}
 		defer a.Close()
 		o.summarize(a.Manifest)
-		o.Summary.Resumed(o.Summary.Counts, a.Manifest.Started)
+		o.Summary.Resumed(o.Summary.Counts, a.Manifest.Started, a.Manifest.Finished)
 		return ending(a.Manifest, o)
 	})
 }

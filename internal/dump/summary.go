@@ -24,7 +24,7 @@ func (o *Options) begun(w *archive.Writer) {
 	}
 	if w.Resumed() {
 		s.Hold(w.Totals())
-		s.Resumed(s.Counts, w.Info.Started)
+		s.Resumed(s.Counts, w.Info.Started, time.Time{})
 	}
 }
 
@@ -46,7 +46,7 @@ func (o *Options) summarize(m *format.Manifest) {
 	}
 	if m.Delta != nil {
 		o.chain(m)
-	} else if report.Keys(m.Totals) == 0 {
+	} else if report.Sum(m.Totals).Keys == 0 {
 		s.Note("THE DUMP HOLDS NO KEYS: the source has none of those that were chosen (--db, --type, --match)")
 	}
 	s.Leave("expired", m.Expired, report.Reasons["expired"], false, "")
@@ -77,7 +77,7 @@ func (o *Options) chain(m *format.Manifest) {
 		}
 	}
 	o.Summary.Chain = c
-	if keys := report.Keys(m.Totals); names+keys > 0 {
+	if keys := report.Sum(m.Totals).Keys; names+keys > 0 {
 		o.Summary.Note(fmt.Sprintf("the delta has %s with %s; whatever else a target has under these names, a load deletes",
 			progress.Plural(names, "name", "names"), progress.Plural(keys, "key", "keys")))
 	} else {
@@ -106,23 +106,14 @@ func ending(m *format.Manifest, o *Options) error {
 	return &exitcode.LeftOutError{Text: strings.Join(texts, "; "), Inconsistent: whole}
 }
 
-// skipped says which keys of skipped.jsonl are missing; empty: none. Those that the source does
-// not have any more are not.
+// skipped says which keys of skipped.jsonl are missing; empty: none.
 func skipped(m *format.Manifest, o *Options) string {
-	var reasons []string
-	total := int64(0)
-	for _, r := range m.Skipped {
-		if r.Reason == string(reader.DeletedOrExpired) {
-			continue
-		}
-		total += r.Keys
-		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(r.Keys), r.Reason))
-	}
+	total, reasons := report.Lost(m.Skipped)
 	if total == 0 {
 		return ""
 	}
 	return fmt.Sprintf("the dump is finished, but %s not in it, or not wholly (%s): see %s",
-		progress.Plural(total, "listed key is", "listed keys are"), strings.Join(reasons, ", "), o.list(format.SkippedName))
+		progress.Plural(total, "listed key is", "listed keys are"), reasons, o.list(format.SkippedName))
 }
 
 // list says where a list of the dump is.

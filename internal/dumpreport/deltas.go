@@ -7,6 +7,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
 // mostDeltas is how many deltas are shown whose loads are known: the newest.
@@ -67,7 +68,7 @@ func (m *maker) deltaLoads() (*sheet, *verdict) {
 		}
 		b := d.Status.Identity()
 		s.Rows = append(s.Rows, line{Cells: []cell{
-			{Text: progress.Count(int64(d.Number)), Class: number}, {Text: serverName(cmp.Or(b.Server, "kvrocks")) + " " + b.Address}, {Text: at, Class: "extra time"}, {Text: lasted, Class: extra},
+			{Text: progress.Count(int64(d.Number)), Class: number}, {Text: report.ServerName(cmp.Or(b.Server, "kvrocks")) + " " + b.Address}, {Text: at, Class: "extra time"}, {Text: lasted, Class: extra},
 			{Text: progress.Count(d.Status.Stats().Keys), Class: number}, {Text: result},
 		}})
 	}

@@ -25,7 +25,7 @@ type loadView struct {
 // load returns what came of a load.
 func (m *maker) load(l *Load, id string) loadView {
 	b := l.Status.Identity()
-	v := loadView{ID: id, Title: m.say("Load into %s at %s", serverName(cmp.Or(b.Server, "kvrocks")), b.Address)}
+	v := loadView{ID: id, Title: m.say("Load into %s at %s", report.ServerName(cmp.Or(b.Server, "kvrocks")), b.Address)}
 	ended, undone := m.ended(l)
 	v.Notes = []note{ended}
 	if !undone {

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
 //go:embed page.html
@@ -108,15 +109,12 @@ func newView(p *Page) *view {
 
 func (m *maker) title() string {
 	src := m.Manifest.Source
-	server := serverName(cmp.Or(src.Server, "pika"))
+	server := report.ServerName(cmp.Or(src.Server, "pika"))
 	if m.Manifest.Delta != nil {
 		return m.say("Delta %d of %s %s at %s", m.Manifest.Delta.Number, server, src.Version, src.Address)
 	}
 	return m.say("Dump of %s %s at %s", server, src.Version, src.Address)
 }
-
-// serverName writes the name of a kind of server as a name.
-func serverName(kind string) string { return strings.ToUpper(kind[:1]) + kind[1:] }
 
 func (m *maker) lead() []string {
 	mf := m.Manifest
@@ -127,10 +125,6 @@ func (m *maker) lead() []string {
 }
 
 func (m *maker) figures() []figure {
-	stored := int64(0)
-	for _, t := range m.Manifest.Totals {
-		stored += t.Stored
-	}
 	all := []figure{
 		{m.say("keys"), progress.Count(m.s.Keys)},
 		{m.say("elements"), progress.Count(m.s.Elements)},
@@ -139,7 +133,7 @@ func (m *maker) figures() []figure {
 		{m.say("databases with keys"), strconv.Itoa(len(m.groups(databaseOf)))},
 	}
 	if m.Deltas == 0 {
-		all = slices.Insert(all, 3, figure{m.say("stored, compressed"), progress.Bytes(stored)})
+		all = slices.Insert(all, 3, figure{m.say("stored, compressed"), progress.Bytes(report.Sum(m.Manifest.Totals).Stored)})
 	}
 	if m.s.Deleted > 0 {
 		all = append(all, figure{m.say("deletions, by type"), progress.Count(m.s.Deleted)})

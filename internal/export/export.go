@@ -241,6 +241,9 @@ func (x *Exporter) record(db int, t format.Type, r *format.Record) error {
 	}
 	if r.Part&format.PartLast != 0 {
 		x.keys++
+		if r.Kind == format.Deleted {
+			x.deleted++
+		}
 	}
 	if len(x.buf) < flushBytes {
 		return nil

@@ -2,6 +2,7 @@ package export
 
 import (
 	"encoding/base64"
+	"fmt"
 	"math"
 	"strconv"
 	"unicode/utf8"
@@ -38,13 +39,7 @@ func (e *jsonEncoder) add(dst []byte, db int, t format.Type, r *format.Record) (
 		return dst, ""
 	}
 	if s := r.State; s != nil {
-		dst = append(dst, `,"state":{"last_id":"`...)
-		dst = append(dst, s.LastID.String()...)
-		dst = append(dst, `","max_deleted_id":"`...)
-		dst = append(dst, s.MaxDeletedID.String()...)
-		dst = append(dst, `","entries_added":`...)
-		dst = strconv.AppendUint(dst, s.EntriesAdded, 10)
-		dst = append(dst, '}')
+		dst = fmt.Appendf(dst, `,"state":{"last_id":"%s","max_deleted_id":"%s","entries_added":%d}`, s.LastID, s.MaxDeletedID, s.EntriesAdded)
 	}
 	return append(dst, "}\n"...), ""
 }

@@ -16,6 +16,7 @@ import (
 // An outcome is what became of the keys that were to be written.
 type outcome struct {
 	keys, elements, bytes int64 // that were
+	deleted               int64 // of keys: what a delta says is gone, counted once for each type
 	missing               int64 // that the dump does not have
 	left                  map[string]int64
 }
@@ -47,7 +48,10 @@ func (x *Exporter) miss(key []byte) {
 
 // Conclude says in a summary what was written. It returns err, or that something was not.
 func (x *Exporter) Conclude(s *summary.Summary, err error) error {
-	s.Keys, s.Elements, s.Bytes = x.keys, x.elements, x.bytes
+	s.Keys, s.Elements, s.Bytes = x.keys-x.deleted, x.elements, x.bytes
+	if x.deleted > 0 {
+		s.Note("deleted, counted once for each type: " + progress.Count(x.deleted))
+	}
 	lost := int64(0)
 	for _, reason := range slices.Sorted(maps.Keys(x.left)) {
 		s.Leave(reason, x.left[reason], report.ShowReasons[reason], x.isLost(reason), "")

@@ -58,7 +58,7 @@ func (e *respEncoder) add(dst []byte, db int, _ format.Type, r *format.Record) (
 	// Behind the first part, for a stream of commands may be cut; behind the last, for a key may
 	// expire while it is written.
 	if e.expire != 0 && r.Part != 0 {
-		dst = appendNumber(e.command(dst, "PEXPIREAT", 1), e.expire)
+		dst = appendBulk(e.command(dst, "PEXPIREAT", 1), strconv.FormatInt(e.expire, 10))
 	}
 	return dst, ""
 }
@@ -138,7 +138,7 @@ func (e *respEncoder) stream(dst []byte, r *format.Record) []byte {
 	for i := range r.Entries {
 		entry := &r.Entries[i]
 		e.entries = true
-		dst = appendText(e.command(dst, "XADD", 1+len(entry.Fields)), entry.ID.String())
+		dst = appendBulk(e.command(dst, "XADD", 1+len(entry.Fields)), entry.ID.String())
 		for _, f := range entry.Fields {
 			dst = appendBulk(dst, f)
 		}
@@ -154,12 +154,12 @@ func (e *respEncoder) stream(dst []byte, r *format.Record) []byte {
 		}
 		dst = e.command(dst, "XADD", 5)
 		for _, word := range []string{"MAXLEN", "0", last.String(), "x", "y"} {
-			dst = appendText(dst, word)
+			dst = appendBulk(dst, word)
 		}
 	}
-	dst = appendText(e.command(dst, "XSETID", 5), s.LastID.String())
+	dst = appendBulk(e.command(dst, "XSETID", 5), s.LastID.String())
 	for _, word := range []string{"ENTRIESADDED", strconv.FormatUint(s.EntriesAdded, 10), "MAXDELETEDID", s.Deleted().String()} {
-		dst = appendText(dst, word)
+		dst = appendBulk(dst, word)
 	}
 	return dst
 }
@@ -167,20 +167,10 @@ func (e *respEncoder) stream(dst []byte, r *format.Record) []byte {
 // command begins a command about the key at hand, with so many arguments behind its name.
 func (e *respEncoder) command(dst []byte, name string, arguments int) []byte {
 	dst = append(strconv.AppendInt(append(dst, '*'), int64(2+arguments), 10), '\r', '\n')
-	return appendBulk(appendText(dst, name), e.name)
+	return appendBulk(appendBulk(dst, name), e.name)
 }
 
-func appendText(dst []byte, s string) []byte {
-	dst = append(strconv.AppendInt(append(dst, '$'), int64(len(s)), 10), '\r', '\n')
-	return append(append(dst, s...), '\r', '\n')
-}
-
-func appendBulk(dst, v []byte) []byte {
+func appendBulk[T string | []byte](dst []byte, v T) []byte {
 	dst = append(strconv.AppendInt(append(dst, '$'), int64(len(v)), 10), '\r', '\n')
 	return append(append(dst, v...), '\r', '\n')
-}
-
-func appendNumber(dst []byte, n int64) []byte {
-	var digits [20]byte
-	return appendBulk(dst, strconv.AppendInt(digits[:0], n, 10))
 }

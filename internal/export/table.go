@@ -51,7 +51,7 @@ func (e *tableEncoder) add(dst []byte, db int, t format.Type, r *format.Record) 
 	if first {
 		e.elements, e.preview = 0, e.preview[:0]
 		if e.whole {
-			dst = fmt.Appendf(dst, "%s  (%s, db%d%s)\n", shown(r.Key), typeName(t, r.Kind), db, e.expiry(", expires ", r.Expire))
+			dst = fmt.Appendf(dst, "%s  (%s, db%d%s)\n", shown(r.Key), typeName(t, r.Kind), db, e.expiry(", expires ", r))
 		}
 	}
 	e.elements += int64(r.Elements())
@@ -81,29 +81,28 @@ func (e *tableEncoder) add(dst []byte, db int, t format.Type, r *format.Record) 
 		return dst, ""
 	}
 	key := shown(head(r.Key, limit))
-	return e.row(dst, strconv.Itoa(db), typeName(t, r.Kind), e.expiry("", r.Expire), progress.Count(e.elements), key, string(e.preview)), ""
+	return e.row(dst, strconv.Itoa(db), typeName(t, r.Kind), e.expiry("", r), progress.Count(e.elements), key, string(e.preview)), ""
 }
 
-// typeName names the type of a key, or of what is not there any more.
+// typeName names the type of a key.
 func typeName(t format.Type, k format.Kind) string {
-	switch k {
-	case format.Deleted:
-		return "-" + string(t)
-	case format.HyperLogLog:
+	if k == format.HyperLogLog {
 		return "hyperloglog"
 	}
 	return string(t)
 }
 
-// expiry returns when a key expires, behind a word; empty: never.
-func (e *tableEncoder) expiry(word string, expire int64) string {
+// expiry returns when a key expires, behind a word, or that it is deleted; empty: never.
+func (e *tableEncoder) expiry(word string, r *format.Record) string {
 	switch {
-	case expire == 0:
+	case r.Kind == format.Deleted:
+		return strings.TrimSuffix(word, "expires ") + "deleted"
+	case r.Expire == 0:
 		return ""
-	case expire <= e.now:
+	case r.Expire <= e.now:
 		word = strings.Replace(word, "expires", "expired", 1)
 	}
-	at := time.UnixMilli(expire).UTC()
+	at := time.UnixMilli(r.Expire).UTC()
 	if at.Year() > 9999 {
 		return word + "after 9999"
 	}

@@ -7,9 +7,33 @@ import (
 	"unicode/utf8"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
+
+// TestTableDeleted: what a delta says is gone is said to be deleted, and is no key written.
+func TestTableDeleted(t *testing.T) {
+	dir := t.TempDir()
+	smalldump.Delta(t, dir, smalldump.Make(t, smalldump.Options{}, nil), []format.Record{smalldump.Deleted("gone"), smalldump.String("here", "1")})
+	a, err := archive.OpenAny(t.Context(), dir, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	for whole, want := range map[bool]string{false: "   0  hash         deleted                       0  gone\n", true: "gone  (hash, db0, deleted)\n"} {
+		var out bytes.Buffer
+		x, err := New(t.Context(), a, &out, Options{Whole: whole})
+		if err == nil {
+			err = x.Cat()
+		}
+		s := summary.New("kvload", "1.0", "cat")
+		if err = x.Conclude(s, err); err != nil || !strings.Contains(out.String(), want) || s.Keys != 1 || !strings.HasPrefix(s.Notes[0], "deleted, ") {
+			t.Errorf("%v, %d keys, %q\n%s", err, s.Keys, s.Notes, &out)
+		}
+	}
+}
 
 // TestTableColumns: no line is wider than the terminal, also of characters that take two columns or
 // none, and no character is cut into bytes that are shown as such.

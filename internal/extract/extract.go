@@ -24,6 +24,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
@@ -48,6 +49,7 @@ func Run(ctx context.Context, a *archive.Archive, out string, o Options) (*forma
 	if err := discard(ctx, out, &info, o); err != nil {
 		return nil, err
 	}
+	defer storage.Absent(out)()
 	w, err := archive.Create(ctx, out, info, o.Archive)
 	if err != nil {
 		return nil, err
@@ -67,19 +69,12 @@ func Run(ctx context.Context, a *archive.Archive, out string, o Options) (*forma
 	if err != nil {
 		return nil, err
 	}
-	if keys(m) == 0 && keys(a.Manifest) > 0 {
+	if report.Sum(m.Totals).Keys == 0 && report.Sum(a.Manifest.Totals).Keys > 0 {
 		w.Close()
 		return nil, errors.Join(fmt.Errorf("%w: no key of the dump is chosen by --match, --db and --type", exitcode.ErrRefused), archive.Discard(ctx, out, o.Archive.Storage))
 	}
 	m.Consistency = a.Manifest.Consistency
 	return m, w.FinishAs(m, a.Manifest.Conflicts > 0)
-}
-
-func keys(m *format.Manifest) (n int64) {
-	for _, t := range m.Totals {
-		n += t.Keys
-	}
-	return n
 }
 
 // discard removes an unfinished extract of the same part of the same dump.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
 // choose returns a filter.
@@ -150,6 +152,15 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// TestRefusedLeavesNothing: where no key is chosen, no directory is made.
+func TestRefusedLeavesNothing(t *testing.T) {
+	dir := t.TempDir()
+	_, err := Run(t.Context(), open(t, "../../testdata/golden/v1"), filepath.Join(dir, "a", "b"), Options{Filter: choose(t, "no such key", nil)})
+	if left, _ := os.ReadDir(dir); !errors.Is(err, exitcode.ErrRefused) || len(left) > 0 {
+		t.Errorf("%v, %v", err, left)
+	}
+}
+
 // TestStopped: what a run that was stopped has left is made anew, but only of the same part.
 func TestStopped(t *testing.T) {
 	a := open(t, "../../testdata/golden/v1")
@@ -209,7 +220,7 @@ func TestUnlisted(t *testing.T) {
 	}
 	w.Close()
 	m, err := Run(t.Context(), open(t, dir), filepath.Join(t.TempDir(), "part"), Options{Filter: choose(t, "user:[3-9]*", nil), Tool: "test", Log: io.Discard})
-	if want := []format.Reason{{Reason: "unlisted", Keys: 2}}; err != nil || !reflect.DeepEqual(m.Skipped, want) || keys(m) != 1 {
+	if want := []format.Reason{{Reason: "unlisted", Keys: 2}}; err != nil || !reflect.DeepEqual(m.Skipped, want) || report.Sum(m.Totals).Keys != 1 {
 		t.Errorf("%v, %+v", err, m)
 	}
 }

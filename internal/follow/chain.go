@@ -19,6 +19,7 @@ import (
 type chain struct {
 	o        *Options
 	lock     storage.Lock
+	remove   func() // the directory, if it was made and is empty
 	base     *format.Info
 	members  []*format.Info          // the finished deltas
 	at       []format.BinlogPosition // where the next delta begins, in all databases
@@ -48,6 +49,7 @@ func openChain(ctx context.Context, o *Options) (_ *chain, err error) {
 	if err := archive.MustBeOutside(ctx, o.Chain); err != nil {
 		return nil, err
 	}
+	c.remove = storage.Absent(o.Chain)
 	dir, err := storage.Create(ctx, o.Chain, o.Archive.Storage)
 	if err != nil {
 		return nil, fmt.Errorf("create chain: %w", err)
@@ -181,4 +183,7 @@ func (c *chain) summarize() {
 	c.o.Summary.Chain = ch
 }
 
-func (c *chain) close() { _ = c.lock.Unlock() }
+func (c *chain) close() {
+	_ = c.lock.Unlock()
+	c.remove()
+}

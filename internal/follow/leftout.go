@@ -106,18 +106,15 @@ func (l *leftOut) delta(ctx context.Context, c *cut, m *format.Manifest, locatio
 
 // add takes the keys that a delta lists.
 func (l *leftOut) add(ctx context.Context, m *format.Manifest, location string) error {
-	if !slices.ContainsFunc(m.Skipped, func(r format.Reason) bool { return r.Reason != string(reader.DeletedOrExpired) }) {
+	lost, _ := report.Lost(m.Skipped)
+	if lost == 0 {
 		return nil
 	}
 	list := storage.Join(location, format.SkippedName)
 	if k := l.o.Archive.Keys; len(k.Recipients) > 0 {
 		list += format.EncryptedSuffix
 		if len(k.Identities) == 0 { // nobody can read which they are
-			for _, r := range m.Skipped {
-				if r.Reason != string(reader.DeletedOrExpired) {
-					l.beyond, l.last = l.beyond+r.Keys, list
-				}
-			}
+			l.beyond, l.last = l.beyond+lost, list
 			return nil
 		}
 	}

@@ -35,3 +35,23 @@ func TestPlace(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusedLeavesNothing: a run that is refused leaves no directory behind that it has made, and
+// does not remove one that was there.
+func TestRefusedLeavesNothing(t *testing.T) {
+	s := newStand(t, pikasim.Options{}, "SET a 1")
+	there := t.TempDir()
+	other, err := pikasim.Start(pikasim.Options{Version: pikasim.V340})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	for _, chain := range []string{filepath.Join(there, "a", "b"), there} {
+		if _, err := s.follow(t.Context(), once, func(o *Options) { o.Chain, o.Reader.Addr = chain, other.Addr() }); !errors.Is(err, reader.ErrRefused) {
+			t.Error(err)
+		}
+		if left, err := os.ReadDir(there); err != nil || len(left) > 0 {
+			t.Errorf("%v, %v", left, err)
+		}
+	}
+}

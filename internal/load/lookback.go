@@ -53,8 +53,8 @@ func (p *Presence) lacks(gone, of int) string {
 	if gone == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d of %s that were loaded are not on the target %s: it may have been emptied, restored or replaced meanwhile, or others have deleted them",
-		gone, progress.Plural(of, "sampled key", "sampled keys"), p.Target.Addr)
+	return fmt.Sprintf("the target %s lacks %d of %s that were loaded: it may have been emptied, restored or replaced meanwhile, or others have deleted them",
+		p.Target.Addr, gone, progress.Plural(of, "sampled key", "sampled keys"))
 }
 
 // lacking returns which keys are not on the target, though the load has written them and they have

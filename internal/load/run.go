@@ -217,7 +217,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 	list.Beside(jn)
 	there := j.Presence(l, jn, j.rules, j.retry)
 	if state.Phase == loadstate.Finished {
-		j.Summary.Resumed(countsOf(jn.Stats()), jn.Began())
+		j.Summary.Resumed(countsOf(jn.Stats()), jn.Began(), jn.Finished())
 		return j.conclude(ctx, there, list, nil)
 	}
 	if err := doubts.Pass(jn); err != nil {
@@ -239,7 +239,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 	}
 	sent := jn.Stats().Commands
 	if state.Phase == loadstate.Resumed {
-		j.Summary.Resumed(countsOf(jn.Stats()), jn.Began())
+		j.Summary.Resumed(countsOf(jn.Stats()), jn.Began(), jn.Finished())
 	}
 	early := !j.feed.Finished()
 	sample, err := j.transfer(ctx, l, there, list)

@@ -120,7 +120,7 @@ func (s *Spec) Units(a *archive.Archive) []archive.Unit { return a.Units(s.Wants
 // nothing done proves nothing. Of a delta it is usual: what has changed is of another database.
 func (s *Spec) ChosenUnits(a *archive.Archive) ([]archive.Unit, error) {
 	units := s.Units(a)
-	if len(units) > 0 || a.Manifest.Delta != nil || report.Keys(a.Manifest.Totals) == 0 {
+	if len(units) > 0 || a.Manifest.Delta != nil || report.Sum(a.Manifest.Totals).Keys == 0 {
 		return units, nil
 	}
 	var has []string

@@ -57,7 +57,11 @@ func (j *job) loaded(jn *journal.Journal, list *leftout.Report) error {
 		}
 	}
 	if j.Shared { // the others go on: the summaries come at the end
-		fmt.Fprintf(j.log, "loaded %s\n", progress.Plural(jn.Stats().Keys, "key", "keys"))
+		how := "loaded"
+		if j.Summary.WasDone() {
+			how = "loaded before:"
+		}
+		fmt.Fprintln(j.log, how, progress.Plural(jn.Stats().Keys, "key", "keys"))
 	}
 	return j.reached(jn, list)
 }

@@ -120,8 +120,8 @@ func (b *Before) Check(id journal.Identity) error {
 		}
 	}
 	if n := b.Stats().LeftOut[writer.ReasonExists]; n > 0 {
-		return fmt.Errorf("%w: the load that this delta follows left %s as the target held them (--on-exists skip), and a delta replaces: "+
-			"with --base-loaded they are replaced where the delta has them", exitcode.ErrRefused, progress.Plural(n, "key", "keys"))
+		return fmt.Errorf("%w: the load that this delta follows left %s (--on-exists skip), and a delta replaces: "+
+			"with --base-loaded it does so here as well", exitcode.ErrRefused, progress.Plural(n, "key as the target held it", "keys as the target held them"))
 	}
 	return nil
 }

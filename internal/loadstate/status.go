@@ -136,8 +136,8 @@ func (s *Status) Complete() error {
 	if s.common == nil {
 		return fmt.Errorf("%w: %s; resume it with --resume", ErrUnfinished, lacking[0])
 	}
-	return fmt.Errorf("%w: %d of %s not done: %s; wait for them, or resume each with --shard I/%d --resume",
-		ErrUnfinished, n, progress.Plural(s.common.Count, "shard is", "shards are"), strings.Join(lacking, ", "), s.common.Count)
+	return fmt.Errorf("%w: %s not done: %s; wait for them, or resume each with --shard I/%d --resume",
+		ErrUnfinished, progress.Of(int64(n), int64(s.common.Count), "shard", "shards", "is", "are"), strings.Join(lacking, ", "), s.common.Count)
 }
 
 // Differs says why the target may differ though nobody has changed it; empty: no reason is known.

@@ -1,6 +1,7 @@
 package progress
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -312,13 +313,7 @@ func (s *sum) behind(o *sum) int {
 		}
 		return *p.Share
 	}
-	switch x, y := value(a), value(b); {
-	case x < y:
-		return -1
-	case x > y:
-		return 1
-	}
-	return 0
+	return cmp.Compare(value(a), value(b))
 }
 
 func (f *frame) server(s Server, several bool) {

@@ -22,6 +22,14 @@ func Plural[N int | int64](n N, one, many string) string {
 	return Count(int64(n)) + " " + many
 }
 
+// Of writes how many of all do something: 1 of 3 keys differs, 2 of 3 keys differ.
+func Of(n, all int64, one, many, does, do string) string {
+	if n == 1 {
+		do = does
+	}
+	return Count(n) + " of " + Plural(all, one, many) + " " + do
+}
+
 const units = "KMGTPE"
 
 // Bytes writes a size in the unit that suits it.

@@ -35,6 +35,14 @@ func TestPlural(t *testing.T) {
 	}
 }
 
+func TestOf(t *testing.T) {
+	for n, want := range map[int64]string{0: "0 of 3 keys differ", 1: "1 of 3 keys differs", 3: "3 of 3 keys differ"} {
+		if got := Of(n, 3, "key", "keys", "differs", "differ"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
 func TestShort(t *testing.T) {
 	for f, want := range map[float64]string{0: "0", 7.4: "7", 9999: "9999", 9999.6: "10.0k", 98_234: "98.2k", 123_456: "123k", 999_499: "999k", 999_600: "1.00M", 1_234_567: "1.23M", 12_345_678: "12.3M", 5e9: "5.00G", 5e10: "50.0G", 1e15: "1000T", 1e13: "10.0T"} {
 		if got := short(f); got != want {

@@ -23,7 +23,7 @@ func Dump(w io.Writer, m *format.Manifest) {
 	if m.Source.Link != "" {
 		role += ", link to its master " + m.Source.Link
 	}
-	fmt.Fprintf(w, "source: %s %s at %s, role %s\n", serverName(m.Source.Server), m.Source.Version, m.Source.Address, role)
+	fmt.Fprintf(w, "source: %s %s at %s, role %s\n", ServerName(m.Source.Server), m.Source.Version, m.Source.Address, role)
 	fmt.Fprintf(w, "from %s to %s (%s); the source's clock was %d ms ahead\n", m.Started.Format(time.RFC3339), m.Finished.Format(time.RFC3339),
 		progress.Duration(m.Finished.Sub(m.Started)), m.Source.ClockDifference)
 	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
@@ -32,7 +32,7 @@ func Dump(w io.Writer, m *format.Manifest) {
 	Totals(w, m.Totals)
 	fmt.Fprintln(w)
 	if m.Delta != nil {
-		fmt.Fprintf(w, "deleted, counted once for each type: %s\n", progress.Count(deletedIn(m.Totals)))
+		fmt.Fprintf(w, "deleted, counted once for each type: %s\n", progress.Count(Sum(m.Totals).Deleted))
 	}
 	fmt.Fprintf(w, "names in several types: %s\nexpired while being read: %s\n", progress.Count(m.Conflicts), progress.Count(m.Expired))
 	Skipped(w, m.Skipped)
@@ -57,13 +57,6 @@ func positions(w io.Writer, what string, all []format.BinlogPosition) {
 	}
 }
 
-func deletedIn(totals []format.Total) (n int64) {
-	for _, t := range totals {
-		n += t.Deleted
-	}
-	return n
-}
-
 // Chain prints the deltas of a chain, a line each; unfinished is the number of one that is still
 // being made, 0: none is.
 func Chain(w io.Writer, deltas []*format.Manifest, unfinished int) {
@@ -72,15 +65,12 @@ func Chain(w io.Writer, deltas []*format.Manifest, unfinished int) {
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 		fmt.Fprintln(tw, "delta\tuntil\tmade by\tkeys\tdeleted\tskipped\tstored\t")
 		for _, m := range deltas {
-			var skipped, stored int64
+			sum, skipped := Sum(m.Totals), int64(0)
 			for _, r := range m.Skipped {
 				skipped += r.Keys
 			}
-			for _, t := range m.Totals {
-				stored += t.Stored
-			}
 			fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", m.Delta.Number, m.Delta.Until.Format(time.RFC3339), m.Delta.Made,
-				progress.Count(Keys(m.Totals)), progress.Count(deletedIn(m.Totals)), progress.Count(skipped), progress.Bytes(stored))
+				progress.Count(sum.Keys), progress.Count(sum.Deleted), progress.Count(skipped), progress.Bytes(sum.Stored))
 		}
 		tw.Flush()
 		if last := deltas[len(deltas)-1]; last.Delta.Last {
@@ -92,8 +82,8 @@ func Chain(w io.Writer, deltas []*format.Manifest, unfinished int) {
 	}
 }
 
-// serverName returns the name of what a dump is of: a Pika, or the target of a load with --undo.
-func serverName(server string) string {
+// ServerName returns the name of what a dump is of: a Pika, or the target of a load with --undo.
+func ServerName(server string) string {
 	if server == "" {
 		return "Pika"
 	}

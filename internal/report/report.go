@@ -34,12 +34,13 @@ func SayPartial(w io.Writer, o format.Options) {
 	}
 }
 
-// Keys returns how many keys there are in all.
-func Keys(totals []format.Total) (keys int64) {
+// Sum adds up totals.
+func Sum(totals []format.Total) (sum format.Total) {
 	for _, t := range totals {
-		keys += t.Keys
+		sum.Chunks, sum.Stored = sum.Chunks+t.Chunks, sum.Stored+t.Stored
+		sum.Stats.Add(t.Stats)
 	}
-	return keys
+	return sum
 }
 
 // Skipped prints how many keys are not in a dump, or not wholly, by reason.
@@ -53,35 +54,44 @@ func Skipped(w io.Writer, skipped []format.Reason) {
 	}
 }
 
-// Lacks says how many keys of its source a dump has not, or not wholly, and where they are listed;
-// empty: none. Those that the source did not have any more are no such keys.
-func Lacks(what string, skipped []format.Reason, list string) string {
-	var reasons []string
-	keys := int64(0)
+// Lost returns how many keys of its source a dump has not, or not wholly, and how many for each
+// reason. Those that the source did not have any more are no such keys.
+func Lost(skipped []format.Reason) (keys int64, reasons string) {
 	for _, r := range skipped {
 		if r.Reason != "deleted-or-expired" {
 			keys += r.Keys
-			reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(r.Keys), r.Reason))
+			reasons += fmt.Sprintf(", %s %s", progress.Count(r.Keys), r.Reason)
 		}
 	}
+	return keys, strings.TrimPrefix(reasons, ", ")
+}
+
+// Lacks says that, and where they are listed; empty: there are none.
+func Lacks(what string, skipped []format.Reason, list string) string {
+	keys, reasons := Lost(skipped)
 	if keys == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s lacks %s of the source, or a part of each (%s): see %s", what, progress.Plural(keys, "key", "keys"), strings.Join(reasons, ", "), list)
+	return fmt.Sprintf("%s lacks %s of the source, or a part of each (%s): see %s", what, progress.Plural(keys, "key", "keys"), reasons, list)
 }
 
-// Totals prints a table by database and type, with a line for all.
+// Totals prints a table by database and type, with a line for all. What holds no keys, as all types
+// of an empty database do, shares a line.
 func Totals(w io.Writer, totals []format.Total) {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(tw, "db\ttype\tkeys\telements\texpiring\traw\tstored\tchunks\t")
-	sum := format.Total{}
+	var empty []format.Total
 	for _, t := range totals {
+		if t.Keys == 0 {
+			empty = append(empty, t)
+			continue
+		}
 		row(tw, fmt.Sprint(t.DB), string(t.Type), t)
-		sum.Chunks += t.Chunks
-		sum.Stored += t.Stored
-		sum.Stats.Add(t.Stats)
 	}
-	row(tw, "all", "", sum)
+	if empty != nil {
+		row(tw, "no keys", "", Sum(empty))
+	}
+	row(tw, "all", "", Sum(totals))
 	tw.Flush()
 }
 

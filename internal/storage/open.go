@@ -79,6 +79,17 @@ func MayWrite(path string) error {
 	return access(path, write)
 }
 
+// Absent returns what removes the directory at a location, and those above it, that are not there
+// yet, as far as they are empty then: a run that is refused leaves nothing behind.
+func Absent(location string) (remove func()) {
+	path := filepath.Clean(location)
+	there, err := existing(path)
+	if IsURL(location) || err != nil {
+		return func() {}
+	}
+	return func() { (&Dir{root: there}).prune(path) }
+}
+
 // existing returns path if it is a directory that is there, or else the one nearest above it that
 // is.
 func existing(path string) (string, error) {

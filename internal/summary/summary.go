@@ -49,7 +49,8 @@ type Summary struct {
 
 	Started time.Time `json:"started"`
 	Seconds float64   `json:"seconds"` // of this run
-	// AllSeconds are those since the first run of a resumed one began; 0: it was not resumed.
+	// AllSeconds are those from the begin of the first run to when all was done, or this one ended;
+	// 0: it was not resumed.
 	AllSeconds     float64 `json:"all_seconds"`
 	KeysPerSecond  float64 `json:"keys_per_second"` // of this run
 	BytesPerSecond float64 `json:"bytes_per_second"`
@@ -69,9 +70,10 @@ type Summary struct {
 	// Own says that the command has printed a text of its own, of which this is only the end.
 	Own bool `json:"-"`
 
-	earlier Counts
-	retries atomic.Int64
-	now     func() time.Time
+	earlier      Counts
+	began, ended time.Time // of all runs; zero: this is the only one, or the last
+	retries      atomic.Int64
+	now          func() time.Time
 }
 
 // Counts are what a command has come to.
@@ -169,8 +171,7 @@ var results = map[int]string{
 
 // New returns the summary of a command that begins.
 func New(tool, version, command string) *Summary {
-	s := newSummary(tool, version, command, time.Now)
-	return s
+	return newSummary(tool, version, command, time.Now)
 }
 
 func newSummary(tool, version, command string, now func() time.Time) *Summary {
@@ -201,7 +202,14 @@ func (s *Summary) End(err error, code int) {
 		s.Error = strings.ReplaceAll(err.Error(), "\n", "; ")
 	}
 	s.Retries = s.retries.Load()
-	s.Seconds = s.now().Sub(s.Started).Seconds()
+	now := s.now()
+	s.Seconds = now.Sub(s.Started).Seconds()
+	if !s.began.IsZero() {
+		if s.ended.IsZero() {
+			s.ended = now
+		}
+		s.AllSeconds = s.ended.Sub(s.began).Seconds()
+	}
 	if done := s.Counts.minus(s.earlier); s.Seconds > 0 && done.Keys > 0 {
 		s.KeysPerSecond, s.BytesPerSecond = float64(done.Keys)/s.Seconds, float64(done.Bytes)/s.Seconds
 	}
@@ -210,11 +218,14 @@ func (s *Summary) End(err error, code int) {
 // Retrying returns how many retries were counted.
 func (s *Summary) Retrying() int64 { return s.retries.Load() }
 
-// Resumed says what earlier runs have done, the first of which began then.
-func (s *Summary) Resumed(earlier Counts, began time.Time) {
-	s.earlier = earlier
-	s.AllSeconds = s.now().Sub(began).Seconds()
+// Resumed says what earlier runs have done, the first of which began then; ended is when the last
+// of them had done all, zero: this run goes on.
+func (s *Summary) Resumed(earlier Counts, began, ended time.Time) {
+	s.earlier, s.began, s.ended = earlier, began, ended
 }
+
+// WasDone reports whether an earlier run has done all.
+func (s *Summary) WasDone() bool { return s != nil && !s.ended.IsZero() }
 
 // Retried counts a retry. A nil Summary counts nothing.
 func (s *Summary) Retried() {

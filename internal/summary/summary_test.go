@@ -62,7 +62,7 @@ func ended(now *time.Time) *Summary {
 	s.Of(&format.Manifest{Info: format.Info{Dump: "4f6c0b5e8a7d4c0f9d1e2a3b4c5d6e7f"}}, "s3://backups/pika?endpoint=https://SECRET")
 	s.Target = "kvrocks 2.10.1 at 10.0.0.9:6666, with a long description of what it is and of what it can do"
 	s.Counts = Counts{Keys: 1_234_567, Elements: 9_876_543, Bytes: 1 << 30}
-	s.Resumed(Counts{Keys: 234_567, Bytes: 1 << 29}, now.Add(-time.Hour))
+	s.Resumed(Counts{Keys: 234_567, Bytes: 1 << 29}, now.Add(-time.Hour), time.Time{})
 	s.Finished = true
 	s.Leave("refused", 12, report.LoadReasons["refused"], true, "/backup/left-out.jsonl")
 	s.Leave("expired", 7, report.LoadReasons["expired"], false, "")
@@ -95,7 +95,7 @@ func TestText(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		"left out (exit code 3): loaded 1,234,567 keys with 9,876,543 elements, 1.0 GiB of names and values, in 1m40s by this run, 1h0m0s since the first began",
+		"left out (exit code 3): loaded 1,234,567 keys with 9,876,543 elements, 1.0 GiB of names and values, in 1m40s by this run, 1h1m40s in all",
 		"speed     10,000 keys a second, 5.1 MiB/s", "12 keys: refused (the target refused it, or a part of it)", "7 keys: expired (expired since the dump): no loss",
 		"list      /backup/left-out.jsonl", "retries   1", "no: compared", "dump      s3://backups/pika (4f6c",
 	} {
@@ -123,12 +123,53 @@ func TestShort(t *testing.T) {
 	}
 }
 
+// TestTimes: all runs take as long as this one at least, and one that finds all done adds nothing.
+func TestTimes(t *testing.T) {
+	began := time.Unix(1_800_000_000, 0)
+	for ended, want := range map[time.Time]string{{}: "in 8s by this run, 16s in all", began.Add(7 * time.Second): "in 8s by this run, 7s in all"} {
+		now := began.Add(8 * time.Second)
+		s := newSummary("kvload", "1.0", "load", func() time.Time { return now })
+		s.Resumed(Counts{}, began, ended)
+		now = now.Add(8 * time.Second)
+		s.End(nil, exitcode.Done)
+		if text := s.String(); !strings.Contains(text, want) {
+			t.Errorf("%q, want %q", text, want)
+		}
+	}
+}
+
+// TestChain: no delta is none, and what one key is, is said of one.
+func TestChain(t *testing.T) {
+	for _, tc := range []struct {
+		tool    string
+		deltas  int
+		deleted int64
+		want    string
+	}{
+		{"pikadump", 0, 0, "done: made no delta, in"},
+		{"pikadump", 1, 0, "done: made 1 delta of 0 keys, in"},
+		{"kvload", 0, 0, "done: loaded no delta, in"},
+		{"kvload", 2, 1, "deleted   1 key of the target that is gone at the source\n"},
+		{"kvload", 2, 2, "deleted   2 keys of the target that are gone at the source\n"},
+	} {
+		s := New(tc.tool, "1.0", "follow")
+		s.Chain, s.Deleted = &Chain{Deltas: tc.deltas}, tc.deleted
+		s.End(nil, exitcode.Done)
+		if text := s.String(); !strings.Contains(text, tc.want) {
+			t.Errorf("%s, want %q", text, tc.want)
+		}
+	}
+}
+
 // TestNothing: of a command that came to nothing its error says all.
 func TestNothing(t *testing.T) {
-	s := New("kvload", "1.0", "load")
-	s.End(errors.New("no"), exitcode.Refused)
-	if text := s.String(); text != "" {
-		t.Errorf("%q", text)
+	for _, chain := range []*Chain{nil, {Place: "/backup/chain"}} {
+		s := New("pikadump", "1.0", "follow")
+		s.Chain = chain
+		s.End(errors.New("no"), exitcode.Refused)
+		if text := s.String(); text != "" {
+			t.Errorf("%q", text)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ func (s *Summary) isNothing() bool {
 	case Done, Left, Different, Inconsistent:
 		return false
 	}
-	return s.Keys == 0 && s.Comparison == nil && len(s.Files) == 0 && s.Rollback == nil && s.Chain == nil
+	return s.Keys == 0 && s.Comparison == nil && len(s.Files) == 0 && s.Rollback == nil && (s.Chain == nil || s.Result == Refused && s.Chain.Deltas == 0)
 }
 
 func (s *Summary) body(t *text, of string) {
@@ -95,7 +95,7 @@ func (s *Summary) body(t *text, of string) {
 		t.say("retries", progress.Count(s.Retries))
 	}
 	if s.Deleted > 0 {
-		t.say("deleted", progress.Plural(s.Deleted, "key", "keys")+" of the target that are gone at the source")
+		t.say("deleted", progress.Plural(s.Deleted, "key of the target that is", "keys of the target that are")+" gone at the source")
 	}
 	list := s.left(t)
 	s.Comparison.text(t)
@@ -111,7 +111,7 @@ func (s *Summary) body(t *text, of string) {
 
 // verbs say what each command has done with the keys.
 var verbs = map[string]string{"dump": "dumped", "load": "loaded", "finish": "loaded", "check": "sound:", "unpack": "unpacked", "pack": "packed",
-	"cat": "wrote", "get": "wrote", "extract": "extracted", "merge": "merged"}
+	"cat": "wrote", "get": "wrote", "extract": "extracted", "merge": "merged", "follow": "made"}
 
 // headline says how much, and how fast.
 func (s *Summary) headline() string {
@@ -142,7 +142,13 @@ func (s *Summary) headline() string {
 	}
 	what := progress.Plural(s.Keys, "key", "keys")
 	if c := s.Chain; c != nil && s.Command != "merge" {
-		verb, what = strings.TrimSpace(verb+" "+progress.Plural(int64(c.Deltas), "delta", "deltas")), "of "+what
+		if verb += " "; verb == "made " && s.Tool == "kvload" {
+			verb = "loaded "
+		}
+		if c.Deltas == 0 {
+			return text + verb + "no delta" + took
+		}
+		verb, what = strings.TrimSpace(verb+progress.Plural(int64(c.Deltas), "delta", "deltas")), "of "+what
 	}
 	if s.Elements > 0 {
 		what += " with " + progress.Plural(s.Elements, "element", "elements") + ", " + progress.Bytes(s.Bytes) + " of " + s.counted()
@@ -167,7 +173,7 @@ func (s *Summary) counted() string {
 func (s *Summary) took() string {
 	text := duration(s.Seconds)
 	if s.AllSeconds > 0 {
-		text += " by this run, " + duration(s.AllSeconds) + " since the first began"
+		text += " by this run, " + duration(s.AllSeconds) + " in all"
 	}
 	return text
 }
@@ -227,7 +233,7 @@ func (c *Comparison) text(t *text) {
 		t.say(label, text)
 	}
 	if c.Sampled {
-		text := fmt.Sprintf("%s of %s", progress.Count(c.Differing), progress.Plural(c.Keys, "sampled key differs", "sampled keys differ"))
+		text := progress.Of(c.Differing, c.Keys, "sampled key", "sampled keys", "differs", "differ")
 		if c.Bound < 0.995 { // else it says nothing
 			text += fmt.Sprintf(": with 95 %% confidence fewer than %.2g %% of all do", 100*c.Bound)
 		}

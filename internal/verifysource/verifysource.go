@@ -97,7 +97,7 @@ func Run(ctx context.Context, o Options) error {
 	for _, line := range report.Partial(a.Manifest.Options) {
 		o.Summary.Note("the dump is " + line)
 	}
-	if tally.Keys() == 0 && report.Keys(a.Manifest.Totals) > 0 {
+	if tally.Keys() == 0 && report.Sum(a.Manifest.Totals).Keys > 0 {
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --db, --type, --match or --sample choose none of the dump's keys", reader.ErrRefused)
 	}
 	o.Summary.Comparison = tally.Comparison(o.Sample)
@@ -109,7 +109,7 @@ func Run(ctx context.Context, o Options) error {
 	if o.Report != "" {
 		where = "see " + o.Report
 	}
-	return &exitcode.DifferentError{Text: fmt.Sprintf("%s of %s changed since the dump: %s", progress.Count(differ), progress.Plural(tally.Keys(), "key has", "keys have"), where)}
+	return &exitcode.DifferentError{Text: fmt.Sprintf("%s changed since the dump: %s", progress.Of(differ, tally.Keys(), "key", "keys", "has", "have"), where)}
 }
 
 // unknownExpiries returns the keys whose expiry the dump could not tell.

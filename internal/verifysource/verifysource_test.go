@@ -103,10 +103,10 @@ func TestUnknownExpiry(t *testing.T) {
 		says    string
 		changed string
 	}{
-		{0, "PING", "3 keys: expiry unknown", ""},                           // of all three
-		{100, "PING", "3 keys: expiry unknown", ""},                         // that of z can be told by now, not whether it is as it was
-		{1001, "PING", "1 key: expiry unknown", "1 of 3 keys have changed"}, // that of y likewise, and z is not there; x has none
-		{1002, "HDEL y f", "2 keys: missing", "2 of 3 keys have changed"},   // nobody can tell that it has not expired
+		{0, "PING", "3 keys: expiry unknown", ""},                          // of all three
+		{100, "PING", "3 keys: expiry unknown", ""},                        // that of z can be told by now, not whether it is as it was
+		{1001, "PING", "1 key: expiry unknown", "1 of 3 keys has changed"}, // that of y likewise, and z is not there; x has none
+		{1002, "HDEL y f", "2 keys: missing", "2 of 3 keys have changed"},  // nobody can tell that it has not expired
 		{1002, "HSET x f w", "1 key: value", "3 of 3 keys have changed"},
 	} {
 		now.Store(1_800_000_000 + x.after)

@@ -92,7 +92,7 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 	for _, line := range report.Partial(a.Manifest.Options) {
 		o.Summary.Note("the dump is " + line)
 	}
-	if c.tally.Keys() == 0 && a.Manifest.Delta == nil && report.Keys(a.Manifest.Totals) > 0 && o.Shard.IsAll() {
+	if c.tally.Keys() == 0 && a.Manifest.Delta == nil && report.Sum(a.Manifest.Totals).Keys > 0 && o.Shard.IsAll() {
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --match or --sample choose none of the dump's keys", exitcode.ErrRefused)
 	}
 	o.Summary.Comparison = c.tally.Comparison(o.Sample)
@@ -255,7 +255,7 @@ func (c *comparison) verdict() error {
 	if differ == 0 && extra == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("%s of %s", progress.Count(differ), progress.Plural(c.tally.Keys(), "key differs", "keys differ"))
+	text := progress.Of(differ, c.tally.Keys(), "key", "keys", "differs", "differ")
 	if extra > 0 {
 		text += fmt.Sprintf(", and the dump lacks %s", progress.Plural(extra, "key of the target", "keys of the target"))
 	}

@@ -164,7 +164,7 @@ func (s *sharing) all(code int) {
 			t.Fatalf("share %d: exit code %d\n%s", i, got, stderr)
 		}
 	}
-	if r := s.run(75, "finish"); !strings.Contains(r.stderr, "1 of 4 shards are not done: shard 2/4 was not begun") {
+	if r := s.run(75, "finish"); !strings.Contains(r.stderr, "1 of 4 shards is not done: shard 2/4 was not begun") {
 		t.Error(r.stderr)
 	}
 	s.killShare(2)
