@@ -1,6 +1,10 @@
 package pikasim
 
-import "strconv"
+import (
+	"strconv"
+
+	"github.com/tidwall/redcon"
+)
 
 const (
 	noPassword = "ERR Client sent AUTH, but no password is set"
@@ -75,13 +79,5 @@ func hello(c *call) {
 		}
 	}
 	*c.out = append(*c.out, unclosed...)
-	c.out.array(8)
-	c.out.text("server")
-	c.out.text("redis")
-	c.out.text("proto")
-	c.out.integer(2)
-	c.out.text("mode")
-	c.out.text("classic")
-	c.out.text("role")
-	c.out.text(c.server.role())
+	c.out.list("server", "redis", "proto", redcon.SimpleInt(2), "mode", "classic", "role", c.server.role())
 }

@@ -3,6 +3,7 @@ package pikasim
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -124,26 +125,21 @@ func (s *Server) role() string {
 
 // configure is CONFIG GET pattern and CONFIG SET name value.
 func configure(c *call) {
-	f := c.server.config
+	settings := c.server.config
 	switch word, n := c.word(1), len(c.args); {
 	case word == "get" && n == 3:
-		var names []string
-		for name := range f.values {
+		var pairs []string
+		for _, name := range slices.Sorted(maps.Keys(settings)) {
 			if matches(c.word(2), name) {
-				names = append(names, name)
+				pairs = append(pairs, name, settings[name])
 			}
 		}
-		slices.Sort(names)
-		c.out.array(2 * len(names))
-		for _, name := range names {
-			c.out.text(name)
-			c.out.text(f.values[name])
-		}
+		c.out.texts(pairs)
 	case word == "set" && n == 4:
-		if _, known := f.values[c.word(2)]; !known {
+		if _, known := settings[c.word(2)]; !known {
 			c.fail("ERR Unsupported CONFIG parameter: " + c.str(2))
 		}
-		f.values[c.word(2)] = c.str(3)
+		settings[c.word(2)] = c.str(3)
 		c.out.ok()
 	case word == "rewrite" && n == 2, word == "resetstat" && n == 2:
 		c.out.ok()

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"slices"
 	"strconv"
+
+	"github.com/tidwall/redcon"
 )
 
 // logPosition is a place in a binlog. One is valid where an item begins.
@@ -42,10 +44,9 @@ const (
 // put logs one command at a time in seconds. A file is full when it is longer than size; the item
 // that begins the next one says where it would have begun in the one before.
 func (b *binlog) put(args [][]byte, now, size int64) {
-	command := []byte("*" + strconv.Itoa(len(args)) + "\r\n")
+	command := redcon.AppendArray(nil, len(args))
 	for _, a := range args {
-		command = append(append(strconv.AppendInt(append(command, '$'), int64(len(a)), 10), "\r\n"...), a...)
-		command = append(command, "\r\n"...)
+		command = redcon.AppendBulk(command, a)
 	}
 	b.number++
 	item := logItem{number: b.number}
@@ -125,7 +126,7 @@ func (s *Server) RewindBinlog(db, n int) {
 // log writes commands to the binlog of a database, purges as many files as expire-logs-nums says
 // and no replica needs, and wakes the replicas.
 func (s *Server) log(db *database, commands ...[][]byte) {
-	if s.config.get("write-binlog") == "no" || len(commands) == 0 {
+	if s.config["write-binlog"] == "no" || len(commands) == 0 {
 		return
 	}
 	b := &db.binlog

@@ -7,13 +7,11 @@ import (
 
 // configuration is the parameters CONFIG GET knows; SET takes effect for
 // cache-model, write-binlog, binlog-file-size, expire-logs-nums and max-client-response-size.
-type configuration struct {
-	values map[string]string
-}
+type configuration map[string]string
 
 // newConfiguration has the values of the recorded servers.
 func newConfiguration(opt Options) configuration {
-	values := map[string]string{
+	values := configuration{
 		"databases":                strconv.Itoa(opt.Databases),
 		"timeout":                  "60",
 		"thread-pool-size":         "12",
@@ -36,19 +34,17 @@ func newConfiguration(opt Options) configuration {
 	}
 	opt.Version.removeSettings(values)
 	maps.Copy(values, opt.Config)
-	return configuration{values}
+	return values
 }
-
-func (f configuration) get(name string) string { return f.values[name] }
 
 // number is a parameter that is a number.
 func (f configuration) number(name string) int64 {
-	n, _ := strconv.ParseInt(f.get(name), 10, 64)
+	n, _ := strconv.ParseInt(f[name], 10, 64)
 	return n
 }
 
 // caching tells whether the cache in front of the store answers some reads.
 func (f configuration) caching() bool {
-	model, known := f.values["cache-model"]
+	model, known := f["cache-model"]
 	return known && model != "0"
 }

@@ -68,10 +68,7 @@ func lrange(c *call) {
 	start, stop := c.number(2), c.number(3)
 	l, _ := read[list](c)
 	from, to := span(start, stop, l.size())
-	c.out.array(to - from)
-	for _, b := range l.all()[from:to] {
-		c.out.bulk(b)
-	}
+	c.out.bulks(l.all()[from:to])
 }
 
 func lindex(c *call) {

@@ -112,9 +112,7 @@ func blockingPop(c *call) {
 		pop := map[string]func() []byte{"lpop": l.popLeft, "rpop": l.popRight}
 		word := c.name[1:]
 		c.logs(words(word, string(name)))
-		c.out.array(2)
-		c.out.bulk(name)
-		c.out.bulk(pop[word]())
+		c.out.list(name, pop[word]())
 		return
 	}
 	c.out.array(-1)

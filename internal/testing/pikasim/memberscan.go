@@ -49,13 +49,10 @@ func memberScan[V any, T interface {
 	} else if found && cursor >= 0 {
 		n, next = c.memberPage(v, cursor, pattern, count, &page)
 	}
-	c.out.array(2)
-	c.out.text(strconv.FormatInt(next, 10))
 	if v.kind() != setKind {
 		n *= 2 // a member, and its value or score
 	}
-	c.out.array(n)
-	*c.out = append(*c.out, page...)
+	c.page(strconv.FormatInt(next, 10), n, page)
 }
 
 // memberPage writes one page from a cursor; one that is not in the table

@@ -1,18 +1,20 @@
 package pikasim
 
-import "strconv"
+import "github.com/tidwall/redcon"
 
 // reply builds RESP2 answers.
 type reply []byte
 
-func (r *reply) head(kind byte, n int64) {
-	b := append(*r, kind)
-	b = strconv.AppendInt(b, n, 10)
-	*r = append(b, '\r', '\n')
-}
+func (r *reply) array(n int)     { *r = redcon.AppendArray(*r, n) }
+func (r *reply) integer(n int64) { *r = redcon.AppendInt(*r, n) }
+func (r *reply) null()           { *r = redcon.AppendNull(*r) }
+func (r *reply) ok()             { *r = redcon.AppendOK(*r) }
+func (r *reply) bulk(b []byte)   { *r = redcon.AppendBulk(*r, b) }
+func (r *reply) text(s string)   { *r = redcon.AppendBulkString(*r, s) }
 
-func (r *reply) array(n int)     { r.head('*', int64(n)) }
-func (r *reply) integer(n int64) { r.head(':', n) }
+// list is an array of bulk strings, arrays of them, and integers, which are redcon.SimpleInt.
+func (r *reply) list(values ...any) { *r = redcon.AppendAny(*r, values) }
+
 func (r *reply) flag(is bool) {
 	n := int64(0)
 	if is {
@@ -20,19 +22,12 @@ func (r *reply) flag(is bool) {
 	}
 	r.integer(n)
 }
-func (r *reply) null() { *r = append(*r, "$-1\r\n"...) }
-func (r *reply) ok()   { r.status("OK") }
 
 func (r *reply) line(s string)   { *r = append(append(*r, s...), "\r\n"...) }
 func (r *reply) status(s string) { r.line("+" + s) }
 
 // error takes the whole text, with its code.
 func (r *reply) error(text string) { r.line("-" + text) }
-
-func (r *reply) bulk(b []byte) {
-	r.head('$', int64(len(b)))
-	*r = append(append(*r, b...), "\r\n"...)
-}
 
 func (r *reply) bulkOrNull(b []byte, there bool) {
 	if there {
@@ -42,10 +37,7 @@ func (r *reply) bulkOrNull(b []byte, there bool) {
 	}
 }
 
-func (r *reply) text(s string) {
-	r.head('$', int64(len(s)))
-	r.line(s)
-}
+func (r *reply) bulks(list [][]byte) { *r = redcon.AppendAny(*r, list) }
 
 func (r *reply) texts(list []string) {
 	r.array(len(list))

@@ -1,6 +1,7 @@
 package pikasim
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,21 +48,8 @@ func scan(c *call) {
 			c.fail(syntax)
 		}
 	}
-	found := []string{}
-	bytes := 0
-	for left := count; ; {
-		step := min(left, scanStep)
-		left -= step
-		var page []string
-		page, cursor = c.scanPage(k, cursor, pattern, step)
-		found = c.gather(found, page, &bytes)
-		if cursor == 0 || left == 0 {
-			break
-		}
-	}
-	c.out.array(2)
-	c.out.text(strconv.FormatInt(cursor, 10))
-	c.out.texts(found)
+	found, cursor := c.scanPages(k, cursor, pattern, count)
+	c.out.list(strconv.FormatInt(cursor, 10), found)
 }
 
 // keys is KEYS pattern [type]: a scan in steps through the same cursor table.
@@ -76,29 +64,28 @@ func keys(c *call) {
 	if k == noKind || len(c.args) > 3 {
 		c.fail(syntax)
 	}
-	found := []string{}
-	bytes := 0
-	for cursor := int64(0); ; {
-		var page []string
-		page, cursor = c.scanPage(k, cursor, c.str(1), scanStep)
-		found = c.gather(found, page, &bytes)
-		if cursor == 0 {
-			break
-		}
-	}
+	found, _ := c.scanPages(k, 0, c.str(1), math.MaxInt64)
 	c.out.texts(found)
 }
 
-// gather adds a page to a reply, within max-client-response-size.
-func (c *call) gather(found, page []string, bytes *int) []string {
-	for _, key := range page {
-		*bytes += len("$\r\n\r\n") + decimals(len(key)) + len(key)
+// scanPages scans so many keys from a cursor on, in steps, within max-client-response-size.
+func (c *call) scanPages(k kind, cursor int64, pattern string, count int64) (found []string, next int64) {
+	limit, err := strconv.Atoi(c.server.config["max-client-response-size"])
+	for bytes := 0; ; {
+		step := min(count, scanStep)
+		count -= step
+		var page []string
+		page, cursor = c.scanPage(k, cursor, pattern, step)
+		for _, key := range page {
+			bytes += len("$\r\n\r\n") + decimals(len(key)) + len(key)
+		}
+		if err == nil && bytes >= limit {
+			c.fail("ERR Response exceeds the max-client-response-size limit")
+		}
+		if found = append(found, page...); cursor == 0 || count == 0 {
+			return found, cursor
+		}
 	}
-	limit, err := strconv.Atoi(c.server.config.get("max-client-response-size"))
-	if err == nil && *bytes >= limit {
-		c.fail("ERR Response exceeds the max-client-response-size limit")
-	}
-	return append(found, page...)
 }
 
 // scanPage is one step of a scan from a cursor. A cursor that is not in the
@@ -200,9 +187,7 @@ func scanx(c *call) {
 	pattern, count := "*", int64(10)
 	c.options(3, 1, map[string]any{"match": &pattern, "count": &count})
 	found, next, _ := c.walk(k, c.str(2), pattern, &count)
-	c.out.array(2)
-	c.out.text(next)
-	c.out.texts(found)
+	c.out.list(next, found)
 }
 
 // scanIndex is where a cursor's position is kept.

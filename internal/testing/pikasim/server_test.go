@@ -1,6 +1,7 @@
 package pikasim
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -17,27 +18,36 @@ func TestRequestsInPieces(t *testing.T) {
 		[]byte("PING\r\n"), request("SET", "k", big))
 	want := []string{`["SET" "" "\x00\r\n\xff"]`, `["PING"]`, fmt.Sprintf("%q", []string{"SET", "k", big})}
 	for _, size := range []int{1, 3, 1000, len(stream)} {
-		var r requests
 		var got []string
-		for rest := stream; len(rest) > 0; {
-			n := min(size, len(rest))
-			r.feed(rest[:n])
-			rest = rest[n:]
-			for {
-				args, err := r.next()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if args == nil {
-					break
-				}
-				got = append(got, fmt.Sprintf("%q", args))
+		for r := bufio.NewReaderSize(&pieces{stream, size}, readSize); ; {
+			args, err := readRequest(r)
+			if err == io.EOF {
+				break
 			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, fmt.Sprintf("%q", args))
 		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("pieces of %d: %.200q", size, got)
 		}
 	}
+}
+
+// pieces brings what is left, so many bytes at a time.
+type pieces struct {
+	rest []byte
+	size int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if len(p.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b, p.rest[:min(p.size, len(p.rest))])
+	p.rest = p.rest[n:]
+	return n, nil
 }
 
 func slicesOf(parts ...[]byte) []byte { return bytes.Join(parts, nil) }

@@ -1,10 +1,9 @@
 package pikasim
 
 import (
+	"bufio"
 	"bytes"
-	"errors"
 	"net"
-	"strconv"
 )
 
 // user is what a connection has proved to be.
@@ -25,7 +24,6 @@ type session struct {
 	name   string
 	multi  bool
 	queue  [][][]byte // since MULTI
-	in     requests
 	out    reply
 	// cut says that the connection ends after the replies so far.
 	cut bool
@@ -35,36 +33,37 @@ type session struct {
 // one after the other and answered together, as measured on Pika.
 const readSize = 128 << 10
 
-// serve runs read events until the client goes or breaks the protocol.
+// serve runs commands until the client goes or breaks the protocol, which Pika answers with
+// closing the connection.
 func (c *session) serve() {
-	buf := make([]byte, readSize)
-	for !c.cut {
-		n, err := c.conn.Read(buf)
+	for in := bufio.NewReaderSize(c, readSize); !c.cut; {
+		args, err := readRequest(in)
 		if err != nil {
-			return
+			break
 		}
-		c.in.feed(buf[:n])
-		for !c.cut {
-			args, err := c.in.next()
-			if err != nil {
-				c.cut = true // Pika closes without a word
-				break
-			}
-			if args == nil {
-				break
-			}
-			c.run(args)
-		}
-		if len(c.out) > 0 {
-			if _, err := c.conn.Write(c.out); err != nil {
-				return
-			}
-		}
-		c.out = c.out[:0]
-		if cap(c.out) > 8*readSize {
-			c.out = nil
-		}
+		c.run(args)
 	}
+	_ = c.answer() // the connection ends in any case
+}
+
+// Read takes a read event, before which the commands of the one before are answered.
+func (c *session) Read(p []byte) (int, error) {
+	if err := c.answer(); err != nil {
+		return 0, err
+	}
+	return c.conn.Read(p)
+}
+
+// answer sends the replies so far.
+func (c *session) answer() error {
+	if len(c.out) == 0 {
+		return nil
+	}
+	_, err := c.conn.Write(c.out)
+	if c.out = c.out[:0]; cap(c.out) > 8*readSize {
+		c.out = nil
+	}
+	return err
 }
 
 // run answers one command into c.out.
@@ -106,7 +105,7 @@ func (c *session) run(args [][]byte) {
 		return
 	}
 	call := &call{session: c, db: s.dbs[c.db], name: name, args: args, out: &c.out, now: s.tick()}
-	if call.answer(cmd) && cmd.effect == writes {
+	if call.attempt(cmd) && cmd.effect == writes {
 		if !call.logged {
 			call.logs(args)
 		}
@@ -134,8 +133,8 @@ func multi(c *call) {
 	c.out.ok()
 }
 
-// answer runs the command, and reports whether it did not fail.
-func (c *call) answer(cmd *command) (ok bool) {
+// attempt runs the command, and reports whether it did not fail.
+func (c *call) attempt(cmd *command) (ok bool) {
 	before := len(*c.out)
 	defer func() {
 		switch failed := recover().(type) {
@@ -183,114 +182,3 @@ func readOnlyText(v Version) string {
 	}
 	return "ERR READONLY You can't write against a read only replica."
 }
-
-// Bounds of a request: Pika's default max-conn-rbuf-size, and the number of
-// arguments that fit in it.
-const (
-	maxBulk      = 256 << 20
-	maxArguments = maxBulk / 6
-	maxInline    = 64 << 10
-)
-
-var errProtocol = errors.New("protocol error")
-
-// requests cuts a byte stream into commands. It remembers how far a command
-// has come, so that long ones are read once however many reads they take.
-type requests struct {
-	buf   []byte // not yet used
-	first []byte // what was fed first of it, to be used again
-	args  [][]byte
-	left  int // arguments still to come; 0 between commands
-}
-
-// feed adds what was read. The bytes are copied.
-func (r *requests) feed(b []byte) {
-	if len(r.buf) > 0 {
-		r.buf = append(r.buf, b...)
-		return
-	}
-	r.first = append(r.first[:0], b...)
-	r.buf = r.first
-}
-
-// next is the next complete command, or nil when more bytes are needed. The
-// arguments belong to the caller. Commands of no arguments are passed over.
-func (r *requests) next() ([][]byte, error) {
-	for {
-		if r.left == 0 {
-			line, ok := r.line()
-			if !ok && len(r.buf) > maxInline {
-				return nil, errProtocol
-			}
-			if !ok {
-				return nil, nil
-			}
-			if len(line) == 0 || line[0] != '*' {
-				if args := inline(line); len(args) > 0 {
-					return args, nil
-				}
-				continue
-			}
-			n, err := strconv.Atoi(string(line[1:]))
-			if err != nil || n > maxArguments {
-				return nil, errProtocol
-			}
-			if n <= 0 {
-				continue
-			}
-			r.left, r.args = n, nil
-		}
-		for r.left > 0 {
-			arg, ok, err := r.bulk()
-			if err != nil || !ok {
-				return nil, err
-			}
-			r.args = append(r.args, arg)
-			r.left--
-		}
-		return r.args, nil
-	}
-}
-
-// bulk is the next argument, if all of it is there.
-func (r *requests) bulk() (arg []byte, ok bool, err error) {
-	end := bytes.IndexByte(r.buf, '\n')
-	if end < 0 {
-		if len(r.buf) > 32 {
-			return nil, false, errProtocol
-		}
-		return nil, false, nil
-	}
-	head := bytes.TrimSuffix(r.buf[:end], []byte{'\r'})
-	if len(head) < 2 || head[0] != '$' {
-		return nil, false, errProtocol
-	}
-	n, err := strconv.Atoi(string(head[1:]))
-	if err != nil || n < 0 || n > maxBulk {
-		return nil, false, errProtocol
-	}
-	if len(r.buf) < end+1+n+2 {
-		return nil, false, nil
-	}
-	arg = make([]byte, n)
-	copy(arg, r.buf[end+1:])
-	r.skip(end + 1 + n + 2)
-	return arg, true, nil
-}
-
-// line is the next line without its end, if all of it is there.
-func (r *requests) line() ([]byte, bool) {
-	end := bytes.IndexByte(r.buf, '\n')
-	if end < 0 {
-		return nil, false
-	}
-	line := bytes.Clone(bytes.TrimSuffix(r.buf[:end], []byte{'\r'}))
-	r.skip(end + 1)
-	return line, true
-}
-
-// skip drops used bytes.
-func (r *requests) skip(n int) { r.buf = r.buf[n:] }
-
-// inline splits a command typed by hand, without quoting.
-func inline(line []byte) [][]byte { return bytes.Fields(line) }

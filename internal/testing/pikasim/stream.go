@@ -1,60 +1,46 @@
 package pikasim
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/tidwall/redcon"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// streamID is ms-seq.
-type streamID struct{ ms, seq uint64 }
+var lastStreamID = format.StreamID{Ms: math.MaxUint64, Seq: math.MaxUint64}
 
-var lastStreamID = streamID{math.MaxUint64, math.MaxUint64}
-
-func (id streamID) String() string {
-	return strconv.FormatUint(id.ms, 10) + "-" + strconv.FormatUint(id.seq, 10)
-}
-
-func (id streamID) compare(to streamID) int {
-	return cmp.Or(cmp.Compare(id.ms, to.ms), cmp.Compare(id.seq, to.seq))
-}
-
-// parseStreamID reads ms or ms-seq; without -seq it takes the one given.
-func parseStreamID(s string, seq uint64) (id streamID, whole, ok bool) {
-	ms, tail, whole := strings.Cut(s, "-")
-	var err error
-	if id.ms, err = strconv.ParseUint(ms, 10, 64); err != nil {
-		return id, whole, false
+// streamID reads ms or ms-seq; without -seq it takes the one given.
+func (c *call) streamID(text string, seq uint64) (id format.StreamID, whole bool) {
+	ms, tail, whole := strings.Cut(text, "-")
+	if !whole {
+		tail = strconv.FormatUint(seq, 10)
 	}
-	id.seq = seq
-	if whole {
-		id.seq, err = strconv.ParseUint(tail, 10, 64)
+	id, ok := format.ParseStreamID(ms + "-" + tail)
+	if !ok {
+		c.fail(badStreamID)
 	}
-	return id, whole, err == nil
+	return id, whole
 }
 
 // stream is entries by ID, with what XINFO STREAM tells. There are no groups.
 type stream struct {
-	entries []streamEntry
-	last    streamID
-	first   streamID // as recorded, see xdel
-	deleted streamID // the highest ID deleted
+	entries []format.Entry
+	last    format.StreamID
+	first   format.StreamID // as recorded, see xdel
+	deleted format.StreamID // the highest ID deleted
 	added   int64
-}
-
-type streamEntry struct {
-	id     streamID
-	fields [][]byte
 }
 
 func (*stream) kind() kind  { return streamKind }
 func (s *stream) size() int { return len(s.entries) }
 
 // search is the place of the first entry not below an ID.
-func (s *stream) search(id streamID) (int, bool) {
-	return slices.BinarySearchFunc(s.entries, id, func(e streamEntry, id streamID) int { return e.id.compare(id) })
+func (s *stream) search(id format.StreamID) (int, bool) {
+	return slices.BinarySearchFunc(s.entries, id, func(e format.Entry, id format.StreamID) int { return e.ID.Compare(id) })
 }
 
 const badStreamID = "ERR Invalid stream ID specified as stream "
@@ -72,23 +58,23 @@ func xadd(c *call) {
 	}
 	word := strings.TrimSuffix(c.str(at), "-*")
 	auto := word == "*"
-	id, whole, ok := parseStreamID(word, 0)
-	if !auto && !ok {
-		c.fail(badStreamID)
+	id, whole := format.StreamID{}, false
+	if !auto {
+		id, whole = c.streamID(word, 0)
 	}
 	s, found := read[stream](c)
 	if auto {
-		id.ms = max(uint64(max(c.server.opt.Clock().UnixMilli(), 0)), s.last.ms)
+		id.Ms = max(uint64(max(c.server.opt.Clock().UnixMilli(), 0)), s.last.Ms)
 	}
 	switch {
-	case whole && id == streamID{}:
+	case whole && id == format.StreamID{}:
 		c.fail("ERR Invalid argument: The ID specified in XADD must be greater than 0-0")
-	case whole && id.compare(s.last) <= 0:
+	case whole && id.Compare(s.last) <= 0:
 		c.fail("ERR Invalid argument: INVALID ID given")
-	case !whole && (id.ms < s.last.ms || id.ms == s.last.ms && s.last.seq == math.MaxUint64):
+	case !whole && (id.Ms < s.last.Ms || id.Ms == s.last.Ms && s.last.Seq == math.MaxUint64):
 		c.fail("ERR Invalid argument: The ID specified in XADD is equal or smaller")
-	case !whole && id.ms == s.last.ms:
-		id.seq = s.last.seq + 1
+	case !whole && id.Ms == s.last.Ms:
+		id.Seq = s.last.Seq + 1
 	}
 	if !found {
 		c.db.put(streamKind, c.str(1), s)
@@ -96,7 +82,7 @@ func xadd(c *call) {
 	if s.size() == 0 {
 		s.first = id
 	}
-	s.entries = append(s.entries, streamEntry{id, fields})
+	s.entries = append(s.entries, format.Entry{ID: id, Fields: fields})
 	s.last = id
 	s.added++
 	cut(s)
@@ -114,11 +100,11 @@ func (c *call) trimming(i int) (cut func(*stream) int, found bool) {
 	}
 	remove := func(s *stream, n int) int {
 		if n = max(n, 0); n > 0 {
-			s.deleted = s.entries[n-1].id
+			s.deleted = s.entries[n-1].ID
 			s.entries = slices.Delete(s.entries, 0, n)
-			s.first = streamID{}
+			s.first = format.StreamID{}
 			if s.size() > 0 {
-				s.first = s.entries[0].id
+				s.first = s.entries[0].ID
 			}
 		}
 		return n
@@ -128,10 +114,7 @@ func (c *call) trimming(i int) (cut func(*stream) int, found bool) {
 		keep := c.number(i + 1)
 		return func(s *stream) int { return remove(s, s.size()-int(min(keep, math.MaxInt32))) }, true
 	case "minid":
-		id, _, ok := parseStreamID(c.str(i+1), 0)
-		if !ok {
-			c.fail(badStreamID)
-		}
+		id, _ := c.streamID(c.str(i+1), 0)
 		return func(s *stream) int { n, _ := s.search(id); return remove(s, n) }, true
 	}
 	return cut, false
@@ -150,12 +133,9 @@ func xtrim(c *call) {
 // xdel is XDEL key id ... When the last ID goes, Pika records the entry before
 // it as the first one: XINFO STREAM showed so.
 func xdel(c *call) {
-	var ids []streamID
+	var ids []format.StreamID
 	for i := 2; i < len(c.args); i++ {
-		id, _, ok := parseStreamID(c.str(i), 0)
-		if !ok {
-			c.fail(badStreamID)
-		}
+		id, _ := c.streamID(c.str(i), 0)
 		ids = append(ids, id)
 	}
 	s, _ := readSpelled[stream](c)
@@ -166,17 +146,17 @@ func xdel(c *call) {
 		}
 	}
 	for _, id := range ids {
-		if id.compare(s.deleted) > 0 {
+		if id.Compare(s.deleted) > 0 {
 			s.deleted = id
 		}
 		switch {
 		case id != s.first && id != s.last:
 		case s.size() == 0:
-			s.first = streamID{}
+			s.first = format.StreamID{}
 		case id == s.first:
-			s.first = s.entries[0].id
+			s.first = s.entries[0].ID
 		default:
-			s.first = s.entries[s.size()-1].id
+			s.first = s.entries[s.size()-1].ID
 		}
 	}
 	c.out.integer(int64(before - s.size()))
@@ -192,11 +172,7 @@ func xlen(c *call) {
 
 // xrange is XRANGE key from to [COUNT n]; an ID after ( is left out.
 func xrange(c *call) {
-	from, ok1 := parseBound(c.str(2), 0)
-	to, ok2 := parseBound(c.str(3), math.MaxUint64)
-	if !ok1 || !ok2 {
-		c.fail(badStreamID)
-	}
+	from, to := c.streamBound(2, 0), c.streamBound(3, math.MaxUint64)
 	limit := int64(math.MaxInt32)
 	if len(c.args) == 6 {
 		n, err := strconv.ParseInt(c.str(5), 10, 32)
@@ -206,8 +182,8 @@ func xrange(c *call) {
 		limit = n
 	}
 	s, _ := readSpelled[stream](c)
-	var list []streamEntry
-	if from.id.compare(to.id) <= 0 {
+	var list []format.Entry
+	if from.id.Compare(to.id) <= 0 {
 		i, hit := s.search(from.id)
 		if hit && from.exclusive {
 			i++
@@ -222,33 +198,27 @@ func xrange(c *call) {
 	list = list[:max(min(int64(len(list)), limit), 0)]
 	c.out.array(len(list))
 	for _, e := range list {
-		c.out.array(2)
-		c.out.text(e.id.String())
-		c.out.array(len(e.fields))
-		for _, b := range e.fields {
-			c.out.bulk(b)
-		}
+		c.out.list(e.ID.String(), e.Fields)
 	}
 }
 
 // streamBound is one end of a range.
 type streamBound struct {
-	id        streamID
+	id        format.StreamID
 	exclusive bool
 }
 
-func parseBound(s string, seq uint64) (b streamBound, ok bool) {
-	switch s {
+func (c *call) streamBound(i int, seq uint64) (b streamBound) {
+	switch c.str(i) {
 	case "-":
-		return b, true
+		return b
 	case "+":
-		b.id = lastStreamID
-		return b, true
+		return streamBound{id: lastStreamID}
 	}
-	rest, exclusive := strings.CutPrefix(s, "(")
+	rest, exclusive := strings.CutPrefix(c.str(i), "(")
 	b.exclusive = exclusive
-	b.id, _, ok = parseStreamID(rest, seq)
-	return b, ok
+	b.id, _ = c.streamID(rest, seq)
+	return b
 }
 
 // xinfo is XINFO STREAM key. For the other forms Pika sends no reply or reads beyond its arguments.
@@ -271,15 +241,7 @@ func xinfo(c *call) {
 	if s == nil {
 		c.fail("ERR no such key")
 	}
-	c.out.array(10)
-	c.out.text("length")
-	c.out.integer(int64(s.size()))
-	c.out.text("last-generated-id")
-	c.out.text(s.last.String())
-	c.out.text("max-deleted-entry-id")
-	c.out.text(s.deleted.String())
-	c.out.text("entries-added")
-	c.out.integer(s.added)
-	c.out.text("recorded-first-entry-id")
-	c.out.text(s.first.String())
+	c.out.list("length", redcon.SimpleInt(s.size()), "last-generated-id", s.last.String(),
+		"max-deleted-entry-id", s.deleted.String(), "entries-added", redcon.SimpleInt(s.added),
+		"recorded-first-entry-id", s.first.String())
 }

@@ -208,12 +208,13 @@ func incr(c *call) {
 	if down {
 		by = -by
 	}
-	b := strconv.AppendInt(nil, c.sum(textOr(c, "0"), by), 10)
+	n := c.sum(textOr(c, "0"), by)
+	b := strconv.AppendInt(nil, n, 10)
 	edit[text](c).b = b
 	if !down {
 		c.logsChanged(b)
 	}
-	*c.out = append(append(append(*c.out, ':'), b...), "\r\n"...)
+	c.out.integer(n)
 }
 
 // textOr is the string of the call's key, or what it is without one.
