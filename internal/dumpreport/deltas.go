@@ -54,7 +54,7 @@ func (m *maker) deltaLoads() (*sheet, *verdict) {
 		return nil, nil
 	}
 	v := &verdict{Level: good, ID: "deltas", Title: m.say("Loads of deltas")}
-	s := &sheet{Small: true, Caption: m.say("Loads of deltas, the newest"), Head: m.head("#Delta", "Target", "-Ended", "~Took", "#Keys", "Result")}
+	s := m.sheet("Loads of deltas, the newest", "#Delta", "Target", "-@Ended", "~Took", "#Keys", "Result")
 	finished := 0
 	for _, d := range m.DeltaLoads {
 		ended, _ := m.ended(&d.Load)
@@ -67,10 +67,7 @@ func (m *maker) deltaLoads() (*sheet, *verdict) {
 			v.Level = ended.Level
 		}
 		b := d.Status.Identity()
-		s.Rows = append(s.Rows, line{Cells: []cell{
-			{Text: progress.Count(int64(d.Number)), Class: number}, {Text: report.ServerName(cmp.Or(b.Server, "kvrocks")) + " " + b.Address}, {Text: at, Class: "extra time"}, {Text: lasted, Class: extra},
-			{Text: progress.Count(d.Status.Stats().Keys), Class: number}, {Text: result},
-		}})
+		s.add(int64(d.Number), report.ServerName(cmp.Or(b.Server, "kvrocks"))+" "+b.Address, at, lasted, d.Status.Stats().Keys, result)
 	}
 	v.Text = m.say("%s of %s finished", progress.Count(int64(finished)), progress.Count(int64(len(m.DeltaLoads))))
 	return s, v

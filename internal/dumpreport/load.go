@@ -102,10 +102,10 @@ func (m *maker) toDo(l *Load) string {
 
 func (m *maker) leftOut(l *Load) note {
 	s := l.Status.Stats()
-	n := note{Table: &sheet{Small: true, Head: m.head("Reason", "#Keys", "Meaning")}}
+	n := note{Table: m.sheet("", "Reason", "#Keys", "Meaning")}
 	add := func(reason string, keys int64) {
 		if keys > 0 {
-			n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{{Text: reason}, {Text: progress.Count(keys), Class: number}, {Text: m.meaning(report.LoadReasons, reason)}}})
+			n.Table.add(reason, keys, m.meaning(report.LoadReasons, reason))
 		}
 	}
 	for _, reason := range slices.Sorted(maps.Keys(s.LeftOut)) {
@@ -131,10 +131,9 @@ const mostRuns = 50
 
 // runs is the table of the runs of a load.
 func (m *maker) runs(l *Load) *sheet {
-	s := &sheet{Small: true, Caption: m.say("Runs"), Head: m.head("Began", "-Ended", "#Took", "#Retries")}
-	divided := !l.Status.Shards[0].IsAll()
-	if divided {
-		s.Head = append(s.Head, m.head("Shard")...)
+	s := m.sheet("Runs", "@Began", "-@Ended", "#Took", "#Retries", "Shard")
+	if l.Status.Shards[0].IsAll() {
+		s.Head = s.Head[:len(s.Head)-1]
 	}
 	for _, p := range l.Status.Shards {
 		spans := p.Journal.History().Spans
@@ -146,11 +145,7 @@ func (m *maker) runs(l *Load) *sheet {
 			case !span.Ended.IsZero():
 				ended, lasted, retries = moment(span.Ended), took(span.Ended.Sub(span.Began)), progress.Count(span.Retries)
 			}
-			s.Rows = append(s.Rows, line{Cells: []cell{{Text: moment(span.Began), Class: "time"}, {Text: ended, Class: "extra time"}, {Text: lasted, Class: number}, {Text: retries, Class: number}}})
-			if divided {
-				last := &s.Rows[len(s.Rows)-1]
-				last.Cells = append(last.Cells, cell{Text: p.String()})
-			}
+			s.add([]any{moment(span.Began), ended, lasted, retries, p.String()}[:len(s.Head)]...)
 		}
 	}
 	s.Rows = s.Rows[max(0, len(s.Rows)-mostRuns):]
@@ -161,7 +156,7 @@ func (m *maker) runs(l *Load) *sheet {
 const mostPaces = 12
 
 func (m *maker) paces(p *pace) *sheet {
-	s := &sheet{Small: true, Caption: m.say("Speed over time"), Head: m.head("Up to", "#Keys", "#Keys per second", "~Bytes per second")}
+	s := m.sheet("Speed over time", "Up to", "#Keys", "#Keys per second", "~Bytes per second")
 	each := (len(p.keys) + mostPaces - 1) / mostPaces
 	for i := 0; i < len(p.keys); i += each {
 		end := min(i+each, len(p.keys))
@@ -170,20 +165,17 @@ func (m *maker) paces(p *pace) *sheet {
 			keys, bytes = keys+p.keys[j], bytes+p.bytes[j]
 		}
 		n := float64(end - i)
-		s.Rows = append(s.Rows, line{Cells: []cell{
-			{Text: p.moment(end)}, {Text: progress.Count(p.done[end-1]), Class: number},
-			{Text: progress.Count(int64(keys / n)), Class: number}, {Text: progress.Bytes(int64(bytes / n)), Class: extra},
-		}})
+		s.add(p.moment(end), p.done[end-1], int64(keys/n), progress.Bytes(int64(bytes/n)))
 	}
 	return s
 }
 
 // flags is the table of what the load was begun with.
 func (m *maker) flags(l *Load, b *journal.Identity) *sheet {
-	s := &sheet{Small: true, Caption: m.say("What it was begun with"), Head: m.head("Flag", "Value")}
+	s := m.sheet("What it was begun with", "=Flag", "=Value")
 	add := func(flag, value string) {
 		if value != "" {
-			s.Rows = append(s.Rows, line{Cells: []cell{{Text: flag, Class: name}, {Text: value, Class: name}}})
+			s.add(flag, value)
 		}
 	}
 	for _, db := range slices.Sorted(maps.Keys(b.Places)) {

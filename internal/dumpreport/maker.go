@@ -1,8 +1,6 @@
 package dumpreport
 
 import (
-	"strings"
-
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 )
@@ -31,26 +29,4 @@ func (m *maker) meaning(table map[string]string, reason string) string {
 		}
 	}
 	return table[reason]
-}
-
-// head returns the heads of columns: # begins those of numbers, ~ of numbers and - of texts that
-// are not on narrow screens.
-func (m *maker) head(columns ...string) (all []cell) {
-	for _, c := range columns {
-		class := ""
-		switch {
-		case strings.HasPrefix(c, "#"):
-			c, class = c[1:], number
-		case strings.HasPrefix(c, "~"):
-			c, class = c[1:], extra
-		case strings.HasPrefix(c, "-"):
-			c, class = c[1:], "extra"
-		}
-		text := ""
-		if c != "" {
-			text = m.say(c)
-		}
-		all = append(all, cell{Text: text, Class: class})
-	}
-	return all
 }

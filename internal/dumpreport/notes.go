@@ -98,7 +98,7 @@ func (m *maker) skipped() note {
 		return note{Level: good, Title: m.say("No key was skipped")}
 	}
 	n := note{Title: m.say("Keys that were skipped"), Text: []string{m.say("They were listed by the source, and are not in the dump, or not wholly. skipped.jsonl names them.")}}
-	n.Table = &sheet{Small: true, Head: m.head("Reason", "#Keys", "Meaning", "-Such as")}
+	n.Table = m.sheet("", "Reason", "#Keys", "Meaning", "-=Such as")
 	for _, r := range m.Manifest.Skipped {
 		if !slices.Contains(harmless, r.Reason) {
 			n.Level = warn
@@ -109,9 +109,7 @@ func (m *maker) skipped() note {
 				such = append(such, columns.Middle(k.Name, mostExample))
 			}
 		}
-		n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{
-			{Text: r.Reason}, {Text: progress.Count(r.Keys), Class: number}, {Text: m.meaning(report.Reasons, r.Reason)}, {Text: strings.Join(such, " "), Class: name + " extra"},
-		}})
+		n.Table.add(r.Reason, r.Keys, m.meaning(report.Reasons, r.Reason), strings.Join(such, " "))
 	}
 	return n
 }
@@ -122,13 +120,13 @@ func (m *maker) conflicts() note {
 	}
 	n := note{Level: warn, Title: m.say("Names that exist under several types: %s", progress.Count(m.Manifest.Conflicts)),
 		Text: []string{m.say("Kvrocks has one type per name. --on-conflict says which one a load takes. conflicts.jsonl names all; the first are:")}}
-	n.Table = &sheet{Small: true, Head: m.head("Name", "Database", "Types")}
+	n.Table = m.sheet("", "=Name", "Database", "Types")
 	for _, c := range m.Conflicts[:min(mostNamed, len(m.Conflicts))] {
 		types := []string{}
 		for _, t := range c.Types {
 			types = append(types, string(t))
 		}
-		n.Table.Rows = append(n.Table.Rows, line{Cells: []cell{{Text: columns.Middle(c.Name, mostName), Class: name}, {Text: fmt.Sprint("db", c.DB)}, {Text: strings.Join(types, ", ")}}})
+		n.Table.add(columns.Middle(c.Name, mostName), fmt.Sprint("db", c.DB), strings.Join(types, ", "))
 	}
 	return n
 }

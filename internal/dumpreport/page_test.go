@@ -169,9 +169,6 @@ func TestTranslated(t *testing.T) {
 	for _, m := range regexp.MustCompile(`\{\{t "([^"]+)"\}\}`).FindAllStringSubmatch(pageText, -1) {
 		said[m[1]] = true
 	}
-	for _, head := range countHead {
-		said[strings.TrimLeft(head, "#~-")] = true
-	}
 	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
@@ -210,8 +207,8 @@ func TestTranslated(t *testing.T) {
 	}
 }
 
-// textsOf adds the texts that a node says: those that are given to say, head and the functions that
-// hand them on, and those of pairs of an id and a title.
+// textsOf adds the texts that a node says: those that are given to say, sheet and the functions
+// that hand them on, and those of pairs of an id and a title.
 func textsOf(n ast.Node, said map[string]bool) {
 	var from []ast.Expr
 	switch n := n.(type) {
@@ -224,7 +221,7 @@ func textsOf(n ast.Node, said map[string]bool) {
 			name = f.Name
 		}
 		switch name {
-		case "say", "head", "classes", "keys":
+		case "say", "sheet", "countSheet", "classes", "keys":
 			from = n.Args
 		}
 	case *ast.CompositeLit:
@@ -242,7 +239,7 @@ func textsOf(n ast.Node, said map[string]bool) {
 			if _, pair := n.(*ast.CompositeLit); pair && i == 0 {
 				continue
 			}
-			said[strings.TrimLeft(text, "#~-")] = true
+			said[strings.TrimLeft(text, "#~-=@|")] = true
 		}
 	}
 }

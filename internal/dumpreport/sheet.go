@@ -1,6 +1,7 @@
 package dumpreport
 
 import (
+	"strings"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -26,9 +27,11 @@ type pair[T any] struct{ Wide, Narrow T }
 // A sheet is a table.
 type sheet struct {
 	Caption string
-	Small   bool // it does not fill the width
+	Wide    bool // it fills the width
 	Head    []cell
-	Rows    []line
+	Rows    []*line
+
+	classes []string // of the cells of each column
 }
 
 // Short reports whether a sheet stays on one page of a print.
@@ -50,13 +53,44 @@ type segment struct {
 	Class string
 }
 
-// The classes of cells.
-const (
-	number = "number"
-	extra  = "number extra" // not on narrow screens
-	name   = "name"
-	barred = "bar"
-)
+// marks stand before the head of a column, and say what it has. Extra is not on narrow screens.
+var marks = map[byte]string{'#': "number", '~': "number extra", '-': "extra", '=': "name", '@': "time", '|': "bar"}
+
+// sheet returns a table of these columns without rows.
+func (m *maker) sheet(caption string, columns ...string) *sheet {
+	s := &sheet{Caption: m.say(caption)}
+	for _, title := range columns {
+		head, class := "", ""
+		for ; title != "" && marks[title[0]] != ""; title = title[1:] {
+			class = strings.TrimSpace(class + " " + marks[title[0]])
+			if strings.Contains("#~-", title[:1]) {
+				head = class
+			}
+		}
+		s.Head = append(s.Head, cell{Text: m.say(title), Class: head})
+		s.classes = append(s.classes, class)
+	}
+	return s
+}
+
+// add adds a row of texts, numbers and bars.
+func (s *sheet) add(values ...any) *line {
+	l := &line{}
+	for i, v := range values {
+		c := cell{Class: s.classes[i]}
+		switch v := v.(type) {
+		case string:
+			c.Text = v
+		case int64:
+			c.Text = progress.Count(v)
+		case []segment:
+			c.Bar = v
+		}
+		l.Cells = append(l.Cells, c)
+	}
+	s.Rows = append(s.Rows, l)
+	return l
+}
 
 // The levels of notes.
 const (

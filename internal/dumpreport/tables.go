@@ -38,15 +38,16 @@ func (m *maker) groups(of func(stats.Group) string) (all []kind) {
 	return slices.DeleteFunc(all, func(k kind) bool { return k.Keys == 0 }) // a delta only deletes some
 }
 
-// counts are the cells of counts behind a name and a bar.
-func (m *maker) counts(c stats.Counts, bar []segment) []cell {
-	return []cell{
-		{Class: barred, Bar: bar}, {Text: progress.Count(c.Keys), Class: number}, {Text: progress.Count(c.Elements), Class: extra},
-		{Text: progress.Count(c.Expiring), Class: extra}, {Text: progress.Bytes(c.Bytes), Class: number}, {Text: share(c.Bytes, m.s.Bytes), Class: number},
-	}
+// countSheet returns a table of counts behind a name and a bar.
+func (m *maker) countSheet(caption, first string) *sheet {
+	s := m.sheet(caption, first, "|", "#Keys", "~Elements", "~Expiring", "#Bytes", "#Share")
+	s.Wide = true
+	return s
 }
 
-var countHead = []string{"", "#Keys", "~Elements", "~Expiring", "#Bytes", "#Share"}
+func (m *maker) addCounts(s *sheet, name string, c stats.Counts, bar []segment) *line {
+	return s.add(name, bar, c.Keys, c.Elements, c.Expiring, progress.Bytes(c.Bytes), m.share(c.Bytes))
+}
 
 func part(of, whole int64) float64 {
 	if whole == 0 {
@@ -56,11 +57,11 @@ func part(of, whole int64) float64 {
 }
 
 func (m *maker) types() *sheet {
-	s := &sheet{Caption: m.say("By type; the bars show bytes"), Head: m.head(append([]string{"Type"}, countHead...)...)}
+	s := m.countSheet("By type; the bars show bytes", "Type")
 	for _, k := range m.groups(typeOf) {
-		s.Rows = append(s.Rows, line{Cells: append([]cell{{Text: k.name}}, m.counts(k.Counts, []segment{{0, part(k.Bytes, m.s.Bytes), k.name}})...)})
+		m.addCounts(s, k.name, k.Counts, []segment{{0, part(k.Bytes, m.s.Bytes), k.name}})
 	}
-	s.Rows = append(s.Rows, line{Class: "all", Cells: append([]cell{{Text: m.say("all")}}, m.counts(m.s.Counts, nil)...)})
+	m.addCounts(s, m.say("all"), m.s.Counts, nil).Class = "all"
 	return s
 }
 
@@ -70,7 +71,7 @@ func (m *maker) databases() *sheet {
 	if len(all) < 2 {
 		return nil
 	}
-	s := &sheet{Caption: m.say("By database; the bars show bytes by type"), Head: m.head(append([]string{"Database"}, countHead...)...)}
+	s := m.countSheet("By database; the bars show bytes by type", "Database")
 	for _, k := range all {
 		var bar []segment
 		at := 0.0
@@ -81,7 +82,7 @@ func (m *maker) databases() *sheet {
 				at += w
 			}
 		}
-		s.Rows = append(s.Rows, line{Cells: append([]cell{{Text: k.name}}, m.counts(k.Counts, bar)...)})
+		m.addCounts(s, k.name, k.Counts, bar)
 	}
 	return s
 }
@@ -101,41 +102,29 @@ func (m *maker) stacked(types map[string]int64, longest int64) (bar []segment) {
 
 // classes returns a histogram.
 func (m *maker) classes(caption, what string, classes []stats.Class, label func(stats.Class) string) *sheet {
-	s := &sheet{Caption: m.say(caption), Head: m.head(what, "", "#Keys", "#Share", "#Bytes")}
-	longest, whole := int64(1), int64(0)
-	first, last := -1, 0
-	for i, c := range classes {
-		longest, whole = max(longest, c.Keys), whole+c.Keys
-		if c.Keys > 0 {
-			last = i
-			if first < 0 {
-				first = i
-			}
-		}
+	s := m.sheet(caption, what, "|", "#Keys", "#Share", "#Bytes")
+	s.Wide = true
+	for len(classes) > 0 && classes[0].Keys == 0 {
+		classes = classes[1:]
 	}
-	for i, c := range classes {
-		if i < first || i > last || first < 0 {
-			continue
-		}
-		class := ""
+	for len(classes) > 0 && classes[len(classes)-1].Keys == 0 {
+		classes = classes[:len(classes)-1]
+	}
+	longest, whole := int64(1), int64(0)
+	for _, c := range classes {
+		longest, whole = max(longest, c.Keys), whole+c.Keys
+	}
+	for _, c := range classes {
+		row := s.add(label(c), m.stacked(c.Types, longest), c.Keys, share(c.Keys, whole), progress.Bytes(c.Bytes))
 		if c.Keys == 0 {
-			class = "zero"
+			row.Class = "zero"
 		}
-		s.Rows = append(s.Rows, line{Class: class, Cells: []cell{
-			{Text: label(c)}, {Class: barred, Bar: m.stacked(c.Types, longest)}, {Text: progress.Count(c.Keys), Class: number},
-			{Text: share(c.Keys, whole), Class: number}, {Text: progress.Bytes(c.Bytes), Class: number},
-		}})
 	}
 	return s
 }
 
 func (m *maker) sizes() *sheet {
-	return m.classes("Keys by the bytes of name and content", "Size", m.s.Sizes, func(c stats.Class) string {
-		if c.To == 0 {
-			return m.say("%s and more", progress.Bytes(c.From))
-		}
-		return m.say("below %s", progress.Bytes(c.To))
-	})
+	return m.classes("Keys by the bytes of name and content", "Size", m.s.Sizes, m.sizeClass)
 }
 
 // lengths returns the histogram of collections; nil: there are none.
@@ -143,36 +132,11 @@ func (m *maker) lengths() *sheet {
 	if len(m.s.Longest) == 0 {
 		return nil
 	}
-	return m.classes("Collections by their elements", "Elements", m.s.Lengths, func(c stats.Class) string {
-		switch {
-		case c.To == 0:
-			return m.say("%s and more", progress.Count(c.From))
-		case c.From == 0:
-			return m.say("0 or 1")
-		}
-		return m.say("%s to %s", progress.Count(c.From), progress.Count(c.To-1))
-	})
+	return m.classes("Collections by their elements", "Elements", m.s.Lengths, m.lengthClass)
 }
 
 func (m *maker) ttls() *sheet {
-	return m.classes("Keys by the time that was left", "Time", append(slices.Clone(m.s.TTLs), m.s.Permanent), func(c stats.Class) string {
-		switch {
-		case c.From < 0:
-			return m.say("expired by then")
-		case c.To != 0:
-			return m.say("less than %s", m.span(c.To))
-		case c.From == 0:
-			return m.say("does not expire")
-		}
-		return m.say("%s and more", m.span(c.From))
-	})
-}
-
-// span writes seconds in the largest unit that divides them.
-func (m *maker) span(seconds int64) string {
-	text := span(seconds)
-	n, unit, _ := strings.Cut(text, " ")
-	return m.say("%s "+unit, n)
+	return m.classes("Keys by the time that was left", "Time", append(slices.Clone(m.s.TTLs), m.s.Permanent), m.ttlClass)
 }
 
 func (m *maker) prefixText() string {
@@ -187,23 +151,34 @@ func (m *maker) prefixText() string {
 }
 
 func (m *maker) prefixes() *sheet {
-	s := &sheet{Caption: m.say("Prefixes; the bars show bytes by type"), Head: m.head(append([]string{"Prefix"}, countHead...)...)}
-	var add func(all []stats.Prefix, depth int)
-	add = func(all []stats.Prefix, depth int) {
+	s := m.countSheet("Prefixes; the bars show bytes by type", "=Prefix")
+	m.eachPrefix(func(p stats.Prefix, depth int) {
+		row := m.addCounts(s, shown(p.Prefix), p.Counts, m.mixed(p))
+		if depth > 0 {
+			row.Cells[0].Class += fmt.Sprint(" depth", min(depth, 3))
+		}
+	})
+	return s
+}
+
+// mostRows is how many prefixes are shown.
+const mostRows = 50
+
+// eachPrefix hands over the first prefixes, each before those below it.
+func (m *maker) eachPrefix(do func(p stats.Prefix, depth int)) {
+	n := 0
+	var below func(all []stats.Prefix, depth int)
+	below = func(all []stats.Prefix, depth int) {
 		for _, p := range all {
-			if len(s.Rows) == mostRows {
+			if n == mostRows {
 				return
 			}
-			class := name
-			if depth > 0 {
-				class += fmt.Sprint(" depth", min(depth, 3))
-			}
-			s.Rows = append(s.Rows, line{Cells: append([]cell{{Text: shown(p.Prefix), Class: class}}, m.counts(p.Counts, m.mixed(p))...)})
-			add(p.Below, depth+1)
+			n++
+			do(p, depth)
+			below(p.Below, depth+1)
 		}
 	}
-	add(m.s.Names.Prefixes, 0)
-	return s
+	below(m.s.Names.Prefixes, 0)
 }
 
 // mixed returns a bar as long as a prefix's share of bytes, divided by types as its keys are.
@@ -232,33 +207,26 @@ func shown(pattern string) string {
 }
 
 func (m *maker) keys(caption string, keys []stats.Key) *sheet {
-	s := &sheet{Caption: m.say(caption), Head: m.head("Key", "Type", "~Database", "#Elements", "#Bytes", "~Share", "~Expires")}
+	s := m.sheet(caption, "=Key", "Type", "~Database", "#Elements", "#Bytes", "~Share", "~Expires")
+	s.Wide = true
 	for _, k := range keys[:min(mostKeys, len(keys))] {
 		expires := "–"
 		if k.Expires != nil {
 			expires = k.Expires.Format("2006-01-02")
 		}
-		s.Rows = append(s.Rows, line{Cells: []cell{
-			{Text: columns.Middle(k.Name, mostName), Class: name}, {Text: k.Type}, {Text: fmt.Sprint("db", k.DB), Class: extra}, {Text: progress.Count(k.Elements), Class: number},
-			{Text: progress.Bytes(k.Bytes), Class: number}, {Text: share(k.Bytes, m.s.Bytes), Class: extra}, {Text: expires, Class: extra},
-		}})
+		s.add(columns.Middle(k.Name, mostName), k.Type, fmt.Sprint("db", k.DB), k.Elements, progress.Bytes(k.Bytes), m.share(k.Bytes), expires)
 	}
 	return s
 }
 
 func (m *maker) names() []*sheet {
-	series := &sheet{Small: true, Caption: m.say("Names with times or sequences"), Head: m.head("Prefix", "-Kind", "From", "To", "#Keys", "~Bytes")}
+	series := m.sheet("Names with times or sequences", "=Prefix", "-Kind", "From", "To", "#Keys", "~Bytes")
 	for _, n := range m.s.Names.Series {
-		series.Rows = append(series.Rows, line{Cells: []cell{
-			{Text: shown(n.Prefix), Class: name}, {Text: m.say(n.Kind), Class: "extra"}, {Text: n.From}, {Text: n.To}, {Text: progress.Count(n.Keys), Class: number}, {Text: progress.Bytes(n.Bytes), Class: extra},
-		}})
+		series.add(shown(n.Prefix), m.say(n.Kind), n.From, n.To, n.Keys, progress.Bytes(n.Bytes))
 	}
-	ids := &sheet{Small: true, Caption: m.say("Ids behind a prefix, such as those of tenants or users"), Head: m.head("Prefix", "#Ids", "#Keys", "~Elements", "#Bytes", "~Share")}
+	ids := m.sheet("Ids behind a prefix, such as those of tenants or users", "=Prefix", "#Ids", "#Keys", "~Elements", "#Bytes", "~Share")
 	for _, n := range m.s.Names.IDs {
-		ids.Rows = append(ids.Rows, line{Cells: []cell{
-			{Text: shown(n.Prefix), Class: name}, {Text: "~" + progress.Count(n.IDs), Class: number}, {Text: progress.Count(n.Keys), Class: number},
-			{Text: progress.Count(n.Elements), Class: extra}, {Text: progress.Bytes(n.Bytes), Class: number}, {Text: share(n.Bytes, m.s.Bytes), Class: extra},
-		}})
+		ids.add(shown(n.Prefix), "~"+progress.Count(n.IDs), n.Keys, n.Elements, progress.Bytes(n.Bytes), m.share(n.Bytes))
 	}
 	if len(ids.Rows) == 0 {
 		return []*sheet{series, ids}
@@ -267,12 +235,9 @@ func (m *maker) names() []*sheet {
 	if !m.s.Names.Exact {
 		caption = "The largest ids; each has at least what is shown"
 	}
-	largest := &sheet{Small: true, Caption: m.say(caption), Head: m.head("Id", "#Keys", "~Elements", "#Bytes", "~Share")}
+	largest := m.sheet(caption, "=Id", "#Keys", "~Elements", "#Bytes", "~Share")
 	for _, n := range m.s.Names.LargestIDs[:min(20, len(m.s.Names.LargestIDs))] {
-		largest.Rows = append(largest.Rows, line{Cells: []cell{
-			{Text: shown(n.Prefix), Class: name}, {Text: progress.Count(n.Keys), Class: number}, {Text: progress.Count(n.Elements), Class: extra},
-			{Text: progress.Bytes(n.Bytes), Class: number}, {Text: share(n.Bytes, m.s.Bytes), Class: extra},
-		}})
+		largest.add(shown(n.Prefix), n.Keys, n.Elements, progress.Bytes(n.Bytes), m.share(n.Bytes))
 	}
 	return []*sheet{series, ids, largest}
 }

@@ -9,22 +9,19 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 )
 
-// mostRows is how many prefixes, keys and ids are printed of each.
-const mostRows = 50
-
 // Text prints what is in a dump, as tables that fit into so many columns; 0: as many as it takes.
 func Text(w io.Writer, s *stats.Stats, width int) {
-	p := printer{w, s, width}
+	p := printer{maker{&Page{Lang: English}, s}, w, width}
 	fmt.Fprintf(w, "dump %s\n", s.Dump)
 	if s.Deleted > 0 {
 		fmt.Fprintf(w, "deleted since the dump before: %s\n", progress.Plural(s.Deleted, "name", "names"))
 	}
 	p.groups()
-	p.classes("size of a key with its name", "size", s.Sizes, progress.Bytes)
+	p.classes("size of a key with its name", "size", s.Sizes, p.sizeClass)
 	if len(s.Longest) > 0 {
-		p.classes("elements of a collection", "elements", s.Lengths, progress.Count)
+		p.classes("elements of a collection", "elements", s.Lengths, p.lengthClass)
 	}
-	p.classes("time to live at the end of the dump", "time", append(s.TTLs, s.Permanent), nil)
+	p.classes("time to live at the end of the dump", "time", append(s.TTLs, s.Permanent), p.ttlClass)
 	p.prefixes()
 	p.keys("largest keys", s.Largest)
 	p.keys("largest collections", s.Longest)
@@ -33,23 +30,9 @@ func Text(w io.Writer, s *stats.Stats, width int) {
 }
 
 type printer struct {
+	maker
 	w     io.Writer
-	s     *stats.Stats
 	width int
-}
-
-// share writes a part of all bytes.
-func (p *printer) share(part int64) string { return share(part, p.s.Bytes) }
-
-func share(part, whole int64) string {
-	if whole == 0 {
-		return "–"
-	}
-	percent := 100 * float64(part) / float64(whole)
-	if part > 0 && percent < 0.1 {
-		return "< 0.1 %"
-	}
-	return fmt.Sprintf("%.1f %%", percent)
 }
 
 func (p *printer) groups() {
@@ -64,8 +47,8 @@ func (p *printer) groups() {
 // bar is how long the bar of a whole is.
 const bar = 30
 
-// classes prints a histogram. Number writes a bound; nil: they are times.
-func (p *printer) classes(title, what string, classes []stats.Class, number func(int64) string) {
+// classes prints a histogram.
+func (p *printer) classes(title, what string, classes []stats.Class, label func(stats.Class) string) {
 	whole := int64(0)
 	for _, c := range classes {
 		whole += c.Keys
@@ -76,66 +59,19 @@ func (p *printer) classes(title, what string, classes []stats.Class, number func
 			continue
 		}
 		length := int((bar*c.Keys + whole - 1) / whole)
-		t.row(className(c, what, number), progress.Count(c.Keys), progress.Bytes(c.Bytes), share(c.Keys, whole), strings.Repeat("#", length))
+		t.row(label(c), progress.Count(c.Keys), progress.Bytes(c.Bytes), share(c.Keys, whole), strings.Repeat("#", length))
 	}
 	if len(t.rows) > 0 {
 		t.print(p.w, p.width)
 	}
 }
 
-func className(c stats.Class, what string, number func(int64) string) string {
-	switch {
-	case what == "time":
-		return ttlClass(c)
-	case c.To == 0:
-		return number(c.From) + " and more"
-	case what == "elements" && c.From == 0:
-		return "0 or 1"
-	case what == "elements":
-		return number(c.From) + " to " + number(c.To-1)
-	}
-	return "below " + number(c.To)
-}
-
-// ttlClass names a class of times to live.
-func ttlClass(c stats.Class) string {
-	switch {
-	case c.From < 0:
-		return "expired by then"
-	case c.To != 0:
-		return "less than " + span(c.To)
-	case c.From == 0:
-		return "does not expire"
-	}
-	return span(c.From) + " and more"
-}
-
-// span writes seconds in the largest unit that divides them.
-func span(seconds int64) string {
-	for _, u := range []struct {
-		seconds   int64
-		one, many string
-	}{{365 * 86400, "year", "years"}, {86400, "day", "days"}, {3600, "hour", "hours"}, {60, "minute", "minutes"}} {
-		if seconds%u.seconds == 0 {
-			return progress.Plural(seconds/u.seconds, u.one, u.many)
-		}
-	}
-	return progress.Plural(seconds, "second", "seconds")
-}
-
 func (p *printer) prefixes() {
 	title := "prefixes, split at " + strings.Join(p.s.Names.Separators, " ")
 	t := table{title: title, head: []string{"keys", "elements", "expiring", "bytes", "share", "prefix"}, drop: []int{2, 1}}
-	var add func(all []stats.Prefix, depth int)
-	add = func(all []stats.Prefix, depth int) {
-		for _, f := range all {
-			if len(t.rows) < mostRows {
-				t.row(progress.Count(f.Keys), progress.Count(f.Elements), progress.Count(f.Expiring), progress.Bytes(f.Bytes), p.share(f.Bytes), strings.Repeat("  ", depth)+f.Prefix)
-				add(f.Below, depth+1)
-			}
-		}
-	}
-	add(p.s.Names.Prefixes, 0)
+	p.eachPrefix(func(f stats.Prefix, depth int) {
+		t.row(progress.Count(f.Keys), progress.Count(f.Elements), progress.Count(f.Expiring), progress.Bytes(f.Bytes), p.share(f.Bytes), strings.Repeat("  ", depth)+f.Prefix)
+	})
 	t.print(p.w, p.width)
 }
 

@@ -39,24 +39,21 @@ func worst(sizes []float64, scale, sum, side float64) float64 {
 
 // row takes a row of boxes from an area, along its shorter side.
 func row(sizes []float64, scale, sum float64, in *box) (boxes []box) {
-	if in.W >= in.H {
-		wide := sum / in.H
-		y := in.Y
-		for _, s := range sizes {
-			high := s * scale / max(wide, 1e-9)
-			boxes = append(boxes, box{in.X, y, wide, high})
-			y += high
-		}
-		in.X, in.W = in.X+wide, in.W-wide
-		return boxes
-	}
-	high := sum / in.W
-	x := in.X
+	thick, at := sum/min(in.W, in.H), *in
 	for _, s := range sizes {
-		wide := s * scale / max(high, 1e-9)
-		boxes = append(boxes, box{x, in.Y, wide, high})
-		x += wide
+		long := s * scale / max(thick, 1e-9)
+		if in.W >= in.H {
+			boxes = append(boxes, box{in.X, at.Y, thick, long})
+			at.Y += long
+		} else {
+			boxes = append(boxes, box{at.X, in.Y, long, thick})
+			at.X += long
+		}
 	}
-	in.Y, in.H = in.Y+high, in.H-high
+	if in.W >= in.H {
+		in.X, in.W = in.X+thick, in.W-thick
+	} else {
+		in.Y, in.H = in.Y+thick, in.H-thick
+	}
 	return boxes
 }

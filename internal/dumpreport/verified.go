@@ -46,13 +46,13 @@ func (m *maker) differences(v *loadstate.Verification) *sheet {
 	if len(v.Differences) == 0 {
 		return nil
 	}
-	s := &sheet{Small: true, Head: m.head("Difference", "#Keys", "Meaning", "-Judged as")}
+	s := m.sheet("", "Difference", "#Keys", "Meaning", "-Judged as")
 	for _, d := range v.Differences {
 		judged := m.say("a difference")
 		if d.Explained {
 			judged = m.say("explained: no difference")
 		}
-		s.Rows = append(s.Rows, line{Cells: []cell{{Text: d.Kind}, {Text: progress.Count(d.Keys), Class: number}, {Text: m.meaning(report.Differences, d.Kind)}, {Text: judged, Class: "extra"}}})
+		s.add(d.Kind, d.Keys, m.meaning(report.Differences, d.Kind), judged)
 	}
 	return s
 }
@@ -109,7 +109,7 @@ func join(v, o *loadstate.Verification) {
 }
 
 func (m *maker) comparisons(l *Load) *sheet {
-	s := &sheet{Small: true, Caption: m.say("Comparisons"), Head: m.head("Ended", "~Took", "~Keys", "#Differing", "#Extra", "Result")}
+	s := m.sheet("Comparisons", "@Ended", "~Took", "~Keys", "#Differing", "#Extra", "Result")
 	for _, v := range l.Verifications {
 		result := m.say("equal")
 		switch {
@@ -122,10 +122,7 @@ func (m *maker) comparisons(l *Load) *sheet {
 		if v.Reverse {
 			only = progress.Count(v.Extra)
 		}
-		s.Rows = append(s.Rows, line{Cells: []cell{
-			{Text: moment(v.Ended), Class: "time"}, {Text: took(v.Ended.Sub(v.Began)), Class: extra}, {Text: progress.Count(v.Keys), Class: extra},
-			{Text: progress.Count(v.Differing), Class: number}, {Text: only, Class: number}, {Text: result},
-		}})
+		s.add(moment(v.Ended), took(v.Ended.Sub(v.Began)), v.Keys, v.Differing, only, result)
 	}
 	return s
 }
