@@ -76,17 +76,26 @@ func readTime(p *resp.Replies) (int64, error) {
 	return s*1000 + u/1000, nil
 }
 
-// oneKey returns the first key that a range command lists; nil if there is none.
-func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, to []byte) ([]byte, error) {
-	r, err := c.doOnce(ctx, command, string(t), from, to, "LIMIT", 1)
+// keys returns the first n keys that a range command lists.
+func keys(ctx context.Context, do do, command string, t format.Type, from, to []byte, n int) ([][]byte, error) {
+	r, err := do(ctx, command, string(t), from, to, "LIMIT", n)
 	if err != nil {
 		return nil, err
 	}
 	_, keys, err := r.Page(nil, 1)
-	if err != nil || len(keys) == 0 {
+	for i := range keys {
+		keys[i] = bytes.Clone(keys[i])
+	}
+	return keys, err
+}
+
+// oneKey returns the first key that a range command lists; nil if there is none.
+func (c *conn) oneKey(ctx context.Context, command string, t format.Type, from, to []byte) ([]byte, error) {
+	found, err := keys(ctx, c.doOnce, command, t, from, to, 1)
+	if err != nil || len(found) == 0 {
 		return nil, err
 	}
-	return bytes.Clone(keys[0]), nil
+	return found[0], nil
 }
 
 // keysOf lists the streams whose names match pattern. Where the reply is larger than most, it

@@ -283,7 +283,7 @@ func (cw *cursorScan) goPast(ctx context.Context, name []byte) error {
 func (cw *cursorScan) put(ctx context.Context, p *resp.Replies, name []byte, exp *expiries, k, piece int) error {
 	var found [8]int // where the replies of each type begin; 0: there is none
 	var has typeSet
-	var there held
+	var there TypeSet
 	for i, b := range cw.blocks {
 		from := p.Offset()
 		p.Answers("read "+string(b.w.pass.Type), name)

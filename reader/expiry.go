@@ -55,7 +55,7 @@ type expiries struct {
 	late   []int // keys to be asked again
 	wait   bool  // and not before the clock has gone on
 	lastMs bool  // by some ms
-	rivals held
+	rivals TypeSet
 	before look // who has the names
 	behind look
 	b      resp.Batch
@@ -232,7 +232,7 @@ func (e *expiries) owner(before, behind *look, j int) owner {
 
 // of returns the expiry of the key at place i, which turned out to be of type t. There are the
 // types in which it was read.
-func (e *expiries) of(i int, t format.Type, there held) int64 {
+func (e *expiries) of(i int, t format.Type, there TypeSet) int64 {
 	if e.behind.x == nil || e.at[i] == unknownExpiry {
 		return e.at[i]
 	}

@@ -30,15 +30,24 @@ func (s *ServerInfo) cached() bool {
 	return s.version.atLeast(3, 5, 2) && s.CacheModel != "0" && (s.CacheModel != "" || s.NoConfig != nil)
 }
 
-// held says which types have a name.
-type held uint8
+// A TypeSet says which types have a name.
+type TypeSet uint8
 
-// unseen: the listing ended before it came to the name.
-const unseen held = 1 << 7
+// AllTypes is the set of all.
+var AllTypes = holdsAny(format.Types)
 
-func holds(t format.Type) held { return 1 << slices.Index(format.Types, t) }
+// Has reports whether a type has it.
+func (s TypeSet) Has(t format.Type) bool { return s&holds(t) != 0 }
 
-func holdsAny(types []format.Type) (h held) {
+// IsOne reports whether only one type has it.
+func (s TypeSet) IsOne() bool { return s != 0 && s&(s-1) == 0 }
+
+// unseen is in a TypeSet of a listing that ended before it came to the name.
+const unseen TypeSet = 1 << 7
+
+func holds(t format.Type) TypeSet { return 1 << slices.Index(format.Types, t) }
+
+func holdsAny(types []format.Type) (h TypeSet) {
 	for _, t := range types {
 		h |= holds(t)
 	}
@@ -56,7 +65,7 @@ const (
 )
 
 // ownerOf tells whose a TTL is that came between two listings.
-func ownerOf(t format.Type, rivals, before, behind held) owner {
+func ownerOf(t format.Type, rivals, before, behind TypeSet) owner {
 	switch {
 	case (before|behind)&unseen != 0:
 		return unclear
@@ -77,9 +86,9 @@ type look struct {
 	types []format.Type
 	keys  [][]byte // ascending, unless each is asked for by itself
 	apart bool
-	n     int    // LIMIT of a listing
-	known held   // what all keys are known to be
-	held  []held // by key
+	n     int       // LIMIT of a listing
+	known TypeSet   // what all keys are known to be
+	held  []TypeSet // by key
 }
 
 // ask adds the commands to b.
@@ -135,7 +144,7 @@ func (l *look) read(p *resp.Replies) error {
 
 // readNames takes a page of names of type t from the first of keys on, and notes which of the keys
 // it has.
-func readNames(p *resp.Replies, t format.Type, keys [][]byte, into []held) error {
+func readNames(p *resp.Replies, t format.Type, keys [][]byte, into []TypeSet) error {
 	p.Answers("list the "+string(t)+" keys from", keys[0])
 	next, err := p.Head()
 	if err != nil {
@@ -171,7 +180,7 @@ func readNames(p *resp.Replies, t format.Type, keys [][]byte, into []held) error
 
 // readTypes takes the reply to TYPE, the first type that has the name, behind which all others can
 // have it as well, or to PTYPE.
-func readTypes(p *resp.Replies, into *held) error {
+func readTypes(p *resp.Replies, into *TypeSet) error {
 	if p.Next() == '*' {
 		all, err := p.Bulks(nil, 1)
 		for _, t := range all {

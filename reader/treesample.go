@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -125,7 +126,7 @@ func (cs *treeSample) walk(ctx context.Context) error {
 			return nil
 		}
 		n := frontier[largest]
-		frontier = append(frontier[:largest], frontier[largest+1:]...)
+		frontier = slices.Delete(frontier, largest, largest+1)
 		deep, err := cs.expand(ctx, n, func(keys [][]byte) error { return cs.leaf(ctx, keys, 1) })
 		if err != nil {
 			return err
@@ -214,19 +215,6 @@ func commonPrefix(a, b []byte) int {
 
 // keys returns up to n keys from start on that lie before end.
 func (cs *treeSample) keys(ctx context.Context, start, end []byte, n int) ([][]byte, error) {
-	r, err := cs.c.do(ctx, "PKSCANRANGE", string(cs.typ), start, end, "LIMIT", n)
-	if err != nil {
-		return nil, err
-	}
-	_, found, err := r.Page(nil, 1)
-	if err != nil {
-		return nil, err
-	}
-	keys := make([][]byte, 0, len(found))
-	for _, k := range found {
-		if end == nil || bytes.Compare(k, end) < 0 {
-			keys = append(keys, bytes.Clone(k))
-		}
-	}
-	return keys, nil
+	found, err := keys(ctx, cs.c.do, "PKSCANRANGE", cs.typ, start, end, n)
+	return slices.DeleteFunc(found, func(k []byte) bool { return end != nil && bytes.Compare(k, end) >= 0 }), err
 }

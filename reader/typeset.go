@@ -10,18 +10,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// A TypeSet says which types have a name.
-type TypeSet uint8
-
-// AllTypes is the set of all.
-var AllTypes = TypeSet(holdsAny(format.Types))
-
-// Has reports whether a type has it.
-func (s TypeSet) Has(t format.Type) bool { return s&TypeSet(holds(t)) != 0 }
-
-// IsOne reports whether only one type has it.
-func (s TypeSet) IsOne() bool { return s != 0 && s&(s-1) == 0 }
-
 // namesAtOnce is of how many names their types are asked in one pipeline.
 const namesAtOnce = 256
 
@@ -91,9 +79,8 @@ func (l *typeLook) ask(b *resp.Batch, name []byte) {
 	}
 }
 
-func (l *typeLook) read(p *resp.Replies, name []byte) (TypeSet, error) {
+func (l *typeLook) read(p *resp.Replies, name []byte) (h TypeSet, err error) {
 	p.Answers("TYPE", name)
-	var h held
 	switch {
 	case l.one:
 		word, err := p.Simple()
@@ -105,7 +92,7 @@ func (l *typeLook) read(p *resp.Replies, name []byte) (TypeSet, error) {
 		} else if err == nil && word != "none" {
 			err = &ReplyError{Command: p.Asked(), Reply: "type " + resp.Quote([]byte(word))}
 		}
-		return TypeSet(h), err
+		return h, err
 	case l.all:
 		if err := readTypes(p, &h); err != nil {
 			return 0, err
@@ -122,21 +109,21 @@ func (l *typeLook) read(p *resp.Replies, name []byte) (TypeSet, error) {
 		h = firstOf(format.Type(word), n, version{3, 4, 0}.ttlOrder())
 	}
 	if !l.streams {
-		return TypeSet(h), nil
+		return h, nil
 	}
-	_, err := readStream(p, name)
+	_, err = readStream(p, name)
 	if err == nil {
 		h |= holds(format.TypeStream)
 	}
 	if errors.Is(err, errGone) {
 		err = nil
 	}
-	return TypeSet(h), err
+	return h, err
 }
 
 // firstOf returns the types that can have a name of which TYPE named the first, in that order, and
 // EXISTS n of them. What was written between the two is in doubt: then it may be any.
-func firstOf(first format.Type, n int64, order []format.Type) held {
+func firstOf(first format.Type, n int64, order []format.Type) TypeSet {
 	i := slices.Index(order, first)
 	switch {
 	case i < 0 && n == 0:

@@ -1,8 +1,10 @@
 package writer
 
 import (
+	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
@@ -128,4 +130,47 @@ func (o Options) checked() (Options, error) {
 		}
 	}
 	return o, nil
+}
+
+// A Pacer slows a load down. It is called by every worker: it must be safe for concurrent use.
+type Pacer interface {
+	// Rest is told of a pipeline whose replies were read, and returns when the next of this worker
+	// may go. An error ends the load.
+	Rest(ctx context.Context, p Pipeline) error
+}
+
+// A Pipeline is what one brought.
+type Pipeline struct {
+	Commands int
+	Keys     int // that were begun
+	Elements int // fields, members, elements, entries; a string is one
+	Bytes    int // of keys, fields, values, members and elements
+	Took     time.Duration
+}
+
+// HLLPolicy says what becomes of Pika's HyperLogLogs, which no Kvrocks can take as
+// such (SERVERS.md K9).
+type HLLPolicy int
+
+// The ways to treat a HyperLogLog.
+const (
+	LeaveOut HLLPolicy = iota // report ReasonHyperLogLog
+	AsString                  // SET the registers: the bytes are kept, PFCOUNT refuses them
+)
+
+var hllPolicyNames = [...]string{LeaveOut: "leave-out", AsString: "string"}
+
+func (p HLLPolicy) String() string {
+	if p < 0 || int(p) >= len(hllPolicyNames) {
+		return fmt.Sprintf("HLLPolicy(%d)", int(p))
+	}
+	return hllPolicyNames[p]
+}
+
+// ParseHLLPolicy returns the HLLPolicy called s.
+func ParseHLLPolicy(s string) (HLLPolicy, error) {
+	if i := slices.Index(hllPolicyNames[:], s); i >= 0 {
+		return HLLPolicy(i), nil
+	}
+	return 0, fmt.Errorf("unknown way to treat hyperloglogs %q: it is leave-out or string", s)
 }

@@ -25,7 +25,7 @@ func (d *dumper) readDelta(ctx context.Context, counts *sourceCounts) error {
 	tell := func(text string) { fmt.Fprintln(d.o.Log, text) }
 	names, err := d.w.Beside(min(compareSealAfter, d.o.Archive.SealAfter), tell)
 	if err != nil {
-		return notFinished(err, d.s, d.o)
+		return err
 	}
 	defer names.Close()
 	c := &comparing{dumper: d, names: names, listed: map[keyspace]delta.Listed{}}
@@ -33,14 +33,10 @@ func (d *dumper) readDelta(ctx context.Context, counts *sourceCounts) error {
 	if d.w.Resumed() || names.Resumed() {
 		counts.not = "not all was compared by this run"
 	}
-	err = c.run(ctx)
-	if err == nil {
-		err = names.RemoveAll()
+	if err := c.run(ctx); err != nil {
+		return err
 	}
-	if err != nil {
-		return notFinished(err, d.s, d.o)
-	}
-	return nil
+	return names.RemoveAll()
 }
 
 // comparing compares a source with a base.
@@ -58,11 +54,7 @@ func (c *comparing) run(ctx context.Context) error {
 		return err
 	}
 	scan := scan{s: c.s, w: c.names, o: c.o, throttle: c.throttle, counting: c.counting, phase: "compare", into: c.into}
-	passes, err := scan.passes()
-	if err == nil {
-		err = scan.run(ctx, passes)
-	}
-	if err != nil {
+	if err := scan.run(ctx); err != nil {
 		return err
 	}
 	differing, err := c.names.SoFar()

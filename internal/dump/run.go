@@ -174,14 +174,16 @@ func (d *dumper) all(ctx context.Context) error {
 	counts := startCounts(ctx, d.s, d.w, d.o)
 	defer counts.stop()
 	d.counting = counts.not == ""
-	read := d.read
+	var err error
 	if d.base != nil {
-		read = func(ctx context.Context) error { return d.readDelta(ctx, counts) }
+		err = d.readDelta(ctx, counts)
+	} else {
+		err = d.read(ctx)
 	}
-	if err := read(ctx); err != nil {
-		return err
+	var m *format.Manifest
+	if err == nil {
+		m, err = d.finish(ctx, counts)
 	}
-	m, err := d.finish(ctx, counts)
 	if err != nil {
 		return notFinished(err, d.s, d.o)
 	}
@@ -191,10 +193,11 @@ func (d *dumper) all(ctx context.Context) error {
 
 // shard reads what the shard does not have yet.
 func (d *dumper) shard(ctx context.Context) error {
-	if err := d.read(ctx); err != nil {
-		return err
+	err := d.read(ctx)
+	if err == nil {
+		err = d.w.Sealed()
 	}
-	if err := d.w.Sealed(); err != nil {
+	if err != nil {
 		return notFinished(err, d.s, d.o)
 	}
 	fmt.Fprintf(d.o.Log, "shard %s is done: %s; when all are, the same command with --resume in place of --plan and --shard finishes the dump\n", d.o.Shard, d.w.Holds())
@@ -203,14 +206,7 @@ func (d *dumper) shard(ctx context.Context) error {
 
 func (d *dumper) read(ctx context.Context) error {
 	scan := scan{s: d.s, w: d.w, o: d.o, throttle: d.throttle, counting: d.counting, phase: "dump"}
-	passes, err := scan.passes()
-	if err != nil {
-		return err
-	}
-	if err := scan.run(ctx, passes); err != nil {
-		return notFinished(err, d.s, d.o)
-	}
-	return nil
+	return scan.run(ctx)
 }
 
 // finish finishes the dump, of which all is read.

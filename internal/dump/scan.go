@@ -38,7 +38,11 @@ func (c *scan) sink(seg segment, db int, t format.Type) *sink {
 }
 
 // run makes the passes, and lists by SCAN what no range lists.
-func (c *scan) run(ctx context.Context, passes []*reader.Pass) error {
+func (c *scan) run(ctx context.Context) error {
+	passes, err := c.passes()
+	if err != nil {
+		return err
+	}
 	split := c.s.Split
 	if c.o.Selection.LimitKeys > 0 {
 		split = nil // each pass has its own count
@@ -167,4 +171,31 @@ func (c *scan) make(ctx context.Context, pass *reader.Pass) error {
 		return err
 	}
 	return seg.Close(pass.End())
+}
+
+// scanCursor lists the keys of a database by SCAN into a segment of each type.
+func (c *scan) scanCursor(ctx context.Context, pass *reader.Pass) error {
+	sinks := map[format.Type]*sink{}
+	for _, t := range c.w.Info.Options.Types {
+		if t != format.TypeStream {
+			seg := c.segment(pass.DB, t, nil)
+			defer seg.Discard()
+			sinks[t] = c.sink(seg, pass.DB, t)
+		}
+	}
+	err := c.s.ScanCursor(ctx, pass, func(t format.Type) reader.Sink {
+		if s := sinks[t]; s != nil {
+			return s
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, s := range sinks {
+		if err := s.seg.Close(nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -65,7 +65,7 @@ func (c *Checker) add(k *key, size int) *item {
 	c.n++
 	c.size += size + len(k.name) + elementBytes
 	it.key = k
-	it.DB, it.Kind, it.Key = c.db, k.kind, k.name
+	it.Kind, it.Key = k.kind, k.name
 	it.Head, it.Tail, it.Length = !k.asked, false, false
 	k.asked = true
 	k.pending++

@@ -51,7 +51,6 @@ type Health struct {
 
 	// How the storage of a Kvrocks bears what is written (SERVERS.md K19).
 	Compactions int64 // that run
-	Flushes     int64 // that run
 	Waiting     int64 // memtables that wait to be flushed
 	Pending     int64 // bytes that are to be compacted; -1: not told (before 2.14)
 	Delayed     bool  // since the last look, writes were slowed down
@@ -85,6 +84,14 @@ func (o *Observer) Look(ctx context.Context) (Health, error) {
 // count adds what a server says, summed up over the column families, whose names stand in brackets.
 // What is blank is not known.
 func (p *Health) count(s *stalls, fields map[string]string) {
+	sums := map[string][]*int64{
+		"instantaneous_ops_per_sec": {&p.Ops}, "used_memory_rss": {&p.Memory}, "used_db_size": {&p.Disk},
+		"num_running_compactions": {&p.Compactions}, "num_immutable_tables": {&p.Waiting},
+		"num_background_errors": {&p.Errors}, "estimate_pending_compaction_bytes": {&p.Pending},
+	}
+	for _, why := range []string{"level0_file_limit", "pending_compaction_bytes", "memtable_count_limit"} {
+		sums[why+"_slowdown"], sums[why+"_stop"] = []*int64{&s.slow, &p.Stalls}, []*int64{&s.stop, &p.Stalls}
+	}
 	for field, value := range fields {
 		if field == "used_cpu_sys" || field == "used_cpu_user" {
 			if f, err := strconv.ParseFloat(value, 64); err == nil {
@@ -97,29 +104,8 @@ func (p *Health) count(s *stalls, fields map[string]string) {
 			continue
 		}
 		name, _, _ := strings.Cut(field, "[")
-		switch name {
-		case "instantaneous_ops_per_sec":
-			p.Ops = max(0, p.Ops) + n
-		case "used_memory_rss":
-			p.Memory = max(0, p.Memory) + n
-		case "used_db_size":
-			p.Disk = max(0, p.Disk) + n
-		case "num_running_compactions":
-			p.Compactions += n
-		case "num_running_flushes":
-			p.Flushes += n
-		case "num_immutable_tables":
-			p.Waiting += n
-		case "num_background_errors":
-			p.Errors += n
-		case "estimate_pending_compaction_bytes":
-			p.Pending = max(0, p.Pending) + n
-		case "level0_file_limit_slowdown", "pending_compaction_bytes_slowdown", "memtable_count_limit_slowdown":
-			s.slow += n
-			p.Stalls = max(0, p.Stalls) + n
-		case "level0_file_limit_stop", "pending_compaction_bytes_stop", "memtable_count_limit_stop":
-			s.stop += n
-			p.Stalls = max(0, p.Stalls) + n
+		for _, sum := range sums[name] {
+			*sum = max(0, *sum) + n // -1: nobody has told it yet
 		}
 	}
 }

@@ -10,7 +10,6 @@ import "github.com/pika2kvrocks/pika2kvrocks/format"
 // A Question asks for a part of one key. A key that is not there is TypeNone, and the rest of its
 // answer is not looked at. The questions of a key come in the order of its elements.
 type Question struct {
-	DB   int
 	Kind format.Kind
 	Key  []byte // the name on the server
 

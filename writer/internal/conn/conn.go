@@ -8,6 +8,7 @@ package conn
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -153,4 +154,67 @@ func (c *Conn) exchange(e *resp.Encoder, n int, call func(i int) *Call) (answere
 		err = fmt.Errorf("%w: %d bytes came that answer nothing", resp.ErrReply, more)
 	}
 	return answered, err
+}
+
+// ScanStep is how many names are asked for at a time.
+const ScanStep = 1000
+
+// Scan hands over the names of all keys of the server, step at a time, some maybe twice. A cursor
+// is text: a number, or on a Kvrocks that is set so `_` and a key (SERVERS.md K10).
+func (c *Conn) Scan(ctx context.Context, step int, each func(names []string) error) error {
+	for cursor := "0"; ; {
+		page, err := c.Do(ctx, "SCAN", cursor, "COUNT", step)
+		if err != nil {
+			return c.Refused("SCAN", err)
+		}
+		if len(page.List) != 2 || !page.List[0].IsText() || page.List[1].Kind != '*' {
+			return Preflightf("target %s answers SCAN with %v", c.addr, resp.ErrUnexpected)
+		}
+		names := make([]string, len(page.List[1].List))
+		for i := range names {
+			names[i] = page.List[1].List[i].Text // nil is how some write the empty key
+		}
+		cursor = page.List[0].Text
+		if err := each(names); err != nil || cursor == "0" {
+			return err
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// IsTimeout reports whether err is of a server that did not answer in time.
+func IsTimeout(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// TryArgument reports whether the server takes an argument of n bytes, here the name of a key that
+// it is asked for. An error is of the connection: often the reply is lost with it.
+func (c *Conn) TryArgument(ctx context.Context, n int) (bool, error) {
+	defer context.AfterFunc(ctx, c.Abort)()
+	zeros := make([]byte, 64<<10)
+	head := fmt.Appendf(nil, "*2\r\n$6\r\nEXISTS\r\n$%d\r\n", n)
+	write := func(b []byte) error {
+		if err := c.net.SetDeadline(time.Now().Add(c.timeout)); err != nil {
+			return err
+		}
+		_, err := c.net.Write(b)
+		return err
+	}
+	err := write(head)
+	for left := n; left > 0 && err == nil; left -= len(zeros) {
+		err = write(zeros[:min(left, len(zeros))])
+	}
+	if err == nil {
+		err = write([]byte("\r\n"))
+	}
+	// What it said before it closed the connection may be there still.
+	var reply resp.Reply
+	c.replies.Reset()
+	if _, rerr := c.replies.Read(1, func(int) *resp.Reply { return &reply }); rerr != nil {
+		return false, errors.Join(err, rerr)
+	}
+	return !strings.Contains(reply.Text, "Protocol error"), nil
 }
