@@ -118,6 +118,47 @@ func TestChain(t *testing.T) {
 	}
 }
 
+// TestOfAnother: a dump.json, or a manifest, that is of another dump is noticed, and named.
+func TestOfAnother(t *testing.T) {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for suffix, keys := range map[string]encryption.Keys{
+		"": {}, format.EncryptedSuffix: {Recipients: []age.Recipient{id.Recipient()}, Identities: []age.Identity{id}},
+	} {
+		own, other := filepath.Join(t.TempDir(), "chain"), filepath.Join(t.TempDir(), "chain")
+		testChain(t, own, keys, 1)
+		testChain(t, other, keys, 1)
+		path := func(chain, name string) string { return filepath.Join(DeltaPath(chain, 1), name+suffix) }
+		open := func(chain string) error {
+			a, err := OpenAny(t.Context(), DeltaPath(chain, 1), 1, keys.Identities...)
+			if err != nil {
+				return err
+			}
+			defer a.Close()
+			return a.CheckInfo()
+		}
+		for _, name := range []string{format.InfoName, format.ManifestName} {
+			move(t, path(own, name), path(own, "own"))
+			move(t, path(other, name), path(own, name))
+			err := open(own)
+			if ce, ok := errors.AsType[*format.CorruptError](err); !ok || ce.Name != path(own, format.InfoName) {
+				t.Errorf("%s%s: %v", name, suffix, err)
+			}
+			move(t, path(own, name), path(other, name))
+			move(t, path(own, "own"), path(own, name))
+			if err := open(own); err != nil {
+				t.Error(err)
+			}
+		}
+		remove(t, path(own, format.InfoName))
+		if err := open(own); err == nil {
+			t.Errorf("dump.json%s is not missed", suffix)
+		}
+	}
+}
+
 // TestChainRefuses: what is no whole chain is refused, and the member is named.
 func TestChainRefuses(t *testing.T) {
 	for what, tt := range map[string]struct {

@@ -71,12 +71,19 @@ func (a *Archive) checkChunk(c format.ChunkInfo) error {
 	}
 }
 
+// CheckInfo refuses a dump.json that is not of the dump that the manifest is of.
+func (a *Archive) CheckInfo() error {
+	info, err := ReadInfo(a.dir)
+	if err == nil && info.Dump != a.Manifest.Dump {
+		err = inDir(a.dir, &format.CorruptError{Name: format.InfoName, Err: fmt.Errorf("it belongs to dump %s, and manifest.json to dump %s", info.Dump, a.Manifest.Dump)})
+	}
+	return err
+}
+
 // checkLists checks dump.json and the lists.
 func (a *Archive) checkLists(fail func(error)) {
-	if info, err := ReadInfo(a.dir); err != nil {
+	if err := a.CheckInfo(); err != nil {
 		fail(err)
-	} else if info.Dump != a.Manifest.Dump {
-		fail(inDir(a.dir, &format.CorruptError{Name: format.InfoName, Err: fmt.Errorf("it belongs to dump %s, not to %s", info.Dump, a.Manifest.Dump)}))
 	}
 	conflicts, skipped := int64(0), int64(0)
 	if err := a.Conflicts(func(ConflictKey) error { conflicts++; return nil }); err != nil {

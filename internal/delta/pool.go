@@ -50,10 +50,10 @@ func (p *Pool) put(db int, k *reader.KeyReader, err error) {
 func (p *Pool) Close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for db, free := range p.free {
+	for _, free := range p.free {
 		for _, k := range free {
 			_ = k.Close()
 		}
-		delete(p.free, db)
 	}
+	clear(p.free)
 }

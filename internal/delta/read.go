@@ -53,27 +53,21 @@ func Read(ctx context.Context, o Options) error {
 		}
 		parts = append(parts, more...)
 	}
-	work := make(chan part, len(parts))
-	for _, p := range parts {
-		work <- p
-	}
-	close(work)
 	pool := o.Pool
 	if pool == nil {
 		pool = NewPool(ctx, o.Scanner)
 		defer pool.Close()
 	}
+	w := worker{&o, pool}
 	g, ctx := errgroup.WithContext(ctx)
-	for range min(max(1, o.Threads), len(parts)) {
+	g.SetLimit(max(1, o.Threads))
+	for _, p := range parts {
 		g.Go(func() error {
-			w := worker{&o, pool}
-			for p := range work {
-				if ctx.Err() != nil {
-					return context.Cause(ctx)
-				}
-				if err := w.read(ctx, p); err != nil {
-					return fmt.Errorf("read db%d by names: %w", p.db, err)
-				}
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := w.read(ctx, p); err != nil {
+				return fmt.Errorf("read db%d by names: %w", p.db, err)
 			}
 			return nil
 		})

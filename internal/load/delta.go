@@ -30,7 +30,35 @@ func (j *job) asDelta(ctx context.Context) error {
 		return fmt.Errorf("%w: --on-exists skip would leave what was written before the delta: a delta replaces, leave the flag out", exitcode.ErrRefused)
 	}
 	j.Number, j.Target.OnExists = j.delta.Number, writer.Replace
+	if err := j.lookBehind(ctx); err != nil {
+		return err
+	}
 	return j.findBefore(ctx, j.Location().AsNode())
+}
+
+// lookBehind refuses a delta that the one behind it does not follow: one of both is of another
+// chain, and once a wrong one is loaded the right one cannot be. So it does with a part of it.
+func (j *job) lookBehind(ctx context.Context) error {
+	err := j.feed.Archive().CheckInfo()
+	chain, _, ok := archive.ParseDeltaPath(j.Dump)
+	if err != nil || !ok {
+		return err
+	}
+	next, err := archive.OpenAny(ctx, archive.DeltaPath(chain, j.Number+1), 1, j.Keys.Identities...)
+	if errors.Is(err, archive.ErrIncomplete) {
+		return nil
+	}
+	if err == nil {
+		defer next.Close()
+		err = next.CheckInfo()
+	}
+	if err != nil {
+		return err
+	}
+	if err = next.Manifest.Follows(&j.feed.Archive().Manifest.Info); err != nil {
+		err = fmt.Errorf("%w: %s does not follow %s: %w; one of both is of another chain: put the right one back", archive.ErrChain, next.Path(), j.Dump, err)
+	}
+	return err
 }
 
 // findBefore finds the load that the delta follows. One that is not there is told by lookBefore, or

@@ -21,7 +21,7 @@ type BegunDelta struct {
 
 // Begun returns the deltas of a chain behind number that were loaded, whole or in part, and are not
 // undone; with kept also those whose rollback kept keys. The last comes first. It refuses if one
-// was loaded without saving what it took away, and a target into which none was ever loaded.
+// was loaded without saving what it took away, or is not there, and a target without any load.
 func Begun(ctx context.Context, s *load.Spec, number int, kept bool) (deltas []BegunDelta, err error) {
 	members, err := archive.Locations(ctx, s.Dump)
 	if err != nil {
@@ -31,6 +31,12 @@ func Begun(ctx context.Context, s *load.Spec, number int, kept bool) (deltas []B
 	known := false
 	for n := len(members); n > number || n > 0 && !known; n-- {
 		a, j, err := f.open(ctx, n)
+		switch {
+		case err == nil && a == nil:
+			err = f.gap(ctx, n)
+		case err == nil && n > number && j.Undone().IsZero() && !j.Began().IsZero() && j.Bound().Dump != a.Manifest.Dump:
+			err = fmt.Errorf("%w: %s is dump %s, and by the journal in %s dump %s was loaded from there: put that back", exitcode.ErrRefused, a.Path(), a.Manifest.Dump, j.Path(), j.Bound().Dump)
+		}
 		switch {
 		case err != nil:
 			return nil, err

@@ -122,13 +122,8 @@ func (f *follower) run(ctx context.Context) error {
 	if err := f.lookBelow(ctx, n-1); err != nil {
 		return err
 	}
-	text, err := lacks(ctx, f.Dump, n-1, f.Keys.Identities)
-	if err != nil {
+	if err := sayLacks(ctx, &f.Spec, f.Dump, n-1, f.log); err != nil {
 		return err
-	}
-	if text != "" {
-		fmt.Fprintln(f.log, "warning:", text)
-		f.Summary.Note(text)
 	}
 	if n == began || f.Summary.Chain.Deltas == 0 {
 		f.Summary.Note("nothing was sent: all deltas that are there were loaded before")
@@ -179,7 +174,7 @@ func (f *follower) member(id string, n int) load.Options {
 	return o
 }
 
-// await returns delta n as soon as it is finished; nil: it is not there, and nobody waits.
+// await returns delta n as soon as it is finished, as delta does; nil: nobody waits.
 func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 	waiting := func() {}
 	defer func() { waiting() }()
@@ -190,16 +185,11 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 		return nil, err
 	}
 	for {
-		a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n), f.Workers, f.Keys.Identities...)
-		switch {
-		case err == nil && (a.Manifest.Delta == nil || a.Manifest.Delta.Number != n):
-			a.Close()
-			return nil, fmt.Errorf("%w: %s is not delta %d of a chain", exitcode.ErrRefused, a.Path(), n)
-		case err == nil:
-			return a, nil
-		case !errors.Is(err, archive.ErrIncomplete):
-			return nil, err
-		case !wait:
+		a, err := f.delta(ctx, n)
+		if a != nil || err != nil {
+			return a, err
+		}
+		if !wait {
 			return nil, f.gap(ctx, n)
 		}
 		if pause == 0 {
@@ -240,21 +230,16 @@ func (f *follower) waits(ctx context.Context, n int) (bool, error) {
 
 // gap refuses a chain in which delta n is missing and the one behind it is not.
 func (f *follower) gap(ctx context.Context, n int) error {
-	a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n+1), 1, f.Keys.Identities...)
-	if errors.Is(err, archive.ErrIncomplete) {
-		return nil
-	}
-	if err != nil {
+	next, err := archive.ReadMember(ctx, f.Dump, n+1, f.Keys.Identities...)
+	if err != nil || !next.Finished {
 		return err
 	}
-	a.Close()
 	return fmt.Errorf("%w: %s has delta %d and no finished delta %d: fetch that as well", exitcode.ErrRefused, summary.Place(f.Dump), n+1, n)
 }
 
 // loadOne loads delta n. Certain says that an earlier one of this run has seen what the target
 // holds. A target that has been reached, or that a delta was awaited for, may be away for a while.
 func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certain bool) error {
-	a.Close()
 	if err := f.hold(ctx, n, a.Manifest); err != nil {
 		return err
 	}

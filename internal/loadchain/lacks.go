@@ -3,27 +3,27 @@ package loadchain
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
-
-	"filippo.io/age"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
-// lacks says what the deltas up to one list as skipped; empty: nothing. A later one may have it.
-func lacks(ctx context.Context, chain string, last int, identities []age.Identity) (string, error) {
+// sayLacks warns of what the deltas up to one list as skipped. A later one may have it.
+func sayLacks(ctx context.Context, s *load.Spec, chain string, last int, log io.Writer) error {
 	numbers, err := archive.WithSkipped(ctx, chain, last)
 	if err != nil || len(numbers) == 0 {
-		return "", err
+		return err
 	}
 	var all []format.Reason
 	list := ""
 	for _, n := range numbers {
-		a, err := archive.OpenAny(ctx, archive.DeltaPath(chain, n), 1, identities...)
+		a, err := archive.OpenAny(ctx, archive.DeltaPath(chain, n), 1, s.Keys.Identities...)
 		if err != nil {
-			return "", fmt.Errorf("read what delta %d lacks: %w", n, err)
+			return fmt.Errorf("read what delta %d lacks: %w", n, err)
 		}
 		if report.Lacks("", a.Manifest.Skipped, "") != "" {
 			list = a.SkippedList()
@@ -40,5 +40,9 @@ func lacks(ctx context.Context, chain string, last int, identities []age.Identit
 	if len(numbers) > 1 {
 		list += " and those of deltas before; what a later delta has is not missing"
 	}
-	return report.Lacks(fmt.Sprintf("the chain up to delta %d", last), all, list), nil
+	if text := report.Lacks(fmt.Sprintf("the chain up to delta %d", last), all, list); text != "" {
+		fmt.Fprintln(log, "warning:", text)
+		s.Summary.Note(text)
+	}
+	return nil
 }

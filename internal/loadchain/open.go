@@ -19,7 +19,7 @@ import (
 
 // Open opens what a base and the deltas of a chain amount to that are loaded into a target: by the
 // journals, or all, where none is known. The spec is then of the load of the base.
-func Open(ctx context.Context, s *load.Spec, log io.Writer) (*archive.Archive, *rewrite.Rules, error) {
+func Open(ctx context.Context, s *load.Spec, log io.Writer) (_ *archive.Archive, _ *rewrite.Rules, err error) {
 	chain := s.Dump
 	members, err := archive.Chain(ctx, chain, s.Keys.Identities...)
 	if err != nil {
@@ -51,8 +51,12 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (*archive.Archive, *
 	if err != nil {
 		return nil, nil, err
 	}
+	defer func() {
+		if err != nil {
+			a.Close()
+		}
+	}()
 	if a.Manifest.Dump != first.Base {
-		a.Close()
 		return nil, nil, fmt.Errorf("%w: --base %s is dump %s, and the base of this chain is dump %s", exitcode.ErrRefused, summary.Place(s.Base), a.Manifest.Dump, first.Base)
 	}
 	what := fmt.Sprintf("the base and %s", progress.Plural(loaded, "delta", "deltas"))
@@ -66,20 +70,10 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (*archive.Archive, *
 	s.Dump = s.Base
 	rules, err := s.OpenWith(ctx, a)
 	if err != nil {
-		a.Close()
 		return nil, nil, err
 	}
 	s.Summary.Note("compared are " + what)
-	text, err := lacks(ctx, chain, loaded, s.Keys.Identities)
-	if err != nil {
-		a.Close()
-		return nil, nil, err
-	}
-	if text != "" {
-		fmt.Fprintln(log, "warning:", text)
-		s.Summary.Note(text)
-	}
-	return a, rules, nil
+	return a, rules, sayLacks(ctx, s, chain, loaded, log)
 }
 
 // Known reports whether deltas are loaded, one or those of a chain, and what the newest load is of

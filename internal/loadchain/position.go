@@ -22,18 +22,27 @@ const (
 	loaded
 )
 
-// open opens delta n, without its files, and the journal of its load; nil: it is not there yet.
-func (f *follower) open(ctx context.Context, n int) (*archive.Archive, *journal.Journal, error) {
+// delta opens delta n, without its files; nil: it is not there yet.
+func (f *follower) delta(ctx context.Context, n int) (*archive.Archive, error) {
 	a, err := archive.OpenAny(ctx, archive.DeltaPath(f.Dump, n), 1, f.Keys.Identities...)
 	if errors.Is(err, archive.ErrIncomplete) {
-		return nil, nil, nil
+		return nil, nil
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	a.Close()
 	if d := a.Manifest.Delta; d == nil || d.Number != n {
-		return nil, nil, fmt.Errorf("%w: %s is not delta %d of a chain", exitcode.ErrRefused, a.Path(), n)
+		return nil, fmt.Errorf("%w: %s is not delta %d of a chain", exitcode.ErrRefused, a.Path(), n)
+	}
+	return a, nil
+}
+
+// open is delta with the journal of its load.
+func (f *follower) open(ctx context.Context, n int) (*archive.Archive, *journal.Journal, error) {
+	a, err := f.delta(ctx, n)
+	if a == nil || err != nil {
+		return nil, nil, err
 	}
 	o := f.member(a.Manifest.Dump, n)
 	status, err := o.Location().Status(ctx, o.Location().AsNode())

@@ -48,7 +48,7 @@ func sibling(dump string, number int) string {
 // Before returns the load that the load of a delta at l follows, of the dump with the id after.
 // Base is where the base lies; empty: not known. Of a load that is not done it is ErrUnfinished.
 func (l Location) Before(ctx context.Context, after, base string, nodes []string) (*Before, error) {
-	number := l.Number
+	number, own := l.Number, l.Dump
 	l.ID, l.Number = after, number-1
 	what := "the base (dump " + after + ")"
 	if number > 1 {
@@ -72,7 +72,7 @@ func (l Location) Before(ctx context.Context, after, base string, nodes []string
 		return nil, &NoJournalError{fmt.Sprintf("this delta follows %s, and %s holds no journal of a load of it into %s: load it first (kvload load --uri redis://%s --in %s), "+
 			"or give the --state of that load, or --base-loaded if the target holds it", what, b.Root(), l.Target, l.Target, l.Dump)}
 	case id.Dump != after:
-		return nil, fmt.Errorf("%w: this delta follows %s, but %s holds the journal of a load of dump %s: give the --base, or --state, that is meant", exitcode.ErrRefused, what, b.Root(), id.Dump)
+		return nil, fmt.Errorf("%w: this delta follows %s, but %s holds the journal of a load of dump %s: give the --base, or --state, that is meant, or put the right delta into %s", exitcode.ErrRefused, what, b.Root(), id.Dump, own)
 	}
 	if err := b.Complete(); err != nil {
 		return nil, fmt.Errorf("this delta follows %s: %w", what, err)

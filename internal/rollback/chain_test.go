@@ -228,6 +228,47 @@ func TestChainSwapped(t *testing.T) {
 	base.holds(t, "a gone")
 }
 
+// TestChainForeign: if in place of a delta that was loaded another one stands, or a part of it,
+// none is undone, and all are once it is back.
+func TestChainForeign(t *testing.T) {
+	base, chain := loadChain(t, 1)
+	two, other := archive.DeltaPath(chain.Dump, 2), filepath.Join(t.TempDir(), "other")
+	smalldump.Delta(t, other, archive.DeltaPath(chain.Dump, 1), []format.Record{smalldump.String("a", "2")})
+	for _, tc := range []struct {
+		file string
+		code int
+		says string
+	}{
+		{"", exitcode.Refused, two + " is dump "},
+		{format.InfoName, exitcode.Corrupt, filepath.Join(two, format.InfoName) + " at 0: it belongs to dump "},
+		{format.ManifestName, exitcode.Refused, two + " is dump "},
+	} {
+		swap := func() {
+			own, foreign := filepath.Join(two, tc.file), filepath.Join(other, tc.file)
+			for _, r := range [][2]string{{own, own + "-"}, {foreign, own}, {own + "-", foreign}} {
+				if err := os.Rename(r[0], r[1]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		swap()
+		runChain(t, chain, 0, tc.code, tc.says)
+		base.holds(t, "a k1 k2 k3")
+		swap()
+	}
+	manifest := filepath.Join(two, format.ManifestName)
+	if err := os.Rename(manifest, manifest+"-"); err != nil {
+		t.Fatal(err)
+	}
+	runChain(t, chain, 0, exitcode.Refused, "has delta 3 and no finished delta 2")
+	base.holds(t, "a k1 k2 k3")
+	if err := os.Rename(manifest+"-", manifest); err != nil {
+		t.Fatal(err)
+	}
+	runChain(t, chain, 0, 0, "only the base")
+	base.holds(t, "a gone")
+}
+
 // TestBesideFollow: as long as a run follows a chain, no other one loads or undoes what it has
 // loaded, whether it waits or not: the chain, one of its deltas, the base. When it has ended they
 // may.
