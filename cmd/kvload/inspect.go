@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
@@ -74,9 +75,9 @@ func inspect(c *cli.Context) error {
 		}
 		return enc.Encode(all[0])
 	case chain:
-		report.Chain(c.App.Writer, all, unfinished)
+		report.Chain(c.App.Writer, all, unfinished, min(80, progress.Width(c.App.Writer)))
 	default:
-		report.Dump(c.App.Writer, all[0])
+		report.Dump(c.App.Writer, all[0], min(80, progress.Width(c.App.Writer)))
 	}
 	return nil
 }

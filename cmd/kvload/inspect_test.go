@@ -31,7 +31,7 @@ func TestInspectUndo(t *testing.T) {
 		var out bytes.Buffer
 		m := &format.Manifest{}
 		m.Source.Server, m.Source.Version = server, "1.2"
-		if report.Dump(&out, m); !strings.Contains(out.String(), want) {
+		if report.Dump(&out, m, 0); !strings.Contains(out.String(), want) {
 			t.Errorf("of %s it does not say %q: %s", server, want, out.String())
 		}
 	}
@@ -40,7 +40,7 @@ func TestInspectUndo(t *testing.T) {
 // TestInspectSkipped: it says what the reasons of skipped keys mean.
 func TestInspectSkipped(t *testing.T) {
 	var out bytes.Buffer
-	report.Dump(&out, &format.Manifest{Skipped: []format.Reason{{Reason: "gone", Keys: 12345}, {Reason: "of a newer pikadump", Keys: 1}}})
+	report.Dump(&out, &format.Manifest{Skipped: []format.Reason{{Reason: "gone", Keys: 12345}, {Reason: "of a newer pikadump", Keys: 1}}}, 0)
 	for _, says := range []string{"skipped, gone: 12,345 (not there any more when it was read", "skipped, of a newer pikadump: 1\n"} {
 		if !strings.Contains(out.String(), says) {
 			t.Errorf("it does not say %q: %s", says, out.String())

@@ -4,18 +4,18 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"text/tabwriter"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
 // Show prints the forecast for people, in 80 columns, or as many as the terminal has if these are
 // fewer; 0: it is none.
 func (f *Forecast) Show(w io.Writer, columns int) {
-	width, padding := 80, 2
-	if columns > 0 && columns < width {
-		width, padding = columns, 1
+	width := 80
+	if columns > 0 {
+		width = min(width, columns)
 	}
 	say := func(label, text string) { progress.Wrap(w, label+": ", "  ", text, width) }
 	say("source", fmt.Sprintf("Pika %s at %s, role %s, %s; scanned by %s over %s", f.Source.Version,
@@ -25,17 +25,16 @@ func (f *Forecast) Show(w io.Writer, columns int) {
 		say("warning", text)
 	}
 	fmt.Fprintf(w, "estimates from a sample of %s:\n\n", progress.Plural(f.Sampled, "key", "keys"))
-	tw := tabwriter.NewWriter(w, 0, 0, padding, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "db\ttype\tkeys\telements\texpiring\traw\tmean\tdump\t")
+	rows := [][]string{{"db", "type", "keys", "elements", "expiring", "raw", "mean", "dump"}}
 	for _, t := range f.Types {
 		if t.Keys == 0 {
 			continue
 		}
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", t.DB, t.Type, progress.Count(t.Keys), progress.Count(t.Elements), progress.Count(t.Expiring),
-			progress.Bytes(t.Raw), progress.Bytes(t.Raw/max(1, t.Keys)), progress.Bytes(t.Stored))
+		rows = append(rows, []string{strconv.Itoa(t.DB), string(t.Type), progress.Count(t.Keys), progress.Count(t.Elements), progress.Count(t.Expiring),
+			progress.Bytes(t.Raw), progress.Bytes(t.Raw / max(1, t.Keys)), progress.Bytes(t.Stored)})
 	}
-	fmt.Fprintf(tw, "all\t\t%s\t\t\t%s\t%s\t%s\t\n", progress.Count(f.Keys), progress.Bytes(f.Raw), progress.Bytes(f.Raw/max(1, f.Keys)), progress.Bytes(f.Stored))
-	tw.Flush()
+	rows = append(rows, []string{"all", "", progress.Count(f.Keys), "", "", progress.Bytes(f.Raw), progress.Bytes(f.Raw / max(1, f.Keys)), progress.Bytes(f.Stored)})
+	report.Table(w, width, rows, 4, 3, 6)
 	one := time.Duration(f.Seconds * float64(time.Second))
 	fmt.Fprintln(w)
 	say("time", fmt.Sprintf("about %s over one connection at the rate measured; down to %s over %d, as far as the source can",

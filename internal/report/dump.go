@@ -1,41 +1,58 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// Dump prints what a manifest says.
-func Dump(w io.Writer, m *format.Manifest) {
-	fmt.Fprintf(w, "dump %s, format version %d, written by %s\n", m.Dump, m.Version, m.Tool)
-	if m.Delta != nil {
-		fmt.Fprintln(w, Delta(m.Delta))
-		positions(w, "from", m.Delta.From)
-		positions(w, "to", m.Delta.To)
+// Dump prints what a manifest says, in lines of at most so many columns; 0: as many as it takes.
+func Dump(w io.Writer, m *format.Manifest, width int) {
+	say := func(text string, args ...any) {
+		progress.Wrap(w, "", "  ", fmt.Sprintf(text, args...), cmp.Or(width, math.MaxInt))
+	}
+	say("dump %s, format version %d, written by %s", m.Dump, m.Version, m.Tool)
+	if d := m.Delta; d != nil {
+		say("%s", Delta(d))
+		for _, p := range d.From {
+			say("binlog of db%d from: %d %d", p.DB, p.File, p.Offset)
+		}
+		for _, p := range d.To {
+			say("binlog of db%d to: %d %d", p.DB, p.File, p.Offset)
+		}
 	}
 	role := m.Source.Role
 	if m.Source.Link != "" {
 		role += ", link to its master " + m.Source.Link
 	}
-	fmt.Fprintf(w, "source: %s %s at %s, role %s\n", ServerName(m.Source.Server), m.Source.Version, m.Source.Address, role)
-	fmt.Fprintf(w, "from %s to %s (%s); the source's clock was %d ms ahead\n", m.Started.Format(time.RFC3339), m.Finished.Format(time.RFC3339),
+	say("source: %s %s at %s, role %s", ServerName(m.Source.Server), m.Source.Version, m.Source.Address, role)
+	say("from %s to %s (%s); the source's clock was %d ms ahead", m.Started.Format(time.RFC3339), m.Finished.Format(time.RFC3339),
 		progress.Duration(m.Finished.Sub(m.Started)), m.Source.ClockDifference)
-	fmt.Fprintf(w, "consistency: %s (%s)\n", m.Consistency.Statement, m.Consistency.Reason)
-	SayPartial(w, m.Options)
+	say("consistency: %s (%s)", m.Consistency.Statement, m.Consistency.Reason)
+	for _, line := range Partial(m.Options) {
+		say("the dump is %s", line)
+	}
 	fmt.Fprintln(w)
-	Totals(w, m.Totals)
+	Totals(w, m.Totals, width)
 	fmt.Fprintln(w)
 	if m.Delta != nil {
-		fmt.Fprintf(w, "deleted, counted once for each type: %s\n", progress.Count(Sum(m.Totals).Deleted))
+		say("deleted, counted once for each type: %s", progress.Count(Sum(m.Totals).Deleted))
 	}
-	fmt.Fprintf(w, "names in several types: %s\nexpired while being read: %s\n", progress.Count(m.Conflicts), progress.Count(m.Expired))
-	Skipped(w, m.Skipped)
+	say("names in several types: %s", progress.Count(m.Conflicts))
+	say("expired while being read: %s", progress.Count(m.Expired))
+	for _, r := range m.Skipped {
+		text := fmt.Sprintf("skipped, %s: %s", r.Reason, progress.Count(r.Keys))
+		if meaning := Reasons[r.Reason]; meaning != "" {
+			text += " (" + meaning + ")"
+		}
+		say("%s", text)
+	}
 }
 
 // Delta says which dump a delta follows, and how far it is.
@@ -51,28 +68,21 @@ func Delta(d *format.Delta) string {
 	return text
 }
 
-func positions(w io.Writer, what string, all []format.BinlogPosition) {
-	for _, p := range all {
-		fmt.Fprintf(w, "binlog of db%d %s: %d %d\n", p.DB, what, p.File, p.Offset)
-	}
-}
-
-// Chain prints the deltas of a chain, a line each; unfinished is the number of one that is still
-// being made, 0: none is.
-func Chain(w io.Writer, deltas []*format.Manifest, unfinished int) {
+// Chain prints the deltas of a chain, a line each, as Table does; unfinished is the number of one
+// that is still being made, 0: none is.
+func Chain(w io.Writer, deltas []*format.Manifest, unfinished, width int) {
 	if len(deltas) > 0 {
 		fmt.Fprintf(w, "chain of %s of base %s\n\n", progress.Plural(len(deltas), "delta", "deltas"), deltas[0].Delta.Base)
-		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintln(tw, "delta\tuntil\tmade by\tkeys\tdeleted\tskipped\tstored\t")
+		rows := [][]string{{"delta", "until", "made by", "keys", "deleted", "skipped", "stored"}}
 		for _, m := range deltas {
 			sum, skipped := Sum(m.Totals), int64(0)
 			for _, r := range m.Skipped {
 				skipped += r.Keys
 			}
-			fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t\n", m.Delta.Number, m.Delta.Until.Format(time.RFC3339), m.Delta.Made,
-				progress.Count(sum.Keys), progress.Count(sum.Deleted), progress.Count(skipped), progress.Bytes(sum.Stored))
+			rows = append(rows, []string{fmt.Sprint(m.Delta.Number), m.Delta.Until.Format(time.RFC3339), m.Delta.Made,
+				progress.Count(sum.Keys), progress.Count(sum.Deleted), progress.Count(skipped), progress.Bytes(sum.Stored)})
 		}
-		tw.Flush()
+		Table(w, width, rows, 2, 6, 1)
 		if last := deltas[len(deltas)-1]; last.Delta.Last {
 			fmt.Fprintf(w, "\ndelta %d is the last: it was made while the writers were at rest\n", last.Delta.Number)
 		}

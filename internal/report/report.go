@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -43,17 +42,6 @@ func Sum(totals []format.Total) (sum format.Total) {
 	return sum
 }
 
-// Skipped prints how many keys are not in a dump, or not wholly, by reason.
-func Skipped(w io.Writer, skipped []format.Reason) {
-	for _, r := range skipped {
-		fmt.Fprintf(w, "skipped, %s: %s", r.Reason, progress.Count(r.Keys))
-		if text := Reasons[r.Reason]; text != "" {
-			fmt.Fprintf(w, " (%s)", text)
-		}
-		fmt.Fprintln(w)
-	}
-}
-
 // Lost returns how many keys of its source a dump has not, or not wholly, and how many for each
 // reason. Those that the source did not have any more are no such keys.
 func Lost(skipped []format.Reason) (keys int64, reasons string) {
@@ -75,27 +63,51 @@ func Lacks(what string, skipped []format.Reason, list string) string {
 	return fmt.Sprintf("%s lacks %s of the source, or a part of each (%s): see %s", what, progress.Plural(keys, "key", "keys"), reasons, list)
 }
 
-// Totals prints a table by database and type, with a line for all. What holds no keys, as all types
-// of an empty database do, shares a line.
-func Totals(w io.Writer, totals []format.Total) {
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(tw, "db\ttype\tkeys\telements\texpiring\traw\tstored\tchunks\t")
+// Totals prints a table by database and type, with a line for all, as Table does. What holds no
+// keys, as all types of an empty database do, shares a line.
+func Totals(w io.Writer, totals []format.Total, width int) {
+	rows := [][]string{{"db", "type", "keys", "elements", "expiring", "raw", "stored", "chunks"}}
+	add := func(db, typ string, t format.Total) {
+		rows = append(rows, []string{db, typ, progress.Count(t.Keys), progress.Count(t.Elements), progress.Count(t.Expiring),
+			progress.Bytes(t.Raw), progress.Bytes(t.Stored), progress.Count(int64(t.Chunks))})
+	}
 	var empty []format.Total
 	for _, t := range totals {
 		if t.Keys == 0 {
 			empty = append(empty, t)
 			continue
 		}
-		row(tw, fmt.Sprint(t.DB), string(t.Type), t)
+		add(fmt.Sprint(t.DB), string(t.Type), t)
 	}
 	if empty != nil {
-		row(tw, "no keys", "", Sum(empty))
+		add("no keys", "", Sum(empty))
 	}
-	row(tw, "all", "", Sum(totals))
-	tw.Flush()
+	add("all", "", Sum(totals))
+	Table(w, width, rows, 4, 3, 7, 6)
 }
 
-func row(w io.Writer, db, typ string, t format.Total) {
-	fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", db, typ, progress.Count(t.Keys), progress.Count(t.Elements),
-		progress.Count(t.Expiring), progress.Bytes(t.Raw), progress.Bytes(t.Stored), progress.Count(int64(t.Chunks)))
+// Table prints rows, of which the first is the head, aligned to the right, in lines of at most so
+// many columns; 0: as many as it takes. Where there is no room those of drop go, in that order.
+func Table(w io.Writer, width int, rows [][]string, drop ...int) {
+	sizes, used := make([]int, len(rows[0])), 0
+	for i := range sizes {
+		for _, row := range rows {
+			sizes[i] = max(sizes[i], 2+len(row[i]))
+		}
+		used += sizes[i]
+	}
+	for _, i := range drop {
+		if width > 0 && used > width {
+			used, sizes[i] = used-sizes[i], 0
+		}
+	}
+	for _, row := range rows {
+		line := ""
+		for i, cell := range row {
+			if sizes[i] > 0 {
+				line += fmt.Sprintf("%*s", sizes[i], cell)
+			}
+		}
+		fmt.Fprintln(w, line)
+	}
 }

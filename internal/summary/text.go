@@ -67,7 +67,7 @@ func (s *Summary) body(t *text, of string) {
 		return
 	}
 	if s.Command == "dump" && s.Finished {
-		report.Totals(t, s.Totals)
+		report.Totals(t, s.Totals, t.width)
 	}
 	t.write(of, "  ", s.headline())
 	t.say("dump", strings.TrimSpace(s.Dump.Place+" "+inBrackets(s.Dump.ID)))
