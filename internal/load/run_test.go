@@ -316,6 +316,25 @@ func TestSeveral(t *testing.T) {
 	}
 }
 
+// TestComparingIsShown: while what was loaded into one of several targets is compared, the lines of
+// progress, which are of the loads, say so.
+func TestComparingIsShown(t *testing.T) {
+	o := options(t, startTarget(t).Addr(), []format.Record{smalldump.String("a", "1")})
+	o.Meter = progress.NewMeter()
+	var during string
+	o.Verify = func(context.Context, Spec, *archive.Archive, *rewrite.Rules, func() (io.ReadCloser, error), io.Writer) error {
+		during = progress.Line(o.Meter.Snapshot())
+		return nil
+	}
+	defer o.Meter.Begin("load", 1)()
+	o.Shared = true
+	log, err := run(t, o)
+	wants(t, log, err, 0, "loaded 1 key\n")
+	if !strings.Contains(during, "waits: comparing what was loaded") {
+		t.Error(during)
+	}
+}
+
 // TestMeter: what was loaded is counted by type, also by an earlier run, and all bytes of the dump.
 func TestMeter(t *testing.T) {
 	m := startTarget(t)

@@ -50,6 +50,7 @@ func (j *job) reached(jn *journal.Journal, list *leftout.Report) error {
 // loaded is reached for a load that is done.
 func (j *job) loaded(jn *journal.Journal, list *leftout.Report) error {
 	j.Summary.Finished = true
+	j.Summary.Moved()
 	if a := j.feed.Archive(); !j.isStream() {
 		if text := report.Lacks("what is loaded", a.Manifest.Skipped, a.SkippedList()); text != "" {
 			fmt.Fprintln(j.log, "warning:", text)
@@ -86,6 +87,7 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 	spec := j.Spec
 	if j.Shared {
 		spec.Meter = nil // its phase is that of the other loads
+		defer j.Meter.Wait(progress.Comparing, "comparing what was loaded")()
 	}
 	err := j.Verify(ctx, spec, j.feed.Archive(), j.rules, leftOut, j.log)
 	if c := j.Summary.Comparison; c != nil && j.Shared {

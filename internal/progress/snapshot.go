@@ -74,6 +74,7 @@ const (
 	LatencyGuard = "latency guard" // --max-latency-factor
 	Window       = "window"        // --window
 	Chunks       = "next chunk"    // of a dump that is still being made
+	Comparing    = "verify"        // of a load into several targets, or of deltas
 	Retrying     = "retry"         // before what failed is tried again
 )
 

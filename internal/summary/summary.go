@@ -72,6 +72,7 @@ type Summary struct {
 
 	earlier      Counts
 	began, ended time.Time // of all runs; zero: this is the only one, or the last
+	moved        time.Time // zero: when it ended
 	retries      atomic.Int64
 	now          func() time.Time
 }
@@ -210,8 +211,11 @@ func (s *Summary) End(err error, code int) {
 		}
 		s.AllSeconds = s.ended.Sub(s.began).Seconds()
 	}
-	if done := s.Counts.minus(s.earlier); s.Seconds > 0 && done.Keys > 0 {
-		s.KeysPerSecond, s.BytesPerSecond = float64(done.Keys)/s.Seconds, float64(done.Bytes)/s.Seconds
+	if s.moved.IsZero() {
+		s.moved = now
+	}
+	if done, took := s.Counts.minus(s.earlier), s.moved.Sub(s.Started).Seconds(); took > 0 && done.Keys > 0 {
+		s.KeysPerSecond, s.BytesPerSecond = float64(done.Keys)/took, float64(done.Bytes)/took
 	}
 }
 
@@ -223,6 +227,9 @@ func (s *Summary) Retrying() int64 { return s.retries.Load() }
 func (s *Summary) Resumed(earlier Counts, began, ended time.Time) {
 	s.earlier, s.began, s.ended = earlier, began, ended
 }
+
+// Moved says that all keys are where they belong: a comparison behind it does not slow them down.
+func (s *Summary) Moved() { s.moved = s.now() }
 
 // WasDone reports whether an earlier run has done all.
 func (s *Summary) WasDone() bool { return s != nil && !s.ended.IsZero() }

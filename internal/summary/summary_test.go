@@ -198,3 +198,17 @@ func TestJSON(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestSpeed: a comparison behind a load does not count for its speed.
+func TestSpeed(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	s := newSummary("kvload", "1.0", "load", func() time.Time { return now })
+	s.Counts = Counts{Keys: 1000, Bytes: 4000}
+	now = now.Add(2 * time.Second)
+	s.Moved()
+	now = now.Add(8 * time.Second)
+	s.End(nil, exitcode.Done)
+	if s.KeysPerSecond != 500 || s.BytesPerSecond != 2000 || s.Seconds != 10 {
+		t.Errorf("%+v", s)
+	}
+}

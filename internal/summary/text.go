@@ -88,7 +88,7 @@ func (s *Summary) body(t *text, of string) {
 	if s.Stored > 0 && s.Chunks > 0 {
 		t.say("stored", fmt.Sprintf("%s in %s", progress.Bytes(s.Stored), progress.Plural(s.Chunks, "chunk", "chunks")))
 	}
-	if s.KeysPerSecond > 0 {
+	if s.KeysPerSecond > 0 && s.Command != "follow" { // which waits for most of its time
 		t.say("speed", fmt.Sprintf("%s a second, %s/s", progress.Plural(int64(s.KeysPerSecond+0.5), "key", "keys"), progress.Bytes(int64(s.BytesPerSecond))))
 	}
 	if s.Retries > 0 {
