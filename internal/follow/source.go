@@ -23,8 +23,7 @@ func (e *refusal) SaysWhatToDo() bool { return true }
 // that a comparison has to find what was written.
 func CannotFollow(err error) bool {
 	return errors.As(err, new(*refusal)) || errors.As(err, new(*binlog.PositionError)) || errors.As(err, new(*binlog.UnknownDatabaseError)) ||
-		errors.As(err, new(*binlog.FlushedError)) || errors.As(err, new(*binlog.PatternError)) ||
-		errors.As(err, new(*binlog.UnknownCommandError)) || errors.As(err, new(*binlog.ItemError))
+		errors.As(err, new(*binlog.CommandError)) || errors.As(err, new(*binlog.ItemError))
 }
 
 // canFollow says why a dump cannot be followed, whatever the source.

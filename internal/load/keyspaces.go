@@ -86,19 +86,16 @@ func Keyspaces(mapDB map[int]target.Keyspace, own target.Keyspace, units []archi
 		dbs[u[0].DB] = true
 	}
 	sorted := slices.Sorted(maps.Keys(dbs))
-	if mapDB == nil {
-		switch len(sorted) {
-		case 0:
-			return map[int]target.Keyspace{0: own}, nil
-		case 1:
-			return map[int]target.Keyspace{sorted[0]: own}, nil
-		}
+	if mapDB == nil && len(sorted) > 1 {
 		return nil, fmt.Errorf("%w: the dump has keys in databases %v, and Kvrocks has one keyspace per namespace: say where each goes, "+
 			"as --map-db 0=default,1=TOKEN_VARIABLE, or load one of them with --db", exitcode.ErrRefused, sorted)
 	}
 	chosen := map[int]target.Keyspace{}
 	for _, db := range sorted {
 		p, ok := mapDB[db]
+		if mapDB == nil {
+			p, ok = own, true
+		}
 		if !ok {
 			return nil, fmt.Errorf("%w: the dump has keys in database %d, which --map-db does not name; add it, or leave it out with --db", exitcode.ErrRefused, db)
 		}

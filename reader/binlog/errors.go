@@ -64,46 +64,18 @@ func (e *UnknownDatabaseError) Error() string {
 	return fmt.Sprintf("follow the binlog of db%d: the source has no such database", e.DB)
 }
 
-// A FlushedError is of a command that deleted all keys.
-type FlushedError struct {
-	Command string
+// A CommandError is of a command that does not tell which keys it wrote: it deleted all, or those
+// of a pattern, or it is not in the table, and which of its arguments are names is not guessed.
+type CommandError struct {
+	Command string                // in lower case; with its arguments if it is known
 	At      format.BinlogPosition // where the item begins
+	text    string
 }
 
-func (e *FlushedError) Error() string {
-	return fmt.Sprintf("binlog at %s: %s deleted all keys of the database (of one type, if it names one): make a new base with pikadump dump, or compare with pikadump dump --base", place(e.At), e.Command)
-}
+func (e *CommandError) Error() string { return "binlog at " + place(e.At) + ": " + e.text }
 
 // SaysWhatToDo tells whoever shows the error that no hint is needed.
-func (e *FlushedError) SaysWhatToDo() bool { return true }
-
-// A PatternError is of a command that deleted keys by a pattern: nothing says which.
-type PatternError struct {
-	Pattern []byte
-	Type    string
-	At      format.BinlogPosition // where the item begins
-}
-
-func (e *PatternError) Error() string {
-	return fmt.Sprintf("binlog at %s: PKPATTERNMATCHDEL %q %s deleted keys that the binlog does not name: find them by a comparison with pikadump dump --base", place(e.At), e.Pattern, e.Type)
-}
-
-// SaysWhatToDo tells whoever shows the error that no hint is needed.
-func (e *PatternError) SaysWhatToDo() bool { return true }
-
-// An UnknownCommandError is of a command that is not in the table: which of its arguments are names
-// is not guessed.
-type UnknownCommandError struct {
-	Command string
-	At      format.BinlogPosition // where the item begins
-}
-
-func (e *UnknownCommandError) Error() string {
-	return fmt.Sprintf("binlog at %s: command %q is not known, so neither are the keys that it wrote: find them by a comparison with pikadump dump --base, and report the command and the version of the source", place(e.At), e.Command)
-}
-
-// SaysWhatToDo tells whoever shows the error that no hint is needed.
-func (e *UnknownCommandError) SaysWhatToDo() bool { return true }
+func (e *CommandError) SaysWhatToDo() bool { return true }
 
 // An ItemError is of an item that no Pika should write, or of one with more names than
 // [Options.MaxNames] allows.

@@ -144,7 +144,8 @@ func (p *itemParser) find(n int) (command, error) {
 	c, ok := commands[string(verb)]
 	switch {
 	case !ok:
-		return c, &UnknownCommandError{Command: strings.ToValidUTF8(string(verb), "?"), At: p.at}
+		name := strings.ToValidUTF8(string(verb), "?")
+		return c, &CommandError{name, p.at, fmt.Sprintf("command %q is not known, so neither are the keys that it wrote: find them by a comparison with pikadump dump --base, and report the command and the version of the source", name)}
 	case c.naming != naming{} && !c.naming.complete(n):
 		return c, fmt.Errorf("%w: %s with %d arguments", errItem, c.name, n-1)
 	}
@@ -191,17 +192,15 @@ func (p *itemParser) name(n int) error {
 
 // told returns why the item does not tell which keys it wrote; nil: it does.
 func (p *itemParser) told(c command) error {
-	switch args := p.item.Names; c.loses {
-	case losesAll:
-		return &FlushedError{string(bytes.Join(append([][]byte{[]byte(c.name)}, args...), []byte(" "))), p.at}
-	case losesPattern:
-		e := &PatternError{Pattern: bytes.Clone(args[0]), At: p.at}
-		if len(args) > 1 {
-			e.Type = string(args[1])
-		}
-		return e
+	if c.loses == losesNothing {
+		return nil
 	}
-	return nil
+	command := string(bytes.Join(append([][]byte{[]byte(c.name)}, p.item.Names...), []byte(" ")))
+	text := command + " deleted all keys of the database (of one type, if it names one): make a new base with pikadump dump, or compare with pikadump dump --base"
+	if c.loses == losesPattern {
+		text = fmt.Sprintf("%q deleted keys that the binlog does not name: find them by a comparison with pikadump dump --base", command)
+	}
+	return &CommandError{command, p.at, text}
 }
 
 // length reads a line of RESP: a sign and a number.

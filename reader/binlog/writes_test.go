@@ -202,7 +202,7 @@ func TestKeysThatAreNotNamed(t *testing.T) {
 		from := ends(t, c)
 		if err := c.Do(t.Context(), "PKPATTERNMATCHDEL", "u:*", "string").Err(); err == nil { // 4.0.1 has no type there
 			s, err := next(from)
-			if e, ok := errors.AsType[*binlog.PatternError](err); !ok || e.At != from[0] || string(e.Pattern) != "u:*" || e.Type != "string" {
+			if e, ok := errors.AsType[*binlog.CommandError](err); !ok || e.At != from[0] || e.Command != "pkpatternmatchdel u:* string" {
 				t.Error(err)
 			}
 			if p := s.Positions(); !slices.Equal(p, from) {
@@ -215,7 +215,7 @@ func TestKeysThatAreNotNamed(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, err := next(from)
-			if e, ok := errors.AsType[*binlog.FlushedError](err); !ok || e.At != from[e.At.DB] || e.Command != "flushdb" {
+			if e, ok := errors.AsType[*binlog.CommandError](err); !ok || e.At != from[e.At.DB] || e.Command != "flushdb" {
 				t.Error(err)
 			}
 			from = ends(t, c)

@@ -83,22 +83,18 @@ func (f *Facts) checkMemory(need *Need) Check {
 	if !ok {
 		return Check{Name: checkMemory, Found: "not told"}
 	}
-	const what = "a Redis keeps all in memory"
-	switch {
-	case limited && limit > 0:
-		c := Check{Name: checkMemory, Found: fmt.Sprintf("%s of maxmemory %s are used, the dump has %s uncompressed", conn.Size(used), conn.Size(limit), conn.Size(need.Raw))}
-		if limit-used < need.Raw {
-			c.Level, c.Advice = Failed, "raise maxmemory, or take it with --accept memory; "+what
-		}
-		return c.partly(need)
-	case total > 0:
-		c := Check{Name: checkMemory, Found: fmt.Sprintf("no maxmemory; %s of the host's %s are used, the dump has %s uncompressed", conn.Size(used), conn.Size(total), conn.Size(need.Raw))}
-		if total-used < need.Raw {
-			c.Level, c.Advice = Failed, "use a larger host, or take it with --accept memory; "+what
-		}
-		return c.partly(need)
+	found, advice := "%s of maxmemory %s are used, the dump has %s uncompressed", "raise maxmemory"
+	if !limited || limit == 0 {
+		limit, found, advice = total, "no maxmemory; %s of the host's %s are used, the dump has %s uncompressed", "use a larger host"
 	}
-	return Check{Name: checkMemory, Found: fmt.Sprintf("no maxmemory, %s are used", conn.Size(used))}
+	if limit <= 0 {
+		return Check{Name: checkMemory, Found: fmt.Sprintf("no maxmemory, %s are used", conn.Size(used))}
+	}
+	c := Check{Name: checkMemory, Found: fmt.Sprintf(found, conn.Size(used), conn.Size(limit), conn.Size(need.Raw))}
+	if limit-used < need.Raw {
+		c.Level, c.Advice = Failed, advice+", or take it with --accept memory; a Redis keeps all in memory"
+	}
+	return c.partly(need)
 }
 
 func (f *Facts) checkEviction() Check {

@@ -104,13 +104,18 @@ func Probe(ctx context.Context, t *target.Target) error {
 	if t.IsCluster() {
 		return nil
 	}
+	return eachKeyspace(ctx, t, func(c *conn.Conn, db int) error { return probe(ctx, c, db, t.Clock()) })
+}
+
+// eachKeyspace does something over a connection to each keyspace of a server that stands alone.
+func eachKeyspace(ctx context.Context, t *target.Target, do func(c *conn.Conn, db int) error) error {
 	o := t.Options()
 	for _, db := range o.Databases() {
 		c, err := o.Dial(ctx, o.Keyspaces[db])
 		if err != nil {
 			return err
 		}
-		err = probe(ctx, c, db, t.Clock())
+		err = do(c, db)
 		c.Close()
 		if err != nil {
 			return err

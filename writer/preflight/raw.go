@@ -24,19 +24,13 @@ func ProveRaw(ctx context.Context, t *target.Target) (why string, err error) {
 	case t.IsCluster():
 		return "the target is a cluster", nil
 	}
-	o := t.Options()
-	for _, db := range o.Databases() {
-		c, err := o.Dial(ctx, o.Keyspaces[db])
-		if err != nil {
-			return "", err
+	err = eachKeyspace(ctx, t, func(c *conn.Conn, _ int) (err error) {
+		if why == "" {
+			why, err = proveRaw(ctx, c, t.Clock().Add(probeTime).UnixMilli())
 		}
-		why, err := proveRaw(ctx, c, t.Clock().Add(probeTime).UnixMilli())
-		c.Close()
-		if err != nil || why != "" {
-			return why, err
-		}
-	}
-	return "", nil
+		return err
+	})
+	return why, err
 }
 
 // proveRaw proves it for the keyspace of a connection.
