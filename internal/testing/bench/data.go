@@ -155,15 +155,6 @@ func writeData(_ context.Context, args []string) error {
 	return os.WriteFile(args[2]+".json", text, 0o600)
 }
 
-func appendCommand(b []byte, args []string) []byte {
-	b = append(strconv.AppendInt(append(b, '*'), int64(len(args)), 10), "\r\n"...)
-	for _, a := range args {
-		b = append(strconv.AppendInt(append(b, '$'), int64(len(a)), 10), "\r\n"...)
-		b = append(append(b, a...), "\r\n"...)
-	}
-	return b
-}
-
 // readSections reads the sections of a file of commands.
 func readSections(file string) (parts []section, err error) {
 	text, err := os.ReadFile(file + ".json")

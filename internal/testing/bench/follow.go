@@ -1,16 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -121,31 +118,16 @@ func (j *job) follow(ctx context.Context, from, to *server) error {
 
 // start starts a tool that follows; wait waits for its end.
 func (j *job) start(ctx context.Context, tool string, args ...string) (wait func() (*followed, error)) {
-	cmd := exec.CommandContext(ctx, filepath.Join(j.bin, tool), append(args, "--progress", "json", "--json")...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	f := &followed{}
-	done := make(chan error, 1)
-	began := time.Now()
-	if err := cmd.Start(); err != nil {
+	f, done := &followed{}, make(chan error, 1)
+	go func() {
+		u, stdout, stderr, err := spend(ctx, nil, filepath.Join(j.bin, tool), append(args, "--progress", "json", "--json")...)
+		f.usage, f.ended = u, time.Now()
+		if err == nil {
+			err = f.read(stdout, string(stderr))
+		}
 		done <- err
-	} else {
-		go func() {
-			err := cmd.Wait()
-			f.ended = time.Now()
-			done <- err
-		}()
-	}
-	return func() (*followed, error) {
-		if err := <-done; err != nil {
-			return nil, fmt.Errorf("%s follow: %w\n%s", tool, err, stderr.String())
-		}
-		f.wall, f.cpu = f.ended.Sub(began), cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()
-		if ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-			f.peak = ru.Maxrss << 10
-		}
-		return f, f.read(stdout.Bytes(), stderr.String())
-	}
+	}()
+	return func() (*followed, error) { return f, <-done }
 }
 
 // read takes what stands in the result and in the lines of --progress json.

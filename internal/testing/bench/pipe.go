@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 
+	"github.com/tidwall/redcon"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -31,17 +32,11 @@ func pipe(ctx context.Context, args []string) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range n {
 		g.Go(func() error {
-			c, err := net.Dial("tcp", args[0])
-			if err != nil {
-				return err
-			}
-			defer c.Close()
-			defer context.AfterFunc(ctx, func() { c.Close() })()
 			var own []section
 			for j := i; j < len(parts); j += n {
 				own = append(own, parts[j])
 			}
-			return sendSections(c, f, own)
+			return over(ctx, args[0], func(c net.Conn) error { return sendSections(c, f, own) })
 		})
 	}
 	return g.Wait()
@@ -76,4 +71,55 @@ func sendSections(c net.Conn, f *os.File, own []section) error {
 		return nil
 	})
 	return g.Wait()
+}
+
+// over runs f with a bare socket, which is closed when the context ends.
+func over(ctx context.Context, addr string, f func(net.Conn) error) error {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	defer context.AfterFunc(ctx, func() { c.Close() })()
+	return f(c)
+}
+
+// skipReply reads one reply and throws it away; failed reports that it is an error.
+func skipReply(r *bufio.Reader) (failed bool, err error) {
+	for left := 1; left > 0; left-- {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return false, err
+		}
+		if len(line) < 3 {
+			return false, fmt.Errorf("not a reply: %q", line)
+		}
+		switch line[0] {
+		case '-':
+			failed = true
+		case '$', '*':
+			n, err := strconv.Atoi(string(line[1 : len(line)-2]))
+			switch {
+			case err != nil:
+				return false, err
+			case n < 0:
+			case line[0] == '*':
+				left += n
+			default:
+				if _, err := r.Discard(n + 2); err != nil {
+					return false, err
+				}
+			}
+		}
+	}
+	return failed, nil
+}
+
+// appendCommand appends a command as it is sent.
+func appendCommand(b []byte, args []string) []byte {
+	b = redcon.AppendArray(b, len(args))
+	for _, a := range args {
+		b = redcon.AppendBulkString(b, a)
+	}
+	return b
 }

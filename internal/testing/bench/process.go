@@ -31,22 +31,28 @@ func (u *usage) keepBest(v usage) {
 // measure runs a command and returns what it took. This process stays small: what the kernel says
 // of a child is never less than what its parent had.
 func measure(ctx context.Context, stdin io.Reader, name string, args ...string) (usage, []byte, error) {
+	u, stdout, _, err := spend(ctx, stdin, name, args...)
+	return u, stdout, err
+}
+
+// spend is measure, and returns what the command says on stderr as well.
+func spend(ctx context.Context, stdin io.Reader, name string, args ...string) (u usage, stdout, stderr []byte, err error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	var stdout, stderr bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &stdout, &stderr
+	var out, log bytes.Buffer
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &log
 	start := time.Now()
-	err := cmd.Run()
-	u := usage{wall: time.Since(start)}
+	err = cmd.Run()
+	u.wall = time.Since(start)
 	if err != nil {
-		return u, nil, fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, stdout.String(), stderr.String())
+		return u, nil, nil, fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, out.String(), log.String())
 	}
 	ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return u, nil, fmt.Errorf("%s: no resource usage on this system", name)
+		return u, nil, nil, fmt.Errorf("%s: no resource usage on this system", name)
 	}
 	u.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	u.peak = ru.Maxrss << 10
-	return u, stdout.Bytes(), nil
+	return u, out.Bytes(), log.Bytes(), nil
 }
 
 // self runs this program in another role.

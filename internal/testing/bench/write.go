@@ -48,14 +48,10 @@ func write(ctx context.Context, args []string) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range writers {
 		g.Go(func() error {
-			c, err := net.Dial("tcp", args[0])
-			if err != nil {
+			return over(ctx, args[0], func(c net.Conn) (err error) {
+				counts[i], err = writeAt(c, rand.New(rand.NewPCG(uint64(began.UnixNano()), uint64(i))), float64(perSecond)/writers, duration, keys)
 				return err
-			}
-			defer c.Close()
-			defer context.AfterFunc(ctx, func() { c.Close() })()
-			counts[i], err = writeAt(c, rand.New(rand.NewPCG(uint64(began.UnixNano()), uint64(i))), float64(perSecond)/writers, duration, keys)
-			return err
+			})
 		})
 	}
 	if err := g.Wait(); err != nil {

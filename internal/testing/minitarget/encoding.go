@@ -3,8 +3,8 @@ package minitarget
 import (
 	"encoding/binary"
 	"math"
-	"strconv"
-	"strings"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // A name is a key in a namespace.
@@ -33,30 +33,7 @@ type head struct {
 	value         string // of a string
 	version, size uint64
 	first, end    uint64 // of a list: index of its first element, and behind its last
-	stream        stream
-}
-
-// A stream is what a stream knows besides its entries.
-type stream struct {
-	last, first, maxDeleted id
-	added                   uint64
-}
-
-// An id is that of an entry of a stream.
-type id struct{ ms, seq uint64 }
-
-func (i id) String() string {
-	return strconv.FormatUint(i.ms, 10) + "-" + strconv.FormatUint(i.seq, 10)
-}
-
-func (i id) above(other id) bool { return i.ms > other.ms || i.ms == other.ms && i.seq > other.seq }
-
-// parseID takes ms-seq, or ms.
-func parseID(text string) (i id) {
-	ms, seq, _ := strings.Cut(text, "-")
-	i.ms, _ = strconv.ParseUint(ms, 10, 64)
-	i.seq, _ = strconv.ParseUint(seq, 10, 64)
-	return i
+	stream        format.StreamState
 }
 
 // A cursor reads big-endian fields. After the first that is not there it is bad, and reads zeros.
@@ -82,7 +59,7 @@ func (c *cursor) number(size uint64) (n uint64) {
 	return n
 }
 
-func (c *cursor) id() id { return id{ms: c.number(8), seq: c.number(8)} }
+func (c *cursor) id() format.StreamID { return format.StreamID{Ms: c.number(8), Seq: c.number(8)} }
 
 // parseName takes the key of a metadata row: u8 length, namespace, key.
 func parseName(row string) (name, bool) {
@@ -106,9 +83,11 @@ func parseHead(row string) (h head, ok bool) {
 	case typeList:
 		h.first, h.end = c.number(8), c.number(8)
 	case typeStream:
-		h.stream.last, h.stream.first, h.stream.maxDeleted = c.id(), c.id(), c.id()
+		h.stream.LastID = c.id()
+		c.take(16) // the recorded first id
+		h.stream.MaxDeletedID = c.id()
 		c.take(2 * 16) // ids of the first and of the last entry
-		h.stream.added = c.number(8)
+		h.stream.EntriesAdded = c.number(8)
 		c.take(8) // consumer groups
 	}
 	return h, flags == 0x80|h.kind && typeNames[h.kind] != "" && !c.bad && c.rest == ""

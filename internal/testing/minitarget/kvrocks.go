@@ -16,6 +16,8 @@ import (
 
 	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // Options say what a Kvrocks is.
@@ -47,7 +49,7 @@ type Kvrocks struct {
 	mu      sync.Mutex
 	ticked  time.Time
 	store   store
-	streams map[name]*stream
+	streams map[name]*format.StreamState
 	broken  string // the error of all writes
 	dbs     map[string]int
 	tokens  map[string]string // namespaces
@@ -71,7 +73,7 @@ func StartKvrocks(t testing.TB, o Options) *Kvrocks {
 		o.Version = "2.10.1"
 	}
 	k := &Kvrocks{
-		Miniredis: miniredis.RunT(t), options: o, store: newStore(), streams: map[name]*stream{},
+		Miniredis: miniredis.RunT(t), options: o, store: newStore(), streams: map[name]*format.StreamState{},
 		own: server.NewPeer(bufio.NewWriter(io.Discard)), dbs: map[string]int{defaultNamespace: 0},
 		tokens: map[string]string{}, peers: map[*server.Peer]*session{},
 		config: map[string]string{

@@ -4,7 +4,11 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/alicebob/miniredis/v2"
 	"github.com/alicebob/miniredis/v2/server"
+	"github.com/tidwall/redcon"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // observe takes into the rows what a command has changed in a key that came by a batch, and keeps
@@ -37,21 +41,21 @@ func (k *Kvrocks) observe(namespace, cmd string, args []string) {
 		return
 	}
 	if k.streams[n] == nil {
-		k.streams[n] = &stream{}
+		k.streams[n] = &format.StreamState{}
 	}
 	switch s := k.streams[n]; cmd {
 	case "XADD":
 		all, _ := k.db(namespace).Stream(n.key)
 		if len(all) > 0 {
-			if last := parseID(all[len(all)-1].ID); last.above(s.last) {
-				s.last = last
-				s.added++
+			if last := parseID(all[len(all)-1].ID); last.Compare(s.LastID) > 0 {
+				s.LastID = last
+				s.EntriesAdded++
 			}
 		}
 	case "XDEL":
 		for _, a := range args[1:] {
-			if i := parseID(a); i.above(s.maxDeleted) && !i.above(s.last) {
-				s.maxDeleted = i
+			if i := parseID(a); i.Compare(s.MaxDeletedID) > 0 && i.Compare(s.LastID) <= 0 {
+				s.MaxDeletedID = i
 			}
 		}
 	}
@@ -100,7 +104,7 @@ func (k *Kvrocks) take(n name) {
 		all, _ := db.Stream(n.key)
 		for _, e := range all {
 			i := parseID(e.ID)
-			rows[numberBytes(i.ms, i.seq)] = entryBytes(e.Values)
+			rows[numberBytes(i.Ms, i.Seq)] = entryBytes(e.Values)
 		}
 	}
 	h.size = uint64(len(rows))
@@ -113,6 +117,12 @@ func (k *Kvrocks) take(n name) {
 	k.store.heads[n] = h
 }
 
+// parseID takes ms-seq, or ms.
+func parseID(text string) format.StreamID {
+	id, _ := format.ParseStreamID(text)
+	return id
+}
+
 // setID answers XSETID key id [ENTRIESADDED n] [MAXDELETEDID id] (SERVERS.md K11).
 func (k *Kvrocks) setID(c *server.Peer, s *session, args []string) {
 	if len(args) != 2 && len(args) != 6 {
@@ -120,20 +130,20 @@ func (k *Kvrocks) setID(c *server.Peer, s *session, args []string) {
 		return
 	}
 	n := name{s.namespace, args[0]}
-	state := stream{last: parseID(args[1])}
+	state := format.StreamState{LastID: parseID(args[1])}
 	if old := k.streams[n]; old != nil {
-		state.added, state.maxDeleted = old.added, old.maxDeleted
+		state.EntriesAdded, state.MaxDeletedID = old.EntriesAdded, old.MaxDeletedID
 	}
 	for i := 2; i+1 < len(args); i += 2 {
 		switch strings.ToUpper(args[i]) {
 		case "ENTRIESADDED":
-			state.added, _ = strconv.ParseUint(args[i+1], 10, 64)
+			state.EntriesAdded, _ = strconv.ParseUint(args[i+1], 10, 64)
 		case "MAXDELETEDID":
-			state.maxDeleted = parseID(args[i+1])
+			state.MaxDeletedID = parseID(args[i+1])
 		}
 	}
 	if !k.db(n.namespace).Exists(n.key) {
-		if state.added == 0 || state.maxDeleted == (id{}) {
+		if state.EntriesAdded == 0 || state.MaxDeletedID == (format.StreamID{}) {
 			c.WriteError("ERR no such key")
 			return
 		}
@@ -157,30 +167,13 @@ func (k *Kvrocks) streamInfo(c *server.Peer, n name) {
 		return
 	}
 	all, _ := db.Stream(n.key)
-	c.WriteLen(14)
-	c.WriteBulk("length")
-	c.WriteInt(len(all))
-	c.WriteBulk("last-generated-id")
-	c.WriteBulk(s.last.String())
-	c.WriteBulk("max-deleted-entry-id")
-	c.WriteBulk(s.maxDeleted.String())
-	c.WriteBulk("entries-added")
-	c.WriteInt(int(s.added))
-	c.WriteBulk("recorded-first-entry-id")
-	if len(all) == 0 {
-		c.WriteBulk("0-0")
-	} else {
-		c.WriteBulk(all[0].ID)
+	recorded, first, last := "0-0", any(nil), any(nil)
+	if len(all) > 0 {
+		entry := func(e miniredis.StreamEntry) any { return []any{e.ID, e.Values} }
+		recorded, first, last = all[0].ID, entry(all[0]), entry(all[len(all)-1])
 	}
-	for i, which := range []string{"first-entry", "last-entry"} {
-		c.WriteBulk(which)
-		if len(all) == 0 {
-			c.WriteNull()
-			continue
-		}
-		e := all[i*(len(all)-1)]
-		c.WriteLen(2)
-		c.WriteBulk(e.ID)
-		c.WriteStrings(e.Values)
-	}
+	c.WriteRaw(string(redcon.AppendAny(nil, []any{
+		"length", redcon.SimpleInt(len(all)), "last-generated-id", s.LastID.String(), "max-deleted-entry-id", s.MaxDeletedID.String(),
+		"entries-added", redcon.SimpleInt(s.EntriesAdded), "recorded-first-entry-id", recorded, "first-entry", first, "last-entry", last,
+	})))
 }
