@@ -1,3 +1,9 @@
+// Package dumpreport shows what is in a dump, as it was counted by package stats.
+//
+//	s, err := stats.Run(ctx, stats.Options{Archive: a, Workers: 2})
+//	dumpreport.Text(os.Stdout, s, columns)
+//
+// It never reads a dump, and decides nothing.
 package dumpreport
 
 import (
@@ -6,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 )
 
@@ -40,4 +47,30 @@ type Load struct {
 	Place         string // of its state
 	Status        *loadstate.Status
 	Verifications []loadstate.Verification
+}
+
+// maker makes a view.
+type maker struct {
+	*Page
+	s *stats.Stats
+}
+
+func (m *maker) say(text string, args ...any) string { return m.Lang.say(text, args...) }
+
+// count writes a number with what it counts.
+func (m *maker) count(n int64, one, many string) string {
+	if m.Lang == Chinese {
+		return m.say("%s of "+many, progress.Count(n))
+	}
+	return progress.Plural(n, one, many)
+}
+
+// meaning says what a reason or a kind of difference means.
+func (m *maker) meaning(table map[string]string, reason string) string {
+	if m.Lang == Chinese {
+		if zh, ok := chinese().Meanings[reason]; ok {
+			return zh
+		}
+	}
+	return table[reason]
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/columns"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 )
@@ -35,13 +36,23 @@ type printer struct {
 	width int
 }
 
-func (p *printer) groups() {
-	t := table{title: "by database and type", head: []string{"db", "keys", "elements", "expiring", "bytes", "share", "type"}, drop: []int{3, 2}}
-	for _, g := range p.s.Groups {
-		t.row(fmt.Sprint(g.DB), progress.Count(g.Keys), progress.Count(g.Elements), progress.Count(g.Expiring), progress.Bytes(g.Bytes), p.share(g.Bytes), g.Type)
+// show prints a table below its title. Who reads it may end before it.
+func (p *printer) show(title string, t *columns.Table) {
+	fmt.Fprintf(p.w, "\n%s\n", title)
+	if len(t.Rows) == 0 {
+		fmt.Fprintln(p.w, "  none")
+		return
 	}
-	t.row("all", progress.Count(p.s.Keys), progress.Count(p.s.Elements), progress.Count(p.s.Expiring), progress.Bytes(p.s.Bytes), p.share(p.s.Bytes), "")
-	t.print(p.w, p.width)
+	_ = t.Print(p.w, p.width)
+}
+
+func (p *printer) groups() {
+	t := columns.Table{Head: []string{"db", "keys", "elements", "expiring", "bytes", "share", "type"}, Drop: []int{3, 2}}
+	for _, g := range p.s.Groups {
+		t.Row(fmt.Sprint(g.DB), progress.Count(g.Keys), progress.Count(g.Elements), progress.Count(g.Expiring), progress.Bytes(g.Bytes), p.share(g.Bytes), g.Type)
+	}
+	t.Row("all", progress.Count(p.s.Keys), progress.Count(p.s.Elements), progress.Count(p.s.Expiring), progress.Bytes(p.s.Bytes), p.share(p.s.Bytes), "")
+	p.show("by database and type", &t)
 }
 
 // bar is how long the bar of a whole is.
@@ -53,60 +64,59 @@ func (p *printer) classes(title, what string, classes []stats.Class, label func(
 	for _, c := range classes {
 		whole += c.Keys
 	}
-	t := table{title: title, head: []string{what, "keys", "bytes", "share of keys", ""}, drop: []int{4}}
+	t := columns.Table{Head: []string{what, "keys", "bytes", "share of keys", ""}, Drop: []int{4}}
 	for _, c := range classes {
 		if c.Keys == 0 {
 			continue
 		}
 		length := int((bar*c.Keys + whole - 1) / whole)
-		t.row(label(c), progress.Count(c.Keys), progress.Bytes(c.Bytes), share(c.Keys, whole), strings.Repeat("#", length))
+		t.Row(label(c), progress.Count(c.Keys), progress.Bytes(c.Bytes), share(c.Keys, whole), strings.Repeat("#", length))
 	}
-	if len(t.rows) > 0 {
-		t.print(p.w, p.width)
+	if len(t.Rows) > 0 {
+		p.show(title, &t)
 	}
 }
 
 func (p *printer) prefixes() {
-	title := "prefixes, split at " + strings.Join(p.s.Names.Separators, " ")
-	t := table{title: title, head: []string{"keys", "elements", "expiring", "bytes", "share", "prefix"}, drop: []int{2, 1}}
+	t := columns.Table{Head: []string{"keys", "elements", "expiring", "bytes", "share", "prefix"}, Drop: []int{2, 1}}
 	p.eachPrefix(func(f stats.Prefix, depth int) {
-		t.row(progress.Count(f.Keys), progress.Count(f.Elements), progress.Count(f.Expiring), progress.Bytes(f.Bytes), p.share(f.Bytes), strings.Repeat("  ", depth)+f.Prefix)
+		t.Row(progress.Count(f.Keys), progress.Count(f.Elements), progress.Count(f.Expiring), progress.Bytes(f.Bytes), p.share(f.Bytes), strings.Repeat("  ", depth)+f.Prefix)
 	})
-	t.print(p.w, p.width)
+	p.show("prefixes, split at "+strings.Join(p.s.Names.Separators, " "), &t)
 }
 
 func (p *printer) keys(title string, keys []stats.Key) {
-	t := table{title: title, head: []string{"bytes", "elements", "share", "db", "type", "key"}, drop: []int{2, 3}}
+	t := columns.Table{Head: []string{"bytes", "elements", "share", "db", "type", "key"}, Drop: []int{2, 3}}
 	for _, k := range keys {
-		t.row(progress.Bytes(k.Bytes), progress.Count(k.Elements), p.share(k.Bytes), fmt.Sprint(k.DB), k.Type, k.Name)
+		t.Row(progress.Bytes(k.Bytes), progress.Count(k.Elements), p.share(k.Bytes), fmt.Sprint(k.DB), k.Type, k.Name)
 	}
-	t.print(p.w, p.width)
+	p.show(title, &t)
 }
 
 func (p *printer) series() {
-	t := table{title: "names with times or sequences", head: []string{"keys", "bytes", "kind", "from", "to", "prefix"}, drop: []int{1}}
+	t := columns.Table{Head: []string{"keys", "bytes", "kind", "from", "to", "prefix"}, Drop: []int{1}}
 	for _, s := range p.s.Names.Series {
-		t.row(progress.Count(s.Keys), progress.Bytes(s.Bytes), s.Kind, s.From, s.To, s.Prefix)
+		t.Row(progress.Count(s.Keys), progress.Bytes(s.Bytes), s.Kind, s.From, s.To, s.Prefix)
 	}
-	t.print(p.w, p.width)
+	p.show("names with times or sequences", &t)
 }
 
 func (p *printer) ids() {
-	t := table{title: "ids behind a prefix, such as tenants", head: []string{"ids", "keys", "bytes", "share", "prefix"}}
+	t := columns.Table{Head: []string{"ids", "keys", "bytes", "share", "prefix"}}
 	for _, i := range p.s.Names.IDs {
-		t.row("~"+progress.Count(i.IDs), progress.Count(i.Keys), progress.Bytes(i.Bytes), p.share(i.Bytes), i.Prefix)
+		t.Row("~"+progress.Count(i.IDs), progress.Count(i.Keys), progress.Bytes(i.Bytes), p.share(i.Bytes), i.Prefix)
 	}
-	t.print(p.w, p.width)
-	if len(t.rows) == 0 {
+	p.show("ids behind a prefix, such as tenants", &t)
+	if len(t.Rows) == 0 {
 		return
 	}
 	at := ""
 	if !p.s.Names.Exact {
 		at = ", each at least this large"
 	}
-	t = table{title: "largest ids" + at, head: []string{"keys", "elements", "bytes", "share", "prefix"}, drop: []int{1}}
+	t = columns.Table{Head: []string{"keys", "elements", "bytes", "share", "prefix"}, Drop: []int{1}}
 	for _, i := range p.s.Names.LargestIDs {
-		t.row(progress.Count(i.Keys), progress.Count(i.Elements), progress.Bytes(i.Bytes), p.share(i.Bytes), i.Prefix)
+		t.Row(progress.Count(i.Keys), progress.Count(i.Elements), progress.Bytes(i.Bytes), p.share(i.Bytes), i.Prefix)
 	}
-	t.print(p.w, p.width)
+	p.show("largest ids"+at, &t)
 }

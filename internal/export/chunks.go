@@ -2,11 +2,9 @@ package export
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -33,43 +31,23 @@ func List(a *archive.Archive, w io.Writer, f *filter.Filter, as Format, width in
 // room elements are left out, and of a range only its beginning is shown, which is the end of the
 // one before.
 func listTable(w io.Writer, chunks []format.ChunkInfo, width int) error {
-	const elements = 4 // its column
-	rows := [][]string{{"db", "type", "number", "keys", "elements", "stored", "keys from … to before …"}}
+	t := columns.Table{Head: []string{"db", "type", "number", "keys", "elements", "stored", "keys from … to before …"}}
 	isNarrow := width > 0 && width <= narrow
 	if isNarrow {
-		rows[0] = []string{"db", "type", "number", "keys", "stored", "keys from …"}
+		t.Head[6], t.Drop = "keys from …", []int{4}
 	}
 	for _, c := range chunks {
 		_, _, number, err := format.ParseChunkName(c.Name)
 		if err != nil {
 			return err
 		}
-		row := []string{strconv.Itoa(c.DB), string(c.Type), strconv.Itoa(number), progress.Count(c.Keys), progress.Count(c.Elements), progress.Bytes(c.Size), start(&c) + " … " + end(&c)}
-		if isNarrow {
-			row = slices.Delete(row, elements, elements+1)
-			row[len(row)-1] = start(&c)
+		keys := start(&c)
+		if !isNarrow {
+			keys += " … " + end(&c)
 		}
-		rows = append(rows, row)
+		t.Row(strconv.Itoa(c.DB), string(c.Type), strconv.Itoa(number), progress.Count(c.Keys), progress.Count(c.Elements), progress.Bytes(c.Size), keys)
 	}
-	sizes := make([]int, len(rows[0])-1)
-	for _, row := range rows {
-		for i := range sizes {
-			sizes[i] = max(sizes[i], utf8.RuneCountInString(row[i]))
-		}
-	}
-	var text []byte
-	for _, row := range rows {
-		line := fmt.Sprintf("%*s  %-*s", sizes[0], row[0], sizes[1], row[1])
-		for i := 2; i < len(sizes); i++ {
-			line += fmt.Sprintf("  %*s", sizes[i], row[i])
-		}
-		if line += "  " + row[len(sizes)]; width > 0 {
-			line = columns.Cut(line, width)
-		}
-		text = append(append(text, line...), '\n')
-	}
-	_, err := w.Write(text)
-	return err
+	return t.Print(w, width)
 }
 
 func start(c *format.ChunkInfo) string {

@@ -27,9 +27,10 @@ func newCSV() *csvEncoder {
 	return e
 }
 
-func (e *csvEncoder) begin(dst []byte) []byte {
+// head returns what stands before the first row.
+func (e *csvEncoder) head() []byte {
 	_ = e.rows.Write(csvColumns)
-	return e.taken(dst)
+	return e.taken(nil)
 }
 
 // taken moves what was written to dst. A buffer refuses nothing.

@@ -1,12 +1,25 @@
+// Package export shows the keys of a dump, to people and to other programs: as a table, as lines of
+// JSON, as commands for redis-cli --pipe, or as CSV.
+//
+//	x, err := export.New(ctx, a, os.Stdout, export.Options{Format: export.JSON})
+//	err = x.Conclude(summary, x.Cat())     // every key that the options choose
+//	err = x.Conclude(summary, x.Get(keys)) // keys by name: reads only frames that can hold them
+//
+// What is larger than memory passes through in the parts that the dump has of it. Nothing is left
+// out silently: Options.Log is told of each key that a format cannot hold. The package knows no
+// server, and it never changes a dump.
 package export
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"slices"
 	"time"
+
+	"filippo.io/age"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -14,6 +27,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 // A Format is a way to write keys.
@@ -68,8 +83,6 @@ const (
 
 // An encoder writes records in one format. The parts of a key come one after the other.
 type encoder interface {
-	// begin appends what stands before the first key.
-	begin(dst []byte) []byte
 	// add appends a record. Reason is why the key is left out: said at its first part, and then
 	// none of its parts is appended.
 	add(dst []byte, db int, t format.Type, r *format.Record) (out []byte, reason string)
@@ -86,9 +99,8 @@ type Exporter struct {
 	w     io.Writer
 	buf   []byte
 	match func([]byte) bool // nil: all
-	begun bool
-	named bool // keys are asked for by their names
-	skip  bool // the key at hand is not chosen, or left out
+	named bool              // keys are asked for by their names
+	skip  bool              // the key at hand is not chosen, or left out
 }
 
 // New returns an Exporter that writes to w.
@@ -107,14 +119,16 @@ func New(ctx context.Context, a *archive.Archive, w io.Writer, o Options) (*Expo
 	case JSON:
 		x.enc = new(jsonEncoder)
 	case CSV:
-		x.enc = newCSV()
+		enc := newCSV()
+		x.enc, x.buf = enc, enc.head()
 	case RESP:
 		if err := x.oneDatabase(); err != nil {
 			return nil, err
 		}
 		x.enc = &respEncoder{hyperLogLogs: o.HyperLogLogs}
 	default:
-		x.enc = &tableEncoder{width: o.Width, whole: o.Whole, now: x.o.Now().UnixMilli()}
+		enc := &tableEncoder{width: cmp.Or(o.Width, 100), whole: o.Whole, now: x.o.Now().UnixMilli()}
+		x.enc, x.buf = enc, enc.head()
 	}
 	return x, nil
 }
@@ -225,10 +239,6 @@ func (x *Exporter) record(db int, t format.Type, r *format.Record) error {
 		return nil
 	}
 	var reason string
-	if !x.begun {
-		x.begun = true
-		x.buf = x.enc.begin(x.buf)
-	}
 	if x.buf, reason = x.enc.add(x.buf, db, t, r); reason != "" {
 		x.skip = true
 		x.leave(db, r, reason)
@@ -259,10 +269,6 @@ const (
 
 // flush writes what is at hand.
 func (x *Exporter) flush() error {
-	if !x.begun {
-		x.begun = true
-		x.buf = x.enc.begin(x.buf)
-	}
 	if _, err := x.w.Write(x.buf); err != nil {
 		return fmt.Errorf("write the keys: %w", err)
 	}
@@ -270,4 +276,27 @@ func (x *Exporter) flush() error {
 		x.buf = nil
 	}
 	return nil
+}
+
+// Open opens a dump or a delta at location, or with a base what that amounts to with the chain
+// there, or with its deltas up to the one there.
+func Open(ctx context.Context, location, base string, identities ...age.Identity) (*archive.Archive, error) {
+	if err := storage.Check(base); err != nil {
+		return nil, exitcode.Usagef("--base: %w", err)
+	}
+	shown := summary.Place(location)
+	is, err := archive.IsChain(ctx, location)
+	switch {
+	case err != nil:
+		return nil, err
+	case is && base == "":
+		return nil, exitcode.Usagef("%s is a chain of deltas: give its base with --base, or one of its deltas, such as %s", shown, summary.Place(archive.DeltaPath(location, 1)))
+	case base == "":
+		return archive.OpenAny(ctx, location, 0, identities...)
+	}
+	members, err := archive.ChainUpTo(ctx, location, identities...)
+	if err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
+	}
+	return archive.OpenChain(ctx, base, members, 0, identities...)
 }

@@ -17,8 +17,6 @@ type jsonEncoder struct {
 	carry []byte // of a string in parts: up to two bytes that base64 has no digits for yet
 }
 
-func (e *jsonEncoder) begin(dst []byte) []byte { return dst }
-
 func (e *jsonEncoder) add(dst []byte, db int, t format.Type, r *format.Record) ([]byte, string) {
 	if r.Part&format.PartFirst != 0 {
 		dst = e.head(dst, db, t, r)

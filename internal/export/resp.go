@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 )
 
@@ -26,8 +27,6 @@ type respEncoder struct {
 	entries bool // it has had some
 }
 
-func (e *respEncoder) begin(dst []byte) []byte { return dst }
-
 func (e *respEncoder) add(dst []byte, db int, _ format.Type, r *format.Record) ([]byte, string) {
 	if r.Part&format.PartFirst != 0 {
 		if reason := e.take(db, r); reason != "" {
@@ -43,7 +42,7 @@ func (e *respEncoder) add(dst []byte, db int, _ format.Type, r *format.Record) (
 		if r.Part&format.PartFirst == 0 {
 			name = "APPEND"
 		}
-		dst = appendBulk(e.command(dst, name, 1), r.Value)
+		dst = resp.AppendBulk(e.command(dst, name, 1), r.Value)
 	case format.Hash:
 		dst = e.elements(dst, "HSET", r.Elems, 2)
 	case format.List:
@@ -58,7 +57,7 @@ func (e *respEncoder) add(dst []byte, db int, _ format.Type, r *format.Record) (
 	// Behind the first part, for a stream of commands may be cut; behind the last, for a key may
 	// expire while it is written.
 	if e.expire != 0 && r.Part != 0 {
-		dst = appendBulk(e.command(dst, "PEXPIREAT", 1), strconv.FormatInt(e.expire, 10))
+		dst = resp.AppendBulk(e.command(dst, "PEXPIREAT", 1), strconv.FormatInt(e.expire, 10))
 	}
 	return dst, ""
 }
@@ -102,7 +101,7 @@ func (e *respEncoder) elements(dst []byte, name string, elems [][]byte, stride i
 		}
 		dst = e.command(dst, name, n)
 		for _, v := range elems[:n] {
-			dst = appendBulk(dst, v)
+			dst = resp.AppendBulk(dst, v)
 		}
 		elems = elems[n:]
 	}
@@ -138,9 +137,9 @@ func (e *respEncoder) stream(dst []byte, r *format.Record) []byte {
 	for i := range r.Entries {
 		entry := &r.Entries[i]
 		e.entries = true
-		dst = appendBulk(e.command(dst, "XADD", 1+len(entry.Fields)), entry.ID.String())
+		dst = resp.AppendBulk(e.command(dst, "XADD", 1+len(entry.Fields)), entry.ID.String())
 		for _, f := range entry.Fields {
-			dst = appendBulk(dst, f)
+			dst = resp.AppendBulk(dst, f)
 		}
 	}
 	s := r.State
@@ -154,23 +153,17 @@ func (e *respEncoder) stream(dst []byte, r *format.Record) []byte {
 		}
 		dst = e.command(dst, "XADD", 5)
 		for _, word := range []string{"MAXLEN", "0", last.String(), "x", "y"} {
-			dst = appendBulk(dst, word)
+			dst = resp.AppendBulk(dst, word)
 		}
 	}
-	dst = appendBulk(e.command(dst, "XSETID", 5), s.LastID.String())
+	dst = resp.AppendBulk(e.command(dst, "XSETID", 5), s.LastID.String())
 	for _, word := range []string{"ENTRIESADDED", strconv.FormatUint(s.EntriesAdded, 10), "MAXDELETEDID", s.Deleted().String()} {
-		dst = appendBulk(dst, word)
+		dst = resp.AppendBulk(dst, word)
 	}
 	return dst
 }
 
 // command begins a command about the key at hand, with so many arguments behind its name.
 func (e *respEncoder) command(dst []byte, name string, arguments int) []byte {
-	dst = append(strconv.AppendInt(append(dst, '*'), int64(2+arguments), 10), '\r', '\n')
-	return appendBulk(appendBulk(dst, name), e.name)
-}
-
-func appendBulk[T string | []byte](dst []byte, v T) []byte {
-	dst = append(strconv.AppendInt(append(dst, '$'), int64(len(v)), 10), '\r', '\n')
-	return append(append(dst, v...), '\r', '\n')
+	return resp.AppendBulk(resp.AppendBulk(resp.AppendHead(dst, '*', 2+arguments), name), e.name)
 }

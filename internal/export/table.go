@@ -23,14 +23,12 @@ type tableEncoder struct {
 	preview  []byte // of the key at hand
 }
 
-func (e *tableEncoder) begin(dst []byte) []byte {
-	if e.width == 0 {
-		e.width = 100
-	}
+// head returns what stands before the first key.
+func (e *tableEncoder) head() []byte {
 	if e.whole {
-		return dst
+		return nil
 	}
-	return e.row(dst, "db", "type", "expires", "elements", "key", "value")
+	return e.row(nil, "db", "type", "expires", "elements", "key", "value")
 }
 
 // narrow is the width from which on downwards a row leaves out what the key needs more: the time of
