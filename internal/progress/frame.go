@@ -267,7 +267,6 @@ func rowsOf(s Snapshot, most int) (rows []Part, names []string) {
 // A sum is parts that share a line.
 type sum struct {
 	Part
-	work, whole   float64
 	unknown       bool
 	running, good int
 }
@@ -275,7 +274,7 @@ type sum struct {
 func (s *sum) add(p Part) {
 	s.Keys, s.Bytes = s.Keys+p.Keys, s.Bytes+p.Bytes
 	s.KeysRate, s.BytesRate = s.KeysRate+p.KeysRate, s.BytesRate+p.BytesRate
-	s.work, s.whole = s.work+float64(p.Work), s.whole+float64(p.Whole)
+	s.Work, s.Whole = s.Work+p.Work, s.Whole+p.Whole
 	s.unknown = s.unknown || p.Share == nil
 	switch p.State {
 	case Running:
@@ -287,7 +286,6 @@ func (s *sum) add(p Part) {
 
 func (s *sum) part() Part {
 	p := s.Part
-	p.Work, p.Whole = int64(s.work), int64(s.whole)
 	p.State = Failed
 	switch {
 	case s.running > 0:
@@ -303,7 +301,6 @@ func (s *sum) part() Part {
 
 // behind orders what has failed first, and then what is furthest behind.
 func (s *sum) behind(o *sum) int {
-	a, b := s.part(), o.part()
 	value := func(p Part) float64 {
 		switch {
 		case p.State == Failed:
@@ -313,7 +310,7 @@ func (s *sum) behind(o *sum) int {
 		}
 		return *p.Share
 	}
-	return cmp.Compare(value(a), value(b))
+	return cmp.Compare(value(s.part()), value(o.part()))
 }
 
 func (f *frame) server(s Server, several bool) {

@@ -1,3 +1,15 @@
+// Package progress counts what a run does, and shows it: as lines that are redrawn on a terminal,
+// as a line now and then in a log, or as JSON.
+//
+//	m := progress.NewMeter()
+//	m.Show = progress.Display{Mode: progress.Auto, Log: log}.Show // or nil: nothing is shown
+//	end := m.Begin("load", 8)
+//	m.Part(progress.Name{DB: 0, Type: "hash"}).Add(keys, bytes, work)
+//	end()
+//
+// An engine fills a Meter and never prints how far it is. What is shown is a pure function of a
+// Snapshot: Frame and Line. The cursor is never hidden, and the terminal's mode is changed only
+// within one write, so that there is nothing to restore when the process is killed.
 package progress
 
 import (
@@ -218,6 +230,5 @@ func (m *Meter) left(now time.Time, done, rest int64, elapsed float64) *float64 
 			return nil // nobody knows when it goes on, or how much comes
 		}
 	}
-	left := float64(rest) / perSecond
-	return &left
+	return new(float64(rest) / perSecond)
 }

@@ -79,6 +79,14 @@ func (m *Meter) Watch(ctx context.Context, role, addr string, look func(context.
 	}
 }
 
+// told returns what a server tells; nil: it does not.
+func told[N int64 | float64](n N) *N {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}
+
 func (s *server) saw(began, now time.Time, l Load, err error) {
 	s.Server = Server{Role: s.Role, Addr: s.Addr, Notes: []string{}}
 	if err != nil {
@@ -88,17 +96,8 @@ func (s *server) saw(began, now time.Time, l Load, err error) {
 	if l.Notes != nil {
 		s.Notes = l.Notes
 	}
-	took := now.Sub(began).Seconds()
-	s.Took = &took
-	if l.Ops >= 0 {
-		s.Ops = &l.Ops
-	}
-	if l.Memory >= 0 {
-		s.Memory = &l.Memory
-	}
-	if l.Disk >= 0 {
-		s.Disk = &l.Disk
-	}
+	s.Took = new(now.Sub(began).Seconds())
+	s.Ops, s.Memory, s.Disk = told(l.Ops), told(l.Memory), told(l.Disk)
 	if l.CPUSeconds >= 0 {
 		if cores := s.cpu.at(now, l.CPUSeconds, 0); s.asked {
 			s.CPU = &cores
@@ -108,8 +107,7 @@ func (s *server) saw(began, now time.Time, l Load, err error) {
 		if !s.asked || l.Stalls < s.stalls { // or it was started again
 			s.stalls = l.Stalls
 		}
-		n := l.Stalls - s.stalls
-		s.Stalls = &n
+		s.Stalls = new(l.Stalls - s.stalls)
 	}
 	s.asked = true
 }

@@ -1,5 +1,10 @@
 package pikasim
 
+import (
+	"bytes"
+	"slices"
+)
+
 // list is elements from left to right; head of them are popped already.
 type list struct {
 	items [][]byte
@@ -90,4 +95,117 @@ func (l *list) element(n int64) *[]byte {
 		return nil
 	}
 	return &l.all()[n]
+}
+
+// replace puts other elements in place of all.
+func (l *list) replace(items [][]byte) { l.items, l.head = items, 0 }
+
+// pushx is LPUSHX and RPUSHX.
+func pushx(c *call) {
+	if _, found := read[list](c); !found {
+		c.out.integer(0)
+		return
+	}
+	c.name = c.name[:len("lpush")]
+	push(c)
+}
+
+func linsert(c *call) {
+	where := c.word(2)
+	if where != "before" && where != "after" {
+		c.fail(syntax)
+	}
+	l, found := read[list](c)
+	if !found {
+		c.out.integer(0)
+		return
+	}
+	at := slices.IndexFunc(l.all(), func(b []byte) bool { return bytes.Equal(b, c.args[3]) })
+	if at < 0 {
+		c.out.integer(-1)
+		return
+	}
+	if where == "after" {
+		at++
+	}
+	l.replace(slices.Insert(slices.Clone(l.all()), at, c.args[4]))
+	c.out.integer(int64(l.size()))
+}
+
+func lset(c *call) {
+	n := c.number(2)
+	l, found := read[list](c)
+	if !found {
+		c.fail("ERR no such key")
+	}
+	at := l.element(n)
+	if at == nil {
+		c.fail("ERR index out of range")
+	}
+	*at = c.args[3]
+	c.out.ok()
+}
+
+// lrem removes up to count equal elements from the left, below zero from the right; 0 is all.
+func lrem(c *call) {
+	count := c.number(2)
+	l, _ := read[list](c)
+	items, right := slices.Clone(l.all()), count < 0
+	if right {
+		count = -count
+		slices.Reverse(items)
+	}
+	var n int64
+	items = slices.DeleteFunc(items, func(b []byte) bool {
+		hit := bytes.Equal(b, c.args[3]) && (count == 0 || n < count)
+		if hit {
+			n++
+		}
+		return hit
+	})
+	if right {
+		slices.Reverse(items)
+	}
+	l.replace(items)
+	c.out.integer(n)
+}
+
+func ltrim(c *call) {
+	start, stop := c.number(2), c.number(3)
+	l, _ := read[list](c)
+	from, to := span(start, stop, l.size())
+	l.replace(slices.Clone(l.all()[from:to]))
+	c.out.ok()
+}
+
+// rpoplpush is logged in two halves since 3.5.
+func rpoplpush(c *call) {
+	from, found := read[list](c)
+	readName[list](c, c.str(2)) // fails if it is of another type
+	if !found {
+		c.logsNew()
+		c.out.null()
+		return
+	}
+	b := from.popRight()
+	editName[list](c, c.str(2)).pushLeft(b)
+	c.logsNew(words("RPOP", c.str(1)), words("LPUSH", c.str(2), string(b)))
+	c.out.bulk(b)
+}
+
+// blockingPop is BLPOP and BRPOP key ... timeout, which do not wait here.
+func blockingPop(c *call) {
+	c.logs()
+	for _, name := range c.args[1 : len(c.args)-1] {
+		l, found := readName[list](c, string(name))
+		if !found {
+			continue
+		}
+		pop := map[string]func() []byte{"lpop": l.popLeft, "rpop": l.popRight}
+		word := c.name[1:]
+		c.logs(words(word, string(name)))
+		c.out.list(name, pop[word]())
+		return
+	}
+	c.out.array(-1)
 }
