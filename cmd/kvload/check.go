@@ -7,7 +7,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 const checkDescription = `Needs no server. Says which files are damaged and where (13). Of a chain it
@@ -23,18 +22,18 @@ EXAMPLES:
 
 func checkCommand() *cli.Command {
 	return &cli.Command{
-		Name: "check", Usage: "read a whole dump and verify every checksum, count and range", UsageText: "kvload check DIR", ArgsUsage: "DIR",
+		Name: "check", Usage: "read a whole dump and verify every checksum, count and range",
+		UsageText: "kvload check DIR", ArgsUsage: "DIR",
 		Description: checkDescription,
 		Flags:       append(command.OutputFlags(), encryption.IdentityFlag()),
 		Action: func(c *cli.Context) error {
-			location, keys, err := argument(c)
+			dump, err := command.Read(c, parseDump)
 			if err != nil {
 				return err
 			}
-			s := command.Summarize(c, thenLoad(c, location))
-			s.Dump.Place = summary.Place(location)
 			return checkdump.Run(c.Context, checkdump.Options{
-				Location: location, Identities: keys.Identities, Summary: s, Log: c.App.ErrWriter,
+				Location: dump.Location, Identities: dump.Identities, Log: c.App.ErrWriter,
+				Summary:  command.Summarize(c, dump.Location, thenLoad(dump.Location)),
 				NewMeter: func() (*progress.Meter, error) { return command.Meter(c) },
 			})
 		},

@@ -1,16 +1,10 @@
 package main
 
 import (
-	"context"
-	"io"
-
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
 
 const finishDescription = `Ends a load that was divided with --shard: makes sure that every shard is
@@ -29,27 +23,26 @@ EXAMPLES:
    kvload finish --uri redis://10.0.0.9:6666 --in /nfs/pika --no-verify`
 
 func finishCommand() *cli.Command {
-	flags := append(verifyFlags(stateFlag("where the shards keep their journals, `DIR`, a directory or the URL of a prefix in a bucket (default: as that of kvload load)", "Shards")),
-		&cli.BoolFlag{Name: "no-verify", Usage: "do not compare the target with the dump", Category: "Comparison"})
+	state := stateFlag("where the shards keep their journals, "+command.Dir+" (default: as that "+
+		"of kvload load)", command.Shards)
 	return &cli.Command{
 		Name: "finish", Usage: "make sure that all shards of a load are done, and compare",
-		UsageText: "kvload finish --uri redis://HOST:6666 --in DIR [options]", Description: finishDescription,
-		Flags: flags,
+		UsageText:   "kvload finish --uri redis://HOST:6666 --in DIR [options]",
+		Description: finishDescription,
+		Flags: append(verifyFlags(state),
+			&cli.BoolFlag{Name: "no-verify", Category: command.Comparison,
+				Usage: "do not compare the target with the dump"}),
 		Action: func(c *cli.Context) error {
-			o, err := parseVerify(c, false)
+			o, err := command.Read(c, parseVerify)
 			if err != nil {
 				return err
 			}
-			o.Summary = command.Summarize(c, afterVerify(c))
-			out, log := command.Out(c), c.App.ErrWriter
+			o.Summary = command.Summarize(c, "", command.AfterVerify("differs.jsonl"))
 			f := load.FinishOptions{Spec: o.Spec}
 			if !c.Bool("no-verify") {
-				f.Verify = func(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules, left func() (io.ReadCloser, error)) error {
-					o.Spec, o.OpenLeftOut = s, left
-					return verifytarget.RunWith(ctx, o, a, rules, out, log)
-				}
+				f.Verify = o.Verify
 			}
-			return load.Finish(c.Context, f, out, log)
+			return load.Finish(c.Context, f, command.Out(c), c.App.ErrWriter)
 		},
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/manual"
 )
@@ -123,7 +124,7 @@ func shows(args ...string) string { return runCommand(args...).stdout }
 // TestChoices: what completion offers is what the flags take.
 func TestChoices(t *testing.T) {
 	manual.CheckChoices(t, loadCommand, strings.Fields("--uri redis://h:1 --in d"), shows, func(c *cli.Context) error {
-		_, err := parseTargets(c)
+		_, err := command.Read(c, parseTargets)
 		return err
 	})
 }

@@ -2,10 +2,10 @@ package main
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
@@ -40,41 +40,28 @@ EXAMPLES:
 
 ` + command.Buckets
 
-// isChain reports whether --in of a load is a chain.
-func isChain(c *cli.Context) (bool, error) {
-	in := c.String("in")
-	if in == loadstate.Stream || c.Bool("follow") {
-		return false, nil
-	}
-	is, err := archive.IsChain(c.Context, in)
-	switch {
-	case is && c.Bool("tune"):
-		err = exitcode.Usagef("--tune is for a dump: each delta of a chain is a short load")
-	case is && c.String("report") != "":
-		err = exitcode.Usagef("--report is for one load: what a delta of a chain leaves out is listed beside its journal")
-	}
-	return is, err
-}
-
 // notFollowed are flags of load that say nothing of a chain.
-var notFollowed = []string{"in", "follow", "dry-run", "report", "create-namespaces", "shard", "shards", "on-exists", "spool", "tune", "resume"}
+var notFollowed = strings.Fields("in follow dry-run report create-namespaces shard shards on-exists " +
+	"spool tune resume")
 
 func followCommand() *cli.Command {
-	flags := slices.DeleteFunc(loadFlags(), func(f cli.Flag) bool { return slices.Contains(notFollowed, f.Names()[0]) })
-	in := dumpFlags("load the deltas of the chain in `DIR`, a directory or the URL of a prefix in a bucket")
+	flags := slices.DeleteFunc(loadFlags(), func(f cli.Flag) bool {
+		return slices.Contains(notFollowed, f.Names()[0])
+	})
 	return &cli.Command{
 		Name: "follow", Usage: "load the deltas of a chain as they appear",
-		UsageText: "kvload follow --uri redis://HOST:6666 --in CHAIN [options]", Description: followDescription,
-		Flags: append(in[:1], flags...),
+		UsageText:   "kvload follow --uri redis://HOST:6666 --in CHAIN [options]",
+		Description: followDescription,
+		Flags:       append(flags, inFlag("load the deltas of the chain in "+command.Dir)),
 		Action: func(c *cli.Context) error {
-			targets, err := parseTargets(c)
+			targets, err := command.Read(c, parseTargets)
 			if err != nil {
 				return err
 			}
 			if targets[0].Dump == loadstate.Stream {
 				return exitcode.Usagef("--in - is a dump: a chain is a directory, or a prefix in a bucket")
 			}
-			targets[0].Summary = command.Summarize(c, afterFollow(c))
+			targets[0].Summary = command.Summarize(c, "", afterFollow)
 			return loadchain.Run(c.Context, targets, true, command.Out(c), c.App.ErrWriter)
 		},
 	}

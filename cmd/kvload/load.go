@@ -1,27 +1,19 @@
 package main
 
 import (
-	"context"
-	"io"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
-	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 )
 
@@ -90,26 +82,24 @@ MANY MACHINES:
 func loadCommand() *cli.Command {
 	return &cli.Command{
 		Name: "load", Usage: "load a dump into a Kvrocks",
-		UsageText: "kvload load --uri redis://HOST:6666 --in DIR [options]", Description: loadDescription,
-		Flags: loadFlags(),
+		UsageText:   "kvload load --uri redis://HOST:6666 --in DIR [options]",
+		Description: loadDescription,
+		Flags:       loadFlags(),
 		Action: func(c *cli.Context) error {
-			targets, err := parseTargets(c)
+			targets, err := command.Read(c, parseTargets)
 			if err != nil {
 				return err
 			}
-			chain, err := isChain(c)
+			chain, err := targets[0].IsChain(c.Context)
 			if err != nil {
 				return err
 			}
 			if chain {
-				targets[0].Summary = command.Summarize(c, afterFollow(c))
+				targets[0].Summary = command.Summarize(c, "", afterFollow)
 				return loadchain.Run(c.Context, targets, false, command.Out(c), c.App.ErrWriter)
 			}
-			targets[0].Summary = command.Summarize(c, afterLoad(c))
-			if len(targets) > 1 {
-				return load.RunAll(c.Context, targets, command.Out(c), c.App.ErrWriter)
-			}
-			return load.Run(c.Context, targets[0], command.Out(c), c.App.ErrWriter)
+			targets[0].Summary = command.Summarize(c, "", afterLoad)
+			return load.RunAll(c.Context, targets, command.Out(c), c.App.ErrWriter)
 		},
 	}
 }
@@ -117,144 +107,111 @@ func loadCommand() *cli.Command {
 // loadFlags are the flags of load.
 func loadFlags() []cli.Flag {
 	return slices.Concat(
-		dumpFlags("load the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket; - loads a stream from standard input"),
-		[]cli.Flag{
-			baseFlag("beside it is the journal of its load"),
-			baseLoadedFlag(),
-			&cli.BoolFlag{Name: "follow", Usage: "load a dump while pikadump still writes it, and end when it is finished", Category: categoryDump},
-			&cli.BoolFlag{Name: "dry-run", Usage: "make the preflight checks, show all of them, and write nothing; exit code 0, or that of the load: 5, 11, 12", Category: categoryWhat},
-			&cli.BoolFlag{Name: "verify", Usage: "when the load is done, compare the target with the dump, as kvload verify does", Category: categoryWhat},
-			&cli.StringFlag{Name: "report", Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside the journal, if there is anything)", Category: categoryOutput},
-		},
-		targetFlags(),
-		[]cli.Flag{
-			&cli.StringFlag{Name: "accept", Usage: "`" + strings.Join(preflight.Acceptable, ",") + "` preflight checks that only warn instead of refusing", Category: categoryWhat},
-			&cli.BoolFlag{Name: "create-namespaces", Usage: "create the namespaces of --map-db whose tokens the target does not know, named NAME of N=VAR@NAME, or dbN; the password must be its requirepass", Category: categoryWhat},
-		},
-		rewriteFlags(),
-		shardFlags(),
-		runFlags("connections that load at once, in a cluster to each node", "retry transient errors; give up after this long without progress; 0: no retries"),
-		writeFlags("first save the keys that will be overwritten, as a dump in `DIR`, a directory or the URL of a prefix in a bucket"),
+		targetFlags(), shardFlags(), runFlags("connections that load at once, in a cluster to each node"),
+		writeFlags("first save the keys that will be overwritten, as a dump in "+command.Dir),
 		rateFlags("write"),
 		[]cli.Flag{
-			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than --threads, and those of a key that spans several; from a Pika before 4.0 the whole dump", Category: categorySpeed},
-			&cli.StringFlag{Name: "method", Value: "auto", Usage: "`auto|commands|raw` how keys are written: by raw write batches of RocksDB if the target is empty and proves that it reads them, else by commands; by commands; or by raw batches, refused where that is not proved", Category: categorySpeed},
-			&cli.BoolFlag{Name: "tune", Usage: "for the load, set log-level and rocksdb.max_background_jobs of a Kvrocks, and restore them; COMPACT when it is done; the password must be its requirepass", Category: categorySpeed},
-			&cli.BoolFlag{Name: "resume", Usage: "resume a load that stopped; start it if there is none", Category: categoryRepeat},
-			&cli.IntFlag{Name: "max-errors", Value: 1000, Usage: "stop if the target refuses more keys and members than this; -1: never", Category: categoryRepeat},
-			encryption.RecipientFlag(),
+			inFlag("load the dump, delta or chain in " + command.Dir + "; - loads a stream from " +
+				"standard input"),
+			encryption.IdentityFlag(), encryption.RecipientFlag(),
+			baseFlag("beside it is the journal of its load"),
+			&cli.BoolFlag{Name: "base-loaded", Category: command.Dump,
+				Usage: "load a delta though no journal says that the target holds what it " +
+					"follows; only if you know that it does"},
+			&cli.BoolFlag{Name: "follow", Category: command.Dump,
+				Usage: "load a dump while pikadump still writes it, and end when it is finished"},
+			&cli.BoolFlag{Name: "dry-run", Category: command.Written,
+				Usage: "make the preflight checks, show all of them, and write nothing; exit " +
+					"code 0, or that of the load: 5, 11, 12"},
+			&cli.BoolFlag{Name: "verify", Category: command.Written,
+				Usage: "when the load is done, compare the target with the dump, as kvload verify does"},
+			&cli.StringFlag{Name: "report", Category: command.Output,
+				Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside " +
+					"the journal, if there is anything)"},
+			&cli.StringFlag{Name: "accept", Category: command.Written,
+				Usage: "`" + strings.Join(preflight.Acceptable, ",") + "` preflight checks that " +
+					"only warn instead of refusing"},
+			&cli.BoolFlag{Name: "create-namespaces", Category: command.Written,
+				Usage: "create the namespaces of --map-db whose tokens the target does not " +
+					"know, named NAME of N=VAR@NAME, or dbN; the password must be its requirepass"},
+			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Category: command.Speed,
+				Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than " +
+					"--threads, and those of a key that spans several; from a Pika before 4.0 " +
+					"the whole dump"},
+			&cli.StringFlag{Name: "method", Value: "auto", Category: command.Speed,
+				Usage: "`auto|commands|raw` how keys are written: by raw write batches of " +
+					"RocksDB if the target is empty and proves that it reads them, else by " +
+					"commands; by commands; or by raw batches, refused where that is not proved"},
+			&cli.BoolFlag{Name: "tune", Category: command.Speed,
+				Usage: "for the load, set log-level and rocksdb.max_background_jobs of a " +
+					"Kvrocks, and restore them; COMPACT when it is done; the password must be " +
+					"its requirepass"},
+			&cli.BoolFlag{Name: "resume", Category: command.Repeat,
+				Usage: "resume a load that stopped; start it if there is none"},
+			&cli.IntFlag{Name: "max-errors", Value: 1000, Category: command.Repeat,
+				Usage: "stop if the target refuses more keys and members than this; -1: never"},
 		},
 	)
 }
 
+// rateFlags say how the target is spared.
+func rateFlags(verb string) []cli.Flag {
+	return command.RateFlags(verb, "connections", "halve the speed while reply latency exceeds "+
+		"`F` times its initial value, then raise it slowly")
+}
+
 // parseTargets returns the options of the load into each target.
-func parseTargets(c *cli.Context) ([]load.Options, error) {
-	servers, err := connect.AllFromFlags(c)
-	if err != nil {
-		return nil, &exitcode.UsageError{Err: err}
+func parseTargets(v *command.Values) (targets []load.Options) {
+	servers := command.Get(v, connect.AllFromFlags)
+	if servers == nil {
+		return nil
 	}
-	if n := len(servers); n > 1 && c.String("report") != "" {
-		return nil, exitcode.Usagef("--report names one file, and there are %d targets: leave it out, each has its own beside its journal", n)
-	}
-	spec, err := parseSpec(c, servers[0])
-	if err != nil {
-		return nil, err
-	}
-	var targets []load.Options
+	v.Refuse(len(servers) > 1 && v.String("report") != "",
+		"--report names one file, and there are %d targets: leave it out, each has its own "+
+			"beside its journal", len(servers))
+	o := parseLoad(v, parseSpec(v, servers[0]))
 	for _, s := range servers {
-		if slices.ContainsFunc(targets, func(t load.Options) bool { return t.Target.Target.Addr == s.Addr }) {
-			return nil, exitcode.Usagef("--uri names %s twice: each target is loaded once", s.Addr)
+		t := o
+		t.Spec = into(v, o.Spec, s)
+		for _, other := range targets {
+			v.Refuse(other.Target.Target.Addr == s.Addr,
+				"--uri names %s twice: each target is loaded once", s.Addr)
 		}
-		spec, err := into(c, spec, s)
-		if err != nil {
-			return nil, err
+		if len(servers) > 1 {
+			t.AmongSeveral()
 		}
-		o, err := parseLoad(c, spec, len(servers) > 1)
-		if err != nil {
-			return nil, err
-		}
-		targets = append(targets, o)
+		v.Try(t.Check)
+		targets = append(targets, t)
 	}
-	return targets, nil
+	return targets
 }
 
-// parseLoad reads the flags of a load into one target; several says whether there are more.
-func parseLoad(c *cli.Context, spec load.Spec, several bool) (o load.Options, err error) {
-	if spec.Shard, err = shardFromFlags(c, os.Getenv); err != nil {
-		return o, err
+// parseLoad reads the flags of a load.
+func parseLoad(v *command.Values, spec load.Spec) load.Options {
+	undo := parseWrite(v, &spec)
+	o := load.Options{
+		Spec: spec, Follow: v.Bool("follow"), Stdin: v.App.Reader, Spool: v.String("spool"),
+		DryRun: v.Bool("dry-run"), CreateNamespaces: v.Bool("create-namespaces"), Tune: v.Bool("tune"),
+		Namespaces: load.NamespaceNames(v.String("map-db")), BaseLoaded: v.Bool("base-loaded"),
+		Resume: v.Bool("resume"), Undo: undo, Report: v.String("report"), Accept: parseAccept(v),
+		Checkpoint: v.Duration("checkpoint"), StallTimeout: v.Duration("stall-timeout"),
+		MaxErrors: v.Context.Int("max-errors"), Method: command.Parse(v, "method", load.ParseMethod),
+		Limits: command.Get(v, pace.LimitsFromFlags), Tool: "kvload " + command.Version,
 	}
-	undo, err := parseWrite(c, &spec)
-	if err != nil {
-		return o, err
+	if v.Bool("verify") {
+		o.Verify = verifytarget.Options{Rounds: 2, Limits: o.Limits}.Verify
 	}
-	if several {
-		for _, dir := range []*string{&spec.State, &undo} {
-			if *dir != "" {
-				*dir = storage.Join(*dir, loadstate.TargetName(spec.Target.Target.Addr))
-			}
-		}
-	}
-	o = load.Options{
-		Spec: spec, Follow: c.Bool("follow"), Stdin: c.App.Reader, Spool: c.String("spool"),
-		DryRun: c.Bool("dry-run"), CreateNamespaces: c.Bool("create-namespaces"), Namespaces: load.NamespaceNames(c.String("map-db")),
-		BaseLoaded: c.Bool("base-loaded"), Resume: c.Bool("resume"), Undo: undo, Report: c.String("report"), Checkpoint: c.Duration("checkpoint"),
-		MaxErrors: c.Int("max-errors"), StallTimeout: c.Duration("stall-timeout"), Tune: c.Bool("tune"),
-		Tool: "kvload " + command.Version,
-	}
-	if c.Bool("verify") {
-		o.Verify = func(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules, left func() (io.ReadCloser, error), log io.Writer) error {
-			return verifytarget.RunWith(ctx, verifytarget.Options{Spec: s, Rounds: 2, OpenLeftOut: left, Limits: o.Limits}, a, rules, log, log)
-		}
-	}
-	if o.Method, err = load.ParseMethod(c.String("method")); err != nil {
-		return o, exitcode.Usagef("--method: %w", err)
-	}
-	if o.Accept, err = parseAccept(c.String("accept")); err != nil {
-		return o, err
-	}
-	if o.Limits, err = pace.LimitsFromFlags(c); err != nil {
-		return o, err
-	}
-	return o, checkLoad(&o, several)
-}
-
-// checkLoad refuses options that do not go together.
-func checkLoad(o *load.Options, several bool) error {
-	switch stream := o.Dump == loadstate.Stream; {
-	case o.CreateNamespaces && (o.MapDB == nil || o.Target.Target.Password == ""):
-		return exitcode.Usagef("--create-namespaces makes the namespaces that --map-db names, and needs the password of %s (its requirepass)", o.Target.Target.Addr)
-	case o.Undo != "" && o.Target.OnExists != writer.Replace:
-		return exitcode.Usagef("--undo saves what is overwritten, and without --on-exists replace nothing is")
-	case stream && o.Follow:
-		return exitcode.Usagef("--follow is for a dump in a directory or a bucket: --in - is loaded as it comes anyway")
-	case (stream || o.Follow) && several:
-		return exitcode.Usagef("several targets need a finished dump: each loads it at its own pace")
-	case (stream || o.Follow) && o.Shard.Of > 1:
-		return exitcode.Usagef("shards can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)")
-	case (stream || o.Follow) && o.Undo != "":
-		return exitcode.Usagef("--undo must know all names before the load begins: it needs a finished dump")
-	case stream && (o.Verify != nil || o.DryRun):
-		return exitcode.Usagef("--in - can be read only once: make a dump of it with kvload unpack for --verify or --dry-run")
-	case o.Keys.Recipients != nil && o.Undo == "":
-		return exitcode.Usagef("--encrypt-to is for the dump that --undo makes; the dump that is loaded needs --identity if it is encrypted")
-	case o.Report != "" && !o.Shard.IsAll():
-		return exitcode.Usagef("--report does not go with --shard: what was left out is listed beside the journal, and kvload finish puts the lists together")
-	case o.Tune && (!o.Shard.IsAll() || storage.IsURL(o.State)):
-		return exitcode.Usagef("--tune keeps the settings that it changes in a local directory, and does not go with --shard, nor with --state in a bucket")
-	}
-	return nil
+	return o
 }
 
 // parseAccept reads the checks of --accept.
-func parseAccept(s string) ([]string, error) {
-	if s == "" {
-		return nil, nil
+func parseAccept(v *command.Values) (names []string) {
+	if v.String("accept") != "" {
+		names = strings.Split(v.String("accept"), ",")
 	}
-	names := strings.Split(s, ",")
 	for _, name := range names {
-		if !slices.Contains(preflight.Acceptable, name) {
-			return nil, exitcode.Usagef("--accept %q: it takes %s", name, strings.Join(preflight.Acceptable, ", "))
-		}
+		v.Refuse(!slices.Contains(preflight.Acceptable, name),
+			"--accept %q: it takes %s", name, strings.Join(preflight.Acceptable, ", "))
 	}
-	return names, nil
+	return names
 }

@@ -5,20 +5,19 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -67,25 +66,31 @@ EXAMPLES:
    kvload ls --type hash --match 'user:*' /backup/pika
    kvload ls --format json /backup/pika | jq -r .name`
 
-// baseHelp is the end of the help of --base.
-const baseHelp = "what is shown is what it and the deltas amount to; without it a delta shows what changed"
-
 // showFlags are those of get and cat.
 func showFlags() []cli.Flag {
-	return append(append(rewriteFlags(), command.ProgressFlags()...), baseFlag(baseHelp),
-		&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: string(export.Table), Usage: "`table|json|resp|csv` for people, a line of JSON for each key, commands for redis-cli --pipe, or a row for each element", Category: categoryOutput},
+	return slices.Concat(rewriteFlags(), command.ProgressFlags(), []cli.Flag{
+		baseFlag("what is shown is what it and the deltas amount to; without it a delta shows what changed"),
+		formatFlag("`table|json|resp|csv` for people, a line of JSON for each key, commands for " +
+			"redis-cli --pipe, or a row for each element"),
 		encryption.IdentityFlag(),
-	)
+	})
+}
+
+func formatFlag(usage string) cli.Flag {
+	return &cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: string(export.Table),
+		Usage: usage, Category: command.Output}
 }
 
 func catCommand() *cli.Command {
 	return &cli.Command{
-		Name: "cat", Usage: "write the keys of a dump to standard output", UsageText: "kvload cat [options] DIR", ArgsUsage: "DIR", Description: catDescription,
+		Name: "cat", Usage: "write the keys of a dump to standard output",
+		UsageText: "kvload cat [options] DIR", ArgsUsage: "DIR", Description: catDescription,
 		Flags: append(showFlags(),
-			&cli.StringSliceFlag{Name: "key", Usage: "only the key `NAME`; can be given more than once (kvload get has more ways)", Category: "Which keys"},
-			&cli.Int64Flag{Name: "limit", Usage: "end after `N` keys", Category: "Which keys"}),
+			&cli.StringSliceFlag{Name: "key", Category: command.Keys,
+				Usage: "only the key `NAME`; can be given more than once (kvload get has more ways)"},
+			&cli.Int64Flag{Name: "limit", Usage: "end after `N` keys", Category: command.Keys}),
 		Action: func(c *cli.Context) error {
-			location, keys, err := argument(c)
+			dump, err := command.Read(c, parseDump)
 			if err != nil {
 				return err
 			}
@@ -93,7 +98,7 @@ func catCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return show(c, location, keys, func(x *export.Exporter) error {
+			return show(c, dump, func(x *export.Exporter) error {
 				if names == nil {
 					return x.Cat()
 				}
@@ -105,10 +110,14 @@ func catCommand() *cli.Command {
 
 func getCommand() *cli.Command {
 	return &cli.Command{
-		Name: "get", Usage: "write single keys of a dump to standard output", UsageText: "kvload get [options] DIR KEY...", ArgsUsage: "DIR KEY...", Description: getDescription,
+		Name: "get", Usage: "write single keys of a dump to standard output",
+		UsageText: "kvload get [options] DIR KEY...", ArgsUsage: "DIR KEY...",
+		Description: getDescription,
 		Flags: append(showFlags(),
-			&cli.StringFlag{Name: "keys-from", Usage: "the keys are the lines of `FILE`; -: of standard input", Category: "Which keys"},
-			&cli.BoolFlag{Name: "base64", Usage: "the keys are given in base64, for those that are no text", Category: "Which keys"}),
+			&cli.StringFlag{Name: "keys-from", Category: command.Keys,
+				Usage: "the keys are the lines of `FILE`; -: of standard input"},
+			&cli.BoolFlag{Name: "base64", Category: command.Keys,
+				Usage: "the keys are given in base64, for those that are no text"}),
 		Action: get,
 	}
 }
@@ -116,13 +125,14 @@ func getCommand() *cli.Command {
 func get(c *cli.Context) error {
 	args, from := c.Args().Slice(), c.String("keys-from")
 	if len(args) == 0 || (len(args) == 1) == (from == "") {
-		return exitcode.Usagef("give a dump, a directory or the URL of a prefix in a bucket, and behind it the keys, or the keys with --keys-from FILE")
+		return exitcode.Usagef("give a dump, a directory or the URL of a prefix in a bucket, and " +
+			"behind it the keys, or the keys with --keys-from FILE")
 	}
 	names, err := export.ParseKeys(args[1:], c.Bool("base64"))
 	if err != nil {
 		return err
 	}
-	location, keys, err := dumpToRead(c, args[0])
+	dump, err := command.Read(c, func(v *command.Values) *export.Source { return parseSource(v, args[0]) })
 	if err != nil {
 		return err
 	}
@@ -135,7 +145,7 @@ func get(c *cli.Context) error {
 		defer f.Close()
 		in = f
 	}
-	return show(c, location, keys, func(x *export.Exporter) error {
+	return show(c, dump, func(x *export.Exporter) error {
 		if from == "" {
 			return x.Get(names)
 		}
@@ -143,32 +153,33 @@ func get(c *cli.Context) error {
 	})
 }
 
+// parseDump reads which dump is the command's one argument.
+func parseDump(v *command.Values) *export.Source {
+	v.Refuse(v.NArg() != 1, "give one dump, a directory or the URL of a prefix in a bucket, after the flags")
+	return parseSource(v, v.Args().First())
+}
+
+// parseSource reads with which keys and on which base the dump there is read.
+func parseSource(v *command.Values, location string) *export.Source {
+	v.Usage(storage.Check(location))
+	return &export.Source{
+		Location: location, Base: v.Checked("base", storage.Check), Log: v.App.ErrWriter,
+		Identities: command.Get(v, encryption.FromFlags).Identities,
+	}
+}
+
 // show writes keys of a dump as the flags say.
-func show(c *cli.Context, location string, keys encryption.Keys, write func(*export.Exporter) error) error {
-	o, err := showOptions(c)
+func show(c *cli.Context, dump *export.Source, write func(*export.Exporter) error) error {
+	o, err := command.Read(c, parseShow)
 	if err != nil {
 		return err
 	}
-	s := command.Summarize(c, nil)
-	s.Own = c.Command.Name == "get" // what was asked for stands there: no more is to be said
-	s.Dump.Place = summary.Place(location)
-	a, err := export.Open(c.Context, location, c.String("base"), keys.Identities...)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	logging.SetDump(c.App.ErrWriter, a.Manifest.Dump)
-	s.Of(a.Manifest, a.Path())
-	if !progress.IsTerminal(c.App.Writer) {
-		if o.Meter, err = command.Meter(c); err != nil {
-			return err
-		}
-	}
-	x, err := export.New(c.Context, a, pack.InterruptibleWriter(c.Context, c.App.Writer), o)
-	if err != nil {
-		return err
-	}
-	return damaged(c, location, x.Conclude(s, write(x)))
+	dump.Summary = command.Summarize(c, dump.Location, nil)
+	dump.Summary.Own = c.Command.Name == "get" // what was asked for stands there: no more is to be said
+	w := pack.InterruptibleWriter(c.Context, c.App.Writer)
+	return dump.Show(c.Context, w, o, func(x *export.Exporter) error {
+		return damaged(c, dump.Location, write(x))
+	})
 }
 
 // damaged adds to the error of a damaged dump how to learn more.
@@ -177,40 +188,39 @@ func damaged(c *cli.Context, location string, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w (to see every damaged file: %s; --type and --match choose keys of others)",
-		err, command.Next(c, "kvload check", identityOnly, location))
+		err, command.Next(c, "kvload check", command.Identity, location))
 }
 
 // ofCommands are flags that say what becomes of a key on a target.
-var ofCommands = []string{"on-conflict", "hyperloglog", "ttl", "ttl-min", "key-prefix-strip", "key-prefix-add"}
+var ofCommands = strings.Fields("on-conflict hyperloglog ttl ttl-min key-prefix-strip key-prefix-add")
 
-func showOptions(c *cli.Context) (o export.Options, err error) {
-	if o.Format, err = export.ParseFormat(c.String("format")); err != nil {
-		return o, err
+func parseShow(v *command.Values) (o export.Options) {
+	o.Format = command.Parse(v, "format", export.ParseFormat)
+	for _, name := range ofCommands {
+		v.Refuse(v.IsSet(name) && o.Format != export.RESP,
+			"--%s goes with --format resp: the other formats show what is in the dump", name)
 	}
-	if i := slices.IndexFunc(ofCommands, c.IsSet); i >= 0 && o.Format != export.RESP {
-		return o, exitcode.Usagef("--%s goes with --format resp: the other formats show what is in the dump", ofCommands[i])
-	}
-	if o.Filter, err = filter.FromFlags(c); err != nil {
-		return o, err
-	}
-	if o.Limit = c.Int64("limit"); o.Limit < 0 {
-		return o, exitcode.Usagef("--limit %d is negative", o.Limit)
-	}
-	o.Width, o.Whole, o.Log = progress.Width(c.App.Writer), c.Command.Name == "get", c.App.ErrWriter
+	o.Filter, o.Limit = command.Get(v, filter.FromFlags), v.Int64("limit")
+	v.Refuse(o.Limit < 0, "--limit %d is negative", o.Limit)
+	o.Width, o.Whole, o.Log = progress.Width(v.App.Writer), v.Command.Name == "get", v.App.ErrWriter
 	var policy writer.HLLPolicy
-	o.Rewrite, policy, err = parseRewrite(c)
+	o.Rewrite, policy = parseRewrite(v)
 	o.HyperLogLogs = policy == writer.AsString
-	return o, err
+	if !progress.IsTerminal(v.App.Writer) {
+		o.Meter = command.Get(v, command.Meter)
+	}
+	return o
 }
 
 func lsCommand() *cli.Command {
 	return &cli.Command{
-		Name: "ls", Usage: "list the chunks of a dump", UsageText: "kvload ls [options] DIR", ArgsUsage: "DIR", Description: lsDescription,
+		Name: "ls", Usage: "list the chunks of a dump",
+		UsageText: "kvload ls [options] DIR", ArgsUsage: "DIR", Description: lsDescription,
 		Flags: append(filter.Flags(),
-			&cli.StringFlag{Name: "format", Aliases: []string{"f"}, Value: string(export.Table), Usage: "`table|json` for people, or a line of JSON for each chunk, as the manifest has it", Category: categoryOutput},
+			formatFlag("`table|json` for people, or a line of JSON for each chunk, as the manifest has it"),
 			encryption.IdentityFlag()),
 		Action: func(c *cli.Context) error {
-			location, keys, err := argument(c)
+			dump, err := command.Read(c, parseDump)
 			if err != nil {
 				return err
 			}
@@ -218,15 +228,10 @@ func lsCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			s := command.Summarize(c, nil)
-			s.Own, s.Dump.Place = true, summary.Place(location)
-			a, err := archive.OpenAny(c.Context, location, 0, keys.Identities...)
-			if err != nil {
-				return err
-			}
-			defer a.Close()
-			s.Of(a.Manifest, a.Path())
-			return export.List(a, pack.InterruptibleWriter(c.Context, c.App.Writer), &f, export.Format(c.String("format")), progress.Width(c.App.Writer))
+			dump.Summary = command.Summarize(c, dump.Location, nil)
+			dump.Summary.Own = true
+			w := pack.InterruptibleWriter(c.Context, c.App.Writer)
+			return dump.List(c.Context, w, &f, export.Format(c.String("format")), progress.Width(c.App.Writer))
 		},
 	}
 }

@@ -5,9 +5,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/merge"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 const mergeDescription = `Makes one full dump of a base and its chain of deltas, so that an archive
@@ -26,41 +24,30 @@ EXAMPLES:
 
 func mergeCommand() *cli.Command {
 	return &cli.Command{
-		Name: "merge", Usage: "make one full dump of a base and its deltas", UsageText: "kvload merge --out DIR [options] BASE CHAIN", ArgsUsage: "BASE CHAIN", Description: mergeDescription,
-		Flags: append(append(outFlags(), command.OutputFlags()...),
-			encryption.IdentityFlag(), encryption.RecipientFlag(),
-			&cli.BoolFlag{Name: "plain", Usage: "write a dump that is not encrypted, of a base or deltas that are", Category: "Encryption"}),
-		Action: mergeAction,
+		Name: "merge", Usage: "make one full dump of a base and its deltas",
+		UsageText: "kvload merge --out DIR [options] BASE CHAIN", ArgsUsage: "BASE CHAIN",
+		Description: mergeDescription,
+		Flags:       makeFlags("write a dump that is not encrypted, of a base or deltas that are"),
+		Action: func(c *cli.Context) error {
+			o, err := command.Read(c, parseMerge)
+			if err != nil {
+				return err
+			}
+			o.Summary = command.Summarize(c, o.Out, afterMerge)
+			_, err = merge.Run(c.Context, o)
+			return err
+		},
 	}
 }
 
-func mergeAction(c *cli.Context) error {
-	if c.NArg() != 2 {
-		return exitcode.Usagef("give a full dump and behind it the chain of its deltas: kvload merge --out DIR BASE CHAIN")
+func parseMerge(v *command.Values) merge.Options {
+	v.Refuse(v.NArg() != 2, "give a full dump and behind it the chain of its deltas: kvload "+
+		"merge --out DIR BASE CHAIN")
+	o := merge.Options{
+		Base: parseSource(v, v.Args().Get(0)).Location, Chain: parseSource(v, v.Args().Get(1)).Location,
+		Tool: v.App.Name + " " + v.App.Version, Plain: v.Bool("plain"), Log: v.App.ErrWriter,
 	}
-	base, _, err := dumpToRead(c, c.Args().Get(0))
-	if err != nil {
-		return err
-	}
-	chain, keys, err := dumpToRead(c, c.Args().Get(1))
-	if err != nil {
-		return err
-	}
-	o := merge.Options{Base: base, Chain: chain, Tool: c.App.Name + " " + c.App.Version, Plain: c.Bool("plain"), Log: c.App.ErrWriter}
-	if o.Out, err = outLocation(c); err != nil {
-		return err
-	}
-	o.Archive.Keys, o.Archive.Storage = keys, outStorage(c)
-	check := thenCheck(c, o.Out)
-	o.Summary = command.Summarize(c, func(s *summary.Summary, err error) []string {
-		if s.Result == summary.Stopped {
-			return []string{command.Next(c, "kvload merge", command.But())}
-		}
-		return check(s, err)
-	})
-	if o.Meter, err = command.Meter(c); err != nil {
-		return err
-	}
-	_, err = merge.Run(c.Context, o)
-	return err
+	o.Out, o.Archive.Storage = parseOut(v)
+	o.Archive.Keys, o.Meter = command.Get(v, encryption.FromFlags), command.Get(v, command.Meter)
+	return o
 }

@@ -9,8 +9,6 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dumpreport"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -30,35 +28,42 @@ EXAMPLES:
 
 func reportCommand() *cli.Command {
 	return &cli.Command{
-		Name: "report", Usage: "write a page about a dump and its loads", UsageText: "kvload report DIR --out FILE", ArgsUsage: "DIR",
+		Name: "report", Usage: "write a page about a dump and its loads",
+		UsageText: "kvload report DIR --out FILE", ArgsUsage: "DIR",
 		Description: reportDescription,
-		Flags: append(command.OutputFlags(),
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the page to `FILE`; -: to standard output", Category: categoryOutput},
-			&cli.StringFlag{Name: "lang", Value: string(dumpreport.English), Usage: "`en|zh` language of the page", Category: categoryOutput},
-			&cli.StringSliceFlag{Name: "state", DefaultText: "those in DUMP.load, beside the dump", Usage: "show the load whose --state was `DIR`, a directory or the URL of a prefix in a bucket; can be given more than once", Category: categoryDump},
-			baseFlag("what both amount to is shown"), encryption.IdentityFlag(), readersFlag()),
+		Flags: append(countFlags("what both amount to is shown"),
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: command.Output,
+				Usage: "write the page to `FILE`; -: to standard output"},
+			&cli.StringFlag{Name: "lang", Value: string(dumpreport.English), Category: command.Output,
+				Usage: "`en|zh` language of the page"},
+			&cli.StringSliceFlag{Name: "state", Category: command.Dump,
+				DefaultText: "those in DUMP.load, beside the dump",
+				Usage:       "show the load whose --state was " + command.Dir + "; can be given more than once"}),
 		Action: writeReport,
 	}
 }
 
+// parseReport reads where the page goes, and in which language.
+func parseReport(v *command.Values) dumpreport.Lang {
+	out := v.String("out")
+	v.Refuse(out == "", "--out is missing: it names the file for the page")
+	v.Refuse(out == "-" && v.Bool("json"),
+		"--out - and --json would both write to standard output: name a file for the page")
+	for _, state := range v.StringSlice("state") {
+		if err := storage.Check(state); err != nil {
+			v.Refuse(true, "--state: %w", err)
+		}
+	}
+	return command.Parse(v, "lang", dumpreport.ParseLang)
+}
+
 func writeReport(c *cli.Context) error {
-	out := c.String("out")
-	if out == "" {
-		return exitcode.Usagef("--out is missing: it names the file for the page")
-	}
-	if out == "-" && c.Bool("json") {
-		return exitcode.Usagef("--out - and --json would both write to standard output: name a file for the page")
-	}
-	lang, err := dumpreport.ParseLang(c.String("lang"))
+	lang, err := command.Read(c, parseReport)
 	if err != nil {
 		return err
 	}
-	for _, state := range c.StringSlice("state") {
-		if err := storage.Check(state); err != nil {
-			return exitcode.Usagef("--state: %w", err)
-		}
-	}
 	var file *dumpreport.File
+	out := c.String("out")
 	if out != "-" { // before the dump is read, which can take long
 		if file, err = dumpreport.Create(out); err != nil {
 			return err
@@ -70,17 +75,12 @@ func writeReport(c *cli.Context) error {
 		return err
 	}
 	defer a.Close()
-	p := &dumpreport.Page{Stats: s, Tool: "kvload " + command.Version, Now: time.Now(), Lang: lang}
-	if err := p.Read(a); err != nil {
+	dump := cmp.Or(c.String("base"), c.Args().First())
+	p, err := dumpreport.New(c.Context, a, s, dump, c.StringSlice("state"))
+	if err != nil {
 		return err
 	}
-	dump, states := cmp.Or(c.String("base"), c.Args().First()), c.StringSlice("state")
-	if p.Loads, err = dumpreport.Loads(c.Context, dump, s.Dump, states); err != nil {
-		return err
-	}
-	if p.DeltaLoads, err = dumpreport.DeltaLoads(c.Context, a.Deltas(), states); err != nil {
-		return err
-	}
+	p.Tool, p.Now, p.Lang = "kvload "+command.Version, time.Now(), lang
 	if file == nil {
 		return dumpreport.WritePage(c.App.Writer, p)
 	}

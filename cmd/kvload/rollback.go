@@ -5,9 +5,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rollback"
 )
 
@@ -39,56 +38,44 @@ EXAMPLES:
 func rollbackCommand() *cli.Command {
 	return &cli.Command{
 		Name: "rollback", Usage: "undo a load",
-		UsageText: "kvload rollback --uri redis://HOST:6666 --in DIR [options]", Description: rollbackDescription,
+		UsageText:   "kvload rollback --uri redis://HOST:6666 --in DIR [options]",
+		Description: rollbackDescription,
 		Flags: slices.Concat(
-			dumpFlags("undo the load of the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket"),
-			[]cli.Flag{baseFlag("where its journal does not say that")},
-			targetFlags(), rewriteFlags(), shardFlags(),
-			runFlags("connections that read, remove and put back at once", "retry transient errors; give up after this long without progress; 0: no retries"),
+			targetFlags(), shardFlags(), runFlags("connections that read, remove and put back at once"),
 			writeFlags("put back what load --undo saved in `DIR` (default: where the journal says that it is)"),
 			[]cli.Flag{
-				&cli.IntFlag{Name: "to", DefaultText: "0: all of them", Usage: "of a chain, undo only the deltas behind number `N`", Category: categoryWhat},
-				&cli.BoolFlag{Name: "force", Usage: "also undo keys that others changed since", Category: categoryWhat},
-				&cli.BoolFlag{Name: "flush", Usage: "clear the whole target, which was empty before the load, in one command", Category: categoryWhat},
+				inFlag("undo the load of the dump, delta or chain in " + command.Dir),
+				encryption.IdentityFlag(), baseFlag("where its journal does not say that"),
+				&cli.IntFlag{Name: "to", DefaultText: "0: all of them", Category: command.Written,
+					Usage: "of a chain, undo only the deltas behind number `N`"},
+				&cli.BoolFlag{Name: "force", Category: command.Written,
+					Usage: "also undo keys that others changed since"},
+				&cli.BoolFlag{Name: "flush", Category: command.Written,
+					Usage: "clear the whole target, which was empty before the load, in one command"},
 			}),
 		Action: func(c *cli.Context) error {
-			o, err := parseRollback(c)
+			o, err := command.Read(c, parseRollback)
 			if err != nil {
 				return err
 			}
-			o.Summary = command.Summarize(c, afterRollback(c))
-			chain, err := archive.IsChain(c.Context, o.Dump)
-			switch {
-			case err != nil:
-				return err
-			case chain && (c.Bool("flush") || o.Undo != ""):
-				return exitcode.Usagef("a chain is undone delta by delta, with what each has saved: leave --flush and --undo out")
-			case chain && c.Int("to") < 0:
-				return exitcode.Usagef("--to %d: it is the number of a delta, or 0", c.Int("to"))
-			case chain:
-				return rollback.RunChain(c.Context, o, c.Int("to"), c.App.ErrWriter)
-			case c.IsSet("to"):
-				return exitcode.Usagef("--to is for a chain of deltas, and %s is none", o.Dump)
-			}
-			if c.Bool("flush") {
-				return rollback.Clear(c.Context, o, c.App.ErrWriter)
-			}
-			return rollback.Run(c.Context, o, c.App.ErrWriter)
+			o.Summary = command.Summarize(c, "", afterRollback)
+			return rollback.Undo(c.Context, o, c.App.ErrWriter)
 		},
 	}
 }
 
-func parseRollback(c *cli.Context) (rollback.Options, error) {
-	spec, err := parseOne(c, true)
-	if err != nil {
-		return rollback.Options{}, err
+func parseRollback(v *command.Values) rollback.Options {
+	spec := parseOne(v)
+	o := rollback.Options{
+		Undo: parseWrite(v, &spec), Force: v.Bool("force"), Flush: v.Bool("flush"), Behind: -1,
+		Checkpoint: v.Duration("checkpoint"), StallTimeout: v.Duration("stall-timeout"),
 	}
-	undo, err := parseWrite(c, &spec)
-	if err == nil && c.Bool("flush") && !spec.Shard.IsAll() {
-		err = exitcode.Usagef("--flush clears what all shards have loaded: give it without --shard")
+	o.Spec = spec
+	v.Refuse(o.Flush && !o.Shard.IsAll(),
+		"--flush clears what all shards have loaded: give it without --shard")
+	if v.IsSet("to") {
+		o.Behind = v.Context.Int("to")
+		v.Refuse(o.Behind < 0, "--to %d: it is the number of a delta, or 0", o.Behind)
 	}
-	return rollback.Options{
-		Spec: spec, Undo: undo, Force: c.Bool("force"),
-		Checkpoint: c.Duration("checkpoint"), StallTimeout: c.Duration("stall-timeout"),
-	}, err
+	return o
 }

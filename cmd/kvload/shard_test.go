@@ -1,10 +1,15 @@
 package main
 
 import (
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 
+	"github.com/urfave/cli/v2"
+
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 )
 
@@ -41,7 +46,20 @@ func TestParseShard(t *testing.T) {
 		{"", 0, env{shard.SlurmIndex: "1", shard.SlurmFirst: "2", shard.SlurmCount: "8"}, "below SLURM_ARRAY_TASK_MIN"},
 		{"", 0, env{shard.SlurmIndex: "1", shard.SlurmCount: "many"}, "between 1 and 9999"},
 	} {
-		s, err := parseShard(c.text, c.shards, c.shards != 0, func(name string) string { return c.env[name] })
+		for _, name := range []string{shard.KubernetesIndex, shard.SlurmIndex, shard.SlurmFirst, shard.SlurmCount} {
+			t.Setenv(name, c.env[name])
+		}
+		args := []string{"kvload", "verify", "--shard", c.text}
+		if c.shards != 0 {
+			args = append(args, fmt.Sprint("--shards=", c.shards))
+		}
+		var s shard.Shard
+		verify := verifyCommand()
+		verify.Action = func(c *cli.Context) (err error) {
+			s, err = command.Read(c, parseShard)
+			return err
+		}
+		err := (&cli.App{Writer: io.Discard, ExitErrHandler: func(*cli.Context, error) {}, Commands: []*cli.Command{verify}}).Run(args)
 		got := s.String()
 		if s.IsAll() {
 			got = "all"

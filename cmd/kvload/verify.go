@@ -6,7 +6,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
@@ -49,62 +49,48 @@ EXAMPLES:
 
 // verifyFlags are the flags of verify, which finish has as well; state is the one of --state.
 func verifyFlags(state cli.Flag) []cli.Flag {
-	const how = "Comparison"
 	return slices.Concat(
-		dumpFlags("compare with the dump, delta or chain in `DIR`, a directory or the URL of a prefix in a bucket"),
-		[]cli.Flag{baseFlag("where its journal does not say that")},
-		targetFlags(), rewriteFlags(),
-		runFlags("connections that read at once", "retry transient errors; give up after this long without progress; 0: no retries"),
-		rateFlags("read"),
+		targetFlags(), runFlags("connections that read at once"), rateFlags("read"), command.CompareFlags(""),
 		[]cli.Flag{
-			state,
-			&cli.StringFlag{Name: "report", Usage: "list what differs, and what is explained, as JSON lines in `FILE`", Category: categoryOutput},
-			&cli.StringFlag{Name: "left-out", Usage: "the report of kvload load, `FILE`: what it lists is no difference", Category: how},
-			&cli.StringFlag{Name: "sample", Usage: "only a sample of the keys, such as `1%`: chosen by their names, the same each time", Category: categoryKeys},
-			&cli.BoolFlag{Name: "keys-only", Usage: "compare type, length and expiry, not the elements", Category: how},
-			&cli.BoolFlag{Name: "reverse", Usage: "also find keys that only the target has", Category: how},
-			&cli.IntFlag{Name: "rounds", Value: 2, Usage: "maximum passes; each re-checks the keys that differed", Category: how},
+			inFlag("compare with the dump, delta or chain in " + command.Dir),
+			encryption.IdentityFlag(), baseFlag("where its journal does not say that"), state,
+			&cli.StringFlag{Name: "left-out", Category: command.Comparison,
+				Usage: "the report of kvload load, `FILE`: what it lists is no difference"},
+			&cli.BoolFlag{Name: "reverse", Category: command.Comparison,
+				Usage: "also find keys that only the target has"},
 		})
 }
 
 func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "compare a target with a dump",
-		UsageText: "kvload verify --uri redis://HOST:6666 --in DIR [options]", Description: verifyDescription,
-		Flags: append(verifyFlags(stateFlag("where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)", categoryWhat)), shardFlags()...),
+		UsageText:   "kvload verify --uri redis://HOST:6666 --in DIR [options]",
+		Description: verifyDescription,
+		Flags: append(verifyFlags(stateFlag("where the load keeps its journal, `DIR` (default: "+
+			"DUMP.load/HOST_PORT, beside the dump)", command.Written)), shardFlags()...),
 		Action: func(c *cli.Context) error {
-			o, err := parseVerify(c, true)
+			o, err := command.Read(c, parseVerify)
 			if err != nil {
 				return err
 			}
-			o.Summary = command.Summarize(c, afterVerify(c))
+			o.Summary = command.Summarize(c, "", command.AfterVerify("differs.jsonl"))
 			return verifytarget.Run(c.Context, o, command.Out(c), c.App.ErrWriter)
 		},
 	}
 }
 
-// parseVerify reads the flags of verify and of finish. Shards says whether the command has --shard.
-func parseVerify(c *cli.Context, shards bool) (o verifytarget.Options, err error) {
-	spec, err := parseOne(c, shards)
-	if err != nil {
-		return o, err
+// parseVerify reads the flags of verify and of finish.
+func parseVerify(v *command.Values) verifytarget.Options {
+	o := verifytarget.Options{
+		Spec: parseOne(v), Report: v.String("report"), LeftOut: v.String("left-out"),
+		KeysOnly: v.Bool("keys-only"), Reverse: v.Bool("reverse"), Rounds: v.Int("rounds", 1, 100),
+		Limits: command.Get(v, pace.LimitsFromFlags),
 	}
-	o = verifytarget.Options{
-		Spec: spec, Report: c.String("report"), LeftOut: c.String("left-out"), KeysOnly: c.Bool("keys-only"), Reverse: c.Bool("reverse"), Rounds: c.Int("rounds"),
+	v.Refuse(o.Reverse && !o.Shard.IsAll(), "--reverse does not go with --shard: the keys of the "+
+		"other shards are not in this one;"+
+		" give it to a kvload verify, or kvload finish, of the whole dump")
+	if v.String("sample") != "" {
+		o.Sample = command.Parse(v, "sample", sample.Parse)
 	}
-	if o.Reverse && !o.Shard.IsAll() {
-		return o, exitcode.Usagef("--reverse does not go with --shard: the keys of the other shards are not in this one; give it to a kvload verify, or kvload finish, of the whole dump")
-	}
-	if o.Rounds < 1 || o.Rounds > 100 {
-		return o, exitcode.Usagef("--rounds %d: it is between 1 and 100", o.Rounds)
-	}
-	if o.Limits, err = pace.LimitsFromFlags(c); err != nil {
-		return o, err
-	}
-	if s := c.String("sample"); s != "" {
-		if o.Sample, err = sample.Parse(s); err != nil {
-			return o, exitcode.Usagef("--sample: %w", err)
-		}
-	}
-	return o, nil
+	return o
 }

@@ -4,99 +4,119 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
-// speed is the category of flags that make no difference to what is dumped.
-const speed = "Speed and size"
+// serverFlags are those of all that reads a source; threads is the help of --threads, and another
+// what sets back after a crash what --source-cache-off has set.
+func serverFlags(threads, another string) []cli.Flag {
+	return append(connect.Flags(9221), command.ThreadsFlag(0, threads), command.RetryFlag(),
+		&cli.DurationFlag{Name: "timeout", DefaultText: "90s", Category: command.Speed,
+			Usage: "longest wait for a reply"},
+		&cli.BoolFlag{Name: "source-cache-off", Category: command.Speed,
+			Usage: "set the source's cache-model to 0 for the run, and restore it at the end " +
+				"(after a crash: at the end of " + another + ")"},
+	)
+}
 
-// sourceFlags returns the flags that dump and plan share.
-func sourceFlags() []cli.Flag {
-	return slices.Concat(connect.Flags(9221), filter.Flags(), listingFlags(), []cli.Flag{
-		threadsFlag("types read at once, each on a connection of its own (default: half the server's thread-pool-size; dump: up to 6 while PING is quick)"),
-		&cli.IntFlag{Name: "page-keys", Value: 256, Usage: "maximum number of keys in one page", Category: speed},
-		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Usage: "target `SIZE` of one reply; at four times that it is given up, and less is asked for", Category: speed},
-		timeoutFlag(),
-		retryFlag(),
+// sourceFlags returns the flags that dump and plan share; another is that of serverFlags.
+func sourceFlags(another string) []cli.Flag {
+	return slices.Concat(filter.Flags(), serverFlags("types read at once, each on a connection "+
+		"of its own (default: half the server's thread-pool-size; dump: up to 6 while PING is "+
+		"quick)", another), []cli.Flag{
+		&cli.StringFlag{Name: "scan", Value: reader.ScanAuto, Category: command.Speed,
+			Usage: "`auto|range|scan` how keys are listed: range by PKSCANRANGE and SCANX " +
+				"(3.0.3 and newer); scan by SCAN (one thread, cannot be resumed, and only while " +
+				"no other client scans)"},
+		&cli.StringFlag{Name: "streams", Value: "auto", Category: command.Keys,
+			Usage: "`auto|off` off: no streams, which Pika 4.0 can only list by walking over all keys"},
+		&cli.IntFlag{Name: "page-keys", Value: 256, Category: command.Speed,
+			Usage: "maximum number of keys in one page"},
+		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Category: command.Speed,
+			Usage: "target `SIZE` of one reply; at four times that it is given up, and less is " +
+				"asked for"},
 		levelFlag(),
 	})
 }
 
-// listingFlags say how keys and streams are listed.
-func listingFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "scan", Value: reader.ScanAuto, Usage: "`auto|range|scan` how keys are listed: range by PKSCANRANGE and SCANX (3.0.3 and newer); scan by SCAN (one thread, cannot be resumed, and only while no other client scans)", Category: speed},
-		&cli.StringFlag{Name: "streams", Value: "auto", Usage: "`auto|off` off: no streams, which Pika 4.0 can only list by walking over all keys", Category: "Which keys"},
-	}
+// storeFlags say how files are written.
+func storeFlags() []cli.Flag {
+	return append(command.BucketFlags("keep chunks in `DIR` until they are sent: one chunk per "+
+		"thread and upload; with --out - from a Pika before 4.0 the whole dump"),
+		encryption.RecipientFlag(), encryption.IdentityFlag(),
+		&cli.IntFlag{Name: "uploads", Value: 4, Category: command.Bucket,
+			Usage: "chunks that are sent to a bucket at once"})
 }
 
-// parseListing reads the flags of listingFlags.
-func parseListing(c *cli.Context, o *reader.Options) error {
-	switch o.Scan = c.String("scan"); o.Scan {
-	case reader.ScanAuto, reader.ScanRange, reader.ScanScan:
-	default:
-		return exitcode.Usagef("--scan %q: it is auto, range or scan", o.Scan)
-	}
-	switch streams := c.String("streams"); streams {
-	case "auto":
-	case "off":
-		o.NoStreams = true
-	default:
-		return exitcode.Usagef("--streams %q: it is auto or off", streams)
-	}
-	return nil
-}
-
-func threadsFlag(usage string) cli.Flag {
-	return &cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Usage: usage, Category: speed}
-}
-
-func timeoutFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "timeout", DefaultText: "90s", Usage: "longest wait for a reply", Category: speed}
+// paceFlags say how the source is spared.
+func paceFlags() []cli.Flag {
+	return append(command.RateFlags("read", "threads", "pause while PING latency exceeds `F` "+
+		"times its initial value"),
+		&cli.DurationFlag{Name: "reply-time", DefaultText: "500ms", Category: command.Speed,
+			Usage: "target time of one reply, at most a third of the server's timeout"},
+		&cli.StringSliceFlag{Name: "window", Category: command.Speed,
+			Usage: "read only at these times of the day, such as `23:00-06:00`, and pause " +
+				"outside; more than one with commas"})
 }
 
 func levelFlag() cli.Flag {
-	return &cli.StringFlag{Name: "level", Value: "fastest", Usage: "`fastest|default|better` compression", Category: speed}
+	return &cli.StringFlag{Name: "level", Value: "fastest", Category: command.Speed,
+		Usage: "`fastest|default|better` compression"}
 }
 
-func parseLevel(c *cli.Context) (format.Level, error) {
-	switch level := c.String("level"); level {
-	case "fastest":
-		return format.Fastest, nil
-	case "default":
-		return format.Default, nil
-	case "better":
-		return format.Better, nil
-	default:
-		return 0, exitcode.Usagef("--level %q: it is fastest, default or better", level)
+func parseLevel(v *command.Values) format.Level {
+	level, ok := map[string]format.Level{
+		"fastest": format.Fastest, "default": format.Default, "better": format.Better,
+	}[v.String("level")]
+	v.Refuse(!ok, "--level %q: it is fastest, default or better", v.String("level"))
+	return level
+}
+
+// parseStore reads storeFlags and --level.
+func parseStore(v *command.Values) archive.Options {
+	return archive.Options{
+		Level: parseLevel(v), Uploads: v.Int("uploads", 1, 64), Keys: command.Get(v, encryption.FromFlags),
+		Storage: storage.Options{Spool: v.String("spool"), BreakLock: v.Bool("break-lock")},
 	}
 }
 
-// retryFlag is the same for all that reads a source.
-func retryFlag() cli.Flag {
-	return &cli.DurationFlag{Name: "retry-for", Value: 5 * time.Minute, Usage: "retry transient errors; give up after this long without progress; 0: no retries", Category: "Resume and retry"}
+// parsePace reads the flags of paceFlags.
+func parsePace(v *command.Values, o *reader.Options) (pace.Limits, []pace.Window) {
+	o.Latency = v.Duration("reply-time")
+	limits, windows := command.Get(v, pace.LimitsFromFlags), []pace.Window(nil)
+	v.Try(func() error {
+		for _, s := range v.StringSlice("window") {
+			for one := range strings.SplitSeq(s, ",") {
+				w, err := pace.ParseWindow(one)
+				if err != nil {
+					return exitcode.Usagef("--window: %w", err)
+				}
+				windows = append(windows, w)
+			}
+		}
+		return nil
+	})
+	return limits, windows
 }
 
-// cacheFlag is the same for all that reads a source. After a crash another run sets back.
-func cacheFlag(another string) cli.Flag {
-	return &cli.BoolFlag{
-		Name: "source-cache-off", Category: speed,
-		Usage: "set the source's cache-model to 0 for the run, and restore it at the end (after a crash: at the end of " + another + ")",
-	}
-}
-
-// cacheSwitch reads the flag of a command that has no dump to write to.
+// cacheSwitch reads --source-cache-off of a command that has no dump to write to.
 func cacheSwitch(c *cli.Context) dump.CacheSwitch {
 	dir, err := os.UserCacheDir()
 	if err != nil {
@@ -109,30 +129,24 @@ func cacheSwitch(c *cli.Context) dump.CacheSwitch {
 }
 
 // parseServer reads the flags that all commands share: the source, and which keys of it.
-func parseServer(c *cli.Context) (o reader.Options, f filter.Filter, err error) {
-	server, err := connect.FromFlags(c)
-	if err != nil {
-		return o, f, &exitcode.UsageError{Err: err}
-	}
-	if f, err = filter.FromFlags(c); err != nil {
-		return o, f, err
-	}
-	if server.DB >= 0 && f.DBs == nil {
+func parseServer(v *command.Values) (o reader.Options, f filter.Filter) {
+	server := command.Get(v, connect.FromFlags)
+	if f = command.Get(v, filter.FromFlags); server.DB >= 0 && f.DBs == nil {
 		f.DBs = []int{server.DB}
 	}
-	o = reader.Options{
+	log, retries := v.App.ErrWriter, progress.NewRetries() // of all connections
+	return reader.Options{
 		Addr: server.Addr, Username: server.Username, Password: server.Password, TLS: server.TLS,
-		ReplyTimeout: c.Duration("timeout"), RetryFor: c.Duration("retry-for"),
-	}
-	switch {
-	case o.ReplyTimeout < 0:
-		return o, f, exitcode.Usagef("--timeout %v is negative", o.ReplyTimeout)
-	case o.RetryFor < 0:
-		return o, f, exitcode.Usagef("--retry-for %v is negative", o.RetryFor)
-	}
-	log, retries := c.App.ErrWriter, progress.NewRetries() // of all connections
-	o.Retrying = func(err error, wait time.Duration) { retries.Say(log, err, wait) }
-	return o, f, nil
+		ReplyTimeout: v.Duration("timeout"), RetryFor: v.Duration("retry-for"),
+		Retrying: func(err error, wait time.Duration) { retries.Say(log, err, wait) },
+	}, f
+}
+
+// parseThreads reads --threads of all but dump and plan; 0: not given.
+func parseThreads(v *command.Values) int {
+	n := v.Context.Int("threads")
+	v.Refuse(n < 0 || n > 1024, "--threads %d: it is between 1 and 1024", n)
+	return n
 }
 
 // A source is what dump and plan are told of it, and how fast it is read.
@@ -140,40 +154,26 @@ type source struct {
 	reader    reader.Options
 	selection dump.Selection
 	threads   int
-	level     format.Level
 }
 
-func parseSource(c *cli.Context) (o source, err error) {
-	if o.threads = c.Int("threads"); o.threads < 0 {
-		return o, exitcode.Usagef("--threads is negative")
-	}
-	if o.reader, o.selection.Filter, err = parseServer(c); err != nil {
-		return o, err
-	}
-	if n := c.Int("page-keys"); n < 1 || n > 1<<20 {
-		return o, exitcode.Usagef("--page-keys %d: it is between 1 and %d", n, 1<<20)
-	}
-	reply, err := parseSize(c, "reply-size", 4<<10, 256<<20)
-	if err != nil {
-		return o, err
-	}
-	o.reader.PageKeys, o.reader.ReplyBytes = c.Int("page-keys"), int(reply)
-	if o.level, err = parseLevel(c); err != nil {
-		return o, err
-	}
-	if err := parseListing(c, &o.reader); err != nil {
-		return o, err
-	}
-	if err := o.reader.Check(); err != nil {
-		return o, &exitcode.UsageError{Err: err}
-	}
-	return o, nil
+func parseSource(v *command.Values) (o source) {
+	o.threads = v.Context.Int("threads")
+	v.Refuse(o.threads < 0, "--threads is negative")
+	o.reader, o.selection.Filter = parseServer(v)
+	o.reader.PageKeys = v.Int("page-keys", 1, 1<<20)
+	o.reader.ReplyBytes = int(parseSize(v, "reply-size", 4<<10, 256<<20))
+	scan, streams := v.String("scan"), v.String("streams")
+	v.Refuse(!slices.Contains([]string{reader.ScanAuto, reader.ScanRange, reader.ScanScan}, scan),
+		"--scan %q: it is auto, range or scan", scan)
+	v.Refuse(streams != "auto" && streams != "off", "--streams %q: it is auto or off", streams)
+	o.reader.Scan, o.reader.NoStreams = scan, streams == "off"
+	v.Usage(o.reader.Check())
+	return o
 }
 
-func parseSize(c *cli.Context, name string, least, most uint64) (int64, error) {
-	n, err := humanize.ParseBytes(c.String(name))
-	if err != nil || n < least || n > most {
-		return 0, exitcode.Usagef("--%s %q: it is a size from %s to %s, such as 1MiB", name, c.String(name), humanize.IBytes(least), humanize.IBytes(most))
-	}
-	return int64(n), nil
+func parseSize(v *command.Values, name string, least, most uint64) int64 {
+	n, err := humanize.ParseBytes(v.String(name))
+	v.Refuse(err != nil || n < least || n > most, "--%s %q: it is a size from %s to %s, such as 1MiB",
+		name, v.String(name), humanize.IBytes(least), humanize.IBytes(most))
+	return int64(n)
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
@@ -163,7 +164,7 @@ func shows(args ...string) string { return runCommand(args...).stdout }
 // TestChoices: what completion offers is what the flags take.
 func TestChoices(t *testing.T) {
 	manual.CheckChoices(t, dumpCommand, strings.Fields("--uri redis://h:1 --out d"), shows, func(c *cli.Context) error {
-		_, err := parseDump(c)
+		_, err := command.Read(c, parseDump)
 		return err
 	})
 }
@@ -173,7 +174,7 @@ func TestDumpOptions(t *testing.T) {
 	var got dump.Options
 	c := dumpCommand()
 	c.Action = func(c *cli.Context) (err error) {
-		got, err = parseDump(c)
+		got, err = command.Read(c, parseDump)
 		return err
 	}
 	app := &cli.App{Writer: io.Discard, ErrWriter: io.Discard, Commands: []*cli.Command{c}}

@@ -5,11 +5,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/follow"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
@@ -41,14 +37,15 @@ EXAMPLES:
 func followCommand() *cli.Command {
 	return &cli.Command{
 		Name: "follow", Usage: "write what changes at a Pika since a dump, as deltas",
-		UsageText: "pikadump follow --uri redis://HOST:9221 --base DUMP --out CHAIN [options]", Description: followDescription,
-		Flags: followFlags(),
+		UsageText:   "pikadump follow --uri redis://HOST:9221 --base DUMP --out CHAIN [options]",
+		Description: followDescription,
+		Flags:       followFlags(),
 		Action: func(c *cli.Context) error {
-			o, err := parseFollow(c)
+			o, err := command.Read(c, parseFollow)
 			if err != nil {
 				return err
 			}
-			o.Summary = command.Summarize(c, afterFollow(c))
+			o.Summary = command.Summarize(c, "", afterFollow)
 			return follow.Run(c.Context, o)
 		},
 	}
@@ -57,73 +54,52 @@ func followCommand() *cli.Command {
 func followFlags() []cli.Flag {
 	const deltas = "Deltas"
 	return slices.Concat(
-		[]cli.Flag{
-			&cli.StringFlag{Name: "base", Usage: "the finished dump in `DIR` that the first delta follows", Category: deltas},
-			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the deltas below `CHAIN`, a directory or the URL of a prefix in a bucket", Category: deltas},
-			&cli.DurationFlag{Name: "interval", Value: follow.Interval, Usage: "make a delta every so often, if anything was written", Category: deltas},
-			&cli.IntFlag{Name: "delta-keys", Value: follow.DeltaNames, Usage: "make one sooner, of `N` keys: that bounds the memory", Category: deltas},
-			&cli.BoolFlag{Name: "once", Usage: "make one delta of what was written until now, and end", Category: deltas},
-			&cli.DurationFlag{Name: "until-idle", DefaultText: "off", Usage: "end when nothing was written for so long, with a last delta", Category: deltas},
-			&cli.IntFlag{Name: "replication-port", DefaultText: "port + 2000", Usage: "`PORT` at which the source takes replicas", Category: "Source"},
-		},
-		connect.Flags(9221),
-		[]cli.Flag{
-			threadsFlag("connections that read keys (default: up to 6, at most half the server's thread-pool-size)"),
-			timeoutFlag(), levelFlag(), retryFlag(), cacheFlag("the next follow"),
-		},
+		serverFlags("connections that read keys (default: up to 6, at most half the server's "+
+			"thread-pool-size)", "the next follow"),
 		paceFlags(), storeFlags(), command.OutputFlags(),
+		[]cli.Flag{
+			levelFlag(),
+			&cli.StringFlag{Name: "base", Category: deltas,
+				Usage: "the finished dump in `DIR` that the first delta follows"},
+			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: deltas,
+				Usage: "write the deltas below `CHAIN`, a directory or the URL of a prefix in a bucket"},
+			&cli.DurationFlag{Name: "interval", Value: follow.Interval, Category: deltas,
+				Usage: "make a delta every so often, if anything was written"},
+			&cli.IntFlag{Name: "delta-keys", Value: follow.DeltaNames, Category: deltas,
+				Usage: "make one sooner, of `N` keys: that bounds the memory"},
+			&cli.BoolFlag{Name: "once", Category: deltas,
+				Usage: "make one delta of what was written until now, and end"},
+			&cli.DurationFlag{Name: "until-idle", DefaultText: "off", Category: deltas,
+				Usage: "end when nothing was written for so long, with a last delta"},
+			&cli.IntFlag{Name: "replication-port", DefaultText: "port + 2000", Category: "Source",
+				Usage: "`PORT` at which the source takes replicas"},
+		},
 	)
 }
 
-func parseFollow(c *cli.Context) (o follow.Options, err error) {
-	if err := command.NoArguments(c, "the chain is given with --out"); err != nil {
-		return o, err
+func parseFollow(v *command.Values) follow.Options {
+	v.NoArguments("the chain is given with --out")
+	o := follow.Options{
+		Base: v.String("base"), Chain: v.String("out"), Interval: v.Context.Duration("interval"),
+		Once: v.Bool("once"), UntilIdle: v.Context.Duration("until-idle"),
+		ReplicationPort: v.Context.Int("replication-port"), Cache: cacheSwitch(v.Context),
+		Tool: "pikadump " + command.Version, Log: v.App.ErrWriter,
 	}
-	o = follow.Options{
-		Base: c.String("base"), Chain: c.String("out"), Interval: c.Duration("interval"), DeltaNames: c.Int("delta-keys"), Once: c.Bool("once"),
-		UntilIdle: c.Duration("until-idle"), ReplicationPort: c.Int("replication-port"), Threads: c.Int("threads"), Cache: cacheSwitch(c),
-		Tool: "pikadump " + command.Version, Log: c.App.ErrWriter,
-	}
-	switch {
-	case o.Base == "":
-		return o, exitcode.Usagef("--base is missing: it names the dump that is followed")
-	case o.Chain == "" || o.Chain == stdout:
-		return o, exitcode.Usagef("--out is missing: it names the directory of the deltas")
-	case o.Interval <= 0 || c.IsSet("until-idle") && o.UntilIdle <= 0:
-		return o, exitcode.Usagef("--interval and --until-idle are above 0, such as 5s")
-	case o.Once && o.UntilIdle > 0:
-		return o, exitcode.Usagef("--once does not go with --until-idle")
-	case o.DeltaNames < 1 || o.DeltaNames > follow.MostNames:
-		return o, exitcode.Usagef("--delta-keys %d: it is between 1 and %d", o.DeltaNames, follow.MostNames)
-	case o.ReplicationPort < 0 || o.ReplicationPort > 65535:
-		return o, exitcode.Usagef("--replication-port %d: it is between 1 and 65535", o.ReplicationPort)
-	case o.Threads < 0 || o.Threads > 1024:
-		return o, exitcode.Usagef("--threads %d: it is between 1 and 1024", o.Threads)
-	}
-	for _, f := range []string{"base", "out"} {
-		if err := storage.Check(c.String(f)); err != nil {
-			return o, exitcode.Usagef("--%s: %w", f, err)
-		}
-	}
-	if o.Reader, _, err = parseServer(c); err != nil {
-		return o, err
-	}
-	if o.Reader.Latency, o.Limits, o.Windows, err = parsePace(c); err != nil {
-		return o, err
-	}
-	o.Archive = archive.Options{Storage: storage.Options{Spool: c.String("spool"), BreakLock: c.Bool("break-lock")}}
-	if o.Archive.Uploads, err = parseUploads(c); err != nil {
-		return o, err
-	}
-	if o.Archive.Level, err = parseLevel(c); err != nil {
-		return o, err
-	}
-	if o.Archive.Keys, err = encryption.FromFlags(c); err != nil {
-		return o, &exitcode.UsageError{Err: err}
-	}
-	if err := o.Reader.Check(); err != nil {
-		return o, &exitcode.UsageError{Err: err}
-	}
-	o.Meter, err = command.Meter(c)
-	return o, err
+	v.Refuse(o.Base == "", "--base is missing: it names the dump that is followed")
+	v.Refuse(o.Chain == "" || o.Chain == stdout, "--out is missing: it names the directory of the deltas")
+	v.Refuse(o.Interval <= 0 || v.IsSet("until-idle") && o.UntilIdle <= 0, "--interval and "+
+		"--until-idle are above 0, such as 5s")
+	v.Refuse(o.Once && o.UntilIdle > 0, "--once does not go with --until-idle")
+	o.DeltaNames = v.Int("delta-keys", 1, follow.MostNames)
+	v.Refuse(o.ReplicationPort < 0 || o.ReplicationPort > 65535, "--replication-port %d: it is "+
+		"between 1 and 65535", o.ReplicationPort)
+	o.Threads = parseThreads(v)
+	v.Checked("base", storage.Check)
+	v.Checked("out", storage.Check)
+	o.Reader, _ = parseServer(v)
+	o.Limits, o.Windows = parsePace(v, &o.Reader)
+	o.Archive = parseStore(v)
+	v.Usage(o.Reader.Check())
+	o.Meter = command.Get(v, command.Meter)
+	return o
 }

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/plan"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
@@ -27,42 +25,40 @@ func planCommand() *cli.Command {
 	return &cli.Command{
 		Name: "plan", Usage: "forecast a dump from a sample, without making it",
 		UsageText: "pikadump plan --uri redis://HOST:9221 [options]", Description: planDescription,
-		Flags: append([]cli.Flag{
-			&cli.BoolFlag{Name: "json", Usage: "print JSON", Category: "Output"},
-			&cli.IntFlag{Name: "shards", Usage: "divide the keys of each database into `N` ranges, for dump --plan", Category: "Shards"},
-			cacheFlag("the next plan"),
-		}, sourceFlags()...),
+		Flags: append(sourceFlags("the next plan"),
+			&cli.BoolFlag{Name: "json", Usage: "print JSON", Category: command.Output},
+			&cli.IntFlag{Name: "shards", Category: command.Shards,
+				Usage: "divide the keys of each database into `N` ranges, for dump --plan"}),
 		Action: planAction,
 	}
 }
 
 func planAction(c *cli.Context) error {
-	if err := command.NoArguments(c, "the source is given with --uri"); err != nil {
-		return err
-	}
-	src, err := parseSource(c)
+	o, err := command.Read(c, parsePlan)
 	if err != nil {
 		return err
 	}
-	o := plan.Options{
-		Reader: src.reader, Selection: src.selection, Threads: src.threads, Level: src.level, Shards: c.Int("shards"),
-		Cache: cacheSwitch(c), Say: func(text string) { fmt.Fprintln(c.App.ErrWriter, text) },
-	}
-	if c.IsSet("shards") && (o.Shards < 1 || o.Shards > archive.MaxShards) {
-		return exitcode.Usagef("--shards %d: it is between 1 and %d", o.Shards, archive.MaxShards)
-	}
-	s := command.Summarize(c, afterPlan(c))
-	s.Own = true
+	command.Summarize(c, "", afterPlan).Own = true
 	f, err := plan.Make(c.Context, o)
 	if err != nil {
 		return err
 	}
 	if c.Bool("json") {
-		command.PrintedJSON(c)
-		enc := json.NewEncoder(c.App.Writer)
-		enc.SetIndent("", "  ")
-		return enc.Encode(f)
+		return command.PrintJSON(c, f)
 	}
 	f.Show(c.App.Writer, progress.Width(c.App.Writer))
 	return nil
+}
+
+func parsePlan(v *command.Values) plan.Options {
+	v.NoArguments("the source is given with --uri")
+	src := parseSource(v)
+	o := plan.Options{
+		Reader: src.reader, Selection: src.selection, Threads: src.threads, Level: parseLevel(v),
+		Cache: cacheSwitch(v.Context), Say: func(text string) { fmt.Fprintln(v.App.ErrWriter, text) },
+	}
+	if v.IsSet("shards") {
+		o.Shards = v.Int("shards", 1, archive.MaxShards)
+	}
+	return o
 }

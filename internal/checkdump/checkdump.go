@@ -68,9 +68,7 @@ func Run(ctx context.Context, o Options) error {
 	if err := damage(o.inside(ctx, a)); err != nil {
 		return err
 	}
-	for _, line := range report.Partial(a.Manifest.Options) {
-		s.Note("the dump is " + line)
-	}
+	s.NotePartial(a.Manifest.Options)
 	if d := a.Manifest.Delta; d != nil {
 		s.Note(report.Delta(d))
 	}

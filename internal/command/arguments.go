@@ -186,19 +186,6 @@ func nearest(names []string, name string) string {
 	return strings.TrimLeft(cli.SuggestFlag(flags, name, true), "-")
 }
 
-// NoArguments refuses what stands beside the flags, and says which flag was meant: instead, or
-// --uri. The address of a server is not repeated: a password may be in it.
-func NoArguments(c *cli.Context, instead string) error {
-	arg := c.Args().First()
-	switch {
-	case !c.Args().Present():
-		return nil
-	case strings.HasPrefix(arg, "redis://"), strings.HasPrefix(arg, "rediss://"):
-		return exitcode.Usagef("--uri is missing before the address of the server")
-	}
-	return exitcode.Usagef("%q is not a flag: %s", arg, instead)
-}
-
 // shownPasswords says how those passwords of a tool are given else that stand in the command line,
 // where everybody on the host sees them.
 func shownPasswords(args []string, tool string) (instead []string) {

@@ -17,15 +17,13 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
-// configuration is the category of --config.
-const configuration = "Configuration"
-
 // maxConfig bounds a configuration file.
 const maxConfig = 1 << 20
 
 func configFlag() cli.Flag {
 	return &cli.StringFlag{Name: "config", Category: configuration,
-		Usage: "take flags that are neither given nor in the environment from `FILE` (YAML), under their names without --; " +
+		Usage: "take flags that are neither given nor in the environment from `FILE` (YAML), " +
+			"under their names without --; " +
 			"a section named after a command is for that one alone; print-config shows the result"}
 }
 
@@ -90,7 +88,8 @@ func configure(log io.Writer, c *cli.Context, args []string) error {
 // warnReadable says that others can read the passwords in a file.
 func warnReadable(log io.Writer, path string) {
 	if i, err := os.Stat(path); err == nil && i.Mode().Perm()&0o077 != 0 {
-		fmt.Fprintf(log, "warning: %s holds a password, and others on this host can read it: chmod 600 %[1]s\n", path)
+		fmt.Fprintf(log, "warning: %s holds a password, and others on this host can read it: "+
+			"chmod 600 %[1]s\n", path)
 	}
 }
 
@@ -173,7 +172,8 @@ func read(path string, key, value *yaml.Node, flags []cli.Flag, names []string, 
 	case value.Kind == yaml.MappingNode && slices.Contains(flagNames(flags), name):
 		return fmt.Errorf("%s:%d: %s takes a value or a list", path, key.Line, name)
 	case slices.Contains(names, name) && !slices.Contains(flagNames(flags), name):
-		return fmt.Errorf("%s:%d: %s is a command: its flags stand below it, each in a line that is indented", path, key.Line, name)
+		return fmt.Errorf("%s:%d: %s is a command: its flags stand below it, each in a line that "+
+			"is indented", path, key.Line, name)
 	case !slices.Contains(flagNames(flags), name):
 		text := fmt.Sprintf("%s:%d: %s is no flag", path, key.Line, name)
 		if near := nearest(names, name); near != "" {

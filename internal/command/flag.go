@@ -8,10 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// topics are the categories of flags in the order of the help; others stand behind them.
-var topics = []string{"Dump", "Connection", "Which keys", "What is written", "Comparison", "Resume and retry", "Speed and size",
-	"Bucket or stream", "Encryption", "Shards", "Output", Monitoring, configuration}
-
 // noTopic is that of a flag without a category. A test of each command has it that there is none.
 const noTopic = "Other"
 

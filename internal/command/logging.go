@@ -9,16 +9,18 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 )
 
-// Monitoring is the category of flags that are for machines that watch a run.
-const Monitoring = "Monitoring"
-
 // logFlags are those of every command.
 func logFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "log-file", Usage: "append a record of every message to `FILE`, beside what stderr shows", Category: Monitoring},
-		&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`text|json` records as logfmt or JSON, one a line; without --log-file they take the place of the messages on stderr", Category: Monitoring},
-		&cli.StringFlag{Name: "log-level", Value: "info", Usage: "`info|warn|error` least level of a record", Category: Monitoring},
-		&cli.BoolFlag{Name: "log-keys", Usage: "leave names of keys, and whatever else a message quotes, in the records", Category: Monitoring},
+		&cli.StringFlag{Name: "log-file", Category: Monitoring,
+			Usage: "append a record of every message to `FILE`, beside what stderr shows"},
+		&cli.StringFlag{Name: "log-format", Value: "text", Category: Monitoring,
+			Usage: "`text|json` records as logfmt or JSON, one a line; without --log-file they " +
+				"take the place of the messages on stderr"},
+		&cli.StringFlag{Name: "log-level", Value: "info", Category: Monitoring,
+			Usage: "`info|warn|error` least level of a record"},
+		&cli.BoolFlag{Name: "log-keys", Category: Monitoring,
+			Usage: "leave names of keys, and whatever else a message quotes, in the records"},
 	}
 }
 
@@ -43,11 +45,13 @@ func record(log *logging.Log, c *cli.Context) error {
 	}
 	switch wanted := o.File != "" || c.IsSet("log-format"); {
 	case !wanted && (o.Keys || c.IsSet("log-level")):
-		return exitcode.Usagef("--log-level and --log-keys are for records: ask for these with --log-file FILE or --log-format json")
+		return exitcode.Usagef("--log-level and --log-keys are for records: ask for these with " +
+			"--log-file FILE or --log-format json")
 	case !wanted:
 		return nil
 	case o.File == "" && c.Bool("askpass"):
-		return exitcode.Usagef("--askpass asks on stderr, where --log-format puts records: add --log-file FILE, or give --password-file")
+		return exitcode.Usagef("--askpass asks on stderr, where --log-format puts records: add " +
+			"--log-file FILE, or give --password-file")
 	}
 	if err := log.Record(o); err != nil {
 		return exitcode.Usagef("--log-file: %w", err)

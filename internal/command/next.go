@@ -8,11 +8,12 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shellword"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 // Next writes a command line to paste: a tool and its command, the flags of this command line that
-// keep chooses, and more. What is given with a flag is in quotes where a shell wants it. A password
-// is never in it: what stands in its place asks for it.
+// keep chooses but for those in more, and more. What is given with a flag is in quotes where a
+// shell wants it. A password is never in it: what stands in its place asks for it.
 func Next(c *cli.Context, command string, keep func(flag string) bool, more ...string) string {
 	args, _ := c.App.Metadata[argsKey].([]string)
 	words := strings.Fields(command)
@@ -33,7 +34,7 @@ func Next(c *cli.Context, command string, keep func(flag string) bool, more ...s
 		}
 		name = f.Names()[0]
 		switch {
-		case !keep(name):
+		case !keep(name) || slices.Contains(more, dashed(name)):
 			continue
 		case name == "pass":
 			asks = true
@@ -74,6 +75,35 @@ func Of(c *cli.Context, other string, without ...string) func(string) bool {
 	return func(name string) bool {
 		to := c.App.Command(other)
 		return but(name) && to != nil && flagOf(to.Flags, name) != nil
+	}
+}
+
+// Identity keeps the flag by which an encrypted dump is read.
+func Identity(flag string) bool { return flag == "identity" }
+
+// Then is what comes after a command that is done: another, with the identity of this one.
+func Then(command string, more ...string) After {
+	return func(c *cli.Context, _ *summary.Summary, err error) []string {
+		if err != nil {
+			return nil
+		}
+		return []string{Next(c, command, Identity, more...)}
+	}
+}
+
+// AfterVerify is what comes after a comparison: a list of what differs, in the file list, or that.
+func AfterVerify(list string) After {
+	return func(c *cli.Context, s *summary.Summary, _ error) []string {
+		name := c.App.Name + " " + c.Command.Name
+		switch {
+		case s.Result == summary.Different && c.String("report") == "":
+			return []string{Next(c, name, But(), "--report", list)}
+		case s.Result == summary.Different:
+			return []string{"less " + shellword.Quote(c.String("report"))}
+		case s.Result == summary.Stopped && s.Dump.ID != "":
+			return []string{Next(c, name, But())}
+		}
+		return nil
 	}
 }
 

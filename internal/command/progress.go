@@ -11,12 +11,11 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// output is the category of flags that change nothing but what is said.
-const output = "Output"
-
 // jsonFlag has the summary of a command printed as JSON.
 func jsonFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "json", Usage: "print what the run came to as JSON on standard output, also when it fails; messages go to standard error", Category: output}
+	return &cli.BoolFlag{Name: "json", Category: Output,
+		Usage: "print what the run came to as JSON on standard output, also when it fails; " +
+			"messages go to standard error"}
 }
 
 // OutputFlags say how progress is shown, and what the run came to.
@@ -27,8 +26,12 @@ func OutputFlags() []cli.Flag {
 // ProgressFlags say how progress is shown.
 func ProgressFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "progress", Value: string(progress.Auto), Usage: "`auto|bar|log|json|none` how progress is shown on standard error: bar is redrawn on a terminal, log is a line every 10 s, json a line every 5 s, auto is bar on a terminal and log elsewhere", Category: output},
-		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Usage: "the same as --progress none", Category: output},
+		&cli.StringFlag{Name: "progress", Value: string(progress.Auto), Category: Output,
+			Usage: "`auto|bar|log|json|none` how progress is shown on standard error: bar is " +
+				"redrawn on a terminal, log is a line every 10 s, json a line every 5 s, auto " +
+				"is bar on a terminal and log elsewhere"},
+		&cli.BoolFlag{Name: "quiet", Aliases: []string{"q"}, Category: Output,
+			Usage: "the same as --progress none"},
 	}
 }
 

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"io"
 	"os"
 	"slices"
@@ -23,19 +24,32 @@ type ending struct {
 	c     *cli.Context
 	s     *summary.Summary
 	quiet bool // it has printed JSON of its own
-	next  func(s *summary.Summary, err error) []string
+	next  After
 }
 
-// Summarize begins the summary of a command, which is shown when it has ended. Next returns the
-// commands to run next, once the summary says how this one has ended; nil: there are none.
-func Summarize(c *cli.Context, next func(s *summary.Summary, err error) []string) *summary.Summary {
+// An After returns the commands to run next, once a summary says how one has ended.
+type After func(c *cli.Context, s *summary.Summary, err error) []string
+
+// Summarize begins the summary of a command, which is shown when it has ended. Location is that of
+// the dump that it is about; empty: the engine says so. A nil next knows no command to run next.
+func Summarize(c *cli.Context, location string, next After) *summary.Summary {
 	s := summary.New(c.App.Name, c.App.Version, c.Command.Name)
+	s.Dump.Place = summary.Place(location)
 	c.App.Metadata[endingKey] = &ending{c: c, s: s, next: next}
 	return s
 }
 
 // PrintedJSON says that a command has printed its result as JSON itself.
 func PrintedJSON(c *cli.Context) { c.App.Metadata[endingKey].(*ending).quiet = true }
+
+// PrintJSON prints the result of a command as JSON.
+func PrintJSON(c *cli.Context, result any) error {
+	PrintedJSON(c)
+	enc := json.NewEncoder(c.App.Writer)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(result)
+}
 
 // Out is where a command says what came out: standard output, or if that is for JSON, where
 // messages go.
@@ -65,7 +79,7 @@ func conclude(app *cli.App, args []string, err error, code int) error {
 	}
 	e.s.End(err, code)
 	if e.next != nil {
-		e.s.Next = append(e.s.Next, e.next(e.s, err)...)
+		e.s.Next = append(e.s.Next, e.next(e.c, e.s, err)...)
 	}
 	if e.c.Bool("json") {
 		return e.s.JSON(app.Writer)

@@ -58,10 +58,11 @@ func versionCommand(tool string) *cli.Command {
 		Name: "version", Usage: "print the version", UsageText: tool + " version [--json]",
 		Description: "Prints version, commit and date of the build; --json adds Go's version and the\nplatform.\n\n" +
 			"EXAMPLES:\n   " + tool + " version\n   " + tool + " version --json\n",
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON", Category: "Output"}},
+		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON", Category: Output}},
 		Action: func(c *cli.Context) error {
-			if err := NoArguments(c, "version takes only --json"); err != nil {
-				return err
+			v := &Values{Context: c}
+			if v.NoArguments("version takes only --json"); v.err != nil {
+				return v.err
 			}
 			if c.Bool("json") {
 				return json.NewEncoder(c.App.Writer).Encode(built)

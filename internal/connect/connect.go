@@ -18,6 +18,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 // A Server is where to connect and as whom.
@@ -43,7 +45,8 @@ func Flags(port int) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "uri", Aliases: []string{"u"}, Usage: "`URL` of the server: redis://[user:password@]host[:port][/db], rediss:// for TLS", Category: category, KeepSpace: true},
 		str("host", "name of the `HOST`, if there is no --uri (default: 127.0.0.1)", "h"),
-		&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Usage: "port, if there is no --uri", Value: port, Category: category},
+		&cli.IntFlag{Name: "port", Aliases: []string{"p"}, Value: port, Category: category,
+			Usage: "port, if there is no --uri"},
 		str("user", "`NAME` of the user for AUTH"),
 		pass,
 		str("password-file", "`FILE` whose first line is the password"),
@@ -60,7 +63,7 @@ func Flags(port int) []cli.Flag {
 // FromFlags returns the server that the flags name.
 func FromFlags(c *cli.Context) (Server, error) {
 	if n := len(c.StringSlice("uri")); n > 1 {
-		return Server{}, fmt.Errorf("--uri is given %d times: this command takes one server at a time", n)
+		return Server{}, exitcode.Usagef("--uri is given %d times: this command takes one server at a time", n)
 	}
 	all, err := AllFromFlags(c)
 	if err != nil {
@@ -72,6 +75,14 @@ func FromFlags(c *cli.Context) (Server, error) {
 // AllFromFlags returns the servers of all --uri, or the one that the other flags name. What the
 // other flags say of user, password and TLS is of all of them.
 func AllFromFlags(c *cli.Context) ([]Server, error) {
+	all, err := fromFlags(c)
+	if err != nil {
+		return nil, &exitcode.UsageError{Err: err}
+	}
+	return all, nil
+}
+
+func fromFlags(c *cli.Context) ([]Server, error) {
 	all, useTLS, err := named(c)
 	if err != nil {
 		return nil, err
@@ -143,7 +154,8 @@ func (s *Server) parseURI(uri string, port int) (useTLS bool, err error) {
 	}
 	u, err := url.Parse(uri)
 	if err != nil {
-		return false, errors.New("--uri is no URI: it is redis://[user:password@]host[:port][/db], with special characters in the password as %XX")
+		return false, errors.New("--uri is no URI: it is " +
+			"redis://[user:password@]host[:port][/db], with special characters in the password as %XX")
 	}
 	if u.Scheme != "redis" && u.Scheme != "rediss" {
 		return false, fmt.Errorf("--uri begins with %s://; it must be redis:// or rediss://", u.Scheme)
@@ -163,7 +175,8 @@ func (s *Server) parseURI(uri string, port int) (useTLS bool, err error) {
 	if db := strings.Trim(u.Path, "/"); db != "" {
 		if s.DB, err = strconv.Atoi(db); err != nil || s.DB < 0 {
 			// Not shown: with an unescaped / in the password it is part of that.
-			return false, errors.New("--uri has something else than the number of a database behind its /; a / in a password is written %2F")
+			return false, errors.New("--uri has something else than the number of a database " +
+				"behind its /; a / in a password is written %2F")
 		}
 	}
 	if u.User != nil {

@@ -41,9 +41,7 @@ func (o *Options) summarize(m *format.Manifest) {
 	s.Of(m, o.where())
 	s.Finished = true
 	s.Hold(m.Totals)
-	for _, line := range report.Partial(m.Options) {
-		s.Note("the dump is " + line)
-	}
+	s.NotePartial(m.Options)
 	if m.Delta != nil {
 		o.chain(m)
 	} else if report.Sum(m.Totals).Keys == 0 {

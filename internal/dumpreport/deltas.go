@@ -13,8 +13,8 @@ import (
 // mostDeltas is how many deltas are shown whose loads are known: the newest.
 const mostDeltas = 50
 
-// DeltaLoads returns what is known of the loads of the newest deltas, as Loads does of their base.
-func DeltaLoads(ctx context.Context, deltas []archive.Member, states []string) (all []DeltaLoad, err error) {
+// deltaLoads returns what is known of the loads of the newest deltas, as loads does of their base.
+func deltaLoads(ctx context.Context, deltas []archive.Member, states []string) (all []DeltaLoad, err error) {
 	for _, d := range deltas[max(0, len(deltas)-mostDeltas):] {
 		at, err := deltaStates(ctx, d, states)
 		if err != nil {

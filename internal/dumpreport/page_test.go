@@ -31,7 +31,7 @@ func samplePage(t *testing.T, lang Lang) *Page {
 	m.Options.Match, m.Options.Sample = evil[1], 0.5
 	m.Source.Version = evil[2]
 	p := &Page{Stats: s, Tool: "kvload test", Now: time.Now(), Lang: lang}
-	if err := p.Read(a); err != nil {
+	if err := p.read(a); err != nil {
 		t.Fatal(err)
 	}
 	p.Manifest, p.Place = &m, "/backup/"+evil[1]

@@ -10,6 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
@@ -17,8 +18,23 @@ import (
 // ErrNoLoad: no load of this dump is known there.
 var ErrNoLoad = exitcode.New(exitcode.Refused, "there is no journal of a load of this dump")
 
-// Read takes from a dump what a page shows of it beside its Stats.
-func (p *Page) Read(a *archive.Archive) error {
+// New returns a page about a dump and its loads: those with these states, or if there are none,
+// those whose states are beside dump, where it is, or the base of what is shown with its deltas.
+func New(ctx context.Context, a *archive.Archive, s *stats.Stats, dump string, states []string) (*Page, error) {
+	p := &Page{Stats: s}
+	err := p.read(a)
+	if err != nil {
+		return nil, err
+	}
+	if p.Loads, err = loads(ctx, dump, s.Dump, states); err != nil {
+		return nil, err
+	}
+	p.DeltaLoads, err = deltaLoads(ctx, a.Deltas(), states)
+	return p, err
+}
+
+// read takes from a dump what a page shows of it beside its Stats.
+func (p *Page) read(a *archive.Archive) error {
 	p.Manifest, p.Place, p.Encrypted = a.Manifest, place(a.Path()), a.IsEncrypted()
 	for _, d := range a.Deltas() {
 		if d.Finished {
@@ -51,9 +67,9 @@ func place(path string) string {
 	return summary.Place(path)
 }
 
-// Loads returns what is known of the loads of the dump there, which has that id: those with these
+// loads returns what is known of the loads of the dump there, which has that id: those with these
 // states, of which one may be of a load into several targets; if there are none, those beside it.
-func Loads(ctx context.Context, dump, id string, states []string) (all []Load, err error) {
+func loads(ctx context.Context, dump, id string, states []string) (all []Load, err error) {
 	if len(states) == 0 {
 		states, err = loadstate.States(ctx, dump, id)
 		if err != nil {

@@ -9,18 +9,24 @@ import (
 
 	"filippo.io/age"
 	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 const category = "Encryption"
 
 // IdentityFlag is for commands that read dumps.
 func IdentityFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "identity", Usage: "read an encrypted dump with the age identity in `FILE`, as age-keygen makes it; can be given more than once", Category: category}
+	return &cli.StringSliceFlag{Name: "identity", Category: category,
+		Usage: "read an encrypted dump with the age identity in `FILE`, as age-keygen makes it; " +
+			"can be given more than once"}
 }
 
 // RecipientFlag is for commands that write dumps.
 func RecipientFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "encrypt-to", Usage: "encrypt every file for `RECIPIENT`, an age1… or a file of them; can be given more than once", Category: category}
+	return &cli.StringSliceFlag{Name: "encrypt-to", Category: category,
+		Usage: "encrypt every file for `RECIPIENT`, an age1… or a file of them; can be given " +
+			"more than once"}
 }
 
 // FromFlags returns the keys that the flags name; a command may have one of the two only.
@@ -28,14 +34,14 @@ func FromFlags(c *cli.Context) (k Keys, err error) {
 	for _, text := range c.StringSlice("encrypt-to") {
 		r, err := recipients(text)
 		if err != nil {
-			return k, fmt.Errorf("--encrypt-to: %w", err)
+			return k, exitcode.Usagef("--encrypt-to: %w", err)
 		}
 		k.Recipients = append(k.Recipients, r...)
 	}
 	for _, path := range c.StringSlice("identity") {
 		ids, err := identities(path)
 		if err != nil {
-			return k, fmt.Errorf("--identity %s: %w", path, err)
+			return k, exitcode.Usagef("--identity %s: %w", path, err)
 		}
 		k.Identities = append(k.Identities, ids...)
 	}
@@ -47,7 +53,8 @@ func FromFlags(c *cli.Context) (k Keys, err error) {
 func recipients(text string) ([]age.Recipient, error) {
 	switch {
 	case strings.HasPrefix(strings.ToUpper(text), "AGE-SECRET-KEY-"):
-		return nil, errors.New("this is an identity, which is secret: give its recipient, which begins with age1 (age-keygen -y FILE shows it)")
+		return nil, errors.New("this is an identity, which is secret: give its recipient, which " +
+			"begins with age1 (age-keygen -y FILE shows it)")
 	case strings.HasPrefix(text, "age1"):
 		r, err := age.ParseRecipients(strings.NewReader(text))
 		if err != nil {
@@ -62,7 +69,8 @@ func recipients(text string) ([]age.Recipient, error) {
 	defer f.Close()
 	r, err := age.ParseRecipients(f)
 	if err != nil {
-		return nil, fmt.Errorf("%s is not a file of recipients, each on a line of its own and beginning with age1", text)
+		return nil, fmt.Errorf("%s is not a file of recipients, each on a line of its own and "+
+			"beginning with age1", text)
 	}
 	return r, nil
 }

@@ -86,5 +86,6 @@ func Watch(m *progress.Meter, units []archive.Unit) (done func(archive.Unit)) {
 			part(u).AddElements(c.Elements)
 		}
 		part(u).UnitDone()
+		m.Chunk(int64(len(u)))
 	}
 }

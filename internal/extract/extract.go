@@ -32,15 +32,29 @@ import (
 // Options say what is extracted, and what the new dump is like.
 type Options struct {
 	Filter  filter.Filter
-	Tool    string          // program and version
-	Archive archive.Options // of the new dump
-	Meter   *progress.Meter // nil: nobody wants to know
-	Log     io.Writer       // is told what is made anew
+	Tool    string           // program and version
+	Archive archive.Options  // of the new dump
+	Meter   *progress.Meter  // nil: nobody wants to know
+	Plain   bool             // a part of a dump that is encrypted need not be
+	Log     io.Writer        // is told what is made anew
+	Summary *summary.Summary // takes what the run came to; nil: nobody wants to know
 }
 
 // Run makes a dump at out of the keys of a that the filter chooses. What a run that was killed has
 // left there of the same part is made anew.
 func Run(ctx context.Context, a *archive.Archive, out string, o Options) (*format.Manifest, error) {
+	if a.IsEncrypted() && len(o.Archive.Keys.Recipients) == 0 && !o.Plain {
+		return nil, exitcode.Usagef("the dump is encrypted: give --encrypt-to RECIPIENT, or --plain for a part that is not")
+	}
+	m, err := o.run(ctx, a, out)
+	if err == nil && o.Summary != nil {
+		o.Summary.Note("a part of dump " + a.Manifest.Dump + " in " + summary.Place(a.Path()))
+		o.Summary.Made(m, out, false)
+	}
+	return m, err
+}
+
+func (o *Options) run(ctx context.Context, a *archive.Archive, out string) (*format.Manifest, error) {
 	options, err := narrowed(a.Manifest, &o.Filter)
 	if err != nil {
 		return nil, err
@@ -56,7 +70,7 @@ func Run(ctx context.Context, a *archive.Archive, out string, o Options) (*forma
 	}
 	defer w.Close()
 	keep := func(c format.ChunkInfo) bool { return mayHold(&o.Filter, c) }
-	x := extractor{ctx: ctx, a: a, w: w, o: &o, match: o.Filter.Key(), keep: keep, done: export.Watch(o.Meter, a.Units(keep))}
+	x := extractor{ctx: ctx, a: a, w: w, o: o, match: o.Filter.Key(), keep: keep, done: export.Watch(o.Meter, a.Units(keep))}
 	defer o.Meter.Begin("extract", 1)()
 	for _, db := range options.Databases {
 		for _, t := range options.Types {
@@ -78,7 +92,7 @@ func Run(ctx context.Context, a *archive.Archive, out string, o Options) (*forma
 }
 
 // discard removes an unfinished extract of the same part of the same dump.
-func discard(ctx context.Context, out string, info *format.Info, o Options) error {
+func discard(ctx context.Context, out string, info *format.Info, o *Options) error {
 	dir, err := storage.Open(ctx, out)
 	if err != nil {
 		return nil // archive.Create says what is wrong, if anything is

@@ -18,10 +18,8 @@ import (
 
 // FinishOptions say which load Finish ends.
 type FinishOptions struct {
-	Spec // of all shards
-	// Verify compares the target with the dump; nil: a sample of the keys is looked for. LeftOut
-	// opens what was left out; nil: nothing was.
-	Verify func(ctx context.Context, s Spec, a *archive.Archive, rules *rewrite.Rules, leftOut func() (io.ReadCloser, error)) error
+	Spec          // of all shards
+	Verify Verify // nil: a sample of the keys is looked for
 }
 
 // Finish makes sure that all shards of a load are done, and sums them up. It writes nothing there.
@@ -65,7 +63,7 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	if o.Verify == nil {
 		return errors.Join(f.lookBack(ctx), left)
 	}
-	return errors.Join(o.Verify(ctx, o.Spec, a, rules, leftOut), left)
+	return errors.Join(o.Verify(ctx, o.Spec, a, rules, leftOut, out, log), left)
 }
 
 // status returns the state of the load, which must be done, and be the one that was given.

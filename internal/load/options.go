@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -39,14 +41,72 @@ type Options struct {
 	Limits pace.Limits
 	Tune   bool // change settings of the target for the load
 
-	// Verify compares the target with the dump when the load is done; nil: it is not compared.
-	// LeftOut opens what was left out; nil: nothing was.
-	Verify func(ctx context.Context, s Spec, a *archive.Archive, rules *rewrite.Rules, leftOut func() (io.ReadCloser, error), log io.Writer) error
+	Verify Verify // the target when the load is done; nil: it is not compared
 
 	// Certain says that an earlier load of this run has seen that the target holds what a delta
 	// follows. Shared says that loads into other targets, or of other deltas, count in the same
 	// Meter, whose phase has begun. Chained says that the run of a chain resumes it without Resume.
 	Certain, Shared, Chained bool
+
+	several bool // there are loads into other targets
+}
+
+// A Verify compares a target with what was loaded into it. LeftOut opens what was left out; nil:
+// nothing was.
+type Verify func(ctx context.Context, s Spec, a *archive.Archive, rules *rewrite.Rules,
+	leftOut func() (io.ReadCloser, error), out, log io.Writer) error
+
+// IsChain reports whether the dump is a chain of deltas.
+func (o *Options) IsChain(ctx context.Context) (bool, error) {
+	if o.isStream() || o.Follow {
+		return false, nil
+	}
+	return archive.IsChain(ctx, o.Dump)
+}
+
+// AmongSeveral gives the load into one of several targets directories of its own for what it keeps.
+func (o *Options) AmongSeveral() {
+	o.several = true
+	for _, dir := range []*string{&o.State, &o.Undo} {
+		if *dir != "" {
+			*dir = storage.Join(*dir, loadstate.TargetName(o.Target.Target.Addr))
+		}
+	}
+}
+
+// Check refuses options that do not go together, by the names of their flags.
+func (o *Options) Check() error {
+	t, stream := &o.Target, o.isStream()
+	for _, not := range []struct {
+		is  bool
+		why string
+	}{
+		{o.CreateNamespaces && (o.MapDB == nil || t.Target.Password == ""),
+			"--create-namespaces makes the namespaces that --map-db names, and needs the password of " + t.Target.Addr + " (its requirepass)"},
+		{o.Undo != "" && t.OnExists != writer.Replace,
+			"--undo saves what is overwritten, and without --on-exists replace nothing is"},
+		{stream && o.Follow,
+			"--follow is for a dump in a directory or a bucket: --in - is loaded as it comes anyway"},
+		{(stream || o.Follow) && o.several,
+			"several targets need a finished dump: each loads it at its own pace"},
+		{(stream || o.Follow) && o.Shard.Of > 1,
+			"shards can be taken of a finished dump only: leave out --shard, or wait for it (--shard 0/1 where a scheduler has set its variables)"},
+		{(stream || o.Follow) && o.Undo != "",
+			"--undo must know all names before the load begins: it needs a finished dump"},
+		{stream && (o.Verify != nil || o.DryRun),
+			"--in - can be read only once: make a dump of it with kvload unpack for --verify or --dry-run"},
+		{o.Keys.Recipients != nil && o.Undo == "",
+			"--encrypt-to is for the dump that --undo makes; the dump that is loaded needs --identity if it is encrypted"},
+		{o.Report != "" && !o.Shard.IsAll(),
+			"--report does not go with --shard: what was left out is listed beside the journal, and kvload finish puts the lists together"},
+		{o.Tune && (!o.Shard.IsAll() || storage.IsURL(o.State)),
+			"--tune keeps the settings that it changes in a local directory, and does not go with --shard, nor with --state in a bucket"},
+	} {
+		if not.is {
+			return exitcode.Usagef("%s", not.why)
+		}
+	}
+	return nil
 }
 
 // run is the run at hand.

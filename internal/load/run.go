@@ -45,9 +45,13 @@ func Run(ctx context.Context, o Options, out, log io.Writer) (err error) {
 // sharedBytes is how much of the dump is kept in memory for targets that are behind others.
 const sharedBytes = 16 << 20
 
-// RunAll is Run for several targets at once, each at its own pace. The dump is a finished one.
+// RunAll is Run for one target, or for several at once, each at its own pace. The dump of several
+// is a finished one.
 func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 	first := &targets[0]
+	if len(targets) == 1 {
+		return Run(ctx, *first, out, log)
+	}
 	first.Summarize("load")
 	all := first.Summary
 	a, err := archive.OpenAny(ctx, first.Dump, first.Workers, first.Keys.Identities...)

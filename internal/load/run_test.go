@@ -131,7 +131,7 @@ func TestUndo(t *testing.T) {
 	o := options(t, m.Addr(), three)
 	o.Target.OnExists, o.Undo, o.Tool = writer.Replace, filepath.Join(t.TempDir(), "undo"), "test"
 	compared := false
-	o.Verify = func(_ context.Context, s Spec, _ *archive.Archive, _ *rewrite.Rules, left func() (io.ReadCloser, error), _ io.Writer) error {
+	o.Verify = func(_ context.Context, s Spec, _ *archive.Archive, _ *rewrite.Rules, left func() (io.ReadCloser, error), _, _ io.Writer) error {
 		if v, _ := m.Get("a"); v != "1" || s.ID == "" || s.Target.Target.Keyspaces == nil || left != nil {
 			t.Errorf("a is %q; %+v, what was left out: %v", v, s, left != nil)
 		}
@@ -322,7 +322,7 @@ func TestComparingIsShown(t *testing.T) {
 	o := options(t, startTarget(t).Addr(), []format.Record{smalldump.String("a", "1")})
 	o.Meter = progress.NewMeter()
 	var during string
-	o.Verify = func(context.Context, Spec, *archive.Archive, *rewrite.Rules, func() (io.ReadCloser, error), io.Writer) error {
+	o.Verify = func(context.Context, Spec, *archive.Archive, *rewrite.Rules, func() (io.ReadCloser, error), io.Writer, io.Writer) error {
 		during = progress.Line(o.Meter.Snapshot())
 		return nil
 	}

@@ -89,7 +89,7 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 		spec.Meter = nil // its phase is that of the other loads
 		defer j.Meter.Wait(progress.Comparing, "comparing what was loaded")()
 	}
-	err := j.Verify(ctx, spec, j.feed.Archive(), j.rules, leftOut, j.log)
+	err := j.Verify(ctx, spec, j.feed.Archive(), j.rules, leftOut, j.log, j.log)
 	if c := j.Summary.Comparison; c != nil && j.Shared {
 		fmt.Fprintf(j.log, "compared %s\n", progress.Plural(c.Keys, "key", "keys"))
 	}

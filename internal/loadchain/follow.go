@@ -41,6 +41,12 @@ const (
 // the last, and none is behind it; else it ends behind those that are there.
 func Run(ctx context.Context, targets []load.Options, wait bool, out, log io.Writer) error {
 	first := &targets[0]
+	switch {
+	case first.Tune:
+		return exitcode.Usagef("--tune is for a dump: each delta of a chain is a short load")
+	case first.Report != "":
+		return exitcode.Usagef("--report is for one load: what a delta of a chain leaves out is listed beside its journal")
+	}
 	phase := "load"
 	if wait {
 		phase = "follow"

@@ -168,6 +168,15 @@ func TestFollow(t *testing.T) {
 	c.holds("a=string k2=string k3=string")
 }
 
+// TestRunOfDump: options that are for one load are refused.
+func TestRunOfDump(t *testing.T) {
+	for _, o := range []load.Options{{Tune: true}, {Report: "left-out.jsonl"}} {
+		if err := Run(t.Context(), []load.Options{o}, false, io.Discard, io.Discard); load.ExitCode(err) != exitcode.Usage {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // TestFollowBehindLast: the source is followed again behind a delta that said that it is the last,
 // as after a rehearsal. All that come behind it are loaded.
 func TestFollowBehindLast(t *testing.T) {

@@ -4,15 +4,12 @@ import (
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 // summarize says what was merged.
 func (o *Options) summarize(r *Result) {
 	s, m := o.Summary, r.Manifest
-	s.Of(m, o.Out)
-	s.Hold(m.Totals)
 	d := r.Deltas[len(r.Deltas)-1].Info.Delta
 	s.Chain = &summary.Chain{Place: summary.Place(o.Chain), Deltas: len(r.Deltas), Number: d.Number, Until: d.Until, Last: d.Last, LagSeconds: -1}
 	s.Note(fmt.Sprintf("merged of base %s, dump %s, and %s", summary.Place(o.Base), r.Base, progress.Plural(len(r.Deltas), "delta", "deltas")))
@@ -22,11 +19,5 @@ func (o *Options) summarize(r *Result) {
 	if r.Rest > 0 {
 		s.Note(progress.Plural(r.Rest, "delta of the chain is", "deltas of the chain are") + " not in it")
 	}
-	for _, line := range report.Partial(m.Options) {
-		s.Note("the dump is " + line)
-	}
-	for _, k := range m.Skipped {
-		s.Leave(k.Reason, k.Keys, report.Reasons[k.Reason], k.Reason != "deleted-or-expired", "")
-	}
-	s.Finished = true
+	s.Made(m, o.Out, true)
 }

@@ -13,10 +13,16 @@ import (
 
 func flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "metrics-addr", Usage: "serve metrics for Prometheus at `ADDR`, such as :9121 or 127.0.0.1:9121, while the command runs: /metrics, /healthz", Category: command.Monitoring},
-		&cli.BoolFlag{Name: "pprof", Usage: "serve profiles of the process at --metrics-addr as well: /debug/pprof/", Category: command.Monitoring},
-		&cli.StringFlag{Name: "metrics-file", Usage: "at the end write metrics to `FILE`, for the textfile collector of node_exporter; its name ends in .prom", Category: command.Monitoring},
-		&cli.StringFlag{Name: "push-url", Usage: "push metrics to the Pushgateway at `URL`, every 15 s and at the end", Category: command.Monitoring},
+		&cli.StringFlag{Name: "metrics-addr", Category: command.Monitoring,
+			Usage: "serve metrics for Prometheus at `ADDR`, such as :9121 or 127.0.0.1:9121, " +
+				"while the command runs: /metrics, /healthz"},
+		&cli.BoolFlag{Name: "pprof", Category: command.Monitoring,
+			Usage: "serve profiles of the process at --metrics-addr as well: /debug/pprof/"},
+		&cli.StringFlag{Name: "metrics-file", Category: command.Monitoring,
+			Usage: "at the end write metrics to `FILE`, for the textfile collector of " +
+				"node_exporter; its name ends in .prom"},
+		&cli.StringFlag{Name: "push-url", Category: command.Monitoring,
+			Usage: "push metrics to the Pushgateway at `URL`, every 15 s and at the end"},
 	}
 }
 
@@ -36,12 +42,14 @@ func parse(c *cli.Context) (o options, err error) {
 		return o, exitcode.Usagef("--pprof needs --metrics-addr, where the profiles are served")
 	}
 	if o.file != "" && !strings.HasSuffix(o.file, ".prom") {
-		return o, exitcode.Usagef("--metrics-file %s: its name must end in .prom, or node_exporter does not read it", o.file)
+		return o, exitcode.Usagef("--metrics-file %s: its name must end in .prom, or "+
+			"node_exporter does not read it", o.file)
 	}
 	if text := c.String("push-url"); text != "" {
 		o.push, err = url.Parse(text)
 		if err != nil || o.push.Host == "" || o.push.Scheme != "http" && o.push.Scheme != "https" || strings.Contains(o.push.Path, "/metrics/job") { // not shown: a password may be in it
-			return o, exitcode.Usagef("--push-url is the address of a Pushgateway, such as http://10.0.0.7:9091, without /metrics/job/…")
+			return o, exitcode.Usagef("--push-url is the address of a Pushgateway, such as " +
+				"http://10.0.0.7:9091, without /metrics/job/…")
 		}
 	}
 	return o, nil

@@ -20,7 +20,10 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
 // fill writes a dump, with keys that go over chunks and skipped ones.
@@ -106,6 +109,29 @@ func pack(t *testing.T, dir storage.Store) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// TestOptions: what has gone through is counted in files and bytes, and a place without a dump is
+// said.
+func TestOptions(t *testing.T) {
+	var stream bytes.Buffer
+	of := func(location string) *Options {
+		return &Options{Location: location, Meter: progress.NewMeter(), Summary: summary.New("test", "", "pack")}
+	}
+	from := of(smalldump.Make(t, smalldump.Options{}, []format.Record{smalldump.String("a", "1")}))
+	to := of(filepath.Join(t.TempDir(), "to"))
+	if err := errors.Join(from.Pack(t.Context(), &stream), to.Unpack(t.Context(), &stream)); err != nil {
+		t.Fatal(err)
+	}
+	if a, b := from.Summary, to.Summary; a.Written < 3 || a.Written != b.Written || a.Stored == 0 || a.Stored != b.Stored {
+		t.Errorf("%d files, %d bytes, and %d, %d", a.Written, a.Stored, b.Written, b.Stored)
+	}
+	if err := from.Unpack(t.Context(), &stream); !errors.Is(err, archive.ErrExists) {
+		t.Error(err)
+	}
+	if err := of(filepath.Join(t.TempDir(), "nosuch")).Pack(t.Context(), &stream); !errors.Is(err, archive.ErrIncomplete) {
+		t.Error(err)
+	}
 }
 
 func unpack(t *testing.T, stream []byte) (*storage.Dir, error) {

@@ -13,6 +13,24 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
+// Undo is RunChain of a chain, and else Run, or Clear if Flush is set.
+func Undo(ctx context.Context, o Options, log io.Writer) error {
+	chain, err := archive.IsChain(ctx, o.Dump)
+	switch {
+	case err != nil:
+		return err
+	case chain && (o.Flush || o.Undo != ""):
+		return exitcode.Usagef("a chain is undone delta by delta, with what each has saved: leave --flush and --undo out")
+	case chain:
+		return RunChain(ctx, o, max(0, o.Behind), log)
+	case o.Behind >= 0:
+		return exitcode.Usagef("--to is for a chain of deltas, and %s is none", o.Dump)
+	case o.Flush:
+		return Clear(ctx, o, log)
+	}
+	return Run(ctx, o, log)
+}
+
 // RunChain undoes the loads of the deltas of a chain that are behind one, the last first; of 0 all,
 // so that the target is as the base left it. What was stopped is resumed. The error is an
 // exitcode.LeftOutError if keys that others have changed are left, of whichever delta.

@@ -84,6 +84,34 @@ func TestChain(t *testing.T) {
 	base.holds(t, "")
 }
 
+// TestUndo: a chain is undone behind a number, and a dump as a whole; what is of the other is
+// refused before anything is looked at.
+func TestUndo(t *testing.T) {
+	base, chain := loadChain(t, 1)
+	flush, undo, dump := chain, chain, base.o
+	flush.Flush, undo.Undo, dump.Behind = true, "undo", 0
+	for _, o := range []Options{flush, undo, dump} {
+		if err := Undo(t.Context(), o, io.Discard); load.ExitCode(err) != exitcode.Usage {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+	base.holds(t, "a k1 k2 k3")
+	chain.Behind = 2
+	if err := Undo(t.Context(), chain, io.Discard); err != nil {
+		t.Error(err)
+	}
+	base.holds(t, "a k1 k2")
+	chain.Behind = -1
+	if err := Undo(t.Context(), chain, io.Discard); err != nil {
+		t.Error(err)
+	}
+	dump.Behind = -1
+	if err := Undo(t.Context(), dump, io.Discard); err != nil {
+		t.Error(err)
+	}
+	base.holds(t, "")
+}
+
 // TestChainChanged: what others have written is kept, of whichever delta, and with Force undone by
 // a later run as well.
 func TestChainChanged(t *testing.T) {

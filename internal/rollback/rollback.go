@@ -330,6 +330,10 @@ type Options struct {
 	Undo  string // the dump of what was overwritten; empty: where the journal says that it is
 	Force bool   // keys that others have changed are removed, or put back, as well
 
+	// Of Undo.
+	Flush  bool // the target is cleared as a whole
+	Behind int  // of a chain, the delta behind which the others are undone; negative: not said
+
 	// Of what is put back: how often its journal is written, how long nothing may move; 0: ever.
 	Checkpoint   time.Duration
 	StallTimeout time.Duration

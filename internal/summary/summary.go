@@ -18,6 +18,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
 // Schema is the version of a Summary as JSON (docs/operations/results.md). It grows when a field
@@ -318,6 +319,25 @@ func (s *Summary) Hold(totals []format.Total) {
 // Of says of which dump the command is.
 func (s *Summary) Of(m *format.Manifest, place string) {
 	s.Dump = Dump{ID: m.Dump, Place: Place(place), Consistency: m.Consistency.Statement, Reason: m.Consistency.Reason}
+}
+
+// NotePartial notes what of its source a dump leaves out by choice.
+func (s *Summary) NotePartial(o format.Options) {
+	for _, line := range report.Partial(o) {
+		s.Note("the dump is " + line)
+	}
+}
+
+// Made says which dump was made of others, what it holds, and which keys of its source it lacks.
+// Lost is whether these count.
+func (s *Summary) Made(m *format.Manifest, place string, lost bool) {
+	s.Of(m, place)
+	s.Hold(m.Totals)
+	s.NotePartial(m.Options)
+	for _, r := range m.Skipped {
+		s.Leave(r.Reason, r.Keys, report.Reasons[r.Reason], lost && r.Reason != "deleted-or-expired", "")
+	}
+	s.Finished = true
 }
 
 func (c Counts) minus(d Counts) Counts {

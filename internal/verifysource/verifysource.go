@@ -94,9 +94,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	o.Summary.File("report", o.Report)
-	for _, line := range report.Partial(a.Manifest.Options) {
-		o.Summary.Note("the dump is " + line)
-	}
+	o.Summary.NotePartial(a.Manifest.Options)
 	if tally.Keys() == 0 && report.Sum(a.Manifest.Totals).Keys > 0 {
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --db, --type, --match or --sample choose none of the dump's keys", reader.ErrRefused)
 	}

@@ -56,6 +56,13 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	return RunWith(ctx, o, a, rules, out, log)
 }
 
+// Verify compares a target as a load does that is done.
+func (o Options) Verify(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules,
+	leftOut func() (io.ReadCloser, error), out, log io.Writer) error {
+	o.Spec, o.OpenLeftOut = s, leftOut
+	return RunWith(ctx, o, a, rules, out, log)
+}
+
 // RunWith is Run with the dump open, and the rules of a load whose begin they know.
 func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.Rules, out, log io.Writer) error {
 	o.Summarize("verify")
@@ -89,9 +96,7 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 		return err
 	}
 	o.Summary.File("report", o.Report)
-	for _, line := range report.Partial(a.Manifest.Options) {
-		o.Summary.Note("the dump is " + line)
-	}
+	o.Summary.NotePartial(a.Manifest.Options)
 	if c.tally.Keys() == 0 && a.Manifest.Delta == nil && report.Sum(a.Manifest.Totals).Keys > 0 && o.Shard.IsAll() {
 		return fmt.Errorf("%w: no key was compared, which proves nothing: --match or --sample choose none of the dump's keys", exitcode.ErrRefused)
 	}

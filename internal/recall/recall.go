@@ -1,17 +1,22 @@
-package main
+// Package recall gives the flags of a command the values that a load had, by its journal: what is
+// resumed, compared, finished or undone is then the same load, and nobody has to say it again.
+//
+//	err := recall.Load(ctx, c, recall.Options{Spec: &spec, Command: "verify", Log: os.Stderr})
+//
+// It never connects to a server, and writes nothing but what it says to Log.
+package recall
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -23,29 +28,44 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
+// Flags are those of a command line.
+type Flags interface {
+	Value(name string) any // nil: the command has no such flag
+	IsSet(name string) bool
+	Set(name, value string) error
+}
+
+// Options say which load is meant, and by what command. All are needed.
+type Options struct {
+	// Spec says it by Dump, Base, Keys, State, Shard and the address of the target. Load sets Raw:
+	// what raw batches wrote, scores that commands refuse among it, is on the target.
+	Spec    *load.Spec
+	Command string // load, follow, verify, finish or rollback
+	Several bool   // it is one of several targets, whose states are below State
+	Log     io.Writer
+}
+
 // selection are the flags by which a verify may look at a part of what was loaded. A --map-db can
 // be written in several ways.
 var selection = []string{"db", "type", "match", "map-db"}
 
-// recall gives the flags of a load that has begun the values that its journal knows, unless they
-// are given. What is given must agree with it: a load that is resumed, finished or undone compares
-// all of that itself, of a verify it is done here. A load that is not found knows nothing. What it
-// wrote by raw batches, scores that commands refuse among them, is on the target.
-func recall(c *cli.Context, s *load.Spec, addr string) error {
-	where, b, err := begun(c, *s, addr)
+// Load sets the flags of a load that has begun, unless they are given. What is given must agree: a
+// load that is resumed, finished or undone compares that itself, of a verify it is done here. A
+// load that is not found knows nothing.
+func Load(ctx context.Context, c Flags, o Options) error {
+	where, b, err := o.begun(ctx, c)
 	switch {
 	case err != nil:
 		return err
-	case b == nil && s.State != "" && c.Command.Name == "verify":
-		where = cmp.Or(where, s.State)
+	case b == nil && o.Spec.State != "" && o.Command == "verify":
 		return fmt.Errorf("%w: %s holds no journal of a load of this dump: give the --state of the load, or none and the flags that it had",
-			exitcode.ErrRefused, where)
+			exitcode.ErrRefused, cmp.Or(where, o.Spec.State))
 	case b == nil:
 		return nil
 	}
-	s.Raw = b.Raw
+	o.Spec.Raw = b.Raw
 	var said []string
-	known := knownFlags(b)
+	known := flagsOf(b)
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		value, now := known[name], c.Value(name)
 		switch {
@@ -55,7 +75,7 @@ func recall(c *cli.Context, s *load.Spec, addr string) error {
 				return fmt.Errorf("%w: the journal in %s has a load with --%s %q: %w", journal.ErrDamaged, where, name, value, err)
 			}
 			said = append(said, fmt.Sprintf("--%s %q", name, value))
-		case c.Command.Name == "verify" && !slices.Contains(selection, name):
+		case o.Command == "verify" && !slices.Contains(selection, name):
 			return fmt.Errorf("%w: by the journal in %s the load had --%s %q, not %q: leave the flag out, or give the --state of the load that is meant",
 				exitcode.ErrRefused, where, name, value, fmt.Sprint(now))
 		}
@@ -63,36 +83,31 @@ func recall(c *cli.Context, s *load.Spec, addr string) error {
 	if b.Server == "kvrocks" && len(b.Places) > 1 && !c.IsSet("map-db") && !c.IsSet("db") {
 		var places []string
 		for _, db := range slices.Sorted(maps.Keys(b.Places)) {
-			place := fmt.Sprintf("%d to %s", db, b.Places[db])
-			if b.Places[db] == "__namespace/" {
-				place = fmt.Sprintf("%d to the default", db)
+			place := b.Places[db]
+			if place == "__namespace/" {
+				place = "the default"
 			}
-			places = append(places, place)
+			places = append(places, fmt.Sprintf("%d to %s", db, place))
 		}
 		return fmt.Errorf("%w: by the journal in %s the load put databases into namespaces (%s), whose tokens no journal keeps: give the --map-db that it had, and set its variables",
 			exitcode.ErrRefused, where, strings.Join(places, ", "))
 	}
 	if len(said) > 0 {
-		fmt.Fprintf(c.App.ErrWriter, "flags of the load, by its journal in %s: %s\n", where, strings.Join(said, " "))
+		fmt.Fprintf(o.Log, "flags of the load, by its journal in %s: %s\n", where, strings.Join(said, " "))
 	}
 	return nil
 }
 
-// begun returns what the load of a spec into addr is of; nil: no load of this dump has begun.
-func begun(c *cli.Context, s load.Spec, addr string) (where string, b *journal.Identity, err error) {
-	s.Target.Target.Addr = addr
-	if c.Value("shard") != nil {
-		if s.Shard, err = shardFromFlags(c, os.Getenv); err != nil {
-			return "", nil, err
-		}
-	}
-	if s.State != "" && len(c.StringSlice("uri")) > 1 {
-		s.State = storage.Join(s.State, loadstate.TargetName(addr))
+// begun returns what the load is of, and where its journal is; nil: no load of this dump has begun.
+func (o *Options) begun(ctx context.Context, c Flags) (where string, b *journal.Identity, err error) {
+	s := *o.Spec
+	if s.State != "" && o.Several {
+		s.State = storage.Join(s.State, loadstate.TargetName(s.Target.Target.Addr))
 	}
 	if s.Dump == loadstate.Stream {
 		return "", nil, nil
 	}
-	if deltas, where, b, err := loadchain.Known(c.Context, &s); deltas && err == nil {
+	if deltas, where, b, err := loadchain.Known(ctx, &s); deltas && err == nil {
 		if b != nil {
 			b.Settings = maps.Clone(b.Settings)
 			delete(b.Settings, "--on-exists") // that of the base may have been another
@@ -102,10 +117,10 @@ func begun(c *cli.Context, s load.Spec, addr string) (where string, b *journal.I
 		}
 		return where, b, err
 	}
-	if c.Command.Name == "load" && !c.Bool("resume") {
+	if o.Command == "load" && c.Value("resume") != true {
 		return "", nil, nil
 	}
-	a, err := archive.Open(c.Context, s.Dump, 1, s.Keys.Identities...)
+	a, err := archive.Open(ctx, s.Dump, 1, s.Keys.Identities...)
 	switch {
 	case err == nil:
 		s.ID = a.Manifest.Dump
@@ -113,15 +128,15 @@ func begun(c *cli.Context, s load.Spec, addr string) (where string, b *journal.I
 	case storage.IsURL(s.Dump): // whoever opens it next says so
 		return "", nil, nil
 	}
-	where, found, err := s.Location().Identity(c.Context)
+	where, found, err := s.Location().Identity(ctx)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && s.ID != "" && found.Dump != s.ID {
 		return where, nil, nil
 	}
 	return where, &found, err
 }
 
-// knownFlags returns the flags that a journal knows, as they are given.
-func knownFlags(b *journal.Identity) map[string]string {
+// flagsOf returns the flags that a journal knows, as they are given.
+func flagsOf(b *journal.Identity) map[string]string {
 	known := map[string]string{}
 	for name, value := range b.Settings {
 		switch name = strings.TrimPrefix(name, "--"); name {
