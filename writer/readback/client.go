@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
@@ -29,6 +30,9 @@ type Client struct {
 	guard   bool // keys that are asked for are to be watched
 	watches bool // and the server does
 	lost    bool // a connection was, and with it what it watched
+
+	tried bool // whether the target takes lines
+	lines bool // it does
 
 	encoder  resp.Encoder
 	calls    []call
@@ -97,7 +101,7 @@ func (c *Client) repeat(ctx context.Context, do func() error) error {
 // once connects, if no connection is open, and does something.
 func (c *Client) once(ctx context.Context, do func() error) (err error) {
 	if c.router == nil {
-		if c.router, err = c.target.Router(ctx, c.db, false); err != nil {
+		if err = c.connect(ctx); err != nil {
 			return err
 		}
 		defer context.AfterFunc(ctx, c.router.Abort)()
@@ -110,6 +114,43 @@ func (c *Client) once(ctx context.Context, do func() error) (err error) {
 	}
 	defer context.AfterFunc(ctx, c.router.Abort)()
 	return do()
+}
+
+// connect connects, and finds out whether a Kvrocks takes requests of one line (SERVERS.md K13).
+// What stands before it may not, and close the connection.
+func (c *Client) connect(ctx context.Context) (err error) {
+	if c.router, err = c.target.Router(ctx, c.db, false); err != nil || c.tried || !c.target.IsKvrocks() || c.target.IsCluster() {
+		return err
+	}
+	defer context.AfterFunc(ctx, c.router.Abort)()
+	c.tried = true
+	c.reset()
+	c.encoder.BeginLine("PING")
+	c.name = "PING"
+	c.end(-1, nil)
+	if c.exec(ctx) != nil {
+		c.router, err = c.target.Router(ctx, c.db, false)
+		return err
+	}
+	c.lines = c.calls[0].Reply.Is("PONG")
+	return nil
+}
+
+// beginPlain is begin for a command whose other arguments are words and numbers.
+func (c *Client) beginPlain(name string, keys ...[]byte) {
+	size := 0
+	for _, k := range keys {
+		size += 1 + len(k)
+	}
+	if !c.lines || size > resp.LineBytes/2 || slices.ContainsFunc(keys, func(k []byte) bool { return !resp.IsPlain(k) }) {
+		c.begin(name, keys...)
+		return
+	}
+	c.name = name
+	c.encoder.BeginLine(name)
+	for _, k := range keys {
+		c.encoder.Bytes(k)
+	}
 }
 
 // begin starts a command about keys.

@@ -22,7 +22,8 @@ func (c *Client) ask(q *question.Question, i int) {
 }
 
 func (c *Client) askExpiry(q *question.Question, i int) {
-	c.add(i, decodeExpiry, c.expiryCommand(), q.Key)
+	c.beginPlain(c.expiryCommand(), q.Key)
+	c.end(i, decodeExpiry)
 }
 
 // isText reports whether a key of that kind is a string to the target.

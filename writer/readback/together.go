@@ -42,10 +42,11 @@ func (c *Client) askTogether(qs []*question.Question, i, n int) {
 			c.limit += int64(q.Size)
 		}
 	}
-	c.begin("MGET")
+	keys := make([][]byte, 0, togetherKeys)
 	for _, q := range qs[i : i+n] {
-		c.encoder.Bytes(q.Key)
+		keys = append(keys, q.Key)
 	}
+	c.beginPlain("MGET", keys...)
 	c.end(i, nil)
 	c.calls[len(c.calls)-1].together = n
 	for j := i; j < i+n; j++ {

@@ -25,7 +25,8 @@ type Encoder struct {
 	loans []loan
 	from  int // where the request that is being built begins
 	argc  int
-	first int // its first loan
+	line  bool // it is one line
+	first int  // its first loan
 }
 
 // A loan is bytes that stand before buf[at].
@@ -50,25 +51,56 @@ func (e *Encoder) Begin(name string) {
 	e.Word(name)
 }
 
+// LineBytes is the most that a line may have.
+const LineBytes = 16 << 10
+
+// leastLine is what a line is filled up to: a Kvrocks that finds more than 128 requests in the
+// 4 KiB that it reads at once writes that to its log.
+const leastLine = 33
+
+// BeginLine starts a request that goes as one line, words with spaces between them: it costs a
+// server less than a length for each. Arguments must be IsPlain; Arguments does not know it.
+func (e *Encoder) BeginLine(name string) {
+	e.from, e.first, e.line = len(e.buf), len(e.loans), true
+	e.buf = append(e.buf, name...)
+}
+
+// IsPlain reports whether an argument can stand in a line.
+func IsPlain(arg []byte) bool {
+	for _, b := range arg {
+		if b <= ' ' || b > '~' || b == '"' || b == '\'' || b == '\\' {
+			return false
+		}
+	}
+	return len(arg) > 0
+}
+
 // Word adds an argument of the protocol.
-func (e *Encoder) Word(s string) {
+func (e *Encoder) Word(s string) { add(e, s) }
+
+// add adds an argument that is copied.
+func add[T []byte | string](e *Encoder, v T) {
+	if e.line {
+		e.buf = append(append(e.buf, ' '), v...)
+		return
+	}
 	e.argc++
-	e.buf = resp.AppendBulk(e.buf, s)
+	e.buf = resp.AppendBulk(e.buf, v)
 }
 
 // Number adds an integer.
 func (e *Encoder) Number(n int64) {
-	e.argc++
-	e.buf = resp.AppendNumber(e.buf, n)
+	var text [20]byte
+	add(e, strconv.AppendInt(text[:0], n, 10))
 }
 
 // Bytes adds an argument, and reports whether it is borrowed.
 func (e *Encoder) Bytes(p []byte) (borrowed bool) {
-	e.argc++
 	if len(p) < borrowFrom {
-		e.buf = resp.AppendBulk(e.buf, p)
+		add(e, p)
 		return false
 	}
+	e.argc++
 	e.buf = resp.AppendHead(e.buf, '$', len(p))
 	e.loans = append(e.loans, loan{len(e.buf), p})
 	e.buf = append(e.buf, "\r\n"...)
@@ -83,7 +115,12 @@ func (e *Encoder) Join(args []byte, n int) {
 
 // End completes the request.
 func (e *Encoder) End() Request {
-	if e.argc < 10 {
+	if e.line {
+		for len(e.buf)-e.from < leastLine-len("\r\n") {
+			e.buf = append(e.buf, ' ')
+		}
+		e.buf, e.line = append(e.buf, "\r\n"...), false
+	} else if e.argc < 10 {
 		e.buf[e.from+1] = byte('0' + e.argc)
 	} else {
 		var text [20]byte

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -98,5 +99,28 @@ func TestEncoderParts(t *testing.T) {
 	}
 	if len(out) != 1 {
 		t.Errorf("%d parts", len(out))
+	}
+}
+
+// TestLine: requests of one line, filled up, stand among others.
+func TestLine(t *testing.T) {
+	var w Encoder
+	var out net.Buffers
+	w.BeginLine("PING")
+	out = w.AppendTo(out, w.End())
+	w.BeginLine("HSCAN")
+	w.Bytes([]byte("a:{key}-of-no-special-length"))
+	w.Word("0")
+	w.Number(-12)
+	out = w.AppendTo(out, w.End())
+	out = w.AppendTo(out, w.Request("GET", []byte("k")))
+	want := "PING" + strings.Repeat(" ", 27) + "\r\nHSCAN a:{key}-of-no-special-length 0 -12\r\n*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"
+	if got := string(bytes.Join(out, nil)); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for _, odd := range []string{"", " ", "a b", "\t", "a\n", "\r", "\x00", "\x7f", "\xff", "é", `"`, "'", `\`} {
+		if IsPlain([]byte(odd)) {
+			t.Errorf("%q is plain", odd)
+		}
 	}
 }
