@@ -6,6 +6,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/checkdump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
@@ -26,16 +27,12 @@ func checkCommand() *cli.Command {
 		UsageText: "kvload check DIR", ArgsUsage: "DIR",
 		Description: checkDescription,
 		Flags:       append(command.OutputFlags(), encryption.IdentityFlag()),
-		Action: func(c *cli.Context) error {
-			dump, err := command.Read(c, parseDump)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseDump, func(c *cli.Context, dump *export.Source) error {
 			return checkdump.Run(c.Context, checkdump.Options{
 				Location: dump.Location, Identities: dump.Identities, Log: c.App.ErrWriter,
 				Summary:  command.Summarize(c, dump.Location, thenLoad(dump.Location)),
 				NewMeter: func() (*progress.Meter, error) { return command.Meter(c) },
 			})
-		},
+		}),
 	}
 }

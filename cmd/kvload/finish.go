@@ -5,6 +5,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
 
 const finishDescription = `Ends a load that was divided with --shard: makes sure that every shard is
@@ -32,17 +33,13 @@ func finishCommand() *cli.Command {
 		Flags: append(verifyFlags(state),
 			&cli.BoolFlag{Name: "no-verify", Category: command.Comparison,
 				Usage: "do not compare the target with the dump"}),
-		Action: func(c *cli.Context) error {
-			o, err := command.Read(c, parseVerify)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseVerify, func(c *cli.Context, o verifytarget.Options) error {
 			o.Summary = command.Summarize(c, "", command.AfterVerify("differs.jsonl"))
 			f := load.FinishOptions{Spec: o.Spec}
 			if !c.Bool("no-verify") {
 				f.Verify = o.Verify
 			}
 			return load.Finish(c.Context, f, command.Out(c), c.App.ErrWriter)
-		},
+		}),
 	}
 }

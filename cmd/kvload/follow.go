@@ -8,6 +8,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 )
@@ -53,16 +54,12 @@ func followCommand() *cli.Command {
 		UsageText:   "kvload follow --uri redis://HOST:6666 --in CHAIN [options]",
 		Description: followDescription,
 		Flags:       append(flags, inFlag("load the deltas of the chain in "+command.Dir)),
-		Action: func(c *cli.Context) error {
-			targets, err := command.Read(c, parseTargets)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseTargets, func(c *cli.Context, targets []load.Options) error {
 			if targets[0].Dump == loadstate.Stream {
 				return exitcode.Usagef("--in - is a dump: a chain is a directory, or a prefix in a bucket")
 			}
 			targets[0].Summary = command.Summarize(c, "", afterFollow)
 			return loadchain.Run(c.Context, targets, true, command.Out(c), c.App.ErrWriter)
-		},
+		}),
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 )
 
 const inspectDescription = `Reads only manifests, of a chain those of its deltas. kvload check reads
@@ -25,16 +26,13 @@ func inspectCommand() *cli.Command {
 				Usage: "print the manifest as JSON, of a chain an array of them"},
 			encryption.IdentityFlag(),
 		},
-		Action: func(c *cli.Context) error {
-			dump, err := command.Read(c, parseDump)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseDump, func(c *cli.Context, dump *export.Source) error {
 			command.Summarize(c, dump.Location, thenCheck(dump.Location)).Own = true
-			if err = dump.Inspect(c.Context, c.App.Writer, c.Bool("json")); err == nil && c.Bool("json") {
+			err := dump.Inspect(c.Context, c.App.Writer, c.Bool("json"))
+			if err == nil && c.Bool("json") {
 				command.PrintedJSON(c)
 			}
 			return err
-		},
+		}),
 	}
 }

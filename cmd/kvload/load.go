@@ -85,11 +85,7 @@ func loadCommand() *cli.Command {
 		UsageText:   "kvload load --uri redis://HOST:6666 --in DIR [options]",
 		Description: loadDescription,
 		Flags:       loadFlags(),
-		Action: func(c *cli.Context) error {
-			targets, err := command.Read(c, parseTargets)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseTargets, func(c *cli.Context, targets []load.Options) error {
 			chain, err := targets[0].IsChain(c.Context)
 			if err != nil {
 				return err
@@ -100,7 +96,7 @@ func loadCommand() *cli.Command {
 			}
 			targets[0].Summary = command.Summarize(c, "", afterLoad)
 			return load.RunAll(c.Context, targets, command.Out(c), c.App.ErrWriter)
-		},
+		}),
 	}
 }
 

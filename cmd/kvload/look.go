@@ -89,11 +89,7 @@ func catCommand() *cli.Command {
 			&cli.StringSliceFlag{Name: "key", Category: command.Keys,
 				Usage: "only the key `NAME`; can be given more than once (kvload get has more ways)"},
 			&cli.Int64Flag{Name: "limit", Usage: "end after `N` keys", Category: command.Keys}),
-		Action: func(c *cli.Context) error {
-			dump, err := command.Read(c, parseDump)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseDump, func(c *cli.Context, dump *export.Source) error {
 			names, err := export.ParseKeys(c.StringSlice("key"), false)
 			if err != nil {
 				return err
@@ -104,7 +100,7 @@ func catCommand() *cli.Command {
 				}
 				return x.Get(names)
 			})
-		},
+		}),
 	}
 }
 
@@ -219,11 +215,7 @@ func lsCommand() *cli.Command {
 		Flags: append(filter.Flags(),
 			formatFlag("`table|json` for people, or a line of JSON for each chunk, as the manifest has it"),
 			encryption.IdentityFlag()),
-		Action: func(c *cli.Context) error {
-			dump, err := command.Read(c, parseDump)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseDump, func(c *cli.Context, dump *export.Source) error {
 			f, err := filter.FromFlags(c)
 			if err != nil {
 				return err
@@ -232,6 +224,6 @@ func lsCommand() *cli.Command {
 			dump.Summary.Own = true
 			w := pack.InterruptibleWriter(c.Context, c.App.Writer)
 			return dump.List(c.Context, w, &f, export.Format(c.String("format")), progress.Width(c.App.Writer))
-		},
+		}),
 	}
 }

@@ -28,15 +28,11 @@ func mergeCommand() *cli.Command {
 		UsageText: "kvload merge --out DIR [options] BASE CHAIN", ArgsUsage: "BASE CHAIN",
 		Description: mergeDescription,
 		Flags:       makeFlags("write a dump that is not encrypted, of a base or deltas that are"),
-		Action: func(c *cli.Context) error {
-			o, err := command.Read(c, parseMerge)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseMerge, func(c *cli.Context, o merge.Options) error {
 			o.Summary = command.Summarize(c, o.Out, afterMerge)
-			_, err = merge.Run(c.Context, o)
+			_, err := merge.Run(c.Context, o)
 			return err
-		},
+		}),
 	}
 }
 

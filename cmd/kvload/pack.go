@@ -33,14 +33,10 @@ func packCommand() *cli.Command {
 		Name: "pack", Usage: "write a dump as one stream", UsageText: "kvload pack DIR > FILE",
 		ArgsUsage: "DIR", Description: packDescription,
 		Flags: command.ProgressFlags(),
-		Action: func(c *cli.Context) error {
-			o, err := command.Read(c, parsePack)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parsePack, func(c *cli.Context, o pack.Options) error {
 			o.Summary = command.Summarize(c, o.Location, nil)
 			return o.Pack(c.Context, c.App.Writer)
-		},
+		}),
 	}
 }
 
@@ -57,14 +53,10 @@ func unpackCommand() *cli.Command {
 		Name: "unpack", Usage: "write a stream into a directory as a dump",
 		UsageText: "kvload unpack --out DIR < FILE", Description: unpackDescription,
 		Flags: append(command.OutputFlags(), outFlags()...),
-		Action: func(c *cli.Context) error {
-			o, err := command.Read(c, parseUnpack)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseUnpack, func(c *cli.Context, o pack.Options) error {
 			o.Summary = command.Summarize(c, o.Location, thenCheck(o.Location))
 			return o.Unpack(c.Context, c.App.Reader)
-		},
+		}),
 	}
 }
 

@@ -53,14 +53,10 @@ func rollbackCommand() *cli.Command {
 				&cli.BoolFlag{Name: "flush", Category: command.Written,
 					Usage: "clear the whole target, which was empty before the load, in one command"},
 			}),
-		Action: func(c *cli.Context) error {
-			o, err := command.Read(c, parseRollback)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseRollback, func(c *cli.Context, o rollback.Options) error {
 			o.Summary = command.Summarize(c, "", afterRollback)
 			return rollback.Undo(c.Context, o, c.App.ErrWriter)
-		},
+		}),
 	}
 }
 

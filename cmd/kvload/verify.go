@@ -68,14 +68,10 @@ func verifyCommand() *cli.Command {
 		Description: verifyDescription,
 		Flags: append(verifyFlags(stateFlag("where the load keeps its journal, `DIR` (default: "+
 			"DUMP.load/HOST_PORT, beside the dump)", command.Written)), shardFlags()...),
-		Action: func(c *cli.Context) error {
-			o, err := command.Read(c, parseVerify)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseVerify, func(c *cli.Context, o verifytarget.Options) error {
 			o.Summary = command.Summarize(c, "", command.AfterVerify("differs.jsonl"))
 			return verifytarget.Run(c.Context, o, command.Out(c), c.App.ErrWriter)
-		},
+		}),
 	}
 }
 

@@ -70,19 +70,7 @@ func dumpCommand() *cli.Command {
 		UsageText:   "pikadump dump --uri redis://HOST:9221 --out DIR [options]",
 		Description: dumpDescription,
 		Flags:       dumpFlags(),
-		Action: func(c *cli.Context) error {
-			o, err := command.Read(c, parseDump)
-			if err != nil {
-				return err
-			}
-			if o.Stream != nil && progress.IsTerminal(o.Stream) {
-				return exitcode.Usagef("--out - writes the dump to standard output, which is a " +
-					"terminal: send it through a pipe or to a file")
-			}
-			if o.Stream != nil && c.Bool("json") {
-				return exitcode.Usagef("--json writes to standard output, which --out - has for " +
-					"the dump: leave it out, and ask kvload unpack or load at the other end")
-			}
+		Action: command.Action(parseDump, func(c *cli.Context, o dump.Options) error {
 			if o.Resume {
 				if err := recall(c, &o); err != nil {
 					return err
@@ -90,7 +78,7 @@ func dumpCommand() *cli.Command {
 			}
 			o.Summary = command.Summarize(c, "", afterDump)
 			return dump.Run(c.Context, o)
-		},
+		}),
 	}
 }
 
@@ -170,6 +158,10 @@ func parseDump(v *command.Values) dump.Options {
 	o.Shard = parseShard(v)
 	o.Meter = command.Get(v, command.Meter)
 	o.Archive.ChunkBytes = parseSize(v, "chunk-size", 64<<10, 1<<40)
+	v.Refuse(o.Stream != nil && progress.IsTerminal(o.Stream), "--out - writes the dump to standard "+
+		"output, which is a terminal: send it through a pipe or to a file")
+	v.Refuse(o.Stream != nil && v.Bool("json"), "--json writes to standard output, which --out - has "+
+		"for the dump: leave it out, and ask kvload unpack or load at the other end")
 	return o
 }
 

@@ -40,14 +40,10 @@ func followCommand() *cli.Command {
 		UsageText:   "pikadump follow --uri redis://HOST:9221 --base DUMP --out CHAIN [options]",
 		Description: followDescription,
 		Flags:       followFlags(),
-		Action: func(c *cli.Context) error {
-			o, err := command.Read(c, parseFollow)
-			if err != nil {
-				return err
-			}
+		Action: command.Action(parseFollow, func(c *cli.Context, o follow.Options) error {
 			o.Summary = command.Summarize(c, "", afterFollow)
 			return follow.Run(c.Context, o)
-		},
+		}),
 	}
 }
 

@@ -29,25 +29,19 @@ func planCommand() *cli.Command {
 			&cli.BoolFlag{Name: "json", Usage: "print JSON", Category: command.Output},
 			&cli.IntFlag{Name: "shards", Category: command.Shards,
 				Usage: "divide the keys of each database into `N` ranges, for dump --plan"}),
-		Action: planAction,
+		Action: command.Action(parsePlan, func(c *cli.Context, o plan.Options) error {
+			command.Summarize(c, "", afterPlan).Own = true
+			f, err := plan.Make(c.Context, o)
+			if err != nil {
+				return err
+			}
+			if c.Bool("json") {
+				return command.PrintJSON(c, f)
+			}
+			f.Show(c.App.Writer, progress.Width(c.App.Writer))
+			return nil
+		}),
 	}
-}
-
-func planAction(c *cli.Context) error {
-	o, err := command.Read(c, parsePlan)
-	if err != nil {
-		return err
-	}
-	command.Summarize(c, "", afterPlan).Own = true
-	f, err := plan.Make(c.Context, o)
-	if err != nil {
-		return err
-	}
-	if c.Bool("json") {
-		return command.PrintJSON(c, f)
-	}
-	f.Show(c.App.Writer, progress.Width(c.App.Writer))
-	return nil
 }
 
 func parsePlan(v *command.Values) plan.Options {

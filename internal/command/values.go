@@ -24,6 +24,17 @@ func Read[T any](c *cli.Context, read func(*Values) T) (T, error) {
 	return t, v.err
 }
 
+// Action is that of a command which runs with what read makes of its flags.
+func Action[T any](read func(*Values) T, run func(*cli.Context, T) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		t, err := Read(c, read)
+		if err != nil {
+			return err
+		}
+		return run(c, t)
+	}
+}
+
 // Get returns what read makes of several flags.
 func Get[T any](v *Values, read func(*cli.Context) (T, error)) (t T) {
 	v.Try(func() (err error) {
