@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -53,10 +54,10 @@ type options struct {
 	work    string   // where data, dumps and recordings go: some GB
 	keys    []int    // of the mixed data, once for each; the other data follows the largest of 1 million
 	data    []string // names of data sets
-	rounds  int      // the best of so many counts
+	rounds  int      // the median of so many counts
 	pikas   []string // addresses of real ones, which lose their data
 	kvrocks []string // likewise
-	half    string   // dump, load, follow, or all but follow
+	half    string   // dump, load, follow, goals, or all but follow
 	rate    int      // of follow: keys that are written in a second,
 	seconds int      // for so long
 	goals   *goals
@@ -69,8 +70,8 @@ func parse() (*options, error) {
 	flag.StringVar(&o.work, "work", "", "directory for data and dumps (default: a temporary one)")
 	flag.StringVar(&keys, "keys", env("BENCH_KEYS", "1000000"), "keys of the mixed data; more than one, as 100000,1000000,5000000, shows how time grows (BENCH_KEYS)")
 	flag.StringVar(&data, "data", env("BENCH_DATA", "mixed,strings,large,hash"), "data sets, of mixed, strings, large and hash (BENCH_DATA)")
-	flag.StringVar(&o.half, "half", env("BENCH_HALF", "all"), "dump, load, follow, or all but follow (BENCH_HALF)")
-	flag.IntVar(&o.rounds, "rounds", 3, "times that each is run, of more than a million keys once; the fastest counts")
+	flag.StringVar(&o.half, "half", env("BENCH_HALF", "all"), "dump, load, follow, all but follow, or goals: what the last table needs (BENCH_HALF)")
+	flag.IntVar(&o.rounds, "rounds", 3, "times that each is run, of more than a million keys once; the median counts")
 	flag.StringVar(&writes, "writes", env("BENCH_WRITES", "20000x120"), "of follow: keys that are written in a second, for so many seconds (BENCH_WRITES)")
 	flag.Parse()
 	for _, s := range strings.Split(keys, ",") {
@@ -86,8 +87,8 @@ func parse() (*options, error) {
 			return nil, fmt.Errorf("-data %q: there are mixed, strings, large and hash", d)
 		}
 	}
-	if o.rounds < 1 || o.half != "all" && o.half != "dump" && o.half != "load" && o.half != "follow" {
-		return nil, errors.New("-rounds is at least 1, -half is dump, load, follow or all")
+	if o.rounds < 1 || !slices.Contains([]string{"all", "dump", "load", "follow", "goals"}, o.half) {
+		return nil, errors.New("-rounds is at least 1, -half is dump, load, follow, goals or all")
 	}
 	if _, err := fmt.Sscanf(writes, "%dx%d", &o.rate, &o.seconds); err != nil || o.rate < 100 || o.seconds < 1 {
 		return nil, fmt.Errorf("-writes %q: such as 20000x120", writes)

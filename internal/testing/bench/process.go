@@ -21,13 +21,6 @@ type usage struct {
 	peak      int64 // bytes of resident memory
 }
 
-// keepBest keeps the faster of two runs.
-func (u *usage) keepBest(v usage) {
-	if u.wall == 0 || v.wall < u.wall {
-		*u = v
-	}
-}
-
 // measure runs a command and returns what it took. This process stays small: what the kernel says
 // of a child is never less than what its parent had.
 func measure(ctx context.Context, stdin io.Reader, name string, args ...string) (usage, []byte, error) {

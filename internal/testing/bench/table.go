@@ -1,14 +1,25 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"time"
 )
 
-// A row is one way to do a job.
+// A row is one way to do a job, and the median of its runs.
 type row struct {
 	name string
 	usage
+	runs []usage
+	n    int // connections, of pipes
+}
+
+// add adds a run.
+func (r *row) add(u usage) {
+	r.runs = append(r.runs, u)
+	slices.SortFunc(r.runs, func(a, b usage) int { return cmp.Compare(a.wall, b.wall) })
+	r.usage = r.runs[(len(r.runs)-1)/2]
 }
 
 // printTable prints how the first row, which is ours, compares with the others.
@@ -16,6 +27,9 @@ func printTable(title string, n int, unit string, rows []row) {
 	fmt.Printf("\n**%s**\n\n", title)
 	fmt.Printf("| | wall s | ours ÷ this | CPU s | CPU s per million %s | peak MiB |\n|---|---|---|---|---|---|\n", unit)
 	for i, r := range rows {
+		if r.wall == 0 {
+			continue // it was not run
+		}
 		ratio := "1"
 		if i > 0 {
 			ratio = fmt.Sprintf("%.2f", float64(rows[0].wall)/float64(r.wall))
