@@ -115,8 +115,12 @@ func (w *Worker) refused(c *command, reply string) ([]command, error) {
 	k := c.key
 	switch {
 	case k.out != alive:
-	case (k.again || k.resumed) && c.want == wantID && strings.Contains(reply, "equal or smaller"):
-		return nil, w.stop(c, reply, unequal(errors.New("the stream has other entries than were written")))
+	case c.want == wantID && strings.Contains(reply, "equal or smaller"):
+		problem := errors.New("the stream has other entries than were written: does something else write to it?")
+		if k.again || k.resumed {
+			problem = unequal(problem)
+		}
+		return nil, w.stop(c, reply, problem)
 	case c.member != nil && strings.Contains(reply, "not a valid float"):
 		w.account.leaveMember(k, c.member, c.Name, reply)
 	default:

@@ -13,6 +13,8 @@ var (
 	ErrTransient = conn.ErrTransient
 	// ErrOperator: somebody has to help the target before the load can go on.
 	ErrOperator = conn.ErrOperator
+	// ErrBusy: another run of the same load is at work at the target.
+	ErrBusy = conn.ErrBusy
 	// ErrUnequal: the key that is open at a checkpoint, or one that was sent a second time, does
 	// not look as the load left it. It must be written anew, from Checkpoint.Beginning on.
 	ErrUnequal = conn.ErrUnequal

@@ -72,3 +72,37 @@ func listed(names []string) string {
 	}
 	return list
 }
+
+// TestFenceOther: connections of the same load that are not this run's are those of a run that is
+// at work, and not touched, unless it is known that one was killed.
+func TestFenceOther(t *testing.T) {
+	for _, stopped := range []bool{false, true} {
+		var names, killed []string
+		f := testserver.Start(t, func(cmd []string) (string, bool) {
+			switch strings.Join(cmd[:min(2, len(cmd))], " ") {
+			case "CLIENT SETNAME":
+				names = append(names, cmd[2])
+			case "CLIENT LIST":
+				if len(killed) > 0 {
+					return testserver.Bulk(listed(names)), true
+				}
+				return testserver.Bulk(listed(append(names, "this-load:all:OTHER:1"))), true
+			case "CLIENT KILL":
+				killed = append(killed, cmd[3])
+			}
+			return "", false
+		})
+		l, err := Open(t.Context(), Options{Target: target.Options{Addr: f.Addr}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Fence(target.Fence{Name: "this-load:all:", Dead: []string{"this-load:"}, Stopped: stopped})
+		w, err := l.NewWorker(t.Context(), 0)
+		if err == nil {
+			w.Close()
+		}
+		if stopped && (err != nil || len(killed) != 1) || !stopped && (!errors.Is(err, ErrBusy) || len(killed) > 0 || l.IsSettled()) {
+			t.Errorf("stopped %v: %v, killed %q", stopped, err, killed)
+		}
+	}
+}

@@ -38,7 +38,7 @@ type key struct {
 	folded  bool            // raw: its batch counts it
 	member  []byte          // raw: the last field or member of the parts before
 	skip    int64           // resumed list or stream: elements that are there already
-	last    format.StreamID // resumed stream: its last entry
+	last    format.StreamID // stream: its last entry
 }
 
 // reset makes k the key of r, re-using its buffers.

@@ -81,6 +81,12 @@ func TestRefused(t *testing.T) {
 			keys: 1,
 		},
 		{
+			name: "entries out of order",
+			records: []format.Record{{Kind: format.Stream, Key: b("x"), Part: format.PartWhole, State: &format.StreamState{LastID: id(2, 0), EntriesAdded: 2},
+				Entries: []format.Entry{{ID: id(2, 0), Fields: bs("a", "b")}, {ID: id(2, 0), Fields: bs("a", "b")}}}},
+			want: []LeftOut{{Kind: format.Stream, Key: b("x"), Reason: ReasonRefused, Command: "XADD", Reply: "entry 2-0 comes behind 2-0 in the dump"}},
+		},
+		{
 			name:    "too long for the target",
 			replies: map[string]string{"CONFIG GET": "*2\r\n$18\r\nproto-max-bulk-len\r\n$1\r\n4\r\n"},
 			records: []format.Record{str("longname", "1", 0), str("s", "12345", 0), whole(format.Hash, "t", "f", "12345", "g", "1"),
@@ -181,6 +187,9 @@ func TestStops(t *testing.T) {
 		{"hash was not fresh", map[string]string{"HSET": ":0\r\n"}, whole(format.Hash, "h", "f", "v"), "expected 1", nil},
 		{"zset was not fresh", map[string]string{"ZADD": ":1\r\n"}, zset("z", []float64{1, 2}, "a", "b"), "expected 2", nil},
 		{"string grew", map[string]string{"APPEND": ":9\r\n"}, str("s", "12", 0), "expected 4", nil},
+		{"stream was not fresh", map[string]string{"XADD": "-ERR The ID specified in XADD is equal or smaller than the target stream top item\r\n"},
+			format.Record{Kind: format.Stream, Key: b("x"), Part: format.PartWhole, Entries: []format.Entry{{ID: id(1, 0), Fields: bs("a", "b")}},
+				State: &format.StreamState{LastID: id(1, 0), EntriesAdded: 1}}, "does something else write to it", nil},
 		{"another id", map[string]string{"XADD": "$3\r\n9-9\r\n"}, format.Record{Kind: format.Stream, Key: b("x"), Part: format.PartWhole,
 			Entries: []format.Entry{{ID: id(1, 0), Fields: bs("a", "b")}}, State: &format.StreamState{LastID: id(1, 0), EntriesAdded: 1}}, "expected 1-0", nil},
 		{"no expiry", map[string]string{"PEXPIREAT": ":0\r\n"}, expiring(list, farFuture), "expiry", nil},

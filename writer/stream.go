@@ -50,6 +50,11 @@ func (q *queue) addEntry(ctx context.Context, k *key, e *format.Entry) error {
 		}
 		return nil
 	}
+	if k.queued > 0 && e.ID.Compare(k.last) <= 0 {
+		q.account.leave(k, ReasonRefused, "XADD", fmt.Sprintf("entry %s comes behind %s in the dump", e.ID, k.last))
+		return nil
+	}
+	k.last = e.ID
 	c := command{key: k, want: wantID, id: e.ID, data: true, elements: 1}
 	size := len(k.name) + 4*argOverhead
 	for _, f := range e.Fields {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -138,6 +140,51 @@ func TestInterruptUnanswered(t *testing.T) {
 	_ = cmd.Wait()
 	if code := cmd.ProcessState.ExitCode(); code != 130 || !strings.Contains(stderr.String(), "--resume") {
 		t.Errorf("exit code %d: %s", code, &stderr)
+	}
+}
+
+// TestTwoLoads: a load sees at the target that another run loads the same dump, with a journal of
+// its own: it writes nothing, and can when that is gone.
+func TestTwoLoads(t *testing.T) {
+	m := startTarget(t)
+	var lists []format.Record
+	for i := range 30 {
+		lists = append(lists, format.Record{Kind: format.List, Key: fmt.Appendf(nil, "l%02d", i), Part: format.PartWhole, Elems: [][]byte{{'a'}, {'b'}}})
+	}
+	dir := makeDump(t, lists)
+	load := func(state, how string) []string {
+		return []string{"load", "--uri", m.Addr(), "--in", dir, "--on-exists", how, "--state", filepath.Join(dir+".of", state+how)}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, how := range []string{"skip", "replace"} {
+		m.FlushAll()
+		cmd := exec.Command(self, append(load("one", how), "--rate-keys", "1")...)
+		cmd.Env = append(os.Environ(), asCommand+"=1")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for !slices.ContainsFunc(m.Keys(), func(key string) bool { return strings.HasPrefix(key, "l") }) {
+			time.Sleep(5 * time.Millisecond)
+		}
+		runCommand(load("two", how)...).failed(t, 11, "another run loads this dump into target", "CLIENT KILL ID")
+		if n := len(m.Keys()); n > 20 {
+			t.Errorf("--on-exists %s: %d lists are there", how, n)
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if r := runCommand(load("two", how)...); r.code != 0 && (r.code != 3 || how != "skip") {
+			t.Errorf("--on-exists %s: exit code %d\n%s", how, r.code, r.stderr)
+		}
+		for _, l := range lists {
+			if v, err := m.List(string(l.Key)); err != nil || len(v) != 2 {
+				t.Errorf("--on-exists %s: %s is %v, %v", how, l.Key, v, err)
+			}
+		}
 	}
 }
 

@@ -18,6 +18,8 @@ func Classify(err error) int {
 	switch {
 	case errors.Is(err, writer.ErrAuth):
 		return exitcode.Auth
+	case errors.Is(err, writer.ErrBusy):
+		return exitcode.Locked
 	case errors.Is(err, writer.ErrPreflight), errors.Is(err, exitcode.ErrRefused), errors.Is(err, journal.ErrDiffers),
 		errors.Is(err, journal.ErrDamaged), errors.Is(err, journal.ErrNoPlace):
 		return exitcode.Refused

@@ -209,10 +209,14 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 		return err
 	}
 	j.Raw = id.Raw
-	doubts := &loadstate.PassingDoubts{}
-	if j.before != nil && !j.BaseLoaded && state.Phase != loadstate.Finished { // who says that knows
+	doubts, stopped := &loadstate.PassingDoubts{}, state.Phase == loadstate.Resumed && !jn.IsIdle()
+	if j.before != nil && !j.BaseLoaded { // who says that knows
 		doubts = j.before.Doubts()
-		l.Fence(loadstate.Fence(id, j.Shard, false, doubts)) // before anything is written, also a probe
+	}
+	if state.Phase != loadstate.Finished { // before anything is written, also a probe
+		f := loadstate.Fence(id, j.Shard, stopped, doubts)
+		f.Name = "" // a run that is killed before it begins is in nobody's way
+		l.Fence(f)
 	}
 	if err := j.begin(ctx, l, state, id); err != nil {
 		return err
@@ -227,7 +231,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 	if err := doubts.Pass(jn); err != nil {
 		return err
 	}
-	l.Fence(loadstate.Fence(jn.Bound(), j.Shard, state.Phase == loadstate.Resumed && !jn.IsIdle(), jn))
+	l.Fence(loadstate.Fence(jn.Bound(), j.Shard, stopped, jn))
 	if state.Phase == loadstate.Resumed {
 		if err := errors.Join(jn.SetIdle(false), list.Resume(jn)); err != nil {
 			return err

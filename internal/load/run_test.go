@@ -189,7 +189,7 @@ func TestUndoFails(t *testing.T) {
 // TestStalled: a run in which nothing moves ends and says where it was.
 func TestStalled(t *testing.T) {
 	p, err := faultproxy.Start(startTarget(t).Addr(), func(n int) faultproxy.Plan {
-		if n < 6 { // those of the start
+		if n < 7 { // those of the start
 			return faultproxy.Plan{}
 		}
 		return faultproxy.Plan{StallAfter: 1}
@@ -207,7 +207,7 @@ func TestStalled(t *testing.T) {
 // TestStalledNot: to wait before the next attempt, longer than StallTimeout, is no stall.
 func TestStalledNot(t *testing.T) {
 	p, err := faultproxy.Start(startTarget(t).Addr(), func(n int) faultproxy.Plan {
-		if n < 6 || n > 11 {
+		if n < 7 || n > 12 {
 			return faultproxy.Plan{}
 		}
 		return faultproxy.Plan{ResetAfter: 1}

@@ -64,7 +64,7 @@ var inner = map[string]bool{
 	"archive.ErrFinished": true, // no error of the command
 	// Kinds: the error's own text is shown instead, or behind them.
 	"reader.ErrRefused": true, "exitcode.ErrRefused": true,
-	"conn.ErrAuth": true, "conn.ErrPreflight": true, "conn.ErrTransient": true, "conn.ErrOperator": true, "conn.ErrUnequal": true,
+	"conn.ErrAuth": true, "conn.ErrPreflight": true, "conn.ErrTransient": true, "conn.ErrOperator": true, "conn.ErrBusy": true, "conn.ErrUnequal": true,
 }
 
 // libraries are those packages that cannot use progress.Plural.

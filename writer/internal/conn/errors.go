@@ -23,6 +23,8 @@ var (
 	ErrTransient = errors.New("transient")
 	// ErrOperator: somebody has to help the target before the load can go on.
 	ErrOperator = errors.New("operator")
+	// ErrBusy: another run of the same load is at work at the target.
+	ErrBusy = errors.New("busy")
 	// ErrUnequal: the key that is open at a checkpoint, or one that was sent a second time, does
 	// not look as the load left it. It must be written anew, from Checkpoint.Beginning on.
 	ErrUnequal = errors.New("unequal")

@@ -23,10 +23,10 @@ type Fence struct {
 	// Name begins the names by which the server lists the connections of this load. Empty is as
 	// good as any.
 	Name string
-	// Dead are beginnings of the names of connections of runs before, which are over: they are
-	// ended first.
+	// Dead are beginnings of the names of connections of runs before, which are over.
 	Dead []string
-	// Stopped: such a run may have been killed with commands under way.
+	// Stopped: such a run may have been killed with commands under way, and its connections are
+	// ended first. Else one that stays is of a run that is at work elsewhere: ErrBusy.
 	Stopped bool
 	// Unsure is told why the server does not say whether a connection is gone, before anything is
 	// sent again. It must keep that for good: some commands may be run twice, or late. Its error
@@ -222,12 +222,12 @@ func (o *Options) end(ctx context.Context, k Keyspace, lost []lostConn) (why str
 		if why != "" || err != nil {
 			return why, err
 		}
-		seen, ids := false, []string(nil)
+		seen, busy, ids := false, false, []string(nil)
 		for line := range strings.Lines(list) {
 			name := ClientField(line, "name")
 			seen = seen || name == own
-			if slices.ContainsFunc(lost, func(l lostConn) bool { return l.is(name) }) {
-				ids = append(ids, ClientField(line, "id"))
+			if i := slices.IndexFunc(lost, func(l lostConn) bool { return l.is(name) }); i >= 0 {
+				ids, busy = append(ids, ClientField(line, "id")), busy || lost[i].dead && !lost[i].harms
 			}
 		}
 		switch {
@@ -235,11 +235,17 @@ func (o *Options) end(ctx context.Context, k Keyspace, lost []lostConn) (why str
 			return fmt.Sprintf("CLIENT LIST of target %s does not show who asks: is there a proxy between that shares connections?", o.Addr), nil
 		case len(ids) == 0:
 			return "", nil
+		case wait > lastGone && busy:
+			return "", Mark(ErrBusy, fmt.Errorf("another run loads this dump into target %s, or undoes that, with another --state or from another host (CLIENT LIST has id %s): "+
+				"wait for its end; if it is known to be gone: CLIENT KILL ID", o.Addr, strings.Join(ids, ", ")))
 		case wait > lastGone:
 			return "", Mark(ErrTransient, fmt.Errorf("target %s may still run commands that were sent over lost connections (CLIENT LIST has id %s): is there a proxy between that keeps them?",
 				o.Addr, strings.Join(ids, ", ")))
 		}
 		for _, id := range ids {
+			if busy {
+				break
+			}
 			// Where that is refused, it goes by itself when the server sees that it was closed.
 			if _, _, err := c.asked(ctx, "CLIENT", "KILL", "ID", id); err != nil {
 				return "", err

@@ -31,13 +31,11 @@ type Router struct {
 	aborted bool
 }
 
-// NewRouter connects to a keyspace, when all that was lost before is gone from its servers. A
+// NewRouter connects to a keyspace, and waits until all that was lost before is gone from its
+// servers. A
 // router for a worker sends commands that must not overtake one another, and begun ones are waited
 // for when the context ends.
 func NewRouter(ctx context.Context, o *Options, k Keyspace, cluster *Cluster, f *Fencer, ordered bool) (*Router, error) {
-	if err := f.Settle(ctx, o, cluster); err != nil {
-		return nil, err
-	}
 	r := &Router{cluster: cluster, fencer: f, changes: ordered, ordered: ordered}
 	var err error
 	if cluster != nil {
@@ -47,6 +45,11 @@ func NewRouter(ctx context.Context, o *Options, k Keyspace, cluster *Cluster, f 
 		r.conn, err = r.dial(ctx, o, k)
 	}
 	if err != nil {
+		return nil, err
+	}
+	// It has its name by now: of two runs that begin at once one at least sees the other.
+	if err := f.Settle(ctx, o, cluster); err != nil {
+		r.Close()
 		return nil, err
 	}
 	return r, nil
