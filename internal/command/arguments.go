@@ -22,10 +22,10 @@ func arrange(app *cli.App, args []string) []string {
 	case "-h", "-help":
 		return []string{args[0], "--help"}
 	case "help":
-		if len(rest) > 0 && app.Command(rest[0]) != nil {
+		if len(rest) > 0 && rest[0] != "help" { // what is no command is said to be none
 			return []string{args[0], rest[0], "--help"}
 		}
-		return append([]string{args[0], "--help"}, rest...)
+		return []string{args[0], "--help"}
 	}
 	c := commandOf(app, args)
 	if c == nil || c.SkipFlagParsing {

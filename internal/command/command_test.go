@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
@@ -149,10 +150,25 @@ func (l lines) Write(p []byte) (int, error) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"do", "--help"}, {}, {"-h"}, {"help"}, {"help", "do"}, {"do", "-h"}, {"do", "-h", "--json"}} {
+	for _, args := range [][]string{{"--help"}, {"do", "--help"}, {}, {"-h"}, {"help"}, {"help", "do"}, {"do", "-h"}, {"do", "-h", "--json"}, {"help", "help"}} {
 		code, stdout, stderr := runApp(func(*cli.Context) error { return nil }, args...)
 		if code != 0 || stderr != "" || !strings.Contains(stdout, "EXIT CODES:\n   0    done\n") {
 			t.Errorf("%v: exit code %d, stdout %q, stderr %q", args, code, stdout, stderr)
+		}
+	}
+	code, stdout, stderr := runApp(func(*cli.Context) error { return nil }, "help", "doo")
+	if code != 2 || stdout != "" || !strings.Contains(stderr, `there is no command "doo"; did you mean do?`) {
+		t.Errorf("exit code %d, stdout %q, stderr %q", code, stdout, stderr)
+	}
+	for _, name := range []string{"version", "completion"} { // the tools test those of their own
+		_, stdout, _ := runApp(func(*cli.Context) error { return nil }, name, "--help")
+		for line := range strings.Lines(stdout) {
+			if utf8.RuneCountInString(line)-1 > 80 {
+				t.Errorf("help of %s has more than 80 columns: %s", name, line)
+			}
+		}
+		if !strings.Contains(stdout, "DESCRIPTION") {
+			t.Error(stdout)
 		}
 	}
 }

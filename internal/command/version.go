@@ -56,7 +56,7 @@ func (b Build) String() string {
 func versionCommand(tool string) *cli.Command {
 	return &cli.Command{
 		Name: "version", Usage: "print the version", UsageText: tool + " version [--json]",
-		Description: "Prints version, commit and date of the build; --json adds Go's version and the\nplatform.\n\n" +
+		Description: "Prints version, commit and date of the build; --json adds Go's version and\nthe platform.\n\n" +
 			"EXAMPLES:\n   " + tool + " version\n   " + tool + " version --json\n",
 		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON", Category: Output}},
 		Action: func(c *cli.Context) error {
