@@ -38,7 +38,8 @@ func reportCommand() *cli.Command {
 				Usage: "`en|zh` language of the page"},
 			&cli.StringSliceFlag{Name: "state", Category: command.Dump,
 				DefaultText: "those in DUMP.load, beside the dump",
-				Usage:       "show the load whose --state was " + command.Dir + "; can be given more than once"}),
+				Usage: "show the load whose --state was " + command.Dir +
+					"; can be given more than once"}),
 		Action: writeReport,
 	}
 }
