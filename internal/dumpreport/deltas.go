@@ -48,12 +48,9 @@ func deltaStates(ctx context.Context, d archive.Member, states []string) (at []s
 	return at, nil
 }
 
-// deltaLoads is the table of the loads of deltas, and a verdict; nil: none is known.
-func (m *maker) deltaLoads() (*sheet, *verdict) {
-	if len(m.DeltaLoads) == 0 {
-		return nil, nil
-	}
-	v := &verdict{Level: good, ID: "deltas", Title: m.say("Loads of deltas")}
+// deltaLoads returns what came of the loads of deltas.
+func (m *maker) deltaLoads() section {
+	v := verdict{Level: good, ID: "deltas", Title: m.say("Loads of deltas")}
 	s := m.sheet("Loads of deltas, the newest", "#Delta", "Target", "-@Ended", "~Took", "#Keys", "Result")
 	finished := 0
 	for _, d := range m.DeltaLoads {
@@ -70,5 +67,5 @@ func (m *maker) deltaLoads() (*sheet, *verdict) {
 		s.add(int64(d.Number), report.ServerName(cmp.Or(b.Server, "kvrocks"))+" "+b.Address, at, lasted, d.Status.Stats().Keys, result)
 	}
 	v.Text = m.say("%s of %s finished", progress.Count(int64(finished)), progress.Count(int64(len(m.DeltaLoads))))
-	return s, v
+	return section{ID: v.ID, Title: v.Title, Verdict: v, Tables: []*sheet{s}}
 }

@@ -30,7 +30,8 @@ func ParseLang(s string) (Lang, error) {
 	return "", exitcode.Usagef("--lang %q: it is en or zh", s)
 }
 
-func (l Lang) html() string {
+// HTML is the name of the language in HTML.
+func (l Lang) HTML() string {
 	if l == Chinese {
 		return "zh-CN"
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
-// A loadView is what came of a load, in words.
-type loadView struct {
+// A section is what came of a load, or of those of deltas, in words.
+type section struct {
 	ID, Title string
 	Verdict   verdict
 	Notes     []note
@@ -23,9 +23,9 @@ type loadView struct {
 }
 
 // load returns what came of a load.
-func (m *maker) load(l *Load, id string) loadView {
+func (m *maker) load(l *Load, id string) section {
 	b := l.Status.Identity()
-	v := loadView{ID: id, Title: m.say("Load into %s at %s", report.ServerName(cmp.Or(b.Server, "kvrocks")), b.Address)}
+	v := section{ID: id, Title: m.say("Load into %s at %s", report.ServerName(cmp.Or(b.Server, "kvrocks")), b.Address)}
 	ended, undone := m.ended(l)
 	v.Notes = []note{ended}
 	if !undone {

@@ -19,8 +19,8 @@ const (
 	mostExample  = 48 // columns of such a name
 )
 
-// notes returns what to know of a dump.
-func (m *maker) notes() (all []note) {
+// Notes returns what to know of a dump.
+func (m *maker) Notes() (all []note) {
 	all = append(all, m.consistency())
 	if m.Encrypted {
 		all = append(all, note{Level: warn, Title: m.say("The dump is encrypted, and this page is not"), Text: []string{m.say("It names keys in clear. Keep it where they may be known.")}})
@@ -131,8 +131,8 @@ func (m *maker) conflicts() note {
 	return n
 }
 
-// verdicts says of the dump what matters most.
-func (m *maker) verdicts(notes []note) []verdict {
+// Verdict says of the dump what matters most.
+func (m *maker) Verdict(notes []note) verdict {
 	v := verdict{Level: good, ID: "know", Title: m.say("Dump"), Text: m.say("complete, %s", m.count(m.s.Keys, "key", "keys"))}
 	if m.Manifest.Delta != nil {
 		v.Title, v.Text = m.say("Delta"), m.say("complete, %s and %s", m.count(m.s.Keys, "key", "keys"), m.count(m.s.Deleted, "deletion", "deletions"))
@@ -147,11 +147,11 @@ func (m *maker) verdicts(notes []note) []verdict {
 	if warnings > 0 {
 		v.Text = m.say("%s; to look at: %s", v.Text, m.count(warnings, "note", "notes"))
 	}
-	return []verdict{v}
+	return v
 }
 
 // verdict says of a load what matters most: how it ended, and what a comparison found.
-func (l *loadView) verdict() verdict {
+func (l *section) verdict() verdict {
 	v := verdict{Level: good, ID: l.ID, Title: l.Title}
 	var titles []string
 	for i, n := range l.Notes {

@@ -49,7 +49,7 @@ type Load struct {
 	Verifications []loadstate.Verification
 }
 
-// maker makes a view.
+// A maker makes what a page shows, as page.html asks for it.
 type maker struct {
 	*Page
 	s *stats.Stats

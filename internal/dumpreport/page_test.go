@@ -225,7 +225,7 @@ func textsOf(n ast.Node, said map[string]bool) {
 			from = n.Args
 		}
 	case *ast.CompositeLit:
-		if id, ok := n.Type.(*ast.Ident); ok && id.Name == "content" || n.Type == nil && len(n.Elts) == 2 {
+		if n.Type == nil && len(n.Elts) == 2 {
 			from = n.Elts
 		}
 	case *ast.AssignStmt:

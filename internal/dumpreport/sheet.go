@@ -7,8 +7,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-type content struct{ ID, Title string }
-
 // A verdict is a line of what matters most, with the section that says more.
 type verdict struct{ Level, ID, Title, Text string }
 

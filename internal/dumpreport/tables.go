@@ -56,7 +56,7 @@ func part(of, whole int64) float64 {
 	return 1000 * float64(of) / float64(whole)
 }
 
-func (m *maker) types() *sheet {
+func (m *maker) Types() *sheet {
 	s := m.countSheet("By type; the bars show bytes", "Type")
 	for _, k := range m.groups(typeOf) {
 		m.addCounts(s, k.name, k.Counts, []segment{{0, part(k.Bytes, m.s.Bytes), k.name}})
@@ -65,8 +65,8 @@ func (m *maker) types() *sheet {
 	return s
 }
 
-// databases returns the table by database; nil: there is one.
-func (m *maker) databases() *sheet {
+// Databases returns the table by database; nil: there is one.
+func (m *maker) Databases() *sheet {
 	all := m.groups(databaseOf)
 	if len(all) < 2 {
 		return nil
@@ -123,23 +123,23 @@ func (m *maker) classes(caption, what string, classes []stats.Class, label func(
 	return s
 }
 
-func (m *maker) sizes() *sheet {
+func (m *maker) Sizes() *sheet {
 	return m.classes("Keys by the bytes of name and content", "Size", m.s.Sizes, m.sizeClass)
 }
 
-// lengths returns the histogram of collections; nil: there are none.
-func (m *maker) lengths() *sheet {
+// Lengths returns the histogram of collections; nil: there are none.
+func (m *maker) Lengths() *sheet {
 	if len(m.s.Longest) == 0 {
 		return nil
 	}
 	return m.classes("Collections by their elements", "Elements", m.s.Lengths, m.lengthClass)
 }
 
-func (m *maker) ttls() *sheet {
+func (m *maker) TTLs() *sheet {
 	return m.classes("Keys by the time that was left", "Time", append(slices.Clone(m.s.TTLs), m.s.Permanent), m.ttlClass)
 }
 
-func (m *maker) prefixText() string {
+func (m *maker) PrefixText() string {
 	var quoted []string
 	for _, s := range m.s.Names.Separators {
 		if s == " " {
@@ -150,7 +150,7 @@ func (m *maker) prefixText() string {
 	return m.say("Names were split at %s. Marks stand for what differs from name to name: <n> a number, <date>, <epoch> seconds, <uuid>, <hex>, <binary>; * for more than is told apart.", strings.Join(quoted, " "))
 }
 
-func (m *maker) prefixes() *sheet {
+func (m *maker) Prefixes() *sheet {
 	s := m.countSheet("Prefixes; the bars show bytes by type", "=Prefix")
 	m.eachPrefix(func(p stats.Prefix, depth int) {
 		row := m.addCounts(s, shown(p.Prefix), p.Counts, m.mixed(p))
@@ -206,6 +206,17 @@ func shown(pattern string) string {
 	return columns.Middle(pattern, mostName)
 }
 
+// Largest returns the table of the largest keys.
+func (m *maker) Largest() *sheet { return m.keys("Largest keys by bytes", m.s.Largest) }
+
+// Longest returns the table of the largest collections; nil: there are none.
+func (m *maker) Longest() *sheet {
+	if len(m.s.Longest) == 0 {
+		return nil
+	}
+	return m.keys("Largest collections by elements", m.s.Longest)
+}
+
 func (m *maker) keys(caption string, keys []stats.Key) *sheet {
 	s := m.sheet(caption, "=Key", "Type", "~Database", "#Elements", "#Bytes", "~Share", "~Expires")
 	s.Wide = true
@@ -219,7 +230,7 @@ func (m *maker) keys(caption string, keys []stats.Key) *sheet {
 	return s
 }
 
-func (m *maker) names() []*sheet {
+func (m *maker) Names() []*sheet {
 	series := m.sheet("Names with times or sequences", "=Prefix", "-Kind", "From", "To", "#Keys", "~Bytes")
 	for _, n := range m.s.Names.Series {
 		series.add(shown(n.Prefix), m.say(n.Kind), n.From, n.To, n.Keys, progress.Bytes(n.Bytes))

@@ -89,8 +89,8 @@ type label struct {
 // mostCells is how many boxes a treemap has.
 const mostCells = 300
 
-// treemap returns the treemap of the prefixes; nil: there is nothing to show.
-func (m *maker) treemap() *pair[treemap] {
+// Treemap returns the treemap of the prefixes; nil: there is nothing to show.
+func (m *maker) Treemap() *pair[treemap] {
 	if m.s.Bytes == 0 || len(m.s.Names.Prefixes) == 0 {
 		return nil
 	}

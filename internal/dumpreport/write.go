@@ -29,12 +29,16 @@ var style string
 
 // WritePage writes a page of HTML that needs nothing else: no network, no script.
 func WritePage(w io.Writer, p *Page) error {
-	say := p.Lang.say
-	t, err := template.New("page").Funcs(template.FuncMap{"t": func(text string) string { return say(text) }, "plain": plain}).Parse(pageText)
+	sum := sha256.Sum256([]byte(style))
+	t, err := template.New("page").Funcs(template.FuncMap{
+		"t": func(text string) string { return p.Lang.say(text) }, "plain": plain,
+		"style": func() template.CSS { return template.CSS(style) },
+		"hash":  func() string { return "sha256-" + base64.StdEncoding.EncodeToString(sum[:]) },
+	}).Parse(pageText)
 	if err != nil {
 		return err
 	}
-	return t.Execute(w, newView(p))
+	return t.Execute(w, &maker{p, p.Stats})
 }
 
 // plain writes characters that are not seen, or turn the direction of others, as Go does in
@@ -54,65 +58,8 @@ func plain(text string) string {
 	return b.String()
 }
 
-// A view is a page in words.
-type view struct {
-	HTMLLang  string
-	StyleHash string
-	Style     template.CSS
-	Title     string
-	Lead      []string
-	Contents  []content
-	Verdicts  []verdict
-	Figures   []figure
-	Notes     []note
-	Loads     []loadView
-	Deltas    *sheet
-
-	Types, Databases, Sizes, Lengths, TTLs, Prefixes, Largest, Longest *sheet
-
-	Legend     []string
-	PrefixText string
-	Treemap    *pair[treemap]
-	Names      []*sheet
-	Foot       []string
-}
-
-func newView(p *Page) *view {
-	m := maker{p, p.Stats}
-	sum := sha256.Sum256([]byte(style))
-	v := &view{
-		HTMLLang: p.Lang.html(), Style: template.CSS(style), StyleHash: "sha256-" + base64.StdEncoding.EncodeToString(sum[:]),
-		Title: m.title(), Lead: m.lead(), Figures: m.figures(), Notes: m.notes(),
-		Types: m.types(), Databases: m.databases(), Sizes: m.sizes(), Lengths: m.lengths(), TTLs: m.ttls(),
-		PrefixText: m.prefixText(), Treemap: m.treemap(), Prefixes: m.prefixes(),
-		Largest: m.keys("Largest keys by bytes", m.s.Largest), Names: m.names(), Foot: m.foot(),
-	}
-	if len(m.s.Longest) > 0 {
-		v.Longest = m.keys("Largest collections by elements", m.s.Longest)
-	}
-	for _, g := range m.groups(typeOf) {
-		v.Legend = append(v.Legend, g.name)
-	}
-	v.Contents = []content{{"know", m.say("What to know")}}
-	v.Verdicts = m.verdicts(v.Notes)
-	for i := range p.Loads {
-		l := m.load(&p.Loads[i], fmt.Sprint("load", i+1))
-		v.Loads = append(v.Loads, l)
-		v.Verdicts = append(v.Verdicts, l.Verdict)
-		v.Contents = append(v.Contents, content{l.ID, l.Title})
-	}
-	if s, verdict := m.deltaLoads(); s != nil {
-		v.Deltas = s
-		v.Verdicts = append(v.Verdicts, *verdict)
-		v.Contents = append(v.Contents, content{"deltas", verdict.Title})
-	}
-	for _, c := range []content{{"types", "Types"}, {"sizes", "Sizes"}, {"ttl", "Time to live"}, {"prefixes", "Prefixes"}, {"largest", "Largest keys"}, {"names", "Series and ids in names"}} {
-		v.Contents = append(v.Contents, content{c.ID, m.say(c.Title)})
-	}
-	return v
-}
-
-func (m *maker) title() string {
+// Title and what follows are what the template asks for.
+func (m *maker) Title() string {
 	src := m.Manifest.Source
 	server := report.ServerName(cmp.Or(src.Server, "pika"))
 	if m.Manifest.Delta != nil {
@@ -121,7 +68,7 @@ func (m *maker) title() string {
 	return m.say("Dump of %s %s at %s", server, src.Version, src.Address)
 }
 
-func (m *maker) lead() []string {
+func (m *maker) Lead() []string {
 	mf := m.Manifest
 	return []string{
 		m.say("Made from %s to %s, in %s, by %s.", moment(mf.Started), moment(mf.Finished), progress.Duration(mf.Finished.Sub(mf.Started)), mf.Tool),
@@ -129,7 +76,26 @@ func (m *maker) lead() []string {
 	}
 }
 
-func (m *maker) figures() []figure {
+// Legend names the types that there are.
+func (m *maker) Legend() (names []string) {
+	for _, g := range m.groups(typeOf) {
+		names = append(names, g.name)
+	}
+	return names
+}
+
+// Sections are what came of the loads.
+func (m *maker) Sections() (all []section) {
+	for i := range m.Loads {
+		all = append(all, m.load(&m.Loads[i], fmt.Sprint("load", i+1)))
+	}
+	if len(m.DeltaLoads) > 0 {
+		all = append(all, m.deltaLoads())
+	}
+	return all
+}
+
+func (m *maker) Figures() []figure {
 	all := []figure{
 		{m.say("keys"), progress.Count(m.s.Keys)},
 		{m.say("elements"), progress.Count(m.s.Elements)},
@@ -146,7 +112,7 @@ func (m *maker) figures() []figure {
 	return all
 }
 
-func (m *maker) foot() []string {
+func (m *maker) Foot() []string {
 	return []string{
 		m.say("Bytes are those of names and content, without encoding and without the overhead of any server."),
 		m.say("This page needs no network. It was made on %s by %s.", moment(m.Now), m.Tool),
