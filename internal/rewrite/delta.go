@@ -1,7 +1,6 @@
 package rewrite
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -101,24 +100,12 @@ func (n *deltaNames) check(was Dump, cs *conflicts) error {
 				return taken(db, name, "the delta")
 			}
 		}
-		at := 0
-		held := func(upTo int) error { // those of given, from at on, that the state before has
-			for ; at < upTo; at++ {
-				if !n.all.Holds(db, "", given[at], nil) {
-					return taken(db, given[at], fmt.Sprintf("db%d", db))
-				}
+		err := present(was, db, given, func(name []byte) error {
+			if n.all.Holds(db, "", name, nil) {
+				return nil
 			}
-			return nil
-		}
-		err := was.Missing(db, func(format.ChunkInfo) bool { return true }, given, func(name []byte) error {
-			i, _ := slices.BinarySearchFunc(given, name, bytes.Compare)
-			err := held(i)
-			at = i + 1
-			return err
+			return taken(db, name, fmt.Sprintf("db%d", db))
 		})
-		if err == nil {
-			err = held(len(given))
-		}
 		if err != nil {
 			return err
 		}

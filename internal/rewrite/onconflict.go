@@ -114,30 +114,43 @@ func suffixed(key []byte, t format.Type) []byte {
 	return slices.Concat(key, []byte(":"), []byte(t))
 }
 
-// checkNames makes sure that the dump has no key of a name that suffixed gives. It reads each frame
-// once at the most.
+// checkNames makes sure that the dump has no key of a name that suffixed gives.
 func (cs *conflicts) checkNames(d Dump) error {
 	for db := range cs.types {
-		given := cs.suffixes(db)
-		free := 0 // of those given, from the first on
-		if len(given) == 0 {
-			continue
-		}
-		err := d.Missing(db, func(format.ChunkInfo) bool { return true }, given, func(name []byte) error {
-			if bytes.Equal(name, given[free]) {
-				free++
-			}
-			return nil
+		err := present(d, db, cs.suffixes(db), func(name []byte) error {
+			return fmt.Errorf("%w: --on-conflict suffix would give a key the name %q, but db%d has a key of that name already; use --on-conflict first",
+				exitcode.ErrRefused, name, db)
 		})
 		if err != nil {
 			return err
 		}
-		if free < len(given) {
-			return fmt.Errorf("%w: --on-conflict suffix would give a key the name %q, but db%d has a key of that name already; use --on-conflict first",
-				exitcode.ErrRefused, given[free], db)
-		}
 	}
 	return nil
+}
+
+// present hands over those of names, which are sorted, that the dump has. It reads each frame once
+// at the most.
+func present(d Dump, db int, names [][]byte, has func(name []byte) error) error {
+	if len(names) == 0 {
+		return nil
+	}
+	upTo := func(missing []byte) error { // nil: to the last
+		for ; len(names) > 0 && !bytes.Equal(names[0], missing); names = names[1:] {
+			if err := has(names[0]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	err := d.Missing(db, func(format.ChunkInfo) bool { return true }, names, func(name []byte) error {
+		err := upTo(name)
+		names = names[1:]
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return upTo(nil)
 }
 
 // resolve returns the name of one of the types that a name stands in (nil: unchanged), still
