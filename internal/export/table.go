@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -156,19 +157,7 @@ func appendShown(dst, v []byte) []byte {
 }
 
 func isPrintable(v []byte) bool {
-	for len(v) > 0 {
-		r, size := rune(v[0]), 1
-		if r >= utf8.RuneSelf {
-			if r, size = utf8.DecodeRune(v); r == utf8.RuneError && size == 1 {
-				return false
-			}
-		}
-		if !strconv.IsPrint(r) {
-			return false
-		}
-		v = v[size:]
-	}
-	return true
+	return utf8.Valid(v) && !bytes.ContainsFunc(v, func(r rune) bool { return !strconv.IsPrint(r) })
 }
 
 // head returns the beginning of v, of at most so many bytes: all of v, or whole characters of it if

@@ -147,21 +147,17 @@ func (f *frame) table(s Snapshot, most int) {
 		}
 		columns = columns[:len(columns)-1]
 	}
+	if bar >= leastBar {
+		for i, cell := range share.cells {
+			share.cells[i] = fmt.Sprintf("%*s [%s]", share.width, cell, strip(rows[i].Share, bar))
+		}
+		share.width += 1 + bar + 2
+	}
+	if shown {
+		columns = slices.Insert(columns, 0, share)
+	}
 	draw := func(first string, i int) string {
 		text := fmt.Sprintf("%-*s", name, first)
-		if shown {
-			cell, drawn := "", ""
-			if i >= 0 {
-				cell, drawn = share.cells[i], "["+strip(rows[i].Share, bar)+"]"
-			}
-			if bar < leastBar {
-				drawn = ""
-			}
-			text += fmt.Sprintf("  %*s", share.width, cell)
-			if bar >= leastBar {
-				text += fmt.Sprintf(" %-*s", bar+2, drawn)
-			}
-		}
 		for _, c := range columns {
 			cell := c.title
 			if i >= 0 {

@@ -1,6 +1,7 @@
 package stats
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"unicode/utf8"
@@ -187,15 +188,7 @@ func wordBefore(text []byte) (end int) {
 
 // isText reports whether it is UTF-8 without control characters.
 func isText(text []byte) bool {
-	if !utf8.Valid(text) {
-		return false
-	}
-	for _, r := range string(text) {
-		if !strconv.IsPrint(r) {
-			return false
-		}
-	}
-	return true
+	return utf8.Valid(text) && !bytes.ContainsFunc(text, func(r rune) bool { return !strconv.IsPrint(r) })
 }
 
 // The seconds that look like times: 2005 to 2032. From there on they look like dates.

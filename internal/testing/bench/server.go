@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
@@ -105,23 +106,17 @@ func given(ctx context.Context, addr string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.pid = field(info, "process_id")
+	fields := resp.Fields(info)
+	s.pid = fields["process_id"]
 	for _, name := range []string{"Pika", "Kvrocks"} {
-		if v := field(info, strings.ToLower(name)+"_version"); v != "" {
+		if v := fields[strings.ToLower(name)+"_version"]; v != "" {
 			if s.name = name + " " + v; v == "unstable" {
-				s.name += " " + field(info, "git_sha1")
+				s.name += " " + fields["git_sha1"]
 			}
 			return s, nil
 		}
 	}
 	return nil, fmt.Errorf("%s is neither a Pika nor a Kvrocks", addr)
-}
-
-// field returns a field of INFO; empty: there is none.
-func field(info, name string) string {
-	_, v, _ := strings.Cut(info, "\n"+name+":")
-	v, _, _ = strings.Cut(v, "\n")
-	return strings.TrimSpace(v)
 }
 
 func (s *server) client() *redis.Client {

@@ -25,6 +25,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/time/rate"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // Options say what is written, and where to.
@@ -168,11 +170,10 @@ func (w *writer) askVersion(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	_, rest, found := strings.Cut(info, "pika_version:")
-	if !found {
+	version := resp.Fields(info)["pika_version"]
+	if version == "" {
 		return "", errors.New("it does not say that it is a Pika")
 	}
-	version, _, _ := strings.Cut(rest, "\r\n")
 	return version, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/alicebob/miniredis/v2/geohash"
 	"github.com/tidwall/btree"
 )
 
@@ -114,7 +115,8 @@ func geoadd(c *call) {
 	}
 	var hashes []float64
 	for i := 2; i < len(c.args); i += 3 {
-		hashes = append(hashes, float64(geohash(c.score(i), c.score(i+1))))
+		lon, lat := c.score(i), c.score(i+1)
+		hashes = append(hashes, float64(geohash.EncodeIntWithPrecision(lat, lon, 52)))
 	}
 	z := edit[zset](c)
 	before := z.size()
@@ -122,18 +124,6 @@ func geoadd(c *call) {
 		z.scores.Set(c.str(4+3*i), h)
 	}
 	c.out.integer(int64(z.size() - before))
-}
-
-// geohash interleaves 26 bits of each, the latitude's in the even places.
-func geohash(lon, lat float64) uint64 {
-	const steps, maxLon, maxLat = 26, 180.0, 85.05112878
-	x := uint64((lon + maxLon) / (2 * maxLon) * (1 << steps))
-	y := uint64((lat + maxLat) / (2 * maxLat) * (1 << steps))
-	var h uint64
-	for i := range steps {
-		h |= (y>>i&1)<<(2*i) | (x>>i&1)<<(2*i+1)
-	}
-	return h
 }
 
 func zincrby(c *call) {

@@ -38,31 +38,28 @@ const (
 // Bulk is a text as a server answers it.
 func Bulk(s string) string { return "$" + strconv.Itoa(len(s)) + "\r\n" + s + "\r\n" }
 
-// kvrocksHandshake answers what Open asks, as a Kvrocks 2.10.1 does.
-func kvrocksHandshake(cmd []string) (string, bool) {
-	switch strings.ToUpper(strings.Join(cmd[:min(2, len(cmd))], " ")) {
-	case "HELLO 2":
-		return helloReply, true
-	case "INFO SERVER":
-		return Bulk(InfoKvrocks), true
-	case "INFO REPLICATION":
-		return Bulk(infoMaster), true
-	case "INFO PERSISTENCE":
-		return Bulk(infoLoaded), true
-	case "CLIENT SETNAME":
-		return "+OK\r\n", true
-	case "CLIENT INFO":
-		return Bulk(clientInfo), true
+// handshake is what a Kvrocks 2.10.1 answers to what Open asks, by the first two words.
+var handshake = map[string]string{
+	"HELLO 2":          helloReply,
+	"INFO SERVER":      Bulk(InfoKvrocks),
+	"INFO REPLICATION": Bulk(infoMaster),
+	"INFO PERSISTENCE": Bulk(infoLoaded),
+	"CLIENT SETNAME":   "+OK\r\n",
+	"CLIENT INFO":      Bulk(clientInfo),
+	"CONFIG GET":       "*2\r\n" + Bulk("proto-max-bulk-len") + Bulk("536870912"),
+}
+
+// kvrocksHandshake answers what Open asks.
+func kvrocksHandshake(cmd []string) (reply string, ok bool) {
+	switch cmd[0] {
 	case "TIME":
 		now := time.Now()
 		return "*2\r\n" + Bulk(strconv.FormatInt(now.Unix(), 10)) + Bulk(strconv.Itoa(now.Nanosecond()/1000)), true
-	case "CONFIG GET":
-		return "*2\r\n" + Bulk("proto-max-bulk-len") + Bulk("536870912"), true
-	}
-	if strings.EqualFold(cmd[0], "SELECT") {
+	case "SELECT":
 		return "+OK\r\n", true
 	}
-	return "", false
+	reply, ok = handshake[strings.ToUpper(strings.Join(cmd[:min(2, len(cmd))], " "))]
+	return reply, ok
 }
 
 // Start starts a server that asks script first, then behaves as a Kvrocks 2.10.1
