@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -241,16 +242,23 @@ func (p *inspection) show(out io.Writer) error {
 	count := map[preflight.Level]int{}
 	for _, c := range p.checks {
 		count[c.Level]++
-		fmt.Fprintf(out, "%-8s %-14s %s\n", c.Level, c.Name, c.Found)
-		if c.Advice != "" {
-			fmt.Fprintf(out, "%-8s %-14s -> %s\n", "", "", c.Advice)
-		}
+		showCheck(out, c, cmp.Or(progress.Width(out), math.MaxInt))
 	}
 	fmt.Fprintf(out, "%s, %s, %d failed; nothing was written\n", progress.Plural(len(p.checks), "check", "checks"), progress.Plural(count[preflight.Warning], "warning", "warnings"), count[preflight.Failed])
 	if err := refusal(p.Target.Target.Addr, p.checks); err != nil {
 		return &refusedError{fmt.Sprintf("refused: %s of the dry run failed", progress.Plural(count[preflight.Failed], "check", "checks")), err}
 	}
 	return nil
+}
+
+// showCheck writes a check in lines of at most so many columns.
+func showCheck(w io.Writer, c preflight.Check, width int) {
+	first := fmt.Sprintf("%-8s %-14s ", c.Level, c.Name)
+	margin := strings.Repeat(" ", len(first))
+	progress.Wrap(w, first, margin, c.Found, width)
+	if c.Advice != "" {
+		progress.Wrap(w, margin+"-> ", margin+"   ", c.Advice, width)
+	}
 }
 
 // A refusedError is a sentence about checks that failed, of the kind of one of them.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -25,6 +26,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
@@ -426,4 +428,18 @@ func TestFinish(t *testing.T) {
 	m.FlushAll()
 	log, err = runFinish(t, o)
 	wants(t, log, err, 5, "was it emptied?")
+}
+
+// TestShowCheck: on a terminal a check of a dry run is broken between words, below where it began.
+func TestShowCheck(t *testing.T) {
+	c := preflight.Check{Name: "empty", Level: preflight.Failed, Found: "the target holds 3 keys already", Advice: "load into an empty namespace"}
+	for width, want := range map[int]string{
+		math.MaxInt: "FAILED   empty          the target holds 3 keys already\n                        -> load into an empty namespace\n",
+		45:          "FAILED   empty          the target holds 3\n                        keys already\n                        -> load into an empty\n                           namespace\n",
+	} {
+		var b strings.Builder
+		if showCheck(&b, c, width); b.String() != want {
+			t.Errorf("%d columns:\n%s\nwant\n%s", width, b.String(), want)
+		}
+	}
 }
