@@ -21,6 +21,10 @@ type Delta struct {
 	To     []BinlogPosition `json:"to"`     // where the next delta begins
 	Until  time.Time        `json:"until"`  // by the source's clock: it has all writes up to then
 	Last   bool             `json:"last,omitempty"`
+	// Restarted says that the source was started again since it was last read as a whole: what was
+	// written in the moment before may be in its data and not in its binlog (SERVERS.md P9), and
+	// so in no delta.
+	Restarted bool `json:"restarted,omitempty"`
 	// LastItems are the last items of the binlog before To; of a database without, nothing is
 	// known.
 	LastItems []LastItem `json:"last_items,omitempty"`

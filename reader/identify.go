@@ -21,6 +21,7 @@ type ServerInfo struct {
 	Timeout    time.Duration // after which it closes idle connections, and busy ones too; 0: never or unknown
 	CacheModel string        // cache-model; empty: the version has none, or it is unknown
 	NoConfig   error         // what CONFIG GET is refused with; nil: it is not
+	Began      time.Time     // when its process was started, by its own clock, at the earliest; a second later at the latest
 
 	version version
 }
@@ -62,7 +63,9 @@ func identify(ctx context.Context, c *conn) (*ServerInfo, *identity, error) {
 	if newSighting(again).RunID != newSighting(info).RunID {
 		return nil, nil, fmt.Errorf("%w: it was restarted while it was looked at: run it again", ErrUnavailable)
 	}
-	return s, newIdentity(s, again), nil
+	seen := newIdentity(s, again)
+	s.Began = time.Now().Add(time.Duration(s.ClockDifference)*time.Millisecond - time.Duration(seen.last.uptime+1)*time.Second)
+	return s, seen, nil
 }
 
 func otherServer(info map[string]string) string {

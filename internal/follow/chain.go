@@ -9,6 +9,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
@@ -26,8 +27,10 @@ type chain struct {
 	followed []format.BinlogPosition // the same of the databases that are followed
 	lasts    []format.LastItem       // the items before at, where they are known
 	until    time.Time               // up to which the deltas have all writes; zero: nothing is known
-	made     int64                   // deltas of this run
-	totals   []format.Total          // what they hold
+	// restarted: the source was, since it was last read as a whole (format.Delta.Restarted).
+	restarted bool
+	made      int64          // deltas of this run
+	totals    []format.Total // what they hold
 }
 
 // openChain opens the base and the chain, locks that, and removes an unfinished delta.
@@ -36,7 +39,7 @@ func openChain(ctx context.Context, o *Options) (_ *chain, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("the base: %w", err)
 	}
-	c := &chain{o: o, base: new(a.Manifest.Info)}
+	c := &chain{o: o, base: new(a.Manifest.Info), restarted: len(a.Manifest.BinlogAfter) == 0}
 	a.Close()
 	if err := canFollow(c.base); err != nil {
 		return nil, err
@@ -92,6 +95,7 @@ func (c *chain) read(ctx context.Context) error {
 // add takes a finished delta.
 func (c *chain) add(in *format.Info) {
 	c.members = append(c.members, in)
+	c.restarted = in.Delta.Restarted
 	c.at, c.lasts, c.until = in.Delta.To, in.Delta.LastItems, in.Delta.Until
 }
 
@@ -107,10 +111,10 @@ func (c *chain) last() *format.Info {
 func (c *chain) accept(ctx context.Context, s *reader.Scanner) (err error) {
 	src, o := s.Source(), c.o
 	o.Summary.Source = fmt.Sprintf("Pika %s at %s, role %s", src.Version, src.Address, src.Role)
-	restarted, err := sameSource(append([]*format.Info{c.base}, c.members...), c.at, src)
-	if err != nil {
+	if err := sameSource(append([]*format.Info{c.base}, c.members...), c.at, src); err != nil {
 		return err
 	}
+	c.restarted = c.restarted || startedSince(c.last(), src)
 	if c.at == nil {
 		return &refusal{fmt.Errorf("%w: the last delta knows no position in the binlog: compare, pikadump dump --base", reader.ErrRefused)}
 	}
@@ -123,8 +127,8 @@ func (c *chain) accept(ctx context.Context, s *reader.Scanner) (err error) {
 		known.CacheModel = "0"
 	}
 	texts := slices.Concat(dump.Warnings(&known), s.Warnings(), dump.Unselected(ctx, s, c.base.Options.Databases, "follow"))
-	if restarted && len(c.lasts) < len(c.followed) { // else the last items tell
-		texts = append(texts, "the source was restarted since, or another one took its address: if its data are not those of the base, stop, and compare: pikadump dump --base")
+	if c.restarted {
+		texts = append(texts, c.restart().Error())
 	}
 	if n := len(c.members); n > 0 && c.members[n-1].Delta.Last {
 		texts = append(texts, fmt.Sprintf("delta %d said that it is the last: who loads the chain by kvload follow has ended there, and has to be started again", n))
@@ -133,6 +137,13 @@ func (c *chain) accept(ctx context.Context, s *reader.Scanner) (err error) {
 		fmt.Fprintf(o.Log, "warning: %s\n", text)
 	}
 	return nil
+}
+
+// restart says what a restart of the source may have cost, and what finds it.
+func (c *chain) restart() error {
+	next := archive.DeltaPath(c.o.Chain, len(c.members)+1)
+	return &exitcode.LeftOutError{Text: fmt.Sprintf("the source was restarted, or another one took its address: what was written in the moment before may be in no delta "+
+		"(Pika writes its binlog behind its data). This finds it: pikadump dump --base %s --out %s", summary.Place(c.o.Base), summary.Place(next))}
 }
 
 // behind says what the next delta follows.

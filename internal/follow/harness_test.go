@@ -73,8 +73,18 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// follow makes a run that ends when nothing is written any more, unless set says otherwise.
+// follow is run, for which what is left out is no error: names in several types, whose expiry
+// cannot be told.
 func (s *stand) follow(ctx context.Context, set ...func(*Options)) (string, error) {
+	log, err := s.run(ctx, set...)
+	if errors.As(err, new(*exitcode.LeftOutError)) {
+		err = nil
+	}
+	return log, err
+}
+
+// run makes a run that ends when nothing is written any more, unless set says otherwise.
+func (s *stand) run(ctx context.Context, set ...func(*Options)) (string, error) {
 	var log lockedBuffer
 	o := Options{
 		Reader: reader.Options{Addr: s.Addr(), RetryFor: time.Minute}, Base: s.base, Chain: s.chain, Interval: 100 * time.Millisecond, UntilIdle: 50 * time.Millisecond,
@@ -84,9 +94,6 @@ func (s *stand) follow(ctx context.Context, set ...func(*Options)) (string, erro
 		f(&o)
 	}
 	err := Run(ctx, o)
-	if errors.As(err, new(*exitcode.LeftOutError)) { // names in several types, whose expiry cannot be told
-		err = nil
-	}
 	return log.String(), err
 }
 

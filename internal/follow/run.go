@@ -115,9 +115,28 @@ func (r *run) all(ctx context.Context) error {
 	err = g.Wait()
 	r.conclude()
 	if done {
-		return r.left.ending()
+		return r.ending()
 	}
 	return err
+}
+
+// ending returns a LeftOut error if something that was written is, or may be, in no delta.
+func (r *run) ending() error {
+	err := r.left.ending()
+	if r.isRestarted() {
+		err = errors.Join(err, r.c.restart())
+	}
+	return err
+}
+
+// isRestarted reports whether the source was restarted since it was last read as a whole, and
+// says so when it first was.
+func (r *run) isRestarted() bool {
+	if r.s.Restarted() && !r.c.restarted {
+		r.c.restarted = true
+		fmt.Fprintf(r.o.Log, "warning: %s\n", r.c.restart())
+	}
+	return r.c.restarted
 }
 
 // deltas makes them, until the run is to end.
@@ -167,6 +186,7 @@ func (r *run) due(ctx context.Context) (reason, error) {
 	defer timer.Stop()
 	passed := false
 	for {
+		r.isRestarted()
 		at, names, items, _ := r.tail.state()
 		atRest := r.watcher.idle()
 		switch {
@@ -210,7 +230,7 @@ func (r *run) make(ctx context.Context, c *cut, threads int, last bool) (written
 	source.Binlog = ends
 	to := r.c.to(c.to)
 	info := format.NewDelta(r.o.Tool, time.Now(), source, r.c.base.Options, format.Delta{
-		Base: r.c.base.Dump, After: r.c.last().Dump, Number: number, Made: format.MadeByBinlog, From: r.c.at, To: to, Until: c.until, Last: last, LastItems: c.last,
+		Base: r.c.base.Dump, After: r.c.last().Dump, Number: number, Made: format.MadeByBinlog, From: r.c.at, To: to, Until: c.until, Last: last, Restarted: r.isRestarted(), LastItems: c.last,
 	})
 	if err := r.o.before("create"); err != nil {
 		return false, err
@@ -267,4 +287,5 @@ func (r *run) conclude() {
 	l := r.watcher.lag()
 	ch := r.o.Summary.Chain
 	ch.LagSeconds, ch.LagBinlog, ch.LagNames = l.Seconds, l.Binlog, *l.Names
+	ch.Restarted = r.isRestarted()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
@@ -41,8 +42,8 @@ func canFollow(base *format.Info) error {
 }
 
 // sameSource says why a server cannot be that of the base and the deltas, the last of which ends at
-// a position. Restarted reports that it was, and so could be another one all the same.
-func sameSource(dumps []*format.Info, at []format.BinlogPosition, now *reader.ServerInfo) (restarted bool, err error) {
+// a position.
+func sameSource(dumps []*format.Info, at []format.BinlogPosition, now *reader.ServerInfo) (err error) {
 	base, last := &dumps[0].Source, &dumps[len(dumps)-1].Source
 	behind := *last
 	behind.Binlog = at
@@ -66,9 +67,16 @@ func sameSource(dumps []*format.Info, at []format.BinlogPosition, now *reader.Se
 	case contradiction != nil:
 		err = fmt.Errorf("%w: %s is not the server that the base was made of, or its data were replaced: %w: compare, pikadump dump --base", reader.ErrRefused, now.Address, contradiction)
 	default:
-		return !same && now.RunID != "", nil // 3.4 has none
+		return nil
 	}
-	return false, &refusal{err}
+	return &refusal{err}
+}
+
+// startedSince reports whether the source's process was started after a dump had been begun. 3.4
+// has no run id, and CONFIG REWRITE has others keep theirs (SERVERS.md P8): then the time tells.
+func startedSince(dump *format.Info, now *reader.ServerInfo) bool {
+	was := &dump.Source
+	return was.RunID != "" && was.RunID != now.RunID || now.Began.After(dump.Started.Add(time.Duration(was.ClockDifference)*time.Millisecond))
 }
 
 // options says what of a source is followed.

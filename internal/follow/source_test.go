@@ -19,7 +19,7 @@ func TestReplica(t *testing.T) {
 	}
 	for _, role := range []string{"slave", "master&&slave"} {
 		now := &reader.ServerInfo{Source: format.Source{Role: role}}
-		_, err := sameSource([]*format.Info{{}}, nil, now)
+		err := sameSource([]*format.Info{{}}, nil, now)
 		if !errors.Is(err, reader.ErrRefused) || !strings.Contains(err.Error(), "the source is a replica") {
 			t.Errorf("%s: %v", role, err)
 		}

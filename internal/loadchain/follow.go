@@ -331,7 +331,7 @@ func (f *follower) behind(n int) {
 	if m.Delta.Last {
 		lag = 0 // nothing was written since
 	}
-	c.Number, c.Until, c.Last, c.LagSeconds = n, m.Delta.Until, m.Delta.Last, lag.Seconds()
+	c.Number, c.Until, c.Last, c.Restarted, c.LagSeconds = n, m.Delta.Until, m.Delta.Last, m.Delta.Restarted, lag.Seconds()
 	f.lags.set(f.Target.Target.Addr, progress.Lag{Seconds: lag.Seconds(), Deltas: int64(c.Deltas)})
 }
 

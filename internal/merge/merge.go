@@ -120,7 +120,11 @@ func (o *Options) merge(ctx context.Context, r *Result) (*format.Manifest, error
 	if err := c.all(o.Meter); err != nil {
 		return nil, err
 	}
-	m, err := w.Draft(last.Manifest.BinlogAfter)
+	after := last.Manifest.BinlogAfter
+	if last.Manifest.Delta.Restarted {
+		after = nil // who follows behind the dump is to know
+	}
+	m, err := w.Draft(after)
 	if err != nil {
 		return nil, err
 	}

@@ -140,6 +140,9 @@ type Chain struct {
 	Number int       `json:"number"` // of the last one that is done; 0: none is
 	Until  time.Time `json:"until"`  // up to which that has all writes, by the source's clock
 	Last   bool      `json:"last"`   // the writers were at rest when it was made
+	// Restarted: the source was since it was last read as a whole, and deltas may lack what was
+	// written in the moment before.
+	Restarted bool `json:"restarted"`
 	// LagSeconds is how far Until is behind the source's clock; 0 if the source has written nothing
 	// since. Less than 0: not known.
 	LagSeconds float64 `json:"lag_seconds"`

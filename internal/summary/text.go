@@ -267,6 +267,9 @@ func (c *Chain) text(t *text, command string) {
 	case c.Last:
 		t.say("state", fmt.Sprintf("delta %d is the last: it was made while the writers were at rest", c.Number))
 	}
+	if c.Restarted {
+		t.say("restart", "the source was restarted: what was written in the moment before may be in no delta; pikadump dump --base finds it")
+	}
 	if c.LagSeconds < 0 && c.LagBinlog == nil && c.LagNames == 0 { // nobody has asked the source
 		t.say("until", c.Until.UTC().Format(time.RFC3339)+" by the source's clock")
 		return

@@ -97,9 +97,16 @@ func (m *master) close() {
 		return
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.closed = true
+	m.mu.Unlock()
 	_ = m.listener.Close()
+	m.cut()
+}
+
+// cut closes every connection of replicas.
+func (m *master) cut() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for r := range m.conns {
 		_ = r.conn.Close()
 	}

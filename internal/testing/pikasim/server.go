@@ -6,8 +6,13 @@ import (
 	"maps"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 )
+
+// runs counts the servers that were started: each has a run_id of its own, as each start of a real
+// one (M 3.5.5).
+var runs atomic.Int64
 
 // Server is a running simulator.
 type Server struct {
@@ -47,6 +52,25 @@ func (s *Server) hostPort() (host string, port uint64) {
 // runID is another one at each start.
 func (s *Server) runID() string { return fmt.Sprintf("%040x", s.run) }
 
+// Restart cuts every connection, as a kill of the process does. From then on it is another one,
+// with the same data.
+func (s *Server) Restart() {
+	s.mu.Lock()
+	s.run, s.started = runs.Add(1), s.opt.Clock()
+	s.mu.Unlock()
+	s.cut()
+	s.master.cut()
+}
+
+// cut closes every connection of clients.
+func (s *Server) cut() {
+	s.connMu.Lock()
+	defer s.connMu.Unlock()
+	for c := range s.conns {
+		_ = c.conn.Close() // its goroutine reports nothing either
+	}
+}
+
 // Commands is how many of each command, in lower case, were asked for so far,
 // unknown and refused ones included.
 func (s *Server) Commands() map[string]int64 {
@@ -59,10 +83,8 @@ func (s *Server) Commands() map[string]int64 {
 func (s *Server) Close() error {
 	s.connMu.Lock()
 	s.closed = true
-	for c := range s.conns {
-		_ = c.conn.Close() // its goroutine reports nothing either
-	}
 	s.connMu.Unlock()
+	s.cut()
 	s.master.close()
 	err := s.listener.Close()
 	s.running.Wait()

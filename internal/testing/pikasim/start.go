@@ -9,13 +9,8 @@ package pikasim
 
 import (
 	"fmt"
-	"sync/atomic"
 	"time"
 )
-
-// runs counts the servers that were started: each has a run_id of its own, as each start of a real
-// one (M 3.5.5).
-var runs atomic.Int64
 
 // Start listens and serves until Close.
 func Start(opt Options) (*Server, error) {
