@@ -134,7 +134,7 @@ func (b *azureBucket) Stat(ctx context.Context, key string) (Object, error) {
 	if err != nil {
 		return Object{}, azureError(err)
 	}
-	o := Object{Size: value(p.ContentLength)}
+	o := Object{Size: value(p.ContentLength), Version: string(value(p.ETag))}
 	for name, text := range p.Metadata { // it comes in the spelling of headers
 		if strings.EqualFold(name, sumKey) {
 			o.SHA256 = parseSum(value(text))
@@ -159,11 +159,15 @@ func (b *azureBucket) Get(ctx context.Context, key string, offset, length int64)
 
 // Put sends one Put Blob: blocks would be held in memory, and left in the container when we are
 // killed.
-func (b *azureBucket) Put(ctx context.Context, key string, body io.ReadSeeker, o Object, onlyNew bool) error {
-	kind, sum, anything := contentType, hex.EncodeToString(o.SHA256), azcore.ETagAny
+func (b *azureBucket) Put(ctx context.Context, key string, body io.ReadSeeker, o Object, replaces string) error {
+	kind, sum, tag := contentType, hex.EncodeToString(o.SHA256), azcore.ETag(cmp.Or(replaces, string(azcore.ETagAny)))
 	in := &blockblob.UploadOptions{HTTPHeaders: &blob.HTTPHeaders{BlobContentType: &kind}, Metadata: map[string]*string{sumKey: &sum}}
-	if onlyNew {
-		in.AccessConditions = &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &anything}}
+	switch replaces {
+	case Nothing:
+		in.AccessConditions = &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfNoneMatch: &tag}}
+	case Anything:
+	default:
+		in.AccessConditions = &blob.AccessConditions{ModifiedAccessConditions: &blob.ModifiedAccessConditions{IfMatch: &tag}}
 	}
 	_, err := b.client.NewBlockBlobClient(key).Upload(ctx, streaming.NopCloser(body), in)
 	return azureError(err)

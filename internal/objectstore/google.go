@@ -139,18 +139,19 @@ type resource struct {
 	Size     string            `json:"size,omitempty"`
 	Type     string            `json:"contentType,omitempty"`
 	Metadata map[string]string `json:"metadata,omitempty"`
+	Version  string            `json:"generation,omitempty"`
 }
 
 func (b *googleBucket) Stat(ctx context.Context, key string) (Object, error) {
 	var r resource
-	if err := b.ask(ctx, http.MethodGet, b.url("", key, url.Values{"fields": {"size,metadata"}}), &r); err != nil {
+	if err := b.ask(ctx, http.MethodGet, b.url("", key, url.Values{"fields": {"size,metadata,generation"}}), &r); err != nil {
 		return Object{}, err
 	}
 	size, err := strconv.ParseInt(r.Size, 10, 64)
 	if err != nil {
 		return Object{}, &Error{Err: fmt.Errorf("the answer has no size: %w", err)}
 	}
-	return Object{Size: size, SHA256: parseSum(r.Metadata[sumKey])}, nil
+	return Object{Size: size, SHA256: parseSum(r.Metadata[sumKey]), Version: r.Version}, nil
 }
 
 func (b *googleBucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, int64, error) {
@@ -174,7 +175,7 @@ func (b *googleBucket) Get(ctx context.Context, key string, offset, length int64
 }
 
 // Put sends what is known of the object and what is in it in one request.
-func (b *googleBucket) Put(ctx context.Context, key string, body io.ReadSeeker, o Object, onlyNew bool) error {
+func (b *googleBucket) Put(ctx context.Context, key string, body io.ReadSeeker, o Object, replaces string) error {
 	about, err := json.Marshal(resource{Name: key, Type: contentType, Metadata: map[string]string{sumKey: hex.EncodeToString(o.SHA256)}})
 	if err != nil {
 		return &Error{Err: err}
@@ -189,8 +190,8 @@ func (b *googleBucket) Put(ctx context.Context, key string, body io.ReadSeeker, 
 	after := parts.String()[len(before):]
 
 	query := url.Values{"uploadType": {"multipart"}, "fields": {"size"}}
-	if onlyNew {
-		query.Set("ifGenerationMatch", "0")
+	if replaces != Anything {
+		query.Set("ifGenerationMatch", cmp.Or(replaces, "0"))
 	}
 	all := io.MultiReader(strings.NewReader(before), body, strings.NewReader(after))
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, b.url("/upload", "", query), all)

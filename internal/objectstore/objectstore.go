@@ -2,7 +2,7 @@
 // one set of five requests.
 //
 //	b, err := objectstore.Open(ctx, u, wait) // s3://BUCKET?…, gs://BUCKET?… or azblob://CONTAINER?…
-//	err = b.Put(ctx, "a/b", body, objectstore.Object{Size: n, SHA256: sum}, true)
+//	err = b.Put(ctx, "a/b", body, objectstore.Object{Size: n, SHA256: sum}, objectstore.Nothing)
 //
 // It uses S3 and Azure through their own libraries, and Google's JSON API by itself: Google's
 // library would double the binaries, for gRPC. It never keeps an object in memory, never splits one
@@ -29,7 +29,15 @@ import (
 type Object struct {
 	Size   int64
 	SHA256 []byte // from its metadata; nil: it has none
+	// Version is what Put can be told to replace: each Put makes another. Only Stat returns it.
+	Version string
 }
+
+// What Put may replace, beside the Version of an object.
+const (
+	Nothing  = ""
+	Anything = "*"
+)
 
 // A Bucket holds objects under their keys. Errors of its methods are of type *Error.
 type Bucket interface {
@@ -39,8 +47,9 @@ type Bucket interface {
 	// whole object as well.
 	Get(ctx context.Context, key string, offset, length int64) (body io.ReadCloser, size int64, err error)
 	// Put sends an object in one request. The store makes it visible when all of it has arrived.
-	// With onlyNew, it does so only if there is none of that key: the error is fs.ErrExist.
-	Put(ctx context.Context, key string, body io.ReadSeeker, o Object, onlyNew bool) error
+	// If there is another object of that key than it may replace, the error is fs.ErrExist; if
+	// there is none of the Version that it is to replace, fs.ErrExist or fs.ErrNotExist.
+	Put(ctx context.Context, key string, body io.ReadSeeker, o Object, replaces string) error
 	// Delete removes an object. The error is fs.ErrNotExist if it was not there.
 	Delete(ctx context.Context, key string) error
 	// List returns the keys that begin with a prefix. It ends after an error.

@@ -119,7 +119,7 @@ func TestAzureCredentials(t *testing.T) {
 		t.Helper()
 		b, err := open(t, location)
 		if err == nil {
-			err = b.Put(t.Context(), what, strings.NewReader("x"), Object{Size: 1}, true)
+			err = b.Put(t.Context(), what, strings.NewReader("x"), Object{Size: 1}, Nothing)
 		}
 		if err != nil {
 			t.Errorf("%s: %v", what, err)
@@ -171,7 +171,7 @@ func TestEmulatorHost(t *testing.T) {
 		t.Setenv("STORAGE_EMULATOR_HOST", host)
 		b, err := open(t, "gs://dumps")
 		if err == nil {
-			err = b.Put(t.Context(), fmt.Sprint(i), strings.NewReader("x"), Object{Size: 1}, true)
+			err = b.Put(t.Context(), fmt.Sprint(i), strings.NewReader("x"), Object{Size: 1}, Nothing)
 		}
 		if err != nil {
 			t.Errorf("%s: %v", host, err)
@@ -258,7 +258,7 @@ func TestS3Requests(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		return b.Put(t.Context(), "x", strings.NewReader("x"), Object{Size: 1, SHA256: make([]byte, 32)}, true)
+		return b.Put(t.Context(), "x", strings.NewReader("x"), Object{Size: 1, SHA256: make([]byte, 32)}, Nothing)
 	}
 	t.Setenv("AWS_CONFIG_FILE", write("config", "[profile other]\nregion = r\naws_access_key_id = OTHER\naws_secret_access_key = s\n"))
 	t.Setenv("AWS_ACCESS_KEY_ID", "")

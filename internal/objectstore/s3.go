@@ -116,7 +116,7 @@ func (b *s3Bucket) Stat(ctx context.Context, key string) (Object, error) {
 	if err != nil {
 		return Object{}, s3Error(err)
 	}
-	return Object{Size: aws.ToInt64(out.ContentLength), SHA256: parseSum(out.Metadata[sumKey])}, nil
+	return Object{Size: aws.ToInt64(out.ContentLength), SHA256: parseSum(out.Metadata[sumKey]), Version: aws.ToString(out.ETag)}, nil
 }
 
 func (b *s3Bucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, int64, error) {
@@ -132,13 +132,17 @@ func (b *s3Bucket) Get(ctx context.Context, key string, offset, length int64) (i
 }
 
 // Put sends a plain PUT: parts would be held in memory, and left in the bucket when we are killed.
-func (b *s3Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, o Object, onlyNew bool) error {
+func (b *s3Bucket) Put(ctx context.Context, key string, body io.ReadSeeker, o Object, replaces string) error {
 	in := &s3.PutObjectInput{
 		Bucket: &b.name, Key: &key, ContentType: aws.String(contentType), Body: body, ContentLength: &o.Size,
 		Metadata: map[string]string{sumKey: hex.EncodeToString(o.SHA256)}, ServerSideEncryption: b.sse,
 	}
-	if onlyNew {
+	switch replaces {
+	case Nothing:
 		in.IfNoneMatch = aws.String("*")
+	case Anything:
+	default:
+		in.IfMatch = &replaces
 	}
 	if b.kmsKey != "" {
 		in.SSEKMSKeyId = &b.kmsKey

@@ -34,6 +34,7 @@ type Bucket struct {
 	reached       atomic.Bool // a request has succeeded
 	unconditional atomic.Bool // the store takes no conditions
 	breakLock     bool
+	own           *bucketLock // nil: no object is replaced
 }
 
 // OpenBucket returns the bucket and prefix of a URL. It sends no request.
@@ -123,16 +124,18 @@ func (b *Bucket) Open(name string) (Reader, error) {
 	return &objectReader{b: b, name: name, size: o.Size, sum: o.SHA256}, nil
 }
 
-// Create begins an object of that name, which must not be there. It is kept in a file until
-// Commit sends it.
+// Create begins an object of that name, which must not be there, unless Supersede allows it. It is
+// kept in a file until Commit sends it.
 func (b *Bucket) Create(name string) (File, error) {
 	if err := b.check(name); err != nil {
 		return nil, err
 	}
-	if _, err := b.stat(name); err == nil {
-		return nil, fmt.Errorf("create %s: %w", b.Path(name), fs.ErrExist)
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	if !b.replaces(name) {
+		if _, err := b.stat(name); err == nil {
+			return nil, fmt.Errorf("create %s: %w", b.Path(name), fs.ErrExist)
+		} else if !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
 	}
 	f, err := os.CreateTemp(b.spool, "pika2kvrocks-")
 	if err != nil {

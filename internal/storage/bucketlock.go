@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -170,6 +171,19 @@ func (b *Bucket) holder(name string) (h holder, err error) {
 	}
 	return h, nil
 }
+
+// Supersede lets the holder of the lock of a whole store replace files that are there under the
+// names that it writes. In a bucket, what a killed run had sent can arrive when the next has looked
+// at what there is.
+func Supersede(l Lock) {
+	if own, ok := l.(*bucketLock); ok && own.name == lockName {
+		own.b.own = own
+	}
+}
+
+// replaces reports whether an object may be put in the place of another: not one that only one of
+// several runs can have made.
+func (b *Bucket) replaces(name string) bool { return b.own != nil && !hidden(path.Base(name)) }
 
 // Held returns ErrLocked if the lock is that of another run.
 func (l *bucketLock) Held() error {

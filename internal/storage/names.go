@@ -1,6 +1,9 @@
 package storage
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // lockName is the file that a run locks. The kernel lets go of the lock when the run ends, however
 // it ends: a file that is left over means nothing. Shards hold it together, and each one that
@@ -12,6 +15,13 @@ const (
 
 // tempPrefix begins the names of files that are being written.
 const tempPrefix = ".tmp-"
+
+// claimPrefix begins the names of files by which runs claim what has a number. List leaves them
+// out.
+const claimPrefix = ".claim-"
+
+// ClaimName returns the name of such a file. Of an unfinished dump, numbers of chunks are claimed.
+func ClaimName(n int) string { return fmt.Sprintf(claimPrefix+"%07d", n) }
 
 // SettingsName is the name of a file about the server that is being dumped: it is no part of the
 // dump, and List leaves it out.
@@ -28,5 +38,5 @@ func hidden(base string) bool {
 	case ".DS_Store", "Thumbs.db", "desktop.ini":
 		return true
 	}
-	return strings.HasPrefix(base, ".nfs") || strings.HasPrefix(base, "._") || strings.HasPrefix(base, tempPrefix) || base == lockName || strings.HasPrefix(base, shardLock) || base == SettingsName || base == ShardsName
+	return strings.HasPrefix(base, ".nfs") || strings.HasPrefix(base, "._") || strings.HasPrefix(base, tempPrefix) || strings.HasPrefix(base, claimPrefix) || base == lockName || strings.HasPrefix(base, shardLock) || base == SettingsName || base == ShardsName
 }

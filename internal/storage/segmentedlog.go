@@ -17,7 +17,8 @@ import (
 var ErrGap = errors.New("a part of it is missing")
 
 // A segment is an object of a log: NAME/000001.jsonl and so on. One that Replace wrote,
-// NAME/000009-all.jsonl, stands for all before it, which may be there still.
+// NAME/000009-all.jsonl, stands for all before it, which may be there still, and for one of its own
+// number: a run that was killed had sent that, and it came when the next had read the log.
 type segment struct {
 	number int
 	all    bool
@@ -62,7 +63,8 @@ func listSegments(s Store, log string) (all []segment, from int, err error) {
 			all = append(all, p)
 		}
 	}
-	slices.SortFunc(all, func(a, b segment) int { return a.number - b.number })
+	slices.SortStableFunc(all, func(a, b segment) int { return a.number - b.number })
+	all = slices.CompactFunc(all, func(a, b segment) bool { return a.number == b.number }) // the first begins the log of a run
 	for i, p := range all {
 		if p.all {
 			from = i
@@ -122,7 +124,7 @@ func parseSegment(name, log string) (segment, bool) {
 
 // findSegment asks for the segment of a number; its number is 0 if there is none.
 func findSegment(s Store, log string, number int) (segment, error) {
-	for _, all := range []bool{false, true} {
+	for _, all := range []bool{true, false} {
 		p := segment{number, all}
 		there, err := Exists(s, p.name(log))
 		if err != nil || there {

@@ -171,3 +171,58 @@ func TestStoresRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestSupersede: who holds the lock replaces what came to a bucket under the names that it writes,
+// in each of the stores, as long as it holds it; and never what only one of several runs can make.
+func TestSupersede(t *testing.T) {
+	eachStore(t, func(t *testing.T, s objectServer) {
+		open := func() *Bucket {
+			t.Helper()
+			b, err := CreateBucket(t.Context(), s.URL("superseded"), Options{Spool: t.TempDir(), Wait: wait})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		must := func(err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		killed, b := open(), open()
+		l, err := b.Lock()
+		must(err)
+		must(WriteFile(killed, "x", []byte("of a killed run")))
+		if err := WriteFile(b, "x", []byte("of this one")); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("not allowed yet: %v", err)
+		}
+		Supersede(l)
+		must(WriteFile(b, "x", []byte("of this one")))
+		must(WriteFile(b, "x", []byte("once more")))
+		if got := readAll(t, b, "x"); string(got) != "once more" {
+			t.Errorf("it has %q", got)
+		}
+		stale, err := b.stat("x")
+		must(err)
+		must(WriteFile(b, "x", []byte("the newest")))
+		if err := b.send("x", strings.NewReader("late"), 4, make([]byte, 32), stale.Version); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("in the place of a version that is gone: %v", err)
+		}
+		must(b.Remove("x"))
+		if err := b.send("x", strings.NewReader("late"), 4, make([]byte, 32), stale.Version); !errors.Is(err, fs.ErrExist) && !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("in the place of nothing: %v", err)
+		}
+		for _, name := range []string{ShardsName, "a/" + ClaimName(3)} {
+			must(WriteFile(killed, name, []byte("first")))
+			if err := WriteFile(b, name, []byte("second")); !errors.Is(err, fs.ErrExist) {
+				t.Errorf("over %s: %v", name, err)
+			}
+		}
+		must(WriteFile(killed, "y", []byte("of another")))
+		must(b.Remove(lockName))
+		if err := WriteFile(b, "y", []byte("of this one")); !errors.Is(err, ErrLocked) {
+			t.Errorf("without the lock: %v", err)
+		}
+	})
+}

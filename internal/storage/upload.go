@@ -59,31 +59,56 @@ func (b *Bucket) putBytes(name string, data []byte) error {
 }
 
 // put makes an object of what data holds, in one request. The error is fs.ErrExist if there is
-// another of that name.
+// another of that name, unless Supersede lets it be replaced.
 func (b *Bucket) put(name string, data io.ReaderAt, size int64, sum []byte) error {
 	if size > MaxObject {
 		return fmt.Errorf("write %s: it has %d bytes, more than the %d that one request can send", b.Path(name), size, int64(MaxObject))
 	}
-	err := b.try("write", name, func(ctx context.Context) error {
-		if b.unconditional.Load() {
+	there := objectstore.Object{Version: objectstore.Nothing}
+	for n := 1; ; n++ {
+		err := b.send(name, data, size, sum, there.Version)
+		gone := there.Version != objectstore.Nothing && errors.Is(err, fs.ErrNotExist)
+		if !gone && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		if b.holds(name, size, sum) {
+			return nil // it is ours: the answer to an earlier try was lost
+		}
+		if !b.replaces(name) || n == tries {
+			return err
+		}
+		if err := b.own.Held(); err != nil {
+			return err
+		}
+		// Not removed and made anew: a late DELETE of ours would hit what the next run makes.
+		if there, err = b.stat(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+}
+
+// send sends an object in the place of what it replaces.
+func (b *Bucket) send(name string, data io.ReaderAt, size int64, sum []byte, replaces string) error {
+	return b.try("write", name, func(ctx context.Context) error {
+		if b.unconditional.Load() && replaces == objectstore.Nothing {
 			if _, err := b.stat(name); err == nil {
 				return fs.ErrExist
 			} else if !errors.Is(err, fs.ErrNotExist) {
 				return err
 			}
 		}
+		condition := replaces
+		if b.unconditional.Load() {
+			condition = objectstore.Anything
+		}
 		w := b.newWatch(ctx)
 		body := &watched{io.NewSectionReader(data, 0, size), w}
-		err := w.end(b.b.Put(w.ctx, b.key(name), body, objectstore.Object{Size: size, SHA256: sum}, !b.unconditional.Load()))
+		err := w.end(b.b.Put(w.ctx, b.key(name), body, objectstore.Object{Size: size, SHA256: sum}, condition))
 		if err != nil && errors.Is(b.failure("write", name, err), errUnsupported) && !b.unconditional.Swap(true) {
 			return errTakesNoCondition
 		}
 		return err
 	})
-	if errors.Is(err, fs.ErrExist) && b.holds(name, size, sum) {
-		return nil // it is ours: the answer to an earlier try was lost
-	}
-	return err
 }
 
 // errTakesNoCondition makes try do it again, without.
