@@ -56,6 +56,7 @@ type Journal struct {
 	held     time.Time // when the lock was last looked at
 	appended int64     // bytes since all was last written at once
 	whole    int64     // bytes of that
+	anew     bool      // this run has written all at once
 	state
 }
 
@@ -106,6 +107,7 @@ func OpenStore(s storage.Store, o Options) (*Journal, error) {
 		}
 		return nil, noPlace(err)
 	}
+	storage.Supersede(lock)
 	j := &Journal{store: s, lock: lock, o: o, held: time.Now(), state: newState()}
 	if err := j.open(); err != nil {
 		return nil, errors.Join(err, lock.Unlock())

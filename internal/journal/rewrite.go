@@ -32,7 +32,7 @@ func (j *Journal) rewrite() error {
 		*size = counted{w: w}
 		return j.writeAll(json.NewEncoder(size))
 	})
-	j.whole, j.appended = size.n, 0
+	j.whole, j.appended, j.anew = size.n, 0, true
 	return err
 }
 

@@ -58,7 +58,11 @@ func (j *Journal) sync() error {
 	if err == nil && j.log.IsBuffered() {
 		err = j.before()
 	}
-	if err == nil {
+	switch { // of one number, a log in a bucket that was written anew counts alone: not what a killed run had sent
+	case err != nil:
+	case j.log.IsBuffered() && !j.anew:
+		err = j.rewrite()
+	default:
 		err = j.log.Sync()
 	}
 	if err == nil && j.appended >= j.whole && (j.log.Segments() >= mostSegments || j.appended >= mostAppended) {
