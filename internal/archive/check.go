@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -13,7 +12,8 @@ import (
 )
 
 // Check reads the whole dump: every checksum, count and range. It calls failed for each file that
-// is not what the manifest says, and done after each chunk, and returns how many files failed.
+// is not what the manifest says, and done after each chunk, and returns how many files failed. Last
+// it calls failed for chunks that came late, which are no failures.
 func (a *Archive) Check(ctx context.Context, done func(format.ChunkInfo), failed func(error)) (int, error) {
 	if a.above != nil {
 		return 0, errors.New("check dump: a base and the deltas above it are checked one by one")
@@ -48,12 +48,40 @@ func (a *Archive) Check(ctx context.Context, done func(format.ChunkInfo), failed
 	if err != nil {
 		return bad, fmt.Errorf("check dump: %w", err)
 	}
+	listed := a.names()
+	var late []string
 	for _, n := range names {
-		if format.IsFileName(n) && !a.listed(n) { // files of other names are no part of a dump (FORMAT.md §6)
-			fail(fmt.Errorf("%s is not in the manifest", n))
+		if listed[n] || !format.IsFileName(n) { // files of other names are no part of a dump (FORMAT.md §6)
+			continue
+		}
+		if err := a.checkLate(n); err != nil {
+			fail(fmt.Errorf("%s is not in the manifest: %w", n, err))
+		} else {
+			late = append(late, n)
 		}
 	}
-	return bad, nil
+	for _, n := range late {
+		failed(fmt.Errorf("no part of the dump, and ignored: %s, which a run that was killed had sent; it can be removed", a.dir.Path(n)))
+	}
+	return bad, lost
+}
+
+// checkLate returns nil for a whole chunk, which a bucket may show when the run that had sent it
+// was killed and another has finished the dump.
+func (a *Archive) checkLate(name string) error {
+	if _, _, _, err := format.ParseChunkName(name); err != nil {
+		return err
+	}
+	f, err := a.dir.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	c, err := format.OpenChunk(f, f.Size(), a.codec, name)
+	if err == nil && format.ChunkName(c.Header.DB, c.Header.Type, c.Header.Number) != name {
+		err = errors.New("it is the chunk of another name")
+	}
+	return err
 }
 
 func (a *Archive) checkChunk(c format.ChunkInfo) error {
@@ -102,10 +130,14 @@ func (a *Archive) checkLists(fail func(error)) {
 	}
 }
 
-func (a *Archive) listed(name string) bool {
-	if name == format.InfoName || name == format.ManifestName {
-		return true
+// names returns which files the dump has.
+func (a *Archive) names() map[string]bool {
+	names := map[string]bool{format.InfoName: true, format.ManifestName: true}
+	for _, f := range a.Manifest.Lists {
+		names[f.Name] = true
 	}
-	return slices.ContainsFunc(a.Manifest.Lists, func(f format.File) bool { return f.Name == name }) ||
-		slices.ContainsFunc(a.Manifest.Chunks, func(c format.ChunkInfo) bool { return c.Name == name })
+	for _, c := range a.Manifest.Chunks {
+		names[c.Name] = true
+	}
+	return names
 }

@@ -24,6 +24,7 @@ func (w *Writer) Beside(sealAfter time.Duration, log func(string)) (*Writer, err
 	if err != nil {
 		return nil, err
 	}
+	b.numbers.claims = w.numbers.claims
 	names, err := store.List()
 	if err == nil {
 		err = b.adoptAll(names, []numberRange{0}, log)

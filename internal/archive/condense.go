@@ -124,7 +124,10 @@ func (c *condenser) merge(sources []deltaSource, to string) (deltaSource, error)
 
 // CheckWhole is Check that returns the first that is wrong.
 func (a *Archive) CheckWhole(ctx context.Context) (first error) {
-	_, err := a.Check(ctx, func(format.ChunkInfo) {}, func(err error) { first = cmp.Or(first, err) })
+	bad, err := a.Check(ctx, func(format.ChunkInfo) {}, func(err error) { first = cmp.Or(first, err) })
+	if bad == 0 { // what came late is not counted
+		first = nil
+	}
 	return cmp.Or(err, first)
 }
 

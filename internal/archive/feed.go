@@ -32,7 +32,7 @@ type Feed struct {
 	there  map[string]bool // chunks that have come
 	given  map[string]Unit // by the name of the first chunk
 	infos  map[string]format.ChunkInfo
-	chains map[segmentID][]format.ChunkInfo // of keys that go over several chunks, not whole yet
+	chains []format.ChunkInfo // of keys that go over several chunks, not whole yet
 	ready  []Unit
 }
 
@@ -55,7 +55,7 @@ func NewFeed(dir storage.Store, threads int, arrivals Arrivals) (*Feed, error) {
 	a := &Archive{Manifest: &format.Manifest{Info: *info}, dump: idOf(info), dir: dir, codec: codec}
 	return &Feed{
 		a: a, arrivals: arrivals, there: map[string]bool{}, given: map[string]Unit{},
-		infos: map[string]format.ChunkInfo{}, chains: map[segmentID][]format.ChunkInfo{},
+		infos: map[string]format.ChunkInfo{},
 	}, nil
 }
 
@@ -151,8 +151,7 @@ func (f *Feed) arrive(ctx context.Context, chain bool) error {
 			}
 			continue
 		}
-		id := segmentID{info.DB, info.Type}
-		f.chains[id] = append(f.chains[id], info)
+		f.chains = append(f.chains, info)
 	}
 	return f.joinChains()
 }
@@ -176,18 +175,13 @@ func (f *Feed) offer(u Unit) error {
 // joinChains makes units of the chunks of keys that are whole now. A chunk in the middle may come
 // behind the last: as at a resumed dump, numbers that are missing tell of it.
 func (f *Feed) joinChains() error {
-	for id, chunks := range f.chains {
-		format.SortChunks(chunks)
-		var rest []format.ChunkInfo
-		for chain := range keyChains(chunks) {
-			if !isWhole(chain, f.there) {
-				rest = append(rest, chain...)
-			} else if err := f.offer(slices.Clone(chain)); err != nil {
-				return err
-			}
+	units, rest := joinParts(f.chains, f.there)
+	for _, u := range units {
+		if err := f.offer(u); err != nil {
+			return err
 		}
-		f.chains[id] = rest
 	}
+	f.chains = rest
 	return nil
 }
 

@@ -2,48 +2,68 @@ package archive
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
-	"iter"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// dropIncomplete removes chunks that end inside a key that no other continues, back to the one
-// where the key begins, and chunks that go on with a key of which a part before is missing.
+// dropIncomplete leaves out chunks with a part of a key that is not whole, and those with keys that
+// others have: a killed run had sent one, which came when the next had begun to read its keys anew.
 func (w *Writer) dropIncomplete(log func(string)) error {
-	format.SortChunks(w.chunks)
 	there := map[string]bool{}
 	for _, c := range w.chunks {
 		there[c.Name] = true
 	}
-	var kept []format.ChunkInfo
-	for chain := range keyChains(w.chunks) {
-		if isWhole(chain, there) {
-			kept = append(kept, chain...)
+	units, rest := joinParts(w.chunks, there)
+	for _, c := range rest {
+		if err := w.leaveOut(c, "holds part of a key that is not whole", log); err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(units, func(a, b Unit) int {
+		return cmp.Or(cmp.Compare(a[0].DB, b[0].DB), cmp.Compare(a[0].Type, b[0].Type), bytes.Compare(a[0].Start, b[0].Start))
+	})
+	w.chunks = nil
+	var last *format.ChunkInfo
+	for _, u := range units {
+		if last != nil && last.DB == u[0].DB && last.Type == u[0].Type && (last.End == nil || bytes.Compare(last.End, u[0].Start) > 0) {
+			for _, c := range u {
+				if err := w.leaveOut(c, "has keys that "+last.Name+" has, for one of them came late", log); err != nil {
+					return err
+				}
+			}
 			continue
 		}
-		for _, c := range chain {
-			log(fmt.Sprintf("%s holds part of a key that is not whole: removed, its keys are read anew", c.Name))
-			if err := w.remove(c); err != nil {
-				return err
-			}
-		}
+		w.chunks, last = append(w.chunks, u...), &u[len(u)-1]
 	}
-	w.chunks = kept
+	format.SortChunks(w.chunks)
 	return nil
 }
 
-// remove removes a chunk that an earlier run has sealed.
-func (w *Writer) remove(c format.ChunkInfo) error {
-	if err := w.dir.Remove(c.Name); err != nil {
+// leaveOut leaves out a chunk that an earlier run has sealed.
+func (w *Writer) leaveOut(c format.ChunkInfo, why string, log func(string)) error {
+	log(fmt.Sprintf("%s %s: left out, its keys are read anew", c.Name, why))
+	w.stored -= c.Size
+	return w.drop(c.Name)
+}
+
+// drop removes a file that an earlier run has left, from a bucket when the dump is finished: the
+// DELETE of a run that is killed may arrive when another has taken up the file.
+func (w *Writer) drop(name string) error {
+	if w.uploads != nil {
+		w.dropped = append(w.dropped, name)
+		return nil
+	}
+	if err := w.dir.Remove(name); err != nil {
 		return fmt.Errorf("resume dump: %w", err)
 	}
-	w.stored -= c.Size
 	return nil
 }
 
-// dropBehind removes chunks behind what is missing: of a dump of the first keys only, whether
+// dropBehind leaves out chunks behind what is missing: of a dump of the first keys only, whether
 // theirs are wanted is known when those before have been read.
 func (w *Writer) dropBehind(log func(string)) error {
 	var kept []format.ChunkInfo
@@ -58,8 +78,8 @@ func (w *Writer) dropBehind(log func(string)) error {
 			kept, from = append(kept, c), c.End
 			continue
 		}
-		log(fmt.Sprintf("%s is behind what is missing of the first %s: removed, its keys are read anew", c.Name, progress.Plural(w.Info.Options.LimitKeys, "key", "keys")))
-		if err := w.remove(c); err != nil {
+		why := "is behind what is missing of the first " + progress.Plural(w.Info.Options.LimitKeys, "key", "keys")
+		if err := w.leaveOut(c, why, log); err != nil {
 			return err
 		}
 	}
@@ -67,42 +87,47 @@ func (w *Writer) dropBehind(log func(string)) error {
 	return nil
 }
 
-// keyChains gives chunks, which are sorted, one by one, but those together that share a key.
-func keyChains(chunks []format.ChunkInfo) iter.Seq[[]format.ChunkInfo] {
-	return func(yield func([]format.ChunkInfo) bool) {
-		for n := 0; len(chunks) > 0; chunks = chunks[n:] {
-			for n = 1; n < len(chunks) && goesOn(&chunks[n-1], &chunks[n]); n++ {
-			}
-			if !yield(chunks[:n]) {
-				return
-			}
-		}
+// joinParts makes units of chunks, which it sorts, those that share a key together. Those with a
+// part of a key that is not whole are the rest. Which chunk follows, ranges do not show, for each
+// begins and ends at the key: numbers do, for a run draws one after the other. Where one between
+// them is not there, it may be a part, or the beginning of the key in another run.
+func joinParts(chunks []format.ChunkInfo, there map[string]bool) (units []Unit, rest []format.ChunkInfo) {
+	type openKey struct {
+		segmentID
+		key string
 	}
-}
-
-// isWhole reports whether all parts of the key that chunks share are there.
-func isWhole(chain []format.ChunkInfo, there map[string]bool) bool {
-	return !chain[0].Continues && !chain[len(chain)-1].Open && !mayMiss(chain, there)
-}
-
-// mayMiss reports whether a chunk between those of one key may be missing, which their ranges
-// do not show: each begins and ends at the key. Numbers do: a run draws one after the other.
-func mayMiss(chain []format.ChunkInfo, there map[string]bool) bool {
-	for i := 1; i < len(chain); i++ {
-		_, _, last, _ := format.ParseChunkName(chain[i-1].Name)
-		db, t, number, _ := format.ParseChunkName(chain[i].Name)
-		for n := last + 1; n < number; n++ {
-			if !there[format.ChunkName(db, t, n)] {
-				return true
+	open := map[openKey]Unit{}
+	number := func(c *format.ChunkInfo) int {
+		_, _, n, _ := format.ParseChunkName(c.Name)
+		return n
+	}
+	slices.SortFunc(chunks, func(a, b format.ChunkInfo) int { return number(&a) - number(&b) })
+	for _, c := range chunks {
+		id := segmentID{c.DB, c.Type}
+		u := Unit{c}
+		if k := (openKey{id, string(c.Start)}); c.Continues {
+			before := open[k]
+			delete(open, k)
+			u = append(before, c)
+			whole := len(before) > 0
+			for n := number(&c) - 1; whole && n > number(&before[len(before)-1]); n-- {
+				whole = there[format.ChunkName(c.DB, c.Type, n)]
+			}
+			if !whole {
+				rest = append(rest, u...)
+				continue
 			}
 		}
-		if number <= last {
-			return true
+		if !c.Open {
+			units = append(units, u)
+			continue
 		}
+		k := openKey{id, string(c.End)}
+		rest = append(rest, open[k]...) // another run has begun the key anew
+		open[k] = u
 	}
-	return false
-}
-
-func goesOn(a, b *format.ChunkInfo) bool {
-	return a.Open && b.Continues && a.DB == b.DB && a.Type == b.Type && bytes.Equal(a.End, b.Start)
+	for _, u := range open {
+		rest = append(rest, u...)
+	}
+	return units, rest
 }

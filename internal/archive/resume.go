@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -66,9 +67,16 @@ func Begun(ctx context.Context, location string, identities ...age.Identity) (*f
 
 func (w *Writer) resume(log func(string)) error {
 	old, err := ReadInfo(w.dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		begun := w.beginEmpty()
+		if !errors.Is(begun, ErrExists) {
+			return begun
+		}
+		if old, err = ReadInfo(w.dir); err != nil { // else that of a killed run has come meanwhile
+			return begun
+		}
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return w.beginEmpty()
 	case errors.As(err, new(*format.CorruptError)):
 		return fmt.Errorf("%w; what the chunks are of cannot be told without it: dump into another directory", err)
 	case err != nil:
@@ -181,7 +189,7 @@ func (w *Writer) adopt(name string, log func(string)) error {
 	db, typ, number, err := format.ParseChunkName(name)
 	if err != nil {
 		if name == format.ConflictsName || name == format.SkippedName { // written anew at the end
-			return w.dir.Remove(name)
+			return w.drop(name)
 		}
 		return nil
 	}
@@ -190,12 +198,12 @@ func (w *Writer) adopt(name string, log func(string)) error {
 		err = &format.CorruptError{Name: name, Err: errors.New("it is the chunk of another name")}
 	}
 	id := segmentID{db, typ}
-	if numberRangeOf(number) == w.own {
-		w.numbers[id] = max(w.numbers[id], number)
+	if numberRangeOf(number) == w.numbers.own {
+		w.numbers.last[id] = max(w.numbers.last[id], number)
 	}
 	if errors.As(err, new(*format.CorruptError)) && !errors.Is(err, format.ErrVersion) {
-		log(fmt.Sprintf("%v: removed, its keys are read anew", err))
-		return w.dir.Remove(name)
+		log(fmt.Sprintf("%v: left out, its keys are read anew", err))
+		return w.drop(name)
 	}
 	if err != nil {
 		return fmt.Errorf("resume dump: %w", err)
@@ -278,57 +286,68 @@ func sameDump(old, now *format.Info) error {
 	return nil
 }
 
-// unlistedAhead is how many numbers behind the last known chunk are asked for: more than a run has
-// chunks of one type on their way at once by default.
+// unlistedAhead is how many numbers behind the last known chunk of a block are asked for: more than
+// a run has chunks of one type on their way at once by default.
 const unlistedAhead = 16
 
 // unlistedAtOnce is how many questions for such chunks are in flight.
 const unlistedAtOnce = 16
 
 // unlisted returns the names of chunks that a bucket holds but does not list yet, which some stores
-// do for a while. It asks for the numbers that are missing.
+// do for a while. It asks for the numbers that are missing, of each block that was claimed.
 func (w *Writer) unlisted(names []string, ranges []numberRange) (found []string, err error) {
 	type counter struct {
 		segmentID
-		numberRange
+		block int
 	}
-	last := map[counter]int{}
+	last, begun := map[counter]int{}, map[int]bool{}
 	for _, name := range names {
 		if db, t, n, err := format.ParseChunkName(name); err == nil {
-			c := counter{segmentID{db, t}, numberRangeOf(n)}
-			last[c] = max(last[c], n)
+			c := counter{segmentID{db, t}, n / blockSize}
+			last[c], begun[c.block] = max(last[c], n), true
 		}
 	}
 	var mu sync.Mutex
 	var g errgroup.Group
 	g.SetLimit(unlistedAtOnce)
-	for _, db := range w.Info.Options.Databases {
-		for _, t := range w.Info.Options.Types {
-			for _, s := range ranges {
+	for _, r := range ranges {
+		g.Go(func() error {
+			for b := r.base() / blockSize; ; b++ {
+				if claimed, err := storage.Exists(w.numbers.claims, storage.ClaimName(b)); err != nil || !claimed {
+					return err
+				}
+				mu.Lock()
+				begun[b] = true
+				mu.Unlock()
+			}
+		})
+	}
+	err = g.Wait()
+	for b := range begun {
+		for _, db := range w.Info.Options.Databases {
+			for _, t := range w.Info.Options.Types {
 				g.Go(func() error {
-					end := max(last[counter{segmentID{db, t}, s}], s.base())
-					for n := s.base() + 1; n <= end+unlistedAhead; n++ {
+					end := max(last[counter{segmentID{db, t}, b}], b*blockSize)
+					for n := b * blockSize; n <= end+unlistedAhead && n < (b+1)*blockSize; n++ {
 						name := format.ChunkName(db, t, n)
 						if _, listed := slices.BinarySearch(names, name); listed {
 							continue
 						}
-						f, err := w.dir.Open(name)
-						if errors.Is(err, fs.ErrNotExist) {
-							continue
-						}
+						there, err := storage.Exists(w.dir, name)
 						if err != nil {
 							return err
 						}
-						f.Close()
-						end = max(end, n)
-						mu.Lock()
-						found = append(found, name)
-						mu.Unlock()
+						if there {
+							end = max(end, n)
+							mu.Lock()
+							found = append(found, name)
+							mu.Unlock()
+						}
 					}
 					return nil
 				})
 			}
 		}
 	}
-	return found, g.Wait()
+	return found, cmp.Or(err, g.Wait())
 }

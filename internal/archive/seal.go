@@ -235,7 +235,9 @@ func (s *Segment) begin() error {
 	if s.cw != nil {
 		return nil
 	}
-	number, err := s.w.nextNumber(s.id)
+	s.w.mu.Lock()
+	number, err := s.w.numbers.next(s.id)
+	s.w.mu.Unlock()
 	if err != nil {
 		return err
 	}

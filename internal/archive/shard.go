@@ -25,7 +25,7 @@ func Join(ctx context.Context, location string, info format.Info, shard int, d *
 	if err != nil {
 		return nil, err
 	}
-	w.own = numberRange(shard + 1)
+	w.numbers.own = numberRange(shard + 1)
 	if err = w.mayAgree(shard); err == nil {
 		err = w.join(d, log)
 	}
@@ -75,11 +75,11 @@ func (w *Writer) join(d *ShardPlan, log func(string)) error {
 		case err != nil:
 		case numberRangeOf(number) == 0:
 			return fmt.Errorf("%w: %s was written by a run without --shard: resume without it, with --resume", ErrDiffers, name)
-		case numberRangeOf(number) == w.own:
+		case numberRangeOf(number) == w.numbers.own:
 			own = append(own, name)
 		}
 	}
-	return w.adoptAll(own, []numberRange{w.own}, log)
+	return w.adoptAll(own, []numberRange{w.numbers.own}, log)
 }
 
 // agree returns dump.json as the shard that was the first wrote it, which may be this one.
@@ -151,31 +151,4 @@ func (w *Writer) Sealed() error {
 		return err
 	}
 	return w.lock.Held()
-}
-
-// Shards of a dump write their chunks into one directory or bucket, each under numbers of its own:
-// those of shard 12 are 1012000001 and so on. Numbers below belong to runs that are no shard. A
-// shard looks at its own chunks only.
-const (
-	shardBase = 1_000_000_000
-	shardSpan = 1_000_000
-)
-
-// A numberRange is a range of chunk numbers: 0 is that of runs that are no shard, others are those
-// of shard 0 and so on.
-type numberRange int
-
-func numberRangeOf(number int) numberRange {
-	if number < shardBase {
-		return 0
-	}
-	return numberRange((number-shardBase)/shardSpan + 1)
-}
-
-// base returns the number below the first.
-func (r numberRange) base() int {
-	if r == 0 {
-		return 0
-	}
-	return shardBase + int(r-1)*shardSpan
 }

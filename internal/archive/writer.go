@@ -44,20 +44,15 @@ type Writer struct {
 	o     Options
 
 	uploads *errgroup.Group // nil: files are committed where they are written
-	own     numberRange     // of the numbers of its chunks
 	divided bool            // shards wrote, too
+	dropped []string        // files in a bucket that are to be removed at the end
 
 	mu      sync.Mutex
 	failed  error // the first of an upload
-	numbers map[segmentID]int
+	numbers numbers
 	chunks  []format.ChunkInfo
 	resumed bool // earlier runs have done something
 	stored  int64
-}
-
-type segmentID struct {
-	db  int
-	typ format.Type
 }
 
 // Create begins a dump at location, a directory or the URL of a prefix in a bucket, which must be
@@ -137,9 +132,10 @@ func newWriter(dir storage.Store, bucket bool, info format.Info, o Options, lock
 		codec.Close()
 		return nil, err
 	}
-	w := &Writer{Info: info, dir: dir, lock: locked, codec: codec, o: o, numbers: map[segmentID]int{}}
+	storage.Supersede(locked)
+	w := &Writer{Info: info, dir: dir, lock: locked, codec: codec, o: o, numbers: numbers{last: map[segmentID]int{}}}
 	if bucket {
-		w.uploads = new(errgroup.Group)
+		w.uploads, w.numbers.claims = new(errgroup.Group), dir
 		w.uploads.SetLimit(o.Uploads)
 	}
 	return w, nil
@@ -196,18 +192,6 @@ func (w *Writer) Stored() int64 {
 	return w.stored
 }
 
-// nextNumber draws the number of a chunk from those of the run.
-func (w *Writer) nextNumber(id segmentID) (int, error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	n := max(w.numbers[id], w.own.base()) + 1
-	if numberRangeOf(n) != w.own {
-		return 0, fmt.Errorf("begin chunk: there are too many of db%d %s; give a larger --chunk-size", id.db, id.typ)
-	}
-	w.numbers[id] = n
-	return n, nil
-}
-
 // MayConflict reports whether a name of the dump can exist under several types, which is found out
 // at its end: up to Pika 3.5 (SERVERS.md P5).
 func MayConflict(info *format.Info) bool {
@@ -260,7 +244,7 @@ func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 
 // mayWrite returns ErrLocked if the lock of a shard was broken: others may finish the dump.
 func (w *Writer) mayWrite() error {
-	if w.own == 0 {
+	if w.numbers.own == 0 {
 		return nil // Finish looks
 	}
 	return w.lock.Held()
@@ -315,11 +299,24 @@ func (w *Writer) FinishAs(m *format.Manifest, manyTypes bool) error {
 	if err := w.lock.Held(); err != nil {
 		return fmt.Errorf("finish dump: %w", err)
 	}
+	names := written.names()
+	if e, ok := w.dir.(*encryption.Store); ok {
+		e.SetFiles(names)
+	}
 	if err := storage.WriteFile(w.dir, format.ManifestName, data); err != nil {
 		return fmt.Errorf("finish dump: %w", err)
 	}
+	if w.uploads != nil {
+		ranges, _ := w.numberRanges()
+		w.numbers.unclaim(ranges)
+	}
 	if w.divided {
 		_ = w.dir.Remove(storage.ShardsName) // of no use any more
+	}
+	for _, name := range w.dropped { // whoever checks the dump is told of what stays
+		if !names[name] {
+			_ = w.dir.Remove(name)
+		}
 	}
 	return nil
 }

@@ -27,7 +27,8 @@ func ReadInventory(dir storage.Store) (*format.Inventory, error) {
 
 // Check compares the files of an encrypted dump with encrypted.json, without any identity. It calls
 // failed for each that is missing, has another size or SHA-256, or is not listed, and done after
-// each file, and returns how many failed.
+// each file, and returns how many failed. Last it calls failed for chunks that came late, which are
+// no failures.
 func Check(ctx context.Context, dir storage.Store, in *format.Inventory, done func(format.File), failed func(error)) (bad int, err error) {
 	listed := map[string]bool{format.InventoryName: true}
 	for _, f := range in.Files {
@@ -49,12 +50,33 @@ func Check(ctx context.Context, dir storage.Store, in *format.Inventory, done fu
 		return bad, fmt.Errorf("check dump: %w", err)
 	}
 	for _, n := range names {
-		if format.IsFileName(strings.TrimSuffix(n, format.EncryptedSuffix)) && !listed[n] {
+		switch base := strings.TrimSuffix(n, format.EncryptedSuffix); {
+		case listed[n] || !format.IsFileName(base):
+		case isLate(dir, base):
+			failed(fmt.Errorf("no part of the dump, and ignored: %s, which a run that was killed had sent; it can be removed", dir.Path(n)))
+		default:
 			bad++
 			failed(fmt.Errorf("%s is not in %s", dir.Path(n), format.InventoryName))
 		}
 	}
 	return bad, nil
+}
+
+// isLate reports whether a chunk that is not listed is encrypted: a bucket may show it when the run
+// that had sent it was killed and another has finished the dump.
+func isLate(dir storage.Store, name string) bool {
+	const begin = "age-encryption.org/"
+	if _, _, _, err := format.ParseChunkName(name); err != nil {
+		return false
+	}
+	f, err := dir.Open(name + format.EncryptedSuffix)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, len(begin))
+	_, err = f.ReadAt(head, 0)
+	return err == nil && string(head) == begin
 }
 
 func check(dir storage.Store, f format.File) error {

@@ -17,7 +17,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -51,7 +50,7 @@ type Store struct {
 	mu       sync.Mutex
 	fileKeys map[string][]byte      // of the files that this store has written
 	files    map[string]format.File // the same, as encrypted.json lists them; by plain name
-	opened   map[string]bool        // of earlier runs: a bucket may not list them yet
+	names    map[string]bool        // of all files of the dump, which encrypted.json lists
 }
 
 // Open returns the store in which the dump in dir can be read: dir itself if the dump is
@@ -98,7 +97,7 @@ func Create(dir storage.Store, keys Keys, resume bool) (storage.Store, error) {
 }
 
 func newStore(dir storage.Store, keys Keys) *Store {
-	return &Store{Store: dir, keys: keys, fileKeys: map[string][]byte{}, files: map[string]format.File{}, opened: map[string]bool{}}
+	return &Store{Store: dir, keys: keys, fileKeys: map[string][]byte{}, files: map[string]format.File{}}
 }
 
 // look says whether dir holds files of an encrypted dump, or of one that is not.
@@ -195,9 +194,6 @@ func (s *Store) Open(name string) (storage.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.mu.Lock()
-	s.opened[name] = true
-	s.mu.Unlock()
 	return r, nil
 }
 
@@ -260,7 +256,6 @@ func (s *Store) Remove(name string) error {
 	s.mu.Lock()
 	delete(s.files, name)
 	delete(s.fileKeys, name)
-	delete(s.opened, name)
 	s.mu.Unlock()
 	return s.Store.Remove(name + format.EncryptedSuffix)
 }
@@ -285,34 +280,19 @@ func (s *Store) Release(name string) error {
 	return storage.Release(s.Store, name+format.EncryptedSuffix)
 }
 
+// SetFiles says which files the dump has, the manifest among them: encrypted.json lists no others.
+func (s *Store) SetFiles(names map[string]bool) { s.names = names }
+
 // finish writes encrypted.json. Of the files of earlier runs it reads the ciphertext.
 func (s *Store) finish() error {
-	names, err := s.Store.List()
-	if err != nil {
-		return err
-	}
-	there := map[string]bool{}
-	for _, n := range names {
-		if base, ok := strings.CutSuffix(n, format.EncryptedSuffix); ok && format.IsFileName(base) {
-			there[base] = true
-		}
-	}
-	s.mu.Lock()
-	known := maps.Clone(s.files)
-	maps.Copy(there, s.opened)
-	s.mu.Unlock()
-	for name := range known {
-		there[name] = true
-	}
 	var files []format.File
-	for _, name := range slices.Sorted(maps.Keys(there)) {
-		f, ok := known[name]
+	for name := range s.names {
+		s.mu.Lock()
+		f, ok := s.files[name]
+		s.mu.Unlock()
 		if !ok {
-			f, err = stored(s.Store, name+format.EncryptedSuffix, true)
-			if errors.Is(err, fs.ErrNotExist) { // removed, and listed still
-				continue
-			}
-			if err != nil {
+			var err error
+			if f, err = stored(s.Store, name+format.EncryptedSuffix, true); err != nil {
 				return err
 			}
 		}

@@ -68,12 +68,22 @@ func fill(t *testing.T, s storage.Store) map[string][]byte {
 		names = append(names, name)
 	}
 	slices.Sort(names)
+	setFiles(s, files)
 	for _, name := range append(slices.DeleteFunc(names, func(n string) bool { return n == format.ManifestName }), format.ManifestName) {
 		if err := storage.WriteFile(s, name, files[name]); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return files
+}
+
+// setFiles tells a store of which files a dump consists.
+func setFiles(s storage.Store, files map[string][]byte) {
+	names := map[string]bool{}
+	for name := range files {
+		names[name] = true
+	}
+	s.(*Store).SetFiles(names)
 }
 
 func random(rng *rand.Rand, n int) []byte {
@@ -275,6 +285,7 @@ func TestUnfinished(t *testing.T) {
 	if names, _ := s.List(); slices.Contains(names, format.ManifestName) {
 		t.Errorf("List has %v", names)
 	}
+	setFiles(s, files)
 	if err := storage.WriteFile(s, format.ManifestName, files[format.ManifestName]); err != nil {
 		t.Fatal(err)
 	}
@@ -301,6 +312,7 @@ func TestManifestLost(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := mustCreate(t, dir, keys(id), true)
+	setFiles(s, files)
 	if err := storage.WriteFile(s, format.ManifestName, files[format.ManifestName]); err != nil {
 		t.Fatal(err)
 	}

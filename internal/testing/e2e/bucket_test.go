@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -48,6 +49,46 @@ func TestBucketDumpCrash(t *testing.T) {
 	c.afterChunks(t)
 	server.SetFault(faults(rand.New(rand.NewPCG(seed, 7)), 30))
 	c.rounds(t)
+}
+
+// TestBucketLate: what a killed run had sent arrives in the bucket before the next lists what there
+// is, when that sends its first chunk or the manifest, and when the dump is finished.
+func TestBucketLate(t *testing.T) {
+	parallel(t)
+	server := s3server.Start(t)
+	s, h := simulateCrash(t, pikasim.V355)
+	c := newCrasherInto(t, s, h, server)
+	for _, when := range []string{"listed", "chunks", "manifest.json", "finished"} {
+		dir := c.place(t, when)
+		late := server.Hold(nil, "PUT /dumps/"+when+"/chunks/db0/hash", "PUT /dumps/"+when+"/chunks/db0/list")
+		p := c.start(t, dir, "--threads", "3")
+		for range 4 {
+			<-late.Sent
+		}
+		p.kill()
+		p.wait(t)
+		server.SetFault(nil)
+		if when == "listed" {
+			late.Arrive(t)
+		}
+		var begun atomic.Bool
+		server.SetFault(func(r *http.Request) s3server.Fault {
+			if r.Method == http.MethodPut && strings.HasPrefix(r.URL.Path, "/dumps/"+when+"/"+when) && begun.CompareAndSwap(false, true) {
+				late.Arrive(t)
+			}
+			return s3server.Fault{}
+		})
+		if code, stderr := c.start(t, dir, "--resume", "--threads", "3").wait(t); code != c.code {
+			t.Fatalf("%s: exit code %d, want %d\n%s", when, code, c.code, stderr)
+		}
+		server.SetFault(nil)
+		late.Arrive(t)
+		c.check(t, dir)
+		r := mustRun(t, 0, "kvload", "check", "--quiet", c.location(dir))
+		if more := strings.Contains(r.stderr, "no part of the dump"); more != (when != "listed") {
+			t.Errorf("%s: check says %s", when, r.stderr)
+		}
+	}
 }
 
 // TestBucketListingLag: a dump is resumed although the store lists nothing of what it holds
