@@ -11,6 +11,8 @@ import (
 	"slices"
 	"sync"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
@@ -22,6 +24,7 @@ const (
 	lookedChunks  = 256
 	lookedKeys    = 1024
 	recordsOfThat = 1024 // of a chunk, that are read where --match chooses few
+	lookedAtOnce  = 4    // chunks, of which each needs a frame in memory
 )
 
 // sample returns keys from all over a load that is done, most of them of what is loaded first. What
@@ -38,14 +41,17 @@ func (p *Presence) sample(a *archive.Archive, units []archive.Unit, chunks int, 
 		}
 	}
 	n := min(len(all), chunks)
+	found := make([][]LoadedKey, n)
+	var g errgroup.Group
+	g.SetLimit(lookedAtOnce)
 	for i := range n {
-		some, err := p.keys(a, all[i+(len(all)-n)*i*i/(n*n)], recordsOfThat, lookedKeys/n, 0)
-		if err != nil {
-			return nil, err
-		}
-		keys = append(keys, some...)
+		g.Go(func() (err error) {
+			found[i], err = p.keys(a, all[i+(len(all)-n)*i*i/(n*n)], recordsOfThat, lookedKeys/n, 0)
+			return err
+		})
 	}
-	return keys, nil
+	err = g.Wait()
+	return slices.Concat(found...), err
 }
 
 // lacks says how many of sampled keys are gone; empty: none.

@@ -66,10 +66,9 @@ func (b *batch) value(pieces ...[]byte) {
 	}
 }
 
-// log adds log data.
-func (b *batch) log(text string) {
-	b.buf = append(b.buf, tagLog, byte(len(text))) // it is short
-	b.buf = append(b.buf, text...)
+// log adds log data: a type, and a command behind it.
+func (b *batch) log(kind byte, command string) {
+	b.buf = append(append(b.buf, tagLog, byte(1+len(command)), '0'+kind), command...)
 }
 
 func (b *batch) append(p []byte) { b.buf = append(b.buf, p...) }

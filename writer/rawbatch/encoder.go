@@ -66,7 +66,7 @@ func New(ks Keyspace) (*Encoder, error) {
 	if _, err := rand.Read(seed[:]); err != nil {
 		return nil, err
 	}
-	e := &Encoder{slot: ks.Slot, version: binary.BigEndian.Uint64(seed[:])}
+	e := &Encoder{slot: ks.Slot, version: binary.BigEndian.Uint64(seed[:]), scratch: make([]byte, 0, 256)}
 	e.prefix = append([]byte{byte(len(ks.Namespace))}, ks.Namespace...)
 	e.Reset()
 	return e, nil
@@ -117,7 +117,7 @@ func (e *Encoder) begin(kind format.Kind, name []byte, expire int64) {
 // String adds a whole string.
 func (e *Encoder) String(name, value []byte, expire int64) {
 	e.begin(format.String, name, expire)
-	e.batch.log("1")
+	e.batch.log(typeString, "")
 	e.metadata(e.head(), value)
 }
 
@@ -182,14 +182,14 @@ func (e *Encoder) subkey(f family, sub ...[]byte) {
 
 // log adds the log data of the key: those of RPUSH, of PEXPIREAT, or the type alone.
 func (e *Encoder) log(push bool) {
-	text := string('0' + rune(e.kind))
 	switch {
 	case push:
-		text += " 7"
+		e.batch.log(e.kind, " 7")
 	case e.expire != 0 && e.kind != typeStream:
-		text += " 8"
+		e.batch.log(e.kind, " 8")
+	default:
+		e.batch.log(e.kind, "")
 	}
-	e.batch.log(text)
 }
 
 // Metadata makes what the key has so far visible. It ends each batch that holds elements of the

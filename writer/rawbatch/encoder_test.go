@@ -267,3 +267,22 @@ func encoder(t testing.TB) *Encoder {
 	}
 	return e
 }
+
+// TestEncoderAllocates: a key that fits the batch takes no memory of its own.
+func TestEncoderAllocates(t *testing.T) {
+	e, err := New(Keyspace{Namespace: "__namespace"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name, r := []byte("key"), &format.Record{Kind: format.Zset, Elems: [][]byte{[]byte("member")}, Scores: []float64{1}}
+	n := testing.AllocsPerRun(100, func() {
+		e.Reset()
+		e.String(name, name, 1)
+		e.Begin(format.Zset, name, 2)
+		e.Add(r, 0)
+		e.Metadata(nil)
+	})
+	if n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
