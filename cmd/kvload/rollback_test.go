@@ -40,3 +40,21 @@ func noise(n int) string {
 	}
 	return string(b)
 }
+
+// TestNeverLoaded: of a dump that was never loaded rollback and finish say that, and ask for no
+// flag of its load; a target that is down is told as such.
+func TestNeverLoaded(t *testing.T) {
+	dir, m := makeDump(t, []format.Record{text("a", "1"), hash("a", "f", "v")}), startTarget(t)
+	fails := func(command, addr string, code int, says string) {
+		t.Helper()
+		if r := runCommand(command, "--uri", addr, "--in", dir); r.code != code || !strings.Contains(r.stderr, says) {
+			t.Errorf("%s: exit code %d, want %d and %q\n%s", command, r.code, code, says, r.stderr)
+		}
+	}
+	addr := m.Addr()
+	fails("rollback", addr, 5, "no load of this dump into this target is known")
+	fails("finish", addr, 75, "no load of this dump into this target is known")
+	m.Close()
+	fails("rollback", addr, 75, "connect to target "+addr)
+	fails("finish", addr, 75, "connect to target "+addr)
+}

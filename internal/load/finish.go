@@ -25,7 +25,7 @@ type FinishOptions struct {
 // Finish makes sure that all shards of a load are done, and sums them up. It writes nothing there.
 func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	o.Summarize("finish")
-	a, rules, err := o.Open(ctx)
+	a, err := o.OpenDump(ctx)
 	if err != nil {
 		return err
 	}
@@ -36,6 +36,10 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 		return err
 	}
 	status, err := o.status(ctx, l)
+	if err != nil {
+		return err
+	}
+	rules, err := o.Rules(ctx, a)
 	if err != nil {
 		return err
 	}

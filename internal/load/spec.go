@@ -68,11 +68,11 @@ func (s *Spec) Summarize(command string) {
 
 // Open opens a finished dump, and finds out where its databases go and under which names.
 func (s *Spec) Open(ctx context.Context) (*archive.Archive, *rewrite.Rules, error) {
-	a, err := archive.OpenAny(ctx, s.Dump, s.Workers, s.Keys.Identities...)
+	a, err := s.OpenDump(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	rules, err := s.OpenWith(ctx, a)
+	rules, err := s.Rules(ctx, a)
 	if err != nil {
 		a.Close()
 		return nil, nil, err
@@ -80,8 +80,29 @@ func (s *Spec) Open(ctx context.Context) (*archive.Archive, *rewrite.Rules, erro
 	return a, rules, nil
 }
 
+// OpenDump is Open without the names, for those who need a load of it first: Rules has them.
+func (s *Spec) OpenDump(ctx context.Context) (*archive.Archive, error) {
+	a, err := archive.OpenAny(ctx, s.Dump, s.Workers, s.Keys.Identities...)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.place(a); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
 // OpenWith is Open with the dump open.
-func (s *Spec) OpenWith(ctx context.Context, a *archive.Archive) (rules *rewrite.Rules, err error) {
+func (s *Spec) OpenWith(ctx context.Context, a *archive.Archive) (*rewrite.Rules, error) {
+	if err := s.place(a); err != nil {
+		return nil, err
+	}
+	return s.Rules(ctx, a)
+}
+
+// place finds out where the databases of a dump go.
+func (s *Spec) place(a *archive.Archive) (err error) {
 	s.ID = a.Manifest.Dump
 	if d := a.Manifest.Delta; d != nil {
 		s.Number, s.Target.OnExists = d.Number, writer.Replace
@@ -90,11 +111,9 @@ func (s *Spec) OpenWith(ctx context.Context, a *archive.Archive) (rules *rewrite
 	if !s.Shard.IsAll() {
 		s.Summary.Shard = s.Shard.String()
 	}
-	if s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.touched(a, nil)); err != nil {
-		return nil, err
-	}
 	s.Rewrite.Loaded = true
-	return s.Rules(ctx, a)
+	s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.touched(a, nil))
+	return err
 }
 
 // OpenTarget connects to the target and shows what it is.

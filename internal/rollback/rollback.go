@@ -75,7 +75,7 @@ type shardState struct {
 func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) error) (err error) {
 	o.Summarize("rollback")
 	r := &rollback{Options: o, retry: o.Retry(log), log: log}
-	if r.dump, r.rules, err = r.Open(ctx); err != nil {
+	if r.dump, err = r.OpenDump(ctx); err != nil {
 		return err
 	}
 	defer r.dump.Close()
@@ -89,6 +89,9 @@ func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) erro
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err := r.lock(ctx); err != nil {
+		return err
+	}
+	if r.rules, err = r.Rules(ctx, r.dump); err != nil {
 		return err
 	}
 	if !r.whole { // a rollback of the chain has the lock
