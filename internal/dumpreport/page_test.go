@@ -166,7 +166,7 @@ func TestTranslated(t *testing.T) {
 	for _, many := range []string{"keys", "elements", "deletions", "notes"} {
 		said["%s of "+many] = true
 	}
-	for _, m := range regexp.MustCompile(`\{\{t "([^"]+)"\}\}`).FindAllStringSubmatch(pageText, -1) {
+	for _, m := range regexp.MustCompile(`[{(]t "([^"]+)"`).FindAllStringSubmatch(pageText, -1) {
 		said[m[1]] = true
 	}
 	files, err := filepath.Glob("*.go")

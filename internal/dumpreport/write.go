@@ -31,7 +31,7 @@ var style string
 func WritePage(w io.Writer, p *Page) error {
 	sum := sha256.Sum256([]byte(style))
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"t": func(text string) string { return p.Lang.say(text) }, "plain": plain,
+		"t": p.Lang.say, "plain": plain, "moment": moment, "duration": progress.Duration,
 		"style": func() template.CSS { return template.CSS(style) },
 		"hash":  func() string { return "sha256-" + base64.StdEncoding.EncodeToString(sum[:]) },
 	}).Parse(pageText)
@@ -68,14 +68,6 @@ func (m *maker) Title() string {
 	return m.say("Dump of %s %s at %s", server, src.Version, src.Address)
 }
 
-func (m *maker) Lead() []string {
-	mf := m.Manifest
-	return []string{
-		m.say("Made from %s to %s, in %s, by %s.", moment(mf.Started), moment(mf.Finished), progress.Duration(mf.Finished.Sub(mf.Started)), mf.Tool),
-		m.say("Dump %s in %s.", mf.Dump, m.Place),
-	}
-}
-
 // Legend names the types that there are.
 func (m *maker) Legend() (names []string) {
 	for _, g := range m.groups(typeOf) {
@@ -110,13 +102,6 @@ func (m *maker) Figures() []figure {
 		all = append(all, figure{m.say("deletions, by type"), progress.Count(m.s.Deleted)})
 	}
 	return all
-}
-
-func (m *maker) Foot() []string {
-	return []string{
-		m.say("Bytes are those of names and content, without encoding and without the overhead of any server."),
-		m.say("This page needs no network. It was made on %s by %s.", moment(m.Now), m.Tool),
-	}
 }
 
 // A File is one that a page will be: one of that name stays as it is until the page is whole.
