@@ -42,20 +42,13 @@ func (r *refusal) Unwrap() error { return r.err }
 // SaysWhatToDo tells whoever shows the error that no hint is needed.
 func (r *refusal) SaysWhatToDo() bool { return true }
 
-// An account is what refusals are explained by.
-type account struct {
-	user     string // empty: the server's default
-	password bool   // one is given
-	prefix   []byte // of all keys that are asked for
-}
-
 // explain adds to the refusal of a command what lets it through.
-func (a account) explain(err error) error {
+func (o *Options) explain(err error) error {
 	var re *ReplyError
 	if !errors.As(err, &re) || re.Transient() || errors.As(err, new(*refusal)) {
 		return err
 	}
-	if help := a.help(re); help != "" {
+	if help := o.help(re); help != "" {
 		return &refusal{err, help}
 	}
 	return err
@@ -64,20 +57,20 @@ func (a account) explain(err error) error {
 var forbiddenCommand = regexp.MustCompile(`run the '([^']+)' command`)
 
 // help says what lets a command through; empty: nothing is known.
-func (a account) help(re *ReplyError) string {
-	user := cmp.Or(a.user, "default")
+func (o *Options) help(re *ReplyError) string {
+	user, password := cmp.Or(o.Username, "default"), o.Password != ""
 	command, _, _ := strings.Cut(re.Command, " ")
 	m := forbiddenCommand.FindStringSubmatch(re.Reply)
 	switch {
-	case ofKey(re) && len(a.prefix) > 0:
-		return fmt.Sprintf("allow the account these keys, at the source: ACL SETUSER %s '~%s*'", user, bytes.ToValidUTF8(a.prefix, []byte("?")))
+	case ofKey(re) && len(o.Prefix) > 0:
+		return fmt.Sprintf("allow the account these keys, at the source: ACL SETUSER %s '~%s*'", user, bytes.ToValidUTF8(o.Prefix, []byte("?")))
 	case ofKey(re):
 		return fmt.Sprintf("the account may use some keys only: allow it all, at the source: ACL SETUSER %s '~*'; or dump those that it may use, by --match 'PREFIX*'", user)
-	case m != nil && a.user == "" && a.password:
+	case m != nil && o.Username == "" && password:
 		return fmt.Sprintf("is the password right? A Pika that has a limited user says OK to a wrong one; if it is right, allow the command, at the source: ACL SETUSER %s +%s", user, m[1])
 	case m != nil:
 		return fmt.Sprintf("allow it, at the source: ACL SETUSER %s +%s", user, m[1])
-	case strings.Contains(re.Reply, "NOAUTH") && (a.password || command != "SELECT" && command != "INFO"): // these come first
+	case strings.Contains(re.Reply, "NOAUTH") && (password || command != "SELECT" && command != "INFO"): // these come first
 		return fmt.Sprintf("is %s on the source's userblacklist? Take it off there, or give the password of requirepass", command)
 	case re.UnknownCommand() && command != "AUTH":
 		return fmt.Sprintf("is %s in rename-command of the source's configuration? Take it out there, for the time of the dump", command)

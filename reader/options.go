@@ -94,11 +94,6 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// explain adds to the refusal of a command what lets it through.
-func (o *Options) explain(err error) error {
-	return account{o.Username, o.Password != "", o.Prefix}.explain(err)
-}
-
 // A Pacer says when the next pipeline may go, for all passes together. Its methods are called from
 // many goroutines.
 type Pacer interface {

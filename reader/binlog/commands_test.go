@@ -84,5 +84,6 @@ func TestNames(t *testing.T) {
 func parseItem(b []byte, maxNames int) (*Item, error) {
 	in := &input{r: bufio.NewReader(strings.NewReader(string(b))), left: len(b)}
 	p := itemParser{in: in, maxNames: maxNames}
-	return p.parse(0, at(0, 7))
+	item := p.parse(0, at(0, 7))
+	return item, in.err
 }

@@ -24,225 +24,225 @@ const maxControl = 1 << 20
 var errMessage = errors.New("no message that a Pika sends its replicas")
 
 // An input reads messages field by field, as they arrive: a message can be larger than what a
-// program wants to hold.
+// program wants to hold. After an error it reads nothing more, and what it gives means nothing:
+// nobody uses that without having looked at err.
 type input struct {
 	r    *bufio.Reader
-	left int // bytes of the message that were not read yet
+	left int   // bytes of the message that were not read yet
+	err  error // the first
 }
 
 func newInput(r io.Reader) *input { return &input{r: bufio.NewReaderSize(r, readBuffer)} }
 
-// begin reads the length of the next message.
-func (in *input) begin() error {
-	var b [4]byte
-	if _, err := io.ReadFull(in.r, b[:]); err != nil {
-		return err
+// fail notes an error; nil is none.
+func (in *input) fail(err error) {
+	if in.err == nil {
+		in.err = err
 	}
+}
+
+// malformed notes that no Pika sends this.
+func (in *input) malformed(format string, args ...any) {
+	in.fail(fmt.Errorf("%w: %s", errMessage, fmt.Sprintf(format, args...)))
+}
+
+// more reports whether there is more of a field, behind which so many bytes of the message are
+// left.
+func (in *input) more(behind int) bool { return in.err == nil && in.left > behind }
+
+// begin reads the length of the next message.
+func (in *input) begin() {
+	var b [4]byte
+	in.left = len(b)
+	in.read(b[:])
 	n := binary.BigEndian.Uint32(b[:])
 	if n > maxMessage {
-		return fmt.Errorf("%w: %d bytes", errMessage, n)
+		in.malformed("%d bytes", n)
 	}
-	in.left = int(n)
-	return nil
+	if in.err == nil {
+		in.left = int(n)
+	}
 }
 
-// take accounts for n bytes that are about to be read.
-func (in *input) take(n int) error {
+// take accounts for n bytes that are about to be read, and reports whether they may be.
+func (in *input) take(n int) bool {
 	if n < 0 || n > in.left {
-		return fmt.Errorf("%w: it ends in the middle of a field", errMessage)
+		in.malformed("it ends in the middle of a field")
+	}
+	if in.err != nil {
+		return false
 	}
 	in.left -= n
-	return nil
+	return true
 }
 
-func (in *input) byte() (byte, error) {
-	if err := in.take(1); err != nil {
-		return 0, err
+func (in *input) byte() (b byte) {
+	if in.take(1) {
+		var err error
+		b, err = in.r.ReadByte()
+		in.fail(err)
 	}
-	return in.r.ReadByte()
+	return b
 }
 
 // varint reads a number.
-func (in *input) varint() (uint64, error) {
-	var n uint64
+func (in *input) varint() (n uint64) {
 	for shift := 0; shift < 64; shift += 7 {
-		b, err := in.byte()
-		if err != nil {
-			return 0, err
-		}
+		b := in.byte()
 		n |= uint64(b&0x7f) << shift
 		if b < 0x80 {
-			return n, nil
+			return n
 		}
 	}
-	return 0, fmt.Errorf("%w: a number of more than 64 bits", errMessage)
+	in.malformed("a number of more than 64 bits")
+	return 0
 }
 
 // field reads the number and the type of the next field.
-func (in *input) field() (protowire.Number, protowire.Type, error) {
-	tag, err := in.varint()
-	if err != nil {
-		return 0, 0, err
-	}
-	num, typ := protowire.DecodeTag(tag)
+func (in *input) field() (protowire.Number, protowire.Type) {
+	num, typ := protowire.DecodeTag(in.varint())
 	if !num.IsValid() {
-		return 0, 0, fmt.Errorf("%w: field %d", errMessage, num)
+		in.malformed("field %d", num)
 	}
-	return num, typ, nil
+	return num, typ
 }
 
 // length reads the length of a field, and returns what is left of the message behind the field.
-func (in *input) length(typ protowire.Type) (behind int, err error) {
+func (in *input) length(typ protowire.Type) (behind int) {
 	if typ != protowire.BytesType {
-		return 0, fmt.Errorf("%w: a field of type %d where bytes are expected", errMessage, typ)
+		in.malformed("a field of type %d where bytes are expected", typ)
 	}
-	n, err := in.varint()
-	if err != nil {
-		return 0, err
-	}
+	n := in.varint()
 	if n > uint64(in.left) {
-		return 0, fmt.Errorf("%w: a field of %d bytes in a message that has %d", errMessage, n, in.left)
+		in.malformed("a field of %d bytes in a message that has %d", n, in.left)
 	}
-	return in.left - int(n), nil
+	if in.err != nil {
+		return in.left
+	}
+	return in.left - int(n)
 }
 
 // number reads a field that is a number, no greater than limit.
-func (in *input) number(typ protowire.Type, limit uint64) (uint64, error) {
+func (in *input) number(typ protowire.Type, limit uint64) uint64 {
 	if typ != protowire.VarintType {
-		return 0, fmt.Errorf("%w: a field of type %d where a number is expected", errMessage, typ)
+		in.malformed("a field of type %d where a number is expected", typ)
 	}
-	n, err := in.varint()
-	if err == nil && n > limit {
-		return 0, fmt.Errorf("%w: number %d", errMessage, n)
+	n := in.varint()
+	if n > limit {
+		in.malformed("number %d", n)
 	}
-	return n, err
+	return n
 }
 
 // bytes reads a short field.
-func (in *input) bytes(typ protowire.Type) ([]byte, error) {
-	behind, err := in.length(typ)
-	if err != nil {
-		return nil, err
+func (in *input) bytes(typ protowire.Type) []byte {
+	behind := in.length(typ)
+	n := in.left - behind
+	if n > maxControl {
+		in.malformed("a field of %d bytes", n)
 	}
-	if n := in.left - behind; n > maxControl {
-		return nil, fmt.Errorf("%w: a field of %d bytes", errMessage, n)
+	if in.err != nil {
+		return nil
 	}
-	b := make([]byte, in.left-behind)
-	return b, in.read(b)
+	b := make([]byte, n)
+	in.read(b)
+	return b
 }
 
 // read fills b.
-func (in *input) read(b []byte) error {
-	if err := in.take(len(b)); err != nil {
-		return err
+func (in *input) read(b []byte) {
+	if in.take(len(b)) {
+		_, err := io.ReadFull(in.r, b)
+		in.fail(err)
 	}
-	_, err := io.ReadFull(in.r, b)
-	return err
 }
 
 // discard passes over n bytes.
-func (in *input) discard(n int) error {
-	if err := in.take(n); err != nil {
-		return err
+func (in *input) discard(n int) {
+	if in.take(n) {
+		_, err := in.r.Discard(n)
+		in.fail(err)
 	}
-	_, err := in.r.Discard(n)
-	return err
 }
 
 // skip passes over a field.
-func (in *input) skip(typ protowire.Type) error {
+func (in *input) skip(typ protowire.Type) {
 	switch typ {
 	case protowire.VarintType:
-		_, err := in.varint()
-		return err
+		in.varint()
 	case protowire.Fixed32Type:
-		return in.discard(4)
+		in.discard(4)
 	case protowire.Fixed64Type:
-		return in.discard(8)
+		in.discard(8)
+	default:
+		behind := in.length(typ)
+		in.discard(in.left - behind)
 	}
-	behind, err := in.length(typ)
-	if err != nil {
-		return err
-	}
-	return in.discard(in.left - behind)
 }
 
 // offset reads a position in a binlog. What else is in it is of no use to a replica that does not
 // vote.
-func (in *input) offset(typ protowire.Type) (file, offset int64, err error) {
-	behind, err := in.length(typ)
-	for err == nil && in.left > behind {
-		var n uint64
-		num, typ, e := in.field()
-		switch {
-		case e != nil:
-			err = e
-		case num == 1:
-			n, err = in.number(typ, maxFile)
-			file = int64(n)
-		case num == 2:
-			n, err = in.number(typ, math.MaxInt64)
-			offset = int64(n)
+func (in *input) offset(typ protowire.Type) (file, offset int64) {
+	behind := in.length(typ)
+	for in.more(behind) {
+		switch num, typ := in.field(); num {
+		case 1:
+			file = int64(in.number(typ, maxFile))
+		case 2:
+			offset = int64(in.number(typ, math.MaxInt64))
 		default:
-			err = in.skip(typ)
+			in.skip(typ)
 		}
 	}
-	return file, offset, in.ends(behind, err)
+	in.ends(behind)
+	return file, offset
 }
 
 // maxFile is the greatest number of a binlog file.
 const maxFile = math.MaxUint32
 
 // database reads the number of the database in a Slot.
-func (in *input) database(typ protowire.Type) (db int, err error) {
-	behind, err := in.length(typ)
-	db = -1
-	for err == nil && in.left > behind {
-		num, typ, e := in.field()
-		switch {
-		case e != nil:
-			err = e
-		case num == 1:
-			db, err = in.databaseName(typ)
-		default:
-			err = in.skip(typ)
+func (in *input) database(typ protowire.Type) int {
+	behind, db := in.length(typ), -1
+	for in.more(behind) {
+		if num, typ := in.field(); num == 1 {
+			db = in.databaseName(typ)
+		} else {
+			in.skip(typ)
 		}
 	}
-	if err == nil && db < 0 {
-		err = fmt.Errorf("%w: an item without a database", errMessage)
+	if db < 0 {
+		in.malformed("an item without a database")
 	}
-	return db, in.ends(behind, err)
+	in.ends(behind)
+	return db
 }
 
 // databaseName reads a name like "db0".
-func (in *input) databaseName(typ protowire.Type) (db int, err error) {
-	behind, err := in.length(typ)
-	if n := in.left - behind; err == nil && (n < 3 || n > maxDatabaseName) {
-		err = fmt.Errorf("%w: a database whose name has %d bytes", errMessage, n)
+func (in *input) databaseName(typ protowire.Type) (db int) {
+	behind := in.length(typ)
+	if n := in.left - behind; n < 3 || n > maxDatabaseName {
+		in.malformed("a database whose name has %d bytes", n)
 	}
-	for i := 0; err == nil && in.left > behind; i++ {
-		var b byte
-		b, err = in.byte()
-		switch {
-		case err != nil:
+	for i := 0; in.more(behind); i++ {
+		switch b := in.byte(); {
 		case i >= 2 && '0' <= b && b <= '9':
 			db = db*10 + int(b-'0')
 		case i >= 2 || b != "db"[i]:
-			err = fmt.Errorf("%w: a database whose name is not db and a number", errMessage)
+			in.malformed("a database whose name is not db and a number")
 		}
 	}
-	return db, err
+	return db
 }
 
 // maxDatabaseName is longer than the name of any database.
 const maxDatabaseName = 8
 
 // ends checks that a field which was read by its parts ended where it should.
-func (in *input) ends(behind int, err error) error {
-	if err == nil && in.left != behind {
-		return fmt.Errorf("%w: a field is longer than what it is in", errMessage)
+func (in *input) ends(behind int) {
+	if in.left != behind {
+		in.malformed("a field is longer than what it is in")
 	}
-	return err
 }
 
 // A reply is what a master says, but for items.
@@ -256,47 +256,34 @@ type reply struct {
 // they are those of a session that ends.
 func (in *input) reply(kind uint64) (reply, error) {
 	for {
-		if err := in.discard(in.left); err != nil {
-			return reply{}, err
+		in.discard(in.left)
+		in.begin()
+		r := in.readReply()
+		if r.kind != kind && r.kind != kindBinlogSync {
+			in.malformed("type %d where %d is expected", r.kind, kind)
 		}
-		if err := in.begin(); err != nil {
-			return reply{}, err
-		}
-		r, err := in.readReply()
-		if err != nil || r.kind == kind {
-			return r, err
-		}
-		if r.kind != kindBinlogSync {
-			return r, fmt.Errorf("%w: type %d where %d is expected", errMessage, r.kind, kind)
+		if in.err != nil || r.kind == kind {
+			return r, in.err
 		}
 	}
 }
 
-func (in *input) readReply() (r reply, err error) {
-	for in.left > 0 {
-		num, typ, err := in.field()
-		if err != nil {
-			return r, err
-		}
-		switch num {
+func (in *input) readReply() (r reply) {
+	for in.more(0) {
+		switch num, typ := in.field(); num {
 		case 1:
-			r.kind, err = in.number(typ, math.MaxInt32)
+			r.kind = in.number(typ, math.MaxInt32)
 		case 2:
-			r.code, err = in.number(typ, math.MaxInt32)
+			r.code = in.number(typ, math.MaxInt32)
 		case 3:
-			var b []byte
-			b, err = in.bytes(typ)
-			r.text = strings.ToValidUTF8(string(b), "?")
+			r.text = strings.ToValidUTF8(string(in.bytes(typ)), "?")
 		case 4:
-			r.meta, err = in.bytes(typ)
+			r.meta = in.bytes(typ)
 		case 6:
-			r.try, err = in.bytes(typ)
+			r.try = in.bytes(typ)
 		default:
-			err = in.skip(typ)
-		}
-		if err != nil {
-			return r, err
+			in.skip(typ)
 		}
 	}
-	return r, nil
+	return r
 }

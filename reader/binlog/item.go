@@ -55,21 +55,18 @@ type itemParser struct {
 }
 
 // parse reads an item that begins at a position, and ends where behind bytes of the message are
-// left.
-func (p *itemParser) parse(behind int, at format.BinlogPosition) (*Item, error) {
+// left. It returns nil if the input has failed.
+func (p *itemParser) parse(behind int, at format.BinlogPosition) *Item {
 	p.behind, p.at = behind, at
 	p.text, p.ends = p.text[:0], p.ends[:0]
 	p.item = Item{Start: at, Size: p.in.left - behind, Names: p.item.Names[:0]}
-	err := p.head()
-	var c command
-	if err == nil {
-		c, err = p.command()
+	p.head()
+	c := p.command()
+	if err := p.in.err; errors.Is(err, errItem) || errors.Is(err, errMessage) {
+		p.in.err = &ItemError{at, err}
 	}
-	switch {
-	case errors.Is(err, errItem), errors.Is(err, errMessage):
-		return nil, &ItemError{at, err}
-	case err != nil:
-		return nil, err
+	if p.in.err != nil {
+		return nil
 	}
 	from := 0
 	for _, end := range p.ends {
@@ -83,59 +80,51 @@ func (p *itemParser) parse(behind int, at format.BinlogPosition) (*Item, error) 
 			}
 		}
 	}
-	return &p.item, p.told(c)
+	p.in.fail(p.told(c))
+	return &p.item
+}
+
+// malformed notes that no Pika writes this.
+func (p *itemParser) malformed(format string, args ...any) {
+	p.in.fail(fmt.Errorf("%w: %s", errItem, fmt.Sprintf(format, args...)))
 }
 
 // head reads what is before the command.
-func (p *itemParser) head() error {
+func (p *itemParser) head() {
 	if p.item.Size < HeaderSize {
-		return fmt.Errorf("%w: %d bytes", errItem, p.item.Size)
+		p.malformed("%d bytes", p.item.Size)
 	}
-	if err := p.in.read(p.item.Header[:]); err != nil {
-		return err
-	}
+	p.in.read(p.item.Header[:])
 	if kind := binary.LittleEndian.Uint16(p.item.Header[:]); kind != 1 {
-		return fmt.Errorf("%w: type %d", errItem, kind)
+		p.malformed("type %d", kind)
 	}
 	if n := binary.LittleEndian.Uint32(p.item.Header[30:]); int64(n) != int64(p.item.Size-HeaderSize) {
-		return fmt.Errorf("%w: a command of %d bytes in %d", errItem, n, p.item.Size-HeaderSize)
+		p.malformed("a command of %d bytes in %d", n, p.item.Size-HeaderSize)
 	}
 	p.item.Time = time.Unix(int64(binary.LittleEndian.Uint32(p.item.Header[2:])), 0)
-	return nil
 }
 
 // command reads a command and its names.
-func (p *itemParser) command() (c command, err error) {
-	n, err := p.length('*', maxArguments)
-	if err == nil && n == 0 {
-		err = fmt.Errorf("%w: nothing", errItem)
+func (p *itemParser) command() command {
+	n := p.length('*', maxArguments)
+	if n == 0 {
+		p.malformed("nothing")
 	}
-	if err != nil {
-		return c, err
+	c := p.find(n)
+	for i := 1; i < n && p.in.err == nil; i++ {
+		p.argument(c.keeps(i, n))
 	}
-	if c, err = p.find(n); err != nil {
-		return c, err
+	if p.in.left != p.behind {
+		p.malformed("%d bytes behind the command", p.in.left-p.behind)
 	}
-	for i := 1; i < n && err == nil; i++ {
-		err = p.argument(c.keeps(i, n))
-	}
-	if err == nil && p.in.left != p.behind {
-		err = fmt.Errorf("%w: %d bytes behind the command", errItem, p.in.left-p.behind)
-	}
-	return c, err
+	return c
 }
 
 // find reads the name of a command of n arguments, which includes it, and looks for it in the
 // table.
-func (p *itemParser) find(n int) (command, error) {
-	size, err := p.length('$', maxCommand)
-	if err != nil {
-		return command{}, err
-	}
-	verb := p.verb[:size]
-	if err := p.in.read(verb); err != nil {
-		return command{}, err
-	}
+func (p *itemParser) find(n int) command {
+	verb := p.verb[:p.length('$', maxCommand)]
+	p.in.read(verb)
 	for i, b := range verb {
 		if 'A' <= b && b <= 'Z' { // 3.5+ logs RPOP and LPUSH of an RPOPLPUSH so
 			verb[i] += 'a' - 'A'
@@ -145,49 +134,41 @@ func (p *itemParser) find(n int) (command, error) {
 	switch {
 	case !ok:
 		name := strings.ToValidUTF8(string(verb), "?")
-		return c, &CommandError{name, p.at, fmt.Sprintf("command %q is not known, so neither are the keys that it wrote: find them by a comparison with pikadump dump --base, and report the command and the version of the source", name)}
+		p.in.fail(&CommandError{name, p.at, fmt.Sprintf("command %q is not known, so neither are the keys that it wrote: find them by a comparison with pikadump dump --base, and report the command and the version of the source", name)})
 	case c.naming != naming{} && !c.naming.complete(n):
-		return c, fmt.Errorf("%w: %s with %d arguments", errItem, c.name, n-1)
+		p.malformed("%s with %d arguments", c.name, n-1)
 	}
 	p.item.Command = c.name
-	return c, p.lineEnd()
+	p.lineEnd()
+	return c
 }
 
 // argument reads an argument, and keeps it if it is a name.
-func (p *itemParser) argument(keep bool) error {
-	n, err := p.length('$', maxMessage)
-	if err != nil {
-		return err
-	}
+func (p *itemParser) argument(keep bool) {
+	n := p.length('$', maxMessage)
 	switch {
 	case !keep:
-		err = p.in.discard(n)
+		p.in.discard(n)
 	case len(p.text)+n+nameCost*(len(p.ends)+1) > p.maxNames:
-		return &ItemError{p.at, fmt.Errorf("the names of a %s take more than %d bytes", p.item.Command, p.maxNames)}
+		p.in.fail(&ItemError{p.at, fmt.Errorf("the names of a %s take more than %d bytes", p.item.Command, p.maxNames)})
 	default:
-		err = p.name(n)
+		p.name(n)
 	}
-	if err != nil {
-		return err
-	}
-	return p.lineEnd()
+	p.lineEnd()
 }
 
 // nameStep is how much memory is taken for a name before its bytes arrive.
 const nameStep = 64 << 10
 
 // name keeps the next n bytes.
-func (p *itemParser) name(n int) error {
-	for n > 0 {
+func (p *itemParser) name(n int) {
+	for n > 0 && p.in.err == nil {
 		from, step := len(p.text), min(n, nameStep)
 		p.text = slices.Grow(p.text, step)[:from+step]
-		if err := p.in.read(p.text[from:]); err != nil {
-			return err
-		}
+		p.in.read(p.text[from:])
 		n -= step
 	}
 	p.ends = append(p.ends, len(p.text))
-	return nil
 }
 
 // told returns why the item does not tell which keys it wrote; nil: it does.
@@ -203,45 +184,34 @@ func (p *itemParser) told(c command) error {
 	return &CommandError{command, p.at, text}
 }
 
-// length reads a line of RESP: a sign and a number.
-func (p *itemParser) length(sign byte, limit int) (int, error) {
-	b, err := p.in.byte()
-	if err != nil {
-		return 0, err
+// length reads a line of RESP: a sign and a number, which the item must have room for. It is 0 if
+// the input has failed.
+func (p *itemParser) length(sign byte, limit int) int {
+	if b := p.in.byte(); b != sign {
+		p.malformed("%q where %q is expected", b, sign)
 	}
-	if b != sign {
-		return 0, fmt.Errorf("%w: %q where %q is expected", errItem, b, sign)
-	}
-	n, digits := 0, 0
-	for ; ; digits++ {
-		if b, err = p.in.byte(); err != nil {
-			return 0, err
-		}
-		if b < '0' || b > '9' || digits == 10 {
-			break
-		}
+	b, n, digits := p.in.byte(), 0, 0
+	for ; '0' <= b && b <= '9' && digits < 10; digits++ {
 		n = n*10 + int(b-'0')
+		b = p.in.byte()
 	}
 	if b != '\r' || digits == 0 || n > limit {
-		return 0, fmt.Errorf("%w: length %d… behind %q", errItem, n, sign)
+		p.malformed("length %d… behind %q", n, sign)
 	}
-	if b, err = p.in.byte(); err != nil {
-		return 0, err
+	if p.in.byte() != '\n' || n > p.in.left-p.behind {
+		p.malformed("length %d in %d bytes", n, p.in.left-p.behind)
 	}
-	if b != '\n' || n > p.in.left-p.behind {
-		return 0, fmt.Errorf("%w: length %d in %d bytes", errItem, n, p.in.left-p.behind)
+	if p.in.err != nil {
+		return 0
 	}
-	return n, nil
+	return n
 }
 
 // lineEnd reads the end of a line.
-func (p *itemParser) lineEnd() error {
+func (p *itemParser) lineEnd() {
 	for _, want := range []byte("\r\n") {
-		if b, err := p.in.byte(); err != nil {
-			return err
-		} else if b != want {
-			return fmt.Errorf("%w: %q where a line should end", errItem, b)
+		if b := p.in.byte(); b != want {
+			p.malformed("%q where a line should end", b)
 		}
 	}
-	return nil
 }

@@ -28,44 +28,31 @@ func (s *Session) Next(ctx context.Context) (*Item, error) {
 }
 
 func (s *Session) next() (*Item, error) {
-	for {
+	for s.in.err == nil {
 		if s.in.left == 0 {
-			if err := s.acknowledge(); err != nil {
-				return nil, err
-			}
-			if err := s.in.begin(); err != nil {
-				return nil, err
-			}
+			s.in.fail(s.acknowledge())
+			s.in.begin()
 			continue
 		}
-		num, typ, err := s.in.field()
-		if err != nil {
-			return nil, err
-		}
-		switch num {
+		switch num, typ := s.in.field(); num {
 		case 1, 2:
-			err = s.expect(num, typ)
+			s.expect(num, typ)
 		case 7:
-			var item *Item
-			if item, err = s.chip(typ); item != nil && err == nil {
+			if item := s.chip(typ); item != nil && s.in.err == nil {
 				return item, nil
 			}
 		default:
-			err = s.in.skip(typ)
-		}
-		if err != nil {
-			return nil, err
+			s.in.skip(typ)
 		}
 	}
+	return nil, s.in.err
 }
 
 // expect reads the kind or the code of a message that brings items.
-func (s *Session) expect(num protowire.Number, typ protowire.Type) error {
-	n, err := s.in.number(typ, math.MaxInt32)
-	if err == nil && n != [...]uint64{1: kindBinlogSync, 2: codeOK}[num] {
-		err = fmt.Errorf("%w: field %d is %d where items are expected", errMessage, num, n)
+func (s *Session) expect(num protowire.Number, typ protowire.Type) {
+	if n := s.in.number(typ, math.MaxInt32); n != [...]uint64{1: kindBinlogSync, 2: codeOK}[num] {
+		s.in.malformed("field %d is %d where items are expected", num, n)
 	}
-	return err
 }
 
 // acknowledge acknowledges the items of the message before.
@@ -81,73 +68,69 @@ func (s *Session) acknowledge() error {
 	return nil
 }
 
-// chip reads an item with what is around it. It returns none if it is a ping.
-func (s *Session) chip(typ protowire.Type) (*Item, error) {
-	behind, err := s.in.length(typ)
-	if err != nil {
-		return nil, err
-	}
+// chip reads an item with what is around it. It returns none if it is a ping, or the input has
+// failed.
+func (s *Session) chip(typ protowire.Type) *Item {
 	var d *database
 	var item *Item
 	var at format.BinlogPosition
 	session := uint64(math.MaxUint64)
-	for err == nil && s.in.left > behind {
-		num, typ, e := s.in.field()
-		switch {
-		case e != nil:
-			err = e
-		case num == 1:
-			d, err = s.database(typ)
-		case num == 2:
-			at.File, at.Offset, err = s.in.offset(typ)
-		case num == 3:
-			item, err = s.item(typ, d)
-		case num == 4:
-			session, err = s.in.number(typ, math.MaxUint64)
+	behind := s.in.length(typ)
+	for s.in.more(behind) {
+		switch num, typ := s.in.field(); num {
+		case 1:
+			d = s.database(typ)
+		case 2:
+			at.File, at.Offset = s.in.offset(typ)
+		case 3:
+			item = s.item(typ, d)
+		case 4:
+			session = s.in.number(typ, math.MaxUint64)
 		default:
-			err = s.in.skip(typ)
+			s.in.skip(typ)
 		}
 	}
-	if err = s.in.ends(behind, err); err != nil {
-		return nil, err
+	s.in.ends(behind)
+	if s.in.err == nil && (d == nil || session != d.session) {
+		s.in.malformed("an item of another session")
 	}
-	if d == nil || session != d.session {
-		return nil, fmt.Errorf("%w: an item of another session", errMessage)
+	if s.in.err != nil {
+		return nil
 	}
 	if item == nil {
-		return nil, s.answer(d)
+		s.in.fail(s.answer(d))
+		return nil
 	}
-	at.DB = d.at.DB
-	if !d.at.Before(at) {
-		return nil, fmt.Errorf("%w: an item that ends at %s follows one that ends at %s", errMessage, place(at), place(d.at))
+	if at.DB = d.at.DB; !d.at.Before(at) {
+		s.in.malformed("an item that ends at %s follows one that ends at %s", place(at), place(d.at))
+		return nil
 	}
 	if !d.pending {
 		d.first, d.pending = at, true
 	}
 	d.at, d.last, item.Position = at, at, at
-	return item, nil
+	return item
 }
 
 // database reads of which database an item is.
-func (s *Session) database(typ protowire.Type) (*database, error) {
-	n, err := s.in.database(typ)
-	if err != nil {
-		return nil, err
+func (s *Session) database(typ protowire.Type) *database {
+	n := s.in.database(typ)
+	d := s.find(n)
+	if d == nil {
+		s.in.malformed("an item of db%d, which is not followed", n)
 	}
-	if d := s.find(n); d != nil {
-		return d, nil
-	}
-	return nil, fmt.Errorf("%w: an item of db%d, which is not followed", errMessage, n)
+	return d
 }
 
 // item reads an item; nil: it is empty, which is a ping.
-func (s *Session) item(typ protowire.Type, d *database) (*Item, error) {
-	behind, err := s.in.length(typ)
-	if err != nil || behind == s.in.left {
-		return nil, err
+func (s *Session) item(typ protowire.Type, d *database) *Item {
+	behind := s.in.length(typ)
+	if behind == s.in.left {
+		return nil
 	}
 	if d == nil {
-		return nil, fmt.Errorf("%w: an item without a database", errMessage)
+		s.in.malformed("an item without a database")
+		return nil
 	}
 	return s.items.parse(behind, d.at)
 }

@@ -267,7 +267,7 @@ func (s *Session) answer(d *database) error {
 // returned are not acknowledged any more. It works after Next was cancelled as well.
 func (s *Session) Goodbye(ctx context.Context) error {
 	defer s.Close()
-	s.c.ctx, s.c.alive = ctx, nil
+	s.c.ctx, s.c.alive, s.in.err = ctx, nil, nil
 	for _, d := range s.databases {
 		// Only of databases that the master has: it crashes at another (SERVERS.md P17).
 		if err := s.write(s.node.removeSlaveNode(d.at.DB)); err != nil {

@@ -3,8 +3,10 @@ package readback
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
@@ -183,4 +185,148 @@ func (c *Client) fromTTL(qs []*question.Question) error {
 		}
 	}
 	return nil
+}
+
+// Small strings are read by MGET: so many at once, of so many bytes in all. An MGET answers whole
+// values, whatever is asked for; if those of a pipeline have above togetherLimit bytes more than
+// they should, it is given up.
+const (
+	togetherKeys  = 64
+	togetherBytes = 64 << 10
+	togetherLimit = 1 << 20
+)
+
+// together returns how many of the first questions are asked by one MGET. Not an empty string,
+// which looks as if it were not there; and not in a cluster, where keys are of many nodes.
+func (c *Client) together(qs []*question.Question) (n int) {
+	if c.singly || c.target.IsCluster() {
+		return 0
+	}
+	bytes := 0
+	for ; n < min(len(qs), togetherKeys); n++ {
+		q := qs[n]
+		bytes += q.Size
+		if !isText(q.Kind) || !isWhole(q) || q.Size == 0 || bytes > togetherBytes {
+			break
+		}
+	}
+	return n
+}
+
+// askTogether adds the commands of n questions from i on: their values, then the expiry of each.
+func (c *Client) askTogether(qs []*question.Question, i, n int) {
+	if c.limit == 0 {
+		c.limit = togetherLimit
+		for _, q := range qs {
+			c.limit += int64(q.Size)
+		}
+	}
+	keys := make([][]byte, 0, togetherKeys)
+	for _, q := range qs[i : i+n] {
+		keys = append(keys, q.Key)
+	}
+	c.beginPlain("MGET", keys...)
+	c.end(i, nil)
+	c.calls[len(c.calls)-1].together = n
+	for j := i; j < i+n; j++ {
+		c.askExpiry(qs[j], j)
+	}
+}
+
+// takeTogether takes the reply to MGET. It returns the questions that must be asked by themselves:
+// MGET does not tell a key of another type, or a value that cannot be read, from no key. A target
+// that refuses MGET, which no load needs, is not asked for it again.
+func (c *Client) takeTogether(qs []*question.Question, a *call) (again []int, err error) {
+	refused := a.Reply.IsError()
+	if refused && errors.Is(conn.Fatal(a.Reply.Text), conn.ErrTransient) {
+		return nil, c.refused(a.Name, a.Reply.Text)
+	}
+	if !refused && (a.Reply.Kind != '*' || len(a.Reply.List) != a.together) {
+		return nil, c.refused(a.Name, a.Reply.String())
+	}
+	c.singly = c.singly || refused
+	for j := range a.together {
+		q := qs[a.question+j]
+		if refused || a.Reply.List[j].Kind == 0 {
+			again = append(again, a.question+j)
+			continue
+		}
+		if err := decodeText(q, &a.Reply.List[j]); err != nil {
+			return nil, c.failed(q, a, "", resp.ErrUnexpected)
+		}
+		// As GETRANGE would: one byte more says that there are more.
+		q.Values[0] = q.Values[0][:min(len(q.Values[0]), q.Size+1)]
+	}
+	return again, nil
+}
+
+// A cutQuestion is one of which some elements are not asked for: they cannot be sent, and so are
+// not there.
+type cutQuestion struct {
+	*question.Question
+	elems [][]byte
+	sent  []bool // which of elems are
+}
+
+// cut takes out of questions what cannot be sent, and returns those that are left to be asked for.
+func (c *Client) cut(ctx context.Context, qs []*question.Question) (left []*question.Question, cuts []cutQuestion, err error) {
+	t := c.target
+	for _, p := range qs {
+		members := p.Elems
+		if p.Kind == format.List {
+			members = nil // they are asked for by place
+		}
+		if err := errors.Join(t.Learn(ctx, p.Key), t.Learn(ctx, members...)); err != nil {
+			return nil, nil, err
+		}
+		if !t.Takes(len(p.Key)) {
+			p.Type, p.Unasked = question.TypeNone, t.LimitText("name", len(p.Key))
+			continue
+		}
+		left = append(left, p)
+		one := cutQuestion{Question: p, elems: p.Elems}
+		for i, m := range members {
+			if t.Takes(len(m)) {
+				continue
+			}
+			if one.sent == nil {
+				p.Elems = slices.Clone(p.Elems[:i])
+				one.sent = slices.Repeat([]bool{true}, len(members))
+				p.Unasked = t.LimitText("element", len(m))
+			}
+			one.sent[i] = false
+		}
+		if one.sent == nil {
+			continue
+		}
+		for i := len(p.Elems); i < len(members); i++ {
+			if one.sent[i] {
+				p.Elems = append(p.Elems, members[i])
+			}
+		}
+		cuts = append(cuts, one)
+	}
+	return left, cuts, nil
+}
+
+// restore puts back what was taken out, as not found.
+func (c *cutQuestion) restore() {
+	n := len(c.Elems)
+	c.Elems = c.elems
+	c.Values, c.Found, c.Scores = spread(c.Values, n, c.sent), spread(c.Found, n, c.sent), spread(c.Scores, n, c.sent)
+}
+
+// spread makes the n answers to what was sent as many as there are elements. Without answers it
+// makes none.
+func spread[T any](answers []T, n int, sent []bool) []T {
+	if len(answers) != n {
+		return answers
+	}
+	all := make([]T, len(sent))
+	for i := range sent {
+		if sent[i] {
+			all[i], answers = answers[0], answers[1:]
+		}
+	}
+	return all
 }

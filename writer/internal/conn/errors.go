@@ -12,22 +12,14 @@ import (
 	"time"
 )
 
-// Causes that a caller branches on, with errors.Is.
+// Causes that a caller branches on, with errors.Is. Package writer says what they mean.
 var (
-	// ErrAuth: the target refuses the credentials, or wants some.
-	ErrAuth = errors.New("authentication")
-	// ErrPreflight: the target cannot be loaded as it is.
+	ErrAuth      = errors.New("authentication")
 	ErrPreflight = errors.New("pre-flight check")
-	// ErrTransient: what failed may pass by itself, so that it is worth trying again from the last
-	// checkpoint: a lost connection, a server that is busy or starts.
 	ErrTransient = errors.New("transient")
-	// ErrOperator: somebody has to help the target before the load can go on.
-	ErrOperator = errors.New("operator")
-	// ErrBusy: another run of the same load is at work at the target.
-	ErrBusy = errors.New("busy")
-	// ErrUnequal: the key that is open at a checkpoint, or one that was sent a second time, does
-	// not look as the load left it. It must be written anew, from Checkpoint.Beginning on.
-	ErrUnequal = errors.New("unequal")
+	ErrOperator  = errors.New("operator")
+	ErrBusy      = errors.New("busy")
+	ErrUnequal   = errors.New("unequal")
 )
 
 // Authf makes an ErrAuth.
@@ -209,4 +201,38 @@ func Fatal(reply string) error {
 		return errors.New(f.advice)
 	}
 	return nil
+}
+
+// shownBytes is how much of a key or member an error shows.
+const shownBytes = 128
+
+// Quote writes b so that any bytes can stand in a line of text.
+func Quote(b []byte) string {
+	if len(b) > shownBytes {
+		return strconv.Quote(string(b[:shownBytes])) + "…"
+	}
+	return strconv.Quote(string(b))
+}
+
+// Shown is the beginning of a reply, fit for a line.
+func Shown(reply string) string {
+	if reply = strings.Map(printable, reply); len(reply) > shownBytes {
+		return reply[:shownBytes] + "…"
+	}
+	return reply
+}
+
+func printable(r rune) rune {
+	if strconv.IsPrint(r) {
+		return r
+	}
+	return '?'
+}
+
+// Size writes bytes in GiB, or MiB below.
+func Size(n int64) string {
+	if n >= 1<<30 {
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
 }
