@@ -106,9 +106,9 @@ var (
 )
 
 var (
-	sets       = scanned{"SSCAN", format.Set, format.TypeSet, 1}
-	zsets      = zset{scanned{"ZSCAN", format.Zset, format.TypeZset, 2}}
-	hashCursor = scanned{"HSCAN", format.Hash, format.TypeHash, 2} // where there is nothing better
+	sets       = scanned{"SSCAN", format.Set, 1}
+	zsets      = zset{scanned{"ZSCAN", format.Zset, 2}}
+	hashCursor = scanned{"HSCAN", format.Hash, 2} // where there is nothing better
 )
 
 // collections gives each type of collection its reader.

@@ -15,7 +15,6 @@ import (
 type scanned struct {
 	command string
 	of      format.Kind
-	typ     format.Type
 	step    int // items of a reply that are one element
 }
 
@@ -23,7 +22,9 @@ func (s scanned) kind() format.Kind { return s.of }
 
 func (s scanned) byCursor() {}
 
-func (s scanned) seen(p *resp.Replies, pos *position) error { return pos.sameHead(p, s.typ, s.step) }
+func (s scanned) seen(p *resp.Replies, pos *position) error {
+	return pos.sameHead(p, s.of.Type(), s.step)
+}
 
 func (s scanned) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from, cursor := len(r.Elems), pos.cursor()

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -102,10 +103,7 @@ func (w *scan) isHyperLogLog(ctx context.Context, key, value []byte) (bool, erro
 			return err == nil, err
 		}
 	}
-	largest := byte(0)
-	for _, b := range value {
-		largest = max(largest, b)
-	}
+	largest := slices.Max(value)
 	return largest > 0 && largest <= hllRegister, nil
 }
 

@@ -3,6 +3,7 @@ package reader
 import (
 	"bytes"
 	"fmt"
+	"math/bits"
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -56,10 +57,7 @@ func (pl *typeTracker) listed(name []byte, has typeSet) (at int, late []lateName
 	rest := has >> from << from
 	switch {
 	case rest != 0:
-		at = from
-		for rest&(1<<at) == 0 {
-			at++
-		}
+		at = bits.TrailingZeros8(uint8(rest))
 	case has != 0:
 		return 0, nil, changed(name, "for a type whose keys it has listed")
 	default: // gone

@@ -49,78 +49,55 @@ func (c *counted) Write(p []byte) (int, error) {
 }
 
 func (j *Journal) writeAll(enc *json.Encoder) error {
+	out := &lines{enc: enc}
 	first := *j.load
 	first.History = &j.recorder.History
-	if err := enc.Encode(line{Load: &first}); err != nil {
-		return err
-	}
+	out.add(true, line{Load: &first})
 	for _, name := range slices.Sorted(maps.Keys(j.units)) {
-		if err := j.units[name].write(name, enc); err != nil {
-			return err
-		}
+		j.units[name].write(name, out)
 	}
-	var ends []line
-	if j.unsure != "" {
-		ends = append(ends, line{Unsure: j.unsure})
-	}
+	out.add(j.unsure != "", line{Unsure: j.unsure})
 	for _, addr := range slices.Sorted(maps.Keys(j.runs)) {
-		ends = append(ends, line{Run: &serverRun{addr, j.runs[addr]}})
+		out.add(true, line{Run: &serverRun{addr, j.runs[addr]}})
 	}
-	if j.next != nil {
-		ends = append(ends, line{Next: j.next})
+	out.add(j.next != nil, line{Next: j.next})
+	out.add(j.deleted != nil, line{Deleted: j.deleted})
+	out.add(j.idle, line{Idle: time.Now().UTC()})
+	out.add(!j.finished.IsZero(), line{Finished: j.finished})
+	out.add(j.undoing, line{Undoing: time.Now().UTC()})
+	out.add(!j.undone.IsZero(), line{Undone: j.undone, Kept: j.kept})
+	return out.err
+}
+
+// lines writes lines up to the first error.
+type lines struct {
+	enc *json.Encoder
+	err error
+}
+
+// add writes a line if it says something.
+func (o *lines) add(says bool, l line) {
+	if says && o.err == nil {
+		o.err = o.enc.Encode(l)
 	}
-	if j.deleted != nil {
-		ends = append(ends, line{Deleted: j.deleted})
-	}
-	if j.idle {
-		ends = append(ends, line{Idle: time.Now().UTC()})
-	}
-	if !j.finished.IsZero() {
-		ends = append(ends, line{Finished: j.finished})
-	}
-	if j.undoing {
-		ends = append(ends, line{Undoing: time.Now().UTC()})
-	}
-	if !j.undone.IsZero() {
-		ends = append(ends, line{Undone: j.undone, Kept: j.kept})
-	}
-	for _, l := range ends {
-		if err := enc.Encode(l); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // write says what is known of a unit.
-func (u *unit) write(name string, enc *json.Encoder) (err error) {
-	encode := func(l line) {
-		if err == nil {
-			err = enc.Encode(l)
-		}
-	}
-	if u.content != "" {
-		encode(line{Content: &content{name, u.content}})
-	}
+func (u *unit) write(name string, out *lines) {
+	out.add(u.content != "", line{Content: &content{name, u.content}})
 	if u.asked > 0 {
 		var some []run
 		u.packed().each(func(r run) {
 			if some = append(some, r); len(some) == mostRuns {
-				encode(line{Found: &found{name, u.asked, some}})
+				out.add(true, line{Found: &found{name, u.asked, some}})
 				some = some[:0]
 			}
 		})
-		encode(line{Found: &found{name, u.asked, some}})
+		out.add(true, line{Found: &found{name, u.asked, some}})
 	}
-	if u.sent > 0 && !u.done {
-		encode(line{Sending: &sending{name, u.sent}})
-	}
-	if u.done {
-		encode(line{Done: &done{Unit: name, Stats: u.position.Stats}})
-	} else if u.position.Record > 0 {
-		encode(line{Point: &point{Unit: name, Position: u.position}})
-	}
-	return err
+	out.add(u.sent > 0 && !u.done, line{Sending: &sending{name, u.sent}})
+	out.add(u.done, line{Done: &done{Unit: name, Stats: u.position.Stats}})
+	out.add(!u.done && u.position.Record > 0, line{Point: &point{Unit: name, Position: u.position}})
 }
 
 // keep copies the log to a file of its own.

@@ -1,7 +1,6 @@
 package binlog
 
 import (
-	"bufio"
 	"os"
 	"slices"
 	"strings"
@@ -82,7 +81,7 @@ func TestNames(t *testing.T) {
 
 // parseItem parses an item that is a whole message.
 func parseItem(b []byte, maxNames int) (*Item, error) {
-	in := &input{r: bufio.NewReader(strings.NewReader(string(b))), left: len(b)}
+	in := inputOf(b)
 	p := itemParser{in: in, maxNames: maxNames}
 	item := p.parse(0, at(0, 7))
 	return item, in.err

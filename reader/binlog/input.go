@@ -2,6 +2,7 @@ package binlog
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -33,6 +34,9 @@ type input struct {
 }
 
 func newInput(r io.Reader) *input { return &input{r: bufio.NewReaderSize(r, readBuffer)} }
+
+// inputOf returns an input of a message that is there.
+func inputOf(b []byte) *input { return &input{r: bufio.NewReader(bytes.NewReader(b)), left: len(b)} }
 
 // fail notes an error; nil is none.
 func (in *input) fail(err error) {

@@ -5,11 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"slices"
 	"time"
-
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -145,20 +144,30 @@ func (s *Session) metaSync() error {
 
 // readMeta reads what the master says of itself.
 func (s *Session) readMeta(b []byte) error {
-	return eachField(b, func(num protowire.Number, n uint64, v []byte) error {
-		switch num {
+	slots := uint64(0) // the most of a database
+	in := inputOf(b)
+	for in.more(0) {
+		switch num, typ := in.field(); num {
 		case 2:
-			return eachField(v, func(num protowire.Number, n uint64, v []byte) error {
-				if num == 2 && n > 1 {
-					return errors.New("the source is a 3.x in sharding mode, whose binlog cannot be followed: compare with pikadump dump --base")
+			behind := in.length(typ)
+			for in.more(behind) {
+				if num, typ := in.field(); num == 2 {
+					slots = max(slots, in.number(typ, math.MaxUint32))
+				} else {
+					in.skip(typ)
 				}
-				return nil
-			})
+			}
+			in.ends(behind)
 		case 3:
-			s.RunID = string(v)
+			s.RunID = string(in.bytes(typ))
+		default:
+			in.skip(typ)
 		}
-		return nil
-	})
+	}
+	if in.err == nil && slots > 1 {
+		return errors.New("the source is a 3.x in sharding mode, whose binlog cannot be followed: compare with pikadump dump --base")
+	}
+	return in.err
 }
 
 // trySync takes up a database.
@@ -172,28 +181,22 @@ func (s *Session) trySync(d *database) error {
 	}
 	var verdict uint64
 	master := format.BinlogPosition{DB: d.at.DB}
-	err = eachField(r.try, func(num protowire.Number, n uint64, v []byte) error {
-		switch num {
+	in := inputOf(r.try)
+	for in.more(0) {
+		switch num, typ := in.field(); num {
 		case 1:
-			verdict = n
+			verdict = in.number(typ, math.MaxInt32)
 		case 3:
-			return eachField(v, func(num protowire.Number, n uint64, _ []byte) error {
-				switch num {
-				case 1:
-					master.File = int64(n)
-				case 2:
-					master.Offset = int64(n)
-				}
-				return nil
-			})
+			master.File, master.Offset = in.offset(typ)
 		case 4:
-			d.session = n
+			d.session = in.number(typ, math.MaxUint64)
+		default:
+			in.skip(typ)
 		}
-		return nil
-	})
+	}
 	switch {
-	case err != nil:
-		return err
+	case in.err != nil:
+		return in.err
 	case r.code == codeError:
 		return &UnknownDatabaseError{d.at.DB}
 	case r.code != codeOK:
@@ -204,30 +207,6 @@ func (s *Session) trySync(d *database) error {
 		return &PositionError{d.at, master, Reason(verdict - 1)}
 	}
 	return fmt.Errorf("TrySync: %w: verdict %d", errMessage, verdict)
-}
-
-// eachField calls f with each field of a message that is a number or bytes.
-func eachField(b []byte, f func(num protowire.Number, n uint64, v []byte) error) error {
-	for len(b) > 0 {
-		num, typ, size := protowire.ConsumeField(b)
-		if size < 0 {
-			return fmt.Errorf("%w: %w", errMessage, protowire.ParseError(size))
-		}
-		_, _, tag := protowire.ConsumeTag(b)
-		var n uint64
-		var v []byte
-		switch typ {
-		case protowire.VarintType:
-			n, _ = protowire.ConsumeVarint(b[tag:])
-		case protowire.BytesType:
-			v, _ = protowire.ConsumeBytes(b[tag:])
-		}
-		if err := f(num, n, v); err != nil {
-			return err
-		}
-		b = b[size:]
-	}
-	return nil
 }
 
 func (s *Session) write(b []byte) error {

@@ -110,3 +110,27 @@ func position(t *testing.T, m []byte) (p format.BinlogPosition) {
 	}
 	return p
 }
+
+// eachField calls f with each field of a message that is a number or bytes.
+func eachField(b []byte, f func(num protowire.Number, n uint64, v []byte) error) error {
+	for len(b) > 0 {
+		num, typ, size := protowire.ConsumeField(b)
+		if size < 0 {
+			return fmt.Errorf("%w: %w", errMessage, protowire.ParseError(size))
+		}
+		_, _, tag := protowire.ConsumeTag(b)
+		var n uint64
+		var v []byte
+		switch typ {
+		case protowire.VarintType:
+			n, _ = protowire.ConsumeVarint(b[tag:])
+		case protowire.BytesType:
+			v, _ = protowire.ConsumeBytes(b[tag:])
+		}
+		if err := f(num, n, v); err != nil {
+			return err
+		}
+		b = b[size:]
+	}
+	return nil
+}
