@@ -145,7 +145,10 @@ func TestFollow(t *testing.T) {
 	o.Base = ""
 	c.run(o, true, 5, "has no delta yet: say with --base")
 	c.delta(smalldump.String("a", "1"))
-	c.follow(false, 5, "load it first")
+	c.follow(false, 5, "load it first (kvload load --uri redis://"+c.m.Addr()+" --in "+c.base.Dump+")")
+	o = c.options()
+	o.Base, o.State = "", t.TempDir()
+	c.run(o, false, 5, "load it first (kvload load --uri redis://"+c.m.Addr()+" --in BASE)")
 	c.load(c.base)
 	for i := 2; i < 6; i++ {
 		c.delta(smalldump.String("a", fmt.Sprint(i)), smalldump.String(fmt.Sprint("k", i), "1"))

@@ -1,6 +1,7 @@
 package loadstate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -70,7 +71,7 @@ func (l Location) Before(ctx context.Context, after, base string, nodes []string
 			"or with --base-loaded that the target %s holds it", what, l.Target)}
 	case id == nil:
 		return nil, &NoJournalError{fmt.Sprintf("this delta follows %s, and %s holds no journal of a load of it into %s: load it first (kvload load --uri redis://%s --in %s), "+
-			"or give the --state of that load, or --base-loaded if the target holds it", what, b.Root(), l.Target, l.Target, l.Dump)}
+			"or give the --state of that load, or --base-loaded if the target holds it", what, b.Root(), l.Target, l.Target, cmp.Or(base, "BASE"))}
 	case id.Dump != after:
 		return nil, fmt.Errorf("%w: this delta follows %s, but %s holds the journal of a load of dump %s: give the --base, or --state, that is meant, or put the right delta into %s", exitcode.ErrRefused, what, b.Root(), id.Dump, own)
 	}

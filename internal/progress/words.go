@@ -12,13 +12,20 @@ import (
 // pasted finds a command in a message that one is to paste.
 var pasted = regexp.MustCompile(`\b(pikadump|kvload) [a-z-]+ -`)
 
-// atWords breaks a line between words where it would wrap within one. A line with a command is left
-// to the terminal: it could not be pasted.
+// atWords breaks a line between words where it would wrap within one. What begins with a command
+// has a line of its own, and is left to the terminal: broken, it could not be pasted.
 func atWords(line []byte, width int) []byte {
-	if utf8.RuneCount(line) <= width || pasted.Match(line) {
+	const margin = "  "
+	if utf8.RuneCount(line) <= width {
 		return line
 	}
-	const margin = "  "
+	if at := pasted.FindIndex(line); at != nil {
+		before := line[:bytes.LastIndexByte(line[:at[0]], ' ')+1] // a bracket before it goes with it
+		if len(before) == 0 {
+			return line
+		}
+		return bytes.Join([][]byte{atWords(bytes.TrimRight(before, " "), width), line[len(before):]}, []byte("\n"+margin))
+	}
 	var out []byte
 	for rest, room := line, width; ; room = width - len(margin) {
 		end, last, n := len(rest), 0, 0

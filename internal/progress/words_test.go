@@ -14,7 +14,10 @@ func TestAtWords(t *testing.T) {
 		{"a line that goes on for more than two of them\n", "a line that goes on\n  for more than two\n  of them\n"},
 		{"äöü äöü äöü äöü äöü.\n", "äöü äöü äöü äöü äöü.\n"}, // columns, not bytes
 		{"words and then one_that_is_longer_than_a_line ends\n", "words and then\n  one_that_is_longer_than_a_line ends\n"},
-		{"resume: kvload load --uri redis://h --in dump\n", "resume: kvload load --uri redis://h --in dump\n"},
+		{"kvload load --uri redis://h --in dump\n", "kvload load --uri redis://h --in dump\n"},
+		{"resume: kvload load --uri redis://h --in dump\n", "resume:\n  kvload load --uri redis://h --in dump\n"},
+		{"words before (kvload load --in dump), and behind\n", "words before\n  (kvload load --in dump), and behind\n"},
+		{"what comes before is broken: kvload load --uri redis://h\n", "what comes before is\n  broken:\n  kvload load --uri redis://h\n"},
 		{"   db    type   keys  elements\n", "   db    type   keys\n  elements\n"},
 		{"a question without end: ", "a question without\n  end: "},
 	} {
