@@ -65,7 +65,7 @@ func (i *identity) see(addr string, then, now sighting) error {
 		err = fmt.Errorf("two servers answer there in turn")
 	}
 	if err != nil {
-		return fmt.Errorf("%w: another Pika than before answers at %s, or its data were replaced: %w; let the address lead to the first one again, or dump again, into another directory", ErrRefused, addr, err)
+		return fmt.Errorf("%w: another Pika than before answers at %s, or its data were replaced: %w; let the address lead to the first one again, or dump again, into another directory; a chain goes on behind a comparison, pikadump dump --base", ErrRefused, addr, err)
 	}
 	switch {
 	case i.past[now.RunID]: // a late answer

@@ -30,7 +30,7 @@ func MustBeOutside(ctx context.Context, location string) error {
 			}
 		}
 		up, last := splitLocation(at)
-		if last == "" || storage.IsURL(at) && !storage.HasPrefix(at) {
+		if last == "" || up == at || storage.IsURL(at) && !storage.HasPrefix(at) {
 			return nil
 		}
 		at = up

@@ -71,3 +71,20 @@ func TestInside(t *testing.T) {
 		}
 	}
 }
+
+// TestInsideNowhere: the working directory is gone, so that a relative place has no way up.
+func TestInsideNowhere(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	if err := os.Mkdir(gone, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(gone)
+	if err := os.Remove(gone); err != nil {
+		t.Fatal(err)
+	}
+	for _, at := range []string{"x", ".", "../../x"} {
+		if err := MustBeOutside(t.Context(), at); err != nil {
+			t.Errorf("%s: %v", at, err)
+		}
+	}
+}

@@ -177,7 +177,7 @@ func TestFollowLacks(t *testing.T) {
 	c.follow(false, 0, "warning: what is loaded "+lacks, "warning: the chain up to delta 1 "+lacks, "000001/skipped.jsonl")
 	c.delta(smalldump.String("a", "2"))
 	for range 2 {
-		c.follow(false, 0, "warning: the chain up to delta 2 "+lacks, "000001/skipped.jsonl")
+		c.follow(false, 0, "warning: the chain up to delta 2 "+lacks, "000001/skipped.jsonl; what a later delta has is not missing")
 	}
 	s := c.options().Spec
 	s.Summary = summary.New("test", "", "verify")

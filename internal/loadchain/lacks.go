@@ -38,7 +38,10 @@ func sayLacks(ctx context.Context, s *load.Spec, chain string, last int, log io.
 		a.Close()
 	}
 	if len(numbers) > 1 {
-		list += " and those of deltas before; what a later delta has is not missing"
+		list += " and those of deltas before"
+	}
+	if slices.Min(numbers) < last {
+		list += "; what a later delta has is not missing"
 	}
 	if text := report.Lacks(fmt.Sprintf("the chain up to delta %d", last), all, list); text != "" {
 		fmt.Fprintln(log, "warning:", text)

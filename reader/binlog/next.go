@@ -91,8 +91,12 @@ func (s *Session) chip(typ protowire.Type) *Item {
 		}
 	}
 	s.in.ends(behind)
-	if s.in.err == nil && (d == nil || session != d.session) {
-		s.in.malformed("an item of another session")
+	switch {
+	case s.in.err != nil:
+	case d == nil:
+		s.in.malformed("items without a database")
+	case session != d.session: // what a run that was killed has asked for (SERVERS.md P18)
+		s.in.fail(fmt.Errorf("%w: it still sends items of an earlier session", ErrUnavailable))
 	}
 	if s.in.err != nil {
 		return nil

@@ -267,10 +267,20 @@ func TestSignOfLife(t *testing.T) {
 	}
 }
 
-// TestOutOfOrder: items of another session, or that go back, end the session.
+// TestEarlierSession: a master still sends what a run that was killed had asked for.
+func TestEarlierSession(t *testing.T) {
+	earlier := items(chip{at(0, 200), 7, encode("set", "k", "v")})
+	m := startMaster(t, func(l *line) error { return errors.Join(l.begin(at(0, 100)), l.send(earlier), l.closed()) })
+	s := m.mustFollow(at(0, 100))
+	defer s.Close()
+	if item, err := s.Next(t.Context()); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("%v, %v, and not what is tried again", item, err)
+	}
+}
+
+// TestOutOfOrder: items of a database that is not followed, or that go back, end the session.
 func TestOutOfOrder(t *testing.T) {
 	for name, c := range map[string]chip{
-		"session":  {at(0, 200), 7, encode("set", "k", "v")},
 		"database": {at(1, 200), 0, encode("set", "k", "v")},
 		"back":     {at(0, 100), 0, encode("set", "k", "v")},
 	} {
