@@ -299,6 +299,14 @@ func (j *Journal) Unsure() string { return locked(j, &j.unsure) }
 // BeUnsure notes that, for good.
 func (j *Journal) BeUnsure(why string) error { return j.note(line{Unsure: why}) }
 
+// BeSure notes that it is known again, for good: a comparison of all has found no difference.
+func (j *Journal) BeSure() error {
+	if j.Unsure() == "" {
+		return nil
+	}
+	return j.note(line{Sure: time.Now().UTC().Truncate(time.Millisecond)})
+}
+
 // Runs returns the state in which each server was last (target.Fence), by address.
 func (j *Journal) Runs() map[string]string {
 	j.mu.Lock()

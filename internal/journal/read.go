@@ -126,6 +126,8 @@ func (j *Journal) take(l *line) error {
 		j.recorder.reach(&u.noted, u.position.Stats, l.Done.At)
 	case l.Unsure != "":
 		j.unsure = l.Unsure
+	case !l.Sure.IsZero():
+		j.unsure = ""
 	case l.Run != nil:
 		j.runs[l.Run.Address] = l.Run.ID
 	case !l.Running.IsZero():
@@ -174,6 +176,7 @@ type line struct {
 	Sending  *sending   `json:"sending,omitempty"`
 	Done     *done      `json:"done,omitempty"`
 	Unsure   string     `json:"unsure,omitempty"`
+	Sure     time.Time  `json:"sure,omitzero"` // all was compared since, and is equal
 	Run      *serverRun `json:"run,omitempty"`
 	Running  time.Time  `json:"running,omitzero"`  // a run resumes it
 	Idle     time.Time  `json:"idle,omitzero"`     // it has ended, and nothing is under way

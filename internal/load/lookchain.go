@@ -18,6 +18,7 @@ import (
 type BaseLook struct {
 	Spec                     // of the load of the base
 	State  *loadstate.Status // of that
+	Last   string            // the last delta that is loaded
 	Chain  func(ctx context.Context) (*archive.Archive, error)
 	Listed []func() (io.ReadCloser, error) // each opens what a delta has left out
 }
@@ -75,6 +76,7 @@ func (b BaseLook) Run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	b.Base, b.Dump, b.Number = b.Dump, b.Last, 1
 	return b.Unsure(there.lacks(len(gone), sampled))
 }
 

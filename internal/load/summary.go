@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +75,7 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 	if j.Verify == nil {
 		gone := j.lookBack(ctx, there, sample, list)
 		left := j.loaded(jn, list)
-		return errors.Join(gone, j.Unsure(jn.Unsure()), left)
+		return errors.Join(gone, j.unsure(ctx, jn), left)
 	}
 	left := j.loaded(jn, list)
 	if err := j.feed.Wait(ctx); err != nil {
@@ -93,7 +94,33 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 	if c := j.Summary.Comparison; c != nil && j.Shared {
 		fmt.Fprintf(j.log, "compared %s\n", progress.Plural(c.Keys, "key", "keys"))
 	}
-	return errors.Join(err, left)
+	return errors.Join(err, j.compared(ctx, jn, err), left)
+}
+
+// compared notes what a comparison has come to. That of a delta says nothing of what lies below.
+func (j *job) compared(ctx context.Context, jn *journal.Journal, err error) error {
+	different := errors.As(err, new(*exitcode.DifferentError))
+	switch {
+	case err == nil && j.delta == nil:
+		return jn.BeSure()
+	case different && jn.Unsure() == "":
+		err = jn.BeUnsure(fmt.Sprintf("the target %s was compared with dump %s, and is not equal", j.Target.Target.Addr, j.ID))
+	default:
+		err = nil
+	}
+	if j.delta != nil {
+		err = errors.Join(err, j.unsure(ctx, jn))
+	}
+	return err
+}
+
+// unsure is Unsure of what a journal says. If deltas are loaded behind, all is to be compared.
+func (j *job) unsure(ctx context.Context, jn *journal.Journal) error {
+	s, err := j.Spec, loadstate.Newest(ctx, jn, "")
+	if later, below := errors.AsType[*loadstate.LaterError](err); below {
+		s.Base, s.Dump, s.Number, err = cmp.Or(s.Base, s.Dump), later.Place, later.Number, nil
+	}
+	return errors.Join(err, s.Unsure(jn.Unsure()))
 }
 
 // lookBack looks for keys of a load that is done, and notes in the journal that some are gone. What

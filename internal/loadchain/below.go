@@ -32,7 +32,7 @@ func (f *follower) lookBelow(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	look := load.BaseLook{Spec: f.Spec, State: before.Status, Chain: func(ctx context.Context) (*archive.Archive, error) {
+	look := load.BaseLook{Spec: f.Spec, State: before.Status, Last: archive.DeltaPath(f.Dump, n), Chain: func(ctx context.Context) (*archive.Archive, error) {
 		return load.OpenChain(ctx, f.Base, f.Dump, n, f.Workers, f.Keys)
 	}}
 	look.Dump, look.Number, look.ID = f.Base, 0, a.Manifest.Delta.Base

@@ -18,12 +18,13 @@ import (
 )
 
 // Open opens what a base and the deltas of a chain amount to that are loaded into a target: by the
-// journals, or all, where none is known. The spec is then of the load of the base.
-func Open(ctx context.Context, s *load.Spec, log io.Writer) (_ *archive.Archive, _ *rewrite.Rules, err error) {
+// journals, or all, where none is known. The spec is then of the load of the base; last is where
+// the state of the delta is that was loaded last, or of the base.
+func Open(ctx context.Context, s *load.Spec, log io.Writer) (_ *archive.Archive, _ *rewrite.Rules, last loadstate.Location, err error) {
 	chain := s.Dump
 	members, err := archive.Chain(ctx, chain, s.Keys.Identities...)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, last, err
 	}
 	all := 0
 	for _, m := range members {
@@ -32,24 +33,24 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (_ *archive.Archive,
 		}
 	}
 	if all == 0 {
-		return nil, nil, fmt.Errorf("%w in %s: no delta of the chain is finished", archive.ErrIncomplete, summary.Place(chain))
+		return nil, nil, last, fmt.Errorf("%w in %s: no delta of the chain is finished", archive.ErrIncomplete, summary.Place(chain))
 	}
 	first := members[0].Info.Delta
 	f := follower{Options: load.Options{Spec: *s}}
 	loaded, err := f.position(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, last, err
 	}
 	known := loaded > 0 || !f.loaded.IsZero()
 	if !known {
 		loaded = all
 	}
 	if s.Base = f.Base; s.Base == "" {
-		return nil, nil, fmt.Errorf("%w: a chain is compared together with its base, dump %s: say with --base where that lies", exitcode.ErrRefused, first.Base)
+		return nil, nil, last, fmt.Errorf("%w: a chain is compared together with its base, dump %s: say with --base where that lies", exitcode.ErrRefused, first.Base)
 	}
 	a, err := load.OpenChain(ctx, s.Base, chain, loaded, s.Workers, s.Keys)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, last, err
 	}
 	defer func() {
 		if err != nil {
@@ -57,7 +58,7 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (_ *archive.Archive,
 		}
 	}()
 	if a.Manifest.Dump != first.Base {
-		return nil, nil, fmt.Errorf("%w: --base %s is dump %s, and the base of this chain is dump %s", exitcode.ErrRefused, summary.Place(s.Base), a.Manifest.Dump, first.Base)
+		return nil, nil, last, fmt.Errorf("%w: --base %s is dump %s, and the base of this chain is dump %s", exitcode.ErrRefused, summary.Place(s.Base), a.Manifest.Dump, first.Base)
 	}
 	what := fmt.Sprintf("the base and %s", progress.Plural(loaded, "delta", "deltas"))
 	switch {
@@ -70,10 +71,14 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (_ *archive.Archive,
 	s.Dump = s.Base
 	rules, err := s.OpenWith(ctx, a)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, last, err
 	}
 	s.Summary.Note("compared are " + what)
-	return a, rules, sayLacks(ctx, s, chain, loaded, log)
+	if last = s.Location(); f.done != nil {
+		o := f.member(f.done.Dump, loaded)
+		last = o.Location()
+	}
+	return a, rules, last, sayLacks(ctx, s, chain, loaded, log)
 }
 
 // Known reports whether deltas are loaded, one or those of a chain, and what the newest load is of

@@ -24,9 +24,10 @@ type Before struct {
 }
 
 // Doubts know in which state the load before has left its servers: one that has lost that load is
-// noticed, also if the delta has all of its names.
+// noticed, also if the delta has all of its names. What was doubted still is, with all that is
+// loaded above it.
 func (b *Before) Doubts() *PassingDoubts {
-	d := &PassingDoubts{runs: map[string]string{}}
+	d := &PassingDoubts{Why: b.Unsure(), runs: map[string]string{}}
 	for _, s := range b.Shards {
 		for addr, state := range s.Journal.Runs() {
 			if lost(addr, d.runs[addr], state) == "" {

@@ -196,6 +196,29 @@ func (s *Status) Unsure() string {
 	return ""
 }
 
+// BeSure notes in the journals of a load at l that a comparison, which began after s was read, has
+// found the target equal to all that is loaded: what was doubted by then no longer is.
+func (s *Status) BeSure(ctx context.Context, l Location) error {
+	for _, p := range s.Shards {
+		was := p.Journal.Unsure()
+		if was == "" {
+			continue
+		}
+		l.Shard = p.Shard
+		j, _, err := l.OpenJournal(ctx, s.root, journal.Options{})
+		if err != nil {
+			return err
+		}
+		if j.Unsure() == was {
+			err = j.BeSure()
+		}
+		if err = errors.Join(err, j.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Took returns the time from the beginning of the first shard to the end of the last.
 func (s *Status) Took() time.Duration {
 	first, last := s.Shards[0].Journal.Began(), s.Shards[0].Journal.Finished()

@@ -34,10 +34,12 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	}
 	var a *archive.Archive
 	var rules *rewrite.Rules
+	var last loadstate.Location
 	if chain {
-		a, rules, err = loadchain.Open(ctx, &o.Spec, log)
+		a, rules, last, err = loadchain.Open(ctx, &o.Spec, log)
 	} else {
 		a, rules, err = o.Open(ctx)
+		last = o.Location()
 	}
 	if err != nil {
 		return err
@@ -53,7 +55,25 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 		fmt.Fprintln(log, "warning:", text)
 		o.Summary.Note(text)
 	}
-	return RunWith(ctx, o, a, rules, out, log)
+	status, err := last.Status(ctx, last.AsNode())
+	if err != nil {
+		return err
+	}
+	if err := RunWith(ctx, o, a, rules, out, log); err != nil || !o.provesAll(ctx, status, &last) {
+		return err
+	}
+	if err := status.BeSure(ctx, last); err != nil {
+		fmt.Fprintf(log, "warning: the target is equal, but the journal in %s, which doubts that, cannot be told: %v\n", status.Root(), err)
+	}
+	return nil
+}
+
+// provesAll reports whether no difference means that the target holds all of a load and what it
+// follows.
+func (o *Options) provesAll(ctx context.Context, status *loadstate.Status, last *loadstate.Location) bool {
+	id := status.Identity()
+	return id != nil && id.Dump == last.ID && (o.Dump != last.Dump || id.After == nil && loadstate.Newest(ctx, status.Shards[0].Journal, "") == nil) &&
+		!o.KeysOnly && o.Sample == nil && o.Shard.IsAll() && o.ChoosesAs(id)
 }
 
 // Verify compares a target as a load does that is done.

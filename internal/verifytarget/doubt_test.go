@@ -1,0 +1,88 @@
+package verifytarget
+
+import (
+	"bytes"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
+)
+
+// TestDoubt: once a delta is found to differ, all loads behind it end with 4, and name what is to
+// be compared, until a comparison of base and deltas, of all of them, has found no difference.
+func TestDoubt(t *testing.T) {
+	m, err := minitarget.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	spec := load.Spec{Workers: 1, Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}}}
+	spec.Target.Target.Addr = m.Addr()
+	base := smalldump.Make(t, smalldump.Options{}, []format.Record{smalldump.String("a", "1"), smalldump.String("b", "1")})
+	chain, last := filepath.Join(t.TempDir(), "chain"), base
+	delta := func(n int, records ...format.Record) {
+		dir := archive.DeltaPath(chain, n)
+		smalldump.Delta(t, dir, last, records)
+		last = dir
+	}
+	ended := func(code int, says string, run func(s load.Spec, log *bytes.Buffer) error) {
+		t.Helper()
+		s, log := spec, &bytes.Buffer{}
+		s.Dump, s.Base, s.Summary = chain, base, summary.New("test", "", "test")
+		err := run(s, log)
+		if text := log.String(); err != nil {
+			log.WriteString(err.Error())
+		} else if code != 0 {
+			t.Error(text)
+		}
+		if got := load.ExitCode(err); err != nil && got != code || !strings.Contains(log.String(), says) {
+			t.Errorf("exit code %d, want %d and %q:\n%s", got, code, says, log)
+		}
+	}
+	into := func(code int, compare load.Verify) {
+		t.Helper()
+		says := ""
+		if code != 0 {
+			says = "kvload verify --uri redis://" + m.Addr() + " --in " + chain + " --base " + base
+		}
+		ended(code, says, func(s load.Spec, log *bytes.Buffer) error {
+			return loadchain.Run(t.Context(), []load.Options{{Spec: s, MaxErrors: -1, Verify: compare}}, false, log, log)
+		})
+	}
+	verify := func(code int, o Options) {
+		t.Helper()
+		ended(code, "", func(s load.Spec, log *bytes.Buffer) error {
+			o.Spec, o.Rounds = s, 1
+			return Run(t.Context(), o, log, log)
+		})
+	}
+	ended(0, "", func(s load.Spec, log *bytes.Buffer) error {
+		s.Dump, s.Base = base, ""
+		return load.Run(t.Context(), load.Options{Spec: s, MaxErrors: -1}, log, log)
+	})
+	delta(1, smalldump.String("a", "2"))
+	into(0, nil)
+	m.Set("a", "1")
+	into(4, Options{Rounds: 1}.Verify)
+	delta(2, smalldump.String("b", "2"))
+	into(4, nil)
+	into(4, Options{Rounds: 1}.Verify)
+	verify(4, Options{})
+	m.Set("a", "2")
+	verify(0, Options{KeysOnly: true})
+	verify(0, Options{Sample: sample.Of(0.999)})
+	into(4, nil)
+	verify(0, Options{})
+	into(0, nil)
+	delta(3, smalldump.String("b", "3"))
+	into(0, nil)
+}
