@@ -151,7 +151,7 @@ func TestLookChain(t *testing.T) {
 		{[]string{"cat", "--format", "csv", "--type", "string", two}, 0, csv + "0,string deleted,a,,,,\n0,string,d,,,new,\n", ""},
 		{[]string{"cat", "--format", "resp", "--type", "string", "--base", dir, chain}, 0, "*3\r\n$3\r\nSET\r\n$1\r\nd\r\n$3\r\nnew\r\n", ""},
 		{[]string{"cat", "--format", "resp", two}, 5, "", "give its chain and --base"},
-		{[]string{"cat", chain}, 2, "", "is a chain of deltas: give its base with --base, or one of its deltas"},
+		{[]string{"cat", chain}, 10, "", "it is a chain of deltas: give one of them, such as "},
 		{[]string{"cat", "--base", dir, dir}, 2, "", "is neither"},
 		{[]string{"cat", "--base", dir, archive.DeltaPath(chain, 3)}, 10, "", "there is no"},
 		{[]string{"cat", "--base", one, chain}, 5, "", "this is a delta dump"},

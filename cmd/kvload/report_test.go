@@ -97,7 +97,7 @@ func TestReportChain(t *testing.T) {
 	if got := read(archive.DeltaPath(chain, 2)); !strings.Contains(got, "Delta 2 of Pika") || !strings.Contains(got, "deletions, by type") {
 		t.Error("it does not say that it is of a delta")
 	}
-	runCommand("report", chain, "--out", page).failed(t, 2, "give its base with --base")
+	runCommand("report", chain, "--out", page).failed(t, 10, "stats and report take it with its --base")
 	type counts struct{ Keys, Deleted int64 }
 	count := func(args ...string) (c counts) {
 		t.Helper()

@@ -28,7 +28,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 // A Format is a way to write keys.
@@ -284,14 +283,7 @@ func Open(ctx context.Context, location, base string, identities ...age.Identity
 	if err := storage.Check(base); err != nil {
 		return nil, exitcode.Usagef("--base: %w", err)
 	}
-	shown := summary.Place(location)
-	is, err := archive.IsChain(ctx, location)
-	switch {
-	case err != nil:
-		return nil, err
-	case is && base == "":
-		return nil, exitcode.Usagef("%s is a chain of deltas: give its base with --base, or one of its deltas, such as %s", shown, summary.Place(archive.DeltaPath(location, 1)))
-	case base == "":
+	if base == "" {
 		return archive.OpenAny(ctx, location, 0, identities...)
 	}
 	members, err := archive.ChainUpTo(ctx, location, identities...)

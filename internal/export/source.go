@@ -2,14 +2,12 @@ package export
 
 import (
 	"context"
-	"fmt"
 	"io"
 
 	"filippo.io/age"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -38,22 +36,7 @@ func (s *Source) Open(ctx context.Context) (*archive.Archive, error) {
 }
 
 func (s *Source) open(ctx context.Context) (*archive.Archive, error) {
-	shown := summary.Place(s.Location)
-	is, err := archive.IsChain(ctx, s.Location)
-	switch {
-	case err != nil:
-		return nil, err
-	case is && s.Base == "":
-		return nil, exitcode.Usagef("%s is a chain of deltas: give its base with --base, or one of its deltas, such as %s",
-			shown, summary.Place(archive.DeltaPath(s.Location, 1)))
-	case s.Base == "":
-		return archive.OpenAny(ctx, s.Location, 0, s.Identities...)
-	}
-	members, err := archive.ChainUpTo(ctx, s.Location, s.Identities...)
-	if err != nil {
-		return nil, fmt.Errorf("--base: %w", err)
-	}
-	return archive.OpenChain(ctx, s.Base, members, 0, s.Identities...)
+	return Open(ctx, s.Location, s.Base, s.Identities...)
 }
 
 // List is List of it.

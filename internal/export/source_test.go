@@ -52,7 +52,7 @@ func TestInspect(t *testing.T) {
 // is of.
 func TestSource(t *testing.T) {
 	base, chain := sources(t)
-	if _, err := chain.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "give its base with --base") {
+	if _, err := chain.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "stats and report take it with its --base") {
 		t.Errorf("a chain without its base: %v", err)
 	}
 	chain.Base = base.Location
