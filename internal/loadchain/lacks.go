@@ -38,7 +38,7 @@ func sayLacks(ctx context.Context, s *load.Spec, chain string, last int, log io.
 		a.Close()
 	}
 	if len(numbers) > 1 {
-		list += " and those of deltas before"
+		list += " and those of deltas before, a key once for each"
 	}
 	if slices.Min(numbers) < last {
 		list += "; what a later delta has is not missing"
