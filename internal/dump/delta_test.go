@@ -48,20 +48,7 @@ func read(t *testing.T, dir string) contents {
 			all[key] = "deleted"
 			continue
 		}
-		if r.Part&format.PartFirst != 0 {
-			all[key] = fmt.Sprint(r.Kind, " ", r.Expire, ":")
-		}
-		text := all[key] + fmt.Sprintf("%x %x", r.Value, r.Elems)
-		for _, s := range r.Scores {
-			text += " " + strconv.FormatUint(uint64(s*1000), 16)
-		}
-		for _, e := range r.Entries {
-			text += fmt.Sprintf(" %s%q", e.ID, e.Fields)
-		}
-		if r.State != nil {
-			text += fmt.Sprint(" ", *r.State)
-		}
-		all[key] = strings.ReplaceAll(text, "] [", " ")
+		all[key] += smalldump.Text(r)
 	}
 	return all
 }
@@ -88,8 +75,11 @@ func (c contents) equals(t *testing.T, want contents, now time.Time) {
 		}
 	}
 	for key, text := range want {
-		if c[key] != text {
-			t.Errorf("%s is\n%.200s, not\n%.200s", key, c[key], text)
+		if is, at := c[key], 0; is != text {
+			for at < min(len(is), len(text)) && is[at] == text[at] {
+				at++
+			}
+			t.Errorf("%s is, from byte %d of its text on,\n%.200q, not\n%.200q", key, at, is[at:], text[at:])
 		}
 	}
 }
@@ -205,7 +195,8 @@ func (c *changing) run(out string, least int, set ...func(*Options)) {
 		c.stop.Store(&cancel)
 		var log strings.Builder
 		o := Options{Location: out, Tool: "test", Log: &log, Threads: 1 + c.rng.IntN(3), SplitKeys: 20, Resume: runs > 0}
-		o.Reader.Addr, o.Reader.PageKeys, o.Reader.PieceElements, o.Reader.RetryFor = c.srv.Addr(), 16, 64, time.Minute
+		o.Reader.Addr, o.Reader.PageKeys, o.Reader.RetryFor = c.srv.Addr(), 16, time.Minute
+		o.Reader.PieceElements = 16 + c.rng.IntN(100) // which also depends on the time that replies take
 		if o.Archive.SealAfter = time.Duration(c.rng.IntN(20)) * time.Millisecond; least < 1_000_000 {
 			o.Archive.ChunkBytes = 4000
 		}

@@ -114,33 +114,12 @@ func holds(t *testing.T, dumps ...string) map[string]string {
 				delete(all, name)
 			}
 			if r.Kind != format.Deleted {
-				all[name] += show(r)
+				all[name] += smalldump.Text(r)
 			}
 		}
 		a.Close()
 	}
 	return all
-}
-
-// show writes a record, or a part of one.
-func show(r *format.Record) string {
-	text := string(r.Value)
-	for i, e := range r.Elems {
-		text += fmt.Sprintf(" %q", e)
-		if r.Scores != nil {
-			text += fmt.Sprint("=", r.Scores[i])
-		}
-	}
-	for _, e := range r.Entries {
-		text += fmt.Sprintf(" %v %q", e.ID, e.Fields)
-	}
-	if r.Part&format.PartFirst != 0 {
-		text = fmt.Sprint(r.Kind, " ", r.Expire, ":", text)
-	}
-	if r.State != nil {
-		text += fmt.Sprint(" ", *r.State)
-	}
-	return text
 }
 
 // deltas are the locations of those of the chain.

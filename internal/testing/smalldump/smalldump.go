@@ -4,6 +4,7 @@
 package smalldump
 
 import (
+	"fmt"
 	"io"
 	"iter"
 	"path/filepath"
@@ -44,6 +45,28 @@ func Records(t testing.TB, a *archive.Archive) iter.Seq2[archive.Unit, *format.R
 			}
 		}
 	}
+}
+
+// Text writes a record, or a part of one. The texts of a key's parts, one after another, are the
+// same however it was divided, which depends on how long replies took and on lost connections.
+func Text(r *format.Record) string {
+	text := string(r.Value)
+	for i, e := range r.Elems {
+		text += fmt.Sprintf(" %q", e)
+		if r.Scores != nil {
+			text += fmt.Sprint("=", r.Scores[i])
+		}
+	}
+	for _, e := range r.Entries {
+		text += fmt.Sprintf(" %v %q", e.ID, e.Fields)
+	}
+	if r.Part&format.PartFirst != 0 {
+		text = fmt.Sprint(r.Kind, " ", r.Expire, ":", text)
+	}
+	if r.State != nil {
+		text += fmt.Sprint(" ", *r.State)
+	}
+	return text
 }
 
 // String returns a record of a string.
