@@ -10,13 +10,14 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// OnExists says what becomes of a key that the target already holds.
+// OnExists says what becomes of a key that the target already holds. Fail is done in check.go,
+// Skip in exists.go, Replace in queue.go.
 type OnExists int
 
 // The ways to treat a key that the target already holds.
 const (
-	// Fail writes as to fresh keys: the caller has seen with CountKeys that the
-	// target is empty. A collection that turns out not to be fresh stops the load.
+	// Fail writes as to fresh keys: the caller has seen that the target is empty. A collection
+	// that turns out not to be fresh stops the load.
 	Fail OnExists = iota
 	// Skip leaves the target's key as it is and reports ReasonExists. It asks EXISTS
 	// before each pipeline: a key that somebody creates in between is not protected.

@@ -1,76 +1,100 @@
-// Package dumpreport shows what is in a dump, as it was counted by package stats.
-//
-//	s, err := stats.Run(ctx, stats.Options{Archive: a, Workers: 2})
-//	dumpreport.Text(os.Stdout, s, columns)
-//
-// It never reads a dump, and decides nothing.
 package dumpreport
 
 import (
-	"time"
+	"cmp"
+	"crypto/sha256"
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
-// Page is what a page shows.
-type Page struct {
-	Stats    *stats.Stats
-	Manifest *format.Manifest
-	Place    string // where the dump is, without what is secret
-	Tool     string // that makes the page, with its version
-	Now      time.Time
-	Lang     Lang
-	// Conflicts and Skipped are some of the names of the dump's lists.
-	Conflicts []archive.ConflictKey
-	Skipped   []archive.SkippedKey
-	Loads     []Load
-	Encrypted bool // the dump is
-	// Deltas is how many were put above the dump, and Until of when the last one is.
-	Deltas int
-	Until  time.Time
-	// DeltaLoads are the loads of the newest of them.
-	DeltaLoads []DeltaLoad
-}
+//go:embed page.html
+var pageText string
 
-// A DeltaLoad is a load of the delta of that number.
-type DeltaLoad struct {
-	Number int
-	Load
-}
+//go:embed style.css
+var style string
 
-// A Load is what is known of a load of the dump.
-type Load struct {
-	Place         string // of its state
-	Status        *loadstate.Status
-	Verifications []loadstate.Verification
-}
-
-// A maker makes what a page shows, as page.html asks for it.
-type maker struct {
-	*Page
-	s *stats.Stats
-}
-
-func (m *maker) say(text string, args ...any) string { return m.Lang.say(text, args...) }
-
-// count writes a number with what it counts.
-func (m *maker) count(n int64, one, many string) string {
-	if m.Lang == Chinese {
-		return m.say("%s of "+many, progress.Count(n))
+// WritePage writes a page of HTML that needs nothing else: no network, no script.
+func WritePage(w io.Writer, p *Page) error {
+	sum := sha256.Sum256([]byte(style))
+	t, err := template.New("page").Funcs(template.FuncMap{
+		"t": p.Lang.say, "plain": plain, "moment": moment, "duration": progress.Duration,
+		"style": func() template.CSS { return template.CSS(style) },
+		"hash":  func() string { return "sha256-" + base64.StdEncoding.EncodeToString(sum[:]) },
+	}).Parse(pageText)
+	if err != nil {
+		return err
 	}
-	return progress.Plural(n, one, many)
+	return t.Execute(w, &maker{p, p.Stats})
 }
 
-// meaning says what a reason or a kind of difference means.
-func (m *maker) meaning(table map[string]string, reason string) string {
-	if m.Lang == Chinese {
-		if zh, ok := chinese().Meanings[reason]; ok {
-			return zh
+// plain writes characters that are not seen, or turn the direction of others, as Go does in
+// strings.
+func plain(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return !strconv.IsPrint(r) }) < 0 {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			b.WriteString(strings.Trim(strconv.QuoteRune(r), "'"))
 		}
 	}
-	return table[reason]
+	return b.String()
+}
+
+// Title and what follows are what the template asks for.
+func (m *maker) Title() string {
+	src := m.Manifest.Source
+	server := report.ServerName(cmp.Or(src.Server, "pika"))
+	if m.Manifest.Delta != nil {
+		return m.say("Delta %d of %s %s at %s", m.Manifest.Delta.Number, server, src.Version, src.Address)
+	}
+	return m.say("Dump of %s %s at %s", server, src.Version, src.Address)
+}
+
+// Legend names the types that there are.
+func (m *maker) Legend() (names []string) {
+	for _, g := range m.groups(typeOf) {
+		names = append(names, g.name)
+	}
+	return names
+}
+
+// Sections are what came of the loads.
+func (m *maker) Sections() (all []section) {
+	for i := range m.Loads {
+		all = append(all, m.load(&m.Loads[i], fmt.Sprint("load", i+1)))
+	}
+	if len(m.DeltaLoads) > 0 {
+		all = append(all, m.deltaLoads())
+	}
+	return all
+}
+
+func (m *maker) Figures() []figure {
+	all := []figure{
+		{m.say("keys"), progress.Count(m.s.Keys)},
+		{m.say("elements"), progress.Count(m.s.Elements)},
+		{m.say("names and content"), progress.Bytes(m.s.Bytes)},
+		{m.say("keys with an expiry"), share(m.s.Expiring, m.s.Keys)},
+		{m.say("databases with keys"), strconv.Itoa(len(m.groups(databaseOf)))},
+	}
+	if m.Deltas == 0 {
+		all = slices.Insert(all, 3, figure{m.say("stored, compressed"), progress.Bytes(report.Sum(m.Manifest.Totals).Stored)})
+	}
+	if m.s.Deleted > 0 {
+		all = append(all, figure{m.say("deletions, by type"), progress.Count(m.s.Deleted)})
+	}
+	return all
 }

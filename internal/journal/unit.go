@@ -174,3 +174,12 @@ type Position struct {
 	Chunk string `json:"chunk,omitempty"` // the chunk in which it lies
 	In    int64  `json:"in,omitempty"`    // records of that chunk before it
 }
+
+func (j *Journal) unit(name string) *unit {
+	u := j.units[name]
+	if u == nil {
+		u = &unit{}
+		j.units[name] = u
+	}
+	return u
+}
