@@ -128,7 +128,9 @@ func (j *Journal) take(l *line) error {
 	case !l.Sure.IsZero():
 		j.unsure = ""
 	case l.Run != nil:
-		j.runs[l.Run.Address] = l.Run.ID
+		if j.runs[l.Run.Address] = l.Run.ID; l.Run.ID == "" { // it serves no longer
+			delete(j.runs, l.Run.Address)
+		}
 	case !l.Running.IsZero():
 		j.idle = false
 		j.recorder.begin(l.Running)

@@ -2,8 +2,10 @@ package load
 
 import (
 	"fmt"
+	"net"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
@@ -146,5 +149,117 @@ func TestRestartedBetween(t *testing.T) {
 	c.load(c.delta(smalldump.String("b", "2")), 4, "was restarted, and may have lost what it had acknowledged", "--in "+c.dir+" --base "+c.base.Dump)
 	if v, err := client.Get(t.Context(), "a").Result(); v != "1" {
 		t.Errorf("a is %q, %v: the test proves nothing", v, err)
+	}
+}
+
+// a clustered is a master of all slots and its replica, in a test.
+type clustered struct {
+	*testing.T
+	servers [2]*redisserver.Server
+	clients [2]*redis.Client
+}
+
+func newClustered(t *testing.T) *clustered {
+	c := &clustered{T: t}
+	var bus [2]string
+	for i := range c.servers {
+		addr, err := freeport.Addr()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, bus[i], _ = net.SplitHostPort(addr)
+		c.servers[i] = redisserver.Start(t, "--cluster-enabled", "yes", "--cluster-port", bus[i], "--cluster-node-timeout", "60000", "--repl-diskless-sync-delay", "0")
+		c.clients[i] = redis.NewClient(&redis.Options{Addr: c.servers[i].Addr, Protocol: 2, DisableIdentity: true})
+		t.Cleanup(func() { c.clients[i].Close() })
+	}
+	host, port, _ := net.SplitHostPort(c.servers[0].Addr)
+	c.until(0, "OK", "CLUSTER", "ADDSLOTSRANGE", 0, 16383)
+	c.until(1, "OK", "CLUSTER", "MEET", host, port, bus[0])
+	id, err := c.clients[0].Do(t.Context(), "CLUSTER", "MYID").Text()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.until(1, "OK", "CLUSTER", "REPLICATE", id)
+	c.until(1, "master_link_status:up", "INFO", "replication")
+	c.until(0, "OK", "FLUSHALL") // a replica without any write is not listed
+	for slots := []redis.ClusterSlot(nil); len(slots) == 0 || len(slots[0].Nodes) < 2; time.Sleep(50 * time.Millisecond) {
+		if slots, err = c.clients[0].ClusterSlots(t.Context()).Result(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.until(0, "cluster_state:ok", "CLUSTER", "INFO")
+	c.until(1, "cluster_state:ok", "CLUSTER", "INFO")
+	return c
+}
+
+// until sends a command to a node until it answers so.
+func (c *clustered) until(node int, want string, args ...any) {
+	c.Helper()
+	said := ""
+	for range 600 {
+		text, err := c.clients[node].Do(c.Context(), args...).Text()
+		if strings.Contains(text, want) {
+			return
+		}
+		said = fmt.Sprint(text, err)
+		time.Sleep(50 * time.Millisecond)
+	}
+	c.Fatalf("%v: %s", args, said)
+}
+
+// TestFailoverBetween: a replica in a cluster that takes over between the loads of two deltas, and
+// has not all that its master had acknowledged, is noticed, and one that has is not minded.
+func TestFailoverBetween(t *testing.T) {
+	for name, takeOver := range map[string]func(s *clustered, load func()){
+		"planned": func(s *clustered, load func()) {
+			load()
+			s.until(1, "OK", "CLUSTER", "FAILOVER")
+		},
+		"killed": func(s *clustered, load func()) {
+			load()
+			if n, err := s.clients[0].Wait(s.Context(), 1, time.Minute).Result(); n != 1 || err != nil {
+				s.Fatal(n, err)
+			}
+			s.servers[0].Kill()
+			s.until(1, "OK", "CLUSTER", "FAILOVER", "TAKEOVER")
+		},
+		"lagged": func(s *clustered, load func()) {
+			if err := s.servers[1].Signal(syscall.SIGSTOP); err != nil {
+				s.Fatal(err)
+			}
+			s.clients[0].Do(s.Context(), "CLIENT", "KILL", "TYPE", "replica")
+			load()
+			s.servers[0].Kill()
+			if err := s.servers[1].Signal(syscall.SIGCONT); err != nil {
+				s.Fatal(err)
+			}
+			s.until(1, "OK", "CLUSTER", "FAILOVER", "TAKEOVER")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newClustered(t)
+			c := newChain(t, three...)
+			c.base.Target.Target.Addr = s.servers[0].Addr
+			c.load(c.base, 0)
+			if name == "lagged" { // the replica has the base
+				s.clients[0].Wait(t.Context(), 1, time.Minute)
+			}
+			if takeOver(s, func() { c.load(c.delta(smalldump.String("a", "2")), 0) }); t.Failed() {
+				return
+			}
+			s.until(1, "role:master", "INFO", "replication")
+			s.until(1, "cluster_state:ok", "CLUSTER", "INFO")
+			c.base.Target.Target.Addr = s.servers[1].Addr
+			code, says, value := 0, "", "2"
+			if name == "lagged" {
+				code, says, value = 4, "node "+s.servers[1].Addr+" of the target lagged when it took the place of "+s.servers[0].Addr, "1"
+			}
+			c.load(c.delta(smalldump.String("b", "2")), code, says)
+			c.load(c.delta(smalldump.String("b", "3")), code, says)
+			if v, err := s.clients[1].Get(t.Context(), "a").Result(); v != value {
+				t.Errorf("a is %q, %v: the test proves nothing", v, err)
+			}
+		})
 	}
 }

@@ -5,8 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"strconv"
+	"maps"
 	"sync"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -43,6 +42,11 @@ func Fence(b journal.Identity, s shard.Shard, stopped bool, d Doubts) target.Fen
 			return d.SetRun(addr, now, was == "")
 		}
 	}
+	f.Serve = func(now map[string]string, ask func(addr string) string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return serve(d, now, ask)
+	}
 	if !s.IsAll() {
 		f.Name = load + s.String() + ":"
 		f.Dead = []string{f.Name, all}
@@ -50,24 +54,11 @@ func Fence(b journal.Identity, s shard.Shard, stopped bool, d Doubts) target.Fen
 	return f
 }
 
-// lost says, of two states of a server (target.Fence), why it may have lost writes in between;
-// empty: it has not.
-func lost(addr, was, now string) string {
-	from, fromErr := strconv.ParseUint(was, 10, 64)
-	to, toErr := strconv.ParseUint(now, 10, 64)
-	switch {
-	case was == "" || was == now || fromErr == nil && toErr == nil && from <= to:
-		return ""
-	case fromErr == nil && toErr == nil:
-		return fmt.Sprintf("the target %s was restored, or a replica took its place that lagged: it has lost what it had acknowledged", addr)
-	}
-	return fmt.Sprintf("the target %s was restarted, and may have lost what it had acknowledged", addr)
-}
-
 // Doubts keep why it is not known whether the target holds what it should: a journal of a load.
 type Doubts interface {
 	BeUnsure(why string) error
 	Run(addr string) string
+	Runs() map[string]string
 	SetRun(addr, state string, now bool) error
 }
 
@@ -91,12 +82,19 @@ func (p *PassingDoubts) Pass(to Doubts) (err error) {
 	if p.Why != "" {
 		err = to.BeUnsure(p.Why)
 	}
-	for addr, state := range p.runs {
+	for addr, state := range p.Runs() {
 		if to.Run(addr) == "" {
 			err = errors.Join(err, to.SetRun(addr, state, true))
 		}
 	}
 	return err
+}
+
+// Runs is of Doubts.
+func (p *PassingDoubts) Runs() map[string]string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return maps.Clone(p.runs)
 }
 
 // Run is of Doubts.
@@ -113,6 +111,8 @@ func (p *PassingDoubts) SetRun(addr, state string, _ bool) error {
 	if p.runs == nil {
 		p.runs = map[string]string{}
 	}
-	p.runs[addr] = state
+	if p.runs[addr] = state; state == "" {
+		delete(p.runs, addr)
+	}
 	return nil
 }

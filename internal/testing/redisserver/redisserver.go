@@ -73,6 +73,9 @@ func StartAt(t testing.TB, addr string, args ...string) *Server {
 	return s
 }
 
+// Signal sends the server a signal, such as SIGSTOP.
+func (s *Server) Signal(sig os.Signal) error { return s.cmd.Process.Signal(sig) }
+
 // Kill kills the server with SIGKILL. It may be called again.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill()

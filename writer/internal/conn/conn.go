@@ -32,7 +32,9 @@ type Conn struct {
 	name    string      // by which the server lists it; empty: it refused that
 	pending bool        // what changes keys is under way
 
-	run func(addr string) (told func(state string) error) // of Fence, where the server numbers its writes
+	run       func(addr string) (told func(state string) error) // of Fence, where the server numbers its writes
+	process   string                                            // the run id of the server; empty: it has none
+	clustered bool
 }
 
 // A Call is a command that goes to a server, and its reply: valid until the next exchange.

@@ -34,9 +34,15 @@ type Fence struct {
 	Unsure func(why string) error
 	// Run is called before a server is asked for its state, which shows whether it has lost what it
 	// acknowledged (SERVERS.md K20): the run id of a Redis, the number of the last write of a
-	// Kvrocks. Each is asked when a connection is made to it, and a Kvrocks behind all that may
-	// change keys. What Run returns is told the answer. Its error ends the connection.
+	// Kvrocks, and of a Redis in a cluster, divided by blanks, its run id, what it replicates, the
+	// number of its last write there, what it replicated before, and the number from which on it no
+	// longer did. Each is asked when a connection is made to it, and, where it tells such a number,
+	// behind all that may change keys. What Run returns is told the answer. Its error ends the
+	// connection.
 	Run func(addr string) (told func(state string) error)
+	// Serve is told the states of all masters of a cluster before anything is sent, whenever others
+	// serve than before. Ask returns the state of one more; empty: it is not reached, or no master.
+	Serve func(states map[string]string, ask func(addr string) string) error
 }
 
 // run is in the name of each connection of this process.
@@ -46,6 +52,8 @@ var run = rand.Text()
 type Fencer struct {
 	Fence
 	turn chan struct{} // holds a value while lost connections are ended: one at a time
+
+	served []string // whose states Serve was told last; of turn
 
 	mu     sync.Mutex
 	joined int64
@@ -99,18 +107,84 @@ const lastWrite = "master_repl_offset"
 // meet asks a server for its state.
 func (f *Fencer) meet(ctx context.Context, c *Conn) error {
 	told := f.Run(c.addr)
-	info, err := c.Info(ctx, "server")
-	state := info["run_id"]
-	if err == nil && state == "" {
-		info, err = c.Info(ctx, "replication")
-		if state = info[lastWrite]; state != "" {
-			c.run = f.Run
-		}
-	}
+	state, err := c.state(ctx, f.Serve != nil && c.clustered)
 	if err != nil || state == "" {
 		return err
 	}
+	if state != c.process {
+		c.run = f.Run
+	}
 	return told(state)
+}
+
+// state asks for the state of the server (Fence.Run); empty: it tells none, or is no master.
+func (c *Conn) state(ctx context.Context, clustered bool) (string, error) {
+	info, err := c.Info(ctx, "server")
+	if err != nil {
+		return "", err
+	}
+	if c.process = info["run_id"]; c.process != "" && !clustered {
+		return c.process, nil
+	}
+	info, err = c.Info(ctx, "replication")
+	return c.written(info), err
+}
+
+// written is the state of a server by its INFO replication.
+func (c *Conn) written(info map[string]string) string {
+	last := info[lastWrite]
+	switch {
+	case last == "" || info["role"] == "slave":
+		return ""
+	case c.process == "":
+		return last
+	}
+	return strings.Join([]string{c.process, info["master_replid"], last, info["master_replid2"], info["second_repl_offset"]}, " ")
+}
+
+// survey tells Fence.Serve in which states the masters are, if these are others than when it was
+// last told.
+func (f *Fencer) survey(ctx context.Context, cluster *Cluster) error {
+	if f.Serve == nil {
+		return nil
+	}
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	masters := slices.Sorted(slices.Values(cluster.Topology().Masters))
+	if slices.Equal(masters, f.served) {
+		return nil
+	}
+	ask := func(addr string) (string, error) {
+		c, err := cluster.options.At(addr).Dial(ctx, Keyspace{})
+		if err != nil {
+			return "", err
+		}
+		defer c.Close()
+		return c.state(ctx, true)
+	}
+	states := map[string]string{}
+	for _, addr := range masters {
+		state, err := ask(addr)
+		if err != nil {
+			cluster.doubt(addr)
+			return err
+		}
+		if state != "" {
+			states[addr] = state
+		}
+	}
+	err := f.Serve(states, func(addr string) string {
+		state, _ := ask(addr) // one that is not reached tells nothing
+		return state
+	})
+	if err == nil {
+		f.served = masters
+	}
+	return err
 }
 
 // exchange is that of c, over which Fence.Run is told the number of the last write if keys may have
@@ -127,7 +201,7 @@ func (r *Router) exchange(c *Conn, e *resp.Encoder, info resp.Request, n int, ca
 		return call(i)
 	})
 	if err == nil {
-		if state := protocol.Fields(last.Reply.String())[lastWrite]; state != "" {
+		if state := c.written(protocol.Fields(last.Reply.String())); state != "" {
 			err = told(state)
 		}
 	}

@@ -40,7 +40,9 @@ func NewRouter(ctx context.Context, o *Options, k Keyspace, cluster *Cluster, f 
 	var err error
 	if cluster != nil {
 		r.nodes = map[string]*Conn{}
-		_, err = cluster.current(ctx)
+		if _, err = cluster.current(ctx); err == nil {
+			err = f.survey(ctx, cluster)
+		}
 	} else {
 		r.conn, err = r.dial(ctx, o, k)
 	}
@@ -65,6 +67,7 @@ func (r *Router) dial(ctx context.Context, o *Options, k Keyspace) (*Conn, error
 	if err != nil {
 		return nil, err
 	}
+	c.clustered = r.cluster != nil
 	if err := r.fencer.join(ctx, c); err != nil {
 		c.Close()
 		return nil, err
@@ -167,6 +170,9 @@ func (r *Router) node(ctx context.Context, addr string) (*Conn, error) {
 	r.mu.Unlock()
 	if c != nil {
 		return c, nil
+	}
+	if err := r.fencer.survey(ctx, r.cluster); err != nil { // it may have taken the place of another
+		return nil, err
 	}
 	c, err := r.dial(ctx, r.cluster.options.At(addr), Keyspace{})
 	if err != nil {
