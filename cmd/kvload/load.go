@@ -194,8 +194,9 @@ func parseLoad(v *command.Values, spec load.Spec) load.Options {
 		MaxErrors: v.Context.Int("max-errors"), Method: command.Parse(v, "method", load.ParseMethod),
 		Limits: command.Get(v, pace.LimitsFromFlags), Tool: "kvload " + command.Version,
 	}
-	if v.Bool("verify") {
-		o.Verify = verifytarget.Options{Rounds: 2, Limits: o.Limits}.Verify
+	compare := verifytarget.Options{Rounds: 2, Limits: o.Limits}
+	if o.VerifySome = compare.VerifySome; v.Bool("verify") {
+		o.Verify = compare.Verify
 	}
 	return o
 }

@@ -42,6 +42,9 @@ type Options struct {
 	Tune   bool // change settings of the target for the load
 
 	Verify Verify // the target when the load is done; nil: it is not compared
+	// VerifySome is Verify of some of the keys, of the delta that was loaded last before a run over
+	// a chain that loads more; nil: it is not compared.
+	VerifySome Verify
 
 	// Certain says that an earlier load of this run has seen that the target holds what a delta
 	// follows. Shared says that loads into other targets, or of other deltas, count in the same

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
@@ -28,7 +29,7 @@ func (f *follower) again(ctx context.Context, n int) error {
 		return err
 	}
 	if behind != stopped {
-		sum, err := f.try(ctx, a, n, false)
+		sum, err := f.try(ctx, a.Manifest.Dump, n, false)
 		sum.Counts, sum.Deleted = summary.Counts{}, 0
 		sum.LeftOut = slices.DeleteFunc(sum.LeftOut, func(l summary.LeftOut) bool { return !l.Lost })
 		f.add(sum)
@@ -51,6 +52,24 @@ func (f *follower) again(ctx context.Context, n int) error {
 		}
 	}
 	return nil
+}
+
+// more is try for a delta that is not loaded yet. Before the first one of a run it compares some of
+// the delta below: a target that was restored, and written to by others since, has all names.
+func (f *follower) more(ctx context.Context, id string, n int, certain bool) (*summary.Summary, error) {
+	if f.seen && !f.same && f.Verify == nil && f.VerifySome != nil {
+		below := *f
+		below.Verify = f.VerifySome
+		sum, err := below.try(ctx, f.done.Dump, n-1, true)
+		if load.ExitCode(err) != exitcode.LeftOut { // that is told already
+			err = f.end(n-1, err)
+		}
+		if err != nil && !exitcode.IsEnd(err) {
+			return sum, err
+		}
+	}
+	f.same = true
+	return f.try(ctx, id, n, certain)
 }
 
 // left returns the loads up to delta n that have left something out, the newest first.

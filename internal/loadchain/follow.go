@@ -85,6 +85,7 @@ type follower struct {
 	loaded time.Time        // when the load of the base began; zero: not known
 	waited bool             // for a delta
 	seen   bool             // what the target holds, by what was loaded last before this run
+	same   bool             // that has been compared, or cannot be
 	done   *format.Manifest // of the delta that was loaded last; nil: none is
 	chain  storage.Lock     // nil: not yet, there is no delta
 	below  storage.Lock     // of the base; nil: no finished load of it is known
@@ -251,12 +252,12 @@ func (f *follower) loadOne(ctx context.Context, a *archive.Archive, n int, certa
 	}
 	began := time.Now()
 	backoff := f.Retry(f.log).Start()
-	sum, err := f.try(ctx, a, n, certain)
+	sum, err := f.more(ctx, a.Manifest.Dump, n, certain)
 	for err != nil && (certain || f.waited) && time.Since(began) < f.RetryFor {
 		if err = backoff.Wait(ctx, err, false); err != nil {
 			break
 		}
-		sum, err = f.try(ctx, a, n, certain)
+		sum, err = f.more(ctx, a.Manifest.Dump, n, certain)
 	}
 	f.add(sum)
 	if err := f.end(n, err); err != nil || f.DryRun {
@@ -290,9 +291,9 @@ func (f *follower) end(n int, err error) error {
 	return nil
 }
 
-// try loads delta n, or resumes that.
-func (f *follower) try(ctx context.Context, a *archive.Archive, n int, certain bool) (*summary.Summary, error) {
-	o := f.member(a.Manifest.Dump, n)
+// try loads delta n, which has an id, or resumes that.
+func (f *follower) try(ctx context.Context, id string, n int, certain bool) (*summary.Summary, error) {
+	o := f.member(id, n)
 	o.Summary = summary.New("", "", "load")
 	state, _, err := f.look(ctx, n)
 	if err != nil {

@@ -37,6 +37,8 @@ type Options struct {
 	Reverse  bool           // look for keys that only the target has
 
 	Limits pace.Limits // of reading from the target
+
+	some bool // of VerifySome
 }
 
 // budget is how many bytes of the target's answers are held at once, over all connections.

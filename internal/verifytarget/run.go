@@ -19,6 +19,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
@@ -83,6 +84,19 @@ func (o Options) Verify(ctx context.Context, s load.Spec, a *archive.Archive, ru
 	return RunWith(ctx, o, a, rules, out, log)
 }
 
+// someKeys is about how many keys VerifySome compares.
+const someKeys = 1024
+
+// VerifySome is Verify of a sample, of which nothing is kept for reports.
+func (o Options) VerifySome(ctx context.Context, s load.Spec, a *archive.Archive, rules *rewrite.Rules,
+	leftOut func() (io.ReadCloser, error), out, log io.Writer) error {
+	keys := report.Sum(a.Manifest.Totals).Keys
+	if o.some = true; keys > someKeys {
+		o.Sample = sample.Of(someKeys / float64(keys))
+	}
+	return o.Verify(ctx, s, a, rules, leftOut, out, log)
+}
+
 // RunWith is Run with the dump open, and the rules of a load whose begin they know.
 func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.Rules, out, log io.Writer) error {
 	o.Summarize("verify")
@@ -123,6 +137,9 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 	o.Summary.Comparison = c.tally.Comparison(o.Sample)
 	if a.Manifest.Delta != nil && c.tally.Keys() == 0 {
 		o.Summary.Comparison.Equal = true // it holds nothing
+	}
+	if o.some {
+		return c.verdict()
 	}
 	if err := c.keep(ctx, began); err != nil {
 		fmt.Fprintf(log, "warning: cannot keep beside the journal what came of the comparison: %v\n", err)
