@@ -183,6 +183,11 @@ func sumUp(chunks []ChunkInfo) []Total {
 	return totals
 }
 
+// IsEmpty reports whether it holds no record, not even of a key that was deleted.
+func (m *Manifest) IsEmpty() bool {
+	return !slices.ContainsFunc(m.Totals, func(t Total) bool { return t.Records != 0 })
+}
+
 // Marshal checks m and returns the bytes of manifest.json.
 func (m *Manifest) Marshal() ([]byte, error) { return marshal("manifest", m) }
 

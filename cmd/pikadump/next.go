@@ -47,7 +47,7 @@ func afterFollow(c *cli.Context, s *summary.Summary, err error) []string {
 	switch {
 	case chain == nil:
 		return nil
-	case follow.CannotFollow(err):
+	case follow.CannotFollow(err), chain.Restarted && s.Result == summary.Left:
 		out := archive.DeltaPath(c.String("out"), chain.Number+1)
 		return []string{command.Next(c, "pikadump dump", command.Of(c, "dump"), "--out", out)}
 	case s.Result == summary.Stopped || s.Result == summary.Failed:

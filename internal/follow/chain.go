@@ -128,7 +128,7 @@ func (c *chain) accept(ctx context.Context, s *reader.Scanner) (err error) {
 	}
 	texts := slices.Concat(dump.Warnings(&known), s.Warnings(), dump.Unselected(ctx, s, c.base.Options.Databases, "follow"))
 	if c.restarted {
-		texts = append(texts, c.restart().Error())
+		texts = append(texts, errRestart.Text)
 	}
 	if n := len(c.members); n > 0 && c.members[n-1].Delta.Last {
 		texts = append(texts, fmt.Sprintf("delta %d said that it is the last: who loads the chain by kvload follow has ended there, and has to be started again", n))
@@ -139,12 +139,9 @@ func (c *chain) accept(ctx context.Context, s *reader.Scanner) (err error) {
 	return nil
 }
 
-// restart says what a restart of the source may have cost, and what finds it.
-func (c *chain) restart() error {
-	next := archive.DeltaPath(c.o.Chain, len(c.members)+1)
-	return &exitcode.LeftOutError{Text: fmt.Sprintf("the source was restarted, or another one took its address: what was written in the moment before may be in no delta "+
-		"(Pika writes its binlog behind its data). This finds it: pikadump dump --base %s --out %s", summary.Place(c.o.Base), summary.Place(next))}
-}
+// errRestart says what a restart of the source may have cost, and what finds it.
+var errRestart = &exitcode.LeftOutError{Text: "the source was restarted, or another one took its address: what was written in the moment before may be in no delta, " +
+	"for Pika writes its binlog behind its data. What is missing is found, once this run has ended, by pikadump dump --base"}
 
 // behind says what the next delta follows.
 func (c *chain) behind() string {

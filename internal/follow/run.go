@@ -124,7 +124,7 @@ func (r *run) all(ctx context.Context) error {
 func (r *run) ending() error {
 	err := r.left.ending()
 	if r.isRestarted() {
-		err = errors.Join(err, r.c.restart())
+		err = errors.Join(err, errRestart)
 	}
 	return err
 }
@@ -134,7 +134,7 @@ func (r *run) ending() error {
 func (r *run) isRestarted() bool {
 	if r.s.Restarted() && !r.c.restarted {
 		r.c.restarted = true
-		fmt.Fprintf(r.o.Log, "warning: %s\n", r.c.restart())
+		fmt.Fprintf(r.o.Log, "warning: %s\n", errRestart.Text)
 	}
 	return r.c.restarted
 }

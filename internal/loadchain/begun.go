@@ -45,7 +45,7 @@ func Begun(ctx context.Context, s *load.Spec, number int, kept bool) (deltas []B
 		case n <= number, !j.Undone().IsZero() && (!kept || j.Kept() == 0):
 			known = true
 			continue
-		case j.Undone().IsZero() && j.Undo() == "" && !j.WasEmpty():
+		case j.Undone().IsZero() && j.Undo() == "" && !j.WasEmpty() && !a.Manifest.IsEmpty():
 			return nil, fmt.Errorf("%w: delta %d was loaded without --undo, and what it has replaced and deleted is known nowhere; "+
 				"what is behind it can be undone with --to %d; to begin anew, clear the target and load the base", exitcode.ErrRefused, n, n)
 		}

@@ -137,6 +137,19 @@ func TestChainUnsaved(t *testing.T) {
 	base.holds(t, "a gone k1")
 }
 
+// TestChainEmpty: a delta without a name takes nothing away that could have been saved.
+func TestChainEmpty(t *testing.T) {
+	base, chain := loadChain(t, 1)
+	d := *base
+	d.o.Base, d.o.Dump = base.o.Dump, archive.DeltaPath(chain.Dump, 4)
+	smalldump.Delta(t, d.o.Dump, archive.DeltaPath(chain.Dump, 3), nil)
+	if err := d.load(t, false); err != nil {
+		t.Fatal(err)
+	}
+	runChain(t, chain, 0, 0, "only the base")
+	base.holds(t, "a gone")
+}
+
 // TestChainDamaged: what the rollback of any of the deltas rests on is looked at before anything is
 // undone, and a chain of which nothing is undone can go on.
 func TestChainDamaged(t *testing.T) {

@@ -26,7 +26,7 @@ func (r *rollback) mayUndo(ctx context.Context) error {
 		case err != nil:
 			return err
 		}
-		if r.dump.Manifest.Delta != nil && r.Undo == "" && p.journal.Undo() == "" && !p.journal.WasEmpty() && !p.isUndone() {
+		if m := r.dump.Manifest; m.Delta != nil && !m.IsEmpty() && r.Undo == "" && p.journal.Undo() == "" && !p.journal.WasEmpty() && !p.isUndone() {
 			return fmt.Errorf("%w: this delta was loaded without --undo, and what it has replaced and deleted is known nowhere: "+
 				"without its keys the target would be neither as before it nor as after it. To begin anew, clear the target and load the base", exitcode.ErrRefused)
 		}
