@@ -10,7 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// OnExists says what becomes of a key that the target already holds. Fail is done in check.go,
+// OnExists says what becomes of a key that the target already holds. Fail is done in reply.go,
 // Skip in exists.go, Replace in queue.go.
 type OnExists int
 
