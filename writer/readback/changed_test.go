@@ -87,12 +87,17 @@ func TestReadGroups(t *testing.T) {
 	for name, c := range map[string]struct{ groups, refused string }{
 		"none":     {"*0\r\n", ""},
 		"of loads": {group("kvload"), ""},
-		"one":      {group("workers"), "it has 1 consumer group, which no dump can hold"},
+		"lost":     {"*0\r\n", "XLEN counts 1 entries, XRANGE shows 0"}, // SERVERS.md K11
+		"one":      {group("workers"), "it has 1 consumer group, which no dump can hold: rename the key"},
 	} {
+		entries := "*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n"
+		if name == "lost" {
+			entries = "*0\r\n"
+		}
 		f := testserver.Start(t, func(cmd []string) (string, bool) {
 			reply, ok := map[string]string{
 				"INFO server": testserver.Bulk(testserver.InfoKvrocks), "XINFO STREAM": state, "XINFO GROUPS": c.groups,
-				"XRANGE k": "*1\r\n*2\r\n$3\r\n1-1\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n", "PEXPIRETIME k": ":-1\r\n", "XLEN k": ":1\r\n",
+				"XRANGE k": entries, "PEXPIRETIME k": ":-1\r\n", "XLEN k": ":1\r\n",
 			}[strings.Join(cmd[:min(2, len(cmd))], " ")]
 			return reply, ok
 		})

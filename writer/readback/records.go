@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -240,7 +241,7 @@ func (c *Client) readStream(ctx context.Context, p *recordMaker) error {
 		}
 	}
 	if groups > 0 {
-		return conn.Preflightf("it has %s, which no dump can hold: remove them, or leave the key out", consumerGroups(groups))
+		return conn.Preflightf("it has %s, which no dump can hold: rename the key, or leave streams out with --type (no XGROUP DESTROY: a Kvrocks deletes entries with it)", consumerGroups(groups)) // SERVERS.md K11
 	}
 	from := "-"
 	for p.elements < p.info.Length {
@@ -264,7 +265,7 @@ func (c *Client) readStream(ctx context.Context, p *recordMaker) error {
 			continue
 		}
 		if len(r.Entries) == 0 {
-			return ErrChanged
+			return fmt.Errorf("%w; XLEN counts %d entries, XRANGE shows %d: if nobody writes, rename the key", ErrChanged, p.info.Length, p.elements) // K11
 		}
 		from = "(" + r.Entries[len(r.Entries)-1].ID.String()
 		if err := p.add(r); err != nil {
