@@ -11,7 +11,8 @@ import (
 )
 
 // dropIncomplete leaves out chunks with a part of a key that is not whole, and those with keys that
-// others have: a killed run had sent one, which came when the next had begun to read its keys anew.
+// others have, in a bucket: a killed run had sent one, which came when the next had begun to read
+// its keys anew. Nothing comes late into a directory: Gaps refuses those there.
 func (w *Writer) dropIncomplete(log func(string)) error {
 	there := map[string]bool{}
 	for _, c := range w.chunks {
@@ -29,7 +30,7 @@ func (w *Writer) dropIncomplete(log func(string)) error {
 	w.chunks = nil
 	var last *format.ChunkInfo
 	for _, u := range units {
-		if last != nil && last.DB == u[0].DB && last.Type == u[0].Type && (last.End == nil || bytes.Compare(last.End, u[0].Start) > 0) {
+		if w.uploads != nil && last != nil && last.DB == u[0].DB && last.Type == u[0].Type && (last.End == nil || bytes.Compare(last.End, u[0].Start) > 0) {
 			for _, c := range u {
 				if err := w.leaveOut(c, "has keys that "+last.Name+" has, for one of them came late", log); err != nil {
 					return err

@@ -167,6 +167,21 @@ func TestFollowLostJournal(t *testing.T) {
 	}
 }
 
+// TestFollowRestarted: a source that was restarted while it was followed may hold what no delta
+// has. Every run says so, in its exit code, too, until a comparison of the source is behind it.
+func TestFollowRestarted(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	c.load(c.base)
+	dir := archive.DeltaPath(c.dir, 1)
+	smalldump.DeltaWith(t, dir, c.last, func(d *format.Delta) { d.Last, d.Restarted = true, true }, []format.Record{smalldump.String("a", "1")})
+	c.n, c.last = 1, dir
+	for range 2 {
+		c.follow(false, exitcode.LeftOut, "pikadump dump --base makes one")
+	}
+	c.delta(smalldump.String("b", "1"))
+	c.follow(false, 0, "delta 2: loaded 1 key")
+}
+
 // TestFollowLacks: what the deltas themselves list as skipped is said in every run, and by a
 // comparison.
 func TestFollowLacks(t *testing.T) {

@@ -136,6 +136,9 @@ func (f *follower) run(ctx context.Context) error {
 		f.Summary.Note("nothing was sent: all deltas that are there were loaded before")
 	}
 	f.Summary.Finished = true
+	if f.worst == nil && f.Summary.Chain.Restarted {
+		f.worst = &exitcode.LeftOutError{Text: "all is loaded, but the source was restarted while it was followed: what was written in the moment before may be in no delta. pikadump dump --base makes one that has it"}
+	}
 	return f.worst
 }
 

@@ -96,16 +96,17 @@ func Skipped(key string) format.Record { return format.Record{Key: []byte(key)} 
 // is Deleted all are.
 func Delta(t *testing.T, dir, after string, dbs ...[]format.Record) {
 	t.Helper()
-	writeDelta(t, dir, after, false, dbs)
+	DeltaWith(t, dir, after, func(*format.Delta) {}, dbs...)
 }
 
 // LastDelta is Delta, for one that was made while the writers were at rest.
 func LastDelta(t *testing.T, dir, after string, dbs ...[]format.Record) {
 	t.Helper()
-	writeDelta(t, dir, after, true, dbs)
+	DeltaWith(t, dir, after, func(d *format.Delta) { d.Last = true }, dbs...)
 }
 
-func writeDelta(t *testing.T, dir, after string, last bool, dbs [][]format.Record) {
+// DeltaWith is Delta, of which set says more.
+func DeltaWith(t *testing.T, dir, after string, set func(*format.Delta), dbs ...[]format.Record) {
 	t.Helper()
 	a, err := archive.OpenAny(t.Context(), after, 1)
 	if err != nil {
@@ -113,11 +114,12 @@ func writeDelta(t *testing.T, dir, after string, last bool, dbs [][]format.Recor
 	}
 	defer a.Close()
 	now := time.Now()
-	d := format.Delta{Base: a.Manifest.Dump, After: a.Manifest.Dump, Number: 1, Made: format.MadeByScan, From: a.Manifest.Source.Binlog, Until: now, Last: last}
+	d := format.Delta{Base: a.Manifest.Dump, After: a.Manifest.Dump, Number: 1, Made: format.MadeByScan, From: a.Manifest.Source.Binlog, Until: now}
 	if before := a.Manifest.Delta; before != nil {
 		d.Base, d.Number, d.From = before.Base, before.Number+1, before.To
 	}
 	d.To = d.From
+	set(&d)
 	w, err := archive.Create(t.Context(), dir, format.NewDelta("test", now, a.Manifest.Source, a.Manifest.Options, d), archive.Options{})
 	if err != nil {
 		t.Fatal(err)
