@@ -50,20 +50,7 @@ func (h *heavy) endLast() {
 	h.names = append(h.names, h.last...)
 	h.fresh = append(h.fresh, id{len(h.names), h.count})
 	if len(h.fresh) > mostHeavy {
-		sizes := make([]int64, 0, len(h.fresh))
-		for _, f := range h.fresh {
-			sizes = append(sizes, f.Bytes)
-		}
-		h.raise(sizes)
-		fresh, names, from := h.fresh[:0], h.names[:0], 0
-		for _, f := range h.fresh {
-			if f.Bytes >= h.least {
-				names = append(names, h.names[from:f.end]...)
-				fresh = append(fresh, id{len(names), f.Counts})
-			}
-			from = f.end
-		}
-		h.fresh, h.names = fresh, names
+		h.addFresh()
 	}
 }
 
@@ -71,6 +58,10 @@ func (h *heavy) endLast() {
 func (h *heavy) settle() {
 	h.endLast()
 	h.last, h.count = h.last[:0], Counts{}
+	h.addFresh()
+}
+
+func (h *heavy) addFresh() {
 	from := 0
 	for _, f := range h.fresh {
 		h.add(h.names[from:f.end], f.Counts)
@@ -79,18 +70,14 @@ func (h *heavy) settle() {
 	h.fresh, h.names = h.fresh[:0], h.names[:0]
 }
 
-// raise gives up the smaller half of such sizes.
-func (h *heavy) raise(sizes []int64) {
-	slices.Sort(sizes)
-	h.least = max(h.least, sizes[len(sizes)/2]+1)
-}
-
+// add adds an id. One that is not larger than what was given up may be as large, and have been kept
+// elsewhere.
 func (h *heavy) add(id []byte, c Counts) {
 	if is := h.ids[string(id)]; is != nil {
 		is.add(c)
 		return
 	}
-	if c.Bytes < h.least {
+	if c.Bytes < h.least-1 {
 		return
 	}
 	if h.ids == nil {
@@ -98,20 +85,26 @@ func (h *heavy) add(id []byte, c Counts) {
 	}
 	h.ids[string(id)] = &c
 	if len(h.ids) > mostHeavy {
-		sizes := make([]int64, 0, len(h.ids))
-		for _, c := range h.ids {
-			sizes = append(sizes, c.Bytes)
+		small := h.largest()[mostHeavy/2:]
+		h.least = max(h.least, h.ids[small[0]].Bytes+1)
+		for _, id := range small {
+			delete(h.ids, id)
 		}
-		h.raise(sizes)
-		maps.DeleteFunc(h.ids, func(_ string, c *Counts) bool { return c.Bytes < h.least })
 	}
 }
 
 func (h *heavy) merge(o *heavy) {
 	h.least = max(h.least, o.least)
-	for id, c := range o.ids {
-		h.add([]byte(id), *c)
+	for _, id := range o.largest() {
+		h.add([]byte(id), *o.ids[id])
 	}
+}
+
+// largest returns the ids, the largest first: in one order whatever that of the map is.
+func (h *heavy) largest() []string {
+	return slices.SortedFunc(maps.Keys(h.ids), func(a, b string) int {
+		return cmp.Or(-cmp.Compare(h.ids[a].Bytes, h.ids[b].Bytes), cmp.Compare(a, b))
+	})
 }
 
 // An ID is one of the ids with the most bytes, with the prefix before it.
@@ -123,9 +116,8 @@ type ID struct {
 // list returns the largest.
 func (h *heavy) list(most int) []ID {
 	all := []ID{}
-	for id, c := range h.ids {
-		all = append(all, ID{id, *c})
+	for _, id := range h.largest()[:min(len(h.ids), most)] {
+		all = append(all, ID{id, *h.ids[id]})
 	}
-	slices.SortFunc(all, func(a, b ID) int { return cmp.Or(-cmp.Compare(a.Bytes, b.Bytes), cmp.Compare(a.Prefix, b.Prefix)) })
-	return all[:min(len(all), most)]
+	return all
 }

@@ -94,7 +94,7 @@ func sampled(units []archive.Unit) (some []archive.Unit) {
 }
 
 // addUnit takes in the names at the beginning of a unit. It may be called for several at once.
-func (s *separatorSample) addUnit(_ context.Context, _ archive.Unit, src *archive.UnitSource) error {
+func (s *separatorSample) addUnit(_ context.Context, _ int, _ archive.Unit, src *archive.UnitSource) error {
 	for keys, size := 0, 0; keys < sampledKeys && size < sampledBytes; keys++ {
 		r, err := src.Next()
 		if err == io.EOF {

@@ -11,7 +11,7 @@ package stats
 import (
 	"context"
 	"errors"
-	"sync"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -50,7 +50,7 @@ type Options struct {
 	Done func(archive.Unit)
 }
 
-// mostWorkers bounds the memory: each holds a frame, and what it has counted.
+// mostWorkers bounds the memory: each holds a frame, and each lane what it has counted.
 const mostWorkers = 8
 
 // Run reads the dump, and returns what is in it.
@@ -60,7 +60,7 @@ func Run(ctx context.Context, o Options) (*Stats, error) {
 	}
 	units := o.Archive.Units(func(format.ChunkInfo) bool { return true })
 	sample := separatorSample{}
-	if err := o.each(ctx, sampled(units), sample.addUnit); err != nil {
+	if err := o.each(ctx, slices.Collect(slices.Chunk(sampled(units), 1)), sample.addUnit); err != nil {
 		return nil, err
 	}
 	separators, list := sample.found()
@@ -73,52 +73,56 @@ func Run(ctx context.Context, o Options) (*Stats, error) {
 	return s, nil
 }
 
-// A work reads the records of a unit, or some of them.
-type work func(context.Context, archive.Unit, *archive.UnitSource) error
+// A work reads the records of a unit of a lane, or some of them.
+type work func(ctx context.Context, lane int, u archive.Unit, src *archive.UnitSource) error
 
-// each has the work done for each unit, for as many at once as there are workers.
-func (o *Options) each(ctx context.Context, units []archive.Unit, do work) error {
+// each has the work done for the units of each lane in order, for as many lanes at once as there
+// are workers.
+func (o *Options) each(ctx context.Context, lanes [][]archive.Unit, do work) error {
 	memory := archive.NewMemory(archive.GiantBytes)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(min(o.Workers, mostWorkers))
-	for _, u := range units {
+	for lane, units := range lanes {
 		g.Go(func() error {
-			if ctx.Err() != nil {
-				return context.Cause(ctx)
+			for _, u := range units {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				src := o.Archive.OpenUnit(u)
+				src.Bound(ctx, memory)
+				if err := errors.Join(do(ctx, lane, u, src), src.Close()); err != nil {
+					return err
+				}
 			}
-			src := o.Archive.OpenUnit(u)
-			src.Bound(ctx, memory)
-			return errors.Join(do(ctx, u, src), src.Close())
+			return nil
 		})
 	}
 	return g.Wait()
 }
 
-// read reads the units into all, each worker with a collector of its own.
+// read reads the units into all. What is given up for lack of room depends on what is counted
+// together, and in which order: so lanes are the same whatever the number of workers.
 func (o *Options) read(ctx context.Context, units []archive.Unit, all *collector) error {
-	var mu sync.Mutex
-	var idle []*collector
-	err := o.each(ctx, archive.LargestFirst(units), func(ctx context.Context, u archive.Unit, src *archive.UnitSource) error {
-		mu.Lock()
-		if len(idle) == 0 {
-			idle = append(idle, newCollector(all.at, all.walker.alphabet))
+	lanes, sizes := make([][]archive.Unit, mostWorkers), make([]int64, mostWorkers)
+	for _, u := range archive.LargestFirst(units) {
+		least := slices.Index(sizes, slices.Min(sizes))
+		lanes[least], sizes[least] = append(lanes[least], u), sizes[least]+max(1, u.Stored())
+	}
+	var counted [mostWorkers]*collector
+	err := o.each(ctx, lanes, func(ctx context.Context, lane int, u archive.Unit, src *archive.UnitSource) error {
+		if counted[lane] == nil {
+			counted[lane] = newCollector(all.at, all.walker.alphabet)
 		}
-		c := idle[len(idle)-1]
-		idle = idle[:len(idle)-1]
-		mu.Unlock()
-		if err := c.unit(ctx, u, src); err != nil {
-			return err
-		}
-		if o.Done != nil {
+		err := counted[lane].unit(ctx, u, src)
+		if err == nil && o.Done != nil {
 			o.Done(u)
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		idle = append(idle, c)
-		return nil
+		return err
 	})
-	for _, c := range idle {
-		all.merge(c)
+	for _, c := range counted {
+		if c != nil && err == nil {
+			all.merge(c)
+		}
 	}
 	return err
 }

@@ -155,3 +155,24 @@ func TestDamaged(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestWorkers: what is given up for lack of room is the same with any number of workers, and of
+// ids of one size some are left.
+func TestWorkers(t *testing.T) {
+	var records []format.Record
+	for i := range 4 * mostHeavy {
+		records = append(records, smalldump.String(fmt.Sprintf("t:%05d:%c", i, 'a'+i%7), "value"))
+	}
+	dir := smalldump.Make(t, smalldump.Options{ChunkBytes: 40_000}, records)
+	want := run(t, dir, 1)
+	if want.Names.Exact || len(want.Names.LargestIDs) != mostIDs {
+		t.Errorf("%d ids, exact: %v", len(want.Names.LargestIDs), want.Names.Exact)
+	}
+	for range 10 {
+		for _, workers := range []int{1, 2, 5} {
+			if got := run(t, dir, workers); !reflect.DeepEqual(got, want) {
+				t.Fatalf("with %d workers %+v\nwith one %+v", workers, got.Names, want.Names)
+			}
+		}
+	}
+}
