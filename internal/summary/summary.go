@@ -10,7 +10,9 @@
 package summary
 
 import (
+	"encoding/json"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -354,4 +356,12 @@ func Place(location string) string {
 		location, _, _ = strings.Cut(location, "?")
 	}
 	return location
+}
+
+// JSON writes the summary as one object.
+func (s *Summary) JSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(s)
 }

@@ -1,7 +1,6 @@
 package summary
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -12,14 +11,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
-
-// JSON writes the summary as one object.
-func (s *Summary) JSON(w io.Writer) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(s)
-}
 
 // Text writes the summary for people, in lines of at most so many columns, and of at most 80, but
 // for what is to be pasted in one piece. Of a command that came to nothing it writes nothing: its
