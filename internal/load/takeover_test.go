@@ -182,9 +182,13 @@ func newClustered(t *testing.T) *clustered {
 	c.until(1, "OK", "CLUSTER", "REPLICATE", id)
 	c.until(1, "master_link_status:up", "INFO", "replication")
 	c.until(0, "OK", "FLUSHALL") // a replica without any write is not listed
-	for slots := []redis.ClusterSlot(nil); len(slots) == 0 || len(slots[0].Nodes) < 2; time.Sleep(50 * time.Millisecond) {
-		if slots, err = c.clients[0].ClusterSlots(t.Context()).Result(); err != nil {
+	for nodes := 0; nodes < 2; time.Sleep(50 * time.Millisecond) {
+		slots, err := c.clients[0].Do(t.Context(), "CLUSTER", "SLOTS").Slice()
+		if err != nil {
 			t.Fatal(err)
+		}
+		if len(slots) > 0 {
+			nodes = len(slots[0].([]any)) - 2 // behind the first and the last slot
 		}
 	}
 	c.until(0, "cluster_state:ok", "CLUSTER", "INFO")
