@@ -80,14 +80,22 @@ func (m *maker) partial(o format.Options) (lines []string) {
 	if o.LimitKeys != 0 {
 		lines = append(lines, m.say("A trial: at most %s of each database and type", m.count(o.LimitKeys, "key", "keys")))
 	}
-	if types := m.Manifest.Options.Types; len(types) < len(format.Types) {
-		names := []string{}
-		for _, t := range types {
-			names = append(names, string(t))
-		}
-		lines = append(lines, m.say("Only keys of these types: %s", strings.Join(names, ", ")))
+	types := m.Manifest.Options.Types
+	if n := len(types); n < len(format.Types) && (n < len(format.Types)-1 || slices.Contains(types, format.TypeStream) || hasStreams(&m.Manifest.Source)) {
+		lines = append(lines, m.say("Only keys of these types: %s", joined(types)))
 	}
 	return lines
+}
+
+func joined(types []format.Type) string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(types), " ", ", "), "[]")
+}
+
+// hasStreams reports whether a source may have streams, as all but a Pika before 3.5.3.
+func hasStreams(s *format.Source) bool {
+	var v [3]int
+	n, _ := fmt.Sscanf(s.Version, "%d.%d.%d", &v[0], &v[1], &v[2])
+	return s.Server != "pika" || n < len(v) || slices.Compare(v[:], []int{3, 5, 3}) >= 0
 }
 
 // harmless are reasons for which nothing is lost.
@@ -122,11 +130,7 @@ func (m *maker) conflicts() note {
 		Text: []string{m.say("Kvrocks has one type per name. --on-conflict says which one a load takes. conflicts.jsonl names all; the first are:")}}
 	n.Table = m.sheet("", "=Name", "Database", "Types")
 	for _, c := range m.Conflicts[:min(mostNamed, len(m.Conflicts))] {
-		types := []string{}
-		for _, t := range c.Types {
-			types = append(types, string(t))
-		}
-		n.Table.add(columns.Middle(c.Name, mostName), fmt.Sprint("db", c.DB), strings.Join(types, ", "))
+		n.Table.add(columns.Middle(c.Name, mostName), fmt.Sprint("db", c.DB), joined(c.Types))
 	}
 	return n
 }

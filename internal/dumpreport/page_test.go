@@ -146,6 +146,20 @@ func TestPageSays(t *testing.T) {
 	}
 }
 
+// TestPartial: a dump of all types that its source has is the whole source.
+func TestPartial(t *testing.T) {
+	five := format.Types[:len(format.Types)-1]
+	for version, tc := range map[string]struct {
+		types []format.Type
+		want  int
+	}{"3.4.0": {five, 0}, "3.5.2": {five, 0}, "3.5.3": {five, 1}, "3.3.6": {five[1:], 1}, "4.0.0": {format.Types, 0}, "unknown": {five, 1}} {
+		m := maker{Page: &Page{Lang: English, Manifest: &format.Manifest{Info: format.Info{Source: format.Source{Server: "pika", Version: version}, Options: format.Options{Types: tc.types}}}}}
+		if got := m.partial(m.Manifest.Options); len(got) != tc.want || len(got) > 0 && !strings.Contains(got[0], "hash, list") {
+			t.Errorf("%s: %q", version, got)
+		}
+	}
+}
+
 // TestOtherDump: a load of another dump is none.
 func TestOtherDump(t *testing.T) {
 	if _, err := ReadLoad(t.Context(), sampleLoad(t, "d", true), "another"); exitcode.Of(err, nil) != exitcode.Refused {

@@ -150,12 +150,7 @@ func (b bounds) below(n *node, prefix string) []Prefix {
 // prefix returns a node as a prefix. One with a single way below it is that way.
 func (b bounds) prefix(n *node, prefix string) Prefix {
 	for n.Keys > 0 && len(n.last.nodes)+len(n.more.nodes) == 1 {
-		only := n
-		for _, s := range []*set{&n.last, &n.more} {
-			for _, below := range s.nodes {
-				only = below
-			}
-		}
+		only := slices.Concat(n.last.nodes, n.more.nodes)[0]
 		if only.Keys != n.Keys { // names end here as well
 			break
 		}
