@@ -155,6 +155,13 @@ func TestReportDeltas(t *testing.T) {
 			t.Errorf("exit code %d, %s: it does not say %q", r.code, r.stderr, want)
 		}
 	}
+	if r := runCommand("rollback", "--quiet", "--uri", m.Addr(), "--in", base, "--flush"); r.code != 0 {
+		t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	r = runCommand("report", "--quiet", chain, "--base", base, "--out", "-")
+	if !strings.Contains(r.stdout, "Loads of deltas</a>: 0 of 2 finished") || strings.Count(r.stdout, "Undone on ") < 3 {
+		t.Errorf("exit code %d, %s: it does not say that the deltas are undone", r.code, r.stderr)
+	}
 }
 
 // TestReportEncrypted: the page of an encrypted dump says that it is not encrypted itself.

@@ -55,6 +55,12 @@ func (m *maker) deltaLoads() section {
 	finished := 0
 	for _, d := range m.DeltaLoads {
 		ended, _ := m.ended(&d.Load)
+		for _, base := range m.Loads {
+			t := base.undone()
+			if base.Status.Identity().Address == d.Status.Identity().Address && ended.Level == good && t.After(d.Status.Shards[0].Journal.Finished()) {
+				ended = note{Level: warn, Title: m.say("Undone on %s", moment(t))}
+			}
+		}
 		at, lasted, result := "–", "–", ended.Title
 		switch {
 		case ended.Level == good:

@@ -32,11 +32,8 @@ func (m *maker) load(l *Load, id string) section {
 		v.Notes = append(v.Notes, m.leftOut(l), m.verified(l))
 	}
 	v.Verdict = v.verdict()
-	for _, p := range l.Status.Shards {
-		if why := p.Journal.Unsure(); why != "" {
-			v.Notes = append(v.Notes, note{Level: warn, Title: m.say("It is not known whether the target kept all of it"), Text: []string{why}})
-			break
-		}
+	if why := l.Status.Unsure(); why != "" {
+		v.Notes = append(v.Notes, note{Level: warn, Title: m.say("It is not known whether the target kept all of it"), Text: []string{why}})
 	}
 	var all []journal.History
 	for _, p := range l.Status.Shards {
@@ -60,16 +57,12 @@ func (m *maker) load(l *Load, id string) section {
 func (m *maker) ended(l *Load) (n note, undone bool) {
 	s := l.Status.Stats()
 	what := m.say("%s with %s, %s", m.count(s.Keys, "key", "keys"), m.count(s.Elements, "element", "elements"), progress.Bytes(s.Bytes))
-	var end time.Time
-	undoing := false
-	kept := int64(0)
+	undoing, kept := false, int64(0)
 	for _, p := range l.Status.Shards {
 		undoing = undoing || p.Journal.IsUndoing()
 		kept += p.Journal.Kept()
-		if t := p.Journal.Undone(); t.After(end) {
-			end = t
-		}
 	}
+	end := l.undone()
 	switch {
 	case !end.IsZero():
 		text := m.say("Nothing of it is left on the target.")
@@ -84,6 +77,16 @@ func (m *maker) ended(l *Load) (n note, undone bool) {
 		return note{Level: bad, Title: m.say("Not finished"), Text: []string{m.say("So far %s.", what), m.toDo(l)}}, false
 	}
 	return note{Level: good, Title: m.say("Finished in %s", took(l.Status.Took())), Text: []string{m.say("Loaded %s.", what)}}, false
+}
+
+// undone returns when the load was undone; zero: it was not.
+func (l *Load) undone() (end time.Time) {
+	for _, p := range l.Status.Shards {
+		if t := p.Journal.Undone(); t.After(end) {
+			end = t
+		}
+	}
+	return end
 }
 
 // toDo says how a load is finished.

@@ -52,12 +52,7 @@ var (
 	sizeBounds   = []int64{64, 256, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20, 16 << 20}
 	lengthBounds = []int64{2, 11, 101, 1001, 10_001, 100_001, 1_000_001}
 	// In seconds from the end of the dump. Before the first: expired by then.
-	ttlBounds = []int64{0, 60, hour, 6 * hour, day, 7 * day, 30 * day, 365 * day}
-)
-
-const (
-	hour = 60 * 60
-	day  = 24 * hour
+	ttlBounds = []int64{0, 60, 3600, 6 * 3600, 86_400, 7 * 86_400, 30 * 86_400, 365 * 86_400}
 )
 
 // A histogram counts keys by class.
