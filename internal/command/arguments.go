@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+	"github.com/xrash/smetrics"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
@@ -103,7 +104,7 @@ func usageError(c *cli.Context, err error) error {
 		if m[1] == "in" && flagOf(flags, "uri") == nil && flagOf(flags, "out") == nil { // it reads a dump only
 			return exitcode.Usagef("there is no flag --in: the dump is an argument, as in %s", c.Command.UsageText)
 		}
-		return exitcode.Usagef("there is no flag %s; did you mean --%s?", dashed(m[1]), nearest(flagNames(flags), m[1]))
+		return exitcode.Usagef("there is no flag %s%s", dashed(m[1]), nearest(flagNames(flags), m[1], "--"))
 	}
 	if m := withoutValue.FindStringSubmatch(text); m != nil {
 		return exitcode.Usagef("%s needs a value", dashed(m[1]))
@@ -122,10 +123,7 @@ func usageError(c *cli.Context, err error) error {
 }
 
 func dashed(name string) string {
-	if len(name) == 1 {
-		return "-" + name
-	}
-	return "--" + name
+	return "--"[:min(2, len(name))] + name
 }
 
 // kind says what the value of a flag looks like.
@@ -166,24 +164,22 @@ func overlooked(app *cli.App, args, environ []string) []string {
 	for _, e := range environ {
 		name, _, _ := strings.Cut(e, "=")
 		if strings.HasPrefix(name, prefix) && !slices.Contains(known, name) && !links.MatchString(name) && !strings.Contains(said, name) {
-			line := name + " in the environment is not the variable of any flag and is ignored"
-			if near := nearest(known, name); near != "" {
-				line += "; did you mean " + near + "?"
-			}
-			lines = append(lines, line)
+			lines = append(lines, name+" in the environment is not the variable of any flag and is ignored"+nearest(known, name, ""))
 		}
 	}
 	slices.Sort(lines)
 	return lines
 }
 
-// nearest returns the name that looks most like it; empty if there is none.
-func nearest(names []string, name string) string {
-	var flags []cli.Flag
+// nearest asks whether the name was meant that looks most like it; empty: none is alike enough.
+func nearest(names []string, name, dashes string) (near string) {
+	best := 0.8
 	for _, n := range names {
-		flags = append(flags, &cli.StringFlag{Name: n})
+		if score := smetrics.JaroWinkler(n, name, 0.7, 4); score > best {
+			best, near = score, "; did you mean "+dashes+n+"?"
+		}
 	}
-	return strings.TrimLeft(cli.SuggestFlag(flags, name, true), "-")
+	return near
 }
 
 // shownPasswords says how those passwords of a tool are given else that stand in the command line,

@@ -60,7 +60,7 @@ func App(app *cli.App, most map[string][]string) *cli.App {
 			if tool := toolOf[name]; tool != "" {
 				return exitcode.Usagef("%s has no command %s: it is %s %s", app.Name, name, tool, name)
 			}
-			return exitcode.Usagef("there is no command %q; did you mean %s?", name, nearest(commandNames(app), name))
+			return exitcode.Usagef("there is no command %q%s", name, nearest(commandNames(app), name, ""))
 		}
 		return cli.ShowAppHelp(c)
 	}

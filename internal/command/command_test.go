@@ -75,6 +75,8 @@ func TestMainShows(t *testing.T) {
 			"tool: --timeout \"30\": it is a duration with its unit, such as 30s or 5m\ntool: see tool do --help\n"},
 		{"no such flag", fail(nil), []string{"do", "--time-out", "30s"}, 2,
 			"tool: there is no flag --time-out; did you mean --timeout?\ntool: see tool do --help\n"},
+		{"nothing like it", fail(nil), []string{"do", "--create-namespaces"}, 2,
+			"tool: there is no flag --create-namespaces\ntool: see tool do --help\n"},
 		{"no value", fail(nil), []string{"do", "--timeout"}, 2, "tool: --timeout needs a value\ntool: see tool do --help\n"},
 		{"no such command", fail(nil), []string{"doo"}, 2, "tool: there is no command \"doo\"; did you mean do?\ntool: see tool --help\n"},
 		{"a command of the other", fail(nil), []string{"check"}, 2, "tool: tool has no command check: it is kvload check\ntool: see tool --help\n"},

@@ -175,11 +175,7 @@ func read(path string, key, value *yaml.Node, flags []cli.Flag, names []string, 
 		return fmt.Errorf("%s:%d: %s is a command: its flags stand below it, each in a line that "+
 			"is indented", path, key.Line, name)
 	case !slices.Contains(flagNames(flags), name):
-		text := fmt.Sprintf("%s:%d: %s is no flag", path, key.Line, name)
-		if near := nearest(names, name); near != "" {
-			text += "; did you mean " + near + "?"
-		}
-		return errors.New(text)
+		return fmt.Errorf("%s:%d: %s is no flag%s", path, key.Line, name, nearest(names, name, ""))
 	}
 	s := setting{line: key.Line}
 	nodes := []*yaml.Node{value}
