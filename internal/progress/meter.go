@@ -211,7 +211,9 @@ func (m *Meter) Snapshot() Snapshot {
 	s.Total.BytesRate = m.bytesRate.at(now, float64(fresh.Bytes), rateTime)
 	s.Waits = m.waited(now)
 	for _, one := range m.servers {
-		s.Servers = append(s.Servers, one.Server)
+		if one.watches > 0 || one.asked || one.Refused != "" { // else it had no time to answer
+			s.Servers = append(s.Servers, one.Server)
+		}
 	}
 	if m.note != nil {
 		s.Note = m.note()

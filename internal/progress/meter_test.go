@@ -180,6 +180,9 @@ func TestServer(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	stop() // after one look
 	m.Watch(ctx, Target, "b", func(context.Context) (Load, error) { return Load{}, nil })
+	if s := m.Snapshot(); len(s.Servers) != 0 {
+		t.Errorf("nobody waits for an answer any more: %+v", s.Servers)
+	}
 	one := m.servers[0]
 	one.saw(c.now(), c.now(), Load{Ops: 7, CPUSeconds: 100, Memory: -1, Disk: 5, Stalls: 10}, nil)
 	if s := m.Snapshot().Servers[0]; *s.Ops != 7 || s.CPU != nil || s.Memory != nil || *s.Disk != 5 || *s.Stalls != 0 {

@@ -40,9 +40,10 @@ type Load struct {
 // A server is what was heard of one.
 type server struct {
 	Server
-	cpu    speed
-	stalls int64 // at the first look
-	asked  bool
+	cpu     speed
+	stalls  int64 // at the first look
+	asked   bool
+	watches int
 }
 
 // Watch asks a server how it fares until ctx ends, and looks at once. That it does not tell is
@@ -54,14 +55,15 @@ func (m *Meter) Watch(ctx context.Context, role, addr string, look func(context.
 	var one *server
 	m.set(func() {
 		i := slices.IndexFunc(m.servers, func(s *server) bool { return s.Role == role && s.Addr == addr })
-		if i >= 0 { // it was watched before, such as in the load of the delta before
-			one = m.servers[i]
-			return
+		if i < 0 { // else it was watched before, such as in the load of the delta before
+			i = len(m.servers)
+			m.servers = append(m.servers, &server{Server: Server{Role: role, Addr: addr, Notes: []string{}}})
 		}
-		one = &server{Server: Server{Role: role, Addr: addr, Notes: []string{}}}
-		m.servers = append(m.servers, one)
+		one = m.servers[i]
+		one.watches++
 		slices.SortStableFunc(m.servers, func(a, b *server) int { return cmp.Compare(a.Role, b.Role) })
 	})
+	defer m.set(func() { one.watches-- })
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for {
