@@ -357,6 +357,8 @@ func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Open
 	}
 	switch {
 	case err != nil:
+	case state.Phase == loadstate.Finished && j.Chained:
+		fmt.Fprintf(j.log, "delta %d was loaded before: nothing is sent of it\n", j.Number)
 	case state.Phase == loadstate.Finished:
 		fmt.Fprintln(j.log, "nothing is sent:", state.Found)
 	case state.Phase == loadstate.Resumed:

@@ -156,7 +156,7 @@ func TestFollow(t *testing.T) {
 	if s := c.follow(false, 0, "delta 5: "); s.Chain.Deltas != 5 || s.Chain.Number != 5 || s.Keys != 9 || s.Chain.LagSeconds < 0 {
 		t.Errorf("%+v %+v", s, s.Chain)
 	}
-	if s := c.follow(false, 0, "nothing is sent", "\nloaded before: 2 keys\n", "made no delta", "nothing was sent"); s.Chain.Deltas != 0 || s.Chain.Number != 5 {
+	if s := c.follow(false, 0, "delta 5 was loaded before: nothing is sent", "\nloaded before: 2 keys\n", "made no delta", "nothing was sent"); s.Chain.Deltas != 0 || s.Chain.Number != 5 {
 		t.Errorf("%+v", s.Chain)
 	}
 	go func() {
