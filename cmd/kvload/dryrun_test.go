@@ -99,6 +99,11 @@ func TestDryRunRefuses(t *testing.T) {
 			w.flags = []string{"--shard", "0/2"}
 		}},
 		{"not finished", 5, "journal", "resume it with --resume", func(w *walk) { w.unfinished() }},
+		{"not finished, in a namespace", 5, "journal", "from the journal but for a --map-db with namespaces, or undo", func(w *walk) {
+			w.k.change(func() { w.k.password, w.k.tokens[token] = password, "n" })
+			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE", "--pass", password}
+			w.unfinished(w.flags...)
+		}},
 		{"not finished, other settings", 5, "journal", `--on-exists was "fail"`, func(w *walk) {
 			w.unfinished()
 			w.flags = []string{"--resume", "--on-exists", "replace"}

@@ -65,7 +65,7 @@ func (s *State) Next() (Phase, preflight.Check, error) {
 		c.Advice = "a load without --resume begins once more"
 		return Fresh, c, nil
 	case !s.run.Resume:
-		return Fresh, c, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: resume it with --resume, which takes its flags from the journal, "+
+		return Fresh, c, fmt.Errorf("%w: a load of this dump into this target was begun on %s and is not finished: resume it with --resume, which takes its flags from the journal but for a --map-db with namespaces, "+
 			"or undo it with kvload rollback and load from the beginning (%s)", exitcode.ErrRefused, began, s.Root)
 	}
 	if undo := storage.Abs(s.run.Undo); undo != "" && undo != j.Undo() {
