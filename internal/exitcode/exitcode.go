@@ -1,76 +1,187 @@
-// Package exitcode holds the exit codes of both commands, and the kinds of errors that have them.
-// The codes are part of the interface: schedulers decide by them whether to run a job again.
-//
-//	return exitcode.Usagef("--threads %d: it is between 1 and 64", n)
-//	os.Exit(exitcode.Of(err, nil))
-//
-// It imports nothing of ours but format, and it never exits.
 package exitcode
 
-// The codes, as the README and --help list them.
-const (
-	Done        = 0
-	Failed      = 1
-	Usage       = 2
-	LeftOut     = 3   // done, but some keys were left out and are listed
-	Different   = 4   // verification found differences, or is needed
-	Refused     = 5   // refused before anything was written
-	NoDump      = 10  // the dump is missing or incomplete
-	Locked      = 11  // another run is at work
-	Auth        = 12  // or no identity that opens an encrypted dump
-	Corrupt     = 13  // the dump is damaged
-	TryAgain    = 75  // what failed may go away by itself
-	HungUp      = 129 // the terminal is gone
-	Interrupted = 130
-	Terminated  = 143
+import (
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// Help is the table for --help.
-const Help = `EXIT CODES:
-   0    done
-   1    failed
-   2    wrong usage
-   3    done, but some keys were left out and are listed
-   4    verification found differences, or is needed
-   5    refused before anything was written
-   10   the dump is missing or was not finished
-   11   another run is active
-   12   authentication failed, a permission is missing, or no identity opens the
-        dump
-   13   the dump is damaged
-   75   try again later: connection lost, no answer, disk full
-   130  interrupted (143: terminated, 129: the terminal hung up)
-`
+// ErrRefused is the kind of an error that a tool refuses by itself, before it writes anything: code
+// 5.
+var ErrRefused = errors.New("refused")
 
-// Meaning says in a few words what a code means.
-func Meaning(code int) string {
-	switch code {
-	case Done:
-		return "done"
-	case Usage:
-		return "wrong usage"
-	case LeftOut:
-		return "done, but some keys were left out and are listed"
-	case Different:
-		return "verification found differences, or is needed"
-	case Refused:
-		return "refused before anything was written"
-	case NoDump:
-		return "the dump is missing or was not finished"
-	case Locked:
-		return "another run is active"
-	case Auth:
-		return "authentication failed, a permission is missing, or no identity opens the dump"
-	case Corrupt:
-		return "the dump is damaged"
-	case TryAgain:
-		return "try again later: connection lost, no answer, disk full"
-	case Interrupted:
-		return "interrupted"
-	case Terminated:
-		return "terminated"
-	case HungUp:
-		return "the terminal hung up"
+// A UsageError says that the command line is wrong.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }
+
+// Usagef returns a UsageError.
+func Usagef(format string, args ...any) error { return &UsageError{fmt.Errorf(format, args...)} }
+
+// A LeftOutError is the end of a run that did all but some keys, which are listed, or that is not
+// known to be of one moment.
+type LeftOutError struct {
+	Text string
+	// Inconsistent says that no key is left out, but that the data are not known to be of one
+	// moment, and have to be.
+	Inconsistent bool
+}
+
+func (e *LeftOutError) Error() string { return e.Text }
+
+// A DifferentError is the end of a verification that found differences, which are listed.
+type DifferentError struct{ Text string }
+
+func (e *DifferentError) Error() string { return e.Text }
+
+// An InterruptError is the cause of a context that a signal ended.
+type InterruptError struct{ Signal os.Signal }
+
+func (e *InterruptError) Error() string { return "stopped by " + e.Signal.String() }
+
+// New returns an error whose kind has an exit code: for the variables that errors.Is looks for.
+func New(code int, text string) error { return &kind{code, text} }
+
+// NewWithHint is New for a kind with advice of its own, which is shown after the error; empty: the
+// error says itself what to do.
+func NewWithHint(code int, text, hint string) error { return &hinted{kind{code, text}, hint} }
+
+type kind struct {
+	code int
+	text string
+}
+
+func (k *kind) Error() string { return k.text }
+func (k *kind) exitCode() int { return k.code }
+
+type hinted struct {
+	kind
+	hint string
+}
+
+// Hint returns the advice of the kind of an error, if it has one of its own.
+func Hint(err error) (hint string, ok bool) {
+	var h *hinted
+	if !errors.As(err, &h) {
+		return "", false
 	}
-	return "failed"
+	return h.hint, true
+}
+
+// FromStart marks an error of a run that --resume cannot continue.
+func FromStart(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &fromStart{err}
+}
+
+type fromStart struct{ err error }
+
+func (e *fromStart) Error() string { return e.err.Error() }
+func (e *fromStart) Unwrap() error { return e.err }
+
+// IsResumable reports whether nothing says that --resume cannot continue the run.
+func IsResumable(err error) bool { return !errors.As(err, new(*fromStart)) }
+
+// IsEnd reports whether err is only LeftOutError or DifferentError: the run is done. Beside another
+// error they do not count.
+func IsEnd(err error) bool {
+	switch e := err.(type) {
+	case *LeftOutError, *DifferentError:
+		return true
+	case interface{ Unwrap() error }:
+		return IsEnd(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		return !slices.ContainsFunc(e.Unwrap(), func(err error) bool { return !IsEnd(err) })
+	}
+	return false
+}
+
+// IsDiskFull reports whether there is no space left, or no quota.
+func IsDiskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// IsTLS reports whether the two sides did not agree on TLS: a retry does not help.
+func IsTLS(err error) bool {
+	var (
+		verify *tls.CertificateVerificationError
+		header tls.RecordHeaderError
+		alert  tls.AlertError
+	)
+	return errors.As(err, &verify) || errors.As(err, &header) || errors.As(err, &alert)
+}
+
+// OfSignal returns the exit code of a run that a signal stopped.
+func OfSignal(sig os.Signal) int {
+	switch sig {
+	case syscall.SIGTERM:
+		return Terminated
+	case syscall.SIGHUP:
+		return HungUp
+	}
+	return Interrupted
+}
+
+// Of returns the exit code of an error. Where it is of several kinds, the first of this list
+// counts. Classify, if any, gives the code of errors that only the caller knows; 0: it does not
+// know it.
+func Of(err error, classify func(error) int) int {
+	var interrupt *InterruptError
+	codes := kinds(err, nil)
+	has := func(code int) bool { return slices.Contains(codes, code) }
+	switch {
+	case errors.As(err, new(*UsageError)):
+		return Usage
+	case IsEnd(err) && errors.As(err, new(*DifferentError)):
+		return Different
+	case IsEnd(err):
+		return LeftOut
+	case errors.As(err, &interrupt):
+		return OfSignal(interrupt.Signal)
+	case has(NoDump):
+		return NoDump
+	case has(Locked):
+		return Locked
+	case has(Auth):
+		return Auth
+	case has(TryAgain):
+		return TryAgain
+	case has(Refused), errors.Is(err, format.ErrVersion), errors.Is(err, format.ErrKind):
+		return Refused
+	case has(Corrupt), errors.As(err, new(*format.CorruptError)):
+		return Corrupt
+	case IsTLS(err):
+		return Refused
+	case IsDiskFull(err), errors.Is(err, syscall.EPIPE): // whoever reads what is written has ended
+		return TryAgain
+	}
+	if classify != nil {
+		if code := classify(err); code != 0 {
+			return code
+		}
+	}
+	return Failed
+}
+
+// kinds appends the codes of all kinds that an error is of.
+func kinds(err error, codes []int) []int {
+	switch e := err.(type) {
+	case interface{ exitCode() int }:
+		return append(codes, e.exitCode())
+	case interface{ Unwrap() error }:
+		return kinds(e.Unwrap(), codes)
+	case interface{ Unwrap() []error }:
+		for _, err := range e.Unwrap() {
+			codes = kinds(err, codes)
+		}
+	}
+	return codes
 }
