@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime"
@@ -77,11 +74,6 @@ func runData(ctx context.Context, o *options, data string, keys int) error {
 	}
 	if err := j.sources(ctx); err != nil {
 		return err
-	}
-	if o.half != "goals" {
-		if err := j.timeCodec(ctx); err != nil {
-			return err
-		}
 	}
 	if o.half != "goals" || data == "mixed" {
 		if err := j.inside(ctx); err != nil {
@@ -340,46 +332,6 @@ func (j *job) cliPipe(ctx context.Context, s *server) (usage, error) {
 }
 
 var noErrors = regexp.MustCompile(`errors: 0, replies: \d+`)
-
-// timeCodec times the format on the records of the last dump.
-func (j *job) timeCodec(ctx context.Context) error {
-	raw := filepath.Join(j.dir, "records")
-	_, out, err := self(ctx, "codec", j.dump, raw, strconv.Itoa(j.rounds))
-	if err != nil {
-		return err
-	}
-	var r codecReport
-	if err := json.Unmarshal(out, &r); err != nil {
-		return err
-	}
-	var z plain
-	if _, err := exec.LookPath("zstd"); err == nil {
-		if z, err = zstdOf(ctx, raw); err != nil {
-			return err
-		}
-	}
-	printCodec("format of "+j.unit, &r, z)
-	return os.Remove(raw)
-}
-
-// benchLine is what zstd -b prints: 1#records : 1000 -> 500 (x2.000), 400.0 MB/s, 1200.0 MB/s.
-var benchLine = regexp.MustCompile(`: *\d+ -> *(\d+) \(.*?\), *([\d.]+) MB/s,? *([\d.]+) MB/s`)
-
-// zstdOf runs zstd's own benchmark of level 1 over a file, on one core.
-func zstdOf(ctx context.Context, file string) (z plain, err error) {
-	cmd := exec.CommandContext(ctx, "zstd", "-b1", "-e1", "-i2", "-T1", file)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		return z, fmt.Errorf("zstd -b1: %w: %s", err, out)
-	}
-	all := benchLine.FindAllSubmatch(out, -1)
-	if len(all) == 0 {
-		return z, fmt.Errorf("zstd -b1 prints %q", out)
-	}
-	m := all[len(all)-1]
-	_, err = fmt.Sscan(string(bytes.Join(m[1:], []byte(" "))), &z.size, &z.encode, &z.decode)
-	return z, err
-}
 
 // inside times what reads the last dump through: stats and report beside check.
 func (j *job) inside(ctx context.Context) error {

@@ -23,7 +23,6 @@ var roles = map[string]func(ctx context.Context, args []string) error{
 	"naive": naive,
 	"floor": replay,
 	"pipe":  pipe,
-	"codec": codec,
 	"write": write,
 }
 

@@ -40,23 +40,6 @@ func printTable(title string, n int, unit string, rows []row) {
 
 func seconds(d time.Duration) string { return fmt.Sprintf("%.2f", d.Seconds()) }
 
-// A plain is what the zstd command does with the records in one file, and how fast; zero without
-// it.
-type plain struct {
-	size           int64
-	encode, decode float64 // MB/s of one core
-}
-
-func printCodec(title string, r *codecReport, z plain) {
-	fmt.Printf("\n**%s**: %d records, %.1f MB\n\n", title, r.Records, float64(r.Raw)/1e6)
-	fmt.Printf("| per core | encode MB/s | decode MB/s | size ÷ this | allocations per record |\n|---|---|---|---|---|\n")
-	fmt.Printf("| the format, all checks | %.0f | %.0f | 1 | %.4f, %.4f |\n", r.Encode, r.Decode, r.EncodeAllocs, r.DecodeAllocs)
-	fmt.Printf("| zstd library alone: format ÷ this | %.0f: %.2f | %.0f: %.2f | | |\n", r.LibraryEncode, r.Encode/r.LibraryEncode, r.LibraryDecode, r.Decode/r.LibraryDecode)
-	if z.size > 0 {
-		fmt.Printf("| `zstd -1`, `zstd -d`: format ÷ this | %.0f: %.2f | %.0f: %.2f | %.3f | |\n", z.encode, r.Encode/z.encode, z.decode, r.Decode/z.decode, float64(r.Stored)/float64(z.size))
-	}
-}
-
 // goals are what the figures of a run should be at most.
 type goals struct {
 	rows []goal
