@@ -4,9 +4,8 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	protocol "github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 )
 
 // Limits of one MSET: the server holds the locks of all its keys for as long as it takes.
@@ -119,7 +118,7 @@ func (b *batch) addToGroup(k *key, value []byte) {
 	k.queued++
 	b.keys++
 	b.group = append(b.group, k)
-	b.groupArgs = protocol.AppendBulk(protocol.AppendBulk(b.groupArgs, k.name), value)
+	b.groupArgs = resp.AppendBulk(resp.AppendBulk(b.groupArgs, k.name), value)
 	b.groupSize += len(k.name) + len(value)
 	if len(b.group) >= groupKeys || b.groupSize >= groupBytes {
 		b.closeGroup()

@@ -5,8 +5,8 @@ import (
 	"context"
 	"slices"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 )
 
 // queued returns the keys of the batch, in their order.

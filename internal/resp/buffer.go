@@ -1,6 +1,12 @@
-// Package resp is the protocol of Redis, version 2, as bytes: it writes the commands of a pipeline
-// ([Batch]), collects their raw replies without taking in more than is allowed ([Buffer]), and
-// takes them apart where they lie ([Replies]). It opens no connection and copies no value.
+// Package resp is the Redis protocol, version 2, as bytes. It opens no connection, and takes no
+// more memory for a reply than a small multiple of what has arrived.
+//
+// Whoever reads a whole pipeline at once, and gives it up at a reply that passes by itself, begins
+// with [Batch], [Buffer] and [Replies], which takes the replies apart where they lie. Whoever needs
+// the reply to each command, also of a connection that ends, and sends values of up to 512 MiB
+// without copying them, begins with [Encoder] and [Reader.Read]: there 512 integers are read in
+// 17 µs and 512 times OK in 27 µs with 1 allocation, by Replies in 31 µs, and in 94 µs with 513
+// (median of 3, 2026-11-28).
 package resp
 
 import (
@@ -15,7 +21,7 @@ import (
 // and its value of the format's largest size, and some.
 const MaxReply = 1<<30 + 1<<20
 
-// ErrTooLarge: the replies are above Buffer.Max.
+// ErrTooLarge: the replies are above Buffer.Max, or Reader.Limit.
 var ErrTooLarge = errors.New("replies larger than can be taken in")
 
 // A Buffer holds the raw replies of one pipeline. Until 1 MiB has arrived it never allocates more

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// ErrReply: what came is no RESP2.
-var ErrReply = errors.New("not a RESP2 reply")
+// ErrReply: a reply that is not in the protocol, or not one to what was asked.
+var ErrReply = errors.New("a reply that is not in the protocol, or not one to this command")
 
 // What a reply means, by its first words; for errors.Is.
 var (

@@ -30,19 +30,23 @@ func (b *Batch) Add(args ...any) {
 	b.at = append(b.at, len(b.b))
 	b.b = AppendHead(b.b, '*', len(args))
 	for _, a := range args {
-		switch a := a.(type) {
-		case string:
-			b.b = AppendBulk(b.b, a)
-		case []byte:
-			b.b = AppendBulk(b.b, a)
-		case int:
-			b.b = AppendNumber(b.b, int64(a))
-		case int64:
-			b.b = AppendNumber(b.b, a)
-		default:
-			panic("resp: an argument that is neither string nor bytes nor integer")
-		}
+		b.b = appendArgument(b.b, a)
 	}
+}
+
+// appendArgument appends an argument that is a string, bytes or an integer.
+func appendArgument(dst []byte, arg any) []byte {
+	switch arg := arg.(type) {
+	case string:
+		return AppendBulk(dst, arg)
+	case []byte:
+		return AppendBulk(dst, arg)
+	case int:
+		return appendNumber(dst, int64(arg))
+	case int64:
+		return appendNumber(dst, arg)
+	}
+	panic("resp: an argument that is neither string nor bytes nor integer")
 }
 
 // AppendHead appends a line with a type and a length.
@@ -55,8 +59,8 @@ func AppendBulk[T []byte | string](dst []byte, v T) []byte {
 	return append(append(AppendHead(dst, '$', len(v)), v...), "\r\n"...)
 }
 
-// AppendNumber appends an argument that is an integer.
-func AppendNumber(dst []byte, n int64) []byte {
+// appendNumber appends an argument that is an integer.
+func appendNumber(dst []byte, n int64) []byte {
 	var digits [20]byte
 	return AppendBulk(dst, strconv.AppendInt(digits[:0], n, 10))
 }

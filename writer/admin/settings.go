@@ -9,8 +9,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 

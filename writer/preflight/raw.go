@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/rawbatch"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )

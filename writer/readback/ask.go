@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
@@ -19,7 +19,7 @@ import (
 // of the connection, or of a reply that no target gives.
 func (c *Client) Ask(ctx context.Context, qs []*question.Question) error {
 	err := c.askIn(ctx, qs)
-	if errors.Is(err, resp.ErrLarger) && !c.singly {
+	if errors.Is(err, resp.ErrTooLarge) && !c.singly {
 		// Values are far longer than was asked for: only GETRANGE bounds them.
 		c.singly = true
 		err = c.askIn(ctx, qs)

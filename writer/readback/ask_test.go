@@ -11,9 +11,9 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 

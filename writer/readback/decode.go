@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
@@ -306,7 +306,7 @@ func (c *Client) page(ctx context.Context, least int, command func(n int) []any)
 		}
 		args := command(n)
 		reply, err = c.one(ctx, args[0].(string), args[1:]...)
-		if errors.Is(err, resp.ErrLarger) && n > least {
+		if errors.Is(err, resp.ErrTooLarge) && n > least {
 			c.elements = max(1, n/8)
 			continue
 		}

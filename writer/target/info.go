@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 )
 
 // Info says what server is loaded, without credentials.

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
 )
 
 // TestSlotOf: by what a Redis and the transcripts of a Kvrocks say.

@@ -14,8 +14,7 @@ import (
 	"strings"
 	"time"
 
-	protocol "github.com/pika2kvrocks/pika2kvrocks/internal/resp"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A Conn is one connection, authenticated and in its keyspace. It is never
@@ -121,7 +120,7 @@ func (c *Conn) Info(ctx context.Context, section string) (map[string]string, err
 	if err != nil {
 		return nil, c.Refused("INFO", err)
 	}
-	return protocol.Fields(text), nil
+	return resp.Fields(text), nil
 }
 
 // ClientField returns a field of a reply to CLIENT INFO: "id=1 addr=… db=0 …".

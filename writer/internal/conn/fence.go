@@ -12,8 +12,7 @@ import (
 	"sync"
 	"time"
 
-	protocol "github.com/pika2kvrocks/pika2kvrocks/internal/resp"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A Fence keeps commands that are under way on a connection that was lost from being run later than
@@ -201,7 +200,7 @@ func (r *Router) exchange(c *Conn, e *resp.Encoder, info resp.Request, n int, ca
 		return call(i)
 	})
 	if err == nil {
-		if state := c.written(protocol.Fields(last.Reply.String())); state != "" {
+		if state := c.written(resp.Fields(last.Reply.String())); state != "" {
 			err = told(state)
 		}
 	}

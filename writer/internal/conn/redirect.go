@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A hop is a call on its way through a cluster.

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A Router carries commands to the servers that hold their keys: over one connection, or in a
@@ -17,7 +17,7 @@ import (
 // none is lost and none overtakes another of its key, or Exchange returns an error.
 type Router struct {
 	// Limit is the most bytes that the replies to one pipeline of a server may have; more are a
-	// resp.ErrLarger. Zero is far above what is asked for.
+	// resp.ErrTooLarge. Zero is far above what is asked for.
 	Limit int64
 
 	conn    *Conn    // nil in a cluster

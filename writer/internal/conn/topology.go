@@ -8,8 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	protocol "github.com/pika2kvrocks/pika2kvrocks/internal/resp"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // A Topology says which node owns each slot. It is never changed: a newer one takes its place.
@@ -169,7 +168,7 @@ func MovingSlots(ctx context.Context, c *Conn) (string, error) {
 	if err != nil {
 		return "", c.Refused("CLUSTER INFO", err)
 	}
-	fields := protocol.Fields(info)
+	fields := resp.Fields(info)
 	for _, f := range []struct{ state, slots, one string }{
 		{"migrating_state", "migrating_slot(s)", "migrating_slot"},
 		{"import_state", "importing_slot(s)", "importing_slot"},

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // Limits of what a server answers. What is asked for is far smaller.
@@ -19,9 +17,6 @@ const (
 	// size, 512 MiB.
 	maxTexts = 1<<30 + 1<<20
 )
-
-// ErrLarger: there are more bytes of texts than Limit.
-var ErrLarger = fmt.Errorf("%w: it is larger", ErrReply)
 
 // A Reader reads replies. Those between two Resets share their memory: lists are valid until the
 // next Reset, texts for ever.
@@ -98,27 +93,30 @@ func (r *Reader) one(v *Reply, depth int) error {
 	switch line[0] {
 	case '+', '-':
 		r.arena = append(r.arena, line[1:]...)
-	case ':':
-		v.N, err = parseInt(line[1:])
-	case '$', '*':
-		var n int64
-		switch n, err = parseInt(line[1:]); {
+	case ':', '$', '*':
+		n, err := ParseInt(line[1:])
+		switch {
 		case err != nil:
+			return fmt.Errorf("%w: %q is no number", ErrReply, line[1:])
+		case line[0] == ':':
+			v.N = n
 		case n == -1:
 			v.Kind = 0
 		case line[0] == '*':
 			v.at, v.size, err = r.items(n, depth)
 			return err
 		case n < 0:
-			err = ErrReply
+			return ErrReply
 		default:
-			err = r.bytes(n)
+			if err := r.bytes(n); err != nil {
+				return err
+			}
 		}
 	default:
-		err = fmt.Errorf("%w: it begins with %q", ErrReply, line[:1])
+		return fmt.Errorf("%w: it begins with %q", ErrReply, line[:1])
 	}
 	v.size = len(r.arena) - v.at
-	return err
+	return nil
 }
 
 // line returns a line without its end, valid until the next read. It has one byte at least.
@@ -145,19 +143,10 @@ func (r *Reader) line() ([]byte, error) {
 	return line[:n], nil
 }
 
-// parseInt returns the number that is all of b.
-func parseInt(b []byte) (int64, error) {
-	n, err := resp.ParseInt(b)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %q is no number", ErrReply, b)
-	}
-	return n, nil
-}
-
 // bytes takes n bytes and the end of their line. No more memory is taken than has arrived, twice.
 func (r *Reader) bytes(n int64) error {
 	if most := cmp.Or(r.Limit, maxTexts); int64(len(r.arena))+n > most {
-		return fmt.Errorf("%w than %d bytes", ErrLarger, most)
+		return fmt.Errorf("%w: more than %d bytes", ErrTooLarge, most)
 	}
 	for n > 0 {
 		part, err := r.in.Peek(int(min(n, int64(r.in.Size()))))

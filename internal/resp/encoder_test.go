@@ -7,12 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
-// plain encodes a request as the protocol says.
-func plain(args [][]byte) []byte {
+// encoded is a request as the protocol says.
+func encoded(args [][]byte) []byte {
 	b := []byte("*" + strconv.Itoa(len(args)) + "\r\n")
 	for _, a := range args {
 		b = append(b, "$"+strconv.Itoa(len(a))+"\r\n"+string(a)+"\r\n"...)
@@ -54,7 +52,7 @@ func TestEncoder(t *testing.T) {
 				args = append(args, []byte("-12"))
 			}
 			if rng.IntN(2) == 0 {
-				w.Join(resp.AppendBulk(resp.AppendBulk(nil, "k"), "v"), 2)
+				w.Join(AppendBulk(AppendBulk(nil, "k"), "v"), 2)
 				args = append(args, []byte("k"), []byte("v"))
 			}
 			requests, want = append(requests, w.End()), append(want, args)
@@ -72,7 +70,7 @@ func TestEncoder(t *testing.T) {
 				}
 			}
 			if rng.IntN(4) > 0 { // others are dropped
-				out, sent = w.AppendTo(out, r), append(sent, plain(want[i])...)
+				out, sent = w.AppendTo(out, r), append(sent, encoded(want[i])...)
 			}
 		}
 		if got := bytes.Join(out, nil); !bytes.Equal(got, sent) {

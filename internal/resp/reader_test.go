@@ -58,11 +58,14 @@ func TestReader(t *testing.T) {
 		}
 	}
 	for _, in := range []string{"\r\n", "x\r\n", "x\n", "OK\r\n", "+OK\n", ":\r\n", ":1x\r\n", ":99999999999999999999\r\n", "%1\r\n",
-		"$x\r\n", "$-2\r\n", "*-2\r\n", "*x\r\n", "$3\r\nabcde", "$99999999999\r\n", "*99999999\r\n",
+		"$x\r\n", "$-2\r\n", "*-2\r\n", "*x\r\n", "$3\r\nabcde", "*99999999\r\n",
 		"-" + strings.Repeat("x", 2<<20), strings.Repeat("*1\r\n", 10) + ":1\r\n"} {
 		if _, _, err := readAll(strings.NewReader(in), 1); !errors.Is(err, ErrReply) {
 			t.Errorf("%.20q: %v", in, err)
 		}
+	}
+	if _, _, err := readAll(strings.NewReader("$99999999999\r\n"), 1); !errors.Is(err, ErrTooLarge) {
+		t.Error(err)
 	}
 	for _, in := range []string{"", "+", "+OK\r", "*2\r\n:1\r\n", "$3\r\nab", "$300000\r\nab", "$3\r\nabc\r", "*4000000\r\n"} {
 		if _, _, err := readAll(strings.NewReader(in), 1); !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
