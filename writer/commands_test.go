@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -84,6 +85,12 @@ func TestCommands(t *testing.T) {
 						return "+OK\r\n", true
 					}
 					return ":1\r\n", true
+				case "ZADD": // what a Kvrocks refuses is sent, too
+					return fmt.Sprintf(":%d\r\n", len(cmd)/2-1), true
+				case "PEXPIREAT":
+					return ":1\r\n", true
+				case "XSETID":
+					return "+OK\r\n", true
 				}
 				return "", false
 			})
