@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -16,7 +15,7 @@ import (
 // A collector counts the keys of some units.
 type collector struct {
 	at      time.Time
-	groups  map[groupName]*Group
+	groups  map[int]*[kindsEnd]Group // by database and kind
 	sizes   histogram
 	lengths histogram
 	ttls    histogram
@@ -24,21 +23,16 @@ type collector struct {
 	longest largest
 	walker  walker
 
-	db    int
-	typ   format.Type
-	found [kindsEnd]*Group // groups of the unit, by kind
-	key   format.Record    // the one that is open: its kind, name and expiry
-	open  Counts
-}
-
-type groupName struct {
 	db   int
-	kind format.Kind
+	typ  format.Type
+	here *[kindsEnd]Group // groups of the unit's database
+	key  format.Record    // the one that is open: its kind, name and expiry
+	open Counts
 }
 
 func newCollector(at time.Time, a *alphabet) *collector {
 	return &collector{
-		at: at, groups: map[groupName]*Group{},
+		at: at, groups: map[int]*[kindsEnd]Group{},
 		sizes: newHistogram(sizeBounds), lengths: newHistogram(lengthBounds), ttls: newHistogram(ttlBounds),
 		bytes:   largest{measure: func(k *Key) int64 { return k.Bytes }},
 		longest: largest{measure: func(k *Key) int64 { return k.Elements }},
@@ -48,7 +42,7 @@ func newCollector(at time.Time, a *alphabet) *collector {
 
 // unit reads a unit.
 func (c *collector) unit(ctx context.Context, u archive.Unit, src *archive.UnitSource) error {
-	c.db, c.typ, c.found = u[0].DB, u[0].Type, [kindsEnd]*Group{}
+	c.db, c.typ, c.here = u[0].DB, u[0].Type, c.database(u[0].DB)
 	for n := 0; ; n++ {
 		if n%1024 == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -67,7 +61,7 @@ func (c *collector) unit(ctx context.Context, u archive.Unit, src *archive.UnitS
 
 func (c *collector) record(r *format.Record) {
 	if r.Kind == format.Deleted {
-		c.groupOf(kindOf(c.typ)).Deleted++
+		c.here[kindOf(c.typ)].Deleted++
 		return
 	}
 	if r.Part&format.PartFirst != 0 {
@@ -89,27 +83,17 @@ func kindOf(t format.Type) format.Kind {
 	return kinds[slices.IndexFunc(kinds, func(k format.Kind) bool { return k.Type() == t })]
 }
 
-func (c *collector) groupOf(k format.Kind) *Group {
-	if c.found[k] == nil {
-		c.found[k] = c.group(k)
+func (c *collector) database(db int) *[kindsEnd]Group {
+	if c.groups[db] == nil {
+		c.groups[db] = new([kindsEnd]Group)
 	}
-	return c.found[k]
-}
-
-func (c *collector) group(k format.Kind) *Group {
-	name := groupName{c.db, k}
-	g := c.groups[name]
-	if g == nil {
-		g = &Group{DB: c.db, Type: k.String()}
-		c.groups[name] = g
-	}
-	return g
+	return c.groups[db]
 }
 
 // end counts the key that is open.
 func (c *collector) end() {
 	k := c.key.Kind
-	c.groupOf(k).add(c.open)
+	c.here[k].add(c.open)
 	c.sizes.add(c.open.Bytes, k, c.open)
 	if k != format.String && k != format.HyperLogLog {
 		c.lengths.add(c.open.Elements, k, c.open)
@@ -139,11 +123,12 @@ func (c *collector) keep(to *largest) {
 
 // merge adds what o counts, which is not used any more.
 func (c *collector) merge(o *collector) {
-	for name, g := range o.groups {
-		c.db = name.db
-		to := c.group(name.kind)
-		to.add(g.Counts)
-		to.Deleted += g.Deleted
+	for db, groups := range o.groups {
+		to := c.database(db)
+		for k, g := range groups {
+			to[k].add(g.Counts)
+			to[k].Deleted += g.Deleted
+		}
 	}
 	c.sizes.merge(&o.sizes)
 	c.lengths.merge(&o.lengths)
@@ -158,16 +143,19 @@ func (c *collector) merge(o *collector) {
 func (c *collector) stats() *Stats {
 	s := &Stats{Schema: Schema, At: c.at, Groups: []Group{}, Sizes: c.sizes.list(0), Lengths: c.lengths.list(0), TTLs: c.ttls.list(-1), Permanent: Class{Types: map[string]int64{}},
 		Largest: append([]Key{}, c.bytes.keys...), Longest: append([]Key{}, c.longest.keys...)}
-	names := slices.SortedFunc(maps.Keys(c.groups), func(a, b groupName) int {
-		return cmp.Or(cmp.Compare(a.db, b.db), cmp.Compare(slices.Index(kinds, a.kind), slices.Index(kinds, b.kind)))
-	})
-	for _, name := range names {
-		g := c.groups[name]
-		s.Groups = append(s.Groups, *g)
-		s.Counts.add(g.Counts)
-		s.Deleted += g.Deleted
-		if n := g.Keys - g.Expiring; n > 0 {
-			s.Permanent.Types[g.Type] += n
+	for _, db := range slices.Sorted(maps.Keys(c.groups)) {
+		for _, k := range kinds {
+			g := c.groups[db][k]
+			if g.Keys == 0 && g.Deleted == 0 {
+				continue
+			}
+			g.DB, g.Type = db, k.String()
+			s.Groups = append(s.Groups, g)
+			s.Counts.add(g.Counts)
+			s.Deleted += g.Deleted
+			if n := g.Keys - g.Expiring; n > 0 {
+				s.Permanent.Types[g.Type] += n
+			}
 		}
 	}
 	s.Permanent.Counts = s.Counts

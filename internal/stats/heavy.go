@@ -19,55 +19,24 @@ type heavy struct {
 	// place where it was met.
 	least int64
 
-	fresh []id   // those of addNext, until settle
-	names []byte // theirs
 	last  []byte // the id of which more may come
 	count Counts // its
 }
 
-// An id is one of fresh, whose name ends there in names.
-type id struct {
-	end int
-	Counts
-}
-
-// addNext adds an id that is the last one, or not among those since settle: that is cheaper than
-// add.
+// addNext adds to the last id, or to another one; settle adds the last.
 func (h *heavy) addNext(name []byte, c Counts) {
-	if bytes.Equal(name, h.last) {
-		h.count.add(c)
-		return
+	if !bytes.Equal(name, h.last) {
+		h.settle()
+		h.last = append(h.last[:0], name...)
 	}
-	h.endLast()
-	h.last, h.count = append(h.last[:0], name...), c
+	h.count.add(c)
 }
 
-// endLast takes in the last id, of which no more comes.
-func (h *heavy) endLast() {
-	if h.count.Bytes < h.least || h.count.Keys == 0 {
-		return
-	}
-	h.names = append(h.names, h.last...)
-	h.fresh = append(h.fresh, id{len(h.names), h.count})
-	if len(h.fresh) > mostHeavy {
-		h.addFresh()
-	}
-}
-
-// settle adds what addNext was given.
 func (h *heavy) settle() {
-	h.endLast()
-	h.last, h.count = h.last[:0], Counts{}
-	h.addFresh()
-}
-
-func (h *heavy) addFresh() {
-	from := 0
-	for _, f := range h.fresh {
-		h.add(h.names[from:f.end], f.Counts)
-		from = f.end
+	if h.count.Keys > 0 && h.count.Bytes >= h.least {
+		h.add(h.last, h.count)
 	}
-	h.fresh, h.names = h.fresh[:0], h.names[:0]
+	h.last, h.count = h.last[:0], Counts{}
 }
 
 // add adds an id. One that is not larger than what was given up may be as large, and have been kept

@@ -121,11 +121,9 @@ func (n *node) shown() string { return marks[n.kind] + string(n.text) }
 
 // each calls do with all nodes below n and their patterns.
 func (n *node) each(prefix string, do func(string, *node)) {
-	for _, s := range []*set{&n.last, &n.more} {
-		for _, below := range s.nodes {
-			do(prefix+below.shown(), below)
-			below.each(prefix+below.shown(), do)
-		}
+	for _, below := range n.below() {
+		do(prefix+below.shown(), below)
+		below.each(prefix+below.shown(), do)
 	}
 }
 
@@ -135,11 +133,8 @@ type bounds struct{ bytes, keys int64 }
 // below returns the prefixes below a node.
 func (b bounds) below(n *node, prefix string) []Prefix {
 	all := []Prefix{}
-	for _, s := range []*set{&n.last, &n.more} {
-		for _, below := range s.nodes {
-			if below.Bytes < b.bytes && below.Keys < b.keys {
-				continue
-			}
+	for _, below := range n.below() {
+		if below.Bytes >= b.bytes || below.Keys >= b.keys {
 			all = append(all, b.prefix(below, prefix+below.shown()))
 		}
 	}
@@ -149,12 +144,8 @@ func (b bounds) below(n *node, prefix string) []Prefix {
 
 // prefix returns a node as a prefix. One with a single way below it is that way.
 func (b bounds) prefix(n *node, prefix string) Prefix {
-	for n.Keys > 0 && len(n.last.nodes)+len(n.more.nodes) == 1 {
-		only := slices.Concat(n.last.nodes, n.more.nodes)[0]
-		if only.Keys != n.Keys { // names end here as well
-			break
-		}
-		n, prefix = only, prefix+only.shown()
+	for below := n.below(); len(below) == 1 && below[0].Keys == n.Keys; below = n.below() { // else names end here as well
+		n, prefix = below[0], prefix+below[0].shown()
 	}
 	return Prefix{prefix, n.Counts, n.types(), b.below(n, prefix)}
 }
@@ -180,7 +171,7 @@ func (n *node) series(prefix string) (Series, bool) {
 		different := n.Keys
 		if n.ids != nil {
 			different = int64(n.ids.Estimate())
-		} else if len(n.last.nodes)+len(n.more.nodes) > 0 {
+		} else if len(n.below()) > 0 {
 			return s, false
 		}
 		if different < leastSeries || n.high-n.low+1 > different+different/4 {

@@ -50,9 +50,6 @@ func (t *token) isLast(name []byte) bool { return t.end == len(name) && t.text =
 // next returns the part of a name that begins at from, which is not its end. Cut says that the name
 // goes on behind its end.
 func next(name []byte, from int, a *alphabet, cut bool) token {
-	if t, ok := digits(name, from, a); ok && !cut {
-		return t
-	}
 	end := from + fixed(name[from:])
 	every, some := ^byte(0), byte(0)
 	for _, b := range name[from:end] {
@@ -72,29 +69,6 @@ func next(name []byte, from int, a *alphabet, cut bool) token {
 	}
 	t.whole = max(end, t.end)
 	return t
-}
-
-// digits returns a part that is digits, as next does, only faster; not ok: it may be something
-// else.
-func digits(name []byte, from int, a *alphabet) (t token, ok bool) {
-	end := from
-	for end < len(name) && isDigit(name[end]) {
-		t.value = 10*t.value + int64(name[end]-'0')
-		end++
-	}
-	n := end - from
-	if n == 0 || n == 4 || n >= 8 && name[from] <= '2' && name[from] > '0' || n > 18 { // a date, a time, a UUID
-		return t, false
-	}
-	t.kind, t.known, t.text, t.end = number, true, end, end
-	for t.end < len(name) && t.end-end < mostSeparators && a[name[t.end]]&separating != 0 {
-		t.end++
-	}
-	if t.end == end && end < len(name) || n == 8 && t.end < len(name) { // a word goes on
-		return t, false
-	}
-	t.whole = t.end
-	return t, true
 }
 
 // fixed returns the length of a date or uuid at the start of text, which may have separators in it;

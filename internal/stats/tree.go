@@ -165,6 +165,9 @@ func (t *tree) mergeSmall(in *set, most int, kept *node) {
 // mark makes a literal one of many.
 func (n *node) mark() { n.kind, n.text = other, append(n.text[:0], n.text[len(n.text)-n.ends:]...) }
 
+// below returns the nodes below n.
+func (n *node) below() []*node { return slices.Concat(n.last.nodes, n.more.nodes) }
+
 // total returns what n and the nodes below it count.
 func (n *node) total() Counts {
 	c := n.Counts
@@ -280,10 +283,8 @@ func (t *tree) limit(n *node, depth int) {
 		return
 	}
 	t.crowded(n)
-	for _, s := range []*set{&n.last, &n.more} {
-		for _, below := range s.nodes {
-			t.limit(below, depth-1)
-		}
+	for _, below := range n.below() {
+		t.limit(below, depth-1)
 	}
 }
 

@@ -1,8 +1,6 @@
 package stats
 
 import (
-	"slices"
-
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
@@ -71,28 +69,10 @@ func (w *walker) down(cut bool) *node {
 		}
 		isID := plain && !tok.isLast(w.name) && (tok.kind == number || tok.kind == uuid || tok.kind == hexadecimal)
 		plain = plain && tok.kind == literal
-		w.step(below, &tok, plain, isID)
+		w.way = append(w.way, step{node: below, end: tok.end, whole: tok.whole, plain: plain, id: isID})
 		n, at = below, tok.end
 	}
 	return n
-}
-
-// step appends to the way. Mostly the node that was there before is there again: to write no
-// pointer is cheaper.
-func (w *walker) step(n *node, tok *token, plain, id bool) {
-	i := len(w.way)
-	if i == cap(w.way) {
-		w.way = slices.Grow(w.way, mostDepth)
-	}
-	w.way = w.way[:i+1]
-	s := &w.way[i]
-	if s.node != n {
-		s.node = n
-	}
-	s.end, s.whole, s.plain, s.id = tok.end, tok.whole, plain, id
-	if id {
-		s.Counts = Counts{}
-	}
 }
 
 // end is behind the last name of an order.
