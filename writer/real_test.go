@@ -271,7 +271,7 @@ func TestKvrocksNamespaces(t *testing.T) {
 		}
 	}
 	for db := range o.Target.Keyspaces {
-		if n, more, err := l.Count(t.Context(), db, 10); n != 1 || more || err != nil {
+		if n, more, err := l.Count(t.Context(), 10, db); n != 1 || more || err != nil {
 			t.Errorf("database %d: %d keys, %v, %v", db, n, more, err)
 		}
 	}

@@ -81,7 +81,7 @@ func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archiv
 	if seen || s.Keys <= s.Expiring { // all may be over by now
 		return nil
 	}
-	n, _, err := countKeys(ctx, p.Target, p.DBs, 1)
+	n, _, err := p.Target.Count(ctx, 1, p.DBs...)
 	if err == nil && n == 0 {
 		err = p.emptied(ctx, log, "no key", s.Keys)
 	}
@@ -241,19 +241,3 @@ func (p *Presence) checkLast(ctx context.Context, last []LoadedKey, left checkpo
 
 // countLimit is up to how many keys of a target are counted to say how many it has.
 const countLimit = 100_000
-
-// countKeys counts the keys of databases on a target, up to limit or a little above.
-func countKeys(ctx context.Context, l *writer.Loader, dbs []int, limit int) (n int, more bool, err error) {
-	for _, db := range dbs {
-		here, above, err := l.Count(ctx, db, limit)
-		if err != nil {
-			return 0, false, err
-		}
-		n += here
-		more = more || above
-		if more || n >= limit {
-			break
-		}
-	}
-	return n, more, nil
-}

@@ -382,10 +382,10 @@ func (j *job) save(ctx context.Context, l *writer.Loader) (id string, err error)
 // targetIsEmpty reports whether a target holds nothing, and refuses one that must be empty.
 func (j *job) targetIsEmpty(ctx context.Context, l *writer.Loader) (bool, error) {
 	if j.Target.OnExists != writer.Fail {
-		n, _, err := countKeys(ctx, l, j.DBs(), 1)
+		n, _, err := l.Count(ctx, 1, j.DBs()...)
 		return n == 0, err
 	}
-	n, more, err := countKeys(ctx, l, j.DBs(), countLimit)
+	n, more, err := l.Count(ctx, countLimit, j.DBs()...)
 	if err != nil {
 		return false, err
 	}

@@ -57,7 +57,7 @@ type Facts struct {
 	Keyspaces []KeyspaceFacts // in order of DB; nil if Refusal is not
 
 	counted bool
-	keys    int  // that the places hold, up to the limit of Count or a little above
+	keys    int  // that the places hold, up to the limit of Count
 	more    bool // there are more
 
 	target   *target.Target // nil if Refusal is not
@@ -184,24 +184,21 @@ func (f *Facts) visit(ctx context.Context, o *target.Options, need *Need) error 
 // does not tell.
 func (f *Facts) Keyspace(db int) string { return f.target.Keyspace(db) }
 
-// Count counts the keys that the keyspaces hold, up to limit or a little above, for a load that
-// needs them to be empty. It is called before Checks.
-func (f *Facts) Count(ctx context.Context, limit int) error {
+// Count counts the keys that the keyspaces hold, up to limit, for a load that needs them to be
+// empty. It is called before Checks.
+func (f *Facts) Count(ctx context.Context, limit int) (err error) {
 	if f.Refusal != nil || f.moving() {
 		return nil
 	}
-	f.counted = true
+	var dbs []int
 	for _, p := range f.Keyspaces {
-		if p.Err != nil || p.Missing || f.more || f.keys >= limit {
-			continue
+		if p.Err == nil && !p.Missing {
+			dbs = append(dbs, p.DB)
 		}
-		n, more, err := f.target.Count(ctx, p.DB, limit)
-		if err != nil {
-			return err
-		}
-		f.keys, f.more = f.keys+n, more
 	}
-	return nil
+	f.counted = true
+	f.keys, f.more, err = f.target.Count(ctx, limit, dbs...)
+	return err
 }
 
 // isRefusal reports whether err is a check that failed, and not a connection that did.

@@ -252,7 +252,7 @@ func TestInspectServers(t *testing.T) {
 		if err := Probe(t.Context(), l); err != nil {
 			t.Error(err)
 		}
-		if n, _, err := l.Count(t.Context(), 0, 10); n != 0 || err != nil {
+		if n, _, err := l.Count(t.Context(), 10, 0); n != 0 || err != nil {
 			t.Errorf("%d keys are left, %v", n, err)
 		}
 	})

@@ -49,7 +49,7 @@ func TestCluster(t *testing.T) {
 	if err != nil || looks[0].Length != 5 || looks[1].Kind != format.String {
 		t.Errorf("%+v, %v", looks, err)
 	}
-	if n, more, err := l.Count(t.Context(), 0, 1); n != 1 || !more || err != nil {
+	if n, more, err := l.Count(t.Context(), 1, 0); n != 1 || !more || err != nil {
 		t.Errorf("%d keys, more %v, %v", n, more, err)
 	}
 	if l.Redirected() == 0 {

@@ -259,37 +259,42 @@ func (t *Target) Router(ctx context.Context, db int, ordered bool) (*conn.Router
 // ProbePrefix begins the names of keys by which a preflight check tries a target.
 const ProbePrefix = "kvload-probe-"
 
-// Count counts the keys in the keyspace of a source database, up to limit, and says whether there
+// Count counts the keys in the keyspaces of source databases, up to limit, and says whether there
 // are more. Probes of a run that was killed are none: they expire soon. A limit of zero or less
 // counts all. It goes by SCAN: the DBSIZE of a Kvrocks is of the last time somebody had it counted
 // (SERVERS.md K10). Redis may count a key twice.
-func (t *Target) Count(ctx context.Context, db, limit int) (n int, more bool, err error) {
-	r, err := t.Router(ctx, db, false)
-	if err != nil {
-		return 0, false, err
-	}
-	defer r.Close()
+func (t *Target) Count(ctx context.Context, limit int, dbs ...int) (n int, more bool, err error) {
 	step := conn.ScanStep
 	if limit > 0 {
 		step = min(step, limit+1)
 	}
-	err = r.Each(ctx, func(c *conn.Conn) error {
-		return c.Scan(ctx, step, func(names []string) error {
-			for _, name := range names {
-				if !strings.HasPrefix(name, ProbePrefix) {
-					n++
+	for _, db := range dbs {
+		r, err := t.Router(ctx, db, false)
+		if err != nil {
+			return 0, false, err
+		}
+		err = r.Each(ctx, func(c *conn.Conn) error {
+			return c.Scan(ctx, step, func(names []string) error {
+				for _, name := range names {
+					if !strings.HasPrefix(name, ProbePrefix) {
+						n++
+					}
 				}
-			}
-			if limit > 0 && n > limit {
-				return errCounted
-			}
-			return nil
+				if limit > 0 && n > limit {
+					return errCounted
+				}
+				return nil
+			})
 		})
-	})
-	if errors.Is(err, errCounted) {
-		return limit, true, nil
+		r.Close()
+		if errors.Is(err, errCounted) {
+			return limit, true, nil
+		}
+		if err != nil {
+			return 0, false, err
+		}
 	}
-	return n, false, err
+	return n, false, nil
 }
 
 // errCounted ends a count.

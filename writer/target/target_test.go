@@ -179,7 +179,7 @@ func TestCount(t *testing.T) {
 		}
 		count := func(limit, want int, wantMore bool) {
 			t.Helper()
-			n, more, err := l.Count(t.Context(), 0, limit)
+			n, more, err := l.Count(t.Context(), limit, 0)
 			if n != want || more != wantMore || err != nil {
 				t.Errorf("limit %d: %d, %v, %v", limit, n, more, err)
 			}
