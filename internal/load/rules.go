@@ -45,7 +45,7 @@ func (s *Spec) Rules(ctx context.Context, a *archive.Archive) (*rewrite.Rules, e
 		was, err = s.openBefore(ctx, a.Manifest.Delta)
 		return was, err
 	}
-	return s.Rewrite.DeltaRules(a, a.Manifest, before, &s.Filter, s.Target.HyperLogLog == writer.LeaveOut)
+	return s.Rewrite.DeltaRules(a, before, &s.Filter, s.Target.HyperLogLog == writer.LeaveOut)
 }
 
 // openBefore opens what a delta follows: its base, and the deltas before.

@@ -12,27 +12,18 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/keyset"
 )
 
-// A Delta tells what has become of names. It is an archive.Archive.
-type Delta interface {
-	Dump
-	// Changes hands over every name of a database, in order.
-	Changes(db int, keep func(format.ChunkInfo) bool, each func(name []byte, is []archive.Change) error) error
-	// Find hands over the records of a name.
-	Find(db int, key []byte, emit func(*format.Record) error) error
-}
-
 // DeltaRules is Rules for a delta. Before is what it follows, base and deltas; it is asked for only
 // where names with a suffix depend on it. LeavesHyperLogLogs says that a load leaves those out.
 //
 // The new names are such that the state of all, base and deltas, could have been loaded at once: no
 // key of it has a name that is given to another.
-func (o Options) DeltaRules(d Delta, m *format.Manifest, before func() (Dump, error), f *filter.Filter, leavesHyperLogLogs bool) (r *Rules, err error) {
+func (o Options) DeltaRules(d *archive.Archive, before func() (Dump, error), f *filter.Filter, leavesHyperLogLogs bool) (r *Rules, err error) {
 	cs, err := collectConflicts(d, f, o)
 	if err != nil {
 		return nil, err
 	}
 	r = &Rules{Options: o, conflicts: cs, delta: d, filter: f, leavesHLLs: leavesHyperLogLogs}
-	if o.Conflict != Suffix || !archive.MayConflict(&m.Info) {
+	if o.Conflict != Suffix || !archive.MayConflict(&d.Manifest.Info) {
 		return r, nil
 	}
 	was, err := before()
@@ -41,7 +32,7 @@ func (o Options) DeltaRules(d Delta, m *format.Manifest, before func() (Dump, er
 	}
 	names := &deltaNames{all: keyset.New(), there: keyset.New()}
 	defer func() { err = errors.Join(err, names.all.Close(), names.there.Close()) }()
-	for _, db := range m.Options.Databases {
+	for _, db := range d.Manifest.Options.Databases {
 		if f.DB(db) {
 			if err := names.add(d, db); err != nil {
 				return nil, err
@@ -63,7 +54,7 @@ type deltaNames struct {
 	there *keyset.Set // those that stand in a type
 }
 
-func (n *deltaNames) add(d Delta, db int) error {
+func (n *deltaNames) add(d *archive.Archive, db int) error {
 	return d.Changes(db, func(format.ChunkInfo) bool { return true }, func(name []byte, is []archive.Change) error {
 		err := n.all.Add(db, "", name, nil)
 		if slices.ContainsFunc(is, func(c archive.Change) bool { return c.Kind != format.Deleted }) {
@@ -175,7 +166,11 @@ func (r *Rules) goneSuffixes(db int, of Gone, is []archive.Change, each func(Gon
 		if newName, _ := r.conflicts.resolve(db, is[at].Kind, of.Source); r.writes(is[at]) && newName != nil {
 			continue
 		}
-		known, err := r.knows(db, name)
+		known := false
+		err := r.delta.Find(db, name, func(*format.Record) error {
+			known = true
+			return nil
+		})
 		if err != nil {
 			return err
 		}
@@ -187,13 +182,4 @@ func (r *Rules) goneSuffixes(db int, of Gone, is []archive.Change, each func(Gon
 		}
 	}
 	return nil
-}
-
-// knows reports whether the delta says of a name what has become of it.
-func (r *Rules) knows(db int, name []byte) (known bool, err error) {
-	err = r.delta.Find(db, name, func(*format.Record) error {
-		known = true
-		return nil
-	})
-	return known, err
 }

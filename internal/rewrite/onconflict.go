@@ -44,16 +44,6 @@ type conflicts struct {
 	size   int
 }
 
-// readConflicts reads the names of a dump that exist under several types, and makes sure that those
-// with a suffix are free.
-func readConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {
-	cs, err := collectConflicts(d, f, o)
-	if err != nil {
-		return cs, err
-	}
-	return cs, cs.checkNames(d)
-}
-
 // collectConflicts reads the names of a dump that exist under several types, and refuses them where
 // the policy is Fail.
 func collectConflicts(d Dump, f *filter.Filter, o Options) (conflicts, error) {

@@ -44,7 +44,7 @@ type Rules struct {
 	began     int64 // Unix ms
 	shift     int64 // of expiries, ms
 
-	delta      Delta // nil: of a full dump
+	delta      *archive.Archive // nil: of a full dump
 	was        conflicts
 	filter     *filter.Filter
 	leavesHLLs bool
@@ -53,7 +53,10 @@ type Rules struct {
 // Rules reads which names of the dump exist under several types, and refuses them where Conflict is
 // Fail. With Suffix it makes sure that no new name is in the dump already.
 func (o Options) Rules(d Dump, f *filter.Filter) (*Rules, error) {
-	cs, err := readConflicts(d, f, o)
+	cs, err := collectConflicts(d, f, o)
+	if err == nil {
+		err = cs.checkNames(d)
+	}
 	if err != nil {
 		return nil, err
 	}
