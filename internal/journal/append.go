@@ -14,7 +14,7 @@ func (j *Journal) write(l line) error {
 	}
 	data, err := json.Marshal(l)
 	if err == nil && !j.log.IsBuffered() {
-		err = j.before()
+		err = j.o.Before()
 	}
 	if err == nil {
 		_, err = j.log.Write(append(data, '\n'))
@@ -29,13 +29,6 @@ func (j *Journal) writeNow(l line) error {
 		return err
 	}
 	return j.sync()
-}
-
-func (j *Journal) before() error {
-	if j.o.Before == nil {
-		return nil
-	}
-	return j.o.Before()
 }
 
 // fail keeps the first error.
@@ -56,7 +49,7 @@ func (j *Journal) sync() error {
 		err, j.held = j.lock.Held(), now
 	}
 	if err == nil && j.log.IsBuffered() {
-		err = j.before()
+		err = j.o.Before()
 	}
 	switch { // of one number, a log in a bucket that was written anew counts alone: not what a killed run had sent
 	case err != nil:

@@ -113,5 +113,3 @@ func (id Identity) Check(old Identity, where string) error {
 	}
 	return nil
 }
-
-// What the journals of a base and its deltas know of each other: who comes before, and behind.

@@ -10,6 +10,7 @@
 package journal
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -94,11 +95,9 @@ func noPlace(err error) error {
 
 // OpenStore locks a store and reads the journal in it.
 func OpenStore(s storage.Store, o Options) (*Journal, error) {
-	if o.Every == 0 {
-		o.Every = time.Second
-	}
-	if o.Sync == 0 {
-		o.Sync = 5 * time.Second
+	o.Every, o.Sync = cmp.Or(o.Every, time.Second), cmp.Or(o.Sync, 5*time.Second)
+	if o.Before == nil {
+		o.Before = func() error { return nil }
 	}
 	lock, err := s.Lock()
 	if err != nil {
@@ -289,9 +288,6 @@ func (j *Journal) Deleted() (names int64, done bool) {
 func (j *Journal) SetDeleted(names int64) error {
 	return j.note(line{Deleted: &deleted{time.Now().UTC().Truncate(time.Millisecond), names}})
 }
-
-// What a journal notes of runs and of the server, so that a later run knows what may have been lost
-// or run late.
 
 // Unsure returns why it is not known whether the target holds what was loaded; empty: it is.
 func (j *Journal) Unsure() string { return locked(j, &j.unsure) }

@@ -75,7 +75,7 @@ func (j *Journal) read() (whole, size int64, err error) {
 }
 
 func (j *Journal) damaged(err error) error {
-	return fmt.Errorf("%w: %s: %w; remove it and load again with --on-exists replace", ErrDamaged, j.path(), err)
+	return fmt.Errorf("%w: %s: %w; remove it and load again with --on-exists replace", ErrDamaged, j.store.Path(Name), err)
 }
 
 // sourceErrors keeps the error of a read, which is no damage.
@@ -91,8 +91,6 @@ func (s *sourceErrors) Read(p []byte) (int, error) {
 	}
 	return n, err
 }
-
-func (j *Journal) path() string { return j.store.Path(Name) }
 
 // take takes up a line.
 func (j *Journal) take(l *line) error {

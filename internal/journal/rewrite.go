@@ -24,7 +24,7 @@ const mostRuns = 10_000
 
 // rewrite puts what is known now in the place of the log, in as few lines as say it.
 func (j *Journal) rewrite() error {
-	if err := j.before(); err != nil {
+	if err := j.o.Before(); err != nil {
 		return err
 	}
 	size := &counted{}

@@ -121,13 +121,19 @@ func (l Location) Find(ctx context.Context, nodes []string) (root string, s *Sha
 	return root, s, err
 }
 
-// openShards is readShards at a place that need not be there.
-func openShards(ctx context.Context, root string) (*Shards, error) {
-	store, err := storage.Open(ctx, root)
+// openThere opens a place that need not be there: then it is nil.
+func openThere(ctx context.Context, location string) (storage.Store, error) {
+	store, err := storage.Open(ctx, location)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
-	if err != nil {
+	return store, err
+}
+
+// openShards is readShards at a place that need not be there.
+func openShards(ctx context.Context, root string) (*Shards, error) {
+	store, err := openThere(ctx, root)
+	if store == nil || err != nil {
 		return nil, err
 	}
 	return readShards(store)
@@ -189,11 +195,8 @@ func States(ctx context.Context, dump, id string) ([]string, error) {
 
 // Below returns the directories in a directory, or a prefix of a bucket, if that is there.
 func Below(ctx context.Context, location string) (all []string, err error) {
-	store, err := storage.Open(ctx, location)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
+	store, err := openThere(ctx, location)
+	if store == nil || err != nil {
 		return nil, err
 	}
 	names, err := store.List()

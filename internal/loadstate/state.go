@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -61,18 +60,14 @@ func Look(ctx context.Context, run Run, nodes []string) (*State, error) {
 
 // readCommon looks for what shards have in common.
 func (s *State) readCommon(ctx context.Context) error {
-	root, err := storage.Open(ctx, s.Root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	if !s.run.Shard.IsAll() {
+	root, err := openThere(ctx, s.Root)
+	switch {
+	case root == nil || err != nil:
+	case s.run.Shard.IsAll():
+		s.divided, err = storage.Exists(root, shardsName)
+	default:
 		s.common, err = readShards(root)
-		return err
 	}
-	s.divided, err = storage.Exists(root, shardsName)
 	return err
 }
 

@@ -67,11 +67,7 @@ func ReadStatus(ctx context.Context, root string, common *Shards) (*Status, erro
 		}
 		g.Go(func() (err error) {
 			p.Journal = &journal.Journal{}
-			if p.store, err = storage.Open(ctx, shardRoot(root, p.Shard)); errors.Is(err, fs.ErrNotExist) {
-				p.store = nil
-				return nil
-			}
-			if err == nil {
+			if p.store, err = openThere(ctx, shardRoot(root, p.Shard)); p.store != nil && err == nil {
 				p.Journal, err = journal.Read(p.store)
 			}
 			return err

@@ -38,11 +38,8 @@ func (v *Verification) Keep(ctx context.Context, l Location, nodes []string) err
 	if err != nil {
 		return err
 	}
-	store, err := storage.Open(ctx, root)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	store, err := openThere(ctx, root)
+	if store == nil || err != nil {
 		return err
 	}
 	data, err := json.Marshal(v)

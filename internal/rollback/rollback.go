@@ -117,10 +117,7 @@ func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) erro
 func (r *rollback) lock(ctx context.Context) error {
 	shards := []shard.Shard{r.Shard}
 	if r.common != nil && r.Shard.IsAll() {
-		shards = shards[:0]
-		for i := range r.common.Count {
-			shards = append(shards, r.common.Shard(i))
-		}
+		shards = r.common.All()
 	}
 	for _, s := range shards {
 		spec := r.Spec
