@@ -7,6 +7,8 @@
 // It imports nothing of ours but format, and it never exits.
 package exitcode
 
+import "cmp"
+
 // The codes, as the README and --help list them.
 const (
 	Done        = 0
@@ -43,34 +45,16 @@ const Help = `EXIT CODES:
 `
 
 // Meaning says in a few words what a code means.
-func Meaning(code int) string {
-	switch code {
-	case Done:
-		return "done"
-	case Usage:
-		return "wrong usage"
-	case LeftOut:
-		return "done, but some keys were left out and are listed"
-	case Different:
-		return "verification found differences, or is needed"
-	case Refused:
-		return "refused before anything was written"
-	case NoDump:
-		return "the dump is missing or was not finished"
-	case Locked:
-		return "another run is active"
-	case Auth:
-		return "authentication failed, a permission is missing, or no identity opens the dump"
-	case Corrupt:
-		return "the dump is damaged"
-	case TryAgain:
-		return "try again later: connection lost, no answer, disk full"
-	case Interrupted:
-		return "interrupted"
-	case Terminated:
-		return "terminated"
-	case HungUp:
-		return "the terminal hung up"
-	}
-	return "failed"
+func Meaning(code int) string { return cmp.Or(meanings[code], "failed") }
+
+var meanings = map[int]string{
+	Done: "done", Usage: "wrong usage", Refused: "refused before anything was written",
+	LeftOut:   "done, but some keys were left out and are listed",
+	Different: "verification found differences, or is needed",
+	NoDump:    "the dump is missing or was not finished",
+	Locked:    "another run is active",
+	Auth:      "authentication failed, a permission is missing, or no identity opens the dump",
+	Corrupt:   "the dump is damaged",
+	TryAgain:  "try again later: connection lost, no answer, disk full",
+	HungUp:    "the terminal hung up", Interrupted: "interrupted", Terminated: "terminated",
 }

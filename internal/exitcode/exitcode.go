@@ -46,32 +46,28 @@ type InterruptError struct{ Signal os.Signal }
 func (e *InterruptError) Error() string { return "stopped by " + e.Signal.String() }
 
 // New returns an error whose kind has an exit code: for the variables that errors.Is looks for.
-func New(code int, text string) error { return &kind{code, text} }
+func New(code int, text string) error { return &kind{code: code, text: text} }
 
 // NewWithHint is New for a kind with advice of its own, which is shown after the error; empty: the
 // error says itself what to do.
-func NewWithHint(code int, text, hint string) error { return &hinted{kind{code, text}, hint} }
+func NewWithHint(code int, text, hint string) error { return &kind{code, text, &hint} }
 
 type kind struct {
 	code int
 	text string
+	hint *string // nil: it has none of its own
 }
 
 func (k *kind) Error() string { return k.text }
-func (k *kind) exitCode() int { return k.code }
-
-type hinted struct {
-	kind
-	hint string
-}
 
 // Hint returns the advice of the kind of an error, if it has one of its own.
 func Hint(err error) (hint string, ok bool) {
-	var h *hinted
-	if !errors.As(err, &h) {
-		return "", false
+	for _, k := range kinds(err) {
+		if k.hint != nil {
+			return *k.hint, true
+		}
 	}
-	return h.hint, true
+	return "", false
 }
 
 // FromStart marks an error of a run that --resume cannot continue.
@@ -135,8 +131,8 @@ func OfSignal(sig os.Signal) int {
 // know it.
 func Of(err error, classify func(error) int) int {
 	var interrupt *InterruptError
-	codes := kinds(err, nil)
-	has := func(code int) bool { return slices.Contains(codes, code) }
+	of := kinds(err)
+	has := func(code int) bool { return slices.ContainsFunc(of, func(k *kind) bool { return k.code == code }) }
 	switch {
 	case errors.As(err, new(*UsageError)):
 		return Usage
@@ -171,17 +167,17 @@ func Of(err error, classify func(error) int) int {
 	return Failed
 }
 
-// kinds appends the codes of all kinds that an error is of.
-func kinds(err error, codes []int) []int {
+// kinds returns all kinds that an error is of.
+func kinds(err error) (all []*kind) {
 	switch e := err.(type) {
-	case interface{ exitCode() int }:
-		return append(codes, e.exitCode())
+	case *kind:
+		return []*kind{e}
 	case interface{ Unwrap() error }:
-		return kinds(e.Unwrap(), codes)
+		return kinds(e.Unwrap())
 	case interface{ Unwrap() []error }:
 		for _, err := range e.Unwrap() {
-			codes = kinds(err, codes)
+			all = append(all, kinds(err)...)
 		}
 	}
-	return codes
+	return all
 }
