@@ -2,7 +2,6 @@ package command
 
 import (
 	"fmt"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -198,12 +197,7 @@ func shownPasswords(args []string, tool string) (instead []string) {
 			way = fmt.Sprintf("give --push-url in the environment (%s_PUSH_URL)", strings.ToUpper(tool))
 			fallthrough
 		case "--uri", "-uri", "-u":
-			if !strings.Contains(value, "://") {
-				value = "redis://" + value
-			}
-			if u, err := url.Parse(value); err == nil && u.User != nil {
-				_, shown = u.User.Password()
-			}
+			_, shown = WithoutPassword(value)
 		}
 		if shown && !slices.Contains(instead, way) {
 			instead = append(instead, way)

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // noTopic is that of a flag without a category. A test of each command has it that there is none.
@@ -76,10 +78,7 @@ func standIn(f cli.Flag) string {
 
 // defaultText returns the default of a flag as one would write it; empty if that is nothing.
 func defaultText(d cli.DocGenerationFlag) string {
-	text := strings.Trim(d.GetDefaultText(), `"`)
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
+	text := progress.WithoutZeros(strings.Trim(d.GetDefaultText(), `"`))
 	if text == "0" || text == "0s" || text == "false" {
 		return ""
 	}

@@ -6,11 +6,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // Help is helpWidth columns wide; what a flag does stands below it.
@@ -77,7 +77,9 @@ func (s section) isEarly() bool { return s.title == "" || s.title == "EXAMPLES" 
 
 // writeHelp writes the help of a command.
 func (m manual) writeHelp(w io.Writer, c *cli.Command) {
-	fmt.Fprintf(w, "NAME:\n%s\n\nUSAGE:\n   %s\n", wrapped(m.app.Name+" "+c.Name+" - "+c.Usage, 3), c.UsageText)
+	fmt.Fprintln(w, "NAME:")
+	writeWrapped(w, 3, m.app.Name+" "+c.Name+" - "+c.Usage)
+	fmt.Fprintf(w, "\nUSAGE:\n   %s\n", c.UsageText)
 	parts := detailed(sections(c.Description))
 	for _, s := range parts {
 		if s.isEarly() && s.text != "" {
@@ -92,7 +94,8 @@ func (m manual) writeHelp(w io.Writer, c *cli.Command) {
 		}
 	}
 	if len(gs) > 0 {
-		fmt.Fprintf(w, "\n%s\n", wrapped(variables(m.app.Name, gs[0].flags[0].flag), 3))
+		fmt.Fprintln(w)
+		writeWrapped(w, 3, variables(m.app.Name, gs[0].flags[0].flag))
 	}
 	for _, s := range parts {
 		if !s.isEarly() {
@@ -125,7 +128,8 @@ func (f flagText) write(w io.Writer) {
 	if f.repeats {
 		line += " ..."
 	}
-	fmt.Fprintf(w, "%s\n%s\n", line, wrapped(f.usage, 7))
+	fmt.Fprintln(w, line)
+	writeWrapped(w, 7, f.usage)
 }
 
 // writeOverview writes the help of the tool itself.
@@ -138,19 +142,8 @@ func (m manual) writeOverview(w io.Writer) {
 	fmt.Fprintf(w, "\n   %s COMMAND --help shows the options of a command, with examples.\n\n%s", name, exitcode.Help)
 }
 
-// wrapped breaks text into lines that fit, each behind a margin of so many columns.
-func wrapped(text string, margin int) string {
+// writeWrapped breaks text into lines that fit, each behind a margin of so many columns.
+func writeWrapped(w io.Writer, margin int, text string) {
 	space := strings.Repeat(" ", margin)
-	var lines []string
-	line := ""
-	for _, word := range strings.Fields(text) {
-		if line != "" && margin+utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > helpWidth {
-			lines, line = append(lines, space+line), ""
-		}
-		if line != "" {
-			line += " "
-		}
-		line += word
-	}
-	return strings.Join(append(lines, space+line), "\n")
+	progress.Wrap(w, space, space, text, helpWidth)
 }

@@ -1,7 +1,7 @@
 package command
 
 import (
-	"log/slog"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -27,20 +27,11 @@ func logFlags() []cli.Flag {
 // record has records made of the messages, if the flags say so.
 func record(log *logging.Log, c *cli.Context) error {
 	o := logging.Options{Tool: c.App.Name, Command: c.Command.Name, File: c.String("log-file"), Keys: c.Bool("log-keys")}
-	switch format := c.String("log-format"); format {
-	case "text":
-	case "json":
-		o.JSON = true
-	default:
+	format, level := c.String("log-format"), c.String("log-level")
+	if o.JSON = format == "json"; !o.JSON && format != "text" {
 		return exitcode.Usagef("--log-format %q: it is text or json", format)
 	}
-	switch level := c.String("log-level"); level {
-	case "info":
-	case "warn":
-		o.Level = slog.LevelWarn
-	case "error":
-		o.Level = slog.LevelError
-	default:
+	if !slices.Contains([]string{"info", "warn", "error"}, level) || o.Level.UnmarshalText([]byte(level)) != nil {
 		return exitcode.Usagef("--log-level %q: it is info, warn or error", level)
 	}
 	switch wanted := o.File != "" || c.IsSet("log-format"); {

@@ -3,7 +3,6 @@ package command
 import (
 	"context"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
@@ -36,23 +35,5 @@ func recordProgress(log *logging.Log, m *progress.Meter) (stop func()) {
 		}
 		log.Note("progress", attrs...)
 	}
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
-		tick := time.NewTicker(recordEvery)
-		defer tick.Stop()
-		for {
-			select {
-			case <-quit:
-				record()
-				return
-			case <-tick.C:
-				record()
-			}
-		}
-	}()
-	return sync.OnceFunc(func() {
-		close(quit)
-		<-done
-	})
+	return progress.Repeat(recordEvery, record, func() {}, record)
 }

@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/json"
 	"io"
 	"os"
 	"slices"
@@ -45,10 +44,7 @@ func PrintedJSON(c *cli.Context) { c.App.Metadata[endingKey].(*ending).quiet = t
 // PrintJSON prints the result of a command as JSON.
 func PrintJSON(c *cli.Context, result any) error {
 	PrintedJSON(c)
-	enc := json.NewEncoder(c.App.Writer)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(result)
+	return summary.WriteJSON(c.App.Writer, result)
 }
 
 // Out is where a command says what came out: standard output, or if that is for JSON, where
@@ -85,12 +81,12 @@ func conclude(app *cli.App, args []string, err error, code int) error {
 		return e.s.JSON(app.Writer)
 	}
 	w := textOut(e.c, e.s)
-	f := progress.File(w)
+	to := w
 	if w == app.ErrWriter {
-		f = os.Stderr
+		to = os.Stderr
 	}
-	if f != nil && progress.IsTerminal(f) {
-		return e.s.Text(w, progress.Columns(f))
+	if width := progress.Width(to); width > 0 {
+		return e.s.Text(w, width)
 	}
 	_, err = io.WriteString(w, e.s.String()) // in a log each line begins with a time: what is to be pasted stays in one
 	return err

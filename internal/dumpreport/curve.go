@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // A pace is how fast a load was, over its time, in steps of the same length.
@@ -169,7 +170,7 @@ func (m *maker) drawn(p *pace, class string, w, h float64, times int) curve {
 		if d > whole-each/4 {
 			anchor = "end"
 		}
-		c.Texts = append(c.Texts, curveText{x(d), h - 6, anchor, tickText(d)})
+		c.Texts = append(c.Texts, curveText{x(d), h - 6, anchor, progress.WithoutZeros(d.String())})
 	}
 	var line strings.Builder
 	for i, rate := range p.keys {
@@ -195,17 +196,6 @@ func tick(whole time.Duration, times int) time.Duration {
 	}
 	const day = 24 * time.Hour
 	return day * (1 + whole/day/time.Duration(times))
-}
-
-// tickText writes a round time: 1m30s, 2m, 3h.
-func tickText(d time.Duration) string {
-	text := d.String()
-	for _, zero := range []string{"m0s", "h0m"} {
-		if strings.HasSuffix(text, zero) {
-			text = text[:len(text)-2]
-		}
-	}
-	return text
 }
 
 // ceiling returns a round number that is not below f.

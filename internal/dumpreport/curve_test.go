@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // TestPace: keys are counted in the time between two moments, none between two runs, and the last
@@ -42,11 +43,11 @@ func TestTicks(t *testing.T) {
 	for whole, want := range map[time.Duration]string{
 		time.Second: "200ms", 61200 * time.Millisecond: "15s", 10 * time.Minute: "2m", 150 * time.Minute: "30m", 5 * time.Hour: "1h", 100 * time.Hour: "24h", 1000 * time.Hour: "168h",
 	} {
-		if each := tick(whole, 6); tickText(each) != want || whole/each > 6 {
-			t.Errorf("of %v, %s, want %s", whole, tickText(each), want)
+		if each := tick(whole, 6); progress.WithoutZeros(each.String()) != want || whole/each > 6 {
+			t.Errorf("of %v, %s, want %s", whole, progress.WithoutZeros(each.String()), want)
 		}
 	}
-	if got := tickText(90 * time.Second); got != "1m30s" {
+	if got := progress.WithoutZeros("1m30s"); got != "1m30s" {
 		t.Error(got)
 	}
 }

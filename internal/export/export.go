@@ -19,15 +19,12 @@ import (
 	"slices"
 	"time"
 
-	"filippo.io/age"
-
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // A Format is a way to write keys.
@@ -275,20 +272,4 @@ func (x *Exporter) flush() error {
 		x.buf = nil
 	}
 	return nil
-}
-
-// Open opens a dump or a delta at location, or with a base what that amounts to with the chain
-// there, or with its deltas up to the one there.
-func Open(ctx context.Context, location, base string, identities ...age.Identity) (*archive.Archive, error) {
-	if err := storage.Check(base); err != nil {
-		return nil, exitcode.Usagef("--base: %w", err)
-	}
-	if base == "" {
-		return archive.OpenAny(ctx, location, 0, identities...)
-	}
-	members, err := archive.ChainUpTo(ctx, location, identities...)
-	if err != nil {
-		return nil, fmt.Errorf("--base: %w", err)
-	}
-	return archive.OpenChain(ctx, base, members, 0, identities...)
 }

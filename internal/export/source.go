@@ -2,16 +2,19 @@ package export
 
 import (
 	"context"
+	"fmt"
 	"io"
 
 	"filippo.io/age"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
@@ -24,7 +27,7 @@ type Source struct {
 	Log        io.Writer        // whose records say it
 }
 
-// Open opens it.
+// Open opens it, and says in the summary and in the records which dump it is.
 func (s *Source) Open(ctx context.Context) (*archive.Archive, error) {
 	a, err := s.open(ctx)
 	if err != nil {
@@ -36,7 +39,17 @@ func (s *Source) Open(ctx context.Context) (*archive.Archive, error) {
 }
 
 func (s *Source) open(ctx context.Context) (*archive.Archive, error) {
-	return Open(ctx, s.Location, s.Base, s.Identities...)
+	if err := storage.Check(s.Base); err != nil {
+		return nil, exitcode.Usagef("--base: %w", err)
+	}
+	if s.Base == "" {
+		return archive.OpenAny(ctx, s.Location, 0, s.Identities...)
+	}
+	members, err := archive.ChainUpTo(ctx, s.Location, s.Identities...)
+	if err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
+	}
+	return archive.OpenChain(ctx, s.Base, members, 0, s.Identities...)
 }
 
 // List is List of it.

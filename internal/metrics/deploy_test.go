@@ -33,6 +33,13 @@ func readAll(t *testing.T, names ...string) (text string) {
 	return text
 }
 
+// families are all of them.
+var families = []*family{
+	buildInfo, runInfo, active, keys, elements, size, ratio, remaining, chunks, lag, lagBinlog, lagNames, deltas, leftOut, retries, waits, waiting,
+	serverUp, serverTook, serverOps, serverCPU, serverMemory, serverDisk, serverStalls,
+	lastProgress, lastEnd, lastCode, lastSuccess,
+}
+
 // TestNamesExist: what the dashboard and the alerts name is a metric, and the page has them all.
 func TestNamesExist(t *testing.T) {
 	all := map[string]bool{}

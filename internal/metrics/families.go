@@ -54,10 +54,3 @@ var (
 	lastCode     = &family{"last_exit_code", "The exit code of the run.", gauge, nil}
 	lastSuccess  = &family{"last_success_timestamp_seconds", "When a run ended with exit code 0 for the last time.", gauge, nil}
 )
-
-// families are all of them.
-var families = []*family{
-	buildInfo, runInfo, active, keys, elements, size, ratio, remaining, chunks, lag, lagBinlog, lagNames, deltas, leftOut, retries, waits, waiting,
-	serverUp, serverTook, serverOps, serverCPU, serverMemory, serverDisk, serverStalls,
-	lastProgress, lastEnd, lastCode, lastSuccess,
-}

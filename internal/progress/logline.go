@@ -72,14 +72,7 @@ func roundLeft(s float64) string {
 	case s >= 30:
 		step = 5
 	}
-	text := seconds(max(1, float64(int(s/step+0.5))) * step)
-	if step > 1 && strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
+	return WithoutZeros(seconds(max(1, float64(int(s/step+0.5))) * step))
 }
 
 // lagText says how far a run that follows is behind.

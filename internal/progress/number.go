@@ -2,6 +2,7 @@ package progress
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -67,6 +68,16 @@ const thousands = "kMGT"
 
 // Duration writes a time to the second.
 func Duration(d time.Duration) string { return d.Round(time.Second).String() }
+
+// WithoutZeros shortens what a time.Duration is as text: 2m0s to 2m, 3h0m0s to 3h.
+func WithoutZeros(text string) string {
+	for _, zero := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, zero) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
 
 // Took is Duration, but of what took less than a second it keeps the first two digits behind it.
 func Took(d time.Duration) string {

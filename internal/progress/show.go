@@ -70,7 +70,6 @@ func (d Display) Show(m *Meter) (stop func()) {
 			mode = Bars
 		}
 	}
-	quit, done := make(chan struct{}), make(chan struct{})
 	every, show, end := linesEvery, func() { l.say(Line(m.Snapshot()), false) }, func() {}
 	switch mode {
 	case None:
@@ -89,10 +88,18 @@ func (d Display) Show(m *Meter) (stop func()) {
 		show = end
 		show()
 	}
+	return Repeat(every, show, l.forget, end)
+}
+
+// Repeat calls show now and then, and if that is often when the terminal has another size, until
+// stop is called, which returns when end was. Back is told that the process was stopped, and goes
+// on.
+func Repeat(every time.Duration, show, back, end func()) (stop func()) {
+	quit, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		defer end()
-		repeat(every, show, l.forget, quit)
+		repeat(every, show, back, quit)
 	}()
 	return sync.OnceFunc(func() {
 		close(quit)
@@ -100,8 +107,6 @@ func (d Display) Show(m *Meter) (stop func()) {
 	})
 }
 
-// repeat calls show now and then, and when the terminal has another size. Back tells that the
-// process was stopped, and goes on.
 func repeat(every time.Duration, show, back func(), quit <-chan struct{}) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGWINCH, syscall.SIGCONT)

@@ -28,14 +28,10 @@ func IsTerminal(w io.Writer) bool {
 
 // Width returns how many columns the terminal has that w writes to; 0: it is none.
 func Width(w io.Writer) int {
-	f := File(w)
-	if f == nil {
+	if !IsTerminal(w) {
 		return 0
 	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		return 0
-	}
+	width, _ := terminalSize(File(w))
 	return width
 }
 
@@ -45,10 +41,4 @@ func terminalSize(f *os.File) (width, height int) {
 		return usualWidth, usualHeight
 	}
 	return width, height
-}
-
-// Columns returns how wide a terminal is.
-func Columns(f *os.File) int {
-	width, _ := terminalSize(f)
-	return width
 }

@@ -314,11 +314,8 @@ func (c *Comparison) With(d *Comparison) *Comparison {
 
 // Hold says what a dump holds.
 func (s *Summary) Hold(totals []format.Total) {
-	s.Totals, s.Counts = totals, Counts{}
-	for _, t := range totals {
-		s.Keys, s.Elements, s.Bytes = s.Keys+t.Keys, s.Elements+t.Elements, s.Bytes+t.Raw
-		s.Stored, s.Chunks = s.Stored+t.Stored, s.Chunks+t.Chunks
-	}
+	all := report.Sum(totals)
+	s.Totals, s.Counts = totals, Counts{all.Keys, all.Elements, all.Raw, all.Stored, all.Chunks}
 }
 
 // Of says of which dump the command is.
@@ -359,9 +356,12 @@ func Place(location string) string {
 }
 
 // JSON writes the summary as one object.
-func (s *Summary) JSON(w io.Writer) error {
+func (s *Summary) JSON(w io.Writer) error { return WriteJSON(w, s) }
+
+// WriteJSON writes a result as JSON that people can read, too.
+func WriteJSON(w io.Writer, result any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(s)
+	return enc.Encode(result)
 }
