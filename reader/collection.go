@@ -43,13 +43,13 @@ type position struct {
 // belongs to it, those at or before pos.last; if there are more to come it moves pos.last.
 // What a scan delivers is in byte order (SERVERS.md P2), so that after a lost cursor,
 // when the server begins anew, nothing is handed over twice.
-func ascending(p *resp.Replies, items [][]byte, from, step int, pos *position, more bool) ([][]byte, error) {
+func ascending(p *resp.Replies, items [][]byte, from, step int, pos *position, more bool) [][]byte {
 	out := items[:from]
 	var prev []byte
-	for i := from; i < len(items); i += step {
+	for i := from; i < len(items) && p.Err() == nil; i += step {
 		member := items[i]
 		if i > from && bytes.Compare(prev, member) >= 0 {
-			return nil, &ReplyError{Command: p.Asked(), Reply: resp.Quote(member) + " after " + resp.Quote(prev) + ": not in byte order"}
+			p.Odd("%s after %s: not in byte order", resp.Quote(member), resp.Quote(prev))
 		}
 		prev = member
 		if pos.last != nil && bytes.Compare(member, pos.last) <= 0 {
@@ -60,44 +60,30 @@ func ascending(p *resp.Replies, items [][]byte, from, step int, pos *position, m
 	if more && len(out) > from {
 		pos.last = append(make([]byte, 0, len(prev)), prev...)
 	}
-	return out, nil
+	return out
 }
 
 // holdsType takes the reply to a typeReader's ask, and reports whether there is anything of the
 // type. On 4.0 a key of another type answers so.
-func holdsType(p *resp.Replies, t format.Type) (bool, error) {
-	if re, err := p.Err(); err != nil {
-		return false, err
-	} else if re != nil && !re.WrongType() {
-		return false, re
-	} else if re != nil {
-		return false, nil
-	}
-	from := p.Offset()
-	if err := p.Skip(); err != nil {
-		return false, err
-	}
-	q := p.At(from)
-	if t == format.TypeString {
-		v, err := q.BulkOrNil()
-		return v != nil, err
-	}
-	if t != format.TypeList {
-		if _, err := q.Head(); err != nil {
-			return false, err
+func holdsType(p *resp.Replies, t format.Type) (ok bool) {
+	if re := p.Refused(); re != nil {
+		if !re.WrongType() {
+			p.Fail(re)
 		}
+		return false
 	}
-	n, err := q.Array(-1)
-	return n > 0, err
-}
-
-// isThere takes the reply that shows whether a key of the type has an element.
-func isThere(p *resp.Replies, t format.Type) error {
-	ok, err := holdsType(p, t)
-	if err == nil && !ok {
-		err = errGone
+	q := p.Take(1)
+	switch t {
+	case format.TypeString:
+		ok = q.BulkOrNil() != nil
+	case format.TypeList:
+		ok = q.Array(-1) > 0
+	default:
+		q.Head()
+		ok = q.Array(-1) > 0
 	}
-	return err
+	p.Fail(q.Err())
+	return ok
 }
 
 var (

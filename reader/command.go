@@ -13,20 +13,8 @@ import (
 
 // info reads one section of INFO into its fields.
 func (c *conn) info(ctx context.Context, section string) (map[string]string, error) {
-	p, err := c.do(ctx, "INFO", section)
-	if err != nil {
-		return nil, err
-	}
-	return readInfo(p)
-}
-
-// readInfo takes the reply of INFO.
-func readInfo(p *resp.Replies) (map[string]string, error) {
-	text, err := p.Bulk()
-	if err != nil {
-		return nil, err
-	}
-	return resp.Fields(string(text)), nil
+	p := c.do(ctx, "INFO", section)
+	return resp.Fields(string(p.Bulk())), p.Err()
 }
 
 // config reads one parameter; empty if the server has none of that name.
@@ -35,58 +23,44 @@ func (c *conn) config(ctx context.Context, name string) (string, error) {
 }
 
 // A do sends one command: conn.do, or conn.doOnce before the connection has logged in.
-type do = func(ctx context.Context, args ...any) (*resp.Replies, error)
+type do = func(ctx context.Context, args ...any) *resp.Replies
 
 func config(ctx context.Context, do do, name string) (string, error) {
-	p, err := do(ctx, "CONFIG", "GET", name)
-	if err != nil {
-		return "", err
-	}
-	pair, err := p.Bulks(nil, 1)
-	if err != nil || len(pair) < 2 {
-		return "", err
+	p := do(ctx, "CONFIG", "GET", name)
+	pair := p.Bulks(nil, 1)
+	if p.Err() != nil || len(pair) < 2 {
+		return "", p.Err()
 	}
 	return string(pair[1]), nil
 }
 
 // time returns the server's clock in Unix ms.
 func (c *conn) time(ctx context.Context) (int64, error) {
-	p, err := c.do(ctx, "TIME")
-	if err != nil {
-		return 0, err
-	}
-	return readTime(p)
+	p := c.do(ctx, "TIME")
+	return readTime(p), p.Err()
 }
 
 // readTime takes the reply of TIME: Unix ms.
-func readTime(p *resp.Replies) (int64, error) {
-	sec, err := p.Head()
-	if err != nil {
-		return 0, err
-	}
-	us, err := p.Bulk()
-	if err != nil {
-		return 0, err
-	}
+func readTime(p *resp.Replies) int64 {
+	p.Answers("TIME", nil)
+	sec, us := p.Head(), p.Bulk()
 	s, err1 := resp.ParseInt(sec)
 	u, err2 := resp.ParseInt(us)
 	if err1 != nil || err2 != nil || s < 0 || s > 1<<40 || u < 0 || u > 999_999 {
-		return 0, &ReplyError{Command: "TIME", Reply: fmt.Sprintf("%q %q", sec, us)}
+		p.Odd("%q %q", sec, us)
+		return 0
 	}
-	return s*1000 + u/1000, nil
+	return s*1000 + u/1000
 }
 
 // keys returns the first n keys that a range command lists.
 func keys(ctx context.Context, do do, command string, t format.Type, from, to []byte, n int) ([][]byte, error) {
-	r, err := do(ctx, command, string(t), from, to, "LIMIT", n)
-	if err != nil {
-		return nil, err
-	}
-	_, keys, err := r.Page(nil, 1)
+	p := do(ctx, command, string(t), from, to, "LIMIT", n)
+	_, keys := p.Page(nil, 1)
 	for i := range keys {
 		keys[i] = bytes.Clone(keys[i])
 	}
-	return keys, err
+	return keys, p.Err()
 }
 
 // oneKey returns the first key that a range command lists; nil if there is none.
@@ -104,14 +78,11 @@ func (c *conn) keysOf(ctx context.Context, pattern string, most int) ([][]byte, 
 	var b resp.Batch
 	b.Add("KEYS", pattern, "stream")
 	buf := resp.Buffer{Max: most}
-	p, err := c.askOnce(ctx, &b, &buf) // what takes too long is not asked again as it is: see listLess
-	if errors.Is(err, resp.ErrTooLarge) {
-		return buf.Replies("KEYS").First(2), err
+	p := c.askOnce(ctx, &b, &buf) // what takes too long is not asked again as it is: see listLess
+	if errors.Is(p.Err(), resp.ErrTooLarge) {
+		return buf.Replies("KEYS").First(2), p.Err()
 	}
-	if err != nil {
-		return nil, err
-	}
-	return p.Bulks(nil, 1)
+	return p.Bulks(nil, 1), p.Err()
 }
 
 // tooLarge reports whether a list of names was larger than we, or the source, allow.
@@ -127,33 +98,20 @@ var probe = []byte("\xff\xff\xff\xffpikadump:probe")
 
 // prove sends commands and returns an error if one of them cannot be used.
 func (c *conn) prove(ctx context.Context, b *resp.Batch) error {
-	p, err := c.ask(ctx, b, &c.spare)
-	if err != nil {
-		return err
-	}
+	p := c.ask(ctx, b, &c.spare)
 	for i := range b.Len() {
 		p.Answers(b.Name(i), nil)
-		if err := proved(p); err != nil {
-			return err
+		re := p.Refused()
+		switch {
+		case re == nil:
+			p.Skip()
+		case errors.Is(re, ErrAuth):
+			return fmt.Errorf("%w: the account may not send what a dump needs: %w", ErrAuth, re)
+		case re.UnknownCommand():
+			return fmt.Errorf("%w: %w: it is renamed or blacklisted", ErrRefused, re)
+		case !re.WrongType() && !re.NoSuchKey(): // else the command works
+			return re
 		}
 	}
-	return nil
-}
-
-// proved takes one reply, and returns an error if it shows that the command cannot be used.
-func proved(p *resp.Replies) error {
-	re, err := p.Err()
-	switch {
-	case err != nil:
-		return err
-	case re == nil:
-		return p.Skip()
-	case errors.Is(re, ErrAuth):
-		return fmt.Errorf("%w: the account may not send what a dump needs: %w", ErrAuth, re)
-	case re.UnknownCommand():
-		return fmt.Errorf("%w: %w: it is renamed or blacklisted", ErrRefused, re)
-	case re.WrongType(), re.NoSuchKey(): // the command works
-		return nil
-	}
-	return re
+	return p.Err()
 }

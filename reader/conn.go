@@ -146,9 +146,9 @@ func (c *conn) login(ctx context.Context) error {
 		if d.Username != "" {
 			args = []any{"AUTH", d.Username, d.Password}
 		}
-		p, err := c.doOnce(ctx, args...)
-		if err != nil {
-			return err
+		p := c.doOnce(ctx, args...)
+		if p.Err() != nil {
+			return p.Err()
 		}
 		if err := p.Status(); err != nil {
 			if re, ok := errors.AsType[*ReplyError](err); ok && strings.Contains(re.Reply, d.Password) { // one that does not know AUTH repeats its arguments
@@ -160,20 +160,14 @@ func (c *conn) login(ctx context.Context) error {
 			return fmt.Errorf("%w: %w", ErrAuth, err)
 		}
 	}
-	p, err := c.doOnce(ctx, "SELECT", c.db)
-	if err != nil {
-		return err
-	}
-	if err := p.Status(); err != nil {
+	if err := c.doOnce(ctx, "SELECT", c.db).Status(); err != nil {
 		return err
 	}
 	start := time.Now()
-	if p, err = c.doOnce(ctx, "PING"); err != nil {
-		return err
-	}
+	p := c.doOnce(ctx, "PING")
 	c.trip = time.Since(start)
-	if err := p.Skip(); err != nil || d.recognize == nil {
-		return err
+	if p.Skip(); p.Err() != nil || d.recognize == nil {
+		return p.Err()
 	}
 	return d.recognize(ctx, c)
 }
@@ -210,7 +204,7 @@ func (c *conn) failed(ctx context.Context, b *resp.Batch, err error) error {
 }
 
 // do sends one command, again if need be. The parser is valid until the next call.
-func (c *conn) do(ctx context.Context, args ...any) (*resp.Replies, error) {
+func (c *conn) do(ctx context.Context, args ...any) *resp.Replies {
 	c.one.Reset()
 	c.one.Add(args...)
 	return c.ask(ctx, &c.one, &c.spare)
@@ -218,7 +212,7 @@ func (c *conn) do(ctx context.Context, args ...any) (*resp.Replies, error) {
 
 // doOnce is do without trying again, and keeps the batch of do: that is what is sent again once
 // this has logged in.
-func (c *conn) doOnce(ctx context.Context, args ...any) (*resp.Replies, error) {
+func (c *conn) doOnce(ctx context.Context, args ...any) *resp.Replies {
 	var b resp.Batch
 	b.Add(args...)
 	return c.askOnce(ctx, &b, &resp.Buffer{})

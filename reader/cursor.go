@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
-	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -28,19 +27,14 @@ func (s scanned) seen(p *resp.Replies, pos *position) error {
 
 func (s scanned) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from, cursor := len(r.Elems), pos.cursor()
-	more, err := readCursor(p, pos, n)
-	if err != nil {
-		return false, err
-	}
-	if r.Elems, err = p.Bulks(r.Elems, s.step); err != nil {
-		return false, err
-	}
-	if len(r.Elems) > from && bytes.Compare(r.Elems[from], pos.last) > 0 && pos.passed(cursor, n) {
+	more := readCursor(p, pos, n)
+	r.Elems = p.Bulks(r.Elems, s.step)
+	if p.Err() == nil && len(r.Elems) > from && bytes.Compare(r.Elems[from], pos.last) > 0 && pos.passed(cursor, n) {
 		r.Elems = r.Elems[:from]
 		return true, nil
 	}
-	r.Elems, err = ascending(p, r.Elems, from, s.step, pos, more)
-	return more, err
+	r.Elems = ascending(p, r.Elems, from, s.step, pos, more)
+	return more, p.Err()
 }
 
 // privately makes what follows of a key be read by cursors of its own, from the beginning: another
@@ -88,26 +82,22 @@ func (s scanned) look(b *resp.Batch, key []byte, n int) {
 const maxRestarts = 16
 
 // readCursor takes the head of a scan's reply and the cursor.
-func readCursor(p *resp.Replies, pos *position, n int) (more bool, err error) {
-	text, err := p.Head()
-	if err != nil {
-		return false, err
-	}
+func readCursor(p *resp.Replies, pos *position, n int) (more bool) {
+	text := p.Head()
 	cursor, err := resp.ParseInt(text)
-	if err != nil || cursor < 0 {
-		return false, &ReplyError{Command: p.Asked(), Reply: "cursor " + strconv.Quote(string(text))}
-	}
 	switch {
+	case err != nil || cursor < 0:
+		p.Odd("cursor %q", text)
 	case cursor == 0:
-		return false, nil
+		return false
 	case cursor == pos.cursor()+int64(n):
 	case cursor == int64(n): // it had forgotten the cursor and began anew
 		if pos.restarts++; pos.restarts > maxRestarts {
-			return false, &ReplyError{Command: p.Asked(), Reply: "the cursor was lost " + strconv.Itoa(pos.restarts) + " times; are other clients scanning?"}
+			p.Odd("the cursor was lost %d times; are other clients scanning?", pos.restarts)
 		}
 	default:
-		return false, &ReplyError{Command: p.Asked(), Reply: "cursor " + string(text) + " after " + strconv.FormatInt(pos.count, 10)}
+		p.Odd("cursor %s after %d", text, pos.count)
 	}
 	pos.count = cursor
-	return true, nil
+	return true
 }

@@ -137,9 +137,9 @@ func (cw *cursorScan) page(ctx context.Context) (names [][]byte, more bool, err 
 	if cw.s.seen.count() != cw.restarts {
 		return nil, false, fmt.Errorf("%w: the source was restarted, and so lost the place of SCAN: dump again, into another directory", ErrUnavailable)
 	}
-	text, err := p.Head()
-	if err != nil {
-		return nil, false, err
+	text := p.Head()
+	if p.Err() != nil {
+		return nil, false, p.Err()
 	}
 	next, err := resp.ParseInt(text)
 	want := cw.cursor + count
@@ -149,8 +149,8 @@ func (cw *cursorScan) page(ctx context.Context) (names [][]byte, more bool, err 
 		return nil, false, fmt.Errorf("%w: SCAN %d COUNT %d answers cursor %s, not %d: the source lost its place; "+
 			"is another client scanning, or was it restarted? Dump again, into another directory, when no other scan runs", ErrUnavailable, cw.cursor, count, text, want)
 	}
-	if names, err = p.Bulks(nil, 1); err != nil {
-		return nil, false, err
+	if names = p.Bulks(nil, 1); p.Err() != nil {
+		return nil, false, p.Err()
 	}
 	if next != 0 && len(names) > 0 && cw.place.started && bytes.Equal(names[0], cw.place.last) && bytes.Equal(names[0], names[len(names)-1]) {
 		return nil, false, changed(names[0], "and nothing else on a whole page, so that it would never end")
@@ -213,10 +213,7 @@ func (cw *cursorScan) read(ctx context.Context, names [][]byte) (int, error) {
 		return 0, err
 	}
 	from := p.Offset()
-	q, err := p.Take(values)
-	if err != nil {
-		return 0, err
-	}
+	q := p.Take(values)
 	if err := exp.read(ctx, p); err != nil {
 		return 0, err
 	}
@@ -287,11 +284,7 @@ func (cw *cursorScan) put(ctx context.Context, p *resp.Replies, name []byte, exp
 	for i, b := range cw.blocks {
 		from := p.Offset()
 		p.Answers("read "+string(b.w.pass.Type), name)
-		ok, err := holdsType(p, b.w.pass.Type)
-		if err != nil {
-			return err
-		}
-		if ok {
+		if holdsType(p, b.w.pass.Type) {
 			has |= 1 << i
 			there |= holds(b.w.pass.Type)
 			found[i] = from
@@ -299,14 +292,18 @@ func (cw *cursorScan) put(ctx context.Context, p *resp.Replies, name []byte, exp
 	}
 	if cw.streams() {
 		p.Answers("XLEN", name)
-		n, err := p.Integer()
-		var re *ReplyError
-		if err != nil && !(errors.As(err, &re) && (re.WrongType() || re.NoSuchKey())) {
-			return err
+		n := int64(0)
+		if re := p.Refused(); re == nil {
+			n = p.Integer()
+		} else if !re.WrongType() && !re.NoSuchKey() {
+			return re
 		}
 		if n > 0 { // it comes with the pass over the streams
 			return nil
 		}
+	}
+	if p.Err() != nil {
+		return p.Err()
 	}
 	if !cw.s.source.ManyTypes() && cw.place.started && bytes.Equal(name, cw.place.last) {
 		if sink := cw.blocks[cw.place.at].w.sink; sink != nil { // SERVERS.md P4
@@ -353,10 +350,7 @@ func (cw *cursorScan) late(ctx context.Context, names []lateName) error {
 			return err
 		}
 		value := *p
-		ok, err := holdsType(p, b.w.pass.Type)
-		if err != nil {
-			return err
-		}
+		ok := holdsType(p, b.w.pass.Type)
 		if err := exp.read(ctx, p); err != nil {
 			return err
 		}

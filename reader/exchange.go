@@ -201,9 +201,9 @@ func (x *exchange) send(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*
 
 // receive is the second half of roundTrip.
 func (x *exchange) receive(ctx context.Context, f *pipeline, keys int) (*resp.Replies, time.Duration, error) {
-	p, err := x.c.receive(ctx, f)
-	if err != nil {
-		return nil, 0, err
+	p := x.c.receive(ctx, f)
+	if p.Err() != nil {
+		return nil, 0, p.Err()
 	}
 	x.s.o.Pacer.Done(keys, p.Len(), f.took)
 	return p, max(0, f.took-x.c.trip), nil

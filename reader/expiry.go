@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -125,14 +124,11 @@ func (e *expiries) askOne(b *resp.Batch, key []byte) {
 // read takes the replies to ask. It asks again for keys whose expiry the clock's going
 // on left in doubt, or who else has their name.
 func (e *expiries) read(ctx context.Context, p *resp.Replies) error {
-	if err := e.before.read(p); err != nil {
-		return err
-	}
-	if err := e.readTTLs(p); err != nil {
-		return err
-	}
-	if err := e.behind.read(p); err != nil {
-		return err
+	e.before.read(p)
+	e.readTTLs(p)
+	e.behind.read(p)
+	if p.Err() != nil {
+		return p.Err()
 	}
 	e.at = append(e.at, make([]int64, len(e.keys))...)
 	e.late, e.wait, e.lastMs = e.late[:0], false, false
@@ -165,14 +161,16 @@ func (e *expiries) read(ctx context.Context, p *resp.Replies) error {
 const noTTL = math.MinInt64
 
 // ttl takes the TTL of the key at place i.
-func (e *expiries) ttl(p *resp.Replies, i int) (int64, error) {
+func (e *expiries) ttl(p *resp.Replies, i int) int64 {
 	p.Answers("TTL", e.keys[i])
-	failed := p.Next() == '-'
-	ttl, err := p.Integer()
-	if failed && !errors.Is(err, ErrAuth) {
-		return noTTL, nil
+	re := p.Refused()
+	if re == nil {
+		return p.Integer()
 	}
-	return ttl, err
+	if errors.Is(re, ErrAuth) {
+		p.Fail(re)
+	}
+	return noTTL
 }
 
 // mostOdd is of how many keys of a pipeline the expiry can be unknown because TTL fails, unless
@@ -180,41 +178,29 @@ func (e *expiries) ttl(p *resp.Replies, i int) (int64, error) {
 const mostOdd = 8
 
 // readTTLs takes the TTLs in their groups.
-func (e *expiries) readTTLs(p *resp.Replies) error {
-	odd := 0
+func (e *expiries) readTTLs(p *resp.Replies) {
+	if len(e.keys) == 0 {
+		return
+	}
+	odd, now := 0, readTime(p)
 	for len(e.said) < len(e.keys) {
-		before, err := readTime(p)
-		if err != nil {
-			return err
-		}
 		from, n := len(e.said), min(clockEvery, len(e.keys)-len(e.said))
 		for range n {
-			ttl, err := e.ttl(p, len(e.said))
-			if err != nil {
-				return err
-			}
+			ttl := e.ttl(p, len(e.said))
 			if ttl == noTTL {
 				odd++
 			}
-			e.said = append(e.said, said{ttl: ttl, before: before})
+			e.said = append(e.said, said{ttl: ttl, before: now})
 		}
-		// The reading after a group is the reading before the next.
-		next := *p
-		after, err := readTime(p)
-		if err != nil {
-			return err
-		}
-		if len(e.said) < len(e.keys) {
-			*p = next
-		}
+		now = readTime(p) // behind this group, and before the next
 		for i := range e.said[from:] {
-			e.said[from+i].after = after
+			e.said[from+i].after = now
 		}
 	}
 	if odd > max(mostOdd, len(e.keys)/2) {
-		return &ReplyError{Command: "TTL", Reply: fmt.Sprintf("errors for %d of %d keys", odd, len(e.keys))}
+		p.Answers("TTL", nil)
+		p.Odd("errors for %d of %d keys", odd, len(e.keys))
 	}
-	return nil
 }
 
 // owner tells whose the TTL of the key at place i is, of which the looks have the place j.
@@ -345,9 +331,9 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 	}
 	still := e.late[:0]
 	for j, i := range e.late {
-		who, err := e.readLate(p, i, &before[j])
-		if err != nil {
-			return err
+		who := e.readLate(p, i, &before[j])
+		if p.Err() != nil {
+			return p.Err()
 		}
 		again, err := e.judge(ctx, i, who, last)
 		if err != nil {
@@ -362,25 +348,15 @@ func (e *expiries) askLate(ctx context.Context, last bool) error {
 }
 
 // readLate takes what was said of one key that was asked for again.
-func (e *expiries) readLate(p *resp.Replies, i int, before *look) (who owner, err error) {
+func (e *expiries) readLate(p *resp.Replies, i int, before *look) owner {
 	s, behind := &e.said[i], *before
-	if s.before, err = readTime(p); err != nil {
-		return own, err
-	}
-	if err := before.read(p); err != nil {
-		return own, err
-	}
-	if s.ttl, err = e.ttl(p, i); err != nil {
-		return own, err
-	}
-	if err := behind.read(p); err != nil {
-		return own, err
-	}
-	if s.after, err = readTime(p); err != nil {
-		return own, err
-	}
+	s.before = readTime(p)
+	before.read(p)
+	s.ttl = e.ttl(p, i)
+	behind.read(p)
+	s.after = readTime(p)
 	if behind.x != nil {
 		e.behind.held[i] = behind.held[0]
 	}
-	return e.owner(before, &behind, 0), nil
+	return e.owner(before, &behind, 0)
 }

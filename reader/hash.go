@@ -21,18 +21,13 @@ func (hash) seen(p *resp.Replies, pos *position) error { return pos.sameHead(p, 
 
 func (hash) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from := len(r.Elems)
-	next, elems, err := p.Page(r.Elems, 2)
-	if r.Elems = elems; err != nil {
-		return false, err
-	}
-	if r.Elems, err = ascending(p, r.Elems, from, 2, pos, len(next) > 0); err != nil {
-		return false, err
-	}
-	if len(next) == 0 {
-		return false, nil
+	next, elems := p.Page(r.Elems, 2)
+	r.Elems = ascending(p, elems, from, 2, pos, len(next) > 0)
+	if p.Err() != nil || len(next) == 0 {
+		return false, p.Err()
 	}
 	if pos.next != nil && string(next) <= string(pos.next) {
-		return false, &ReplyError{Command: p.Asked(), Reply: "next field " + resp.Quote(next)}
+		return false, p.Odd("next field %s", resp.Quote(next))
 	}
 	pos.next = append([]byte(nil), next...)
 	return true, nil

@@ -24,13 +24,10 @@ func (s *Scanner) HasKeys(ctx context.Context, db int) (bool, error) {
 	for _, t := range format.Types[:5] {
 		b.Reset()
 		s.askPage(&b, string(t), []byte{}, []byte{}, 1)
-		p, err := c.ask(ctx, &b, &buf)
-		var names [][]byte
-		if err == nil {
-			_, names, err = p.Page(nil, 1)
-		}
-		if err != nil {
-			return false, fmt.Errorf("look for keys in db%d: %w", db, err)
+		p := c.ask(ctx, &b, &buf)
+		_, names := p.Page(nil, 1)
+		if p.Err() != nil {
+			return false, fmt.Errorf("look for keys in db%d: %w", db, p.Err())
 		}
 		if len(names) > 0 {
 			return true, nil

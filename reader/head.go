@@ -38,12 +38,15 @@ func (pos *position) hashHead(members [][]byte, step int) {
 // stay from one look to the next.
 func (pos *position) sameHead(p *resp.Replies, t format.Type, step int) error {
 	q := *p
-	if err := isThere(p, t); err != nil {
-		return err
+	switch ok := holdsType(p, t); {
+	case p.Err() != nil:
+		return p.Err()
+	case !ok:
+		return errGone
 	}
-	_, members, err := q.Page(nil, step)
-	if err != nil {
-		return err
+	_, members := q.Page(nil, step)
+	if q.Err() != nil {
+		return q.Err()
 	}
 	before := slices.Clone(pos.head)
 	pos.hashHead(members, step)

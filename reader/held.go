@@ -37,10 +37,7 @@ func (h *Held) ensure(ctx context.Context, restarts int, do do) error {
 }
 
 func setConfig(ctx context.Context, do do, name, value string) error {
-	p, err := do(ctx, "CONFIG", "SET", name, value)
-	if err != nil {
-		return err
-	}
+	p := do(ctx, "CONFIG", "SET", name, value)
 	p.Answers("CONFIG SET "+name+" "+value, nil)
 	if err := p.Status(); err != nil {
 		return err
@@ -50,7 +47,7 @@ func setConfig(ctx context.Context, do do, name, value string) error {
 		return err
 	}
 	if now != value {
-		return &ReplyError{Command: "CONFIG SET " + name + " " + value, Reply: "OK, but it is " + now}
+		return p.Odd("OK, but it is %s", now)
 	}
 	return nil
 }

@@ -22,15 +22,13 @@ func (w *scan) isHyperLogLog(ctx context.Context, key, value []byte) (bool, erro
 		return false, nil
 	}
 	if !w.s.source.ManyTypes() && !bytes.ContainsAny(key, "\r\n") {
-		p, err := w.c.do(ctx, "PFCOUNT", key)
-		if err != nil {
-			return false, err
-		}
+		p := w.c.do(ctx, "PFCOUNT", key)
+		p.Integer()
 		var re *ReplyError
-		if _, err = p.Integer(); errors.As(err, &re) && re.WrongType() {
+		if errors.As(p.Err(), &re) && re.WrongType() {
 			return false, nil
 		} else if re == nil {
-			return err == nil, err
+			return p.Err() == nil, p.Err()
 		}
 	}
 	largest := slices.Max(value)

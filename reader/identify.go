@@ -124,11 +124,7 @@ func (s *ServerInfo) configure(ctx context.Context, c *conn) error {
 // first, in words of its own (SERVERS.md P6).
 func (c *conn) countDatabases(ctx context.Context) (n int, sharding bool, err error) {
 	for ; n <= format.MaxDatabase; n++ {
-		p, err := c.do(ctx, "SELECT", n)
-		if err != nil {
-			return 0, false, err
-		}
-		err = p.Status()
+		err = c.do(ctx, "SELECT", n).Status()
 		if re := (*ReplyError)(nil); errors.As(err, &re) && n > 0 && !re.Transient() {
 			sharding = strings.Contains(re.Reply, "invalid Table")
 			break
@@ -137,11 +133,7 @@ func (c *conn) countDatabases(ctx context.Context) (n int, sharding bool, err er
 			return 0, false, err
 		}
 	}
-	p, err := c.do(ctx, "SELECT", c.db)
-	if err == nil {
-		err = p.Status()
-	}
-	return n, sharding, err
+	return n, sharding, c.do(ctx, "SELECT", c.db).Status()
 }
 
 // describe reads what else a dump needs to know.
@@ -169,21 +161,15 @@ var rolePattern = regexp.MustCompile(`(?m)^role:([^\r\n]*)`)
 
 // binlogPositions reads how far each database's binlog is written (SERVERS.md P9).
 func (c *conn) binlogPositions(ctx context.Context, s *ServerInfo) ([]format.BinlogPosition, error) {
-	p, err := c.do(ctx, "INFO", s.version.binlogSection())
-	if err != nil {
-		return nil, err
-	}
-	_, positions, err := readReplication(p)
-	return positions, err
+	p := c.do(ctx, "INFO", s.version.binlogSection())
+	_, positions := readReplication(p)
+	return positions, p.Err()
 }
 
 // readReplication takes the reply of INFO with the binlog positions; the role is empty where that
 // section has none.
-func readReplication(p *resp.Replies) (role string, positions []format.BinlogPosition, err error) {
-	text, err := p.Bulk()
-	if err != nil {
-		return "", nil, err
-	}
+func readReplication(p *resp.Replies) (role string, positions []format.BinlogPosition) {
+	text := p.Bulk()
 	if m := rolePattern.FindSubmatch(text); m != nil {
 		role = string(m[1])
 	}
@@ -196,5 +182,5 @@ func readReplication(p *resp.Replies) (role string, positions []format.BinlogPos
 			positions = append(positions, format.BinlogPosition{DB: db, File: file, Offset: offset})
 		}
 	}
-	return role, positions, nil
+	return role, positions
 }

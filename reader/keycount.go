@@ -35,14 +35,8 @@ func (c *conn) lastCount(ctx context.Context, db int, start bool) (counts KeyCou
 	if start {
 		flag = 1
 	}
-	p, err := c.do(ctx, "INFO", "keyspace", flag, fmt.Sprintf("db%d", db))
-	if err != nil {
-		return nil, false, err
-	}
-	text, err := p.Bulk()
-	if err != nil {
-		return nil, false, err
-	}
+	p := c.do(ctx, "INFO", "keyspace", flag, fmt.Sprintf("db%d", db))
+	text := p.Bulk()
 	counts = KeyCounts{}
 	for _, m := range countPattern.FindAllSubmatch(text, -1) {
 		keys, err1 := strconv.ParseInt(string(m[2]), 10, 64)
@@ -52,7 +46,7 @@ func (c *conn) lastCount(ctx context.Context, db int, start bool) (counts KeyCou
 		}
 	}
 	if len(counts) == 0 {
-		return nil, false, &ReplyError{Command: p.Asked(), Reply: "no count of keys"}
+		return nil, false, p.Odd("no count of keys")
 	}
 	return counts, strings.Contains(string(text), "# Duration: In "), nil
 }

@@ -132,10 +132,7 @@ func (k *KeyReader) pipeline(ctx context.Context, w *scan, keys [][]byte, ask fu
 		return nil, nil, err
 	}
 	w.lost = 0
-	values, err := p.Take(n)
-	if err != nil {
-		return nil, nil, err
-	}
+	values := p.Take(n)
 	return values, exp, exp.read(ctx, p)
 }
 
@@ -166,13 +163,13 @@ func (k *KeyReader) readStrings(ctx context.Context, w *scan, keys [][]byte) err
 	}
 	for i, key := range keys {
 		p.Answers("PKSCANRANGE string_with_value", key)
-		_, items, err := p.Page(nil, 2)
-		if err != nil {
-			return err
-		}
-		if len(items) < 2 || !bytes.Equal(items[0], key) {
+		_, items := p.Page(nil, 2)
+		switch {
+		case p.Err() != nil:
+			return p.Err()
+		case len(items) < 2 || !bytes.Equal(items[0], key):
 			err = w.sink.Skip(key, Gone, "")
-		} else {
+		default:
 			err = w.put(ctx, r, p, items, exp.at[i], r.most())
 		}
 		if err != nil {
@@ -202,14 +199,12 @@ func (k *KeyReader) readByGet(ctx context.Context, w *scan, keys [][]byte, toget
 	}
 	if together {
 		p.Answers("MGET", nil)
-		if re, err := p.Err(); err != nil {
-			return err
-		} else if re != nil { // it may not be allowed
+		if p.Refused() != nil { // it may not be allowed
 			k.noMGet = true
 			return k.readStrings(ctx, w, keys)
 		}
-		if _, err := p.Array(len(keys)); err != nil {
-			return err
+		if p.Array(len(keys)); p.Err() != nil {
+			return p.Err()
 		}
 	}
 	for i := range keys {

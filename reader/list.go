@@ -62,14 +62,12 @@ func (list) look(b *resp.Batch, key []byte, _ int) { b.Add("LLEN", key) }
 // there are fewer, others left behind the place: they may have been moved to the head, as RPOPLPUSH
 // does.
 func (list) seen(p *resp.Replies, pos *position) error {
-	n, err := p.Integer()
-	if err != nil {
-		return err
-	}
-	pl := &pos.place
+	n, pl := p.Integer(), &pos.place
 	length := pl.length
 	pl.length = pl.before
 	switch {
+	case p.Err() != nil:
+		return p.Err()
 	case n == 0:
 		return errGone
 	case pl.unsure && n != length:
@@ -84,18 +82,16 @@ func (list) seen(p *resp.Replies, pos *position) error {
 func (list) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from := len(r.Elems)
 	back, window := pos.overlap(n)
-	var err error
 	if window != nil || pos.place.looks {
-		if pos.place.before, err = p.Integer(); err != nil {
-			return false, err
-		}
+		pos.place.before = p.Integer()
 	}
-	if r.Elems, err = p.Bulks(r.Elems, 1); err != nil {
-		return false, err
-	}
+	r.Elems = p.Bulks(r.Elems, 1)
 	elems := r.Elems[from:]
 	if len(elems) > n+int(back) {
-		return false, &ReplyError{Command: p.Asked(), Reply: "more elements than asked for"}
+		p.Odd("more elements than asked for")
+	}
+	if p.Err() != nil {
+		return false, p.Err()
 	}
 	more := len(elems) == n+int(back)
 	if pos.place.window == nil && !more { // it is whole

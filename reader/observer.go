@@ -104,11 +104,9 @@ func (p *Pinger) Ping(ctx context.Context) (time.Duration, error) {
 	}
 	for {
 		start := time.Now()
-		r, err := p.c.doOnce(ctx, "PING")
+		r := p.c.doOnce(ctx, "PING")
 		took := time.Since(start)
-		if err == nil {
-			err = r.Status()
-		}
+		err := r.Status()
 		if err == nil {
 			return took, nil
 		}

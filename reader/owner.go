@@ -116,9 +116,9 @@ func (l *look) ranges() [][][]byte {
 }
 
 // read takes the replies.
-func (l *look) read(p *resp.Replies) error {
+func (l *look) read(p *resp.Replies) {
 	if l.x == nil {
-		return nil
+		return
 	}
 	command := l.x.s.typeCommand()
 	for _, keys := range l.ranges() {
@@ -128,38 +128,23 @@ func (l *look) read(p *resp.Replies) error {
 		}
 		if l.apart && command != "" {
 			p.Answers(command, keys[0])
-			if err := readTypes(p, &l.held[at]); err != nil {
-				return err
-			}
+			l.held[at] |= readTypes(p)
 			continue
 		}
 		for _, t := range l.types {
-			if err := readNames(p, t, keys, l.held[at:]); err != nil {
-				return err
-			}
+			readNames(p, t, keys, l.held[at:])
 		}
 	}
-	return nil
 }
 
 // readNames takes a page of names of type t from the first of keys on, and notes which of the keys
 // it has.
-func readNames(p *resp.Replies, t format.Type, keys [][]byte, into []TypeSet) error {
+func readNames(p *resp.Replies, t format.Type, keys [][]byte, into []TypeSet) {
 	p.Answers("list the "+string(t)+" keys from", keys[0])
-	next, err := p.Head()
-	if err != nil {
-		return err
-	}
-	n, err := p.Array(-1)
-	if err != nil {
-		return err
-	}
+	next := p.Head()
 	i, has := 0, holds(t)
-	for range n {
-		name, err := p.Bulk()
-		if err != nil {
-			return err
-		}
+	for range p.Array(-1) {
+		name := p.Bulk()
 		for ; i < len(keys); i++ {
 			order := bytes.Compare(keys[i], name)
 			if order == 0 {
@@ -175,29 +160,21 @@ func readNames(p *resp.Replies, t format.Type, keys [][]byte, into []TypeSet) er
 			into[i] |= unseen
 		}
 	}
-	return nil
 }
 
 // readTypes takes the reply to TYPE, the first type that has the name, behind which all others can
 // have it as well, or to PTYPE.
-func readTypes(p *resp.Replies, into *TypeSet) error {
+func readTypes(p *resp.Replies) (h TypeSet) {
 	if p.Next() == '*' {
-		all, err := p.Bulks(nil, 1)
-		for _, t := range all {
+		for _, t := range p.Bulks(nil, 1) {
 			if slices.Contains(format.Types, format.Type(t)) {
-				*into |= holds(format.Type(t))
+				h |= holds(format.Type(t))
 			}
 		}
-		return err
+	} else if i := slices.Index(format.Types, format.Type(p.Simple())); i >= 0 {
+		h = holdsAny(format.Types[i:])
 	}
-	first, err := p.Simple()
-	if err != nil {
-		return err
-	}
-	if i := slices.Index(format.Types, format.Type(first)); i >= 0 {
-		*into = holdsAny(format.Types[i:])
-	}
-	return nil
+	return h
 }
 
 // whyUnknown says why an expiry cannot be told.

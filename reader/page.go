@@ -30,13 +30,11 @@ const maxStuck = 1 << 16
 func (w *scan) readPage(p *resp.Replies, pg *page, start []byte, group int) error {
 	p.Answers(w.s.Listing()+" "+string(w.pass.Type), start)
 	from := p.Offset()
-	next, items, err := p.Page(pg.items[:0], group)
-	if pg.items = items; err != nil {
-		return err
-	}
-	pg.bytes = p.Offset() - from
-	pg.next = nil
+	next, items := p.Page(pg.items[:0], group)
+	pg.items, pg.bytes, pg.next = items, p.Offset()-from, nil
 	switch {
+	case p.Err() != nil:
+		return p.Err()
 	case len(next) == 0:
 	case w.end != nil && bytes.Compare(next, w.end) >= 0:
 	case bytes.Compare(next, start) <= 0:

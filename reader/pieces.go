@@ -222,13 +222,9 @@ const sameAbout = 2500
 // prolongs it.
 func (pc *pieces) sameExpiry(p *resp.Replies) error {
 	p.Answers("TTL", pc.r.Key)
-	ttl, err := p.Integer()
-	if err != nil {
-		return err
-	}
-	now, err := readTime(p)
-	if err != nil {
-		return err
+	ttl, now := p.Integer(), readTime(p)
+	if p.Err() != nil {
+		return p.Err()
 	}
 	at := int64(0)
 	if ttl >= 0 {

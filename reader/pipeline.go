@@ -19,22 +19,22 @@ type pipeline struct {
 }
 
 // ask sends the batch and collects all its replies in buf. It tries again as retry does.
-func (c *conn) ask(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*resp.Replies, error) {
+func (c *conn) ask(ctx context.Context, b *resp.Batch, buf *resp.Buffer) *resp.Replies {
 	for {
-		p, err := c.askOnce(ctx, b, buf)
-		if err == nil || !transient(err) || ctx.Err() != nil {
-			return p, err
+		p := c.askOnce(ctx, b, buf)
+		if !transient(p.Err()) || ctx.Err() != nil {
+			return p
 		}
-		if err := c.retry(ctx, err); err != nil {
-			return nil, err
+		if err := c.retry(ctx, p.Err()); err != nil {
+			return resp.Failed(err)
 		}
 	}
 }
 
 // askOnce sends the batch once.
-func (c *conn) askOnce(ctx context.Context, b *resp.Batch, buf *resp.Buffer) (*resp.Replies, error) {
+func (c *conn) askOnce(ctx context.Context, b *resp.Batch, buf *resp.Buffer) *resp.Replies {
 	if err := c.settle(ctx); err != nil {
-		return nil, err
+		return resp.Failed(err)
 	}
 	f := pipeline{b: b, buf: buf}
 	c.write(ctx, &f)
@@ -70,7 +70,7 @@ func (c *conn) settle(ctx context.Context) error {
 	if f == nil {
 		return nil
 	}
-	_, err := c.receive(ctx, f)
+	err := c.receive(ctx, f).Err()
 	if (transient(err) || errors.Is(err, resp.ErrTooLarge)) && ctx.Err() == nil {
 		return c.renew(ctx)
 	}
@@ -78,7 +78,7 @@ func (c *conn) settle(ctx context.Context) error {
 }
 
 // receive waits for the replies.
-func (c *conn) receive(ctx context.Context, f *pipeline) (*resp.Replies, error) {
+func (c *conn) receive(ctx context.Context, f *pipeline) *resp.Replies {
 	if c.ahead == f {
 		c.ahead = nil
 	}
@@ -101,9 +101,9 @@ func (c *conn) receive(ctx context.Context, f *pipeline) (*resp.Replies, error) 
 		}
 	}
 	if f.err != nil || f.b.Len() == 0 {
-		return &resp.Replies{}, f.err
+		return resp.Failed(f.err)
 	}
-	return f.buf.Replies(f.b.Name(0)), nil
+	return f.buf.Replies(f.b.Name(0))
 }
 
 // A replyReader reads replies. After a wait for memory the server has its time anew.

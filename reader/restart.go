@@ -97,20 +97,14 @@ func (i *identity) recognize(ctx context.Context, c *conn) error {
 	var b resp.Batch
 	b.Add("INFO", "server")
 	b.Add("INFO", i.version.binlogSection())
-	p, err := c.askOnce(ctx, &b, &resp.Buffer{})
-	if err != nil {
-		return err
-	}
-	info, err := readInfo(p)
-	if err != nil {
-		return err
-	}
-	now := newSighting(info)
+	p := c.askOnce(ctx, &b, &resp.Buffer{})
+	now := newSighting(resp.Fields(string(p.Bulk())))
 	if now.Version == then.Version { // else it may not know the section
 		p.Answers(b.Name(1), nil)
-		if now.Role, now.Binlog, err = readReplication(p); err != nil {
-			return err
-		}
+		now.Role, now.Binlog = readReplication(p)
+	}
+	if p.Err() != nil {
+		return p.Err()
 	}
 	return i.see(c.d.Addr, then, now)
 }

@@ -90,10 +90,7 @@ func (w *scan) sample(ctx context.Context, key []byte) (Sampled, error) {
 	if err := exp.read(ctx, p); err != nil {
 		return Sampled{}, err
 	}
-	length, err := p.Integer()
-	if err != nil {
-		return Sampled{}, err
-	}
+	length := p.Integer()
 	r := w.head(col.kind(), key, exp.at[0])
 	more, err := col.read(p, &pos, n, r)
 	if err != nil || isGone(exp.at[0]) || len(r.Elems) == 0 {
@@ -115,13 +112,10 @@ func (w *scan) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
 	if err != nil {
 		return Sampled{}, err
 	}
-	length, err := p.Integer()
-	if err != nil {
-		return Sampled{}, err
-	}
+	length := p.Integer()
 	r := w.head(format.Stream, key, 0)
-	if err := readEntries(p, r); err != nil || length == 0 {
-		return Sampled{}, err
+	if readEntries(p, r); p.Err() != nil || length == 0 {
+		return Sampled{}, p.Err()
 	}
 	return Sampled{Record: r, Length: length}, nil
 }
@@ -134,19 +128,13 @@ func (w *scan) countTypes(ctx context.Context, key []byte) (int, error) {
 		b.Add("PKSCANRANGE", string(t), key, key, "LIMIT", 1)
 	}
 	var buf resp.Buffer
-	p, err := w.c.ask(ctx, &b, &buf)
-	if err != nil {
-		return 0, err
-	}
+	p := w.c.ask(ctx, &b, &buf)
 	n := 0
 	for range b.Len() {
-		_, keys, err := p.Page(nil, 1)
-		if err != nil {
-			return 0, err
-		}
+		_, keys := p.Page(nil, 1)
 		if len(keys) > 0 && bytes.Equal(keys[0], key) { // an empty end of a range is that of all keys
 			n++
 		}
 	}
-	return n, nil
+	return n, p.Err()
 }

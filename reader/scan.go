@@ -59,21 +59,20 @@ func (w *scan) put(ctx context.Context, r typeReader, p *resp.Replies, items [][
 		return err
 	}
 	var re *ReplyError
-	if errors.As(err, &re) && re.WrongType() {
-		return w.sink.Skip(items[0], Retyped, re.Reply)
+	reason := Unreadable
+	switch {
+	case errors.As(err, &re) && re.WrongType():
+		reason = Retyped
+	case re == nil || re.Transient() || w.rec.Part&format.PartFirst == 0 || !w.works(ctx, r):
+		return err
 	}
-	if re != nil && !re.Transient() && w.rec.Part&format.PartFirst != 0 && w.works(ctx, r) {
-		*p = from
-		var b resp.Batch
-		r.ask(&b, items[0], n)
-		for range b.Len() {
-			if err := p.Skip(); err != nil {
-				return err
-			}
-		}
-		return w.sink.Skip(items[0], Unreadable, re.Reply)
+	*p = from // and behind all that answers for the key
+	var b resp.Batch
+	r.ask(&b, items[0], n)
+	if p.Take(b.Len()); p.Err() != nil {
+		return p.Err()
 	}
-	return err
+	return w.sink.Skip(items[0], reason, re.Reply)
 }
 
 // maxOdd is how many keys in a row can be unreadable, each by itself.
@@ -125,11 +124,7 @@ func (w *scan) whyGoneSince(ctx context.Context, expire int64) (Reason, error) {
 	case expire == 0:
 		return Gone, nil
 	}
-	p, err := w.c.do(ctx, "TIME")
-	if err != nil {
-		return "", err
-	}
-	now, err := readTime(p)
+	now, err := w.c.time(ctx)
 	if expire <= now+1000 { // to the second, in which the server may count
 		return Expired, err
 	}

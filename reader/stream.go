@@ -74,22 +74,18 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 			return handed, err
 		}
 		if keys > 0 {
-			if first, err = readStream(p, key); err != nil {
-				return handed, err
-			}
+			first = readStream(p, key)
 		}
 		p.Answers("XRANGE", key)
 		asked, from := lim.n, p.Offset()
-		if err := readEntries(p, r); err != nil {
-			return handed, err
+		readEntries(p, r)
+		got, size := len(r.Entries), p.Offset()-from
+		now := readStream(p, key)
+		if p.Err() != nil {
+			return handed, p.Err()
 		}
-		got := len(r.Entries)
-		lim.saw(got, p.Offset()-from)
+		lim.saw(got, size)
 		lim.lasted(got, took)
-		now, err := readStream(p, key)
-		if err != nil {
-			return handed, err
-		}
 		if first.LastID.Compare(now.LastID) > 0 || now.EntriesAdded < first.EntriesAdded || first.MaxDeletedID.Compare(now.MaxDeletedID) > 0 {
 			return handed, errChanged
 		}
@@ -120,77 +116,55 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 // readStream takes the reply of XINFO STREAM: names and values in turn. It returns errGone if there
 // is none: of a deleted one Pika tells zeros; one without entries still has its last id (SERVERS.md
 // P13).
-func readStream(p *resp.Replies, key []byte) (s format.StreamState, err error) {
+func readStream(p *resp.Replies, key []byte) (s format.StreamState) {
 	p.Answers("XINFO STREAM", key)
-	n, err := p.Array(-1)
-	if re, ok := errors.AsType[*ReplyError](err); ok && re.NoSuchKey() {
-		return s, errGone
+	if re := p.Refused(); re != nil && re.NoSuchKey() {
+		p.Fail(errGone)
+	} else if re != nil {
+		p.Fail(re)
 	}
 	found := 0
-	for i := 0; i < n && err == nil; i += 2 {
-		var name []byte
-		if name, err = p.Bulk(); err != nil {
-			break
-		}
+	for i, n := 0, p.Array(-1); i < n && p.Err() == nil; i += 2 {
 		found++
-		switch string(name) {
+		switch string(p.Bulk()) {
 		case "last-generated-id":
-			s.LastID, err = readStreamID(p)
+			s.LastID = readStreamID(p)
 		case "max-deleted-entry-id":
-			s.MaxDeletedID, err = readStreamID(p)
+			s.MaxDeletedID = readStreamID(p)
 		case "entries-added":
-			var added int64
-			added, err = p.Integer()
-			s.EntriesAdded = uint64(added)
+			s.EntriesAdded = uint64(p.Integer())
 		default:
 			found--
-			err = p.Skip()
+			p.Skip()
 		}
 	}
-	switch {
-	case err != nil:
-	case found != 3:
-		err = &ReplyError{Command: p.Asked(), Reply: "no last-generated-id, max-deleted-entry-id and entries-added"}
-	case s.LastID == (format.StreamID{}):
-		err = errGone
+	if found != 3 {
+		p.Odd("no last-generated-id, max-deleted-entry-id and entries-added")
+	} else if s.LastID == (format.StreamID{}) {
+		p.Fail(errGone)
 	}
-	return s, err
+	return s
 }
 
 // readStreamID takes an id: "ms-seq".
-func readStreamID(p *resp.Replies) (format.StreamID, error) {
-	text, err := p.Bulk()
-	if err != nil {
-		return format.StreamID{}, err
-	}
+func readStreamID(p *resp.Replies) format.StreamID {
+	text := p.Bulk()
 	id, ok := format.ParseStreamID(string(text))
 	if !ok {
-		return id, &ReplyError{Command: p.Asked(), Reply: "id " + resp.Quote(text)}
+		p.Odd("id %s", resp.Quote(text))
 	}
-	return id, nil
+	return id
 }
 
 // readEntries takes the reply of XRANGE into r.
-func readEntries(p *resp.Replies, r *format.Record) error {
-	n, err := p.Array(-1)
-	if err != nil {
-		return err
-	}
-	for range n {
-		if _, err := p.Array(2); err != nil {
-			return err
-		}
-		var e format.Entry
-		if e.ID, err = readStreamID(p); err != nil {
-			return err
-		}
+func readEntries(p *resp.Replies, r *format.Record) {
+	for i, n := 0, p.Array(-1); i < n && p.Err() == nil; i++ {
+		p.Array(2)
+		e := format.Entry{ID: readStreamID(p)}
 		if k := len(r.Entries); k > 0 && e.ID.Compare(r.Entries[k-1].ID) <= 0 {
-			return &ReplyError{Command: p.Asked(), Reply: "entry " + e.ID.String() + " out of order"}
+			p.Odd("entry %s out of order", e.ID)
 		}
-		if e.Fields, err = p.Bulks(nil, 2); err != nil {
-			return err
-		}
+		e.Fields = p.Bulks(nil, 2)
 		r.Entries = append(r.Entries, e)
 	}
-	return nil
 }

@@ -317,17 +317,14 @@ func (l *streamList) named(ctx context.Context, key []byte) error {
 		}
 		return l.each(names)
 	}
-	p, err := w.c.do(ctx, "XLEN", key)
-	if err != nil {
-		return err
-	}
-	n, err := p.Integer()
-	var re *ReplyError
-	if errors.As(err, &re) && (re.WrongType() || re.NoSuchKey()) || err == nil && n == 0 {
+	p := w.c.do(ctx, "XLEN", key)
+	if re := p.Refused(); re != nil && (re.WrongType() || re.NoSuchKey()) {
 		return nil
+	} else if re != nil {
+		return re
 	}
-	if err != nil {
-		return err
+	if n := p.Integer(); n == 0 || p.Err() != nil {
+		return p.Err()
 	}
 	return l.each([][]byte{key})
 }

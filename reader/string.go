@@ -38,9 +38,8 @@ func (s stringReader) put(ctx context.Context, p *resp.Replies, items [][]byte, 
 	if !s.get {
 		value = items[1]
 	} else {
-		var err error
-		if value, err = p.BulkOrNil(); err != nil {
-			return err
+		if value = p.BulkOrNil(); p.Err() != nil {
+			return p.Err()
 		}
 	}
 	if isGone(expire) || value == nil {

@@ -39,12 +39,9 @@ func (k *KeyReader) Types(ctx context.Context, names [][]byte, streams bool) ([]
 		w.bound(&k.b, false)
 		p, _, err := w.roundTripOrLess(ctx, &b, &k.b, 0, func() bool { return false })
 		for i := 0; err == nil && i < len(some); i++ {
-			var one *resp.Replies
-			if one, err = p.Take(b.Len() / len(some)); err == nil {
-				var s TypeSet
-				s, err = l.read(one, some[i])
-				sets = append(sets, s)
-			}
+			one := p.Take(b.Len() / len(some))
+			sets = append(sets, l.read(one, some[i]))
+			err = one.Err()
 			if re := (*ReplyError)(nil); errors.As(err, &re) && !re.Transient() { // of this name, or of the command
 				k.anyType = k.anyType || errors.Is(err, ErrAuth) || errors.Is(err, ErrRefused)
 				sets[len(sets)-1], err = AllTypes, nil
@@ -79,46 +76,35 @@ func (l *typeLook) ask(b *resp.Batch, name []byte) {
 	}
 }
 
-func (l *typeLook) read(p *resp.Replies, name []byte) (h TypeSet, err error) {
+func (l *typeLook) read(p *resp.Replies, name []byte) (h TypeSet) {
 	p.Answers("TYPE", name)
 	switch {
 	case l.one:
-		word, err := p.Simple()
+		word := p.Simple()
 		if word == "streams" { // as a 4.0 calls them
 			word = string(format.TypeStream)
 		}
 		if t := format.Type(word); slices.Contains(format.Types, t) {
 			h = holds(t)
-		} else if err == nil && word != "none" {
-			err = &ReplyError{Command: p.Asked(), Reply: "type " + resp.Quote([]byte(word))}
+		} else if word != "none" {
+			p.Odd("type %s", resp.Quote([]byte(word)))
 		}
-		return h, err
+		return h
 	case l.all:
-		if err := readTypes(p, &h); err != nil {
-			return 0, err
-		}
+		h = readTypes(p)
 	default:
-		word, err := p.Simple()
-		if err != nil {
-			return 0, err
-		}
-		n, err := p.Integer()
-		if err != nil {
-			return 0, err
-		}
-		h = firstOf(format.Type(word), n, version{3, 4, 0}.ttlOrder())
+		h = firstOf(format.Type(p.Simple()), p.Integer(), version{3, 4, 0}.ttlOrder())
 	}
 	if !l.streams {
-		return h, nil
+		return h
 	}
-	_, err = readStream(p, name)
-	if err == nil {
+	q := *p
+	if readStream(&q, name); q.Err() == nil {
 		h |= holds(format.TypeStream)
+	} else if !errors.Is(q.Err(), errGone) {
+		p.Fail(q.Err())
 	}
-	if errors.Is(err, errGone) {
-		err = nil
-	}
-	return h, err
+	return h
 }
 
 // firstOf returns the types that can have a name of which TYPE named the first, in that order, and

@@ -74,17 +74,10 @@ func (u *pttlUnit) ask(ctx context.Context, c *conn, key []byte) (int64, error) 
 	b.Add("PTTL", key)
 	b.Add("TTL", key)
 	b.Add("PTTL", key)
-	p, err := c.ask(ctx, &b, &c.spare)
-	if err != nil {
-		return 0, err
-	}
-	var v [3]int64
-	for i := range v {
-		if v[i], err = p.Integer(); err != nil {
-			return 0, err
-		}
-	}
-	switch first, ttl, second := v[0], v[1], v[2]; {
+	p := c.ask(ctx, &b, &c.spare)
+	switch first, ttl, second := p.Integer(), p.Integer(), p.Integer(); {
+	case p.Err() != nil:
+		return 0, p.Err()
 	case first <= 0 || second <= 0 || ttl < 0:
 		return 0, nil
 	case ttl == 0: // less than a second, which only milliseconds can say

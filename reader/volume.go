@@ -30,13 +30,10 @@ func (s *Scanner) Volume(ctx context.Context, dbs []int) (Volume, error) {
 		return Volume{}, err
 	}
 	defer c.close()
-	p, err := c.do(ctx, "INFO", "rocksdb")
-	if err != nil {
-		return Volume{}, err
-	}
-	text, err := p.Bulk()
-	if err != nil {
-		return Volume{}, err
+	p := c.do(ctx, "INFO", "rocksdb")
+	text := p.Bulk()
+	if p.Err() != nil {
+		return Volume{}, p.Err()
 	}
 	v := Volume{From: "INFO rocksdb"}
 	seen := map[format.Type]int{} // databases

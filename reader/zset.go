@@ -14,26 +14,23 @@ type zset struct{ scanned }
 
 func (z zset) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from := len(r.Elems)
-	more, err := z.scanned.read(p, pos, n, r)
-	if err != nil {
-		return false, err
-	}
-	return more, scores(p, r, from)
+	more, _ := z.scanned.read(p, pos, n, r)
+	scores(p, r, from)
+	return more, p.Err()
 }
 
 // scores moves the scores from between the members behind from to where a record has them.
-func scores(p *resp.Replies, r *format.Record, from int) error {
+func scores(p *resp.Replies, r *format.Record, from int) {
 	pairs := r.Elems[from:]
 	r.Elems = r.Elems[:from]
-	for i := 0; i < len(pairs); i += 2 {
+	for i := 0; i < len(pairs) && p.Err() == nil; i += 2 {
 		score, err := parseScore(pairs[i+1])
 		if err != nil {
-			return &ReplyError{Command: p.Asked(), Reply: "score " + resp.Quote(pairs[i+1])}
+			p.Odd("score %s", resp.Quote(pairs[i+1]))
 		}
 		r.Elems = append(r.Elems, pairs[i])
 		r.Scores = append(r.Scores, score)
 	}
-	return nil
 }
 
 // parseScore reads a score as Pika prints it: an integer, %.17g, inf, -inf, or nan.
@@ -53,15 +50,11 @@ type zsetByScore struct{ zset }
 
 func (zsetByScore) read(p *resp.Replies, pos *position, n int, r *format.Record) (bool, error) {
 	from, cursor := len(r.Elems), pos.cursor()
-	more, err := readCursor(p, pos, n)
-	if err != nil {
-		return false, err
-	}
-	if r.Elems, err = p.Bulks(r.Elems, 2); err != nil {
-		return false, err
-	}
-	if err := scores(p, r, from); err != nil {
-		return false, err
+	more := readCursor(p, pos, n)
+	r.Elems = p.Bulks(r.Elems, 2)
+	scores(p, r, from)
+	if p.Err() != nil {
+		return false, p.Err()
 	}
 	had := func(score float64, member []byte) bool {
 		return pos.last != nil && (score < pos.score || score == pos.score && bytes.Compare(member, pos.last) <= 0)

@@ -8,12 +8,34 @@ import (
 )
 
 // Replies takes raw RESP2 replies apart, one after the other. Slices that it returns point into the
-// buffer.
+// buffer. After an error, which [Replies.Err] returns, it takes nothing more, and what it gives is
+// zero: whoever takes several values looks at the error once, before they are used.
 type Replies struct {
 	b   []byte
 	off int
 	cmd string // what the replies answer, for errors
 	key []byte // and of which key; nil: of none
+	err error  // the first
+}
+
+// Failed returns the replies of a pipeline that has none, for that error.
+func Failed(err error) *Replies { return &Replies{err: err} }
+
+// Err returns the first error: a reply that is an error is an [Error], as is one of another type
+// than was asked for.
+func (p *Replies) Err() error { return p.err }
+
+// Odd notes that no Pika should give this reply, of which a part is shown, and returns the error.
+func (p *Replies) Odd(format string, args ...any) error {
+	p.Fail(&Error{p.Asked(), fmt.Sprintf(format, args...)})
+	return p.err
+}
+
+// Fail notes an error; nil is none.
+func (p *Replies) Fail(err error) {
+	if p.err == nil {
+		p.err = err
+	}
 }
 
 // Asked says for errors what the replies answer.
@@ -27,37 +49,43 @@ func (p *Replies) Asked() string {
 // Answers says what the replies from here on answer.
 func (p *Replies) Answers(cmd string, key []byte) { p.cmd, p.key = cmd, key }
 
-// line takes one line without its CR LF.
-func (p *Replies) line() ([]byte, error) {
+// line takes one line without its CR LF, which is not empty; nil after an error.
+func (p *Replies) line() []byte {
+	if p.err != nil {
+		return nil
+	}
 	i := bytes.Index(p.b[p.off:], []byte("\r\n"))
 	if i < 1 {
-		return nil, fmt.Errorf("%s: %w", p.Asked(), ErrReply)
+		p.err = fmt.Errorf("%s: %w", p.Asked(), ErrReply)
+		return nil
 	}
 	l := p.b[p.off : p.off+i]
 	p.off += i + 2
-	return l, nil
+	return l
 }
 
 // head takes a line of type t and returns the number in it.
-func (p *Replies) head(t byte) (int64, error) {
-	if p.off < len(p.b) && p.b[p.off] == t {
+func (p *Replies) head(t byte) int64 {
+	if p.err == nil && p.off < len(p.b) && p.b[p.off] == t {
 		if n, next, ok := digits(p.b, p.off+1); ok {
 			p.off = next
-			return n, nil
+			return n
 		}
 	}
-	l, err := p.line()
-	if err != nil {
-		return 0, err
-	}
-	if l[0] == '-' {
-		return 0, &Error{p.Asked(), string(l[1:])}
+	l := p.line()
+	if l == nil {
+		return 0
 	}
 	n, err := ParseInt(l[1:])
-	if l[0] != t || err != nil {
-		return 0, &Error{p.Asked(), string(l[:min(len(l), 80)])}
+	switch {
+	case l[0] == '-':
+		p.err = &Error{p.Asked(), string(l[1:])}
+	case l[0] != t || err != nil:
+		p.err = &Error{p.Asked(), string(l[:min(len(l), 80)])}
+	default:
+		return n
 	}
-	return n, nil
+	return 0
 }
 
 // ParseInt reads an integer, faster than strconv.
@@ -86,104 +114,106 @@ func ParseInt(b []byte) (int64, error) {
 }
 
 // Integer takes an integer reply.
-func (p *Replies) Integer() (int64, error) { return p.head(':') }
+func (p *Replies) Integer() int64 { return p.head(':') }
 
 // Array takes the head of an array of n values: -1 accepts any number.
-func (p *Replies) Array(want int) (int, error) {
-	n, err := p.head('*')
-	if err != nil {
-		return 0, err
-	}
+func (p *Replies) Array(want int) int {
+	n := p.head('*')
 	// Every value takes four bytes at least.
 	if n < 0 || n > int64(len(p.b)-p.off)/4+1 || want >= 0 && n != int64(want) {
-		return 0, &Error{p.Asked(), fmt.Sprintf("*%d", n)}
+		p.Odd("*%d", n)
+		return 0
 	}
-	return int(n), nil
+	return int(n)
 }
 
 // Bulk takes a bulk string; nil is an error.
-func (p *Replies) Bulk() ([]byte, error) {
-	n, err := p.head('$')
-	if err != nil {
-		return nil, err
+func (p *Replies) Bulk() []byte {
+	n := p.head('$')
+	if p.err != nil {
+		return nil
 	}
 	if n < 0 || n > int64(len(p.b)-p.off-2) {
-		return nil, &Error{p.Asked(), fmt.Sprintf("$%d", n)}
+		p.Odd("$%d", n)
+		return nil
 	}
 	v := p.b[p.off : p.off+int(n) : p.off+int(n)]
 	p.off += int(n) + 2
-	return v, nil
+	return v
 }
 
 // BulkOrNil takes a bulk string that may be nil.
-func (p *Replies) BulkOrNil() ([]byte, error) {
-	if bytes.HasPrefix(p.b[p.off:], []byte("$-1\r\n")) {
+func (p *Replies) BulkOrNil() []byte {
+	if p.err == nil && bytes.HasPrefix(p.b[p.off:], []byte("$-1\r\n")) {
 		p.off += len("$-1\r\n")
-		return nil, nil
+		return nil
 	}
 	return p.Bulk()
 }
 
 // Bulks takes an array of bulk strings and appends them to dst. The number must
 // be a multiple of group.
-func (p *Replies) Bulks(dst [][]byte, group int) ([][]byte, error) {
-	n, err := p.Array(-1)
-	if err != nil {
-		return dst, err
-	}
+func (p *Replies) Bulks(dst [][]byte, group int) [][]byte {
+	n := p.Array(-1)
 	if n%group != 0 {
-		return dst, &Error{p.Asked(), fmt.Sprintf("*%d where pairs must stand", n)}
+		p.Odd("*%d where pairs must stand", n)
 	}
-	for range n {
-		v, err := p.Bulk()
-		if err != nil {
-			return dst, err
+	for i := 0; i < n && p.err == nil; i++ {
+		if v := p.Bulk(); p.err == nil {
+			dst = append(dst, v)
 		}
-		dst = append(dst, v)
 	}
-	return dst, nil
+	return dst
 }
 
 // Head takes the beginning of a reply of two: a bulk string, such as the cursor of a scan. What
 // follows it is the other.
-func (p *Replies) Head() ([]byte, error) {
-	if _, err := p.Array(2); err != nil {
-		return nil, err
-	}
+func (p *Replies) Head() []byte {
+	p.Array(2)
 	return p.Bulk()
 }
 
 // Page takes a reply of two: what to go on from, and bulk strings as Bulks does.
-func (p *Replies) Page(dst [][]byte, group int) (next []byte, items [][]byte, err error) {
-	if next, err = p.Head(); err != nil {
-		return nil, dst, err
+func (p *Replies) Page(dst [][]byte, group int) (next []byte, items [][]byte) {
+	next = p.Head()
+	return next, p.Bulks(dst, group)
+}
+
+// Simple takes a simple string, as TYPE answers.
+func (p *Replies) Simple() string {
+	l := p.line()
+	if l != nil && l[0] != '+' {
+		p.err = &Error{p.Asked(), string(bytes.TrimPrefix(l, []byte("-")))}
 	}
-	items, err = p.Bulks(dst, group)
-	return next, items, err
+	if p.err != nil {
+		return ""
+	}
+	return string(l[1:])
 }
 
 // Status takes a simple string; any other reply is an error.
 func (p *Replies) Status() error {
-	_, err := p.Simple()
-	return err
+	p.Simple()
+	return p.err
 }
 
 // Take takes n replies, and returns them.
-func (p *Replies) Take(n int) (*Replies, error) {
+func (p *Replies) Take(n int) *Replies {
 	q := *p
+	if p.err != nil {
+		return &q
+	}
 	off, left, _, err := frame(p.b, p.off, n, len(p.b))
 	if err != nil || left > 0 {
-		return nil, fmt.Errorf("%s: %w", p.Asked(), ErrReply)
+		p.err = fmt.Errorf("%s: %w", p.Asked(), ErrReply)
+		return Failed(p.err)
 	}
 	p.off = off
-	return &q, nil
+	return &q
 }
 
 // Skip takes one reply, whatever it is.
-func (p *Replies) Skip() error {
-	_, err := p.Take(1)
-	return err
-}
+func (p *Replies) Skip() { p.Take(1) }
 
 // Len returns how many bytes there are, and Offset how many of them have been taken.
 func (p *Replies) Len() int    { return len(p.b) }
@@ -196,24 +226,23 @@ func (p *Replies) At(off int) *Replies {
 	return &q
 }
 
-// Next returns the type of the next reply: one of + - : $ *, or 0 at the end.
+// Next returns the type of the next reply: one of + - : $ *, or 0 at the end and after an error.
 func (p *Replies) Next() byte {
-	if p.off >= len(p.b) {
+	if p.err != nil || p.off >= len(p.b) {
 		return 0
 	}
 	return p.b[p.off]
 }
 
-// Err takes the next reply if it is an error.
-func (p *Replies) Err() (*Error, error) {
-	if p.Next() != '-' {
-		return nil, nil
+// Refused takes the next reply if it is an error, which is not that of the replies; else it
+// returns nil.
+func (p *Replies) Refused() *Error {
+	if p.Next() == '-' {
+		if l := p.line(); l != nil {
+			return &Error{p.Asked(), string(l[1:])}
+		}
 	}
-	l, err := p.line()
-	if err != nil {
-		return nil, err
-	}
-	return &Error{p.Asked(), string(l[1:])}, nil
+	return nil
 }
 
 // Fields returns what INFO says: lines of name:value, but for headings.
@@ -227,28 +256,11 @@ func Fields(info string) map[string]string {
 	return fields
 }
 
-// Simple takes a simple string, as TYPE answers.
-func (p *Replies) Simple() (string, error) {
-	l, err := p.line()
-	if err == nil && l[0] != '+' {
-		err = &Error{p.Asked(), string(bytes.TrimPrefix(l, []byte("-")))}
-	}
-	if err != nil {
-		return "", err
-	}
-	return string(l[1:]), nil
-}
-
 // First takes up to n bulk strings of an array of which the end may be missing.
 func (p *Replies) First(n int) (some [][]byte) {
-	if _, err := p.head('*'); err != nil {
-		return nil
-	}
+	p.head('*')
 	for range n {
-		if _, left, _, err := frame(p.b, p.off, 1, len(p.b)); err != nil || left > 0 {
-			break
-		}
-		if v, err := p.Bulk(); err == nil {
+		if v := p.Take(1).Bulk(); v != nil {
 			some = append(some, bytes.Clone(v)) // what they stand in is large
 		}
 	}

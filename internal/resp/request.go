@@ -87,15 +87,11 @@ func (b *Batch) Part(from, to int) Batch {
 // args returns the first arguments of a command: its name, and one more if there is one.
 func (b *Batch) args(i int) (name string, first []byte) {
 	p := Replies{b: b.b, off: b.at[i]}
-	n, err := p.head('*')
-	if err != nil {
-		return "", nil
+	n := p.head('*')
+	if name = string(p.Bulk()); n > 1 {
+		first = p.Bulk()
 	}
-	word, err := p.Bulk()
-	if err == nil && n > 1 {
-		first, _ = p.Bulk() // what add wrote
-	}
-	return string(word), first
+	return name, first
 }
 
 // plain are commands whose first argument is a number or a word, not a key.
