@@ -186,7 +186,7 @@ func (cw *ChunkWriter) Close(end []byte) (Footer, error) {
 	}
 	cw.footer.End, cw.footer.Open = end, open
 	for _, k := range cw.footer.Skipped {
-		if !cw.footer.inRange(&cw.header, k.Key) {
+		if !inRange(cw.header.Start, end, open, k.Key) {
 			return Footer{}, fmt.Errorf("close chunk: skipped key %q lies outside the range", short(k.Key))
 		}
 	}

@@ -122,7 +122,7 @@ func (f *Footer) validate(h *Header, frames int) error {
 		last = k
 	}
 	for _, k := range f.Skipped {
-		if !f.inRange(h, k.Key) {
+		if !inRange(h.Start, f.End, f.Open, k.Key) {
 			return fmt.Errorf("skipped key %q lies outside the range", short(k.Key))
 		}
 	}
@@ -132,11 +132,11 @@ func (f *Footer) validate(h *Header, frames int) error {
 	return checkRange(h.Start, f.End, f.Open)
 }
 
-// inRange reports whether the key lies in the chunk's range.
-func (f *Footer) inRange(h *Header, key []byte) bool {
-	if bytes.Compare(key, h.Start) < 0 {
+// inRange reports whether a key lies in the range of a chunk.
+func inRange(start, end []byte, open bool, key []byte) bool {
+	if bytes.Compare(key, start) < 0 {
 		return false
 	}
-	c := bytes.Compare(key, f.End)
-	return f.End == nil || c < 0 || c == 0 && f.Open
+	c := bytes.Compare(key, end)
+	return end == nil || c < 0 || c == 0 && open
 }

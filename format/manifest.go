@@ -142,6 +142,9 @@ func NewChunkInfo(h Header, f Footer, size int64, sha256 []byte) ChunkInfo {
 	}
 }
 
+// InRange reports whether a key lies in the chunk's range.
+func (c *ChunkInfo) InRange(key []byte) bool { return inRange(c.Start, c.End, c.Open, key) }
+
 // SortChunks puts chunks in the order of the manifest: by database, type and key
 // range, the parts of an open key after one another.
 func SortChunks(chunks []ChunkInfo) {

@@ -13,12 +13,8 @@ type Change struct {
 // read is missing. What is handed over is valid until each returns. It is for a delta; of a full
 // dump no name is gone.
 func (a *Archive) Changes(db int, keep func(format.ChunkInfo) bool, each func(name []byte, is []Change) error) error {
-	streams := a.nameStreams(db, keep, a.everyName)
-	for _, s := range streams {
-		s.all = true
-	}
 	var is []Change
-	return merge(streams, 1, func(name []byte, at []*nameStream) error {
+	return merge(a.cursors(db, keep, true, (*Archive).everyRecord), 1, func(name []byte, at cursors) error {
 		is = is[:0]
 		for _, s := range at {
 			is = append(is, Change{s.typ, s.src.Record().Kind})

@@ -110,9 +110,7 @@ func TestTail(t *testing.T) {
 		{list, func(a *Archive) error { return a.Find(0, []byte("a"), record) }},
 		{hash, func(a *Archive) error { _, err := holds(a, 0, "a"); return err }},
 		{list, func(a *Archive) error { return a.Missing(0, all, [][]byte{[]byte("a")}, ignore) }},
-		{list, func(a *Archive) error {
-			return a.findConflicts(0, func([]byte, []format.Type) error { return nil })
-		}},
+		{list, func(a *Archive) error { return a.eachConflict(func(ConflictKey) error { return nil }) }},
 		{list, func(a *Archive) error { return a.Keys(0, all, func([]byte, []format.Type) error { return nil }) }},
 		{list, func(a *Archive) error {
 			return readToEnd(a.OpenUnit(a.Units(func(c format.ChunkInfo) bool { return c.Name == list })[0]))

@@ -1,12 +1,9 @@
 package archive
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -110,10 +107,7 @@ func (c *condenser) merge(sources []deltaSource, to string) (deltaSource, error)
 	defer w.Close()
 	for _, db := range info.Options.Databases {
 		for _, t := range info.Options.Types {
-			if err := c.ctx.Err(); err != nil {
-				return deltaSource{}, context.Cause(c.ctx)
-			}
-			if err := mergeType(w, deltas, db, t); err != nil {
+			if err := c.mergeType(w, deltas, db, t); err != nil {
 				return deltaSource{}, err
 			}
 		}
@@ -132,49 +126,19 @@ func (a *Archive) CheckWhole(ctx context.Context) (first error) {
 }
 
 // mergeType writes the records of a database and type, deleted ones as well, and the skipped keys.
-func mergeType(w *Writer, deltas []*Archive, db int, t format.Type) error {
+func (c *condenser) mergeType(w *Writer, deltas []*Archive, db int, t format.Type) error {
 	all := format.ChunkInfo{DB: db, Type: t}
 	skipped, err := skippedIn(all, nil, deltas)
 	if err != nil {
 		return err
 	}
-	m := newMerged(all, nil, streamsOf(deltas, db, t))
+	m := newMerged(all, cursorsOf(deltas, db, t))
+	defer m.Close()
 	m.deleted = true
 	s := w.Segment(db, t, nil)
 	defer s.Discard()
-	return errors.Join(copyRecords(s, m, skipped), m.Close())
-}
-
-// copyRecords writes all records of a source, and skipped keys, to a segment, and closes that.
-func copyRecords(s *Segment, from *merged, skipped []format.SkippedKey) error {
-	for {
-		r, err := from.Next()
-		if err == io.EOF {
-			break
-		}
-		if err == nil {
-			skipped, err = skipBefore(s, skipped, r.Key)
-		}
-		if err == nil {
-			err = s.Record(r)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if _, err := skipBefore(s, skipped, nil); err != nil {
+	if err := s.copy(c.ctx, m, nil, skipped); err != nil {
 		return err
 	}
 	return s.Close(nil)
-}
-
-// skipBefore notes the skipped keys up to key, and returns the others; nil: all of them.
-func skipBefore(s *Segment, skipped []format.SkippedKey, key []byte) ([]format.SkippedKey, error) {
-	for len(skipped) > 0 && (key == nil || bytes.Compare(skipped[0].Key, key) < 0) {
-		if err := s.Skip(skipped[0].Key, skipped[0].Reason, skipped[0].Detail); err != nil {
-			return nil, err
-		}
-		skipped = skipped[1:]
-	}
-	return skipped, nil
 }

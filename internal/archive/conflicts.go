@@ -45,19 +45,15 @@ func (a *Archive) eachConflict(each func(ConflictKey) error) error {
 		return nil
 	}
 	for _, db := range a.Manifest.Options.Databases {
-		err := a.findConflicts(db, func(key []byte, types []format.Type) error {
+		all := a.cursors(db, allChunks, false, (*Archive).someRecords)
+		err := merge(all, 2, withTypes(func(key []byte, types []format.Type) error {
 			return each(ConflictKey{db, key, name(key), slices.Clone(types)})
-		})
+		}))
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// findConflicts calls found for each name of db that stands in at least two types.
-func (a *Archive) findConflicts(db int, found func(name []byte, types []format.Type) error) error {
-	return merge(a.nameStreams(db, allChunks, a.namesAt), 2, withTypes(found))
 }
 
 // A ConflictCursor tells which names of one database exist under several types, to one goroutine.

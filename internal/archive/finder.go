@@ -10,11 +10,11 @@ import (
 // A Finder finds keys of one database that are asked for in byte order: it goes over each type's
 // chunks once, and reads only frames that can hold one of them. It is for one goroutine.
 type Finder struct {
-	a       *Archive
-	db      int
-	types   []format.Type
-	streams []*nameStream
-	last    []byte // the key that was asked for last; nil: none was
+	cursors
+	a     *Archive
+	db    int
+	types []format.Type
+	last  []byte // the key that was asked for last; nil: none was
 }
 
 // Finder returns a Finder before the first key. If types are given, it finds keys of them only.
@@ -23,11 +23,7 @@ func (a *Archive) Finder(db int, types ...format.Type) *Finder {
 	if len(types) > 0 {
 		keep = func(c format.ChunkInfo) bool { return slices.Contains(types, c.Type) }
 	}
-	f := &Finder{a: a, db: db, types: types, streams: a.nameStreams(db, keep, a.namesAt)}
-	for _, s := range f.streams {
-		s.all = true
-	}
-	return f
+	return &Finder{cursors: a.cursors(db, keep, true, (*Archive).someRecords), a: a, db: db, types: types}
 }
 
 // Find calls emit for each record of the keys of that name, of whatever type, and for deleted ones
@@ -39,7 +35,7 @@ func (f *Finder) Find(key []byte, emit func(*format.Record) error) error {
 		return again.Find(key, emit)
 	}
 	f.last = append([]byte{}, key...)
-	for _, s := range f.streams {
+	for _, s := range f.cursors {
 		is, err := s.reach(key)
 		for is && err == nil {
 			if err = emit(s.src.Record()); err == nil {
@@ -56,8 +52,8 @@ func (f *Finder) Find(key []byte, emit func(*format.Record) error) error {
 
 // Close closes the files.
 func (f *Finder) Close() {
-	for _, s := range f.streams {
-		s.close()
+	for _, s := range f.cursors {
+		s.Close()
 	}
 }
 
@@ -73,16 +69,16 @@ func (a *Archive) Find(db int, key []byte, emit func(*format.Record) error) erro
 // reads each frame at most once.
 func (a *Archive) Missing(db int, keep func(format.ChunkInfo) bool, keys [][]byte, lacks func(key []byte) error) error {
 	held := make([]bool, len(keys))
-	for _, s := range a.nameStreams(db, keep, a.namesAt) { // one after the other: each holds a frame
+	for _, s := range a.cursors(db, keep, false, (*Archive).someRecords) { // one after the other: each holds a frame
 		for i, key := range keys {
 			is, err := s.reach(key)
 			if err != nil {
-				s.close()
+				s.Close()
 				return err
 			}
 			held[i] = held[i] || is
 		}
-		s.close()
+		s.Close()
 	}
 	for i, key := range keys {
 		if !held[i] {
@@ -98,5 +94,20 @@ func (a *Archive) Missing(db int, keep func(format.ChunkInfo) bool, keys [][]byt
 // chunks that keep accepts, which it checks as a load does. Deleted ones of a delta are none.
 func (a *Archive) Keys(db int, keep func(format.ChunkInfo) bool, each func(key []byte, types []format.Type) error) error {
 	begins := func(c format.ChunkInfo) bool { return (c.Keys > 0 || a.above != nil) && keep(c) }
-	return merge(a.nameStreams(db, begins, a.everyName), 1, withTypes(each))
+	return merge(a.cursors(db, begins, false, (*Archive).everyRecord), 1, withTypes(each))
+}
+
+// FrameKeys returns the first key of each frame of a database: they are spread as its records.
+func (a *Archive) FrameKeys(db int) (keys [][]byte, err error) {
+	for _, c := range a.Manifest.Chunks {
+		if c.DB != db || c.Records == 0 {
+			continue
+		}
+		footer, err := a.readFooter(c)
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, footer.Index...)
+	}
+	return keys, nil
 }

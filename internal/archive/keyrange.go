@@ -16,5 +16,10 @@ func (r Range) Within(o Range) (Range, bool) {
 	return r, r.End == nil || bytes.Compare(r.Start, r.End) < 0
 }
 
+// Has reports whether a key lies in r.
+func (r Range) Has(key []byte) bool {
+	return bytes.Compare(key, r.Start) >= 0 && (r.End == nil || bytes.Compare(key, r.End) < 0)
+}
+
 // after returns the key that follows in byte order.
 func after(key []byte) []byte { return append(bytes.Clone(key), 0) }

@@ -21,7 +21,6 @@ func skippedIn(c format.ChunkInfo, base *Archive, deltas []*Archive) ([]format.S
 			return nil, err
 		}
 	}
-	within := newMerged(c, nil, nil)
 	for i, d := range deltas {
 		for _, dc := range d.Manifest.Chunks {
 			if dc.DB != c.DB || dc.Type != c.Type || dc.Skipped == 0 {
@@ -31,9 +30,7 @@ func skippedIn(c format.ChunkInfo, base *Archive, deltas []*Archive) ([]format.S
 			if err != nil {
 				return nil, err
 			}
-			skipped := slices.DeleteFunc(f.Skipped, func(k format.SkippedKey) bool {
-				return bytes.Compare(k.Key, c.Start) < 0 || !within.inRange(k.Key)
-			})
+			skipped := slices.DeleteFunc(f.Skipped, func(k format.SkippedKey) bool { return !c.InRange(k.Key) })
 			if skipped, err = notNamed(deltas[i+1:], c, skipped); err != nil {
 				return nil, err
 			}
@@ -49,7 +46,7 @@ func skippedIn(c format.ChunkInfo, base *Archive, deltas []*Archive) ([]format.S
 func notNamed(deltas []*Archive, c format.ChunkInfo, keys []format.SkippedKey) ([]format.SkippedKey, error) {
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, func(x, y format.SkippedKey) int { return bytes.Compare(x.Key, y.Key) })
-	for _, s := range streamsOf(deltas, c.DB, c.Type) {
+	for _, s := range cursorsOf(deltas, c.DB, c.Type) {
 		var failed error
 		keys = slices.DeleteFunc(keys, func(k format.SkippedKey) bool {
 			if failed != nil {
@@ -59,7 +56,7 @@ func notNamed(deltas []*Archive, c format.ChunkInfo, keys []format.SkippedKey) (
 			failed = err
 			return is
 		})
-		s.close()
+		s.Close()
 		if failed != nil {
 			return nil, failed
 		}

@@ -125,7 +125,7 @@ func (s *UnitSource) Next() (*format.Record, error) {
 func (a *Archive) openOfUnit(c format.ChunkInfo) (recordSource, error) {
 	switch {
 	case a.above != nil:
-		return a.merged(c, a.everyRecord)
+		return a.merged(c, (*Archive).everyRecord)
 	case a.frames == nil:
 		return a.OpenChunk(c)
 	}

@@ -16,7 +16,6 @@ import (
 	"io"
 	"io/fs"
 	"reflect"
-	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -141,79 +140,21 @@ func (x *extractor) segment(db int, t format.Type) error {
 	seg := x.w.Segment(db, t, nil)
 	defer seg.Discard()
 	for _, u := range x.a.Units(func(c format.ChunkInfo) bool { return c.DB == db && c.Type == t && x.keep(c) }) {
-		if err := x.unit(seg, u); err != nil {
+		if x.match == nil { // else nobody knows what names they had
+			for _, c := range u {
+				for range c.Expired {
+					if err := seg.Expire(); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		if err := x.a.Copy(x.ctx, seg, u, x.match, x.concerns); err != nil {
 			return err
 		}
 		x.done(u)
 	}
 	return seg.Close(nil)
-}
-
-// unit copies the keys of a unit, and what it says of those that are not in the dump.
-func (x *extractor) unit(seg *archive.Segment, u archive.Unit) error {
-	skipped, err := x.skipped(u)
-	if err != nil {
-		return err
-	}
-	if x.match == nil { // else nobody knows what names they had
-		for _, c := range u {
-			for range c.Expired {
-				if err := seg.Expire(); err != nil {
-					return err
-				}
-			}
-		}
-	}
-	// skip notes what was skipped before key; nil: all.
-	skip := func(key []byte) error {
-		for len(skipped) > 0 && (key == nil || bytes.Compare(skipped[0].Key, key) < 0) {
-			if err := seg.Skip(skipped[0].Key, skipped[0].Reason, skipped[0].Detail); err != nil {
-				return err
-			}
-			skipped = skipped[1:]
-		}
-		return nil
-	}
-	src := x.a.OpenUnit(u)
-	defer src.Close()
-	for chosen := false; ; {
-		if x.ctx.Err() != nil {
-			return context.Cause(x.ctx)
-		}
-		r, err := src.Next()
-		if err == io.EOF {
-			return skip(nil)
-		}
-		if err != nil {
-			return err
-		}
-		if r.Part&format.PartFirst != 0 {
-			if chosen = x.match == nil || x.match(r.Key); chosen {
-				if err := skip(r.Key); err != nil {
-					return err
-				}
-			}
-		}
-		if !chosen {
-			continue
-		}
-		if err := seg.Record(r); err != nil {
-			return err
-		}
-	}
-}
-
-// skipped returns the chosen keys that the footers of a unit say are not in the dump, in order.
-func (x *extractor) skipped(u archive.Unit) (all []format.SkippedKey, err error) {
-	for _, c := range u {
-		keys, err := x.a.SkippedIn(c)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, slices.DeleteFunc(keys, func(k format.SkippedKey) bool { return !x.concerns(k) })...)
-	}
-	slices.SortStableFunc(all, func(a, b format.SkippedKey) int { return bytes.Compare(a.Key, b.Key) })
-	return all, nil
 }
 
 // concerns reports whether a key that was skipped is one of the part. Some are not names, but what

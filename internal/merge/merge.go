@@ -8,7 +8,6 @@
 package merge
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -218,62 +217,10 @@ func (c *copier) gap(g *gap, done func(archive.Unit)) error {
 	seg := c.w.Segment(g.db, g.typ, g.keys.Start)
 	defer seg.Discard()
 	for _, u := range g.units {
-		if err := c.unit(seg, u, g.keys); err != nil {
+		if err := c.a.Copy(c.ctx, seg, u, g.keys.Has, func(k format.SkippedKey) bool { return g.keys.Has(k.Key) }); err != nil {
 			return err
 		}
 		done(u)
 	}
 	return seg.Close(g.keys.End)
-}
-
-// unit copies the keys of a unit in a range. It reads all: a chunk may be damaged at its end.
-func (c *copier) unit(seg *archive.Segment, u archive.Unit, keys archive.Range) error {
-	within := func(key []byte) bool {
-		return bytes.Compare(key, keys.Start) >= 0 && (keys.End == nil || bytes.Compare(key, keys.End) < 0)
-	}
-	var skipped []format.SkippedKey
-	for _, ci := range u {
-		more, err := c.a.SkippedIn(ci)
-		if err != nil {
-			return err
-		}
-		skipped = append(skipped, more...)
-	}
-	// skip notes what was skipped before key; nil: all.
-	skip := func(key []byte) error {
-		for len(skipped) > 0 && (key == nil || bytes.Compare(skipped[0].Key, key) < 0) {
-			if k := skipped[0]; within(k.Key) {
-				if err := seg.Skip(k.Key, k.Reason, k.Detail); err != nil {
-					return err
-				}
-			}
-			skipped = skipped[1:]
-		}
-		return nil
-	}
-	src := c.a.OpenUnit(u)
-	defer src.Close()
-	for {
-		if c.ctx.Err() != nil {
-			return context.Cause(c.ctx)
-		}
-		r, err := src.Next()
-		if err == io.EOF {
-			return skip(nil)
-		}
-		if err != nil {
-			return err
-		}
-		if !within(r.Key) {
-			continue
-		}
-		if r.Part&format.PartFirst != 0 {
-			if err := skip(r.Key); err != nil {
-				return err
-			}
-		}
-		if err := seg.Record(r); err != nil {
-			return err
-		}
-	}
 }
