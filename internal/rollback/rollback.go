@@ -16,6 +16,7 @@ import (
 	"io"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -98,6 +99,11 @@ func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) erro
 	defer func() { err = errors.Join(err, r.close()) }()
 	if err := r.lock(ctx); err != nil {
 		return err
+	}
+	if !slices.ContainsFunc(r.shards, func(p shardState) bool { return p.again }) { // else it goes on: keys may have to be put back
+		if err := r.target.Target.Settled(ctx); err != nil {
+			return err
+		}
 	}
 	if r.rules, err = r.Rules(ctx, r.dump); err != nil {
 		return err

@@ -183,9 +183,6 @@ func (t *Target) meet(ctx context.Context, addr string, first bool) error {
 	if err == nil {
 		err = info.examine(ctx, c)
 	}
-	if err == nil {
-		err = settled(ctx, c)
-	}
 	if err != nil {
 		return err
 	}
@@ -196,14 +193,27 @@ func (t *Target) meet(ctx context.Context, addr string, first bool) error {
 	return t.Info.include(&info)
 }
 
-// settled refuses a node that is giving a slot away, or taking one: a key that is written meanwhile
-// can be lost on the way by a fault of the server (SERVERS.md K14). What begins later is followed.
-func settled(ctx context.Context, c *conn.Conn) error {
-	slots, err := conn.MovingSlots(ctx, c)
-	if err != nil || slots == "" {
-		return err
+// Settled refuses a cluster of which a node is giving a slot away, or taking one: a key that is
+// written meanwhile can be lost on the way by a fault of the server (SERVERS.md K14). What begins
+// later is followed.
+func (t *Target) Settled(ctx context.Context) error {
+	if t.cluster == nil {
+		return nil
 	}
-	return conn.Preflightf("node %s of the cluster is moving slots (%s): wait until that is done, or end it, then try again", c.Addr(), slots)
+	for _, addr := range t.cluster.Topology().Masters {
+		c, err := t.options.At(addr).Dial(ctx, Keyspace{})
+		if err != nil {
+			return err
+		}
+		slots, err := conn.MovingSlots(ctx, c)
+		if c.Close(); err == nil && slots != "" {
+			err = conn.Preflightf("node %s of the cluster is moving slots (%s): wait until that is done, or end it, then try again", addr, slots)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Options returns how the target is reached.

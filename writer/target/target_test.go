@@ -164,7 +164,10 @@ func TestSettled(t *testing.T) {
 		fc := testserver.StartCluster(t, 2, func(node int, cmd []string) (string, bool) {
 			return testserver.Bulk(info), node == 1 && cmd[0] == "CLUSTER" && cmd[1] == "INFO"
 		})
-		_, err := Open(t.Context(), Options{Addr: fc.Nodes[0].Addr})
+		l, err := Open(t.Context(), Options{Addr: fc.Nodes[0].Addr})
+		if err == nil {
+			err = l.Settled(t.Context())
+		}
 		if want == "" && err != nil || want != "" && (!errors.Is(err, conn.ErrPreflight) || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v", info, err)
 		}
