@@ -145,7 +145,7 @@ func into(v *command.Values, s load.Spec, to connect.Server) load.Spec {
 	t.Addr, t.Username, t.Password, t.TLS = to.Addr, to.Username, to.Password, to.TLS
 	s.Own = target.Keyspace{DB: max(0, to.DB)}
 	v.Try(func() (err error) {
-		s.MapDB, err = load.ParseKeyspaces(v.String("map-db"), s.Own, os.Getenv)
+		s.MapDB, s.Namespaces, err = load.ParseKeyspaces(v.String("map-db"), s.Own, os.Getenv)
 		return err
 	})
 	return s

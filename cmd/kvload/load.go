@@ -188,8 +188,7 @@ func parseLoad(v *command.Values, spec load.Spec) load.Options {
 	o := load.Options{
 		Spec: spec, Follow: v.Bool("follow"), Stdin: v.App.Reader, Spool: v.String("spool"),
 		DryRun: v.Bool("dry-run"), CreateNamespaces: v.Bool("create-namespaces"), Tune: v.Bool("tune"),
-		Namespaces: load.NamespaceNames(v.String("map-db")), BaseLoaded: v.Bool("base-loaded"),
-		Resume: v.Bool("resume"), Undo: undo, Report: v.String("report"), Accept: parseAccept(v),
+		BaseLoaded: v.Bool("base-loaded"), Resume: v.Bool("resume"), Undo: undo, Report: v.String("report"), Accept: parseAccept(v),
 		Checkpoint: v.Duration("checkpoint"), StallTimeout: v.Duration("stall-timeout"),
 		MaxErrors: v.Context.Int("max-errors"), Method: command.Parse(v, "method", load.ParseMethod),
 		Limits: command.Get(v, pace.LimitsFromFlags), Tool: "kvload " + command.Version,

@@ -12,7 +12,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
@@ -52,9 +51,16 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	if list != "" {
 		leftOut = func() (io.ReadCloser, error) { return os.Open(list) }
 	}
-	f := finish{&o, a, rules, l, status, leftOut, log}
+	retry := o.Retry(log)
+	each := func(do func(p *Presence, units []archive.Unit) error) (err error) {
+		for _, s := range status.Shards {
+			err = errors.Join(err, do(o.Presence(l, s.Journal, rules, retry), loadstate.AssignUnits(s.Shard, o.Units(a))))
+		}
+		return err
+	}
 	if o.Verify == nil {
-		if err := f.check(ctx); err != nil {
+		err := each(func(p *Presence, units []archive.Unit) error { return p.Check(ctx, a, units, log) })
+		if err != nil {
 			return err
 		}
 	}
@@ -65,7 +71,10 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	o.Summary.Totals, o.Summary.Finished = a.Manifest.Totals, true
 	o.Summary.AllSeconds = status.Took().Seconds()
 	if o.Verify == nil {
-		return errors.Join(f.lookBack(ctx), left)
+		chunks := max(1, lookedChunks/len(status.Shards))
+		return errors.Join(each(func(p *Presence, units []archive.Unit) error {
+			return o.lookBack(ctx, p, a, units, chunks, leftOut)
+		}), left)
 	}
 	return errors.Join(o.Verify(ctx, o.Spec, a, rules, leftOut, out, log), left)
 }
@@ -88,44 +97,16 @@ func (o *FinishOptions) status(ctx context.Context, l *writer.Loader) (*loadstat
 	return status, status.Complete()
 }
 
-// A finish looks whether what was loaded is on the target.
-type finish struct {
-	o       *FinishOptions
-	a       *archive.Archive
-	rules   *rewrite.Rules
-	l       *writer.Loader
-	status  *loadstate.Status
-	leftOut func() (io.ReadCloser, error)
-	log     io.Writer
-}
-
-// each calls do with what each shard has loaded.
-func (f *finish) each(do func(p *Presence, units []archive.Unit) error) (err error) {
-	retry := f.o.Retry(f.log)
-	for _, s := range f.status.Shards {
-		err = errors.Join(err, do(f.o.Presence(f.l, s.Journal, f.rules, retry), loadstate.AssignUnits(s.Shard, f.o.Units(f.a))))
-	}
-	return err
-}
-
-// check refuses a target that was emptied.
-func (f *finish) check(ctx context.Context) error {
-	return f.each(func(p *Presence, units []archive.Unit) error { return p.Check(ctx, f.a, units, f.log) })
-}
-
-// lookBack looks for a sample of the keys.
-func (f *finish) lookBack(ctx context.Context) error {
-	return f.each(func(p *Presence, units []archive.Unit) error {
-		if below, err := isBelow(ctx, p.Journal); err != nil || below {
-			return errors.Join(err, f.o.Unsure(p.Journal.Unsure()))
-		}
-		why := p.Journal.Unsure()
-		keys, err := p.sample(f.a, units, max(1, lookedChunks/len(f.status.Shards)), f.leftOut != nil)
-		if err == nil && why == "" {
-			var gone []LoadedKey
-			gone, err = p.lacking(ctx, keys, f.leftOut)
+// lookBack looks for a sample of the keys of a shard, of so many chunks.
+func (o *FinishOptions) lookBack(ctx context.Context, p *Presence, a *archive.Archive, units []archive.Unit, chunks int, leftOut func() (io.ReadCloser, error)) error {
+	why := p.Journal.Unsure()
+	below, err := isBelow(ctx, p.Journal)
+	if err == nil && !below && why == "" {
+		var keys, gone []LoadedKey
+		if keys, err = p.sample(a, units, chunks, leftOut != nil); err == nil {
+			gone, err = p.lacking(ctx, keys, leftOut)
 			why = p.lacks(len(gone), len(keys))
 		}
-		return errors.Join(err, f.o.Unsure(why))
-	})
+	}
+	return errors.Join(err, o.Unsure(why))
 }

@@ -17,55 +17,43 @@ import (
 // isSpaceOrControl tells what no name of a namespace may have (SERVERS.md K3).
 func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
-// ParseKeyspaces reads 0=default,1=VAR,2=db:3. Own is the keyspace of the
-// connection. No two databases may go to one place.
-func ParseKeyspaces(s string, own target.Keyspace, getenv func(string) string) (map[int]target.Keyspace, error) {
+// ParseKeyspaces reads 0=default,1=VAR,2=db:3,4=VAR@NAME, and returns where each database goes and
+// the NAMEs. Own is the keyspace of the connection. No two databases may go to one place.
+func ParseKeyspaces(s string, own target.Keyspace, getenv func(string) string) (places map[int]target.Keyspace, names map[int]string, err error) {
 	if s == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
-	places, taken := map[int]target.Keyspace{}, map[target.Keyspace]int{}
+	places, names = map[int]target.Keyspace{}, map[int]string{}
+	taken := map[target.Keyspace]int{}
 	for i, pair := range strings.Split(s, ",") {
 		from, to, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		db, err := strconv.Atoi(from)
 		if !ok || err != nil || db < 0 || to == "" {
-			return nil, exitcode.Usagef("--map-db: pair %d is not N=default, N=VAR or N=db:M, separated by commas", i+1)
+			return nil, nil, exitcode.Usagef("--map-db: pair %d is not N=default, N=VAR or N=db:M, separated by commas", i+1)
 		}
 		if _, twice := places[db]; twice {
-			return nil, exitcode.Usagef("--map-db names database %d twice", db)
+			return nil, nil, exitcode.Usagef("--map-db names database %d twice", db)
 		}
 		place := own
 		if number, ok := strings.CutPrefix(to, "db:"); ok {
 			if place.DB, err = strconv.Atoi(number); err != nil || place.DB < 0 {
-				return nil, exitcode.Usagef("--map-db: database %d goes to %q, which is not db: and a number", db, to)
+				return nil, nil, exitcode.Usagef("--map-db: database %d goes to %q, which is not db: and a number", db, to)
 			}
 		} else if to != "default" {
 			to, name, named := strings.Cut(to, "@")
-			if named && (name == "" || len(name) > 255 || name == "__namespace" || strings.ContainsFunc(name, isSpaceOrControl)) {
-				return nil, exitcode.Usagef("--map-db: database %d goes to a namespace whose name is not 1 to 255 bytes without white space, or the default's", db)
+			if names[db] = name; named && (name == "" || len(name) > 255 || name == "__namespace" || strings.ContainsFunc(name, isSpaceOrControl)) {
+				return nil, nil, exitcode.Usagef("--map-db: database %d goes to a namespace whose name is not 1 to 255 bytes without white space, or the default's", db)
 			}
 			if place = (target.Keyspace{Token: getenv(to)}); place.Token == "" {
-				return nil, exitcode.Usagef("--map-db: database %d goes to an environment variable that is not set%s; it must hold the token of the namespace", db, shownVariable(to))
+				return nil, nil, exitcode.Usagef("--map-db: database %d goes to an environment variable that is not set%s; it must hold the token of the namespace", db, shownVariable(to))
 			}
 		}
 		if other, twice := taken[place]; twice {
-			return nil, exitcode.Usagef("--map-db: databases %d and %d would go to the same place and be mixed; give each its own", other, db)
+			return nil, nil, exitcode.Usagef("--map-db: databases %d and %d would go to the same place and be mixed; give each its own", other, db)
 		}
 		places[db], taken[place] = place, db
 	}
-	return places, nil
-}
-
-// NamespaceNames are the NAMEs of N=VAR@NAME in a --map-db that ParseKeyspaces takes, by N.
-func NamespaceNames(s string) map[int]string {
-	names := map[int]string{}
-	for pair := range strings.SplitSeq(s, ",") {
-		from, to, _ := strings.Cut(strings.TrimSpace(pair), "=")
-		if _, name, ok := strings.Cut(to, "@"); ok {
-			db, _ := strconv.Atoi(from)
-			names[db] = name
-		}
-	}
-	return names
+	return places, names, nil
 }
 
 var variableName = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*$`)

@@ -10,7 +10,7 @@ import (
 func TestParseKeyspaces(t *testing.T) {
 	env := func(name string) string { return map[string]string{"NS": "t"}[name] }
 	own := target.Keyspace{DB: 3}
-	places, err := ParseKeyspaces("0=default, 1=db:0,2=NS", own, env)
+	places, _, err := ParseKeyspaces("0=default, 1=db:0,2=NS", own, env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,10 +19,10 @@ func TestParseKeyspaces(t *testing.T) {
 			t.Errorf("database %d goes to %+v, want %+v", db, places[db], want)
 		}
 	}
-	if _, err := ParseKeyspaces("0=default,1=db:3", own, env); err == nil {
+	if _, _, err := ParseKeyspaces("0=default,1=db:3", own, env); err == nil {
 		t.Error("two databases go to the connection's own")
 	}
-	if places, err := ParseKeyspaces("", own, env); places != nil || err != nil {
+	if places, _, err := ParseKeyspaces("", own, env); places != nil || err != nil {
 		t.Errorf("nothing given: %v, %v", places, err)
 	}
 }

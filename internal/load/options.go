@@ -23,10 +23,9 @@ type Options struct {
 	Stdin  io.Reader // of loadstate.Stream
 	Spool  string    // where what has come of a stream waits to be loaded
 
-	DryRun           bool           // make the checks, and write nothing
-	Accept           []string       // checks that only warn where they would refuse
-	CreateNamespaces bool           // that MapDB names
-	Namespaces       map[int]string // names of those, by database; not named: dbN
+	DryRun           bool     // make the checks, and write nothing
+	Accept           []string // checks that only warn where they would refuse
+	CreateNamespaces bool     // that MapDB names
 
 	Method       Method
 	BaseLoaded   bool          // the target holds what a delta follows, though no journal says so

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
@@ -45,7 +45,7 @@ func Several(ctx context.Context, addrs []string, meter *progress.Meter, phase s
 			err := one(i, row)
 			meter.EndTarget(row.addr, err != nil && !exitcode.IsEnd(err))
 			b.ended(ctx, row, err)
-			sums[i].End(row.err, row.code)
+			sums[i].End(row.err, row.code())
 			return nil // the others go on
 		})
 	}
@@ -60,18 +60,16 @@ func (b *board) ended(ctx context.Context, r *targetRow, err error) {
 	if err != nil && errors.As(context.Cause(ctx), &interrupt) && !errors.As(err, new(*exitcode.InterruptError)) {
 		err = fmt.Errorf("%w: %w", interrupt, err)
 	}
-	code := exitcode.Done
 	if err != nil {
-		code = ExitCode(err)
 		text := oneLine(err)
-		if code != exitcode.LeftOut && code != exitcode.Different {
+		if !exitcode.IsEnd(err) {
 			text = "failed: " + text
 		}
 		fmt.Fprintln(r, text)
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	r.code, r.err = code, err
+	r.err = err
 }
 
 // result says how each target has ended, and returns the worst error.
@@ -82,8 +80,8 @@ func (b *board) result() error {
 			fmt.Fprintln(r, "done")
 			continue
 		}
-		fmt.Fprintln(r, "exit code", r.code)
-		if bad++; worst.err == nil || rank(r.code) < rank(worst.code) {
+		fmt.Fprintln(r, "exit code", r.code())
+		if bad++; worst.err == nil || IsWorse(r.err, worst.err) {
 			worst = r
 		}
 	}
@@ -103,18 +101,27 @@ type board struct {
 
 // A targetRow is what the board knows of one target. It is the log of its load.
 type targetRow struct {
-	b    *board
-	addr string
+	b     *board
+	addr  string
+	lines logging.Lines
+	err   error
+}
 
-	part []byte // of a line that is not written yet
-	code int
-	err  error
+// code is the exit code of its load alone.
+func (r *targetRow) code() int {
+	if r.err == nil {
+		return exitcode.Done
+	}
+	return ExitCode(r.err)
 }
 
 func newBoard(addrs []string, log io.Writer) *board {
 	b := &board{log: log}
 	for _, addr := range addrs {
-		b.rows = append(b.rows, &targetRow{b: b, addr: addr})
+		b.rows = append(b.rows, &targetRow{b: b, addr: addr, lines: logging.Lines{Each: func(line []byte) error {
+			_, err := fmt.Fprintf(b.log, "%s: %s", addr, line)
+			return err
+		}}})
 	}
 	return b
 }
@@ -123,17 +130,7 @@ func newBoard(addrs []string, log io.Writer) *board {
 func (r *targetRow) Write(p []byte) (int, error) {
 	r.b.mu.Lock()
 	defer r.b.mu.Unlock()
-	r.part = append(r.part, p...)
-	for {
-		line, rest, whole := bytes.Cut(r.part, []byte("\n"))
-		if !whole {
-			return len(p), nil
-		}
-		if _, err := fmt.Fprintf(r.b.log, "%s: %s\n", r.addr, line); err != nil {
-			return 0, err
-		}
-		r.part = append(r.part[:0], rest...)
-	}
+	return r.lines.Write(p)
 }
 
 // oneLine is the text of an error as it stands in the log.

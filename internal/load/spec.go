@@ -48,6 +48,8 @@ type Spec struct {
 	Target writer.Options          // Open sets its Keyspaces
 	Own    target.Keyspace         // in which a connection is by itself
 	MapDB  map[int]target.Keyspace // where each database goes; nil: not said
+	// Namespaces are names of those that MapDB has, by database; not named: dbN.
+	Namespaces map[int]string
 
 	State     string // where the state of the load is; empty: the default
 	Shard     shard.Shard

@@ -21,6 +21,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -307,7 +308,11 @@ func (f *follower) try(ctx context.Context, id string, n int, certain bool) (*su
 	if o.Undo, err = f.undo(ctx, n, state); err != nil {
 		return o.Summary, err
 	}
-	return o.Summary, load.Run(ctx, o, f.out, &quietLog{to: f.log, all: !certain})
+	log := f.log
+	if certain {
+		log = onlyWarnings(log)
+	}
+	return o.Summary, load.Run(ctx, o, f.out, log)
 }
 
 // undo returns where delta n saves what it takes away: in a place of its own, which no run before
@@ -375,29 +380,13 @@ func (f *follower) add(one *summary.Summary) {
 	s.Files = one.Files // of the last
 }
 
-// A quietLog passes on lines: all of them, or only warnings.
-type quietLog struct {
-	to   io.Writer
-	all  bool
-	part []byte
-}
-
-func (q *quietLog) Write(p []byte) (int, error) {
-	if q.all {
-		return q.to.Write(p)
-	}
-	q.part = append(q.part, p...)
-	for {
-		at := strings.IndexByte(string(q.part), '\n')
-		if at < 0 {
-			return len(p), nil
-		}
-		line := string(q.part[:at+1])
-		q.part = q.part[at+1:]
+// onlyWarnings passes on lines that are warnings, or tell of changes or retries.
+func onlyWarnings(to io.Writer) io.Writer {
+	return &logging.Lines{Each: func(text []byte) (err error) {
+		line := string(text)
 		if strings.HasPrefix(line, "warning:") || strings.HasPrefix(line, "CHANGED") || strings.Contains(line, "retry") || strings.Contains(line, "trying again") {
-			if _, err := io.WriteString(q.to, line); err != nil {
-				return 0, err
-			}
+			_, err = io.WriteString(to, line)
 		}
-	}
+		return err
+	}}
 }

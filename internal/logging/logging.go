@@ -10,7 +10,6 @@
 package logging
 
 import (
-	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -48,8 +47,8 @@ type Log struct {
 	keys     bool
 	began    time.Time
 	dump     string // its id; empty: not known
-	part     []byte // of a line that is not whole yet
-	broken   bool   // a record could not be written, which was said
+	lines    Lines
+	broken   bool // a record could not be written, which was said
 }
 
 // New returns a log that makes no records yet. Messages take those for people; stderr the records
@@ -57,7 +56,17 @@ type Log struct {
 func New(messages, stderr io.Writer) *Log {
 	run := make([]byte, 8)
 	_, _ = rand.Read(run) // it never fails
-	return &Log{Run: hex.EncodeToString(run), messages: messages, stderr: stderr, began: time.Now()}
+	l := &Log{Run: hex.EncodeToString(run), messages: messages, stderr: stderr, began: time.Now()}
+	l.lines.Each = func(line []byte) error {
+		text, warns := strings.CutPrefix(string(line), warning)
+		level := slog.LevelInfo
+		if warns {
+			level = slog.LevelWarn
+		}
+		l.record(level, text)
+		return nil
+	}
+	return l
 }
 
 // Record has records made from now on.
@@ -147,23 +156,10 @@ func (l *Log) Write(p []byte) (int, error) {
 	if l.messages != nil {
 		_, err = l.messages.Write(p)
 	}
-	if l.run == nil {
-		return len(p), err
+	if l.run != nil {
+		_, _ = l.lines.Write(p) // a record that cannot be written is no error of the message
 	}
-	l.part = append(l.part, p...)
-	for {
-		line, rest, whole := bytes.Cut(l.part, []byte("\n"))
-		if !whole {
-			return len(p), err
-		}
-		text, warns := strings.CutPrefix(string(line), warning)
-		level := slog.LevelInfo
-		if warns {
-			level = slog.LevelWarn
-		}
-		l.record(level, text)
-		l.part = append(l.part[:0], rest...)
-	}
+	return len(p), err
 }
 
 // quoted is what a message quotes: names of keys, members, what a server answered, patterns.
@@ -190,7 +186,7 @@ func (l *Log) record(level slog.Level, text string, attrs ...slog.Attr) {
 func (l *Log) Close(code int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.record(slog.LevelInfo, string(l.part))
+	l.record(slog.LevelInfo, string(l.lines.part))
 	l.record(slog.LevelInfo, "ended", slog.Int("exit_code", code), slog.Float64("seconds", time.Since(l.began).Seconds()))
 	if l.file == nil {
 		return nil
