@@ -121,17 +121,14 @@ func (s *sink) Skip(key []byte, reason reader.Reason, detail string) error {
 	if err := s.upTo(place); err != nil {
 		return err
 	}
-	if isGone(reason) || reason == reader.Retyped && !s.may[place].IsOne() { // what was not told by name may be of any type
+	switch {
+	case reason == reader.Gone, reason == reader.Expired, reason == reader.DeletedOrExpired,
+		reason == reader.Retyped && !s.may[place].IsOne(): // what was not told by name may be of any type
 		return s.upTo(place + 1)
 	}
 	s.next = place + 1
 	s.counter.Add(0, 0, 1)
 	return s.skip(key, reason, detail)
-}
-
-// isGone reports whether a key is not there, whatever has become of it.
-func isGone(r reader.Reason) bool {
-	return r == reader.Gone || r == reader.Expired || r == reader.DeletedOrExpired
 }
 
 // Drop takes back a key that changed while it was read in pieces.

@@ -22,13 +22,6 @@ func cacheFile(dir storage.Store) serversettings.File {
 	return serversettings.File{Store: dir, Name: storage.SettingsName, Side: "source", Names: []string{cacheModel}}
 }
 
-// remind says what an earlier run has left changed, when this one ends before it can set it back.
-func remind(ctx context.Context, o *Options) {
-	if dir, err := storage.Open(ctx, o.Location); err == nil {
-		cacheFile(dir).Remind(o.Log)
-	}
-}
-
 // withCache is a CacheSwitch of a dump. The location must be locked.
 func withCache(ctx context.Context, s *reader.Scanner, o *Options, off bool, f func() error) error {
 	dir, err := storage.Create(ctx, o.Location, o.Archive.Storage)

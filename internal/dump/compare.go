@@ -92,12 +92,14 @@ func (c *comparing) into(db int, t format.Type, start []byte) segment {
 }
 
 // found returns what the scan came to of a database.
-func (c *comparing) found(m *format.Manifest, db int) (list []found) {
-	for _, t := range m.Options.Types {
-		l := c.listed[keyspace{db, t}]
-		list = append(list, found{t, l.Permanent, l.Expiring, l.Expired, l.Skipped})
+func (c *comparing) found(_ *format.Manifest, db int) listed {
+	all := listed{}
+	for k, l := range c.listed {
+		if k.db == db {
+			all[k.typ] = l
+		}
 	}
-	return list
+	return all
 }
 
 // say says what the comparison, of all runs, came to.

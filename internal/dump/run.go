@@ -40,7 +40,8 @@ func Run(ctx context.Context, o Options) (err error) {
 const sealAfter = 5 * time.Minute
 
 func run(ctx context.Context, o *Options, stream *pack.Output) error {
-	throttle := newThrottle(o)
+	throttle := NewThrottle(&o.Reader, o.Limits, o.Windows, o.Meter, o.Log)
+	throttle.ping = o.ping
 	if o.Archive.SealAfter == 0 {
 		o.Archive.SealAfter = sealAfter
 	}
@@ -90,15 +91,19 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 		return finished(ctx, s, o)
 	}
 	if err != nil {
-		if stream == nil {
-			remind(ctx, o)
+		if dir, derr := storage.Open(ctx, o.Location); derr == nil && stream == nil {
+			cacheFile(dir).Remind(o.Log)
 		}
 		return err
 	}
 	defer w.Close()
 	logging.SetDump(o.Log, w.Info.Dump)
 	o.begun(w)
-	defer o.reached(w)
+	defer func() {
+		if !o.Summary.Finished { // it says how far the dump, or the shard, is
+			o.Summary.Hold(w.Totals())
+		}
+	}()
 	if w.Info.Source.RunID != src.RunID {
 		fmt.Fprintln(o.Log, "warning: the source was restarted since the dump began, or another one took its address: if its data are not those of the dump, stop, and dump into another directory")
 	}
@@ -218,7 +223,8 @@ func (d *dumper) finish(ctx context.Context, counts *sourceCounts) (*format.Mani
 	if d.s.Restarted() {
 		fmt.Fprintln(d.o.Log, "warning: the source was restarted during the dump: whether something was written meanwhile cannot be told")
 	}
-	if !d.sameRun() {
+	// A source without a run id is not known to run since the dump began (SERVERS.md P8).
+	if id := d.s.Source().RunID; d.w.Info.Source.RunID != id || id == "" && d.w.Resumed() {
 		after = []format.BinlogPosition{}
 	}
 	m, err := d.w.Draft(after)
@@ -230,11 +236,4 @@ func (d *dumper) finish(ctx context.Context, counts *sourceCounts) (*format.Mani
 	}
 	changed := m.Consistency.Statement != format.NoWrites // a name can have got another type behind its first one
 	return m, d.w.FinishAs(m, (changed || d.s.Source().ManyTypes()) && len(m.Options.Types) > 1)
-}
-
-// sameRun reports whether the source is known to run since the dump began. One without a run id
-// is not known to (SERVERS.md P8).
-func (d *dumper) sameRun() bool {
-	id := d.s.Source().RunID
-	return d.w.Info.Source.RunID == id && (id != "" || !d.w.Resumed())
 }

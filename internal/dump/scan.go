@@ -11,7 +11,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -92,8 +91,10 @@ func (c *scan) run(ctx context.Context) error {
 			c.o.Meter.Done(partOf(c.o.Meter, db, t))
 		}
 	}
-	if c.into == nil {
-		c.n.report(c.o.Summary)
+	if found := c.n.hyperloglogs.Load(); found > 0 && c.into == nil {
+		c.o.Summary.Note(fmt.Sprintf("this run found %s, of up to about %s: their registers are in the dump, but no other server can go on counting with them. "+
+			"kvload load leaves them out (exit code 3), or stores their bytes with --hyperloglog string",
+			progress.Plural(found, "hyperloglog", "hyperloglogs"), progress.Plural(c.n.members.Load(), "member", "members")))
 	}
 	return nil
 }
@@ -207,15 +208,6 @@ func (c *scan) scanCursor(ctx context.Context, pass *reader.Pass) error {
 type counters struct {
 	byKeys                bool         // work is keys, not rows
 	hyperloglogs, members atomic.Int64 // how many, and of the largest
-}
-
-// report tells of the hyperloglogs that this run found.
-func (n *counters) report(s *summary.Summary) {
-	if found := n.hyperloglogs.Load(); found > 0 {
-		s.Note(fmt.Sprintf("this run found %s, of up to about %s: their registers are in the dump, but no other server can go on counting with them. "+
-			"kvload load leaves them out (exit code 3), or stores their bytes with --hyperloglog string",
-			progress.Plural(found, "hyperloglog", "hyperloglogs"), progress.Plural(n.members.Load(), "member", "members")))
-	}
 }
 
 // A segment takes what a pass finds: into the dump, or to compare it with its base.

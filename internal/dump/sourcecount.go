@@ -12,6 +12,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/delta"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -29,7 +30,7 @@ type sourceCounts struct {
 	not     string // why the dump is not held against it; empty: it is
 	started time.Time
 	stop    context.CancelFunc
-	found   func(m *format.Manifest, db int) []found // what was listed of a database
+	found   func(m *format.Manifest, db int) listed // of a database
 }
 
 // startCounts has the source count its keys while the dump is made, unless that cannot tell
@@ -95,21 +96,21 @@ func (c *sourceCounts) compare(ctx context.Context, m *format.Manifest, log io.W
 			return held, err
 		}
 		found := c.found(m, db)
-		wrong := differences(found, counts, true)
+		wrong := differences(m.Options.Types, found, counts, true)
 		if wrong != nil {
 			fmt.Fprintf(log, "db%d: %s; it counts again\n", db, strings.Join(wrong, ", "))
 			if counts, err = c.s.Count(ctx, db); err != nil {
 				return held, err
 			}
-			wrong = differences(found, counts, false)
+			wrong = differences(m.Options.Types, found, counts, false)
 		}
 		for _, text := range wrong {
 			differs = append(differs, fmt.Sprintf("db%d: %s", db, text))
 		}
-		for _, f := range found {
-			if _, counted := f.countedIn(counts); counted {
-				permanent += f.permanent
-			} else if name := plural(f.typ); !slices.Contains(uncounted, name) {
+		for _, t := range m.Options.Types {
+			if _, counted := found.countedIn(counts, t); counted {
+				permanent += found[t].Permanent
+			} else if name := plural(t); !slices.Contains(uncounted, name) {
 				uncounted = append(uncounted, name)
 			}
 		}
@@ -132,75 +133,61 @@ func (c *sourceCounts) compare(ctx context.Context, m *format.Manifest, log io.W
 	return held, nil
 }
 
-// found is what the listing of one type came to.
-type found struct {
-	typ                                   format.Type
-	permanent, expiring, expired, skipped int64
-}
+// listed is what the listing of a database came to, by type.
+type listed map[format.Type]delta.Listed
 
 // foundKeys sums up the chunks of a database by type.
-func foundKeys(m *format.Manifest, db int) []found {
-	byType := map[format.Type]*found{}
-	for _, t := range m.Options.Types {
-		byType[t] = &found{typ: t}
-	}
+func foundKeys(m *format.Manifest, db int) listed {
+	all := listed{}
 	for _, c := range m.Chunks {
-		if f := byType[c.Type]; f != nil && c.DB == db {
-			f.permanent += c.Keys - c.Expiring
-			f.expiring += c.Expiring
-			f.expired += c.Expired
-			f.skipped += c.Skipped
+		if c.DB == db {
+			l := all[c.Type]
+			l.Add(delta.Listed{Permanent: c.Keys - c.Expiring, Expiring: c.Expiring, Expired: c.Expired, Skipped: c.Skipped})
+			all[c.Type] = l
 		}
 	}
-	var list []found
-	for _, t := range m.Options.Types {
-		list = append(list, *byType[t])
-	}
-	return list
+	return all
 }
 
-// countedIn returns the count to hold f against, if there is one. Of streams, one that is skipped
-// can stand for several (reader.Unlisted).
-func (f *found) countedIn(counts reader.KeyCounts) (reader.KeyCount, bool) {
-	n, ok := counts[f.typ]
-	return n, ok && (f.typ != format.TypeStream || f.skipped == 0)
+// countedIn returns the count to hold a type against, if there is one. Of streams, one that is
+// skipped can stand for several (reader.Unlisted).
+func (l listed) countedIn(counts reader.KeyCounts, t format.Type) (reader.KeyCount, bool) {
+	n, ok := counts[t]
+	return n, ok && (t != format.TypeStream || l[t].Skipped == 0)
 }
 
 // differences says where the source counts other keys than were found; expired: those count that
 // had expired when they were read. A skipped key is one that was found, of which it is not known
 // whether it has an expiry.
-func differences(all []found, counts reader.KeyCounts, expired bool) (texts []string) {
-	for _, f := range all {
-		n, ok := f.countedIn(counts)
+func differences(types []format.Type, all listed, counts reader.KeyCounts, expired bool) (texts []string) {
+	for _, t := range types {
+		f := all[t]
+		n, ok := all.countedIn(counts, t)
 		if !ok {
 			continue
 		}
-		permanent, expiring := n.Keys-n.Expires, f.expiring+f.skipped
+		permanent, expiring, more := n.Keys-n.Expires, f.Expiring+f.Skipped, ""
 		if expired {
-			expiring += f.expired
+			expiring += f.Expired
+		}
+		if f.Skipped > 0 {
+			more = fmt.Sprintf(" (%s more in skipped.jsonl)", progress.Count(f.Skipped))
 		}
 		for _, x := range []struct {
 			differ         bool
 			counted, found int64
 			with           string
 		}{
-			{permanent < f.permanent-f.skipped || permanent > f.permanent+f.skipped, permanent, f.permanent, "without expiry"},
-			{n.Expires > expiring, n.Expires, f.expiring, "with an expiry"},
+			{permanent < f.Permanent-f.Skipped || permanent > f.Permanent+f.Skipped, permanent, f.Permanent, "without expiry"},
+			{n.Expires > expiring, n.Expires, f.Expiring, "with an expiry"},
 		} {
 			if x.differ {
 				texts = append(texts, fmt.Sprintf("the source counts %s %s, the dump has %s",
-					progress.Plural(x.counted, string(f.typ), plural(f.typ)), x.with, progress.Count(x.found))+skippedToo(f.skipped))
+					progress.Plural(x.counted, string(t), plural(t)), x.with, progress.Count(x.found))+more)
 			}
 		}
 	}
 	return texts
-}
-
-func skippedToo(n int64) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (%s more in skipped.jsonl)", progress.Count(n))
 }
 
 // plural names the keys of a type.

@@ -28,13 +28,6 @@ func (o *Options) begun(w *archive.Writer) {
 	}
 }
 
-// reached says how far the dump, or the shard, is.
-func (o *Options) reached(w *archive.Writer) {
-	if !o.Summary.Finished {
-		o.Summary.Hold(w.Totals())
-	}
-}
-
 // summarize says what a finished dump holds, and what it does not.
 func (o *Options) summarize(m *format.Manifest) {
 	s := o.Summary
@@ -91,8 +84,9 @@ func ending(m *format.Manifest, o *Options) error {
 		texts = append(texts, fmt.Sprintf("the dump is finished, but it is not whole, or the source's count is wrong: %s; dump again into another directory "+
 			"(when two dumps agree, --no-source-count takes them as they are)", counted))
 	}
-	if text := skipped(m, o); text != "" {
-		texts = append(texts, text)
+	if n, reasons := report.Lost(m.Skipped); n > 0 {
+		texts = append(texts, fmt.Sprintf("the dump is finished, but %s not in it, or not wholly (%s): see %s",
+			progress.Plural(n, "listed key is", "listed keys are"), reasons, o.list(format.SkippedName)))
 	}
 	whole := texts == nil
 	if o.Consistent && m.Consistency.Statement != format.NoWrites {
@@ -102,16 +96,6 @@ func ending(m *format.Manifest, o *Options) error {
 		return nil
 	}
 	return &exitcode.LeftOutError{Text: strings.Join(texts, "; "), Inconsistent: whole}
-}
-
-// skipped says which keys of skipped.jsonl are missing; empty: none.
-func skipped(m *format.Manifest, o *Options) string {
-	total, reasons := report.Lost(m.Skipped)
-	if total == 0 {
-		return ""
-	}
-	return fmt.Sprintf("the dump is finished, but %s not in it, or not wholly (%s): see %s",
-		progress.Plural(total, "listed key is", "listed keys are"), reasons, o.list(format.SkippedName))
 }
 
 // list says where a list of the dump is.

@@ -29,16 +29,6 @@ const (
 	defaultPage  = 256
 )
 
-// paced reports whether the user says how the source is spared.
-func (o *Options) paced() bool { return o.Limits != (pace.Limits{}) || o.Windows != nil }
-
-// newThrottle is NewThrottle by the options of a dump.
-func newThrottle(o *Options) *Throttle {
-	t := NewThrottle(&o.Reader, o.Limits, o.Windows, o.Meter, o.Log)
-	t.ping = o.ping
-	return t
-}
-
 // NewThrottle puts a pacer into the options of a reader if limits or windows need one, and fits the
 // size of replies to the limits. Waits are told to the Meter, and said to log.
 func NewThrottle(r *reader.Options, limits pace.Limits, windows []pace.Window, m *progress.Meter, log io.Writer) *Throttle {
@@ -73,7 +63,8 @@ func (t *Throttle) ask(ctx context.Context) (time.Duration, error) {
 // begin is Begin of a dump, whose connections may grow in number.
 func (t *Throttle) begin(ctx context.Context, s *reader.Scanner, o *Options) error {
 	t.pinger = s.Pinger()
-	if few := Threads(0, s.Source()); o.Threads == 0 && !o.paced() && few < maxThreads && !s.ByCursor() {
+	paced := o.Limits != (pace.Limits{}) || o.Windows != nil
+	if few := Threads(0, s.Source()); o.Threads == 0 && !paced && few < maxThreads && !s.ByCursor() {
 		t.connections = pace.NewConnections(few, maxThreads, cmp.Or(o.lookEvery, pace.LookEvery), t.ask)
 		t.connections.Begin(ctx)
 	}

@@ -49,8 +49,7 @@ func (c *collector) dial(ctx context.Context) (session, error) {
 	if err := c.recognize(ctx); err != nil {
 		return nil, err
 	}
-	at, _, _, _ := c.tail.state()
-	return c.dialAt(ctx, at)
+	return c.dialAt(ctx, c.tail.state().at)
 }
 
 // dialAt takes up databases at positions.

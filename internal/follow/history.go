@@ -1,7 +1,6 @@
 package follow
 
 import (
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -18,18 +17,13 @@ func lastItem(item *binlog.Item) format.LastItem {
 	return format.LastItem{BinlogPosition: item.Start, Header: hex.EncodeToString(item.Header[:])}
 }
 
-// sorted returns a copy in the order of the databases.
-func sorted(items []format.LastItem) []format.LastItem {
-	return slices.SortedFunc(slices.Values(items), func(a, b format.LastItem) int { return cmp.Compare(a.DB, b.DB) })
-}
-
 // recognize makes sure that the items before the tail are in the source's binlog as they were. A
 // source whose data were replaced by an older copy, at the same address, has written others there
 // since, at another time, once its binlog has grown past that position.
 func (c *collector) recognize(ctx context.Context) error {
 	for backoff := c.policy.Start(); ; {
-		at, last := c.tail.ends()
-		cut, err := c.compare(ctx, at, last)
+		now := c.tail.state()
+		cut, err := c.compare(ctx, now.at, now.last)
 		if !cut {
 			return err
 		}

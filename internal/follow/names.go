@@ -2,6 +2,7 @@ package follow
 
 import (
 	"bytes"
+	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -19,15 +20,20 @@ type tail struct {
 
 	full chan struct{} // one is in it while there is no room
 
-	mu      sync.Mutex
-	room    chan struct{} // is closed by the next cut
-	names   map[int]map[string]struct{}
+	mu    sync.Mutex
+	room  chan struct{} // is closed by the next cut
+	names map[int]map[string]struct{}
+	size  int       // bytes of them
+	until time.Time // up to which it has all writes, by the source's clock
+	tailState
+}
+
+// A tailState is how far a tail is.
+type tailState struct {
 	count   int // names
-	size    int // bytes of them
 	items   int
 	at      []format.BinlogPosition // behind the last item
 	last    []format.LastItem       // the items before at, where they are known
-	until   time.Time               // up to which it has all writes, by the source's clock
 	arrived time.Time               // when the last item did
 }
 
@@ -47,7 +53,7 @@ type cut struct {
 func newTail(at []format.BinlogPosition, last []format.LastItem, until time.Time, most int, keep func([]byte) bool) *tail {
 	return &tail{
 		most: most, bytes: nameBytes, keep: keep, full: make(chan struct{}, 1), room: make(chan struct{}),
-		names: map[int]map[string]struct{}{}, at: slices.Clone(at), last: slices.Clone(last), until: until, arrived: time.Now(),
+		names: map[int]map[string]struct{}{}, until: until, tailState: tailState{at: slices.Clone(at), last: slices.Clone(last), arrived: time.Now()},
 	}
 }
 
@@ -104,24 +110,20 @@ func (t *tail) reached(now time.Time, positions []format.BinlogPosition) bool {
 	return true
 }
 
-// state returns how far the tail is, how many names it has, and when the last item came.
-func (t *tail) state() (at []format.BinlogPosition, names, items int, arrived time.Time) {
+// state returns how far the tail is now.
+func (t *tail) state() tailState {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return slices.Clone(t.at), t.count, t.items, t.arrived
-}
-
-// ends returns how far the tail is, and the last items before that.
-func (t *tail) ends() ([]format.BinlogPosition, []format.LastItem) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return slices.Clone(t.at), slices.Clone(t.last)
+	s := t.tailState
+	s.at, s.last = slices.Clone(t.at), slices.Clone(t.last)
+	return s
 }
 
 // cut takes what there is, and makes room.
 func (t *tail) cut(from []format.BinlogPosition) *cut {
 	t.mu.Lock()
-	c := &cut{count: t.count, items: t.items, from: from, to: slices.Clone(t.at), last: sorted(t.last), until: t.until, names: map[int][][]byte{}}
+	c := &cut{count: t.count, items: t.items, from: from, to: slices.Clone(t.at), last: slices.Clone(t.last), until: t.until, names: map[int][][]byte{}}
+	slices.SortFunc(c.last, func(a, b format.LastItem) int { return cmp.Compare(a.DB, b.DB) })
 	all := t.names
 	t.names, t.count, t.size, t.items = map[int]map[string]struct{}{}, 0, 0, 0
 	select {

@@ -113,17 +113,13 @@ func (r *run) all(ctx context.Context) error {
 		return err
 	})
 	err = g.Wait()
-	r.conclude()
-	if done {
-		return r.ending()
+	lag, ch := r.watcher.lag(), r.o.Summary.Chain
+	ch.LagSeconds, ch.LagBinlog, ch.LagNames = lag.Seconds, lag.Binlog, *lag.Names
+	ch.Restarted = r.isRestarted()
+	if !done {
+		return err
 	}
-	return err
-}
-
-// ending returns a LeftOut error if something that was written is, or may be, in no delta.
-func (r *run) ending() error {
-	err := r.left.ending()
-	if r.isRestarted() {
+	if err = r.left.ending(); ch.Restarted { // something that was written is, or may be, in no delta
 		err = errors.Join(err, errRestart)
 	}
 	return err
@@ -187,16 +183,15 @@ func (r *run) due(ctx context.Context) (reason, error) {
 	passed := false
 	for {
 		r.isRestarted()
-		at, names, items, _ := r.tail.state()
-		atRest := r.watcher.idle()
+		now, atRest := r.tail.state(), r.watcher.idle()
 		switch {
-		case r.isAtGoal(at):
+		case r.goal != nil && isBehind(now.at, r.goal):
 			return atGoal, nil
 		case r.o.UntilIdle > 0 && atRest >= r.o.UntilIdle:
 			return idle, nil
-		case r.o.UntilIdle > 0 && atRest >= r.o.UntilIdle/4 && names >= worthReading:
+		case r.o.UntilIdle > 0 && atRest >= r.o.UntilIdle/4 && now.count >= worthReading:
 			return timely, nil
-		case passed && items > 0 && !r.o.Once:
+		case passed && now.items > 0 && !r.o.Once:
 			return timely, nil
 		}
 		select {
@@ -209,10 +204,6 @@ func (r *run) due(ctx context.Context) (reason, error) {
 			return full, context.Cause(ctx)
 		}
 	}
-}
-
-func (r *run) isAtGoal(at []format.BinlogPosition) bool {
-	return r.goal != nil && isBehind(at, r.goal)
 }
 
 // make makes one delta. If it is to be the last, and something is written meanwhile, it is removed.
@@ -269,23 +260,10 @@ func (r *run) make(ctx context.Context, c *cut, threads int, last bool) (written
 	}
 	r.c.sealed(m)
 	r.watcher.seal(sealed{at: r.c.followed, until: r.c.until, deltas: r.c.made})
-	r.say(m, c, location)
-	return false, r.o.before("sealed")
-}
-
-// say tells of a delta.
-func (r *run) say(m *format.Manifest, c *cut, location string) {
 	text := fmt.Sprintf("%s: %s, all writes up to %s", location, progress.Plural(int64(c.count), "name", "names"), m.Delta.Until.Format(time.RFC3339))
-	if m.Delta.Last {
+	if last {
 		text += "; it is the last: nothing was written while it was made"
 	}
 	fmt.Fprintln(r.o.Log, text)
-}
-
-// conclude says how far the run came.
-func (r *run) conclude() {
-	l := r.watcher.lag()
-	ch := r.o.Summary.Chain
-	ch.LagSeconds, ch.LagBinlog, ch.LagNames = l.Seconds, l.Binlog, *l.Names
-	ch.Restarted = r.isRestarted()
+	return false, r.o.before("sealed")
 }

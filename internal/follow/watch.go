@@ -80,7 +80,7 @@ func (w *watcher) look(ctx context.Context, look *reader.BinlogObserver) error {
 
 // idle returns for how long nothing has been written that is not in the tail.
 func (w *watcher) idle() time.Duration {
-	_, _, _, arrived := w.tail.state()
+	arrived := w.tail.state().arrived
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.reached {
@@ -105,7 +105,7 @@ func (w *watcher) seal(s sealed) {
 func (w *watcher) tell() { w.o.Meter.Behind(w.lag()) }
 
 func (w *watcher) lag() progress.Lag {
-	_, names, _, _ := w.tail.state()
+	names := w.tail.state().count
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	l := progress.Lag{Names: new(int64(names + w.sealed.names)), Deltas: w.sealed.deltas}

@@ -70,7 +70,7 @@ func (r *recorder) reach(was *noted, s checkpoint.Stats, ms int64) {
 	}
 	m := Moment{time.UnixMilli(ms).UTC(), r.sum.keys, r.sum.bytes}
 	n := len(r.Moments)
-	if n < 2 || m.At.Sub(r.Moments[n-2].At) >= r.spacing() {
+	if n < 2 || m.At.Sub(r.Moments[n-2].At) >= max(time.Second, r.Moments[n-1].At.Sub(r.Moments[0].At)/mostMoments) {
 		r.Moments = append(r.Moments, m)
 	} else { // the newest is always there
 		r.Moments[n-1] = m
@@ -84,10 +84,4 @@ func (r *recorder) reach(was *noted, s checkpoint.Stats, ms int64) {
 		}
 		r.Moments = thinned
 	}
-}
-
-// spacing is the least time between two Moments.
-func (r *recorder) spacing() time.Duration {
-	n := len(r.Moments)
-	return max(time.Second, r.Moments[n-1].At.Sub(r.Moments[0].At)/mostMoments)
 }

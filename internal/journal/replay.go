@@ -31,21 +31,19 @@ func (j *Journal) open() error {
 	}
 	j.synced, j.appended = time.Now(), whole
 	if whole < size {
-		if err := j.log.Rewrite(func(w io.Writer) error { return j.copy(w, whole) }); err != nil {
+		err := j.log.Rewrite(func(w io.Writer) error {
+			r, err := storage.ReadLog(j.store, Name)
+			if err != nil {
+				return err
+			}
+			_, err = io.CopyN(w, r, whole)
+			return errors.Join(err, r.Close())
+		})
+		if err != nil {
 			return noPlace(err)
 		}
 	}
 	return nil
-}
-
-// copy writes the beginning of the log.
-func (j *Journal) copy(w io.Writer, size int64) error {
-	r, err := storage.ReadLog(j.store, Name)
-	if err != nil {
-		return err
-	}
-	_, err = io.CopyN(w, r, size)
-	return errors.Join(err, r.Close())
 }
 
 // read takes up the log, and returns how many bytes of it are whole lines, and how many it has.

@@ -251,14 +251,6 @@ func (p *inspection) checkBefore(ctx context.Context) error {
 	return nil
 }
 
-// lockBefore keeps the load that a delta follows from being undone meanwhile, and notes the delta.
-func (j *job) lockBefore(ctx context.Context, state *loadstate.Opened) (release func() error, err error) {
-	if j.before == nil || state.Phase != loadstate.Fresh {
-		return func() error { return nil }, nil
-	}
-	return j.before.Lock(ctx, journal.Next{Dump: j.ID, Number: j.Number, Root: storage.Abs(state.Root), Place: storage.Abs(j.Dump)})
-}
-
 // perDelete is how many names are deleted in one pipeline.
 const perDelete = 500
 

@@ -14,9 +14,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// isSpaceOrControl tells what no name of a namespace may have (SERVERS.md K3).
-func isSpaceOrControl(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
-
 // ParseKeyspaces reads 0=default,1=VAR,2=db:3,4=VAR@NAME, and returns where each database goes and
 // the NAMEs. Own is the keyspace of the connection. No two databases may go to one place.
 func ParseKeyspaces(s string, own target.Keyspace, getenv func(string) string) (places map[int]target.Keyspace, names map[int]string, err error) {
@@ -25,6 +22,7 @@ func ParseKeyspaces(s string, own target.Keyspace, getenv func(string) string) (
 	}
 	places, names = map[int]target.Keyspace{}, map[int]string{}
 	taken := map[target.Keyspace]int{}
+	isSpaceOrControl := func(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) } // SERVERS.md K3
 	for i, pair := range strings.Split(s, ",") {
 		from, to, ok := strings.Cut(strings.TrimSpace(pair), "=")
 		db, err := strconv.Atoi(from)

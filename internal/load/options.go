@@ -111,11 +111,6 @@ func (o *Options) Check() error {
 	return nil
 }
 
-// run is the run at hand.
-func (o *Options) run() loadstate.Run {
-	return loadstate.Run{Location: o.Location(), Resume: o.Resume, MustBeEmpty: o.Target.OnExists == writer.Fail, Undo: o.Undo}
-}
-
 // isStream reports whether the dump can be read only once.
 func (o *Options) isStream() bool { return o.Dump == loadstate.Stream }
 

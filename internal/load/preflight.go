@@ -81,7 +81,8 @@ func (p *inspection) look(ctx context.Context, names error) (err error) {
 		return MayWantTLS(err)
 	}
 	var place error
-	if p.state, place = loadstate.Look(ctx, p.run(), p.facts.Target.Nodes); place == nil && p.state.WantsEmpty() {
+	run := loadstate.Run{Location: p.Location(), Resume: p.Resume, MustBeEmpty: p.Target.OnExists == writer.Fail, Undo: p.Undo}
+	if p.state, place = loadstate.Look(ctx, run, p.facts.Target.Nodes); place == nil && p.state.WantsEmpty() {
 		if err := p.facts.Count(ctx, countLimit); err != nil {
 			return err
 		}

@@ -2,8 +2,6 @@ package load
 
 import (
 	"context"
-	"fmt"
-	"io"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/admin"
@@ -45,11 +43,4 @@ func (p *pressure) observe(ctx context.Context, m *progress.Meter, t *target.Tar
 		}
 		return progress.Load{Ops: float64(h.Ops), CPUSeconds: h.CPUSeconds, Memory: h.Memory, Disk: h.Disk, Stalls: h.Stalls, Notes: h.Notes()}, nil
 	})
-}
-
-// summarize says, at the end, how often the target slowed the load down.
-func (p *pressure) summarize(log io.Writer) {
-	if p.delayed > 0 {
-		fmt.Fprintf(log, "the target held writes back in %d of %d looks at its storage: its compactions did not keep up (INFO rocksdb)\n", p.delayed, p.looks)
-	}
 }

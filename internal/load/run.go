@@ -289,9 +289,13 @@ func (j *job) leftOut(list *leftout.Report) func(unit string, l writer.LeftOut) 
 func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, list *leftout.Report) ([]LoadedKey, error) {
 	a, jn := j.feed.Archive(), there.Journal
 	var sample PassingSample
+	phase := phase
+	if j.Shared { // the loads into all targets are one
+		phase = ""
+	}
 	o := TransferOptions{
 		Feed: j.feed, Target: l, Journal: jn, Workers: j.Workers, Keep: j.Filter.Key(), Retry: j.retry, MaxErrors: j.MaxErrors,
-		StallTimeout: j.StallTimeout, Throttle: j.throttle, LeftOut: j.leftOut(list), Meter: j.Meter, Phase: j.phase(), Log: j.log, There: there,
+		StallTimeout: j.StallTimeout, Throttle: j.throttle, LeftOut: j.leftOut(list), Meter: j.Meter, Phase: phase, Log: j.log, There: there,
 		Reconnected: func(ctx context.Context, begun []archive.Unit) error {
 			if j.isStream() {
 				begun = nil // they cannot be read again
@@ -329,14 +333,6 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 	return sample.keys, errors.Join(err, noted, list.Close())
 }
 
-// phase is the phase that the transfer begins; empty: the loads into all targets are one.
-func (j *job) phase() string {
-	if j.Shared {
-		return ""
-	}
-	return phase
-}
-
 // begin begins the journal if the load is fresh, and says which load this is.
 func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Opened, id journal.Identity) (err error) {
 	before := func(ctx context.Context) (saved string, err error) {
@@ -346,11 +342,13 @@ func (j *job) begin(ctx context.Context, l *writer.Loader, state *loadstate.Open
 		return j.save(ctx, l)
 	}
 	empty := func(ctx context.Context) (bool, error) { return j.targetIsEmpty(ctx, l) }
-	release, err := j.lockBefore(ctx, state)
-	if err != nil {
-		return err
+	if j.before != nil && state.Phase == loadstate.Fresh { // it is not to be undone meanwhile
+		release, lerr := j.before.Lock(ctx, journal.Next{Dump: j.ID, Number: j.Number, Root: storage.Abs(state.Root), Place: storage.Abs(j.Dump)})
+		if lerr != nil {
+			return lerr
+		}
+		defer func() { err = errors.Join(err, release()) }()
 	}
-	defer func() { err = errors.Join(err, release()) }()
 	kept, err := state.Begin(ctx, id, empty, before)
 	if kept != "" {
 		fmt.Fprintf(j.log, "the journal of the load before is kept as %s\n", kept)

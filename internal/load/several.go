@@ -36,7 +36,13 @@ const phase = "load"
 // Several runs the loads into the targets of these addresses at once, each at its own pace. What
 // fails at one is said, and does not stop the others. The error is the worst of all.
 func Several(ctx context.Context, addrs []string, meter *progress.Meter, phase string, connections int, sums []*summary.Summary, log io.Writer, one func(i int, log io.Writer) error) error {
-	b := newBoard(addrs, log)
+	b := &board{}
+	for _, addr := range addrs {
+		b.rows = append(b.rows, &targetRow{b: b, addr: addr, lines: logging.Lines{Each: func(line []byte) error {
+			_, err := fmt.Fprintf(log, "%s: %s", addr, line)
+			return err
+		}}})
+	}
 	end := meter.Begin(phase, connections)
 	defer end()
 	var g errgroup.Group
@@ -61,7 +67,7 @@ func (b *board) ended(ctx context.Context, r *targetRow, err error) {
 		err = fmt.Errorf("%w: %w", interrupt, err)
 	}
 	if err != nil {
-		text := oneLine(err)
+		text := strings.ReplaceAll(err.Error(), "\n", "; ")
 		if !exitcode.IsEnd(err) {
 			text = "failed: " + text
 		}
@@ -93,7 +99,6 @@ func (b *board) result() error {
 
 // A board shows the loads into several targets in one log: each line after the target's address.
 type board struct {
-	log  io.Writer
 	rows []*targetRow
 
 	mu sync.Mutex // guards what is written to the log, and the rows
@@ -115,23 +120,9 @@ func (r *targetRow) code() int {
 	return ExitCode(r.err)
 }
 
-func newBoard(addrs []string, log io.Writer) *board {
-	b := &board{log: log}
-	for _, addr := range addrs {
-		b.rows = append(b.rows, &targetRow{b: b, addr: addr, lines: logging.Lines{Each: func(line []byte) error {
-			_, err := fmt.Fprintf(b.log, "%s: %s", addr, line)
-			return err
-		}}})
-	}
-	return b
-}
-
 // Write writes the lines of a load.
 func (r *targetRow) Write(p []byte) (int, error) {
 	r.b.mu.Lock()
 	defer r.b.mu.Unlock()
 	return r.lines.Write(p)
 }
-
-// oneLine is the text of an error as it stands in the log.
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }

@@ -70,7 +70,11 @@ func Transfer(ctx context.Context, o TransferOptions) error {
 	t.refused.Store(o.Journal.Stats().LeftOut[writer.ReasonRefused])
 	t.coming = !o.Feed.Finished()
 	pressure := &pressure{}
-	defer pressure.summarize(o.Log)
+	defer func() {
+		if pressure.delayed > 0 {
+			fmt.Fprintf(o.Log, "the target held writes back in %d of %d looks at its storage: its compactions did not keep up (INFO rocksdb)\n", pressure.delayed, pressure.looks)
+		}
+	}()
 	if o.Phase != "" {
 		defer o.Meter.Begin(o.Phase, o.Workers)()
 	}

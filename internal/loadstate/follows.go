@@ -38,15 +38,6 @@ func (b *Before) Doubts() *PassingDoubts {
 	return d
 }
 
-// sibling returns where the delta before another is; empty: that one is in no chain.
-func sibling(dump string, number int) string {
-	chain, is, ok := inChain(dump)
-	if !ok || is != number {
-		return ""
-	}
-	return archive.DeltaPath(chain, number-1)
-}
-
 // Before returns the load that the load of a delta at l follows, of the dump with the id after.
 // Base is where the base lies; empty: not known. Of a load that is not done it is ErrUnfinished.
 func (l Location) Before(ctx context.Context, after, base string, nodes []string) (*Before, error) {
@@ -54,7 +45,10 @@ func (l Location) Before(ctx context.Context, after, base string, nodes []string
 	l.ID, l.Number = after, number-1
 	what := "the base (dump " + after + ")"
 	if number > 1 {
-		what, base = fmt.Sprintf("delta %d (dump %s)", number-1, after), sibling(l.Dump, number)
+		what, base = fmt.Sprintf("delta %d (dump %s)", number-1, after), "" // unless it is in the chain
+		if chain, is, ok := inChain(own); ok && is == number {
+			base = archive.DeltaPath(chain, number-1)
+		}
 	}
 	l.Dump = base
 	unknown := l.Dump == "" && l.State == ""

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
@@ -69,16 +68,12 @@ func (s *State) Next() (Phase, preflight.Check, error) {
 			"or undo it with kvload rollback and load from the beginning (%s)", exitcode.ErrRefused, began, s.Root)
 	}
 	if undo := storage.Abs(s.run.Undo); undo != "" && undo != j.Undo() {
-		return Fresh, c, fmt.Errorf("%w: this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)", exitcode.ErrRefused, undoOf(j), s.Root)
+		begun := "with --undo " + j.Undo()
+		if j.Undo() == "" {
+			begun = "without --undo"
+		}
+		return Fresh, c, fmt.Errorf("%w: this load was begun %s, and some of what it overwrites may be overwritten already: give the --undo that it was begun with, or none (%s)", exitcode.ErrRefused, begun, s.Root)
 	}
 	c.Found = fmt.Sprintf("resuming the load of %s: %s loaded", began, progress.Plural(j.Stats().Keys, "key is", "keys are"))
 	return Resumed, c, nil
-}
-
-// undoOf says where a load saves what it overwrites.
-func undoOf(j *journal.Journal) string {
-	if j.Undo() == "" {
-		return "without --undo"
-	}
-	return "with --undo " + j.Undo()
 }

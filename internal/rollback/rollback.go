@@ -96,7 +96,11 @@ func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) erro
 	if r.root, r.common, err = r.Location().Find(ctx, r.target.Target.Nodes); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.close()) }()
+	defer func() {
+		for _, p := range r.shards { // other runs are let in
+			err = errors.Join(err, p.journal.Close())
+		}
+	}()
 	if err := r.lock(ctx); err != nil {
 		return err
 	}
@@ -326,15 +330,6 @@ func (r *rollback) end(ctx context.Context) error {
 		return nil
 	}
 	return r.common.Forget(ctx, r.root)
-}
-
-// close lets other runs in.
-func (r *rollback) close() error {
-	var errs []error
-	for _, p := range r.shards {
-		errs = append(errs, p.journal.Close())
-	}
-	return errors.Join(errs...)
 }
 
 // Options say which load is undone, and how.

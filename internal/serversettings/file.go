@@ -59,14 +59,6 @@ func parse(data []byte) (left []Change, err error) {
 	return []Change{{one.Source, one.Name, one.Value, "0"}}, err
 }
 
-func (f File) write(changes []Change) error {
-	data, err := json.Marshal(changes)
-	if err != nil {
-		return err
-	}
-	return storage.WriteFile(f.Store, f.Name, data)
-}
-
 func (f File) remove() error { return f.Store.Remove(f.Name) }
 
 // Remind says what an earlier run has left changed, for a run that ends before it can set it back.

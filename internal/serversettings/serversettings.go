@@ -12,12 +12,15 @@ package serversettings
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"strings"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 // RestoreTime is how long it may take to set back, also after Ctrl-C.
@@ -98,7 +101,11 @@ func (k *Keeper) Adopt(ctx context.Context) error {
 // Change changes settings, when nothing is left to be set back, and writes the file before. A
 // setting for which the error of a server mayStay stays as it is, and the next is changed.
 func (k *Keeper) Change(ctx context.Context, changes []Change, mayStay func(error) bool) error {
-	if err := k.o.File.write(changes); err != nil {
+	data, err := json.Marshal(changes)
+	if err == nil {
+		err = storage.WriteFile(k.o.File.Store, k.o.File.Name, data)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", k.o.Flag, err)
 	}
 	k.changed = changes

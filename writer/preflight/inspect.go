@@ -9,6 +9,7 @@ package preflight
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -187,7 +188,8 @@ func (f *Facts) Keyspace(db int) string { return f.target.Keyspace(db) }
 // Count counts the keys that the keyspaces hold, up to limit, for a load that needs them to be
 // empty. It is called before Checks.
 func (f *Facts) Count(ctx context.Context, limit int) (err error) {
-	if f.Refusal != nil || f.moving() {
+	moving := slices.ContainsFunc(f.members, func(m member) bool { return m.moving != "" })
+	if f.Refusal != nil || moving { // while slots move, keys cannot be counted
 		return nil
 	}
 	var dbs []int

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
@@ -87,11 +86,6 @@ func (f *Facts) memberChecks(need *Need) []Check {
 		}
 	}
 	return list
-}
-
-// moving reports whether slots move: keys cannot be counted then.
-func (f *Facts) moving() bool {
-	return slices.ContainsFunc(f.members, func(m member) bool { return m.moving != "" })
 }
 
 func (m *member) checkMoving() Check {

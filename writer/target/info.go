@@ -129,9 +129,6 @@ func (t *Info) AtLeast(major, minor int) bool {
 	return a > major || a == major && b >= minor
 }
 
-// isNewer reports whether the version of t is above that of u.
-func (t *Info) isNewer(u *Info) bool { return !u.AtLeast(t.version()) }
-
 // version returns the first two numbers of the version.
 func (t *Info) version() (major, minor int) {
 	first, rest, _ := strings.Cut(t.Version, ".")
@@ -194,7 +191,7 @@ func (t *Info) include(u *Info) error {
 	if u.Mode != t.Mode || u.Server != t.Server {
 		return conn.Preflightf("node %s of the cluster is a %s %s, and not a %s %s like another one", u.Addr, u.Mode, u.Server, t.Mode, t.Server)
 	}
-	if t.isNewer(u) {
+	if !u.AtLeast(t.version()) {
 		t.Version = u.Version
 	}
 	t.ClockOffset = max(t.ClockOffset, u.ClockOffset) // nothing is written that is over on any of them

@@ -189,11 +189,12 @@ func (w *writer) send(ctx context.Context, commands [][]any) error {
 	replies, _ := pipe.Exec(ctx) // each error stands in its reply
 	for i, reply := range replies {
 		name, err := commands[i][0].(string), reply.Err()
-		var closed net.Error
+		_, isReply := errors.AsType[redis.Error](err)
+		_, closed := errors.AsType[net.Error](err)
 		switch {
 		case err == nil || errors.Is(err, redis.Nil):
 			w.taken[name]++
-		case errors.As(err, &closed) || !isReply(err):
+		case closed || !isReply:
 			return err
 		case strings.Contains(err.Error(), "unknown") || strings.Contains(err.Error(), "wrong number"):
 			return fmt.Errorf("%.200q: %w", commands[i], err)
@@ -202,10 +203,4 @@ func (w *writer) send(ctx context.Context, commands [][]any) error {
 		}
 	}
 	return nil
-}
-
-// isReply reports whether an error came from the server.
-func isReply(err error) bool {
-	var reply redis.Error
-	return errors.As(err, &reply)
 }

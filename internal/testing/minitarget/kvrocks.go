@@ -73,8 +73,9 @@ func StartKvrocks(t testing.TB, o Options) *Kvrocks {
 		o.Version = "2.10.1"
 	}
 	k := &Kvrocks{
-		Miniredis: miniredis.RunT(t), options: o, store: newStore(), streams: map[name]*format.StreamState{},
-		own: server.NewPeer(bufio.NewWriter(io.Discard)), dbs: map[string]int{defaultNamespace: 0},
+		Miniredis: miniredis.RunT(t), options: o, store: store{heads: map[name]head{}, subs: map[place]map[string]string{}},
+		streams: map[name]*format.StreamState{},
+		own:     server.NewPeer(bufio.NewWriter(io.Discard)), dbs: map[string]int{defaultNamespace: 0},
 		tokens: map[string]string{}, peers: map[*server.Peer]*session{},
 		config: map[string]string{
 			"proto-max-bulk-len": "536870912", "log-level": "info", "workers": "8",

@@ -16,8 +16,6 @@ type store struct {
 	faults []string
 }
 
-func newStore() store { return store{heads: map[name]head{}, subs: map[place]map[string]string{}} }
-
 // apply writes rows, and returns the keys of which something is seen that was not before.
 func (s *store) apply(rows []row) map[name]bool {
 	touched, places := map[name]bool{}, map[place]bool{}
@@ -39,7 +37,10 @@ func (s *store) apply(rows []row) map[name]bool {
 		case r.deleted:
 			delete(s.subs[p], sub)
 		default:
-			s.set(p, sub, r.value)
+			if s.subs[p] == nil {
+				s.subs[p] = map[string]string{}
+			}
+			s.subs[p][sub] = r.value
 		}
 		places[p] = true
 	}
@@ -62,13 +63,6 @@ func (s *store) setHead(n name, r row) {
 	default:
 		s.heads[n] = h
 	}
-}
-
-func (s *store) set(p place, sub, value string) {
-	if s.subs[p] == nil {
-		s.subs[p] = map[string]string{}
-	}
-	s.subs[p][sub] = value
 }
 
 // faultf notes what a real Kvrocks takes without a word, and answers wrong from then on.
