@@ -16,7 +16,7 @@ type ChunkReader struct {
 	r      *bufio.Reader
 	codec  *Codec
 	header Header
-	footer *Footer
+	footer Footer
 
 	hash  hash.Hash
 	seek  []seekEntry
@@ -78,12 +78,7 @@ func NewChunkReader(r io.Reader, codec *Codec, name string) (*ChunkReader, error
 func (cr *ChunkReader) Header() Header { return cr.header }
 
 // Footer returns the chunk's footer, after Next has returned io.EOF.
-func (cr *ChunkReader) Footer() Footer {
-	if cr.footer == nil {
-		return Footer{}
-	}
-	return *cr.footer
-}
+func (cr *ChunkReader) Footer() Footer { return cr.footer }
 
 // SHA256 returns the hash of the whole file, after Next has returned io.EOF.
 func (cr *ChunkReader) SHA256() []byte { return cr.hash.Sum(nil) }
@@ -179,7 +174,7 @@ func (cr *ChunkReader) readFrame() error {
 			}
 		}
 	}
-	f, err := readFrameAfter(cr.r, cr.frame.data, cr.beforeGiant)
+	f, err := readFrame(cr.r, cr.frame.data, cr.beforeGiant)
 	cr.frame = f
 	if err != nil {
 		return err
@@ -241,7 +236,7 @@ func (cr *ChunkReader) readEnd() error {
 	default:
 		return sourceError{err}
 	}
-	cr.footer = &f
+	cr.footer = f
 	return nil
 }
 

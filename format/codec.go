@@ -43,18 +43,12 @@ func NewCodec(level Level, concurrency int) (*Codec, error) {
 	if concurrency > 0 {
 		eopts = append(eopts, zstd.WithEncoderConcurrency(concurrency))
 	}
-	big, err := zstd.NewWriter(nil, eopts...)
-	if err != nil {
-		return nil, fmt.Errorf("start zstd: %w", err)
-	}
+	big, err1 := zstd.NewWriter(nil, eopts...)
 	// A single segment always says its content's size; without it, klauspost/compress
 	// leaves out sizes below 256.
-	enc, err := zstd.NewWriter(nil, append(eopts, zstd.WithSingleSegment(true))...)
-	if err != nil {
-		return nil, fmt.Errorf("start zstd: %w", err)
-	}
-	dec, err := zstd.NewReader(nil, dopts...)
-	if err != nil {
+	enc, err2 := zstd.NewWriter(nil, append(eopts, zstd.WithSingleSegment(true))...)
+	dec, err3 := zstd.NewReader(nil, dopts...)
+	if err := errors.Join(err1, err2, err3); err != nil {
 		return nil, fmt.Errorf("start zstd: %w", err)
 	}
 	return &Codec{enc, big, dec}, nil

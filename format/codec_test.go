@@ -21,7 +21,7 @@ func TestCodecIsShared(t *testing.T) {
 				for n := 1; n < 1<<21; n *= 5 {
 					raw := bytes.Repeat(fmt.Appendf(nil, "%d %d ", i, n), n/4+1)
 					z := codec.encode(raw, nil)
-					f, err := readFrame(bufio.NewReader(bytes.NewReader(z)), nil)
+					f, err := readFrame(bufio.NewReader(bytes.NewReader(z)), nil, nil)
 					if err != nil {
 						t.Error(err)
 						return

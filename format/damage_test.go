@@ -222,7 +222,7 @@ func TestReadersThatEndEarlyOrSlowly(t *testing.T) {
 	}
 	for _, raw := range [][]byte{noise[:200], noise} {
 		z := testCodec.encode(raw, nil)
-		f, err := readFrame(bufio.NewReaderSize(iotest.DataErrReader(bytes.NewReader(z)), 16), nil)
+		f, err := readFrame(bufio.NewReaderSize(iotest.DataErrReader(bytes.NewReader(z)), 16), nil, nil)
 		if err != nil || !bytes.Equal(f.data, z) {
 			t.Errorf("a frame of %d bytes whose end comes with io.EOF: %v", len(z), err)
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"time"
@@ -147,14 +148,8 @@ func (in *Info) Follows(before *Info) error {
 		return fmt.Errorf("it is delta %d and follows dump %s, but delta %d was to follow dump %s", d.Number, d.After, number, before.Dump)
 	case !slices.Equal(d.From, at):
 		return fmt.Errorf("it begins at binlog positions %v, and the dump before it ends at %v", d.From, at)
-	case !in.Options.sameAs(&before.Options):
+	case !reflect.DeepEqual(in.Options, before.Options):
 		return fmt.Errorf("its options %+v are not those of its base, %+v", in.Options, before.Options)
 	}
 	return nil
-}
-
-// sameAs reports whether o and p ask for the same.
-func (o *Options) sameAs(p *Options) bool {
-	return slices.Equal(o.Databases, p.Databases) && slices.Equal(o.Types, p.Types) && o.Match == p.Match &&
-		o.Sample == p.Sample && o.LimitKeys == p.LimitKeys && o.Scan == p.Scan
 }

@@ -4,8 +4,8 @@
 // To write, create a [ChunkWriter] on any io.Writer, hand it records with Write and finish with
 // Close. To read, create a [ChunkReader] and call Next until io.EOF, which comes only after the
 // footer, the digest and the seek table have been checked and nothing follows them: until then what
-// was read is tentative. [OpenChunk] reads a chunk's header and footer, or the frames that hold one
-// key, through an io.ReaderAt.
+// was read is tentative. [OpenChunk] reads a chunk's header and footer, and [Chunk.Keys] the frames
+// that hold what is asked for, through an io.ReaderAt.
 //
 // Every length that comes from a file is compared with a limit of limits.go before it allocates. A
 // damaged file gives a [*CorruptError] that names the file and the offset.

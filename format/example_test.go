@@ -100,7 +100,7 @@ func ExampleChunkReader() {
 	// 2 keys
 }
 
-func ExampleChunk_Find() {
+func ExampleChunk_Keys() {
 	codec, err := format.NewCodec(format.Fastest, 1)
 	if err != nil {
 		log.Fatal(err)
@@ -112,12 +112,16 @@ func ExampleChunk_Find() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	err = c.Find([]byte("cart:2"), func(r *format.Record) error {
-		_, err := fmt.Printf("%q\n", r.Elems)
-		return err
-	})
-	if err != nil {
-		log.Fatal(err)
+	keys := c.Keys()
+	for {
+		key, err := keys.Seek([]byte("cart:2"))
+		if err == io.EOF || err == nil && string(key) != "cart:2" {
+			break
+		}
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Printf("%q\n", keys.Record().Elems)
 	}
 	// Output:
 	// ["fig" "1" "kiwi" "9"]

@@ -190,50 +190,40 @@ func (c *cursor) skip() {
 	}
 }
 
+// wide says of each type from mpNil to mpMap32 how many bytes give its length, how many follow
+// beside those, and, of an array or map, how many values one of its length is.
+var wide = [32]struct{ size, more, values uint64 }{
+	mpBin8 - mpNil: {1, 0, 0}, {2, 0, 0}, {4, 0, 0},
+	0xc7 - mpNil: {1, 1, 0}, {2, 1, 0}, {4, 1, 0}, // ext, and a byte for its type
+	0xca - mpNil: {0, 4, 0}, {0, 8, 0}, // floats
+	mpUint8 - mpNil: {0, 1, 0}, {0, 2, 0}, {0, 4, 0}, {0, 8, 0},
+	0xd0 - mpNil: {0, 1, 0}, {0, 2, 0}, {0, 4, 0}, {0, 8, 0}, // signed integers
+	0xd4 - mpNil: {0, 2, 0}, {0, 3, 0}, {0, 5, 0}, {0, 9, 0}, {0, 17, 0}, // fixext
+	mpStr8 - mpNil: {1, 0, 0}, {2, 0, 0}, {4, 0, 0},
+	mpArray16 - mpNil: {2, 0, 1}, {4, 0, 1},
+	mpMap16 - mpNil: {2, 0, 2}, {4, 0, 2},
+}
+
 // skipHead takes a value, of an array or map only the head, and returns how many
 // values that head announces.
 func (c *cursor) skipHead() uint64 {
 	switch t := c.typeByte(); {
-	case t < 0x80 || t >= 0xe0: // an integer of one byte
+	case t < 0x80 || t > mpMap32: // an integer of one byte
 	case t < mpFixArray:
 		return 2 * uint64(t&0x0f)
 	case t < mpFixStr:
 		return uint64(t & 0x0f)
 	case t < mpNil:
 		c.take(uint64(t & 0x1f))
-	case t == mpNil || t == mpFalse || t == mpTrue:
-	case t == mpBin8 || t == mpStr8:
-		c.take(c.size(1))
-	case t == mpBin16 || t == mpStr16:
-		c.take(c.size(2))
-	case t == mpBin32 || t == mpStr32:
-		c.take(c.size(4))
-	case t == 0xc7: // ext 8, and a byte for its type
-		c.take(c.size(1) + 1)
-	case t == 0xc8:
-		c.take(c.size(2) + 1)
-	case t == 0xc9:
-		c.take(c.size(4) + 1)
-	case t == 0xca: // float32
-		c.take(4)
-	case t == mpFloat64:
-		c.take(8)
-	case t >= mpUint8 && t <= mpUint64:
-		c.take(1 << (t - mpUint8))
-	case t >= 0xd0 && t <= 0xd3: // signed integers
-		c.take(1 << (t - 0xd0))
-	case t >= 0xd4 && t <= 0xd8: // fixext
-		c.take(1<<(t-0xd4) + 1)
-	case t == mpArray16:
-		return c.size(2)
-	case t == mpArray32:
-		return c.size(4)
-	case t == mpMap16:
-		return 2 * c.size(2)
-	case t == mpMap32:
-		return 2 * c.size(4)
-	default:
+	case t == 0xc1:
 		c.wrong("a msgpack value", t)
+	default:
+		w := wide[t-mpNil]
+		n := c.size(w.size)
+		if w.values > 0 {
+			return w.values * n
+		}
+		c.take(n + w.more)
 	}
 	return 0
 }

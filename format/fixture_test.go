@@ -221,3 +221,19 @@ func sha256Sum(data []byte) []byte {
 }
 
 func sha256Hex(data []byte) string { return hex.EncodeToString(sha256Sum(data)) }
+
+// Find calls emit for each record of key, in order, reading only the frames that can hold it.
+func (c *Chunk) Find(key []byte, emit func(*Record) error) error {
+	for k := c.Keys(); ; {
+		found, err := k.Seek(key)
+		if err == io.EOF || err == nil && !bytes.Equal(found, key) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if err := emit(k.Record()); err != nil {
+			return err
+		}
+	}
+}

@@ -32,12 +32,9 @@ var errFrame = errors.New("not a frame of a chunk")
 
 // readFrame reads the next frame of r into buf, which it may grow. It returns io.EOF
 // only where no byte follows. It reads block by block, so that it allocates no more than
-// FrameTarget for what a header claims and the file does not hold.
-func readFrame(r *bufio.Reader, buf []byte) (rawFrame, error) { return readFrameAfter(r, buf, nil) }
-
-// readFrameAfter is readFrame, but calls before, if it is not nil, when it knows what the frame
-// decompresses to, and has read no more than that.
-func readFrameAfter(r *bufio.Reader, buf []byte, before func(content uint64) error) (rawFrame, error) {
+// FrameTarget for what a header claims and the file does not hold. It calls before, if it is not
+// nil, when it knows what the frame decompresses to, and has read no more than that.
+func readFrame(r *bufio.Reader, buf []byte, before func(content uint64) error) (rawFrame, error) {
 	f := rawFrame{data: buf[:0]}
 	if _, err := r.Peek(1); err == io.EOF {
 		return f, err

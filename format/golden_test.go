@@ -261,7 +261,7 @@ func checkGoldenChunk(t *testing.T, in *Info, c *ChunkInfo, want *goldenChunk, d
 func decompressed(t *testing.T, chunk []byte) (all []byte) {
 	t.Helper()
 	for r := bufio.NewReader(bytes.NewReader(chunk)); ; {
-		f, err := readFrame(r, nil)
+		f, err := readFrame(r, nil, nil)
 		if err != nil || f.skippable {
 			return all
 		}

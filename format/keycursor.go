@@ -58,20 +58,3 @@ func (k *KeyCursor) Seek(key []byte) ([]byte, error) {
 		k.at, k.raw, k.off = next, raw, 0
 	}
 }
-
-// Find calls emit for each record of key, in order, reading only the frames that can
-// hold it. The record is valid until emit returns.
-func (c *Chunk) Find(key []byte, emit func(*Record) error) error {
-	for k := c.Keys(); ; {
-		found, err := k.Seek(key)
-		if err == io.EOF || err == nil && !bytes.Equal(found, key) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if err := emit(&k.rec); err != nil {
-			return err
-		}
-	}
-}

@@ -150,21 +150,11 @@ func (c *ChunkInfo) InRange(key []byte) bool { return inRange(c.Start, c.End, c.
 func SortChunks(chunks []ChunkInfo) {
 	slices.SortFunc(chunks, func(a, b ChunkInfo) int {
 		return cmp.Or(cmp.Compare(a.DB, b.DB), cmp.Compare(typeOrder(a.Type), typeOrder(b.Type)),
-			bytes.Compare(a.Start, b.Start), compareBool(a.Continues, b.Continues), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
+			bytes.Compare(a.Start, b.Start), cmp.Compare(strconv.FormatBool(a.Continues), strconv.FormatBool(b.Continues)), cmp.Compare(len(a.Name), len(b.Name)), cmp.Compare(a.Name, b.Name))
 	})
 }
 
 func typeOrder(t Type) int { return slices.Index(Types, t) }
-
-func compareBool(a, b bool) int {
-	switch {
-	case a == b:
-		return 0
-	case b:
-		return -1
-	}
-	return 1
-}
 
 // SumUp sets Totals from Chunks, which it sorts.
 func (m *Manifest) SumUp() {

@@ -73,7 +73,7 @@ func (c *Chunk) frame(i int, dst []byte) ([]byte, error) {
 		return nil, c.corrupt(i, err)
 	}
 	c.in.Reset(bytes.NewReader(c.stored))
-	f, err := readFrame(&c.in, c.data)
+	f, err := readFrame(&c.in, c.data, nil)
 	c.data = f.data
 	if err == nil && (f.skippable || uint32(len(f.data)) != e.compressed || f.content != uint64(e.decompressed) || f.checksum() != e.checksum) {
 		err = errors.New("the frame does not fit the seek table")

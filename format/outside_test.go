@@ -76,7 +76,7 @@ func TestFramesOfZstdProgram(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			f, err := readFrame(bufio.NewReader(bytes.NewReader(z)), nil)
+			f, err := readFrame(bufio.NewReader(bytes.NewReader(z)), nil, nil)
 			if err != nil {
 				t.Fatalf("%s, %d bytes: %v", level, n, err)
 			}
