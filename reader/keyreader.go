@@ -21,9 +21,10 @@ type KeyReader struct {
 	w     *scan         // of the call at hand
 	apart int           // see exchange
 
-	anyType bool // what types a name has cannot be asked
-	noMGet  bool // that command is refused
-	alone   bool // the keys at hand have no other type, see ReadAlone
+	cut     [][]byte // what streams with a NUL in their names are listed as; nil: not listed yet
+	anyType bool     // what types a name has cannot be asked
+	noMGet  bool     // that command is refused
+	alone   bool     // the keys at hand have no other type, see ReadAlone
 }
 
 // NewKeyReader opens a connection for the keys of a database.

@@ -124,9 +124,3 @@ func firstOf(first format.Type, n int64, order []format.Type) TypeSet {
 
 // IsInternal reports whether a name is one that Pika keeps for itself, which no dump has.
 func IsInternal(name []byte) bool { return internal(name) }
-
-// MayHide reports whether the source may have keys under a name that it does not find when it is
-// asked for it (SERVERS.md P4).
-func (s *Scanner) MayHide(name []byte) bool {
-	return !s.source.ManyTypes() && slices.Contains(name, 0)
-}

@@ -34,6 +34,8 @@ type Name struct {
 	// Unlisted says why the streams whose names begin with Key cannot be listed (reader.Unlisted);
 	// then it is none itself. Empty: it is a name.
 	Unlisted string
+
+	hidden string // why nobody knows whether the source has it; empty: it finds what it has
 }
 
 // Sorted returns names that stand in byte order without repetition, by database.
@@ -142,7 +144,7 @@ func (c *differingCursor) Next() (Name, error) {
 		}
 	}
 	if s := c.skipped; s != nil && (!c.held || bytes.Compare(s.Key, c.name) <= 0) {
-		return Name{s.Key, s.Detail}, c.nextUnlisted()
+		return Name{Key: s.Key, Unlisted: s.Detail}, c.nextUnlisted()
 	}
 	if !c.held {
 		return Name{}, io.EOF

@@ -32,7 +32,8 @@ type Options struct {
 	Pool    *Pool // of connections, that outlive the call; nil: they are made for it
 	Threads int   // connections that read at once
 	// Again says that names are read again that were written after their types were looked at, so
-	// that whose an expiry is need not be looked at twice (reader.KeyReader.ReadAlone).
+	// that whose an expiry is need not be looked at twice (reader.KeyReader.ReadAlone), and that no
+	// list is asked for to tell which names with a NUL a 4.0 still has.
 	Again bool
 	Meter *progress.Meter // counts, in the phase at hand
 }
@@ -140,7 +141,7 @@ func (w *worker) read(ctx context.Context, p part) (err error) {
 	var sinks []*sink
 	for i, t := range p.types {
 		s := &sink{
-			seg: w.o.Writer.Segment(p.db, t, p.Start), scanner: w.o.Scanner, first: i == 0,
+			seg: w.o.Writer.Segment(p.db, t, p.Start), first: i == 0,
 			counter: w.o.Meter.Part(progress.Name{DB: p.db, Type: string(t)}), meter: w.o.Meter, typ: t, alone: w.o.Again,
 		}
 		defer s.seg.Discard()
@@ -227,11 +228,26 @@ func (w *worker) names(ctx context.Context, k *reader.KeyReader, p part, names [
 	return nil
 }
 
-// types asks which types may have names.
+// types asks which types may have names, and of which the source may have keys all the same.
 func (w *worker) types(ctx context.Context, k *reader.KeyReader, names []Name) ([]reader.TypeSet, error) {
 	keys := make([][]byte, len(names))
 	for i := range names {
 		keys[i] = names[i].Key
+		if names[i].hidden = ""; w.o.Again && w.o.Scanner.MayHide(keys[i]) {
+			names[i].hidden = "a name with a NUL, which the source does not find: pikadump dump --base tells if it is listed"
+		}
 	}
-	return k.Types(ctx, keys, slices.Contains(w.o.Writer.Info.Options.Types, format.TypeStream))
+	streams := slices.Contains(w.o.Writer.Info.Options.Types, format.TypeStream)
+	if !w.o.Again {
+		hidden, err := k.Hidden(ctx, keys, streams)
+		if err != nil {
+			return nil, err
+		}
+		for i, is := range hidden {
+			if is {
+				names[i].hidden = fmt.Sprintf("the source lists a key as %q that no command reads: PKPATTERNMATCHDEL with this removes it", w.o.Scanner.Shown(keys[i]))
+			}
+		}
+	}
+	return k.Types(ctx, keys, streams)
 }

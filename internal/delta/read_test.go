@@ -73,6 +73,50 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestHidden: a 4.0 finds no name with a NUL. A comparison tells by its lists that one is deleted,
+// and leaves out only what they show, or cannot show; who follows asks for no list.
+func TestHidden(t *testing.T) {
+	var refuse atomic.Bool
+	var lists atomic.Int64
+	srv := smallpika.StartEmpty(t, pikasim.Options{Version: pikasim.V401, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+		if smallpika.IsOfScan(args, "KEYS *\x00") {
+			lists.Add(1)
+			if refuse.Load() {
+				return []byte("-NOPERM no\r\n"), true, false
+			}
+		}
+		return nil, false, false
+	}})
+	smallpika.Send(t, srv.Addr(), "SET a\x00b 1", "HSET h\x00b f 1", "XADD s\x00b * f 1", "SET gone 1")
+	names := map[int][][]byte{0: {}}
+	for _, name := range []string{"a\x00", "a\x00b", "gone", "gone\x00x", "h\x00b", "s\x00b"} {
+		names[0] = append(names[0], []byte(name))
+	}
+	for _, c := range []struct {
+		follows, refuse bool
+		skipped         int64
+		lists           int64
+	}{{false, false, 4, 1}, {false, true, 5, 1}, {true, false, 5, 0}} {
+		refuse.Store(c.refuse)
+		lists.Store(0)
+		s := open(t, reader.Options{Addr: srv.Addr()})
+		w, dir := create(t, s)
+		if err := delta.Read(t.Context(), delta.Options{Scanner: s, Writer: w, Names: delta.Sorted(names), Again: c.follows}); err != nil {
+			t.Fatal(err)
+		}
+		got := finish(t, w, dir, false)
+		a, err := archive.OpenAny(t.Context(), dir, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		deleted := slices.Contains(got, `0 string "gone\x00x" deleted`)
+		if n := a.Manifest.Skipped; len(n) != 1 || n[0].Keys != c.skipped || n[0].Reason != string(reader.Gone) || deleted != (c.skipped == 4) || lists.Load() != c.lists {
+			t.Errorf("%+v: skipped %+v, %d lists of streams, got\n%s", c, n, lists.Load(), strings.Join(got, "\n"))
+		}
+	}
+}
+
 // TestTypesRefused: where a source does not let us ask for types, all are read.
 func TestTypesRefused(t *testing.T) {
 	for _, v := range []pikasim.Version{pikasim.V340, pikasim.V401} {

@@ -15,7 +15,6 @@ type sink struct {
 	seg     *archive.Segment
 	typ     format.Type
 	first   bool // of the types of the part
-	scanner *reader.Scanner
 	meter   *progress.Meter
 	counter *progress.Counter
 	alone   bool // see Options.Again
@@ -73,9 +72,9 @@ func (s *sink) absent(n *Name) error {
 			return s.skip(n.Key, reader.Internal, "")
 		}
 		return nil
-	case s.scanner.MayHide(n.Key):
+	case n.hidden != "":
 		if s.first {
-			return s.skip(n.Key, reader.Gone, "a name with a NUL, which the source does not find")
+			return s.skip(n.Key, reader.Gone, n.hidden)
 		}
 		return nil
 	}
