@@ -79,5 +79,5 @@ func extractAction(c *cli.Context) error {
 	defer a.Close()
 	logging.SetDump(c.App.ErrWriter, a.Manifest.Dump)
 	_, err = extract.Run(c.Context, a, out, o)
-	return damaged(c, in, err)
+	return err
 }

@@ -1,15 +1,12 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
@@ -173,18 +170,7 @@ func show(c *cli.Context, dump *export.Source, write func(*export.Exporter) erro
 	dump.Summary = command.Summarize(c, dump.Location, nil)
 	dump.Summary.Own = c.Command.Name == "get" // what was asked for stands there: no more is to be said
 	w := pack.InterruptibleWriter(c.Context, c.App.Writer)
-	return dump.Show(c.Context, w, o, func(x *export.Exporter) error {
-		return damaged(c, dump.Location, write(x))
-	})
-}
-
-// damaged adds to the error of a damaged dump how to learn more.
-func damaged(c *cli.Context, location string, err error) error {
-	if !errors.As(err, new(*format.CorruptError)) {
-		return err
-	}
-	return fmt.Errorf("%w (to see every damaged file: %s; --type and --match choose keys of others)",
-		err, command.Next(c, "kvload check", command.Identity, location))
+	return dump.Show(c.Context, w, o, write)
 }
 
 // ofCommands are flags that say what becomes of a key on a target.

@@ -103,7 +103,8 @@ func TestLookBroken(t *testing.T) {
 	}
 }
 
-// TestLookDamaged: of a dump with a damaged chunk the others can be had.
+// TestLookDamaged: of a dump with a damaged chunk the others can be had. What meets it names the
+// file and what helps: to look for others first, whatever else could come next.
 func TestLookDamaged(t *testing.T) {
 	dir := makeDump(t, []format.Record{text("a", "1"), hash("b", "f", "v")})
 	path := filepath.Join(dir, "chunks", "db0", "string", "000001.mpz")
@@ -116,8 +117,23 @@ func TestLookDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	out := filepath.Join(t.TempDir(), "part")
-	for _, args := range [][]string{{"get", dir, "a"}, {"cat", "--quiet", "--format", "json", dir}, {"extract", "--quiet", "--match", "*", "--out", out, dir}} {
-		runCommand(args...).failed(t, 13, "000001.mpz", "to see every damaged file: kvload check "+dir)
+	m := startTarget(t)
+	for _, args := range [][]string{
+		{"get", dir, "a"}, {"cat", "--quiet", "--format", "json", dir}, {"extract", "--quiet", "--match", "*", "--out", out, dir}, {"stats", dir},
+		{"report", "--out", out + ".html", dir}, {"pack", dir}, {"load", "--uri", m.Addr(), "--in", dir, "--state", out + ".state"},
+		{"verify", "--uri", m.Addr(), "--in", dir}, {"rollback", "--uri", m.Addr(), "--in", dir, "--state", out + ".state"},
+	} {
+		r := runCommand(args...)
+		if args[0] == "pack" {
+			r.stdout = "" // what was packed before
+		}
+		r.failed(t, 13, "000001.mpz", "fetch what is damaged again", "to see every damaged file: kvload check "+dir+"\n")
+		if strings.Contains(r.stderr, "  next ") || strings.Contains(r.stderr, "NOTHING WAS LOADED") {
+			t.Errorf("%q: %s", args, r.stderr)
+		}
+	}
+	if r := runCommand("load", "--uri", m.Addr(), "--in", dir, "--state", out+".json", "--json"); !strings.Contains(r.stdout, `"kvload check `+dir+`"`) {
+		t.Error(r.stdout)
 	}
 	for _, args := range [][]string{{"get", "--type", "hash", dir, "b"}, {"extract", "--quiet", "--type", "hash", "--out", out + "2", dir}} {
 		if r := runCommand(args...); r.code != 0 {

@@ -229,5 +229,5 @@ func damage(bad int, err error) error {
 	if err != nil || bad == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s not as written; fetch again from where the dump came, or dump again", ErrDamaged, progress.Plural(bad, "file is", "files are"))
+	return fmt.Errorf("%w: %s not as written", ErrDamaged, progress.Plural(bad, "file is", "files are"))
 }

@@ -123,6 +123,7 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 			continue
 		}
 		c.Before = func(c *cli.Context) error {
+			app.Metadata[contextKey] = c
 			if err := configure(log, c, args); err != nil {
 				return err
 			}
@@ -230,6 +231,12 @@ func show(app *cli.App, args []string, err error, code int) {
 			asked += " " + c.Name
 		}
 		fmt.Fprintf(w, "%s: see %s --help\n", name, asked)
+	case code == exitcode.Corrupt:
+		fmt.Fprintf(w, "%s: fetch what is damaged again from where the dump came, or dump again", name)
+		if check := checkOf(app, err, code); check != "" {
+			fmt.Fprintf(w, "; to see every damaged file: %s", check)
+		}
+		fmt.Fprintln(w)
 	case errors.As(err, new(interface{ SaysWhatToDo() bool })):
 	case code == exitcode.Auth && !strings.Contains(err.Error(), "namespace token"): // that is no password
 		fmt.Fprintf(w, "%s: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n", name)

@@ -1,12 +1,16 @@
 package command
 
 import (
+	"errors"
 	"net/url"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shellword"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
@@ -76,6 +80,26 @@ func Of(c *cli.Context, other string, without ...string) func(string) bool {
 		to := c.App.Command(other)
 		return but(name) && to != nil && flagOf(to.Flags, name) != nil
 	}
+}
+
+// checkOf returns the command that looks at all files of the dump or delta that has a damaged one;
+// empty: there is no such file, or the command is that, or it is one of a stream.
+func checkOf(app *cli.App, err error, code int) string {
+	c, _ := app.Metadata[contextKey].(*cli.Context)
+	damaged, ok := errors.AsType[*format.CorruptError](err)
+	if !ok || code != exitcode.Corrupt || c == nil || c.Command.Name == "check" || strings.HasSuffix(damaged.Name, " in the stream") {
+		return ""
+	}
+	dump, _, inside := strings.Cut(damaged.Name, "/chunks/")
+	if !inside {
+		dump = path.Dir(dump)
+	}
+	for _, arg := range app.Metadata[argsKey].([]string) { // a URL may need its query
+		if _, value, _ := strings.Cut("="+arg, "="); strings.HasPrefix(value, dump+"?") {
+			dump = value
+		}
+	}
+	return Next(c, "kvload check", Identity, dump)
 }
 
 // Identity keeps the flag by which an encrypted dump is read.

@@ -14,8 +14,9 @@ import (
 
 // The keys of App.Metadata.
 const (
-	endingKey = "ending"
-	argsKey   = "args"
+	endingKey  = "ending"
+	argsKey    = "args"
+	contextKey = "context" // of the command
 )
 
 // An ending is what is shown when a command has ended.
@@ -74,7 +75,11 @@ func conclude(app *cli.App, args []string, err error, code int) error {
 		return nil
 	}
 	e.s.End(err, code)
-	if e.next != nil {
+	if check := checkOf(app, err, code); check != "" { // before it nothing else helps
+		if e.c.Bool("json") { // else show names it
+			e.s.Next = []string{check}
+		}
+	} else if e.next != nil {
 		e.s.Next = append(e.s.Next, e.next(e.c, e.s, err)...)
 	}
 	if e.c.Bool("json") {

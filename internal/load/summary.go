@@ -39,7 +39,7 @@ func (j *job) reached(jn *journal.Journal, list *leftout.Report) error {
 		j.Summary.Shard = j.Shard.String()
 	}
 	j.Summary.Deleted, _ = jn.Deleted()
-	err := summarize(j.Summary, jn.Stats(), list.Where(jn.Stats().Left()), j.delta != nil)
+	err := summarize(j.Summary, jn.Stats(), list.Where(jn.Stats().Left()), j.delta != nil || !j.Summary.Finished)
 	j.Summary.File("journal", jn.Path())
 	j.Summary.File("undo", j.Undo)
 	if jn.Stats().Left() > 0 {
@@ -145,7 +145,7 @@ func (j *job) lookBack(ctx context.Context, there *Presence, keys []LoadedKey, l
 	return there.Journal.BeUnsure(there.lacks(len(gone), len(keys)))
 }
 
-// summarize says what was loaded, by this run and those before: of a delta that may be nothing. It
+// summarize says what was loaded, by this run and those before: of a delta, or of a load that stopped, that may be nothing. It
 // returns a LeftOutError if something was not.
 func summarize(sum *summary.Summary, s checkpoint.Stats, list string, mayBeNothing bool) error {
 	sum.Counts = countsOf(s)
@@ -193,10 +193,6 @@ func (j *job) unfinished(err error, jn *journal.Journal) error {
 	where := "nothing of the dump is on the target"
 	if jn.MayHaveSent() {
 		where = "part of the dump is on the target"
-	}
-	if errors.As(err, new(*format.CorruptError)) {
-		return fmt.Errorf("%w (%s: kvload check %s names every damaged file; "+
-			"fetch them again, then %s; %s says how far it is)", err, where, j.Dump, again, jn.Path())
 	}
 	return fmt.Errorf("%w (%s: %s; %s says how far it is)", err, where, again, jn.Path())
 }

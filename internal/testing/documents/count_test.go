@@ -12,7 +12,6 @@ var counted = regexp.MustCompile(`%[ds] (keys|elements|members|names|chunks|file
 // fine are texts whose number is a limit, or no number.
 var fine = []string{
 	"more than %d files: %w",
-	"%w (%s: kvload check %s names every damaged file; ", // a verb
 }
 
 // TestCountsAgree: what counts is written by progress.Plural. The reader and the writer, which
