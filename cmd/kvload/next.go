@@ -91,7 +91,7 @@ func afterRollback(c *cli.Context, s *summary.Summary, err error) []string {
 	case s.Rollback == nil:
 		return nil
 	case s.Result == summary.Done:
-		return []string{command.Next(c, "kvload load", command.Of(c, "load", "threads"), "--dry-run")}
+		return []string{command.Next(c, "kvload load", command.Of(c, "load", "threads", "break-lock"), append(command.Recalled(c), "--dry-run")...)}
 	case s.Result == summary.Left: // what others wrote: whether it goes is theirs to say
 		if list := s.LeftOut[0].List; list != "" && !strings.Contains(list, "://") {
 			return []string{"less " + shellword.Quote(list)}
@@ -111,7 +111,10 @@ func afterMerge(c *cli.Context, s *summary.Summary, err error) []string {
 
 // thenLoad tells that a dump which is sound can be loaded.
 func thenLoad(dir string) command.After {
-	return command.Then("kvload load", "--uri", "redis://TARGET:6666", "--in", dir)
+	return func(c *cli.Context, s *summary.Summary, err error) []string {
+		more := append([]string{"--uri", "redis://TARGET:6666", "--in", dir}, s.LoadFlags("")...)
+		return command.Then("kvload load", more...)(c, s, err)
+	}
 }
 
 // thenCheck tells that a dump can be checked.

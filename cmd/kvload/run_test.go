@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/manual"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
@@ -31,8 +33,16 @@ func TestMain(m *testing.M) {
 			os.Unsetenv(name)
 		}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, line := range wrongNext {
+		fmt.Println("FAIL: what is next cannot be run:", line)
+		code = 1
+	}
+	os.Exit(code)
 }
+
+// wrongNext are the commands that were said to be next, by any test, and are none.
+var wrongNext []string
 
 // A result is what a run of the command left behind.
 type result struct {
@@ -43,6 +53,7 @@ type result struct {
 func runCommand(args ...string) result {
 	var stdout, stderr bytes.Buffer
 	code := run(append([]string{"kvload"}, args...), strings.NewReader(""), &stdout, &stderr)
+	wrongNext = append(wrongNext, manual.WrongNext("kvload", commands(), stdout.String()+stderr.String())...)
 	return result{code, stdout.String(), stderr.String()}
 }
 

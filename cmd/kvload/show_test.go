@@ -132,7 +132,7 @@ func TestLookDamaged(t *testing.T) {
 			t.Errorf("%q: %s", args, r.stderr)
 		}
 	}
-	if r := runCommand("load", "--uri", m.Addr(), "--in", dir, "--state", out+".json", "--json"); !strings.Contains(r.stdout, `"kvload check `+dir+`"`) {
+	if r := runCommand("load", "--uri", m.Addr(), "--in", dir, "--state", out+".json", "--on-exists", "replace", "--json"); !strings.Contains(r.stdout, `"kvload check `+dir+`"`) {
 		t.Error(r.stdout)
 	}
 	for _, args := range [][]string{{"get", "--type", "hash", dir, "b"}, {"extract", "--quiet", "--type", "hash", "--out", out + "2", dir}} {

@@ -21,10 +21,7 @@ func afterDump(c *cli.Context, s *summary.Summary, err error) []string {
 		s.Finished && s.Result == summary.Left && len(s.LeftOut) == 0: // dump again
 		return []string{command.Next(c, "pikadump dump", command.But("resume"), "--out", "DIR")}
 	case s.Finished:
-		if base := c.String("base"); base != "" {
-			return thenLoad(c, out, "--base", base)
-		}
-		return thenLoad(c, out)
+		return thenLoad(c, s, out)
 	case !command.IsUnfinished(s, err):
 		return nil
 	case c.Bool("resume") || s.Shard != "":
@@ -53,14 +50,14 @@ func afterFollow(c *cli.Context, s *summary.Summary, err error) []string {
 	case s.Result == summary.Stopped || s.Result == summary.Failed:
 		return []string{command.Next(c, "pikadump follow", command.But())}
 	case chain.Deltas > 0:
-		return thenLoad(c, c.String("out"))
+		return thenLoad(c, s, c.String("out"))
 	}
 	return nil
 }
 
 // thenLoad tells that what was written can be loaded.
-func thenLoad(c *cli.Context, in string, more ...string) []string {
-	more = append([]string{"--uri", "redis://TARGET:6666", "--in", in}, more...)
+func thenLoad(c *cli.Context, s *summary.Summary, in string) []string {
+	more := append([]string{"--uri", "redis://TARGET:6666", "--in", in}, s.LoadFlags(c.String("base"))...)
 	if c.IsSet("encrypt-to") {
 		more = append(more, "--identity", "KEYFILE")
 	}

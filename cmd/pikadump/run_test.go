@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/manual"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 )
@@ -27,8 +29,16 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Setenv("PIKADUMP_RETRY_FOR", "0") // what is not about it ends at once
-	os.Exit(m.Run())
+	code := m.Run()
+	for _, line := range wrongNext {
+		fmt.Println("FAIL: what is next cannot be run:", line)
+		code = 1
+	}
+	os.Exit(code)
 }
+
+// wrongNext are the commands that were said to be next, by any test, and are none.
+var wrongNext []string
 
 // A result is what a run of the command left behind.
 type result struct {
@@ -39,6 +49,7 @@ type result struct {
 func runCommand(args ...string) result {
 	var stdout, stderr bytes.Buffer
 	code := run(append([]string{"pikadump"}, args...), strings.NewReader(""), &stdout, &stderr)
+	wrongNext = append(wrongNext, manual.WrongNext("pikadump", commands(), stdout.String()+stderr.String())...)
 	return result{code, stdout.String(), stderr.String()}
 }
 
@@ -147,6 +158,26 @@ func TestDump(t *testing.T) {
 		}
 		if bytes.Contains(data, []byte(password)) {
 			t.Errorf("%s holds the password", name)
+		}
+	}
+}
+
+// TestNextIsWhole: the load that is said to be next has what it needs.
+func TestNextIsWhole(t *testing.T) {
+	s := smallpika.StartEmpty(t, pikasim.Options{Databases: 3})
+	smallpika.Send(t, s.Addr(), "SET a 1", "SELECT 2", "SET a 2", "HSET a f v")
+	base, chain := filepath.Join(t.TempDir(), "base"), filepath.Join(t.TempDir(), "chain")
+	for _, tc := range []struct{ in, next string }{
+		{base, " --map-db 0=default,2=TOKEN2 --on-conflict CHOICE"},
+		{filepath.Join(chain, "000001"), " --base " + base + " --map-db 0=default,2=TOKEN2"},
+	} {
+		args := []string{"dump", "--uri", s.Addr(), "--out", tc.in}
+		if tc.in != base {
+			smallpika.Send(t, s.Addr(), "SET b 1")
+			args = append(args, "--base", base)
+		}
+		if r := runCommand(args...); !strings.Contains(r.stderr, "  next      kvload load --uri redis://TARGET:6666 --in "+tc.in+tc.next+"\n") {
+			t.Errorf("exit code %d, not %q:\n%s", r.code, tc.next, r.stderr)
 		}
 	}
 }

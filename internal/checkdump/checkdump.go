@@ -111,6 +111,7 @@ func (o *Options) chain(ctx context.Context) error {
 	} else {
 		all.SumUp()
 		s.Hold(all.Totals)
+		s.Below(&all)
 		s.Note("the base was not looked at: kvload check of it does")
 	}
 	s.Finished = true
@@ -229,5 +230,5 @@ func damage(bad int, err error) error {
 	if err != nil || bad == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s not as written", ErrDamaged, progress.Plural(bad, "file is", "files are"))
+	return fmt.Errorf("%w: %s not as written; fetch again from where the dump came, or dump again", ErrDamaged, progress.Plural(bad, "file is", "files are"))
 }

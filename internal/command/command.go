@@ -18,6 +18,7 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -231,7 +232,7 @@ func show(app *cli.App, args []string, err error, code int) {
 			asked += " " + c.Name
 		}
 		fmt.Fprintf(w, "%s: see %s --help\n", name, asked)
-	case code == exitcode.Corrupt:
+	case code == exitcode.Corrupt && errors.As(err, new(*format.CorruptError)):
 		fmt.Fprintf(w, "%s: fetch what is damaged again from where the dump came, or dump again", name)
 		if check := checkOf(app, err, code); check != "" {
 			fmt.Fprintf(w, "; to see every damaged file: %s", check)

@@ -17,6 +17,8 @@ const (
 	endingKey  = "ending"
 	argsKey    = "args"
 	contextKey = "context" // of the command
+	// recalledKey is of the flags that Values.Set has set.
+	recalledKey = "recalled"
 )
 
 // An ending is what is shown when a command has ended.

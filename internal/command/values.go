@@ -55,6 +55,18 @@ func Parse[T any](v *Values, name string, parse func(string) (T, error)) (t T) {
 	return t
 }
 
+// Set gives a flag a value that it was not given.
+func (v *Values) Set(name, value string) error {
+	v.App.Metadata[recalledKey] = append(Recalled(v.Context), dashed(name), value)
+	return v.Context.Set(name, value)
+}
+
+// Recalled returns the flags that a command was not given, but took from elsewhere (Set).
+func Recalled(c *cli.Context) []string {
+	flags, _ := c.App.Metadata[recalledKey].([]string)
+	return flags
+}
+
 // Checked returns the text of a flag that check lets pass.
 func (v *Values) Checked(name string, check func(string) error) string {
 	return Parse(v, name, func(text string) (string, error) { return text, check(text) })

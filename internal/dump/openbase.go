@@ -55,6 +55,9 @@ func openBase(ctx context.Context, o *Options) (*base, error) {
 		b.close()
 		return nil, err
 	}
+	for _, a := range b.dumps {
+		o.Summary.Below(a.Manifest)
+	}
 	if a.IsEncrypted() && len(o.Archive.Keys.Recipients) == 0 {
 		fmt.Fprintln(o.Log, "warning: the base is encrypted, and the delta will not be: --encrypt-to encrypts it")
 	}

@@ -40,6 +40,7 @@ func openChain(ctx context.Context, o *Options) (_ *chain, err error) {
 		return nil, fmt.Errorf("the base: %w", err)
 	}
 	c := &chain{o: o, base: new(a.Manifest.Info), restarted: len(a.Manifest.BinlogAfter) == 0}
+	o.Summary.Below(a.Manifest)
 	a.Close()
 	if err := canFollow(c.base); err != nil {
 		return nil, err
@@ -165,6 +166,7 @@ func (c *chain) to(at []format.BinlogPosition) []format.BinlogPosition {
 // sealed takes a delta that this run has finished.
 func (c *chain) sealed(m *format.Manifest) {
 	c.add(&m.Info)
+	c.o.Summary.Below(m)
 	c.followed, _ = followed(c.at, c.base.Options.Databases)
 	c.made++
 	for _, t := range m.Totals {

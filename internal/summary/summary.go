@@ -73,6 +73,9 @@ type Summary struct {
 	// Own says that the command has printed a text of its own, of which this is only the end.
 	Own bool `json:"-"`
 
+	databases    []int // see Below
+	isDelta      bool  // the dump is one
+	manyTypes    bool  // it is none, and some names have several types
 	earlier      Counts
 	began, ended time.Time // of all runs; zero: this is the only one, or the last
 	moved        time.Time // zero: when it ended
@@ -321,6 +324,8 @@ func (s *Summary) Hold(totals []format.Total) {
 // Of says of which dump the command is.
 func (s *Summary) Of(m *format.Manifest, place string) {
 	s.Dump = Dump{ID: m.Dump, Place: Place(place), Consistency: m.Consistency.Statement, Reason: m.Consistency.Reason}
+	s.isDelta, s.manyTypes = m.Delta != nil, m.Delta == nil && m.Conflicts > 0
+	s.Below(m)
 }
 
 // NotePartial notes what of its source a dump leaves out by choice.

@@ -163,6 +163,26 @@ func CheckChoices(t *testing.T, command func() *cli.Command, args []string, run 
 	}
 }
 
+// next finds the commands that a summary names, in its text or in its JSON.
+var next = regexp.MustCompile(`(?m)(?:  next      |^            |^    ")((?:pikadump|kvload) .*?)(?:",?)?$`)
+
+// WrongNext returns those of the tool's commands that output says are next which it does not have,
+// or not with these flags.
+func WrongNext(tool string, commands []*cli.Command, output string) (wrong []string) {
+	for _, m := range next.FindAllStringSubmatch(output, -1) {
+		words := strings.Fields(m[1])
+		i := slices.IndexFunc(commands, func(c *cli.Command) bool { return c.Name == words[1] })
+		isUnknown := func(word string) bool {
+			name, is := strings.CutPrefix(word, "--")
+			return is && !slices.ContainsFunc(commands[i].Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+		}
+		if words[0] == tool && (i < 0 || slices.ContainsFunc(words[2:], isUnknown)) {
+			wrong = append(wrong, m[1])
+		}
+	}
+	return wrong
+}
+
 // visible returns the flags of a command that its help shows.
 func visible(c *cli.Command) (flags []cli.CategorizableFlag) {
 	for _, f := range c.Flags {

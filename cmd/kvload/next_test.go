@@ -1,0 +1,36 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
+)
+
+// TestNextIsWhole: what is said to be next has what the command needs: where databases go, which
+// type of a name counts, the base of deltas; and behind a rollback the flags that the load had.
+func TestNextIsWhole(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", "0"), hash("a", "f", "v")}, []format.Record{text("a", "1")})
+	one, chain := makeDump(t, []format.Record{text("a", "0")}), filepath.Join(t.TempDir(), "chain")
+	smalldump.Delta(t, archive.DeltaPath(chain, 1), one, []format.Record{text("a", "1")})
+	m := startTarget(t)
+	says := func(next string, args ...string) {
+		t.Helper()
+		if r := runCommand(args...); r.code != 0 || !strings.Contains(r.stdout+r.stderr, "  next      kvload "+next+"\n") {
+			t.Errorf("%q: exit code %d, not %q:\n%s%s", args, r.code, next, r.stdout, r.stderr)
+		}
+	}
+	const load = "load --uri redis://TARGET:6666 --in "
+	says(load+dir+" --map-db 0=default,1=TOKEN1 --on-conflict CHOICE", "check", dir)
+	says(load+one, "check", one)
+	says(load+chain+" --base BASE", "check", chain)
+	says(load+archive.DeltaPath(chain, 1)+" --base BASE", "check", archive.DeltaPath(chain, 1))
+	at := []string{"--uri", m.Addr(), "--in", dir}
+	if r := runCommand(append([]string{"load", "--db", "0", "--on-conflict", "suffix", "--ttl-min", "5s"}, at...)...); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	says("load "+strings.Join(at, " ")+" --db 0 --on-conflict suffix --ttl-min 5s --dry-run", append([]string{"rollback"}, at...)...)
+}
