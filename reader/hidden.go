@@ -27,7 +27,8 @@ func (s *Scanner) MayHide(name []byte) bool {
 
 // Hidden reports of each of up to some hundred names whether the source may have keys under it that
 // it does not find by it: whether one is listed that can be one of them. Streams are looked for if
-// streams says so, once for all calls: that walks over all keys. What cannot be listed may be there.
+// streams says so, once for all calls, for that walks over all keys. What cannot be listed may be
+// there.
 func (k *KeyReader) Hidden(ctx context.Context, names [][]byte, streams bool) ([]bool, error) {
 	w, types := &scan{exchange: exchange{s: k.s.session, c: k.c}}, format.Types[:5]
 	hidden := make([]bool, len(names))

@@ -45,6 +45,9 @@ func (c *scan) expect(ctx context.Context) error {
 			switch {
 			case ok && share > 0:
 				part.Expect(int64(share * float64(n)))
+				if t == format.TypeString || c.n.byKeys { // whose rows are keys
+					part.ExpectKeys(int64(share * float64(n)))
+				}
 				all += int64(share * float64(n))
 			case !ok:
 				every = false
@@ -81,6 +84,7 @@ func (c *scan) expectCounted(ctx context.Context) {
 		for _, t := range options.Types {
 			if n, ok := counts[t]; ok {
 				part := partOf(m, db, t)
+				part.ExpectKeys(int64(share*float64(n.Keys)) - part.Expected())
 				part.Expect(int64(share*float64(n.Keys)) - part.Expected())
 			}
 		}

@@ -145,8 +145,8 @@ func (j *job) lookBack(ctx context.Context, there *Presence, keys []LoadedKey, l
 	return there.Journal.BeUnsure(there.lacks(len(gone), len(keys)))
 }
 
-// summarize says what was loaded, by this run and those before: of a delta, or of a load that stopped, that may be nothing. It
-// returns a LeftOutError if something was not.
+// summarize says what was loaded, by this run and those before: of a delta, or of a load that
+// stopped, that may be nothing. It returns a LeftOutError if something was not.
 func summarize(sum *summary.Summary, s checkpoint.Stats, list string, mayBeNothing bool) error {
 	sum.Counts = countsOf(s)
 	if !mayBeNothing && s.Keys == 0 && s.Expired == 0 && s.Short == 0 && len(s.LeftOut) == 0 {

@@ -51,6 +51,7 @@ type Pacer struct {
 func New(o Options) *Pacer { return newPacer(o, wallClock{}) }
 
 func newPacer(o Options, c clock) *Pacer {
+	o.Meter.Limit(o.Keys, o.Bytes)
 	return &Pacer{o: o, clock: c, keys: newLimiter(o.Keys), bytes: newLimiter(o.Bytes)}
 }
 

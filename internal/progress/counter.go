@@ -13,6 +13,7 @@ type Counter struct {
 	elements          atomic.Int64
 	whole             atomic.Int64 // work
 	known             atomic.Bool  // whether whole is
+	wholeKeys         atomic.Int64 // 0: not known
 	units             atomic.Int64 // that are not done yet
 	// What of these earlier runs have done, which says nothing of the speed.
 	oldKeys, oldBytes, oldWork atomic.Int64
@@ -46,6 +47,9 @@ func (c *Counter) Expect(work int64) {
 	c.whole.Add(work)
 	c.known.Store(true)
 }
+
+// ExpectKeys adds to how many keys the part has.
+func (c *Counter) ExpectKeys(n int64) { c.wholeKeys.Add(n) }
 
 // Expected returns the whole that was expected so far.
 func (c *Counter) Expected() int64 { return c.whole.Load() }

@@ -45,6 +45,8 @@ type Meter struct {
 	whole       *int64 // work of all parts; nil: it is their sum
 	lag         *Lag   // nil: the run does not follow
 
+	mostKeys, mostBytes int64 // see Limit
+
 	keysRate, bytesRate, workRate speed // of all parts
 }
 
@@ -148,6 +150,9 @@ func (m *Meter) Done(c *Counter) { m.set(func() { c.done = true }) }
 // ExpectAll says how much work all parts are together, where that of each is not known.
 func (m *Meter) ExpectAll(work int64) { m.set(func() { m.whole = &work }) }
 
+// Limit says how many keys and bytes a second may come at most; 0: no limit.
+func (m *Meter) Limit(keys, bytes int64) { m.set(func() { m.mostKeys, m.mostBytes = keys, bytes }) }
+
 // Snapshot returns how the run fares now.
 func (m *Meter) Snapshot() Snapshot {
 	m.mu.Lock()
@@ -176,6 +181,7 @@ func (m *Meter) Snapshot() Snapshot {
 	var fresh Part           // of this run
 	whole, known := int64(0), len(m.parts) > 0
 	wrong := int64(0) // in what was expected of parts that are done
+	rest := 0.0       // seconds that limits make of what is left of the others
 	for _, c := range m.parts {
 		p := c.part(now)
 		if m.lag != nil { // of who follows nobody knows the whole
@@ -188,6 +194,7 @@ func (m *Meter) Snapshot() Snapshot {
 		if !c.failed {
 			s.Total.Work, fresh.Work = s.Total.Work+p.Work, fresh.Work+p.Work-c.oldWork.Load()
 			whole, known = whole+max(p.Whole, p.Work), known && p.Whole >= 0
+			rest += m.limited(c, &p)
 			if c.done && c.known.Load() {
 				wrong += p.Work - c.whole.Load()
 			}
@@ -199,7 +206,9 @@ func (m *Meter) Snapshot() Snapshot {
 	if known && m.lag == nil {
 		s.Total.Whole = whole
 		s.Total.Share = share(s.Total.Work, whole, done && m.ended)
-		s.Left = m.left(now, fresh.Work, whole-s.Total.Work, s.Elapsed)
+		if s.Left = m.left(now, fresh.Work, whole-s.Total.Work, s.Elapsed); s.Left != nil {
+			*s.Left = max(*s.Left, rest)
+		}
 	}
 	switch {
 	case m.ended && done:
@@ -219,6 +228,23 @@ func (m *Meter) Snapshot() Snapshot {
 		s.Note = m.note()
 	}
 	return s
+}
+
+// limited returns how many seconds the limits make of the rest of a part at least: of the keys that
+// are expected, else of as many as its work so far has had.
+func (m *Meter) limited(c *Counter, p *Part) (seconds float64) {
+	share := float64(max(0, p.Whole-p.Work)) / float64(max(1, p.Work))
+	keys := share * float64(p.Keys)
+	if all := c.wholeKeys.Load(); all > 0 && p.State == Running {
+		keys = float64(max(0, all-p.Keys))
+	}
+	if m.mostKeys > 0 {
+		seconds = keys / float64(m.mostKeys)
+	}
+	if m.mostBytes > 0 {
+		seconds = max(seconds, share*float64(p.Bytes)/float64(m.mostBytes))
+	}
+	return seconds
 }
 
 // left returns how long the rest takes; nil: that cannot be told yet, or while all stands still.

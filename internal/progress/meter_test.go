@@ -89,6 +89,28 @@ func TestEstimate(t *testing.T) {
 	}
 }
 
+// TestLimited: what is quickly done of one type says nothing of keys that come one by one.
+func TestLimited(t *testing.T) {
+	m, c := testMeter()
+	m.Limit(100, 0)
+	defer m.Begin("dump", 2)()
+	strings := m.Part(Name{Type: "string"})
+	strings.Expect(10_000)
+	m.Part(Name{Type: "hash"}).Expect(20_000)
+	m.Snapshot()
+	if s := run(m, c, 10, 50, 1000, 1000); *s.Left > 21 { // of the strings nothing is known
+		t.Errorf("left %v", *s.Left)
+	}
+	strings.ExpectKeys(10_000)
+	if s := m.Snapshot(); !near(*s.Left, 105, 0.1) {
+		t.Errorf("left %v", *s.Left)
+	}
+	m.Limit(0, 10)
+	if s := m.Snapshot(); !near(*s.Left, 1000, 0.1) {
+		t.Errorf("left %v", *s.Left)
+	}
+}
+
 // TestUnits: a part is done when all its units are, and then has no rate.
 func TestUnits(t *testing.T) {
 	m, c := testMeter()

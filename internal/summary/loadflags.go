@@ -18,9 +18,9 @@ func (s *Summary) Below(m *format.Manifest) {
 	}
 }
 
-// LoadFlags returns what a load of the dump has to be told: where its databases go; of deltas, their
-// base; of a full one, which type counts of a name that has several. What is to be chosen, or is
-// not known, is in capitals.
+// LoadFlags returns what a load of the dump has to be told: where its databases go; of deltas,
+// their base; of a full one, which type counts of a name that has several. What is to be chosen, or
+// is not known, is in capitals.
 func (s *Summary) LoadFlags(base string) (flags []string) {
 	if s.isDelta || s.Chain != nil {
 		flags = append(flags, "--base", cmp.Or(base, "BASE"))
