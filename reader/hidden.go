@@ -51,19 +51,26 @@ func (k *KeyReader) Hidden(ctx context.Context, names [][]byte, streams bool) ([
 	}
 	w.bound(&k.b, false)
 	p, _, err := w.roundTripOrLess(ctx, &b, &k.b, 0, func() bool { return false })
-	for i := 0; err == nil && i < b.Len(); i++ {
-		var listed [][]byte
-		_, listed, err = p.Page(nil, 1)
-		hidden[asked[i/len(types)]] = hidden[asked[i/len(types)]] || len(listed) > 0
+	if err == nil {
+		for i := range b.Len() {
+			_, listed := p.Page(nil, 1)
+			hidden[asked[i/len(types)]] = hidden[asked[i/len(types)]] || len(listed) > 0
+		}
+		err = p.Err()
 	}
 	if err == nil && streams && k.cut == nil {
-		k.cut, err = (&streamList{w: w, twice: true}).listMost(ctx, "*\x00", w.s.nameBytes)
-		k.cut = append([][]byte{}, k.cut...)
+		if k.cut, err = (&streamList{w: w, twice: true}).listMost(ctx, "*\x00", w.s.nameBytes); err != nil {
+			k.cut = nil
+		} else if k.cut == nil {
+			k.cut = [][]byte{}
+		}
 	}
-	var re *ReplyError
-	unlisted, failed := w.listLess(ctx, err)
-	if unlisted = unlisted || errors.As(err, &re) && !re.Transient(); failed != nil && !unlisted {
-		return nil, fmt.Errorf("look for names with a NUL in db%d: %w", k.db, failed)
+	unlisted, err := w.listLess(ctx, err)
+	if re, is := errors.AsType[*ReplyError](err); is && !re.Transient() {
+		unlisted, err = true, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("look for names with a NUL in db%d: %w", k.db, err)
 	}
 	for _, i := range asked {
 		_, has := slices.BinarySearchFunc(k.cut, k.s.Shown(names[i]), bytes.Compare)
