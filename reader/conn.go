@@ -13,6 +13,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 // Why there is no reply.
@@ -36,7 +37,9 @@ type conn struct {
 	db      int
 	trip    time.Duration // what a command takes that does nothing
 	hold    resp.Hold     // of giants, see exchange.bound
-	backoff backoff
+	backoff *retry.Backoff
+
+	progress bool // something was read since backoff was asked
 }
 
 // sendBuffer is what the kernel takes of a connection's requests at least, whether the server
@@ -72,7 +75,7 @@ func (d *dialer) scanConn(ctx context.Context, db int, t format.Type) (*conn, er
 // a transient reply is retried: an address at which nobody answers is more likely to be wrong than
 // to come true.
 func (d *dialer) dial(ctx context.Context, db int) (*conn, error) {
-	c := &conn{d: d, db: db}
+	c := &conn{d: d, db: db, backoff: d.retryPolicy().Start()}
 	err := c.connect(ctx)
 	if err != nil && (d.recognize != nil || errors.As(err, new(*ReplyError))) {
 		err = c.retry(ctx, err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 // What a key's expiry can be beside a time.
@@ -303,11 +304,11 @@ func (e *expiries) notThere(key []byte) int64 {
 // the earliest expiry that fits is taken: it is at most the time of one command early.
 func (e *expiries) askLate(ctx context.Context, last bool) error {
 	if e.wait && (e.seconds() || e.x.s.unit.ms.Load() == 1000) {
-		if err := pause(ctx, clockLag*time.Millisecond); err != nil {
+		if err := retry.Sleep(ctx, clockLag*time.Millisecond); err != nil {
 			return err
 		}
 	} else if e.lastMs {
-		if err := pause(ctx, 2*time.Millisecond); err != nil {
+		if err := retry.Sleep(ctx, 2*time.Millisecond); err != nil {
 			return err
 		}
 	}

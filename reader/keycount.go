@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 // countBound is how long the source may take to count its keys.
@@ -133,7 +134,7 @@ func (c *conn) counted(ctx context.Context, db int) (KeyCounts, error) {
 		if err != nil || !running {
 			return counts, err
 		}
-		if err := pause(ctx, delay); err != nil {
+		if err := retry.Sleep(ctx, delay); err != nil {
 			return nil, err
 		}
 		delay = min(2*delay, 2*time.Second)

@@ -118,7 +118,7 @@ func TestOutageTooLong(t *testing.T) {
 		limit   time.Duration
 		retries bool
 		says    string
-	}{{0, false, "source unavailable"}, {50 * time.Millisecond, true, "given up after nothing was read for 50ms (--retry-for)"}} {
+	}{{0, false, "source unavailable"}, {50 * time.Millisecond, true, "given up after 50ms without progress (--retry-for)"}} {
 		s := open(t, Options{Addr: srv.Addr(), RetryFor: x.limit, Retrying: func(error, time.Duration) { out.retries.Add(1) }})
 		out.begin(1)
 		_, err := s.BinlogPositions(t.Context())

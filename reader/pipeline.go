@@ -97,7 +97,7 @@ func (c *conn) receive(ctx context.Context, f *pipeline) *resp.Replies {
 		if err != nil {
 			c.lose(ctx, f, err)
 		} else if c.up {
-			c.backoff = backoff{}
+			c.progress = true
 		}
 	}
 	if f.err != nil || f.b.Len() == 0 {

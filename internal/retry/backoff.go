@@ -12,6 +12,7 @@ package retry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -36,6 +37,9 @@ const (
 
 // mostDoubtful is how many times in a row a Doubtful error is retried.
 const mostDoubtful = 3
+
+// ErrGivenUp: it was retried for long enough.
+var ErrGivenUp = errors.New("given up")
 
 // A Policy says which errors are retried, and for how long.
 type Policy struct {
@@ -74,7 +78,7 @@ func (b *Backoff) Next(err error, progress bool) (time.Duration, error) {
 	case b.For == 0:
 		return 0, err
 	case time.Since(b.since) >= b.For:
-		return 0, fmt.Errorf("given up after %v without progress (--retry-for): %w", b.For, err)
+		return 0, fmt.Errorf("%w after %v without progress (--retry-for): %w", ErrGivenUp, b.For, err)
 	default:
 		b.wait = min(2*b.wait, lastWait)
 	}

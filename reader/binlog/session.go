@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 // A Session is one connection to the replication port of a master. It is not safe for concurrent
@@ -72,10 +73,8 @@ func Dial(ctx context.Context, o Options) (*Session, error) {
 		if lost {
 			pause = retryLost
 		}
-		select {
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		case <-time.After(pause):
+		if err := retry.Sleep(ctx, pause); err != nil {
+			return nil, err
 		}
 	}
 }

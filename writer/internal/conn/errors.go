@@ -1,7 +1,6 @@
 package conn
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 )
 
 // Causes that a caller branches on, with errors.Is. Package writer says what they mean.
@@ -130,18 +128,6 @@ func RefusedAtStart(addr, command, reply string) error {
 		return Mark(ErrTransient, fmt.Errorf("target %s has no connection free: raise maxclients or use fewer workers", addr))
 	}
 	return Preflightf("target %s refuses %s: %s", addr, command, reply)
-}
-
-// Sleep waits, and returns before its time why ctx has ended.
-func Sleep(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }
 
 // shownBytes is how much of a key or member an error shows.

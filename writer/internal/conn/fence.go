@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 // A Fence keeps commands that are under way on a connection that was lost from being run later than
@@ -324,7 +325,7 @@ func (o *Options) end(ctx context.Context, k Keyspace, lost []lostConn) (why str
 				return "", err
 			}
 		}
-		if err := Sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, wait); err != nil {
 			return "", err
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 // A hop is a call on its way through a cluster.
@@ -68,7 +69,7 @@ func (r *Router) followAll(ctx context.Context, e *resp.Encoder, hops []hop) err
 			continue // who runs it is known
 		}
 		wait = min(max(firstFollow, 2*wait), lastFollow)
-		if err := Sleep(ctx, wait); err != nil {
+		if err := retry.Sleep(ctx, wait); err != nil {
 			return err
 		}
 		if _, err := r.cluster.refresh(ctx, t); err != nil {
