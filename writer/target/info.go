@@ -1,6 +1,7 @@
 package target
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,11 +144,12 @@ func (t *Info) version() (major, minor int) {
 	return major, minor
 }
 
-// ClockOffset asks how far the server's clock is ahead of this host's: zero if it has no TIME.
+// ClockOffset asks how far the server's clock is ahead of this host's: zero if it has no TIME, or
+// does not let us ask for it, and else never.
 func ClockOffset(ctx context.Context, c *conn.Conn) (time.Duration, error) {
 	before := time.Now()
 	reply, err := c.Do(ctx, "TIME")
-	if _, ok := conn.AsReply(err); ok {
+	if _, ok := conn.AsReply(err); ok && !errors.Is(c.Refused("TIME", err), conn.ErrTransient) {
 		return 0, nil
 	}
 	if err != nil {
@@ -158,7 +160,7 @@ func ClockOffset(ctx context.Context, c *conn.Conn) (time.Duration, error) {
 		return 0, conn.Preflightf("target %s answers TIME with %s", c.Addr(), reply)
 	}
 	middle := before.Add(time.Since(before) / 2)
-	return time.UnixMicro(micros).Sub(middle), nil
+	return cmp.Or(time.UnixMicro(micros).Sub(middle), 1), nil
 }
 
 // Micros takes the reply to TIME: seconds and microseconds.

@@ -35,6 +35,7 @@ func TestOpen(t *testing.T) {
 		{"replica", Options{}, info("replication", "role:slave\r\nmaster_host:10.0.0.1\r\nmaster_port:6666\r\n"), conn.ErrPreflight, "10.0.0.1:6666"},
 		{"loading", Options{}, info("persistence", "loading:1\r\n"), conn.ErrPreflight, "still loading"},
 		{"all but loaded", Options{}, map[string]string{"INFO": "-LOADING kvrocks is restoring the db from backup\r\n"}, conn.ErrPreflight, "still loading"},
+		{"loading again", Options{}, map[string]string{"TIME": "-LOADING Redis is loading the dataset in memory\r\n"}, conn.ErrPreflight, "still loading"},
 		{"no TIME, no CONFIG, no CLIENT INFO", Options{}, map[string]string{
 			"TIME":   "-ERR unknown command TIME\r\n",
 			"CONFIG": "-ERR admin permission required to perform the command\r\n",
