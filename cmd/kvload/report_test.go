@@ -9,9 +9,11 @@ import (
 
 	"filippo.io/age"
 
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
@@ -155,7 +157,24 @@ func TestReportDeltas(t *testing.T) {
 			t.Errorf("exit code %d, %s: it does not say %q", r.code, r.stderr, want)
 		}
 	}
-	if r := runCommand("rollback", "--quiet", "--uri", m.Addr(), "--in", base, "--flush"); r.code != 0 {
+	hook := minitarget.Hook()
+	m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
+		if cmd == "FLUSHDB" {
+			c.Close()
+			return true
+		}
+		return hook(c, cmd, args...)
+	})
+	flush := []string{"rollback", "--quiet", "--retry-for", "0", "--uri", m.Addr(), "--in", base, "--flush"}
+	if r := runCommand(flush...); r.code != 75 {
+		t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	r = runCommand("report", "--quiet", chain, "--base", base, "--out", "-")
+	if !strings.Contains(r.stdout, "Loads of deltas</a>: 0 of 2 finished") || strings.Count(r.stdout, "It is being undone") < 3 {
+		t.Errorf("exit code %d, %s: it does not say that the deltas are being undone", r.code, r.stderr)
+	}
+	m.Server().SetPreHook(hook)
+	if r := runCommand(flush...); r.code != 0 {
 		t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
 	}
 	r = runCommand("report", "--quiet", chain, "--base", base, "--out", "-")

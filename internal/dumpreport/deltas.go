@@ -56,9 +56,13 @@ func (m *maker) deltaLoads() section {
 	for _, d := range m.DeltaLoads {
 		ended, _ := m.ended(&d.Load)
 		for _, base := range m.Loads {
-			t := base.undone()
-			if base.Status.Identity().Address == d.Status.Identity().Address && ended.Level == good && t.After(d.Status.Shards[0].Journal.Finished()) {
+			if ended.Level != good || base.Status.Identity().Address != d.Status.Identity().Address {
+				continue
+			}
+			if t := base.undone(); t.After(d.Status.Shards[0].Journal.Finished()) {
 				ended = note{Level: warn, Title: m.say("Undone on %s", moment(t))}
+			} else if base.undoing() { // the target is being cleared
+				ended, _ = m.ended(&base)
 			}
 		}
 		at, lasted, result := "–", "–", ended.Title

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
@@ -57,9 +58,8 @@ func (m *maker) load(l *Load, id string) section {
 func (m *maker) ended(l *Load) (n note, undone bool) {
 	s := l.Status.Stats()
 	what := m.say("%s with %s, %s", m.count(s.Keys, "key", "keys"), m.count(s.Elements, "element", "elements"), progress.Bytes(s.Bytes))
-	undoing, kept := false, int64(0)
+	kept := int64(0)
 	for _, p := range l.Status.Shards {
-		undoing = undoing || p.Journal.IsUndoing()
 		kept += p.Journal.Kept()
 	}
 	end := l.undone()
@@ -70,13 +70,18 @@ func (m *maker) ended(l *Load) (n note, undone bool) {
 			text = m.say("Left on the target, as others had changed them: %s.", m.count(kept, "key", "keys"))
 		}
 		return note{Level: warn, Title: m.say("Undone on %s", moment(end)), Text: []string{text}}, true
-	case undoing:
+	case l.undoing():
 		return note{Level: bad, Title: m.say("It is being undone: run kvload rollback to its end")}, true
 	}
 	if l.Status.Complete() != nil {
 		return note{Level: bad, Title: m.say("Not finished"), Text: []string{m.say("So far %s.", what), m.toDo(l)}}, false
 	}
 	return note{Level: good, Title: m.say("Finished in %s", took(l.Status.Took())), Text: []string{m.say("Loaded %s.", what)}}, false
+}
+
+// undoing reports whether a rollback of the load has begun and has not ended.
+func (l *Load) undoing() bool {
+	return slices.ContainsFunc(l.Status.Shards, func(p loadstate.ShardStatus) bool { return p.Journal.IsUndoing() })
 }
 
 // undone returns when the load was undone; zero: it was not.
