@@ -3,20 +3,52 @@ package rollback
 import (
 	"bytes"
 	"errors"
+	"io"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 
+	"github.com/alicebob/miniredis/v2/server"
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
+
+// TestInPart: a target that cannot be written to any more when keys are to be put back is no
+// refusal of the whole, which would say that nothing was written.
+func TestInPart(t *testing.T) {
+	m := start(t)
+	m.HSet("h", "before", "1")
+	l := loadInto(t, m, true, smalldump.Options{}, []format.Record{smalldump.Hash("h", "new", "2")})
+	var removed atomic.Bool
+	answer := minitarget.Hook()
+	m.Server().SetPreHook(func(p *server.Peer, cmd string, args ...string) bool {
+		removed.CompareAndSwap(false, cmd == "DEL")
+		if removed.Load() && cmd == "INFO" && args[0] == "replication" {
+			p.WriteBulk("role:slave\r\n")
+			return true
+		}
+		return answer(p, cmd, args...)
+	})
+	err := Run(t.Context(), l.o, io.Discard)
+	if load.ExitCode(err) != exitcode.TryAgain || !strings.Contains(err.Error(), "undone in part: run it again") {
+		t.Errorf("it ends with %d: %v", load.ExitCode(err), err)
+	}
+	m.Server().SetPreHook(minitarget.Hook())
+	l.undo(t, "")
+	if got := m.HGet("h", "before"); got != "1" {
+		t.Errorf("h has %q", got)
+	}
+}
 
 // TestCountRefused: a stream of which the target has the entries, and refuses the count of those
 // that were ever added, is the load's, and one that others have added to is not.

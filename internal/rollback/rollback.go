@@ -195,6 +195,9 @@ func (r *rollback) begin() error {
 	return nil
 }
 
+// errInPart is what a rollback ends with that has begun.
+var errInPart = exitcode.New(exitcode.TryAgain, "the load is undone in part: run it again")
+
 // undo undoes one shard after the other.
 func (r *rollback) undo(ctx context.Context) error {
 	var todo []shardState
@@ -221,7 +224,10 @@ func (r *rollback) undo(ctx context.Context) error {
 		err := r.undoShard(ctx, p, &sum)
 		sum.summarize(r.Summary)
 		if err != nil && p.journal.IsUndoing() {
-			return fmt.Errorf("%w (the load is undone in part: run it again)", err)
+			if load.ExitCode(err) == exitcode.Refused { // which says that nothing was written
+				return fmt.Errorf("%w (%w)", err, errInPart)
+			}
+			return fmt.Errorf("%w (%v)", err, errInPart)
 		} else if err != nil {
 			return err
 		}
