@@ -26,6 +26,12 @@ type Checker struct {
 	spool  *Spool
 	again  bool // there is another round: keys that differ go to the spool
 
+	census   *Census
+	sparing  bool  // keys may be spared; one of which there is something to say is read again
+	seen     int64 // keys of this Check so far
+	spared   int64 // as many as it had seen when the last one was spared
+	expiries bool  // only the expiry of keys is asked for that have none in the dump
+
 	open   *key // the key whose last part has not come yet
 	skip   bool // the parts of the key at hand are not wanted
 	free   []*key
@@ -59,12 +65,29 @@ func (c *Checker) Close() error { return errors.Join(c.server.Close(), c.spool.C
 // Check compares the keys of src; in a round behind the first only those in names. If again is
 // set, keys that differ are not reported, but returned.
 func (c *Checker) Check(ctx context.Context, src Source, names *Names, again bool) (Names, error) {
-	from := c.spool.size
-	c.again = again
+	c.sparing, c.expiries = again && names == nil && c.census != nil, false
 	wanted := func(key []byte) (bool, error) { return c.o.Sample.Holds(key), nil }
 	if names != nil {
 		wanted = among(names.reader())
 	}
+	return c.check(ctx, src, wanted, again)
+}
+
+// CheckExpiries asks for the expiry of the keys of src that may have been spared that: the first
+// ones, so many, but for those in names, and those that have one in the dump. It returns those that
+// have one, or are not there.
+func (c *Checker) CheckExpiries(ctx context.Context, src Source, names *Names, spared int64) (Names, error) {
+	c.sparing, c.expiries = false, true
+	asked := among(names.reader())
+	return c.check(ctx, src, func(key []byte) (bool, error) {
+		was, err := asked(key)
+		return !was && c.seen <= spared, err
+	}, true)
+}
+
+func (c *Checker) check(ctx context.Context, src Source, wanted func([]byte) (bool, error), again bool) (Names, error) {
+	from := c.spool.size
+	c.again, c.seen, c.spared = again, 0, 0
 	for {
 		r, err := src.Next()
 		if errors.Is(err, io.EOF) {
@@ -121,6 +144,7 @@ func (c *Checker) record(ctx context.Context, r *format.Record, wanted func([]by
 		return fmt.Errorf("verify database %d, key %s: %w", c.db, quoted(r.Key), err)
 	}
 	if r.Part&format.PartFirst != 0 {
+		c.seen++
 		ok, err := wanted(r.Key)
 		if err != nil {
 			return err
@@ -138,6 +162,11 @@ func (c *Checker) record(ctx context.Context, r *format.Record, wanted func([]by
 	k := c.open
 	if k == nil || !bytes.Equal(k.source, r.Key) {
 		return fmt.Errorf("verify database %d: key %s has no first part", c.db, quoted(r.Key))
+	}
+	if c.expiries {
+		k.closed, c.open, c.skip = true, nil, true
+		c.add(k, 0).Kind = format.String // of which this asks for no byte
+		return c.full(ctx)
 	}
 	borrowed := r.Size() >= borrowBytes
 	if err := c.queue(ctx, k, r, borrowed); err != nil {
@@ -166,6 +195,10 @@ func (c *Checker) begin(r *format.Record) error {
 		if expire, short = c.o.Expire(r.Expire); short {
 			class, detail = LeftOut, "for its short life"
 		}
+	}
+	if c.expiries && (class != "" || expire != 0) {
+		c.skip = true // it was not spared
+		return nil
 	}
 	if class != "" && class != Renamed {
 		c.skip = true
@@ -203,21 +236,29 @@ func (c *Checker) done(k *key) error {
 	if !k.closed || k.pending > 0 {
 		return nil
 	}
-	verdict := c.judge(k)
 	defer func() {
 		if cap(k.source) <= keptName && cap(k.name) <= keptName {
 			clear(k.diffs)
 			c.free = append(c.free, k)
 		}
 	}()
+	if c.expiries {
+		if k.typ == "" && k.gotExpire == 0 {
+			return nil
+		}
+		c.tally.again()
+		return c.spool.add(k.source)
+	}
+	verdict := c.judge(k)
 	if c.o.Judge != nil {
 		v := verdict // which else were on the heap for every key
 		v.Found = k.diffs
 		return c.o.Judge(&v)
 	}
-	if c.again && k.differs() {
+	if c.again && (k.differs() || c.sparing && len(k.diffs) > 0) {
 		return c.spool.add(k.source)
 	}
+	c.census.found(k)
 	c.tally.compared(k.differs())
 	for _, d := range k.diffs {
 		d.DB, d.Kind, d.Key = c.db, k.kind, clone(k.source)
@@ -245,7 +286,11 @@ func (c *Checker) flush(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	c.qs = c.qs[:0]
+	spares := c.sparing && c.census.spares(ctx)
 	for _, it := range c.items[:c.n] {
+		if k := it.key; spares && it.Head && it.Tail && k.expire == 0 {
+			it.Spare, c.spared = true, c.seen
+		}
 		if !it.key.over() {
 			c.qs = append(c.qs, &it.Question)
 		}

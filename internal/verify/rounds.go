@@ -3,6 +3,7 @@ package verify
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -29,13 +30,54 @@ func Rounds(ctx context.Context, w Worker, units []archive.Unit, n, rounds int) 
 			err = errors.Join(err, w.Close())
 		}
 	}()
-	jobs := newJobs(units)
-	for i := 1; i <= rounds && len(jobs) > 0; i++ {
+	spared, err := all(ctx, workers, newJobs(units), 1, rounds)
+	if err == nil {
+		spared, err = w.unproven(ctx, spared)
+	}
+	if err == nil && len(spared) > 0 {
+		spared, err = round(ctx, workers, spared, true)
+	}
+	if err == nil {
+		_, err = all(ctx, workers, spared, 2, rounds)
+	}
+	return err
+}
+
+// all makes the rounds from i on, and returns the jobs of the first of which keys were spared.
+func all(ctx context.Context, workers []*Worker, jobs []job, i, rounds int) (spared []job, err error) {
+	for ; i <= rounds && len(jobs) > 0; i++ {
 		if jobs, err = round(ctx, workers, jobs, i < rounds); err != nil {
-			return err
+			return nil, err
+		}
+		for _, j := range jobs {
+			if j.spared > 0 {
+				spared = append(spared, j)
+			}
+		}
+		jobs = slices.DeleteFunc(jobs, func(j job) bool { return j.names.Empty() })
+		for i := range jobs {
+			jobs[i].spared = 0
 		}
 	}
-	return nil
+	return spared, nil
+}
+
+// unproven returns the jobs of which keys that were spared have to be asked for their expiry.
+func (w *Worker) unproven(ctx context.Context, spared []job) ([]job, error) {
+	for db, census := range w.Censuses {
+		is := func(j job) bool { return j.unit[0].DB == db }
+		if !slices.ContainsFunc(spared, is) {
+			continue
+		}
+		if why := census.proves(ctx); ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		} else if why == nil {
+			spared = slices.DeleteFunc(spared, is)
+		} else if w.Asking != nil {
+			w.Asking(db, why)
+		}
+	}
+	return spared, nil
 }
 
 // round does the jobs, as many at once as there are workers, and returns those of the next round.
@@ -81,6 +123,9 @@ func round(ctx context.Context, workers []*Worker, jobs []job, again bool) ([]jo
 type job struct {
 	unit  archive.Unit
 	names *Names // only these keys of it; nil: all
+	// spared: of so many keys, from the first on, but for names, those are to be asked for their
+	// expiry that have none in the dump. Zero: nothing was spared.
+	spared int64
 }
 
 // newJobs makes a job of each unit.
@@ -102,6 +147,9 @@ type Worker struct {
 	Meter   *progress.Meter // counts the first round, by database and type; work is bytes of chunk files
 	Memory  *archive.Memory // for giant records, of all workers; nil: not bounded
 
+	Censuses map[int]*Census         // by database; nil: no key is spared
+	Asking   func(db int, why error) // is told why keys that were spared are asked; nil: nobody
+
 	checkers map[int]*Checker
 }
 
@@ -116,6 +164,7 @@ func (w *Worker) do(ctx context.Context, j job, again bool) (next job, more bool
 			return job{}, false, err
 		}
 		c = NewChecker(server, db, w.Options, w.Tally)
+		c.census = w.Censuses[db]
 		if w.checkers == nil {
 			w.checkers = map[int]*Checker{}
 		}
@@ -129,15 +178,20 @@ func (w *Worker) do(ctx context.Context, j job, again bool) (next job, more bool
 	if w.Memory != nil {
 		src.Bound(ctx, w.Memory)
 	}
-	names, err := c.Check(ctx, src, j.names, again)
+	var names Names
+	if j.spared > 0 {
+		names, err = c.CheckExpiries(ctx, src, j.names, j.spared)
+	} else {
+		names, err = c.Check(ctx, src, j.names, again)
+	}
 	if err == nil && src.part != nil {
 		src.part.UnitDone()
 		w.Meter.Chunk(int64(len(j.unit)))
 	}
-	if err != nil || names.Empty() {
+	if err != nil || names.Empty() && c.spared == 0 {
 		return job{}, false, err
 	}
-	return job{j.unit, &names}, true, nil
+	return job{j.unit, &names, c.spared}, true, nil
 }
 
 // Close closes the connections. What the jobs of the next round need goes with it.

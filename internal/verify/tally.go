@@ -27,6 +27,13 @@ func (t *Tally) compared(differs bool) {
 	}
 }
 
+// again takes back a key that was equal, and is to be compared once more.
+func (t *Tally) again() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.keys--
+}
+
 // explained counts a key that is known not to be there.
 func (t *Tally) explained() {
 	t.mu.Lock()

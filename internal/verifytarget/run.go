@@ -8,6 +8,7 @@ package verifytarget
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -29,6 +30,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // Run compares. It returns an exitcode.DifferentError if something differs. Out is for what came
@@ -117,6 +119,7 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 		return load.MayWantTLS(err)
 	}
 	t := l.Target
+	t.Fence(target.Fence{Name: "kvload:" + rand.Text() + ":"}) // by which readback.Census knows them
 	o.Summary.Target = fmt.Sprint(t)
 	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
 	list, err := verify.NewReport(o.Report, out)
@@ -199,7 +202,10 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 	c.Meter.Note(c.note)
 	defer c.Meter.Observe(ctx, func(ctx context.Context) { load.Observe(ctx, c.Meter, c.target.Target) })()
 	w := verify.Worker{
-		Archive: c.dump, Keep: c.Filter.Key(), Options: &c.how, Tally: &c.tally, Meter: c.Meter,
+		Archive: c.dump, Keep: c.Filter.Key(), Options: &c.how, Tally: &c.tally, Meter: c.Meter, Censuses: c.censuses(ctx),
+		Asking: func(db int, why error) {
+			fmt.Fprintf(log, "database %d: keys without an expiry in the dump are asked for theirs, in a second pass: %v\n", db, why)
+		},
 		Connect: func(_ context.Context, db int) (verify.Server, error) {
 			server := readback.New(c.target.Target, db, c.retry.Start().Wait)
 			if c.throttle == nil {
@@ -208,7 +214,11 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 			return paced{server, c.throttle}, nil
 		},
 	}
-	if err := verify.Rounds(ctx, w, units, c.Workers, c.Rounds); err != nil {
+	err = verify.Rounds(ctx, w, units, c.Workers, c.Rounds)
+	for _, census := range w.Censuses {
+		census.Close()
+	}
+	if err != nil {
 		return err
 	}
 	if c.dump.Manifest.Delta != nil {

@@ -24,6 +24,7 @@ type Question struct {
 	Until   format.StreamID // … up to this one, or with Tail up to the end
 	Entries int             // stream: how many there should be. One more is asked for
 	Length  bool            // only the length is wanted, not the elements
+	Spare   bool            // the expiry is not wanted if what the key holds shows that it is there
 
 	// What the server holds.
 	Type   string // TypeNone, the name of another type, or empty: it is of Kind
@@ -53,7 +54,7 @@ const UnknownExpiry = -1
 // Reset forgets what is asked for but the key, and the answer, and keeps the memory.
 func (q *Question) Reset() {
 	clear(q.Elems)
-	q.Elems = q.Elems[:0]
+	q.Elems, q.Spare = q.Elems[:0], false
 	q.Clear()
 }
 
@@ -65,4 +66,11 @@ func (q *Question) Clear() {
 	q.Values, q.Found, q.Scores = q.Values[:0], q.Found[:0], q.Scores[:0]
 	q.IDs, q.Fields = q.IDs[:0], q.Fields[:0]
 	q.State, q.Unasked, q.Changed = nil, "", ""
+}
+
+// A Count is a server's own count of the keys of a keyspace, made between two times of its clock,
+// in Unix ms.
+type Count struct {
+	Keys, Expiring int64
+	From, Until    int64
 }

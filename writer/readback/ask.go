@@ -213,7 +213,7 @@ func (c *Client) together(qs []*question.Question) (n int) {
 	return n
 }
 
-// askTogether adds the commands of n questions from i on: their values, then the expiry of each.
+// askTogether adds the commands of n questions from i on: their values, then the expiries.
 func (c *Client) askTogether(qs []*question.Question, i, n int) {
 	if c.limit == 0 {
 		c.limit = togetherLimit
@@ -229,7 +229,9 @@ func (c *Client) askTogether(qs []*question.Question, i, n int) {
 	c.end(i, nil)
 	c.calls[len(c.calls)-1].together = n
 	for j := i; j < i+n; j++ {
-		c.askExpiry(qs[j], j)
+		if !qs[j].Spare {
+			c.askExpiry(qs[j], j)
+		}
 	}
 }
 

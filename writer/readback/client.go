@@ -129,6 +129,7 @@ func (c *Client) connect(ctx context.Context) (err error) {
 	c.name = "PING"
 	c.end(-1, nil)
 	if c.exec(ctx) != nil {
+		c.target.Unused()
 		c.router, err = c.target.Router(ctx, c.db, false)
 		return err
 	}

@@ -16,7 +16,7 @@ func (c *Client) ask(q *question.Question, i int) {
 		c.askExpiry(q, i)
 	}
 	c.askContent(q, i)
-	if q.Tail {
+	if q.Tail && !(q.Spare && c.pages(q)) {
 		c.askExpiry(q, i)
 	}
 }
@@ -47,17 +47,22 @@ func (c *Client) askContent(q *question.Question, i int) {
 		c.add(i, decodeTotal, target.LengthCommands[q.Kind], q.Key)
 		return
 	}
-	if q.Kind == format.List && isWhole(q) {
+	switch {
+	case !c.pages(q):
+		c.askElements(q, i)
+	case q.Kind == format.List:
 		c.touch(q)
 		c.add(i, decodeList, "LRANGE", q.Key, 0, len(q.Elems))
-		return
-	}
-	if scan := collections[q.Kind].scan; scan != "" && isWhole(q) && len(q.Elems) > 0 && c.target.ScansInOrder() {
+	default:
 		c.touch(q)
-		c.add(i, decodePage, scan, q.Key, "0", "COUNT", len(q.Elems)+1)
-		return
+		c.add(i, decodePage, collections[q.Kind].scan, q.Key, "0", "COUNT", len(q.Elems)+1)
 	}
-	c.askElements(q, i)
+}
+
+// pages reports whether the whole of a key is asked for at once, which shows whether it is there.
+func (c *Client) pages(q *question.Question) bool {
+	return isWhole(q) && (q.Kind == format.List ||
+		collections[q.Kind].scan != "" && len(q.Elems) > 0 && c.target.ScansInOrder())
 }
 
 // A Kvrocks that goes through a key reads its blocks of 16 KiB from their file, and keeps none of

@@ -46,10 +46,11 @@ func decodeText(q *question.Question, reply *resp.Reply) error {
 
 // decodeList takes the whole of a list.
 func decodeList(q *question.Question, reply *resp.Reply) error {
-	if reply.Kind == '*' && len(reply.List) > len(q.Elems) {
+	n := len(reply.List)
+	if reply.Kind == '*' && (n > len(q.Elems) || n == 0 && q.Spare) {
 		return errOtherNames
 	}
-	q.Total = int64(len(reply.List))
+	q.Total = int64(n)
 	return decodeElements(q, reply)
 }
 

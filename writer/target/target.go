@@ -257,6 +257,14 @@ func (t *Target) Fence(f Fence) { t.fencer = conn.NewFencer(f) }
 // may have lost one is closed.
 func (t *Target) IsSettled() bool { return t.fencer.IsSettled() }
 
+// Unused notes that nothing was read over a connection of a Router that was closed.
+func (t *Target) Unused() { t.fencer.Unused() }
+
+// IsOne reports whether all connections to the target are open, and to the server of c.
+func (t *Target) IsOne(ctx context.Context, c *conn.Conn) (bool, error) {
+	return t.fencer.IsOne(ctx, c)
+}
+
 // Router connects to the keyspace of a source database. Ordered is for a worker.
 func (t *Target) Router(ctx context.Context, db int, ordered bool) (*conn.Router, error) {
 	k, ok := t.options.Keyspaces[db]

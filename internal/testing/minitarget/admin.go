@@ -38,8 +38,12 @@ func (k *Kvrocks) admin(c *server.Peer, s *session, cmd string, args []string) b
 	case cmd == "CLIENT" && sub == "INFO":
 		c.WriteBulk(fmt.Sprintf("id=2 addr=127.0.0.1:33724 fd=20 name= age=0 idle=0 flags=N "+
 			"namespace=%s qbuf=0 obuf=0 cmd=client\n", s.namespace))
+	case cmd == "INFO" && sub == "KEYSPACE":
+		c.WriteBulk(k.keyspace(s.namespace))
 	case cmd == "INFO":
 		c.WriteBulk(k.info(strings.ToLower(sub)))
+	case cmd == "DBSIZE":
+		k.dbSize(c, s.namespace, sub)
 	case cmd == "COMMAND" && sub == "INFO" && slices.ContainsFunc(args[1:], isApplyBatch):
 		c.WriteLen(len(args) - 1)
 		for _, a := range args[1:] {
@@ -122,7 +126,7 @@ func (k *Kvrocks) info(section string) string {
 			"redis_mode:standalone\r\nkvrocks_mode:standalone\r\narch_bits:64\r\n",
 		"replication": "# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_repl_offset:" + strconv.Itoa(k.writes) + "\r\n",
 		"persistence": "# Persistence\r\nloading:0\r\n",
-		"rocksdb":     "# RocksDB\r\nnum_running_compactions:0\r\n",
+		"rocksdb":     "# RocksDB\r\nestimate_keys[metadata]:" + strconv.Itoa(k.keys(defaultNamespace).keys) + "\r\nnum_running_compactions:0\r\n",
 	}
 	if section == "" {
 		return sections["server"] + sections["replication"] + sections["persistence"]

@@ -56,6 +56,8 @@ type Kvrocks struct {
 	peers   map[*server.Peer]*session
 	config  map[string]string
 	writes  int // so far: the number of the last one
+
+	countings map[string]counting // by namespace
 }
 
 // A session is one connection.
@@ -76,7 +78,7 @@ func StartKvrocks(t testing.TB, o Options) *Kvrocks {
 		Miniredis: miniredis.RunT(t), options: o, store: store{heads: map[name]head{}, subs: map[place]map[string]string{}},
 		streams: map[name]*format.StreamState{},
 		own:     server.NewPeer(bufio.NewWriter(io.Discard)), dbs: map[string]int{defaultNamespace: 0},
-		tokens: map[string]string{}, peers: map[*server.Peer]*session{},
+		tokens: map[string]string{}, peers: map[*server.Peer]*session{}, countings: map[string]counting{},
 		config: map[string]string{
 			"proto-max-bulk-len": "536870912", "log-level": "info", "workers": "8",
 			"cluster-enabled": "no", "max-db-size": "0", "maxclients": "10000",

@@ -57,6 +57,7 @@ type Fencer struct {
 
 	mu     sync.Mutex
 	joined int64
+	unused int64 // of those: nothing was read over them
 	lost   []lostConn
 }
 
@@ -126,7 +127,13 @@ func (c *Conn) state(ctx context.Context, clustered bool) (string, error) {
 	if c.process = info["run_id"]; c.process != "" && !clustered {
 		return c.process, nil
 	}
-	info, err = c.Info(ctx, "replication")
+	return c.LastWrite(ctx)
+}
+
+// LastWrite returns the number of the last write of a Kvrocks; empty: it tells none, or is no
+// master.
+func (c *Conn) LastWrite(ctx context.Context) (string, error) {
+	info, err := c.Info(ctx, "replication")
 	return c.written(info), err
 }
 
@@ -213,6 +220,28 @@ func (f *Fencer) lose(c *Conn) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.lost = append(f.lost, lostConn{addr: c.addr, name: c.name, harms: true})
+}
+
+// Unused notes that nothing was read over a connection that was closed.
+func (f *Fencer) Unused() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unused++
+}
+
+// IsOne reports whether the server of c lists as many connections of the fencer's name as there
+// were: all are to it, and none that was lost was made again elsewhere.
+func (f *Fencer) IsOne(ctx context.Context, c *Conn) (bool, error) {
+	list, err := c.Text(ctx, "CLIENT", "LIST")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.joined - f.unused
+	for line := range strings.Lines(list) {
+		if strings.HasPrefix(ClientField(line, "name"), f.Name+run+":") {
+			n--
+		}
+	}
+	return n == 0, err
 }
 
 // toEnd returns the connections that are to be gone.

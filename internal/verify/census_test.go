@@ -1,0 +1,82 @@
+package verify
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+)
+
+// counts are what a Counter has made, one for each time that another was asked for; behind them it
+// makes none.
+type counts []Count
+
+func (c *counts) Look(_ context.Context, again bool) (n Count, done bool, err error) {
+	if again {
+		*c = (*c)[1:]
+	}
+	if len(*c) == 0 {
+		return n, false, nil
+	}
+	return (*c)[0], true, nil
+}
+
+func (c *counts) Sees(context.Context) error { return nil }
+
+func (c *counts) Close() {}
+
+// TestCensusProves: what expires before a count is not in it, what expires behind it is, and what
+// expires while the server counts may be; a second count shows what has expired since the first.
+func TestCensusProves(t *testing.T) {
+	now := time.UnixMilli(1_900_000_000_500)
+	at := func(s int64) int64 { return (1_900_000_000 + s) * 1000 }
+	n := func(keys, expiring, from, until int64) Count {
+		return Count{Keys: keys, Expiring: expiring, From: at(from), Until: at(until)}
+	}
+	for name, c := range map[string]struct {
+		expire []int64 // of the keys that were found, in seconds from now; 0: never
+		counts counts
+		why    string // empty: they prove it
+	}{
+		"none expires":              {[]int64{0, 0}, counts{n(2, 0, 5, 6)}, ""},
+		"later":                     {[]int64{0, 7, 1e6}, counts{n(3, 2, 5, 6)}, ""},
+		"one more":                  {[]int64{0, 7, 1e6}, counts{n(3, 3, 5, 6)}, "of which 3 expire"},
+		"one less":                  {[]int64{0, 7, 1e6}, counts{n(3, 1, 5, 6)}, "of which 1 expire"},
+		"others' keys":              {[]int64{0, 7}, counts{n(3, 1, 5, 6), n(3, 1, 5, 6)}, "counts 3 keys"},
+		"fewer keys":                {[]int64{0, 7}, counts{n(1, 1, 5, 6)}, "counts 1 key,"},
+		"before":                    {[]int64{0, 4, 7}, counts{n(2, 1, 5, 6)}, ""},
+		"before, but counted":       {[]int64{0, 4, 7}, counts{n(3, 2, 5, 6), n(3, 2, 5, 6)}, "2 and 1 were found"},
+		"at its begin":              {[]int64{0, 5}, counts{n(2, 1, 5, 6), n(2, 1, 5, 6)}, "keys expired"},
+		"at its end":                {[]int64{0, 6}, counts{n(2, 1, 5, 6), n(1, 0, 7, 8)}, ""},
+		"between two counts":        {[]int64{0, 0}, counts{n(3, 1, 5, 6), n(2, 0, 9, 9)}, ""},
+		"none is made":              {[]int64{0}, nil, "has not counted"},
+		"after more than an hour":   {[]int64{0}, counts{n(1, 0, 3599, 3601)}, "counts 1 key,"},
+		"both beyond, of which one": {[]int64{0, 7200, 9000}, counts{n(3, 1, 5, 6)}, "3 and 2 were found"},
+	} {
+		census := NewCensus(&c.counts, 100, now)
+		census.patience = 0
+		for _, s := range c.expire {
+			k := &key{}
+			if s != 0 {
+				k.gotExpire = at(s) + 999
+			}
+			census.found(k)
+		}
+		census.found(&key{typ: TypeNone})
+		why := census.proves(t.Context())
+		if (why == nil) != (c.why == "") || why != nil && !strings.Contains(why.Error(), c.why) {
+			t.Errorf("%s: %v, want %q", name, why, c.why)
+		}
+	}
+}
+
+// TestCensusGivesUp: a server that counts more keys than the dump can have brought is no longer
+// hoped for.
+func TestCensusGivesUp(t *testing.T) {
+	for most, want := range map[int64]bool{3: true, 2: false} {
+		census := NewCensus(&counts{{Keys: 3, From: 1, Until: 2}}, most, time.Now())
+		if got := census.spares(t.Context()); got != want || (census.proves(t.Context()) == nil) && !want {
+			t.Errorf("at most %d keys: %v", most, got)
+		}
+	}
+}

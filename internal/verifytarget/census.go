@@ -1,0 +1,44 @@
+package verifytarget
+
+import (
+	"context"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
+)
+
+// A count of the target is worth while for so many keys without expiry, that are a part of all, and
+// of which a string has so many bytes: counting reads the values of strings.
+const (
+	sparedPart = 8
+	mostText   = 1 << 10
+)
+
+var leastSpared int64 = 10_000 // fewer for a test
+
+// censuses begins one for each database in which it is worth while, if all of the dump is compared
+// with a target that can have as many keys: another one costs more to count than it spares.
+func (c *comparison) censuses(ctx context.Context) map[int]*verify.Census {
+	all := map[int]*verify.Census{}
+	if c.KeysOnly || c.Sample != nil || c.Rounds < 2 || c.throttle != nil || !c.Shard.IsAll() || c.Filter.Key() != nil || c.dump.Manifest.Delta != nil {
+		return all
+	}
+	for _, db := range c.DBs() {
+		var keys, spared int64
+		short := true
+		for _, t := range c.dump.Manifest.Totals {
+			if t.DB == db && c.Filter.Type(t.Type) {
+				keys, spared = keys+t.Keys, spared+t.Keys-t.Expiring
+				short = short && (t.Type != format.TypeString || t.Raw <= t.Keys*mostText)
+			}
+		}
+		if spared < max(leastSpared, keys/sparedPart) || !short {
+			continue
+		}
+		if counter, err := readback.NewCensus(ctx, c.target.Target, db, 4*spared); err == nil {
+			all[db] = verify.NewCensus(counter, keys+keys/4, c.how.Clock())
+		}
+	}
+	return all
+}
