@@ -10,7 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-const checkDescription = `Needs no server. Says which files are damaged and where (13). Of a chain it
+const checkText = `Needs no server. Says which files are damaged and where (13). Of a chain it
 checks each delta, and that they follow one another.
 
 For an encrypted dump it checks, without an identity, that every file is
@@ -25,7 +25,7 @@ func checkCommand() *cli.Command {
 	return &cli.Command{
 		Name: "check", Usage: "read a whole dump and verify every checksum, count and range",
 		UsageText: "kvload check DIR", ArgsUsage: "DIR",
-		Description: checkDescription,
+		Description: checkText,
 		Flags:       append(command.OutputFlags(), encryption.IdentityFlag()),
 		Action: command.Action(parseDump, func(c *cli.Context, dump *export.Source) error {
 			return checkdump.Run(c.Context, checkdump.Options{

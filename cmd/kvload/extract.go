@@ -12,7 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-const extractDescription = `Writes the keys that --match, --db and --type choose into a dump of their
+const extractText = `Writes the keys that --match, --db and --type choose into a dump of their
 own, with a new id. Its options say which part it is. Source, times,
 consistency, conflicts and skipped keys are those of the dump.
 
@@ -29,9 +29,10 @@ func extractCommand() *cli.Command {
 	return &cli.Command{
 		Name: "extract", Usage: "make a dump of a part of a dump",
 		UsageText: "kvload extract --out DIR2 [options] DIR", ArgsUsage: "DIR",
-		Description: extractDescription,
-		Flags:       append(makeFlags("write a dump that is not encrypted, of one that is"), filter.Flags()...),
-		Action:      extractAction,
+		Description: extractText,
+		Flags: append(makeFlags("write a dump that is not encrypted, of one that is"),
+			filter.Flags()...),
+		Action: extractAction,
 	}
 }
 
@@ -46,7 +47,7 @@ func outFlags() []cli.Flag {
 func makeFlags(plain string) []cli.Flag {
 	return append(append(outFlags(), command.OutputFlags()...),
 		encryption.IdentityFlag(), encryption.RecipientFlag(),
-		&cli.BoolFlag{Name: "plain", Usage: plain, Category: command.Encryption})
+		command.Bool("plain", command.Encryption, plain))
 }
 
 // parseOut reads outFlags.

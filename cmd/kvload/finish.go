@@ -8,7 +8,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
 
-const finishDescription = `Ends a load that was divided with --shard: makes sure that every shard is
+const finishText = `Ends a load that was divided with --shard: makes sure that every shard is
 done, sums up what they loaded and left out, and compares the target with the
 dump as kvload verify does, with its flags. Give the --state of the load.
 Nothing is written to the target. It also ends a load without shards.
@@ -24,15 +24,15 @@ EXAMPLES:
    kvload finish --uri redis://10.0.0.9:6666 --in /nfs/pika --no-verify`
 
 func finishCommand() *cli.Command {
-	state := stateFlag("where the shards keep their journals, "+command.Dir+" (default: as that "+
-		"of kvload load)", command.Shards)
+	state := command.Text("state", command.Shards, "where the shards keep their journals, "+
+		command.Dir+" (default: as that of kvload load)")
 	return &cli.Command{
 		Name: "finish", Usage: "make sure that all shards of a load are done, and compare",
 		UsageText:   "kvload finish --uri redis://HOST:6666 --in DIR [options]",
-		Description: finishDescription,
+		Description: finishText,
 		Flags: append(verifyFlags(state),
-			&cli.BoolFlag{Name: "no-verify", Category: command.Comparison,
-				Usage: "do not compare the target with the dump"}),
+			command.Bool("no-verify", command.Comparison, "do not compare the target with the "+
+				"dump")),
 		Action: command.Action(parseVerify, func(c *cli.Context, o verifytarget.Options) error {
 			o.Summary = command.Summarize(c, "", command.AfterVerify("differs.jsonl"))
 			f := load.FinishOptions{Spec: o.Spec}

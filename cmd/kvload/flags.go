@@ -29,19 +29,18 @@ func inFlag(usage string) cli.Flag {
 
 // baseFlag says where the base of a delta lies; what is the end of its help.
 func baseFlag(what string) cli.Flag {
-	return &cli.StringFlag{Name: "base", Category: command.Dump,
-		Usage: "of a delta or a chain: the base lies in " + command.Dir + "; " + what}
+	return command.Text("base", command.Dump, "of a delta or a chain: the base lies in "+
+		command.Dir+"; "+what)
 }
 
 // targetFlags say which target, where on it the databases go, and which keys are loaded under which
 // names and with which expiries.
 func targetFlags() []cli.Flag {
 	return slices.Concat(connect.Flags(6666), rewriteFlags(), []cli.Flag{
-		&cli.StringFlag{Name: "map-db", Category: command.Written,
-			Usage: "`N=TARGET,...` where each database goes: N=default (the connection's own), " +
-				"N=VAR (the namespace whose token is in the environment variable VAR; " +
-				"N=VAR@NAME also gives its name) or N=db:M (database M of a server that has " +
-				"them), separated by commas"},
+		command.Text("map-db", command.Written, "`N=TARGET,...` where each database goes: "+
+			"N=default (the connection's own), N=VAR (the namespace whose token is in the "+
+			"environment variable VAR; N=VAR@NAME also gives its name) or N=db:M (database M of "+
+			"a server that has them), separated by commas"),
 		&cli.DurationFlag{Name: "timeout", DefaultText: "2m", Category: command.Speed,
 			Usage: "longest wait for the replies of a pipeline"},
 	})
@@ -62,10 +61,10 @@ func rewriteFlags() []cli.Flag {
 		&cli.DurationFlag{Name: "ttl-min", Category: command.Written,
 			Usage: "leave out and count keys that have less than this left when the load " +
 				"begins; where keys are overwritten, they are deleted on the target"},
-		&cli.StringFlag{Name: "key-prefix-strip", Category: command.Written,
-			Usage: "strip `PREFIX` from every name; keys without it are left out and listed"},
-		&cli.StringFlag{Name: "key-prefix-add", Category: command.Written,
-			Usage: "put `PREFIX` before every name, after --key-prefix-strip"},
+		command.Text("key-prefix-strip", command.Written, "strip `PREFIX` from every name; keys "+
+			"without it are left out and listed"),
+		command.Text("key-prefix-add", command.Written, "put `PREFIX` before every name, after "+
+			"--key-prefix-strip"),
 	)
 }
 
@@ -74,16 +73,11 @@ func runFlags(threads string) []cli.Flag {
 	return append(command.OutputFlags(), command.ThreadsFlag(8, threads), command.RetryFlag())
 }
 
-func stateFlag(usage, category string) cli.Flag {
-	return &cli.StringFlag{Name: "state", Usage: usage, Category: category}
-}
-
 // shardFlags are the flags by which a shard is chosen.
 func shardFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "shard", Category: command.Shards,
-			Usage: "only shard `I/N` of the dump, I from 0 to N-1 (0/1: all of it); all shards " +
-				"have the same --state"},
+		command.Text("shard", command.Shards, "only shard `I/N` of the dump, I from 0 to N-1 "+
+			"(0/1: all of it); all shards have the same --state"),
 		&cli.IntFlag{Name: "shards", Category: command.Shards,
 			Usage: "only one of `N` shards, which the scheduler names: " + shard.KubernetesIndex +
 				" (Kubernetes) or " + shard.SlurmIndex + " (Slurm, N also from " +
@@ -120,7 +114,8 @@ func parseSpec(v *command.Values, server connect.Server) load.Spec {
 	s.Target.Target.Addr = server.Addr
 	v.Try(func() error {
 		return recall.Load(v.Context.Context, v, recall.Options{
-			Spec: &s, Command: v.Command.Name, Several: len(v.StringSlice("uri")) > 1, Log: v.App.ErrWriter,
+			Spec: &s, Command: v.Command.Name, Log: v.App.ErrWriter,
+			Several: len(v.StringSlice("uri")) > 1,
 		})
 	})
 	s.Filter = command.Get(v, filter.FromFlags)
@@ -130,7 +125,8 @@ func parseSpec(v *command.Values, server connect.Server) load.Spec {
 
 // parseRewrite reads the flags that say what becomes of names, expiries and hyperloglogs.
 func parseRewrite(v *command.Values) (o rewrite.Options, hll writer.HLLPolicy) {
-	o.Prefix.Strip, o.Prefix.Add = []byte(v.String("key-prefix-strip")), []byte(v.String("key-prefix-add"))
+	o.Prefix.Strip = []byte(v.String("key-prefix-strip"))
+	o.Prefix.Add = []byte(v.String("key-prefix-add"))
 	o.Conflict = command.Parse(v, "on-conflict", rewrite.ParseConflict)
 	v.Try(func() (err error) {
 		o.TTL, err = rewrite.ParseTTL(v.String("ttl"), v.Context.Duration("ttl-min"))
@@ -154,8 +150,8 @@ func into(v *command.Values, s load.Spec, to connect.Server) load.Spec {
 // parseOne is parseSpec of the commands that read a finished dump and take one target.
 func parseOne(v *command.Values) load.Spec {
 	s := parseSpec(v, command.Get(v, connect.FromFlags))
-	v.Refuse(s.Dump == loadstate.Stream,
-		"--in -: a stream can be read only once: make a dump of it with kvload unpack, and give that")
+	v.Refuse(s.Dump == loadstate.Stream, "--in -: a stream can be read only once: make a dump of "+
+		"it with kvload unpack, and give that")
 	return s
 }
 
@@ -167,14 +163,13 @@ func writeFlags(undo string) []cli.Flag {
 				"they are, or overwrite keys of the dump and delete those that have expired in it"},
 		&cli.IntFlag{Name: "pipeline", Value: 512, Category: command.Speed,
 			Usage: "maximum number of commands in one pipeline"},
-		stateFlag("keep the journal of this load in "+command.Dir+" (default: DUMP.load/HOST_PORT, "+
-			"beside the dump; of a dump in a bucket that is not loaded in shards, "+
-			"kvload-DUMP.load/HOST_PORT in this directory; none for a shard of a dump that is a whole "+
-			"bucket, or encrypted in one)", command.Repeat),
-		&cli.BoolFlag{Name: "break-lock", Category: command.Repeat,
-			Usage: "take over the lock of a run whose journal is in a bucket; only if you know " +
-				"that the run is gone"},
-		&cli.StringFlag{Name: "undo", Usage: undo, Category: command.Repeat},
+		command.Text("state", command.Repeat, "keep the journal of this load in "+command.Dir+
+			" (default: DUMP.load/HOST_PORT, beside the dump; of a dump in a bucket that is not "+
+			"loaded in shards, kvload-DUMP.load/HOST_PORT in this directory; none for a shard of "+
+			"a dump that is a whole bucket, or encrypted in one)"),
+		command.Bool("break-lock", command.Repeat, "take over the lock of a run whose journal "+
+			"is in a bucket; only if you know that the run is gone"),
+		command.Text("undo", command.Repeat, undo),
 		&cli.DurationFlag{Name: "stall-timeout", Value: 5 * time.Minute, Category: command.Repeat,
 			Usage: "stop if nothing moves for this long, and say where each worker is; 0: never"},
 		&cli.DurationFlag{Name: "checkpoint", Value: time.Second, Category: command.Repeat,
@@ -196,9 +191,10 @@ func parseWrite(v *command.Values, s *load.Spec) (undo string) {
 		"--undo does not go with --shard: another shard may have overwritten what this one would "+
 			"save; load with one kvload, or save the target itself before")
 	v.Checked("undo", storage.Check)
-	v.Refuse(s.State == "" && !s.Shard.IsAll() && storage.IsURL(s.Dump) && !storage.HasPrefix(s.Dump),
+	ownBucket := storage.IsURL(s.Dump) && !storage.HasPrefix(s.Dump)
+	v.Refuse(s.State == "" && !s.Shard.IsAll() && ownBucket,
 		"--shard keeps its journal beside the dump, but --in is a whole bucket, beside which "+
-			"there may be somebody else's: "+
-			"say with --state where the journals of all shards go, such as a prefix in a bucket of your own")
+			"there may be somebody else's: say with --state where the journals of all shards go, "+
+			"such as a prefix in a bucket of your own")
 	return undo
 }

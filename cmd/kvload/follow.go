@@ -13,7 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 )
 
-const followDescription = `Loads the deltas of a chain, which pikadump follow makes, as they appear:
+const followText = `Loads the deltas of a chain, which pikadump follow makes, as they appear:
 each in its turn, behind the last that the journal says is loaded. The base
 must be loaded already, into the same target with the same flags; these are
 read from its journal, but for a --map-db with namespaces.
@@ -42,8 +42,8 @@ EXAMPLES:
 ` + command.Buckets
 
 // notFollowed are flags of load that say nothing of a chain.
-var notFollowed = strings.Fields("in follow dry-run report create-namespaces shard shards on-exists " +
-	"spool tune resume")
+var notFollowed = strings.Fields("in follow dry-run report create-namespaces shard shards " +
+	"on-exists spool tune resume")
 
 func followCommand() *cli.Command {
 	flags := slices.DeleteFunc(loadFlags(), func(f cli.Flag) bool {
@@ -52,11 +52,12 @@ func followCommand() *cli.Command {
 	return &cli.Command{
 		Name: "follow", Usage: "load the deltas of a chain as they appear",
 		UsageText:   "kvload follow --uri redis://HOST:6666 --in CHAIN [options]",
-		Description: followDescription,
+		Description: followText,
 		Flags:       append(flags, inFlag("load the deltas of the chain in "+command.Dir)),
 		Action: command.Action(parseTargets, func(c *cli.Context, targets []load.Options) error {
 			if targets[0].Dump == loadstate.Stream {
-				return exitcode.Usagef("--in - is a dump: a chain is a directory, or a prefix in a bucket")
+				return exitcode.Usagef("--in - is a dump: a chain is a directory, " +
+					"or a prefix in a bucket")
 			}
 			targets[0].Summary = command.Summarize(c, "", afterFollow)
 			return loadchain.Run(c.Context, targets, true, command.Out(c), c.App.ErrWriter)

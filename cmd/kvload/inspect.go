@@ -8,7 +8,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 )
 
-const inspectDescription = `Reads only manifests, of a chain those of its deltas. kvload check reads
+const inspectText = `Reads only manifests, of a chain those of its deltas. kvload check reads
 everything.
 
 EXAMPLES:
@@ -20,10 +20,10 @@ EXAMPLES:
 func inspectCommand() *cli.Command {
 	return &cli.Command{
 		Name: "inspect", Usage: "show what is in a dump",
-		UsageText: "kvload inspect [--json] DIR", ArgsUsage: "DIR", Description: inspectDescription,
+		UsageText: "kvload inspect [--json] DIR", ArgsUsage: "DIR", Description: inspectText,
 		Flags: []cli.Flag{
-			&cli.BoolFlag{Name: "json", Category: command.Output,
-				Usage: "print the manifest as JSON, of a chain an array of them"},
+			command.Bool("json", command.Output, "print the manifest as JSON, of a chain an "+
+				"array of them"),
 			encryption.IdentityFlag(),
 		},
 		Action: command.Action(parseDump, func(c *cli.Context, dump *export.Source) error {

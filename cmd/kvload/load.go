@@ -17,7 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 )
 
-const loadDescription = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads
+const loadText = `Writes every record of a finished dump to a Kvrocks (or Redis), and reads
 every reply. Keys that have expired since the dump are left out and counted,
 unless --ttl drop or shift lets them live.
 
@@ -83,7 +83,7 @@ func loadCommand() *cli.Command {
 	return &cli.Command{
 		Name: "load", Usage: "load a dump into a Kvrocks",
 		UsageText:   "kvload load --uri redis://HOST:6666 --in DIR [options]",
-		Description: loadDescription,
+		Description: loadText,
 		Flags:       loadFlags(),
 		Action: command.Action(parseTargets, func(c *cli.Context, targets []load.Options) error {
 			chain, err := targets[0].IsChain(c.Context)
@@ -103,7 +103,8 @@ func loadCommand() *cli.Command {
 // loadFlags are the flags of load.
 func loadFlags() []cli.Flag {
 	return slices.Concat(
-		targetFlags(), shardFlags(), runFlags("connections that load at once, in a cluster to each node"),
+		targetFlags(), shardFlags(),
+		runFlags("connections that load at once, in a cluster to each node"),
 		writeFlags("first save the keys that will be overwritten, as a dump in "+command.Dir),
 		rateFlags("write"),
 		[]cli.Flag{
@@ -111,25 +112,21 @@ func loadFlags() []cli.Flag {
 				"standard input"),
 			encryption.IdentityFlag(), encryption.RecipientFlag(),
 			baseFlag("beside it is the journal of its load"),
-			&cli.BoolFlag{Name: "base-loaded", Category: command.Dump,
-				Usage: "load a delta though no journal says that the target holds what it " +
-					"follows; only if you know that it does"},
-			&cli.BoolFlag{Name: "follow", Category: command.Dump,
-				Usage: "load a dump while pikadump still writes it, and end when it is finished"},
-			&cli.BoolFlag{Name: "dry-run", Category: command.Written,
-				Usage: "make the preflight checks, show all of them, and write nothing; exit " +
-					"code 0, or that of the load: 5, 11, 12"},
-			&cli.BoolFlag{Name: "verify", Category: command.Written,
-				Usage: "when the load is done, compare the target with the dump, as kvload verify does"},
-			&cli.StringFlag{Name: "report", Category: command.Output,
-				Usage: "list what was left out in `FILE` (default: left-out-TIME.jsonl beside " +
-					"the journal, if there is anything)"},
-			&cli.StringFlag{Name: "accept", Category: command.Written,
-				Usage: "`" + strings.Join(preflight.Acceptable, ",") + "` preflight checks that " +
-					"only warn instead of refusing"},
-			&cli.BoolFlag{Name: "create-namespaces", Category: command.Written,
-				Usage: "create the namespaces of --map-db whose tokens the target does not " +
-					"know, named NAME of N=VAR@NAME, or dbN; the password must be its requirepass"},
+			command.Bool("base-loaded", command.Dump, "load a delta though no journal says that "+
+				"the target holds what it follows; only if you know that it does"),
+			command.Bool("follow", command.Dump, "load a dump while pikadump still writes it, "+
+				"and end when it is finished"),
+			command.Bool("dry-run", command.Written, "make the preflight checks, show all of "+
+				"them, and write nothing; exit code 0, or that of the load: 5, 11, 12"),
+			command.Bool("verify", command.Written, "when the load is done, compare the target "+
+				"with the dump, as kvload verify does"),
+			command.Text("report", command.Output, "list what was left out in `FILE` (default: "+
+				"left-out-TIME.jsonl beside the journal, if there is anything)"),
+			command.Text("accept", command.Written, "`"+strings.Join(preflight.Acceptable, ",")+
+				"` preflight checks that only warn instead of refusing"),
+			command.Bool("create-namespaces", command.Written, "create the namespaces of "+
+				"--map-db whose tokens the target does not know, named NAME of N=VAR@NAME, or "+
+				"dbN; the password must be its requirepass"),
 			&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Category: command.Speed,
 				Usage: "with --in -, keep chunks in `DIR` until they are loaded: one more than " +
 					"--threads, and those of a key that spans several; from a Pika before 4.0 " +
@@ -138,12 +135,11 @@ func loadFlags() []cli.Flag {
 				Usage: "`auto|commands|raw` how keys are written: by raw write batches of " +
 					"RocksDB if the target is empty and proves that it reads them, else by " +
 					"commands; by commands; or by raw batches, refused where that is not proved"},
-			&cli.BoolFlag{Name: "tune", Category: command.Speed,
-				Usage: "for the load, set log-level and rocksdb.max_background_jobs of a " +
-					"Kvrocks, and restore them; COMPACT when it is done; the password must be " +
-					"its requirepass"},
-			&cli.BoolFlag{Name: "resume", Category: command.Repeat,
-				Usage: "resume a load that stopped; start it if there is none"},
+			command.Bool("tune", command.Speed, "for the load, set log-level and "+
+				"rocksdb.max_background_jobs of a Kvrocks, and restore them; COMPACT when it is "+
+				"done; the password must be its requirepass"),
+			command.Bool("resume", command.Repeat, "resume a load that stopped; start it if "+
+				"there is none"),
 			&cli.IntFlag{Name: "max-errors", Value: 1000, Category: command.Repeat,
 				Usage: "stop if the target refuses more keys and members than this; -1: never"},
 		},
@@ -187,11 +183,13 @@ func parseLoad(v *command.Values, spec load.Spec) load.Options {
 	undo := parseWrite(v, &spec)
 	o := load.Options{
 		Spec: spec, Follow: v.Bool("follow"), Stdin: v.App.Reader, Spool: v.String("spool"),
-		DryRun: v.Bool("dry-run"), CreateNamespaces: v.Bool("create-namespaces"), Tune: v.Bool("tune"),
-		BaseLoaded: v.Bool("base-loaded"), Resume: v.Bool("resume"), Undo: undo, Report: v.String("report"), Accept: parseAccept(v),
+		DryRun: v.Bool("dry-run"), CreateNamespaces: v.Bool("create-namespaces"),
+		BaseLoaded: v.Bool("base-loaded"), Resume: v.Bool("resume"), Undo: undo,
+		Report: v.String("report"), Accept: parseAccept(v),
 		Checkpoint: v.Duration("checkpoint"), StallTimeout: v.Duration("stall-timeout"),
-		MaxErrors: v.Context.Int("max-errors"), Method: command.Parse(v, "method", load.ParseMethod),
-		Limits: command.Get(v, pace.LimitsFromFlags), Tool: "kvload " + command.Version,
+		MaxErrors: v.Context.Int("max-errors"), Limits: command.Get(v, pace.LimitsFromFlags),
+		Method: command.Parse(v, "method", load.ParseMethod), Tune: v.Bool("tune"),
+		Tool: "kvload " + command.Version,
 	}
 	compare := verifytarget.Options{Rounds: 2, Limits: o.Limits}
 	if o.VerifySome = compare.VerifySome; v.Bool("verify") {

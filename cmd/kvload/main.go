@@ -4,7 +4,6 @@ package main
 import (
 	"io"
 	"os"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,30 +15,30 @@ import (
 func commands() []*cli.Command {
 	all := []*cli.Command{
 		loadCommand(), followCommand(), verifyCommand(), finishCommand(), rollbackCommand(),
-		inspectCommand(), statsCommand(), reportCommand(), checkCommand(), getCommand(), catCommand(),
-		lsCommand(), extractCommand(), mergeCommand(), packCommand(), unpackCommand(),
+		inspectCommand(), statsCommand(), reportCommand(), checkCommand(), getCommand(),
+		catCommand(), lsCommand(), extractCommand(), mergeCommand(), packCommand(), unpackCommand(),
 	}
 	return metrics.Watch(all, load.Classify, os.Getenv)
 }
 
 // most are the flags that stand first in the help of a command.
-var most = map[string][]string{
-	"load":     strings.Fields("uri password-file in dry-run resume on-exists undo map-db verify rate-keys"),
-	"follow":   strings.Fields("uri password-file in base verify undo state map-db rate-keys method"),
-	"verify":   strings.Fields("uri password-file in map-db reverse sample keys-only left-out report threads"),
-	"finish":   strings.Fields("uri password-file in state map-db no-verify reverse report threads"),
-	"inspect":  strings.Fields("json identity"),
-	"stats":    strings.Fields("json identity quiet"),
-	"report":   strings.Fields("out lang state identity quiet"),
-	"check":    strings.Fields("identity quiet"),
-	"get":      strings.Fields("format db type keys-from base64 base identity"),
-	"cat":      strings.Fields("format match type db key limit base identity"),
-	"ls":       strings.Fields("format match type db identity"),
-	"extract":  strings.Fields("out match type db identity encrypt-to"),
-	"merge":    strings.Fields("out identity encrypt-to"),
-	"pack":     strings.Fields("quiet"),
-	"unpack":   strings.Fields("out spool break-lock quiet"),
-	"rollback": strings.Fields("uri password-file in undo state map-db force flush on-exists threads"),
+var most = map[string]string{
+	"load":     "uri password-file in dry-run resume on-exists undo map-db verify rate-keys",
+	"follow":   "uri password-file in base verify undo state map-db rate-keys method",
+	"verify":   "uri password-file in map-db reverse sample keys-only left-out report threads",
+	"finish":   "uri password-file in state map-db no-verify reverse report threads",
+	"inspect":  "json identity",
+	"stats":    "json identity quiet",
+	"report":   "out lang state identity quiet",
+	"check":    "identity quiet",
+	"get":      "format db type keys-from base64 base identity",
+	"cat":      "format match type db key limit base identity",
+	"ls":       "format match type db identity",
+	"extract":  "out match type db identity encrypt-to",
+	"merge":    "out identity encrypt-to",
+	"pack":     "quiet",
+	"unpack":   "out spool break-lock quiet",
+	"rollback": "uri password-file in undo state map-db force flush on-exists threads",
 }
 
 func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }

@@ -8,7 +8,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/merge"
 )
 
-const mergeDescription = `Makes one full dump of a base and its chain of deltas, so that an archive
+const mergeText = `Makes one full dump of a base and its chain of deltas, so that an archive
 does not grow without end. The result is a dump like any other: a new chain
 can begin behind it (pikadump follow --base) where the old one ended.
 CHAIN can be one of the deltas: then it is the last that is merged.
@@ -26,7 +26,7 @@ func mergeCommand() *cli.Command {
 	return &cli.Command{
 		Name: "merge", Usage: "make one full dump of a base and its deltas",
 		UsageText: "kvload merge --out DIR [options] BASE CHAIN", ArgsUsage: "BASE CHAIN",
-		Description: mergeDescription,
+		Description: mergeText,
 		Flags:       makeFlags("write a dump that is not encrypted, of a base or deltas that are"),
 		Action: command.Action(parseMerge, func(c *cli.Context, o merge.Options) error {
 			o.Summary = command.Summarize(c, o.Out, afterMerge)
@@ -40,8 +40,9 @@ func parseMerge(v *command.Values) merge.Options {
 	v.Refuse(v.NArg() != 2, "give a full dump and behind it the chain of its deltas: kvload "+
 		"merge --out DIR BASE CHAIN")
 	o := merge.Options{
-		Base: parseSource(v, v.Args().Get(0)).Location, Chain: parseSource(v, v.Args().Get(1)).Location,
-		Tool: v.App.Name + " " + v.App.Version, Plain: v.Bool("plain"), Log: v.App.ErrWriter,
+		Base:  parseSource(v, v.Args().Get(0)).Location,
+		Chain: parseSource(v, v.Args().Get(1)).Location,
+		Tool:  v.App.Name + " " + v.App.Version, Plain: v.Bool("plain"), Log: v.App.ErrWriter,
 	}
 	o.Out, o.Archive.Storage = parseOut(v)
 	o.Archive.Keys, o.Meter = command.Get(v, encryption.FromFlags), command.Get(v, command.Meter)

@@ -12,8 +12,9 @@ import (
 )
 
 // own are flags that say what one command does, not which load it is about.
-var own = strings.Fields("report dry-run resume shard shards undo accept on-exists threads break-lock " +
-	"rounds sample keys-only reverse left-out force flush log-file metrics-addr metrics-file push-url")
+var own = strings.Fields("report dry-run resume shard shards undo accept on-exists threads " +
+	"break-lock rounds sample keys-only reverse left-out force flush log-file metrics-addr " +
+	"metrics-file push-url")
 
 // afterLoad tells what comes after a load.
 func afterLoad(c *cli.Context, s *summary.Summary, err error) []string {
@@ -26,9 +27,9 @@ func afterLoad(c *cli.Context, s *summary.Summary, err error) []string {
 	case len(s.Targets) > 0 && s.Result != summary.Refused && s.Result != summary.Done,
 		len(s.Targets) == 0 && command.IsUnfinished(s, err) && mayResume(s):
 		if c.Bool("resume") {
-			return []string{command.Next(c, "kvload load", command.But())}
+			return command.Again(c)
 		}
-		return []string{command.Next(c, "kvload load", command.But(), "--resume")}
+		return command.Again(c, "--resume")
 	case len(s.Targets) > 0:
 		return verifyEach(c, s)
 	case !s.Finished || s.Comparison != nil && s.Comparison.Equal:
@@ -50,7 +51,7 @@ func thenVerify(c *cli.Context, more ...string) []string {
 func afterFollow(c *cli.Context, s *summary.Summary, err error) []string {
 	switch {
 	case command.IsUnfinished(s, err):
-		return []string{command.Next(c, "kvload follow", command.But())}
+		return command.Again(c)
 	case len(s.Targets) > 0, s.Chain == nil, !s.Finished, s.Comparison != nil:
 		return nil
 	}
@@ -91,20 +92,22 @@ func afterRollback(c *cli.Context, s *summary.Summary, err error) []string {
 	case s.Rollback == nil:
 		return nil
 	case s.Result == summary.Done:
-		return []string{command.Next(c, "kvload load", command.Of(c, "load", "threads", "break-lock"), append(command.Recalled(c), "--dry-run")...)}
+		keep := command.Of(c, "load", "threads", "break-lock")
+		more := append(command.Recalled(c), "--dry-run")
+		return []string{command.Next(c, "kvload load", keep, more...)}
 	case s.Result == summary.Left: // what others wrote: whether it goes is theirs to say
 		if list := s.LeftOut[0].List; list != "" && !strings.Contains(list, "://") {
 			return []string{"less " + shellword.Quote(list)}
 		}
 		return nil
 	}
-	return []string{command.Next(c, "kvload rollback", command.But())}
+	return command.Again(c)
 }
 
 // afterMerge tells what comes after one.
 func afterMerge(c *cli.Context, s *summary.Summary, err error) []string {
 	if s.Result == summary.Stopped {
-		return []string{command.Next(c, "kvload merge", command.But())}
+		return command.Again(c)
 	}
 	return thenCheck(c.String("out"))(c, s, err)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-const reportDescription = `Writes one page of HTML that needs no network and no script: what is in the
+const reportText = `Writes one page of HTML that needs no network and no script: what is in the
 dump, what to know of it, and what came of its loads and of comparisons. It
 names keys of the dump: treat it as you treat the dump.
 
@@ -30,12 +30,12 @@ func reportCommand() *cli.Command {
 	return &cli.Command{
 		Name: "report", Usage: "write a page about a dump and its loads",
 		UsageText: "kvload report DIR --out FILE", ArgsUsage: "DIR",
-		Description: reportDescription,
+		Description: reportText,
 		Flags: append(countFlags("what both amount to is shown"),
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: command.Output,
 				Usage: "write the page to `FILE`; -: to standard output"},
-			&cli.StringFlag{Name: "lang", Value: string(dumpreport.English), Category: command.Output,
-				Usage: "`en|zh` language of the page"},
+			&cli.StringFlag{Name: "lang", Value: string(dumpreport.English),
+				Usage: "`en|zh` language of the page", Category: command.Output},
 			&cli.StringSliceFlag{Name: "state", Category: command.Dump,
 				DefaultText: "those in DUMP.load, beside the dump",
 				Usage: "show the load whose --state was " + command.Dir +

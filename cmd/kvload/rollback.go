@@ -10,7 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rollback"
 )
 
-const rollbackDescription = `Undoes a load, finished or not: removes the keys that it wrote, and puts back
+const rollbackText = `Undoes a load, finished or not: removes the keys that it wrote, and puts back
 what load --undo saved. The flags of the load are read from its journal, but
 for a --map-db with namespaces. Stop the writers first.
 
@@ -39,19 +39,20 @@ func rollbackCommand() *cli.Command {
 	return &cli.Command{
 		Name: "rollback", Usage: "undo a load",
 		UsageText:   "kvload rollback --uri redis://HOST:6666 --in DIR [options]",
-		Description: rollbackDescription,
+		Description: rollbackText,
 		Flags: slices.Concat(
-			targetFlags(), shardFlags(), runFlags("connections that read, remove and put back at once"),
-			writeFlags("put back what load --undo saved in `DIR` (default: where the journal says that it is)"),
+			targetFlags(), shardFlags(),
+			runFlags("connections that read, remove and put back at once"),
+			writeFlags("put back what load --undo saved in `DIR` (default: where the journal says "+
+				"that it is)"),
 			[]cli.Flag{
 				inFlag("undo the load of the dump, delta or chain in " + command.Dir),
 				encryption.IdentityFlag(), baseFlag("where its journal does not say that"),
 				&cli.IntFlag{Name: "to", DefaultText: "0: all of them", Category: command.Written,
 					Usage: "of a chain, undo only the deltas behind number `N`"},
-				&cli.BoolFlag{Name: "force", Category: command.Written,
-					Usage: "also undo keys that others changed since"},
-				&cli.BoolFlag{Name: "flush", Category: command.Written,
-					Usage: "clear the whole target, which was empty before the load, in one command"},
+				command.Bool("force", command.Written, "also undo keys that others changed since"),
+				command.Bool("flush", command.Written, "clear the whole target, which was empty "+
+					"before the load, in one command"),
 			}),
 		Action: command.Action(parseRollback, func(c *cli.Context, o rollback.Options) error {
 			o.Summary = command.Summarize(c, "", afterRollback)

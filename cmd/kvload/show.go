@@ -18,7 +18,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
-const getDescription = `Finds each key by the footers of the chunks and reads one frame of each type,
+const getText = `Finds each key by the footers of the chunks and reads one frame of each type,
 from a directory or a bucket. A name with several types is shown in each,
 an expired key with its value. Keys come in byte order.
 
@@ -36,7 +36,7 @@ EXAMPLES:
    kvload get --base /backup/base /backup/chain/000007 user:1000
    echo AP8= | kvload get --keys-from - --base64 /backup/pika`
 
-const catDescription = `Writes the keys of a dump to standard output: by database, by type, in byte
+const catText = `Writes the keys of a dump to standard output: by database, by type, in byte
 order. The summary goes to standard error.
 
    table  a line for each key, with the beginning of its value
@@ -54,7 +54,7 @@ EXAMPLES:
    kvload cat --base /backup/base /backup/chain    # what both amount to
    kvload cat /backup/chain/000007                 # what changed`
 
-const lsDescription = `Lists the chunks of a dump: range of keys, and how many are in it. With --db,
+const lsText = `Lists the chunks of a dump: range of keys, and how many are in it. With --db,
 --type and --match only chunks that can have such keys. Reads the manifest
 only.
 
@@ -66,7 +66,8 @@ EXAMPLES:
 // showFlags are those of get and cat.
 func showFlags() []cli.Flag {
 	return slices.Concat(rewriteFlags(), command.ProgressFlags(), []cli.Flag{
-		baseFlag("what is shown is what it and the deltas amount to; without it a delta shows what changed"),
+		baseFlag("what is shown is what it and the deltas amount to; without it a delta shows " +
+			"what changed"),
 		formatFlag("`table|json|resp|csv` for people, a line of JSON for each key, commands for " +
 			"redis-cli --pipe, or a row for each element"),
 		encryption.IdentityFlag(),
@@ -81,10 +82,11 @@ func formatFlag(usage string) cli.Flag {
 func catCommand() *cli.Command {
 	return &cli.Command{
 		Name: "cat", Usage: "write the keys of a dump to standard output",
-		UsageText: "kvload cat [options] DIR", ArgsUsage: "DIR", Description: catDescription,
+		UsageText: "kvload cat [options] DIR", ArgsUsage: "DIR", Description: catText,
 		Flags: append(showFlags(),
 			&cli.StringSliceFlag{Name: "key", Category: command.Keys,
-				Usage: "only the key `NAME`; can be given more than once (kvload get has more ways)"},
+				Usage: "only the key `NAME`; can be given more than once (kvload get has more " +
+					"ways)"},
 			&cli.Int64Flag{Name: "limit", Usage: "end after `N` keys", Category: command.Keys}),
 		Action: command.Action(parseDump, func(c *cli.Context, dump *export.Source) error {
 			names, err := export.ParseKeys(c.StringSlice("key"), false)
@@ -105,12 +107,12 @@ func getCommand() *cli.Command {
 	return &cli.Command{
 		Name: "get", Usage: "write single keys of a dump to standard output",
 		UsageText: "kvload get [options] DIR KEY...", ArgsUsage: "DIR KEY...",
-		Description: getDescription,
+		Description: getText,
 		Flags: append(showFlags(),
-			&cli.StringFlag{Name: "keys-from", Category: command.Keys,
-				Usage: "the keys are the lines of `FILE`; -: of standard input"},
-			&cli.BoolFlag{Name: "base64", Category: command.Keys,
-				Usage: "the keys are given in base64, for those that are no text"}),
+			command.Text("keys-from", command.Keys, "the keys are the lines of `FILE`; -: of "+
+				"standard input"),
+			command.Bool("base64", command.Keys, "the keys are given in base64, for those that "+
+				"are no text")),
 		Action: get,
 	}
 }
@@ -125,7 +127,9 @@ func get(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	dump, err := command.Read(c, func(v *command.Values) *export.Source { return parseSource(v, args[0]) })
+	dump, err := command.Read(c, func(v *command.Values) *export.Source {
+		return parseSource(v, args[0])
+	})
 	if err != nil {
 		return err
 	}
@@ -148,7 +152,8 @@ func get(c *cli.Context) error {
 
 // parseDump reads which dump is the command's one argument.
 func parseDump(v *command.Values) *export.Source {
-	v.Refuse(v.NArg() != 1, "give one dump, a directory or the URL of a prefix in a bucket, after the flags")
+	v.Refuse(v.NArg() != 1, "give one dump, a directory or the URL of a prefix in a bucket, after "+
+		"the flags")
 	return parseSource(v, v.Args().First())
 }
 
@@ -168,13 +173,14 @@ func show(c *cli.Context, dump *export.Source, write func(*export.Exporter) erro
 		return err
 	}
 	dump.Summary = command.Summarize(c, dump.Location, nil)
-	dump.Summary.Own = c.Command.Name == "get" // what was asked for stands there: no more is to be said
+	dump.Summary.Own = c.Command.Name == "get" // what was asked for stands there: that is all
 	w := pack.InterruptibleWriter(c.Context, c.App.Writer)
 	return dump.Show(c.Context, w, o, write)
 }
 
 // ofCommands are flags that say what becomes of a key on a target.
-var ofCommands = strings.Fields("on-conflict hyperloglog ttl ttl-min key-prefix-strip key-prefix-add")
+var ofCommands = strings.Fields("on-conflict hyperloglog ttl ttl-min key-prefix-strip " +
+	"key-prefix-add")
 
 func parseShow(v *command.Values) (o export.Options) {
 	o.Format = command.Parse(v, "format", export.ParseFormat)
@@ -197,9 +203,10 @@ func parseShow(v *command.Values) (o export.Options) {
 func lsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "ls", Usage: "list the chunks of a dump",
-		UsageText: "kvload ls [options] DIR", ArgsUsage: "DIR", Description: lsDescription,
+		UsageText: "kvload ls [options] DIR", ArgsUsage: "DIR", Description: lsText,
 		Flags: append(filter.Flags(),
-			formatFlag("`table|json` for people, or a line of JSON for each chunk, as the manifest has it"),
+			formatFlag("`table|json` for people, or a line of JSON for each chunk, as the "+
+				"manifest has it"),
 			encryption.IdentityFlag()),
 		Action: command.Action(parseDump, func(c *cli.Context, dump *export.Source) error {
 			f, err := filter.FromFlags(c)
@@ -209,7 +216,8 @@ func lsCommand() *cli.Command {
 			dump.Summary = command.Summarize(c, dump.Location, nil)
 			dump.Summary.Own = true
 			w := pack.InterruptibleWriter(c.Context, c.App.Writer)
-			return dump.List(c.Context, w, &f, export.Format(c.String("format")), progress.Width(c.App.Writer))
+			as, width := export.Format(c.String("format")), progress.Width(c.App.Writer)
+			return dump.List(c.Context, w, &f, as, width)
 		}),
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 )
 
-const statsDescription = `Reads the whole dump once, and counts keys, elements and bytes by database,
+const statsText = `Reads the whole dump once, and counts keys, elements and bytes by database,
 type, size, time to live and prefix. Lists the largest keys and collections,
 and names that look like series or tenants. Needs no server.
 
@@ -28,7 +28,7 @@ func statsCommand() *cli.Command {
 	return &cli.Command{
 		Name: "stats", Usage: "count what is in a dump: types, sizes, prefixes",
 		UsageText: "kvload stats [--json] DIR", ArgsUsage: "DIR",
-		Description: statsDescription,
+		Description: statsText,
 		Flags:       countFlags("what both amount to is counted"),
 		Action: func(c *cli.Context) error {
 			a, s, err := count(c)

@@ -12,7 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
 )
 
-const verifyDescription = `Compares type, value and expiry of every key of the dump with the target,
+const verifyText = `Compares type, value and expiry of every key of the dump with the target,
 element by element, large keys in pieces. Nothing is written to the target.
 The flags of the load are read from its journal (--state), and need not be
 given again, but for a --map-db with namespaces. --db, --type and --match
@@ -50,14 +50,14 @@ EXAMPLES:
 // verifyFlags are the flags of verify, which finish has as well; state is the one of --state.
 func verifyFlags(state cli.Flag) []cli.Flag {
 	return slices.Concat(
-		targetFlags(), runFlags("connections that read at once"), rateFlags("read"), command.CompareFlags(""),
+		targetFlags(), runFlags("connections that read at once"), rateFlags("read"),
+		command.CompareFlags(""),
 		[]cli.Flag{
 			inFlag("compare with the dump, delta or chain in " + command.Dir),
 			encryption.IdentityFlag(), baseFlag("where its journal does not say that"), state,
-			&cli.StringFlag{Name: "left-out", Category: command.Comparison,
-				Usage: "the report of kvload load, `FILE`: what it lists is no difference"},
-			&cli.BoolFlag{Name: "reverse", Category: command.Comparison,
-				Usage: "also find keys that only the target has"},
+			command.Text("left-out", command.Comparison, "the report of kvload load, `FILE`: "+
+				"what it lists is no difference"),
+			command.Bool("reverse", command.Comparison, "also find keys that only the target has"),
 		})
 }
 
@@ -65,9 +65,9 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "compare a target with a dump",
 		UsageText:   "kvload verify --uri redis://HOST:6666 --in DIR [options]",
-		Description: verifyDescription,
-		Flags: append(verifyFlags(stateFlag("where the load keeps its journal, `DIR` (default: "+
-			"DUMP.load/HOST_PORT, beside the dump)", command.Written)), shardFlags()...),
+		Description: verifyText,
+		Flags: append(verifyFlags(command.Text("state", command.Written, "where the load keeps "+
+			"its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)")), shardFlags()...),
 		Action: command.Action(parseVerify, func(c *cli.Context, o verifytarget.Options) error {
 			o.Summary = command.Summarize(c, "", command.AfterVerify("differs.jsonl"))
 			return verifytarget.Run(c.Context, o, command.Out(c), c.App.ErrWriter)

@@ -17,7 +17,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-const dumpDescription = `Reads every key of a Pika 2.x to 4.0.x with its value and expiry, and writes
+const dumpText = `Reads every key of a Pika 2.x to 4.0.x with its value and expiry, and writes
 it to a directory or a bucket that kvload reads. The source is only read;
 --source-cache-off changes one setting of it for the run.
 
@@ -68,7 +68,7 @@ func dumpCommand() *cli.Command {
 	return &cli.Command{
 		Name: "dump", Usage: "write the data of a Pika to a directory or a bucket",
 		UsageText:   "pikadump dump --uri redis://HOST:9221 --out DIR [options]",
-		Description: dumpDescription,
+		Description: dumpText,
 		Flags:       dumpFlags(),
 		Action: command.Action(parseDump, func(c *cli.Context, o dump.Options) error {
 			if o.Resume {
@@ -90,37 +90,31 @@ func dumpFlags() []cli.Flag {
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: command.Dump,
 				Usage: "write the dump to " + command.Dir + ", which must be empty or not " +
 					"there; - writes it as one stream to standard output"},
-			&cli.BoolFlag{Name: "resume", Category: command.Repeat,
-				Usage: "resume the unfinished dump in --out; source and choice of keys are " +
-					"those of the dump if they are not given"},
-			&cli.StringFlag{Name: "base", Category: delta,
-				Usage: "write a delta: only what has changed since the full dump in `DIR`, and " +
-					"since the deltas before --out where that is the next of a chain, such as " +
-					"chain/000002"},
-			&cli.BoolFlag{Name: "other-source", Category: delta,
-				Usage: "the source may be another one than that of --base, after a failover or " +
-					"a restore: the delta makes a target equal to it"},
+			command.Bool("resume", command.Repeat, "resume the unfinished dump in --out; source "+
+				"and choice of keys are those of the dump if they are not given"),
+			command.Text("base", delta, "write a delta: only what has changed since the full "+
+				"dump in `DIR`, and since the deltas before --out where that is the next of a "+
+				"chain, such as chain/000002"),
+			command.Bool("other-source", delta, "the source may be another one than that of "+
+				"--base, after a failover or a restore: the delta makes a target equal to it"),
 			&cli.StringFlag{Name: "chunk-size", Value: "64MiB", Category: command.Dump,
 				Usage: "`SIZE` of a chunk file"},
-			&cli.BoolFlag{Name: "require-consistent", Category: command.Dump,
-				Usage: "end with exit code 3 unless no write happened at the source during the " +
-					"dump; the dump is finished all the same"},
+			command.Bool("require-consistent", command.Dump, "end with exit code 3 unless no "+
+				"write happened at the source during the dump; the dump is finished all the same"),
 			&cli.Int64Flag{Name: "split-keys", Value: dump.SplitKeys, Hidden: true,
 				Usage: "keys that a pass must have listed to be split"},
-			&cli.StringFlag{Name: "sample", Category: command.Keys,
-				Usage: "only a sample of the keys, such as `1%`, for a trial: the same ones in " +
-					"every run"},
+			command.Text("sample", command.Keys, "only a sample of the keys, such as `1%`, for "+
+				"a trial: the same ones in every run"),
 			&cli.Int64Flag{Name: "limit-keys", DefaultText: "no limit", Category: command.Keys,
 				Usage: "only the first `N` keys of each database and type, for a trial"},
-			&cli.BoolFlag{Name: "no-source-count", Category: command.Speed,
-				Usage: "do not compare the dump with the source's own count (INFO keyspace 1), " +
-					"for which it walks over all keys in the background"},
-			&cli.StringFlag{Name: "plan", Category: command.Shards,
-				Usage: "`FILE` that pikadump plan --json --shards N wrote: dump one of its " +
-					"shards; give all shards the same FILE"},
-			&cli.StringFlag{Name: "shard", Category: command.Shards,
-				Usage: "dump shard `I/N`, I from 0 to N-1 (default: the index that the " +
-					"scheduler names: " + shard.KubernetesIndex + " or " + shard.SlurmIndex + ")"},
+			command.Bool("no-source-count", command.Speed, "do not compare the dump with the "+
+				"source's own count (INFO keyspace 1), for which it walks over all keys in the "+
+				"background"),
+			command.Text("plan", command.Shards, "`FILE` that pikadump plan --json --shards N "+
+				"wrote: dump one of its shards; give all shards the same FILE"),
+			command.Text("shard", command.Shards, "dump shard `I/N`, I from 0 to N-1 (default: "+
+				"the index that the scheduler names: "+shard.KubernetesIndex+" or "+
+				shard.SlurmIndex+")"),
 		},
 	)
 }
@@ -133,8 +127,9 @@ func parseDump(v *command.Values) dump.Options {
 	v.Refuse(v.String("out") == "", "--out is missing: it names the directory to write to")
 	src := parseSource(v)
 	o := dump.Options{
-		Reader: src.reader, Selection: src.selection, Threads: src.threads, SplitKeys: v.Int64("split-keys"),
-		Location: v.Checked("out", storage.Check), Resume: v.Bool("resume"), Archive: parseStore(v),
+		Reader: src.reader, Selection: src.selection, Threads: src.threads,
+		SplitKeys: v.Int64("split-keys"), Archive: parseStore(v),
+		Location: v.Checked("out", storage.Check), Resume: v.Bool("resume"),
 		Base: v.Checked("base", storage.Check), OtherSource: v.Bool("other-source"),
 		CacheOff: v.Bool("source-cache-off"), Consistent: v.Bool("require-consistent"),
 		Tool: "pikadump " + command.Version, Log: v.App.ErrWriter,
@@ -158,10 +153,10 @@ func parseDump(v *command.Values) dump.Options {
 	o.Shard = parseShard(v)
 	o.Meter = command.Get(v, command.Meter)
 	o.Archive.ChunkBytes = parseSize(v, "chunk-size", 64<<10, 1<<40)
-	v.Refuse(o.Stream != nil && progress.IsTerminal(o.Stream), "--out - writes the dump to standard "+
-		"output, which is a terminal: send it through a pipe or to a file")
-	v.Refuse(o.Stream != nil && v.Bool("json"), "--json writes to standard output, which --out - has "+
-		"for the dump: leave it out, and ask kvload unpack or load at the other end")
+	v.Refuse(o.Stream != nil && progress.IsTerminal(o.Stream), "--out - writes the dump to "+
+		"standard output, which is a terminal: send it through a pipe or to a file")
+	v.Refuse(o.Stream != nil && v.Bool("json"), "--json writes to standard output, which --out - "+
+		"has for the dump: leave it out, and ask kvload unpack or load at the other end")
 	return o
 }
 

@@ -30,9 +30,8 @@ func serverFlags(threads, another string) []cli.Flag {
 	return append(connect.Flags(9221), command.ThreadsFlag(0, threads), command.RetryFlag(),
 		&cli.DurationFlag{Name: "timeout", DefaultText: "90s", Category: command.Speed,
 			Usage: "longest wait for a reply"},
-		&cli.BoolFlag{Name: "source-cache-off", Category: command.Speed,
-			Usage: "set the source's cache-model to 0 for the run, and restore it at the end " +
-				"(after a crash: at the end of " + another + ")"},
+		command.Bool("source-cache-off", command.Speed, "set the source's cache-model to 0 for "+
+			"the run, and restore it at the end (after a crash: at the end of "+another+")"),
 	)
 }
 
@@ -46,7 +45,8 @@ func sourceFlags(another string) []cli.Flag {
 				"(3.0.3 and newer); scan by SCAN (one thread, cannot be resumed, and only while " +
 				"no other client scans)"},
 		&cli.StringFlag{Name: "streams", Value: "auto", Category: command.Keys,
-			Usage: "`auto|off` off: no streams, which Pika 4.0 can only list by walking over all keys"},
+			Usage: "`auto|off` off: no streams, which Pika 4.0 can only list by walking over all " +
+				"keys"},
 		&cli.IntFlag{Name: "page-keys", Value: 256, Category: command.Speed,
 			Usage: "maximum number of keys in one page"},
 		&cli.StringFlag{Name: "reply-size", Value: "1MiB", Category: command.Speed,
@@ -92,7 +92,8 @@ func parseLevel(v *command.Values) format.Level {
 // parseStore reads storeFlags and --level.
 func parseStore(v *command.Values) archive.Options {
 	return archive.Options{
-		Level: parseLevel(v), Uploads: v.Int("uploads", 1, 64), Keys: command.Get(v, encryption.FromFlags),
+		Level: parseLevel(v), Uploads: v.Int("uploads", 1, 64),
+		Keys:    command.Get(v, encryption.FromFlags),
 		Storage: storage.Options{Spool: v.String("spool"), BreakLock: v.Bool("break-lock")},
 	}
 }
@@ -173,7 +174,7 @@ func parseSource(v *command.Values) (o source) {
 
 func parseSize(v *command.Values, name string, least, most uint64) int64 {
 	n, err := humanize.ParseBytes(v.String(name))
-	v.Refuse(err != nil || n < least || n > most, "--%s %q: it is a size from %s to %s, such as 1MiB",
-		name, v.String(name), humanize.IBytes(least), humanize.IBytes(most))
+	v.Refuse(err != nil || n < least || n > most, "--%s %q: it is a size from %s to %s, such as "+
+		"1MiB", name, v.String(name), humanize.IBytes(least), humanize.IBytes(most))
 	return int64(n)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-const followDescription = `Follows the binlog of a Pika 3.4 to 4.0.x from where a dump was made, as a
+const followText = `Follows the binlog of a Pika 3.4 to 4.0.x from where a dump was made, as a
 replica does. Every --interval it reads the keys that were written since, and
 writes them as a delta: their values as they are now, and which are deleted.
 The deltas are 000001, 000002 … in --out, for kvload load and kvload follow.
@@ -38,7 +38,7 @@ func followCommand() *cli.Command {
 	return &cli.Command{
 		Name: "follow", Usage: "write what changes at a Pika since a dump, as deltas",
 		UsageText:   "pikadump follow --uri redis://HOST:9221 --base DUMP --out CHAIN [options]",
-		Description: followDescription,
+		Description: followText,
 		Flags:       followFlags(),
 		Action: command.Action(parseFollow, func(c *cli.Context, o follow.Options) error {
 			o.Summary = command.Summarize(c, "", afterFollow)
@@ -55,16 +55,15 @@ func followFlags() []cli.Flag {
 		paceFlags(), storeFlags(), command.OutputFlags(),
 		[]cli.Flag{
 			levelFlag(),
-			&cli.StringFlag{Name: "base", Category: deltas,
-				Usage: "the finished dump in `DIR` that the first delta follows"},
+			command.Text("base", deltas, "the finished dump in `DIR` that the first delta follows"),
 			&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: deltas,
-				Usage: "write the deltas below `CHAIN`, a directory or the URL of a prefix in a bucket"},
+				Usage: "write the deltas below `CHAIN`, a directory or the URL of a prefix in a " +
+					"bucket"},
 			&cli.DurationFlag{Name: "interval", Value: follow.Interval, Category: deltas,
 				Usage: "make a delta every so often, if anything was written"},
 			&cli.IntFlag{Name: "delta-keys", Value: follow.DeltaNames, Category: deltas,
 				Usage: "make one sooner, of `N` keys: that bounds the memory"},
-			&cli.BoolFlag{Name: "once", Category: deltas,
-				Usage: "make one delta of what was written until now, and end"},
+			command.Bool("once", deltas, "make one delta of what was written until now, and end"),
 			&cli.DurationFlag{Name: "until-idle", DefaultText: "off", Category: deltas,
 				Usage: "end when nothing was written for so long, with a last delta"},
 			&cli.IntFlag{Name: "replication-port", DefaultText: "port + 2000", Category: "Source",
@@ -82,7 +81,8 @@ func parseFollow(v *command.Values) follow.Options {
 		Tool: "pikadump " + command.Version, Log: v.App.ErrWriter,
 	}
 	v.Refuse(o.Base == "", "--base is missing: it names the dump that is followed")
-	v.Refuse(o.Chain == "" || o.Chain == stdout, "--out is missing: it names the directory of the deltas")
+	v.Refuse(o.Chain == "" || o.Chain == stdout,
+		"--out is missing: it names the directory of the deltas")
 	v.Refuse(o.Interval <= 0 || v.IsSet("until-idle") && o.UntilIdle <= 0, "--interval and "+
 		"--until-idle are above 0, such as 5s")
 	v.Refuse(o.Once && o.UntilIdle > 0, "--once does not go with --until-idle")

@@ -4,7 +4,6 @@ package main
 import (
 	"io"
 	"os"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,11 +17,11 @@ func commands() []*cli.Command {
 }
 
 // most are the flags that stand first in the help of a command.
-var most = map[string][]string{
-	"dump":   strings.Fields("uri password-file out resume db match sample threads rate-keys source-cache-off"),
-	"plan":   strings.Fields("uri password-file db type match shards json threads timeout"),
-	"follow": strings.Fields("uri password-file base out interval delta-keys once until-idle threads"),
-	"verify": strings.Fields("uri password-file in db match sample keys-only report threads"),
+var most = map[string]string{
+	"dump":   "uri password-file out resume db match sample threads rate-keys source-cache-off",
+	"plan":   "uri password-file db type match shards json threads timeout",
+	"follow": "uri password-file base out interval delta-keys once until-idle threads",
+	"verify": "uri password-file in db match sample keys-only report threads",
 }
 
 func main() { os.Exit(run(os.Args, os.Stdin, os.Stdout, os.Stderr)) }

@@ -16,7 +16,8 @@ func afterDump(c *cli.Context, s *summary.Summary, err error) []string {
 	case out == stdout:
 		return nil
 	case s.Shard != "" && s.Finished: // when all are
-		return []string{command.Next(c, "pikadump dump", command.But("plan", "shard", "resume"), "--resume")}
+		keep := command.But("plan", "shard", "resume")
+		return []string{command.Next(c, "pikadump dump", keep, "--resume")}
 	case s.Result == summary.Inconsistent,
 		s.Finished && s.Result == summary.Left && len(s.LeftOut) == 0: // dump again
 		return []string{command.Next(c, "pikadump dump", command.But("resume"), "--out", "DIR")}
@@ -25,9 +26,9 @@ func afterDump(c *cli.Context, s *summary.Summary, err error) []string {
 	case !command.IsUnfinished(s, err):
 		return nil
 	case c.Bool("resume") || s.Shard != "":
-		return []string{command.Next(c, "pikadump dump", command.But())}
+		return command.Again(c)
 	}
-	return []string{command.Next(c, "pikadump dump", command.But(), "--resume")}
+	return command.Again(c, "--resume")
 }
 
 // afterPlan tells what comes after one.
@@ -35,7 +36,8 @@ func afterPlan(c *cli.Context, s *summary.Summary, err error) []string {
 	if err != nil {
 		return nil
 	}
-	return []string{command.Next(c, "pikadump dump", command.Of(c, "dump", "log-file"), "--out", "DIR")}
+	keep := command.Of(c, "dump", "log-file")
+	return []string{command.Next(c, "pikadump dump", keep, "--out", "DIR")}
 }
 
 // afterFollow tells what comes after a run that followed, or could not.
@@ -48,7 +50,7 @@ func afterFollow(c *cli.Context, s *summary.Summary, err error) []string {
 		out := archive.DeltaPath(c.String("out"), chain.Number+1)
 		return []string{command.Next(c, "pikadump dump", command.Of(c, "dump"), "--out", out)}
 	case s.Result == summary.Stopped || s.Result == summary.Failed:
-		return []string{command.Next(c, "pikadump follow", command.But())}
+		return command.Again(c)
 	case chain.Deltas > 0:
 		return thenLoad(c, s, c.String("out"))
 	}

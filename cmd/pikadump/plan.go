@@ -11,7 +11,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-const planDescription = `Reads a sample of the keys and writes nothing; --source-cache-off changes one
+const planText = `Reads a sample of the keys and writes nothing; --source-cache-off changes one
 setting of the source for the run. Shows how many keys there are
 by database and type, how large they are, when they expire, what a dump takes
 in bytes and time, and what to know before it. The counts are estimates.
@@ -24,9 +24,9 @@ EXAMPLES:
 func planCommand() *cli.Command {
 	return &cli.Command{
 		Name: "plan", Usage: "forecast a dump from a sample, without making it",
-		UsageText: "pikadump plan --uri redis://HOST:9221 [options]", Description: planDescription,
+		UsageText: "pikadump plan --uri redis://HOST:9221 [options]", Description: planText,
 		Flags: append(sourceFlags("the next plan"),
-			&cli.BoolFlag{Name: "json", Usage: "print JSON", Category: command.Output},
+			command.Bool("json", command.Output, "print JSON"),
 			&cli.IntFlag{Name: "shards", Category: command.Shards,
 				Usage: "divide the keys of each database into `N` ranges, for dump --plan"}),
 		Action: command.Action(parsePlan, func(c *cli.Context, o plan.Options) error {
@@ -49,7 +49,8 @@ func parsePlan(v *command.Values) plan.Options {
 	src := parseSource(v)
 	o := plan.Options{
 		Reader: src.reader, Selection: src.selection, Threads: src.threads, Level: parseLevel(v),
-		Cache: cacheSwitch(v.Context), Say: func(text string) { fmt.Fprintln(v.App.ErrWriter, text) },
+		Cache: cacheSwitch(v.Context),
+		Say:   func(text string) { fmt.Fprintln(v.App.ErrWriter, text) },
 	}
 	if v.IsSet("shards") {
 		o.Shards = v.Int("shards", 1, archive.MaxShards)

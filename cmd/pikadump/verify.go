@@ -14,7 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifysource"
 )
 
-const verifyDescription = `Reads every key of a dump at the source again and shows what has changed
+const verifyText = `Reads every key of a dump at the source again and shows what has changed
 there: missing, type, value, missing elements, extra elements, expiry
 differs; exit code 4. Keys that have expired since are shown, but are no
 differences. It does not look for new keys. The source is only read.
@@ -28,9 +28,10 @@ func verifyCommand() *cli.Command {
 	return &cli.Command{
 		Name: "verify", Usage: "show what has changed at the source since a dump",
 		UsageText:   "pikadump verify --uri redis://HOST:9221 --in DIR [options]",
-		Description: verifyDescription,
+		Description: verifyText,
 		Flags: slices.Concat(
-			command.OutputFlags(), filter.Flags(), command.CompareFlags("; the source is read all the same"),
+			command.OutputFlags(), filter.Flags(),
+			command.CompareFlags("; the source is read all the same"),
 			serverFlags("connections that read at once (default: up to 6, at most half the "+
 				"server's thread-pool-size)", "the next verify"),
 			[]cli.Flag{
@@ -66,7 +67,8 @@ func parseVerify(v *command.Values) verifysource.Options {
 	v.Refuse(v.String("in") == "", "--in is missing: it names the directory of the dump")
 	v.Checked("in", storage.Check)
 	o := verifysource.Options{
-		Meter: command.Get(v, command.Meter), Threads: parseThreads(v), Rounds: v.Int("rounds", 1, 100),
+		Meter: command.Get(v, command.Meter), Threads: parseThreads(v),
+		Rounds: v.Int("rounds", 1, 100),
 		Report: v.String("report"), KeysOnly: v.Bool("keys-only"), Cache: cacheSwitch(v.Context),
 		Out: command.Out(v.Context), Log: v.App.ErrWriter,
 	}

@@ -45,7 +45,7 @@ var toolOf = map[string]string{"dump": "pikadump", "plan": "pikadump", "load": "
 // App completes an app: help and version flags that leave -h and -v free, errors that come
 // back to Main, the help, and the commands that both tools have. Most names, by command, the flags
 // that stand first in its help.
-func App(app *cli.App, most map[string][]string) *cli.App {
+func App(app *cli.App, most map[string]string) *cli.App {
 	m := manual{app, most}
 	cli.HelpFlag = &cli.BoolFlag{Name: "help", Usage: "show help", Hidden: true}
 	cli.HelpPrinter = m.print

@@ -21,10 +21,9 @@ import (
 const maxConfig = 1 << 20
 
 func configFlag() cli.Flag {
-	return &cli.StringFlag{Name: "config", Category: configuration,
-		Usage: "take flags that are neither given nor in the environment from `FILE` (YAML), " +
-			"under their names without --; " +
-			"a section named after a command is for that one alone; print-config shows the result"}
+	return Text("config", configuration, "take flags that are neither given nor in the "+
+		"environment from `FILE` (YAML), under their names without --; a section named after a "+
+		"command is for that one alone; print-config shows the result")
 }
 
 // A setting is what a configuration file says of a flag.

@@ -96,10 +96,11 @@ const few = 7
 
 // groups returns the flags of a command: first those that most need, in that order, then the rest
 // by topic.
-func groups(tool string, flags []cli.Flag, most []string) []group {
+func (m manual) groups(c *cli.Command) []group {
+	most := strings.Fields(m.most[c.Name])
 	first, others := make([]flagText, len(most)), []flagText(nil)
-	for _, f := range flags {
-		t, ok := describe(tool, f)
+	for _, f := range c.Flags {
+		t, ok := describe(m.app.Name, f)
 		switch i := slices.Index(most, f.Names()[0]); {
 		case !ok:
 		case i >= 0:

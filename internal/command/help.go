@@ -19,7 +19,7 @@ const helpWidth = 80
 // A manual is what there is to say of the commands of an app.
 type manual struct {
 	app  *cli.App
-	most map[string][]string // by command, the flags that most need
+	most map[string]string // by command, the flags that most need, with spaces between them
 }
 
 // print takes the place of the library's template.
@@ -86,7 +86,7 @@ func (m manual) writeHelp(w io.Writer, c *cli.Command) {
 			s.write(w)
 		}
 	}
-	gs := groups(m.app.Name, c.Flags, m.most[c.Name])
+	gs := m.groups(c)
 	for _, g := range gs {
 		fmt.Fprintf(w, "\n%s:\n", strings.ToUpper(g.title()))
 		for _, f := range g.flags {

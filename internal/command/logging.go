@@ -12,15 +12,15 @@ import (
 // logFlags are those of every command.
 func logFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "log-file", Category: Monitoring,
-			Usage: "append a record of every message to `FILE`, beside what stderr shows"},
+		Text("log-file", Monitoring, "append a record of every message to `FILE`, beside what "+
+			"stderr shows"),
 		&cli.StringFlag{Name: "log-format", Value: "text", Category: Monitoring,
 			Usage: "`text|json` records as logfmt or JSON, one a line; without --log-file they " +
 				"take the place of the messages on stderr"},
 		&cli.StringFlag{Name: "log-level", Value: "info", Category: Monitoring,
 			Usage: "`info|warn|error` least level of a record"},
-		&cli.BoolFlag{Name: "log-keys", Category: Monitoring,
-			Usage: "leave names of keys, and whatever else a message quotes, in the records"},
+		Bool("log-keys", Monitoring, "leave names of keys, and whatever else a message quotes, "+
+			"in the records"),
 	}
 }
 

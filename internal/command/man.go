@@ -45,7 +45,7 @@ func (m manual) page(c *cli.Command) []byte {
 			s.writePage(w, m.app.Name)
 		}
 	}
-	gs := groups(m.app.Name, c.Flags, m.most[c.Name])
+	gs := m.groups(c)
 	for _, g := range gs {
 		if g.topic == "" {
 			fmt.Fprintln(w, ".SH OPTIONS")

@@ -67,6 +67,11 @@ func Next(c *cli.Context, command string, keep func(flag string) bool, more ...s
 	return strings.Join(words, " ")
 }
 
+// Again writes the same command once more, with more.
+func Again(c *cli.Context, more ...string) []string {
+	return []string{Next(c, c.App.Name+" "+c.Command.Name, But(), more...)}
+}
+
 // But returns what keeps all flags but some, and those that only say what is shown.
 func But(without ...string) func(string) bool {
 	without = append(without, "json", "progress", "quiet")
@@ -118,14 +123,13 @@ func Then(command string, more ...string) After {
 // AfterVerify is what comes after a comparison: a list of what differs, in the file list, or that.
 func AfterVerify(list string) After {
 	return func(c *cli.Context, s *summary.Summary, _ error) []string {
-		name := c.App.Name + " " + c.Command.Name
 		switch {
 		case s.Result == summary.Different && c.String("report") == "":
-			return []string{Next(c, name, But(), "--report", list)}
+			return Again(c, "--report", list)
 		case s.Result == summary.Different:
 			return []string{"less " + shellword.Quote(c.String("report"))}
 		case s.Result == summary.Stopped && s.Dump.ID != "":
-			return []string{Next(c, name, But())}
+			return Again(c)
 		}
 		return nil
 	}

@@ -13,9 +13,8 @@ import (
 
 // jsonFlag has the summary of a command printed as JSON.
 func jsonFlag() cli.Flag {
-	return &cli.BoolFlag{Name: "json", Category: Output,
-		Usage: "print what the run came to as JSON on standard output, also when it fails; " +
-			"messages go to standard error"}
+	return Bool("json", Output, "print what the run came to as JSON on standard output, also "+
+		"when it fails; messages go to standard error")
 }
 
 // OutputFlags say how progress is shown, and what the run came to.

@@ -10,6 +10,16 @@ import (
 // Dir is in the help of a flag that says where a dump is.
 const Dir = "`DIR`, a directory or the URL of a prefix in a bucket"
 
+// Bool is a flag that is given or not.
+func Bool(name, category, usage string) cli.Flag {
+	return &cli.BoolFlag{Name: name, Category: category, Usage: usage}
+}
+
+// Text is a flag with a text, which is empty if it is not given.
+func Text(name, category, usage string) cli.Flag {
+	return &cli.StringFlag{Name: name, Category: category, Usage: usage}
+}
+
 // ThreadsFlag says how much is done at once.
 func ThreadsFlag(value int, usage string) cli.Flag {
 	return &cli.IntFlag{Name: "threads", Aliases: []string{"j"}, Value: value, Category: Speed,
@@ -26,20 +36,18 @@ func RetryFlag() cli.Flag {
 func BucketFlags(spool string) []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "spool", DefaultText: os.TempDir(), Usage: spool, Category: Bucket},
-		&cli.BoolFlag{Name: "break-lock", Category: Bucket,
-			Usage: "take over the lock of a run in a bucket; only if you know that the run is gone"},
+		Bool("break-lock", Bucket, "take over the lock of a run in a bucket; only if you know "+
+			"that the run is gone"),
 	}
 }
 
 // CompareFlags are those of a comparison with a dump; keysOnly ends the help of --keys-only.
 func CompareFlags(keysOnly string) []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "report", Category: Output,
-			Usage: "list what differs, and what is explained, as JSON lines in `FILE`"},
-		&cli.StringFlag{Name: "sample", Category: Keys,
-			Usage: "only a sample of the keys, such as `1%`: chosen by their names, the same each time"},
-		&cli.BoolFlag{Name: "keys-only", Category: Comparison,
-			Usage: "compare type, length and expiry, not the elements" + keysOnly},
+		Text("report", Output, "list what differs, and what is explained, as JSON lines in `FILE`"),
+		Text("sample", Keys, "only a sample of the keys, such as `1%`: chosen by their names, "+
+			"the same each time"),
+		Bool("keys-only", Comparison, "compare type, length and expiry, not the elements"+keysOnly),
 		&cli.IntFlag{Name: "rounds", Value: 2, Category: Comparison,
 			Usage: "maximum passes; each re-checks the keys that differed"},
 	}

@@ -58,7 +58,7 @@ func versionCommand(tool string) *cli.Command {
 		Name: "version", Usage: "print the version", UsageText: tool + " version [--json]",
 		Description: "Prints version, commit and date of the build; --json adds Go's version and\nthe platform.\n\n" +
 			"EXAMPLES:\n   " + tool + " version\n   " + tool + " version --json\n",
-		Flags: []cli.Flag{&cli.BoolFlag{Name: "json", Usage: "print JSON", Category: Output}},
+		Flags: []cli.Flag{Bool("json", Output, "print JSON")},
 		Action: func(c *cli.Context) error {
 			v := &Values{Context: c}
 			if v.NoArguments("version takes only --json"); v.err != nil {

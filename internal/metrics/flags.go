@@ -13,16 +13,14 @@ import (
 
 func flags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "metrics-addr", Category: command.Monitoring,
-			Usage: "serve metrics for Prometheus at `ADDR`, such as :9121 or 127.0.0.1:9121, " +
-				"while the command runs: /metrics, /healthz"},
-		&cli.BoolFlag{Name: "pprof", Category: command.Monitoring,
-			Usage: "serve profiles of the process at --metrics-addr as well: /debug/pprof/"},
-		&cli.StringFlag{Name: "metrics-file", Category: command.Monitoring,
-			Usage: "at the end write metrics to `FILE`, for the textfile collector of " +
-				"node_exporter; its name ends in .prom"},
-		&cli.StringFlag{Name: "push-url", Category: command.Monitoring,
-			Usage: "push metrics to the Pushgateway at `URL`, every 15 s and at the end"},
+		command.Text("metrics-addr", command.Monitoring, "serve metrics for Prometheus at "+
+			"`ADDR`, such as :9121 or 127.0.0.1:9121, while the command runs: /metrics, /healthz"),
+		command.Bool("pprof", command.Monitoring, "serve profiles of the process at "+
+			"--metrics-addr as well: /debug/pprof/"),
+		command.Text("metrics-file", command.Monitoring, "at the end write metrics to `FILE`, "+
+			"for the textfile collector of node_exporter; its name ends in .prom"),
+		command.Text("push-url", command.Monitoring, "push metrics to the Pushgateway at `URL`, "+
+			"every 15 s and at the end"),
 	}
 }
 
