@@ -13,6 +13,7 @@ import (
 	"reflect"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/redis/go-redis/v9"
@@ -138,12 +139,14 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
-	defer close(signals)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	if !signal.Ignored(syscall.SIGHUP) { // as nohup has it
 		signal.Notify(signals, syscall.SIGHUP)
 	}
-	defer signal.Stop(signals)
+	if last := taken.Swap(&signals); last != nil {
+		signal.Stop(*last)
+		close(*last)
+	}
 	// Whoever reads our messages may end before we do: what was changed on a server is still set
 	// back.
 	signal.Ignore(syscall.SIGPIPE)
@@ -163,6 +166,10 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	}
 	return code
 }
+
+// taken is what takes the signals of this process: until another run begins, so that one that comes
+// when a run has just ended does not kill the process before it has exited with its own code.
+var taken atomic.Pointer[chan os.Signal]
 
 // warn says what to know of a command line and its environment.
 func warn(log io.Writer, app *cli.App, args []string) {
