@@ -8,11 +8,10 @@ import (
 )
 
 const (
-	mostRows    = 8 // lines of parts
-	mostServers = 4 // lines of servers
-	leastBar    = 6 // columns, without the brackets
-	mostBar     = 60
-	mostName    = 20 // columns, or a third of all
+	mostRows = 8 // lines of parts
+	leastBar = 6 // columns, without the brackets
+	mostBar  = 60
+	mostName = 20 // columns, or a third of all
 )
 
 // Colours of a Frame.
@@ -28,30 +27,11 @@ const (
 // than width-1 columns, for what fills the last one wraps. All is ASCII, but for the colours.
 func Frame(s Snapshot, width, height int, colour bool) []string {
 	f := frame{width: max(1, width-1), colour: colour}
-	others := 5 + min(len(s.Servers), mostServers+1)
-	if s.Note != "" {
-		others++
-	}
-	if s.Lag != nil {
-		others++
-	}
-	f.table(s, min(mostRows, height-1-others))
+	details := s.details(f.width >= 99)
+	f.table(s, min(mostRows, height-1-len(details)-3)) // beside the title, the total and the time
 	f.line("elapsed "+seconds(s.Elapsed)+leftText(s), "")
-	if s.Lag != nil {
-		f.line(lagText(s.Lag), "")
-	}
-	waits, mark := waitText(s)
-	f.line(waits, mark)
-	for i, server := range s.Servers {
-		if i == mostServers && len(s.Servers) > mostServers+1 {
-			f.line("and "+Plural(len(s.Servers)-i, "server more", "servers more"), "")
-			break
-		}
-		f.server(server, len(s.Servers) > 1)
-	}
-	f.line(ownText(s.Own), "")
-	if s.Note != "" {
-		f.line(s.Note, "")
+	for _, d := range details {
+		f.line(d.text, d.colour)
 	}
 	return f.lines[:min(len(f.lines), max(1, height-1))]
 }
@@ -110,12 +90,8 @@ func newColumn(title string, rows []Part, cell func(Part) string) column {
 // out from the right, and the bar takes what there is.
 func (f *frame) table(s Snapshot, most int) {
 	rows, names := rowsOf(s, most)
-	total := s.Total
-	rows, names = append(rows, total), append(names, "total")
-	shown := false
-	for _, r := range rows {
-		shown = shown || r.Share != nil
-	}
+	rows, names = append(rows, s.Total), append(names, "total")
+	shown := slices.ContainsFunc(rows, func(p Part) bool { return p.Share != nil })
 	name := len(s.Phase)
 	for i := range names {
 		names[i] = cut(names[i], max(mostName, f.width/3))
@@ -307,16 +283,4 @@ func (s *sum) behind(o *sum) int {
 		return *p.Share
 	}
 	return cmp.Compare(value(s.part()), value(o.part()))
-}
-
-func (f *frame) server(s Server, several bool) {
-	name := s.Role
-	if several || f.width >= 99 {
-		name += " " + s.Addr
-	}
-	colour := ""
-	if s.Refused != "" {
-		colour = yellow
-	}
-	f.line(name+": "+serverText(s), colour)
 }

@@ -15,27 +15,46 @@ func Line(s Snapshot) string {
 	if s.countsKeys() {
 		b.WriteString(", " + Plural(s.Total.Keys, "key", "keys") + ", " + short(s.Total.KeysRate) + " keys/s")
 	}
-	fmt.Fprintf(&b, ", %s/s, elapsed %s%s; ", Bytes(int64(s.Total.BytesRate)), seconds(s.Elapsed), leftText(s))
-	if s.Lag != nil {
-		b.WriteString(lagText(s.Lag) + "; ")
-	}
-	waits, _ := waitText(s)
-	b.WriteString(waits)
-	for i, server := range s.Servers {
-		if i == mostServers {
-			break
-		}
-		name := server.Role
-		if len(s.Servers) > 1 {
-			name += " " + server.Addr
-		}
-		fmt.Fprintf(&b, "; %s: %s", name, serverText(server))
-	}
-	b.WriteString("; " + ownText(s.Own))
-	if s.Note != "" {
-		b.WriteString("; " + s.Note)
+	fmt.Fprintf(&b, ", %s/s, elapsed %s%s", Bytes(int64(s.Total.BytesRate)), seconds(s.Elapsed), leftText(s))
+	for _, d := range s.details(false) {
+		b.WriteString("; " + d.text)
 	}
 	return b.String()
+}
+
+// A detail is what a Snapshot says beside what is done, in a colour of a Frame.
+type detail struct{ text, colour string }
+
+// mostServers is how many servers are named.
+const mostServers = 4
+
+// details say how far a run is behind, why it waits, and how the servers and this process fare.
+// Addresses are those of servers, where there is only one as well.
+func (s Snapshot) details(addresses bool) (all []detail) {
+	if s.Lag != nil {
+		all = append(all, detail{text: lagText(s.Lag)})
+	}
+	waits, colour := waitText(s)
+	all = append(all, detail{waits, colour})
+	for i, server := range s.Servers {
+		if i == mostServers && len(s.Servers) > mostServers+1 {
+			all = append(all, detail{text: "and " + Plural(len(s.Servers)-i, "server more", "servers more")})
+			break
+		}
+		name, colour := server.Role, ""
+		if addresses || len(s.Servers) > 1 {
+			name += " " + server.Addr
+		}
+		if server.Refused != "" {
+			colour = yellow
+		}
+		all = append(all, detail{name + ": " + serverText(server), colour})
+	}
+	all = append(all, detail{text: fmt.Sprintf("this process: CPU %.0f%%, memory %s", 100*s.Own.CPU, Bytes(s.Own.Resident))})
+	if s.Note != "" {
+		all = append(all, detail{text: s.Note})
+	}
+	return all
 }
 
 // leftText says how long the rest takes, after a comma; and what that is guessed from.
@@ -130,8 +149,4 @@ func serverText(s Server) string {
 		return "it has not answered yet"
 	}
 	return strings.Join(parts, ", ")
-}
-
-func ownText(p Process) string {
-	return fmt.Sprintf("this process: CPU %.0f%%, memory %s", 100*p.CPU, Bytes(p.Resident))
 }
