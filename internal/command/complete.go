@@ -76,20 +76,20 @@ func candidatesFor(app *cli.App, before []string, typed string) (words []candida
 	}
 	if len(before) > 0 {
 		if f, ok := valueOf(app.Name, c, before[len(before)-1]); ok {
-			return values(f.value, typed, "")
+			return values(f.Value, typed, "")
 		}
 	}
 	if name, value, given := strings.Cut(typed, "="); given {
 		if f, ok := valueOf(app.Name, c, name); ok {
-			return values(f.value, value, name+"=")
+			return values(f.Value, value, name+"=")
 		}
 	}
 	if !strings.HasPrefix(typed, "-") && c.ArgsUsage != "" {
 		return values(c.ArgsUsage, typed, "")
 	}
 	for _, f := range c.Flags {
-		if t, ok := describe(app.Name, f); ok && (t.repeats || !slices.ContainsFunc(t.names, func(n string) bool { return slices.Contains(before, n) })) {
-			words = append(words, candidate{t.names[len(t.names)-1], firstClause(t.usage)})
+		if t, ok := describe(app.Name, f); ok && (t.Repeats || !slices.ContainsFunc(t.Names, func(n string) bool { return slices.Contains(before, n) })) {
+			words = append(words, candidate{t.Names[len(t.Names)-1], firstClause(t.Usage)})
 		}
 	}
 	return append(words, candidate{"--help", "show help"}), endSpace
@@ -105,7 +105,7 @@ func valueOf(tool string, c *cli.Command, word string) (flagText, bool) {
 		return flagText{}, false
 	}
 	t, ok := describe(tool, f)
-	return t, ok && t.value != ""
+	return t, ok && t.Value != ""
 }
 
 // values returns what can be the value that the stand-in describes, each behind the prefix.

@@ -17,11 +17,11 @@ const noTopic = "Other"
 // completion.
 type flagText struct {
 	flag    cli.Flag
-	names   []string // as they are typed, the short ones first
-	value   string   // what stands for its value: a word, choices (a|b), a list (a,b); empty: it takes none
-	usage   string
-	topic   string
-	repeats bool
+	Names   []string // as they are typed, the short ones first
+	Value   string   // what stands for its value: a word, choices (a|b), a list (a,b); empty: it takes none
+	Usage   string
+	Topic   string
+	Repeats bool
 }
 
 // describe returns the text of a flag of a tool; false: it is hidden.
@@ -33,33 +33,33 @@ func describe(tool string, f cli.Flag) (t flagText, ok bool) {
 	if !ok || !d.IsVisible() {
 		return t, false
 	}
-	t = flagText{flag: f, topic: cmp.Or(d.GetCategory(), noTopic)}
+	t = flagText{flag: f, Topic: cmp.Or(d.GetCategory(), noTopic)}
 	for _, name := range d.Names() {
-		t.names = append(t.names, dashed(name))
+		t.Names = append(t.Names, dashed(name))
 	}
-	slices.SortStableFunc(t.names, func(a, b string) int { return min(len(a), 3) - min(len(b), 3) })
+	slices.SortStableFunc(t.Names, func(a, b string) int { return min(len(a), 3) - min(len(b), 3) })
 	if s, ok := f.(cli.DocGenerationSliceFlag); ok {
-		t.repeats = s.IsSliceFlag()
+		t.Repeats = s.IsSliceFlag()
 	}
-	t.usage = d.GetUsage()
-	if before, value, found := strings.Cut(t.usage, "`"); found {
+	t.Usage = d.GetUsage()
+	if before, value, found := strings.Cut(t.Usage, "`"); found {
 		value, after, _ := strings.Cut(value, "`")
-		t.value, t.usage = value, before+value+after
+		t.Value, t.Usage = value, before+value+after
 		if before == "" && strings.ContainsAny(value, "|,") { // choices are said once, beside the name
-			t.usage = strings.TrimSpace(after)
+			t.Usage = strings.TrimSpace(after)
 		}
 	}
 	if !d.TakesValue() {
-		t.value = ""
-	} else if t.value == "" {
-		t.value = standIn(f)
+		t.Value = ""
+	} else if t.Value == "" {
+		t.Value = standIn(f)
 	}
-	if text := defaultText(d); text != "" && !strings.Contains(t.usage, "(default:") {
-		t.usage += " (default: " + text + ")"
+	if text := defaultText(d); text != "" && !strings.Contains(t.Usage, "(default:") {
+		t.Usage += " (default: " + text + ")"
 	}
 	for _, name := range d.GetEnvVars() {
 		if name != variable(tool, d.Names()[0]) {
-			t.usage += " [$" + name + "]"
+			t.Usage += " [$" + name + "]"
 		}
 	}
 	return t, true
@@ -87,8 +87,8 @@ func defaultText(d cli.DocGenerationFlag) string {
 
 // A group is some flags below one heading.
 type group struct {
-	topic string // empty: those that most need
-	flags []flagText
+	Topic string // empty: those that most need
+	Flags []flagText
 }
 
 // few is how many flags of a command need no topics.
@@ -115,22 +115,22 @@ func (m manual) groups(c *cli.Command) []group {
 	}
 	var sorted []group
 	if len(first) > 0 {
-		sorted = append(sorted, group{flags: first})
+		sorted = append(sorted, group{Flags: first})
 	}
 	rest := map[string][]flagText{}
 	for _, t := range others {
-		rest[t.topic] = append(rest[t.topic], t)
+		rest[t.Topic] = append(rest[t.Topic], t)
 	}
 	for topic, texts := range rest {
 		slices.SortFunc(texts, func(a, b flagText) int { return strings.Compare(a.flag.Names()[0], b.flag.Names()[0]) })
 		sorted = append(sorted, group{topic, texts})
 	}
 	place := func(g group) int {
-		if i := slices.Index(topics, g.topic); i >= 0 || g.topic == "" {
+		if i := slices.Index(topics, g.Topic); i >= 0 || g.Topic == "" {
 			return i
 		}
 		return len(topics)
 	}
-	slices.SortFunc(sorted, func(a, b group) int { return cmp.Or(place(a)-place(b), strings.Compare(a.topic, b.topic)) })
+	slices.SortFunc(sorted, func(a, b group) int { return cmp.Or(place(a)-place(b), strings.Compare(a.Topic, b.Topic)) })
 	return sorted
 }

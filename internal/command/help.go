@@ -1,11 +1,12 @@
 package command
 
 import (
-	"fmt"
+	_ "embed"
 	"io"
 	"regexp"
-	"slices"
 	"strings"
+	"sync"
+	"text/template"
 
 	"github.com/urfave/cli/v2"
 
@@ -22,128 +23,117 @@ type manual struct {
 	most map[string]string // by command, the flags that most need, with spaces between them
 }
 
-// print takes the place of the library's template.
+//go:embed manual.tmpl
+var manualText string
+
+// templates are those of the help of a command and of the tool, and of a manual page.
+var templates = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"join": strings.Join, "upper": strings.ToUpper, "wrap": wrapped, "roff": roff, "prose": prose,
+	}).Parse(manualText))
+})
+
+// print takes the place of the library's template. Who reads it may end before it.
 func (m manual) print(w io.Writer, _ string, of any) {
 	if c, ok := of.(*cli.Command); ok {
-		m.writeHelp(w, c)
+		_ = templates().ExecuteTemplate(w, "command", m.page(c, true))
 		return
 	}
-	m.writeOverview(w)
+	_ = templates().ExecuteTemplate(w, "tool", m.page(nil, true))
 }
 
-// variables says how the flags are called in the environment.
-func variables(tool string, f cli.Flag) string {
-	name := f.Names()[0]
-	return "Each can be set in the environment: --" + name + " is " + variable(tool, name) + "."
+// A page is what the templates show of a command, or of the tool: then Command is empty.
+type page struct {
+	Tool, Command, Name, Does, Synopsis string
+
+	Early, Late []section // before the flags, and behind them
+	Groups      []group
+	Environment string         // how flags are called there
+	Commands    []*cli.Command // of the tool
+
+	Codes         string
+	Status        section // the same, on a manual page
+	Others        []string
+	Version, Date string
+}
+
+// page returns the page of a command, nil: of the tool. Of a long description only the first
+// paragraph stands before the flags if it is to be short.
+func (m manual) page(c *cli.Command, short bool) page {
+	p := page{
+		Tool: m.app.Name, Name: m.app.Name, Does: m.app.Usage, Synopsis: m.app.Name + " COMMAND [options]",
+		Codes: exitcode.Help, Version: built.Version, Commands: m.app.VisibleCommands(),
+		Status: section{"EXIT STATUS", strings.TrimSpace(strings.TrimPrefix(exitcode.Help, "EXIT CODES:\n"))},
+	}
+	p.Date, _, _ = strings.Cut(built.Date, "T")
+	if c != nil {
+		p.Command, p.Does, p.Synopsis, p.Name = c.Name, c.Usage, c.UsageText, m.app.Name+"-"+c.Name
+		p.Others = []string{m.app.Name}
+		p.Groups = m.groups(c)
+	}
+	for _, other := range p.Commands {
+		if other.Name != p.Command {
+			p.Others = append(p.Others, m.app.Name+"-"+other.Name)
+		}
+	}
+	if c == nil {
+		return p
+	}
+	p.Commands = nil
+	if len(p.Groups) > 0 {
+		name := p.Groups[0].Flags[0].flag.Names()[0]
+		p.Environment = "Each can be set in the environment: --" + name + " is " + variable(m.app.Name, name) + "."
+	}
+	for _, s := range sections(c.Description, short) {
+		if s.Title == description || s.Title == "EXAMPLES" {
+			p.Early = append(p.Early, s)
+		} else {
+			p.Late = append(p.Late, s)
+		}
+	}
+	return p
 }
 
 // A section is a part of a command's description: a heading, such as EXAMPLES, and what stands
-// below it. The first has no heading.
-type section struct{ title, text string }
+// below it, indented.
+type section struct{ Title, Text string }
 
 var heading = regexp.MustCompile(`(?m)^([A-Z][A-Z ]*):$`)
 
+const (
+	// description is the title of what has no heading.
+	description = "DESCRIPTION"
+	// longDescription is a description, in lines, of which only the first paragraph stands before
+	// the flags.
+	longDescription = 14
+)
+
 // sections divides a description at its headings.
-func sections(description string) []section {
-	from, title := 0, ""
-	var all []section
-	for _, at := range heading.FindAllStringSubmatchIndex(description, -1) {
-		all = append(all, section{title, strings.Trim(description[from:at[0]], "\n")})
-		from, title = at[1], description[at[2]:at[3]]
+func sections(text string, short bool) (all []section) {
+	first, rest := text, ""
+	if at := heading.FindStringIndex(text); at != nil {
+		first, rest = text[:at[0]], text[at[0]:]
 	}
-	return append(all, section{title, strings.Trim(description[from:], "\n")})
-}
-
-// longDescription is a description, in lines, of which only the first paragraph stands before the
-// flags.
-const longDescription = 14
-
-// detailed returns the sections with the rest of a long description as one of its own.
-func detailed(all []section) []section {
-	if first, rest, _ := strings.Cut(all[0].text, "\n\n"); strings.Count(all[0].text, "\n") >= longDescription {
-		all[0].text = first
-		all = slices.Insert(all, 1, section{"DETAILS", indented(rest)})
+	if first = strings.Trim(first, "\n"); first != "" {
+		indented := strings.ReplaceAll("   "+strings.ReplaceAll(first, "\n", "\n   "), "\n   \n", "\n\n")
+		paragraph, details, _ := strings.Cut(indented, "\n\n")
+		if short && strings.Count(first, "\n") >= longDescription {
+			all = []section{{description, paragraph}, {"DETAILS", details}}
+		} else {
+			all = []section{{description, indented}}
+		}
+	}
+	titles := heading.FindAllStringSubmatch(rest, -1)
+	for i, text := range heading.Split(rest, -1)[1:] {
+		all = append(all, section{titles[i][1], strings.Trim(text, "\n")})
 	}
 	return all
 }
 
-// indented returns text as it stands below a heading.
-func indented(text string) string {
-	return strings.ReplaceAll("   "+strings.ReplaceAll(text, "\n", "\n   "), "\n   \n", "\n\n")
-}
-
-// isEarly reports whether a section stands before the flags.
-func (s section) isEarly() bool { return s.title == "" || s.title == "EXAMPLES" }
-
-// writeHelp writes the help of a command.
-func (m manual) writeHelp(w io.Writer, c *cli.Command) {
-	fmt.Fprintln(w, "NAME:")
-	writeWrapped(w, 3, m.app.Name+" "+c.Name+" - "+c.Usage)
-	fmt.Fprintf(w, "\nUSAGE:\n   %s\n", c.UsageText)
-	parts := detailed(sections(c.Description))
-	for _, s := range parts {
-		if s.isEarly() && s.text != "" {
-			s.write(w)
-		}
-	}
-	gs := m.groups(c)
-	for _, g := range gs {
-		fmt.Fprintf(w, "\n%s:\n", strings.ToUpper(g.title()))
-		for _, f := range g.flags {
-			f.write(w)
-		}
-	}
-	if len(gs) > 0 {
-		fmt.Fprintln(w)
-		writeWrapped(w, 3, variables(m.app.Name, gs[0].flags[0].flag))
-	}
-	for _, s := range parts {
-		if !s.isEarly() {
-			s.write(w)
-		}
-	}
-	fmt.Fprintf(w, "\n%s", exitcode.Help)
-}
-
-func (g group) title() string {
-	if g.topic == "" {
-		return "Options"
-	}
-	return g.topic
-}
-
-func (s section) write(w io.Writer) {
-	title, text := s.title, s.text
-	if title == "" { // what stands below a heading is indented already
-		title, text = "DESCRIPTION", indented(text)
-	}
-	fmt.Fprintf(w, "\n%s:\n%s\n", title, text)
-}
-
-func (f flagText) write(w io.Writer) {
-	line := "   " + strings.Join(f.names, ", ")
-	if f.value != "" {
-		line += " " + f.value
-	}
-	if f.repeats {
-		line += " ..."
-	}
-	fmt.Fprintln(w, line)
-	writeWrapped(w, 7, f.usage)
-}
-
-// writeOverview writes the help of the tool itself.
-func (m manual) writeOverview(w io.Writer) {
-	name := m.app.Name
-	fmt.Fprintf(w, "NAME:\n   %s - %s\n\nUSAGE:\n   %[1]s COMMAND [options]\n\nVERSION:\n   %[3]s\n\nCOMMANDS:\n", name, m.app.Usage, built.Version)
-	for _, c := range m.app.VisibleCommands() {
-		fmt.Fprintf(w, "   %-14s%s\n", c.Name, c.Usage)
-	}
-	fmt.Fprintf(w, "\n   %s COMMAND --help shows the options of a command, with examples.\n\n%s", name, exitcode.Help)
-}
-
-// writeWrapped breaks text into lines that fit, each behind a margin of so many columns.
-func writeWrapped(w io.Writer, margin int, text string) {
+// wrapped breaks text into lines that fit, each behind a margin of so many columns.
+func wrapped(margin int, text string) string {
+	var lines strings.Builder
 	space := strings.Repeat(" ", margin)
-	progress.Wrap(w, space, space, text, helpWidth)
+	progress.Wrap(&lines, space, space, text, helpWidth)
+	return strings.TrimSuffix(lines.String(), "\n")
 }
