@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,19 +26,14 @@ type job struct {
 	rounds int
 }
 
-// manyKeys is from where on each is run once only.
-const manyKeys = 1_000_000
+// The median of so many rounds counts; from manyKeys on each is run once only.
+const (
+	rounds   = 3
+	manyKeys = 1_000_000
+)
 
 func run(ctx context.Context, o *options) error {
-	if o.work == "" {
-		dir, err := os.MkdirTemp("", "pika2kvrocks-bench-")
-		if err != nil {
-			return err
-		}
-		defer os.RemoveAll(dir)
-		o.work = dir
-	}
-	fmt.Printf("`make bench` on %d cores, medians of %d, above a million keys of one; ratios below 1: ours is faster\n", runtime.NumCPU(), o.rounds)
+	fmt.Printf("`make bench` on %d cores, medians of %d, above a million keys of one; ratios below 1: ours is faster\n", runtime.NumCPU(), rounds)
 	for i, keys := range o.keys {
 		for _, data := range o.data {
 			if data != "mixed" && i < len(o.keys)-1 {
@@ -55,17 +49,17 @@ func run(ctx context.Context, o *options) error {
 }
 
 func runData(ctx context.Context, o *options, data string, keys int) error {
-	dir, err := os.MkdirTemp(o.work, data+"-")
+	dir, err := os.MkdirTemp("", "pika2kvrocks-bench-") // for some GB
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	j := &job{options: o, data: data, keys: keys, dir: dir, file: filepath.Join(dir, "commands"), rounds: o.rounds}
+	j := &job{options: o, data: data, keys: keys, dir: dir, file: filepath.Join(dir, "commands"), rounds: rounds}
 	if keys > manyKeys {
 		j.rounds = 1
 	}
 	j.n, j.unit = units(data, keys)
-	if _, _, err := self(ctx, "data", data, strconv.Itoa(keys), j.file); err != nil {
+	if _, err := self(ctx, "data", data, strconv.Itoa(keys), j.file); err != nil {
 		return err
 	}
 	fmt.Printf("\n### %d %s\n", j.n, j.unit)
@@ -115,7 +109,7 @@ func (j *job) source(ctx context.Context, s *server, dumpOnly bool) error {
 	if err := s.empty(ctx); err != nil {
 		return err
 	}
-	if _, _, err := self(ctx, "pipe", s.addr, j.file, "4"); err != nil {
+	if _, err := self(ctx, "pipe", s.addr, j.file, "4"); err != nil {
 		return fmt.Errorf("fill %s: %w", s.name, err)
 	}
 	if err := s.settle(ctx); err != nil {
@@ -134,7 +128,7 @@ func (j *job) source(ctx context.Context, s *server, dumpOnly bool) error {
 			return nil
 		}
 		if j.half != "goals" {
-			if u, _, err = self(ctx, "naive", s.addr); err != nil {
+			if u, err = self(ctx, "naive", s.addr); err != nil {
 				return err
 			}
 			script.add(u)
@@ -144,7 +138,7 @@ func (j *job) source(ctx context.Context, s *server, dumpOnly bool) error {
 				return err
 			}
 		}
-		if u, _, err = self(ctx, "floor", s.addr, recordings); err != nil {
+		if u, err = self(ctx, "floor", s.addr, recordings); err != nil {
 			return err
 		}
 		bare.add(u)
@@ -163,8 +157,7 @@ func (j *job) makeDump(ctx context.Context, addr string, more ...string) (usage,
 		return usage{}, err
 	}
 	args := append([]string{"dump", "--quiet", "--uri", "redis://" + addr, "--out", j.dump}, more...)
-	u, _, err := measure(ctx, nil, filepath.Join(j.bin, "pikadump"), args...)
-	return u, err
+	return measure(ctx, nil, filepath.Join(j.bin, "pikadump"), args...)
 }
 
 // record writes down what a dump sends that has one connection for each type.
@@ -249,7 +242,7 @@ func (j *job) target(ctx context.Context, s *server, methods ...string) error {
 			if err := s.empty(ctx); err != nil {
 				return err
 			}
-			u, _, err := self(ctx, "pipe", s.addr, j.file, strconv.Itoa(pipes[i].n))
+			u, err := self(ctx, "pipe", s.addr, j.file, strconv.Itoa(pipes[i].n))
 			if err != nil {
 				return err
 			}
@@ -297,8 +290,7 @@ func (j *job) load(ctx context.Context, s *server, method string) (usage, error)
 		return usage{}, err
 	}
 	args := append([]string{"load", "--method", method, "--state", state}, j.at(s)...)
-	u, _, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), args...)
-	return u, err
+	return measure(ctx, nil, filepath.Join(j.bin, "kvload"), args...)
 }
 
 // verify compares what was loaded last, when the server is at rest.
@@ -306,8 +298,7 @@ func (j *job) verify(ctx context.Context, s *server) (usage, error) {
 	if err := s.settle(ctx); err != nil {
 		return usage{}, err
 	}
-	u, _, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), append([]string{"verify"}, j.at(s)...)...)
-	return u, err
+	return measure(ctx, nil, filepath.Join(j.bin, "kvload"), append([]string{"verify"}, j.at(s)...)...)
 }
 
 // cliPipe loads by redis-cli --pipe.
@@ -315,18 +306,14 @@ func (j *job) cliPipe(ctx context.Context, s *server) (usage, error) {
 	if err := s.empty(ctx); err != nil {
 		return usage{}, err
 	}
-	host, port, err := net.SplitHostPort(s.addr)
-	if err != nil {
-		return usage{}, err
-	}
 	f, err := os.Open(j.file)
 	if err != nil {
 		return usage{}, err
 	}
 	defer f.Close()
-	u, out, err := measure(ctx, f, "redis-cli", "-h", host, "-p", port, "--pipe")
-	if err == nil && !noErrors.Match(out) {
-		err = fmt.Errorf("redis-cli --pipe: %s", out)
+	u, err := measure(ctx, f, "redis-cli", "-u", "redis://"+s.addr, "--pipe")
+	if err == nil && !noErrors.MatchString(u.stdout) {
+		err = fmt.Errorf("redis-cli --pipe: %s", u.stdout)
 	}
 	return u, err
 }
@@ -346,7 +333,7 @@ func (j *job) inside(ctx context.Context) error {
 			{&stats, []string{"stats", "--quiet", j.dump}},
 			{&report, []string{"report", "--quiet", j.dump, "--out", page}},
 		} {
-			u, _, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), c.args...)
+			u, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), c.args...)
 			if err != nil {
 				return err
 			}

@@ -63,7 +63,7 @@ func (j *job) follow(ctx context.Context, from, to *server) error {
 			return err
 		}
 	}
-	if _, _, err := self(ctx, "pipe", from.addr, j.file, "4"); err != nil {
+	if _, err := self(ctx, "pipe", from.addr, j.file, "4"); err != nil {
 		return fmt.Errorf("fill %s: %w", from.name, err)
 	}
 	if _, err := j.makeDump(ctx, from.addr); err != nil {
@@ -78,12 +78,12 @@ func (j *job) follow(ctx context.Context, from, to *server) error {
 	}
 	source := j.start(ctx, "pikadump", "follow", "--uri", "redis://"+from.addr, "--base", j.dump, "--out", chain, "--until-idle", "2s")
 	target := j.start(ctx, "kvload", "follow", "--uri", "redis://"+to.addr, "--base", j.dump, "--in", chain, "--state", state)
-	_, out, err := self(ctx, "write", from.addr, strconv.Itoa(j.rate), strconv.Itoa(j.seconds), strconv.Itoa(j.keys))
+	out, err := self(ctx, "write", from.addr, strconv.Itoa(j.rate), strconv.Itoa(j.seconds), strconv.Itoa(j.keys))
 	if err != nil {
 		return err
 	}
 	var w written
-	if err := json.Unmarshal(out, &w); err != nil {
+	if err := json.Unmarshal([]byte(out.stdout), &w); err != nil {
 		return err
 	}
 	dumped, err := source()
@@ -94,7 +94,7 @@ func (j *job) follow(ctx context.Context, from, to *server) error {
 	if err != nil {
 		return err
 	}
-	verify, _, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), "verify", "--quiet", "--uri", "redis://"+to.addr, "--base", j.dump, "--in", chain, "--state", state)
+	verify, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), "verify", "--quiet", "--uri", "redis://"+to.addr, "--base", j.dump, "--in", chain, "--state", state)
 	if err != nil {
 		return err
 	}
@@ -120,10 +120,10 @@ func (j *job) follow(ctx context.Context, from, to *server) error {
 func (j *job) start(ctx context.Context, tool string, args ...string) (wait func() (*followed, error)) {
 	f, done := &followed{}, make(chan error, 1)
 	go func() {
-		u, stdout, stderr, err := spend(ctx, nil, filepath.Join(j.bin, tool), append(args, "--progress", "json", "--json")...)
+		u, err := measure(ctx, nil, filepath.Join(j.bin, tool), append(args, "--progress", "json", "--json")...)
 		f.usage, f.ended = u, time.Now()
 		if err == nil {
-			err = f.read(stdout, string(stderr))
+			err = f.read()
 		}
 		done <- err
 	}()
@@ -131,16 +131,16 @@ func (j *job) start(ctx context.Context, tool string, args ...string) (wait func
 }
 
 // read takes what stands in the result and in the lines of --progress json.
-func (f *followed) read(result []byte, stderr string) error {
+func (f *followed) read() error {
 	var sum struct {
 		Keys  int64
 		Chain struct{ Deltas int }
 	}
-	if err := json.Unmarshal(result, &sum); err != nil {
+	if err := json.Unmarshal([]byte(f.stdout), &sum); err != nil {
 		return err
 	}
 	f.keys, f.deltas = sum.Keys, sum.Chain.Deltas
-	for line := range strings.Lines(stderr) {
+	for line := range strings.Lines(f.log) {
 		var p struct {
 			Elapsed float64 `json:"elapsed_seconds"`
 			Lag     *struct{ Seconds float64 }

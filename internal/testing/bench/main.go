@@ -4,8 +4,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -50,10 +50,8 @@ func main() {
 // options of the whole run.
 type options struct {
 	bin     string   // directory of pikadump and kvload
-	work    string   // where data, dumps and recordings go: some GB
 	keys    []int    // of the mixed data, once for each; the other data follows the largest of 1 million
 	data    []string // names of data sets
-	rounds  int      // the median of so many counts
 	pikas   []string // addresses of real ones, which lose their data
 	kvrocks []string // likewise
 	half    string   // dump, load, follow, goals, or all but follow
@@ -62,35 +60,31 @@ type options struct {
 	goals   *goals
 }
 
+// parse reads the variables of the environment that docs/PERFORMANCE.md names.
 func parse() (*options, error) {
-	o := options{goals: &goals{}}
-	var keys, data, writes string
+	o := options{goals: &goals{}, half: env("BENCH_HALF", "all")}
 	flag.StringVar(&o.bin, "bin", "bin", "directory of pikadump and kvload")
-	flag.StringVar(&o.work, "work", "", "directory for data and dumps (default: a temporary one)")
-	flag.StringVar(&keys, "keys", env("BENCH_KEYS", "1000000"), "keys of the mixed data; more than one, as 100000,1000000,5000000, shows how time grows (BENCH_KEYS)")
-	flag.StringVar(&data, "data", env("BENCH_DATA", "mixed,strings,large,hash"), "data sets, of mixed, strings, large and hash (BENCH_DATA)")
-	flag.StringVar(&o.half, "half", env("BENCH_HALF", "all"), "dump, load, follow, all but follow, or goals: what the last table needs (BENCH_HALF)")
-	flag.IntVar(&o.rounds, "rounds", 3, "times that each is run, of more than a million keys once; the median counts")
-	flag.StringVar(&writes, "writes", env("BENCH_WRITES", "20000x120"), "of follow: keys that are written in a second, for so many seconds (BENCH_WRITES)")
 	flag.Parse()
+	keys, data := env("BENCH_KEYS", "1000000"), env("BENCH_DATA", "mixed,strings,large,hash")
 	for _, s := range strings.Split(keys, ",") {
 		n, err := strconv.Atoi(s)
 		if err != nil || n < 1000 || n > 100_000_000 {
-			return nil, fmt.Errorf("-keys %q: numbers from 1000 on, separated by commas", keys)
+			return nil, fmt.Errorf("BENCH_KEYS=%s: numbers from 1000 on, separated by commas", keys)
 		}
 		o.keys = append(o.keys, n)
 	}
 	o.data = strings.Split(data, ",")
 	for _, d := range o.data {
 		if dataSets[d] == nil {
-			return nil, fmt.Errorf("-data %q: there are mixed, strings, large and hash", d)
+			return nil, fmt.Errorf("BENCH_DATA=%s: there are mixed, strings, large and hash", d)
 		}
 	}
-	if o.rounds < 1 || !slices.Contains([]string{"all", "dump", "load", "follow", "goals"}, o.half) {
-		return nil, errors.New("-rounds is at least 1, -half is dump, load, follow, goals or all")
+	if !slices.Contains([]string{"all", "dump", "load", "follow", "goals"}, o.half) {
+		return nil, fmt.Errorf("BENCH_HALF=%s: it is dump, load, follow, goals or all", o.half)
 	}
+	writes := env("BENCH_WRITES", "20000x120")
 	if _, err := fmt.Sscanf(writes, "%dx%d", &o.rate, &o.seconds); err != nil || o.rate < 100 || o.seconds < 1 {
-		return nil, fmt.Errorf("-writes %q: such as 20000x120", writes)
+		return nil, fmt.Errorf("BENCH_WRITES=%s: such as 20000x120", writes)
 	}
 	if s := os.Getenv("PIKA_ADDR"); s != "" {
 		o.pikas = strings.Split(s, ",")
@@ -101,9 +95,4 @@ func parse() (*options, error) {
 	return &o, nil
 }
 
-func env(name, def string) string {
-	if s := os.Getenv(name); s != "" {
-		return s
-	}
-	return def
-}
+func env(name, def string) string { return cmp.Or(os.Getenv(name), def) }

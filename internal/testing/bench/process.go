@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,44 +14,39 @@ import (
 	"time"
 )
 
-// A usage is what one run of a process took.
+// A usage is what one run of a process took, and what it said.
 type usage struct {
-	wall, cpu time.Duration
-	peak      int64 // bytes of resident memory
+	wall, cpu   time.Duration
+	peak        int64 // bytes of resident memory
+	stdout, log string
 }
 
 // measure runs a command and returns what it took. This process stays small: what the kernel says
 // of a child is never less than what its parent had.
-func measure(ctx context.Context, stdin io.Reader, name string, args ...string) (usage, []byte, error) {
-	u, stdout, _, err := spend(ctx, stdin, name, args...)
-	return u, stdout, err
-}
-
-// spend is measure, and returns what the command says on stderr as well.
-func spend(ctx context.Context, stdin io.Reader, name string, args ...string) (u usage, stdout, stderr []byte, err error) {
+func measure(ctx context.Context, stdin io.Reader, name string, args ...string) (u usage, err error) {
 	cmd := exec.CommandContext(ctx, name, args...)
-	var out, log bytes.Buffer
+	var out, log strings.Builder
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdin, &out, &log
 	start := time.Now()
 	err = cmd.Run()
-	u.wall = time.Since(start)
+	u.wall, u.stdout, u.log = time.Since(start), out.String(), log.String()
 	if err != nil {
-		return u, nil, nil, fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, out.String(), log.String())
+		return u, fmt.Errorf("%s %s: %w\n%s%s", filepath.Base(name), strings.Join(args, " "), err, u.stdout, u.log)
 	}
 	ru, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	if !ok {
-		return u, nil, nil, fmt.Errorf("%s: no resource usage on this system", name)
+		return u, fmt.Errorf("%s: no resource usage on this system", name)
 	}
 	u.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	u.peak = ru.Maxrss << 10
-	return u, out.Bytes(), log.Bytes(), nil
+	return u, nil
 }
 
 // self runs this program in another role.
-func self(ctx context.Context, role string, args ...string) (usage, []byte, error) {
+func self(ctx context.Context, role string, args ...string) (usage, error) {
 	path, err := os.Executable()
 	if err != nil {
-		return usage{}, nil, err
+		return usage{}, err
 	}
 	return measure(ctx, nil, path, append([]string{role}, args...)...)
 }

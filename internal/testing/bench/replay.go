@@ -4,13 +4,12 @@ import (
 	"bufio"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
+	"sync/atomic"
 
 	"github.com/tidwall/redcon"
 	"golang.org/x/sync/errgroup"
@@ -124,10 +123,8 @@ type recorder struct {
 	lis    net.Listener
 	server string
 	dir    string
-	wg     sync.WaitGroup
-	mu     sync.Mutex
-	n      int
-	err    error
+	all    errgroup.Group
+	n      atomic.Int64 // connections
 }
 
 func record(server, dir string) (*recorder, error) {
@@ -136,13 +133,13 @@ func record(server, dir string) (*recorder, error) {
 		return nil, err
 	}
 	r := &recorder{lis: lis, server: server, dir: dir}
-	r.wg.Go(func() {
+	r.all.Go(func() error {
 		for {
 			c, err := lis.Accept()
-			if err != nil {
-				return
+			if err != nil { // closed
+				return nil
 			}
-			r.wg.Go(func() { r.fail(r.serve(c)) })
+			r.all.Go(func() error { return r.serve(c) })
 		}
 	})
 	return r, nil
@@ -150,20 +147,10 @@ func record(server, dir string) (*recorder, error) {
 
 func (r *recorder) addr() string { return r.lis.Addr().String() }
 
-func (r *recorder) fail(err error) {
-	if err == nil {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.err = errors.Join(r.err, err)
-}
-
 // close waits until all connections have ended.
 func (r *recorder) close() error {
 	r.lis.Close()
-	r.wg.Wait()
-	return r.err
+	return r.all.Wait()
 }
 
 func (r *recorder) serve(client net.Conn) error {
@@ -173,18 +160,15 @@ func (r *recorder) serve(client net.Conn) error {
 		return err
 	}
 	defer server.Close()
-	r.mu.Lock()
-	r.n++
-	name := filepath.Join(r.dir, fmt.Sprintf("connection-%d", r.n))
-	r.mu.Unlock()
-	f, err := os.Create(name)
+	f, err := os.Create(filepath.Join(r.dir, fmt.Sprintf("connection-%d", r.n.Add(1))))
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	r.wg.Go(func() {
+	r.all.Go(func() error {
 		defer client.Close()
-		io.Copy(client, server) // ends when either side does
+		_, _ = io.Copy(client, server) // ends when either side does
+		return nil
 	})
 	buf := make([]byte, 1<<20)
 	for {

@@ -57,10 +57,7 @@ func startRedis(ctx context.Context, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return nil, err
-	}
+	port := addr[strings.LastIndexByte(addr, ':')+1:]
 	cmd := exec.CommandContext(ctx, path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir)
 	return started(cmd, "redis-server", func(line string) (string, bool) {
 		return addr, strings.Contains(line, "Ready to accept connections")
