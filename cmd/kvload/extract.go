@@ -50,7 +50,6 @@ func makeFlags(plain string) []cli.Flag {
 		command.Bool("plain", command.Encryption, plain))
 }
 
-// parseOut reads outFlags.
 func parseOut(v *command.Values) (location string, s storage.Options) {
 	v.Refuse(v.String("out") == "", "--out is missing: it names the directory to write to")
 	s.Spool, s.BreakLock = v.String("spool"), v.Bool("break-lock")

@@ -100,7 +100,6 @@ func loadCommand() *cli.Command {
 	}
 }
 
-// loadFlags are the flags of load.
 func loadFlags() []cli.Flag {
 	return slices.Concat(
 		targetFlags(), shardFlags(),
@@ -178,7 +177,6 @@ func parseTargets(v *command.Values) (targets []load.Options) {
 	return targets
 }
 
-// parseLoad reads the flags of a load.
 func parseLoad(v *command.Values, spec load.Spec) load.Options {
 	undo := parseWrite(v, &spec)
 	o := load.Options{
@@ -198,7 +196,6 @@ func parseLoad(v *command.Values, spec load.Spec) load.Options {
 	return o
 }
 
-// parseAccept reads the checks of --accept.
 func parseAccept(v *command.Values) (names []string) {
 	if v.String("accept") != "" {
 		names = strings.Split(v.String("accept"), ",")

@@ -16,7 +16,6 @@ var own = strings.Fields("report dry-run resume shard shards undo accept on-exis
 	"break-lock rounds sample keys-only reverse left-out force flush log-file metrics-addr " +
 	"metrics-file push-url")
 
-// afterLoad tells what comes after a load.
 func afterLoad(c *cli.Context, s *summary.Summary, err error) []string {
 	if c.String("in") == loadstate.Stream {
 		return nil // what was read is not there any more
@@ -47,7 +46,6 @@ func thenVerify(c *cli.Context, more ...string) []string {
 	return []string{command.Next(c, "kvload verify", command.Of(c, "verify", own...), more...)}
 }
 
-// afterFollow tells what comes after a chain was followed.
 func afterFollow(c *cli.Context, s *summary.Summary, err error) []string {
 	switch {
 	case command.IsUnfinished(s, err):
@@ -86,7 +84,6 @@ func leftOut(s *summary.Summary) []string {
 	return nil
 }
 
-// afterRollback tells what comes after one.
 func afterRollback(c *cli.Context, s *summary.Summary, err error) []string {
 	switch {
 	case s.Rollback == nil:
@@ -104,7 +101,6 @@ func afterRollback(c *cli.Context, s *summary.Summary, err error) []string {
 	return command.Again(c)
 }
 
-// afterMerge tells what comes after one.
 func afterMerge(c *cli.Context, s *summary.Summary, err error) []string {
 	if s.Result == summary.Stopped {
 		return command.Again(c)

@@ -98,7 +98,6 @@ func parseStore(v *command.Values) archive.Options {
 	}
 }
 
-// parsePace reads the flags of paceFlags.
 func parsePace(v *command.Values, o *reader.Options) (pace.Limits, []pace.Window) {
 	o.Latency = v.Duration("reply-time")
 	limits, windows := command.Get(v, pace.LimitsFromFlags), []pace.Window(nil)

@@ -9,7 +9,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
-// afterDump tells what comes after a dump.
 func afterDump(c *cli.Context, s *summary.Summary, err error) []string {
 	out := c.String("out")
 	switch {
@@ -31,7 +30,6 @@ func afterDump(c *cli.Context, s *summary.Summary, err error) []string {
 	return command.Again(c, "--resume")
 }
 
-// afterPlan tells what comes after one.
 func afterPlan(c *cli.Context, s *summary.Summary, err error) []string {
 	if err != nil {
 		return nil

@@ -34,7 +34,6 @@ var scripts embed.FS
 // A candidate is a word that fits, and what it means.
 type candidate struct{ word, means string }
 
-// complete answers completeName.
 func complete(app *cli.App, words []string, w io.Writer) {
 	if len(words) == 0 {
 		words = []string{""}
@@ -62,9 +61,6 @@ func candidatesFor(app *cli.App, before []string, typed string) (words []candida
 			words = append(words, candidate{c.Name, c.Usage})
 		}
 		return words, endSpace
-	}
-	if before[0] == printConfig && len(before) > 1 {
-		before = before[1:]
 	}
 	c := app.Command(before[0])
 	if c == nil {
@@ -156,7 +152,6 @@ func firstClause(text string) string {
 	return strings.TrimRight(text, " ")
 }
 
-// completionCommand prints the script of a shell.
 func completionCommand(tool string) *cli.Command {
 	return &cli.Command{
 		Name: "completion", Usage: "print a script for bash, zsh or fish",

@@ -17,7 +17,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
-// maxConfig bounds a configuration file.
 const maxConfig = 1 << 20
 
 func configFlag() cli.Flag {

@@ -9,7 +9,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 )
 
-// logFlags are those of every command.
 func logFlags() []cli.Flag {
 	return []cli.Flag{
 		Text("log-file", Monitoring, "append a record of every message to `FILE`, beside what "+

@@ -21,7 +21,6 @@ type pace struct {
 	rests [][2]time.Time
 }
 
-// mostSteps is how many steps a pace has.
 const mostSteps = 120
 
 // newPace sums up the histories of shards, or of one load; nil: they do not tell.

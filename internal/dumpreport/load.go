@@ -23,7 +23,6 @@ type section struct {
 	Tables    []*sheet
 }
 
-// load returns what came of a load.
 func (m *maker) load(l *Load, id string) section {
 	b := l.Status.Identity()
 	v := section{ID: id, Title: m.say("Load into %s at %s", report.ServerName(cmp.Or(b.Server, "kvrocks")), b.Address)}
@@ -94,7 +93,6 @@ func (l *Load) undone() (end time.Time) {
 	return end
 }
 
-// toDo says how a load is finished.
 func (m *maker) toDo(l *Load) string {
 	var lacking []string
 	for _, p := range l.Status.Shards {
@@ -160,7 +158,6 @@ func (m *maker) runs(l *Load) *sheet {
 	return s
 }
 
-// mostPaces is how many rows the table of the speed has.
 const mostPaces = 12
 
 func (m *maker) paces(p *pace) *sheet {

@@ -22,7 +22,6 @@ type note struct {
 // A pair is a chart for wide screens and for narrow ones.
 type pair[T any] struct{ Wide, Narrow T }
 
-// A sheet is a table.
 type sheet struct {
 	Caption string
 	Wide    bool // it fills the width
@@ -97,7 +96,6 @@ const (
 	bad  = "bad"
 )
 
-// moment writes a time.
 func moment(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") }
 
 func took(d time.Duration) string {

@@ -100,7 +100,6 @@ func (m *maker) stacked(types map[string]int64, longest int64) (bar []segment) {
 	return bar
 }
 
-// classes returns a histogram.
 func (m *maker) classes(caption, what string, classes []stats.Class, label func(stats.Class) string) *sheet {
 	s := m.sheet(caption, what, "|", "#Keys", "#Share", "#Bytes")
 	s.Wide = true
@@ -267,7 +266,6 @@ func share(part, whole int64) string {
 	return fmt.Sprintf("%.1f %%", percent)
 }
 
-// sizeClass names a class of sizes.
 func (m *maker) sizeClass(c stats.Class) string {
 	if c.To == 0 {
 		return m.say("%s and more", progress.Bytes(c.From))
@@ -275,7 +273,6 @@ func (m *maker) sizeClass(c stats.Class) string {
 	return m.say("below %s", progress.Bytes(c.To))
 }
 
-// lengthClass names a class of numbers of elements.
 func (m *maker) lengthClass(c stats.Class) string {
 	switch {
 	case c.To == 0:
@@ -286,7 +283,6 @@ func (m *maker) lengthClass(c stats.Class) string {
 	return m.say("%s to %s", progress.Count(c.From), progress.Count(c.To-1))
 }
 
-// ttlClass names a class of times to live.
 func (m *maker) ttlClass(c stats.Class) string {
 	switch {
 	case c.From < 0:

@@ -58,7 +58,6 @@ func (p *printer) groups() {
 // bar is how long the bar of a whole is.
 const bar = 30
 
-// classes prints a histogram.
 func (p *printer) classes(title, what string, classes []stats.Class, label func(stats.Class) string) {
 	whole := int64(0)
 	for _, c := range classes {

@@ -86,7 +86,6 @@ type label struct {
 	Text, Class string
 }
 
-// mostCells is how many boxes a treemap has.
 const mostCells = 300
 
 // Treemap returns the treemap of the prefixes; nil: there is nothing to show.

@@ -97,15 +97,7 @@ func join(v, o *loadstate.Verification) {
 	}
 	v.Keys, v.Differing, v.Extra = v.Keys+o.Keys, v.Differing+o.Differing, v.Extra+o.Extra
 	v.Equal, v.Sampled, v.KeysOnly, v.Reverse = v.Equal && o.Equal, v.Sampled || o.Sampled, v.KeysOnly || o.KeysOnly, v.Reverse && o.Reverse
-	v.Differences = slices.Clone(v.Differences)
-	for _, d := range o.Differences {
-		i := slices.IndexFunc(v.Differences, func(e summary.Difference) bool { return e.Kind == d.Kind && e.Explained == d.Explained })
-		if i < 0 {
-			v.Differences = append(v.Differences, d)
-		} else {
-			v.Differences[i].Keys += d.Keys
-		}
-	}
+	v.Differences = summary.Differences(v.Differences, o.Differences)
 }
 
 func (m *maker) comparisons(l *Load) *sheet {

@@ -84,7 +84,6 @@ func (e *csvEncoder) add(dst []byte, db int, t format.Type, r *format.Record) ([
 	return e.taken(dst), ""
 }
 
-// add3 adds a row.
 func (e *csvEncoder) add3(key, field, value []byte) {
 	encoded := ""
 	for _, c := range []struct {

@@ -263,7 +263,6 @@ const (
 	keepBytes  = 1 << 20
 )
 
-// flush writes what is at hand.
 func (x *Exporter) flush() error {
 	if _, err := x.w.Write(x.buf); err != nil {
 		return fmt.Errorf("write the keys: %w", err)

@@ -83,7 +83,6 @@ func (e *tableEncoder) add(dst []byte, db int, t format.Type, r *format.Record) 
 	return e.row(dst, strconv.Itoa(db), typeName(t, r.Kind), e.expiry("", r), progress.Count(e.elements), key, string(e.preview)), ""
 }
 
-// typeName names the type of a key.
 func typeName(t format.Type, k format.Kind) string {
 	if k == format.HyperLogLog {
 		return "hyperloglog"

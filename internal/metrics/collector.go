@@ -122,7 +122,6 @@ func (s sender) send(f *family, value float64, labels ...string) {
 	s.to <- prometheus.MustNewConstMetric(prometheus.NewDesc(s.c.tool+"_"+f.name, f.help, f.labels, nil), f.kind, value, labels...)
 }
 
-// time sends a time, if there is one.
 func (s sender) time(f *family, t time.Time) {
 	if !t.IsZero() {
 		s.send(f, float64(t.UnixMilli())/1000)

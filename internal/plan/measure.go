@@ -42,7 +42,6 @@ func (t *TypeForecast) measure(ctx context.Context, s *reader.Scanner, codec *fo
 	return nil
 }
 
-// errEnough ends a scan that has measured enough.
 var errEnough = errors.New("enough")
 
 // measure is a reader.Sink.

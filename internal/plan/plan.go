@@ -280,7 +280,6 @@ func expiryClass(expire, now int64) int {
 	return 1 + ended
 }
 
-// note keeps the largest keys seen.
 func (f *Forecast) note(k LargeKey) {
 	f.Largest = append(f.Largest, k)
 	slices.SortStableFunc(f.Largest, func(a, b LargeKey) int { return cmp.Compare(b.Bytes, a.Bytes) })

@@ -76,8 +76,9 @@ type column struct {
 	width int
 }
 
-func newColumn(title string, rows []Part, cell func(Part) string) column {
-	c := column{title: title, width: len(title)}
+// newColumn returns a column of at least so many characters.
+func newColumn(title string, least int, rows []Part, cell func(Part) string) column {
+	c := column{title: title, width: max(least, len(title))}
 	for _, r := range rows {
 		text := cell(r)
 		c.cells = append(c.cells, text)
@@ -97,18 +98,16 @@ func (f *frame) table(s Snapshot, most int) {
 		names[i] = cut(names[i], max(mostName, f.width/3))
 		name = max(name, len(names[i]))
 	}
-	keys := newColumn("keys", rows, func(p Part) string { return Count(p.Keys) })
+	keys := func(p Part) string { return Count(p.Keys) }
 	if f.width < 72 {
-		keys = newColumn("keys", rows, func(p Part) string { return short(float64(p.Keys)) })
+		keys = func(p Part) string { return short(float64(p.Keys)) }
 	}
-	keys.width = max(keys.width, 7)
-	rate := newColumn("bytes/s", rows, func(p Part) string { return Bytes(int64(p.BytesRate)) })
-	rate.width = max(rate.width, 10)
-	columns := []column{rate}
+	columns := []column{newColumn("bytes/s", 10, rows, func(p Part) string { return Bytes(int64(p.BytesRate)) })}
 	if s.countsKeys() {
-		columns = []column{keys, newColumn("keys/s", rows, func(p Part) string { return short(p.KeysRate) }), rate}
+		perSecond := newColumn("keys/s", 0, rows, func(p Part) string { return short(p.KeysRate) })
+		columns = []column{newColumn("keys", 7, rows, keys), perSecond, columns[0]}
 	}
-	share := newColumn("", rows, func(p Part) string { return percentOf(s, p) })
+	share := newColumn("", 0, rows, func(p Part) string { return percentOf(s, p) })
 	bar := 0
 	for {
 		used := name

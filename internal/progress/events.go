@@ -18,7 +18,6 @@ const (
 	Other      = "other"      // such as a server that answers that it cannot now
 )
 
-// kindOf returns the kind of an error that is retried.
 func kindOf(err error) string {
 	var n net.Error
 	switch {

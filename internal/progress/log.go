@@ -167,7 +167,6 @@ func (l *Log) redraw(out *bytes.Buffer) {
 	l.shown = true
 }
 
-// columns returns the width of the terminal.
 func (l *Log) columns() int {
 	if l.size == nil {
 		return usualWidth

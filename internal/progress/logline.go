@@ -25,7 +25,6 @@ func Line(s Snapshot) string {
 // A detail is what a Snapshot says beside what is done, in a colour of a Frame.
 type detail struct{ text, colour string }
 
-// mostServers is how many servers are named.
 const mostServers = 4
 
 // details say how far a run is behind, why it waits, and how the servers and this process fare.
@@ -94,7 +93,6 @@ func roundLeft(s float64) string {
 	return WithoutZeros(seconds(max(1, float64(int(s/step+0.5))) * step))
 }
 
-// lagText says how far a run that follows is behind.
 func lagText(l *Lag) string {
 	text := seconds(l.Seconds) + " behind"
 	if l.Binlog != nil {
@@ -123,7 +121,6 @@ func waitText(s Snapshot) (text, colour string) {
 	return fmt.Sprintf("waits: %s; retries: %s", strings.Join(parts, ", "), Count(s.Retries)), colour
 }
 
-// serverText says how a server fares.
 func serverText(s Server) string {
 	if s.Refused != "" {
 		return "not known: " + s.Refused

@@ -7,7 +7,6 @@ import (
 	"time"
 )
 
-// askEvery is how often a server is asked how it fares.
 const askEvery = 5 * time.Second
 
 // Observe runs f, which watches a server, beside what comes until over is called.

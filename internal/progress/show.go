@@ -129,7 +129,6 @@ func repeat(every time.Duration, show, back func(), quit <-chan struct{}) {
 	}
 }
 
-// json returns a Snapshot as a line.
 func (s Snapshot) json() string {
 	text, err := json.Marshal(s)
 	if err != nil { // numbers that JSON does not have

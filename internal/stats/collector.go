@@ -40,7 +40,6 @@ func newCollector(at time.Time, a *alphabet) *collector {
 	}
 }
 
-// unit reads a unit.
 func (c *collector) unit(ctx context.Context, u archive.Unit, src *archive.UnitSource) error {
 	c.db, c.typ, c.here = u[0].DB, u[0].Type, c.database(u[0].DB)
 	for n := 0; ; n++ {
@@ -139,7 +138,6 @@ func (c *collector) merge(o *collector) {
 	c.walker.heavy.merge(o.walker.heavy)
 }
 
-// stats returns what was counted.
 func (c *collector) stats() *Stats {
 	s := &Stats{Schema: Schema, At: c.at, Groups: []Group{}, Sizes: c.sizes.list(0), Lengths: c.lengths.list(0), TTLs: c.ttls.list(-1), Permanent: Class{Types: map[string]int64{}},
 		Largest: append([]Key{}, c.bytes.keys...), Longest: append([]Key{}, c.longest.keys...)}

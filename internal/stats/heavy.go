@@ -82,7 +82,6 @@ type ID struct {
 	Counts
 }
 
-// list returns the largest.
 func (h *heavy) list(most int) []ID {
 	all := []ID{}
 	for _, id := range h.largest()[:min(len(h.ids), most)] {

@@ -8,7 +8,6 @@ import (
 	"time"
 )
 
-// mostLargest is how many of the largest keys are kept.
 const mostLargest = 50
 
 // nameKept is how many bytes of a key's name are kept.
@@ -39,15 +38,16 @@ type Key struct {
 type largest struct {
 	measure func(*Key) int64
 	keys    []Key // in order
-	least   int64 // what the last of them measures, if there are enough
 }
 
 // wants reports whether a key of that name that measures so much may be among them.
 func (l *largest) wants(value int64, name []byte) bool {
-	if len(l.keys) < mostLargest || value > l.least {
+	if len(l.keys) < mostLargest {
 		return true
 	}
-	return value == l.least && bytes.Compare(name[:min(len(name), nameKept)], l.keys[mostLargest-1].Key) <= 0
+	last := &l.keys[mostLargest-1]
+	least := l.measure(last)
+	return value > least || value == least && bytes.Compare(name[:min(len(name), nameKept)], last.Key) <= 0
 }
 
 // add takes in a key, of which it keeps all.
@@ -57,7 +57,6 @@ func (l *largest) add(k Key) {
 		return
 	}
 	l.keys = slices.Insert(l.keys[:min(len(l.keys), mostLargest-1)], at, k)
-	l.least = l.measure(&l.keys[len(l.keys)-1])
 }
 
 // compare orders keys: of those that measure the same, by their names.

@@ -103,7 +103,6 @@ func (t *tree) below(n *node, tok *token, name []byte, from int) *node {
 	return added
 }
 
-// newNode returns an empty node.
 func (t *tree) newNode() *node {
 	end := len(t.free) - 1
 	if end < 0 {
@@ -165,7 +164,6 @@ func (t *tree) mergeSmall(in *set, most int, kept *node) {
 // mark makes a literal one of many.
 func (n *node) mark() { n.kind, n.text = other, append(n.text[:0], n.text[len(n.text)-n.ends:]...) }
 
-// below returns the nodes below n.
 func (n *node) below() []*node { return slices.Concat(n.last.nodes, n.more.nodes) }
 
 // total returns what n and the nodes below it count.

@@ -279,7 +279,6 @@ func (s *Summary) AddLeft(l LeftOut) {
 	s.LeftOut = append(s.LeftOut, l)
 }
 
-// mostLists is how many lists are named.
 const mostLists = 3
 
 // lists names a list beside others.
@@ -303,16 +302,22 @@ func (c *Comparison) With(d *Comparison) *Comparison {
 	}
 	sum := *c
 	sum.Keys, sum.Differing, sum.Extra, sum.Equal = c.Keys+d.Keys, c.Differing+d.Differing, c.Extra+d.Extra, c.Equal && d.Equal
-	sum.Differences = slices.Clone(c.Differences)
-	for _, one := range d.Differences {
-		i := slices.IndexFunc(sum.Differences, func(have Difference) bool { return have.Kind == one.Kind })
-		if i < 0 {
-			sum.Differences = append(sum.Differences, one)
-			continue
-		}
-		sum.Differences[i].Keys += one.Keys
-	}
+	sum.Differences = Differences(c.Differences, d.Differences)
 	return &sum
+}
+
+// Differences returns those of two comparisons together, by kind.
+func Differences(a, b []Difference) []Difference {
+	a = slices.Clone(a)
+	for _, d := range b {
+		i := slices.IndexFunc(a, func(have Difference) bool { return have.Kind == d.Kind && have.Explained == d.Explained })
+		if i < 0 {
+			a = append(a, d)
+		} else {
+			a[i].Keys += d.Keys
+		}
+	}
+	return a
 }
 
 // Hold says what a dump holds.

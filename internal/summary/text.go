@@ -160,7 +160,6 @@ func (s *Summary) counted() string {
 	return "records"
 }
 
-// took says how long it took.
 func (s *Summary) took() string {
 	text := duration(s.Seconds)
 	if s.AllSeconds > 0 {
@@ -207,7 +206,6 @@ func (s *Summary) left(t *text) (list string) {
 	return list
 }
 
-// text says what came out.
 func (c *Comparison) text(t *text) {
 	if c == nil {
 		return

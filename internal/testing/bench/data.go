@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// sections is into how many parts a file of commands is divided, for as many connections at most.
-const sections = 8
+// sectionBytes is about how large a section is: connections take them in turn.
+const sectionBytes = 1 << 20
 
 // A section is a part of a file of commands.
 type section struct {
@@ -118,15 +118,13 @@ func writeData(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	count, size := 0, int64(0)
-	dataSets[args[0]](keys, func(a ...string) { count, size = count+1, size+int64(len(appendCommand(nil, a))) })
 	f, err := os.Create(args[2])
 	if err != nil {
 		return err
 	}
 	defer f.Close()
 	w := bufio.NewWriterSize(f, 1<<20)
-	parts := make([]section, 1, sections)
+	parts := make([]section, 1)
 	var buf []byte
 	var failed error
 	dataSets[args[0]](keys, func(a ...string) {
@@ -137,8 +135,7 @@ func writeData(_ context.Context, args []string) error {
 		p := &parts[len(parts)-1]
 		p.Bytes += int64(len(buf))
 		p.Commands++
-		// A key and its expiry stay together.
-		if p.Bytes >= size/sections && len(parts) < sections && a[0] == "EXPIREAT" || p.Bytes >= size/sections+64<<10 && len(parts) < sections {
+		if p.Bytes >= sectionBytes && a[0] == "EXPIREAT" || p.Bytes >= sectionBytes+64<<10 { // a key and its expiry stay together
 			parts = append(parts, section{Offset: p.Offset + p.Bytes})
 		}
 	})
@@ -164,5 +161,4 @@ func readSections(file string) (parts []section, err error) {
 	return parts, json.Unmarshal(text, &parts)
 }
 
-// open returns the bytes of a section.
 func (s section) open(f *os.File) io.Reader { return io.NewSectionReader(f, s.Offset, s.Bytes) }

@@ -15,7 +15,6 @@ type row struct {
 	n    int // connections, of pipes
 }
 
-// add adds a run.
 func (r *row) add(u usage) {
 	r.runs = append(r.runs, u)
 	slices.SortFunc(r.runs, func(a, b usage) int { return cmp.Compare(a.wall, b.wall) })

@@ -32,7 +32,6 @@ const (
 // need nothing. Tests that run in parallel may not set it: their TestMain does.
 var Environment = []string{"AZURE_STORAGE_ACCOUNT=" + Account, "AZURE_STORAGE_KEY=" + Key}
 
-// bucketName is the name of the bucket that each has.
 const bucketName = "dumps"
 
 // A Server has one bucket.

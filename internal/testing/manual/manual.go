@@ -17,7 +17,6 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// columns is how wide help may be.
 const columns = 80
 
 // CheckHelp checks the help of a tool and its commands. Help returns what the arguments print; most
