@@ -176,31 +176,37 @@ func (cs *treeSample) expand(ctx context.Context, n node, leaf func([][]byte) er
 		}
 	}
 	for from := append([]byte{}, prefix...); from != nil && (end == nil || bytes.Compare(from, end) < 0); {
-		keys, err := cs.keys(ctx, from, end, 1)
+		keys, err := cs.keys(ctx, from, end, leafKeys+1)
 		if err != nil {
 			return nil, err
 		}
-		if len(keys) == 0 {
+		all := len(keys) <= leafKeys // that are left
+		for begin := true; len(keys) > 0; begin = false {
+			c := node{prefix: keys[0], end: append(bytes.Clone(keys[0]), 0), first: keys[0]} // the key that is the prefix itself
+			if len(keys[0]) > len(prefix) {
+				c.prefix = keys[0][: len(prefix)+1 : len(prefix)+1]
+				c.end = successor(c.prefix)
+			}
+			from = c.end
+			n := len(keys)
+			if c.end != nil {
+				n, _ = slices.BinarySearchFunc(keys, c.end, bytes.Compare)
+			}
+			switch {
+			case all || n < len(keys):
+				if err := leaf(keys[:n]); err != nil {
+					return nil, err
+				}
+			case begin:
+				deep = append(deep, c)
+			default: // it may have more than came
+				from = c.first
+			}
+			keys = keys[n:]
+		}
+		if all {
 			break
 		}
-		c := node{prefix: keys[0], end: append(bytes.Clone(keys[0]), 0)} // the key that is the prefix itself
-		if len(keys[0]) > len(prefix) {
-			c.prefix = keys[0][: len(prefix)+1 : len(prefix)+1]
-			c.end = successor(c.prefix)
-		}
-		if keys, err = cs.keys(ctx, c.prefix, c.end, leafKeys+1); err != nil {
-			return nil, err
-		}
-		switch {
-		case len(keys) > leafKeys:
-			c.first = keys[0]
-			deep = append(deep, c)
-		case len(keys) > 0:
-			if err := leaf(keys); err != nil {
-				return nil, err
-			}
-		}
-		from = c.end
 	}
 	return deep, nil
 }

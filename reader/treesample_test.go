@@ -3,6 +3,7 @@ package reader
 import (
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -61,6 +62,26 @@ func TestTreeSample(t *testing.T) {
 				t.Errorf("estimate %.0f of %d keys", mean, len(distinct))
 			}
 		})
+	}
+}
+
+// TestTreePages: small subtrees that lie side by side are listed by one page, not by two each.
+func TestTreePages(t *testing.T) {
+	var pages atomic.Int64
+	srv, c := startSim(t, pikasim.Options{Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+		if string(args[0]) == "PKSCANRANGE" {
+			pages.Add(1)
+		}
+		return nil, false, false
+	}})
+	for i := range 100 {
+		mustDo(t, c, "SADD", fmt.Sprintf("%c", 'A'+i), "m")
+	}
+	s := open(t, Options{Addr: srv.Addr()})
+	pages.Store(0)
+	n, err := s.TreeSample(t.Context(), 0, format.TypeSet, TreeSampleOptions{Picks: 24, LeafKeys: 1}, func(float64, Sampled) error { return nil })
+	if err != nil || n != 100 || pages.Load() > 12 {
+		t.Errorf("%v keys by %d pages, %v", n, pages.Load(), err)
 	}
 }
 
