@@ -14,6 +14,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -88,15 +89,16 @@ type encoder interface {
 type Exporter struct {
 	outcome
 
-	ctx   context.Context
-	a     *archive.Archive
-	o     Options
-	enc   encoder
-	w     io.Writer
-	buf   []byte
-	match func([]byte) bool // nil: all
-	named bool              // keys are asked for by their names
-	skip  bool              // the key at hand is not chosen, or left out
+	ctx     context.Context
+	a       *archive.Archive
+	o       Options
+	enc     encoder
+	w       io.Writer
+	buf     []byte
+	match   func([]byte) bool // nil: all
+	named   bool              // keys are asked for by their names
+	written *int              // the one database that commands are of; nil: none yet
+	skip    bool              // the key at hand is not chosen, or left out
 }
 
 // New returns an Exporter that writes to w.
@@ -118,9 +120,6 @@ func New(ctx context.Context, a *archive.Archive, w io.Writer, o Options) (*Expo
 		enc := newCSV()
 		x.enc, x.buf = enc, enc.head()
 	case RESP:
-		if err := x.oneDatabase(); err != nil {
-			return nil, err
-		}
 		x.enc = &respEncoder{hyperLogLogs: o.HyperLogLogs}
 	default:
 		enc := &tableEncoder{width: cmp.Or(o.Width, 100), whole: o.Whole, now: x.o.Now().UnixMilli()}
@@ -138,17 +137,28 @@ func (x *Exporter) choosesSome() error {
 	return nil
 }
 
-// oneDatabase refuses keys of several databases in one stream of commands: a server that has none,
-// such as Kvrocks, answers SELECT with OK and does nothing (SERVERS.md K3).
-func (x *Exporter) oneDatabase() error {
-	var dbs []int
+// databases returns those with keys that may be chosen.
+func (x *Exporter) databases() (dbs []int) {
 	for _, c := range x.a.Manifest.Chunks {
 		if c.Records > 0 && x.o.Filter.DB(c.DB) && x.o.Filter.Type(c.Type) && !slices.Contains(dbs, c.DB) {
 			dbs = append(dbs, c.DB)
 		}
 	}
-	if len(dbs) > 1 {
-		return exitcode.Usagef("--format resp writes one database at a time, and the dump has %v: choose one with --db", dbs)
+	return dbs
+}
+
+// oneDatabase refuses keys of several databases in one stream of commands: a server that has none,
+// such as Kvrocks, answers SELECT with OK and does nothing (SERVERS.md K3).
+func (x *Exporter) oneDatabase(dbs []int) error {
+	if x.o.Format != RESP {
+		return nil
+	}
+	for _, db := range dbs {
+		if x.written == nil {
+			x.written = &db
+		} else if *x.written != db {
+			return exitcode.Usagef("--format resp writes one database at a time, and the keys are in %v: choose one with --db", []int{*x.written, db})
+		}
 	}
 	return nil
 }
@@ -173,7 +183,7 @@ func (x *Exporter) rules(d rewrite.Dump) error {
 
 // Cat writes all keys that are chosen: by database, by type, in byte order.
 func (x *Exporter) Cat() error {
-	if err := x.rules(x.a); err != nil {
+	if err := errors.Join(x.oneDatabase(x.databases()), x.rules(x.a)); err != nil {
 		return err
 	}
 	units := x.a.Units(MayHold(&x.o.Filter))

@@ -3,8 +3,10 @@ package export
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -20,15 +22,31 @@ func (x *Exporter) Get(keys [][]byte) error {
 	x.named = true
 	slices.SortFunc(keys, bytes.Compare)
 	keys = slices.CompactFunc(keys, bytes.Equal)
+	dbs := x.databases()
+	if x.o.Format == RESP && len(dbs) > 1 { // of which perhaps only one has the keys
+		var err error
+		dbs = slices.DeleteFunc(dbs, func(db int) bool {
+			has := false
+			err = errors.Join(err, x.find(db, keys, func(i int, _ format.Type, _ *format.Record) error {
+				has = has || x.match == nil || x.match(keys[i])
+				return nil
+			}))
+			return !has
+		})
+		if err = cmp.Or(err, x.oneDatabase(dbs)); err != nil {
+			return err
+		}
+	}
 	if err := x.rules(named{x.a, keys}); err != nil {
 		return err
 	}
 	found := make([]bool, len(keys))
-	for _, db := range x.a.Manifest.Options.Databases {
-		if !x.o.Filter.DB(db) {
-			continue
-		}
-		if err := x.find(db, keys, found); err != nil {
+	for _, db := range dbs {
+		err := x.find(db, keys, func(i int, t format.Type, r *format.Record) error {
+			found[i] = found[i] || x.match == nil || x.match(keys[i])
+			return x.record(db, t, r)
+		})
+		if err != nil {
 			return err
 		}
 	}
@@ -40,8 +58,8 @@ func (x *Exporter) Get(keys [][]byte) error {
 	return x.flush()
 }
 
-// find writes those of keys that a database has.
-func (x *Exporter) find(db int, keys [][]byte, found []bool) error {
+// find hands over the records of those of keys that a database has.
+func (x *Exporter) find(db int, keys [][]byte, each func(i int, t format.Type, r *format.Record) error) error {
 	types := x.o.Filter.Types
 	if types == nil {
 		types = format.Types
@@ -56,10 +74,7 @@ func (x *Exporter) find(db int, keys [][]byte, found []bool) error {
 			if x.ctx.Err() != nil {
 				return context.Cause(x.ctx)
 			}
-			err := f.Find(key, func(r *format.Record) error {
-				found[i] = found[i] || x.match == nil || x.match(key)
-				return x.record(db, types[at], r)
-			})
+			err := f.Find(key, func(r *format.Record) error { return each(i, types[at], r) })
 			if err != nil {
 				return err
 			}
