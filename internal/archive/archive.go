@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"strings"
 
 	"filippo.io/age"
@@ -41,7 +40,7 @@ type above struct {
 	members []Member
 	deltas  []*Archive                  // the oldest first: the members, or what some of them amount to
 	chunks  map[string]format.ChunkInfo // of the base, as its manifest has them
-	temp    string                      // where temporary deltas are; empty: nowhere
+	remove  func() error                // removes temporary deltas; nil: there are none
 
 	encrypted bool // one of the members is
 }
@@ -205,8 +204,8 @@ func (ab *above) close() {
 	for _, d := range ab.deltas {
 		d.Close()
 	}
-	if ab.temp != "" {
-		_ = os.RemoveAll(ab.temp)
+	if ab.remove != nil {
+		_ = ab.remove()
 	}
 }
 

@@ -3,7 +3,6 @@ package archive
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"filippo.io/age"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tempfile"
 )
 
 // maxAbove is how many deltas are read beside a chunk of their base, each through a frame of its
@@ -81,23 +81,22 @@ func (ab *above) names(db int) bool {
 func (ab *above) open(ctx context.Context, base *Archive, identities []age.Identity) error {
 	c := &condenser{ctx: ctx, identities: identities}
 	var sources []deltaSource
+	var temp string
 	encrypted := base.IsEncrypted()
 	for _, m := range ab.members {
 		sources = append(sources, deltaSource{location: m.Location, id: m.Info.Dump})
 	}
 	for round := 0; len(sources) > maxAbove; round++ {
-		if ab.temp == "" {
-			temp, err := os.MkdirTemp("", "kvload-chain-")
-			if err != nil {
+		var err error
+		if ab.remove == nil {
+			if temp, ab.remove, err = tempfile.Dir("", "kvload-deltas-"); err != nil {
 				return fmt.Errorf("merge deltas: %w", err)
 			}
-			ab.temp = temp
 			if err := c.hide(encrypted); err != nil {
 				return err
 			}
 		}
-		var err error
-		if sources, err = c.round(sources, filepath.Join(ab.temp, strconv.Itoa(round))); err != nil {
+		if sources, err = c.round(sources, filepath.Join(temp, strconv.Itoa(round))); err != nil {
 			return fmt.Errorf("merge deltas: %w", err)
 		}
 	}

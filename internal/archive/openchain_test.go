@@ -355,8 +355,8 @@ func TestOpenChain(t *testing.T) {
 		if len(a.Deltas()) != n {
 			t.Errorf("%d deltas, want %d", len(a.Deltas()), n)
 		}
-		if a.above != nil && (a.above.temp != "") != (n > maxAbove) {
-			t.Errorf("%d deltas, temporary ones in %q", n, a.above.temp)
+		if a.above != nil && (a.above.remove != nil) != (n > maxAbove) {
+			t.Errorf("%d deltas, temporary ones: %v", n, a.above.remove != nil)
 		}
 		if a.above != nil && len(keys.Recipients) > 0 && !a.above.deltas[0].IsEncrypted() {
 			t.Error("temporary deltas of encrypted ones are in clear")

@@ -46,7 +46,7 @@ func (s *Store) open(name string) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &reader{name: name, inner: inner, source: &source{r: inner}}
+	r := &reader{name: name, inner: inner, source: &source{Reader: inner}}
 	if err := r.readHeader(s.identities(name)); err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}
@@ -68,22 +68,22 @@ func (r *reader) readHeader(identities []age.Identity) error {
 	if r.source.err != nil {
 		return r.source.err
 	}
-	r.win = &window{src: r.inner, buf: bytes.Clone(head)}
+	r.win = &window{source: source{Reader: r.inner}, buf: bytes.Clone(head)}
 	var err error
 	if r.header, err = age.ExtractHeader(bytes.NewReader(head)); err != nil {
-		return r.failed(err)
+		return r.failed(r.source, err)
 	}
 	payload := r.inner.Size() - int64(len(r.header)) - nonceSize
 	pieces := (payload + pieceSize + tagSize - 1) / (pieceSize + tagSize)
 	if r.size = payload - pieces*tagSize; r.size < 0 || pieces == 0 {
-		return r.failed(io.ErrUnexpectedEOF)
+		return r.failed(r.source, io.ErrUnexpectedEOF)
 	}
 	key, err := age.DecryptHeader(r.header, identities...)
 	if errors.As(err, new(*age.NoIdentityMatchError)) {
 		return err
 	}
 	if err != nil {
-		return r.failed(err)
+		return r.failed(r.source, err)
 	}
 	r.key = age.NewInjectedFileKeyIdentity(key)
 	if r.size == 0 { // whoever reads nothing would not see that there was more
@@ -96,23 +96,20 @@ func (r *reader) readHeader(identities []age.Identity) error {
 // to have.
 func (r *reader) random() error {
 	at, size, err := age.DecryptReaderAt(r.win, r.inner.Size(), r.key)
-	if r.win.err != nil {
-		return r.win.err
-	}
 	if err == nil && size != r.size {
 		err = errors.New("it has another size than its header lets expect")
 	}
 	if err != nil {
-		return r.failed(err)
+		return r.failed(&r.win.source, err)
 	}
 	r.at = at
 	return nil
 }
 
 // failed returns what a failure to decrypt means: the file could not be read, or it is damaged.
-func (r *reader) failed(err error) error {
-	if r.source.err != nil {
-		return r.source.err
+func (r *reader) failed(from *source, err error) error {
+	if from.err != nil {
+		return from.err
 	}
 	return &format.CorruptError{Name: r.name, Err: fmt.Errorf("decrypt: %w", err)}
 }
@@ -128,13 +125,13 @@ func (r *reader) Read(p []byte) (int, error) {
 	if r.seq == nil {
 		seq, err := age.Decrypt(r.in, r.key)
 		if err != nil {
-			return 0, r.failed(err)
+			return 0, r.failed(r.source, err)
 		}
 		r.seq = seq
 	}
 	n, err := r.seq.Read(p)
 	if err != nil && err != io.EOF {
-		err = r.failed(err)
+		err = r.failed(r.source, err)
 	}
 	return n, err
 }
@@ -143,6 +140,7 @@ func (r *reader) Read(p []byte) (int, error) {
 func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.win.err = nil
 	if r.at == nil {
 		if err := r.random(); err != nil {
 			return 0, err
@@ -159,7 +157,7 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	}
 	n, err := r.at.ReadAt(p, off)
 	if err != nil && err != io.EOF {
-		err = r.failed(err)
+		err = r.failed(&r.win.source, err)
 	}
 	return n, err
 }
@@ -169,35 +167,39 @@ func (r *reader) Close() error { return r.inner.Close() }
 
 // A source remembers the error of the file that it reads: age's errors do not tell it from damage.
 type source struct {
-	r   io.Reader
+	storage.Reader
 	err error
 }
 
 func (s *source) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
+	n, err := s.Reader.Read(p)
+	return n, s.note(err)
+}
+
+func (s *source) ReadAt(p []byte, off int64) (int, error) {
+	n, err := s.Reader.ReadAt(p, off)
+	return n, s.note(err)
+}
+
+func (s *source) note(err error) error {
 	if err != nil && err != io.EOF {
 		s.err = err
 	}
-	return n, err
+	return err
 }
 
 // A window is a part of a file that was read at once: each read of a bucket's object is a request.
 type window struct {
-	src  io.ReaderAt
+	source
 	from int64
 	buf  []byte
-	err  error // of the file
 }
 
 func (w *window) ReadAt(p []byte, off int64) (int, error) {
 	if off >= w.from && off+int64(len(p)) <= w.from+int64(len(w.buf)) {
 		return copy(p, w.buf[off-w.from:]), nil
 	}
-	n, err := w.src.ReadAt(p, off)
-	if err != nil && err != io.EOF {
-		w.err = err
-	}
-	return n, err
+	return w.source.ReadAt(p, off)
 }
 
 // move makes the window that from from to to.
@@ -206,10 +208,10 @@ func (w *window) move(from, to int64) error {
 		return nil
 	}
 	w.buf, w.from = make([]byte, to-from), from
-	n, err := w.src.ReadAt(w.buf, from)
+	n, err := w.source.ReadAt(w.buf, from)
 	w.buf = w.buf[:n]
-	if err != nil && err != io.EOF {
-		return err
+	if err == io.EOF {
+		return nil
 	}
-	return nil
+	return err
 }

@@ -23,21 +23,12 @@ type file struct {
 	key   []byte
 }
 
-// ciphertext counts and hashes what goes to the inner file.
-func (f *file) ciphertext() io.Writer { return io.MultiWriter(f.inner, f.hash, (*counter)(&f.size)) }
-
+// A counter counts bytes.
 type counter int64
 
 func (c *counter) Write(p []byte) (int, error) {
 	*c += counter(len(p))
 	return len(p), nil
-}
-
-// recipients are those of the store. The first lets the file keep its key.
-func (f *file) recipients() []age.Recipient {
-	all := append([]age.Recipient{}, f.s.keys.Recipients...)
-	all[0] = &keeper{all[0], &f.key}
-	return all
 }
 
 // A keeper is a recipient that keeps the key of the file: the run that has written a file can read

@@ -183,9 +183,11 @@ func (s *Store) Path(name string) string {
 // Open opens a file; its size is that of what was encrypted.
 func (s *Store) Open(name string) (storage.Reader, error) {
 	if name == format.ManifestName {
-		if err := s.hasInventory(); err != nil {
+		inventory, err := s.Store.Open(format.InventoryName)
+		if err != nil {
 			return nil, err
 		}
+		inventory.Close()
 	}
 	r, err := s.open(name)
 	if errors.As(err, new(*age.NoIdentityMatchError)) {
@@ -195,15 +197,6 @@ func (s *Store) Open(name string) (storage.Reader, error) {
 		return nil, err
 	}
 	return r, nil
-}
-
-// hasInventory returns nil if encrypted.json is there.
-func (s *Store) hasInventory() error {
-	f, err := s.Store.Open(format.InventoryName)
-	if err != nil {
-		return err
-	}
-	return f.Close()
 }
 
 // removeHalf removes a manifest without encrypted.json, which a run that was killed has left, and
@@ -238,7 +231,9 @@ func (s *Store) Create(name string) (storage.File, error) {
 		return nil, err
 	}
 	f := &file{s: s, name: name, inner: inner, hash: sha256.New()}
-	f.w, err = age.Encrypt(f.ciphertext(), f.recipients()...)
+	to := slices.Clone(s.keys.Recipients)
+	to[0] = &keeper{to[0], &f.key}
+	f.w, err = age.Encrypt(io.MultiWriter(inner, f.hash, (*counter)(&f.size)), to...)
 	if err != nil {
 		inner.Discard()
 		return nil, fmt.Errorf("encrypt %s: %w", name, err)

@@ -10,7 +10,6 @@ package keyset
 import (
 	"bufio"
 	"bytes"
-	"container/heap"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
@@ -139,30 +138,33 @@ func (s *Set) Seal() error {
 
 // merge hands over all runs as one.
 func (s *Set) merge(each func(digest) error) error {
-	var runs runHeap
+	var runs []*run // by what comes first
 	from := int64(0)
 	for _, to := range s.runs {
 		r := &run{r: bufio.NewReader(io.NewSectionReader(s.f, from, to-from))}
 		if err := r.next(); err != nil {
 			return err
 		}
-		if !r.over {
-			runs = append(runs, r)
-		}
+		runs = append(runs, r)
 		from = to
 	}
-	for heap.Init(&runs); len(runs) > 0; {
-		if err := each(runs[0].first); err != nil {
+	slices.SortFunc(runs, func(a, b *run) int { return compareDigests(a.first, b.first) })
+	for len(runs) > 0 {
+		r := runs[0]
+		if err := each(r.first); err != nil {
 			return err
 		}
-		if err := runs[0].next(); err != nil {
+		err := r.next()
+		if err == io.EOF {
+			runs = runs[1:]
+			continue
+		}
+		if err != nil {
 			return err
 		}
-		if runs[0].over {
-			heap.Pop(&runs)
-		} else {
-			heap.Fix(&runs, 0)
-		}
+		behind, _ := slices.BinarySearchFunc(runs[1:], r.first, func(r *run, d digest) int { return compareDigests(r.first, d) })
+		copy(runs, runs[1:behind+1])
+		runs[behind] = r
 	}
 	return nil
 }
@@ -203,30 +205,14 @@ func (s *Set) Close() (err error) {
 	return err
 }
 
-// A run is a part of the file that is sorted.
+// A run is a part of the file that is sorted. None is empty.
 type run struct {
 	r     *bufio.Reader
 	first digest
-	over  bool
 }
 
+// next goes on to the next digest; io.EOF: there is none.
 func (r *run) next() error {
 	_, err := io.ReadFull(r.r, r.first[:])
-	if r.over = err == io.EOF; r.over {
-		return nil
-	}
 	return err
-}
-
-type runHeap []*run
-
-func (h runHeap) Len() int           { return len(h) }
-func (h runHeap) Less(i, j int) bool { return compareDigests(h[i].first, h[j].first) < 0 }
-func (h runHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *runHeap) Push(x any)        { *h = append(*h, x.(*run)) }
-func (h *runHeap) Pop() any {
-	old := *h
-	last := old[len(old)-1]
-	*h = old[:len(old)-1]
-	return last
 }

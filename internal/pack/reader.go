@@ -155,17 +155,12 @@ func (r *Reader) Copy(name string, w io.Writer) (format.File, error) {
 }
 
 // Store puts the file at hand into a store.
-func (r *Reader) Store(name string, dir storage.Store) (format.File, error) {
-	w, err := dir.Create(name)
-	if err != nil {
-		return format.File{}, err
-	}
-	defer w.Discard()
-	f, err := r.Copy(name, w)
-	if err != nil {
-		return f, err
-	}
-	return f, w.Commit()
+func (r *Reader) Store(name string, dir storage.Store) (f format.File, err error) {
+	err = storage.Write(dir, name, func(w io.Writer) error {
+		f, err = r.Copy(name, w)
+		return err
+	})
+	return f, err
 }
 
 // A source counts what is read, and remembers the error of what it reads from.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"filippo.io/age"
@@ -14,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tempfile"
 )
 
 // A Receiver puts the files of a stream into a spool, one whenever the feed asks for more, and
@@ -25,7 +25,20 @@ type Receiver struct {
 }
 
 // A spool is a directory whose files are removed when they will not be read any more.
-type spool struct{ *storage.Dir }
+type spool struct {
+	*storage.Dir
+	remove func() error
+}
+
+// makeSpool makes one in parent, empty for the directory of temporary files.
+func makeSpool(parent string) (s spool, err error) {
+	path, remove, err := tempfile.Dir(parent, "pika2kvrocks-stream-")
+	if err != nil {
+		return s, err
+	}
+	dir, err := storage.OpenDir(path)
+	return spool{dir, remove}, err
+}
 
 func (s spool) Path(name string) string {
 	if name == "" {
@@ -39,11 +52,11 @@ func (s spool) Release(name string) error { return s.Dir.Remove(name) }
 // Receive begins to read the dump that r is the stream of. The spool is made in the directory
 // parent, empty for that of temporary files.
 func Receive(r io.Reader, parent string, threads int, identities []age.Identity) (*Receiver, error) {
-	dir, err := MakeSpool(parent)
+	s, err := makeSpool(parent)
 	if err != nil {
 		return nil, fmt.Errorf("make a spool: %w", err)
 	}
-	rc := &Receiver{r: NewReader(r), spool: spool{dir}}
+	rc := &Receiver{r: NewReader(r), spool: s}
 	if err := rc.begin(threads, identities); err != nil {
 		return nil, errors.Join(err, rc.Close())
 	}
@@ -91,5 +104,5 @@ func (rc *Receiver) Close() error {
 	if rc.feed != nil {
 		rc.feed.Close()
 	}
-	return os.RemoveAll(rc.spool.Dir.Path(""))
+	return rc.spool.remove()
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"sync"
 	"syscall"
@@ -18,7 +17,7 @@ import (
 // spool, a directory of its own, from which those that are not needed any more are removed. A
 // dump in it cannot be resumed.
 type Output struct {
-	*storage.Dir // the spool
+	spool
 
 	mu    sync.Mutex
 	w     *writer
@@ -26,24 +25,14 @@ type Output struct {
 	err   error // of the stream: final
 }
 
-// NewOutput makes a spool in the directory spool, empty for that of temporary files. It writes to w
-// until the context ends, also if nobody reads what it writes.
-func NewOutput(ctx context.Context, w io.Writer, spool string) (*Output, error) {
-	dir, err := MakeSpool(spool)
+// NewOutput makes a spool in the directory parent, empty for that of temporary files. It writes to
+// w until the context ends, also if nobody reads what it writes.
+func NewOutput(ctx context.Context, w io.Writer, parent string) (*Output, error) {
+	s, err := makeSpool(parent)
 	if err != nil {
 		return nil, err
 	}
-	return &Output{Dir: dir, w: newWriter(ctx, w)}, nil
-}
-
-// MakeSpool makes a directory of its own, which only its owner can read, in parent; empty for that
-// of temporary files.
-func MakeSpool(parent string) (*storage.Dir, error) {
-	path, err := os.MkdirTemp(parent, "pika2kvrocks-spool-")
-	if err != nil {
-		return nil, err
-	}
-	return storage.OpenDir(path)
+	return &Output{spool: s, w: newWriter(ctx, w)}, nil
 }
 
 // Path names the stream.
@@ -80,11 +69,8 @@ func (o *Output) Remove(name string) error {
 	return o.Dir.Remove(name)
 }
 
-// Release says that a file will not be read any more.
-func (o *Output) Release(name string) error { return o.Dir.Remove(name) }
-
 // Close removes the spool.
-func (o *Output) Close() error { return os.RemoveAll(o.Dir.Path("")) }
+func (o *Output) Close() error { return o.remove() }
 
 type outputFile struct {
 	storage.File

@@ -16,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/tempfile"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
@@ -56,12 +57,14 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 	}
 	path := filepath.Join(b.journal.Path(), "restore")
 	if storage.IsURL(b.journal.Path()) { // it is of this run only
-		if path, err = os.MkdirTemp("", "kvload-restore-"); err != nil {
-			return fmt.Errorf("%w: %w", journal.ErrNoPlace, err)
+		var remove func() error
+		if path, remove, err = tempfile.Dir("", "kvload-undo-"); err == nil {
+			defer remove()
 		}
-		defer os.RemoveAll(path)
+	} else {
+		err = os.RemoveAll(path)
 	}
-	if err := os.RemoveAll(path); err != nil {
+	if err != nil {
 		return fmt.Errorf("%w: %w", journal.ErrNoPlace, err)
 	}
 	j, err := journal.Open(path, journal.Options{Every: b.Checkpoint, Before: refused.Flush})

@@ -92,9 +92,6 @@ func (b *Bucket) probe() error {
 	return nil
 }
 
-// Path returns where an object is, and of "" where the prefix is.
-func (b *Bucket) Path(name string) string { return b.path(name) }
-
 func (b *Bucket) check(name string) error {
 	if !fs.ValidPath(name) || name == "." {
 		return fmt.Errorf("%q is not the name of a file in %s", name, b)
@@ -153,7 +150,7 @@ func (b *Bucket) Remove(name string) error {
 		return err
 	}
 	tried := false
-	err := b.try("remove", name, func(ctx context.Context) error {
+	return b.try("remove", name, func(ctx context.Context) error {
 		w := b.newWatch(ctx)
 		err := w.end(b.b.Delete(w.ctx, b.key(name)))
 		if err != nil && tried && errors.Is(b.failure("remove", name, err), fs.ErrNotExist) {
@@ -162,7 +159,6 @@ func (b *Bucket) Remove(name string) error {
 		tried = true
 		return err
 	})
-	return err
 }
 
 // List returns the names of all objects, in order.

@@ -189,11 +189,9 @@ func newAhead(r *objectReader) *ahead {
 			case <-ctx.Done():
 				return
 			}
-			n, err := 0, error(nil)
-			for n < len(buf) && err == nil {
-				var m int
-				m, err = s.Read(buf[n:])
-				n += m
+			n, err := io.ReadFull(s, buf)
+			if err == io.ErrUnexpectedEOF {
+				err = io.EOF
 			}
 			a.blocks <- block{buf[:n], err} // there is room for as many as there are buffers
 			if err != nil {

@@ -79,9 +79,10 @@ func parseURL(location string) (bucketURL, error) {
 }
 
 // String returns the URL without its query.
-func (p *bucketURL) String() string { return p.path("") }
+func (p *bucketURL) String() string { return p.Path("") }
 
-func (p *bucketURL) path(name string) string {
+// Path returns where an object is, and of "" where the prefix is.
+func (p *bucketURL) Path(name string) string {
 	s := p.bucket.Scheme + "://" + p.bucket.Host
 	if key := p.key(name); key != "" {
 		s += "/" + key

@@ -22,7 +22,7 @@ func TestParsePlace(t *testing.T) {
 		if p.String() != c.shown || p.key("n") != c.key || p.bucket.String() != c.bucket {
 			t.Errorf("%s: %s, %s, %s", c.location, &p, p.key("n"), &p.bucket)
 		}
-		if got, want := p.path("n"), c.shown+"/n"; got != want {
+		if got, want := p.Path("n"), c.shown+"/n"; got != want {
 			t.Errorf("path %s, want %s", got, want)
 		}
 	}

@@ -20,10 +20,8 @@ type Log interface {
 	IsBuffered() bool
 	// Segments returns how many objects are to be read; 1 in a directory.
 	Segments() int
-	// Replace puts data, which may be empty, in the place of all that is there: durably, and at
-	// once.
-	Replace(data []byte) error
-	// Rewrite is Replace with what write writes. What is there can be read meanwhile.
+	// Rewrite puts what write writes, which may be nothing, in the place of all that is there:
+	// durably, and at once. What is there can be read meanwhile.
 	Rewrite(write func(io.Writer) error) error
 	Close() error
 }
@@ -112,16 +110,6 @@ func (l *fileLog) Sync() error {
 	return l.f.Sync()
 }
 
-func (l *fileLog) Replace(data []byte) error { return l.Rewrite(writing(data)) }
-
-// writing returns what writes data.
-func writing(data []byte) func(io.Writer) error {
-	return func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	}
-}
-
 func (l *fileLog) Rewrite(write func(io.Writer) error) error {
 	if err := l.Close(); err != nil {
 		return err
@@ -134,11 +122,7 @@ func (l *fileLog) Rewrite(write func(io.Writer) error) error {
 	if err != nil {
 		return err
 	}
-	defer f.Discard()
-	if err := write(f); err != nil {
-		return err
-	}
-	return f.Commit()
+	return finish(f, write)
 }
 
 func (l *fileLog) Close() error {

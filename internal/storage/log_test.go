@@ -73,7 +73,7 @@ func testLog(t *testing.T, s Store) {
 	if got := readLog(t, s, name); got != "one\ntwo\nthree\n" {
 		t.Errorf("appended: %q", got)
 	}
-	must(l.Replace([]byte("all\n")))
+	must(l.Rewrite(writing([]byte("all\n"))))
 	write(l, "four\n")
 	must(l.Sync())
 	must(l.Close())
@@ -97,7 +97,7 @@ func testLog(t *testing.T, s Store) {
 	if got := readLog(t, s, name); got != "four\nfive\n" {
 		t.Errorf("after an error: %q", got)
 	}
-	must(l.Replace(nil))
+	must(l.Rewrite(writing(nil)))
 	if got := readLog(t, s, name); got != "" {
 		t.Errorf("replaced by nothing: %q", got)
 	}
@@ -200,7 +200,7 @@ func TestLogListingLag(t *testing.T) {
 		}
 		return s3server.Fault{}
 	})
-	if err := l.Replace([]byte("all\n")); err != nil {
+	if err := l.Rewrite(writing([]byte("all\n"))); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Objects(t, "a/dump/journal"); !slices.Equal(got, []string{"000002.jsonl", "000003.jsonl", "000004-all.jsonl", "rewritten"}) {
@@ -217,7 +217,7 @@ func TestLogListingLag(t *testing.T) {
 	}
 
 	s.SetFault(nil)
-	if err := l.Replace([]byte("again\n")); err != nil {
+	if err := l.Rewrite(writing([]byte("again\n"))); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Objects(t, "a/dump/journal"); !slices.Equal(got, []string{"000006-all.jsonl", "rewritten"}) {

@@ -16,7 +16,7 @@ import (
 // ErrGap: an object in the middle of a log is missing.
 var ErrGap = errors.New("a part of it is missing")
 
-// A segment is an object of a log: NAME/000001.jsonl and so on. One that Replace wrote,
+// A segment is an object of a log: NAME/000001.jsonl and so on. One that Rewrite wrote,
 // NAME/000009-all.jsonl, stands for all before it, which may be there still, and for one of its own
 // number: a run that was killed had sent that, and it came when the next had read the log.
 type segment struct {
@@ -176,7 +176,7 @@ func (l *segmentedLog) put(all bool, write func(io.Writer) error) error {
 	if n := len(l.all); n > 0 {
 		p.number = l.all[n-1].number + 1
 	}
-	err := l.create(p, write)
+	err := Write(l.s, p.name(l.log), write)
 	if errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w in %s: it has written %s", ErrLocked, l.s.Path(""), p.name(l.log))
 	}
@@ -186,23 +186,8 @@ func (l *segmentedLog) put(all bool, write func(io.Writer) error) error {
 	return err
 }
 
-// create makes a segment.
-func (l *segmentedLog) create(p segment, write func(io.Writer) error) error {
-	f, err := l.s.Create(p.name(l.log))
-	if err != nil {
-		return err
-	}
-	defer f.Discard()
-	if err := write(f); err != nil {
-		return err
-	}
-	return f.Commit()
-}
-
 // removals is how many objects are removed at once.
 const removals = 16
-
-func (l *segmentedLog) Replace(data []byte) error { return l.Rewrite(writing(data)) }
 
 func (l *segmentedLog) Rewrite(write func(io.Writer) error) error {
 	if err := l.put(true, write); err != nil {

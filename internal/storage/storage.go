@@ -111,16 +111,32 @@ func ReadFile(s Store, name string, limit int64) ([]byte, error) {
 }
 
 // WriteFile writes a small file as Create and Commit do.
-func WriteFile(s Store, name string, data []byte) error {
+func WriteFile(s Store, name string, data []byte) error { return Write(s, name, writing(data)) }
+
+// Write makes a file, as Create and Commit do, of what write writes.
+func Write(s Store, name string, write func(io.Writer) error) error {
 	f, err := s.Create(name)
 	if err != nil {
 		return err
 	}
+	return finish(f, write)
+}
+
+// finish writes a file that is begun.
+func finish(f File, write func(io.Writer) error) error {
 	defer f.Discard()
-	if _, err := f.Write(data); err != nil {
+	if err := write(f); err != nil {
 		return err
 	}
 	return f.Commit()
+}
+
+// writing returns what writes data.
+func writing(data []byte) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	}
 }
 
 // Exists reports whether a file is there.

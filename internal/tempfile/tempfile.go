@@ -1,6 +1,8 @@
-// Package tempfile makes files without a name, of which nothing is left however the run ends:
+// Package tempfile makes files without a name, of which nothing is left however the run ends, and
+// directories that the next run removes:
 //
 //	f, err := tempfile.Create()
+//	path, remove, err := tempfile.Dir("", "kvload-deltas-")
 //
 // It never keeps a file open that its caller has closed.
 package tempfile
