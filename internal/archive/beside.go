@@ -20,20 +20,17 @@ const besideName = "compared"
 func (w *Writer) Beside(sealAfter time.Duration, log func(string)) (*Writer, error) {
 	o, store := w.o, storage.Below(w.dir, besideName)
 	o.Sealed, o.SealAfter = nil, sealAfter
-	b, err := newWriter(store, w.uploads != nil, w.Info, o, store.Lock)
-	if err != nil {
-		return nil, err
-	}
-	b.numbers.claims = w.numbers.claims
-	names, err := store.List()
-	if err == nil {
-		err = b.adoptAll(names, []numberRange{0}, log)
-	}
-	if err != nil {
-		b.Close()
-		return nil, fmt.Errorf("take up %s: %w", store.Path(""), err)
-	}
-	return b, nil
+	return newWriter(store, w.uploads != nil, w.Info, o, store.Lock, func(b *Writer) error {
+		b.numbers.claims = w.numbers.claims
+		names, err := store.List()
+		if err == nil {
+			err = b.adoptAll(names, []numberRange{0}, log)
+		}
+		if err != nil {
+			return fmt.Errorf("take up %s: %w", store.Path(""), err)
+		}
+		return nil
+	})
 }
 
 // RemoveAll removes every file of the writer's directory.
@@ -52,7 +49,7 @@ func (w *Writer) RemoveAll() error {
 			return err
 		}
 	}
-	w.chunks, w.stored = nil, 0
+	w.chunks = nil
 	return nil
 }
 

@@ -100,10 +100,13 @@ func (a *Archive) checkChunk(c format.ChunkInfo) error {
 }
 
 // CheckInfo refuses a dump.json that is not of the dump that the manifest is of.
-func (a *Archive) CheckInfo() error {
-	info, err := ReadInfo(a.dir)
-	if err == nil && info.Dump != a.Manifest.Dump {
-		err = inDir(a.dir, &format.CorruptError{Name: format.InfoName, Err: fmt.Errorf("it belongs to dump %s, and manifest.json to dump %s", info.Dump, a.Manifest.Dump)})
+func (a *Archive) CheckInfo() error { return CheckInfo(a.dir, a.Manifest) }
+
+// CheckInfo is that of an Archive in a store with a manifest that may not be there yet.
+func CheckInfo(dir storage.Store, m *format.Manifest) error {
+	info, err := ReadInfo(dir)
+	if err == nil && info.Dump != m.Dump {
+		err = inDir(dir, &format.CorruptError{Name: format.InfoName, Err: fmt.Errorf("it belongs to dump %s, and manifest.json to dump %s", info.Dump, m.Dump)})
 	}
 	return err
 }
@@ -113,21 +116,20 @@ func (a *Archive) checkLists(fail func(error)) {
 	if err := a.CheckInfo(); err != nil {
 		fail(err)
 	}
-	conflicts, skipped := int64(0), int64(0)
-	if err := a.Conflicts(func(ConflictKey) error { conflicts++; return nil }); err != nil {
-		fail(err)
-	} else if conflicts != a.Manifest.Conflicts {
-		fail(fmt.Errorf("%s has %s, not %s", format.ConflictsName, progress.Plural(conflicts, "line", "lines"), progress.Count(a.Manifest.Conflicts)))
-	}
-	want := int64(0)
+	conflicts, skipped, want := int64(0), int64(0), int64(0)
 	for _, r := range a.Manifest.Skipped {
 		want += r.Keys
 	}
-	if err := a.Skipped(func(SkippedKey) error { skipped++; return nil }); err != nil {
-		fail(err)
-	} else if skipped != want {
-		fail(fmt.Errorf("%s has %s, not %s", format.SkippedName, progress.Plural(skipped, "line", "lines"), progress.Count(want)))
+	compare := func(name string, lines *int64, want int64, err error) {
+		if err == nil && *lines != want {
+			err = fmt.Errorf("%s has %s, not %s", name, progress.Plural(*lines, "line", "lines"), progress.Count(want))
+		}
+		if err != nil {
+			fail(err)
+		}
 	}
+	compare(format.ConflictsName, &conflicts, a.Manifest.Conflicts, a.Conflicts(func(ConflictKey) error { conflicts++; return nil }))
+	compare(format.SkippedName, &skipped, want, a.Skipped(func(SkippedKey) error { skipped++; return nil }))
 }
 
 // names returns which files the dump has.

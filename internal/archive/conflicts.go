@@ -22,21 +22,12 @@ func (a *Archive) Conflicts(each func(ConflictKey) error) error {
 // Pika 3.5. The chunks of each type are in key order, so that a merge over them finds every such
 // name, in constant memory.
 func (a *Archive) writeConflicts() error {
-	l, m := &list{dir: a.dir, name: format.ConflictsName}, a.Manifest
-	defer l.discard()
-	err := a.eachConflict(func(k ConflictKey) error {
-		m.Conflicts++
-		return l.add(k)
+	return a.writeList(format.ConflictsName, func(add func(line any) error) error {
+		return a.eachConflict(func(k ConflictKey) error {
+			a.Manifest.Conflicts++
+			return add(k)
+		})
 	})
-	if err != nil {
-		return err
-	}
-	if l.f == nil {
-		return nil
-	}
-	f, err := l.commit()
-	m.Lists = append(m.Lists, f)
-	return err
 }
 
 // eachConflict finds the names that exist under several types, by database and in key order.

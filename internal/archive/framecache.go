@@ -75,28 +75,32 @@ func (s *frameCache) follow(c format.ChunkInfo) (*follower, error) {
 
 // join finds or begins a pass that gives the frame of that number, with one more follower.
 func (s *frameCache) join(c format.ChunkInfo, number int) (*pass, error) {
-	s.mu.Lock()
-	p := s.passes[c.Name]
-	if p != nil && p.gives(number) {
-		p.followers++
-		s.mu.Unlock()
+	if p := s.pass(c, number, nil); p != nil {
 		return p, nil
 	}
-	s.mu.Unlock()
 	src, err := s.open(c)
 	if err != nil {
 		return nil, err
 	}
+	return s.pass(c, number, src), nil
+}
+
+// pass finds such a pass, or begins one with src; without it, nil: there is none.
+func (s *frameCache) pass(c format.ChunkInfo, number int, src *ChunkSource) *pass {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p = s.passes[c.Name]; p != nil && p.gives(number) { // another was faster
-		p.followers++
+	p := s.passes[c.Name]
+	switch there := p != nil && p.gives(number); {
+	case !there && src == nil:
+		return nil
+	case !there:
+		p = &pass{s: s, info: c, src: src, frames: map[int]*frame{}}
+		s.passes[c.Name] = p
+	case src != nil: // another was faster
 		_ = src.Close()
-		return p, nil
 	}
-	p = &pass{s: s, info: c, src: src, frames: map[int]*frame{}, followers: 1}
-	s.passes[c.Name] = p
-	return p, nil
+	p.followers++
+	return p
 }
 
 // gives reports whether the frame is kept, or is the one that comes next.

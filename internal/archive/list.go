@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"hash"
 	"io"
 	"strconv"
 
@@ -24,52 +23,44 @@ type ConflictKey struct {
 
 func name(key []byte) string { return strconv.Quote(string(key)) }
 
-// A list is a file of JSON lines that is being written. The first line makes it.
-type list struct {
-	dir  storage.Store
-	name string
-	f    storage.File // nil: there is no line
-	w    *bufio.Writer
-	hash hash.Hash
-	size int64
-}
-
-func (l *list) add(v any) error {
-	if l.f == nil {
-		f, err := l.dir.Create(l.name)
-		if err != nil {
-			return fmt.Errorf("begin %s: %w", l.name, err)
+// writeList writes a file of JSON lines, each of which each hands to add, and lists it in the
+// manifest. Without a line no file is made.
+func (a *Archive) writeList(name string, each func(add func(line any) error) error) error {
+	var f storage.File
+	var w *bufio.Writer
+	h, size := sha256.New(), int64(0)
+	err := each(func(v any) (err error) {
+		if f == nil {
+			if f, err = a.dir.Create(name); err != nil {
+				return fmt.Errorf("begin %s: %w", name, err)
+			}
+			w = bufio.NewWriter(io.MultiWriter(f, h))
 		}
-		l.f, l.w, l.hash = f, bufio.NewWriter(f), sha256.New()
+		line, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		size += int64(len(line)) + 1
+		if _, err = w.Write(append(line, '\n')); err != nil {
+			return fmt.Errorf("write %s: %w", name, err)
+		}
+		return nil
+	})
+	if f == nil {
+		return err
 	}
-	line, err := json.Marshal(v)
+	defer f.Discard()
 	if err != nil {
 		return err
 	}
-	line = append(line, '\n')
-	l.hash.Write(line)
-	l.size += int64(len(line))
-	if _, err = l.w.Write(line); err != nil {
-		return fmt.Errorf("write %s: %w", l.name, err)
+	if err = w.Flush(); err == nil {
+		err = f.Commit()
 	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", name, err)
+	}
+	a.Manifest.Lists = append(a.Manifest.Lists, format.File{Name: name, Size: size, SHA256: hex.EncodeToString(h.Sum(nil))})
 	return nil
-}
-
-func (l *list) commit() (format.File, error) {
-	if err := l.w.Flush(); err != nil {
-		return format.File{}, fmt.Errorf("write %s: %w", l.name, err)
-	}
-	if err := l.f.Commit(); err != nil {
-		return format.File{}, fmt.Errorf("write %s: %w", l.name, err)
-	}
-	return format.File{Name: l.name, Size: l.size, SHA256: hex.EncodeToString(l.hash.Sum(nil))}, nil
-}
-
-// discard throws the file away, unless it was committed.
-func (l *list) discard() {
-	if l.f != nil {
-		l.f.Discard()
-	}
 }
 
 // maxLine is the longest line of a list: a key of the largest size in base64, and twice

@@ -47,7 +47,6 @@ func (w *Writer) dropIncomplete(log func(string)) error {
 // leaveOut leaves out a chunk that an earlier run has sealed.
 func (w *Writer) leaveOut(c format.ChunkInfo, why string, log func(string)) error {
 	log(fmt.Sprintf("%s %s: left out, its keys are read anew", c.Name, why))
-	w.stored -= c.Size
 	return w.drop(c.Name)
 }
 

@@ -80,11 +80,10 @@ func (c *SkippedCursor) Next() (k format.SkippedKey, err error) {
 		if len(c.chunks) == 0 {
 			return k, io.EOF
 		}
-		footer, err := c.a.readFooter(c.chunks[0])
-		if err != nil {
+		if c.keys, err = c.a.skippedOf(c.chunks[0]); err != nil {
 			return k, err
 		}
-		c.keys, c.chunks = footer.Skipped, c.chunks[1:]
+		c.chunks = c.chunks[1:]
 		slices.SortStableFunc(c.keys, func(x, y format.SkippedKey) int { return bytes.Compare(x.Key, y.Key) })
 	}
 }

@@ -39,15 +39,7 @@ func Resume(ctx context.Context, location string, info format.Info, o Options, l
 	if dir, err = encryption.Create(dir, o.Keys, true); err != nil {
 		return nil, fmt.Errorf("resume dump: %w", err)
 	}
-	w, err := newWriter(dir, storage.IsURL(location), info, o, dir.Lock)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.resume(log); err != nil {
-		w.Close()
-		return nil, err
-	}
-	return w, nil
+	return newWriter(dir, storage.IsURL(location), info, o, dir.Lock, func(w *Writer) error { return w.resume(log) })
 }
 
 // Begun returns dump.json of what was begun at a location; nil: nothing was.
@@ -82,16 +74,12 @@ func (w *Writer) resume(log func(string)) error {
 	case err != nil:
 		return fmt.Errorf("resume dump: %w", err)
 	}
-	if err := sameDump(old, &w.Info); err != nil {
-		return err
-	}
-	if err := w.unfinished(log); err != nil {
+	if err := w.takeUp(old, log); err != nil {
 		return err
 	}
 	if err := w.dir.RemoveTemporaries(); err != nil {
 		return fmt.Errorf("resume dump: %w", err)
 	}
-	w.Info = *old
 	names, err := w.dir.List()
 	if err != nil {
 		return fmt.Errorf("resume dump: %w", err)
@@ -101,6 +89,16 @@ func (w *Writer) resume(log func(string)) error {
 		return err
 	}
 	return w.adoptAll(names, ranges, log)
+}
+
+// takeUp makes sure that the dump is unfinished, and of the same as this run.
+func (w *Writer) takeUp(old *format.Info, log func(string)) error {
+	err := sameDump(old, &w.Info)
+	if err == nil {
+		err = w.unfinished(log)
+	}
+	w.Info = *old
+	return err
 }
 
 // adoptAll adopts the files of those names, and what a bucket holds beside them in the ranges.
@@ -209,7 +207,6 @@ func (w *Writer) adopt(name string, log func(string)) error {
 		return fmt.Errorf("resume dump: %w", err)
 	}
 	w.chunks = append(w.chunks, info)
-	w.stored += info.Size
 	return nil
 }
 

@@ -264,9 +264,6 @@ func (s *Segment) seal(next []byte, open bool) error {
 		return s.failed(err)
 	}
 	h := format.Header{DB: s.id.db, Type: s.id.typ, Number: s.number, Start: s.start, Continues: s.continues}
-	if h.Start == nil {
-		h.Start = []byte{}
-	}
 	s.parts = append(s.parts, sealing{s.file, format.NewChunkInfo(h, footer, s.cw.Size(), s.cw.SHA256()), footer.Skipped})
 	s.start, s.continues, s.full, s.cw, s.file, s.covered = next, open, nil, nil, nil, false
 	if open { // the key may have to be taken back

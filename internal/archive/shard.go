@@ -21,19 +21,14 @@ func Join(ctx context.Context, location string, info format.Info, shard int, d *
 	if err != nil {
 		return nil, fmt.Errorf("begin shard: %w", err)
 	}
-	w, err := newWriter(dir, storage.IsURL(location), info, o, func() (storage.Lock, error) { return dir.LockShard(fmt.Sprintf("shard-%04d", shard)) })
-	if err != nil {
-		return nil, err
-	}
-	w.numbers.own = numberRange(shard + 1)
-	if err = w.mayAgree(shard); err == nil {
-		err = w.join(d, log)
-	}
-	if err != nil {
-		w.Close()
-		return nil, err
-	}
-	return w, nil
+	lock := func() (storage.Lock, error) { return dir.LockShard(fmt.Sprintf("shard-%04d", shard)) }
+	return newWriter(dir, storage.IsURL(location), info, o, lock, func(w *Writer) error {
+		w.numbers.own = numberRange(shard + 1)
+		if err := w.mayAgree(shard); err != nil {
+			return err
+		}
+		return w.join(d, log)
+	})
 }
 
 // mayAgree lets shard 0 alone begin a dump in a bucket where two would both write dump.json.
@@ -54,13 +49,9 @@ func (w *Writer) join(d *ShardPlan, log func(string)) error {
 	if err != nil {
 		return err
 	}
-	if err := sameDump(old, &w.Info); err != nil {
+	if err := w.takeUp(old, log); err != nil {
 		return err
 	}
-	if err := w.unfinished(log); err != nil {
-		return err
-	}
-	w.Info = *old
 	if err := w.divide(d); err != nil {
 		return err
 	}
@@ -106,15 +97,14 @@ func (w *Writer) agree() (*format.Info, error) {
 
 // divide makes sure that all shards are of the same division.
 func (w *Writer) divide(d *ShardPlan) error {
+	var there []byte
 	data, err := json.Marshal(d)
-	if err != nil {
-		return fmt.Errorf("begin shard: %w", err)
+	if err == nil {
+		err = storage.WriteOnce(w.dir, storage.ShardsName, data)
 	}
-	err = storage.WriteOnce(w.dir, storage.ShardsName, data)
-	if err != nil && !errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("begin shard: %w", err)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		there, err = storage.ReadFile(w.dir, storage.ShardsName, format.MaxManifest)
 	}
-	there, err := storage.ReadFile(w.dir, storage.ShardsName, format.MaxManifest)
 	if err != nil {
 		return fmt.Errorf("begin shard: %w", err)
 	}

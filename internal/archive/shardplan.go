@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -79,12 +80,7 @@ func (d *ShardPlan) Check() error {
 
 // Has reports whether the database is divided.
 func (d *ShardPlan) Has(db int) bool {
-	for _, b := range d.Databases {
-		if b.DB == db {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(d.Databases, func(b DatabaseBoundaries) bool { return b.DB == db })
 }
 
 // Range returns the keys of a shard of one database and type, and false if it has none of them.

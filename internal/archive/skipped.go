@@ -23,7 +23,7 @@ type SkippedKey struct {
 // Skipped hands over the keys that are not in the dump.
 func (a *Archive) Skipped(each func(SkippedKey) error) error {
 	if a.above != nil {
-		return a.eachSkipped(each)
+		return a.eachSkipped(a.SkippedIn, each)
 	}
 	return readNamed(a, format.SkippedName, each)
 }
@@ -51,43 +51,29 @@ func WithSkipped(ctx context.Context, chain string, last int) (numbers []int, er
 // writeSkipped writes skipped.jsonl from the footers of the chunks, if any of them skips a
 // key, and sets what the manifest says of it.
 func (a *Archive) writeSkipped() error {
-	l := &list{dir: a.dir, name: format.SkippedName}
-	defer l.discard()
 	m, counts := a.Manifest, map[string]int64{}
 	for _, c := range m.Chunks {
 		m.Expired += c.Expired
-		if c.Skipped == 0 {
-			continue
-		}
-		footer, err := a.readFooter(c)
-		if err != nil {
-			return err
-		}
-		for _, k := range footer.Skipped {
+	}
+	err := a.writeList(format.SkippedName, func(add func(line any) error) error {
+		return a.eachSkipped(a.skippedOf, func(k SkippedKey) error {
 			counts[k.Reason]++
-			if err := l.add(SkippedKey{c.DB, c.Type, k.Key, name(k.Key), k.Reason, k.Detail}); err != nil {
-				return err
-			}
-		}
-	}
-	if l.f == nil {
-		return nil
-	}
-	f, err := l.commit()
+			return add(k)
+		})
+	})
 	if err != nil {
 		return err
 	}
-	m.Lists = append(m.Lists, f)
 	for _, reason := range slices.Sorted(maps.Keys(counts)) {
 		m.Skipped = append(m.Skipped, format.Reason{Reason: reason, Keys: counts[reason]})
 	}
 	return nil
 }
 
-// eachSkipped hands over the keys that are skipped in a base, or in deltas above it.
-func (a *Archive) eachSkipped(each func(SkippedKey) error) error {
+// eachSkipped hands over the skipped keys, chunk by chunk, that in returns of each.
+func (a *Archive) eachSkipped(in func(format.ChunkInfo) ([]format.SkippedKey, error), each func(SkippedKey) error) error {
 	for _, c := range a.Manifest.Chunks {
-		keys, err := a.SkippedIn(c)
+		keys, err := in(c)
 		if err != nil {
 			return err
 		}
@@ -106,6 +92,18 @@ func (a *Archive) SkippedIn(c format.ChunkInfo) ([]format.SkippedKey, error) {
 		return skippedIn(c, a, nil)
 	}
 	return skippedIn(a.above.chunks[c.Name], a, a.above.deltas)
+}
+
+// skippedOf returns the skipped keys of a chunk of the dump itself, as its footer has them.
+func (a *Archive) skippedOf(c format.ChunkInfo) ([]format.SkippedKey, error) {
+	if c.Skipped == 0 {
+		return nil, nil
+	}
+	f, err := a.readFooter(c)
+	if err != nil {
+		return nil, err
+	}
+	return f.Skipped, nil
 }
 
 func (a *Archive) readFooter(c format.ChunkInfo) (*format.Footer, error) {

@@ -12,12 +12,12 @@ import (
 // chunks that have some.
 func skippedIn(c format.ChunkInfo, base *Archive, deltas []*Archive) ([]format.SkippedKey, error) {
 	var all []format.SkippedKey
-	if base != nil && c.Skipped > 0 {
-		f, err := base.readFooter(c)
-		if err != nil {
-			return nil, err
+	if base != nil {
+		own, err := base.skippedOf(c)
+		if err == nil {
+			all, err = notNamed(deltas, c, own)
 		}
-		if all, err = notNamed(deltas, c, f.Skipped); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -26,12 +26,12 @@ func skippedIn(c format.ChunkInfo, base *Archive, deltas []*Archive) ([]format.S
 			if dc.DB != c.DB || dc.Type != c.Type || dc.Skipped == 0 {
 				continue
 			}
-			f, err := d.readFooter(dc)
-			if err != nil {
-				return nil, err
+			skipped, err := d.skippedOf(dc)
+			if err == nil {
+				skipped = slices.DeleteFunc(skipped, func(k format.SkippedKey) bool { return !c.InRange(k.Key) })
+				skipped, err = notNamed(deltas[i+1:], c, skipped)
 			}
-			skipped := slices.DeleteFunc(f.Skipped, func(k format.SkippedKey) bool { return !c.InRange(k.Key) })
-			if skipped, err = notNamed(deltas[i+1:], c, skipped); err != nil {
+			if err != nil {
 				return nil, err
 			}
 			all = append(all, skipped...)
@@ -44,6 +44,9 @@ func skippedIn(c format.ChunkInfo, base *Archive, deltas []*Archive) ([]format.S
 
 // notNamed returns those of the keys of which none of the deltas says anything.
 func notNamed(deltas []*Archive, c format.ChunkInfo, keys []format.SkippedKey) ([]format.SkippedKey, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
 	keys = slices.Clone(keys)
 	slices.SortFunc(keys, func(x, y format.SkippedKey) int { return bytes.Compare(x.Key, y.Key) })
 	for _, s := range cursorsOf(deltas, c.DB, c.Type) {

@@ -52,7 +52,6 @@ type Writer struct {
 	numbers numbers
 	chunks  []format.ChunkInfo
 	resumed bool // earlier runs have done something
-	stored  int64
 }
 
 // Create begins a dump at location, a directory or the URL of a prefix in a bucket, which must be
@@ -98,19 +97,11 @@ func create(dir storage.Store, bucket bool, info format.Info, o Options) (*Write
 	if err != nil {
 		return nil, fmt.Errorf("create dump: %w", err)
 	}
-	w, err := newWriter(dir, bucket, info, o, dir.Lock)
-	if err != nil {
-		return nil, err
-	}
-	if err := w.beginEmpty(); err != nil {
-		w.Close()
-		return nil, err
-	}
-	return w, nil
+	return newWriter(dir, bucket, info, o, dir.Lock, (*Writer).beginEmpty)
 }
 
-// newWriter locks the directory or bucket.
-func newWriter(dir storage.Store, bucket bool, info format.Info, o Options, lock func() (storage.Lock, error)) (*Writer, error) {
+// newWriter locks the directory or bucket, and begins or takes up what is there.
+func newWriter(dir storage.Store, bucket bool, info format.Info, o Options, lock func() (storage.Lock, error), begin func(*Writer) error) (*Writer, error) {
 	if o.ChunkBytes == 0 {
 		o.ChunkBytes = 64 << 20
 	}
@@ -138,6 +129,10 @@ func newWriter(dir storage.Store, bucket bool, info format.Info, o Options, lock
 		w.uploads, w.numbers.claims = new(errgroup.Group), dir
 		w.uploads.SetLimit(o.Uploads)
 	}
+	if err := begin(w); err != nil {
+		w.Close()
+		return nil, err
+	}
 	return w, nil
 }
 
@@ -151,10 +146,10 @@ func (w *Writer) beginEmpty() error {
 		return fmt.Errorf("create dump: %w", err)
 	}
 	data, err := w.Info.Marshal()
-	if err != nil {
-		return fmt.Errorf("create dump: %w", err)
+	if err == nil {
+		err = storage.WriteFile(w.dir, format.InfoName, data)
 	}
-	if err := storage.WriteFile(w.dir, format.InfoName, data); err != nil {
+	if err != nil {
 		return fmt.Errorf("create dump: %w", err)
 	}
 	return nil
@@ -183,13 +178,6 @@ func (w *Writer) Close() {
 	_ = w.flush()
 	w.codec.Close()
 	w.lock.Unlock()
-}
-
-// Stored returns how many bytes of sealed chunks there are.
-func (w *Writer) Stored() int64 {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.stored
 }
 
 // MayConflict reports whether a name of the dump can exist under several types, which is found out
@@ -222,7 +210,6 @@ func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 			return err
 		}
 		w.chunks = append(w.chunks, c)
-		w.stored += c.Size
 		if w.o.Sealed != nil {
 			w.o.Sealed()
 		}
@@ -293,10 +280,10 @@ func (w *Writer) FinishAs(m *format.Manifest, manyTypes bool) error {
 	}
 	m.Finished = time.Now().UTC().Truncate(time.Millisecond)
 	data, err := m.Marshal()
-	if err != nil {
-		return fmt.Errorf("finish dump: %w", err)
+	if err == nil {
+		err = w.lock.Held()
 	}
-	if err := w.lock.Held(); err != nil {
+	if err != nil {
 		return fmt.Errorf("finish dump: %w", err)
 	}
 	names := written.names()

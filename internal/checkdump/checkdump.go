@@ -46,33 +46,24 @@ func Run(ctx context.Context, o Options) error {
 	if err == nil && chain {
 		return o.chain(ctx)
 	}
-	if err := o.nameForeign(ctx, o.Location); err != nil { // what is wrong with the place, the next says
-		return err
-	}
-	bad, inside, err := o.files(ctx, o.Location)
-	if err := damage(bad, err); err != nil {
-		return err
-	}
 	s := o.Summary
-	if !inside {
+	var m *format.Manifest
+	if err := damage(o.dump(ctx, o.Location, func(a *archive.Archive) {
+		m = a.Manifest
+		logging.SetDump(o.Log, m.Dump)
+		s.Of(m, a.Path())
+	})); err != nil {
+		return err
+	}
+	if m == nil {
 		s.Note("encrypted: every file is there and as written; what is inside was not looked at, which needs --identity FILE")
 		return nil
 	}
-	a, err := archive.OpenAny(ctx, o.Location, 0, o.Identities...)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	logging.SetDump(o.Log, a.Manifest.Dump)
-	s.Of(a.Manifest, a.Path())
-	if err := damage(o.inside(ctx, a)); err != nil {
-		return err
-	}
-	s.NotePartial(a.Manifest.Options)
-	if d := a.Manifest.Delta; d != nil {
+	s.NotePartial(m.Options)
+	if d := m.Delta; d != nil {
 		s.Note(report.Delta(d))
 	}
-	s.Hold(a.Manifest.Totals)
+	s.Hold(m.Totals)
 	s.Finished = true
 	return nil
 }
@@ -92,7 +83,7 @@ func (o *Options) chain(ctx context.Context) error {
 	var all format.Manifest
 	damaged := 0
 	for _, m := range members {
-		bad, err := o.member(ctx, m, &all)
+		bad, err := o.dump(ctx, m.Location, func(a *archive.Archive) { all.Chunks = append(all.Chunks, a.Manifest.Chunks...) })
 		if errors.Is(err, archive.ErrIncomplete) && m.Number == len(members) {
 			s.Note(fmt.Sprintf("delta %d is not finished: pikadump makes it anew, or resumes it", m.Number))
 			break
@@ -118,21 +109,22 @@ func (o *Options) chain(ctx context.Context) error {
 	return damage(damaged, nil)
 }
 
-// member checks a delta of a chain, and adds its chunks to all.
-func (o *Options) member(ctx context.Context, m archive.Member, all *format.Manifest) (int, error) {
-	if err := o.nameForeign(ctx, m.Location); err != nil {
+// dump checks a dump, and returns how many files are damaged. One that can be looked into is handed
+// to begin before.
+func (o *Options) dump(ctx context.Context, location string, begin func(*archive.Archive)) (int, error) {
+	if err := o.nameForeign(ctx, location); err != nil { // what is wrong with the place, the next says
 		return 0, err
 	}
-	bad, inside, err := o.files(ctx, m.Location)
+	bad, inside, err := o.files(ctx, location)
 	if err != nil || bad > 0 || !inside {
 		return bad, err
 	}
-	a, err := archive.OpenAny(ctx, m.Location, 0, o.Identities...)
+	a, err := archive.OpenAny(ctx, location, 0, o.Identities...)
 	if err != nil {
 		return 0, err
 	}
 	defer a.Close()
-	all.Chunks = append(all.Chunks, a.Manifest.Chunks...)
+	begin(a)
 	return o.inside(ctx, a)
 }
 

@@ -95,7 +95,7 @@ func (u *unpacking) check() error {
 		if err != nil {
 			return err
 		}
-		if err := u.checkInfo(m); err != nil {
+		if err := archive.CheckInfo(u.dir, m); err != nil {
 			return err
 		}
 		files := listed(m)
@@ -112,17 +112,6 @@ func (u *unpacking) check() error {
 		if f.SHA256 != "" && u.files[f.Name] != f {
 			return &format.CorruptError{Name: f.Name, Err: fmt.Errorf("%w: it is not the file that %s lists", format.ErrChecksum, u.name)}
 		}
-	}
-	return nil
-}
-
-func (u *unpacking) checkInfo(m *format.Manifest) error {
-	info, err := archive.ReadInfo(u.dir)
-	if err != nil {
-		return err
-	}
-	if info.Dump != m.Dump {
-		return &format.CorruptError{Name: format.InfoName, Err: fmt.Errorf("it belongs to dump %s, not to %s", info.Dump, m.Dump)}
 	}
 	return nil
 }
