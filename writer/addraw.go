@@ -117,7 +117,7 @@ func (q *queue) isRaw(k *key, r *format.Record) bool {
 	}
 	if r.Kind == format.Stream {
 		bare := func(e format.Entry) bool { return len(e.Fields) == 0 }
-		return whole && size <= q.options.RawBytes && !slices.ContainsFunc(r.Entries, bare)
+		return whole && size <= min(q.options.RawBytes, rawStream) && !slices.ContainsFunc(r.Entries, bare)
 	}
 	switch {
 	case r.Elements() == 0:

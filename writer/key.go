@@ -43,13 +43,10 @@ type key struct {
 
 // reset makes k the key of r, re-using its buffers.
 func (k *key) reset(r *format.Record) {
-	*k = key{
-		kind:   r.Kind,
-		expire: r.Expire,
-		dumped: r.Expire,
-		source: append(k.source[:0], r.Key...),
-		name:   append(k.name[:0], r.Key...),
-	}
+	source, name := append(k.source[:0], r.Key...), append(k.name[:0], r.Key...)
+	*k = key{} // a literal with values would be made elsewhere, and copied
+	k.kind, k.expire, k.dumped = r.Kind, r.Expire, r.Expire
+	k.source, k.name = source, name
 }
 
 // ordered reports whether a piece that is missing in the middle changes what the

@@ -62,7 +62,7 @@ type Options struct {
 	// zero: a Kvrocks rewrites the whole value for every APPEND (SERVERS.md K7).
 	JoinBytes int
 
-	// RawBytes is the size of a raw batch, 256 KiB at most and when zero. Loader.WriteRaw turns
+	// RawBytes is the size of a raw batch, 512 KiB at most and when zero. Loader.WriteRaw turns
 	// them on.
 	RawBytes int
 
@@ -91,7 +91,7 @@ const (
 	defaultCommandBytes = 512 << 10
 	defaultCommandElems = 512
 	defaultJoinBytes    = 8 << 20
-	defaultRawBytes     = 256 << 10
+	defaultRawBytes     = 512 << 10
 
 	// maxCommandElems keeps a command of pairs below maxArguments.
 	maxCommandElems = 500_000

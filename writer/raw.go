@@ -8,10 +8,13 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/rawbatch"
 )
 
-// rawElement is how many bytes the name of a key and one of its elements may have in a raw batch.
-// What is larger goes by commands. A batch stays below target.LeastLimit: RawBytes and an element
-// of a zset, which stands in it twice.
-const rawElement = 128 << 10
+// How many bytes the name of a key and one of its elements may have in a raw batch, and a stream.
+// What is larger goes by commands. A batch stays below target.LeastLimit: RawBytes, and an element
+// of a zset, which stands in it twice, or a stream.
+const (
+	rawElement = 128 << 10
+	rawStream  = 256 << 10
+)
 
 // rawOverhead is about what an element takes beside its bytes and the name of its key.
 const rawOverhead = 64
@@ -56,15 +59,16 @@ func (b *rawBatch) begin(k *key) *rawPart {
 			b.before = b.encoder.Size()
 		}
 	}
-	p := rawPart{key: k, from: b.encoder.Len(), puts: -b.encoder.Puts()}
+	b.parts, b.open = append(b.parts, rawPart{}), true
+	p := &b.parts[len(b.parts)-1]
+	p.key, p.from, p.puts = k, b.encoder.Len(), -b.encoder.Puts()
 	if k.queued == 0 {
 		p.bytes = len(k.name)
 	}
 	k.queued++
 	k.pending++
 	k.data++
-	b.parts, b.open = append(b.parts, p), true
-	return &b.parts[len(b.parts)-1]
+	return p
 }
 
 // end ends the part that is open with the metadata of its key, or as a string does.

@@ -149,6 +149,25 @@ func TestRawMixed(t *testing.T) {
 	})
 }
 
+// TestRawFits: no batch is larger than what every target takes, whatever comes last in it.
+func TestRawFits(t *testing.T) {
+	part := strings.Repeat("x", rawElement/2-2*rawOverhead)
+	stream := format.Record{Kind: format.Stream, Key: b(part), Part: format.PartWhole, State: &format.StreamState{LastID: id(9, 9), EntriesAdded: 2}}
+	for i := range uint64(2) {
+		stream.Entries = append(stream.Entries, format.Entry{ID: id(1, i+1), Fields: bs("f", part)})
+	}
+	for _, last := range []format.Record{stream, zset(part+part[10:], []float64{1}, "m"), whole(format.Hash, part, "f", part)} {
+		var keys []format.Record
+		for i := range 2*defaultRawBytes/rawElement - 1 {
+			keys = append(keys, str(strconv.Itoa(i), part, 0))
+		}
+		eachRaw(t, func(t *testing.T, addr string, c *redis.Client) {
+			mustLoad(t, Options{Target: target.Options{Addr: addr}, OnExists: Replace}, append(keys, last)...)
+			compare(t, c, &last)
+		})
+	}
+}
+
 // TestRawExpires: a key that is over before its last part takes no other key with it.
 func TestRawExpires(t *testing.T) {
 	eachRaw(t, func(t *testing.T, addr string, c *redis.Client) {

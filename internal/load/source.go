@@ -82,11 +82,11 @@ func (s *source) Next() (*format.Record, error) {
 		if now := s.UnitSource.Read(); now != s.counted {
 			s.part.Add(0, 0, now-s.counted)
 			s.counted = now
+			s.moved.Add(1)
 		}
 		if err != nil {
 			return nil, err
 		}
-		s.moved.Add(1)
 		if r.Kind == format.Deleted || s.keep != nil && !s.keep(r.Key) {
 			continue
 		}

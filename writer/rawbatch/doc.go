@@ -63,5 +63,6 @@
 //
 // Kvrocks' own commands put one before the records of a key. Only what turns batches into commands
 // again reads it: slot migration by redis-command, and kvrocks2redis. It is the type in decimal;
-// of a list also " 7", RPUSH; before metadata with an expiry, but for strings and streams, " 8".
+// of a list also " 7", RPUSH; before metadata with an expiry, but for streams, " 8". A string needs
+// none: its metadata say all.
 package rawbatch

@@ -117,7 +117,6 @@ func (e *Encoder) begin(kind format.Kind, name []byte, expire int64) {
 // String adds a whole string.
 func (e *Encoder) String(name, value []byte, expire int64) {
 	e.begin(format.String, name, expire)
-	e.batch.log(typeString, "")
 	e.metadata(e.head(), value)
 }
 

@@ -47,7 +47,6 @@ func TestBytes(t *testing.T) {
 		want []string
 	}{
 		{"string", -1, format.Record{Kind: format.String, Value: []byte("vv"), Expire: 0x1122}, []string{"01",
-			"03 01 31",
 			"05 01  04 026e73 6b  0b 81 0000000000001122 7676"}},
 		{"hash in a cluster", 0x3001, format.Record{Kind: format.Hash, Elems: b("f", "v"), Expire: 5}, []string{"02",
 			"03 03 322038",

@@ -295,6 +295,9 @@ func (k *Kvrocks) applyBatch(c *server.Peer, args []string) {
 	case len(args) == 2 && !strings.EqualFold(args[1], "LOWPRI"):
 		c.WriteError("ERR only support LOWPRI option")
 		return
+	case len(args[0]) > 1<<20: // the smallest proto-max-bulk-len that can be set
+		c.WriteError("ERR Protocol error: invalid bulk length")
+		return
 	}
 	rows, err := decodeBatch([]byte(args[0]))
 	if err != nil {
