@@ -138,6 +138,7 @@ func TestCensus(t *testing.T) {
 		name   string
 		change string      // commands, before the comparison
 		amid   string      // one, once a hash is read
+		behind string      // one, when all was read and the count is looked at
 		hook   server.Hook // during it
 		says   string      // why there is a second pass; empty: there is none
 		asked  int64       // keys for their expiry, at most; 0: all
@@ -161,6 +162,7 @@ func TestCensus(t *testing.T) {
 		{name: "others' keys for the dump's", change: "EXPIRE t50 5000, DEL t51, DEL until3, SET other 1, SET other2 1", says: "counts 120 keys"},
 		{name: "another type", change: "EXPIRE t50 5000, DEL t51, RPUSH t51 1", says: "keys are of other types"},
 		{name: "written meanwhile", amid: "EXPIRE t50 5000", says: "something was written to the target"},
+		{name: "written when all was read and counted", behind: "SET other 1", says: "something was written to the target"},
 		{name: "a count that was begun before", change: "DBSIZE SCAN, EXPIRE t50 5000", says: "of which 9 expire"},
 		{name: "counted in part", change: "EXPIRE t50 5000", hook: func() server.Hook {
 			var n atomic.Int64 // another time each time
@@ -193,9 +195,13 @@ func TestCensus(t *testing.T) {
 			}
 			run(c.change)
 			var once atomic.Bool
+			var looks atomic.Int64 // the first asks for the count
 			hook := server.Hook(func(p *server.Peer, cmd string, args ...string) bool {
 				if cmd == "HSCAN" && once.CompareAndSwap(false, true) {
 					run(c.amid)
+				}
+				if cmd == "INFO" && slices.Contains(args, "keyspace") && looks.Add(1) == 3 {
+					run(c.behind)
 				}
 				return c.hook != nil && c.hook(p, cmd, args...)
 			})

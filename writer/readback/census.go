@@ -65,17 +65,13 @@ func (c *Census) Close() { c.conn.Close() }
 // Again asks for another one, which is begun after this Look. An error says why there is none:
 // something was written meanwhile, or the connection was lost.
 func (c *Census) Look(ctx context.Context, again bool) (n question.Count, done bool, err error) {
-	write, err := c.conn.LastWrite(ctx)
-	if err == nil && write != c.write {
-		err = errors.New("something was written to the target meanwhile")
-	}
-	if err != nil {
-		return n, false, err
-	}
 	if again {
 		c.asked, c.count = time.Time{}, n
 	}
 	last, counted, err := c.info(ctx)
+	if err == nil { // behind the count that was seen
+		err = c.unwritten(ctx)
+	}
 	switch {
 	case err != nil:
 		return n, false, err
@@ -89,6 +85,15 @@ func (c *Census) Look(ctx context.Context, again bool) (n question.Count, done b
 		c.count = counted
 	}
 	return c.count, true, err
+}
+
+// unwritten returns an error if something was written since the Census began.
+func (c *Census) unwritten(ctx context.Context) error {
+	write, err := c.conn.LastWrite(ctx)
+	if err == nil && write != c.write {
+		err = errors.New("something was written to the target meanwhile")
+	}
+	return err
 }
 
 // ask asks for a count. What the server shows as another than the last one from then on was begun
