@@ -48,7 +48,7 @@ func client(c *call) {
 	word, named := c.word(1), !c.version().old()
 	switch {
 	case word == "list" && (len(c.args) == 2 || len(c.args) == 5):
-		c.out.text(c.server.clients())
+		c.out.text(c.server.clientList())
 	case named && word == "getname" && len(c.args) == 2:
 		c.out.text(c.session.name)
 	case named && word == "setname" && len(c.args) == 3:
@@ -61,13 +61,13 @@ func client(c *call) {
 	}
 }
 
-// clients is CLIENT LIST's text, by address.
-func (s *Server) clients() string {
-	s.connMu.Lock()
-	defer s.connMu.Unlock()
-	lines := make([]string, 0, len(s.conns))
-	for c := range s.conns {
-		lines = append(lines, c.conn.RemoteAddr().String())
+// clientList is CLIENT LIST's text, by address.
+func (s *Server) clientList() string {
+	s.clients.mu.Lock()
+	defer s.clients.mu.Unlock()
+	lines := make([]string, 0, len(s.clients.conns))
+	for conn := range s.clients.conns {
+		lines = append(lines, conn.RemoteAddr().String())
 	}
 	slices.SortFunc(lines, cmp.Compare)
 	for i, addr := range lines {

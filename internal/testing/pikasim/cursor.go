@@ -1,9 +1,6 @@
 package pikasim
 
-import (
-	lru "container/list"
-	"sync"
-)
+import "sync"
 
 // cursorCapacity is how many positions Pika remembers.
 const cursorCapacity = 5000
@@ -12,40 +9,43 @@ const cursorCapacity = 5000
 // index into it, and every client shares it. A newer entry of the same index replaces the older.
 type cursors struct {
 	mu      sync.Mutex
-	recent  *lru.List // of *position, newest first
-	byIndex map[string]*lru.Element
+	byIndex map[string]position
+	used    int64 // counts the uses
 }
 
 type position struct {
-	index, at string
+	at   string
+	used int64 // when it was last
 }
 
-func newCursors() *cursors {
-	return &cursors{recent: lru.New(), byIndex: map[string]*lru.Element{}}
-}
+func newCursors() *cursors { return &cursors{byIndex: map[string]position{}} }
 
-// store remembers a position.
+// store remembers a position. When there are too many, the one that was not used for longest goes.
 func (t *cursors) store(index, at string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if e := t.byIndex[index]; e != nil {
-		t.recent.Remove(e)
+	t.used++
+	t.byIndex[index] = position{at, t.used}
+	if len(t.byIndex) <= cursorCapacity {
+		return
 	}
-	t.byIndex[index] = t.recent.PushFront(&position{index, at})
-	if t.recent.Len() > cursorCapacity {
-		oldest := t.recent.Remove(t.recent.Back()).(*position)
-		delete(t.byIndex, oldest.index)
+	oldest := index
+	for i, p := range t.byIndex {
+		if p.used < t.byIndex[oldest].used {
+			oldest = i
+		}
 	}
+	delete(t.byIndex, oldest)
 }
 
 // load finds a position, which stays stored.
 func (t *cursors) load(index string) (at string, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	e := t.byIndex[index]
-	if e == nil {
-		return "", false
+	p, ok := t.byIndex[index]
+	if ok {
+		t.used++
+		t.byIndex[index] = position{p.at, t.used}
 	}
-	t.recent.MoveToFront(e)
-	return e.Value.(*position).at, true
+	return p.at, ok
 }

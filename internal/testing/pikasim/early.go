@@ -9,11 +9,7 @@ func (c *call) infoLog(t *infoText) {
 		return
 	}
 	t.line("# Log")
-	t.line("log_size:0")
-	t.line("log_size_human:0M")
-	t.line("safety_purge:none")
-	t.line("expire_logs_days:7")
-	t.line("expire_logs_nums:10")
+	t.fields("log_size:0 log_size_human:0M safety_purge:none expire_logs_days:7 expire_logs_nums:10")
 	t.line("binlog_offset:%d %d", c.db.binlog.at.file, c.db.binlog.at.offset)
 }
 

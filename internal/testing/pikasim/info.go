@@ -17,6 +17,13 @@ type infoText struct {
 
 func (t *infoText) line(format string, args ...any) { fmt.Fprintf(t, format+"\r\n", args...) }
 
+// fields writes a line for each of the words, which are name:value.
+func (t *infoText) fields(words string) {
+	for word := range strings.FieldsSeq(words) {
+		t.line("%s", word)
+	}
+}
+
 // info is INFO [section]. Of the sections it has server, data, clients, stats,
 // replication and keyspace; another one is answered empty, as an unknown one is.
 func info(c *call) {
@@ -33,22 +40,12 @@ func info(c *call) {
 	if word := c.word(1); len(c.args) > 2 && word != "keyspace" || len(c.args) > 4 {
 		c.fail(syntax)
 	}
-	switch c.word(1) {
-	case "server":
-		c.infoServer(&t)
-	case "data":
-		c.infoData(&t)
-	case "clients":
-		c.infoClients(&t)
-	case "stats":
-		c.infoStats(&t)
-	case "replication":
-		c.infoReplication(&t)
-	case "log":
-		c.infoLog(&t)
-	case "keyspace":
-		c.keyspaceSection(&t)
-		return
+	section := map[string]func(*infoText){
+		"server": c.infoServer, "data": c.infoData, "clients": c.infoClients, "stats": c.infoStats,
+		"replication": c.infoReplication, "log": c.infoLog, "keyspace": c.keyspaceSection,
+	}[c.word(1)]
+	if section != nil {
+		section(&t)
 	}
 	c.out.text(t.String())
 }
@@ -68,15 +65,13 @@ func (c *call) infoServer(t *infoText) {
 	t.line("arch_bits:64")
 	t.line("process_id:%d", os.Getpid())
 	t.line("tcp_port:%s", port)
-	t.line("thread_num:1")
-	t.line("sync_thread_num:6")
+	t.fields("thread_num:1 sync_thread_num:6")
 	if !version.old() {
 		t.line("sync_binlog_thread_num:1")
 	}
 	t.line("uptime_in_seconds:%d", int64(up/time.Second))
 	t.line("uptime_in_days:%d", int64(up/(24*time.Hour))+1)
-	t.line("config_file:pika.conf")
-	t.line("server_id:1")
+	t.fields("config_file:pika.conf server_id:1")
 	if !version.old() {
 		t.line("run_id:%s", c.server.runID())
 	}
@@ -84,55 +79,39 @@ func (c *call) infoServer(t *infoText) {
 
 func (c *call) infoData(t *infoText) {
 	t.line("# Data")
-	t.line("db_size:0")
-	t.line("db_size_human:0M")
-	t.line("log_size:0")
-	t.line("log_size_human:0M")
-	t.line("compression:snappy")
-	t.line("used_memory:0")
-	t.line("used_memory_human:0M")
-	t.line("db_memtable_usage:0")
-	t.line("db_tablereader_usage:0")
+	t.fields("db_size:0 db_size_human:0M log_size:0 log_size_human:0M compression:snappy used_memory:0 used_memory_human:0M")
+	t.fields("db_memtable_usage:0 db_tablereader_usage:0")
 	if c.version() == V355 {
-		t.line("db_block_cache_usage:0")
-		t.line("db_redis_cache_usage:0")
+		t.fields("db_block_cache_usage:0 db_redis_cache_usage:0")
 	}
-	t.line("db_fatal:0")
 	if c.version().old() {
-		t.line("db_fatal_msg:NULL")
+		t.fields("db_fatal:0 db_fatal_msg:NULL")
 	} else {
-		t.line("db_fatal_msg:nullptr")
+		t.fields("db_fatal:0 db_fatal_msg:nullptr")
 	}
 }
 
 func (c *call) infoClients(t *infoText) {
-	c.server.connMu.Lock()
-	defer c.server.connMu.Unlock()
+	c.server.clients.mu.Lock()
+	defer c.server.clients.mu.Unlock()
 	t.line("# Clients")
-	t.line("connected_clients:%d", len(c.server.conns))
+	t.line("connected_clients:%d", len(c.server.clients.conns))
 }
 
 func (c *call) infoStats(t *infoText) {
-	c.server.connMu.Lock()
-	accepted := c.server.accepted
-	c.server.connMu.Unlock()
+	c.server.clients.mu.Lock()
+	accepted := c.server.clients.accepted
+	c.server.clients.mu.Unlock()
 	t.line("# Stats")
 	t.line("total_connections_received:%d", accepted)
 	t.line("instantaneous_ops_per_sec:0")
 	t.line("total_commands_processed:%d", c.server.served())
 	if !c.version().old() {
-		for _, name := range []string{
-			"total_net_input_bytes", "total_net_output_bytes", "total_net_repl_input_bytes", "total_net_repl_output_bytes",
-			"instantaneous_input_kbps", "instantaneous_output_kbps", "instantaneous_input_repl_kbps", "instantaneous_output_repl_kbps",
-		} {
-			t.line("%s:0", name)
-		}
+		t.fields("total_net_input_bytes:0 total_net_output_bytes:0 total_net_repl_input_bytes:0 total_net_repl_output_bytes:0")
+		t.fields("instantaneous_input_kbps:0 instantaneous_output_kbps:0")
+		t.fields("instantaneous_input_repl_kbps:0 instantaneous_output_repl_kbps:0")
 	}
-	t.line("is_bgsaving:No")
-	t.line("is_scaning_keyspace:No")
-	t.line("is_compact:No")
-	t.line("compact_cron:")
-	t.line("compact_interval:")
+	t.fields("is_bgsaving:No is_scaning_keyspace:No is_compact:No compact_cron: compact_interval:")
 	if c.version().old() {
 		return
 	}
@@ -146,23 +125,14 @@ func (c *call) infoStats(t *infoText) {
 // slave are from Pika's source, those of a master were recorded.
 func (c *call) infoReplication(t *infoText) {
 	v, slave := c.version(), c.server.replica
-	if slave {
-		t.line("# Replication(SLAVE)")
-	} else {
-		t.line("# Replication(MASTER)")
-	}
+	t.line("# Replication(%s)", strings.ToUpper(c.server.role()))
 	t.line("role:%s", c.server.role())
 	if !v.old() {
 		t.line("ReplicationID:%s", c.server.master.id)
 	}
-	switch {
-	case slave:
-		t.line("master_host:127.0.0.1")
-		t.line("master_port:9221")
-		t.line("master_link_status:up")
-		t.line("slave_priority:100")
-		t.line("slave_read_only:1")
-	default:
+	if slave {
+		t.fields("master_host:127.0.0.1 master_port:9221 master_link_status:up slave_priority:100 slave_read_only:1")
+	} else {
 		c.server.master.info(t)
 	}
 	if !v.old() && !slave {
@@ -218,22 +188,20 @@ func (c *call) keyspaceSection(t *infoText) {
 		named := strings.Split(c.str(3), ",")
 		dbs = slices.DeleteFunc(dbs, func(i int) bool { return !slices.Contains(named, "db"+strconv.Itoa(i)) })
 	}
-	count := false
+	word := "0"
 	if len(c.args) > 2 {
-		switch c.word(2) {
-		case "1":
-			count = true
-		case "off":
-			c.out.text("OK\r\n")
-			return
-		case "0":
-		default:
-			c.fail(syntax)
-		}
+		word = c.word(2)
+	}
+	switch word {
+	case "off":
+		t.line("OK")
+		return
+	case "0", "1":
+	default:
+		c.fail(syntax)
 	}
 	c.infoKeyspace(t, dbs)
-	c.out.text(t.String())
-	if count {
+	if word == "1" {
 		at := c.server.opt.Clock()
 		for _, i := range dbs {
 			c.server.dbs[i].take(c.now, at)

@@ -92,86 +92,62 @@ func parseMessage(b []byte) replicaRequest {
 // message is a reply that is being written.
 type message []byte
 
-func (m *message) number(num protowire.Number, n uint64) {
-	*m = protowire.AppendVarint(protowire.AppendTag(*m, num, protowire.VarintType), n)
+func (m message) number(num protowire.Number, n uint64) message {
+	return protowire.AppendVarint(protowire.AppendTag(m, num, protowire.VarintType), n)
 }
 
-func (m *message) bytes(num protowire.Number, b []byte) {
-	*m = protowire.AppendBytes(protowire.AppendTag(*m, num, protowire.BytesType), b)
+func (m message) bytes(num protowire.Number, b []byte) message {
+	return protowire.AppendBytes(protowire.AppendTag(m, num, protowire.BytesType), b)
 }
 
-func (m *message) slot(num protowire.Number, db string) {
-	var s message
-	s.bytes(1, []byte(db))
-	s.number(2, 0)
-	m.bytes(num, s)
+func (m message) text(num protowire.Number, s string) message { return m.bytes(num, []byte(s)) }
+
+func (m message) slot(num protowire.Number, db string) message {
+	return m.bytes(num, message{}.text(1, db).number(2, 0))
 }
 
-func response(kind, code uint64) (m message) {
-	m.number(1, kind)
-	m.number(2, code)
-	return m
+func offsetOf(p logPosition) message {
+	return message{}.number(1, uint64(p.file)).number(2, uint64(p.offset))
 }
 
-func (m *message) text(s string) { m.bytes(3, []byte(s)) }
+// response begins a reply; what it says in words is text 3.
+func response(kind, code uint64) message { return message{}.number(1, kind).number(2, code) }
 
 // databases is the answer to MetaSync.
-func (m *message) databases(s *Server) {
-	var body message
-	body.number(1, 1) // classic mode
+func (m message) databases(s *Server) message {
+	body := message{}.number(1, 1) // classic mode
 	for _, db := range s.dbs {
-		var d message
-		d.bytes(1, []byte(s.master.name(db)))
-		d.number(2, 1)
+		d := message{}.text(1, s.master.name(db)).number(2, 1)
 		if s.opt.Version.oneType() {
-			d.number(3, 3) // db-instance-num
+			d = d.number(3, 3) // db-instance-num
 		}
-		body.bytes(2, d)
+		body = body.bytes(2, d)
 	}
 	if !s.opt.Version.old() {
-		body.bytes(3, []byte(s.runID()))
-		body.bytes(4, []byte(s.master.id))
+		body = body.text(3, s.runID()).text(4, s.master.id)
 	}
-	m.bytes(4, body)
+	return m.bytes(4, body)
 }
 
 // trySync is the answer to TrySync; at is nil without a database, session if it is refused.
-func (m *message) trySync(code uint64, db string, at *logPosition, session *uint64) {
-	var body message
-	body.number(1, code)
-	body.slot(2, db)
+func (m message) trySync(code uint64, db string, at *logPosition, session *uint64) message {
+	body := message{}.number(1, code).slot(2, db)
 	if at != nil {
-		var o message
-		o.number(1, uint64(at.file))
-		o.number(2, uint64(at.offset))
-		body.bytes(3, o)
+		body = body.bytes(3, offsetOf(*at))
 	}
 	if session != nil {
-		body.number(4, *session)
+		body = body.number(4, *session)
 	}
-	m.bytes(6, body)
+	return m.bytes(6, body)
 }
 
 // item is an item of the binlog with where it ends; without data it is a ping.
-func (m *message) item(db string, end logPosition, number uint64, data []byte, session uint64) {
-	var o, body message
-	o.number(1, uint64(end.file))
-	o.number(2, uint64(end.offset))
-	o.number(3, 0)
-	o.number(4, number)
-	body.slot(1, db)
-	body.bytes(2, o)
-	body.bytes(3, data)
-	body.number(4, session)
-	m.bytes(7, body)
+func (m message) item(db string, it logItem, session uint64) message {
+	at := offsetOf(it.end).number(3, 0).number(4, it.number)
+	return m.bytes(7, message{}.slot(1, db).bytes(2, at).bytes(3, it.data).number(4, session))
 }
 
 // removed is the answer to RemoveSlaveNode, with the master's address.
-func (m *message) removed(ip string, port uint64, db string) {
-	var n, body message
-	n.bytes(1, []byte(ip))
-	n.number(2, port)
-	body.bytes(1, n)
-	body.slot(2, db)
-	m.bytes(8, body)
+func (m message) removed(ip string, port uint64, db string) message {
+	return m.bytes(8, message{}.bytes(1, message{}.text(1, ip).number(2, port)).slot(2, db))
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -23,18 +22,14 @@ const (
 	maxRequest    = 1 << 20
 )
 
-// master is the replication port. Its fields are guarded by Server.mu, but for mu's own.
+// master is the replication port. Its own fields are guarded by Server.mu.
 type master struct {
+	port
 	server   *Server
-	listener net.Listener // nil without replication
-	id       string       // replication ID, made for the first replica
-	replicas []*replica   // that have sent a MetaSync
+	id       string     // replication ID, made for the first replica
+	replicas []*replica // that have sent a MetaSync
 	nodes    []*node
 	sessions map[*database]uint64
-
-	mu     sync.Mutex // of conns and closed
-	conns  map[*replica]struct{}
-	closed bool
 }
 
 // replica is a connection to the replication port.
@@ -71,45 +66,12 @@ type node struct {
 	heard, spoke time.Time
 }
 
-// serve accepts replicas until Close.
-func (m *master) serve() {
-	for {
-		conn, err := m.listener.Accept()
-		if err != nil {
-			return
-		}
-		r := &replica{conn: conn, wake: make(chan struct{}, 1)}
-		m.mu.Lock()
-		if m.closed {
-			_ = conn.Close()
-		}
-		m.conns[r] = struct{}{}
-		m.mu.Unlock()
-		gone := make(chan struct{})
-		m.server.running.Go(func() { m.receive(r); close(gone) })
-		m.server.running.Go(func() { m.send(r, gone) })
-	}
-}
-
-// close cuts all replicas.
-func (m *master) close() {
-	if m.listener == nil {
-		return
-	}
-	m.mu.Lock()
-	m.closed = true
-	m.mu.Unlock()
-	_ = m.listener.Close()
-	m.cut()
-}
-
-// cut closes every connection of replicas.
-func (m *master) cut() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for r := range m.conns {
-		_ = r.conn.Close()
-	}
+// serve talks to a replica.
+func (m *master) serve(conn net.Conn) {
+	r := &replica{conn: conn, wake: make(chan struct{}, 1)}
+	gone := make(chan struct{})
+	m.server.running.Go(func() { m.receive(r); close(gone) })
+	m.send(r, gone)
 }
 
 // wakeUp makes the sender of a replica look.
@@ -156,12 +118,6 @@ func (m *master) receive(r *replica) {
 // send writes replies and items to a replica. It looks every 100 ms, as PikaAuxiliaryThread does,
 // and whenever there is something.
 func (m *master) send(r *replica, gone chan struct{}) {
-	defer func() {
-		_ = r.conn.Close()
-		m.mu.Lock()
-		delete(m.conns, r)
-		m.mu.Unlock()
-	}()
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
 	for {
@@ -207,7 +163,7 @@ func (m *master) collect(r *replica, now time.Time) {
 		for batch := range slices.Chunk(items, syncBatch) {
 			reply := response(binlogSync, codeOK)
 			for _, it := range batch {
-				reply.item(m.name(n.db), it.end, it.number, it.data, n.session)
+				reply = reply.item(m.name(n.db), it, n.session)
 				n.window = append(n.window, sentItem{end: it.end})
 				n.sent = it.end
 			}
@@ -215,9 +171,7 @@ func (m *master) collect(r *replica, now time.Time) {
 			n.spoke = now
 		}
 		if n.sent == n.acked && now.Sub(n.spoke) > replicaPing {
-			ping := response(binlogSync, codeOK)
-			ping.item(m.name(n.db), logPosition{}, 0, nil, n.session)
-			r.reply(ping)
+			r.reply(response(binlogSync, codeOK).item(m.name(n.db), logItem{}, n.session))
 			n.spoke = now
 		}
 	}
@@ -259,9 +213,7 @@ func (m *master) answer(r *replica, q replicaRequest) {
 		db := m.database(q.db)
 		m.nodes = slices.DeleteFunc(m.nodes, func(n *node) bool { return n.name == q.node && n.db == db })
 		host, port := m.server.hostPort()
-		reply := response(removeSlaveNode, codeOK)
-		reply.removed(host, port, q.db)
-		r.reply(reply)
+		r.reply(response(removeSlaveNode, codeOK).removed(host, port, q.db))
 	}
 }
 
@@ -271,14 +223,10 @@ func (m *master) metaSync(r *replica, q replicaRequest) {
 	known := slices.ContainsFunc(m.replicas, func(other *replica) bool { return slices.Contains(other.names, q.node) })
 	switch {
 	case m.server.opt.Password != "" && q.auth != m.server.opt.Password:
-		reply := response(metaSync, codeError)
-		reply.text("Auth with master error, Invalid masterauth")
-		r.reply(reply)
+		r.reply(response(metaSync, codeError).text(3, "Auth with master error, Invalid masterauth"))
 		return
 	case known:
-		reply := response(metaSync, codeOther)
-		reply.text("Slave AlreadyExist")
-		r.reply(reply)
+		r.reply(response(metaSync, codeOther).text(3, "Slave AlreadyExist"))
 		return
 	}
 	if len(r.names) == 0 {
@@ -288,29 +236,25 @@ func (m *master) metaSync(r *replica, q replicaRequest) {
 	if m.id == "" && !v.old() {
 		m.id = fmt.Sprintf("%050x", m.server.run)
 	}
-	reply := response(metaSync, codeOK)
-	reply.databases(m.server)
-	r.reply(reply)
+	r.reply(response(metaSync, codeOK).databases(m.server))
 }
 
 // trySync looks whether the binlog can be read from a position.
 func (m *master) trySync(r *replica, q replicaRequest) {
 	db := m.database(q.db)
 	if db == nil {
-		reply := response(trySync, codeError)
-		reply.text(map[bool]string{true: "Partition not found", false: "DB not found"}[m.server.opt.Version.old()])
-		reply.trySync(tryError, q.db, nil, nil)
-		r.reply(reply)
+		text := map[bool]string{true: "Partition not found", false: "DB not found"}[m.server.opt.Version.old()]
+		r.reply(response(trySync, codeError).text(3, text).trySync(tryError, q.db, nil, nil))
 		return
 	}
-	b, reply := &db.binlog, response(trySync, codeOK)
+	b, code, session := &db.binlog, uint64(tryOK), (*uint64)(nil)
 	switch {
 	case b.at.before(q.start):
-		reply.trySync(tryLarger, q.db, &b.at, nil)
+		code = tryLarger
 	case q.start.file < b.oldest:
-		reply.trySync(tryPurged, q.db, &b.at, nil)
+		code = tryPurged
 	case !b.begins(q.start):
-		reply.trySync(tryError, q.db, &b.at, nil)
+		code = tryError
 	default:
 		n := m.find(q.node, db)
 		if n == nil {
@@ -318,10 +262,9 @@ func (m *master) trySync(r *replica, q replicaRequest) {
 			m.sessions[db]++
 			m.nodes = append(m.nodes, n)
 		}
-		n.to = r
-		reply.trySync(tryOK, q.db, &b.at, &n.session)
+		n.to, session = r, &n.session
 	}
-	r.reply(reply)
+	r.reply(response(trySync, codeOK).trySync(code, q.db, &b.at, session))
 }
 
 // binlogSync starts to send, or takes an acknowledgement; what it does not expect cuts the

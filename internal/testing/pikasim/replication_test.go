@@ -253,10 +253,7 @@ func (c *testReplica) receive() ([]byte, error) {
 // ask sends the body of a kind of request and reads the answer.
 func (c *testReplica) ask(kind uint64, body message) wire {
 	c.t.Helper()
-	m := message{}
-	m.number(1, kind)
-	m.bytes(protowire.Number(kind+1), body)
-	c.send(m)
+	c.send(message{}.number(1, kind).bytes(protowire.Number(kind+1), body))
 	got, err := c.receive()
 	if err != nil {
 		c.t.Fatal(err)
@@ -267,15 +264,8 @@ func (c *testReplica) ask(kind uint64, body message) wire {
 // trySyncFrom asks for a position of db0.
 func (c *testReplica) trySyncFrom(file, offset uint64) uint64 {
 	c.t.Helper()
-	var node, at, body message
-	node.bytes(1, []byte("127.0.0.1"))
-	node.number(2, 1)
-	at.number(1, file)
-	at.number(2, offset)
-	body.bytes(1, node)
-	body.slot(2, "db0")
-	body.bytes(3, at)
-	return c.ask(trySync, body).in(6)[1].n
+	node, at := message{}.text(1, "127.0.0.1").number(2, 1), message{}.number(1, file).number(2, offset)
+	return c.ask(trySync, message{}.bytes(1, node).slot(2, "db0").bytes(3, at)).in(6)[1].n
 }
 
 // TestPurgedBinlog: files are purged beyond expire-logs-nums, but ten, and when told.

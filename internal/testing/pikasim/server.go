@@ -16,13 +16,13 @@ var runs atomic.Int64
 
 // Server is a running simulator.
 type Server struct {
-	opt      Options
-	listener net.Listener
-	table    map[string]*command
-	started  time.Time
-	run      int64 // number of the start, which run_id is made of
-	running  sync.WaitGroup
-	master   *master
+	opt     Options
+	clients port
+	table   map[string]*command
+	started time.Time
+	run     int64 // number of the start, which run_id is made of
+	running sync.WaitGroup
+	master  *master
 
 	// mu guards everything a command reads or writes: many readers, one writer.
 	mu       sync.RWMutex
@@ -33,19 +33,14 @@ type Server struct {
 
 	countMu sync.Mutex
 	counts  map[string]int64
-
-	connMu   sync.Mutex
-	conns    map[*session]struct{}
-	accepted int64
-	closed   bool
 }
 
 // Addr is the address the server listens on.
-func (s *Server) Addr() string { return s.listener.Addr().String() }
+func (s *Server) Addr() string { return s.clients.Addr().String() }
 
 // hostPort is the address in parts.
 func (s *Server) hostPort() (host string, port uint64) {
-	addr := s.listener.Addr().(*net.TCPAddr)
+	addr := s.clients.Addr().(*net.TCPAddr)
 	return addr.IP.String(), uint64(addr.Port)
 }
 
@@ -58,17 +53,8 @@ func (s *Server) Restart() {
 	s.mu.Lock()
 	s.run, s.started = runs.Add(1), s.opt.Clock()
 	s.mu.Unlock()
-	s.cut()
+	s.clients.cut()
 	s.master.cut()
-}
-
-// cut closes every connection of clients.
-func (s *Server) cut() {
-	s.connMu.Lock()
-	defer s.connMu.Unlock()
-	for c := range s.conns {
-		_ = c.conn.Close() // its goroutine reports nothing either
-	}
 }
 
 // Commands is how many of each command, in lower case, were asked for so far,
@@ -81,12 +67,7 @@ func (s *Server) Commands() map[string]int64 {
 
 // Close stops listening, cuts every connection and waits until they are gone.
 func (s *Server) Close() error {
-	s.connMu.Lock()
-	s.closed = true
-	s.connMu.Unlock()
-	s.cut()
-	s.master.close()
-	err := s.listener.Close()
+	err := errors.Join(s.clients.close(), s.master.close())
 	s.running.Wait()
 	if err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close simulated pika: %w", err)
@@ -94,49 +75,13 @@ func (s *Server) Close() error {
 	return nil
 }
 
-// accept serves connections until the listener is closed.
-func (s *Server) accept() {
-	for {
-		conn, err := s.listener.Accept()
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return
-			}
-			continue // the client was gone before it was accepted
-		}
-		c := &session{server: s, conn: conn, user: nobody}
-		if s.opt.Password == "" {
-			c.user = admin
-		}
-		if !s.join(c) {
-			_ = conn.Close()
-			return
-		}
-		s.running.Go(func() {
-			defer s.leave(c)
-			c.serve()
-		})
+// serve runs the commands of a client.
+func (s *Server) serve(conn net.Conn) {
+	c := &session{server: s, conn: conn, user: nobody}
+	if s.opt.Password == "" {
+		c.user = admin
 	}
-}
-
-// join registers a connection, unless the server is closing.
-func (s *Server) join(c *session) bool {
-	s.connMu.Lock()
-	defer s.connMu.Unlock()
-	if s.closed {
-		return false
-	}
-	s.accepted++
-	s.conns[c] = struct{}{}
-	return true
-}
-
-// leave forgets a connection and closes it.
-func (s *Server) leave(c *session) {
-	s.connMu.Lock()
-	defer s.connMu.Unlock()
-	delete(s.conns, c)
-	_ = c.conn.Close()
+	c.serve()
 }
 
 // count adds one command to what Commands reports.

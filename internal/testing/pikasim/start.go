@@ -47,7 +47,7 @@ func Start(opt Options) (*Server, error) {
 	}
 	s := &Server{
 		opt:      opt,
-		listener: listener,
+		clients:  port{Listener: listener},
 		table:    commands(opt.Version),
 		started:  opt.Clock(),
 		run:      runs.Add(1),
@@ -55,19 +55,16 @@ func Start(opt Options) (*Server, error) {
 		config:   newConfiguration(opt),
 		replica:  opt.Replica,
 		counts:   map[string]int64{},
-		conns:    map[*session]struct{}{},
 	}
-	s.master = &master{
-		server: s, listener: replicas, sessions: map[*database]uint64{}, conns: map[*replica]struct{}{},
-	}
+	s.master = &master{port: port{Listener: replicas}, server: s, sessions: map[*database]uint64{}}
 	for range opt.Databases {
 		db := newDatabase(opt.Version)
 		db.binlog.keep = opt.Replication
 		s.dbs = append(s.dbs, db)
 	}
-	s.running.Go(s.accept)
+	s.running.Go(func() { s.clients.serve(&s.running, s.serve) })
 	if replicas != nil {
-		s.running.Go(s.master.serve)
+		s.running.Go(func() { s.master.port.serve(&s.running, s.master.serve) })
 	}
 	return s, nil
 }
