@@ -27,7 +27,7 @@ func (m *maker) Notes() (all []note) {
 	}
 	if m.Deltas > 0 {
 		all = append(all, note{Title: m.say("The dump with deltas up to number %s", progress.Count(int64(m.Deltas))), Text: []string{
-			m.say("Shown is what both amount to. The last delta is of %s. What is said of consistency, and which keys were skipped, is of the dump alone.", moment(m.Until))}})
+			m.say("Shown is what both amount to. The last delta is %s, of %s. What is said of consistency, and which keys were skipped, is of the dump alone.", m.s.Last, moment(m.Until))}})
 	}
 	if d := m.Manifest.Delta; d != nil {
 		all = append(all, note{Level: warn, Title: m.say("This is a delta"), Text: []string{m.say("It has what changed after dump %s, and means something only together with its base, dump %s.", d.After, d.Base)}})

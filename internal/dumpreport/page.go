@@ -26,7 +26,7 @@ var style string
 func WritePage(w io.Writer, p *Page) error {
 	sum := sha256.Sum256([]byte(style))
 	t, err := template.New("page").Funcs(template.FuncMap{
-		"t": p.Lang.say, "plain": plain, "moment": moment, "duration": progress.Duration,
+		"t": p.Lang.say, "plain": plain, "moment": moment,
 		"style": func() template.CSS { return template.CSS(style) },
 		"hash":  func() string { return "sha256-" + base64.StdEncoding.EncodeToString(sum[:]) },
 	}).Parse(pageText)
@@ -61,6 +61,15 @@ func (m *maker) Title() string {
 		return m.say("Delta %d of %s %s at %s", m.Manifest.Delta.Number, server, src.Version, src.Address)
 	}
 	return m.say("Dump of %s %s at %s", server, src.Version, src.Address)
+}
+
+// Made says when the dump was made. One that was merged or extracted took its time elsewhere.
+func (m *maker) Made() string {
+	began, ended, tool := m.Manifest.Started, m.Manifest.Finished, m.Manifest.Tool
+	if strings.HasPrefix(tool, "kvload ") {
+		return m.say("As of %s, made of other dumps on %s, by %s.", moment(began), moment(ended), tool)
+	}
+	return m.say("Made from %s to %s, in %s, by %s.", moment(began), moment(ended), progress.Duration(ended.Sub(began)), tool)
 }
 
 // Legend names the types that there are.

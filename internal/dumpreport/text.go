@@ -14,6 +14,9 @@ import (
 func Text(w io.Writer, s *stats.Stats, width int) {
 	p := printer{maker{&Page{Lang: English}, s}, w, width}
 	fmt.Fprintf(w, "dump %s\n", s.Dump)
+	if s.Last != "" {
+		fmt.Fprintf(w, "with the deltas up to %s\n", s.Last)
+	}
 	if s.Deleted > 0 {
 		fmt.Fprintf(w, "deleted since the dump before: %s\n", progress.Plural(s.Deleted, "name", "names"))
 	}

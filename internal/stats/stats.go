@@ -27,7 +27,8 @@ const Schema = 1
 // Stats are what is in a dump.
 type Stats struct {
 	Schema int    `json:"schema"`
-	Dump   string `json:"dump"` // its id
+	Dump   string `json:"dump"`       // its id
+	Last   string `json:"last_delta"` // that of the last delta that is put above it; empty: none is
 	// At is the end of the dump. Times to live are those that were left then.
 	At time.Time `json:"at"`
 	Counts
@@ -70,6 +71,9 @@ func Run(ctx context.Context, o Options) (*Stats, error) {
 	}
 	s := all.stats()
 	s.Dump, s.Names.Separators = o.Archive.Manifest.Dump, list
+	if d := o.Archive.Deltas(); len(d) > 0 {
+		s.Last = d[len(d)-1].Info.Dump
+	}
 	return s, nil
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/dustin/go-humanize"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 )
 
@@ -191,7 +192,7 @@ func CheckEmpty(keys int, more bool) Check {
 	}
 	n := "1 key already"
 	if keys != 1 {
-		n = strconv.Itoa(keys) + " keys already"
+		n = humanize.Comma(int64(keys)) + " keys already"
 	}
 	if more {
 		n = "more than " + n
