@@ -34,6 +34,7 @@ func verifyCommand() *cli.Command {
 			command.CompareFlags("; the source is read all the same"),
 			serverFlags("connections that read at once (default: up to 6, at most half the "+
 				"server's thread-pool-size)", "the next verify"),
+			paceFlags(),
 			[]cli.Flag{
 				&cli.StringFlag{Name: "in", Aliases: []string{"i"}, Category: command.Dump,
 					Usage: "compare with the dump in " + command.Dir},
@@ -73,6 +74,7 @@ func parseVerify(v *command.Values) verifysource.Options {
 		Out: command.Out(v.Context), Log: v.App.ErrWriter,
 	}
 	o.Reader, o.Filter = parseServer(v)
+	o.Limits, o.Windows = parsePace(v, &o.Reader)
 	if v.String("sample") != "" {
 		o.Sample = command.Parse(v, "sample", sample.Parse)
 	}

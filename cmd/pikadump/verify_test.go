@@ -16,6 +16,8 @@ func TestVerifyUsage(t *testing.T) {
 		{[]string{"--in", "d", "--sample", "x"}, "--sample"},
 		{[]string{"--in", "d", "--threads", "-1"}, "--threads"},
 		{[]string{"--in", "d", "--timeout", "-1s"}, "--timeout"},
+		{[]string{"--in", "d", "--rate-keys", "0"}, "it is a number above 0"},
+		{[]string{"--in", "d", "--window", "25:00-26:00"}, "--window"},
 		{[]string{"--in", "d", "x"}, "not a flag"},
 	} {
 		runCommand(append([]string{"verify"}, c.args...)...).failed(t, exitcode.Usage, c.says)

@@ -21,12 +21,14 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/glob"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/keyset"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
+	"golang.org/x/sync/errgroup"
 )
 
 // Options say what is compared, and how.
@@ -40,6 +42,8 @@ type Options struct {
 	Threads  int            // connections; 0: by the server's thread pool
 	Report   string         // file that lists what differs; empty: none
 	Cache    dump.CacheSwitch
+	Limits   pace.Limits
+	Windows  []pace.Window
 	Meter    *progress.Meter
 	Summary  *summary.Summary // takes what came out; nil: nobody wants to know
 	Out, Log io.Writer        // for what came out, and for progress
@@ -60,8 +64,12 @@ func Run(ctx context.Context, o Options) error {
 			o.Reader.Prefix = p.Prefix()
 		}
 	}
+	throttle := dump.NewThrottle(&o.Reader, o.Limits, o.Windows, o.Meter, o.Log)
 	s, err := dump.Open(ctx, o.Reader)
 	if err != nil {
+		return err
+	}
+	if err := throttle.Begin(ctx, s); err != nil {
 		return err
 	}
 	src := s.Source()
@@ -89,7 +97,16 @@ func Run(ctx context.Context, o Options) error {
 		ExpiryUnknown: func(db int, t format.Type, key []byte) bool { return unknown.Holds(db, string(t), key, nil) },
 	}
 	var tally verify.Tally
-	err = o.Cache.Run(ctx, s, func() error { return o.rounds(ctx, s, &vo, &tally) })
+	err = o.Cache.Run(ctx, s, func() error {
+		g, ctx := errgroup.WithContext(ctx)
+		watching, over := context.WithCancel(ctx)
+		g.Go(func() error { return throttle.Watch(watching, func(int) {}) })
+		g.Go(func() error {
+			defer over()
+			return o.rounds(ctx, s, &vo, &tally)
+		})
+		return g.Wait()
+	})
 	if err := errors.Join(err, unknown.Close(), list.Close()); err != nil {
 		return err
 	}
