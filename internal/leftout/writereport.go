@@ -86,8 +86,8 @@ func (r *Report) Resume(j *journal.Journal) error {
 	if r.Store != nil {
 		return r.rewrite(j)
 	}
-	info, err := os.Stat(r.Path)
-	if err == nil && !info.Mode().IsRegular() {
+	info, err := os.Lstat(r.Path)
+	if err == nil && !info.Mode().IsRegular() { // also a link, such as /dev/stdout, which is not to be replaced
 		return nil // Open tells
 	}
 	old, err := os.Open(r.Path)

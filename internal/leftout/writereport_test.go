@@ -132,3 +132,32 @@ func TestReportResumedInBucket(t *testing.T) {
 		}
 	}
 }
+
+// TestReportLink: a link, such as /dev/stdout, is written through and never replaced.
+func TestReportLink(t *testing.T) {
+	dir := t.TempDir()
+	j, err := journal.Open(filepath.Join(dir, "state"), journal.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if _, err := j.Begin(journal.Identity{}, true, ""); err != nil {
+		t.Fatal(err)
+	}
+	link, file := filepath.Join(dir, "link"), filepath.Join(dir, "file")
+	if err := errors.Join(os.WriteFile(file, nil, 0o600), os.Symlink(file, link)); err != nil {
+		t.Fatal(err)
+	}
+	r := &Report{Path: link}
+	if err := r.Resume(j); err != nil {
+		t.Fatal(err)
+	}
+	r.Add("one", writer.LeftOut{Kind: format.String, Key: []byte("a"), Reason: "refused"})
+	err = r.Close()
+	if got, rerr := os.ReadFile(file); err != nil || rerr != nil || !strings.Contains(string(got), `"refused"`) {
+		t.Errorf("%q, %v, %v", got, err, rerr)
+	}
+	if to, err := os.Readlink(link); to != file || err != nil {
+		t.Errorf("the link is now %q, %v", to, err)
+	}
+}
