@@ -121,9 +121,9 @@ func ReadLoad(ctx context.Context, state, dump string) (*Load, error) {
 	if b := status.Identity(); b == nil || b.Dump != dump {
 		return nil, ErrNoLoad
 	}
-	all, err := loadstate.ReadVerifications(ctx, status.Root(), dump)
+	all, err := loadstate.ReadVerifications(ctx, status.Root, dump)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	return &Load{Place: summary.Place(status.Root()), Status: status, Verifications: all}, nil
+	return &Load{Place: summary.Place(status.Root), Status: status, Verifications: all}, nil
 }

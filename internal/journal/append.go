@@ -65,7 +65,6 @@ func (j *Journal) sync() error {
 	return j.fail(err)
 }
 
-// point writes the position of a unit.
 func (j *Journal) point(name string, u *unit) error {
 	u.written, u.dirty = time.Now(), false
 	at := u.written.UnixMilli()

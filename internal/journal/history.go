@@ -43,7 +43,6 @@ type recorder struct {
 	retries int64 // of this run
 }
 
-// begin begins a run.
 func (r *recorder) begin(at time.Time) {
 	if len(r.Spans) == mostSpans {
 		r.Spans = slices.Delete(r.Spans, 1, 2)

@@ -114,6 +114,9 @@ func OpenStore(s storage.Store, o Options) (*Journal, error) {
 	return j, nil
 }
 
+// Store returns what the journal is kept in.
+func (j *Journal) Store() storage.Store { return j.store }
+
 // Path returns where the journal is.
 func (j *Journal) Path() string { return j.store.Path("") }
 

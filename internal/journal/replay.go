@@ -90,7 +90,6 @@ func (s *sourceErrors) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// take takes up a line.
 func (j *Journal) take(l *line) error {
 	switch {
 	case l.Load != nil:

@@ -48,7 +48,6 @@ func (s Runs) find(n int64) (int, bool) {
 	})
 }
 
-// add puts n into the set.
 func (s *Runs) add(n int64) {
 	i, ok := s.find(n)
 	if ok {
@@ -100,7 +99,6 @@ func (p packedRuns) unpack() (s Runs) {
 	return s
 }
 
-// each hands over the runs in order.
 func (p packedRuns) each(do func(run)) {
 	for at := int64(0); len(p) > 0; {
 		gap, n := binary.Uvarint(p)

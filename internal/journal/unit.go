@@ -29,13 +29,11 @@ func (u *unit) found(asked int64, runs []run) {
 	}
 }
 
-// end ends the unit.
 func (u *unit) end() {
 	u.existed, u.live = u.packed(), nil
 	u.done, u.position = true, Position{Checkpoint: checkpoint.Checkpoint{Stats: u.position.Stats}}
 }
 
-// packed returns the keys that existed.
 func (u *unit) packed() packedRuns {
 	if u.done {
 		return u.existed

@@ -114,7 +114,7 @@ func (p *inspection) lookBefore(ctx context.Context) error {
 		err = fmt.Errorf("%w: the base was loaded anew since this delta was: load it again without --resume", exitcode.ErrRefused)
 	}
 	if p.before != nil {
-		c.Found = fmt.Sprintf("delta %d follows the load in %s", p.Number, p.before.Root())
+		c.Found = fmt.Sprintf("delta %d follows the load in %s", p.Number, p.before.Root)
 		if n := p.before.Stats().Left(); n > 0 {
 			c.Level = preflight.Warning
 			c.Found += fmt.Sprintf(", which left out %s: what the delta does not hold of that is still left out", progress.Plural(n, "key or member", "keys and members"))
@@ -170,7 +170,7 @@ func (p *inspection) later(ctx context.Context) error {
 		}
 		jn := status.Shards[0].Journal
 		if !jn.Began().IsZero() && jn.Bound().Dump == l.ID && jn.Undone().IsZero() && !p.isStale(jn) {
-			return &loadstate.LaterError{Next: journal.Next{Dump: l.ID, Number: n, Root: status.Root(), Place: m.Location}, Of: p.ID}
+			return &loadstate.LaterError{Next: journal.Next{Dump: l.ID, Number: n, Root: status.Root, Place: m.Location}}
 		}
 	}
 }

@@ -66,7 +66,7 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	}
 	fmt.Fprintln(out, status.Done())
 	left := summarize(o.Summary, status.Stats(), cmp.Or(list, "the report of the load"), false)
-	o.Summary.File("journal", status.Root())
+	o.Summary.File("journal", status.Root)
 	o.Summary.File("report", list)
 	o.Summary.Totals, o.Summary.Finished = a.Manifest.Totals, true
 	o.Summary.AllSeconds = status.Took().Seconds()
@@ -87,11 +87,11 @@ func (o *FinishOptions) status(ctx context.Context, l *writer.Loader) (*loadstat
 	}
 	bound := status.Identity()
 	if bound == nil {
-		return nil, fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", loadstate.ErrUnfinished, status.Root())
+		return nil, fmt.Errorf("%w: %s holds no journal: no load of this dump into this target is known; give its --state", loadstate.ErrUnfinished, status.Root)
 	}
 	b := o.Identity(l)
 	b.Settings["--on-exists"] = bound.Settings["--on-exists"]
-	if err := b.Check(*bound, status.Root()); err != nil {
+	if err := b.Check(*bound, status.Root); err != nil {
 		return nil, err
 	}
 	return status, status.Complete()

@@ -48,11 +48,7 @@ func (o *Options) need(a *archive.Archive, units []archive.Unit) *preflight.Need
 	if o.Rewrite.TTL.Mode == rewrite.Drop {
 		n.Expiring = 0
 	}
-	for _, t := range format.Types {
-		if types[t] {
-			n.Types = append(n.Types, t)
-		}
-	}
+	n.Types = slices.DeleteFunc(slices.Clone(format.Types), func(t format.Type) bool { return !types[t] })
 	if o.CreateNamespaces {
 		for db, p := range o.Target.Target.Keyspaces {
 			if p.Token != "" {
@@ -173,13 +169,11 @@ func (p *inspection) note(c preflight.Check, err error) error {
 		}
 		return nil
 	}
-	switch code := ExitCode(err); {
-	case code == exitcode.Refused, code == exitcode.Locked, code == exitcode.Auth:
-		c.Level, c.Err, c.Found, c.Advice = preflight.Failed, err, strings.TrimPrefix(err.Error(), exitcode.ErrRefused.Error()+": "), ""
-		p.checks = append(p.checks, c)
-	default:
+	if code := ExitCode(err); code != exitcode.Refused && code != exitcode.Locked && code != exitcode.Auth {
 		return err
 	}
+	c.Level, c.Err, c.Found, c.Advice = preflight.Failed, err, strings.TrimPrefix(err.Error(), exitcode.ErrRefused.Error()+": "), ""
+	p.checks = append(p.checks, c)
 	return nil
 }
 
@@ -196,7 +190,6 @@ func (p *inspection) settings() {
 	}
 }
 
-// missing names the namespaces that are to be made.
 func (p *inspection) missing() map[int]string {
 	missing := map[int]string{}
 	for _, at := range p.facts.Keyspaces {

@@ -8,17 +8,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// Observe tells a Meter how a target fares, until ctx ends. That it does not tell ends nothing.
-func Observe(ctx context.Context, m *progress.Meter, t *target.Target) {
-	(&pressure{}).observe(ctx, m, t)
-}
-
-// A pressure is how the target's storage bears the load.
-type pressure struct {
-	looks, delayed int // at the storage, and those that found writes held back
-}
-
-func (p *pressure) observe(ctx context.Context, m *progress.Meter, t *target.Target) {
+// Observe tells a Meter how a target fares, until ctx ends. That it does not tell ends nothing. It
+// returns how many looks at the storage there were, and how many found that writes were held back.
+func Observe(ctx context.Context, m *progress.Meter, t *target.Target) (looks, delayed int) {
 	var ob *admin.Observer
 	defer func() {
 		if ob != nil {
@@ -38,9 +30,10 @@ func (p *pressure) observe(ctx context.Context, m *progress.Meter, t *target.Tar
 			ob = nil // the next look connects again
 			return progress.Load{}, err
 		}
-		if p.looks++; h.Delayed || h.Stopped {
-			p.delayed++
+		if looks++; h.Delayed || h.Stopped {
+			delayed++
 		}
 		return progress.Load{Ops: float64(h.Ops), CPUSeconds: h.CPUSeconds, Memory: h.Memory, Disk: h.Disk, Stalls: h.Stalls, Notes: h.Notes()}, nil
 	})
+	return looks, delayed
 }

@@ -53,7 +53,6 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 		return Run(ctx, *first, out, log)
 	}
 	first.Summarize("load")
-	all := first.Summary
 	a, err := archive.OpenAny(ctx, first.Dump, first.Workers, first.Keys.Identities...)
 	if err != nil {
 		return err
@@ -64,21 +63,16 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 		return err
 	}
 	a.CacheFrames(len(targets), sharedBytes)
-	all.Of(a.Manifest, first.Dump)
+	first.Summary.Of(a.Manifest, first.Dump)
 	var servers []target.Options
-	var addrs []string
 	for i := range targets {
-		o := &targets[i]
-		o.Summary = all.Into(o.Target.Target.Addr)
-		servers, addrs = append(servers, o.Target.Target), append(addrs, o.Target.Target.Addr)
+		servers = append(servers, targets[i].Target.Target)
 	}
 	if i, j, same := preflight.Duplicate(ctx, servers); same {
-		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", exitcode.ErrRefused, addrs[i], addrs[j])
+		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", exitcode.ErrRefused, servers[i].Addr, servers[j].Addr)
 	}
 	tables := make([]bytes.Buffer, len(targets)) // of DryRun
-	err = Several(ctx, addrs, first.Meter, phase, len(targets)*first.Workers, all.Targets, log, func(i int, log io.Writer) error {
-		o := targets[i]
-		o.Shared = true
+	err = Several(ctx, targets, phase, log, func(i int, o Options, log io.Writer) error {
 		return runFrom(ctx, a.Feed(), o, &tables[i], log)
 	})
 	for i := range tables {
@@ -191,7 +185,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 	jn := state.Journal
 	defer func() { err = errors.Join(err, jn.Close()) }()
 	if storage.IsURL(state.Root) {
-		list.Store = state.Store
+		list.Store = jn.Store()
 	} else if err := tune.RestoreLeft(ctx, l.Target, jn.Path(), j.log); err != nil {
 		if j.Tune {
 			return err
@@ -379,13 +373,13 @@ func (j *job) save(ctx context.Context, l *writer.Loader) (id string, err error)
 
 // targetIsEmpty reports whether a target holds nothing, and refuses one that must be empty.
 func (j *job) targetIsEmpty(ctx context.Context, l *writer.Loader) (bool, error) {
-	if j.Target.OnExists != writer.Fail {
-		n, _, err := l.Count(ctx, 1, j.DBs()...)
-		return n == 0, err
+	must, limit := j.Target.OnExists == writer.Fail, 1
+	if must {
+		limit = countLimit
 	}
-	n, more, err := l.Count(ctx, countLimit, j.DBs()...)
-	if err != nil {
-		return false, err
+	n, more, err := l.Count(ctx, limit, j.DBs()...)
+	if err != nil || !must {
+		return n == 0, err
 	}
 	return true, refusal(j.Target.Target.Addr, []preflight.Check{preflight.CheckEmpty(n, more)})
 }

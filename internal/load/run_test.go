@@ -297,10 +297,13 @@ func TestSeveral(t *testing.T) {
 	var log bytes.Buffer
 	addrs, m := []string{"a:1", "b:1", "c:1", "d:1"}, progress.NewMeter()
 	all := summary.New("test", "", "load")
+	var targets []Options
 	for _, addr := range addrs {
-		all.Into(addr)
+		o := Options{Spec: Spec{Meter: m, Summary: all}}
+		o.Target.Target.Addr = addr
+		targets = append(targets, o)
 	}
-	err := Several(t.Context(), addrs, m, "load", 4, all.Targets, &log, func(i int, log io.Writer) error {
+	err := Several(t.Context(), targets, "load", &log, func(i int, _ Options, log io.Writer) error {
 		m.Part(progress.Name{Target: addrs[i]}).Expect(10)
 		m.Part(progress.Name{Target: addrs[i]}).Add(1, 1, 5)
 		io.WriteString(log, "half a ")

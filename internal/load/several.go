@@ -9,12 +9,9 @@ import (
 	"strings"
 	"sync"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 // severity orders the exit codes of several targets, the worst first: what the user has to look
@@ -33,29 +30,30 @@ func IsWorse(err, other error) bool { return rank(ExitCode(err)) < rank(ExitCode
 // phase is that of a load in a Meter.
 const phase = "load"
 
-// Several runs the loads into the targets of these addresses at once, each at its own pace. What
-// fails at one is said, and does not stop the others. The error is the worst of all.
-func Several(ctx context.Context, addrs []string, meter *progress.Meter, phase string, connections int, sums []*summary.Summary, log io.Writer, one func(i int, log io.Writer) error) error {
-	b := &board{}
-	for _, addr := range addrs {
-		b.rows = append(b.rows, &targetRow{b: b, addr: addr, lines: logging.Lines{Each: func(line []byte) error {
+// Several runs the loads into several targets at once, each at its own pace, and with a summary of
+// its own in that of the first. What fails at one is said, and does not stop the others. The error
+// is the worst of all.
+func Several(ctx context.Context, targets []Options, phase string, log io.Writer, one func(i int, o Options, log io.Writer) error) error {
+	b, first, all := &board{}, &targets[0], targets[0].Summary
+	end := first.Meter.Begin(phase, len(targets)*first.Workers)
+	defer end()
+	var loads sync.WaitGroup
+	for i, o := range targets {
+		addr := o.Target.Target.Addr
+		o.Summary, o.Shared = all.Into(addr), true
+		row := &targetRow{b: b, addr: addr, lines: logging.Lines{Each: func(line []byte) error {
 			_, err := fmt.Fprintf(log, "%s: %s", addr, line)
 			return err
-		}}})
-	}
-	end := meter.Begin(phase, connections)
-	defer end()
-	var g errgroup.Group
-	for i, row := range b.rows {
-		g.Go(func() error {
-			err := one(i, row)
-			meter.EndTarget(row.addr, err != nil && !exitcode.IsEnd(err))
+		}}}
+		b.rows = append(b.rows, row)
+		loads.Go(func() {
+			err := one(i, o, row)
+			first.Meter.EndTarget(addr, err != nil && !exitcode.IsEnd(err))
 			b.ended(ctx, row, err)
-			sums[i].End(row.err, row.code())
-			return nil // the others go on
+			o.Summary.End(row.err, row.code())
 		})
 	}
-	_ = g.Wait() // nothing is returned
+	loads.Wait()
 	end()
 	return b.result()
 }

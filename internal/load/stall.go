@@ -75,7 +75,6 @@ func (d *watchdog) excused() bool {
 		!slices.ContainsFunc(d.workers, func(w watched) bool { return !w.waits() })
 }
 
-// stalled says where each worker is.
 func (d *watchdog) stalled() error {
 	var where []string
 	for _, w := range d.workers {
@@ -84,7 +83,6 @@ func (d *watchdog) stalled() error {
 	return fmt.Errorf("%w: nothing has moved for %v (--stall-timeout); %s; look at the target and the network", ErrStalled, d.timeout, strings.Join(where, "; "))
 }
 
-// abort cuts all connections.
 func (d *watchdog) abort() {
 	for _, w := range d.workers {
 		w.abort()

@@ -22,7 +22,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 )
 
-// countsOf returns what a journal counts.
 func countsOf(s checkpoint.Stats) summary.Counts {
 	return summary.Counts{Keys: s.Keys, Elements: s.Elements, Bytes: s.Bytes}
 }
@@ -154,18 +153,16 @@ func summarize(sum *summary.Summary, s checkpoint.Stats, list string, mayBeNothi
 	}
 	sum.Leave("expired", s.Expired, report.LoadReasons["expired"], false, "")
 	sum.Leave("short", s.Short, report.LoadReasons["short"], false, "")
+	var reasons []string
 	for _, r := range slices.Sorted(maps.Keys(s.LeftOut)) {
 		sum.Leave(r, s.LeftOut[r], report.LoadReasons[r], true, list)
+		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(s.LeftOut[r]), r))
 	}
 	if s.Dropped > 0 {
 		sum.Note(fmt.Sprintf("deleted at the target: %s of those that were left out as expired or short (--on-exists replace)", progress.Count(s.Dropped)))
 	}
-	if len(s.LeftOut) == 0 {
+	if len(reasons) == 0 {
 		return nil
-	}
-	var reasons []string
-	for _, r := range slices.Sorted(maps.Keys(s.LeftOut)) {
-		reasons = append(reasons, fmt.Sprintf("%s %s", progress.Count(s.LeftOut[r]), r))
 	}
 	return &exitcode.LeftOutError{Text: fmt.Sprintf("the load is done, but not everything is on the target (%s): see %s",
 		strings.Join(reasons, ", "), list)}
@@ -175,7 +172,7 @@ func summarize(sum *summary.Summary, s checkpoint.Stats, list string, mayBeNothi
 // returns a LeftOutError if that is something.
 func LeftOut(sum *summary.Summary, status *loadstate.Status) error {
 	one, jn := summary.Summary{}, status.Shards[0].Journal
-	err := summarize(&one, status.Stats(), storage.Join(status.Root(), leftout.ListName(jn)), true)
+	err := summarize(&one, status.Stats(), storage.Join(status.Root, leftout.ListName(jn)), true)
 	for _, l := range one.LeftOut {
 		if l.Lost {
 			sum.AddLeft(l)

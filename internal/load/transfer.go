@@ -69,21 +69,14 @@ func Transfer(ctx context.Context, o TransferOptions) error {
 	t.giants = archive.NewMemory(archive.GiantBytes)
 	t.refused.Store(o.Journal.Stats().LeftOut[writer.ReasonRefused])
 	t.coming = !o.Feed.Finished()
-	pressure := &pressure{}
-	defer func() {
-		if pressure.delayed > 0 {
-			fmt.Fprintf(o.Log, "the target held writes back in %d of %d looks at its storage: its compactions did not keep up (INFO rocksdb)\n", pressure.delayed, pressure.looks)
-		}
-	}()
 	if o.Phase != "" {
 		defer o.Meter.Begin(o.Phase, o.Workers)()
 	}
 	t.expect(!t.coming, o.Feed.Ready()...)
-	return t.run(ctx, pressure)
+	return t.run(ctx)
 }
 
-// run runs the workers, and what watches over them.
-func (t *transfer) run(ctx context.Context, pressure *pressure) error {
+func (t *transfer) run(ctx context.Context) error {
 	n := t.Workers
 	if t.Feed.Finished() {
 		n = min(n, len(t.Feed.Ready()))
@@ -118,10 +111,13 @@ func (t *transfer) run(ctx context.Context, pressure *pressure) error {
 		return nil
 	})
 	g.Go(func() error { return dog.watch(ctx, done) })
-	if t.Meter != nil {
-		g.Go(func() error { pressure.observe(observing, t.Meter, t.Target.Target); return nil })
+	looks, delayed := 0, 0
+	g.Go(func() error { looks, delayed = Observe(observing, t.Meter, t.Target.Target); return nil })
+	err := g.Wait()
+	if delayed > 0 {
+		fmt.Fprintf(t.Log, "the target held writes back in %d of %d looks at its storage: its compactions did not keep up (INFO rocksdb)\n", delayed, looks)
 	}
-	if err := g.Wait(); err != nil {
+	if err != nil {
 		return err
 	}
 	if noMore == io.EOF {
@@ -163,7 +159,6 @@ func (t *transfer) feed(ctx context.Context, to chan<- archive.Unit) (noMore, er
 	}
 }
 
-// part is what counts a unit.
 func (t *transfer) part(u archive.Unit) *progress.Counter {
 	return t.Meter.Part(progress.Name{Target: t.Target.Target.Addr, DB: u[0].DB, Type: string(u[0].Type)})
 }
@@ -195,7 +190,6 @@ func (t *transfer) count(u archive.Unit, before, now checkpoint.Stats) {
 	t.countRest(part, before, now)
 }
 
-// countRest counts elements, and what was left out.
 func (t *transfer) countRest(part *progress.Counter, before, now checkpoint.Stats) {
 	part.AddElements(now.Elements - before.Elements)
 	t.Meter.LeftOut("expired", now.Expired-before.Expired)

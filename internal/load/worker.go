@@ -62,7 +62,6 @@ func (w *worker) run(ctx context.Context, units <-chan archive.Unit) (err error)
 	return nil
 }
 
-// next waits for a unit.
 func (w *worker) next(units <-chan archive.Unit) (u archive.Unit, more bool) {
 	if w.coming {
 		defer w.Meter.Wait(progress.Chunks, "")()
@@ -162,7 +161,6 @@ func (t *transfer) rewind(u archive.Unit, ju *journal.Unit) error {
 	return ju.Reach(journal.Position{Checkpoint: begin})
 }
 
-// conn returns a connection for a database.
 func (w *worker) conn(ctx context.Context, db int) (*writer.Worker, error) {
 	if c := w.conns[db]; c != nil {
 		return c, nil
@@ -188,7 +186,6 @@ func (w *worker) note(ju *journal.Unit, name, doing string, busy *writer.Worker)
 	w.at, w.name, w.doing, w.busy = ju, name, doing, busy
 }
 
-// where says where the worker is.
 func (w *worker) where() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -205,7 +202,6 @@ func (w *worker) where() string {
 	return s
 }
 
-// waits reports whether the worker has nothing to load.
 func (w *worker) waits() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -215,7 +211,6 @@ func (w *worker) waits() bool {
 // pauses reports whether the worker waits to try again, which Retry bounds.
 func (w *worker) pauses() bool { return w.paused.Load() }
 
-// abort ends what the worker waits for.
 func (w *worker) abort() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -54,7 +54,7 @@ func (f *follower) lookBelow(ctx context.Context, n int) error {
 
 // listed reads the list of what a load has left out. One that is where --report said is not found.
 func listed(ctx context.Context, status *loadstate.Status) (io.ReadCloser, error) {
-	store, err := storage.Open(ctx, status.Root())
+	store, err := storage.Open(ctx, status.Root)
 	if err != nil {
 		return nil, err
 	}

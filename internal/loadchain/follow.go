@@ -53,26 +53,18 @@ func Run(ctx context.Context, targets []load.Options, wait bool, out, log io.Wri
 		phase = "follow"
 	}
 	first.Summarize(phase)
-	all := first.Summary
 	behind := &lags{meter: first.Meter, of: map[string]progress.Lag{}}
-	one := func(o load.Options, sum *summary.Summary, log io.Writer) error {
-		sum.Chain = &summary.Chain{Place: summary.Place(o.Dump), LagSeconds: -1}
-		o.Summary, o.Shared = sum, true
+	one := func(_ int, o load.Options, log io.Writer) error {
+		o.Summary.Chain = &summary.Chain{Place: summary.Place(o.Dump), LagSeconds: -1}
 		return (&follower{Options: o, wait: wait, out: out, log: log, lags: behind}).run(ctx)
 	}
-	if len(targets) == 1 {
-		defer first.Meter.Begin(phase, first.Workers)()
-		return one(*first, all, log)
+	if len(targets) > 1 {
+		return load.Several(ctx, targets, phase, log, one)
 	}
-	var addrs []string
-	for i := range targets {
-		addr := targets[i].Target.Target.Addr
-		addrs = append(addrs, addr)
-		all.Into(addr)
-	}
-	return load.Several(ctx, addrs, first.Meter, phase, len(targets)*first.Workers, all.Targets, log, func(i int, log io.Writer) error {
-		return one(targets[i], all.Targets[i], log)
-	})
+	defer first.Meter.Begin(phase, first.Workers)()
+	only := *first
+	only.Shared = true // the deltas
+	return one(0, only, log)
 }
 
 // A follower loads the deltas of a chain into one target.

@@ -38,7 +38,7 @@ func (f *follower) hold(ctx context.Context, n int, m *format.Manifest) (err err
 	if err != nil {
 		return nil // what is wrong the load of the delta says
 	}
-	f.below, err = before.Location.LockDeltas(ctx, before.Root())
+	f.below, err = before.Location.LockDeltas(ctx, before.Root)
 	return err
 }
 

@@ -122,7 +122,7 @@ func Known(ctx context.Context, s *load.Spec) (deltas bool, where string, id *jo
 		}
 		return true, where, id, nil // what is wrong the load says
 	}
-	return true, before.Root(), before.Identity(), nil
+	return true, before.Root, before.Identity(), nil
 }
 
 // baseOf returns what the load of the base is of, also if it has not ended; nil: none is found. An

@@ -66,9 +66,9 @@ func (l Location) Before(ctx context.Context, after, base string, nodes []string
 			"or with --base-loaded that the target %s holds it", what, l.Target)}
 	case id == nil:
 		return nil, &NoJournalError{fmt.Sprintf("this delta follows %s, and %s holds no journal of a load of it into %s: load it first (kvload load --uri redis://%s --in %s), "+
-			"or give the --state of that load, or --base-loaded if the target holds it", what, b.Root(), l.Target, l.Target, cmp.Or(base, "BASE"))}
+			"or give the --state of that load, or --base-loaded if the target holds it", what, b.Root, l.Target, l.Target, cmp.Or(base, "BASE"))}
 	case id.Dump != after:
-		return nil, fmt.Errorf("%w: this delta follows %s, but %s holds the journal of a load of dump %s: give the --base, or --state, that is meant, or put the right delta into %s", exitcode.ErrRefused, what, b.Root(), id.Dump, own)
+		return nil, fmt.Errorf("%w: this delta follows %s, but %s holds the journal of a load of dump %s: give the --base, or --state, that is meant, or put the right delta into %s", exitcode.ErrRefused, what, b.Root, id.Dump, own)
 	}
 	if err := b.Complete(); err != nil {
 		return nil, fmt.Errorf("this delta follows %s: %w", what, err)
@@ -90,7 +90,7 @@ func (b *Before) Check(id journal.Identity) error {
 	was := b.Identity()
 	differs := func(what, old, now string) error {
 		return fmt.Errorf("%w: by the journal in %s the load that this delta follows had %s %s, and now it is %s: a delta is loaded as its base was; give what that had, or nothing",
-			exitcode.ErrRefused, b.Root(), what, old, now)
+			exitcode.ErrRefused, b.Root, what, old, now)
 	}
 	names := maps.Clone(was.Settings)
 	maps.Copy(names, id.Settings)
@@ -125,7 +125,7 @@ func (b *Before) Check(id journal.Identity) error {
 // After is what a delta that follows this load keeps in its journal.
 func (b *Before) After(number int) *journal.After {
 	id := b.Identity()
-	a := &journal.After{Dump: id.Dump, Number: number, Root: storage.Abs(b.Root())}
+	a := &journal.After{Dump: id.Dump, Number: number, Root: storage.Abs(b.Root)}
 	if was := id.After; was != nil {
 		a.Base, a.Loaded, a.Started, a.Left = was.Base, was.Loaded, was.Started, was.Left+b.Stats().Left()
 		return a
@@ -152,13 +152,13 @@ func (b *Before) Lock(ctx context.Context, n journal.Next) (release func() error
 	for _, s := range b.Shards {
 		l := b.Location
 		l.Shard = s.Shard
-		j, _, err := l.OpenJournal(ctx, b.Root(), journal.Options{})
+		j, err := l.OpenJournal(ctx, b.Root, journal.Options{})
 		if err != nil {
 			return nil, errors.Join(err, release())
 		}
 		open = append(open, j)
 		if j.Began().IsZero() || j.Finished().IsZero() || j.IsUndoing() {
-			err = fmt.Errorf("%w in %s: it has just ended; run again", storage.ErrLocked, b.Root())
+			err = fmt.Errorf("%w in %s: it has just ended; run again", storage.ErrLocked, b.Root)
 		}
 		if err == nil {
 			err = Newest(ctx, j, n.Dump)
@@ -187,13 +187,12 @@ func Newest(ctx context.Context, j *journal.Journal, but string) error {
 	if later.Began().IsZero() || later.Bound().Dump != n.Dump || !later.Undone().IsZero() {
 		return nil
 	}
-	return &LaterError{*n, j.Bound().Dump, later}
+	return &LaterError{*n, later}
 }
 
 // A LaterError says that a delta was loaded behind a load.
 type LaterError struct {
 	journal.Next
-	Of string // the dump that it follows
 
 	load *journal.Journal // only to be read
 }

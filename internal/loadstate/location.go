@@ -160,13 +160,12 @@ func (l Location) Identity(ctx context.Context) (root string, b journal.Identity
 }
 
 // OpenJournal locks the journal of the load, or of its shard, below root.
-func (l Location) OpenJournal(ctx context.Context, root string, o journal.Options) (*journal.Journal, storage.Store, error) {
+func (l Location) OpenJournal(ctx context.Context, root string, o journal.Options) (*journal.Journal, error) {
 	store, err := storage.Create(ctx, shardRoot(root, l.Shard), storage.Options{BreakLock: l.BreakLock})
 	if err != nil {
-		return nil, nil, noPlace(err)
+		return nil, noPlace(err)
 	}
-	j, err := journal.OpenStore(store, o)
-	return j, store, err
+	return journal.OpenStore(store, o)
 }
 
 // shardRoot returns where a shard keeps its journal below the state of all.

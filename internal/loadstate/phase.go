@@ -9,6 +9,9 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 )
 
+// second is how errors show a time.
+const second = "2006-01-02 15:04:05 MST"
+
 // A Phase is what a run does of a load.
 type Phase int
 
@@ -29,7 +32,6 @@ func (s *State) WantsEmpty() bool { return s.run.MustBeEmpty && s.common == nil 
 
 // Next says what the next run does, as a check of the preflight, or why it may not.
 func (s *State) Next() (Phase, preflight.Check, error) {
-	const second = "2006-01-02 15:04:05 MST"
 	j, c := s.Journal, preflight.Check{Name: "journal"}
 	if j.Began().IsZero() {
 		if s.divided {

@@ -65,13 +65,10 @@ func (s *Shards) check(b journal.Identity, at shard.Shard, root string) error {
 	return b.Check(s.Identity, root)
 }
 
-// Shard returns shard i.
-func (s *Shards) Shard(i int) shard.Shard { return shard.Shard{Index: i, Of: s.Count} }
-
 // All returns all shards.
 func (s *Shards) All() (all []shard.Shard) {
 	for i := range s.Count {
-		all = append(all, s.Shard(i))
+		all = append(all, shard.Shard{Index: i, Of: s.Count})
 	}
 	return all
 }

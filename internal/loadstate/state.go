@@ -112,18 +112,17 @@ func (s *State) same(j *journal.Journal) error {
 // An Opened state is locked: its Journal may be written to, and must be closed.
 type Opened struct {
 	State
-	Store storage.Store // of the journal
 	Phase Phase
 	Found string // what the phase rests on
 }
 
 // Open locks the journal, if nothing has changed since Look. B is what the run is of.
 func (s *State) Open(ctx context.Context, b journal.Identity, o journal.Options) (*Opened, error) {
-	j, store, err := s.run.OpenJournal(ctx, s.Root, o)
+	j, err := s.run.OpenJournal(ctx, s.Root, o)
 	if err != nil {
 		return nil, err
 	}
-	opened := &Opened{State: State{Root: s.Root, Journal: j, run: s.run}, Store: store}
+	opened := &Opened{State: State{Root: s.Root, Journal: j, run: s.run}}
 	if err := errors.Join(s.same(j), opened.next(ctx, b)); err != nil {
 		return nil, errors.Join(err, j.Close())
 	}

@@ -27,8 +27,8 @@ var ErrUnfinished = exitcode.New(exitcode.TryAgain, "the load is not finished")
 // A Status is how far a load is, by the journals of its shards, or by its only journal.
 type Status struct {
 	Shards []ShardStatus // one with the zero shard.Shard, if the load has none
+	Root   string        // where the state is, a directory or the URL of a prefix in a bucket
 
-	root   string
 	common *Shards // nil: the load has no shards
 }
 
@@ -36,8 +36,6 @@ type Status struct {
 type ShardStatus struct {
 	shard.Shard
 	Journal *journal.Journal // only to be read
-
-	store storage.Store // nil: it has none
 }
 
 // readers is how many journals are read at once.
@@ -54,21 +52,20 @@ func (l Location) Status(ctx context.Context, nodes []string) (*Status, error) {
 
 // ReadStatus reads the journals below root. Common is of the shards; nil: the load has none.
 func ReadStatus(ctx context.Context, root string, common *Shards) (*Status, error) {
-	s := &Status{root: root, common: common, Shards: make([]ShardStatus, 1)}
+	shards := []shard.Shard{{}}
 	if common != nil {
-		s.Shards = make([]ShardStatus, common.Count)
+		shards = common.All()
 	}
+	s := &Status{Root: root, common: common, Shards: make([]ShardStatus, len(shards))}
 	var g errgroup.Group
 	g.SetLimit(readers)
-	for i := range s.Shards {
+	for i, at := range shards {
 		p := &s.Shards[i]
-		if common != nil {
-			p.Shard = common.Shard(i)
-		}
-		g.Go(func() (err error) {
-			p.Journal = &journal.Journal{}
-			if p.store, err = openThere(ctx, shardRoot(root, p.Shard)); p.store != nil && err == nil {
-				p.Journal, err = journal.Read(p.store)
+		*p = ShardStatus{at, &journal.Journal{}}
+		g.Go(func() error {
+			store, err := openThere(ctx, shardRoot(root, at))
+			if store != nil && err == nil {
+				p.Journal, err = journal.Read(store)
 			}
 			return err
 		})
@@ -84,8 +81,7 @@ func (s *Status) Identity() *journal.Identity {
 	if s.Shards[0].Journal.Began().IsZero() {
 		return nil
 	}
-	b := s.Shards[0].Journal.Bound()
-	return &b
+	return new(s.Shards[0].Journal.Bound())
 }
 
 // Done says that all of it is done, as Complete found.
@@ -104,7 +100,6 @@ const mostNamed = 20
 
 // Complete returns an ErrUnfinished that names the shards that are not done; nil: all are.
 func (s *Status) Complete() error {
-	const second = "2006-01-02 15:04:05 MST"
 	var lacking []string
 	for _, p := range s.Shards {
 		what := "the load"
@@ -115,7 +110,7 @@ func (s *Status) Complete() error {
 		case !j.Undone().IsZero() && s.common != nil && j.Bound().Load != s.common.ID: // it was of a load before
 			lacking = append(lacking, what+" was not begun")
 		case j.IsUndoing() || !j.Undone().IsZero():
-			return fmt.Errorf("%w: %s was undone, or is being undone (%s)", exitcode.ErrRefused, what, s.root)
+			return fmt.Errorf("%w: %s was undone, or is being undone (%s)", exitcode.ErrRefused, what, s.Root)
 		case j.Began().IsZero():
 			lacking = append(lacking, what+" was not begun")
 		case j.Finished().IsZero():
@@ -138,7 +133,6 @@ func (s *Status) Complete() error {
 
 // Differs says why the target may differ though nobody has changed it; empty: no reason is known.
 func (s *Status) Differs(ctx context.Context) (string, error) {
-	const second = "2006-01-02 15:04:05 MST"
 	if s.Identity() == nil {
 		return "", nil
 	}
@@ -201,7 +195,7 @@ func (s *Status) BeSure(ctx context.Context, l Location) error {
 			continue
 		}
 		l.Shard = p.Shard
-		j, _, err := l.OpenJournal(ctx, s.root, journal.Options{})
+		j, err := l.OpenJournal(ctx, s.Root, journal.Options{})
 		if err != nil {
 			return err
 		}
@@ -229,19 +223,16 @@ func (s *Status) Took() time.Duration {
 	return last.Sub(first)
 }
 
-// Root returns where the state of the load is, a directory or the URL of a prefix in a bucket.
-func (s *Status) Root() string { return s.root }
-
 // CollectLeftOut puts the lists of what was left out, which have a name, together, and returns the
 // file, beside the journals or, if these are in a bucket, at path; empty: there is nothing.
 func (s *Status) CollectLeftOut(path string, name func(*journal.Journal) string) (list string, err error) {
 	if s.Stats().Left() == 0 {
 		return "", nil
 	}
-	if !storage.IsURL(s.root) {
-		path = filepath.Join(s.root, "left-out.jsonl")
+	if !storage.IsURL(s.Root) {
+		path = filepath.Join(s.Root, "left-out.jsonl")
 		if s.common == nil { // there is but one
-			list = filepath.Join(s.root, name(s.Shards[0].Journal))
+			list = filepath.Join(s.Root, name(s.Shards[0].Journal))
 			if _, err := os.Stat(list); errors.Is(err, fs.ErrNotExist) { // it is where --report said
 				return "", nil
 			}
@@ -258,7 +249,7 @@ func (s *Status) CollectLeftOut(path string, name func(*journal.Journal) string)
 		if p.Journal.Stats().Left() == 0 {
 			continue
 		}
-		r, err := storage.ReadLog(p.store, name(p.Journal))
+		r, err := storage.ReadLog(p.Journal.Store(), name(p.Journal))
 		if errors.Is(err, fs.ErrNotExist) && s.common == nil { // it is where --report said
 			return "", nil
 		}

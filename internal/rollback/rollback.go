@@ -75,9 +75,8 @@ type rollback struct {
 type shardState struct {
 	shard.Shard
 	journal *journal.Journal
-	store   storage.Store // of the journal
-	again   bool          // a rollback before has begun with it
-	none    bool          // the load has not begun it: it has no journal, or that of a load before
+	again   bool // a rollback before has begun with it
+	none    bool // the load has not begun it: it has no journal, or that of a load before
 }
 
 // with does something with a load whose journals are all locked.
@@ -132,12 +131,12 @@ func (r *rollback) lock(ctx context.Context) error {
 	for _, s := range shards {
 		spec := r.Spec
 		spec.Shard = s
-		j, store, err := spec.Location().OpenJournal(ctx, r.root, journal.Options{})
+		j, err := spec.Location().OpenJournal(ctx, r.root, journal.Options{})
 		if err != nil {
 			return err
 		}
 		none := j.Began().IsZero() || r.common != nil && !j.Undone().IsZero() && j.Bound().Load != r.common.ID
-		r.shards = append(r.shards, shardState{s, j, store, j.IsUndoing(), none})
+		r.shards = append(r.shards, shardState{s, j, j.IsUndoing(), none})
 		b := spec.Identity(r.target)
 		switch {
 		case none && len(shards) == 1:
@@ -285,7 +284,7 @@ func (p *shardState) leftOut() (*leftout.List, error) {
 	if p.journal.Stats().LeftOut[leftout.Refused] == 0 {
 		return nil, nil
 	}
-	r, err := storage.ReadLog(p.store, leftout.ListName(p.journal))
+	r, err := storage.ReadLog(p.journal.Store(), leftout.ListName(p.journal))
 	if err != nil { // it may be where --report said
 		return nil, fmt.Errorf("read what was left out: %w", err)
 	}

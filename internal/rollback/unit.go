@@ -113,7 +113,6 @@ func (u *unit) run(ctx context.Context) error {
 // that were compared before: others have no more time to change one than it takes.
 type settling struct{ *unit }
 
-// Ask is of verify.Server.
 func (s settling) Ask(ctx context.Context, qs []*verify.Question) error {
 	if qs[0].Head { // else a key goes on, and all are still watched
 		if err := s.settle(ctx); err != nil {
@@ -123,7 +122,6 @@ func (s settling) Ask(ctx context.Context, qs []*verify.Question) error {
 	return s.server.Ask(ctx, qs)
 }
 
-// Close is of verify.Server.
 func (s settling) Close() error { return nil }
 
 // writtenKeys are a verify.Source.
@@ -239,7 +237,6 @@ func (u *unit) decide(ctx context.Context, k *keyState, v *verify.Verdict) (remo
 	return false, u.doubt(ctx, k, left)
 }
 
-// said says in what a key differs.
 func said(v *verify.Verdict) (text string) {
 	for i, d := range v.Found {
 		if i > 0 {

@@ -107,7 +107,7 @@ func (o *Options) sayState(ctx context.Context, chain bool, log io.Writer) error
 	if err != nil || why == "" || chain && status.Complete() == nil {
 		return err
 	}
-	fmt.Fprintf(log, "warning: by the journal in %s %s\n", status.Root(), why)
+	fmt.Fprintf(log, "warning: by the journal in %s %s\n", status.Root, why)
 	o.Summary.Note("by the journal " + why)
 	return nil
 }

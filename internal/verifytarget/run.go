@@ -72,7 +72,7 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 		return err
 	}
 	if err := status.BeSure(ctx, last); err != nil {
-		fmt.Fprintf(log, "warning: the target is equal, but the journal in %s, which doubts that, cannot be told: %v\n", status.Root(), err)
+		fmt.Fprintf(log, "warning: the target is equal, but the journal in %s, which doubts that, cannot be told: %v\n", status.Root, err)
 	}
 	return nil
 }
