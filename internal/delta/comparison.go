@@ -225,7 +225,6 @@ func (c *Comparison) missing(b *format.Record) error {
 	return nil
 }
 
-// begin goes to the first keys of the pass.
 func (c *Comparison) begin() error {
 	c.begun = true
 	for i := range c.skipped {

@@ -38,12 +38,11 @@ type Name struct {
 	hidden string // why nobody knows whether the source has it; empty: it finds what it has
 }
 
-// Sorted returns names that stand in byte order without repetition, by database.
-func Sorted(names map[int][][]byte) Names { return sorted(names) }
+// Sorted are names that stand in byte order without repetition, by database.
+type Sorted map[int][][]byte
 
-type sorted map[int][][]byte
-
-func (s sorted) From(db int, start []byte) (Cursor, error) {
+// From is of Names.
+func (s Sorted) From(db int, start []byte) (Cursor, error) {
 	all := s[db]
 	i := sort.Search(len(all), func(i int) bool { return bytes.Compare(all[i], start) >= 0 })
 	return &sortedCursor{all[i:]}, nil
@@ -52,7 +51,8 @@ func (s sorted) From(db int, start []byte) (Cursor, error) {
 // leastNames is of how many names a part is made at least: each costs a chunk of each type.
 const leastNames = 20_000
 
-func (s sorted) Bounds(db, n int) ([][]byte, error) {
+// Bounds is of Names.
+func (s Sorted) Bounds(db, n int) ([][]byte, error) {
 	return quantiles(s[db], min(n, 1+len(s[db])/leastNames)), nil
 }
 

@@ -3,6 +3,7 @@ package dump
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -29,8 +30,7 @@ type schedule struct {
 	mu      sync.Mutex
 	workers int // those with numbers below it may work; 0: all
 	pending []*reader.Pass
-	running []*reader.Pass
-	by      map[*reader.Pass]int // numbers of the workers
+	running map[*reader.Pass]int // the numbers of their workers
 	listed  map[keyspace]int64   // by passes that have been made
 	changed chan struct{}        // closed when a pass ends, or others may work
 }
@@ -42,7 +42,7 @@ type keyspace struct {
 }
 
 func newSchedule(passes []*reader.Pass, split func(context.Context, *reader.Pass) (*reader.Pass, error), least int64) *schedule {
-	return &schedule{split: split, least: cmp.Or(least, SplitKeys), pending: passes, by: map[*reader.Pass]int{}, listed: map[keyspace]int64{}, changed: make(chan struct{})}
+	return &schedule{split: split, least: cmp.Or(least, SplitKeys), pending: passes, running: map[*reader.Pass]int{}, listed: map[keyspace]int64{}, changed: make(chan struct{})}
 }
 
 // resize says how many workers may work from now on. The passes of the others end with the page at
@@ -51,7 +51,7 @@ func (s *schedule) resize(workers int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.workers = workers
-	for p, number := range s.by {
+	for p, number := range s.running {
 		if number < workers || p.Limit > 0 {
 			continue
 		}
@@ -77,7 +77,7 @@ func (s *schedule) next(ctx context.Context, number int) (*reader.Pass, error) {
 		if len(s.pending) > 0 && may {
 			p := s.pending[0]
 			s.pending = s.pending[1:]
-			s.run(p, number)
+			s.running[p] = number
 			s.mu.Unlock()
 			return p, nil
 		}
@@ -97,7 +97,7 @@ func (s *schedule) next(ctx context.Context, number int) (*reader.Pass, error) {
 			}
 			if p != nil {
 				s.mu.Lock()
-				s.run(p, number)
+				s.running[p] = number
 				s.mu.Unlock()
 				return p, nil
 			}
@@ -111,12 +111,6 @@ func (s *schedule) next(ctx context.Context, number int) (*reader.Pass, error) {
 	}
 }
 
-// run notes that a worker makes a pass.
-func (s *schedule) run(p *reader.Pass, number int) {
-	s.running = append(s.running, p)
-	s.by[p] = number
-}
-
 // longest returns the pass to be split: of those that run and are of the type that has listed the
 // most, the one that has listed the most since it was last split; nil if that is too little.
 func (s *schedule) longest() *reader.Pass {
@@ -125,7 +119,7 @@ func (s *schedule) longest() *reader.Pass {
 	}
 	listed := map[keyspace]int64{}
 	var largest keyspace
-	for _, p := range s.running {
+	for p := range s.running {
 		k := keyspace{p.DB, p.Type}
 		all, _ := p.Listed()
 		if _, ok := listed[k]; !ok {
@@ -137,7 +131,7 @@ func (s *schedule) longest() *reader.Pass {
 	}
 	var longest *reader.Pass
 	most := s.least
-	for _, p := range s.running {
+	for p := range s.running {
 		if _, n := p.Listed(); n >= most && (keyspace{p.DB, p.Type}) == largest {
 			longest, most = p, n
 		}
@@ -149,11 +143,10 @@ func (s *schedule) longest() *reader.Pass {
 func (s *schedule) done(p *reader.Pass) (last bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.running = slices.DeleteFunc(s.running, func(r *reader.Pass) bool { return r == p })
+	delete(s.running, p)
 	all, _ := p.Listed()
 	s.listed[keyspace{p.DB, p.Type}] += all
-	delete(s.by, p)
 	s.wake()
-	same := func(o *reader.Pass) bool { return o.DB == p.DB && o.Type == p.Type }
-	return !slices.ContainsFunc(s.running, same) && !slices.ContainsFunc(s.pending, same)
+	left := slices.AppendSeq(slices.Clone(s.pending), maps.Keys(s.running))
+	return !slices.ContainsFunc(left, func(o *reader.Pass) bool { return o.DB == p.DB && o.Type == p.Type })
 }

@@ -53,7 +53,7 @@ func TestScheduleLongest(t *testing.T) {
 	ended, low, high := scan(format.TypeString, "s000", "s050"), scan(format.TypeString, "s050", "s110"), scan(format.TypeString, "s110", "s200")
 	rare := scan(format.TypeHash, "h000", "h120")
 	sched := newSchedule(nil, s.Split, 50)
-	sched.running = []*reader.Pass{ended, low, rare, high}
+	sched.running = map[*reader.Pass]int{ended: 0, low: 1, rare: 2, high: 3}
 	sched.done(ended)
 	if p := sched.longest(); p != high {
 		t.Errorf("%v is to be split", p)

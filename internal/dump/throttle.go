@@ -52,7 +52,6 @@ func NewThrottle(r *reader.Options, limits pace.Limits, windows []pace.Window, m
 	return t
 }
 
-// ask pings the source.
 func (t *Throttle) ask(ctx context.Context) (time.Duration, error) {
 	if t.ping != nil {
 		return t.ping(ctx)

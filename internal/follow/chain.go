@@ -69,7 +69,6 @@ func openChain(ctx context.Context, o *Options) (_ *chain, err error) {
 	return c, c.read(ctx)
 }
 
-// read reads the chain.
 func (c *chain) read(ctx context.Context) error {
 	c.at, c.until = c.base.Source.Binlog, c.base.Started.Add(time.Duration(c.base.Source.ClockDifference)*time.Millisecond)
 	members, err := archive.Chain(ctx, c.o.Chain, c.o.Archive.Keys.Identities...)
@@ -93,7 +92,6 @@ func (c *chain) read(ctx context.Context) error {
 	return nil
 }
 
-// add takes a finished delta.
 func (c *chain) add(in *format.Info) {
 	c.members = append(c.members, in)
 	c.restarted = in.Delta.Restarted

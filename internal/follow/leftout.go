@@ -37,8 +37,6 @@ type leftKey struct {
 
 type leftWhy struct{ reason, list string }
 
-func newLeftOut(o *Options) *leftOut { return &leftOut{o: o, keys: map[leftKey]leftWhy{}} }
-
 // earlier takes what the deltas left out that earlier runs have made.
 func (l *leftOut) earlier(ctx context.Context, c *chain) error {
 	numbers, err := archive.WithSkipped(ctx, c.o.Chain, len(c.members))

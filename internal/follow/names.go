@@ -42,7 +42,6 @@ type cut struct {
 	names map[int][][]byte // by database, in order
 	count int
 	items int
-	from  []format.BinlogPosition
 	to    []format.BinlogPosition
 	last  []format.LastItem
 	until time.Time
@@ -120,9 +119,9 @@ func (t *tail) state() tailState {
 }
 
 // cut takes what there is, and makes room.
-func (t *tail) cut(from []format.BinlogPosition) *cut {
+func (t *tail) cut() *cut {
 	t.mu.Lock()
-	c := &cut{count: t.count, items: t.items, from: from, to: slices.Clone(t.at), last: slices.Clone(t.last), until: t.until, names: map[int][][]byte{}}
+	c := &cut{count: t.count, items: t.items, to: slices.Clone(t.at), last: slices.Clone(t.last), until: t.until, names: map[int][][]byte{}}
 	slices.SortFunc(c.last, func(a, b format.LastItem) int { return cmp.Compare(a.DB, b.DB) })
 	all := t.names
 	t.names, t.count, t.size, t.items = map[int]map[string]struct{}{}, 0, 0, 0

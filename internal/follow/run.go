@@ -47,7 +47,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	return o.Cache.Run(ctx, s, func() error {
-		r := &run{o: &o, s: s, c: c, throttle: throttle, left: newLeftOut(&o)}
+		r := &run{o: &o, s: s, c: c, throttle: throttle, left: &leftOut{o: &o, keys: map[leftKey]leftWhy{}}}
 		r.tail = newTail(c.followed, c.lasts, c.until, o.DeltaNames, f.Key())
 		return r.all(ctx)
 	})
@@ -142,7 +142,7 @@ func (r *run) deltas(ctx context.Context, threads int) error {
 		if err != nil {
 			return err
 		}
-		c := r.tail.cut(r.c.at)
+		c := r.tail.cut()
 		if why == atGoal && c.items == 0 {
 			fmt.Fprintln(r.o.Log, "nothing was written since: there is no delta to make")
 			return nil

@@ -39,7 +39,6 @@ type sealed struct {
 	deltas int64
 }
 
-// watch looks until the context ends.
 func (w *watcher) watch(ctx context.Context) error {
 	look := w.s.BinlogObserver()
 	defer look.Close()
@@ -93,7 +92,6 @@ func (w *watcher) idle() time.Duration {
 	return time.Since(since)
 }
 
-// seal says what is in deltas now.
 func (w *watcher) seal(s sealed) {
 	w.mu.Lock()
 	w.sealed = s

@@ -47,16 +47,10 @@ func NewConnections(least, most int, every time.Duration, ping func(context.Cont
 // Begin measures how fast the server answers before anything is read. A server that does not answer
 // is no error: then it stays with the few.
 func (c *Connections) Begin(ctx context.Context) {
-	var took []time.Duration
-	for range startPings {
-		d, err := c.ping(ctx)
-		if err != nil {
-			c.most = c.least
-			return
-		}
-		took = append(took, d)
+	var err error
+	if c.start, err = measure(ctx, c.ping); err != nil {
+		c.most = c.least
 	}
-	c.start = median(took)
 }
 
 // Watch looks until the context ends. Resize is told how many connections may read from then on.

@@ -41,17 +41,26 @@ func NewLatency(factor float64, ping func(context.Context) (time.Duration, error
 
 // Begin measures the start value, and returns it.
 func (l *Latency) Begin(ctx context.Context) (time.Duration, error) {
+	start, err := measure(ctx, l.ping)
+	if err != nil {
+		return 0, fmt.Errorf("measure the source's latency: %w", err)
+	}
+	l.start = max(leastStart, start)
+	l.recent = slices.Repeat([]time.Duration{l.start}, recentPings)
+	return l.start, nil
+}
+
+// measure returns the median of some pings.
+func measure(ctx context.Context, ping func(context.Context) (time.Duration, error)) (time.Duration, error) {
 	var took []time.Duration
 	for range startPings {
-		d, err := l.ping(ctx)
+		d, err := ping(ctx)
 		if err != nil {
-			return 0, fmt.Errorf("measure the source's latency: %w", err)
+			return 0, err
 		}
 		took = append(took, d)
 	}
-	l.start = max(leastStart, median(took))
-	l.recent = slices.Repeat([]time.Duration{l.start}, recentPings)
-	return l.start, nil
+	return median(took), nil
 }
 
 // Watch measures until the context ends, and then returns nil. It fails when the server has
@@ -78,7 +87,6 @@ func (l *Latency) Watch(ctx context.Context) error {
 	}
 }
 
-// saw takes a measurement.
 func (l *Latency) saw(d time.Duration) {
 	if len(l.recent) == recentPings {
 		l.recent = slices.Delete(l.recent, 0, 1)

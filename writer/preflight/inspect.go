@@ -163,7 +163,7 @@ func (f *Facts) number(section, field string) (int64, bool) {
 func (f *Facts) visit(ctx context.Context, o *target.Options, need *Need) error {
 	t := target.Known(*o, f.Target, f.topology)
 	for _, db := range o.Databases() {
-		at := KeyspaceFacts{DB: db, Token: o.Keyspaces[db].Token != "", Err: t.Visit(ctx, db)}
+		at := KeyspaceFacts{DB: db, Token: o.Keyspaces[db].Token != "", Err: t.Visit(ctx, db, false)}
 		switch {
 		case at.Err == nil:
 		case errors.Is(at.Err, conn.ErrAuth) && at.Token && need.Create[db] != "":

@@ -44,7 +44,7 @@ func Open(ctx context.Context, o Options) (*Target, error) {
 	}
 	t := newTarget(o)
 	for i, db := range o.Databases() {
-		if err := t.visit(ctx, db, i == 0); err != nil {
+		if err := t.Visit(ctx, db, i == 0); err != nil {
 			return nil, err
 		}
 	}
@@ -66,10 +66,9 @@ func Known(o Options, info Info, topology *conn.Topology) *Target {
 	return t
 }
 
-// Visit connects to the keyspace db and sees that no other that was visited is the same.
-func (t *Target) Visit(ctx context.Context, db int) error { return t.visit(ctx, db, false) }
-
-func (t *Target) visit(ctx context.Context, db int, first bool) (err error) {
+// Visit connects to the keyspace db and sees that no other that was visited is the same. First: it
+// is not known yet what the target is.
+func (t *Target) Visit(ctx context.Context, db int, first bool) (err error) {
 	o := &t.options
 	k := o.Keyspaces[db]
 	if first && k.DB != 0 {

@@ -125,11 +125,8 @@ const table = `
 	3  all  persist {living}
 `
 
-// template is a row of the table.
-type template struct{ words []string }
-
-// templates are the rows of a version, each as often as it says.
-func templates(version string, skip []string) (list []template) {
+// templates are the words of the rows of a version, each as often as it says.
+func templates(version string, skip []string) (list [][]string) {
 	for line := range strings.Lines(strings.TrimSpace(table)) {
 		words := strings.Fields(line)
 		times, _ := strconv.Atoi(words[0])
@@ -138,7 +135,7 @@ func templates(version string, skip []string) (list []template) {
 			continue
 		}
 		for range times {
-			list = append(list, template{words[2:]})
+			list = append(list, words[2:])
 		}
 	}
 	return list
@@ -146,14 +143,13 @@ func templates(version string, skip []string) (list []template) {
 
 // next makes the next command, or two.
 func (w *writer) next() [][]any {
-	words := w.templates[w.rand.IntN(len(w.templates))].words
+	words := w.templates[w.rand.IntN(len(w.templates))]
 	if i := slices.Index(words, "after"); i > 0 {
 		return [][]any{w.command(words[i+1:]), w.command(words[:i])}
 	}
 	return [][]any{w.command(words)}
 }
 
-// command makes a command of the words of a template.
 func (w *writer) command(template []string) []any {
 	args := []any{template[0]}
 	for _, word := range template[1:] {
@@ -253,7 +249,6 @@ var odd = []string{
 	"\x00", "\xff\xfe", "a b\r\nc", "%s{}*?[", "日本", "", strings.Repeat("long/", 400), "\r\n$3\r\nfoo\r\n", "\x01\x80",
 }
 
-// name makes the name of a key.
 func (w *writer) name(kind string) string {
 	n := w.rand.IntN(w.o.Names)
 	switch kind {

@@ -138,7 +138,7 @@ type writer struct {
 	client         *redis.Client
 	rand           *rand.Rand
 	version        string
-	templates      []template
+	templates      [][]string
 	fresh          int // names that came so far
 	taken, refused map[string]int
 }

@@ -35,8 +35,8 @@ func TestEveryCommand(t *testing.T) {
 			}
 			t.Log(counts)
 			for _, row := range templates(string(v), nil) {
-				if counts.Taken[row.words[0]] == 0 {
-					t.Errorf("%s was never taken; refused %d times", row.words, counts.Refused[row.words[0]])
+				if counts.Taken[row[0]] == 0 {
+					t.Errorf("%s was never taken; refused %d times", row, counts.Refused[row[0]])
 				}
 			}
 			named := followed(t, s.Addr())

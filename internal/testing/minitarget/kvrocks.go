@@ -166,7 +166,6 @@ func (k *Kvrocks) hook(c *server.Peer, cmd string, args ...string) bool {
 	return true
 }
 
-// run has miniredis run a command.
 func (k *Kvrocks) run(c *server.Peer, cmd string, args ...string) {
 	k.inside.Store(c)
 	defer k.inside.Store(nil)

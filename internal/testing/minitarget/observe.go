@@ -159,7 +159,6 @@ func (k *Kvrocks) setID(c *server.Peer, s *session, args []string) {
 	c.WriteOK()
 }
 
-// streamInfo answers XINFO STREAM.
 func (k *Kvrocks) streamInfo(c *server.Peer, n name) {
 	db, s := k.db(n.namespace), k.streams[n]
 	if s == nil {
