@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -57,3 +58,16 @@ func MayWantTLS(err error) error {
 	}
 	return err
 }
+
+// severity orders the exit codes of several targets, the worst first: what the user has to look
+// into before what goes away by itself. A code that is not listed is worse than all.
+var severity = []int{
+	exitcode.Interrupted, exitcode.Terminated, exitcode.HungUp, exitcode.Failed, exitcode.Corrupt, exitcode.Auth, exitcode.Refused, exitcode.NoDump,
+	exitcode.Locked, exitcode.Different, exitcode.TryAgain, exitcode.LeftOut,
+}
+
+// rank returns the rank of an exit code: the least is the worst.
+func rank(code int) int { return slices.Index(severity, code) }
+
+// IsWorse reports whether one error that ended a load is worse than another.
+func IsWorse(err, other error) bool { return rank(ExitCode(err)) < rank(ExitCode(other)) }

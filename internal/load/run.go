@@ -1,7 +1,6 @@
 package load
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +23,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/tune"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // Run loads a dump into a target. It returns an exitcode.LeftOutError if something did not reach
@@ -42,45 +40,8 @@ func Run(ctx context.Context, o Options, out, log io.Writer) (err error) {
 	return runFrom(ctx, feed, o, out, log)
 }
 
-// sharedBytes is how much of the dump is kept in memory for targets that are behind others.
-const sharedBytes = 16 << 20
-
-// RunAll is Run for one target, or for several at once, each at its own pace. The dump of several
-// is a finished one.
-func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
-	first := &targets[0]
-	if len(targets) == 1 {
-		return Run(ctx, *first, out, log)
-	}
-	first.Summarize("load")
-	a, err := archive.OpenAny(ctx, first.Dump, first.Workers, first.Keys.Identities...)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	logging.SetDump(log, a.Manifest.Dump)
-	if err := first.Location().Check(a.IsEncrypted()); err != nil {
-		return err
-	}
-	a.CacheFrames(len(targets), sharedBytes)
-	first.Summary.Of(a.Manifest, first.Dump)
-	var servers []target.Options
-	for i := range targets {
-		servers = append(servers, targets[i].Target.Target)
-	}
-	if i, j, same := preflight.Duplicate(ctx, servers); same {
-		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", exitcode.ErrRefused, servers[i].Addr, servers[j].Addr)
-	}
-	tables := make([]bytes.Buffer, len(targets)) // of DryRun
-	err = Several(ctx, targets, phase, log, func(i int, o Options, log io.Writer) error {
-		return runFrom(ctx, a.Feed(), o, &tables[i], log)
-	})
-	for i := range tables {
-		_, werr := tables[i].WriteTo(out)
-		err = errors.Join(err, werr)
-	}
-	return err
-}
+// phase is that of a load in a Meter.
+const phase = "load"
 
 // A job is a load into one target, with the dump open.
 type job struct {

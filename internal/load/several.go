@@ -1,34 +1,61 @@
 package load
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
-// severity orders the exit codes of several targets, the worst first: what the user has to look
-// into before what goes away by itself. A code that is not listed is worse than all.
-var severity = []int{
-	exitcode.Interrupted, exitcode.Terminated, exitcode.HungUp, exitcode.Failed, exitcode.Corrupt, exitcode.Auth, exitcode.Refused, exitcode.NoDump,
-	exitcode.Locked, exitcode.Different, exitcode.TryAgain, exitcode.LeftOut,
+// sharedBytes is how much of the dump is kept in memory for targets that are behind others.
+const sharedBytes = 16 << 20
+
+// RunAll is Run for one target, or for several at once, each at its own pace. The dump of several
+// is a finished one.
+func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
+	first := &targets[0]
+	if len(targets) == 1 {
+		return Run(ctx, *first, out, log)
+	}
+	first.Summarize("load")
+	a, err := archive.OpenAny(ctx, first.Dump, first.Workers, first.Keys.Identities...)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	logging.SetDump(log, a.Manifest.Dump)
+	if err := first.Location().Check(a.IsEncrypted()); err != nil {
+		return err
+	}
+	a.CacheFrames(len(targets), sharedBytes)
+	first.Summary.Of(a.Manifest, first.Dump)
+	var servers []target.Options
+	for i := range targets {
+		servers = append(servers, targets[i].Target.Target)
+	}
+	if i, j, same := preflight.Duplicate(ctx, servers); same {
+		return fmt.Errorf("%w: %s and %s are the same server, or nodes of one cluster: name each target once", exitcode.ErrRefused, servers[i].Addr, servers[j].Addr)
+	}
+	tables := make([]bytes.Buffer, len(targets)) // of DryRun
+	err = Several(ctx, targets, phase, log, func(i int, o Options, log io.Writer) error {
+		return runFrom(ctx, a.Feed(), o, &tables[i], log)
+	})
+	for i := range tables {
+		_, werr := tables[i].WriteTo(out)
+		err = errors.Join(err, werr)
+	}
+	return err
 }
-
-// rank returns the rank of an exit code: the least is the worst.
-func rank(code int) int { return slices.Index(severity, code) }
-
-// IsWorse reports whether one error that ended a load is worse than another.
-func IsWorse(err, other error) bool { return rank(ExitCode(err)) < rank(ExitCode(other)) }
-
-// phase is that of a load in a Meter.
-const phase = "load"
 
 // Several runs the loads into several targets at once, each at its own pace, and with a summary of
 // its own in that of the first. What fails at one is said, and does not stop the others. The error

@@ -21,6 +21,9 @@ import (
 // Stream is the Location.Dump that stands for standard input.
 const Stream = "-"
 
+// second is how errors show a time.
+const second = "2006-01-02 15:04:05 MST"
+
 // A Location says which load is meant, and so where its state is.
 type Location struct {
 	Dump      string      // where the dump is: a directory, a URL or Stream

@@ -9,9 +9,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 )
 
-// second is how errors show a time.
-const second = "2006-01-02 15:04:05 MST"
-
 // A Phase is what a run does of a load.
 type Phase int
 
