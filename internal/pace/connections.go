@@ -3,6 +3,8 @@ package pace
 import (
 	"context"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 const (
@@ -29,7 +31,6 @@ type Connections struct {
 	least, most int
 	ping        func(context.Context) (time.Duration, error)
 	every       time.Duration
-	clock       clock
 
 	n      int
 	start  time.Duration
@@ -41,7 +42,7 @@ type Connections struct {
 // NewConnections returns Connections that begin with least and never exceed most. They look every
 // so often.
 func NewConnections(least, most int, every time.Duration, ping func(context.Context) (time.Duration, error)) *Connections {
-	return &Connections{least: least, most: most, ping: ping, every: every, clock: wallClock{}, n: least, calm: firstCalm}
+	return &Connections{least: least, most: most, ping: ping, every: every, n: least, calm: firstCalm}
 }
 
 // Begin measures how fast the server answers before anything is read. A server that does not answer
@@ -55,7 +56,7 @@ func (c *Connections) Begin(ctx context.Context) {
 
 // Watch looks until the context ends. Resize is told how many connections may read from then on.
 func (c *Connections) Watch(ctx context.Context, resize func(n int)) {
-	for c.most > c.least && c.clock.sleep(ctx, c.every) == nil {
+	for c.most > c.least && retry.Sleep(ctx, c.every) == nil {
 		d, err := c.ping(ctx)
 		if ctx.Err() != nil {
 			return
@@ -78,7 +79,7 @@ func (c *Connections) saw(d time.Duration) bool {
 		c.recent = c.recent[1:]
 	}
 	c.recent = append(c.recent, d)
-	now := c.clock.now()
+	now := time.Now()
 	switch n := len(c.recent); {
 	case c.n > c.least && n == shrinkLooks && median(c.recent) > c.limit():
 		c.n--

@@ -5,16 +5,16 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // looks has Connections look at a server that answers in as long as took says, given how many
 // connections read, until the list is over. It returns how many read after each look.
-func looks(t *testing.T, c *Connections, clock *fakeClock, count int, took func(look, n int) time.Duration) []int {
+func looks(t *testing.T, c *Connections, count int, took func(look, n int) time.Duration) []int {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	n, look, all := c.n, 0, []int(nil)
-	c.clock = clock
 	c.ping = func(context.Context) (time.Duration, error) {
 		if look++; look > count {
 			cancel()
@@ -32,17 +32,20 @@ func looks(t *testing.T, c *Connections, clock *fakeClock, count int, took func(
 
 // TestConnections: one more after each three quick looks, up to the most.
 func TestConnections(t *testing.T) {
-	c := NewConnections(2, 4, LookEvery, nil)
-	quick := func(int, int) time.Duration { return ms }
-	if got, want := looks(t, c, newFakeClock(12, 0), 10, quick), []int{2, 2, 3, 3, 3, 4, 4, 4, 4, 4}; !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		c := NewConnections(2, 4, LookEvery, nil)
+		quick := func(int, int) time.Duration { return ms }
+		if got, want := looks(t, c, 10, quick), []int{2, 2, 3, 3, 3, 4, 4, 4, 4, 4}; !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	})
 }
 
 // TestConnectionsRoom: a server with room for four, however many threads it has, gets no fifth for
 // long; one that becomes slow is left to the few, and never to fewer.
-func TestConnectionsRoom(t *testing.T) {
-	clock := newFakeClock(12, 0)
+func TestConnectionsRoom(t *testing.T) { synctest.Test(t, testConnectionsRoom) }
+
+func testConnectionsRoom(t *testing.T) {
 	c := NewConnections(2, 6, LookEvery, nil)
 	c.start = 3 * ms // its limit is 12 ms
 	room := func(_, n int) time.Duration {
@@ -51,7 +54,7 @@ func TestConnectionsRoom(t *testing.T) {
 		}
 		return 12 * ms
 	}
-	got := looks(t, c, clock, 2400, room) // a minute
+	got := looks(t, c, 2400, room) // a minute
 	fifth := 0
 	for _, n := range got {
 		if n > 5 {
@@ -65,11 +68,11 @@ func TestConnectionsRoom(t *testing.T) {
 		t.Errorf("five read during %d of 2400 looks: each try is twice as long after the one before", fifth)
 	}
 	slow := func(int, int) time.Duration { return time.Second }
-	got = looks(t, c, clock, 40, slow)
+	got = looks(t, c, 40, slow)
 	if slices.Min(got) != 2 || got[len(got)-1] != 2 {
 		t.Errorf("%v", got)
 	}
-	for _, n := range looks(t, c, clock, 40, func(int, int) time.Duration { return -1 }) {
+	for _, n := range looks(t, c, 40, func(int, int) time.Duration { return -1 }) {
 		if n != 2 {
 			t.Fatal("more while the server does not answer")
 		}
@@ -77,9 +80,11 @@ func TestConnectionsRoom(t *testing.T) {
 }
 
 // TestConnectionsHiccup: a slow look in four changes nothing.
-func TestConnectionsHiccup(t *testing.T) {
+func TestConnectionsHiccup(t *testing.T) { synctest.Test(t, testConnectionsHiccup) }
+
+func testConnectionsHiccup(t *testing.T) {
 	c := NewConnections(1, 3, LookEvery, nil)
-	got := looks(t, c, newFakeClock(12, 0), 400, func(look, _ int) time.Duration {
+	got := looks(t, c, 400, func(look, _ int) time.Duration {
 		if look%4 == 0 {
 			return time.Second
 		}

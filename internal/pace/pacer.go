@@ -38,8 +38,7 @@ type Options struct {
 
 // A Pacer says when the next flight of commands may go. All passes of a run share one.
 type Pacer struct {
-	o     Options
-	clock clock
+	o Options
 
 	mu     sync.Mutex
 	keys   *rate.Limiter // nil: no limit. For each use the clock is read under mu: it never goes back
@@ -48,11 +47,9 @@ type Pacer struct {
 }
 
 // New returns a Pacer.
-func New(o Options) *Pacer { return newPacer(o, wallClock{}) }
-
-func newPacer(o Options, c clock) *Pacer {
+func New(o Options) *Pacer {
 	o.Meter.Limit(o.Keys, o.Bytes)
-	return &Pacer{o: o, clock: c, keys: newLimiter(o.Keys), bytes: newLimiter(o.Bytes)}
+	return &Pacer{o: o, keys: newLimiter(o.Keys), bytes: newLimiter(o.Bytes)}
 }
 
 func newLimiter(perSecond int64) *rate.Limiter {
@@ -68,9 +65,9 @@ const pauseStep = time.Minute
 
 // Wait returns when a flight may go, and how long that took.
 func (p *Pacer) Wait(ctx context.Context) (time.Duration, error) {
-	start := p.clock.now()
+	start := time.Now()
 	for {
-		now := p.clock.now()
+		now := time.Now()
 		reason, why, wait := p.pause(now)
 		p.say(why)
 		if why == "" {
@@ -79,7 +76,7 @@ func (p *Pacer) Wait(ctx context.Context) (time.Duration, error) {
 			}
 		}
 		over := p.o.Meter.Wait(reason, why)
-		err := p.clock.sleep(ctx, min(wait, pauseStep))
+		err := retry.Sleep(ctx, min(wait, pauseStep))
 		over()
 		if err != nil {
 			return 0, err
@@ -91,7 +88,7 @@ func (p *Pacer) Wait(ctx context.Context) (time.Duration, error) {
 func (p *Pacer) Done(keys, bytes int, _ time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.clock.now()
+	now := time.Now()
 	spend(p.keys, now, keys)
 	spend(p.bytes, now, bytes)
 }
@@ -108,7 +105,7 @@ func spend(l *rate.Limiter, now time.Time, n int) {
 func (p *Pacer) debt() (wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := p.clock.now()
+	now := time.Now()
 	for _, l := range []*rate.Limiter{p.keys, p.bytes} {
 		if l != nil {
 			wait = max(wait, l.ReserveN(now, 0).DelayFrom(now))
@@ -143,18 +140,6 @@ func (p *Pacer) say(why string) {
 	}
 	p.o.Say(why)
 }
-
-// A clock is the time of day, and the passing of it.
-type clock interface {
-	now() time.Time
-	sleep(ctx context.Context, d time.Duration) error
-}
-
-type wallClock struct{}
-
-func (wallClock) now() time.Time { return time.Now() }
-
-func (wallClock) sleep(ctx context.Context, d time.Duration) error { return retry.Sleep(ctx, d) }
 
 // Limits say how far a server is spared. The zero value means: not at all.
 type Limits struct {

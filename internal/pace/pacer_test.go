@@ -6,40 +6,9 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
-
-// fakeClock moves on only by sleeping.
-type fakeClock struct {
-	mu     sync.Mutex
-	t      time.Time
-	slept  []time.Duration
-	onTick func() // before each sleep
-}
-
-func newFakeClock(hour, minute int) *fakeClock {
-	return &fakeClock{t: time.Date(2026, 3, 14, hour, minute, 0, 0, time.UTC)}
-}
-
-func (c *fakeClock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.t
-}
-
-func (c *fakeClock) sleep(ctx context.Context, d time.Duration) error {
-	if c.onTick != nil {
-		c.onTick()
-	}
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(d)
-	c.slept = append(c.slept, d)
-	return nil
-}
 
 func wait(t *testing.T, p *Pacer) time.Duration {
 	t.Helper()
@@ -67,29 +36,29 @@ func TestRate(t *testing.T) {
 		{"a piece of a key", Options{Keys: 1}, 0, 1 << 20, 0},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			clock := newFakeClock(12, 0)
-			p := newPacer(tc.o, clock)
-			start := clock.now()
-			const flights = 40
-			for range flights {
+			synctest.Test(t, func(t *testing.T) {
+				p, start := New(tc.o), time.Now()
+				const flights = 40
+				for range flights {
+					wait(t, p)
+					p.Done(tc.keys, tc.bytes, time.Millisecond)
+				}
 				wait(t, p)
-				p.Done(tc.keys, tc.bytes, time.Millisecond)
-			}
-			wait(t, p)
-			// A quarter of a second is in the bucket at the start, and one key at least.
-			got, want := clock.now().Sub(start), flights*tc.perFlight
-			if got > want || got < want-max(time.Second/4, tc.perFlight/5)-time.Millisecond {
-				t.Errorf("%d flights took %v, want %v", flights, got, want)
-			}
+				// A quarter of a second is in the bucket at the start, and one key at least.
+				got, want := time.Since(start), flights*tc.perFlight
+				if got > want || got < want-max(time.Second/4, tc.perFlight/5)-time.Millisecond {
+					t.Errorf("%d flights took %v, want %v", flights, got, want)
+				}
+			})
 		})
 	}
 }
 
 // TestRateOfAll: goroutines share the rate.
-func TestRateOfAll(t *testing.T) {
-	clock := newFakeClock(12, 0)
-	p := newPacer(Options{Keys: 1000}, clock)
-	start := clock.now()
+func TestRateOfAll(t *testing.T) { synctest.Test(t, testRateOfAll) }
+
+func testRateOfAll(t *testing.T) {
+	p, start := New(Options{Keys: 1000}), time.Now()
 	var all sync.WaitGroup
 	for range 8 {
 		all.Go(func() {
@@ -103,25 +72,40 @@ func TestRateOfAll(t *testing.T) {
 	}
 	all.Wait()
 	wait(t, p)
-	if got := clock.now().Sub(start); got < 79*time.Second {
+	if got := time.Since(start); got < 79*time.Second {
 		t.Errorf("80,000 keys at 1,000 a second took %v", got)
 	}
 }
 
-func TestWindowPause(t *testing.T) {
+// sleeps counts how often it is waited for.
+type sleeps struct {
+	context.Context
+	n int
+}
+
+func (s *sleeps) Done() <-chan struct{} {
+	s.n++
+	return s.Context.Done()
+}
+
+func TestWindowPause(t *testing.T) { synctest.Test(t, testWindowPause) }
+
+func testWindowPause(t *testing.T) {
 	night, err := ParseWindow("23:00-06:00")
 	if err != nil {
 		t.Fatal(err)
 	}
-	clock := newFakeClock(5, 59)
+	now := time.Now()
+	time.Sleep(time.Date(now.Year(), now.Month(), now.Day()+1, 5, 59, 0, 0, now.Location()).Sub(now))
 	var said []string
-	p := newPacer(Options{Windows: []Window{night}, Say: func(s string) { said = append(said, s) }}, clock)
+	p := New(Options{Windows: []Window{night}, Say: func(s string) { said = append(said, s) }})
 	if d := wait(t, p); d != 0 || said != nil {
 		t.Errorf("inside of the window: waited %v, said %q", d, said)
 	}
-	_ = clock.sleep(t.Context(), time.Minute)
-	if d := wait(t, p); d != 17*time.Hour {
-		t.Errorf("waited %v from %v", d, clock.now())
+	time.Sleep(time.Minute)
+	looks := &sleeps{Context: t.Context()}
+	if d, err := p.Wait(looks); d != 17*time.Hour || err != nil {
+		t.Errorf("waited %v until %v, %v", d, time.Now(), err)
 	}
 	if d := wait(t, p); d != 0 {
 		t.Errorf("at the start of the window: waited %v", d)
@@ -129,20 +113,21 @@ func TestWindowPause(t *testing.T) {
 	if want := []string{"paused until 23:00: it is outside of --window", "going on"}; !slices.Equal(said, want) {
 		t.Errorf("said %q, want %q", said, want)
 	}
-	for _, d := range clock.slept {
-		if d > pauseStep {
-			t.Fatalf("slept for %v without looking at the clock", d)
-		}
+	if want := int(17 * time.Hour / pauseStep); looks.n < want {
+		t.Errorf("looked at the clock %d times in 17 hours, want %d", looks.n, want)
 	}
 }
 
 func TestPauseEnds(t *testing.T) {
-	night, _ := ParseWindow("23:00-06:00")
-	clock := newFakeClock(12, 0)
-	stop := errors.New("stop")
-	ctx, cancel := context.WithCancelCause(t.Context())
-	clock.onTick = func() { cancel(stop) }
-	if _, err := newPacer(Options{Windows: []Window{night}}, clock).Wait(ctx); !errors.Is(err, stop) {
-		t.Errorf("got %v", err)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		time.Sleep(time.Date(now.Year(), now.Month(), now.Day()+1, 12, 0, 0, 0, now.Location()).Sub(now))
+		night, _ := ParseWindow("23:00-06:00")
+		stop := errors.New("stop")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		time.AfterFunc(time.Second, func() { cancel(stop) })
+		if _, err := New(Options{Windows: []Window{night}}).Wait(ctx); !errors.Is(err, stop) {
+			t.Errorf("got %v", err)
+		}
+	})
 }

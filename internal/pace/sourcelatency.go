@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync/atomic"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 const (
@@ -26,7 +28,6 @@ const (
 type Latency struct {
 	factor float64
 	ping   func(context.Context) (time.Duration, error)
-	clock  clock
 
 	start  time.Duration
 	recent []time.Duration
@@ -36,7 +37,7 @@ type Latency struct {
 // NewLatency returns a Latency that finds the server slow when ping takes more than factor
 // times as long as at the start.
 func NewLatency(factor float64, ping func(context.Context) (time.Duration, error)) *Latency {
-	return &Latency{factor: factor, ping: ping, clock: wallClock{}}
+	return &Latency{factor: factor, ping: ping}
 }
 
 // Begin measures the start value, and returns it.
@@ -68,7 +69,7 @@ func measure(ctx context.Context, ping func(context.Context) (time.Duration, err
 func (l *Latency) Watch(ctx context.Context) error {
 	failures := 0
 	for {
-		if l.clock.sleep(ctx, pingEvery) != nil {
+		if retry.Sleep(ctx, pingEvery) != nil {
 			return nil
 		}
 		d, err := l.ping(ctx)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -46,7 +47,9 @@ func TestBegin(t *testing.T) {
 }
 
 // TestLatency: a single slow answer does nothing, slow ones pause the run until they are over.
-func TestLatency(t *testing.T) {
+func TestLatency(t *testing.T) { synctest.Test(t, testLatency) }
+
+func testLatency(t *testing.T) {
 	const start, slow = 10 * ms, 40 * ms // and 3 × 10 ms is the limit
 	list := slices.Repeat([]time.Duration{start}, startPings)
 	run := []struct {
@@ -61,17 +64,16 @@ func TestLatency(t *testing.T) {
 		list = append(list, r.took)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	l := NewLatency(3, pings(cancel, list...))
-	clock := newFakeClock(12, 0)
-	l.clock = clock
-	n := -1
-	clock.onTick = func() { // before each measurement: what the one before came to
+	l := NewLatency(3, nil)
+	n, ping := -startPings-1, pings(cancel, list...)
+	l.ping = func(ctx context.Context) (time.Duration, error) { // before each measurement: what the one before came to
 		if n >= 0 && n < len(run) {
 			if got := l.pause(); (got != "") != run[n].pause {
 				t.Errorf("after measurement %d (%v): %q", n, run[n].took, got)
 			}
 		}
 		n++
+		return ping(ctx)
 	}
 	if _, err := l.Begin(ctx); err != nil {
 		t.Fatal(err)
@@ -79,28 +81,26 @@ func TestLatency(t *testing.T) {
 	if err := l.Watch(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if n != len(run)+1 && n != len(run) {
+	if n != len(run) {
 		t.Errorf("%d measurements, want %d", n, len(run))
 	}
 }
 
 // TestLatencyPause: Wait stands still while the source is slow, and says so.
-func TestLatencyPause(t *testing.T) {
+func TestLatencyPause(t *testing.T) { synctest.Test(t, testLatencyPause) }
+
+func testLatencyPause(t *testing.T) {
 	l := &Latency{factor: 2, start: 10 * ms}
-	clock := newFakeClock(12, 0)
 	var said []string
-	p := newPacer(Options{Latency: l, Say: func(s string) { said = append(said, s) }}, clock)
+	p := New(Options{Latency: l, Say: func(s string) { said = append(said, s) }})
 	if d := wait(t, p); d != 0 {
 		t.Errorf("waited %v", d)
 	}
 	l.saw(25 * ms)
-	ticks := 0
-	clock.onTick = func() {
-		if ticks++; ticks == 5 {
-			l.recent = nil
-			l.saw(20 * ms)
-		}
-	}
+	time.AfterFunc(4*pingEvery+pingEvery/2, func() {
+		l.recent = nil
+		l.saw(20 * ms)
+	})
 	if d := wait(t, p); d != 5*pingEvery {
 		t.Errorf("waited %v", d)
 	}
@@ -111,9 +111,10 @@ func TestLatencyPause(t *testing.T) {
 }
 
 func TestNoAnswer(t *testing.T) {
-	l := NewLatency(2, pings(nil, slices.Repeat([]time.Duration{-1}, mostFailures)...))
-	l.clock = newFakeClock(12, 0)
-	if err := l.Watch(t.Context()); err == nil {
-		t.Error("a source that does not answer for long is no error")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLatency(2, pings(nil, slices.Repeat([]time.Duration{-1}, mostFailures)...))
+		if err := l.Watch(t.Context()); err == nil {
+			t.Error("a source that does not answer for long is no error")
+		}
+	})
 }

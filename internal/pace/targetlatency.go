@@ -37,7 +37,6 @@ const (
 type Adaptive struct {
 	factor float64
 	say    func(string)
-	clock  clock
 
 	mu      sync.Mutex
 	share   float64   // 1: all the time
@@ -49,11 +48,7 @@ type Adaptive struct {
 // NewAdaptive returns an Adaptive whose share is halved when replies take factor times as long as
 // at the start. Say is told when that begins and ends.
 func NewAdaptive(factor float64, say func(string)) *Adaptive {
-	return newAdaptive(factor, say, wallClock{})
-}
-
-func newAdaptive(factor float64, say func(string), c clock) *Adaptive {
-	return &Adaptive{factor: factor, say: say, clock: c, share: 1}
+	return &Adaptive{factor: factor, say: say, share: 1}
 }
 
 // Done is told of a flight: how much work it meant for the server, in pieces of any size, and how
@@ -74,7 +69,7 @@ func (a *Adaptive) Done(work int, took time.Duration) time.Duration {
 	}
 	limit := a.factor * a.start
 	slow := cost > limit && took >= leastSlow && (took >= stall || len(a.recent) == recentFlights && median(a.recent) > limit)
-	now := a.clock.now()
+	now := time.Now()
 	switch due := now.Sub(a.changed) >= shareEvery; {
 	case slow && due:
 		if a.share == 1 {

@@ -3,22 +3,23 @@ package pace
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
 // TestAdaptive: slow replies halve the share, at most once a second, however many say so; then it
 // grows slowly. One slow reply alone changes nothing, but a stall does.
-func TestAdaptive(t *testing.T) {
-	c := newFakeClock(12, 0)
+func TestAdaptive(t *testing.T) { synctest.Test(t, testAdaptive) }
+
+func testAdaptive(t *testing.T) {
 	var said []string
-	s := newAdaptive(4, func(text string) { said = append(said, text) }, c)
+	s := NewAdaptive(4, func(text string) { said = append(said, text) })
 	fly := func(n int, took time.Duration) (rest time.Duration) {
 		for range n {
 			rest = s.Done(800, took)
 		}
 		return rest
 	}
-	pass := func(d time.Duration) { _ = c.sleep(t.Context(), d) }
 	if rest := fly(1, 10*time.Second) + fly(firstFlights-1, 10*time.Millisecond); rest != 0 {
 		t.Errorf("rests %v before anything is known", rest)
 	}
@@ -31,12 +32,12 @@ func TestAdaptive(t *testing.T) {
 	if rest := fly(10, 50*time.Millisecond); rest != 50*time.Millisecond {
 		t.Errorf("rests %v: halved twice within a second", rest)
 	}
-	pass(shareEvery)
+	time.Sleep(shareEvery)
 	if rest := fly(1, 2*time.Second); rest != longestRest {
 		t.Errorf("rests %v after a stall, want %v", rest, longestRest)
 	}
 	for share := 0.25; share < 1; {
-		pass(shareEvery)
+		time.Sleep(shareEvery)
 		share += shareStep
 		rest := fly(1, 10*time.Millisecond)
 		if want := time.Duration(float64(10*time.Millisecond) * (1/share - 1)); rest != want {
@@ -50,7 +51,7 @@ func TestAdaptive(t *testing.T) {
 		t.Errorf("said %q", said)
 	}
 	for range 20 {
-		pass(shareEvery)
+		time.Sleep(shareEvery)
 		fly(5, time.Second)
 	}
 	if rest := s.Done(1, 25*time.Millisecond); rest > longestRest || s.share != leastShare {
@@ -61,7 +62,7 @@ func TestAdaptive(t *testing.T) {
 // TestAdaptiveQuick: what answers within a few milliseconds is never slow, and a small pipeline
 // is not compared by its round trip.
 func TestAdaptiveQuick(t *testing.T) {
-	s := newAdaptive(2, func(text string) { t.Error(text) }, newFakeClock(12, 0))
+	s := NewAdaptive(2, func(text string) { t.Error(text) })
 	for i := range 1000 {
 		took := time.Millisecond
 		if i > 100 {
