@@ -168,18 +168,18 @@ func TestChange(t *testing.T) {
 		return []byte("+OK\r\n"), ignore.Load() && len(args) == 4 && string(args[1]) == "SET", false
 	}})
 	s := open(t, Options{Addr: srv.Addr()})
-	if err := s.Change(t.Context(), "cache-model", "0"); err != nil {
+	if err := s.Set(t.Context(), "cache-model", "0"); err != nil {
 		t.Fatal(err)
 	}
 	if v, err := s.Setting(t.Context(), "cache-model"); err != nil || v != "0" {
 		t.Errorf("it is %q, %v", v, err)
 	}
 	var re *ReplyError
-	if err := s.Change(t.Context(), "no-such", "0"); !errors.As(err, &re) {
+	if err := s.Set(t.Context(), "no-such", "0"); !errors.As(err, &re) {
 		t.Errorf("an unknown parameter: %v", err)
 	}
 	ignore.Store(true)
-	if err := s.Change(t.Context(), "cache-model", "1"); !errors.As(err, &re) {
+	if err := s.Set(t.Context(), "cache-model", "1"); !errors.As(err, &re) {
 		t.Errorf("a change that did not take: %v", err)
 	}
 }

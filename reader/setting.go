@@ -12,9 +12,9 @@ func (s *Scanner) Setting(ctx context.Context, name string) (string, error) {
 	return c.config(ctx, name)
 }
 
-// Change sets a parameter of the source and makes sure that it took. It is all that ever
+// Set sets a parameter of the source and makes sure that it took. It is all that ever
 // changes anything there.
-func (s *Scanner) Change(ctx context.Context, name, value string) error {
+func (s *Scanner) Set(ctx context.Context, name, value string) error {
 	c, err := s.dial(ctx, 0)
 	if err != nil {
 		return err

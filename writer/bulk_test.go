@@ -9,14 +9,14 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/faultproxy"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // TestBulkAsked: a connection that is lost while a target is asked how long an argument may be is
 // no answer, unless it is lost each time.
 func TestBulkAsked(t *testing.T) {
-	addr := testserver.Redis(t, "--user", "loader", "on", ">secret", "~*", "+@all", "-config")
+	addr := redisserver.Start(t, "--user", "loader", "on", ">secret", "~*", "+@all", "-config").Addr
 	c := redis.NewClient(&redis.Options{Addr: addr})
 	defer c.Close()
 	reset, stall := faultproxy.Plan{ResetAfter: 1 << 20}, faultproxy.Plan{StallAfter: 1 << 20}

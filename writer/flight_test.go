@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
@@ -29,7 +29,7 @@ func (f *flights) Rest(_ context.Context, flight Pipeline) error {
 
 // TestFlights: a pacer is told of all that is sent, and no pipeline begins more keys than it may.
 func TestFlights(t *testing.T) {
-	addr := testserver.Redis(t)
+	addr := redisserver.Start(t).Addr
 	var list []format.Record
 	elements := 0
 	for i := range 95 {

@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
@@ -185,7 +186,7 @@ func TestRealNotFresh(t *testing.T) {
 
 // TestRedisDatabases: SELECT is checked, and real on a Redis.
 func TestRedisDatabases(t *testing.T) {
-	addr := testserver.Redis(t)
+	addr := redisserver.Start(t).Addr
 	l, err := Open(t.Context(), Options{Target: target.Options{Addr: addr, Keyspaces: map[int]target.Keyspace{0: {}, 3: {DB: 2}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -214,7 +215,7 @@ func TestRedisDatabases(t *testing.T) {
 }
 
 func TestRedisPassword(t *testing.T) {
-	addr := testserver.Redis(t, "--requirepass", "right", "--user", "someone", "on", ">theirs", "~*", "&*", "+@all")
+	addr := redisserver.Start(t, "--requirepass", "right", "--user", "someone", "on", ">theirs", "~*", "&*", "+@all").Addr
 	for _, tc := range []struct {
 		user, password string
 		ok             bool
@@ -224,14 +225,14 @@ func TestRedisPassword(t *testing.T) {
 			t.Errorf("%q %q: %v", tc.user, tc.password, err)
 		}
 	}
-	if _, err := Open(t.Context(), Options{Target: target.Options{Addr: testserver.Redis(t), Password: "x"}}); !errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), "leave") {
+	if _, err := Open(t.Context(), Options{Target: target.Options{Addr: redisserver.Start(t).Addr, Password: "x"}}); !errors.Is(err, ErrAuth) || !strings.Contains(err.Error(), "leave") {
 		t.Errorf("needless password: %v", err)
 	}
 }
 
 // TestRedisReplica: a replica is refused.
 func TestRedisReplica(t *testing.T) {
-	addr := testserver.Redis(t, "--replicaof", "127.0.0.1 1")
+	addr := redisserver.Start(t, "--replicaof", "127.0.0.1 1").Addr
 	if _, err := Open(t.Context(), Options{Target: target.Options{Addr: addr}}); !errors.Is(err, ErrPreflight) {
 		t.Errorf("error %v", err)
 	}
@@ -239,7 +240,7 @@ func TestRedisReplica(t *testing.T) {
 
 // TestRedisRunsFull: the load stops and says what to do.
 func TestRedisRunsFull(t *testing.T) {
-	addr := testserver.Redis(t, "--maxmemory", "1")
+	addr := redisserver.Start(t, "--maxmemory", "1").Addr
 	_, _, err := load(t, Options{Target: target.Options{Addr: addr}}, whole(format.List, "l", "a"))
 	if err == nil || !strings.Contains(err.Error(), "maxmemory") {
 		t.Errorf("error %v", err)

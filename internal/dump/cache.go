@@ -74,7 +74,7 @@ func (c CacheSwitch) with(ctx context.Context, s *reader.Scanner, dir storage.St
 				return fmt.Errorf("%w: %s is about %s, where %s was %s before a run turned it off: set it back there, and remove the file",
 					reader.ErrRefused, file, c.Address, c.Name, c.Was)
 			}
-			return f(server{s})
+			return f(s)
 		},
 	})
 	if err == nil {
@@ -134,8 +134,3 @@ func cacheOff(ctx context.Context, src *reader.ServerInfo, k *serversettings.Kee
 	}
 	return err
 }
-
-// A server is the source, as package settings knows servers.
-type server struct{ *reader.Scanner }
-
-func (s server) Set(ctx context.Context, name, value string) error { return s.Change(ctx, name, value) }

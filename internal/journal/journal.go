@@ -84,12 +84,13 @@ func newState() state { return state{units: map[string]*unit{}, runs: map[string
 func Open(path string, o Options) (*Journal, error) {
 	dir, err := storage.CreateDir(path)
 	if err != nil {
-		return nil, noPlace(err)
+		return nil, NoPlace(err)
 	}
 	return OpenStore(dir, o)
 }
 
-func noPlace(err error) error {
+// NoPlace is the ErrNoPlace of an error.
+func NoPlace(err error) error {
 	return fmt.Errorf("%w: %w; choose another place with --state", ErrNoPlace, err)
 }
 
@@ -104,7 +105,7 @@ func OpenStore(s storage.Store, o Options) (*Journal, error) {
 		if errors.Is(err, storage.ErrLocked) {
 			return nil, err
 		}
-		return nil, noPlace(err)
+		return nil, NoPlace(err)
 	}
 	storage.Supersede(lock)
 	j := &Journal{store: s, lock: lock, o: o, held: time.Now(), state: newState()}
@@ -183,7 +184,7 @@ func (j *Journal) Begin(b Identity, empty bool, undo string) (kept string, err e
 	defer j.mu.Unlock()
 	if j.load != nil {
 		if kept, err = j.keep(); err != nil {
-			return "", noPlace(err)
+			return "", NoPlace(err)
 		}
 	}
 	j.state = newState()
@@ -194,7 +195,7 @@ func (j *Journal) Begin(b Identity, empty bool, undo string) (kept string, err e
 		err = j.store.RemoveTemporaries()
 	}
 	if err != nil {
-		return "", noPlace(err)
+		return "", NoPlace(err)
 	}
 	return kept, nil
 }

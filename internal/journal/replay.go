@@ -27,7 +27,7 @@ func (j *Journal) open() error {
 		return err
 	}
 	if j.log, err = storage.OpenLog(j.store, Name); err != nil {
-		return noPlace(err)
+		return NoPlace(err)
 	}
 	j.synced, j.appended = time.Now(), whole
 	if whole < size {
@@ -40,7 +40,7 @@ func (j *Journal) open() error {
 			return errors.Join(err, r.Close())
 		})
 		if err != nil {
-			return noPlace(err)
+			return NoPlace(err)
 		}
 	}
 	return nil

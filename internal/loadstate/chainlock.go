@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
@@ -26,7 +27,7 @@ func (l Location) LockDeltas(ctx context.Context, root string) (storage.Lock, er
 	}
 	store, err := storage.Create(ctx, storage.Join(root, "deltas"), storage.Options{BreakLock: l.BreakLock})
 	if err != nil {
-		return nil, noPlace(err)
+		return nil, journal.NoPlace(err)
 	}
 	if l.Shard.IsAll() {
 		return store.Lock()

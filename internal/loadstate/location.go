@@ -166,7 +166,7 @@ func (l Location) Identity(ctx context.Context) (root string, b journal.Identity
 func (l Location) OpenJournal(ctx context.Context, root string, o journal.Options) (*journal.Journal, error) {
 	store, err := storage.Create(ctx, shardRoot(root, l.Shard), storage.Options{BreakLock: l.BreakLock})
 	if err != nil {
-		return nil, noPlace(err)
+		return nil, journal.NoPlace(err)
 	}
 	return journal.OpenStore(store, o)
 }
@@ -177,10 +177,6 @@ func shardRoot(root string, s shard.Shard) string {
 		return root
 	}
 	return storage.Join(root, fmt.Sprintf("shard-%04d-of-%04d", s.Index, s.Of))
-}
-
-func noPlace(err error) error {
-	return fmt.Errorf("%w: %w; choose another place with --state", journal.ErrNoPlace, err)
 }
 
 // States returns where there may be states of loads of a dump that were not told where to keep

@@ -107,7 +107,7 @@ func join(ctx context.Context, root storage.Store, b journal.Identity, at shard.
 				return s, nil
 			}
 			if !errors.Is(err, fs.ErrExist) {
-				return nil, noPlace(err)
+				return nil, journal.NoPlace(err)
 			}
 		}
 		// Another shard was faster. What it has loaded is there only after it has written this.

@@ -44,7 +44,7 @@ func Look(ctx context.Context, run Run, nodes []string) (*State, error) {
 	case errors.Is(err, storage.ErrLocked):
 		return nil, err
 	case err != nil:
-		return nil, noPlace(err)
+		return nil, journal.NoPlace(err)
 	case store != nil:
 		if s.Journal, err = journal.Read(store); err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
@@ -84,7 +85,7 @@ func TestProveRawFails(t *testing.T) {
 
 // TestProveRawElsewhere: a Redis is not asked.
 func TestProveRawElsewhere(t *testing.T) {
-	if why := proveOn(t, target.Options{Addr: testserver.Redis(t)}); why != "the target is a Redis" {
+	if why := proveOn(t, target.Options{Addr: redisserver.Start(t).Addr}); why != "the target is a Redis" {
 		t.Errorf("%q", why)
 	}
 }

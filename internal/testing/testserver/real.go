@@ -9,17 +9,11 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 )
 
-// Redis starts a redis-server of its own and returns its address.
-func Redis(t *testing.T, args ...string) string {
-	t.Helper()
-	return redisserver.Start(t, args...).Addr
-}
-
 // Each runs a test against every real server there is: an empty redis-server,
 // and the Kvrocks at KVROCKS_ADDR, whose keys it deletes.
 func Each(t *testing.T, test func(t *testing.T, addr string, c *redis.Client)) {
 	t.Run("redis", func(t *testing.T) {
-		addr := Redis(t)
+		addr := redisserver.Start(t).Addr
 		test(t, addr, Client(t, addr))
 	})
 	if addr := os.Getenv("KVROCKS_ADDR"); addr != "" {

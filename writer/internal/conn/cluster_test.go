@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
 )
 
 // TestSlotOf: by what a Redis and the transcripts of a Kvrocks say.
 func TestSlotOf(t *testing.T) {
-	c := testserver.Client(t, testserver.Redis(t, "--cluster-enabled", "yes"))
+	c := testserver.Client(t, redisserver.Start(t, "--cluster-enabled", "yes").Addr)
 	keys := []string{"", "a", "foo", "bar", "{bar}2", "x{bar}y{foo}", "{}bar", "{}{bar}", "{bar", "}bar{", "{{bar}}", "a{b}", "{\x00}\xff", "\xff\xfe{\xc3\x28}"}
 	for i := range 300 {
 		keys = append(keys, strings.Repeat(string(rune(i*7)), i%40))
