@@ -30,13 +30,13 @@ type collector struct {
 	open Counts
 }
 
-func newCollector(at time.Time, a *alphabet) *collector {
+func newCollector(at time.Time, separators *[256]bool) *collector {
 	return &collector{
 		at: at, groups: map[int]*[kindsEnd]Group{},
 		sizes: newHistogram(sizeBounds), lengths: newHistogram(lengthBounds), ttls: newHistogram(ttlBounds),
 		bytes:   largest{measure: func(k *Key) int64 { return k.Bytes }},
 		longest: largest{measure: func(k *Key) int64 { return k.Elements }},
-		walker:  walker{tree: newTree(), heavy: &heavy{}, alphabet: a},
+		walker:  walker{tree: newTree(), heavy: &heavy{}, separators: separators},
 	}
 }
 

@@ -19,7 +19,7 @@ func counted(names []string, separators string, trees int) (*tree, *heavy) {
 	}
 	all, heavies := newTree(), &heavy{}
 	for part := range trees {
-		w := walker{tree: newTree(), heavy: &heavy{}, alphabet: newAlphabet(&set)}
+		w := walker{tree: newTree(), heavy: &heavy{}, separators: &set}
 		for i, name := range slices.Sorted(slices.Values(names)) {
 			if i%trees == part {
 				w.add([]byte(name), format.String, Counts{Keys: 1, Bytes: int64(len(name))})
@@ -95,7 +95,7 @@ func TestMerging(t *testing.T) {
 
 // TestNewPrefixes: where each name has a prefix of its own, nodes are used again.
 func TestNewPrefixes(t *testing.T) {
-	w := walker{tree: newTree(), heavy: &heavy{}, alphabet: newAlphabet(&[256]bool{':': true})}
+	w := walker{tree: newTree(), heavy: &heavy{}, separators: &[256]bool{':': true}}
 	var names [][]byte
 	for i := range 12*mostInner + 1 {
 		names = append(names, fmt.Appendf(nil, "user:{%07d}:profile", i))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -37,7 +38,7 @@ func (s *separatorSample) add(name []byte) {
 	seen := [256]bool{':': true}
 	s.head = s.head[:0]
 	for i, b := range name {
-		if isCandidate[b] && !seen[b] && i > 0 && i < len(name)-1 {
+		if strings.IndexByte(candidates, b) >= 0 && !seen[b] && i > 0 && i < len(name)-1 {
 			seen[b] = true
 			s.in[b]++
 			if s.heads[b] == nil {
@@ -54,13 +55,6 @@ func (s *separatorSample) add(name []byte) {
 		s.head = append(s.head, b)
 	}
 }
-
-var isCandidate = func() (is [256]bool) {
-	for _, b := range []byte(candidates) {
-		is[b] = true
-	}
-	return is
-}()
 
 // found returns the separators: those that stand in at least one of 500 names, behind
 // beginnings that many of them share.

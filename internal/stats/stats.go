@@ -65,7 +65,7 @@ func Run(ctx context.Context, o Options) (*Stats, error) {
 		return nil, err
 	}
 	separators, list := sample.found()
-	all := newCollector(o.Archive.Manifest.Finished, newAlphabet(&separators))
+	all := newCollector(o.Archive.Manifest.Finished, &separators)
 	if err := o.read(ctx, units, all); err != nil {
 		return nil, err
 	}
@@ -115,7 +115,7 @@ func (o *Options) read(ctx context.Context, units []archive.Unit, all *collector
 	var counted [mostWorkers]*collector
 	err := o.each(ctx, lanes, func(ctx context.Context, lane int, u archive.Unit, src *archive.UnitSource) error {
 		if counted[lane] == nil {
-			counted[lane] = newCollector(all.at, all.walker.alphabet)
+			counted[lane] = newCollector(all.at, all.walker.separators)
 		}
 		err := counted[lane].unit(ctx, u, src)
 		if err == nil && o.Done != nil {

@@ -49,22 +49,18 @@ func (t *token) isLast(name []byte) bool { return t.end == len(name) && t.text =
 
 // next returns the part of a name that begins at from, which is not its end. Cut says that the name
 // goes on behind its end.
-func next(name []byte, from int, a *alphabet, cut bool) token {
+func next(name []byte, from int, separators *[256]bool, cut bool) token {
 	end := from + fixed(name[from:])
-	every, some := ^byte(0), byte(0)
-	for _, b := range name[from:end] {
-		every, some = every&a[b], some|a[b]
+	for end < len(name) && !separators[name[end]] {
+		end++
 	}
-	for ; end < len(name) && a[name[end]]&separating == 0; end++ {
-		every, some = every&a[name[end]], some|a[name[end]]
-	}
-	t := classify(name[from:end], every, some)
+	t := classify(name[from:end])
 	t.text += from
 	if cut && end == len(name) {
 		t = token{kind: other, text: end}
 	}
 	t.end = t.text
-	for t.end < len(name) && t.end-end < mostSeparators && t.text == end && a[name[t.end]]&separating != 0 {
+	for t.end < len(name) && t.end-end < mostSeparators && t.text == end && separators[name[t.end]] {
 		t.end++
 	}
 	t.whole = max(end, t.end)
@@ -92,57 +88,37 @@ func isDigit(b byte) bool { return '0' <= b && b <= '9' }
 
 func isHex(b byte) bool { return isDigit(b) || 'a' <= b|0x20 && b|0x20 <= 'f' }
 
-// An alphabet says what each byte is.
-type alphabet [256]byte
-
-// What a byte can be.
-const (
-	separating = 1 << iota
-	digit
-	hexDigit
-	odd // no printable ASCII
-)
-
-func newAlphabet(separators *[256]bool) *alphabet {
-	a := alphabet{}
-	for i := range a {
-		b := byte(i)
-		if separators[b] {
-			a[b] |= separating
-		}
-		if isDigit(b) {
-			a[b] |= digit
-		}
-		if isHex(b) {
-			a[b] |= hexDigit
-		}
-		if b < 0x20 || b >= 0x7f {
-			a[b] |= odd
+// classify says what a part without separators looks like, and where it ends: digits behind a word
+// are a part of their own.
+func classify(text []byte) token {
+	t := token{text: len(text)}
+	digits, hexDigits, plain := 0, 0, 0
+	for _, b := range text {
+		switch {
+		case isDigit(b):
+			digits, hexDigits, plain = digits+1, hexDigits+1, plain+1
+		case isHex(b):
+			hexDigits, plain = hexDigits+1, plain+1
+		case ' ' <= b && b <= '~':
+			plain++
 		}
 	}
-	return &a
-}
-
-// classify says what a part without separators looks like, and where it ends: digits behind a word
-// are a part of their own. Every and some are what every byte of it is, and what some are.
-func classify(text []byte, every, some byte) token {
-	t := token{text: len(text)}
-	switch {
-	case some&odd != 0 && !isText(text):
+	switch n := len(text); {
+	case plain < n && !isText(text):
 		t.kind = binary
-	case len(text) == 0:
-	case every&digit != 0:
+	case n == 0:
+	case digits == n:
 		t.kind, t.value, t.known = numeral(text)
-	case len(text) == 36 && isUUID(text):
+	case n == 36 && isUUID(text):
 		t.kind = uuid
-	case len(text) >= 16 && every&hexDigit != 0:
+	case n >= 16 && hexDigits == n:
 		t.kind = hexadecimal
-	case len(text) >= 10 && isDigit(text[0]) && fixed(text) == 10:
+	case n >= 10 && isDigit(text[0]) && fixed(text) == 10:
 		t.kind = date
 		t.value, t.known = dateOf(text[:10])
-	case some&digit != 0 && wordBefore(text) > 0:
+	case digits > 0 && wordBefore(text) > 0:
 		t.text = wordBefore(text)
-	case len(text) > longLiteral:
+	case n > longLiteral:
 		t.kind = other
 	}
 	return t

@@ -7,11 +7,11 @@ import (
 // A walker puts names, which come in byte order, into a tree: a name shares most of its way with
 // the one before it.
 type walker struct {
-	tree     *tree
-	heavy    *heavy
-	alphabet *alphabet
-	name     []byte // the last one, or its beginning
-	way      []step
+	tree       *tree
+	heavy      *heavy
+	separators *[256]bool
+	name       []byte // the last one, or its beginning
+	way        []step
 }
 
 // A step is one part of the last name.
@@ -59,7 +59,7 @@ func (w *walker) down(cut bool) *node {
 		n, at, plain = s.node, s.end, s.plain
 	}
 	for at < len(w.name) {
-		tok := next(w.name, at, w.alphabet, cut)
+		tok := next(w.name, at, w.separators, cut)
 		if len(w.way) == w.tree.depth-1 {
 			tok = token{kind: other, text: len(w.name), end: len(w.name), whole: len(w.name)}
 		}
