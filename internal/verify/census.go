@@ -30,7 +30,7 @@ type Counter interface {
 // have changed in between. Without the proof those that were spared are asked, in a second pass.
 type Census struct {
 	counter  Counter
-	most     int64         // keys that the server may have, to be worth while
+	most     Count         // that the server may have, to be worth while
 	patience time.Duration // with a count in the end, at least
 
 	mu     sync.Mutex
@@ -52,7 +52,7 @@ const (
 )
 
 // NewCensus returns a Census that closes the counter. Now is the server's time.
-func NewCensus(c Counter, most int64, now time.Time) *Census {
+func NewCensus(c Counter, most Count, now time.Time) *Census {
 	return &Census{
 		counter: c, most: most, patience: 5 * time.Second, began: time.Now(), expiring: map[int64]int64{}, horizon: now.Add(horizonAfter).Unix(),
 	}
@@ -67,8 +67,9 @@ func (c *Census) spares(ctx context.Context) bool {
 	defer c.mu.Unlock()
 	if c.failed == nil && time.Since(c.looked) >= lookEvery {
 		n, done, err := c.counter.Look(ctx, false)
-		if c.failed = err; done && n.Keys > c.most {
-			c.failed = errors.New("the target has other keys as well")
+		if c.failed = err; done && (n.Keys > c.most.Keys || n.Expiring > c.most.Expiring) {
+			c.failed = fmt.Errorf("the target counts %s, of which %s expire: more than the dump can have brought",
+				progress.Plural(n.Keys, "key", "keys"), progress.Count(n.Expiring))
 		}
 		c.looked = time.Now()
 	}
@@ -137,8 +138,8 @@ func (c *Census) differs(n Count) (why error, more bool) {
 		}
 	}
 	if until >= c.horizon || keys != n.Keys || expiring != n.Expiring {
-		why = fmt.Errorf("the target counts %s, of which %d expire, and of the dump %d and %d were found there",
-			progress.Plural(n.Keys, "key", "keys"), n.Expiring, keys, expiring)
+		why = fmt.Errorf("the target counts %s, of which %s expire, and of the dump %s and %s were found there",
+			progress.Plural(n.Keys, "key", "keys"), progress.Count(n.Expiring), progress.Count(keys), progress.Count(expiring))
 	}
 	return why, n.Keys > keys
 }

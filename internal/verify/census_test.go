@@ -53,7 +53,7 @@ func TestCensusProves(t *testing.T) {
 		"after more than an hour":   {[]int64{0}, counts{n(1, 0, 3599, 3601)}, "counts 1 key,"},
 		"both beyond, of which one": {[]int64{0, 7200, 9000}, counts{n(3, 1, 5, 6)}, "3 and 2 were found"},
 	} {
-		census := NewCensus(&c.counts, 100, now)
+		census := NewCensus(&c.counts, Count{}, now)
 		census.patience = 0
 		for _, s := range c.expire {
 			k := &key{}
@@ -70,13 +70,14 @@ func TestCensusProves(t *testing.T) {
 	}
 }
 
-// TestCensusGivesUp: a server that counts more keys than the dump can have brought is no longer
-// hoped for.
+// TestCensusGivesUp: a server that counts more than the dump can have brought is no longer hoped
+// for.
 func TestCensusGivesUp(t *testing.T) {
-	for most, want := range map[int64]bool{3: true, 2: false} {
-		census := NewCensus(&counts{{Keys: 3, From: 1, Until: 2}}, most, time.Now())
-		if got := census.spares(t.Context()); got != want || (census.proves(t.Context()) == nil) && !want {
-			t.Errorf("at most %d keys: %v", most, got)
+	for _, most := range []Count{{Keys: 3, Expiring: 1}, {Keys: 2, Expiring: 1}, {Keys: 3}} {
+		census := NewCensus(&counts{{Keys: 3, Expiring: 1, From: 1, Until: 2}}, most, time.Now())
+		want := most == Count{Keys: 3, Expiring: 1}
+		if got := census.spares(t.Context()); got != want || (census.failed == nil) != want {
+			t.Errorf("at most %+v: %v, %v", most, got, census.failed)
 		}
 	}
 }

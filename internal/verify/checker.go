@@ -30,7 +30,7 @@ type Checker struct {
 	sparing  bool  // keys may be spared; one of which there is something to say is read again
 	seen     int64 // keys of this Check so far
 	spared   int64 // as many as it had seen when the last one was spared
-	expiries bool  // only the expiry of keys is asked for that have none in the dump
+	expiries int64 // of so many keys only the expiry is asked, if the dump has none; 0: all of all
 
 	open   *key // the key whose last part has not come yet
 	skip   bool // the parts of the key at hand are not wanted
@@ -65,7 +65,7 @@ func (c *Checker) Close() error { return errors.Join(c.server.Close(), c.spool.C
 // Check compares the keys of src; in a round behind the first only those in names. If again is
 // set, keys that differ are not reported, but returned.
 func (c *Checker) Check(ctx context.Context, src Source, names *Names, again bool) (Names, error) {
-	c.sparing, c.expiries = again && names == nil && c.census != nil, false
+	c.sparing, c.expiries = again && names == nil && c.census != nil, 0
 	wanted := func(key []byte) (bool, error) { return c.o.Sample.Holds(key), nil }
 	if names != nil {
 		wanted = among(names.reader())
@@ -77,7 +77,7 @@ func (c *Checker) Check(ctx context.Context, src Source, names *Names, again boo
 // ones, so many, but for those in names, and those that have one in the dump. It returns those that
 // have one, or are not there.
 func (c *Checker) CheckExpiries(ctx context.Context, src Source, names *Names, spared int64) (Names, error) {
-	c.sparing, c.expiries = false, true
+	c.sparing, c.expiries = false, spared
 	asked := among(names.reader())
 	return c.check(ctx, src, func(key []byte) (bool, error) {
 		was, err := asked(key)
@@ -88,7 +88,7 @@ func (c *Checker) CheckExpiries(ctx context.Context, src Source, names *Names, s
 func (c *Checker) check(ctx context.Context, src Source, wanted func([]byte) (bool, error), again bool) (Names, error) {
 	from := c.spool.size
 	c.again, c.seen, c.spared = again, 0, 0
-	for {
+	for c.expiries == 0 || c.seen <= c.expiries {
 		r, err := src.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -163,7 +163,7 @@ func (c *Checker) record(ctx context.Context, r *format.Record, wanted func([]by
 	if k == nil || !bytes.Equal(k.source, r.Key) {
 		return fmt.Errorf("verify database %d: key %s has no first part", c.db, quoted(r.Key))
 	}
-	if c.expiries {
+	if c.expiries > 0 {
 		k.closed, c.open, c.skip = true, nil, true
 		c.add(k, 0).Kind = format.String // of which this asks for no byte
 		return c.full(ctx)
@@ -196,7 +196,7 @@ func (c *Checker) begin(r *format.Record) error {
 			class, detail = LeftOut, "for its short life"
 		}
 	}
-	if c.expiries && (class != "" || expire != 0) {
+	if c.expiries > 0 && (class != "" || expire != 0) {
 		c.skip = true // it was not spared
 		return nil
 	}
@@ -242,7 +242,7 @@ func (c *Checker) done(k *key) error {
 			c.free = append(c.free, k)
 		}
 	}()
-	if c.expiries {
+	if c.expiries > 0 {
 		if k.typ == "" && k.gotExpire == 0 {
 			return nil
 		}

@@ -15,7 +15,9 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadchain"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
@@ -237,6 +239,34 @@ func TestCensusOfNamespaces(t *testing.T) {
 		equal, found, said := o.compare(t, 1)
 		if equal == expires || !strings.Contains(said, "database 0: keys") || strings.Contains(said, "database 1: keys") != expires {
 			t.Errorf("equal: %v\n%s", equal, said)
+		}
+		if _, all, _ := o.compare(t, math.MaxInt64); found != all {
+			t.Errorf("found\n%s\nwhere all keys are asked:\n%s", found, all)
+		}
+	}
+}
+
+// TestCensusOfChain: what deltas have added, given an expiry and deleted counts.
+func TestCensusOfChain(t *testing.T) {
+	base := smalldump.Make(t, smalldump.Options{ChunkBytes: 1 << 20}, plentiful())
+	chain := filepath.Join(t.TempDir(), "chain")
+	expires := smalldump.String("t10", "text")
+	expires.Expire = 4102444800123
+	smalldump.Delta(t, archive.DeltaPath(chain, 1), base, []format.Record{expires, smalldump.Deleted("t20"), smalldump.String("u1", "new"), smalldump.String("u2", "new")})
+	o := try(t, base, "", nil)
+	o.load(t)
+	o.spec.Dump, o.spec.Base = chain, base
+	var log bytes.Buffer
+	s := o.spec
+	s.Summary = summary.New("test", "", "load")
+	if err := loadchain.Run(t.Context(), []load.Options{{Spec: s, MaxErrors: -1}}, false, &log, &log); load.ExitCode(err) > 3 {
+		t.Fatal(err, log.String())
+	}
+	for _, key := range []string{"none", "u2"} {
+		o.DB(0).SetTTL(key, 1<<40)
+		equal, found, said := o.compare(t, 1)
+		if n := o.asked.Load(); equal != (key == "none") || strings.Contains(said, "second pass") == equal || equal && n > 30 {
+			t.Errorf("equal: %v, %d asked\n%s", equal, n, said)
 		}
 		if _, all, _ := o.compare(t, math.MaxInt64); found != all {
 			t.Errorf("found\n%s\nwhere all keys are asked:\n%s", found, all)
