@@ -57,6 +57,7 @@ func TestVerifyMany(t *testing.T) {
 		t.Errorf("%s, %v", text, err)
 	}
 	run("verify", "--type", "hash", "--match", "b00*", "--reverse").ended(t, exitcode.Different, "compared 10 keys", "1 key")
+	run("verify", "--type", "hash", "--reverse").ended(t, exitcode.Different, "compared 60 keys", "1 key: not in the dump")
 	run("verify", "--match", "a02*", "--reverse").ended(t, exitcode.Done)
 	run("verify", "--report", filepath.Join(report, "x")).failed(t, exitcode.Refused, "--report")
 }

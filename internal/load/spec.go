@@ -45,6 +45,7 @@ type Spec struct {
 	Rewrite rewrite.Options
 
 	Raw    bool                    // written by raw batches: Run sets it
+	Wrote  []format.Type           // the types of the load, by its journal; nil: not known
 	Target writer.Options          // Open sets its Keyspaces
 	Own    target.Keyspace         // in which a connection is by itself
 	MapDB  map[int]target.Keyspace // where each database goes; nil: not said

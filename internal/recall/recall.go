@@ -38,7 +38,7 @@ type Flags interface {
 // Options say which load is meant, and by what command. All are needed.
 type Options struct {
 	// Spec says it by Dump, Base, Keys, State, Shard and the address of the target. Load sets Raw:
-	// what raw batches wrote, scores that commands refuse among it, is on the target.
+	// what raw batches wrote, scores that commands refuse among it, is on the target; and Wrote.
 	Spec    *load.Spec
 	Command string // load, follow, verify, finish or rollback
 	Several bool   // it is one of several targets, whose states are below State
@@ -64,6 +64,9 @@ func Load(ctx context.Context, c Flags, o Options) error {
 		return nil
 	}
 	o.Spec.Raw = b.Raw
+	for t := range strings.SplitSeq(b.Settings["--type"], ",") {
+		o.Spec.Wrote = append(o.Spec.Wrote, format.Type(t))
+	}
 	var said []string
 	known := flagsOf(b)
 	for _, name := range slices.Sorted(maps.Keys(known)) {

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -240,7 +241,7 @@ func (c *comparison) reverse(ctx context.Context, db int) error {
 	r := readback.New(c.target.Target, db, nil)
 	rev := &verify.Reverse{
 		DB: db, Archive: c.dump, Keep: c.Filter.Key(), Sample: c.Sample, Report: c.list.Add, Tally: &c.tally,
-		Chunks: func(ci format.ChunkInfo) bool { return c.Filter.Type(ci.Type) }, Renamed: c.rules.IsSuffixedName,
+		Chunks: func(ci format.ChunkInfo) bool { return c.Filter.Type(ci.Type) || slices.Contains(c.Wrote, ci.Type) }, Renamed: c.rules.IsSuffixedName,
 	}
 	if p := c.rules.Prefix; !p.IsNone() {
 		rev.Source, rev.Name = p.Source, p.Apply
