@@ -11,6 +11,7 @@ type account struct {
 	db      int
 	stats   checkpoint.Stats // of the job, and of runs before
 	reports []LeftOut        // behind the last checkpoint
+	kept    int              // about how many bytes these take
 	report  func(LeftOut)    // nil: nobody is told
 }
 
@@ -75,6 +76,7 @@ func (a *account) add(l LeftOut) {
 	a.stats.LeftOut[l.Reason]++
 	if a.report != nil {
 		a.reports = append(a.reports, l)
+		a.kept += len(l.Key) + len(l.Member) + len(l.Command) + len(l.Reply) + 128
 	}
 }
 
@@ -84,7 +86,7 @@ func (a *account) tell() {
 		a.report(l)
 	}
 	clear(a.reports)
-	a.reports = a.reports[:0]
+	a.reports, a.kept = a.reports[:0], 0
 }
 
 // expire counts k as expired, and lets nothing more of it be sent.

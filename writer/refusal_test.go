@@ -375,3 +375,30 @@ func TestParts(t *testing.T) {
 		})
 	}
 }
+
+// A countedSource is the same record again and again. It knows how many were read and not told.
+type countedSource struct{ left, waiting, most int }
+
+func (s *countedSource) Next() (*format.Record, error) {
+	if s.most = max(s.most, s.waiting); s.left == 0 {
+		return nil, io.EOF
+	}
+	s.left, s.waiting = s.left-1, s.waiting+1
+	r := str("a", "", 0)
+	return &r, nil
+}
+
+// TestManyLeftOut: what is left out is told while a job runs, and takes no memory with the data.
+func TestManyLeftOut(t *testing.T) {
+	m := testserver.Start(t, nil)
+	l := open(t, Options{Target: target.Options{Addr: m.Addr}, Rename: func(int, format.Kind, []byte) ([]byte, string) { return nil, ReasonConflict }})
+	w, err := l.NewWorker(t.Context(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	s := countedSource{left: 100_000}
+	if err := w.Load(t.Context(), Job{Source: &s, Report: func(LeftOut) { s.waiting-- }}); err != nil || s.waiting != 0 || s.most > checkpointBytes/128 {
+		t.Errorf("%d were kept at once, %d were never told: %v", s.most, s.waiting, err)
+	}
+}

@@ -120,14 +120,15 @@ func (w *Worker) record(ctx context.Context, r *format.Record) error {
 	w.records++
 	w.queue.dirty = false
 	w.since += r.Size()
-	if w.queue.batch.borrowed || w.since > checkpointBytes {
+	if w.queue.batch.borrowed || w.since+w.account.kept > checkpointBytes {
 		return w.flush(ctx)
 	}
 	return nil
 }
 
-// checkpointBytes is how much is queued at the most without a checkpoint, which can only lie
-// between two records: large ones would else be cut by the pipelines in their middles only.
+// checkpointBytes is how much is queued, and kept of what is left out, at the most without a
+// checkpoint, which can only lie between two records: large ones would else be cut by the pipelines
+// in their middles only.
 const checkpointBytes = 4 << 20
 
 // keyOf returns the key that r belongs to. A new one has been decided on: it may be out.
@@ -158,7 +159,7 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	}
 	own := w.decide(k)
 	if onExists == Skip && k.out != alive && k.first >= w.job.Asked {
-		w.passed = append(w.passed, k.first)
+		w.passed, w.since = append(w.passed, k.first), w.since+8
 	}
 	// Of what may have been sent before, the expiry may not have got there.
 	sent := k.again && k.out == expired && !w.wasOver(k.expire)
