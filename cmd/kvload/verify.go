@@ -66,8 +66,9 @@ func verifyCommand() *cli.Command {
 		Name: "verify", Usage: "compare a target with a dump",
 		UsageText:   "kvload verify --uri redis://HOST:6666 --in DIR [options]",
 		Description: verifyText,
-		Flags: append(verifyFlags(command.Text("state", command.Written, "where the load keeps "+
-			"its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the dump)")), shardFlags()...),
+		Flags: append(shardFlags(), verifyFlags(command.Text("state", command.Written,
+			"where the load keeps its journal, `DIR` (default: DUMP.load/HOST_PORT, beside the "+
+				"dump)"))...),
 		Action: command.Action(parseVerify, func(c *cli.Context, o verifytarget.Options) error {
 			o.Summary = command.Summarize(c, "", command.AfterVerify("differs.jsonl"))
 			return verifytarget.Run(c.Context, o, command.Out(c), c.App.ErrWriter)

@@ -127,3 +127,17 @@ func TestRoundLeft(t *testing.T) {
 		}
 	}
 }
+
+// TestManyServers: a line of a log names four, or five, and says how many more there are.
+func TestManyServers(t *testing.T) {
+	s := shots()["dump"]
+	for n, want := range map[int]string{5: "source 10.0.0.4: ", 6: "; and 2 servers more; "} {
+		s.Servers = nil
+		for i := range n {
+			s.Servers = append(s.Servers, Server{Role: Source, Addr: fmt.Sprint("10.0.0.", i)})
+		}
+		if got := Line(s); !strings.Contains(got, want) || strings.Contains(got, "10.0.0.5") {
+			t.Errorf("%d servers: %s", n, got)
+		}
+	}
+}

@@ -212,3 +212,13 @@ func TestSpeed(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// TestDifferences: what is explained is not counted with what is not.
+func TestDifferences(t *testing.T) {
+	a := []Difference{{Kind: "type", Keys: 1}, {Kind: "value", Keys: 2}}
+	got := Differences(a, []Difference{{Kind: "value", Keys: 3}, {Kind: "value", Keys: 4, Explained: true}})
+	want := []Difference{{Kind: "type", Keys: 1}, {Kind: "value", Keys: 5}, {Kind: "value", Keys: 4, Explained: true}}
+	if !slices.Equal(got, want) || a[1].Keys != 2 {
+		t.Errorf("%v of %v, want %v", got, a, want)
+	}
+}
