@@ -40,6 +40,7 @@ const maxConflictBytes = 32 << 20
 type conflicts struct {
 	policy Conflict
 	types  map[int]map[string][]format.Type // by database and name, in Pika's order
+	sets   [][]format.Type                  // that names share
 	count  int
 	size   int
 }
@@ -95,7 +96,11 @@ func (cs *conflicts) add(k archive.ConflictKey) error {
 		cs.types[k.DB] = map[string][]format.Type{}
 	}
 	cs.count++
-	cs.types[k.DB][string(k.Key)] = k.Types
+	at := slices.IndexFunc(cs.sets, func(s []format.Type) bool { return slices.Equal(s, k.Types) })
+	if at < 0 {
+		at, cs.sets = len(cs.sets), append(cs.sets, k.Types)
+	}
+	cs.types[k.DB][string(k.Key)] = cs.sets[at]
 	return nil
 }
 

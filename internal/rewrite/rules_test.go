@@ -130,6 +130,16 @@ func TestRename(t *testing.T) {
 	}
 }
 
+// TestConflictsShare: names of the same types share the list of these.
+func TestConflictsShare(t *testing.T) {
+	of := []format.Type{format.TypeString, format.TypeHash}
+	d := dump{conflicts: []archive.ConflictKey{{Key: []byte("a"), Types: of}, {Key: []byte("b"), Types: of}}}
+	cs, err := collectConflicts(d, &filter.Filter{}, Options{Conflict: First})
+	if err != nil || &cs.types[0]["a"][0] != &cs.types[0]["b"][0] {
+		t.Errorf("%v, %v", cs.types, err)
+	}
+}
+
 // TestConflictRefused: a name is never taken that the dump has already, nor one of several types
 // without being told how.
 func TestConflictRefused(t *testing.T) {
