@@ -1,6 +1,7 @@
 package reader
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,28 +41,35 @@ func (s *session) chooseListing(ctx context.Context, c *conn) error {
 	if err != nil {
 		return err
 	}
-	var first error
-	for i, way := range ways {
-		err := s.proveListing(ctx, c, way)
-		if err == nil {
-			s.listing = way
-			if i > 0 {
-				s.warn("PKSCANRANGE cannot be used (%v). Keys are listed by SCANX instead, and strings read by GET, which can answer from the source's cache", s.o.explain(first))
-			}
-			return s.chooseHash(ctx, c)
-		}
-		if first == nil {
-			first = err
-		}
-		if !errors.Is(err, ErrAuth) && !errors.Is(err, ErrRefused) {
-			return err
-		}
+	way, first, err := choose(ways, func(way listing) error { return s.proveListing(ctx, c, way) })
+	switch {
+	case isRefusal(err) && ways[0] == byRange:
+		return fmt.Errorf("%w; SCANX cannot be used either; allow one of them to the account, or, at the price that --help tells, give --scan scan", err)
+	case err != nil:
+		return err
+	case first != nil:
+		s.warn("PKSCANRANGE cannot be used (%v). Keys are listed by SCANX instead, and strings read by GET, which can answer from the source's cache", s.o.explain(first))
 	}
-	if ways[0] == byRange {
-		first = fmt.Errorf("%w; SCANX cannot be used either; allow one of them to the account, or, at the price that --help tells, give --scan scan", first)
-	}
-	return first
+	s.listing = way
+	return s.chooseHash(ctx, c)
 }
+
+// choose returns the first way that can be used, and why the first of all cannot. If none can, that
+// is the error.
+func choose[W any](ways []W, prove func(W) error) (chosen W, first, err error) {
+	for _, way := range ways {
+		if err = prove(way); err == nil {
+			return way, first, nil
+		}
+		if first = cmp.Or(first, err); !isRefusal(err) {
+			return chosen, first, err
+		}
+	}
+	return chosen, first, first
+}
+
+// isRefusal reports whether the source does not let us do something that it may know.
+func isRefusal(err error) bool { return errors.Is(err, ErrAuth) || errors.Is(err, ErrRefused) }
 
 // proveListing sends the commands of one way.
 func (s *session) proveListing(ctx context.Context, c *conn, way listing) error {
@@ -91,29 +99,19 @@ func (s *session) proveListing(ctx context.Context, c *conn, way listing) error 
 
 // chooseHash finds the best command for hashes that works.
 func (s *session) chooseHash(ctx context.Context, c *conn) error {
-	var first error
-	for _, h := range []struct {
-		collection
-		since version
-	}{{hash{}, version{3, 0, 5}}, {hashx{}, version{3, 0, 3}}, {hashCursor, version{}}} {
-		if !s.source.version.atLeast(h.since.major, h.since.minor, h.since.patch) {
-			continue
-		}
+	ways := []collection{hash{}, hashx{}, hashCursor}
+	if !s.source.version.atLeast(3, 0, 3) {
+		ways = ways[2:]
+	} else if !s.source.version.atLeast(3, 0, 5) {
+		ways = ways[1:]
+	}
+	var err error
+	s.hash, _, err = choose(ways, func(h collection) error {
 		var b resp.Batch
 		h.ask(&b, s.probe, &position{}, 1)
-		err := c.prove(ctx, &b)
-		if err == nil {
-			s.hash = h.collection
-			return nil
-		}
-		if first == nil {
-			first = err
-		}
-		if !errors.Is(err, ErrAuth) && !errors.Is(err, ErrRefused) {
-			return err
-		}
-	}
-	return first
+		return c.prove(ctx, &b)
+	})
+	return err
 }
 
 // checkCursor refuses to scan by cursor where that never ends: on 3.5.3 to 3.5.5 SCAN forgets
@@ -161,7 +159,7 @@ func (s *session) prove(ctx context.Context, c *conn) error {
 		b.Add("XRANGE", s.probe, "-", "+", "COUNT", 1)
 		b.Add("XINFO", "STREAM", s.probe)
 		b.Add("XLEN", s.probe)
-		if err := c.prove(ctx, &b); errors.Is(err, ErrAuth) || errors.Is(err, ErrRefused) {
+		if err := c.prove(ctx, &b); isRefusal(err) {
 			return fmt.Errorf("%w; or leave the streams out with --streams off", s.o.explain(err))
 		} else if err != nil {
 			return err

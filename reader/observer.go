@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"maps"
 	"strconv"
 	"time"
 )
@@ -49,32 +50,30 @@ func (o *Observer) Look(ctx context.Context) (Health, error) {
 	if err := o.connect(ctx); err != nil {
 		return Health{}, err
 	}
-	h := Health{}
+	info := map[string]string{}
 	for _, section := range []string{"data", "stats", "cpu"} {
-		info, err := o.c.info(ctx, section)
+		fields, err := o.c.info(ctx, section)
 		if err != nil {
 			o.Close()
 			return Health{}, err
 		}
-		switch section {
-		case "data":
-			h.Memory, h.Disk = int64(infoNumber(info["used_memory"])), int64(infoNumber(info["db_size"]))
-			if n := info["db_fatal"]; n != "" && n != "0" {
-				h.Notes = append(h.Notes, "RocksDB reports an error (db_fatal)")
-			}
-		case "stats":
-			h.Ops = infoNumber(info["instantaneous_ops_per_sec"])
-			for _, n := range []struct{ field, text string }{
-				{"is_compact", "compacting"}, {"is_bgsaving", "saving (bgsave)"}, {"is_scaning_keyspace", "counting its keys"},
-			} {
-				if is := info[n.field]; is != "" && is[0] != 'N' {
-					h.Notes = append(h.Notes, n.text)
-				}
-			}
-		case "cpu":
-			if h.CPUSeconds = infoNumber(info["used_cpu_sys"]); h.CPUSeconds >= 0 {
-				h.CPUSeconds += max(0, infoNumber(info["used_cpu_user"]))
-			}
+		maps.Copy(info, fields)
+	}
+	h := Health{
+		Ops: infoNumber(info["instantaneous_ops_per_sec"]), CPUSeconds: infoNumber(info["used_cpu_sys"]),
+		Memory: int64(infoNumber(info["used_memory"])), Disk: int64(infoNumber(info["db_size"])),
+	}
+	if h.CPUSeconds >= 0 {
+		h.CPUSeconds += max(0, infoNumber(info["used_cpu_user"]))
+	}
+	if n := info["db_fatal"]; n != "" && n != "0" {
+		h.Notes = append(h.Notes, "RocksDB reports an error (db_fatal)")
+	}
+	for _, n := range []struct{ field, text string }{
+		{"is_compact", "compacting"}, {"is_bgsaving", "saving (bgsave)"}, {"is_scaning_keyspace", "counting its keys"},
+	} {
+		if is := info[n.field]; is != "" && is[0] != 'N' {
+			h.Notes = append(h.Notes, n.text)
 		}
 	}
 	return h, nil

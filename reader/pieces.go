@@ -2,7 +2,6 @@ package reader
 
 import (
 	"context"
-	"errors"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -27,23 +26,19 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 	for try := 1; ; try++ {
 		pc.last = try == maxTries
 		err := pc.put(ctx)
-		var re *ReplyError
-		reason, detail := Changed, "its elements moved each time it was read"
-		switch {
-		case errors.Is(err, errChanged):
-		case errors.Is(err, errGone):
+		reason, detail := w.whyUnread(ctx, err, cr)
+		switch reason {
+		case "":
+			return err
+		case Changed:
+			detail = "its elements moved each time it was read"
+		case Gone:
 			detail = "while it was read in pieces"
 			if reason, err = w.whyGoneSince(ctx, pc.expire); err != nil {
 				return err
 			}
-		case errors.As(err, &re) && re.WrongType():
-			reason, detail = Retyped, "while it was read in pieces"
-		case errors.Is(err, resp.ErrTooLarge): // an element
-			reason, detail = TooLarge, aboveAll
-		case re != nil && w.works(ctx, cr):
-			reason, detail = Unreadable, re.Reply
-		default:
-			return err
+		case Retyped:
+			detail = "while it was read in pieces"
 		}
 		over := reason != Changed || pc.last
 		if pc.handed {

@@ -27,15 +27,19 @@ type scan struct {
 	reading string         // what errors say of reading a value
 }
 
+// An asker adds the commands that read the key to b, of a collection its first n elements.
+type asker interface {
+	ask(b *resp.Batch, key []byte, n int)
+}
+
 // A typeReader reads the values of the keys of one type.
 type typeReader interface {
+	asker
 	// word is the type as PKSCANRANGE calls it, and group how many items of its reply
 	// belong to one key.
 	word() (word string, group int)
 	// most is how many elements of a key are asked for at once; 1: a key comes whole.
 	most() int
-	// ask adds the commands that read the key to b, of a collection its first n elements.
-	ask(b *resp.Batch, key []byte, n int)
 	// put takes the replies to ask and hands the key over. Items are those of
 	// the page: the key, and what came with it.
 	put(ctx context.Context, p *resp.Replies, items [][]byte, expire int64, n int) error
@@ -75,14 +79,31 @@ func (w *scan) put(ctx context.Context, r typeReader, p *resp.Replies, items [][
 	return w.sink.Skip(items[0], reason, re.Reply)
 }
 
+// whyUnread says why a key was not read whole, if err is of that key alone; else the reason is
+// empty.
+func (w *scan) whyUnread(ctx context.Context, err error, r asker) (reason Reason, detail string) {
+	var re *ReplyError
+	switch {
+	case errors.Is(err, errChanged):
+		return Changed, ""
+	case errors.Is(err, errGone):
+		return Gone, ""
+	case errors.As(err, &re) && re.WrongType():
+		return Retyped, re.Reply
+	case errors.Is(err, resp.ErrTooLarge): // an element
+		return TooLarge, aboveAll
+	case re != nil && w.works(ctx, r):
+		return Unreadable, re.Reply
+	}
+	return "", ""
+}
+
 // maxOdd is how many keys in a row can be unreadable, each by itself.
 const maxOdd = 1000
 
 // works reports whether other keys of a type can be read. Then a reply that is no answer is a
 // matter of its key alone, which must not end a dump.
-func (w *scan) works(ctx context.Context, r interface {
-	ask(b *resp.Batch, key []byte, n int)
-}) bool {
+func (w *scan) works(ctx context.Context, r asker) bool {
 	var b resp.Batch
 	r.ask(&b, w.s.probe, 1)
 	w.odd++

@@ -2,7 +2,6 @@ package reader
 
 import (
 	"context"
-	"errors"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -14,23 +13,16 @@ import (
 func (w *scan) stream(ctx context.Context, key []byte, lim *adaptiveLimit) error {
 	for try := 1; ; try++ {
 		handed, err := w.streamPieces(ctx, key, lim)
-		var re *ReplyError
-		reason, detail := Changed, "made anew each time it was read"
-		switch {
-		case err == nil:
+		if err == nil {
 			w.odd = 0
 			return nil
-		case errors.Is(err, errChanged):
-		case errors.Is(err, errGone):
-			reason, detail = Gone, ""
-		case errors.As(err, &re) && re.WrongType():
-			reason, detail = Retyped, re.Reply
-		case errors.Is(err, resp.ErrTooLarge): // an entry
-			reason, detail = TooLarge, aboveAll
-		case re != nil && w.works(ctx, streamReader{}):
-			reason, detail = Unreadable, re.Reply
-		default:
+		}
+		reason, detail := w.whyUnread(ctx, err, streamReader{})
+		switch reason {
+		case "":
 			return err
+		case Changed:
+			detail = "made anew each time it was read"
 		}
 		if handed {
 			if err := w.sink.Drop(key, ""); err != nil {

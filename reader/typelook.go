@@ -43,7 +43,7 @@ func (k *KeyReader) Types(ctx context.Context, names [][]byte, streams bool) ([]
 			sets = append(sets, l.read(one, some[i]))
 			err = one.Err()
 			if re := (*ReplyError)(nil); errors.As(err, &re) && !re.Transient() { // of this name, or of the command
-				k.anyType = k.anyType || errors.Is(err, ErrAuth) || errors.Is(err, ErrRefused)
+				k.anyType = k.anyType || isRefusal(err)
 				sets[len(sets)-1], err = AllTypes, nil
 			}
 		}

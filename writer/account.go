@@ -1,8 +1,8 @@
 package writer
 
 import (
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 )
 
 // An account counts what becomes of the keys of a source database, and keeps what was left out
@@ -68,7 +68,7 @@ func (a *account) leave(k *key, reason, command, reply string) {
 func (a *account) leaveMember(k *key, member []byte, command, reply string) {
 	a.add(LeftOut{
 		DB: a.db, Kind: k.kind, Key: clone(k.source), Reason: ReasonRefused,
-		Member: clone(member), Command: command + " " + conn.Quote(member), Reply: reply,
+		Member: clone(member), Command: command + " " + resp.Quote(member), Reply: reply,
 	})
 }
 

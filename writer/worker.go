@@ -8,6 +8,7 @@ import (
 	"io"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
@@ -48,7 +49,7 @@ func (w *Worker) Close() error {
 }
 
 func (w *Worker) neverCame() error {
-	return fmt.Errorf("load database %d: the last part of key %s never came", w.db, conn.Quote(w.open.source))
+	return fmt.Errorf("load database %d: the last part of key %s never came", w.db, resp.Quote(w.open.source))
 }
 
 // Load writes every record of job.Source. When it returns nil, the target has acknowledged them
@@ -91,7 +92,7 @@ func (w *Worker) load(ctx context.Context) error {
 // record queues the commands of r, and flushes when the batch is full.
 func (w *Worker) record(ctx context.Context, r *format.Record) error {
 	if err := r.Validate(); err != nil {
-		return fmt.Errorf("load database %d, key %s: %w", w.db, conn.Quote(r.Key), err)
+		return fmt.Errorf("load database %d, key %s: %w", w.db, resp.Quote(r.Key), err)
 	}
 	w.queue.dirty = false
 	if err := w.queue.learn(ctx, r); err != nil {
@@ -137,15 +138,15 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	k := w.open
 	switch {
 	case r.Kind == format.Deleted:
-		return nil, fmt.Errorf("load database %d: key %s is deleted, and a writer only writes", w.db, conn.Quote(r.Key))
+		return nil, fmt.Errorf("load database %d: key %s is deleted, and a writer only writes", w.db, resp.Quote(r.Key))
 	case first && k != nil:
-		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, conn.Quote(r.Key), conn.Quote(k.source))
+		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, resp.Quote(r.Key), resp.Quote(k.source))
 	case !first && k == nil && w.job.From.Open != nil && w.records == w.job.From.Record:
 		return w.takeUp(ctx, r)
 	case !first && k == nil:
-		return nil, fmt.Errorf("load database %d: key %s has no first part", w.db, conn.Quote(r.Key))
+		return nil, fmt.Errorf("load database %d: key %s has no first part", w.db, resp.Quote(r.Key))
 	case !first && (!bytes.Equal(k.source, r.Key) || k.kind != r.Kind || k.dumped != r.Expire):
-		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, conn.Quote(r.Key), conn.Quote(k.source))
+		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, resp.Quote(r.Key), resp.Quote(k.source))
 	case !first:
 		return k, nil
 	}

@@ -11,6 +11,7 @@ package resp
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -66,12 +67,7 @@ func (b *Buffer) Reset() {
 }
 
 // Limit returns the most bytes that it takes.
-func (b *Buffer) Limit() int {
-	if b.Max > 0 {
-		return b.Max
-	}
-	return MaxReply
-}
+func (b *Buffer) Limit() int { return cmp.Or(b.Max, MaxReply) }
 
 // Cap returns how much memory the buffer holds.
 func (b *Buffer) Cap() int { return cap(b.b) }

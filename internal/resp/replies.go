@@ -269,8 +269,8 @@ func (p *Replies) First(n int) (some [][]byte) {
 
 // Quote shows the beginning of a key.
 func Quote(key []byte) string {
-	if len(key) > 64 {
-		return fmt.Sprintf("%q…", key[:64])
+	if len(key) > 128 {
+		return fmt.Sprintf("%q…", key[:128])
 	}
 	return fmt.Sprintf("%q", key)
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
@@ -134,7 +135,7 @@ func (c *Client) unread(key []byte, err error) error {
 	if errors.Is(err, ErrChanged) {
 		err = conn.Mark(conn.ErrTransient, err)
 	}
-	return fmt.Errorf("read key %s of target %s: %w", conn.Quote(key), c.target.Addr, err)
+	return fmt.Errorf("read key %s of target %s: %w", resp.Quote(key), c.target.Addr, err)
 }
 
 // Changed is Unchanged that returns which of the keys are others by now.

@@ -40,7 +40,7 @@ func (c *Client) Read(ctx context.Context, key []byte, info KeyInfo, emit func(*
 	case format.Stream:
 		err = c.readStream(ctx, p)
 	default:
-		return conn.Preflightf("key %s of target %s is a %s, which no dump can hold: rename or remove it", conn.Quote(key), c.target.Addr, info.Type)
+		return conn.Preflightf("key %s of target %s is a %s, which no dump can hold: rename or remove it", resp.Quote(key), c.target.Addr, info.Type)
 	}
 	if err == nil && info.Kind != format.String && p.elements != info.Length {
 		err = ErrChanged

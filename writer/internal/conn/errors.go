@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
 // Causes that a caller branches on, with errors.Is. Package writer says what they mean.
@@ -50,7 +52,7 @@ type CommandError struct {
 func (e *CommandError) Error() string {
 	s := e.Doing + " database " + strconv.Itoa(e.DB)
 	if e.Key != nil {
-		s += ", key " + Quote(e.Key)
+		s += ", key " + resp.Quote(e.Key)
 	}
 	s += ": " + e.Command
 	if e.Reply != "" {
@@ -130,16 +132,8 @@ func RefusedAtStart(addr, command, reply string) error {
 	return Preflightf("target %s refuses %s: %s", addr, command, reply)
 }
 
-// shownBytes is how much of a key or member an error shows.
+// shownBytes is how much of a reply an error shows.
 const shownBytes = 128
-
-// Quote writes b so that any bytes can stand in a line of text.
-func Quote(b []byte) string {
-	if len(b) > shownBytes {
-		return strconv.Quote(string(b[:shownBytes])) + "…"
-	}
-	return strconv.Quote(string(b))
-}
 
 // Shown is the beginning of a reply, fit for a line.
 func Shown(reply string) string {

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -40,12 +41,6 @@ type Options struct {
 	Keyspaces map[int]Keyspace
 }
 
-// Defaults of Options.
-const (
-	defaultDialTimeout = 10 * time.Second
-	defaultReadTimeout = 2 * time.Minute
-)
-
 // Checked returns o with its defaults filled in.
 func (o Options) Checked() (Options, error) {
 	if o.Addr == "" {
@@ -57,12 +52,8 @@ func (o Options) Checked() (Options, error) {
 	if o.DialTimeout < 0 || o.ReadTimeout < 0 {
 		return o, errors.New("a negative timeout")
 	}
-	if o.DialTimeout == 0 {
-		o.DialTimeout = defaultDialTimeout
-	}
-	if o.ReadTimeout == 0 {
-		o.ReadTimeout = defaultReadTimeout
-	}
+	o.DialTimeout = cmp.Or(o.DialTimeout, 10*time.Second)
+	o.ReadTimeout = cmp.Or(o.ReadTimeout, 2*time.Minute)
 	if o.Keyspaces == nil {
 		o.Keyspaces = map[int]Keyspace{0: {}}
 	}

@@ -1,6 +1,9 @@
 package conn
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestChecked(t *testing.T) {
 	for name, o := range map[string]Options{
@@ -16,7 +19,7 @@ func TestChecked(t *testing.T) {
 			t.Errorf("%s: these options are taken", name)
 		}
 	}
-	if o, err := (Options{Addr: "a"}).Checked(); err != nil || len(o.Keyspaces) != 1 || o.ReadTimeout != defaultReadTimeout {
+	if o, err := (Options{Addr: "a"}).Checked(); err != nil || len(o.Keyspaces) != 1 || o.ReadTimeout != 2*time.Minute {
 		t.Errorf("defaults: %+v, %v", o, err)
 	}
 }
