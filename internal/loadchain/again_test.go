@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -117,13 +116,12 @@ func TestFollowEmptiedMeanwhile(t *testing.T) {
 		c.load(c.base)
 		c.delta(smalldump.Deleted("k01"), hyperloglog("k02"), smalldump.Hash("k03", "f", "v"))
 		c.m.Del("k02") // a delta leaves it as it was; here it is not
-		go func() {
-			time.Sleep(300 * time.Millisecond)
+		c.then = func() {
 			if empty {
 				c.m.FlushAll()
 			}
 			smalldump.LastDelta(t, archive.DeltaPath(c.dir, 2), c.last, []format.Record{smalldump.String("k04", "1")})
-		}()
+		}
 		if empty {
 			c.follow(true, 4, "27 of 30 sampled keys", "delta 2 is the last")
 		} else {

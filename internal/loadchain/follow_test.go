@@ -21,6 +21,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
@@ -39,6 +40,7 @@ type chain struct {
 	dir  string
 	last string // the delta, or base, that was made last
 	n    int
+	then func() // is called when the first delta is loaded, before another is looked for; nil: nothing
 }
 
 func newChain(t *testing.T, records ...format.Record) *chain {
@@ -53,7 +55,7 @@ func newChain(t *testing.T, records ...format.Record) *chain {
 		Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
 	}, MaxErrors: -1}
 	o.Target.Target.Addr = m.Addr()
-	return &chain{t, m, o, filepath.Join(t.TempDir(), "chain"), o.Dump, 0}
+	return &chain{t, m, o, filepath.Join(t.TempDir(), "chain"), o.Dump, 0, nil}
 }
 
 // load loads the base.
@@ -87,7 +89,13 @@ func (c *chain) run(o load.Options, wait bool, code int, says ...string) *summar
 	c.Helper()
 	var out, text bytes.Buffer
 	o.Summary = summary.New("test", "", "follow")
-	err := Run(c.Context(), []load.Options{o}, wait, &out, &text)
+	log := io.MultiWriter(&text, &logging.Lines{Each: func(line []byte) error {
+		if c.then != nil && strings.HasPrefix(string(line), "delta 1: loaded") {
+			c.then()
+		}
+		return nil
+	}})
+	err := Run(c.Context(), []load.Options{o}, wait, &out, log)
 	got := exitcode.Done
 	if err != nil {
 		got = load.ExitCode(err)
@@ -237,11 +245,10 @@ func TestFollowOutage(t *testing.T) {
 	c.delta(smalldump.String("a", "1"))
 	away.Store(1)
 	c.follow(true, 75, "connection reset") // who starts it sees at once that nobody is there
-	go func() {
-		time.Sleep(300 * time.Millisecond)
+	c.then = func() {
 		away.Store(3)
 		smalldump.LastDelta(t, archive.DeltaPath(c.dir, 2), c.last, []format.Record{smalldump.String("b", "1")})
-	}()
+	}
 	c.follow(true, 0, "delta 2 is the last")
 	c.holds("a=string b=string")
 	if away.Load() > 0 {
