@@ -7,6 +7,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rollback"
 )
 
@@ -43,6 +44,7 @@ func rollbackCommand() *cli.Command {
 		Flags: slices.Concat(
 			targetFlags(), shardFlags(),
 			runFlags("connections that read, remove and put back at once"),
+			rateFlags("compare and put back"),
 			writeFlags("put back what load --undo saved in `DIR` (default: where the journal says "+
 				"that it is)"),
 			[]cli.Flag{
@@ -66,6 +68,7 @@ func parseRollback(v *command.Values) rollback.Options {
 	o := rollback.Options{
 		Undo: parseWrite(v, &spec), Force: v.Bool("force"), Flush: v.Bool("flush"), Behind: -1,
 		Checkpoint: v.Duration("checkpoint"), StallTimeout: v.Duration("stall-timeout"),
+		Limits: command.Get(v, pace.LimitsFromFlags),
 	}
 	o.Spec = spec
 	v.Refuse(o.Flush && !o.Shard.IsAll(),

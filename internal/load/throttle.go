@@ -3,11 +3,13 @@ package load
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // Under a rate, pipelines are so small that each connection has some in a second.
@@ -48,6 +50,26 @@ func NewThrottle(limits pace.Limits, o *writer.Options, workers int, meter *prog
 	}
 	o.Pacer = t
 	return t
+}
+
+// Asked adds to a pipeline the questions that were answered since began.
+func Asked(done *writer.Pipeline, qs []*question.Question, began time.Time) {
+	done.Commands, done.Took = done.Commands+len(qs), done.Took+time.Since(began)
+	for _, q := range qs {
+		if q.Head {
+			done.Keys++
+		}
+		done.Elements += max(len(q.Elems), len(q.Values), len(q.IDs))
+		done.Bytes += len(q.Key)
+		for _, e := range q.Elems {
+			done.Bytes += len(e)
+		}
+		for _, values := range append([][]string{q.Values}, q.Fields...) {
+			for _, v := range values {
+				done.Bytes += len(v)
+			}
+		}
+	}
 }
 
 // elementBytes is how many bytes mean about as much work for a server as one more element.

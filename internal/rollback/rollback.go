@@ -27,6 +27,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
@@ -69,6 +70,8 @@ type rollback struct {
 	fence  target.Fence
 	doubts loadstate.PassingDoubts
 	mark   func() error // begin, once: before the first key is touched
+	// throttle lets the target rest; nil: nothing limits the rollback.
+	throttle *load.Throttle
 }
 
 // shardState is the journal of a shard, locked.
@@ -89,6 +92,7 @@ func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) erro
 	defer r.dump.Close()
 	logging.SetDump(log, r.ID)
 	r.units = r.Units(r.dump)
+	r.throttle = load.NewThrottle(o.Limits, &r.Target, o.Workers, o.Meter, func(text string) { fmt.Fprintln(log, text) })
 	if r.target, err = r.OpenTarget(ctx, log); err != nil {
 		return err
 	}
@@ -343,6 +347,8 @@ type Options struct {
 
 	Undo  string // the dump of what was overwritten; empty: where the journal says that it is
 	Force bool   // keys that others have changed are removed, or put back, as well
+
+	Limits pace.Limits // of comparing keys and putting back
 
 	// Of Undo.
 	Flush  bool // the target is cleared as a whole

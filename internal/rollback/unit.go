@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -33,6 +35,7 @@ type unit struct {
 	existed journal.Runs
 	server  *readback.Client // compares with the dump, and removes
 	aside   *readback.Client // compares with what was saved, meanwhile
+	read    writer.Pipeline  // what was asked for since the target last rested
 
 	before *archive.Finder // in the saved dump; nil: there is none
 	doubts []doubt         // keys that are still to be compared with it, in order
@@ -106,20 +109,36 @@ func (u *unit) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return u.rest(ctx)
 }
 
 // A settling is the verify.Server of a unit. Before other keys are asked for, those are removed
 // that were compared before: others have no more time to change one than it takes.
 type settling struct{ *unit }
 
+// rest lets the target rest for what was asked for, once those keys are removed.
+func (u *unit) rest(ctx context.Context) error {
+	if u.throttle == nil {
+		return nil
+	}
+	done := u.read
+	u.read = writer.Pipeline{}
+	return u.throttle.Rest(ctx, done)
+}
+
 func (s settling) Ask(ctx context.Context, qs []*verify.Question) error {
 	if qs[0].Head { // else a key goes on, and all are still watched
 		if err := s.settle(ctx); err != nil {
 			return err
 		}
+		if err := s.rest(ctx); err != nil {
+			return err
+		}
 	}
-	return s.server.Ask(ctx, qs)
+	began := time.Now()
+	err := s.server.Ask(ctx, qs)
+	load.Asked(&s.read, qs, began)
+	return err
 }
 
 func (s settling) Close() error { return nil }

@@ -21,25 +21,8 @@ func (p paced) Ask(ctx context.Context, qs []*verify.Question) error {
 	if err := p.Server.Ask(ctx, qs); err != nil {
 		return err
 	}
-	done := writer.Pipeline{Commands: len(qs), Took: time.Since(began)}
-	for _, q := range qs {
-		if q.Head {
-			done.Keys++
-		}
-		done.Elements += max(len(q.Elems), len(q.Values), len(q.IDs))
-		done.Bytes += len(q.Key)
-		for _, e := range q.Elems {
-			done.Bytes += len(e)
-		}
-		for _, v := range q.Values {
-			done.Bytes += len(v)
-		}
-		for _, fields := range q.Fields {
-			for _, f := range fields {
-				done.Bytes += len(f)
-			}
-		}
-	}
+	done := writer.Pipeline{}
+	load.Asked(&done, qs, began)
 	return p.throttle.Rest(ctx, done)
 }
 
