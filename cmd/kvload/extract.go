@@ -14,7 +14,8 @@ import (
 
 const extractText = `Writes the keys that --match, --db and --type choose into a dump of their
 own, with a new id. Its options say which part it is. Source, times,
-consistency, conflicts and skipped keys are those of the dump.
+consistency, conflicts and skipped keys are those of the dump. It takes full
+dumps: kvload merge makes one of a base and its chain.
 
 A run that was stopped cannot be resumed: the same command makes the part
 anew. An encrypted one that is not finished has to be removed by hand first.
