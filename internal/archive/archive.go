@@ -28,7 +28,7 @@ var ErrDelta = exitcode.New(exitcode.Refused, "this is a delta dump")
 type Archive struct {
 	Manifest *format.Manifest
 
-	dump   dumpID
+	dump   *format.Info // of which all files are
 	dir    storage.Store
 	codec  *format.Codec
 	frames *frameCache // nil: each unit is read for itself
@@ -109,20 +109,12 @@ func OpenIn(dir storage.Store, threads int) (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Archive{Manifest: m, dump: idOf(&m.Info), dir: dir, codec: codec}, nil
+	return &Archive{Manifest: m, dump: &m.Info, dir: dir, codec: codec}, nil
 }
 
-// A dumpID is what all files of a dump have in common.
-type dumpID struct {
-	id      string
-	version int
-}
-
-func idOf(in *format.Info) dumpID { return dumpID{in.Dump, in.Version} }
-
-func (d dumpID) checkVersion(h format.Header) error {
-	if h.Version != d.version {
-		return fmt.Errorf("it is of format version %d, and its dump of version %d", h.Version, d.version)
+func checkVersion(h format.Header, dump *format.Info) error {
+	if h.Version != dump.Version {
+		return fmt.Errorf("it is of format version %d, and its dump of version %d", h.Version, dump.Version)
 	}
 	return nil
 }
@@ -240,26 +232,21 @@ func (a *Archive) OpenChunk(c format.ChunkInfo) (*ChunkSource, error) {
 	if a.above != nil {
 		c = a.above.chunks[c.Name]
 	}
-	return openChunk(a.dir, a.codec, a.dump, c)
-}
-
-func openChunk(dir storage.Store, codec *format.Codec, dump dumpID, c format.ChunkInfo) (*ChunkSource, error) {
-	f, err := openListed(dir, c.Name)
+	f, err := openListed(a.dir, c.Name)
 	if err != nil {
-		return nil, inDir(dir, err)
+		return nil, inDir(a.dir, err)
 	}
-	cr, err := format.NewChunkReader(f, codec, dir.Path(c.Name))
-	if err == nil {
-		err = checkHeader(cr.Header(), dump, c)
-		if err != nil {
-			err = inDir(dir, &format.CorruptError{Name: c.Name, Err: err})
+	s := &ChunkSource{f: f, name: a.dir.Path(c.Name), info: c}
+	if s.cr, err = format.NewChunkReader(f, a.codec, s.name); err == nil {
+		if err = a.checkHeader(s.cr.Header(), c); err != nil {
+			err = &format.CorruptError{Name: s.name, Err: err}
 		}
 	}
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	return &ChunkSource{f: f, cr: cr, name: dir.Path(c.Name), info: c}, nil
+	return s, nil
 }
 
 // openListed opens a file that the manifest lists.
@@ -283,7 +270,7 @@ func (a *Archive) openAt(c format.ChunkInfo) (storage.Reader, *format.Chunk, err
 		err = &format.CorruptError{Name: path, Offset: c.Size, Err: fmt.Errorf("bytes follow the end of the chunk: it has %d, not %d", f.Size(), c.Size)}
 	}
 	if err == nil {
-		if err = checkHeader(chunk.Header, a.dump, c); err == nil && !isListed(&c, &chunk.Footer) {
+		if err = a.checkHeader(chunk.Header, c); err == nil && !isListed(&c, &chunk.Footer) {
 			err = errors.New("it is not the chunk that the manifest lists: its footer counts otherwise, or ends elsewhere")
 		}
 		if err != nil {
@@ -302,11 +289,11 @@ func isListed(c *format.ChunkInfo, f *format.Footer) bool {
 	return f.Stats == c.Stats && string(f.End) == string(c.End) && (f.End == nil) == (c.End == nil) && f.Open == c.Open
 }
 
-func checkHeader(h format.Header, dump dumpID, c format.ChunkInfo) error {
-	if h.Dump != dump.id {
-		return fmt.Errorf("it belongs to dump %s, not to %s", h.Dump, dump.id)
+func (a *Archive) checkHeader(h format.Header, c format.ChunkInfo) error {
+	if h.Dump != a.dump.Dump {
+		return fmt.Errorf("it belongs to dump %s, not to %s", h.Dump, a.dump.Dump)
 	}
-	if err := dump.checkVersion(h); err != nil {
+	if err := checkVersion(h, a.dump); err != nil {
 		return err
 	}
 	if format.ChunkName(h.DB, h.Type, h.Number) != c.Name || string(h.Start) != string(c.Start) || h.Continues != c.Continues {

@@ -59,5 +59,5 @@ func (w *Writer) SoFar() (*Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Archive{Manifest: m, dump: idOf(&m.Info), dir: w.dir, codec: w.codec}, nil
+	return &Archive{Manifest: m, dump: &m.Info, dir: w.dir, codec: w.codec}, nil
 }

@@ -49,9 +49,9 @@ func (c *condenser) hide(encrypted bool) error {
 // open opens a delta, which must still be the one that was listed.
 func (c *condenser) open(s deltaSource) (*Archive, error) {
 	d, err := OpenAny(c.ctx, s.location, 1, c.identities...)
-	if err == nil && d.dump.id != s.id {
+	if err == nil && d.dump.Dump != s.id {
 		d.Close()
-		return nil, fmt.Errorf("%w: %s was replaced meanwhile: it is dump %s, not %s", ErrChain, s.location, d.dump.id, s.id)
+		return nil, fmt.Errorf("%w: %s was replaced meanwhile: it is dump %s, not %s", ErrChain, s.location, d.dump.Dump, s.id)
 	}
 	if err == nil && !s.temporary && d.IsEncrypted() {
 		c.encrypted = true

@@ -52,7 +52,7 @@ func NewFeed(dir storage.Store, threads int, arrivals Arrivals) (*Feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Archive{Manifest: &format.Manifest{Info: *info}, dump: idOf(info), dir: dir, codec: codec}
+	a := &Archive{Manifest: &format.Manifest{Info: *info}, dump: info, dir: dir, codec: codec}
 	return &Feed{
 		a: a, arrivals: arrivals, there: map[string]bool{}, given: map[string]Unit{},
 		infos: map[string]format.ChunkInfo{},
@@ -191,8 +191,8 @@ func (f *Feed) finish() error {
 	if err != nil {
 		return err
 	}
-	if idOf(&done.Info) != f.a.dump {
-		return inDir(f.a.dir, &format.CorruptError{Name: format.ManifestName, Err: fmt.Errorf("it belongs to dump %s, not to %s", done.Dump, f.a.dump.id)})
+	if done.Dump != f.a.dump.Dump || done.Version != f.a.dump.Version {
+		return inDir(f.a.dir, &format.CorruptError{Name: format.ManifestName, Err: fmt.Errorf("it belongs to dump %s, not to %s", done.Dump, f.a.dump.Dump)})
 	}
 	f.a.Manifest = done
 	for _, c := range done.Chunks {

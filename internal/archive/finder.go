@@ -50,13 +50,6 @@ func (f *Finder) Find(key []byte, emit func(*format.Record) error) error {
 	return nil
 }
 
-// Close closes the files.
-func (f *Finder) Close() {
-	for _, s := range f.cursors {
-		s.Close()
-	}
-}
-
 // Find does for one key what Finder.Find does.
 func (a *Archive) Find(db int, key []byte, emit func(*format.Record) error) error {
 	f := a.Finder(db)

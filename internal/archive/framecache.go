@@ -269,7 +269,6 @@ func (f *follower) again() error {
 	return old.leave(f.number)
 }
 
-// Read returns how many bytes of the chunk have been read.
 func (f *follower) Read() int64 { return f.read }
 
 // Close ends the following.

@@ -46,7 +46,6 @@ func newMerged(c format.ChunkInfo, streams []*Cursor) *merged {
 	return &merged{chunk: c, streams: streams, given: none}
 }
 
-// Seek goes on to the next record whose key is not before key; io.EOF: there is none.
 func (m *merged) Seek(key []byte) ([]byte, error) {
 	if bytes.Compare(key, m.chunk.Start) < 0 {
 		key = m.chunk.Start
@@ -103,7 +102,6 @@ func (m *merged) hides(name []byte) bool {
 	return !m.deleted && m.Record().Kind == format.Deleted
 }
 
-// Record returns the record that Seek gave.
 func (m *merged) Record() *format.Record { return m.streams[m.given].src.Record() }
 
 // Next returns the next record, as a ChunkSource does.

@@ -191,7 +191,7 @@ func (w *Writer) adopt(name string, log func(string)) error {
 		}
 		return nil
 	}
-	info, err := readSealed(w.dir, w.codec, idOf(&w.Info), name)
+	info, err := readSealed(w.dir, w.codec, &w.Info, name)
 	if err == nil && (info.DB != db || info.Type != typ || info.Name != name) {
 		err = &format.CorruptError{Name: name, Err: errors.New("it is the chunk of another name")}
 	}
@@ -212,7 +212,7 @@ func (w *Writer) adopt(name string, log func(string)) error {
 
 // readSealed reads a chunk of an earlier run: from end to end, or only its header and footer where
 // the store vouches for the rest with the hash that it keeps.
-func readSealed(dir storage.Store, codec *format.Codec, dump dumpID, name string) (format.ChunkInfo, error) {
+func readSealed(dir storage.Store, codec *format.Codec, dump *format.Info, name string) (format.ChunkInfo, error) {
 	f, err := dir.Open(name)
 	if err != nil {
 		return format.ChunkInfo{}, err
@@ -228,11 +228,11 @@ func readSealed(dir storage.Store, codec *format.Codec, dump dumpID, name string
 			return format.ChunkInfo{}, err
 		}
 	}
-	if c.Header.Dump != dump.id {
+	if c.Header.Dump != dump.Dump {
 		return format.ChunkInfo{}, fmt.Errorf("%w: %s belongs to dump %s, not to %s; move it away, or dump into another directory",
-			ErrDiffers, name, c.Header.Dump, dump.id)
+			ErrDiffers, name, c.Header.Dump, dump.Dump)
 	}
-	if err := dump.checkVersion(c.Header); err != nil {
+	if err := checkVersion(c.Header, dump); err != nil {
 		return format.ChunkInfo{}, &format.CorruptError{Name: name, Err: err}
 	}
 	return format.NewChunkInfo(c.Header, c.Footer, f.Size(), sum), nil

@@ -269,7 +269,7 @@ func (w *Writer) Draft(after []format.BinlogPosition) (*format.Manifest, error) 
 
 // FinishAs is Finish with the manifest that Draft returned.
 func (w *Writer) FinishAs(m *format.Manifest, manyTypes bool) error {
-	written := &Archive{Manifest: m, dump: idOf(&m.Info), dir: w.dir, codec: w.codec}
+	written := &Archive{Manifest: m, dump: &m.Info, dir: w.dir, codec: w.codec}
 	if manyTypes {
 		if err := written.writeConflicts(); err != nil {
 			return fmt.Errorf("find names in several types: %w", err)

@@ -120,7 +120,6 @@ func (r *reader) Size() int64 { return r.size }
 // SHA256 is not known of what was encrypted.
 func (r *reader) SHA256() []byte { return nil }
 
-// Read reads on.
 func (r *reader) Read(p []byte) (int, error) {
 	if r.seq == nil {
 		seq, err := age.Decrypt(r.in, r.key)
@@ -162,7 +161,6 @@ func (r *reader) ReadAt(p []byte, off int64) (int, error) {
 	return n, err
 }
 
-// Close closes the file.
 func (r *reader) Close() error { return r.inner.Close() }
 
 // A source remembers the error of the file that it reads: age's errors do not tell it from damage.

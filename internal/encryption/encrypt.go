@@ -74,5 +74,4 @@ func (f *file) Commit() error {
 	return f.s.finish()
 }
 
-// Discard removes what was written.
 func (f *file) Discard() { f.inner.Discard() }

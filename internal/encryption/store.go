@@ -172,7 +172,6 @@ func (s *Store) mayGoOn() error {
 // stanzas counts the recipients that a header is for.
 func stanzas(header []byte) int { return bytes.Count(header, []byte("\n-> ")) }
 
-// Path returns where a file is.
 func (s *Store) Path(name string) string {
 	if name == "" {
 		return s.Store.Path("")
@@ -219,7 +218,6 @@ func (s *Store) removeHalf() error {
 	return nil
 }
 
-// Create begins a file.
 func (s *Store) Create(name string) (storage.File, error) {
 	if name == format.ManifestName {
 		if err := s.removeHalf(); err != nil {
@@ -270,7 +268,6 @@ func (s *Store) List() ([]string, error) {
 	return names, err
 }
 
-// Release says that a file will not be read any more.
 func (s *Store) Release(name string) error {
 	return storage.Release(s.Store, name+format.EncryptedSuffix)
 }

@@ -50,7 +50,6 @@ func (o *Output) List() ([]string, error) {
 	return slices.Sorted(slices.Values(o.names)), nil
 }
 
-// Create begins a file.
 func (o *Output) Create(name string) (storage.File, error) {
 	f, err := o.Dir.Create(name)
 	if err != nil {

@@ -109,7 +109,6 @@ func (b *Bucket) stat(name string) (o objectstore.Object, err error) {
 	return o, err
 }
 
-// Open opens an object for reading.
 func (b *Bucket) Open(name string) (Reader, error) {
 	if err := b.check(name); err != nil {
 		return nil, err
@@ -144,7 +143,6 @@ func (b *Bucket) Create(name string) (File, error) {
 	return &spooled{b: b, name: name, f: f, hash: sha256.New()}, nil
 }
 
-// Remove removes an object.
 func (b *Bucket) Remove(name string) error {
 	if err := b.check(name); err != nil {
 		return err

@@ -194,7 +194,6 @@ func (l *bucketLock) Held() error {
 	return err
 }
 
-// Unlock lets other runs in.
 func (l *bucketLock) Unlock() error {
 	if err := l.Held(); err != nil {
 		return err

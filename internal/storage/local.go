@@ -35,7 +35,6 @@ func CreateDir(path string) (*Dir, error) {
 	return OpenDir(path)
 }
 
-// Path returns where a file is, and of "" where the directory is.
 func (d *Dir) Path(name string) string {
 	if name == "" {
 		return d.root
@@ -50,7 +49,6 @@ func (d *Dir) path(name string) (string, error) {
 	return d.Path(name), nil
 }
 
-// Open opens a file for reading.
 func (d *Dir) Open(name string) (Reader, error) {
 	p, err := d.path(name)
 	if err != nil {
@@ -76,8 +74,6 @@ type openFile struct {
 func (f *openFile) Size() int64    { return f.size }
 func (f *openFile) SHA256() []byte { return nil }
 
-// List returns the names of all files, in order. Those that are being written are left out, and
-// those that are no part of a dump.
 func (d *Dir) List() ([]string, error) {
 	var names []string
 	err := d.walk(func(p string, e fs.DirEntry, err error) error {
@@ -97,7 +93,6 @@ func (d *Dir) walk(f fs.WalkDirFunc) error {
 	return filepath.WalkDir(d.root+string(filepath.Separator), f)
 }
 
-// RemoveTemporaries removes what runs that were killed were writing.
 func (d *Dir) RemoveTemporaries() error {
 	return d.walk(func(p string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || !strings.HasPrefix(e.Name(), tempPrefix) {
@@ -143,7 +138,6 @@ type tempFile struct {
 	done bool
 }
 
-// Create begins a file of that name, which must not be there.
 func (d *Dir) Create(name string) (File, error) {
 	p, err := d.path(name)
 	if err != nil {
@@ -210,7 +204,6 @@ func SyncDir(path string) error {
 
 func (f *tempFile) Write(p []byte) (int, error) { return f.f.Write(p) }
 
-// Commit makes the file visible under its name, and durable.
 func (f *tempFile) Commit() error {
 	if f.done {
 		return errors.New("commit " + f.path + ": already ended")
@@ -227,7 +220,6 @@ func (f *tempFile) Commit() error {
 	return SyncDir(filepath.Dir(f.path))
 }
 
-// Discard removes what was written.
 func (f *tempFile) Discard() {
 	if !f.done {
 		f.done = true

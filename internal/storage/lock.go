@@ -98,7 +98,6 @@ func (d *Dir) flock(f *os.File, how int) error {
 // Held returns nil: the kernel keeps the lock.
 func (l *fileLock) Held() error { return nil }
 
-// Unlock lets other runs in.
 func (l *fileLock) Unlock() error { return errors.Join(os.Remove(l.f.Name()), l.f.Close()) }
 
 // A sharedLock is that of a shard: its own file, and the one of all, which the others may hold as

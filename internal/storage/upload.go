@@ -36,7 +36,6 @@ func (s *spooled) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Commit sends the file.
 func (s *spooled) Commit() error {
 	if s.done {
 		return errors.New("commit " + s.b.Path(s.name) + ": already ended")
@@ -45,7 +44,6 @@ func (s *spooled) Commit() error {
 	return s.b.put(s.name, s.f, s.size, s.hash.Sum(nil))
 }
 
-// Discard removes what was written.
 func (s *spooled) Discard() {
 	if !s.done {
 		s.done = true
