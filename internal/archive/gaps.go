@@ -1,10 +1,9 @@
 package archive
 
 import (
-	"slices"
-
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"

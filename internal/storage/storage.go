@@ -17,6 +17,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -175,4 +177,72 @@ func WriteOnce(s Store, name string, data []byte) error {
 		return err
 	}
 	return SyncDir(filepath.Dir(p))
+}
+
+// Below returns a store of the files of s whose names begin with dir and a slash. It is locked with
+// s, which lists its files beside its own.
+func Below(s Store, dir string) Store { return &below{s, dir + "/"} }
+
+type below struct {
+	Store
+	prefix string
+}
+
+func (b *below) Path(name string) string          { return b.Store.Path(strings.TrimSuffix(b.prefix+name, "/")) }
+func (b *below) Open(name string) (Reader, error) { return b.Store.Open(b.prefix + name) }
+func (b *below) Create(name string) (File, error) { return b.Store.Create(b.prefix + name) }
+func (b *below) Remove(name string) error         { return b.Store.Remove(b.prefix + name) }
+func (b *below) Lock() (Lock, error)              { return noLock{}, nil }
+func (b *below) LockShard(string) (Lock, error)   { return noLock{}, nil }
+func (b *below) Release(name string) error        { return Release(b.Store, b.prefix+name) }
+
+func (b *below) List() ([]string, error) {
+	names, err := b.Store.List()
+	names = slices.DeleteFunc(names, func(n string) bool { return !strings.HasPrefix(n, b.prefix) })
+	for i, n := range names {
+		names[i] = n[len(b.prefix):]
+	}
+	return names, err
+}
+
+// noLock is the lock of what is locked already.
+type noLock struct{}
+
+func (noLock) Held() error   { return nil }
+func (noLock) Unlock() error { return nil }
+
+// lockName is the file that a run locks. The kernel lets go of the lock when the run ends, however
+// it ends: a file that is left over means nothing. Shards hold it together, and each one that
+// begins with shardLock alone.
+const (
+	lockName  = ".lock"
+	shardLock = lockName + "-"
+)
+
+// tempPrefix begins the names of files that are being written.
+const tempPrefix = ".tmp-"
+
+// claimPrefix begins the names of files by which runs claim what has a number. List leaves them
+// out.
+const claimPrefix = ".claim-"
+
+// ClaimName returns the name of such a file. Of an unfinished dump, numbers of chunks are claimed.
+func ClaimName(n int) string { return fmt.Sprintf(claimPrefix+"%07d", n) }
+
+// SettingsName is the name of a file about the server that is being dumped: it is no part of the
+// dump, and List leaves it out.
+const SettingsName = ".source-settings.json"
+
+// ShardsName is the name of a file that says how an unfinished dump is divided into shards. List
+// leaves it out, too.
+const ShardsName = ".shares.json"
+
+// hidden reports whether List leaves out files of that name in whatever directory: our own that are
+// no part of a dump, and what file managers and network file systems leave everywhere.
+func hidden(base string) bool {
+	switch base {
+	case ".DS_Store", "Thumbs.db", "desktop.ini":
+		return true
+	}
+	return strings.HasPrefix(base, ".nfs") || strings.HasPrefix(base, "._") || strings.HasPrefix(base, tempPrefix) || strings.HasPrefix(base, claimPrefix) || base == lockName || strings.HasPrefix(base, shardLock) || base == SettingsName || base == ShardsName
 }
