@@ -32,7 +32,7 @@ type Feed struct {
 	there  map[string]bool // chunks that have come
 	given  map[string]Unit // by the name of the first chunk
 	infos  map[string]format.ChunkInfo
-	chains []format.ChunkInfo // of keys that go over several chunks, not whole yet
+	chains []format.ChunkInfo // of which no unit was made: they hold parts of keys that are not whole
 	ready  []Unit
 }
 
@@ -142,47 +142,28 @@ func (f *Feed) arrive(ctx context.Context, chain bool) error {
 			return inDir(f.a.dir, &format.CorruptError{Name: name, Err: errors.New("it is the chunk of another name")})
 		}
 		f.infos[name], f.there[name] = info, true
-		if !chain {
-			continue
-		}
-		if !info.Open && !info.Continues {
-			if err := f.offer(Unit{info}); err != nil {
-				return err
-			}
-			continue
-		}
-		f.chains = append(f.chains, info)
-	}
-	return f.joinChains()
-}
-
-// offer makes a unit ready, of the chunks of it that are wanted. The others will not be read.
-func (f *Feed) offer(u Unit) error {
-	var wanted, unwanted Unit
-	for _, c := range u {
-		if f.keep(c) {
-			wanted = append(wanted, c)
-		} else {
-			unwanted = append(unwanted, c)
+		if chain {
+			f.chains = append(f.chains, info)
 		}
 	}
-	if len(wanted) > 0 {
-		f.ready = append(f.ready, wanted)
-	}
-	return f.Done(unwanted)
-}
-
-// joinChains makes units of the chunks of keys that are whole now. A chunk in the middle may come
-// behind the last: as at a resumed dump, numbers that are missing tell of it.
-func (f *Feed) joinChains() error {
+	// A chunk in the middle may come behind the last: numbers that are missing tell of it.
 	units, rest := joinParts(f.chains, f.there)
+	f.chains = rest
 	for _, u := range units {
 		if err := f.offer(u); err != nil {
 			return err
 		}
 	}
-	f.chains = rest
 	return nil
+}
+
+// offer makes a unit ready, of the chunks of it that are wanted. The others will not be read.
+func (f *Feed) offer(u Unit) error {
+	wanted := slices.DeleteFunc(slices.Clone(u), func(c format.ChunkInfo) bool { return !f.keep(c) })
+	if len(wanted) > 0 {
+		f.ready = append(f.ready, wanted)
+	}
+	return f.Done(slices.DeleteFunc(slices.Clone(u), f.keep))
 }
 
 // finish compares what has come with the manifest, and makes ready what was not handed out yet.

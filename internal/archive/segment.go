@@ -63,8 +63,13 @@ const splitFactor = 4
 
 // Record adds a record.
 func (s *Segment) Record(r *format.Record) error {
-	if err := s.standApart(r); err != nil {
+	if err := s.pass(r.Key, true); err != nil {
 		return err
+	}
+	if s.all && r.Part == format.PartFirst && r.Kind != format.String { // it may have to be taken back
+		if err := s.sealBefore(r.Key); err != nil {
+			return err
+		}
 	}
 	if err := s.reach(r.Key); err != nil {
 		return err
@@ -77,7 +82,7 @@ func (s *Segment) Record(r *format.Record) error {
 		s.done = append(s.done[:0], r.Key...)
 	}
 	s.records++
-	full := s.cw.Full() || s.cw.Size() >= s.w.o.ChunkBytes || s.isOld()
+	full := s.cw.Full() || s.cw.Size() >= s.w.o.ChunkBytes || s.records%agedRecords == 0 && s.isOld()
 	switch {
 	case full && complete, complete && s.continues: // what is taken back later must not have the end of this one with it
 		s.full = after(r.Key)
@@ -93,19 +98,7 @@ const agedRecords = 16
 // isOld reports whether the chunk at hand was begun so long ago that it is sealed, however small: a
 // run that is killed loses what is not sealed, and may be held to a low rate.
 func (s *Segment) isOld() bool {
-	after := s.w.o.SealAfter
-	return after > 0 && s.records%agedRecords == 0 && time.Since(s.begun) >= after
-}
-
-// standApart seals what comes before a key that may have to be taken back.
-func (s *Segment) standApart(r *format.Record) error {
-	if err := s.pass(r.Key, true); err != nil {
-		return err
-	}
-	if s.all && r.Part == format.PartFirst && r.Kind != format.String {
-		return s.sealBefore(r.Key)
-	}
-	return nil
+	return s.w.o.SealAfter > 0 && time.Since(s.begun) >= s.w.o.SealAfter
 }
 
 // pass makes each key that was taken back and is not behind key begin a chunk. Those that do not
@@ -313,7 +306,7 @@ func (s *Segment) Covered(key []byte) error {
 		return err
 	}
 	s.done, s.covered = append(s.done[:0], key...), true
-	if after := s.w.o.SealAfter; after > 0 && time.Since(s.begun) >= after {
+	if s.isOld() {
 		return s.Checkpoint()
 	}
 	return nil

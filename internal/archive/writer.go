@@ -193,7 +193,10 @@ func MayConflict(info *format.Info) bool {
 // may get there in any order.
 func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 	commit := func() error {
-		err := w.mayWrite()
+		var err error
+		if w.numbers.own != 0 { // if the lock of a shard was broken, others may finish; else Finish looks
+			err = w.lock.Held()
+		}
 		if err == nil {
 			err = f.Commit()
 		} else {
@@ -227,14 +230,6 @@ func (w *Writer) seal(f storage.File, c format.ChunkInfo) error {
 	}
 	w.uploads.Go(commit)
 	return nil
-}
-
-// mayWrite returns ErrLocked if the lock of a shard was broken: others may finish the dump.
-func (w *Writer) mayWrite() error {
-	if w.numbers.own == 0 {
-		return nil // Finish looks
-	}
-	return w.lock.Held()
 }
 
 // flush waits until all chunks are sent.

@@ -14,13 +14,13 @@ import (
 
 // A file is being encrypted.
 type file struct {
-	s     *Store
-	name  string
-	inner storage.File
-	w     io.WriteCloser // encrypts
-	hash  hash.Hash      // of the ciphertext
-	size  int64          // likewise
-	key   []byte
+	storage.File // of the ciphertext
+	s            *Store
+	name         string
+	w            io.WriteCloser // encrypts
+	hash         hash.Hash      // of the ciphertext
+	size         int64          // likewise
+	key          []byte
 }
 
 // A counter counts bytes.
@@ -58,10 +58,10 @@ func (f *file) Write(p []byte) (int, error) { return f.w.Write(p) }
 // Commit makes the file visible; with the manifest the dump is finished.
 func (f *file) Commit() error {
 	if err := f.w.Close(); err != nil {
-		f.inner.Discard()
+		f.Discard()
 		return fmt.Errorf("encrypt %s: %w", f.name, err)
 	}
-	if err := f.inner.Commit(); err != nil {
+	if err := f.File.Commit(); err != nil {
 		return err
 	}
 	f.s.mu.Lock()
@@ -73,5 +73,3 @@ func (f *file) Commit() error {
 	}
 	return f.s.finish()
 }
-
-func (f *file) Discard() { f.inner.Discard() }

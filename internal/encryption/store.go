@@ -228,7 +228,7 @@ func (s *Store) Create(name string) (storage.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{s: s, name: name, inner: inner, hash: sha256.New()}
+	f := &file{File: inner, s: s, name: name, hash: sha256.New()}
 	to := slices.Clone(s.keys.Recipients)
 	to[0] = &keeper{to[0], &f.key}
 	f.w, err = age.Encrypt(io.MultiWriter(inner, f.hash, (*counter)(&f.size)), to...)

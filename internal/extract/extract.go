@@ -69,12 +69,11 @@ func (o *Options) run(ctx context.Context, a *archive.Archive, out string) (*for
 		return nil, err
 	}
 	defer w.Close()
-	keep := func(c format.ChunkInfo) bool { return mayHold(&o.Filter, c) }
-	x := extractor{ctx: ctx, a: a, w: w, o: o, match: o.Filter.Key(), keep: keep, done: export.Watch(o.Meter, a.Units(keep))}
+	done := export.Watch(o.Meter, a.Units(o.mayHold))
 	defer o.Meter.Begin("extract", 1)()
 	for _, db := range options.Databases {
 		for _, t := range options.Types {
-			if err := x.segment(db, t); err != nil {
+			if err := o.segment(ctx, a, w, db, t, done); err != nil {
 				return nil, err
 			}
 		}
@@ -118,30 +117,19 @@ func discard(ctx context.Context, out string, info *format.Info, o *Options) err
 
 // mayHold reports whether a part has to do with a chunk. Of streams all are read: what is said of
 // those that could not be listed goes by the beginning of names.
-func mayHold(f *filter.Filter, c format.ChunkInfo) bool {
+func (o *Options) mayHold(c format.ChunkInfo) bool {
 	if c.Type == format.TypeStream {
-		return f.DB(c.DB) && f.Type(c.Type)
+		return o.Filter.DB(c.DB) && o.Filter.Type(c.Type)
 	}
-	return export.MayHold(f)(c)
-}
-
-// An extractor makes the segments of one part.
-type extractor struct {
-	ctx   context.Context
-	a     *archive.Archive
-	w     *archive.Writer
-	o     *Options
-	match func([]byte) bool // nil: all
-	keep  func(format.ChunkInfo) bool
-	done  func(archive.Unit)
+	return export.MayHold(&o.Filter)(c)
 }
 
 // segment copies the keys of one database and type.
-func (x *extractor) segment(db int, t format.Type) error {
-	seg := x.w.Segment(db, t, nil)
+func (o *Options) segment(ctx context.Context, a *archive.Archive, w *archive.Writer, db int, t format.Type, done func(archive.Unit)) error {
+	seg, match := w.Segment(db, t, nil), o.Filter.Key()
 	defer seg.Discard()
-	for _, u := range x.a.Units(func(c format.ChunkInfo) bool { return c.DB == db && c.Type == t && x.keep(c) }) {
-		if x.match == nil { // else nobody knows what names they had
+	for _, u := range a.Units(func(c format.ChunkInfo) bool { return c.DB == db && c.Type == t && o.mayHold(c) }) {
+		if match == nil { // else nobody knows what names they had
 			for _, c := range u {
 				for range c.Expired {
 					if err := seg.Expire(); err != nil {
@@ -150,19 +138,19 @@ func (x *extractor) segment(db int, t format.Type) error {
 				}
 			}
 		}
-		if err := x.a.Copy(x.ctx, seg, u, x.match, x.concerns); err != nil {
+		if err := a.Copy(ctx, seg, u, match, o.concerns); err != nil {
 			return err
 		}
-		x.done(u)
+		done(u)
 	}
 	return seg.Close(nil)
 }
 
 // concerns reports whether a key that was skipped is one of the part. Some are not names, but what
 // names begin with.
-func (x *extractor) concerns(k format.SkippedKey) bool {
-	begin := x.o.Filter.Prefix()
-	return x.match == nil || x.match(k.Key) || k.Reason == unlisted && (bytes.HasPrefix(k.Key, begin) || bytes.HasPrefix(begin, k.Key))
+func (o *Options) concerns(k format.SkippedKey) bool {
+	match, begin := o.Filter.Key(), o.Filter.Prefix()
+	return match == nil || match(k.Key) || k.Reason == unlisted && (bytes.HasPrefix(k.Key, begin) || bytes.HasPrefix(begin, k.Key))
 }
 
 // unlisted is the reason for which a whole beginning of names was skipped.

@@ -144,13 +144,8 @@ func (b *azureBucket) Stat(ctx context.Context, key string) (Object, error) {
 }
 
 func (b *azureBucket) Get(ctx context.Context, key string, offset, length int64) (io.ReadCloser, int64, error) {
-	o := &blob.DownloadStreamOptions{}
-	if length >= 0 {
-		o.Range = blob.HTTPRange{Offset: offset, Count: length}
-	} else {
-		o.Range.Offset = offset
-	}
-	answer, err := b.client.NewBlobClient(key).DownloadStream(ctx, o)
+	part := blob.HTTPRange{Offset: offset, Count: max(0, length)} // a Count of 0 is all
+	answer, err := b.client.NewBlobClient(key).DownloadStream(ctx, &blob.DownloadStreamOptions{Range: part})
 	if err != nil {
 		return nil, 0, azureError(err)
 	}
