@@ -2,6 +2,7 @@ package format
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,7 @@ func NewChunkWriter(w io.Writer, codec *Codec, h Header) (*ChunkWriter, error) {
 	if err := h.validate(); err != nil {
 		return nil, fmt.Errorf("begin chunk: %w", err)
 	}
-	cw := &ChunkWriter{frames: newFrameWriter(w, codec), header: h}
+	cw := &ChunkWriter{header: h, frames: &frameWriter{w: w, codec: codec, hash: sha256.New(), done: make(chan error, 1)}}
 	if h.Continues {
 		cw.seq.continues(h.Start)
 	}

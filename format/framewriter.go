@@ -1,7 +1,6 @@
 package format
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"hash"
@@ -24,10 +23,6 @@ type frameWriter struct {
 	ahead  int        // bytes of it, uncompressed; 0: none is
 	frames int        // settled
 	bytes  int64      // of them
-}
-
-func newFrameWriter(w io.Writer, codec *Codec) *frameWriter {
-	return &frameWriter{w: w, codec: codec, hash: sha256.New(), done: make(chan error, 1)}
 }
 
 // launch begins to write a frame. Data belongs to it until settle is called.

@@ -102,7 +102,7 @@ func (s *numbers) claim() error {
 // unclaim removes the claims of all runs of a finished dump. No dump depends on it.
 func (s *numbers) unclaim(ranges []numberRange) {
 	var g errgroup.Group
-	g.SetLimit(unclaimsAtOnce)
+	g.SetLimit(requestsAtOnce)
 	for _, r := range ranges {
 		g.Go(func() error {
 			for b := r.base() / blockSize; s.claims.Remove(storage.ClaimName(b)) == nil; b++ {
@@ -113,4 +113,5 @@ func (s *numbers) unclaim(ranges []numberRange) {
 	_ = g.Wait()
 }
 
-const unclaimsAtOnce = 16
+// requestsAtOnce is how many small requests for one purpose are in flight.
+const requestsAtOnce = 16

@@ -162,7 +162,7 @@ func (w *Writer) allThere(m *format.Manifest) error {
 		files = append(files, c.File)
 	}
 	var g errgroup.Group
-	g.SetLimit(unlistedAtOnce)
+	g.SetLimit(requestsAtOnce)
 	for _, file := range files {
 		g.Go(func() error {
 			f, err := w.dir.Open(file.Name)
@@ -287,9 +287,6 @@ func sameDump(old, now *format.Info) error {
 // a run has chunks of one type on their way at once by default.
 const unlistedAhead = 16
 
-// unlistedAtOnce is how many questions for such chunks are in flight.
-const unlistedAtOnce = 16
-
 // unlisted returns the names of chunks that a bucket holds but does not list yet, which some stores
 // do for a while. It asks for the numbers that are missing, of each block that was claimed.
 func (w *Writer) unlisted(names []string, ranges []numberRange) (found []string, err error) {
@@ -306,7 +303,7 @@ func (w *Writer) unlisted(names []string, ranges []numberRange) (found []string,
 	}
 	var mu sync.Mutex
 	var g errgroup.Group
-	g.SetLimit(unlistedAtOnce)
+	g.SetLimit(requestsAtOnce)
 	for _, r := range ranges {
 		g.Go(func() error {
 			for b := r.base() / blockSize; ; b++ {

@@ -76,16 +76,12 @@ func (s *Set) Empty() bool { return s.size == 0 && len(s.some) == 0 }
 
 // Add adds a key of a database, or, if member is not nil, a member of it. Kind may be empty.
 func (s *Set) Add(db int, kind string, key, member []byte) error {
-	return s.add(digestOf(db, kind, key, member))
-}
-
-func (s *Set) add(d digest) error {
 	if len(s.some) >= s.most {
 		if err := s.spill(); err != nil {
 			return err
 		}
 	}
-	s.some = append(s.some, d)
+	s.some = append(s.some, digestOf(db, kind, key, member))
 	return nil
 }
 
@@ -171,10 +167,7 @@ func (s *Set) merge(each func(digest) error) error {
 
 // Holds reports whether exactly this was added. A file that cannot be read is told by Close.
 func (s *Set) Holds(db int, kind string, key, member []byte) bool {
-	return s.holds(digestOf(db, kind, key, member))
-}
-
-func (s *Set) holds(d digest) bool {
+	d := digestOf(db, kind, key, member)
 	if s.f == nil {
 		_, found := slices.BinarySearchFunc(s.some, d, compareDigests)
 		return found

@@ -275,13 +275,10 @@ func googleAnswer(answer *http.Response) error {
 	return e
 }
 
-// noBucketCode is what S3 calls it.
-const noBucketCode = "NoSuchBucket"
-
 // noBucket says of a request that no missing object can fail what is missing.
 func noBucket(err error) error {
 	if e := (*Error)(nil); errors.As(err, &e) && e.Status == http.StatusNotFound {
-		e.Code = noBucketCode
+		e.Code = "NoSuchBucket" // as S3 says
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
@@ -31,7 +32,11 @@ func OpenLog(s Store, name string) (Log, error) {
 	if d, ok := s.(*Dir); ok {
 		return &fileLog{d: d, name: name}, nil
 	}
-	return openSegmented(s, name)
+	all, from, err := listSegments(s, name)
+	if err != nil {
+		return nil, err
+	}
+	return &segmentedLog{s: s, log: name, all: all, from: from}, nil
 }
 
 // ReadLog reads a log from the beginning to the end, which can be in the middle of a line, also
@@ -40,7 +45,14 @@ func ReadLog(s Store, name string) (io.ReadCloser, error) {
 	if _, ok := s.(*Dir); ok {
 		return s.Open(name)
 	}
-	return readSegmented(s, name)
+	all, from, err := listSegments(s, name)
+	if err == nil && len(all) == 0 {
+		err = &fs.PathError{Op: "open", Path: s.Path(name), Err: fs.ErrNotExist}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &segmentReader{s: s, log: name, rest: all[from:]}, nil
 }
 
 // A fileLog is a file, which is opened with the first line.

@@ -143,14 +143,6 @@ type segmentedLog struct {
 	buf  []byte
 }
 
-func openSegmented(s Store, log string) (*segmentedLog, error) {
-	all, from, err := listSegments(s, log)
-	if err != nil {
-		return nil, err
-	}
-	return &segmentedLog{s: s, log: log, all: all, from: from}, nil
-}
-
 func (l *segmentedLog) IsBuffered() bool { return true }
 func (l *segmentedLog) Segments() int    { return len(l.all) - l.from }
 
@@ -230,18 +222,7 @@ func (l *segmentedLog) remove(p segment) error {
 
 func (l *segmentedLog) Close() error { return nil }
 
-// readSegmented reads what a log holds now.
-func readSegmented(s Store, log string) (io.ReadCloser, error) {
-	all, from, err := listSegments(s, log)
-	if err != nil {
-		return nil, err
-	}
-	if len(all) == 0 {
-		return nil, &fs.PathError{Op: "open", Path: s.Path(log), Err: fs.ErrNotExist}
-	}
-	return &segmentReader{s: s, log: log, rest: all[from:]}, nil
-}
-
+// A segmentReader reads the segments of a log one after the other.
 type segmentReader struct {
 	s    Store
 	log  string
