@@ -8,46 +8,6 @@ func commands(v Version) map[string]*command {
 			table[name] = &command{run: run, arity: arity, effect: e}
 		}
 	}
-	addServer(add)
-	addKeys(add)
-	addStrings(add)
-	addCollections(add)
-	for _, name := range []string{"ping", "echo", "select", "info", "time", "client", "quit"} {
-		table[name].harmless = true
-	}
-	table["auth"].open = true
-	table["quit"].open = true
-
-	if v.old() {
-		table["auth"].arity = 2
-		table["lpop"].arity = 2
-		table["rpop"].arity = 2
-		table["spop"].arity = 2
-		v.removeLater(table)
-		return table
-	}
-	// Since 3.5; streams since 3.5.3.
-	add(reads, -1, hello, "hello")
-	table["hello"].open = true
-	add(writes, -2, del, "unlink")
-	add(reads, 1, lastSave, "lastsave")
-	addStreams(add)
-	add(writes, -3, blockingPop, "blpop", "brpop")
-	add(reads, 1, multi, "multi", "discard", "exec")
-	if v.oneType() {
-		table["pkpatternmatchdel"].arity = -2
-		add(writes, -2, combine, "sunion", "sinter", "sdiff")
-	}
-	if !v.oneType() {
-		add(reads, 2, ptype, "ptype")
-	}
-	return table
-}
-
-// adder adds commands to a table under one or more names.
-type adder func(e effect, arity int, run func(*call), names ...string)
-
-func addServer(add adder) {
 	add(reads, 1, ping, "ping")
 	add(reads, 2, echo, "echo")
 	add(reads, 1, quit, "quit")
@@ -62,9 +22,6 @@ func addServer(add adder) {
 	add(reads, 1, dbSize, "dbsize")
 	add(writes, 1, flushAll, "flushall")
 	add(writes, -1, flushDB, "flushdb")
-}
-
-func addKeys(add adder) {
 	add(writes, -2, del, "del")
 	add(reads, -2, exists, "exists")
 	add(reads, 2, typeOf, "type")
@@ -76,9 +33,6 @@ func addKeys(add adder) {
 	add(reads, -2, keys, "keys")
 	add(reads, -3, scanx, "scanx")
 	add(reads, -4, pkScanRange, "pkscanrange", "pkrscanrange")
-}
-
-func addStrings(add adder) {
 	add(writes, -3, set, "set")
 	add(writes, 4, setex, "setex", "psetex")
 	add(writes, 4, pksetexat, "pksetexat")
@@ -101,9 +55,6 @@ func addStrings(add adder) {
 	add(writes, -2, pfadd, "pfadd")
 	add(reads, -2, pfcount, "pfcount")
 	add(writes, -3, pfmerge, "pfmerge")
-}
-
-func addCollections(add adder) {
 	add(writes, 4, hset, "hset")
 	add(writes, -4, hmset, "hmset")
 	add(writes, -3, remove[hash], "hdel")
@@ -148,15 +99,42 @@ func addCollections(add adder) {
 	add(reads, -4, zrange, "zrange")
 	add(reads, -3, memberScan[zset], "zscan")
 	add(writes, -5, geoadd, "geoadd")
-}
 
-func addStreams(add adder) {
+	for _, name := range []string{"ping", "echo", "select", "info", "time", "client", "quit"} {
+		table[name].harmless = true
+	}
+	table["auth"].open = true
+	table["quit"].open = true
+
+	if v.old() {
+		table["auth"].arity = 2
+		table["lpop"].arity = 2
+		table["rpop"].arity = 2
+		table["spop"].arity = 2
+		v.removeLater(table)
+		return table
+	}
+	// Since 3.5; streams since 3.5.3.
+	add(reads, -1, hello, "hello")
+	table["hello"].open = true
+	add(writes, -2, del, "unlink")
+	add(reads, 1, lastSave, "lastsave")
 	add(writes, -4, xadd, "xadd")
 	add(writes, -3, xdel, "xdel")
 	add(writes, -4, xtrim, "xtrim")
 	add(reads, 2, xlen, "xlen")
 	add(reads, -4, xrange, "xrange")
 	add(reads, -2, xinfo, "xinfo")
+	add(writes, -3, blockingPop, "blpop", "brpop")
+	add(reads, 1, multi, "multi", "discard", "exec")
+	if v.oneType() {
+		table["pkpatternmatchdel"].arity = -2
+		add(writes, -2, combine, "sunion", "sinter", "sdiff")
+	}
+	if !v.oneType() {
+		add(reads, 2, ptype, "ptype")
+	}
+	return table
 }
 
 // removeLater removes the commands that came after a version.

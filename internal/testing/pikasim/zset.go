@@ -31,14 +31,20 @@ func zadd(c *call) {
 	if len(c.args)%2 != 0 {
 		c.fail(syntax)
 	}
-	scores := make([]float64, 0, len(c.args)/2)
-	for i := 2; i < len(c.args); i += 2 {
-		scores = append(scores, c.score(i))
+	c.addScores(2, c.score)
+}
+
+// addScores adds members, each of which ends so many arguments, and answers how many are new. The
+// score is that of the arguments from i on.
+func (c *call) addScores(step int, score func(i int) float64) {
+	var scores []float64
+	for i := 2; i < len(c.args); i += step {
+		scores = append(scores, score(i))
 	}
 	z := edit[zset](c)
 	before := z.size()
 	for i, f := range scores {
-		z.scores.Set(c.str(3+2*i), f)
+		z.scores.Set(c.str(1+step*(i+1)), f)
 	}
 	c.out.integer(int64(z.size() - before))
 }
@@ -113,17 +119,10 @@ func geoadd(c *call) {
 	if len(c.args)%3 != 2 {
 		c.fail(wrongNumber(c.name))
 	}
-	var hashes []float64
-	for i := 2; i < len(c.args); i += 3 {
+	c.addScores(3, func(i int) float64 {
 		lon, lat := c.score(i), c.score(i+1)
-		hashes = append(hashes, float64(geohash.EncodeIntWithPrecision(lat, lon, 52)))
-	}
-	z := edit[zset](c)
-	before := z.size()
-	for i, h := range hashes {
-		z.scores.Set(c.str(4+3*i), h)
-	}
-	c.out.integer(int64(z.size() - before))
+		return float64(geohash.EncodeIntWithPrecision(lat, lon, 52))
+	})
 }
 
 func zincrby(c *call) {
