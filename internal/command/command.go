@@ -19,7 +19,6 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/urfave/cli/v2"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -229,6 +228,7 @@ func show(app *cli.App, args []string, err error, code int) {
 	}
 	logging.Say(w, level, name+": "+strings.ReplaceAll(err.Error(), "\n", "; "), slog.Int("exit_code", code))
 	hint, hinted := exitcode.Hint(err)
+	check := checkOf(app, err, code)
 	switch {
 	case hint != "":
 		fmt.Fprintf(w, "%s: %s\n", name, hint)
@@ -239,12 +239,8 @@ func show(app *cli.App, args []string, err error, code int) {
 			asked += " " + c.Name
 		}
 		fmt.Fprintf(w, "%s: see %s --help\n", name, asked)
-	case code == exitcode.Corrupt && errors.As(err, new(*format.CorruptError)):
-		fmt.Fprintf(w, "%s: fetch what is damaged again from where the dump came, or dump again", name)
-		if check := checkOf(app, err, code); check != "" {
-			fmt.Fprintf(w, "; to see every damaged file: %s", check)
-		}
-		fmt.Fprintln(w)
+	case check != "":
+		fmt.Fprintf(w, "%s: fetch what is damaged again from where the dump came, or dump again; to see every damaged file: %s\n", name, check)
 	case errors.As(err, new(interface{ SaysWhatToDo() bool })):
 	case code == exitcode.Auth && !strings.Contains(err.Error(), "namespace token"): // that is no password
 		fmt.Fprintf(w, "%s: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n", name)

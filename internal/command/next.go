@@ -88,7 +88,8 @@ func Of(c *cli.Context, other string, without ...string) func(string) bool {
 }
 
 // checkOf returns the command that looks at all files of the dump or delta that has a damaged one;
-// empty: there is no such file, or the command is that, or it is one of a stream.
+// empty: there is no such file, or it is one of a stream, or of the dump that the command writes,
+// which says itself what helps; or the command is that.
 func checkOf(app *cli.App, err error, code int) string {
 	c, _ := app.Metadata[contextKey].(*cli.Context)
 	damaged, ok := errors.AsType[*format.CorruptError](err)
@@ -98,6 +99,9 @@ func checkOf(app *cli.App, err error, code int) string {
 	dump, _, inside := strings.Cut(damaged.Name, "/chunks/")
 	if !inside {
 		dump = path.Dir(dump)
+	}
+	if out, _, _ := strings.Cut(c.String("out"), "?"); dump == strings.TrimRight(out, "/") {
+		return ""
 	}
 	for _, arg := range app.Metadata[argsKey].([]string) { // a URL may need its query
 		if _, value, _ := strings.Cut("="+arg, "="); strings.HasPrefix(value, dump+"?") {
