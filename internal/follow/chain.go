@@ -9,7 +9,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
@@ -137,10 +136,6 @@ func (c *chain) accept(ctx context.Context, s *reader.Scanner) (err error) {
 	}
 	return nil
 }
-
-// errRestart says what a restart of the source may have cost, and what finds it.
-var errRestart = &exitcode.LeftOutError{Text: "the source was restarted, or another one took its address: what was written in the moment before may be in no delta, " +
-	"for Pika writes its binlog behind its data. What is missing is found, once this run has ended, by pikadump dump --base"}
 
 // behind says what the next delta follows.
 func (c *chain) behind() string {

@@ -125,16 +125,6 @@ func (r *run) all(ctx context.Context) error {
 	return err
 }
 
-// isRestarted reports whether the source was restarted since it was last read as a whole, and
-// says so when it first was.
-func (r *run) isRestarted() bool {
-	if r.s.Restarted() && !r.c.restarted {
-		r.c.restarted = true
-		fmt.Fprintf(r.o.Log, "warning: %s\n", errRestart.Text)
-	}
-	return r.c.restarted
-}
-
 // deltas makes them, until the run is to end.
 func (r *run) deltas(ctx context.Context, threads int) error {
 	for {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
@@ -70,13 +69,6 @@ func sameSource(dumps []*format.Info, at []format.BinlogPosition, now *reader.Se
 		return nil
 	}
 	return &refusal{err}
-}
-
-// startedSince reports whether the source's process was started after a dump had been begun. 3.4
-// has no run id, and CONFIG REWRITE has others keep theirs (SERVERS.md P8): then the time tells.
-func startedSince(dump *format.Info, now *reader.ServerInfo) bool {
-	was := &dump.Source
-	return was.RunID != "" && was.RunID != now.RunID || now.Began.After(dump.Started.Add(time.Duration(was.ClockDifference)*time.Millisecond))
 }
 
 // options says what of a source is followed.

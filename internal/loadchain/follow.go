@@ -307,24 +307,6 @@ func (f *follower) try(ctx context.Context, id string, n int, certain bool) (*su
 	return o.Summary, load.Run(ctx, o, f.out, log)
 }
 
-// undo returns where delta n saves what it takes away: in a place of its own, which no run before
-// has begun to fill. The journal of one that was stopped knows its place.
-func (f *follower) undo(ctx context.Context, n int, state memberState) (string, error) {
-	if f.Undo == "" || state == stopped || state == loaded {
-		return "", nil
-	}
-	for try := 1; ; try++ {
-		place := archive.DeltaPath(f.Undo, n)
-		if try > 1 {
-			place = storage.Join(f.Undo, fmt.Sprintf("%06d-%d", n, try))
-		}
-		err := archive.CanCreate(ctx, place, storage.Options{BreakLock: f.BreakLock})
-		if !errors.Is(err, archive.ErrExists) {
-			return place, err
-		}
-	}
-}
-
 // behind says how far the target is behind the source, by whose clock delta n is of a time.
 func (f *follower) behind(n int) {
 	m, c := f.done, f.Summary.Chain

@@ -34,7 +34,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
@@ -47,11 +46,6 @@ func Run(ctx context.Context, o Options, log io.Writer) error {
 		}
 		return r.undo(ctx)
 	})
-}
-
-// Clear removes everything from a target that was empty before the load.
-func Clear(ctx context.Context, o Options, log io.Writer) error {
-	return with(ctx, o, log, func(r *rollback) error { return r.clear(ctx) })
 }
 
 // A rollback undoes a load: one of its shards, or all of them, or one that has none.
@@ -302,35 +296,6 @@ func beside(j *journal.Journal, dump, name string) string {
 		return filepath.Join(j.Path(), name)
 	}
 	return "kvload-" + dump[:8] + "-" + path.Base(j.Path()) + "-" + name
-}
-
-// clear clears a target that was empty before the load.
-func (r *rollback) clear(ctx context.Context) error {
-	for _, p := range r.shards {
-		if empty := p.none && r.common.Empty || !p.none && p.journal.WasEmpty(); !empty {
-			return fmt.Errorf("%w: the target was not empty before the load: --flush would remove more than the load wrote; leave it out", exitcode.ErrRefused)
-		}
-	}
-	if err := r.begin(); err != nil {
-		return err
-	}
-	for _, db := range r.DBs() {
-		v := readback.New(r.target.Target, db, r.retry.Start().Wait)
-		if err := errors.Join(v.Clear(ctx), v.Close()); err != nil {
-			return err
-		}
-	}
-	r.Summary.Note("the target is cleared")
-	r.Summary.Rollback = &summary.Rollback{}
-	for _, p := range r.shards {
-		r.Summary.Rollback.Removed += p.journal.Stats().Keys
-		if p.journal.Undone().IsZero() {
-			if err := p.journal.EndUndo(0); err != nil {
-				return err
-			}
-		}
-	}
-	return r.end(ctx)
 }
 
 // end forgets what shards have in common when all are undone: the next load begins anew.
