@@ -1,7 +1,6 @@
 package progress
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"os"
@@ -127,12 +126,4 @@ func repeat(every time.Duration, show, back func(), quit <-chan struct{}) {
 			show()
 		}
 	}
-}
-
-func (s Snapshot) json() string {
-	text, err := json.Marshal(s)
-	if err != nil { // numbers that JSON does not have
-		return fmt.Sprintf(`{"schema":%d,"error":%q}`, Schema, err)
-	}
-	return string(text)
 }

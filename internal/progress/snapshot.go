@@ -1,6 +1,10 @@
 package progress
 
-import "time"
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
 
 // Schema is the version of a Snapshot as JSON (docs/operations/progress.md). It grows when a field
 // goes or changes its meaning; new fields may come at any time.
@@ -121,4 +125,12 @@ type Process struct {
 	CPU        float64 `json:"cpu_cores"` // busy in the last seconds
 	CPUSeconds float64 `json:"cpu_seconds"`
 	Resident   int64   `json:"resident_bytes"`
+}
+
+func (s Snapshot) json() string {
+	text, err := json.Marshal(s)
+	if err != nil { // numbers that JSON does not have
+		return fmt.Sprintf(`{"schema":%d,"error":%q}`, Schema, err)
+	}
+	return string(text)
 }

@@ -14,7 +14,7 @@ import (
 // whenever lines are won and raised only by a new capability, in the commit that brings it. The
 // commands are flags, wiring and exit codes; engines are packages of internal.
 var mostLines = map[string]int{
-	"": 77_000, "cmd/kvload": 1_550, "cmd/pikadump": 810,
+	"": 76_200, "cmd/kvload": 1_540, "cmd/pikadump": 800,
 }
 
 func TestLines(t *testing.T) {
