@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
@@ -16,26 +17,26 @@ type Count = question.Count
 
 // A Counter has a server count its keys, as long as nothing is written to it.
 type Counter interface {
-	// Look returns a count, if one is done, and has one made if not; again asks for another. An
-	// error says why there will be none: something was written since the Counter began.
-	Look(ctx context.Context, again bool) (n Count, done bool, err error)
+	// Look returns a count, if one is done, and has one made if not. An error says why there will
+	// be none: something was written since the Counter began.
+	Look(ctx context.Context) (n Count, done bool, err error)
 	// Sees returns nil if all that was read came from the server that counts.
 	Sees(ctx context.Context) error
 	Close()
 }
 
 // A Census spares keys that have no expiry in the dump the question for it. That they have none is
-// proven in the end, by a count of the server: it has as many keys as were found there, and as many
-// of them expire as were found to. No key is found twice, as a dump has each name once, nor can one
-// have changed in between. Without the proof those that were spared are asked, in a second pass.
+// proven in the end, by a count that was done before they were read: the server had as many keys as
+// were found there, and as many of them expire as were found to. No key is found twice, as a dump
+// has each name once, nor can one have changed in between, or have expired before it was counted.
+// Without the proof those that were spared are asked, in a second pass.
 type Census struct {
-	counter  Counter
-	most     Count         // that the server may have, to be worth while
-	patience time.Duration // with a count in the end, at least
+	counter Counter
+	most    Count // that the server may have, to be worth while
 
 	mu     sync.Mutex
-	began  time.Time
 	looked time.Time
+	from   int64 // the count is of this time, in Unix ms, or later; 0: it is not done
 	failed error // why there will be no proof; nil: there may be one
 	keys   int64 // that were found
 	// expiring counts those that expire by the second; from horizon on all together.
@@ -43,46 +44,60 @@ type Census struct {
 	horizon  int64
 }
 
-// A census looks every lookEvery, tells the seconds of an hour apart, and waits for a count in the
-// end as long as a part of the comparison took.
+// A census waits so long for the count when it begins, which may have to be asked for again after a
+// second, looks every lookEvery then, and tells the seconds of an hour apart.
 const (
+	firstWait    = 1500 * time.Millisecond
 	lookEvery    = 250 * time.Millisecond
 	horizonAfter = time.Hour
-	patiencePart = 8
 )
 
 // NewCensus returns a Census that closes the counter. Now is the server's time.
 func NewCensus(c Counter, most Count, now time.Time) *Census {
-	return &Census{
-		counter: c, most: most, patience: 5 * time.Second, began: time.Now(), expiring: map[int64]int64{}, horizon: now.Add(horizonAfter).Unix(),
-	}
+	return &Census{counter: c, most: most, expiring: map[int64]int64{}, horizon: now.Add(horizonAfter).Unix()}
 }
 
 // Close closes the counter.
 func (c *Census) Close() { c.counter.Close() }
 
-// spares reports whether keys need not be asked.
+// spares reports whether keys need not be asked: not before they have been counted.
 func (c *Census) spares(ctx context.Context) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.failed == nil && time.Since(c.looked) >= lookEvery {
-		n, done, err := c.counter.Look(ctx, false)
-		if c.failed = err; done && (n.Keys > c.most.Keys || n.Expiring > c.most.Expiring) {
+		until := time.Now()
+		if c.looked.IsZero() {
+			until = until.Add(firstWait)
+		}
+		n, done, err := c.counter.Look(ctx)
+		for err == nil && !done && time.Now().Before(until) {
+			if err = retry.Sleep(ctx, 10*time.Millisecond); err == nil {
+				n, done, err = c.counter.Look(ctx)
+			}
+		}
+		if c.from, c.failed = n.From, err; done && (n.Keys > c.most.Keys || n.Expiring > c.most.Expiring) {
 			c.failed = fmt.Errorf("the target counts %s, of which %s expire: more than the dump can have brought",
 				progress.Plural(n.Keys, "key", "keys"), progress.Count(n.Expiring))
 		}
 		c.looked = time.Now()
 	}
-	return c.failed == nil
+	return c.failed == nil && c.from > 0
 }
 
-// found counts a key of which all is known, and that is there.
+// found counts a key of which all is known, and that is there. One that has expired may have been
+// in the server's count.
 func (c *Census) found(k *key) {
-	if c == nil || k.typ == TypeNone {
+	if c == nil {
 		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if k.typ == TypeNone {
+		if c.from > 0 && k.expire > c.from && len(k.diffs) > 0 && k.diffs[0].Class == ExpiredSince {
+			c.failed = errors.New("keys expired that the target had counted")
+		}
+		return
+	}
 	c.keys++
 	switch {
 	case k.typ != "" || k.gotExpire == UnknownExpiry:
@@ -93,39 +108,16 @@ func (c *Census) found(k *key) {
 }
 
 // proves returns nil if the keys that were spared have no expiry, and else why that is not known.
-// Another count is made if the first has more keys: they may have expired before they were read.
 func (c *Census) proves(ctx context.Context) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	until := time.Now().Add(max(c.patience, time.Since(c.began)/patiencePart))
-	for again, second := false, false; c.failed == nil; {
-		n, done, err := c.counter.Look(ctx, again)
-		again = false
-		switch {
-		case err != nil:
-			return err
-		case !done && time.Now().After(until):
-			return errors.New("the target has not counted its keys yet")
-		case !done:
-			select {
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			case <-time.After(10 * time.Millisecond):
-			}
-			continue
-		}
-		if why, more := c.differs(n); why == nil {
-			return c.counter.Sees(ctx)
-		} else if second || !more {
-			return why
-		}
-		again, second = true, true
+	if c.failed != nil {
+		return c.failed
 	}
-	return c.failed
-}
-
-// differs says why a count proves nothing, and if it has more keys, which may be no more by now.
-func (c *Census) differs(n Count) (why error, more bool) {
+	n, _, err := c.counter.Look(ctx)
+	if err != nil {
+		return err
+	}
 	keys, expiring, from, until := c.keys, int64(0), n.From/1000, n.Until/1000
 	for second, k := range c.expiring {
 		switch {
@@ -134,12 +126,12 @@ func (c *Census) differs(n Count) (why error, more bool) {
 		case second < from:
 			keys -= k // not counted any more
 		default:
-			return errors.New("keys expired while the target counted"), true
+			return errors.New("keys expired while the target counted")
 		}
 	}
 	if until >= c.horizon || keys != n.Keys || expiring != n.Expiring {
-		why = fmt.Errorf("the target counts %s, of which %s expire, and of the dump %s and %s were found there",
+		return fmt.Errorf("the target counts %s, of which %s expire, and of the dump %s and %s were found there",
 			progress.Plural(n.Keys, "key", "keys"), progress.Count(n.Expiring), progress.Count(keys), progress.Count(expiring))
 	}
-	return why, n.Keys > keys
+	return c.counter.Sees(ctx)
 }

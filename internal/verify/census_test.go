@@ -7,18 +7,13 @@ import (
 	"time"
 )
 
-// counts are what a Counter has made, one for each time that another was asked for; behind them it
-// makes none.
+// counts are what a Counter has made at each look; at the last one, and behind it, the last.
 type counts []Count
 
-func (c *counts) Look(_ context.Context, again bool) (n Count, done bool, err error) {
-	if again {
-		*c = (*c)[1:]
-	}
-	if len(*c) == 0 {
-		return n, false, nil
-	}
-	return (*c)[0], true, nil
+func (c *counts) Look(context.Context) (n Count, done bool, err error) {
+	n = (*c)[0]
+	*c = (*c)[min(1, len(*c)-1):]
+	return n, n != Count{}, nil
 }
 
 func (c *counts) Sees(context.Context) error { return nil }
@@ -26,7 +21,7 @@ func (c *counts) Sees(context.Context) error { return nil }
 func (c *counts) Close() {}
 
 // TestCensusProves: what expires before a count is not in it, what expires behind it is, and what
-// expires while the server counts may be; a second count shows what has expired since the first.
+// expires while the server counts may be.
 func TestCensusProves(t *testing.T) {
 	now := time.UnixMilli(1_900_000_000_500)
 	at := func(s int64) int64 { return (1_900_000_000 + s) * 1000 }
@@ -42,19 +37,17 @@ func TestCensusProves(t *testing.T) {
 		"later":                     {[]int64{0, 7, 1e6}, counts{n(3, 2, 5, 6)}, ""},
 		"one more":                  {[]int64{0, 7, 1e6}, counts{n(3, 3, 5, 6)}, "of which 3 expire"},
 		"one less":                  {[]int64{0, 7, 1e6}, counts{n(3, 1, 5, 6)}, "of which 1 expire"},
-		"others' keys":              {[]int64{0, 7}, counts{n(3, 1, 5, 6), n(3, 1, 5, 6)}, "counts 3 keys"},
+		"others' keys":              {[]int64{0, 7}, counts{n(3, 1, 5, 6)}, "counts 3 keys"},
 		"fewer keys":                {[]int64{0, 7}, counts{n(1, 1, 5, 6)}, "counts 1 key,"},
 		"before":                    {[]int64{0, 4, 7}, counts{n(2, 1, 5, 6)}, ""},
-		"before, but counted":       {[]int64{0, 4, 7}, counts{n(3, 2, 5, 6), n(3, 2, 5, 6)}, "2 and 1 were found"},
-		"at its begin":              {[]int64{0, 5}, counts{n(2, 1, 5, 6), n(2, 1, 5, 6)}, "keys expired"},
-		"at its end":                {[]int64{0, 6}, counts{n(2, 1, 5, 6), n(1, 0, 7, 8)}, ""},
-		"between two counts":        {[]int64{0, 0}, counts{n(3, 1, 5, 6), n(2, 0, 9, 9)}, ""},
-		"none is made":              {[]int64{0}, nil, "has not counted"},
+		"before, but counted":       {[]int64{0, 4, 7}, counts{n(3, 2, 5, 6)}, "2 and 1 were found"},
+		"at its begin":              {[]int64{0, 5}, counts{n(2, 1, 5, 6)}, "keys expired"},
+		"at its end":                {[]int64{0, 6}, counts{n(2, 1, 5, 6)}, "keys expired"},
+		"since, and others' keys":   {[]int64{0, 0}, counts{n(3, 1, 5, 6), n(2, 0, 9, 9)}, "counts 3 keys"},
 		"after more than an hour":   {[]int64{0}, counts{n(1, 0, 3599, 3601)}, "counts 1 key,"},
 		"both beyond, of which one": {[]int64{0, 7200, 9000}, counts{n(3, 1, 5, 6)}, "3 and 2 were found"},
 	} {
 		census := NewCensus(&c.counts, Count{}, now)
-		census.patience = 0
 		for _, s := range c.expire {
 			k := &key{}
 			if s != 0 {
@@ -78,6 +71,22 @@ func TestCensusGivesUp(t *testing.T) {
 		want := most == Count{Keys: 3, Expiring: 1}
 		if got := census.spares(t.Context()); got != want || (census.failed == nil) != want {
 			t.Errorf("at most %+v: %v, %v", most, got, census.failed)
+		}
+	}
+}
+
+// TestCensusSpares: keys are not spared before they have been counted, as one could expire between;
+// and no more when one has expired that may be in the count.
+func TestCensusSpares(t *testing.T) {
+	counted := Count{Keys: 3, Expiring: 1, From: 1000, Until: 2000}
+	census := NewCensus(&counts{{}, {}, counted}, counted, time.Now())
+	if !census.spares(t.Context()) || census.from != counted.From {
+		t.Error("spares before the count is done, or not behind it")
+	}
+	for _, expired := range []int64{1000, 1001} {
+		census.found(&key{typ: TypeNone, expire: expired, diffs: []Difference{{Class: ExpiredSince}}})
+		if spares := expired == counted.From; census.spares(t.Context()) != spares {
+			t.Errorf("expired at %d ms: spares %v", expired, !spares)
 		}
 	}
 }

@@ -61,14 +61,13 @@ func NewCensus(ctx context.Context, t *target.Target, db int, most int64) (*Cens
 // Close closes the connection.
 func (c *Census) Close() { c.conn.Close() }
 
-// Look returns a count that was begun after NewCensus, if it is done, and has one made if not.
-// Again asks for another one, which is begun after this Look. An error says why there is none:
-// something was written meanwhile, or the connection was lost.
-func (c *Census) Look(ctx context.Context, again bool) (n question.Count, done bool, err error) {
-	if again {
-		c.asked, c.count = time.Time{}, n
-	}
+// Look returns a count that was begun after NewCensus, if it is done, and has one made if not. An
+// error says why there is none: something was written meanwhile, or the connection was lost.
+func (c *Census) Look(ctx context.Context) (n question.Count, done bool, err error) {
 	last, counted, err := c.info(ctx)
+	if err == nil && !c.asked.IsZero() && last != c.last {
+		_, counted, err = c.info(ctx) // which may have shown the numbers before, with the time behind
+	}
 	if err == nil { // behind the count that was seen
 		err = c.unwritten(ctx)
 	}
