@@ -2,10 +2,12 @@ package tempfile
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -61,6 +63,14 @@ func TestDir(t *testing.T) {
 		t.Fatal(err)
 	}
 	there("beside one at work", 2)
+	lock, err := os.OpenFile(filepath.Join(filepath.Dir(theirs), "lock"), os.O_RDWR, 0) // what hosts share has locks of files
+	if err == nil {
+		err = syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		lock.Close()
+	}
+	if !errors.Is(err, syscall.EWOULDBLOCK) {
+		t.Fatal("it holds no lock of a file:", err)
+	}
 	if err := remove(); err != nil {
 		t.Fatal(err)
 	}
