@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -29,17 +30,18 @@ func TestRedirected(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			left := tc.times
-			var fc *testserver.Cluster
-			fc = testserver.StartCluster(t, 2, func(node int, cmd []string) (string, bool) {
+			var second atomic.Value // its address
+			fc := testserver.StartCluster(t, 2, func(node int, cmd []string) (string, bool) {
 				if cmd[0] == "ASKING" {
 					return "+OK\r\n", true
 				}
 				if node == 0 && cmd[0] == "RPUSH" && left > 0 {
 					left--
-					return strings.Replace(tc.reply, "SECOND", fc.Nodes[1].Addr, 1), true
+					return strings.Replace(tc.reply, "SECOND", second.Load().(string), 1), true
 				}
 				return "", false
 			})
+			second.Store(fc.Nodes[1].Addr)
 			s, _ := mustLoad(t, Options{Target: target.Options{Addr: fc.Nodes[1].Addr}}, list)
 			if s.Keys != 1 || s.Elements != 2 {
 				t.Errorf("%+v", s)

@@ -102,9 +102,11 @@ func TestTogetherOtherwise(t *testing.T) {
 		if errors.Is(c.is, errAny) && err == nil || !errors.Is(c.is, errAny) && !errors.Is(err, c.is) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if counts["MGET"] != c.mgets || counts["GETRANGE"] != c.getrs {
-			t.Errorf("%s: %v", name, counts)
-		}
+		f.Do(func() { // what is behind an error in a pipeline may still be answered
+			if counts["MGET"] != c.mgets || counts["GETRANGE"] != c.getrs {
+				t.Errorf("%s: %v", name, counts)
+			}
+		})
 	}
 }
 
