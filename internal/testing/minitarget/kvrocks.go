@@ -40,6 +40,7 @@ type Options struct {
 // and no HRANGEBYLEX.
 type Kvrocks struct {
 	*miniredis.Miniredis
+	server *server.Server // Server is nil once it is closed, when a pipeline may still be answered
 
 	options Options
 	clients Clients
@@ -86,7 +87,8 @@ func StartKvrocks(t testing.TB, o Options) *Kvrocks {
 		},
 	}
 	k.tick()
-	k.Server().SetPreHook(k.hook)
+	k.server = k.Server()
+	k.server.SetPreHook(k.hook)
 	return k
 }
 
@@ -160,7 +162,7 @@ func (k *Kvrocks) hook(c *server.Peer, cmd string, args ...string) bool {
 	}
 	k.run(c, cmd, args...)
 	s.multi = cmd == "MULTI" || s.multi && cmd != "EXEC" && cmd != "DISCARD"
-	if !s.multi && !k.Server().IsReadOnlyCommand(cmd) {
+	if !s.multi && !k.server.IsReadOnlyCommand(cmd) {
 		k.observe(s.namespace, cmd, args)
 	}
 	return true
@@ -169,7 +171,7 @@ func (k *Kvrocks) hook(c *server.Peer, cmd string, args ...string) bool {
 func (k *Kvrocks) run(c *server.Peer, cmd string, args ...string) {
 	k.inside.Store(c)
 	defer k.inside.Store(nil)
-	k.Server().Dispatch(c, append([]string{cmd}, args...))
+	k.server.Dispatch(c, append([]string{cmd}, args...))
 }
 
 func (k *Kvrocks) session(c *server.Peer) *session {
@@ -229,8 +231,8 @@ func (k *Kvrocks) write(c *server.Peer, s *session, cmd string, args []string) b
 		}
 		return true
 	}
-	isWrite := cmd == "APPLYBATCH" || cmd == "XSETID" || k.Server().IsRegisteredCommand(cmd) &&
-		!k.Server().IsReadOnlyCommand(cmd) && !slices.Contains(plain, cmd)
+	isWrite := cmd == "APPLYBATCH" || cmd == "XSETID" || k.server.IsRegisteredCommand(cmd) &&
+		!k.server.IsReadOnlyCommand(cmd) && !slices.Contains(plain, cmd)
 	if isWrite || cmd == "EXEC" {
 		k.writes++
 	}
