@@ -21,7 +21,7 @@ func (s *Scanner) Shown(name []byte) []byte {
 
 // MayHide reports whether the source may have keys under a name that it does not find when it is
 // asked for it.
-func (s *Scanner) MayHide(name []byte) bool {
+func (s *session) MayHide(name []byte) bool {
 	return !s.source.ManyTypes() && bytes.IndexByte(name, 0) >= 0
 }
 

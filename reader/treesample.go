@@ -186,6 +186,8 @@ func (cs *treeSample) expand(ctx context.Context, n node, leaf func([][]byte) er
 			if len(keys[0]) > len(prefix) {
 				c.prefix = keys[0][: len(prefix)+1 : len(prefix)+1]
 				c.end = successor(c.prefix)
+			} else if cs.w.s.MayHide(keys[0]) { // a 4.0 lists all that it cuts there under this name
+				c.end = successor(keys[0])
 			}
 			from = c.end
 			n := len(keys)
@@ -193,7 +195,7 @@ func (cs *treeSample) expand(ctx context.Context, n node, leaf func([][]byte) er
 				n, _ = slices.BinarySearchFunc(keys, c.end, bytes.Compare)
 			}
 			switch {
-			case all || n < len(keys):
+			case all || n < len(keys) || len(keys[0]) <= len(prefix): // nothing is below a name
 				if err := leaf(keys[:n]); err != nil {
 					return nil, err
 				}

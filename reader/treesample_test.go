@@ -1,10 +1,12 @@
 package reader
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
@@ -82,6 +84,27 @@ func TestTreePages(t *testing.T) {
 	n, err := s.TreeSample(t.Context(), 0, format.TypeSet, TreeSampleOptions{Picks: 24, LeafKeys: 1}, func(float64, Sampled) error { return nil })
 	if err != nil || n != 100 || pages.Load() > 12 {
 		t.Errorf("%v keys by %d pages, %v", n, pages.Load(), err)
+	}
+}
+
+// TestTreeSampleCut: many names that a 4.0 lists as one end the walk as others do.
+func TestTreeSampleCut(t *testing.T) {
+	srv, c := startSim(t, pikasim.Options{Version: pikasim.V401})
+	p := c.Pipeline()
+	for i := range 300 {
+		p.Do(t.Context(), "SET", fmt.Sprintf("cut\x00%d", i), "x")
+		p.Do(t.Context(), "SET", fmt.Sprintf("\x00%d", i), "x")
+		p.Do(t.Context(), "SET", fmt.Sprintf("str:%d", i), "x")
+	}
+	if _, err := p.Exec(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, Options{Addr: srv.Addr()})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute) // it took for ever
+	defer cancel()
+	n, err := s.TreeSample(ctx, 0, format.TypeString, TreeSampleOptions{Picks: 100, LeafKeys: 1}, func(float64, Sampled) error { return nil })
+	if err != nil || n < 300 || n > 900 {
+		t.Error(n, err)
 	}
 }
 

@@ -46,9 +46,9 @@ func run(ctx context.Context, bin string) error {
 	if err := fill(ctx, source); err != nil {
 		return fmt.Errorf("fill the simulated Pika: %w", err)
 	}
-	s := story{from: "redis://" + sim.Addr(), to: "redis://" + mini.Addr(), clock: func(passed time.Duration) {
+	s := story{from: "redis://" + sim.Addr(), to: "redis://" + mini.Addr(), clock: func(passed time.Duration, now time.Time) {
 		mini.FastForward(passed)
-		mini.SetTime(time.Now())
+		mini.SetTime(now)
 	}}
 	if s.bin, err = filepath.Abs(bin); err != nil {
 		return err
@@ -88,7 +88,7 @@ type story struct {
 	bin, dir, from, to string
 
 	// Clock sets the target's, whose keys grow older only when it is told how much.
-	clock func(passed time.Duration)
+	clock func(passed time.Duration, now time.Time)
 	at    time.Time
 }
 
@@ -143,10 +143,12 @@ func (s *story) command(why, line string) *exec.Cmd {
 	words := strings.Fields(line)
 	cmd := exec.Command(filepath.Join(s.bin, words[0]), words[1:]...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = s.dir, os.Stdout, os.Stdout
-	if !s.at.IsZero() {
-		s.clock(time.Since(s.at))
+	now := time.Now().Round(0) // the monotonic clock differs by parts of a ms, and so would expiries
+	if s.at.IsZero() {
+		s.at = now
 	}
-	s.at = time.Now()
+	s.clock(now.Sub(s.at), now)
+	s.at = now
 	return cmd
 }
 
