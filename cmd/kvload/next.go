@@ -77,8 +77,8 @@ func mayResume(s *summary.Summary) bool { return len(s.Files) > 0 }
 // leftOut is the flag of verify that names what a load has left out.
 func leftOut(s *summary.Summary) []string {
 	for _, l := range s.LeftOut {
-		if l.Lost && l.List != "" && !strings.Contains(l.List, "://") {
-			return []string{"--left-out", l.List}
+		if files := l.Files(); l.Lost && len(files) == 1 { // it takes one
+			return []string{"--left-out", files[0]}
 		}
 	}
 	return nil
@@ -93,10 +93,14 @@ func afterRollback(c *cli.Context, s *summary.Summary, err error) []string {
 		more := append(command.Recalled(c), "--dry-run")
 		return []string{command.Next(c, "kvload load", keep, more...)}
 	case s.Result == summary.Left: // what others wrote: whether it goes is theirs to say
-		if list := s.LeftOut[0].List; list != "" && !strings.Contains(list, "://") {
-			return []string{"less " + shellword.Quote(list)}
+		less := "less"
+		for _, file := range s.LeftOut[0].Files() {
+			less += " " + shellword.Quote(file)
 		}
-		return nil
+		if less == "less" {
+			return nil
+		}
+		return []string{less}
 	}
 	return command.Again(c)
 }

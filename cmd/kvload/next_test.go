@@ -2,11 +2,13 @@ package main
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
@@ -33,4 +35,18 @@ func TestNextIsWhole(t *testing.T) {
 		t.Fatal(r.stderr)
 	}
 	says("load "+strings.Join(at, " ")+" --db 0 --on-conflict suffix --ttl-min 5s --dry-run", append([]string{"rollback"}, at...)...)
+}
+
+// TestNextOfLists: lists of several runs are several files.
+func TestNextOfLists(t *testing.T) {
+	s := &summary.Summary{Result: summary.Left, Rollback: &summary.Rollback{}}
+	for _, list := range []string{"chain/2.load/changed.jsonl", "my chain/1.load/changed.jsonl"} {
+		s.AddLeft(summary.LeftOut{Reason: "changed", Keys: 1, Lost: true, List: list})
+	}
+	if next := afterRollback(nil, s, nil); !slices.Equal(next, []string{"less chain/2.load/changed.jsonl 'my chain/1.load/changed.jsonl'"}) {
+		t.Error(next)
+	}
+	if flags := leftOut(s); flags != nil { // which takes one
+		t.Error(flags)
+	}
 }

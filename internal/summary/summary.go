@@ -279,20 +279,32 @@ func (s *Summary) AddLeft(l LeftOut) {
 	s.LeftOut = append(s.LeftOut, l)
 }
 
-const mostLists = 3
+// Lists of several runs stand behind each other.
+const (
+	mostLists = 3
+	nextList  = ", "
+	moreLists = ", and more beside them"
+)
 
 // lists names a list beside others.
 func lists(all, list string) string {
-	const sep, more = ", ", ", and more beside them"
 	switch {
 	case all == "" || list == "" || all == list:
 		return max(all, list)
-	case strings.HasSuffix(all, more) || strings.Contains(all+sep, list+sep):
+	case strings.HasSuffix(all, moreLists) || strings.Contains(all+nextList, list+nextList):
 		return all
-	case strings.Count(all, sep) >= mostLists-1:
-		return all + more
+	case strings.Count(all, nextList) >= mostLists-1:
+		return all + moreLists
 	}
-	return all + sep + list
+	return all + nextList + list
+}
+
+// Files returns the files of List that a command of this host can read.
+func (l *LeftOut) Files() []string {
+	if l.List == "" || strings.Contains(l.List, "://") {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(l.List, moreLists), nextList)
 }
 
 // With returns what two comparisons found together. Nil is none.
