@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -23,7 +24,7 @@ func afterLoad(c *cli.Context, s *summary.Summary, err error) []string {
 	switch {
 	case s.DryRun && s.Result == summary.Done:
 		return []string{command.Next(c, "kvload load", command.But("dry-run"))}
-	case len(s.Targets) > 0 && s.Result != summary.Refused && s.Result != summary.Done,
+	case s.Result != summary.Refused && slices.ContainsFunc(s.Targets, func(t *summary.Summary) bool { return !t.Finished }),
 		len(s.Targets) == 0 && command.IsUnfinished(s, err) && mayResume(s):
 		if c.Bool("resume") {
 			return command.Again(c)
@@ -65,7 +66,12 @@ func verifyEach(c *cli.Context, s *summary.Summary) (all []string) {
 			if asks {
 				more = append(more, "--askpass")
 			}
-			all = append(all, thenVerify(c, more...)...)
+			for _, f := range s.Targets[i].Files {
+				if f.What == "journal" && c.IsSet("state") { // of this target
+					more = append(more, "--state", f.Path)
+				}
+			}
+			all = append(all, command.Next(c, "kvload verify", command.Of(c, "verify", append([]string{"state"}, own...)...), more...))
 		}
 	}
 	return all

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/alicebob/miniredis/v2/server"
+
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
 
@@ -48,5 +52,28 @@ func TestNextOfLists(t *testing.T) {
 	}
 	if flags := leftOut(s); flags != nil { // which takes one
 		t.Error(flags)
+	}
+}
+
+// TestNextOfTargets: what is next for each of several targets runs as it stands, with --state and
+// after keys were left out that --on-conflict leaves out.
+func TestNextOfTargets(t *testing.T) {
+	dir := makeDump(t, []format.Record{text("a", "0"), hash("a", "f", "v"), text("b", "1")})
+	args := []string{"load", "--in", dir, "--on-conflict", "first", "--state", filepath.Join(t.TempDir(), "state"), "--json"}
+	args = append(args, "--uri", startTarget(t).Addr(), "--uri", minitarget.StartKvrocks(t, minitarget.Options{Before: func(p *server.Peer, cmd string, _ ...string) bool {
+		if cmd == "CLUSTER" { // the ids of nodes are those of each miniredis
+			p.WriteError("ERR Cluster mode is not enabled")
+		}
+		return cmd == "CLUSTER"
+	}}).Addr())
+	r := runCommand(args...)
+	var s summary.Summary
+	if err := json.Unmarshal([]byte(r.stdout), &s); err != nil || r.code != 3 || len(s.Next) != 2 {
+		t.Fatalf("exit code %d, next %q, %v\n%s%s", r.code, s.Next, err, r.stdout, r.stderr)
+	}
+	for _, next := range s.Next {
+		if r := runCommand(strings.Fields(strings.TrimPrefix(next, "kvload "))...); r.code != 0 {
+			t.Errorf("%s: exit code %d\n%s", next, r.code, r.stderr)
+		}
 	}
 }
