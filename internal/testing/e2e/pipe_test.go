@@ -220,14 +220,14 @@ func TestPipeStalled(t *testing.T) {
 	t.Run("at its beginning", func(t *testing.T) {
 		dir := spool(t)
 		stopStalled(t, toStream(t, s, "--spool", dir), true, func() bool {
-			begun, _ := filepath.Glob(filepath.Join(dir, "*", format.InfoName)) // the pattern is right
+			begun, _ := filepath.Glob(filepath.Join(dir, "*", "*", format.InfoName)) // the pattern is right
 			return len(begun) > 0
 		})
 	})
 	t.Run("in the middle", func(t *testing.T) {
 		dir := spool(t)
 		stopStalled(t, toStream(t, s, "--spool", dir), false, func() bool { // one is being sent, another waits
-			chunks, _ := filepath.Glob(filepath.Join(dir, "*", "chunks", "*", "*", "[0-9]*"))
+			chunks, _ := filepath.Glob(filepath.Join(dir, "*", "*", "chunks", "*", "*", "[0-9]*"))
 			return len(chunks) > 1
 		})
 	})
