@@ -90,7 +90,7 @@ func leftOut(s *summary.Summary) []string {
 	return nil
 }
 
-func afterRollback(c *cli.Context, s *summary.Summary, err error) []string {
+func afterRollback(c *cli.Context, s *summary.Summary, err error) (next []string) {
 	switch {
 	case s.Rollback == nil:
 		return nil
@@ -99,14 +99,10 @@ func afterRollback(c *cli.Context, s *summary.Summary, err error) []string {
 		more := append(command.Recalled(c), "--dry-run")
 		return []string{command.Next(c, "kvload load", keep, more...)}
 	case s.Result == summary.Left: // what others wrote: whether it goes is theirs to say
-		less := "less"
 		for _, file := range s.LeftOut[0].Files() {
-			less += " " + shellword.Quote(file)
+			next = append(next, "less "+shellword.Quote(file))
 		}
-		if less == "less" {
-			return nil
-		}
-		return []string{less}
+		return next
 	}
 	return command.Again(c)
 }

@@ -47,7 +47,7 @@ func TestNextOfLists(t *testing.T) {
 	for _, list := range []string{"chain/2.load/changed.jsonl", "my chain/1.load/changed.jsonl"} {
 		s.AddLeft(summary.LeftOut{Reason: "changed", Keys: 1, Lost: true, List: list})
 	}
-	if next := afterRollback(nil, s, nil); !slices.Equal(next, []string{"less chain/2.load/changed.jsonl 'my chain/1.load/changed.jsonl'"}) {
+	if next := afterRollback(nil, s, nil); !slices.Equal(next, []string{"less chain/2.load/changed.jsonl", "less 'my chain/1.load/changed.jsonl'"}) {
 		t.Error(next)
 	}
 	if flags := leftOut(s); flags != nil { // which takes one
