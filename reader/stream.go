@@ -106,8 +106,8 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 }
 
 // readStream takes the reply of XINFO STREAM: names and values in turn. It returns errGone if there
-// is none: of a deleted one Pika tells zeros; one without entries still has its last id (SERVERS.md
-// P13).
+// is none. One without entries is none to Pika either: no list has it, and XADD begins anew
+// (SERVERS.md P13).
 func readStream(p *resp.Replies, key []byte) (s format.StreamState) {
 	p.Answers("XINFO STREAM", key)
 	if re := p.Refused(); re != nil && re.NoSuchKey() {
@@ -115,10 +115,12 @@ func readStream(p *resp.Replies, key []byte) (s format.StreamState) {
 	} else if re != nil {
 		p.Fail(re)
 	}
-	found := 0
+	found, length := 0, int64(0)
 	for i, n := 0, p.Array(-1); i < n && p.Err() == nil; i += 2 {
 		found++
 		switch string(p.Bulk()) {
+		case "length":
+			length = p.Integer()
 		case "last-generated-id":
 			s.LastID = readStreamID(p)
 		case "max-deleted-entry-id":
@@ -130,9 +132,9 @@ func readStream(p *resp.Replies, key []byte) (s format.StreamState) {
 			p.Skip()
 		}
 	}
-	if found != 3 {
-		p.Odd("no last-generated-id, max-deleted-entry-id and entries-added")
-	} else if s.LastID == (format.StreamID{}) {
+	if found != 4 {
+		p.Odd("no length, last-generated-id, max-deleted-entry-id and entries-added")
+	} else if length == 0 {
 		p.Fail(errGone)
 	}
 	return s

@@ -28,6 +28,9 @@ func TestRead(t *testing.T) {
 			if many {
 				smallpika.Send(t, srv.Addr(), "HSET s1 f w", "SADD s1 n")
 			}
+			if v != pikasim.V340 { // a stream without entries is none
+				smallpika.Send(t, srv.Addr(), "XADD gone 5-0 f v", "XDEL gone 5-0")
+			}
 			s := open(t, reader.Options{Addr: srv.Addr()})
 			w, dir := create(t, s)
 			err := delta.Read(t.Context(), delta.Options{Scanner: s, Writer: w, Names: delta.Sorted(names), Threads: 2})

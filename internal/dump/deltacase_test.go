@@ -65,6 +65,7 @@ func TestDelta(t *testing.T) {
 		{"several types", pikasim.V355, []string{"SET a 1", "SADD a m"}, []string{"SREM a m", "HSET a f v"}, 0, []string{"a"}},
 		{"a stream and its state", pikasim.V355, []string{"XADD x 1-1 f v", "XADD y 1-1 f v", "XADD z 1-1 f v"}, []string{"XADD x 2-1 f v", "XADD y 2-1 f v", "XDEL y 2-1"}, 0, []string{"x", "y"}},
 		{"a stream that is gone", pikasim.V401, []string{"XADD x 1-1 f v"}, []string{"DEL x"}, 0, []string{"x"}},
+		{"a stream without entries", pikasim.V355, []string{"XADD x 1-1 f v", "XADD y 1-1 f v", "XDEL y 1-1"}, []string{"XDEL x 1-1"}, 0, []string{"x"}},
 		{"a hyperloglog", pikasim.V401, []string{"PFADD p a", "PFADD q a"}, []string{"PFADD p b c d"}, 0, []string{"p"}},
 		{"everything", pikasim.V355, []string{"SET a 1", "HSET b f v"}, []string{"FLUSHDB"}, 0, []string{"a", "b"}},
 	} {
