@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -11,11 +10,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shellword"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
-
-// own are flags that say what one command does, not which load it is about.
-var own = strings.Fields("report dry-run resume shard shards undo accept on-exists threads " +
-	"break-lock rounds sample keys-only reverse left-out force flush log-file metrics-addr " +
-	"metrics-file push-url")
 
 func afterLoad(c *cli.Context, s *summary.Summary, err error) []string {
 	if c.String("in") == loadstate.Stream {
@@ -32,19 +26,21 @@ func afterLoad(c *cli.Context, s *summary.Summary, err error) []string {
 		return command.Again(c, "--resume")
 	case len(s.Targets) > 0:
 		return verifyEach(c, s)
+	case s.Instead != nil:
+		return command.Instead(c, s)
 	case !s.Finished || s.Comparison != nil && s.Comparison.Equal:
 		return nil
 	case s.Comparison != nil:
 		return thenVerify(c, "--report", "differs.jsonl")
 	case s.Shard != "":
-		return []string{command.Next(c, "kvload finish", command.Of(c, "finish", own...))}
+		return []string{command.Next(c, "kvload finish", command.Of(c, "finish", command.Own...))}
 	}
 	return thenVerify(c, leftOut(s)...)
 }
 
 // thenVerify compares what was loaded; more are flags of its own.
 func thenVerify(c *cli.Context, more ...string) []string {
-	return []string{command.Next(c, "kvload verify", command.Of(c, "verify", own...), more...)}
+	return []string{command.Next(c, "kvload verify", command.Of(c, "verify", command.Own...), more...)}
 }
 
 func afterFollow(c *cli.Context, s *summary.Summary, err error) []string {
@@ -71,7 +67,7 @@ func verifyEach(c *cli.Context, s *summary.Summary) (all []string) {
 					more = append(more, "--state", f.Path)
 				}
 			}
-			all = append(all, command.Next(c, "kvload verify", command.Of(c, "verify", append([]string{"state"}, own...)...), more...))
+			all = append(all, command.Next(c, "kvload verify", command.Of(c, "verify", append([]string{"state"}, command.Own...)...), more...))
 		}
 	}
 	return all

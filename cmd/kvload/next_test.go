@@ -77,3 +77,41 @@ func TestNextOfTargets(t *testing.T) {
 		}
 	}
 }
+
+// TestNextOfVerify: behind a comparison that a load has not prepared the load is next, or the
+// comparison with all that was loaded, with the flags that the command had.
+func TestNextOfVerify(t *testing.T) {
+	m := startTarget(t)
+	dir, chain := makeDump(t, []format.Record{text("a", "0"), hash("h", "f", "v")}), filepath.Join(t.TempDir(), "chain")
+	smalldump.Delta(t, archive.DeltaPath(chain, 1), dir, []format.Record{text("a", "1")})
+	at := []string{"--uri", m.Addr(), "--in", dir, "--state", filepath.Join(t.TempDir(), "state")}
+	says := func(code int, next, command string, more ...string) {
+		t.Helper()
+		r := runCommand(slices.Concat([]string{command}, at, more)...)
+		if r.code != code || next != "" && !strings.Contains(r.stdout+r.stderr, "  next      kvload "+next+"\n") {
+			t.Errorf("%s %q: exit code %d, want %d and %q:\n%s%s", command, more, r.code, code, next, r.stdout, r.stderr)
+		}
+	}
+	hook := minitarget.Hook()
+	m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
+		if cmd == "HSET" && !strings.HasPrefix(args[0], "kvload-probe-") {
+			c.WriteError("ERR IO error: No space left on device")
+			return true
+		}
+		return hook(c, cmd, args...)
+	})
+	says(75, "", "load")
+	says(4, "load "+strings.Join(at, " ")+" --resume", "verify", "--report", filepath.Join(t.TempDir(), "differs"), "--sample", "99%")
+	m.Server().SetPreHook(hook)
+	says(0, "", "load", "--resume")
+	behind := "verify --uri " + m.Addr() + " --state " + at[5] + " --in " + chain + " --base " + dir
+	if r := runCommand("load", "--uri", m.Addr(), "--state", at[5], "--in", chain, "--base", dir); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	says(0, behind, "load", "--resume")
+	says(4, behind, "load", "--resume", "--verify")
+	says(4, behind, "verify")
+	says(4, behind, "finish")
+	at = strings.Fields(strings.TrimPrefix(behind, "verify "))
+	says(0, "", "verify")
+}

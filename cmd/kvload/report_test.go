@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
@@ -151,6 +153,27 @@ func TestReportDeltas(t *testing.T) {
 			t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
 		}
 	}
+	doubts := func(of string, boxes, deltas int) {
+		t.Helper()
+		page := runCommand("report", "--quiet", chain, "--base", base, "--out", "-").stdout
+		for tag, n := range map[string]int{"td": deltas, "strong": boxes} {
+			if got := strings.Count(page, "It is not known whether the target kept all of it</"+tag); got != n {
+				t.Errorf("%s: %d doubts in %s, want %d", of, got, tag, n)
+			}
+		}
+	}
+	doubts("loaded", 0, 0)
+	for _, of := range []string{base, archive.DeltaPath(chain, 1), archive.DeltaPath(chain, 2)} {
+		j, err := journal.Open(of+".load/"+loadstate.TargetName(m.Addr()), journal.Options{})
+		if err = errors.Join(err, j.BeUnsure("a test doubts it"), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	doubts("doubted", 1, 2)
+	if r := runCommand("verify", "--uri", m.Addr(), "--in", chain, "--base", base); r.code != 0 {
+		t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+	}
+	doubts("compared", 0, 0)
 	r := runCommand("report", "--quiet", chain, "--base", base, "--out", "-")
 	for _, want := range []string{"Load into Redis at " + m.Addr(), "Loads of deltas</a>: 2 of 2 finished", "The dump with deltas up to number 2"} {
 		if !strings.Contains(r.stdout, want) {

@@ -128,6 +128,8 @@ func Then(command string, more ...string) After {
 func AfterVerify(list string) After {
 	return func(c *cli.Context, s *summary.Summary, _ error) []string {
 		switch {
+		case s.Result != summary.Stopped && s.Instead != nil:
+			return Instead(c, s)
 		case s.Result == summary.Different && c.String("report") == "":
 			return Again(c, "--report", list)
 		case s.Result == summary.Different:
@@ -137,6 +139,17 @@ func AfterVerify(list string) After {
 		}
 		return nil
 	}
+}
+
+// Own are flags that say what one command does, not which load it is about.
+var Own = strings.Fields("report dry-run resume shard shards undo accept on-exists threads " +
+	"break-lock rounds sample keys-only reverse left-out force flush log-file metrics-addr " +
+	"metrics-file push-url")
+
+// Instead writes the command that helps instead of what would come next.
+func Instead(c *cli.Context, s *summary.Summary) []string {
+	_, name, _ := strings.Cut(s.Instead[0], " ")
+	return []string{Next(c, s.Instead[0], Of(c, name, Own...), s.Instead[1:]...)}
 }
 
 // WithoutPassword returns the address of a server without its password, and whether it had one.

@@ -66,11 +66,13 @@ func (m *maker) deltaLoads() section {
 			}
 		}
 		at, lasted, result := "–", "–", ended.Title
-		switch {
-		case ended.Level == good:
+		if ended.Level == good {
 			at, lasted, result = moment(d.Status.Shards[0].Journal.Finished()), took(d.Status.Took()), m.say("finished")
-			finished++
-		case v.Level == good || ended.Level == bad:
+			if finished++; d.Status.Unsure() != "" {
+				ended.Level, result = warn, m.say("It is not known whether the target kept all of it")
+			}
+		}
+		if v.Level == good || ended.Level == bad {
 			v.Level = ended.Level
 		}
 		b := d.Status.Identity()

@@ -32,7 +32,7 @@ func (m *maker) load(l *Load, id string) section {
 		v.Notes = append(v.Notes, m.leftOut(l), m.verified(l))
 	}
 	v.Verdict = v.verdict()
-	if why := l.Status.Unsure(); why != "" {
+	if why := l.Status.Unsure(); why != "" && !undone {
 		v.Notes = append(v.Notes, note{Level: warn, Title: m.say("It is not known whether the target kept all of it"), Text: []string{why}})
 	}
 	var all []journal.History

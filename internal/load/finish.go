@@ -70,6 +70,11 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	o.Summary.File("report", list)
 	o.Summary.Totals, o.Summary.Finished = a.Manifest.Totals, true
 	o.Summary.AllSeconds = status.Took().Seconds()
+	behind, err := loadstate.Behind(ctx, status.Shards[0].Journal)
+	if err != nil {
+		return err
+	}
+	o.SayBehind(ctx, behind, status.Root, log)
 	if o.Verify == nil {
 		chunks := max(1, lookedChunks/len(status.Shards))
 		return errors.Join(each(func(p *Presence, units []archive.Unit) error {
@@ -100,8 +105,8 @@ func (o *FinishOptions) status(ctx context.Context, l *writer.Loader) (*loadstat
 // lookBack looks for a sample of the keys of a shard, of so many chunks.
 func (o *FinishOptions) lookBack(ctx context.Context, p *Presence, a *archive.Archive, units []archive.Unit, chunks int, leftOut func() (io.ReadCloser, error)) error {
 	why := p.Journal.Unsure()
-	below, err := isBelow(ctx, p.Journal)
-	if err == nil && !below && why == "" {
+	behind, err := loadstate.Behind(ctx, p.Journal)
+	if err == nil && behind == nil && why == "" {
 		var keys, gone []LoadedKey
 		if keys, err = p.sample(a, units, chunks, leftOut != nil); err == nil {
 			gone, err = p.lacking(ctx, keys, leftOut)

@@ -97,21 +97,12 @@ func (p *Presence) retry() readback.RetryFunc {
 }
 
 func (p *Presence) emptied(ctx context.Context, log io.Writer, what string, keys int64) error {
-	if below, err := isBelow(ctx, p.Journal); err != nil || below {
+	if behind, err := loadstate.Behind(ctx, p.Journal); err != nil || behind != nil {
 		fmt.Fprintf(log, "warning: the target %s holds %s: deltas that are loaded behind may have deleted them; kvload verify --in CHAIN tells\n", p.Target.Addr, what)
 		return err
 	}
 	return fmt.Errorf("%w: the target %s holds %s, but by the journal %s loaded: was it emptied? Remove %s to load from the beginning",
 		exitcode.ErrRefused, p.Target.Addr, what, progress.Plural(keys, "key was", "keys were"), p.Journal.Path())
-}
-
-// isBelow reports whether the load of a delta was begun behind a load.
-func isBelow(ctx context.Context, jn *journal.Journal) (bool, error) {
-	err := loadstate.Newest(ctx, jn, "")
-	if errors.As(err, new(*loadstate.LaterError)) {
-		return true, nil
-	}
-	return false, err
 }
 
 // look looks for keys of some of the units until one is found.

@@ -179,6 +179,26 @@ func (s *Spec) Presence(l *writer.Loader, j *journal.Journal, rules *rewrite.Rul
 	return &Presence{Target: l, Journal: j, DBs: s.DBs(), Keep: s.Filter.Key(), Rename: rules.Rename, Expire: rules.Expire, Retry: retry}
 }
 
+// SayBehind says, if deltas were loaded behind a load that is done, of which the state is at root,
+// what a comparison with that alone finds, and which command compares with all. Nil: none were.
+func (s *Spec) SayBehind(ctx context.Context, later *loadstate.LaterError, root string, log io.Writer) {
+	if later == nil {
+		return
+	}
+	help := "the chain that has " + summary.Place(later.Place)
+	if chain, _, ok := archive.ParseDeltaPath(later.Place); ok {
+		base := s.Dump
+		if s.Number > 0 {
+			base = cmp.Or(s.Base, "DUMP")
+		}
+		s.Summary.Instead = []string{"kvload verify", "--in", chain, "--base", base}
+		help = "all: kvload verify --in " + summary.Place(chain) + " --base " + summary.Place(base)
+	}
+	text := later.Differs(ctx) + "; compare with " + help
+	fmt.Fprintf(log, "warning: by the journal in %s %s\n", root, text)
+	s.Summary.Note("by the journal " + text)
+}
+
 // Unsure is how a run ends that does not know what the target holds; nil if why is empty.
 func (s *Spec) Unsure(why string) error {
 	if why == "" {

@@ -71,13 +71,19 @@ func (j *job) loaded(jn *journal.Journal, list *leftout.Report) error {
 // compares if that is wanted. Sample is of the keys of a stream.
 func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Report, sample []LoadedKey) error {
 	jn := there.Journal
-	if j.Verify == nil {
-		gone := j.lookBack(ctx, there, sample, list)
-		left := j.loaded(jn, list)
-		return errors.Join(gone, j.unsure(ctx, jn), left)
-	}
 	left := j.loaded(jn, list)
-	if err := j.feed.Wait(ctx); err != nil {
+	behind, err := loadstate.Behind(ctx, jn)
+	j.SayBehind(ctx, behind, jn.Path(), j.log)
+	if j.Verify == nil {
+		if err == nil && behind == nil { // else what a delta may have deleted is not missed
+			err = j.lookBack(ctx, there, sample, list)
+		}
+		return errors.Join(err, j.unsure(behind, jn), left)
+	}
+	if err == nil {
+		err = j.feed.Wait(ctx)
+	}
+	if err != nil {
 		return errors.Join(err, left)
 	}
 	var leftOut func() (io.ReadCloser, error)
@@ -89,45 +95,41 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 		spec.Meter = nil // its phase is that of the other loads
 		defer j.Meter.Wait(progress.Comparing, "comparing what was loaded")()
 	}
-	err := j.Verify(ctx, spec, j.feed.Archive(), j.rules, leftOut, j.log, j.log)
+	err = j.Verify(ctx, spec, j.feed.Archive(), j.rules, leftOut, j.log, j.log)
 	if c := j.Summary.Comparison; c != nil && j.Shared {
 		fmt.Fprintf(j.log, "compared %s\n", progress.Plural(c.Keys, "key", "keys"))
 	}
-	return errors.Join(err, j.compared(ctx, jn, err), left)
+	return errors.Join(err, j.compared(behind, jn, err), left)
 }
 
 // compared notes what a comparison has come to. That of a delta says nothing of what lies below.
-func (j *job) compared(ctx context.Context, jn *journal.Journal, err error) error {
+func (j *job) compared(behind *loadstate.LaterError, jn *journal.Journal, err error) error {
 	different := errors.As(err, new(*exitcode.DifferentError))
 	switch {
 	case err == nil && j.delta == nil:
 		return jn.BeSure()
-	case different && jn.Unsure() == "":
+	case different && behind == nil && jn.Unsure() == "":
 		err = jn.BeUnsure(fmt.Sprintf("the target %s was compared with dump %s, and is not equal", j.Target.Target.Addr, j.ID))
 	default:
 		err = nil
 	}
 	if j.delta != nil {
-		err = errors.Join(err, j.unsure(ctx, jn))
+		err = errors.Join(err, j.unsure(behind, jn))
 	}
 	return err
 }
 
 // unsure is Unsure of what a journal says. If deltas are loaded behind, all is to be compared.
-func (j *job) unsure(ctx context.Context, jn *journal.Journal) error {
-	s, err := j.Spec, loadstate.Newest(ctx, jn, "")
-	if later, below := errors.AsType[*loadstate.LaterError](err); below {
-		s.Base, s.Dump, s.Number, err = cmp.Or(s.Base, s.Dump), later.Place, later.Number, nil
+func (j *job) unsure(behind *loadstate.LaterError, jn *journal.Journal) error {
+	s := j.Spec
+	if behind != nil {
+		s.Base, s.Dump, s.Number = cmp.Or(s.Base, s.Dump), behind.Place, behind.Number
 	}
-	return errors.Join(err, s.Unsure(jn.Unsure()))
+	return s.Unsure(jn.Unsure())
 }
 
-// lookBack looks for keys of a load that is done, and notes in the journal that some are gone. What
-// a delta behind it may have deleted is not missed.
+// lookBack looks for keys of a load that is done, and notes in the journal that some are gone.
 func (j *job) lookBack(ctx context.Context, there *Presence, keys []LoadedKey, list *leftout.Report) (err error) {
-	if below, err := isBelow(ctx, there.Journal); err != nil || below {
-		return err
-	}
 	var left func() (io.ReadCloser, error)
 	if n := there.Journal.Stats().Left(); n > 0 {
 		left = list.Readable(n)

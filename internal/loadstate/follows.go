@@ -201,12 +201,29 @@ func (e *LaterError) Error() string {
 	return fmt.Sprintf("delta %d (dump %s, in %s) was loaded behind this one: deltas are loaded in order, and undone in the opposite one", e.Number, e.Dump, e.Place)
 }
 
+// Behind returns the delta that was loaded behind a load; nil: none is.
+func Behind(ctx context.Context, j *journal.Journal) (*LaterError, error) {
+	err := Newest(ctx, j, "")
+	if later, is := errors.AsType[*LaterError](err); is {
+		return later, nil
+	}
+	return nil, err
+}
+
+// Differs says what a comparison with the load alone finds.
+func (e *LaterError) Differs(ctx context.Context) string {
+	n := 1
+	if last, err := e.Newest(ctx); err == nil {
+		n += last.Number - e.Number
+	}
+	return progress.Plural(int64(n), "delta was", "deltas were") + " loaded behind it: what has changed since differs"
+}
+
 // Newest returns the same of the delta that was loaded last behind the load.
 func (e *LaterError) Newest(ctx context.Context) (*LaterError, error) {
 	for {
-		err := Newest(ctx, e.load, "")
-		later, ok := errors.AsType[*LaterError](err)
-		if !ok {
+		later, err := Behind(ctx, e.load)
+		if later == nil {
 			return e, err
 		}
 		e = later

@@ -126,10 +126,11 @@ func (s *Status) Complete() error {
 		ErrUnfinished, progress.Of(int64(n), int64(s.common.Count), "shard", "shards", "is", "are"), strings.Join(lacking, ", "), s.common.Count)
 }
 
-// Differs says why the target may differ though nobody has changed it; empty: no reason is known.
-func (s *Status) Differs(ctx context.Context) (string, error) {
+// Differs says why the target may differ though nobody has changed it; empty: no reason is known
+// but for deltas that were loaded behind the load, the first of which is later.
+func (s *Status) Differs(ctx context.Context) (why string, later *LaterError, err error) {
 	if s.Identity() == nil {
-		return "", nil
+		return "", nil, nil
 	}
 	undone, begun := 0, 0
 	for _, p := range s.Shards {
@@ -137,15 +138,12 @@ func (s *Status) Differs(ctx context.Context) (string, error) {
 		case !j.Undone().IsZero():
 			undone++
 		case j.IsUndoing():
-			return "a rollback of this load was begun and is not finished: what it has removed is missing", nil
+			return "a rollback of this load was begun and is not finished: what it has removed is missing", nil, nil
 		case j.Began().IsZero() || j.Finished().IsZero():
 			begun++
 		default:
-			var later *LaterError
-			if err := Newest(ctx, j, ""); errors.As(err, &later) {
-				return fmt.Sprintf("delta %d was loaded behind it: what that has changed differs; compare with the chain that has %s", later.Number, later.Place), nil
-			} else if err != nil {
-				return "", err
+			if later, err = Behind(ctx, j); later != nil || err != nil {
+				return "", later, err
 			}
 		}
 	}
@@ -155,12 +153,12 @@ func (s *Status) Differs(ctx context.Context) (string, error) {
 	}
 	switch {
 	case undone > 0 && begun == 0 && s.common == nil:
-		return "this load was undone on " + s.Shards[0].Journal.Undone().Local().Format(second) + ": what it had loaded is missing", nil
+		return "this load was undone on " + s.Shards[0].Journal.Undone().Local().Format(second) + ": what it had loaded is missing", nil, nil
 	case undone+begun > 0:
 		return fmt.Sprintf("%s is not finished, %s loaded: what is not yet loaded is missing; resume it with kvload load --resume", of,
-			progress.Plural(s.Stats().Keys, "key is", "keys are")), nil
+			progress.Plural(s.Stats().Keys, "key is", "keys are")), nil, nil
 	}
-	return "", nil
+	return "", nil, nil
 }
 
 // Stats returns the sum over all shards.
@@ -179,6 +177,22 @@ func (s *Status) Unsure() string {
 		}
 	}
 	return ""
+}
+
+// Doubted returns the loads that a comparison of all that is loaded is about: this one, and those
+// below it of which it is doubted whether the target holds them.
+func (s *Status) Doubted(ctx context.Context) (all []*Status) {
+	for all = append(all, s); ; all = append(all, s) {
+		id := s.Identity()
+		if id == nil || id.After == nil {
+			return all
+		}
+		below, err := ReadStatus(ctx, id.After.Root, nil)
+		if err != nil || below.Unsure() == "" || below.Identity().Dump != id.After.Dump {
+			return all
+		}
+		s = below
+	}
 }
 
 // BeSure notes in the journals of a load at l that a comparison, which began after s was read, has

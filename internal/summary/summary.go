@@ -70,6 +70,9 @@ type Summary struct {
 	Targets    []*Summary  `json:"targets"`       // of a load into several, each target's own
 	Next       []string    `json:"next"`          // commands to paste; where one word has to be chosen it is in capitals
 
+	// Instead is the command that helps now, and its flags that this one did not have or had with
+	// other values; nil: what is next goes by how this one has ended.
+	Instead []string `json:"-"`
 	// Own says that the command has printed a text of its own, of which this is only the end.
 	Own bool `json:"-"`
 

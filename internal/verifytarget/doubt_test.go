@@ -3,6 +3,7 @@ package verifytarget
 import (
 	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,8 +71,28 @@ func TestDoubt(t *testing.T) {
 		s.Dump, s.Base = base, ""
 		return load.Run(t.Context(), load.Options{Spec: s, MaxErrors: -1}, log, log)
 	})
+	again := func(code int, compare load.Verify) (s load.Spec) { // the base alone
+		t.Helper()
+		ended(code, "", func(spec load.Spec, log *bytes.Buffer) error {
+			s = spec
+			s.Dump, s.Base = base, ""
+			return load.Run(t.Context(), load.Options{Spec: s, MaxErrors: -1, Resume: true, Verify: compare}, log, log)
+		})
+		return s
+	}
 	delta(1, smalldump.String("a", "2"))
-	into(0, nil)
+	m.Set("b", "0")
+	again(4, Options{Rounds: 1}.Verify)
+	into(4, nil)
+	again(4, nil)
+	m.Set("b", "1")
+	verify(0, Options{})
+	again(0, nil) // which that comparison was about as well
+	s := again(4, Options{Rounds: 1}.Verify)
+	if help := []string{"kvload verify", "--in", chain, "--base", base}; !slices.Equal(s.Summary.Instead, help) {
+		t.Errorf("what helps is %q, want %q", s.Summary.Instead, help)
+	}
+	again(0, nil) // what a delta has changed is no doubt
 	m.Set("a", "1")
 	into(4, Options{Rounds: 1}.Verify)
 	delta(2, smalldump.String("b", "2"))

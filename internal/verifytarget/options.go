@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
@@ -103,9 +104,18 @@ func (o *Options) sayState(ctx context.Context, chain bool, log io.Writer) error
 	if id := status.Identity(); id == nil || id.Dump != o.ID {
 		return nil
 	}
-	why, err := status.Differs(ctx)
-	if err != nil || why == "" || chain && status.Complete() == nil {
+	why, later, err := status.Differs(ctx)
+	if later != nil && !chain {
+		o.SayBehind(ctx, later, status.Root, log)
+	}
+	if err != nil || why == "" {
 		return err
+	}
+	if errors.Is(status.Complete(), loadstate.ErrUnfinished) {
+		o.Summary.Instead = []string{"kvload load", "--resume"}
+		if !status.Shards[0].IsAll() {
+			o.Summary.Instead = append(o.Summary.Instead, "--shard", fmt.Sprintf("I/%d", len(status.Shards)))
+		}
 	}
 	fmt.Fprintf(log, "warning: by the journal in %s %s\n", status.Root, why)
 	o.Summary.Note("by the journal " + why)

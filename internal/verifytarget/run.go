@@ -69,11 +69,21 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
+	doubted := status.Doubted(ctx)
+	if chain {
+		base, err := o.Location().Status(ctx, last.AsNode())
+		if err != nil {
+			return err
+		}
+		doubted = append(doubted, base)
+	}
 	if err := RunWith(ctx, o, a, rules, out, log); err != nil || !o.provesAll(ctx, status, &last) {
 		return err
 	}
-	if err := status.BeSure(ctx, last); err != nil {
-		fmt.Fprintf(log, "warning: the target is equal, but the journal in %s, which doubts that, cannot be told: %v\n", status.Root, err)
+	for _, s := range doubted {
+		if err := s.BeSure(ctx, last); err != nil {
+			fmt.Fprintf(log, "warning: the target is equal, but the journal in %s, which doubts that, cannot be told: %v\n", s.Root, err)
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package verifytarget_test
 
 import (
 	"bytes"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -66,7 +67,8 @@ func TestUnfinished(t *testing.T) {
 	if err := load.Run(t.Context(), delta, &log, &log); err != nil {
 		t.Fatal(err, log.String())
 	}
-	verify("delta 1 was loaded behind it")
+	chain := filepath.Dir(delta.Dump)
+	verify("1 delta was loaded behind it: what has changed since differs; compare with all: kvload verify --in " + chain + " --base " + o.Dump)
 	m.FlushAll()
 	o.Resume = false
 	if err := load.Run(t.Context(), o, &log, &log); err != nil {
