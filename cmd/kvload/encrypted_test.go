@@ -65,6 +65,7 @@ func TestEncrypted(t *testing.T) {
 	load, in := []string{"load", "--quiet", "--uri", m.Addr(), "--in", dir}, []string{"--in", dir, "--quiet", "--uri", m.Addr()}
 	runCommand(load...).failed(t, 12, "is encrypted", "--identity FILE")
 	runCommand(append(load, "--identity", other)...).failed(t, 12, "is encrypted", "no --identity opens")
+	runCommand(append(load, "--undo", filepath.Join(t.TempDir(), "undo"))...).failed(t, 12, "--identity FILE") // it may be a delta
 	runCommand("inspect", dir).failed(t, 12, "--identity FILE")
 	runCommand("check", "--identity", other, dir).failed(t, 12, "no --identity opens")
 	runCommand(append(load, "--encrypt-to", "x")...).failed(t, 2, "neither a recipient")
@@ -76,6 +77,7 @@ func TestEncrypted(t *testing.T) {
 		}
 	}
 	mustDo("what is inside was not looked at", "check", dir)
+	mustDo("load --uri redis://TARGET:6666 --in "+dir+" --identity KEYFILE\n", "check", dir)
 	mustDo("sound: 3 keys", "check", "--identity", identity, dir)
 	mustDo("consistency", "inspect", "--identity", identity, dir)
 	mustDo("loaded 3 keys", append(load, "--identity", identity)...)

@@ -47,10 +47,14 @@ func afterFollow(c *cli.Context, s *summary.Summary, err error) []string {
 	switch {
 	case command.IsUnfinished(s, err):
 		return command.Again(c)
-	case len(s.Targets) > 0, s.Chain == nil, !s.Finished, s.Comparison != nil:
+	case s.DryRun && s.Result == summary.Done:
+		return []string{command.Next(c, "kvload load", command.But("dry-run"))}
+	case len(s.Targets) > 0, s.Chain == nil, !s.Finished:
 		return nil
+	case s.Comparison != nil && !s.Comparison.Equal:
+		return thenVerify(c, "--report", "differs.jsonl")
 	}
-	return thenVerify(c, "--in", c.String("in"))
+	return thenVerify(c) // base and deltas: what lies below a delta that equals may not
 }
 
 // verifyEach compares each of several targets that was not compared yet.
@@ -88,11 +92,11 @@ func leftOut(s *summary.Summary) []string {
 
 func afterRollback(c *cli.Context, s *summary.Summary, err error) (next []string) {
 	switch {
-	case s.Rollback == nil:
-		return nil
+	case s.Rollback == nil, s.Result == summary.Done && s.Chain != nil && s.Chain.Deltas == 0:
+		return nil // nothing was undone
 	case s.Result == summary.Done:
 		keep := command.Of(c, "load", "threads", "break-lock")
-		more := append(command.Recalled(c), "--dry-run")
+		more := slices.Concat(command.Recalled(c), s.Instead, []string{"--dry-run"})
 		return []string{command.Next(c, "kvload load", keep, more...)}
 	case s.Result == summary.Left: // what others wrote: whether it goes is theirs to say
 		for _, file := range s.LeftOut[0].Files() {

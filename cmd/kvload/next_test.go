@@ -115,3 +115,31 @@ func TestNextOfVerify(t *testing.T) {
 	at = strings.Fields(strings.TrimPrefix(behind, "verify "))
 	says(0, "", "verify")
 }
+
+// TestNextOfChain: what is next behind a load, a dry run and a rollback of deltas has the base, and
+// where they save what they take away, and runs as it stands; behind none that was undone nothing.
+func TestNextOfChain(t *testing.T) {
+	m := startTarget(t)
+	dir, root := makeDump(t, []format.Record{text("a", "0")}), t.TempDir()
+	chain, undo := filepath.Join(root, "chain"), filepath.Join(root, "undo")
+	smalldump.Delta(t, archive.DeltaPath(chain, 1), dir, []format.Record{text("a", "1")})
+	smalldump.Delta(t, archive.DeltaPath(chain, 2), archive.DeltaPath(chain, 1), []format.Record{text("a", "2")})
+	next := func(want, says, command string, args ...string) {
+		t.Helper()
+		r := runCommand(slices.Concat([]string{command, "--uri", m.Addr()}, args)...)
+		_, got, has := strings.Cut(r.stdout+r.stderr, "  next      kvload ")
+		if got, _, _ = strings.Cut(got, "\n"); r.code != 0 || has != (want != "") || got != want || !strings.Contains(r.stdout+r.stderr, says) {
+			t.Fatalf("%s %q: exit code %d, next %q, want %q and %q\n%s%s", command, args, r.code, got, want, says, r.stdout, r.stderr)
+		}
+	}
+	at, places := " --uri "+m.Addr()+" --in ", " --base "+dir+" --undo "+undo
+	next("verify"+at+dir, "", "load", "--in", dir)
+	next("load"+at+chain+places, "", "load", strings.Fields("--in "+chain+places+" --dry-run")...)
+	next("verify"+at+chain+" --base "+dir, "", "load", strings.Fields("--in "+chain+places+" --verify")...)
+	next("", "chain     "+chain+": loaded up to delta 2\n", "rollback", "--in", chain, "--to", "10")
+	again := "load" + at + chain + " --on-exists replace" + places
+	next(again+" --dry-run", "loaded up to delta 1\n", "rollback", "--in", chain, "--to", "1")
+	next(again, "", "load", strings.Fields(strings.TrimPrefix(again, "load --uri "+m.Addr())+" --dry-run")...)
+	next(again+" --dry-run", "only the base\n", "rollback", "--in", chain)
+	next("", "no delta of the chain is loaded into ", "rollback", "--in", chain)
+}

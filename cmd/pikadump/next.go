@@ -57,10 +57,8 @@ func afterFollow(c *cli.Context, s *summary.Summary, err error) []string {
 
 // thenLoad tells that what was written can be loaded.
 func thenLoad(c *cli.Context, s *summary.Summary, in string) []string {
+	s.Sealed = c.IsSet("encrypt-to")
 	more := append([]string{"--uri", "redis://TARGET:6666", "--in", in},
 		s.LoadFlags(c.String("base"))...)
-	if c.IsSet("encrypt-to") {
-		more = append(more, "--identity", "KEYFILE")
-	}
 	return []string{command.Next(c, "kvload load", func(string) bool { return false }, more...)}
 }

@@ -116,7 +116,7 @@ func IsChain(ctx context.Context, location string) (bool, error) {
 
 // ChainAt returns the chain that a location is, or lies in; empty: none.
 func ChainAt(ctx context.Context, location string) (string, error) {
-	within, last := splitLocation(location)
+	within, last := SplitLocation(location)
 	for _, chain := range []string{location, within} {
 		if storage.IsURL(location) && last == "" {
 			continue

@@ -29,7 +29,7 @@ func MustBeOutside(ctx context.Context, location string) error {
 				return fmt.Errorf("%w: %s is below %s: give another place", ErrInside, location, dir.Path(""))
 			}
 		}
-		up, last := splitLocation(at)
+		up, last := SplitLocation(at)
 		if last == "" || up == at || storage.IsURL(at) && !storage.HasPrefix(at) {
 			return nil
 		}

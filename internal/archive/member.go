@@ -28,15 +28,15 @@ var deltaName = regexp.MustCompile(`^[0-9]{6}$`)
 
 // ParseDeltaPath returns which delta of which chain is at a location; not ok: its name is of none.
 func ParseDeltaPath(location string) (chain string, number int, ok bool) {
-	chain, last := splitLocation(location)
+	chain, last := SplitLocation(location)
 	if number, _ = strconv.Atoi(last); number < 1 || !deltaName.MatchString(last) {
 		return "", 0, false
 	}
 	return chain, number, true
 }
 
-// splitLocation returns what a location is in, and its last element.
-func splitLocation(location string) (dir, last string) {
+// SplitLocation returns what a location is in, and its last element.
+func SplitLocation(location string) (dir, last string) {
 	query := ""
 	if storage.IsURL(location) {
 		var has bool

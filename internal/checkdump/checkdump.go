@@ -56,6 +56,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	if m == nil {
+		s.Sealed = true
 		s.Note("encrypted: every file is there and as written; what is inside was not looked at, which needs --identity FILE")
 		return nil
 	}
@@ -97,7 +98,7 @@ func (o *Options) chain(ctx context.Context) error {
 			s.Dump.ID, s.Chain.Until, s.Chain.Last = d.Base, d.Until, d.Last
 		}
 	}
-	if outside {
+	if s.Sealed = outside; outside {
 		s.Note("encrypted: every file is there and as written; what is inside, and whether the deltas follow one another, was not looked at, which needs --identity FILE")
 	} else {
 		all.SumUp()

@@ -17,18 +17,30 @@ type BegunDelta struct {
 	Undo   string // where its load has saved what it took away; empty: the target was empty
 	Saved  string // the id of that; empty: not known
 	Root   string // where the state of its load is
+	Base   string // where the base lies; empty: not known
+}
+
+// Behind says how those of deltas, the last of which comes first, can be undone that are behind
+// one; empty: none is.
+func (d BegunDelta) Behind(deltas []BegunDelta) string {
+	if len(deltas) == 0 || deltas[0].Number <= d.Number {
+		return ""
+	}
+	return fmt.Sprintf("; what is behind it can be undone with --to %d", d.Number)
 }
 
 // Begun returns the deltas of a chain behind number that were loaded, whole or in part, and are not
-// undone; with kept also those whose rollback kept keys. The last comes first. It refuses if one
-// was loaded without saving what it took away, or is not there, and a target without any load.
-func Begun(ctx context.Context, s *load.Spec, number int, kept bool) (deltas []BegunDelta, err error) {
+// undone; with kept also those whose rollback kept keys. The last comes first. Last is number,
+// or the last that was loaded. It refuses if one was loaded without saving what it took away, or is
+// not there, and a target without any load.
+func Begun(ctx context.Context, s *load.Spec, number int, kept bool) (deltas []BegunDelta, last int, err error) {
 	members, err := archive.Locations(ctx, s.Dump)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	f := follower{Options: load.Options{Spec: *s}}
 	known := false
+	last = number
 	for n := len(members); n > number || n > 0 && !known; n-- {
 		a, j, err := f.open(ctx, n)
 		switch {
@@ -39,21 +51,27 @@ func Begun(ctx context.Context, s *load.Spec, number int, kept bool) (deltas []B
 		}
 		switch {
 		case err != nil:
-			return nil, err
+			return nil, 0, err
 		case a == nil || j.Began().IsZero() || j.Bound().Dump != a.Manifest.Dump:
 			continue
 		case n <= number, !j.Undone().IsZero() && (!kept || j.Kept() == 0):
-			known = true
+			if known = true; n <= number {
+				last = n
+			}
 			continue
 		case j.Undone().IsZero() && j.Undo() == "" && !j.WasEmpty() && !a.Manifest.IsEmpty():
-			return nil, fmt.Errorf("%w: delta %d was loaded without --undo, and what it has replaced and deleted is known nowhere; "+
-				"what is behind it can be undone with --to %d; to begin anew, clear the target and load the base", exitcode.ErrRefused, n, n)
+			return nil, 0, fmt.Errorf("%w: delta %d was loaded without --undo, and what it has replaced and deleted is known nowhere%s; "+
+				"to begin anew, clear the target and load the base", exitcode.ErrRefused, n, BegunDelta{Number: n}.Behind(deltas))
 		}
-		known, deltas = true, append(deltas, BegunDelta{n, j.Undo(), j.Bound().Saved, j.Path()})
+		d := BegunDelta{Number: n, Undo: j.Undo(), Saved: j.Bound().Saved, Root: j.Path()}
+		if after := j.Bound().After; after != nil {
+			d.Base = after.Base
+		}
+		known, deltas = true, append(deltas, d)
 	}
 	if !known {
-		return nil, fmt.Errorf("%w: %s holds no journal: no load of this chain into %s is known; give its --state",
+		return nil, 0, fmt.Errorf("%w: %s holds no journal: no load of this chain into %s is known; give its --state",
 			exitcode.ErrRefused, summary.Place(cmp.Or(s.State, s.Dump)), s.Target.Target.Addr)
 	}
-	return deltas, nil
+	return deltas, last, nil
 }

@@ -110,7 +110,10 @@ func (o *Options) begun(ctx context.Context, c Flags) (where string, b *journal.
 	if s.Dump == loadstate.Stream {
 		return "", nil, nil
 	}
-	if deltas, where, b, err := loadchain.Known(ctx, &s); deltas && err == nil {
+	switch deltas, where, b, err := loadchain.Known(ctx, &s); {
+	case err != nil && c.IsSet("undo"): // which a full dump may not have: else who opens it next says so
+		return "", nil, err
+	case deltas && err == nil:
 		if b != nil {
 			b.Settings = maps.Clone(b.Settings)
 			delete(b.Settings, "--on-exists") // that of the base may have been another

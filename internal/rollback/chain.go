@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
@@ -36,14 +37,18 @@ func Undo(ctx context.Context, o Options, log io.Writer) error {
 // exitcode.LeftOutError if keys that others have changed are left, of whichever delta.
 func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 	o.Summarize("rollback")
-	deltas, err := loadchain.Begun(ctx, &o.Spec, behind, o.Force)
+	deltas, last, err := loadchain.Begun(ctx, &o.Spec, behind, o.Force)
 	if err != nil {
 		return err
 	}
-	o.Summary.Chain = &summary.Chain{Place: summary.Place(o.Dump), Number: behind, LagSeconds: -1}
+	o.Summary.Chain = &summary.Chain{Place: summary.Place(o.Dump), Number: last, LagSeconds: -1}
 	o.Summary.Rollback = &summary.Rollback{}
 	if len(deltas) == 0 {
-		o.Summary.Note(fmt.Sprintf("no delta of the chain behind %d is loaded into %s: nothing was undone", behind, o.Target.Target.Addr))
+		which := ""
+		if behind > 0 {
+			which = fmt.Sprintf(" behind %d", behind)
+		}
+		o.Summary.Note(fmt.Sprintf("no delta of the chain%s is loaded into %s: nothing was undone", which, o.Target.Target.Addr))
 		return nil
 	}
 	newest := o.Spec
@@ -56,7 +61,7 @@ func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 	for _, d := range deltas {
 		err := mustBeWhole(ctx, &o.Spec, archive.DeltaPath(o.Dump, d.Number), d.Undo, d.Saved)
 		if err != nil {
-			return fmt.Errorf("delta %d cannot be undone, and nothing was: %w; what is behind it can be undone with --to %d", d.Number, err, d.Number)
+			return fmt.Errorf("delta %d cannot be undone, and nothing was: %w%s", d.Number, err, d.Behind(deltas))
 		}
 	}
 	o.whole = true
@@ -76,7 +81,14 @@ func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 		o.Summary.Chain.Deltas++
 		fmt.Fprintf(log, "delta %d is undone\n", n)
 	}
-	o.Summary.Chain.Number = behind
+	o.Summary.Chain.Number = last
+	if deltas[0].Base != "" {
+		o.Summary.Instead = []string{"--base", deltas[0].Base}
+	}
+	undo, own := archive.SplitLocation(deltas[0].Undo)
+	if strings.HasPrefix(own, fmt.Sprintf("%06d", deltas[0].Number)) { // one that is loaded again saves there, too
+		o.Summary.Instead = append(o.Summary.Instead, "--undo", undo)
+	}
 	if kept == 0 {
 		return nil
 	}

@@ -181,7 +181,7 @@ func TestChainDamaged(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			base, chain := loadChain(t, 1)
-			begun, err := loadchain.Begun(t.Context(), &chain.Spec, 0, false)
+			begun, _, err := loadchain.Begun(t.Context(), &chain.Spec, 0, false)
 			if err != nil || len(begun) != 3 {
 				t.Fatal(begun, err)
 			}
@@ -240,7 +240,7 @@ func TestChainOfAnother(t *testing.T) {
 // TestChainSwapped: what another load has saved is not put back, of whichever load.
 func TestChainSwapped(t *testing.T) {
 	base, chain := loadChain(t, 1)
-	begun, err := loadchain.Begun(t.Context(), &chain.Spec, 0, false)
+	begun, _, err := loadchain.Begun(t.Context(), &chain.Spec, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}

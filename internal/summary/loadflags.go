@@ -19,8 +19,8 @@ func (s *Summary) Below(m *format.Manifest) {
 }
 
 // LoadFlags returns what a load of the dump has to be told: where its databases go; of deltas,
-// their base; of a full one, which type counts of a name that has several. What is to be chosen, or
-// is not known, is in capitals.
+// their base; of a full one, which type counts of a name that has several; what opens an encrypted
+// one. What is to be chosen, or is not known, is in capitals.
 func (s *Summary) LoadFlags(base string) (flags []string) {
 	if s.isDelta || s.Chain != nil {
 		flags = append(flags, "--base", cmp.Or(base, "BASE"))
@@ -35,6 +35,9 @@ func (s *Summary) LoadFlags(base string) (flags []string) {
 	}
 	if s.manyTypes {
 		flags = append(flags, "--on-conflict", "CHOICE")
+	}
+	if s.Sealed {
+		flags = append(flags, "--identity", "KEYFILE")
 	}
 	return flags
 }

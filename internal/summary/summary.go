@@ -71,8 +71,10 @@ type Summary struct {
 	Next       []string    `json:"next"`          // commands to paste; where one word has to be chosen it is in capitals
 
 	// Instead is the command that helps now, and its flags that this one did not have or had with
-	// other values; nil: what is next goes by how this one has ended.
+	// other values; nil: what is next goes by how this one has ended. Of a rollback: the flags.
 	Instead []string `json:"-"`
+	// Sealed says that the dump is encrypted, and this command was not given what opens it.
+	Sealed bool `json:"-"`
 	// Own says that the command has printed a text of its own, of which this is only the end.
 	Own bool `json:"-"`
 

@@ -222,3 +222,14 @@ func TestDifferences(t *testing.T) {
 		t.Errorf("%v of %v, want %v", got, a, want)
 	}
 }
+
+// TestRestartOnce: what the error says of a restart of the source the summary does not say again.
+func TestRestartOnce(t *testing.T) {
+	for text, says := range map[string]bool{"": true, "the source was restarted, or another one took its address": false} {
+		s := New("pikadump", "1.0", "follow")
+		s.Chain, s.Error, s.Result = &Chain{Number: 1, Deltas: 1, Restarted: true}, text, Left
+		if got := strings.Contains(s.String(), "the source was restarted"); got != says {
+			t.Errorf("behind %q: %v\n%s", text, got, s)
+		}
+	}
+}

@@ -64,7 +64,7 @@ func (s *Summary) body(t *text, of string) {
 	t.say("dump", strings.TrimSpace(s.Dump.Place+" "+inBrackets(s.Dump.ID)))
 	switch c := s.Chain; {
 	case s.Rollback == nil:
-		c.text(t, s.Command)
+		c.text(t, s.Command, strings.Contains(s.Error, "the source was restarted"))
 	case c != nil && c.Number == 0:
 		t.say("chain", c.Place+": none of its deltas is loaded any more, only the base")
 	case c != nil:
@@ -241,8 +241,8 @@ func (c *Comparison) text(t *text) {
 	}
 }
 
-// text says how far the chain is.
-func (c *Chain) text(t *text, command string) {
+// text says how far the chain is. Said is whether the error tells of a restart.
+func (c *Chain) text(t *text, command string, said bool) {
 	if c == nil {
 		return
 	}
@@ -256,7 +256,7 @@ func (c *Chain) text(t *text, command string) {
 	case c.Last:
 		t.say("state", fmt.Sprintf("delta %d is the last: it was made while the writers were at rest", c.Number))
 	}
-	if c.Restarted {
+	if c.Restarted && !said {
 		t.say("restart", "the source was restarted: what was written in the moment before may be in no delta; pikadump dump --base finds it")
 	}
 	if c.LagSeconds < 0 && c.LagBinlog == nil && c.LagNames == 0 { // nobody has asked the source
