@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -85,6 +86,9 @@ func proveRaw(ctx context.Context, c *conn.Conn, expire int64) (why string, err 
 		got := asText(&replies[i])
 		if commands[i][0] == "ZSCORE" {
 			got = shortest(got)
+		}
+		if advice := conn.Fatal(got); replies[i].IsError() && (errors.Is(advice, conn.ErrTransient) || errors.Is(advice, conn.ErrOperator)) {
+			return "", fmt.Errorf("target %s refuses %s of a probe: %s: %w", c.Addr(), commands[i][0], conn.Shown(got), advice)
 		}
 		if got != answers[i] {
 			return fmt.Sprintf("behind a raw batch the target answers %s with %q, not %q", commands[i][0], conn.Shown(got), answers[i]), nil

@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"errors"
 	"os"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
@@ -79,6 +81,26 @@ func TestProveRawFails(t *testing.T) {
 		}})
 		if why := proveOn(t, target.Options{Addr: k.Addr()}); why == "" || deleted != (command != "COMMAND" && command != "CLIENT") {
 			t.Errorf("%s refused: %q, deleted: %v", command, why, deleted)
+		}
+	}
+}
+
+// TestProveRawFull: a server that takes no writes, perhaps until there is room, proves nothing
+// against itself.
+func TestProveRawFull(t *testing.T) {
+	for _, command := range []string{"HSET", "APPLYBATCH", "DEL"} {
+		k := minitarget.StartKvrocks(t, minitarget.Options{Before: func(c *server.Peer, cmd string, _ ...string) bool {
+			if cmd == command {
+				c.WriteError("ERR IO error: No space left on device: While appending to file: 22.log")
+			}
+			return cmd == command
+		}})
+		tg, err := target.Open(t.Context(), target.Options{Addr: k.Addr()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if why, err := ProveRaw(t.Context(), tg); !errors.Is(err, conn.ErrOperator) {
+			t.Errorf("%s refused: %q, %v", command, why, err)
 		}
 	}
 }
