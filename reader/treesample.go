@@ -73,8 +73,12 @@ func (s *Scanner) TreeSample(ctx context.Context, db int, t format.Type, o TreeS
 }
 
 // streams takes each list of them for one leaf: they can only be listed in one go, or by prefixes.
+// Of the first lists, which may be all, as many keys are read as of the picks among other types.
 func (cs *treeSample) streams(ctx context.Context) error {
+	least, spare := cs.o.LeafKeys, cs.o.LeafKeys*cs.o.Picks
 	l := streamList{w: cs.w, each: func(names [][]byte) error {
+		spare /= 2
+		cs.o.LeafKeys = least + spare
 		return cs.leaf(ctx, names, 1)
 	}, unlisted: func([]byte) error { return nil }}
 	return l.under(ctx, nil)

@@ -210,3 +210,14 @@ func TestStreamClock(t *testing.T) {
 		t.Error(r.stderr)
 	}
 }
+
+// TestNoStream: what is no stream of a dump is said so, and no directory is named to be checked.
+func TestNoStream(t *testing.T) {
+	for _, args := range [][]string{{"unpack", "--out", filepath.Join(t.TempDir(), "dump")}, {"load", "--uri", "127.0.0.1:1", "--in", "-"}} {
+		var stdout, stderr bytes.Buffer
+		code := run(append([]string{"kvload"}, args...), strings.NewReader(strings.Repeat("no stream ", 200)), &stdout, &stderr)
+		if got := stderr.String(); code != 13 || !strings.Contains(got, "this is no tar of a dump") || strings.Contains(got, "kvload check") {
+			t.Errorf("%s: exit code %d\n%s", args[0], code, got)
+		}
+	}
+}

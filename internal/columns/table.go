@@ -17,7 +17,7 @@ type Table struct {
 func (t *Table) Row(cells ...string) { t.Rows = append(t.Rows, cells) }
 
 // leastText is how many columns the text has before others go.
-const leastText = 20
+const leastText = 32
 
 // Print writes the table in lines of at most so many columns; 0: as many as it takes. Text that
 // does not fit is cut in its middle.

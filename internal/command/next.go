@@ -93,7 +93,7 @@ func Of(c *cli.Context, other string, without ...string) func(string) bool {
 func checkOf(app *cli.App, err error, code int) string {
 	c, _ := app.Metadata[contextKey].(*cli.Context)
 	damaged, ok := errors.AsType[*format.CorruptError](err)
-	if !ok || code != exitcode.Corrupt || c == nil || c.Command.Name == "check" || strings.HasSuffix(damaged.Name, " in the stream") {
+	if !ok || code != exitcode.Corrupt || c == nil || c.Command.Name == "check" || c.Command.Name == "unpack" || c.String("in") == "-" {
 		return ""
 	}
 	dump, _, inside := strings.Cut(damaged.Name, "/chunks/")

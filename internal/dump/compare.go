@@ -116,7 +116,7 @@ func (c *comparing) say(differing *archive.Archive) {
 		}
 		what = progress.Plural(keys, "key of the source was", "keys of the source were")
 	}
-	text := fmt.Sprintf("%s compared with the base: %s on one side only", what, progress.Plural(differ, "differs, or is", "differ, or are"))
+	text := fmt.Sprintf("%s compared with the base: %s on one side only, or without a part or the expiry", what, progress.Plural(differ, "differs, is", "differ, are"))
 	fmt.Fprintln(c.o.Log, text)
 	c.o.Summary.Note(text)
 }

@@ -48,7 +48,7 @@ func startMany(t *testing.T, n int, o pikasim.Options) *pikasim.Server {
 // told.
 func mustDump(t *testing.T, s *pikasim.Server, out string, set ...func(*Options)) {
 	t.Helper()
-	makeDump(t, s.Addr(), out, set...).leftOut(t, "expiry-unknown")
+	makeDump(t, s.Addr(), out, set...).leftOut(t, "not in it, or without a part or the expiry", "expiry-unknown")
 }
 
 // trial chooses a sample, and the first keys of each type.

@@ -85,7 +85,7 @@ func ending(m *format.Manifest, o *Options) error {
 			"(when two dumps agree, --no-source-count takes them as they are)", counted))
 	}
 	if n, reasons := report.Lost(m.Skipped); n > 0 {
-		texts = append(texts, fmt.Sprintf("the dump is finished, but %s not in it, or not wholly (%s): see %s",
+		texts = append(texts, fmt.Sprintf("the dump is finished, but %s not in it, or without a part or the expiry (%s): see %s",
 			progress.Plural(n, "listed key is", "listed keys are"), reasons, o.list(format.SkippedName)))
 	}
 	whole := texts == nil

@@ -105,7 +105,7 @@ func (m *maker) skipped() note {
 	if len(m.Manifest.Skipped) == 0 {
 		return note{Level: good, Title: m.say("No key was skipped")}
 	}
-	n := note{Title: m.say("Keys that were skipped"), Text: []string{m.say("They were listed by the source, and are not in the dump, or not wholly. skipped.jsonl names them.")}}
+	n := note{Title: m.say("Keys that were skipped"), Text: []string{m.say("They were listed by the source, and are not in the dump, or lack a part or their expiry. skipped.jsonl names them.")}}
 	n.Table = m.sheet("", "Reason", "#Keys", "Meaning", "-=Such as")
 	for _, r := range m.Manifest.Skipped {
 		if !slices.Contains(harmless, r.Reason) {

@@ -104,7 +104,7 @@ func (p *printer) series() {
 }
 
 func (p *printer) ids() {
-	t := columns.Table{Head: []string{"ids", "keys", "bytes", "share", "prefix"}}
+	t := columns.Table{Head: []string{"ids", "keys", "bytes", "share", "prefix"}, Drop: []int{3}}
 	for _, i := range p.s.Names.IDs {
 		t.Row("~"+progress.Count(i.IDs), progress.Count(i.Keys), progress.Bytes(i.Bytes), p.share(i.Bytes), i.Prefix)
 	}
@@ -116,7 +116,7 @@ func (p *printer) ids() {
 	if !p.s.Names.Exact {
 		at = ", each at least this large"
 	}
-	t = columns.Table{Head: []string{"keys", "elements", "bytes", "share", "prefix"}, Drop: []int{1}}
+	t = columns.Table{Head: []string{"keys", "elements", "bytes", "share", "prefix"}, Drop: []int{1, 3}}
 	for _, i := range p.s.Names.LargestIDs {
 		t.Row(progress.Count(i.Keys), progress.Count(i.Elements), progress.Bytes(i.Bytes), p.share(i.Bytes), i.Prefix)
 	}

@@ -175,5 +175,5 @@ func (l *leftOut) ending() error {
 	if n == 0 {
 		return nil
 	}
-	return &exitcode.LeftOutError{Text: fmt.Sprintf("%s written and in no delta, or not wholly: see %s", progress.Plural(n, "key was", "keys were"), lists)}
+	return &exitcode.LeftOutError{Text: fmt.Sprintf("%s written and in no delta, or without a part or the expiry: see %s", progress.Plural(n, "key was", "keys were"), lists)}
 }

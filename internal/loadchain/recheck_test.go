@@ -186,7 +186,7 @@ func TestFollowLacks(t *testing.T) {
 	c := newChain(t, smalldump.String("a", "0"))
 	c.load(c.base)
 	c.delta(smalldump.Skipped("h"), smalldump.String("a", "1"))
-	const lacks = "lacks 1 key of the source, or a part of each (1 gone): see "
+	const lacks = "lacks 1 key of the source, or a part or the expiry of each (1 gone): see "
 	c.follow(false, 0, "warning: what is loaded "+lacks, "warning: the chain up to delta 1 "+lacks, "000001/skipped.jsonl")
 	c.delta(smalldump.String("a", "2"))
 	for range 2 {

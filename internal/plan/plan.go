@@ -159,6 +159,15 @@ func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, erro
 		f.Conflicts += len(f.conflicts)
 		clear(f.conflicts)
 	}
+	var dbs []string
+	for _, t := range f.Types {
+		if name := fmt.Sprint("db", t.DB); t.Keys > 0 && !slices.Contains(dbs, name) {
+			dbs = append(dbs, name)
+		}
+	}
+	if len(dbs) > 1 {
+		f.Warnings = append(f.Warnings, strings.Join(dbs, ", ")+" hold keys: a Kvrocks has namespaces instead, and kvload load needs --map-db or --db")
+	}
 	return f, f.binlogRoom(ctx, s, time.Since(begun))
 }
 

@@ -6,16 +6,17 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/columns"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
 // Show prints the forecast for people, in 80 columns, or as many as the terminal has if these are
 // fewer; 0: it is none.
-func (f *Forecast) Show(w io.Writer, columns int) {
+func (f *Forecast) Show(w io.Writer, terminal int) {
 	width := 80
-	if columns > 0 {
-		width = min(width, columns)
+	if terminal > 0 {
+		width = min(width, terminal)
 	}
 	say := func(label, text string) { progress.Wrap(w, label+": ", "  ", text, width) }
 	say("source", fmt.Sprintf("Pika %s at %s, role %s, %s; scanned by %s over %s", f.Source.Version,
@@ -45,11 +46,13 @@ func (f *Forecast) Show(w io.Writer, columns int) {
 			fmt.Fprintf(w, "  %-15s %s\n", expiryNames[i], progress.Count(n))
 		}
 	}
+	largest := columns.Table{Head: []string{"bytes", "length", "db", "type", "key"}, Drop: []int{1, 2}}
+	for _, k := range f.Largest {
+		largest.Row(progress.Bytes(k.Bytes), progress.Count(k.Length), strconv.Itoa(k.DB), string(k.Type), strconv.Quote(string(k.Key)))
+	}
 	if len(f.Largest) > 0 {
 		fmt.Fprintln(w, "\nlargest keys of the sample:")
-	}
-	for _, k := range f.Largest {
-		fmt.Fprintf(w, "  db%d %s %.80s: about %s, length %s\n", k.DB, k.Type, strconv.Quote(string(k.Key)), progress.Bytes(k.Bytes), progress.Count(k.Length))
+		_ = largest.Print(w, width) // who reads it may end before it
 	}
 	if d := f.Division; d != nil {
 		fmt.Fprintln(w)

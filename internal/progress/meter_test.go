@@ -206,6 +206,11 @@ func TestServer(t *testing.T) {
 		t.Errorf("nobody waits for an answer any more: %+v", s.Servers)
 	}
 	one := m.servers[0]
+	one.saw(c.now(), c.now(), Load{}, nil)
+	if s := m.Snapshot().Servers[0]; s.Ops != nil { // it was idle until now
+		t.Errorf("%+v", s)
+	}
+	one.asked, one.cpu = false, speed{}
 	one.saw(c.now(), c.now(), Load{Ops: 7, CPUSeconds: 100, Memory: -1, Disk: 5, Stalls: 10}, nil)
 	if s := m.Snapshot().Servers[0]; *s.Ops != 7 || s.CPU != nil || s.Memory != nil || *s.Disk != 5 || *s.Stalls != 0 {
 		t.Errorf("%+v", s)

@@ -98,6 +98,9 @@ func (s *server) saw(began, now time.Time, l Load, err error) {
 		s.Notes = l.Notes
 	}
 	s.Took = new(now.Sub(began).Seconds())
+	if !s.asked && l.Ops == 0 { // it was idle until now
+		l.Ops = -1
+	}
 	s.Ops, s.Memory, s.Disk = told(l.Ops), told(l.Memory), told(l.Disk)
 	if l.CPUSeconds >= 0 {
 		if cores := s.cpu.at(now, l.CPUSeconds, 0); s.asked {

@@ -60,7 +60,7 @@ func Lacks(what string, skipped []format.Reason, list string) string {
 	if keys == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s lacks %s of the source, or a part of each (%s): see %s", what, progress.Plural(keys, "key", "keys"), reasons, list)
+	return fmt.Sprintf("%s lacks %s of the source, or a part or the expiry of each (%s): see %s", what, progress.Plural(keys, "key", "keys"), reasons, list)
 }
 
 // Totals prints a table by database and type, with a line for all, as Table does. What holds no
