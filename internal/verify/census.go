@@ -32,7 +32,8 @@ type Counter interface {
 // Without the proof those that were spared are asked, in a second pass.
 type Census struct {
 	counter Counter
-	most    Count // that the server may have, to be worth while
+	of      string // what is counted, as errors have it; empty: what is compared
+	most    Count  // that the server may have, to be worth while
 
 	mu     sync.Mutex
 	looked time.Time
@@ -52,9 +53,10 @@ const (
 	horizonAfter = time.Hour
 )
 
-// NewCensus returns a Census that closes the counter. Now is the server's time.
-func NewCensus(c Counter, most Count, now time.Time) *Census {
-	return &Census{counter: c, most: most, expiring: map[int64]int64{}, horizon: now.Add(horizonAfter).Unix()}
+// NewCensus returns a Census that closes the counter. Errors say of what it counts. Now is the
+// server's time.
+func NewCensus(c Counter, of string, most Count, now time.Time) *Census {
+	return &Census{counter: c, of: of, most: most, expiring: map[int64]int64{}, horizon: now.Add(horizonAfter).Unix()}
 }
 
 // Close closes the counter.
@@ -76,12 +78,15 @@ func (c *Census) spares(ctx context.Context) bool {
 			}
 		}
 		if c.from, c.failed = n.From, err; done && (n.Keys > c.most.Keys || n.Expiring > c.most.Expiring) {
-			c.failed = fmt.Errorf("the target counts %s, of which %s expire: more than the dump can have brought",
-				progress.Plural(n.Keys, "key", "keys"), progress.Count(n.Expiring))
+			c.failed = fmt.Errorf("%s: more than the dump can have brought there", c.counted(n))
 		}
 		c.looked = time.Now()
 	}
 	return c.failed == nil && c.from > 0
+}
+
+func (c *Census) counted(n Count) string {
+	return fmt.Sprintf("the target counts %s%s, of which %s expire", progress.Plural(n.Keys, "key", "keys"), c.of, progress.Count(n.Expiring))
 }
 
 // found counts a key of which all is known, and that is there. One that has expired may have been
@@ -130,8 +135,7 @@ func (c *Census) proves(ctx context.Context) error {
 		}
 	}
 	if until >= c.horizon || keys != n.Keys || expiring != n.Expiring {
-		return fmt.Errorf("the target counts %s, of which %s expire, and of the dump %s and %s were found there",
-			progress.Plural(n.Keys, "key", "keys"), progress.Count(n.Expiring), progress.Count(keys), progress.Count(expiring))
+		return fmt.Errorf("%s, and of the dump %s and %s were found there", c.counted(n), progress.Count(keys), progress.Count(expiring))
 	}
 	return c.counter.Sees(ctx)
 }

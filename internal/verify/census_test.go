@@ -47,7 +47,7 @@ func TestCensusProves(t *testing.T) {
 		"after more than an hour":   {[]int64{0}, counts{n(1, 0, 3599, 3601)}, "counts 1 key,"},
 		"both beyond, of which one": {[]int64{0, 7200, 9000}, counts{n(3, 1, 5, 6)}, "3 and 2 were found"},
 	} {
-		census := NewCensus(&c.counts, Count{}, now)
+		census := NewCensus(&c.counts, "", Count{}, now)
 		for _, s := range c.expire {
 			k := &key{}
 			if s != 0 {
@@ -67,10 +67,13 @@ func TestCensusProves(t *testing.T) {
 // for.
 func TestCensusGivesUp(t *testing.T) {
 	for _, most := range []Count{{Keys: 3, Expiring: 1}, {Keys: 2, Expiring: 1}, {Keys: 3}} {
-		census := NewCensus(&counts{{Keys: 3, Expiring: 1, From: 1, Until: 2}}, most, time.Now())
+		census := NewCensus(&counts{{Keys: 3, Expiring: 1, From: 1, Until: 2}}, " in all namespaces", most, time.Now())
 		want := most == Count{Keys: 3, Expiring: 1}
 		if got := census.spares(t.Context()); got != want || (census.failed == nil) != want {
 			t.Errorf("at most %+v: %v, %v", most, got, census.failed)
+		}
+		if says := "the target counts 3 keys in all namespaces, of which 1 expire: more than "; !want && !strings.HasPrefix(census.failed.Error(), says) {
+			t.Errorf("%v does not begin %q", census.failed, says)
 		}
 	}
 }
@@ -79,7 +82,7 @@ func TestCensusGivesUp(t *testing.T) {
 // and no more when one has expired that may be in the count.
 func TestCensusSpares(t *testing.T) {
 	counted := Count{Keys: 3, Expiring: 1, From: 1000, Until: 2000}
-	census := NewCensus(&counts{{}, {}, counted}, counted, time.Now())
+	census := NewCensus(&counts{{}, {}, counted}, "", counted, time.Now())
 	if !census.spares(t.Context()) || census.from != counted.From {
 		t.Error("spares before the count is done, or not behind it")
 	}
