@@ -71,21 +71,6 @@ func (d *dialer) scanConn(ctx context.Context, db int, t format.Type) (*conn, er
 	return c, err
 }
 
-// dial connects. While the source cannot be reached it tries again. Before the server is known only
-// a transient reply is retried: an address at which nobody answers is more likely to be wrong than
-// to come true.
-func (d *dialer) dial(ctx context.Context, db int) (*conn, error) {
-	c := &conn{d: d, db: db, backoff: d.retryPolicy().Start()}
-	err := c.connect(ctx)
-	if err != nil && (d.recognize != nil || errors.As(err, new(*ReplyError))) {
-		err = c.retry(ctx, err)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", d.Addr, err)
-	}
-	return c, nil
-}
-
 // connect connects as the client library does, authenticates and selects; requests and replies then
 // go straight over the connection, which costs half of what its commands do. ctx ends the
 // connection as well: when it is cancelled a reply that is being waited for is given up.

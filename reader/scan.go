@@ -79,37 +79,6 @@ func (w *scan) put(ctx context.Context, r typeReader, p *resp.Replies, items [][
 	return w.sink.Skip(items[0], reason, re.Reply)
 }
 
-// whyUnread says why a key was not read whole, if err is of that key alone; else the reason is
-// empty.
-func (w *scan) whyUnread(ctx context.Context, err error, r asker) (reason Reason, detail string) {
-	var re *ReplyError
-	switch {
-	case errors.Is(err, errChanged):
-		return Changed, ""
-	case errors.Is(err, errGone):
-		return Gone, ""
-	case errors.As(err, &re) && re.WrongType():
-		return Retyped, re.Reply
-	case errors.Is(err, resp.ErrTooLarge): // an element
-		return TooLarge, aboveAll
-	case re != nil && w.works(ctx, r):
-		return Unreadable, re.Reply
-	}
-	return "", ""
-}
-
-// maxOdd is how many keys in a row can be unreadable, each by itself.
-const maxOdd = 1000
-
-// works reports whether other keys of a type can be read. Then a reply that is no answer is a
-// matter of its key alone, which must not end a dump.
-func (w *scan) works(ctx context.Context, r asker) bool {
-	var b resp.Batch
-	r.ask(&b, w.s.probe, 1)
-	w.odd++
-	return w.odd <= maxOdd && w.c.prove(ctx, &b) == nil
-}
-
 // reads says for errors what is read of a key.
 func (w *scan) reads() string {
 	if w.reading == "" {
@@ -117,43 +86,6 @@ func (w *scan) reads() string {
 	}
 	return w.reading
 }
-
-// gone reports a key that was listed and is not there any more.
-func (w *scan) gone(key []byte, expire int64) error {
-	w.unsure = false
-	return w.sink.Skip(key, whyGone(expire), "")
-}
-
-// whyGone is the reason that an expiry gives for a key that is not there.
-func whyGone(expire int64) Reason {
-	switch expire {
-	case expired:
-		return Expired
-	case vanished:
-		return DeletedOrExpired
-	}
-	return Gone
-}
-
-// whyGoneSince is the reason for a key that was there with this expiry when it was first read.
-func (w *scan) whyGoneSince(ctx context.Context, expire int64) (Reason, error) {
-	switch {
-	case isGone(expire):
-		return whyGone(expire), nil
-	case expire == unknownExpiry:
-		return DeletedOrExpired, nil
-	case expire == 0:
-		return Gone, nil
-	}
-	now, err := w.c.time(ctx)
-	if expire <= now+1000 { // to the second, in which the server may count
-		return Expired, err
-	}
-	return Gone, err
-}
-
-// internalPrefixes are of sets that Pika keeps for itself when slotmigrate is on (SERVERS.md P10).
-var internalPrefixes = [][]byte{[]byte("_internal:slotkey:4migrate:"), []byte("_internal:slottag:4migrate:")}
 
 // wants reports whether the next listed key is to be read. It checks the order that everything
 // rests on, and says why a key is not for a dump; no reason means that the user did not ask for it.
@@ -220,14 +152,4 @@ func (w *scan) setExpire(r *format.Record, expire int64) {
 		expire = 0
 	}
 	r.Expire = expire
-}
-
-// internal reports whether a key is one that Pika keeps for itself.
-func internal(key []byte) bool {
-	for _, p := range internalPrefixes {
-		if bytes.HasPrefix(key, p) {
-			return true
-		}
-	}
-	return false
 }

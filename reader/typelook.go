@@ -121,6 +121,3 @@ func firstOf(first format.Type, n int64, order []format.Type) TypeSet {
 	}
 	return holdsAny(order[i:])
 }
-
-// IsInternal reports whether a name is one that Pika keeps for itself, which no dump has.
-func IsInternal(name []byte) bool { return internal(name) }

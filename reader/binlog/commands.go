@@ -1,6 +1,10 @@
 package binlog
 
-import "strings"
+import (
+	"bytes"
+	"fmt"
+	"strings"
+)
 
 // A command is one that a Pika can write to its binlog.
 type command struct {
@@ -85,3 +89,39 @@ func (k naming) end(n int) int {
 
 // complete reports whether n arguments, the command's name included, are enough to have the names.
 func (k naming) complete(n int) bool { return k.end(n) >= k.first && k.end(n) < n }
+
+// find reads the name of a command of n arguments, which includes it, and looks for it in the
+// table.
+func (p *itemParser) find(n int) command {
+	verb := p.verb[:p.length('$', maxCommand)]
+	p.in.read(verb)
+	for i, b := range verb {
+		if 'A' <= b && b <= 'Z' { // 3.5+ logs RPOP and LPUSH of an RPOPLPUSH so
+			verb[i] += 'a' - 'A'
+		}
+	}
+	c, ok := commands[string(verb)]
+	switch {
+	case !ok:
+		name := strings.ToValidUTF8(string(verb), "?")
+		p.in.fail(&CommandError{name, p.at, fmt.Sprintf("command %q is not known, so neither are the keys that it wrote: find them by a comparison with pikadump dump --base, and report the command and the version of the source", name)})
+	case c.naming != naming{} && !c.naming.complete(n):
+		p.malformed("%s with %d arguments", c.name, n-1)
+	}
+	p.item.Command = c.name
+	p.lineEnd()
+	return c
+}
+
+// told returns why the item does not tell which keys it wrote; nil: it does.
+func (p *itemParser) told(c command) error {
+	if c.loses == losesNothing {
+		return nil
+	}
+	command := string(bytes.Join(append([][]byte{[]byte(c.name)}, p.item.Names...), []byte(" ")))
+	text := command + " deleted all keys of the database (of one type, if it names one): make a new base with pikadump dump, or compare with pikadump dump --base"
+	if c.loses == losesPattern {
+		text = fmt.Sprintf("%q deleted keys that the binlog does not name: find them by a comparison with pikadump dump --base", command)
+	}
+	return &CommandError{command, p.at, text}
+}

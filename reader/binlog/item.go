@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -120,29 +119,6 @@ func (p *itemParser) command() command {
 	return c
 }
 
-// find reads the name of a command of n arguments, which includes it, and looks for it in the
-// table.
-func (p *itemParser) find(n int) command {
-	verb := p.verb[:p.length('$', maxCommand)]
-	p.in.read(verb)
-	for i, b := range verb {
-		if 'A' <= b && b <= 'Z' { // 3.5+ logs RPOP and LPUSH of an RPOPLPUSH so
-			verb[i] += 'a' - 'A'
-		}
-	}
-	c, ok := commands[string(verb)]
-	switch {
-	case !ok:
-		name := strings.ToValidUTF8(string(verb), "?")
-		p.in.fail(&CommandError{name, p.at, fmt.Sprintf("command %q is not known, so neither are the keys that it wrote: find them by a comparison with pikadump dump --base, and report the command and the version of the source", name)})
-	case c.naming != naming{} && !c.naming.complete(n):
-		p.malformed("%s with %d arguments", c.name, n-1)
-	}
-	p.item.Command = c.name
-	p.lineEnd()
-	return c
-}
-
 // argument reads an argument, and keeps it if it is a name.
 func (p *itemParser) argument(keep bool) {
 	n := p.length('$', maxMessage)
@@ -169,19 +145,6 @@ func (p *itemParser) name(n int) {
 		n -= step
 	}
 	p.ends = append(p.ends, len(p.text))
-}
-
-// told returns why the item does not tell which keys it wrote; nil: it does.
-func (p *itemParser) told(c command) error {
-	if c.loses == losesNothing {
-		return nil
-	}
-	command := string(bytes.Join(append([][]byte{[]byte(c.name)}, p.item.Names...), []byte(" ")))
-	text := command + " deleted all keys of the database (of one type, if it names one): make a new base with pikadump dump, or compare with pikadump dump --base"
-	if c.loses == losesPattern {
-		text = fmt.Sprintf("%q deleted keys that the binlog does not name: find them by a comparison with pikadump dump --base", command)
-	}
-	return &CommandError{command, p.at, text}
 }
 
 // length reads a line of RESP: a sign and a number, which the item must have room for. It is 0 if
