@@ -29,8 +29,10 @@ func (w *Worker) flush(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := w.announce(); err != nil {
-		return err
+	if w.options.OnExists != Skip && !w.queue.batch.empty() {
+		if err := w.job.announce(w.records, &w.announced); err != nil {
+			return err
+		}
 	}
 	var f Pipeline
 	for commands := w.queue.batch.commands; len(commands) > 0; {
@@ -57,19 +59,6 @@ func (w *Worker) flush(ctx context.Context) error {
 		return err
 	}
 	return w.rest(ctx, &f)
-}
-
-// sentStep is how many records are announced at the least.
-const sentStep = 4096
-
-// announce says up to which record the target may have been sent some. Steps grow, so that there
-// are few of them.
-func (w *Worker) announce() error {
-	if w.job.Sending == nil || w.options.OnExists == Skip || w.queue.batch.empty() || w.records < w.announced {
-		return nil
-	}
-	w.announced = w.records + max(sentStep, w.records-w.job.From.Record)
-	return w.job.Sending(w.announced)
 }
 
 // mark makes a checkpoint of where the worker is: nothing is under way. Not in the middle of a

@@ -3,15 +3,10 @@ package writer
 import (
 	"context"
 	"errors"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
-
-// expiryMargin is how long a key must have to live for it to be written: less, and it
-// could be over before its commands are through. Such a key counts as expired.
-const expiryMargin = time.Second
 
 // A queue turns the records of keys into the commands of a batch. It flushes when that is full.
 type queue struct {
@@ -25,11 +20,6 @@ type queue struct {
 	dirty  bool      // something of the record at hand is queued or reported already
 	joined []byte    // parts of a string that are still to be sent
 	score  []byte    // room for the text of a score or id
-}
-
-// isOver reports whether an expiry is not worth being written any more.
-func (q *queue) isOver(expire int64) bool {
-	return expire != 0 && expire <= q.target.Clock().Add(expiryMargin).UnixMilli()
 }
 
 // spareCommands is the most that one data command brings along: DEL and PEXPIREAT.
@@ -60,38 +50,6 @@ func (q *queue) ready(ctx context.Context, k *key, size int) (bool, error) {
 		q.batch.request(command{key: k, want: wantAny}, "DEL", k.name)
 	}
 	return true, nil
-}
-
-// expireAfter gives k its expiry behind its first data command, so that a load that is
-// cut off leaves no large key that lives for ever.
-func (q *queue) expireAfter(k *key) {
-	if k.expire == 0 || k.ttlSure {
-		return
-	}
-	k.ttlSure = true
-	q.pexpireat(k)
-}
-
-func (q *queue) pexpireat(k *key) {
-	q.batch.request(command{key: k, want: wantExpiry}, "PEXPIREAT", k.name, k.expire)
-}
-
-// confirmExpiry repeats the expiry of a key that took several commands: had it been
-// over between two of them, the second had made it anew without one. It costs no write
-// when nothing has changed (SERVERS.md K6).
-func (q *queue) confirmExpiry(ctx context.Context, k *key) error {
-	if k.expire == 0 || (k.queued < 2 || k.raw) && !k.resumed || k.out != alive {
-		return nil
-	}
-	if len(q.batch.commands) >= q.options.BatchCommands {
-		if err := q.flush(ctx); err != nil {
-			return err
-		}
-	}
-	if k.out == alive {
-		q.pexpireat(k)
-	}
-	return nil
 }
 
 // drop deletes whatever the target holds of k, which is out.

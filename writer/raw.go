@@ -2,10 +2,10 @@ package writer
 
 import (
 	"bytes"
+	"context"
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/rawbatch"
 )
 
 // How many bytes the name of a key and one of its elements may have in a raw batch, and a stream.
@@ -19,115 +19,85 @@ const (
 // rawOverhead is about what an element takes beside its bytes and the name of its key.
 const rawOverhead = 64
 
-// A rawBatch is the keys that go together in one APPLYBATCH.
-type rawBatch struct {
-	keyspace rawbatch.Keyspace
-	encoder  *rawbatch.Encoder
-	parts    []rawPart
-	open     bool // the last part has no metadata yet
-	folded   int  // keys that have no part of their own
-	before   int  // elements that the first key had in batches before
-}
-
-// A rawPart is what a batch holds of a key, or of whole keys that were folded.
-type rawPart struct {
-	key             *key // nil: folded keys
-	keys, expiring  int  // folded ones; those with an expiry
-	from, to        int  // in the batch
-	puts            int
-	elements, bytes int
-}
-
-// newRawBatch returns an empty batch for a namespace.
-func newRawBatch(namespace string) (*rawBatch, error) {
-	ks := rawbatch.Keyspace{Namespace: namespace}
-	e, err := rawbatch.New(ks)
-	if err != nil {
-		return nil, err
+// addRaw adds a record of k to the raw batch, and reports whether it could.
+func (q *queue) addRaw(ctx context.Context, k *key, r *format.Record) (ok bool, err error) {
+	if r.Part&format.PartFirst != 0 {
+		k.raw = true
 	}
-	return &rawBatch{keyspace: ks, encoder: e}, nil
-}
-
-// begin begins a part, or continues the one that is open.
-func (b *rawBatch) begin(k *key) *rawPart {
-	if b.open {
-		return &b.parts[len(b.parts)-1]
+	if !k.raw {
+		return false, nil
 	}
-	if len(b.parts) == 0 {
-		b.before = 0
-		if k.queued > 0 {
-			b.before = b.encoder.Size()
+	if k.raw = q.isRaw(k, r); !k.raw {
+		if k.queued == 0 {
+			return false, nil
 		}
+		err := q.flush(ctx) // what follows of it goes by commands
+		k.length = k.taken
+		return false, err
 	}
-	b.parts, b.open = append(b.parts, rawPart{}), true
-	p := &b.parts[len(b.parts)-1]
-	p.key, p.from, p.puts = k, b.encoder.Len(), -b.encoder.Puts()
-	if k.queued == 0 {
-		p.bytes = len(k.name)
+	if k.kind == format.String {
+		if ok, err := q.readyRaw(ctx, k); !ok || err != nil {
+			return true, err
+		}
+		p := q.raw.begin(k)
+		p.elements, p.bytes = 1, p.bytes+len(r.Value)
+		q.raw.encoder.String(k.name, r.Value, k.expire)
+		q.raw.end(false, nil)
+		q.fold(k, r)
+		return true, nil
 	}
-	k.queued++
-	k.pending++
-	k.data++
-	return p
+	if r.Elements() == 0 && k.kind != format.Stream { // its other parts have some
+		if r.Part&format.PartLast != 0 {
+			q.raw.end(true, nil)
+		}
+		return true, nil
+	}
+	p, err := q.partOf(ctx, k)
+	for i := 0; p != nil && i < r.Elements(); i++ {
+		if p.elements > 0 && k.kind != format.Stream && q.raw.encoder.Len() >= q.options.RawBytes {
+			if p, err = q.partOf(ctx, k); p == nil {
+				break
+			}
+		}
+		q.raw.encoder.Add(r, i)
+		p.elements++
+		p.bytes += elementSize(r, i)
+	}
+	if p != nil && r.Part&format.PartLast != 0 {
+		q.raw.end(true, r.State)
+		q.fold(k, r)
+	}
+	return true, err
 }
 
-// end ends the part that is open with the metadata of its key, or as a string does.
-func (b *rawBatch) end(metadata bool, state *format.StreamState) {
-	if !b.open {
-		return
-	}
-	if metadata {
-		b.encoder.Metadata(state)
-	}
-	p := &b.parts[len(b.parts)-1]
-	p.to, p.puts = b.encoder.Len(), p.puts+b.encoder.Puts()
-	b.open = false
-}
-
-// fold leaves of the last part, a whole key, only what is counted when the server has taken it:
-// thousands of keys that wait for that do not fit the processor's cache. The first key of a batch
-// stays, for errors.
-func (b *rawBatch) fold() {
-	last := len(b.parts) - 1
-	if last == 0 {
-		return
-	}
-	p := &b.parts[last]
-	p.key.folded, p.key.pending, p.key.data = true, 0, 0
-	p.keys = 1
-	if p.key.expire != 0 {
-		p.expiring = 1
-	}
-	p.key = nil
-	if to := &b.parts[last-1]; to.key == nil {
-		to.to, to.puts, to.keys, to.expiring = p.to, to.puts+p.puts, to.keys+1, to.expiring+p.expiring
-		to.elements, to.bytes = to.elements+p.elements, to.bytes+p.bytes
-		b.parts = b.parts[:last]
-		b.folded++
-	}
-}
-
-// reset forgets all but the memory, and the key that goes on in the next batch.
-func (b *rawBatch) reset() {
-	b.encoder.Reset()
-	clear(b.parts)
-	b.parts, b.folded = b.parts[:0], 0
-}
-
-// elementSize returns how many bytes an element of r has.
-func elementSize(r *format.Record, i int) (n int) {
+// isRaw reports whether a raw batch can hold r: strings and streams whole, nothing too large, and
+// no field or member twice, which would make the number of elements wrong.
+func (q *queue) isRaw(k *key, r *format.Record) bool {
+	whole := r.Part == format.PartWhole
 	switch r.Kind {
-	case format.Hash:
-		return len(r.Elems[2*i]) + len(r.Elems[2*i+1])
-	case format.Zset:
-		return len(r.Elems[i]) + 8
-	case format.Stream:
-		for _, f := range r.Entries[i].Fields {
-			n += len(f)
-		}
-		return n
+	case format.String:
+		return whole && len(k.name)+len(r.Value) <= rawElement
+	case format.HyperLogLog:
+		return false
 	}
-	return len(r.Elems[i])
+	size := 0
+	for i := range r.Elements() {
+		n := len(k.name) + elementSize(r, i)
+		if size += n + rawOverhead; n > rawElement {
+			return false
+		}
+	}
+	if r.Kind == format.Stream {
+		bare := func(e format.Entry) bool { return len(e.Fields) == 0 }
+		return whole && size <= min(q.options.RawBytes, rawStream) && !slices.ContainsFunc(r.Entries, bare)
+	}
+	switch {
+	case r.Elements() == 0:
+		return k.queued > 0
+	case r.Kind == format.List:
+		return true
+	}
+	return k.follows(r) || whole && isDistinct(r)
 }
 
 // follows reports whether the fields or members of r ascend from those before it: none of them is
@@ -156,4 +126,60 @@ func isDistinct(r *format.Record) bool {
 	}
 	slices.SortFunc(sorted, bytes.Compare)
 	return len(slices.CompactFunc(sorted, bytes.Equal)) == r.Elements()
+}
+
+// elementSize returns how many bytes an element of r has.
+func elementSize(r *format.Record, i int) (n int) {
+	switch r.Kind {
+	case format.Hash:
+		return len(r.Elems[2*i]) + len(r.Elems[2*i+1])
+	case format.Zset:
+		return len(r.Elems[i]) + 8
+	case format.Stream:
+		for _, f := range r.Entries[i].Fields {
+			n += len(f)
+		}
+		return n
+	}
+	return len(r.Elems[i])
+}
+
+// fold folds k if it is whole, and nobody is asked for it before it is sent.
+func (q *queue) fold(k *key, r *format.Record) {
+	if r.Part == format.PartWhole && k.queued == 1 && q.options.OnExists != Skip {
+		q.raw.fold()
+	}
+}
+
+// partOf returns where more of a collection goes; nil if nothing is to be sent.
+func (q *queue) partOf(ctx context.Context, k *key) (*rawPart, error) {
+	if ok, err := q.readyRaw(ctx, k); !ok || err != nil {
+		return nil, err
+	}
+	if k.queued == 0 {
+		q.raw.encoder.Begin(k.kind, k.name, k.expire)
+	}
+	return q.raw.begin(k), nil
+}
+
+// readyRaw makes room for more of k, and reports whether it is still to be sent.
+func (q *queue) readyRaw(ctx context.Context, k *key) (bool, error) {
+	o := q.options
+	full := len(q.raw.parts) > 0 && q.raw.encoder.Len() >= o.RawBytes || len(q.batch.commands) >= o.BatchCommands ||
+		o.BatchKeys > 0 && k.queued == 0 && q.batch.keys+len(q.raw.parts)+q.raw.folded >= o.BatchKeys
+	if full {
+		if err := q.flush(ctx); err != nil {
+			return false, err
+		}
+	}
+	if k.out != alive {
+		return false, nil
+	}
+	if k.queued > 0 && q.isOver(k.expire) {
+		q.raw.end(true, nil) // cutDead takes it out, and nothing of the keys behind it
+		q.account.expire(k)
+		return false, nil
+	}
+	q.dirty = true
+	return true, nil
 }

@@ -42,7 +42,7 @@ func (w *Worker) check(c *command) ([]command, error) {
 		return nil, nil
 	}
 	if problem := c.problem(); problem != nil {
-		if !w.hasPassed(k.expire) {
+		if !w.queue.hasPassed(k.expire) {
 			if k.again || k.resumed {
 				problem = unequal(problem)
 			}

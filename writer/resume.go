@@ -11,6 +11,18 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
+// wasSent reports whether an earlier run may have sent some of the key that begins with a record:
+// then it is deleted (ready), and written anew.
+func (w *Worker) wasSent(first int64) bool {
+	if w.options.OnExists == Skip {
+		return first < w.job.Asked
+	}
+	return first < w.job.Sent
+}
+
+// wasOver reports whether a key was over when the load began, so that no run of it has sent any.
+func (w *Worker) wasOver(expire int64) bool { return expire != 0 && expire <= w.job.Began }
+
 // takeUp continues the key in whose middle Job.From lies; r is the first record behind it.
 // What an earlier run has sent of it behind the point is unknown. Of a hash, set or zset
 // it is sent again. A list or stream goes on behind what is there: pieces of a list are sent
@@ -68,7 +80,7 @@ func (w *Worker) confirmLength(ctx context.Context, k *key) error {
 	if n == k.taken && k.skip == 0 {
 		return nil
 	}
-	if w.hasPassed(k.expire) {
+	if w.queue.hasPassed(k.expire) {
 		w.account.expire(k)
 		return w.queue.drop(ctx, k)
 	}

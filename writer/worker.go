@@ -153,12 +153,8 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	k = w.newKey(r)
 	w.open, w.queue.joined = k, nil
 	k.first = w.records
-	onExists := w.options.OnExists
-	k.again = k.first < w.job.Sent
-	if onExists == Skip {
-		k.again = k.first < w.job.Asked
-	}
-	own := w.decide(k)
+	k.again = w.wasSent(k.first)
+	onExists, own := w.options.OnExists, w.decide(k)
 	if onExists == Skip && k.out != alive && k.first >= w.job.Asked {
 		w.passed, w.since = append(w.passed, k.first), w.since+8
 	}
@@ -168,52 +164,6 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 		return k, w.queue.drop(ctx, k)
 	}
 	return k, nil
-}
-
-// decide gives k its name on the target and sees whether it is to be written. It reports whether
-// the name is the load's to write, also for a key that has expired or has too little to live.
-func (w *Worker) decide(k *key) bool {
-	o := w.options
-	switch {
-	case k.short:
-		k.out = leftOut
-		w.account.stats.Short++
-	case w.queue.isOver(k.expire):
-		w.account.expire(k)
-	case k.kind == format.HyperLogLog && o.HyperLogLog == LeaveOut:
-		w.account.leave(k, ReasonHyperLogLog, "", "")
-		return false
-	}
-	if o.Rename != nil {
-		name, reason := o.Rename(w.db, k.kind, k.source)
-		if reason != "" {
-			w.account.leave(k, reason, "", "")
-			return false
-		}
-		if name != nil {
-			k.name = append(k.name[:0], name...)
-		}
-	}
-	if w.queue.tooLong(k.name) {
-		w.account.leave(k, ReasonRefused, "", w.target.LimitText("name", len(k.name)))
-		return false
-	}
-	if o.OnExists == Skip && k.first < w.job.Asked {
-		k.checked = true
-		if w.job.Existed(k.first) {
-			w.account.leave(k, ReasonExists, "", "")
-			return false
-		}
-	}
-	return true
-}
-
-// wasOver reports whether a key was over when the load began, so that no run of it has sent any.
-func (w *Worker) wasOver(expire int64) bool { return expire != 0 && expire <= w.job.Began }
-
-// hasPassed reports whether the target must have expired a key by now.
-func (w *Worker) hasPassed(expire int64) bool {
-	return expire != 0 && expire <= w.target.Clock().UnixMilli()
 }
 
 // keptName is the largest name buffer that a key keeps for the next.
