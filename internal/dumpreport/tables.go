@@ -30,10 +30,7 @@ func (m *maker) groups(of func(stats.Group) string) (all []kind) {
 			i = len(all)
 			all = append(all, kind{name: name})
 		}
-		all[i].Keys += g.Keys
-		all[i].Elements += g.Elements
-		all[i].Bytes += g.Bytes
-		all[i].Expiring += g.Expiring
+		all[i].Add(g.Counts)
 	}
 	return slices.DeleteFunc(all, func(k kind) bool { return k.Keys == 0 }) // a delta only deletes some
 }

@@ -134,7 +134,9 @@ func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, erro
 		f.Division = &archive.ShardPlan{Shards: o.Shards}
 	}
 	begun := time.Now()
+	var dbs []string // that hold keys
 	for _, db := range options.Databases {
+		before := f.Keys
 		for _, t := range options.Types {
 			if o.Say != nil {
 				o.Say(fmt.Sprintf("sampling db%d %s", db, t))
@@ -156,14 +158,11 @@ func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, erro
 			f.Division.Databases = append(f.Division.Databases, archive.DatabaseBoundaries{DB: db, Bounds: bounds(f.sampled, o.Shards)})
 			f.sampled = nil
 		}
+		if f.Keys > before {
+			dbs = append(dbs, fmt.Sprint("db", db))
+		}
 		f.Conflicts += len(f.conflicts)
 		clear(f.conflicts)
-	}
-	var dbs []string
-	for _, t := range f.Types {
-		if name := fmt.Sprint("db", t.DB); t.Keys > 0 && !slices.Contains(dbs, name) {
-			dbs = append(dbs, name)
-		}
 	}
 	if len(dbs) > 1 {
 		f.Warnings = append(f.Warnings, strings.Join(dbs, ", ")+" hold keys: a Kvrocks has namespaces instead, and kvload load needs --map-db or --db")

@@ -19,11 +19,9 @@ import (
 // which nobody knows what it has replaced.
 func (r *rollback) mayUndo(ctx context.Context) error {
 	for _, p := range r.shards {
-		var later *loadstate.LaterError
-		switch err := loadstate.Newest(ctx, p.journal, ""); {
-		case errors.As(err, &later):
+		if later, err := loadstate.Behind(ctx, p.journal); later != nil {
 			return r.undoFirst(ctx, later)
-		case err != nil:
+		} else if err != nil {
 			return err
 		}
 		if m := r.dump.Manifest; m.Delta != nil && !m.IsEmpty() && r.Undo == "" && p.journal.Undo() == "" && !p.journal.WasEmpty() && !p.isUndone() {

@@ -92,7 +92,7 @@ func (c *collector) database(db int) *[kindsEnd]Group {
 // end counts the key that is open.
 func (c *collector) end() {
 	k := c.key.Kind
-	c.here[k].add(c.open)
+	c.here[k].Add(c.open)
 	c.sizes.add(c.open.Bytes, k, c.open)
 	if k != format.String && k != format.HyperLogLog {
 		c.lengths.add(c.open.Elements, k, c.open)
@@ -125,7 +125,7 @@ func (c *collector) merge(o *collector) {
 	for db, groups := range o.groups {
 		to := c.database(db)
 		for k, g := range groups {
-			to[k].add(g.Counts)
+			to[k].Add(g.Counts)
 			to[k].Deleted += g.Deleted
 		}
 	}
@@ -149,7 +149,7 @@ func (c *collector) stats() *Stats {
 			}
 			g.DB, g.Type = db, k.String()
 			s.Groups = append(s.Groups, g)
-			s.Counts.add(g.Counts)
+			s.Counts.Add(g.Counts)
 			s.Deleted += g.Deleted
 			if n := g.Keys - g.Expiring; n > 0 {
 				s.Permanent.Types[g.Type] += n

@@ -15,7 +15,8 @@ type Counts struct {
 	Expiring int64 `json:"expiring"` // of Keys, those with an expiry
 }
 
-func (c *Counts) add(d Counts) {
+// Add adds those of other keys.
+func (c *Counts) Add(d Counts) {
 	c.Keys += d.Keys
 	c.Elements += d.Elements
 	c.Bytes += d.Bytes
@@ -70,13 +71,13 @@ func (h *histogram) add(value int64, k format.Kind, c Counts) {
 	for i < len(h.bounds) && value >= h.bounds[i] {
 		i++
 	}
-	h.classes[i][k].add(c)
+	h.classes[i][k].Add(c)
 }
 
 func (h *histogram) merge(o *histogram) {
 	for i := range h.classes {
 		for k := range kindsEnd {
-			h.classes[i][k].add(o.classes[i][k])
+			h.classes[i][k].Add(o.classes[i][k])
 		}
 	}
 }
@@ -90,7 +91,7 @@ func (h *histogram) list(from int64) (all []Class) {
 		}
 		for _, k := range kinds {
 			if n := byKind[k]; n.Keys > 0 {
-				c.add(n)
+				c.Add(n)
 				c.Types[k.String()] = n.Keys
 			}
 		}

@@ -29,7 +29,7 @@ func (h *heavy) addNext(name []byte, c Counts) {
 		h.settle()
 		h.last = append(h.last[:0], name...)
 	}
-	h.count.add(c)
+	h.count.Add(c)
 }
 
 func (h *heavy) settle() {
@@ -43,7 +43,7 @@ func (h *heavy) settle() {
 // elsewhere.
 func (h *heavy) add(id []byte, c Counts) {
 	if is := h.ids[string(id)]; is != nil {
-		is.add(c)
+		is.Add(c)
 		return
 	}
 	if c.Bytes < h.least-1 {

@@ -56,12 +56,12 @@ func TestRun(t *testing.T) {
 			r.Expire = now.Add(time.Duration(rnd.IntN(100)) * 24 * time.Hour).UnixMilli()
 			want.Expiring++
 		}
-		want.Counts.add(Counts{1, int64(r.Elements()), int64(len(r.Key) + r.Size()), 0})
+		want.Counts.Add(Counts{1, int64(r.Elements()), int64(len(r.Key) + r.Size()), 0})
 		types[r.Kind.String()]++
 		records = append(records, r)
 	}
 	dir := smalldump.Make(t, smalldump.Options{ChunkBytes: 20_000}, sorted(records), []format.Record{smalldump.String("", "empty name")})
-	want.Counts.add(Counts{1, 1, 10, 0})
+	want.Counts.Add(Counts{1, 1, 10, 0})
 	types["string"]++
 	s := run(t, dir, 1)
 	if s.Counts != want.Counts {
@@ -77,7 +77,7 @@ func TestRun(t *testing.T) {
 	for name, classes := range map[string][]Class{"sizes": s.Sizes, "ttls": append([]Class{s.Permanent}, s.TTLs...)} {
 		sum := Counts{}
 		for _, c := range classes {
-			sum.add(c.Counts)
+			sum.Add(c.Counts)
 			of := int64(0)
 			for _, n := range c.Types {
 				of += n

@@ -171,7 +171,7 @@ func (n *node) total() Counts {
 	c := n.Counts
 	for _, s := range []*set{&n.last, &n.more} {
 		for _, below := range s.nodes {
-			c.add(below.total())
+			c.Add(below.total())
 		}
 	}
 	return c
@@ -179,7 +179,7 @@ func (n *node) total() Counts {
 
 // count adds what another node counts.
 func (n *node) count(o *node) {
-	n.Counts.add(o.Counts)
+	n.Counts.Add(o.Counts)
 	for k, keys := range o.byKind {
 		n.byKind[k] += keys
 	}

@@ -38,11 +38,11 @@ func (w *walker) add(name []byte, k format.Kind, c Counts) {
 	w.back(keep)
 	w.name = append(w.name[:0], name...)
 	n := w.down(cut)
-	n.Counts.add(c)
+	n.Counts.Add(c)
 	n.byKind[k] += c.Keys
 	for i := range w.way {
 		if w.way[i].id {
-			w.way[i].add(c)
+			w.way[i].Add(c)
 		}
 	}
 	if w.tree.nodes > mostNodes {

@@ -207,7 +207,8 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 	}
 	if c.Reverse {
 		for _, db := range c.DBs() {
-			c.listing(db).Expect(c.listingWork(db, c.expectedNames(db)))
+			_, keys := c.held(db) // how many the target has is not known
+			c.listing(db).Expect(c.listingWork(db, keys))
 		}
 	}
 	c.Meter.Note(c.note)
@@ -287,24 +288,19 @@ func (c *comparison) listing(db int) *progress.Counter {
 	return c.Meter.Part(progress.Name{DB: db, Type: "--reverse"})
 }
 
-// expectedNames is about how many names there will be: how many the target has is not known.
-func (c *comparison) expectedNames(db int) (keys int64) {
-	for _, t := range c.dump.Manifest.Totals {
-		if t.DB == db {
-			keys += t.Keys
-		}
-	}
-	return keys
-}
-
-// listingWork is the work that names mean: that of comparing is the bytes of the dump.
-func (c *comparison) listingWork(db int, names int64) int64 {
-	var stored, keys int64
+// held returns what the dump has of a database.
+func (c *comparison) held(db int) (stored, keys int64) {
 	for _, t := range c.dump.Manifest.Totals {
 		if t.DB == db {
 			stored, keys = stored+t.Stored, keys+t.Keys
 		}
 	}
+	return stored, keys
+}
+
+// listingWork is the work that names mean: that of comparing is the bytes of the dump.
+func (c *comparison) listingWork(db int, names int64) int64 {
+	stored, keys := c.held(db)
 	return int64(reverseCost * float64(stored) / float64(max(1, keys)) * float64(names))
 }
 
