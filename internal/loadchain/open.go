@@ -64,6 +64,10 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (_ *archive.Archive,
 	switch {
 	case loaded < all:
 		what += fmt.Sprintf("; %d more of the chain are not loaded, by the journals", all-loaded)
+		if state, _, err := f.look(ctx, loaded+1); err == nil && state == stopped {
+			what += fmt.Sprintf(", but a part of delta %d: what that has changed differs", loaded+1)
+			s.Summary.Instead = []string{"kvload load", "--in", chain, "--base", s.Base}
+		}
 	case !known:
 		what += ", all that are there: no journal tells which are loaded"
 	}

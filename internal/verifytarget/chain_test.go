@@ -5,10 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alicebob/miniredis/v2/server"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -77,7 +80,24 @@ func TestChain(t *testing.T) {
 	m.Set("both:hash", "1") // a name that a hash had before: it is not of this type
 	verify(deltas[0], 0, "compared 4 keys: equal")
 	m.Del("both:hash")
-	into(deltas[1])
+	hook := minitarget.Hook()
+	m.Server().SetPreHook(func(c *server.Peer, cmd string, args ...string) bool {
+		if cmd == "SET" && args[0] == "a" {
+			c.WriteError("ERR IO error: No space left on device")
+			return true
+		}
+		return hook(c, cmd, args...)
+	})
+	s := spec
+	s.Dump, s.Base = deltas[1], base
+	if err := load.Run(t.Context(), load.Options{Spec: s, MaxErrors: -1}, io.Discard, io.Discard); err == nil {
+		t.Fatal("it was loaded")
+	}
+	m.Server().SetPreHook(hook)
+	verify(chain, 0, "1 more of the chain are not loaded, by the journals, but a part of delta 2: what that has changed differs")
+	if err := load.Run(t.Context(), load.Options{Spec: s, MaxErrors: -1, Resume: true}, io.Discard, io.Discard); err != nil {
+		t.Fatal(err)
+	}
 	verify(deltas[1], 0, "compared 1 key: equal")
 	verify(chain, 0, "compared 3 keys: equal")
 	m.Set("a", "1")
