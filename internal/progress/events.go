@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net"
-	"slices"
 	"syscall"
 	"time"
 )
@@ -31,21 +29,6 @@ func kindOf(err error) string {
 
 // noRetries has each kind, so that whoever watches one sees its first error.
 func noRetries() map[string]int64 { return map[string]int64{Timeout: 0, Connection: 0, Other: 0} }
-
-// A Tally is how often something happened.
-type Tally struct {
-	Name  string `json:"name"`
-	Count int64  `json:"count"`
-}
-
-// tallies returns counts in the order of their names.
-func tallies(counts map[string]int64) []Tally {
-	all := make([]Tally, 0, len(counts))
-	for _, name := range slices.Sorted(maps.Keys(counts)) {
-		all = append(all, Tally{name, counts[name]})
-	}
-	return all
-}
 
 // Retried counts a retry of what failed with err, which comes after a wait.
 func (m *Meter) Retried(err error, wait time.Duration) {

@@ -3,6 +3,8 @@ package progress
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -133,4 +135,19 @@ func (s Snapshot) json() string {
 		return fmt.Sprintf(`{"schema":%d,"error":%q}`, Schema, err)
 	}
 	return string(text)
+}
+
+// A Tally is how often something happened.
+type Tally struct {
+	Name  string `json:"name"`
+	Count int64  `json:"count"`
+}
+
+// tallies returns counts in the order of their names.
+func tallies(counts map[string]int64) []Tally {
+	all := make([]Tally, 0, len(counts))
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, Tally{name, counts[name]})
+	}
+	return all
 }

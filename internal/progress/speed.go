@@ -8,9 +8,6 @@ import (
 const (
 	// rateTime is over how many seconds a rate is averaged.
 	rateTime = 5.0
-	// leastLeft is over how many seconds the speed is averaged that the time left goes by; later
-	// it is a third of the time so far.
-	leastLeft = 30.0
 	// leastStep is the time between two looks that count.
 	leastStep = 200 * time.Millisecond
 )

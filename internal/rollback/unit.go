@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
@@ -220,50 +218,6 @@ func (u *unit) passOut(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// judge says what becomes of the key that has been compared.
-func (u *unit) judge(ctx context.Context, v *verify.Verdict) error {
-	if err := u.passOut(ctx); err != nil {
-		return err
-	}
-	k := u.asks[0]
-	if u.asks = u.asks[1:]; !bytes.Equal(k.source, v.Key) {
-		return fmt.Errorf("undo database %d: %q was compared, not %q", u.db, v.Key, k.source)
-	}
-	remove, err := u.decide(ctx, k, v)
-	if remove {
-		u.gone = append(u.gone, k)
-	}
-	return err
-}
-
-// decide reports whether a key is to be removed. One that was changed it lists.
-func (u *unit) decide(ctx context.Context, k *keyState, v *verify.Verdict) (remove bool, err error) {
-	refused := !u.leftOut.Empty() && u.leftOut.Holds(u.db, k.kind, k.source, nil)
-	// Of a load that saved what it wrote over, or wrote over none, all as in the dump is its work.
-	older := u.Target.OnExists == writer.Replace && u.saved == nil && !u.journal.WasEmpty() && (!k.begun || refused)
-	switch {
-	case v.Absent:
-		return false, nil
-	case !older && (v.Equal || v.Part && (!k.sure || refused)):
-		return true, nil
-	}
-	left := &writer.LeftOut{DB: u.db, Kind: k.kind, Key: k.source, Reason: leftout.Changed, Reply: said(v)}
-	if older {
-		left.Reason, left.Reply = leftout.Older, "it is not known whether the load came to it before it was stopped"
-	}
-	return false, u.doubt(ctx, k, left)
-}
-
-func said(v *verify.Verdict) (text string) {
-	for i, d := range v.Found {
-		if i > 0 {
-			text += "; "
-		}
-		text += string(d.Class) + ": " + d.Detail
-	}
-	return text
 }
 
 // settle removes the keys that were decided on. Where the target watches keys none of them is

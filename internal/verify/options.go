@@ -69,10 +69,6 @@ const (
 	elementBytes = 32
 )
 
-// expiryMargin is how long before its time a key may be taken for expired: a load leaves out
-// what has less than a second to live.
-const expiryMargin = time.Second
-
 // A Budget bounds how many bytes of answers all Checkers that share it hold at once. Nil sets no
 // bound.
 type Budget struct {
