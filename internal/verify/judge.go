@@ -43,6 +43,10 @@ func (k *key) verdict() Verdict {
 	return v
 }
 
+// expiryMargin is how long before its time a key may be taken for expired: a load leaves out
+// what has less than a second to live.
+const expiryMargin = time.Second
+
 func (c *Checker) judgeMissing(k *key, now time.Time) {
 	switch {
 	case k.expire != 0 && k.expire <= now.Add(expiryMargin).UnixMilli():
@@ -112,10 +116,6 @@ func (c *Checker) judgeExpiry(k *key) {
 	}
 	k.diffs[len(k.diffs)-1].Count = 0
 }
-
-// expiryMargin is how long before its time a key may be taken for expired: a load leaves out
-// what has less than a second to live.
-const expiryMargin = time.Second
 
 // leftOut reports whether the load says that it has left out the key, or a member of it.
 func (c *Checker) leftOut(k *key, member []byte) bool {
