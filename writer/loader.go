@@ -39,15 +39,16 @@ func (l *Loader) NewWorker(ctx context.Context, db int) (*Worker, error) {
 	}
 	w := &Worker{target: l.Target, options: &l.options, db: db, router: r, account: account{db: db}}
 	w.queue = queue{target: l.Target, options: &l.options, account: &w.account, flush: w.flush}
-	if l.raw {
-		ns, err := w.namespace(ctx)
-		if err == nil {
-			w.queue.raw, err = newRawBatch(ns)
-		}
-		if err != nil {
-			r.Close()
-			return nil, err
-		}
+	if space := l.Target.Keyspace(db); !l.raw && (space == "" || space[0] == '/') {
+		return w, nil // not known to be a namespace
+	}
+	ns, err := w.namespace(ctx)
+	if err == nil && l.raw {
+		w.queue.raw, err = newRawBatch(ns)
+	}
+	if err != nil {
+		r.Close()
+		return nil, err
 	}
 	return w, nil
 }

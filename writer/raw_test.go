@@ -248,9 +248,9 @@ func TestRawStops(t *testing.T) {
 	}
 }
 
-// TestRawNamespace: a connection that comes up in another namespace than the first one writes
-// nothing.
-func TestRawNamespace(t *testing.T) {
+// TestAnotherNamespace: a connection that comes up in another namespace than the first one writes
+// nothing, by commands or by raw batches.
+func TestAnotherNamespace(t *testing.T) {
 	var namespace atomic.Value
 	namespace.Store("one")
 	f := testserver.Start(t, func(cmd []string) (string, bool) {
@@ -260,11 +260,13 @@ func TestRawNamespace(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.WriteRaw()
-	for _, other := range []string{"two", ""} {
-		namespace.Store(other)
-		if _, err := l.NewWorker(t.Context(), 0); !errors.Is(err, ErrPreflight) {
-			t.Errorf("%q: %v", other, err)
+	for range 2 {
+		for _, other := range []string{"two", ""} {
+			namespace.Store(other)
+			if _, err := l.NewWorker(t.Context(), 0); !errors.Is(err, ErrPreflight) {
+				t.Errorf("%q: %v", other, err)
+			}
 		}
+		l.WriteRaw()
 	}
 }
