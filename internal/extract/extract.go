@@ -23,6 +23,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/glob"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
@@ -168,32 +169,9 @@ func narrowed(m *format.Manifest, f *filter.Filter) (format.Options, error) {
 		return o, nil
 	case o.LimitKeys > 0:
 		return o, fmt.Errorf("%w: the dump is a trial with --limit-keys, so it lacks keys that --match chooses, and the part could not say which", exitcode.ErrRefused)
-	case o.Match != "" && !contains(o.Match, f.Match):
+	case o.Match != "" && !glob.Contains(o.Match, f.Match):
 		return o, fmt.Errorf("%w: the dump holds only keys that match %q, and a dump can state one pattern: choose with --match among these, as in --match %q", exitcode.ErrRefused, o.Match, o.Match)
 	}
 	o.Match = f.Match
 	return o, nil
-}
-
-// contains reports whether it is certain that a pattern matches all keys that another one does: if
-// it is the beginning of names and a star.
-func contains(pattern, other string) bool {
-	var all, part filter.Filter
-	if all.SetMatch(pattern) != nil || part.SetMatch(other) != nil {
-		return false
-	}
-	begin := all.Prefix()
-	return pattern == literal(begin)+"*" && bytes.HasPrefix(part.Prefix(), begin)
-}
-
-// literal returns the pattern that matches one text.
-func literal(text []byte) string {
-	var p []byte
-	for _, c := range text {
-		if bytes.IndexByte([]byte(`*?[\`), c) >= 0 {
-			p = append(p, '\\')
-		}
-		p = append(p, c)
-	}
-	return string(p)
 }

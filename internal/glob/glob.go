@@ -2,7 +2,10 @@
 // and \ to take the next byte as it is. It works on bytes.
 package glob
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+)
 
 // A Pattern is a compiled pattern.
 type Pattern struct{ p []byte }
@@ -45,6 +48,30 @@ func (g *Pattern) Prefix() []byte {
 		}
 	}
 	return out
+}
+
+// Contains reports whether it is certain that a pattern matches all keys that another one does: if
+// it is the beginning of names and a star.
+func Contains(pattern, other string) bool {
+	all, err := Compile(pattern)
+	part, err2 := Compile(other)
+	if err != nil || err2 != nil {
+		return false
+	}
+	begin := all.Prefix()
+	return pattern == literal(begin)+"*" && bytes.HasPrefix(part.Prefix(), begin)
+}
+
+// literal returns the pattern that matches one text.
+func literal(text []byte) string {
+	var p []byte
+	for _, c := range text {
+		if bytes.IndexByte([]byte(`*?[\`), c) >= 0 {
+			p = append(p, '\\')
+		}
+		p = append(p, c)
+	}
+	return string(p)
 }
 
 // Match reports whether the whole of key matches. Its time is bounded by the product of

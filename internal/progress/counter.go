@@ -57,20 +57,6 @@ func (c *Counter) Expected() int64 { return c.whole.Load() }
 // UnitDone says that one of the units is done. The part is when all are.
 func (c *Counter) UnitDone() { c.units.Add(-1) }
 
-// almost is the largest share of what is not done.
-const almost = 0.999
-
-// share returns the share that is done; nil: not known. All is done only if somebody said so.
-func share(work, whole int64, done bool) *float64 {
-	switch {
-	case done:
-		return new(1.0)
-	case whole < 0:
-		return nil
-	}
-	return new(min(almost, max(0, float64(work)/float64(max(1, whole)))))
-}
-
 func (c *Counter) part(now time.Time) Part {
 	p := Part{Name: c.name, Keys: c.keys.Load(), Elements: c.elements.Load(), Bytes: c.bytes.Load(), Work: c.work.Load(), Whole: -1, State: Running}
 	done := c.done || c.known.Load() && c.units.Load() <= 0
