@@ -2,6 +2,7 @@ package reader
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -49,6 +50,7 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 	defer func() { w.forget(&w.pieces[0]) }()
 	next, last := "-", "+"
 	var first format.StreamState
+	var length int64
 	read := uint64(0) // entries
 	for keys := 1; ; keys = 0 {
 		if _, err := w.ready(ctx); err != nil {
@@ -66,13 +68,13 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 			return handed, err
 		}
 		if keys > 0 {
-			first = readStream(p, key)
+			first, length = readStream(p, key)
 		}
 		p.Answers("XRANGE", key)
 		asked, from := lim.n, p.Offset()
 		readEntries(p, r)
 		got, size := len(r.Entries), p.Offset()-from
-		now := readStream(p, key)
+		now, left := readStream(p, key)
 		if p.Err() != nil {
 			return handed, p.Err()
 		}
@@ -89,9 +91,16 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 			return handed, &ReplyError{Command: "XRANGE", Reply: "more entries than XINFO says were ever added"}
 		}
 		if got < asked || len(r.Entries) < got || r.Entries[got-1].ID == first.LastID {
+			if read == 0 && left == 0 { // no list has it, and XADD begins anew (SERVERS.md P13)
+				return handed, errGone
+			}
 			r.Part |= format.PartLast
 			r.State = &first
-			return handed, w.sink.Record(r)
+			err := w.sink.Record(r)
+			if err == nil && now == first && left == length && int64(read) < left {
+				err = w.sink.Skip(key, Unreadable, fmt.Sprintf("of %d entries, which XINFO counts, XRANGE told %d", left, read))
+			}
+			return handed, err
 		}
 		// A range that begins at an id is whole: of one that begins behind it, as "(1-1", Pika
 		// counts that id's entry as one of COUNT, and answers one less.
@@ -106,16 +115,16 @@ func (w *scan) streamPieces(ctx context.Context, key []byte, lim *adaptiveLimit)
 }
 
 // readStream takes the reply of XINFO STREAM: names and values in turn. It returns errGone if there
-// is none. One without entries is none to Pika either: no list has it, and XADD begins anew
-// (SERVERS.md P13).
-func readStream(p *resp.Replies, key []byte) (s format.StreamState) {
+// is none: of a deleted one Pika tells zeros; one without entries still has its last id (SERVERS.md
+// P13). The length is what Pika counts, which can be below 0.
+func readStream(p *resp.Replies, key []byte) (s format.StreamState, length int64) {
 	p.Answers("XINFO STREAM", key)
 	if re := p.Refused(); re != nil && re.NoSuchKey() {
 		p.Fail(errGone)
 	} else if re != nil {
 		p.Fail(re)
 	}
-	found, length := 0, int64(0)
+	found := 0
 	for i, n := 0, p.Array(-1); i < n && p.Err() == nil; i += 2 {
 		found++
 		switch string(p.Bulk()) {
@@ -134,10 +143,10 @@ func readStream(p *resp.Replies, key []byte) (s format.StreamState) {
 	}
 	if found != 4 {
 		p.Odd("no length, last-generated-id, max-deleted-entry-id and entries-added")
-	} else if length == 0 {
+	} else if s.LastID == (format.StreamID{}) {
 		p.Fail(errGone)
 	}
-	return s
+	return s, length
 }
 
 // readStreamID takes an id: "ms-seq".

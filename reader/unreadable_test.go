@@ -36,7 +36,7 @@ func TestUnreadable(t *testing.T) {
 		{format.TypeList, pikasim.V401, "lrange", corrupt, 2},
 		{format.TypeStream, pikasim.V401, "xrange", corrupt, 1},
 		{format.TypeStream, pikasim.V355, "xrange", corrupt, 2},
-		{format.TypeStream, pikasim.V401, "xinfo", "*6\r\n$17\r\nlast-generated-id\r\n$5\r\n100-1\r\n$20\r\nmax-deleted-entry-id\r\n$3\r\n0-0\r\n$13\r\nentries-added\r\n:99\r\n", 1},
+		{format.TypeStream, pikasim.V401, "xinfo", "*8\r\n$6\r\nlength\r\n:99\r\n$17\r\nlast-generated-id\r\n$5\r\n100-1\r\n$20\r\nmax-deleted-entry-id\r\n$3\r\n0-0\r\n$13\r\nentries-added\r\n:99\r\n", 1},
 		{format.TypeStream, pikasim.V355, "xinfo", "*2\r\n$6\r\nlength\r\n:1\r\n", 1},
 	} {
 		for _, all := range []bool{false, true} {
@@ -96,6 +96,26 @@ func TestUnreadable(t *testing.T) {
 					t.Errorf("%d keys, skipped %v", len(g.keys), g.skipped)
 				}
 			})
+		}
+	}
+}
+
+// TestStreamLength: a stream is read by XRANGE, whatever XINFO counts. If that told less than is
+// counted, it is listed as well.
+func TestStreamLength(t *testing.T) {
+	for length, listed := range map[int]bool{-1: false, 0: false, 1: false, 2: false, 3: true} {
+		srv, c := startSim(t, pikasim.Options{Version: pikasim.V401, Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
+			return fmt.Appendf(nil, "*8\r\n$6\r\nlength\r\n:%d\r\n$17\r\nlast-generated-id\r\n$3\r\n2-0\r\n"+
+				"$20\r\nmax-deleted-entry-id\r\n$3\r\n0-0\r\n$13\r\nentries-added\r\n:2\r\n", length), strings.EqualFold(string(args[0]), "xinfo"), false
+		}})
+		mustDo(t, c, "XADD", "k", "1-0", "f", "v")
+		mustDo(t, c, "XADD", "k", "2-0", "f", "v")
+		g := newGathered(t)
+		if err := open(t, Options{Addr: srv.Addr()}).Scan(t.Context(), NewPass(0, format.TypeStream, nil, nil), g); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(g.keys, []string{"k"}) || (len(g.skipped[Unreadable]) > 0) != listed {
+			t.Errorf("length %d: keys %q, skipped %v", length, g.keys, g.skipped)
 		}
 	}
 }
