@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
@@ -15,9 +16,14 @@ import (
 
 // Fence names the connections of a shard of a load, or of its rollback, at the target, so that
 // those of a run that was killed are found and ended before anything is sent: what was under way on
-// them may be run later. The journal's lock keeps all runs apart that have the same names.
+// them may be run later. The journal's lock keeps all runs apart that have the same names: those
+// that write the same keys, in whatever way.
 func Fence(b journal.Identity, s shard.Shard, stopped bool, d Doubts) target.Fence {
-	what, err := json.Marshal([]any{b.Dump, b.Places, Common(b).Settings})
+	keys := Common(b).Settings
+	maps.DeleteFunc(keys, func(flag, _ string) bool {
+		return !slices.Contains([]string{"--db", "--type", "--match", "--key-prefix-strip", "--key-prefix-add"}, flag)
+	})
+	what, err := json.Marshal([]any{b.Dump, b.Places, keys})
 	if err != nil {
 		panic(err) // strings and numbers always have a form in JSON
 	}

@@ -35,3 +35,19 @@ func TestFenceRun(t *testing.T) {
 	tell(run(addr), "1001", "1001", false)
 	tell(run(addr), "a9", "a9", true) // it is a Redis now
 }
+
+// TestFenceNames: loads of the same keys have the same names, whatever they do with them.
+func TestFenceNames(t *testing.T) {
+	name := func(settings map[string]string) string {
+		return Fence(journal.Identity{Dump: "d", Settings: settings}, shard.Shard{}, false, nil).Name
+	}
+	one := name(map[string]string{"--type": "hash", "--on-exists": "fail", "--ttl": "keep"})
+	if two := name(map[string]string{"--type": "hash", "--on-exists": "replace", "--ttl": "drop"}); two != one {
+		t.Errorf("%s and %s", one, two)
+	}
+	for _, flag := range []string{"--db", "--type", "--match", "--key-prefix-strip", "--key-prefix-add"} {
+		if other := name(map[string]string{"--type": "hash", flag: "x"}); other == one {
+			t.Errorf("%s makes no difference", flag)
+		}
+	}
+}
