@@ -391,7 +391,7 @@ func TestOpenOneOfTwoDatabases(t *testing.T) {
 	c.follow(false, 0)
 	s := c.options().Spec
 	s.Summary = summary.New("test", "", "verify")
-	a, _, _, err := Open(t.Context(), &s, io.Discard)
+	a, _, _, _, err := Open(t.Context(), &s, io.Discard)
 	if err != nil {
 		t.Fatal(err)
 	}

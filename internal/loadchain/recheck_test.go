@@ -195,7 +195,7 @@ func TestFollowLacks(t *testing.T) {
 	s := c.options().Spec
 	s.Summary = summary.New("test", "", "verify")
 	var log strings.Builder
-	a, _, _, err := Open(t.Context(), &s, &log)
+	a, _, _, _, err := Open(t.Context(), &s, &log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -45,8 +45,9 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	var a *archive.Archive
 	var rules *rewrite.Rules
 	var last loadstate.Location
+	more := 0
 	if chain {
-		a, rules, last, err = loadchain.Open(ctx, &o.Spec, log)
+		a, rules, last, more, err = loadchain.Open(ctx, &o.Spec, log)
 	} else {
 		a, rules, err = o.Open(ctx)
 		last = o.Location()
@@ -77,13 +78,20 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 		}
 		doubted = append(doubted, base)
 	}
-	if err := RunWith(ctx, o, a, rules, out, log); err != nil || !o.provesAll(ctx, status, &last) {
+	if err := RunWith(ctx, o, a, rules, out, log); err != nil {
 		return err
+	}
+	if !o.provesAll(ctx, status, &last) {
+		doubted = nil
 	}
 	for _, s := range doubted {
 		if err := s.BeSure(ctx, last); err != nil {
 			fmt.Fprintf(log, "warning: the target is equal, but the journal in %s, which doubts that, cannot be told: %v\n", s.Root, err)
 		}
+	}
+	if more > 0 {
+		o.Summary.Comparison.Equal = false
+		return &exitcode.DifferentError{Text: "the target lacks " + progress.Plural(int64(more), "delta", "deltas") + " of the chain: load the chain, then compare again"}
 	}
 	return nil
 }
