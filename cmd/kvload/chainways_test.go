@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -131,6 +133,46 @@ func TestChainWays(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRehearsal: once a rehearsal is undone, and its base and chain are removed but not the journal
+// beside the base, others are loaded from the same places; before that they are not.
+func TestRehearsal(t *testing.T) {
+	base, chain := chainOfTwo(t)
+	uri := "redis://" + redisserver.Start(t).Addr
+	run := func(code int, command string, args ...string) result {
+		t.Helper()
+		r := runCommand(append([]string{command, "--uri", uri}, args...)...)
+		if r.code != code {
+			t.Fatalf("%s: exit code %d, want %d: %s", command, r.code, code, r.stderr)
+		}
+		return r
+	}
+	load := []string{"--in", base, "--map-db", "0=db:0,1=db:1", "--on-conflict", "suffix"}
+	follow := []string{"--in", chain, "--base", base, "--verify"}
+	run(0, "load", load...)
+	run(0, "follow", follow...)
+	other, behind := chainOfTwo(t)
+	swap := func() {
+		if err := errors.Join(os.Rename(base, base+".was"), os.Rename(other, base), os.Rename(base+".was", other)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	swap()
+	r := run(5, "load", load...)
+	if !strings.Contains(r.stderr, "by the journal in "+base+".load") || !strings.Contains(r.stderr, "remove that directory") || strings.Contains(r.stderr, "resume") {
+		t.Error(r.stderr)
+	}
+	swap()
+	run(0, "rollback", "--in", base, "--flush")
+	swap()
+	if err := errors.Join(os.RemoveAll(chain), os.Rename(behind, chain)); err != nil {
+		t.Fatal(err)
+	}
+	if r := run(0, "load", load...); !strings.Contains(r.stderr, "the journal of the load before is kept as") {
+		t.Error(r.stderr)
+	}
+	run(0, "follow", follow...)
 }
 
 // TestChainSummary: what a machine reads of a run that followed a chain.

@@ -29,7 +29,7 @@ const Name = "journal.jsonl"
 // Causes that a caller branches on.
 var (
 	// ErrDiffers: the journal is of another dump or target, or of other options.
-	ErrDiffers = errors.New("cannot resume this load")
+	ErrDiffers = errors.New("not the load that was begun")
 	// ErrDamaged: the journal cannot be read.
 	ErrDamaged = errors.New("the journal is damaged")
 	// ErrNoPlace: the directory cannot be written to.
@@ -315,11 +315,7 @@ func (j *Journal) Runs() map[string]string {
 }
 
 // Run returns the state in which a server was last; empty: none is known.
-func (j *Journal) Run(address string) string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.runs[address]
-}
+func (j *Journal) Run(address string) string { return j.Runs()[address] }
 
 // SetRun notes it, for good now, or before it is written how far a unit is.
 func (j *Journal) SetRun(address, state string, now bool) error {

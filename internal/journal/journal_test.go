@@ -115,7 +115,7 @@ func TestRefused(t *testing.T) {
 	} {
 		b := bound()
 		change(&b)
-		if err := j.Check(b); !errors.Is(err, ErrDiffers) || !strings.Contains(err.Error(), want) {
+		if err := j.Check(b); !errors.Is(err, ErrDiffers) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), dir) || strings.Contains(err.Error(), "resume") {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}

@@ -126,9 +126,9 @@ func (p *inspection) open(ctx context.Context) (err error) {
 	}
 	var differs error
 	if p.l != nil {
-		differs = p.state.Check(p.Identity(p.l))
+		differs = p.state.Check(ctx, p.Identity(p.l))
 	} else if reached && len(missing) > 0 {
-		differs = p.state.Check(p.foreseen(missing))
+		differs = p.state.Check(ctx, p.foreseen(missing))
 	}
 	if differs != nil {
 		return p.note(preflight.Check{Name: "journal"}, differs)

@@ -130,10 +130,8 @@ func (b *Before) After(number int) *journal.After {
 		a.Base, a.Loaded, a.Started, a.Left = was.Base, was.Loaded, was.Started, was.Left+b.Stats().Left()
 		return a
 	}
-	if b.common != nil {
+	if a.Loaded = b.Shards[0].Journal.Began(); b.common != nil {
 		a.Loaded = b.common.Began
-	} else {
-		a.Loaded = b.Shards[0].Journal.Began()
 	}
 	return a
 }

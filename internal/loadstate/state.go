@@ -82,12 +82,16 @@ func (s *State) Place(db int) string {
 	return ""
 }
 
-// Check compares the run at hand with what the state is of.
-func (s *State) Check(b journal.Identity) error {
+// Check compares the run at hand with what the state is of. A load of which nothing is left gives
+// way to one of another dump.
+func (s *State) Check(ctx context.Context, b journal.Identity) error {
 	if j := s.Journal; !j.Began().IsZero() {
 		of := b
 		if !s.run.Resume { // another load may have others; if this one is not finished, Next says so
 			of.Settings, of.Places = j.Bound().Settings, j.Bound().Places
+			if !j.Undone().IsZero() && j.Kept() == 0 && Newest(ctx, j, "") == nil {
+				of.Dump = j.Bound().Dump
+			}
 		}
 		if err := j.Check(of); err != nil {
 			return err
@@ -133,7 +137,7 @@ func (o *Opened) next(ctx context.Context, b journal.Identity) error {
 	if err := o.readCommon(ctx); err != nil {
 		return err
 	}
-	if err := o.Check(b); err != nil {
+	if err := o.Check(ctx, b); err != nil {
 		return err
 	}
 	phase, c, err := o.Next()

@@ -164,6 +164,52 @@ func TestElsewhere(t *testing.T) {
 	}
 }
 
+// TestAnotherDump: only a load of which nothing is left, nor of a delta behind it, gives way to one
+// of another dump, and its journal is kept.
+func TestAnotherDump(t *testing.T) {
+	behind := func(root string, dump string, delta func(*journal.Journal) error) func(*journal.Journal) error {
+		return func(j *journal.Journal) error {
+			p := newPlace(t)
+			p.run.State, p.id.Dump = root, dump
+			p.begin(p.run, delta)
+			return errors.Join(j.SetNext(journal.Next{Dump: "delta", Number: 1, Root: root}), undone(j))
+		}
+	}
+	kept := func(j *journal.Journal) error { return errors.Join(j.BeginUndo(), j.EndUndo(3)) }
+	for _, tc := range []struct {
+		name   string
+		before func(*journal.Journal) error
+		gives  bool
+	}{
+		{"stopped", stopped, false},
+		{"finished", finished, false},
+		{"being undone", undoing, false},
+		{"keys kept", kept, false},
+		{"undone", undone, true},
+		{"a delta is loaded", behind(t.TempDir(), "delta", finished), false},
+		{"a delta is begun", behind(t.TempDir(), "delta", stopped), false},
+		{"a delta kept keys", behind(t.TempDir(), "delta", kept), true},
+		{"the delta is undone", behind(t.TempDir(), "delta", undone), true},
+		{"no such delta any more", behind(t.TempDir(), "another", finished), true},
+	} {
+		p := newPlace(t)
+		p.begin(p.run, tc.before)
+		other := *p
+		other.id.Dump = "e"
+		if _, err := other.open(p.resuming(p.run)); !errors.Is(err, journal.ErrDiffers) {
+			t.Errorf("%s, --resume: %v", tc.name, err)
+		}
+		if tc.gives {
+			other.begin(p.run, stopped)
+			if old, err := filepath.Glob(filepath.Join(p.run.State, "journal-*.jsonl")); err != nil || len(old) != 1 {
+				t.Errorf("%s: the journal before is kept as %v, %v", tc.name, old, err)
+			}
+		} else if _, err := other.open(p.run); !errors.Is(err, journal.ErrDiffers) || !strings.Contains(err.Error(), p.run.State) {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
+
 // TestLocked: a state that another run holds is not opened, nor one that was changed since Look.
 func TestLocked(t *testing.T) {
 	p := newPlace(t)
