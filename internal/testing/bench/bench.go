@@ -92,16 +92,7 @@ func (j *job) sources(ctx context.Context) error {
 		return err
 	}
 	sim.close()
-	for _, addr := range j.pikas {
-		s, err := given(ctx, addr)
-		if err != nil {
-			return err
-		}
-		if err := j.source(ctx, s, false); err != nil {
-			return err
-		}
-	}
-	return nil
+	return eachGiven(ctx, j.pikas, func(s *server) error { return j.source(ctx, s, false) })
 }
 
 // source fills one source and times the ways to read it; dumpOnly makes a dump for the loads.
@@ -120,28 +111,22 @@ func (j *job) source(ctx context.Context, s *server, dumpOnly bool) error {
 	script := row{name: "(a) script of SCAN, TYPE, GET …, PTTL"}
 	bare := row{name: "(b) the same commands over bare sockets, one per type"}
 	for i := range j.rounds {
-		u, err := j.makeDump(ctx, s.addr)
-		if err != nil {
+		if err := ours.add(j.makeDump(ctx, s.addr)); err != nil || dumpOnly {
 			return err
 		}
-		if ours.add(u); dumpOnly {
-			return nil
-		}
 		if j.half != "goals" {
-			if u, err = self(ctx, "naive", s.addr); err != nil {
+			if err := script.add(self(ctx, "naive", s.addr)); err != nil {
 				return err
 			}
-			script.add(u)
 		}
 		if i == 0 {
 			if err := j.record(ctx, s, recordings); err != nil {
 				return err
 			}
 		}
-		if u, err = self(ctx, "floor", s.addr, recordings); err != nil {
+		if err := bare.add(self(ctx, "floor", s.addr, recordings)); err != nil {
 			return err
 		}
-		bare.add(u)
 	}
 	printTable("dump of "+s.name, j.n, j.unit, []row{ours, script, bare})
 	j.goals.memory(ours.usage)
@@ -156,8 +141,12 @@ func (j *job) makeDump(ctx context.Context, addr string, more ...string) (usage,
 	if err := os.RemoveAll(j.dump); err != nil {
 		return usage{}, err
 	}
-	args := append([]string{"dump", "--quiet", "--uri", "redis://" + addr, "--out", j.dump}, more...)
-	return measure(ctx, nil, filepath.Join(j.bin, "pikadump"), args...)
+	return j.tool(ctx, "pikadump", append([]string{"dump", "--quiet", "--uri", "redis://" + addr, "--out", j.dump}, more...)...)
+}
+
+// tool runs pikadump or kvload.
+func (j *job) tool(ctx context.Context, name string, args ...string) (usage, error) {
+	return measure(ctx, nil, filepath.Join(j.bin, name), args...)
 }
 
 // record writes down what a dump sends that has one connection for each type.
@@ -189,20 +178,11 @@ func (j *job) targets(ctx context.Context) error {
 		}
 		redis.close()
 	}
-	for _, addr := range j.kvrocks {
-		kvrocks, err := given(ctx, addr)
-		if err != nil {
-			return err
-		}
-		methods := []string{"raw", "commands"}
-		if j.half == "goals" && j.data != "mixed" {
-			methods = methods[:1]
-		}
-		if err := j.target(ctx, kvrocks, methods...); err != nil {
-			return err
-		}
+	methods := []string{"raw", "commands"}
+	if j.half == "goals" && j.data != "mixed" {
+		methods = methods[:1]
 	}
-	return nil
+	return eachGiven(ctx, j.kvrocks, func(s *server) error { return j.target(ctx, s, methods...) })
 }
 
 // target times loads by each method, commands the last, and a verify of what they wrote. The ways
@@ -218,35 +198,27 @@ func (j *job) target(ctx context.Context, s *server, methods ...string) error {
 	for range j.rounds {
 		for i, m := range methods {
 			rows[i].name = "kvload load --method " + m
-			u, err := j.load(ctx, s, m)
-			if err != nil {
+			if err := rows[i].add(j.load(ctx, s, m)); err != nil {
 				return err
 			}
-			rows[i].add(u)
 		}
 		if j.half != "goals" || len(methods) > 1 {
-			u, err := j.verify(ctx, s)
-			if err != nil {
+			if err := verify.add(j.verify(ctx, s)); err != nil {
 				return err
 			}
-			verify.add(u)
 		}
 		if j.half != "goals" {
-			u, err := j.cliPipe(ctx, s)
-			if err != nil {
+			if err := cli.add(j.cliPipe(ctx, s)); err != nil {
 				return err
 			}
-			cli.add(u)
 		}
 		for i := range pipes {
 			if err := s.empty(ctx); err != nil {
 				return err
 			}
-			u, err := self(ctx, "pipe", s.addr, j.file, strconv.Itoa(pipes[i].n))
-			if err != nil {
+			if err := pipes[i].add(self(ctx, "pipe", s.addr, j.file, strconv.Itoa(pipes[i].n))); err != nil {
 				return err
 			}
-			pipes[i].add(u)
 		}
 		slices.SortFunc(pipes, func(a, b row) int { return cmp.Compare(a.wall, b.wall) })
 		pipes = pipes[:2] // the slower ones of the first round are not tried again
@@ -289,8 +261,7 @@ func (j *job) load(ctx context.Context, s *server, method string) (usage, error)
 	if err := os.RemoveAll(state); err != nil {
 		return usage{}, err
 	}
-	args := append([]string{"load", "--method", method, "--state", state}, j.at(s)...)
-	return measure(ctx, nil, filepath.Join(j.bin, "kvload"), args...)
+	return j.tool(ctx, "kvload", append([]string{"load", "--method", method, "--state", state}, j.at(s)...)...)
 }
 
 // verify compares what was loaded last, when the server is at rest.
@@ -298,7 +269,7 @@ func (j *job) verify(ctx context.Context, s *server) (usage, error) {
 	if err := s.settle(ctx); err != nil {
 		return usage{}, err
 	}
-	return measure(ctx, nil, filepath.Join(j.bin, "kvload"), append([]string{"verify"}, j.at(s)...)...)
+	return j.tool(ctx, "kvload", append([]string{"verify"}, j.at(s)...)...)
 }
 
 // cliPipe loads by redis-cli --pipe.
@@ -333,11 +304,9 @@ func (j *job) inside(ctx context.Context) error {
 			{&stats, []string{"stats", "--quiet", j.dump}},
 			{&report, []string{"report", "--quiet", j.dump, "--out", page}},
 		} {
-			u, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), c.args...)
-			if err != nil {
+			if err := c.to.add(j.tool(ctx, "kvload", c.args...)); err != nil {
 				return err
 			}
-			c.to.add(u)
 		}
 	}
 	printTable("look into the dump", j.n, j.unit, []row{stats, report, check})

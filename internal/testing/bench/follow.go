@@ -45,16 +45,7 @@ func (j *job) follows(ctx context.Context) (err error) {
 		defer sim.close()
 		return j.follow(ctx, sim, target)
 	}
-	for _, addr := range j.pikas {
-		s, err := given(ctx, addr)
-		if err != nil {
-			return err
-		}
-		if err := j.follow(ctx, s, target); err != nil {
-			return err
-		}
-	}
-	return nil
+	return eachGiven(ctx, j.pikas, func(s *server) error { return j.follow(ctx, s, target) })
 }
 
 func (j *job) follow(ctx context.Context, from, to *server) error {
@@ -94,7 +85,7 @@ func (j *job) follow(ctx context.Context, from, to *server) error {
 	if err != nil {
 		return err
 	}
-	verify, err := measure(ctx, nil, filepath.Join(j.bin, "kvload"), "verify", "--quiet", "--uri", "redis://"+to.addr, "--base", j.dump, "--in", chain, "--state", state)
+	verify, err := j.tool(ctx, "kvload", "verify", "--quiet", "--uri", "redis://"+to.addr, "--base", j.dump, "--in", chain, "--state", state)
 	if err != nil {
 		return err
 	}
@@ -120,7 +111,7 @@ func (j *job) follow(ctx context.Context, from, to *server) error {
 func (j *job) start(ctx context.Context, tool string, args ...string) (wait func() (*followed, error)) {
 	f, done := &followed{}, make(chan error, 1)
 	go func() {
-		u, err := measure(ctx, nil, filepath.Join(j.bin, tool), append(args, "--progress", "json", "--json")...)
+		u, err := j.tool(ctx, tool, append(args, "--progress", "json", "--json")...)
 		f.usage, f.ended = u, time.Now()
 		if err == nil {
 			err = f.read()

@@ -29,17 +29,13 @@ func pipe(ctx context.Context, args []string) error {
 		return err
 	}
 	defer f.Close()
-	g, ctx := errgroup.WithContext(ctx)
-	for i := range n {
-		g.Go(func() error {
-			var own []section
-			for j := i; j < len(parts); j += n {
-				own = append(own, parts[j])
-			}
-			return over(ctx, args[0], func(c net.Conn) error { return sendSections(c, f, own) })
-		})
-	}
-	return g.Wait()
+	return overEach(ctx, args[0], n, func(i int, c net.Conn) error {
+		var own []section
+		for j := i; j < len(parts); j += n {
+			own = append(own, parts[j])
+		}
+		return sendSections(c, f, own)
+	})
 }
 
 // sendSections writes sections as fast as the server takes them, while it reads the replies.
@@ -73,15 +69,21 @@ func sendSections(c net.Conn, f *os.File, own []section) error {
 	return g.Wait()
 }
 
-// over runs f with a bare socket, which is closed when the context ends.
-func over(ctx context.Context, addr string, f func(net.Conn) error) error {
-	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		return err
+// overEach runs f with each of n bare sockets at once, which are closed when the context ends.
+func overEach(ctx context.Context, addr string, n int, f func(i int, c net.Conn) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for i := range n {
+		g.Go(func() error {
+			c, err := net.Dial("tcp", addr)
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			defer context.AfterFunc(ctx, func() { c.Close() })()
+			return f(i, c)
+		})
 	}
-	defer c.Close()
-	defer context.AfterFunc(ctx, func() { c.Close() })()
-	return f(c)
+	return g.Wait()
 }
 
 // skipReply reads one reply and throws it away; failed reports that it is an error.

@@ -26,18 +26,14 @@ func replay(ctx context.Context, args []string) error {
 	if err != nil || len(files) == 0 {
 		return fmt.Errorf("no recordings in %s: %w", args[1], err)
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	for _, name := range files {
-		g.Go(func() error {
-			f, err := os.Open(name)
-			if err != nil {
-				return err
-			}
-			defer f.Close()
-			return over(ctx, args[0], func(c net.Conn) error { return replayOne(ctx, c, f) })
-		})
-	}
-	return g.Wait()
+	return overEach(ctx, args[0], len(files), func(i int, c net.Conn) error {
+		f, err := os.Open(files[i])
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		return replayOne(ctx, c, f)
+	})
 }
 
 // A request is what a recorded connection sent at once, in whole commands.

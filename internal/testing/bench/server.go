@@ -116,6 +116,20 @@ func given(ctx context.Context, addr string) (*server, error) {
 	return nil, fmt.Errorf("%s is neither a Pika nor a Kvrocks", addr)
 }
 
+// eachGiven runs f with one server after another.
+func eachGiven(ctx context.Context, addrs []string, f func(*server) error) error {
+	for _, addr := range addrs {
+		s, err := given(ctx, addr)
+		if err == nil {
+			err = f(s)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *server) client() *redis.Client {
 	return redis.NewClient(&redis.Options{Addr: s.addr, Protocol: 2, DisableIdentity: true, MaxRetries: -1, ReadTimeout: 5 * time.Minute})
 }

@@ -15,10 +15,15 @@ type row struct {
 	n    int // connections, of pipes
 }
 
-func (r *row) add(u usage) {
+// add takes a run, unless it failed.
+func (r *row) add(u usage, err error) error {
+	if err != nil {
+		return err
+	}
 	r.runs = append(r.runs, u)
 	slices.SortFunc(r.runs, func(a, b usage) int { return cmp.Compare(a.wall, b.wall) })
 	r.usage = r.runs[(len(r.runs)-1)/2]
+	return nil
 }
 
 // printTable prints how the first row, which is ours, compares with the others.

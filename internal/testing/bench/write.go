@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // Of the writer: connections, and how often each sends its share.
@@ -45,16 +43,11 @@ func write(ctx context.Context, args []string) error {
 	perSecond, duration, keys := n[0], time.Duration(n[1])*time.Second, n[2]
 	began := time.Now()
 	counts := make([]int, writers)
-	g, ctx := errgroup.WithContext(ctx)
-	for i := range writers {
-		g.Go(func() error {
-			return over(ctx, args[0], func(c net.Conn) (err error) {
-				counts[i], err = writeAt(c, rand.New(rand.NewPCG(uint64(began.UnixNano()), uint64(i))), float64(perSecond)/writers, duration, keys)
-				return err
-			})
-		})
-	}
-	if err := g.Wait(); err != nil {
+	err := overEach(ctx, args[0], writers, func(i int, c net.Conn) (err error) {
+		counts[i], err = writeAt(c, rand.New(rand.NewPCG(uint64(began.UnixNano()), uint64(i))), float64(perSecond)/writers, duration, keys)
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	all := written{Began: began, Ended: time.Now()}

@@ -182,36 +182,28 @@ func (w *writer) words(head, name, tail string, many bool) []any {
 	}
 	element := func(prefix string) any { return prefix + strconv.Itoa(w.rand.IntN(choices)) }
 	switch name {
-	case "value":
-		return []any{w.value()}
-	case "field":
-		return []any{element("f")}
-	case "member":
-		return []any{element("m")}
 	case "fieldvalue":
 		return []any{element("f"), w.value()}
 	case "scoremember":
 		return []any{w.score(), element("m")}
-	case "score":
-		return []any{w.score()}
-	case "small":
-		return []any{w.rand.IntN(100)}
-	case "bit":
-		return []any{w.rand.IntN(4096)}
-	case "digits":
-		return []any{head + fmt.Sprintf("%02d", w.rand.IntN(100)) + tail}
-	case "id":
-		return []any{fmt.Sprintf("%d-%d", 1+w.rand.IntN(1000), w.rand.IntN(3))}
-	case "seconds": // short ones pass while the test runs
-		return []any{w.life()}
-	case "millis":
-		return []any{w.life() * 1000}
-	case "second":
-		return []any{time.Now().Unix() + w.life()}
-	case "milli":
-		return []any{time.Now().UnixMilli() + 1000*w.life()}
-	case "big":
-		return []any{"big:" + tail}
+	}
+	one, ok := map[string]func() any{
+		"value":   func() any { return w.value() },
+		"field":   func() any { return element("f") },
+		"member":  func() any { return element("m") },
+		"score":   func() any { return w.score() },
+		"small":   func() any { return w.rand.IntN(100) },
+		"bit":     func() any { return w.rand.IntN(4096) },
+		"digits":  func() any { return head + fmt.Sprintf("%02d", w.rand.IntN(100)) + tail },
+		"id":      func() any { return fmt.Sprintf("%d-%d", 1+w.rand.IntN(1000), w.rand.IntN(3)) },
+		"seconds": func() any { return w.life() }, // short ones pass while the test runs
+		"millis":  func() any { return w.life() * 1000 },
+		"second":  func() any { return time.Now().Unix() + w.life() },
+		"milli":   func() any { return time.Now().UnixMilli() + 1000*w.life() },
+		"big":     func() any { return "big:" + tail },
+	}[name]
+	if ok {
+		return []any{one()}
 	}
 	return []any{w.name(name)}
 }

@@ -10,6 +10,7 @@
 package livewriter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,11 +91,7 @@ func Write(ctx context.Context, o Options) (Counts, error) {
 	if len(o.Databases) == 0 {
 		o.Databases = []int{0}
 	}
-	for field, value := range map[*int]int{&o.Rate: 2000, &o.Names: 40, &o.Grow: 100} {
-		if *field == 0 {
-			*field = value
-		}
-	}
+	o.Rate, o.Names, o.Grow = cmp.Or(o.Rate, 2000), cmp.Or(o.Names, 40), cmp.Or(o.Grow, 100)
 	limit := rate.NewLimiter(rate.Limit(o.Rate), batch)
 	writers := make([]*writer, len(o.Databases))
 	g, ctx := errgroup.WithContext(ctx)

@@ -2,6 +2,7 @@ package minitarget
 
 import (
 	"bufio"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -72,9 +73,7 @@ const defaultNamespace = "__namespace"
 // StartKvrocks starts a Kvrocks on a free port of the loopback interface, until the test ends.
 func StartKvrocks(t testing.TB, o Options) *Kvrocks {
 	t.Helper()
-	if o.Version == "" {
-		o.Version = "2.10.1"
-	}
+	o.Version = cmp.Or(o.Version, "2.10.1")
 	k := &Kvrocks{
 		Miniredis: miniredis.RunT(t), options: o, store: store{heads: map[name]head{}, subs: map[place]map[string]string{}},
 		streams: map[name]*format.StreamState{},

@@ -5,51 +5,33 @@ import (
 	"slices"
 )
 
-// list is elements from left to right; head of them are popped already.
-type list struct {
-	items [][]byte
-	head  int
-}
+// list is elements from left to right.
+type list struct{ items [][]byte }
 
 func (*list) kind() kind  { return listKind }
-func (l *list) size() int { return len(l.items) - l.head }
-
-func (l *list) all() [][]byte { return l.items[l.head:] }
-
-func (l *list) pushLeft(b []byte) {
-	if l.head == 0 {
-		room := max(16, len(l.items)) // so that pushing costs O(1) on average
-		l.items = append(make([][]byte, room, room+len(l.items)), l.items...)
-		l.head = room
-	}
-	l.head--
-	l.items[l.head] = b
-}
+func (l *list) size() int { return len(l.items) }
 
 func (l *list) popLeft() []byte {
-	b := l.items[l.head]
-	l.items[l.head] = nil
-	l.head++
+	b := l.items[0]
+	l.items = l.items[1:]
 	return b
 }
 
 func (l *list) popRight() []byte {
 	last := len(l.items) - 1
 	b := l.items[last]
-	l.items[last] = nil
 	l.items = l.items[:last]
 	return b
 }
 
 // push is RPUSH and LPUSH.
 func push(c *call) {
-	l := edit[list](c)
-	for _, b := range c.args[2:] {
-		if c.name == "lpush" {
-			l.pushLeft(b)
-		} else {
-			l.items = append(l.items, b)
-		}
+	l, more := edit[list](c), slices.Clone(c.args[2:]) // the binlog has them as they came
+	if c.name == "lpush" {
+		slices.Reverse(more)
+		l.items = slices.Insert(l.items, 0, more...)
+	} else {
+		l.items = append(l.items, more...)
 	}
 	c.out.integer(int64(l.size()))
 }
@@ -73,7 +55,7 @@ func lrange(c *call) {
 	start, stop := c.number(2), c.number(3)
 	l, _ := read[list](c)
 	from, to := span(start, stop, l.size())
-	c.out.bulks(l.all()[from:to])
+	c.out.bulks(l.items[from:to])
 }
 
 func lindex(c *call) {
@@ -94,11 +76,8 @@ func (l *list) element(n int64) *[]byte {
 	if n < 0 || n >= int64(l.size()) {
 		return nil
 	}
-	return &l.all()[n]
+	return &l.items[n]
 }
-
-// replace puts other elements in place of all.
-func (l *list) replace(items [][]byte) { l.items, l.head = items, 0 }
 
 // pushx is LPUSHX and RPUSHX.
 func pushx(c *call) {
@@ -120,7 +99,7 @@ func linsert(c *call) {
 		c.out.integer(0)
 		return
 	}
-	at := slices.IndexFunc(l.all(), func(b []byte) bool { return bytes.Equal(b, c.args[3]) })
+	at := slices.IndexFunc(l.items, func(b []byte) bool { return bytes.Equal(b, c.args[3]) })
 	if at < 0 {
 		c.out.integer(-1)
 		return
@@ -128,7 +107,7 @@ func linsert(c *call) {
 	if where == "after" {
 		at++
 	}
-	l.replace(slices.Insert(slices.Clone(l.all()), at, c.args[4]))
+	l.items = slices.Insert(l.items, at, c.args[4])
 	c.out.integer(int64(l.size()))
 }
 
@@ -150,13 +129,13 @@ func lset(c *call) {
 func lrem(c *call) {
 	count := c.number(2)
 	l, _ := read[list](c)
-	items, right := slices.Clone(l.all()), count < 0
+	right := count < 0
 	if right {
 		count = -count
-		slices.Reverse(items)
+		slices.Reverse(l.items)
 	}
 	var n int64
-	items = slices.DeleteFunc(items, func(b []byte) bool {
+	l.items = slices.DeleteFunc(l.items, func(b []byte) bool {
 		hit := bytes.Equal(b, c.args[3]) && (count == 0 || n < count)
 		if hit {
 			n++
@@ -164,9 +143,8 @@ func lrem(c *call) {
 		return hit
 	})
 	if right {
-		slices.Reverse(items)
+		slices.Reverse(l.items)
 	}
-	l.replace(items)
 	c.out.integer(n)
 }
 
@@ -174,7 +152,7 @@ func ltrim(c *call) {
 	start, stop := c.number(2), c.number(3)
 	l, _ := read[list](c)
 	from, to := span(start, stop, l.size())
-	l.replace(slices.Clone(l.all()[from:to]))
+	l.items = slices.Clone(l.items[from:to])
 	c.out.ok()
 }
 
@@ -188,7 +166,8 @@ func rpoplpush(c *call) {
 		return
 	}
 	b := from.popRight()
-	editName[list](c, c.str(2)).pushLeft(b)
+	to := editName[list](c, c.str(2))
+	to.items = slices.Insert(to.items, 0, b)
 	c.logsNew(words("RPOP", c.str(1)), words("LPUSH", c.str(2), string(b)))
 	c.out.bulk(b)
 }

@@ -8,21 +8,17 @@
 package pikasim
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
 
 // Start listens and serves until Close.
 func Start(opt Options) (*Server, error) {
-	if opt.Version == "" {
-		opt.Version = V355
-	}
-	if opt.Addr == "" {
-		opt.Addr = "127.0.0.1:0"
-	}
-	if opt.Databases == 0 {
-		opt.Databases = 1
-	}
+	opt.Version = cmp.Or(opt.Version, V355)
+	opt.Addr = cmp.Or(opt.Addr, "127.0.0.1:0")
+	opt.Databases = cmp.Or(opt.Databases, 1)
+	opt.ReplicaSilence = cmp.Or(opt.ReplicaSilence, replicaSilent)
 	if opt.Clock == nil {
 		opt.Clock = time.Now
 	}
@@ -37,9 +33,6 @@ func Start(opt Options) (*Server, error) {
 	}
 	if opt.Databases < 1 || opt.Databases > 8 {
 		return nil, fmt.Errorf("start simulated pika: %d databases, want 1 to 8", opt.Databases)
-	}
-	if opt.ReplicaSilence == 0 {
-		opt.ReplicaSilence = replicaSilent
 	}
 	listener, replicas, err := listen(opt)
 	if err != nil {

@@ -4,6 +4,7 @@
 package smalldump
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -124,47 +125,34 @@ func DeltaWith(t *testing.T, dir, after string, set func(*format.Delta), dbs ...
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
-	for db := range a.Manifest.Options.Databases {
-		var records []format.Record
-		if db < len(dbs) {
-			records = dbs[db]
-		}
-		for _, typ := range a.Manifest.Options.Types {
-			seg := w.Segment(db, typ, nil)
-			for i := 0; i < len(records); {
-				key := string(records[i].Key)
-				var r []format.Record
-				for ; i < len(records) && string(records[i].Key) == key; i++ {
-					if typ.Holds(records[i].Kind) {
-						r = append(r, records[i])
-					}
-				}
-				if records[i-1].Kind == 0 {
-					if typ == format.TypeString {
-						if err := seg.Skip([]byte(key), "gone", ""); err != nil {
-							t.Fatal(err)
-						}
-					}
-					continue
-				}
-				if r == nil {
-					r = append(r, Deleted(key))
-				}
-				for i := range r {
-					if err := seg.Record(&r[i]); err != nil {
-						t.Fatal(err)
-					}
+	fill(t, w, a.Manifest.Options, dbs, func(seg *archive.Segment, typ format.Type, records []format.Record) error {
+		for i := 0; i < len(records); {
+			key := string(records[i].Key)
+			var r []format.Record
+			for ; i < len(records) && string(records[i].Key) == key; i++ {
+				if typ.Holds(records[i].Kind) {
+					r = append(r, records[i])
 				}
 			}
-			if err := seg.Close(nil); err != nil {
-				t.Fatal(err)
+			if records[i-1].Kind == 0 {
+				if typ == format.TypeString {
+					if err := seg.Skip([]byte(key), "gone", ""); err != nil {
+						return err
+					}
+				}
+				continue
+			}
+			if r == nil {
+				r = append(r, Deleted(key))
+			}
+			for i := range r {
+				if err := seg.Record(&r[i]); err != nil {
+					return err
+				}
 			}
 		}
-	}
-	if _, err := w.Finish(nil, true); err != nil {
-		t.Fatal(err)
-	}
+		return nil
+	})
 }
 
 // Make writes a finished dump of records, which must be in key order, by database, and returns its
@@ -181,19 +169,31 @@ func Make(t *testing.T, o Options, dbs ...[]format.Record) (dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
-	for db, records := range dbs {
-		for _, typ := range o.Dump.Types {
-			seg := w.Segment(db, typ, nil)
-			for _, r := range records {
-				if !typ.Holds(r.Kind) {
-					continue
-				}
+	fill(t, w, o.Dump, dbs, func(seg *archive.Segment, typ format.Type, records []format.Record) error {
+		for _, r := range records {
+			if typ.Holds(r.Kind) {
 				if err := seg.Record(&r); err != nil {
-					t.Fatal(err)
+					return err
 				}
 			}
-			if err := seg.Close(nil); err != nil {
+		}
+		return nil
+	})
+	return dir
+}
+
+// fill has each segment written, and finishes the dump.
+func fill(t *testing.T, w *archive.Writer, o format.Options, dbs [][]format.Record, write func(*archive.Segment, format.Type, []format.Record) error) {
+	t.Helper()
+	defer w.Close()
+	for db := range o.Databases {
+		var records []format.Record
+		if db < len(dbs) {
+			records = dbs[db]
+		}
+		for _, typ := range o.Types {
+			seg := w.Segment(db, typ, nil)
+			if err := errors.Join(write(seg, typ, records), seg.Close(nil)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -201,5 +201,4 @@ func Make(t *testing.T, o Options, dbs ...[]format.Record) (dir string) {
 	if _, err := w.Finish(nil, true); err != nil {
 		t.Fatal(err)
 	}
-	return dir
 }
