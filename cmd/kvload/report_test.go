@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -148,9 +149,15 @@ func TestReportDeltas(t *testing.T) {
 	chain := filepath.Join(t.TempDir(), "chain")
 	smalldump.Delta(t, archive.DeltaPath(chain, 1), base, []format.Record{text("a", "2")})
 	smalldump.Delta(t, archive.DeltaPath(chain, 2), archive.DeltaPath(chain, 1), []format.Record{smalldump.Deleted("b")})
-	for _, args := range [][]string{{"--in", base}, {"--in", chain, "--base", base}} {
-		if r := runCommand(append([]string{"load", "--quiet", "--uri", m.Addr()}, args...)...); r.code != 0 {
+	for n, in := range []string{base, archive.DeltaPath(chain, 1), chain} {
+		if r := runCommand("load", "--quiet", "--uri", m.Addr(), "--in", in, "--base", base); r.code != 0 {
 			t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
+		}
+		if n == 1 {
+			runCommand("verify", "--quiet", "--uri", m.Addr(), "--in", base).ended(t, 4)
+		}
+		if page := runCommand("report", "--quiet", chain, "--base", base, "--out", "-").stdout; !strings.Contains(page, "Loads of deltas</a>: "+strconv.Itoa(n)+" of 2 finished") || strings.Contains(page, "not equal") {
+			t.Error(page)
 		}
 	}
 	doubts := func(of string, boxes, deltas int) {
@@ -201,7 +208,7 @@ func TestReportDeltas(t *testing.T) {
 		t.Fatalf("exit code %d, %s%s", r.code, r.stdout, r.stderr)
 	}
 	r = runCommand("report", "--quiet", chain, "--base", base, "--out", "-")
-	if !strings.Contains(r.stdout, "Loads of deltas</a>: 0 of 2 finished") || strings.Count(r.stdout, "Undone on ") < 3 {
+	if !strings.Contains(r.stdout, "Loads of deltas</a>: 0 of 2 finished, 2 undone") || strings.Count(r.stdout, "Undone on ") < 3 {
 		t.Errorf("exit code %d, %s: it does not say that the deltas are undone", r.code, r.stderr)
 	}
 }

@@ -3,6 +3,7 @@ package dumpreport
 import (
 	"cmp"
 	"context"
+	"errors"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
@@ -17,11 +18,8 @@ const mostDeltas = 50
 func deltaLoads(ctx context.Context, deltas []archive.Member, states []string) (all []DeltaLoad, err error) {
 	for _, d := range deltas[max(0, len(deltas)-mostDeltas):] {
 		at, err := deltaStates(ctx, d, states)
-		if err != nil {
-			return nil, err
-		}
-		found, err := loadsIn(ctx, at, d.Info.Dump)
-		if err != nil {
+		found, ferr := loadsIn(ctx, at, d.Info.Dump)
+		if err = errors.Join(err, ferr); err != nil {
 			return nil, err
 		}
 		for _, l := range found {
@@ -52,7 +50,7 @@ func deltaStates(ctx context.Context, d archive.Member, states []string) (at []s
 func (m *maker) deltaLoads() section {
 	v := verdict{Level: good, ID: "deltas", Title: m.say("Loads of deltas")}
 	s := m.sheet("Loads of deltas, the newest", "#Delta", "Target", "-@Ended", "~Took", "#Keys", "Result")
-	finished := 0
+	finished, undone, targets, loads := 0, 0, min(1, len(m.Loads)), map[int]int{}
 	for _, d := range m.DeltaLoads {
 		ended, _ := m.ended(&d.Load)
 		for _, base := range m.Loads {
@@ -71,13 +69,22 @@ func (m *maker) deltaLoads() section {
 			if finished++; d.Status.Unsure() != "" {
 				ended.Level, result = warn, m.say("It is not known whether the target kept all of it")
 			}
+		} else if ended.Level == warn {
+			undone++
 		}
-		if v.Level == good || ended.Level == bad {
+		loads[d.Number]++
+		if targets = max(targets, loads[d.Number]); v.Level == good || ended.Level == bad {
 			v.Level = ended.Level
 		}
 		b := d.Status.Identity()
 		s.add(int64(d.Number), report.ServerName(cmp.Or(b.Server, "kvrocks"))+" "+b.Address, at, lasted, d.Status.Stats().Keys, result)
 	}
-	v.Text = m.say("%s of %s finished", progress.Count(int64(finished)), progress.Count(int64(len(m.DeltaLoads))))
+	all := targets * min(m.Deltas, mostDeltas)
+	if v.Text = m.say("%s of %s finished", progress.Count(int64(finished)), progress.Count(int64(all))); finished < all && v.Level == good {
+		v.Level = warn
+	}
+	if undone > 0 {
+		v.Text += m.say(", %s undone", progress.Count(int64(undone)))
+	}
 	return section{ID: v.ID, Title: v.Title, Verdict: v, Tables: []*sheet{s}}
 }

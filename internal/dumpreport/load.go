@@ -84,14 +84,7 @@ func (l *Load) undoing() bool {
 }
 
 // undone returns when the load was undone; zero: it was not.
-func (l *Load) undone() (end time.Time) {
-	for _, p := range l.Status.Shards {
-		if t := p.Journal.Undone(); t.After(end) {
-			end = t
-		}
-	}
-	return end
-}
+func (l *Load) undone() time.Time { return l.last((*journal.Journal).Undone, "") }
 
 func (m *maker) toDo(l *Load) string {
 	var lacking []string

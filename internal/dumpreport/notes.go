@@ -98,9 +98,6 @@ func hasStreams(s *format.Source) bool {
 	return s.Server != "pika" || n < len(v) || slices.Compare(v[:], []int{3, 5, 3}) >= 0
 }
 
-// harmless are reasons for which nothing is lost.
-var harmless = []string{"expired", "internal"}
-
 func (m *maker) skipped() note {
 	if len(m.Manifest.Skipped) == 0 {
 		return note{Level: good, Title: m.say("No key was skipped")}
@@ -108,7 +105,7 @@ func (m *maker) skipped() note {
 	n := note{Title: m.say("Keys that were skipped"), Text: []string{m.say("They were listed by the source, and are not in the dump, or lack a part or their expiry. skipped.jsonl names them.")}}
 	n.Table = m.sheet("", "Reason", "#Keys", "Meaning", "-=Such as")
 	for _, r := range m.Manifest.Skipped {
-		if !slices.Contains(harmless, r.Reason) {
+		if r.Reason != "expired" && r.Reason != "internal" { // by which nothing is lost
 			n.Level = warn
 		}
 		var such []string

@@ -85,7 +85,7 @@ func (m *maker) Sections() (all []section) {
 	for i := range m.Loads {
 		all = append(all, m.load(&m.Loads[i], fmt.Sprint("load", i+1)))
 	}
-	if len(m.DeltaLoads) > 0 {
+	if m.Deltas > 0 && len(m.Loads)+len(m.DeltaLoads) > 0 {
 		all = append(all, m.deltaLoads())
 	}
 	return all

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
@@ -62,7 +63,7 @@ func (m *maker) differences(v *loadstate.Verification) *sheet {
 func newest(l *Load) (v *loadstate.Verification, shards []string) {
 	for _, c := range slices.Backward(l.Verifications) {
 		switch {
-		case c.Began.Before(finished(l, c.Shard)) || slices.Contains(shards, c.Shard):
+		case c.Began.Before(l.last((*journal.Journal).Finished, c.Shard)) || slices.Contains(shards, c.Shard):
 		case c.Shard == "" && v == nil:
 			return &c, nil
 		case c.Shard == "": // of all, before that of shards
@@ -77,10 +78,10 @@ func newest(l *Load) (v *loadstate.Verification, shards []string) {
 	return v, shards
 }
 
-// finished returns when a shard, or all of a load, was.
-func finished(l *Load, shard string) (at time.Time) {
+// last returns the last such time that the journals of a shard, or of all of a load, tell.
+func (l *Load) last(of func(*journal.Journal) time.Time, shard string) (at time.Time) {
 	for _, p := range l.Status.Shards {
-		if t := p.Journal.Finished(); t.After(at) && (shard == "" || shard == p.String()) {
+		if t := of(p.Journal); t.After(at) && (shard == "" || shard == p.String()) {
 			at = t
 		}
 	}

@@ -40,6 +40,7 @@ type Spec struct {
 	// delta, 0 of a full dump: Open sets it.
 	Base   string
 	Number int
+	Behind bool // deltas were loaded behind it: SayBehind sets it
 
 	Filter  filter.Filter
 	Rewrite rewrite.Options
@@ -185,6 +186,7 @@ func (s *Spec) SayBehind(ctx context.Context, later *loadstate.LaterError, root 
 	if later == nil {
 		return
 	}
+	s.Behind = true
 	help := "the chain that has " + summary.Place(later.Place)
 	if chain, _, ok := archive.ParseDeltaPath(later.Place); ok {
 		base := s.Dump

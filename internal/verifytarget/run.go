@@ -166,7 +166,7 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 	if a.Manifest.Delta != nil && c.tally.Keys() == 0 {
 		o.Summary.Comparison.Equal = true // it holds nothing
 	}
-	if o.some {
+	if o.some || o.Behind && !o.Summary.Comparison.Equal { // it does not tell what came of the load
 		return c.verdict()
 	}
 	if err := c.keep(ctx, began); err != nil {
