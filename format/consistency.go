@@ -25,7 +25,7 @@ func judge(s *Source, after []BinlogPosition) Consistency {
 	case s.WriteBinlog != "yes":
 		return Consistency{CannotBeTold, "the source writes no binlog (write-binlog is " + s.WriteBinlog + ")"}
 	case len(s.Binlog) == 0 || len(s.Binlog) != len(after):
-		return Consistency{CannotBeTold, "the source did not show its binlog positions, or it was restarted meanwhile or another server took its address"}
+		return Consistency{CannotBeTold, "the source did not show its binlog positions, it was restarted meanwhile, or can have been (3.4 shows no run id), or another server took its address"}
 	}
 	if err := s.Contradicts(&Source{RunID: s.RunID, Role: s.Role, Binlog: after}); err != nil {
 		return Consistency{CannotBeTold, err.Error()}

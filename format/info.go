@@ -35,6 +35,7 @@ type Source struct {
 	Server          string           `json:"server"`  // pika
 	Version         string           `json:"version"` // as the server calls itself
 	RunID           string           `json:"run_id,omitempty"`
+	ProcessID       string           `json:"process_id,omitempty"`
 	Role            string           `json:"role"`
 	Link            string           `json:"link,omitempty"` // of a replica to its master: up or down
 	Databases       int              `json:"databases"`

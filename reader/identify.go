@@ -41,7 +41,7 @@ func identify(ctx context.Context, c *conn) (*ServerInfo, *identity, error) {
 		}
 		return nil, nil, err
 	}
-	s := &ServerInfo{Source: format.Source{Address: c.d.Addr, Server: "pika", RunID: info["run_id"], Databases: 1}}
+	s := &ServerInfo{Source: format.Source{Address: c.d.Addr, Server: "pika", RunID: info["run_id"], ProcessID: info["process_id"], Databases: 1}}
 	s.Version = info["pika_version"]
 	var ok bool
 	if s.version, ok = parseVersion(s.Version); !ok {

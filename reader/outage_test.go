@@ -195,4 +195,8 @@ func TestRestartByUptime(t *testing.T) {
 	if !slices.Equal(seen, []int{0, 0, 1, 1}) {
 		t.Error(seen)
 	}
+	now := &ServerInfo{Source: format.Source{ProcessID: "2"}} // began long ago
+	if was := (&format.Info{Source: format.Source{ProcessID: "1"}}); now.RunsSince(was, 0) {
+		t.Error("another process")
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -89,6 +90,14 @@ func (i *identity) count() int {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.restarts
+}
+
+// RunsSince reports whether the process was started a moment before a dump was begun. Run ids can
+// be none or kept, process ids the same in a container: then the time tells (SERVERS.md P8).
+func (s *ServerInfo) RunsSince(dump *format.Info, moment time.Duration) bool {
+	was := &dump.Source
+	return (was.RunID == "" || was.RunID == s.RunID) && (was.ProcessID == "" || was.ProcessID == s.ProcessID) &&
+		!s.Began.Add(moment).After(dump.Started.Add(time.Duration(was.ClockDifference)*time.Millisecond))
 }
 
 // recognize holds what the server says against what it said before.

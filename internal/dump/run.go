@@ -104,14 +104,14 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 			o.Summary.Hold(w.Totals())
 		}
 	}()
-	if w.Info.Source.RunID != src.RunID {
-		fmt.Fprintln(o.Log, "warning: the source was restarted since the dump began, or another one took its address: if its data are not those of the dump, stop, and dump into another directory")
+	d := &dumper{s: s, w: w, o: o, throttle: throttle, base: b}
+	if !d.unbroken() {
+		fmt.Fprintln(o.Log, "warning: the source was restarted since the dump began, or can have been (3.4 shows no run id), or another one took its address: if its data are not those of the dump, stop, and dump into another directory")
 	}
 	warn(s, o, Unselected(ctx, s, w.Info.Options.Databases, "dump"))
 	if err := throttle.begin(ctx, s, o); err != nil {
 		return err
 	}
-	d := &dumper{s: s, w: w, o: o, throttle: throttle, base: b}
 	switch {
 	case o.Shard != nil:
 		return d.shard(ctx)
@@ -214,6 +214,15 @@ func (d *dumper) read(ctx context.Context) error {
 	return scan.run(ctx)
 }
 
+// unbroken reports whether the source has run since the dump was begun, as far as this run knows.
+func (d *dumper) unbroken() bool {
+	var moment time.Duration
+	if d.s.Source().RunID == "" {
+		moment = 5 * time.Second // a start shortly before the dump counts as one after
+	}
+	return !d.w.Resumed() || d.s.Source().RunsSince(&d.w.Info, moment)
+}
+
 // finish finishes the dump, of which all is read.
 func (d *dumper) finish(ctx context.Context, counts *sourceCounts) (*format.Manifest, error) {
 	after, err := d.s.BinlogPositions(ctx)
@@ -223,8 +232,7 @@ func (d *dumper) finish(ctx context.Context, counts *sourceCounts) (*format.Mani
 	if d.s.Restarted() {
 		fmt.Fprintln(d.o.Log, "warning: the source was restarted during the dump: whether something was written meanwhile cannot be told")
 	}
-	// A source without a run id is not known to run since the dump began (SERVERS.md P8).
-	if id := d.s.Source().RunID; d.w.Info.Source.RunID != id || id == "" && d.w.Resumed() {
+	if !d.unbroken() {
 		after = []format.BinlogPosition{}
 	}
 	m, err := d.w.Draft(after)

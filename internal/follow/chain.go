@@ -112,7 +112,7 @@ func (c *chain) accept(ctx context.Context, s *reader.Scanner) (err error) {
 	if err := sameSource(append([]*format.Info{c.base}, c.members...), c.at, src); err != nil {
 		return err
 	}
-	c.restarted = c.restarted || startedSince(c.last(), src)
+	c.restarted = c.restarted || !src.RunsSince(c.last(), 0)
 	if c.at == nil {
 		return &refusal{fmt.Errorf("%w: the last delta knows no position in the binlog: compare, pikadump dump --base", reader.ErrRefused)}
 	}
