@@ -175,6 +175,32 @@ func TestRehearsal(t *testing.T) {
 	run(0, "follow", follow...)
 }
 
+// TestNewDatabase: a database that comes into use while its source is followed gets a place by
+// the flags that the error names, in follow itself.
+func TestNewDatabase(t *testing.T) {
+	t.Setenv("NS1", token)
+	t.Setenv("REDISCLI_AUTH", password)
+	uri := "redis://" + minitarget.StartKvrocks(t, minitarget.Options{Password: password}).Addr()
+	base, chain := makeDump(t, []format.Record{text("a", "0")}, nil), filepath.Join(t.TempDir(), "chain")
+	smalldump.Delta(t, archive.DeltaPath(chain, 1), base, []format.Record{text("a", "1")}, []format.Record{text("b", "1")})
+	smalldump.Delta(t, archive.DeltaPath(chain, 2), archive.DeltaPath(chain, 1), nil, []format.Record{text("b", "2")})
+	smalldump.LastDelta(t, archive.DeltaPath(chain, 3), archive.DeltaPath(chain, 2))
+	if r := runCommand("load", "--uri", uri, "--in", base); r.code != 0 {
+		t.Fatal(r.stderr)
+	}
+	follow := func(flags ...string) result {
+		return runCommand(append([]string{"follow", "--uri", uri, "--in", chain, "--base", base, "--verify"}, flags...)...)
+	}
+	follow().failed(t, 5, "--map-db 0=default,1=TOKEN_VARIABLE")
+	follow("--map-db", "0=default,1=NS1").failed(t, 12, "if there is no such namespace yet, --create-namespaces makes it")
+	if r := follow("--map-db", "0=default,1=NS1", "--create-namespaces"); r.code != 0 || !strings.Contains(r.stderr, "delta 3 is the last") {
+		t.Error(r.code, r.stderr)
+	}
+	if r := runCommand("verify", "--uri", uri, "--in", chain, "--base", base, "--map-db", "0=default,1=NS1", "--reverse"); r.code != 0 {
+		t.Error(r.code, r.stderr)
+	}
+}
+
 // TestChainSummary: what a machine reads of a run that followed a chain.
 func TestChainSummary(t *testing.T) {
 	base, chain := chainOfTwo(t)

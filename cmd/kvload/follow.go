@@ -42,7 +42,7 @@ EXAMPLES:
 ` + command.Buckets
 
 // notFollowed are flags of load that say nothing of a chain.
-var notFollowed = strings.Fields("in follow dry-run report create-namespaces shard shards " +
+var notFollowed = strings.Fields("in follow dry-run report shard shards " +
 	"on-exists spool tune resume")
 
 func followCommand() *cli.Command {

@@ -74,7 +74,7 @@ func Keyspaces(mapDB map[int]target.Keyspace, own target.Keyspace, units []archi
 	sorted := slices.Sorted(maps.Keys(dbs))
 	if mapDB == nil && len(sorted) > 1 {
 		return nil, fmt.Errorf("%w: the dump has keys in databases %v, and Kvrocks has one keyspace per namespace: say where each goes, "+
-			"as --map-db 0=default,1=TOKEN_VARIABLE, or load one of them with --db", exitcode.ErrRefused, sorted)
+			"as --map-db 0=default,1=TOKEN_VARIABLE; a full dump can be loaded one database at a time, too (--db)", exitcode.ErrRefused, sorted)
 	}
 	chosen := map[int]target.Keyspace{}
 	for _, db := range sorted {
@@ -83,7 +83,7 @@ func Keyspaces(mapDB map[int]target.Keyspace, own target.Keyspace, units []archi
 			p, ok = own, true
 		}
 		if !ok {
-			return nil, fmt.Errorf("%w: the dump has keys in database %d, which --map-db does not name; add it, or leave it out with --db", exitcode.ErrRefused, db)
+			return nil, fmt.Errorf("%w: the dump has keys in database %d, which --map-db does not name; add it, or, of a full dump, leave it out with --db", exitcode.ErrRefused, db)
 		}
 		chosen[db] = p
 	}

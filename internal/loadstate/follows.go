@@ -111,7 +111,7 @@ func (b *Before) Check(id journal.Identity) error {
 		for other, taken := range was.Places {
 			if _, own := was.Places[db]; !own && taken == place {
 				return fmt.Errorf("%w: the delta has keys in database %d, which would be mixed with those of database %d in %s: "+
-					"say with --map-db where each goes, as --map-db %d=default,%d=TOKEN_VARIABLE, or leave it out with --db", exitcode.ErrRefused, db, other, place, other, db)
+					"say with --map-db where each goes, as --map-db %d=default,%d=TOKEN_VARIABLE", exitcode.ErrRefused, db, other, place, other, db)
 			}
 		}
 	}

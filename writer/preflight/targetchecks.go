@@ -108,7 +108,7 @@ func (f *Facts) checkKeyspaces(need *Need) []Check {
 		case p.Err != nil:
 			c := Check{Name: "keyspace db" + strconv.Itoa(p.DB), Level: Failed, Found: f.bare(p.Err), Err: p.Err}
 			if errors.Is(p.Err, conn.ErrAuth) && p.Token && need.Create[p.DB] == "" {
-				c.Advice = "if there is no such namespace yet: --create-namespaces makes it"
+				c.Advice = "if there is no such namespace yet, --create-namespaces makes it"
 				if !f.Target.IsKvrocks() {
 					c.Advice = fmt.Sprintf("a %s has databases and no namespaces: --map-db %d=db:%d", f.Target.Server, p.DB, p.DB)
 				}

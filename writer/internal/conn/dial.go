@@ -60,9 +60,9 @@ func (o *Options) enter(ctx context.Context, c *Conn, k Keyspace) error {
 
 // refusedAuth never repeats reply: a server that does not know AUTH shows its arguments.
 func (o *Options) refusedAuth(reply string, k Keyspace) error {
-	what := "password"
+	what, out := "password", ": leave the password out"
 	if k.Token != "" {
-		what = "namespace token"
+		what, out = "namespace token", " (requirepass), and so no namespace token"
 	}
 	lower := strings.ToLower(reply)
 	if advice := Fatal(reply); errors.Is(advice, ErrTransient) {
@@ -71,7 +71,7 @@ func (o *Options) refusedAuth(reply string, k Keyspace) error {
 	named := o.Username != "" && k.Token == ""
 	switch {
 	case strings.Contains(lower, "no password is set"), strings.Contains(lower, "without any password configured"):
-		return Authf("target %s has no password: leave the %s out", o.Addr, what)
+		return Authf("target %s has no password%s", o.Addr, out)
 	case strings.HasPrefix(reply, "WRONGPASS"), strings.Contains(lower, "invalid password"), strings.Contains(lower, "invaild password"):
 		if named {
 			return Authf("target %s refuses the user name or the password", o.Addr)
