@@ -201,6 +201,27 @@ func TestNewDatabase(t *testing.T) {
 	}
 }
 
+// TestSuffixTaken: a name that --on-conflict suffix made, and that comes into use at the source,
+// ends the chain; what the error advises brings it on, with the flags of the new load of the base.
+func TestSuffixTaken(t *testing.T) {
+	uri := "redis://" + redisserver.Start(t).Addr
+	base, chain := makeDump(t, []format.Record{text("a", "0"), hash("two", "f", "0"), text("two", "0")}), filepath.Join(t.TempDir(), "chain")
+	smalldump.Delta(t, archive.DeltaPath(chain, 1), base, []format.Record{text("a", "1")})
+	smalldump.Delta(t, archive.DeltaPath(chain, 2), archive.DeltaPath(chain, 1), []format.Record{text("two:hash", "1")})
+	smalldump.LastDelta(t, archive.DeltaPath(chain, 3), archive.DeltaPath(chain, 2))
+	run := func(code int, args ...string) {
+		t.Helper()
+		if r := runCommand(append(args, "--uri", uri)...); r.code != code || code == 5 && !strings.Contains(r.stderr, "anew with --on-conflict first") {
+			t.Fatalf("%v: exit code %d, want %d: %s", args, r.code, code, r.stderr)
+		}
+	}
+	run(0, "load", "--in", base, "--on-conflict", "suffix")
+	run(5, "follow", "--in", chain, "--base", base)
+	run(0, "rollback", "--in", base, "--flush")
+	run(3, "load", "--in", base, "--on-conflict", "first")
+	run(0, "follow", "--in", chain, "--base", base, "--verify")
+}
+
 // TestChainSummary: what a machine reads of a run that followed a chain.
 func TestChainSummary(t *testing.T) {
 	base, chain := chainOfTwo(t)

@@ -116,11 +116,11 @@ func Known(ctx context.Context, s *load.Spec) (deltas bool, where string, id *jo
 		o = f.member(a.Manifest.Dump, max(1, n)).Spec
 	}
 	where, own, err := o.Location().Identity(ctx)
-	if err == nil && own.Dump == o.ID {
-		return true, where, &own, nil
+	before, notBefore := o.Location().Before(ctx, a.Manifest.Delta.After, o.Base, o.Location().AsNode())
+	if err == nil && own.Dump == o.ID && (own.After == nil || notBefore != nil || own.After.Loaded.Equal(before.After(o.Number).Loaded)) {
+		return true, where, &own, nil // the base was not loaded anew since
 	}
-	before, err := o.Location().Before(ctx, a.Manifest.Delta.After, o.Base, o.Location().AsNode())
-	if err != nil {
+	if notBefore != nil {
 		if where = ""; a.Manifest.Delta.Number == 1 {
 			where, id = baseOf(ctx, s, a.Manifest.Delta.Base)
 		}

@@ -106,7 +106,7 @@ func (n *deltaNames) check(was Dump, cs *conflicts) error {
 
 func taken(db int, name []byte, where string) error {
 	return fmt.Errorf("%w: --on-conflict suffix would give a key of db%d the name %q, but %s has a key of that name already; "+
-		"rename one of them at the source, or load a new base with --on-conflict first", exitcode.ErrRefused, db, name, where)
+		"no later delta mends that: clear the target, and load the base and its chain anew with --on-conflict first", exitcode.ErrRefused, db, name, where)
 }
 
 // A Gone is a name on the target that the state before a delta may have had, and that the delta
