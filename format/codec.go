@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -32,10 +33,7 @@ const encWindow = 1 << 20
 // NewCodec returns a Codec that compresses at level (0: Fastest) and lets at most
 // concurrency calls of each direction run at once (0: one per core).
 func NewCodec(level Level, concurrency int) (*Codec, error) {
-	if level == 0 {
-		level = Fastest
-	}
-	eopts := []zstd.EOption{zstd.WithEncoderLevel(level), zstd.WithEncoderCRC(true), zstd.WithWindowSize(encWindow)}
+	eopts := []zstd.EOption{zstd.WithEncoderLevel(cmp.Or(level, Fastest)), zstd.WithEncoderCRC(true), zstd.WithWindowSize(encWindow)}
 	dopts := []zstd.DOption{
 		zstd.WithDecoderMaxWindow(MaxWindow), zstd.WithDecoderMaxMemory(MaxFrame),
 		zstd.WithDecoderLowmem(true), zstd.WithDecoderConcurrency(concurrency),

@@ -1,6 +1,7 @@
 package format
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -112,9 +113,7 @@ const (
 func NewInfo(tool string, started time.Time, source Source, options Options) Info {
 	var id [16]byte
 	rand.Read(id[:]) // never fails
-	if options.Scan == "" {
-		options.Scan = ScanRange
-	}
+	options.Scan = cmp.Or(options.Scan, ScanRange)
 	return Info{dumpFormat, Version1, hex.EncodeToString(id[:]), tool, started.UTC().Truncate(time.Millisecond), source, options, nil}
 }
 

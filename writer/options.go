@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -123,9 +124,7 @@ func (o Options) checked() (Options, error) {
 		{"JoinBytes", &o.JoinBytes, defaultJoinBytes, 1 << 29},
 		{"RawBytes", &o.RawBytes, defaultRawBytes, defaultRawBytes},
 	} {
-		if *size.value == 0 {
-			*size.value = size.zero
-		}
+		*size.value = cmp.Or(*size.value, size.zero)
 		if *size.value < 1 || *size.value > size.most {
 			return o, fmt.Errorf("%s of %d: it must be 1 to %d", size.name, *size.value, size.most)
 		}

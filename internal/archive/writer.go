@@ -102,14 +102,9 @@ func create(dir storage.Store, bucket bool, info format.Info, o Options) (*Write
 
 // newWriter locks the directory or bucket, and begins or takes up what is there.
 func newWriter(dir storage.Store, bucket bool, info format.Info, o Options, lock func() (storage.Lock, error), begin func(*Writer) error) (*Writer, error) {
-	if o.ChunkBytes == 0 {
-		o.ChunkBytes = 64 << 20
-	}
+	o.ChunkBytes, o.Uploads = cmp.Or(o.ChunkBytes, 64<<20), cmp.Or(o.Uploads, 4)
 	if o.ChunkBytes < 1 {
 		return nil, fmt.Errorf("chunk size %d is negative", o.ChunkBytes)
-	}
-	if o.Uploads == 0 {
-		o.Uploads = 4
 	}
 	if bucket && o.ChunkBytes > storage.MaxObject/(splitFactor+1) {
 		return nil, fmt.Errorf("chunk size %d: in a bucket it is at most %d", o.ChunkBytes, storage.MaxObject/(splitFactor+1))

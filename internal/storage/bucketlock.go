@@ -110,12 +110,11 @@ func (b *Bucket) takeOver(name string, data []byte) error {
 		if err := b.clear(name); err != nil {
 			return err
 		}
-		if err := b.putBytes(name, data); errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("%w in %s: it has just begun", ErrLocked, b)
-		} else if err != nil {
-			return err
+		err := b.putBytes(name, data)
+		if errors.Is(err, fs.ErrExist) {
+			err = fmt.Errorf("%w in %s: it has just begun", ErrLocked, b)
 		}
-		return nil
+		return err
 	})
 }
 

@@ -1,6 +1,7 @@
 package preflight
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -83,8 +84,6 @@ func refusedNamespace(addr, name, reply string) error {
 	if strings.Contains(reply, "namespace already exists") {
 		return namespaceExists(addr, name)
 	}
-	if advice == "" {
-		advice = "look into the server's log, or make it by hand: NAMESPACE ADD"
-	}
+	advice = cmp.Or(advice, "look into the server's log, or make it by hand: NAMESPACE ADD")
 	return conn.Preflightf("namespace %s cannot be made on target %s: %s", name, addr, advice)
 }

@@ -104,12 +104,7 @@ func Recognise(addr string, info map[string]string) (Info, error) {
 	default:
 		return t, conn.Preflightf("target %s is neither a Kvrocks nor a Redis: INFO server names no version of them", addr)
 	}
-	if t.Mode == "" {
-		t.Mode = info["redis_mode"]
-	}
-	if t.Mode == "" {
-		t.Mode = "standalone"
-	}
+	t.Mode = cmp.Or(t.Mode, info["redis_mode"], "standalone")
 	if t.Mode != "standalone" && t.Mode != "cluster" {
 		return t, conn.Preflightf("target %s runs in %s mode and holds no keys of others: give the address of the server itself", addr, t.Mode)
 	}

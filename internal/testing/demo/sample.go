@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"strconv"
 
@@ -40,39 +41,27 @@ func fill(ctx context.Context, c *redis.Client) error {
 // compare reads every key of both servers and returns how many there are. The
 // hyperloglog is left out: no Kvrocks can take it as one.
 func compare(ctx context.Context, source, target *redis.Client) (int, error) {
-	type kind struct {
+	kinds := []struct {
 		word   string
-		values func(*redis.Client, string) (string, error)
-	}
-	kinds := []kind{
-		{"string", func(c *redis.Client, k string) (string, error) { return c.Get(ctx, k).Result() }},
-		{"hash", func(c *redis.Client, k string) (string, error) {
-			v, err := c.HGetAll(ctx, k).Result()
-			return fmt.Sprint(v), err
-		}},
-		{"list", func(c *redis.Client, k string) (string, error) { return quoted(c.LRange(ctx, k, 0, -1).Result()) }},
-		{"set", func(c *redis.Client, k string) (string, error) {
-			v, err := c.SMembers(ctx, k).Result()
-			slices.Sort(v)
-			return quoted(v, err)
-		}},
-		{"zset", func(c *redis.Client, k string) (string, error) {
+		values func(*redis.Client, string) (any, error)
+	}{
+		{"string", func(c *redis.Client, k string) (any, error) { return c.Get(ctx, k).Result() }},
+		{"hash", func(c *redis.Client, k string) (any, error) { return c.HGetAll(ctx, k).Result() }},
+		{"list", func(c *redis.Client, k string) (any, error) { return c.LRange(ctx, k, 0, -1).Result() }},
+		{"set", func(c *redis.Client, k string) (any, error) { return c.SMembersMap(ctx, k).Result() }},
+		{"zset", func(c *redis.Client, k string) (any, error) {
 			v, _, err := c.ZScan(ctx, k, 0, "", 1000).Result()
-			pairs := []string{}
-			for i := 0; i+1 < len(v); i += 2 {
-				score, err := strconv.ParseFloat(v[i+1], 64)
+			scores := map[string]float64{}
+			for pair := range slices.Chunk(v, 2) {
+				score, err := strconv.ParseFloat(pair[1], 64)
 				if err != nil {
-					return "", err
+					return nil, err
 				}
-				pairs = append(pairs, fmt.Sprintf("%q %v", v[i], score))
+				scores[pair[0]] = score
 			}
-			slices.Sort(pairs)
-			return quoted(pairs, err)
+			return scores, err
 		}},
-		{"stream", func(c *redis.Client, k string) (string, error) {
-			v, err := c.XRange(ctx, k, "-", "+").Result()
-			return fmt.Sprint(v), err
-		}},
+		{"stream", func(c *redis.Client, k string) (any, error) { return c.XRange(ctx, k, "-", "+").Result() }},
 	}
 	n := 0
 	for _, kind := range kinds {
@@ -92,8 +81,8 @@ func compare(ctx context.Context, source, target *redis.Client) (int, error) {
 			if err != nil {
 				return n, fmt.Errorf("read %s %q of the target: %w", kind.word, key, err)
 			}
-			if got != want {
-				return n, fmt.Errorf("%s %q: the target has %.100q, the source %.100q", kind.word, key, got, want)
+			if !reflect.DeepEqual(got, want) {
+				return n, fmt.Errorf("%s %q: the target has %.100q, the source %.100q", kind.word, key, fmt.Sprint(got), fmt.Sprint(want))
 			}
 			n++
 		}
@@ -104,5 +93,3 @@ func compare(ctx context.Context, source, target *redis.Client) (int, error) {
 	}
 	return n, err
 }
-
-func quoted(v []string, err error) (string, error) { return fmt.Sprintf("%q", v), err }

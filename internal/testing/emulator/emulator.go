@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 
@@ -59,7 +58,7 @@ func freeAddr(t testing.TB) (addr, port string) {
 func Google(t testing.TB) *Server {
 	t.Helper()
 	addr, port := freeAddr(t)
-	s3server.Run(t, addr, installGoogle, "fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1", "-port", port, "-backend", "memory", "-log-level", "error")
+	s3server.Run(t, addr, installGoogle, nil, "fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1", "-port", port, "-backend", "memory", "-log-level", "error")
 	answer, err := http.Post("http://"+addr+"/storage/v1/b?project=test", "application/json", strings.NewReader(`{"name":"`+bucketName+`"}`))
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +76,7 @@ func Google(t testing.TB) *Server {
 func Azure(t testing.TB) *Server {
 	t.Helper()
 	addr, port := freeAddr(t)
-	s3server.Run(t, addr, installAzure, "azurite-blob", "--blobHost", "127.0.0.1", "--blobPort", port, "--location", t.TempDir(),
+	s3server.Run(t, addr, installAzure, Environment, "azurite-blob", "--blobHost", "127.0.0.1", "--blobPort", port, "--location", t.TempDir(),
 		"--skipApiVersionCheck", "--disableTelemetry", "--silent")
 	shared, err := container.NewSharedKeyCredential(Account, Key)
 	if err != nil {
@@ -89,11 +88,6 @@ func Azure(t testing.TB) *Server {
 	}
 	if err != nil {
 		t.Fatal(err)
-	}
-	for _, variable := range Environment {
-		if name, value, _ := strings.Cut(variable, "="); os.Getenv(name) != value {
-			t.Setenv(name, value)
-		}
 	}
 	p := s3server.StartProxy(t, addr)
 	return &Server{p, "azblob", url.Values{"domain": {p.Addr()}, "protocol": {"http"}}}

@@ -61,6 +61,18 @@ func (c *cursor) number(size uint64) (n uint64) {
 	return n
 }
 
+// text takes a string behind its length, a varint.
+func (c *cursor) text() string { return c.take(c.varint()) }
+
+func (c *cursor) varint() uint64 {
+	n, size := binary.Uvarint([]byte(c.rest[:min(len(c.rest), binary.MaxVarintLen64)]))
+	if size <= 0 {
+		size = len(c.rest) + 1
+	}
+	c.take(uint64(size))
+	return n
+}
+
 func (c *cursor) id() format.StreamID { return format.StreamID{Ms: c.number(8), Seq: c.number(8)} }
 
 // parseName takes the key of a metadata row: u8 length, namespace, key.
@@ -137,14 +149,11 @@ func scoreBytes(score float64) string {
 
 // parseEntry takes the fields and values of a stream's entry, each behind its length.
 func parseEntry(value string) (fields []string, ok bool) {
-	for b := []byte(value); len(b) > 0; {
-		var s string
-		if s, b, ok = cutString(b); !ok {
-			return nil, false
-		}
-		fields = append(fields, s)
+	c := cursor{rest: value}
+	for c.rest != "" {
+		fields = append(fields, c.text())
 	}
-	return fields, len(fields) > 0 && len(fields)%2 == 0
+	return fields, !c.bad && len(fields) > 0 && len(fields)%2 == 0
 }
 
 func entryBytes(fields []string) string {
@@ -198,55 +207,39 @@ func decodeBatch(b []byte) (rows []row, err error) {
 		return nil, errors.New("malformed WriteBatch (too small)")
 	}
 	count := binary.LittleEndian.Uint32(b[8:])
-	for b = b[12:]; len(b) > 0; {
-		r, ok := row{}, true
-		tag := b[0]
-		b = b[1:]
+	for c := (cursor{rest: string(b[12:])}); c.rest != ""; {
+		r, tag := row{}, c.number(1)
 		if tag == tagFamilyPut || tag == tagFamilyDelete {
-			family, n := binary.Uvarint(b)
-			if n <= 0 {
+			family := c.varint()
+			if c.bad {
 				return rows, errors.New("bad WriteBatch Put")
 			}
 			if family >= families {
 				return rows, errFamily
 			}
-			r.family, b = byte(family), b[n:]
+			r.family = byte(family)
 		}
+		what := "Put"
 		switch tag {
 		case tagPut, tagFamilyPut:
-			if r.key, b, ok = cutString(b); ok {
-				r.value, b, ok = cutString(b)
-			}
-			if !ok {
-				return rows, errors.New("bad WriteBatch Put")
-			}
+			r.key, r.value = c.text(), c.text()
 		case tagDelete, tagFamilyDelete:
-			r.deleted = true
-			if r.key, b, ok = cutString(b); !ok {
-				return rows, errors.New("bad WriteBatch Delete")
-			}
+			what, r.deleted, r.key = "Delete", true, c.text()
 		case tagLog:
-			if _, b, ok = cutString(b); !ok {
-				return rows, errors.New("bad WriteBatch Blob")
-			}
-			continue // is no row, and not counted
+			what = "Blob"
+			c.text()
 		default:
 			return rows, fmt.Errorf("unknown WriteBatch tag: %d", tag)
 		}
-		rows = append(rows, r)
+		if c.bad {
+			return rows, errors.New("bad WriteBatch " + what)
+		}
+		if tag != tagLog { // it is no row, and not counted
+			rows = append(rows, r)
+		}
 	}
 	if int(count) != len(rows) {
 		return rows, errors.New("WriteBatch has wrong count")
 	}
 	return rows, nil
-}
-
-// cutString cuts off a string behind its length, a varint.
-func cutString(b []byte) (s string, rest []byte, ok bool) {
-	n, size := binary.Uvarint(b)
-	if size <= 0 || n > uint64(len(b)-size) {
-		return "", b, false
-	}
-	b = b[size:]
-	return string(b[:n]), b[n:], true
 }

@@ -55,18 +55,13 @@ func Start(t testing.TB) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	Run(t, addr, Install, "versitygw", "--port", addr, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", root)
-	for _, variable := range Environment {
-		if name, value, _ := strings.Cut(variable, "="); os.Getenv(name) != value {
-			t.Setenv(name, value)
-		}
-	}
+	Run(t, addr, Install, Environment, "versitygw", "--port", addr, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", root)
 	return &Server{StartProxy(t, addr), root}
 }
 
-// Run starts a server of an object store for a test, and waits until it listens. The test is
-// skipped where the program is missing, but not in CI.
-func Run(t testing.TB, addr, install, program string, args ...string) {
+// Run starts a server of an object store for a test, waits until it listens, and sets the
+// environment where it is not set. The test is skipped where the program is missing, but not in CI.
+func Run(t testing.TB, addr, install string, environment []string, program string, args ...string) {
 	t.Helper()
 	path, err := find(program)
 	if err != nil {
@@ -74,6 +69,11 @@ func Run(t testing.TB, addr, install, program string, args ...string) {
 			t.Fatalf("no %s: %s", program, install)
 		}
 		t.Skipf("NO %s, a dump in a bucket of its kind is not tested: %s", strings.ToUpper(program), install)
+	}
+	for _, variable := range environment {
+		if name, value, _ := strings.Cut(variable, "="); os.Getenv(name) != value {
+			t.Setenv(name, value)
+		}
 	}
 	cmd := exec.Command(path, args...)
 	var log strings.Builder

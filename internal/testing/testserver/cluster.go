@@ -32,15 +32,13 @@ func StartCluster(t *testing.T, count int, script func(node int, cmd []string) (
 					return reply, ok
 				}
 			}
-			switch strings.Join(cmd[:min(2, len(cmd))], " ") {
+			switch line := strings.Join(cmd[:min(2, len(cmd))], " "); line {
 			case "INFO server":
 				return Bulk(strings.ReplaceAll(InfoKvrocks, "standalone", "cluster")), true
 			case "CLUSTER SLOTS":
 				return fc.slotMap(), true
-			case "CLUSTER INFO":
-				return Recorded(t, "kvrocks-2.10.1-cluster.jsonl", "CLUSTER INFO"), true
-			case "CLUSTER NODES":
-				return Recorded(t, "kvrocks-2.10.1-cluster.jsonl", "CLUSTER NODES"), true
+			case "CLUSTER INFO", "CLUSTER NODES":
+				return Recorded(t, "kvrocks-2.10.1-cluster.jsonl", line), true
 			}
 			return "", false
 		})

@@ -1,6 +1,7 @@
 package conn
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -122,10 +123,7 @@ func (r *Router) send(ctx context.Context, t *Topology, e *resp.Encoder, hops []
 	var batches []*nodeBatch
 	for i := range hops {
 		h := &hops[i]
-		addr := h.ask
-		if addr == "" {
-			addr = t.node(h.slot)
-		}
+		addr := cmp.Or(h.ask, t.node(h.slot))
 		if h.sentTo = addr; addr == "" {
 			continue
 		}
