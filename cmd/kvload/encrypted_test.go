@@ -56,7 +56,8 @@ func encrypted(t *testing.T) (dir, identity string) {
 func TestEncrypted(t *testing.T) {
 	dir, identity := encrypted(t)
 	other := filepath.Join(t.TempDir(), "other")
-	if id, err := age.GenerateX25519Identity(); err != nil {
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
 		t.Fatal(err)
 	} else if err := os.WriteFile(other, []byte(id.String()), 0o600); err != nil {
 		t.Fatal(err)
@@ -78,6 +79,10 @@ func TestEncrypted(t *testing.T) {
 	}
 	mustDo("what is inside was not looked at", "check", dir)
 	mustDo("load --uri redis://TARGET:6666 --in "+dir+" --identity KEYFILE\n", "check", dir)
+	two, plain := filepath.Join(t.TempDir(), "two"), filepath.Join(t.TempDir(), "plain")
+	mustDo("", "extract", "--encrypt-to", id.Recipient().String(), "--out", two, makeDump(t, []format.Record{text("a", "0")}, []format.Record{text("a", "1")}))
+	mustDo(" --map-db 0=default,1=TOKEN1 --identity KEYFILE\n", "check", two)
+	mustDo("kvload check "+plain+"\n", "extract", "--plain", "--identity", other, "--out", plain, two)
 	mustDo("sound: 3 keys", "check", "--identity", identity, dir)
 	mustDo("consistency", "inspect", "--identity", identity, dir)
 	mustDo("loaded 3 keys", append(load, "--identity", identity)...)

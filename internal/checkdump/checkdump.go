@@ -211,6 +211,9 @@ func (o *Options) files(ctx context.Context, location string) (bad int, inside b
 		o.Summary.Written += len(in.Files)
 		for _, f := range in.Files {
 			o.Summary.Stored += f.Size
+			if db, _, _, err := format.ParseChunkName(strings.TrimSuffix(f.Name, format.EncryptedSuffix)); err == nil {
+				o.Summary.Below(&format.Manifest{Totals: []format.Total{{DB: db, Stats: format.Stats{Keys: 1}}}})
+			}
 		}
 	}
 	return bad, len(o.Identities) > 0, err

@@ -120,7 +120,7 @@ func Then(command string, more ...string) After {
 		if err != nil {
 			return nil
 		}
-		return []string{Next(c, command, Identity, more...)}
+		return []string{Next(c, command, func(flag string) bool { return Identity(flag) && !c.Bool("plain") }, more...)}
 	}
 }
 

@@ -50,7 +50,7 @@ func Run(ctx context.Context, a *archive.Archive, out string, o Options) (*forma
 	m, err := o.run(ctx, a, out)
 	if err == nil && o.Summary != nil {
 		o.Summary.Note("a part of dump " + a.Manifest.Dump + " in " + summary.Place(a.Path()))
-		o.Summary.Made(m, out, false)
+		o.Summary.Made(m, out)
 	}
 	return m, err
 }

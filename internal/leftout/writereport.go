@@ -66,7 +66,7 @@ func (r *Report) Beside(j *journal.Journal) {
 	} else if r.name = ListName(j); r.Store != nil {
 		r.Path = r.Store.Path(r.name)
 	} else {
-		r.Path = filepath.Join(j.Path(), r.name)
+		r.Path = storage.Abs(filepath.Join(j.Path(), r.name))
 	}
 }
 

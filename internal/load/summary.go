@@ -174,7 +174,7 @@ func summarize(sum *summary.Summary, s checkpoint.Stats, list string, mayBeNothi
 // returns a LeftOutError if that is something.
 func LeftOut(sum *summary.Summary, status *loadstate.Status) error {
 	one, jn := summary.Summary{}, status.Shards[0].Journal
-	err := summarize(&one, status.Stats(), storage.Join(status.Root, leftout.ListName(jn)), true)
+	err := summarize(&one, status.Stats(), storage.Join(storage.Abs(status.Root), leftout.ListName(jn)), true)
 	for _, l := range one.LeftOut {
 		if l.Lost {
 			sum.AddLeft(l)

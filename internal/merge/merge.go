@@ -237,5 +237,5 @@ func (o *Options) summarize(r *Result) {
 	if r.Rest > 0 {
 		s.Note(progress.Plural(r.Rest, "delta of the chain is", "deltas of the chain are") + " not in it")
 	}
-	s.Made(m, o.Out, true)
+	s.Made(m, o.Out)
 }

@@ -32,7 +32,7 @@ func (r *rollback) clear(ctx context.Context) error {
 			return err
 		}
 	}
-	r.Summary.Note("the target is cleared")
+	r.Summary.Note("the target is cleared; the count is of the keys of this load, without those that deltas brought")
 	r.Summary.Rollback = &summary.Rollback{}
 	for _, p := range r.shards {
 		r.Summary.Rollback.Removed += p.journal.Stats().Keys

@@ -123,7 +123,7 @@ type Comparison struct {
 	Equal     bool  `json:"equal"`
 	Sampled   bool  `json:"sampled"`
 	// Bound is the share of all keys below which those that differ are with 95 % confidence, of a
-	// sample; 1: nothing is known.
+	// sample; 1: nothing is known; 0: it is of all.
 	Bound       float64      `json:"bound"`
 	Differences []Difference `json:"differences"`
 }
@@ -357,14 +357,14 @@ func (s *Summary) NotePartial(o format.Options) {
 	}
 }
 
-// Made says which dump was made of others, what it holds, and which keys of its source it lacks.
-// Lost is whether these count.
-func (s *Summary) Made(m *format.Manifest, place string, lost bool) {
+// Made says which dump was made of others, what it holds, and which keys of its source it lacks:
+// the exit code of the dump was for these.
+func (s *Summary) Made(m *format.Manifest, place string) {
 	s.Of(m, place)
 	s.Hold(m.Totals)
 	s.NotePartial(m.Options)
-	for _, r := range m.Skipped {
-		s.Leave(r.Reason, r.Keys, report.Reasons[r.Reason], lost && r.Reason != "deleted-or-expired", "")
+	if text := report.Lacks("the dump", m.Skipped, format.SkippedName+" in it"); text != "" {
+		s.Note(text)
 	}
 	s.Finished = true
 }

@@ -65,6 +65,7 @@ func ended(now *time.Time) *Summary {
 	s.Resumed(Counts{Keys: 234_567, Bytes: 1 << 29}, now.Add(-time.Hour), time.Time{})
 	s.Finished = true
 	s.Leave("refused", 12, report.LoadReasons["refused"], true, "/backup/left-out.jsonl")
+	s.Leave("changed", 1, "", true, "/backup/1.jsonl, /backup/left-out.jsonl")
 	s.Leave("expired", 7, report.LoadReasons["expired"], false, "")
 	s.Leave("short", 0, report.LoadReasons["short"], false, "")
 	s.File("journal", "s3://backups/state?endpoint=https://SECRET")
@@ -97,7 +98,7 @@ func TestText(t *testing.T) {
 	for _, want := range []string{
 		"left out (exit code 3): loaded 1,234,567 keys with 9,876,543 elements, 1.0 GiB of names and values, in 1m40s by this run, 1h1m40s in all",
 		"speed     10,000 keys a second, 5.1 MiB/s", "12 keys: refused (the target refused it, or a part of it)", "7 keys: expired (expired since the dump): no loss",
-		"list      /backup/left-out.jsonl", "retries   1", "no: compared", "dump      s3://backups/pika (4f6c",
+		"list      /backup/left-out.jsonl, /backup/1.jsonl\n", "retries   1", "no: compared", "dump      s3://backups/pika (4f6c",
 	} {
 		if !strings.Contains(s.String(), want) {
 			t.Errorf("it does not say %q:\n%s", want, s)
@@ -126,7 +127,7 @@ func TestShort(t *testing.T) {
 // TestTimes: all runs take as long as this one at least, and one that finds all done adds nothing.
 func TestTimes(t *testing.T) {
 	began := time.Unix(1_800_000_000, 0)
-	for ended, want := range map[time.Time]string{{}: "in 8s by this run, 16s in all", began.Add(7 * time.Second): "in 8s by this run, 7s in all"} {
+	for ended, want := range map[time.Time]string{{}: "in 8s by this run, 16s in all", began.Add(7 * time.Second): "in 8s by this run; it was done before, in 7s"} {
 		now := began.Add(8 * time.Second)
 		s := newSummary("kvload", "1.0", "load", func() time.Time { return now })
 		s.Resumed(Counts{}, began, ended)

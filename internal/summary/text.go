@@ -162,8 +162,11 @@ func (s *Summary) counted() string {
 
 func (s *Summary) took() string {
 	text := duration(s.Seconds)
-	if s.AllSeconds > 0 {
+	switch {
+	case s.AllSeconds >= s.Seconds:
 		text += " by this run, " + duration(s.AllSeconds) + " in all"
+	case s.AllSeconds > 0:
+		text += " by this run; it was done before, in " + duration(s.AllSeconds)
 	}
 	return text
 }
@@ -191,8 +194,10 @@ func (s *Summary) left(t *text) (list string) {
 			text += ": no loss"
 		}
 		t.say(label, text)
-		if l.Lost && l.List != "" {
-			list = l.List
+		for one := range strings.SplitSeq(l.List, nextList) {
+			if l.Lost {
+				list = lists(list, one)
+			}
 		}
 		label = ""
 	}

@@ -21,6 +21,9 @@ func TestConfidence(t *testing.T) {
 			t.Errorf("%d of %d: %g, want %g", c.differ, c.n, got, c.want)
 		}
 	}
+	if c := new(Tally).Comparison(nil); c.Bound != 0 {
+		t.Errorf("of all keys: %+v", c)
+	}
 	for _, c := range []struct {
 		keys, differ int64
 		bound        string

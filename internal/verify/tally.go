@@ -81,8 +81,10 @@ func (t *Tally) Comparison(sampled *sample.Sample) *summary.Comparison {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	c := &summary.Comparison{
-		Keys: t.keys, Differing: t.differ, Extra: t.classes[ExtraKey], Sampled: sampled != nil, Bound: Confidence(t.keys, t.differ),
-		Differences: []summary.Difference{},
+		Keys: t.keys, Differing: t.differ, Extra: t.classes[ExtraKey], Sampled: sampled != nil, Differences: []summary.Difference{},
+	}
+	if c.Sampled {
+		c.Bound = Confidence(t.keys, t.differ)
 	}
 	c.Equal = c.Differing == 0 && c.Extra == 0 && c.Keys > 0
 	for _, class := range Classes {
