@@ -276,6 +276,27 @@ func TestUndoneThenElsewhere(t *testing.T) {
 	w.load(0, append(flags, "--resume")...)
 }
 
+// TestDryRunOfLostFile: a file of the dump that is lost or cut is found before anything is written.
+func TestDryRunOfLostFile(t *testing.T) {
+	w := &walk{t: t, dir: makeDump(t, []format.Record{text("a", "1")}), state: filepath.Join(t.TempDir(), "state"), k: startKvrocks(t)}
+	chunks, err := filepath.Glob(filepath.Join(w.dir, "chunks", "db0", "*", "*"))
+	if err != nil || len(chunks) == 0 {
+		t.Fatal(chunks, err)
+	}
+	for _, says := range []string{"as the manifest says", "is not there"} {
+		damage := os.Remove
+		if says != "is not there" {
+			damage = func(name string) error { return os.Truncate(name, 9) }
+		}
+		if err := damage(chunks[0]); err != nil {
+			t.Fatal(err)
+		}
+		if r := w.run("load", "--dry-run"); r.code != 13 || !strings.Contains(r.stderr, says) {
+			t.Errorf("%d: %s%s", r.code, r.stdout, r.stderr)
+		}
+	}
+}
+
 // failedChecks returns the checks of a table that failed, as a load says them.
 func failedChecks(table string) (failed []string) {
 	lines := strings.Split(table, "\n")

@@ -116,7 +116,7 @@ func loadFlags() []cli.Flag {
 			command.Bool("follow", command.Dump, "load a dump while pikadump still writes it, "+
 				"and end when it is finished"),
 			command.Bool("dry-run", command.Written, "make the preflight checks, show all of "+
-				"them, and write nothing; exit code 0, or that of the load: 5, 11, 12"),
+				"them, and write nothing; exit code 0, or that of the load: 5, 11, 12, 13"),
 			command.Bool("verify", command.Written, "when the load is done, compare the target "+
 				"with the dump, as kvload verify does"),
 			command.Text("report", command.Output, "list what was left out in `FILE` (default: "+

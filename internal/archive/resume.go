@@ -143,7 +143,7 @@ func (w *Writer) unfinished(log func(string)) error {
 		return inDir(w.dir, err)
 	}
 	if err == nil {
-		err = w.allThere(m)
+		err = allThere(w.dir, m)
 		if err == nil {
 			return fmt.Errorf("%w: %s", ErrFinished, w.dir.Path(""))
 		}
@@ -155,8 +155,10 @@ func (w *Writer) unfinished(log func(string)) error {
 	return w.dir.Remove(format.ManifestName)
 }
 
-// allThere returns a CorruptError if a file that the manifest lists is lost, or has another size.
-func (w *Writer) allThere(m *format.Manifest) error {
+// AllThere returns a CorruptError if a file that the manifest lists is lost, or has another size.
+func (a *Archive) AllThere() error { return allThere(a.dir, a.Manifest) }
+
+func allThere(dir storage.Store, m *format.Manifest) error {
 	files := slices.Clone(m.Lists)
 	for _, c := range m.Chunks {
 		files = append(files, c.File)
@@ -165,16 +167,16 @@ func (w *Writer) allThere(m *format.Manifest) error {
 	g.SetLimit(requestsAtOnce)
 	for _, file := range files {
 		g.Go(func() error {
-			f, err := w.dir.Open(file.Name)
+			f, err := dir.Open(file.Name)
 			if errors.Is(err, fs.ErrNotExist) {
-				return &format.CorruptError{Name: w.dir.Path(file.Name), Err: errors.New("this file of the finished dump is not there: restore it from a copy, or dump again into another directory")}
+				return &format.CorruptError{Name: dir.Path(file.Name), Err: errors.New("this file of the finished dump is not there: restore it from a copy, or dump again into another directory")}
 			}
 			if err != nil {
 				return err
 			}
 			defer f.Close()
 			if f.Size() != file.Size {
-				return &format.CorruptError{Name: w.dir.Path(file.Name), Err: fmt.Errorf("it has %d bytes, not %d as the manifest says: restore it from a copy, or dump again into another directory", f.Size(), file.Size)}
+				return &format.CorruptError{Name: dir.Path(file.Name), Err: fmt.Errorf("it has %d bytes, not %d as the manifest says: restore it from a copy, or dump again into another directory", f.Size(), file.Size)}
 			}
 			return nil
 		})

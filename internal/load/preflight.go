@@ -72,7 +72,13 @@ type inspection struct {
 
 // look makes the checks. Names is why the names are refused, if they are.
 func (p *inspection) look(ctx context.Context, names error) (err error) {
-	need := p.need(p.feed.Archive(), p.own)
+	a := p.feed.Archive()
+	if p.DryRun {
+		if err := a.AllThere(); err != nil {
+			return err
+		}
+	}
+	need := p.need(a, p.own)
 	if p.facts, err = preflight.Inspect(ctx, p.Target.Target, *need); err != nil {
 		return MayWantTLS(err)
 	}
