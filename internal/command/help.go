@@ -14,7 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// Help is helpWidth columns wide; what a flag does stands below it.
+// Help is helpWidth columns wide, or as a terminal is; what a flag does stands below it.
 const helpWidth = 80
 
 // A manual is what there is to say of the commands of an app.
@@ -35,11 +35,14 @@ var templates = sync.OnceValue(func() *template.Template {
 
 // print takes the place of the library's template. Who reads it may end before it.
 func (m manual) print(w io.Writer, _ string, of any) {
-	if c, ok := of.(*cli.Command); ok {
-		_ = templates().ExecuteTemplate(w, "command", m.page(c, true))
-		return
+	name := "tool"
+	c, ok := of.(*cli.Command)
+	if ok {
+		name = "command"
 	}
-	_ = templates().ExecuteTemplate(w, "tool", m.page(nil, true))
+	var text strings.Builder
+	_ = templates().ExecuteTemplate(&text, name, m.page(c, true))
+	_, _ = io.WriteString(w, progress.Narrow(text.String(), progress.Width(w)))
 }
 
 // A page is what the templates show of a command, or of the tool: then Command is empty.

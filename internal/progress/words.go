@@ -48,6 +48,43 @@ func atWords(line []byte, width int) []byte {
 	}
 }
 
+var (
+	shell   = regexp.MustCompile(`^\s*(#|(\S+=\S+ |.*\| |ssh .*)*(pikadump|kvload) [a-z-]+ )|\\\n$`)
+	leading = regexp.MustCompile(`^ *(\S+  +)?`) // to the text in the second column of a table
+)
+
+// Narrow breaks the paragraphs of a text that are wider than so many columns between words, each
+// behind its margin, but no commands that are to be pasted. 0 columns: it breaks none.
+func Narrow(text string, width int) string {
+	if width == 0 {
+		return text
+	}
+	var out strings.Builder
+	var lines, words, first, margin string // of a paragraph
+	wide := false
+	end := func() {
+		if wide {
+			Wrap(&out, first, margin, words, width)
+		} else {
+			out.WriteString(lines)
+		}
+		lines, words, wide = "", "", false
+	}
+	for line := range strings.Lines(text) {
+		before, asIs := leading.FindString(line), shell.MatchString(line)
+		if asIs || before != margin || len(line) == len(before)+1 {
+			end()
+			first, margin = before, strings.Repeat(" ", len(before))
+		}
+		lines, words = lines+line, words+line[len(before):]
+		if wide = wide || utf8.RuneCountInString(line) > width+1; asIs {
+			wide, margin = false, "as it is"
+		}
+	}
+	end()
+	return out.String()
+}
+
 // Wrap writes a text in lines of at most width columns, broken between words, behind what stands
 // before its first line, and before the others. Errors of w are dropped.
 func Wrap(w io.Writer, first, others, text string, width int) {

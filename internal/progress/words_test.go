@@ -27,6 +27,21 @@ func TestAtWords(t *testing.T) {
 	}
 }
 
+// TestNarrow: help on a terminal that is narrower than it. A table keeps its columns, a paragraph
+// is filled, and a command stays in one piece.
+func TestNarrow(t *testing.T) {
+	const text = "TITLE:\n   a paragraph whose lines are\n   too wide for it\n\n   it fits\n   so\n\n   one   behind more than one blank\n   three short\n" +
+		"   kvload check --all --of it\n   NS=1 kvload load --in dump \\\n      --db 0\n   # a comment that is wide\n"
+	const want = "TITLE:\n   a paragraph whose\n   lines are too wide\n   for it\n\n   it fits\n   so\n\n   one   behind more\n         than one\n         blank\n   three short\n" +
+		"   kvload check --all --of it\n   NS=1 kvload load --in dump \\\n      --db 0\n   # a comment that is wide\n"
+	if got := Narrow(text, 21); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	if got := Narrow(text, 0); got != text {
+		t.Errorf("no terminal: %s", got)
+	}
+}
+
 // TestMessagesBreakAtWords: on a terminal only.
 func TestMessagesBreakAtWords(t *testing.T) {
 	const message = "a message that is longer than the terminal is wide\n"

@@ -83,7 +83,7 @@ func TestText(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	s := ended(&now)
 	text := ""
-	for columns, most := range map[int]int{60: 60, 80: 80, 200: 80} {
+	for columns, most := range map[int]int{60: 60, 70: 70, 80: 80, 200: 80} {
 		var b bytes.Buffer
 		if err := s.Text(&b, columns); err != nil {
 			t.Fatal(err)
@@ -92,6 +92,9 @@ func TestText(t *testing.T) {
 		for line := range strings.Lines(text) {
 			if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > most {
 				t.Errorf("longer than %d columns: %s", most, line)
+			}
+			if words := strings.Fields(line); strings.HasSuffix(line, " \\\n") && strings.HasPrefix(words[len(words)-2], "--") {
+				t.Errorf("in %d columns a flag is without its value: %s", columns, line)
 			}
 		}
 	}

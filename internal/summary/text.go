@@ -323,20 +323,20 @@ func (t *text) command(label, command string) {
 	fmt.Fprintln(t, line)
 }
 
-// words splits a command line between its words; those in quotes are one.
+// words splits a command line between its words; those in quotes are one, and so is a flag with its
+// value.
 func words(command string) (all []string) {
-	var word strings.Builder
-	quoted := false
-	for _, c := range command {
+	from, quoted, flag := 0, false, false
+	for i, c := range command {
 		if c == '\'' {
 			quoted = !quoted
 		}
-		if c == ' ' && !quoted {
-			all = append(all, word.String())
-			word.Reset()
+		if c != ' ' || quoted {
 			continue
 		}
-		word.WriteRune(c)
+		if flag = !flag && command[from] == '-'; !flag || strings.HasPrefix(command[i+1:], "--") {
+			all, from, flag = append(all, command[from:i]), i+1, false
+		}
 	}
-	return append(all, word.String())
+	return append(all, command[from:])
 }
