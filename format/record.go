@@ -164,6 +164,14 @@ func (r *Record) Elements() int {
 	return int(r.Part & PartFirst)
 }
 
+// Length returns how many elements the record holds, or bytes of a string or hyperloglog.
+func (r *Record) Length() int {
+	if r.Kind == String || r.Kind == HyperLogLog {
+		return len(r.Value)
+	}
+	return r.Elements()
+}
+
 // Validate reports the first rule of docs/FORMAT.md §5 that the record breaks.
 func (r *Record) Validate() error {
 	if err := r.validateHead(); err != nil {

@@ -314,10 +314,7 @@ func (s *ChunkSource) Next() (*format.Record, error) {
 // nextFrame returns the next frame, as format.ChunkReader.NextFrame does, and io.EOF as Next does.
 func (s *ChunkSource) nextFrame() ([]byte, error) {
 	frame, err := s.cr.NextFrame()
-	if err != nil {
-		return nil, s.ended(err)
-	}
-	return frame, nil
+	return frame, s.ended(err)
 }
 
 // ended compares the whole chunk with the manifest, if err is that it has ended.

@@ -90,13 +90,13 @@ func (a *Archive) checkChunk(c format.ChunkInfo) error {
 		return err
 	}
 	defer src.Close()
-	for {
-		if _, err := src.Next(); err == io.EOF {
-			return nil
-		} else if err != nil {
-			return err
-		}
+	for err == nil {
+		_, err = src.Next()
 	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // CheckInfo refuses a dump.json that is not of the dump that the manifest is of.

@@ -96,10 +96,8 @@ func (m *merged) lead() int {
 // hides reports whether nothing is to be given for a name: it is deleted, or the chunk continues
 // it, and a delta that has it gave it for the chunk before.
 func (m *merged) hides(name []byte) bool {
-	if m.given > 0 && m.chunk.Continues && bytes.Equal(name, m.chunk.Start) {
-		return true
-	}
-	return !m.deleted && m.Record().Kind == format.Deleted
+	givenBefore := m.given > 0 && m.chunk.Continues && bytes.Equal(name, m.chunk.Start)
+	return givenBefore || !m.deleted && m.Record().Kind == format.Deleted
 }
 
 func (m *merged) Record() *format.Record { return m.streams[m.given].src.Record() }

@@ -274,15 +274,15 @@ func (c *Comparison) differs(key []byte) error {
 // equal reports whether the dump goes on as r does, and ends where r ends its key. The order of
 // elements counts, in which a source shows them: that of their bytes (docs/SERVERS.md P2).
 func (c *Comparison) equal(r *format.Record) (bool, error) {
-	n := size(r)
+	n := r.Length()
 	for i := 0; i < n; {
-		if c.at == size(c.rec) {
+		if c.at == c.rec.Length() {
 			if more, err := c.more(); !more || err != nil {
 				return false, err
 			}
 			continue
 		}
-		m := min(n-i, size(c.rec)-c.at)
+		m := min(n-i, c.rec.Length()-c.at)
 		if !alike(r, i, c.rec, c.at, m) {
 			return false, nil
 		}
@@ -291,12 +291,12 @@ func (c *Comparison) equal(r *format.Record) (bool, error) {
 	if r.Part&format.PartLast == 0 {
 		return true, nil
 	}
-	for c.rec.Part&format.PartLast == 0 && c.at == size(c.rec) {
+	for c.rec.Part&format.PartLast == 0 && c.at == c.rec.Length() {
 		if more, err := c.more(); !more || err != nil {
 			return false, err
 		}
 	}
-	return c.at == size(c.rec) && c.rec.Part&format.PartLast != 0 && sameState(r.State, c.rec.State), nil
+	return c.at == c.rec.Length() && c.rec.Part&format.PartLast != 0 && sameState(r.State, c.rec.State), nil
 }
 
 // more goes to the dump's next part of the key.
@@ -307,14 +307,6 @@ func (c *Comparison) more() (bool, error) {
 	err := c.next(nil)
 	c.at = 0
 	return err == nil && c.rec != nil && c.rec.Part&format.PartFirst == 0, err
-}
-
-// size returns how many elements a record has, or bytes of a string.
-func size(r *format.Record) int {
-	if r.Kind == format.String || r.Kind == format.HyperLogLog {
-		return len(r.Value)
-	}
-	return r.Elements()
 }
 
 // alike reports whether n elements of a from i on are those of b from j on. Both are of one kind.

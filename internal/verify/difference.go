@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -36,11 +37,7 @@ var Classes = []Class{
 
 // Explained reports whether the class is no difference.
 func (c Class) Explained() bool {
-	switch c {
-	case ExpiredSince, ExpiryRounded, ExpiryUnknown, ZeroSign, ConflictLoser, Renamed, LeftOut:
-		return true
-	}
-	return false
+	return slices.Index(Classes, c) >= slices.Index(Classes, ExpiredSince)
 }
 
 // A Difference is what is found of one key, in one class.

@@ -154,7 +154,7 @@ func (f *flow) record() error {
 // none.
 func (f *flow) more() bool {
 	for f.err == nil && f.r != nil {
-		if f.at < size(f.r) {
+		if f.at < f.r.Length() {
 			return true
 		}
 		if f.r.Part&format.PartLast != 0 {
@@ -163,14 +163,6 @@ func (f *flow) more() bool {
 		f.err = f.record()
 	}
 	return false
-}
-
-// size returns how many elements, or bytes of a string, a record has.
-func size(r *format.Record) int {
-	if r.Kind == format.String || r.Kind == format.HyperLogLog {
-		return len(r.Value)
-	}
-	return r.Elements()
 }
 
 // answer fills in one answer.
@@ -208,8 +200,8 @@ func (f *flow) answer(q *Question) error {
 // count goes to the end of the key and counts what it passes.
 func (f *flow) count(n *int64) error {
 	for f.more() {
-		*n += int64(size(f.r) - f.at)
-		f.at = size(f.r)
+		*n += int64(f.r.Length() - f.at)
+		f.at = f.r.Length()
 	}
 	return f.err
 }
@@ -306,8 +298,7 @@ func (f *flow) entries(q *Question) error {
 		f.at++
 	}
 	if q.Tail && f.r != nil && f.r.State != nil {
-		state := *f.r.State
-		q.State = &state
+		q.State = new(*f.r.State)
 	}
 	return f.err
 }

@@ -9,8 +9,7 @@ import (
 // queue makes questions of a record.
 func (c *Checker) queue(ctx context.Context, k *key, r *format.Record, borrowed bool) error {
 	if r.State != nil {
-		state := *r.State
-		k.state = &state
+		k.state = new(*r.State)
 	}
 	switch {
 	case c.o.KeysOnly:
@@ -31,11 +30,7 @@ func (c *Checker) queue(ctx context.Context, k *key, r *format.Record, borrowed 
 
 // count adds the elements of a record to what its key must have.
 func (c *Checker) count(k *key, r *format.Record) {
-	if r.Kind == format.String || r.Kind == format.HyperLogLog {
-		k.wanted += int64(len(r.Value))
-		return
-	}
-	k.wanted += int64(r.Elements())
+	k.wanted += int64(r.Length())
 	if r.Kind == format.List {
 		return
 	}

@@ -100,19 +100,18 @@ func (c *Client) repeat(ctx context.Context, do func() error) error {
 
 // once connects, if no connection is open, and does something.
 func (c *Client) once(ctx context.Context, do func() error) (err error) {
-	if c.router == nil {
+	isNew := c.router == nil
+	if isNew {
 		if err = c.connect(ctx); err != nil {
 			return err
 		}
-		defer context.AfterFunc(ctx, c.router.Abort)()
-		if c.guard && c.target.Watches() {
-			if c.watches, err = c.canWatch(ctx); err != nil {
-				return err
-			}
-		}
-		return do()
 	}
 	defer context.AfterFunc(ctx, c.router.Abort)()
+	if isNew && c.guard && c.target.Watches() {
+		if c.watches, err = c.canWatch(ctx); err != nil {
+			return err
+		}
+	}
 	return do()
 }
 

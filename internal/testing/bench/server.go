@@ -14,6 +14,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
@@ -162,10 +163,8 @@ func (s *server) settle(ctx context.Context) error {
 	)
 	before, err := cpuOf(s.pid)
 	for idle, looks := 0, 0; err == nil && idle < quiet && looks < 600; looks++ {
-		select {
-		case <-time.After(look):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := retry.Sleep(ctx, look); err != nil {
+			return err
 		}
 		var now time.Duration
 		if now, err = cpuOf(s.pid); now-before > busy {

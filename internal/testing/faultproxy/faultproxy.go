@@ -5,11 +5,14 @@ package faultproxy
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 // A Plan is what happens to a connection. Counts are of bytes from the client to the server; zero
@@ -31,7 +34,8 @@ type Proxy struct {
 	target string
 	plan   func(n int) Plan
 	wg     sync.WaitGroup
-	closed chan struct{}
+	ctx    context.Context // ends when it is closed
+	close  context.CancelFunc
 
 	release  chan struct{} // closed when what is held may go
 	released chan struct{} // closed when it has gone, and the server has closed that connection
@@ -66,7 +70,8 @@ func Start(target string, plan func(n int) Plan) (*Proxy, error) {
 	if plan == nil {
 		plan = func(int) Plan { return Plan{} }
 	}
-	p := &Proxy{lis: lis, target: target, plan: plan, closed: make(chan struct{}), release: make(chan struct{}), released: make(chan struct{}), conns: map[*pair]bool{}}
+	p := &Proxy{lis: lis, target: target, plan: plan, release: make(chan struct{}), released: make(chan struct{}), conns: map[*pair]bool{}}
+	p.ctx, p.close = context.WithCancel(context.Background())
 	p.wg.Go(p.accept)
 	return p, nil
 }
@@ -122,7 +127,7 @@ func (p *Proxy) Cut() {
 
 // Close stops the proxy and resets every connection.
 func (p *Proxy) Close() {
-	close(p.closed)
+	p.close()
 	_ = p.lis.Close()
 	p.Cut()
 	p.wg.Wait()
@@ -151,11 +156,9 @@ func (p *Proxy) accept() {
 func (p *Proxy) serve(c *pair) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	select {
-	case <-p.closed:
+	if p.ctx.Err() != nil {
 		c.reset()
 		return
-	default:
 	}
 	plan := p.plan(p.count)
 	p.count++
@@ -183,7 +186,7 @@ func (p *Proxy) up(c *pair, plan Plan) {
 	for {
 		n, err := c.client.Read(buf)
 		data := buf[:n]
-		p.delay(plan.Latency)
+		_ = retry.Sleep(p.ctx, plan.Latency)
 		if plan.HoldAt != "" && bytes.Contains(data, []byte(plan.HoldAt)) && p.holdsFirst(c) {
 			p.hold(c, data)
 			return
@@ -196,7 +199,7 @@ func (p *Proxy) up(c *pair, plan Plan) {
 			p.mu.Unlock()
 			switch limit {
 			case plan.StallAfter:
-				<-p.closed
+				<-p.ctx.Done()
 			case plan.HalfCloseAfter:
 				_ = c.server.CloseWrite()
 				_, _ = io.Copy(io.Discard, c.client)
@@ -240,7 +243,7 @@ func (p *Proxy) hold(c *pair, data []byte) {
 	}()
 	select {
 	case <-p.release:
-	case <-p.closed:
+	case <-p.ctx.Done():
 		c.reset()
 		return
 	}
@@ -264,7 +267,7 @@ func (p *Proxy) down(c *pair, plan Plan) {
 	buf := make([]byte, 16<<10)
 	for {
 		n, err := c.server.Read(buf)
-		p.delay(plan.Latency)
+		_ = retry.Sleep(p.ctx, plan.Latency)
 		_, werr := c.client.Write(buf[:n])
 		if werr != nil && c.held.Load() {
 			_, err = io.Copy(io.Discard, c.server)
@@ -274,17 +277,5 @@ func (p *Proxy) down(c *pair, plan Plan) {
 			_ = c.client.CloseRead()
 			return
 		}
-	}
-}
-
-func (p *Proxy) delay(d time.Duration) {
-	if d == 0 {
-		return
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-p.closed:
 	}
 }

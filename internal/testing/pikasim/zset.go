@@ -51,11 +51,8 @@ func (c *call) addScores(step int, score func(i int) float64) {
 
 func zscore(c *call) {
 	z, _ := read[zset](c)
-	if f, there := z.scores.Get(c.str(2)); there {
-		c.out.text(formatScore(f))
-		return
-	}
-	c.out.null()
+	f, there := z.scores.Get(c.str(2))
+	c.out.bulkOrNull([]byte(formatScore(f)), there)
 }
 
 // zrange is ZRANGE key start stop [WITHSCORES].

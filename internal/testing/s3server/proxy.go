@@ -14,6 +14,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
 // A Fault is what happens to one request. The zero value is nothing.
@@ -57,12 +59,7 @@ func StartProxy(t testing.TB, addr string) *Proxy {
 		if ask != nil {
 			f = ask(r)
 		}
-		if f.Delay > 0 {
-			select {
-			case <-time.After(f.Delay):
-			case <-r.Context().Done():
-			}
-		}
+		_ = retry.Sleep(r.Context(), f.Delay)
 		if f.Status != 0 {
 			_, _ = io.Copy(io.Discard, r.Body)
 			w.WriteHeader(f.Status)
