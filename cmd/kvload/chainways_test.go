@@ -199,6 +199,7 @@ func TestNewDatabase(t *testing.T) {
 	if r := runCommand("verify", "--uri", uri, "--in", chain, "--base", base, "--map-db", "0=default,1=NS1", "--reverse"); r.code != 0 {
 		t.Error(r.code, r.stderr)
 	}
+	runCommand("rollback", "--uri", uri, "--in", base, "--flush").failed(t, 3, "other places than their base", "map[1:db1/]")
 }
 
 // TestSuffixTaken: a name that --on-conflict suffix made, and that comes into use at the source,

@@ -92,8 +92,9 @@ func leftOut(s *summary.Summary) []string {
 
 func afterRollback(c *cli.Context, s *summary.Summary, err error) (next []string) {
 	switch {
-	case s.Rollback == nil, s.Result == summary.Done && s.Chain != nil && s.Chain.Deltas == 0:
-		return nil // nothing was undone
+	case s.Rollback == nil, s.Result == summary.Done && s.Chain != nil && s.Chain.Deltas == 0,
+		s.Result == summary.Left && len(s.LeftOut) == 0:
+		return nil // nothing was undone, or no list says what is left
 	case s.Result == summary.Done:
 		keep := command.Of(c, "load", "threads", "break-lock")
 		more := slices.Concat(command.Recalled(c), s.Instead, []string{"--dry-run"})

@@ -208,6 +208,19 @@ func Behind(ctx context.Context, j *journal.Journal) (*LaterError, error) {
 	return nil, err
 }
 
+// PlacesBehind returns where the deltas behind a load have put databases.
+func PlacesBehind(ctx context.Context, j *journal.Journal) (map[int]string, error) {
+	all := map[int]string{}
+	for {
+		later, err := Behind(ctx, j)
+		if later == nil {
+			return all, err
+		}
+		j = later.load
+		maps.Copy(all, j.Bound().Places)
+	}
+}
+
 // Differs says what a comparison with the load alone finds.
 func (e *LaterError) Differs(ctx context.Context) string {
 	n := 1

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
@@ -18,7 +20,13 @@ func Clear(ctx context.Context, o Options, log io.Writer) error {
 
 // clear clears a target that was empty before the load.
 func (r *rollback) clear(ctx context.Context) error {
+	elsewhere := map[int]string{} // nobody has seen whether the target was empty there
 	for _, p := range r.shards {
+		behind, err := loadstate.PlacesBehind(ctx, p.journal)
+		if err != nil {
+			return err
+		}
+		maps.Copy(elsewhere, behind)
 		if empty := p.none && r.common.Empty || !p.none && p.journal.WasEmpty(); !empty {
 			return fmt.Errorf("%w: the target was not empty before the load: --flush would remove more than the load wrote; leave it out", exitcode.ErrRefused)
 		}
@@ -27,6 +35,7 @@ func (r *rollback) clear(ctx context.Context) error {
 		return err
 	}
 	for _, db := range r.DBs() {
+		delete(elsewhere, db)
 		v := readback.New(r.target.Target, db, r.retry.Start().Wait)
 		if err := errors.Join(v.Clear(ctx), v.Close()); err != nil {
 			return err
@@ -42,5 +51,8 @@ func (r *rollback) clear(ctx context.Context) error {
 			}
 		}
 	}
-	return r.end(ctx)
+	if err := r.end(ctx); err != nil || len(elsewhere) == 0 {
+		return err
+	}
+	return &exitcode.LeftOutError{Text: fmt.Sprintf("the target is cleared, but not what deltas have written into other places than their base (database and place: %v): clear those yourself", elsewhere)}
 }
