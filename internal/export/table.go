@@ -40,7 +40,7 @@ const narrow = 99
 func (e *tableEncoder) row(dst []byte, db, typ, expires, elements, key, value string) []byte {
 	form := "%4s  %-11s  %-20s  %9s  %s  %s"
 	if e.width <= narrow {
-		form = "%2s  %-6s  %-10.10s  %9s  %s  %s"
+		form = "%2s  %-6.6s  %-10.10s  %9s  %s  %s"
 	}
 	return append(append(dst, columns.Cut(fmt.Sprintf(form, db, typ, expires, elements, key, value), e.width)...), '\n')
 }

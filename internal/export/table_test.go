@@ -43,6 +43,7 @@ func TestTableColumns(t *testing.T) {
 		smalldump.String("accents", long("e\u0301")),
 		smalldump.String("both a"+long("商"), "1"),
 		smalldump.String("emoji", long("😀")),
+		{Kind: format.HyperLogLog, Key: []byte("hyper"), Part: format.PartWhole, Value: []byte("1")},
 		smalldump.Hash("lines", long("k"), "v"),
 		smalldump.String("wide", long("描述")),
 		smalldump.Hash("wide hash", "用户", long("a描")),
@@ -58,6 +59,9 @@ func TestTableColumns(t *testing.T) {
 		}
 		if err != nil {
 			t.Fatal(err)
+		}
+		if width <= narrow && !strings.Contains(keys.String(), " 0  hyperl              ") {
+			t.Errorf("the columns do not stand below each other:\n%s", &keys)
 		}
 		if strings.Contains(keys.String(), `\x`) {
 			t.Errorf("a character is shown as its bytes:\n%s", &keys)

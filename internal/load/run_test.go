@@ -360,7 +360,7 @@ func TestMeter(t *testing.T) {
 	log, err = run(t, o)
 	wants(t, log, err, 3, "1 refused")
 	s := o.Meter.Snapshot()
-	if s.Total.Keys < 3 || len(s.Parts) != 2 || !s.Ended || s.Phase != "load" {
+	if s.Total.Keys < 3 || len(s.Parts) != 2 || s.Parts[0].Type != "string" || !s.Ended || s.Phase != "load" {
 		t.Errorf("%+v", s)
 	}
 	for _, p := range s.Parts {

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -72,7 +74,9 @@ func Transfer(ctx context.Context, o TransferOptions) error {
 	if o.Phase != "" {
 		defer o.Meter.Begin(o.Phase, o.Workers)()
 	}
-	t.expect(!t.coming, o.Feed.Ready()...)
+	t.expect(!t.coming, slices.SortedStableFunc(slices.Values(o.Feed.Ready()), func(x, y archive.Unit) int {
+		return cmp.Or(x[0].DB-y[0].DB, slices.Index(format.Types, x[0].Type)-slices.Index(format.Types, y[0].Type))
+	})...)
 	return t.run(ctx)
 }
 

@@ -208,7 +208,7 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	units = archive.LargestFirst(loadstate.AssignUnits(c.Shard, units))
+	units = loadstate.AssignUnits(c.Shard, units)
 	defer c.Meter.Begin("verify", c.Workers)()
 	for _, u := range units {
 		c.Meter.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)}).Expect(u.Stored())
@@ -234,7 +234,7 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 			return paced{server, c.throttle}, nil
 		},
 	}
-	err = verify.Rounds(ctx, w, units, c.Workers, c.Rounds)
+	err = verify.Rounds(ctx, w, archive.LargestFirst(units), c.Workers, c.Rounds)
 	for _, census := range w.Censuses {
 		census.Close()
 	}
