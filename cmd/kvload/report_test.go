@@ -99,7 +99,7 @@ func TestReportChain(t *testing.T) {
 	if got := read(chain, "--base", base); !strings.Contains(got, "The dump with deltas up to number 2") || strings.Contains(got, "stored, compressed") {
 		t.Error("it does not say which deltas it has")
 	}
-	if got := read(archive.DeltaPath(chain, 2)); !strings.Contains(got, "Delta 2 of Pika") || !strings.Contains(got, "deletions, by type") {
+	if got := read(archive.DeltaPath(chain, 2)); !strings.Contains(got, "Delta 2 of Pika") || !strings.Contains(got, "deleted or of another type, by type") {
 		t.Error("it does not say that it is of a delta")
 	}
 	runCommand("report", chain, "--out", page).failed(t, 10, "stats and report take it with its --base")

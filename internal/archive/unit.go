@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
 // A Unit is what one worker loads alone: a chunk, or chunks of which each but the last
@@ -41,6 +42,16 @@ func (u Unit) Stored() (n int64) {
 		n += c.Size
 	}
 	return n
+}
+
+// ExpectIn adds the unit to what is expected of a part; its keys, unless some only are chosen.
+func (u Unit) ExpectIn(part *progress.Counter, some bool) {
+	part.Expect(u.Stored())
+	for _, c := range u {
+		if !some {
+			part.ExpectKeys(c.Keys)
+		}
+	}
 }
 
 // LargestFirst returns the units in another order: those with the most bytes come first.

@@ -136,7 +136,7 @@ func (m *maker) conflicts() note {
 func (m *maker) Verdict(notes []note) verdict {
 	v := verdict{Level: good, ID: "know", Title: m.say("Dump"), Text: m.say("complete, %s", m.count(m.s.Keys, "key", "keys"))}
 	if m.Manifest.Delta != nil {
-		v.Title, v.Text = m.say("Delta"), m.say("complete, %s and %s", m.count(m.s.Keys, "key", "keys"), m.count(m.s.Deleted, "deletion", "deletions"))
+		v.Title = m.say("Delta")
 	}
 	warnings := int64(0)
 	for _, n := range notes {

@@ -103,7 +103,7 @@ func (m *maker) Figures() []figure {
 		all = slices.Insert(all, 3, figure{m.say("stored, compressed"), progress.Bytes(report.Sum(m.Manifest.Totals).Stored)})
 	}
 	if m.s.Deleted > 0 {
-		all = append(all, figure{m.say("deletions, by type"), progress.Count(m.s.Deleted)})
+		all = append(all, figure{m.say("deleted or of another type, by type"), progress.Count(m.s.Deleted)})
 	}
 	return all
 }

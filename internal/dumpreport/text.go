@@ -18,7 +18,7 @@ func Text(w io.Writer, s *stats.Stats, width int) {
 		fmt.Fprintf(w, "with the deltas up to %s\n", s.Last)
 	}
 	if s.Deleted > 0 {
-		fmt.Fprintf(w, "deleted since the dump before: %s\n", progress.Plural(s.Deleted, "name", "names"))
+		fmt.Fprintf(w, "deleted or of another type, counted once for each type: %s\n", progress.Count(s.Deleted))
 	}
 	p.groups()
 	p.classes("size of a key with its name", "size", s.Sizes, p.sizeClass)

@@ -16,7 +16,7 @@ import (
 // An outcome is what became of the keys that were to be written.
 type outcome struct {
 	keys, elements, bytes int64 // that were
-	deleted               int64 // of keys: what a delta says is gone, counted once for each type
+	deleted               int64 // of keys: what a delta says is gone or of another type, counted once for each type
 	missing               int64 // that the dump does not have
 	left                  map[string]int64
 }
@@ -50,7 +50,7 @@ func (x *Exporter) miss(key []byte) {
 func (x *Exporter) Conclude(s *summary.Summary, err error) error {
 	s.Keys, s.Elements, s.Bytes = x.keys-x.deleted, x.elements, x.bytes
 	if x.deleted > 0 {
-		s.Note("deleted, counted once for each type: " + progress.Count(x.deleted))
+		s.Note("deleted or of another type, counted once for each type: " + progress.Count(x.deleted))
 	}
 	lost := int64(0)
 	for _, reason := range slices.Sorted(maps.Keys(x.left)) {

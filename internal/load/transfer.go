@@ -152,7 +152,7 @@ func (t *transfer) feed(ctx context.Context, to chan<- archive.Unit) (noMore, er
 		if coming && t.Feed.Finished() { // now it is known what there is
 			coming = false
 			for _, u := range append(came, t.Feed.Ready()...) {
-				t.part(u).Expect(u.Stored())
+				u.ExpectIn(t.part(u), t.Keep != nil)
 			}
 		}
 		select {
@@ -172,7 +172,7 @@ func (t *transfer) expect(all bool, units ...archive.Unit) {
 	for _, u := range units {
 		part, ju := t.part(u), t.Journal.Unit(u[0].Name)
 		if all {
-			part.Expect(u.Stored())
+			u.ExpectIn(part, t.Keep != nil)
 		}
 		work := int64(0)
 		if ju.IsDone() {

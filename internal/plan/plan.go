@@ -167,6 +167,12 @@ func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, erro
 	if len(dbs) > 1 {
 		f.Warnings = append(f.Warnings, strings.Join(dbs, ", ")+" hold keys: a Kvrocks has namespaces instead, and kvload load needs --map-db or --db")
 	}
+	if f.Conflicts > 0 {
+		f.Warnings = append(f.Warnings, "there are names with several types, which a Kvrocks cannot hold: kvload load needs --on-conflict")
+	}
+	if f.HyperLogLog > 0 {
+		f.Warnings = append(f.Warnings, "there are hyperloglogs, which a Kvrocks cannot hold: kvload load leaves them out (exit code 3), and stores their bytes with --hyperloglog string")
+	}
 	return f, f.binlogRoom(ctx, s, time.Since(begun))
 }
 

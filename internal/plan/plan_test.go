@@ -174,6 +174,9 @@ func TestSums(t *testing.T) {
 	if f.Keys != 4 || f.Conflicts != 1 || !strings.Contains(text, "1 name with several types, which is a key of each") {
 		t.Errorf("%d keys, %d names in several types:\n%s", f.Keys, f.Conflicts, text)
 	}
+	if !strings.Contains(text, "needs --on-conflict") {
+		t.Error(text)
+	}
 }
 
 func TestDivide(t *testing.T) {

@@ -42,7 +42,7 @@ func Dump(w io.Writer, m *format.Manifest, width int) {
 	Totals(w, m.Totals, width)
 	fmt.Fprintln(w)
 	if m.Delta != nil {
-		say("deleted, counted once for each type: %s", progress.Count(Sum(m.Totals).Deleted))
+		say("deleted or of another type, counted once for each type: %s", progress.Count(Sum(m.Totals).Deleted))
 	}
 	say("names in several types: %s", progress.Count(m.Conflicts))
 	say("expired while being read: %s", progress.Count(m.Expired))

@@ -46,7 +46,7 @@ func (b *undoing) run(ctx context.Context, units []archive.Unit) (err error) {
 	units = archive.LargestFirst(units)
 	defer b.Meter.Begin("rollback", b.Workers)()
 	for _, u := range units {
-		b.part(u).Expect(u.Stored())
+		u.ExpectIn(b.part(u), false)
 	}
 	over := b.Meter.Observe(ctx, func(ctx context.Context) { load.Observe(ctx, b.Meter, t) })
 	defer over()

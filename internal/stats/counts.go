@@ -35,7 +35,7 @@ type Group struct {
 	DB   int    `json:"db"`
 	Type string `json:"type"`
 	Counts
-	// Deleted are names that a delta deletes; no others are counted here.
+	// Deleted are names of a delta that are not of the type; no others are counted here.
 	Deleted int64 `json:"deleted"`
 }
 

@@ -32,7 +32,7 @@ type Stats struct {
 	// At is the end of the dump. Times to live are those that were left then.
 	At time.Time `json:"at"`
 	Counts
-	Deleted   int64   `json:"deleted"` // names that a delta deletes
+	Deleted   int64   `json:"deleted"` // in a delta, names by type that they are not of
 	Groups    []Group `json:"groups"`  // by database and type
 	Sizes     []Class `json:"sizes"`   // by bytes of name and content
 	Lengths   []Class `json:"lengths"` // of all but strings, by elements

@@ -149,7 +149,7 @@ func (o *Options) rounds(ctx context.Context, s *reader.Scanner, vo *verify.Opti
 	threads := dump.Threads(o.Threads, s.Source())
 	defer o.Meter.Begin("verify", threads)()
 	for _, u := range units {
-		o.Meter.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)}).Expect(u.Stored())
+		u.ExpectIn(o.Meter.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)}), o.Sample != nil || o.Filter.Key() != nil)
 	}
 	o.Meter.Note(func() string {
 		differ, _ := tally.Differing()

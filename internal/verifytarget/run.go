@@ -211,7 +211,7 @@ func (c *comparison) run(ctx context.Context, log io.Writer) error {
 	units = loadstate.AssignUnits(c.Shard, units)
 	defer c.Meter.Begin("verify", c.Workers)()
 	for _, u := range units {
-		c.Meter.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)}).Expect(u.Stored())
+		u.ExpectIn(c.Meter.Part(progress.Name{DB: u[0].DB, Type: string(u[0].Type)}), c.Sample != nil || c.Filter.Key() != nil)
 	}
 	if c.Reverse {
 		for _, db := range c.DBs() {
