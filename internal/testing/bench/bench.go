@@ -20,7 +20,7 @@ type job struct {
 	file string // of commands
 	dir  string
 	dump string // the last one that was made; empty: none yet
-	n    int    // what units says
+	n    int    // of what the data set has
 	unit string
 
 	rounds int
@@ -58,7 +58,8 @@ func runData(ctx context.Context, o *options, data string, keys int) error {
 	if keys > manyKeys {
 		j.rounds = 1
 	}
-	j.n, j.unit = units(data, keys)
+	set := dataSets[data]
+	j.n, j.unit = keys*set.times/set.keys, set.unit
 	if _, err := self(ctx, "data", data, strconv.Itoa(keys), j.file); err != nil {
 		return err
 	}

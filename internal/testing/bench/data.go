@@ -21,10 +21,17 @@ type section struct {
 	Commands      int
 }
 
-// dataSets make the commands of a data set of so many keys; each command has the arguments that
-// emit takes.
-var dataSets = map[string]func(keys int, emit func(args ...string)){
-	"mixed": mixed, "strings": texts, "large": large, "hash": wide,
+// A dataSet has as many units as times says for every keys that are asked for. Figures are per
+// million units.
+type dataSet struct {
+	make        func(keys int, emit func(args ...string)) // emit takes the arguments of a command
+	times, keys int
+	unit        string
+}
+
+var dataSets = map[string]dataSet{
+	"mixed": {mixed, 1, 1, "mixed keys"}, "strings": {texts, 1, 1, "strings by MSET"},
+	"large": {large, 1, 50, "strings of 10 KiB"}, "hash": {wide, 2, 1, "fields of one hash"},
 }
 
 // mixed is 70 % strings of about 120 bytes, the rest hashes, lists, sets and zsets of 8 to 10
@@ -98,19 +105,6 @@ func wide(keys int, emit func(...string)) {
 	}
 }
 
-// units is what the data set has so many of, for figures per million.
-func units(data string, keys int) (n int, name string) {
-	switch data {
-	case "large":
-		return keys / 50, "strings of 10 KiB"
-	case "hash":
-		return 2 * keys, "fields of one hash"
-	case "strings":
-		return keys, "strings by MSET"
-	}
-	return keys, "mixed keys"
-}
-
 // writeData is the role that writes a data set as a file of commands, and its sections beside it:
 // NAME KEYS FILE.
 func writeData(_ context.Context, args []string) error {
@@ -127,7 +121,7 @@ func writeData(_ context.Context, args []string) error {
 	parts := make([]section, 1)
 	var buf []byte
 	var failed error
-	dataSets[args[0]](keys, func(a ...string) {
+	dataSets[args[0]].make(keys, func(a ...string) {
 		buf = appendCommand(buf[:0], a)
 		if _, err := w.Write(buf); err != nil {
 			failed = err

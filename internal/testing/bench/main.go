@@ -75,7 +75,7 @@ func parse() (*options, error) {
 	}
 	o.data = strings.Split(data, ",")
 	for _, d := range o.data {
-		if dataSets[d] == nil {
+		if dataSets[d].make == nil {
 			return nil, fmt.Errorf("BENCH_DATA=%s: there are mixed, strings, large and hash", d)
 		}
 	}
@@ -86,12 +86,9 @@ func parse() (*options, error) {
 	if _, err := fmt.Sscanf(writes, "%dx%d", &o.rate, &o.seconds); err != nil || o.rate < 100 || o.seconds < 1 {
 		return nil, fmt.Errorf("BENCH_WRITES=%s: such as 20000x120", writes)
 	}
-	if s := os.Getenv("PIKA_ADDR"); s != "" {
-		o.pikas = strings.Split(s, ",")
-	}
-	if s := os.Getenv("KVROCKS_ADDR"); s != "" {
-		o.kvrocks = strings.Split(s, ",")
-	}
+	isComma := func(r rune) bool { return r == ',' }
+	o.pikas = strings.FieldsFunc(os.Getenv("PIKA_ADDR"), isComma)
+	o.kvrocks = strings.FieldsFunc(os.Getenv("KVROCKS_ADDR"), isComma)
 	return &o, nil
 }
 

@@ -31,8 +31,8 @@ type Plan struct {
 // A Proxy forwards connections to one server.
 type Proxy struct {
 	lis    net.Listener
-	target string
-	plan   func(n int) Plan
+	target atomic.Pointer[string]
+	plan   atomic.Pointer[func(n int) Plan]
 	wg     sync.WaitGroup
 	ctx    context.Context // ends when it is closed
 	close  context.CancelFunc
@@ -41,10 +41,11 @@ type Proxy struct {
 	released chan struct{} // closed when it has gone, and the server has closed that connection
 	holds    bool
 
+	count atomic.Int64 // of connections
+	hit   atomic.Int64 // of these, by their plan
+
 	mu    sync.Mutex
 	conns map[*pair]bool
-	count int
-	hit   int // by their plan
 }
 
 type pair struct {
@@ -70,8 +71,10 @@ func Start(target string, plan func(n int) Plan) (*Proxy, error) {
 	if plan == nil {
 		plan = func(int) Plan { return Plan{} }
 	}
-	p := &Proxy{lis: lis, target: target, plan: plan, release: make(chan struct{}), released: make(chan struct{}), conns: map[*pair]bool{}}
+	p := &Proxy{lis: lis, release: make(chan struct{}), released: make(chan struct{}), conns: map[*pair]bool{}}
 	p.ctx, p.close = context.WithCancel(context.Background())
+	p.SetTarget(target)
+	p.SetPlan(plan)
 	p.wg.Go(p.accept)
 	return p, nil
 }
@@ -80,19 +83,11 @@ func Start(target string, plan func(n int) Plan) (*Proxy, error) {
 func (p *Proxy) Addr() string { return p.lis.Addr().String() }
 
 // Connections returns how many there have been.
-func (p *Proxy) Connections() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.count
-}
+func (p *Proxy) Connections() int { return int(p.count.Load()) }
 
 // Disturbed returns how many connections have come to where their plan resets, half closes or
 // stalls them.
-func (p *Proxy) Disturbed() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.hit
-}
+func (p *Proxy) Disturbed() int { return int(p.hit.Load()) }
 
 // Release sends what is held to the server, and the end of the connection after it. It returns when
 // the server has closed it: all that came whole was run, or never will be. It is called once, when
@@ -103,18 +98,10 @@ func (p *Proxy) Release() {
 }
 
 // SetPlan replaces the plan for connections to come.
-func (p *Proxy) SetPlan(plan func(n int) Plan) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.plan = plan
-}
+func (p *Proxy) SetPlan(plan func(n int) Plan) { p.plan.Store(&plan) }
 
 // SetTarget lets connections to come lead to another server, as an address does that moves.
-func (p *Proxy) SetTarget(target string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.target = target
-}
+func (p *Proxy) SetTarget(target string) { p.target.Store(&target) }
 
 // Cut resets every connection there is.
 func (p *Proxy) Cut() {
@@ -140,10 +127,7 @@ func (p *Proxy) accept() {
 			return
 		}
 		client := c.(*net.TCPConn)
-		p.mu.Lock()
-		target := p.target
-		p.mu.Unlock()
-		s, err := net.Dial("tcp", target)
+		s, err := net.Dial("tcp", *p.target.Load())
 		if err != nil {
 			_ = client.SetLinger(0)
 			_ = client.Close()
@@ -160,8 +144,7 @@ func (p *Proxy) serve(c *pair) {
 		c.reset()
 		return
 	}
-	plan := p.plan(p.count)
-	p.count++
+	plan := (*p.plan.Load())(int(p.count.Add(1)) - 1)
 	p.conns[c] = true
 	p.wg.Go(func() {
 		var both sync.WaitGroup
@@ -194,9 +177,7 @@ func (p *Proxy) up(c *pair, plan Plan) {
 		limit := first(plan.ResetAfter, plan.HalfCloseAfter, plan.StallAfter)
 		if over := limit > 0 && sent+int64(n) >= limit; over {
 			_, _ = c.server.Write(data[:limit-sent])
-			p.mu.Lock()
-			p.hit++
-			p.mu.Unlock()
+			p.hit.Add(1)
 			switch limit {
 			case plan.StallAfter:
 				<-p.ctx.Done()
@@ -229,7 +210,7 @@ func (p *Proxy) holdsFirst(c *pair) bool {
 	}
 	p.holds = true
 	c.held.Store(true)
-	p.hit++
+	p.hit.Add(1)
 	return true
 }
 

@@ -167,7 +167,7 @@ func (m *master) info(t *infoText) {
 					at := db.binlog.at
 					behind = fmt.Sprint((at.file-n.sent.file)*size + at.offset - n.sent.offset)
 				}
-				lag += "(" + m.name(db) + ":" + behind + ")"
+				lag += "(" + db.name + ":" + behind + ")"
 			}
 			lines = append(lines, fmt.Sprintf("ip=%s,port=%d,conn_fd=%d,lag=%s", name.ip, name.port, 100+len(lines), lag))
 		}

@@ -68,6 +68,7 @@ type keyspace = btree.Map[string, *record]
 
 // database is one numbered database.
 type database struct {
+	name    string
 	oneType bool
 	names   [kinds]*keyspace
 	scans   *cursors        // of SCAN and KEYS
@@ -83,8 +84,8 @@ type database struct {
 	orphans uint64
 }
 
-func newDatabase(v Version) *database {
-	db := &database{oneType: v.oneType(), scans: newCursors()}
+func newDatabase(name string, v Version) *database {
+	db := &database{name: name, oneType: v.oneType(), scans: newCursors()}
 	for k := range db.members {
 		db.members[k] = newCursors()
 	}

@@ -117,7 +117,7 @@ func response(kind, code uint64) message { return message{}.number(1, kind).numb
 func (m message) databases(s *Server) message {
 	body := message{}.number(1, 1) // classic mode
 	for _, db := range s.dbs {
-		d := message{}.text(1, s.master.name(db)).number(2, 1)
+		d := message{}.text(1, db.name).number(2, 1)
 		if s.opt.Version.oneType() {
 			d = d.number(3, 3) // db-instance-num
 		}

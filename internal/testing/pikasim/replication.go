@@ -163,7 +163,7 @@ func (m *master) collect(r *replica, now time.Time) {
 		for batch := range slices.Chunk(items, syncBatch) {
 			reply := response(binlogSync, codeOK)
 			for _, it := range batch {
-				reply = reply.item(m.name(n.db), it, n.session)
+				reply = reply.item(n.db.name, it, n.session)
 				n.window = append(n.window, sentItem{end: it.end})
 				n.sent = it.end
 			}
@@ -171,20 +171,15 @@ func (m *master) collect(r *replica, now time.Time) {
 			n.spoke = now
 		}
 		if n.sent == n.acked && now.Sub(n.spoke) > replicaPing {
-			r.reply(response(binlogSync, codeOK).item(m.name(n.db), logItem{}, n.session))
+			r.reply(response(binlogSync, codeOK).item(n.db.name, logItem{}, n.session))
 			n.spoke = now
 		}
 	}
 }
 
-// name is a database's.
-func (m *master) name(db *database) string {
-	return fmt.Sprintf("db%d", slices.Index(m.server.dbs, db))
-}
-
 // database is the one of a name, or nil.
 func (m *master) database(name string) *database {
-	i := slices.IndexFunc(m.server.dbs, func(db *database) bool { return m.name(db) == name })
+	i := slices.IndexFunc(m.server.dbs, func(db *database) bool { return db.name == name })
 	if i < 0 {
 		return nil
 	}

@@ -50,8 +50,8 @@ func Start(opt Options) (*Server, error) {
 		counts:   map[string]int64{},
 	}
 	s.master = &master{port: port{Listener: replicas}, server: s, sessions: map[*database]uint64{}}
-	for range opt.Databases {
-		db := newDatabase(opt.Version)
+	for i := range opt.Databases {
+		db := newDatabase(fmt.Sprintf("db%d", i), opt.Version)
 		db.binlog.keep = opt.Replication
 		s.dbs = append(s.dbs, db)
 	}
