@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -128,8 +129,5 @@ func (w *Worker) ask(ctx context.Context, k *key, name string, args ...any) (*co
 	if !c.Reply.IsError() {
 		return c, nil
 	}
-	if advice := conn.Fatal(c.Reply.Text); advice != nil {
-		return nil, w.stop(c, c.Reply.Text, advice)
-	}
-	return nil, w.stop(c, c.Reply.Text, unequal(resp.ErrUnexpected))
+	return nil, w.stop(c, c.Reply.Text, cmp.Or(conn.Fatal(c.Reply.Text), unequal(resp.ErrUnexpected)))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -87,12 +88,8 @@ func (f *Facts) probe(ctx context.Context, c *conn.Conn, need *Need) error {
 // it is not for transactions, or the key is another node's.
 func isKnown(reply string) bool {
 	reply = strings.TrimPrefix(reply, "ERR ") // Kvrocks 2.6 (SERVERS.md K12)
-	for _, begin := range []string{"Can't execute", "MOVED ", "CLUSTERDOWN", "TRYAGAIN"} {
-		if strings.HasPrefix(reply, begin) {
-			return true
-		}
-	}
-	return false
+	begins := func(with string) bool { return strings.HasPrefix(reply, with) }
+	return slices.ContainsFunc([]string{"Can't execute", "MOVED ", "CLUSTERDOWN", "TRYAGAIN"}, begins)
 }
 
 // probeTime is how long the keys of a probe live, should nobody delete them.

@@ -39,7 +39,7 @@ type Proxy struct {
 
 	release  chan struct{} // closed when what is held may go
 	released chan struct{} // closed when it has gone, and the server has closed that connection
-	holds    bool
+	holds    atomic.Bool
 
 	count atomic.Int64 // of connections
 	hit   atomic.Int64 // of these, by their plan
@@ -203,12 +203,9 @@ func (p *Proxy) up(c *pair, plan Plan) {
 
 // holdsFirst reports whether c is the first that is to be held.
 func (p *Proxy) holdsFirst(c *pair) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.holds {
+	if p.holds.Swap(true) {
 		return false
 	}
-	p.holds = true
 	c.held.Store(true)
 	p.hit.Add(1)
 	return true

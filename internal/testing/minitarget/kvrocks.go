@@ -335,13 +335,9 @@ func (k *Kvrocks) show(n name) {
 		for field, value := range c.fields {
 			k.run(k.own, "HSET", n.key, field, value)
 		}
-	case typeList:
-		if size > 0 {
-			k.run(k.own, "RPUSH", append([]string{n.key}, c.members...)...)
-		}
-	case typeSet:
-		if size > 0 {
-			k.run(k.own, "SADD", append([]string{n.key}, c.members...)...)
+	case typeList, typeSet:
+		if add := map[byte]string{typeList: "RPUSH", typeSet: "SADD"}; size > 0 {
+			k.run(k.own, add[h.kind], append([]string{n.key}, c.members...)...)
 		}
 	case typeZset:
 		for member, score := range c.scores {

@@ -89,36 +89,28 @@ func setnx(c *call) {
 	c.out.flag(!found)
 }
 
+// mset is MSET, and MSETNX, which sets all names or none. ≤3.4 log it as it was sent, later ones
+// each name by itself.
 func mset(c *call) {
 	if len(c.args)%2 == 0 {
 		c.fail(wrongNumber(c.name))
 	}
-	c.setPairs()
-	c.out.ok()
-}
-
-// setPairs sets name after name; ≤3.4 log it as it was sent, later ones each by itself.
-func (c *call) setPairs() {
-	for i := 1; i < len(c.args); i += 2 {
-		c.setText(c.str(i), c.args[i+1])
-		c.logsNew(words("set", c.str(i), c.str(i+1)))
-	}
-}
-
-// msetnx sets all names or none.
-func msetnx(c *call) {
-	if len(c.args)%2 == 0 {
-		c.fail(wrongNumber(c.name))
-	}
-	for i := 1; i < len(c.args); i += 2 {
+	for i := 1; i < len(c.args) && c.name == "msetnx"; i += 2 {
 		if t, _ := find[text](c, c.str(i)); t != nil {
 			c.logsNew()
 			c.out.integer(0)
 			return
 		}
 	}
-	c.setPairs()
-	c.out.integer(1)
+	for i := 1; i < len(c.args); i += 2 {
+		c.setText(c.str(i), c.args[i+1])
+		c.logsNew(words("set", c.str(i), c.str(i+1)))
+	}
+	if c.name == "mset" {
+		c.out.ok()
+	} else {
+		c.out.integer(1)
+	}
 }
 
 func getset(c *call) {

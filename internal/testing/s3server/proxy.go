@@ -32,16 +32,17 @@ type Fault struct {
 type Proxy struct {
 	front *httptest.Server
 
-	mu    sync.Mutex
-	fault func(*http.Request) Fault
-	log   []string
+	fault atomic.Pointer[func(*http.Request) Fault]
+	sent  atomic.Int64
 
-	sent atomic.Int64
+	mu  sync.Mutex
+	log []string
 }
 
 // StartProxy puts a Proxy before a server that listens at addr.
 func StartProxy(t testing.TB, addr string) *Proxy {
 	p := &Proxy{}
+	p.SetFault(nil)
 	forward := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(&url.URL{Scheme: "http", Host: addr})
@@ -53,10 +54,9 @@ func StartProxy(t testing.TB, addr string) *Proxy {
 	p.front = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.mu.Lock()
 		p.log = append(p.log, r.Method+" "+r.URL.Path)
-		ask := p.fault
 		p.mu.Unlock()
 		var f Fault
-		if ask != nil {
+		if ask := *p.fault.Load(); ask != nil {
 			f = ask(r)
 		}
 		_ = retry.Sleep(r.Context(), f.Delay)
@@ -81,11 +81,7 @@ func (p *Proxy) Addr() string { return strings.TrimPrefix(p.front.URL, "http://"
 
 // SetFault sets what is asked about each request from now on; nil: all go through. It is called
 // from many goroutines.
-func (p *Proxy) SetFault(f func(*http.Request) Fault) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.fault = f
-}
+func (p *Proxy) SetFault(f func(*http.Request) Fault) { p.fault.Store(&f) }
 
 // Requests returns method and path of all requests so far.
 func (p *Proxy) Requests() []string {

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
@@ -37,11 +38,7 @@ func Start(t testing.TB, addr string) (port, ca string) {
 			go pass(c, addr)
 		}
 	}()
-	_, port, err = net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port, ca
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), ca
 }
 
 func pass(c net.Conn, addr string) {
