@@ -108,7 +108,7 @@ func (j *Journal) Check(id Identity) error { return id.Check(j.Bound(), j.Path()
 // Check compares a run at hand with what a place is of.
 func (id Identity) Check(old Identity, where string) error {
 	if diff := id.difference(&old); diff != "" {
-		return fmt.Errorf("%w: by the journal in %s %s; give what it was begun with, or another place with --state; if nothing of it is left on the target, remove that directory",
+		return fmt.Errorf("%w: %s holds the journal of another load: %s; give what it was begun with, or another place with --state; if nothing of it is left on the target, remove that directory",
 			ErrDiffers, where, diff)
 	}
 	return nil

@@ -83,7 +83,7 @@ func Keyspaces(mapDB map[int]target.Keyspace, own target.Keyspace, units []archi
 			p, ok = own, true
 		}
 		if !ok {
-			return nil, fmt.Errorf("%w: the dump has keys in database %d, which --map-db does not name; add it, or, of a full dump, leave it out with --db", exitcode.ErrRefused, db)
+			return nil, fmt.Errorf("%w: the dump has keys in database %d, which --map-db does not name; add it, or leave it out with --db (of a full dump)", exitcode.ErrRefused, db)
 		}
 		chosen[db] = p
 	}
