@@ -24,7 +24,8 @@ type server struct {
 	name string
 	addr string
 	pid  string // of one that was given, for settle
-	stop func() // nil: it was given
+
+	close func() // stops it, unless it was given
 }
 
 // simulate is the role of a simulated Pika, whose address it prints: follow, if it takes replicas.
@@ -74,7 +75,7 @@ func started(cmd *exec.Cmd, name string, ready func(line string) (addr string, o
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{name: name, stop: func() {
+	s := &server{name: name, close: func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}}
@@ -84,7 +85,7 @@ func started(cmd *exec.Cmd, name string, ready func(line string) (addr string, o
 			return s, nil
 		}
 	}
-	s.stop()
+	s.close()
 	return nil, fmt.Errorf("%s did not start", name)
 }
 
@@ -97,7 +98,7 @@ func given(ctx context.Context, addr string) (*server, error) {
 	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return nil, fmt.Errorf("%s is not on this host: it would lose its data", addr)
 	}
-	s := &server{addr: addr}
+	s := &server{addr: addr, close: func() {}}
 	c := s.client()
 	defer c.Close()
 	info, err := c.Info(ctx, "server").Result()
@@ -175,10 +176,4 @@ func (s *server) settle(ctx context.Context) error {
 		before = now
 	}
 	return err
-}
-
-func (s *server) close() {
-	if s.stop != nil {
-		s.stop()
-	}
 }

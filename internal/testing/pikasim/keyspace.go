@@ -85,7 +85,7 @@ type database struct {
 }
 
 func newDatabase(name string, v Version) *database {
-	db := &database{name: name, oneType: v.oneType(), scans: newCursors()}
+	db := &database{name: name, buried: map[string]bool{}, oneType: v.oneType(), scans: newCursors()}
 	for k := range db.members {
 		db.members[k] = newCursors()
 	}
@@ -163,7 +163,7 @@ func (db *database) put(k kind, name string, v value) *record {
 			}
 		}
 	}
-	db.forget(name)
+	delete(db.cached, name)
 	db.names[k].Set(db.stored(name), r)
 	return r
 }
@@ -171,25 +171,15 @@ func (db *database) put(k kind, name string, v value) *record {
 // remove deletes a name of one type. Of a collection the empty record stays.
 func (db *database) remove(k kind, name string) {
 	if k == streamKind {
-		if db.buried == nil {
-			db.buried = map[string]bool{}
-		}
 		db.buried[name] = true
 	}
-	db.forget(name)
+	delete(db.cached, name)
 	if k == strKind {
 		db.names[k].Delete(name)
 		return
 	}
 	r, _ := db.names[k].Get(name)
 	r.expire, r.value = 0, gone{}
-}
-
-// forget drops what the cache remembers of a name.
-func (db *database) forget(name string) {
-	if len(db.cached) > 0 {
-		delete(db.cached, name)
-	}
 }
 
 // census is the last count of keys, which INFO keyspace 1 orders. A real Pika

@@ -43,9 +43,6 @@ func (p *port) join(conn net.Conn) bool {
 	if p.closed {
 		return false
 	}
-	if p.conns == nil {
-		p.conns = map[net.Conn]struct{}{}
-	}
 	p.accepted++
 	p.conns[conn] = struct{}{}
 	return true

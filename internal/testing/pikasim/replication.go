@@ -207,8 +207,8 @@ func (m *master) answer(r *replica, q replicaRequest) {
 	case removeSlaveNode:
 		db := m.database(q.db)
 		m.nodes = slices.DeleteFunc(m.nodes, func(n *node) bool { return n.name == q.node && n.db == db })
-		host, port := m.server.hostPort()
-		r.reply(response(removeSlaveNode, codeOK).removed(host, port, q.db))
+		own := m.server.clients.Addr().(*net.TCPAddr)
+		r.reply(response(removeSlaveNode, codeOK).removed(own.IP.String(), uint64(own.Port), q.db))
 	}
 }
 

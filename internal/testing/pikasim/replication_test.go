@@ -221,7 +221,7 @@ type testReplica struct {
 	r    *bufio.Reader
 }
 
-func portOf(s *Server) uint64 { _, port := s.hostPort(); return port }
+func portOf(s *Server) uint64 { return uint64(s.clients.Addr().(*net.TCPAddr).Port) }
 
 func dialReplica(t testing.TB, s *Server) *testReplica {
 	t.Helper()

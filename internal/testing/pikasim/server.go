@@ -38,12 +38,6 @@ type Server struct {
 // Addr is the address the server listens on.
 func (s *Server) Addr() string { return s.clients.Addr().String() }
 
-// hostPort is the address in parts.
-func (s *Server) hostPort() (host string, port uint64) {
-	addr := s.clients.Addr().(*net.TCPAddr)
-	return addr.IP.String(), uint64(addr.Port)
-}
-
 // runID is another one at each start.
 func (s *Server) runID() string { return fmt.Sprintf("%040x", s.run) }
 

@@ -10,6 +10,7 @@ package pikasim
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"time"
 )
 
@@ -40,7 +41,7 @@ func Start(opt Options) (*Server, error) {
 	}
 	s := &Server{
 		opt:      opt,
-		clients:  port{Listener: listener},
+		clients:  port{Listener: listener, conns: map[net.Conn]struct{}{}},
 		table:    commands(opt.Version),
 		started:  opt.Clock(),
 		run:      runs.Add(1),
@@ -49,7 +50,7 @@ func Start(opt Options) (*Server, error) {
 		replica:  opt.Replica,
 		counts:   map[string]int64{},
 	}
-	s.master = &master{port: port{Listener: replicas}, server: s, sessions: map[*database]uint64{}}
+	s.master = &master{port: port{Listener: replicas, conns: map[net.Conn]struct{}{}}, server: s, sessions: map[*database]uint64{}}
 	for i := range opt.Databases {
 		db := newDatabase(fmt.Sprintf("db%d", i), opt.Version)
 		db.binlog.keep = opt.Replication
