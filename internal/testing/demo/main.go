@@ -154,12 +154,10 @@ func (s *story) kill(ctx context.Context, target *redis.Client) error {
 	if err := cmd.Start(); err != nil {
 		return err
 	}
-	for n := int64(0); n < keys/2; {
-		var err error
+	for n, err := int64(0), error(nil); n < keys/2; time.Sleep(10 * time.Millisecond) {
 		if n, err = target.DBSize(ctx).Result(); err != nil {
 			return err
 		}
-		time.Sleep(10 * time.Millisecond)
 	}
 	if err := cmd.Process.Kill(); err != nil {
 		return err

@@ -23,10 +23,8 @@ func patternDelete(c *call) {
 		if only = kindNamed(c.word(2)); only == noKind {
 			c.fail("ERR Invalid argument for 'pkpatternmatchdel' command")
 		}
-	} else if c.logs(); len(c.args) > 2 {
-		if c.number(2) < 1 {
-			c.fail(notInteger)
-		}
+	} else if c.logs(); len(c.args) > 2 && c.number(2) < 1 {
+		c.fail(notInteger)
 	}
 	var n int64
 	for k := range streamKind {
@@ -72,10 +70,7 @@ func exists(c *call) {
 func typeOf(c *call) {
 	for k := range kinds {
 		r := c.db.record(k, c.str(1))
-		if r == nil {
-			continue
-		}
-		if c.db.oneType || k != streamKind && r.alive(c.now) {
+		if r != nil && (c.db.oneType || k != streamKind && r.alive(c.now)) {
 			c.out.status(k.String())
 			return
 		}

@@ -129,8 +129,7 @@ func commands(v Version) map[string]*command {
 	if v.oneType() {
 		table["pkpatternmatchdel"].arity = -2
 		add(writes, -2, combine, "sunion", "sinter", "sdiff")
-	}
-	if !v.oneType() {
+	} else {
 		add(reads, 2, ptype, "ptype")
 	}
 	return table
