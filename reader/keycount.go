@@ -128,16 +128,16 @@ func (c *conn) freshCount(ctx context.Context, db int) (KeyCounts, error) {
 
 // counted waits for the end of a count.
 func (c *conn) counted(ctx context.Context, db int) (KeyCounts, error) {
-	delay := 10 * time.Millisecond
-	for waited := time.Duration(0); waited < countBound; waited += delay {
+	for waited := time.Duration(0); waited < countBound; {
 		counts, running, err := c.lastCount(ctx, db, false)
 		if err != nil || !running {
 			return counts, err
 		}
+		delay := min(10*time.Millisecond+waited/8, 2*time.Second) // a dump that is done may wait for it
 		if err := retry.Sleep(ctx, delay); err != nil {
 			return nil, err
 		}
-		delay = min(2*delay, 2*time.Second)
+		waited += delay
 	}
 	return nil, ErrStillCounting
 }
