@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"io"
 	"slices"
 
@@ -85,41 +84,23 @@ func (b *BaseLook) after(m *archive.Archive, p *Presence, keys []LoadedKey) (now
 	slices.SortFunc(keys, func(x, y LoadedKey) int {
 		return cmp.Or(cmp.Compare(x.db, y.db), bytes.Compare(x.source, y.source))
 	})
+	types := slices.DeleteFunc(slices.Clone(format.Types), func(t format.Type) bool { return !b.Filter.Type(t) })
 	for _, db := range b.DBs() {
-		for _, t := range format.Types {
-			if !b.Filter.Type(t) {
+		f := m.Finder(db, types...)
+		defer f.Close()
+		for _, k := range keys {
+			if k.db != db {
 				continue
 			}
-			c := m.Cursor(db, t)
-			var r *format.Record
-		keys:
-			for _, k := range keys {
-				if k.db != db {
-					continue
+			err := f.Find(k.source, func(r *format.Record) error {
+				if r.Kind != format.Deleted {
+					now = p.add(now, db, r)
 				}
-				for err := error(nil); r == nil || bytes.Compare(r.Key, k.source) < 0; {
-					if r, err = c.Seek(k.source); errors.Is(err, io.EOF) {
-						break keys
-					}
-					if err != nil {
-						c.Close()
-						return nil, err
-					}
-				}
-				if !bytes.Equal(r.Key, k.source) {
-					continue
-				}
-				name, out := p.Rename(db, r.Kind, r.Key)
-				expire, short := p.Expire(r.Expire)
-				if out != "" || short {
-					continue
-				}
-				if k.name, k.expire = name, expire; name == nil {
-					k.name = k.source
-				}
-				now = append(now, k)
+				return nil
+			})
+			if err != nil {
+				return nil, err
 			}
-			c.Close()
 		}
 	}
 	return now, nil
