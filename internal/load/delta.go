@@ -251,9 +251,6 @@ func (p *inspection) checkBefore(ctx context.Context) error {
 	return nil
 }
 
-// perDelete is how many names are deleted in one pipeline.
-const perDelete = 500
-
 // deleteGone is the first phase of a delta: it deletes what is gone; the second writes the rest. A
 // run that is stopped in between begins anew.
 func (j *job) deleteGone(ctx context.Context, l *writer.Loader, jn *journal.Journal) error {
@@ -263,21 +260,11 @@ func (j *job) deleteGone(ctx context.Context, l *writer.Loader, jn *journal.Jour
 	deleted := int64(0)
 	for _, db := range j.DBs() {
 		server := readback.New(l.Target, db, j.retry.Start().Wait)
-		var batch []rewrite.Gone
-		flush := func() error {
+		err := j.rules.Gone(db, func(batch []rewrite.Gone) error {
 			n, err := j.deleteBatch(ctx, server, batch)
-			deleted, batch = deleted+int64(n), batch[:0]
+			deleted += int64(n)
 			return err
-		}
-		err := j.rules.Gone(db, func(g rewrite.Gone) error {
-			if batch = append(batch, g.Clone()); len(batch) < perDelete {
-				return nil
-			}
-			return flush()
 		})
-		if err == nil {
-			err = flush()
-		}
 		if err = errors.Join(err, server.Close()); err != nil {
 			return fmt.Errorf("delete what the delta says is gone: %w", err)
 		}
@@ -287,9 +274,6 @@ func (j *job) deleteGone(ctx context.Context, l *writer.Loader, jn *journal.Jour
 
 // deleteBatch deletes the names of a batch that are of a type that is gone, and returns how many.
 func (j *job) deleteBatch(ctx context.Context, server *readback.Client, batch []rewrite.Gone) (int, error) {
-	if len(batch) == 0 {
-		return 0, nil
-	}
 	began := time.Now()
 	names, err := There(ctx, server, batch)
 	if err == nil && len(names) > 0 {

@@ -118,21 +118,35 @@ type Gone struct {
 	Types  []format.Type
 }
 
-// Clone returns a copy.
-func (g Gone) Clone() Gone {
-	return Gone{slices.Clone(g.Source), slices.Clone(g.Name), slices.Clone(g.Types)}
-}
+// mostGone is how many names Gone hands over at once.
+const mostGone = 500
 
 // Gone hands over what a delta deletes from the target, of one database, in the order of the names
-// in the dump. What it hands over is valid until each returns.
-func (r *Rules) Gone(db int, each func(Gone) error) error {
+// in the dump.
+func (r *Rules) Gone(db int, each func([]Gone) error) error {
+	var batch []Gone
+	err := r.eachGone(db, func(g Gone) error {
+		if batch = append(batch, g); len(batch) < mostGone {
+			return nil
+		}
+		full := batch
+		batch = nil
+		return each(full)
+	})
+	if err == nil && len(batch) > 0 {
+		err = each(batch)
+	}
+	return err
+}
+
+func (r *Rules) eachGone(db int, each func(Gone) error) error {
 	keep := r.filter.Key()
 	return r.delta.Changes(db, func(c format.ChunkInfo) bool { return r.filter.Type(c.Type) }, func(name []byte, is []archive.Change) error {
 		plain := r.Prefix.Apply(name)
 		if plain == nil || keep != nil && !keep(name) {
 			return nil
 		}
-		g := Gone{Source: name, Name: plain}
+		g := Gone{Source: slices.Clone(name), Name: plain}
 		written := r.conflicts.gives(db, name)
 		for _, c := range is {
 			g.Types = append(g.Types, c.Type)

@@ -56,10 +56,14 @@ func (b *undoing) deleted(ctx context.Context) error {
 	for _, db := range b.DBs() {
 		connect := func() *readback.Client { return readback.New(b.target.Target, db, b.retry.Start().Wait) }
 		u := &unit{undoing: b, db: db, src: b.dump.OpenUnit(nil), server: connect(), aside: connect(), before: b.saved.Finder(db)}
-		err := b.rules.Gone(db, func(g rewrite.Gone) error {
-			g = g.Clone()
-			left := &writer.LeftOut{DB: db, Kind: format.Deleted, Key: g.Source, Reason: leftout.Changed, Reply: "the delta has deleted it, and it was written since"}
-			return u.doubt(ctx, &keyState{source: g.Source, key: g.Name, gone: true}, left)
+		err := b.rules.Gone(db, func(batch []rewrite.Gone) error {
+			for _, g := range batch {
+				left := &writer.LeftOut{DB: db, Kind: format.Deleted, Key: g.Source, Reason: leftout.Changed, Reply: "the delta has deleted it, and it was written since"}
+				if err := u.doubt(ctx, &keyState{source: g.Source, key: g.Name, gone: true}, left); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		if err == nil {
 			err = u.resolve(ctx)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
@@ -12,73 +13,47 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
-// perLook is how many names are looked for in one pipeline.
-const perLook = 500
-
 // gone looks for the names that a delta deletes: those that the target holds are differences, but
 // for what is written there just while it is compared.
 func (c *comparison) gone(ctx context.Context) error {
 	for _, db := range c.DBs() {
-		g := looking{comparison: c, db: db, server: readback.New(c.target.Target, db, c.retry.Start().Wait)}
-		err := c.rules.Gone(db, func(one rewrite.Gone) error { return g.add(ctx, one) })
-		if err == nil {
-			err = g.flush(ctx)
-		}
-		if err = errors.Join(err, g.server.Close()); err != nil {
+		server := readback.New(c.target.Target, db, c.retry.Start().Wait)
+		err := c.rules.Gone(db, func(batch []rewrite.Gone) error { return c.lookFor(ctx, server, db, batch) })
+		if err = errors.Join(err, server.Close()); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// A looking looks for names of one database.
-type looking struct {
-	*comparison
-	db     int
-	server *readback.Client
-	batch  []rewrite.Gone
-}
-
-func (g *looking) add(ctx context.Context, one rewrite.Gone) error {
-	if g.Sample != nil && !g.Sample.Holds(one.Source) {
-		return nil
-	}
-	if g.batch = append(g.batch, one.Clone()); len(g.batch) < perLook {
-		return nil
-	}
-	return g.flush(ctx)
-}
-
-// flush looks for the names of the batch, in each round for those found in the one before.
-func (g *looking) flush(ctx context.Context) error {
-	for round := 1; len(g.batch) > 0; round++ {
+// lookFor looks for names of a database, in each round for those found in the one before.
+func (c *comparison) lookFor(ctx context.Context, server *readback.Client, db int, batch []rewrite.Gone) error {
+	batch = slices.DeleteFunc(batch, func(one rewrite.Gone) bool { return !c.Sample.Holds(one.Source) })
+	for round := 1; round <= c.Rounds && len(batch) > 0; round++ {
 		began, size := time.Now(), 0
-		for i := range g.batch {
-			size += len(g.batch[i].Name)
+		for i := range batch {
+			size += len(batch[i].Name)
 		}
-		there, err := load.There(ctx, g.server, g.batch)
+		there, err := load.There(ctx, server, batch)
 		if err == nil {
-			err = g.restAfter(ctx, len(g.batch), size, time.Since(began))
+			err = c.restAfter(ctx, len(batch), size, time.Since(began))
 		}
 		if err != nil {
 			return err
 		}
-		left := g.batch[:0]
-		for _, one := range g.batch {
+		left := batch[:0]
+		for _, one := range batch {
 			if len(there) > 0 && bytes.Equal(one.Name, there[0]) {
 				left, there = append(left, one), there[1:]
 				continue
 			}
-			g.tally.Gone(true)
+			c.tally.Gone(true)
 		}
-		if g.batch = left; round < g.Rounds {
-			continue
-		}
-		for _, one := range left {
-			g.tally.Gone(false)
-			g.list.Add(verify.Difference{DB: g.db, Key: one.Source, NewName: one.Name, Class: verify.ExtraKey, Detail: "the delta says that it is gone"})
-		}
-		g.batch = left[:0]
+		batch = left
+	}
+	for _, one := range batch {
+		c.tally.Gone(false)
+		c.list.Add(verify.Difference{DB: db, Key: one.Source, NewName: one.Name, Class: verify.ExtraKey, Detail: "the delta says that it is gone"})
 	}
 	return nil
 }
