@@ -3,7 +3,6 @@ package reader
 import (
 	"context"
 	"strconv"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -53,29 +52,6 @@ func (k BinlogKept) Room(from, now format.BinlogPosition) int64 {
 func (k BinlogKept) Wanted(from, now format.BinlogPosition, more int64) int64 {
 	files := now.File - from.File + 1 + (now.Offset+more)/max(1, k.FileBytes)
 	return (max(files, k.Files, leastFiles)/10 + 1) * 10
-}
-
-// A BinlogObserver asks how far the binlog is written, over a connection of its own. It is not safe
-// for concurrent use.
-type BinlogObserver struct{ lazyConn }
-
-// BinlogObserver returns one. It connects when it is first asked.
-func (s *Scanner) BinlogObserver() *BinlogObserver { return &BinlogObserver{lazyConn{s: s}} }
-
-// Look returns the positions of all databases, and the source's clock as it was before. It retries
-// as a pass does. The context that connects ends the connection as well.
-func (o *BinlogObserver) Look(ctx context.Context) (now time.Time, positions []format.BinlogPosition, err error) {
-	if err := o.connect(ctx); err != nil {
-		return now, nil, err
-	}
-	ms, err := o.c.time(ctx)
-	if err == nil {
-		positions, err = o.c.binlogPositions(ctx, o.s.source)
-	}
-	if err != nil {
-		o.Close()
-	}
-	return time.UnixMilli(ms), positions, err
 }
 
 // Follows reports whether the binlog of the version can be followed (SERVERS.md P17).

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"strconv"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
 // Health is how a source fares, by its own INFO. What is -1 it does not tell.
@@ -16,37 +18,34 @@ type Health struct {
 	Notes      []string
 }
 
-// A lazyConn is a connection for one observer. It is made when it is first asked for, and again
-// after a failure.
-type lazyConn struct {
+// An Observer asks a source about itself, over a connection of its own: it is made when it is first
+// needed, and again after a failure, and ends with the context of then. It is not safe for
+// concurrent use.
+type Observer struct {
 	s *Scanner
 	c *conn // nil: there is none
 }
 
-func (l *lazyConn) connect(ctx context.Context) (err error) {
-	if l.c == nil {
-		l.c, err = l.s.dial(ctx, 0)
+// Observer returns an Observer, which has not asked anything yet.
+func (s *Scanner) Observer() *Observer { return &Observer{s: s} }
+
+func (o *Observer) connect(ctx context.Context) (err error) {
+	if o.c == nil {
+		o.c, err = o.s.dial(ctx, 0)
 	}
 	return err
 }
 
 // Close closes the connection.
-func (l *lazyConn) Close() {
-	if l.c != nil {
-		l.c.close()
-		l.c = nil
+func (o *Observer) Close() {
+	if o.c != nil {
+		o.c.close()
+		o.c = nil
 	}
 }
 
-// An Observer asks the source how it fares, over a connection of its own. It is not safe for
-// concurrent use.
-type Observer struct{ lazyConn }
-
-// Observer returns an Observer. It connects when it is first asked, and again after a failure.
-func (s *Scanner) Observer() *Observer { return &Observer{lazyConn{s: s}} }
-
-// Look asks once. The context that connects ends the connection as well.
-func (o *Observer) Look(ctx context.Context) (Health, error) {
+// Health asks once how the source fares.
+func (o *Observer) Health(ctx context.Context) (Health, error) {
 	if err := o.connect(ctx); err != nil {
 		return Health{}, err
 	}
@@ -88,30 +87,38 @@ func infoNumber(text string) float64 {
 	return f
 }
 
-// A Pinger measures how fast the source answers, over a connection of its own. It is not safe
-// for concurrent use.
-type Pinger struct{ lazyConn }
-
-// Pinger returns a Pinger. It connects when it is first asked, and again after a failure.
-func (s *Scanner) Pinger() *Pinger { return &Pinger{lazyConn{s: s}} }
-
-// Ping returns how long the source took to answer. The context that connects ends
-// the connection as well.
-func (p *Pinger) Ping(ctx context.Context) (time.Duration, error) {
-	if err := p.connect(ctx); err != nil {
+// Ping returns how long the source took to answer. It retries as a pass does.
+func (o *Observer) Ping(ctx context.Context) (time.Duration, error) {
+	if err := o.connect(ctx); err != nil {
 		return 0, err
 	}
 	for {
 		start := time.Now()
-		r := p.c.doOnce(ctx, "PING")
+		r := o.c.doOnce(ctx, "PING")
 		took := time.Since(start)
 		err := r.Status()
 		if err == nil {
 			return took, nil
 		}
-		if err = p.c.retry(ctx, err); err != nil {
-			p.Close()
+		if err = o.c.retry(ctx, err); err != nil {
+			o.Close()
 			return 0, err
 		}
 	}
+}
+
+// Binlog returns how far the binlogs of all databases are written, and the source's clock as it was
+// before. It retries as a pass does.
+func (o *Observer) Binlog(ctx context.Context) (now time.Time, positions []format.BinlogPosition, err error) {
+	if err := o.connect(ctx); err != nil {
+		return now, nil, err
+	}
+	ms, err := o.c.time(ctx)
+	if err == nil {
+		positions, err = o.c.binlogPositions(ctx, o.s.source)
+	}
+	if err != nil {
+		o.Close()
+	}
+	return time.UnixMilli(ms), positions, err
 }

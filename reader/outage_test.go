@@ -62,7 +62,7 @@ func TestOutage(t *testing.T) {
 			"volume":    func() (any, error) { return s.Volume(t.Context(), []int{0}) },
 			"setting":   func() (any, error) { return s.Setting(t.Context(), "timeout") },
 			"ping": func() (any, error) {
-				p := s.Pinger()
+				p := s.Observer()
 				defer p.Close()
 				_, err := p.Ping(t.Context())
 				return nil, err

@@ -134,14 +134,14 @@ func TestPacerEnds(t *testing.T) {
 	}
 }
 
-// TestPinger: it goes over one connection, and over a new one after a failure.
-func TestPinger(t *testing.T) {
+// TestPing: it goes over one connection, and over a new one after a failure.
+func TestPing(t *testing.T) {
 	var fail atomic.Bool
 	srv, _ := startSim(t, pikasim.Options{Intercept: func(_ int, args [][]byte) ([]byte, bool, bool) {
 		return nil, false, string(args[0]) == "PING" && fail.CompareAndSwap(true, false)
 	}})
 	s := open(t, Options{Addr: srv.Addr()})
-	p := s.Pinger()
+	p := s.Observer()
 	defer p.Close()
 	before := srv.Commands()["select"]
 	for range 3 {

@@ -78,9 +78,9 @@ func (c *scan) watchBinlog(ctx context.Context) {
 	if !src.Follows() || src.WriteBinlog == "no" || len(from) == 0 || c.o.Selection.isTrial() {
 		return
 	}
-	o := c.s.BinlogObserver()
+	o := c.s.Observer()
 	defer o.Close()
-	start, before, err := o.Look(ctx)
+	start, before, err := o.Binlog(ctx)
 	if err != nil {
 		return
 	}
@@ -92,7 +92,7 @@ func (c *scan) watchBinlog(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		now, after, err := o.Look(ctx)
+		now, after, err := o.Binlog(ctx)
 		if err != nil {
 			continue
 		}

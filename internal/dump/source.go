@@ -49,7 +49,7 @@ func Observe(ctx context.Context, m *progress.Meter, s *reader.Scanner) {
 	ob := s.Observer()
 	defer ob.Close()
 	m.Watch(ctx, progress.Source, s.Source().Address, func(ctx context.Context) (progress.Load, error) {
-		h, err := ob.Look(ctx)
+		h, err := ob.Health(ctx)
 		return progress.Load{Ops: h.Ops, CPUSeconds: h.CPUSeconds, Memory: h.Memory, Disk: h.Disk, Stalls: -1, Notes: h.Notes}, err
 	})
 }

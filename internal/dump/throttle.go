@@ -18,7 +18,7 @@ type Throttle struct {
 	latency     *pace.Latency     // nil: it is not watched
 	connections *pace.Connections // nil: their number is fixed
 	ping        func(context.Context) (time.Duration, error)
-	pinger      *reader.Pinger
+	pinger      *reader.Observer
 	log         io.Writer
 }
 
@@ -61,7 +61,7 @@ func (t *Throttle) ask(ctx context.Context) (time.Duration, error) {
 
 // begin is Begin of a dump, whose connections may grow in number.
 func (t *Throttle) begin(ctx context.Context, s *reader.Scanner, o *Options) error {
-	t.pinger = s.Pinger()
+	t.pinger = s.Observer()
 	paced := o.Limits != (pace.Limits{}) || o.Windows != nil
 	if few := Threads(0, s.Source()); o.Threads == 0 && !paced && few < maxThreads && !s.ByCursor() {
 		t.connections = pace.NewConnections(few, maxThreads, cmp.Or(o.lookEvery, pace.LookEvery), t.ask)
@@ -73,7 +73,7 @@ func (t *Throttle) begin(ctx context.Context, s *reader.Scanner, o *Options) err
 // Begin measures the latency that the source has before it is read.
 func (t *Throttle) Begin(ctx context.Context, s *reader.Scanner) error {
 	if t.pinger == nil {
-		t.pinger = s.Pinger()
+		t.pinger = s.Observer()
 	}
 	if t.latency == nil {
 		return nil

@@ -85,9 +85,9 @@ func (c *collector) run(ctx context.Context, s session) error {
 
 // again connects once more, if the same source answers: a position means nothing on another one.
 func (c *collector) again(ctx context.Context) (session, error) {
-	look := c.s.BinlogObserver()
+	look := c.s.Observer()
 	defer look.Close()
-	if _, _, err := look.Look(ctx); err != nil {
+	if _, _, err := look.Binlog(ctx); err != nil {
 		return nil, err
 	}
 	return c.dial(ctx)

@@ -94,8 +94,8 @@ func (r *run) all(ctx context.Context) error {
 	r.watcher.seal(sealed{at: r.c.followed, until: r.c.until})
 	r.pool = delta.NewPool(ctx, r.s)
 	defer r.pool.Close()
-	look := r.s.BinlogObserver()
-	if _, r.goal, err = look.Look(ctx); err != nil || !r.o.Once {
+	look := r.s.Observer()
+	if _, r.goal, err = look.Binlog(ctx); err != nil || !r.o.Once {
 		r.goal = nil
 	}
 	look.Close()
@@ -202,9 +202,9 @@ func (r *run) make(ctx context.Context, c *cut, threads int, last bool) (written
 	location := archive.DeltaPath(r.o.Chain, number)
 	r.watcher.seal(sealed{at: r.c.followed, until: r.c.until, names: c.count, deltas: r.c.made})
 	source := r.s.Source().Source
-	look := r.s.BinlogObserver()
+	look := r.s.Observer()
 	defer look.Close()
-	_, ends, err := look.Look(ctx)
+	_, ends, err := look.Binlog(ctx)
 	if err != nil {
 		return false, err
 	}
@@ -230,7 +230,7 @@ func (r *run) make(ctx context.Context, c *cut, threads int, last bool) (written
 	if err != nil {
 		return false, fmt.Errorf("%w (%s holds an unfinished delta: the same command makes it anew)", err, location)
 	}
-	_, after, err := look.Look(ctx)
+	_, after, err := look.Binlog(ctx)
 	if err != nil {
 		return false, err
 	}

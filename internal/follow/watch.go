@@ -40,7 +40,7 @@ type sealed struct {
 }
 
 func (w *watcher) watch(ctx context.Context) error {
-	look := w.s.BinlogObserver()
+	look := w.s.Observer()
 	defer look.Close()
 	for {
 		if err := w.look(ctx, look); err != nil {
@@ -54,8 +54,8 @@ func (w *watcher) watch(ctx context.Context) error {
 	}
 }
 
-func (w *watcher) look(ctx context.Context, look *reader.BinlogObserver) error {
-	now, ends, err := look.Look(ctx)
+func (w *watcher) look(ctx context.Context, look *reader.Observer) error {
+	now, ends, err := look.Binlog(ctx)
 	if err != nil {
 		return err
 	}
