@@ -1,53 +1,34 @@
 package reader
 
-import (
-	"context"
-	"sync"
-)
+import "context"
 
-// A Held setting is what a run relies on. A restart of the source undoes what was changed by
-// CONFIG SET.
-type Held struct {
-	Name, Value string
-	// Again is told what it is after a restart, before it is changed again. An error ends the pass.
-	Again func(now string) error
-
-	mu       sync.Mutex
-	restarts int // up to which it was looked at
+// Setting reads a parameter of the source; empty if it has none of that name.
+func (s *Scanner) Setting(ctx context.Context, name string) (string, error) {
+	c, err := s.dial(ctx, 0)
+	if err != nil {
+		return "", err
+	}
+	defer c.close()
+	return c.config(ctx, name)
 }
 
-// ensure looks at the setting if the source was restarted since it was looked at last. Do sends
-// commands over a new connection.
-func (h *Held) ensure(ctx context.Context, restarts int, do do) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.restarts == restarts {
-		return nil
-	}
-	now, err := config(ctx, do, h.Name)
-	if err == nil && now != h.Value {
-		if err = h.Again(now); err == nil {
-			err = setConfig(ctx, do, h.Name, h.Value)
-		}
-	}
-	if err == nil {
-		h.restarts = restarts
-	}
-	return err
-}
-
-func setConfig(ctx context.Context, do do, name, value string) error {
-	p := do(ctx, "CONFIG", "SET", name, value)
-	p.Answers("CONFIG SET "+name+" "+value, nil)
-	if err := p.Status(); err != nil {
-		return err
-	}
-	now, err := config(ctx, do, name)
+// Set sets a parameter of the source and makes sure that it took. It is all that ever
+// changes anything there.
+func (s *Scanner) Set(ctx context.Context, name, value string) error {
+	c, err := s.dial(ctx, 0)
 	if err != nil {
 		return err
 	}
-	if now != value {
-		return p.Odd("OK, but it is %s", now)
+	defer c.close()
+	if err := setConfig(ctx, c.do, name, value); err != nil {
+		return err
+	}
+	if name == "cache-model" {
+		s.source.CacheModel = value
 	}
 	return nil
 }
+
+// Hold has a setting looked at after each restart of the source, and changed again, before
+// anything is read there; nil: none is.
+func (s *Scanner) Hold(h *Held) { s.held.Store(h) }
