@@ -3,7 +3,6 @@ package reader
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -19,15 +18,6 @@ type exchange struct {
 	part  resp.Buffer // replies of a part of a batch
 }
 
-// maxLost is how many times in a row a pass connects again at once and asks for less.
-const maxLost = 8
-
-// askLess is by how much less it then asks for.
-const askLess = 8
-
-// less returns less than n.
-func less(n int) int { return max(1, n/askLess) }
-
 // mostReplies is how many times ReplyBytes the replies of a pipeline take at most before it is
 // given up, and less asked for: values can become large faster than the limits see.
 const mostReplies = 4
@@ -42,32 +32,9 @@ func (x *exchange) bound(buf *resp.Buffer, least bool) {
 	}
 }
 
-// again reports whether to ask again for less after err, over a connection made anew. Everything
-// sent is a read, and where a pass stands only we know: asking again is safe. A connection is lost
-// because too much was asked for, or because the source is away: first less is asked for at once,
-// then it is waited.
+// again reports whether to ask again for less after err.
 func (x *exchange) again(ctx context.Context, err error) (bool, error) {
-	switch {
-	case ctx.Err() != nil:
-		return false, err
-	case errors.Is(err, resp.ErrTooLarge): // the rest of them is still to come
-		err = x.c.renew(ctx)
-	case !transient(err):
-		return false, err
-	case errors.Is(err, errLost) && x.lost < maxLost:
-		x.lost++
-		err = x.c.renew(ctx)
-	default:
-		if errors.Is(err, errLost) {
-			t := "unknown"
-			if x.s.source.Timeout > 0 {
-				t = x.s.source.Timeout.String()
-			}
-			err = fmt.Errorf("%w (however little was asked for; the source's timeout is %s: CONFIG SET timeout 0 there for the time of the dump may help)", err, t)
-		}
-		err = x.c.retry(ctx, err)
-	}
-	return err == nil, err
+	return x.c.again(ctx, err, &x.lost, x.s.source.Timeout)
 }
 
 // roundTripOrLess sends the batch and receives the replies. While the connection is lost, or the

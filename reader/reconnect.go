@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
@@ -62,4 +64,41 @@ func (d *dialer) dial(ctx context.Context, db int) (*conn, error) {
 		return nil, fmt.Errorf("connect to %s: %w", d.Addr, err)
 	}
 	return c, nil
+}
+
+// maxLost is how many times in a row a pass connects again at once and asks for less.
+const maxLost = 8
+
+// askLess is by how much less it then asks for.
+const askLess = 8
+
+// less returns less than n.
+func less(n int) int { return max(1, n/askLess) }
+
+// again reports whether to ask again for less after err, over a connection made anew, and counts
+// those that were lost in a row; timeout is the source's. Everything sent is a read, and where a
+// pass stands only we know: asking again is safe. A connection is lost because too much was asked
+// for, or because the source is away: first less is asked for at once, then it is waited.
+func (c *conn) again(ctx context.Context, err error, lost *int, timeout time.Duration) (bool, error) {
+	switch {
+	case ctx.Err() != nil:
+		return false, err
+	case errors.Is(err, resp.ErrTooLarge): // the rest of them is still to come
+		err = c.renew(ctx)
+	case !transient(err):
+		return false, err
+	case errors.Is(err, errLost) && *lost < maxLost:
+		*lost++
+		err = c.renew(ctx)
+	default:
+		if errors.Is(err, errLost) {
+			t := "unknown"
+			if timeout > 0 {
+				t = timeout.String()
+			}
+			err = fmt.Errorf("%w (however little was asked for; the source's timeout is %s: CONFIG SET timeout 0 there for the time of the dump may help)", err, t)
+		}
+		err = c.retry(ctx, err)
+	}
+	return err == nil, err
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -101,23 +100,3 @@ func (w *watcher) seal(s sealed) {
 
 // tell tells the Meter how far behind the run is.
 func (w *watcher) tell() { w.o.Meter.Behind(w.lag()) }
-
-func (w *watcher) lag() progress.Lag {
-	names := w.tail.state().count
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	l := progress.Lag{Names: new(int64(names + w.sealed.names)), Deltas: w.sealed.deltas}
-	behind, bytes := false, int64(0)
-	for _, at := range w.sealed.at {
-		end, _ := format.PositionOf(w.ends, at.DB)
-		behind = behind || at.Before(end)
-		bytes += w.kept.Bytes(at, end)
-	}
-	if w.kept.FileBytes > 0 {
-		l.Binlog = &bytes
-	}
-	if behind {
-		l.Seconds = max(0, w.now.Sub(w.sealed.until).Seconds())
-	}
-	return l
-}

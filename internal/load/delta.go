@@ -1,13 +1,11 @@
 package load
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
@@ -18,7 +16,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
-	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
 // asDelta fits the options to a delta, which replaces, and looks for the load that it follows.
@@ -249,57 +246,4 @@ func (p *inspection) checkBefore(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// deleteGone is the first phase of a delta: it deletes what is gone; the second writes the rest. A
-// run that is stopped in between begins anew.
-func (j *job) deleteGone(ctx context.Context, l *writer.Loader, jn *journal.Journal) error {
-	if _, done := jn.Deleted(); done {
-		return nil
-	}
-	deleted := int64(0)
-	for _, db := range j.DBs() {
-		server := readback.New(l.Target, db, j.retry.Start().Wait)
-		err := j.rules.Gone(db, func(batch []rewrite.Gone) error {
-			n, err := j.deleteBatch(ctx, server, batch)
-			deleted += int64(n)
-			return err
-		})
-		if err = errors.Join(err, server.Close()); err != nil {
-			return fmt.Errorf("delete what the delta says is gone: %w", err)
-		}
-	}
-	return jn.SetDeleted(deleted)
-}
-
-// deleteBatch deletes the names of a batch that are of a type that is gone, and returns how many.
-func (j *job) deleteBatch(ctx context.Context, server *readback.Client, batch []rewrite.Gone) (int, error) {
-	began := time.Now()
-	names, err := There(ctx, server, batch)
-	if err == nil && len(names) > 0 {
-		err = server.Delete(ctx, names)
-	}
-	if err != nil || j.throttle == nil {
-		return len(names), err
-	}
-	size := len(bytes.Join(names, nil))
-	return len(names), j.throttle.Rest(ctx, writer.Pipeline{Commands: len(batch) + len(names), Keys: len(names), Bytes: size, Took: time.Since(began)})
-}
-
-// There returns those of names that a target holds with a type that is gone.
-func There(ctx context.Context, server *readback.Client, gone []rewrite.Gone) (names [][]byte, err error) {
-	all := make([][]byte, len(gone))
-	for i := range gone {
-		all[i] = gone[i].Name
-	}
-	types, err := server.Types(ctx, all)
-	if err != nil {
-		return nil, err
-	}
-	for i, t := range types {
-		if slices.Contains(gone[i].Types, readback.TypeOf(t)) {
-			names = append(names, all[i])
-		}
-	}
-	return names, nil
 }

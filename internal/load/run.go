@@ -265,7 +265,8 @@ func (j *job) transfer(ctx context.Context, l *writer.Loader, there *Presence, l
 	}
 	write := func() error {
 		if j.delta != nil {
-			if err := j.deleteGone(ctx, l, jn); err != nil {
+			gone := deletions{j.rules, j.DBs(), j.retry, j.throttle}
+			if err := gone.run(ctx, l, jn); err != nil {
 				return err
 			}
 		}

@@ -10,14 +10,12 @@
 package logging
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -160,26 +158,6 @@ func (l *Log) Write(p []byte) (int, error) {
 		_, _ = l.lines.Write(p) // a record that cannot be written is no error of the message
 	}
 	return len(p), err
-}
-
-// quoted is what a message quotes: names of keys, members, what a server answered, patterns.
-var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"|'~[^']*'`)
-
-// record writes a record, without the table's spaces around it.
-func (l *Log) record(level slog.Level, text string, attrs ...slog.Attr) {
-	text = strings.TrimSpace(text)
-	if text == "" || l.run == nil || !l.handler.Enabled(context.Background(), level) {
-		return
-	}
-	if !l.keys {
-		text = quoted.ReplaceAllLiteralString(text, `"…"`)
-	}
-	r := slog.NewRecord(time.Now(), level, text, 0)
-	r.AddAttrs(attrs...)
-	if err := l.handler.Handle(context.Background(), r); err != nil && !l.broken && l.messages != nil {
-		l.broken = true
-		fmt.Fprintf(l.messages, "warning: --log-file: records are missing from here on: %v\n", err)
-	}
 }
 
 // Close ends the log of a run that ended with an exit code, which the last record has.

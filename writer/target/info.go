@@ -183,19 +183,6 @@ func maxBulk(ctx context.Context, c *conn.Conn) (n int64, told bool, err error) 
 	return format.MaxBulk, false, nil
 }
 
-// include takes in another master: t becomes what both can do.
-func (t *Info) include(u *Info) error {
-	if u.Mode != t.Mode || u.Server != t.Server {
-		return conn.Preflightf("node %s of the cluster is a %s %s, and not a %s %s like another one", u.Addr, u.Mode, u.Server, t.Mode, t.Server)
-	}
-	if !u.AtLeast(t.version()) {
-		t.Version = u.Version
-	}
-	t.ClockOffset = max(t.ClockOffset, u.ClockOffset) // nothing is written that is over on any of them
-	t.MaxBulk, t.tellsBulk = min(t.MaxBulk, u.MaxBulk), t.tellsBulk && u.tellsBulk
-	return nil
-}
-
 // IsKvrocks reports whether the target is a Kvrocks.
 func (t *Info) IsKvrocks() bool { return t.Server == kvrocks }
 
