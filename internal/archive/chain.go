@@ -100,6 +100,15 @@ func Locations(ctx context.Context, location string) ([]Member, error) {
 
 // IsChain reports whether a location holds a chain: deltas, and no dump.json of its own.
 func IsChain(ctx context.Context, location string) (bool, error) {
+	if dump, err := IsDump(ctx, location); dump || err != nil {
+		return false, err
+	}
+	numbers, err := deltasIn(ctx, location)
+	return len(numbers) > 0, err
+}
+
+// IsDump reports whether a location holds a dump, finished or not, whatever lies below it.
+func IsDump(ctx context.Context, location string) (bool, error) {
 	dir, err := openStore(ctx, location)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -107,11 +116,7 @@ func IsChain(ctx context.Context, location string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if begun, err := isBegun(dir, ""); begun || err != nil {
-		return false, err
-	}
-	numbers, err := deltasIn(ctx, location)
-	return len(numbers) > 0, err
+	return isBegun(dir, "")
 }
 
 // ChainAt returns the chain that a location is, or lies in; empty: none.

@@ -94,6 +94,9 @@ func (j *job) choose(ctx context.Context) (names, err error) {
 	j.ID = a.Manifest.Dump
 	j.Summary.Of(a.Manifest, j.Dump)
 	logging.SetDump(j.log, j.ID)
+	if err := j.checkBase(a); err != nil {
+		return nil, err
+	}
 	if j.delta = a.Manifest.Delta; j.delta != nil {
 		if err := j.asDelta(ctx); err != nil {
 			return nil, err

@@ -25,6 +25,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
@@ -90,11 +91,24 @@ func (s *Spec) OpenDump(ctx context.Context) (*archive.Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.place(a); err != nil {
+	err = s.checkBase(a)
+	if err == nil {
+		err = s.place(a)
+	}
+	if err != nil {
 		a.Close()
 		return nil, err
 	}
 	return a, nil
+}
+
+// checkBase refuses a base, other than the dump itself, of what follows none: what was meant may be
+// another dump.
+func (s *Spec) checkBase(a *archive.Archive) error {
+	if s.Base == "" || a.Manifest.Delta != nil || storage.Abs(s.Base) == storage.Abs(s.Dump) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s is a full dump, which takes no --base: leave that out, or give the delta or the chain that follows %s with --in", exitcode.ErrRefused, summary.Place(s.Dump), summary.Place(s.Base))
 }
 
 // OpenWith is Open with the dump open.

@@ -134,8 +134,12 @@ func (f *follower) run(ctx context.Context) error {
 	return f.worst
 }
 
-// begin waits until the base is loaded, and returns the number of the last delta that is.
+// begin waits until the base of a chain is loaded, and returns the number of the last delta that
+// is.
 func (f *follower) begin(ctx context.Context) (int, error) {
+	if dump, err := archive.IsDump(ctx, f.Dump); dump || err != nil {
+		return 0, cmp.Or(err, fmt.Errorf("%w: %s is a dump, and no chain of deltas: give the chain with --in, and the dump that it follows with --base", exitcode.ErrRefused, summary.Place(f.Dump)))
+	}
 	for said := false; ; {
 		n, err := f.position(ctx)
 		if err == nil && n == 0 && f.wait {

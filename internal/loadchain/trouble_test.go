@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -56,6 +57,27 @@ func TestFollowEarly(t *testing.T) {
 	})
 	if err != nil {
 		t.Errorf("%v\n%s", err, log)
+	}
+	c.holds("")
+}
+
+// TestSwapped: where base and chain are exchanged, a run neither waits in a dump for deltas nor
+// takes the base for all.
+func TestSwapped(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	c.delta(smalldump.String("a", "1"))
+	o := c.options()
+	o.Dump, o.Base = o.Base, o.Dump
+	_, log, err := c.awaited(o, func(context.CancelFunc) {})
+	if says := o.Dump + " is a dump, and no chain of deltas"; !errors.Is(err, exitcode.ErrRefused) || !strings.Contains(err.Error(), says) {
+		t.Errorf("%v\n%s", err, log)
+	}
+	says := o.Dump + " is a full dump, which takes no --base"
+	if err = load.Run(t.Context(), o, io.Discard, io.Discard); !errors.Is(err, exitcode.ErrRefused) || !strings.Contains(err.Error(), says) {
+		t.Error(err)
+	}
+	if _, _, err = o.Open(t.Context()); !errors.Is(err, exitcode.ErrRefused) || !strings.Contains(err.Error(), says) {
+		t.Error(err)
 	}
 	c.holds("")
 }
