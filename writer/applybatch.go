@@ -1,9 +1,7 @@
 package writer
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -78,23 +76,3 @@ func (w *Worker) applied(c *command) error {
 }
 
 var errRefusedBatch = errors.New("the server refuses a raw batch: look into its log, and resume with --method commands")
-
-// namespace asks in which namespace the connection is, and refuses another than before: a token may
-// have been given to one that others use.
-func (w *Worker) namespace(ctx context.Context) (string, error) {
-	defer context.AfterFunc(ctx, w.router.Abort)()
-	var e resp.Encoder
-	call := conn.Call{Name: "CLIENT", Request: e.Request("CLIENT", "INFO")}
-	if _, err := w.router.Exchange(ctx, &e, 1, func(int) *conn.Call { return &call }); err != nil {
-		return "", fmt.Errorf("load database %d: CLIENT INFO: %w", w.db, conn.Lost(err))
-	}
-	if advice := conn.Fatal(call.Reply.Text); call.Reply.IsError() && advice != nil { // it starts, perhaps
-		return "", fmt.Errorf("load database %d: CLIENT INFO answered %q: %w", w.db, call.Reply.Text, advice)
-	}
-	ns := conn.ClientField(call.Reply.String(), "namespace")
-	if ns == "" || ns+"/"+conn.ClientField(call.Reply.String(), "db") != w.target.Keyspace(w.db) {
-		return "", conn.Preflightf("target %s says that database %d goes to the namespace %q, and not to %q as before: NAMESPACE GET * shows whose tokens are whose",
-			w.target.Addr, w.db, ns, w.target.Keyspace(w.db))
-	}
-	return ns, nil
-}

@@ -2,6 +2,7 @@ package writer
 
 import (
 	"context"
+	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
@@ -39,16 +40,12 @@ func (l *Loader) NewWorker(ctx context.Context, db int) (*Worker, error) {
 	}
 	w := &Worker{target: l.Target, options: &l.options, db: db, router: r, account: account{db: db}}
 	w.queue = queue{target: l.Target, options: &l.options, account: &w.account, flush: w.flush}
-	if space := l.Target.Keyspace(db); !l.raw && (space == "" || space[0] == '/') {
-		return w, nil // not known to be a namespace
-	}
-	ns, err := w.namespace(ctx)
-	if err == nil && l.raw {
-		w.queue.raw, err = newRawBatch(ns)
-	}
-	if err != nil {
-		r.Close()
-		return nil, err
+	if l.raw {
+		space := l.Target.Keyspace(db)
+		if w.queue.raw, err = newRawBatch(space[:max(0, strings.LastIndexByte(space, '/'))]); err != nil {
+			r.Close()
+			return nil, err
+		}
 	}
 	return w, nil
 }

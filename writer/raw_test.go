@@ -14,6 +14,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
@@ -249,7 +250,7 @@ func TestRawStops(t *testing.T) {
 }
 
 // TestAnotherNamespace: a connection that comes up in another namespace than the first one writes
-// nothing, by commands or by raw batches.
+// nothing, by commands or by raw batches, and reads and deletes nothing.
 func TestAnotherNamespace(t *testing.T) {
 	var namespace atomic.Value
 	namespace.Store("one")
@@ -263,8 +264,12 @@ func TestAnotherNamespace(t *testing.T) {
 	for range 2 {
 		for _, other := range []string{"two", ""} {
 			namespace.Store(other)
-			if _, err := l.NewWorker(t.Context(), 0); !errors.Is(err, ErrPreflight) {
-				t.Errorf("%q: %v", other, err)
+			_, err := l.NewWorker(t.Context(), 0)
+			reads := readback.New(l.Target, 0, nil)
+			for _, err := range []error{err, reads.Delete(t.Context(), [][]byte{[]byte("k")}), reads.Clear(t.Context())} {
+				if !errors.Is(err, ErrPreflight) {
+					t.Errorf("%q: %v", other, err)
+				}
 			}
 		}
 		l.WriteRaw()

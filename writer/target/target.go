@@ -105,7 +105,7 @@ func (t *Target) Visit(ctx context.Context, db int, first bool) (err error) {
 		return c.Refused("CLIENT", err)
 	}
 	// A server names the namespace or the database, not both.
-	keyspace := conn.ClientField(info, "namespace") + "/" + conn.ClientField(info, "db")
+	keyspace := keyspaceOf(info)
 	if keyspace == "/" {
 		return nil
 	}
@@ -203,7 +203,33 @@ func (t *Target) Router(ctx context.Context, db int, ordered bool) (*conn.Router
 	if !ok {
 		return nil, conn.Preflightf("database %d has no place on target %s: say where its keys go", db, t.options.Addr)
 	}
-	return conn.NewRouter(ctx, &t.options, k, t.cluster, t.fencer, ordered)
+	r, err := conn.NewRouter(ctx, &t.options, k, t.cluster, t.fencer, ordered)
+	if space := t.Keyspace(db); err == nil && t.cluster == nil && space != "" && space[0] != '/' {
+		if err = r.Each(ctx, func(c *conn.Conn) error { return t.stays(ctx, c, db, space) }); err != nil {
+			r.Close()
+			return nil, err
+		}
+	}
+	return r, err
+}
+
+// stays refuses a connection that is in another keyspace than the first one was: a token may have
+// been given to a namespace that others use.
+func (t *Target) stays(ctx context.Context, c *conn.Conn, db int, space string) error {
+	info, err := c.Text(ctx, "CLIENT", "INFO")
+	if err != nil {
+		return c.Refused("CLIENT", err)
+	}
+	if now := keyspaceOf(info); now != space {
+		return conn.Preflightf("target %s says that database %d goes to the namespace %q, and not to %q as before: "+
+			"NAMESPACE GET * shows whose tokens are whose", t.Addr, db, strings.TrimSuffix(now, "/"), strings.TrimSuffix(space, "/"))
+	}
+	return nil
+}
+
+// keyspaceOf returns the name of a connection's keyspace; "/" if it is not told.
+func keyspaceOf(info string) string {
+	return conn.ClientField(info, "namespace") + "/" + conn.ClientField(info, "db")
 }
 
 // ProbePrefix begins the names of keys by which a preflight check tries a target.
