@@ -127,11 +127,10 @@ func parseSpec(v *command.Values, server connect.Server) load.Spec {
 func parseRewrite(v *command.Values) (o rewrite.Options, hll writer.HLLPolicy) {
 	o.Prefix.Strip = []byte(v.String("key-prefix-strip"))
 	o.Prefix.Add = []byte(v.String("key-prefix-add"))
-	o.Conflict = command.Parse(v, "on-conflict", rewrite.ParseConflict)
-	v.Try(func() (err error) {
-		o.TTL, err = rewrite.ParseTTL(v.String("ttl"), v.Context.Duration("ttl-min"))
-		return err
-	})
+	o.Conflict = command.Choose[rewrite.Conflict](v, "on-conflict")
+	o.TTL.Mode, o.TTL.Min = command.Choose[rewrite.TTLMode](v, "ttl"), v.Duration("ttl-min")
+	v.Refuse(o.TTL.Min > 0 && o.TTL.Mode == rewrite.Drop,
+		"--ttl drop lets no key expire: leave --ttl-min out")
 	return o, command.Parse(v, "hyperloglog", writer.ParseHLLPolicy)
 }
 

@@ -186,7 +186,7 @@ func parseLoad(v *command.Values, spec load.Spec) load.Options {
 		Report: v.String("report"), Accept: parseAccept(v),
 		Checkpoint: v.Duration("checkpoint"), StallTimeout: v.Duration("stall-timeout"),
 		MaxErrors: v.Context.Int("max-errors"), Limits: command.Get(v, pace.LimitsFromFlags),
-		Method: command.Parse(v, "method", load.ParseMethod), Tune: v.Bool("tune"),
+		Method: command.Choose[load.Method](v, "method"), Tune: v.Bool("tune"),
 		Tool: "kvload " + command.Version,
 	}
 	compare := verifytarget.Options{Rounds: 2, Limits: o.Limits}

@@ -55,7 +55,7 @@ func parseReport(v *command.Values) dumpreport.Lang {
 			v.Refuse(true, "--state: %w", err)
 		}
 	}
-	return command.Parse(v, "lang", dumpreport.ParseLang)
+	return command.Choose[dumpreport.Lang](v, "lang")
 }
 
 func writeReport(c *cli.Context) error {

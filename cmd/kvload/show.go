@@ -183,7 +183,7 @@ var ofCommands = strings.Fields("on-conflict hyperloglog ttl ttl-min key-prefix-
 	"key-prefix-add")
 
 func parseShow(v *command.Values) (o export.Options) {
-	o.Format = command.Parse(v, "format", export.ParseFormat)
+	o.Format = command.Choose[export.Format](v, "format")
 	for _, name := range ofCommands {
 		v.Refuse(v.IsSet(name) && o.Format != export.RESP,
 			"--%s goes with --format resp: the other formats show what is in the dump", name)

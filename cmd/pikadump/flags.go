@@ -82,11 +82,9 @@ func levelFlag() cli.Flag {
 }
 
 func parseLevel(v *command.Values) format.Level {
-	level, ok := map[string]format.Level{
+	return map[string]format.Level{
 		"fastest": format.Fastest, "default": format.Default, "better": format.Better,
-	}[v.String("level")]
-	v.Refuse(!ok, "--level %q: it is fastest, default or better", v.String("level"))
-	return level
+	}[command.Choose[string](v, "level")]
 }
 
 // parseStore reads storeFlags and --level.
@@ -162,11 +160,8 @@ func parseSource(v *command.Values) (o source) {
 	o.reader, o.selection.Filter = parseServer(v)
 	o.reader.PageKeys = v.Int("page-keys", 1, 1<<20)
 	o.reader.ReplyBytes = int(parseSize(v, "reply-size", 4<<10, 256<<20))
-	scan, streams := v.String("scan"), v.String("streams")
-	v.Refuse(!slices.Contains([]string{reader.ScanAuto, reader.ScanRange, reader.ScanScan}, scan),
-		"--scan %q: it is auto, range or scan", scan)
-	v.Refuse(streams != "auto" && streams != "off", "--streams %q: it is auto or off", streams)
-	o.reader.Scan, o.reader.NoStreams = scan, streams == "off"
+	o.reader.Scan = command.Choose[string](v, "scan")
+	o.reader.NoStreams = command.Choose[string](v, "streams") == "off"
 	v.Usage(o.reader.Check())
 	return o
 }

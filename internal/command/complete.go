@@ -130,20 +130,6 @@ func values(standIn, typed, prefix string) (words []candidate, end string) {
 	return words, end
 }
 
-// choices returns the values that a flag, or a command's argument, can have, where its stand-in
-// lists them; list: several of them, with commas.
-func choices(standIn string) (words []string, list bool) {
-	sep := "|"
-	if !strings.Contains(standIn, sep) {
-		sep, list = ",", true
-	}
-	words = strings.Split(standIn, sep)
-	if len(words) < 2 || slices.ContainsFunc(words, func(w string) bool { return w == "" || w[0] < 'a' || w[0] > 'z' }) {
-		return nil, false
-	}
-	return words, list
-}
-
 // firstClause is as much of a text as stands beside a candidate.
 func firstClause(text string) string {
 	if i := strings.IndexAny(text, ":;("); i > 0 {

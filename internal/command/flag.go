@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
@@ -63,6 +64,36 @@ func describe(tool string, f cli.Flag) (t flagText, ok bool) {
 		}
 	}
 	return t, true
+}
+
+// choices returns the values that a flag, or a command's argument, can have, where its stand-in
+// lists them; list: several of them, with commas.
+func choices(standIn string) (words []string, list bool) {
+	sep := "|"
+	if !strings.Contains(standIn, sep) {
+		sep, list = ",", true
+	}
+	words = strings.Split(standIn, sep)
+	if len(words) < 2 || slices.ContainsFunc(words, func(w string) bool { return w == "" || w[0] < 'a' || w[0] > 'z' }) {
+		return nil, false
+	}
+	return words, list
+}
+
+// Choose returns the value of a flag that takes one of those that its help lists.
+func Choose[T ~string](v *Values, name string) T {
+	return T(Get(v, func(c *cli.Context) (string, error) { return choice(c, name) }))
+}
+
+func choice(c *cli.Context, name string) (string, error) {
+	text := c.String(name)
+	f, _ := describe(c.App.Name, flagOf(c.Command.Flags, name))
+	all, _ := choices(f.Value)
+	if slices.Contains(all, text) {
+		return text, nil
+	}
+	last := len(all) - 1
+	return "", exitcode.Usagef("--%s %q: it is %s or %s", name, text, strings.Join(all[:last], ", "), all[last])
 }
 
 // standIn stands for the value of a flag that has no word for it.

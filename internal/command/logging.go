@@ -1,7 +1,7 @@
 package command
 
 import (
-	"slices"
+	"cmp"
 
 	"github.com/urfave/cli/v2"
 
@@ -26,13 +26,12 @@ func logFlags() []cli.Flag {
 // record has records made of the messages, if the flags say so.
 func record(log *logging.Log, c *cli.Context) error {
 	o := logging.Options{Tool: c.App.Name, Command: c.Command.Name, File: c.String("log-file"), Keys: c.Bool("log-keys")}
-	format, level := c.String("log-format"), c.String("log-level")
-	if o.JSON = format == "json"; !o.JSON && format != "text" {
-		return exitcode.Usagef("--log-format %q: it is text or json", format)
+	format, err := choice(c, "log-format")
+	level, lerr := choice(c, "log-level")
+	if err := cmp.Or(err, lerr, o.Level.UnmarshalText([]byte(level))); err != nil {
+		return err
 	}
-	if !slices.Contains([]string{"info", "warn", "error"}, level) || o.Level.UnmarshalText([]byte(level)) != nil {
-		return exitcode.Usagef("--log-level %q: it is info, warn or error", level)
-	}
+	o.JSON = format == "json"
 	switch wanted := o.File != "" || c.IsSet("log-format"); {
 	case !wanted && (o.Keys || c.IsSet("log-level")):
 		return exitcode.Usagef("--log-level and --log-keys are for records: ask for these with " +

@@ -37,10 +37,11 @@ func ProgressFlags() []cli.Flag {
 // Meter returns what counts the progress of a command, and shows it as the flags say; nil if they
 // say that nobody wants to know.
 func Meter(c *cli.Context) (*progress.Meter, error) {
-	mode, err := progress.ParseMode(c.String("progress"))
+	text, err := choice(c, "progress")
 	if err != nil {
-		return nil, exitcode.Usagef("--progress %w", err)
+		return nil, err
 	}
+	mode := progress.Mode(text)
 	if c.Bool("quiet") {
 		if c.IsSet("progress") && mode != progress.None {
 			return nil, exitcode.Usagef("--quiet does not go with --progress %s: leave one of them out", mode)

@@ -9,8 +9,6 @@ import (
 	"sync"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 // A Lang is the language of a page.
@@ -21,15 +19,6 @@ const (
 	English Lang = "en"
 	Chinese Lang = "zh"
 )
-
-// ParseLang returns the language of that name.
-func ParseLang(s string) (Lang, error) {
-	switch l := Lang(s); l {
-	case English, Chinese:
-		return l, nil
-	}
-	return "", exitcode.Usagef("--lang %q: it is en or zh", s)
-}
 
 // HTML is the name of the language in HTML.
 func (l Lang) HTML() string {

@@ -39,15 +39,6 @@ const (
 	CSV   Format = "csv"   // a row for each element
 )
 
-// ParseFormat reads --format.
-func ParseFormat(s string) (Format, error) {
-	switch f := Format(s); f {
-	case Table, JSON, RESP, CSV:
-		return f, nil
-	}
-	return "", exitcode.Usagef("--format %q: it is table, json, resp or csv", s)
-}
-
 // Options say which keys are written, and how. The zero value of each is all, or none.
 type Options struct {
 	Format Format // empty: Table

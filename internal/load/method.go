@@ -20,15 +20,6 @@ const (
 	Raw      Method = "raw"      // raw write batches; refused where the target does not prove it
 )
 
-// ParseMethod returns the Method called s.
-func ParseMethod(s string) (Method, error) {
-	switch m := Method(s); m {
-	case Auto, Commands, Raw:
-		return m, nil
-	}
-	return "", fmt.Errorf("unknown method %q: it is auto, commands or raw", s)
-}
-
 // choose has the target written to by raw batches if the method says so and the target proves it,
 // and reports whether it is. Otherwise it says why not.
 func (m Method) choose(ctx context.Context, j *job, l *writer.Loader, state *loadstate.Opened) (raw bool, err error) {

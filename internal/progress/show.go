@@ -1,12 +1,9 @@
 package progress
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"slices"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -23,17 +20,6 @@ const (
 	JSON  Mode = "json"
 	None  Mode = "none"
 )
-
-// Modes are all of them.
-var Modes = []string{string(Auto), string(Bars), string(Lines), string(JSON), string(None)}
-
-// ParseMode returns the mode of that name.
-func ParseMode(name string) (Mode, error) {
-	if !slices.Contains(Modes, name) {
-		return "", fmt.Errorf("%q: it is one of %s", name, strings.Join(Modes, ", "))
-	}
-	return Mode(name), nil
-}
 
 // How often progress is shown.
 const (

@@ -58,15 +58,3 @@ func TestShowBars(t *testing.T) {
 		t.Errorf("left: %q", got)
 	}
 }
-
-// TestParseMode: a mode that nobody knows is refused.
-func TestParseMode(t *testing.T) {
-	for _, name := range Modes {
-		if m, err := ParseMode(name); err != nil || string(m) != name {
-			t.Errorf("%s: %v, %v", name, m, err)
-		}
-	}
-	if _, err := ParseMode("bars"); err == nil || !strings.Contains(err.Error(), "auto, bar, log, json, none") {
-		t.Error(err)
-	}
-}

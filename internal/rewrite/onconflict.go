@@ -24,15 +24,6 @@ const (
 	Suffix Conflict = "suffix"
 )
 
-// ParseConflict reads --on-conflict.
-func ParseConflict(s string) (Conflict, error) {
-	c := Conflict(s)
-	if c != Fail && c != First && c != Suffix {
-		return "", exitcode.Usagef("--on-conflict %q: it is fail, first or suffix", s)
-	}
-	return c, nil
-}
-
 // maxConflictBytes bounds the names that are kept in memory.
 const maxConflictBytes = 32 << 20
 

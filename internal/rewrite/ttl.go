@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 // A TTLMode says what becomes of expiries.
@@ -22,20 +21,6 @@ const (
 type TTL struct {
 	Mode TTLMode
 	Min  time.Duration // keys that have less to live are left out; 0: none
-}
-
-// ParseTTL reads --ttl and --ttl-min.
-func ParseTTL(mode string, min time.Duration) (TTL, error) {
-	t := TTL{Mode: TTLMode(mode), Min: min}
-	switch {
-	case t.Mode != Keep && t.Mode != Drop && t.Mode != Shift:
-		return t, exitcode.Usagef("--ttl %q: it is keep, drop or shift", mode)
-	case min < 0:
-		return t, exitcode.Usagef("--ttl-min %v is negative", min)
-	case min > 0 && t.Mode == Drop:
-		return t, exitcode.Usagef("--ttl drop lets no key expire: leave --ttl-min out")
-	}
-	return t, nil
 }
 
 // GoesByBegin reports whether it depends on when the load began.
