@@ -14,11 +14,6 @@ import (
 func ping(c *call) { c.out.status("PONG") }
 func echo(c *call) { c.out.bulk(c.args[1]) }
 
-func quit(c *call) {
-	c.out.ok()
-	c.cut = true
-}
-
 // selectDB is SELECT.
 func selectDB(c *call) {
 	n, err := strconv.Atoi(c.str(1))
@@ -43,19 +38,13 @@ func timeNow(c *call) {
 
 const clientSyntax = "ERR Syntax error, try CLIENT (LIST [order by [addr|idle]| KILL ip:port)"
 
-// client is CLIENT LIST, and since 3.5 GETNAME and SETNAME.
+// client is CLIENT LIST, and since 3.5 SETNAME.
 func client(c *call) {
-	word, named := c.word(1), !c.version().old()
-	switch {
+	switch word := c.word(1); {
 	case word == "list" && (len(c.args) == 2 || len(c.args) == 5):
 		c.out.text(c.server.clientList())
-	case named && word == "getname" && len(c.args) == 2:
-		c.out.text(c.session.name)
-	case named && word == "setname" && len(c.args) == 3:
-		c.session.name = c.str(2)
+	case word == "setname" && len(c.args) == 3 && !c.version().old():
 		c.out.ok()
-	case named && word == "setname":
-		c.fail("ERR Unknown subcommand or wrong number of arguments for 'SETNAME'., try CLIENT SETNAME <name>")
 	default:
 		c.fail(clientSyntax)
 	}
@@ -143,8 +132,6 @@ func configure(c *call) {
 		}
 		settings[c.word(2)] = c.str(3)
 		c.out.ok()
-	case word == "rewrite" && n == 2, word == "resetstat" && n == 2:
-		c.out.ok()
 	default:
 		c.fail(wrongNumber(c.name))
 	}
@@ -169,59 +156,33 @@ func auth(c *call) {
 	case len(c.args) == 2:
 		c.user = limited // a user without a password, who takes any
 		c.out.ok()
-	case len(c.args) == 3 && c.login(c.str(1), c.str(2)):
+	case c.login(c.str(1), c.str(2)):
 		c.out.ok()
-	case len(c.args) == 3:
+	default:
 		c.fail(wrongPair)
-	default:
-		c.fail(wrongNumber(c.name))
 	}
 }
 
-// login tries a user name: default has the password, limit has none.
-func (c *call) login(name, password string) bool {
+// login tries a user name, of which there is the one that has the password.
+func (c *call) login(name, password string) (ok bool) {
 	want := c.server.opt.Password
-	switch {
-	case name == "default" && (want == "" || password == want):
+	if ok = name == "default" && (want == "" || password == want); ok {
 		c.user = admin
-	case name == "limit":
-		c.user = limited
-	default:
-		return false
 	}
-	return true
+	return ok
 }
 
-// hello is HELLO [2|3 [AUTH user password] [SETNAME name]], which stays with RESP2. AUTH without a
-// password set writes an error that no line end closes, and the answer runs into it.
+// hello is HELLO [2|3 [AUTH user password]], which stays with RESP2. AUTH without a password set
+// writes an error that no line end closes, and the answer runs into it.
 func hello(c *call) {
-	if len(c.args) > 1 {
-		n, err := strconv.Atoi(c.str(1))
-		if err != nil {
-			c.fail("ERR Protocol version is not an integer or out of range")
-		}
-		if n < 2 || n > 3 {
-			c.fail("NOPROTO unsupported protocol version")
-		}
+	switch {
+	case len(c.args) < 3:
+	case c.word(2) != "auth" || len(c.args) != 5:
+		c.fail("ERR Syntax error in HELLO option " + c.str(2))
+	case c.server.opt.Password == "" && c.str(3) == "default":
+		*c.out = append(*c.out, "-"+noPassword...)
+	case !c.login(c.str(3), c.str(4)):
+		c.fail(wrongPair)
 	}
-	unclosed := ""
-	for i := 2; i < len(c.args); i++ {
-		switch word, more := c.word(i), len(c.args)-i-1; {
-		case word == "auth" && more >= 2:
-			name := c.str(i + 1)
-			if c.server.opt.Password == "" && name == "default" {
-				unclosed = "-" + noPassword
-			} else if !c.login(name, c.str(i+2)) {
-				c.fail(wrongPair)
-			}
-			i += 2
-		case word == "setname" && more >= 1:
-			c.session.name = c.str(i + 1)
-			i++
-		default:
-			c.fail("ERR Syntax error in HELLO option " + c.str(i))
-		}
-	}
-	*c.out = append(*c.out, unclosed...)
 	c.out.list("server", "redis", "proto", redcon.SimpleInt(2), "mode", "classic", "role", c.server.role())
 }

@@ -21,9 +21,6 @@ func hset(c *call) {
 }
 
 func hmset(c *call) {
-	if len(c.args)%2 != 0 {
-		c.fail(wrongNumber(c.name))
-	}
 	h := edit[hash](c)
 	for i := 2; i < len(c.args); i += 2 {
 		h.fields.Set(c.str(i), c.args[i+1])

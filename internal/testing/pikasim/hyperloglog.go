@@ -1,6 +1,7 @@
 package pikasim
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"math/bits"
@@ -12,13 +13,9 @@ const (
 	hllPrecision = 17
 	hllRegisters = 1 << hllPrecision
 	hllSeed      = 313
-	hllMembers   = 255 // so many are too many for one PFADD
 )
 
 func pfadd(c *call) {
-	if len(c.args)-2 >= hllMembers {
-		c.fail("ERR Invalid argument: Invalid the number of key")
-	}
 	name := c.str(1)
 	b, found := c.registers(name)
 	changed := !found
@@ -86,23 +83,9 @@ func (c *call) registers(name string) (b []byte, found bool) {
 	return t.b, true
 }
 
+// estimate counts linearly, as Pika does below 2.5 members a register.
 func estimate(registers []byte) float64 {
-	const m = hllRegisters
-	sum, zeros := 0.0, 0
-	for _, r := range registers {
-		sum += 1 / float64(uint64(1)<<min(r, 63))
-		if r == 0 {
-			zeros++
-		}
-	}
-	e := 0.7213 / (1 + 1.079/m) * m * m / sum
-	switch {
-	case e <= 2.5*m && zeros > 0:
-		return m * math.Log(m/float64(zeros))
-	case e > 2.5*m && e > (1<<32)/30.0:
-		return -math.Log1p(-e/(1<<32)) * (1 << 32)
-	}
-	return e
+	return hllRegisters * math.Log(hllRegisters/float64(bytes.Count(registers, []byte{0})))
 }
 
 // murmur3 is MurmurHash3_x86_32 with Pika's seed.

@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -24,25 +23,13 @@ func (t *infoText) fields(words string) {
 	}
 }
 
-// info is INFO [section]. Of the sections it has server, data, clients, stats,
-// replication and keyspace; another one is answered empty, as an unknown one is.
+// info is INFO section. Of the sections it has server, data, stats, log, replication and keyspace;
+// another one is answered empty, as an unknown one is.
 func info(c *call) {
 	var t infoText
-	if len(c.args) == 1 || c.word(1) == "all" {
-		for _, section := range []func(*infoText){c.infoServer, c.infoData, c.infoClients, c.infoStats, c.infoReplication} {
-			section(&t)
-			t.line("")
-		}
-		c.infoKeyspace(&t, c.allDBs())
-		c.out.text(t.String())
-		return
-	}
-	if word := c.word(1); len(c.args) > 2 && word != "keyspace" || len(c.args) > 4 {
-		c.fail(syntax)
-	}
 	section := map[string]func(*infoText){
-		"server": c.infoServer, "data": c.infoData, "clients": c.infoClients, "stats": c.infoStats,
-		"replication": c.infoReplication, "log": c.infoLog, "keyspace": c.keyspaceSection,
+		"server": c.infoServer, "data": c.infoData, "stats": c.infoStats, "log": c.infoLog,
+		"replication": c.infoReplication, "keyspace": c.infoKeyspace,
 	}[c.word(1)]
 	if section != nil {
 		section(&t)
@@ -89,13 +76,6 @@ func (c *call) infoData(t *infoText) {
 	} else {
 		t.fields("db_fatal:0 db_fatal_msg:nullptr")
 	}
-}
-
-func (c *call) infoClients(t *infoText) {
-	c.server.clients.mu.Lock()
-	defer c.server.clients.mu.Unlock()
-	t.line("# Clients")
-	t.line("connected_clients:%d", len(c.server.clients.conns))
 }
 
 func (c *call) infoStats(t *infoText) {
@@ -181,44 +161,14 @@ func (m *master) info(t *infoText) {
 // censusTitles names the lines, by kind. 3.5 does not count streams.
 var censusTitles = [kinds]string{"Strings", "Hashes", "Lists", "Zsets", "Sets", "Streams"}
 
-// keyspaceSection is INFO keyspace [0|1|off [db0,db1]].
-func (c *call) keyspaceSection(t *infoText) {
-	dbs := c.allDBs()
+// infoKeyspace is INFO keyspace [0|1 [db0,db1]]: the last counts of the databases, before 1 takes
+// new ones. Since 3.5 plain INFO keyspace shows none.
+func (c *call) infoKeyspace(t *infoText) {
+	dbs, takes := c.server.dbs, len(c.args) > 2 && c.word(2) == "1"
 	if len(c.args) == 4 {
 		named := strings.Split(c.str(3), ",")
-		dbs = slices.DeleteFunc(dbs, func(i int) bool { return !slices.Contains(named, "db"+strconv.Itoa(i)) })
+		dbs = slices.DeleteFunc(slices.Clone(dbs), func(db *database) bool { return !slices.Contains(named, db.name) })
 	}
-	word := "0"
-	if len(c.args) > 2 {
-		word = c.word(2)
-	}
-	switch word {
-	case "off":
-		t.line("OK")
-		return
-	case "0", "1":
-	default:
-		c.fail(syntax)
-	}
-	c.infoKeyspace(t, dbs)
-	if word == "1" {
-		at := c.server.opt.Clock()
-		for _, i := range dbs {
-			c.server.dbs[i].take(c.now, at)
-		}
-	}
-}
-
-// allDBs is the numbers of the databases.
-func (c *call) allDBs() (list []int) {
-	for i := range c.server.dbs {
-		list = append(list, i)
-	}
-	return list
-}
-
-// infoKeyspace writes the last counts of databases. Since 3.5 plain INFO keyspace shows none.
-func (c *call) infoKeyspace(t *infoText, dbs []int) {
 	t.line("# Keyspace")
 	if !c.version().old() {
 		if len(c.args) == 3 {
@@ -230,18 +180,20 @@ func (c *call) infoKeyspace(t *infoText, dbs []int) {
 			dbs = nil
 		}
 	}
-	for _, i := range dbs {
-		last := c.server.dbs[i].census
-		c.censusHead(t, last)
+	for _, db := range dbs {
+		c.censusHead(t, db.census)
 		for k := range kinds {
-			if k == streamKind && !c.db.oneType {
+			if k == streamKind && !db.oneType {
 				continue
 			}
-			n := last.counts[k]
-			t.line("db%d %s_keys=%d, expires=%d, invalid_keys=%d", i, censusTitles[k], n.keys, n.expires, n.invalid)
+			n := db.census.counts[k]
+			t.line("%s %s_keys=%d, expires=%d, invalid_keys=%d", db.name, censusTitles[k], n.keys, n.expires, n.invalid)
 			if k == setKind || k == streamKind {
 				t.line("")
 			}
+		}
+		if takes {
+			db.take(c.now, c.server.opt.Clock())
 		}
 	}
 }

@@ -40,8 +40,6 @@ func push(c *call) {
 func pop(c *call) {
 	l, found := read[list](c)
 	switch {
-	case len(c.args) > 2:
-		c.fail(syntax)
 	case !found:
 		c.out.null()
 	case c.name == "lpop":

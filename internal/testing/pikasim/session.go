@@ -21,7 +21,6 @@ type session struct {
 	conn   net.Conn
 	user   user
 	db     int
-	name   string
 	multi  bool
 	queue  [][][]byte // since MULTI
 	out    reply

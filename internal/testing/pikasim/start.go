@@ -1,6 +1,7 @@
 // Package pikasim is an in-process server that answers over TCP as Pika does, a Redis-compatible
 // server on RocksDB: the commands a migration reads and a test loads data with, with the replies,
-// error texts and oddities of each version as recorded in testdata/transcripts.
+// error texts and oddities of each version as recorded in testdata/transcripts. What only a test
+// could do wrong in the arguments of a write it need not say as a real one does.
 //
 // Start one with Start and stop it with Close. It keeps everything in memory, is a master to
 // replicas if asked for (Options.Replication) and never a replica, and never expires a record by

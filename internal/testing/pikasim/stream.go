@@ -52,10 +52,6 @@ func xadd(c *call) {
 	if trims {
 		at = 4
 	}
-	fields := c.args[min(at+1, len(c.args)):]
-	if len(fields)%2 != 0 || len(fields) == 0 {
-		c.fail(wrongNumber(c.name))
-	}
 	word := strings.TrimSuffix(c.str(at), "-*")
 	auto := word == "*"
 	id, whole := format.StreamID{}, false
@@ -82,7 +78,7 @@ func xadd(c *call) {
 	if s.size() == 0 {
 		s.first = id
 	}
-	s.entries = append(s.entries, format.Entry{ID: id, Fields: fields})
+	s.entries = append(s.entries, format.Entry{ID: id, Fields: c.args[at+1:]})
 	s.last = id
 	s.added++
 	cut(s)
@@ -95,9 +91,6 @@ func xadd(c *call) {
 // trimming reads MAXLEN n or MINID id from argument i on: what removes entries, and says how many.
 func (c *call) trimming(i int) (cut func(*stream) int, found bool) {
 	cut = func(*stream) int { return 0 }
-	if i+1 >= len(c.args) {
-		return cut, false
-	}
 	remove := func(s *stream, n int) int {
 		if n = max(n, 0); n > 0 {
 			s.deleted = s.entries[n-1].ID
@@ -221,11 +214,8 @@ func (c *call) streamBound(i int, seq uint64) (b streamBound) {
 	return b
 }
 
-// xinfo is XINFO STREAM key. For the other forms Pika sends no reply or reads beyond its arguments.
+// xinfo is XINFO STREAM key. To the other forms Pika sends no reply or reads beyond its arguments.
 func xinfo(c *call) {
-	if c.word(1) != "stream" || len(c.args) != 3 {
-		c.fail(syntax)
-	}
 	name := c.str(2)
 	if other := c.db.clash(streamKind, name, c.now); other != noKind {
 		c.failSpelled(name, streamKind, other)

@@ -10,12 +10,11 @@ func commands(v Version) map[string]*command {
 	}
 	add(reads, 1, ping, "ping")
 	add(reads, 2, echo, "echo")
-	add(reads, 1, quit, "quit")
 	add(reads, -2, auth, "auth")
 	add(reads, 2, selectDB, "select")
 	add(reads, -2, client, "client")
 	add(reads, 1, timeNow, "time")
-	add(alters, -1, info, "info")
+	add(alters, -2, info, "info")
 	add(alters, -2, configure, "config")
 	add(alters, -1, bgSave, "bgsave")
 	add(alters, -3, slaveOf, "slaveof")
@@ -94,16 +93,14 @@ func commands(v Version) map[string]*command {
 	add(writes, -2, zpop, "zpopmin", "zpopmax")
 	add(writes, -4, zstore, "zunionstore", "zinterstore")
 	add(reads, 2, length[zset], "zcard")
-	add(reads, 3, zscore, "zscore")
 	add(reads, -4, zrange, "zrange")
 	add(reads, -3, memberScan[zset], "zscan")
 	add(writes, -5, geoadd, "geoadd")
 
-	for _, name := range []string{"ping", "echo", "select", "info", "time", "client", "quit"} {
+	for _, name := range []string{"ping", "echo", "select", "info", "time", "client"} {
 		table[name].harmless = true
 	}
 	table["auth"].open = true
-	table["quit"].open = true
 
 	if v.old() {
 		table["auth"].arity = 2

@@ -28,9 +28,6 @@ type scored struct {
 }
 
 func zadd(c *call) {
-	if len(c.args)%2 != 0 {
-		c.fail(syntax)
-	}
 	c.addScores(2, c.score)
 }
 
@@ -47,12 +44,6 @@ func (c *call) addScores(step int, score func(i int) float64) {
 		z.scores.Set(c.str(1+step*(i+1)), f)
 	}
 	c.out.integer(int64(z.size() - before))
-}
-
-func zscore(c *call) {
-	z, _ := read[zset](c)
-	f, there := z.scores.Get(c.str(2))
-	c.out.bulkOrNull([]byte(formatScore(f)), there)
 }
 
 // zrange is ZRANGE key start stop [WITHSCORES].
@@ -113,9 +104,6 @@ func (z *zset) byScore() []scored {
 
 // geoadd is GEOADD key lon lat member ...: a zset of 52-bit geohashes.
 func geoadd(c *call) {
-	if len(c.args)%3 != 2 {
-		c.fail(wrongNumber(c.name))
-	}
 	c.addScores(3, func(i int) float64 {
 		lon, lat := c.score(i), c.score(i+1)
 		return float64(geohash.EncodeIntWithPrecision(lat, lon, 52))
@@ -213,9 +201,6 @@ func zpop(c *call) {
 // zstore is ZUNIONSTORE and ZINTERSTORE to n from ... [WEIGHTS w ...] [AGGREGATE sum|min|max].
 func zstore(c *call) {
 	n := int(c.number(2))
-	if n < 1 || 3+n > len(c.args) {
-		c.fail(syntax)
-	}
 	weights, aggregate := make([]float64, n), "sum"
 	for i := range weights {
 		weights[i] = 1
@@ -237,9 +222,6 @@ func zstore(c *call) {
 	join := map[string]func(a, b float64) float64{
 		"sum": func(a, b float64) float64 { return a + b }, "min": math.Min, "max": math.Max,
 	}[aggregate]
-	if join == nil {
-		c.fail(syntax)
-	}
 	out := new(zset)
 	for i := range n {
 		z, _ := readName[zset](c, c.str(3+i))
