@@ -126,16 +126,12 @@ const table = `
 `
 
 // templates are the words of the rows of a version, each as often as it says.
-func templates(version string, skip []string) (list [][]string) {
+func templates(version string) (list [][]string) {
 	for line := range strings.Lines(strings.TrimSpace(table)) {
 		words := strings.Fields(line)
 		times, _ := strconv.Atoi(words[0])
-		fits := words[1] == "all" || words[1] == "3.4" && version < "3.5" || words[1] != "3.4" && version >= words[1]
-		if !fits || slices.Contains(skip, words[2]) {
-			continue
-		}
-		for range times {
-			list = append(list, words[2:])
+		if words[1] == "all" || words[1] == "3.4" && version < "3.5" || words[1] != "3.4" && version >= words[1] {
+			list = append(list, slices.Repeat([][]string{words[2:]}, times)...)
 		}
 	}
 	return list

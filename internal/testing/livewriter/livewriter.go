@@ -6,7 +6,7 @@
 // take a simulated Pika or a real one by its address, and report what was done by command.
 //
 // It never empties a database, never sends PKPATTERNMATCHDEL where the binlog does not name the
-// keys, and never writes what a dump leaves out by rule, but HyperLogLogs on 4.0 (Options.Skip).
+// keys, and never writes what a dump leaves out by rule, but HyperLogLogs on 4.0.
 package livewriter
 
 import (
@@ -14,10 +14,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -32,14 +30,13 @@ import (
 
 // Options say what is written, and where to.
 type Options struct {
-	Addr, Password string
-	Databases      []int  // default: 0
-	Seed           uint64 // the same seed, the same commands; but servers take their own time
-	Rate           int    // commands a second in all databases; default 2,000
-	Commands       int    // per database, then it ends; 0: until the context ends
-	Names          int    // of each type and database; default 40
-	Grow           int    // elements by which a big collection grows at a time; default 100
-	Skip           []string
+	Addr      string
+	Databases []int  // default: 0
+	Seed      uint64 // the same seed, the same commands; but servers take their own time
+	Rate      int    // commands a second in all databases; default 2,000
+	Commands  int    // per database, then it ends; 0: until the context ends
+	Names     int    // of each type and database; default 40
+	Grow      int    // elements by which a big collection grows at a time; default 100
 }
 
 // Counts are commands by name: what the server took, and what it refused. Some are refused
@@ -52,15 +49,6 @@ func (c Counts) Total() (n int) {
 		n += k
 	}
 	return n
-}
-
-// String lists what the server took, the most frequent first.
-func (c Counts) String() string {
-	names := slices.SortedFunc(maps.Keys(c.Taken), func(a, b string) int { return c.Taken[b] - c.Taken[a] })
-	for i, name := range names {
-		names[i] = fmt.Sprintf("%s %d", name, c.Taken[name])
-	}
-	return strings.Join(names, ", ")
 }
 
 // Start writes until stop is called, or the test ends, and fails the test if it cannot.
@@ -93,17 +81,16 @@ func Write(ctx context.Context, o Options) (Counts, error) {
 	}
 	o.Rate, o.Names, o.Grow = cmp.Or(o.Rate, 2000), cmp.Or(o.Names, 40), cmp.Or(o.Grow, 100)
 	limit := rate.NewLimiter(rate.Limit(o.Rate), batch)
-	writers := make([]*writer, len(o.Databases))
+	all := tally{Counts: Counts{map[string]int{}, map[string]int{}}}
 	g, ctx := errgroup.WithContext(ctx)
-	for i, db := range o.Databases {
+	for _, db := range o.Databases {
 		w := &writer{
-			o: o, limit: limit, rand: rand.New(rand.NewPCG(o.Seed, uint64(db))), taken: map[string]int{}, refused: map[string]int{},
+			o: o, limit: limit, rand: rand.New(rand.NewPCG(o.Seed, uint64(db))), tally: &all,
 			client: redis.NewClient(&redis.Options{
-				Addr: o.Addr, Password: o.Password, DB: db, Protocol: 2, DisableIdentity: true,
+				Addr: o.Addr, DB: db, Protocol: 2, DisableIdentity: true,
 				MaxRetries: -1, PoolSize: 1, ReadTimeout: time.Minute,
 			}),
 		}
-		writers[i] = w
 		g.Go(func() error {
 			defer w.client.Close()
 			if err := w.run(ctx); err != nil {
@@ -113,16 +100,13 @@ func Write(ctx context.Context, o Options) (Counts, error) {
 		})
 	}
 	err := g.Wait()
-	all := Counts{map[string]int{}, map[string]int{}}
-	for _, w := range writers {
-		for name, n := range w.taken {
-			all.Taken[name] += n
-		}
-		for name, n := range w.refused {
-			all.Refused[name] += n
-		}
-	}
-	return all, err
+	return all.Counts, err
+}
+
+// A tally is the Counts of all writers.
+type tally struct {
+	sync.Mutex
+	Counts
 }
 
 // batch is how many commands go to the server together.
@@ -130,14 +114,14 @@ const batch = 20
 
 // writer writes into one database.
 type writer struct {
-	o              Options
-	limit          *rate.Limiter
-	client         *redis.Client
-	rand           *rand.Rand
-	version        string
-	templates      [][]string
-	fresh          int // names that came so far
-	taken, refused map[string]int
+	o         Options
+	limit     *rate.Limiter
+	client    *redis.Client
+	rand      *rand.Rand
+	version   string
+	templates [][]string
+	fresh     int // names that came so far
+	tally     *tally
 }
 
 // run sends commands in pipelines. One that was begun is finished, so that the counts are right.
@@ -146,7 +130,7 @@ func (w *writer) run(ctx context.Context) error {
 	if w.version, err = w.askVersion(ctx); err != nil {
 		return err
 	}
-	w.templates = templates(w.version, w.o.Skip)
+	w.templates = templates(w.version)
 	for sent := 0; w.o.Commands == 0 || sent < w.o.Commands; sent += batch {
 		if w.limit.WaitN(ctx, batch) != nil {
 			return nil // the context ended
@@ -184,19 +168,21 @@ func (w *writer) send(ctx context.Context, commands [][]any) error {
 		pipe.Do(ctx, args...)
 	}
 	replies, _ := pipe.Exec(ctx) // each error stands in its reply
+	w.tally.Lock()
+	defer w.tally.Unlock()
 	for i, reply := range replies {
 		name, err := commands[i][0].(string), reply.Err()
 		_, isReply := errors.AsType[redis.Error](err)
 		_, closed := errors.AsType[net.Error](err)
 		switch {
 		case err == nil || errors.Is(err, redis.Nil):
-			w.taken[name]++
+			w.tally.Taken[name]++
 		case closed || !isReply:
 			return err
 		case strings.Contains(err.Error(), "unknown") || strings.Contains(err.Error(), "wrong number"):
 			return fmt.Errorf("%.200q: %w", commands[i], err)
 		default:
-			w.refused[name]++
+			w.tally.Refused[name]++
 		}
 	}
 	return nil

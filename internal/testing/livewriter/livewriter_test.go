@@ -34,7 +34,7 @@ func TestEveryCommand(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Log(counts)
-			for _, row := range templates(string(v), nil) {
+			for _, row := range templates(string(v)) {
 				if counts.Taken[row[0]] == 0 {
 					t.Errorf("%s was never taken; refused %d times", row, counts.Refused[row[0]])
 				}
