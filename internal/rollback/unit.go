@@ -13,6 +13,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
@@ -124,7 +125,7 @@ func (u *unit) rest(ctx context.Context) error {
 	return u.throttle.Rest(ctx, done)
 }
 
-func (s settling) Ask(ctx context.Context, qs []*verify.Question) error {
+func (s settling) Ask(ctx context.Context, qs []*question.Question) error {
 	if qs[0].Head { // else a key goes on, and all are still watched
 		if err := s.settle(ctx); err != nil {
 			return err

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // slowServer holds long strings of x. It counts the bytes that are asked for at the same time.
@@ -22,7 +23,7 @@ type slowServer struct {
 
 func (s slowServer) Close() error { return nil }
 
-func (s slowServer) Ask(_ context.Context, qs []*Question) error {
+func (s slowServer) Ask(_ context.Context, qs []*question.Question) error {
 	size := int64(0)
 	for _, q := range qs {
 		size += int64(q.Size)

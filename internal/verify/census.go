@@ -12,14 +12,11 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
-// A Count is a server's own count of its keys.
-type Count = question.Count
-
 // A Counter has a server count its keys, as long as nothing is written to it.
 type Counter interface {
 	// Look returns a count, if one is done, and has one made if not. An error says why there will
 	// be none: something was written since the Counter began.
-	Look(ctx context.Context) (n Count, done bool, err error)
+	Look(ctx context.Context) (n question.Count, done bool, err error)
 	// Sees returns nil if all that was read came from the server that counts.
 	Sees(ctx context.Context) error
 	Close()
@@ -32,8 +29,8 @@ type Counter interface {
 // Without the proof those that were spared are asked, in a second pass.
 type Census struct {
 	counter Counter
-	of      string // what is counted, as errors have it; empty: what is compared
-	most    Count  // that the server may have, to be worth while
+	of      string         // what is counted, as errors have it; empty: what is compared
+	most    question.Count // that the server may have, to be worth while
 
 	mu     sync.Mutex
 	looked time.Time
@@ -55,7 +52,7 @@ const (
 
 // NewCensus returns a Census that closes the counter. Errors say of what it counts. Now is the
 // server's time.
-func NewCensus(c Counter, of string, most Count, now time.Time) *Census {
+func NewCensus(c Counter, of string, most question.Count, now time.Time) *Census {
 	return &Census{counter: c, of: of, most: most, expiring: map[int64]int64{}, horizon: now.Add(horizonAfter).Unix()}
 }
 
@@ -85,7 +82,7 @@ func (c *Census) spares(ctx context.Context) bool {
 	return c.failed == nil && c.from > 0
 }
 
-func (c *Census) counted(n Count) string {
+func (c *Census) counted(n question.Count) string {
 	return fmt.Sprintf("the target counts %s%s, of which %s expire", progress.Plural(n.Keys, "key", "keys"), c.of, progress.Count(n.Expiring))
 }
 
@@ -97,7 +94,7 @@ func (c *Census) found(k *key) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if k.typ == TypeNone {
+	if k.typ == question.TypeNone {
 		if c.from > 0 && k.expire > c.from && len(k.diffs) > 0 && k.diffs[0].Class == ExpiredSince {
 			c.failed = errors.New("keys expired that the target had counted")
 		}
@@ -105,7 +102,7 @@ func (c *Census) found(k *key) {
 	}
 	c.keys++
 	switch {
-	case k.typ != "" || k.gotExpire == UnknownExpiry:
+	case k.typ != "" || k.gotExpire == question.UnknownExpiry:
 		c.failed = errors.New("keys are of other types")
 	case k.gotExpire != 0:
 		c.expiring[min(k.gotExpire/1000, c.horizon)]++

@@ -8,15 +8,16 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // A meddled server is one in which a key changes between two looks.
 type meddled struct {
 	Ordered
-	meddle func(q *Question)
+	meddle func(q *question.Question)
 }
 
-func (m *meddled) Ask(ctx context.Context, qs []*Question) error {
+func (m *meddled) Ask(ctx context.Context, qs []*question.Question) error {
 	err := m.Ordered.Ask(ctx, qs)
 	for _, q := range qs {
 		m.meddle(q)
@@ -43,23 +44,25 @@ func TestChangesMeanwhile(t *testing.T) {
 	soon, later := now.UnixMilli(), now.Add(time.Hour).UnixMilli()
 	for name, c := range map[string]struct {
 		dump   *format.Record
-		meddle func(q *Question)
+		meddle func(q *question.Question)
 		class  Class
 		part   bool
 	}{
-		"equal":                       {dump: large(later), part: true},
-		"groups":                      {stream(), func(q *Question) { q.Changed = "groups" }, WrongValue, false},
-		"an entry came and went":      {stream(), func(q *Question) { q.State = &format.StreamState{LastID: format.StreamID{Ms: 3}, EntriesAdded: 3} }, WrongValue, false},
-		"an entry was deleted":        {stream(), func(q *Question) { q.State.MaxDeletedID.Ms = 1 }, WrongValue, false},
-		"its state was not given yet": {stream(), func(q *Question) { q.State.EntriesAdded = 1 }, WrongValue, true},
-		"expired in the middle":       {large(soon), func(q *Question) { q.Type = map[bool]string{true: TypeNone}[q.Tail] }, ExpiredSince, false},
-		"deleted in the middle":       {large(later), func(q *Question) { q.Type = map[bool]string{true: TypeNone}[q.Tail] }, Missing, false},
-		"expiry removed in the middle": {large(later), func(q *Question) {
+		"equal":  {dump: large(later), part: true},
+		"groups": {stream(), func(q *question.Question) { q.Changed = "groups" }, WrongValue, false},
+		"an entry came and went": {stream(), func(q *question.Question) {
+			q.State = &format.StreamState{LastID: format.StreamID{Ms: 3}, EntriesAdded: 3}
+		}, WrongValue, false},
+		"an entry was deleted":        {stream(), func(q *question.Question) { q.State.MaxDeletedID.Ms = 1 }, WrongValue, false},
+		"its state was not given yet": {stream(), func(q *question.Question) { q.State.EntriesAdded = 1 }, WrongValue, true},
+		"expired in the middle":       {large(soon), func(q *question.Question) { q.Type = map[bool]string{true: question.TypeNone}[q.Tail] }, ExpiredSince, false},
+		"deleted in the middle":       {large(later), func(q *question.Question) { q.Type = map[bool]string{true: question.TypeNone}[q.Tail] }, Missing, false},
+		"expiry removed in the middle": {large(later), func(q *question.Question) {
 			if q.Tail {
 				q.Expire = 0
 			}
 		}, ExpiryDiffers, true},
-		"expiry set back in the middle": {large(later), func(q *Question) {
+		"expiry set back in the middle": {large(later), func(q *question.Question) {
 			if q.Head {
 				q.Expire = soon
 			}
@@ -67,7 +70,7 @@ func TestChangesMeanwhile(t *testing.T) {
 	} {
 		server := &meddled{Ordered{Source: holding(c.dump)}, c.meddle}
 		if c.meddle == nil {
-			server.meddle = func(*Question) {}
+			server.meddle = func(*question.Question) {}
 		}
 		var verdict Verdict
 		var found []string

@@ -1,3 +1,10 @@
+// Package verify compares what a server holds with what a dump holds: type, value and
+// expiry of every key, element by element, large keys in pieces.
+//
+// It knows no server. What is to be read is a [question.Question]; a [Server], which the command
+// provides, fills in what it holds. A [Checker] takes the records of a dump, asks in flights
+// of bounded size, and hands each [Difference] to Options.Report. Nothing but the flight
+// at hand is kept: keys that differ go to a [Spool], for the next round.
 package verify
 
 import (
@@ -9,12 +16,22 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // A Source hands out the records of a part of a dump: the parts of a key together and in order.
 // What Next returned is not used after the next call. It returns io.EOF at the end.
 type Source interface {
 	Next() (*format.Record, error)
+}
+
+// A Server reads back what one keyspace of a server holds, over one connection.
+type Server interface {
+	// Ask fills in the answers of the questions, in as few round trips as it can. Questions
+	// of one key come in the order of its elements, in one call or in several. An error
+	// is of the connection or the server: what concerns one key is in its answer.
+	Ask(ctx context.Context, qs []*question.Question) error
+	Close() error
 }
 
 // A Checker compares keys of one source database over one connection.
@@ -38,14 +55,14 @@ type Checker struct {
 	items  []*item // of the flight, and behind its length those used before
 	n      int
 	size   int
-	qs     []*Question
+	qs     []*question.Question
 	arena  []byte
 	joined []byte // parts of a string that are still to be asked for
 }
 
 // An item is a question and what the dump has.
 type item struct {
-	Question
+	question.Question
 	key     *key
 	value   []byte
 	values  [][]byte
@@ -202,7 +219,7 @@ func (c *Checker) begin(r *format.Record) error {
 	}
 	if class != "" && class != Renamed {
 		c.skip = true
-		c.tally.explained()
+		c.tally.add(1, 0)
 		c.report(Difference{DB: c.db, Kind: r.Kind, Key: clone(r.Key), Class: class, Detail: detail})
 		return nil
 	}
@@ -246,7 +263,7 @@ func (c *Checker) done(k *key) error {
 		if k.typ == "" && k.gotExpire == 0 {
 			return nil
 		}
-		c.tally.again()
+		c.tally.add(-1, 0) // it was equal, and is compared once more
 		return c.spool.add(k.source)
 	}
 	verdict := c.judge(k)
@@ -259,7 +276,11 @@ func (c *Checker) done(k *key) error {
 		return c.spool.add(k.source)
 	}
 	c.census.found(k)
-	c.tally.compared(k.differs())
+	differing := int64(0)
+	if k.differs() {
+		differing = 1
+	}
+	c.tally.add(1, differing)
 	for _, d := range k.diffs {
 		d.DB, d.Kind, d.Key = c.db, k.kind, clone(k.source)
 		if !bytes.Equal(k.name, k.source) {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // memory is a KeySource that holds records.
@@ -26,7 +27,7 @@ func (m *memory) ReadKeys(_ context.Context, t format.Type, keys [][]byte, each 
 	for i, key := range keys {
 		r := m.keys[string(key)]
 		if r == nil || !t.Holds(r.Kind) {
-			other := TypeNone
+			other := question.TypeNone
 			if r != nil {
 				other = r.Kind.String()
 			}

@@ -5,12 +5,13 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // judge completes the differences of a key whose every answer has been seen.
 func (c *Checker) judge(k *key) Verdict {
 	switch k.typ {
-	case TypeNone:
+	case question.TypeNone:
 		c.judgeMissing(k, c.now())
 	case "":
 		k.judgeLength()
@@ -22,10 +23,10 @@ func (c *Checker) judge(k *key) Verdict {
 	if k.expire != 0 && k.gotExpire == k.expire && k.differs() && k.expire <= c.now().UnixMilli() {
 		k.only(ExpiredSince, "while it was compared")
 	}
-	if k.differs() && k.typ != TypeNone && c.leftOut(k, nil) {
+	if k.differs() && k.typ != question.TypeNone && c.leftOut(k, nil) {
 		k.only(LeftOut, "as its report says: the target has another value")
 	}
-	if k.renamed && k.typ != TypeNone {
+	if k.renamed && k.typ != question.TypeNone {
 		k.diffs = append(k.diffs, Difference{Class: Renamed, Detail: "compared as " + quoted(k.name)})
 	}
 	return verdict
@@ -34,7 +35,7 @@ func (c *Checker) judge(k *key) Verdict {
 // verdict judges a key before what is known of the load explains anything away.
 func (k *key) verdict() Verdict {
 	there := k.typ == ""
-	v := Verdict{Key: k.source, Absent: k.typ == TypeNone, Equal: there && !k.differs(), Part: there && !k.altered && k.extra == 0}
+	v := Verdict{Key: k.source, Absent: k.typ == question.TypeNone, Equal: there && !k.differs(), Part: there && !k.altered && k.extra == 0}
 	for i := range k.diffs {
 		if k.diffs[i].Class == ExpiryDiffers && k.gotExpire != 0 {
 			v.Part = false
@@ -77,7 +78,7 @@ func (k *key) judgeLength() {
 }
 
 // judgeTotals does for KeysOnly what comparing the elements does.
-func (k *key) judgeTotals(q *Question) {
+func (k *key) judgeTotals(q *question.Question) {
 	if k.kind == format.String || k.kind == format.HyperLogLog {
 		if q.Total != k.wanted {
 			k.differ(WrongValue, nil, "%d bytes, want %d", q.Total, k.wanted)
@@ -101,7 +102,7 @@ func (c *Checker) judgeExpiry(k *key) {
 		return
 	}
 	switch apart := k.gotExpire - k.expire; {
-	case k.gotExpire == UnknownExpiry:
+	case k.gotExpire == question.UnknownExpiry:
 		k.differ(ExpiryUnknown, nil, "the server cannot tell it")
 	case c.expiryUnknown(k):
 		k.differ(ExpiryUnknown, nil, "it expires at %s: the dump could not tell", stamp(k.gotExpire))

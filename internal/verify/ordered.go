@@ -8,13 +8,14 @@ import (
 	"iter"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // A KeySource reads whole keys of one database, of which the elements of hashes, sets and
 // zsets come in byte order, as those of a Pika do.
 type KeySource interface {
 	// ReadKeys hands over the records of each key, in the order of keys: i is its place. Of a key
-	// that is not there r is nil, and other is TypeNone or another type. What is handed over
+	// that is not there r is nil, and other is question.TypeNone or another type. What is handed over
 	// is valid until each returns; an error of each ends it.
 	ReadKeys(ctx context.Context, t format.Type, keys [][]byte, each func(i int, r *format.Record, other string) error) error
 	Close() error
@@ -41,7 +42,7 @@ func (o *Ordered) end() {
 }
 
 // Ask answers the questions. Keys of one type that stand together are read together.
-func (o *Ordered) Ask(ctx context.Context, qs []*Question) error {
+func (o *Ordered) Ask(ctx context.Context, qs []*question.Question) error {
 	for len(qs) > 0 {
 		if qs[0].Head || o.flow == nil {
 			o.end()
@@ -65,7 +66,7 @@ func (o *Ordered) Ask(ctx context.Context, qs []*Question) error {
 }
 
 // begin reads the keys of the first questions, up to one of another type.
-func (o *Ordered) begin(ctx context.Context, qs []*Question) *flow {
+func (o *Ordered) begin(ctx context.Context, qs []*question.Question) *flow {
 	typ := qs[0].Kind.Type()
 	f := &flow{begun: -1}
 	f.ctx = &current{ctx}
@@ -119,7 +120,7 @@ type flow struct {
 }
 
 // begin goes to the next key.
-func (f *flow) begin(q *Question) error {
+func (f *flow) begin(q *question.Question) error {
 	for f.r != nil { // what is left of the key before
 		if err := f.record(); err != nil {
 			return err
@@ -166,7 +167,7 @@ func (f *flow) more() bool {
 }
 
 // answer fills in one answer.
-func (f *flow) answer(q *Question) error {
+func (f *flow) answer(q *question.Question) error {
 	q.Total, q.Extra = -1, 0
 	if q.Head {
 		if err := f.begin(q); err != nil {
@@ -206,7 +207,7 @@ func (f *flow) count(n *int64) error {
 	return f.err
 }
 
-func (f *flow) text(q *Question) error {
+func (f *flow) text(q *question.Question) error {
 	want := q.Size
 	if q.Tail {
 		want++
@@ -221,7 +222,7 @@ func (f *flow) text(q *Question) error {
 	return f.err
 }
 
-func (f *flow) elements(q *Question) error {
+func (f *flow) elements(q *question.Question) error {
 	for range q.Elems {
 		if !f.more() {
 			break
@@ -237,14 +238,14 @@ func (f *flow) elements(q *Question) error {
 }
 
 // members merges fields or members with those asked for.
-func (f *flow) members(q *Question) error {
+func (f *flow) members(q *question.Question) error {
 	for i, want := range q.Elems {
 		if i > 0 && bytes.Compare(q.Elems[i-1], want) >= 0 {
 			return fmt.Errorf("the dump has key %s with its elements in another order than that of bytes: it cannot be compared with a Pika", quoted(q.Key))
 		}
 		found := false
 		for !found && f.more() {
-			order := bytes.Compare(f.member(), want)
+			order := bytes.Compare(member(f.r, f.at), want)
 			if order > 0 {
 				break
 			}
@@ -265,15 +266,8 @@ func (f *flow) members(q *Question) error {
 	return f.err
 }
 
-func (f *flow) member() []byte {
-	if f.r.Kind == format.Hash {
-		return f.r.Elems[2*f.at]
-	}
-	return f.r.Elems[f.at]
-}
-
 // take adds what belongs to the member at hand to the answer.
-func (f *flow) take(q *Question) {
+func (f *flow) take(q *question.Question) {
 	value, score := "", 0.0
 	switch f.r.Kind {
 	case format.Hash:
@@ -286,7 +280,7 @@ func (f *flow) take(q *Question) {
 
 // entries takes the entries up to q.Until, or with Tail to the end, and one more than there
 // should be at the most.
-func (f *flow) entries(q *Question) error {
+func (f *flow) entries(q *question.Question) error {
 	for f.more() && (q.Tail || q.Until.Compare(f.r.Entries[f.at].ID) >= 0) {
 		if e := &f.r.Entries[f.at]; len(q.IDs) <= q.Entries {
 			fields := make([]string, len(e.Fields))

@@ -22,10 +22,8 @@ func (c *Checker) queue(ctx context.Context, k *key, r *format.Record, borrowed 
 		return c.full(ctx)
 	case r.Kind == format.String || r.Kind == format.HyperLogLog:
 		return c.queueString(ctx, k, r, borrowed)
-	case r.Kind == format.Stream:
-		return c.queueEntries(ctx, k, r, borrowed)
 	}
-	return c.queueElems(ctx, k, r, borrowed)
+	return c.queueElements(ctx, k, r, borrowed)
 }
 
 // count adds the elements of a record to what its key must have.
@@ -34,13 +32,9 @@ func (c *Checker) count(k *key, r *format.Record) {
 	if r.Kind == format.List {
 		return
 	}
-	step := 1
-	if r.Kind == format.Hash {
-		step = 2
-	}
-	for i := 0; i < len(r.Elems); i += step {
+	for i := range len(r.Elems) / step(r.Kind) {
 		refused := r.Kind == format.Zset && c.o.Refuses != nil && c.o.Refuses(r.Scores[i])
-		if refused || c.leftOut(k, r.Elems[i]) {
+		if refused || c.leftOut(k, member(r, i)) {
 			k.refused++
 		}
 	}
@@ -50,6 +44,17 @@ func (c *Checker) count(k *key, r *format.Record) {
 		}
 	}
 }
+
+// step is how many of Elems an element of a collection has.
+func step(kind format.Kind) int {
+	if kind == format.Hash {
+		return 2
+	}
+	return 1
+}
+
+// member returns the field, member or element in a place of a collection.
+func member(r *format.Record, i int) []byte { return r.Elems[i*step(r.Kind)] }
 
 // add begins a question of k about size bytes.
 func (c *Checker) add(k *key, size int) *item {
@@ -123,33 +128,36 @@ func (c *Checker) askString(ctx context.Context, k *key, value []byte, last bool
 	return nil
 }
 
-// queueElems asks for the elements of a hash, list, set or zset.
-func (c *Checker) queueElems(ctx context.Context, k *key, r *format.Record, borrowed bool) error {
+// queueElements asks for the elements of a collection.
+func (c *Checker) queueElements(ctx context.Context, k *key, r *format.Record, borrowed bool) error {
 	offset := k.wanted
 	c.count(k, r)
-	if k.over() {
-		return nil
-	}
-	step := 1
-	if r.Kind == format.Hash {
-		step = 2
-	}
 	last := r.Part&format.PartLast != 0
-	if len(r.Elems) == 0 && !last && k.asked {
+	if k.over() || r.Elements() == 0 && !last {
 		return nil
 	}
-	return c.ask(ctx, k, offset, r.Elements(), last, func(it *item, i int) int {
-		name := r.Elems[i*step]
+	return c.ask(ctx, k, offset, r.Elements(), last, func(it *item, i int) (size int) {
+		if r.Kind == format.Stream {
+			e := format.Entry{ID: r.Entries[i].ID}
+			for _, f := range r.Entries[i].Fields {
+				e.Fields = append(e.Fields, c.keep(f, borrowed))
+				size += len(f)
+			}
+			it.entries = append(it.entries, e)
+			k.last = e.ID
+			return size + 2*elementBytes
+		}
+		name := member(r, i)
 		it.Elems = append(it.Elems, c.keep(name, borrowed))
-		size := len(name) + elementBytes
 		switch r.Kind {
 		case format.Hash:
-			it.values = append(it.values, c.keep(r.Elems[i*step+1], borrowed))
-			size += len(r.Elems[i*step+1])
+			value := r.Elems[2*i+1]
+			it.values = append(it.values, c.keep(value, borrowed))
+			size = len(value)
 		case format.Zset:
 			it.scores = append(it.scores, r.Scores[i])
 		}
-		return size
+		return size + len(name) + elementBytes
 	})
 }
 
@@ -172,27 +180,4 @@ func (c *Checker) ask(ctx context.Context, k *key, offset int64, n int, last boo
 		}
 	}
 	return nil
-}
-
-// queueEntries asks for the entries of a stream.
-func (c *Checker) queueEntries(ctx context.Context, k *key, r *format.Record, borrowed bool) error {
-	offset := k.wanted
-	c.count(k, r)
-	if k.over() {
-		return nil
-	}
-	last := r.Part&format.PartLast != 0
-	if len(r.Entries) == 0 && !last {
-		return nil
-	}
-	return c.ask(ctx, k, offset, len(r.Entries), last, func(it *item, i int) int {
-		e, size := format.Entry{ID: r.Entries[i].ID}, 2*elementBytes
-		for _, f := range r.Entries[i].Fields {
-			e.Fields = append(e.Fields, c.keep(f, borrowed))
-			size += len(f)
-		}
-		it.entries = append(it.entries, e)
-		k.last = e.ID
-		return size
-	})
 }

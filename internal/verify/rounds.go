@@ -30,7 +30,11 @@ func Rounds(ctx context.Context, w Worker, units []archive.Unit, n, rounds int) 
 			err = errors.Join(err, w.Close())
 		}
 	}()
-	spared, err := all(ctx, workers, newJobs(units), 1, rounds)
+	jobs := make([]job, len(units))
+	for i, u := range units {
+		jobs[i].unit = u
+	}
+	spared, err := all(ctx, workers, jobs, 1, rounds)
 	if err == nil {
 		spared, err = w.unproven(ctx, spared)
 	}
@@ -126,15 +130,6 @@ type job struct {
 	// spared: of so many keys, from the first on, but for names, those are to be asked for their
 	// expiry that have none in the dump. Zero: nothing was spared.
 	spared int64
-}
-
-// newJobs makes a job of each unit.
-func newJobs(units []archive.Unit) []job {
-	jobs := make([]job, len(units))
-	for i, u := range units {
-		jobs[i].unit = u
-	}
-	return jobs
 }
 
 // A Worker compares one part of a dump after the other, over one connection per database.

@@ -17,28 +17,11 @@ type Tally struct {
 	classes map[Class]int64
 }
 
-// compared counts a key that was compared.
-func (t *Tally) compared(differs bool) {
+// add counts keys that were compared, or are known not to be there, and those of them that differ.
+func (t *Tally) add(keys, differ int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.keys++
-	if differs {
-		t.differ++
-	}
-}
-
-// again takes back a key that was equal, and is to be compared once more.
-func (t *Tally) again() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.keys--
-}
-
-// explained counts a key that is known not to be there.
-func (t *Tally) explained() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.keys++
+	t.keys, t.differ = t.keys+keys, t.differ+differ
 }
 
 func (t *Tally) found(class Class) {
@@ -55,7 +38,7 @@ func (t *Tally) Extra() { t.found(ExtraKey) }
 
 // Gone counts a key that a delta says is gone, and whether it is.
 func (t *Tally) Gone(is bool) {
-	t.explained()
+	t.add(1, 0)
 	if !is {
 		t.Extra()
 	}

@@ -6,8 +6,8 @@ import (
 	"context"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // A keySource lets the engine of verify read keys of a Pika: reader and internal do not know
@@ -41,7 +41,7 @@ func (s *keySink) Record(r *format.Record) error {
 	}
 	if s.unknown() {
 		u := *r
-		u.Expire = verify.UnknownExpiry
+		u.Expire = question.UnknownExpiry
 		r = &u
 	}
 	s.last = append(s.last[:0], r.Key...)
@@ -64,7 +64,7 @@ func (s *keySink) Skip(key []byte, reason reader.Reason, _ string) error {
 	}
 	s.dropped = nil
 	s.at++
-	return s.each(s.at, nil, cmp.Or(unreadable[reason], verify.TypeNone))
+	return s.each(s.at, nil, cmp.Or(unreadable[reason], question.TypeNone))
 }
 
 // unreadable says what a key is that is there, and was not read.

@@ -7,6 +7,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
 // A paced server is asked at a rate.
@@ -16,7 +17,7 @@ type paced struct {
 }
 
 // Ask counts what was asked for and answered, and rests before the next may go.
-func (p paced) Ask(ctx context.Context, qs []*verify.Question) error {
+func (p paced) Ask(ctx context.Context, qs []*question.Question) error {
 	began := time.Now()
 	if err := p.Server.Ask(ctx, qs); err != nil {
 		return err

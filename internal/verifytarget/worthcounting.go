@@ -5,6 +5,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verify"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
@@ -25,7 +26,7 @@ func (c *comparison) censuses(ctx context.Context) map[int]*verify.Census {
 		return all
 	}
 	for _, db := range c.DBs() {
-		var most verify.Count
+		var most question.Count
 		short := true
 		for _, t := range c.dump.Manifest.Totals {
 			if t.DB == db && c.Filter.Type(t.Type) {
