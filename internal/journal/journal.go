@@ -314,9 +314,6 @@ func (j *Journal) Runs() map[string]string {
 	return maps.Clone(j.runs)
 }
 
-// Run returns the state in which a server was last; empty: none is known.
-func (j *Journal) Run(address string) string { return j.Runs()[address] }
-
 // SetRun notes it, for good now, or before it is written how far a unit is.
 func (j *Journal) SetRun(address, state string, now bool) error {
 	if now {

@@ -35,14 +35,14 @@ func Fence(b journal.Identity, s shard.Shard, stopped bool, d Doubts) target.Fen
 	}}
 	var mu sync.Mutex
 	f.Run = func(addr string) func(string) error {
-		was := d.Run(addr) // of what was acknowledged before the server is asked
+		was := d.Runs()[addr] // of what was acknowledged before the server is asked
 		return func(now string) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if why := lost(addr, was, now); why != "" {
 				return errors.Join(d.BeUnsure(why), d.SetRun(addr, now, true))
 			}
-			if is := d.Run(addr); now == is || lost(addr, is, now) != "" { // another connection was told of a later write
+			if is := d.Runs()[addr]; now == is || lost(addr, is, now) != "" { // another connection was told of a later write
 				return nil
 			}
 			return d.SetRun(addr, now, was == "")
@@ -63,7 +63,6 @@ func Fence(b journal.Identity, s shard.Shard, stopped bool, d Doubts) target.Fen
 // Doubts keep why it is not known whether the target holds what it should: a journal of a load.
 type Doubts interface {
 	BeUnsure(why string) error
-	Run(addr string) string
 	Runs() map[string]string
 	SetRun(addr, state string, now bool) error
 }
@@ -89,7 +88,7 @@ func (p *PassingDoubts) Pass(to Doubts) (err error) {
 		err = to.BeUnsure(p.Why)
 	}
 	for addr, state := range p.Runs() {
-		if to.Run(addr) == "" {
+		if to.Runs()[addr] == "" {
 			err = errors.Join(err, to.SetRun(addr, state, true))
 		}
 	}
@@ -102,9 +101,6 @@ func (p *PassingDoubts) Runs() map[string]string {
 	defer p.mu.Unlock()
 	return maps.Clone(p.runs)
 }
-
-// Run is of Doubts.
-func (p *PassingDoubts) Run(addr string) string { return p.Runs()[addr] }
 
 // SetRun is of Doubts.
 func (p *PassingDoubts) SetRun(addr, state string, _ bool) error {

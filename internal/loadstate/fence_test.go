@@ -16,8 +16,8 @@ func TestFenceRun(t *testing.T) {
 	run := Fence(journal.Identity{}, shard.Shard{}, false, d).Run
 	tell := func(told func(string) error, state, known string, why bool) {
 		t.Helper()
-		if err := told(state); err != nil || d.Run(addr) != known || (d.Why != "") != why {
-			t.Errorf("told %s: %v, known is %s, want %s; doubts: %q, want some: %v", state, err, d.Run(addr), known, d.Why, why)
+		if err := told(state); err != nil || d.Runs()[addr] != known || (d.Why != "") != why {
+			t.Errorf("told %s: %v, known is %s, want %s; doubts: %q, want some: %v", state, err, d.Runs()[addr], known, d.Why, why)
 		}
 	}
 	first := run(addr)

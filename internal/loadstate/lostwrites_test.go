@@ -37,7 +37,7 @@ func TestServe(t *testing.T) {
 				t.Errorf("%v, %q, want %q", err, d.Why, tc.why)
 			}
 			for addr, state := range tc.now {
-				if is := d.Run(addr); is != state && tc.was[addr] != is {
+				if is := d.Runs()[addr]; is != state && tc.was[addr] != is {
 					t.Errorf("%s is known as %q", addr, is)
 				}
 			}
