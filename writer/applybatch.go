@@ -33,7 +33,7 @@ func (w *Worker) closeRaw() error {
 		return nil
 	}
 	data := b.encoder.Bytes()
-	if err := rawbatch.Check(data, b.keyspace, b.encoder.Puts(), b.before); err != nil {
+	if err := rawbatch.Check(data, b.namespace, b.encoder.Puts(), b.before); err != nil {
 		return stopped(q.account.db, "APPLYBATCH", b.parts[0].key, "", err)
 	}
 	c := command{want: wantCount, n: int64(len(data)), raw: b.parts, data: true}

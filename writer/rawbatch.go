@@ -7,12 +7,12 @@ import (
 
 // A rawBatch is the keys that go together in one APPLYBATCH.
 type rawBatch struct {
-	keyspace rawbatch.Keyspace
-	encoder  *rawbatch.Encoder
-	parts    []rawPart
-	open     bool // the last part has no metadata yet
-	folded   int  // keys that have no part of their own
-	before   int  // elements that the first key had in batches before
+	namespace string
+	encoder   *rawbatch.Encoder
+	parts     []rawPart
+	open      bool // the last part has no metadata yet
+	folded    int  // keys that have no part of their own
+	before    int  // elements that the first key had in batches before
 }
 
 // A rawPart is what a batch holds of a key, or of whole keys that were folded.
@@ -26,12 +26,11 @@ type rawPart struct {
 
 // newRawBatch returns an empty batch for a namespace.
 func newRawBatch(namespace string) (*rawBatch, error) {
-	ks := rawbatch.Keyspace{Namespace: namespace}
-	e, err := rawbatch.New(ks)
+	e, err := rawbatch.New(namespace)
 	if err != nil {
 		return nil, err
 	}
-	return &rawBatch{keyspace: ks, encoder: e}, nil
+	return &rawBatch{namespace: namespace, encoder: e}, nil
 }
 
 // begin begins a part, or continues the one that is open.

@@ -44,11 +44,11 @@ func proveRaw(ctx context.Context, c *conn.Conn, expire int64) (why string, err 
 	if known.Kind != '*' || len(known.List) != 1 || len(known.List[0].List) == 0 {
 		return "the target has no APPLYBATCH", nil
 	}
-	ks := rawbatch.Keyspace{Namespace: conn.ClientField(client.Text, "namespace")}
-	if client.IsError() || ks.Namespace == "" {
+	namespace := conn.ClientField(client.Text, "namespace")
+	if client.IsError() || namespace == "" {
 		return "the target does not tell the namespace of a connection", nil
 	}
-	e, err := rawbatch.New(ks)
+	e, err := rawbatch.New(namespace)
 	if err != nil {
 		return "", err
 	}
@@ -65,7 +65,7 @@ func proveRaw(ctx context.Context, c *conn.Conn, expire int64) (why string, err 
 		}
 		e.Metadata(r.State)
 	}
-	if err := rawbatch.Check(e.Bytes(), ks, e.Puts(), 0); err != nil {
+	if err := rawbatch.Check(e.Bytes(), namespace, e.Puts(), 0); err != nil {
 		return "", err
 	}
 	commands := [][]any{{"HSET", p.records[1].Key, "old", "v"}, {"RPUSH", p.records[0].Key, "old"}, {"APPLYBATCH", e.Bytes()}}

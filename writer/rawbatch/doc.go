@@ -3,7 +3,7 @@
 // elements and call Metadata, and send what Bytes returns when it is as large as a command should
 // be. Call Check on these bytes before they are sent: a batch that is malformed stops all writes of
 // a Kvrocks until it is restarted. The package sends nothing, and knows nothing of commands,
-// connections, or who owns a slot.
+// connections, or clusters, in which a slot stands behind the namespace.
 //
 // # Batch
 //
@@ -19,7 +19,7 @@
 //
 // Numbers are big endian.
 //
-//	prefix    u8 length, namespace; u16 slot if the server is one of a cluster
+//	prefix    u8 length, namespace
 //	metadata  prefix, key
 //	subkey    prefix, u32 length, key, u64 version, sub
 //

@@ -31,19 +31,10 @@ const listStart = math.MaxInt64
 // ownVersions is the bit that no version of a Kvrocks has.
 const ownVersions = 1 << 63
 
-// A Keyspace says where keys are.
-type Keyspace struct {
-	// Namespace is the name behind the token; that of the requirepass is "__namespace".
-	Namespace string
-	// Slot returns the slot of a key if the server is one of a cluster; otherwise it is nil.
-	Slot func(key []byte) int
-}
-
-// An Encoder fills batches with keys of one keyspace. It is for one goroutine.
+// An Encoder fills batches with keys of one namespace. It is for one goroutine.
 type Encoder struct {
 	batch   batch
 	prefix  []byte // namespace, behind its length
-	slot    func(key []byte) int
 	version uint64 // of the key
 
 	// Of the key that is being encoded:
@@ -57,17 +48,18 @@ type Encoder struct {
 	scratch     []byte
 }
 
-// New returns an Encoder of keys of ks.
-func New(ks Keyspace) (*Encoder, error) {
-	if len(ks.Namespace) == 0 || len(ks.Namespace) > math.MaxUint8 {
-		return nil, fmt.Errorf("a namespace has 1 to 255 bytes, not %d", len(ks.Namespace))
+// New returns an Encoder of keys of a namespace: the name behind the token; that of the requirepass
+// is "__namespace".
+func New(namespace string) (*Encoder, error) {
+	if len(namespace) == 0 || len(namespace) > math.MaxUint8 {
+		return nil, fmt.Errorf("a namespace has 1 to 255 bytes, not %d", len(namespace))
 	}
 	var seed [8]byte
 	if _, err := rand.Read(seed[:]); err != nil {
 		return nil, err
 	}
-	e := &Encoder{slot: ks.Slot, version: binary.BigEndian.Uint64(seed[:]), scratch: make([]byte, 0, 256)}
-	e.prefix = append([]byte{byte(len(ks.Namespace))}, ks.Namespace...)
+	e := &Encoder{version: binary.BigEndian.Uint64(seed[:]), scratch: make([]byte, 0, 256)}
+	e.prefix = append([]byte{byte(len(namespace))}, namespace...)
 	e.Reset()
 	return e, nil
 }
@@ -96,8 +88,7 @@ func (e *Encoder) Cut(from, to, puts int) { e.batch.cut(from, to, uint32(puts)) 
 // is in Unix ms; 0: none.
 func (e *Encoder) Begin(kind format.Kind, name []byte, expire int64) {
 	e.begin(kind, name, expire)
-	head := len(e.name) - len(name)
-	e.sub = append(e.sub[:0], e.name[:head]...)
+	e.sub = append(e.sub[:0], e.prefix...)
 	e.sub = binary.BigEndian.AppendUint32(e.sub, uint32(len(name)))
 	e.sub = append(e.sub, name...)
 	e.sub = binary.BigEndian.AppendUint64(e.sub, e.version)
@@ -107,11 +98,7 @@ func (e *Encoder) begin(kind format.Kind, name []byte, expire int64) {
 	e.kind, e.expire, e.size, e.logged = types[kind], expire, 0, false
 	e.first, e.last = format.StreamID{}, format.StreamID{}
 	e.version = ownVersions | (e.version + 1)
-	e.name = append(e.name[:0], e.prefix...)
-	if e.slot != nil {
-		e.name = binary.BigEndian.AppendUint16(e.name, uint16(e.slot(name)))
-	}
-	e.name = append(e.name, name...)
+	e.name = append(append(e.name[:0], e.prefix...), name...)
 }
 
 // String adds a whole string.

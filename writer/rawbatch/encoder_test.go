@@ -42,35 +42,34 @@ func TestBytes(t *testing.T) {
 	const sub = " 026e73 00000001 6b " + version
 	for _, tc := range []struct {
 		name string
-		slot int
 		r    format.Record
 		want []string
 	}{
-		{"string", -1, format.Record{Kind: format.String, Value: []byte("vv"), Expire: 0x1122}, []string{"01",
+		{"string", format.Record{Kind: format.String, Value: []byte("vv"), Expire: 0x1122}, []string{"01",
 			"05 01  04 026e73 6b  0b 81 0000000000001122 7676"}},
-		{"hash in a cluster", 0x3001, format.Record{Kind: format.Hash, Elems: b("f", "v"), Expire: 5}, []string{"02",
+		{"hash", format.Record{Kind: format.Hash, Elems: b("f", "v"), Expire: 5}, []string{"02",
 			"03 03 322038",
-			"01  13 026e73 3001 00000001 6b " + version + " 66  01 76",
-			"05 01  06 026e73 3001 6b  19 82 0000000000000005 " + version + " 0000000000000001"}},
-		{"list", -1, format.Record{Kind: format.List, Elems: b("a", ""), Expire: 5}, []string{"03",
+			"01  11" + sub + " 66  01 76",
+			"05 01  04 026e73 6b  19 82 0000000000000005 " + version + " 0000000000000001"}},
+		{"list", format.Record{Kind: format.List, Elems: b("a", ""), Expire: 5}, []string{"03",
 			"03 03 332037",
 			"01  18" + sub + " 7fffffffffffffff  01 61",
 			"01  18" + sub + " 8000000000000000  00",
 			"03 03 332038",
 			"05 01  04 026e73 6b  29 83 0000000000000005 " + version + " 0000000000000002",
 			"7fffffffffffffff 8000000000000001"}},
-		{"set", -1, format.Record{Kind: format.Set, Elems: b("m")}, []string{"02",
+		{"set", format.Record{Kind: format.Set, Elems: b("m")}, []string{"02",
 			"03 01 34",
 			"01  11" + sub + " 6d  00",
 			"05 01  04 026e73 6b  19 84 0000000000000000 " + version + " 0000000000000001"}},
-		{"zset", -1, format.Record{Kind: format.Zset, Elems: b("m", "n"), Scores: []float64{1.5, -1.5}}, []string{"05",
+		{"zset", format.Record{Kind: format.Zset, Elems: b("m", "n"), Scores: []float64{1.5, -1.5}}, []string{"05",
 			"03 01 35",
 			"01  11" + sub + " 6d  08 bff8000000000000",
 			"05 02  19" + sub + " bff8000000000000 6d  00",
 			"01  11" + sub + " 6e  08 4007ffffffffffff",
 			"05 02  19" + sub + " 4007ffffffffffff 6e  00",
 			"05 01  04 026e73 6b  19 85 0000000000000000 " + version + " 0000000000000002"}},
-		{"stream", -1, format.Record{Kind: format.Stream,
+		{"stream", format.Record{Kind: format.Stream,
 			Entries: []format.Entry{{ID: format.StreamID{Ms: 1, Seq: 2}, Fields: b("f", "vv")}},
 			State: &format.StreamState{LastID: format.StreamID{Ms: 9}, MaxDeletedID: format.StreamID{Seq: 1},
 				EntriesAdded: 3}}, []string{"02",
@@ -81,11 +80,7 @@ func TestBytes(t *testing.T) {
 			"0000000000000000 0000000000000001  0000000000000001 0000000000000002",
 			"0000000000000001 0000000000000002  0000000000000003 0000000000000000"}},
 	} {
-		ks := Keyspace{Namespace: "ns"}
-		if tc.slot >= 0 {
-			ks.Slot = func([]byte) int { return tc.slot }
-		}
-		e, err := New(ks)
+		e, err := New("ns")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -100,7 +95,7 @@ func TestBytes(t *testing.T) {
 		if !bytes.Equal(e.Bytes(), want) {
 			t.Errorf("%s:\n%x, not\n%x", tc.name, e.Bytes(), want)
 		}
-		if err := Check(e.Bytes(), ks, e.Puts(), 0); err != nil {
+		if err := Check(e.Bytes(), "ns", e.Puts(), 0); err != nil {
 			t.Errorf("%s: %v", tc.name, err)
 		}
 	}
@@ -138,14 +133,14 @@ func TestPieces(t *testing.T) {
 		for i := range r.Elements() {
 			e.Reset()
 			e.Add(&r, i)
-			if err := Check(e.Bytes(), keyspace, e.Puts(), i); err == nil {
+			if err := Check(e.Bytes(), namespace, e.Puts(), i); err == nil {
 				t.Errorf("%q: without metadata it passes", r.Key)
 			}
 			e.Metadata(nil)
-			if err := Check(e.Bytes(), keyspace, e.Puts(), i); err != nil {
+			if err := Check(e.Bytes(), namespace, e.Puts(), i); err != nil {
 				t.Errorf("%q, element %d: %v", r.Key, i, err)
 			}
-			if err := Check(e.Bytes(), keyspace, e.Puts(), i+1); err == nil {
+			if err := Check(e.Bytes(), namespace, e.Puts(), i+1); err == nil {
 				t.Errorf("%q, element %d: with a wrong number before it passes", r.Key, i)
 			}
 		}
@@ -168,7 +163,7 @@ func TestCut(t *testing.T) {
 	if !bytes.Equal(e.Bytes()[headSize:], want) {
 		t.Errorf("%x, not\n%x", e.Bytes()[headSize:], want)
 	}
-	if err := Check(e.Bytes(), keyspace, e.Puts(), 0); err != nil {
+	if err := Check(e.Bytes(), namespace, e.Puts(), 0); err != nil {
 		t.Error(err)
 	}
 }
@@ -176,7 +171,7 @@ func TestCut(t *testing.T) {
 // TestNamespaces: those that no server has are refused.
 func TestNamespaces(t *testing.T) {
 	for _, ns := range []string{"", strings.Repeat("n", 256)} {
-		if _, err := New(Keyspace{Namespace: ns}); err == nil {
+		if _, err := New(ns); err == nil {
 			t.Errorf("namespace of %d bytes: no error", len(ns))
 		}
 	}
@@ -189,22 +184,19 @@ func TestCheck(t *testing.T) {
 	records, _ := keysOf(1)
 	addAll(e, records...)
 	data, puts := e.Bytes(), e.Puts()
-	if err := Check(data, keyspace, puts, 0); err != nil {
+	if err := Check(data, namespace, puts, 0); err != nil {
 		t.Fatal(err)
 	}
 	for n := range data {
-		if Check(data[:n], keyspace, puts, 0) == nil {
+		if Check(data[:n], namespace, puts, 0) == nil {
 			t.Errorf("cut to %d of %d bytes it passes", n, len(data))
 		}
 	}
 	for name, bad := range map[string]func() error{
-		"more behind it":    func() error { return Check(append(bytes.Clone(data), 0), keyspace, puts, 0) },
-		"one put less":      func() error { return Check(data, keyspace, puts-1, 0) },
-		"another namespace": func() error { return Check(data, Keyspace{Namespace: "other"}, puts, 0) },
-		"a cluster's slots": func() error {
-			return Check(data, Keyspace{keyspace.Namespace, func([]byte) int { return 0 }}, puts, 0)
-		},
-		"nothing": func() error { return Check(data[:headSize], keyspace, 0, 0) },
+		"more behind it":    func() error { return Check(append(bytes.Clone(data), 0), namespace, puts, 0) },
+		"one put less":      func() error { return Check(data, namespace, puts-1, 0) },
+		"another namespace": func() error { return Check(data, "other", puts, 0) },
+		"nothing":           func() error { return Check(data[:headSize], namespace, 0, 0) },
 	} {
 		if bad() == nil {
 			t.Errorf("%s: it passes", name)
@@ -236,7 +228,7 @@ func FuzzAdd(f *testing.F) {
 		}
 		e := encoder(t)
 		addAll(e, r)
-		if err := Check(e.Bytes(), keyspace, e.Puts(), 0); err != nil {
+		if err := Check(e.Bytes(), namespace, e.Puts(), 0); err != nil {
 			t.Errorf("%+v: %v", r, err)
 		}
 	})
@@ -247,20 +239,16 @@ func FuzzCheck(f *testing.F) {
 	e := encoder(f)
 	records, _ := keysOf(1)
 	addAll(e, records...)
-	f.Add(e.Bytes(), e.Puts(), 0, false)
-	f.Fuzz(func(_ *testing.T, data []byte, puts, before int, cluster bool) {
-		ks := keyspace
-		if cluster {
-			ks.Slot = func([]byte) int { return 0 }
-		}
-		_ = Check(data, ks, puts, before)
+	f.Add(e.Bytes(), e.Puts(), 0)
+	f.Fuzz(func(_ *testing.T, data []byte, puts, before int) {
+		_ = Check(data, namespace, puts, before)
 	})
 }
 
-var keyspace = Keyspace{Namespace: "__namespace"}
+const namespace = "__namespace"
 
 func encoder(t testing.TB) *Encoder {
-	e, err := New(keyspace)
+	e, err := New(namespace)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +257,7 @@ func encoder(t testing.TB) *Encoder {
 
 // TestEncoderAllocates: a key that fits the batch takes no memory of its own.
 func TestEncoderAllocates(t *testing.T) {
-	e, err := New(Keyspace{Namespace: "__namespace"})
+	e, err := New(namespace)
 	if err != nil {
 		t.Fatal(err)
 	}

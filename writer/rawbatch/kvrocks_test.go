@@ -92,7 +92,7 @@ func TestKvrocks(t *testing.T) {
 		do("PEXPIRE", r.Key, 10_000_000)
 	}
 	addAll(e, records...)
-	if err := Check(e.Bytes(), keyspace, e.Puts(), 0); err != nil {
+	if err := Check(e.Bytes(), namespace, e.Puts(), 0); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 { // sent twice changes nothing
@@ -140,7 +140,7 @@ func TestCompaction(t *testing.T) {
 		e.Reset()
 		e.Add(&r, i)
 		e.Metadata(nil)
-		if err := Check(e.Bytes(), keyspace, e.Puts(), i); err != nil {
+		if err := Check(e.Bytes(), namespace, e.Puts(), i); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.Do(t.Context(), "APPLYBATCH", e.Bytes()).Err(); err != nil {
