@@ -15,7 +15,6 @@ type account struct {
 	report  func(LeftOut)    // nil: nobody is told
 }
 
-// begin begins a job.
 func (a *account) begin(job *Job) {
 	a.report, a.stats = job.Report, checkpoint.Stats{LeftOut: map[string]int64{}}
 	a.stats.Add(job.From.Stats)

@@ -21,15 +21,17 @@ func (w *Worker) cutDead(b *rawBatch) {
 		}
 		b.encoder.Cut(p.from, p.to, p.puts)
 		b.parts = slices.Delete(b.parts, i, i+1)
-		w.answered(&command{key: p.key, data: true})
+		w.answered(p.key, true)
 	}
 }
 
 // closeRaw makes a command of the raw batch, once it has been checked.
 func (w *Worker) closeRaw() error {
 	q, b := &w.queue, w.queue.raw
-	w.cutDead(b)
-	if len(b.parts) == 0 {
+	if b == nil {
+		return nil
+	}
+	if w.cutDead(b); len(b.parts) == 0 {
 		return nil
 	}
 	data := b.encoder.Bytes()
@@ -67,10 +69,8 @@ func (w *Worker) applied(c *command) error {
 			w.account.stats.Expiring += int64(p.expiring)
 			continue
 		}
-		p.key.pending--
-		p.key.data--
 		p.key.written++
-		w.done(p.key)
+		w.answered(p.key, true)
 	}
 	return nil
 }

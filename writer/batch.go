@@ -59,7 +59,6 @@ type batch struct {
 	groupSize int    // bytes of the dump in it
 }
 
-// begin starts a command.
 func (b *batch) begin(name string) {
 	b.current = name
 	b.encoder.Begin(name)
@@ -166,7 +165,6 @@ func (b *batch) reset() {
 	*b = batch{encoder: b.encoder, commands: b.commands[:0], group: b.group[:0], groupArgs: b.groupArgs[:0]}
 }
 
-// calls returns the calls of commands.
 func calls(commands []command) func(i int) *conn.Call {
 	return func(i int) *conn.Call { return &commands[i].Call }
 }

@@ -23,6 +23,14 @@ var (
 // unequal makes an ErrUnequal of err.
 func unequal(err error) error { return conn.Mark(ErrUnequal, err) }
 
+// perhapsUnequal makes an ErrUnequal of err if an earlier run may have sent some of k.
+func (k *key) perhapsUnequal(err error) error {
+	if k.again || k.resumed {
+		return unequal(err)
+	}
+	return err
+}
+
 // A CommandError is why a load stopped at one command.
 type CommandError = conn.CommandError
 

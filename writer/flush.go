@@ -16,18 +16,14 @@ func (w *Worker) flush(ctx context.Context) error {
 		return fmt.Errorf("load database %d: %w", w.db, err)
 	}
 	w.queue.batch.closeGroup()
-	if w.queue.raw != nil {
-		w.queue.raw.end(true, nil)
-	}
+	w.queue.raw.end(true, nil)
 	if w.options.OnExists == Skip {
 		if err := w.askExists(ctx); err != nil {
 			return err
 		}
 	}
-	if w.queue.raw != nil {
-		if err := w.closeRaw(); err != nil {
-			return err
-		}
+	if err := w.closeRaw(); err != nil {
+		return err
 	}
 	if w.options.OnExists != Skip && !w.queue.batch.empty() {
 		if err := w.job.announce(w.records, &w.announced); err != nil {
@@ -42,8 +38,7 @@ func (w *Worker) flush(ctx context.Context) error {
 		}
 		var more []command
 		for i := range commands {
-			c := &commands[i]
-			again, err := w.check(c)
+			again, err := w.check(&commands[i])
 			if err != nil {
 				return err
 			}
@@ -52,9 +47,7 @@ func (w *Worker) flush(ctx context.Context) error {
 		commands = more
 	}
 	w.queue.batch.reset()
-	if w.queue.raw != nil {
-		w.queue.raw.reset()
-	}
+	w.queue.raw.reset()
 	if err := w.mark(); err != nil {
 		return err
 	}
@@ -92,7 +85,7 @@ func (w *Worker) dropDead(commands []command) []command {
 	kept := commands[:0]
 	for _, c := range commands {
 		if c.key != nil && c.key.out != alive && !c.always {
-			w.answered(&c)
+			w.answered(c.key, c.data)
 			continue
 		}
 		kept = append(kept, c)
@@ -100,11 +93,10 @@ func (w *Worker) dropDead(commands []command) []command {
 	return kept
 }
 
-// answered takes c off what its key waits for.
-func (w *Worker) answered(c *command) {
-	k := c.key
+// answered takes a command, or data in one, off what k waits for.
+func (w *Worker) answered(k *key, data bool) {
 	k.pending--
-	if c.data {
+	if data {
 		k.data--
 	}
 	w.done(k)

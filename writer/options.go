@@ -44,7 +44,7 @@ func ParseOnExists(s string) (OnExists, error) {
 	return 0, fmt.Errorf("unknown way to treat existing keys %q: it is fail, skip or replace", s)
 }
 
-// Options are checked once, by New.
+// Options are checked once, by Open.
 type Options struct {
 	// Target says how to reach what is loaded.
 	Target target.Options
@@ -85,15 +85,9 @@ type Options struct {
 	Pacer Pacer
 }
 
-// Defaults and limits of Options.
+// Limits of Options.
 const (
-	defaultBatchBytes   = 64 << 10
-	defaultBatchCmds    = 512
-	defaultCommandBytes = 512 << 10
-	defaultCommandElems = 512
-	defaultJoinBytes    = 8 << 20
-	defaultRawBytes     = 512 << 10
-
+	maxRawBytes = 512 << 10
 	// maxCommandElems keeps a command of pairs below maxArguments.
 	maxCommandElems = 500_000
 	// maxArguments is the most arguments that Kvrocks takes (SERVERS.md K4).
@@ -117,12 +111,12 @@ func (o Options) checked() (Options, error) {
 		zero  int
 		most  int
 	}{
-		{"BatchBytes", &o.BatchBytes, defaultBatchBytes, 1 << 30},
-		{"BatchCommands", &o.BatchCommands, defaultBatchCmds, 1 << 20},
-		{"CommandBytes", &o.CommandBytes, defaultCommandBytes, 1 << 30},
-		{"CommandElements", &o.CommandElements, defaultCommandElems, maxCommandElems},
-		{"JoinBytes", &o.JoinBytes, defaultJoinBytes, 1 << 29},
-		{"RawBytes", &o.RawBytes, defaultRawBytes, defaultRawBytes},
+		{"BatchBytes", &o.BatchBytes, 64 << 10, 1 << 30},
+		{"BatchCommands", &o.BatchCommands, 512, 1 << 20},
+		{"CommandBytes", &o.CommandBytes, 512 << 10, 1 << 30},
+		{"CommandElements", &o.CommandElements, 512, maxCommandElems},
+		{"JoinBytes", &o.JoinBytes, 8 << 20, 1 << 29},
+		{"RawBytes", &o.RawBytes, maxRawBytes, maxRawBytes},
 	} {
 		*size.value = cmp.Or(*size.value, size.zero)
 		if *size.value < 1 || *size.value > size.most {

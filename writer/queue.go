@@ -36,20 +36,27 @@ func (q *queue) ready(ctx context.Context, k *key, size int) (bool, error) {
 			return false, err
 		}
 	}
-	if k.out != alive {
+	if !q.goesOn(k) {
 		return false, nil
 	}
-	// Nothing may be written to a key that is over: it would come back without an
-	// expiry (SERVERS.md K6).
-	if k.queued > 0 && q.isOver(k.expire) {
-		q.account.expire(k)
-		return false, nil
-	}
-	q.dirty = true
 	if k.queued == 0 && (o.OnExists == Replace || k.again) && k.kind != format.String && k.kind != format.HyperLogLog {
 		q.batch.request(command{key: k, want: wantAny}, "DEL", k.name)
 	}
 	return true, nil
+}
+
+// goesOn reports whether more of k is to be sent. Nothing may be written to a key that is over: it
+// would come back without an expiry (SERVERS.md K6).
+func (q *queue) goesOn(k *key) bool {
+	if k.out == alive && k.queued > 0 && q.isOver(k.expire) {
+		q.raw.end(true, nil) // cutDead takes it out, and nothing of the keys behind it
+		q.account.expire(k)
+	}
+	if k.out != alive {
+		return false
+	}
+	q.dirty = true
+	return true
 }
 
 // drop deletes whatever the target holds of k, which is out.

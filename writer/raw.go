@@ -172,14 +172,5 @@ func (q *queue) readyRaw(ctx context.Context, k *key) (bool, error) {
 			return false, err
 		}
 	}
-	if k.out != alive {
-		return false, nil
-	}
-	if k.queued > 0 && q.isOver(k.expire) {
-		q.raw.end(true, nil) // cutDead takes it out, and nothing of the keys behind it
-		q.account.expire(k)
-		return false, nil
-	}
-	q.dirty = true
-	return true, nil
+	return q.goesOn(k), nil
 }

@@ -159,7 +159,7 @@ func TestRawFits(t *testing.T) {
 	}
 	for _, last := range []format.Record{stream, zset(part+part[10:], []float64{1}, "m"), whole(format.Hash, part, "f", part)} {
 		var keys []format.Record
-		for i := range 2*defaultRawBytes/rawElement - 1 {
+		for i := range 2*maxRawBytes/rawElement - 1 {
 			keys = append(keys, str(strconv.Itoa(i), part, 0))
 		}
 		eachRaw(t, func(t *testing.T, addr string, c *redis.Client) {

@@ -5,7 +5,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/rawbatch"
 )
 
-// A rawBatch is the keys that go together in one APPLYBATCH.
+// A rawBatch is the keys that go together in one APPLYBATCH. Nil has none.
 type rawBatch struct {
 	namespace string
 	encoder   *rawbatch.Encoder
@@ -24,7 +24,6 @@ type rawPart struct {
 	elements, bytes int
 }
 
-// newRawBatch returns an empty batch for a namespace.
 func newRawBatch(namespace string) (*rawBatch, error) {
 	e, err := rawbatch.New(namespace)
 	if err != nil {
@@ -58,7 +57,7 @@ func (b *rawBatch) begin(k *key) *rawPart {
 
 // end ends the part that is open with the metadata of its key, or as a string does.
 func (b *rawBatch) end(metadata bool, state *format.StreamState) {
-	if !b.open {
+	if b == nil || !b.open {
 		return
 	}
 	if metadata {
@@ -94,6 +93,9 @@ func (b *rawBatch) fold() {
 
 // reset forgets all but the memory, and the key that goes on in the next batch.
 func (b *rawBatch) reset() {
+	if b == nil {
+		return
+	}
 	b.encoder.Reset()
 	clear(b.parts)
 	b.parts, b.folded = b.parts[:0], 0

@@ -24,10 +24,8 @@ func (w *Worker) check(c *command) ([]command, error) {
 			return nil, w.stop(c, c.Reply.String(), resp.ErrUnexpected)
 		}
 		for _, k := range c.group {
-			k.pending--
-			k.data--
 			k.written++
-			w.done(k)
+			w.answered(k, true)
 		}
 		w.account.took(nil, int64(c.elements), int64(c.bytes))
 		return nil, nil
@@ -38,27 +36,24 @@ func (w *Worker) check(c *command) ([]command, error) {
 	}
 	if k.out != alive {
 		// Sent before the reply that ended the key was read.
-		w.answered(c)
+		w.answered(k, c.data)
 		return nil, nil
 	}
 	if problem := c.problem(); problem != nil {
 		if !w.queue.hasPassed(k.expire) {
-			if k.again || k.resumed {
-				problem = unequal(problem)
-			}
-			return nil, w.stop(c, c.Reply.String(), problem)
+			return nil, w.stop(c, c.Reply.String(), k.perhapsUnequal(problem))
 		}
 		// The key was over before it was complete, and a command behind that may
 		// have made it anew without an expiry.
 		w.account.expire(k)
-		w.answered(c)
+		w.answered(k, c.data)
 		return []command{w.bury(k)}, nil
 	}
 	if c.data {
 		k.written++
 		w.account.took(k, int64(c.elements), int64(c.bytes))
 	}
-	w.answered(c)
+	w.answered(k, c.data)
 	return nil, nil
 }
 
@@ -117,16 +112,13 @@ func (w *Worker) refused(c *command, reply string) ([]command, error) {
 	case k.out != alive:
 	case c.want == wantID && strings.Contains(reply, "equal or smaller"):
 		problem := errors.New("the stream has other entries than were written: does something else write to it?")
-		if k.again || k.resumed {
-			problem = unequal(problem)
-		}
-		return nil, w.stop(c, reply, problem)
+		return nil, w.stop(c, reply, k.perhapsUnequal(problem))
 	case c.member != nil && strings.Contains(reply, "not a valid float"):
 		w.account.leaveMember(k, c.member, c.Name, reply)
 	default:
 		w.account.leave(k, ReasonRefused, c.Name, reply)
 	}
-	w.answered(c)
+	w.answered(k, c.data)
 	return nil, nil
 }
 

@@ -15,8 +15,8 @@ import (
 // zsets come in byte order, as those of a Pika do.
 type KeySource interface {
 	// ReadKeys hands over the records of each key, in the order of keys: i is its place. Of a key
-	// that is not there r is nil, and other is question.TypeNone or another type. What is handed over
-	// is valid until each returns; an error of each ends it.
+	// that is not there r is nil, and other is question.TypeNone or another type. What is handed
+	// over is valid until each returns; an error of each ends it.
 	ReadKeys(ctx context.Context, t format.Type, keys [][]byte, each func(i int, r *format.Record, other string) error) error
 	Close() error
 }

@@ -181,9 +181,9 @@ func (c *Client) readScanned(ctx context.Context, p *recordMaker, scan string, w
 
 // readRanges reads a list, or a zset of a Redis.
 func (c *Client) readRanges(ctx context.Context, p *recordMaker) error {
-	command, scores := "LRANGE", []any(nil)
+	command, scores, width := "LRANGE", []any(nil), 1
 	if p.info.Kind == format.Zset {
-		command, scores = "ZRANGE", []any{"WITHSCORES"}
+		command, scores, width = "ZRANGE", []any{"WITHSCORES"}, 2
 	}
 	for p.elements < p.info.Length {
 		_, reply, err := c.page(ctx, 1, func(n int) []any {
@@ -192,15 +192,12 @@ func (c *Client) readRanges(ctx context.Context, p *recordMaker) error {
 		if err != nil {
 			return err
 		}
-		r := &format.Record{}
-		if r.Elems, err = reply.Texts(); err == nil && scores != nil {
-			r.Elems, r.Scores, err = parseScores(r.Elems)
-		}
-		if err == nil && len(r.Elems) == 0 {
+		elems, err := reply.Texts()
+		if err == nil && len(elems) == 0 {
 			err = ErrChanged
 		}
 		if err == nil {
-			err = p.add(r)
+			err = p.addAll(elems, width)
 		}
 		if err != nil {
 			return err
