@@ -46,12 +46,10 @@ func (fw *frameWriter) settle() (err error) {
 
 // write writes a frame.
 func (fw *frameWriter) write(data []byte) error {
-	if err := fw.settle(); err != nil {
+	if err := fw.launch(data); err != nil {
 		return err
 	}
-	err := fw.frame(data)
-	fw.frames, fw.bytes = len(fw.seek), fw.size
-	return err
+	return fw.settle()
 }
 
 func (fw *frameWriter) frame(data []byte) error {

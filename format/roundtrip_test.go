@@ -212,7 +212,7 @@ func TestRoundTripParts(t *testing.T) {
 	}
 	slices.Reverse(chunks)
 	SortChunks(chunks)
-	if err := Covers(chunks); err != nil {
+	if err := covers(chunks); err != nil {
 		t.Error(err)
 	}
 }

@@ -263,13 +263,13 @@ func (cw *cursorScan) streams() bool { return cw.s.source.Streams() && !cw.s.sou
 
 // wants reports whether a name is to be read.
 func (cw *cursorScan) wants(name []byte) bool {
-	return bytes.HasPrefix(name, cw.pass.Prefix) && (cw.pass.Keep == nil || cw.pass.Keep(name)) && !internal(name)
+	return bytes.HasPrefix(name, cw.pass.Prefix) && (cw.pass.Keep == nil || cw.pass.Keep(name)) && !IsInternal(name)
 }
 
 // goPast goes past a name that is not read.
 func (cw *cursorScan) goPast(ctx context.Context, name []byte) error {
 	sink, err := cw.unread(ctx, name)
-	if err == nil && sink != nil && internal(name) && bytes.HasPrefix(name, cw.pass.Prefix) {
+	if err == nil && sink != nil && IsInternal(name) && bytes.HasPrefix(name, cw.pass.Prefix) {
 		err = sink.Skip(name, Internal, "")
 	}
 	return err

@@ -84,7 +84,8 @@ func (w *scan) run(ctx context.Context, r typeReader) error {
 // step receives a leg and hands over what it brought. It returns the next, which is under way; nil
 // at the end.
 func (pw *pageScan) step(ctx context.Context, l *leg) (*leg, error) {
-	p, took, err := pw.receive(ctx, l)
+	// While the connection is lost over it, or the replies are too large, less is asked for.
+	p, took, err := pw.w.receiveOrRetry(ctx, &l.pipeline, len(l.wanted), func() bool { return pw.less(l) })
 	if errors.Is(err, resp.ErrTooLarge) {
 		p, took, err = &resp.Replies{}, 0, pw.leaveOut(ctx, l)
 	}
@@ -195,12 +196,6 @@ func (pw *pageScan) ask(l *leg) {
 	}
 	l.values += l.batch.Len()
 	l.exp.ask(&l.batch, l.take, l.wanted)
-}
-
-// receive waits for the replies of a leg, and asks for less while the connection is lost over it or
-// they are too large.
-func (pw *pageScan) receive(ctx context.Context, l *leg) (*resp.Replies, time.Duration, error) {
-	return pw.w.receiveOrRetry(ctx, &l.pipeline, len(l.wanted), func() bool { return pw.less(l) })
 }
 
 // less makes a leg ask for less: smaller pieces, a smaller page, fewer keys. The others are read by

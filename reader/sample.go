@@ -1,9 +1,9 @@
 package reader
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"math/bits"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -124,17 +124,9 @@ func (w *scan) sampleStream(ctx context.Context, key []byte) (Sampled, error) {
 // answered from a cache.
 func (w *scan) countTypes(ctx context.Context, key []byte) (int, error) {
 	var b resp.Batch
-	for _, t := range format.Types[:5] {
-		b.Add("PKSCANRANGE", string(t), key, key, "LIMIT", 1)
-	}
-	var buf resp.Buffer
-	p := w.c.ask(ctx, &b, &buf)
-	n := 0
-	for range b.Len() {
-		_, keys := p.Page(nil, 1)
-		if len(keys) > 0 && bytes.Equal(keys[0], key) { // an empty end of a range is that of all keys
-			n++
-		}
-	}
-	return n, p.Err()
+	l := look{x: &w.exchange, types: format.Types[:5], keys: [][]byte{key}, n: 1}
+	l.ask(&b)
+	p := w.c.ask(ctx, &b, &resp.Buffer{})
+	l.read(p)
+	return bits.OnesCount8(uint8(l.held[0] &^ unseen)), p.Err()
 }

@@ -103,7 +103,7 @@ func (w *scan) wants(key []byte) (ok bool, skip Reason, err error) {
 	if w.end != nil && bytes.Compare(key, w.end) >= 0 || w.pass.Keep != nil && !w.pass.Keep(key) {
 		return false, "", nil
 	}
-	if internal(key) {
+	if IsInternal(key) {
 		return false, Internal, nil
 	}
 	if w.full() {

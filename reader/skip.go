@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
@@ -100,15 +101,7 @@ func (w *scan) whyGoneSince(ctx context.Context, expire int64) (Reason, error) {
 // internalPrefixes are of sets that Pika keeps for itself when slotmigrate is on (SERVERS.md P10).
 var internalPrefixes = [][]byte{[]byte("_internal:slotkey:4migrate:"), []byte("_internal:slottag:4migrate:")}
 
-// internal reports whether a key is one that Pika keeps for itself.
-func internal(key []byte) bool {
-	for _, p := range internalPrefixes {
-		if bytes.HasPrefix(key, p) {
-			return true
-		}
-	}
-	return false
-}
-
 // IsInternal reports whether a name is one that Pika keeps for itself, which no dump has.
-func IsInternal(name []byte) bool { return internal(name) }
+func IsInternal(name []byte) bool {
+	return slices.ContainsFunc(internalPrefixes, func(p []byte) bool { return bytes.HasPrefix(name, p) })
+}

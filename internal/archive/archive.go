@@ -234,7 +234,7 @@ func (a *Archive) OpenChunk(c format.ChunkInfo) (*ChunkSource, error) {
 	}
 	f, err := openListed(a.dir, c.Name)
 	if err != nil {
-		return nil, inDir(a.dir, err)
+		return nil, err
 	}
 	s := &ChunkSource{f: f, name: a.dir.Path(c.Name), info: c}
 	if s.cr, err = format.NewChunkReader(f, a.codec, s.name); err == nil {
@@ -253,16 +253,16 @@ func (a *Archive) OpenChunk(c format.ChunkInfo) (*ChunkSource, error) {
 func openListed(dir storage.Store, name string) (storage.Reader, error) {
 	f, err := dir.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &format.CorruptError{Name: name, Err: errors.New("the manifest lists this file, but it is not there")}
+		return nil, &format.CorruptError{Name: dir.Path(name), Err: errors.New("the manifest lists this file, but it is not there")}
 	}
-	return f, err
+	return f, inDir(dir, err)
 }
 
 // openAt opens a chunk that the manifest lists, of the size that is listed, to be read at random.
 func (a *Archive) openAt(c format.ChunkInfo) (storage.Reader, *format.Chunk, error) {
 	f, err := openListed(a.dir, c.Name)
 	if err != nil {
-		return nil, nil, inDir(a.dir, err)
+		return nil, nil, err
 	}
 	path := a.dir.Path(c.Name)
 	chunk, err := format.OpenChunk(f, c.Size, a.codec, path)

@@ -29,11 +29,10 @@ type Feed struct {
 	arrivals Arrivals // nil: all have come
 	keep     func(format.ChunkInfo) bool
 
-	there  map[string]bool // chunks that have come
-	given  map[string]Unit // by the name of the first chunk
-	infos  map[string]format.ChunkInfo
+	came   map[string]format.ChunkInfo
 	chains []format.ChunkInfo // of which no unit was made: they hold parts of keys that are not whole
 	ready  []Unit
+	given  map[string]Unit // by the name of the first chunk
 }
 
 // Feed returns the feed of a finished dump.
@@ -53,10 +52,7 @@ func NewFeed(dir storage.Store, threads int, arrivals Arrivals) (*Feed, error) {
 		return nil, err
 	}
 	a := &Archive{Manifest: &format.Manifest{Info: *info}, dump: info, dir: dir, codec: codec}
-	return &Feed{
-		a: a, arrivals: arrivals, there: map[string]bool{}, given: map[string]Unit{},
-		infos: map[string]format.ChunkInfo{},
-	}, nil
+	return &Feed{a: a, arrivals: arrivals, came: map[string]format.ChunkInfo{}, given: map[string]Unit{}}, nil
 }
 
 // Archive returns the dump. Until all have come, its manifest holds only what dump.json says.
@@ -141,13 +137,13 @@ func (f *Feed) arrive(ctx context.Context, chain bool) error {
 		if info.Name != name {
 			return inDir(f.a.dir, &format.CorruptError{Name: name, Err: errors.New("it is the chunk of another name")})
 		}
-		f.infos[name], f.there[name] = info, true
+		f.came[name] = info
 		if chain {
 			f.chains = append(f.chains, info)
 		}
 	}
 	// A chunk in the middle may come behind the last: numbers that are missing tell of it.
-	units, rest := joinParts(f.chains, f.there)
+	units, rest := joinParts(f.chains, f.came)
 	f.chains = rest
 	for _, u := range units {
 		if err := f.offer(u); err != nil {
@@ -177,11 +173,11 @@ func (f *Feed) finish() error {
 	}
 	f.a.Manifest = done
 	for _, c := range done.Chunks {
-		came, ok := f.infos[c.Name]
+		came, ok := f.came[c.Name]
 		if !ok { // it came just before the manifest, or not at all
 			r, err := openListed(f.a.dir, c.Name)
 			if err != nil {
-				return inDir(f.a.dir, err)
+				return err
 			}
 			r.Close()
 		} else if !reflect.DeepEqual(came, c) {

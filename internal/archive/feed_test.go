@@ -216,7 +216,7 @@ func TestFeedChanged(t *testing.T) {
 	}
 	u := f.given[name]
 	u[0].SHA256 = b.Manifest.Chunks[0].SHA256 // as if it had been replaced since
-	f.infos[name] = u[0]
+	f.came[name] = u[0]
 	if _, err := f.Next(t.Context()); !errors.As(err, &corrupt) {
 		t.Errorf("another chunk of the same name: %v", err)
 	}

@@ -14,9 +14,9 @@ import (
 // others have, in a bucket: a killed run had sent one, which came when the next had begun to read
 // its keys anew. Nothing comes late into a directory: Gaps refuses those there.
 func (w *Writer) dropIncomplete(log func(string)) error {
-	there := map[string]bool{}
+	there := map[string]format.ChunkInfo{}
 	for _, c := range w.chunks {
-		there[c.Name] = true
+		there[c.Name] = c
 	}
 	units, rest := joinParts(w.chunks, there)
 	for _, c := range rest {
@@ -91,7 +91,7 @@ func (w *Writer) dropBehind(log func(string)) error {
 // part of a key that is not whole are the rest. Which chunk follows, ranges do not show, for each
 // begins and ends at the key: numbers do, for a run draws one after the other. Where one between
 // them is not there, it may be a part, or the beginning of the key in another run.
-func joinParts(chunks []format.ChunkInfo, there map[string]bool) (units []Unit, rest []format.ChunkInfo) {
+func joinParts(chunks []format.ChunkInfo, there map[string]format.ChunkInfo) (units []Unit, rest []format.ChunkInfo) {
 	type openKey struct {
 		segmentID
 		key string
@@ -111,7 +111,7 @@ func joinParts(chunks []format.ChunkInfo, there map[string]bool) (units []Unit, 
 			u = append(before, c)
 			whole := len(before) > 0
 			for n := number(&c) - 1; whole && n > number(&before[len(before)-1]); n-- {
-				whole = there[format.ChunkName(c.DB, c.Type, n)]
+				_, whole = there[format.ChunkName(c.DB, c.Type, n)]
 			}
 			if !whole {
 				rest = append(rest, u...)

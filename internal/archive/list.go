@@ -74,14 +74,14 @@ func readList[T any](dir storage.Store, file format.File, each func(T) error) er
 		return err
 	}
 	defer f.Close()
-	h := sha256.New()
+	path, h := dir.Path(file.Name), sha256.New()
 	sc := bufio.NewScanner(io.TeeReader(f, h))
 	sc.Buffer(nil, maxLine)
 	offset := int64(0)
 	for sc.Scan() {
 		var v T
 		if err := json.Unmarshal(sc.Bytes(), &v); err != nil {
-			return &format.CorruptError{Name: file.Name, Offset: offset, Err: err}
+			return &format.CorruptError{Name: path, Offset: offset, Err: err}
 		}
 		if err := each(v); err != nil {
 			return err
@@ -89,12 +89,12 @@ func readList[T any](dir storage.Store, file format.File, each func(T) error) er
 		offset += int64(len(sc.Bytes())) + 1
 	}
 	if err := sc.Err(); err == bufio.ErrTooLong {
-		return &format.CorruptError{Name: file.Name, Offset: offset, Err: err}
+		return &format.CorruptError{Name: path, Offset: offset, Err: err}
 	} else if err != nil {
-		return fmt.Errorf("read %s: %w", dir.Path(file.Name), err)
+		return fmt.Errorf("read %s: %w", path, inDir(dir, err))
 	}
 	if hex.EncodeToString(h.Sum(nil)) != file.SHA256 {
-		return &format.CorruptError{Name: file.Name, Err: format.ErrChecksum}
+		return &format.CorruptError{Name: path, Err: format.ErrChecksum}
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func readList[T any](dir storage.Store, file format.File, each func(T) error) er
 func readNamed[T any](a *Archive, name string, each func(T) error) error {
 	for _, f := range a.Manifest.Lists {
 		if f.Name == name {
-			return inDir(a.dir, readList(a.dir, f, each))
+			return readList(a.dir, f, each)
 		}
 	}
 	return nil

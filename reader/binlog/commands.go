@@ -63,7 +63,7 @@ type group struct {
 func table(groups []group) map[string]command {
 	t := map[string]command{}
 	for _, g := range groups {
-		for _, name := range strings.Fields(g.names) {
+		for name := range strings.FieldsSeq(g.names) {
 			t[name] = command{name, g.naming, g.loses}
 		}
 	}

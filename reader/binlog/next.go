@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -119,11 +120,12 @@ func (s *Session) chip(typ protowire.Type) *Item {
 // database reads of which database an item is.
 func (s *Session) database(typ protowire.Type) *database {
 	n := s.in.database(typ)
-	d := s.find(n)
-	if d == nil {
+	i := slices.IndexFunc(s.databases, func(d *database) bool { return d.at.DB == n })
+	if i < 0 {
 		s.in.malformed("an item of db%d, which is not followed", n)
+		return nil
 	}
-	return d
+	return s.databases[i]
 }
 
 // item reads an item; nil: it is empty, which is a ping.

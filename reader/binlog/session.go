@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"slices"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -264,14 +263,6 @@ func (s *Session) Goodbye(ctx context.Context) error {
 func (s *Session) Close() error {
 	s.err = cmp.Or(s.err, net.ErrClosed)
 	return s.c.Close()
-}
-
-// find returns the database of a number; nil: it is not followed.
-func (s *Session) find(db int) *database {
-	if i := slices.IndexFunc(s.databases, func(d *database) bool { return d.at.DB == db }); i >= 0 {
-		return s.databases[i]
-	}
-	return nil
 }
 
 // signOfLife is how long a replica may say nothing. The master forgets it after 20 s (SERVERS.md
