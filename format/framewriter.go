@@ -44,7 +44,6 @@ func (fw *frameWriter) settle() (err error) {
 	return err
 }
 
-// write writes a frame.
 func (fw *frameWriter) write(data []byte) error {
 	if err := fw.launch(data); err != nil {
 		return err

@@ -93,7 +93,6 @@ func (c *cursor) fail(err error) {
 	}
 }
 
-// take returns the next n bytes.
 func (c *cursor) take(n uint64) []byte {
 	if c.err != nil || n > uint64(len(c.buf)-c.off) {
 		c.fail(errCut)

@@ -115,7 +115,6 @@ func (l *look) ranges() [][][]byte {
 	return slices.Collect(slices.Chunk(l.keys, 1))
 }
 
-// read takes the replies.
 func (l *look) read(p *resp.Replies) {
 	if l.x == nil {
 		return

@@ -56,7 +56,6 @@ const firstPiece = 64
 // takes from us (sendBuffer), while the server waits for us to read.
 const mostAhead = 64 << 10
 
-// run walks the pages of keys.
 func (w *scan) run(ctx context.Context, r typeReader) error {
 	at := w.pass.first()
 	if w.end != nil && bytes.Compare(at, w.end) >= 0 {
@@ -184,7 +183,6 @@ func (pw *pageScan) spare(last *leg) *page {
 	panic("reader: three pages are in use")
 }
 
-// ask makes the commands of a leg.
 func (pw *pageScan) ask(l *leg) {
 	l.batch.Reset()
 	if l.turns {
@@ -292,7 +290,6 @@ func (pw *pageScan) turn(p *resp.Replies, l *leg, took time.Duration) error {
 	return nil
 }
 
-// put hands over the keys of a leg.
 func (pw *pageScan) put(ctx context.Context, p *resp.Replies, l *leg) error {
 	values := p.Take(l.values)
 	if err := l.exp.read(ctx, p); err != nil {

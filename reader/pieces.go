@@ -214,7 +214,6 @@ func (pc *pieces) ask() {
 	pc.b.Add("TIME")
 }
 
-// read takes the replies.
 func (pc *pieces) read(ctx context.Context, p *resp.Replies) (more bool, err error) {
 	p.Answers(pc.w.reads(), pc.r.Key)
 	if more, err = pc.c.read(p, pc.pos, pc.lim.n, pc.r); err != nil {

@@ -31,7 +31,6 @@ func (c *conn) ask(ctx context.Context, b *resp.Batch, buf *resp.Buffer) *resp.R
 	}
 }
 
-// askOnce sends the batch once.
 func (c *conn) askOnce(ctx context.Context, b *resp.Batch, buf *resp.Buffer) *resp.Replies {
 	if err := c.settle(ctx); err != nil {
 		return resp.Failed(err)
@@ -41,7 +40,6 @@ func (c *conn) askOnce(ctx context.Context, b *resp.Batch, buf *resp.Buffer) *re
 	return c.receive(ctx, &f)
 }
 
-// write sends the pipeline's batch.
 func (c *conn) write(ctx context.Context, f *pipeline) {
 	f.buf.Reset()
 	f.sent, f.took, f.received, f.err = time.Now(), 0, f.b.Len() == 0, nil
@@ -77,7 +75,6 @@ func (c *conn) settle(ctx context.Context) error {
 	return err
 }
 
-// receive waits for the replies.
 func (c *conn) receive(ctx context.Context, f *pipeline) *resp.Replies {
 	if c.ahead == f {
 		c.ahead = nil

@@ -45,7 +45,6 @@ func newIdentity(s *ServerInfo, info map[string]string) *identity {
 	return &identity{version: s.version, last: now, past: map[string]bool{}}
 }
 
-// seen returns the last sighting.
 func (i *identity) seen() sighting {
 	i.mu.Lock()
 	defer i.mu.Unlock()

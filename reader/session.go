@@ -30,7 +30,6 @@ type session struct {
 	scanCount  int64 // see scanCount
 }
 
-// dial opens a connection to a database.
 func (s *session) dial(ctx context.Context, db int) (*conn, error) { return s.d.dial(ctx, db) }
 
 // collection returns how a type of collection is read.

@@ -84,7 +84,6 @@ func (pl *typeTracker) unread(name []byte) (at int, late []lateName, err error) 
 	return at, pl.move(at, name), nil
 }
 
-// finish ends the walk.
 func (pl *typeTracker) finish() []lateName { return pl.leave(nil, pl.blocks) }
 
 // first returns the first block that a name can be of.

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -311,6 +312,22 @@ func (s *ChunkSource) Next() (*format.Record, error) {
 	return &s.rec, nil
 }
 
+// Seek goes on to the next record whose key is not before key, and reads those before it.
+func (s *ChunkSource) Seek(key []byte) ([]byte, error) {
+	for {
+		r, err := s.Next()
+		if err != nil {
+			return nil, err
+		}
+		if bytes.Compare(r.Key, key) >= 0 {
+			return r.Key, nil
+		}
+	}
+}
+
+// Record returns the record at hand.
+func (s *ChunkSource) Record() *format.Record { return &s.rec }
+
 // nextFrame returns the next frame, as format.ChunkReader.NextFrame does, and io.EOF as Next does.
 func (s *ChunkSource) nextFrame() ([]byte, error) {
 	frame, err := s.cr.NextFrame()
@@ -335,5 +352,4 @@ func (s *ChunkSource) reserveGiants(reserve func(bytes int64) error) { s.cr.Rese
 // Read returns how many bytes of the chunk have been read.
 func (s *ChunkSource) Read() int64 { return s.cr.Size() }
 
-// Close closes the file.
 func (s *ChunkSource) Close() error { return s.f.Close() }

@@ -87,5 +87,4 @@ func (c *ConflictCursor) Has(name []byte) (has bool, err error) {
 	return false, nil
 }
 
-// Close closes the list.
 func (c *ConflictCursor) Close() { c.stop() }

@@ -21,7 +21,6 @@ type Cursor struct {
 	name   []byte // the key at hand; nil: none is left
 }
 
-// records are those of a chunk.
 type records interface {
 	// Seek goes on to the next record whose key is not before key; io.EOF: there is none.
 	Seek(key []byte) ([]byte, error)
@@ -87,7 +86,7 @@ type someRecords struct {
 // everyRecord opens a chunk of which all is read and checked.
 func (a *Archive) everyRecord(c format.ChunkInfo) (records, error) {
 	src, err := a.OpenChunk(c)
-	return everyRecord{src}, err
+	return src, err
 }
 
 // reach moves to the first key that is not before key, and reports whether it is key.
@@ -144,7 +143,6 @@ func (s *Cursor) seek(key []byte) error {
 	}
 }
 
-// next opens the next chunk.
 func (s *Cursor) next() (err error) {
 	c := s.chunks[0]
 	if s.a.above != nil {
@@ -160,7 +158,6 @@ func (s *Cursor) next() (err error) {
 	return nil
 }
 
-// Close closes the file that is open.
 func (s *Cursor) Close() {
 	if s.src != nil {
 		s.src.Close()

@@ -61,7 +61,6 @@ type frame struct {
 // errNotKept: the frame was read, and is not kept any more.
 var errNotKept = errors.New("the frame is not kept")
 
-// follow opens a chunk.
 func (s *frameCache) follow(c format.ChunkInfo) (*follower, error) {
 	s.mu.Lock()
 	s.begun[c.Name]++
@@ -178,7 +177,6 @@ func (f *frame) taken() {
 	}
 }
 
-// drop lets the frame go.
 func (f *frame) drop() {
 	p := f.pass
 	delete(p.frames, f.number)

@@ -27,9 +27,7 @@ func (a *Archive) merged(c format.ChunkInfo, open opener) (*merged, error) {
 		return nil, err
 	}
 	m := newMerged(c, append([]*Cursor{{typ: c.Type, src: src}}, cursorsOf(a.above.deltas, c.DB, c.Type)...))
-	if every, ok := src.(everyRecord); ok {
-		m.base = every.ChunkSource
-	}
+	m.base, _ = src.(*ChunkSource)
 	return m, nil
 }
 
@@ -129,21 +127,4 @@ func (m *merged) Read() int64 {
 func (m *merged) Close() error {
 	cursors(m.streams).Close()
 	return nil
-}
-
-// everyRecord gives the records of a chunk one by one, and checks all of it.
-type everyRecord struct{ *ChunkSource }
-
-func (e everyRecord) Record() *format.Record { return &e.rec }
-
-func (e everyRecord) Seek(key []byte) ([]byte, error) {
-	for {
-		r, err := e.Next()
-		if err != nil {
-			return nil, err
-		}
-		if bytes.Compare(r.Key, key) >= 0 {
-			return r.Key, nil
-		}
-	}
 }

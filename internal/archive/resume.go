@@ -43,18 +43,15 @@ func Resume(ctx context.Context, location string, info format.Info, o Options, l
 }
 
 // Begun returns dump.json of what was begun at a location; nil: nothing was.
-func Begun(ctx context.Context, location string, identities ...age.Identity) (*format.Info, error) {
+func Begun(ctx context.Context, location string, identities ...age.Identity) (info *format.Info, err error) {
 	dir, err := openDir(ctx, location, identities)
 	if err == nil {
-		var info *format.Info
-		if info, err = ReadInfo(dir); err == nil {
-			return info, nil
-		}
+		info, err = ReadInfo(dir)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
+		return nil, nil
 	}
-	return nil, err
+	return info, err
 }
 
 func (w *Writer) resume(log func(string)) error {

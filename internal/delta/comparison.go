@@ -16,13 +16,13 @@ import (
 // in key order, and writes the names that differ as deleted into a segment. That a key differs is
 // said too often rather than too rarely: it is only read again. It is for one goroutine.
 type Comparison struct {
-	base    *archive.Cursor
-	skipped []*archive.SkippedCursor  // of the dump and the deltas behind it
-	several []*archive.ConflictCursor // of them, too: names in several types
-	seg     *archive.Segment
-	now     func() int64
-	listed  Listed
-	done    func(Listed)
+	*archive.Segment // that it writes into
+	base             *archive.Cursor
+	skipped          []*archive.SkippedCursor  // of the dump and the deltas behind it
+	several          []*archive.ConflictCursor // of them, too: names in several types
+	now              func() int64
+	listed           Listed
+	done             func(Listed)
 
 	begun bool
 	rec   *format.Record // the dump's record at hand; nil: there is none left
@@ -51,19 +51,13 @@ func (l *Listed) Add(more Listed) {
 // other types: a target may hold only the one that has expired (kvload --on-conflict). Done is told
 // what the pass has found when it has come to its end.
 func NewComparison(dumps []*archive.Archive, db int, t format.Type, seg *archive.Segment, now func() int64, done func(Listed)) *Comparison {
-	c := &Comparison{base: dumps[0].Cursor(db, t), seg: seg, now: now, done: done}
+	c := &Comparison{Segment: seg, base: dumps[0].Cursor(db, t), now: now, done: done}
 	for _, a := range dumps {
 		c.skipped = append(c.skipped, a.SkippedKeys(db, t, seg.Start()))
 		c.several = append(c.several, a.ConflictsOf(db))
 	}
 	return c
 }
-
-// Start returns the first key that can be in the segment's chunk at hand.
-func (c *Comparison) Start() []byte { return c.seg.Start() }
-
-// Checkpoint keeps what was compared, for a pass that ends before its time.
-func (c *Comparison) Checkpoint() error { return c.seg.Checkpoint() }
 
 // Discard throws away what was not kept, and closes the files of the dump. Behind Close it only
 // does the latter.
@@ -72,7 +66,7 @@ func (c *Comparison) Discard() {
 	for _, s := range c.several {
 		s.Close()
 	}
-	c.seg.Discard()
+	c.Segment.Discard()
 }
 
 // Record takes a key, or the next part of one.
@@ -118,7 +112,7 @@ func (c *Comparison) Skip(key []byte, reason, detail string) error {
 	}
 	c.same = false
 	if reason == string(reader.Unlisted) { // it begins the names of others
-		return c.seg.Skip(key, reason, detail)
+		return c.Segment.Skip(key, reason, detail)
 	}
 	return c.differs(key)
 }
@@ -139,7 +133,7 @@ func (c *Comparison) Drop(key []byte, _ string) error {
 func (c *Comparison) Close(end []byte) error {
 	err := c.reach(end, false)
 	if err == nil {
-		err = c.seg.Close(end)
+		err = c.Segment.Close(end)
 	}
 	if err == nil {
 		c.done(c.listed)
@@ -154,7 +148,7 @@ func (c *Comparison) meet(key []byte) (forced bool, err error) {
 		if err := c.reach(c.key, true); err != nil {
 			return false, err
 		}
-		if err := c.seg.Covered(c.key); err != nil {
+		if err := c.Covered(c.key); err != nil {
 			return false, err
 		}
 	}
@@ -233,7 +227,7 @@ func (c *Comparison) begin() error {
 			return err
 		}
 	}
-	return c.next(c.seg.Start())
+	return c.next(c.Start())
 }
 
 // next goes on to the dump's next record that is not before key.
@@ -268,7 +262,7 @@ func (c *Comparison) differs(key []byte) error {
 		return nil
 	}
 	c.last = keep(c.last, key)
-	return c.seg.Record(&format.Record{Kind: format.Deleted, Key: key, Part: format.PartWhole})
+	return c.Segment.Record(&format.Record{Kind: format.Deleted, Key: key, Part: format.PartWhole})
 }
 
 // equal reports whether the dump goes on as r does, and ends where r ends its key. The order of

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"slices"
-	"sort"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -41,17 +40,15 @@ type Name struct {
 // Sorted are names that stand in byte order without repetition, by database.
 type Sorted map[int][][]byte
 
-// From is of Names.
 func (s Sorted) From(db int, start []byte) (Cursor, error) {
 	all := s[db]
-	i := sort.Search(len(all), func(i int) bool { return bytes.Compare(all[i], start) >= 0 })
+	i, _ := slices.BinarySearchFunc(all, start, bytes.Compare)
 	return &sortedCursor{all[i:]}, nil
 }
 
 // leastNames is of how many names a part is made at least: each costs a chunk of each type.
 const leastNames = 20_000
 
-// Bounds is of Names.
 func (s Sorted) Bounds(db, n int) ([][]byte, error) {
 	return quantiles(s[db], min(n, 1+len(s[db])/leastNames)), nil
 }

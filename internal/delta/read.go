@@ -2,7 +2,7 @@
 // Pika differs from a dump; Read reads names in every type into a delta that was begun: what is
 // there now, and deleted where a type has nothing.
 //
-//	c := delta.NewComparison(dumps, db, t, segment, &listed, now) // the sink of a pass
+//	c := delta.NewComparison(dumps, db, t, segment, now, done) // takes what a pass finds
 //	err = delta.Read(ctx, delta.Options{Scanner: s, Writer: w, Names: delta.Differing(names), Threads: 4})
 //
 // It does not finish the delta, and writes nothing to the source.
@@ -54,12 +54,10 @@ func Read(ctx context.Context, o Options) error {
 		}
 		parts = append(parts, more...)
 	}
-	pool := o.Pool
-	if pool == nil {
-		pool = NewPool(ctx, o.Scanner)
-		defer pool.Close()
+	if o.Pool == nil {
+		o.Pool = NewPool(ctx, o.Scanner)
+		defer o.Pool.Close()
 	}
-	w := worker{&o, pool}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(max(1, o.Threads))
 	for _, p := range parts {
@@ -67,7 +65,7 @@ func Read(ctx context.Context, o Options) error {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if err := w.read(ctx, p); err != nil {
+			if err := o.read(ctx, p); err != nil {
 				return fmt.Errorf("read db%d by names: %w", p.db, err)
 			}
 			return nil
@@ -125,30 +123,24 @@ func (o *Options) parts(db int) (parts []part, err error) {
 	return parts, nil
 }
 
-// A worker reads parts.
-type worker struct {
-	o    *Options
-	pool *Pool
-}
-
 // read reads a part into a segment of each type.
-func (w *worker) read(ctx context.Context, p part) (err error) {
-	k, err := w.pool.take(p.db)
+func (o *Options) read(ctx context.Context, p part) (err error) {
+	k, err := o.Pool.take(p.db)
 	if err != nil {
 		return err
 	}
-	defer func() { w.pool.put(p.db, k, err) }()
+	defer func() { o.Pool.put(p.db, k, err) }()
 	var sinks []*sink
 	for i, t := range p.types {
 		s := &sink{
-			seg: w.o.Writer.Segment(p.db, t, p.Start), first: i == 0,
-			counter: w.o.Meter.Part(progress.Name{DB: p.db, Type: string(t)}), meter: w.o.Meter, typ: t, alone: w.o.Again,
+			seg: o.Writer.Segment(p.db, t, p.Start), first: i == 0,
+			counter: o.Meter.Part(progress.Name{DB: p.db, Type: string(t)}), meter: o.Meter, typ: t, alone: o.Again,
 		}
 		defer s.seg.Discard()
 		sinks = append(sinks, s)
 	}
-	err = w.each(ctx, p, p.Start, func(names []Name) error {
-		return w.names(ctx, k, p, names, sinks)
+	err = o.each(ctx, p, p.Start, func(names []Name) error {
+		return o.names(ctx, k, p, names, sinks)
 	})
 	for _, s := range sinks {
 		if err != nil {
@@ -168,8 +160,8 @@ const (
 )
 
 // each hands over the names of a part from start on, some at a time.
-func (w *worker) each(ctx context.Context, p part, start []byte, do func([]Name) error) error {
-	cursor, err := w.o.Names.From(p.db, start)
+func (o *Options) each(ctx context.Context, p part, start []byte, do func([]Name) error) error {
+	cursor, err := o.Names.From(p.db, start)
 	if err != nil {
 		return err
 	}
@@ -202,8 +194,8 @@ func (w *worker) each(ctx context.Context, p part, start []byte, do func([]Name)
 }
 
 // names reads names in the type of each sink.
-func (w *worker) names(ctx context.Context, k *reader.KeyReader, p part, names []Name, sinks []*sink) error {
-	may, err := w.types(ctx, k, names)
+func (o *Options) names(ctx context.Context, k *reader.KeyReader, p part, names []Name, sinks []*sink) error {
+	may, err := o.types(ctx, k, names)
 	if err != nil {
 		return err
 	}
@@ -213,8 +205,8 @@ func (w *worker) names(ctx context.Context, k *reader.KeyReader, p part, names [
 		for errors.Is(err, archive.ErrTakenBack) && ctx.Err() == nil {
 			again := p
 			again.End = append(keep(nil, last), 0)
-			err = w.each(ctx, again, s.seg.Start(), func(names []Name) error {
-				may, err := w.types(ctx, k, names)
+			err = o.each(ctx, again, s.seg.Start(), func(names []Name) error {
+				may, err := o.types(ctx, k, names)
 				if err != nil {
 					return err
 				}
@@ -229,23 +221,23 @@ func (w *worker) names(ctx context.Context, k *reader.KeyReader, p part, names [
 }
 
 // types asks which types may have names, and of which the source may have keys all the same.
-func (w *worker) types(ctx context.Context, k *reader.KeyReader, names []Name) ([]reader.TypeSet, error) {
+func (o *Options) types(ctx context.Context, k *reader.KeyReader, names []Name) ([]reader.TypeSet, error) {
 	keys := make([][]byte, len(names))
 	for i := range names {
 		keys[i] = names[i].Key
-		if names[i].hidden = ""; w.o.Again && w.o.Scanner.MayHide(keys[i]) {
+		if names[i].hidden = ""; o.Again && o.Scanner.MayHide(keys[i]) {
 			names[i].hidden = "a name with a NUL, which the source does not find: pikadump dump --base tells if it is listed"
 		}
 	}
-	streams := slices.Contains(w.o.Writer.Info.Options.Types, format.TypeStream)
-	if !w.o.Again {
+	streams := slices.Contains(o.Writer.Info.Options.Types, format.TypeStream)
+	if !o.Again {
 		hidden, err := k.Hidden(ctx, keys, streams)
 		if err != nil {
 			return nil, err
 		}
 		for i, is := range hidden {
 			if is {
-				names[i].hidden = fmt.Sprintf("the source lists a key as %q that no command reads: PKPATTERNMATCHDEL with this removes it", w.o.Scanner.Shown(keys[i]))
+				names[i].hidden = fmt.Sprintf("the source lists a key as %q that no command reads: PKPATTERNMATCHDEL with this removes it", o.Scanner.Shown(keys[i]))
 			}
 		}
 	}

@@ -39,7 +39,6 @@ func (d *dumper) readDelta(ctx context.Context, counts *sourceCounts) error {
 	return names.RemoveAll()
 }
 
-// comparing compares a source with a base.
 type comparing struct {
 	*dumper
 	names *archive.Writer // of what differs

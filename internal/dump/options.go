@@ -55,7 +55,6 @@ type Options struct {
 	roomEvery time.Duration // see watchBinlog
 }
 
-// where says where the dump is.
 func (o *Options) where() string {
 	if o.Stream != nil {
 		return "the stream"

@@ -46,7 +46,6 @@ func (o *Options) Recall(ctx context.Context, atSource bool) error {
 	return nil
 }
 
-// recallKeys sets which keys are dumped.
 func (o *Options) recallKeys(info *format.Info, say func(flag string, value any)) error {
 	s, was := &o.Selection, &info.Options
 	if s.DBs == nil && len(was.Databases) < info.Source.Databases {

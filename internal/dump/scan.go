@@ -67,10 +67,8 @@ func (c *scan) run(ctx context.Context) error {
 	defer over()
 	g.Go(func() error { return c.throttle.Watch(scanning, sched.resize) })
 	g.Go(func() error { c.watchBinlog(scanning); return nil })
-	if c.o.Meter != nil {
-		g.Go(func() error { Observe(scanning, c.o.Meter, c.s); return nil })
-		g.Go(func() error { c.expectCounted(scanning); return nil })
-	}
+	g.Go(func() error { Observe(scanning, c.o.Meter, c.s); return nil })
+	g.Go(func() error { c.expectCounted(scanning); return nil })
 	running := atomic.Int64{}
 	running.Store(int64(workers))
 	for i := range workers {
@@ -265,7 +263,6 @@ func (s *sink) Drop(key []byte, reason reader.Reason) error {
 	return s.seg.Drop(key, string(reader.Gone))
 }
 
-// HyperLogLog counts a hyperloglog.
 func (s *sink) HyperLogLog(_ []byte, members int64) {
 	s.n.hyperloglogs.Add(1)
 	for {

@@ -98,7 +98,6 @@ func ending(m *format.Manifest, o *Options) error {
 	return &exitcode.LeftOutError{Text: strings.Join(texts, "; "), Inconsistent: whole}
 }
 
-// list says where a list of the dump is.
 func (o *Options) list(name string) string {
 	if len(o.Archive.Keys.Recipients) > 0 {
 		name += format.EncryptedSuffix

@@ -78,7 +78,6 @@ func (rc *Receiver) begin(threads int, identities []age.Identity) error {
 	return err
 }
 
-// Feed returns the feed of the dump.
 func (rc *Receiver) Feed() *archive.Feed { return rc.feed }
 
 // Next receives one file.

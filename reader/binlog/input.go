@@ -89,7 +89,6 @@ func (in *input) byte() (b byte) {
 	return b
 }
 
-// varint reads a number.
 func (in *input) varint() (n uint64) {
 	for shift := 0; shift < 64; shift += 7 {
 		b := in.byte()
@@ -153,7 +152,6 @@ func (in *input) bytes(typ protowire.Type) []byte {
 	return b
 }
 
-// read fills b.
 func (in *input) read(b []byte) {
 	if in.take(len(b)) {
 		_, err := io.ReadFull(in.r, b)
@@ -161,7 +159,6 @@ func (in *input) read(b []byte) {
 	}
 }
 
-// discard passes over n bytes.
 func (in *input) discard(n int) {
 	if in.take(n) {
 		_, err := in.r.Discard(n)
@@ -169,7 +166,6 @@ func (in *input) discard(n int) {
 	}
 }
 
-// skip passes over a field.
 func (in *input) skip(typ protowire.Type) {
 	switch typ {
 	case protowire.VarintType:

@@ -170,7 +170,6 @@ func (p *itemParser) length(sign byte, limit int) int {
 	return n
 }
 
-// lineEnd reads the end of a line.
 func (p *itemParser) lineEnd() {
 	for _, want := range []byte("\r\n") {
 		if b := p.in.byte(); b != want {

@@ -74,7 +74,6 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// splitNode splits host:port.
 func splitNode(s string) (string, uint64, error) {
 	host, port, err := net.SplitHostPort(s)
 	if err != nil {
