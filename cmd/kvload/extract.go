@@ -48,7 +48,7 @@ func outFlags() []cli.Flag {
 func makeFlags(plain string) []cli.Flag {
 	return append(append(outFlags(), command.OutputFlags()...),
 		encryption.IdentityFlag(), encryption.RecipientFlag(),
-		command.Bool("plain", command.Encryption, plain))
+		encryption.PlainFlag(plain))
 }
 
 func parseOut(v *command.Values) (location string, s storage.Options) {
@@ -63,7 +63,7 @@ func extractAction(c *cli.Context) error {
 		in = parseDump(v).Location
 		o := extract.Options{
 			Filter: command.Get(v, filter.FromFlags), Meter: command.Get(v, command.Meter),
-			Plain: v.Bool("plain"), Tool: v.App.Name + " " + v.App.Version, Log: v.App.ErrWriter,
+			Tool: v.App.Name + " " + v.App.Version, Log: v.App.ErrWriter,
 		}
 		o.Archive.Keys = command.Get(v, encryption.FromFlags)
 		out, o.Archive.Storage = parseOut(v)

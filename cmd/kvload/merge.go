@@ -42,7 +42,7 @@ func parseMerge(v *command.Values) merge.Options {
 	o := merge.Options{
 		Base:  parseSource(v, v.Args().Get(0)).Location,
 		Chain: parseSource(v, v.Args().Get(1)).Location,
-		Tool:  v.App.Name + " " + v.App.Version, Plain: v.Bool("plain"), Log: v.App.ErrWriter,
+		Tool:  v.App.Name + " " + v.App.Version, Log: v.App.ErrWriter,
 	}
 	o.Out, o.Archive.Storage = parseOut(v)
 	o.Archive.Keys, o.Meter = command.Get(v, encryption.FromFlags), command.Get(v, command.Meter)

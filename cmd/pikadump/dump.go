@@ -149,6 +149,7 @@ func parseDump(v *command.Values) dump.Options {
 	v.Refuse(keys.Identities != nil && keys.Recipients == nil && o.Base == "",
 		"--identity without --encrypt-to encrypts nothing: give --encrypt-to RECIPIENT "+
 			"(age-keygen -y FILE shows it) as well, or leave out --identity")
+	v.Refuse(keys.Plain && o.Base == "", "--plain is for a delta: only with --base")
 	o.Limits, o.Windows = parsePace(v, &o.Reader)
 	o.Shard = parseShard(v)
 	o.Meter = command.Get(v, command.Meter)

@@ -61,6 +61,7 @@ func storeFlags() []cli.Flag {
 	return append(command.BucketFlags("keep chunks in `DIR` until they are sent: one chunk per "+
 		"thread and upload; with --out - from a Pika before 4.0 the whole dump"),
 		encryption.RecipientFlag(), encryption.IdentityFlag(),
+		encryption.PlainFlag("write a delta that is not encrypted, behind a base that is"),
 		&cli.IntFlag{Name: "uploads", Value: 4, Category: command.Bucket,
 			Usage: "chunks that are sent to a bucket at once"})
 }

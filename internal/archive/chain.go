@@ -192,6 +192,7 @@ func ReadMember(ctx context.Context, chain string, number int, identities ...age
 	if err != nil {
 		return m, err
 	}
+	_, m.Encrypted = dir.(*encryption.Store)
 	if m.Finished, err = storage.Exists(dir, format.ManifestName); err != nil {
 		return m, err
 	}

@@ -13,10 +13,11 @@ import (
 
 // A Member is a delta of a chain.
 type Member struct {
-	Number   int
-	Location string
-	Info     format.Info // of an unfinished one that has no dump.json yet: nothing
-	Finished bool
+	Number    int
+	Location  string
+	Info      format.Info // of an unfinished one that has no dump.json yet: nothing
+	Finished  bool
+	Encrypted bool
 }
 
 // DeltaPath returns where the delta of that number is in a chain.

@@ -206,6 +206,10 @@ func TestDeltaEncrypted(t *testing.T) {
 	for i := range 200 {
 		smallpika.Client(t, srv.Addr()).Do(t.Context(), "SET", fmt.Sprint("secret", i), i)
 	}
+	clear := func(o *Options) { o.Archive.Keys = encryption.Keys{Identities: []age.Identity{id}} }
+	if r := makeDump(t, srv.Addr(), newDir(t), since(base), clear); exitcode.Of(r.err, nil) != exitcode.Usage {
+		t.Errorf("a delta in clear, unasked: %v", r.err)
+	}
 	set := func(o *Options) { o.Archive.SealAfter, o.Reader.PageKeys, o.Threads = time.Nanosecond, 5, 1 }
 	left.Store(120)
 	r := makeDump(t, srv.Addr(), out, since(base), keys, set)
@@ -225,6 +229,7 @@ func TestDeltaEncrypted(t *testing.T) {
 		t.Error("nothing of the comparison was kept")
 	}
 	makeDump(t, srv.Addr(), out, since(base), keys, resume).ok(t, "200 keys")
+	makeDump(t, srv.Addr(), newDir(t), since(base), clear, func(o *Options) { o.Archive.Keys.Plain = true }).ok(t, "200 keys")
 	a, err := archive.OpenAny(t.Context(), out, 1, id)
 	if err != nil {
 		t.Fatal(err)

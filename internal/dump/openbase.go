@@ -58,8 +58,9 @@ func openBase(ctx context.Context, o *Options) (*base, error) {
 	for _, a := range b.dumps {
 		o.Summary.Below(a.Manifest)
 	}
-	if a.IsEncrypted() && len(o.Archive.Keys.Recipients) == 0 {
-		fmt.Fprintln(o.Log, "warning: the base is encrypted, and the delta will not be: --encrypt-to encrypts it")
+	if err := o.Archive.Keys.Check(a.IsEncrypted(), "the base, or a delta,"); err != nil {
+		b.close()
+		return nil, err
 	}
 	return b, nil
 }

@@ -22,8 +22,14 @@ func RecipientFlag() cli.Flag {
 			"more than once"}
 }
 
-// FromFlags returns the keys that the flags name; a command may have one of the two only.
+// PlainFlag is for commands that make a dump of others; help says which.
+func PlainFlag(help string) cli.Flag {
+	return &cli.BoolFlag{Name: "plain", Category: category, Usage: help}
+}
+
+// FromFlags returns the keys that the flags name; a command may have some of them only.
 func FromFlags(c *cli.Context) (k Keys, err error) {
+	k.Plain = c.Bool("plain")
 	for _, text := range c.StringSlice("encrypt-to") {
 		r, err := recipients(text)
 		if err != nil {
@@ -37,6 +43,9 @@ func FromFlags(c *cli.Context) (k Keys, err error) {
 			return k, exitcode.Usagef("--identity %s: %w", path, err)
 		}
 		k.Identities = append(k.Identities, ids...)
+	}
+	if k.Plain && k.Recipients != nil {
+		return k, exitcode.Usagef("--plain does not go with --encrypt-to")
 	}
 	return k, nil
 }

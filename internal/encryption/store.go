@@ -34,6 +34,15 @@ var ErrMixed = exitcode.New(exitcode.Refused, "encrypted and plain files do not 
 type Keys struct {
 	Recipients []age.Recipient
 	Identities []age.Identity
+	Plain      bool // what is made of something encrypted need not be
+}
+
+// Check refuses to write in clear, unasked, what is made of something encrypted.
+func (k *Keys) Check(encrypted bool, of string) error {
+	if !encrypted || k.Plain || len(k.Recipients) > 0 {
+		return nil
+	}
+	return exitcode.Usagef("%s is encrypted: give --encrypt-to RECIPIENT, or --plain if what is made of it need not be", of)
 }
 
 // A Store encrypts what is written to another and decrypts what is read from it. What it has

@@ -356,7 +356,7 @@ func TestRefused(t *testing.T) {
 		{"resumed without keys", resume(dir, Keys{}), ErrIdentity},
 		{"resumed without identity", resume(dir, Keys{Recipients: keys(one).Recipients}), ErrIdentity},
 		{"resumed with the wrong identity", resume(dir, keys(two)), ErrIdentity},
-		{"resumed for another", resume(dir, Keys{keys(two).Recipients, keys(one).Identities}), ErrMixed},
+		{"resumed for another", resume(dir, Keys{Recipients: keys(two).Recipients, Identities: keys(one).Identities}), ErrMixed},
 		{"resumed for one more", resume(dir, keys(one, two)), ErrMixed},
 		{"plain resumed encrypted", resume(plain, keys(one)), ErrMixed},
 		{"plain resumed", resume(plain, Keys{}), nil},

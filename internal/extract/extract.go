@@ -36,7 +36,6 @@ type Options struct {
 	Tool    string           // program and version
 	Archive archive.Options  // of the new dump
 	Meter   *progress.Meter  // nil: nobody wants to know
-	Plain   bool             // a part of a dump that is encrypted need not be
 	Log     io.Writer        // is told what is made anew
 	Summary *summary.Summary // takes what the run came to; nil: nobody wants to know
 }
@@ -44,8 +43,8 @@ type Options struct {
 // Run makes a dump at out of the keys of a that the filter chooses. What a run that was killed has
 // left there of the same part is made anew.
 func Run(ctx context.Context, a *archive.Archive, out string, o Options) (*format.Manifest, error) {
-	if a.IsEncrypted() && len(o.Archive.Keys.Recipients) == 0 && !o.Plain {
-		return nil, exitcode.Usagef("the dump is encrypted: give --encrypt-to RECIPIENT, or --plain for a part that is not")
+	if err := o.Archive.Keys.Check(a.IsEncrypted(), "the dump"); err != nil {
+		return nil, err
 	}
 	m, err := o.run(ctx, a, out)
 	if err == nil && o.Summary != nil {

@@ -44,6 +44,9 @@ func openChain(ctx context.Context, o *Options) (_ *chain, err error) {
 	if err := canFollow(c.base); err != nil {
 		return nil, err
 	}
+	if err := o.Archive.Keys.Check(a.IsEncrypted(), "the base"); err != nil {
+		return nil, err
+	}
 	logging.SetDump(o.Log, c.base.Dump)
 	if m, err := archive.OpenAny(ctx, o.Chain, 1, o.Archive.Keys.Identities...); err == nil {
 		m.Close()
@@ -75,6 +78,9 @@ func (c *chain) read(ctx context.Context) error {
 		return err
 	}
 	for _, m := range members {
+		if err := c.o.Archive.Keys.Check(m.Encrypted, m.Location); err != nil {
+			return err
+		}
 		d := m.Info.Delta
 		if d != nil && d.Base != c.base.Dump {
 			return fmt.Errorf("%w: %s is of another base than %s (%s): give the --base of the chain, or another --out", reader.ErrRefused, m.Location, c.o.Base, c.base.Dump)

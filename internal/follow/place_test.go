@@ -6,7 +6,11 @@ import (
 	"path/filepath"
 	"testing"
 
+	"filippo.io/age"
+
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
@@ -32,6 +36,37 @@ func TestPlace(t *testing.T) {
 			if !errors.Is(err, archive.ErrInside) || exitcode.Of(err, nil) != exitcode.Refused || left != nil {
 				t.Errorf("%s: %v", below, err)
 			}
+		}
+	}
+}
+
+// TestEncrypted: behind what is encrypted no delta is written in clear, unless that is asked for.
+func TestEncrypted(t *testing.T) {
+	s := newStand(t, pikasim.Options{}, "SET a 1")
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := encryption.Keys{Recipients: []age.Recipient{id.Recipient()}, Identities: []age.Identity{id}}
+	s.base = filepath.Join(t.TempDir(), "secret")
+	s.dump(t, s.base, func(o *dump.Options) { o.Archive.Keys = keys })
+	follow := func(k encryption.Keys) error {
+		smallpika.Send(t, s.Addr(), "INCR a")
+		_, err := s.follow(t.Context(), once, func(o *Options) { o.Archive.Keys = k })
+		return err
+	}
+	unasked, plain := encryption.Keys{Identities: keys.Identities}, encryption.Keys{Identities: keys.Identities, Plain: true}
+	for i := range 2 {
+		if err := follow(unasked); exitcode.Of(err, nil) != exitcode.Usage {
+			t.Errorf("%d: %v", i, err)
+		}
+		if err := follow([]encryption.Keys{keys, plain}[i]); err != nil {
+			t.Error(err)
+		}
+	}
+	for i, encrypted := range []bool{true, false} {
+		if m, err := archive.ReadMember(t.Context(), s.chain, i+1, id); err != nil || !m.Finished || m.Encrypted != encrypted {
+			t.Errorf("%+v, %v", m, err)
 		}
 	}
 }

@@ -15,7 +15,6 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/export"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -29,7 +28,6 @@ type Options struct {
 	Out     string           // where the new dump goes
 	Tool    string           // program and version
 	Archive archive.Options  // of the new dump; its identities open base and chain, too
-	Plain   bool             // a dump that is not encrypted is made of what is
 	Meter   *progress.Meter  // nil: nobody wants to know
 	Summary *summary.Summary // takes what the run came to; nil: nobody wants to know
 	Log     io.Writer        // is told what is taken up, and what is not taken
@@ -91,8 +89,8 @@ func (o *Options) merge(ctx context.Context, r *Result) (*format.Manifest, error
 		return nil, err
 	}
 	defer a.Close()
-	if a.IsEncrypted() && len(o.Archive.Keys.Recipients) == 0 && !o.Plain {
-		return nil, exitcode.Usagef("the base or a delta is encrypted: give --encrypt-to RECIPIENT, or --plain for a dump that is not")
+	if err := o.Archive.Keys.Check(a.IsEncrypted(), "the base or a delta"); err != nil {
+		return nil, err
 	}
 	last, err := archive.OpenAny(ctx, r.Deltas[len(r.Deltas)-1].Location, 1, o.Archive.Keys.Identities...)
 	if err != nil {

@@ -223,7 +223,7 @@ func TestRefused(t *testing.T) {
 	if r, err := Run(t.Context(), o); err != nil || len(r.Deltas) != 2 || r.Manifest.Dump != format.MergedID(c.first.Dump, c.deltas[1].Dump) {
 		t.Errorf("up to a delta: %v, %+v", err, r)
 	}
-	o.Out, o.Base, o.Chain, o.Plain, o.Archive.Keys = filepath.Join(t.TempDir(), "plain"), secret.base, secret.dir, true, encryption.Keys{Identities: secret.keys.Identities}
+	o.Out, o.Base, o.Chain, o.Archive.Keys = filepath.Join(t.TempDir(), "plain"), secret.base, secret.dir, encryption.Keys{Identities: secret.keys.Identities, Plain: true}
 	if _, err := Run(t.Context(), o); err != nil {
 		t.Error(err)
 	}
