@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/question"
 )
 
@@ -52,7 +53,7 @@ func TestBudget(t *testing.T) {
 			var mu sync.Mutex
 			var now, most int64
 			tally := &Tally{}
-			o := Options{Budget: NewBudget(tc.budget), Report: func(d Difference) { t.Errorf("%+v", d) }}
+			o := Options{Budget: archive.NewMemory(tc.budget), Report: func(d Difference) { t.Errorf("%+v", d) }}
 			var g errgroup.Group
 			for i := range 16 {
 				g.Go(func() error {

@@ -310,7 +310,7 @@ func (c *Checker) flush(ctx context.Context) error {
 		}
 	}
 	if len(c.qs) > 0 {
-		release, err := c.o.Budget.take(ctx, int64(c.size))
+		release, err := c.o.Budget.Take(ctx, int64(c.size))
 		if err != nil {
 			return err
 		}

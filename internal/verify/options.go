@@ -1,12 +1,10 @@
 package verify
 
 import (
-	"context"
 	"time"
 
-	"golang.org/x/sync/semaphore"
-
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
 )
 
@@ -44,7 +42,7 @@ type Options struct {
 
 	// Budget bounds the answers of all Checkers together. Judge must not wait for another Checker
 	// that shares it.
-	Budget *Budget
+	Budget *archive.Memory
 
 	// Report takes what is found. It is called by every Checker: it must be safe for concurrent
 	// use.
@@ -68,25 +66,3 @@ const (
 	// elementBytes is what an element costs beside its bytes.
 	elementBytes = 32
 )
-
-// A Budget bounds how many bytes of answers all Checkers that share it hold at once. Nil sets no
-// bound.
-type Budget struct {
-	size int64
-	free *semaphore.Weighted
-}
-
-// NewBudget returns a Budget of so many bytes. One question that is larger has all of it.
-func NewBudget(bytes int64) *Budget { return &Budget{bytes, semaphore.NewWeighted(bytes)} }
-
-// take waits until so many bytes are free, and returns what gives them back.
-func (b *Budget) take(ctx context.Context, bytes int64) (release func(), err error) {
-	if b == nil {
-		return func() {}, nil
-	}
-	bytes = min(bytes, b.size)
-	if err := b.free.Acquire(ctx, bytes); err != nil {
-		return nil, context.Cause(ctx)
-	}
-	return func() { b.free.Release(bytes) }, nil
-}

@@ -17,9 +17,7 @@ import (
 // differed in the one before: what was changed just while it was read is no difference. They share
 // memory for giant records.
 func Rounds(ctx context.Context, w Worker, units []archive.Unit, n, rounds int) (err error) {
-	if w.Memory == nil {
-		w.Memory = archive.NewMemory(archive.GiantBytes)
-	}
+	w.memory = archive.NewMemory(archive.GiantBytes)
 	workers := make([]*Worker, min(n, max(1, len(units))))
 	for i := range workers {
 		own := w
@@ -140,11 +138,11 @@ type Worker struct {
 	Options *Options
 	Tally   *Tally
 	Meter   *progress.Meter // counts the first round, by database and type; work is bytes of chunk files
-	Memory  *archive.Memory // for giant records, of all workers; nil: not bounded
 
 	Censuses map[int]*Census         // by database; nil: no key is spared
 	Asking   func(db int, why error) // is told why keys that were spared are asked; nil: nobody
 
+	memory   *archive.Memory // for giant records, of all workers
 	checkers map[int]*Checker
 }
 
@@ -170,9 +168,7 @@ func (w *Worker) do(ctx context.Context, j job, again bool) (next job, more bool
 		src.part = w.Meter.Part(progress.Name{DB: db, Type: string(j.unit[0].Type)})
 	}
 	defer src.Close()
-	if w.Memory != nil {
-		src.Bound(ctx, w.Memory)
-	}
+	src.Bound(ctx, w.memory)
 	var names Names
 	if j.spared > 0 {
 		names, err = c.CheckExpiries(ctx, src, j.names, j.spared)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
@@ -48,7 +49,7 @@ const budget = 8 << 20
 // Compare returns how a target is compared with a dump that was loaded by the rules.
 func Compare(t *target.Target, rules *rewrite.Rules, hll writer.HLLPolicy) verify.Options {
 	o := verify.Options{
-		Refuses: t.Refuses, NoZeroSign: !t.KeepsZeroSign(), Expire: rules.ExpireFunc(), Budget: verify.NewBudget(budget),
+		Refuses: t.Refuses, NoZeroSign: !t.KeepsZeroSign(), Expire: rules.ExpireFunc(), Budget: archive.NewMemory(budget),
 		Clock: func() time.Time { return time.Now().Add(t.ClockOffset) },
 	}
 	if !t.KeepsMilliseconds() {
