@@ -26,9 +26,6 @@ type lags struct {
 }
 
 func (l *lags) set(addr string, lag progress.Lag) {
-	if l == nil {
-		return
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.of[addr] = lag

@@ -93,8 +93,7 @@ func (u *unit) run(ctx context.Context) error {
 	}
 	o := u.how
 	o.Judge = func(v *verify.Verdict) error { return u.judge(ctx, v) }
-	written := writtenKeys(func() (*format.Record, error) { return u.next(ctx) })
-	if _, err := verify.NewChecker(settling{u}, u.db, &o, &verify.Tally{}).Check(ctx, written, nil, false); err != nil {
+	if _, err := verify.NewChecker(settling{u}, u.db, &o, &verify.Tally{}).Check(ctx, u, nil, false); err != nil {
 		return err
 	}
 	if err := u.passOut(ctx); err != nil {
@@ -142,13 +141,8 @@ func (s settling) Ask(ctx context.Context, qs []*question.Question) error {
 
 func (s settling) Close() error { return nil }
 
-// writtenKeys are a verify.Source.
-type writtenKeys func() (*format.Record, error)
-
-func (next writtenKeys) Next() (*format.Record, error) { return next() }
-
-// next returns the next record of a key that the load may have written.
-func (u *unit) next(ctx context.Context) (*format.Record, error) {
+// Next returns the next record of a key that the load may have written: a unit is a verify.Source.
+func (u *unit) Next() (*format.Record, error) {
 	keep := u.Filter.Key()
 	for {
 		r, err := u.src.Next()
@@ -163,7 +157,7 @@ func (u *unit) next(ctx context.Context) (*format.Record, error) {
 			continue
 		}
 		if r.Part&format.PartFirst != 0 {
-			if u.open, err = u.begin(ctx, r); err != nil {
+			if u.open, err = u.begin(r); err != nil {
 				return nil, err
 			}
 		}
@@ -179,7 +173,7 @@ func (u *unit) next(ctx context.Context) (*format.Record, error) {
 }
 
 // begin makes a keyState of a key, or returns nil for one that the load has not written.
-func (u *unit) begin(ctx context.Context, r *format.Record) (*keyState, error) {
+func (u *unit) begin(r *format.Record) (*keyState, error) {
 	if u.Target.OnExists == writer.Skip && (u.existed.Has(u.number) || u.number >= u.asked) {
 		return nil, nil // it was there before, or was never reached
 	}
