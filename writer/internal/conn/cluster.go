@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/semaphore"
 )
 
 // A Cluster is what is known of a target that is one. All routers share it.
@@ -16,7 +18,7 @@ type Cluster struct {
 	patience   time.Duration // how long a command is sent again
 	redirected atomic.Int64  // commands that were sent once more
 
-	reading chan struct{} // holds a value while the topology is read: one at a time
+	reading *semaphore.Weighted // of 1: the topology is read by one at a time
 	mu      sync.Mutex
 	now     *Topology
 	stale   bool   // a connection was lost since now was read
@@ -25,7 +27,7 @@ type Cluster struct {
 
 // NewCluster returns a cluster of that topology.
 func NewCluster(o *Options, t *Topology) *Cluster {
-	return &Cluster{options: o, patience: followFor, reading: make(chan struct{}, 1), now: t}
+	return &Cluster{options: o, patience: followFor, reading: semaphore.NewWeighted(1), now: t}
 }
 
 // Topology returns who owns the slots, as far as is known.
@@ -70,12 +72,10 @@ func (c *Cluster) current(ctx context.Context) (*Topology, error) {
 
 // refresh reads the topology anew, unless another router has since it was seen.
 func (c *Cluster) refresh(ctx context.Context, seen *Topology) (*Topology, error) {
-	select {
-	case c.reading <- struct{}{}:
-		defer func() { <-c.reading }()
-	case <-ctx.Done():
+	if c.reading.Acquire(ctx, 1) != nil {
 		return nil, context.Cause(ctx)
 	}
+	defer c.reading.Release(1)
 	c.mu.Lock()
 	t, suspect := c.now, c.suspect
 	known := t != seen && !c.stale

@@ -110,8 +110,7 @@ func (e ReplyError) Error() string { return string(e) }
 
 // AsReply tells an error that the server answered from one of the connection.
 func AsReply(err error) (reply string, ok bool) {
-	var e ReplyError
-	ok = errors.As(err, &e)
+	e, ok := errors.AsType[ReplyError](err)
 	return string(e), ok
 }
 

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
@@ -51,7 +53,7 @@ var run = rand.Text()
 // A Fencer names connections and ends those that were lost.
 type Fencer struct {
 	Fence
-	turn chan struct{} // holds a value while lost connections are ended: one at a time
+	turn *semaphore.Weighted // of 1: lost connections are ended by one at a time
 
 	served []string // whose states Serve was told last; of turn
 
@@ -72,7 +74,7 @@ type lostConn struct {
 // NewFencer returns a Fencer that does as f says.
 func NewFencer(f Fence) *Fencer {
 	f.Name = cmp.Or(f.Name, "kvload:")
-	n := &Fencer{Fence: f, turn: make(chan struct{}, 1)}
+	n := &Fencer{Fence: f, turn: semaphore.NewWeighted(1)}
 	for _, name := range f.Dead {
 		n.lost = append(n.lost, lostConn{name: name, dead: true, harms: f.Stopped})
 	}
@@ -155,12 +157,10 @@ func (f *Fencer) survey(ctx context.Context, cluster *Cluster) error {
 	if f.Serve == nil {
 		return nil
 	}
-	select {
-	case f.turn <- struct{}{}:
-		defer func() { <-f.turn }()
-	case <-ctx.Done():
+	if f.turn.Acquire(ctx, 1) != nil {
 		return context.Cause(ctx)
 	}
+	defer f.turn.Release(1)
 	masters := slices.Sorted(slices.Values(cluster.Topology().Masters))
 	if slices.Equal(masters, f.served) {
 		return nil
@@ -261,12 +261,10 @@ func (f *Fencer) Settle(ctx context.Context, o *Options, cluster *Cluster) error
 	if f.IsSettled() {
 		return nil
 	}
-	select {
-	case f.turn <- struct{}{}:
-		defer func() { <-f.turn }()
-	case <-ctx.Done():
+	if f.turn.Acquire(ctx, 1) != nil {
 		return context.Cause(ctx)
 	}
+	defer f.turn.Release(1)
 	lost := f.toEnd()
 	servers, keyspace := []string{o.Addr}, o.MainKeyspace()
 	if cluster != nil && len(lost) > 0 {
