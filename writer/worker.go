@@ -139,16 +139,14 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	switch {
 	case r.Kind == format.Deleted:
 		return nil, fmt.Errorf("load database %d: key %s is deleted, and a writer only writes", w.db, resp.Quote(r.Key))
-	case first && k != nil:
+	case k != nil && (first || !bytes.Equal(k.source, r.Key) || k.kind != r.Kind || k.dumped != r.Expire):
 		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, resp.Quote(r.Key), resp.Quote(k.source))
-	case !first && k == nil && w.job.From.Open != nil && w.records == w.job.From.Record:
-		return w.takeUp(ctx, r)
-	case !first && k == nil:
-		return nil, fmt.Errorf("load database %d: key %s has no first part", w.db, resp.Quote(r.Key))
-	case !first && (!bytes.Equal(k.source, r.Key) || k.kind != r.Kind || k.dumped != r.Expire):
-		return nil, fmt.Errorf("load database %d: key %s comes before the last part of key %s", w.db, resp.Quote(r.Key), resp.Quote(k.source))
-	case !first:
+	case k != nil:
 		return k, nil
+	case !first && w.job.From.Open != nil && w.records == w.job.From.Record:
+		return w.takeUp(ctx, r)
+	case !first:
+		return nil, fmt.Errorf("load database %d: key %s has no first part", w.db, resp.Quote(r.Key))
 	}
 	k = w.newKey(r)
 	w.open, w.queue.joined = k, nil

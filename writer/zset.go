@@ -36,10 +36,7 @@ func (q *queue) addMembers(ctx context.Context, k *key, members [][]byte, scores
 	o := q.options
 	n, size, taken := 0, 0, 0
 	for ; n < len(members) && taken < o.CommandElements; n++ {
-		if target.Unusual(scores[n]) {
-			continue
-		}
-		if q.tooLong(members[n]) {
+		if target.Unusual(scores[n]) || q.tooLong(members[n]) {
 			continue
 		}
 		more := len(members[n]) + 24 + 2*argOverhead // the text of a score is shorter than 24

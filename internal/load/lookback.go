@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
@@ -100,10 +101,7 @@ func notListed(gone []LoadedKey, list func() (io.ReadCloser, error)) ([]LoadedKe
 	defer f.Close()
 	dec := json.NewDecoder(bufio.NewReader(f))
 	for {
-		var line struct {
-			DB  int    `json:"db"`
-			Key []byte `json:"key"`
-		}
+		var line leftout.Line
 		if err := dec.Decode(&line); err == io.EOF {
 			return gone, nil
 		} else if err != nil {

@@ -34,7 +34,7 @@ func (m Method) choose(ctx context.Context, j *job, l *writer.Loader, state *loa
 		return false, nil
 	case m == Auto && j.Target.OnExists != writer.Fail:
 		why = "only --method raw writes raw batches where there are keys"
-	case m == Auto && state.Phase == loadstate.Resumed && !state.Journal.Bound().Raw:
+	case m == Auto && state.Phase == loadstate.Resumed:
 		why = "as this load was begun"
 	default:
 		if why, err = preflight.ProveRaw(ctx, l.Target); err != nil {

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -189,11 +190,8 @@ func (w *worker) note(ju *journal.Unit, name, doing string, busy *writer.Worker)
 func (w *worker) where() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case w.at == nil && w.doing != "":
-		return fmt.Sprintf("worker %d: %s", w.number, w.doing)
-	case w.at == nil:
-		return fmt.Sprintf("worker %d: idle", w.number)
+	if w.at == nil {
+		return fmt.Sprintf("worker %d: %s", w.number, cmp.Or(w.doing, "idle"))
 	}
 	s := fmt.Sprintf("worker %d: after record %d of %s", w.number, w.at.Position().Record, w.name)
 	if w.doing != "" {

@@ -242,21 +242,12 @@ func cut(p *[]byte, n int) ([]byte, bool) {
 
 // varint takes a varint of at most 32 bits off the front of p.
 func varint(p *[]byte) (n uint64, ok bool) {
-	if b := *p; len(b) > 0 && b[0] < 0x80 {
-		*p = b[1:]
-		return uint64(b[0]), true
+	n, size := binary.Uvarint(*p)
+	if size < 1 || size > binary.MaxVarintLen32 || n >= 1<<32 {
+		return 0, false
 	}
-	for shift := 0; shift < 35; shift += 7 {
-		b, ok := cut(p, 1)
-		if !ok {
-			return 0, false
-		}
-		n |= uint64(b[0]&0x7f) << shift
-		if b[0] < 0x80 {
-			return n, n < 1<<32
-		}
-	}
-	return 0, false
+	*p = (*p)[size:]
+	return n, true
 }
 
 // slice takes bytes behind their length off the front of p.
