@@ -131,7 +131,7 @@ func (j *job) source(ctx context.Context, s *server, dumpOnly bool) error {
 	}
 	printTable("dump of "+s.name, j.n, j.unit, []row{ours, script, bare})
 	j.goals.memory(ours.usage)
-	if j.data == "mixed" && s.pid != "" {
+	if j.data == "mixed" && s.pid != 0 {
 		j.goals.ratio("dump of "+s.name+" ÷ (b)", ours.wall, bare.wall, 1.15)
 	}
 	return os.RemoveAll(recordings)

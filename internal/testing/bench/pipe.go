@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -20,8 +21,12 @@ func pipe(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	parts, err := readSections(args[1])
+	text, err := os.ReadFile(args[1] + ".json")
 	if err != nil {
+		return err
+	}
+	var parts []section
+	if err := json.Unmarshal(text, &parts); err != nil {
 		return err
 	}
 	f, err := os.Open(args[1])
@@ -44,7 +49,7 @@ func sendSections(c net.Conn, f *os.File, own []section) error {
 	g.Go(func() error {
 		buf := make([]byte, 64<<10)
 		for _, s := range own {
-			if _, err := io.CopyBuffer(struct{ io.Writer }{c}, s.open(f), buf); err != nil {
+			if _, err := io.CopyBuffer(struct{ io.Writer }{c}, io.NewSectionReader(f, s.Offset, s.Bytes), buf); err != nil {
 				return err
 			}
 		}

@@ -2,16 +2,16 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/prometheus/procfs"
 )
 
 // A usage is what one run of a process took, and what it said.
@@ -52,18 +52,11 @@ func self(ctx context.Context, role string, args ...string) (usage, error) {
 }
 
 // cpuOf returns what a process on this host has used.
-func cpuOf(pid string) (time.Duration, error) {
-	stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+func cpuOf(pid int) (time.Duration, error) {
+	p, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0, err
 	}
-	_, rest, _ := strings.Cut(string(stat), ") ") // behind the name, which can hold anything
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0, fmt.Errorf("/proc/%s/stat says %q", pid, stat)
-	}
-	user, err1 := strconv.Atoi(fields[11])
-	system, err2 := strconv.Atoi(fields[12])
-	const tick = 10 * time.Millisecond
-	return time.Duration(user+system) * tick, errors.Join(err1, err2)
+	stat, err := p.Stat()
+	return time.Duration(stat.CPUTime() * float64(time.Second)), err
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -23,7 +24,7 @@ import (
 type server struct {
 	name string
 	addr string
-	pid  string // of one that was given, for settle
+	pid  int // of one that was given, for settle
 
 	close func() // stops it, unless it was given
 }
@@ -106,7 +107,7 @@ func given(ctx context.Context, addr string) (*server, error) {
 		return nil, err
 	}
 	fields := resp.Fields(info)
-	s.pid = fields["process_id"]
+	s.pid, _ = strconv.Atoi(fields["process_id"])
 	for _, name := range []string{"Pika", "Kvrocks"} {
 		if v := fields[strings.ToLower(name)+"_version"]; v != "" {
 			if s.name = name + " " + v; v == "unstable" {
@@ -154,7 +155,7 @@ func (s *server) empty(ctx context.Context) error {
 // settle waits until a server that was given has next to nothing to do: compactions of what was
 // written before must not take the time of what is measured next.
 func (s *server) settle(ctx context.Context) error {
-	if s.pid == "" {
+	if s.pid == 0 {
 		return nil
 	}
 	const (

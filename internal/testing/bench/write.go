@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -33,18 +32,14 @@ func (w written) rate() float64 { return float64(w.Commands) / w.Ended.Sub(w.Beg
 // rate: ADDR RATE SECONDS KEYS. What a busy server did not take in time is sent later, up to a
 // second's worth.
 func write(ctx context.Context, args []string) error {
-	n := make([]int, 3)
-	for i := range n {
-		var err error
-		if n[i], err = strconv.Atoi(args[1+i]); err != nil {
-			return err
-		}
+	var perSecond, lasts, keys int
+	if _, err := fmt.Sscan(strings.Join(args[1:], " "), &perSecond, &lasts, &keys); err != nil {
+		return err
 	}
-	perSecond, duration, keys := n[0], time.Duration(n[1])*time.Second, n[2]
 	began := time.Now()
 	counts := make([]int, writers)
 	err := overEach(ctx, args[0], writers, func(i int, c net.Conn) (err error) {
-		counts[i], err = writeAt(c, rand.New(rand.NewPCG(uint64(began.UnixNano()), uint64(i))), float64(perSecond)/writers, duration, keys)
+		counts[i], err = writeAt(c, rand.New(rand.NewPCG(uint64(began.UnixNano()), uint64(i))), float64(perSecond)/writers, time.Duration(lasts)*time.Second, keys)
 		return err
 	})
 	if err != nil {
