@@ -163,10 +163,7 @@ func newClustered(t *testing.T) *clustered {
 	c := &clustered{T: t}
 	var bus [2]string
 	for i := range c.servers {
-		addr, err := freeport.Addr()
-		if err != nil {
-			t.Fatal(err)
-		}
+		addr := freeport.Addr()
 		_, bus[i], _ = net.SplitHostPort(addr)
 		c.servers[i] = redisserver.Start(t, "--cluster-enabled", "yes", "--cluster-port", bus[i], "--cluster-node-timeout", "60000", "--repl-diskless-sync-delay", "0")
 		c.clients[i] = redis.NewClient(&redis.Options{Addr: c.servers[i].Addr, Protocol: 2, DisableIdentity: true})

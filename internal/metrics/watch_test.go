@@ -128,7 +128,7 @@ func mustHold(t *testing.T, text, server string, lines ...string) {
 
 // TestServed: while a command runs, all that it does can be scraped; when it ends nobody listens.
 func TestServed(t *testing.T) {
-	addr := freeAddr(t)
+	addr := freeport.Addr()
 	code, stderr := run(t, func(c *cli.Context, m *progress.Meter) error {
 		work(m)
 		end := m.Begin("verify", 1) // a phase of a name that was there takes its place
@@ -176,7 +176,7 @@ func mustLint(t *testing.T, text string) {
 
 // TestProfiles: profiles are there only when they are asked for, and the command line never is.
 func TestProfiles(t *testing.T) {
-	addr := freeAddr(t)
+	addr := freeport.Addr()
 	code, stderr := run(t, func(*cli.Context, *progress.Meter) error {
 		for path, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/heap": 200, "/debug/pprof/cmdline": 404} {
 			if status, _ := get(t, "http://"+addr+path); status != want {
@@ -192,7 +192,7 @@ func TestProfiles(t *testing.T) {
 
 // TestNotKept: who holds a connection, or reads a profile, does not keep a run from ending.
 func TestNotKept(t *testing.T) {
-	addr := freeAddr(t)
+	addr := freeport.Addr()
 	answered := make(chan error, 1)
 	code, _ := run(t, func(*cli.Context, *progress.Meter) error {
 		begun, err := net.Dial("tcp", addr)
@@ -338,7 +338,7 @@ func TestPushed(t *testing.T) {
 
 // TestCountersOnlyGrow: what is read again after an error is no new beginning for Prometheus.
 func TestCountersOnlyGrow(t *testing.T) {
-	addr := freeAddr(t)
+	addr := freeport.Addr()
 	run(t, func(_ *cli.Context, m *progress.Meter) error {
 		defer m.Begin("dump", 1)()
 		part := m.Part(progress.Name{Type: "set"})
@@ -387,13 +387,4 @@ func TestProgress(t *testing.T) {
 			t.Error("what is done again is no progress")
 		}
 	}
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	addr, err := freeport.Addr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr
 }

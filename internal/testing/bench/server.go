@@ -56,10 +56,7 @@ func startRedis(ctx context.Context, dir string) (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr, err := freeport.Addr()
-	if err != nil {
-		return nil, err
-	}
+	addr := freeport.Addr()
 	port := addr[strings.LastIndexByte(addr, ':')+1:]
 	cmd := exec.CommandContext(ctx, path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir)
 	return started(cmd, "redis-server", func(line string) (string, bool) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 )
 
@@ -50,7 +51,7 @@ func startCluster(t *testing.T) *cluster {
 	c := &cluster{t: t}
 	c.move = c.moveRedis
 	for i := range 3 {
-		n := &node{addr: freeAddr(t), bus: freeAddr(t), dir: t.TempDir()}
+		n := &node{addr: freeport.Addr(), bus: freeport.Addr(), dir: t.TempDir()}
 		c.start(n)
 		n.client = client(t, n.addr, 0)
 		do(t, n.client, "CLUSTER", "ADDSLOTSRANGE", i*16384/3, (i+1)*16384/3-1)
@@ -78,7 +79,7 @@ func (c *cluster) meet(n *node) {
 // replicaOf starts a node that holds what a master holds.
 func (c *cluster) replicaOf(master *node) *node {
 	c.t.Helper()
-	n := &node{addr: freeAddr(c.t), bus: freeAddr(c.t), dir: c.t.TempDir()}
+	n := &node{addr: freeport.Addr(), bus: freeport.Addr(), dir: c.t.TempDir()}
 	c.start(n)
 	n.client = client(c.t, n.addr, 0)
 	c.meet(n)

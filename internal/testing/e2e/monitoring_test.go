@@ -54,10 +54,7 @@ func TestMonitoring(t *testing.T) {
 	}
 	// watch runs a tool slowly until all of these were scraped.
 	watch := func(names []string, tool string, args ...string) *process {
-		addr, err := freeport.Addr()
-		if err != nil {
-			t.Fatal(err)
-		}
+		addr := freeport.Addr()
 		p := start(t, tool, append(args, "--rate-keys", "150", "--metrics-addr", addr, "--metrics-file", file, "--log-file", log, "--quiet")...)
 		p.await(t, "metrics: http")
 		last := ""

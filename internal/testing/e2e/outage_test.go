@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"testing"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
 )
 
 // An outage stands before a server and can take it away: every connection is cut, and new ones
@@ -21,7 +23,7 @@ type outage struct {
 
 func newOutage(t *testing.T, to string) *outage {
 	t.Helper()
-	o := &outage{t: t, addr: freeAddr(t), to: to}
+	o := &outage{t: t, addr: freeport.Addr(), to: to}
 	o.back()
 	t.Cleanup(o.away)
 	return o

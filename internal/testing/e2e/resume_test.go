@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 )
 
@@ -35,7 +36,7 @@ func TestResumeFinished(t *testing.T) {
 // TestResumeRefused: what differs from the dump that was begun is named, and nothing is changed.
 func TestResumeRefused(t *testing.T) {
 	parallel(t)
-	addr := freeAddr(t)
+	addr := freeport.Addr()
 	var server *pikasim.Server
 	serve := func(v pikasim.Version, databases int) {
 		t.Helper()

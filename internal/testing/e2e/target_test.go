@@ -7,7 +7,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 )
@@ -66,14 +65,4 @@ func eachKvrocks(t *testing.T, test func(t *testing.T, to target)) {
 func startRedis(t *testing.T) target {
 	t.Helper()
 	return target{addr: redisserver.Start(t, "--zset-max-listpack-entries", "0").Addr}
-}
-
-// freeAddr returns an address on which nobody listens.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	addr, err := freeport.Addr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr
 }

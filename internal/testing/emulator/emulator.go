@@ -4,6 +4,7 @@ package emulator
 
 import (
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -45,19 +46,11 @@ func (s *Server) URL(prefix string) string {
 	return fmt.Sprintf("%s://%s/%s?%s", s.scheme, bucketName, prefix, s.query.Encode())
 }
 
-func freeAddr(t testing.TB) (addr, port string) {
-	t.Helper()
-	addr, err := freeport.Addr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr, addr[strings.LastIndexByte(addr, ':')+1:]
-}
-
 // Google starts fake-gcs-server. The test is skipped where there is none, but not in CI.
 func Google(t testing.TB) *Server {
 	t.Helper()
-	addr, port := freeAddr(t)
+	addr := freeport.Addr()
+	_, port, _ := net.SplitHostPort(addr)
 	s3server.Run(t, addr, installGoogle, nil, "fake-gcs-server", "-scheme", "http", "-host", "127.0.0.1", "-port", port, "-backend", "memory", "-log-level", "error")
 	answer, err := http.Post("http://"+addr+"/storage/v1/b?project=test", "application/json", strings.NewReader(`{"name":"`+bucketName+`"}`))
 	if err != nil {
@@ -75,7 +68,8 @@ func Google(t testing.TB) *Server {
 // is none, but not in CI.
 func Azure(t testing.TB) *Server {
 	t.Helper()
-	addr, port := freeAddr(t)
+	addr := freeport.Addr()
+	_, port, _ := net.SplitHostPort(addr)
 	s3server.Run(t, addr, installAzure, Environment, "azurite-blob", "--blobHost", "127.0.0.1", "--blobPort", port, "--location", t.TempDir(),
 		"--skipApiVersionCheck", "--disableTelemetry", "--silent")
 	shared, err := container.NewSharedKeyCredential(Account, Key)

@@ -15,8 +15,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 )
 
-// A Plan is what happens to a connection. Counts are of bytes from the client to the server; zero
-// is never.
+// A Plan is what happens to a connection. Counts are of bytes from the client to the server, of
+// which there is one at most; zero is never.
 type Plan struct {
 	Latency        time.Duration // of every piece of data, in each direction
 	ResetAfter     int64         // both sides are reset
@@ -174,7 +174,7 @@ func (p *Proxy) up(c *pair, plan Plan) {
 			p.hold(c, data)
 			return
 		}
-		limit := first(plan.ResetAfter, plan.HalfCloseAfter, plan.StallAfter)
+		limit := max(plan.ResetAfter, plan.HalfCloseAfter, plan.StallAfter)
 		if over := limit > 0 && sent+int64(n) >= limit; over {
 			_, _ = c.server.Write(data[:limit-sent])
 			p.hit.Add(1)
@@ -228,16 +228,6 @@ func (p *Proxy) hold(c *pair, data []byte) {
 	_ = c.client.SetReadDeadline(time.Unix(1, 0))
 	_, _ = c.server.Write(append(data, <-rest...))
 	_ = c.server.CloseWrite()
-}
-
-// first returns the least that is not zero.
-func first(counts ...int64) (least int64) {
-	for _, n := range counts {
-		if n > 0 && (least == 0 || n < least) {
-			least = n
-		}
-	}
-	return least
 }
 
 // down forwards what the server answers.

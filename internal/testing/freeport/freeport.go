@@ -19,17 +19,17 @@ var next atomic.Uint32
 func init() { next.Store(rand.Uint32N(count)) }
 
 // Addr returns an address, 127.0.0.1:port, on which nobody listens. No two calls of a process
-// return the same one soon after each other.
-func Addr() (string, error) {
+// return the same one soon after each other. It panics where none is free.
+func Addr() string {
 	for range count {
 		addr := fmt.Sprintf("127.0.0.1:%d", first+next.Add(1)%count)
 		// To listen and to close would not do: a process that is forked just then keeps the port
 		// until it execs.
 		c, err := net.Dial("tcp", addr)
 		if err != nil {
-			return addr, nil
+			return addr
 		}
 		_ = c.Close()
 	}
-	return "", fmt.Errorf("no port from %d to %d of 127.0.0.1 is free", first, first+count-1)
+	panic(fmt.Sprintf("no port from %d to %d of 127.0.0.1 is free", first, first+count-1))
 }

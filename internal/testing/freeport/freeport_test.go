@@ -10,10 +10,7 @@ import (
 func TestAddr(t *testing.T) {
 	seen := map[string]bool{}
 	for range 50 {
-		addr, err := Addr()
-		if err != nil {
-			t.Fatal(err)
-		}
+		addr := Addr()
 		if seen[addr] {
 			t.Fatalf("%s came twice", addr)
 		}
@@ -25,7 +22,7 @@ func TestAddr(t *testing.T) {
 		t.Cleanup(func() { lis.Close() })
 	}
 	next.Add(^uint32(49)) // back to where those are
-	if addr, err := Addr(); err != nil || seen[addr] {
-		t.Errorf("%s, %v, though somebody listens there", addr, err)
+	if addr := Addr(); seen[addr] {
+		t.Errorf("%s, though somebody listens there", addr)
 	}
 }

@@ -25,11 +25,7 @@ type Server struct {
 // CI.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	addr, err := freeport.Addr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return StartAt(t, addr, args...)
+	return StartAt(t, freeport.Addr(), args...)
 }
 
 // StartAt is Start on a port of the caller's choice.

@@ -51,10 +51,7 @@ func Start(t testing.TB) *Server {
 	if err := os.Mkdir(filepath.Join(root, bucketName), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	addr, err := freeport.Addr()
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := freeport.Addr()
 	Run(t, addr, Install, Environment, "versitygw", "--port", addr, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", root)
 	return &Server{StartProxy(t, addr), root}
 }
