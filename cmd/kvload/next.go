@@ -19,7 +19,7 @@ func afterLoad(c *cli.Context, s *summary.Summary, err error) []string {
 	case s.DryRun && s.Result == summary.Done:
 		return []string{command.Next(c, "kvload load", command.But("dry-run"))}
 	case s.Result != summary.Refused && slices.ContainsFunc(s.Targets, func(t *summary.Summary) bool { return !t.Finished }),
-		len(s.Targets) == 0 && command.IsUnfinished(s, err) && mayResume(s):
+		len(s.Targets) == 0 && command.IsUnfinished(s, err) && len(s.Files) > 0: // it has a journal
 		if c.Bool("resume") {
 			return command.Again(c)
 		}
@@ -76,9 +76,6 @@ func verifyEach(c *cli.Context, s *summary.Summary) (all []string) {
 	}
 	return all
 }
-
-// mayResume reports whether a load has come as far as its journal.
-func mayResume(s *summary.Summary) bool { return len(s.Files) > 0 }
 
 // leftOut is the flag of verify that names what a load has left out.
 func leftOut(s *summary.Summary) []string {

@@ -11,15 +11,10 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// jsonFlag has the summary of a command printed as JSON.
-func jsonFlag() cli.Flag {
-	return Bool("json", Output, "print what the run came to as JSON on standard output, also "+
-		"when it fails; messages go to standard error")
-}
-
 // OutputFlags say how progress is shown, and what the run came to.
 func OutputFlags() []cli.Flag {
-	return append(ProgressFlags(), jsonFlag())
+	return append(ProgressFlags(), Bool("json", Output, "print what the run came to as JSON on "+
+		"standard output, also when it fails; messages go to standard error"))
 }
 
 // ProgressFlags say how progress is shown.
@@ -56,7 +51,12 @@ func Meter(c *cli.Context) (*progress.Meter, error) {
 			m.Also(func(m *progress.Meter) func() { return recordProgress(log, m) })
 		}
 		if !recorded || !inPlace || mode != progress.Auto {
-			m.Also(progress.Display{Mode: mode, Log: c.App.ErrWriter, Plain: isPlain(os.Getenv), Dumb: isDumb(os.Getenv)}.Show)
+			term := os.Getenv("TERM")
+			m.Also(progress.Display{
+				Mode: mode, Log: c.App.ErrWriter,
+				Plain: os.Getenv("NO_COLOR") != "", // https://no-color.org
+				Dumb:  term == "" || strings.HasPrefix(term, "dumb"),
+			}.Show)
 		}
 	}
 	if attach, ok := c.Context.Value(metersKey{}).(func(*progress.Meter)); ok {
@@ -66,13 +66,4 @@ func Meter(c *cli.Context) (*progress.Meter, error) {
 		return nil, nil
 	}
 	return m, nil
-}
-
-// isPlain reports whether colours are unwelcome (https://no-color.org).
-func isPlain(getenv func(string) string) bool { return getenv("NO_COLOR") != "" }
-
-// isDumb reports whether the terminal cannot move its cursor.
-func isDumb(getenv func(string) string) bool {
-	term := getenv("TERM")
-	return term == "" || strings.HasPrefix(term, "dumb")
 }

@@ -1,13 +1,13 @@
 package export
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"slices"
 	"strconv"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/columns"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
@@ -16,13 +16,24 @@ import (
 
 // List writes a line for each chunk that can have keys that a filter chooses: as a Table of so many
 // columns (0: as many as it takes), or as JSON as the manifest has it.
-func List(a *archive.Archive, w io.Writer, f *filter.Filter, as Format, width int) error {
+func (s *Source) List(ctx context.Context, w io.Writer, f *filter.Filter, as Format, width int) error {
+	a, err := s.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
 	chunks := slices.DeleteFunc(slices.Clone(a.Manifest.Chunks), func(c format.ChunkInfo) bool { return !MayHold(f)(c) })
 	switch as {
 	case Table:
 		return listTable(w, chunks, width)
 	case JSON:
-		return listJSON(w, chunks)
+		enc := json.NewEncoder(w)
+		for _, c := range chunks {
+			if err := enc.Encode(c); err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	return exitcode.Usagef("--format %q: it is table or json", as)
 }
@@ -68,14 +79,4 @@ func end(c *format.ChunkInfo) string {
 		return "inside " + shown(c.End)
 	}
 	return shown(c.End)
-}
-
-func listJSON(w io.Writer, chunks []format.ChunkInfo) error {
-	enc := json.NewEncoder(w)
-	for _, c := range chunks {
-		if err := enc.Encode(c); err != nil {
-			return err
-		}
-	}
-	return nil
 }

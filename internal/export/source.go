@@ -10,7 +10,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
@@ -50,17 +49,6 @@ func (s *Source) open(ctx context.Context) (*archive.Archive, error) {
 		return nil, fmt.Errorf("--base: %w", err)
 	}
 	return archive.OpenChain(ctx, s.Base, members, 0, s.Identities...)
-}
-
-// List is List of it.
-func (s *Source) List(ctx context.Context, w io.Writer, f *filter.Filter, as Format, width int) error {
-	a, err := archive.OpenAny(ctx, s.Location, 0, s.Identities...)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	s.Summary.Of(a.Manifest, a.Path())
-	return List(a, w, f, as, width)
 }
 
 // Count counts what is in it, as a phase of a meter. The archive stays open.

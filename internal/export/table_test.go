@@ -8,7 +8,6 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 )
@@ -55,7 +54,7 @@ func TestTableColumns(t *testing.T) {
 			err = x.Cat()
 		}
 		if err == nil {
-			err = List(a, &chunks, &filter.Filter{}, Table, width)
+			err = listTable(&chunks, a.Manifest.Chunks, width)
 		}
 		if err != nil {
 			t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -101,7 +102,8 @@ func (c *collector) end() {
 		}
 	}
 	if c.key.Expire != 0 {
-		c.ttls.add(lives(c.key.Expire, c.at), k, c.open)
+		left := float64(c.key.Expire-c.at.UnixMilli()) / 1000
+		c.ttls.add(int64(math.Floor(left)), k, c.open)
 	}
 	if c.bytes.wants(c.open.Bytes, c.key.Key) {
 		c.keep(&c.bytes)

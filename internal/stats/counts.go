@@ -1,11 +1,6 @@
 package stats
 
-import (
-	"math"
-	"time"
-
-	"github.com/pika2kvrocks/pika2kvrocks/format"
-)
+import "github.com/pika2kvrocks/pika2kvrocks/format"
 
 // Counts are those of some keys. Bytes are of names and content: no encoding, no server's overhead.
 type Counts struct {
@@ -99,9 +94,4 @@ func (h *histogram) list(from int64) (all []Class) {
 		from = c.To
 	}
 	return all
-}
-
-// lives returns how many whole seconds a key has left at that time.
-func lives(expire int64, at time.Time) int64 {
-	return int64(math.Floor(float64(expire-at.UnixMilli()) / 1000))
 }

@@ -61,7 +61,11 @@ func (s *Summary) body(t *text, of string) {
 		report.Totals(t, s.Totals, t.width)
 	}
 	t.write(of, "  ", s.headline())
-	t.say("dump", strings.TrimSpace(s.Dump.Place+" "+inBrackets(s.Dump.ID)))
+	dump := s.Dump.Place
+	if s.Dump.ID != "" {
+		dump = strings.TrimSpace(dump + " (" + s.Dump.ID + ")")
+	}
+	t.say("dump", dump)
 	switch c := s.Chain; {
 	case s.Rollback == nil:
 		c.text(t, s.Command, strings.Contains(s.Error, "the source was restarted"))
@@ -173,13 +177,6 @@ func (s *Summary) took() string {
 
 func duration(seconds float64) string {
 	return progress.Took(time.Duration(seconds * float64(time.Second)))
-}
-
-func inBrackets(s string) string {
-	if s == "" {
-		return ""
-	}
-	return "(" + s + ")"
 }
 
 // left says what was left out, and why, and returns the file that lists it; empty: none.
