@@ -172,9 +172,6 @@ func recall(c *cli.Context, o *dump.Options) error {
 	return o.Recall(c.Context, !named)
 }
 
-// A conflict is a flag that does not go with another, and why.
-type conflict struct{ flag, why string }
-
 // checkBase refuses what does not go with a delta.
 func checkBase(v *command.Values) {
 	if v.String("base") == "" {
@@ -185,14 +182,8 @@ func checkBase(v *command.Values) {
 	v.Refuse(v.String("out") == stdout, "--out - does not go with --base: what was compared is "+
 		"kept beside the delta until it is finished;"+
 		" write it to a directory, and send that with kvload pack")
-	for _, not := range []conflict{
-		{"plan", "a delta is made by one pikadump"},
-		{"shard", "a delta is made by one pikadump"},
-		{"sample", "what is not looked at cannot be compared"},
-		{"limit-keys", "what is not looked at cannot be compared"},
-	} {
-		v.Refuse(v.IsSet(not.flag), "--%s does not go with --base: %s", not.flag, not.why)
-	}
+	v.Apart("base", "a delta is made by one pikadump", "plan", "shard")
+	v.Apart("base", "what is not looked at cannot be compared", "sample", "limit-keys")
 }
 
 func parseTrial(v *command.Values, s *dump.Selection) {
@@ -219,15 +210,11 @@ func parseShard(v *command.Values) *dump.Shard {
 	}
 	v.Refuse(v.String("out") == stdout, "--out - does not go with --shard: the shards write into "+
 		"one directory or bucket")
-	for _, not := range []conflict{
-		{"limit-keys", "which keys are the first is known only for all of them together"},
-		{"encrypt-to", "shards cannot encrypt yet: dump with one pikadump"},
-		{"source-cache-off", "another shard may need what this one sets back: set cache-model at " +
-			"the source for the time of all shards"},
-		{"require-consistent", "give it to the run that finishes the dump"},
-	} {
-		v.Refuse(v.IsSet(not.flag), "--%s does not go with --shard: %s", not.flag, not.why)
-	}
+	v.Apart("shard", "which keys are the first is known only for all of them together", "limit-keys")
+	v.Apart("shard", "shards cannot encrypt yet: dump with one pikadump", "encrypt-to")
+	v.Apart("shard", "another shard may need what this one sets back: set cache-model at the "+
+		"source for the time of all shards", "source-cache-off")
+	v.Apart("shard", "give it to the run that finishes the dump", "require-consistent")
 	own := &dump.Shard{}
 	v.Try(func() error {
 		f, err := os.Open(path)

@@ -101,6 +101,13 @@ func (v *Values) Refuse(when bool, format string, args ...any) {
 	}
 }
 
+// Apart refuses flags that do not go with another, and says why.
+func (v *Values) Apart(other, why string, flags ...string) {
+	for _, name := range flags {
+		v.Refuse(v.IsSet(name), "--%s does not go with --%s: %s", name, other, why)
+	}
+}
+
 // Usage refuses what err says, if anything.
 func (v *Values) Usage(err error) {
 	if err != nil {
