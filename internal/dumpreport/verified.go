@@ -9,7 +9,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
 // verified says what the newest comparison found, or those of all shards together.
@@ -96,9 +95,8 @@ func join(v, o *loadstate.Verification) {
 	if o.Ended.After(v.Ended) {
 		v.Ended = o.Ended
 	}
-	v.Keys, v.Differing, v.Extra = v.Keys+o.Keys, v.Differing+o.Differing, v.Extra+o.Extra
-	v.Equal, v.Sampled, v.KeysOnly, v.Reverse = v.Equal && o.Equal, v.Sampled || o.Sampled, v.KeysOnly || o.KeysOnly, v.Reverse && o.Reverse
-	v.Differences = summary.Differences(v.Differences, o.Differences)
+	v.KeysOnly, v.Reverse = v.KeysOnly || o.KeysOnly, v.Reverse && o.Reverse
+	v.Comparison = *v.Comparison.With(&o.Comparison)
 }
 
 func (m *maker) comparisons(l *Load) *sheet {

@@ -318,23 +318,18 @@ func (c *Comparison) With(d *Comparison) *Comparison {
 		c = &Comparison{Equal: true, Bound: d.Bound, Differences: []Difference{}}
 	}
 	sum := *c
-	sum.Keys, sum.Differing, sum.Extra, sum.Equal = c.Keys+d.Keys, c.Differing+d.Differing, c.Extra+d.Extra, c.Equal && d.Equal
-	sum.Differences = Differences(c.Differences, d.Differences)
-	return &sum
-}
-
-// Differences returns those of two comparisons together, by kind.
-func Differences(a, b []Difference) []Difference {
-	a = slices.Clone(a)
-	for _, d := range b {
-		i := slices.IndexFunc(a, func(have Difference) bool { return have.Kind == d.Kind && have.Explained == d.Explained })
+	sum.Keys, sum.Differing, sum.Extra = c.Keys+d.Keys, c.Differing+d.Differing, c.Extra+d.Extra
+	sum.Equal, sum.Sampled = c.Equal && d.Equal, c.Sampled || d.Sampled
+	sum.Differences = slices.Clone(c.Differences)
+	for _, one := range d.Differences {
+		i := slices.IndexFunc(sum.Differences, func(have Difference) bool { return have.Kind == one.Kind && have.Explained == one.Explained })
 		if i < 0 {
-			a = append(a, d)
+			sum.Differences = append(sum.Differences, one)
 		} else {
-			a[i].Keys += d.Keys
+			sum.Differences[i].Keys += one.Keys
 		}
 	}
-	return a
+	return &sum
 }
 
 // Hold says what a dump holds.

@@ -217,13 +217,14 @@ func TestSpeed(t *testing.T) {
 	}
 }
 
-// TestDifferences: what is explained is not counted with what is not.
+// TestDifferences: what is explained is not counted with what is not, and a sample stays one.
 func TestDifferences(t *testing.T) {
 	a := []Difference{{Kind: "type", Keys: 1}, {Kind: "value", Keys: 2}}
-	got := Differences(a, []Difference{{Kind: "value", Keys: 3}, {Kind: "value", Keys: 4, Explained: true}})
+	c := Comparison{Differences: a}
+	got := c.With(&Comparison{Sampled: true, Differences: []Difference{{Kind: "value", Keys: 3}, {Kind: "value", Keys: 4, Explained: true}}})
 	want := []Difference{{Kind: "type", Keys: 1}, {Kind: "value", Keys: 5}, {Kind: "value", Keys: 4, Explained: true}}
-	if !slices.Equal(got, want) || a[1].Keys != 2 {
-		t.Errorf("%v of %v, want %v", got, a, want)
+	if !slices.Equal(got.Differences, want) || a[1].Keys != 2 || !got.Sampled {
+		t.Errorf("%+v of %v, want %v", got, a, want)
 	}
 }
 
