@@ -58,13 +58,11 @@ type Options struct {
 	Now   func() time.Time // nil: time.Now
 }
 
-// Why keys are left out.
+// Why keys are left out, beside the reasons of rewrite.Rules.
 const (
-	Conflict    = "conflict"
 	HyperLogLog = "hyperloglog"
 	Expired     = "expired"
 	Short       = "short"
-	Prefix      = "prefix"
 	NotFlat     = "not-flat"
 	TooLarge    = "too-large"
 )
