@@ -100,7 +100,8 @@ func TestDryRunRefuses(t *testing.T) {
 		}},
 		{"not finished", 5, "journal", "resume it with --resume", func(w *walk) { w.unfinished() }},
 		{"not finished, in a namespace", 5, "journal", "from the journal but for a --map-db with namespaces, or undo", func(w *walk) {
-			w.k.change(func() { w.k.password, w.k.tokens[token] = password, "n" })
+			w.k.SetPassword(password)
+			w.k.AddNamespace("n", token)
 			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE", "--pass", password}
 			w.unfinished(w.flags...)
 		}},
@@ -193,18 +194,18 @@ func TestDryRunRefuses(t *testing.T) {
 		}},
 		{"namespace to be made, but not finished", 5, "journal", "is not finished: resume it with --resume", func(w *walk) {
 			w.unfinished()
-			w.k.password = password
+			w.k.SetPassword(password)
 			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE@n", "--create-namespaces", "--pass", password}
 		}},
 		{"namespace to be made, --resume", 5, "journal", "the place of database 0 (--map-db) was __namespace/, and is n/ now", func(w *walk) {
 			w.unfinished()
-			w.k.password = password
+			w.k.SetPassword(password)
 			w.flags = []string{"--resume", "--map-db", "0=NOSUCH_NAMESPACE@n", "--create-namespaces", "--pass", password}
 		}},
 		{"namespace to be made, another dump", 5, "journal", "the dump was", func(w *walk) {
 			w.unfinished() // one that is undone gives way: TestRehearsal
 			w.dir = makeDump(w.t, []format.Record{text("z", "1")})
-			w.k.password = password
+			w.k.SetPassword(password)
 			w.flags = []string{"--map-db", "0=NOSUCH_NAMESPACE@n", "--create-namespaces", "--pass", password}
 		}},
 		{"keys that a rollback kept", 5, "empty", "holds 1 key already", func(w *walk) {
@@ -212,7 +213,7 @@ func TestDryRunRefuses(t *testing.T) {
 			_ = w.k.Set("a", "of others")
 			w.run("rollback").failed(w.t, 3, "1 key that others changed since", "kvload rollback --force")
 		}},
-		{"password", 12, "", "wants a password", func(w *walk) { w.k.password = password }},
+		{"password", 12, "", "wants a password", func(w *walk) { w.k.SetPassword(password) }},
 		{"--db chooses nothing", 5, "", "choose none of the dump's keys", func(w *walk) { w.flags = []string{"--db", "7"} }},
 		{"two databases", 5, "", "say where each goes", func(w *walk) { w.dir = two }},
 		{"a database that --map-db does not name", 5, "", "add it, or leave it out", func(w *walk) {
@@ -262,7 +263,7 @@ func TestUndoneThenElsewhere(t *testing.T) {
 	t.Setenv("MOVED", token)
 	w := &walk{t: t, dir: makeDump(t, []format.Record{text("a", "1")}), state: filepath.Join(t.TempDir(), "state"), k: startKvrocks(t)}
 	w.undone()
-	w.k.password = password
+	w.k.SetPassword(password)
 	w.k.changes()
 	flags := []string{"--map-db", "0=MOVED@moved", "--create-namespaces", "--pass", password}
 	if r := w.run("load", append(flags, "--dry-run")...); r.code != 0 || !strings.Contains(r.stdout, "was undone on") || w.k.changes() != nil {

@@ -109,7 +109,7 @@ func TestCreateNamespaces(t *testing.T) {
 	t.Setenv("NS1", token)
 	t.Setenv("NS2", token+"2")
 	k := startKvrocks(t)
-	k.password = password
+	k.SetPassword(password)
 	t.Setenv("REDISCLI_AUTH", password)
 	load := func(flags ...string) result {
 		return runCommand(append([]string{"load", "--uri", k.Addr(), "--in", dir, "--map-db", "0=default,1=NS1,2=NS2@orders"}, flags...)...)

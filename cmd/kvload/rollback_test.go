@@ -11,7 +11,7 @@ import (
 // have changed. That one is kept, and a load begins anew.
 func TestRollbackLeftOut(t *testing.T) {
 	k := startKvrocks(t)
-	k.config["proto-max-bulk-len"] = "1048576"
+	k.SetConfig("proto-max-bulk-len", "1048576")
 	dir := makeDump(t, []format.Record{hash("h", "f", "v", "large", strings.Repeat("x", 1<<20+1)), hash("i", "f", "v", "large", strings.Repeat("x", 1<<20+1))})
 	flags := []string{"--uri", k.Addr(), "--in", dir}
 	runCommand(append([]string{"load"}, flags...)...).failed(t, 3, "2 refused")

@@ -174,8 +174,10 @@ func TestStreamTypeChanged(t *testing.T) {
 func TestStreamEmptyDatabase(t *testing.T) {
 	dir, stream := streamDump(t, []int{0, 1}, text("a", "1"))
 	k := startKvrocks(t)
-	k.tokens[token] = "ns1"
-	k.tokens["other"] = "ns2"
+	k.SetPassword(password)
+	t.Setenv("REDISCLI_AUTH", password)
+	k.AddNamespace("ns1", token)
+	k.AddNamespace("ns2", "other")
 	t.Setenv("NS1", token)
 	t.Setenv("NS2", "other")
 	flags := []string{"--uri", k.Addr(), "--map-db", "0=default,1=NS1", "--state", filepath.Join(t.TempDir(), "state")}
@@ -188,7 +190,7 @@ func TestStreamEmptyDatabase(t *testing.T) {
 			t.Errorf("%s: exit code %d\n%s", command[0], r.code, r.stderr)
 		}
 	}
-	if n := len(k.Keys()); n > 0 {
+	if n := len(k.Keys()) + len(k.Namespace("ns1").Keys()); n > 0 {
 		t.Errorf("%d keys are left", n)
 	}
 	elsewhere := append(append([]string{"load", "--in", dir}, flags...), "--map-db", "0=NS2", "--resume")

@@ -65,7 +65,7 @@ func TestTune(t *testing.T) {
 		go func() {
 			<-writing
 			k.change(func() {
-				k.config[tune.BackgroundJobs] = "16" // somebody else's
+				k.SetConfig(tune.BackgroundJobs, "16") // somebody else's
 				k.full, k.writing = true, nil
 			})
 			close(over)
@@ -75,8 +75,8 @@ func TestTune(t *testing.T) {
 		if r.code != 75 || !strings.Contains(r.stderr, "rocksdb.max_background_jobs of the target is 16 now") {
 			t.Errorf("%d: %s", r.code, r.stderr)
 		}
-		if k.setting(tune.LogLevel) != "info" || k.setting(tune.BackgroundJobs) != "16" {
-			t.Errorf("settings %v", k.config)
+		if k.Config(tune.LogLevel) != "info" || k.Config(tune.BackgroundJobs) != "16" {
+			t.Errorf("settings %s, %s", k.Config(tune.LogLevel), k.Config(tune.BackgroundJobs))
 		}
 	})
 	t.Run("of a Redis", func(t *testing.T) {
@@ -87,7 +87,8 @@ func TestTune(t *testing.T) {
 	})
 	t.Run("with a token", func(t *testing.T) {
 		k := startKvrocks(t)
-		k.password, k.tokens[token] = password, "ns"
+		k.SetPassword(password)
+		k.AddNamespace("ns", token)
 		runCommand("load", "--uri", k.Addr(), "--in", dir, "--state", t.TempDir(), "--tune", "--pass", token).failed(t, 5, "tune: the server refuses CONFIG", "requirepass")
 	})
 }

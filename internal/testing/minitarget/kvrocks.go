@@ -100,6 +100,27 @@ func (k *Kvrocks) Faults() []string {
 	return slices.Clone(k.store.faults)
 }
 
+// SetPassword sets the password that connections to come need; with one there may be namespaces.
+func (k *Kvrocks) SetPassword(password string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.options.Password = password
+}
+
+// SetConfig sets a setting, as somebody else does.
+func (k *Kvrocks) SetConfig(name, value string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.config[name] = value
+}
+
+// Config returns a setting.
+func (k *Kvrocks) Config(name string) string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.config[name]
+}
+
 // AddNamespace makes a namespace, as NAMESPACE ADD does.
 func (k *Kvrocks) AddNamespace(namespace, token string) {
 	k.mu.Lock()
