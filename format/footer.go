@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
@@ -139,4 +140,32 @@ func inRange(start, end []byte, open bool, key []byte) bool {
 	}
 	c := bytes.Compare(key, end)
 	return end == nil || c < 0 || c == 0 && open
+}
+
+// decodeFooter reads the footer that data must be, of a chunk of that version.
+func decodeFooter(data []byte, version int, f *Footer) error {
+	c := cursor{buf: data}
+	c.fields([]field{
+		{"end", func() {
+			if !c.null() {
+				f.End = slices.Clone(c.binMax(MaxBulk + 1))
+			}
+		}},
+		{"open", func() { f.Open = c.bool() }},
+		{"stats", func() { c.stats(version, &f.Stats) }},
+		{"expired", func() { f.Expired = int64(c.int()) }},
+		{"skipped", func() {
+			f.Skipped = make([]SkippedKey, c.array())
+			for i := range f.Skipped {
+				f.Skipped[i] = c.skipped()
+			}
+		}},
+		{"index", func() {
+			f.Index = make([][]byte, c.array())
+			for i := range f.Index {
+				f.Index[i] = slices.Clone(c.bin())
+			}
+		}},
+	})
+	return c.end()
 }

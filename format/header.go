@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 
 	"github.com/vmihailenco/msgpack/v5"
 )
@@ -65,4 +66,49 @@ func marshalMap(v any) ([]byte, error) {
 		return nil, err
 	}
 	return buf.Bytes(), nil
+}
+
+// decodeHeader reads the header that data must be. The version is looked at first:
+// a newer version may have fields that this one does not know.
+func decodeHeader(data []byte, h *Header) error {
+	magic, version, err := probeHeader(data)
+	if err != nil {
+		return fmt.Errorf("no chunk header: %w", err)
+	}
+	if magic != Magic || version != Version1 && version != Version2 {
+		return (&Header{Magic: magic, Version: version}).validate()
+	}
+	c := cursor{buf: data}
+	c.fields([]field{
+		{"magic", func() { h.Magic = c.str() }},
+		{"version", func() { h.Version = c.int() }},
+		{"dump", func() { h.Dump = c.str() }},
+		{"db", func() { h.DB = c.int() }},
+		{"type", func() { h.Type = Type(c.str()) }},
+		{"number", func() { h.Number = c.int() }},
+		{"start", func() { h.Start = c.binMax(MaxBulk + 1) }},
+		{"continues", func() { h.Continues = c.bool() }},
+		{"writer", func() { h.Writer = c.str() }},
+	})
+	if err := c.end(); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	h.Start = slices.Clone(h.Start) // data is used again
+	return h.validate()
+}
+
+// probeHeader reads only what every version of a header has.
+func probeHeader(data []byte) (magic string, version int, err error) {
+	c := cursor{buf: data}
+	for n := c.mapSize(); n > 0 && c.err == nil; n-- {
+		switch c.str() {
+		case "magic":
+			magic = c.str()
+		case "version":
+			version = c.int()
+		default:
+			c.skip()
+		}
+	}
+	return magic, version, c.end()
 }

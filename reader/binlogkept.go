@@ -53,6 +53,3 @@ func (k BinlogKept) Wanted(from, now format.BinlogPosition, more int64) int64 {
 	files := now.File - from.File + 1 + (now.Offset+more)/max(1, k.FileBytes)
 	return (max(files, k.Files, leastFiles)/10 + 1) * 10
 }
-
-// Follows reports whether the binlog of the version can be followed (SERVERS.md P17).
-func (s *ServerInfo) Follows() bool { return s.version.atLeast(3, 4, 0) }

@@ -184,3 +184,6 @@ func readReplication(p *resp.Replies) (role string, positions []format.BinlogPos
 	}
 	return role, positions
 }
+
+// Follows reports whether the binlog of the version can be followed (SERVERS.md P17).
+func (s *ServerInfo) Follows() bool { return s.version.atLeast(3, 4, 0) }

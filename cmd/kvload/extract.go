@@ -9,7 +9,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/extract"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
 const extractText = `Writes the keys that --match, --db and --type choose into a dump of their
@@ -35,26 +34,6 @@ func extractCommand() *cli.Command {
 			filter.Flags()...),
 		Action: extractAction,
 	}
-}
-
-// outFlags say where a dump is written to.
-func outFlags() []cli.Flag {
-	return append(command.BucketFlags("for a bucket, keep each file in `DIR` until it is sent"),
-		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: command.Dump,
-			Usage: "write the dump to " + command.Dir + ", which must be empty or not there"})
-}
-
-// makeFlags are those of commands that make a dump of others; plain is the help of --plain.
-func makeFlags(plain string) []cli.Flag {
-	return append(append(outFlags(), command.OutputFlags()...),
-		encryption.IdentityFlag(), encryption.RecipientFlag(),
-		encryption.PlainFlag(plain))
-}
-
-func parseOut(v *command.Values) (location string, s storage.Options) {
-	v.Refuse(v.String("out") == "", "--out is missing: it names the directory to write to")
-	s.Spool, s.BreakLock = v.String("spool"), v.Bool("break-lock")
-	return v.Checked("out", storage.Check), s
 }
 
 func extractAction(c *cli.Context) error {

@@ -197,3 +197,23 @@ func parseWrite(v *command.Values, s *load.Spec) (undo string) {
 			"such as a prefix in a bucket of your own")
 	return undo
 }
+
+// outFlags say where a dump is written to.
+func outFlags() []cli.Flag {
+	return append(command.BucketFlags("for a bucket, keep each file in `DIR` until it is sent"),
+		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Category: command.Dump,
+			Usage: "write the dump to " + command.Dir + ", which must be empty or not there"})
+}
+
+// makeFlags are those of commands that make a dump of others; plain is the help of --plain.
+func makeFlags(plain string) []cli.Flag {
+	return append(append(outFlags(), command.OutputFlags()...),
+		encryption.IdentityFlag(), encryption.RecipientFlag(),
+		encryption.PlainFlag(plain))
+}
+
+func parseOut(v *command.Values) (location string, s storage.Options) {
+	v.Refuse(v.String("out") == "", "--out is missing: it names the directory to write to")
+	s.Spool, s.BreakLock = v.String("spool"), v.Bool("break-lock")
+	return v.Checked("out", storage.Check), s
+}

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -142,4 +143,13 @@ func (a *Archive) names() map[string]bool {
 		names[c.Name] = true
 	}
 	return names
+}
+
+// CheckWhole is Check that returns the first that is wrong.
+func (a *Archive) CheckWhole(ctx context.Context) (first error) {
+	bad, err := a.Check(ctx, func(format.ChunkInfo) {}, func(err error) { first = cmp.Or(first, err) })
+	if bad == 0 { // what came late is not counted
+		first = nil
+	}
+	return cmp.Or(err, first)
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -88,3 +90,19 @@ func (c *ConflictCursor) Has(name []byte) (has bool, err error) {
 }
 
 func (c *ConflictCursor) Close() { c.stop() }
+
+// ConflictKey is a line of conflicts.jsonl: a name that exists under several types.
+type ConflictKey struct {
+	DB    int           `json:"db"`
+	Key   []byte        `json:"key"`
+	Name  string        `json:"name"`
+	Types []format.Type `json:"types"` // in the order in which Pika looks them up
+}
+
+// MayConflict reports whether a name of the dump can exist under several types, which is found out
+// at its end: up to Pika 3.5 (SERVERS.md P5).
+func MayConflict(info *format.Info) bool {
+	major, _, _ := strings.Cut(info.Source.Version, ".")
+	n, err := strconv.Atoi(major)
+	return info.Source.Server == "pika" && (err != nil || n < 4) && len(info.Options.Types) > 1
+}

@@ -13,14 +13,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// ConflictKey is a line of conflicts.jsonl: a name that exists under several types.
-type ConflictKey struct {
-	DB    int           `json:"db"`
-	Key   []byte        `json:"key"`
-	Name  string        `json:"name"`
-	Types []format.Type `json:"types"` // in the order in which Pika looks them up
-}
-
 func name(key []byte) string { return strconv.Quote(string(key)) }
 
 // writeList writes a file of JSON lines, each of which each hands to add, and lists it in the

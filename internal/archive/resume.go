@@ -1,15 +1,11 @@
 package archive
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"reflect"
 	"slices"
-	"strconv"
-	"sync"
 
 	"filippo.io/age"
 	"golang.org/x/sync/errgroup"
@@ -235,112 +231,4 @@ func readSealed(dir storage.Store, codec *format.Codec, dump *format.Info, name 
 		return format.ChunkInfo{}, &format.CorruptError{Name: name, Err: err}
 	}
 	return format.NewChunkInfo(c.Header, c.Footer, f.Size(), sum), nil
-}
-
-// sameDump refuses a run whose source or options are not those of the dump, and says which.
-func sameDump(old, now *format.Info) error {
-	text := func(v any) string {
-		if s, ok := v.(string); ok {
-			return strconv.Quote(s)
-		}
-		return fmt.Sprint(v)
-	}
-	if old.Options.Scan != format.ScanRange {
-		return fmt.Errorf("%w: its source was scanned by cursor, which only works in one go; dump into another directory", ErrDiffers)
-	}
-	var was, is format.Delta // of a full dump: nothing
-	for in, d := range map[*format.Info]*format.Delta{old: &was, now: &is} {
-		if in.Delta != nil {
-			*d = *in.Delta
-		}
-	}
-	for _, f := range []struct {
-		what string
-		a, b any
-	}{
-		{"base", was.Base, is.Base},
-		{"dump that it follows", was.After, is.After},
-		{"number in the chain", was.Number, is.Number},
-		{"way of making a delta", was.Made, is.Made},
-		{"source address", old.Source.Address, now.Source.Address},
-		{"source version", old.Source.Version, now.Source.Version},
-		{"number of databases", old.Source.Databases, now.Source.Databases},
-		{"choice of databases", old.Options.Databases, now.Options.Databases},
-		{"choice of types", old.Options.Types, now.Options.Types},
-		{"--match", old.Options.Match, now.Options.Match},
-		{"--sample", old.Options.Sample, now.Options.Sample},
-		{"--limit-keys", old.Options.LimitKeys, now.Options.LimitKeys},
-		{"way of scanning", old.Options.Scan, now.Options.Scan},
-	} {
-		if !reflect.DeepEqual(f.a, f.b) {
-			return fmt.Errorf("%w: its %s is %s, now it is %s; use the same, or dump into another directory", ErrDiffers, f.what, text(f.a), text(f.b))
-		}
-	}
-	if err := old.Source.Contradicts(&now.Source); err != nil {
-		return fmt.Errorf("%w: its source is not what answers at %s now, or its data were replaced: %w; let the address lead to the same Pika, or dump into another directory", ErrDiffers, now.Source.Address, err)
-	}
-	return nil
-}
-
-// unlistedAhead is how many numbers behind the last known chunk of a block are asked for: more than
-// a run has chunks of one type on their way at once by default.
-const unlistedAhead = 16
-
-// unlisted returns the names of chunks that a bucket holds but does not list yet, which some stores
-// do for a while. It asks for the numbers that are missing, of each block that was claimed.
-func (w *Writer) unlisted(names []string, ranges []numberRange) (found []string, err error) {
-	type counter struct {
-		segmentID
-		block int
-	}
-	last, begun := map[counter]int{}, map[int]bool{}
-	for _, name := range names {
-		if db, t, n, err := format.ParseChunkName(name); err == nil {
-			c := counter{segmentID{db, t}, n / blockSize}
-			last[c], begun[c.block] = max(last[c], n), true
-		}
-	}
-	var mu sync.Mutex
-	var g errgroup.Group
-	g.SetLimit(requestsAtOnce)
-	for _, r := range ranges {
-		g.Go(func() error {
-			for b := r.base() / blockSize; ; b++ {
-				if claimed, err := storage.Exists(w.numbers.claims, storage.ClaimName(b)); err != nil || !claimed {
-					return err
-				}
-				mu.Lock()
-				begun[b] = true
-				mu.Unlock()
-			}
-		})
-	}
-	err = g.Wait()
-	for b := range begun {
-		for _, db := range w.Info.Options.Databases {
-			for _, t := range w.Info.Options.Types {
-				g.Go(func() error {
-					end := max(last[counter{segmentID{db, t}, b}], b*blockSize)
-					for n := b * blockSize; n <= end+unlistedAhead && n < (b+1)*blockSize; n++ {
-						name := format.ChunkName(db, t, n)
-						if _, listed := slices.BinarySearch(names, name); listed {
-							continue
-						}
-						there, err := storage.Exists(w.dir, name)
-						if err != nil {
-							return err
-						}
-						if there {
-							end = max(end, n)
-							mu.Lock()
-							found = append(found, name)
-							mu.Unlock()
-						}
-					}
-					return nil
-				})
-			}
-		}
-	}
-	return found, cmp.Or(err, g.Wait())
 }

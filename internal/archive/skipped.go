@@ -3,6 +3,7 @@ package archive
 import (
 	"bytes"
 	"context"
+	"io"
 	"maps"
 	"slices"
 	"strconv"
@@ -177,4 +178,42 @@ func notNamed(deltas []*Archive, c format.ChunkInfo, keys []format.SkippedKey) (
 		}
 	}
 	return keys, nil
+}
+
+// A SkippedCursor goes over the skipped keys of one database and type, in order, for one goroutine.
+type SkippedCursor struct {
+	a      *Archive
+	chunks []format.ChunkInfo
+	keys   []format.SkippedKey // of the chunk at hand
+	start  []byte
+}
+
+// SkippedKeys returns a cursor before the first skipped key that is not before start.
+func (a *Archive) SkippedKeys(db int, t format.Type, start []byte) *SkippedCursor {
+	c := &SkippedCursor{a: a, start: start}
+	for _, chunk := range a.Manifest.Chunks {
+		if chunk.DB == db && chunk.Type == t && chunk.Skipped > 0 && (chunk.End == nil || bytes.Compare(chunk.End, start) >= 0) {
+			c.chunks = append(c.chunks, chunk)
+		}
+	}
+	return c
+}
+
+// Next returns the next key and why it was skipped, and io.EOF at the end.
+func (c *SkippedCursor) Next() (k format.SkippedKey, err error) {
+	for {
+		for len(c.keys) > 0 {
+			if k, c.keys = c.keys[0], c.keys[1:]; bytes.Compare(k.Key, c.start) >= 0 {
+				return k, nil
+			}
+		}
+		if len(c.chunks) == 0 {
+			return k, io.EOF
+		}
+		if c.keys, err = c.a.skippedOf(c.chunks[0]); err != nil {
+			return k, err
+		}
+		c.chunks = c.chunks[1:]
+		slices.SortStableFunc(c.keys, func(x, y format.SkippedKey) int { return bytes.Compare(x.Key, y.Key) })
+	}
 }

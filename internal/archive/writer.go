@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -173,14 +171,6 @@ func (w *Writer) Close() {
 	_ = w.flush()
 	w.codec.Close()
 	w.lock.Unlock()
-}
-
-// MayConflict reports whether a name of the dump can exist under several types, which is found out
-// at its end: up to Pika 3.5 (SERVERS.md P5).
-func MayConflict(info *format.Info) bool {
-	major, _, _ := strings.Cut(info.Source.Version, ".")
-	n, err := strconv.Atoi(major)
-	return info.Source.Server == "pika" && (err != nil || n < 4) && len(info.Options.Types) > 1
 }
 
 // seal commits a chunk. One that goes to a bucket is sent while its segment goes on, and waits here

@@ -1,5 +1,6 @@
-// Package command is what the main functions of both commands share: signals, environment variables
-// of flags, and how errors are shown.
+// Package command is what the main functions of both commands share: signals, flags with their
+// environment variables and configuration, help and completion, how errors are shown, and what is
+// to be run next.
 package command
 
 import (

@@ -11,20 +11,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 )
 
-// ReadInventory reads encrypted.json. The error is fs.ErrNotExist if it is not there: the dump is
-// not encrypted, or not finished.
-func ReadInventory(dir storage.Store) (*format.Inventory, error) {
-	data, err := storage.ReadFile(dir, format.InventoryName, format.MaxManifest)
-	if err != nil {
-		return nil, err
-	}
-	in, err := format.ParseInventory(data)
-	if ce, ok := errors.AsType[*format.CorruptError](err); ok {
-		ce.Name = dir.Path(ce.Name)
-	}
-	return in, err
-}
-
 // Check compares the files of an encrypted dump with encrypted.json, without any identity. It calls
 // failed for each that is missing, has another size or SHA-256, or is not listed, and done after
 // each file, and returns how many failed. Last it calls failed for chunks that came late, which are

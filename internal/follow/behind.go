@@ -90,3 +90,13 @@ func (w *watcher) lag() progress.Lag {
 	}
 	return l
 }
+
+// isBehind reports whether the positions are at the ends of the binlogs, or behind.
+func isBehind(at, ends []format.BinlogPosition) bool {
+	for _, p := range at {
+		if end, ok := format.PositionOf(ends, p.DB); !ok || p.Before(end) {
+			return false
+		}
+	}
+	return true
+}

@@ -196,3 +196,16 @@ func (c *chain) close() {
 	_ = c.lock.Unlock()
 	c.remove()
 }
+
+// followed returns the positions of the databases that are followed.
+func followed(all []format.BinlogPosition, dbs []int) ([]format.BinlogPosition, error) {
+	var at []format.BinlogPosition
+	for _, db := range dbs {
+		p, ok := format.PositionOf(all, db)
+		if !ok {
+			return nil, fmt.Errorf("no binlog position of db%d", db)
+		}
+		at = append(at, p)
+	}
+	return at, nil
+}

@@ -18,7 +18,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
@@ -129,14 +128,4 @@ func (o *Options) replicationAddr() (string, error) {
 	}
 	host, _, err := net.SplitHostPort(o.Reader.Addr)
 	return net.JoinHostPort(host, strconv.Itoa(o.ReplicationPort)), err
-}
-
-// isBehind reports whether the positions are at the ends of the binlogs, or behind.
-func isBehind(at, ends []format.BinlogPosition) bool {
-	for _, p := range at {
-		if end, ok := format.PositionOf(ends, p.DB); !ok || p.Before(end) {
-			return false
-		}
-	}
-	return true
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
@@ -95,4 +96,20 @@ func Keyspaces(mapDB map[int]target.Keyspace, own target.Keyspace, units []archi
 		chosen[0] = own
 	}
 	return chosen, nil
+}
+
+// touched stands for the databases of which a dump has something, whatever that is. Of an empty
+// delta these are those that the load before it had.
+func (s *Spec) touched(a *archive.Archive, before *loadstate.Before) (units []archive.Unit) {
+	for _, c := range a.Manifest.Chunks {
+		if c.Records > 0 && s.Filter.DB(c.DB) && s.Filter.Type(c.Type) {
+			units = append(units, archive.Unit{c})
+		}
+	}
+	if len(units) == 0 && before != nil {
+		for db := range before.Identity().Places {
+			units = append(units, archive.Unit{{DB: db}})
+		}
+	}
+	return units
 }

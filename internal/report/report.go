@@ -1,5 +1,5 @@
-// Package report prints what a dump holds, for people. It never decides anything: what is counted
-// and why keys were skipped stands in the manifest.
+// Package report prints what a dump holds, for people: what is counted and why keys were skipped
+// stands in the manifest. It says which of these reasons make the exit code 3.
 package report
 
 import (

@@ -4,14 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/http"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/pika2kvrocks/pika2kvrocks/format"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 // How often and how long a request is tried. The library of S3 tries three times each time.
@@ -68,37 +61,4 @@ func (b *Bucket) pause(ctx context.Context, d time.Duration) error {
 	case <-b.ctx.Done():
 		return context.Cause(b.ctx)
 	}
-}
-
-// failure says what an error of a request means.
-func (b *Bucket) failure(op, name string, err error) error {
-	if errors.As(err, new(*RequestError)) || errors.As(err, new(*format.CorruptError)) {
-		return err
-	}
-	e := &RequestError{Op: op, Path: b.Path(name), Err: err}
-	advice := b.advice(err)
-	if advice != nil {
-		e.Err = fmt.Errorf("%w (%w)", advice, e.Err)
-	}
-	said := answer(err)
-	switch status, code := said.Status, said.Code; {
-	case errors.Is(err, fs.ErrExist):
-		e.Kind = fs.ErrExist
-	case errors.Is(err, fs.ErrNotExist):
-		e.Kind = fs.ErrNotExist
-	case slices.Contains(passing, code):
-		e.Kind = ErrUnavailable
-	case status == http.StatusUnauthorized, status == http.StatusForbidden, slices.Contains(refusals, code), advice != nil:
-		e.Kind = ErrDenied
-	case status == http.StatusNotImplemented, code == "NotImplemented":
-		e.Kind = errUnsupported
-	case exitcode.IsTLS(err):
-		e.Kind = errTLS
-	case status >= 300 && status < 500 && status != http.StatusRequestTimeout && status != http.StatusConflict && status != http.StatusTooManyRequests:
-	case !b.reached.Load() && strings.Contains(err.Error(), "credentials"): // there are none
-		e.Kind = ErrDenied
-	default:
-		e.Kind = ErrUnavailable
-	}
-	return e
 }

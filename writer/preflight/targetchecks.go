@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/dustin/go-humanize"
+
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 )
 

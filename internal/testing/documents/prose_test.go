@@ -98,6 +98,34 @@ func hasHeading(text, anchor string) bool {
 	return false
 }
 
+// TestMapHasEachFile: docs/MAP.md has one row for each file of code, in the section of its package.
+func TestMapHasEachFile(t *testing.T) {
+	rows, of := map[string]int{}, ""
+	for line := range strings.Lines(readFile(t, "docs/MAP.md")) {
+		if section, ok := strings.CutPrefix(line, "### "); ok {
+			of, _, _ = strings.Cut(section, ":")
+			of = strings.Trim(strings.TrimSpace(of), "`")
+		}
+		if m := regexp.MustCompile(`^\| \[(.+\.go)\]\(\.\./(.+)\) \| .{40,}\|$`).FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+			if rows[m[2]]++; m[2] != of+"/"+m[1] {
+				t.Errorf("docs/MAP.md has %s in the section of %s", m[2], of)
+			}
+		}
+	}
+	for _, dir := range packages(t) {
+		files, err := filepath.Glob(dir + "/*.go")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			name := filepath.ToSlash(strings.TrimPrefix(file, root+"/"))
+			if !strings.HasSuffix(name, "_test.go") && rows[name] != 1 {
+				t.Errorf("docs/MAP.md has %d rows for %s, with what is decided there", rows[name], name)
+			}
+		}
+	}
+}
+
 // TestDesignHasEachPackage: the map of docs/DESIGN.md has every package, and none that is not
 // there.
 func TestDesignHasEachPackage(t *testing.T) {

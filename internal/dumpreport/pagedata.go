@@ -3,7 +3,7 @@
 //	s, err := stats.Run(ctx, stats.Options{Archive: a, Workers: 2})
 //	dumpreport.Text(os.Stdout, s, columns)
 //
-// It never reads a dump, and decides nothing.
+// It reads no records: only what was counted, the lists, and the journals of loads.
 package dumpreport
 
 import (
