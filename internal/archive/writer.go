@@ -31,6 +31,15 @@ type Options struct {
 	Sealed     func() // is told of each chunk that lies in the dump; nil: nobody is
 }
 
+// SkippedList returns where skipped.jsonl of a dump is that is made at a location.
+func (o *Options) SkippedList(location string) string {
+	list := storage.Join(location, format.SkippedName)
+	if len(o.Keys.Recipients) > 0 {
+		list += format.EncryptedSuffix
+	}
+	return list
+}
+
 // A Writer writes one dump. Its methods, and those of different segments, may be
 // called from many goroutines.
 type Writer struct {

@@ -114,10 +114,11 @@ func checkOf(app *cli.App, err error, code int) string {
 // Identity keeps the flag by which an encrypted dump is read.
 func Identity(flag string) bool { return flag == "identity" }
 
-// Then is what comes after a command that is done: another, with the identity of this one.
+// Then is what comes after a command that is done, maybe with keys left out: another, with the
+// identity of this one.
 func Then(command string, more ...string) After {
 	return func(c *cli.Context, _ *summary.Summary, err error) []string {
-		if err != nil {
+		if err != nil && !exitcode.IsEnd(err) {
 			return nil
 		}
 		return []string{Next(c, command, func(flag string) bool { return Identity(flag) && !c.Bool("plain") }, more...)}

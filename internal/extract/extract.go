@@ -41,15 +41,19 @@ type Options struct {
 }
 
 // Run makes a dump at out of the keys of a that the filter chooses. What a run that was killed has
-// left there of the same part is made anew.
+// left there of the same part is made anew. It is a LeftOut error if the part lacks keys of the
+// source.
 func Run(ctx context.Context, a *archive.Archive, out string, o Options) (*format.Manifest, error) {
 	if err := o.Archive.Keys.Check(a.IsEncrypted(), "the dump"); err != nil {
 		return nil, err
 	}
+	if o.Summary == nil {
+		o.Summary = summary.New("", "", "extract")
+	}
 	m, err := o.run(ctx, a, out)
-	if err == nil && o.Summary != nil {
+	if err == nil {
 		o.Summary.Note("a part of dump " + a.Manifest.Dump + " in " + summary.Place(a.Path()))
-		o.Summary.Made(m, out)
+		err = o.Summary.Made(m, out, o.Archive.SkippedList(out))
 	}
 	return m, err
 }

@@ -51,7 +51,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	o.Summary.Dump.Place = summary.Place(o.Out)
 	r, err := o.run(ctx)
 	if err == nil {
-		o.summarize(r)
+		err = o.summarize(r)
 	}
 	return r, err
 }
@@ -224,7 +224,7 @@ func (c *copier) gap(g *gap, done func(archive.Unit)) error {
 }
 
 // summarize says what was merged.
-func (o *Options) summarize(r *Result) {
+func (o *Options) summarize(r *Result) error {
 	s, m := o.Summary, r.Manifest
 	d := r.Deltas[len(r.Deltas)-1].Info.Delta
 	s.Chain = &summary.Chain{Place: summary.Place(o.Chain), Deltas: len(r.Deltas), Number: d.Number, Until: d.Until, Last: d.Last, Restarted: d.Restarted, LagSeconds: -1}
@@ -235,5 +235,5 @@ func (o *Options) summarize(r *Result) {
 	if r.Rest > 0 {
 		s.Note(progress.Plural(r.Rest, "delta of the chain is", "deltas of the chain are") + " not in it")
 	}
-	s.Made(m, o.Out)
+	return s.Made(m, o.Out, o.Archive.SkippedList(o.Out))
 }

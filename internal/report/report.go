@@ -46,13 +46,16 @@ func Sum(totals []format.Total) (sum format.Total) {
 // reason. Those that the source did not have any more are no such keys.
 func Lost(skipped []format.Reason) (keys int64, reasons string) {
 	for _, r := range skipped {
-		if r.Reason != "deleted-or-expired" {
+		if r.Reason != NoLoss {
 			keys += r.Keys
 			reasons += fmt.Sprintf(", %s %s", progress.Count(r.Keys), r.Reason)
 		}
 	}
 	return keys, strings.TrimPrefix(reasons, ", ")
 }
+
+// NoLoss is the reason that counts as none: the source does not have the key any more.
+const NoLoss = "deleted-or-expired"
 
 // Lacks says that, and where they are listed; empty: there are none.
 func Lacks(what string, skipped []format.Reason, list string) string {

@@ -352,16 +352,20 @@ func (s *Summary) NotePartial(o format.Options) {
 	}
 }
 
-// Made says which dump was made of others, what it holds, and which keys of its source it lacks:
-// the exit code of the dump was for these.
-func (s *Summary) Made(m *format.Manifest, place string) {
+// Made says which dump was made of others, and what it holds. It returns a LeftOut error if that
+// lacks keys of its source, which are in the list, as what it was made of did.
+func (s *Summary) Made(m *format.Manifest, place, list string) error {
 	s.Of(m, place)
 	s.Hold(m.Totals)
 	s.NotePartial(m.Options)
-	if text := report.Lacks("the dump", m.Skipped, format.SkippedName+" in it"); text != "" {
-		s.Note(text)
+	for _, r := range m.Skipped {
+		s.Leave(r.Reason, r.Keys, report.Reasons[r.Reason], r.Reason != report.NoLoss, list)
 	}
 	s.Finished = true
+	if text := report.Lacks("the dump is finished, but it", m.Skipped, list); text != "" {
+		return &exitcode.LeftOutError{Text: text}
+	}
+	return nil
 }
 
 func (c Counts) minus(d Counts) Counts {
