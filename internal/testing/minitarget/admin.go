@@ -22,8 +22,11 @@ func (k *Kvrocks) admin(c *server.Peer, s *session, cmd string, args []string) b
 		c.WriteOK() // SERVERS.md K3
 	case (cmd == "CONFIG" || cmd == "NAMESPACE" || cmd == "COMPACT") && s.namespace != defaultNamespace:
 		c.WriteError("ERR admin permission required to perform the command")
-	case cmd == "NAMESPACE":
-		k.namespaces(c, sub, args)
+	case cmd == "NAMESPACE" && sub == "ADD":
+		k.tokens[args[2]] = args[1]
+		c.WriteOK()
+	case cmd == "NAMESPACE" && sub == "GET":
+		k.tokenOf(c, args[1])
 	case cmd == "CONFIG" && sub == "GET" && len(args) == 2:
 		pair := []string{}
 		if v, ok := k.config[args[1]]; ok {
@@ -92,44 +95,25 @@ func (k *Kvrocks) auth(c *server.Peer, s *session, password string) {
 	k.run(c, "SELECT", fmt.Sprint(k.dbOf(namespace))) // answers OK
 }
 
-func (k *Kvrocks) namespaces(c *server.Peer, sub string, args []string) {
-	switch {
-	case sub == "ADD" && len(args) == 3 && k.options.Password == "":
-		c.WriteError("ERR forbidden to add namespace when requirepass was empty")
-	case sub == "ADD" && len(args) == 3:
-		k.tokens[args[2]] = args[1]
-		c.WriteOK()
-	case sub == "GET" && len(args) == 2 && args[1] == "*":
-		list := []string{}
-		for token, namespace := range k.tokens {
-			list = append(list, namespace, token)
+// tokenOf answers NAMESPACE GET.
+func (k *Kvrocks) tokenOf(c *server.Peer, namespace string) {
+	for token, name := range k.tokens {
+		if name == namespace {
+			c.WriteBulk(token)
+			return
 		}
-		c.WriteStrings(append(list, defaultNamespace, k.options.Password))
-	case sub == "GET" && len(args) == 2:
-		for token, namespace := range k.tokens {
-			if namespace == args[1] {
-				c.WriteBulk(token)
-				return
-			}
-		}
-		c.WriteNull()
-	default:
-		c.WriteError("ERR NAMESPACE subcommand must be one of GET, SET, DEL, ADD")
 	}
+	c.WriteNull()
 }
 
 // info is what INFO says, as far as anybody asks.
 func (k *Kvrocks) info(section string) string {
-	sections := map[string]string{
+	return map[string]string{
 		"server": "# Server\r\nversion:" + k.options.Version + "\r\nkvrocks_version:" + k.options.Version +
 			"\r\nredis_version:4.0.0\r\ngit_sha1:dc4d5303\r\nkvrocks_git_sha1:dc4d5303\r\n" +
 			"redis_mode:standalone\r\nkvrocks_mode:standalone\r\narch_bits:64\r\n",
 		"replication": "# Replication\r\nrole:master\r\nconnected_slaves:0\r\nmaster_repl_offset:" + strconv.Itoa(k.writes) + "\r\n",
 		"persistence": "# Persistence\r\nloading:0\r\n",
 		"rocksdb":     "# RocksDB\r\nestimate_keys[metadata]:" + strconv.Itoa(k.keys(defaultNamespace).keys) + "\r\nnum_running_compactions:0\r\n",
-	}
-	if section == "" {
-		return sections["server"] + sections["replication"] + sections["persistence"]
-	}
-	return sections[section]
+	}[section]
 }

@@ -27,9 +27,6 @@ func (k *Kvrocks) dbSize(c *server.Peer, namespace, sub string) {
 	case sub == "":
 		c.WriteInt(s.last.keys)
 		return
-	case sub != "SCAN":
-		c.WriteError("ERR DBSIZE subcommand only supports scan")
-		return
 	case s.next != nil:
 		c.WriteError("ERR scanning the db now")
 		return

@@ -44,7 +44,7 @@ type Kvrocks struct {
 	server *server.Server // Server is nil once it is closed, when a pipeline may still be answered
 
 	options Options
-	clients Clients
+	clients clients
 	own     *server.Peer                // runs what a batch means
 	inside  atomic.Pointer[server.Peer] // its command is run now
 
@@ -168,7 +168,7 @@ func (k *Kvrocks) hook(c *server.Peer, cmd string, args ...string) bool {
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if k.clients.IsKilled(c) || cmd == "CLIENT" && k.clients.Answer(c, args) {
+	if k.clients.isKilled(c) || cmd == "CLIENT" && k.clients.answer(c, args) {
 		return true
 	}
 	k.tick()

@@ -23,16 +23,37 @@ func Start() (*miniredis.Miniredis, error) {
 	return m, nil
 }
 
-// Hook returns what answers the commands that miniredis does not know.
+// Hook returns what answers the commands that miniredis does not know. The counters that XSETID
+// restores are lost: miniredis has none.
 func Hook() server.Hook {
-	var clients Clients
+	var named clients
+	info := map[string]string{
+		"SERVER":      "# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\n",
+		"REPLICATION": "# Replication\r\nrole:master\r\n",
+		"PERSISTENCE": "# Persistence\r\nloading:0\r\n",
+	}
 	return func(c *server.Peer, cmd string, args ...string) bool {
-		return cmd == "CLIENT" && clients.Answer(c, args) || hook(c, cmd, args...)
+		sub := ""
+		if len(args) > 0 {
+			sub = strings.ToUpper(args[0])
+		}
+		switch {
+		case cmd == "CLIENT" && named.answer(c, args):
+		case cmd == "CLIENT" && sub == "INFO":
+			c.WriteBulk("id=1 db=0\n")
+		case cmd == "INFO" && info[sub] != "":
+			c.WriteBulk(info[sub])
+		case cmd == "XSETID":
+			c.WriteOK()
+		default:
+			return false
+		}
+		return true
 	}
 }
 
-// Clients are the connections of a server that have a name.
-type Clients struct {
+// clients are the connections of a server that have a name.
+type clients struct {
 	mu   sync.Mutex
 	last int
 	of   map[*server.Peer]client
@@ -40,8 +61,8 @@ type Clients struct {
 	killed map[*server.Peer]bool // what they still send is not run
 }
 
-// IsKilled reports whether a connection was killed.
-func (s *Clients) IsKilled(c *server.Peer) bool {
+// isKilled reports whether a connection was killed.
+func (s *clients) isKilled(c *server.Peer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.killed[c]
@@ -52,8 +73,8 @@ type client struct {
 	name string
 }
 
-// Answer answers CLIENT SETNAME, LIST and KILL ID, and reports whether it was one of them.
-func (s *Clients) Answer(c *server.Peer, args []string) bool {
+// answer answers CLIENT SETNAME, LIST and KILL ID, and reports whether it was one of them.
+func (s *clients) answer(c *server.Peer, args []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(args) == 0 {
@@ -89,26 +110,6 @@ func (s *Clients) Answer(c *server.Peer, args []string) bool {
 			}
 		}
 		c.WriteInt(n)
-	default:
-		return false
-	}
-	return true
-}
-
-// hook answers what miniredis does not know. The counters that XSETID restores are lost:
-// miniredis has none.
-func hook(c *server.Peer, cmd string, args ...string) bool {
-	switch {
-	case cmd == "INFO" && len(args) == 1 && strings.EqualFold(args[0], "server"):
-		c.WriteBulk("# Server\r\nredis_version:7.0.0\r\nredis_mode:standalone\r\n")
-	case cmd == "INFO" && len(args) == 1 && strings.EqualFold(args[0], "replication"):
-		c.WriteBulk("# Replication\r\nrole:master\r\n")
-	case cmd == "INFO" && len(args) == 1 && strings.EqualFold(args[0], "persistence"):
-		c.WriteBulk("# Persistence\r\nloading:0\r\n")
-	case cmd == "CLIENT" && len(args) == 1 && strings.EqualFold(args[0], "INFO"):
-		c.WriteBulk("id=1 db=0\n")
-	case cmd == "XSETID":
-		c.WriteOK()
 	default:
 		return false
 	}
