@@ -48,8 +48,10 @@ func Next(c *cli.Context, command string, keep func(flag string) bool, more ...s
 			value, had = WithoutPassword(value)
 			asks = asks || had
 		}
-		words = append(words, dashed(name))
-		if has {
+		switch words = append(words, dashed(name)); {
+		case has && isBool(f): // a word behind it would be an argument
+			words[len(words)-1] += "=" + value
+		case has:
 			words = append(words, shellword.Quote(value))
 		}
 	}
@@ -104,8 +106,8 @@ func checkOf(app *cli.App, err error, code int) string {
 		return ""
 	}
 	for _, arg := range app.Metadata[argsKey].([]string) { // a URL may need its query
-		if _, value, _ := strings.Cut("="+arg, "="); strings.HasPrefix(value, dump+"?") {
-			dump = value
+		if i := strings.Index(arg, dump+"?"); i == 0 || i > 0 && arg[i-1] == '=' {
+			dump = arg[i:]
 		}
 	}
 	return Next(c, "kvload check", Identity, dump)
