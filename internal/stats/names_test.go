@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 )
 
 // counted puts names into trees, each a part of them in order, and joins these.
@@ -203,5 +204,15 @@ func TestSeparators(t *testing.T) {
 	}
 	if _, list := s.found(); !slices.Equal(list, []string{":", "/", ".", "_"}) && !slices.Equal(list, []string{":", "/", "_", "."}) {
 		t.Errorf("%q", list)
+	}
+}
+
+// TestSampled: of whatever there is at most so many units are looked into for separators, spread
+// over all of it.
+func TestSampled(t *testing.T) {
+	for n := range 200 {
+		if some := sampled(make([]archive.Unit, n)); len(some) > sampledUnits || 2*len(some) < min(n, sampledUnits) {
+			t.Errorf("of %d units %d", n, len(some))
+		}
 	}
 }

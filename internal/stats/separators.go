@@ -81,7 +81,8 @@ func sampled(units []archive.Unit) (some []archive.Unit) {
 	if bytes > leastSampled*bytesSampled {
 		most = min(most, max(leastSampled, bytes/bytesSampled))
 	}
-	for part := range slices.Chunk(units, max(1, len(units)/int(most))) {
+	each := (len(units) + int(most) - 1) / int(most)
+	for part := range slices.Chunk(units, max(1, each)) {
 		some = append(some, part[0])
 	}
 	return some
