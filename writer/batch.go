@@ -87,10 +87,8 @@ func (b *batch) whole(c command, name string, args ...any) command {
 	return c
 }
 
-// request adds such a command.
 func (b *batch) request(c command, name string, args ...any) { b.add(b.whole(c, name, args...)) }
 
-// end completes the command that begin started.
 func (b *batch) end(c command) { b.add(b.made(c)) }
 
 // size returns the bytes of the requests, nearly.

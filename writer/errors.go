@@ -20,7 +20,6 @@ var (
 	ErrUnequal = conn.ErrUnequal
 )
 
-// unequal makes an ErrUnequal of err.
 func unequal(err error) error { return conn.Mark(ErrUnequal, err) }
 
 // perhapsUnequal makes an ErrUnequal of err if an earlier run may have sent some of k.

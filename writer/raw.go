@@ -128,7 +128,6 @@ func isDistinct(r *format.Record) bool {
 	return len(slices.CompactFunc(sorted, bytes.Equal)) == r.Elements()
 }
 
-// elementSize returns how many bytes an element of r has.
 func elementSize(r *format.Record, i int) (n int) {
 	switch r.Kind {
 	case format.Hash:

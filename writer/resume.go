@@ -89,7 +89,6 @@ func (w *Worker) confirmLength(ctx context.Context, k *key) error {
 		unequal(fmt.Errorf("expected %d: does something else write to this key?", k.taken)))
 }
 
-// length asks how many elements the target has of k.
 func (w *Worker) length(ctx context.Context, k *key) (int64, error) {
 	c, err := w.ask(ctx, k, target.LengthCommands[k.kind], k.name)
 	if err != nil {

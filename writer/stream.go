@@ -122,7 +122,6 @@ func (q *queue) addEmptyStream(ctx context.Context, k *key, state *format.Stream
 	return nil
 }
 
-// id adds an id.
 func (q *queue) id(id format.StreamID) {
 	q.score = strconv.AppendUint(q.score[:0], id.Ms, 10)
 	q.score = append(q.score, '-')

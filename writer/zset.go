@@ -91,7 +91,6 @@ func (q *queue) addUnusual(ctx context.Context, k *key, member []byte, score flo
 	return nil
 }
 
-// member adds a score and its member.
 func (q *queue) member(member []byte, score float64) {
 	q.score = appendScore(q.score[:0], score)
 	q.batch.bytes(q.score)

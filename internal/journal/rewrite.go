@@ -82,7 +82,6 @@ func (o *lines) add(says bool, l line) {
 	}
 }
 
-// write says what is known of a unit.
 func (u *unit) write(name string, out *lines) {
 	out.add(u.content != "", line{Content: &content{name, u.content}})
 	if u.asked > 0 {

@@ -24,7 +24,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/preflight"
 )
 
-// need is what the load wants of its target.
 func (o *Options) need(a *archive.Archive, units []archive.Unit) *preflight.Need {
 	n := &preflight.Need{
 		Skip:        o.Target.OnExists == writer.Skip,

@@ -187,7 +187,6 @@ func (t *transfer) expect(all bool, units ...archive.Unit) {
 // keysOf returns how many keys are done with.
 func keysOf(s checkpoint.Stats) int64 { return s.Keys + s.Expired + s.Short }
 
-// count counts what a unit has come to.
 func (t *transfer) count(u archive.Unit, before, now checkpoint.Stats) {
 	part := t.part(u)
 	part.Add(keysOf(now)-keysOf(before), now.Bytes-before.Bytes, 0)

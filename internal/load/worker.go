@@ -35,7 +35,6 @@ type worker struct {
 // waiting is what a worker does that has no unit.
 const waiting = "waiting for more of the dump"
 
-// run loads units until there are none left.
 func (w *worker) run(ctx context.Context, units <-chan archive.Unit) (err error) {
 	defer func() { err = errors.Join(err, w.close()) }()
 	w.note(nil, "", waiting, nil)

@@ -84,7 +84,6 @@ type follower struct {
 	worst  error            // of those that have ended, and left something out or found a difference
 }
 
-// run loads the deltas that are not loaded yet.
 func (f *follower) run(ctx context.Context) error {
 	n, err := f.begin(ctx)
 	if err == nil {
@@ -310,7 +309,6 @@ func (f *follower) try(ctx context.Context, id string, n int, certain bool) (*su
 	return o.Summary, load.Run(ctx, o, f.out, log)
 }
 
-// add adds what the load of a delta came to.
 func (f *follower) add(one *summary.Summary) {
 	s := f.Summary
 	s.Dump, s.Target = one.Dump, cmp.Or(one.Target, s.Target)

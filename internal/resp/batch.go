@@ -59,7 +59,6 @@ func AppendBulk[T []byte | string](dst []byte, v T) []byte {
 	return append(append(AppendHead(dst, '$', len(v)), v...), "\r\n"...)
 }
 
-// appendNumber appends an argument that is an integer.
 func appendNumber(dst []byte, n int64) []byte {
 	var digits [20]byte
 	return AppendBulk(dst, strconv.AppendInt(digits[:0], n, 10))

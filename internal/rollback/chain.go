@@ -96,7 +96,6 @@ func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 		progress.Plural(kept, "delta", "deltas"))}
 }
 
-// add adds what the rollback of a delta came to.
 func add(all, one *summary.Summary) {
 	all.Target = one.Target
 	if r := one.Rollback; r != nil {

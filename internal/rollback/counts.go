@@ -24,7 +24,6 @@ type counts struct {
 	refusedList string       // of the first shard with any
 }
 
-// summarize says what was done so far.
 func (c *counts) summarize(s *summary.Summary) {
 	s.Rollback = &summary.Rollback{Removed: c.removed.Load(), Restored: c.restored, Untouched: c.untouched.Load()}
 	s.LeftOut = s.LeftOut[:0]

@@ -18,7 +18,6 @@ func Clear(ctx context.Context, o Options, log io.Writer) error {
 	return with(ctx, o, log, func(r *rollback) error { return r.clear(ctx) })
 }
 
-// clear clears a target that was empty before the load.
 func (r *rollback) clear(ctx context.Context) error {
 	elsewhere := map[int]string{} // nobody has seen whether the target was empty there
 	for _, p := range r.shards {

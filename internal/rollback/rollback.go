@@ -195,7 +195,6 @@ func (r *rollback) begin() error {
 // errInPart is what a rollback ends with that has begun.
 var errInPart = exitcode.New(exitcode.TryAgain, "the load is undone in part: run it again")
 
-// undo undoes one shard after the other.
 func (r *rollback) undo(ctx context.Context) error {
 	var todo []shardState
 	for _, p := range r.shards {
@@ -243,7 +242,6 @@ func (r *rollback) undo(ctx context.Context) error {
 	return cmp.Or(r.end(ctx), sum.notRestored())
 }
 
-// undoShard undoes a shard.
 func (r *rollback) undoShard(ctx context.Context, p shardState, sum *counts) (err error) {
 	load.Begin(r.rules, p.journal.Bound(), r.dump.Manifest)
 	b := &undoing{rollback: r, counts: sum, journal: p.journal, again: p.again, report: &leftout.Report{Path: beside(p.journal, r.ID, "changed.jsonl")}}

@@ -79,7 +79,6 @@ func (u *unit) close() error {
 	return errors.Join(u.server.Close(), u.aside.Close())
 }
 
-// run removes the keys.
 func (u *unit) run(ctx context.Context) error {
 	if err := u.journal.Unit(u.of[0].Name).CheckBound(u.of.SHA256()); err != nil {
 		return err

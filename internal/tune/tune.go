@@ -141,7 +141,6 @@ func change(ctx context.Context, t *target.Target, k *serversettings.Keeper, log
 	return k.Change(ctx, changes, func(err error) bool { return errors.As(err, new(*admin.RefusedError)) })
 }
 
-// plan says what is to be changed at one server.
 func plan(ctx context.Context, a *admin.Admin) (list []serversettings.Change, err error) {
 	level, err := a.Setting(ctx, LogLevel)
 	if err != nil {

@@ -148,7 +148,6 @@ func (c *Checker) now() time.Time {
 	return time.Now()
 }
 
-// record takes the next record.
 func (c *Checker) record(ctx context.Context, r *format.Record, wanted func([]byte) (bool, error)) error {
 	if err := r.Validate(); err != nil {
 		return fmt.Errorf("verify database %d, key %s: %w", c.db, quoted(r.Key), err)

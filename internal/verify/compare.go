@@ -109,7 +109,6 @@ func (c *Checker) compareMembers(k *key, it *item) {
 	}
 }
 
-// because adds a reason, if there is one.
 func because(text, reason string) string {
 	if reason == "" {
 		return text

@@ -71,7 +71,6 @@ func (k *key) only(class Class, format string, args ...any) {
 	k.diffs = append(k.diffs[:0], Difference{Class: class, Detail: fmt.Sprintf(format, args...)})
 }
 
-// stamp writes a time to the millisecond.
 func stamp(ms int64) string { return time.UnixMilli(ms).UTC().Format("2006-01-02T15:04:05.000Z") }
 
 // clone never returns nil: an empty key is one, too.

@@ -166,7 +166,6 @@ func (f *flow) more() bool {
 	return false
 }
 
-// answer fills in one answer.
 func (f *flow) answer(q *question.Question) error {
 	q.Total, q.Extra = -1, 0
 	if q.Head {

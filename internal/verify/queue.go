@@ -6,7 +6,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
 
-// queue makes questions of a record.
 func (c *Checker) queue(ctx context.Context, k *key, r *format.Record, borrowed bool) error {
 	if r.State != nil {
 		k.state = new(*r.State)

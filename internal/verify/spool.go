@@ -27,7 +27,6 @@ type Names struct {
 // Empty reports whether no key is there.
 func (n Names) Empty() bool { return n.from == n.to }
 
-// add writes a name.
 func (s *Spool) add(key []byte) error {
 	if s.f == nil {
 		f, err := tempfile.Create()

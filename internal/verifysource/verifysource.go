@@ -142,7 +142,6 @@ func unknownExpiries(a *archive.Archive) (*keyset.Set, error) {
 	return set, nil
 }
 
-// rounds makes all rounds.
 func (o *Options) rounds(ctx context.Context, s *reader.Scanner, vo *verify.Options, tally *verify.Tally) error {
 	a := o.Archive
 	units := a.Units(func(c format.ChunkInfo) bool { return o.Filter.DB(c.DB) && o.Filter.Type(c.Type) && c.Records > 0 })

@@ -312,7 +312,6 @@ func (c *comparison) listingWork(db int, names int64) int64 {
 	return int64(reverseCost * float64(stored) / float64(max(1, keys)) * float64(names))
 }
 
-// note says what was found so far.
 func (c *comparison) note() string {
 	differ, extra := c.tally.Differing()
 	text := progress.Plural(differ, "key differs", "keys differ") + " so far"

@@ -40,7 +40,6 @@ func (f *Facts) Checks(n Need) []Check {
 	return list
 }
 
-// serverChecks are the checks of one server.
 func (f *Facts) serverChecks(need *Need) []Check {
 	list := []Check{
 		{Name: "server", Found: fmt.Sprintf("%s %s, %s", f.Target.Server, f.Target.Version, f.Target.Mode)},

@@ -213,7 +213,6 @@ func (c *checker) subkey(cf uint64, key, value []byte) error {
 	return fmt.Errorf("column family %d", cf)
 }
 
-// entry checks an entry of a stream.
 func entry(name, id, value []byte) error {
 	if len(id) != 16 {
 		return fmt.Errorf("an entry of %q with an id of %d bytes", name, len(id))

@@ -153,7 +153,6 @@ func (c *Client) beginPlain(name string, keys ...[]byte) {
 	}
 }
 
-// begin starts a command about keys.
 func (c *Client) begin(name string, keys ...[]byte) {
 	c.name = name
 	c.encoder.Begin(name)
@@ -216,7 +215,6 @@ func (c *Client) all(ctx context.Context, build func()) error {
 // An Error is why reading back stopped.
 type Error = conn.CommandError
 
-// failure returns an Error at a command.
 func (c *Client) failure(command, reply string, err error) *Error {
 	e := &Error{Doing: "read back", DB: c.db, Command: command, Reply: reply, Err: err}
 	switch command {

@@ -169,7 +169,6 @@ func (c *Client) expiryCommand() string {
 	return "PTTL"
 }
 
-// addTime adds a reading of the target's clock.
 func (c *Client) addTime() {
 	if c.target.TellsTime() {
 		c.add(-1, nil, "TIME")

@@ -107,7 +107,6 @@ func (f *Fencer) join(ctx context.Context, c *Conn) error {
 // lastWrite is the field of INFO replication with the number of a server's last write.
 const lastWrite = "master_repl_offset"
 
-// meet asks a server for its state.
 func (f *Fencer) meet(ctx context.Context, c *Conn) error {
 	told := f.Run(c.addr)
 	state, err := c.state(ctx, f.Serve != nil && c.clustered)

@@ -103,7 +103,6 @@ func (o *Options) At(addr string) *Options {
 	return &other
 }
 
-// hostOf returns the host of an address.
 func hostOf(addr string) string {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {

@@ -161,7 +161,6 @@ func (r *Router) send(ctx context.Context, t *Topology, e *resp.Encoder, hops []
 	return g.Wait()
 }
 
-// node returns the connection to a node.
 func (r *Router) node(ctx context.Context, addr string) (*Conn, error) {
 	r.mu.Lock()
 	c := r.nodes[addr]
@@ -187,7 +186,6 @@ func (r *Router) node(ctx context.Context, addr string) (*Conn, error) {
 	return c, nil
 }
 
-// drop closes the connection to a node.
 func (r *Router) drop(addr string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
