@@ -152,12 +152,7 @@ func AssignUnits(s shard.Shard, units []archive.Unit) []archive.Unit {
 	var own []archive.Unit
 	bytes := make([]int64, s.Of)
 	for _, u := range sorted {
-		least := 0
-		for i := range bytes {
-			if bytes[i] < bytes[least] {
-				least = i
-			}
-		}
+		least := slices.Index(bytes, slices.Min(bytes))
 		bytes[least] += u.Stored()
 		if least == s.Index {
 			own = append(own, u)

@@ -73,9 +73,7 @@ func (b *Backoff) Next(err error, progress bool) (time.Duration, error) {
 	case kind == Doubtful && b.doubtful < mostDoubtful:
 		b.doubtful++
 		wait = firstWait
-	case kind != Transient:
-		return 0, err
-	case b.For == 0:
+	case kind != Transient || b.For == 0:
 		return 0, err
 	case time.Since(b.since) >= b.For:
 		return 0, fmt.Errorf("%w after %v without progress (--retry-for): %w", ErrGivenUp, b.For, err)

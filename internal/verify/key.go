@@ -2,6 +2,7 @@ package verify
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -58,12 +59,7 @@ func (k *key) differ(class Class, member []byte, format string, args ...any) {
 }
 
 func (k *key) differs() bool {
-	for i := range k.diffs {
-		if !k.diffs[i].Class.Explained() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(k.diffs, func(d Difference) bool { return !d.Class.Explained() })
 }
 
 // only makes class the one thing to say of the key.

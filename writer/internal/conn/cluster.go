@@ -116,7 +116,7 @@ func (c *Cluster) seeds(t *Topology, suspect string) []string {
 
 // read asks a node, over a connection that is then closed.
 func (c *Cluster) read(ctx context.Context, addr string) (*Topology, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.options.DialTimeout)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	n, err := c.options.At(addr).Dial(ctx, Keyspace{})
 	if err != nil {

@@ -8,13 +8,17 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 )
 
+// dialTimeout bounds the making of a connection.
+const dialTimeout = 10 * time.Second
+
 // Dial connects to the server, in a keyspace.
 func (o *Options) Dial(ctx context.Context, k Keyspace) (*Conn, error) {
-	dialer := &net.Dialer{Timeout: o.DialTimeout}
+	dialer := &net.Dialer{Timeout: dialTimeout}
 	dial := dialer.DialContext
 	if o.TLS != nil {
 		dial = (&tls.Dialer{NetDialer: dialer, Config: o.TLS}).DialContext

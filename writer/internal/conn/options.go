@@ -30,8 +30,6 @@ type Options struct {
 	Password string
 	// TLS is nil for a plain connection.
 	TLS *tls.Config
-	// DialTimeout is 10 s when zero.
-	DialTimeout time.Duration
 	// ReadTimeout bounds the writing, and then the reading, of one whole pipeline. It is 2 minutes
 	// when zero: a Kvrocks whose compaction is behind does not refuse a write, it lets it wait.
 	ReadTimeout time.Duration
@@ -49,10 +47,9 @@ func (o Options) Checked() (Options, error) {
 	if o.Username != "" && o.Password == "" {
 		return o, errors.New("a user name without a password")
 	}
-	if o.DialTimeout < 0 || o.ReadTimeout < 0 {
+	if o.ReadTimeout < 0 {
 		return o, errors.New("a negative timeout")
 	}
-	o.DialTimeout = cmp.Or(o.DialTimeout, 10*time.Second)
 	o.ReadTimeout = cmp.Or(o.ReadTimeout, 2*time.Minute)
 	if o.Keyspaces == nil {
 		o.Keyspaces = map[int]Keyspace{0: {}}

@@ -27,8 +27,8 @@ type Router struct {
 	changes bool // what is sent may change keys
 	ordered bool // commands of a key must not overtake one another
 
-	mu      sync.Mutex // of what Abort needs as well
-	nodes   map[string]*Conn
+	mu      sync.Mutex       // of what Abort needs as well
+	nodes   map[string]*Conn // by address; of a server that stands alone conn
 	aborted bool
 }
 
@@ -37,15 +37,14 @@ type Router struct {
 // router for a worker sends commands that must not overtake one another, and begun ones are waited
 // for when the context ends.
 func NewRouter(ctx context.Context, o *Options, k Keyspace, cluster *Cluster, f *Fencer, ordered bool) (*Router, error) {
-	r := &Router{cluster: cluster, fencer: f, changes: ordered, ordered: ordered}
+	r := &Router{cluster: cluster, fencer: f, changes: ordered, ordered: ordered, nodes: map[string]*Conn{}}
 	var err error
 	if cluster != nil {
-		r.nodes = map[string]*Conn{}
 		if _, err = cluster.current(ctx); err == nil {
 			err = f.survey(ctx, cluster)
 		}
-	} else {
-		r.conn, err = r.dial(ctx, o, k)
+	} else if r.conn, err = r.dial(ctx, o, k); err == nil {
+		r.nodes[o.Addr] = r.conn
 	}
 	if err != nil {
 		return nil, err
@@ -236,9 +235,6 @@ func (r *Router) Each(ctx context.Context, visit func(c *Conn) error) error {
 
 // Abort closes the connections under what waits. It may be called from anywhere.
 func (r *Router) Abort() {
-	if r.conn != nil {
-		r.conn.Abort()
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.aborted = true
@@ -249,9 +245,6 @@ func (r *Router) Abort() {
 
 // Close closes the connections.
 func (r *Router) Close() {
-	if r.conn != nil {
-		r.conn.Close()
-	}
 	for _, c := range r.nodes {
 		c.Close()
 	}
