@@ -51,7 +51,10 @@ func (w *Worker) flush(ctx context.Context) error {
 	if err := w.mark(); err != nil {
 		return err
 	}
-	return w.rest(ctx, &f)
+	if f.Commands == 0 {
+		return nil
+	}
+	return w.options.Pacer.Rest(ctx, f)
 }
 
 // mark makes a checkpoint of where the worker is: nothing is under way. Not in the middle of a
@@ -155,12 +158,4 @@ func (w *Worker) fly(ctx context.Context, commands []command, f *Pipeline) error
 		}
 	}
 	return nil
-}
-
-// rest waits until the next pipeline may go.
-func (w *Worker) rest(ctx context.Context, f *Pipeline) error {
-	if f.Commands == 0 {
-		return nil
-	}
-	return w.options.Pacer.Rest(ctx, *f)
 }

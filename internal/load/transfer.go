@@ -207,13 +207,6 @@ func (t *transfer) countRest(part *progress.Counter, before, now checkpoint.Stat
 	}
 }
 
-// begin notes that a unit is loaded from now on.
-func (t *transfer) begin(u archive.Unit) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.begun = append(t.begun, u)
-}
-
 // stillThere refuses to go on over a new connection if the target was emptied after one was lost.
 func (t *transfer) stillThere(ctx context.Context) error {
 	if t.Reconnected == nil {

@@ -73,7 +73,9 @@ func (w *worker) next(units <-chan archive.Unit) (u archive.Unit, more bool) {
 // unit loads a unit from its last checkpoint on, in as many attempts as it takes.
 func (w *worker) unit(ctx context.Context, u archive.Unit) error {
 	ju := w.Journal.Unit(u[0].Name)
-	w.begin(u)
+	w.transfer.mu.Lock()
+	w.begun = append(w.begun, u)
+	w.transfer.mu.Unlock()
 	if err := ju.Bind(u.SHA256()); err != nil {
 		return err
 	}

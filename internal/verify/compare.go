@@ -154,7 +154,7 @@ func (c *Checker) compareEntries(k *key, it *item) {
 			continue
 		}
 		k.found++
-		if !sameFields(e.Fields, q.Fields[i]) {
+		if !slices.EqualFunc(e.Fields, q.Fields[i], func(want []byte, got string) bool { return string(want) == got }) {
 			k.alter([]byte(id), "entry %s holds %s", id, shownFields(q.Fields[i]))
 		}
 		i++
@@ -181,10 +181,6 @@ func compareState(k *key, got *format.StreamState) {
 	if got.EntriesAdded != want.EntriesAdded {
 		k.differ(WrongValue, nil, "%s added to it, want %s", progress.Plural(int64(got.EntriesAdded), "entry was", "entries were"), progress.Count(int64(want.EntriesAdded)))
 	}
-}
-
-func sameFields(want [][]byte, got []string) bool {
-	return slices.EqualFunc(want, got, func(w []byte, g string) bool { return string(w) == g })
 }
 
 func shownFields(fields []string) string {

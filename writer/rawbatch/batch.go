@@ -1,9 +1,6 @@
 package rawbatch
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 // A family is a column family of a Kvrocks.
 type family byte
@@ -27,20 +24,6 @@ const (
 type batch struct {
 	buf   []byte
 	count uint32
-}
-
-func (b *batch) reset() { b.buf, b.count = append(b.buf[:0], make([]byte, headSize)...), 0 }
-
-// bytes returns the batch as RocksDB reads it. It is valid until the next put or reset.
-func (b *batch) bytes() []byte {
-	binary.LittleEndian.PutUint32(b.buf[countFrom:], b.count)
-	return b.buf
-}
-
-// cut takes out the bytes from one place to another, which hold so many puts.
-func (b *batch) cut(from, to int, puts uint32) {
-	b.buf = slices.Delete(b.buf, from, to)
-	b.count -= puts
 }
 
 // put begins a put: keySize bytes of key are to follow, then value.

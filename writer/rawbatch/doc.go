@@ -45,19 +45,15 @@
 //
 // # Versions
 //
-// A key that is written under another version than it had hides all subkeys that it had: one batch
-// replaces a key whatever it held. Under the same version the subkeys that ordinary commands added
-// would be there again. So each key gets a new version, also when it is written a second time.
-//
-// A Kvrocks makes versions of the microseconds since 1970 << 11 and a counter: they stay below 2^63
-// until the year 2112. Those of an Encoder are 2^63 and above: 63 bits that are drawn once for each
-// Encoder, and counted up from there.
+// Each key gets a version that it never had, also when it is written a second time, so that a batch
+// replaces whatever it held: 2^63 and above, which no server makes, drawn at random once for each
+// Encoder and counted up from there.
 //
 // # Large keys
 //
-// A compaction removes subkeys whose metadata are not there, or have another version. So every
-// batch ends with the metadata of the key that goes on in the next, with the number of elements so
-// far. A key of several batches grows, as under ordinary commands.
+// Every batch ends with the metadata of the key that goes on in the next, with the number of
+// elements so far, for a compaction removes subkeys that have none: a key of several batches grows,
+// as under ordinary commands.
 //
 // # Log data
 //

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 )
@@ -66,13 +67,16 @@ func New(namespace string) (*Encoder, error) {
 
 // Reset empties the batch. The key that was begun last may go on in the next one.
 func (e *Encoder) Reset() {
-	e.batch.reset()
+	e.batch.buf, e.batch.count = append(e.batch.buf[:0], make([]byte, headSize)...), 0
 	e.logged = false
 }
 
 // Bytes returns the batch, valid until something is added or Reset is called. It must end with
 // metadata.
-func (e *Encoder) Bytes() []byte { return e.batch.bytes() }
+func (e *Encoder) Bytes() []byte {
+	binary.LittleEndian.PutUint32(e.batch.buf[countFrom:], e.batch.count)
+	return e.batch.buf
+}
 
 // Len and Puts return how many bytes and puts the batch has.
 func (e *Encoder) Len() int  { return len(e.batch.buf) }
@@ -82,7 +86,10 @@ func (e *Encoder) Puts() int { return int(e.batch.count) }
 func (e *Encoder) Size() int { return int(e.size) }
 
 // Cut takes out whole keys: what stands between two values of Len, with so many puts.
-func (e *Encoder) Cut(from, to, puts int) { e.batch.cut(from, to, uint32(puts)) }
+func (e *Encoder) Cut(from, to, puts int) {
+	e.batch.buf = slices.Delete(e.batch.buf, from, to)
+	e.batch.count -= uint32(puts)
+}
 
 // Begin begins a key: a hash, list, set, zset or stream. Its elements follow, then Metadata. Expire
 // is in Unix ms; 0: none.

@@ -148,10 +148,7 @@ func reachable(host, port, asked string) string {
 		return net.JoinHostPort(host, port)
 	}
 	ip := net.ParseIP(host)
-	switch {
-	case host == "", host == "?", ip != nil && ip.IsUnspecified():
-		host = seed
-	case (host == "localhost" || ip != nil && ip.IsLoopback()) && !isLoopback(seed):
+	if host == "" || host == "?" || ip != nil && ip.IsUnspecified() || isLoopback(host) && !isLoopback(seed) {
 		host = seed
 	}
 	return net.JoinHostPort(host, port)
