@@ -96,8 +96,3 @@ var (
 	zsets      = zset{scanned{"ZSCAN", format.Zset, 2}}
 	hashCursor = scanned{"HSCAN", format.Hash, 2} // where there is nothing better
 )
-
-// collections gives each type of collection its reader.
-var collections = map[format.Type]collection{
-	format.TypeHash: hash{}, format.TypeList: list{}, format.TypeSet: sets, format.TypeZset: zsets,
-}

@@ -19,8 +19,6 @@ type scanned struct {
 
 func (s scanned) kind() format.Kind { return s.of }
 
-func (s scanned) byCursor() {}
-
 func (s scanned) seen(p *resp.Replies, pos *position) error {
 	return pos.sameHead(p, s.of.Type(), s.step)
 }

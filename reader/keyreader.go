@@ -138,10 +138,10 @@ func (k *KeyReader) pipeline(ctx context.Context, w *scan, keys [][]byte, ask fu
 }
 
 // each asks for each key by itself.
-func each(keys [][]byte, ask func(b *resp.Batch, key []byte)) func(b *resp.Batch) {
+func each(keys [][]byte, n int, ask func(b *resp.Batch, key []byte, n int)) func(b *resp.Batch) {
 	return func(b *resp.Batch) {
 		for _, key := range keys {
-			ask(b, key)
+			ask(b, key, n)
 		}
 	}
 }
@@ -156,7 +156,7 @@ func (k *KeyReader) readStrings(ctx context.Context, w *scan, keys [][]byte) err
 		return k.readByGet(ctx, w, keys, true)
 	}
 	r := stringReader{w: w}
-	p, exp, err := k.pipeline(ctx, w, keys, each(keys, func(b *resp.Batch, key []byte) {
+	p, exp, err := k.pipeline(ctx, w, keys, each(keys, 1, func(b *resp.Batch, key []byte, _ int) {
 		b.Add("PKSCANRANGE", "string_with_value", key, key, "LIMIT", 1)
 	}))
 	if err != nil {
@@ -183,7 +183,7 @@ func (k *KeyReader) readStrings(ctx context.Context, w *scan, keys [][]byte) err
 // readByGet reads strings by a GET of each, or by one MGET.
 func (k *KeyReader) readByGet(ctx context.Context, w *scan, keys [][]byte, together bool) error {
 	r := stringReader{w: w, get: true}
-	ask := each(keys, func(b *resp.Batch, key []byte) { r.ask(b, key, 1) })
+	ask := each(keys, 1, r.ask)
 	if together {
 		ask = func(b *resp.Batch) {
 			args := make([]any, 1, 1+len(keys))
@@ -218,7 +218,7 @@ func (k *KeyReader) readByGet(ctx context.Context, w *scan, keys [][]byte, toget
 
 func (k *KeyReader) readCollections(ctx context.Context, w *scan, c collection, keys [][]byte) error {
 	r, n := &collectionReader{w: w, c: c}, k.piece.n
-	p, exp, err := k.pipeline(ctx, w, keys, each(keys, func(b *resp.Batch, key []byte) { r.ask(b, key, n) }))
+	p, exp, err := k.pipeline(ctx, w, keys, each(keys, n, r.ask))
 	if err != nil {
 		return err
 	}

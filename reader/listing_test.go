@@ -177,4 +177,9 @@ type estimates struct {
 	members map[string]int64
 }
 
-func (e *estimates) HyperLogLog(key []byte, members int64) { e.members[string(key)] = members }
+func (e *estimates) Record(r *format.Record) error {
+	if r.Kind == format.HyperLogLog {
+		e.members[string(r.Key)] = Estimate(r.Value)
+	}
+	return e.gathered.Record(r)
+}

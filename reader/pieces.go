@@ -66,7 +66,7 @@ func (cr *collectionReader) putRest(ctx context.Context, r *format.Record, pos *
 	for try := 1; ; try++ {
 		pc.last = try == maxTries
 		err := pc.put(ctx)
-		reason, detail := w.whyUnread(ctx, err, cr)
+		reason, detail := w.whyUnread(ctx, err, cr.ask)
 		switch reason {
 		case "":
 			return err
@@ -178,7 +178,8 @@ func (pc *pieces) put(ctx context.Context) error {
 // privately sees to it that the rest is read by cursors of its own. Those of 2.x are no places, but
 // count (SERVERS.md P16).
 func (pc *pieces) privately() {
-	if _, ok := pc.c.(interface{ byCursor() }); !ok {
+	switch pc.c.(type) {
+	case hash, hashx, list:
 		return
 	}
 	if pc.pos.counted = !pc.w.s.source.version.atLeast(3, 0, 0); !pc.pos.counted {

@@ -27,14 +27,10 @@ type scan struct {
 	reading string         // what errors say of reading a value
 }
 
-// An asker adds the commands that read the key to b, of a collection its first n elements.
-type asker interface {
-	ask(b *resp.Batch, key []byte, n int)
-}
-
 // A typeReader reads the values of the keys of one type.
 type typeReader interface {
-	asker
+	// ask adds the commands that read the key to b, of a collection its first n elements.
+	ask(b *resp.Batch, key []byte, n int)
 	// word is the type as PKSCANRANGE calls it, and group how many items of its reply
 	// belong to one key.
 	word() (word string, group int)
@@ -67,7 +63,7 @@ func (w *scan) put(ctx context.Context, r typeReader, p *resp.Replies, items [][
 	switch {
 	case errors.As(err, &re) && re.WrongType():
 		reason = Retyped
-	case re == nil || re.Transient() || w.rec.Part&format.PartFirst == 0 || !w.works(ctx, r):
+	case re == nil || re.Transient() || w.rec.Part&format.PartFirst == 0 || !w.works(ctx, r.ask):
 		return err
 	}
 	*p = from // and behind all that answers for the key

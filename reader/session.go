@@ -35,12 +35,16 @@ func (s *session) dial(ctx context.Context, db int) (*conn, error) { return s.d.
 // collection returns how a type of collection is read.
 func (s *session) collection(t format.Type) collection {
 	switch {
-	case t == format.TypeHash && s.hash != nil:
+	case t == format.TypeHash:
 		return s.hash
-	case t == format.TypeZset && !s.source.version.atLeast(3, 0, 0):
+	case t == format.TypeList:
+		return list{}
+	case t == format.TypeSet:
+		return sets
+	case !s.source.version.atLeast(3, 0, 0):
 		return zsetByScore{zsets}
 	}
-	return collections[t]
+	return zsets
 }
 
 // ByCursor reports whether keys are listed by SCAN: such a dump is made by ScanCursor in one

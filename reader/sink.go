@@ -14,10 +14,3 @@ type Sink interface {
 	// anew, or Skip with the reason; empty: it is not known yet.
 	Drop(key []byte, reason Reason) error
 }
-
-// A HyperLogLogSink is a Sink that is told of each hyperloglog before its record comes.
-type HyperLogLogSink interface {
-	Sink
-	// HyperLogLog takes the key and about how many members were added.
-	HyperLogLog(key []byte, members int64)
-}

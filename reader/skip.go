@@ -35,7 +35,7 @@ const (
 
 // whyUnread says why a key was not read whole, if err is of that key alone; else the reason is
 // empty.
-func (w *scan) whyUnread(ctx context.Context, err error, r asker) (reason Reason, detail string) {
+func (w *scan) whyUnread(ctx context.Context, err error, ask func(b *resp.Batch, key []byte, n int)) (reason Reason, detail string) {
 	var re *ReplyError
 	switch {
 	case errors.Is(err, errChanged):
@@ -46,7 +46,7 @@ func (w *scan) whyUnread(ctx context.Context, err error, r asker) (reason Reason
 		return Retyped, re.Reply
 	case errors.Is(err, resp.ErrTooLarge): // an element
 		return TooLarge, aboveAll
-	case re != nil && w.works(ctx, r):
+	case re != nil && w.works(ctx, ask):
 		return Unreadable, re.Reply
 	}
 	return "", ""
@@ -57,9 +57,9 @@ const maxOdd = 1000
 
 // works reports whether other keys of a type can be read. Then a reply that is no answer is a
 // matter of its key alone, which must not end a dump.
-func (w *scan) works(ctx context.Context, r asker) bool {
+func (w *scan) works(ctx context.Context, ask func(b *resp.Batch, key []byte, n int)) bool {
 	var b resp.Batch
-	r.ask(&b, w.s.probe, 1)
+	ask(&b, w.s.probe, 1)
 	w.odd++
 	return w.odd <= maxOdd && w.c.prove(ctx, &b) == nil
 }

@@ -18,7 +18,7 @@ func (w *scan) stream(ctx context.Context, key []byte, lim *adaptiveLimit) error
 			w.odd = 0
 			return nil
 		}
-		reason, detail := w.whyUnread(ctx, err, streamReader{})
+		reason, detail := w.whyUnread(ctx, err, askStream)
 		switch reason {
 		case "":
 			return err
@@ -36,10 +36,8 @@ func (w *scan) stream(ctx context.Context, key []byte, lim *adaptiveLimit) error
 	}
 }
 
-// streamReader asks as streamPieces does.
-type streamReader struct{}
-
-func (streamReader) ask(b *resp.Batch, key []byte, n int) {
+// askStream asks as streamPieces does.
+func askStream(b *resp.Batch, key []byte, n int) {
 	b.Add("XRANGE", key, "-", "+", "COUNT", n)
 }
 

@@ -53,9 +53,6 @@ func (s stringReader) put(ctx context.Context, p *resp.Replies, items [][]byte, 
 		return err
 	}
 	if hll {
-		if h, ok := s.w.sink.(HyperLogLogSink); ok {
-			h.HyperLogLog(key, Estimate(value))
-		}
 		r := s.w.head(format.HyperLogLog, key, expire)
 		r.Part, r.Value = format.PartWhole, value
 		return s.w.sink.Record(r)

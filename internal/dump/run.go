@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -123,16 +122,12 @@ func run(ctx context.Context, o *Options, stream *pack.Output) error {
 
 // warn says what to know of the source, and of how it is listed, before it is read.
 func warn(s *reader.Scanner, o *Options, more []string) {
-	known := *s.Source()
-	if o.CacheOff {
-		known.CacheModel = "0"
-	}
-	texts := slices.Concat(Warnings(&known), s.Warnings(), more)
+	texts := append(Warnings(s, o.CacheOff), more...)
 	if s.ByCursor() {
 		texts = append(texts, "the keys are listed by SCAN, whose place the source keeps for all clients together and can lose: "+
 			"the dump is made in one go by one thread, cannot be resumed, and stops when the place is seen to be lost; let no other client scan meanwhile")
 	}
-	if o.Reader.NoStreams && known.Streams() {
+	if o.Reader.NoStreams && s.Source().Streams() {
 		texts = append(texts, "streams are not in the dump (--streams off)")
 	}
 	for _, text := range texts {

@@ -213,6 +213,16 @@ type counters struct {
 	hyperloglogs, members atomic.Int64 // how many, and of the largest
 }
 
+func (n *counters) hyperloglog(members int64) {
+	n.hyperloglogs.Add(1)
+	for {
+		most := n.members.Load()
+		if members <= most || n.members.CompareAndSwap(most, members) {
+			return
+		}
+	}
+}
+
 // A segment takes what a pass finds: into the dump, or to compare it with its base.
 type segment interface {
 	Record(*format.Record) error
@@ -244,6 +254,9 @@ func (s *sink) Record(r *format.Record) error {
 	}
 	s.part.Add(keys, int64(len(r.Key)+r.Size()), work)
 	s.part.AddElements(int64(r.Elements()))
+	if r.Kind == format.HyperLogLog {
+		s.n.hyperloglog(reader.Estimate(r.Value))
+	}
 	return s.seg.Record(r)
 }
 
@@ -261,14 +274,4 @@ func (s *sink) Drop(key []byte, reason reader.Reason) error {
 		return s.seg.Drop(key, string(reader.DeletedOrExpired))
 	}
 	return s.seg.Drop(key, string(reader.Gone))
-}
-
-func (s *sink) HyperLogLog(_ []byte, members int64) {
-	s.n.hyperloglogs.Add(1)
-	for {
-		most := s.n.members.Load()
-		if members <= most || s.n.members.CompareAndSwap(most, members) {
-			return
-		}
-	}
 }

@@ -54,9 +54,9 @@ func Observe(ctx context.Context, m *progress.Meter, s *reader.Scanner) {
 	})
 }
 
-// Warnings returns what to know of a source before it is read.
-func Warnings(src *reader.ServerInfo) []string {
-	texts := []string{}
+// Warnings returns what to know of a source before it is read, with its cache off or as it is.
+func Warnings(s *reader.Scanner, cacheOff bool) []string {
+	texts, src := []string{}, s.Source()
 	if src.Replica() {
 		texts = append(texts, "the source is a replica: what it has not received yet is not in the dump")
 		if src.Link != "" && src.Link != "up" {
@@ -66,10 +66,10 @@ func Warnings(src *reader.ServerInfo) []string {
 			texts = append(texts, "replicas of Pika 4.0 lose keys that were set with SETEX or PEXPIRE (upstream issue 3117): dump the master")
 		}
 	}
-	if warning := CacheWarning(src); warning != "" {
+	if warning := CacheWarning(src); warning != "" && !cacheOff {
 		texts = append(texts, warning)
 	}
-	return texts
+	return append(texts, s.Warnings()...)
 }
 
 // CacheWarning returns what to know of a source whose cache is on; else nothing.

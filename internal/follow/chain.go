@@ -126,11 +126,7 @@ func (c *chain) accept(ctx context.Context, s *reader.Scanner) (err error) {
 		return err
 	}
 	fmt.Fprintf(o.Log, "source: Pika %s at %s, role %s; following %s behind %s\n", src.Version, src.Address, src.Role, options(c.base), c.behind())
-	known := *src
-	if o.Cache.Off {
-		known.CacheModel = "0"
-	}
-	texts := slices.Concat(dump.Warnings(&known), s.Warnings(), dump.Unselected(ctx, s, c.base.Options.Databases, "follow"))
+	texts := append(dump.Warnings(s, o.Cache.Off), dump.Unselected(ctx, s, c.base.Options.Databases, "follow")...)
 	if c.restarted {
 		texts = append(texts, errRestart.Text)
 	}

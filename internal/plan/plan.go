@@ -122,7 +122,7 @@ func sample(ctx context.Context, s *reader.Scanner, o *Options) (*Forecast, erro
 	src := s.Source()
 	f := &Forecast{
 		Source: src.Source, Scan: format.ScanRange, Threads: dump.Threads(o.Threads, src),
-		Warnings: slices.Concat(dump.Warnings(src), s.Warnings(), dump.Unselected(ctx, s, options.Databases, "plan")),
+		Warnings: append(dump.Warnings(s, false), dump.Unselected(ctx, s, options.Databases, "plan")...),
 		Types:    []TypeForecast{}, Largest: []LargeKey{}, conflicts: map[string]bool{},
 	}
 	codec, err := format.NewCodec(o.Level, 1)
