@@ -63,6 +63,16 @@ func (in *Inventory) validate() error {
 	return nil
 }
 
+// ParseFileName returns the name that a file of a dump, encrypted or not, has in one that is not, and
+// whether it is encrypted; not ok: it is no file of a dump.
+func ParseFileName(name string) (plain string, encrypted, ok bool) {
+	if name == InventoryName {
+		return name, true, true
+	}
+	plain, encrypted = strings.CutSuffix(name, EncryptedSuffix)
+	return plain, encrypted, IsFileName(plain)
+}
+
 // IsFileName reports whether a file of a dump that is not encrypted can have this name
 // (docs/FORMAT.md §6).
 func IsFileName(name string) bool {

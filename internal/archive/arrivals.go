@@ -46,7 +46,7 @@ func Follow(ctx context.Context, location string, threads int, say func(string),
 		if slices.ContainsFunc(names, func(n string) bool { return n == format.InfoName || n == format.InfoName+format.EncryptedSuffix }) {
 			break
 		}
-		if begun, err := isBegun(dir, "000001/"); err != nil || begun {
+		if begun, err := isBegun(dir, deltaDir(1)+"/"); err != nil || begun {
 			return nil, cmp.Or(err, fmt.Errorf("%w: %s is a chain of deltas, and this command takes a full dump: kvload follow loads the chain behind its base", ErrDelta, dir.Path("")))
 		}
 		if err := f.wait(ctx, "for the dump in "+dir.Path("")+" to begin"); err != nil {

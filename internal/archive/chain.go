@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path"
 	"slices"
-	"strconv"
 	"strings"
 
 	"filippo.io/age"
@@ -133,7 +131,7 @@ func ChainAt(ctx context.Context, location string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if begun, err := isBegun(dir, path.Base(DeltaPath("", 1))+"/"); begun || err != nil {
+		if begun, err := isBegun(dir, deltaDir(1)+"/"); begun || err != nil {
 			return chain, err
 		}
 	}
@@ -156,14 +154,15 @@ func deltasIn(ctx context.Context, location string) ([]int, error) {
 	listed := map[int]bool{}
 	for _, name := range names {
 		member, file, _ := strings.Cut(name, "/")
-		if n, _ := strconv.Atoi(member); n > 0 && deltaName.MatchString(member) && isOfDump(file) {
-			listed[n] = true
+		if _, _, ok := format.ParseFileName(file); ok {
+			listed[deltaNumber(member)] = true
 		}
 	}
+	delete(listed, 0)
 	var numbers []int
 	for n := 1; ; n++ { // some buckets list late: one that is missing is asked for
 		if !listed[n] {
-			begun, err := isBegun(dir, fmt.Sprintf("%06d/", n))
+			begun, err := isBegun(dir, deltaDir(n)+"/")
 			if err != nil {
 				return nil, err
 			}
@@ -175,11 +174,6 @@ func deltasIn(ctx context.Context, location string) ([]int, error) {
 		numbers = append(numbers, n)
 	}
 	return append(numbers, slices.Sorted(maps.Keys(listed))...), nil
-}
-
-// isOfDump reports whether a dump, encrypted or not, can have a file of that name.
-func isOfDump(name string) bool {
-	return name == format.InventoryName || format.IsFileName(strings.TrimSuffix(name, format.EncryptedSuffix))
 }
 
 // ReadMember looks at one delta of a chain. Of one that nobody has begun there is no dump.json.
@@ -230,7 +224,7 @@ func Discard(ctx context.Context, location string, o storage.Options) error {
 		return fmt.Errorf("discard dump: %w: %s", ErrFinished, dir.Path(""))
 	}
 	for _, name := range names {
-		if !isOfDump(strings.TrimPrefix(name, besideName+"/")) {
+		if _, _, ok := format.ParseFileName(strings.TrimPrefix(name, besideName+"/")); !ok {
 			continue
 		}
 		if err := dir.Remove(name); err != nil {

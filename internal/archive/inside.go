@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
@@ -21,7 +20,7 @@ func MustBeOutside(ctx context.Context, location string) error {
 	for first := true; ; first = false {
 		if dir, err := storage.Open(ctx, at); err == nil {
 			begun, _ := isBegun(dir, "")
-			if chain, _ := isBegun(dir, path.Base(DeltaPath("", 1))+"/"); chain || begun && first {
+			if chain, _ := isBegun(dir, deltaDir(1)+"/"); chain || begun && first {
 				return nil
 			}
 			var foreign *format.CorruptError // the result of --json may have that name, too

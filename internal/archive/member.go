@@ -22,15 +22,26 @@ type Member struct {
 
 // DeltaPath returns where the delta of that number is in a chain.
 func DeltaPath(chain string, number int) string {
-	return storage.Join(chain, fmt.Sprintf("%06d", number))
+	return storage.Join(chain, deltaDir(number))
 }
 
+func deltaDir(number int) string { return fmt.Sprintf("%06d", number) }
+
 var deltaName = regexp.MustCompile(`^[0-9]{6}$`)
+
+// deltaNumber returns which delta a directory of a chain is; 0: none.
+func deltaNumber(dir string) int {
+	if !deltaName.MatchString(dir) {
+		return 0
+	}
+	n, _ := strconv.Atoi(dir)
+	return n
+}
 
 // ParseDeltaPath returns which delta of which chain is at a location; not ok: its name is of none.
 func ParseDeltaPath(location string) (chain string, number int, ok bool) {
 	chain, last := SplitLocation(location)
-	if number, _ = strconv.Atoi(last); number < 1 || !deltaName.MatchString(last) {
+	if number = deltaNumber(last); number == 0 {
 		return "", 0, false
 	}
 	return chain, number, true

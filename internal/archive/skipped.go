@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -42,8 +41,7 @@ func WithSkipped(ctx context.Context, chain string, last int) (numbers []int, er
 	names, err := dir.List()
 	for _, name := range names {
 		member, file, _ := strings.Cut(name, "/")
-		n, _ := strconv.Atoi(member)
-		if deltaName.MatchString(member) && n <= last && strings.TrimSuffix(file, format.EncryptedSuffix) == format.SkippedName {
+		if n := deltaNumber(member); n > 0 && n <= last && strings.TrimSuffix(file, format.EncryptedSuffix) == format.SkippedName {
 			numbers = append(numbers, n)
 		}
 	}

@@ -13,7 +13,7 @@ func whyIncomplete(dir storage.Store) string {
 	if in, err := ReadInfo(dir); err == nil {
 		return "it has dump.json but no manifest.json: " + howToFinish(in, dir.Path(""))
 	}
-	if one, err := isBegun(dir, "000001/"); err == nil && one {
+	if one, err := isBegun(dir, deltaDir(1)+"/"); err == nil && one {
 		return "it is a chain of deltas: give one of them, such as " + shellword.Quote(storage.Join(dir.Path(""), "000001")) + "; kvload get, cat, stats and report take it with its --base, and kvload merge makes one dump of both"
 	}
 	return "it has neither dump.json nor manifest.json; give the directory that pikadump --out wrote"

@@ -112,11 +112,10 @@ func look(dir storage.Store) (encrypted, plain bool, err error) {
 	}
 	one, other := "", ""
 	for _, n := range names {
-		base, isAge := strings.CutSuffix(n, format.EncryptedSuffix)
-		switch {
-		case isAge && format.IsFileName(base), n == format.InventoryName:
+		switch _, isAge, ok := format.ParseFileName(n); {
+		case ok && isAge:
 			encrypted, one = true, n
-		case format.IsFileName(n):
+		case ok:
 			plain, other = true, n
 		}
 	}

@@ -19,7 +19,6 @@ import (
 	"io"
 	"io/fs"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -37,22 +36,12 @@ var ErrCut = exitcode.New(exitcode.NoDump, "the stream of the dump is cut short"
 // StreamName is what errors call a stream.
 const StreamName = "the stream"
 
-// plain returns the name that a file has in a dump that is not encrypted, and whether it is
-// encrypted; false if it is no file of a dump.
-func plain(name string) (base string, encrypted, ok bool) {
-	if name == format.InventoryName {
-		return name, true, true
-	}
-	base, encrypted = strings.CutSuffix(name, format.EncryptedSuffix)
-	return base, encrypted, format.IsFileName(base)
-}
-
 // isLast reports whether a file ends its dump.
 func isLast(name string) bool { return name == format.ManifestName || name == format.InventoryName }
 
 // rank is where a file stands in a stream.
 func rank(name string) int {
-	switch base, _, _ := plain(name); base {
+	switch plain, _, _ := format.ParseFileName(name); plain {
 	case format.InfoName:
 		return 0
 	case format.ConflictsName, format.SkippedName:

@@ -55,7 +55,7 @@ func (r *Reader) Next() (string, error) {
 
 // check refuses what no writer of streams writes.
 func (r *Reader) check(h *tar.Header) error {
-	_, encrypted, ok := plain(h.Name)
+	_, encrypted, ok := format.ParseFileName(h.Name)
 	limit := int64(maxBytes)
 	if rank(h.Name) == 0 || rank(h.Name) >= 3 {
 		limit = format.MaxManifest + format.MaxManifest/1024 + 1<<20 // encrypted it is a little larger
