@@ -2,7 +2,6 @@ package storage
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -65,9 +64,9 @@ type stream struct {
 	off, end int64
 	whole    bool // one request gives all: the library checks what it knows of the object's checksum
 
-	body  io.ReadCloser
-	watch *watch
-	tries int // without a byte
+	body   io.ReadCloser
+	watch  *watch
+	failed int // tries in a row, without a byte
 }
 
 func (s *stream) Read(p []byte) (int, error) {
@@ -75,7 +74,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		n, err := s.once(p[:min(int64(len(p)), s.end-s.off)])
 		if n > 0 {
 			s.off += int64(n)
-			s.tries = 0
+			s.failed = 0
 			return n, nil
 		}
 		if err == nil {
@@ -84,13 +83,9 @@ func (s *stream) Read(p []byte) (int, error) {
 		if context.Cause(s.ctx) != nil {
 			return 0, context.Cause(s.ctx)
 		}
-		err = s.r.b.failure("read", s.r.name, err)
-		s.tries++
-		if !errors.Is(err, ErrUnavailable) || s.tries >= s.r.b.tries() {
+		s.failed++
+		if err := s.r.b.pause(s.ctx, s.failed, s.r.b.failure("read", s.r.name, err)); err != nil {
 			return 0, err
-		}
-		if stopped := s.r.b.pause(s.ctx, s.r.b.wait<<(s.tries-1)); stopped != nil {
-			return 0, stopped
 		}
 	}
 	return 0, s.atEnd()

@@ -21,7 +21,6 @@ const (
 // try runs f until it succeeds, or fails in a way that another try cannot mend. It is not tried
 // again when the context of the bucket has ended.
 func (b *Bucket) try(op, name string, f func(context.Context) error) error {
-	wait := b.wait
 	for n := 1; ; n++ {
 		err := f(b.work)
 		if err == nil {
@@ -32,33 +31,28 @@ func (b *Bucket) try(op, name string, f func(context.Context) error) error {
 			return fmt.Errorf("%w (%s %s: %w)", ended, op, b.Path(name), err)
 		}
 		err = b.failure(op, name, b.explained(b.work, err))
-		if !errors.Is(err, ErrUnavailable) || n >= b.tries() {
+		if err := b.pause(b.work, n, err); err != nil {
 			return err
 		}
-		if stopped := b.pause(b.ctx, wait); stopped != nil {
-			return fmt.Errorf("%w (%w)", stopped, err)
-		}
-		wait *= 2
 	}
 }
 
-func (b *Bucket) tries() int {
+// pause waits before another try, when so many have failed in a row, unless ctx ends, or that of
+// the bucket; or it returns the error of the last, if no other can mend that.
+func (b *Bucket) pause(ctx context.Context, failed int, err error) error {
+	most := firstTries
 	if b.reached.Load() {
-		return tries
+		most = tries
 	}
-	return firstTries
-}
-
-// pause waits, unless ctx ends, or that of the bucket.
-func (b *Bucket) pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
+	if !errors.Is(err, ErrUnavailable) || failed >= most {
+		return err
+	}
 	select {
-	case <-t.C:
+	case <-time.After(b.wait << (failed - 1)):
 		return nil
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return fmt.Errorf("%w (%w)", context.Cause(ctx), err)
 	case <-b.ctx.Done():
-		return context.Cause(b.ctx)
+		return fmt.Errorf("%w (%w)", context.Cause(b.ctx), err)
 	}
 }
