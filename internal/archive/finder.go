@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bytes"
-	"io"
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -132,29 +131,33 @@ func (a *Archive) Changes(db int, keep func(format.ChunkInfo) bool, each func(na
 type NameCursor struct {
 	cursors
 	next []byte // from which on the next name is
+	at   []byte
 }
 
 // Names returns a cursor before the first name that is not before start.
 func (a *Archive) Names(db int, start []byte) *NameCursor {
-	return &NameCursor{a.cursors(db, allChunks, true, (*Archive).someRecords), start}
+	return &NameCursor{cursors: a.cursors(db, allChunks, true, (*Archive).someRecords), next: start}
 }
 
-// Next returns the next name, valid until the next call, and io.EOF at the end.
-func (c *NameCursor) Next() ([]byte, error) {
+// At returns the name at hand; nil: there is none, before the first and behind the last.
+func (c *NameCursor) At() []byte { return c.at }
+
+// Next goes on to the next name.
+func (c *NameCursor) Next() error {
 	var first *Cursor
 	for _, s := range c.cursors {
 		if _, err := s.reach(c.next); err != nil {
-			return nil, err
+			return err
 		}
 		if s.name != nil && (first == nil || bytes.Compare(s.name, first.name) < 0) {
 			first = s
 		}
 	}
-	if first == nil {
-		return nil, io.EOF
+	if c.at = nil; first != nil {
+		c.next = after(first.name)
+		c.at = c.next[:len(c.next)-1]
 	}
-	c.next = after(first.name)
-	return c.next[:len(c.next)-1], nil
+	return nil
 }
 
 // Has goes on to a name, which is not before the one before, and reports whether it is there.

@@ -3,7 +3,6 @@ package archive
 import (
 	"bytes"
 	"context"
-	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -182,8 +181,9 @@ func notNamed(deltas []*Archive, c format.ChunkInfo, keys []format.SkippedKey) (
 type SkippedCursor struct {
 	a      *Archive
 	chunks []format.ChunkInfo
-	keys   []format.SkippedKey // of the chunk at hand
+	keys   []format.SkippedKey // that are left of the chunk at hand
 	start  []byte
+	at     *format.SkippedKey
 }
 
 // SkippedKeys returns a cursor before the first skipped key that is not before start.
@@ -197,19 +197,22 @@ func (a *Archive) SkippedKeys(db int, t format.Type, start []byte) *SkippedCurso
 	return c
 }
 
-// Next returns the next key and why it was skipped, and io.EOF at the end.
-func (c *SkippedCursor) Next() (k format.SkippedKey, err error) {
+// At returns the key at hand; nil: there is none, before the first and behind the last.
+func (c *SkippedCursor) At() *format.SkippedKey { return c.at }
+
+// Next goes on to the next key.
+func (c *SkippedCursor) Next() (err error) {
 	for {
 		for len(c.keys) > 0 {
-			if k, c.keys = c.keys[0], c.keys[1:]; bytes.Compare(k.Key, c.start) >= 0 {
-				return k, nil
+			if c.at, c.keys = &c.keys[0], c.keys[1:]; bytes.Compare(c.at.Key, c.start) >= 0 {
+				return nil
 			}
 		}
-		if len(c.chunks) == 0 {
-			return k, io.EOF
+		if c.at = nil; len(c.chunks) == 0 {
+			return nil
 		}
 		if c.keys, err = c.a.skippedOf(c.chunks[0]); err != nil {
-			return k, err
+			return err
 		}
 		c.chunks = c.chunks[1:]
 		slices.SortStableFunc(c.keys, func(x, y format.SkippedKey) int { return bytes.Compare(x.Key, y.Key) })

@@ -27,7 +27,6 @@ type Comparison struct {
 	begun bool
 	rec   *format.Record // the dump's record at hand; nil: there is none left
 	at    int            // the element in it, or the byte of a string
-	skips [][]byte       // the key at hand of each of skipped; nil: there is none left
 	key   []byte         // that the pass found last; nil: none yet
 	there bool           // and that is there
 	same  bool           // what has come of it is what the dump has
@@ -156,8 +155,8 @@ func (c *Comparison) meet(key []byte) (forced bool, err error) {
 		return false, err
 	}
 	c.key, c.there = keep(c.key, key), true
-	for _, s := range c.skips {
-		forced = forced || s != nil && bytes.Equal(s, key)
+	for _, s := range c.skipped {
+		forced = forced || s.At() != nil && bytes.Equal(s.At().Key, key)
 	}
 	return forced, nil
 }
@@ -175,18 +174,18 @@ func (c *Comparison) reach(key []byte, with bool) error {
 		return key == nil && !with || n < 0 || n == 0 && with
 	}
 	for {
-		least := -1
-		for i, k := range c.skips {
-			if k != nil && isPast(k) && (least < 0 || bytes.Compare(k, c.skips[least]) < 0) {
-				least = i
+		var least *archive.SkippedCursor
+		for _, s := range c.skipped {
+			if k := s.At(); k != nil && isPast(k.Key) && (least == nil || bytes.Compare(k.Key, least.At().Key) < 0) {
+				least = s
 			}
 		}
 		b := c.rec
 		var err error
 		switch {
-		case least >= 0 && (b == nil || bytes.Compare(c.skips[least], b.Key) <= 0):
-			if err = c.differs(c.skips[least]); err == nil {
-				err = c.nextSkipped(least)
+		case least != nil && (b == nil || bytes.Compare(least.At().Key, b.Key) <= 0):
+			if err = c.differs(least.At().Key); err == nil {
+				err = least.Next()
 			}
 		case b != nil && isPast(b.Key):
 			if found := c.key != nil && c.there && bytes.Equal(c.key, b.Key); b.Part&format.PartFirst != 0 && !found {
@@ -221,9 +220,8 @@ func (c *Comparison) missing(b *format.Record) error {
 
 func (c *Comparison) begin() error {
 	c.begun = true
-	for i := range c.skipped {
-		c.skips = append(c.skips, nil)
-		if err := c.nextSkipped(i); err != nil {
+	for _, s := range c.skipped {
+		if err := s.Next(); err != nil {
 			return err
 		}
 	}
@@ -234,16 +232,6 @@ func (c *Comparison) begin() error {
 func (c *Comparison) next(key []byte) (err error) {
 	if c.rec, err = c.base.Seek(key); errors.Is(err, io.EOF) {
 		c.rec, err = nil, nil
-	}
-	return err
-}
-
-func (c *Comparison) nextSkipped(i int) error {
-	k, err := c.skipped[i].Next()
-	if errors.Is(err, io.EOF) {
-		c.skips[i], err = nil, nil
-	} else {
-		c.skips[i] = keep(nil, k.Key)
 	}
 	return err
 }

@@ -83,8 +83,12 @@ func Differing(a *archive.Archive) Names { return differing{a} }
 type differing struct{ a *archive.Archive }
 
 func (d differing) From(db int, start []byte) (Cursor, error) {
-	c := &differingCursor{names: d.a.Names(db, start), unlisted: d.a.SkippedKeys(db, format.TypeStream, start)}
-	return c, c.nextUnlisted()
+	c := &differingCursor{d.a.Names(db, start), d.a.SkippedKeys(db, format.TypeStream, start)}
+	if err := errors.Join(c.names.Next(), c.nextUnlisted()); err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 func (d differing) Bounds(db, n int) ([][]byte, error) {
@@ -106,48 +110,25 @@ func (d differing) Bounds(db, n int) ([][]byte, error) {
 type differingCursor struct {
 	names    *archive.NameCursor
 	unlisted *archive.SkippedCursor
-	skipped  *format.SkippedKey // the next of unlisted; nil: there is none
-	name     []byte             // the next of names, if held
-	held     bool
-	over     bool // there is no further one
 }
 
 func (c *differingCursor) nextUnlisted() error {
-	for c.skipped = nil; ; {
-		k, err := c.unlisted.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
+	for {
+		err := c.unlisted.Next()
+		if k := c.unlisted.At(); err != nil || k == nil || k.Reason == string(reader.Unlisted) {
 			return err
-		}
-		if k.Reason == string(reader.Unlisted) {
-			c.skipped = &k
-			return nil
 		}
 	}
 }
 
 func (c *differingCursor) Next() (Name, error) {
-	if !c.held && !c.over {
-		name, err := c.names.Next()
-		switch {
-		case err == nil:
-			c.name, c.held = name, true
-		case errors.Is(err, io.EOF):
-			c.over = true
-		default:
-			return Name{}, err
-		}
-	}
-	if s := c.skipped; s != nil && (!c.held || bytes.Compare(s.Key, c.name) <= 0) {
+	switch name, s := c.names.At(), c.unlisted.At(); {
+	case s != nil && (name == nil || bytes.Compare(s.Key, name) <= 0):
 		return Name{Key: s.Key, Unlisted: s.Detail}, c.nextUnlisted()
+	case name != nil:
+		return Name{Key: name}, c.names.Next()
 	}
-	if !c.held {
-		return Name{}, io.EOF
-	}
-	c.held = false
-	return Name{Key: c.name}, nil
+	return Name{}, io.EOF
 }
 
 func (c *differingCursor) Close() { c.names.Close() }
