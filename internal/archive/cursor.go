@@ -98,13 +98,10 @@ func (s *Cursor) reach(key []byte) (is bool, err error) {
 }
 
 // Seek goes on to the next record whose key is not before key, and returns it, valid until the next
-// call; io.EOF: there is none. With nil that is the next record.
+// call; nil: there is none. With a nil key that is the next record.
 func (s *Cursor) Seek(key []byte) (*format.Record, error) {
-	if err := s.seek(key); err != nil {
+	if err := s.seek(key); err != nil || s.name == nil {
 		return nil, err
-	}
-	if s.name == nil {
-		return nil, io.EOF
 	}
 	return s.src.Record(), nil
 }

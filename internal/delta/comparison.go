@@ -2,8 +2,6 @@ package delta
 
 import (
 	"bytes"
-	"errors"
-	"io"
 	"math"
 	"slices"
 
@@ -192,7 +190,7 @@ func (c *Comparison) reach(key []byte, with bool) error {
 				err = c.missing(b)
 			}
 			if err == nil {
-				err = c.next(nil)
+				c.rec, err = c.base.Seek(nil)
 			}
 		default:
 			return nil
@@ -218,21 +216,14 @@ func (c *Comparison) missing(b *format.Record) error {
 	return nil
 }
 
-func (c *Comparison) begin() error {
+func (c *Comparison) begin() (err error) {
 	c.begun = true
 	for _, s := range c.skipped {
 		if err := s.Next(); err != nil {
 			return err
 		}
 	}
-	return c.next(c.Start())
-}
-
-// next goes on to the dump's next record that is not before key.
-func (c *Comparison) next(key []byte) (err error) {
-	if c.rec, err = c.base.Seek(key); errors.Is(err, io.EOF) {
-		c.rec, err = nil, nil
-	}
+	c.rec, err = c.base.Seek(c.Start())
 	return err
 }
 
@@ -282,11 +273,11 @@ func (c *Comparison) equal(r *format.Record) (bool, error) {
 }
 
 // more goes to the dump's next part of the key.
-func (c *Comparison) more() (bool, error) {
+func (c *Comparison) more() (is bool, err error) {
 	if c.rec.Part&format.PartLast != 0 {
 		return false, nil
 	}
-	err := c.next(nil)
+	c.rec, err = c.base.Seek(nil)
 	c.at = 0
 	return err == nil && c.rec != nil && c.rec.Part&format.PartFirst == 0, err
 }
