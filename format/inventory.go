@@ -63,8 +63,8 @@ func (in *Inventory) validate() error {
 	return nil
 }
 
-// ParseFileName returns the name that a file of a dump, encrypted or not, has in one that is not, and
-// whether it is encrypted; not ok: it is no file of a dump.
+// ParseFileName returns the name that a file of a dump, encrypted or not, has in one that is not,
+// and whether it is encrypted; not ok: it is no file of a dump.
 func ParseFileName(name string) (plain string, encrypted, ok bool) {
 	if name == InventoryName {
 		return name, true, true

@@ -34,14 +34,6 @@ type Comparison struct {
 // Listed counts what passes have found.
 type Listed struct{ Permanent, Expiring, Expired, Skipped int64 }
 
-// Add adds what another pass has found.
-func (l *Listed) Add(more Listed) {
-	l.Permanent += more.Permanent
-	l.Expiring += more.Expiring
-	l.Expired += more.Expired
-	l.Skipped += more.Skipped
-}
-
 // NewComparison returns a comparison of the pass that goes into seg with the keys of dumps, which
 // are a dump, or what one and the deltas behind it amount to and each of them by itself. Now tells
 // Unix ms by the source's clock: what has expired since is not missing, but where its name has

@@ -28,8 +28,8 @@ func (d *dumper) readDelta(ctx context.Context, counts *sourceCounts) error {
 		return err
 	}
 	defer names.Close()
-	c := &comparing{dumper: d, names: names, listed: map[keyspace]delta.Listed{}}
-	counts.found = c.found
+	c := &comparing{dumper: d, names: names, listed: map[int]listed{}}
+	counts.found = func(_ *format.Manifest, db int) listed { return c.listed[db] }
 	if d.w.Resumed() || names.Resumed() {
 		counts.not = "not all was compared by this run"
 	}
@@ -44,7 +44,7 @@ type comparing struct {
 	names *archive.Writer // of what differs
 
 	mu     sync.Mutex
-	listed map[keyspace]delta.Listed
+	listed map[int]listed // by database
 }
 
 // run compares, and reads what differs, unless that was read already.
@@ -84,21 +84,11 @@ func (c *comparing) into(db int, t format.Type, start []byte) segment {
 	return delta.NewComparison(c.base.dumps, db, t, c.names.Segment(db, t, start), now, func(l delta.Listed) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		sum := c.listed[keyspace{db, t}]
-		sum.Add(l)
-		c.listed[keyspace{db, t}] = sum
-	})
-}
-
-// found returns what the scan came to of a database.
-func (c *comparing) found(_ *format.Manifest, db int) listed {
-	all := listed{}
-	for k, l := range c.listed {
-		if k.db == db {
-			all[k.typ] = l
+		if c.listed[db] == nil {
+			c.listed[db] = listed{}
 		}
-	}
-	return all
+		c.listed[db].add(t, l)
+	})
 }
 
 // say says what the comparison, of all runs, came to.
@@ -110,8 +100,10 @@ func (c *comparing) say(differing *archive.Archive) {
 	what := "the source was"
 	if !c.names.Resumed() {
 		keys := int64(0)
-		for _, l := range c.listed {
-			keys += l.Permanent + l.Expiring
+		for _, all := range c.listed {
+			for _, l := range all {
+				keys += l.Permanent + l.Expiring
+			}
 		}
 		what = progress.Plural(keys, "key of the source was", "keys of the source were")
 	}

@@ -136,14 +136,20 @@ func (c *sourceCounts) compare(ctx context.Context, m *format.Manifest, log io.W
 // listed is what the listing of a database came to, by type.
 type listed map[format.Type]delta.Listed
 
+func (l listed) add(t format.Type, more delta.Listed) {
+	was := l[t]
+	l[t] = delta.Listed{
+		Permanent: was.Permanent + more.Permanent, Expiring: was.Expiring + more.Expiring,
+		Expired: was.Expired + more.Expired, Skipped: was.Skipped + more.Skipped,
+	}
+}
+
 // foundKeys sums up the chunks of a database by type.
 func foundKeys(m *format.Manifest, db int) listed {
 	all := listed{}
 	for _, c := range m.Chunks {
 		if c.DB == db {
-			l := all[c.Type]
-			l.Add(delta.Listed{Permanent: c.Keys - c.Expiring, Expiring: c.Expiring, Expired: c.Expired, Skipped: c.Skipped})
-			all[c.Type] = l
+			all.add(c.Type, delta.Listed{Permanent: c.Keys - c.Expiring, Expiring: c.Expiring, Expired: c.Expired, Skipped: c.Skipped})
 		}
 	}
 	return all
