@@ -80,15 +80,15 @@ func (d Display) Show(m *Meter) (stop func()) {
 // stop is called, which returns when end was. Back is told that the process was stopped, and goes
 // on.
 func Repeat(every time.Duration, show, back, end func()) (stop func()) {
-	quit, done := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(done)
+	quit := make(chan struct{})
+	var running sync.WaitGroup
+	running.Go(func() {
 		defer end()
 		repeat(every, show, back, quit)
-	}()
+	})
 	return sync.OnceFunc(func() {
 		close(quit)
-		<-done
+		running.Wait()
 	})
 }
 

@@ -169,7 +169,7 @@ func (j *job) record(ctx context.Context, s *server, dir string) error {
 // targets times loads and their verification.
 func (j *job) targets(ctx context.Context) error {
 	if j.half != "goals" {
-		redis, err := startRedis(ctx, j.dir)
+		redis, err := startRedis(j.dir)
 		if err != nil {
 			return fmt.Errorf("start redis-server: %w", err)
 		}

@@ -31,7 +31,7 @@ func (j *job) follows(ctx context.Context) (err error) {
 	if len(j.kvrocks) > 0 {
 		target, err = given(ctx, j.kvrocks[0])
 	} else {
-		target, err = startRedis(ctx, j.dir)
+		target, err = startRedis(j.dir)
 	}
 	if err != nil {
 		return fmt.Errorf("the target: %w", err)

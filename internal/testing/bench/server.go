@@ -18,6 +18,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 )
 
 // A server is one to dump or to load.
@@ -47,25 +48,6 @@ func startSim(ctx context.Context, args ...string) (*server, error) {
 		return nil, err
 	}
 	cmd := exec.CommandContext(ctx, path, append([]string{"sim"}, args...)...)
-	return started(cmd, "pikasim 3.5.5", func(line string) (string, bool) { return line, true })
-}
-
-// startRedis starts a redis-server that keeps everything in memory.
-func startRedis(ctx context.Context, dir string) (*server, error) {
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
-		return nil, err
-	}
-	addr := freeport.Addr()
-	port := addr[strings.LastIndexByte(addr, ':')+1:]
-	cmd := exec.CommandContext(ctx, path, "--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir)
-	return started(cmd, "redis-server", func(line string) (string, bool) {
-		return addr, strings.Contains(line, "Ready to accept connections")
-	})
-}
-
-// started starts a server and reads what it prints until a line says that it is ready.
-func started(cmd *exec.Cmd, name string, ready func(line string) (addr string, ok bool)) (*server, error) {
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -73,18 +55,20 @@ func started(cmd *exec.Cmd, name string, ready func(line string) (addr string, o
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	s := &server{name: name, close: func() {
+	addr, err := bufio.NewReader(out).ReadString('\n')
+	return &server{name: "pikasim 3.5.5", addr: strings.TrimSpace(addr), close: func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
-	}}
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if addr, ok := ready(lines.Text()); ok {
-			s.addr = addr
-			return s, nil
-		}
+	}}, err
+}
+
+// startRedis starts a redis-server that keeps everything in memory.
+func startRedis(dir string) (*server, error) {
+	s, err := redisserver.Run(freeport.Addr(), dir)
+	if err != nil {
+		return nil, err
 	}
-	s.close()
-	return nil, fmt.Errorf("%s did not start", name)
+	return &server{name: "redis-server", addr: s.Addr, close: s.Kill}, nil
 }
 
 // given is a real server on this host, which loses its data.

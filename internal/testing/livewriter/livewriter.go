@@ -57,14 +57,11 @@ func Start(t testing.TB, o Options) (stop func() Counts) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var counts Counts
 	var err error
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		counts, err = Write(ctx, o)
-	}()
+	var running sync.WaitGroup
+	running.Go(func() { counts, err = Write(ctx, o) })
 	stop = sync.OnceValue(func() Counts {
 		cancel()
-		<-done
+		running.Wait()
 		if err != nil {
 			t.Error(err)
 		}

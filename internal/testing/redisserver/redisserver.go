@@ -2,11 +2,14 @@
 package redisserver
 
 import (
+	"bufio"
+	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
@@ -17,7 +20,7 @@ type Server struct {
 	Addr string // host:port
 
 	cmd     *exec.Cmd
-	drained chan struct{} // closed when there is no more output
+	drained sync.WaitGroup // there is no more output
 }
 
 // Start starts a redis-server on a free port, which keeps nothing on disk unless args say so, and
@@ -31,42 +34,44 @@ func Start(t testing.TB, args ...string) *Server {
 // StartAt is Start on a port of the caller's choice.
 func StartAt(t testing.TB, addr string, args ...string) *Server {
 	t.Helper()
-	path, err := exec.LookPath("redis-server")
-	if err != nil {
+	if _, err := exec.LookPath("redis-server"); err != nil {
 		if os.Getenv("CI") == "true" {
 			t.Fatal("no redis-server is installed, and CI must have one")
 		}
 		t.Skip("NO redis-server IS INSTALLED: nothing is tested against a real one here")
 	}
-	_, port, err := net.SplitHostPort(addr)
+	s, err := Run(addr, t.TempDir(), args...)
 	if err != nil {
-		t.Fatal(err)
-	}
-	args = append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", t.TempDir()}, args...)
-	s := &Server{Addr: addr, cmd: exec.Command(path, args...), drained: make(chan struct{})}
-	out, err := s.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Kill)
-	var said strings.Builder
-	buf := make([]byte, 4096)
-	for !strings.Contains(said.String(), "Ready to accept connections") {
-		n, err := out.Read(buf)
-		said.Write(buf[:n])
-		if err != nil {
-			close(s.drained)
-			t.Fatalf("redis-server did not start: %s", said.String())
+	return s
+}
+
+// Run is StartAt without a test, in a directory. Who calls it kills the server.
+func Run(addr, dir string, args ...string) (*Server, error) {
+	_, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return nil, err
+	}
+	args = append([]string{"--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", dir}, args...)
+	s := &Server{Addr: addr, cmd: exec.Command("redis-server", args...)}
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := s.cmd.Start(); err != nil {
+		return nil, err
+	}
+	said := ""
+	for lines := bufio.NewScanner(out); !strings.Contains(said, "Ready to accept connections"); said += lines.Text() + "\n" {
+		if !lines.Scan() {
+			s.Kill()
+			return nil, fmt.Errorf("redis-server did not start: %s", said)
 		}
 	}
-	go func() {
-		defer close(s.drained)
-		_, _ = io.Copy(io.Discard, out)
-	}()
-	return s
+	s.drained.Go(func() { _, _ = io.Copy(io.Discard, out) })
+	return s, nil
 }
 
 // Signal sends the server a signal, such as SIGSTOP.
@@ -75,6 +80,6 @@ func (s *Server) Signal(sig os.Signal) error { return s.cmd.Process.Signal(sig) 
 // Kill kills the server with SIGKILL. It may be called again.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill()
-	<-s.drained
+	s.drained.Wait()
 	_ = s.cmd.Wait()
 }
