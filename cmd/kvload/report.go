@@ -51,9 +51,8 @@ func parseReport(v *command.Values) dumpreport.Lang {
 	v.Refuse(out == "-" && v.Bool("json"),
 		"--out - and --json would both write to standard output: name a file for the page")
 	for _, state := range v.StringSlice("state") {
-		if err := storage.Check(state); err != nil {
-			v.Refuse(true, "--state: %w", err)
-		}
+		err := storage.Check(state)
+		v.Refuse(err != nil, "--state: %w", err)
 	}
 	return command.Choose[dumpreport.Lang](v, "lang")
 }

@@ -262,10 +262,7 @@ func printValues(w io.Writer, c *cli.Context) error {
 	lines := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(lines, "# %s %s\n", c.App.Name, c.Command.Name)
 	for _, name := range slices.Sorted(slices.Values(flagNames(c.Command.Flags))) {
-		f, ok := flagOf(c.Command.Flags, name).(cli.DocGenerationFlag)
-		if !ok {
-			continue
-		}
+		f := flagOf(c.Command.Flags, name).(cli.DocGenerationFlag)
 		before, source := "", from[name]
 		if source == "" || name == "config" {
 			before = "# "

@@ -9,11 +9,9 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
@@ -38,9 +36,6 @@ func (s *Source) Open(ctx context.Context) (*archive.Archive, error) {
 }
 
 func (s *Source) open(ctx context.Context) (*archive.Archive, error) {
-	if err := storage.Check(s.Base); err != nil {
-		return nil, exitcode.Usagef("--base: %w", err)
-	}
 	if s.Base == "" {
 		return archive.OpenAny(ctx, s.Location, 0, s.Identities...)
 	}

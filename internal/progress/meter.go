@@ -54,7 +54,7 @@ type Meter struct {
 func NewMeter() *Meter { return newMeter(time.Now) }
 
 func newMeter(now func() time.Time) *Meter {
-	return &Meter{now: now, named: map[Name]*Counter{}, leftOut: map[string]int64{}, retries: noRetries()}
+	return &Meter{now: now, named: map[Name]*Counter{}, waits: map[string]*wait{}, leftOut: map[string]int64{}, retries: noRetries()}
 }
 
 // Also has phases shown in one more way, which ends after those before.

@@ -29,9 +29,6 @@ func (m *Meter) Wait(reason, detail string) (over func()) {
 			if w == nil {
 				w = &wait{since: now}
 				w.rate.at(now, 0, rateTime)
-				if m.waits == nil {
-					m.waits = map[string]*wait{}
-				}
 				m.waits[reason] = w
 			}
 			w.advance(now)
