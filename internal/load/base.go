@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -8,6 +9,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 )
 
 // openBefore opens what a delta follows: its base, and the deltas before.
@@ -31,6 +34,32 @@ func OpenChain(ctx context.Context, base, chain string, deltas, threads int, key
 		members = append(members, m)
 	}
 	return archive.OpenChain(ctx, base, members, threads, keys.Identities...)
+}
+
+// openBehind opens what a load and deltas behind it amount to.
+func (s *Spec) openBehind(ctx context.Context, id journal.Identity, behind []*loadstate.LaterError) (*archive.Archive, error) {
+	base, places := s.Dump, []string(nil)
+	if s.Number > 0 {
+		base = cmp.Or(s.Base, id.After.Base)
+		chain, _, _ := archive.ParseDeltaPath(s.Dump)
+		for n := 1; n < s.Number; n++ {
+			places = append(places, archive.DeltaPath(chain, n))
+		}
+		places = append(places, s.Dump)
+	}
+	for _, d := range behind {
+		places = append(places, d.Place)
+	}
+	members := make([]archive.Member, len(places))
+	for i, place := range places {
+		a, err := archive.OpenAny(ctx, place, 1, s.Keys.Identities...)
+		if err != nil {
+			return nil, err
+		}
+		a.Close()
+		members[i] = archive.Member{Number: i + 1, Location: place, Info: a.Manifest.Info, Finished: true}
+	}
+	return archive.OpenChain(ctx, base, members, s.Workers, s.Keys.Identities...)
 }
 
 // findBase returns where the base of a delta lies, as user or journal say; empty: nobody does.

@@ -24,10 +24,10 @@ func (j *job) conclude(ctx context.Context, there *Presence, list *leftout.Repor
 	behind, err := loadstate.Behind(ctx, jn)
 	j.SayBehind(ctx, behind, jn.Path(), j.log)
 	if j.Verify == nil {
-		if err == nil && behind == nil { // else what a delta may have deleted is not missed
+		if err == nil {
 			err = j.lookBack(ctx, there, sample, list)
 		}
-		return errors.Join(err, j.unsure(behind, jn), left)
+		return errors.Join(err, j.unsure(behind, jn.Unsure()), left)
 	}
 	if err == nil {
 		err = j.feed.Wait(ctx)
@@ -63,18 +63,17 @@ func (j *job) compared(behind *loadstate.LaterError, jn *journal.Journal, err er
 		err = nil
 	}
 	if j.delta != nil {
-		err = errors.Join(err, j.unsure(behind, jn))
+		err = errors.Join(err, j.unsure(behind, jn.Unsure()))
 	}
 	return err
 }
 
-// unsure is Unsure of what a journal says. If deltas are loaded behind, all is to be compared.
-func (j *job) unsure(behind *loadstate.LaterError, jn *journal.Journal) error {
-	s := j.Spec
+// unsure is Unsure, but if deltas are loaded behind, all is to be compared.
+func (s Spec) unsure(behind *loadstate.LaterError, why string) error {
 	if behind != nil {
 		s.Base, s.Dump, s.Number = cmp.Or(s.Base, s.Dump), behind.Place, behind.Number
 	}
-	return s.Unsure(jn.Unsure())
+	return s.Unsure(why)
 }
 
 // lookBack looks for keys of a load that is done, and notes in the journal that some are gone.
@@ -88,7 +87,7 @@ func (j *job) lookBack(ctx context.Context, there *Presence, keys []LoadedKey, l
 			return err
 		}
 	}
-	gone, err := there.lacking(ctx, keys, left)
+	gone, err := there.missed(ctx, keys, left, j.log)
 	if err != nil || len(gone) == 0 {
 		return err
 	}

@@ -239,8 +239,10 @@ func (p *inspection) checkBefore(ctx context.Context) error {
 		_, reached := p.Target.Target.Keyspaces[u[0].DB]
 		return !reached
 	})
+	before := p.Spec
+	before.Dump, before.Number = p.before.Location.Dump, p.before.Location.Number
 	for _, s := range p.before.Shards {
-		there := p.Presence(p.l, s.Journal, rules, p.retry)
+		there := before.Presence(p.l, s.Journal, rules, p.retry)
 		if err := there.Check(ctx, a, loadstate.AssignUnits(s.Shard, units), p.log); err != nil {
 			return err
 		}

@@ -78,7 +78,7 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	if o.Verify == nil {
 		chunks := max(1, lookedChunks/len(status.Shards))
 		return errors.Join(each(func(p *Presence, units []archive.Unit) error {
-			return o.lookBack(ctx, p, a, units, chunks, leftOut)
+			return o.lookBack(ctx, p, a, units, chunks, leftOut, log)
 		}), left)
 	}
 	return errors.Join(o.Verify(ctx, o.Spec, a, rules, leftOut, out, log), left)
@@ -103,15 +103,15 @@ func (o *FinishOptions) status(ctx context.Context, l *writer.Loader) (*loadstat
 }
 
 // lookBack looks for a sample of the keys of a shard, of so many chunks.
-func (o *FinishOptions) lookBack(ctx context.Context, p *Presence, a *archive.Archive, units []archive.Unit, chunks int, leftOut func() (io.ReadCloser, error)) error {
+func (o *FinishOptions) lookBack(ctx context.Context, p *Presence, a *archive.Archive, units []archive.Unit, chunks int, leftOut func() (io.ReadCloser, error), log io.Writer) error {
 	why := p.Journal.Unsure()
 	behind, err := loadstate.Behind(ctx, p.Journal)
-	if err == nil && behind == nil && why == "" {
+	if err == nil && why == "" {
 		var keys, gone []LoadedKey
 		if keys, err = p.sample(a, units, chunks, leftOut != nil); err == nil {
-			gone, err = p.lacking(ctx, keys, leftOut)
+			gone, err = p.missed(ctx, keys, leftOut, log)
 			why = p.lacks(len(gone), len(keys))
 		}
 	}
-	return errors.Join(err, o.Unsure(why))
+	return errors.Join(err, o.unsure(behind, why))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
@@ -64,6 +65,19 @@ func (p *Presence) lacks(gone, of int) string {
 		p.Target.Addr, gone, progress.Plural(of, "sampled key", "sampled keys"))
 }
 
+// missed is lacking, without what deltas that are loaded behind have deleted.
+func (p *Presence) missed(ctx context.Context, keys []LoadedKey, list func() (io.ReadCloser, error), log io.Writer) ([]LoadedKey, error) {
+	gone, err := p.lacking(ctx, keys, list)
+	if err != nil || len(gone) == 0 {
+		return nil, err
+	}
+	behind, err := loadstate.AllBehind(ctx, p.Journal)
+	if err == nil {
+		gone, _, err = p.notDeleted(ctx, behind, gone, len(keys), log)
+	}
+	return gone, err
+}
+
 // lacking returns which keys are not on the target, though the load has written them and they have
 // not expired. List opens what was left out; nil: no key of that is among them.
 func (p *Presence) lacking(ctx context.Context, keys []LoadedKey, list func() (io.ReadCloser, error)) (gone []LoadedKey, err error) {
@@ -95,6 +109,9 @@ func (p *Presence) lacking(ctx context.Context, keys []LoadedKey, list func() (i
 // notListed takes away the keys that are listed as left out.
 func notListed(gone []LoadedKey, list func() (io.ReadCloser, error)) ([]LoadedKey, error) {
 	f, err := list()
+	if f == nil && err == nil {
+		return gone, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read the report of what was left out: %w", err)
 	}

@@ -2,6 +2,7 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,12 +41,14 @@ type Presence struct {
 	Rename  func(db int, kind format.Kind, key []byte) (newKey []byte, leaveOut string)
 	Expire  func(expire int64) (newExpire int64, short bool) // nil: as it is
 	Retry   retry.Policy                                     // the zero value: nothing is retried
+
+	spec *Spec // of the load; nil: no deltas are behind it
 }
 
 // Check refuses a target that holds, in some database, none of a sample of the keys that the load
 // has written, or no key at all where none can be sampled. Keys that the applications have deleted
-// since, or that have expired, are no reason: one that is there is enough. Below deltas, which may
-// have deleted all, it is a warning.
+// since, or that have expired, are no reason: one that is there is enough. Nor are those that
+// deltas which are loaded behind have deleted.
 func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archive.Unit, log io.Writer) error {
 	s := p.Journal.Stats()
 	loaded := map[int][]archive.Unit{}
@@ -55,37 +58,61 @@ func (p *Presence) Check(ctx context.Context, a *archive.Archive, units []archiv
 			loaded[u[0].DB] = append(loaded[u[0].DB], u)
 		}
 	}
+	behind, err := loadstate.AllBehind(ctx, p.Journal)
+	if err != nil {
+		return err
+	}
 	var gone []string // databases of so few keys that these may have been used up while the others are there
-	seen := false
+	seen, sampled := false, false
 	for db, units := range loaded {
 		missing, found, err := p.look(ctx, a, db, units)
+		sampled = sampled || found || len(missing) > 0
+		if err == nil && !found && len(missing) > 0 {
+			missing, found, err = p.notDeleted(ctx, behind, missing, len(missing), log)
+		}
 		if err != nil {
 			return err
 		}
-		what := fmt.Sprintf("none of %s of database %d", progress.Plural(missing, "sampled key", "sampled keys"), db)
+		what := fmt.Sprintf("none of %s of database %d", progress.Plural(len(missing), "sampled key", "sampled keys"), db)
 		switch {
 		case found:
 			seen = true
-		case missing >= few:
-			return p.emptied(ctx, log, what, s.Keys)
-		case missing > 0:
+		case len(missing) >= few:
+			return p.emptied(ctx, what, s.Keys)
+		case len(missing) > 0:
 			gone = append(gone, what)
 		}
 	}
-	if len(gone) > 0 && !seen {
-		return p.emptied(ctx, log, strings.Join(gone, " and "), s.Keys)
+	if len(gone) > 0 && !seen && len(behind) == 0 {
+		return p.emptied(ctx, strings.Join(gone, " and "), s.Keys)
 	}
 	for _, what := range gone {
-		fmt.Fprintf(log, "warning: the target holds %s: kvload verify tells what is missing\n", what)
+		p.warn(log, fmt.Sprintf("the target holds %s: kvload verify tells what is missing", what))
 	}
 	if seen || s.Keys <= s.Expiring { // all may be over by now
 		return nil
 	}
 	n, _, err := p.Target.Count(ctx, 1, p.DBs...)
-	if err == nil && n == 0 {
-		err = p.emptied(ctx, log, "no key", s.Keys)
+	if err != nil || n > 0 { // of few keys that deltas have left, the look at the end says more
+		return err
 	}
-	return err
+	removed := int64(0)
+	for _, d := range behind {
+		removed += d.MayHaveRemoved()
+	}
+	if len(behind) > 0 && len(gone) == 0 && (sampled || s.Keys-s.Expiring <= removed) {
+		p.warn(log, fmt.Sprintf("the target %s holds no key: deltas that are loaded behind may have deleted them; kvload verify --in CHAIN tells", p.Target.Addr))
+		return nil
+	}
+	return p.emptied(ctx, "no key", s.Keys)
+}
+
+// warn says what does not end the run.
+func (p *Presence) warn(log io.Writer, text string) {
+	fmt.Fprintln(log, "warning:", text)
+	if p.spec != nil {
+		p.spec.Summary.Note(text)
+	}
 }
 
 // retry returns what a readback.Client asks whether to try again.
@@ -96,17 +123,23 @@ func (p *Presence) retry() readback.RetryFunc {
 	return p.Retry.Start().Wait
 }
 
-func (p *Presence) emptied(ctx context.Context, log io.Writer, what string, keys int64) error {
-	if behind, err := loadstate.Behind(ctx, p.Journal); err != nil || behind != nil {
-		fmt.Fprintf(log, "warning: the target %s holds %s: deltas that are loaded behind may have deleted them; kvload verify --in CHAIN tells\n", p.Target.Addr, what)
-		return err
+// emptied refuses a target that holds nothing of what was loaded. Below a delta all is missing.
+func (p *Presence) emptied(ctx context.Context, what string, keys int64) error {
+	help := "Remove " + p.Journal.Path() + " to load from the beginning"
+	if after := p.Journal.Bound().After; after != nil {
+		root, err := loadstate.Lowest(ctx, p.Journal)
+		if err != nil {
+			return err
+		}
+		help = fmt.Sprintf("Remove %s and load the base from the beginning (kvload load --uri redis://%s --in %s): all deltas are loaded anew behind it",
+			cmp.Or(root, p.Journal.Path()+", the journals of the deltas below"), p.Target.Addr, cmp.Or(after.Base, "BASE"))
 	}
-	return fmt.Errorf("%w: the target %s holds %s, but by the journal %s loaded: was it emptied? Remove %s to load from the beginning",
-		exitcode.ErrRefused, p.Target.Addr, what, progress.Plural(keys, "key was", "keys were"), p.Journal.Path())
+	return fmt.Errorf("%w: the target %s holds %s, but by the journal %s loaded: was it emptied? %s",
+		exitcode.ErrRefused, p.Target.Addr, what, progress.Plural(keys, "key was", "keys were"), help)
 }
 
 // look looks for keys of some of the units until one is found.
-func (p *Presence) look(ctx context.Context, a *archive.Archive, db int, units []archive.Unit) (missing int, found bool, err error) {
+func (p *Presence) look(ctx context.Context, a *archive.Archive, db int, units []archive.Unit) (missing []LoadedKey, found bool, err error) {
 	v := readback.New(p.Target.Target, db, p.retry())
 	defer func() { err = errors.Join(err, v.Close()) }()
 	n := min(len(units), sampledUnits)
@@ -130,7 +163,7 @@ func (p *Presence) look(ctx context.Context, a *archive.Archive, db int, units [
 			if len(gone) < len(some) {
 				return missing, true, nil
 			}
-			missing += len(gone)
+			missing = append(missing, gone...)
 		}
 	}
 	return missing, false, nil

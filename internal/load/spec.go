@@ -191,7 +191,7 @@ func (s *Spec) Retry(log io.Writer) retry.Policy {
 
 // Presence looks whether what a journal has loaded is on the target.
 func (s *Spec) Presence(l *writer.Loader, j *journal.Journal, rules *rewrite.Rules, retry retry.Policy) *Presence {
-	return &Presence{Target: l, Journal: j, DBs: s.DBs(), Keep: s.Filter.Key(), Rename: rules.Rename, Expire: rules.Expire, Retry: retry}
+	return &Presence{Target: l, Journal: j, DBs: s.DBs(), Keep: s.Filter.Key(), Rename: rules.Rename, Expire: rules.Expire, Retry: retry, spec: s}
 }
 
 // SayBehind says, if deltas were loaded behind a load that is done, of which the state is at root,

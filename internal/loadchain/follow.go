@@ -87,6 +87,9 @@ type follower struct {
 func (f *follower) run(ctx context.Context) error {
 	n, err := f.begin(ctx)
 	if err == nil {
+		err = f.knowsBase(ctx, n)
+	}
+	if err == nil {
 		defer f.release()
 		err = f.hold(ctx, n, f.done)
 	}

@@ -105,6 +105,26 @@ func (f *follower) position(ctx context.Context) (int, error) {
 	return f.passed(ctx, last)
 }
 
+// knowsBase refuses deltas that are loaded if the journal of their base, which they knew, is gone:
+// nobody can tell any more whether the target holds what lies below them.
+func (f *follower) knowsBase(ctx context.Context, n int) error {
+	if f.done == nil || f.BaseLoaded {
+		return nil
+	}
+	_, j, err := f.open(ctx, n)
+	if err != nil || j == nil {
+		return err
+	}
+	if after := j.Bound().After; after == nil || after.Loaded.IsZero() { // begun with --base-loaded
+		return nil
+	}
+	_, err = f.base(ctx, f.done.Delta.Base)
+	if errors.As(err, new(*loadstate.NoJournalError)) {
+		return err
+	}
+	return nil
+}
+
 // passed goes on behind a delta of which no journal is found, for one behind it was loaded: a lost
 // journal must not have it loaded once more, over what is newer.
 func (f *follower) passed(ctx context.Context, last int) (int, error) {

@@ -3,6 +3,7 @@ package loadchain
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -48,12 +49,54 @@ func TestFollowEmptied(t *testing.T) {
 	c.load(c.base)
 	c.delta(smalldump.String("a", "1"), smalldump.String("b", "1"))
 	c.follow(false, 0)
+	c.delta(smalldump.String("b", "2"))
+	c.follow(false, 0, "delta 2: loaded 1 key")
 	c.follow(false, 0, "nothing was sent")
 	c.m.FlushAll()
-	c.follow(false, 5, "")
+	state := c.base.Dump + ".load/" + strings.ReplaceAll(c.m.Addr(), ":", "_")
+	says := "Remove " + state + " and load the base from the beginning (kvload load --uri redis://" + c.m.Addr() + " --in " + c.base.Dump + "): all deltas are loaded anew behind it"
+	c.follow(false, 5, says)
 	c.delta(smalldump.String("c", "1"))
-	c.follow(false, 5, "")
+	c.follow(false, 5, says)
 	c.holds("")
+	if err := os.RemoveAll(state); err != nil {
+		t.Fatal(err)
+	}
+	c.base.Resume = true
+	c.load(c.base)
+	c.follow(false, 0, "delta 1: ", "delta 2: ", "delta 3: loaded 1 key")
+	c.holds("a=string b=string c=string")
+}
+
+// TestFollowLostBase: if the journal of the base is lost, however many deltas are loaded, nobody
+// knows whether the target holds the base, unless it was loaded by others from the beginning.
+func TestFollowLostBase(t *testing.T) {
+	for deltas := 1; deltas < 4; deltas++ {
+		for _, loaded := range []bool{false, true} {
+			c := newChain(t, smalldump.String("a", "0"))
+			c.load(c.base)
+			lose := func() {
+				if err := os.RemoveAll(c.base.Dump + ".load"); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if c.base.BaseLoaded = loaded; loaded {
+				lose()
+			}
+			for i := range deltas {
+				c.delta(smalldump.String("b", fmt.Sprint(i)))
+			}
+			c.follow(false, 0)
+			lose()
+			c.base.BaseLoaded = false
+			if !loaded {
+				c.follow(false, 5, "holds no journal of a load of it", "load it first (kvload load", "--base-loaded if the target holds it")
+				c.follow(true, 5, "holds no journal of a load of it")
+			}
+			c.base.BaseLoaded = true
+			c.follow(false, 0, "nothing was sent")
+		}
+	}
 }
 
 // TestFollowStoppedBehind: behind a delta whose load was stopped, the one before it is not missed:
@@ -202,5 +245,76 @@ func TestFollowLacks(t *testing.T) {
 	a.Close()
 	if text := strings.Join(s.Summary.Notes, "\n"); !strings.Contains(log.String(), lacks) || !strings.Contains(text, "the chain up to delta 2 "+lacks) {
 		t.Errorf("%s%s", log.String(), text)
+	}
+}
+
+// TestBelowEmptied: a load of the base that runs again with --resume misses what the deltas behind
+// it have not deleted, and calls no target that was emptied done.
+func TestBelowEmptied(t *testing.T) {
+	text := func(n int) format.Record { return smalldump.String(fmt.Sprintf("k%02d", n), "1") }
+	gone := func(from, to int) (all []format.Record) {
+		for i := from; i < to; i++ {
+			all = append(all, smalldump.Deleted(fmt.Sprintf("k%02d", i)))
+		}
+		return all
+	}
+	empty := func(c *chain) { c.m.FlushAll() }
+	others := func(c *chain) { c.m.FlushAll(); c.m.Set("of", "others") }
+	hll := append(gone(0, 29), hyperloglog("k29"))
+	for _, tc := range []struct {
+		name   string
+		deltas [][]format.Record
+		since  func(*chain)
+		code   int
+		says   string
+		noted  string
+	}{
+		{"others write, of many keys", [][]format.Record{{text(4), smalldump.Deleted("k05")}}, others, 5, "none of 29 sampled keys of database 0", ""},
+		{"nothing", [][]format.Record{{text(4)}}, func(*chain) {}, 0, "", ""},
+		{"emptied", [][]format.Record{{text(4)}}, empty, 5, "holds no key, but by the journal 30 keys were loaded: was it emptied? Remove ", ""},
+		{"others write", [][]format.Record{{text(4)}}, others, 4, "lacks 30 of 30 sampled keys", ""},
+		{"the deltas write", [][]format.Record{{smalldump.String("a", "1")}, {text(4)}}, func(c *chain) { c.m.FlushAll(); c.m.Set("a", "1"); c.m.Set("k04", "1") }, 4, "lacks 29 of 30 sampled keys", ""},
+		{"one key is gone", [][]format.Record{{text(4)}}, func(c *chain) { c.m.Del("k05") }, 4, "lacks 1 of 30 sampled keys", ""},
+		{"deleted by deltas", [][]format.Record{gone(0, 20), gone(20, 29)}, func(*chain) {}, 0, "", ""},
+		{"deleted by deltas, and one key is gone", [][]format.Record{gone(0, 20), gone(20, 28)}, func(c *chain) { c.m.Del("k28") }, 4, "lacks 1 of 30", ""},
+		{"deleted by deltas, and all is gone", [][]format.Record{gone(0, 5), {smalldump.Deleted("k05"), text(4)}}, empty, 5, "holds no key, but by the journal", ""},
+		{"all is deleted by deltas", [][]format.Record{gone(0, 30)}, func(*chain) {}, 0, "", "holds no key: deltas that are loaded behind may have deleted them"},
+		{"left out by deltas", [][]format.Record{hll}, func(*chain) {}, 0, "", ""},
+		{"the deltas are not kept", [][]format.Record{gone(0, 10)}, func(c *chain) { os.RemoveAll(c.dir + "/000001") }, 0, "", "lacks 10 of 30 sampled keys, and whether deltas behind have deleted them is not known"},
+		{"the deltas are not kept, and all is gone", [][]format.Record{gone(0, 10)}, func(c *chain) { os.RemoveAll(c.dir + "/000001"); others(c) }, 4, "lacks 30 of 30 sampled keys", "not known"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			c := newChain(t, thirty()...)
+			if strings.HasSuffix(tc.name, "many keys") {
+				c.base.Dump = smalldump.Make(t, smalldump.Options{ChunkBytes: 1 << 20}, thirty())
+				c.last = c.base.Dump
+			}
+			c.load(c.base)
+			for _, d := range tc.deltas {
+				c.delta(d...)
+			}
+			_ = Run(t.Context(), []load.Options{c.options()}, false, io.Discard, io.Discard)
+			tc.since(c)
+			for _, finish := range []bool{false, true} {
+				o, log := c.base, &bytes.Buffer{}
+				o.Resume, o.Summary = true, summary.New("test", "", "load")
+				err := error(nil)
+				if finish {
+					err = load.Finish(t.Context(), load.FinishOptions{Spec: o.Spec}, log, log)
+				} else {
+					err = load.Run(t.Context(), o, log, log)
+				}
+				code := 0
+				if err != nil {
+					code = load.ExitCode(err)
+				}
+				if notes := strings.Join(o.Summary.Notes, "\n"); code != tc.code || !strings.Contains(fmt.Sprint(err), tc.says) || !strings.Contains(notes, tc.noted) {
+					t.Errorf("finish %v: exit code %d, want %d with %q: %v\n%s\n%s", finish, code, tc.code, tc.says+tc.noted, err, log, notes)
+				}
+				if code == 4 && !strings.Contains(err.Error(), "--in "+c.dir+" --base "+c.base.Dump) {
+					t.Errorf("it names no comparison of all: %v", err)
+				}
+			}
+		})
 	}
 }

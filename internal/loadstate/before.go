@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/writer"
@@ -208,16 +210,50 @@ func Behind(ctx context.Context, j *journal.Journal) (*LaterError, error) {
 	return nil, err
 }
 
-// PlacesBehind returns where the deltas behind a load have put databases.
-func PlacesBehind(ctx context.Context, j *journal.Journal) (map[int]string, error) {
-	all := map[int]string{}
+// AllBehind returns all deltas behind a load, in their order.
+func AllBehind(ctx context.Context, j *journal.Journal) (all []*LaterError, err error) {
 	for {
 		later, err := Behind(ctx, j)
 		if later == nil {
 			return all, err
 		}
-		j = later.load
-		maps.Copy(all, j.Bound().Places)
+		all, j = append(all, later), later.load
+	}
+}
+
+// Places returns where the delta has put databases.
+func (e *LaterError) Places() map[int]string { return e.load.Bound().Places }
+
+// MayHaveRemoved is of how many keys that were there the load of the delta may have left none.
+func (e *LaterError) MayHaveRemoved() int64 {
+	deleted, _ := e.load.Deleted()
+	s := e.load.Stats()
+	return deleted + s.Dropped + s.Expiring
+}
+
+// LeftOut opens the list of what the load of the delta has left out; nil: nothing was.
+func (e *LaterError) LeftOut() (io.ReadCloser, error) {
+	if e.load.Stats().Left() == 0 {
+		return nil, nil
+	}
+	return storage.ReadLog(e.load.Store(), leftout.ListName(e.load))
+}
+
+// Lowest returns where the state of the load of the base is, of a delta's load; empty: not known.
+func Lowest(ctx context.Context, j *journal.Journal) (root string, err error) {
+	for {
+		after := j.Bound().After
+		if after == nil || after.Root == "" || after.Number == 1 {
+			if after != nil {
+				root = after.Root
+			}
+			return root, nil
+		}
+		status, err := ReadStatus(ctx, after.Root, nil)
+		if err != nil {
+			return "", err
+		}
+		j = status.Shards[0].Journal
 	}
 }
 

@@ -21,11 +21,13 @@ func Clear(ctx context.Context, o Options, log io.Writer) error {
 func (r *rollback) clear(ctx context.Context) error {
 	elsewhere := map[int]string{} // nobody has seen whether the target was empty there
 	for _, p := range r.shards {
-		behind, err := loadstate.PlacesBehind(ctx, p.journal)
+		behind, err := loadstate.AllBehind(ctx, p.journal)
 		if err != nil {
 			return err
 		}
-		maps.Copy(elsewhere, behind)
+		for _, d := range behind {
+			maps.Copy(elsewhere, d.Places())
+		}
 		if empty := p.none && r.common.Empty || !p.none && p.journal.WasEmpty(); !empty {
 			return fmt.Errorf("%w: the target was not empty before the load: --flush would remove more than the load wrote; leave it out", exitcode.ErrRefused)
 		}
