@@ -66,12 +66,7 @@ func verifyEach(c *cli.Context, s *summary.Summary) (all []string) {
 			if asks {
 				more = append(more, "--askpass")
 			}
-			for _, f := range s.Targets[i].Files {
-				if f.What == "journal" && c.IsSet("state") { // of this target
-					more = append(more, "--state", f.Path)
-				}
-			}
-			all = append(all, command.Next(c, "kvload verify", command.Of(c, "verify", append([]string{"state"}, command.Own...)...), more...))
+			all = append(all, command.Next(c, "kvload verify", command.Of(c, "verify", command.Own...), more...))
 		}
 	}
 	return all
@@ -89,6 +84,8 @@ func leftOut(s *summary.Summary) []string {
 
 func afterRollback(c *cli.Context, s *summary.Summary, err error) (next []string) {
 	switch {
+	case s.Result == summary.Refused && s.Instead != nil:
+		return command.Instead(c, s)
 	case s.Rollback == nil, s.Result == summary.Done && s.Chain != nil && s.Chain.Deltas == 0,
 		s.Result == summary.Left && len(s.LeftOut) == 0:
 		return nil // nothing was undone, or no list says what is left

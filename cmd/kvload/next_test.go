@@ -66,15 +66,28 @@ func TestNextOfTargets(t *testing.T) {
 		}
 		return cmd == "CLUSTER"
 	}}).Addr())
-	r := runCommand(args...)
-	var s summary.Summary
-	if err := json.Unmarshal([]byte(r.stdout), &s); err != nil || r.code != 3 || len(s.Next) != 2 {
-		t.Fatalf("exit code %d, next %q, %v\n%s%s", r.code, s.Next, err, r.stdout, r.stderr)
+	next := func(code int, args ...string) []string {
+		t.Helper()
+		r := runCommand(args...)
+		var s summary.Summary
+		if err := json.Unmarshal([]byte(r.stdout[strings.Index(r.stdout, "{"):]), &s); err != nil || r.code != code {
+			t.Fatalf("exit code %d, next %q, %v\n%s%s", r.code, s.Next, err, r.stdout, r.stderr)
+		}
+		return s.Next
 	}
-	for _, next := range s.Next {
+	args = strings.Fields(strings.TrimPrefix(next(0, append(args, "--dry-run")...)[0], "kvload "))
+	if slices.Contains(args, "--resume") || slices.Contains(args, "--dry-run") {
+		t.Errorf("behind a dry run %q is next", args)
+	}
+	loaded := next(3, append(args, "--json")...)
+	refused := next(5, append(args, "--json")...) // each is loaded
+	for _, next := range slices.Concat(loaded, refused) {
 		if r := runCommand(strings.Fields(strings.TrimPrefix(next, "kvload "))...); r.code != 0 {
 			t.Errorf("%s: exit code %d\n%s", next, r.code, r.stderr)
 		}
+	}
+	if len(loaded) != 2 || len(refused) != 2 {
+		t.Errorf("%q, %q", loaded, refused)
 	}
 }
 
@@ -112,6 +125,7 @@ func TestNextOfVerify(t *testing.T) {
 	says(4, behind, "load", "--resume", "--verify")
 	says(4, behind, "verify")
 	says(4, behind, "finish")
+	says(5, "rollback --uri "+m.Addr()+" --state "+at[5]+" --in "+chain, "rollback")
 	at = strings.Fields(strings.TrimPrefix(behind, "verify "))
 	says(0, "", "verify")
 }

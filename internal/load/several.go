@@ -39,6 +39,7 @@ func RunAll(ctx context.Context, targets []Options, out, log io.Writer) error {
 	}
 	a.CacheFrames(len(targets), sharedBytes)
 	first.Summary.Of(a.Manifest, first.Dump)
+	first.Summary.DryRun = first.DryRun
 	var servers []target.Options
 	for i := range targets {
 		servers = append(servers, targets[i].Target.Target)

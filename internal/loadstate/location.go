@@ -99,6 +99,25 @@ func TargetName(addr string) string {
 	}, addr)
 }
 
+// OfOne returns where the state of the load into one target is: state, or of a load into several,
+// whose states are below that by target, its own.
+func OfOne(ctx context.Context, state, target string) (string, error) {
+	if state == "" {
+		return "", nil
+	}
+	store, err := openThere(ctx, state)
+	if store == nil || err != nil {
+		return state, err
+	}
+	names, err := store.List()
+	own := TargetName(target) + "/"
+	if slices.Contains(names, journal.Name) || slices.Contains(names, shardsName) ||
+		!slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, own) }) {
+		return state, err
+	}
+	return storage.Join(state, TargetName(target)), nil
+}
+
 // Check refuses to put the state of shards, which names keys in clear, beside an encrypted dump in
 // a bucket unless that is asked for: whoever can read the one can read the other.
 func (l Location) Check(encrypted bool) error {

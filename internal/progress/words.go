@@ -9,14 +9,17 @@ import (
 	"unicode/utf8"
 )
 
-// pasted finds a command in a message that one is to paste.
-var pasted = regexp.MustCompile(`\b(pikadump|kvload) [a-z-]+ -`)
+var (
+	// pasted finds a command in a message that one is to paste, goesOn a line in which one goes on.
+	pasted = regexp.MustCompile(`\b(pikadump|kvload) [a-z-]+ -`)
+	goesOn = regexp.MustCompile(`^ +(--[a-z]|')`)
+)
 
 // atWords breaks a line between words where it would wrap within one. What begins with a command
 // has a line of its own, and is left to the terminal: broken, it could not be pasted.
 func atWords(line []byte, width int) []byte {
 	const margin = "  "
-	if utf8.RuneCount(line) <= width {
+	if utf8.RuneCount(line) <= width || goesOn.Match(line) {
 		return line
 	}
 	if at := pasted.FindIndex(line); at != nil {

@@ -19,6 +19,8 @@ func TestAtWords(t *testing.T) {
 		{"words before (kvload load --in dump), and behind\n", "words before\n  (kvload load --in dump), and behind\n"},
 		{"what comes before is broken: kvload load --uri redis://h\n", "what comes before is\n  broken:\n  kvload load --uri redis://h\n"},
 		{"   db    type   keys  elements\n", "   db    type   keys\n  elements\n"},
+		{"     --left-out /a/long/path\n", "     --left-out /a/long/path\n"},
+		{"     'a name of several words'\n", "     'a name of several words'\n"},
 		{"a question without end: ", "a question without\n  end: "},
 	} {
 		if got := string(atWords([]byte(tc.line), 20)); got != tc.want {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -42,10 +43,11 @@ func (r *rollback) undoFirst(ctx context.Context, later *loadstate.LaterError) e
 	if chain, _, ok := archive.ParseDeltaPath(place); ok {
 		place = chain
 	}
+	r.Summary.Instead = []string{"kvload rollback", "--in", place}
 	if r.Number > 0 {
-		place += fmt.Sprint(" --to ", r.Number)
+		r.Summary.Instead = append(r.Summary.Instead, "--to", fmt.Sprint(r.Number))
 	}
-	return fmt.Errorf("%w; undo the newest first: kvload rollback --uri redis://%s --in %s", newest, r.Target.Target.Addr, place)
+	return fmt.Errorf("%w; undo the newest first, with the other flags of this command: %s", newest, strings.Join(r.Summary.Instead, " "))
 }
 
 // deleted has the names put back that a delta has deleted, and others have not written since.
