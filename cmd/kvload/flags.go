@@ -113,12 +113,9 @@ func parseSpec(v *command.Values, server connect.Server) load.Spec {
 	}
 	s.Target.Target.Addr = server.Addr
 	several := len(v.StringSlice("uri")) > 1
-	v.Try(func() (err error) {
-		if !several {
-			s.State, err = loadstate.OfOne(v.Context.Context, s.State, server.Addr)
-		}
-		return err
-	})
+	if !several {
+		s.State = loadstate.OfOne(v.Context.Context, s.State, server.Addr)
+	}
 	v.Try(func() error {
 		return recall.Load(v.Context.Context, v, recall.Options{
 			Spec: &s, Command: v.Command.Name, Log: v.App.ErrWriter, Several: several,

@@ -185,10 +185,11 @@ func ended(ctx context.Context, app *cli.App, args []string, out *stdout, err er
 	err = interrupted(ctx, err)
 	code := Code(ctx, err, classify)
 	werr := conclude(app, args, err, code)
-	if err == nil {
-		if err = out.failed(werr); err != nil {
-			code = exitcode.Of(err, classify)
+	if lost := out.failed(werr); lost != nil && (err == nil || exitcode.IsEnd(err)) { // who has no result may not take it for one
+		if code = exitcode.Of(lost, classify); err != nil {
+			lost = fmt.Errorf("%w (%v)", lost, err)
 		}
+		err = lost
 	}
 	if err != nil {
 		show(app, args, err, code)

@@ -100,22 +100,22 @@ func TargetName(addr string) string {
 }
 
 // OfOne returns where the state of the load into one target is: state, or of a load into several,
-// whose states are below that by target, its own.
-func OfOne(ctx context.Context, state, target string) (string, error) {
+// whose states are below that by target, its own. Of what cannot be read it is state.
+func OfOne(ctx context.Context, state, target string) string {
 	if state == "" {
-		return "", nil
+		return ""
 	}
-	store, err := openThere(ctx, state)
-	if store == nil || err != nil {
-		return state, err
+	store, err := storage.Open(ctx, state)
+	if err != nil {
+		return state
 	}
-	names, err := store.List()
+	names, _ := store.List()
 	own := TargetName(target) + "/"
 	if slices.Contains(names, journal.Name) || slices.Contains(names, shardsName) ||
 		!slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, own) }) {
-		return state, err
+		return state
 	}
-	return storage.Join(state, TargetName(target)), nil
+	return storage.Join(state, TargetName(target))
 }
 
 // Check refuses to put the state of shards, which names keys in clear, beside an encrypted dump in
