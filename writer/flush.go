@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
@@ -66,7 +67,7 @@ func (w *Worker) mark() error {
 	p := checkpoint.Checkpoint{Record: w.records}
 	if k := w.open; k != nil && k.first < w.records {
 		switch {
-		case k.out != alive || !k.isString():
+		case k.out != alive || k.kind.Type() != format.TypeString:
 			p.Open = &checkpoint.OpenKey{First: k.first, Taken: k.taken, Bytes: k.bytes, Out: k.out != alive}
 		case k.queued > 0:
 			return nil

@@ -52,6 +52,3 @@ func (k *key) reset(r *format.Record) {
 // ordered reports whether a piece that is missing in the middle changes what the
 // pieces behind it mean, so that each must be answered before the next is sent.
 func (k *key) ordered() bool { return k.kind == format.List || k.kind == format.String }
-
-// isString reports whether k is written with SET.
-func (k *key) isString() bool { return k.kind == format.String || k.kind == format.HyperLogLog }

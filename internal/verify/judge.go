@@ -66,7 +66,7 @@ func (c *Checker) judgeMissing(k *key, now time.Time) {
 // judgeLength finds the elements that only the server has.
 func (k *key) judgeLength() {
 	switch {
-	case k.kind == format.String || k.kind == format.HyperLogLog:
+	case k.kind.Type() == format.TypeString:
 		return // told by the byte behind the last
 	case k.total >= 0 && !k.unsure:
 		k.extra = max(k.extra, k.total-k.found)
@@ -79,7 +79,7 @@ func (k *key) judgeLength() {
 
 // judgeTotals does for KeysOnly what comparing the elements does.
 func (k *key) judgeTotals(q *question.Question) {
-	if k.kind == format.String || k.kind == format.HyperLogLog {
+	if k.kind.Type() == format.TypeString {
 		if q.Total != k.wanted {
 			k.differ(WrongValue, nil, "%d bytes, want %d", q.Total, k.wanted)
 		}

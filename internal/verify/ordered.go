@@ -191,7 +191,7 @@ func (f *flow) answer(q *question.Question) error {
 		return f.elements(q)
 	case q.Kind == format.Stream:
 		return f.entries(q)
-	case q.Kind == format.String || q.Kind == format.HyperLogLog:
+	case q.Kind.Type() == format.TypeString:
 		return f.text(q)
 	}
 	return f.members(q)

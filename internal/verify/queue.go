@@ -19,7 +19,7 @@ func (c *Checker) queue(ctx context.Context, k *key, r *format.Record, borrowed 
 		it := c.add(k, 0)
 		it.Head, it.Tail, it.Length = true, true, true
 		return c.full(ctx)
-	case r.Kind == format.String || r.Kind == format.HyperLogLog:
+	case r.Kind.Type() == format.TypeString:
 		return c.queueString(ctx, k, r, borrowed)
 	}
 	return c.queueElements(ctx, k, r, borrowed)

@@ -153,7 +153,7 @@ func (c *Client) types(ctx context.Context, qs []*question.Question, wrong map[i
 			return c.failed(qs[a.question], a, a.Reply.String(), nil)
 		}
 		q := qs[a.question]
-		if q.Type = a.Reply.Text; q.Type == typeName(q.Kind) {
+		if q.Type = a.Reply.Text; q.Type == string(q.Kind.Type()) {
 			q.Type, q.Changed = "", "it was of another type while it was read"
 		}
 	}
@@ -206,7 +206,7 @@ func (c *Client) together(qs []*question.Question) (n int) {
 	for ; n < min(len(qs), togetherKeys); n++ {
 		q := qs[n]
 		bytes += q.Size
-		if !isText(q.Kind) || !isWhole(q) || q.Size == 0 || bytes > togetherBytes {
+		if q.Kind.Type() != format.TypeString || !isWhole(q) || q.Size == 0 || bytes > togetherBytes {
 			break
 		}
 	}

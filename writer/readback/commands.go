@@ -12,7 +12,7 @@ import (
 // several questions it comes before as well, to spare the rest if there is none; and of an empty
 // string, which looks the same when it is not there.
 func (c *Client) ask(q *question.Question, i int) {
-	if q.Head && (!q.Tail || isText(q.Kind) && q.Size == 0) {
+	if q.Head && (!q.Tail || q.Kind.Type() == format.TypeString && q.Size == 0) {
 		c.askExpiry(q, i)
 	}
 	c.askContent(q, i)
@@ -24,17 +24,6 @@ func (c *Client) ask(q *question.Question, i int) {
 func (c *Client) askExpiry(q *question.Question, i int) {
 	c.beginPlain(c.expiryCommand(), q.Key)
 	c.end(i, decodeExpiry)
-}
-
-// isText reports whether a key of that kind is a string to the target.
-func isText(kind format.Kind) bool { return kind == format.String || kind == format.HyperLogLog }
-
-// typeName is the type of a key of that kind to the target.
-func typeName(kind format.Kind) string {
-	if isText(kind) {
-		return format.String.String()
-	}
-	return kind.String()
 }
 
 // isWhole reports whether a question asks for all of its key.
