@@ -102,12 +102,10 @@ func (s *Status) Complete() error {
 			what = "shard " + p.String()
 		}
 		switch j := p.Journal; {
-		case !j.Undone().IsZero() && s.common != nil && j.Bound().Load != s.common.ID: // it was of a load before
+		case j.Began().IsZero(), !j.Undone().IsZero() && s.common != nil && j.Bound().Load != s.common.ID: // or it was of a load before
 			lacking = append(lacking, what+" was not begun")
 		case j.IsUndoing() || !j.Undone().IsZero():
 			return fmt.Errorf("%w: %s was undone, or is being undone (%s)", exitcode.ErrRefused, what, s.Root)
-		case j.Began().IsZero():
-			lacking = append(lacking, what+" was not begun")
 		case j.Finished().IsZero():
 			lacking = append(lacking, fmt.Sprintf("%s was begun on %s and has loaded %s", what, j.Began().Local().Format(second), progress.Plural(j.Stats().Keys, "key", "keys")))
 		}

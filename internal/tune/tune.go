@@ -142,25 +142,19 @@ func change(ctx context.Context, t *target.Target, k *serversettings.Keeper, log
 }
 
 func plan(ctx context.Context, a *admin.Admin) (list []serversettings.Change, err error) {
-	level, err := a.Setting(ctx, LogLevel)
-	if err != nil {
-		return nil, err
+	is := map[string]string{}
+	for _, name := range []string{LogLevel, BackgroundJobs, "workers"} {
+		if is[name], err = a.Setting(ctx, name); err != nil {
+			return nil, err
+		}
 	}
-	if level == "info" {
-		list = append(list, serversettings.Change{Address: a.Addr(), Name: LogLevel, Was: level, Set: "warning"})
+	if is[LogLevel] == "info" {
+		list = append(list, serversettings.Change{Address: a.Addr(), Name: LogLevel, Was: "info", Set: "warning"})
 	}
-	jobs, err := a.Setting(ctx, BackgroundJobs)
-	if err != nil {
-		return nil, err
-	}
-	workers, err := a.Setting(ctx, "workers")
-	if err != nil {
-		return nil, err
-	}
-	now, err1 := strconv.Atoi(jobs)
-	most, err2 := strconv.Atoi(workers)
+	now, err1 := strconv.Atoi(is[BackgroundJobs])
+	most, err2 := strconv.Atoi(is["workers"])
 	if most = min(most, mostJobs); err1 == nil && err2 == nil && now > 0 && now < most {
-		list = append(list, serversettings.Change{Address: a.Addr(), Name: BackgroundJobs, Was: jobs, Set: strconv.Itoa(most)})
+		list = append(list, serversettings.Change{Address: a.Addr(), Name: BackgroundJobs, Was: is[BackgroundJobs], Set: strconv.Itoa(most)})
 	}
 	return list, nil
 }
