@@ -22,8 +22,7 @@ func (s *keySource) ReadKeys(ctx context.Context, t format.Type, keys [][]byte, 
 // then: the key ends there, and so differs, until it is read again in another round.
 type keySink struct {
 	at      int
-	open    bool        // the last part of a key has not come
-	kind    format.Kind // of that key
+	kind    format.Kind // of the key whose last part has not come
 	expire  int64
 	dropped []byte      // key that was taken back
 	last    []byte      // key of the last record
@@ -45,7 +44,7 @@ func (s *keySink) Record(r *format.Record) error {
 		r = &u
 	}
 	s.last = append(s.last[:0], r.Key...)
-	s.open, s.kind, s.expire = r.Part&format.PartLast == 0, r.Kind, r.Expire
+	s.kind, s.expire = r.Kind, r.Expire
 	return s.each(s.at, r, "")
 }
 
@@ -54,7 +53,7 @@ func (s *keySink) Drop(key []byte, _ reader.Reason) error {
 	if s.dropped != nil && bytes.Equal(key, s.dropped) {
 		return nil
 	}
-	s.open, s.dropped = false, bytes.Clone(key)
+	s.dropped = bytes.Clone(key)
 	return s.each(s.at, &format.Record{Kind: s.kind, Key: s.dropped, Expire: s.expire, Part: format.PartLast}, "")
 }
 
