@@ -23,8 +23,7 @@ type tail struct {
 	mu    sync.Mutex
 	room  chan struct{} // is closed by the next cut
 	names map[int]map[string]struct{}
-	size  int       // bytes of them
-	until time.Time // up to which it has all writes, by the source's clock
+	size  int // bytes of them
 	tailState
 }
 
@@ -34,17 +33,14 @@ type tailState struct {
 	items   int
 	at      []format.BinlogPosition // behind the last item
 	last    []format.LastItem       // the items before at, where they are known
+	until   time.Time               // up to which it has all writes, by the source's clock
 	arrived time.Time               // when the last item did
 }
 
 // A cut is what a delta is made of.
 type cut struct {
+	tailState
 	names map[int][][]byte // by database, in order
-	count int
-	items int
-	to    []format.BinlogPosition
-	last  []format.LastItem
-	until time.Time
 }
 
 // newTail returns one that is behind the positions, and the last items before them. Keep reports
@@ -52,7 +48,7 @@ type cut struct {
 func newTail(at []format.BinlogPosition, last []format.LastItem, until time.Time, most int, keep func([]byte) bool) *tail {
 	return &tail{
 		most: most, bytes: nameBytes, keep: keep, full: make(chan struct{}, 1), room: make(chan struct{}),
-		names: map[int]map[string]struct{}{}, until: until, tailState: tailState{at: slices.Clone(at), last: slices.Clone(last), arrived: time.Now()},
+		names: map[int]map[string]struct{}{}, tailState: tailState{at: slices.Clone(at), last: slices.Clone(last), until: until, arrived: time.Now()},
 	}
 }
 
@@ -113,15 +109,18 @@ func (t *tail) reached(now time.Time, positions []format.BinlogPosition) bool {
 func (t *tail) state() tailState {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	s := t.tailState
-	s.at, s.last = slices.Clone(t.at), slices.Clone(t.last)
+	return t.tailState.clone()
+}
+
+func (s tailState) clone() tailState {
+	s.at, s.last = slices.Clone(s.at), slices.Clone(s.last)
 	return s
 }
 
 // cut takes what there is, and makes room.
 func (t *tail) cut() *cut {
 	t.mu.Lock()
-	c := &cut{count: t.count, items: t.items, to: slices.Clone(t.at), last: slices.Clone(t.last), until: t.until, names: map[int][][]byte{}}
+	c := &cut{t.tailState.clone(), map[int][][]byte{}}
 	slices.SortFunc(c.last, func(a, b format.LastItem) int { return cmp.Compare(a.DB, b.DB) })
 	all := t.names
 	t.names, t.count, t.size, t.items = map[int]map[string]struct{}{}, 0, 0, 0

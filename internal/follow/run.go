@@ -209,7 +209,7 @@ func (r *run) make(ctx context.Context, c *cut, threads int, last bool) (written
 		return false, err
 	}
 	source.Binlog = ends
-	to := r.c.to(c.to)
+	to := r.c.to(c.at)
 	info := format.NewDelta(r.o.Tool, time.Now(), source, r.c.base.Options, format.Delta{
 		Base: r.c.base.Dump, After: r.c.last().Dump, Number: number, Made: format.MadeByBinlog, From: r.c.at, To: to, Until: c.until, Last: last, Restarted: r.isRestarted(), LastItems: c.last,
 	})
@@ -234,7 +234,7 @@ func (r *run) make(ctx context.Context, c *cut, threads int, last bool) (written
 	if err != nil {
 		return false, err
 	}
-	if last && !isBehind(c.to, after) {
+	if last && !isBehind(c.at, after) {
 		w.Close()
 		return true, archive.Discard(ctx, location, r.o.Archive.Storage)
 	}
