@@ -1,18 +1,16 @@
 package objectstore
 
 import (
-	"bytes"
 	"cmp"
 	"context"
+	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
-	"mime/multipart"
 	"net/http"
-	"net/textproto"
 	"net/url"
 	"os"
 	"strconv"
@@ -180,15 +178,10 @@ func (b *googleBucket) Put(ctx context.Context, key string, body io.ReadSeeker, 
 	if err != nil {
 		return &Error{Err: err}
 	}
-	var parts bytes.Buffer
-	w := multipart.NewWriter(&parts)
-	first, _ := w.CreatePart(textproto.MIMEHeader{"Content-Type": {"application/json; charset=UTF-8"}}) // a Buffer takes all
-	_, _ = first.Write(about)
-	_, _ = w.CreatePart(textproto.MIMEHeader{"Content-Type": {contentType}})
-	before := parts.String()
-	_ = w.Close()
-	after := parts.String()[len(before):]
-
+	boundary := rand.Text()
+	before := "--" + boundary + "\r\nContent-Type: application/json; charset=UTF-8\r\n\r\n" + string(about) +
+		"\r\n--" + boundary + "\r\nContent-Type: " + contentType + "\r\n\r\n"
+	after := "\r\n--" + boundary + "--\r\n"
 	query := url.Values{"uploadType": {"multipart"}, "fields": {"size"}}
 	if replaces != Anything {
 		query.Set("ifGenerationMatch", cmp.Or(replaces, "0"))
@@ -199,7 +192,7 @@ func (b *googleBucket) Put(ctx context.Context, key string, body io.ReadSeeker, 
 		return &Error{Err: err}
 	}
 	r.ContentLength = int64(len(before)) + o.Size + int64(len(after))
-	r.Header.Set("Content-Type", "multipart/related; boundary="+w.Boundary())
+	r.Header.Set("Content-Type", "multipart/related; boundary="+boundary)
 	answer, err := b.do(r)
 	if err != nil {
 		return noBucket(err)
