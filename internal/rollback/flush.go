@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
@@ -31,6 +33,9 @@ func (r *rollback) clear(ctx context.Context) error {
 		if empty := p.none && r.common.Empty || !p.none && p.journal.WasEmpty(); !empty {
 			return fmt.Errorf("%w: the target was not empty before the load: --flush would remove more than the load wrote; leave it out", exitcode.ErrRefused)
 		}
+	}
+	if !slices.ContainsFunc(r.shards, func(p shardState) bool { return p.none || p.journal.Undone().IsZero() }) {
+		return r.mustBeEmpty(ctx)
 	}
 	if err := r.begin(); err != nil {
 		return err
@@ -57,3 +62,29 @@ func (r *rollback) clear(ctx context.Context) error {
 	}
 	return &exitcode.LeftOutError{Text: fmt.Sprintf("the target is cleared, but not what deltas have written into other places than their base (database and place: %v): clear those yourself", elsewhere)}
 }
+
+// mustBeEmpty refuses to clear a target once more: what it holds now the load has not written, or
+// the rollback has kept it.
+func (r *rollback) mustBeEmpty(ctx context.Context) error {
+	n, more, err := r.target.Count(ctx, countLimit, r.DBs()...)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return r.undoneAlready(ctx)
+	}
+	count := progress.Plural(n, "key", "keys")
+	if more {
+		count = "more than " + count
+	}
+	j := r.shards[0].journal
+	advice := "leave it out"
+	if j.Kept() > 0 {
+		advice = "kvload rollback --force removes those that it kept"
+	}
+	return fmt.Errorf("%w: this load was undone on %s, and the target holds %s of others: --flush would remove them; %s, or run FLUSHDB there yourself, in each place of the load",
+		exitcode.ErrRefused, j.Undone().Local().Format("2006-01-02 15:04:05 MST"), count, advice)
+}
+
+// countLimit is up to how many keys of a target are counted to say how many it has.
+const countLimit = 100_000

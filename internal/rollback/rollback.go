@@ -232,14 +232,19 @@ func (r *rollback) undo(ctx context.Context) error {
 		return err
 	}
 	if len(todo) == 0 {
-		r.Summary.Note("this load was undone already")
-		r.Summary.Rollback = &summary.Rollback{}
-		return r.end(ctx)
+		return r.undoneAlready(ctx)
 	}
 	if err := sum.left(r.common != nil); err != nil {
 		return err
 	}
 	return cmp.Or(r.end(ctx), sum.notRestored())
+}
+
+// undoneAlready ends a rollback that has nothing to do.
+func (r *rollback) undoneAlready(ctx context.Context) error {
+	r.Summary.Note("this load was undone already")
+	r.Summary.Rollback = &summary.Rollback{}
+	return r.end(ctx)
 }
 
 func (r *rollback) undoShard(ctx context.Context, p shardState, sum *counts) (err error) {

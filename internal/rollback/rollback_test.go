@@ -2,6 +2,7 @@ package rollback
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
@@ -370,6 +372,37 @@ func TestRaced(t *testing.T) {
 				t.Errorf("%s did not come", c.at)
 			}
 		})
+	}
+}
+
+// TestClearAgain: a target is cleared once: what others have written since the load was undone, or
+// a rollback has kept, is theirs.
+func TestClearAgain(t *testing.T) {
+	for name, undo := range map[string]func(context.Context, Options, io.Writer) error{"cleared": Clear, "undone": Run} {
+		for _, changed := range []bool{false, true} {
+			l := loadInto(t, start(t), false, smalldump.Options{}, []format.Record{smalldump.String("a", "1"), smalldump.String("b", "1")})
+			if changed {
+				l.Set("a", "of others")
+			}
+			if err := undo(t.Context(), l.o, io.Discard); err != nil && load.ExitCode(err) != exitcode.LeftOut {
+				t.Fatal(err)
+			}
+			kept := len(l.Keys())
+			if kept == 0 {
+				l.o.Summary = summary.New("test", "", "rollback")
+				if err := Clear(t.Context(), l.o, io.Discard); err != nil || l.o.Summary.Rollback.Removed != 0 || !strings.Contains(l.o.Summary.String(), "this load was undone already") {
+					t.Errorf("%s: %v\n%v", name, err, l.o.Summary)
+				}
+			}
+			l.Set("app", "live")
+			err := Clear(t.Context(), l.o, io.Discard)
+			says := []string{"was undone on", progress.Plural(kept+1, "key", "keys") + " of others", "FLUSHDB", map[bool]string{true: "--force", false: "leave it out"}[kept > 0]}
+			for _, says := range says {
+				if !errors.Is(err, exitcode.ErrRefused) || !strings.Contains(err.Error(), says) || len(l.Keys()) != kept+1 {
+					t.Errorf("%s, changed %v: %v does not say %q, %v", name, changed, err, says, l.Keys())
+				}
+			}
+		}
 	}
 }
 
