@@ -37,7 +37,7 @@ type call struct {
 	logged bool
 }
 
-// refusal is the error a command answers, with its code; an empty one answers nothing.
+// refusal is the error a command answers, with its code.
 type refusal string
 
 // fail ends the command with an error, as run answers it.

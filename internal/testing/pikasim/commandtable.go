@@ -121,7 +121,7 @@ func commands(v Version) map[string]*command {
 	add(reads, 2, xlen, "xlen")
 	add(reads, -4, xrange, "xrange")
 	add(reads, -2, xinfo, "xinfo")
-	add(writes, -3, blockingPop, "blpop", "brpop")
+	add(writes, 3, blockingPop, "blpop", "brpop")
 	add(reads, 1, multi, "multi", "discard", "exec")
 	if v.oneType() {
 		table["pkpatternmatchdel"].arity = -2

@@ -66,21 +66,13 @@ func pfmerge(c *call) {
 }
 
 // registers is the HyperLogLog of a name. 4.0 knows a plain string from one and says so; ≤3.5 read
-// beyond a shorter string, for which the connection closing stands.
+// beyond a shorter string, here as many zeros.
 func (c *call) registers(name string) (b []byte, found bool) {
-	t, other := find[text](c, name)
-	switch {
-	case other != noKind:
-		c.fail("ERR Invalid argument: WRONGTYPE, key: " + name + ", expect type: hyperloglog get type: " + other.String())
-	case t == nil:
-		return []byte{}, false
-	case c.db.oneType && !t.registers:
+	t, found := readName[text](c, name)
+	if found && c.db.oneType && !t.registers {
 		c.fail("ERR Invalid argument: WRONGTYPE, key: " + name + ",expect type: hyperloglog get type: string")
-	case len(t.b) != hllRegisters && len(t.b) != 0:
-		c.cut = true
-		c.fail("")
 	}
-	return t.b, true
+	return t.b, found
 }
 
 // estimate counts linearly, as Pika does below 2.5 members a register.

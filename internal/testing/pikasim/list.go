@@ -170,19 +170,11 @@ func rpoplpush(c *call) {
 	c.out.bulk(b)
 }
 
-// blockingPop is BLPOP and BRPOP key ... timeout, which do not wait here.
+// blockingPop is BLPOP and BRPOP key timeout, of a list that is there: it does not wait here.
 func blockingPop(c *call) {
-	c.logs()
-	for _, name := range c.args[1 : len(c.args)-1] {
-		l, found := readName[list](c, string(name))
-		if !found {
-			continue
-		}
-		pop := map[string]func() []byte{"lpop": l.popLeft, "rpop": l.popRight}
-		word := c.name[1:]
-		c.logs(words(word, string(name)))
-		c.out.list(name, pop[word]())
-		return
-	}
-	c.out.array(-1)
+	l, _ := read[list](c)
+	pop := map[string]func() []byte{"lpop": l.popLeft, "rpop": l.popRight}
+	word := c.name[1:]
+	c.logs(words(word, c.str(1)))
+	c.out.list(c.args[1], pop[word]())
 }

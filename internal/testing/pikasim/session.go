@@ -140,9 +140,8 @@ func (c *call) attempt(cmd *command) (ok bool) {
 		case nil:
 			ok = true
 		case refusal:
-			if *c.out = (*c.out)[:before]; failed != "" {
-				c.out.error(string(failed))
-			}
+			*c.out = (*c.out)[:before]
+			c.out.error(string(failed))
 		default:
 			panic(failed)
 		}

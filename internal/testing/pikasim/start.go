@@ -25,16 +25,9 @@ func Start(opt Options) (*Server, error) {
 		opt.Clock = time.Now
 	}
 	switch opt.Version {
-	case V340, V355, V400, V401:
-	case V236, V302, V303:
-		if opt.Databases != 1 {
-			return nil, fmt.Errorf("start simulated pika: %s has one database", opt.Version)
-		}
+	case V236, V302, V303, V340, V355, V400, V401:
 	default:
 		return nil, fmt.Errorf("start simulated pika: unknown version %q", opt.Version)
-	}
-	if opt.Databases < 1 || opt.Databases > 8 {
-		return nil, fmt.Errorf("start simulated pika: %d databases, want 1 to 8", opt.Databases)
 	}
 	listener, replicas, err := listen(opt)
 	if err != nil {

@@ -3,7 +3,6 @@ package pikasim
 import (
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/tidwall/redcon"
@@ -13,17 +12,13 @@ import (
 
 var lastStreamID = format.StreamID{Ms: math.MaxUint64, Seq: math.MaxUint64}
 
-// streamID reads ms or ms-seq; without -seq it takes the one given.
-func (c *call) streamID(text string, seq uint64) (id format.StreamID, whole bool) {
-	ms, tail, whole := strings.Cut(text, "-")
-	if !whole {
-		tail = strconv.FormatUint(seq, 10)
-	}
-	id, ok := format.ParseStreamID(ms + "-" + tail)
+// streamID reads ms-seq.
+func (c *call) streamID(text string) format.StreamID {
+	id, ok := format.ParseStreamID(text)
 	if !ok {
-		c.fail(badStreamID)
+		c.fail("ERR Invalid stream ID specified as stream ")
 	}
-	return id, whole
+	return id
 }
 
 // stream is entries by ID, with what XINFO STREAM tells. There are no groups.
@@ -43,33 +38,20 @@ func (s *stream) search(id format.StreamID) (int, bool) {
 	return slices.BinarySearchFunc(s.entries, id, func(e format.Entry, id format.StreamID) int { return e.ID.Compare(id) })
 }
 
-const badStreamID = "ERR Invalid stream ID specified as stream "
-
-// xadd is XADD key [MAXLEN|MINID threshold] id|ms-*|* field value ...
+// xadd is XADD key [MAXLEN|MINID threshold] id|* field value ...
 func xadd(c *call) {
 	at := 2
 	cut, trims := c.trimming(2)
 	if trims {
 		at = 4
 	}
-	word := strings.TrimSuffix(c.str(at), "-*")
-	auto := word == "*"
-	id, whole := format.StreamID{}, false
-	if !auto {
-		id, whole = c.streamID(word, 0)
-	}
 	s, found := read[stream](c)
-	if auto {
-		id.Ms = max(uint64(max(c.server.opt.Clock().UnixMilli(), 0)), s.last.Ms)
-	}
-	switch {
-	case whole && id == format.StreamID{}:
-		c.fail("ERR Invalid argument: The ID specified in XADD must be greater than 0-0")
-	case whole && id.Compare(s.last) <= 0:
-		c.fail("ERR Invalid argument: INVALID ID given")
-	case !whole && (id.Ms < s.last.Ms || id.Ms == s.last.Ms && s.last.Seq == math.MaxUint64):
-		c.fail("ERR Invalid argument: The ID specified in XADD is equal or smaller")
-	case !whole && id.Ms == s.last.Ms:
+	var id format.StreamID
+	if c.str(at) != "*" {
+		if id = c.streamID(c.str(at)); id.Compare(s.last) <= 0 {
+			c.fail("ERR Invalid argument: INVALID ID given")
+		}
+	} else if id.Ms = max(uint64(c.server.opt.Clock().UnixMilli()), s.last.Ms); id.Ms == s.last.Ms {
 		id.Seq = s.last.Seq + 1
 	}
 	if !found {
@@ -107,7 +89,7 @@ func (c *call) trimming(i int) (cut func(*stream) int, found bool) {
 		keep := c.number(i + 1)
 		return func(s *stream) int { return remove(s, s.size()-int(min(keep, math.MaxInt32))) }, true
 	case "minid":
-		id, _ := c.streamID(c.str(i+1), 0)
+		id := c.streamID(c.str(i + 1))
 		return func(s *stream) int { n, _ := s.search(id); return remove(s, n) }, true
 	}
 	return cut, false
@@ -128,8 +110,7 @@ func xtrim(c *call) {
 func xdel(c *call) {
 	var ids []format.StreamID
 	for i := 2; i < len(c.args); i++ {
-		id, _ := c.streamID(c.str(i), 0)
-		ids = append(ids, id)
+		ids = append(ids, c.streamID(c.str(i)))
 	}
 	s, _ := readSpelled[stream](c)
 	before := s.size()
@@ -165,14 +146,10 @@ func xlen(c *call) {
 
 // xrange is XRANGE key from to [COUNT n]; an ID after ( is left out.
 func xrange(c *call) {
-	from, to := c.streamBound(2, 0), c.streamBound(3, math.MaxUint64)
+	from, to := c.streamBound(2), c.streamBound(3)
 	limit := int64(math.MaxInt32)
 	if len(c.args) == 6 {
-		n, err := strconv.ParseInt(c.str(5), 10, 32)
-		if err != nil {
-			c.fail("ERR COUNT should be a integer greater than 0 and not bigger than INT32_MAX")
-		}
-		limit = n
+		limit = c.number(5)
 	}
 	s, _ := readSpelled[stream](c)
 	var list []format.Entry
@@ -201,17 +178,15 @@ type streamBound struct {
 	exclusive bool
 }
 
-func (c *call) streamBound(i int, seq uint64) (b streamBound) {
+func (c *call) streamBound(i int) streamBound {
 	switch c.str(i) {
 	case "-":
-		return b
+		return streamBound{}
 	case "+":
 		return streamBound{id: lastStreamID}
 	}
 	rest, exclusive := strings.CutPrefix(c.str(i), "(")
-	b.exclusive = exclusive
-	b.id, _ = c.streamID(rest, seq)
-	return b
+	return streamBound{c.streamID(rest), exclusive}
 }
 
 // xinfo is XINFO STREAM key. To the other forms Pika sends no reply or reads beyond its arguments.

@@ -52,15 +52,10 @@ func zrange(c *call) {
 	if len(c.args) > 4 && !with {
 		c.fail(syntax)
 	}
-	start, stop := c.number(2), c.number(3)
-	z, found := read[zset](c)
-	if !found {
-		c.out.array(0)
-		return
-	}
-	from, to := span(start, stop, z.size())
-	rows := c.fromLowest(z, to)
-	rows = rows[min(from, len(rows)):]
+	z, _ := read[zset](c)
+	from, to := span(c.number(2), c.number(3), z.size())
+	rows := z.fromLowest()
+	rows = rows[min(from, len(rows)):min(to, len(rows))]
 	width := 1
 	if with {
 		width = 2
@@ -74,21 +69,10 @@ func zrange(c *call) {
 	}
 }
 
-// fromLowest is up to n members by score as ZRANGE walks them: it starts at
-// the lowest finite score, which leaves out members of -inf, and does not see
-// where the key ends, so that members of the next key make up the number.
-func (c *call) fromLowest(z *zset, n int) []scored {
-	rows := slices.DeleteFunc(z.byScore(), func(s scored) bool { return s.score < -maxScore })
-	c.db.names[zsetKind].Ascend(c.str(1)+"\x00", func(_ string, r *record) bool {
-		if len(rows) >= n {
-			return false
-		}
-		if next, ok := r.value.(*zset); ok && next.size() > 0 {
-			rows = append(rows, next.byScore()...)
-		}
-		return true
-	})
-	return rows[:min(n, len(rows))]
+// fromLowest is the members by score as ZRANGE walks them: it starts at the lowest finite score,
+// which leaves out members of -inf. (A real one goes on into the next key for as many.)
+func (z *zset) fromLowest() []scored {
+	return slices.DeleteFunc(z.byScore(), func(s scored) bool { return math.IsInf(s.score, -1) })
 }
 
 // byScore is all members in the order of score, then member.
@@ -249,8 +233,6 @@ func zstore(c *call) {
 	c.out.integer(int64(out.size()))
 }
 
-const maxScore = math.MaxFloat64
-
 // formatScore prints a score as Pika does: whole numbers within 2^52 as such,
 // all else as %.17g in C's spelling, with -0, inf, -inf and nan.
 func formatScore(f float64) string {
@@ -269,8 +251,8 @@ func formatScore(f float64) string {
 	return strconv.FormatFloat(f, 'g', 17, 64)
 }
 
-// parseScore reads what C's strtod reads in full: also inf, nan and
-// hexadecimal, and numbers beyond the range as infinite.
+// parseScore reads what C's strtod reads in full, but no hexadecimal: also inf and nan, and numbers
+// beyond the range as infinite.
 func parseScore(s string) (float64, bool) {
 	if strings.Contains(s, "_") {
 		return 0, false // Go's alone
@@ -278,8 +260,6 @@ func parseScore(s string) (float64, bool) {
 	t := strings.ToLower(s)
 	if unsigned := strings.TrimLeft(t, "+-"); unsigned == "nan" && len(t)-len(unsigned) <= 1 {
 		return math.NaN(), true
-	} else if strings.HasPrefix(unsigned, "0x") && !strings.Contains(t, "p") {
-		t += "p0"
 	}
 	f, err := strconv.ParseFloat(t, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
