@@ -194,6 +194,7 @@ func (e *expiries) readTTLs(p *resp.Replies) {
 			e.said = append(e.said, said{ttl: ttl, before: now})
 		}
 		now = readTime(p) // behind this group, and before the next
+		e.x.s.saw(now)
 		for i := range e.said[from:] {
 			e.said[from+i].after = now
 		}

@@ -261,6 +261,7 @@ func (pc *pieces) sameExpiry(p *resp.Replies) error {
 	if p.Err() != nil {
 		return p.Err()
 	}
+	pc.w.s.saw(now)
 	at := int64(0)
 	if ttl >= 0 {
 		at = now + 1000*ttl

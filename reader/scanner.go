@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/resp"
@@ -35,6 +36,7 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 	if s.source, s.seen, err = identify(ctx, c); err != nil {
 		return nil, fmt.Errorf("look at %s: %w", o.Addr, o.explain(err))
 	}
+	s.saw(time.Now().UnixMilli() + s.source.ClockDifference)
 	d.recognize = func(ctx context.Context, c *conn) error {
 		err := s.seen.recognize(ctx, c)
 		if h := s.held.Load(); err == nil && h != nil {

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -358,5 +359,24 @@ func TestScanLarge(t *testing.T) {
 	}
 	if g := scanPass(t, s, NewPass(0, format.TypeHash, nil, nil)); g.parts < 10 {
 		t.Errorf("hash of 4 MB in %d parts: the piece did not adapt", g.parts)
+	}
+}
+
+// TestNow: the source's time is what its clock showed with the expiries that were read last.
+func TestNow(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	var ahead atomic.Int64
+	srv, c := startSim(t, pikasim.Options{Version: pikasim.V355, Clock: func() time.Time { return now.Add(time.Duration(ahead.Load())) }})
+	mustDo(t, c, "HSET", "k", "f", "v")
+	mustDo(t, c, "EXPIRE", "k", 100_000)
+	s := open(t, Options{Addr: srv.Addr()})
+	for _, d := range []time.Duration{0, -time.Hour, time.Hour} {
+		ahead.Store(int64(d))
+		if err := s.Scan(t.Context(), NewPass(0, format.TypeHash, nil, nil), newGathered(t)); err != nil {
+			t.Fatal(err)
+		}
+		if is := s.Now().Sub(now); is < d || is > d+time.Minute {
+			t.Errorf("%s: it is %s", d, is)
+		}
 	}
 }

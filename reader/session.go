@@ -11,12 +11,13 @@ import (
 
 // A session is what is known of the source once it was opened, and how it is read.
 type session struct {
-	o        Options
-	d        *dialer
-	source   *ServerInfo
-	seen     *identity
-	held     atomic.Pointer[Held]
-	unit     pttlUnit
+	o      Options
+	d      *dialer
+	source *ServerInfo
+	seen   *identity
+	held   atomic.Pointer[Held]
+	unit   pttlUnit
+	clock
 	listing  listing
 	hash     collection // how hashes are read
 	probe    []byte     // see probe

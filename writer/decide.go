@@ -1,16 +1,20 @@
 package writer
 
-import "github.com/pika2kvrocks/pika2kvrocks/format"
+import (
+	"context"
+
+	"github.com/pika2kvrocks/pika2kvrocks/format"
+)
 
 // decide gives k its name on the target and sees whether it is to be written. It reports whether
 // the name is the load's to write, also for a key that has expired or has too little to live.
-func (w *Worker) decide(k *key) bool {
+func (w *Worker) decide(ctx context.Context, k *key) bool {
 	o := w.options
 	switch {
 	case k.short:
 		k.out = leftOut
 		w.account.stats.Short++
-	case w.queue.isOver(k.expire):
+	case w.queue.isOver(ctx, k.expire):
 		w.account.expire(k)
 	case k.kind == format.HyperLogLog && o.HyperLogLog == LeaveOut:
 		w.account.leave(k, ReasonHyperLogLog, "", "")

@@ -3,11 +3,14 @@ package writer
 import (
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/redis/go-redis/v9"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/testserver"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/checkpoint"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
@@ -150,4 +153,33 @@ func TestExpiredReplace(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestClockIsSet: a key counts as expired by what the target's clock shows now, not by what it
+// showed when the load began.
+func TestClockIsSet(t *testing.T) {
+	var ahead atomic.Int64
+	ahead.Store(int64(time.Hour))
+	f := testserver.Start(t, func(cmd []string) (string, bool) {
+		now := time.Now().Add(time.Duration(ahead.Load()))
+		return fmt.Sprintf("*2\r\n$%d\r\n%d\r\n$1\r\n0\r\n", len(fmt.Sprint(now.Unix())), now.Unix()), cmd[0] == "TIME"
+	})
+	l, err := Open(t.Context(), Options{Target: target.Options{Addr: f.Addr}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &history{}
+	for i, want := range []int64{0, 1} {
+		if err := loadJob(t, l, h.job([]format.Record{str("k", "v", time.Now().Add(time.Minute).UnixMilli())}, checkpoint.Checkpoint{}, -1)); err != nil {
+			t.Fatal(err)
+		}
+		if s := h.points[len(h.points)-1].Stats; s.Keys != want || s.Expired != 1-want {
+			t.Errorf("%d: %+v", i, s)
+		}
+		ahead.Store(0)
+		time.Sleep(1100 * time.Millisecond) // so long it is believed
+	}
+	if d := time.Until(l.Clock()); d < -2*time.Second || d > 2*time.Second {
+		t.Errorf("the clock is %s ahead", d)
+	}
 }

@@ -10,13 +10,14 @@ import (
 const expiryMargin = time.Second
 
 // isOver reports whether an expiry is not worth being written any more.
-func (q *queue) isOver(expire int64) bool {
-	return expire != 0 && expire <= q.target.Clock().Add(expiryMargin).UnixMilli()
+func (q *queue) isOver(ctx context.Context, expire int64) bool {
+	over := func(now time.Time) bool { return expire <= now.Add(expiryMargin).UnixMilli() }
+	return expire != 0 && over(q.target.Clock()) && over(q.target.Now(ctx))
 }
 
 // hasPassed reports whether the target must have expired a key by now.
-func (q *queue) hasPassed(expire int64) bool {
-	return expire != 0 && expire <= q.target.Clock().UnixMilli()
+func (q *queue) hasPassed(ctx context.Context, expire int64) bool {
+	return expire != 0 && expire <= q.target.Now(ctx).UnixMilli()
 }
 
 // expireAfter gives k its expiry behind its first data command, so that a load that is

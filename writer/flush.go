@@ -39,7 +39,7 @@ func (w *Worker) flush(ctx context.Context) error {
 		}
 		var more []command
 		for i := range commands {
-			again, err := w.check(&commands[i])
+			again, err := w.check(ctx, &commands[i])
 			if err != nil {
 				return err
 			}

@@ -36,7 +36,7 @@ func (q *queue) ready(ctx context.Context, k *key, size int) (bool, error) {
 			return false, err
 		}
 	}
-	if !q.goesOn(k) {
+	if !q.goesOn(ctx, k) {
 		return false, nil
 	}
 	if k.queued == 0 && (o.OnExists == Replace || k.again) && k.kind != format.String && k.kind != format.HyperLogLog {
@@ -47,8 +47,8 @@ func (q *queue) ready(ctx context.Context, k *key, size int) (bool, error) {
 
 // goesOn reports whether more of k is to be sent. Nothing may be written to a key that is over: it
 // would come back without an expiry (SERVERS.md K6).
-func (q *queue) goesOn(k *key) bool {
-	if k.out == alive && k.queued > 0 && q.isOver(k.expire) {
+func (q *queue) goesOn(ctx context.Context, k *key) bool {
+	if k.out == alive && k.queued > 0 && q.isOver(ctx, k.expire) {
 		q.raw.end(true, nil) // cutDead takes it out, and nothing of the keys behind it
 		q.account.expire(k)
 	}

@@ -171,5 +171,5 @@ func (q *queue) readyRaw(ctx context.Context, k *key) (bool, error) {
 			return false, err
 		}
 	}
-	return q.goesOn(k), nil
+	return q.goesOn(ctx, k), nil
 }

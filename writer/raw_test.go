@@ -181,7 +181,7 @@ func TestRawExpires(t *testing.T) {
 		hash.Expire = farFuture
 		parts := cut(hash, 2)
 		set, value := whole(format.Set, "set", "a"), str("value", "v", 0)
-		src := &sourceThen{Source: source(parts[0]), then: func() { l.ClockOffset = math.MaxInt64 / 2 }}
+		src := &sourceThen{Source: source(parts[0]), then: func() { l.SetClock(math.MaxInt64 / 2) }}
 		src.rest = []format.Record{parts[1], set, value}
 		if err := errors.Join(w.Load(t.Context(), Job{Source: src}), w.Close()); err != nil {
 			t.Fatal(err)

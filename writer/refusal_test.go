@@ -271,7 +271,7 @@ func TestExpiredMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts := cut(expiring(whole(format.List, "l", "a", "b", "c", "d", "e", "f"), farFuture), 3)
-	src := &sourceThen{Source: source(parts[0]), then: func() { l.ClockOffset = math.MaxInt64 / 2 }} // well over 100 years
+	src := &sourceThen{Source: source(parts[0]), then: func() { l.SetClock(math.MaxInt64 / 2) }} // well over 100 years
 	src.rest = parts[1:]
 	if err := errors.Join(w.Load(t.Context(), Job{Source: src}), w.Close()); err != nil {
 		t.Fatal(err)
@@ -298,7 +298,7 @@ func TestExpiryAnswersZero(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	src := &sourceThen{Source: source(expiring(whole(format.List, "l", "a"), farFuture)), then: func() { l.ClockOffset = math.MaxInt64 / 2 }}
+	src := &sourceThen{Source: source(expiring(whole(format.List, "l", "a"), farFuture)), then: func() { l.SetClock(math.MaxInt64 / 2) }}
 	if err := w.Load(t.Context(), Job{Source: src}); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package writer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -11,7 +12,7 @@ import (
 
 // check holds the reply of c against what it must be. It returns what is to be sent
 // on account of it.
-func (w *Worker) check(c *command) ([]command, error) {
+func (w *Worker) check(ctx context.Context, c *command) ([]command, error) {
 	w.account.stats.Commands++
 	if c.raw != nil {
 		return nil, w.applied(c)
@@ -40,7 +41,7 @@ func (w *Worker) check(c *command) ([]command, error) {
 		return nil, nil
 	}
 	if problem := c.problem(); problem != nil {
-		if !w.queue.hasPassed(k.expire) {
+		if !w.queue.hasPassed(ctx, k.expire) {
 			return nil, w.stop(c, c.Reply.String(), k.perhapsUnequal(problem))
 		}
 		// The key was over before it was complete, and a command behind that may

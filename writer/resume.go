@@ -43,7 +43,7 @@ func (w *Worker) takeUp(ctx context.Context, r *format.Record) (*key, error) {
 			k.name = append(k.name[:0], name...)
 		}
 	}
-	if w.queue.isOver(k.expire) {
+	if w.queue.isOver(ctx, k.expire) {
 		w.account.expire(k)
 		return k, w.queue.drop(ctx, k) // what was sent last may have made it anew, without an expiry
 	}
@@ -81,7 +81,7 @@ func (w *Worker) confirmLength(ctx context.Context, k *key) error {
 	if n == k.taken && k.skip == 0 {
 		return nil
 	}
-	if w.queue.hasPassed(k.expire) {
+	if w.queue.hasPassed(ctx, k.expire) {
 		w.account.expire(k)
 		return w.queue.drop(ctx, k)
 	}

@@ -152,7 +152,7 @@ func (w *Worker) keyOf(ctx context.Context, r *format.Record) (*key, error) {
 	w.open, w.queue.joined = k, nil
 	k.first = w.records
 	k.again = w.wasSent(k.first)
-	onExists, own := w.options.OnExists, w.decide(k)
+	onExists, own := w.options.OnExists, w.decide(ctx, k)
 	if onExists == Skip && k.out != alive && k.first >= w.job.Asked {
 		w.passed, w.since = append(w.passed, k.first), w.since+8
 	}

@@ -79,8 +79,7 @@ func (c *comparing) isRead() (bool, error) {
 
 // into returns what compares a pass over a type from start on.
 func (c *comparing) into(db int, t format.Type, start []byte) segment {
-	ahead := time.Duration(c.s.Source().ClockDifference) * time.Millisecond
-	now := func() int64 { return time.Now().Add(ahead).UnixMilli() }
+	now := func() int64 { return c.s.Now().UnixMilli() }
 	return delta.NewComparison(c.base.dumps, db, t, c.names.Segment(db, t, start), now, func(l delta.Listed) {
 		c.mu.Lock()
 		defer c.mu.Unlock()

@@ -186,6 +186,7 @@ func (p *Presence) gone(ctx context.Context, v *readback.Client, keys []LoadedKe
 	if err != nil {
 		return nil, err
 	}
+	p.Target.Now(ctx)
 	soon := p.soon()
 	for i, k := range keys {
 		if looks[i].Type == "none" && (k.expire == 0 || k.expire > soon) {
@@ -197,7 +198,7 @@ func (p *Presence) gone(ctx context.Context, v *readback.Client, keys []LoadedKe
 
 // soon is until when what expires may have expired.
 func (p *Presence) soon() int64 {
-	return time.Now().Add(p.Target.ClockOffset + 2*time.Second).UnixMilli()
+	return p.Target.Clock().Add(2 * time.Second).UnixMilli()
 }
 
 // mostSampledName is of how many bytes the name of a sampled key may be.

@@ -74,7 +74,7 @@ func TestChangesMeanwhile(t *testing.T) {
 		}
 		var verdict Verdict
 		var found []string
-		o := &Options{Clock: func() time.Time { return now }, Judge: func(v *Verdict) error {
+		o := &Options{Clock: func(context.Context) time.Time { return now }, Judge: func(v *Verdict) error {
 			verdict = *v
 			for _, d := range v.Found {
 				found = append(found, string(d.Class))

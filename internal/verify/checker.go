@@ -51,6 +51,8 @@ type Checker struct {
 	qs     []*question.Question
 	arena  []byte
 	joined []byte // parts of a string that are still to be asked for
+
+	now time.Time // by the server's clock, when the answers at hand had come
 }
 
 // An item is a question and what the dump has.
@@ -139,13 +141,6 @@ func among(next func() ([]byte, error)) func([]byte) (bool, error) {
 		name, err = next()
 		return true, err
 	}
-}
-
-func (c *Checker) now() time.Time {
-	if c.o.Clock != nil {
-		return c.o.Clock()
-	}
-	return time.Now()
 }
 
 func (c *Checker) record(ctx context.Context, r *format.Record, wanted func([]byte) (bool, error)) error {
@@ -317,6 +312,9 @@ func (c *Checker) flush(ctx context.Context) error {
 		if err := c.server.Ask(ctx, c.qs); err != nil {
 			return fmt.Errorf("verify database %d: %w", c.db, err)
 		}
+	}
+	if c.now = time.Now(); c.o.Clock != nil {
+		c.now = c.o.Clock(ctx)
 	}
 	for _, it := range c.items[:c.n] {
 		c.compare(it)

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"strings"
@@ -12,7 +13,7 @@ import (
 
 var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
-func clock() time.Time { return noon }
+func clock(context.Context) time.Time { return noon }
 
 // TestExplained: what the load, the policies and the time account for is shown, but is no
 // difference.

@@ -12,7 +12,7 @@ import (
 func (c *Checker) judge(k *key) Verdict {
 	switch k.typ {
 	case question.TypeNone:
-		c.judgeMissing(k, c.now())
+		c.judgeMissing(k, c.now)
 	case "":
 		k.judgeLength()
 		c.judgeExpiry(k)
@@ -20,7 +20,7 @@ func (c *Checker) judge(k *key) Verdict {
 		k.only(WrongType, "it is a %s there, want a %s", k.typ, k.kind)
 	}
 	verdict := k.verdict()
-	if k.expire != 0 && k.gotExpire == k.expire && k.differs() && k.expire <= c.now().UnixMilli() {
+	if k.expire != 0 && k.gotExpire == k.expire && k.differs() && k.expire <= c.now.UnixMilli() {
 		k.only(ExpiredSince, "while it was compared")
 	}
 	if k.differs() && k.typ != question.TypeNone && c.leftOut(k, nil) {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"context"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -37,8 +38,8 @@ type Options struct {
 	RoundedMs int64
 	// NoZeroSign is set for a server that stores some -0 as 0.
 	NoZeroSign bool
-	// Clock is the time by which the server expires keys. Nil is the host's.
-	Clock func() time.Time
+	// Clock is the time by which the server expires keys, read behind a batch. Nil is the host's.
+	Clock func(ctx context.Context) time.Time
 
 	// Budget bounds the answers of all Checkers together. Judge must not wait for another Checker
 	// that shares it.

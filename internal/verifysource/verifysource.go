@@ -90,10 +90,8 @@ func Run(ctx context.Context, o Options) error {
 		KeysOnly: o.KeysOnly, Sample: o.Sample, Report: list.Add,
 		// A Pika tells how long a key has to live, not until when: an expiry that is read twice can
 		// differ where its clock goes on in between (docs/SERVERS.md P3).
-		RoundedMs: 1000,
-		Clock: func() time.Time {
-			return time.Now().Add(time.Duration(src.ClockDifference) * time.Millisecond)
-		},
+		RoundedMs:     1000,
+		Clock:         func(context.Context) time.Time { return s.Now() },
 		ExpiryUnknown: func(db int, t format.Type, key []byte) bool { return unknown.Holds(db, string(t), key, nil) },
 	}
 	var tally verify.Tally

@@ -1,8 +1,6 @@
 package verifytarget
 
 import (
-	"time"
-
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
@@ -16,7 +14,7 @@ import (
 func Compare(t *target.Target, rules *rewrite.Rules, hll writer.HLLPolicy) verify.Options {
 	o := verify.Options{
 		Refuses: t.Refuses, NoZeroSign: !t.KeepsZeroSign(), Expire: rules.ExpireFunc(), Budget: archive.NewMemory(budget),
-		Clock: func() time.Time { return time.Now().Add(t.ClockOffset) },
+		Clock: t.Now,
 	}
 	if !t.KeepsMilliseconds() {
 		o.RoundedMs = 1000

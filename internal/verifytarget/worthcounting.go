@@ -47,7 +47,7 @@ func (c *comparison) censuses(ctx context.Context) map[int]*verify.Census {
 			if c.target.Target.Keyspace(db) == "__namespace/" { // SERVERS.md K10
 				of = " in all namespaces"
 			}
-			all[db] = verify.NewCensus(counter, of, most, c.how.Clock())
+			all[db] = verify.NewCensus(counter, of, most, c.how.Clock(ctx))
 		}
 	}
 	return all

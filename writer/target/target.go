@@ -10,7 +10,6 @@ import (
 	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/writer/internal/conn"
 )
@@ -32,6 +31,7 @@ type Target struct {
 	spaces  map[string]int // keyspace to database
 	cluster *conn.Cluster  // nil: the server stands alone
 	limit   *limit
+	clock   clock
 	fencer  *conn.Fencer
 }
 
@@ -48,6 +48,7 @@ func Open(ctx context.Context, o Options) (*Target, error) {
 		}
 	}
 	t.limit = newLimit(&t.Info)
+	t.SetClock(t.ClockOffset)
 	return t, nil
 }
 
@@ -59,6 +60,7 @@ func newTarget(o Options) *Target {
 // nil of a server that stands alone. Nothing is connected.
 func Known(o Options, info Info, topology *conn.Topology) *Target {
 	t := newTarget(o)
+	t.SetClock(info.ClockOffset)
 	if t.Info, t.limit = info, newLimit(&info); topology != nil {
 		t.cluster = conn.NewCluster(&t.options, topology)
 	}
@@ -178,9 +180,6 @@ func (t *Target) Redirected() int64 {
 	}
 	return t.cluster.Redirected()
 }
-
-// Clock returns the target's time.
-func (t *Target) Clock() time.Time { return time.Now().Add(t.ClockOffset) }
 
 // Fence sets how lost connections are ended. It is called before the first Router is made.
 func (t *Target) Fence(f Fence) { t.fencer = conn.NewFencer(f) }
