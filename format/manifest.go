@@ -3,9 +3,11 @@ package format
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"regexp"
 	"slices"
 	"strconv"
@@ -56,6 +58,25 @@ type File struct {
 	Name   string `json:"name"` // from the top of the dump, with slashes
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
+}
+
+// A FileHash tells what a file is whose bytes are written to it.
+type FileHash struct {
+	hash hash.Hash
+	size int64
+}
+
+// NewFileHash returns that of an empty file.
+func NewFileHash() *FileHash { return &FileHash{hash: sha256.New()} }
+
+func (h *FileHash) Write(p []byte) (int, error) {
+	h.size += int64(len(p))
+	return h.hash.Write(p)
+}
+
+// File returns the file as a manifest lists it under that name.
+func (h *FileHash) File(name string) File {
+	return File{name, h.size, hex.EncodeToString(h.hash.Sum(nil))}
 }
 
 // ChunkInfo is a chunk as the manifest lists it.

@@ -2,8 +2,6 @@ package archive
 
 import (
 	"bufio"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,7 +18,7 @@ func name(key []byte) string { return strconv.Quote(string(key)) }
 func (a *Archive) writeList(name string, each func(add func(line any) error) error) error {
 	var f storage.File
 	var w *bufio.Writer
-	h, size := sha256.New(), int64(0)
+	h := format.NewFileHash()
 	err := each(func(v any) (err error) {
 		if f == nil {
 			if f, err = a.dir.Create(name); err != nil {
@@ -32,7 +30,6 @@ func (a *Archive) writeList(name string, each func(add func(line any) error) err
 		if err != nil {
 			return err
 		}
-		size += int64(len(line)) + 1
 		if _, err = w.Write(append(line, '\n')); err != nil {
 			return fmt.Errorf("write %s: %w", name, err)
 		}
@@ -51,7 +48,7 @@ func (a *Archive) writeList(name string, each func(add func(line any) error) err
 	if err != nil {
 		return fmt.Errorf("write %s: %w", name, err)
 	}
-	a.Manifest.Lists = append(a.Manifest.Lists, format.File{Name: name, Size: size, SHA256: hex.EncodeToString(h.Sum(nil))})
+	a.Manifest.Lists = append(a.Manifest.Lists, h.File(name))
 	return nil
 }
 
@@ -66,7 +63,7 @@ func readList[T any](dir storage.Store, file format.File, each func(T) error) er
 		return err
 	}
 	defer f.Close()
-	path, h := dir.Path(file.Name), sha256.New()
+	path, h := dir.Path(file.Name), format.NewFileHash()
 	sc := bufio.NewScanner(io.TeeReader(f, h))
 	sc.Buffer(nil, maxLine)
 	offset := int64(0)
@@ -85,7 +82,7 @@ func readList[T any](dir storage.Store, file format.File, each func(T) error) er
 	} else if err != nil {
 		return fmt.Errorf("read %s: %w", path, inDir(dir, err))
 	}
-	if hex.EncodeToString(h.Sum(nil)) != file.SHA256 {
+	if h.File(file.Name) != file {
 		return &format.CorruptError{Name: path, Err: format.ErrChecksum}
 	}
 	return nil

@@ -1,9 +1,7 @@
 package encryption
 
 import (
-	"encoding/hex"
 	"fmt"
-	"hash"
 	"io"
 
 	"filippo.io/age"
@@ -17,18 +15,9 @@ type file struct {
 	storage.File // of the ciphertext
 	s            *Store
 	name         string
-	w            io.WriteCloser // encrypts
-	hash         hash.Hash      // of the ciphertext
-	size         int64          // likewise
+	w            io.WriteCloser   // encrypts
+	hash         *format.FileHash // of the ciphertext
 	key          []byte
-}
-
-// A counter counts bytes.
-type counter int64
-
-func (c *counter) Write(p []byte) (int, error) {
-	*c += counter(len(p))
-	return len(p), nil
 }
 
 // A keeper is a recipient that keeps the key of the file: the run that has written a file can read
@@ -65,7 +54,7 @@ func (f *file) Commit() error {
 		return err
 	}
 	f.s.mu.Lock()
-	f.s.files[f.name] = format.File{Name: f.name + format.EncryptedSuffix, Size: f.size, SHA256: hex.EncodeToString(f.hash.Sum(nil))}
+	f.s.files[f.name] = f.hash.File(f.name + format.EncryptedSuffix)
 	f.s.fileKeys[f.name] = f.key
 	f.s.mu.Unlock()
 	if f.name != format.ManifestName {

@@ -1,7 +1,6 @@
 package encryption
 
 import (
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"io"
@@ -61,7 +60,7 @@ func stored(dir storage.Store, name string, its bool) (format.File, error) {
 	if sum := f.SHA256(); its && sum != nil {
 		return format.File{Name: name, Size: f.Size(), SHA256: hex.EncodeToString(sum)}, nil
 	}
-	h := sha256.New()
-	n, err := io.Copy(h, f)
-	return format.File{Name: name, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, err
+	h := format.NewFileHash()
+	_, err = io.Copy(h, f)
+	return h.File(name), err
 }

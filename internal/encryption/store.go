@@ -10,7 +10,6 @@
 package encryption
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -181,10 +180,10 @@ func (s *Store) Create(name string) (storage.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &file{File: inner, s: s, name: name, hash: sha256.New()}
+	f := &file{File: inner, s: s, name: name, hash: format.NewFileHash()}
 	to := slices.Clone(s.keys.Recipients)
 	to[0] = &keeper{to[0], &f.key}
-	f.w, err = age.Encrypt(io.MultiWriter(inner, f.hash, (*counter)(&f.size)), to...)
+	f.w, err = age.Encrypt(io.MultiWriter(inner, f.hash), to...)
 	if err != nil {
 		inner.Discard()
 		return nil, fmt.Errorf("encrypt %s: %w", name, err)

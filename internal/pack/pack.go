@@ -12,8 +12,6 @@ import (
 	"archive/tar"
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -73,7 +71,7 @@ func (w *writer) add(dir storage.Store, name string) (f format.File, err error) 
 	if err != nil {
 		return f, fmt.Errorf("write the stream: %w", err)
 	}
-	h := sha256.New()
+	h := format.NewFileHash()
 	n, err := io.Copy(io.MultiWriter(w.tw, h), r)
 	if err == nil && n != r.Size() {
 		err = io.ErrUnexpectedEOF
@@ -84,7 +82,7 @@ func (w *writer) add(dir storage.Store, name string) (f format.File, err error) 
 	if err != nil {
 		return f, fmt.Errorf("write %s to the stream: %w", dir.Path(name), err)
 	}
-	return format.File{Name: name, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
+	return h.File(name), nil
 }
 
 // Pack writes the finished dump in dir, encrypted or not, to w, and compares each file with what

@@ -2,8 +2,6 @@ package pack
 
 import (
 	"archive/tar"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -142,16 +140,16 @@ func (r *Reader) failed(err error) error {
 
 // Copy copies the file at hand to w and returns what it is.
 func (r *Reader) Copy(name string, w io.Writer) (format.File, error) {
-	h := sha256.New()
+	h := format.NewFileHash()
 	out := &target{w: w}
-	n, err := io.Copy(io.MultiWriter(out, h), r.tr)
+	_, err := io.Copy(io.MultiWriter(out, h), r.tr)
 	if out.err != nil {
 		return format.File{}, out.err
 	}
 	if err != nil {
 		return format.File{}, r.failed(err)
 	}
-	return format.File{Name: name, Size: n, SHA256: hex.EncodeToString(h.Sum(nil))}, nil
+	return h.File(name), nil
 }
 
 // Store puts the file at hand into a store.
