@@ -188,12 +188,9 @@ func checkBase(v *command.Values) {
 
 func parseTrial(v *command.Values, s *dump.Selection) {
 	if text := v.String("sample"); text != "" {
-		v.Try(func() (err error) {
-			if s.Sample, err = sample.Parse(text); err != nil {
-				return exitcode.Usagef("--sample %w", err)
-			}
-			return nil
-		})
+		var err error
+		s.Sample, err = sample.Parse(text)
+		v.Refuse(err != nil, "--sample %w", err)
 	}
 	s.LimitKeys = v.Int64("limit-keys")
 	v.Refuse(s.LimitKeys < 0, "--limit-keys %d is negative", s.LimitKeys)

@@ -16,7 +16,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/dump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pace"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -100,18 +99,13 @@ func parseStore(v *command.Values) archive.Options {
 func parsePace(v *command.Values, o *reader.Options) (pace.Limits, []pace.Window) {
 	o.Latency = v.Duration("reply-time")
 	limits, windows := command.Get(v, pace.LimitsFromFlags), []pace.Window(nil)
-	v.Try(func() error {
-		for _, s := range v.StringSlice("window") {
-			for one := range strings.SplitSeq(s, ",") {
-				w, err := pace.ParseWindow(one)
-				if err != nil {
-					return exitcode.Usagef("--window: %w", err)
-				}
-				windows = append(windows, w)
-			}
+	for _, s := range v.StringSlice("window") {
+		for one := range strings.SplitSeq(s, ",") {
+			w, err := pace.ParseWindow(one)
+			v.Refuse(err != nil, "--window: %w", err)
+			windows = append(windows, w)
 		}
-		return nil
-	})
+	}
 	return limits, windows
 }
 

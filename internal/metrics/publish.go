@@ -173,10 +173,10 @@ func (w *watcher) stop(code int) {
 }
 
 // newPusher returns what pushes to a Pushgateway. The labels are those of the group.
-func newPusher(to *url.URL, c prometheus.Collector, labels prometheus.Labels) *push.Pusher {
+func newPusher(to *url.URL, c *collector, labels prometheus.Labels) *push.Pusher {
 	plain := *to
 	plain.User = nil // errors show the address
-	p := push.New(plain.String(), c.(*collector).tool).Collector(c).Client(&http.Client{Timeout: pushTime})
+	p := push.New(plain.String(), c.tool).Collector(c).Client(&http.Client{Timeout: pushTime})
 	for name, value := range labels {
 		p = p.Grouping(name, value)
 	}

@@ -38,7 +38,8 @@ func Records(t testing.TB, a *archive.Archive) iter.Seq2[archive.Unit, *format.R
 					t.Fatal(err)
 				}
 				if !yield(u, r) {
-					break
+					src.Close()
+					return
 				}
 			}
 			if err := src.Close(); err != nil {
