@@ -132,9 +132,25 @@ func writeData(_ context.Context, args []string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	return saveSections(args[2], parts)
+}
+
+func saveSections(file string, parts []section) error {
 	text, err := json.Marshal(parts)
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(args[2]+".json", text, 0o600)
+	return os.WriteFile(file+".json", text, 0o600)
+}
+
+// openSections opens a file of commands that is divided into sections.
+func openSections(file string) (f *os.File, parts []section, err error) {
+	text, err := os.ReadFile(file + ".json")
+	if err == nil {
+		err = json.Unmarshal(text, &parts)
+	}
+	if err == nil {
+		f, err = os.Open(file)
+	}
+	return f, parts, err
 }

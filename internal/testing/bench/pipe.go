@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -21,15 +20,7 @@ func pipe(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	text, err := os.ReadFile(args[1] + ".json")
-	if err != nil {
-		return err
-	}
-	var parts []section
-	if err := json.Unmarshal(text, &parts); err != nil {
-		return err
-	}
-	f, err := os.Open(args[1])
+	f, parts, err := openSections(args[1])
 	if err != nil {
 		return err
 	}
@@ -39,16 +30,28 @@ func pipe(ctx context.Context, args []string) error {
 		for j := i; j < len(parts); j += n {
 			own = append(own, parts[j])
 		}
-		return sendSections(c, f, own)
+		refused, err := sendSections(ctx, c, f, own, len(own))
+		if refused > 0 && err == nil {
+			err = fmt.Errorf("the server refused %d commands", refused)
+		}
+		return err
 	})
 }
 
-// sendSections writes sections as fast as the server takes them, while it reads the replies.
-func sendSections(c net.Conn, f *os.File, own []section) error {
-	var g errgroup.Group
+// sendSections writes sections as fast as the server takes them, but so many at most ahead of the
+// replies that it reads, and returns how many commands the server refused.
+func sendSections(ctx context.Context, c net.Conn, f *os.File, own []section, ahead int) (refused int, err error) {
+	sent := make(chan section, max(0, ahead-1)) // one more is being answered
+	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
+		defer close(sent)
 		buf := make([]byte, 64<<10)
 		for _, s := range own {
+			select {
+			case sent <- s:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
 			if _, err := io.CopyBuffer(struct{ io.Writer }{c}, io.NewSectionReader(f, s.Offset, s.Bytes), buf); err != nil {
 				return err
 			}
@@ -56,22 +59,23 @@ func sendSections(c net.Conn, f *os.File, own []section) error {
 		return nil
 	})
 	g.Go(func() error {
-		r := bufio.NewReaderSize(c, 64<<10)
-		for _, s := range own {
-			for i := range s.Commands {
+		r := bufio.NewReaderSize(c, 128<<10)
+		for s := range sent {
+			for range s.Commands {
 				failed, err := skipReply(r)
-				if err == nil && failed {
-					err = fmt.Errorf("the server refused command %d", i)
-				}
 				if err != nil {
 					c.Close() // ends the writing as well
 					return err
+				}
+				if failed {
+					refused++
 				}
 			}
 		}
 		return nil
 	})
-	return g.Wait()
+	err = g.Wait()
+	return refused, err
 }
 
 // overEach runs f with each of n bare sockets at once, which are closed when the context ends.

@@ -1,14 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 
 	"github.com/tidwall/redcon"
@@ -22,99 +21,23 @@ const inFlight = 2
 // replay is the role that sends what a recorder wrote down, all connections at once over bare
 // sockets, and throws the replies away: ADDR DIR. It is what the server itself takes.
 func replay(ctx context.Context, args []string) error {
-	files, err := filepath.Glob(filepath.Join(args[1], "connection-*"))
+	files, err := filepath.Glob(filepath.Join(args[1], "connection-*.json"))
 	if err != nil || len(files) == 0 {
 		return fmt.Errorf("no recordings in %s: %w", args[1], err)
 	}
 	return overEach(ctx, args[0], len(files), func(i int, c net.Conn) error {
-		f, err := os.Open(files[i])
+		f, requests, err := openSections(strings.TrimSuffix(files[i], ".json"))
 		if err != nil {
 			return err
 		}
 		defer f.Close()
-		return replayOne(ctx, c, f)
+		_, err = sendSections(ctx, c, f, requests, inFlight)
+		return err
 	})
 }
 
-// A request is what a recorded connection sent at once, in whole commands.
-type request struct {
-	bytes    []byte
-	commands int
-}
-
-// readRequest reads the next request. What a command began in one and ended in another goes
-// together.
-func readRequest(r *bufio.Reader) (*request, error) {
-	q, args := &request{}, [][]byte(nil)
-	for at := 0; ; {
-		var n uint32
-		if err := binary.Read(r, binary.BigEndian, &n); err != nil {
-			if err == io.EOF && at < len(q.bytes) {
-				err = io.ErrUnexpectedEOF
-			}
-			return nil, err
-		}
-		from := len(q.bytes)
-		q.bytes = append(q.bytes, make([]byte, n)...)
-		if _, err := io.ReadFull(r, q.bytes[from:]); err != nil {
-			return nil, err
-		}
-		for complete, left := true, q.bytes[at:]; complete && len(left) > 0; {
-			var err error
-			if complete, args, _, left, err = redcon.ReadNextCommand(left, args); err != nil {
-				return nil, err
-			}
-			if complete {
-				q.commands++
-			}
-			at = len(q.bytes) - len(left)
-		}
-		if at == len(q.bytes) {
-			return q, nil
-		}
-	}
-}
-
-func replayOne(ctx context.Context, c net.Conn, f io.Reader) error {
-	sent := make(chan int, inFlight-1) // commands of requests whose replies are awaited
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		defer close(sent)
-		r := bufio.NewReaderSize(f, 1<<20)
-		for {
-			q, err := readRequest(r)
-			if err == io.EOF {
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			select {
-			case sent <- q.commands:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
-			if _, err := c.Write(q.bytes); err != nil {
-				return err
-			}
-		}
-	})
-	g.Go(func() error {
-		r := bufio.NewReaderSize(c, 128<<10)
-		for n := range sent {
-			for range n {
-				if _, err := skipReply(r); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
-	})
-	return g.Wait()
-}
-
-// A recorder is a proxy that writes down what each connection sends: what arrives at once as
-// its length in 4 bytes and the bytes.
+// A recorder is a proxy that writes down what each connection sends. What arrives at once is a
+// section; what a command began in one and ended in another goes together.
 type recorder struct {
 	lis    net.Listener
 	server string
@@ -166,18 +89,31 @@ func (r *recorder) serve(client net.Conn) error {
 		_, _ = io.Copy(client, server) // ends when either side does
 		return nil
 	})
-	buf := make([]byte, 1<<20)
+	buf, parts, begun := make([]byte, 1<<20), make([]section, 1), []byte(nil) // of a command
 	for {
-		n, err := client.Read(buf[4:])
+		n, err := client.Read(buf)
 		if err != nil { // the dump is done with the connection
-			return nil
+			return saveSections(f.Name(), parts)
 		}
-		binary.BigEndian.PutUint32(buf, uint32(n))
-		if _, err := f.Write(buf[:4+n]); err != nil {
+		if _, err := f.Write(buf[:n]); err != nil {
 			return err
 		}
-		if _, err := server.Write(buf[4 : 4+n]); err != nil {
+		if _, err := server.Write(buf[:n]); err != nil {
 			return err
+		}
+		p := &parts[len(parts)-1]
+		p.Bytes += int64(n)
+		begun = append(begun, buf[:n]...)
+		for complete := true; complete; {
+			if complete, _, _, begun, err = redcon.ReadNextCommand(begun, nil); err != nil {
+				return err
+			}
+			if complete {
+				p.Commands++
+			}
+		}
+		if len(begun) == 0 {
+			parts = append(parts, section{Offset: p.Offset + p.Bytes})
 		}
 	}
 }
