@@ -106,12 +106,11 @@ func (f *Feed) Next(ctx context.Context) (Unit, error) {
 }
 
 // Done says that a unit will not be read any more.
-func (f *Feed) Done(u Unit) error {
-	var errs []error
+func (f *Feed) Done(u Unit) (err error) {
 	for _, c := range u {
-		errs = append(errs, storage.Release(f.a.dir, c.Name))
+		err = errors.Join(err, storage.Release(f.a.dir, c.Name))
 	}
-	return errors.Join(errs...)
+	return err
 }
 
 // Close frees what the feed holds.

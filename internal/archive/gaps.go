@@ -56,11 +56,9 @@ func (w *Writer) Totals() []format.Total {
 
 // Holds says what there is of the dump, or of the share.
 func (w *Writer) Holds() string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	keys := int64(0)
-	for _, c := range w.chunks {
-		keys += c.Keys
+	chunks, keys := 0, int64(0)
+	for _, t := range w.Totals() {
+		chunks, keys = chunks+t.Chunks, keys+t.Keys
 	}
-	return progress.Plural(len(w.chunks), "chunk", "chunks") + " with " + progress.Plural(keys, "key", "keys")
+	return progress.Plural(chunks, "chunk", "chunks") + " with " + progress.Plural(keys, "key", "keys")
 }
