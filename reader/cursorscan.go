@@ -42,7 +42,7 @@ type cursorScan struct {
 	piece  adaptiveLimit // elements of a key
 	cursor int64
 	// restarts is how often the source had been restarted when the walk began.
-	restarts int
+	restarts int64
 	names    resp.Buffer
 	buf      resp.Buffer // of a pipeline
 	b        resp.Batch
@@ -64,7 +64,7 @@ func (s *Scanner) ScanCursor(ctx context.Context, pass *Pass, sinkFor func(forma
 		return err
 	}
 	defer c.end()
-	cw := &cursorScan{s: s, pass: pass, list: &scan{exchange: exchange{s: s.session, c: c}, pass: pass}, restarts: s.seen.count(), limit: s.adaptiveLimit(1, s.o.BatchKeys), piece: s.adaptiveLimit(firstPiece, s.o.PieceElements)}
+	cw := &cursorScan{s: s, pass: pass, list: &scan{exchange: exchange{s: s.session, c: c}, pass: pass}, restarts: s.seen.restarts.Load(), limit: s.adaptiveLimit(1, s.o.BatchKeys), piece: s.adaptiveLimit(firstPiece, s.o.PieceElements)}
 	for _, t := range s.source.version.cursorOrder() {
 		p := NewPass(pass.DB, t, nil, nil)
 		p.Prefix, p.Keep, p.Limit = pass.Prefix, pass.Keep, pass.Limit
@@ -134,7 +134,7 @@ func (cw *cursorScan) page(ctx context.Context) (names [][]byte, more bool, err 
 	if err != nil {
 		return nil, false, err
 	}
-	if cw.s.seen.count() != cw.restarts {
+	if cw.s.seen.restarts.Load() != cw.restarts {
 		return nil, false, fmt.Errorf("%w: the source was restarted, and so lost the place of SCAN: dump again, into another directory", ErrUnavailable)
 	}
 	text := p.Head()

@@ -13,12 +13,12 @@ type Held struct {
 	Again func(now string) error
 
 	mu       sync.Mutex
-	restarts int // up to which it was looked at
+	restarts int64 // up to which it was looked at
 }
 
 // ensure looks at the setting if the source was restarted since it was looked at last. Do sends
 // commands over a new connection.
-func (h *Held) ensure(ctx context.Context, restarts int, do do) error {
+func (h *Held) ensure(ctx context.Context, restarts int64, do do) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.restarts == restarts {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -18,7 +19,7 @@ type identity struct {
 	version  version
 	last     sighting
 	past     map[string]bool // processes before the last
-	restarts int
+	restarts atomic.Int64    // so far
 }
 
 // A sighting is what was seen of the server on one connection. Its RunID is that of the process:
@@ -70,7 +71,7 @@ func (i *identity) see(addr string, then, now sighting) error {
 	switch {
 	case i.past[now.RunID]: // a late answer
 	case now.RunID != i.last.RunID, now.uptime < i.last.uptime-1: // another connection can have asked a second later
-		i.restarts++
+		i.restarts.Add(1)
 		if now.RunID != i.last.RunID {
 			i.past[i.last.RunID] = true
 		}
@@ -82,13 +83,6 @@ func (i *identity) see(addr string, then, now sighting) error {
 		}
 	}
 	return nil
-}
-
-// count returns how often the server was restarted.
-func (i *identity) count() int {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.restarts
 }
 
 // RunsSince reports whether the process was started a moment before a dump was begun. Run ids can

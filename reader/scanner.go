@@ -40,7 +40,7 @@ func Open(ctx context.Context, o Options) (*Scanner, error) {
 	d.recognize = func(ctx context.Context, c *conn) error {
 		err := s.seen.recognize(ctx, c)
 		if h := s.held.Load(); err == nil && h != nil {
-			err = h.ensure(ctx, s.seen.count(), c.doOnce)
+			err = h.ensure(ctx, s.seen.restarts.Load(), c.doOnce)
 		}
 		return err
 	}
@@ -115,4 +115,4 @@ func (s *Scanner) Scan(ctx context.Context, pass *Pass, sink Sink) error {
 
 // Restarted reports whether the source was restarted since it was opened: what it then holds need
 // not follow from what it held.
-func (s *Scanner) Restarted() bool { return s.seen.count() > 0 }
+func (s *Scanner) Restarted() bool { return s.seen.restarts.Load() > 0 }

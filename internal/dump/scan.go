@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -69,18 +70,15 @@ func (c *scan) run(ctx context.Context) error {
 	g.Go(func() error { c.watchBinlog(scanning); return nil })
 	g.Go(func() error { Observe(scanning, c.o.Meter, c.s); return nil })
 	g.Go(func() error { c.expectCounted(scanning); return nil })
-	running := atomic.Int64{}
-	running.Store(int64(workers))
+	var working sync.WaitGroup
+	working.Add(workers)
 	for i := range workers {
 		g.Go(func() error {
-			defer func() {
-				if running.Add(-1) == 0 {
-					over()
-				}
-			}()
+			defer working.Done()
 			return c.work(ctx, sched, i)
 		})
 	}
+	g.Go(func() error { working.Wait(); over(); return nil })
 	if err := g.Wait(); err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/retry"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
 
@@ -45,10 +46,8 @@ func (w *watcher) watch(ctx context.Context) error {
 		if err := w.look(ctx, look); err != nil {
 			return err
 		}
-		select {
-		case <-time.After(w.o.lookEvery):
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := retry.Sleep(ctx, w.o.lookEvery); err != nil {
+			return err
 		}
 	}
 }
