@@ -85,7 +85,7 @@ func leftOut(s *summary.Summary) []string {
 func afterRollback(c *cli.Context, s *summary.Summary, err error) (next []string) {
 	switch {
 	case s.Result == summary.Refused && s.Instead != nil:
-		return command.Instead(c, s)
+		return command.Instead(c, s, "base", "to")
 	case s.Rollback == nil, s.Result == summary.Done && s.Chain != nil && s.Chain.Deltas == 0,
 		s.Result == summary.Left && len(s.LeftOut) == 0:
 		return nil // nothing was undone, or no list says what is left

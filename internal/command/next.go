@@ -149,10 +149,10 @@ var Own = strings.Fields("report dry-run resume shard shards undo accept on-exis
 	"break-lock rounds sample keys-only reverse left-out force flush log-file metrics-addr " +
 	"metrics-file push-url")
 
-// Instead writes the command that helps instead of what would come next.
-func Instead(c *cli.Context, s *summary.Summary) []string {
+// Instead writes the command that helps instead of what would come next, without some flags.
+func Instead(c *cli.Context, s *summary.Summary, without ...string) []string {
 	_, name, _ := strings.Cut(s.Instead[0], " ")
-	return []string{Next(c, s.Instead[0], Of(c, name, Own...), s.Instead[1:]...)}
+	return []string{Next(c, s.Instead[0], Of(c, name, append(without, Own...)...), s.Instead[1:]...)}
 }
 
 // WithoutPassword returns the address of a server without its password, and whether it had one.

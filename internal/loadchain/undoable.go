@@ -8,6 +8,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 )
 
@@ -49,13 +50,17 @@ func Begun(ctx context.Context, s *load.Spec, number int, kept bool) (deltas []B
 		case err == nil && n > number && j.Undone().IsZero() && !j.Began().IsZero() && j.Bound().Dump != a.Manifest.Dump:
 			err = fmt.Errorf("%w: %s is dump %s, and by the journal in %s dump %s was loaded from there: put that back", exitcode.ErrRefused, a.Path(), a.Manifest.Dump, j.Path(), j.Bound().Dump)
 		}
+		undone, anew := a != nil && !j.Undone().IsZero() && (!kept || j.Kept() == 0), false
+		if err == nil && a != nil && !undone {
+			anew, err = loadstate.Void(ctx, j)
+		}
 		switch {
 		case err != nil:
 			return nil, 0, err
 		case a == nil || j.Began().IsZero() || j.Bound().Dump != a.Manifest.Dump:
 			continue
-		case n <= number, !j.Undone().IsZero() && (!kept || j.Kept() == 0):
-			if known = true; n <= number {
+		case n <= number, undone, anew: // anew: what was loaded behind the base before is not there any more
+			if known = true; n <= number && !anew {
 				last = n
 			}
 			continue

@@ -242,6 +242,9 @@ func (e *LaterError) LeftOut() (io.ReadCloser, error) {
 // Lowest returns where the state of the load of the base is, of a delta's load; empty: not known.
 func Lowest(ctx context.Context, j *journal.Journal) (root string, err error) {
 	for {
+		if j.Began().IsZero() { // it is lost
+			return "", nil
+		}
 		after := j.Bound().After
 		if after == nil || after.Root == "" || after.Number == 1 {
 			if after != nil {
@@ -256,6 +259,52 @@ func Lowest(ctx context.Context, j *journal.Journal) (root string, err error) {
 		j = status.Shards[0].Journal
 	}
 }
+
+// Lock locks the journal of the delta's load.
+func (e *LaterError) Lock(ctx context.Context, breakLock bool) (*journal.Journal, error) {
+	return Location{BreakLock: breakLock}.OpenJournal(ctx, e.Root, journal.Options{})
+}
+
+// Void reports whether the base was loaded anew since the load of a delta, which is on no target
+// any more. Below a delta whose base was undone, or is being undone, it is a BelowError.
+func Void(ctx context.Context, j *journal.Journal) (anew bool, err error) {
+	root, err := Lowest(ctx, j)
+	if err != nil || root == "" {
+		return false, err
+	}
+	shards, err := openShards(ctx, root)
+	if err != nil {
+		return false, err
+	}
+	base, err := ReadStatus(ctx, root, shards)
+	if err != nil || base.Identity() == nil {
+		return false, err
+	}
+	after := j.Bound().After
+	if now := (&Before{Status: base}).After(1).Loaded; !after.Loaded.IsZero() && !after.Loaded.Equal(now) {
+		return true, nil
+	}
+	if err := base.Complete(); errors.Is(err, exitcode.ErrRefused) {
+		undoing := slices.ContainsFunc(base.Shards, func(s ShardStatus) bool { return s.Journal.IsUndoing() && s.Journal.Undone().IsZero() })
+		return false, &BelowError{after.Base, undoing, err}
+	}
+	return false, nil
+}
+
+// A BelowError says that the base of a delta was undone, or is being undone.
+type BelowError struct {
+	Base      string // where it lies; empty: not known
+	IsUndoing bool
+
+	error
+}
+
+func (e *BelowError) Error() string {
+	return fmt.Sprintf("the base below the deltas is gone: %v; with it they are undone, and nothing is put back", e.error)
+}
+
+// Unwrap says of which kind it is.
+func (e *BelowError) Unwrap() error { return e.error }
 
 // Differs says what a comparison with the load alone finds.
 func (e *LaterError) Differs(ctx context.Context) string {

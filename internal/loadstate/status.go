@@ -104,8 +104,10 @@ func (s *Status) Complete() error {
 		switch j := p.Journal; {
 		case j.Began().IsZero(), !j.Undone().IsZero() && s.common != nil && j.Bound().Load != s.common.ID: // or it was of a load before
 			lacking = append(lacking, what+" was not begun")
-		case j.IsUndoing() || !j.Undone().IsZero():
-			return fmt.Errorf("%w: %s was undone, or is being undone (%s)", exitcode.ErrRefused, what, s.Root)
+		case !j.Undone().IsZero():
+			return fmt.Errorf("%w: %s was undone on %s (%s)", exitcode.ErrRefused, what, j.Undone().Local().Format(second), s.Root)
+		case j.IsUndoing():
+			return fmt.Errorf("%w: %s is being undone: run kvload rollback to its end (%s)", exitcode.ErrRefused, what, s.Root)
 		case j.Finished().IsZero():
 			lacking = append(lacking, fmt.Sprintf("%s was begun on %s and has loaded %s", what, j.Began().Local().Format(second), progress.Plural(j.Stats().Keys, "key", "keys")))
 		}

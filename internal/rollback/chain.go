@@ -39,7 +39,7 @@ func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 	o.Summarize("rollback")
 	deltas, last, err := loadchain.Begun(ctx, &o.Spec, behind, o.Force)
 	if err != nil {
-		return err
+		return o.below(err)
 	}
 	o.Summary.Chain = &summary.Chain{Place: summary.Place(o.Dump), Number: last, LagSeconds: -1}
 	o.Summary.Rollback = &summary.Rollback{}

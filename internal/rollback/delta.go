@@ -16,14 +16,23 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/writer/readback"
 )
 
-// mayUndo refuses a load behind which a delta was loaded, which is undone first, and a delta of
-// which nobody knows what it has replaced.
+// mayUndo refuses a load behind which a delta was loaded, which is undone first, a delta of which
+// nobody knows what it has replaced, and one whose base was undone or loaded anew.
 func (r *rollback) mayUndo(ctx context.Context) error {
 	for _, p := range r.shards {
-		if later, err := loadstate.Behind(ctx, p.journal); later != nil {
-			return r.undoFirst(ctx, later)
-		} else if err != nil {
+		switch later, err := loadstate.Behind(ctx, p.journal); {
+		case err != nil:
 			return err
+		case later != nil && p.again: // only with them
+			r.Summary.Instead = flush(r.Dump)
+			return fmt.Errorf("%w: clearing the target was begun, with the deltas that were loaded behind this load: give --flush", exitcode.ErrRefused)
+		case later != nil:
+			return r.undoFirst(ctx, later)
+		}
+		if anew, err := loadstate.Void(ctx, p.journal); err != nil && !p.isUndone() {
+			return r.below(err)
+		} else if anew && !p.isUndone() {
+			return fmt.Errorf("%w: the base below this delta was loaded anew since: the target holds nothing of this load (%s)", exitcode.ErrRefused, p.journal.Path())
 		}
 		if m := r.dump.Manifest; m.Delta != nil && !m.IsEmpty() && r.Undo == "" && p.journal.Undo() == "" && !p.journal.WasEmpty() && !p.isUndone() {
 			return fmt.Errorf("%w: this delta was loaded without --undo, and what it has replaced and deleted is known nowhere: "+
@@ -32,6 +41,16 @@ func (r *rollback) mayUndo(ctx context.Context) error {
 	}
 	return nil
 }
+
+// below adds to an error how the base below is undone, if that was begun: the target is cleared.
+func (o *Options) below(err error) error {
+	if e, is := errors.AsType[*loadstate.BelowError](err); is && e.IsUndoing && e.Base != "" {
+		o.Summary.Instead = flush(e.Base)
+	}
+	return err
+}
+
+func flush(base string) []string { return []string{"kvload rollback", "--in", base, "--flush"} }
 
 // undoFirst says which delta is the newest, and how it is undone, with those before it.
 func (r *rollback) undoFirst(ctx context.Context, later *loadstate.LaterError) error {

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
@@ -20,8 +21,15 @@ func Clear(ctx context.Context, o Options, log io.Writer) error {
 	return with(ctx, o, log, func(r *rollback) error { return r.clear(ctx) })
 }
 
-func (r *rollback) clear(ctx context.Context) error {
+func (r *rollback) clear(ctx context.Context) (err error) {
 	elsewhere := map[int]string{} // nobody has seen whether the target was empty there
+	deltas := map[string]*journal.Journal{}
+	defer func() {
+		for _, j := range deltas {
+			err = errors.Join(err, j.Close())
+		}
+	}()
+	var roots []string // of deltas, in their order
 	for _, p := range r.shards {
 		behind, err := loadstate.AllBehind(ctx, p.journal)
 		if err != nil {
@@ -29,6 +37,13 @@ func (r *rollback) clear(ctx context.Context) error {
 		}
 		for _, d := range behind {
 			maps.Copy(elsewhere, d.Places())
+			if deltas[d.Root] == nil { // shards have them in common
+				if deltas[d.Root], err = d.Lock(ctx, r.BreakLock); err != nil {
+					delete(deltas, d.Root)
+					return err
+				}
+				roots = append(roots, d.Root)
+			}
 		}
 		if empty := p.none && r.common.Empty || !p.none && p.journal.WasEmpty(); !empty {
 			return fmt.Errorf("%w: the target was not empty before the load: --flush would remove more than the load wrote; leave it out", exitcode.ErrRefused)
@@ -37,6 +52,11 @@ func (r *rollback) clear(ctx context.Context) error {
 	if !slices.ContainsFunc(r.shards, func(p shardState) bool { return p.none || p.journal.Undone().IsZero() }) {
 		return r.mustBeEmpty(ctx)
 	}
+	for _, j := range deltas {
+		if err := j.BeginUndo(); err != nil {
+			return err
+		}
+	}
 	if err := r.begin(); err != nil {
 		return err
 	}
@@ -44,6 +64,11 @@ func (r *rollback) clear(ctx context.Context) error {
 		delete(elsewhere, db)
 		v := readback.New(r.target.Target, db, r.retry.Start().Wait)
 		if err := errors.Join(v.Clear(ctx), v.Close()); err != nil {
+			return err
+		}
+	}
+	for _, root := range slices.Backward(roots) { // those that are left are found from below
+		if err := deltas[root].EndUndo(0); err != nil {
 			return err
 		}
 	}
