@@ -266,11 +266,12 @@ func (c *Client) takeTogether(qs []*question.Question, a *call) (again []int, er
 // not there.
 type cutQuestion struct {
 	*question.Question
-	elems [][]byte
-	sent  []bool // which of elems are
+	elems  [][]byte
+	unsent []int // places in elems
 }
 
-// cut takes out of questions what cannot be sent, and returns those that are left to be asked for.
+// cut asks for the empty element in the place of those that cannot be sent, and returns the
+// questions whose keys can be asked for.
 func (c *Client) cut(ctx context.Context, qs []*question.Question) (left []*question.Question, cuts []cutQuestion, err error) {
 	t := c.target
 	for _, p := range qs {
@@ -291,44 +292,30 @@ func (c *Client) cut(ctx context.Context, qs []*question.Question) (left []*ques
 			if t.Takes(len(m)) {
 				continue
 			}
-			if one.sent == nil {
-				p.Elems = slices.Clone(p.Elems[:i])
-				one.sent = slices.Repeat([]bool{true}, len(members))
-				p.Unasked = t.LimitText("element", len(m))
+			if one.unsent == nil {
+				p.Elems, p.Unasked = slices.Clone(members), t.LimitText("element", len(m))
 			}
-			one.sent[i] = false
+			p.Elems[i], one.unsent = nil, append(one.unsent, i)
 		}
-		if one.sent == nil {
-			continue
+		if one.unsent != nil {
+			cuts = append(cuts, one)
 		}
-		for i := len(p.Elems); i < len(members); i++ {
-			if one.sent[i] {
-				p.Elems = append(p.Elems, members[i])
-			}
-		}
-		cuts = append(cuts, one)
 	}
 	return left, cuts, nil
 }
 
 // restore puts back what was taken out, as not found.
 func (c *cutQuestion) restore() {
-	n := len(c.Elems)
 	c.Elems = c.elems
-	c.Values, c.Found, c.Scores = spread(c.Values, n, c.sent), spread(c.Found, n, c.sent), spread(c.Scores, n, c.sent)
-}
-
-// spread makes the n answers to what was sent as many as there are elements. Without answers it
-// makes none.
-func spread[T any](answers []T, n int, sent []bool) []T {
-	if len(answers) != n {
-		return answers
-	}
-	all := make([]T, len(sent))
-	for i := range sent {
-		if sent[i] {
-			all[i], answers = answers[0], answers[1:]
+	for _, i := range c.unsent {
+		if i < len(c.Found) { // else the key is of another type, or gone
+			c.Found[i] = false
+		}
+		if i < len(c.Values) {
+			c.Values[i] = ""
+		}
+		if i < len(c.Scores) {
+			c.Scores[i] = 0
 		}
 	}
-	return all
 }

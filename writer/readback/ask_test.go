@@ -319,3 +319,50 @@ func TestOutOfStep(t *testing.T) {
 		}
 	}
 }
+
+// TestAskTooLong: elements that are longer than the target takes are not sent, and are not there.
+func TestAskTooLong(t *testing.T) {
+	f := testserver.Start(t, func(cmd []string) (string, bool) {
+		list := func(item string) (string, bool) {
+			if slices.ContainsFunc(cmd[2:], func(arg string) bool { return len(arg) > 4 }) {
+				t.Errorf("%q is sent", cmd)
+			}
+			return fmt.Sprintf("*%d\r\n", len(cmd)-2) + strings.Repeat(item, len(cmd)-2), true
+		}
+		switch cmd[0] {
+		case "INFO":
+			return testserver.Bulk(strings.ReplaceAll(testserver.InfoKvrocks, "2.10.1", "2.9.0")), cmd[1] == "server"
+		case "CONFIG":
+			return "*2\r\n" + testserver.Bulk("proto-max-bulk-len") + testserver.Bulk("4"), true
+		case "PEXPIRETIME":
+			return ":-1\r\n", true
+		case "HLEN", "SCARD", "ZCARD":
+			return ":3\r\n", true
+		case "HMGET":
+			return list("$1\r\nv\r\n")
+		case "SMISMEMBER":
+			return list(":1\r\n")
+		case "ZMSCORE":
+			return list("$1\r\n7\r\n")
+		}
+		return "", false
+	})
+	r := open(t, f.Addr)
+	for _, kind := range []format.Kind{format.Hash, format.Set, format.Zset} {
+		elems, there := bs("long1", "a", "", "long2", "b"), []bool{false, true, true, false, true}
+		q := &question.Question{Kind: kind, Key: b("k"), Head: true, Tail: true, Elems: slices.Clone(elems)}
+		none := &question.Question{Kind: kind, Key: b("n"), Head: true, Tail: true, Elems: bs("long1", "long2")}
+		ask(t, r, q, none)
+		if !slices.Equal(q.Found, there) || !slices.EqualFunc(q.Elems, elems, slices.Equal) || !strings.Contains(q.Unasked, "5 bytes") || q.Total != 3 {
+			t.Errorf("%s: %+v", kind, q)
+		}
+		for i := range elems {
+			if kind == format.Hash && (q.Values[i] == "v") != there[i] || kind == format.Zset && (q.Scores[i] == 7) != there[i] {
+				t.Errorf("%s: element %d: %+v", kind, i, q)
+			}
+		}
+		if !slices.Equal(none.Found, []bool{false, false}) || len(none.Elems) != 2 || none.Unasked == "" {
+			t.Errorf("%s: %+v", kind, none)
+		}
+	}
+}
