@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -52,9 +53,9 @@ func proveRaw(ctx context.Context, c *conn.Conn, expire int64) (why string, err 
 	if err != nil {
 		return "", err
 	}
-	p := newRawProof(expire)
-	for i := range p.records {
-		r := &p.records[i]
+	records, asks, want := rawProof(expire)
+	for i := range records {
+		r := &records[i]
 		if r.Kind == format.String {
 			e.String(r.Key, r.Value, r.Expire)
 			continue
@@ -68,16 +69,13 @@ func proveRaw(ctx context.Context, c *conn.Conn, expire int64) (why string, err 
 	if err := rawbatch.Check(e.Bytes(), namespace, e.Puts(), 0); err != nil {
 		return "", err
 	}
-	commands := [][]any{{"HSET", p.records[1].Key, "old", "v"}, {"RPUSH", p.records[0].Key, "old"}, {"APPLYBATCH", e.Bytes()}}
-	answers := []string{"1", "1", fmt.Sprint(len(e.Bytes()))}
-	for _, s := range p.steps {
-		commands, answers = append(commands, s.command), append(answers, s.answer)
-	}
 	del := []any{"DEL"}
-	for i := range p.records {
-		del = append(del, p.records[i].Key)
+	for i := range records {
+		del = append(del, records[i].Key)
 	}
-	commands, answers = append(commands, del), append(answers, fmt.Sprint(len(p.records)))
+	commands := [][]any{{"HSET", records[1].Key, "old", "v"}, {"RPUSH", records[0].Key, "old"}, {"APPLYBATCH", e.Bytes()}}
+	commands = append(append(commands, asks...), del)
+	answers := slices.Concat([]string{"1", "1", fmt.Sprint(len(e.Bytes()))}, want, []string{fmt.Sprint(len(records))})
 	replies, err := c.Pipeline(ctx, commands...)
 	if err != nil {
 		return "", c.Refused("APPLYBATCH", err)
@@ -118,19 +116,8 @@ func asText(r *resp.Reply) string {
 	return strings.Join(items, " ")
 }
 
-// A rawProof is keys of all types, and what a Kvrocks that has them answers to commands.
-type rawProof struct {
-	records []format.Record
-	steps   []rawStep
-}
-
-type rawStep struct {
-	command []any
-	answer  string
-}
-
-func newRawProof(expire int64) *rawProof {
-	p := &rawProof{}
+// rawProof returns keys of all types, and what a Kvrocks that has them answers to commands.
+func rawProof(expire int64) (records []format.Record, commands [][]any, answers []string) {
 	b := func(list ...string) (out [][]byte) {
 		for _, s := range list {
 			out = append(out, []byte(s))
@@ -141,10 +128,10 @@ func newRawProof(expire int64) *rawProof {
 	add := func(r format.Record) {
 		key = []byte(probeKey())
 		r.Key, r.Part, r.Expire = key, format.PartWhole, expire
-		p.records = append(p.records, r)
+		records = append(records, r)
 	}
 	ask := func(answer, command string, args ...any) {
-		p.steps = append(p.steps, rawStep{append([]any{command, key}, args...), answer})
+		commands, answers = append(commands, append([]any{command, key}, args...)), append(answers, answer)
 	}
 	add(format.Record{Kind: format.String, Value: []byte("v\x00\xff")})
 	ask("v\x00\xff", "GET")
@@ -176,10 +163,10 @@ func newRawProof(expire int64) *rawProof {
 	ask("1-2 f v", "XRANGE", "-", "+")
 	ask("5-1", "XADD", "5-1", "g", "w")
 	ask("2", "XLEN")
-	for i := range p.records {
-		key = p.records[i].Key
-		ask(p.records[i].Kind.String(), "TYPE")
+	for i := range records {
+		key = records[i].Key
+		ask(records[i].Kind.String(), "TYPE")
 		ask(fmt.Sprint(expire), "PEXPIRETIME")
 	}
-	return p
+	return records, commands, answers
 }
