@@ -56,9 +56,10 @@ type TransferOptions struct {
 // A transfer is one call of Transfer.
 type transfer struct {
 	TransferOptions
-	counts
-	refused atomic.Int64 // keys and members that the target refused
-	coming  bool         // more of the dump is to come
+	giants  *archive.Memory // for giant records
+	moved   atomic.Int64    // grows as long as anything goes on
+	refused atomic.Int64    // keys and members that the target refused
+	coming  bool            // more of the dump is to come
 
 	mu    sync.Mutex
 	begun []archive.Unit // of which a worker has begun

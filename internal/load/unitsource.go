@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -11,20 +10,12 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
 
-// counts are of all sources of a transfer.
-type counts struct {
-	moved atomic.Int64 // grows as long as anything goes on
-
-	giants *archive.Memory
-}
-
 // A source reads a unit from some record on, leaves out the keys that the user does not want, and
 // counts the bytes read. Only records that are wanted have numbers.
 type source struct {
 	*archive.UnitSource
-	*counts
+	t       *transfer
 	part    *progress.Counter // of its unit; the bytes of chunk files that were read are its work
-	keep    func([]byte) bool // nil: all keys are wanted
 	before  int64             // bytes of the chunks that were skipped
 	counted int64             // bytes of the others that were read
 	records int64             // handed out, or before the beginning
@@ -40,9 +31,9 @@ type start struct {
 // lookedBehind is of how many records before a checkpoint the keys are looked for.
 const lookedBehind = 64
 
-// openSource opens a unit at a position. Last is told of the records before it.
-func openSource(ctx context.Context, a *archive.Archive, u archive.Unit, p journal.Position, keep func([]byte) bool, c *counts, part *progress.Counter, last func(*format.Record)) (*source, error) {
-	s := &source{keep: keep, counts: c, part: part}
+// open opens a unit at a position. Last is told of the records before it.
+func (t *transfer) open(ctx context.Context, u archive.Unit, p journal.Position, last func(*format.Record)) (*source, error) {
+	a, s := t.Feed.Archive(), &source{t: t, part: t.part(u)}
 	skip := p.Record
 	if p.Chunk == "" {
 		s.UnitSource = a.OpenUnit(u)
@@ -60,7 +51,7 @@ func openSource(ctx context.Context, a *archive.Archive, u archive.Unit, p journ
 			s.before += c.Size
 		}
 	}
-	s.Bound(ctx, c.giants)
+	s.Bound(ctx, t.giants)
 	s.part.Add(0, 0, s.before)
 	for i := range skip {
 		r, err := s.Next()
@@ -82,12 +73,12 @@ func (s *source) Next() (*format.Record, error) {
 		if now := s.UnitSource.Read(); now != s.counted {
 			s.part.Add(0, 0, now-s.counted)
 			s.counted = now
-			s.moved.Add(1)
+			s.t.moved.Add(1)
 		}
 		if err != nil {
 			return nil, err
 		}
-		if r.Kind == format.Deleted || s.keep != nil && !s.keep(r.Key) {
+		if r.Kind == format.Deleted || s.t.Keep != nil && !s.t.Keep(r.Key) {
 			continue
 		}
 		if n := len(s.chunks); n == 0 || s.chunks[n-1].chunk != s.Chunk() {

@@ -123,7 +123,7 @@ func (w *worker) attempt(ctx context.Context, u archive.Unit, ju *journal.Unit, 
 	w.note(ju, u[0].Name, "", conn)
 	at := ju.Position()
 	var last []LoadedKey
-	src, err := openSource(ctx, w.Feed.Archive(), u, at, w.Keep, &w.counts, w.part(u), func(r *format.Record) {
+	src, err := w.open(ctx, u, at, func(r *format.Record) {
 		if w.There != nil {
 			last = w.There.add(last, u[0].DB, r)
 		}
