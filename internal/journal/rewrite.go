@@ -27,29 +27,16 @@ func (j *Journal) rewrite() error {
 	if err := j.o.Before(); err != nil {
 		return err
 	}
-	size := &counted{}
+	var out lines
 	err := j.log.Rewrite(func(w io.Writer) error {
-		*size = counted{w: w}
-		return j.writeAll(json.NewEncoder(size))
+		out = lines{w: w}
+		return j.writeAll(&out)
 	})
-	j.whole, j.appended, j.anew = size.n, 0, true
+	j.whole, j.appended, j.anew = out.size, 0, true
 	return err
 }
 
-// counted counts what is written.
-type counted struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counted) Write(p []byte) (int, error) {
-	n, err := c.w.Write(p)
-	c.n += int64(n)
-	return n, err
-}
-
-func (j *Journal) writeAll(enc *json.Encoder) error {
-	out := &lines{enc: enc}
+func (j *Journal) writeAll(out *lines) error {
 	first := *j.load
 	first.History = &j.recorder.History
 	out.add(true, line{Load: &first})
@@ -69,17 +56,23 @@ func (j *Journal) writeAll(enc *json.Encoder) error {
 	return out.err
 }
 
-// lines writes lines up to the first error.
+// lines writes lines up to the first error, and counts their bytes.
 type lines struct {
-	enc *json.Encoder
-	err error
+	w    io.Writer
+	size int64
+	err  error
 }
 
 // add writes a line if it says something.
 func (o *lines) add(says bool, l line) {
-	if says && o.err == nil {
-		o.err = o.enc.Encode(l)
+	if !says || o.err != nil {
+		return
 	}
+	data, err := json.Marshal(l)
+	if err == nil {
+		_, err = o.w.Write(append(data, '\n'))
+	}
+	o.size, o.err = o.size+int64(len(data))+1, err
 }
 
 func (u *unit) write(name string, out *lines) {
