@@ -72,8 +72,7 @@ func (k *key) judgeLength() {
 		k.extra = max(k.extra, k.total-k.found)
 	}
 	if k.extra > 0 {
-		k.differ(ExtraElements, nil, "%d more than the dump has", k.extra)
-		k.diffs[len(k.diffs)-1].Count = k.extra
+		k.differ(ExtraElements, nil, "%d more than the dump has", k.extra).Count = k.extra
 	}
 }
 
@@ -92,8 +91,7 @@ func (k *key) judgeTotals(q *question.Question) {
 		k.diffs[0].Count = k.refused
 	}
 	if missing := k.wanted - k.refused - q.Total; missing > 0 {
-		k.differ(MissingElements, nil, "%s, want %s", progress.Plural(q.Total, "element", "elements"), progress.Count(k.wanted-k.refused))
-		k.diffs[len(k.diffs)-1].Count = missing
+		k.differ(MissingElements, nil, "%s, want %s", progress.Plural(q.Total, "element", "elements"), progress.Count(k.wanted-k.refused)).Count = missing
 	}
 }
 

@@ -44,18 +44,19 @@ func (k *key) alter(member []byte, format string, args ...any) {
 	k.differ(WrongValue, member, format, args...)
 }
 
-// differ notes a difference of an element. Of each class the first is shown.
-func (k *key) differ(class Class, member []byte, format string, args ...any) {
+// differ notes a difference of an element, and returns all of its class: the first is shown.
+func (k *key) differ(class Class, member []byte, format string, args ...any) *Difference {
 	for i := range k.diffs {
 		if k.diffs[i].Class == class {
 			k.diffs[i].Count++
-			return
+			return &k.diffs[i]
 		}
 	}
 	if member != nil {
 		member = clone(member)
 	}
 	k.diffs = append(k.diffs, Difference{Class: class, Count: 1, Member: member, Detail: fmt.Sprintf(format, args...)})
+	return &k.diffs[len(k.diffs)-1]
 }
 
 func (k *key) differs() bool {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 )
 
@@ -56,13 +57,13 @@ func NewReport(path string, text io.Writer) (*Report, error) {
 func (r *Report) Add(d Difference) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	kind := ""
+	if d.Kind != 0 {
+		kind = d.Kind.String()
+	}
 	if r.text != nil && r.shown < maxShown && !d.Class.Explained() {
 		r.shown++
-		kind := ""
-		if d.Kind != 0 {
-			kind = d.Kind.String() + " "
-		}
-		fmt.Fprintf(r.text, "  db%d %s%s: %s: %s\n", d.DB, kind, quoted(d.Key), d.Class, d.Detail)
+		fmt.Fprintf(r.text, "  db%d %s: %s: %s\n", d.DB, strings.TrimSpace(kind+" "+quoted(d.Key)), d.Class, d.Detail)
 		if r.shown == maxShown {
 			fmt.Fprintln(r.text, "  … (more are only counted; --report FILE lists all)")
 		}
@@ -71,11 +72,8 @@ func (r *Report) Add(d Difference) {
 		return
 	}
 	l := line{
-		DB: d.DB, Key: d.Key, Name: strconv.Quote(string(d.Key)), NewName: d.NewName, Class: d.Class,
+		DB: d.DB, Kind: kind, Key: d.Key, Name: strconv.Quote(string(d.Key)), NewName: d.NewName, Class: d.Class,
 		Explained: d.Class.Explained(), Count: d.Count, Member: d.Member, Detail: d.Detail,
-	}
-	if d.Kind != 0 {
-		l.Kind = d.Kind.String()
 	}
 	text, err := json.Marshal(l)
 	if err == nil {

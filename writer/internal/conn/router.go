@@ -110,7 +110,6 @@ func (r *Router) Under(c *Conn, do func() error) error {
 
 // A nodeBatch is what goes to one node, in order.
 type nodeBatch struct {
-	addr  string
 	conn  *Conn
 	calls []*Call
 	hops  []int // of the calls; -1 of an ASKING
@@ -126,14 +125,14 @@ func (r *Router) send(ctx context.Context, t *Topology, e *resp.Encoder, hops []
 		if h.sentTo = addr; addr == "" {
 			continue
 		}
-		at := slices.IndexFunc(batches, func(b *nodeBatch) bool { return b.addr == addr })
+		at := slices.IndexFunc(batches, func(b *nodeBatch) bool { return b.conn.addr == addr })
 		if at < 0 {
 			c, err := r.node(ctx, addr)
 			if err != nil {
 				return err
 			}
 			at = len(batches)
-			batches = append(batches, &nodeBatch{addr: addr, conn: c})
+			batches = append(batches, &nodeBatch{conn: c})
 		}
 		b := batches[at]
 		if h.ask != "" {
@@ -151,8 +150,8 @@ func (r *Router) send(ctx context.Context, t *Topology, e *resp.Encoder, hops []
 				return err
 			})
 			if err != nil {
-				r.cluster.doubt(b.addr)
-				return &hopError{fmt.Errorf("node %s: %w", b.addr, Lost(err)), b.hops[min(answered, len(b.hops)-1)]}
+				r.cluster.doubt(b.conn.addr)
+				return &hopError{fmt.Errorf("node %s: %w", b.conn.addr, Lost(err)), b.hops[min(answered, len(b.hops)-1)]}
 			}
 			return nil
 		})
