@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -159,11 +160,8 @@ func (j *job) record(ctx context.Context, s *server, dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = j.makeDump(ctx, r.addr(), "--threads", "6", "--split-keys", "1000000000000")
-	if closed := r.close(); err == nil {
-		err = closed
-	}
-	return err
+	_, err = j.makeDump(ctx, r.lis.Addr().String(), "--threads", "6", "--split-keys", "1000000000000")
+	return errors.Join(err, r.close())
 }
 
 // targets times loads and their verification.
@@ -297,17 +295,13 @@ func (j *job) inside(ctx context.Context) error {
 	page := filepath.Join(j.dir, "report.html")
 	stats, report, check := row{name: "kvload stats"}, row{name: "kvload report"}, row{name: "kvload check"}
 	for range j.rounds {
-		for _, c := range []struct {
-			to   *row
-			args []string
-		}{
-			{&check, []string{"check", "--quiet", j.dump}},
-			{&stats, []string{"stats", "--quiet", j.dump}},
-			{&report, []string{"report", "--quiet", j.dump, "--out", page}},
-		} {
-			if err := c.to.add(j.tool(ctx, "kvload", c.args...)); err != nil {
-				return err
-			}
+		err := errors.Join(
+			check.add(j.tool(ctx, "kvload", "check", "--quiet", j.dump)),
+			stats.add(j.tool(ctx, "kvload", "stats", "--quiet", j.dump)),
+			report.add(j.tool(ctx, "kvload", "report", "--quiet", j.dump, "--out", page)),
+		)
+		if err != nil {
+			return err
 		}
 	}
 	printTable("look into the dump", j.n, j.unit, []row{stats, report, check})

@@ -64,8 +64,6 @@ func record(server, dir string) (*recorder, error) {
 	return r, nil
 }
 
-func (r *recorder) addr() string { return r.lis.Addr().String() }
-
 // close waits until all connections have ended.
 func (r *recorder) close() error {
 	r.lis.Close()
