@@ -1,7 +1,6 @@
 package pikasim
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -36,33 +35,16 @@ func timeNow(c *call) {
 	c.out.texts([]string{strconv.FormatInt(now.Unix(), 10), strconv.Itoa(now.Nanosecond() / 1000)})
 }
 
-const clientSyntax = "ERR Syntax error, try CLIENT (LIST [order by [addr|idle]| KILL ip:port)"
-
-// client is CLIENT LIST, and since 3.5 SETNAME.
+// client is CLIENT LIST, of this connection alone, and since 3.5 SETNAME.
 func client(c *call) {
 	switch word := c.word(1); {
-	case word == "list" && (len(c.args) == 2 || len(c.args) == 5):
-		c.out.text(c.server.clientList())
+	case word == "list":
+		c.out.text(fmt.Sprintf("addr=%s fd=100 idle=0\n", c.conn.RemoteAddr()))
 	case word == "setname" && len(c.args) == 3 && !c.version().old():
 		c.out.ok()
 	default:
-		c.fail(clientSyntax)
+		c.fail("ERR Syntax error, try CLIENT (LIST [order by [addr|idle]| KILL ip:port)")
 	}
-}
-
-// clientList is CLIENT LIST's text, by address.
-func (s *Server) clientList() string {
-	s.clients.mu.Lock()
-	defer s.clients.mu.Unlock()
-	lines := make([]string, 0, len(s.clients.conns))
-	for conn := range s.clients.conns {
-		lines = append(lines, conn.RemoteAddr().String())
-	}
-	slices.SortFunc(lines, cmp.Compare)
-	for i, addr := range lines {
-		lines[i] = fmt.Sprintf("addr=%s fd=%d idle=0\n", addr, 100+i)
-	}
-	return strings.Join(lines, "")
 }
 
 func flushAll(c *call) {
@@ -89,13 +71,9 @@ func flushDB(c *call) {
 	c.out.ok()
 }
 
-// bgSave pretends: the dump is done when it is answered.
-func bgSave(c *call) {
-	c.server.lastSave = c.server.opt.Clock()
-	c.out.status("Background saving started")
-}
-
-func lastSave(c *call) { c.out.integer(c.server.lastSave.Unix()) }
+// bgSave pretends, and lastSave that it was just done.
+func bgSave(c *call)   { c.out.status("Background saving started") }
+func lastSave(c *call) { c.out.integer(c.server.opt.Clock().Unix()) }
 
 // slaveOf is SLAVEOF NO ONE; to become a replica is not simulated.
 func slaveOf(c *call) {

@@ -16,7 +16,7 @@ func commands(v Version) map[string]*command {
 	add(reads, 1, timeNow, "time")
 	add(alters, -2, info, "info")
 	add(alters, -2, configure, "config")
-	add(alters, -1, bgSave, "bgsave")
+	add(reads, -1, bgSave, "bgsave")
 	add(alters, -3, slaveOf, "slaveof")
 	add(reads, 1, dbSize, "dbsize")
 	add(writes, 1, flushAll, "flushall")

@@ -10,10 +10,9 @@ import (
 type port struct {
 	net.Listener // nil: there is none
 
-	mu       sync.Mutex
-	conns    map[net.Conn]struct{}
-	accepted int64
-	closed   bool
+	mu     sync.Mutex
+	conns  map[net.Conn]struct{}
+	closed bool
 }
 
 // serve has each connection handled by a goroutine of its own, and then closed, until close.
@@ -43,7 +42,6 @@ func (p *port) join(conn net.Conn) bool {
 	if p.closed {
 		return false
 	}
-	p.accepted++
 	p.conns[conn] = struct{}{}
 	return true
 }

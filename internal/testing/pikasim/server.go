@@ -25,11 +25,10 @@ type Server struct {
 	master  *master
 
 	// mu guards everything a command reads or writes: many readers, one writer.
-	mu       sync.RWMutex
-	dbs      []*database
-	config   configuration
-	replica  bool
-	lastSave time.Time
+	mu      sync.RWMutex
+	dbs     []*database
+	config  configuration
+	replica bool
 
 	countMu sync.Mutex
 	counts  map[string]int64
@@ -83,14 +82,6 @@ func (s *Server) count(name string) {
 	s.countMu.Lock()
 	defer s.countMu.Unlock()
 	s.counts[name]++
-}
-
-// served is the number of all commands so far.
-func (s *Server) served() (n int64) {
-	for _, c := range s.Commands() {
-		n += c
-	}
-	return n
 }
 
 // tick is the current time in ticks.

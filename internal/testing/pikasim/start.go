@@ -34,15 +34,14 @@ func Start(opt Options) (*Server, error) {
 		return nil, fmt.Errorf("start simulated pika: %w", err)
 	}
 	s := &Server{
-		opt:      opt,
-		clients:  port{Listener: listener, conns: map[net.Conn]struct{}{}},
-		table:    commands(opt.Version),
-		started:  opt.Clock(),
-		run:      runs.Add(1),
-		lastSave: opt.Clock(),
-		config:   newConfiguration(opt),
-		replica:  opt.Replica,
-		counts:   map[string]int64{},
+		opt:     opt,
+		clients: port{Listener: listener, conns: map[net.Conn]struct{}{}},
+		table:   commands(opt.Version),
+		started: opt.Clock(),
+		run:     runs.Add(1),
+		config:  newConfiguration(opt),
+		replica: opt.Replica,
+		counts:  map[string]int64{},
 	}
 	s.master = &master{port: port{Listener: replicas, conns: map[net.Conn]struct{}{}}, server: s, sessions: map[*database]uint64{}}
 	for i := range opt.Databases {
