@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -75,14 +74,6 @@ func FromFlags(c *cli.Context) (Server, error) {
 // AllFromFlags returns the servers of all --uri, or the one that the other flags name. What the
 // other flags say of user, password and TLS is of all of them.
 func AllFromFlags(c *cli.Context) ([]Server, error) {
-	all, err := fromFlags(c)
-	if err != nil {
-		return nil, &exitcode.UsageError{Err: err}
-	}
-	return all, nil
-}
-
-func fromFlags(c *cli.Context) ([]Server, error) {
 	all, useTLS, err := named(c)
 	if err != nil {
 		return nil, err
@@ -94,7 +85,7 @@ func fromFlags(c *cli.Context) ([]Server, error) {
 	for i := range all {
 		s := &all[i]
 		if s.Password = cmp.Or(s.Password, password, c.String("pass")); s.Username != "" && s.Password == "" {
-			return nil, errors.New("--user needs a password")
+			return nil, exitcode.Usagef("--user needs a password")
 		}
 		if useTLS[i] {
 			if err := s.setTLS(c); err != nil {
@@ -104,7 +95,7 @@ func fromFlags(c *cli.Context) ([]Server, error) {
 	}
 	for _, name := range []string{"cacert", "cert", "key", "sni", "insecure"} {
 		if c.IsSet(name) && !slices.Contains(useTLS, true) {
-			return nil, fmt.Errorf("--%s needs --tls or a rediss:// URI", name)
+			return nil, exitcode.Usagef("--%s needs --tls or a rediss:// URI", name)
 		}
 	}
 	return all, nil
@@ -125,10 +116,10 @@ func named(c *cli.Context) (all []Server, useTLS []bool, err error) {
 	if len(uris) == 0 {
 		uris = []string{""}
 	} else if c.IsSet("host") {
-		return nil, nil, errors.New("--uri and --host both name a server: give one of them")
+		return nil, nil, exitcode.Usagef("--uri and --host both name a server: give one of them")
 	}
 	if port := c.Int("port"); port < 1 || port > 65535 {
-		return nil, nil, fmt.Errorf("--port %d: it is between 1 and 65535", port)
+		return nil, nil, exitcode.Usagef("--port %d: it is between 1 and 65535", port)
 	}
 	useTLS = make([]bool, len(uris))
 	for i, uri := range uris {
@@ -154,29 +145,29 @@ func (s *Server) parseURI(uri string, port int) (useTLS bool, err error) {
 	}
 	u, err := url.Parse(uri)
 	if err != nil {
-		return false, errors.New("--uri is no URI: it is " +
-			"redis://[user:password@]host[:port][/db], with special characters in the password as %XX")
+		return false, exitcode.Usagef("--uri is no URI: it is " +
+			"redis://[user:password@]host[:port][/db], with special characters in the password as %%XX")
 	}
 	if u.Scheme != "redis" && u.Scheme != "rediss" {
-		return false, fmt.Errorf("--uri begins with %s://; it must be redis:// or rediss://", u.Scheme)
+		return false, exitcode.Usagef("--uri begins with %s://; it must be redis:// or rediss://", u.Scheme)
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
-		return false, errors.New("--uri has a ? or #: in a password they are written %3F and %23")
+		return false, exitcode.Usagef("--uri has a ? or #: in a password they are written %%3F and %%23")
 	}
 	if u.Hostname() == "" {
-		return false, errors.New("--uri names no host")
+		return false, exitcode.Usagef("--uri names no host")
 	}
 	if p := u.Port(); p != "" {
 		if port, err = strconv.Atoi(p); err != nil || port < 1 || port > 65535 {
-			return false, errors.New("--uri has no valid port")
+			return false, exitcode.Usagef("--uri has no valid port")
 		}
 	}
 	s.Addr = net.JoinHostPort(u.Hostname(), strconv.Itoa(port))
 	if db := strings.Trim(u.Path, "/"); db != "" {
 		if s.DB, err = strconv.Atoi(db); err != nil || s.DB < 0 {
 			// Not shown: with an unescaped / in the password it is part of that.
-			return false, errors.New("--uri has something else than the number of a database " +
-				"behind its /; a / in a password is written %2F")
+			return false, exitcode.Usagef("--uri has something else than the number of a database " +
+				"behind its /; a / in a password is written %%2F")
 		}
 	}
 	if u.User != nil {
@@ -195,11 +186,11 @@ func password(c *cli.Context) (pw string, err error) {
 	if name := c.String("password-file"); name != "" {
 		data, err := os.ReadFile(name)
 		if err != nil {
-			return "", fmt.Errorf("--password-file: %w", err)
+			return "", exitcode.Usagef("--password-file: %w", err)
 		}
 		line, _, _ := strings.Cut(string(data), "\n")
 		if pw = strings.TrimSuffix(line, "\r"); pw == "" {
-			return "", fmt.Errorf("--password-file: the first line of %s is empty", name)
+			return "", exitcode.Usagef("--password-file: the first line of %s is empty", name)
 		}
 	}
 	if c.Bool("askpass") {
@@ -207,10 +198,10 @@ func password(c *cli.Context) (pw string, err error) {
 		pw, err = askPassword(c.App.Reader)
 		fmt.Fprintln(c.App.ErrWriter)
 		if err != nil {
-			return "", fmt.Errorf("--askpass: %w", err)
+			return "", exitcode.Usagef("--askpass: %w", err)
 		}
 		if pw == "" {
-			return "", errors.New("--askpass: no password was given")
+			return "", exitcode.Usagef("--askpass: no password was given")
 		}
 	}
 	return pw, nil
@@ -219,7 +210,7 @@ func password(c *cli.Context) (pw string, err error) {
 func askPassword(in io.Reader) (string, error) {
 	f, ok := in.(*os.File)
 	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return "", errors.New("there is no terminal to ask on; use --password-file")
+		return "", exitcode.Usagef("there is no terminal to ask on; use --password-file")
 	}
 	pw, err := term.ReadPassword(int(f.Fd()))
 	return string(pw), err
@@ -237,21 +228,21 @@ func (s *Server) setTLS(c *cli.Context) error {
 	if name := c.String("cacert"); name != "" {
 		pem, err := os.ReadFile(name)
 		if err != nil {
-			return fmt.Errorf("--cacert: %w", err)
+			return exitcode.Usagef("--cacert: %w", err)
 		}
 		s.TLS.RootCAs = x509.NewCertPool()
 		if !s.TLS.RootCAs.AppendCertsFromPEM(pem) {
-			return fmt.Errorf("--cacert: %s holds no certificate", name)
+			return exitcode.Usagef("--cacert: %s holds no certificate", name)
 		}
 	}
 	cert, key := c.String("cert"), c.String("key")
 	if (cert == "") != (key == "") {
-		return errors.New("--cert and --key go together")
+		return exitcode.Usagef("--cert and --key go together")
 	}
 	if cert != "" {
 		pair, err := tls.LoadX509KeyPair(cert, key)
 		if err != nil {
-			return fmt.Errorf("--cert, --key: %w", err)
+			return exitcode.Usagef("--cert, --key: %w", err)
 		}
 		s.TLS.Certificates = []tls.Certificate{pair}
 	}

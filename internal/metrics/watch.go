@@ -18,7 +18,6 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/connect"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/shard"
 )
 
@@ -69,7 +68,7 @@ func labelsOf(c *cli.Context, getenv func(string) string) (prometheus.Labels, er
 	if has(c.Command, "uri") {
 		addrs, err := connect.Addresses(c)
 		if err != nil {
-			return nil, &exitcode.UsageError{Err: err}
+			return nil, err
 		}
 		labels["server"] = strings.Join(addrs, ",")
 	}
