@@ -8,7 +8,6 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/command"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 )
 
 func flags() []cli.Flag {
@@ -31,24 +30,19 @@ type options struct {
 	push       *url.URL
 }
 
-func parse(c *cli.Context) (o options, err error) {
-	o = options{addr: c.String("metrics-addr"), file: c.String("metrics-file"), pprof: c.Bool("pprof")}
-	if _, port, err := net.SplitHostPort(o.addr); o.addr != "" && (err != nil || port == "") {
-		return o, exitcode.Usagef("--metrics-addr %q: it is [HOST]:PORT, such as :9121", o.addr)
-	}
-	if o.pprof && o.addr == "" {
-		return o, exitcode.Usagef("--pprof needs --metrics-addr, where the profiles are served")
-	}
-	if o.file != "" && !strings.HasSuffix(o.file, ".prom") {
-		return o, exitcode.Usagef("--metrics-file %s: its name must end in .prom, or "+
-			"node_exporter does not read it", o.file)
-	}
-	if text := c.String("push-url"); text != "" {
+func parse(v *command.Values) (o options) {
+	o = options{addr: v.String("metrics-addr"), file: v.String("metrics-file"), pprof: v.Bool("pprof")}
+	_, port, err := net.SplitHostPort(o.addr)
+	v.Refuse(o.addr != "" && (err != nil || port == ""), "--metrics-addr %q: it is [HOST]:PORT, "+
+		"such as :9121", o.addr)
+	v.Refuse(o.pprof && o.addr == "", "--pprof needs --metrics-addr, where the profiles are served")
+	v.Refuse(o.file != "" && !strings.HasSuffix(o.file, ".prom"), "--metrics-file %s: its name "+
+		"must end in .prom, or node_exporter does not read it", o.file)
+	if text := v.String("push-url"); text != "" {
 		o.push, err = url.Parse(text)
-		if err != nil || o.push.Host == "" || o.push.Scheme != "http" && o.push.Scheme != "https" || strings.Contains(o.push.Path, "/metrics/job") { // not shown: a password may be in it
-			return o, exitcode.Usagef("--push-url is the address of a Pushgateway, such as " +
-				"http://10.0.0.7:9091, without /metrics/job/…")
-		}
+		v.Refuse(err != nil || o.push.Host == "" || o.push.Scheme != "http" && o.push.Scheme != "https" || strings.Contains(o.push.Path, "/metrics/job"),
+			"--push-url is the address of a Pushgateway, such as http://10.0.0.7:9091, without "+
+				"/metrics/job/…") // not shown: a password may be in it
 	}
-	return o, nil
+	return o
 }

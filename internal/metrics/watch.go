@@ -39,7 +39,7 @@ func has(c *cli.Command, flag string) bool {
 
 func watched(classify func(error) int, getenv func(string) string, act cli.ActionFunc) cli.ActionFunc {
 	return func(c *cli.Context) error {
-		o, err := parse(c)
+		o, err := command.Read(c, parse)
 		if err != nil {
 			return err
 		}
