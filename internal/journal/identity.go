@@ -43,17 +43,25 @@ func (id *Identity) difference(old *Identity) string {
 			return fmt.Sprintf("the %s was %s, and is %s now", f.what, f.old, f.now)
 		}
 	}
-	// A load that began before the dump was finished names databases, too, of which it is empty.
-	for _, db := range slices.Sorted(maps.Keys(old.Places)) {
-		if place, ok := id.Places[db]; ok && place != old.Places[db] {
-			return fmt.Sprintf("the place of database %d (--map-db) was %s, and is %s now", db, old.Places[db], place)
-		}
+	if moved := id.Moved(old); moved != "" {
+		return moved
 	}
 	names := maps.Clone(old.Settings)
 	maps.Copy(names, id.Settings)
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if old.Settings[name] != id.Settings[name] {
 			return fmt.Sprintf("%s was %q, and is %q now", name, old.Settings[name], id.Settings[name])
+		}
+	}
+	return ""
+}
+
+// Moved tells which database has another place than by old; empty if none has.
+func (id *Identity) Moved(old *Identity) string {
+	// A load that began before the dump was finished names databases, too, of which it is empty.
+	for _, db := range slices.Sorted(maps.Keys(old.Places)) {
+		if place, ok := id.Places[db]; ok && place != old.Places[db] {
+			return fmt.Sprintf("the place of database %d (--map-db) was %s, and is %s now", db, old.Places[db], place)
 		}
 	}
 	return ""

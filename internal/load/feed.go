@@ -8,7 +8,6 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/pack"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 )
@@ -68,17 +67,4 @@ func (o *Options) mustWait(f *archive.Feed) string {
 		return "which databases have keys is known only at the end of the dump (--map-db or --db says where each goes)"
 	}
 	return ""
-}
-
-// coming stands for the units of a dump that has not come yet: one of each database and type. How
-// many there are and how large is not known.
-func coming(a *archive.Archive, f *filter.Filter) (units []archive.Unit) {
-	for _, db := range a.Manifest.Options.Databases {
-		for _, t := range a.Manifest.Options.Types {
-			if f.DB(db) && f.Type(t) {
-				units = append(units, archive.Unit{{DB: db, Type: t}})
-			}
-		}
-	}
-	return units
 }

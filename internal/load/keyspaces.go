@@ -11,6 +11,7 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/filter"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
@@ -109,6 +110,19 @@ func (s *Spec) touched(a *archive.Archive, before *loadstate.Before) (units []ar
 	if len(units) == 0 && before != nil {
 		for db := range before.Identity().Places {
 			units = append(units, archive.Unit{{DB: db}})
+		}
+	}
+	return units
+}
+
+// coming stands for the units of a dump that has not come yet: one of each database and type. How
+// many there are and how large is not known.
+func coming(a *archive.Archive, f *filter.Filter) (units []archive.Unit) {
+	for _, db := range a.Manifest.Options.Databases {
+		for _, t := range a.Manifest.Options.Types {
+			if f.DB(db) && f.Type(t) {
+				units = append(units, archive.Unit{{DB: db, Type: t}})
+			}
 		}
 	}
 	return units

@@ -61,8 +61,8 @@ func (p *Presence) lacks(gone, of int) string {
 	if gone == 0 {
 		return ""
 	}
-	return fmt.Sprintf("the target %s lacks %d of %s that were loaded: it may have been emptied, restored or replaced meanwhile, or others have deleted them",
-		p.Target.Addr, gone, progress.Plural(of, "sampled key", "sampled keys"))
+	return fmt.Sprintf("the target %s lacks %s of %s that were loaded: it may have been emptied, restored or replaced meanwhile, or others have deleted them",
+		p.Target.Addr, progress.Count(int64(gone)), progress.Plural(of, "sampled key", "sampled keys"))
 }
 
 // missed is lacking, without what deltas that are loaded behind have deleted.

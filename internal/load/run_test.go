@@ -311,6 +311,8 @@ func TestSeveral(t *testing.T) {
 		return ends[i]
 	})
 	wants(t, log.String(), err, 5, "a:1: half a line\n", "a:1: done", "b:1: exit code 3", "c:1: exit code 5", "d:1: exit code 75", "3 of 4 targets did not end well; c:1: refused")
+	err = Several(t.Context(), targets[:2], "load", &log, func(int, Options, io.Writer) error { return ends[1] })
+	wants(t, log.String(), err, 3, "2 of 2 targets ended with exit code 3; a:1: left out")
 	for i, result := range []string{summary.Done, summary.Left, summary.Refused, summary.Stopped} {
 		if s := all.Targets[i]; s.Target != addrs[i] || s.Result != result {
 			t.Errorf("%s: %s, want %s of %s", s.Target, s.Result, result, addrs[i])

@@ -120,7 +120,11 @@ func (b *board) result() error {
 	if bad == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d of %s did not end well; %s: %w", bad, progress.Plural(len(b.rows), "target", "targets"), worst.addr, worst.err)
+	targets := progress.Plural(len(b.rows), "target", "targets")
+	if worst.code() == exitcode.LeftOut { // which may be as expected
+		return fmt.Errorf("%d of %s ended with exit code 3; %s: %w", bad, targets, worst.addr, worst.err)
+	}
+	return fmt.Errorf("%d of %s did not end well; %s: %w", bad, targets, worst.addr, worst.err)
 }
 
 // A board shows the loads into several targets in one log: each line after the target's address.

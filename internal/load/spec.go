@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"slices"
 	"strconv"
@@ -91,7 +93,28 @@ func (s *Spec) OpenDump(ctx context.Context) (*archive.Archive, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = s.checkBase(a)
+	return s.opened(a)
+}
+
+// OpenBegun is OpenDump, also of a full dump that is not finished, of which a load with Follow may
+// have sent some: of what has come, with or without the chunks.
+func (s *Spec) OpenBegun(ctx context.Context, chunks bool) (*archive.Archive, error) {
+	a, err := s.OpenDump(ctx)
+	if !errors.Is(err, archive.ErrIncomplete) {
+		return a, err
+	}
+	a, part := archive.OpenPart(ctx, s.Dump, s.Workers, chunks, s.Keys.Identities...)
+	if errors.Is(part, fs.ErrNotExist) || errors.Is(part, archive.ErrDelta) {
+		return nil, err // nothing was begun, or it could not be loaded
+	}
+	if part != nil {
+		return nil, part
+	}
+	return s.opened(a)
+}
+
+func (s *Spec) opened(a *archive.Archive) (*archive.Archive, error) {
+	err := s.checkBase(a)
 	if err == nil {
 		err = s.place(a)
 	}
@@ -130,7 +153,11 @@ func (s *Spec) place(a *archive.Archive) (err error) {
 		s.Summary.Shard = s.Shard.String()
 	}
 	s.Rewrite.Loaded = true
-	s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, s.touched(a, nil))
+	units := s.touched(a, nil)
+	if a.Manifest.Finished.IsZero() {
+		units = coming(a, &s.Filter)
+	}
+	s.Target.Target.Keyspaces, err = Keyspaces(s.MapDB, s.Own, units)
 	return err
 }
 

@@ -80,11 +80,17 @@ type shardState struct {
 func with(ctx context.Context, o Options, log io.Writer, do func(*rollback) error) (err error) {
 	o.Summarize("rollback")
 	r := &rollback{Options: o, retry: o.Retry(log), log: log}
-	if r.dump, err = r.OpenDump(ctx); err != nil {
+	if r.dump, err = r.OpenBegun(ctx, !r.Flush); err != nil {
 		return err
 	}
 	defer r.dump.Close()
 	logging.SetDump(log, r.ID)
+	if r.dump.Manifest.Finished.IsZero() {
+		const text = "the dump is not finished: what was loaded of it as it came is undone"
+		fmt.Fprintln(log, text)
+		r.Summary.Note(text)
+		r.Summary.Instead = []string{"--follow"}
+	}
 	r.units = r.Units(r.dump)
 	r.throttle = load.NewThrottle(o.Limits, &r.Target, o.Workers, o.Meter, func(text string) { fmt.Fprintln(log, text) })
 	if r.target, err = r.OpenTarget(ctx, log); err != nil {

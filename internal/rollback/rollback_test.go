@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/alicebob/miniredis/v2/server"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
@@ -77,20 +79,26 @@ func (l *loaded) load(t *testing.T, save bool) error {
 // loadStopped begins a load that the target stops at its first hash: its disk is full.
 func loadStopped(t *testing.T, m *miniredis.Miniredis, onExists writer.OnExists, save bool, d smalldump.Options, records []format.Record) *loaded {
 	t.Helper()
+	allow := refuse(m, "HSET")
+	l, err := loadSome(t, m, onExists, save, d, records)
+	if err == nil || !strings.Contains(err.Error(), "No space left") {
+		t.Fatal(err)
+	}
+	allow()
+	return l
+}
+
+// refuse has a target refuse a command until allow is called.
+func refuse(m *miniredis.Miniredis, command string) (allow func()) {
 	answer := minitarget.Hook()
 	m.Server().SetPreHook(func(p *server.Peer, cmd string, args ...string) bool {
-		if cmd == "HSET" && !strings.HasPrefix(args[0], "kvload-probe-") {
+		if cmd == command && !strings.HasPrefix(args[0], "kvload-probe-") {
 			p.WriteError("ERR IO error: No space left on device")
 			return true
 		}
 		return answer(p, cmd, args...)
 	})
-	l, err := loadSome(t, m, onExists, save, d, records)
-	if err == nil || !strings.Contains(err.Error(), "No space left") {
-		t.Fatal(err)
-	}
-	m.Server().SetPreHook(minitarget.Hook())
-	return l
+	return func() { m.Server().SetPreHook(minitarget.Hook()) }
 }
 
 // undo undoes the load, and checks that so many keys, changed by others, are left.
@@ -372,6 +380,46 @@ func TestRaced(t *testing.T) {
 				t.Errorf("%s did not come", c.at)
 			}
 		})
+	}
+}
+
+// TestUnfinished: what a load has sent of a dump as that came is undone, though the dump was never
+// finished.
+func TestUnfinished(t *testing.T) {
+	records := []format.Record{smalldump.String("a", "1"), smalldump.String("b", "1"), smalldump.Hash("h", "f", "v")}
+	for _, flush := range []bool{false, true} {
+		m := start(t)
+		l := &loaded{m, Options{Spec: load.Spec{
+			Dump: smalldump.Make(t, smalldump.Options{}, records), Target: writer.Options{Target: target.Options{Addr: m.Addr()}}, Workers: 1,
+			Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
+		}, Behind: -1, Flush: flush}}
+		a, err := archive.Open(t.Context(), l.o.Dump, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Close()
+		info := a.Manifest.Info
+		info.Source.Version = "4.0.1" // of which names have one type
+		data, err := info.Marshal()
+		if err = errors.Join(err, os.WriteFile(filepath.Join(l.o.Dump, format.InfoName), data, 0o666), os.Remove(filepath.Join(l.o.Dump, format.ManifestName))); err != nil {
+			t.Fatal(err)
+		}
+		if err := Undo(t.Context(), l.o, io.Discard); !errors.Is(err, exitcode.ErrRefused) || !strings.Contains(err.Error(), "no load of this dump into this target is known") {
+			t.Error(err)
+		}
+		allow := refuse(m, "SET")
+		o := load.Options{Spec: l.o.Spec, MaxErrors: -1, Follow: true}
+		if err := load.Run(t.Context(), o, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "No space left") {
+			t.Fatal(err)
+		}
+		l.holds(t, "h")
+		allow()
+		var log bytes.Buffer
+		l.o.Summary = summary.New("test", "", "rollback")
+		if err := Undo(t.Context(), l.o, &log); err != nil || !strings.Contains(log.String(), "the dump is not finished") || l.o.Summary.Rollback.Removed != 1 {
+			t.Errorf("flush %v: %v, %+v\n%s", flush, err, l.o.Summary, &log)
+		}
+		l.holds(t, "")
 	}
 }
 

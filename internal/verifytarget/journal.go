@@ -12,6 +12,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/load"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rewrite"
+	"github.com/pika2kvrocks/pika2kvrocks/writer"
 )
 
 // sayState says if the journal knows why the target differs, but for the deltas of a chain.
@@ -37,9 +38,23 @@ func (o *Options) sayState(ctx context.Context, chain bool, log io.Writer) error
 			o.Summary.Instead = append(o.Summary.Instead, "--shard", fmt.Sprintf("I/%d", len(status.Shards)))
 		}
 	}
-	fmt.Fprintf(log, "warning: by the journal in %s %s\n", status.Root, why)
-	o.Summary.Note("by the journal " + why)
+	o.warn(log, status.Root, why)
 	return nil
+}
+
+// sayMoved says if databases are compared with other places than those that the load has filled.
+func (o *Options) sayMoved(ctx context.Context, l *writer.Loader, log io.Writer) {
+	now := o.Identity(l)
+	if root, was, err := o.Location().Identity(ctx); err == nil && was.Dump == now.Dump {
+		if moved := now.Moved(&was); moved != "" {
+			o.warn(log, root, moved)
+		}
+	}
+}
+
+func (o *Options) warn(log io.Writer, root, why string) {
+	fmt.Fprintf(log, "warning: by the journal in %s %s\n", root, why)
+	o.Summary.Note("by the journal " + why)
 }
 
 // recall finds in the journal of the load when it began, for rules that go by that.

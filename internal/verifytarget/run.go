@@ -141,6 +141,7 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 	t.Fence(target.Fence{Name: "kvload:" + rand.Text() + ":"}) // by which readback.Census knows them
 	o.Summary.Target = fmt.Sprint(t)
 	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
+	o.sayMoved(ctx, l, log)
 	list, err := verify.NewReport(o.Report, out)
 	if err != nil {
 		return fmt.Errorf("%w: --report: %w; give a file that can be written", exitcode.ErrRefused, err)

@@ -14,8 +14,10 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/rollback"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/redisserver"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/verifytarget"
+	"github.com/pika2kvrocks/pika2kvrocks/writer/target"
 )
 
 // TestUnfinished: a load that is not finished, one that was undone, and one behind which a delta
@@ -79,4 +81,32 @@ func TestUnfinished(t *testing.T) {
 		t.Fatal(err, log.String())
 	}
 	verify("this load was undone on ")
+}
+
+// TestMoved: databases that are compared with each other's places explain what differs.
+func TestMoved(t *testing.T) {
+	o := load.Options{MaxErrors: -1, Spec: load.Spec{
+		Dump:    smalldump.Make(t, smalldump.Options{}, []format.Record{smalldump.String("a", "1")}, []format.Record{smalldump.String("b", "1")}),
+		Workers: 1, Rewrite: rewrite.Options{Conflict: rewrite.Fail, TTL: rewrite.TTL{Mode: rewrite.Keep}},
+		MapDB: map[int]target.Keyspace{0: {DB: 0}, 1: {DB: 1}},
+	}}
+	o.Target.Target.Addr = redisserver.Start(t).Addr
+	var log bytes.Buffer
+	if err := load.Run(t.Context(), o, &log, &log); err != nil {
+		t.Fatal(err, log.String())
+	}
+	for _, swapped := range []bool{false, true} {
+		s := o.Spec
+		s.Summary = summary.New("test", "", "verify")
+		if swapped {
+			s.MapDB = map[int]target.Keyspace{0: {DB: 1}, 1: {DB: 0}}
+		}
+		var out bytes.Buffer
+		err := verifytarget.Run(t.Context(), verifytarget.Options{Spec: s, Rounds: 1}, &out, &out)
+		const says = "the place of database 0 (--map-db) was "
+		note := strings.Join(s.Summary.Notes, " ")
+		if swapped != (err != nil) || swapped != strings.Contains(note, says) || swapped != strings.Contains(out.String(), "warning: by the journal in "+o.Dump+".load/") {
+			t.Errorf("swapped %v: %v, %s\n%s", swapped, err, note, &out)
+		}
+	}
 }
