@@ -301,10 +301,10 @@ func (s *Spec) settings() map[string]string {
 	return settings
 }
 
-// ChoosesAs reports whether the flags choose the same keys as those of a load.
+// ChoosesAs reports whether the flags choose the same keys as those of a load, by the same names.
 func (s *Spec) ChoosesAs(id *journal.Identity) bool {
 	own := s.settings()
-	return !slices.ContainsFunc([]string{"--db", "--type", "--match"}, func(name string) bool { return own[name] != id.Settings[name] })
+	return !slices.ContainsFunc([]string{"--db", "--type", "--match", "--key-prefix-strip", "--key-prefix-add"}, func(name string) bool { return own[name] != id.Settings[name] })
 }
 
 // asText returns a text that JSON holds without loss: quoted unless the bytes are UTF-8.

@@ -38,23 +38,21 @@ func (o *Options) sayState(ctx context.Context, chain bool, log io.Writer) error
 			o.Summary.Instead = append(o.Summary.Instead, "--shard", fmt.Sprintf("I/%d", len(status.Shards)))
 		}
 	}
-	o.warn(log, status.Root, why)
+	fmt.Fprintf(log, "warning: by the journal in %s %s\n", status.Root, why)
+	o.Summary.Note("by the journal " + why)
 	return nil
 }
 
-// sayMoved says if databases are compared with other places than those that the load has filled.
-func (o *Options) sayMoved(ctx context.Context, l *writer.Loader, log io.Writer) {
+// isWhereLoaded refuses a target in which databases are compared with other places than those that
+// the load has filled: equal would say nothing of it.
+func (o *Options) isWhereLoaded(ctx context.Context, l *writer.Loader) error {
 	now := o.Identity(l)
 	if root, was, err := o.Location().Identity(ctx); err == nil && was.Dump == now.Dump {
 		if moved := now.Moved(&was); moved != "" {
-			o.warn(log, root, moved)
+			return fmt.Errorf("%w: this is not where the dump was loaded: %s, by the journal in %s; give the token, or --map-db, of the load", exitcode.ErrRefused, moved, root)
 		}
 	}
-}
-
-func (o *Options) warn(log io.Writer, root, why string) {
-	fmt.Fprintf(log, "warning: by the journal in %s %s\n", root, why)
-	o.Summary.Note("by the journal " + why)
+	return nil
 }
 
 // recall finds in the journal of the load when it began, for rules that go by that.

@@ -141,7 +141,9 @@ func RunWith(ctx context.Context, o Options, a *archive.Archive, rules *rewrite.
 	t.Fence(target.Fence{Name: "kvload:" + rand.Text() + ":"}) // by which readback.Census knows them
 	o.Summary.Target = fmt.Sprint(t)
 	fmt.Fprintf(log, "comparing %s with %s\n", t, a.Path())
-	o.sayMoved(ctx, l, log)
+	if err := o.isWhereLoaded(ctx, l); err != nil {
+		return err
+	}
 	list, err := verify.NewReport(o.Report, out)
 	if err != nil {
 		return fmt.Errorf("%w: --report: %w; give a file that can be written", exitcode.ErrRefused, err)
