@@ -49,7 +49,11 @@ func afterFollow(c *cli.Context, s *summary.Summary, err error) []string {
 		return command.Again(c)
 	case s.DryRun && s.Result == summary.Done:
 		return []string{command.Next(c, "kvload load", command.But("dry-run"))}
-	case len(s.Targets) > 0, s.Chain == nil, !s.Finished:
+	case len(s.Targets) > 0, s.Chain == nil:
+		return nil
+	case s.Instead != nil:
+		return command.Instead(c, s)
+	case !s.Finished:
 		return nil
 	case s.Comparison != nil && !s.Comparison.Equal:
 		return thenVerify(c, "--report", "differs.jsonl")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/journal"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/minitarget"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smalldump"
@@ -156,4 +159,45 @@ func TestNextOfChain(t *testing.T) {
 	next(again, "", "load", strings.Fields(strings.TrimPrefix(again, "load --uri "+m.Addr())+" --dry-run")...)
 	next(again+" --dry-run", "only the base\n", "rollback", "--in", chain)
 	next("", "no delta of the chain is loaded into ", "rollback", "--in", chain)
+}
+
+// TestNextOfUndoing: what is undone in part is undone to its end, whoever meets it.
+func TestNextOfUndoing(t *testing.T) {
+	m := startTarget(t)
+	dir, root := makeDump(t, []format.Record{text("a", "0")}), t.TempDir()
+	chain, undo := filepath.Join(root, "chain"), filepath.Join(root, "undo")
+	smalldump.Delta(t, archive.DeltaPath(chain, 1), dir, []format.Record{text("a", "1")})
+	smalldump.Delta(t, archive.DeltaPath(chain, 2), archive.DeltaPath(chain, 1), []format.Record{text("a", "2")})
+	run := func(code int, next, says string, args ...string) {
+		t.Helper()
+		r := runCommand(slices.Concat(args[:1], []string{"--uri", m.Addr()}, args[1:])...)
+		_, got, _ := strings.Cut(r.stdout+r.stderr, "  next      kvload ")
+		if got, _, _ = strings.Cut(got, "\n"); r.code != code || next != "" && got != next || !strings.Contains(r.stdout+r.stderr, says) {
+			t.Errorf("%q: exit code %d, next %q, want %d, %q, %q\n%s%s", args, r.code, got, code, next, says, r.stdout, r.stderr)
+		}
+	}
+	begin := func(dump string) {
+		j, err := journal.Open(filepath.Join(dump+".load", loadstate.TargetName(m.Addr())), journal.Options{})
+		if err = errors.Join(err, j.BeginUndo(), j.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run(0, "", "", "load", "--in", dir)
+	run(0, "", "", "load", "--in", chain, "--base", dir, "--undo", undo)
+	begin(archive.DeltaPath(chain, 2))
+	whole := "rollback --uri " + m.Addr() + " --in " + chain
+	run(4, "rollback --uri "+m.Addr()+" --base "+dir+" --in "+chain, "delta 2 is undone in part", "verify", "--in", chain, "--base", dir)
+	for _, command := range []string{"load", "follow"} {
+		run(5, whole, "is being undone", command, "--in", chain)
+	}
+	run(0, "", "only the base", "rollback", "--in", chain)
+	begin(dir)
+	for _, command := range []string{"load", "load --resume", "finish", "verify"} {
+		code := 5
+		if command == "verify" {
+			code = 0
+		}
+		run(code, "rollback --uri "+m.Addr()+" --in "+dir, "", append(strings.Fields(command), "--in", dir)...)
+	}
+	run(0, "", "removed 1 key", "rollback", "--in", dir)
 }

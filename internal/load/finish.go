@@ -36,6 +36,9 @@ func Finish(ctx context.Context, o FinishOptions, out, log io.Writer) error {
 	}
 	status, err := o.status(ctx, l)
 	if err != nil {
+		if status != nil && status.IsUndoing() {
+			o.Summary.Instead = []string{"kvload rollback"}
+		}
 		return err
 	}
 	rules, err := o.Rules(ctx, a)

@@ -139,6 +139,9 @@ func (p *inspection) open(ctx context.Context) (err error) {
 		return p.note(preflight.Check{Name: "journal"}, differs)
 	}
 	phase, c, err := p.state.Next()
+	if err != nil && p.state.IsUndoing() {
+		p.Summary.Instead = []string{"kvload rollback"}
+	}
 	if nerr := p.note(c, err); nerr != nil || err != nil || p.l == nil {
 		return nerr
 	}

@@ -66,6 +66,9 @@ func Run(ctx context.Context, targets []load.Options, wait bool, out, log io.Wri
 	return one(0, only, log)
 }
 
+// undo is the command that undoes a load.
+const undo = "kvload rollback"
+
 // A follower loads the deltas of a chain into one target.
 type follower struct {
 	load.Options
@@ -309,7 +312,11 @@ func (f *follower) try(ctx context.Context, id string, n int, certain bool) (*su
 	if certain {
 		log = onlyWarnings(log)
 	}
-	return o.Summary, load.Run(ctx, o, f.out, log)
+	err = load.Run(ctx, o, f.out, log)
+	if next := o.Summary.Instead; err != nil && next != nil && next[0] == undo { // of the chain: the last delta first
+		f.Summary.Instead = []string{undo, "--in", f.Dump}
+	}
+	return o.Summary, err
 }
 
 func (f *follower) add(one *summary.Summary) {

@@ -61,10 +61,13 @@ func Open(ctx context.Context, s *load.Spec, log io.Writer) (_ *archive.Archive,
 	switch more = all - loaded; {
 	case more > 0:
 		what += fmt.Sprintf("; %d more of the chain are not loaded, by the journals", more)
-		if state, _, err := f.look(ctx, loaded+1); err == nil && state == stopped {
+		s.Summary.Instead = []string{"kvload load", "--in", chain, "--base", s.Base}
+		if _, j, err := f.open(ctx, loaded+1); err == nil && j != nil && j.IsUndoing() && j.Undone().IsZero() {
+			what += fmt.Sprintf(", and delta %d is undone in part: what that had changed differs", loaded+1)
+			s.Summary.Instead = []string{undo, "--in", chain}
+		} else if state, _, err := f.look(ctx, loaded+1); err == nil && state == stopped {
 			what += fmt.Sprintf(", but a part of delta %d: what that has changed differs", loaded+1)
 		}
-		s.Summary.Instead = []string{"kvload load", "--in", chain, "--base", s.Base}
 	case !known:
 		what += ", all that are there: no journal tells which are loaded"
 	}

@@ -285,8 +285,7 @@ func Void(ctx context.Context, j *journal.Journal) (anew bool, err error) {
 		return true, nil
 	}
 	if err := base.Complete(); errors.Is(err, exitcode.ErrRefused) {
-		undoing := slices.ContainsFunc(base.Shards, func(s ShardStatus) bool { return s.Journal.IsUndoing() && s.Journal.Undone().IsZero() })
-		return false, &BelowError{after.Base, undoing, err}
+		return false, &BelowError{after.Base, base.IsUndoing(), err}
 	}
 	return false, nil
 }

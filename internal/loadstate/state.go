@@ -71,6 +71,9 @@ func (s *State) readCommon(ctx context.Context) error {
 	return err
 }
 
+// IsUndoing reports whether a rollback of the load, or of the shard, was begun and has not ended.
+func (s *State) IsUndoing() bool { return s.Journal.IsUndoing() && s.Journal.Undone().IsZero() }
+
 // Place returns where the load that was begun puts a database; empty: none was.
 func (s *State) Place(db int) string {
 	switch {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -124,6 +125,11 @@ func (s *Status) Complete() error {
 	}
 	return fmt.Errorf("%w: %s not done: %s; wait for them, or resume each with --shard I/%d --resume",
 		ErrUnfinished, progress.Of(int64(n), int64(s.common.Count), "shard", "shards", "is", "are"), strings.Join(lacking, ", "), s.common.Count)
+}
+
+// IsUndoing reports whether a rollback of the load was begun and has not ended.
+func (s *Status) IsUndoing() bool {
+	return slices.ContainsFunc(s.Shards, func(p ShardStatus) bool { return p.Journal.IsUndoing() && p.Journal.Undone().IsZero() })
 }
 
 // Differs says why the target may differ though nobody has changed it; empty: no reason is known

@@ -32,7 +32,9 @@ func (o *Options) sayState(ctx context.Context, chain bool, log io.Writer) error
 	if err != nil || why == "" {
 		return err
 	}
-	if errors.Is(status.Complete(), loadstate.ErrUnfinished) {
+	if status.IsUndoing() {
+		o.Summary.Instead = []string{"kvload rollback"}
+	} else if errors.Is(status.Complete(), loadstate.ErrUnfinished) {
 		o.Summary.Instead = []string{"kvload load", "--resume"}
 		if !status.Shards[0].IsAll() {
 			o.Summary.Instead = append(o.Summary.Instead, "--shard", fmt.Sprintf("I/%d", len(status.Shards)))

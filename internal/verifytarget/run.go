@@ -91,7 +91,7 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	}
 	if more > 0 {
 		o.Summary.Comparison.Equal = false
-		return &exitcode.DifferentError{Text: "the target lacks " + progress.Plural(int64(more), "delta", "deltas") + " of the chain: load the chain, then compare again"}
+		return &exitcode.DifferentError{Text: "the target lacks " + progress.Plural(int64(more), "delta", "deltas") + " of the chain: load the chain, or end its rollback, then compare again"}
 	}
 	return nil
 }
