@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"time"
 
 	"filippo.io/age"
 
@@ -38,6 +39,8 @@ type Options struct {
 	NewMeter   func() (*progress.Meter, error)
 	Summary    *summary.Summary
 	Log        io.Writer // is told of each file that is damaged, or no part of the dump
+
+	listed int // files of the dump that is looked at
 }
 
 // Run checks all of it. The error is ErrDamaged if a file is not as it was written.
@@ -82,9 +85,15 @@ func (o *Options) chain(ctx context.Context) error {
 		return err
 	}
 	var all format.Manifest
-	damaged := 0
+	damaged, plain := 0, 0
 	for _, m := range members {
-		bad, err := o.dump(ctx, m.Location, func(a *archive.Archive) { all.Chunks = append(all.Chunks, a.Manifest.Chunks...) })
+		bad, err := o.dump(ctx, m.Location, func(a *archive.Archive) {
+			all.Chunks = append(all.Chunks, a.Manifest.Chunks...)
+			if m.Info.Delta = a.Manifest.Delta; outside { // among encrypted ones
+				plain++
+				s.Written, s.Stored = s.Written+o.listed, s.Stored+archive.Unit(a.Manifest.Chunks).Stored()
+			}
+		})
 		if errors.Is(err, archive.ErrIncomplete) && m.Number == len(members) {
 			s.Note(fmt.Sprintf("delta %d is not finished: pikadump makes it anew, or resumes it", m.Number))
 			break
@@ -94,12 +103,20 @@ func (o *Options) chain(ctx context.Context) error {
 		}
 		damaged += bad
 		s.Chain.Number, s.Chain.Deltas = m.Number, s.Chain.Deltas+1
+		s.Chain.Until, s.Chain.Last = time.Time{}, false
 		if d := m.Info.Delta; d != nil {
 			s.Dump.ID, s.Chain.Until, s.Chain.Last = d.Base, d.Until, d.Last
 		}
 	}
 	if s.Sealed = outside; outside {
-		s.Note("encrypted: every file is there and as written; what is inside, and whether the deltas follow one another, was not looked at, which needs --identity FILE")
+		which := "encrypted"
+		if plain > 0 {
+			which = fmt.Sprintf("encrypted, but for %s", progress.Plural(plain, "delta", "deltas"))
+		}
+		if damaged == 0 {
+			which += ": every file is there and as written"
+		}
+		s.Note(which + "; what is inside, and whether the deltas follow one another, was not looked at, which needs --identity FILE")
 	} else {
 		all.SumUp()
 		s.Hold(all.Totals)
@@ -163,10 +180,11 @@ func (o *Options) nameForeign(ctx context.Context, location string) error {
 	if err != nil {
 		return err
 	}
+	all := len(names)
 	names = slices.DeleteFunc(names, func(n string) bool {
 		return n == format.InventoryName || format.IsFileName(strings.TrimSuffix(n, format.EncryptedSuffix))
 	})
-	if len(names) == 0 {
+	if o.listed = all - len(names); len(names) == 0 {
 		return nil
 	}
 	named := strings.Join(names[:min(len(names), foreignNamed)], ", ")

@@ -3,6 +3,7 @@ package follow
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -10,10 +11,10 @@ import (
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/encryption"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/exitcode"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/storage"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
 )
@@ -108,19 +109,16 @@ func (l *leftOut) add(ctx context.Context, m *format.Manifest, location string) 
 	if lost == 0 {
 		return nil
 	}
-	list := storage.Join(location, format.SkippedName)
-	if k := l.o.Archive.Keys; len(k.Recipients) > 0 {
-		list += format.EncryptedSuffix
-		if len(k.Identities) == 0 { // nobody can read which they are
-			l.beyond, l.last = l.beyond+lost, list
-			return nil
-		}
-	}
 	a, err := archive.OpenAny(ctx, location, 1, l.o.Archive.Keys.Identities...)
+	if errors.Is(err, encryption.ErrIdentity) { // nobody can read which they are
+		l.beyond, l.last = l.beyond+lost, l.o.Archive.SkippedList(location)
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer a.Close()
+	list := a.SkippedList()
 	return a.Skipped(func(k archive.SkippedKey) error {
 		switch {
 		case k.Reason == string(reader.DeletedOrExpired):

@@ -126,6 +126,9 @@ func (s *Summary) headline() string {
 		return text + took
 	}
 	verb := verbs[s.Command]
+	if s.Command == "check" && s.Result != Done {
+		verb = "looked at"
+	}
 	if s.Written > 0 {
 		return text + verb + " " + progress.Plural(s.Written, "file", "files") + ", " + progress.Bytes(s.Stored) + took
 	}
@@ -250,6 +253,8 @@ func (c *Chain) text(t *text, command string, said bool) {
 	}
 	t.say("chain", c.Place)
 	switch {
+	case c.Until.IsZero() && c.Number > 0: // encrypted
+		return
 	case c.Number == 0:
 		if command == "follow" || command == "load" { // others do not know
 			t.say("state", "no delta made or loaded by this run")
