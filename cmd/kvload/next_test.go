@@ -38,10 +38,10 @@ func TestNextIsWhole(t *testing.T) {
 	says(load+chain+" --base BASE", "check", chain)
 	says(load+archive.DeltaPath(chain, 1)+" --base BASE", "check", archive.DeltaPath(chain, 1))
 	at := []string{"--uri", m.Addr(), "--in", dir}
-	if r := runCommand(append([]string{"load", "--db", "0", "--on-conflict", "suffix", "--ttl-min", "5s"}, at...)...); r.code != 0 {
+	if r := runCommand(append([]string{"load", "--db", "0", "--on-conflict", "suffix", "--ttl-min", "5s", "--accept", "clock,disk"}, at...)...); r.code != 0 {
 		t.Fatal(r.stderr)
 	}
-	says("load "+strings.Join(at, " ")+" --db 0 --on-conflict suffix --ttl-min 5s --dry-run", append([]string{"rollback"}, at...)...)
+	says("load "+strings.Join(at, " ")+" --db 0 --on-conflict suffix --ttl-min 5s --accept clock,disk --dry-run", append([]string{"rollback"}, at...)...)
 }
 
 // TestNextOfLists: lists of several runs are several files.

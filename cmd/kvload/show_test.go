@@ -19,6 +19,7 @@ func TestLook(t *testing.T) {
 	hll := format.Record{Kind: format.HyperLogLog, Key: []byte("p"), Part: format.PartWhole, Value: []byte("registers")}
 	one := makeDump(t, []format.Record{text("a", "1"), text("b", "2"), hll})
 	two := makeDump(t, []format.Record{text("a", "1"), hash("a", "f", "v")}, []format.Record{text("c", "3")})
+	three := makeDump(t, []format.Record{text("a", "1")}, []format.Record{text("c", "3")}, []format.Record{text("d", "4")})
 	empty := makeDump(t, []format.Record{text("b", "2")}, nil) // nothing in db1, as Pika often has it
 	list := filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(list, []byte("c\na\n"), 0o600); err != nil {
@@ -40,7 +41,8 @@ func TestLook(t *testing.T) {
 		{[]string{"get", "--keys-from", "/nosuch", one}, 2, "", "--keys-from"},
 		{[]string{"get", "--format", "resp", one, "p"}, 3, "", `left out: hyperloglog "p" of db0`},
 		{[]string{"get", "--format", "resp", "--hyperloglog", "string", one, "p"}, 0, "SET…registers", ""},
-		{[]string{"get", "--format", "resp", two, "a", "c"}, 2, "", "one database at a time, and the keys are in [0 1]"},
+		{[]string{"get", "--format", "resp", three, "a", "c", "d"}, 2, "", "one database at a time, and the keys are in 0, 1, 2: choose"},
+		{[]string{"pack", one, "-o", "x.tar"}, 2, "", "there is no flag -o: it writes to standard output, as in kvload pack DIR > FILE"},
 		{[]string{"get", "--format", "resp", two, "c"}, 0, "SET…c…3", ""},
 		{[]string{"cat", "--quiet", "--format", "resp", two}, 2, "", "one database at a time"},
 		{[]string{"get", "--format", "resp", empty, "b"}, 0, "SET…b…2", ""},

@@ -103,6 +103,9 @@ func usageError(c *cli.Context, err error) error {
 		if m[1] == "in" && flagOf(flags, "uri") == nil && flagOf(flags, "out") == nil { // it reads a dump only
 			return exitcode.Usagef("there is no flag --in: the dump is an argument, as in %s", c.Command.UsageText)
 		}
+		if strings.HasPrefix(m[1], "o") && strings.HasSuffix(c.Command.UsageText, "> FILE") {
+			return exitcode.Usagef("there is no flag %s: it writes to standard output, as in %s", dashed(m[1]), c.Command.UsageText)
+		}
 		return exitcode.Usagef("there is no flag %s%s", dashed(m[1]), nearest(flagNames(flags), m[1], "--"))
 	}
 	if m := withoutValue.FindStringSubmatch(text); m != nil {

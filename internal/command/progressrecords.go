@@ -21,8 +21,12 @@ const recordEvery = 10 * time.Second
 
 // recordProgress makes records of how far a phase is, until stop is called, which makes the last.
 func recordProgress(log *logging.Log, m *progress.Meter) (stop func()) {
+	var idle progress.Idle
 	record := func() {
 		s := m.Snapshot()
+		if !idle.Due(s) {
+			return
+		}
 		attrs := []slog.Attr{
 			slog.String("phase", s.Phase), slog.Bool("ended", s.Ended), slog.Int64("keys", s.Total.Keys), slog.Int64("bytes", s.Total.Bytes),
 			slog.Float64("keys_per_second", s.Total.KeysRate), slog.Int64("retries", s.Retries),

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/format"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/sample"
+	"github.com/pika2kvrocks/pika2kvrocks/internal/summary"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/pikasim"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/smallpika"
 	"github.com/pika2kvrocks/pika2kvrocks/reader"
@@ -82,6 +84,13 @@ func TestSample(t *testing.T) {
 	}
 	if !slices.Equal(keys["string"], again["string"][:len(keys["string"])]) {
 		t.Error("another run takes other keys")
+	}
+	var about *summary.Summary
+	makeDump(t, s.Addr(), newDir(t), trial("1%", 0), match("nosuch"), func(o *Options) { about = o.Summary })
+	if !slices.ContainsFunc(about.Notes, func(n string) bool {
+		return strings.HasPrefix(n, "a sample may have none of the names with several types")
+	}) {
+		t.Errorf("%q", about.Notes)
 	}
 	all := newDir(t)
 	mustDump(t, s, all, trial("100%", 0), match("key:*"))

@@ -35,6 +35,9 @@ func (o *Options) summarize(m *format.Manifest) {
 	s.Finished = true
 	s.Hold(m.Totals)
 	s.NotePartial(m.Options)
+	if m.Options.Sample != 0 && m.Conflicts == 0 && archive.MayConflict(&m.Info) {
+		s.Note("a sample may have none of the names with several types: if the plan warns of such, add --on-conflict")
+	}
 	if m.Delta != nil {
 		o.chain(m)
 	} else if report.Sum(m.Totals).Keys == 0 {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/pika2kvrocks/pika2kvrocks/internal/stats"
 )
 
 // A visit is what a browser made of a page.
@@ -21,8 +23,8 @@ type visit struct {
 	asked   []string // what it asked for, of whatever host
 }
 
-// narrow shows the page 400 pixels wide, and says how wide it and its tables would be.
-const narrow = `<!DOCTYPE html><iframe src="/" width="400" height="800" style="border:0" onload="measure(this.contentDocument)"></iframe><script>
+// narrow shows the page 360 pixels wide, and says how wide it and its tables would be.
+const narrow = `<!DOCTYPE html><iframe src="/" width="360" height="800" style="border:0" onload="measure(this.contentDocument)"></iframe><script>
 function measure(d) {
 	const wide = e => e.scrollWidth > e.clientWidth ? [(e.querySelector("caption, h1") || e).textContent] : [];
 	document.title = JSON.stringify({width: d.documentElement.clientWidth, tables: d.querySelectorAll(".table").length, wide: [d.documentElement, ...d.querySelectorAll(".table")].flatMap(wide)});
@@ -108,7 +110,12 @@ func TestBrowser(t *testing.T) {
 			t.Errorf("#%s leads nowhere", m[1])
 		}
 	}
+	p := samplePage(t, English)
+	for i := range p.Stats.Groups { // with large numbers
+		p.Stats.Groups[i].Add(stats.Counts{Keys: 123_456_789, Bytes: 999 << 20})
+	}
+	page = written(t, p)
 	if n := browse(t, page, "/narrow"); !strings.Contains(n.dom, `"tables":2`) || !strings.Contains(n.dom, `"wide":[]`) {
-		t.Errorf("400 pixels are not enough: %s", regexp.MustCompile("<title>.*</title>").FindString(n.dom))
+		t.Errorf("360 pixels are not enough: %s", regexp.MustCompile("<title>.*</title>").FindString(n.dom))
 	}
 }

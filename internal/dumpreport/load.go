@@ -177,16 +177,29 @@ func (m *maker) flags(l *Load, b *journal.Identity) *sheet {
 		}
 	}
 	for _, db := range slices.Sorted(maps.Keys(b.Places)) {
-		add(fmt.Sprint("db", db), b.Places[db])
+		place := b.Places[db]
+		switch name, number, told := strings.Cut(place, "/"); {
+		case name == "__namespace":
+			place = m.say("the default namespace")
+		case name != "" && told:
+			place = "namespace " + name
+		case told:
+			place = "db" + number
+		}
+		add(fmt.Sprint("db", db), place)
 	}
 	for _, flag := range slices.Sorted(maps.Keys(b.Settings)) {
 		if value := b.Settings[flag]; value != `""` && value != "[]" {
+			if flag == "--db" {
+				value = strings.ReplaceAll(strings.Trim(value, "[]"), " ", ",")
+			}
 			add(flag, value)
 		}
 	}
 	if b.Raw {
 		add("--method", "raw")
 	}
+	add("--accept", b.Accept)
 	add(m.say("nodes"), strings.Join(b.Nodes, " "))
 	add(m.say("journal"), l.Place)
 	return s

@@ -61,7 +61,7 @@ func sampleLoad(t *testing.T, dump string, finished bool) (dir string) {
 		}
 	}
 	must(err)
-	_, err = j.Begin(journal.Identity{Dump: dump, Address: evil[1], Server: "kvrocks", Places: map[int]string{0: "ns"}, Settings: map[string]string{"--match": evil[2]}}, true, "")
+	_, err = j.Begin(journal.Identity{Dump: dump, Address: evil[1], Server: "kvrocks", Places: map[int]string{0: "__namespace/", 1: "orders/", 2: "/3"}, Settings: map[string]string{"--match": evil[2], "--db": "[0 1 2]"}}, true, "")
 	must(err)
 	for now := time.Now().UnixMilli(); time.Now().UnixMilli() == now; { // of what takes no time there is no speed
 		time.Sleep(time.Millisecond)
@@ -128,6 +128,7 @@ func TestPageSays(t *testing.T) {
 		"Consistency: cannot be told", "A trial: a sample of 50 % of the keys", "Keys that had expired when the dump ended: 10", "Databases: 2",
 		"Finished in", "Not finished", "the target refused it, or a part of it", "not equal, in 3 keys", "a value, score, element or byte is another one", "explained: no difference", "Not verified",
 		"Keys per second", "<svg class=\"chart wide\"", "<svg class=\"chart narrow\"", "class=\"area\"", ">4</td>",
+		">the default namespace</td>", ">namespace orders</td>", ">db3</td>", ">0,1,2</td>",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("it does not say %q", want)

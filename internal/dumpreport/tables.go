@@ -37,7 +37,7 @@ func (m *maker) groups(of func(stats.Group) string) (all []kind) {
 
 // countSheet returns a table of counts behind a name and a bar.
 func (m *maker) countSheet(caption, first string) *sheet {
-	s := m.sheet(caption, first, "|", "#Keys", "~Elements", "~Expiring", "#Bytes", "#Share")
+	s := m.sheet(caption, first, "|", "#Keys", "~Elements", "~Expiring", "#Bytes", "~Share") // which the bar shows, too
 	s.Wide = true
 	return s
 }

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -78,16 +79,15 @@ type encoder interface {
 type Exporter struct {
 	outcome
 
-	ctx     context.Context
-	a       *archive.Archive
-	o       Options
-	enc     encoder
-	w       io.Writer
-	buf     []byte
-	match   func([]byte) bool // nil: all
-	named   bool              // keys are asked for by their names
-	written *int              // the one database that commands are of; nil: none yet
-	skip    bool              // the key at hand is not chosen, or left out
+	ctx   context.Context
+	a     *archive.Archive
+	o     Options
+	enc   encoder
+	w     io.Writer
+	buf   []byte
+	match func([]byte) bool // nil: all
+	named bool              // keys are asked for by their names
+	skip  bool              // the key at hand is not chosen, or left out
 }
 
 // New returns an Exporter that writes to w.
@@ -139,17 +139,11 @@ func (x *Exporter) databases() (dbs []int) {
 // oneDatabase refuses keys of several databases in one stream of commands: a server that has none,
 // such as Kvrocks, answers SELECT with OK and does nothing (SERVERS.md K3).
 func (x *Exporter) oneDatabase(dbs []int) error {
-	if x.o.Format != RESP {
+	if x.o.Format != RESP || len(dbs) < 2 {
 		return nil
 	}
-	for _, db := range dbs {
-		if x.written == nil {
-			x.written = &db
-		} else if *x.written != db {
-			return exitcode.Usagef("--format resp writes one database at a time, and the keys are in %v: choose one with --db", []int{*x.written, db})
-		}
-	}
-	return nil
+	return exitcode.Usagef("--format resp writes one database at a time, and the keys are in %s: choose one with --db",
+		strings.ReplaceAll(strings.Trim(fmt.Sprint(dbs), "[]"), " ", ", "))
 }
 
 // rules has the encoder of RESP go by the rules for the keys that d names.

@@ -26,6 +26,8 @@ type Identity struct {
 	Now  time.Time `json:"now"`
 	Load string    `json:"load,omitempty"` // of which this is a shard; it is not compared
 	Raw  bool      `json:"raw,omitempty"`  // begun by raw write batches; it is not compared
+	// Accept is --accept; it is not compared.
+	Accept string `json:"accept,omitempty"`
 	// Saved is the dump of what the target held; empty: none, or of a build before 2026-11-29.
 	Saved string `json:"saved,omitempty"`
 	// After is the load that the load of a delta follows; nil: of a full dump. It is not compared.

@@ -13,7 +13,6 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/leftout"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/loadstate"
 	"github.com/pika2kvrocks/pika2kvrocks/internal/progress"
-	"github.com/pika2kvrocks/pika2kvrocks/internal/report"
 )
 
 // conclude ends a load that is done, now or by an earlier run: it shows what was loaded, and
@@ -133,10 +132,7 @@ func (j *job) loaded(jn *journal.Journal, list *leftout.Report) error {
 	j.Summary.Finished = true
 	j.Summary.Moved()
 	if a := j.feed.Archive(); !j.isStream() {
-		if text := report.Lacks("what is loaded", a.Manifest.Skipped, a.SkippedList()); text != "" {
-			fmt.Fprintln(j.log, "warning:", text)
-			j.Summary.Note(text)
-		}
+		j.WarnLacks(a, "loaded", j.log)
 	}
 	if j.Shared { // the others go on: the summaries come at the end
 		how := "loaded"

@@ -86,7 +86,7 @@ func (p *Presence) notDeleted(ctx context.Context, behind []*loadstate.LaterErro
 	if !errors.Is(err, archive.ErrIncomplete) && !errors.Is(err, fs.ErrNotExist) {
 		return still, found, err
 	}
-	p.warn(log, fmt.Sprintf("the target %s lacks %d of %s, and whether deltas behind have deleted them is not known: %v", p.Target.Addr, len(gone), progress.Plural(sampled, "sampled key", "sampled keys"), err))
+	p.warn(log, fmt.Sprintf("the target %s lacks %s of %s, and whether deltas behind have deleted them is not known: %v", p.Target.Addr, progress.Count(int64(len(gone))), progress.Plural(sampled, "sampled key", "sampled keys"), err))
 	if 2*len(gone) <= sampled {
 		gone = nil
 	}

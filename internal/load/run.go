@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"github.com/pika2kvrocks/pika2kvrocks/format"
@@ -166,7 +167,7 @@ func (j *job) load(ctx context.Context, l *writer.Loader, seen *loadstate.State)
 	if id.Raw, err = j.Method.choose(ctx, j, l, state); err != nil {
 		return err
 	}
-	j.Raw = id.Raw
+	j.Raw, id.Accept = id.Raw, strings.Join(j.Accept, ",")
 	doubts, stopped := &loadstate.PassingDoubts{}, state.Phase == loadstate.Resumed && !jn.IsIdle()
 	if j.before != nil && !j.BaseLoaded { // who says that knows
 		doubts = j.before.Doubts()

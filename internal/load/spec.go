@@ -281,6 +281,18 @@ func (s *Spec) identity(t *target.Info, keyspace func(db int) string) journal.Id
 	return b
 }
 
+// WarnLacks warns of what the dump lacks of its source. Its manifest counts that of no part.
+func (s *Spec) WarnLacks(a *archive.Archive, done string, log io.Writer) {
+	what := "what is " + done
+	if s.Filter.DBs != nil || s.Filter.Types != nil || s.Filter.Match != "" {
+		what = "the dump, of which a part is " + done + ","
+	}
+	if text := report.Lacks(what, a.Manifest.Skipped, a.SkippedList()); text != "" {
+		fmt.Fprintln(log, "warning:", text)
+		s.Summary.Note(text)
+	}
+}
+
 // settings are the flags that decide what is written.
 func (s *Spec) settings() map[string]string {
 	var types []string

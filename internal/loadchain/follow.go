@@ -32,7 +32,8 @@ const (
 	lookLeast = 200 * time.Millisecond
 	lookMost  = time.Second
 	// How often a run says that it waits, and the first delta of the run sooner.
-	sayEvery = time.Minute
+	sayEvery = time.Minute // and less often, the longer it waits
+	sayMost  = 10 * time.Minute
 	sayFirst = 5 * time.Second
 )
 
@@ -190,7 +191,7 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 	waiting := func() {}
 	defer func() { waiting() }()
 	var pause, quiet time.Duration
-	said := false
+	said, every := false, sayEvery
 	wait, err := f.waits(ctx, n)
 	if err != nil {
 		return nil, err
@@ -212,7 +213,10 @@ func (f *follower) await(ctx context.Context, n int) (*archive.Archive, error) {
 			waiting = f.Meter.Wait(progress.Chunks, fmt.Sprintf("delta %d", n))
 		}
 		pause = min(lookMost, max(lookLeast, pause*3/2))
-		if quiet += pause; quiet > sayEvery || !said && quiet > sayFirst && f.Summary.Chain.Deltas == 0 {
+		if quiet += pause; quiet > every || !said && quiet > sayFirst && f.Summary.Chain.Deltas == 0 {
+			if quiet > every {
+				every = min(2*every, sayMost)
+			}
 			said, quiet = true, 0
 			next := "if pikadump follow was stopped, start it again"
 			if gap := f.gap(ctx, n); gap != nil {

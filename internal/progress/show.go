@@ -55,7 +55,13 @@ func (d Display) Show(m *Meter) (stop func()) {
 			mode = Bars
 		}
 	}
-	every, show, end := linesEvery, func() { l.say(Line(m.Snapshot()), false) }, func() {}
+	var idle Idle
+	every, end := linesEvery, func() {}
+	show := func() {
+		if s := m.Snapshot(); idle.Due(s) {
+			l.say(Line(s), false)
+		}
+	}
 	switch mode {
 	case None:
 		return func() {}
@@ -74,6 +80,31 @@ func (d Display) Show(m *Meter) (stop func()) {
 		show()
 	}
 	return Repeat(every, show, l.forget, end)
+}
+
+// idleMost is the longest time that an idle run which follows says nothing.
+const idleMost = 10 * time.Minute
+
+// Idle says when a run that follows, perhaps for days, is to say how far it is: less and less often
+// while nothing changes. The zero value has said nothing yet.
+type Idle struct {
+	said  Snapshot
+	pause time.Duration
+}
+
+// Due reports whether s is to be said; it is taken as said then.
+func (i *Idle) Due(s Snapshot) bool {
+	same := s.Phase == "follow" && i.said.Phase == s.Phase && s.Ended == i.said.Ended && s.Retries == i.said.Retries &&
+		s.Total.Keys == i.said.Total.Keys && s.Total.Bytes == i.said.Total.Bytes
+	if same && s.Time.Sub(i.said.Time) < i.pause {
+		return false
+	}
+	i.pause = min(2*i.pause, idleMost)
+	if !same {
+		i.pause = 2 * linesEvery
+	}
+	i.said = s
+	return true
 }
 
 // Repeat calls show now and then, and if that is often when the terminal has another size, until

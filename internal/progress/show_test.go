@@ -3,10 +3,39 @@ package progress
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 )
+
+// TestIdle: a run that follows says less and less while nothing changes, any other all.
+func TestIdle(t *testing.T) {
+	for phase, want := range map[string]string{"follow": "0 20 60 140 300 620 1220 1820 1830 1850 1890", "load": strings.Trim(fmt.Sprint(tens(190)), "[]")} {
+		var idle Idle
+		var said []int
+		for _, second := range tens(190) {
+			s := Snapshot{Phase: phase, Time: time.Unix(int64(second), 0)}
+			if second >= 1830 {
+				s.Total.Keys = 1
+			}
+			if idle.Due(s) {
+				said = append(said, second)
+			}
+		}
+		if got := strings.Trim(fmt.Sprint(said), "[]"); got != want {
+			t.Errorf("%s: said after %s", phase, got)
+		}
+	}
+}
+
+// tens returns 0, 10 and so on.
+func tens(n int) (all []int) {
+	for i := range n {
+		all = append(all, 10*i)
+	}
+	return all
+}
 
 // TestShow: each mode shows what it should, until it is told to stop.
 func TestShow(t *testing.T) {

@@ -72,6 +72,7 @@ func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 		o.Summary.Chain.Number = n
 		err := Run(ctx, one, log)
 		add(o.Summary, one.Summary)
+		o.Summary.Instead = one.Summary.Instead
 		if errors.As(err, new(*exitcode.LeftOutError)) {
 			fmt.Fprintf(log, "delta %d: %v\n", n, err)
 			kept++
@@ -83,7 +84,7 @@ func RunChain(ctx context.Context, o Options, behind int, log io.Writer) error {
 	}
 	o.Summary.Chain.Number = last
 	if deltas[0].Base != "" {
-		o.Summary.Instead = []string{"--base", deltas[0].Base}
+		o.Summary.Instead = append(o.Summary.Instead, "--base", deltas[0].Base)
 	}
 	undo, own := archive.SplitLocation(deltas[0].Undo)
 	if strings.HasPrefix(own, fmt.Sprintf("%06d", deltas[0].Number)) { // one that is loaded again saves there, too

@@ -309,6 +309,9 @@ func beside(j *journal.Journal, dump, name string) string {
 
 // end forgets what shards have in common when all are undone: the next load begins anew.
 func (r *rollback) end(ctx context.Context) error {
+	if accept := r.shards[0].journal.Bound().Accept; accept != "" { // the next load needs it, too
+		r.Summary.Instead = append(r.Summary.Instead, "--accept", accept)
+	}
 	if r.common == nil {
 		return nil
 	}

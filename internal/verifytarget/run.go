@@ -62,10 +62,7 @@ func Run(ctx context.Context, o Options, out, log io.Writer) error {
 	if err := o.sayState(ctx, chain, log); err != nil {
 		return err
 	}
-	if text := report.Lacks("what is compared", a.Manifest.Skipped, a.SkippedList()); text != "" {
-		fmt.Fprintln(log, "warning:", text)
-		o.Summary.Note(text)
-	}
+	o.WarnLacks(a, "compared", log)
 	status, err := last.Status(ctx, last.AsNode())
 	if err != nil {
 		return err

@@ -70,6 +70,9 @@ func ahead(d time.Duration) string {
 }
 
 func clockText(d time.Duration) string {
+	if d >= 48*time.Hour {
+		return fmt.Sprintf("%.0f days", d.Hours()/24)
+	}
 	if d >= time.Minute {
 		return d.Round(time.Second).String()
 	}

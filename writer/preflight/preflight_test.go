@@ -97,6 +97,7 @@ func TestChecks(t *testing.T) {
 		{"clock", Need{Expiring: 1}, nil, "clock", OK, "within a second of this host's"},
 		{"clock ahead", Need{Expiring: 1}, timeReply(time.Minute), "clock", Warning, "early"},
 		{"clock far ahead", Need{Expiring: 1}, timeReply(time.Hour), "clock", Failed, "--accept clock"},
+		{"clock a year ahead", Need{Expiring: 1}, timeReply(365 * 24 * time.Hour), "clock", Failed, "365 days ahead of this host's"},
 		{"clock far ahead, accepted", Need{Expiring: 1, Accept: []string{"clock"}}, timeReply(time.Hour), "clock", Warning, "accepted"},
 		{"clock far ahead, nothing expires", Need{}, timeReply(time.Hour), "clock", Warning, "no key of the dump expires"},
 		{"clock far behind", Need{Expiring: 1}, timeReply(-time.Hour), "clock", Failed, "too long"},
