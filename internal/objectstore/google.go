@@ -111,6 +111,10 @@ func (b *googleBucket) do(r *http.Request) (*http.Response, error) {
 	return nil, googleAnswer(answer)
 }
 
+// maxAnswer is how much of an answer is read: a page of 1,000 names of 1 KiB, with what is said of
+// each, is shorter.
+const maxAnswer = 16 << 20
+
 // ask sends a request without a body, and reads what comes back.
 func (b *googleBucket) ask(ctx context.Context, method, where string, into any) error {
 	r, err := http.NewRequestWithContext(ctx, method, where, nil)
@@ -125,7 +129,7 @@ func (b *googleBucket) ask(ctx context.Context, method, where string, into any) 
 	if into == nil {
 		return nil
 	}
-	if err := json.NewDecoder(answer.Body).Decode(into); err != nil {
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(into); err != nil {
 		return &Error{Err: fmt.Errorf("read the answer: %w", err)}
 	}
 	return nil

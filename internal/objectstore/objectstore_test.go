@@ -1,6 +1,7 @@
 package objectstore
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"encoding/pem"
@@ -214,6 +215,26 @@ func TestGooglePages(t *testing.T) {
 	}
 	if !slices.Equal(keys, []string{"a/1", "a/2", "a/3"}) {
 		t.Error(keys)
+	}
+}
+
+// TestGoogleEndlessAnswer: an answer that goes on and on is given up.
+func TestGoogleEndlessAnswer(t *testing.T) {
+	sent := 0
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, err := io.WriteString(w, `{"nextPageToken":"`)
+		for ; err == nil && sent < 4*maxAnswer; sent += 1 << 20 {
+			_, err = w.Write(bytes.Repeat([]byte("x"), 1<<20))
+		}
+	}))
+	b, err := open(t, "gs://b?anonymous=true&endpoint="+srv.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err = range b.List(t.Context(), "a/") {
+	}
+	if srv.Close(); err == nil || sent >= 4*maxAnswer {
+		t.Errorf("%v, %d bytes were sent", err, sent)
 	}
 }
 
