@@ -18,8 +18,8 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/testing/freeport"
 )
 
-// Install is how to get the server.
-const Install = "go install github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+// install is how to get the server.
+const install = "go install github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 
 // Credentials of the server.
 const (
@@ -52,7 +52,7 @@ func Start(t testing.TB) *Server {
 		t.Fatal(err)
 	}
 	addr := freeport.Addr()
-	Run(t, addr, Install, Environment, "versitygw", "--port", addr, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", root)
+	Run(t, addr, install, Environment, "versitygw", "--port", addr, "--access", accessKey, "--secret", secretKey, "--quiet", "posix", root)
 	return &Server{StartProxy(t, addr), root}
 }
 
@@ -123,14 +123,12 @@ func (s *Server) URL(prefix string) string {
 // Objects returns the names of the objects under a prefix.
 func (s *Server) Objects(t testing.TB, prefix string) (names []string) {
 	t.Helper()
-	root := s.Dir(prefix)
-	err := filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS(s.Dir(prefix)), ".", func(p string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return nil
 		}
 		if err == nil && e.Type().IsRegular() {
-			rel, _ := filepath.Rel(root, p)
-			names = append(names, filepath.ToSlash(rel))
+			names = append(names, p)
 		}
 		return err
 	})
