@@ -253,8 +253,6 @@ func (c *Chain) text(t *text, command string, said bool) {
 	}
 	t.say("chain", c.Place)
 	switch {
-	case c.Until.IsZero() && c.Number > 0: // encrypted
-		return
 	case c.Number == 0:
 		if command == "follow" || command == "load" { // others do not know
 			t.say("state", "no delta made or loaded by this run")
@@ -265,6 +263,9 @@ func (c *Chain) text(t *text, command string, said bool) {
 	}
 	if c.Restarted && !said {
 		t.say("restart", "the source was restarted: what was written in the moment before may be in no delta; pikadump dump --base finds it")
+	}
+	if c.Until.IsZero() { // encrypted
+		return
 	}
 	if c.LagSeconds < 0 && c.LagBinlog == nil && c.LagNames == 0 { // nobody has asked the source
 		t.say("until", c.Until.UTC().Format(time.RFC3339)+" by the source's clock")
