@@ -103,6 +103,9 @@ func usageError(c *cli.Context, err error) error {
 		if m[1] == "in" && flagOf(flags, "uri") == nil && flagOf(flags, "out") == nil { // it reads a dump only
 			return exitcode.Usagef("there is no flag --in: the dump is an argument, as in %s", c.Command.UsageText)
 		}
+		if m[1] == "resume" {
+			return exitcode.Usagef("there is no flag --resume: give the same command again, as it is")
+		}
 		if strings.HasPrefix(m[1], "o") && strings.HasSuffix(c.Command.UsageText, "> FILE") {
 			return exitcode.Usagef("there is no flag %s: it writes to standard output, as in %s", dashed(m[1]), c.Command.UsageText)
 		}

@@ -75,6 +75,7 @@ func TestMainShows(t *testing.T) {
 			"tool: --timeout \"30\": it is a duration with its unit, such as 30s or 5m\ntool: see tool do --help\n"},
 		{"no such flag", fail(nil), []string{"do", "--time-out", "30s"}, 2,
 			"tool: there is no flag --time-out; did you mean --timeout?\ntool: see tool do --help\n"},
+		{"resume", fail(nil), []string{"do", "--resume"}, 2, "tool: there is no flag --resume: give the same command again, as it is\ntool: see tool do --help\n"},
 		{"nothing like it", fail(nil), []string{"do", "--create-namespaces"}, 2,
 			"tool: there is no flag --create-namespaces\ntool: see tool do --help\n"},
 		{"no value", fail(nil), []string{"do", "--timeout"}, 2, "tool: --timeout needs a value\ntool: see tool do --help\n"},
