@@ -173,6 +173,10 @@ func TestRehearsal(t *testing.T) {
 		t.Error(r.stderr)
 	}
 	run(0, "follow", follow...)
+	run(0, "rollback", "--in", base, "--flush")
+	swap()
+	run(5, "load", append(follow[:2:2], "--resume")...) // its base is undone
+	run(0, "load", append(load, "--resume")...)
 }
 
 // TestNewDatabase: a database that comes into use while its source is followed gets a place by

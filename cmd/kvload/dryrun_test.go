@@ -250,7 +250,7 @@ func TestDryRunRefuses(t *testing.T) {
 			if !slices.ContainsFunc(failed, func(c string) bool { return strings.HasPrefix(c, tc.check+": ") && strings.Contains(c, tc.says) }) {
 				t.Errorf("the dry run does not name %q:\n%s%s", tc.check, dry.stdout, dry.stderr)
 			}
-			if want := strings.Join(failed, "; "); !strings.Contains(load.stderr, "is refused, and nothing was written: "+want+"\n") {
+			if want := strings.Join(failed, "\n  "); !strings.Contains(load.stderr, "is refused, and nothing was written: "+want+"\n") {
 				t.Errorf("the dry run says %q, the load %s", want, load.stderr)
 			}
 		})

@@ -64,8 +64,8 @@ const (
 	token    = "t0ken-of-a-namespace"
 )
 
-// failed checks that the run ended with the code, and that one line of stderr says why
-// with all of says, and nothing secret.
+// failed checks that the run ended with the code, and that one line of stderr, or one for each
+// check that failed, says why with all of says, and nothing secret.
 func (r result) failed(t *testing.T, code int, says ...string) {
 	t.Helper()
 	if r.code != code {
@@ -78,6 +78,8 @@ func (r result) failed(t *testing.T, code int, says ...string) {
 	for line := range strings.Lines(r.stderr) {
 		if _, text, timed := strings.Cut(line, " kvload: "); strings.HasPrefix(line, "kvload: ") || timed && isTime(line[:len(line)-len(text)-len(" kvload: ")]) {
 			lines = append(lines, line)
+		} else if len(lines) > 0 && strings.HasPrefix(line, "  ") { // one more check that failed
+			lines[len(lines)-1] += line
 		}
 	}
 	if len(lines) == 0 || len(lines) > 2 { // the error, and a hint

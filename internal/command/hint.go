@@ -13,14 +13,23 @@ import (
 	"github.com/pika2kvrocks/pika2kvrocks/internal/logging"
 )
 
-// show writes the error as one line, and a hint where there is one.
+// show writes the error as one line, but for checks that failed, each of which gets its own, and a
+// hint where there is one.
 func show(app *cli.App, args []string, err error, code int) {
 	w, name := app.ErrWriter, app.Name
 	level := slog.LevelError
 	if exitcode.IsEnd(err) {
 		level = slog.LevelWarn
 	}
-	logging.Say(w, level, name+": "+strings.ReplaceAll(err.Error(), "\n", "; "), slog.Int("exit_code", code))
+	saysWhat := errors.As(err, new(interface{ SaysWhatToDo() bool }))
+	lines := []string{strings.ReplaceAll(err.Error(), "\n", "; ")}
+	if saysWhat {
+		lines = strings.Split(err.Error(), "\n")
+	}
+	logging.Say(w, level, name+": "+lines[0], slog.Int("exit_code", code))
+	for _, line := range lines[1:] {
+		logging.Say(w, level, "  "+line)
+	}
 	hint, hinted := exitcode.Hint(err)
 	check := checkOf(app, err, code)
 	switch {
@@ -35,7 +44,7 @@ func show(app *cli.App, args []string, err error, code int) {
 		fmt.Fprintf(w, "%s: see %s --help\n", name, asked)
 	case check != "":
 		fmt.Fprintf(w, "%s: fetch what is damaged again from where the dump came, or dump again; to see every damaged file: %s\n", name, check)
-	case errors.As(err, new(interface{ SaysWhatToDo() bool })):
+	case saysWhat:
 	case code == exitcode.Auth && !strings.Contains(err.Error(), "namespace token"): // that is no password
 		fmt.Fprintf(w, "%s: check --user and the password (--pass, REDISCLI_AUTH, --password-file, --uri); leave them out where the server has none\n", name)
 	case exitcode.IsTLS(err):

@@ -291,5 +291,5 @@ func refusal(addr string, checks []preflight.Check) error {
 	if worst == nil {
 		return nil
 	}
-	return &refusedError{fmt.Sprintf("the load into %s is refused, and nothing was written: %s", addr, strings.Join(failed, "; ")), worst}
+	return &refusedError{fmt.Sprintf("the load into %s is refused, and nothing was written: %s", addr, strings.Join(failed, "\n")), worst}
 }

@@ -94,6 +94,9 @@ func (b *board) ended(ctx context.Context, r *targetRow, err error) {
 	}
 	if err != nil {
 		text := strings.ReplaceAll(err.Error(), "\n", "; ")
+		if errors.As(err, new(*refusedError)) {
+			text = err.Error() // a line for each check
+		}
 		if !exitcode.IsEnd(err) {
 			text = "failed: " + text
 		}

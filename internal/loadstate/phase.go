@@ -39,7 +39,7 @@ func (s *State) Next() (Phase, preflight.Check, error) {
 	}
 	began, done, undone := j.Began().Local().Format(second), j.Finished().Local().Format(second), j.Undone().Local().Format(second)
 	switch {
-	case !j.Undone().IsZero() && s.run.Resume:
+	case !j.Undone().IsZero() && s.run.Resume && !s.givesWay(s.run.ID):
 		return Fresh, c, fmt.Errorf("%w: this load was undone on %s: load anew without --resume", exitcode.ErrRefused, undone)
 	case !j.Undone().IsZero() && (s.common == nil || j.Bound().Load != s.common.ID):
 		c.Found = "the previous load was undone on " + undone

@@ -89,12 +89,12 @@ func (s *State) Place(db int) string {
 // way to one of another dump.
 func (s *State) Check(ctx context.Context, b journal.Identity) error {
 	if j := s.Journal; !j.Began().IsZero() {
-		of := b
-		if !s.run.Resume { // another load may have others; if this one is not finished, Next says so
+		of, gone := b, s.givesWay(b.Dump) && Newest(ctx, j, "") == nil
+		if gone || !s.run.Resume { // another load may have others; if this one is not finished, Next says so
 			of.Settings, of.Places = j.Bound().Settings, j.Bound().Places
-			if !j.Undone().IsZero() && j.Kept() == 0 && Newest(ctx, j, "") == nil {
-				of.Dump = j.Bound().Dump
-			}
+		}
+		if gone {
+			of.Dump = j.Bound().Dump
 		}
 		if err := j.Check(of); err != nil {
 			return err
@@ -104,6 +104,12 @@ func (s *State) Check(ctx context.Context, b journal.Identity) error {
 		return nil
 	}
 	return s.common.check(Common(b), s.run.Shard, s.Root)
+}
+
+// givesWay reports whether the journal is of a load of another dump that was undone whole.
+func (s *State) givesWay(dump string) bool {
+	j := s.Journal
+	return !j.Undone().IsZero() && j.Kept() == 0 && dump != "" && j.Bound().Dump != dump
 }
 
 // same refuses a journal that another run has changed until it was locked.

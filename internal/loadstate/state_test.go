@@ -195,12 +195,16 @@ func TestAnotherDump(t *testing.T) {
 		p := newPlace(t)
 		p.begin(p.run, tc.before)
 		other := *p
-		other.id.Dump = "e"
-		if _, err := other.open(p.resuming(p.run)); !errors.Is(err, journal.ErrDiffers) {
+		other.id.Dump, other.run.ID = "e", "e"
+		s, err := other.open(p.resuming(other.run))
+		if tc.gives && (err != nil || s.Phase != Fresh) || !tc.gives && !errors.Is(err, journal.ErrDiffers) {
 			t.Errorf("%s, --resume: %v", tc.name, err)
 		}
+		if err == nil {
+			s.Journal.Close()
+		}
 		if tc.gives {
-			other.begin(p.run, stopped)
+			other.begin(p.resuming(other.run), stopped)
 			if old, err := filepath.Glob(filepath.Join(p.run.State, "journal-*.jsonl")); err != nil || len(old) != 1 {
 				t.Errorf("%s: the journal before is kept as %v, %v", tc.name, old, err)
 			}
