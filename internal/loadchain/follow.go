@@ -135,6 +135,9 @@ func (f *follower) run(ctx context.Context) error {
 	}
 	f.Summary.Finished = true
 	if f.worst == nil && f.Summary.Chain.Restarted {
+		if f.Base != "" {
+			f.Summary.Instead = []string{"pikadump dump", "--uri", "redis://" + f.done.Source.Address, "--base", f.Base, "--out", archive.DeltaPath(f.Dump, n)}
+		}
 		f.worst = &exitcode.LeftOutError{Text: "all is loaded, but the source was restarted while it was followed: what was written in the moment before may be in no delta. pikadump dump --base makes one that has it"}
 	}
 	return f.worst

@@ -217,10 +217,23 @@ func TestFollowRestarted(t *testing.T) {
 	smalldump.DeltaWith(t, dir, c.last, func(d *format.Delta) { d.Last, d.Restarted = true, true }, []format.Record{smalldump.String("a", "1")})
 	c.n, c.last = 1, dir
 	for range 2 {
-		c.follow(false, exitcode.LeftOut, "pikadump dump --base makes one")
+		s := c.follow(false, exitcode.LeftOut, "pikadump dump --base makes one")
+		if next := strings.Join(s.Instead, " "); !strings.HasPrefix(next, "pikadump dump --uri redis://") || !strings.HasSuffix(next, " --base "+c.base.Dump+" --out "+archive.DeltaPath(c.dir, 2)) {
+			t.Errorf("next %q", next)
+		}
 	}
 	c.delta(smalldump.String("b", "1"))
 	c.follow(false, 0, "delta 2: loaded 1 key")
+}
+
+// TestChainAsBase: a chain that is given as its own base is called one.
+func TestChainAsBase(t *testing.T) {
+	c := newChain(t, smalldump.String("a", "0"))
+	c.load(c.base)
+	c.delta(smalldump.String("a", "1"))
+	o := c.options()
+	o.Base = o.Dump
+	c.run(o, false, exitcode.Refused, "is a chain of deltas, and no full dump")
 }
 
 // TestFollowLacks: what the deltas themselves list as skipped is said in every run, and by a

@@ -62,7 +62,15 @@ func (l Location) Before(ctx context.Context, after, base string, nodes []string
 		return nil, err
 	}
 	b := &Before{status, l}
+	chain := false
+	if b.Identity() == nil && base != "" && number == 1 {
+		if chain, err = archive.IsChain(ctx, base); err != nil {
+			return nil, err
+		}
+	}
 	switch id := b.Identity(); {
+	case chain:
+		return nil, fmt.Errorf("%w: --base %s is a chain of deltas, and no full dump: give the dump that it follows", exitcode.ErrRefused, base)
 	case id == nil && unknown:
 		return nil, &NoJournalError{fmt.Sprintf("this delta follows %s: say with --base where that lies, so that the journal of its load is found; "+
 			"or with --base-loaded that the target %s holds it", what, l.Target)}

@@ -75,6 +75,10 @@ func Run(ctx context.Context, o Options) error {
 	src := s.Source()
 	o.Summary.Source = fmt.Sprintf("Pika %s at %s", src.Version, src.Address)
 	fmt.Fprintf(o.Log, "comparing Pika %s at %s with %s\n", src.Version, src.Address, a.Path())
+	if text := another(&a.Manifest.Source, &src.Source); text != "" {
+		fmt.Fprintln(o.Log, "warning:", text)
+		o.Summary.Note(text)
+	}
 	if warning := dump.CacheWarning(src); warning != "" && !o.Cache.Off {
 		fmt.Fprintln(o.Log, "warning:", warning)
 	}
@@ -123,6 +127,16 @@ func Run(ctx context.Context, o Options) error {
 		where = "see " + o.Report
 	}
 	return &exitcode.DifferentError{Text: fmt.Sprintf("%s changed since the dump: %s", progress.Of(differ, tally.Keys(), "key", "keys", "has", "have"), where)}
+}
+
+// another says that the source is not the one of the dump, or may be another; empty: it may be the
+// same, which a restart gives another run id.
+func another(was, now *format.Source) string {
+	if was.RunID != "" && was.RunID == now.RunID || was.Address == now.Address && was.Version == now.Version {
+		return ""
+	}
+	return fmt.Sprintf("the dump is of %s, Pika %s, and this is %s, Pika %s: if that is another source, give the --uri of the former",
+		was.Address, was.Version, now.Address, now.Version)
 }
 
 // unknownExpiries returns the keys whose expiry the dump could not tell.

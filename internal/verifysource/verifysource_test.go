@@ -141,3 +141,21 @@ func TestCacheOff(t *testing.T) {
 		}
 	}
 }
+
+// TestAnotherSource: a source that is not the one of the dump is called so, before what differs.
+func TestAnotherSource(t *testing.T) {
+	own, other := smallpika.StartEmpty(t, pikasim.Options{}), smallpika.StartEmpty(t, pikasim.Options{Version: pikasim.V340})
+	smallpika.Send(t, own.Addr(), "SET a 1")
+	dir, err := makeDump(t, own.Addr(), func(*dump.Options) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const says = "warning: the dump is of "
+	if text, err := compare(t, own.Addr(), dir, Options{}); err != nil || strings.Contains(text, says) {
+		t.Errorf("its own: %v\n%s", err, text)
+	}
+	text, err := compare(t, other.Addr(), dir, Options{})
+	if !errors.As(err, new(*exitcode.DifferentError)) || !strings.Contains(text, says+own.Addr()+", Pika 3.5.5, and this is "+other.Addr()+", Pika 3.4.0") {
+		t.Errorf("another: %v\n%s", err, text)
+	}
+}
