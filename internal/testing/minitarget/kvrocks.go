@@ -50,6 +50,7 @@ type Kvrocks struct {
 
 	mu      sync.Mutex
 	ticked  time.Time
+	ahead   time.Duration // of this host's clock
 	store   store
 	streams map[name]*format.StreamState
 	broken  string // the error of all writes
@@ -211,11 +212,18 @@ func (k *Kvrocks) session(c *server.Peer) *session {
 	return s
 }
 
+// SetTime sets the server's clock, which goes on from there.
+func (k *Kvrocks) SetTime(now time.Time) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.ahead = time.Until(now)
+}
+
 // tick lets time pass. Miniredis stores how long a key lives still, and so nothing may come between
 // its two steps.
 func (k *Kvrocks) tick() {
 	const step = 100 * time.Millisecond
-	now := time.Now().Round(0) // the monotonic clock differs from that of SetTime by parts of a ms
+	now := time.Now().Add(k.ahead).Round(0) // the monotonic clock differs from that of SetTime by parts of a ms
 	passed := now.Sub(k.ticked)
 	if passed < step {
 		return
@@ -223,7 +231,7 @@ func (k *Kvrocks) tick() {
 	if !k.ticked.IsZero() {
 		k.FastForward(passed)
 	}
-	k.SetTime(now)
+	k.Miniredis.SetTime(now)
 	k.ticked = now
 	for n, h := range k.store.heads {
 		if h.isOver(now) {
