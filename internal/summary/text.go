@@ -69,6 +69,8 @@ func (s *Summary) body(t *text, of string) {
 	switch c := s.Chain; {
 	case s.Rollback == nil:
 		c.text(t, s.Command, strings.Contains(s.Error, "the source was restarted"))
+	case c != nil && c.Number == 0 && c.Deltas == 0: // nor may the base be
+		t.say("chain", c.Place+": none of its deltas is loaded any more")
 	case c != nil && c.Number == 0:
 		t.say("chain", c.Place+": none of its deltas is loaded any more, only the base")
 	case c != nil:
