@@ -1,11 +1,9 @@
 package main
 
 import (
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/alicebob/miniredis/v2/server"
 
@@ -21,7 +19,6 @@ type kvrocks struct {
 	fixed   string        // a setting that cannot be changed
 	said    []string      // commands that change the server
 	full    bool          // an HSET finds the disk full
-	ahead   time.Duration // of its clock; 0: the simulated one's
 	writing chan struct{} // if not nil, is told of an HSET, which then waits for the end of over
 	over    chan struct{}
 }
@@ -74,13 +71,6 @@ func (k *kvrocks) before(c *server.Peer, cmd string, args ...string) bool {
 	case "COMMAND INFO": // no APPLYBATCH
 		c.WriteLen(1)
 		c.WriteNull()
-		return true
-	}
-	if cmd == "TIME" && k.ahead != 0 { // its own goes on by itself
-		now := time.Now().Add(k.ahead)
-		c.WriteLen(2)
-		c.WriteBulk(strconv.FormatInt(now.Unix(), 10))
-		c.WriteBulk(strconv.Itoa(now.Nanosecond() / 1000))
 		return true
 	}
 	if cmd == "COMPACT" {

@@ -60,7 +60,8 @@ func TestResumeExpired(t *testing.T) {
 	if k.Del("a"); len(k.Keys()) > 0 {
 		t.Fatal(k.Keys())
 	}
-	k.change(func() { k.full, k.ahead = false, 2*time.Hour })
+	k.change(func() { k.full = false })
+	k.SetTime(time.Now().Add(2 * time.Hour))
 	if r := runCommand(append(load, "--resume", "--accept", "clock")...); r.code != 0 || !strings.Contains(r.stderr, ": 1 key is loaded") {
 		t.Errorf("%d: %s", r.code, r.stderr)
 	}
