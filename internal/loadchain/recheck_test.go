@@ -173,6 +173,25 @@ func TestFollowEmptiedMeanwhile(t *testing.T) {
 	}
 }
 
+// TestFollowRestored: nor does one that was restored to before deltas behind which an empty one was
+// loaded. What later ones have deleted, or left out, is not missed.
+func TestFollowRestored(t *testing.T) {
+	c := newChain(t, thirty()...)
+	c.load(c.base)
+	c.delta(smalldump.String("n1", "1"), smalldump.String("n2", "1"), smalldump.String("n3", "1"), smalldump.String("n4", "1"))
+	c.delta(smalldump.Deleted("n1"), hyperloglog("n2"))
+	c.m.Del("n2")
+	c.delta()
+	c.follow(false, 3)
+	c.m.Del("n2")
+	c.follow(false, 3, "nothing was sent")
+	c.m.Del("n3")
+	c.m.Del("n4")
+	for range 2 {
+		c.follow(false, 4, "delta 1: ", "lacks 2 of 4 sampled keys", "kvload verify")
+	}
+}
+
 // TestFollowLostJournal: a delta whose journal is lost is not loaded over those behind it.
 func TestFollowLostJournal(t *testing.T) {
 	for lost := range 4 {
