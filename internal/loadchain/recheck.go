@@ -3,6 +3,7 @@ package loadchain
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/pika2kvrocks/pika2kvrocks/internal/archive"
@@ -61,7 +62,7 @@ func (f *follower) again(ctx context.Context, n int) error {
 // a chain often is empty, and would be found on a target that was restored to before the others.
 func (f *follower) lookWritten(ctx context.Context, n int) error {
 	below := *f
-	below.Verify = nil
+	below.Verify, below.log = nil, io.Discard // what is said of delta n holds for it, too
 	for m := n; m > 0; m-- {
 		a, j, err := f.open(ctx, m)
 		if err != nil || a == nil {

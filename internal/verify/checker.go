@@ -52,7 +52,7 @@ type Checker struct {
 	arena  []byte
 	joined []byte // parts of a string that are still to be asked for
 
-	now time.Time // by the server's clock, when the answers at hand had come
+	now func() time.Time // by the server's clock: read only where an expiry may explain what is seen
 }
 
 // An item is a question and what the dump has.
@@ -68,7 +68,7 @@ type item struct {
 // NewChecker returns a checker of the keys of a source database. Options, tally and what
 // Report does with a difference are shared by all.
 func NewChecker(server Server, db int, o *Options, tally *Tally) *Checker {
-	return &Checker{server: server, db: db, o: o, tally: tally, spool: &Spool{}}
+	return &Checker{server: server, db: db, o: o, tally: tally, spool: &Spool{}, now: time.Now}
 }
 
 // Close closes the connection and forgets the names of keys that differ.
@@ -313,8 +313,8 @@ func (c *Checker) flush(ctx context.Context) error {
 			return fmt.Errorf("verify database %d: %w", c.db, err)
 		}
 	}
-	if c.now = time.Now(); c.o.Clock != nil {
-		c.now = c.o.Clock(ctx)
+	if c.o.Clock != nil {
+		c.now = func() time.Time { return c.o.Clock(ctx) }
 	}
 	for _, it := range c.items[:c.n] {
 		c.compare(it)

@@ -15,6 +15,25 @@ var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
 func clock(context.Context) time.Time { return noon }
 
+// TestClockUnread: the server's clock is read only for a key that its time may explain: over a slow
+// link each reading takes long.
+func TestClockUnread(t *testing.T) {
+	read := 0
+	o := Options{Clock: func(ctx context.Context) time.Time {
+		read++
+		return noon
+	}}
+	dump := []*format.Record{str("equal", "x"), expiring(str("expires", "x"), noon.UnixMilli()+100_000), str("missing", "x")}
+	check(t, o, holding(dump[:2]...), dump)
+	if read > 0 {
+		t.Errorf("it was read %d times", read)
+	}
+	found, _ := check(t, o, holding(), []*format.Record{expiring(str("expired", "x"), noon.UnixMilli()-1)})
+	if mustFind(t, found, map[string]Class{"expired": ExpiredSince}); read == 0 {
+		t.Error("it was not read")
+	}
+}
+
 // TestExplained: what the load, the policies and the time account for is shown, but is no
 // difference.
 func TestExplained(t *testing.T) {

@@ -12,7 +12,7 @@ import (
 func (c *Checker) judge(k *key) Verdict {
 	switch k.typ {
 	case question.TypeNone:
-		c.judgeMissing(k, c.now)
+		c.judgeMissing(k)
 	case "":
 		k.judgeLength()
 		c.judgeExpiry(k)
@@ -20,7 +20,7 @@ func (c *Checker) judge(k *key) Verdict {
 		k.only(WrongType, "it is a %s there, want a %s", k.typ, k.kind)
 	}
 	verdict := k.verdict()
-	if k.expire != 0 && k.gotExpire == k.expire && k.differs() && k.expire <= c.now.UnixMilli() {
+	if k.expire != 0 && k.gotExpire == k.expire && k.differs() && k.expire <= c.now().UnixMilli() {
 		k.only(ExpiredSince, "while it was compared")
 	}
 	if k.differs() && k.typ != question.TypeNone && c.leftOut(k, nil) {
@@ -48,9 +48,9 @@ func (k *key) verdict() Verdict {
 // what has less than a second to live.
 const expiryMargin = time.Second
 
-func (c *Checker) judgeMissing(k *key, now time.Time) {
+func (c *Checker) judgeMissing(k *key) {
 	switch {
-	case k.expire != 0 && k.expire <= now.Add(expiryMargin).UnixMilli():
+	case k.expire != 0 && k.expire <= c.now().Add(expiryMargin).UnixMilli():
 		k.only(ExpiredSince, "at %s", time.UnixMilli(k.expire).UTC().Format(time.RFC3339))
 	case k.kind != format.String && k.wanted > 0 && k.refused == k.wanted:
 		k.only(LeftOut, "with all of its elements")

@@ -38,7 +38,8 @@ type Options struct {
 	RoundedMs int64
 	// NoZeroSign is set for a server that stores some -0 as 0.
 	NoZeroSign bool
-	// Clock is the time by which the server expires keys, read behind a batch. Nil is the host's.
+	// Clock is the time by which the server expires keys, read behind the answers that it may
+	// explain. Nil is the host's.
 	Clock func(ctx context.Context) time.Time
 
 	// Budget bounds the answers of all Checkers together. Judge must not wait for another Checker

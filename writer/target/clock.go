@@ -12,11 +12,17 @@ type clock struct {
 	mu    sync.Mutex
 	read  time.Time     // when it was read
 	ahead time.Duration // of this host's, then
-	tried time.Time     // to read it again
+
+	reading sync.Mutex
+	tried   time.Time // to read it again
 }
 
-// readAfter is how old a reading of the target's clock may be where a key is given up for it.
-const readAfter = time.Second
+// How old a reading of the target's clock may be where a key is given up for it, and while another
+// one reads it, over a slow link.
+const (
+	readAfter  = time.Second
+	readBefore = 3 * time.Second
+)
 
 // SetClock notes how far the target's clock is ahead of this host's.
 func (t *Target) SetClock(ahead time.Duration) {
@@ -37,18 +43,33 @@ func (t *Target) Clock() time.Time {
 }
 
 // Now returns the target's time, and reads its clock if that was done longer than a second ago. If
-// it cannot be read it goes on.
+// it cannot be read it goes on. While one reads it the others go on, too, for a while.
 func (t *Target) Now(ctx context.Context) time.Time {
 	c := &t.clock
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if t.ClockOffset != 0 && time.Since(c.read) > readAfter && time.Since(c.tried) > readAfter {
+	if t.ClockOffset == 0 || c.isRead(readAfter) {
+		return t.Clock()
+	}
+	if !c.reading.TryLock() {
+		if c.isRead(readBefore) {
+			return t.Clock()
+		}
+		c.reading.Lock()
+	}
+	defer c.reading.Unlock()
+	if !c.isRead(readAfter) && time.Since(c.tried) > readAfter {
 		c.tried = time.Now()
 		if ahead, err := t.readClock(ctx); err == nil && ahead != 0 {
-			c.set(ahead)
+			t.SetClock(ahead)
 		}
 	}
-	return c.now()
+	return t.Clock()
+}
+
+// isRead reports whether the last reading is not older.
+func (c *clock) isRead(within time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.read) <= within
 }
 
 // readClock asks how far the clock is ahead of this host's that is of all masters.
