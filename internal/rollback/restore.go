@@ -49,6 +49,9 @@ func (b *undoing) restore(ctx context.Context) (err error) {
 	}
 	refused := &leftout.Report{Path: beside(b.journal, b.ID, "not-restored.jsonl")}
 	l, err := reopen(ctx, o.Target, b.retry.Start().Wait)
+	if err == nil {
+		err = l.Again(b.target.Target)
+	}
 	if err != nil {
 		return err
 	}

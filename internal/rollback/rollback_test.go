@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -469,4 +471,37 @@ func TestClear(t *testing.T) {
 			t.Errorf("%q: %v, %v", before, err, m.Keys())
 		}
 	}
+}
+
+// TestRestoreElsewhere: a token that was given to another namespace since keys were removed does
+// not have them put back into that.
+func TestRestoreElsewhere(t *testing.T) {
+	m := start(t)
+	var undoing, moved atomic.Bool
+	answer := minitarget.Hook()
+	m.Server().SetPreHook(func(p *server.Peer, cmd string, args ...string) bool {
+		if cmd == "CLIENT" && strings.EqualFold(args[0], "INFO") {
+			p.WriteBulk(map[bool]string{false: "id=1 namespace=one", true: "id=1 namespace=two"}[moved.Load()])
+			return true
+		}
+		if cmd == "DEL" || cmd == "UNLINK" {
+			moved.Store(undoing.Load())
+		}
+		return answer(p, cmd, args...)
+	})
+	if err := m.Set("a", "before"); err != nil {
+		t.Fatal(err)
+	}
+	l := loadInto(t, m, true, smalldump.Options{}, []format.Record{smalldump.String("a", "new")})
+	undoing.Store(true)
+	l.o.Summary = summary.New("test", "", "rollback")
+	err := Run(t.Context(), l.o, io.Discard)
+	if load.ExitCode(err) != exitcode.TryAgain || !strings.Contains(fmt.Sprint(err), `goes to the namespace "two", and not to "one"`) || !moved.Load() {
+		t.Errorf("%v", err)
+	}
+	l.holds(t, "")
+	undoing.Store(false)
+	moved.Store(false)
+	l.undo(t, "")
+	l.holds(t, "a")
 }

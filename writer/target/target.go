@@ -219,9 +219,23 @@ func (t *Target) stays(ctx context.Context, c *conn.Conn, db int, space string) 
 	if err != nil {
 		return c.Refused("CLIENT", err)
 	}
-	if now := keyspaceOf(info); now != space {
-		return conn.Preflightf("target %s says that database %d goes to the namespace %q, and not to %q as before: "+
-			"NAMESPACE GET * shows whose tokens are whose", t.Addr, db, strings.TrimSuffix(now, "/"), strings.TrimSuffix(space, "/"))
+	return t.moved(db, space, keyspaceOf(info))
+}
+
+func (t *Target) moved(db int, was, now string) error {
+	if now == was {
+		return nil
+	}
+	return conn.Preflightf("target %s says that database %d goes to the namespace %q, and not to %q as before: "+
+		"NAMESPACE GET * shows whose tokens are whose", t.Addr, db, strings.TrimSuffix(now, "/"), strings.TrimSuffix(was, "/"))
+}
+
+// Again refuses a target that was opened once more and has other keyspaces than before.
+func (t *Target) Again(before *Target) error {
+	for space, db := range before.spaces {
+		if err := t.moved(db, space, t.Keyspace(db)); err != nil {
+			return err
+		}
 	}
 	return nil
 }
