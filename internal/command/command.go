@@ -149,6 +149,7 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 	// Whoever reads our messages may end before we do: what was changed on a server is still set
 	// back.
 	signal.Ignore(syscall.SIGPIPE)
+	said := make(chan struct{})
 	go func() {
 		for sig := range signals {
 			if ctx.Err() != nil {
@@ -156,10 +157,15 @@ func Main(app *cli.App, args []string, classify func(error) int) int {
 			}
 			cancel(&exitcode.InterruptError{Signal: sig})
 			fmt.Fprintf(log, "%s: stopping when what is in flight is done; a second signal stops at once\n", app.Name)
+			close(said)
 		}
 	}()
 	app.Metadata = map[string]any{argsKey: args}
-	code := ended(ctx, app, args, out, app.RunContext(ctx, arrange(app, args)), classify)
+	err := app.RunContext(ctx, arrange(app, args))
+	if ctx.Err() != nil {
+		<-said // before what the run has come to
+	}
+	code := ended(ctx, app, args, out, err, classify)
 	if err := log.Close(code); err != nil {
 		fmt.Fprintf(log, "%s: --log-file: %v\n", app.Name, err)
 	}
